@@ -1,0 +1,160 @@
+//! Leases, as kept.
+
+use apiary_identity::Digest;
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::{ColonyKey, GrantKey, ProcessState};
+
+/// Where work waits: one queue for each executor type of each colony.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane {
+    /// The tenant.
+    pub colony: ColonyKey,
+    /// The executor type.
+    pub executor_type: String,
+}
+
+/// One poll that waits for work.
+#[derive(Clone, Debug)]
+pub struct ClaimSlot {
+    /// The executor's grant.
+    pub executor: GrantKey,
+    /// The executor's name, for work that is aimed at names.
+    pub executor_name: String,
+    /// At most this many.
+    pub count: usize,
+    /// How long each lease lasts.
+    pub lease_ms: i64,
+}
+
+/// A lease that was just made, with what the executor needs.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// Which of the claim's slots got it.
+    pub slot: usize,
+    /// The process.
+    pub process_id: Uuid,
+    /// The attempt's number, from 1; it fences.
+    pub attempt: i32,
+    /// How many retries are spent before this attempt.
+    pub retries_spent: i32,
+    /// Attempts after the first; −1 for no limit.
+    pub max_retries: i32,
+    /// When the lease ends.
+    pub expires_at_ms: i64,
+    /// The submitter's grant.
+    pub submitter: GrantKey,
+    /// The signed spec.
+    pub payload: Bytes,
+    /// Its signature, as kept.
+    pub signature: Vec<u8>,
+}
+
+/// A lease as it is now, with what deciding about it needs.
+#[derive(Clone, Debug)]
+pub struct LeaseRecord {
+    /// The process.
+    pub process_id: Uuid,
+    /// Its colony and executor type.
+    pub lane: Lane,
+    /// The attempt's number.
+    pub attempt: i32,
+    /// The executor's grant.
+    pub executor: GrantKey,
+    /// How many retries are spent.
+    pub retries_spent: i32,
+    /// Attempts after the first; −1 for no limit.
+    pub max_retries: i32,
+    /// When the lease ends.
+    pub expires_at_ms: i64,
+    /// When `max_exec` ends the attempt, renewed or not.
+    pub exec_deadline_ms: Option<i64>,
+    /// Names the spec's signed bytes.
+    pub spec_digest: Digest,
+}
+
+/// A lease by its fencing token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseRef {
+    /// The process.
+    pub process_id: Uuid,
+    /// The attempt.
+    pub attempt: i32,
+    /// The grant that holds it.
+    pub executor: GrantKey,
+}
+
+/// A lease to prolong.
+#[derive(Clone, Copy, Debug)]
+pub struct Renewal {
+    /// Which.
+    pub lease: LeaseRef,
+    /// Its new end; the store cuts it to the attempt's `exec_deadline_ms`.
+    pub expires_at_ms: i64,
+}
+
+/// A success to keep.
+#[derive(Clone, Debug)]
+pub struct Completion {
+    /// Which lease it ends.
+    pub lease: LeaseRef,
+    /// The signed result.
+    pub payload: Bytes,
+    /// Its signature.
+    pub signature: [u8; 64],
+}
+
+/// An attempt that did not succeed, and what becomes of the process.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Which lease it ends.
+    pub lease: LeaseRef,
+    /// If given, only if the lease, or its `max_exec`, is over at this time: a sweep must lose against a renewal
+    /// that came in between.
+    pub only_if_over_at_ms: Option<i64>,
+    /// How the attempt ended.
+    pub ending: AttemptEnding,
+    /// In words.
+    pub reason: String,
+    /// The signed result, if the executor sent one.
+    pub result: Option<(Bytes, [u8; 64])>,
+    /// [`ProcessState::Waiting`], [`ProcessState::Blocked`], [`ProcessState::Failed`] or
+    /// [`ProcessState::DeadLetter`].
+    pub next: ProcessState,
+    /// Until when, if `next` is blocked.
+    pub blocked_until_ms: Option<i64>,
+    /// Retries spent from now on.
+    pub retries_spent: i32,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptEnding {
+    /// With a result.
+    Succeeded,
+    /// The executor said so.
+    Failed,
+    /// The executor did not believe the spec.
+    Refused,
+    /// The lease was not renewed.
+    LeaseLost,
+    /// `max_exec` was over.
+    ExecTimeExceeded,
+    /// The executor gave it back untouched.
+    Released,
+}
+
+impl AttemptEnding {
+    /// The word in tables and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::LeaseLost => "lease_lost",
+            Self::ExecTimeExceeded => "exec_time_exceeded",
+            Self::Released => "released",
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Plain types that every layer shares: no I/O, no wire, no SQL.
+
+mod colony;
+mod grant;
+mod lease;
+mod page;
+mod process;
+
+pub use colony::{Colony, ColonyKey};
+pub use grant::{GrantKey, GrantRecord};
+pub use lease::{AttemptEnding, ClaimSlot, Claimed, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal};
+pub use page::{GrantCursor, Page, ProcessCursor};
+pub use process::{
+    Attempt, NewProcess, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, Submitted,
+};

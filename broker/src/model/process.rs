@@ -1,0 +1,223 @@
+//! Processes, as kept.
+
+use std::collections::BTreeMap;
+
+use apiary_identity::{Digest, Envelope};
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::{ColonyKey, GrantKey};
+
+/// Where a process is in its life: which thin table its row is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProcessState {
+    /// In `queue`: ready to be claimed.
+    Waiting,
+    /// In `blocked`: its time has not come.
+    Blocked,
+    /// In `leases`.
+    Running,
+    /// In `finished`.
+    Succeeded,
+    /// In `finished`: an executor said that no retry can help, or nobody came in time.
+    Failed,
+    /// In `finished`.
+    Cancelled,
+    /// In `finished`: attempts used up, or a broken signature chain.
+    DeadLetter,
+}
+
+impl ProcessState {
+    /// All of them, in the order of a life.
+    pub const ALL: [Self; 7] = [
+        Self::Waiting,
+        Self::Blocked,
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+        Self::DeadLetter,
+    ];
+
+    /// The word in tables and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Blocked => "blocked",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::DeadLetter => "dead_letter",
+        }
+    }
+
+    /// The state of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
+    /// Whether nothing more happens by itself.
+    pub fn is_finished(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled | Self::DeadLetter)
+    }
+}
+
+/// A process about to be kept. Its spec was checked; these are the parts that the store must see.
+#[derive(Clone, Debug)]
+pub struct NewProcess {
+    /// The submitter's choice, UUIDv7.
+    pub process_id: Uuid,
+    /// The tenant.
+    pub colony: ColonyKey,
+    /// The grant that allowed it.
+    pub submitter: GrantKey,
+    /// What is to be done.
+    pub function: String,
+    /// By which kind of executor.
+    pub executor_type: String,
+    /// If not empty, only by executors of these names.
+    pub executor_names: Vec<String>,
+    /// Between −50000 and 50000.
+    pub priority: i32,
+    /// The place in the queue: lower goes first.
+    pub priority_time_ms: i64,
+    /// For finding it again.
+    pub labels: BTreeMap<String, String>,
+    /// Fails after waiting this long, from when it could run; 0 for no limit.
+    pub max_wait_ms: i64,
+    /// The hard cap of one attempt; 0 for no limit.
+    pub max_exec_ms: i64,
+    /// Attempts after the first; −1 for no limit.
+    pub max_retries: i32,
+    /// When it may start, if that is later than `submitted_at_ms`.
+    pub not_before_ms: Option<i64>,
+    /// When it was accepted.
+    pub submitted_at_ms: i64,
+    /// The idempotency key, and when it is forgotten.
+    pub idempotency: Option<(String, i64)>,
+    /// The signed bytes.
+    pub payload: Bytes,
+    /// Their signature, by the key of `submitter`.
+    pub signature: [u8; 64],
+    /// Names the signed bytes.
+    pub digest: Digest,
+}
+
+/// What became of a submit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// It was stored.
+    New {
+        /// [`ProcessState::Waiting`] or [`ProcessState::Blocked`].
+        state: ProcessState,
+    },
+    /// The same spec, or the first of its idempotency key, was there.
+    Existed {
+        /// The process that was there.
+        process_id: Uuid,
+        /// Its state now.
+        state: ProcessState,
+    },
+    /// Another spec has this process id.
+    IdTaken,
+}
+
+/// What to match. Everything that is given must hold.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessFilter {
+    /// Any of these; empty for all.
+    pub states: Vec<ProcessState>,
+    /// Exactly this.
+    pub executor_type: Option<String>,
+    /// Exactly this.
+    pub function: Option<String>,
+    /// All of these.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl ProcessFilter {
+    /// Whether a process passes.
+    pub fn matches(&self, process: &ProcessSummary) -> bool {
+        (self.states.is_empty() || self.states.contains(&process.state))
+            && self.executor_type.as_ref().is_none_or(|wanted| *wanted == process.executor_type)
+            && self.function.as_ref().is_none_or(|wanted| *wanted == process.function)
+            && self.labels.iter().all(|(key, value)| process.labels.get(key) == Some(value))
+    }
+}
+
+/// A process without its documents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessSummary {
+    /// Its id.
+    pub process_id: Uuid,
+    /// The tenant.
+    pub colony: ColonyKey,
+    /// What is to be done.
+    pub function: String,
+    /// By which kind of executor.
+    pub executor_type: String,
+    /// Where it is in its life.
+    pub state: ProcessState,
+    /// How often it was claimed.
+    pub attempt: i32,
+    /// How many retries are spent.
+    pub retries_spent: i32,
+    /// Between −50000 and 50000.
+    pub priority: i32,
+    /// When it was accepted.
+    pub submitted_at_ms: i64,
+    /// When it entered its state.
+    pub since_ms: i64,
+    /// When a blocked process becomes ready, or a running one's lease ends.
+    pub until_ms: Option<i64>,
+    /// The submitter's name.
+    pub submitter: String,
+    /// The name of whoever runs it or ran it last.
+    pub executor: Option<String>,
+    /// Why the last attempt failed or it was set aside.
+    pub reason: Option<String>,
+    /// For finding it again.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A process with its signed spec.
+#[derive(Clone, Debug)]
+pub struct ProcessRecord {
+    /// The process.
+    pub summary: ProcessSummary,
+    /// The grant that allowed it.
+    pub submitter: GrantKey,
+    /// The signed bytes.
+    pub payload: Bytes,
+    /// Their signature, as kept.
+    pub signature: Vec<u8>,
+}
+
+/// The signed spec of a process that is leased.
+#[derive(Clone, Debug)]
+pub struct SpecRecord {
+    /// The process.
+    pub process_id: Uuid,
+    /// The signed bytes.
+    pub payload: Bytes,
+}
+
+/// One try at a process, running or over.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Its number.
+    pub attempt: i32,
+    /// The executor's grant.
+    pub executor: GrantKey,
+    /// When the lease began.
+    pub claimed_at_ms: i64,
+    /// When it ended.
+    pub ended_at_ms: Option<i64>,
+    /// The [`super::AttemptEnding`]'s word, or `running`.
+    pub ending: String,
+    /// What went wrong.
+    pub reason: Option<String>,
+    /// The signed result's bytes and signature, if the executor sent one.
+    pub result: Option<(Bytes, Vec<u8>)>,
+}

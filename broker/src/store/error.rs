@@ -1,0 +1,21 @@
+//! What a store can answer besides yes.
+
+/// Why a store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, is overloaded, or broke off: the same call may succeed later.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// An id or name belongs to something else.
+    #[error("{0}")]
+    Taken(String),
+    /// What the database holds is not what was put there.
+    #[error("the database holds something that was not put there: {0}")]
+    Corrupt(String),
+    /// The schema is not the one that this broker was built for.
+    #[error("{0}")]
+    Schema(String),
+    /// The database refused a statement; a fault of the broker.
+    #[error("the database refused a statement: {0}")]
+    Refused(String),
+}

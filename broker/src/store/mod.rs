@@ -1,0 +1,161 @@
+//! The store: one contract, two databases. A process's state is which thin table its row is in; a
+//! transition deletes from one and inserts into the next in one transaction, and a row that is not there
+//! to be deleted means that somebody else was first.
+//!
+//! Every SQL statement is a file of its own under `postgres/` or `sqlite/`, named after its method.
+
+mod error;
+pub mod postgres;
+pub mod sqlite;
+
+use apiary_identity::{Envelope, Grant, Id};
+use uuid::Uuid;
+
+use crate::model::{
+    Attempt, ClaimSlot, Claimed, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
+    LeaseRecord, LeaseRef, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
+    ProcessSummary, Renewal, SpecRecord, Submitted,
+};
+
+pub use error::StoreError;
+
+/// What every method answers with.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// What the broker asks of a database.
+///
+/// Laws that hold for every method:
+/// - When it returns `Ok`, the change is on disk (commit with `fsync`); when it returns `Err`, either nothing
+///   changed or the connection broke during the commit, and repeating the call is safe.
+/// - Times are Unix milliseconds, handed in: the store reads no clock.
+/// - Batches are answered in the order of their items, one answer an item; an empty batch asks nothing of the
+///   database. No batch has two items of the same process (or, in `submit`, of the same idempotency key).
+/// - Rows of one colony are never seen through another colony's key.
+#[async_trait::async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Which database this is, `postgres` or `sqlite`.
+    fn kind(&self) -> &'static str;
+
+    /// Brings the schema up to date, forward only. Safe when several brokers start at once.
+    async fn migrate(&self) -> StoreResult<()>;
+
+    /// Fails, naming the fix, unless the schema is exactly the one this broker was built for.
+    async fn check_schema(&self) -> StoreResult<()>;
+
+    /// The database's clock, Unix milliseconds, where several brokers share the database; else `None`.
+    async fn database_time_ms(&self) -> StoreResult<Option<i64>>;
+
+    /// Ends all connections after their statements in progress.
+    async fn close(&self);
+
+    // Colonies.
+
+    /// Creates a colony; the same id with the same name again returns the first.
+    /// [`StoreError::Taken`] if the id has another name or the name another id.
+    async fn create_colony(&self, id: &Id, name: &str, now_ms: i64) -> StoreResult<Colony>;
+
+    /// The colony of this key.
+    async fn get_colony(&self, id: &Id) -> StoreResult<Option<Colony>>;
+
+    /// How many processes are in each state that has any.
+    async fn count_states(&self, colony: ColonyKey) -> StoreResult<Vec<(ProcessState, i64)>>;
+
+    // Grants. Every grant that is read comes back with its signature checked: one altered in the database is
+    // a [`StoreError::Corrupt`].
+
+    /// Keeps a grant; true if it was there. [`StoreError::Taken`] if its id belongs to another grant.
+    async fn add_grant(&self, colony: &Colony, grant: &Grant, envelope: &Envelope, now_ms: i64) -> StoreResult<bool>;
+
+    /// Every grant for this key, oldest first, expired ones too.
+    async fn grants_of_key(&self, colony: &Colony, key: &Id) -> StoreResult<Vec<GrantRecord>>;
+
+    /// These grants, in any order; those that do not exist are left out.
+    async fn grants_by_key(&self, keys: &[GrantKey]) -> StoreResult<Vec<GrantRecord>>;
+
+    /// One page of grants, oldest first, unverified: for showing and checking elsewhere.
+    async fn list_grants(
+        &self,
+        colony: &Colony,
+        page: Page<GrantCursor>,
+    ) -> StoreResult<Vec<(GrantCursor, Envelope)>>;
+
+    // Processes.
+
+    /// Keeps processes: each signed spec as an immutable row, its idempotency key, and a thin row in `queue` (or,
+    /// if `not_before_ms` lies after `now_ms`, in `blocked`). An item whose process id or live idempotency key
+    /// is taken changes nothing and answers with what is there.
+    async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>>;
+
+    /// One process.
+    async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>>;
+
+    /// These processes' summaries, in any order; those that do not exist are left out. For watchers.
+    async fn summaries(&self, process_ids: &[Uuid]) -> StoreResult<Vec<ProcessSummary>>;
+
+    /// Every attempt at a process, oldest first, the running one last.
+    async fn attempts(&self, process_id: Uuid) -> StoreResult<Vec<Attempt>>;
+
+    /// One page of the colony's processes that match, newest first.
+    async fn list_processes(
+        &self,
+        colony: ColonyKey,
+        filter: &ProcessFilter,
+        page: Page<ProcessCursor>,
+    ) -> StoreResult<Vec<ProcessSummary>>;
+
+    // Leases.
+
+    /// Moves the first waiting processes of a lane from `queue` to `leases`, by `priority_time_ms`, ties by process id:
+    /// each to the first slot that still has room and whose executor's name it accepts. A process that no slot
+    /// can take stays and does not hinder those behind it. Never waits for rows that another broker is claiming.
+    /// A lease ends after the slot's `lease_ms`, or earlier, at its `max_exec`.
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Vec<Claimed>>;
+
+    /// Prolongs leases that are still held (the token matches) and not yet over at `now_ms`; the answer is
+    /// the new end, or `None` for a lost lease.
+    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<i64>>>;
+
+    /// The leases of these processes, in any order; those not leased are left out.
+    async fn leases(&self, process_ids: &[Uuid]) -> StoreResult<Vec<LeaseRecord>>;
+
+    /// The signed specs of these processes, in any order.
+    async fn specs(&self, process_ids: &[Uuid]) -> StoreResult<Vec<SpecRecord>>;
+
+    /// Ends attempts with success: from `leases` to `finished`, the result kept. False for a lease that is lost:
+    /// gone, of another attempt or executor, or over at `now_ms`.
+    async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<bool>>;
+
+    /// Ends attempts otherwise: from `leases` to wherever `next` says, the ending kept. False for a lost lease.
+    /// A process that waits again keeps its place in the queue (its `priority_time_ms`).
+    async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<bool>>;
+
+    /// Gives leases back: to `queue`, at their place, the attempt kept as `released`, no retry spent.
+    /// False for a lost lease.
+    async fn release(&self, leases: &[LeaseRef], now_ms: i64) -> StoreResult<Vec<bool>>;
+
+    // Sweeps. Each does at most `limit` rows; fewer than `limit` means that nothing more is due.
+
+    /// Leases that are over, by their end or their `max_exec`. Changes nothing.
+    async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>>;
+
+    /// Moves processes whose time has come from `blocked` to `queue`; says which, and in which lane.
+    async fn unblock(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>>;
+
+    /// Moves processes whose `max_wait` is over from `queue` to `finished`, failed; says which, and in which lane.
+    async fn expire_waiting(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>>;
+
+    /// Forgets idempotency keys whose retention is over; says how many.
+    async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;
+
+    /// When the first of these sweeps has something to do: the least end of a lease, of a block, of a wait.
+    async fn next_deadline_ms(&self) -> StoreResult<Option<i64>>;
+
+    // Between brokers.
+
+    /// Tells the other brokers on this database something, at most 7,900 bytes; nothing where there are none. A hint:
+    /// it may get lost.
+    async fn notify(&self, message: &str) -> StoreResult<()>;
+
+    /// What other brokers (and this one) tell from now on; `None` where there are none.
+    async fn listen(&self) -> StoreResult<Option<tokio::sync::mpsc::Receiver<String>>>;
+}

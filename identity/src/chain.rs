@@ -1,0 +1,176 @@
+//! The chain of trust, from the colony's key down: colony → grant → spec, and colony → grant → result.
+//!
+//! A broken-into broker can show an executor any bytes it likes. What passes here was signed by somebody
+//! to whom the colony gave that right; everything else has a [`BrokenLink`] that says where it broke.
+
+use jiff::Timestamp;
+
+use crate::{Envelope, EnvelopeError, Grant, Id, Outcome, Role, Spec};
+
+/// The link that broke.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BrokenLink {
+    /// The grant is not what the colony signed.
+    #[error("grant: {0}")]
+    Grant(EnvelopeError),
+    /// The grant is signed, but by another key than the colony's.
+    #[error("grant: signed by {signer}, not by the colony {colony}")]
+    GrantForeign {
+        /// Who signed it.
+        signer: Id,
+        /// Who would have had to.
+        colony: Id,
+    },
+    /// The grant does not make its key what it acts as.
+    #[error("grant: `{name}` is {found}, and this needs {needed}")]
+    GrantRole {
+        /// The grant's name.
+        name: String,
+        /// What it is.
+        found: &'static str,
+        /// What it would have to be.
+        needed: &'static str,
+    },
+    /// The grant was not in force.
+    #[error("grant: `{name}` is valid from {valid_from} until {valid_until}, and this is of {moment}")]
+    GrantExpired {
+        /// The grant's name.
+        name: String,
+        /// From when it holds.
+        valid_from: Timestamp,
+        /// Until when.
+        valid_until: Timestamp,
+        /// When it was used.
+        moment: Timestamp,
+    },
+    /// The grant does not cover this work.
+    #[error("grant: `{name}` does not cover function `{function}` for executor type `{executor_type}`")]
+    GrantScope {
+        /// The grant's name.
+        name: String,
+        /// The function asked for.
+        function: String,
+        /// The executor type asked for.
+        executor_type: String,
+    },
+    /// The spec is not what its submitter signed.
+    #[error("spec: {0}")]
+    Spec(EnvelopeError),
+    /// The spec is signed, but not by the key that the grant is about.
+    #[error("spec: signed by {signer}, and the grant is for {granted}")]
+    SpecSigner {
+        /// Who signed it.
+        signer: Id,
+        /// Whom the grant is for.
+        granted: Id,
+    },
+    /// The spec is for another colony.
+    #[error("spec: made for colony {0}")]
+    SpecForeign(Id),
+    /// The result is not what its executor signed.
+    #[error("result: {0}")]
+    Result(EnvelopeError),
+    /// The result is signed, but not by the key that the grant is about.
+    #[error("result: signed by {signer}, and the grant is for {granted}")]
+    ResultSigner {
+        /// Who signed it.
+        signer: Id,
+        /// Whom the grant is for.
+        granted: Id,
+    },
+    /// The result belongs to other work than it is shown with.
+    #[error("result: its `{0}` is not that of the work it is shown with")]
+    ResultElsewhere(&'static str),
+}
+
+/// A spec that somebody with the right to it asked for.
+#[derive(Clone, Debug)]
+pub struct VerifiedSpec {
+    /// What is to be done.
+    pub spec: Spec,
+    /// Who asked.
+    pub grant: Grant,
+}
+
+/// Checks a grant: signed by this colony, for this colony.
+pub fn verify_grant(colony: &Id, grant: &Envelope) -> Result<Grant, BrokenLink> {
+    let signer = grant.key_id;
+    if signer != *colony {
+        return Err(BrokenLink::GrantForeign { signer, colony: *colony });
+    }
+    let grant: Grant = grant.open().map_err(BrokenLink::Grant)?;
+    if grant.colony != *colony {
+        return Err(BrokenLink::GrantForeign { signer: grant.colony, colony: *colony });
+    }
+    Ok(grant)
+}
+
+/// Checks a spec and the grant under it. The grant must have been in force when the spec was made.
+pub fn verify_spec(colony: &Id, grant: &Envelope, spec: &Envelope) -> Result<VerifiedSpec, BrokenLink> {
+    let grant = verify_grant(colony, grant)?;
+    let opened: Spec = spec.open().map_err(BrokenLink::Spec)?;
+    permits(colony, &grant, spec.key_id, &opened)?;
+    Ok(VerifiedSpec { spec: opened, grant })
+}
+
+/// Whether a grant, checked before, lets `signer` submit this spec, checked before.
+pub fn permits(colony: &Id, grant: &Grant, signer: Id, spec: &Spec) -> Result<(), BrokenLink> {
+    if grant.key != signer {
+        return Err(BrokenLink::SpecSigner { signer, granted: grant.key });
+    }
+    if spec.colony != *colony {
+        return Err(BrokenLink::SpecForeign(spec.colony));
+    }
+    // Executors may submit too: a child's spec is signed by the executor that wants it done.
+    if !grant.scopes.cover(&spec.executor_type, &spec.function) {
+        return Err(BrokenLink::GrantScope {
+            name: grant.name.clone(),
+            function: spec.function.clone(),
+            executor_type: spec.executor_type.clone(),
+        });
+    }
+    in_force(grant, spec.made_at().unwrap_or(Timestamp::MIN))
+}
+
+/// Checks a result, the executor's grant under it, and that it answers this spec in this attempt.
+pub fn verify_result(
+    colony: &Id,
+    grant: &Envelope,
+    spec: &Envelope,
+    attempt: i32,
+    result: &Envelope,
+) -> Result<Outcome, BrokenLink> {
+    let grant = verify_grant(colony, grant)?;
+    let outcome: Outcome = result.open().map_err(BrokenLink::Result)?;
+    if grant.key != result.key_id {
+        return Err(BrokenLink::ResultSigner { signer: result.key_id, granted: grant.key });
+    }
+    if grant.role != Role::Executor {
+        return Err(BrokenLink::GrantRole { name: grant.name, found: grant.role.as_str(), needed: "executor" });
+    }
+    in_force(&grant, outcome.finished_at)?;
+    let asked: Spec = spec.open().map_err(BrokenLink::Spec)?;
+    let belongs = [
+        ("colony", outcome.colony == *colony),
+        ("process_id", outcome.process_id == asked.process_id),
+        ("attempt", outcome.attempt == attempt),
+        ("spec_digest", outcome.spec_digest == spec.digest()),
+        ("signer's executor types", grant.scopes.cover_executor_type(&asked.executor_type)),
+    ];
+    match belongs.iter().find(|(_, holds)| !holds) {
+        Some((what, _)) => Err(BrokenLink::ResultElsewhere(what)),
+        None => Ok(outcome),
+    }
+}
+
+fn in_force(grant: &Grant, moment: Timestamp) -> Result<(), BrokenLink> {
+    if grant.is_valid_at(moment) {
+        return Ok(());
+    }
+    Err(BrokenLink::GrantExpired {
+        name: grant.name.clone(),
+        valid_from: grant.valid_from,
+        valid_until: grant.valid_until,
+        moment,
+    })
+}

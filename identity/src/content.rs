@@ -1,0 +1,103 @@
+//! Arguments and outputs: bytes that keep every one of their bytes inside a JSON document.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::DocumentError;
+use crate::limits::{CONTENT_BYTES_MAX, JSON_DEPTH_MAX};
+
+/// The two fields that carry content: JSON as it was written, or any bytes as base64.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    pub(crate) json: Option<Box<RawValue>>,
+    pub(crate) base64: Option<String>,
+}
+
+impl Content {
+    /// Content of these bytes: inline where they are JSON that survives inside a document byte by byte,
+    /// as base64 otherwise.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return Self::default();
+        }
+        let inline = std::str::from_utf8(bytes)
+            .ok()
+            .filter(|text| depth(text.as_bytes()) <= JSON_DEPTH_MAX)
+            .and_then(|text| serde_json::from_str::<Box<RawValue>>(text).ok())
+            // White space around a value belongs to the document around it and would not come back.
+            .filter(|raw| raw.get().len() == bytes.len());
+        match inline {
+            Some(raw) => Self { json: Some(raw), base64: None },
+            None => Self { json: None, base64: Some(STANDARD.encode(bytes)) },
+        }
+    }
+
+    /// The bytes, as they were given.
+    pub fn to_bytes(&self) -> Result<Bytes, DocumentError> {
+        match (&self.json, &self.base64) {
+            (Some(raw), _) => Ok(Bytes::copy_from_slice(raw.get().as_bytes())),
+            (None, Some(text)) => STANDARD
+                .decode(text)
+                .map(Bytes::from)
+                .map_err(|error| DocumentError::Json(format!("content is not base64: {error}"))),
+            (None, None) => Ok(Bytes::new()),
+        }
+    }
+
+    /// Checks that one form is used, in bounds, and readable. `field` names the JSON form's field.
+    pub(crate) fn check(&self, field: &'static str) -> Result<(), DocumentError> {
+        let length = match (&self.json, &self.base64) {
+            (Some(_), Some(_)) => {
+                return Err(DocumentError::field(field, format!("and `{field}_base64` exclude each other: send one")));
+            }
+            (Some(raw), None) => {
+                let levels = depth(raw.get().as_bytes());
+                if levels > JSON_DEPTH_MAX {
+                    return Err(DocumentError::field(
+                        field,
+                        format!(
+                            "nests {levels} levels deep, the most is {JSON_DEPTH_MAX}: send it as `{field}_base64`"
+                        ),
+                    ));
+                }
+                raw.get().len()
+            }
+            (None, Some(_)) => self.to_bytes()?.len(),
+            (None, None) => 0,
+        };
+        if length > CONTENT_BYTES_MAX {
+            return Err(DocumentError::field(
+                field,
+                format!("has {length} bytes, the most is {CONTENT_BYTES_MAX}: keep the bytes elsewhere and send where"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Reads a present field as it stands, also `null`, which `Option` alone would take for absent.
+pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// How deep `[` and `{` nest, strings left out. The text need not be valid JSON.
+fn depth(json: &[u8]) -> usize {
+    let (mut deepest, mut level, mut in_string, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                level += 1;
+                deepest = deepest.max(level);
+            }
+            b']' | b'}' if !in_string => level = level.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}

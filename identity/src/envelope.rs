@@ -1,0 +1,168 @@
+//! The one signing primitive: a DSSE envelope with one Ed25519 signature.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::{Document, EnvelopeError, Id, KeyPair};
+
+/// SHA-256 of an envelope's signed encoding and its signature: it names these very bytes by this author.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest(pub [u8; 32]);
+
+/// A signed document: the payload's bytes exactly as the signer made them, and who signed.
+///
+/// An `Envelope` is a claim, not a proof, until [`verify`](Self::verify) or [`open`](Self::open) said yes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// What the payload is.
+    pub payload_type: String,
+    /// The signed bytes.
+    pub payload: Bytes,
+    /// Who signed, as the envelope says.
+    pub key_id: Id,
+    /// Ed25519 over [`encoding`](Self::encoding).
+    pub signature: [u8; 64],
+}
+
+impl Envelope {
+    /// Checks a document, prints it once, and signs those bytes.
+    pub fn seal<D: Document>(key: &KeyPair, document: &D) -> Result<Self, EnvelopeError> {
+        Ok(Self::sign(key, D::PAYLOAD_TYPE, document.to_json()?.into()))
+    }
+
+    /// Signs bytes that are a document already.
+    pub fn sign(key: &KeyPair, payload_type: &str, payload: Bytes) -> Self {
+        let signature = key.sign(&encoding(payload_type, &payload));
+        Self { payload_type: payload_type.to_owned(), payload, key_id: key.id(), signature }
+    }
+
+    /// DSSE's pre-authentication encoding: what the signature is over.
+    pub fn encoding(&self) -> Vec<u8> {
+        encoding(&self.payload_type, &self.payload)
+    }
+
+    /// Checks the signature, strictly.
+    pub fn verify(&self) -> Result<(), EnvelopeError> {
+        if self.key_id.verifies(&self.encoding(), &self.signature) {
+            return Ok(());
+        }
+        Err(EnvelopeError::Signature(self.key_id))
+    }
+
+    /// Checks type and signature, and only then reads the document.
+    pub fn open<D: Document>(&self) -> Result<D, EnvelopeError> {
+        if self.payload_type != D::PAYLOAD_TYPE {
+            return Err(EnvelopeError::Type { expected: D::PAYLOAD_TYPE, found: clipped(&self.payload_type) });
+        }
+        self.verify()?;
+        Ok(D::from_json(&self.payload)?)
+    }
+
+    /// Names these very bytes by this author.
+    pub fn digest(&self) -> Digest {
+        let mut hash = Sha256::new();
+        hash.update(self.encoding());
+        hash.update(self.signature);
+        Digest(hash.finalize().into())
+    }
+
+    /// Reads DSSE's JSON form. Base64 may be of either alphabet, as DSSE asks of readers.
+    pub fn from_json(json: &[u8]) -> Result<Self, EnvelopeError> {
+        let form: JsonForm = serde_json::from_slice(json).map_err(|error| EnvelopeError::Json(error.to_string()))?;
+        let [signature] = form.signatures.as_slice() else {
+            return Err(EnvelopeError::SignatureCount(form.signatures.len()));
+        };
+        let payload = decode("payload", &form.payload)?;
+        let bytes = decode("sig", &signature.sig)?;
+        let signature_bytes = bytes.as_slice().try_into().map_err(|_| EnvelopeError::SignatureLength(bytes.len()))?;
+        Ok(Self {
+            payload_type: form.payload_type,
+            payload: payload.into(),
+            key_id: signature.keyid.parse()?,
+            signature: signature_bytes,
+        })
+    }
+
+    /// Prints DSSE's JSON form.
+    pub fn to_json(&self) -> Vec<u8> {
+        let form = JsonForm {
+            payload_type: self.payload_type.clone(),
+            payload: STANDARD.encode(&self.payload),
+            signatures: vec![JsonSignature { keyid: self.key_id.to_string(), sig: STANDARD.encode(self.signature) }],
+        };
+        // Strings into a byte vector: nothing here can fail.
+        serde_json::to_vec(&form).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Envelope {
+    /// Short, and without the payload: arguments may be somebody's secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Envelope({}, {} bytes, by {})", self.payload_type, self.payload.len(), self.key_id)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text.as_bytes(), &mut bytes)
+            .map_err(|_| serde::de::Error::custom("expected a SHA-256 digest as 64 hexadecimal characters"))?;
+        Ok(Self(bytes))
+    }
+}
+
+/// `DSSEv1 <length> <type> <length> <payload>`; the lengths make it impossible to shift bytes between fields.
+fn encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+fn decode(field: &str, text: &str) -> Result<Vec<u8>, EnvelopeError> {
+    STANDARD
+        .decode(text)
+        .or_else(|_| URL_SAFE.decode(text))
+        .map_err(|error| EnvelopeError::Json(format!("`{field}` is not base64: {error}")))
+}
+
+fn clipped(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonForm {
+    payload_type: String,
+    payload: String,
+    signatures: Vec<JsonSignature>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct JsonSignature {
+    keyid: String,
+    sig: String,
+}

@@ -1,0 +1,117 @@
+//! What can be wrong with keys, envelopes and documents, in words that say what to do.
+
+use crate::Id;
+
+/// Why a text or some bytes are not an identity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Not `ed25519:` and 43 base64url characters.
+    #[error("not an identity: expected `ed25519:` and 43 base64url characters, as `apiary key id` prints it")]
+    Form,
+    /// Not the canonical encoding of a point on the curve.
+    #[error("not an Ed25519 public key: the bytes are no canonical point on the curve; copy the key again")]
+    Point,
+    /// A low-order point: signatures under it prove nothing.
+    #[error("refused: a low-order Ed25519 key, under which anybody can sign; generate a key with `apiary key new`")]
+    Weak,
+    /// Not a SubjectPublicKeyInfo document (RFC 8410).
+    #[error("not an Ed25519 public key file (SubjectPublicKeyInfo, RFC 8410): {0}")]
+    Spki(String),
+}
+
+/// Why a secret key could not be read or written. Never holds key material.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Not PKCS#8, not Ed25519, or halves that do not belong together.
+    #[error("not an Ed25519 secret key in PKCS#8 PEM: {0}; `apiary key new` makes one")]
+    Format(String),
+    /// Encrypted, and no passphrase was given.
+    #[error("the key is encrypted: give its passphrase in APIARY_KEY_PASSPHRASE")]
+    PassphraseMissing,
+    /// Encrypted with another passphrase.
+    #[error("the key does not open with this passphrase")]
+    PassphraseWrong,
+    /// Other people on the machine can read the file.
+    #[error("{path} can be read by others (mode {mode:04o}): run `chmod 600 {path}`")]
+    Readable {
+        /// The file.
+        path: String,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A key is there already; it is never overwritten.
+    #[error("{0} exists and is not overwritten: choose another file, or move the old key away")]
+    Exists(String),
+    /// The file system said no.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What it said.
+        source: std::io::Error,
+    },
+}
+
+/// Why an envelope is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// The JSON form does not have the fields of a DSSE envelope.
+    #[error(
+        "not a DSSE envelope: {0}; expected {{\"payloadType\", \"payload\", \"signatures\": [{{\"keyid\", \"sig\"}}]}}"
+    )]
+    Json(String),
+    /// No signature, or more than one.
+    #[error("an envelope carries exactly one signature, this one has {0}")]
+    SignatureCount(usize),
+    /// A signature that is not 64 bytes.
+    #[error("an Ed25519 signature has 64 bytes, this one has {0}")]
+    SignatureLength(usize),
+    /// `keyid` is not an identity.
+    #[error("the envelope's key id is {0}")]
+    KeyId(#[from] IdError),
+    /// The signature is not by that key over these bytes.
+    #[error("the signature is not by {0} over this payload: sign the DSSE encoding of the exact bytes that are sent")]
+    Signature(Id),
+    /// Signed, but something else than is wanted here.
+    #[error("expected a document of type `{expected}`, got `{found}`")]
+    Type {
+        /// What is wanted here.
+        expected: &'static str,
+        /// What came.
+        found: String,
+    },
+    /// Signed, but not a document that can be accepted.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+}
+
+/// Why a signed document is not acceptable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// Larger than any document may be.
+    #[error("the document has {found} bytes, the most is {limit}")]
+    TooLarge {
+        /// How many bytes it has.
+        found: usize,
+        /// How many it may have.
+        limit: usize,
+    },
+    /// Not JSON, a field missing, unknown or twice, or of another type.
+    #[error("the document is not valid: {0}")]
+    Json(String),
+    /// A field outside its bounds.
+    #[error("`{field}` {problem}")]
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
+}
+
+impl DocumentError {
+    /// A field outside its bounds.
+    pub(crate) fn field(field: &'static str, problem: impl Into<String>) -> Self {
+        Self::Field { field, problem: problem.into() }
+    }
+}

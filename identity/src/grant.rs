@@ -1,0 +1,144 @@
+//! Grants: the colony's signed statement that a key is a user or an executor.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::document::check_order;
+use crate::limits::SCOPE_ENTRIES_MAX;
+use crate::name::check_name;
+use crate::{Document, DocumentError, Id};
+
+/// "This key is a user, or an executor, with this name and these scopes, from, until."
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// The colony, whose key signs.
+    pub colony: Id,
+    /// Names this grant.
+    pub grant_id: Uuid,
+    /// Whose key it is about.
+    pub key: Id,
+    /// What the key is.
+    pub role: Role,
+    /// What people call it. Two keys may share a name while one replaces the other.
+    pub name: String,
+    /// What it may touch.
+    pub scopes: Scopes,
+    /// What else it may do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rights: Vec<GrantRight>,
+    /// From when.
+    pub valid_from: Timestamp,
+    /// Until when, not included.
+    pub valid_until: Timestamp,
+}
+
+/// What a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// May submit.
+    User,
+    /// May claim, and submit children.
+    Executor,
+}
+
+/// A right beyond the role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantRight {
+    /// May read every process and grant of the colony.
+    Read,
+}
+
+/// What a key may touch. An entry is a whole name, a prefix ending in `*`, or `*` for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scopes {
+    /// Functions that it may submit (a user) or run (an executor).
+    pub functions: Vec<String>,
+    /// Executor types that it may submit for (a user) or claim as (an executor).
+    pub executor_types: Vec<String>,
+}
+
+impl Scopes {
+    /// Whether both names are covered.
+    pub fn cover(&self, executor_type: &str, function: &str) -> bool {
+        self.cover_executor_type(executor_type) && self.functions.iter().any(|entry| matches(entry, function))
+    }
+
+    /// Whether the executor type is covered.
+    pub fn cover_executor_type(&self, executor_type: &str) -> bool {
+        self.executor_types.iter().any(|entry| matches(entry, executor_type))
+    }
+}
+
+impl Grant {
+    /// Whether it holds at this moment.
+    pub fn is_valid_at(&self, moment: Timestamp) -> bool {
+        self.valid_from <= moment && moment < self.valid_until
+    }
+
+    /// Whether it gives this right.
+    pub fn has_right(&self, right: GrantRight) -> bool {
+        self.rights.contains(&right)
+    }
+}
+
+impl Role {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Executor => "executor",
+        }
+    }
+}
+
+impl GrantRight {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+        }
+    }
+}
+
+impl Document for Grant {
+    const PAYLOAD_TYPE: &'static str = "application/vnd.apiary.grant.v1+json";
+
+    fn check(&self) -> Result<(), DocumentError> {
+        check_name("name", &self.name)?;
+        if self.key == self.colony {
+            return Err(DocumentError::field("key", "is the colony's own key, which needs no grant: use another key"));
+        }
+        check_order("valid_until", self.valid_from, self.valid_until)?;
+        check_scope("scopes.functions", &self.scopes.functions)?;
+        check_scope("scopes.executor_types", &self.scopes.executor_types)
+    }
+}
+
+fn matches(entry: &str, name: &str) -> bool {
+    match entry.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => entry == name,
+    }
+}
+
+fn check_scope(field: &'static str, entries: &[String]) -> Result<(), DocumentError> {
+    if entries.len() > SCOPE_ENTRIES_MAX {
+        return Err(DocumentError::field(
+            field,
+            format!("lists {} names, the most is {SCOPE_ENTRIES_MAX}: use a prefix such as `billing.*`", entries.len()),
+        ));
+    }
+    for entry in entries {
+        match entry.strip_suffix('*') {
+            Some("") => {}
+            Some(prefix) => check_name(field, prefix)?,
+            None => check_name(field, entry)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! Identities: Ed25519 public keys, as people and wires see them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
+use ed25519_dalek::{Signature, VerifyingKey};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::IdError;
+
+const PREFIX: &str = "ed25519:";
+
+/// A public key that signatures can be checked against. Low-order points and encodings that are not
+/// canonical never become an `Id`, so that two ids are equal exactly if they are the same key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Id(VerifyingKey);
+
+impl Id {
+    /// An identity from the 32 bytes of RFC 8032.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, IdError> {
+        let key = VerifyingKey::from_bytes(bytes).map_err(|_| IdError::Point)?;
+        Self::from_key(key)
+    }
+
+    /// An identity from a slice, which must have 32 bytes.
+    pub fn from_slice(bytes: &[u8]) -> Result<Self, IdError> {
+        Self::from_bytes(bytes.try_into().map_err(|_| IdError::Point)?)
+    }
+
+    /// An identity from a SubjectPublicKeyInfo document in DER (RFC 8410).
+    pub fn from_spki_der(der: &[u8]) -> Result<Self, IdError> {
+        let key = VerifyingKey::from_public_key_der(der).map_err(|error| IdError::Spki(error.to_string()))?;
+        Self::from_key(key)
+    }
+
+    /// The same in PEM, as `openssl pkey -pubout` prints it.
+    pub fn from_spki_pem(pem: &str) -> Result<Self, IdError> {
+        let key = VerifyingKey::from_public_key_pem(pem).map_err(|error| IdError::Spki(error.to_string()))?;
+        Self::from_key(key)
+    }
+
+    /// The public key as a PEM file that openssl reads.
+    pub fn to_spki_pem(&self) -> String {
+        // Encoding 32 bytes into a fixed frame has no way to fail.
+        self.0.to_public_key_pem(Default::default()).unwrap_or_default()
+    }
+
+    /// The 32 bytes of RFC 8032.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
+    /// Whether `signature` is this key's over `message`: strict, so that there is one signature a signer
+    /// could have meant (S below the group order, no low-order R; RFC 8032 section 5.1.7).
+    pub fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
+    }
+
+    fn from_key(key: VerifyingKey) -> Result<Self, IdError> {
+        // The curve library takes y ≥ p, too; the same point then has a second spelling.
+        if key.to_edwards().compress().as_bytes() != key.as_bytes() {
+            return Err(IdError::Point);
+        }
+        if key.is_weak() {
+            return Err(IdError::Weak);
+        }
+        Ok(Self(key))
+    }
+}
+
+impl From<VerifyingKey> for Id {
+    /// For keys made here from a secret, which are canonical and strong.
+    fn from(key: VerifyingKey) -> Self {
+        Self(key)
+    }
+}
+
+impl std::hash::Hash for Id {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl PartialOrd for Id {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Id {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PREFIX}{}", URL_SAFE_NO_PAD.encode(self.as_bytes()))
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Id {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let encoded = text.strip_prefix(PREFIX).ok_or(IdError::Form)?;
+        let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| IdError::Form)?;
+        Self::from_bytes(&bytes.try_into().map_err(|_| IdError::Form)?)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}

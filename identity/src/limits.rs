@@ -1,0 +1,32 @@
+//! Every bound on what a signed document may hold, in one place.
+
+use std::time::Duration;
+
+/// Bytes of a document's JSON: room for [`CONTENT_BYTES_MAX`] as base64, and the rest.
+pub const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of arguments or output kept inside a document.
+pub const CONTENT_BYTES_MAX: usize = 1024 * 1024;
+/// Levels of `[` and `{` in inline JSON; serde_json's own reader gives up at the same depth.
+pub const JSON_DEPTH_MAX: usize = 127;
+/// Characters of a function, executor type, label key or user's or executor's name.
+pub const NAME_CHARS_MAX: usize = 128;
+/// Characters of a colony's name: what a DNS label allows (RFC 1035).
+pub const COLONY_NAME_CHARS_MAX: usize = 63;
+/// Bytes of a label's or environment variable's value, an idempotency key, or trace context.
+pub const VALUE_BYTES_MAX: usize = 1024;
+/// Labels, and environment variables, of one spec.
+pub const MAP_ENTRIES_MAX: usize = 64;
+/// Executor names that one spec may be aimed at.
+pub const EXECUTOR_NAMES_MAX: usize = 64;
+/// Functions or executor types that one grant may list.
+pub const SCOPE_ENTRIES_MAX: usize = 256;
+/// Bytes of a failure's message.
+pub const FAILURE_BYTES_MAX: usize = 4096;
+/// Priority lies between minus this and this.
+pub const PRIORITY_MAX: i32 = 50_000;
+/// The most retries that can be asked for by number; −1 asks for no limit.
+pub const RETRIES_MAX: i32 = 1_000_000;
+/// How long after its making a spec may still be submitted.
+pub const SUBMIT_BY_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The longest time-out, back-off or retention that can be asked for: ten years.
+pub const DURATION_MAX_MS: i64 = 10 * 366 * 24 * 3600 * 1000;

@@ -1,0 +1,259 @@
+//! Specs: what is to be done, signed whole by whoever wants it done.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::content::{self, Content};
+use crate::document::check_duration_ms;
+use crate::limits::{EXECUTOR_NAMES_MAX, MAP_ENTRIES_MAX, PRIORITY_MAX, RETRIES_MAX, SUBMIT_BY_MAX, VALUE_BYTES_MAX};
+use crate::name::check_name;
+use crate::{Document, DocumentError, Id};
+
+/// A process as its submitter wants it. Every duration is in milliseconds; 0 or absent means no limit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The colony.
+    pub colony: Id,
+    /// UUIDv7, chosen by the submitter; its time is when the spec was made.
+    pub process_id: Uuid,
+    /// Not accepted after this, at most 30 days after `process_id`'s time: what makes a replay harmless
+    /// even when the process itself is long forgotten.
+    pub submit_by: Timestamp,
+    /// What is to be done.
+    pub function: String,
+    /// Which kind of executor does it.
+    pub executor_type: String,
+    /// If not empty, only executors with one of these names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub executor_names: Vec<String>,
+    /// The arguments, as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "content::present")]
+    args: Option<Box<RawValue>>,
+    /// The arguments, as base64 of any bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    args_base64: Option<String>,
+    /// Between −50000 and 50000; each step outweighs one day of waiting.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub priority: i32,
+    /// For finding it again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Handed to the executor.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Fails if nobody claims it within this time from when it could run.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub max_wait_ms: i64,
+    /// The longest that one attempt may take, renewed or not.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub max_exec_ms: i64,
+    /// How many attempts after the first; −1 means no limit.
+    #[serde(default = "Spec::default_max_retries")]
+    pub max_retries: i32,
+    /// How long to wait between attempts.
+    #[serde(default)]
+    pub backoff: Backoff,
+    /// Does not start before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// A later spec of the same function with the same key returns this process instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// How long the key is remembered.
+    #[serde(default = "Spec::default_idempotency_retention_ms")]
+    pub idempotency_retention_ms: i64,
+    /// W3C Trace Context `traceparent` of the submitter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+/// Exponential back-off: attempt n waits `first_ms · factor^(n−1)`, at most `most_ms`, and of that a
+/// random part of up to `jitter` is taken off, so that many failures do not come back at once.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Backoff {
+    /// Before the first retry.
+    pub first_ms: i64,
+    /// Growth from one retry to the next, 1 to 100.
+    pub factor: f64,
+    /// The longest wait.
+    pub most_ms: i64,
+    /// From 0 (exact) to 1 (anything down to none).
+    pub jitter: f64,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { first_ms: 1000, factor: 2.0, most_ms: 3_600_000, jitter: 0.2 }
+    }
+}
+
+impl Spec {
+    /// A spec with every option at its default, made now: submit within a day, three retries.
+    pub fn new(colony: Id, executor_type: &str, function: &str, now: Timestamp) -> Self {
+        let millisecond = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        let stamp = uuid::Timestamp::from_unix(
+            uuid::NoContext,
+            millisecond / 1000,
+            u32::try_from(millisecond % 1000).unwrap_or(0) * 1_000_000,
+        );
+        Self {
+            colony,
+            process_id: Uuid::new_v7(stamp),
+            submit_by: now.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX),
+            function: function.to_owned(),
+            executor_type: executor_type.to_owned(),
+            executor_names: Vec::new(),
+            args: None,
+            args_base64: None,
+            priority: 0,
+            labels: BTreeMap::new(),
+            env: BTreeMap::new(),
+            max_wait_ms: 0,
+            max_exec_ms: 0,
+            max_retries: Self::default_max_retries(),
+            backoff: Backoff::default(),
+            not_before: None,
+            idempotency_key: None,
+            idempotency_retention_ms: Self::default_idempotency_retention_ms(),
+            traceparent: None,
+        }
+    }
+
+    /// The same spec with these arguments.
+    #[must_use]
+    pub fn with_args(mut self, args: Content) -> Self {
+        (self.args, self.args_base64) = (args.json, args.base64);
+        self
+    }
+
+    /// The arguments.
+    pub fn args(&self) -> Content {
+        Content { json: self.args.clone(), base64: self.args_base64.clone() }
+    }
+
+    /// When the spec was made: the time inside `process_id`.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        let (seconds, nanoseconds) = self.process_id.get_timestamp()?.to_unix();
+        Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()
+    }
+
+    fn default_max_retries() -> i32 {
+        3
+    }
+
+    fn default_idempotency_retention_ms() -> i64 {
+        30 * 24 * 3600 * 1000
+    }
+
+    fn check_times(&self) -> Result<(), DocumentError> {
+        let made_at = match self.made_at() {
+            Some(made_at) if self.process_id.get_version_num() == 7 => made_at,
+            _ => return Err(DocumentError::field("process_id", "is a UUID of version 7 (RFC 9562)")),
+        };
+        let open = self.submit_by.duration_since(made_at);
+        if open.is_negative() || open.unsigned_abs() > SUBMIT_BY_MAX {
+            return Err(DocumentError::field(
+                "submit_by",
+                format!("is at most 30 days after the time in `process_id` ({made_at}); got {}", self.submit_by),
+            ));
+        }
+        check_duration_ms("max_wait_ms", self.max_wait_ms)?;
+        check_duration_ms("max_exec_ms", self.max_exec_ms)?;
+        check_duration_ms("idempotency_retention_ms", self.idempotency_retention_ms)
+    }
+
+    fn check_maps(&self) -> Result<(), DocumentError> {
+        for (field, map) in [("labels", &self.labels), ("env", &self.env)] {
+            if map.len() > MAP_ENTRIES_MAX {
+                return Err(DocumentError::field(
+                    field,
+                    format!("has {} entries, the most is {MAP_ENTRIES_MAX}", map.len()),
+                ));
+            }
+            for (key, value) in map {
+                check_name(field, key)?;
+                check_value(field, value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Backoff {
+    fn check(&self) -> Result<(), DocumentError> {
+        check_duration_ms("backoff.first_ms", self.first_ms)?;
+        check_duration_ms("backoff.most_ms", self.most_ms)?;
+        if !(1.0..=100.0).contains(&self.factor) {
+            return Err(DocumentError::field("backoff.factor", format!("is 1 to 100; got {}", self.factor)));
+        }
+        if !(0.0..=1.0).contains(&self.jitter) {
+            return Err(DocumentError::field("backoff.jitter", format!("is 0 to 1; got {}", self.jitter)));
+        }
+        Ok(())
+    }
+}
+
+impl Document for Spec {
+    const PAYLOAD_TYPE: &'static str = "application/vnd.apiary.spec.v1+json";
+
+    fn check(&self) -> Result<(), DocumentError> {
+        self.check_times()?;
+        check_name("function", &self.function)?;
+        check_name("executor_type", &self.executor_type)?;
+        if self.executor_names.len() > EXECUTOR_NAMES_MAX {
+            return Err(DocumentError::field(
+                "executor_names",
+                format!("lists {} names, the most is {EXECUTOR_NAMES_MAX}", self.executor_names.len()),
+            ));
+        }
+        self.executor_names.iter().try_for_each(|name| check_name("executor_names", name))?;
+        self.args().check("args")?;
+        if !(-PRIORITY_MAX..=PRIORITY_MAX).contains(&self.priority) {
+            return Err(DocumentError::field(
+                "priority",
+                format!("is −{PRIORITY_MAX} to {PRIORITY_MAX}; got {}", self.priority),
+            ));
+        }
+        if !(-1..=RETRIES_MAX).contains(&self.max_retries) {
+            return Err(DocumentError::field(
+                "max_retries",
+                format!("is 0 to {RETRIES_MAX}, or −1 for no limit; got {}", self.max_retries),
+            ));
+        }
+        self.check_maps()?;
+        self.backoff.check()?;
+        for (field, value) in [("idempotency_key", &self.idempotency_key), ("traceparent", &self.traceparent)] {
+            if let Some(value) = value {
+                check_value(field, value)?;
+                if value.is_empty() {
+                    return Err(DocumentError::field(field, "is empty: leave it out instead"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Text that may be kept and shown: bounded, and without the NUL that no Postgres text can hold.
+fn check_value(field: &'static str, value: &str) -> Result<(), DocumentError> {
+    if value.len() > VALUE_BYTES_MAX {
+        return Err(DocumentError::field(
+            field,
+            format!("holds a value of {} bytes, the most is {VALUE_BYTES_MAX}", value.len()),
+        ));
+    }
+    if value.contains('\0') {
+        return Err(DocumentError::field(field, "holds a NUL character, which cannot be kept: leave it out"));
+    }
+    Ok(())
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

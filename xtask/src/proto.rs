@@ -1,0 +1,54 @@
+//! `cargo xtask proto`: from `.proto` files to checked-in Rust, without protoc.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use prost::Message as _;
+
+const SCHEMA: &str = "proto/schema";
+const GENERATED: &str = "proto/src/generated";
+
+/// Generates the code, or compares it with what is checked in.
+pub(crate) fn run(check: bool) -> anyhow::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies inside the workspace")?;
+    let fresh = tempfile::tempdir()?;
+    generate(&root.join(SCHEMA), fresh.path())?;
+    let target = root.join(GENERATED);
+    fs::create_dir_all(&target)?;
+    let mut stale = Vec::new();
+    for entry in fs::read_dir(fresh.path())? {
+        let entry = entry?;
+        let bytes = fs::read(entry.path())?;
+        let checked_in = target.join(entry.file_name());
+        if fs::read(&checked_in).ok().as_deref() == Some(bytes.as_slice()) {
+            continue;
+        }
+        stale.push(entry.file_name().to_string_lossy().into_owned());
+        if !check {
+            fs::write(checked_in, bytes)?;
+        }
+    }
+    match (check, stale.is_empty()) {
+        (true, false) => bail!("{} is out of date in {GENERATED}: run `cargo xtask proto`", stale.join(", ")),
+        (false, false) => eprintln!("wrote {}", stale.join(", ")),
+        (_, true) => eprintln!("{GENERATED} is up to date"),
+    }
+    Ok(())
+}
+
+fn generate(schema: &Path, out: &Path) -> anyhow::Result<()> {
+    let mut files: Vec<_> = fs::read_dir(schema.join("apiary/v1"))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    files.sort();
+    let descriptors = protox::compile(&files, [schema])?;
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        .bytes(".apiary.v1.Envelope")
+        // Ordered maps, so that the same message has one encoding: its digest is signed.
+        .btree_map(".")
+        .out_dir(out)
+        .compile_fds(descriptors)?;
+    Ok(())
+}
