@@ -1,6 +1,19 @@
 //! Everything a contributor runs. `cargo xtask help` lists it.
 
+mod apt;
+mod bench;
+mod children;
+mod ci;
+mod lint_proto;
+mod node;
+mod postgres;
 mod proto;
+mod servers;
+mod tally;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -14,16 +27,45 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Runs every test, on SQLite, on a private Postgres, and against Supabase's own server.
+    Test(test::Arguments),
+    /// Runs everything that must hold before a change is taken.
+    Ci,
+    /// Measures latency, throughput and memory of a release build.
+    Bench {
+        /// Prints one JSON object instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Generates the Rust code of `proto/schema` into `proto/src/generated`.
     Proto {
         /// Fails if the checked-in code differs, and writes nothing.
         #[arg(long)]
         check: bool,
     },
+    /// Lints `proto/schema` with buf.
+    LintProto,
+    /// Holds a private Postgres until standard input ends. `test` and `bench` start it.
+    #[command(hide = true)]
+    GuardPostgres,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().task {
-        Task::Proto { check } => proto::run(check),
+fn main() -> anyhow::Result<ExitCode> {
+    let task = Arguments::parse().task;
+    if !matches!(task, Task::GuardPostgres) {
+        children::pass_signals_on()?;
     }
+    let done = match task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Ci => ci::run(),
+        Task::Bench { json } => bench::run(json),
+        Task::Proto { check } => proto::run(check).map(|()| ExitCode::SUCCESS),
+        Task::LintProto => lint_proto::run().map(|()| ExitCode::SUCCESS),
+        Task::GuardPostgres => postgres::run_guard().map(|()| ExitCode::SUCCESS),
+    };
+    done.or_else(|error| match error.downcast_ref::<children::Interrupted>() {
+        // As a shell reports it.
+        Some(children::Interrupted(signal)) => Ok(u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from)),
+        None => Err(error),
+    })
 }

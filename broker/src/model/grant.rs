@@ -1,6 +1,7 @@
 //! Grants, as kept.
 
 use apiary_identity::{Envelope, Grant};
+use bytes::Bytes;
 
 use super::ColonyKey;
 
@@ -19,4 +20,21 @@ pub struct GrantRecord {
     pub grant: Grant,
     /// The signed bytes.
     pub envelope: Envelope,
+}
+
+/// A grant as the database holds it, unverified: for showing, and for those who check it themselves.
+#[derive(Clone, Debug)]
+pub struct StoredGrant {
+    /// Its number in this store.
+    pub key: GrantKey,
+    /// The colony's public key, 32 bytes if nobody tampered.
+    pub colony_id: Vec<u8>,
+    /// The public key that the grant is about, 32 bytes if nobody tampered.
+    pub grantee: Vec<u8>,
+    /// The grantee's name.
+    pub name: String,
+    /// The signed bytes.
+    pub payload: Bytes,
+    /// Their signature by the colony, 64 bytes if nobody tampered.
+    pub signature: Vec<u8>,
 }

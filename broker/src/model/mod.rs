@@ -7,7 +7,7 @@ mod page;
 mod process;
 
 pub use colony::{Colony, ColonyKey};
-pub use grant::{GrantKey, GrantRecord};
+pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{AttemptEnding, ClaimSlot, Claimed, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal};
 pub use page::{GrantCursor, Page, ProcessCursor};
 pub use process::{

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use apiary_identity::{Digest, Envelope};
+use apiary_identity::Digest;
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -29,15 +29,8 @@ pub enum ProcessState {
 
 impl ProcessState {
     /// All of them, in the order of a life.
-    pub const ALL: [Self; 7] = [
-        Self::Waiting,
-        Self::Blocked,
-        Self::Running,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-        Self::DeadLetter,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Waiting, Self::Blocked, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled, Self::DeadLetter];
 
     /// The word in tables and on the wire.
     pub fn as_str(self) -> &'static str {

@@ -6,6 +6,9 @@ pub enum StoreError {
     /// The database cannot be reached, is overloaded, or broke off: the same call may succeed later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// The database cannot be opened as it is configured: the URL, the password, the file. Only when a store is made.
+    #[error("{0}")]
+    Open(String),
     /// An id or name belongs to something else.
     #[error("{0}")]
     Taken(String),

@@ -4,8 +4,12 @@
 //!
 //! Every SQL statement is a file of its own under `postgres/` or `sqlite/`, named after its method.
 
+mod assignment;
+mod checks;
 mod error;
 pub mod postgres;
+mod rows;
+mod schema;
 pub mod sqlite;
 
 use apiary_identity::{Envelope, Grant, Id};
@@ -13,8 +17,8 @@ use uuid::Uuid;
 
 use crate::model::{
     Attempt, ClaimSlot, Claimed, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
-    LeaseRecord, LeaseRef, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
-    ProcessSummary, Renewal, SpecRecord, Submitted,
+    LeaseRecord, LeaseRef, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Renewal, SpecRecord, StoredGrant, Submitted,
 };
 
 pub use error::StoreError;
@@ -60,7 +64,7 @@ pub trait Store: Send + Sync + 'static {
     /// How many processes are in each state that has any.
     async fn count_states(&self, colony: ColonyKey) -> StoreResult<Vec<(ProcessState, i64)>>;
 
-    // Grants. Every grant that is read comes back with its signature checked: one altered in the database is
+    // Grants. A `GrantRecord` comes back with its signature checked: one altered in the database is
     // a [`StoreError::Corrupt`].
 
     /// Keeps a grant; true if it was there. [`StoreError::Taken`] if its id belongs to another grant.
@@ -69,15 +73,12 @@ pub trait Store: Send + Sync + 'static {
     /// Every grant for this key, oldest first, expired ones too.
     async fn grants_of_key(&self, colony: &Colony, key: &Id) -> StoreResult<Vec<GrantRecord>>;
 
-    /// These grants, in any order; those that do not exist are left out.
-    async fn grants_by_key(&self, keys: &[GrantKey]) -> StoreResult<Vec<GrantRecord>>;
+    /// These grants, unverified, in any order; those that do not exist are left out. What was tampered with is passed
+    /// on for the reader to find: it must neither hide a process nor hold up the others.
+    async fn grants_by_key(&self, keys: &[GrantKey]) -> StoreResult<Vec<StoredGrant>>;
 
     /// One page of grants, oldest first, unverified: for showing and checking elsewhere.
-    async fn list_grants(
-        &self,
-        colony: &Colony,
-        page: Page<GrantCursor>,
-    ) -> StoreResult<Vec<(GrantCursor, Envelope)>>;
+    async fn list_grants(&self, colony: &Colony, page: Page<GrantCursor>) -> StoreResult<Vec<StoredGrant>>;
 
     // Processes.
 

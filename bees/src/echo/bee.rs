@@ -1,0 +1,117 @@
+//! Three functions for trying out a colony:
+//!
+//! | function | arguments | does |
+//! |---|---|---|
+//! | `echo` | any bytes | gives them back, byte by byte |
+//! | `sleep` | `{"ms": 1000}` | waits so long, at most an hour, or until it is cancelled |
+//! | `fail` | `{"message": "…", "retryable": false, "retry_after_ms": 0}`, all optional | fails so |
+
+use std::time::Duration;
+
+use apiary_executor_sdk::{Client, Executor, ExecutorBuilder, Failure, Output, Work};
+use serde::{Deserialize, Serialize};
+
+/// The type of executor that echoes.
+pub const EXECUTOR_TYPE: &str = "echo";
+/// The longest sleep.
+const SLEEP_MAX: Duration = Duration::from_secs(3600);
+
+/// The echo bee; name, slots and the rest are for the caller to set.
+pub fn bee(client: Client) -> ExecutorBuilder {
+    Executor::builder(client)
+        .executor_type(EXECUTOR_TYPE)
+        .handle("echo", echo)
+        .handle_json("sleep", sleep)
+        .handle_json("fail", fail)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sleep {
+    ms: u64,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Slept {
+    slept_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fail {
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
+    retryable: bool,
+    #[serde(default)]
+    retry_after_ms: Option<u64>,
+}
+
+async fn echo(work: Work) -> Result<Output, Failure> {
+    Ok(Output::bytes(work.args().clone()))
+}
+
+async fn sleep(args: Sleep, work: Work) -> Result<Slept, Failure> {
+    let duration = Duration::from_millis(args.ms);
+    if duration > SLEEP_MAX {
+        return Err(Failure::fatal(format!("{} ms is too long: sleep at most {} ms", args.ms, SLEEP_MAX.as_millis())));
+    }
+    tokio::select! {
+        () = tokio::time::sleep(duration) => Ok(Slept { slept_ms: args.ms }),
+        () = work.cancelled() => Err(Failure::retryable("woken up: the work was cancelled")),
+    }
+}
+
+async fn fail(args: Fail, _work: Work) -> Result<Output, Failure> {
+    let message = args.message.unwrap_or_else(|| "failed, as it was told to".to_owned());
+    if !args.retryable {
+        return Err(Failure::fatal(message));
+    }
+    let failure = Failure::retryable(message);
+    Err(match args.retry_after_ms {
+        Some(wait_ms) => failure.retry_after(Duration::from_millis(wait_ms)),
+        None => failure,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use apiary_executor_sdk::{CancellationToken, IntoOutput as _, testing};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_echo_has_every_byte() {
+        for bytes in [&b""[..], b"{\"a\" :  1}\n", b"\x00\xff\xfe not text", "\u{1f41d}".as_bytes()] {
+            let work = testing::work("echo").args_bytes(bytes.to_vec()).build();
+            assert_eq!(echo(work).await.unwrap().into_output().unwrap(), bytes);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleeper_wakes_after_its_time() {
+        let start = tokio::time::Instant::now();
+        let slept = sleep(Sleep { ms: 1500 }, testing::work("sleep").build()).await.unwrap();
+        assert_eq!(slept, Slept { slept_ms: 1500 });
+        assert!(start.elapsed() >= Duration::from_millis(1500));
+        assert!(sleep(Sleep { ms: 3_600_001 }, testing::work("sleep").build()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleeper_whose_work_is_cancelled_wakes_at_once() {
+        let token = CancellationToken::new();
+        token.cancel();
+        let failure = sleep(Sleep { ms: 3_600_000 }, testing::work("sleep").cancelled_by(token).build()).await;
+        assert!(failure.unwrap_err().is_retryable());
+    }
+
+    #[tokio::test]
+    async fn it_fails_as_it_is_told() {
+        let args = Fail { message: Some("no luck".to_owned()), retryable: true, retry_after_ms: Some(10) };
+        let failure = fail(args, testing::work("fail").build()).await.unwrap_err();
+        assert!(failure.is_retryable());
+        assert_eq!(failure.message(), "no luck");
+        let args = Fail { message: None, retryable: false, retry_after_ms: None };
+        assert!(!fail(args, testing::work("fail").build()).await.unwrap_err().is_retryable());
+    }
+}

@@ -1,0 +1,39 @@
+//! The SQL of `deploy/supabase/migrations`, for whoever applies or prints it from the program.
+
+/// One migration. Every one can be run again without harm.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// The file's name, which begins with its time.
+    pub name: &'static str,
+    /// Its SQL.
+    pub sql: &'static str,
+}
+
+/// All migrations, in order.
+pub const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        name: "20261121000000_stripe_tables.sql",
+        sql: include_str!("../../../deploy/supabase/migrations/20261121000000_stripe_tables.sql"),
+    },
+    Migration {
+        name: "20261121000100_apply_stripe_event.sql",
+        sql: include_str!("../../../deploy/supabase/migrations/20261121000100_apply_stripe_event.sql"),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_migration_in_the_folder_is_embedded_in_order() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/supabase/migrations");
+        let mut files: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        assert_eq!(files, MIGRATIONS.map(|migration| migration.name));
+    }
+}

@@ -1,0 +1,42 @@
+//! The key, as it travels.
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::super::error::RecordError;
+
+const API_KEY: HeaderName = HeaderName::from_static("apikey");
+
+/// The headers that say who calls. They are marked sensitive, so that nothing prints them.
+///
+/// Supabase has two kinds of keys. The newer (`sb_secret_…`) travel as `apikey` only. The older are JWTs, and
+/// travel a second time as a bearer token, which is what PostgREST itself looks at.
+pub(super) fn headers(key: &SecretString) -> Result<HeaderMap, RecordError> {
+    let key = key.expose_secret().trim();
+    if key.is_empty() {
+        return Err(RecordError::Setting("the Supabase key is empty: set SUPABASE_SERVICE_ROLE_KEY".to_owned()));
+    }
+    if key.starts_with("sb_publishable_") {
+        return Err(RecordError::Setting(
+            "the Supabase key is a publishable one, which may write nothing: set SUPABASE_SERVICE_ROLE_KEY to a \
+             secret key (sb_secret_…) or the legacy service_role key"
+                .to_owned(),
+        ));
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(API_KEY, sensitive(key)?);
+    if !key.starts_with("sb_") {
+        headers.insert(AUTHORIZATION, sensitive(&format!("Bearer {key}"))?);
+    }
+    Ok(headers)
+}
+
+fn sensitive(value: &str) -> Result<HeaderValue, RecordError> {
+    let mut value = HeaderValue::from_str(value).map_err(|_| {
+        RecordError::Setting(
+            "the Supabase key has characters that no key has: copy SUPABASE_SERVICE_ROLE_KEY again".to_owned(),
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}

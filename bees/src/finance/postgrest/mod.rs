@@ -1,0 +1,8 @@
+//! The state of record by Supabase's REST API, which is [PostgREST](https://docs.postgrest.org).
+
+mod client;
+mod error;
+mod key;
+mod record;
+
+pub use record::PostgrestRecord;

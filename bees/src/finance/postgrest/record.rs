@@ -1,0 +1,83 @@
+//! Applies by a call of the function, lists by a read of the table.
+
+use std::sync::Arc;
+
+use apiary_identity::Clock;
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::super::answer;
+use super::super::change::Change;
+use super::super::error::RecordError;
+use super::super::record::{Applied, Record, Subscription, SubscriptionQuery};
+use super::client::PostgrestClient;
+use crate::breaker::Breaker;
+use crate::outbound::{Outbound, Retries};
+
+/// The columns of [`Subscription`].
+const COLUMNS: &str = "livemode,id,customer_id,user_id,status,price_id,product_id,quantity,currency,\
+    current_period_start,current_period_end,cancel_at_period_end,cancel_at,canceled_at,ended_at,trial_start,\
+    trial_end,metadata,checkout_session_id,last_invoice_id,last_invoice_outcome,last_invoice_amount_due,\
+    last_invoice_amount_paid,last_invoice_currency,last_invoice_at";
+
+/// Customers and subscriptions in a Supabase project.
+pub struct PostgrestRecord {
+    client: PostgrestClient,
+    outbound: Outbound,
+}
+
+impl PostgrestRecord {
+    /// A record in the project with this URL, written with its service-role key. Connects at the first call.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Setting`] for a URL or key that cannot be used.
+    pub fn new(url: &str, service_role_key: &SecretString, clock: Arc<dyn Clock>) -> Result<Self, RecordError> {
+        Self::with_retries(url, service_role_key, clock, Retries::default())
+    }
+
+    /// As [`Self::new`], with other retries.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn with_retries(
+        url: &str,
+        service_role_key: &SecretString,
+        clock: Arc<dyn Clock>,
+        retries: Retries,
+    ) -> Result<Self, RecordError> {
+        let client = PostgrestClient::new(url, service_role_key, clock.clone())?;
+        Ok(Self { client, outbound: Outbound::new(Breaker::new(clock), retries) })
+    }
+
+    async fn call_function(&self, document: &str) -> Result<Vec<u8>, RecordError> {
+        let arguments = json!({ "change": document });
+        self.outbound.call(|| self.client.rpc("apply_stripe_event", &arguments)).await
+    }
+}
+
+#[async_trait]
+impl Record for PostgrestRecord {
+    async fn apply(&self, change: &Change) -> Result<Applied, RecordError> {
+        answer::applied(&self.call_function(&answer::document(change)?).await?)
+    }
+
+    async fn subscriptions(&self, query: &SubscriptionQuery) -> Result<Vec<Subscription>, RecordError> {
+        let mut filters = vec![
+            ("select", COLUMNS.to_owned()),
+            ("livemode", format!("is.{}", query.livemode)),
+            ("order", "id.asc".to_owned()),
+            ("limit", query.limit().to_string()),
+        ];
+        filters.extend(query.customer_id.iter().map(|id| ("customer_id", format!("eq.{id}"))));
+        filters.extend(query.after_id.iter().map(|id| ("id", format!("gt.{id}"))));
+        let rows = self.outbound.call(|| self.client.select("stripe_subscriptions", &filters)).await?;
+        answer::subscriptions(&rows)
+    }
+
+    async fn check(&self) -> Result<(), RecordError> {
+        answer::ready(&self.call_function(answer::NO_EVENT).await?)
+    }
+}

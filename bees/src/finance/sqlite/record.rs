@@ -1,0 +1,155 @@
+//! Opens, applies, lists.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::super::answer;
+use super::super::change::Change;
+use super::super::error::RecordError;
+use super::super::limits::{READ_TIMEOUT, WRITE_TIMEOUT};
+use super::super::record::{Applied, Record, Subscription, SubscriptionQuery};
+use super::{error, schema};
+
+/// Customers and subscriptions in a SQLite file.
+pub struct SqliteRecord {
+    /// One connection: SQLite has one writer, and what waits for it here waits in order.
+    pool: SqlitePool,
+}
+
+/// How one row is written: its registers, and the check that it is there as it should be.
+struct Row {
+    writes: &'static [&'static str],
+    check: &'static str,
+    table: &'static str,
+}
+
+const CUSTOMER: Row = Row {
+    writes: &[
+        include_str!("name_customer.sql"),
+        include_str!("write_customer_state.sql"),
+        include_str!("write_customer_checkout.sql"),
+    ],
+    check: include_str!("check_customer.sql"),
+    table: "stripe_customers",
+};
+
+const SUBSCRIPTION: Row = Row {
+    writes: &[
+        include_str!("name_subscription.sql"),
+        include_str!("write_subscription_customer.sql"),
+        include_str!("write_subscription_state.sql"),
+        include_str!("write_subscription_checkout.sql"),
+        include_str!("write_subscription_invoice.sql"),
+    ],
+    check: include_str!("check_subscription.sql"),
+    table: "stripe_subscriptions",
+};
+
+impl SqliteRecord {
+    /// Opens the file, makes it where there is none, and brings it to this version's schema. Every commit is
+    /// on the disk before it counts (`synchronous=FULL`).
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be opened, is no database, or is of a newer version.
+    pub async fn open(path: &Path) -> Result<Self, RecordError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(READ_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(WRITE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(|cause| RecordError::Setting(format!("cannot open {}: {}", path.display(), error::of(cause))))?;
+        schema::migrate(&mut *pool.acquire().await.map_err(error::of)?).await?;
+        Ok(Self { pool })
+    }
+
+    /// Closes the file, with everything in it written back from the write-ahead log.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+#[async_trait]
+impl Record for SqliteRecord {
+    async fn apply(&self, change: &Change) -> Result<Applied, RecordError> {
+        let document = answer::document(change)?;
+        // Taking the write lock at once, so that no other writer comes between reading and writing.
+        let mut transaction = self.pool.begin_with("begin immediate").await.map_err(error::of)?;
+        let applied = merge(&mut transaction, change, &document).await?;
+        transaction.commit().await.map_err(error::of)?;
+        Ok(applied)
+    }
+
+    async fn subscriptions(&self, query: &SubscriptionQuery) -> Result<Vec<Subscription>, RecordError> {
+        let rows: Vec<String> = sqlx::query_scalar(include_str!("subscriptions.sql"))
+            .bind(query.livemode)
+            .bind(query.customer_id.as_deref())
+            .bind(query.after_id.as_deref())
+            .bind(i64::from(query.limit()))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(error::of)?;
+        rows.iter().map(|row| answer::subscription(row)).collect()
+    }
+
+    async fn check(&self) -> Result<(), RecordError> {
+        self.subscriptions(&SubscriptionQuery { limit: 1, ..SubscriptionQuery::all(true) }).await.map(drop)
+    }
+}
+
+/// The steps of the Postgres function `apply_stripe_event`, one statement each.
+async fn merge(connection: &mut SqliteConnection, change: &Change, document: &str) -> Result<Applied, RecordError> {
+    if execute(connection, include_str!("record_event.sql"), document).await? == 0 {
+        return Ok(Applied::Duplicate);
+    }
+    let mut rows_changed = 0;
+    if change.customer.is_some() {
+        rows_changed += write(connection, &CUSTOMER, document).await?;
+    }
+    if change.subscription.is_some() {
+        rows_changed += write(connection, &SUBSCRIPTION, document).await?;
+    }
+    let (applied, word) = match (&change.customer, &change.subscription) {
+        (None, None) => return Ok(Applied::Ignored),
+        _ if rows_changed > 0 => (Applied::Applied, "applied"),
+        _ => (Applied::Superseded, "superseded"),
+    };
+    let outcome = sqlx::query(include_str!("record_outcome.sql")).bind(document).bind(word);
+    outcome.execute(&mut *connection).await.map_err(error::of)?;
+    Ok(applied)
+}
+
+/// Writes every register of one row, and makes sure that the row is there as it should be.
+async fn write(connection: &mut SqliteConnection, row: &Row, document: &str) -> Result<u64, RecordError> {
+    let mut rows_changed = 0;
+    for statement in row.writes {
+        rows_changed += execute(connection, statement, document).await?;
+    }
+    let rows: i64 =
+        sqlx::query_scalar(row.check).bind(document).fetch_one(&mut *connection).await.map_err(error::of)?;
+    if rows != 1 {
+        let what = format!("a row was not written: a trigger on {} drops writes", row.table);
+        return Err(RecordError::Conflict { code: "no row".to_owned(), what });
+    }
+    Ok(rows_changed)
+}
+
+async fn execute(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    document: &str,
+) -> Result<u64, RecordError> {
+    let done = sqlx::query(statement).bind(document).execute(&mut *connection).await.map_err(error::of)?;
+    Ok(done.rows_affected())
+}

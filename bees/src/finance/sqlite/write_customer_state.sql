@@ -1,0 +1,8 @@
+-- What customer.* events show, unless newer is stored.
+update stripe_customers
+set state_version = ?1 ->> '$.customer.state_version', email = ?1 ->> '$.customer.email',
+    name = ?1 ->> '$.customer.name', metadata = ?1 -> '$.customer.metadata',
+    metadata_user_id = ?1 ->> '$.customer.metadata_user_id', deleted = ?1 ->> '$.customer.deleted',
+    updated_at = strftime('%Y-%m-%dT%H:%M:%fZ')
+where livemode = ?1 ->> '$.customer.livemode' and id = ?1 ->> '$.customer.id'
+  and state_version < ?1 ->> '$.customer.state_version'

@@ -1,0 +1,52 @@
+//! `customer.*` events.
+
+use serde::Deserialize;
+
+use super::EventError;
+use super::event::{Meaning, Occurrence};
+use super::field::{object_id, short_text};
+use super::metadata::Metadata;
+use crate::finance::change::CustomerChange;
+use crate::finance::version;
+
+#[derive(Deserialize)]
+pub(super) struct Customer {
+    id: String,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(default)]
+    deleted: Option<bool>,
+}
+
+pub(super) fn changed(event: &Occurrence, kind: u8, customer: Customer) -> Result<Meaning, EventError> {
+    let deleted = customer.deleted == Some(true);
+    state(event, kind, customer, deleted)
+}
+
+pub(super) fn deleted(event: &Occurrence, kind: u8, customer: Customer) -> Result<Meaning, EventError> {
+    state(event, kind, customer, true)
+}
+
+fn state(event: &Occurrence, kind: u8, customer: Customer, deleted: bool) -> Result<Meaning, EventError> {
+    let change = CustomerChange {
+        livemode: event.livemode,
+        id: object_id("data.object.id", &customer.id)?,
+        state_version: version::of_customer_state(event, deleted, kind),
+        email: short_text(customer.email.as_deref()),
+        name: short_text(customer.name.as_deref()),
+        metadata_user_id: customer.metadata.user_id(),
+        metadata: customer.metadata.0,
+        deleted,
+        ..CustomerChange::default()
+    };
+    Ok(Meaning::Changes(Some(change), None))
+}
+
+/// A customer of whom an event says no more than that there is one.
+pub(super) fn mentioned(event: &Occurrence, id: &str) -> CustomerChange {
+    CustomerChange { livemode: event.livemode, id: id.to_owned(), ..CustomerChange::default() }
+}

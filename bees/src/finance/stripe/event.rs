@@ -1,0 +1,180 @@
+//! The event around an object, and which kind of event goes where.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::field::{second, short_text, version_id};
+use super::{checkout, customer, invoice, subscription};
+use crate::finance::change::{Change, CustomerChange, EventRow, SubscriptionChange};
+use crate::finance::limits::{EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX};
+
+/// Why some bytes are not an event that can be applied. No retry changes that.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// More bytes than any event of Stripe's.
+    #[error("the event has {0} bytes, the most is {EVENT_BYTES_MAX}: check what was submitted as `stripe.event`")]
+    TooLarge(usize),
+    /// Not an event.
+    #[error("not a Stripe event: {0}; submit the webhook's body as it came")]
+    Form(String),
+    /// An event whose object cannot be read.
+    #[error(
+        "event {event_id} ({event_type}) cannot be applied: its object does not read: {what}; look at the event at Stripe"
+    )]
+    Object {
+        /// `evt_…`
+        event_id: String,
+        /// Such as `invoice.paid`.
+        event_type: String,
+        /// What is wrong, and where.
+        what: String,
+    },
+    /// A field with a value that cannot be used.
+    #[error("the event cannot be applied: `{field}` {what}; look at the event at Stripe")]
+    Field {
+        /// The field's path.
+        field: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+impl EventError {
+    pub(super) fn field(field: &'static str, what: String) -> Self {
+        Self::Field { field, what }
+    }
+}
+
+/// That something happened at Stripe: what versions are made of.
+#[derive(Clone, Debug)]
+pub(in crate::finance) struct Occurrence {
+    pub(in crate::finance) id: String,
+    pub(in crate::finance) created_s: i64,
+    pub(in crate::finance) livemode: bool,
+}
+
+/// What an event means for the state of record.
+pub(super) enum Meaning {
+    Changes(Option<CustomerChange>, Option<SubscriptionChange>),
+    /// Nothing, for this reason.
+    Nothing(&'static str),
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    id: String,
+    #[serde(rename = "type")]
+    event_type: String,
+    created: i64,
+    #[serde(default)]
+    livemode: Option<bool>,
+    #[serde(default)]
+    api_version: Option<String>,
+    #[serde(borrow)]
+    data: Data<'a>,
+}
+
+#[derive(Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+impl Change {
+    /// What the event in these bytes, a webhook's body, changes.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that are no event, or an event whose object lacks what cannot be done without.
+    pub fn from_event(bytes: &[u8]) -> Result<Self, EventError> {
+        if bytes.len() > EVENT_BYTES_MAX {
+            return Err(EventError::TooLarge(bytes.len()));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|error| EventError::Form(error.to_string()))?;
+        let event: Event<'_> = serde_json::from_str(text).map_err(|error| EventError::Form(error.to_string()))?;
+        let occurrence = Occurrence {
+            id: version_id("id", &event.id)?,
+            created_s: second("created", event.created)?,
+            livemode: event.livemode.unwrap_or(false),
+        };
+        let meaning = meaning(&occurrence, &event.event_type, event.data.object)?;
+        Ok(Self::new(row(&event, &occurrence, text)?, meaning))
+    }
+
+    fn new(mut event: EventRow, meaning: Meaning) -> Self {
+        let (customer, subscription) = match meaning {
+            Meaning::Changes(customer, subscription) => (customer, subscription),
+            Meaning::Nothing(reason) => {
+                event.reason = Some(reason.to_owned());
+                (None, None)
+            }
+        };
+        event.customer_id = customer.as_ref().map(|customer| customer.id.clone());
+        event.subscription_id = subscription.as_ref().map(|subscription| subscription.id.clone());
+        Self { event, customer, subscription }
+    }
+}
+
+fn row(event: &Event<'_>, occurrence: &Occurrence, text: &str) -> Result<EventRow, EventError> {
+    Ok(EventRow {
+        livemode: occurrence.livemode,
+        id: occurrence.id.clone(),
+        event_type: short_text(Some(&event.event_type)).unwrap_or_default(),
+        created: Timestamp::from_second(occurrence.created_s)
+            .map_err(|error| EventError::field("created", error.to_string()))?,
+        api_version: short_text(event.api_version.as_deref()),
+        customer_id: None,
+        subscription_id: None,
+        reason: None,
+        payload: (text.len() <= PAYLOAD_BYTES_MAX).then(|| text.to_owned()),
+    })
+}
+
+/// The table of event types. The number is the type's place among events of the same second.
+fn meaning(event: &Occurrence, event_type: &str, object: &RawValue) -> Result<Meaning, EventError> {
+    use invoice::Outcome;
+
+    match event_type {
+        "customer.created" => customer::changed(event, 0, read(event, event_type, object)?),
+        "customer.updated" => customer::changed(event, 1, read(event, event_type, object)?),
+        "customer.deleted" => customer::deleted(event, 2, read(event, event_type, object)?),
+
+        "customer.subscription.created" => subscription::changed(event, 0, read(event, event_type, object)?),
+        "customer.subscription.updated"
+        | "customer.subscription.paused"
+        | "customer.subscription.resumed"
+        | "customer.subscription.trial_will_end"
+        | "customer.subscription.pending_update_applied"
+        | "customer.subscription.pending_update_expired" => {
+            subscription::changed(event, 1, read(event, event_type, object)?)
+        }
+        "customer.subscription.deleted" => subscription::deleted(event, 2, read(event, event_type, object)?),
+
+        "checkout.session.completed" => checkout::completed(event, 0, read(event, event_type, object)?),
+        "checkout.session.async_payment_succeeded" => checkout::completed(event, 1, read(event, event_type, object)?),
+
+        "invoice.finalized" => invoice::became(event, Outcome::Finalized, read(event, event_type, object)?),
+        "invoice.payment_action_required" => {
+            invoice::became(event, Outcome::ActionRequired, read(event, event_type, object)?)
+        }
+        "invoice.payment_failed" => invoice::became(event, Outcome::Failed, read(event, event_type, object)?),
+        "invoice.marked_uncollectible" => {
+            invoice::became(event, Outcome::Uncollectible, read(event, event_type, object)?)
+        }
+        "invoice.paid" | "invoice.payment_succeeded" => {
+            invoice::became(event, Outcome::Paid, read(event, event_type, object)?)
+        }
+        "invoice.voided" => invoice::became(event, Outcome::Voided, read(event, event_type, object)?),
+
+        _ => Ok(Meaning::Nothing("this type of event says nothing about customers or subscriptions")),
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(event: &Occurrence, event_type: &str, object: &'a RawValue) -> Result<T, EventError> {
+    serde_json::from_str(object.get()).map_err(|error| EventError::Object {
+        event_id: event.id.clone(),
+        event_type: event_type.to_owned(),
+        what: error.to_string(),
+    })
+}

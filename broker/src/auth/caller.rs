@@ -1,0 +1,199 @@
+//! From a signature to a permit.
+
+use std::sync::Arc;
+
+use apiary_identity::{Clock, Document as _, Envelope, Grant, Id, Outcome, Request, Role, Spec, chain};
+use uuid::Uuid;
+
+use super::action::{self, Action};
+use super::policy::{grant_suits, grounds, needed};
+use super::replay::Replay;
+use super::{Permit, ServerPermit, Who};
+use crate::Error;
+use crate::engine::GrantBook;
+use crate::limits::CLOCK_SKEW_MS_MAX;
+use crate::model::{Colony, GrantRecord};
+
+/// Somebody whose signature under this very call was checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    /// Whose signature.
+    pub(crate) key: Id,
+    /// Which colony the call is about.
+    pub(crate) colony: Id,
+}
+
+/// Checks signatures and makes permits.
+pub(crate) struct Auth {
+    grants: Arc<GrantBook>,
+    clock: Arc<dyn Clock>,
+    broker_id: Uuid,
+    server_owner: Option<Id>,
+    window_ms: i64,
+    replay: Replay,
+}
+
+impl Auth {
+    pub(crate) fn new(
+        grants: Arc<GrantBook>,
+        clock: Arc<dyn Clock>,
+        broker_id: Uuid,
+        server_owner: Option<Id>,
+        window_ms: i64,
+    ) -> Self {
+        Self { grants, clock, broker_id, server_owner, window_ms, replay: Replay::new(window_ms) }
+    }
+
+    /// Checks the signature under a call: that it is for this method, this message, this broker, now, and the first time.
+    pub(crate) fn caller(&self, envelope: &Envelope, method: &str, message: &[u8]) -> Result<Caller, Error> {
+        let request: Request = envelope.open()?;
+        if request.broker_id != self.broker_id.to_string() {
+            return Err(Error::BrokerUnknown);
+        }
+        if request.method != method {
+            return Err(Error::SignatureInvalid(format!(
+                "the request was signed for `{}`, not for `{method}`",
+                request.method
+            )));
+        }
+        if request.message_sha256 != Request::digest(message) {
+            return Err(Error::SignatureInvalid(
+                "the message is not the one that was signed: hash the protobuf bytes exactly as they are sent".into(),
+            ));
+        }
+        let now = self.clock.now();
+        let distance_ms = now.as_millisecond().saturating_sub(request.time.as_millisecond());
+        if distance_ms.saturating_abs() > self.window_ms {
+            return Err(Error::RequestStale {
+                signed_at: request.time.to_string(),
+                now: now.to_string(),
+                window_ms: self.window_ms,
+            });
+        }
+        self.replay.admit(envelope.key_id, request.nonce, now.as_millisecond())?;
+        Ok(Caller { key: envelope.key_id, colony: request.colony })
+    }
+
+    /// Leave for a caller to do `A`, by the policy's table.
+    pub(crate) async fn permit<A: Action>(&self, caller: &Caller) -> Result<Permit<A>, Error> {
+        let colony = self.colony_of(caller).await?;
+        let grounds = grounds(A::VERB);
+        if caller.key == colony.id && grounds.contains(&super::policy::Ground::ColonyOwner) {
+            return Ok(Permit::new(colony, Who::ColonyOwner));
+        }
+        let now = self.clock.now();
+        let suits = |grant: &GrantRecord| grant.grant.is_valid_at(now) && grant_suits(grounds, &grant.grant);
+        match self.grants.find(&colony, &caller.key, suits).await? {
+            Some(grant) => Ok(Permit::new(colony, Who::Granted(Box::new(grant)))),
+            None => Err(Error::NotPermitted(format!("this needs {}, in force now", needed(grounds)))),
+        }
+    }
+
+    /// Leave to claim work of one executor type.
+    pub(crate) async fn permit_claim(
+        &self,
+        caller: &Caller,
+        executor_type: &str,
+    ) -> Result<Permit<action::Claim>, Error> {
+        let colony = self.colony_of(caller).await?;
+        let now = self.clock.now();
+        let suits = |grant: &GrantRecord| {
+            let grant = &grant.grant;
+            grant.role == Role::Executor && grant.is_valid_at(now) && grant.scopes.cover_executor_type(executor_type)
+        };
+        match self.grants.find(&colony, &caller.key, suits).await? {
+            Some(grant) => Ok(Permit::new(colony, Who::Granted(Box::new(grant)))),
+            None => Err(Error::NotPermitted(format!(
+                "claiming needs an executor's grant for executor type `{executor_type}`, in force now"
+            ))),
+        }
+    }
+
+    /// Leave to create a colony: the server owner's alone.
+    pub(crate) fn permit_server_owner(&self, caller: &Caller) -> Result<ServerPermit, Error> {
+        match self.server_owner {
+            Some(owner) if owner == caller.key => Ok(ServerPermit::new()),
+            Some(_) => Err(Error::NotPermitted("colonies are created with the server owner's key".into())),
+            None => Err(Error::NotPermitted(
+                "this broker has no server owner: set `broker.server_owner` to the id of the key that may create colonies"
+                    .into(),
+            )),
+        }
+    }
+
+    /// Leave to submit this spec: its own signature is its permission.
+    pub(crate) async fn permit_submit(&self, envelope: &Envelope) -> Result<(Permit<action::Submit>, Spec), Error> {
+        let spec: Spec = envelope.open()?;
+        let now = self.clock.now();
+        if spec.submit_by < now {
+            return Err(Error::SubmitByOver { submit_by: spec.submit_by.to_string(), now: now.to_string() });
+        }
+        let made_at_ms = spec.made_at().map_or(i64::MAX, |made_at| made_at.as_millisecond());
+        if made_at_ms > now.as_millisecond() + CLOCK_SKEW_MS_MAX {
+            return Err(Error::Invalid(format!(
+                "`process_id` is of a time more than {} s after the broker's clock ({now}): set the submitter's clock (NTP)",
+                CLOCK_SKEW_MS_MAX / 1000
+            )));
+        }
+        let colony = self.grants.colony(&spec.colony).await?;
+        let grounds = grounds(action::Submit::VERB);
+        let fits = |grant: &GrantRecord| {
+            grant.grant.is_valid_at(now)
+                && grant_suits(grounds, &grant.grant)
+                && chain::permits(&colony.id, &grant.grant, envelope.key_id, &spec).is_ok()
+        };
+        match self.grants.find(&colony, &envelope.key_id, fits).await? {
+            Some(grant) => Ok((Permit::new(colony, Who::Granted(Box::new(grant))), spec)),
+            None => Err(self.why_not(&colony, envelope, &spec).await?),
+        }
+    }
+
+    /// Leave to end an attempt with this result: its own signature is its permission.
+    pub(crate) async fn permit_result<A: Action>(&self, envelope: &Envelope) -> Result<(Permit<A>, Outcome), Error> {
+        let outcome: Outcome = envelope.open()?;
+        let caller = Caller { key: envelope.key_id, colony: outcome.colony };
+        Ok((self.permit(&caller).await?, outcome))
+    }
+
+    /// Leave to keep this grant: the colony's own signature is its permission.
+    pub(crate) async fn permit_add_grant(
+        &self,
+        envelope: &Envelope,
+    ) -> Result<(Permit<action::AddGrant>, Grant), Error> {
+        if envelope.payload_type != Grant::PAYLOAD_TYPE {
+            return Err(envelope.open::<Grant>().err().map_or(Error::Unsigned, Error::from));
+        }
+        let colony = self.grants.colony(&envelope.key_id).await.map_err(|error| match error {
+            Error::ColonyUnknown(id) => {
+                Error::NotPermitted(format!("grants are signed by a colony's own key, and `{id}` is none here"))
+            }
+            other => other,
+        })?;
+        let grant = chain::verify_grant(&colony.id, envelope)?;
+        Ok((Permit::new(colony, Who::ColonyOwner), grant))
+    }
+
+    async fn colony_of(&self, caller: &Caller) -> Result<Colony, Error> {
+        self.grants.colony(&caller.colony).await
+    }
+
+    /// The nearest miss, in words: which of the key's grants fails at what.
+    async fn why_not(&self, colony: &Colony, envelope: &Envelope, spec: &Spec) -> Result<Error, Error> {
+        let Some(grant) = self.grants.find(colony, &envelope.key_id, |_| true).await? else {
+            return Ok(Error::NotPermitted(format!(
+                "the key {} has no grant in colony `{}`",
+                envelope.key_id, colony.name
+            )));
+        };
+        if !grant.grant.is_valid_at(self.clock.now()) {
+            return Ok(Error::NotPermitted(format!(
+                "the grant of `{}` is valid from {} until {}",
+                grant.grant.name, grant.grant.valid_from, grant.grant.valid_until
+            )));
+        }
+        match chain::permits(&colony.id, &grant.grant, envelope.key_id, spec) {
+            Err(link) => Ok(link.into()),
+            Ok(()) => Ok(Error::NotPermitted("no grant of this key covers the spec".into())),
+        }
+    }
+}

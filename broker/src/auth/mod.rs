@@ -1,0 +1,11 @@
+//! Who calls, and what they may do. Only this layer makes a [`Permit`], and every verb of the engine asks for one, so
+//! that a forgotten check does not compile.
+
+mod caller;
+mod permit;
+mod policy;
+mod replay;
+
+pub(crate) use caller::{Auth, Caller};
+use permit::Who;
+pub(crate) use permit::{Permit, ServerPermit, action};

@@ -1,0 +1,98 @@
+//! Permission as a value.
+
+use std::marker::PhantomData;
+
+use crate::model::{Colony, GrantRecord};
+
+/// The verbs that a permit can be for. Each is a type, so that a permit for one is none for another.
+pub(crate) mod action {
+    /// Something that a caller may or may not do.
+    pub(crate) trait Action: Send + Sync + 'static {
+        /// Its place in the policy's table.
+        const VERB: Verb;
+    }
+
+    macro_rules! actions {
+        ($($name:ident),+ $(,)?) => {
+            /// Every action, as a value.
+            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+            pub(crate) enum Verb { $(#[doc = stringify!($name)] $name),+ }
+
+            $(
+                #[doc = concat!("The action `", stringify!($name), "`.")]
+                #[derive(Debug)]
+                pub(crate) struct $name;
+
+                impl Action for $name {
+                    const VERB: Verb = Verb::$name;
+                }
+            )+
+
+            #[cfg(test)]
+            impl Verb {
+                pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
+            }
+        };
+    }
+
+    actions!(
+        GetColony,
+        AddGrant,
+        ListGrants,
+        Submit,
+        GetProcess,
+        ListProcesses,
+        Watch,
+        Claim,
+        Renew,
+        Complete,
+        Fail,
+        Release,
+    );
+}
+
+/// Leave to do one thing in one colony. Only `auth` makes it.
+#[derive(Debug)]
+pub(crate) struct Permit<A: action::Action> {
+    colony: Colony,
+    who: Who,
+    action: PhantomData<A>,
+}
+
+/// Leave to create colonies: the server owner's, who stands outside every colony.
+#[derive(Debug)]
+pub(crate) struct ServerPermit(());
+
+/// On what ground a permit stands.
+#[derive(Clone, Debug)]
+pub(crate) enum Who {
+    /// The colony's own key.
+    ColonyOwner,
+    /// A key with this grant.
+    Granted(Box<GrantRecord>),
+}
+
+impl<A: action::Action> Permit<A> {
+    pub(in crate::auth) fn new(colony: Colony, who: Who) -> Self {
+        Self { colony, who, action: PhantomData }
+    }
+
+    /// The colony that it is good in.
+    pub(crate) fn colony(&self) -> &Colony {
+        &self.colony
+    }
+
+    /// The grant that it stands on; `None` for the colony's own key.
+    pub(crate) fn grant(&self) -> Option<&GrantRecord> {
+        match &self.who {
+            Who::ColonyOwner => None,
+            Who::Granted(grant) => Some(grant),
+        }
+    }
+}
+
+impl ServerPermit {
+    pub(in crate::auth) fn new() -> Self {
+        Self(())
+    }
+}

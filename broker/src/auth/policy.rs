@@ -1,0 +1,76 @@
+//! The whole policy, as one table.
+
+use apiary_identity::{Grant, GrantRight, Role};
+
+use super::action::Verb;
+
+/// What lets somebody do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// The colony's own key.
+    ColonyOwner,
+    /// A user's grant.
+    User,
+    /// An executor's grant.
+    Executor,
+    /// Any grant with this right.
+    Right(GrantRight),
+}
+
+/// On which grounds each verb may be done; any one of them is enough. Creating a colony is not in the table: it happens outside
+/// every colony, and is the server owner's alone ([`super::ServerPermit`]).
+pub(crate) fn grounds(verb: Verb) -> &'static [Ground] {
+    use Ground::{ColonyOwner, Executor, Right, User};
+    const READERS: &[Ground] = &[ColonyOwner, Right(GrantRight::Read)];
+    match verb {
+        Verb::AddGrant => &[ColonyOwner],
+        Verb::GetColony | Verb::ListGrants | Verb::GetProcess | Verb::ListProcesses | Verb::Watch => READERS,
+        // Executors submit children. Scopes say what.
+        Verb::Submit => &[User, Executor],
+        Verb::Claim | Verb::Renew | Verb::Complete | Verb::Fail | Verb::Release => &[Executor],
+    }
+}
+
+/// Whether a grant gives one of these grounds.
+pub(crate) fn grant_suits(grounds: &[Ground], grant: &Grant) -> bool {
+    grounds.iter().any(|ground| match ground {
+        Ground::ColonyOwner => false,
+        Ground::User => grant.role == Role::User,
+        Ground::Executor => grant.role == Role::Executor,
+        Ground::Right(right) => grant.has_right(*right),
+    })
+}
+
+/// What somebody without permission would need, in words.
+pub(crate) fn needed(grounds: &[Ground]) -> String {
+    let words: Vec<_> = grounds
+        .iter()
+        .map(|ground| match ground {
+            Ground::ColonyOwner => "the colony's own key".to_owned(),
+            Ground::User => "a user's grant".to_owned(),
+            Ground::Executor => "an executor's grant".to_owned(),
+            Ground::Right(right) => format!("a grant with the right `{}`", right.as_str()),
+        })
+        .collect();
+    words.join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_cannot_touch_leases_and_an_executor_cannot_read() {
+        for verb in Verb::ALL {
+            let grounds = grounds(*verb);
+            let lease = matches!(verb, Verb::Claim | Verb::Renew | Verb::Complete | Verb::Fail | Verb::Release);
+            assert_eq!(lease, grounds == [Ground::Executor], "{verb:?}");
+            assert!(!(grounds.contains(&Ground::User) && *verb != Verb::Submit), "{verb:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_colonys_key_can_grant() {
+        assert_eq!(grounds(Verb::AddGrant), [Ground::ColonyOwner]);
+    }
+}

@@ -1,0 +1,33 @@
+//! What a broker is told at its start. Where the values come from (file, environment, flags) is the command line's business;
+//! what they may be is checked here, before a port opens.
+
+mod listen;
+mod store;
+
+use apiary_identity::Id;
+
+pub use listen::{ListenConfig, TlsConfig};
+pub use store::StoreConfig;
+
+use crate::StartError;
+
+/// Everything that a broker can be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where it listens.
+    pub listen: ListenConfig,
+    /// Where it keeps things.
+    pub store: StoreConfig,
+    /// Whether to bring the database's schema up to date at the start; otherwise an old schema is refused.
+    pub migrate: bool,
+    /// Whose key may create colonies; nobody's if absent.
+    pub server_owner: Option<Id>,
+}
+
+impl Config {
+    /// Checks every setting.
+    pub fn check(&self) -> Result<(), StartError> {
+        self.listen.check()?;
+        self.store.check()
+    }
+}

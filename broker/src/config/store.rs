@@ -1,0 +1,59 @@
+//! Where the broker keeps things.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::StartError;
+
+/// Connections to Postgres at the most, if nothing else is said.
+const POSTGRES_CONNECTIONS_DEFAULT: u32 = 16;
+
+/// One of the two databases.
+#[derive(Clone)]
+pub enum StoreConfig {
+    /// A file on this machine, for one broker.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A Postgres server, for any number of brokers.
+    Postgres {
+        /// `postgres://user:password@host:port/database`.
+        url: String,
+        /// Connections at the most.
+        connections_max: u32,
+        /// Whether a transaction pooler (PgBouncer, Supavisor) stands in between.
+        has_transaction_pooler: bool,
+    },
+}
+
+impl StoreConfig {
+    /// A Postgres server with the usual number of connections.
+    pub fn postgres(url: impl Into<String>) -> Self {
+        Self::Postgres { url: url.into(), connections_max: POSTGRES_CONNECTIONS_DEFAULT, has_transaction_pooler: false }
+    }
+
+    pub(super) fn check(&self) -> Result<(), StartError> {
+        let problem = match self {
+            Self::Sqlite { path } if path.as_os_str().is_empty() => "is empty: name a file".to_owned(),
+            Self::Postgres { url, .. } if !url.starts_with("postgres://") && !url.starts_with("postgresql://") => {
+                "is not a Postgres URL: expected postgres://user:password@host:port/database".to_owned()
+            }
+            Self::Postgres { connections_max, .. } if *connections_max < 4 => {
+                format!("allows {connections_max} connections: a broker needs at least 4")
+            }
+            _ => return Ok(()),
+        };
+        Err(StartError::Setting { setting: "broker.database_url", problem })
+    }
+}
+
+impl fmt::Debug for StoreConfig {
+    /// Without the URL, which holds a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { path } => write!(f, "Sqlite({})", path.display()),
+            Self::Postgres { connections_max, .. } => write!(f, "Postgres(url hidden, {connections_max} connections)"),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Ending attempts with success.
+
+use std::sync::Arc;
+
+use apiary_identity::{Clock, Digest, Envelope, Outcome, OutcomeKind};
+use uuid::Uuid;
+
+use super::Engine;
+use super::committer::Flush;
+use super::endings::{Ended, Holder, LeaseDesk};
+use super::wakeups::{Change, Wakeups};
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::model::Completion;
+use crate::store::StoreResult;
+
+impl Engine {
+    /// Keeps a success. The same result again is answered as the first time; any other for a lost lease is refused.
+    pub(crate) async fn complete(
+        &self,
+        permit: Permit<action::Complete>,
+        outcome: &Outcome,
+        envelope: Envelope,
+    ) -> Result<Ended, Error> {
+        if outcome.outcome != OutcomeKind::Succeeded {
+            return Err(Error::Invalid("`outcome` is a failure: send it to Fail".into()));
+        }
+        let holder = Holder::new(&permit, outcome.process_id, outcome.attempt)?;
+        let item = ResultItem { holder: holder.clone(), spec_digest: outcome.spec_digest, envelope: envelope.clone() };
+        match self.completions.commit(item).await {
+            Err(Error::LeaseLost { .. }) if self.desk.is_known(&holder, &envelope).await? => {
+                Ok(Ended { existed: true })
+            }
+            Err(error) => Err(error),
+            Ok(()) => Ok(Ended { existed: false }),
+        }
+    }
+}
+
+/// A signed result on its way into the store.
+pub(crate) struct ResultItem {
+    pub(super) holder: Holder,
+    pub(super) spec_digest: Digest,
+    pub(super) envelope: Envelope,
+}
+
+impl ResultItem {
+    /// A result must name the bytes that the work was done from: those that the broker handed out.
+    pub(super) fn check_spec(&self, kept: Digest) -> Result<(), Error> {
+        if self.spec_digest == kept {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!(
+            "`spec_digest` is not that of the spec that was submitted as {}: the work was done from other bytes",
+            self.holder.process_id
+        )))
+    }
+}
+
+/// Writes gathered successes.
+pub(crate) struct CompleteFlush {
+    desk: LeaseDesk,
+    wakeups: Wakeups,
+    clock: Arc<dyn Clock>,
+}
+
+impl CompleteFlush {
+    pub(crate) fn new(desk: LeaseDesk, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
+        Self { desk, wakeups, clock }
+    }
+}
+
+#[async_trait::async_trait]
+impl Flush for CompleteFlush {
+    type Item = ResultItem;
+    type Answer = ();
+    type Key = Uuid;
+
+    fn keys(&self, item: &ResultItem) -> Vec<Uuid> {
+        vec![item.holder.process_id]
+    }
+
+    fn bytes(&self, item: &ResultItem) -> usize {
+        item.envelope.payload.len()
+    }
+
+    async fn flush(&self, items: &[ResultItem]) -> StoreResult<Vec<Result<(), Error>>> {
+        let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
+        let (mut answers, mut completions, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for (item, lease) in items.iter().zip(leases) {
+            // Until the database says otherwise, it is lost.
+            let Some(lease) = lease else {
+                answers.push(Err(item.holder.lost()));
+                continue;
+            };
+            answers.push(item.check_spec(lease.spec_digest).and(Err(item.holder.lost())));
+            if item.spec_digest == lease.spec_digest {
+                places.push((answers.len() - 1, lease.lane.colony));
+                completions.push(Completion {
+                    lease: lease.reference(),
+                    payload: item.envelope.payload.clone(),
+                    signature: item.envelope.signature,
+                });
+            }
+        }
+        let done = self.desk.store().complete(&completions, self.clock.now_ms()).await?;
+        for ((place, colony), done) in places.into_iter().zip(done) {
+            if done {
+                answers[place] = Ok(());
+                self.wakeups.changed(Change { colony, process_id: items[place].holder.process_id });
+            }
+        }
+        Ok(answers)
+    }
+}

@@ -1,0 +1,101 @@
+//! What renewing, completing, failing and releasing share: whose lease it is, and what to answer when it is gone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use apiary_identity::{Envelope, Id};
+use uuid::Uuid;
+
+use super::grantbook::GrantBook;
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::model::{LeaseRecord, LeaseRef};
+use crate::store::{Store, StoreError, StoreResult};
+
+/// Somebody who says that they hold a lease.
+#[derive(Clone, Debug)]
+pub(crate) struct Holder {
+    /// The process.
+    pub(super) process_id: Uuid,
+    /// The attempt that the lease is for.
+    pub(super) attempt: i32,
+    /// The key that was granted it.
+    key: Id,
+}
+
+/// An attempt that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// This very result had been accepted before.
+    pub(crate) existed: bool,
+}
+
+/// Looks up leases for those who say that they hold them.
+#[derive(Clone)]
+pub(crate) struct LeaseDesk {
+    store: Arc<dyn Store>,
+    grants: Arc<GrantBook>,
+}
+
+impl Holder {
+    pub(super) fn new<A: action::Action>(permit: &Permit<A>, process_id: Uuid, attempt: i32) -> Result<Self, Error> {
+        let grant = permit.grant().ok_or_else(|| Error::NotPermitted("a lease is held under a grant".into()))?;
+        Ok(Self { process_id, attempt, key: grant.grant.key })
+    }
+
+    pub(super) fn lost(&self) -> Error {
+        Error::LeaseLost { process_id: self.process_id, attempt: self.attempt }
+    }
+}
+
+impl LeaseRecord {
+    /// The fencing token.
+    pub(super) fn reference(&self) -> LeaseRef {
+        LeaseRef { process_id: self.process_id, attempt: self.attempt, executor: self.executor }
+    }
+}
+
+impl LeaseDesk {
+    pub(super) fn new(store: Arc<dyn Store>, grants: Arc<GrantBook>) -> Self {
+        Self { store, grants }
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// The lease of each holder, if it is theirs: of this attempt, and granted to this key. It compares keys, not grants,
+    /// because a key may have several.
+    pub(super) async fn held<'a>(
+        &self,
+        holders: impl Iterator<Item = &'a Holder> + Clone + Send,
+    ) -> StoreResult<Vec<Option<LeaseRecord>>> {
+        let ids: Vec<_> = holders.clone().map(|holder| holder.process_id).collect();
+        let leases = self.store.leases(&ids).await?;
+        let grants = self
+            .grants
+            .stored(leases.iter().map(|lease| lease.executor))
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let by_process: HashMap<_, _> = leases.into_iter().map(|lease| (lease.process_id, lease)).collect();
+        Ok(holders
+            .map(|holder| {
+                let lease = by_process.get(&holder.process_id)?;
+                let grant = grants.get(&lease.executor)?;
+                let theirs = lease.attempt == holder.attempt && grant.grantee == holder.key.as_bytes();
+                theirs.then(|| lease.clone())
+            })
+            .collect())
+    }
+
+    /// Whether this very result is the one that ended the attempt: then its sender asks again because the answer got lost.
+    pub(super) async fn is_known(&self, holder: &Holder, result: &Envelope) -> StoreResult<bool> {
+        let attempts = self.store.attempts(holder.process_id).await?;
+        Ok(attempts.iter().any(|attempt| {
+            attempt.attempt == holder.attempt
+                && attempt.result.as_ref().is_some_and(|(payload, signature)| {
+                    *payload == result.payload && signature.as_slice() == result.signature
+                })
+        }))
+    }
+}

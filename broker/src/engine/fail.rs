@@ -1,0 +1,170 @@
+//! Ending attempts without success, and deciding what becomes of the process.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use apiary_identity::{Backoff, Clock, Document as _, Envelope, Outcome, OutcomeKind, Spec};
+use uuid::Uuid;
+
+use super::Engine;
+use super::backoff::backoff_ms;
+use super::committer::Flush;
+use super::complete::ResultItem;
+use super::endings::{Ended, Holder, LeaseDesk};
+use super::lifecycle::{self, Event};
+use super::wakeups::{Change, Wakeups};
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::model::{AttemptEnding, Failure, LeaseRecord, ProcessState};
+use crate::store::StoreResult;
+
+/// An attempt that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failed {
+    /// Whether it was known.
+    pub(crate) ended: Ended,
+    /// When the next attempt may begin; `None` if there will be none, or if this result was known before.
+    pub(crate) retry_at_ms: Option<i64>,
+}
+
+impl Engine {
+    /// Keeps a failure. The same result again is answered as known; any other for a lost lease is refused.
+    pub(crate) async fn fail(
+        &self,
+        permit: Permit<action::Fail>,
+        outcome: Outcome,
+        envelope: Envelope,
+    ) -> Result<Failed, Error> {
+        if outcome.outcome == OutcomeKind::Succeeded {
+            return Err(Error::Invalid("`outcome` is a success: send it to Complete".into()));
+        }
+        let holder = Holder::new(&permit, outcome.process_id, outcome.attempt)?;
+        let result =
+            ResultItem { holder: holder.clone(), spec_digest: outcome.spec_digest, envelope: envelope.clone() };
+        let item = FailItem {
+            result,
+            kind: outcome.outcome,
+            words: outcome.failure.unwrap_or_default(),
+            retry_after_ms: outcome.retry_after_ms,
+        };
+        match self.failures.commit(item).await {
+            Err(Error::LeaseLost { .. }) if self.desk.is_known(&holder, &envelope).await? => {
+                Ok(Failed { ended: Ended { existed: true }, retry_at_ms: None })
+            }
+            Err(error) => Err(error),
+            Ok(retry_at_ms) => Ok(Failed { ended: Ended { existed: false }, retry_at_ms }),
+        }
+    }
+}
+
+/// A signed failure on its way into the store.
+pub(crate) struct FailItem {
+    result: ResultItem,
+    kind: OutcomeKind,
+    words: String,
+    retry_after_ms: Option<i64>,
+}
+
+/// Writes gathered failures.
+pub(crate) struct FailFlush {
+    desk: LeaseDesk,
+    wakeups: Wakeups,
+    clock: Arc<dyn Clock>,
+}
+
+impl FailFlush {
+    pub(crate) fn new(desk: LeaseDesk, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
+        Self { desk, wakeups, clock }
+    }
+
+    /// The back-off of each process that asks for a retry. A spec that the database garbled gets the default: the executor
+    /// finds the damage, not the broker.
+    async fn backoffs(&self, items: &[FailItem]) -> StoreResult<HashMap<Uuid, Backoff>> {
+        let retryable = items.iter().filter(|item| item.kind == OutcomeKind::FailedRetryable);
+        let ids: Vec<_> = retryable.map(|item| item.result.holder.process_id).collect();
+        let specs = self.desk.store().specs(&ids).await?;
+        let backoff = |payload: &[u8]| Spec::from_json(payload).map(|spec| spec.backoff).unwrap_or_default();
+        Ok(specs.into_iter().map(|spec| (spec.process_id, backoff(&spec.payload))).collect())
+    }
+
+    fn announce(&self, failure: &Failure, lease: &LeaseRecord) {
+        match failure.next {
+            ProcessState::Waiting => self.wakeups.work(&lease.lane),
+            ProcessState::Blocked => self.wakeups.due_at(failure.blocked_until_ms.unwrap_or(0)),
+            ProcessState::DeadLetter => tracing::warn!(
+                process_id = %lease.process_id, attempt = lease.attempt, reason = failure.reason, "dead letter"
+            ),
+            _ => {}
+        }
+        self.wakeups.changed(Change { colony: lease.lane.colony, process_id: lease.process_id });
+    }
+}
+
+#[async_trait::async_trait]
+impl Flush for FailFlush {
+    type Item = FailItem;
+    type Answer = Option<i64>;
+    type Key = Uuid;
+
+    fn keys(&self, item: &FailItem) -> Vec<Uuid> {
+        vec![item.result.holder.process_id]
+    }
+
+    fn bytes(&self, item: &FailItem) -> usize {
+        item.result.envelope.payload.len()
+    }
+
+    async fn flush(&self, items: &[FailItem]) -> StoreResult<Vec<Result<Option<i64>, Error>>> {
+        let now_ms = self.clock.now_ms();
+        let leases = self.desk.held(items.iter().map(|item| &item.result.holder)).await?;
+        let backoffs = self.backoffs(items).await?;
+        let (mut answers, mut failures, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for (item, lease) in items.iter().zip(leases) {
+            // Until the database says otherwise, it is lost.
+            answers.push(Err(item.result.holder.lost()));
+            let Some(lease) = lease else { continue };
+            // A refusal is about bytes that are not what was submitted, so their digest differs, rightly.
+            if item.kind != OutcomeKind::Refused
+                && let Err(error) = item.result.check_spec(lease.spec_digest)
+            {
+                answers.pop();
+                answers.push(Err(error));
+                continue;
+            }
+            let backoff = backoffs.get(&lease.process_id).copied().unwrap_or_default();
+            failures.push(decide(item, &lease, &backoff, now_ms));
+            places.push((answers.len() - 1, lease));
+        }
+        let done = self.desk.store().fail(&failures, now_ms).await?;
+        for (((place, lease), failure), done) in places.into_iter().zip(&failures).zip(done) {
+            if done {
+                answers[place] = Ok(failure.blocked_until_ms);
+                self.announce(failure, &lease);
+            }
+        }
+        Ok(answers)
+    }
+}
+
+fn decide(item: &FailItem, lease: &LeaseRecord, backoff: &Backoff, now_ms: i64) -> Failure {
+    let (event, ending) = match item.kind {
+        OutcomeKind::Refused => (Event::Refused, AttemptEnding::Refused),
+        OutcomeKind::FailedRetryable => (Event::FailedRetryable, AttemptEnding::Failed),
+        OutcomeKind::FailedFinal | OutcomeKind::Succeeded => (Event::FailedFinal, AttemptEnding::Failed),
+    };
+    let retry_left = lifecycle::retry_left(lease.retries_spent, lease.max_retries);
+    let next = lifecycle::next(ProcessState::Running, event, retry_left);
+    let (state, spends_retry) = next.map_or((ProcessState::DeadLetter, false), |next| (next.state, next.spends_retry));
+    let retries_spent = lease.retries_spent.saturating_add(i32::from(spends_retry));
+    let wait_ms = backoff_ms(backoff, retries_spent, rand::random()).max(item.retry_after_ms.unwrap_or(0));
+    Failure {
+        lease: lease.reference(),
+        only_if_over_at_ms: None,
+        ending,
+        reason: item.words.clone(),
+        result: Some((item.result.envelope.payload.clone(), item.result.envelope.signature)),
+        next: state,
+        blocked_until_ms: (state == ProcessState::Blocked).then(|| now_ms.saturating_add(wait_ms)),
+        retries_spent,
+    }
+}

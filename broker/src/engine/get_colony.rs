@@ -1,0 +1,17 @@
+//! Reading a colony.
+
+use super::Engine;
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::model::{Colony, ProcessState};
+
+impl Engine {
+    /// The caller's colony, and how many processes are in each state that has any.
+    pub(crate) async fn get_colony(
+        &self,
+        permit: Permit<action::GetColony>,
+    ) -> Result<(Colony, Vec<(ProcessState, i64)>), Error> {
+        let counts = self.store.count_states(permit.colony().key).await?;
+        Ok((permit.colony().clone(), counts))
+    }
+}

@@ -1,0 +1,45 @@
+//! Reading one process, whole.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::Engine;
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::model::{Attempt, ProcessRecord, StoredGrant};
+
+/// A process with everything needed to check its chain. All of it is as the database holds it: whoever needs to know
+/// checks it against the colony's key.
+pub(crate) struct ProcessDetail {
+    /// The process and its signed spec.
+    pub(crate) process: ProcessRecord,
+    /// The submitter's grant, unless the database lost it.
+    pub(crate) submitter: Option<Arc<StoredGrant>>,
+    /// Every attempt with its executor's grant, oldest first.
+    pub(crate) attempts: Vec<(Attempt, Option<Arc<StoredGrant>>)>,
+}
+
+impl Engine {
+    /// One process of the caller's colony.
+    pub(crate) async fn get_process(
+        &self,
+        permit: Permit<action::GetProcess>,
+        process_id: Uuid,
+    ) -> Result<ProcessDetail, Error> {
+        let found = self.store.get_process(permit.colony().key, process_id).await?;
+        let process = found
+            .ok_or_else(|| Error::NotFound(format!("no process {process_id} in colony `{}`", permit.colony().name)))?;
+        let attempts = self.store.attempts(process_id).await?;
+        let keys = attempts.iter().map(|attempt| attempt.executor).chain([process.submitter]);
+        let grants = self.grants.stored(keys).await?;
+        let attempts = attempts
+            .into_iter()
+            .map(|attempt| {
+                let grant = grants.get(&attempt.executor).cloned();
+                (attempt, grant)
+            })
+            .collect();
+        Ok(ProcessDetail { submitter: grants.get(&process.submitter).cloned(), process, attempts })
+    }
+}

@@ -1,0 +1,149 @@
+//! The life of a process as one table: a state, an event, and what comes of it. The SQL of both stores agrees
+//! with it by test; `docs/process-lifecycle.md` draws it.
+
+use crate::model::ProcessState;
+
+/// What can happen to a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Its time has come.
+    Ready,
+    /// An executor took it.
+    Claimed,
+    /// Nobody took it within `max_wait`.
+    WaitOver,
+    /// The executor finished it.
+    Succeeded,
+    /// The executor failed, and a retry may help.
+    FailedRetryable,
+    /// The executor failed, and no retry can help.
+    FailedFinal,
+    /// The executor did not believe the spec.
+    Refused,
+    /// The lease was not renewed, or `max_exec` is over.
+    Lost,
+    /// The executor gave it back untouched.
+    Released,
+    /// Somebody with the right to it stopped it.
+    Cancelled,
+    /// Somebody with the right to it wants it tried again.
+    Redriven,
+}
+
+/// What comes of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// The new state.
+    pub state: ProcessState,
+    /// Whether a retry is spent.
+    pub spends_retry: bool,
+}
+
+/// The table. `None` means that the event cannot happen in that state and must be refused.
+pub fn next(state: ProcessState, event: Event, retry_left: bool) -> Option<Next> {
+    use ProcessState::{Blocked, Cancelled, DeadLetter, Failed, Running, Succeeded, Waiting};
+    let (state, spends_retry) = match (state, event) {
+        (Blocked, Event::Ready) => (Waiting, false),
+        (Waiting, Event::Claimed) => (Running, false),
+        (Waiting, Event::WaitOver) => (Failed, false),
+        (Running, Event::Succeeded) => (Succeeded, false),
+        (Running, Event::FailedFinal) => (Failed, false),
+        (Running, Event::FailedRetryable) if retry_left => (Blocked, true),
+        // A lost executor is not the work's fault: no back-off, its place in the queue is its own.
+        (Running, Event::Lost) if retry_left => (Waiting, true),
+        (Running, Event::FailedRetryable | Event::Lost | Event::Refused) => (DeadLetter, false),
+        (Running, Event::Released) => (Waiting, false),
+        (Waiting | Blocked | Running, Event::Cancelled) => (Cancelled, false),
+        (DeadLetter, Event::Redriven) => (Waiting, false),
+        _ => return None,
+    };
+    Some(Next { state, spends_retry })
+}
+
+/// Whether another attempt is left; −1 allowed retries mean that there always is.
+pub fn retry_left(retries_spent: i32, max_retries: i32) -> bool {
+    max_retries < 0 || retries_spent < max_retries
+}
+
+/// How many retries are left after the present attempt; −1 for no limit.
+pub fn retries_left(retries_spent: i32, max_retries: i32) -> i32 {
+    if max_retries < 0 { -1 } else { (max_retries - retries_spent).max(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ProcessState::{Blocked, DeadLetter, Failed, Running, Succeeded, Waiting};
+
+    const EVENTS: [Event; 11] = [
+        Event::Ready,
+        Event::Claimed,
+        Event::WaitOver,
+        Event::Succeeded,
+        Event::FailedRetryable,
+        Event::FailedFinal,
+        Event::Refused,
+        Event::Lost,
+        Event::Released,
+        Event::Cancelled,
+        Event::Redriven,
+    ];
+
+    #[test]
+    fn a_finished_process_is_never_finished_again() {
+        for state in ProcessState::ALL.into_iter().filter(|state| state.is_finished()) {
+            for event in EVENTS {
+                let after = next(state, event, true);
+                let redrive = state == DeadLetter && event == Event::Redriven;
+                assert_eq!(after.is_some(), redrive, "{state:?} on {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_end_of_an_attempt_leaves_running() {
+        for event in EVENTS {
+            for retry_left in [true, false] {
+                if let Some(after) = next(Running, event, retry_left) {
+                    assert_ne!(after.state, Running, "{event:?}");
+                    assert!(retry_left || !after.spends_retry, "{event:?} spends a retry that is not there");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn failures_are_retried_while_retries_last_and_then_set_aside() {
+        assert_eq!(next(Running, Event::FailedRetryable, true), Some(Next { state: Blocked, spends_retry: true }));
+        assert_eq!(next(Running, Event::Lost, true), Some(Next { state: Waiting, spends_retry: true }));
+        for event in [Event::FailedRetryable, Event::Lost] {
+            assert_eq!(next(Running, event, false), Some(Next { state: DeadLetter, spends_retry: false }));
+        }
+        assert_eq!(next(Running, Event::FailedFinal, true).map(|after| after.state), Some(Failed));
+        assert_eq!(next(Running, Event::Refused, true).map(|after| after.state), Some(DeadLetter));
+    }
+
+    #[test]
+    fn only_waiting_work_can_be_claimed() {
+        for state in ProcessState::ALL {
+            assert_eq!(next(state, Event::Claimed, true).is_some(), state == Waiting, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn only_running_work_can_succeed() {
+        for state in ProcessState::ALL {
+            let after = next(state, Event::Succeeded, true).map(|after| after.state);
+            assert_eq!(after, (state == Running).then_some(Succeeded), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn minus_one_retry_means_no_limit() {
+        assert!(retry_left(1_000_000, -1));
+        assert_eq!(retries_left(5, -1), -1);
+        assert!(!retry_left(0, 0));
+        assert!(retry_left(0, 1) && !retry_left(1, 1));
+        assert_eq!(retries_left(1, 3), 2);
+    }
+}

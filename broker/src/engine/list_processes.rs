@@ -1,0 +1,32 @@
+//! Listing processes.
+
+use super::Engine;
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::model::{Page, ProcessCursor, ProcessFilter, ProcessSummary};
+
+/// One page of processes.
+pub(crate) struct ProcessPage {
+    /// The processes, newest first.
+    pub(crate) processes: Vec<ProcessSummary>,
+    /// Where the next page starts, if there may be one.
+    pub(crate) next: Option<ProcessCursor>,
+}
+
+impl Engine {
+    /// One page of the colony's processes that match, newest first.
+    pub(crate) async fn list_processes(
+        &self,
+        permit: Permit<action::ListProcesses>,
+        filter: &ProcessFilter,
+        page: Page<ProcessCursor>,
+    ) -> Result<ProcessPage, Error> {
+        let processes = self.store.list_processes(permit.colony().key, filter, page).await?;
+        let full = i64::try_from(processes.len()).is_ok_and(|count| count >= page.size);
+        let next = processes
+            .last()
+            .filter(|_| full)
+            .map(|process| ProcessCursor { submitted_at_ms: process.submitted_at_ms, process_id: process.process_id });
+        Ok(ProcessPage { processes, next })
+    }
+}

@@ -1,0 +1,107 @@
+//! The engine's parts and their start and stop. The verbs are in files of their own.
+
+use std::sync::Arc;
+
+use apiary_identity::Clock;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::claim::Places;
+use super::claimer::Claimer;
+use super::clock::DatabaseClock;
+use super::committer::Committer;
+use super::complete::CompleteFlush;
+use super::endings::LeaseDesk;
+use super::fail::FailFlush;
+use super::grantbook::GrantBook;
+use super::relay;
+use super::renew::RenewFlush;
+use super::submit::SubmitFlush;
+use super::sweep;
+use super::wakeups::Wakeups;
+use crate::store::{Store, StoreResult};
+
+/// Everything that happens to processes.
+pub(crate) struct Engine {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) grants: Arc<GrantBook>,
+    pub(super) claimer: Arc<Claimer>,
+    pub(super) wakeups: Wakeups,
+    pub(super) submits: Committer<SubmitFlush>,
+    pub(super) completions: Committer<CompleteFlush>,
+    pub(super) failures: Committer<FailFlush>,
+    pub(super) renewals: Committer<RenewFlush>,
+    pub(super) watches: Arc<tokio::sync::Semaphore>,
+    pub(super) desk: LeaseDesk,
+    pub(super) polls: Places,
+    pub(super) tasks: TaskTracker,
+    pub(super) drain: CancellationToken,
+}
+
+impl Engine {
+    /// Starts the writers, the claimer, the sweeps and the talk with other brokers, all in `tasks`. They end after `drain` is
+    /// cancelled and the engine is dropped.
+    pub(crate) async fn start(
+        store: Arc<dyn Store>,
+        local_clock: Arc<dyn Clock>,
+        broker_id: Uuid,
+        tasks: &TaskTracker,
+        drain: CancellationToken,
+    ) -> StoreResult<Arc<Self>> {
+        let clock = Arc::new(DatabaseClock::new(local_clock));
+        clock.sync(&*store).await?;
+        // A database with a clock of its own is one that other brokers may use, too.
+        let shared = store.database_time_ms().await?.is_some();
+        let claimer = Arc::new(Claimer::default());
+        let (wakeups, hints) = Wakeups::start(claimer.clone(), shared);
+        if let Some(hints) = hints {
+            tasks.spawn(relay::tell(store.clone(), broker_id, hints, drain.clone()));
+            tasks.spawn(sweep::keep_time(clock.clone(), store.clone(), drain.clone()));
+        }
+        if let Some(heard) = store.listen().await? {
+            tasks.spawn(relay::hear(heard, broker_id, wakeups.clone(), drain.clone()));
+        }
+        tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone()));
+        tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), drain.clone()));
+        let grants = Arc::new(GrantBook::new(store.clone()));
+        let desk = LeaseDesk::new(store.clone(), grants.clone());
+        Ok(Arc::new(Self {
+            submits: Committer::start(tasks, SubmitFlush::new(store.clone(), wakeups.clone(), clock.clone())),
+            completions: Committer::start(tasks, CompleteFlush::new(desk.clone(), wakeups.clone(), clock.clone())),
+            failures: Committer::start(tasks, FailFlush::new(desk.clone(), wakeups.clone(), clock.clone())),
+            renewals: Committer::start(tasks, RenewFlush::new(desk.clone(), clock.clone())),
+            grants,
+            desk,
+            polls: Places::default(),
+            tasks: tasks.clone(),
+            watches: Arc::new(tokio::sync::Semaphore::new(crate::limits::WATCHES_MAX)),
+            store,
+            clock,
+            claimer,
+            wakeups,
+            drain,
+        }))
+    }
+
+    /// The broker's time.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
+    /// The grants that it works from.
+    pub(crate) fn grants(&self) -> Arc<GrantBook> {
+        self.grants.clone()
+    }
+
+    /// Whether the database answers.
+    pub(crate) async fn is_ready(&self) -> bool {
+        !self.drain.is_cancelled() && self.store.check_schema().await.is_ok()
+    }
+
+    /// How many claims wait.
+    pub(crate) fn claims_waiting(&self) -> usize {
+        self.claimer.waiting()
+    }
+}

@@ -1,0 +1,135 @@
+//! Hints between brokers on one database: gathered for a moment, told apart by broker, sent in few messages.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::wakeups::{Change, Hint, Wakeups};
+use crate::limits::{COMMIT_BATCH_MAX, NOTIFY_GATHER};
+use crate::model::{ColonyKey, Lane};
+use crate::store::Store;
+
+/// So many lanes or processes keep a message below the 8,000 bytes that Postgres allows: a lane has at most 128
+/// characters of type, a process 36 of id.
+const LANES_PER_MESSAGE: usize = 40;
+const CHANGES_PER_MESSAGE: usize = 120;
+
+/// What goes over the wire between brokers.
+#[derive(Serialize, Deserialize)]
+struct Message {
+    broker_id: Uuid,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lanes: Vec<(i64, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<(i64, Uuid)>,
+}
+
+/// Tells the other brokers, until `stop`.
+pub(crate) async fn tell(
+    store: Arc<dyn Store>,
+    broker_id: Uuid,
+    mut hints: mpsc::Receiver<Hint>,
+    stop: CancellationToken,
+) {
+    let mut gathered = Vec::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            count = hints.recv_many(&mut gathered, COMMIT_BATCH_MAX) => if count == 0 { return },
+        }
+        tokio::time::sleep(NOTIFY_GATHER).await;
+        while let Ok(hint) = hints.try_recv() {
+            gathered.push(hint);
+        }
+        for message in messages(broker_id, std::mem::take(&mut gathered)) {
+            if let Err(error) = store.notify(&message).await {
+                tracing::debug!(%error, "other brokers were not told; their slow poll finds the work");
+                break;
+            }
+        }
+    }
+}
+
+/// Hears the other brokers, until `stop`.
+pub(crate) async fn hear(
+    mut heard: mpsc::Receiver<String>,
+    broker_id: Uuid,
+    wakeups: Wakeups,
+    stop: CancellationToken,
+) {
+    loop {
+        let text = tokio::select! {
+            () = stop.cancelled() => return,
+            text = heard.recv() => match text { Some(text) => text, None => return },
+        };
+        let Ok(message) = serde_json::from_str::<Message>(&text) else {
+            tracing::warn!(bytes = text.len(), "another client of the database sends what is no broker's message");
+            continue;
+        };
+        if message.broker_id == broker_id {
+            continue;
+        }
+        for (colony, executor_type) in message.lanes {
+            wakeups.hear(&Hint::Work(Lane { colony: ColonyKey(colony), executor_type }));
+        }
+        for (colony, process_id) in message.changes {
+            wakeups.hear(&Hint::Change(Change { colony: ColonyKey(colony), process_id }));
+        }
+    }
+}
+
+fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
+    let (mut lanes, mut changes) = (BTreeSet::new(), BTreeSet::new());
+    for hint in hints {
+        match hint {
+            Hint::Work(lane) => {
+                lanes.insert((lane.colony.0, lane.executor_type));
+            }
+            Hint::Change(change) => {
+                changes.insert((change.colony.0, change.process_id));
+            }
+        }
+    }
+    let (lanes, changes): (Vec<_>, Vec<_>) = (lanes.into_iter().collect(), changes.into_iter().collect());
+    let of_lanes =
+        lanes.chunks(LANES_PER_MESSAGE).map(|part| Message { broker_id, lanes: part.to_vec(), changes: Vec::new() });
+    let of_changes = changes.chunks(CHANGES_PER_MESSAGE).map(|part| Message {
+        broker_id,
+        lanes: Vec::new(),
+        changes: part.to_vec(),
+    });
+    // Numbers, ids and checked names: printing them cannot fail.
+    of_lanes.chain(of_changes).filter_map(|message| serde_json::to_string(&message).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_fits_into_what_postgres_allows() {
+        let hints = (0..1000_i64)
+            .flat_map(|number| {
+                let lane = Lane { colony: ColonyKey(i64::MAX - number), executor_type: "x".repeat(128) };
+                let change =
+                    Change { colony: ColonyKey(i64::MAX - number), process_id: Uuid::from_u128(number as u128) };
+                [Hint::Work(lane), Hint::Change(change)]
+            })
+            .collect();
+        let messages = messages(Uuid::max(), hints);
+        assert!(messages.len() > 2);
+        assert!(messages.iter().all(|message| message.len() < 7900), "{:?}", messages.iter().map(String::len).max());
+    }
+
+    #[test]
+    fn the_same_hint_is_told_once() {
+        let lane = Lane { colony: ColonyKey(1), executor_type: "finance".into() };
+        let messages = messages(Uuid::nil(), vec![Hint::Work(lane.clone()), Hint::Work(lane)]);
+        assert_eq!(messages.len(), 1);
+        assert_eq!(messages[0].matches("finance").count(), 1);
+    }
+}

@@ -1,0 +1,120 @@
+//! Taking a signed spec into keeping.
+
+use std::sync::Arc;
+
+use apiary_identity::{Clock, Envelope, Spec};
+use uuid::Uuid;
+
+use super::Engine;
+use super::committer::Flush;
+use super::prioritytime::priority_time_ms;
+use super::wakeups::{Change, Wakeups};
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::model::{ColonyKey, Lane, NewProcess, ProcessState, Submitted};
+use crate::store::{Store, StoreResult};
+
+impl Engine {
+    /// Keeps a process. When it returns, the process is on disk; the same spec again returns the first.
+    pub(crate) async fn submit(
+        &self,
+        permit: Permit<action::Submit>,
+        spec: Spec,
+        envelope: Envelope,
+    ) -> Result<Submitted, Error> {
+        let grant = permit.grant().ok_or_else(|| Error::NotPermitted("submitting needs a grant".into()))?;
+        let now_ms = self.clock.now_ms();
+        let not_before_ms = spec.not_before.map(|moment| moment.as_millisecond()).filter(|moment| *moment > now_ms);
+        let idempotency = spec.idempotency_key.map(|key| (key, now_ms.saturating_add(spec.idempotency_retention_ms)));
+        let process = NewProcess {
+            process_id: spec.process_id,
+            colony: permit.colony().key,
+            submitter: grant.key,
+            function: spec.function,
+            executor_type: spec.executor_type,
+            executor_names: spec.executor_names,
+            priority: spec.priority,
+            priority_time_ms: priority_time_ms(now_ms, spec.priority),
+            labels: spec.labels,
+            max_wait_ms: spec.max_wait_ms,
+            max_exec_ms: spec.max_exec_ms,
+            max_retries: spec.max_retries,
+            not_before_ms,
+            submitted_at_ms: now_ms,
+            idempotency,
+            digest: envelope.digest(),
+            payload: envelope.payload,
+            signature: envelope.signature,
+        };
+        let process_id = process.process_id;
+        match self.submits.commit(process).await? {
+            Submitted::IdTaken => Err(Error::Taken(format!(
+                "process id {process_id} belongs to another spec: make a new UUIDv7 for each spec"
+            ))),
+            submitted => Ok(submitted),
+        }
+    }
+}
+
+/// Writes gathered submits.
+pub(crate) struct SubmitFlush {
+    store: Arc<dyn Store>,
+    wakeups: Wakeups,
+    clock: Arc<dyn Clock>,
+}
+
+impl SubmitFlush {
+    pub(crate) fn new(store: Arc<dyn Store>, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
+        Self { store, wakeups, clock }
+    }
+
+    fn announce(&self, process: &NewProcess, state: ProcessState) {
+        match (state, process.not_before_ms) {
+            (ProcessState::Blocked, Some(not_before_ms)) => self.wakeups.due_at(not_before_ms),
+            _ => {
+                let lane = Lane { colony: process.colony, executor_type: process.executor_type.clone() };
+                self.wakeups.work(&lane);
+                if process.max_wait_ms > 0 {
+                    self.wakeups.due_at(process.submitted_at_ms.saturating_add(process.max_wait_ms));
+                }
+            }
+        }
+        self.wakeups.changed(Change { colony: process.colony, process_id: process.process_id });
+    }
+}
+
+/// What two submits of one batch must not share.
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) enum SubmitKey {
+    Process(Uuid),
+    Idempotency(ColonyKey, String, String),
+}
+
+#[async_trait::async_trait]
+impl Flush for SubmitFlush {
+    type Item = NewProcess;
+    type Answer = Submitted;
+    type Key = SubmitKey;
+
+    fn keys(&self, process: &NewProcess) -> Vec<SubmitKey> {
+        let mut keys = vec![SubmitKey::Process(process.process_id)];
+        if let Some((key, _)) = &process.idempotency {
+            keys.push(SubmitKey::Idempotency(process.colony, process.function.clone(), key.clone()));
+        }
+        keys
+    }
+
+    fn bytes(&self, process: &NewProcess) -> usize {
+        process.payload.len()
+    }
+
+    async fn flush(&self, processes: &[NewProcess]) -> StoreResult<Vec<Result<Submitted, Error>>> {
+        let answers = self.store.submit(processes, self.clock.now_ms()).await?;
+        for (process, answer) in processes.iter().zip(&answers) {
+            if let Submitted::New { state } = answer {
+                self.announce(process, *state);
+            }
+        }
+        Ok(answers.into_iter().map(Ok).collect())
+    }
+}

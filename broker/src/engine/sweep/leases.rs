@@ -1,0 +1,57 @@
+//! Leases whose executors are gone, and attempts that take longer than `max_exec`.
+
+use apiary_identity::Clock;
+
+use crate::engine::lifecycle::{self, Event};
+use crate::engine::wakeups::{Change, Wakeups};
+use crate::limits::SWEEP_ROWS;
+use crate::model::{AttemptEnding, Failure, LeaseRecord, ProcessState};
+use crate::store::{Store, StoreResult};
+
+/// From `leases` to wherever the table of the life cycle says. A lease that is renewed in between stays: the statement
+/// looks again.
+pub(super) async fn sweep(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups) -> StoreResult<()> {
+    loop {
+        let now_ms = clock.now_ms();
+        let overdue = store.overdue_leases(now_ms, SWEEP_ROWS).await?;
+        let failures: Vec<_> = overdue.iter().map(|lease| decide(lease, now_ms)).collect();
+        let done = store.fail(&failures, now_ms).await?;
+        let mut moved = false;
+        for ((lease, failure), _) in overdue.iter().zip(&failures).zip(done).filter(|(_, done)| *done) {
+            moved = true;
+            tracing::warn!(
+                process_id = %lease.process_id, attempt = lease.attempt, reason = failure.reason, next = failure.next.as_str(),
+                "attempt ended by the broker"
+            );
+            if failure.next == ProcessState::Waiting {
+                wakeups.work(&lease.lane);
+            }
+            wakeups.changed(Change { colony: lease.lane.colony, process_id: lease.process_id });
+        }
+        if !moved || i64::try_from(overdue.len()).is_ok_and(|count| count < SWEEP_ROWS) {
+            return Ok(());
+        }
+    }
+}
+
+fn decide(lease: &LeaseRecord, now_ms: i64) -> Failure {
+    let over = lease.exec_deadline_ms.is_some_and(|deadline| deadline <= now_ms);
+    let (ending, words) = if over {
+        (AttemptEnding::ExecTimeExceeded, "the attempt took longer than `max_exec`")
+    } else {
+        (AttemptEnding::LeaseLost, "the executor did not renew its lease")
+    };
+    let retry_left = lifecycle::retry_left(lease.retries_spent, lease.max_retries);
+    let next = lifecycle::next(ProcessState::Running, Event::Lost, retry_left);
+    let (state, spends_retry) = next.map_or((ProcessState::DeadLetter, false), |next| (next.state, next.spends_retry));
+    Failure {
+        lease: lease.reference(),
+        only_if_over_at_ms: Some(now_ms),
+        ending,
+        reason: words.to_owned(),
+        result: None,
+        next: state,
+        blocked_until_ms: None,
+        retries_spent: lease.retries_spent.saturating_add(i32::from(spends_retry)),
+    }
+}

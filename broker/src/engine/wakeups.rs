@@ -1,0 +1,132 @@
+//! Who must be told when something moved: polls that wait for work, watchers, the sweeps' timer, other brokers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tokio::sync::{Notify, broadcast, mpsc};
+use uuid::Uuid;
+
+use super::claimer::Claimer;
+use crate::limits::{COMMIT_QUEUE_MAX, WATCH_LAG_MAX};
+use crate::model::{ColonyKey, Lane};
+
+/// A process that entered a state. It says which, not what: whoever cares reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// The tenant.
+    pub(crate) colony: ColonyKey,
+    /// The process.
+    pub(crate) process_id: Uuid,
+}
+
+/// Something that other brokers on the same database may care about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Hint {
+    /// Work waits in this lane.
+    Work(Lane),
+    /// A process moved.
+    Change(Change),
+}
+
+/// The one place that is told of every move, after its commit.
+#[derive(Clone)]
+pub(crate) struct Wakeups {
+    claimer: Arc<Claimer>,
+    changes: broadcast::Sender<Change>,
+    deadline: Arc<Deadline>,
+    relay: Option<mpsc::Sender<Hint>>,
+}
+
+impl Wakeups {
+    /// Wake-ups inside this broker; with a second half for [`super::relay`] if there may be other brokers.
+    pub(crate) fn start(claimer: Arc<Claimer>, shared: bool) -> (Self, Option<mpsc::Receiver<Hint>>) {
+        let (relay, hints) = if shared {
+            let (sender, receiver) = mpsc::channel(COMMIT_QUEUE_MAX);
+            (Some(sender), Some(receiver))
+        } else {
+            (None, None)
+        };
+        let changes = broadcast::Sender::new(WATCH_LAG_MAX);
+        (Self { claimer, changes, deadline: Arc::new(Deadline::default()), relay }, hints)
+    }
+
+    /// Work waits in this lane.
+    pub(crate) fn work(&self, lane: &Lane) {
+        self.claimer.wake(lane);
+        self.tell(|| Hint::Work(lane.clone()));
+    }
+
+    /// A process moved.
+    pub(crate) fn changed(&self, change: Change) {
+        // Nobody watching is no error.
+        let _ = self.changes.send(change);
+        self.tell(|| Hint::Change(change));
+    }
+
+    /// A lease, a block or a wait ends at this time.
+    pub(crate) fn due_at(&self, ms: i64) {
+        self.deadline.lower(ms);
+    }
+
+    /// A hint from another broker: acted on, not passed on.
+    pub(crate) fn hear(&self, hint: &Hint) {
+        match hint {
+            Hint::Work(lane) => self.claimer.wake(lane),
+            Hint::Change(change) => {
+                let _ = self.changes.send(*change);
+            }
+        }
+    }
+
+    /// Changes from now on.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// The sweeps' timer.
+    pub(crate) fn deadline(&self) -> &Deadline {
+        &self.deadline
+    }
+
+    fn tell(&self, hint: impl FnOnce() -> Hint) {
+        if let Some(relay) = &self.relay {
+            // A full queue drops the hint: the others' slow poll finds the work.
+            let _ = relay.try_send(hint());
+        }
+    }
+}
+
+/// The earliest time at which a sweep has something to do, as far as this broker has heard.
+pub(crate) struct Deadline {
+    earliest_ms: AtomicI64,
+    lowered: Notify,
+}
+
+impl Default for Deadline {
+    fn default() -> Self {
+        Self { earliest_ms: AtomicI64::new(i64::MAX), lowered: Notify::new() }
+    }
+}
+
+impl Deadline {
+    fn lower(&self, ms: i64) {
+        if self.earliest_ms.fetch_min(ms, Ordering::AcqRel) > ms {
+            self.lowered.notify_one();
+        }
+    }
+
+    /// Takes what was heard so far and starts anew.
+    pub(crate) fn take(&self) -> i64 {
+        self.earliest_ms.swap(i64::MAX, Ordering::AcqRel)
+    }
+
+    /// What was heard since the last [`take`](Self::take).
+    pub(crate) fn heard(&self) -> i64 {
+        self.earliest_ms.load(Ordering::Acquire)
+    }
+
+    /// Returns when an earlier time was heard than any since the last [`take`](Self::take).
+    pub(crate) async fn lowered(&self) {
+        self.lowered.notified().await;
+    }
+}

@@ -1,0 +1,243 @@
+//! What the broker refuses, and what a caller can do about it. `rpc/status.rs` is the one place that turns
+//! these into gRPC statuses; `docs/errors.md` explains each [`Reason`].
+
+use apiary_identity::chain::BrokenLink;
+use apiary_identity::{DocumentError, EnvelopeError};
+
+use crate::store::StoreError;
+
+/// Why a call was refused.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The call carries no signature where it needs one.
+    #[error("the call is not signed: send a signed request.v1 document in the metadata `apiary-request-bin`")]
+    Unsigned,
+    /// The signature, or the form of what is signed, is wrong.
+    #[error("{0}")]
+    SignatureInvalid(String),
+    /// The request was signed too long ago, or in the future.
+    #[error(
+        "the request was signed at {signed_at}, and the broker's clock shows {now}: the most between them is \
+         {window_ms} ms; set the caller's clock (NTP)"
+    )]
+    RequestStale {
+        /// When it says that it was signed.
+        signed_at: String,
+        /// The broker's time.
+        now: String,
+        /// The most between the two, milliseconds.
+        window_ms: i64,
+    },
+    /// The very same request was here before.
+    #[error("the request was used before: sign each call anew")]
+    RequestReplayed,
+    /// The request is for another broker instance.
+    #[error("the request is for another broker instance: call Connect, then sign for the instance that it names")]
+    BrokerUnknown,
+    /// No such colony.
+    #[error("no colony `{0}` here: create it first (`apiary colony create`), or check the broker's address")]
+    ColonyUnknown(String),
+    /// The caller is known, or not, and may not do this.
+    #[error("not permitted: {0}")]
+    NotPermitted(String),
+    /// A field or document is not acceptable.
+    #[error("{0}")]
+    Invalid(String),
+    /// Larger than can be accepted.
+    #[error("{0}")]
+    TooLarge(String),
+    /// No such thing in this colony.
+    #[error("{0}")]
+    NotFound(String),
+    /// The lease is gone: expired, ended, or of another attempt or executor.
+    #[error(
+        "the lease of attempt {attempt} at process {process_id} is lost: drop the work, another attempt may be under way"
+    )]
+    LeaseLost {
+        /// The process.
+        process_id: uuid::Uuid,
+        /// The attempt.
+        attempt: i32,
+    },
+    /// An id or name belongs to something else.
+    #[error("{0}")]
+    Taken(String),
+    /// `submit_by` is over.
+    #[error("the spec was to be submitted by {submit_by}, and the broker's clock shows {now}: make and sign a new one")]
+    SubmitByOver {
+        /// The spec's limit.
+        submit_by: String,
+        /// The broker's time.
+        now: String,
+    },
+    /// Too much at once.
+    #[error("{0}; wait a little and try again")]
+    Overloaded(String),
+    /// The broker is stopping.
+    #[error("the broker is stopping: connect again, perhaps elsewhere")]
+    Draining,
+    /// The database did not answer.
+    #[error("{0}; nothing was acknowledged, try again")]
+    Unavailable(String),
+    /// A fault of the broker's or in its database. The log has the rest.
+    #[error("the broker could not do it: {0}")]
+    Internal(String),
+}
+
+/// The exact reason of a refusal, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// See [`Error::Unsigned`].
+    Unsigned,
+    /// See [`Error::SignatureInvalid`].
+    SignatureInvalid,
+    /// See [`Error::RequestStale`].
+    RequestStale,
+    /// See [`Error::RequestReplayed`].
+    RequestReplayed,
+    /// See [`Error::BrokerUnknown`].
+    BrokerUnknown,
+    /// See [`Error::ColonyUnknown`].
+    ColonyUnknown,
+    /// See [`Error::NotPermitted`].
+    NotPermitted,
+    /// See [`Error::Invalid`].
+    Invalid,
+    /// See [`Error::TooLarge`].
+    TooLarge,
+    /// See [`Error::NotFound`].
+    NotFound,
+    /// See [`Error::LeaseLost`].
+    LeaseLost,
+    /// See [`Error::Taken`].
+    Taken,
+    /// See [`Error::SubmitByOver`].
+    SubmitByOver,
+    /// See [`Error::Overloaded`].
+    Overloaded,
+    /// See [`Error::Draining`].
+    Draining,
+    /// See [`Error::Unavailable`].
+    Unavailable,
+    /// See [`Error::Internal`].
+    Internal,
+}
+
+impl Reason {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsigned => "UNSIGNED",
+            Self::SignatureInvalid => "SIGNATURE_INVALID",
+            Self::RequestStale => "REQUEST_STALE",
+            Self::RequestReplayed => "REQUEST_REPLAYED",
+            Self::BrokerUnknown => "BROKER_UNKNOWN",
+            Self::ColonyUnknown => "COLONY_UNKNOWN",
+            Self::NotPermitted => "NOT_PERMITTED",
+            Self::Invalid => "INVALID",
+            Self::TooLarge => "TOO_LARGE",
+            Self::NotFound => "NOT_FOUND",
+            Self::LeaseLost => "LEASE_LOST",
+            Self::Taken => "TAKEN",
+            Self::SubmitByOver => "SUBMIT_BY_OVER",
+            Self::Overloaded => "OVERLOADED",
+            Self::Draining => "DRAINING",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// Whether the same call can succeed later without a change.
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::Overloaded | Self::Draining | Self::Unavailable)
+    }
+}
+
+impl Error {
+    /// The exact reason.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Unsigned => Reason::Unsigned,
+            Self::SignatureInvalid(_) => Reason::SignatureInvalid,
+            Self::RequestStale { .. } => Reason::RequestStale,
+            Self::RequestReplayed => Reason::RequestReplayed,
+            Self::BrokerUnknown => Reason::BrokerUnknown,
+            Self::ColonyUnknown(_) => Reason::ColonyUnknown,
+            Self::NotPermitted(_) => Reason::NotPermitted,
+            Self::Invalid(_) => Reason::Invalid,
+            Self::TooLarge(_) => Reason::TooLarge,
+            Self::NotFound(_) => Reason::NotFound,
+            Self::LeaseLost { .. } => Reason::LeaseLost,
+            Self::Taken(_) => Reason::Taken,
+            Self::SubmitByOver { .. } => Reason::SubmitByOver,
+            Self::Overloaded(_) => Reason::Overloaded,
+            Self::Draining => Reason::Draining,
+            Self::Unavailable(_) => Reason::Unavailable,
+            Self::Internal(_) => Reason::Internal,
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            StoreError::Taken(words) => Self::Taken(words),
+            StoreError::Open(_) | StoreError::Corrupt(_) | StoreError::Schema(_) | StoreError::Refused(_) => {
+                // Logged here, where it turns into a short word for the caller, who can do nothing about it.
+                tracing::error!(%error, "the store failed");
+                Self::Internal(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<EnvelopeError> for Error {
+    fn from(error: EnvelopeError) -> Self {
+        match error {
+            EnvelopeError::Document(DocumentError::TooLarge { .. }) => Self::TooLarge(error.to_string()),
+            EnvelopeError::Document(_) | EnvelopeError::Type { .. } => Self::Invalid(error.to_string()),
+            EnvelopeError::Signature(_)
+            | EnvelopeError::SignatureCount(_)
+            | EnvelopeError::SignatureLength(_)
+            | EnvelopeError::KeyId(_)
+            | EnvelopeError::Json(_) => Self::SignatureInvalid(error.to_string()),
+        }
+    }
+}
+
+impl From<BrokenLink> for Error {
+    fn from(error: BrokenLink) -> Self {
+        match error {
+            BrokenLink::Grant(error) | BrokenLink::Spec(error) | BrokenLink::Result(error) => error.into(),
+            other => Self::NotPermitted(other.to_string()),
+        }
+    }
+}
+
+/// Why a broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error("{setting}: {problem}")]
+    Setting {
+        /// The setting's name.
+        setting: &'static str,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A port or socket cannot be opened.
+    #[error("cannot listen on {address}: {source}; is another broker running there?")]
+    Listen {
+        /// What was to be opened.
+        address: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// The store did not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

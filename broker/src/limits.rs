@@ -1,0 +1,75 @@
+//! Every bound of the broker, named. What may be inside a signed document is in `apiary_identity::limits`.
+
+use std::time::Duration;
+
+/// The largest gRPC message either way, in bytes: room for a claim of several documents.
+pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The largest body of `POST /v1/processes`, in bytes: a document in base64, and its envelope.
+pub const HTTP_BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// A request's metadata or headers, in bytes.
+pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// Calls in progress on one connection.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
+/// How long a client may take to send one message.
+pub const MESSAGE_TIME_MAX: Duration = Duration::from_secs(20);
+/// An idle connection is asked for a sign of life this often, and closed after as long without one.
+pub const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// A request may be this much older or newer than the broker's clock, in milliseconds.
+pub const REQUEST_WINDOW_MS: i64 = 60_000;
+/// Nonces remembered for the window; beyond it calls are refused as overload.
+pub const NONCES_MAX: usize = 1_000_000;
+/// A spec may be made this far in the future of the broker's clock, in milliseconds.
+pub const CLOCK_SKEW_MS_MAX: i64 = 5 * 60_000;
+/// Keys whose grants are kept in memory.
+pub const GRANT_CACHE_KEYS_MAX: usize = 10_000;
+
+/// The longest that a claim waits for work, in milliseconds.
+pub const CLAIM_WAIT_MS_MAX: i64 = 60_000;
+/// The most processes of one claim.
+pub const CLAIM_COUNT_MAX: i32 = 1000;
+/// The most bytes of specs in one claim's answer; what does not fit goes back to the queue.
+pub const CLAIM_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 1024 * 1024;
+/// Claims that wait at one broker.
+pub const POLLS_MAX: usize = 50_000;
+/// Claims that wait, of one key.
+pub const POLLS_PER_KEY_MAX: usize = 1024;
+/// The shortest lease, in milliseconds.
+pub const LEASE_MS_MIN: i64 = 1000;
+/// The longest lease, in milliseconds.
+pub const LEASE_MS_MAX: i64 = 3_600_000;
+/// A lease if the executor does not say, in milliseconds.
+pub const LEASE_MS_DEFAULT: i64 = 30_000;
+
+/// Watches at one broker.
+pub const WATCHES_MAX: usize = 10_000;
+/// Changes that a watch may lag behind before it is cut.
+pub const WATCH_LAG_MAX: usize = 8192;
+/// Rows of a page if the caller does not say.
+pub const PAGE_SIZE_DEFAULT: i32 = 100;
+/// Rows of a page at the most.
+pub const PAGE_SIZE_MAX: i32 = 1000;
+
+/// Writes that wait for the next commit; beyond it callers are refused as overload.
+pub const COMMIT_QUEUE_MAX: usize = 20_000;
+/// Writes of one commit.
+pub const COMMIT_BATCH_MAX: usize = 1000;
+/// Bytes of documents in one commit.
+pub const COMMIT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Lanes that are claimed from at the same time.
+pub const CLAIM_PASSES_MAX: usize = 8;
+/// Rows that a sweep moves in one statement.
+pub const SWEEP_ROWS: i64 = 500;
+
+/// How often waiting polls look by themselves when several brokers share a database, because a hint may get lost.
+pub const SLOW_POLL: Duration = Duration::from_secs(5);
+/// The longest that the sweeps sleep.
+pub const SWEEP_SLEEP_MAX: Duration = Duration::from_secs(15);
+/// The shortest that the sweeps sleep.
+pub const SWEEP_SLEEP_MIN: Duration = Duration::from_millis(20);
+/// How often the database's clock is read.
+pub const CLOCK_SYNC: Duration = Duration::from_secs(60);
+/// How long hints for other brokers are gathered.
+pub const NOTIFY_GATHER: Duration = Duration::from_millis(20);
+/// How long a stopping broker waits for calls in progress.
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);

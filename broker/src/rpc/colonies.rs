@@ -1,0 +1,37 @@
+//! `ColonyService`.
+
+use apiary_proto::v1 as pb;
+use apiary_proto::v1::colony_service_server::ColonyService;
+use tonic::{Request, Response, Status};
+
+use super::routes::caller;
+use super::status::refused;
+use super::{Rpc, decode, encode};
+
+#[tonic::async_trait]
+impl ColonyService for Rpc {
+    async fn create_colony(
+        &self,
+        request: Request<pb::CreateColonyRequest>,
+    ) -> Result<Response<pb::CreateColonyResponse>, Status> {
+        let caller = caller(&request)?;
+        let permit = self.auth.permit_server_owner(&caller).map_err(refused)?;
+        let request = request.into_inner();
+        let id = decode::colony_id(&request.colony_id).map_err(refused)?;
+        let colony = self.engine.create_colony(permit, &id, &request.name).await.map_err(refused)?;
+        Ok(Response::new(pb::CreateColonyResponse { colony: Some(encode::colony(&colony)) }))
+    }
+
+    async fn get_colony(
+        &self,
+        request: Request<pb::GetColonyRequest>,
+    ) -> Result<Response<pb::GetColonyResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let (colony, counts) = self.engine.get_colony(permit).await.map_err(refused)?;
+        let state_counts = counts
+            .into_iter()
+            .map(|(state, count)| pb::StateCount { state: state.as_str().to_owned(), count })
+            .collect();
+        Ok(Response::new(pb::GetColonyResponse { colony: Some(encode::colony(&colony)), state_counts }))
+    }
+}

@@ -1,0 +1,159 @@
+//! From the wire, checking form: ids, bounds, pages.
+
+use std::time::Duration;
+
+use apiary_identity::limits::{DOCUMENT_BYTES_MAX, NAME_CHARS_MAX, VALUE_BYTES_MAX};
+use apiary_identity::{Envelope, Id};
+use apiary_proto::v1 as pb;
+use uuid::Uuid;
+
+use crate::Error;
+use crate::engine::{ClaimOrder, WatchTarget};
+use crate::limits::{
+    CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX,
+};
+use crate::model::{GrantCursor, GrantKey, Page, ProcessCursor, ProcessFilter, ProcessState};
+
+/// Labels in one filter.
+const FILTER_LABELS_MAX: usize = 16;
+
+/// An envelope that must be there.
+pub(super) fn envelope(field: &'static str, envelope: Option<pb::Envelope>) -> Result<Envelope, Error> {
+    let envelope = envelope.ok_or_else(|| Error::Invalid(format!("`{field}` is missing: send a signed document")))?;
+    if envelope.payload.len() > DOCUMENT_BYTES_MAX {
+        return Err(Error::TooLarge(format!(
+            "`{field}` has {} bytes, the most is {DOCUMENT_BYTES_MAX}",
+            envelope.payload.len()
+        )));
+    }
+    let length = envelope.signature.len();
+    let signature = <[u8; 64]>::try_from(envelope.signature.as_ref()).map_err(|_| {
+        Error::SignatureInvalid(format!("`{field}.signature` has {length} bytes; an Ed25519 signature has 64"))
+    })?;
+    let key_id =
+        envelope.key_id.parse().map_err(|error| Error::SignatureInvalid(format!("`{field}.key_id` is {error}")))?;
+    Ok(Envelope { payload_type: envelope.payload_type, payload: envelope.payload, key_id, signature })
+}
+
+/// A colony's id.
+pub(super) fn colony_id(text: &str) -> Result<Id, Error> {
+    text.parse().map_err(|error| Error::Invalid(format!("`colony_id` is {error}")))
+}
+
+/// A process's id.
+pub(super) fn process_id(text: &str) -> Result<Uuid, Error> {
+    Uuid::try_parse(text).map_err(|_| Error::Invalid("`process_id` is a UUID, as submit returned it".into()))
+}
+
+/// What an executor asks for.
+pub(super) fn claim(request: pb::ClaimRequest) -> Result<ClaimOrder, Error> {
+    let executor_type = exact("executor_type", request.executor_type)?
+        .ok_or_else(|| Error::Invalid("`executor_type` is missing: name the type to claim for".into()))?;
+    let count = match request.count_max {
+        0 => 1,
+        count if (1..=CLAIM_COUNT_MAX).contains(&count) => count,
+        count => return Err(Error::Invalid(format!("`count_max` is 1 to {CLAIM_COUNT_MAX}; got {count}"))),
+    };
+    let wait_ms = u64::try_from(request.wait_ms)
+        .map_err(|_| Error::Invalid(format!("`wait_ms` is 0 or more; got {}", request.wait_ms)))?;
+    Ok(ClaimOrder {
+        executor_type,
+        count: count.unsigned_abs() as usize,
+        wait: Duration::from_millis(wait_ms.min(CLAIM_WAIT_MS_MAX.unsigned_abs())),
+        lease_ms: lease_ms(request.lease_ms)?,
+    })
+}
+
+/// How long a lease lasts.
+pub(super) fn lease_ms(ms: i64) -> Result<i64, Error> {
+    match ms {
+        0 => Ok(LEASE_MS_DEFAULT),
+        ms if (LEASE_MS_MIN..=LEASE_MS_MAX).contains(&ms) => Ok(ms),
+        ms => Err(Error::Invalid(format!("`lease_ms` is {LEASE_MS_MIN} to {LEASE_MS_MAX}; got {ms}"))),
+    }
+}
+
+/// What to match.
+pub(super) fn filter(filter: Option<pb::ProcessFilter>) -> Result<ProcessFilter, Error> {
+    let Some(filter) = filter else { return Ok(ProcessFilter::default()) };
+    let states = filter.states.iter().map(|state| process_state(*state)).collect::<Result<_, _>>()?;
+    if filter.labels.len() > FILTER_LABELS_MAX {
+        return Err(Error::Invalid(format!("a filter has at most {FILTER_LABELS_MAX} labels")));
+    }
+    for (key, value) in &filter.labels {
+        if key.len() > NAME_CHARS_MAX || value.len() > VALUE_BYTES_MAX || key.contains('\0') || value.contains('\0') {
+            return Err(Error::Invalid("a label in the filter is longer than a label can be, or holds a NUL".into()));
+        }
+    }
+    Ok(ProcessFilter {
+        states,
+        executor_type: exact("executor_type", filter.executor_type)?,
+        function: exact("function", filter.function)?,
+        labels: filter.labels,
+    })
+}
+
+/// What to watch.
+pub(super) fn watch(request: pb::WatchRequest) -> Result<WatchTarget, Error> {
+    if request.process_id.is_empty() {
+        return Ok(WatchTarget::Filter(filter(request.filter)?));
+    }
+    if request.filter.is_some() {
+        return Err(Error::Invalid("`process_id` and `filter` exclude each other: send one".into()));
+    }
+    Ok(WatchTarget::Process(process_id(&request.process_id)?))
+}
+
+/// A page of processes; the token is `<submitted_at_ms>.<process_id>`.
+pub(super) fn process_page(size: i32, token: &str) -> Result<Page<ProcessCursor>, Error> {
+    page(size, token, |token| {
+        let (submitted_at_ms, process_id) = token.split_once('.')?;
+        Some(ProcessCursor {
+            submitted_at_ms: submitted_at_ms.parse().ok()?,
+            process_id: Uuid::try_parse(process_id).ok()?,
+        })
+    })
+}
+
+/// A page of grants; the token is the last row's number.
+pub(super) fn grant_page(size: i32, token: &str) -> Result<Page<GrantCursor>, Error> {
+    page(size, token, |token| Some(GrantCursor(GrantKey(token.parse().ok()?))))
+}
+
+fn page<C>(size: i32, token: &str, cursor: impl FnOnce(&str) -> Option<C>) -> Result<Page<C>, Error> {
+    let size = match size {
+        0 => PAGE_SIZE_DEFAULT,
+        size if (1..=PAGE_SIZE_MAX).contains(&size) => size,
+        size => return Err(Error::Invalid(format!("`page_size` is 1 to {PAGE_SIZE_MAX}; got {size}"))),
+    };
+    let after = match token {
+        "" => None,
+        token => Some(cursor(token).ok_or_else(|| {
+            Error::Invalid(
+                "`page_token` is none of this list: use `next_page_token` of the page before, as it came".into(),
+            )
+        })?),
+    };
+    Ok(Page { size: i64::from(size), after })
+}
+
+fn exact(field: &'static str, name: String) -> Result<Option<String>, Error> {
+    if name.len() > NAME_CHARS_MAX || name.contains('\0') {
+        return Err(Error::Invalid(format!("`{field}` has at most {NAME_CHARS_MAX} characters and no NUL")));
+    }
+    Ok(Some(name).filter(|name| !name.is_empty()))
+}
+
+fn process_state(state: i32) -> Result<ProcessState, Error> {
+    use pb::ProcessState as Wire;
+    match Wire::try_from(state) {
+        Ok(Wire::Waiting) => Ok(ProcessState::Waiting),
+        Ok(Wire::Blocked) => Ok(ProcessState::Blocked),
+        Ok(Wire::Running) => Ok(ProcessState::Running),
+        Ok(Wire::Succeeded) => Ok(ProcessState::Succeeded),
+        Ok(Wire::Failed) => Ok(ProcessState::Failed),
+        Ok(Wire::Cancelled) => Ok(ProcessState::Cancelled),
+        Ok(Wire::DeadLetter) => Ok(ProcessState::DeadLetter),
+        Ok(Wire::Unspecified) | Err(_) => Err(Error::Invalid(format!("`states` has {state}, which is no state"))),
+    }
+}

@@ -1,0 +1,129 @@
+//! To the wire. Documents go out as the database holds them: whoever reads them checks them.
+
+use apiary_identity::{Document as _, Grant, Id, Outcome, Spec};
+use apiary_proto::v1 as pb;
+use bytes::Bytes;
+
+use crate::engine::{GrantPage, Leased, ProcessDetail, ProcessPage};
+use crate::model::{Attempt, Colony, ProcessState, ProcessSummary, StoredGrant};
+
+/// A colony.
+pub(super) fn colony(colony: &Colony) -> pb::Colony {
+    pb::Colony { colony_id: colony.id.to_string(), name: colony.name.clone(), created_at_ms: colony.created_at_ms }
+}
+
+/// A state.
+pub(super) fn state(state: ProcessState) -> pb::ProcessState {
+    match state {
+        ProcessState::Waiting => pb::ProcessState::Waiting,
+        ProcessState::Blocked => pb::ProcessState::Blocked,
+        ProcessState::Running => pb::ProcessState::Running,
+        ProcessState::Succeeded => pb::ProcessState::Succeeded,
+        ProcessState::Failed => pb::ProcessState::Failed,
+        ProcessState::Cancelled => pb::ProcessState::Cancelled,
+        ProcessState::DeadLetter => pb::ProcessState::DeadLetter,
+    }
+}
+
+/// A process in a line.
+pub(super) fn process(process: ProcessSummary) -> pb::Process {
+    pb::Process {
+        process_id: process.process_id.to_string(),
+        function: process.function,
+        executor_type: process.executor_type,
+        state: state(process.state).into(),
+        attempt: process.attempt,
+        retries_spent: process.retries_spent,
+        priority: process.priority,
+        submitted_at_ms: process.submitted_at_ms,
+        state_since_ms: process.since_ms,
+        state_until_ms: process.until_ms.unwrap_or(0),
+        submitter: process.submitter,
+        executor: process.executor.unwrap_or_default(),
+        reason: process.reason.unwrap_or_default(),
+        labels: process.labels,
+    }
+}
+
+/// A page of processes.
+pub(super) fn process_page(page: ProcessPage) -> pb::ListProcessesResponse {
+    let next = page.next.map(|cursor| format!("{}.{}", cursor.submitted_at_ms, cursor.process_id));
+    pb::ListProcessesResponse {
+        processes: page.processes.into_iter().map(process).collect(),
+        next_page_token: next.unwrap_or_default(),
+    }
+}
+
+/// A process, whole.
+pub(super) fn detail(detail: ProcessDetail) -> pb::GetProcessResponse {
+    let spec = signed(
+        Spec::PAYLOAD_TYPE,
+        detail.process.payload,
+        detail.submitter.as_deref().map(grantee).unwrap_or_default(),
+        detail.process.signature,
+    );
+    pb::GetProcessResponse {
+        process: Some(process(detail.process.summary)),
+        spec: Some(spec),
+        submitter_grant: detail.submitter.as_deref().map(grant),
+        attempts: detail.attempts.into_iter().map(|(one, by)| attempt(one, by.as_deref())).collect(),
+    }
+}
+
+/// A page of grants.
+pub(super) fn grant_page(page: &GrantPage) -> pb::ListGrantsResponse {
+    pb::ListGrantsResponse {
+        grants: page.grants.iter().map(grant).collect(),
+        next_page_token: page.next.map(|cursor| cursor.0.0.to_string()).unwrap_or_default(),
+    }
+}
+
+/// A lease.
+pub(super) fn lease(leased: Leased) -> pb::Lease {
+    let claimed = leased.claimed;
+    let submitter = leased.submitter.as_deref();
+    pb::Lease {
+        process_id: claimed.process_id.to_string(),
+        attempt: claimed.attempt,
+        spec: Some(signed(
+            Spec::PAYLOAD_TYPE,
+            claimed.payload,
+            submitter.map(grantee).unwrap_or_default(),
+            claimed.signature,
+        )),
+        submitter_grant: submitter.map(grant),
+        expires_at_ms: claimed.expires_at_ms,
+        retries_left: leased.retries_left,
+    }
+}
+
+fn attempt(attempt: Attempt, executor: Option<&StoredGrant>) -> pb::Attempt {
+    let signer = executor.map(grantee).unwrap_or_default();
+    pb::Attempt {
+        attempt: attempt.attempt,
+        executor: executor.map(|grant| grant.name.clone()).unwrap_or_default(),
+        executor_grant: executor.map(grant),
+        claimed_at_ms: attempt.claimed_at_ms,
+        ended_at_ms: attempt.ended_at_ms.unwrap_or(0),
+        outcome: attempt.ending,
+        reason: attempt.reason.unwrap_or_default(),
+        result: attempt.result.map(|(payload, signature)| signed(Outcome::PAYLOAD_TYPE, payload, signer, signature)),
+    }
+}
+
+fn grant(grant: &StoredGrant) -> pb::Envelope {
+    signed(Grant::PAYLOAD_TYPE, grant.payload.clone(), key(&grant.colony_id), grant.signature.clone())
+}
+
+fn grantee(grant: &StoredGrant) -> String {
+    key(&grant.grantee)
+}
+
+/// A key as kept; one that is none stays visibly none.
+fn key(bytes: &[u8]) -> String {
+    Id::from_slice(bytes).map_or_else(|_| format!("invalid:{}", hex::encode(bytes)), |id| id.to_string())
+}
+
+fn signed(payload_type: &str, payload: Bytes, key_id: String, signature: Vec<u8>) -> pb::Envelope {
+    pb::Envelope { payload_type: payload_type.to_owned(), payload, key_id, signature: signature.into() }
+}

@@ -1,0 +1,55 @@
+//! `LeaseService`.
+
+use apiary_proto::v1 as pb;
+use apiary_proto::v1::lease_service_server::LeaseService;
+use tonic::{Request, Response, Status};
+
+use super::routes::caller;
+use super::status::refused;
+use super::{Rpc, decode, encode};
+
+#[tonic::async_trait]
+impl LeaseService for Rpc {
+    async fn claim(&self, request: Request<pb::ClaimRequest>) -> Result<Response<pb::ClaimResponse>, Status> {
+        let caller = caller(&request)?;
+        let order = decode::claim(request.into_inner()).map_err(refused)?;
+        let permit = self.auth.permit_claim(&caller, &order.executor_type).await.map_err(refused)?;
+        let answer = self.engine.claim(permit, order).await.map_err(refused)?;
+        let leases = answer.leases.into_iter().map(encode::lease).collect();
+        Ok(Response::new(pb::ClaimResponse { leases, drain: answer.drain }))
+    }
+
+    async fn renew(&self, request: Request<pb::RenewRequest>) -> Result<Response<pb::RenewResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let request = request.into_inner();
+        let process_id = decode::process_id(&request.process_id).map_err(refused)?;
+        let lease_ms = decode::lease_ms(request.lease_ms).map_err(refused)?;
+        let expires_at_ms = self.engine.renew(permit, process_id, request.attempt, lease_ms).await.map_err(refused)?;
+        Ok(Response::new(pb::RenewResponse { expires_at_ms }))
+    }
+
+    async fn complete(&self, request: Request<pb::CompleteRequest>) -> Result<Response<pb::CompleteResponse>, Status> {
+        let envelope = decode::envelope("result", request.into_inner().result).map_err(refused)?;
+        let (permit, outcome) = self.auth.permit_result(&envelope).await.map_err(refused)?;
+        let ended = self.engine.complete(permit, &outcome, envelope).await.map_err(refused)?;
+        Ok(Response::new(pb::CompleteResponse { existed: ended.existed }))
+    }
+
+    async fn fail(&self, request: Request<pb::FailRequest>) -> Result<Response<pb::FailResponse>, Status> {
+        let envelope = decode::envelope("result", request.into_inner().result).map_err(refused)?;
+        let (permit, outcome) = self.auth.permit_result(&envelope).await.map_err(refused)?;
+        let failed = self.engine.fail(permit, outcome, envelope).await.map_err(refused)?;
+        Ok(Response::new(pb::FailResponse {
+            existed: failed.ended.existed,
+            retry_at_ms: failed.retry_at_ms.unwrap_or(0),
+        }))
+    }
+
+    async fn release(&self, request: Request<pb::ReleaseRequest>) -> Result<Response<pb::ReleaseResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let request = request.into_inner();
+        let process_id = decode::process_id(&request.process_id).map_err(refused)?;
+        self.engine.release(permit, process_id, request.attempt).await.map_err(refused)?;
+        Ok(Response::new(pb::ReleaseResponse {}))
+    }
+}

@@ -1,0 +1,102 @@
+//! What is refused or made fit before a database sees it, for both databases.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use apiary_identity::{Envelope, Grant, Id};
+use uuid::Uuid;
+
+use super::rows::{Columns, Fields};
+use super::{StoreError, StoreResult};
+use crate::model::{Colony, Failure, NewProcess, ProcessState, Submitted};
+
+/// The longest message between brokers, in bytes: Postgres refuses 8,000.
+const NOTIFICATION_BYTES_MAX: usize = 7_900;
+
+/// Checks that what follows a failure is a state that can follow it.
+pub(super) fn check_failures(failures: &[Failure]) -> StoreResult<()> {
+    for failure in failures {
+        let fits = match failure.next {
+            ProcessState::Waiting | ProcessState::Failed | ProcessState::DeadLetter => true,
+            ProcessState::Blocked => failure.blocked_until_ms.is_some(),
+            ProcessState::Running | ProcessState::Succeeded | ProcessState::Cancelled => false,
+        };
+        if !fits {
+            return Err(StoreError::Refused(format!(
+                "a failure of process {} cannot be followed by `{}`",
+                failure.lease.process_id,
+                failure.next.as_str()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What a process that was just kept is answered with.
+pub(super) fn submitted_new(process: &NewProcess, now_ms: i64) -> Submitted {
+    let is_blocked = process.not_before_ms.is_some_and(|not_before_ms| not_before_ms > now_ms);
+    Submitted::New { state: if is_blocked { ProcessState::Blocked } else { ProcessState::Waiting } }
+}
+
+/// Checks a message's length.
+pub(super) fn check_notification(message: &str) -> StoreResult<()> {
+    if message.len() <= NOTIFICATION_BYTES_MAX {
+        return Ok(());
+    }
+    Err(StoreError::Refused(format!(
+        "a message between brokers has {} bytes, the most is {NOTIFICATION_BYTES_MAX}: send several",
+        message.len()
+    )))
+}
+
+/// Text that either database can hold. An executor chooses a failure's words, and one NUL in them, which Postgres
+/// refuses, must not fail the whole batch.
+pub(super) fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+/// JSON text of names or labels, or nothing if there are none.
+pub(super) fn json_if_any<T: serde::Serialize>(value: &T, is_empty: bool) -> Option<String> {
+    if is_empty { None } else { serde_json::to_string(value).ok() }
+}
+
+/// Which of the batch's items are among the answers.
+pub(super) fn answered<T>(items: &[T], process_id: impl Fn(&T) -> Uuid, answers: &[Uuid]) -> Vec<bool> {
+    let answers: std::collections::HashSet<&Uuid> = answers.iter().collect();
+    items.iter().map(|item| answers.contains(&process_id(item))).collect()
+}
+
+/// The items' answers, in the items' order.
+pub(super) fn in_order<T, K: Eq + Hash, A: Clone>(
+    items: &[T],
+    key: impl Fn(&T) -> K,
+    answers: &HashMap<K, A>,
+) -> Vec<Option<A>> {
+    items.iter().map(|item| answers.get(&key(item)).cloned()).collect()
+}
+
+/// Whether the colony that is in the way of a new one is the same.
+pub(super) fn same_colony(known: Option<Colony>, id: &Id, name: &str) -> StoreResult<Colony> {
+    match known {
+        Some(colony) if colony.name == name => Ok(colony),
+        Some(colony) => Err(StoreError::Taken(format!(
+            "the colony {id} is called `{}` here: use that name, or another key",
+            colony.name
+        ))),
+        None => Err(StoreError::Taken(format!("another colony is called `{name}` here: choose another name"))),
+    }
+}
+
+/// Whether the grant that is in the way of a new one (its row with `key, payload, signature`) is the same.
+pub(super) fn same_grant(known: Option<&dyn Columns>, grant: &Grant, envelope: &Envelope) -> StoreResult<bool> {
+    let Some(row) = known else {
+        // It was there a moment ago, and grants are never removed.
+        return Err(StoreError::Corrupt(format!("table `grants`: the grant {} vanished", grant.grant_id)));
+    };
+    let (fields, _) = Fields::of_number(row, "grants")?;
+    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature {
+        return Ok(true);
+    }
+    Err(StoreError::Taken(format!("another grant has the id {}: sign this one with a new id", grant.grant_id)))
+}

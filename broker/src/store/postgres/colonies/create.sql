@@ -1,0 +1,6 @@
+-- Creates a colony. $1 id: bytea, $2 name: text, $3 now_ms: bigint.
+-- Race won: of two that create the same id or name, one gets no row here, and reads what the other made.
+INSERT INTO apiary.colonies (id, name, created_at_ms)
+VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING
+RETURNING key, id, name, created_at_ms

@@ -1,0 +1,31 @@
+-- Ends attempts with success: from `leases` to `finished`, the result kept. Returns those that were ended.
+-- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 result_payload: bytea[],
+-- $5 result_signature: bytea[], $6 now_ms: bigint.
+-- Race won: whoever deletes the lease first (a completion, a failure, the sweep) ends the attempt; the token of an older
+-- attempt matches no row.
+WITH item AS (
+    SELECT *
+    FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bytea[], $5::bytea[])
+        AS item (process_id, attempt, executor, result_payload, result_signature)
+),
+ended AS (
+    DELETE FROM apiary.leases AS lease
+    USING unnest($1::uuid[], $2::integer[], $3::bigint[]) AS item (process_id, attempt, executor)
+    WHERE lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor
+        AND lease.expires_at_ms > $6
+    RETURNING lease.process_id, lease.colony, lease.executor, lease.claimed_at_ms, lease.attempt, lease.retries_spent
+),
+kept AS (
+    INSERT INTO apiary.attempts (
+        process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, result_signature, result_payload
+    )
+    SELECT ended.process_id, ended.attempt, ended.executor, ended.claimed_at_ms, $6, 'succeeded', NULL,
+           item.result_signature, item.result_payload
+    FROM ended
+    JOIN item ON item.process_id = ended.process_id
+),
+finished AS (
+    INSERT INTO apiary.finished (process_id, colony, finished_at_ms, attempt, retries_spent, state, reason)
+    SELECT process_id, colony, $6, attempt, retries_spent, 'succeeded', NULL FROM ended
+)
+SELECT process_id FROM ended

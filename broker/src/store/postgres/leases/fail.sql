@@ -1,0 +1,62 @@
+-- Ends attempts otherwise than with success: from `leases` to where each goes next. Returns those that were ended.
+-- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 only_if_over_at_ms: bigint[],
+-- $5 ending: text[], $6 reason: text[], $7 result_payload: bytea[], $8 result_signature: bytea[], $9 next: text[],
+-- $10 blocked_until_ms: bigint[], $11 retries_spent: integer[], $12 now_ms: bigint.
+-- Races won: whoever deletes the lease first ends the attempt. A sweep ($4 given) deletes only what is over, so a
+-- renewal that came in between keeps its lease; an executor ($4 null) can end only what is not over.
+WITH item AS (
+    SELECT *
+    FROM unnest(
+        $1::uuid[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], $9::text[], $10::bigint[], $11::integer[]
+    ) AS item (
+        process_id, ending, reason, result_payload, result_signature, next, blocked_until_ms, retries_spent
+    )
+),
+ended AS (
+    DELETE FROM apiary.leases AS lease
+    USING unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[])
+        AS item (process_id, attempt, executor, only_if_over_at_ms)
+    WHERE lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor
+        AND CASE
+            WHEN item.only_if_over_at_ms IS NULL THEN lease.expires_at_ms > $12
+            ELSE lease.expires_at_ms <= item.only_if_over_at_ms
+        END
+    RETURNING lease.process_id, lease.colony, lease.executor, lease.claimed_at_ms, lease.attempt
+),
+kept AS (
+    INSERT INTO apiary.attempts (
+        process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, result_signature, result_payload
+    )
+    SELECT ended.process_id, ended.attempt, ended.executor, ended.claimed_at_ms, $12, item.ending, item.reason,
+           item.result_signature, item.result_payload
+    FROM ended
+    JOIN item ON item.process_id = ended.process_id
+),
+waiting AS (
+    INSERT INTO apiary.queue (
+        process_id, colony, priority_time_ms, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
+        executor_names
+    )
+    SELECT ended.process_id, ended.colony, spec.priority_time_ms, $12,
+           CASE WHEN spec.max_wait_ms > 0 THEN $12 + spec.max_wait_ms END,
+           ended.attempt, item.retries_spent, spec.executor_type, spec.executor_names
+    FROM ended
+    JOIN item ON item.process_id = ended.process_id
+    JOIN apiary.specs AS spec ON spec.process_id = ended.process_id
+    WHERE item.next = 'waiting'
+),
+set_aside AS (
+    INSERT INTO apiary.blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent)
+    SELECT ended.process_id, ended.colony, $12, item.blocked_until_ms, ended.attempt, item.retries_spent
+    FROM ended
+    JOIN item ON item.process_id = ended.process_id
+    WHERE item.next = 'blocked'
+),
+finished AS (
+    INSERT INTO apiary.finished (process_id, colony, finished_at_ms, attempt, retries_spent, state, reason)
+    SELECT ended.process_id, ended.colony, $12, ended.attempt, item.retries_spent, item.next, item.reason
+    FROM ended
+    JOIN item ON item.process_id = ended.process_id
+    WHERE item.next NOT IN ('waiting', 'blocked')
+)
+SELECT process_id FROM ended

@@ -1,0 +1,86 @@
+//! Hearing what other brokers tell.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::PostgresStore;
+use super::fault::Fault;
+use crate::store::{StoreError, StoreResult};
+
+/// The channel that brokers talk on.
+const CHANNEL: &str = "apiary";
+/// Messages that wait to be read. They are hints: what does not fit is dropped, and a slow poll finds the work.
+const MESSAGES_MAX: usize = 1024;
+/// The pause before the next try to reach the server.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Listens on a connection of its own until the receiver is dropped or the store closes.
+pub(super) async fn listen(store: &PostgresStore) -> StoreResult<Option<mpsc::Receiver<String>>> {
+    if store.options.has_transaction_pooler {
+        return Ok(None);
+    }
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(store.options.acquire_time_max)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(store.server.clone());
+    // The first time here, so that who calls knows that nothing is missed from now on.
+    let listener = subscribe(&pool).await.map_err(|error| StoreError::from(Fault::from(error)))?;
+    let (sender, receiver) = mpsc::channel(MESSAGES_MAX);
+    store.listeners.spawn(run(pool, listener, sender, store.stop.clone()));
+    Ok(Some(receiver))
+}
+
+async fn run(pool: PgPool, mut listener: PgListener, sender: mpsc::Sender<String>, stop: CancellationToken) {
+    loop {
+        let heard = tokio::select! {
+            () = stop.cancelled() => break,
+            () = sender.closed() => break,
+            heard = forward(&mut listener, &sender) => heard,
+        };
+        tracing::warn!(error = %heard, "lost the connection for messages between brokers; other brokers' work is \
+            noticed later until it is back");
+        drop(listener);
+        listener = tokio::select! {
+            () = stop.cancelled() => return,
+            () = sender.closed() => return,
+            again = subscribe_again(&pool) => again,
+        };
+    }
+    drop(listener);
+    pool.close().await;
+}
+
+/// Hands messages on until the connection fails; sqlx repairs the usual breaks by itself.
+async fn forward(listener: &mut PgListener, sender: &mpsc::Sender<String>) -> sqlx::Error {
+    loop {
+        match listener.recv().await {
+            Ok(notification) => {
+                if sender.try_send(notification.payload().to_owned()).is_err() {
+                    tracing::debug!("dropped a message from another broker: nobody reads them fast enough");
+                }
+            }
+            Err(error) => return error,
+        }
+    }
+}
+
+async fn subscribe(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(CHANNEL).await?;
+    Ok(listener)
+}
+
+async fn subscribe_again(pool: &PgPool) -> PgListener {
+    loop {
+        match subscribe(pool).await {
+            Ok(listener) => return listener,
+            Err(error) => tracing::debug!(%error, "still no connection for messages between brokers"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,229 @@
+//! The store in Postgres, shared by any number of brokers.
+//!
+//! All tables are in the schema `apiary` and named so in every statement, whatever the `search_path`: the database may
+//! be shared, and what is in `public` may be served to the world (Supabase does).
+
+mod brokers;
+mod colonies;
+mod connect;
+mod fault;
+mod grants;
+mod leases;
+mod listener;
+mod options;
+mod processes;
+mod schema;
+mod session;
+mod sweeps;
+
+use std::time::Duration;
+
+use apiary_identity::{Envelope, Grant, Id};
+use sqlx::Connection as _;
+use sqlx::postgres::{PgPool, PgRow};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::rows::{self, Fields};
+use super::{Store, StoreResult};
+use crate::model::{
+    Attempt, ClaimSlot, Claimed, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
+    LeaseRecord, LeaseRef, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Renewal, SpecRecord, StoredGrant, Submitted,
+};
+use connect::Breaks;
+use fault::Fault;
+use session::Session;
+
+pub use options::PostgresOptions;
+
+/// How much longer than the server's own limit a caller waits for a statement.
+const ANSWER_GRACE: Duration = Duration::from_secs(5);
+
+/// The store in Postgres.
+pub struct PostgresStore {
+    pool: PgPool,
+    server: schema::Server,
+    options: PostgresOptions,
+    breaks: Breaks,
+    listeners: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl PostgresStore {
+    /// Connects once, to learn at the start whether URL, password and server are right; further connections are opened
+    /// when they are needed. The schema is left as it is.
+    ///
+    /// # Errors
+    /// [`Open`](crate::store::StoreError::Open) if the URL or the server can never do,
+    /// [`Unavailable`](crate::store::StoreError::Unavailable) if it may do later.
+    pub async fn connect(url: &str, options: PostgresOptions) -> StoreResult<Self> {
+        let server = connect::read_url(url)?;
+        let mut connection = connect::connect_once(&server, options.acquire_time_max).await?;
+        connect::check_server(&mut connection, &connect::describe(&server)).await?;
+        if let Err(error) = connection.close().await {
+            tracing::debug!(%error, "the first connection did not close cleanly");
+        }
+        let breaks = Breaks::default();
+        let pool = connect::pool(server.clone(), &options, breaks.clone());
+        let (listeners, stop) = (TaskTracker::new(), CancellationToken::new());
+        Ok(Self { pool, server, options, breaks, listeners, stop })
+    }
+
+    async fn session(&self) -> Result<Session, Fault> {
+        let connection = self.pool.acquire().await?;
+        Ok(Session::new(connection, self.options.statement_time_max + ANSWER_GRACE, self.breaks.clone()))
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for PostgresStore {
+    fn kind(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn migrate(&self) -> StoreResult<()> {
+        self.run_migrations().await
+    }
+
+    async fn check_schema(&self) -> StoreResult<()> {
+        self.compare_schema().await
+    }
+
+    async fn database_time_ms(&self) -> StoreResult<Option<i64>> {
+        brokers::database_time_ms(self).await.map(Some)
+    }
+
+    async fn close(&self) {
+        self.stop.cancel();
+        self.listeners.close();
+        self.listeners.wait().await;
+        self.pool.close().await;
+    }
+
+    async fn create_colony(&self, id: &Id, name: &str, now_ms: i64) -> StoreResult<Colony> {
+        colonies::create(self, id, name, now_ms).await
+    }
+
+    async fn get_colony(&self, id: &Id) -> StoreResult<Option<Colony>> {
+        colonies::get(self, id).await
+    }
+
+    async fn count_states(&self, colony: ColonyKey) -> StoreResult<Vec<(ProcessState, i64)>> {
+        colonies::count_states(self, colony).await
+    }
+
+    async fn add_grant(&self, colony: &Colony, grant: &Grant, envelope: &Envelope, now_ms: i64) -> StoreResult<bool> {
+        grants::add(self, colony, grant, envelope, now_ms).await
+    }
+
+    async fn grants_of_key(&self, colony: &Colony, key: &Id) -> StoreResult<Vec<GrantRecord>> {
+        grants::of_key(self, colony, key).await
+    }
+
+    async fn grants_by_key(&self, keys: &[GrantKey]) -> StoreResult<Vec<StoredGrant>> {
+        grants::by_key(self, keys).await
+    }
+
+    async fn list_grants(&self, colony: &Colony, page: Page<GrantCursor>) -> StoreResult<Vec<StoredGrant>> {
+        grants::list(self, colony, page).await
+    }
+
+    async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>> {
+        processes::submit(self, processes, now_ms).await
+    }
+
+    async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>> {
+        processes::get(self, colony, process_id).await
+    }
+
+    async fn summaries(&self, process_ids: &[Uuid]) -> StoreResult<Vec<ProcessSummary>> {
+        processes::summaries(self, process_ids).await
+    }
+
+    async fn attempts(&self, process_id: Uuid) -> StoreResult<Vec<Attempt>> {
+        processes::attempts(self, process_id).await
+    }
+
+    async fn list_processes(
+        &self,
+        colony: ColonyKey,
+        filter: &ProcessFilter,
+        page: Page<ProcessCursor>,
+    ) -> StoreResult<Vec<ProcessSummary>> {
+        processes::list(self, colony, filter, page).await
+    }
+
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Vec<Claimed>> {
+        leases::claim(self, lane, slots, now_ms).await
+    }
+
+    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<i64>>> {
+        leases::renew(self, renewals, now_ms).await
+    }
+
+    async fn leases(&self, process_ids: &[Uuid]) -> StoreResult<Vec<LeaseRecord>> {
+        leases::get(self, process_ids).await
+    }
+
+    async fn specs(&self, process_ids: &[Uuid]) -> StoreResult<Vec<SpecRecord>> {
+        leases::specs(self, process_ids).await
+    }
+
+    async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<bool>> {
+        leases::complete(self, completions, now_ms).await
+    }
+
+    async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<bool>> {
+        leases::fail(self, failures, now_ms).await
+    }
+
+    async fn release(&self, leases: &[LeaseRef], now_ms: i64) -> StoreResult<Vec<bool>> {
+        leases::release(self, leases, now_ms).await
+    }
+
+    async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
+        sweeps::overdue_leases(self, now_ms, limit).await
+    }
+
+    async fn unblock(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
+        sweeps::unblock(self, now_ms, limit).await
+    }
+
+    async fn expire_waiting(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
+        sweeps::expire_waiting(self, now_ms, limit).await
+    }
+
+    async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
+        sweeps::forget_idempotency_keys(self, now_ms, limit).await
+    }
+
+    async fn next_deadline_ms(&self) -> StoreResult<Option<i64>> {
+        sweeps::next_deadline_ms(self).await
+    }
+
+    async fn notify(&self, message: &str) -> StoreResult<()> {
+        brokers::notify(self, message).await
+    }
+
+    async fn listen(&self) -> StoreResult<Option<mpsc::Receiver<String>>> {
+        listener::listen(self).await
+    }
+}
+
+/// One column of a batch, for `unnest`.
+fn column<'a, T, C>(items: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
+    items.iter().map(value).collect()
+}
+
+/// The process ids that a statement returned.
+fn process_ids(found: &[PgRow]) -> StoreResult<Vec<Uuid>> {
+    found.iter().map(|row| rows::process_id(row)).collect()
+}
+
+/// The one number that a statement returned, or null.
+fn number(row: Option<&PgRow>, column: &str) -> StoreResult<Option<i64>> {
+    row.map_or(Ok(None), |row| Fields::of_summary(row, "leases").number_if_any(column))
+}

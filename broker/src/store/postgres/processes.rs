@@ -1,0 +1,142 @@
+//! Processes in Postgres.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::query;
+use uuid::Uuid;
+
+use super::fault::{Conflicts, Fault};
+use super::{PostgresStore, column};
+use crate::model::{
+    Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Submitted,
+};
+use crate::store::{StoreError, StoreResult, checks, rows};
+
+/// One statement keeps what can be kept. What it did not keep is looked up; in the rare case that nothing stands in
+/// its way any more (its idempotency key was just forgotten), it is tried again.
+pub(super) async fn submit(
+    store: &PostgresStore,
+    processes: &[NewProcess],
+    now_ms: i64,
+) -> StoreResult<Vec<Submitted>> {
+    let mut answers: HashMap<Uuid, Submitted> = HashMap::with_capacity(processes.len());
+    let mut open: Vec<&NewProcess> = processes.iter().collect();
+    // One order of rows for all brokers: of two batches with common rows, one waits for the other, never both.
+    open.sort_unstable_by_key(|process| process.process_id);
+    let mut conflicts = Conflicts::default();
+    while !open.is_empty() {
+        match keep(store, &open, now_ms).await {
+            Ok(kept) => {
+                let new = open.iter().filter(|process| kept.contains(&process.process_id));
+                answers.extend(new.map(|process| (process.process_id, checks::submitted_new(process, now_ms))));
+                open.retain(|process| !kept.contains(&process.process_id));
+            }
+            Err(Fault::Conflict(_)) if conflicts.again() => continue,
+            Err(fault) => return Err(fault.into()),
+        }
+        if !open.is_empty() {
+            answers.extend(known(store, &open, now_ms).await?);
+            open.retain(|process| !answers.contains_key(&process.process_id));
+            if !open.is_empty() && !conflicts.again() {
+                return Err(Fault::Conflict("a submitted process was neither kept nor found".to_owned()).into());
+            }
+        }
+    }
+    checks::in_order(processes, |process| process.process_id, &answers)
+        .into_iter()
+        .map(|answer| answer.ok_or_else(|| StoreError::Refused("a submitted process got no answer".to_owned())))
+        .collect()
+}
+
+async fn keep(store: &PostgresStore, open: &[&NewProcess], now_ms: i64) -> Result<HashSet<Uuid>, Fault> {
+    let insert = query(include_str!("processes/submit.sql"))
+        .bind(column(open, |process| process.process_id))
+        .bind(column(open, |process| process.colony.0))
+        .bind(column(open, |process| process.submitter.0))
+        .bind(column(open, |process| process.priority_time_ms))
+        .bind(column(open, |process| process.max_wait_ms))
+        .bind(column(open, |process| process.max_exec_ms))
+        .bind(column(open, |process| process.submitted_at_ms))
+        .bind(column(open, |process| process.priority))
+        .bind(column(open, |process| process.max_retries))
+        .bind(column(open, |process| process.function.as_str()))
+        .bind(column(open, |process| process.executor_type.as_str()))
+        .bind(column(open, |process| checks::json_if_any(&process.executor_names, process.executor_names.is_empty())))
+        .bind(column(open, |process| checks::json_if_any(&process.labels, process.labels.is_empty())))
+        .bind(column(open, |process| process.not_before_ms))
+        .bind(column(open, |process| process.idempotency.as_ref().map(|(key, _)| key.as_str())))
+        .bind(column(open, |process| process.idempotency.as_ref().map(|(_, expires_at_ms)| *expires_at_ms)))
+        .bind(column(open, |process| process.digest.0.as_slice()))
+        .bind(column(open, |process| process.signature.as_slice()))
+        .bind(column(open, |process| &process.payload[..]))
+        .bind(now_ms);
+    let kept = store.session().await?.rows(insert).await?;
+    Ok(super::process_ids(&kept)?.into_iter().collect())
+}
+
+async fn known(
+    store: &PostgresStore,
+    open: &[&NewProcess],
+    now_ms: i64,
+) -> StoreResult<impl Iterator<Item = (Uuid, Submitted)> + use<>> {
+    let select = query(include_str!("processes/submit_known.sql"))
+        .bind(column(open, |process| process.process_id))
+        .bind(column(open, |process| process.colony.0))
+        .bind(column(open, |process| process.function.as_str()))
+        .bind(column(open, |process| process.idempotency.as_ref().map(|(key, _)| key.as_str())))
+        .bind(column(open, |process| process.digest.0.as_slice()))
+        .bind(now_ms);
+    let found = store.session().await?.rows(select).await?;
+    let known = found.iter().map(|row| rows::known_process(row)).collect::<StoreResult<Vec<_>>>()?;
+    Ok(known.into_iter().filter_map(|(process_id, answer)| answer.map(|answer| (process_id, answer))))
+}
+
+pub(super) async fn get(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    process_id: Uuid,
+) -> StoreResult<Option<ProcessRecord>> {
+    let select = query(include_str!("processes/get.sql")).bind(colony.0).bind(process_id);
+    store.session().await?.row(select).await?.map(|row| rows::process_record(&row)).transpose()
+}
+
+pub(super) async fn summaries(store: &PostgresStore, process_ids: &[Uuid]) -> StoreResult<Vec<ProcessSummary>> {
+    if process_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let select = query(include_str!("processes/summaries.sql")).bind(process_ids);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::summary(row)).collect()
+}
+
+pub(super) async fn attempts(store: &PostgresStore, process_id: Uuid) -> StoreResult<Vec<Attempt>> {
+    let select = query(include_str!("processes/attempts.sql")).bind(process_id);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::attempt(row)).collect()
+}
+
+/// Planned anew for each call (not `persistent`), because the best plan depends on the filter. In a transaction, so
+/// that a pooler gives the plan and the call to the same server connection.
+pub(super) async fn list(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    filter: &ProcessFilter,
+    page: Page<ProcessCursor>,
+) -> StoreResult<Vec<ProcessSummary>> {
+    let states = (!filter.states.is_empty()).then(|| column(&filter.states, |state: &ProcessState| state.as_str()));
+    let select = query(include_str!("processes/list.sql"))
+        .bind(colony.0)
+        .bind(states)
+        .bind(filter.executor_type.as_deref())
+        .bind(filter.function.as_deref())
+        .bind(checks::json_if_any(&filter.labels, filter.labels.is_empty()))
+        // Without a cursor, after the last of all imaginable rows.
+        .bind(page.after.map_or(i64::MAX, |cursor| cursor.submitted_at_ms))
+        .bind(page.after.map_or(Uuid::max(), |cursor| cursor.process_id))
+        .bind(page.size.max(0))
+        .persistent(false);
+    let mut session = store.session().await?;
+    session.begin().await?;
+    let found = session.rows(select).await?;
+    session.commit().await?;
+    found.iter().map(|row| rows::summary(row)).collect()
+}

@@ -1,0 +1,9 @@
+-- One process. $1 colony: bigint, $2 process_id: uuid. A spec that is in no state comes back without one: the reader tells.
+-- Race won: one statement sees one moment, so that a process in transition is in one state, not in none.
+SELECT spec.process_id, spec.colony, spec.function, spec.executor_type, shown.state, shown.attempt,
+       shown.retries_spent, spec.priority, spec.submitted_at_ms, shown.since_ms, shown.until_ms,
+       shown.submitter_name, shown.executor_name, shown.reason, spec.labels::text AS labels,
+       spec.submitter, spec.payload, spec.signature
+FROM apiary.specs AS spec
+LEFT JOIN apiary.processes AS shown ON shown.process_id = spec.process_id
+WHERE spec.process_id = $2 AND spec.colony = $1

@@ -1,0 +1,16 @@
+-- One page of a colony's processes, newest first. Absent filters are null, and the plan is made anew for each call, so
+-- that only the tables of the wanted states are read.
+-- $1 colony: bigint, $2 states: text[], $3 executor_type: text, $4 function: text, $5 labels: text (JSON),
+-- $6 and $7 after this submitted_at_ms: bigint and process_id: uuid, $8 size: bigint.
+-- Race won: a page starts after a row, not at a count, so that a process submitted meanwhile shifts nothing.
+SELECT process_id, colony, function, executor_type, state, attempt, retries_spent, priority, submitted_at_ms, since_ms,
+       until_ms, submitter_name, executor_name, reason, labels::text AS labels
+FROM apiary.processes
+WHERE colony = $1
+    AND (submitted_at_ms, process_id) < ($6, $7)
+    AND ($2::text[] IS NULL OR state = ANY ($2))
+    AND ($3::text IS NULL OR executor_type = $3)
+    AND ($4::text IS NULL OR function = $4)
+    AND ($5::text IS NULL OR labels @> $5::jsonb)
+ORDER BY submitted_at_ms DESC, process_id DESC
+LIMIT $8

@@ -1,0 +1,72 @@
+-- Keeps new processes: spec, idempotency key, and a row in `queue` or `blocked`. Returns those that were kept.
+-- $1 process_id: uuid[], $2 colony: bigint[], $3 submitter: bigint[], $4 priority_time_ms: bigint[],
+-- $5 max_wait_ms: bigint[], $6 max_exec_ms: bigint[], $7 submitted_at_ms: bigint[], $8 priority: integer[],
+-- $9 max_retries: integer[], $10 function: text[], $11 executor_type: text[], $12 executor_names: text[] (JSON or null),
+-- $13 labels: text[] (JSON or null), $14 not_before_ms: bigint[], $15 idempotency_key: text[],
+-- $16 idempotency_expires_at_ms: bigint[], $17 digest: bytea[], $18 signature: bytea[], $19 payload: bytea[],
+-- $20 now_ms: bigint. Not kept is what has its process id or a live idempotency key taken.
+-- Races won:
+-- - Same key at two brokers: the second waits for the first's commit, then finds the key live and gets no row.
+--   Keys are taken in one order everywhere, so that two batches cannot wait for each other.
+-- - Same process id at two brokers, under different keys: the second fails on the primary key, whole, and is run
+--   again; so no key is ever left pointing at a process that its batch did not keep.
+WITH fresh AS (
+    SELECT item.*
+    FROM unnest(
+        $1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::integer[],
+        $9::integer[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::bigint[]
+    ) AS item (
+        process_id, colony, submitter, priority_time_ms, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
+        max_retries, function, executor_type, executor_names, labels, not_before_ms, idempotency_key,
+        idempotency_expires_at_ms
+    )
+    WHERE NOT EXISTS (SELECT FROM apiary.specs AS known WHERE known.process_id = item.process_id)
+),
+keyed AS (
+    INSERT INTO apiary.idempotency_keys AS held (colony, function, key, process_id, expires_at_ms)
+    SELECT colony, function, idempotency_key, process_id, idempotency_expires_at_ms
+    FROM fresh
+    WHERE idempotency_key IS NOT NULL
+    ORDER BY colony, function, idempotency_key
+    ON CONFLICT (colony, function, key) DO UPDATE
+        SET process_id = excluded.process_id, expires_at_ms = excluded.expires_at_ms
+        WHERE held.expires_at_ms <= $20
+    RETURNING held.process_id
+),
+accepted AS (
+    SELECT * FROM fresh
+    WHERE idempotency_key IS NULL OR process_id IN (SELECT keyed.process_id FROM keyed)
+),
+kept AS (
+    INSERT INTO apiary.specs (
+        process_id, colony, submitter, priority_time_ms, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
+        max_retries, function, executor_type, executor_names, labels, digest, signature, payload
+    )
+    SELECT
+        process_id, colony, submitter, priority_time_ms, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
+        max_retries, function, executor_type, executor_names::jsonb, labels::jsonb, digest, signature, payload
+    FROM accepted
+    JOIN unnest($1::uuid[], $17::bytea[], $18::bytea[], $19::bytea[]) AS body (process_id, digest, signature, payload)
+        USING (process_id)
+    ORDER BY process_id
+),
+waiting AS (
+    INSERT INTO apiary.queue (
+        process_id, colony, priority_time_ms, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
+        executor_names
+    )
+    SELECT
+        process_id, colony, priority_time_ms, $20, CASE WHEN max_wait_ms > 0 THEN $20 + max_wait_ms END, 0, 0,
+        executor_type, executor_names::jsonb
+    FROM accepted
+    WHERE not_before_ms IS NULL OR not_before_ms <= $20
+    ORDER BY process_id
+),
+set_aside AS (
+    INSERT INTO apiary.blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent)
+    SELECT process_id, colony, $20, not_before_ms, 0, 0
+    FROM accepted
+    WHERE not_before_ms > $20
+    ORDER BY process_id
+)
+SELECT process_id FROM accepted

@@ -1,0 +1,18 @@
+-- What stands in the way of processes that `submit.sql` did not keep.
+-- $1 process_id: uuid[], $2 colony: bigint[], $3 function: text[], $4 idempotency_key: text[], $5 digest: bytea[],
+-- $6 now_ms: bigint. Nothing of another colony's process is returned but that the id is taken.
+-- Race: what stood in the way may be gone by now; such an item comes back with nulls and is submitted again.
+SELECT item.process_id, known.same, live.process_id AS first, life.state
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bytea[])
+    AS item (process_id, colony, function, idempotency_key, digest)
+LEFT JOIN LATERAL (
+    SELECT CASE WHEN spec.colony = item.colony AND spec.digest = item.digest THEN 1 ELSE 0 END::bigint AS same
+    FROM apiary.specs AS spec
+    WHERE spec.process_id = item.process_id
+) AS known ON true
+LEFT JOIN apiary.idempotency_keys AS live
+    ON live.colony = item.colony AND live.function = item.function AND live.key = item.idempotency_key
+    AND live.expires_at_ms > $6
+LEFT JOIN apiary.states AS life
+    ON life.process_id = CASE WHEN known.same = 1 THEN item.process_id ELSE live.process_id END
+    AND life.colony = item.colony

@@ -1,0 +1,44 @@
+//! Sweeps in Postgres.
+
+use sqlx::query;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::fault::{Fault, until_settled};
+use crate::model::{Lane, LeaseRecord};
+use crate::store::{StoreResult, rows};
+
+pub(super) async fn overdue_leases(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
+    let select = query(include_str!("sweeps/overdue_leases.sql")).bind(now_ms).bind(limit.max(0));
+    store.session().await?.rows(select).await?.iter().map(|row| rows::lease_record(row)).collect()
+}
+
+pub(super) async fn unblock(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
+    until_settled!(move_due(store, include_str!("sweeps/unblock.sql"), now_ms, limit))
+}
+
+pub(super) async fn expire_waiting(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
+    until_settled!(move_due(store, include_str!("sweeps/expire_waiting.sql"), now_ms, limit))
+}
+
+pub(super) async fn forget_idempotency_keys(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
+    until_settled!(async {
+        let delete = query(include_str!("sweeps/forget_idempotency_keys.sql")).bind(now_ms).bind(limit.max(0));
+        store.session().await?.changed(delete).await
+    })
+}
+
+pub(super) async fn next_deadline_ms(store: &PostgresStore) -> StoreResult<Option<i64>> {
+    let row = store.session().await?.row(query(include_str!("sweeps/next_deadline.sql"))).await?;
+    super::number(row.as_ref(), "deadline_ms")
+}
+
+async fn move_due(
+    store: &PostgresStore,
+    statement: &'static str,
+    now_ms: i64,
+    limit: i64,
+) -> Result<Vec<(Uuid, Lane)>, Fault> {
+    let moved = store.session().await?.rows(query(statement).bind(now_ms).bind(limit.max(0))).await?;
+    Ok(moved.iter().map(|row| rows::moved(row)).collect::<StoreResult<_>>()?)
+}

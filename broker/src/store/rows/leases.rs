@@ -1,0 +1,63 @@
+//! Rows about leases.
+
+use uuid::Uuid;
+
+use super::{Columns, Fields};
+use crate::model::{Claimed, ColonyKey, GrantKey, Lane, LeaseRecord};
+use crate::store::StoreResult;
+use crate::store::assignment::Candidate;
+
+/// A waiting process from `process_id, priority_time_ms` and `executor_names` as text.
+pub(in crate::store) fn candidate(row: &dyn Columns) -> StoreResult<Candidate> {
+    let (fields, process_id) = Fields::of_process(row, "queue")?;
+    Ok(Candidate {
+        process_id,
+        priority_time_ms: fields.number("priority_time_ms")?,
+        executor_names: fields.json("executor_names")?,
+    })
+}
+
+/// A lease that was just made for this slot, from its row in `leases` and its spec.
+pub(in crate::store) fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<Claimed> {
+    let (fields, process_id) = Fields::of_process(row, "specs")?;
+    Ok(Claimed {
+        slot,
+        process_id,
+        attempt: fields.small("attempt")?,
+        retries_spent: fields.small("retries_spent")?,
+        max_retries: fields.small("max_retries")?,
+        expires_at_ms: fields.number("expires_at_ms")?,
+        submitter: GrantKey(fields.number("submitter")?),
+        payload: fields.bytes("payload")?.into(),
+        signature: fields.bytes("signature")?,
+    })
+}
+
+/// A lease from its row in `leases` and its spec's `max_retries` and `digest`.
+pub(in crate::store) fn lease_record(row: &dyn Columns) -> StoreResult<LeaseRecord> {
+    let (fields, process_id) = Fields::of_process(row, "leases")?;
+    Ok(LeaseRecord {
+        process_id,
+        lane: Lane { colony: ColonyKey(fields.number("colony")?), executor_type: fields.text("executor_type")? },
+        attempt: fields.small("attempt")?,
+        executor: GrantKey(fields.number("executor")?),
+        retries_spent: fields.small("retries_spent")?,
+        max_retries: fields.small("max_retries")?,
+        expires_at_ms: fields.number("expires_at_ms")?,
+        exec_deadline_ms: fields.number_if_any("exec_deadline_ms")?,
+        spec_digest: fields.digest("digest")?,
+    })
+}
+
+/// A process that a sweep moved, from `process_id, colony, executor_type`.
+pub(in crate::store) fn moved(row: &dyn Columns) -> StoreResult<(Uuid, Lane)> {
+    let (fields, process_id) = Fields::of_process(row, "queue")?;
+    let lane = Lane { colony: ColonyKey(fields.number("colony")?), executor_type: fields.text("executor_type")? };
+    Ok((process_id, lane))
+}
+
+/// A lease's new end, from `process_id, expires_at_ms`.
+pub(in crate::store) fn renewed(row: &dyn Columns) -> StoreResult<(Uuid, i64)> {
+    let (fields, process_id) = Fields::of_process(row, "leases")?;
+    Ok((process_id, fields.number("expires_at_ms")?))
+}

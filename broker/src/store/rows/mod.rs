@@ -1,0 +1,14 @@
+//! From rows to the model's types, for both databases. What is read is not trusted: whatever does not fit is a
+//! [`StoreError::Corrupt`](super::StoreError::Corrupt) that names the table and the row.
+
+mod colonies;
+mod columns;
+mod grants;
+mod leases;
+mod processes;
+
+pub(super) use colonies::{colony, state_count};
+pub(super) use columns::{Columns, Fields};
+pub(super) use grants::{grant_record, stored_grant};
+pub(super) use leases::{candidate, claimed, lease_record, moved, renewed};
+pub(super) use processes::{attempt, known_process, process_id, process_record, spec_record, summary};

@@ -1,0 +1,97 @@
+//! Rows about processes.
+
+use uuid::Uuid;
+
+use super::{Columns, Fields};
+use crate::model::{Attempt, ColonyKey, GrantKey, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, Submitted};
+use crate::store::StoreResult;
+
+/// The state in a row's `state`.
+pub(super) fn state(fields: &Fields<'_>) -> StoreResult<ProcessState> {
+    let word = fields.text("state")?;
+    ProcessState::from_word(&word).ok_or_else(|| {
+        let shown: String = word.chars().take(40).collect();
+        fields.corrupt("state", format!("is {shown:?}, which is no state"))
+    })
+}
+
+/// A process id alone.
+pub(in crate::store) fn process_id(row: &dyn Columns) -> StoreResult<Uuid> {
+    Fields::of_process(row, "queue").map(|(_, process_id)| process_id)
+}
+
+/// A process without its documents, from a row of the view `processes` with its labels as text.
+pub(in crate::store) fn summary(row: &dyn Columns) -> StoreResult<ProcessSummary> {
+    let (fields, process_id) = Fields::of_process(row, "processes")?;
+    Ok(ProcessSummary {
+        process_id,
+        colony: ColonyKey(fields.number("colony")?),
+        function: fields.text("function")?,
+        executor_type: fields.text("executor_type")?,
+        state: state(&fields)?,
+        attempt: fields.small("attempt")?,
+        retries_spent: fields.small("retries_spent")?,
+        priority: fields.small("priority")?,
+        submitted_at_ms: fields.number("submitted_at_ms")?,
+        since_ms: fields.number("since_ms")?,
+        until_ms: fields.number_if_any("until_ms")?,
+        submitter: fields.text_if_any("submitter_name")?.unwrap_or_default(),
+        executor: fields.text_if_any("executor_name")?,
+        reason: fields.text_if_any("reason")?,
+        labels: fields.json("labels")?,
+    })
+}
+
+/// A process with its signed spec: the same, and `submitter, payload, signature`.
+pub(in crate::store) fn process_record(row: &dyn Columns) -> StoreResult<ProcessRecord> {
+    let (fields, _) = Fields::of_process(row, "specs")?;
+    Ok(ProcessRecord {
+        summary: summary(row)?,
+        submitter: GrantKey(fields.number("submitter")?),
+        payload: fields.bytes("payload")?.into(),
+        signature: fields.bytes("signature")?,
+    })
+}
+
+/// A spec from `process_id, payload`.
+pub(in crate::store) fn spec_record(row: &dyn Columns) -> StoreResult<SpecRecord> {
+    let (fields, process_id) = Fields::of_process(row, "specs")?;
+    Ok(SpecRecord { process_id, payload: fields.bytes("payload")?.into() })
+}
+
+/// An attempt from `process_id` and the columns of `attempts`, or of a lease as one that is `running`.
+pub(in crate::store) fn attempt(row: &dyn Columns) -> StoreResult<Attempt> {
+    let (fields, _) = Fields::of_process(row, "attempts")?;
+    let payload = fields.bytes_if_any("result_payload")?;
+    let signature = fields.bytes_if_any("result_signature")?;
+    Ok(Attempt {
+        attempt: fields.small("attempt")?,
+        executor: GrantKey(fields.number("executor")?),
+        claimed_at_ms: fields.number("claimed_at_ms")?,
+        ended_at_ms: fields.number_if_any("ended_at_ms")?,
+        ending: fields.text("ending")?,
+        reason: fields.text_if_any("reason")?,
+        result: match (payload, signature) {
+            (Some(payload), Some(signature)) => Some((payload.into(), signature)),
+            (None, None) => None,
+            _ => return Err(fields.corrupt("result_signature", "is without its payload, or the other way round")),
+        },
+    })
+}
+
+/// What is known of an item of a submit, from `process_id` (the item's), `same`, `first` and `state`:
+/// - `same` is 1 if the id is taken by the very same spec of the same colony, 0 by something else, else null;
+/// - `first` is the process of its live idempotency key, else null;
+/// - `state` is the state of the process that is to be answered with.
+///
+/// No answer for an item that nothing stands in the way of.
+pub(in crate::store) fn known_process(row: &dyn Columns) -> StoreResult<(Uuid, Option<Submitted>)> {
+    let (fields, process_id) = Fields::of_process(row, "specs")?;
+    let answer = match (fields.number_if_any("same")?, fields.uuid_if_any("first")?) {
+        (Some(1), _) => Some(Submitted::Existed { process_id, state: state(&fields)? }),
+        (Some(_), _) => Some(Submitted::IdTaken),
+        (None, Some(first)) => Some(Submitted::Existed { process_id: first, state: state(&fields)? }),
+        (None, None) => None,
+    };
+    Ok((process_id, answer))
+}

@@ -1,0 +1,2 @@
+-- The migrations that were run here. No parameters, no race: rows are only ever added.
+SELECT version, checksum FROM migrations WHERE success ORDER BY version

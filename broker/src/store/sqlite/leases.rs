@@ -1,0 +1,155 @@
+//! Leases in SQLite.
+
+use std::collections::HashSet;
+
+use sqlx::query;
+use uuid::Uuid;
+
+use super::batch::{ClaimItem, CompletionItem, Documents, FailureItem, LeaseItem, RenewalItem, ids, list};
+use super::transaction::{Write, read};
+use super::{SqliteStore, process_ids};
+use crate::model::{ClaimSlot, Claimed, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal, SpecRecord};
+use crate::store::assignment::{Assignment, PAGE_MAX};
+use crate::store::{StoreResult, checks, rows};
+
+pub(super) async fn claim(
+    store: &SqliteStore,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    now_ms: i64,
+) -> StoreResult<Vec<Claimed>> {
+    if slots.iter().all(|slot| slot.count == 0) {
+        return Ok(Vec::new());
+    }
+    let mut write = Write::begin(&store.writer).await?;
+    let assignment = assign(&mut write, lane, slots).await?;
+    if assignment.taken().is_empty() {
+        return Ok(Vec::new());
+    }
+    let taken = assignment.taken().iter();
+    let items = list(taken.map(|(process_id, slot)| ClaimItem::new(*process_id, &slots[*slot])))?;
+    write.changed(query(include_str!("leases/claim.sql")).bind(items.clone()).bind(now_ms)).await?;
+    write.changed(query(include_str!("steps/claim_unqueue.sql")).bind(items.clone())).await?;
+    let leased = write.rows(query(include_str!("steps/claim_leased.sql")).bind(items)).await?;
+    let claimed = assignment.claimed(&leased)?;
+    write.commit().await?;
+    Ok(claimed)
+}
+
+/// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
+/// Usually that is one page: only work for executors that are full already makes a second one necessary.
+async fn assign<'s>(write: &mut Write, lane: &Lane, slots: &'s [ClaimSlot]) -> StoreResult<Assignment<'s>> {
+    let mut assignment = Assignment::new(slots);
+    let (mut after, mut is_last) = ((i64::MIN, Uuid::nil()), false);
+    while assignment.room() > 0 && !is_last {
+        let page = i64::try_from(assignment.room().min(PAGE_MAX)).unwrap_or(i64::MAX);
+        let select = query(include_str!("leases/claim_candidates.sql"))
+            .bind(lane.colony.0)
+            .bind(&lane.executor_type)
+            .bind(list(assignment.names())?)
+            .bind(after.0)
+            .bind(after.1)
+            .bind(page);
+        let found = write.rows(select).await?;
+        is_last = i64::try_from(found.len()).unwrap_or(i64::MAX) < page;
+        for row in &found {
+            let candidate = rows::candidate(row)?;
+            after = (candidate.priority_time_ms, candidate.process_id);
+            assignment.offer(&candidate);
+        }
+    }
+    Ok(assignment)
+}
+
+pub(super) async fn renew(store: &SqliteStore, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<i64>>> {
+    if renewals.is_empty() {
+        return Ok(Vec::new());
+    }
+    let items = list(renewals.iter().map(RenewalItem::new))?;
+    let mut write = Write::begin(&store.writer).await?;
+    let found = write.rows(query(include_str!("leases/renew.sql")).bind(items).bind(now_ms)).await?;
+    let renewed = found.iter().map(|row| rows::renewed(row)).collect::<StoreResult<_>>()?;
+    write.commit().await?;
+    Ok(checks::in_order(renewals, |renewal| renewal.lease.process_id, &renewed))
+}
+
+pub(super) async fn get(store: &SqliteStore, process_ids: &[Uuid]) -> StoreResult<Vec<LeaseRecord>> {
+    if process_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let select = query(include_str!("leases/get.sql")).bind(ids(process_ids)?);
+    read(&store.readers, select).await?.iter().map(|row| rows::lease_record(row)).collect()
+}
+
+pub(super) async fn specs(store: &SqliteStore, process_ids: &[Uuid]) -> StoreResult<Vec<SpecRecord>> {
+    if process_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let select = query(include_str!("leases/specs.sql")).bind(ids(process_ids)?);
+    read(&store.readers, select).await?.iter().map(|row| rows::spec_record(row)).collect()
+}
+
+pub(super) async fn complete(store: &SqliteStore, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<bool>> {
+    if completions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut documents = Documents::default();
+    let items = list(completions.iter().map(|completion| CompletionItem::new(completion, &mut documents)))?;
+    let mut write = Write::begin(&store.writer).await?;
+    let keep = query(include_str!("leases/complete.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
+    let ended = process_ids(&write.rows(keep).await?)?;
+    if !ended.is_empty() {
+        let finish = query(include_str!("steps/complete_finish.sql")).bind(ids(&ended)?).bind(now_ms);
+        write.changed(finish).await?;
+        end(write, &ended).await?;
+    }
+    Ok(checks::answered(completions, |completion| completion.lease.process_id, &ended))
+}
+
+pub(super) async fn fail(store: &SqliteStore, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<bool>> {
+    if failures.is_empty() {
+        return Ok(Vec::new());
+    }
+    checks::check_failures(failures)?;
+    let mut documents = Documents::default();
+    let items = list(failures.iter().map(|failure| FailureItem::new(failure, &mut documents)))?;
+    let mut write = Write::begin(&store.writer).await?;
+    let keep = query(include_str!("leases/fail.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
+    let ended = process_ids(&write.rows(keep).await?)?;
+    if !ended.is_empty() {
+        let set: HashSet<&Uuid> = ended.iter().collect();
+        let routed = failures.iter().filter(|failure| set.contains(&failure.lease.process_id));
+        let items = list(routed.map(|failure| FailureItem::new(failure, &mut Documents::default())))?;
+        for statement in [
+            include_str!("steps/fail_wait.sql"),
+            include_str!("steps/fail_block.sql"),
+            include_str!("steps/fail_finish.sql"),
+        ] {
+            write.changed(query(statement).bind(items.clone()).bind(now_ms)).await?;
+        }
+        end(write, &ended).await?;
+    }
+    Ok(checks::answered(failures, |failure| failure.lease.process_id, &ended))
+}
+
+pub(super) async fn release(store: &SqliteStore, leases: &[LeaseRef], now_ms: i64) -> StoreResult<Vec<bool>> {
+    if leases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let items = list(leases.iter().map(LeaseItem::new))?;
+    let mut write = Write::begin(&store.writer).await?;
+    let keep = query(include_str!("leases/release.sql")).bind(items).bind(now_ms);
+    let ended = process_ids(&write.rows(keep).await?)?;
+    if !ended.is_empty() {
+        let wait = query(include_str!("steps/release_wait.sql")).bind(ids(&ended)?).bind(now_ms);
+        write.changed(wait).await?;
+        end(write, &ended).await?;
+    }
+    Ok(checks::answered(leases, |lease| lease.process_id, &ended))
+}
+
+/// Removes the leases whose processes went on, and commits.
+async fn end(mut write: Write, ended: &[Uuid]) -> StoreResult<()> {
+    write.changed(query(include_str!("steps/end.sql")).bind(ids(ended)?)).await?;
+    write.commit().await
+}

@@ -1,0 +1,13 @@
+-- Keeps the attempts that end with success, and says which do. ?1 items: JSON list, ?2 the items' results: blob, cut by
+-- the items' `at` and `payload_bytes`, ?3 now_ms.
+-- Race won: there is one writer; a lease that ended before, or of another attempt, matches no row.
+INSERT INTO attempts (
+    process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, result_signature, result_payload
+)
+SELECT lease.process_id, lease.attempt, lease.executor, lease.claimed_at_ms, ?3, 'succeeded', NULL,
+       substr(?2, item.value ->> 'at', 64), substr(?2, (item.value ->> 'at') + 64, item.value ->> 'payload_bytes')
+FROM json_each(?1) AS item
+JOIN leases AS lease ON lease.process_id = unhex(item.value ->> 'process_id')
+WHERE lease.attempt = item.value ->> 'attempt' AND lease.executor = item.value ->> 'executor'
+    AND lease.expires_at_ms > ?3
+RETURNING process_id

@@ -1,0 +1,18 @@
+-- Keeps the attempts that end otherwise than with success, and says which do. ?1 items: JSON list, ?2 the items'
+-- results: blob, cut by the items' `at` and `payload_bytes`, ?3 now_ms.
+-- Races won: there is one writer, and whoever removes the lease first ends the attempt. A sweep (`only_if_over_at_ms`
+-- given) ends only what is over, so a renewal that came in between keeps its lease; an executor only what is not over.
+INSERT INTO attempts (
+    process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, result_signature, result_payload
+)
+SELECT lease.process_id, lease.attempt, lease.executor, lease.claimed_at_ms, ?3, item.value ->> 'ending',
+       item.value ->> 'reason', substr(?2, item.value ->> 'at', 64),
+       substr(?2, (item.value ->> 'at') + 64, item.value ->> 'payload_bytes')
+FROM json_each(?1) AS item
+JOIN leases AS lease ON lease.process_id = unhex(item.value ->> 'process_id')
+WHERE lease.attempt = item.value ->> 'attempt' AND lease.executor = item.value ->> 'executor'
+    AND CASE
+        WHEN item.value ->> 'only_if_over_at_ms' IS NULL THEN lease.expires_at_ms > ?3
+        ELSE lease.expires_at_ms <= item.value ->> 'only_if_over_at_ms'
+    END
+RETURNING process_id

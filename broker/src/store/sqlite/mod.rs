@@ -1,0 +1,192 @@
+//! The store in one SQLite file, for one broker. The same tables and the same statements, method for method, as in
+//! Postgres; one connection writes, a few read.
+
+mod batch;
+mod colonies;
+mod fault;
+mod file;
+mod grants;
+mod leases;
+mod processes;
+mod schema;
+mod sweeps;
+mod transaction;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use apiary_identity::{Envelope, Grant, Id};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::checks::check_notification;
+use super::{Store, StoreResult, rows};
+use crate::model::{
+    Attempt, ClaimSlot, Claimed, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
+    LeaseRecord, LeaseRef, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Renewal, SpecRecord, StoredGrant, Submitted,
+};
+
+/// The store in a SQLite file.
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// Held while the store is open, so that a second broker on the same file is refused.
+    lock: Mutex<Option<File>>,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it (mode 0600). The schema is left as it is.
+    ///
+    /// # Errors
+    /// [`Open`](crate::store::StoreError::Open), with advice, if the folder is missing, the file is no SQLite database,
+    /// belongs to another program, or is open in another broker.
+    pub async fn open(path: &Path) -> StoreResult<Self> {
+        let lock = file::lock(path)?;
+        file::create(path)?;
+        let writer = file::writer(path).await?;
+        Ok(Self { writer, readers: file::readers(path), lock: Mutex::new(Some(lock)) })
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for SqliteStore {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+
+    async fn migrate(&self) -> StoreResult<()> {
+        schema::migrate(self).await
+    }
+
+    async fn check_schema(&self) -> StoreResult<()> {
+        schema::check(self).await
+    }
+
+    async fn database_time_ms(&self) -> StoreResult<Option<i64>> {
+        Ok(None)
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        // The last connection to close brings the write-ahead log into the file.
+        self.writer.close().await;
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    async fn create_colony(&self, id: &Id, name: &str, now_ms: i64) -> StoreResult<Colony> {
+        colonies::create(self, id, name, now_ms).await
+    }
+
+    async fn get_colony(&self, id: &Id) -> StoreResult<Option<Colony>> {
+        colonies::get(self, id).await
+    }
+
+    async fn count_states(&self, colony: ColonyKey) -> StoreResult<Vec<(ProcessState, i64)>> {
+        colonies::count_states(self, colony).await
+    }
+
+    async fn add_grant(&self, colony: &Colony, grant: &Grant, envelope: &Envelope, now_ms: i64) -> StoreResult<bool> {
+        grants::add(self, colony, grant, envelope, now_ms).await
+    }
+
+    async fn grants_of_key(&self, colony: &Colony, key: &Id) -> StoreResult<Vec<GrantRecord>> {
+        grants::of_key(self, colony, key).await
+    }
+
+    async fn grants_by_key(&self, keys: &[GrantKey]) -> StoreResult<Vec<StoredGrant>> {
+        grants::by_key(self, keys).await
+    }
+
+    async fn list_grants(&self, colony: &Colony, page: Page<GrantCursor>) -> StoreResult<Vec<StoredGrant>> {
+        grants::list_page(self, colony, page).await
+    }
+
+    async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>> {
+        processes::submit(self, processes, now_ms).await
+    }
+
+    async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>> {
+        processes::get(self, colony, process_id).await
+    }
+
+    async fn summaries(&self, process_ids: &[Uuid]) -> StoreResult<Vec<ProcessSummary>> {
+        processes::summaries(self, process_ids).await
+    }
+
+    async fn attempts(&self, process_id: Uuid) -> StoreResult<Vec<Attempt>> {
+        processes::attempts(self, process_id).await
+    }
+
+    async fn list_processes(
+        &self,
+        colony: ColonyKey,
+        filter: &ProcessFilter,
+        page: Page<ProcessCursor>,
+    ) -> StoreResult<Vec<ProcessSummary>> {
+        processes::list(self, colony, filter, page).await
+    }
+
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Vec<Claimed>> {
+        leases::claim(self, lane, slots, now_ms).await
+    }
+
+    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<i64>>> {
+        leases::renew(self, renewals, now_ms).await
+    }
+
+    async fn leases(&self, process_ids: &[Uuid]) -> StoreResult<Vec<LeaseRecord>> {
+        leases::get(self, process_ids).await
+    }
+
+    async fn specs(&self, process_ids: &[Uuid]) -> StoreResult<Vec<SpecRecord>> {
+        leases::specs(self, process_ids).await
+    }
+
+    async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<bool>> {
+        leases::complete(self, completions, now_ms).await
+    }
+
+    async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<bool>> {
+        leases::fail(self, failures, now_ms).await
+    }
+
+    async fn release(&self, leases: &[LeaseRef], now_ms: i64) -> StoreResult<Vec<bool>> {
+        leases::release(self, leases, now_ms).await
+    }
+
+    async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
+        sweeps::overdue_leases(self, now_ms, limit).await
+    }
+
+    async fn unblock(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
+        sweeps::unblock(self, now_ms, limit).await
+    }
+
+    async fn expire_waiting(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
+        sweeps::expire_waiting(self, now_ms, limit).await
+    }
+
+    async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
+        sweeps::forget_idempotency_keys(self, now_ms, limit).await
+    }
+
+    async fn next_deadline_ms(&self) -> StoreResult<Option<i64>> {
+        sweeps::next_deadline_ms(self).await
+    }
+
+    async fn notify(&self, message: &str) -> StoreResult<()> {
+        check_notification(message)
+    }
+
+    async fn listen(&self) -> StoreResult<Option<mpsc::Receiver<String>>> {
+        Ok(None)
+    }
+}
+
+/// The process ids that a statement returned.
+fn process_ids(found: &[SqliteRow]) -> StoreResult<Vec<Uuid>> {
+    found.iter().map(|row| rows::process_id(row)).collect()
+}

@@ -1,0 +1,101 @@
+//! Processes in SQLite.
+
+use std::collections::HashMap;
+
+use sqlx::query;
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::batch::{Documents, KnownItem, ProcessItem, ids, list as json_list};
+use super::transaction::{Write, read};
+use crate::model::{
+    Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Submitted,
+};
+use crate::store::{StoreResult, checks, rows};
+
+/// One transaction: looks what stands in the way, then keeps the rest.
+pub(super) async fn submit(store: &SqliteStore, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>> {
+    if processes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut write = Write::begin(&store.writer).await?;
+    let known = known(&mut write, processes, now_ms).await?;
+    let new: Vec<&NewProcess> = processes.iter().filter(|process| !known.contains_key(&process.process_id)).collect();
+    if !new.is_empty() {
+        keep(&mut write, &new, now_ms).await?;
+        write.commit().await?;
+    }
+    let answer = |process: &NewProcess| match known.get(&process.process_id) {
+        Some(answer) => *answer,
+        None => checks::submitted_new(process, now_ms),
+    };
+    Ok(processes.iter().map(answer).collect())
+}
+
+async fn known(write: &mut Write, processes: &[NewProcess], now_ms: i64) -> StoreResult<HashMap<Uuid, Submitted>> {
+    let items = json_list(processes.iter().map(KnownItem::new))?;
+    let found = write.rows(query(include_str!("processes/submit_known.sql")).bind(items).bind(now_ms)).await?;
+    let known = found.iter().map(|row| rows::known_process(row)).collect::<StoreResult<Vec<_>>>()?;
+    Ok(known.into_iter().filter_map(|(process_id, answer)| answer.map(|answer| (process_id, answer))).collect())
+}
+
+async fn keep(write: &mut Write, new: &[&NewProcess], now_ms: i64) -> StoreResult<()> {
+    let mut documents = Documents::default();
+    let items = json_list(new.iter().map(|process| ProcessItem::new(process, &mut documents)))?;
+    let specs = query(include_str!("processes/submit.sql")).bind(items.clone()).bind(documents.into_bytes());
+    write.changed(specs).await?;
+    if new.iter().any(|process| process.idempotency.is_some()) {
+        write.changed(query(include_str!("steps/submit_key.sql")).bind(items.clone())).await?;
+    }
+    if new.iter().any(|process| process.not_before_ms.is_some()) {
+        write.changed(query(include_str!("steps/submit_block.sql")).bind(items.clone()).bind(now_ms)).await?;
+    }
+    write.changed(query(include_str!("steps/submit_wait.sql")).bind(items).bind(now_ms)).await?;
+    Ok(())
+}
+
+pub(super) async fn get(
+    store: &SqliteStore,
+    colony: ColonyKey,
+    process_id: Uuid,
+) -> StoreResult<Option<ProcessRecord>> {
+    let select = query(include_str!("processes/get.sql")).bind(colony.0).bind(process_id);
+    read(&store.readers, select).await?.first().map(|row| rows::process_record(row)).transpose()
+}
+
+pub(super) async fn summaries(store: &SqliteStore, process_ids: &[Uuid]) -> StoreResult<Vec<ProcessSummary>> {
+    if process_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let select = query(include_str!("processes/summaries.sql")).bind(ids(process_ids)?);
+    read(&store.readers, select).await?.iter().map(|row| rows::summary(row)).collect()
+}
+
+pub(super) async fn attempts(store: &SqliteStore, process_id: Uuid) -> StoreResult<Vec<Attempt>> {
+    let select = query(include_str!("processes/attempts.sql")).bind(process_id);
+    read(&store.readers, select).await?.iter().map(|row| rows::attempt(row)).collect()
+}
+
+pub(super) async fn list(
+    store: &SqliteStore,
+    colony: ColonyKey,
+    filter: &ProcessFilter,
+    page: Page<ProcessCursor>,
+) -> StoreResult<Vec<ProcessSummary>> {
+    let has_few = !filter.states.is_empty() && !filter.states.contains(&ProcessState::Succeeded);
+    let statement =
+        if has_few { include_str!("processes/list_by_state.sql") } else { include_str!("processes/list.sql") };
+    let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+    let select = query(statement)
+        .bind(colony.0)
+        .bind(checks::json_if_any(&states, states.is_empty()))
+        .bind(filter.executor_type.as_deref())
+        .bind(filter.function.as_deref())
+        .bind(checks::json_if_any(&filter.labels, filter.labels.is_empty()))
+        // Without a cursor, after the last of all imaginable rows.
+        .bind(page.after.map_or(i64::MAX, |cursor| cursor.submitted_at_ms))
+        .bind(page.after.map_or(Uuid::max(), |cursor| cursor.process_id))
+        .bind(page.size.max(0));
+    read(&store.readers, select).await?.iter().map(|row| rows::summary(row)).collect()
+}

@@ -1,0 +1,22 @@
+-- One page of a colony's processes, newest first, read in that order. Absent filters are null.
+-- ?1 colony, ?2 states: JSON list, ?3 executor_type, ?4 function, ?5 labels: JSON,
+-- ?6 and ?7 after this submitted_at_ms and process_id: blob, ?8 size.
+-- Race won: a page starts after a row, not at a count, so that a process submitted meanwhile shifts nothing.
+SELECT process_id, colony, function, executor_type, state, attempt, retries_spent, priority, submitted_at_ms, since_ms,
+       until_ms, submitter_name, executor_name, reason, labels
+FROM processes AS shown
+WHERE colony = ?1
+    AND (submitted_at_ms, process_id) < (?6, ?7)
+    AND state IS NOT NULL
+    AND (?2 IS NULL OR state IN (SELECT wanted.value FROM json_each(?2) AS wanted))
+    AND (?3 IS NULL OR executor_type = ?3)
+    AND (?4 IS NULL OR function = ?4)
+    AND NOT EXISTS (
+        SELECT 1 FROM json_each(?5) AS wanted
+        WHERE NOT EXISTS (
+            SELECT 1 FROM json_each(CASE WHEN json_valid(shown.labels) THEN shown.labels END) AS label
+            WHERE label.key = wanted.key AND label.value = wanted.value
+        )
+    )
+ORDER BY submitted_at_ms DESC, process_id DESC
+LIMIT ?8

@@ -1,0 +1,56 @@
+//! Sweeps in SQLite.
+
+use sqlx::query;
+use uuid::Uuid;
+
+use super::batch::ids;
+use super::transaction::{Write, read};
+use super::{SqliteStore, process_ids};
+use crate::model::{Lane, LeaseRecord};
+use crate::store::StoreResult;
+use crate::store::rows::{self, Fields};
+
+pub(super) async fn overdue_leases(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
+    let select = query(include_str!("sweeps/overdue_leases.sql")).bind(now_ms).bind(limit.max(0));
+    read(&store.readers, select).await?.iter().map(|row| rows::lease_record(row)).collect()
+}
+
+pub(super) async fn unblock(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
+    let mut write = Write::begin(&store.writer).await?;
+    let queued = write.rows(query(include_str!("sweeps/unblock.sql")).bind(now_ms).bind(limit.max(0))).await?;
+    let moved = queued.iter().map(|row| rows::moved(row)).collect::<StoreResult<Vec<_>>>()?;
+    if !moved.is_empty() {
+        let freed: Vec<Uuid> = moved.iter().map(|(process_id, _)| *process_id).collect();
+        write.changed(query(include_str!("steps/unblock_free.sql")).bind(ids(&freed)?)).await?;
+        write.commit().await?;
+    }
+    Ok(moved)
+}
+
+pub(super) async fn expire_waiting(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
+    let mut write = Write::begin(&store.writer).await?;
+    let finish = query(include_str!("sweeps/expire_waiting.sql")).bind(now_ms).bind(limit.max(0));
+    let expired = process_ids(&write.rows(finish).await?)?;
+    if expired.is_empty() {
+        return Ok(Vec::new());
+    }
+    let unqueue = query(include_str!("steps/expire_waiting_unqueue.sql")).bind(ids(&expired)?);
+    let moved = write.rows(unqueue).await?.iter().map(|row| rows::moved(row)).collect::<StoreResult<Vec<_>>>()?;
+    write.commit().await?;
+    Ok(moved)
+}
+
+pub(super) async fn forget_idempotency_keys(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
+    let mut write = Write::begin(&store.writer).await?;
+    let delete = query(include_str!("sweeps/forget_idempotency_keys.sql")).bind(now_ms).bind(limit.max(0));
+    let forgotten = write.changed(delete).await?;
+    if forgotten > 0 {
+        write.commit().await?;
+    }
+    Ok(forgotten)
+}
+
+pub(super) async fn next_deadline_ms(store: &SqliteStore) -> StoreResult<Option<i64>> {
+    let found = read(&store.readers, query(include_str!("sweeps/next_deadline.sql"))).await?;
+    found.first().map_or(Ok(None), |row| Fields::of_summary(row, "leases").number_if_any("deadline_ms"))
+}

@@ -1,0 +1,10 @@
+-- When the first lease, block or wait is over; null if there is none. No parameters.
+-- Race: what is added meanwhile with an earlier end wakes the sweep by itself.
+SELECT min(deadline_ms) AS deadline_ms
+FROM (
+    SELECT min(expires_at_ms) AS deadline_ms FROM leases
+    UNION ALL
+    SELECT min(until_ms) FROM blocked
+    UNION ALL
+    SELECT min(wait_deadline_ms) FROM queue WHERE wait_deadline_ms IS NOT NULL
+)

@@ -1,0 +1,172 @@
+//! A client of one broker, in the name of one key, for one colony.
+
+mod broker;
+mod claim_codec;
+mod colonies;
+mod grants;
+mod leases;
+mod processes;
+mod wait;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiary_identity::{Clock, Id, KeyPair};
+use http::uri::PathAndQuery;
+use prost::Message;
+use tonic::client::Grpc;
+use tonic::codec::Codec;
+use tonic::{Response, Status};
+use tonic_prost::ProstCodec;
+
+use crate::connection::{self, Connection};
+use crate::limits::MESSAGE_BYTES_MAX;
+use crate::session::{Session, sign};
+use crate::{Address, ClientConfig, ClientError};
+
+pub(crate) use leases::millis;
+pub use processes::{Submitted, Watch};
+
+/// A client of one broker, in the name of one key, for one colony. Clones share one connection, which is
+/// made at the first call and made again whenever it broke. No call is repeated behind the caller's back,
+/// but for one: a call that was signed for a broker instance that is gone is signed again for the new one.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    connection: Connection,
+    session: Session,
+    address: Address,
+    colony: Id,
+    key: KeyPair,
+    clock: Arc<dyn Clock>,
+    call_timeout: Duration,
+}
+
+impl Client {
+    /// A client. Nothing is sent before the first call; must be made inside a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Invalid`] if plain text would leave this machine, or for certificates that cannot be read.
+    pub fn new(config: &ClientConfig, colony: Id, key: KeyPair, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
+        let connection = connection::open(config)?;
+        let (address, call_timeout) = (config.address.clone(), config.call_timeout);
+        let session = Session::default();
+        Ok(Self { shared: Arc::new(Shared { connection, session, address, colony, key, clock, call_timeout }) })
+    }
+
+    /// The colony.
+    pub fn colony(&self) -> Id {
+        self.shared.colony
+    }
+
+    /// In whose name it calls.
+    pub fn id(&self) -> Id {
+        self.shared.key.id()
+    }
+
+    /// Where the broker is.
+    pub fn address(&self) -> &Address {
+        &self.shared.address
+    }
+
+    /// Where the client takes the time from.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    pub(crate) fn key(&self) -> &KeyPair {
+        &self.shared.key
+    }
+
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.shared.call_timeout
+    }
+
+    /// A call that needs no signature, or carries a signed document.
+    async fn call<M, R>(&self, method: &'static str, message: M, timeout: Duration) -> Result<R, ClientError>
+    where
+        M: Message + Send + Sync + 'static,
+        R: Message + Default + Send + Sync + 'static,
+    {
+        let work = self.send::<M, R, ProstCodec<M, R>>(method, tonic::Request::new(message), timeout);
+        tokio::time::timeout(timeout, work).await.map_err(|_| ClientError::Timeout { method, after: timeout })?
+    }
+
+    /// A call that the caller signs. The time-out covers all of it, also learning whom to sign for.
+    async fn call_signed<M, R>(&self, method: &'static str, message: M, timeout: Duration) -> Result<R, ClientError>
+    where
+        M: Message + Clone + Send + Sync + 'static,
+        R: Message + Default + Send + Sync + 'static,
+    {
+        self.call_signed_with::<M, R, ProstCodec<M, R>>(method, message, timeout).await
+    }
+
+    /// The same, with the answer read by another codec.
+    async fn call_signed_with<M, R, C>(
+        &self,
+        method: &'static str,
+        message: M,
+        timeout: Duration,
+    ) -> Result<R, ClientError>
+    where
+        M: Message + Clone + Send + Sync + 'static,
+        R: Message + Default + Send + Sync + 'static,
+        C: Codec<Encode = M, Decode = R> + Default,
+    {
+        let work = async {
+            let broker_id = self.shared.session.broker_id(self).await?;
+            let request = sign(self, &broker_id, method, message.clone())?;
+            match self.send::<M, R, C>(method, request, timeout).await {
+                Err(error) if error.is("BROKER_UNKNOWN") => {}
+                answer => return answer,
+            }
+            self.shared.session.forget(&broker_id).await;
+            let broker_id = self.shared.session.broker_id(self).await?;
+            let request = sign(self, &broker_id, method, message)?;
+            self.send::<M, R, C>(method, request, timeout).await
+        };
+        tokio::time::timeout(timeout, work).await.map_err(|_| ClientError::Timeout { method, after: timeout })?
+    }
+
+    async fn send<M, R, C>(
+        &self,
+        method: &'static str,
+        mut request: tonic::Request<M>,
+        timeout: Duration,
+    ) -> Result<R, ClientError>
+    where
+        M: Send + Sync + 'static,
+        R: Send + Sync + 'static,
+        C: Codec<Encode = M, Decode = R> + Default,
+    {
+        // The server's deadline is a little later than ours, so that it is always ours that speaks.
+        request.set_timeout(timeout.saturating_add(Duration::from_secs(1)));
+        let answer = async {
+            let mut grpc = self.grpc();
+            grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
+            grpc.unary(request, PathAndQuery::from_static(method), C::default()).await
+        };
+        answer.await.map(Response::into_inner).map_err(|status| self.error(method, timeout, &status))
+    }
+
+    fn grpc(&self) -> Grpc<Connection> {
+        Grpc::new(self.shared.connection.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    fn error(&self, method: &'static str, timeout: Duration, status: &Status) -> ClientError {
+        ClientError::from_status(&self.shared.address.to_string(), method, timeout, status)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({} as {} for {})", self.address(), self.id(), self.colony())
+    }
+}

@@ -1,0 +1,86 @@
+//! Reading a claim's answer without believing in its size.
+
+use apiary_proto::v1;
+use bytes::Buf as _;
+use prost::Message;
+use tonic::Status;
+use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
+use tonic_prost::ProstEncoder;
+
+use crate::limits::SLOTS_MAX;
+
+/// Counts the leases in a claim's answer before it makes them: two bytes on the wire are a lease of hundreds in
+/// memory, so that an answer within the message bound could still fill gigabytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ClaimCodec;
+
+impl Codec for ClaimCodec {
+    type Encode = v1::ClaimRequest;
+    type Decode = v1::ClaimResponse;
+    type Encoder = ProstEncoder<v1::ClaimRequest>;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstEncoder::new(BufferSettings::default())
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        *self
+    }
+}
+
+impl Decoder for ClaimCodec {
+    type Item = v1::ClaimResponse;
+    type Error = Status;
+
+    fn decode(&mut self, source: &mut DecodeBuf<'_>) -> Result<Option<v1::ClaimResponse>, Status> {
+        let message = source.copy_to_bytes(source.remaining());
+        decode(message).map(Some)
+    }
+}
+
+/// A `ClaimResponse` whose leases are counted and not kept: a vector of nothings takes no memory.
+#[derive(Clone, PartialEq, Message)]
+struct Counted {
+    #[prost(message, repeated, tag = "1")]
+    leases: Vec<()>,
+}
+
+fn decode(message: bytes::Bytes) -> Result<v1::ClaimResponse, Status> {
+    let unreadable = |error: prost::DecodeError| Status::out_of_range(format!("a claim's answer: {error}"));
+    let count = Counted::decode(message.clone()).map_err(unreadable)?.leases.len();
+    if count > SLOTS_MAX {
+        return Err(Status::out_of_range(format!("a claim's answer of {count} leases, the most is {SLOTS_MAX}")));
+    }
+    v1::ClaimResponse::decode(message).map_err(unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(leases: usize) -> v1::ClaimResponse {
+        let lease = v1::Lease { process_id: "p".to_owned(), spec: Some(v1::Envelope::default()), ..Default::default() };
+        v1::ClaimResponse { leases: vec![lease; leases], drain: true }
+    }
+
+    #[test]
+    fn an_answer_is_read_as_it_was_written() {
+        let answer = answer(SLOTS_MAX);
+        assert_eq!(decode(answer.encode_to_vec().into()).unwrap(), answer);
+    }
+
+    #[test]
+    fn an_answer_of_too_many_leases_is_refused_before_they_are_made() {
+        let words = decode(answer(SLOTS_MAX + 1).encode_to_vec().into()).unwrap_err();
+        assert!(words.message().contains("1001 leases"), "{words}");
+        // Sixteen mebibytes of empty leases: gigabytes, if they were made.
+        let bomb = [10, 0].repeat(8 << 20);
+        assert_eq!(decode(bomb.into()).unwrap_err().code(), tonic::Code::OutOfRange);
+    }
+
+    #[test]
+    fn an_answer_that_is_no_message_is_an_error() {
+        assert!(decode(bytes::Bytes::from_static(&[10, 200])).is_err());
+    }
+}

@@ -1,0 +1,57 @@
+//! Leases: for whoever writes an executor by hand. [`Executor`](crate::Executor) does all of this.
+
+use std::time::Duration;
+
+use apiary_identity::Envelope;
+use apiary_proto::v1;
+use uuid::Uuid;
+
+use super::Client;
+use super::claim_codec::ClaimCodec;
+use crate::ClientError;
+use crate::wire::envelope_to_proto;
+
+impl Client {
+    /// Takes up to `count_max` waiting processes, or waits up to `wait_ms` for the first. None is no error.
+    pub async fn claim(&self, request: v1::ClaimRequest) -> Result<v1::ClaimResponse, ClientError> {
+        let wait = Duration::from_millis(u64::try_from(request.wait_ms).unwrap_or(0));
+        let timeout = wait.saturating_add(self.call_timeout());
+        self.call_signed_with::<_, _, ClaimCodec>("/apiary.v1.LeaseService/Claim", request, timeout).await
+    }
+
+    /// Prolongs a lease to `lease` from now. Fails with `LEASE_LOST` once it is gone.
+    pub async fn renew(
+        &self,
+        process_id: Uuid,
+        attempt: i32,
+        lease: Duration,
+    ) -> Result<v1::RenewResponse, ClientError> {
+        let request = v1::RenewRequest { process_id: process_id.to_string(), attempt, lease_ms: millis(lease) };
+        self.call_signed("/apiary.v1.LeaseService/Renew", request, self.call_timeout()).await
+    }
+
+    /// Ends an attempt with success: a signed `result.v1` document with the outcome `succeeded`.
+    pub async fn complete(&self, result: &Envelope) -> Result<v1::CompleteResponse, ClientError> {
+        let request = v1::CompleteRequest { result: Some(envelope_to_proto(result)) };
+        self.call("/apiary.v1.LeaseService/Complete", request, self.call_timeout()).await
+    }
+
+    /// Ends an attempt with failure: a signed `result.v1` document with another outcome.
+    pub async fn fail(&self, result: &Envelope) -> Result<v1::FailResponse, ClientError> {
+        let request = v1::FailRequest { result: Some(envelope_to_proto(result)) };
+        self.call("/apiary.v1.LeaseService/Fail", request, self.call_timeout()).await
+    }
+
+    /// Gives a process back untouched: it waits again at once, and no retry is spent.
+    pub async fn release(&self, process_id: Uuid, attempt: i32) -> Result<(), ClientError> {
+        let request = v1::ReleaseRequest { process_id: process_id.to_string(), attempt };
+        let v1::ReleaseResponse {} =
+            self.call_signed("/apiary.v1.LeaseService/Release", request, self.call_timeout()).await?;
+        Ok(())
+    }
+}
+
+/// Whole milliseconds, as the wire wants them.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,136 @@
+//! Processes: submitting, reading, watching.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use apiary_identity::{Content, Envelope, Spec};
+use apiary_proto::v1;
+use futures::Stream;
+use http::uri::PathAndQuery;
+use serde::Serialize;
+use tonic::Streaming;
+use tonic_prost::ProstCodec;
+use uuid::Uuid;
+
+use super::Client;
+use crate::ClientError;
+use crate::session::sign;
+use crate::wire::envelope_to_proto;
+
+const WATCH: &str = "/apiary.v1.ProcessService/Watch";
+
+/// What became of a submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// The process: the spec's own, or the first one with the same idempotency key.
+    pub process_id: Uuid,
+    /// True if nothing was stored, because the process was there already.
+    pub existed: bool,
+    /// Its state now.
+    pub state: v1::ProcessState,
+}
+
+impl Client {
+    /// A spec for this colony with every option at its default, made now.
+    pub fn spec(&self, executor_type: &str, function: &str) -> Spec {
+        Spec::new(self.colony(), executor_type, function, self.clock().now())
+    }
+
+    /// Signs a spec and submits it. It is in safe keeping once this returns. The same spec again returns the
+    /// same process, so this may be repeated, as [`retry`](crate::retry) does.
+    pub async fn submit(&self, spec: &Spec) -> Result<Submitted, ClientError> {
+        self.submit_envelope(&Envelope::seal(self.key(), spec)?).await
+    }
+
+    /// Submits a function call with arguments as JSON, and every option at its default.
+    pub async fn submit_json<T: Serialize + ?Sized>(
+        &self,
+        executor_type: &str,
+        function: &str,
+        args: &T,
+    ) -> Result<Submitted, ClientError> {
+        let json = serde_json::to_vec(args)
+            .map_err(|error| ClientError::Invalid(format!("the arguments of `{function}` are no JSON: {error}")))?;
+        self.submit(&self.spec(executor_type, function).with_args(Content::from_bytes(&json))).await
+    }
+
+    /// Submits a spec that was signed before, perhaps elsewhere.
+    pub async fn submit_envelope(&self, spec: &Envelope) -> Result<Submitted, ClientError> {
+        let request = v1::SubmitRequest { spec: Some(envelope_to_proto(spec)) };
+        let answer: v1::SubmitResponse =
+            self.call("/apiary.v1.ProcessService/Submit", request, self.call_timeout()).await?;
+        let process_id = answer.process_id.parse();
+        let process_id = process_id.map_err(|_| ClientError::Answer("its process id is no UUID".to_owned()))?;
+        Ok(Submitted { process_id, existed: answer.existed, state: answer.state() })
+    }
+
+    /// Reads one process with everything that is needed to check its chain. What is read proves nothing until
+    /// it is checked with `apiary_identity::chain`.
+    pub async fn get_process(&self, process_id: Uuid) -> Result<v1::GetProcessResponse, ClientError> {
+        let request = v1::GetProcessRequest { process_id: process_id.to_string() };
+        self.call_signed("/apiary.v1.ProcessService/GetProcess", request, self.call_timeout()).await
+    }
+
+    /// Lists processes, newest first, filtered and by pages.
+    pub async fn list_processes(
+        &self,
+        request: v1::ListProcessesRequest,
+    ) -> Result<v1::ListProcessesResponse, ClientError> {
+        self.call_signed("/apiary.v1.ProcessService/ListProcesses", request, self.call_timeout()).await
+    }
+
+    /// Watches state changes of one process, or of all that match a filter. Of one process the state now comes
+    /// first, and the stream ends when it is finished. A broker that stops ends it with an error that is retryable.
+    pub async fn watch(&self, request: v1::WatchRequest) -> Result<Watch, ClientError> {
+        let after = self.call_timeout();
+        let opening = async {
+            let broker_id = self.shared.session.broker_id(self).await?;
+            match self.open_watch(&broker_id, request.clone()).await {
+                Err(error) if error.is("BROKER_UNKNOWN") => {}
+                answer => return answer,
+            }
+            self.shared.session.forget(&broker_id).await;
+            let broker_id = self.shared.session.broker_id(self).await?;
+            self.open_watch(&broker_id, request).await
+        };
+        tokio::time::timeout(after, opening).await.map_err(|_| ClientError::Timeout { method: WATCH, after })?
+    }
+
+    async fn open_watch(&self, broker_id: &str, request: v1::WatchRequest) -> Result<Watch, ClientError> {
+        let request = sign(self, broker_id, WATCH, request)?;
+        let mut grpc = self.grpc();
+        let codec = ProstCodec::<v1::WatchRequest, v1::WatchResponse>::default();
+        let opened = async {
+            grpc.ready().await.map_err(|error| tonic::Status::from_error(error.into()))?;
+            grpc.server_streaming(request, PathAndQuery::from_static(WATCH), codec).await
+        };
+        let error = |status| self.error(WATCH, self.call_timeout(), &status);
+        Ok(Watch { stream: opened.await.map_err(error)?.into_inner(), client: self.clone() })
+    }
+}
+
+/// State changes, as they come.
+#[derive(Debug)]
+pub struct Watch {
+    stream: Streaming<v1::WatchResponse>,
+    client: Client,
+}
+
+impl Watch {
+    /// The next change; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<v1::Process, ClientError>> {
+        futures::StreamExt::next(self).await
+    }
+}
+
+impl Stream for Watch {
+    type Item = Result<v1::Process, ClientError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = std::task::ready!(Pin::new(&mut self.stream).poll_next(context));
+        Poll::Ready(item.map(|answer| match answer {
+            Ok(answer) => answer.process.ok_or_else(|| ClientError::Answer("a change of no process".to_owned())),
+            Err(status) => Err(self.client.error(WATCH, self.client.call_timeout(), &status)),
+        }))
+    }
+}

@@ -1,0 +1,47 @@
+//! Waiting for a process to finish.
+
+use apiary_proto::v1;
+use apiary_proto::v1::ProcessState;
+use uuid::Uuid;
+
+use super::Client;
+use crate::ClientError;
+use crate::retry::pauses;
+
+impl Client {
+    /// Waits until a process is finished, and says how it stands then. Goes on over a broker that is away or
+    /// stops in between, for ever: put a `tokio::time::timeout` around it.
+    pub async fn wait_until_finished(&self, process_id: Uuid) -> Result<v1::Process, ClientError> {
+        let mut tries = pauses();
+        loop {
+            match self.watch_until_finished(process_id).await {
+                Ok(Some(process)) => return Ok(process),
+                // The stream ended early; whoever answered is asked again.
+                Ok(None) => {}
+                Err(error) if error.is_retryable() => {}
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(tries.next().unwrap_or_default()).await;
+        }
+    }
+
+    async fn watch_until_finished(&self, process_id: Uuid) -> Result<Option<v1::Process>, ClientError> {
+        let request = v1::WatchRequest { process_id: process_id.to_string(), filter: None };
+        let mut watch = self.watch(request).await?;
+        while let Some(process) = watch.next().await {
+            let process = process?;
+            if is_finished(process.state()) {
+                return Ok(Some(process));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a process in this state moves no more by itself.
+fn is_finished(state: ProcessState) -> bool {
+    match state {
+        ProcessState::Succeeded | ProcessState::Failed | ProcessState::Cancelled | ProcessState::DeadLetter => true,
+        ProcessState::Unspecified | ProcessState::Waiting | ProcessState::Blocked | ProcessState::Running => false,
+    }
+}

@@ -1,0 +1,135 @@
+//! What can go wrong between a client and its broker, and what to do about it.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use apiary_identity::{DocumentError, EnvelopeError};
+use apiary_proto::v1;
+use prost::Message as _;
+use tonic::{Code, Status};
+
+/// Why a call gave nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The broker answered, and said no.
+    #[error("{message} ({reason})")]
+    Refused {
+        /// The exact reason, for programs, for example `LEASE_LOST`; `docs/errors.md` lists them.
+        reason: String,
+        /// The broker's own words, which end in advice.
+        message: String,
+        /// True if the same call can succeed later without a change.
+        retryable: bool,
+    },
+    /// No answer: no connection, or it broke. Whether the broker acted on the call is not known.
+    #[error("the broker at {address} cannot be reached: {problem}; check the address, and that the broker runs")]
+    Unreachable {
+        /// Where the broker was looked for.
+        address: String,
+        /// What the network said.
+        problem: String,
+    },
+    /// No answer in time. Whether the broker acted on the call is not known.
+    #[error("{method} took longer than {} ms: try again, or raise the client's call timeout", .after.as_millis())]
+    Timeout {
+        /// The call.
+        method: &'static str,
+        /// How long it was given.
+        after: Duration,
+    },
+    /// Something given to the SDK cannot be used. Nothing was sent.
+    #[error("{0}")]
+    Invalid(String),
+    /// The broker's answer cannot be right.
+    #[error("the broker's answer makes no sense: {0}; is this an Apiary broker of the same version?")]
+    Answer(String),
+}
+
+impl ClientError {
+    /// The exact reason of a refusal.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Refused { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call can succeed later without a change. Calls that carry a signed document can be
+    /// repeated without harm: the broker answers the same document as it did the first time.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Refused { retryable, .. } => *retryable,
+            Self::Unreachable { .. } | Self::Timeout { .. } => true,
+            Self::Invalid(_) | Self::Answer(_) => false,
+        }
+    }
+
+    /// Whether the broker refused for exactly this reason.
+    pub(crate) fn is(&self, reason: &str) -> bool {
+        self.reason() == Some(reason)
+    }
+
+    /// Translates a gRPC status.
+    pub(crate) fn from_status(address: &str, method: &'static str, timeout: Duration, status: &Status) -> Self {
+        if let Some(detail) = detail(status) {
+            return Self::Refused {
+                reason: clipped(&detail.reason, 64),
+                message: clipped(status.message(), 4096),
+                retryable: detail.retryable,
+            };
+        }
+        // A source means that the status was made on this side, out of a transport's error.
+        let transport = status.source().is_some() || status.code() == Code::Unavailable;
+        match status.code() {
+            Code::DeadlineExceeded => Self::Timeout { method, after: timeout },
+            Code::OutOfRange => Self::Answer(clipped(status.message(), 512)),
+            _ if transport => Self::Unreachable { address: address.to_owned(), problem: words(status) },
+            // tonic says so of a connection that could not be made.
+            Code::Unknown => Self::Unreachable { address: address.to_owned(), problem: words(status) },
+            code => Self::Refused {
+                reason: format!("{code:?}"),
+                message: format!("{method}: {}", clipped(status.message(), 4096)),
+                retryable: matches!(code, Code::ResourceExhausted | Code::Aborted | Code::Cancelled),
+            },
+        }
+    }
+}
+
+impl From<EnvelopeError> for ClientError {
+    fn from(error: EnvelopeError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<DocumentError> for ClientError {
+    fn from(error: DocumentError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+/// What Apiary's brokers add to a refusal.
+fn detail(status: &Status) -> Option<v1::ErrorDetail> {
+    v1::ErrorDetail::decode(status.details()).ok().filter(|detail| !detail.reason.is_empty())
+}
+
+/// The status's message and what lies under it, because "transport error" alone helps nobody.
+fn words(status: &Status) -> String {
+    let mut words = status.message().to_owned();
+    let mut source = status.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        if !words.contains(&text) {
+            if !words.is_empty() {
+                words.push_str(": ");
+            }
+            words.push_str(&text);
+        }
+        source = error.source();
+    }
+    clipped(&words, 512)
+}
+
+/// A broker's words, bounded, and without control characters that could rewrite a terminal or a log.
+fn clipped(text: &str, chars_max: usize) -> String {
+    text.chars().take(chars_max).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

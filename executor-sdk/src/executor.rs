@@ -1,0 +1,117 @@
+//! The executor: claims work, checks it, does it, signs what came of it.
+//!
+//! One loop ([`claim`]) asks for as many works as there are free slots. Each work is an [`attempt`] in a task of
+//! its own: checked by [`examine`], its lease kept by [`heartbeat`], its result brought home by [`report`].
+//! [`drain`] ends it all.
+
+mod attempt;
+mod builder;
+mod claim;
+mod contact;
+mod drain;
+mod examine;
+mod heartbeat;
+mod report;
+mod works;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::handler::Handler;
+use crate::{Client, ClientError};
+
+pub use builder::ExecutorBuilder;
+
+/// An executor, ready to run.
+///
+/// It trusts its colony's key and nothing else: not the broker, not the network. What reaches a handler was
+/// signed by somebody to whom the colony gave that right; what was not is refused towards the broker, which
+/// sets it aside.
+pub struct Executor {
+    client: Client,
+    settings: Settings,
+    handlers: BTreeMap<String, Handler>,
+}
+
+/// How an executor runs.
+struct Settings {
+    executor_type: String,
+    name: Option<String>,
+    slots: usize,
+    lease: Duration,
+    drain_timeout: Duration,
+}
+
+/// What every part of a running executor shares.
+struct Context {
+    client: Client,
+    settings: Settings,
+    handlers: BTreeMap<String, Handler>,
+    /// Cancelled when an executor that stops waits for its handlers no longer.
+    give_up: CancellationToken,
+}
+
+impl Executor {
+    /// An executor that works in this client's name, for its colony.
+    pub fn builder(client: Client) -> ExecutorBuilder {
+        ExecutorBuilder::new(client)
+    }
+
+    /// Works until `shutdown` is cancelled. Then it claims no more at once, gives its handlers the drain timeout to
+    /// finish, cancels those that are left, and gives their work back untouched.
+    ///
+    /// A broker that is away is waited for, as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// A refusal that no retry can help, such as `NOT_PERMITTED`, if it comes before the first claim was accepted:
+    /// then key, grant or address are wrong. Later ones are logged and tried again, because work is in hand.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ClientError> {
+        self.run_with(&shutdown, &CancellationToken::new()).await
+    }
+
+    /// [`run`](Self::run) until SIGTERM or SIGINT. A second signal cuts the drain timeout short.
+    ///
+    /// # Errors
+    ///
+    /// As `run`, and if the signals cannot be listened to.
+    pub async fn run_until_signalled(self) -> Result<(), ClientError> {
+        let listen = |kind| signal(kind).map_err(|error| ClientError::Invalid(format!("no signals: {error}")));
+        let mut terminate = listen(SignalKind::terminate())?;
+        let mut interrupt = listen(SignalKind::interrupt())?;
+        let (shutdown, hurry) = (CancellationToken::new(), CancellationToken::new());
+        let mut running = pin!(self.run_with(&shutdown, &hurry));
+        loop {
+            tokio::select! {
+                ended = &mut running => return ended,
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if shutdown.is_cancelled() {
+                hurry.cancel();
+            }
+            shutdown.cancel();
+        }
+    }
+
+    async fn run_with(self, shutdown: &CancellationToken, hurry: &CancellationToken) -> Result<(), ClientError> {
+        let Self { client, settings, handlers } = self;
+        let context = Arc::new(Context { client, settings, handlers, give_up: CancellationToken::new() });
+        let mut works = works::Works::new(Arc::clone(&context));
+        let ended = claim::run(&context, &mut works, shutdown).await;
+        drain::run(&context, works, hurry).await;
+        ended
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Executor({} by {:?})", self.settings.executor_type, self.client)
+    }
+}

@@ -1,0 +1,173 @@
+//! One attempt: checked, done, reported.
+
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use apiary_proto::v1;
+use bytes::Bytes;
+use tokio::task::JoinError;
+use tokio::time::{Instant, timeout};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use super::Context;
+use super::examine::{Rejection, Sound, examine, spec_digest};
+use super::heartbeat::{Held, Lost, keep};
+use super::report::{Report, Subject};
+use crate::limits::{CANCEL_GRACE, LAST_ANSWER, RELEASE_TIMEOUT};
+use crate::{ClientError, Failure};
+
+/// A handler under way, in a task of its own: its panic ends the task, and nothing else.
+type Task = AbortOnDropHandle<Result<Bytes, Failure>>;
+
+/// Runs one attempt to its end, whatever that is.
+pub(super) async fn run(context: &Context, process_id: Uuid, lease: v1::Lease, claimed_at: Instant) {
+    let subject = Subject { process_id, attempt: lease.attempt, spec_digest: spec_digest(context, &lease) };
+    let sound = match examine(context, process_id, &lease) {
+        Ok(sound) => sound,
+        Err(rejection) => return reject(context, &subject, &rejection).await,
+    };
+    // The envelopes are checked; what the handler holds is enough.
+    drop(lease);
+    let held = Held {
+        process_id,
+        attempt: subject.attempt,
+        lease: context.settings.lease,
+        claimed_at,
+        max_exec: max_exec(sound.work.spec().max_exec_ms),
+    };
+    let span = tracing::info_span!(
+        "work", %process_id, attempt = held.attempt, function = sound.work.function(),
+        traceparent = sound.work.traceparent()
+    );
+    perform(context, &subject, &held, sound).instrument(span).await;
+}
+
+/// Tells the broker why the work is not done, so that it is set aside instead of handed out for ever.
+async fn reject(context: &Context, subject: &Subject, rejection: &Rejection) {
+    let Rejection { kind, words } = rejection;
+    let (process_id, attempt) = (subject.process_id, subject.attempt);
+    tracing::error!(%process_id, attempt, outcome = kind.as_str(), reason = words, "work not done");
+    let report = subject.failed(context, *kind, words);
+    let sent = async { report?.send(context).await };
+    match timeout(context.settings.lease, sent).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%process_id, attempt, %error, "the broker does not take the rejection"),
+        Err(_) => tracing::warn!(%process_id, attempt, "the broker could not be told of the rejection"),
+    }
+}
+
+async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound) {
+    let Sound { work, handler } = sound;
+    let cancellation = work.cancellation();
+    // Called inside of its task, because a handler may panic before it returns its future.
+    let running = async move { handler(work).await }.in_current_span();
+    let mut task: Task = AbortOnDropHandle::new(tokio::spawn(running));
+    let mut beat = pin!(keep(&context.client, held));
+    tokio::select! {
+        biased;
+        joined = &mut task => report(context, subject, returned(joined), beat).await,
+        lost = &mut beat => {
+            tracing::warn!(?lost, "the lease is lost: cancelling the work, nothing of it will be reported");
+            cancellation.cancel();
+            stop(&mut task).await;
+        }
+        () = context.give_up.cancelled() => {
+            cancellation.cancel();
+            give_up(context, subject, task, beat).await;
+        }
+    }
+}
+
+/// Brings the result home while the lease lasts.
+async fn report(
+    context: &Context,
+    subject: &Subject,
+    returned: Result<Bytes, Failure>,
+    beat: Pin<&mut impl Future<Output = Lost>>,
+) {
+    let sent = async {
+        let report = subject.of_handler(context, returned)?;
+        match deliver(context, &report, beat).await {
+            Err(error) if error.is("TOO_LARGE") => {
+                let words = format!("the handler's output cannot be sent: {error}");
+                subject.of_handler(context, Err(Failure::fatal(words)))?.send(context).await?;
+                Ok(report.kind)
+            }
+            sent => sent.map(|()| report.kind),
+        }
+    };
+    match sent.await {
+        Ok(kind) => tracing::debug!(outcome = kind.as_str(), "work reported"),
+        Err(error) if error.is("LEASE_LOST") => tracing::warn!("the result came after the lease was lost: not taken"),
+        Err(error) => tracing::error!(%error, "the result could not be delivered"),
+    }
+}
+
+/// Sends the result. The broker ends a lease when it takes the result, so a heartbeat that then says "lost" is no
+/// reason to stop listening for the answer.
+async fn deliver(
+    context: &Context,
+    report: &Report,
+    beat: Pin<&mut impl Future<Output = Lost>>,
+) -> Result<(), ClientError> {
+    let mut sending = pin!(report.send(context));
+    tokio::select! {
+        biased;
+        sent = &mut sending => return sent,
+        _ = beat => {}
+    }
+    let timed_out = |_| ClientError::Timeout { method: "delivering a result", after: LAST_ANSWER };
+    timeout(LAST_ANSWER, sending).await.map_err(timed_out)?
+}
+
+/// The executor waits no longer. Work that is done at the last moment is reported; the rest goes back untouched.
+async fn give_up(context: &Context, subject: &Subject, mut task: Task, mut beat: Pin<&mut impl Future<Output = Lost>>) {
+    let joined = tokio::select! {
+        joined = timeout(CANCEL_GRACE, &mut task) => joined.ok(),
+        _ = &mut beat => None,
+    };
+    if let Some(Ok(Ok(output))) = joined {
+        return report(context, subject, Ok(output), beat).await;
+    }
+    if joined.is_none() {
+        task.abort();
+        // A handler that blocks its thread goes on, abort or not: its work must not be given to another yet.
+        if timeout(Duration::from_secs(1), &mut task).await.is_err() {
+            tracing::warn!("the handler cannot be stopped: its lease ends by itself");
+            return;
+        }
+    }
+    match timeout(RELEASE_TIMEOUT, context.client.release(subject.process_id, subject.attempt)).await {
+        Ok(Ok(())) => tracing::info!("work given back"),
+        Ok(Err(error)) => tracing::warn!(%error, "cannot give work back: its lease ends by itself"),
+        Err(_) => tracing::warn!("cannot give work back, no answer: its lease ends by itself"),
+    }
+}
+
+/// Waits until a cancelled handler has ended. Its slot stays taken until then, so that handlers never outnumber slots.
+async fn stop(task: &mut Task) {
+    if timeout(CANCEL_GRACE, &mut *task).await.is_err() {
+        tracing::warn!("the handler does not heed its cancellation: dropping it at its next await");
+        task.abort();
+        // Ended one way or the other; there is nothing to learn from how.
+        let _ = task.await;
+    }
+}
+
+fn returned(joined: Result<Result<Bytes, Failure>, JoinError>) -> Result<Bytes, Failure> {
+    joined.unwrap_or_else(|error| Err(Failure::retryable(words(error))))
+}
+
+fn words(error: JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else {
+        return "the handler was stopped before it returned".to_owned();
+    };
+    let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the handler panicked: {}", words.unwrap_or("without words"))
+}
+
+fn max_exec(max_exec_ms: i64) -> Option<Duration> {
+    u64::try_from(max_exec_ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis)
+}

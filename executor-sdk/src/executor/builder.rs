@@ -1,0 +1,127 @@
+//! How an executor is put together.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use apiary_identity::limits::NAME_CHARS_MAX;
+use serde::de::DeserializeOwned;
+
+use super::{Executor, Settings};
+use crate::handler::{Handler, of_json, of_work};
+use crate::limits::{DRAIN_TIMEOUT, LEASE_DEFAULT, LEASE_MAX, LEASE_MIN, SLOTS_DEFAULT, SLOTS_MAX};
+use crate::{Client, ClientError, Failure, IntoOutput, Work};
+
+/// How an executor is put together; [`build`](Self::build) checks it all at once.
+#[must_use = "an executor does nothing before it is built and run"]
+pub struct ExecutorBuilder {
+    client: Client,
+    settings: Settings,
+    handlers: Vec<(String, Handler)>,
+}
+
+impl ExecutorBuilder {
+    pub(super) fn new(client: Client) -> Self {
+        let settings = Settings {
+            executor_type: String::new(),
+            name: None,
+            slots: SLOTS_DEFAULT,
+            lease: LEASE_DEFAULT,
+            drain_timeout: DRAIN_TIMEOUT,
+        };
+        Self { client, settings, handlers: Vec::new() }
+    }
+
+    /// Which kind of work it claims; its grant must name the type.
+    pub fn executor_type(mut self, executor_type: impl Into<String>) -> Self {
+        self.settings.executor_type = executor_type.into();
+        self
+    }
+
+    /// Its own name, as in its grant. A spec may be aimed at executors by name, and an executor that does not
+    /// know its own refuses such work, because nobody but the broker says that it is meant.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.settings.name = Some(name.into());
+        self
+    }
+
+    /// How many works it does at the same time: 1 to 1000, 4 if not set.
+    pub fn slots(mut self, slots: usize) -> Self {
+        self.settings.slots = slots;
+        self
+    }
+
+    /// How long a lease lasts without renewal: 1 second to 1 hour, 30 seconds if not set. It is renewed in the
+    /// background each third of this; it is how long work stays put after its executor died.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.lease = lease;
+        self
+    }
+
+    /// How long handlers may go on after the signal to stop; 30 seconds if not set.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.drain_timeout = timeout;
+        self
+    }
+
+    /// Does `function` with this handler.
+    pub fn handle<H, F, O>(mut self, function: impl Into<String>, handler: H) -> Self
+    where
+        H: Fn(Work) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<O, Failure>> + Send + 'static,
+        O: IntoOutput,
+    {
+        self.handlers.push((function.into(), of_work(handler)));
+        self
+    }
+
+    /// Does `function` with this handler, which gets its arguments from JSON. Arguments that do not fit are a
+    /// fatal failure, which the handler does not see.
+    pub fn handle_json<T, H, F, O>(mut self, function: impl Into<String>, handler: H) -> Self
+    where
+        T: DeserializeOwned,
+        H: Fn(T, Work) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<O, Failure>> + Send + 'static,
+        O: IntoOutput,
+    {
+        self.handlers.push((function.into(), of_json(handler)));
+        self
+    }
+
+    /// The executor, ready to run.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Invalid`] for a setting out of bounds, no handler, or two for one function.
+    pub fn build(self) -> Result<Executor, ClientError> {
+        let Self { client, settings, handlers } = self;
+        check(&settings).map_err(ClientError::Invalid)?;
+        let mut by_function = BTreeMap::new();
+        for (function, handler) in handlers {
+            if by_function.insert(function.clone(), handler).is_some() {
+                return Err(ClientError::Invalid(format!("`{function}` has two handlers: remove one")));
+            }
+        }
+        if by_function.is_empty() {
+            return Err(ClientError::Invalid("no handler: say what to do with `.handle(\"function\", …)`".to_owned()));
+        }
+        Ok(Executor { client, settings, handlers: by_function })
+    }
+}
+
+fn check(settings: &Settings) -> Result<(), String> {
+    let Settings { executor_type, slots, lease, .. } = settings;
+    if executor_type.is_empty() || executor_type.len() > NAME_CHARS_MAX {
+        return Err(format!(
+            "the executor type has 1 to {NAME_CHARS_MAX} characters: say which work to claim with \
+             `.executor_type(\"…\")`"
+        ));
+    }
+    if !(1..=SLOTS_MAX).contains(slots) {
+        return Err(format!("an executor has 1 to {SLOTS_MAX} slots; got {slots}"));
+    }
+    if !(LEASE_MIN..=LEASE_MAX).contains(lease) {
+        return Err(format!("a lease lasts {LEASE_MIN:?} to {LEASE_MAX:?}; got {lease:?}"));
+    }
+    Ok(())
+}

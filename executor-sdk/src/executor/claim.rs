@@ -1,0 +1,116 @@
+//! The one loop that claims work.
+
+use std::pin::pin;
+
+use apiary_proto::v1;
+use futures::future::join_all;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use super::contact::Contact;
+use super::works::{Works, key};
+use crate::client::millis;
+use crate::limits::{CLAIM_EMPTY_MIN, CLAIM_WAIT, POLL_GRACE, RELEASE_TIMEOUT};
+use crate::{Client, ClientError};
+
+/// Claims work until the executor is to stop.
+pub(super) async fn run(context: &Context, works: &mut Works, shutdown: &CancellationToken) -> Result<(), ClientError> {
+    let (client, settings) = (&context.client, &context.settings);
+    let functions: Vec<&str> = context.handlers.keys().map(String::as_str).collect();
+    tracing::info!(
+        broker = %client.address(), executor = %client.id(), executor_type = settings.executor_type,
+        slots = settings.slots, ?functions, "claiming work"
+    );
+    let mut contact = Contact::new();
+    loop {
+        let free = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Ok(()),
+            free = works.free_slots() => free,
+        };
+        let Some(claimed) = claim(context, free, shutdown).await else {
+            return Ok(());
+        };
+        let pause = match claimed {
+            Ok(claimed) => {
+                contact.accepted();
+                match take(works, claimed, free) {
+                    true => {
+                        contact.went_well();
+                        continue;
+                    }
+                    false => contact.pause(),
+                }
+            }
+            Err(error) => contact.failed(error)?,
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// What one claim brought, and how soon it did.
+struct Claimed {
+    answer: v1::ClaimResponse,
+    is_early: bool,
+}
+
+/// Claims once; `None` if the executor was told to stop meanwhile.
+async fn claim(context: &Context, free: usize, shutdown: &CancellationToken) -> Option<Result<Claimed, ClientError>> {
+    let request = v1::ClaimRequest {
+        executor_type: context.settings.executor_type.clone(),
+        count_max: i32::try_from(free).unwrap_or(i32::MAX),
+        wait_ms: millis(CLAIM_WAIT),
+        lease_ms: millis(context.settings.lease),
+    };
+    let asked_at = Instant::now();
+    let mut claiming = pin!(context.client.claim(request));
+    tokio::select! {
+        biased;
+        answer = &mut claiming => {
+            let is_early = asked_at.elapsed() < CLAIM_EMPTY_MIN;
+            return Some(answer.map(|answer| Claimed { answer, is_early }));
+        }
+        () = shutdown.cancelled() => {}
+    }
+    // Where there is work, the answer is on its way: cutting the poll now would leave that work to sit out its
+    // lease. Where there is none, nothing is lost by cutting it.
+    if let Ok(Ok(answer)) = timeout(POLL_GRACE, claiming).await {
+        give_back(&context.client, &answer.leases, free).await;
+    }
+    None
+}
+
+/// Starts what was claimed. False if that did not go as it should, so that the next claim has to wait.
+fn take(works: &mut Works, Claimed { answer, is_early }: Claimed, asked: usize) -> bool {
+    if answer.leases.is_empty() {
+        return !answer.drain && !is_early;
+    }
+    if answer.leases.len() > asked {
+        tracing::warn!(
+            asked,
+            got = answer.leases.len(),
+            "the broker sent more leases than asked for; the rest is ignored"
+        );
+    }
+    let mut started = 0;
+    for lease in answer.leases.into_iter().take(asked) {
+        started += usize::from(works.start(lease));
+    }
+    started > 0
+}
+
+/// Gives back what came too late. A lease that cannot be given back ends by itself.
+async fn give_back(client: &Client, leases: &[v1::Lease], asked: usize) {
+    let releases = leases.iter().take(asked).filter_map(key).map(|(process_id, attempt)| async move {
+        match timeout(RELEASE_TIMEOUT, client.release(process_id, attempt)).await {
+            Ok(Ok(())) => tracing::debug!(%process_id, attempt, "gave back work that came while stopping"),
+            Ok(Err(error)) => tracing::warn!(%process_id, attempt, %error, "cannot give work back"),
+            Err(_) => tracing::warn!(%process_id, attempt, "cannot give work back: no answer"),
+        }
+    });
+    join_all(releases).await;
+}

@@ -1,0 +1,106 @@
+//! How it goes with the broker: pauses that grow while it goes badly, and one line of log per change.
+
+use std::time::Duration;
+
+use backon::ExponentialBackoff;
+
+use crate::ClientError;
+use crate::limits::BACKOFF_MOST;
+use crate::retry::pauses;
+
+/// How it goes with the broker.
+pub(super) struct Contact {
+    accepted: bool,
+    trouble: Option<String>,
+    pauses: ExponentialBackoff,
+}
+
+impl Contact {
+    pub(super) fn new() -> Self {
+        Self { accepted: false, trouble: None, pauses: pauses() }
+    }
+
+    /// The broker accepted a claim.
+    pub(super) fn accepted(&mut self) {
+        self.accepted = true;
+        if self.trouble.take().is_some() {
+            tracing::info!("the broker accepts claims again");
+        }
+    }
+
+    /// The broker did as it should: the next trouble starts with a short pause.
+    pub(super) fn went_well(&mut self) {
+        self.pauses = pauses();
+    }
+
+    /// How long to wait before the next claim.
+    pub(super) fn pause(&mut self) -> Duration {
+        self.pauses.next().unwrap_or(BACKOFF_MOST)
+    }
+
+    /// A claim failed: says how long to wait, or that waiting cannot help.
+    pub(super) fn failed(&mut self, error: ClientError) -> Result<Duration, ClientError> {
+        if !self.accepted && !can_pass(&error) {
+            return Err(error);
+        }
+        let kind = kind(&error);
+        if self.trouble.as_deref() != Some(kind) {
+            if can_pass(&error) {
+                tracing::warn!(%error, "cannot claim work for the moment; trying again until it works");
+            } else {
+                tracing::error!(%error, "the broker refuses claims; trying again until it accepts them");
+            }
+            self.trouble = Some(kind.to_owned());
+        }
+        Ok(self.pause())
+    }
+}
+
+/// Whether the error can go away by itself: the broker comes back, is repaired, or the clocks agree again.
+fn can_pass(error: &ClientError) -> bool {
+    error.is_retryable()
+        || matches!(error.reason(), Some("INTERNAL" | "BROKER_UNKNOWN" | "REQUEST_STALE" | "REQUEST_REPLAYED"))
+}
+
+/// What makes two errors the same trouble; their words may differ from one try to the next.
+fn kind(error: &ClientError) -> &str {
+    match error {
+        ClientError::Refused { reason, .. } => reason,
+        ClientError::Unreachable { .. } | ClientError::Timeout { .. } => "away",
+        ClientError::Invalid(_) | ClientError::Answer(_) => "nonsense",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(reason: &str, retryable: bool) -> ClientError {
+        ClientError::Refused { reason: reason.to_owned(), message: "no".to_owned(), retryable }
+    }
+
+    fn away() -> ClientError {
+        ClientError::Unreachable { address: "http://127.0.0.1:1".to_owned(), problem: "refused".to_owned() }
+    }
+
+    #[test]
+    fn pauses_grow_to_their_bound_and_start_again_after_success() {
+        let mut contact = Contact::new();
+        let pauses: Vec<_> = (0..12).map(|_| contact.failed(away()).unwrap()).collect();
+        assert!(pauses[0] < Duration::from_secs(1), "{pauses:?}");
+        assert!(pauses[11] >= BACKOFF_MOST && pauses[11] <= 2 * BACKOFF_MOST, "{pauses:?}");
+        contact.went_well();
+        assert!(contact.pause() < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_refusal_for_good_ends_only_an_executor_that_was_never_accepted() {
+        let mut contact = Contact::new();
+        assert!(contact.failed(away()).is_ok());
+        assert!(contact.failed(refusal("DRAINING", true)).is_ok());
+        assert!(contact.failed(refusal("REQUEST_STALE", false)).is_ok());
+        assert_eq!(contact.failed(refusal("NOT_PERMITTED", false)).unwrap_err().reason(), Some("NOT_PERMITTED"));
+        contact.accepted();
+        assert!(contact.failed(refusal("NOT_PERMITTED", false)).is_ok());
+    }
+}

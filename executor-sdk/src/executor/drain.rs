@@ -1,0 +1,37 @@
+//! Stopping with nothing half-done: handlers finish, or their work goes back.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use super::works::Works;
+use crate::limits::{CANCEL_GRACE, RELEASE_TIMEOUT};
+
+/// After handlers were given up: the time to return, to be dropped, and to give the work back.
+const LAST_STEPS: Duration = CANCEL_GRACE.saturating_add(RELEASE_TIMEOUT).saturating_add(Duration::from_secs(2));
+
+/// Waits for the works in hand, up to the drain timeout or until `hurry`; then gives back what is left.
+pub(super) async fn run(context: &Context, mut works: Works, hurry: &CancellationToken) {
+    let in_hand = works.count();
+    if in_hand > 0 {
+        tracing::info!(in_hand, timeout = ?context.settings.drain_timeout, "stopping: waiting for work in hand");
+    }
+    tokio::select! {
+        biased;
+        () = works.finished() => {}
+        () = hurry.cancelled() => context.give_up.cancel(),
+        () = tokio::time::sleep(context.settings.drain_timeout) => context.give_up.cancel(),
+    }
+    if context.give_up.is_cancelled() {
+        tracing::warn!(in_hand = works.count(), "stopping: cancelling the work that is left");
+        if timeout(LAST_STEPS, works.finished()).await.is_err() {
+            tracing::error!(
+                in_hand = works.count(),
+                "stopped without an end of some work; its leases end by themselves"
+            );
+        }
+    }
+    tracing::info!("stopped");
+}

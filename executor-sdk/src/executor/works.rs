@@ -1,0 +1,111 @@
+//! The works in hand: one task each, in one slot each.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use apiary_proto::v1;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{Context, attempt};
+
+/// The works in hand. Dropping it stops them all.
+pub(super) struct Works {
+    context: Arc<Context>,
+    slots: Arc<Semaphore>,
+    tasks: JoinSet<()>,
+    in_hand: InHand,
+}
+
+type InHand = Arc<Mutex<HashSet<(Uuid, i32)>>>;
+
+impl Works {
+    pub(super) fn new(context: Arc<Context>) -> Self {
+        let slots = Arc::new(Semaphore::new(context.settings.slots));
+        Self { context, slots, tasks: JoinSet::new(), in_hand: InHand::default() }
+    }
+
+    /// Waits for a free slot, and says how many are free. Nobody else takes slots, so they stay free.
+    pub(super) async fn free_slots(&mut self) -> usize {
+        // The semaphore is never closed; a closed one would have no slots.
+        let first = self.slots.acquire().await;
+        let free = self.slots.available_permits() + usize::from(first.is_ok());
+        while let Some(ended) = self.tasks.try_join_next() {
+            heed(ended);
+        }
+        free
+    }
+
+    /// Starts an attempt, unless the lease is none, is in hand already, or there is no slot for it.
+    pub(super) fn start(&mut self, lease: v1::Lease) -> bool {
+        let Some(key) = key(&lease) else {
+            tracing::warn!(process_id = ?lease.process_id, attempt = lease.attempt, "ignored a lease of no process");
+            return false;
+        };
+        let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else {
+            tracing::warn!(process_id = %key.0, "ignored a lease beyond those asked for");
+            return false;
+        };
+        let Some(slot) = Slot::take(permit, key, &self.in_hand) else {
+            tracing::warn!(process_id = %key.0, attempt = key.1, "ignored a lease that is in hand already");
+            return false;
+        };
+        let (context, claimed_at) = (Arc::clone(&self.context), Instant::now());
+        self.tasks.spawn(async move {
+            attempt::run(&context, key.0, lease, claimed_at).await;
+            drop(slot);
+        });
+        true
+    }
+
+    /// How many are in hand.
+    pub(super) fn count(&self) -> usize {
+        lock(&self.in_hand).len()
+    }
+
+    /// Waits until all are done.
+    pub(super) async fn finished(&mut self) {
+        while let Some(ended) = self.tasks.join_next().await {
+            heed(ended);
+        }
+    }
+}
+
+/// A handler's panic ends its own task; one that comes here is a fault of this crate's.
+fn heed(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "an attempt ended without a report: its lease ends by itself");
+    }
+}
+
+/// Which attempt a lease is for; nothing can be reported about a lease that does not say.
+pub(super) fn key(lease: &v1::Lease) -> Option<(Uuid, i32)> {
+    let process_id = lease.process_id.parse().ok()?;
+    (lease.attempt >= 1).then_some((process_id, lease.attempt))
+}
+
+/// A slot with its work. Both are free again once it is dropped, also by a panic.
+struct Slot {
+    key: (Uuid, i32),
+    in_hand: InHand,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Slot {
+    fn take(permit: OwnedSemaphorePermit, key: (Uuid, i32), in_hand: &InHand) -> Option<Self> {
+        lock(in_hand).insert(key).then(|| Self { key, in_hand: Arc::clone(in_hand), _permit: permit })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        lock(&self.in_hand).remove(&self.key);
+    }
+}
+
+fn lock(in_hand: &InHand) -> std::sync::MutexGuard<'_, HashSet<(Uuid, i32)>> {
+    // Inserting and removing leave the set whole, whatever panics around them.
+    in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,38 @@
+//! Handlers: what an executor does for each function.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
+
+use crate::{Failure, IntoOutput, Work};
+
+/// A handler without its types.
+pub(crate) type Handler = Arc<dyn Fn(Work) -> BoxFuture<'static, Result<Bytes, Failure>> + Send + Sync>;
+
+/// A handler of whole works.
+pub(crate) fn of_work<H, F, O>(handler: H) -> Handler
+where
+    H: Fn(Work) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<O, Failure>> + Send + 'static,
+    O: IntoOutput,
+{
+    Arc::new(move |work| handler(work).map(|output| output?.into_output()).boxed())
+}
+
+/// A handler of arguments in JSON.
+pub(crate) fn of_json<T, H, F, O>(handler: H) -> Handler
+where
+    T: DeserializeOwned,
+    H: Fn(T, Work) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<O, Failure>> + Send + 'static,
+    O: IntoOutput,
+{
+    Arc::new(move |work| match work.json::<T>() {
+        Ok(args) => handler(args, work).map(|output| output?.into_output()).boxed(),
+        Err(failure) => futures::future::ready(Err(failure)).boxed(),
+    })
+}

@@ -1,0 +1,47 @@
+//! Every bound and default time of the SDK, named. What may be inside a signed document is in
+//! `apiary_identity::limits`.
+
+use std::time::Duration;
+
+/// The largest gRPC message either way, in bytes; the broker's own bound.
+pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The most metadata that an answer may carry, in bytes.
+pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// How long one call may take, if the configuration does not say; a claim's wait comes on top.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long one try to connect may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A silent connection is asked for a sign of life this often, and given up after as long without one.
+pub const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// The slots of an executor, if it does not say.
+pub const SLOTS_DEFAULT: usize = 4;
+/// The most slots of one executor: the most that one claim may ask for.
+pub const SLOTS_MAX: usize = 1000;
+/// How long a lease lasts without renewal, if the executor does not say.
+pub const LEASE_DEFAULT: Duration = Duration::from_secs(30);
+/// The shortest lease that the broker gives.
+pub const LEASE_MIN: Duration = Duration::from_secs(1);
+/// The longest lease that the broker gives.
+pub const LEASE_MAX: Duration = Duration::from_secs(3600);
+/// How long one claim waits for work.
+pub const CLAIM_WAIT: Duration = Duration::from_secs(20);
+/// An empty answer that comes sooner than this after the question is followed by a pause, so that a broker
+/// that does not wait cannot make an executor spin.
+pub const CLAIM_EMPTY_MIN: Duration = Duration::from_millis(500);
+
+/// The first pause after a call that failed.
+pub const BACKOFF_FIRST: Duration = Duration::from_millis(200);
+/// The longest pause after calls that failed.
+pub const BACKOFF_MOST: Duration = Duration::from_secs(15);
+
+/// How long handlers may go on after the signal to stop, if the executor does not say.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a claim under way may still answer after the signal to stop.
+pub const POLL_GRACE: Duration = Duration::from_millis(250);
+/// How long a handler may take to return after its work was cancelled; then it is dropped at its next await.
+pub const CANCEL_GRACE: Duration = Duration::from_secs(5);
+/// How long giving a lease back may take; then the broker waits for the lease's end.
+pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a result may still be on its way after its lease was lost: the broker may have taken it already.
+pub const LAST_ANSWER: Duration = Duration::from_secs(5);

@@ -1,0 +1,41 @@
+//! Trying again, without everybody trying at the same moment.
+
+use std::future::Future;
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder, Retryable as _};
+
+use crate::ClientError;
+use crate::limits::{BACKOFF_FIRST, BACKOFF_MOST};
+
+/// Runs `operation` again, after growing pauses with jitter, while it fails with an error that is
+/// [retryable](ClientError::is_retryable) and the pauses add up to no more than `most`.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # async fn example(client: apiary_executor_sdk::Client) -> Result<(), apiary_executor_sdk::ClientError> {
+/// let spec = client.spec("finance", "invoice.send");
+/// apiary_executor_sdk::retry(Duration::from_secs(60), || client.submit(&spec)).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn retry<T, F, O>(most: Duration, operation: O) -> Result<T, ClientError>
+where
+    O: FnMut() -> F,
+    F: Future<Output = Result<T, ClientError>>,
+{
+    operation.retry(policy().with_total_delay(Some(most))).when(ClientError::is_retryable).await
+}
+
+/// The pauses between tries, without end.
+pub(crate) fn pauses() -> ExponentialBackoff {
+    policy().build()
+}
+
+fn policy() -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_min_delay(BACKOFF_FIRST)
+        .with_max_delay(BACKOFF_MOST)
+        .with_jitter()
+        .without_max_times()
+}

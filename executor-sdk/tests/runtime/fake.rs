@@ -1,0 +1,267 @@
+//! A broker that does as a test tells it, good or bad, and writes down what it was asked.
+#![expect(clippy::unwrap_used, reason = "a broken fake is a failed test")]
+
+use std::collections::{HashSet, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use apiary_executor_sdk::v1;
+use apiary_executor_sdk::wire::envelope_from_proto;
+use apiary_identity::{Envelope, Nonce, Outcome, Request as Signed};
+use prost::Message;
+use tokio::net::UnixListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+use v1::broker_service_server::{BrokerService, BrokerServiceServer};
+use v1::lease_service_server::{LeaseService, LeaseServiceServer};
+use v1::process_service_server::{ProcessService, ProcessServiceServer};
+
+type Reply<T> = Result<Response<T>, Status>;
+
+/// What the broker was told to do, and what it was asked. Outlives the server, as a database does.
+#[derive(Clone, Default)]
+pub(crate) struct Fake {
+    state: Arc<Mutex<State>>,
+    wake: Arc<Notify>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    /// New at each start; requests for another are refused.
+    pub(crate) broker_id: String,
+    /// Handed out by the next claims.
+    pub(crate) queue: VecDeque<v1::Lease>,
+    /// Whether claims get all of the queue, whatever they asked for.
+    pub(crate) overfill: bool,
+    /// Whether claims with nothing to give answer at once.
+    pub(crate) impatient: bool,
+    /// Whether claims hold what they took until this is cancelled.
+    pub(crate) hold_claims: Option<CancellationToken>,
+    /// The answers to the next renewals; after them all is well.
+    pub(crate) renew_refusals: VecDeque<Status>,
+    /// Whether every renewal is refused as retryable.
+    pub(crate) renew_never: bool,
+    /// The answers to the next claims; after them all is well.
+    pub(crate) claim_refusals: VecDeque<Status>,
+    /// The answers to the next results; after them all is well.
+    pub(crate) result_refusals: VecDeque<Status>,
+    /// What came.
+    pub(crate) claims: Vec<v1::ClaimRequest>,
+    pub(crate) renewals: Vec<v1::RenewRequest>,
+    pub(crate) releases: Vec<v1::ReleaseRequest>,
+    pub(crate) results: Vec<(&'static str, Envelope)>,
+    pub(crate) submitted: Vec<Envelope>,
+    nonces: HashSet<Nonce>,
+}
+
+impl Fake {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(crate) fn hand_out(&self, lease: v1::Lease) {
+        self.state().queue.push_back(lease);
+        self.wake.notify_waiters();
+    }
+
+    /// The results that were accepted or refused, opened.
+    pub(crate) fn outcomes(&self) -> Vec<Outcome> {
+        self.state().results.iter().map(|(_, result)| result.open().unwrap()).collect()
+    }
+
+    /// The service that needs no signature.
+    pub(crate) fn broker(self) -> BrokerServiceServer<Self> {
+        BrokerServiceServer::new(self)
+    }
+
+    /// Starts a server on this socket.
+    pub(crate) fn serve(&self, socket: &Path, broker_id: &str) -> Server {
+        self.state().broker_id = broker_id.to_owned();
+        let listener = UnixListener::bind(socket).unwrap();
+        let stop = CancellationToken::new();
+        let serving = tonic::transport::Server::builder()
+            .add_service(self.clone().broker())
+            .add_service(LeaseServiceServer::new(self.clone()).max_decoding_message_size(16 << 20))
+            .add_service(ProcessServiceServer::new(self.clone()))
+            .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop.clone().cancelled_owned());
+        let task = tokio::spawn(async move { serving.await.unwrap() });
+        Server { task, socket: socket.to_owned() }
+    }
+
+    /// Checks a request's signature as the broker does.
+    fn check<M: Message>(&self, method: &str, request: Request<M>) -> Result<M, Status> {
+        let metadata =
+            request.metadata().get_bin("apiary-request-bin").ok_or_else(|| Status::unauthenticated("none"))?;
+        let envelope = v1::Envelope::decode(metadata.to_bytes().unwrap()).unwrap();
+        let signed: Signed = envelope_from_proto(&envelope).unwrap().open().unwrap();
+        let message = request.into_inner();
+        assert_eq!(signed.method, method);
+        assert_eq!(signed.message_sha256, Signed::digest(&message.encode_to_vec()));
+        let mut state = self.state();
+        if signed.broker_id != state.broker_id {
+            return Err(refusal(tonic::Code::Unauthenticated, "BROKER_UNKNOWN", false));
+        }
+        assert!(state.nonces.insert(signed.nonce), "a nonce was used twice");
+        Ok(message)
+    }
+
+    fn keep_result(&self, method: &'static str, result: Option<v1::Envelope>) -> Result<(), Status> {
+        let mut state = self.state();
+        state.results.push((method, envelope_from_proto(&result.unwrap()).unwrap()));
+        state.result_refusals.pop_front().map_or(Ok(()), Err)
+    }
+
+    fn take(&self, request: &v1::ClaimRequest) -> Option<Vec<v1::Lease>> {
+        let mut state = self.state();
+        let most = match state.overfill {
+            true => state.queue.len(),
+            false => usize::try_from(request.count_max).unwrap().min(state.queue.len()),
+        };
+        let taken: Vec<_> = state.queue.drain(..most).collect();
+        (!taken.is_empty() || state.impatient).then_some(taken)
+    }
+}
+
+/// A refusal as the broker sends it.
+pub(crate) fn refusal(code: tonic::Code, reason: &str, retryable: bool) -> Status {
+    let detail = v1::ErrorDetail { reason: reason.to_owned(), retryable };
+    Status::with_details(code, "the test said no", detail.encode_to_vec().into())
+}
+
+/// A running server; dropped, it is gone as after `kill -9`.
+pub(crate) struct Server {
+    task: JoinHandle<()>,
+    socket: std::path::PathBuf,
+}
+
+impl Server {
+    pub(crate) async fn kill(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+#[tonic::async_trait]
+impl BrokerService for Fake {
+    async fn connect(&self, _: Request<v1::ConnectRequest>) -> Reply<v1::ConnectResponse> {
+        let broker_id = self.state().broker_id.clone();
+        Ok(Response::new(v1::ConnectResponse { broker_id, ..Default::default() }))
+    }
+}
+
+#[tonic::async_trait]
+impl LeaseService for Fake {
+    async fn claim(&self, request: Request<v1::ClaimRequest>) -> Reply<v1::ClaimResponse> {
+        let request = self.check("/apiary.v1.LeaseService/Claim", request)?;
+        let refused = {
+            let mut state = self.state();
+            state.claims.push(request.clone());
+            state.claim_refusals.pop_front()
+        };
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        let poll = async {
+            loop {
+                let woken = self.wake.notified();
+                match self.take(&request) {
+                    Some(leases) => return leases,
+                    None => woken.await,
+                }
+            }
+        };
+        let wait = Duration::from_millis(u64::try_from(request.wait_ms).unwrap());
+        let leases = tokio::time::timeout(wait, poll).await.unwrap_or_default();
+        let hold = self.state().hold_claims.clone();
+        if let Some(hold) = hold {
+            hold.cancelled().await;
+        }
+        Ok(Response::new(v1::ClaimResponse { leases, drain: false }))
+    }
+
+    async fn renew(&self, request: Request<v1::RenewRequest>) -> Reply<v1::RenewResponse> {
+        let request = self.check("/apiary.v1.LeaseService/Renew", request)?;
+        let mut state = self.state();
+        state.renewals.push(request);
+        if state.renew_never {
+            return Err(refusal(tonic::Code::Unavailable, "UNAVAILABLE", true));
+        }
+        // An end of the lease that no executor should believe.
+        let answer = Response::new(v1::RenewResponse { expires_at_ms: i64::MIN });
+        state.renew_refusals.pop_front().map_or(Ok(answer), Err)
+    }
+
+    async fn complete(&self, request: Request<v1::CompleteRequest>) -> Reply<v1::CompleteResponse> {
+        self.keep_result("Complete", request.into_inner().result)?;
+        Ok(Response::new(v1::CompleteResponse::default()))
+    }
+
+    async fn fail(&self, request: Request<v1::FailRequest>) -> Reply<v1::FailResponse> {
+        self.keep_result("Fail", request.into_inner().result)?;
+        Ok(Response::new(v1::FailResponse::default()))
+    }
+
+    async fn release(&self, request: Request<v1::ReleaseRequest>) -> Reply<v1::ReleaseResponse> {
+        let request = self.check("/apiary.v1.LeaseService/Release", request)?;
+        self.state().releases.push(request);
+        Ok(Response::new(v1::ReleaseResponse {}))
+    }
+}
+
+#[tonic::async_trait]
+impl ProcessService for Fake {
+    async fn submit(&self, request: Request<v1::SubmitRequest>) -> Reply<v1::SubmitResponse> {
+        let spec = envelope_from_proto(&request.into_inner().spec.unwrap()).unwrap();
+        let document: apiary_identity::Spec = spec.open().unwrap();
+        let existed = self.state().submitted.contains(&spec);
+        self.state().submitted.push(spec);
+        let state = v1::ProcessState::Waiting.into();
+        Ok(Response::new(v1::SubmitResponse { process_id: document.process_id.to_string(), existed, state }))
+    }
+
+    async fn get_process(&self, request: Request<v1::GetProcessRequest>) -> Reply<v1::GetProcessResponse> {
+        let request = self.check("/apiary.v1.ProcessService/GetProcess", request)?;
+        Err(Status::not_found(request.process_id))
+    }
+
+    async fn list_processes(&self, request: Request<v1::ListProcessesRequest>) -> Reply<v1::ListProcessesResponse> {
+        self.check("/apiary.v1.ProcessService/ListProcesses", request)?;
+        Ok(Response::new(v1::ListProcessesResponse::default()))
+    }
+
+    type WatchStream = tokio_stream::wrappers::ReceiverStream<Result<v1::WatchResponse, Status>>;
+
+    /// Shows a process that waits, breaks off, and has it succeed at the second look.
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Reply<Self::WatchStream> {
+        let request = self.check("/apiary.v1.ProcessService/Watch", request)?;
+        let (sender, receiver) = tokio::sync::mpsc::channel(4);
+        let process = |state: v1::ProcessState| {
+            let process_id = request.process_id.clone();
+            let process = v1::Process { process_id, state: state.into(), ..Default::default() };
+            Ok(v1::WatchResponse { process: Some(process) })
+        };
+        let looks = {
+            let mut state = self.state();
+            state.claims.push(v1::ClaimRequest::default());
+            state.claims.len()
+        };
+        let last = match looks {
+            1 => Err(refusal(tonic::Code::Unavailable, "DRAINING", true)),
+            _ => process(v1::ProcessState::Succeeded),
+        };
+        sender.try_send(process(v1::ProcessState::Waiting)).unwrap();
+        sender.try_send(last).unwrap();
+        Ok(Response::new(receiver.into()))
+    }
+}

@@ -1,0 +1,164 @@
+//! Work that goes as it should, and work whose handler fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use apiary_executor_sdk::{Failure, Output, Work};
+use apiary_identity::limits::CONTENT_BYTES_MAX;
+use apiary_identity::{Outcome, OutcomeKind};
+
+use crate::fake::refusal;
+use crate::scene::{Running, Scene, eventually};
+
+/// Runs one handler on one process, and gives the one outcome.
+async fn outcome_of<F, O>(handler: impl Fn(Work) -> F + Send + Sync + 'static) -> Outcome
+where
+    F: Future<Output = Result<O, Failure>> + Send + 'static,
+    O: apiary_executor_sdk::IntoOutput + 'static,
+{
+    let scene = Scene::new();
+    let process_id = scene.hand_out("f", "1");
+    let running =
+        Running::new(scene.executor().handle("f", handler).build().unwrap_or_else(|error| unreachable!("{error}")));
+    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    running.stop().await;
+    let mut outcomes = scene.fake.outcomes();
+    assert_eq!(outcomes.len(), 1);
+    let outcome = outcomes.remove(0);
+    assert_eq!(outcome.process_id, process_id);
+    outcome
+}
+
+#[tokio::test]
+async fn work_is_done_and_its_result_signed() {
+    let scene = Scene::new();
+    let mut spec = scene.spec("add", "[1, 2]");
+    spec.env.insert("unit".to_owned(), "m".to_owned());
+    spec.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
+    let lease = scene.lease(&spec);
+    scene.fake.hand_out(lease.clone());
+    let add = |(a, b): (i64, i64), work: Work| async move {
+        assert_eq!(work.args().as_ref(), b"[1, 2]", "arguments come byte by byte");
+        assert_eq!((work.attempt(), work.retries_left()), (1, Some(3)));
+        assert_eq!(work.submitter().name, "submitter");
+        let unit = work.env("unit").unwrap_or_default().to_owned();
+        Ok((a + b, unit, work.traceparent().unwrap_or_default().len()))
+    };
+    let running = Running::new(scene.executor().handle_json("add", add).build().unwrap());
+    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    running.stop().await;
+
+    let (method, result) = scene.fake.state().results[0].clone();
+    assert_eq!((method, result.key_id), ("Complete", scene.executor.id()));
+    let outcome: Outcome = result.open().unwrap();
+    assert_eq!(outcome.outcome, OutcomeKind::Succeeded);
+    assert_eq!((outcome.process_id, outcome.attempt, outcome.colony), (spec.process_id, 1, scene.colony.id()));
+    let signed = apiary_executor_sdk::wire::envelope_from_proto(&lease.spec.unwrap()).unwrap();
+    assert_eq!(outcome.spec_digest, signed.digest());
+    assert_eq!(outcome.output().to_bytes().unwrap().as_ref(), br#"[3,"m",55]"#);
+}
+
+#[tokio::test]
+async fn output_of_any_bytes_comes_home_byte_by_byte() {
+    let outcome = outcome_of(|_| async { Ok(Output::bytes(vec![0, 255, b'"', 10])) }).await;
+    assert_eq!(outcome.output().to_bytes().unwrap().as_ref(), &[0, 255, b'"', 10]);
+}
+
+#[tokio::test]
+async fn a_failure_says_whether_and_when_to_try_again() {
+    let after = Duration::from_secs(7);
+    let busy = move |_| async move { Err::<(), _>(Failure::retryable("busy\0").retry_after(after)) };
+    let outcome = outcome_of(busy).await;
+    assert_eq!((outcome.outcome, outcome.retry_after_ms), (OutcomeKind::FailedRetryable, Some(7000)));
+    assert_eq!(outcome.failure.as_deref(), Some("busy\u{fffd}"));
+
+    let outcome = outcome_of(move |_| async move { Err::<(), _>(Failure::fatal("").retry_after(after)) }).await;
+    assert_eq!((outcome.outcome, outcome.retry_after_ms), (OutcomeKind::FailedFinal, None));
+    assert_eq!(outcome.failure.as_deref(), Some("the handler gave no reason"));
+}
+
+#[tokio::test]
+async fn a_panic_is_a_retryable_failure_and_the_executor_goes_on() {
+    let scene = Scene::new();
+    let handler = |work: Work| {
+        assert_ne!(work.args().as_ref(), b"1", "not even a future");
+        async move {
+            assert_ne!(work.args().as_ref(), b"2", "too odd");
+            Ok(())
+        }
+    };
+    for args in ["1", "2", "3"] {
+        scene.hand_out("f", args);
+    }
+    let running = Running::new(scene.executor().slots(1).handle("f", handler).build().unwrap());
+    eventually("three results", || scene.fake.state().results.len() == 3).await;
+    running.stop().await;
+    let outcomes = scene.fake.outcomes();
+    for (outcome, words) in outcomes.iter().zip(["not even a future", "too odd"]) {
+        assert_eq!(outcome.outcome, OutcomeKind::FailedRetryable);
+        let failure = outcome.failure.clone().unwrap();
+        assert!(failure.contains("panicked") && failure.contains(words), "{failure}");
+    }
+    assert_eq!(outcomes[2].outcome, OutcomeKind::Succeeded);
+}
+
+#[tokio::test]
+async fn output_that_is_too_large_fails_for_good_and_says_so() {
+    let outcome = outcome_of(|_| async { Ok(Output::bytes(vec![7; CONTENT_BYTES_MAX + 1])) }).await;
+    assert_eq!(outcome.outcome, OutcomeKind::FailedFinal);
+    assert!(outcome.failure.unwrap().contains(&format!("{} bytes", CONTENT_BYTES_MAX + 1)));
+}
+
+#[tokio::test]
+async fn a_result_is_sent_again_the_very_same_until_it_is_taken() {
+    let scene = Scene::new();
+    let away = || refusal(tonic::Code::Unavailable, "UNAVAILABLE", true);
+    scene.fake.state().result_refusals.extend([away(), away()]);
+    scene.hand_out("f", "1");
+    let running = Running::new(scene.executor().handle("f", |_| async { Ok(1) }).build().unwrap());
+    eventually("three tries", || scene.fake.state().results.len() == 3).await;
+    running.stop().await;
+    let results = scene.fake.state().results.clone();
+    assert!(results.iter().all(|result| *result == results[0]));
+    assert_eq!(results.len(), 3);
+}
+
+#[tokio::test]
+async fn a_result_that_the_broker_finds_too_large_becomes_a_failure() {
+    let scene = Scene::new();
+    scene.fake.state().result_refusals.push_back(refusal(tonic::Code::InvalidArgument, "TOO_LARGE", false));
+    scene.hand_out("f", "1");
+    let running = Running::new(scene.executor().handle("f", |_| async { Ok("long") }).build().unwrap());
+    eventually("two results", || scene.fake.state().results.len() == 2).await;
+    running.stop().await;
+    let outcomes = scene.fake.outcomes();
+    assert_eq!(outcomes[1].outcome, OutcomeKind::FailedFinal);
+    assert!(outcomes[1].failure.clone().unwrap().contains("cannot be sent"));
+}
+
+#[tokio::test]
+async fn handlers_never_outnumber_slots_and_claims_ask_for_what_is_free() {
+    let scene = Scene::new();
+    for _ in 0..30 {
+        scene.hand_out("f", "1");
+    }
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counted, highest) = (Arc::clone(&now), Arc::clone(&most));
+    let handler = move |_| {
+        let (now, most) = (Arc::clone(&counted), Arc::clone(&highest));
+        async move {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        }
+    };
+    let running = Running::new(scene.executor().slots(3).handle("f", handler).build().unwrap());
+    eventually("thirty results", || scene.fake.state().results.len() == 30).await;
+    running.stop().await;
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+    let state = scene.fake.state();
+    assert_eq!(state.claims[0].count_max, 3);
+    assert!(state.claims.iter().all(|claim| (1..=3).contains(&claim.count_max) && claim.lease_ms == 6000));
+}

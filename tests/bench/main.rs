@@ -1,0 +1,60 @@
+//! `cargo xtask bench`: figures of a broker and an executor over real sockets, with every signature checked.
+//!
+//! Broker, submitter and executor share this machine's cores, and the client its process with the broker, except
+//! where memory is measured: there each is a process of its own.
+
+mod bee;
+mod latency;
+mod machine;
+mod memory;
+mod report;
+mod throughput;
+
+use std::io::Write as _;
+
+use apiary_tests::{Backend, TestColony};
+
+use report::{Figures, Report};
+
+/// Processes that run before anything is measured.
+const WARM_UP: usize = 50;
+/// Processes whose latency is measured.
+const ROUNDS: usize = 1000;
+/// Processes one at a time.
+const ONE_AT_A_TIME: usize = 500;
+/// In flight at once, and how many in all.
+const MANY: (usize, usize) = (64, 10_000);
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // cargo adds `--bench`.
+    let json = std::env::args().any(|argument| argument == "--json");
+    let mut stores = vec![measure("SQLite", || Backend::sqlite()).await?];
+    if std::env::var_os("APIARY_TEST_POSTGRES_URL").is_some() {
+        stores.push(measure("Postgres", || Backend::postgres()).await?);
+    }
+    let report = Report { machine: machine::describe()?, stores, memory: memory::measure().await? };
+    let mut out = std::io::stdout();
+    if json {
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{report}")?;
+    }
+    Ok(())
+}
+
+/// Each figure on a database of its own, so that none stands on another's rows.
+async fn measure<F: Future<Output = Backend>>(store: &'static str, backend: impl Fn() -> F) -> anyhow::Result<Figures> {
+    let start_us = latency::submit_to_start(&TestColony::start(backend().await).await, WARM_UP, ROUNDS).await?;
+    let one = throughput::completed_per_s(&TestColony::start(backend().await).await, 1, ONE_AT_A_TIME).await?;
+    let (in_flight, count) = MANY;
+    let many = throughput::completed_per_s(&TestColony::start(backend().await).await, in_flight, count).await?;
+    Ok(Figures {
+        store,
+        submit_to_start_p50_us: start_us.value_at_quantile(0.5),
+        submit_to_start_p99_us: start_us.value_at_quantile(0.99),
+        completed_per_s_one_at_a_time: one,
+        completed_per_s_64_in_flight: many,
+    })
+}

@@ -1,0 +1,56 @@
+//! The figures, for people and for programs.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::machine::Machine;
+use crate::memory::Memory;
+
+/// Everything that was measured.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    pub(crate) machine: Machine,
+    pub(crate) stores: Vec<Figures>,
+    pub(crate) memory: Memory,
+}
+
+/// What was measured on one database.
+#[derive(Serialize)]
+pub(crate) struct Figures {
+    pub(crate) store: &'static str,
+    pub(crate) submit_to_start_p50_us: u64,
+    pub(crate) submit_to_start_p99_us: u64,
+    pub(crate) completed_per_s_one_at_a_time: f64,
+    pub(crate) completed_per_s_64_in_flight: f64,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Machine { cpu, cores, memory_mib, kernel, fsync_p50_us } = &self.machine;
+        writeln!(f, "{cpu}, {cores} cores, {memory_mib} MiB, Linux {kernel}; fsync of a page {fsync_p50_us} us (p50)\n")?;
+        writeln!(f, "{:<46}{}", "", columns(&self.stores, |figures| figures.store.to_owned()))?;
+        let rows: [(&str, fn(&Figures) -> String); 4] = [
+            ("submit to handler start, idle, p50", |figures| ms(figures.submit_to_start_p50_us)),
+            ("submit to handler start, idle, p99", |figures| ms(figures.submit_to_start_p99_us)),
+            ("completed, one at a time", |figures| per_s(figures.completed_per_s_one_at_a_time)),
+            ("completed, 64 in flight", |figures| per_s(figures.completed_per_s_64_in_flight)),
+        ];
+        for (name, figure) in rows {
+            writeln!(f, "{name:<46}{}", columns(&self.stores, figure))?;
+        }
+        writeln!(f, "\nresident memory: broker {} KiB, bee {} KiB", self.memory.broker_kib, self.memory.bee_kib)
+    }
+}
+
+fn columns(stores: &[Figures], figure: impl Fn(&Figures) -> String) -> String {
+    stores.iter().map(|figures| format!("{:>14}", figure(figures))).collect()
+}
+
+fn ms(us: u64) -> String {
+    format!("{}.{:02} ms", us / 1000, us % 1000 / 10)
+}
+
+fn per_s(rate: f64) -> String {
+    format!("{rate:.0} /s")
+}

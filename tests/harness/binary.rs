@@ -1,0 +1,15 @@
+//! The `apiary` program, for tests that need real processes.
+
+use std::path::PathBuf;
+
+/// Where the `apiary` binary of this build is. `cargo xtask test` builds it before the tests start.
+#[expect(clippy::panic, reason = "a test without its subject must fail, and say what to do")]
+pub fn apiary_binary() -> PathBuf {
+    let name = format!("apiary{}", std::env::consts::EXE_SUFFIX);
+    // A test binary lies in `<target>/<profile>/deps`, the program beside that folder.
+    let found = std::env::current_exe().ok().and_then(|test| Some(test.parent()?.parent()?.join(&name)));
+    match found {
+        Some(binary) if binary.is_file() => binary,
+        _ => panic!("the `apiary` program is not built: run `cargo xtask test`, or `cargo build --package apiary`"),
+    }
+}

@@ -1,0 +1,242 @@
+//! A colony on a running broker: real sockets, a real database, keys made for the test.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use apiary_broker::Broker;
+use apiary_broker::config::{Config, ListenConfig};
+use apiary_executor_sdk::{Client, ClientConfig, v1};
+use apiary_identity::{Clock as _, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Role, Scopes, SystemClock};
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use crate::Backend;
+
+/// How long a claim in a test waits for work that is surely coming.
+pub const CLAIM_WAIT: Duration = Duration::from_secs(10);
+
+/// A colony named `test` on a broker of its own.
+pub struct TestColony {
+    /// The database under it.
+    pub backend: Backend,
+    /// The colony's key pair.
+    pub key: KeyPair,
+    /// The key pair that may create colonies.
+    pub server_owner: KeyPair,
+    broker: Option<Broker>,
+    address: SocketAddr,
+    keys: Mutex<HashMap<String, KeyPair>>,
+}
+
+impl TestColony {
+    /// Starts a broker on this database, and creates the colony.
+    pub async fn start(backend: Backend) -> Self {
+        let server_owner = KeyPair::generate();
+        let broker = start_broker(&backend, &server_owner, "127.0.0.1:0".parse().unwrap()).await;
+        let address = broker.address().unwrap();
+        let colony = Self {
+            backend,
+            key: KeyPair::generate(),
+            server_owner,
+            broker: Some(broker),
+            address,
+            keys: Mutex::default(),
+        };
+        colony.client_for(colony.key.id(), &colony.server_owner).create_colony("test").await.unwrap();
+        colony
+    }
+
+    /// Where the broker listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A second broker on the same database.
+    pub async fn start_peer(&self) -> Peer {
+        let broker = start_broker(&self.backend, &self.server_owner, "127.0.0.1:0".parse().unwrap()).await;
+        let address = broker.address().unwrap();
+        Peer { broker, address }
+    }
+
+    /// A second broker, where the database can have several.
+    pub async fn start_peer_if_shared(&self) -> Option<Peer> {
+        match self.backend.kind() {
+            "postgres" => Some(self.start_peer().await),
+            _ => None,
+        }
+    }
+
+    /// Stops the broker, in order.
+    pub async fn stop(&mut self) {
+        if let Some(broker) = self.broker.take() {
+            broker.stop().await;
+        }
+    }
+
+    /// Starts the broker again, at the same address.
+    pub async fn start_again(&mut self) {
+        self.broker = Some(start_broker(&self.backend, &self.server_owner, self.address).await);
+    }
+
+    /// A client of this colony in the name of a key.
+    pub fn client(&self, key: &KeyPair) -> Client {
+        self.client_for(self.key.id(), key)
+    }
+
+    /// A client of any colony in the name of a key.
+    pub fn client_for(&self, colony: apiary_identity::Id, key: &KeyPair) -> Client {
+        client_at(self.address, colony, key)
+    }
+
+    /// The key pair of somebody whom [`user`](Self::user), [`executor`](Self::executor) or [`grant`](Self::grant) made.
+    pub fn key_of(&self, name: &str) -> KeyPair {
+        self.keys.lock().unwrap().get(name).cloned().expect("nobody of this name was granted anything")
+    }
+
+    /// A user who may submit everything.
+    pub async fn user(&self, name: &str) -> Client {
+        self.grant(name, Role::User, &["*"], &["*"], &[]).await
+    }
+
+    /// A user who may read everything, and submit nothing.
+    pub async fn reader(&self) -> Client {
+        self.grant("reader", Role::User, &[], &[], &[GrantRight::Read]).await
+    }
+
+    /// An executor of one type.
+    pub async fn executor(&self, name: &str, executor_type: &str) -> Client {
+        self.grant(name, Role::Executor, &["*"], &[executor_type], &[]).await
+    }
+
+    /// A new key with a grant; the client acts in its name.
+    pub async fn grant(
+        &self,
+        name: &str,
+        role: Role,
+        functions: &[&str],
+        executor_types: &[&str],
+        rights: &[GrantRight],
+    ) -> Client {
+        let key = KeyPair::generate();
+        let grant = self.grant_document(&key, name, role, functions, executor_types, rights);
+        self.client(&self.key).add_grant(&Envelope::seal(&self.key, &grant).unwrap()).await.unwrap();
+        self.keys.lock().unwrap().insert(name.to_owned(), key.clone());
+        self.client(&key)
+    }
+
+    /// A grant for a day, unsigned.
+    pub fn grant_document(
+        &self,
+        key: &KeyPair,
+        name: &str,
+        role: Role,
+        functions: &[&str],
+        executor_types: &[&str],
+        rights: &[GrantRight],
+    ) -> Grant {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let now = SystemClock.now();
+        Grant {
+            colony: self.key.id(),
+            grant_id: Uuid::new_v4(),
+            key: key.id(),
+            role,
+            name: name.to_owned(),
+            scopes: Scopes { functions: owned(functions), executor_types: owned(executor_types) },
+            rights: rights.to_vec(),
+            valid_from: now - SignedDuration::from_mins(5),
+            valid_until: now + SignedDuration::from_hours(24),
+        }
+    }
+
+    /// Claims one process that is surely coming.
+    pub async fn claim_one(&self, executor: &Client, executor_type: &str) -> v1::Lease {
+        let mut leases = claim(executor, executor_type, 1, CLAIM_WAIT).await;
+        assert_eq!(leases.len(), 1, "one process was to be claimed");
+        leases.remove(0)
+    }
+
+    /// A signed success for a lease.
+    pub fn success(&self, name: &str, lease: &v1::Lease, output: &[u8]) -> Envelope {
+        let document = Outcome::succeeded(
+            self.key.id(),
+            lease.process_id.parse().unwrap(),
+            lease.attempt,
+            spec_digest(lease),
+            SystemClock.now(),
+            Content::from_bytes(output),
+        );
+        Envelope::seal(&self.key_of(name), &document).unwrap()
+    }
+
+    /// A signed failure for a lease.
+    pub fn failure(&self, name: &str, lease: &v1::Lease, kind: OutcomeKind, words: &str) -> Envelope {
+        let document = Outcome::failed(
+            self.key.id(),
+            lease.process_id.parse().unwrap(),
+            lease.attempt,
+            spec_digest(lease),
+            SystemClock.now(),
+            kind,
+            words,
+        );
+        Envelope::seal(&self.key_of(name), &document).unwrap()
+    }
+}
+
+/// Another broker on a colony's database.
+pub struct Peer {
+    broker: Broker,
+    address: SocketAddr,
+}
+
+impl Peer {
+    /// A client of this broker.
+    pub fn client(&self, colony: apiary_identity::Id, key: &KeyPair) -> Client {
+        client_at(self.address, colony, key)
+    }
+
+    /// Stops it, in order.
+    pub async fn stop(self) {
+        self.broker.stop().await;
+    }
+}
+
+/// Claims up to `count`.
+pub async fn claim(executor: &Client, executor_type: &str, count: i32, wait: Duration) -> Vec<v1::Lease> {
+    let request = v1::ClaimRequest {
+        executor_type: executor_type.to_owned(),
+        count_max: count,
+        wait_ms: i64::try_from(wait.as_millis()).unwrap(),
+        lease_ms: 0,
+    };
+    executor.claim(request).await.unwrap().leases
+}
+
+/// The digest of a lease's spec, as received.
+pub fn spec_digest(lease: &v1::Lease) -> Digest {
+    apiary_executor_sdk::wire::envelope_from_proto(lease.spec.as_ref().unwrap()).unwrap().digest()
+}
+
+/// The state of a process.
+pub async fn state_of(reader: &Client, process_id: Uuid) -> v1::ProcessState {
+    reader.get_process(process_id).await.unwrap().process.unwrap().state()
+}
+
+fn client_at(address: SocketAddr, colony: apiary_identity::Id, key: &KeyPair) -> Client {
+    let config = ClientConfig::new(format!("http://{address}").parse().unwrap());
+    Client::new(&config, colony, key.clone(), Arc::new(SystemClock)).unwrap()
+}
+
+async fn start_broker(backend: &Backend, server_owner: &KeyPair, address: SocketAddr) -> Broker {
+    let config = Config {
+        listen: ListenConfig { address: Some(address), ..ListenConfig::default() },
+        store: backend.store_config(),
+        migrate: true,
+        server_owner: Some(server_owner.id()),
+    };
+    Broker::start(config, Arc::new(SystemClock)).await.unwrap()
+}

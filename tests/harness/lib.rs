@@ -1,0 +1,11 @@
+//! What the tests of the whole stand on: servers, databases, keys, and waiting for conditions.
+
+pub mod backend;
+pub mod binary;
+pub mod colony;
+pub mod eventually;
+
+pub use backend::Backend;
+pub use binary::apiary_binary;
+pub use colony::TestColony;
+pub use eventually::{eventually, eventually_within};

@@ -1,0 +1,4 @@
+//! `ColonyService`.
+
+mod create_colony;
+mod get_colony;

@@ -1,0 +1,4 @@
+//! `GrantService`.
+
+mod add_grant;
+mod list_grants;

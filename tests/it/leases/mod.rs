@@ -1,0 +1,7 @@
+//! `LeaseService`.
+
+mod claim;
+mod complete;
+mod fail;
+mod release;
+mod renew;

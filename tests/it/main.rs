@@ -1,0 +1,27 @@
+//! Features, over a real socket, on each database: one file per verb, and one per promise.
+
+/// Runs each named test, an `async fn(TestColony)` beside the call, on a broker over SQLite and on one over Postgres.
+macro_rules! on_each_store {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(apiary_tests::TestColony::start(apiary_tests::Backend::sqlite().await).await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(apiary_tests::TestColony::start(apiary_tests::Backend::postgres().await).await).await;
+            })+
+        }
+    };
+}
+
+mod brokers;
+mod colonies;
+mod grants;
+mod leases;
+mod processes;
+mod restart;
+mod security;

@@ -1,0 +1,69 @@
+//! `ListProcesses`: newest first, filtered, paged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use apiary_executor_sdk::{Client, v1};
+use apiary_tests::TestColony;
+
+on_each_store!(filters_combine, pages_are_stable_while_new_ones_come, a_foreign_page_token_is_refused);
+
+async fn list(reader: &Client, filter: v1::ProcessFilter) -> Vec<String> {
+    let request = v1::ListProcessesRequest { filter: Some(filter), ..Default::default() };
+    let answer = reader.list_processes(request).await.unwrap();
+    answer.processes.into_iter().map(|process| format!("{}/{}", process.executor_type, process.function)).collect()
+}
+
+async fn filters_combine(colony: TestColony) {
+    let (user, reader) = (colony.user("ada").await, colony.reader().await);
+    for (executor_type, function, label) in [("a", "f", "x"), ("a", "g", "x"), ("b", "f", "x"), ("a", "f", "y")] {
+        let mut spec = user.spec(executor_type, function);
+        spec.labels.insert("tier".into(), label.into());
+        user.submit(&spec).await.unwrap();
+    }
+    let bee = colony.executor("bee", "b").await;
+    colony.claim_one(&bee, "b").await;
+    let labels = |value: &str| BTreeMap::from([("tier".to_owned(), value.to_owned())]);
+    let waiting = vec![v1::ProcessState::Waiting.into()];
+    let all = list(&reader, v1::ProcessFilter::default()).await;
+    assert_eq!(all, ["a/f", "b/f", "a/g", "a/f"], "newest first");
+    let by_state = v1::ProcessFilter { states: waiting.clone(), ..Default::default() };
+    assert_eq!(list(&reader, by_state).await, ["a/f", "a/g", "a/f"]);
+    let combined = v1::ProcessFilter {
+        states: waiting,
+        executor_type: "a".into(),
+        function: "f".into(),
+        labels: labels("x"),
+    };
+    assert_eq!(list(&reader, combined).await, ["a/f"]);
+    let none = v1::ProcessFilter { labels: labels("z"), ..Default::default() };
+    assert!(list(&reader, none).await.is_empty());
+}
+
+async fn pages_are_stable_while_new_ones_come(colony: TestColony) {
+    let (user, reader) = (colony.user("ada").await, colony.reader().await);
+    let mut wanted = BTreeSet::new();
+    for _ in 0..25 {
+        wanted.insert(user.submit_json("t", "f", &()).await.unwrap().process_id.to_string());
+    }
+    let (mut seen, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = v1::ListProcessesRequest { page_size: 10, page_token, ..Default::default() };
+        let page = reader.list_processes(request).await.unwrap();
+        seen.extend(page.processes.into_iter().map(|process| process.process_id));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+        user.submit_json("t", "f", &()).await.unwrap();
+    }
+    assert_eq!(seen.len(), 25, "no row twice, none left out");
+    assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), wanted);
+}
+
+async fn a_foreign_page_token_is_refused(colony: TestColony) {
+    let reader = colony.reader().await;
+    for (page_size, page_token) in [(0, "x"), (0, "1.2"), (1001, ""), (-1, "")] {
+        let request = v1::ListProcessesRequest { page_size, page_token: page_token.into(), ..Default::default() };
+        assert_eq!(reader.list_processes(request).await.unwrap_err().reason(), Some("INVALID"));
+    }
+}

@@ -1,0 +1,7 @@
+//! `ProcessService`, and the HTTP door beside it.
+
+mod get_process;
+mod http_door;
+mod list_processes;
+mod submit;
+mod watch;

@@ -1,0 +1,90 @@
+//! The broker stops and starts again; executors and submitters notice only a pause.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use apiary_executor_sdk::v1::ProcessState;
+use apiary_executor_sdk::{CancellationToken, Executor, Failure, Work, retry};
+use apiary_tests::colony::{claim, state_of};
+use apiary_tests::{TestColony, eventually};
+
+on_each_store!(
+    waiting_and_running_work_survives_a_restart,
+    a_waiting_poll_is_answered_when_the_broker_stops,
+    executors_and_submitters_ride_over_restarts
+);
+
+async fn waiting_and_running_work_survives_a_restart(mut colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let running = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let lease = colony.claim_one(&bee, "t").await;
+    let waiting = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    colony.stop().await;
+    colony.start_again().await;
+    assert_eq!(state_of(&reader, running).await, ProcessState::Running);
+    assert_eq!(state_of(&reader, waiting).await, ProcessState::Waiting);
+    bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
+    assert_eq!(colony.claim_one(&bee, "t").await.process_id, waiting.to_string());
+}
+
+async fn a_waiting_poll_is_answered_when_the_broker_stops(mut colony: TestColony) {
+    let bee = colony.executor("bee", "t").await;
+    let poll = tokio::spawn(async move { claim(&bee, "t", 1, Duration::from_secs(50)).await });
+    eventually("the poll waits", async || {
+        let url = format!("http://{}/readyz", colony.address());
+        let page: serde_json::Value = apiary_tests::http().get(&url).send().await.ok()?.json().await.ok()?;
+        (page["claims_waiting"] == 1).then_some(())
+    })
+    .await;
+    colony.stop().await;
+    let answer = tokio::time::timeout(Duration::from_secs(5), poll).await;
+    assert!(answer.unwrap().unwrap().is_empty());
+}
+
+async fn executors_and_submitters_ride_over_restarts(mut colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let (done, stop) = (Arc::new(Mutex::new(HashSet::new())), CancellationToken::new());
+    let (seen, token) = (done.clone(), stop.clone());
+    let running = tokio::spawn(async move {
+        let executor = Executor::builder(bee)
+            .executor_type("t")
+            .slots(4)
+            .handle("f", move |work: Work| {
+                let seen = seen.clone();
+                async move {
+                    seen.lock().unwrap().insert(work.process_id());
+                    Ok::<_, Failure>(())
+                }
+            })
+            .build()
+            .unwrap();
+        executor.run(token).await
+    });
+    let submitter = tokio::spawn(async move {
+        let mut ids = Vec::new();
+        for _ in 0..60 {
+            let spec = user.spec("t", "f");
+            retry(Duration::from_secs(30), || user.submit(&spec)).await.unwrap();
+            ids.push(spec.process_id);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        ids
+    });
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        colony.stop().await;
+        colony.start_again().await;
+    }
+    let ids = submitter.await.unwrap();
+    for id in &ids {
+        eventually("it succeeds", async || {
+            let process = reader.get_process(*id).await.ok()?.process?;
+            (process.state() == ProcessState::Succeeded).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(*done.lock().unwrap(), ids.into_iter().collect::<HashSet<_>>());
+    stop.cancel();
+    running.await.unwrap().unwrap();
+}

@@ -1,0 +1,4 @@
+//! Stops, restarts, lost databases.
+
+mod broker;
+mod database;

@@ -1,0 +1,6 @@
+//! What the broker refuses, and what a broken-into database cannot do.
+
+mod hostile_bytes;
+mod requests;
+mod tampering;
+mod tenants;

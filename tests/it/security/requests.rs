@@ -1,0 +1,109 @@
+//! Signed requests: fresh, once, for this broker, for this message. Written against the wire, not through the SDK, because the
+//! SDK would not send such things.
+
+use apiary_executor_sdk::v1;
+use apiary_executor_sdk::v1::colony_service_client::ColonyServiceClient;
+use apiary_executor_sdk::v1::lease_service_client::LeaseServiceClient;
+use apiary_identity::{Clock as _, Document, Envelope, KeyPair, Request, SystemClock};
+use apiary_tests::TestColony;
+use jiff::SignedDuration;
+use prost::Message as _;
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Status};
+
+on_each_store!(
+    an_unsigned_call_is_refused,
+    a_replayed_call_is_refused,
+    a_stale_or_early_call_is_refused,
+    a_call_for_another_broker_is_refused,
+    a_call_for_another_method_or_message_is_refused,
+    a_forged_signature_is_refused,
+    an_unknown_colony_is_refused
+);
+
+const GET_COLONY: &str = "/apiary.v1.ColonyService/GetColony";
+
+/// The request that would be accepted, to be spoilt.
+async fn good(colony: &TestColony) -> Request {
+    let broker_id = colony.client(&colony.key).connect().await.unwrap().broker_id;
+    let message = v1::GetColonyRequest {}.encode_to_vec();
+    Request::new(GET_COLONY, colony.key.id(), &broker_id, SystemClock.now(), &message)
+}
+
+async fn send(colony: &TestColony, envelope: Option<&Envelope>) -> Result<(), Status> {
+    let mut client = ColonyServiceClient::connect(format!("http://{}", colony.address())).await.unwrap();
+    let mut call = tonic::Request::new(v1::GetColonyRequest {});
+    if let Some(envelope) = envelope {
+        let bytes = apiary_executor_sdk::wire::envelope_to_proto(envelope).encode_to_vec();
+        call.metadata_mut().insert_bin("apiary-request-bin", MetadataValue::from_bytes(&bytes));
+    }
+    client.get_colony(call).await.map(|_| ())
+}
+
+async fn signed(colony: &TestColony, request: &Request) -> Result<(), Status> {
+    send(colony, Some(&Envelope::seal(&colony.key, request).unwrap())).await
+}
+
+fn reason(status: &Status) -> String {
+    v1::ErrorDetail::decode(status.details()).unwrap().reason
+}
+
+#[track_caller]
+fn assert_refused(answer: Result<(), Status>, wanted: &str) {
+    let status = answer.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, wanted), "{status}");
+}
+
+async fn an_unsigned_call_is_refused(colony: TestColony) {
+    assert_refused(send(&colony, None).await, "UNSIGNED");
+    let mut leases = LeaseServiceClient::connect(format!("http://{}", colony.address())).await.unwrap();
+    let status = leases.claim(v1::ClaimRequest::default()).await.unwrap_err();
+    assert_eq!(reason(&status), "UNSIGNED");
+}
+
+async fn a_replayed_call_is_refused(colony: TestColony) {
+    let request = good(&colony).await;
+    assert!(signed(&colony, &request).await.is_ok());
+    assert_refused(signed(&colony, &request).await, "REQUEST_REPLAYED");
+}
+
+async fn a_stale_or_early_call_is_refused(colony: TestColony) {
+    for hours in [-1, 1] {
+        let mut request = good(&colony).await;
+        request.time += SignedDuration::from_hours(hours);
+        assert_refused(signed(&colony, &request).await, "REQUEST_STALE");
+    }
+}
+
+async fn a_call_for_another_broker_is_refused(mut colony: TestColony) {
+    let request = good(&colony).await;
+    colony.stop().await;
+    colony.start_again().await;
+    assert_refused(signed(&colony, &request).await, "BROKER_UNKNOWN");
+}
+
+async fn a_call_for_another_method_or_message_is_refused(colony: TestColony) {
+    let mut request = good(&colony).await;
+    request.method = "/apiary.v1.GrantService/ListGrants".into();
+    assert_refused(signed(&colony, &request).await, "SIGNATURE_INVALID");
+    let mut request = good(&colony).await;
+    request.message_sha256 = Request::digest(b"another message");
+    assert_refused(signed(&colony, &request).await, "SIGNATURE_INVALID");
+}
+
+async fn a_forged_signature_is_refused(colony: TestColony) {
+    let request = good(&colony).await;
+    let mut forged = Envelope::seal(&KeyPair::generate(), &request).unwrap();
+    forged.key_id = colony.key.id();
+    assert_refused(send(&colony, Some(&forged)).await, "SIGNATURE_INVALID");
+    // A signature over another kind of document is none over a request.
+    let other = Envelope::sign(&colony.key, "application/json", request.to_json().unwrap().into());
+    let status = send(&colony, Some(&other)).await.unwrap_err();
+    assert_eq!(reason(&status), "INVALID");
+}
+
+async fn an_unknown_colony_is_refused(colony: TestColony) {
+    let stranger = KeyPair::generate();
+    let refused = colony.client_for(stranger.id(), &stranger).get_colony().await.unwrap_err();
+    assert_eq!(refused.reason(), Some("COLONY_UNKNOWN"));
+}

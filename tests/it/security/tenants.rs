@@ -1,0 +1,66 @@
+//! Nothing of one colony is seen or touched through another.
+
+use std::time::Duration;
+
+use apiary_executor_sdk::{Client, v1};
+use apiary_identity::{Envelope, KeyPair, Role, Scopes};
+use apiary_tests::TestColony;
+use apiary_tests::colony::claim;
+
+on_each_store!(another_colonys_keys_reach_nothing, the_same_ids_and_keys_do_not_meet);
+
+/// A second colony on the same broker, and its user, executor and owner.
+async fn second(colony: &TestColony) -> (KeyPair, Client, Client) {
+    let key = KeyPair::generate();
+    colony.client_for(key.id(), &colony.server_owner).create_colony("second").await.unwrap();
+    let mut clients = Vec::new();
+    for role in [Role::User, Role::Executor] {
+        let mine = KeyPair::generate();
+        let mut grant = colony.grant_document(&mine, "x", role, &["*"], &["*"], &[]);
+        grant.colony = key.id();
+        grant.scopes = Scopes { functions: vec!["*".into()], executor_types: vec!["*".into()] };
+        colony.client_for(key.id(), &key).add_grant(&Envelope::seal(&key, &grant).unwrap()).await.unwrap();
+        clients.push(colony.client_for(key.id(), &mine));
+    }
+    let executor = clients.pop().unwrap();
+    (key, clients.pop().unwrap(), executor)
+}
+
+async fn another_colonys_keys_reach_nothing(colony: TestColony) {
+    let user = colony.user("ada").await;
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let (other, _, thief) = second(&colony).await;
+    // In its own colony it sees nothing of ours.
+    let owner = colony.client_for(other.id(), &other);
+    assert_eq!(owner.get_process(id).await.unwrap_err().reason(), Some("NOT_FOUND"));
+    assert!(owner.list_processes(v1::ListProcessesRequest::default()).await.unwrap().processes.is_empty());
+    assert!(claim(&thief, "t", 1, Duration::ZERO).await.is_empty());
+    let watch = v1::WatchRequest { process_id: id.to_string(), filter: None };
+    assert_eq!(owner.watch(watch).await.err().unwrap().reason(), Some("NOT_FOUND"));
+    // And in ours it is nobody.
+    let here = colony.client(&other);
+    assert_eq!(here.get_process(id).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
+    assert_eq!(here.submit_json("t", "f", &()).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
+    let bee = colony.executor("bee", "t").await;
+    let lease = colony.claim_one(&bee, "t").await;
+    assert_eq!(thief.renew(id, lease.attempt, Duration::from_secs(30)).await.unwrap_err().reason(), Some("LEASE_LOST"));
+    assert_eq!(thief.release(id, lease.attempt).await.unwrap_err().reason(), Some("LEASE_LOST"));
+}
+
+async fn the_same_ids_and_keys_do_not_meet(colony: TestColony) {
+    let ada = colony.user("ada").await;
+    let (other, eve, _) = second(&colony).await;
+    let mut ours = ada.spec("t", "f");
+    ours.idempotency_key = Some("k".into());
+    ada.submit(&ours).await.unwrap();
+    let mut theirs = eve.spec("t", "f");
+    theirs.idempotency_key = Some("k".into());
+    assert!(!eve.submit(&theirs).await.unwrap().existed, "idempotency keys are the colony's own");
+    let mut same_id = eve.spec("t", "f");
+    same_id.process_id = ours.process_id;
+    assert_eq!(eve.submit(&same_id).await.unwrap_err().reason(), Some("TAKEN"));
+    let owner = colony.client_for(other.id(), &other);
+    let listed = owner.list_processes(v1::ListProcessesRequest::default()).await.unwrap().processes;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].process_id, theirs.process_id.to_string());
+}

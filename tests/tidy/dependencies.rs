@@ -1,0 +1,133 @@
+//! Crates depend downwards, on what they use, from one public registry.
+
+use std::collections::BTreeSet;
+
+use crate::hold;
+use crate::tree::{file, files, under, words};
+
+/// What each crate may take of the others.
+const CRATES: [(&str, &[&str]); 9] = [
+    ("proto", &[]),
+    ("identity", &[]),
+    ("broker", &["apiary-proto", "apiary-identity"]),
+    ("executor-sdk", &["apiary-proto", "apiary-identity"]),
+    ("bees", &["apiary-executor-sdk", "apiary-identity"]),
+    ("adapters", &["apiary-executor-sdk", "apiary-identity"]),
+    (
+        "cli",
+        &["apiary-adapters", "apiary-bees", "apiary-broker", "apiary-executor-sdk", "apiary-identity", "apiary-proto"],
+    ),
+    (
+        "tests",
+        &["apiary-adapters", "apiary-bees", "apiary-broker", "apiary-executor-sdk", "apiary-identity", "apiary-proto"],
+    ),
+    ("xtask", &[]),
+];
+
+/// Dependencies that no line of code names, and why they are there.
+const USED_WITHOUT_A_NAME: [(&str, &str); 0] = [];
+
+#[test]
+fn crates_depend_downwards() {
+    let mut faults = Vec::new();
+    for (name, allowed) in CRATES {
+        let manifest = format!("{name}/Cargo.toml");
+        for dependency in dependencies(&manifest).iter().filter(|dependency| dependency.starts_with("apiary-")) {
+            if !allowed.contains(&dependency.as_str()) {
+                faults.push(format!("{manifest} depends on {dependency}"));
+            }
+        }
+    }
+    hold("crates point down only, and the broker never depends on the SDK", &faults);
+}
+
+#[test]
+fn every_crate_stands_in_the_table() {
+    let manifests = files().iter().filter_map(|file| file.path.strip_suffix("/Cargo.toml"));
+    let unknown = manifests.filter(|name| !CRATES.iter().any(|(known, _)| known == name));
+    let faults: Vec<String> = unknown.map(|name| format!("{name}/Cargo.toml is not in the table")).collect();
+    hold("add the crate to the table in tests/tidy/dependencies.rs, with what it may depend on", &faults);
+}
+
+#[test]
+fn every_crate_takes_the_shared_lints() {
+    let manifests = under("", "/Cargo.toml").filter(|file| !file.text.contains("[lints]\nworkspace = true"));
+    let faults: Vec<String> = manifests.map(|file| file.path.clone()).collect();
+    hold("add `[lints]` with `workspace = true`", &faults);
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let mut faults = Vec::new();
+    for (name, _) in CRATES {
+        let manifest = format!("{name}/Cargo.toml");
+        for dependency in dependencies(&manifest) {
+            let ident = dependency.replace('-', "_");
+            let folder = format!("{name}/");
+            let used = under(&folder, ".rs").any(|file| words(&file.text, &ident).next().is_some());
+            if !used && !USED_WITHOUT_A_NAME.contains(&(name, dependency.as_str())) {
+                faults.push(format!("{manifest} names {dependency}, and no code does"));
+            }
+        }
+    }
+    hold("remove the dependency, which costs build time and trust", &faults);
+}
+
+#[test]
+fn every_shared_dependency_is_some_crates() {
+    let shared = section_names("Cargo.toml", &["[workspace.dependencies]"]);
+    let used: BTreeSet<String> =
+        CRATES.iter().flat_map(|(name, _)| dependencies(&format!("{name}/Cargo.toml"))).collect();
+    let faults: Vec<String> = shared.difference(&used).map(|name| format!("Cargo.toml shares {name}")).collect();
+    hold("no crate uses it: remove it from the workspace's dependencies", &faults);
+}
+
+#[test]
+fn no_banned_crate_is_in_the_build() {
+    let deny = file("deny.toml").map_or("", |file| &file.text);
+    let banned: Vec<&str> = deny
+        .split("{ crate = \"")
+        .skip(1)
+        .filter(|rest| rest.contains("reason"))
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    let lock = file("Cargo.lock").map_or("", |file| &file.text);
+    let in_lock = banned.iter().filter(|name| lock.contains(&format!("\nname = \"{name}\"\n")));
+    let faults: Vec<String> = in_lock.map(|name| format!("Cargo.lock holds {name}")).collect();
+    assert!(banned.contains(&"aws-lc-rs"), "deny.toml bans a second TLS provider");
+    hold("deny.toml says why it is banned; `cargo tree --invert <crate>` says who brings it", &faults);
+}
+
+#[test]
+fn dependencies_come_from_the_public_registry() {
+    let lock = file("Cargo.lock").map_or("", |file| &file.text);
+    let sources = lock.lines().filter(|line| line.starts_with("source = "));
+    let foreign: BTreeSet<&str> =
+        sources.filter(|line| !line.contains("\"registry+https://github.com/rust-lang/crates.io-index\"")).collect();
+    let mut faults: Vec<String> = foreign.iter().map(|line| format!("Cargo.lock: {line}")).collect();
+    let settings = file(".cargo/config.toml").map_or("", |file| &file.text);
+    if settings.contains("[source") || settings.contains("[registr") {
+        faults.push(".cargo/config.toml names a registry".to_owned());
+    }
+    let private = files().iter().filter(|file| file.path.ends_with(".npmrc") || file.path.ends_with("pip.conf"));
+    faults.extend(private.map(|file| format!("{} is a machine's own setting", file.path)));
+    hold("take dependencies from crates.io, by the name that everybody knows", &faults);
+}
+
+fn dependencies(manifest: &str) -> BTreeSet<String> {
+    section_names(manifest, &["[dependencies]", "[dev-dependencies]", "[build-dependencies]"])
+}
+
+/// The names that are set in these sections of a manifest.
+fn section_names(manifest: &str, sections: &[&str]) -> BTreeSet<String> {
+    let mut inside = false;
+    let mut names = BTreeSet::new();
+    for line in file(manifest).map_or("", |file| &file.text).lines() {
+        if line.starts_with('[') {
+            inside = sections.contains(&line.trim());
+        } else if inside && line.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            names.extend(line.split([' ', '.', '=']).next().map(str::to_owned));
+        }
+    }
+    names
+}

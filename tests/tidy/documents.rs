@@ -1,0 +1,199 @@
+//! Documents say what is: paths, links, settings and reasons that they name exist.
+
+use std::collections::BTreeSet;
+
+use crate::hold;
+use crate::tree::{TextFile, file, files, root, rust};
+
+/// As long as a newcomer reads.
+const LENGTHS: [(&str, usize); 2] = [("README.md", 150), ("ARCHITECTURE.md", 200)];
+
+/// What follows the last dot of a path.
+const ENDINGS: [&str; 9] = ["rs", "sql", "proto", "md", "toml", "yaml", "json", "service", "sh"];
+
+#[test]
+fn the_first_documents_are_short() {
+    let mut faults = Vec::new();
+    for (path, lines_max) in LENGTHS {
+        match file(path).map(|file| file.text.lines().count()) {
+            None => faults.push(format!("{path} is missing")),
+            Some(lines) if lines > lines_max => {
+                faults.push(format!("{path} has {lines} lines, the most is {lines_max}"))
+            }
+            Some(_) => {}
+        }
+    }
+    hold("keep it short, and link to docs/", &faults);
+}
+
+#[test]
+fn paths_in_documents_exist() {
+    let mut faults = Vec::new();
+    for document in documents() {
+        for (line, path) in
+            code_spans(document).flat_map(|(line, span)| braces(&span).into_iter().map(move |path| (line, path)))
+        {
+            if is_path(&path) && !exists(&path) {
+                faults.push(format!("{}:{line} `{path}`", document.path));
+            }
+        }
+    }
+    hold("no such file or folder: the document lags behind the code", &faults);
+}
+
+#[test]
+fn links_in_documents_lead_somewhere() {
+    let mut faults = Vec::new();
+    for document in documents() {
+        let folder = document.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for (line, target) in
+            links(document).into_iter().filter(|(_, target)| !target.contains("://") && !target.starts_with("mailto:"))
+        {
+            let (path, anchor) = target.split_once('#').unwrap_or((target.as_str(), ""));
+            let path = if path.is_empty() { document.path.clone() } else { resolve(folder, path) };
+            let there = root().join(&path).exists();
+            let heading = anchor.is_empty() || file(&path).is_some_and(|file| anchors(file).contains(anchor));
+            if !there || !heading {
+                faults.push(format!("{}:{line} {target}", document.path));
+            }
+        }
+    }
+    hold("the link leads nowhere: mend it", &faults);
+}
+
+#[test]
+fn variables_in_documents_are_read_by_the_code() {
+    let code: Vec<&TextFile> = rust().filter(|file| !file.path.starts_with("tests/tidy/")).collect();
+    let mut faults = Vec::new();
+    for document in files().iter().filter(|file| file.path.ends_with(".md") || file.path.starts_with("deploy/")) {
+        for name in upper_case_words(&document.text).into_iter().filter(|word| word.starts_with("APIARY_")) {
+            // Settings are named by their key in the code, `broker.listen`; the variable follows from it.
+            let key = name.trim_start_matches("APIARY_").to_lowercase();
+            let spelled =
+                |text: &str| text.contains(&name) || quoted(text).any(|word| word.replace(['.', '-'], "_") == key);
+            if !code.iter().any(|file| spelled(&file.text)) {
+                faults.push(format!("{} names {name}", document.path));
+            }
+        }
+    }
+    hold("no code reads this variable: the document lags behind the code", &faults);
+}
+
+#[test]
+fn every_reason_of_a_refusal_is_explained() {
+    let code = file("broker/src/error.rs").map_or("", |file| &file.text);
+    let reasons: BTreeSet<&str> = code
+        .split("=> \"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|word| is_upper_case(word))
+        .collect();
+    assert!(reasons.len() > 10, "the reasons are found in broker/src/error.rs: {reasons:?}");
+    let Some(page) = file("docs/errors.md") else {
+        return hold("write docs/errors.md, a line for each reason", &["docs/errors.md is missing".to_owned()]);
+    };
+    let missing = reasons.iter().filter(|reason| !page.text.contains(&format!("`{reason}`")));
+    let faults: Vec<String> = missing.map(|reason| format!("docs/errors.md lacks `{reason}`")).collect();
+    hold("say there what it means and what the caller can do", &faults);
+}
+
+fn documents() -> impl Iterator<Item = &'static TextFile> {
+    files().iter().filter(|file| file.path.ends_with(".md") && file.path != "CHANGELOG.md")
+}
+
+/// Numbered code spans outside of code blocks.
+fn code_spans(document: &TextFile) -> impl Iterator<Item = (usize, String)> {
+    prose(document).flat_map(|(line, text)| {
+        text.split('`').skip(1).step_by(2).map(|span| (line, span.to_owned())).collect::<Vec<_>>()
+    })
+}
+
+/// Numbered lines outside of code blocks.
+fn prose(document: &TextFile) -> impl Iterator<Item = (usize, &str)> {
+    let mut in_block = false;
+    document.text.lines().enumerate().filter_map(move |(index, line)| {
+        let fence = line.trim_start().starts_with("```");
+        in_block ^= fence;
+        (!in_block && !fence).then_some((index + 1, line))
+    })
+}
+
+/// `a/{b,c}.rs` to `a/b.rs` and `a/c.rs`.
+fn braces(span: &str) -> Vec<String> {
+    let parts = span.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+    match parts {
+        Some((before, (choices, after))) => {
+            choices.split(',').flat_map(|choice| braces(&format!("{before}{}{after}", choice.trim()))).collect()
+        }
+        None => vec![span.to_owned()],
+    }
+}
+
+/// Whether a code span means a file or folder of the checkout.
+fn is_path(span: &str) -> bool {
+    let strange = |c: char| !c.is_ascii_alphanumeric() && !"./_-".contains(c);
+    if span.contains(strange)
+        || span.starts_with(['/', '~', '.']) && !span.starts_with(".ci/")
+        || span.starts_with("target/")
+    {
+        return false;
+    }
+    let ending = span.rsplit_once('.').map(|(_, ending)| ending);
+    span.contains('/') && (span.ends_with('/') || ending.is_some_and(|ending| ENDINGS.contains(&ending)))
+}
+
+/// At the root, or, as one speaks of a crate's files, at the end of a longer path.
+fn exists(path: &str) -> bool {
+    let inner = format!("/{path}");
+    root().join(path).exists()
+        || files().iter().any(|file| file.path.ends_with(&inner) || path.ends_with('/') && file.path.contains(&inner))
+}
+
+/// Numbered targets of `[text](target)`.
+fn links(document: &TextFile) -> Vec<(usize, String)> {
+    let mut links = Vec::new();
+    for (line, text) in prose(document) {
+        for rest in text.split("](").skip(1) {
+            let target = rest.split([')', ' ']).next().unwrap_or_default();
+            links.push((line, target.to_owned()));
+        }
+    }
+    links
+}
+
+fn resolve(folder: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "." | "" => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// The anchors of a document's headings, as they are made from their words.
+fn anchors(document: &TextFile) -> BTreeSet<String> {
+    let headings = prose(document).filter(|(_, line)| line.starts_with('#'));
+    let anchor = |line: &str| {
+        let words = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        words.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+    };
+    headings.map(|(_, line)| anchor(line)).collect()
+}
+
+fn upper_case_words(text: &str) -> BTreeSet<String> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| is_upper_case(word) && !word.ends_with('_'))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn is_upper_case(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('"').filter(|word| word.len() < 64 && !word.contains(char::is_whitespace))
+}

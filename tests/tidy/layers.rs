@@ -1,0 +1,145 @@
+//! Layers point down only.
+
+use crate::hold;
+use crate::tree::{TextFile, under, words};
+
+/// What each part of the broker may name of the others. `Error` and `Reason` stand for what `lib.rs` exports.
+/// Whatever is not in this table is the wiring, which may name everything.
+const BROKER: [(&str, &[&str]); 8] = [
+    ("model", &[]),
+    ("limits", &[]),
+    ("error", &["store", "limits"]),
+    ("store", &["model", "limits"]),
+    // A permit is proof that `auth` said yes: the engine asks for it, but cannot make one, nor ask who may do what.
+    ("engine", &["store", "model", "limits", "error", "Error", "Reason", "auth::Permit", "auth::Who", "auth::action"]),
+    ("auth", &["engine", "model", "limits", "error", "Error", "Reason"]),
+    ("rpc", &["auth", "engine", "model", "limits", "error", "Error", "Reason", "StartError"]),
+    ("config", &["limits", "error", "Error", "StartError"]),
+];
+
+/// Files that put the layers together.
+const WIRING: [&str; 2] = ["broker/src/broker.rs", "broker/src/lib.rs"];
+
+#[test]
+fn the_brokers_layers_point_down() {
+    let mut faults = Vec::new();
+    for file in under("broker/src/", ".rs") {
+        let Some((_, allowed)) = BROKER.iter().find(|(layer, _)| *layer == layer_of(file)) else { continue };
+        for (line, name) in names_from_the_root(file) {
+            let own = name.split("::").next() == Some(layer_of(file));
+            let fits = |allowed: &&str| name == **allowed || name.starts_with(&format!("{allowed}::"));
+            if !own && !allowed.iter().any(|allowed| fits(&allowed)) {
+                faults.push(format!("{}:{line} names {name}", file.path));
+            }
+        }
+    }
+    hold("a layer names only those below it: move the code down, or hand in what it needs", &faults);
+}
+
+#[test]
+fn a_layer_is_left_by_its_name_not_by_super() {
+    let mut faults = Vec::new();
+    for file in under("broker/src/", ".rs") {
+        for (line, code) in file.code() {
+            for layer in BROKER.map(|(layer, _)| layer) {
+                if layer != layer_of(file) && code.contains(&format!("super::{layer}::")) {
+                    faults.push(format!("{}:{line} reaches {layer} by super", file.path));
+                }
+            }
+        }
+    }
+    hold("write `crate::<layer>`, so that the law about layers can see it", &faults);
+}
+
+#[test]
+fn only_the_store_names_sqlx() {
+    let faults = naming("sqlx", |path| path.starts_with("broker/src/store/"));
+    hold("only broker/src/store speaks SQL: add a method to the store's contract", &faults);
+}
+
+#[test]
+fn only_rpc_and_the_wiring_name_the_wire() {
+    let faults = naming("apiary_proto", |path| path.starts_with("broker/src/rpc/") || WIRING.contains(&path));
+    hold("only broker/src/rpc translates messages: use a type of broker/src/model", &faults);
+}
+
+#[test]
+fn the_rim_of_the_broker_is_only_where_calls_come_in() {
+    let faults = naming("tonic", |path| path.starts_with("broker/src/rpc/") || WIRING.contains(&path));
+    hold("only broker/src/rpc knows gRPC: answer with broker/src/error.rs", &faults);
+}
+
+fn naming(word: &str, may: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut faults = Vec::new();
+    for file in under("broker/src/", ".rs").filter(|file| !may(&file.path)) {
+        for (line, code) in file.code() {
+            if words(code, word).next().is_some() {
+                faults.push(format!("{}:{line} names {word}", file.path));
+            }
+        }
+    }
+    faults
+}
+
+/// The first folder below `src`, or the file.
+fn layer_of(file: &TextFile) -> &str {
+    let inside = file.path.trim_start_matches("broker/src/");
+    inside.split(['/', '.']).next().unwrap_or_default()
+}
+
+/// What follows each `crate::`, two names deep, with braces taken apart.
+fn names_from_the_root(file: &TextFile) -> Vec<(usize, String)> {
+    let code: Vec<(usize, &str)> = file.code().collect();
+    let mut names = Vec::new();
+    for (index, (line, text)) in code.iter().enumerate() {
+        for start in words(text, "crate") {
+            let Some(first) = text[start..].strip_prefix("crate::") else { continue };
+            // A list of names may go on over the next lines.
+            let rest: String = std::iter::once(first).chain(code[index + 1..].iter().map(|(_, text)| *text)).collect();
+            names.extend(expand(&rest, 2).into_iter().map(|name| (*line, name)));
+        }
+    }
+    names
+}
+
+/// `a::{b, c::d}` to `a::b`, `a::c`, at most `depth` names each.
+fn expand(path: &str, depth: usize) -> Vec<String> {
+    let path = path.trim_start();
+    if let Some(list) = path.strip_prefix('{') {
+        return split_list(list).into_iter().flat_map(|item| expand(item, depth)).collect();
+    }
+    let end = path.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(path.len());
+    let (name, rest) = path.split_at(end);
+    match rest.strip_prefix("::") {
+        Some(rest) if depth > 1 => expand(rest, depth - 1).into_iter().map(|tail| format!("{name}::{tail}")).collect(),
+        _ => vec![name.to_owned()],
+    }
+}
+
+/// The items of a list up to its closing brace.
+fn split_list(list: &str) -> Vec<&str> {
+    let (mut items, mut start, mut open) = (Vec::new(), 0, 0);
+    for (index, c) in list.char_indices() {
+        match c {
+            '{' => open += 1,
+            '}' if open == 0 => {
+                items.push(&list[start..index]);
+                break;
+            }
+            '}' => open -= 1,
+            ',' if open == 0 => {
+                items.push(&list[start..index]);
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    items.retain(|item| !item.trim().is_empty());
+    items
+}
+
+#[test]
+fn lists_of_names_are_taken_apart() {
+    assert_eq!(expand("{model::{A, B}, rpc::x::Y, Error};", 2), ["model::A", "model::B", "rpc::x", "Error"]);
+    assert_eq!(expand("auth::Permit<X>", 2), ["auth::Permit"]);
+}

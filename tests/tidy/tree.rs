@@ -1,0 +1,101 @@
+//! The checkout, read once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Folders that nobody wrote.
+const NOT_OURS: [&str; 3] = ["target", ".git", "node_modules"];
+
+/// A text file of the checkout.
+pub(crate) struct TextFile {
+    /// From the root, with `/`.
+    pub(crate) path: String,
+    /// What is in it.
+    pub(crate) text: String,
+}
+
+impl TextFile {
+    /// Whether a program wrote it.
+    pub(crate) fn is_generated(&self) -> bool {
+        self.path.contains("/generated/") || self.path.ends_with(".lock") || self.path.ends_with("package-lock.json")
+    }
+
+    /// Its name without folders and extension.
+    pub(crate) fn stem(&self) -> &str {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        name.split_once('.').map_or(name, |(stem, _)| stem)
+    }
+
+    /// Numbered lines of Rust, without comments.
+    pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.text.lines().enumerate().map(|(index, line)| (index + 1, without_comment(line)))
+    }
+}
+
+/// The root of the checkout.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// Every text file of the checkout, in order.
+pub(crate) fn files() -> &'static [TextFile] {
+    static FILES: OnceLock<Vec<TextFile>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let mut files = Vec::new();
+        read(&root(), "", &mut files);
+        files.sort_by(|left, right| left.path.cmp(&right.path));
+        files
+    })
+}
+
+/// The files below a folder (named with its closing `/`) whose names end so.
+pub(crate) fn under(folder: &str, ending: &str) -> impl Iterator<Item = &'static TextFile> {
+    files().iter().filter(move |file| file.path.starts_with(folder) && file.path.ends_with(ending))
+}
+
+/// One file; nothing if it is not there.
+pub(crate) fn file(path: &str) -> Option<&'static TextFile> {
+    files().iter().find(|file| file.path == path)
+}
+
+/// The Rust that people wrote.
+pub(crate) fn rust() -> impl Iterator<Item = &'static TextFile> {
+    under("", ".rs").filter(|file| !file.is_generated())
+}
+
+/// The positions in `text` where `word` stands as a word of its own.
+pub(crate) fn words(text: &str, word: &str) -> impl Iterator<Item = usize> {
+    let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).map(|(start, _)| start).filter(move |start| {
+        !text[..*start].ends_with(part_of_word) && !text[*start + word.len()..].starts_with(part_of_word)
+    })
+}
+
+fn without_comment(line: &str) -> &str {
+    let mut from = 0;
+    while let Some(found) = line[from..].find("//") {
+        let start = from + found;
+        // `https://` is no comment.
+        if !line[..start].ends_with(':') {
+            return &line[..start];
+        }
+        from = start + 2;
+    }
+    line
+}
+
+fn read(folder: &Path, prefix: &str, files: &mut Vec<TextFile>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = format!("{prefix}{name}");
+        if NOT_OURS.contains(&name.as_str()) {
+            continue;
+        }
+        if entry.path().is_dir() {
+            read(&entry.path(), &format!("{path}/"), files);
+        } else if let Ok(text) = fs::read_to_string(entry.path()) {
+            files.push(TextFile { path, text });
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! One verb, one name, at every layer: finding the files named `claim` shows the whole feature.
+
+use crate::hold;
+use crate::tree::{file, under};
+
+/// A call of the schema.
+struct Rpc {
+    /// `claim`, `get_process`.
+    name: String,
+    /// The file of the schema that it stands in: `leases`.
+    nouns: String,
+}
+
+/// Where a verb needs no file, and why.
+const NO_VERB: [(&str, &str, &str); 3] = [
+    ("engine", "connect", "it tells what the broker knows of itself"),
+    ("store", "connect", "it tells what the broker knows of itself"),
+    ("store", "watch", "it reads the summaries of processes that are told to have changed"),
+];
+
+/// The commands, where people have a verb for the call. A command's folder is the noun in the singular.
+const COMMANDS: [(&str, &str); 8] = [
+    ("create_colony", "colony/create"),
+    // People look at their colony; there is no other to get.
+    ("get_colony", "colony/show"),
+    ("add_grant", "grant/add"),
+    ("list_grants", "grant/list"),
+    ("submit", "process/submit"),
+    ("get_process", "process/get"),
+    ("list_processes", "process/list"),
+    ("watch", "process/watch"),
+];
+
+/// Calls that are no command: programs make them.
+const NO_COMMAND: [&str; 6] = ["connect", "claim", "renew", "complete", "fail", "release"];
+
+#[test]
+fn every_noun_has_its_door() {
+    let missing =
+        rpcs().into_iter().map(|rpc| format!("broker/src/rpc/{}.rs", rpc.nouns)).filter(|path| file(path).is_none());
+    hold("write the file: it translates the noun's calls, and decides nothing", &distinct(missing));
+}
+
+#[test]
+fn every_verb_is_in_the_engine() {
+    let mut faults = Vec::new();
+    for rpc in rpcs().iter().filter(|rpc| !excused("engine", rpc)) {
+        if !rpc.spellings().iter().any(|name| file(&format!("broker/src/engine/{name}.rs")).is_some()) {
+            faults.push(format!("broker/src/engine/{}.rs", rpc.name));
+        }
+    }
+    hold("name the engine's file after the call", &faults);
+}
+
+#[test]
+fn every_verb_has_its_statement_in_both_stores() {
+    let mut faults = Vec::new();
+    for rpc in rpcs().iter().filter(|rpc| !excused("store", rpc)) {
+        for store in ["postgres", "sqlite"] {
+            let folder = format!("broker/src/store/{store}/{}/", rpc.nouns);
+            let spellings = rpc.spellings();
+            // A verb of several statements has several files: `submit.sql`, `submit_known.sql`.
+            let mut found = under(&folder, ".sql").filter(|file| {
+                spellings.iter().any(|name| file.stem() == *name || file.stem().starts_with(&format!("{name}_")))
+            });
+            if found.next().is_none() {
+                faults.push(format!("{folder}{}.sql", rpc.verb()));
+            }
+        }
+    }
+    hold("name the statement after the call, or say in tests/tidy/verbs.rs why it needs none", &faults);
+}
+
+#[test]
+fn every_verb_has_its_test() {
+    let mut faults = Vec::new();
+    for rpc in rpcs() {
+        let folder = format!("tests/it/{}/", rpc.nouns);
+        if !rpc.spellings().iter().any(|name| file(&format!("{folder}{name}.rs")).is_some()) {
+            faults.push(format!("{folder}{}.rs", rpc.verb()));
+        }
+    }
+    hold("write the test of the call, over a real socket", &faults);
+}
+
+#[test]
+fn every_verb_of_people_is_a_command() {
+    let mut faults = Vec::new();
+    for rpc in rpcs().iter().filter(|rpc| !NO_COMMAND.contains(&rpc.name.as_str())) {
+        match COMMANDS.iter().find(|(name, _)| *name == rpc.name) {
+            None => faults.push(format!("{} is neither a command nor named as a program's", rpc.name)),
+            Some((_, command)) => {
+                let path = format!("cli/src/commands/{command}.rs");
+                faults.extend(file(&path).is_none().then_some(path));
+            }
+        }
+    }
+    hold("write the command, in the file that bears the call's name", &faults);
+}
+
+#[test]
+fn the_exceptions_are_still_calls() {
+    let known: Vec<String> = rpcs().into_iter().map(|rpc| rpc.name).collect();
+    let excepted = NO_VERB.iter().map(|(_, name, _)| *name).chain(NO_COMMAND).chain(COMMANDS.map(|(name, _)| name));
+    let faults = distinct(excepted.filter(|name| !known.iter().any(|rpc| rpc == name)).map(str::to_owned));
+    hold("no such call is in the schema: remove it from the tables in tests/tidy/verbs.rs", &faults);
+    assert!(known.len() >= 14, "the schema's calls are found: {known:?}");
+}
+
+impl Rpc {
+    /// The call's name without its noun: `get` of `get_process`.
+    fn verb(&self) -> &str {
+        let noun = singular(&self.nouns);
+        [self.nouns.as_str(), &noun]
+            .iter()
+            .find_map(|noun| self.name.strip_suffix(noun)?.strip_suffix('_'))
+            .unwrap_or(&self.name)
+    }
+
+    /// The names that its files may have.
+    fn spellings(&self) -> [&str; 2] {
+        [&self.name, self.verb()]
+    }
+}
+
+fn rpcs() -> Vec<Rpc> {
+    let mut rpcs = Vec::new();
+    for schema in under("proto/schema/apiary/v1/", ".proto") {
+        for line in schema.text.lines() {
+            let call = line.trim_start().strip_prefix("rpc ").and_then(|rest| rest.split_once('('));
+            rpcs.extend(call.map(|(name, _)| Rpc { name: snake_case(name), nouns: schema.stem().to_owned() }));
+        }
+    }
+    rpcs
+}
+
+fn excused(layer: &str, rpc: &Rpc) -> bool {
+    NO_VERB.iter().any(|(at, name, _)| *at == layer && *name == rpc.name)
+}
+
+fn singular(nouns: &str) -> String {
+    match nouns.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => nouns
+            .strip_suffix("sses")
+            .map_or_else(|| nouns.trim_end_matches('s').to_owned(), |stem| format!("{stem}ss")),
+    }
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(c.to_lowercase());
+    }
+    snake
+}
+
+fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
+#[test]
+fn a_verb_is_found_with_and_without_its_noun() {
+    let rpc = |name: &str, nouns: &str| Rpc { name: snake_case(name), nouns: nouns.to_owned() };
+    assert_eq!(rpc("GetProcess", "processes").spellings(), ["get_process", "get"]);
+    assert_eq!(rpc("ListProcesses", "processes").verb(), "list");
+    assert_eq!(rpc("CreateColony", "colonies").verb(), "create");
+    assert_eq!(rpc("Claim", "leases").verb(), "claim");
+}

@@ -1,0 +1,90 @@
+//! Words and marks that must not be committed.
+
+use crate::hold;
+use crate::tree::{files, rust, under};
+
+/// Libraries tell by `tracing`, or by what they return.
+const LIBRARIES: [&str; 6] = ["proto", "identity", "broker", "executor-sdk", "bees", "adapters"];
+
+/// In two parts, so that this file does not find itself.
+const UNFINISHED: [&str; 7] = [
+    concat!("TO", "DO"),
+    concat!("FIX", "ME"),
+    concat!("XX", "X:"),
+    concat!("HA", "CK:"),
+    concat!("todo", "!("),
+    concat!("unimple", "mented!("),
+    concat!("dbg", "!("),
+];
+
+/// Folders of one machine.
+const MACHINE_PATHS: [&str; 4] =
+    [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
+
+#[test]
+fn nothing_is_left_for_later() {
+    let faults = lines_with(&UNFINISHED, |path| !path.ends_with(".json"));
+    hold("do it now, or write an issue; the code shows what is", &faults);
+}
+
+#[test]
+fn no_path_of_one_machine_is_committed() {
+    let faults = lines_with(&MACHINE_PATHS, |_| true);
+    hold("take the path from a setting, or from where the program is", &faults);
+}
+
+#[test]
+fn libraries_print_nothing() {
+    let mut faults = Vec::new();
+    for name in LIBRARIES {
+        for file in under(&format!("{name}/src/"), ".rs") {
+            for (line, code) in file.code() {
+                if ["println!(", "print!("].iter().any(|print| code.contains(print)) {
+                    faults.push(format!("{}:{line}", file.path));
+                }
+            }
+        }
+    }
+    hold("use `tracing`, or return it", &faults);
+}
+
+#[test]
+fn lines_end_where_their_text_ends() {
+    let mut faults = Vec::new();
+    for file in files().iter().filter(|file| !file.is_generated()) {
+        let ragged = file.text.split('\n').enumerate().filter(|(_, line)| line.ends_with([' ', '\t', '\r']));
+        faults.extend(ragged.map(|(index, _)| format!("{}:{}", file.path, index + 1)));
+        if !file.text.is_empty() && (!file.text.ends_with('\n') || file.text.ends_with("\n\n")) {
+            faults.push(format!("{} does not end with one line's end", file.path));
+        }
+    }
+    hold("remove what follows the text; end the file with one `\\n`", &faults);
+}
+
+#[test]
+fn tests_wait_for_conditions() {
+    let mut faults = Vec::new();
+    for file in rust().filter(|file| file.path.starts_with("tests/it/") || file.path.starts_with("tests/store/")) {
+        let lines: Vec<&str> = file.text.lines().collect();
+        for (line, code) in file.code().filter(|(_, code)| code.contains("sleep(")) {
+            // A handler may have to be slow; a comment on the line or above it says why.
+            let explained = lines[line - 1].len() > code.len()
+                || line.checked_sub(2).is_some_and(|above| lines[above].trim_start().starts_with("//"));
+            if !explained {
+                faults.push(format!("{}:{line}", file.path));
+            }
+        }
+    }
+    hold("wait with `apiary_tests::eventually`; if it is not waiting, say in a comment what it is", &faults);
+}
+
+fn lines_with(marks: &[&str], looked_at: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut faults = Vec::new();
+    for file in files().iter().filter(|file| !file.is_generated() && looked_at(&file.path)) {
+        for (index, line) in file.text.lines().enumerate() {
+            let found = marks.iter().filter(|mark| line.contains(**mark));
+            faults.extend(found.map(|mark| format!("{}:{} `{mark}`", file.path, index + 1)));
+        }
+    }
+    faults
+}

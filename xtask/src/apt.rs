@@ -1,0 +1,58 @@
+//! Installing what is missing, where we may: Debian's packages, as root.
+
+use std::process::Command;
+use std::sync::Once;
+
+use anyhow::{Context as _, bail};
+
+use crate::{children, workspace};
+
+/// Installs packages, or says why it cannot.
+pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
+    check_possible()?;
+    update();
+    eprintln!("installing {} with apt-get", packages.join(", "));
+    let status = children::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(packages))?;
+    if !status.success() {
+        bail!("`apt-get install {}` failed ({status})", packages.join(" "));
+    }
+    Ok(())
+}
+
+/// The major version of a package that would be installed.
+pub(crate) fn candidate_major(package: &str) -> anyhow::Result<u32> {
+    check_possible()?;
+    update();
+    let shown = children::output_of(Command::new("apt-cache").args(["show", "--no-all-versions", package]))?;
+    let version =
+        shown.lines().find_map(|line| line.strip_prefix("Version: ")).context("apt-cache shows no version")?;
+    let version = version.split_once(':').map_or(version, |(_epoch, version)| version);
+    let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().with_context(|| format!("{package}'s version `{version}` starts with no number"))
+}
+
+fn check_possible() -> anyhow::Result<()> {
+    if workspace::on_path("apt-get").is_empty() {
+        bail!("there is no apt-get here");
+    }
+    if !nix::unistd::geteuid().is_root() {
+        bail!("only root may install it");
+    }
+    Ok(())
+}
+
+/// Fetches the package lists, once. If that fails, the lists that are there may still do.
+fn update() {
+    static UPDATED: Once = Once::new();
+    UPDATED.call_once(|| match children::run(apt_get().arg("update")) {
+        Ok(status) if status.success() => {}
+        Ok(status) => eprintln!("`apt-get update` failed ({status}); going on with the lists that are there"),
+        Err(error) => eprintln!("`apt-get update`: {error:#}; going on with the lists that are there"),
+    });
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.arg("--quiet").env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}

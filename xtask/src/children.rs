@@ -1,0 +1,148 @@
+//! Child processes that end with us: each in a process group of its own, so that stopping `cargo test` also
+//! stops the tests that it started, and the brokers that those started.
+
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// How long a process group may take to end after SIGTERM, before SIGKILL.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The signal that told us to stop, or 0.
+static STOPPED_BY: AtomicI32 = AtomicI32::new(0);
+
+/// The process groups that run at the moment.
+static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+
+/// We were told to stop; carries the signal.
+#[derive(Debug)]
+pub(crate) struct Interrupted(pub(crate) i32);
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "stopped by signal {}", self.0)
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// From now on SIGINT, SIGTERM and SIGHUP end the running children (a second one kills them), and whoever waits
+/// for a child gets [`Interrupted`], so that everything is put away in order.
+pub(crate) fn pass_signals_on() -> anyhow::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            let first = STOPPED_BY.swap(signal, Ordering::SeqCst) == 0;
+            for group in groups().iter() {
+                // An error means that the group is gone, which is what was wanted.
+                let _ = killpg(*group, if first { Signal::SIGTERM } else { Signal::SIGKILL });
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Fails with [`Interrupted`] once we were told to stop.
+pub(crate) fn go_on() -> anyhow::Result<()> {
+    match STOPPED_BY.load(Ordering::SeqCst) {
+        0 => Ok(()),
+        signal => Err(Interrupted(signal).into()),
+    }
+}
+
+/// Runs a command to its end, its output going to ours.
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<ExitStatus> {
+    let mut child = spawn(command)?;
+    end(&mut child, &name_of(command))
+}
+
+/// Runs a command to its end, its standard output going to ours and, line by line, to `each_line`.
+pub(crate) fn run_and_read(command: &mut Command, each_line: impl FnMut(&str) + Send) -> anyhow::Result<ExitStatus> {
+    let name = name_of(command);
+    let mut child = spawn(command.stdout(Stdio::piped()))?;
+    let output = child.stdout.take().context("the output was asked for")?;
+    thread::scope(|scope| {
+        let reader = scope.spawn(move || copy_lines(output, each_line));
+        // Nobody who could hold the pipe open outlives this.
+        let ended = end(&mut child, &name);
+        reader.join().map_err(|_| anyhow::anyhow!("the reader of {name}'s output panicked"))??;
+        ended
+    })
+}
+
+/// Runs a command and gives what it prints; fails, with what it had to say, unless it succeeds.
+pub(crate) fn output_of(command: &mut Command) -> anyhow::Result<String> {
+    let name = name_of(command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {name}"))?;
+    go_on()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{name} failed ({}): {}", output.status, said.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn spawn(command: &mut Command) -> anyhow::Result<Child> {
+    go_on()?;
+    let name = name_of(command);
+    command.stdin(Stdio::null()).process_group(0);
+    // Held across the start, so that a signal that comes now finds the group in the list.
+    let mut groups = groups();
+    let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+    groups.push(group_of(&child)?);
+    Ok(child)
+}
+
+fn end(child: &mut Child, name: &str) -> anyhow::Result<ExitStatus> {
+    let group = group_of(child)?;
+    let status = child.wait().with_context(|| format!("cannot wait for {name}"))?;
+    end_group(group);
+    groups().retain(|running| *running != group);
+    go_on()?;
+    Ok(status)
+}
+
+/// Ends what the child left behind.
+fn end_group(group: Pid) {
+    let deadline = Instant::now() + GRACE;
+    let mut signal = Signal::SIGTERM;
+    while killpg(group, signal).is_ok() {
+        thread::sleep(Duration::from_millis(20));
+        if Instant::now() > deadline {
+            signal = Signal::SIGKILL;
+        }
+    }
+}
+
+fn copy_lines(output: impl Read, mut each_line: impl FnMut(&str)) -> anyhow::Result<()> {
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line)? > 0 {
+        std::io::stdout().write_all(&line)?;
+        each_line(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    Ok(())
+}
+
+fn groups() -> std::sync::MutexGuard<'static, Vec<Pid>> {
+    // A list of numbers is whole, whoever panicked while holding it.
+    GROUPS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn group_of(child: &Child) -> anyhow::Result<Pid> {
+    Ok(Pid::from_raw(i32::try_from(child.id())?))
+}
+
+fn name_of(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
+}

@@ -1,0 +1,168 @@
+//! The process that holds the cluster. It lives exactly as long as its standard input is open: however the run
+//! ends, even by `kill -9`, the pipe closes, and the cluster and its folder are gone a moment later.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::account::Account;
+use super::binaries::Binaries;
+use super::folder::{self, Folder};
+use crate::children;
+
+/// How long a cluster may take to start.
+const START: Duration = Duration::from_secs(60);
+/// How long it may take to stop before it is killed.
+const STOP: Duration = Duration::from_secs(10);
+/// More than the tests that run at once can use.
+const CONNECTIONS_MAX: u32 = 300;
+/// How often to look whether it has started or stopped.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Starts a cluster, prints its version and URL on one line, and holds it until standard input ends.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let account = Account::choose()?;
+    let installations = Binaries::find(account);
+    let mut failure = None;
+    for binaries in &installations {
+        folder::clean_up_after_others(account, binaries);
+        match start(account, binaries) {
+            Ok(server) => {
+                let mut out = std::io::stdout();
+                writeln!(out, "{} {}", binaries.version, server.url)?;
+                out.flush()?;
+                wait_for_the_end()?;
+                return Ok(());
+            }
+            Err(error) => failure = Some(error.context(format!("Postgres {} does not start", binaries.version))),
+        }
+    }
+    Err(failure.unwrap_or_else(|| anyhow::anyhow!("there is no Postgres")))
+}
+
+/// A running cluster. Stopped, and its folder removed, when it is dropped.
+struct Server {
+    postgres: Child,
+    url: String,
+    /// Dropped, and so removed, after the server has stopped.
+    folder: Folder,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // SIGQUIT ends it at once: its data is thrown away anyhow.
+        let pid = i32::try_from(self.postgres.id()).map(Pid::from_raw);
+        if let Ok(pid) = pid {
+            let _ = kill(pid, Signal::SIGQUIT);
+        }
+        let deadline = Instant::now() + STOP;
+        while matches!(self.postgres.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                let _ = self.postgres.kill();
+                let _ = self.postgres.wait();
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+fn start(account: Account, binaries: &Binaries) -> anyhow::Result<Server> {
+    let folder = Folder::make(account)?;
+    let password = random_password()?;
+    make_cluster(account, binaries, &folder, &password)?;
+    let port = free_port()?;
+    let log = File::create(folder.log())?;
+    let postgres = postgres(account, binaries, &folder, port).stdout(log.try_clone()?).stderr(log).spawn()?;
+    let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
+    let mut server = Server { postgres, url, folder };
+    wait_until_ready(&mut server)?;
+    Ok(server)
+}
+
+fn make_cluster(account: Account, binaries: &Binaries, folder: &Folder, password: &str) -> anyhow::Result<()> {
+    // In the sockets' folder, which nobody but the account can enter.
+    let password_file = folder.sockets().join("password");
+    fs::write(&password_file, password)?;
+    account.own(&password_file)?;
+    children::output_of(
+        account
+            .command(&binaries.program("initdb"))
+            .args(["--username=postgres", "--auth=password", "--encoding=UTF8", "--locale=C", "--no-sync"])
+            .arg("--pwfile")
+            .arg(&password_file)
+            .arg("--pgdata")
+            .arg(folder.data()),
+    )?;
+    fs::remove_file(password_file)?;
+    Ok(())
+}
+
+/// The server, as it is in production where durability is concerned: `fsync` and `synchronous_commit` stay on.
+fn postgres(account: Account, binaries: &Binaries, folder: &Folder, port: u16) -> Command {
+    let mut command = account.command(&binaries.program("postgres"));
+    command.stdin(Stdio::null()).arg("-D").arg(folder.data());
+    for setting in [
+        format!("port={port}"),
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("unix_socket_directories={}", folder.sockets().display()),
+        format!("max_connections={CONNECTIONS_MAX}"),
+        "log_min_messages=fatal".to_owned(),
+    ] {
+        command.arg("-c").arg(setting);
+    }
+    command
+}
+
+fn wait_until_ready(server: &mut Server) -> anyhow::Result<()> {
+    let deadline = Instant::now() + START;
+    let pid_file = server.folder.data().join("postmaster.pid");
+    loop {
+        // The eighth line says how far the server is.
+        let content = fs::read_to_string(&pid_file).unwrap_or_default();
+        if content.lines().nth(7).is_some_and(|status| status.trim() == "ready") {
+            return Ok(());
+        }
+        let over = server.postgres.try_wait()?.is_some();
+        if over || Instant::now() > deadline {
+            let log = fs::read_to_string(server.folder.log()).unwrap_or_default();
+            bail!("{}:\n{log}", if over { "it ended at once" } else { "it took too long" });
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Waits until whoever started us is gone, or somebody wants us gone.
+fn wait_for_the_end() -> anyhow::Result<()> {
+    let (end, ended) = mpsc::sync_channel(1);
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let other_end = end.clone();
+    thread::spawn(move || {
+        signals.forever().next();
+        let _ = other_end.try_send(());
+    });
+    thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        let _ = end.try_send(());
+    });
+    ended.recv().context("both ends of the wait are gone")
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// 128 bits from the system, in hexadecimal: other accounts of the machine must not get in.
+fn random_password() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,135 @@
+//! `cargo xtask test`: every test of the workspace, on SQLite and on a real Postgres.
+
+use std::io::IsTerminal as _;
+use std::process::{Command, ExitCode};
+
+use anyhow::bail;
+
+use crate::servers::{Missing, Servers};
+use crate::tally::Tally;
+use crate::{children, workspace};
+
+/// Which tests, and how strictly.
+#[derive(clap::Args, Default)]
+pub(crate) struct Arguments {
+    /// Fails if anything that could be installed is missing, and so some tests cannot run.
+    #[arg(long)]
+    all: bool,
+    /// Only the tests of this package; may be given several times.
+    #[arg(long, short, value_name = "PACKAGE")]
+    package: Vec<String>,
+    /// Only tests whose path holds one of these.
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+    /// Goes to the test programs, for example `-- --nocapture`.
+    #[arg(last = true, value_name = "OPTION")]
+    options: Vec<String>,
+}
+
+impl Arguments {
+    /// Every test, and all of them must run.
+    pub(crate) fn everything() -> Self {
+        Self { all: true, ..Self::default() }
+    }
+}
+
+/// Runs the tests. Ends as they end.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    build(arguments)?;
+    let servers = Servers::provide()?;
+    let left_out = left_out(arguments, &servers)?;
+    let mut tally = Tally::default();
+    let mut command = test_command(arguments, &servers);
+    let status = children::run_and_read(&mut command, |line| tally.add_line(line))?;
+    summarise(&tally, &servers, &left_out);
+    let incomplete = arguments.all && servers.missing.iter().any(|missing| missing.installable);
+    Ok(match status.code() {
+        Some(0) if incomplete => {
+            eprintln!("--all was asked for, and not all tests could run");
+            ExitCode::FAILURE
+        }
+        Some(code) => u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from),
+        None => ExitCode::FAILURE,
+    })
+}
+
+fn test_command(arguments: &Arguments, servers: &Servers) -> Command {
+    let color = if std::io::stdout().is_terminal() { "--color=always" } else { "--color=never" };
+    let mut command = cargo_test(arguments);
+    command.args(["--no-fail-fast", color, "--", color]).args(&arguments.filters);
+    for missing in &servers.missing {
+        command.args(["--skip", missing.path_part]);
+    }
+    command.args(&arguments.options);
+    clean_environment(&mut command);
+    command.envs(servers.variables());
+    command
+}
+
+/// Builds the tests, and the program that some of them start.
+fn build(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut commands = vec![cargo_test(arguments)];
+    commands[0].arg("--no-run");
+    if arguments.package.is_empty() || arguments.package.iter().any(|package| package == "apiary-tests") {
+        let mut program = workspace::cargo();
+        // All members, so that shared dependencies are built with the same features, and once.
+        program.args(["build", "--workspace", "--bin", "apiary"]);
+        commands.push(program);
+    }
+    for command in &mut commands {
+        if !children::run(command)?.success() {
+            bail!("the tests do not build");
+        }
+    }
+    Ok(())
+}
+
+/// The tests that need something that is missing, for each such thing.
+fn left_out(arguments: &Arguments, servers: &Servers) -> anyhow::Result<Vec<Vec<String>>> {
+    if servers.missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Unit and integration tests: an example in a document needs no server.
+    let listing = children::output_of(cargo_test(arguments).args(["--tests", "--", "--list", "--format=terse"]))?;
+    let chosen = |test: &&str| {
+        arguments.filters.is_empty() || arguments.filters.iter().any(|filter| test.contains(filter.as_str()))
+    };
+    let tests: Vec<&str> = listing.lines().filter_map(|line| line.strip_suffix(": test")).filter(chosen).collect();
+    let needing = |missing: &Missing| {
+        tests.iter().filter(|test| test.contains(missing.path_part)).map(|test| (*test).to_owned()).collect()
+    };
+    Ok(servers.missing.iter().map(needing).collect())
+}
+
+fn cargo_test(arguments: &Arguments) -> Command {
+    let mut command = workspace::cargo();
+    command.arg("test");
+    if arguments.package.is_empty() {
+        command.arg("--workspace");
+    }
+    for package in &arguments.package {
+        command.args(["--package", package]);
+    }
+    command
+}
+
+/// Tests must not find the settings of whoever runs them.
+fn clean_environment(command: &mut Command) {
+    const OURS_AND_VENDORS: [&str; 5] = ["APIARY_", "PG", "STRIPE_", "SUPABASE_", "DATABASE_URL"];
+    for (name, _value) in std::env::vars_os() {
+        if OURS_AND_VENDORS.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+}
+
+fn summarise(tally: &Tally, servers: &Servers, left_out: &[Vec<String>]) {
+    let mut not_run = 0;
+    println!();
+    for (missing, tests) in servers.missing.iter().zip(left_out) {
+        not_run += tests.len();
+        let tests = if tests.is_empty() { "no test that was asked for".to_owned() } else { tests.join(", ") };
+        println!("NOT RUN for want of {} ({}): {tests}", missing.name, missing.advice);
+    }
+    println!("cargo xtask test: {tally}, {not_run} not run; on {}", servers.present.join(", "));
+}
