@@ -54,6 +54,11 @@ impl TestColony {
         self.address
     }
 
+    /// A bare gRPC connection, for calls that the SDK would not make.
+    pub async fn channel(&self) -> tonic::transport::Channel {
+        tonic::transport::Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
+    }
+
     /// A second broker on the same database.
     pub async fn start_peer(&self) -> Peer {
         let broker = start_broker(&self.backend, &self.server_owner, "127.0.0.1:0".parse().unwrap()).await;

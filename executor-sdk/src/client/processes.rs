@@ -37,7 +37,7 @@ impl Client {
     }
 
     /// Signs a spec and submits it. It is in safe keeping once this returns. The same spec again returns the
-    /// same process, so this may be repeated, as [`retry`](crate::retry) does.
+    /// same process, so this may be repeated, as [`retry`](crate::retry()) does.
     pub async fn submit(&self, spec: &Spec) -> Result<Submitted, ClientError> {
         self.submit_envelope(&Envelope::seal(self.key(), spec)?).await
     }

@@ -11,13 +11,13 @@ use tonic_reflection::pb::v1::ServerReflectionRequest;
 on_each_store!(health_says_serving, reflection_lists_the_services, the_http_pages_tell_how_it_is);
 
 async fn health_says_serving(colony: TestColony) {
-    let mut health = HealthClient::connect(format!("http://{}", colony.address())).await.unwrap();
+    let mut health = HealthClient::new(colony.channel().await);
     let answer = health.check(HealthCheckRequest::default()).await.unwrap().into_inner();
     assert_eq!(answer.status(), ServingStatus::Serving);
 }
 
 async fn reflection_lists_the_services(colony: TestColony) {
-    let mut reflection = ServerReflectionClient::connect(format!("http://{}", colony.address())).await.unwrap();
+    let mut reflection = ServerReflectionClient::new(colony.channel().await);
     let list = ServerReflectionRequest {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),

@@ -31,7 +31,7 @@ async fn good(colony: &TestColony) -> Request {
 }
 
 async fn send(colony: &TestColony, envelope: Option<&Envelope>) -> Result<(), Status> {
-    let mut client = ColonyServiceClient::connect(format!("http://{}", colony.address())).await.unwrap();
+    let mut client = ColonyServiceClient::new(colony.channel().await);
     let mut call = tonic::Request::new(v1::GetColonyRequest {});
     if let Some(envelope) = envelope {
         let bytes = apiary_executor_sdk::wire::envelope_to_proto(envelope).encode_to_vec();
@@ -56,7 +56,7 @@ fn assert_refused(answer: Result<(), Status>, wanted: &str) {
 
 async fn an_unsigned_call_is_refused(colony: TestColony) {
     assert_refused(send(&colony, None).await, "UNSIGNED");
-    let mut leases = LeaseServiceClient::connect(format!("http://{}", colony.address())).await.unwrap();
+    let mut leases = LeaseServiceClient::new(colony.channel().await);
     let status = leases.claim(v1::ClaimRequest::default()).await.unwrap_err();
     assert_eq!(reason(&status), "UNSIGNED");
 }

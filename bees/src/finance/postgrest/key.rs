@@ -16,13 +16,6 @@ pub(super) fn headers(key: &SecretString) -> Result<HeaderMap, RecordError> {
     if key.is_empty() {
         return Err(RecordError::Setting("the Supabase key is empty: set SUPABASE_SERVICE_ROLE_KEY".to_owned()));
     }
-    if key.starts_with("sb_publishable_") {
-        return Err(RecordError::Setting(
-            "the Supabase key is a publishable one, which may write nothing: set SUPABASE_SERVICE_ROLE_KEY to a \
-             secret key (sb_secret_…) or the legacy service_role key"
-                .to_owned(),
-        ));
-    }
     let mut headers = HeaderMap::new();
     headers.insert(API_KEY, sensitive(key)?);
     if !key.starts_with("sb_") {

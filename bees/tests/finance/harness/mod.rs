@@ -1,0 +1,8 @@
+//! What the tests stand on.
+
+pub(crate) mod database;
+pub(crate) mod event;
+pub(crate) mod file;
+pub(crate) mod scripted;
+pub(crate) mod state;
+pub(crate) mod supabase_lite;

@@ -1,0 +1,120 @@
+//! Supabase's own PostgREST-compatible server (npm `@supabase/lite`, with the npm package `postgres` beside
+//! it), on a database of its own.
+//!
+//! `APIARY_TEST_SUPABASE_LITE` is the folder whose `node_modules` holds both. `node` is looked for on PATH.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use apiary_bees::finance::PostgrestRecord;
+use apiary_identity::SystemClock;
+use secrecy::SecretString;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::database::{PrivateDatabase, QUICK};
+
+/// How long the server may take to start on a busy machine.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The server, and its database. It is killed when dropped.
+pub(crate) struct SupabaseLite {
+    pub(crate) url: String,
+    pub(crate) database: PrivateDatabase,
+    secret_key: String,
+    publishable_key: String,
+    child: Child,
+    folder: TempDir,
+}
+
+impl SupabaseLite {
+    /// A server on a database that has the tables and the function.
+    pub(crate) async fn migrated() -> Self {
+        Self::start(PrivateDatabase::migrated().await).await
+    }
+
+    /// A server on this database.
+    pub(crate) async fn start(database: PrivateDatabase) -> Self {
+        let home = std::env::var("APIARY_TEST_SUPABASE_LITE")
+            .unwrap_or_else(|_| panic!("APIARY_TEST_SUPABASE_LITE is not set: run `cargo xtask test`"));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (secret_key, publishable_key) = (key("sb_secret_"), key("sb_publishable_"));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("supabase")).unwrap();
+        let config = format!(
+            "[api]\nport = {port}\n[db]\ndriver = \"postgres\"\nurl = \"{}\"\n[auth]\nenabled = false\n\
+             jwt_secret = \"{}\"\npublishable_key = \"{publishable_key}\"\nsecret_key = \"{secret_key}\"\n",
+            database.url(),
+            key(""),
+        );
+        std::fs::write(folder.path().join("supabase/config.toml"), config).unwrap();
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let child = Command::new("node")
+            .arg(Path::new(&home).join("node_modules/@supabase/lite/dist/cli/index.js"))
+            // Without admin mode a request without a key is refused, as it is at Supabase.
+            .args(["start", "--no-admin"])
+            .current_dir(folder.path())
+            .env("DO_NOT_TRACK", "1")
+            .env("LITE_TELEMETRY", "0")
+            .stdin(Stdio::null())
+            .stderr(log.try_clone().unwrap())
+            .stdout(log)
+            .spawn()
+            .unwrap();
+        let url = format!("http://127.0.0.1:{port}");
+        let mut server = Self { url, database, secret_key, publishable_key, child, folder };
+        server.wait_until_it_listens(port).await;
+        server
+    }
+
+    async fn wait_until_it_listens(&mut self, port: u16) {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            let ended = self.child.try_wait().unwrap();
+            if ended.is_some() || Instant::now() > deadline {
+                let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+                panic!("@supabase/lite does not listen ({ended:?}):\n{log}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// A record as `service_role`.
+    pub(crate) fn record(&self) -> PostgrestRecord {
+        self.record_with_key(&self.secret_key)
+    }
+
+    /// A record as `anon`.
+    pub(crate) fn record_as_anon(&self) -> PostgrestRecord {
+        self.record_with_key(&self.publishable_key)
+    }
+
+    pub(crate) fn record_with_key(&self, key: &str) -> PostgrestRecord {
+        PostgrestRecord::with_retries(&self.url, &SecretString::from(key), Arc::new(SystemClock), QUICK).unwrap()
+    }
+
+    /// Stops the server and drops its database.
+    pub(crate) async fn stop(mut self) {
+        self.kill();
+        self.database.clone().drop().await;
+    }
+
+    fn kill(&mut self) {
+        // It may have ended by itself; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for SupabaseLite {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn key(prefix: &str) -> String {
+    format!("{prefix}{}", Uuid::new_v4().simple())
+}

@@ -1,0 +1,14 @@
+//! The finance bee against real databases, a real PostgREST-compatible server, and Stripe's own fixtures.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail by panicking, as its assertions do")]
+
+mod fixtures;
+mod harness;
+mod history;
+mod hostile;
+mod lifecycle;
+mod order;
+mod postgres;
+mod postgrest;
+mod restart;
+mod supabase;

@@ -1,0 +1,160 @@
+//! Databases for tests: each test its own, made empty and removed at the end.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot set up its subject must fail at once")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use apiary_broker::config::StoreConfig;
+use apiary_broker::store::Store;
+use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
+use apiary_broker::store::sqlite::SqliteStore;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// Where `cargo xtask test` tells the URL of its Postgres.
+const POSTGRES_URL: &str = "APIARY_TEST_POSTGRES_URL";
+/// Connections of one store: many tests run at once on one server.
+const CONNECTIONS_MAX: u32 = 8;
+
+/// An empty database of its own.
+pub struct Backend(Database);
+
+enum Database {
+    Sqlite { folder: TempDir },
+    Postgres { admin_url: String, name: String, url: String },
+}
+
+impl Backend {
+    /// A SQLite file in a temporary folder.
+    pub async fn sqlite() -> Self {
+        Self(Database::Sqlite { folder: tempfile::tempdir().expect("a temporary folder") })
+    }
+
+    /// A database on the server that `cargo xtask test` runs.
+    pub async fn postgres() -> Self {
+        let admin_url = std::env::var(POSTGRES_URL)
+            .unwrap_or_else(|_| panic!("{POSTGRES_URL} is not set, and this test needs Postgres: run `cargo xtask test`"));
+        let name = format!("apiary_test_{}", Uuid::new_v4().simple());
+        // `template0`, because nobody is ever connected to it, and `CREATE DATABASE` copies only what nobody uses.
+        on_postgres(&admin_url, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await;
+        let url = with_database(&admin_url, &name);
+        Self(Database::Postgres { admin_url, name, url })
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn kind(&self) -> &'static str {
+        match &self.0 {
+            Database::Sqlite { .. } => "sqlite",
+            Database::Postgres { .. } => "postgres",
+        }
+    }
+
+    /// For a broker's configuration.
+    pub fn store_config(&self) -> StoreConfig {
+        match &self.0 {
+            Database::Sqlite { .. } => StoreConfig::Sqlite { path: self.path() },
+            Database::Postgres { url, .. } => StoreConfig::Postgres {
+                url: url.clone(),
+                connections_max: CONNECTIONS_MAX,
+                has_transaction_pooler: false,
+            },
+        }
+    }
+
+    /// For a command line: the URL, or the file's path.
+    pub fn url(&self) -> String {
+        match &self.0 {
+            Database::Sqlite { .. } => self.path().display().to_string(),
+            Database::Postgres { url, .. } => url.clone(),
+        }
+    }
+
+    /// A store on this database, its schema up to date.
+    pub async fn open(&self) -> Arc<dyn Store> {
+        let store = self.open_as_it_is().await;
+        store.migrate().await.expect("the schema is brought up to date");
+        store
+    }
+
+    /// A store on this database, its schema left as it is.
+    pub async fn open_as_it_is(&self) -> Arc<dyn Store> {
+        match &self.0 {
+            Database::Sqlite { .. } => Arc::new(SqliteStore::open(&self.path()).await.expect("the file opens")),
+            Database::Postgres { url, .. } => {
+                let options = PostgresOptions { connections_max: CONNECTIONS_MAX, ..PostgresOptions::default() };
+                Arc::new(PostgresStore::connect(url, options).await.expect("the server answers"))
+            }
+        }
+    }
+
+    /// Runs SQL past every store, as somebody would who broke into the database. Tables go by the same names in both.
+    pub async fn execute(&self, sql: &str) {
+        match &self.0 {
+            Database::Postgres { url, .. } => on_postgres(url, sql).await,
+            Database::Sqlite { .. } => {
+                let options = SqliteConnectOptions::new().filename(self.path()).foreign_keys(false);
+                let mut connection = SqliteConnection::connect_with(&options).await.expect("the file opens");
+                connection.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+                connection.close().await.expect("the file closes");
+            }
+        }
+    }
+
+    /// Cuts every connection to a Postgres database, as a fail-over or restart does. Nothing for SQLite, which has none.
+    pub async fn cut_connections(&self) {
+        if let Database::Postgres { admin_url, name, .. } = &self.0 {
+            let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+            on_postgres(admin_url, &cut).await;
+        }
+    }
+
+    /// The SQLite file.
+    ///
+    /// # Panics
+    /// For Postgres, which has none.
+    pub fn path(&self) -> PathBuf {
+        match &self.0 {
+            Database::Sqlite { folder } => folder.path().join("apiary.db"),
+            Database::Postgres { .. } => panic!("Postgres has no file"),
+        }
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        let Database::Postgres { admin_url, name, .. } = &self.0 else { return };
+        let (admin_url, remove) = (admin_url.clone(), format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        // A thread with a runtime of its own: the test's may be shutting down, after a panic, too.
+        let removal = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(on_postgres(&admin_url, &remove));
+        });
+        if removal.join().is_err() && !std::thread::panicking() {
+            panic!("the test's database could not be removed");
+        }
+    }
+}
+
+async fn on_postgres(url: &str, sql: &str) {
+    let options: PgConnectOptions = url.parse().expect("a Postgres URL");
+    let options = options.options([("search_path", "apiary,public")]);
+    let mut connection = PgConnection::connect_with(&options).await.expect("the server answers");
+    connection.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    connection.close().await.expect("the connection closes");
+}
+
+/// The URL of another database on the same server.
+fn with_database(url: &str, name: &str) -> String {
+    let (address, parameters) = url.split_once('?').map_or((url, None), |(address, rest)| (address, Some(rest)));
+    let server = match address.rsplit_once('/') {
+        Some((server, _)) if !server.ends_with('/') => server,
+        _ => address,
+    };
+    match parameters {
+        Some(parameters) => format!("{server}/{name}?{parameters}"),
+        None => format!("{server}/{name}"),
+    }
+}
