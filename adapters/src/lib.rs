@@ -1,1 +1,51 @@
-//! stub
+//! Doors for other people's webhooks: verified over the raw body, durable before they are answered, then submitted as
+//! signed specs.
+//!
+//! A sender such as Stripe forgets an event as soon as it is answered with 2xx. So an event is answered only when the
+//! broker has committed it, or when it is on this machine's own disk: while the broker is away, or refuses, events go to
+//! a [spool](WebhookConfig::spool_path), and are forwarded from there in order, also after a restart. Every event has an
+//! idempotency key, so that one that comes twice, or is forwarded twice, becomes one process.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use apiary_adapters::{StripeConfig, Webhook, WebhookConfig};
+//! use apiary_executor_sdk::Client;
+//! use apiary_identity::SystemClock;
+//!
+//! # async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+//! let secret = std::env::var("STRIPE_WEBHOOK_SECRET")?.into();
+//! let config = WebhookConfig::new("127.0.0.1:7780".parse()?, StripeConfig::new(vec![secret]), "spool".into());
+//! let webhook = Webhook::start(config, Arc::new(client), Arc::new(SystemClock)).await?;
+//! println!("Stripe may post to http://{}/webhooks/stripe", webhook.address());
+//! tokio::signal::ctrl_c().await?;
+//! webhook.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Another sender is one implementation of `source::Source`, as `stripe/` is, and its line in `webhook.rs`.
+
+mod config;
+mod contact;
+mod error;
+mod forwarder;
+mod intake;
+pub mod limits;
+mod refusal;
+mod server;
+mod sink;
+mod source;
+mod spool;
+mod stats;
+pub mod stripe;
+mod webhook;
+
+pub use config::WebhookConfig;
+pub use contact::BrokerState;
+pub use error::{SpoolError, StartError};
+pub use limits::WebhookLimits;
+pub use sink::{Sink, SinkError};
+pub use spool::{SetAside, SpoolTotals};
+pub use stats::WebhookStats;
+pub use stripe::StripeConfig;
+pub use webhook::Webhook;

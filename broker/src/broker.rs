@@ -20,7 +20,9 @@ use crate::StartError;
 use crate::auth::Auth;
 use crate::config::{Config, StoreConfig, TlsConfig};
 use crate::engine::Engine;
-use crate::limits::{DRAIN_TIME_MAX, HEADER_BYTES_MAX, KEEPALIVE, REQUEST_WINDOW_MS, STREAMS_PER_CONNECTION_MAX};
+use crate::limits::{
+    CALL_TIME_MAX, DRAIN_TIME_MAX, HEADER_BYTES_MAX, KEEPALIVE, REQUEST_WINDOW_MS, STREAMS_PER_CONNECTION_MAX,
+};
 use crate::rpc::{Rpc, routes};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::SqliteStore;
@@ -169,6 +171,7 @@ async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
 fn server() -> Server {
     Server::builder()
         .accept_http1(true)
+        .timeout(CALL_TIME_MAX)
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .http2_max_header_list_size(HEADER_BYTES_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE))

@@ -12,6 +12,9 @@ pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
 /// How long a client may take to send one message.
 pub const MESSAGE_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long a call may take until its answer begins: the longest claim, and room for a slow client. What a watch streams is
+/// not counted.
+pub const CALL_TIME_MAX: Duration = Duration::from_secs(90);
 /// An idle connection is asked for a sign of life this often, and closed after as long without one.
 pub const KEEPALIVE: Duration = Duration::from_secs(20);
 

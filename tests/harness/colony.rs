@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apiary_broker::Broker;
-use apiary_broker::config::{Config, ListenConfig};
+use apiary_broker::config::{Config, ListenConfig, StoreConfig};
 use apiary_executor_sdk::{Client, ClientConfig, v1};
 use apiary_identity::{Clock as _, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Role, Scopes, SystemClock};
 use jiff::SignedDuration;
@@ -26,6 +26,7 @@ pub struct TestColony {
     pub key: KeyPair,
     /// The key pair that may create colonies.
     pub server_owner: KeyPair,
+    store: StoreConfig,
     broker: Option<Broker>,
     address: SocketAddr,
     keys: Mutex<HashMap<String, KeyPair>>,
@@ -34,11 +35,18 @@ pub struct TestColony {
 impl TestColony {
     /// Starts a broker on this database, and creates the colony.
     pub async fn start(backend: Backend) -> Self {
+        let store = backend.store_config();
+        Self::start_on(backend, store).await
+    }
+
+    /// The same, where the broker reaches its database by another way than the backend's own.
+    pub async fn start_on(backend: Backend, store: StoreConfig) -> Self {
         let server_owner = KeyPair::generate();
-        let broker = start_broker(&backend, &server_owner, "127.0.0.1:0".parse().unwrap()).await;
+        let broker = start_broker(store.clone(), &server_owner, "127.0.0.1:0".parse().unwrap()).await;
         let address = broker.address().unwrap();
         let colony = Self {
             backend,
+            store,
             key: KeyPair::generate(),
             server_owner,
             broker: Some(broker),
@@ -61,7 +69,7 @@ impl TestColony {
 
     /// A second broker on the same database.
     pub async fn start_peer(&self) -> Peer {
-        let broker = start_broker(&self.backend, &self.server_owner, "127.0.0.1:0".parse().unwrap()).await;
+        let broker = start_broker(self.store.clone(), &self.server_owner, "127.0.0.1:0".parse().unwrap()).await;
         let address = broker.address().unwrap();
         Peer { broker, address }
     }
@@ -83,7 +91,7 @@ impl TestColony {
 
     /// Starts the broker again, at the same address.
     pub async fn start_again(&mut self) {
-        self.broker = Some(start_broker(&self.backend, &self.server_owner, self.address).await);
+        self.broker = Some(start_broker(self.store.clone(), &self.server_owner, self.address).await);
     }
 
     /// A client of this colony in the name of a key.
@@ -236,10 +244,10 @@ fn client_at(address: SocketAddr, colony: apiary_identity::Id, key: &KeyPair) ->
     Client::new(&config, colony, key.clone(), Arc::new(SystemClock)).unwrap()
 }
 
-async fn start_broker(backend: &Backend, server_owner: &KeyPair, address: SocketAddr) -> Broker {
+async fn start_broker(store: StoreConfig, server_owner: &KeyPair, address: SocketAddr) -> Broker {
     let config = Config {
         listen: ListenConfig { address: Some(address), ..ListenConfig::default() },
-        store: backend.store_config(),
+        store,
         migrate: true,
         server_owner: Some(server_owner.id()),
     };

@@ -4,10 +4,12 @@ pub mod backend;
 pub mod binary;
 pub mod colony;
 pub mod eventually;
+pub mod proxy;
 pub mod web;
 
 pub use backend::Backend;
 pub use binary::apiary_binary;
 pub use colony::TestColony;
 pub use eventually::{eventually, eventually_within};
+pub use proxy::Proxy;
 pub use web::{http, http2};

@@ -11,6 +11,9 @@ const LENGTHS: [(&str, usize); 2] = [("README.md", 150), ("ARCHITECTURE.md", 200
 /// What follows the last dot of a path.
 const ENDINGS: [&str; 9] = ["rs", "sql", "proto", "md", "toml", "yaml", "json", "service", "sh"];
 
+/// The page about files that its reader is going to write.
+const YET_TO_BE_WRITTEN: &str = "docs/adding-an-rpc.md";
+
 #[test]
 fn the_first_documents_are_short() {
     let mut faults = Vec::new();
@@ -29,7 +32,7 @@ fn the_first_documents_are_short() {
 #[test]
 fn paths_in_documents_exist() {
     let mut faults = Vec::new();
-    for document in documents() {
+    for document in documents().filter(|document| document.path != YET_TO_BE_WRITTEN) {
         for (line, path) in
             code_spans(document).flat_map(|(line, span)| braces(&span).into_iter().map(move |path| (line, path)))
         {

@@ -11,7 +11,21 @@ const BROKER: [(&str, &[&str]); 8] = [
     ("error", &["store", "limits"]),
     ("store", &["model", "limits"]),
     // A permit is proof that `auth` said yes: the engine asks for it, but cannot make one, nor ask who may do what.
-    ("engine", &["store", "model", "limits", "error", "Error", "Reason", "auth::Permit", "auth::Who", "auth::action"]),
+    (
+        "engine",
+        &[
+            "store",
+            "model",
+            "limits",
+            "error",
+            "Error",
+            "Reason",
+            "auth::Permit",
+            "auth::ServerPermit",
+            "auth::Who",
+            "auth::action",
+        ],
+    ),
     ("auth", &["engine", "model", "limits", "error", "Error", "Reason"]),
     ("rpc", &["auth", "engine", "model", "limits", "error", "Error", "Reason", "StartError"]),
     ("config", &["limits", "error", "Error", "StartError"]),

@@ -6,12 +6,14 @@ use crate::auth::{Permit, action};
 use crate::model::{Colony, ProcessState};
 
 impl Engine {
-    /// The caller's colony, and how many processes are in each state that has any.
+    /// The caller's colony, and how many processes are in each state that has any, in the order of a life.
     pub(crate) async fn get_colony(
         &self,
         permit: Permit<action::GetColony>,
     ) -> Result<(Colony, Vec<(ProcessState, i64)>), Error> {
-        let counts = self.store.count_states(permit.colony().key).await?;
+        let mut counts = self.store.count_states(permit.colony().key).await?;
+        let place = |state: ProcessState| ProcessState::ALL.iter().position(|other| *other == state);
+        counts.sort_by_key(|(state, _)| place(*state));
         Ok((permit.colony().clone(), counts))
     }
 }

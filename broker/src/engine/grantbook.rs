@@ -11,11 +11,14 @@ use crate::limits::GRANT_CACHE_KEYS_MAX;
 use crate::model::{Colony, ColonyKey, GrantKey, GrantRecord, StoredGrant};
 use crate::store::Store;
 
+/// Every grant of a key.
+type GrantsOfKey = Arc<[GrantRecord]>;
+
 /// Colonies and grants, remembered.
 pub(crate) struct GrantBook {
     store: Arc<dyn Store>,
     colonies: RwLock<HashMap<Id, Colony>>,
-    by_key: RwLock<HashMap<(ColonyKey, Id), Arc<[GrantRecord]>>>,
+    by_key: RwLock<HashMap<(ColonyKey, Id), GrantsOfKey>>,
     stored: RwLock<HashMap<GrantKey, Arc<StoredGrant>>>,
 }
 
@@ -47,7 +50,7 @@ impl GrantBook {
         if let Some(grant) = remembered.and_then(|grants| grants.iter().find(|grant| suits(grant)).cloned()) {
             return Ok(Some(grant));
         }
-        let grants: Arc<[GrantRecord]> = self.store.grants_of_key(colony, key).await?.into();
+        let grants: GrantsOfKey = self.store.grants_of_key(colony, key).await?.into();
         if !grants.is_empty() {
             remember(&self.by_key, (colony.key, *key), grants.clone());
         }

@@ -45,7 +45,10 @@ async fn submit(State(rpc): State<Arc<Rpc>>, request: axum::extract::Request) ->
         Ok(Ok(body)) => body,
         Ok(Err(error)) => return refusal(&error),
         Err(_) => {
-            return refusal(&Error::Invalid(format!("the body did not arrive within {} s", MESSAGE_TIME_MAX.as_secs())));
+            return refusal(&Error::Invalid(format!(
+                "the body did not arrive within {} s",
+                MESSAGE_TIME_MAX.as_secs()
+            )));
         }
     };
     match accept(&rpc, &body).await {

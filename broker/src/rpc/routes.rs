@@ -67,7 +67,6 @@ pub(crate) async fn routes(rpc: Rpc) -> Result<(Routes, HealthReporter), StartEr
 }
 
 /// Whose signature is under this call.
-#[expect(clippy::result_large_err, reason = "the status is what tonic's services answer with")]
 pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     request.extensions().get::<Caller>().copied().ok_or_else(|| status(&Error::Unsigned))
 }

@@ -4,3 +4,4 @@ mod hostile_bytes;
 mod requests;
 mod tampering;
 mod tenants;
+mod tls;

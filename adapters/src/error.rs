@@ -1,0 +1,110 @@
+//! Why an adapter does not start, and what can go wrong with its spool.
+
+use std::path::{Path, PathBuf};
+
+/// Why an adapter did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used. Never shows a secret.
+    #[error("`{setting}` {problem}")]
+    Setting {
+        /// The setting's name.
+        setting: &'static str,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// The port cannot be opened.
+    #[error("cannot listen on {address}: {source}; is another adapter running there?")]
+    Listen {
+        /// What was to be opened.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+}
+
+impl StartError {
+    pub(crate) fn setting(setting: &'static str, problem: impl Into<String>) -> Self {
+        Self::Setting { setting, problem: problem.into() }
+    }
+}
+
+/// What can go wrong with a spool.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// Two adapters must not forward the same events.
+    #[error("the spool {0} is in use: stop the other adapter, or give this one a `spool_path` of its own")]
+    InUse(PathBuf),
+    /// Events hold customers' data, which is nobody else's.
+    #[error("{path} can be read or written by others (mode {mode:04o}): run `chmod {wanted:o} {path}`", path = .path.display())]
+    Readable {
+        /// The folder or file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// What they should be.
+        wanted: u32,
+    },
+    /// The file does not read as a spool any more.
+    #[error(
+        "the spool {path} is damaged: {problem}; it may hold events that were answered and not forwarded. Copy the folder \
+         away, save what reads with `sqlite3 spool.sqlite .recover`, start with an empty folder, and have the sender send \
+         the events of that time again (Stripe: `stripe events resend`)", path = .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The file belongs to another program or a later version.
+    #[error("{path} {problem}", path = .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is, and what to do.
+        problem: String,
+    },
+    /// The spool holds another colony's events.
+    #[error(
+        "the spool {path} holds {events} events for colony {colony}: let an adapter of that colony forward them, or give \
+         this one a `spool_path` of its own", path = .path.display()
+    )]
+    Colony {
+        /// The spool.
+        path: PathBuf,
+        /// Whose events they are.
+        colony: String,
+        /// How many.
+        events: u64,
+    },
+    /// The file system or database said no. Nothing of it was acknowledged.
+    #[error("the spool {path} failed: {problem}; check the disk and its free space", path = .path.display())]
+    Failed {
+        /// The spool.
+        path: PathBuf,
+        /// What was said.
+        problem: String,
+    },
+    /// The spool is closed, because the adapter stops.
+    #[error("the spool is closed: the adapter is stopping")]
+    Closed,
+}
+
+impl SpoolError {
+    pub(crate) fn io(path: &Path, error: &std::io::Error) -> Self {
+        Self::Failed { path: path.to_owned(), problem: error.to_string() }
+    }
+
+    pub(crate) fn sql(path: &Path, error: &sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<i32>().ok());
+        // Extended result codes carry the plain one in their low byte: 11 is CORRUPT, 26 is NOTADB.
+        match code.map(|code| code & 0xff) {
+            Some(11 | 26) => Self::Damaged { path: path.to_owned(), problem: error.to_string() },
+            _ => Self::Failed { path: path.to_owned(), problem: error.to_string() },
+        }
+    }
+}

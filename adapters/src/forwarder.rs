@@ -1,0 +1,154 @@
+//! The one task that brings events from the spool to the broker, in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiary_identity::{Clock, Document as _, Spec};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::contact::Contact;
+use crate::limits::{
+    FORWARD_FAILURES_MAX, FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_PAUSE_REFUSED_MAX, FORWARD_TIMEOUT,
+    SET_ASIDE_RETRY,
+};
+use crate::spool::{Spool, SpoolTotals, Waiting};
+use crate::stats::Counters;
+use crate::{Sink, SinkError, SpoolError};
+
+/// Brings events from the spool to the broker.
+pub(crate) struct Forwarder {
+    sink: Arc<dyn Sink>,
+    spool: Arc<Spool>,
+    contact: Arc<Contact>,
+    counters: Arc<Counters>,
+    clock: Arc<dyn Clock>,
+    /// Failures in a row, of the event that is first.
+    failures: u32,
+}
+
+/// What became of the event that was first.
+enum Step {
+    /// It is out of the way.
+    Done,
+    /// It stays first, for a while that grows up to this.
+    Wait(Duration),
+}
+
+impl Forwarder {
+    pub(crate) fn new(
+        sink: Arc<dyn Sink>,
+        spool: Arc<Spool>,
+        contact: Arc<Contact>,
+        counters: Arc<Counters>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { sink, spool, contact, counters, clock, failures: 0 }
+    }
+
+    /// Forwards until `stop`. May be cut anywhere: an event leaves the spool after the broker has committed it, and one
+    /// that is submitted twice becomes one process.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        stop.run_until_cancelled(self.forward()).await;
+    }
+
+    async fn forward(&mut self) {
+        let mut totals = self.spool.watch();
+        let mut pause = FORWARD_PAUSE_FIRST;
+        // What was set aside gets its next chance now: perhaps the restart is because somebody repaired something.
+        let mut retry_at = Instant::now();
+        loop {
+            if Instant::now() >= retry_at {
+                self.retry_set_aside().await;
+                retry_at = Instant::now() + SET_ASIDE_RETRY;
+            }
+            // Wakes at once when an event comes into an empty spool.
+            match timeout_at(retry_at, totals.wait_for(SpoolTotals::has_waiting)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) => return,
+                Err(_) => continue,
+            }
+            match self.step().await {
+                Ok(Step::Done) => pause = FORWARD_PAUSE_FIRST,
+                Ok(Step::Wait(most)) => {
+                    sleep(pause.min(most)).await;
+                    pause = pause.saturating_mul(2).min(most);
+                }
+                Err(SpoolError::Closed) => return,
+                Err(error) => {
+                    tracing::error!(%error, "the spool does not give its events; trying again");
+                    sleep(FORWARD_PAUSE_AWAY_MAX).await;
+                }
+            }
+        }
+    }
+
+    /// Forwards the event that is first.
+    async fn step(&mut self) -> Result<Step, SpoolError> {
+        let Some(waiting) = self.spool.first().await? else { return Ok(Step::Done) };
+        let answer = self.submit(&waiting).await;
+        self.contact.note(&answer);
+        let error = match answer {
+            Ok(submitted) => {
+                self.failures = 0;
+                self.spool.remove(waiting.seq).await?;
+                self.counters.forwarded.add_one();
+                if submitted.existed {
+                    self.counters.duplicates.add_one();
+                }
+                tracing::debug!(event = waiting.idempotency_key, process_id = %submitted.process_id, "forwarded");
+                return Ok(Step::Done);
+            }
+            Err(error) => error,
+        };
+        match error {
+            SinkError::Away(_) => Ok(Step::Wait(FORWARD_PAUSE_AWAY_MAX)),
+            SinkError::Refused { .. } => {
+                let waiting = self.spool.totals().waiting_events;
+                tracing::error!(%error, waiting, "events wait in the spool until the broker takes them; it is asked again");
+                Ok(Step::Wait(FORWARD_PAUSE_REFUSED_MAX))
+            }
+            SinkError::Failed { .. } if self.failures + 1 < FORWARD_FAILURES_MAX => {
+                self.failures += 1;
+                tracing::warn!(%error, event = waiting.idempotency_key, failures = self.failures, "trying again");
+                Ok(Step::Wait(FORWARD_PAUSE_AWAY_MAX))
+            }
+            SinkError::Failed { .. } | SinkError::Unacceptable { .. } => {
+                self.failures = 0;
+                self.set_aside(&waiting, &error).await?;
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    async fn submit(&self, waiting: &Waiting) -> Result<apiary_executor_sdk::Submitted, SinkError> {
+        let mut spec = Spec::from_json(&waiting.spec)
+            .map_err(|error| SinkError::Unacceptable { reason: "INVALID".to_owned(), message: error.to_string() })?;
+        // A spec says when it was made, and may only be submitted for a time after; an event may wait for longer.
+        let stamp = Spec::new(spec.colony, &spec.executor_type, &spec.function, self.clock.now());
+        (spec.process_id, spec.submit_by) = (stamp.process_id, stamp.submit_by);
+        let answer = timeout(FORWARD_TIMEOUT, self.sink.submit(&spec)).await;
+        answer.unwrap_or_else(|_| {
+            Err(SinkError::Away(format!("no answer within {} ms", FORWARD_TIMEOUT.as_millis())))
+        })
+    }
+
+    async fn set_aside(&self, waiting: &Waiting, error: &SinkError) -> Result<(), SpoolError> {
+        self.spool.set_aside(waiting.seq, error, self.clock.now_ms()).await?;
+        self.counters.set_aside.add_one();
+        tracing::error!(
+            %error,
+            event = waiting.idempotency_key,
+            "an event was set aside in the spool, for those behind it; it is tried again in an hour and at the next start"
+        );
+        Ok(())
+    }
+
+    async fn retry_set_aside(&self) {
+        match self.spool.retry_set_aside().await {
+            Ok(0) => {}
+            Ok(events) => tracing::warn!(events, "events that were set aside are tried again"),
+            Err(error) => tracing::error!(%error, "events that were set aside could not be tried again"),
+        }
+    }
+}

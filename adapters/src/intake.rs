@@ -1,0 +1,76 @@
+//! The one question of an event that has arrived: to the broker, or to the spool?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiary_executor_sdk::Submitted;
+use apiary_identity::{Clock, Spec};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::contact::Contact;
+use crate::refusal::Refusal;
+use crate::spool::{Appended, Spool};
+use crate::stats::Counters;
+use crate::{Sink, SinkError};
+
+/// Takes verified events into safe keeping.
+pub(crate) struct Intake {
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) contact: Arc<Contact>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) submit_timeout: Duration,
+    pub(crate) answer_timeout: Duration,
+}
+
+/// Where an event is safe.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kept {
+    /// The broker has committed it.
+    Submitted(Submitted),
+    /// It is on this machine's disk, and will be forwarded.
+    Spooled,
+}
+
+impl Intake {
+    /// Keeps an event; when this returns, it is durable. Events that arrive one after the other keep their order: as long
+    /// as one waits in the spool, those that come later wait behind it.
+    pub(crate) async fn keep(&self, spec: &Spec) -> Result<Kept, Refusal> {
+        let deadline = Instant::now() + self.answer_timeout;
+        if self.spool.is_empty()
+            && let Ok(submitted) = self.submit(spec).await
+        {
+            self.counters.submitted.add_one();
+            if submitted.existed {
+                self.counters.duplicates.add_one();
+            }
+            return Ok(Kept::Submitted(submitted));
+        }
+        // Whatever the broker did not take goes to the spool, also what it refuses for ever: the sender would only send the
+        // same again, and give up in the end. The forwarder sorts out which is which.
+        match timeout_at(deadline, self.spool.append(spec, self.clock.now_ms())).await {
+            Ok(Ok(Appended::Kept)) => {
+                self.counters.spooled.add_one();
+                Ok(Kept::Spooled)
+            }
+            Ok(Ok(Appended::Full)) => Err(Refusal::SpoolFull),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "an event was not kept");
+                Err(Refusal::NotKept)
+            }
+            Err(_) => {
+                tracing::error!("the spool's disk took too long; an event was not kept");
+                Err(Refusal::NotKept)
+            }
+        }
+    }
+
+    async fn submit(&self, spec: &Spec) -> Result<Submitted, SinkError> {
+        let after = self.submit_timeout;
+        let answer = timeout(after, self.sink.submit(spec)).await;
+        let answer = answer.unwrap_or_else(|_| Err(SinkError::Away(format!("no answer within {} ms", after.as_millis()))));
+        self.contact.note(&answer);
+        answer
+    }
+}

@@ -1,0 +1,130 @@
+//! Where verified events go: the broker, behind a seam.
+
+use apiary_executor_sdk::{Client, ClientError, Submitted};
+use apiary_identity::{Id, Spec};
+use async_trait::async_trait;
+
+/// Takes specs into safe keeping. [`Client`] does it by asking its broker.
+#[async_trait]
+pub trait Sink: Send + Sync + 'static {
+    /// The colony whose processes the specs become.
+    fn colony(&self) -> Id;
+
+    /// Signs and submits a spec; when it returns, the process is committed. May be dropped half-way, and be called again
+    /// with a spec of the same idempotency key: that gives the first process.
+    async fn submit(&self, spec: &Spec) -> Result<Submitted, SinkError>;
+}
+
+/// Why a spec was not taken, by what can be done about it. In every case the event stays on this machine's disk.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SinkError {
+    /// No answer, or not now: try again.
+    #[error("the broker is away: {0}")]
+    Away(String),
+    /// The broker refuses this adapter, whatever it brings: a person has to change a grant, a key or an address.
+    #[error("the broker refuses this adapter: {message} ({reason})")]
+    Refused {
+        /// The exact reason, for programs.
+        reason: String,
+        /// The broker's own words.
+        message: String,
+    },
+    /// Something went wrong at the broker, perhaps because of this very spec.
+    #[error("the broker could not take the event: {message} ({reason})")]
+    Failed {
+        /// The exact reason, for programs.
+        reason: String,
+        /// The broker's own words.
+        message: String,
+    },
+    /// This very spec is not acceptable, and trying again does not change that.
+    #[error("the broker does not accept the event: {message} ({reason})")]
+    Unacceptable {
+        /// The exact reason, for programs.
+        reason: String,
+        /// The broker's own words.
+        message: String,
+    },
+}
+
+impl SinkError {
+    /// The exact reason, for programs.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Away(_) => "UNREACHABLE",
+            Self::Refused { reason, .. } | Self::Failed { reason, .. } | Self::Unacceptable { reason, .. } => reason,
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for Client {
+    fn colony(&self) -> Id {
+        Self::colony(self)
+    }
+
+    async fn submit(&self, spec: &Spec) -> Result<Submitted, SinkError> {
+        Self::submit(self, spec).await.map_err(SinkError::from)
+    }
+}
+
+impl From<ClientError> for SinkError {
+    fn from(error: ClientError) -> Self {
+        if error.is_retryable() {
+            return Self::Away(error.to_string());
+        }
+        match error {
+            ClientError::Refused { reason, message, .. } => Self::from_reason(reason, message),
+            ClientError::Invalid(message) => Self::Unacceptable { reason: "INVALID".to_owned(), message },
+            other => Self::Failed { reason: "ANSWER".to_owned(), message: other.to_string() },
+        }
+    }
+}
+
+impl SinkError {
+    /// What a final refusal is about: the caller, the spec, or neither. Words in capitals are the broker's reasons, the
+    /// others are gRPC's codes, which a proxy or another server in the broker's place answers with.
+    fn from_reason(reason: String, message: String) -> Self {
+        match reason.as_str() {
+            "UNSIGNED" | "SIGNATURE_INVALID" | "BROKER_UNKNOWN" | "COLONY_UNKNOWN" | "NOT_PERMITTED" | "SUBMIT_BY_OVER"
+            | "Unauthenticated" | "PermissionDenied" | "Unimplemented" | "NotFound" => Self::Refused { reason, message },
+            "INVALID" | "TOO_LARGE" | "InvalidArgument" | "OutOfRange" => Self::Unacceptable { reason, message },
+            _ => Self::Failed { reason, message },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use apiary_executor_sdk::ClientError;
+
+    use super::SinkError;
+
+    fn of(reason: &str, retryable: bool) -> SinkError {
+        ClientError::Refused { reason: reason.to_owned(), message: "no".to_owned(), retryable }.into()
+    }
+
+    #[test]
+    fn a_refusal_is_told_apart_by_what_can_be_done_about_it() {
+        for reason in ["NOT_PERMITTED", "COLONY_UNKNOWN", "SIGNATURE_INVALID", "Unimplemented"] {
+            assert!(matches!(of(reason, false), SinkError::Refused { .. }), "{reason}");
+        }
+        for reason in ["INVALID", "TOO_LARGE"] {
+            assert!(matches!(of(reason, false), SinkError::Unacceptable { .. }), "{reason}");
+        }
+        for reason in ["INTERNAL", "TAKEN", "SOMETHING_LATER"] {
+            assert!(matches!(of(reason, false), SinkError::Failed { .. }), "{reason}");
+        }
+        for reason in ["OVERLOADED", "DRAINING", "UNAVAILABLE"] {
+            assert!(matches!(of(reason, true), SinkError::Away(_)), "{reason}");
+        }
+    }
+
+    #[test]
+    fn no_answer_means_away_and_nonsense_is_a_failure() {
+        let unreachable = ClientError::Unreachable { address: "broker".to_owned(), problem: "refused".to_owned() };
+        assert!(matches!(unreachable.into(), SinkError::Away(_)));
+        assert!(matches!(ClientError::Answer("no UUID".to_owned()).into(), SinkError::Failed { .. }));
+        assert!(matches!(ClientError::Invalid("too deep".to_owned()).into(), SinkError::Unacceptable { .. }));
+    }
+}

@@ -1,0 +1,2 @@
+-- Reads the whole file and says what is wrong with it, or `ok`.
+PRAGMA quick_check(1)

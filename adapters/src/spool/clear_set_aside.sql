@@ -1,0 +1,2 @@
+-- Forgets what was set aside, in the transaction that put it back into the line.
+DELETE FROM set_aside

@@ -1,0 +1,2 @@
+-- Forgets whose events these were; there are none left.
+DELETE FROM owner

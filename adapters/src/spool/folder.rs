@@ -1,0 +1,56 @@
+//! The spool's folder: nobody else's to read, and one adapter's at a time.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::SpoolError;
+
+/// A folder that this process holds.
+#[derive(Debug)]
+pub(super) struct Folder {
+    /// The database in it.
+    pub(super) database: PathBuf,
+    /// Locked for as long as it is open; the system lets go of it when the process ends.
+    _lock: File,
+}
+
+impl Folder {
+    /// Takes the folder; makes it, and the files in it, if they are missing.
+    pub(super) fn take(path: &Path) -> Result<Self, SpoolError> {
+        match DirBuilder::new().recursive(true).mode(0o700).create(path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(SpoolError::io(path, &error)),
+            _ => check_mode(path, 0o700)?,
+        }
+        let lock = open(&path.join("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(SpoolError::InUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(SpoolError::io(path, &error)),
+        }
+        // Made here and not by SQLite, which gives its journals the database's own mode.
+        let database = path.join("spool.sqlite");
+        drop(open(&database)?);
+        // The names must be on disk as well as what is in the files.
+        for folder in [Some(path), path.parent().filter(|parent| !parent.as_os_str().is_empty())].into_iter().flatten() {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| SpoolError::io(folder, &error))?;
+        }
+        Ok(Self { database, _lock: lock })
+    }
+}
+
+fn open(path: &Path) -> Result<File, SpoolError> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = file.map_err(|error| SpoolError::io(path, &error))?;
+    check_mode(path, 0o600)?;
+    Ok(file)
+}
+
+fn check_mode(path: &Path, wanted: u32) -> Result<(), SpoolError> {
+    let mode = std::fs::metadata(path).map_err(|error| SpoolError::io(path, &error))?.mode() & 0o7777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(SpoolError::Readable { path: path.to_owned(), mode, wanted })
+}

@@ -1,0 +1,2 @@
+-- Whose events these are.
+SELECT colony FROM owner

@@ -1,0 +1,127 @@
+//! What the adapter is told about Stripe.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use apiary_identity::limits::PRIORITY_MAX;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::event::is_type;
+use crate::StartError;
+use crate::limits::PATH_CHARS_MAX;
+
+/// The function that Stripe's events are submitted as; its arguments are the webhook's body, byte by byte.
+pub const FUNCTION: &str = "stripe.event";
+/// The executor type that they are submitted for.
+pub const EXECUTOR_TYPE: &str = "finance";
+
+/// The types of event that the finance bee handles.
+pub const HANDLED_TYPES: [&str; 20] = [
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.completed",
+    "customer.created",
+    "customer.deleted",
+    "customer.subscription.created",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
+    "customer.subscription.resumed",
+    "customer.subscription.trial_will_end",
+    "customer.subscription.updated",
+    "customer.updated",
+    "invoice.finalized",
+    "invoice.marked_uncollectible",
+    "invoice.paid",
+    "invoice.payment_action_required",
+    "invoice.payment_failed",
+    "invoice.payment_succeeded",
+    "invoice.voided",
+];
+
+/// An endpoint has one secret, two while it is rolled; live, test and Connect endpoints may share one adapter.
+const SECRETS_MAX: usize = 8;
+const SECRET_CHARS_MAX: usize = 256;
+const TOLERANCE_MAX: Duration = Duration::from_secs(3600);
+
+/// What the adapter is told about Stripe.
+#[derive(Clone, Debug)]
+pub struct StripeConfig {
+    /// The endpoints' signing secrets (`whsec_…`), at least one: several while one is rolled, or for several endpoints.
+    pub secrets: Vec<SecretString>,
+    /// How far the time in a signature may be from this machine's clock, before or after. 300 s is Stripe's own default.
+    pub tolerance: Duration,
+    /// The path that Stripe posts to.
+    pub path: String,
+    /// Events of these types are submitted; all others are answered 2xx and ignored.
+    pub handled_types: BTreeSet<String>,
+    /// The priority of the processes; money goes first.
+    pub priority: i32,
+}
+
+impl StripeConfig {
+    /// Every option at its default.
+    pub fn new(secrets: Vec<SecretString>) -> Self {
+        Self {
+            secrets,
+            tolerance: Duration::from_secs(300),
+            path: "/webhooks/stripe".to_owned(),
+            handled_types: HANDLED_TYPES.map(str::to_owned).into(),
+            priority: 8,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        self.check_secrets()?;
+        if self.tolerance < Duration::from_secs(1) || self.tolerance > TOLERANCE_MAX {
+            return Err(StartError::setting("stripe.tolerance", "is 1 s to 3600 s; Stripe's own default is 300 s"));
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+        if !self.path.starts_with('/') || self.path.len() > PATH_CHARS_MAX || !self.path.chars().all(plain) {
+            return Err(StartError::setting(
+                "stripe.path",
+                format!("starts with `/` and has up to {PATH_CHARS_MAX} letters, digits, `/`, `-`, `_` and `.`"),
+            ));
+        }
+        if matches!(self.path.as_str(), "/healthz" | "/readyz") {
+            return Err(StartError::setting("stripe.path", "is taken by a page of the adapter's own: choose another"));
+        }
+        if let Some(kind) = self.handled_types.iter().find(|kind| !is_type(kind)) {
+            return Err(StartError::setting(
+                "stripe.handled_types",
+                format!("holds {kind:?}, which is no type of Stripe's events; one is for example `invoice.paid`"),
+            ));
+        }
+        if !(-PRIORITY_MAX..=PRIORITY_MAX).contains(&self.priority) {
+            return Err(StartError::setting("stripe.priority", format!("is −{PRIORITY_MAX} to {PRIORITY_MAX}")));
+        }
+        Ok(())
+    }
+
+    fn check_secrets(&self) -> Result<(), StartError> {
+        if !(1..=SECRETS_MAX).contains(&self.secrets.len()) {
+            return Err(StartError::setting(
+                "stripe.secrets",
+                format!("has 1 to {SECRETS_MAX} signing secrets: the Stripe dashboard shows each endpoint's (`whsec_…`)"),
+            ));
+        }
+        // An API key in this place is a mistake that must not go unnoticed; the text itself is not shown.
+        let sound = |secret: &SecretString| {
+            let text = secret.expose_secret();
+            text.len() <= SECRET_CHARS_MAX
+                && text.strip_prefix("whsec_").is_some_and(|rest| !rest.is_empty())
+                && text.chars().all(|c| c.is_ascii_graphic())
+        };
+        match self.secrets.iter().position(|secret| !sound(secret)) {
+            None => Ok(()),
+            Some(index) => Err(StartError::setting(
+                "stripe.secrets",
+                format!(
+                    "holds something else than a signing secret at place {}: one starts with `whsec_`, and an API key \
+                     (`sk_…`, `rk_…`) is none",
+                    index + 1
+                ),
+            )),
+        }
+    }
+}

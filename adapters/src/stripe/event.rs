@@ -1,0 +1,131 @@
+//! What is read of an event here: who it is, not what it says.
+
+use serde::Deserialize;
+
+use crate::refusal::Refusal;
+use crate::source::Event;
+
+/// Stripe promises ids of at most 255 characters.
+const TEXT_CHARS_MAX: usize = 255;
+
+/// The fields that every event has, in every version of the API; the rest is the bee's.
+#[derive(Deserialize)]
+struct Fields {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    livemode: bool,
+    #[serde(default)]
+    account: Option<String>,
+}
+
+/// Reads a body whose signature is right.
+pub(super) fn read(body: &[u8]) -> Result<Event, Refusal> {
+    let fields: Fields = serde_json::from_slice(body).map_err(|error| Refusal::EventMalformed(words(&error)))?;
+    if !is_id(&fields.id, "evt_") {
+        return Err(odd("`id` is no event id (`evt_…`, up to 255 letters, digits and `_`)"));
+    }
+    if !is_type(&fields.kind) {
+        return Err(odd("`type` is no type of event (up to 255 letters, digits, `.`, `_`, `-`, `[` and `]`)"));
+    }
+    if fields.account.as_deref().is_some_and(|account| !is_id(account, "acct_")) {
+        return Err(odd("`account` is no account id (`acct_…`, up to 255 letters, digits and `_`)"));
+    }
+    Ok(Event { id: fields.id, kind: fields.kind, livemode: fields.livemode, account: fields.account })
+}
+
+/// Whether a text can be a type of event. Brackets are in some of the newer ones, for example
+/// `v2.core.account[requirements].updated`.
+pub(super) fn is_type(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'[' | b']');
+    (1..=TEXT_CHARS_MAX).contains(&text.len()) && text.bytes().all(plain)
+}
+
+fn is_id(text: &str, prefix: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.len() <= TEXT_CHARS_MAX && text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(plain))
+}
+
+/// What is wrong with the JSON and where, without quoting it.
+fn words(error: &serde_json::Error) -> String {
+    let problem = match error.classify() {
+        serde_json::error::Category::Data => "a field (`id`, `type`, `livemode`, `account`) is missing, twice, or of another type",
+        _ => "it is not valid JSON in UTF-8",
+    };
+    format!("the body is no event of Stripe's: {problem} (line {}, column {})", error.line(), error.column())
+}
+
+fn odd(problem: &str) -> Refusal {
+    Refusal::EventMalformed(format!("the body is no event of Stripe's: {problem}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_type, read};
+
+    fn event(id: &str, kind: &str, account: &str) -> String {
+        serde_json::json!({ "id": id, "object": "event", "type": kind, "livemode": true, "account": account }).to_string()
+    }
+
+    #[test]
+    fn an_event_of_a_connected_account_is_read() {
+        let read = read(event("evt_1Pgc76", "invoice.paid", "acct_1").as_bytes()).unwrap();
+        assert_eq!((read.id.as_str(), read.kind.as_str(), read.livemode), ("evt_1Pgc76", "invoice.paid", true));
+        assert_eq!(read.account.as_deref(), Some("acct_1"));
+    }
+
+    #[test]
+    fn no_account_and_null_are_the_same() {
+        for body in [
+            r#"{"id":"evt_1","type":"invoice.paid","livemode":false}"#,
+            r#"{"id":"evt_1","type":"invoice.paid","livemode":false,"account":null}"#,
+        ] {
+            assert_eq!(read(body.as_bytes()).unwrap().account, None, "{body}");
+        }
+    }
+
+    #[test]
+    fn hostile_ids_and_types_are_refused() {
+        let long = format!("evt_{}", "a".repeat(252));
+        for id in ["", "evt_", "evt", "cus_1", "evt_a:b", "evt_a\0", "evt_a\n", "evt_ü", "evt_a b", "evt_'--", &long] {
+            assert!(read(event(id, "invoice.paid", "acct_1").as_bytes()).is_err(), "{id:?}");
+        }
+        for account in ["", "acct_", "evt_1", "acct_1:", "acct_\u{202e}", "acct_1\0"] {
+            assert!(read(event("evt_1", "invoice.paid", account).as_bytes()).is_err(), "{account:?}");
+        }
+        for kind in ["", "a b", "a\n", "a\0", "ü", "<script>", "\"", &"a".repeat(256)] {
+            assert!(!is_type(kind), "{kind:?}");
+            assert!(read(event("evt_1", kind, "acct_1").as_bytes()).is_err(), "{kind:?}");
+        }
+        assert!(is_type("v2.core.account[requirements].updated"));
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused_and_not_quoted() {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            "sk_live_secret",
+            r#"{"id":"evt_1","id":"evt_2","type":"sk_live_secret","livemode":true}"#,
+            r#"{"id":7,"type":"sk_live_secret","livemode":true}"#,
+            r#"{"id":"evt_1","type":"sk_live_secret","livemode":"sk_live_secret"}"#,
+            r#"{"id":"evt_1","type":"invoice.paid","livemode":true} sk_live_secret"#,
+        ] {
+            let words = read(body.as_bytes()).unwrap_err().to_string();
+            assert!(words.contains("no event of Stripe's") && !words.contains("sk_live"), "{body}: {words}");
+        }
+        assert!(read(b"{\"id\":\"evt_\xff\"}").is_err());
+    }
+
+    #[test]
+    fn a_hundred_thousand_brackets_do_no_harm() {
+        let deep = format!(
+            r#"{{"data":{}{},"id":"evt_1","type":"invoice.paid","livemode":true}}"#,
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
+        assert_eq!(read(deep.as_bytes()).unwrap().id, "evt_1");
+    }
+}

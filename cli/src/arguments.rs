@@ -1,0 +1,86 @@
+//! Arguments that need more than their text: durations, moments, labels.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+
+/// A duration as people write it: `30s`, `5m`, `1h 30m`, `2d`; `0` is none.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let advice = || "expected a duration such as 30s, 5m, 1h or 2d".to_owned();
+    if text.trim() == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let span: Span = text.trim().parse().map_err(|_| advice())?;
+    let duration: SignedDuration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| advice())?;
+    Duration::try_from(duration).map_err(|_| advice())
+}
+
+/// A duration in whole milliseconds, as documents hold it.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A moment: RFC 3339, or a duration from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// At this time.
+    At(Timestamp),
+    /// So long from now.
+    In(Duration),
+}
+
+impl Moment {
+    /// Reads `2026-12-24T18:00:00Z` or `5m`.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        if let Ok(at) = text.parse() {
+            return Ok(Self::At(at));
+        }
+        duration(text).map(Self::In).map_err(|_| "expected a time such as 2026-12-24T18:00:00Z, or 5m from now".to_owned())
+    }
+
+    /// The moment, seen from `now`.
+    pub(crate) fn at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::In(after) => now.saturating_add(after).unwrap_or(Timestamp::MAX),
+        }
+    }
+}
+
+/// `key=value`.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, seconds) in [("30s", 30), ("5m", 300), ("1h 30m", 5400), ("2d", 172_800), ("0", 0), ("1w", 604_800)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        for text in ["", "5", "-5m", "five minutes", "1 month"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_time_or_a_while_from_now() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(Moment::read("90s").unwrap().at(now).to_string(), "2026-01-01T00:01:30Z");
+        assert_eq!(Moment::read("2026-12-24T18:00:00Z").unwrap().at(now).to_string(), "2026-12-24T18:00:00Z");
+        assert!(Moment::read("tomorrow").is_err());
+    }
+
+    #[test]
+    fn a_pair_needs_its_key() {
+        assert_eq!(pair("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert!(pair("=b").is_err() && pair("a").is_err());
+    }
+}

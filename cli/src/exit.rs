@@ -1,0 +1,198 @@
+//! Exit codes, and errors that know theirs.
+
+use std::fmt;
+use std::io;
+
+use apiary_broker::StartError;
+use apiary_broker::store::StoreError;
+use apiary_executor_sdk::ClientError;
+
+/// The table of exit codes, as `--help` shows it. `docs/configuration.md` has the same.
+pub(crate) const TABLE: &str = "\
+Exit codes:
+  0  done
+  1  failed: the work, a check, or this machine
+  2  the command or a setting is wrong; nothing was sent
+  3  the broker said no: not permitted, not valid, or taken
+  4  the broker cannot be reached, or is not available now
+  5  no such colony, process or file
+  6  a signature or a chain of signatures does not hold";
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Failed: the work, a check, or this machine.
+    Failure = 1,
+    /// The command or a setting is wrong.
+    Usage = 2,
+    /// The broker said no.
+    Refused = 3,
+    /// The broker cannot be reached.
+    Unreachable = 4,
+    /// No such thing.
+    NotFound = 5,
+    /// A signature or a chain of signatures does not hold.
+    Broken = 6,
+}
+
+/// An error with its exit code and, if something can be done about it, a hint.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    exit: Exit,
+    words: String,
+    hint: Option<String>,
+}
+
+impl Fault {
+    /// An error of this kind.
+    pub(crate) fn new(exit: Exit, words: impl Into<String>) -> Self {
+        Self { exit, words: words.into(), hint: None }
+    }
+
+    /// The work, a check, or this machine failed.
+    pub(crate) fn failure(words: impl Into<String>) -> Self {
+        Self::new(Exit::Failure, words)
+    }
+
+    /// The command or a setting is wrong.
+    pub(crate) fn usage(words: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, words)
+    }
+
+    /// The same, with what can be done about it.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// The error in one line: every cause that says something of its own.
+pub(crate) fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if !words.is_empty() && words.contains(&text) {
+            continue;
+        }
+        if !words.is_empty() {
+            words.push_str(": ");
+        }
+        words.push_str(&text);
+    }
+    words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The code that the error stands for.
+pub(crate) fn code(error: &anyhow::Error) -> Exit {
+    error.chain().find_map(code_of).unwrap_or(Exit::Failure)
+}
+
+/// What can be done about the error.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
+    if let Some(hint) = error.chain().find_map(|cause| cause.downcast_ref::<Fault>()?.hint.clone()) {
+        return Some(hint);
+    }
+    let client = error.chain().find_map(|cause| cause.downcast_ref::<ClientError>())?;
+    let hint = match client {
+        ClientError::Unreachable { .. } => "is `apiary up` or `apiary broker` running? `apiary doctor` looks closer",
+        ClientError::Refused { reason, .. } => match reason.as_str() {
+            "NOT_PERMITTED" => "`apiary grant list` shows what each key may do; `apiary grant add` lets it do more",
+            "REQUEST_STALE" => "`apiary doctor` shows how far the two clocks are apart",
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// Whether it only means that nobody reads the output any more, as in `apiary process list | head -1`.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    error.chain().any(broken)
+}
+
+fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    if let Some(fault) = cause.downcast_ref::<Fault>() {
+        return Some(fault.exit);
+    }
+    if let Some(error) = cause.downcast_ref::<ClientError>() {
+        return Some(code_of_client(error));
+    }
+    match cause.downcast_ref::<StartError>()? {
+        StartError::Setting { .. } | StartError::Tls(_) => Some(Exit::Usage),
+        StartError::Store(StoreError::Unavailable(_)) => Some(Exit::Unreachable),
+        StartError::Listen { .. } | StartError::Store(_) => Some(Exit::Failure),
+    }
+}
+
+fn code_of_client(error: &ClientError) -> Exit {
+    match error {
+        ClientError::Unreachable { .. } | ClientError::Timeout { .. } => Exit::Unreachable,
+        ClientError::Invalid(_) => Exit::Usage,
+        ClientError::Answer(_) => Exit::Failure,
+        ClientError::Refused { reason, retryable, .. } => match reason.as_str() {
+            "NOT_FOUND" | "COLONY_UNKNOWN" => Exit::NotFound,
+            "INTERNAL" => Exit::Failure,
+            _ if *retryable => Exit::Unreachable,
+            _ => Exit::Refused,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    fn refused(reason: &str, retryable: bool) -> anyhow::Error {
+        ClientError::Refused { reason: reason.to_owned(), message: "no".to_owned(), retryable }.into()
+    }
+
+    #[test]
+    fn refusals_have_their_codes() {
+        for (reason, retryable, exit) in [
+            ("NOT_PERMITTED", false, Exit::Refused),
+            ("TAKEN", false, Exit::Refused),
+            ("NOT_FOUND", false, Exit::NotFound),
+            ("COLONY_UNKNOWN", false, Exit::NotFound),
+            ("DRAINING", true, Exit::Unreachable),
+            ("INTERNAL", false, Exit::Failure),
+        ] {
+            assert_eq!(code(&refused(reason, retryable)), exit, "{reason}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_one_line_without_repetition() {
+        let error = anyhow::Error::from(Fault::usage("inner\nwords")).context("outer");
+        assert_eq!(words(&error), "outer: inner words");
+        let error = anyhow::Error::from(Fault::failure("the cause")).context("it failed: the cause");
+        assert_eq!(words(&error), "it failed: the cause");
+    }
+
+    #[test]
+    fn a_fault_keeps_its_code_and_hint_under_context() {
+        let fault: Result<(), Fault> = Err(Fault::new(Exit::Broken, "x").hint("do y"));
+        let error = fault.context("z").unwrap_err();
+        assert_eq!(code(&error), Exit::Broken);
+        assert_eq!(hint(&error).as_deref(), Some("do y"));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_recognised() {
+        assert!(is_broken_pipe(&io::Error::from(io::ErrorKind::BrokenPipe).into()));
+        assert!(!is_broken_pipe(&io::Error::from(io::ErrorKind::NotFound).into()));
+    }
+}

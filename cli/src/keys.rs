@@ -1,0 +1,88 @@
+//! Where secret keys come from: a file, standard input, the environment, a systemd credential.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use apiary_identity::{Id, KeyError, KeyPair, read_key_file};
+use secrecy::ExposeSecret as _;
+use zeroize::Zeroizing;
+
+use crate::exit::{Exit, Fault};
+use crate::passphrase;
+use crate::settings::{Settings, table};
+
+/// A key has a few hundred bytes.
+const BYTES_MAX: u64 = 16 * 1024;
+
+/// The key that the settings name. `key` and `key_file` are two ways to say it: the stronger origin counts.
+pub(crate) fn from_settings(settings: &Settings) -> anyhow::Result<KeyPair> {
+    let (inline, file) = (settings.origin(&table::KEY), settings.origin(&table::KEY_FILE));
+    match (settings.secret(&table::KEY), settings.path(&table::KEY_FILE)) {
+        (None, None) => Err(Fault::usage("no key is set to act with")
+            .hint("give --key-file FILE, set `key_file` in apiary.toml, or set APIARY_KEY_FILE or APIARY_KEY")
+            .into()),
+        (Some(_), Some(_)) if rank(inline) == rank(file) => {
+            Err(Fault::usage("both APIARY_KEY and APIARY_KEY_FILE are set: unset one").into())
+        }
+        (Some(pem), _) if rank(inline) > rank(file) => {
+            open(settings, pem.expose_secret()).with_context(|| inline.map(ToString::to_string).unwrap_or_default())
+        }
+        (_, file) => from_file(settings, &file.unwrap_or_default()),
+    }
+}
+
+/// The key in this file; `-` is standard input. An encrypted one is opened with the passphrase of the settings,
+/// or one asked for at the terminal.
+pub(crate) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<KeyPair> {
+    if path == Path::new("-") {
+        let mut pem = Zeroizing::new(String::new());
+        std::io::stdin().take(BYTES_MAX).read_to_string(&mut pem).context("standard input")?;
+        return open(settings, &pem).context("standard input");
+    }
+    match read_key_file(path, None) {
+        Err(KeyError::PassphraseMissing) => {
+            let passphrase = passphrase::of_key(settings)?;
+            read_key_file(path, Some(passphrase.expose_secret())).with_context(|| path.display().to_string())
+        }
+        Err(KeyError::Io { path, source }) if source.kind() == std::io::ErrorKind::NotFound => {
+            let fault = Fault::new(Exit::NotFound, format!("no key file {path}"));
+            Err(fault.hint(format!("`apiary key new {path}` makes one")).into())
+        }
+        Err(error @ KeyError::Format(_)) => Err(error).with_context(|| path.display().to_string()),
+        other => Ok(other?),
+    }
+}
+
+/// The identity in a file that holds a secret or a public key.
+pub(crate) fn id_from_file(settings: &Settings, path: &Path) -> anyhow::Result<Id> {
+    if path != Path::new("-")
+        && let Ok(text) = std::fs::read_to_string(path)
+        && text.contains("BEGIN PUBLIC KEY")
+    {
+        return Id::from_spki_pem(text.trim()).with_context(|| path.display().to_string());
+    }
+    Ok(from_file(settings, path)?.id())
+}
+
+fn open(settings: &Settings, pem: &str) -> anyhow::Result<KeyPair> {
+    match KeyPair::from_pem(pem, None) {
+        Err(KeyError::PassphraseMissing) => {
+            Ok(KeyPair::from_pem(pem, Some(passphrase::of_key(settings)?.expose_secret()))?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// How strong an origin is, whatever it names.
+fn rank(origin: Option<&crate::settings::Origin>) -> u8 {
+    use crate::settings::Origin;
+    match origin {
+        None => 0,
+        Some(Origin::Default) => 1,
+        Some(Origin::File(_)) => 2,
+        Some(Origin::Credential(_)) => 3,
+        Some(Origin::Environment(_)) => 4,
+        Some(Origin::Flag(_)) => 5,
+    }
+}

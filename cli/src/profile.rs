@@ -1,0 +1,67 @@
+//! Who calls which broker, as the settings say.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use apiary_executor_sdk::{Address, Client, ClientConfig};
+use apiary_identity::{Clock, Id, KeyPair, SystemClock};
+
+use crate::exit::{Exit, Fault};
+use crate::keys;
+use crate::settings::{Setting, Settings, table};
+
+/// The machine's clock, handed to whatever needs the time.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// The pinned colony.
+pub(crate) fn colony(settings: &Settings) -> Result<Id, Fault> {
+    settings.id(&table::COLONY).ok_or_else(|| {
+        Fault::usage("no colony is set")
+            .hint("give --colony ed25519:…, set `colony` in apiary.toml, or set APIARY_COLONY")
+    })
+}
+
+/// A client for the pinned colony, in the name of the key that is set.
+pub(crate) fn client(settings: &Settings) -> anyhow::Result<Client> {
+    client_as(settings, colony(settings)?, keys::from_settings(settings)?)
+}
+
+/// A client for any colony, in the name of any key.
+pub(crate) fn client_as(settings: &Settings, colony: Id, key: KeyPair) -> anyhow::Result<Client> {
+    Ok(Client::new(&broker(settings)?, colony, key, clock())?)
+}
+
+/// The broker's address.
+pub(crate) fn address(settings: &Settings) -> anyhow::Result<Address> {
+    Ok(settings.text(&table::BROKER_ADDRESS).unwrap_or_default().parse()?)
+}
+
+/// How to reach the broker.
+pub(crate) fn broker(settings: &Settings) -> anyhow::Result<ClientConfig> {
+    let mut config =
+        ClientConfig::new(address(settings)?).allow_plaintext(settings.flag(&table::BROKER_ALLOW_PLAINTEXT));
+    if let Some(path) = settings.path(&table::BROKER_CA_FILE) {
+        config = config.ca_pem(read(&table::BROKER_CA_FILE, &path)?);
+    }
+    let certificate = settings.path(&table::BROKER_CLIENT_CERTIFICATE);
+    match (certificate, settings.path(&table::BROKER_CLIENT_KEY)) {
+        (Some(certificate), Some(key)) => {
+            config = config.client_identity(
+                read(&table::BROKER_CLIENT_CERTIFICATE, &certificate)?,
+                read(&table::BROKER_CLIENT_KEY, &key)?,
+            );
+        }
+        (None, None) => {}
+        _ => return Err(Fault::usage("`broker.client_certificate` and `broker.client_key` go together: set both").into()),
+    }
+    Ok(config)
+}
+
+fn read(setting: &Setting, path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Fault::new(Exit::Usage, format!("{}: {error}", path.display())))
+        .with_context(|| setting.key.to_owned())
+}

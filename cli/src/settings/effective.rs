@@ -1,0 +1,153 @@
+//! The settings in effect: defaults < file < credentials < environment < flags.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use apiary_identity::Id;
+use secrecy::SecretString;
+
+use super::file::Place;
+use super::flags::Flags;
+use super::setting::Setting;
+use super::table::TABLE;
+use super::value::Value;
+use super::{environment, file};
+use crate::exit::Fault;
+
+/// Where a value came from, weakest first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// The table.
+    Default,
+    /// The configuration file.
+    File(PathBuf),
+    /// A systemd credential.
+    Credential(String),
+    /// An environment variable.
+    Environment(String),
+    /// A flag.
+    Flag(String),
+}
+
+/// Every setting that has a value, and where that came from. Has no `Debug`: it holds secrets.
+#[derive(Default)]
+pub(crate) struct Settings {
+    values: BTreeMap<&'static str, (Value, Origin)>,
+    file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads all there is.
+    pub(crate) fn load(
+        place: &Place,
+        flags: &Flags,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Fault> {
+        let mut settings = Self::default();
+        for setting in TABLE {
+            let default = setting.default.and_then(|text| setting.kind.read(text).ok());
+            if let Some(value) = default {
+                settings.put(setting, value, Origin::Default);
+            }
+        }
+        settings.file = place.find();
+        if let Some(path) = settings.file.clone() {
+            file::read(&path, &mut settings)?;
+        }
+        if let Some(folder) = variable("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty()) {
+            environment::read_credentials(&mut settings, Path::new(&folder))?;
+        }
+        environment::read(&mut settings, variable)?;
+        flags.read(&mut settings)?;
+        Ok(settings)
+    }
+
+    /// The file that was read.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    pub(super) fn put(&mut self, setting: &Setting, value: Value, origin: Origin) {
+        self.values.insert(setting.key, (value, origin));
+    }
+
+    /// Where a setting's value came from; `None` if it has none.
+    pub(crate) fn origin(&self, setting: &Setting) -> Option<&Origin> {
+        self.values.get(setting.key).map(|(_, origin)| origin)
+    }
+
+    /// Whether somebody set it.
+    pub(crate) fn is_set(&self, setting: &Setting) -> bool {
+        self.origin(setting).is_some_and(|origin| *origin != Origin::Default)
+    }
+
+    /// The value as people may see it: a secret's is hidden.
+    pub(crate) fn shown(&self, setting: &Setting) -> Option<String> {
+        let (value, _) = self.values.get(setting.key)?;
+        Some(if setting.secret { "(hidden)".to_owned() } else { value.to_string() })
+    }
+
+    /// A text, address or word.
+    pub(crate) fn text(&self, setting: &Setting) -> Option<&str> {
+        self.value(setting)?.text()
+    }
+
+    /// A path.
+    pub(crate) fn path(&self, setting: &Setting) -> Option<PathBuf> {
+        self.value(setting)?.path()
+    }
+
+    /// A secret.
+    pub(crate) fn secret(&self, setting: &Setting) -> Option<SecretString> {
+        self.text(setting).map(SecretString::from)
+    }
+
+    /// Secrets.
+    pub(crate) fn secrets(&self, setting: &Setting) -> Vec<SecretString> {
+        match self.value(setting) {
+            Some(Value::List(texts)) => texts.iter().map(|text| SecretString::from(text.as_str())).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// True or false.
+    pub(crate) fn flag(&self, setting: &Setting) -> bool {
+        matches!(self.value(setting), Some(Value::Bool(true)))
+    }
+
+    /// A whole number, in the table's bounds; 0 if it has no value.
+    pub(crate) fn integer(&self, setting: &Setting) -> u32 {
+        match self.value(setting) {
+            Some(Value::Integer(number)) => u32::try_from(*number).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// An identity.
+    pub(crate) fn id(&self, setting: &Setting) -> Option<Id> {
+        self.text(setting)?.parse().ok()
+    }
+
+    /// An address to listen on.
+    pub(crate) fn socket(&self, setting: &Setting) -> Option<SocketAddr> {
+        self.text(setting)?.parse().ok()
+    }
+
+    fn value(&self, setting: &Setting) -> Option<&Value> {
+        self.values.get(setting.key).map(|(value, _)| value)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Credential(name) => write!(f, "credential {name}"),
+            Self::Environment(name) => write!(f, "{name}"),
+            Self::Flag(name) => write!(f, "{name}"),
+        }
+    }
+}

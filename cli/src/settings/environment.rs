@@ -1,0 +1,58 @@
+//! Settings from environment variables, and secrets from systemd's credentials.
+
+use std::path::Path;
+
+use super::effective::{Origin, Settings};
+use super::near::nearest;
+use super::table::TABLE;
+use crate::exit::Fault;
+
+/// Variables of ours that are no settings.
+const OTHERS: [&str; 3] = ["APIARY_CONFIG", "APIARY_CASES", "APIARY_TEST_POSTGRES_URL"];
+/// A secret has a few hundred bytes; more is some other file.
+const CREDENTIAL_BYTES_MAX: u64 = 64 * 1024;
+
+/// Takes in what the environment says. An empty variable is as good as none.
+pub(super) fn read(
+    settings: &mut Settings,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), Fault> {
+    for setting in TABLE {
+        let mut names = setting.variables().into_iter();
+        let found = names.find_map(|name| Some((variable(&name).filter(|text| !text.trim().is_empty())?, name)));
+        if let Some((text, name)) = found {
+            let value = setting.kind.read(&text).map_err(|problem| Fault::usage(format!("{name}: {problem}")))?;
+            settings.put(setting, value, Origin::Environment(name));
+        }
+    }
+    Ok(())
+}
+
+/// Takes in the files of `LoadCredential=` (systemd.exec(5)): `apiary-key` for `key`, and so on for each secret.
+pub(super) fn read_credentials(settings: &mut Settings, folder: &Path) -> Result<(), Fault> {
+    for setting in TABLE {
+        let Some(name) = setting.credential() else { continue };
+        let path = folder.join(&name);
+        let Ok(metadata) = path.metadata() else { continue };
+        let fault = |problem: String| Fault::usage(format!("the credential {name}: {problem}"));
+        if metadata.len() > CREDENTIAL_BYTES_MAX {
+            return Err(fault(format!("has {} bytes, the most is {CREDENTIAL_BYTES_MAX}", metadata.len())));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| fault(error.to_string()))?;
+        let value = setting.kind.read(&text).map_err(fault)?;
+        settings.put(setting, value, Origin::Credential(name.clone()));
+    }
+    Ok(())
+}
+
+/// Variables that begin like ours and set nothing, each with what may have been meant.
+pub(crate) fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<(String, Option<String>)> {
+    let known: Vec<String> = TABLE.iter().flat_map(|setting| setting.variables()).collect();
+    names
+        .filter(|name| name.starts_with("APIARY_") && !known.contains(name) && !OTHERS.contains(&name.as_str()))
+        .map(|name| {
+            let meant = nearest(&name, known.iter().map(String::as_str)).map(str::to_owned);
+            (name, meant)
+        })
+        .collect()
+}

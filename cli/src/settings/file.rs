@@ -1,0 +1,126 @@
+//! The configuration file: where it is looked for, and how it is read.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use directories::ProjectDirs;
+
+use super::effective::{Origin, Settings};
+use super::near::nearest;
+use super::setting::Setting;
+use super::table::TABLE;
+use crate::exit::Fault;
+
+/// Its name in every folder.
+const NAME: &str = "apiary.toml";
+/// A configuration file has a few lines; more is some other file.
+const BYTES_MAX: u64 = 1024 * 1024;
+
+/// Where to look for the file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Place {
+    /// `--config`, or `APIARY_CONFIG`: must be there.
+    pub(crate) named: Option<PathBuf>,
+    /// `--data`, or `APIARY_DATA`.
+    pub(crate) data: Option<PathBuf>,
+}
+
+impl Place {
+    /// The file that counts: the named one; else that of the named data folder; else the first there is of
+    /// `./apiary.toml`, the user's configuration folder, and what `apiary up` wrote into its default folder.
+    pub(crate) fn find(&self) -> Option<PathBuf> {
+        if let Some(named) = &self.named {
+            return Some(named.clone());
+        }
+        if let Some(data) = &self.data {
+            return Some(data.join(NAME)).filter(|path| path.is_file());
+        }
+        let configuration = project().map(|folders| folders.config_dir().join(NAME));
+        let data = default_data_folder().map(|folder| folder.join(NAME));
+        let places = [Some(PathBuf::from(NAME)), configuration, data];
+        places.into_iter().flatten().find(|path| path.is_file())
+    }
+}
+
+/// Where `apiary up` keeps things if nobody says otherwise.
+pub(crate) fn default_data_folder() -> Option<PathBuf> {
+    project().map(|folders| folders.data_dir().to_owned())
+}
+
+fn project() -> Option<ProjectDirs> {
+    ProjectDirs::from("", "", "apiary")
+}
+
+/// Takes in what the file says.
+pub(super) fn read(path: &Path, settings: &mut Settings) -> Result<(), Fault> {
+    let (text, mode) = load(path)?;
+    let shown = path.display();
+    let table: toml::Table = toml::from_str(&text).map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        Fault::usage(format!("{shown}, line {line}: {}", error.message().replace('\n', " ")))
+    })?;
+    // Paths in the file are counted from the file, so that a folder can be moved as a whole.
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = absolute.parent().unwrap_or(Path::new("/"));
+    for (key, value) in flatten("", &table) {
+        let setting = find(&key, path)?;
+        if setting.secret && mode & 0o077 != 0 {
+            return Err(Fault::usage(format!(
+                "{shown} holds the secret `{key}` and can be read by others (mode {:04o}): run `chmod 600 {shown}`",
+                mode & 0o7777
+            )));
+        }
+        let read = setting.kind.read_toml(value);
+        let value = read.map_err(|problem| Fault::usage(format!("{shown}: `{key}`: {problem}")))?;
+        settings.put(setting, value.relative_to(setting.kind, folder), Origin::File(path.to_owned()));
+    }
+    Ok(())
+}
+
+fn load(path: &Path) -> Result<(String, u32), Fault> {
+    let fault = |error: std::io::Error| {
+        let advice = if error.kind() == ErrorKind::NotFound { "; check `--config` and APIARY_CONFIG" } else { "" };
+        Fault::usage(format!("the configuration file {}: {error}{advice}", path.display()))
+    };
+    let metadata = fs::metadata(path).map_err(fault)?;
+    if metadata.len() > BYTES_MAX {
+        return Err(Fault::usage(format!("{} is too large to be a configuration file", path.display())));
+    }
+    Ok((fs::read_to_string(path).map_err(fault)?, metadata.mode()))
+}
+
+fn find(key: &str, path: &Path) -> Result<&'static Setting, Fault> {
+    let shown = path.display();
+    match TABLE.iter().find(|setting| setting.key == key) {
+        Some(setting) if setting.in_file => Ok(setting),
+        Some(setting) => Err(Fault::usage(format!(
+            "{shown}: `{key}` is not read from the file: set it as {} instead",
+            setting.variable()
+        ))),
+        None => {
+            let known = TABLE.iter().filter(|setting| setting.in_file).map(|setting| setting.key);
+            let advice = match nearest(key, known) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "`apiary config show` lists all there are".to_owned(),
+            };
+            Err(Fault::usage(format!("{shown}: no setting is named `{key}`; {advice}")))
+        }
+    }
+}
+
+/// `[broker] listen = …` as `broker.listen`.
+fn flatten<'a>(prefix: &str, table: &'a toml::Table) -> Vec<(String, &'a toml::Value)> {
+    let mut flat = Vec::new();
+    for (name, value) in table {
+        let key = format!("{prefix}{name}");
+        match value {
+            toml::Value::Table(inner) if !inner.is_empty() => flat.extend(flatten(&format!("{key}."), inner)),
+            // `[broker]` with nothing under it says nothing.
+            toml::Value::Table(_) if TABLE.iter().any(|setting| setting.key.starts_with(&format!("{key}."))) => {}
+            value => flat.push((key, value)),
+        }
+    }
+    flat
+}

@@ -1,0 +1,220 @@
+//! The table of all settings. A row added here can be set, is shown, and must be in `docs/configuration.md`.
+
+use super::setting::Setting;
+use super::value::Kind;
+
+const CLIENTS: &str = "all that call a broker";
+const BROKER: &str = "`apiary broker`";
+const WEBHOOK: &str = "`apiary webhook`, `apiary up`";
+const BEES: &str = "`apiary bee`";
+const FINANCE: &str = "`apiary bee finance`";
+const ALL: &str = "all";
+
+pub(crate) const COLONY: Setting =
+    Setting::new("colony", Kind::Id, CLIENTS, "the colony's id, the root of trust: pinned, never asked for")
+        .flag("--colony");
+pub(crate) const KEY_FILE: Setting =
+    Setting::new("key_file", Kind::Path, CLIENTS, "the secret key to act with; `-` reads it from standard input")
+        .flag("--key-file");
+pub(crate) const KEY: Setting =
+    Setting::new("key", Kind::Text, CLIENTS, "the secret key itself, as PEM, instead of `key_file`")
+        .secret()
+        .not_in_file();
+pub(crate) const KEY_PASSPHRASE: Setting =
+    Setting::new("key_passphrase", Kind::Text, CLIENTS, "opens an encrypted key; asked for at a terminal if not set")
+        .secret()
+        .not_in_file();
+pub(crate) const DATA: Setting = Setting::new(
+    "data",
+    Kind::Path,
+    "`apiary up`; elsewhere its `apiary.toml` is read",
+    "the folder of `apiary up`; the user's data folder if not set",
+)
+.flag("--data")
+.not_in_file();
+
+pub(crate) const BROKER_ADDRESS: Setting =
+    Setting::new("broker.address", Kind::Address, CLIENTS, "where the broker is: https://, http:// or unix:/PATH")
+        .default("http://127.0.0.1:7420")
+        .flag("--broker")
+        .also(&["APIARY_BROKER"]);
+pub(crate) const BROKER_CA_FILE: Setting = Setting::new(
+    "broker.ca_file",
+    Kind::Path,
+    CLIENTS,
+    "trust these certificate authorities (PEM) instead of the system's",
+);
+pub(crate) const BROKER_CLIENT_CERTIFICATE: Setting = Setting::new(
+    "broker.client_certificate",
+    Kind::Path,
+    CLIENTS,
+    "the certificate to show to the broker (PEM), for mutual TLS",
+);
+pub(crate) const BROKER_CLIENT_KEY: Setting =
+    Setting::new("broker.client_key", Kind::Path, CLIENTS, "the secret key file of `broker.client_certificate` (PEM)");
+pub(crate) const BROKER_ALLOW_PLAINTEXT: Setting = Setting::new(
+    "broker.allow_plaintext",
+    Kind::Bool,
+    "all that call a broker, and `apiary broker`",
+    "let plain text leave this machine",
+)
+.default("false");
+
+pub(crate) const BROKER_LISTEN: Setting =
+    Setting::new("broker.listen", Kind::Socket, "`apiary broker`, `apiary up`", "where the broker listens; port 0 takes a free one")
+        .default("127.0.0.1:7420")
+        .flag("--listen");
+pub(crate) const BROKER_SOCKET: Setting =
+    Setting::new("broker.socket", Kind::Path, BROKER, "a Unix socket to listen on as well, for its owner only")
+        .flag("--socket");
+pub(crate) const BROKER_TLS_CERTIFICATE: Setting =
+    Setting::new("broker.tls_certificate", Kind::Path, BROKER, "the certificate chain to serve under (PEM)");
+pub(crate) const BROKER_TLS_KEY: Setting =
+    Setting::new("broker.tls_key", Kind::Path, BROKER, "the secret key file of `broker.tls_certificate` (PEM)");
+pub(crate) const BROKER_TLS_CLIENT_AUTHORITIES: Setting = Setting::new(
+    "broker.tls_client_authorities",
+    Kind::Path,
+    BROKER,
+    "ask clients for a certificate by one of these authorities (PEM)",
+);
+pub(crate) const BROKER_DATABASE_URL: Setting = Setting::new(
+    "broker.database_url",
+    Kind::Text,
+    BROKER,
+    "where the broker keeps things: postgres://… for any number of brokers, sqlite:PATH for one",
+)
+.secret()
+.also(&["APIARY_DATABASE_URL", "DATABASE_URL"]);
+pub(crate) const BROKER_DATABASE_CONNECTIONS_MAX: Setting = Setting::new(
+    "broker.database_connections_max",
+    Kind::Integer { least: 4, most: 1000 },
+    BROKER,
+    "connections to Postgres at the most",
+)
+.default("16");
+pub(crate) const BROKER_MIGRATE: Setting =
+    Setting::new("broker.migrate", Kind::Bool, BROKER, "bring the schema up to date at the start").default("true");
+pub(crate) const BROKER_SERVER_OWNER: Setting =
+    Setting::new("broker.server_owner", Kind::Id, BROKER, "the id of the key that may create colonies; nobody if not set");
+
+pub(crate) const WEBHOOK_LISTEN: Setting =
+    Setting::new("webhook.listen", Kind::Socket, WEBHOOK, "where webhooks come in; port 0 takes a free one")
+        .default("127.0.0.1:7421")
+        .flag("--listen");
+pub(crate) const WEBHOOK_STRIPE_SECRETS: Setting = Setting::new(
+    "webhook.stripe_secrets",
+    Kind::List,
+    WEBHOOK,
+    "the endpoint's signing secrets (whsec_…); several while one replaces another",
+)
+.secret()
+.also(&["STRIPE_WEBHOOK_SECRET"]);
+pub(crate) const WEBHOOK_STRIPE_TOLERANCE_SECONDS: Setting = Setting::new(
+    "webhook.stripe_tolerance_seconds",
+    Kind::Integer { least: 1, most: 3600 },
+    WEBHOOK,
+    "how old a signature may be",
+)
+.default("300");
+pub(crate) const WEBHOOK_SPOOL: Setting = Setting::new(
+    "webhook.spool",
+    Kind::Path,
+    "`apiary webhook`",
+    "where events are kept while the broker is away",
+)
+.default("apiary-webhook-spool");
+
+pub(crate) const BEE_NAME: Setting =
+    Setting::new("bee.name", Kind::Text, BEES, "the executor's name, as in its grant; the bee's own if not set")
+        .flag("--name");
+pub(crate) const BEE_SLOTS: Setting =
+    Setting::new("bee.slots", Kind::Integer { least: 1, most: 1000 }, BEES, "how many processes it works on at once")
+        .default("8")
+        .flag("--slots");
+
+pub(crate) const FINANCE_RECORD: Setting = Setting::new(
+    "finance.record",
+    Kind::OneOf(&["supabase", "postgres", "sqlite"]),
+    FINANCE,
+    "which state of record; needed only where more than one is set",
+);
+pub(crate) const FINANCE_SUPABASE_URL: Setting =
+    Setting::new("finance.supabase_url", Kind::Text, FINANCE, "the Supabase project, https://….supabase.co")
+        .also(&["SUPABASE_URL"]);
+pub(crate) const FINANCE_SUPABASE_SERVICE_ROLE_KEY: Setting = Setting::new(
+    "finance.supabase_service_role_key",
+    Kind::Text,
+    FINANCE,
+    "the project's service-role key",
+)
+.secret()
+.also(&["SUPABASE_SERVICE_ROLE_KEY"]);
+pub(crate) const FINANCE_DATABASE_URL: Setting =
+    Setting::new("finance.database_url", Kind::Text, FINANCE, "a Postgres as the state of record, postgres://…")
+        .secret()
+        .also(&["DATABASE_URL"]);
+pub(crate) const FINANCE_SQLITE: Setting =
+    Setting::new("finance.sqlite", Kind::Path, FINANCE, "a SQLite file as the state of record");
+pub(crate) const FINANCE_MIGRATE: Setting = Setting::new(
+    "finance.migrate",
+    Kind::Bool,
+    FINANCE,
+    "apply `deploy/supabase/migrations` to `finance.database_url` at the start",
+)
+.default("false");
+pub(crate) const FINANCE_STRIPE_SECRET_KEY: Setting = Setting::new(
+    "finance.stripe_secret_key",
+    Kind::Text,
+    FINANCE,
+    "Stripe's API key; no part reads it yet, events carry all that is needed",
+)
+.secret()
+.also(&["STRIPE_SECRET_KEY"]);
+
+pub(crate) const LOG_LEVEL: Setting = Setting::new(
+    "log.level",
+    Kind::OneOf(&["error", "warn", "info", "debug", "trace"]),
+    ALL,
+    "how much is told on standard error; `info` for what runs on, `warn` for the rest, if not set",
+)
+.flag("--log-level");
+pub(crate) const LOG_FORMAT: Setting =
+    Setting::new("log.format", Kind::OneOf(&["text", "json"]), ALL, "how it is told").default("text").flag("--log-format");
+
+/// Every setting, in the order in which they are shown.
+pub(crate) const TABLE: &[Setting] = &[
+    COLONY,
+    KEY_FILE,
+    KEY,
+    KEY_PASSPHRASE,
+    DATA,
+    BROKER_ADDRESS,
+    BROKER_CA_FILE,
+    BROKER_CLIENT_CERTIFICATE,
+    BROKER_CLIENT_KEY,
+    BROKER_ALLOW_PLAINTEXT,
+    BROKER_LISTEN,
+    BROKER_SOCKET,
+    BROKER_TLS_CERTIFICATE,
+    BROKER_TLS_KEY,
+    BROKER_TLS_CLIENT_AUTHORITIES,
+    BROKER_DATABASE_URL,
+    BROKER_DATABASE_CONNECTIONS_MAX,
+    BROKER_MIGRATE,
+    BROKER_SERVER_OWNER,
+    WEBHOOK_LISTEN,
+    WEBHOOK_STRIPE_SECRETS,
+    WEBHOOK_STRIPE_TOLERANCE_SECONDS,
+    WEBHOOK_SPOOL,
+    BEE_NAME,
+    BEE_SLOTS,
+    FINANCE_RECORD,
+    FINANCE_SUPABASE_URL,
+    FINANCE_SUPABASE_SERVICE_ROLE_KEY,
+    FINANCE_DATABASE_URL,
+    FINANCE_SQLITE,
+    FINANCE_MIGRATE,
+    FINANCE_STRIPE_SECRET_KEY,
+    LOG_LEVEL,
+    LOG_FORMAT,
+];

@@ -1,0 +1,171 @@
+//! What a setting may be, and how it is read from text and from TOML.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use apiary_executor_sdk::Address;
+use apiary_identity::Id;
+
+/// What a setting may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// Any text.
+    Text,
+    /// A file or folder; in the file, relative to the file.
+    Path,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number in bounds.
+    Integer {
+        /// The smallest.
+        least: i64,
+        /// The largest.
+        most: i64,
+    },
+    /// Texts: a list in the file, separated by commas elsewhere.
+    List,
+    /// `ed25519:…`
+    Id,
+    /// `address:port`
+    Socket,
+    /// A broker's address.
+    Address,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+}
+
+/// A value that was read and checked. Has no `Debug`: it may be a secret.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Value {
+    Text(String),
+    Bool(bool),
+    Integer(i64),
+    List(Vec<String>),
+}
+
+impl Kind {
+    /// Reads a value as it is written in the environment or as a flag. The error says what would be right, and
+    /// never what was found: it may be a secret.
+    pub(super) fn read(self, text: &str) -> Result<Value, String> {
+        let text = text.trim();
+        let fits = match self {
+            Self::Text | Self::Path => !text.is_empty(),
+            Self::Bool => return self.read_bool(text),
+            Self::Integer { .. } => {
+                return text.parse().map_err(|_| self.wanted()).and_then(|number| self.read_integer(number));
+            }
+            Self::List => return self.read_list(text.split(',').map(str::to_owned).collect()),
+            Self::Id => text.parse::<Id>().is_ok(),
+            Self::Socket => text.parse::<SocketAddr>().is_ok(),
+            Self::Address => text.starts_with("unix:") || text.parse::<Address>().is_ok(),
+            Self::OneOf(words) => words.contains(&text),
+        };
+        if fits { Ok(Value::Text(text.to_owned())) } else { Err(self.wanted()) }
+    }
+
+    /// Reads a value from TOML.
+    pub(super) fn read_toml(self, value: &toml::Value) -> Result<Value, String> {
+        match (self, value) {
+            (Self::Bool, toml::Value::Boolean(yes)) => Ok(Value::Bool(*yes)),
+            (Self::Integer { .. }, toml::Value::Integer(number)) => self.read_integer(*number),
+            (Self::List, toml::Value::Array(items)) => {
+                let texts: Option<Vec<_>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+                self.read_list(texts.ok_or_else(|| self.wanted())?)
+            }
+            (Self::Bool | Self::Integer { .. }, _) => Err(format!("{}, without quotes", self.wanted())),
+            (_, toml::Value::String(text)) => self.read(text),
+            _ => Err(format!("{}, in quotes", self.wanted())),
+        }
+    }
+
+    /// What is expected, in words.
+    pub(super) fn wanted(self) -> String {
+        match self {
+            Self::Text => "expected a text that is not empty".to_owned(),
+            Self::Path => "expected a path".to_owned(),
+            Self::Bool => "expected true or false".to_owned(),
+            Self::Integer { least, most } => format!("expected a whole number from {least} to {most}"),
+            Self::List => "expected one or more texts: a list in the file, separated by commas elsewhere".to_owned(),
+            Self::Id => "expected `ed25519:` and 43 base64url characters, as `apiary key id` prints it".to_owned(),
+            Self::Socket => "expected an IP address and a port, such as 127.0.0.1:7420".to_owned(),
+            Self::Address => "expected https://HOST:PORT, http://127.0.0.1:PORT or unix:/PATH".to_owned(),
+            Self::OneOf(words) => format!("expected one of: {}", words.join(", ")),
+        }
+    }
+
+    /// What it is, in a word for the documents.
+    pub(crate) fn word(self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Path => "path".to_owned(),
+            Self::Bool => "true or false".to_owned(),
+            Self::Integer { least, most } => format!("{least} to {most}"),
+            Self::List => "list".to_owned(),
+            Self::Id => "id".to_owned(),
+            Self::Socket => "address:port".to_owned(),
+            Self::Address => "address".to_owned(),
+            Self::OneOf(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    fn read_bool(self, text: &str) -> Result<Value, String> {
+        match text {
+            "true" | "1" | "yes" => Ok(Value::Bool(true)),
+            "false" | "0" | "no" => Ok(Value::Bool(false)),
+            _ => Err(self.wanted()),
+        }
+    }
+
+    fn read_integer(self, number: i64) -> Result<Value, String> {
+        match self {
+            Self::Integer { least, most } if (least..=most).contains(&number) => Ok(Value::Integer(number)),
+            _ => Err(self.wanted()),
+        }
+    }
+
+    fn read_list(self, texts: Vec<String>) -> Result<Value, String> {
+        let texts: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).collect();
+        if texts.is_empty() || texts.iter().any(String::is_empty) {
+            return Err(self.wanted());
+        }
+        Ok(Value::List(texts))
+    }
+}
+
+impl Value {
+    /// The same value with its relative path counted from `folder`.
+    pub(super) fn relative_to(self, kind: Kind, folder: &Path) -> Self {
+        let joined = |path: &str| folder.join(path).display().to_string();
+        match (kind, self) {
+            (Kind::Path, Self::Text(path)) if path != "-" => Self::Text(joined(&path)),
+            (Kind::Address, Self::Text(address)) => match address.strip_prefix("unix:") {
+                Some(path) => Self::Text(format!("unix:{}", joined(path.trim_start_matches("//")))),
+                None => Self::Text(address),
+            },
+            (_, value) => value,
+        }
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        self.text().map(PathBuf::from)
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Bool(yes) => write!(f, "{yes}"),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::List(texts) => f.write_str(&texts.join(",")),
+        }
+    }
+}
