@@ -1,5 +1,8 @@
 //! The one task that brings events from the spool to the broker, in order.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,9 +131,7 @@ impl Forwarder {
         let stamp = Spec::new(spec.colony, &spec.executor_type, &spec.function, self.clock.now());
         (spec.process_id, spec.submit_by) = (stamp.process_id, stamp.submit_by);
         let answer = timeout(FORWARD_TIMEOUT, self.sink.submit(&spec)).await;
-        answer.unwrap_or_else(|_| {
-            Err(SinkError::Away(format!("no answer within {} ms", FORWARD_TIMEOUT.as_millis())))
-        })
+        answer.unwrap_or_else(|_| Err(SinkError::Away(format!("no answer within {} ms", FORWARD_TIMEOUT.as_millis()))))
     }
 
     async fn set_aside(&self, waiting: &Waiting, error: &SinkError) -> Result<(), SpoolError> {

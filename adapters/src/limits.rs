@@ -95,7 +95,10 @@ impl WebhookLimits {
             return Err(StartError::setting("connections_max", "is 1 to 100000"));
         }
         if self.spool_events_max == 0 || self.spool_bytes_max == 0 {
-            return Err(StartError::setting("spool_events_max", "and `spool_bytes_max` are at least 1: events need a way out"));
+            return Err(StartError::setting(
+                "spool_events_max",
+                "and `spool_bytes_max` are at least 1: events need a way out",
+            ));
         }
         let timeouts = [
             ("body_timeout", self.body_timeout),

@@ -15,9 +15,13 @@ pub(crate) enum Refusal {
          very endpoint, and let no proxy change the body"
     )]
     SignatureWrong,
-    #[error("the request was signed {age_s} s ago, the most is {tolerance_s} s: send it again, or set this machine's clock (NTP)")]
+    #[error(
+        "the request was signed {age_s} s ago, the most is {tolerance_s} s: send it again, or set this machine's clock (NTP)"
+    )]
     SignatureStale { age_s: i64, tolerance_s: u64 },
-    #[error("the request was signed {ahead_s} s in the future, the most is {tolerance_s} s: set this machine's clock (NTP)")]
+    #[error(
+        "the request was signed {ahead_s} s in the future, the most is {tolerance_s} s: set this machine's clock (NTP)"
+    )]
     SignatureFuture { ahead_s: i64, tolerance_s: u64 },
     #[error("the signature is right, but {0}")]
     EventMalformed(String),

@@ -86,8 +86,10 @@ impl SinkError {
     /// others are gRPC's codes, which a proxy or another server in the broker's place answers with.
     fn from_reason(reason: String, message: String) -> Self {
         match reason.as_str() {
-            "UNSIGNED" | "SIGNATURE_INVALID" | "BROKER_UNKNOWN" | "COLONY_UNKNOWN" | "NOT_PERMITTED" | "SUBMIT_BY_OVER"
-            | "Unauthenticated" | "PermissionDenied" | "Unimplemented" | "NotFound" => Self::Refused { reason, message },
+            "UNSIGNED" | "SIGNATURE_INVALID" | "BROKER_UNKNOWN" | "COLONY_UNKNOWN" | "NOT_PERMITTED"
+            | "SUBMIT_BY_OVER" | "Unauthenticated" | "PermissionDenied" | "Unimplemented" | "NotFound" => {
+                Self::Refused { reason, message }
+            }
             "INVALID" | "TOO_LARGE" | "InvalidArgument" | "OutOfRange" => Self::Unacceptable { reason, message },
             _ => Self::Failed { reason, message },
         }

@@ -1,5 +1,6 @@
 //! What runs until it is told to stop: signals, and what systemd wants to hear.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
@@ -58,7 +59,7 @@ pub(crate) async fn serve(
                 return ended;
             }
             () = signals.next() => {}
-            () = &mut watchdog => {}
+            never = &mut watchdog => match never {},
         }
         if shutdown.is_cancelled() {
             return Err(Fault::failure("stopped at the second signal: work in hand goes on elsewhere when its lease ends").into());
@@ -70,7 +71,7 @@ pub(crate) async fn serve(
 }
 
 /// Shows systemd a sign of life, twice as often as it asks for one. Never ends.
-async fn feed_watchdog() {
+async fn feed_watchdog() -> Infallible {
     let Some(limit) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
     let mut ticks = tokio::time::interval((limit / 2).max(Duration::from_millis(100)));
     loop {

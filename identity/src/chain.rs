@@ -21,6 +21,9 @@ pub enum BrokenLink {
         /// Who would have had to.
         colony: Id,
     },
+    /// The grant is signed by this colony, but speaks of another.
+    #[error("grant: made for colony {0}")]
+    GrantElsewhere(Id),
     /// The grant does not make its key what it acts as.
     #[error("grant: `{name}` is {found}, and this needs {needed}")]
     GrantRole {
@@ -100,7 +103,7 @@ pub fn verify_grant(colony: &Id, grant: &Envelope) -> Result<Grant, BrokenLink> 
     }
     let grant: Grant = grant.open().map_err(BrokenLink::Grant)?;
     if grant.colony != *colony {
-        return Err(BrokenLink::GrantForeign { signer: grant.colony, colony: *colony });
+        return Err(BrokenLink::GrantElsewhere(grant.colony));
     }
     Ok(grant)
 }
@@ -122,17 +125,12 @@ pub fn permits(colony: &Id, grant: &Grant, signer: Id, spec: &Spec) -> Result<()
         return Err(BrokenLink::SpecForeign(spec.colony));
     }
     // Executors may submit too: a child's spec is signed by the executor that wants it done.
-    if !grant.scopes.cover(&spec.executor_type, &spec.function) {
-        return Err(BrokenLink::GrantScope {
-            name: grant.name.clone(),
-            function: spec.function.clone(),
-            executor_type: spec.executor_type.clone(),
-        });
-    }
+    covers(grant, spec)?;
     in_force(grant, spec.made_at().unwrap_or(Timestamp::MIN))
 }
 
-/// Checks a result, the executor's grant under it, and that it answers this spec in this attempt.
+/// Checks a result, the executor's grant under it, and that it answers this spec in this attempt. Who asked for the spec is
+/// for [`verify_spec`].
 pub fn verify_result(
     colony: &Id,
     grant: &Envelope,
@@ -150,17 +148,29 @@ pub fn verify_result(
     }
     in_force(&grant, outcome.finished_at)?;
     let asked: Spec = spec.open().map_err(BrokenLink::Spec)?;
+    covers(&grant, &asked)?;
     let belongs = [
         ("colony", outcome.colony == *colony),
         ("process_id", outcome.process_id == asked.process_id),
         ("attempt", outcome.attempt == attempt),
         ("spec_digest", outcome.spec_digest == spec.digest()),
-        ("signer's executor types", grant.scopes.cover_executor_type(&asked.executor_type)),
+        ("executor_names", asked.executor_names.is_empty() || asked.executor_names.contains(&grant.name)),
     ];
     match belongs.iter().find(|(_, holds)| !holds) {
         Some((what, _)) => Err(BrokenLink::ResultElsewhere(what)),
         None => Ok(outcome),
     }
+}
+
+fn covers(grant: &Grant, spec: &Spec) -> Result<(), BrokenLink> {
+    if grant.scopes.cover(&spec.executor_type, &spec.function) {
+        return Ok(());
+    }
+    Err(BrokenLink::GrantScope {
+        name: grant.name.clone(),
+        function: spec.function.clone(),
+        executor_type: spec.executor_type.clone(),
+    })
 }
 
 fn in_force(grant: &Grant, moment: Timestamp) -> Result<(), BrokenLink> {

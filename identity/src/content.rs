@@ -1,5 +1,7 @@
 //! Arguments and outputs: bytes that keep every one of their bytes inside a JSON document.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -10,7 +12,7 @@ use crate::DocumentError;
 use crate::limits::{CONTENT_BYTES_MAX, JSON_DEPTH_MAX};
 
 /// The two fields that carry content: JSON as it was written, or any bytes as base64.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Content {
     pub(crate) json: Option<Box<RawValue>>,
     pub(crate) base64: Option<String>,
@@ -35,23 +37,20 @@ impl Content {
         }
     }
 
-    /// The bytes, as they were given.
+    /// The bytes, as they were given. Content of a document that was opened is readable.
     pub fn to_bytes(&self) -> Result<Bytes, DocumentError> {
         match (&self.json, &self.base64) {
             (Some(raw), _) => Ok(Bytes::copy_from_slice(raw.get().as_bytes())),
-            (None, Some(text)) => STANDARD
-                .decode(text)
-                .map(Bytes::from)
-                .map_err(|error| DocumentError::Json(format!("content is not base64: {error}"))),
+            (None, Some(text)) => decode("content", text).map(Bytes::from),
             (None, None) => Ok(Bytes::new()),
         }
     }
 
-    /// Checks that one form is used, in bounds, and readable. `field` names the JSON form's field.
-    pub(crate) fn check(&self, field: &'static str) -> Result<(), DocumentError> {
+    /// Checks that one form is used, in bounds, and readable.
+    pub(crate) fn check(&self, field: &'static str, base64_field: &'static str) -> Result<(), DocumentError> {
         let length = match (&self.json, &self.base64) {
             (Some(_), Some(_)) => {
-                return Err(DocumentError::field(field, format!("and `{field}_base64` exclude each other: send one")));
+                return Err(DocumentError::field(field, format!("and `{base64_field}` exclude each other: send one")));
             }
             (Some(raw), None) => {
                 let levels = depth(raw.get().as_bytes());
@@ -59,13 +58,13 @@ impl Content {
                     return Err(DocumentError::field(
                         field,
                         format!(
-                            "nests {levels} levels deep, the most is {JSON_DEPTH_MAX}: send it as `{field}_base64`"
+                            "nests {levels} levels deep, the most is {JSON_DEPTH_MAX}: send it as `{base64_field}`"
                         ),
                     ));
                 }
                 raw.get().len()
             }
-            (None, Some(_)) => self.to_bytes()?.len(),
+            (None, Some(text)) => decode(base64_field, text)?.len(),
             (None, None) => 0,
         };
         if length > CONTENT_BYTES_MAX {
@@ -78,9 +77,26 @@ impl Content {
     }
 }
 
+impl fmt::Debug for Content {
+    /// How much there is, and not what: arguments may be somebody's secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.json, &self.base64) {
+            (Some(raw), _) => write!(f, "Content({} bytes of JSON)", raw.get().len()),
+            (None, Some(text)) => write!(f, "Content({} characters of base64)", text.len()),
+            (None, None) => f.write_str("Content(none)"),
+        }
+    }
+}
+
 /// Reads a present field as it stands, also `null`, which `Option` alone would take for absent.
 pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
+}
+
+fn decode(field: &'static str, text: &str) -> Result<Vec<u8>, DocumentError> {
+    STANDARD
+        .decode(text)
+        .map_err(|error| DocumentError::field(field, format!("is not base64 (RFC 4648, padded, in one line): {error}")))
 }
 
 /// How deep `[` and `{` nest, strings left out. The text need not be valid JSON.

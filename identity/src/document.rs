@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::DocumentError;
 use crate::limits::{DOCUMENT_BYTES_MAX, DURATION_MAX_MS};
+use crate::{DocumentError, strict};
 
 /// A JSON document that somebody signs. Unknown fields are refused: a misspelt option must not be a
 /// silent default.
@@ -18,10 +18,11 @@ pub trait Document: Serialize + DeserializeOwned {
 
     /// Reads a document and checks it.
     fn from_json(json: &[u8]) -> Result<Self, DocumentError> {
-        if json.len() > DOCUMENT_BYTES_MAX {
-            return Err(DocumentError::TooLarge { found: json.len(), limit: DOCUMENT_BYTES_MAX });
-        }
-        let document: Self = serde_json::from_slice(json).map_err(|error| DocumentError::Json(error.to_string()))?;
+        check_size(json)?;
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let document: Self = strict::object(&mut reader)
+            .and_then(|document| reader.end().map(|()| document))
+            .map_err(|error| DocumentError::json(&error))?;
         document.check()?;
         Ok(document)
     }
@@ -29,12 +30,29 @@ pub trait Document: Serialize + DeserializeOwned {
     /// Checks the document and prints it, once, for signing.
     fn to_json(&self) -> Result<Vec<u8>, DocumentError> {
         self.check()?;
-        let json = serde_json::to_vec(self).map_err(|error| DocumentError::Json(error.to_string()))?;
-        if json.len() > DOCUMENT_BYTES_MAX {
-            return Err(DocumentError::TooLarge { found: json.len(), limit: DOCUMENT_BYTES_MAX });
-        }
+        let json = serde_json::to_vec(self).map_err(|error| DocumentError::json(&error))?;
+        check_size(&json)?;
         Ok(json)
     }
+}
+
+/// Checks that a document is no larger than any may be.
+pub(crate) fn check_size(json: &[u8]) -> Result<(), DocumentError> {
+    if json.len() <= DOCUMENT_BYTES_MAX {
+        return Ok(());
+    }
+    Err(DocumentError::TooLarge { found: json.len(), limit: DOCUMENT_BYTES_MAX })
+}
+
+/// Checks text that is kept and shown: at most so many bytes, and without the NUL that no Postgres text can hold.
+pub(crate) fn check_text(field: &'static str, text: &str, bytes_max: usize) -> Result<(), DocumentError> {
+    if text.len() > bytes_max {
+        return Err(DocumentError::field(field, format!("has {} bytes, the most is {bytes_max}", text.len())));
+    }
+    if text.contains('\0') {
+        return Err(DocumentError::field(field, "holds a NUL character, which cannot be kept: leave it out"));
+    }
+    Ok(())
 }
 
 /// Checks a duration in milliseconds; 0 is allowed and means what the field says.

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Document, EnvelopeError, Id, KeyPair};
+use crate::document::check_size;
+use crate::error::shown;
+use crate::{Document, EnvelopeError, Id, KeyPair, strict};
 
 /// SHA-256 of an envelope's signed encoding and its signature: it names these very bytes by this author.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,11 +56,13 @@ impl Envelope {
         Err(EnvelopeError::Signature(self.key_id))
     }
 
-    /// Checks type and signature, and only then reads the document.
+    /// Checks type, size and signature, and only then reads the document.
     pub fn open<D: Document>(&self) -> Result<D, EnvelopeError> {
         if self.payload_type != D::PAYLOAD_TYPE {
-            return Err(EnvelopeError::Type { expected: D::PAYLOAD_TYPE, found: clipped(&self.payload_type) });
+            return Err(EnvelopeError::Type { expected: D::PAYLOAD_TYPE, found: shown(&self.payload_type) });
         }
+        // First what is cheap: a signature over megabytes is not.
+        check_size(&self.payload)?;
         self.verify()?;
         Ok(D::from_json(&self.payload)?)
     }
@@ -71,10 +75,14 @@ impl Envelope {
         Digest(hash.finalize().into())
     }
 
-    /// Reads DSSE's JSON form. Base64 may be of either alphabet, as DSSE asks of readers.
+    /// Reads DSSE's JSON form. Base64 may be of either alphabet, and fields that later versions may add are ignored, as DSSE
+    /// asks of readers.
     pub fn from_json(json: &[u8]) -> Result<Self, EnvelopeError> {
-        let form: JsonForm = serde_json::from_slice(json).map_err(|error| EnvelopeError::Json(error.to_string()))?;
-        let [signature] = form.signatures.as_slice() else {
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let form: JsonForm = strict::object(&mut reader)
+            .and_then(|form| reader.end().map(|()| form))
+            .map_err(|error| EnvelopeError::json(&error))?;
+        let [Signature(signature)] = form.signatures.as_slice() else {
             return Err(EnvelopeError::SignatureCount(form.signatures.len()));
         };
         let payload = decode("payload", &form.payload)?;
@@ -93,7 +101,10 @@ impl Envelope {
         let form = JsonForm {
             payload_type: self.payload_type.clone(),
             payload: STANDARD.encode(&self.payload),
-            signatures: vec![JsonSignature { keyid: self.key_id.to_string(), sig: STANDARD.encode(self.signature) }],
+            signatures: vec![Signature(JsonSignature {
+                keyid: self.key_id.to_string(),
+                sig: STANDARD.encode(self.signature),
+            })],
         };
         // Strings into a byte vector: nothing here can fail.
         serde_json::to_vec(&form).unwrap_or_default()
@@ -129,9 +140,10 @@ impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text.as_bytes(), &mut bytes)
-            .map_err(|_| serde::de::Error::custom("expected a SHA-256 digest as 64 hexadecimal characters"))?;
-        Ok(Self(bytes))
+        match hex::decode_to_slice(text.as_bytes(), &mut bytes) {
+            Ok(()) if !text.contains(|c: char| c.is_ascii_uppercase()) => Ok(Self(bytes)),
+            _ => Err(serde::de::Error::custom("expected a SHA-256 digest as 64 lower-case hexadecimal characters")),
+        }
     }
 }
 
@@ -143,14 +155,10 @@ fn encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 fn decode(field: &str, text: &str) -> Result<Vec<u8>, EnvelopeError> {
-    STANDARD
-        .decode(text)
-        .or_else(|_| URL_SAFE.decode(text))
-        .map_err(|error| EnvelopeError::Json(format!("`{field}` is not base64: {error}")))
-}
-
-fn clipped(text: &str) -> String {
-    text.chars().take(80).collect()
+    let alphabet = if text.contains(['-', '_']) { URL_SAFE } else { STANDARD };
+    alphabet.decode(text).map_err(|error| {
+        EnvelopeError::Json(format!("`{field}` is not base64 (RFC 4648, padded, in one line): {error}"))
+    })
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,8 +166,12 @@ fn clipped(text: &str) -> String {
 struct JsonForm {
     payload_type: String,
     payload: String,
-    signatures: Vec<JsonSignature>,
+    signatures: Vec<Signature>,
 }
+
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct Signature(#[serde(deserialize_with = "strict::object")] JsonSignature);
 
 #[derive(Serialize, Deserialize)]
 struct JsonSignature {

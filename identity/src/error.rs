@@ -2,6 +2,9 @@
 
 use crate::Id;
 
+/// Characters of a stranger's text that an error repeats.
+const SHOWN_CHARS_MAX: usize = 300;
+
 /// Why a text or some bytes are not an identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
@@ -110,8 +113,32 @@ pub enum DocumentError {
 }
 
 impl DocumentError {
+    /// What serde has against a text.
+    pub(crate) fn json(error: &serde_json::Error) -> Self {
+        Self::Json(shown(&error.to_string()))
+    }
+
     /// A field outside its bounds.
     pub(crate) fn field(field: &'static str, problem: impl Into<String>) -> Self {
         Self::Field { field, problem: problem.into() }
     }
+}
+
+impl EnvelopeError {
+    /// What serde has against a text.
+    pub(crate) fn json(error: &serde_json::Error) -> Self {
+        Self::Json(shown(&error.to_string()))
+    }
+}
+
+/// What of a text an error may repeat. The parser's words quote the sender, who may have sent megabytes, or control
+/// characters for whoever reads the log. The end is kept: it says where in the text the fault is.
+pub(crate) fn shown(text: &str) -> String {
+    const HALF: usize = SHOWN_CHARS_MAX / 2;
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let length = text.chars().count();
+    if length <= SHOWN_CHARS_MAX {
+        return text.chars().map(plain).collect();
+    }
+    text.chars().take(HALF).chain(" … ".chars()).chain(text.chars().skip(length - HALF)).map(plain).collect()
 }

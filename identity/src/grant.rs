@@ -1,13 +1,13 @@
 //! Grants: the colony's signed statement that a key is a user or an executor.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::document::check_order;
 use crate::limits::SCOPE_ENTRIES_MAX;
 use crate::name::check_name;
-use crate::{Document, DocumentError, Id};
+use crate::{Document, DocumentError, Id, strict};
 
 /// "This key is a user, or an executor, with this name and these scopes, from, until."
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,7 @@ pub struct Grant {
     /// The colony, whose key signs.
     pub colony: Id,
     /// Names this grant.
+    #[serde(deserialize_with = "strict::uuid")]
     pub grant_id: Uuid,
     /// Whose key it is about.
     pub key: Id,
@@ -24,6 +25,7 @@ pub struct Grant {
     /// What people call it. Two keys may share a name while one replaces the other.
     pub name: String,
     /// What it may touch.
+    #[serde(deserialize_with = "strict::object")]
     pub scopes: Scopes,
     /// What else it may do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -35,8 +37,7 @@ pub struct Grant {
 }
 
 /// What a key is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// May submit.
     User,
@@ -45,8 +46,7 @@ pub enum Role {
 }
 
 /// A right beyond the role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GrantRight {
     /// May read every process and grant of the colony.
     Read,
@@ -87,6 +87,8 @@ impl Grant {
 }
 
 impl Role {
+    const ALL: [Self; 2] = [Self::User, Self::Executor];
+
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -97,6 +99,8 @@ impl Role {
 }
 
 impl GrantRight {
+    const ALL: [Self; 1] = [Self::Read];
+
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -113,9 +117,36 @@ impl Document for Grant {
         if self.key == self.colony {
             return Err(DocumentError::field("key", "is the colony's own key, which needs no grant: use another key"));
         }
+        if self.rights.len() > GrantRight::ALL.len() {
+            return Err(DocumentError::field("rights", "names a right more than once: name each once"));
+        }
         check_order("valid_until", self.valid_from, self.valid_until)?;
         check_scope("scopes.functions", &self.scopes.functions)?;
         check_scope("scopes.executor_types", &self.scopes.executor_types)
+    }
+}
+
+impl Serialize for Role {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Role {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        strict::word(deserializer, &Self::ALL, Self::as_str)
+    }
+}
+
+impl Serialize for GrantRight {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for GrantRight {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        strict::word(deserializer, &Self::ALL, Self::as_str)
     }
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::IdError;
@@ -59,6 +59,11 @@ impl Id {
         self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }
 
+    /// The public half of a pair, which is canonical and strong by the way it is made.
+    pub(crate) fn of_pair(pair: &SigningKey) -> Self {
+        Self(pair.verifying_key())
+    }
+
     fn from_key(key: VerifyingKey) -> Result<Self, IdError> {
         // The curve library takes y ≥ p, too; the same point then has a second spelling.
         if key.to_edwards().compress().as_bytes() != key.as_bytes() {
@@ -68,13 +73,6 @@ impl Id {
             return Err(IdError::Weak);
         }
         Ok(Self(key))
-    }
-}
-
-impl From<VerifyingKey> for Id {
-    /// For keys made here from a secret, which are canonical and strong.
-    fn from(key: VerifyingKey) -> Self {
-        Self(key)
     }
 }
 

@@ -3,50 +3,81 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use crate::{KeyError, KeyPair};
 
 /// A key file has a few hundred bytes; more is some other file.
-const FILE_BYTES_MAX: u64 = 16 * 1024;
+const FILE_BYTES_MAX: usize = 16 * 1024;
 
-/// Reads a key pair. A file that others on the machine can read is refused.
+/// Reads a key pair. A file that others on the machine can read or change is refused.
 pub fn read_key_file(path: &Path, passphrase: Option<&str>) -> Result<KeyPair, KeyError> {
-    let io = |source| KeyError::Io { path: path.display().to_string(), source };
-    let file = File::open(path).map_err(io)?;
-    let mode = file.metadata().map_err(io)?.mode() & 0o7777;
+    let file = File::open(path).map_err(|source| io(path, source))?;
+    let mode = file.metadata().map_err(|source| io(path, source))?.mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(KeyError::Readable { path: path.display().to_string(), mode });
     }
-    let mut pem = Zeroizing::new(String::new());
-    file.take(FILE_BYTES_MAX).read_to_string(&mut pem).map_err(io)?;
+    // All the room at once: text that grows leaves copies behind, which nobody wipes.
+    let mut pem = Zeroizing::new(String::with_capacity(FILE_BYTES_MAX + 64));
+    file.take(FILE_BYTES_MAX as u64).read_to_string(&mut pem).map_err(|source| io(path, source))?;
     KeyPair::from_pem(&pem, passphrase)
 }
 
-/// Writes a key pair to a new file of mode 0600. When it returns, file and folder entry are on disk; a
-/// crash before leaves either nothing or a file beside it that is not taken for a key.
+/// Writes a key pair to a new file of mode 0600. When it returns, file and folder entry are on disk; a crash before leaves
+/// either nothing or a file beside it that is not taken for a key. Of several writers at once, one wins.
 pub fn write_key_file(path: &Path, key: &KeyPair, passphrase: Option<&str>) -> Result<(), KeyError> {
-    let io = |source: std::io::Error| KeyError::Io { path: path.display().to_string(), source };
+    let unfinished = Unfinished::beside(path).map_err(|source| io(path, source))?;
     let pem = key.to_pem(passphrase)?;
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished).map_err(io)?;
-    file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+    unfinished.fill(pem.as_bytes()).map_err(|source| io(path, source))?;
     // A hard link fails if the name is taken, where a rename would replace the key that is there.
-    let linked = std::fs::hard_link(&unfinished, path);
-    std::fs::remove_file(&unfinished).map_err(io)?;
-    match linked {
+    match std::fs::hard_link(&unfinished.0, path) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(KeyError::Exists(path.display().to_string()));
         }
-        Err(error) => return Err(io(error)),
+        Err(error) => return Err(io(path, error)),
     }
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+    drop(unfinished);
+    File::open(folder(path)).and_then(|folder| folder.sync_all()).map_err(|source| io(path, source))
+}
+
+/// The name under which a key is written, before it gets its own.
+struct Unfinished(PathBuf);
+
+impl Unfinished {
+    /// A name that no other writer has and nobody can guess.
+    fn beside(path: &Path) -> std::io::Result<Self> {
+        if path.file_name().is_none() {
+            return Err(std::io::Error::new(ErrorKind::InvalidInput, "this names a folder: add a file's name"));
+        }
+        let hidden = format!(".apiary-key-{:016x}.unfinished", rand::random::<u64>());
+        Ok(Self(folder(path).join(hidden)))
+    }
+
+    /// `create_new` follows no link and opens nothing that is there already.
+    fn fill(&self, pem: &[u8]) -> std::io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0)?;
+        file.write_all(pem)?;
+        file.sync_all()
+    }
+}
+
+impl Drop for Unfinished {
+    /// A name that stays, because this fails or never runs, is of mode 0600 and in nobody's way.
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn io(path: &Path, source: std::io::Error) -> KeyError {
+    KeyError::Io { path: path.display().to_string(), source }
 }

@@ -4,10 +4,12 @@ use std::fmt;
 
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};
 use pkcs8::EncryptedPrivateKeyInfoOwned;
 use pkcs8::der::Decode as _;
 use rand::Rng as _;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
 use crate::{Id, KeyError};
@@ -19,10 +21,15 @@ const ENCRYPTED_LABEL: &str = "ENCRYPTED PRIVATE KEY";
 pub struct KeyPair(SigningKey);
 
 impl KeyPair {
-    /// A new key pair from the operating system's randomness.
+    /// A new key pair from the operating system's randomness, asked directly: a generator in between would keep a copy of
+    /// the seed in its buffer.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no randomness to give; there is no key to go on with then.
     pub fn generate() -> Self {
         let mut seed = Zeroizing::new([0_u8; 32]);
-        rand::rng().fill_bytes(seed.as_mut_slice());
+        UnwrapErr(SysRng).fill_bytes(seed.as_mut_slice());
         Self::from_seed(&seed)
     }
 
@@ -40,13 +47,15 @@ impl KeyPair {
         Ok(Self(key))
     }
 
-    /// PKCS#8 PEM, encrypted (scrypt, AES-256-CBC) if a passphrase is given; openssl reads both.
+    /// PKCS#8 PEM, encrypted (scrypt with 16 MiB, AES-256-CBC) if a passphrase is given; openssl reads both.
     pub fn to_pem(&self, passphrase: Option<&str>) -> Result<Zeroizing<String>, KeyError> {
         let format = |error: &dyn fmt::Display| KeyError::Format(error.to_string());
+        // Without the public half: with it, it is version 2 (RFC 5958), which openssl 3.0 does not read.
+        let bytes = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
         let Some(passphrase) = passphrase else {
-            return self.0.to_pkcs8_pem(LineEnding::LF).map_err(|error| format(&error));
+            return bytes.to_pkcs8_pem(LineEnding::LF).map_err(|error| format(&error));
         };
-        let plain = self.0.to_pkcs8_der().map_err(|error| format(&error))?;
+        let plain = bytes.to_pkcs8_der().map_err(|error| format(&error))?;
         let info = pkcs8::PrivateKeyInfoRef::from_der(plain.as_bytes()).map_err(|error| format(&error))?;
         let encrypted = info.encrypt(passphrase).map_err(|error| format(&error))?;
         encrypted.to_pem(ENCRYPTED_LABEL, LineEnding::LF).map_err(|error| format(&error))
@@ -54,7 +63,7 @@ impl KeyPair {
 
     /// The public half.
     pub fn id(&self) -> Id {
-        Id::from(self.0.verifying_key())
+        Id::of_pair(&self.0)
     }
 
     /// The signature of RFC 8032 over `message`.
@@ -71,7 +80,13 @@ impl KeyPair {
         }
         let encrypted = EncryptedPrivateKeyInfoOwned::from_der(document.as_bytes())
             .map_err(|error| KeyError::Format(error.to_string()))?;
-        let plain = encrypted.decrypt(passphrase).map_err(|_| KeyError::PassphraseWrong)?;
+        let plain = encrypted.decrypt(passphrase).map_err(|error| match error {
+            // A wrong passphrase shows as bad padding; one time in 256 as good padding around garbage.
+            pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::DecryptFailed) | pkcs8::Error::Asn1(_) => {
+                KeyError::PassphraseWrong
+            }
+            other => KeyError::Format(other.to_string()),
+        })?;
         let key = SigningKey::from_pkcs8_der(plain.as_bytes()).map_err(|error| KeyError::Format(error.to_string()))?;
         Ok(Self(key))
     }

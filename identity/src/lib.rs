@@ -21,6 +21,7 @@ mod name;
 mod request;
 mod result;
 mod spec;
+mod strict;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::Content;

@@ -6,8 +6,9 @@ use std::time::Duration;
 pub const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes of arguments or output kept inside a document.
 pub const CONTENT_BYTES_MAX: usize = 1024 * 1024;
-/// Levels of `[` and `{` in inline JSON; serde_json's own reader gives up at the same depth.
-pub const JSON_DEPTH_MAX: usize = 127;
+/// Levels of `[` and `{` in inline JSON. Readers give up at 128 levels of the whole text (serde_json's do), and a document is
+/// shown inside others.
+pub const JSON_DEPTH_MAX: usize = 100;
 /// Characters of a function, executor type, label key or user's or executor's name.
 pub const NAME_CHARS_MAX: usize = 128;
 /// Characters of a colony's name: what a DNS label allows (RFC 1035).

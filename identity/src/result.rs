@@ -1,24 +1,27 @@
 //! Results: what an attempt gave, signed by its executor. The Rust type is `Outcome`, because `Result`
 //! is taken; the document's type is `result.v1`.
 
+use std::fmt;
+
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::content::{self, Content};
-use crate::document::check_duration_ms;
+use crate::document::{check_duration_ms, check_text};
 use crate::envelope::Digest;
 use crate::limits::FAILURE_BYTES_MAX;
-use crate::{Document, DocumentError, Id};
+use crate::{Document, DocumentError, Id, strict};
 
 /// "Attempt n of this process, made from these signed bytes, ended like this."
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// The colony.
     pub colony: Id,
     /// The process.
+    #[serde(deserialize_with = "strict::uuid")]
     pub process_id: Uuid,
     /// The attempt's number; it fences.
     pub attempt: i32,
@@ -43,8 +46,7 @@ pub struct Outcome {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutcomeKind {
     /// The work is done.
     Succeeded,
@@ -80,7 +82,8 @@ impl Outcome {
         }
     }
 
-    /// A failure; words beyond the bound are cut.
+    /// A failure. Words beyond the bound are cut, and a NUL, which cannot be kept, is replaced: a failure must always be
+    /// reportable.
     pub fn failed(
         colony: Id,
         process_id: Uuid,
@@ -90,6 +93,7 @@ impl Outcome {
         kind: OutcomeKind,
         failure: &str,
     ) -> Self {
+        let failure = failure.replace('\0', "\u{fffd}");
         let end = failure.floor_char_boundary(FAILURE_BYTES_MAX);
         let mut outcome = Self::succeeded(colony, process_id, attempt, spec_digest, finished_at, Content::default());
         outcome.outcome = kind;
@@ -104,6 +108,8 @@ impl Outcome {
 }
 
 impl OutcomeKind {
+    const ALL: [Self; 4] = [Self::Succeeded, Self::FailedRetryable, Self::FailedFinal, Self::Refused];
+
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -119,11 +125,14 @@ impl Document for Outcome {
     const PAYLOAD_TYPE: &'static str = "application/vnd.apiary.result.v1+json";
 
     fn check(&self) -> Result<(), DocumentError> {
-        self.output().check("output")?;
+        self.output().check("output", "output_base64")?;
         if self.attempt < 1 {
             return Err(DocumentError::field("attempt", format!("counts from 1; got {}", self.attempt)));
         }
         if let Some(retry_after_ms) = self.retry_after_ms {
+            if self.outcome != OutcomeKind::FailedRetryable {
+                return Err(DocumentError::field("retry_after_ms", "belongs to `failed_retryable`: leave it out"));
+            }
             check_duration_ms("retry_after_ms", retry_after_ms)?;
         }
         match (self.outcome, &self.failure) {
@@ -132,11 +141,34 @@ impl Document for Outcome {
             }
             (OutcomeKind::Succeeded, None) => Ok(()),
             (_, None) => Err(DocumentError::field("failure", "is missing: say in a sentence what went wrong")),
-            (_, Some(words)) if words.len() > FAILURE_BYTES_MAX => Err(DocumentError::field(
-                "failure",
-                format!("has {} bytes, the most is {FAILURE_BYTES_MAX}", words.len()),
-            )),
-            (_, Some(_)) => Ok(()),
+            (_, Some(words)) => check_text("failure", words, FAILURE_BYTES_MAX),
         }
+    }
+}
+
+impl fmt::Debug for Outcome {
+    /// Without the output, which may be somebody's secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome")
+            .field("process_id", &self.process_id)
+            .field("attempt", &self.attempt)
+            .field("outcome", &self.outcome)
+            .field("finished_at", &self.finished_at)
+            .field("output", &self.output())
+            .field("failure", &self.failure)
+            .field("retry_after_ms", &self.retry_after_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Serialize for OutcomeKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for OutcomeKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        strict::word(deserializer, &Self::ALL, Self::as_str)
     }
 }

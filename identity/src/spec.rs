@@ -1,6 +1,7 @@
 //! Specs: what is to be done, signed whole by whoever wants it done.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -8,18 +9,19 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::content::{self, Content};
-use crate::document::check_duration_ms;
+use crate::document::{check_duration_ms, check_text};
 use crate::limits::{EXECUTOR_NAMES_MAX, MAP_ENTRIES_MAX, PRIORITY_MAX, RETRIES_MAX, SUBMIT_BY_MAX, VALUE_BYTES_MAX};
 use crate::name::check_name;
-use crate::{Document, DocumentError, Id};
+use crate::{Document, DocumentError, Id, strict};
 
-/// A process as its submitter wants it. Every duration is in milliseconds; 0 or absent means no limit.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A process as its submitter wants it. Every duration is in milliseconds.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// The colony.
     pub colony: Id,
     /// UUIDv7, chosen by the submitter; its time is when the spec was made.
+    #[serde(deserialize_with = "strict::uuid")]
     pub process_id: Uuid,
     /// Not accepted after this, at most 30 days after `process_id`'s time: what makes a replay harmless
     /// even when the process itself is long forgotten.
@@ -41,22 +43,22 @@ pub struct Spec {
     #[serde(default, skip_serializing_if = "is_default")]
     pub priority: i32,
     /// For finding it again.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "strict::map")]
     pub labels: BTreeMap<String, String>,
     /// Handed to the executor.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "strict::map")]
     pub env: BTreeMap<String, String>,
-    /// Fails if nobody claims it within this time from when it could run.
+    /// Fails if nobody claims it within this time from when it could run; 0 means no limit.
     #[serde(default, skip_serializing_if = "is_default")]
     pub max_wait_ms: i64,
-    /// The longest that one attempt may take, renewed or not.
+    /// The longest that one attempt may take, renewed or not; 0 means no limit.
     #[serde(default, skip_serializing_if = "is_default")]
     pub max_exec_ms: i64,
     /// How many attempts after the first; −1 means no limit.
     #[serde(default = "Spec::default_max_retries")]
     pub max_retries: i32,
     /// How long to wait between attempts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::object")]
     pub backoff: Backoff,
     /// Does not start before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,7 +66,7 @@ pub struct Spec {
     /// A later spec of the same function with the same key returns this process instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// How long the key is remembered.
+    /// How long the key is remembered; 0 means not at all.
     #[serde(default = "Spec::default_idempotency_retention_ms")]
     pub idempotency_retention_ms: i64,
     /// W3C Trace Context `traceparent` of the submitter.
@@ -153,14 +155,22 @@ impl Spec {
 
     fn check_times(&self) -> Result<(), DocumentError> {
         let made_at = match self.made_at() {
-            Some(made_at) if self.process_id.get_version_num() == 7 => made_at,
-            _ => return Err(DocumentError::field("process_id", "is a UUID of version 7 (RFC 9562)")),
+            Some(made_at) if is_version_7(&self.process_id) => made_at,
+            _ => {
+                return Err(DocumentError::field(
+                    "process_id",
+                    "is a UUID of version 7 (RFC 9562), made before the year 10000",
+                ));
+            }
         };
         let open = self.submit_by.duration_since(made_at);
         if open.is_negative() || open.unsigned_abs() > SUBMIT_BY_MAX {
             return Err(DocumentError::field(
                 "submit_by",
-                format!("is at most 30 days after the time in `process_id` ({made_at}); got {}", self.submit_by),
+                format!(
+                    "lies between the time in `process_id` ({made_at}) and 30 days after it; got {}",
+                    self.submit_by
+                ),
             ));
         }
         check_duration_ms("max_wait_ms", self.max_wait_ms)?;
@@ -178,7 +188,7 @@ impl Spec {
             }
             for (key, value) in map {
                 check_name(field, key)?;
-                check_value(field, value)?;
+                check_text(field, value, VALUE_BYTES_MAX)?;
             }
         }
         Ok(())
@@ -213,7 +223,7 @@ impl Document for Spec {
             ));
         }
         self.executor_names.iter().try_for_each(|name| check_name("executor_names", name))?;
-        self.args().check("args")?;
+        self.args().check("args", "args_base64")?;
         if !(-PRIORITY_MAX..=PRIORITY_MAX).contains(&self.priority) {
             return Err(DocumentError::field(
                 "priority",
@@ -230,7 +240,7 @@ impl Document for Spec {
         self.backoff.check()?;
         for (field, value) in [("idempotency_key", &self.idempotency_key), ("traceparent", &self.traceparent)] {
             if let Some(value) = value {
-                check_value(field, value)?;
+                check_text(field, value, VALUE_BYTES_MAX)?;
                 if value.is_empty() {
                     return Err(DocumentError::field(field, "is empty: leave it out instead"));
                 }
@@ -240,18 +250,22 @@ impl Document for Spec {
     }
 }
 
-/// Text that may be kept and shown: bounded, and without the NUL that no Postgres text can hold.
-fn check_value(field: &'static str, value: &str) -> Result<(), DocumentError> {
-    if value.len() > VALUE_BYTES_MAX {
-        return Err(DocumentError::field(
-            field,
-            format!("holds a value of {} bytes, the most is {VALUE_BYTES_MAX}", value.len()),
-        ));
+impl fmt::Debug for Spec {
+    /// What it is, without arguments and variables, which may be somebody's secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spec")
+            .field("colony", &self.colony)
+            .field("process_id", &self.process_id)
+            .field("function", &self.function)
+            .field("executor_type", &self.executor_type)
+            .field("args", &self.args())
+            .field("env", &self.env.keys())
+            .finish_non_exhaustive()
     }
-    if value.contains('\0') {
-        return Err(DocumentError::field(field, "holds a NUL character, which cannot be kept: leave it out"));
-    }
-    Ok(())
+}
+
+fn is_version_7(id: &Uuid) -> bool {
+    id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -7,6 +7,7 @@ mod bee;
 mod latency;
 mod machine;
 mod memory;
+mod processes;
 mod report;
 mod throughput;
 
@@ -29,9 +30,9 @@ const MANY: (usize, usize) = (64, 10_000);
 async fn main() -> anyhow::Result<()> {
     // cargo adds `--bench`.
     let json = std::env::args().any(|argument| argument == "--json");
-    let mut stores = vec![measure("SQLite", || Backend::sqlite()).await?];
+    let mut stores = vec![measure("SQLite", Backend::sqlite).await?];
     if std::env::var_os("APIARY_TEST_POSTGRES_URL").is_some() {
-        stores.push(measure("Postgres", || Backend::postgres()).await?);
+        stores.push(measure("Postgres", Backend::postgres).await?);
     }
     let report = Report { machine: machine::describe()?, stores, memory: memory::measure().await? };
     let mut out = std::io::stdout();

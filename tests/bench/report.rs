@@ -25,12 +25,18 @@ pub(crate) struct Figures {
     pub(crate) completed_per_s_64_in_flight: f64,
 }
 
+/// One figure, as it is printed.
+type Figure = fn(&Figures) -> String;
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Machine { cpu, cores, memory_mib, kernel, fsync_p50_us } = &self.machine;
-        writeln!(f, "{cpu}, {cores} cores, {memory_mib} MiB, Linux {kernel}; fsync of a page {fsync_p50_us} us (p50)\n")?;
+        writeln!(
+            f,
+            "{cpu}, {cores} cores, {memory_mib} MiB, Linux {kernel}; fsync of a page {fsync_p50_us} us (p50)\n"
+        )?;
         writeln!(f, "{:<46}{}", "", columns(&self.stores, |figures| figures.store.to_owned()))?;
-        let rows: [(&str, fn(&Figures) -> String); 4] = [
+        let rows: [(&str, Figure); 4] = [
             ("submit to handler start, idle, p50", |figures| ms(figures.submit_to_start_p50_us)),
             ("submit to handler start, idle, p99", |figures| ms(figures.submit_to_start_p99_us)),
             ("completed, one at a time", |figures| per_s(figures.completed_per_s_one_at_a_time)),
@@ -39,7 +45,16 @@ impl fmt::Display for Report {
         for (name, figure) in rows {
             writeln!(f, "{name:<46}{}", columns(&self.stores, figure))?;
         }
-        writeln!(f, "\nresident memory: broker {} KiB, bee {} KiB", self.memory.broker_kib, self.memory.bee_kib)
+        writeln!(f)?;
+        let Memory { bee_kib, broker_kib, broker_100k_waiting_kib } = self.memory;
+        for (name, kib) in [
+            ("resident memory, bee, 1,000 processes done", bee_kib),
+            ("resident memory, broker, 1,000 processes done", broker_kib),
+            ("resident memory, broker, 100,000 waiting", broker_100k_waiting_kib),
+        ] {
+            writeln!(f, "{name:<46}{:>10} MiB", kib / 1024)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,8 +3,10 @@
 pub mod backend;
 pub mod binary;
 pub mod colony;
+pub mod daemon;
 pub mod eventually;
 pub mod proxy;
+pub mod stripe;
 pub mod web;
 
 pub use backend::Backend;

@@ -1,1 +1,34 @@
-//! The store contract, on each back-end.
+//! The store contract: every law of `broker/src/store/mod.rs`, on each back-end.
+
+/// Runs each named test, an `async fn(Backend)`, on a SQLite file and on a Postgres database of its own.
+macro_rules! on_each_store {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(apiary_tests::Backend::sqlite().await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(apiary_tests::Backend::postgres().await).await;
+            })+
+        }
+    };
+}
+
+mod agreement;
+mod brokers;
+mod cancellation;
+mod colonies;
+mod grants;
+mod leases;
+mod opening;
+mod outages;
+mod processes;
+mod recovery;
+mod schema;
+mod sweeps;
+mod tampering;
+mod tenant;

@@ -42,7 +42,7 @@ fn the_brokers_layers_point_down() {
         for (line, name) in names_from_the_root(file) {
             let own = name.split("::").next() == Some(layer_of(file));
             let fits = |allowed: &&str| name == **allowed || name.starts_with(&format!("{allowed}::"));
-            if !own && !allowed.iter().any(|allowed| fits(&allowed)) {
+            if !own && !allowed.iter().any(fits) {
                 faults.push(format!("{}:{line} names {name}", file.path));
             }
         }

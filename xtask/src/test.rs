@@ -66,20 +66,17 @@ fn test_command(arguments: &Arguments, servers: &Servers) -> Command {
     command
 }
 
-/// Builds the tests, and the program that some of them start.
+/// Builds the tests, and the program that some of them start, in one go: alone, the program's dependencies would be
+/// built a second time, without the features that only tests ask for.
 fn build(arguments: &Arguments) -> anyhow::Result<()> {
-    let mut commands = vec![cargo_test(arguments)];
-    commands[0].arg("--no-run");
-    if arguments.package.is_empty() || arguments.package.iter().any(|package| package == "apiary-tests") {
-        let mut program = workspace::cargo();
-        // All members, so that shared dependencies are built with the same features, and once.
-        program.args(["build", "--workspace", "--bin", "apiary"]);
-        commands.push(program);
+    let mut command = workspace::cargo();
+    select(command.args(["build", "--tests"]), arguments);
+    let everything = arguments.package.is_empty();
+    if everything || arguments.package.iter().any(|package| package == "apiary-tests") {
+        command.args(if everything { &["--bin", "apiary"][..] } else { &["--package", "apiary", "--bin", "apiary"] });
     }
-    for command in &mut commands {
-        if !children::run(command)?.success() {
-            bail!("the tests do not build");
-        }
+    if !children::run(&mut command)?.success() {
+        bail!("the tests do not build");
     }
     Ok(())
 }
@@ -103,14 +100,17 @@ fn left_out(arguments: &Arguments, servers: &Servers) -> anyhow::Result<Vec<Vec<
 
 fn cargo_test(arguments: &Arguments) -> Command {
     let mut command = workspace::cargo();
-    command.arg("test");
+    select(command.arg("test"), arguments);
+    command
+}
+
+fn select(command: &mut Command, arguments: &Arguments) {
     if arguments.package.is_empty() {
         command.arg("--workspace");
     }
     for package in &arguments.package {
         command.args(["--package", package]);
     }
-    command
 }
 
 /// Tests must not find the settings of whoever runs them.

@@ -23,7 +23,8 @@ pub(super) async fn open(path: &Path, colony: Id) -> Result<(SqliteConnection, S
         .busy_timeout(Duration::from_secs(2));
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(sql)?;
     prepare(&mut connection, path).await?;
-    let verdict: String = sqlx::query_scalar(include_str!("check.sql")).fetch_one(&mut connection).await.map_err(sql)?;
+    let verdict: String =
+        sqlx::query_scalar(include_str!("check.sql")).fetch_one(&mut connection).await.map_err(sql)?;
     if verdict != "ok" {
         return Err(SpoolError::Damaged { path: path.to_owned(), problem: verdict });
     }
@@ -88,4 +89,22 @@ async fn claim(
     sqlx::query(include_str!("disown.sql")).execute(&mut *transaction).await.map_err(sql)?;
     sqlx::query(include_str!("own.sql")).bind(wanted).execute(&mut *transaction).await.map_err(sql)?;
     transaction.commit().await.map_err(sql)
+}
+
+#[cfg(test)]
+mod tests {
+    use apiary_identity::KeyPair;
+
+    use super::open;
+
+    #[tokio::test]
+    async fn a_commit_is_on_disk_when_it_returns() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("spool.sqlite");
+        std::fs::write(&file, b"").unwrap();
+        let (mut connection, _) = open(&file, KeyPair::generate().id()).await.unwrap();
+        let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
+        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await.unwrap();
+        assert_eq!((journal.as_str(), synchronous), ("wal", 2), "2 is FULL: https://www.sqlite.org/pragma.html");
+    }
 }

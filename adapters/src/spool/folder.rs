@@ -33,7 +33,8 @@ impl Folder {
         let database = path.join("spool.sqlite");
         drop(open(&database)?);
         // The names must be on disk as well as what is in the files.
-        for folder in [Some(path), path.parent().filter(|parent| !parent.as_os_str().is_empty())].into_iter().flatten() {
+        for folder in [Some(path), path.parent().filter(|parent| !parent.as_os_str().is_empty())].into_iter().flatten()
+        {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| SpoolError::io(folder, &error))?;
         }
         Ok(Self { database, _lock: lock })

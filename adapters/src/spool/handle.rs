@@ -1,17 +1,17 @@
 //! The spool as the rest of the adapter sees it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use apiary_identity::{Document as _, Id, Spec};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::database;
 use super::folder::Folder;
 use super::totals::SpoolTotals;
 use super::writer::{Answer, Ask, Job, Writer};
-use super::database;
-use crate::limits::SPOOL_QUEUE_MAX;
+use crate::limits::{REFUSAL_CHARS_MAX, SPOOL_QUEUE_MAX};
 use crate::{SinkError, SpoolError, WebhookLimits};
 
 /// A spool that this process holds. What is asked of it is done in order.
@@ -21,6 +21,7 @@ pub(crate) struct Spool {
     totals: watch::Receiver<SpoolTotals>,
     writer: TaskTracker,
     close: CancellationToken,
+    path: PathBuf,
 }
 
 /// What became of an event.
@@ -73,17 +74,17 @@ impl Spool {
         let tasks = TaskTracker::new();
         tasks.spawn(writer.run(close.clone()));
         tasks.close();
-        Ok(Self { jobs, totals, writer: tasks, close })
+        Ok(Self { jobs, totals, writer: tasks, close, path: path.to_owned() })
     }
 
     /// Puts an event at the end of the line; when this returns, it is on disk. May be dropped half-way: then the event is
     /// in the line, or it is not.
     pub(crate) async fn append(&self, spec: &Spec, received_ms: i64) -> Result<Appended, SpoolError> {
         let key = spec.idempotency_key.clone().unwrap_or_else(|| spec.process_id.to_string());
-        let spec = spec.to_json().map_err(|error| self.failed(&error))?;
-        match self.ask(Ask::Append { key, received_ms, spec }).await? {
+        let json = spec.to_json().map_err(|error| self.failed(error.to_string()))?;
+        match self.ask(Ask::Append { key, received_ms, spec: json }).await? {
             Answer::Appended(appended) => Ok(appended),
-            other => Err(self.failed(&other)),
+            answer => Err(self.crossed(&answer)),
         }
     }
 
@@ -91,7 +92,71 @@ impl Spool {
     pub(crate) async fn first(&self) -> Result<Option<Waiting>, SpoolError> {
         match self.ask(Ask::First).await? {
             Answer::First(first) => Ok(first),
-            other => Err(self.failed(&other)),
+            answer => Err(self.crossed(&answer)),
         }
+    }
+
+    /// Takes an event out of the line, because the broker has it.
+    pub(crate) async fn remove(&self, seq: i64) -> Result<(), SpoolError> {
+        self.ask(Ask::Remove { seq }).await.map(drop)
+    }
+
+    /// Takes an event out of the line and keeps it, because the broker does not accept it.
+    pub(crate) async fn set_aside(&self, seq: i64, error: &SinkError, now_ms: i64) -> Result<(), SpoolError> {
+        let clip = |text: &str| text.chars().take(REFUSAL_CHARS_MAX).collect::<String>();
+        let (reason, message) = (clip(error.reason()), clip(&error.to_string()));
+        self.ask(Ask::SetAside { seq, now_ms, reason, message }).await.map(drop)
+    }
+
+    /// Puts everything that was set aside back at the end of the line; says how much that was.
+    pub(crate) async fn retry_set_aside(&self) -> Result<u64, SpoolError> {
+        match self.ask(Ask::RetrySetAside).await? {
+            Answer::Retried(events) => Ok(events),
+            answer => Err(self.crossed(&answer)),
+        }
+    }
+
+    /// What was set aside, oldest first, up to a thousand.
+    pub(crate) async fn list_set_aside(&self) -> Result<Vec<SetAside>, SpoolError> {
+        match self.ask(Ask::ListSetAside).await? {
+            Answer::SetAside(events) => Ok(events),
+            answer => Err(self.crossed(&answer)),
+        }
+    }
+
+    /// Whether nothing is in line. An event counts from before its `append` returns until after it was removed.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.totals.borrow().has_waiting()
+    }
+
+    /// How much there is.
+    pub(crate) fn totals(&self) -> SpoolTotals {
+        *self.totals.borrow()
+    }
+
+    /// How much there is, each time that it changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<SpoolTotals> {
+        self.totals.clone()
+    }
+
+    /// Does what was asked until now, then closes the file and lets go of the folder.
+    pub(crate) async fn close(&self) {
+        self.close.cancel();
+        self.writer.wait().await;
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<Answer, SpoolError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job { ask, reply }).await.map_err(|_| SpoolError::Closed)?;
+        answer.await.map_err(|_| SpoolError::Closed)?
+    }
+
+    fn failed(&self, problem: String) -> SpoolError {
+        SpoolError::Failed { path: self.path.clone(), problem }
+    }
+
+    /// The writer answers each ask with its own kind of answer, so that this does not happen.
+    fn crossed(&self, answer: &Answer) -> SpoolError {
+        self.failed(format!("an answer went to another question ({answer:?})"))
     }
 }

@@ -15,7 +15,7 @@ pub struct SpoolTotals {
     pub set_aside_bytes: u64,
     /// True if the last write failed: the disk is full, or broken.
     pub is_failing: bool,
-    /// True if another event has no room.
+    /// True if an event found no room, and none has been forwarded since.
     pub is_full: bool,
 }
 

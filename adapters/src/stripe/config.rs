@@ -102,7 +102,9 @@ impl StripeConfig {
         if !(1..=SECRETS_MAX).contains(&self.secrets.len()) {
             return Err(StartError::setting(
                 "stripe.secrets",
-                format!("has 1 to {SECRETS_MAX} signing secrets: the Stripe dashboard shows each endpoint's (`whsec_…`)"),
+                format!(
+                    "has 1 to {SECRETS_MAX} signing secrets: the Stripe dashboard shows each endpoint's (`whsec_…`)"
+                ),
             ));
         }
         // An API key in this place is a mistake that must not go unnoticed; the text itself is not shown.

@@ -43,13 +43,16 @@ pub(super) fn is_type(text: &str) -> bool {
 
 fn is_id(text: &str, prefix: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    text.len() <= TEXT_CHARS_MAX && text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(plain))
+    text.len() <= TEXT_CHARS_MAX
+        && text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(plain))
 }
 
 /// What is wrong with the JSON and where, without quoting it.
 fn words(error: &serde_json::Error) -> String {
     let problem = match error.classify() {
-        serde_json::error::Category::Data => "a field (`id`, `type`, `livemode`, `account`) is missing, twice, or of another type",
+        serde_json::error::Category::Data => {
+            "a field (`id`, `type`, `livemode`, `account`) is missing, twice, or of another type"
+        }
         _ => "it is not valid JSON in UTF-8",
     };
     format!("the body is no event of Stripe's: {problem} (line {}, column {})", error.line(), error.column())
@@ -64,7 +67,8 @@ mod tests {
     use super::{is_type, read};
 
     fn event(id: &str, kind: &str, account: &str) -> String {
-        serde_json::json!({ "id": id, "object": "event", "type": kind, "livemode": true, "account": account }).to_string()
+        serde_json::json!({ "id": id, "object": "event", "type": kind, "livemode": true, "account": account })
+            .to_string()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::Change;
 use super::error::RecordError;
-use super::limits::SLOTS;
+use super::limits::{MENDING_PAUSE, SLOTS};
 use super::record::{Applied, Record};
 use crate::outbound::CallError as _;
 
@@ -48,7 +48,7 @@ pub fn bee(client: Client, record: Arc<dyn Record>) -> ExecutorBuilder {
 }
 
 async fn apply(record: &dyn Record, work: &Work) -> Result<Receipt, Failure> {
-    // An event that cannot be read today cannot be read tomorrow: it belongs with the dead letters, seen.
+    // An event that cannot be read today cannot be read tomorrow: it belongs with the failed ones, seen.
     let change = Change::from_event(work.args()).map_err(Failure::fatal)?;
     let outcome = record.apply(&change).await.map_err(|error| failure(&error))?;
     let event = change.event;
@@ -66,13 +66,15 @@ async fn apply(record: &dyn Record, work: &Work) -> Result<Receipt, Failure> {
 }
 
 fn failure(error: &RecordError) -> Failure {
-    if !error.is_retryable() {
+    if error.is_about_the_event() {
         return Failure::fatal(error);
     }
     let failure = Failure::retryable(error);
     match error.retry_after() {
         Some(wait) => failure.retry_after(wait),
-        None => failure,
+        None if error.is_retryable() => failure,
+        // A wrong key or a missing table is somebody's to mend, and no reason to give a payment up meanwhile.
+        None => failure.retry_after(MENDING_PAUSE),
     }
 }
 
@@ -135,6 +137,23 @@ mod tests {
         async fn check(&self) -> Result<(), RecordError> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn only_what_is_the_events_own_fault_gives_it_up() {
+        let what = || "text".to_owned();
+        for error in [
+            RecordError::KeyRefused { what: what() },
+            RecordError::Forbidden { what: what() },
+            RecordError::NotInstalled { what: what() },
+            RecordError::Conflict { code: what(), what: what() },
+            RecordError::Answer(what()),
+        ] {
+            let failure = failure(&error);
+            assert!(failure.is_retryable(), "{error}");
+            assert!(format!("{failure:?}").contains(&format!("{MENDING_PAUSE:?}")), "{failure:?}");
+        }
+        assert!(!failure(&RecordError::Refused { code: what(), what: what() }).is_retryable());
     }
 
     #[tokio::test]

@@ -24,7 +24,7 @@ pub enum RecordError {
     /// The key or password is not accepted.
     #[error(
         "the state of record does not accept the key ({what}): check SUPABASE_SERVICE_ROLE_KEY, or the user and \
-         password in DATABASE_URL, then redrive the dead letters"
+         password in DATABASE_URL; the event waits"
     )]
     KeyRefused {
         /// What it said.
@@ -33,16 +33,14 @@ pub enum RecordError {
     /// The role behind the key may not do this.
     #[error(
         "the state of record forbids it ({what}): use the service-role key, not the anon key, and apply \
-         deploy/supabase/migrations, which grant it what it needs; then redrive the dead letters"
+         deploy/supabase/migrations, which grant it what it needs; the event waits"
     )]
     Forbidden {
         /// What it said.
         what: String,
     },
     /// Tables or functions are missing.
-    #[error(
-        "tables or functions are missing ({what}): apply deploy/supabase/migrations, then redrive the dead letters"
-    )]
+    #[error("tables or functions are missing ({what}): apply deploy/supabase/migrations; the event waits")]
     NotInstalled {
         /// What it said.
         what: String,
@@ -78,6 +76,11 @@ impl RecordError {
     /// Whether another attempt, with nothing changed by hand, can succeed.
     pub fn is_retryable(&self) -> bool {
         self.severity() != Severity::Final
+    }
+
+    /// Whether it is the event's own fault, which no change of keys, roles or tables mends.
+    pub fn is_about_the_event(&self) -> bool {
+        matches!(self, Self::Refused { .. })
     }
 
     pub(super) fn unavailable(what: impl Into<String>) -> Self {

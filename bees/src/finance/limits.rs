@@ -31,3 +31,5 @@ pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 /// Events that a bee applies at once.
 pub const SLOTS: usize = 8;
+/// An event that waits for somebody to mend a key, a role or a table is tried again this much later.
+pub(crate) const MENDING_PAUSE: Duration = Duration::from_secs(5 * 60);

@@ -2,13 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail by panicking, as its assertions do")]
 
-mod fixtures;
+mod cases;
 mod harness;
 mod history;
 mod hostile;
 mod lifecycle;
 mod order;
 mod postgres;
-mod postgrest;
+mod rest;
 mod restart;
-mod supabase;

@@ -116,7 +116,7 @@ mod tests {
             .flat_map(|number| {
                 let lane = Lane { colony: ColonyKey(i64::MAX - number), executor_type: "x".repeat(128) };
                 let change =
-                    Change { colony: ColonyKey(i64::MAX - number), process_id: Uuid::from_u128(number as u128) };
+                    Change { colony: ColonyKey(i64::MAX - number), process_id: Uuid::from_u128(u128::from(number.unsigned_abs())) };
                 [Hint::Work(lane), Hint::Change(change)]
             })
             .collect();

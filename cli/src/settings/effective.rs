@@ -118,9 +118,9 @@ impl Settings {
     }
 
     /// A whole number, in the table's bounds; 0 if it has no value.
-    pub(crate) fn integer(&self, setting: &Setting) -> u32 {
+    pub(crate) fn integer(&self, setting: &Setting) -> u64 {
         match self.value(setting) {
-            Some(Value::Integer(number)) => u32::try_from(*number).unwrap_or(0),
+            Some(Value::Integer(number)) => u64::try_from(*number).unwrap_or(0),
             _ => 0,
         }
     }

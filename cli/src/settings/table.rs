@@ -124,6 +124,42 @@ pub(crate) const WEBHOOK_SPOOL: Setting = Setting::new(
 )
 .default("apiary-webhook-spool");
 
+pub(crate) const WEBHOOK_ALLOW_PLAINTEXT: Setting = Setting::new(
+    "webhook.allow_plaintext",
+    Kind::Bool,
+    WEBHOOK,
+    "take plain HTTP from other machines, behind a proxy that speaks TLS",
+)
+.default("false");
+pub(crate) const WEBHOOK_BODY_BYTES_MAX: Setting = Setting::new(
+    "webhook.body_bytes_max",
+    Kind::Integer { least: 1024, most: 1_048_576 },
+    WEBHOOK,
+    "the largest webhook, in bytes",
+)
+.default("1048576");
+pub(crate) const WEBHOOK_CONNECTIONS_MAX: Setting = Setting::new(
+    "webhook.connections_max",
+    Kind::Integer { least: 1, most: 100_000 },
+    WEBHOOK,
+    "connections at the same time",
+)
+.default("1024");
+pub(crate) const WEBHOOK_SPOOL_EVENTS_MAX: Setting = Setting::new(
+    "webhook.spool_events_max",
+    Kind::Integer { least: 1, most: 1_000_000_000 },
+    WEBHOOK,
+    "events that the spool holds; beyond it, Stripe is told to try again later",
+)
+.default("1000000");
+pub(crate) const WEBHOOK_SPOOL_BYTES_MAX: Setting = Setting::new(
+    "webhook.spool_bytes_max",
+    Kind::Integer { least: 1_048_576, most: 1_099_511_627_776 },
+    WEBHOOK,
+    "the same in bytes",
+)
+.default("1073741824");
+
 pub(crate) const BEE_NAME: Setting =
     Setting::new("bee.name", Kind::Text, BEES, "the executor's name, as in its grant; the bee's own if not set")
         .flag("--name");
@@ -206,6 +242,11 @@ pub(crate) const TABLE: &[Setting] = &[
     WEBHOOK_STRIPE_SECRETS,
     WEBHOOK_STRIPE_TOLERANCE_SECONDS,
     WEBHOOK_SPOOL,
+    WEBHOOK_SPOOL_EVENTS_MAX,
+    WEBHOOK_SPOOL_BYTES_MAX,
+    WEBHOOK_BODY_BYTES_MAX,
+    WEBHOOK_CONNECTIONS_MAX,
+    WEBHOOK_ALLOW_PLAINTEXT,
     BEE_NAME,
     BEE_SLOTS,
     FINANCE_RECORD,

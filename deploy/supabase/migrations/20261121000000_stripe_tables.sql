@@ -102,23 +102,22 @@ create index if not exists stripe_subscriptions_user_id_idx on public.stripe_sub
 create index if not exists stripe_subscriptions_customer_id_idx on public.stripe_subscriptions (livemode, customer_id);
 create index if not exists stripe_events_received_at_idx on public.stripe_events (received_at);
 
-comment on table public.stripe_customers is 'Stripe customers, kept by the finance bee.';
-comment on table public.stripe_subscriptions is 'Stripe subscriptions, kept by the finance bee.';
-comment on table public.stripe_events is 'Stripe events that the finance bee has taken in.';
-
 -- No policy: whoever is under row level security sees nothing. Add policies for your own users where wanted.
 alter table public.stripe_customers enable row level security;
 alter table public.stripe_subscriptions enable row level security;
 alter table public.stripe_events enable row level security;
 
-revoke all on public.stripe_customers, public.stripe_subscriptions, public.stripe_events from public;
-
 -- Supabase's default privileges give every new table to its three API roles; only one of them may stay.
 -- A plain Postgres has none of these roles: there the tables' owner is the one who writes.
+--
+-- Done once, which the comments below show: a second run must not take back what you have granted since.
 do $$
 declare
   api_role text;
 begin
+  if pg_catalog.obj_description('public.stripe_events'::regclass, 'pg_class') is not null then
+    return;
+  end if;
   foreach api_role in array array['anon', 'authenticated', 'service_role'] loop
     if exists (select from pg_catalog.pg_roles where rolname = api_role) then
       execute format(
@@ -133,3 +132,7 @@ begin
   end if;
 end
 $$;
+
+comment on table public.stripe_customers is 'Stripe customers, kept by the finance bee.';
+comment on table public.stripe_subscriptions is 'Stripe subscriptions, kept by the finance bee.';
+comment on table public.stripe_events is 'Stripe events that the finance bee has taken in.';

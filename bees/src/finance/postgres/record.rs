@@ -105,7 +105,12 @@ impl Record for PostgresRecord {
 /// The URL's options. Where the URL does not say (`sslmode=…`), a connection that leaves this machine is
 /// encrypted or not made; sqlx itself would fall back to plain text.
 fn encrypted_unless_local(url: &SecretString) -> Result<PgConnectOptions, RecordError> {
-    let url = url.expose_secret();
+    let url = url.expose_secret().trim();
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err(RecordError::Setting(
+            "DATABASE_URL is not Postgres's: set it to postgres://<user>:<password>@<host>/<database>".to_owned(),
+        ));
+    }
     let options = PgConnectOptions::from_str(url).map_err(error::of)?;
     let host = options.get_host();
     let address = host.trim_start_matches('[').trim_end_matches(']');

@@ -50,16 +50,16 @@ const SUBSCRIPTION: Row = Row {
 };
 
 impl SqliteRecord {
-    /// Opens the file, makes it where there is none, and brings it to this version's schema. Every commit is
-    /// on the disk before it counts (`synchronous=FULL`).
+    /// Opens the file, makes it (readable by its owner only) where there is none, and brings it to this
+    /// version's schema. Every commit is on the disk before it counts (`synchronous=FULL`).
     ///
     /// # Errors
     ///
     /// A file that cannot be opened, is no database, or is of a newer version.
     pub async fn open(path: &Path) -> Result<Self, RecordError> {
+        make_private(path).await?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -106,6 +106,13 @@ impl Record for SqliteRecord {
     async fn check(&self) -> Result<(), RecordError> {
         self.subscriptions(&SubscriptionQuery { limit: 1, ..SubscriptionQuery::all(true) }).await.map(drop)
     }
+}
+
+/// Makes the file, where there is none, for its owner only: it holds names and e-mail addresses. SQLite gives
+/// the files beside it the same permissions.
+async fn make_private(path: &Path) -> Result<(), RecordError> {
+    let made = tokio::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).await;
+    made.map(drop).map_err(|error| RecordError::Setting(format!("cannot open {}: {error}", path.display())))
 }
 
 /// The steps of the Postgres function `apply_stripe_event`, one statement each.

@@ -40,12 +40,12 @@ struct CustomerDetails {
 
 pub(super) fn completed(event: &Occurrence, kind: u8, session: Session) -> Result<Meaning, EventError> {
     match session.mode.as_deref() {
-        Some("payment") => return Ok(Meaning::Nothing("a checkout in payment mode has no subscription")),
-        Some("setup") => return Ok(Meaning::Nothing("a checkout in setup mode has no subscription")),
+        Some("payment") => return Ok(Meaning::nothing("a checkout in payment mode has no subscription")),
+        Some("setup") => return Ok(Meaning::nothing("a checkout in setup mode has no subscription")),
         _ => {}
     }
     let Some(subscription_id) = reference("data.object.subscription", session.subscription.as_ref())? else {
-        return Ok(Meaning::Nothing("the checkout has no subscription"));
+        return Ok(Meaning::nothing("the checkout has no subscription"));
     };
     let customer_id = reference("data.object.customer", session.customer.as_ref())?;
     let subscription = SubscriptionChange {
@@ -59,7 +59,7 @@ pub(super) fn completed(event: &Occurrence, kind: u8, session: Session) -> Resul
         ..SubscriptionChange::default()
     };
     let customer = customer_id.map(|id| session.customer(event, kind, &id));
-    Ok(Meaning::Changes(customer, Some(subscription)))
+    Ok(Meaning { customer, subscription: Some(subscription), ..Meaning::default() })
 }
 
 impl Session {

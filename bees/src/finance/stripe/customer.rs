@@ -43,7 +43,7 @@ fn state(event: &Occurrence, kind: u8, customer: Customer, deleted: bool) -> Res
         deleted,
         ..CustomerChange::default()
     };
-    Ok(Meaning::Changes(Some(change), None))
+    Ok(Meaning { customer: Some(change), ..Meaning::default() })
 }
 
 /// A customer of whom an event says no more than that there is one.

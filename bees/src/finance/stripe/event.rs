@@ -55,10 +55,18 @@ pub(in crate::finance) struct Occurrence {
 }
 
 /// What an event means for the state of record.
-pub(super) enum Meaning {
-    Changes(Option<CustomerChange>, Option<SubscriptionChange>),
-    /// Nothing, for this reason.
-    Nothing(&'static str),
+#[derive(Default)]
+pub(super) struct Meaning {
+    pub(super) customer: Option<CustomerChange>,
+    pub(super) subscription: Option<SubscriptionChange>,
+    /// Why it means nothing.
+    pub(super) reason: Option<&'static str>,
+}
+
+impl Meaning {
+    pub(super) fn nothing(reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..Self::default() }
+    }
 }
 
 #[derive(Deserialize)]
@@ -103,13 +111,8 @@ impl Change {
     }
 
     fn new(mut event: EventRow, meaning: Meaning) -> Self {
-        let (customer, subscription) = match meaning {
-            Meaning::Changes(customer, subscription) => (customer, subscription),
-            Meaning::Nothing(reason) => {
-                event.reason = Some(reason.to_owned());
-                (None, None)
-            }
-        };
+        let Meaning { customer, subscription, reason } = meaning;
+        event.reason = reason.map(str::to_owned);
         event.customer_id = customer.as_ref().map(|customer| customer.id.clone());
         event.subscription_id = subscription.as_ref().map(|subscription| subscription.id.clone());
         Self { event, customer, subscription }
@@ -167,7 +170,7 @@ fn meaning(event: &Occurrence, event_type: &str, object: &RawValue) -> Result<Me
         }
         "invoice.voided" => invoice::became(event, Outcome::Voided, read(event, event_type, object)?),
 
-        _ => Ok(Meaning::Nothing("this type of event says nothing about customers or subscriptions")),
+        _ => Ok(Meaning::nothing("this type of event says nothing about customers or subscriptions")),
     }
 }
 

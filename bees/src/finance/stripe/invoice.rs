@@ -71,7 +71,7 @@ struct SubscriptionDetails {
 
 pub(super) fn became(event: &Occurrence, outcome: Outcome, invoice: Invoice) -> Result<Meaning, EventError> {
     let Some(subscription_id) = reference("data.object.subscription", invoice.subscription())? else {
-        return Ok(Meaning::Nothing("the invoice is not of a subscription"));
+        return Ok(Meaning::nothing("the invoice is not of a subscription"));
     };
     let id = version_id("data.object.id", &invoice.id)?;
     let created_s = second("data.object.created", invoice.created.or(invoice.date).unwrap_or(0))?;
@@ -92,7 +92,8 @@ pub(super) fn became(event: &Occurrence, outcome: Outcome, invoice: Invoice) -> 
         },
         ..SubscriptionChange::default()
     };
-    Ok(Meaning::Changes(customer_id.map(|id| mentioned(event, &id)), Some(subscription)))
+    let customer = customer_id.map(|id| mentioned(event, &id));
+    Ok(Meaning { customer, subscription: Some(subscription), ..Meaning::default() })
 }
 
 impl Invoice {

@@ -115,7 +115,8 @@ fn state(event: &Occurrence, kind: u8, from: Subscription, status: String) -> Re
         },
         ..SubscriptionChange::default()
     };
-    Ok(Meaning::Changes(customer_id.map(|id| mentioned(event, &id)), Some(change)))
+    let customer = customer_id.map(|id| mentioned(event, &id));
+    Ok(Meaning { customer, subscription: Some(change), ..Meaning::default() })
 }
 
 impl Subscription {

@@ -1,5 +1,7 @@
 //! A state of record in a SQLite file of its own.
 
+use std::path::PathBuf;
+
 use apiary_bees::finance::SqliteRecord;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, query};
@@ -20,16 +22,20 @@ impl File {
         Self { record, folder }
     }
 
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("finance.db")
+    }
+
     /// Closes the file and opens it again.
     pub(crate) async fn reopen(self) -> Self {
         self.record.close().await;
-        let record = SqliteRecord::open(&self.folder.path().join("finance.db")).await.unwrap();
+        let record = SqliteRecord::open(&self.path()).await.unwrap();
         Self { record, ..self }
     }
 
     /// A connection past the record.
     pub(crate) async fn connect(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.folder.path().join("finance.db"));
+        let options = SqliteConnectOptions::new().filename(self.path());
         SqliteConnection::connect_with(&options).await.unwrap()
     }
 

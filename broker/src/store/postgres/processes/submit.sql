@@ -8,8 +8,8 @@
 -- Races won:
 -- - Same key at two brokers: the second waits for the first's commit, then finds the key live and gets no row.
 --   Keys are taken in one order everywhere, so that two batches cannot wait for each other.
--- - Same process id at two brokers, under different keys: the second fails on the primary key, whole, and is run
---   again; so no key is ever left pointing at a process that its batch did not keep.
+-- - Same process id at two brokers, under different keys: the second fails on the primary key of `specs` (all else
+--   comes after it), whole, and is run again; so no key is ever left pointing at a process that its batch did not keep.
 WITH fresh AS (
     SELECT item.*
     FROM unnest(
@@ -49,6 +49,7 @@ kept AS (
     JOIN unnest($1::uuid[], $17::bytea[], $18::bytea[], $19::bytea[]) AS body (process_id, digest, signature, payload)
         USING (process_id)
     ORDER BY process_id
+    RETURNING specs.process_id
 ),
 waiting AS (
     INSERT INTO apiary.queue (
@@ -59,14 +60,14 @@ waiting AS (
         process_id, colony, priority_time_ms, $20, CASE WHEN max_wait_ms > 0 THEN $20 + max_wait_ms END, 0, 0,
         executor_type, executor_names::jsonb
     FROM accepted
+    JOIN kept USING (process_id)
     WHERE not_before_ms IS NULL OR not_before_ms <= $20
-    ORDER BY process_id
 ),
 set_aside AS (
     INSERT INTO apiary.blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent)
     SELECT process_id, colony, $20, not_before_ms, 0, 0
     FROM accepted
+    JOIN kept USING (process_id)
     WHERE not_before_ms > $20
-    ORDER BY process_id
 )
-SELECT process_id FROM accepted
+SELECT process_id FROM kept

@@ -10,6 +10,6 @@ SELECT waiting.process_id, waiting.colony, item.value ->> 'executor', ?2,
        END,
        CASE WHEN spec.max_exec_ms > 0 THEN ?2 + spec.max_exec_ms END,
        waiting.attempt + 1, waiting.retries_spent, waiting.executor_type
-FROM json_each(?1) AS item
+FROM jsonb_each(?1) AS item
 JOIN queue AS waiting ON waiting.process_id = unhex(item.value ->> 'process_id')
 JOIN specs AS spec ON spec.process_id = waiting.process_id

@@ -6,7 +6,7 @@ INSERT INTO attempts (
 )
 SELECT lease.process_id, lease.attempt, lease.executor, lease.claimed_at_ms, ?3, 'succeeded', NULL,
        substr(?2, item.value ->> 'at', 64), substr(?2, (item.value ->> 'at') + 64, item.value ->> 'payload_bytes')
-FROM json_each(?1) AS item
+FROM jsonb_each(?1) AS item
 JOIN leases AS lease ON lease.process_id = unhex(item.value ->> 'process_id')
 WHERE lease.attempt = item.value ->> 'attempt' AND lease.executor = item.value ->> 'executor'
     AND lease.expires_at_ms > ?3

@@ -5,7 +5,7 @@ SET expires_at_ms = min(item.expires_at_ms, coalesce(exec_deadline_ms, item.expi
 FROM (
     SELECT unhex(value ->> 'process_id') AS process_id, value ->> 'attempt' AS attempt, value ->> 'executor' AS executor,
            value ->> 'expires_at_ms' AS expires_at_ms
-    FROM json_each(?1)
+    FROM jsonb_each(?1)
 ) AS item
 WHERE leases.process_id = item.process_id AND leases.attempt = item.attempt AND leases.executor = item.executor
     AND leases.expires_at_ms > ?2

@@ -10,4 +10,4 @@ SELECT
     value ->> 'max_retries', value ->> 'function', value ->> 'executor_type', value ->> 'executor_names',
     value ->> 'labels', unhex(value ->> 'digest'), substr(?2, value ->> 'at', 64),
     substr(?2, (value ->> 'at') + 64, value ->> 'payload_bytes')
-FROM json_each(?1)
+FROM jsonb_each(?1)

@@ -4,7 +4,7 @@
 WITH item AS MATERIALIZED (
     SELECT unhex(value ->> 'process_id') AS process_id, value ->> 'colony' AS colony, value ->> 'function' AS function,
            value ->> 'idempotency_key' AS idempotency_key, unhex(value ->> 'digest') AS digest
-    FROM json_each(?1)
+    FROM jsonb_each(?1)
 ),
 met AS MATERIALIZED (
     SELECT item.process_id, item.colony,

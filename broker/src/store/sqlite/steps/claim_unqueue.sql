@@ -1,3 +1,3 @@
 -- Takes processes that are leased now out of `queue`. ?1 items: JSON list.
 -- Race won: it runs inside the one write transaction.
-DELETE FROM queue WHERE process_id IN (SELECT unhex(item.value ->> 'process_id') FROM json_each(?1) AS item)
+DELETE FROM queue WHERE process_id IN (SELECT unhex(item.value ->> 'process_id') FROM jsonb_each(?1) AS item)

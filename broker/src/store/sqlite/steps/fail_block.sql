@@ -3,6 +3,6 @@
 INSERT INTO blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent)
 SELECT lease.process_id, lease.colony, ?2, item.value ->> 'blocked_until_ms', lease.attempt,
        item.value ->> 'retries_spent'
-FROM json_each(?1) AS item
+FROM jsonb_each(?1) AS item
 JOIN leases AS lease ON lease.process_id = unhex(item.value ->> 'process_id')
 WHERE item.value ->> 'next' = 'blocked'

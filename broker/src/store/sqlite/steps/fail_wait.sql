@@ -7,7 +7,7 @@ INSERT INTO queue (
 SELECT lease.process_id, lease.colony, spec.priority_time_ms, ?2,
        CASE WHEN spec.max_wait_ms > 0 THEN ?2 + spec.max_wait_ms END,
        lease.attempt, item.value ->> 'retries_spent', spec.executor_type, spec.executor_names
-FROM json_each(?1) AS item
+FROM jsonb_each(?1) AS item
 JOIN leases AS lease ON lease.process_id = unhex(item.value ->> 'process_id')
 JOIN specs AS spec ON spec.process_id = lease.process_id
 WHERE item.value ->> 'next' = 'waiting'

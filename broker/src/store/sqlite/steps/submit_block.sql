@@ -2,5 +2,5 @@
 -- Race won: it runs inside the one write transaction.
 INSERT INTO blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent)
 SELECT unhex(value ->> 'process_id'), value ->> 'colony', ?2, value ->> 'not_before_ms', 0, 0
-FROM json_each(?1)
+FROM jsonb_each(?1)
 WHERE value ->> 'not_before_ms' > ?2

@@ -8,5 +8,5 @@ SELECT
     unhex(value ->> 'process_id'), value ->> 'colony', value ->> 'priority_time_ms', ?2,
     CASE WHEN value ->> 'max_wait_ms' > 0 THEN ?2 + (value ->> 'max_wait_ms') END, 0, 0, value ->> 'executor_type',
     value ->> 'executor_names'
-FROM json_each(?1)
+FROM jsonb_each(?1)
 WHERE coalesce(value ->> 'not_before_ms', ?2) <= ?2

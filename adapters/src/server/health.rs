@@ -1,0 +1,50 @@
+//! How the adapter is, for probes and people. Numbers and reasons only: this is on the port that the world may reach.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::routes::App;
+use crate::BrokerState;
+
+/// The process runs; 200 also when not all is well, because a restart would not help.
+pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
+    let (totals, broker) = (app.intake.spool.totals(), app.intake.contact.state());
+    let (reachable, reason) = match &broker {
+        BrokerState::Unknown => (None, None),
+        BrokerState::Reachable => (Some(true), None),
+        BrokerState::Away => (Some(false), None),
+        BrokerState::Refusing { reason } => (Some(true), Some(reason)),
+    };
+    let is_well = matches!(broker, BrokerState::Unknown | BrokerState::Reachable)
+        && totals.set_aside_events == 0
+        && !totals.is_failing
+        && !totals.is_full;
+    let oldest_age_ms = totals.oldest_ms.map(|oldest_ms| app.intake.clock.now_ms().saturating_sub(oldest_ms).max(0));
+    Json(json!({
+        "status": if is_well { "ok" } else { "degraded" },
+        "broker_reachable": reachable,
+        "broker_refuses": reason,
+        "spool": {
+            "events": totals.waiting_events,
+            "bytes": totals.waiting_bytes,
+            "oldest_age_ms": oldest_age_ms,
+            "set_aside": totals.set_aside_events,
+            "full": totals.is_full,
+            "failing": totals.is_failing,
+        },
+        "counts": app.intake.counters.snapshot(),
+    }))
+}
+
+/// Whether an event that comes now can be kept.
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    let totals = app.intake.spool.totals();
+    let ready = !totals.is_full && !totals.is_failing;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": ready }))).into_response()
+}

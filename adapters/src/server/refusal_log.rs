@@ -1,0 +1,30 @@
+//! Refusals in the log, without letting strangers fill the disk.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::refusal::Refusal;
+
+/// At most one line in this time; the next one says how many went without.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Tells the log of refusals.
+#[derive(Debug, Default)]
+pub(crate) struct RefusalLog(Mutex<(Option<Instant>, u64)>);
+
+impl RefusalLog {
+    pub(super) fn note(&self, refusal: &Refusal) {
+        let now = Instant::now();
+        let unlogged = {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if state.0.is_some_and(|last| now.duration_since(last) < QUIET) {
+                state.1 += 1;
+                return;
+            }
+            std::mem::replace(&mut *state, (Some(now), 0)).1
+        };
+        tracing::warn!(%refusal, unlogged, "a request was refused");
+    }
+}

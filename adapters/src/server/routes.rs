@@ -1,0 +1,68 @@
+//! What is where, and one webhook's way from its request to its answer.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+
+use super::answer::{Taken, status};
+use super::body::Bodies;
+use super::health::{healthz, readyz};
+use super::refusal_log::RefusalLog;
+use crate::intake::Intake;
+use crate::refusal::Refusal;
+use crate::source::Source;
+
+/// What requests share.
+pub(crate) struct App {
+    pub(crate) intake: Intake,
+    pub(crate) bodies: Bodies,
+    pub(crate) refusals: RefusalLog,
+}
+
+/// The pages: one for each source of webhooks, and two that tell how the adapter is.
+pub(crate) fn router(app: Arc<App>, sources: Vec<Arc<dyn Source>>) -> Router {
+    let mut router = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz));
+    for source in sources {
+        let path = source.path().to_owned();
+        let receive = move |State(app): State<Arc<App>>, request: Request| async move {
+            match take(&app, &*source, request).await {
+                Ok(taken) => taken.into_response(),
+                Err(refusal) => refuse(&app, refusal),
+            }
+        };
+        router = router.route(&path, post(receive));
+    }
+    router
+        .fallback(|State(app): State<Arc<App>>| async move { refuse(&app, Refusal::NotFound) })
+        .method_not_allowed_fallback(
+            |State(app): State<Arc<App>>| async move { refuse(&app, Refusal::MethodNotAllowed) },
+        )
+        .with_state(app)
+}
+
+/// Reads, verifies and keeps an event.
+async fn take(app: &App, source: &dyn Source, request: Request) -> Result<Taken, Refusal> {
+    let (parts, body) = request.into_parts();
+    let body = app.bodies.read(&parts.headers, body).await?;
+    let intake = &app.intake;
+    let now = intake.clock.now();
+    let event = source.verify(&parts.headers, &body.bytes, now)?;
+    let Some(spec) = source.spec(&event, &body.bytes, intake.sink.colony(), now) else {
+        intake.counters.ignored.add_one();
+        tracing::info!(event = event.id, kind = event.kind, "ignored: nobody handles events of this type");
+        return Ok(Taken { event, kept: None });
+    };
+    let kept = intake.keep(&spec).await?;
+    tracing::info!(event = event.id, kind = event.kind, ?kept, "kept");
+    Ok(Taken { event, kept: Some(kept) })
+}
+
+fn refuse(app: &App, refusal: Refusal) -> Response {
+    let counters = &app.intake.counters;
+    if status(&refusal).is_server_error() { &counters.unkept } else { &counters.rejected }.add_one();
+    app.refusals.note(&refusal);
+    refusal.into_response()
+}

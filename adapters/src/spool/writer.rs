@@ -1,0 +1,215 @@
+//! The one task that touches the spool's file: it commits together whatever waits, and answers after the commit.
+
+use std::path::PathBuf;
+
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::database;
+use super::folder::Folder;
+use super::handle::{Appended, SetAside, Waiting};
+use super::totals::SpoolTotals;
+use crate::limits::{SET_ASIDE_LIST_MAX, SPOOL_BATCH_MAX};
+use crate::{SpoolError, WebhookLimits};
+
+/// Something to do, and where its answer goes.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) ask: Ask,
+    pub(super) reply: oneshot::Sender<Result<Answer, SpoolError>>,
+}
+
+/// Something to do.
+#[derive(Debug)]
+pub(super) enum Ask {
+    Append { key: String, received_ms: i64, spec: Vec<u8> },
+    First,
+    Remove { seq: i64 },
+    SetAside { seq: i64, now_ms: i64, reason: String, message: String },
+    RetrySetAside,
+    ListSetAside,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Appended(Appended),
+    First(Option<Waiting>),
+    Done,
+    Retried(u64),
+    SetAside(Vec<SetAside>),
+}
+
+/// Owns the file.
+pub(super) struct Writer {
+    connection: SqliteConnection,
+    totals: watch::Sender<SpoolTotals>,
+    jobs: mpsc::Receiver<Job>,
+    events_max: u64,
+    bytes_max: u64,
+    path: PathBuf,
+    _folder: Folder,
+}
+
+impl Writer {
+    pub(super) fn new(
+        folder: Folder,
+        connection: SqliteConnection,
+        found: SpoolTotals,
+        limits: &WebhookLimits,
+        jobs: mpsc::Receiver<Job>,
+    ) -> (Self, watch::Receiver<SpoolTotals>) {
+        let (events_max, bytes_max) = (limits.spool_events_max, limits.spool_bytes_max);
+        let (totals, watching) = watch::channel(found);
+        let path = folder.database.clone();
+        (Self { connection, totals, jobs, events_max, bytes_max, path, _folder: folder }, watching)
+    }
+
+    /// Works until `close`, or until nobody can ask any more; what was asked by then is done.
+    pub(super) async fn run(mut self, close: CancellationToken) {
+        let mut batch = Vec::with_capacity(SPOOL_BATCH_MAX);
+        loop {
+            tokio::select! {
+                biased;
+                () = close.cancelled(), if !self.jobs.is_closed() => self.jobs.close(),
+                received = self.jobs.recv_many(&mut batch, SPOOL_BATCH_MAX) => {
+                    if received == 0 {
+                        break;
+                    }
+                    self.work(&mut batch).await;
+                }
+            }
+        }
+        if let Err(error) = self.connection.close().await {
+            // Nothing is lost by it: every commit is in the write-ahead log, which the next start reads.
+            tracing::warn!(%error, "the spool was not closed cleanly");
+        }
+    }
+
+    /// Does a batch, all of it or nothing, and answers.
+    async fn work(&mut self, batch: &mut Vec<Job>) {
+        let before = *self.totals.borrow();
+        match self.commit(before, batch).await {
+            Ok((answers, totals)) => {
+                // Before the answers: whoever knows that an event is in the line must not find the line empty.
+                self.publish(totals);
+                for (job, answer) in batch.drain(..).zip(answers) {
+                    // Whoever no longer waits for an answer asked in vain, and asks again.
+                    job.reply.send(Ok(answer)).ok();
+                }
+            }
+            Err(error) => {
+                let error = SpoolError::sql(&self.path, &error);
+                self.publish(SpoolTotals { is_failing: true, ..before });
+                for job in batch.drain(..) {
+                    job.reply.send(Err(error.clone())).ok();
+                }
+            }
+        }
+    }
+
+    fn publish(&self, totals: SpoolTotals) {
+        self.totals.send_if_modified(|shown| std::mem::replace(shown, totals) != totals);
+    }
+
+    async fn commit(
+        &mut self,
+        mut totals: SpoolTotals,
+        batch: &[Job],
+    ) -> Result<(Vec<Answer>, SpoolTotals), sqlx::Error> {
+        let (events_max, bytes_max) = (self.events_max, self.bytes_max);
+        let has_room = |totals: &SpoolTotals, bytes: u64| {
+            totals.events() < events_max && totals.bytes().saturating_add(bytes) <= bytes_max
+        };
+        let mut transaction = self.connection.begin().await?;
+        let mut answers = Vec::with_capacity(batch.len());
+        for job in batch {
+            let answer = match &job.ask {
+                Ask::Append { spec, .. } if !has_room(&totals, size(spec.len())) => {
+                    totals.is_full = true;
+                    Answer::Appended(Appended::Full)
+                }
+                ask => apply(&mut transaction, &mut totals, ask).await?,
+            };
+            answers.push(answer);
+        }
+        totals.oldest_ms = sqlx::query_scalar(include_str!("oldest.sql")).fetch_optional(&mut *transaction).await?;
+        totals.is_failing = false;
+        transaction.commit().await?;
+        Ok((answers, totals))
+    }
+}
+
+async fn apply(db: &mut SqliteConnection, totals: &mut SpoolTotals, ask: &Ask) -> Result<Answer, sqlx::Error> {
+    match ask {
+        Ask::Append { key, received_ms, spec } => {
+            let query = sqlx::query(include_str!("append.sql")).bind(key).bind(received_ms).bind(spec);
+            if query.execute(db).await?.rows_affected() > 0 {
+                totals.waiting_events += 1;
+                totals.waiting_bytes += size(spec.len());
+            }
+            Ok(Answer::Appended(Appended::Kept))
+        }
+        Ask::First => first(db).await.map(Answer::First),
+        Ask::Remove { seq } => {
+            remove(db, totals, *seq).await?;
+            Ok(Answer::Done)
+        }
+        Ask::SetAside { seq, now_ms, reason, message } => {
+            let query = sqlx::query(include_str!("set_aside.sql")).bind(seq).bind(now_ms).bind(reason).bind(message);
+            query.execute(&mut *db).await?;
+            remove(db, totals, *seq).await?;
+            *totals = database::totals(db).await?;
+            Ok(Answer::Done)
+        }
+        Ask::RetrySetAside => {
+            if totals.set_aside_events == 0 {
+                return Ok(Answer::Retried(0));
+            }
+            sqlx::query(include_str!("retry_set_aside.sql")).execute(&mut *db).await?;
+            let cleared = sqlx::query(include_str!("clear_set_aside.sql")).execute(&mut *db).await?;
+            *totals = database::totals(db).await?;
+            Ok(Answer::Retried(cleared.rows_affected()))
+        }
+        Ask::ListSetAside => list_set_aside(db).await.map(Answer::SetAside),
+    }
+}
+
+async fn first(db: &mut SqliteConnection) -> Result<Option<Waiting>, sqlx::Error> {
+    let Some(row) = sqlx::query(include_str!("first.sql")).fetch_optional(db).await? else { return Ok(None) };
+    Ok(Some(Waiting {
+        seq: row.try_get("seq")?,
+        idempotency_key: row.try_get("idempotency_key")?,
+        spec: row.try_get("spec")?,
+    }))
+}
+
+async fn remove(db: &mut SqliteConnection, totals: &mut SpoolTotals, seq: i64) -> Result<(), sqlx::Error> {
+    let bytes: Option<i64> = sqlx::query_scalar(include_str!("remove.sql")).bind(seq).fetch_optional(db).await?;
+    if let Some(bytes) = bytes {
+        totals.waiting_events = totals.waiting_events.saturating_sub(1);
+        totals.waiting_bytes = totals.waiting_bytes.saturating_sub(u64::try_from(bytes).unwrap_or(0));
+        totals.is_full = false;
+    }
+    Ok(())
+}
+
+async fn list_set_aside(db: &mut SqliteConnection) -> Result<Vec<SetAside>, sqlx::Error> {
+    let query = sqlx::query(include_str!("list_set_aside.sql")).bind(SET_ASIDE_LIST_MAX);
+    let rows = query.fetch_all(db).await?;
+    let event = |row: &sqlx::sqlite::SqliteRow| {
+        Ok(SetAside {
+            idempotency_key: row.try_get("idempotency_key")?,
+            received_ms: row.try_get("received_ms")?,
+            refused_ms: row.try_get("refused_ms")?,
+            reason: row.try_get("reason")?,
+            message: row.try_get("message")?,
+        })
+    };
+    rows.iter().map(event).collect()
+}
+
+fn size(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}

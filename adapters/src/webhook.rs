@@ -1,0 +1,101 @@
+//! The only wiring: what a webhook adapter is made of, how it starts and stops.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use apiary_identity::Clock;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::contact::Contact;
+use crate::forwarder::Forwarder;
+use crate::intake::Intake;
+use crate::server::{App, Bodies, RefusalLog, listen, router, serve};
+use crate::source::Source;
+use crate::spool::{SetAside, Spool, SpoolTotals};
+use crate::stats::Counters;
+use crate::stripe::StripeSource;
+use crate::{BrokerState, Sink, SpoolError, StartError, WebhookConfig, WebhookStats};
+
+/// A running webhook adapter. Dropping it without [`stop`](Self::stop) cuts requests in progress, and loses nothing that
+/// was answered with 2xx.
+pub struct Webhook {
+    address: SocketAddr,
+    app: Arc<App>,
+    connections: TaskTracker,
+    forwarder: TaskTracker,
+    /// Ends the server first, then the forwarder.
+    stop: (CancellationToken, CancellationToken),
+    _cut: (DropGuard, DropGuard),
+}
+
+impl Webhook {
+    /// Checks the settings, takes the spool, opens the port, and goes on forwarding what is in the spool from before. When
+    /// it returns, it listens; the broker need not be there.
+    ///
+    /// # Errors
+    ///
+    /// A setting that cannot be used, a port that is taken, or a spool that is in use, damaged, or another colony's.
+    pub async fn start(config: WebhookConfig, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        config.check()?;
+        let WebhookConfig { listen: address, stripe, spool_path, limits, .. } = config;
+        let sources: Vec<Arc<dyn Source>> = vec![Arc::new(StripeSource::new(stripe))];
+        let (listener, address) = listen(address).await?;
+        let spool = Arc::new(Spool::open(&spool_path, sink.colony(), &limits).await?);
+        let (contact, counters) = (Arc::new(Contact::default()), Arc::new(Counters::default()));
+        let forwarder = Forwarder::new(sink.clone(), spool.clone(), contact.clone(), counters.clone(), clock.clone());
+        let (submit_timeout, answer_timeout) = (limits.submit_timeout, limits.answer_timeout);
+        let intake = Intake { sink, spool, contact, counters, clock, submit_timeout, answer_timeout };
+        let bodies = Bodies::new(limits.body_bytes_max, limits.body_timeout);
+        let app = Arc::new(App { intake, bodies, refusals: RefusalLog::default() });
+
+        let stop = (CancellationToken::new(), CancellationToken::new());
+        let (connections, forwarding) = (TaskTracker::new(), TaskTracker::new());
+        forwarding.spawn(forwarder.run(stop.1.clone()));
+        let router = router(app.clone(), sources);
+        connections.spawn(serve(listener, router, limits, stop.0.clone(), connections.clone()));
+        tracing::info!(%address, spool = %spool_path.display(), "webhook adapter listens");
+        let cut = (stop.0.clone().drop_guard(), stop.1.clone().drop_guard());
+        Ok(Self { address, app, connections, forwarder: forwarding, stop, _cut: cut })
+    }
+
+    /// Where it listens, with the port that was really taken.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it has done since it started.
+    pub fn stats(&self) -> WebhookStats {
+        self.app.intake.counters.snapshot()
+    }
+
+    /// How much is in the spool.
+    pub fn spool(&self) -> SpoolTotals {
+        self.app.intake.spool.totals()
+    }
+
+    /// How the last submit to the broker went.
+    pub fn broker(&self) -> BrokerState {
+        self.app.intake.contact.state()
+    }
+
+    /// Events that the broker does not accept, oldest first, up to a thousand. They stay in the spool, and are tried again
+    /// every hour and at the next start.
+    pub async fn set_aside(&self) -> Result<Vec<SetAside>, SpoolError> {
+        self.app.intake.spool.list_set_aside().await
+    }
+
+    /// Stops in order: no more connections, requests in progress end (or are cut when their time is over), the forwarder
+    /// rests, the spool is closed. What is in the spool is forwarded after the next start.
+    pub async fn stop(self) {
+        self.stop.0.cancel();
+        self.connections.close();
+        self.connections.wait().await;
+        self.stop.1.cancel();
+        self.forwarder.close();
+        self.forwarder.wait().await;
+        self.app.intake.spool.close().await;
+        let waiting = self.app.intake.spool.totals().waiting_events;
+        tracing::info!(waiting, "webhook adapter stopped");
+    }
+}

@@ -1,0 +1,69 @@
+//! Settings that cannot be used are named before a port opens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiary_adapters::{StartError, Webhook, WebhookConfig};
+use apiary_identity::SystemClock;
+
+use crate::harness::{Broker, config};
+
+async fn refusal(config: WebhookConfig) -> String {
+    match Webhook::start(config, Broker::new(), Arc::new(SystemClock)).await {
+        Ok(_) => "it started".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn each_setting_that_cannot_be_used_is_named() {
+    type Change = fn(&mut WebhookConfig);
+    let folder = tempfile::tempdir().unwrap();
+    let cases: [(&str, Change); 16] = [
+        ("stripe.secrets", |config| config.stripe.secrets.clear()),
+        ("stripe.secrets", |config| config.stripe.secrets = vec!["whsec_1".into(); 9]),
+        ("stripe.secrets", |config| config.stripe.secrets.push("sk_live_api_key".into())),
+        ("stripe.secrets", |config| config.stripe.secrets.push("whsec_".into())),
+        ("stripe.secrets", |config| config.stripe.secrets.push("whsec_1\n".into())),
+        ("stripe.tolerance", |config| config.stripe.tolerance = Duration::ZERO),
+        ("stripe.tolerance", |config| config.stripe.tolerance = Duration::from_secs(86_400)),
+        ("stripe.path", |config| config.stripe.path = "webhooks".to_owned()),
+        ("stripe.path", |config| config.stripe.path = "/{*all}".to_owned()),
+        ("stripe.path", |config| config.stripe.path = "/healthz".to_owned()),
+        ("stripe.handled_types", |config| config.stripe.handled_types = ["invoice paid".to_owned()].into()),
+        ("stripe.priority", |config| config.stripe.priority = 50_001),
+        ("body_bytes_max", |config| config.limits.body_bytes_max = 1024 * 1024 + 1),
+        ("submit_timeout", |config| config.limits.submit_timeout = config.limits.answer_timeout),
+        ("header_timeout", |config| config.limits.header_timeout = Duration::ZERO),
+        ("listen", |config| config.listen = "0.0.0.0:0".parse().unwrap_or(config.listen)),
+    ];
+    for (setting, change) in cases {
+        let mut config = config(folder.path());
+        change(&mut config);
+        let words = refusal(config).await;
+        assert!(words.starts_with(&format!("`{setting}` ")), "{setting}: {words}");
+        assert!(!words.contains("sk_live_api_key"), "{words}");
+    }
+    assert!(!folder.path().join("spool").exists(), "nothing was made");
+}
+
+#[tokio::test]
+async fn plain_http_from_other_machines_is_taken_when_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path());
+    (config.listen, config.allow_plaintext) = ("0.0.0.0:0".parse().unwrap(), true);
+    let webhook = Webhook::start(config, Broker::new(), Arc::new(SystemClock)).await.unwrap();
+    assert_ne!(webhook.address().port(), 0);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = config(folder.path());
+    config.listen = taken.local_addr().unwrap();
+    match Webhook::start(config, Broker::new(), Arc::new(SystemClock)).await {
+        Err(StartError::Listen { address, .. }) => assert_eq!(address, taken.local_addr().unwrap()),
+        other => panic!("{:?}", other.map(|webhook| webhook.address())),
+    }
+}

@@ -1,0 +1,117 @@
+//! Random histories of events: few objects, few seconds, so that everything collides with everything.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::harness::event::{T0, checkout, event, invoice, subscription};
+
+const STATUSES: [&str; 9] = [
+    "incomplete",
+    "incomplete_expired",
+    "trialing",
+    "active",
+    "past_due",
+    "canceled",
+    "unpaid",
+    "paused",
+    "a_status_of_2031",
+];
+const SUBSCRIPTION_EVENTS: [&str; 8] =
+    ["created", "updated", "updated", "updated", "deleted", "paused", "resumed", "trial_will_end"];
+const INVOICE_EVENTS: [&str; 7] = [
+    "paid",
+    "payment_succeeded",
+    "payment_failed",
+    "payment_action_required",
+    "finalized",
+    "voided",
+    "marked_uncollectible",
+];
+
+/// Up to `length` events. Ids are not in the order of time.
+pub(crate) fn history(length: usize) -> impl Strategy<Value = Vec<Vec<u8>>> {
+    vec((any::<u16>(), draft()), 1..=length).prop_map(|drafts| {
+        let numbered = drafts.iter().enumerate();
+        numbered.map(|(n, (salt, draft))| draft.with_id(&format!("evt_{salt:05}{n:02}"))).collect()
+    })
+}
+
+/// A history, and the same one in another order with some events twice.
+pub(crate) fn history_and_redelivery(length: usize) -> impl Strategy<Value = (Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+    history(length).prop_flat_map(|events| {
+        let twice = vec(0..events.len(), 0..=events.len());
+        let redelivery = twice.prop_flat_map({
+            let events = events.clone();
+            move |twice| {
+                let mut all = events.clone();
+                all.extend(twice.into_iter().map(|n| events[n].clone()));
+                Just(all).prop_shuffle()
+            }
+        });
+        (Just(events), redelivery)
+    })
+}
+
+/// An event without its id.
+#[derive(Clone, Debug)]
+struct Draft {
+    event_type: String,
+    created: i64,
+    object: Value,
+    livemode: bool,
+}
+
+impl Draft {
+    fn with_id(&self, id: &str) -> Vec<u8> {
+        let bytes = event(id, &self.event_type, self.created, &self.object);
+        if self.livemode { live_mode(&bytes) } else { bytes }
+    }
+}
+
+fn draft() -> impl Strategy<Value = Draft> {
+    let parts = (0..10_u8, 0..4_i64, 0..2_u8, 0..3_u8, any::<u8>(), any::<u8>());
+    parts.prop_map(|(kind, second, customer, number, a, b)| {
+        let (customer, sub) = (format!("cus_{customer}"), format!("sub_{number}"));
+        let (event_type, object) = match kind {
+            0..=4 => subscription_event(&sub, &customer, a, b),
+            5 | 6 => invoice_event(&sub, &customer, a, b),
+            7 => {
+                let session = checkout(&format!("cs_{a}"), &customer, &sub, &format!("user_{b}"));
+                ("checkout.session.completed".to_owned(), session)
+            }
+            8 => customer_event(&customer, a, b),
+            _ => ("plan.created".to_owned(), json!({"id": "plan_1"})),
+        };
+        // A few are live ones, of objects with the same ids.
+        Draft { event_type, created: T0 + second, object, livemode: a.is_multiple_of(8) }
+    })
+}
+
+fn invoice_event(sub: &str, customer: &str, a: u8, b: u8) -> (String, Value) {
+    let what = INVOICE_EVENTS[usize::from(a) % INVOICE_EVENTS.len()];
+    let object = invoice(&format!("in_{}", b % 3), customer, sub, T0 + i64::from(b % 2));
+    (format!("invoice.{what}"), object)
+}
+
+fn subscription_event(sub: &str, customer: &str, a: u8, b: u8) -> (String, Value) {
+    let what = SUBSCRIPTION_EVENTS[usize::from(a) % SUBSCRIPTION_EVENTS.len()];
+    let status = STATUSES[usize::from(b) % STATUSES.len()];
+    let mut object = subscription(sub, customer, status, T0 + i64::from(a % 3));
+    object["metadata"] = json!({"user_id": format!("user_{}", a % 4), "n": b.to_string()});
+    object["cancel_at_period_end"] = json!(b.is_multiple_of(2));
+    (format!("customer.subscription.{what}"), object)
+}
+
+fn customer_event(customer: &str, a: u8, b: u8) -> (String, Value) {
+    let what = ["created", "updated", "updated", "deleted"][usize::from(a) % 4];
+    let object = json!({"id": customer, "object": "customer", "email": format!("{b}@example.com"), "name": null,
+        "metadata": {"userId": format!("user_{b}")}});
+    (format!("customer.{what}"), object)
+}
+
+fn live_mode(event: &[u8]) -> Vec<u8> {
+    let mut event: Value = serde_json::from_slice(event).unwrap();
+    event["livemode"] = json!(true);
+    event.to_string().into_bytes()
+}

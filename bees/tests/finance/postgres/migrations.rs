@@ -1,0 +1,158 @@
+//! The migrations: what they leave behind, and for whom.
+
+use apiary_bees::finance::{Applied, MIGRATIONS, Record as _};
+use sqlx::{Connection as _, Executor as _, query_scalar, raw_sql};
+use tokio::task::JoinSet;
+
+use crate::harness::database::PrivateDatabase;
+use crate::harness::event::{T0, apply, event, subscription};
+
+fn active() -> Vec<u8> {
+    event("evt_1", "customer.subscription.updated", T0, &subscription("sub_1", "cus_1", "active", T0))
+}
+
+#[tokio::test]
+async fn they_can_be_run_again_over_data_and_from_several_places_at_once() {
+    let database = PrivateDatabase::new().await;
+    let mut tasks = JoinSet::new();
+    for _ in 0..4 {
+        let record = database.record();
+        tasks.spawn(async move { record.migrate().await });
+    }
+    assert!(tasks.join_all().await.iter().all(Result::is_ok));
+    assert_eq!(apply(&database.record(), &active()).await, Applied::Applied);
+    let before = database.state().await;
+    database.record().migrate().await.unwrap();
+    assert_eq!(database.state().await, before);
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn they_need_no_superuser() {
+    let database = PrivateDatabase::new().await;
+    let name: String =
+        query_scalar("select current_database()::text").fetch_one(&mut database.connect().await).await.unwrap();
+    database
+        .run(&format!("create role owner_{name} nologin; grant create, usage on schema public to owner_{name}"))
+        .await;
+    let mut connection = database.connect().await;
+    sqlx::query(sqlx::AssertSqlSafe(format!("set role owner_{name}"))).execute(&mut connection).await.unwrap();
+    for migration in MIGRATIONS {
+        connection.execute(raw_sql(migration.sql)).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    database.record().check().await.unwrap();
+    database.run(&format!("drop owned by owner_{name}; drop role owner_{name}")).await;
+    database.drop().await;
+}
+
+/// Whether this role can do this; the answer's code if not.
+async fn as_role(database: &PrivateDatabase, role: &str, sql: &str) -> Result<(), String> {
+    let mut connection = database.connect().await;
+    sqlx::query(sqlx::AssertSqlSafe(format!("set role {role}"))).execute(&mut connection).await.unwrap();
+    match connection.execute(raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.as_database_error().unwrap().code().unwrap().into_owned()),
+    }
+}
+
+#[tokio::test]
+async fn of_supabases_roles_only_the_service_role_can_do_anything() {
+    let database = PrivateDatabase::migrated().await;
+    let statements = [
+        "select public.apply_stripe_event('{}')",
+        "select * from public.stripe_customers",
+        "select * from public.stripe_subscriptions",
+        "select * from public.stripe_events",
+        "insert into public.stripe_customers (livemode, id) values (true, 'cus_x')",
+        "update public.stripe_subscriptions set status = 'active'",
+        "delete from public.stripe_events",
+    ];
+    for sql in statements {
+        assert_eq!(as_role(&database, "service_role", sql).await, Ok(()), "{sql}");
+        for role in ["anon", "authenticated"] {
+            assert_eq!(as_role(&database, role, sql).await, Err("42501".to_owned()), "{role}: {sql}");
+        }
+    }
+    for sql in ["delete from public.stripe_customers", "truncate public.stripe_subscriptions"] {
+        assert_eq!(as_role(&database, "service_role", sql).await, Err("42501".to_owned()), "{sql}");
+    }
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn row_level_security_keeps_tables_shut_even_where_somebody_grants_too_much() {
+    let database = PrivateDatabase::migrated().await;
+    apply(&database.record(), &active()).await;
+    database
+        .run("grant all on all tables in schema public to anon; grant all on all functions in schema public to anon")
+        .await;
+    let count = "do $$ begin assert (select count(*) from public.stripe_subscriptions) = 0; end $$";
+    assert_eq!(as_role(&database, "anon", count).await, Ok(()));
+    let insert = "insert into public.stripe_customers (livemode, id) values (true, 'cus_x')";
+    assert_eq!(as_role(&database, "anon", insert).await, Err("42501".to_owned()));
+    let call = r#"select public.apply_stripe_event('{"event": {"id": "evt_2", "livemode": false, "type": "x", "created": "2026-11-21T00:00:00Z"}}')"#;
+    assert_eq!(as_role(&database, "anon", call).await, Err("42501".to_owned()), "the function has its caller's rights");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn every_status_of_stripes_can_be_stored() {
+    let database = PrivateDatabase::migrated().await;
+    let record = database.record();
+    let statuses =
+        ["incomplete", "incomplete_expired", "trialing", "active", "past_due", "canceled", "unpaid", "paused", "new"];
+    for (n, status) in statuses.into_iter().enumerate() {
+        let object = subscription(&format!("sub_{n}"), "cus_1", status, T0);
+        apply(&record, &event(&format!("evt_{n}"), "customer.subscription.updated", T0, &object)).await;
+    }
+    let rows = record.subscriptions(&apiary_bees::finance::SubscriptionQuery::all(false)).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.status.as_deref().unwrap()).collect::<Vec<_>>(), statuses);
+    database.drop().await;
+}
+
+/// The statements of a README's block that begins like this.
+fn readme_block(beginning: &str) -> String {
+    let readme = include_str!("../../../../deploy/supabase/README.md");
+    let mut blocks = readme.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.find(|block| block.starts_with(beginning)).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_readmes_policy_shows_users_their_own_subscriptions_also_after_a_second_run() {
+    let database = PrivateDatabase::migrated().await;
+    database
+        .run(
+            "create schema auth;
+             create function auth.uid() returns uuid language sql as
+               'select ''00000000-0000-0000-0000-000000000001''::uuid';
+             grant usage on schema auth to authenticated",
+        )
+        .await;
+    database.run(&readme_block("grant select")).await;
+    database.record().migrate().await.unwrap();
+    for n in 1..=2 {
+        let mut object = subscription(&format!("sub_{n}"), "cus_1", "active", T0);
+        object["metadata"] = serde_json::json!({"user_id": format!("00000000-0000-0000-0000-00000000000{n}")});
+        apply(&database.record(), &event(&format!("evt_{n}"), "customer.subscription.updated", T0, &object)).await;
+    }
+    let own = "do $$ begin
+        assert (select array_agg(id) from public.stripe_subscriptions) = array['sub_1'] collate \"C\";
+    end $$";
+    assert_eq!(as_role(&database, "authenticated", own).await, Ok(()));
+    let metadata = "select metadata from public.stripe_subscriptions";
+    assert_eq!(as_role(&database, "authenticated", metadata).await, Err("42501".to_owned()));
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn the_readmes_other_statements_work() {
+    let database = PrivateDatabase::migrated().await;
+    let ready: serde_json::Value =
+        query_scalar("select public.apply_stripe_event('{}')").fetch_one(&mut database.connect().await).await.unwrap();
+    assert_eq!(ready, serde_json::json!({"outcome": "ready"}));
+    assert!(readme_block("select public.apply_stripe_event('{}')").contains(&ready.to_string().replace(':', ": ")));
+    let delete = readme_block("  delete from public.stripe_events");
+    assert_eq!(as_role(&database, "service_role", &delete).await, Ok(()));
+    database.drop().await;
+}

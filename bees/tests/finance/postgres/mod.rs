@@ -1,0 +1,8 @@
+//! A direct connection to Postgres: the tables and the function of `deploy/supabase/migrations`.
+
+mod atomic;
+mod concurrent;
+mod errors;
+mod migrations;
+mod order;
+mod supabase;

@@ -1,0 +1,240 @@
+//! The tree of commands, and how one of them is run.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use tracing::Level;
+
+use crate::commands::{bee, broker, colony, completions, config, demo, doctor, grant, key, process, up, webhook};
+use crate::context::Context;
+use crate::exit::{self, Exit, Fault};
+use crate::output::{BAD, Color, Format, STRONG, note, styled};
+use crate::settings::{Flags, Place, Settings, table};
+use crate::logging;
+
+/// A broker for signed work, the bees that do it, and the tools to run and question them.
+#[derive(Parser)]
+#[command(
+    name = "apiary",
+    version,
+    after_help = exit::TABLE,
+    after_long_help = exit::TABLE,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    infer_long_args = false
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The configuration file; else $APIARY_CONFIG, ./apiary.toml, or the user's
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder of `apiary up`; its apiary.toml is the configuration file
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Sets any setting; `apiary config show` lists them
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The broker: https://HOST:PORT, http://127.0.0.1:PORT or unix:/PATH
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    broker: Option<String>,
+    /// The colony's id, the root of trust
+    #[arg(long, global = true, value_name = "ID")]
+    colony: Option<String>,
+    /// The secret key to act with; `-` is standard input
+    #[arg(long, global = true, value_name = "FILE")]
+    key_file: Option<String>,
+    /// How data is printed
+    #[arg(long, short, global = true, value_enum, default_value_t)]
+    output: Format,
+    /// When colours are used
+    #[arg(long, global = true, value_enum, default_value_t)]
+    color: Color,
+    /// Tells more on standard error; twice for much more
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// Tells less on standard error
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    quiet: u8,
+    /// error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// text or json
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Up(up::Arguments),
+    Demo(demo::Arguments),
+    Broker(broker::Arguments),
+    Webhook(webhook::Arguments),
+    Bee(bee::Arguments),
+    #[command(subcommand)]
+    Key(key::Command),
+    #[command(subcommand)]
+    Colony(colony::Command),
+    #[command(subcommand)]
+    Grant(grant::Command),
+    #[command(subcommand)]
+    Process(process::Command),
+    Doctor(doctor::Arguments),
+    #[command(subcommand)]
+    Config(config::Command),
+    Completions(completions::Arguments),
+}
+
+/// Runs the program.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that nobody reads any more is no failure.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
+    cli.global.color.apply();
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if exit::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => report(&error),
+    }
+}
+
+fn report(error: &anyhow::Error) -> ExitCode {
+    note(&format!("{} {}", styled(BAD, "error:"), exit::words(error)));
+    if let Some(hint) = exit::hint(error) {
+        note(&format!("{} {hint}", styled(STRONG, "hint:")));
+    }
+    ExitCode::from(exit::code(error) as u8)
+}
+
+impl Cli {
+    fn run(self) -> anyhow::Result<()> {
+        let Self { global, command } = self;
+        let settings = if command.reads_settings() { global.settings(&command)? } else { Settings::default() };
+        logging::start(&settings, command.log_level(), global.verbose, global.quiet);
+        let context = Context { settings, format: global.output };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(command.run(&context))
+    }
+}
+
+impl Global {
+    fn settings(&self, command: &Command) -> Result<Settings, Fault> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let path = |name: &str| variable(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let place = Place {
+            named: self.config.clone().or_else(|| path("APIARY_CONFIG").filter(|_| self.data.is_none())),
+            data: self.data.clone().or_else(|| path(&table::DATA.variable())),
+        };
+        Settings::load(&place, &self.flags(command)?, &variable)
+    }
+
+    fn flags(&self, command: &Command) -> Result<Flags, Fault> {
+        let mut flags = Flags::default();
+        self.set.iter().try_for_each(|text| flags.add_set(text))?;
+        flags.add(&table::DATA, self.data.as_ref().map(|path| path.display().to_string()));
+        flags.add(&table::BROKER_ADDRESS, self.broker.clone());
+        flags.add(&table::COLONY, self.colony.clone());
+        flags.add(&table::KEY_FILE, self.key_file.clone());
+        flags.add(&table::LOG_LEVEL, self.log_level.clone());
+        flags.add(&table::LOG_FORMAT, self.log_format.clone());
+        match command {
+            Command::Broker(arguments) => arguments.flags(&mut flags),
+            Command::Webhook(arguments) => arguments.flags(&mut flags),
+            Command::Bee(arguments) => arguments.flags(&mut flags),
+            _ => {}
+        }
+        Ok(flags)
+    }
+}
+
+impl Command {
+    /// What needs no settings must work with broken ones.
+    fn reads_settings(&self) -> bool {
+        !matches!(self, Self::Completions(_) | Self::Demo(_))
+    }
+
+    /// What runs on tells what it does; the rest tells what goes wrong.
+    fn log_level(&self) -> Level {
+        match self {
+            Self::Broker(_) | Self::Webhook(_) | Self::Bee(_) => Level::INFO,
+            Self::Demo(_) => Level::ERROR,
+            _ => Level::WARN,
+        }
+    }
+
+    async fn run(self, context: &Context) -> anyhow::Result<()> {
+        match self {
+            Self::Up(arguments) => up::run(&arguments, context).await,
+            Self::Demo(arguments) => demo::run(&arguments, context).await,
+            Self::Broker(arguments) => broker::run(&arguments, context).await,
+            Self::Webhook(arguments) => webhook::run(&arguments, context).await,
+            Self::Bee(arguments) => bee::run(&arguments, context).await,
+            Self::Key(command) => command.run(context),
+            Self::Colony(command) => command.run(context).await,
+            Self::Grant(command) => command.run(context).await,
+            Self::Process(command) => command.run(context).await,
+            Self::Doctor(arguments) => doctor::run(&arguments, context).await,
+            Self::Config(command) => command.run(context),
+            Self::Completions(arguments) => completions::run(&arguments),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn walk(command: &clap::Command, path: &str, without: &mut Vec<String>) {
+            for inner in command.get_subcommands() {
+                let path = format!("{path} {}", inner.get_name());
+                if inner.has_subcommands() {
+                    walk(inner, &path, without);
+                } else if !inner.get_after_help().is_some_and(|help| help.to_string().contains(&path)) {
+                    without.push(path);
+                }
+            }
+        }
+        let mut without = Vec::new();
+        walk(&Cli::command(), "apiary", &mut without);
+        assert_eq!(without, Vec::<String>::new());
+    }
+
+    #[test]
+    fn exit_codes_are_those_of_the_table() {
+        for (exit, code) in [
+            (Exit::Failure, 1),
+            (Exit::Usage, 2),
+            (Exit::Refused, 3),
+            (Exit::Unreachable, 4),
+            (Exit::NotFound, 5),
+            (Exit::Broken, 6),
+        ] {
+            assert_eq!(exit as u8, code);
+            assert!(exit::TABLE.contains(&format!("\n  {code}  ")));
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `apiary bee`.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use apiary_bees::finance::{PostgresRecord, PostgrestRecord, Record, SqliteRecord};
+use apiary_bees::{echo, finance};
+use apiary_executor_sdk::{Client, ExecutorBuilder};
+use clap::{Args, ValueEnum};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::daemon::{self, Signals};
+use crate::exit::{Exit, Fault};
+use crate::output::note;
+use crate::profile;
+use crate::settings::{Flags, Setting, Settings, table};
+
+const EXAMPLES: &str = "\
+Examples:
+  SUPABASE_URL=https://….supabase.co SUPABASE_SERVICE_ROLE_KEY=… apiary bee finance --key-file finance.pem
+  DATABASE_URL=postgres://… apiary bee finance --set finance.migrate=true
+  apiary bee echo --key-file echo.pem --slots 32";
+
+/// Run a bee, until SIGTERM or Ctrl-C
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Which
+    #[arg(value_enum, value_name = "NAME")]
+    bee: Bee,
+    /// Its name, as in its grant
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// How many processes it works on at once
+    #[arg(long, value_name = "N")]
+    slots: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Bee {
+    /// Keeps the state of Stripe's customers and subscriptions
+    Finance,
+    /// Gives back what it gets
+    Echo,
+}
+
+impl Arguments {
+    pub(crate) fn flags(&self, flags: &mut Flags) {
+        flags.add(&table::BEE_NAME, self.name.clone());
+        flags.add(&table::BEE_SLOTS, self.slots.clone());
+    }
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let settings = &context.settings;
+    let mut signals = Signals::listen()?;
+    let client = profile::client(settings)?;
+    let Some(builder) = signals.unless(builder(arguments.bee, settings, client)).await else { return Ok(()) };
+    let name = settings.text(&table::BEE_NAME).unwrap_or(arguments.bee.name());
+    let slots = usize::try_from(settings.integer(&table::BEE_SLOTS)).unwrap_or(1);
+    let executor = builder?.name(name).slots(slots).build()?;
+    let shutdown = CancellationToken::new();
+    note(&format!("ready: bee {} `{name}` claims at {}", arguments.bee.name(), profile::address(settings)?));
+    let service = async { Ok(executor.run(shutdown.clone()).await?) };
+    daemon::serve(signals, &shutdown, service).await
+}
+
+impl Bee {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Finance => "finance",
+            Self::Echo => "echo",
+        }
+    }
+}
+
+async fn builder(bee: Bee, settings: &Settings, client: Client) -> anyhow::Result<ExecutorBuilder> {
+    match bee {
+        Bee::Echo => Ok(echo::bee(client)),
+        Bee::Finance => Ok(finance::bee(client, record(settings).await?)),
+    }
+}
+
+/// The state of record that the settings name, looked at before anything is claimed.
+async fn record(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
+    let record = open_record(settings).await?;
+    match record.check().await {
+        Ok(()) => Ok(record),
+        // The bee waits for what comes back by itself; its work is retried until then.
+        Err(error) if error.is_retryable() => {
+            tracing::warn!(%error, "the state of record is not there yet");
+            Ok(record)
+        }
+        Err(error) => Err(error).context("the state of record"),
+    }
+}
+
+/// Opens the state of record that the settings name.
+pub(crate) async fn open_record(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
+    match choose(settings)? {
+        "supabase" => {
+            let url = settings.text(&table::FINANCE_SUPABASE_URL).unwrap_or_default();
+            let key = settings.secret(&table::FINANCE_SUPABASE_SERVICE_ROLE_KEY);
+            let key = key.ok_or_else(|| missing(&table::FINANCE_SUPABASE_SERVICE_ROLE_KEY))?;
+            Ok(Arc::new(PostgrestRecord::new(url, &key, profile::clock()).map_err(unusable)?))
+        }
+        "postgres" => {
+            let url = settings.secret(&table::FINANCE_DATABASE_URL);
+            let url = url.ok_or_else(|| missing(&table::FINANCE_DATABASE_URL))?;
+            let record = PostgresRecord::new(&url, profile::clock()).map_err(unusable)?;
+            if settings.flag(&table::FINANCE_MIGRATE) {
+                record.migrate().await.context("deploy/supabase/migrations")?;
+            }
+            Ok(Arc::new(record))
+        }
+        _ => {
+            let path = settings.path(&table::FINANCE_SQLITE).ok_or_else(|| missing(&table::FINANCE_SQLITE))?;
+            Ok(Arc::new(SqliteRecord::open(&path).await.with_context(|| path.display().to_string())?))
+        }
+    }
+}
+
+/// The one that is set, or the one that `finance.record` chooses.
+pub(crate) fn choose(settings: &Settings) -> anyhow::Result<&str> {
+    let ways: [(&str, &Setting); 3] = [
+        ("supabase", &table::FINANCE_SUPABASE_URL),
+        ("postgres", &table::FINANCE_DATABASE_URL),
+        ("sqlite", &table::FINANCE_SQLITE),
+    ];
+    if let Some(word) = settings.text(&table::FINANCE_RECORD) {
+        return match ways.iter().find(|(way, _)| *way == word) {
+            Some((way, setting)) if settings.is_set(setting) => Ok(way),
+            Some((_, setting)) => Err(missing(setting).into()),
+            None => Err(missing(&table::FINANCE_RECORD).into()),
+        };
+    }
+    let set: Vec<_> = ways.into_iter().filter(|(_, setting)| settings.is_set(setting)).collect();
+    match set.as_slice() {
+        [(way, _)] => Ok(way),
+        [] => Err(Fault::usage("no state of record is set")
+            .hint("set SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY, or DATABASE_URL, or `finance.sqlite`")
+            .into()),
+        [(first, _), .., (last, _)] => Err(Fault::usage(format!("more than one state of record is set: {first} and {last}"))
+            .hint(format!("say which with `finance.record`, for example APIARY_FINANCE_RECORD={first}"))
+            .into()),
+    }
+}
+
+fn missing(setting: &Setting) -> Fault {
+    Fault::usage(format!("`{}` is not set: set {}", setting.key, setting.variables().join(" or ")))
+}
+
+fn unusable(error: finance::RecordError) -> anyhow::Error {
+    Fault::new(Exit::Usage, error.to_string()).into()
+}

@@ -1,0 +1,132 @@
+//! `apiary broker`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use apiary_broker::Broker;
+use apiary_broker::config::{Config, ListenConfig, StoreConfig, TlsConfig};
+use apiary_broker::store::Store as _;
+use apiary_broker::store::postgres::PostgresStore;
+use apiary_broker::store::sqlite::SqliteStore;
+use clap::Args;
+use secrecy::ExposeSecret as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::daemon::{self, Signals};
+use crate::exit::Fault;
+use crate::output::note;
+use crate::profile;
+use crate::settings::{Flags, Settings, table};
+
+const EXAMPLES: &str = "\
+Examples:
+  APIARY_DATABASE_URL=postgres://apiary:…@db/apiary apiary broker --set broker.server_owner=ed25519:…
+  APIARY_DATABASE_URL=sqlite:broker.db apiary broker --listen 127.0.0.1:7420 --socket broker.sock
+  apiary broker --migrate        # brings the schema up to date, and exits";
+
+/// Run a broker, until SIGTERM or Ctrl-C
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// A Unix socket to listen on as well
+    #[arg(long, value_name = "FILE")]
+    socket: Option<String>,
+    /// Bring the database's schema up to date, and exit
+    #[arg(long)]
+    migrate: bool,
+}
+
+impl Arguments {
+    pub(crate) fn flags(&self, flags: &mut Flags) {
+        flags.add(&table::BROKER_LISTEN, self.listen.clone());
+        flags.add(&table::BROKER_SOCKET, self.socket.clone());
+    }
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let config = config(&context.settings)?;
+    config.check()?;
+    if arguments.migrate {
+        return migrate(&config.store).await;
+    }
+    let mut signals = Signals::listen()?;
+    let Some(broker) = signals.unless(Broker::start(config, profile::clock())).await else { return Ok(()) };
+    let broker = broker?;
+    let socket = broker.socket().map(|path| format!(" and unix:{}", path.display())).unwrap_or_default();
+    let address = broker.address().map(|address| address.to_string()).unwrap_or_default();
+    note(&format!("ready: broker on {address}{socket}"));
+    let shutdown = CancellationToken::new();
+    let service = async {
+        shutdown.cancelled().await;
+        broker.stop().await;
+        Ok(())
+    };
+    daemon::serve(signals, &shutdown, service).await
+}
+
+async fn migrate(store: &StoreConfig) -> anyhow::Result<()> {
+    let store: Arc<dyn apiary_broker::store::Store> = match store {
+        StoreConfig::Sqlite { path } => Arc::new(SqliteStore::open(path).await?),
+        StoreConfig::Postgres { url, connections_max } => Arc::new(PostgresStore::connect(url, *connections_max).await?),
+    };
+    let migrated = store.migrate().await;
+    store.close().await;
+    migrated?;
+    note("the schema is up to date");
+    Ok(())
+}
+
+fn config(settings: &Settings) -> anyhow::Result<Config> {
+    Ok(Config {
+        listen: ListenConfig {
+            address: settings.socket(&table::BROKER_LISTEN),
+            socket: settings.path(&table::BROKER_SOCKET),
+            tls: tls(settings)?,
+            allow_plaintext: settings.flag(&table::BROKER_ALLOW_PLAINTEXT),
+        },
+        store: store(settings)?,
+        migrate: settings.flag(&table::BROKER_MIGRATE),
+        server_owner: settings.id(&table::BROKER_SERVER_OWNER),
+    })
+}
+
+fn tls(settings: &Settings) -> anyhow::Result<Option<TlsConfig>> {
+    let client_authorities = settings.path(&table::BROKER_TLS_CLIENT_AUTHORITIES);
+    match (settings.path(&table::BROKER_TLS_CERTIFICATE), settings.path(&table::BROKER_TLS_KEY)) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsConfig { certificate, key, client_authorities })),
+        (None, None) if client_authorities.is_none() => Ok(None),
+        (None, None) => Err(Fault::usage("`broker.tls_client_authorities` needs `broker.tls_certificate` and `broker.tls_key`").into()),
+        _ => Err(Fault::usage("`broker.tls_certificate` and `broker.tls_key` go together: set both").into()),
+    }
+}
+
+fn store(settings: &Settings) -> anyhow::Result<StoreConfig> {
+    let Some(url) = settings.secret(&table::BROKER_DATABASE_URL) else {
+        return Err(Fault::usage("`broker.database_url` is not set")
+            .hint("set APIARY_DATABASE_URL to postgres://user:password@host:port/database, or to sqlite:PATH")
+            .into());
+    };
+    let url = url.expose_secret();
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let connections_max = u32::try_from(settings.integer(&table::BROKER_DATABASE_CONNECTIONS_MAX)).unwrap_or(u32::MAX);
+        return Ok(StoreConfig::Postgres { url: url.to_owned(), connections_max });
+    }
+    match sqlite_path(url) {
+        Some(path) => Ok(StoreConfig::Sqlite { path }),
+        // Not shown: it may hold a password.
+        None => Err(Fault::usage("`broker.database_url`: expected postgres://… or sqlite:PATH").into()),
+    }
+}
+
+/// `sqlite:PATH`, `sqlite://PATH`, or a plain path.
+fn sqlite_path(url: &str) -> Option<PathBuf> {
+    match url.strip_prefix("sqlite:") {
+        Some(path) => Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),
+        None if !url.contains("://") => Some(PathBuf::from(url)),
+        None => None,
+    }
+}

@@ -1,0 +1,24 @@
+//! Colonies.
+
+mod create;
+mod show;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+
+/// Create a colony, look at yours
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Create(create::Arguments),
+    Show(show::Arguments),
+}
+
+impl Command {
+    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
+        match self {
+            Self::Create(arguments) => create::run(&arguments, context).await,
+            Self::Show(arguments) => show::run(&arguments, context).await,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `apiary config show`.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::output::{Format, note, table};
+use crate::settings::table::TABLE;
+use crate::settings::unknown_variables;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary config show
+  apiary config show --changed -o json | jq '.[] | select(.origin == \"APIARY_COLONY\")'";
+
+/// Show every setting's value and where it comes from; secrets are hidden
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Only those that somebody has set
+    #[arg(long)]
+    changed: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    key: &'static str,
+    value: Option<String>,
+    origin: Option<String>,
+    secret: bool,
+    variable: String,
+    help: &'static str,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let settings = &context.settings;
+    let shown = TABLE.iter().filter(|setting| !arguments.changed || settings.is_set(setting));
+    let rows: Vec<Row> = shown
+        .map(|setting| Row {
+            key: setting.key,
+            value: settings.shown(setting),
+            origin: settings.origin(setting).map(ToString::to_string),
+            secret: setting.secret,
+            variable: setting.variable(),
+            help: setting.help,
+        })
+        .collect();
+    context.format.print(&rows, |rows| text(rows))?;
+    if context.format == Format::Text {
+        match settings.file() {
+            Some(path) => note(&format!("file: {}", path.display())),
+            None => note("file: none"),
+        }
+    }
+    for (name, meant) in unknown_variables(std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned())) {
+        let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+        note(&format!("warning: {name} sets nothing{meant}"));
+    }
+    Ok(())
+}
+
+fn text(rows: &[Row]) -> String {
+    let cells = rows.iter().map(|row| {
+        vec![
+            row.key.to_owned(),
+            row.value.clone().unwrap_or_else(|| "-".to_owned()),
+            row.origin.clone().unwrap_or_else(|| "-".to_owned()),
+        ]
+    });
+    table(&["setting", "value", "from"], cells)
+}

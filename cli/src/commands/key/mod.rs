@@ -1,0 +1,27 @@
+//! Keys: made, shown, named. Nothing here prints a secret.
+
+mod generate;
+mod id;
+mod show;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+
+/// Make keys, and look at their public halves
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    New(generate::Arguments),
+    Show(show::Arguments),
+    Id(id::Arguments),
+}
+
+impl Command {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        match self {
+            Self::New(arguments) => generate::run(&arguments, context),
+            Self::Show(arguments) => show::run(&arguments, context),
+            Self::Id(arguments) => id::run(&arguments, context),
+        }
+    }
+}

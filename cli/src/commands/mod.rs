@@ -1,0 +1,14 @@
+//! The commands: a file each, in the folder of its noun.
+
+pub(crate) mod bee;
+pub(crate) mod broker;
+pub(crate) mod colony;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod grant;
+pub(crate) mod key;
+pub(crate) mod process;
+pub(crate) mod up;
+pub(crate) mod webhook;

@@ -1,0 +1,193 @@
+//! The chain of one process, from the colony's key to the result, checked on this machine. What the broker says besides is
+//! held against what was signed.
+
+use apiary_executor_sdk::v1;
+use apiary_executor_sdk::v1::ProcessState;
+use apiary_executor_sdk::wire::envelope_from_proto;
+use apiary_identity::chain::{verify_grant, verify_result, verify_spec};
+use apiary_identity::{Envelope, Grant, Id, Outcome, OutcomeKind, Role, Spec};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::view::state_word;
+
+/// One link, and whether it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Link {
+    /// `colony`, `grant`, `spec`, `attempt 1`, `result`.
+    pub(crate) link: String,
+    /// Whether it holds.
+    pub(crate) holds: bool,
+    /// What it says, or where it broke.
+    pub(crate) words: String,
+}
+
+impl Link {
+    fn new(link: impl Into<String>, checked: Result<String, String>) -> Self {
+        let holds = checked.is_ok();
+        let (Ok(words) | Err(words)) = checked;
+        Self { link: link.into(), holds, words }
+    }
+}
+
+/// Checks every link of a process's chain, against the pinned colony.
+pub(crate) fn examine(colony: &Id, process_id: Uuid, answer: &v1::GetProcessResponse) -> Vec<Link> {
+    let process = answer.process.clone().unwrap_or_default();
+    let grant = submitter(colony, answer, &process);
+    let spec = spec(colony, process_id, answer, &process);
+    let mut links = vec![
+        Link::new("colony", Ok(format!("pinned to {colony}"))),
+        Link::new("grant", grant),
+        Link::new("spec", spec.as_ref().map(describe_spec).map_err(Clone::clone)),
+    ];
+    let mut outcomes = Vec::new();
+    for (index, attempt) in answer.attempts.iter().enumerate() {
+        let number = i32::try_from(index + 1).unwrap_or(i32::MAX);
+        let checked = check_attempt(colony, number, answer, attempt);
+        let words = checked.as_ref().map(|outcome| describe_attempt(attempt, outcome.as_ref()));
+        links.push(Link::new(format!("attempt {number}"), words.map_err(Clone::clone)));
+        outcomes.push(checked);
+    }
+    links.push(Link::new("result", check_result(&process, answer, &outcomes)));
+    links
+}
+
+fn submitter(colony: &Id, answer: &v1::GetProcessResponse, process: &v1::Process) -> Result<String, String> {
+    let grant = open_grant(colony, answer.submitter_grant.as_ref(), "the submitter")?;
+    told("submitter", &process.submitter, &grant.name)?;
+    Ok(format!("the colony made {} `{}` ({}), until {}", grant.role.as_str(), grant.name, grant.key, grant.valid_until))
+}
+
+fn spec(
+    colony: &Id,
+    process_id: Uuid,
+    answer: &v1::GetProcessResponse,
+    process: &v1::Process,
+) -> Result<(Spec, Grant), String> {
+    let (grant, spec) = (envelope(answer.submitter_grant.as_ref(), "grant")?, spec_envelope(answer)?);
+    let verified = verify_spec(colony, &grant, &spec).map_err(|link| link.to_string())?;
+    let spec = verified.spec;
+    // What the broker goes by when it hands out work must be what was signed.
+    told("process id", &process_id.to_string(), &spec.process_id.to_string())?;
+    told("process id", &process.process_id, &spec.process_id.to_string())?;
+    told("function", &process.function, &spec.function)?;
+    told("executor type", &process.executor_type, &spec.executor_type)?;
+    told("priority", &process.priority.to_string(), &spec.priority.to_string())?;
+    if !process.labels.iter().eq(spec.labels.iter()) {
+        return Err("the broker tells other labels than were signed".to_owned());
+    }
+    Ok((spec, verified.grant))
+}
+
+fn describe_spec((spec, grant): &(Spec, Grant)) -> String {
+    format!("`{}` signed {} for {}, process {}", grant.name, spec.function, spec.executor_type, spec.process_id)
+}
+
+/// Checks one attempt; gives its signed outcome, if it has one.
+fn check_attempt(
+    colony: &Id,
+    number: i32,
+    answer: &v1::GetProcessResponse,
+    attempt: &v1::Attempt,
+) -> Result<Option<Outcome>, String> {
+    if attempt.attempt != number {
+        return Err(format!("the broker tells of attempt {} where attempt {number} must be", attempt.attempt));
+    }
+    let grant = open_grant(colony, attempt.executor_grant.as_ref(), "the executor")?;
+    if grant.role != Role::Executor {
+        return Err(format!("`{}` is {}, and only executors run work", grant.name, grant.role.as_str()));
+    }
+    told("executor", &attempt.executor, &grant.name)?;
+    let Some(result) = attempt.result.as_ref() else {
+        return match attempt.outcome.as_str() {
+            "succeeded" | "failed" | "refused" => Err(format!("it {}, says the broker, and no result shows it", attempt.outcome)),
+            _ => Ok(None),
+        };
+    };
+    let (grant, result) = (envelope(attempt.executor_grant.as_ref(), "grant")?, envelope(Some(result), "result")?);
+    let outcome = verify_result(colony, &grant, &spec_envelope(answer)?, number, &result).map_err(|link| link.to_string())?;
+    told("outcome", &attempt.outcome, ending(outcome.outcome))?;
+    told("reason", &attempt.reason, outcome.failure.as_deref().unwrap_or_default())?;
+    Ok(Some(outcome))
+}
+
+fn describe_attempt(attempt: &v1::Attempt, outcome: Option<&Outcome>) -> String {
+    match outcome {
+        Some(outcome) => format!("`{}` signed {} at {}", attempt.executor, outcome.outcome.as_str(), outcome.finished_at),
+        None => format!("`{}` signed nothing; the broker says {}", attempt.executor, attempt.outcome),
+    }
+}
+
+/// Holds the state that the broker tells against the signed outcomes.
+fn check_result(
+    process: &v1::Process,
+    answer: &v1::GetProcessResponse,
+    outcomes: &[Result<Option<Outcome>, String>],
+) -> Result<String, String> {
+    if usize::try_from(process.attempt).ok() != Some(outcomes.len()) {
+        return Err(format!("the broker counts {} attempts and shows {}", process.attempt, outcomes.len()));
+    }
+    if let Some(number) = outcomes.iter().position(Result::is_err) {
+        return Err(format!("rests on attempt {}, which does not hold", number + 1));
+    }
+    let executor = answer.attempts.last().map_or("", |attempt| attempt.executor.as_str());
+    told("executor", &process.executor, executor)?;
+    let state = state_word(process.state());
+    let kinds: Vec<Option<OutcomeKind>> =
+        outcomes.iter().map(|outcome| outcome.as_ref().ok().and_then(Option::as_ref).map(|outcome| outcome.outcome)).collect();
+    let (last, before) = match kinds.split_last() {
+        Some((last, before)) => (*last, before),
+        None => (None, &[][..]),
+    };
+    if before.iter().flatten().any(|kind| *kind != OutcomeKind::FailedRetryable) {
+        return Err("an attempt follows one that was signed as the last".to_owned());
+    }
+    let fits = match (process.state(), last) {
+        (ProcessState::Succeeded, last) => last == Some(OutcomeKind::Succeeded),
+        (_, Some(OutcomeKind::Succeeded)) => false,
+        (ProcessState::Running, last) => last.is_none() && !answer.attempts.is_empty(),
+        (ProcessState::Waiting | ProcessState::Blocked, last) => matches!(last, None | Some(OutcomeKind::FailedRetryable)),
+        (ProcessState::DeadLetter, Some(OutcomeKind::FailedFinal)) => false,
+        (ProcessState::Failed, Some(OutcomeKind::Refused)) => false,
+        _ => true,
+    };
+    if !fits {
+        let signed = last.map_or("nothing", OutcomeKind::as_str);
+        return Err(format!("the broker says {state}, and what was signed last is {signed}"));
+    }
+    Ok(match last {
+        Some(kind) => format!("{state}, as signed by `{executor}`: {}", kind.as_str()),
+        None => format!("{state}, by the broker's word alone: nobody signed a result"),
+    })
+}
+
+fn open_grant(colony: &Id, grant: Option<&v1::Envelope>, whose: &str) -> Result<Grant, String> {
+    let grant = grant.ok_or_else(|| format!("the broker shows no grant of {whose}"))?;
+    let grant = envelope_from_proto(grant).map_err(|error| error.to_string())?;
+    verify_grant(colony, &grant).map_err(|link| link.to_string())
+}
+
+fn spec_envelope(answer: &v1::GetProcessResponse) -> Result<Envelope, String> {
+    envelope(answer.spec.as_ref(), "spec")
+}
+
+fn envelope(envelope: Option<&v1::Envelope>, what: &str) -> Result<Envelope, String> {
+    let envelope = envelope.ok_or_else(|| format!("the broker shows no {what}"))?;
+    envelope_from_proto(envelope).map_err(|error| error.to_string())
+}
+
+/// The broker's word for an attempt that was signed so.
+fn ending(kind: OutcomeKind) -> &'static str {
+    match kind {
+        OutcomeKind::Succeeded => "succeeded",
+        OutcomeKind::FailedRetryable | OutcomeKind::FailedFinal => "failed",
+        OutcomeKind::Refused => "refused",
+    }
+}
+
+fn told(what: &str, told: &str, signed: &str) -> Result<(), String> {
+    if told == signed {
+        return Ok(());
+    }
+    Err(format!("the broker tells {what} `{told}`, and `{signed}` was signed"))
+}

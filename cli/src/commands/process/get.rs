@@ -1,0 +1,99 @@
+//! `apiary process get`.
+
+use std::fmt::Write as _;
+
+use apiary_executor_sdk::wire::envelope_from_proto;
+use apiary_executor_sdk::{Client, v1};
+use apiary_identity::{Outcome, Spec};
+use clap::Args;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::select::Which;
+use super::view::{AttemptView, ContentView, ProcessView};
+use crate::context::Context;
+use crate::output::{STRONG, plain, styled};
+use crate::profile;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary process get 019ab2c4-5d6e-7f80-9123-456789abcdef
+  apiary process get latest -o json | jq .output.json";
+
+/// Show one process: its state, arguments, attempts and output
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Its id, or `latest`
+    #[arg(value_name = "ID", value_parser = Which::read)]
+    id: Which,
+}
+
+/// A process, as the broker tells it: `verify` says whether to believe it.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    #[serde(flatten)]
+    process: ProcessView,
+    args: Option<ContentView>,
+    output: Option<ContentView>,
+    attempts: Vec<AttemptView>,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let client = profile::client(&context.settings)?;
+    let process_id = arguments.id.find(&client).await?;
+    context.format.print(&read(&client, process_id).await?, text)
+}
+
+/// Reads a process.
+pub(super) async fn read(client: &Client, process_id: Uuid) -> anyhow::Result<Shown> {
+    let answer = client.get_process(process_id).await?;
+    Ok(Shown {
+        args: answer.spec.as_ref().and_then(args),
+        output: answer.attempts.last().and_then(|attempt| output(attempt.result.as_ref()?)),
+        attempts: answer.attempts.iter().map(AttemptView::from).collect(),
+        process: answer.process.unwrap_or_default().into(),
+    })
+}
+
+fn args(envelope: &v1::Envelope) -> Option<ContentView> {
+    let spec: Spec = envelope_from_proto(envelope).ok()?.open().ok()?;
+    ContentView::of(&spec.args())
+}
+
+fn output(envelope: &v1::Envelope) -> Option<ContentView> {
+    let outcome: Outcome = envelope_from_proto(envelope).ok()?.open().ok()?;
+    ContentView::of(&outcome.output())
+}
+
+/// For people.
+pub(super) fn text(shown: &Shown) -> String {
+    let process = &shown.process;
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "{} {}", styled(STRONG, &format!("{name:<12}")), plain(&value));
+        }
+    };
+    let moment = |at: Option<jiff::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+    line("process", process.process_id.clone());
+    line("function", format!("{} for {}", process.function, process.executor_type));
+    line("state", format!("{} since {}", process.state, moment(process.state_since)));
+    line("until", moment(process.state_until));
+    line("reason", process.reason.clone());
+    line("submitted", format!("{} by {}", moment(process.submitted_at), process.submitter));
+    line("priority", if process.priority == 0 { String::new() } else { process.priority.to_string() });
+    let labels: Vec<String> = process.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    line("labels", labels.join(" "));
+    line("args", shown.args.as_ref().map(ContentView::line).unwrap_or_default());
+    for attempt in &shown.attempts {
+        let ended = moment(attempt.ended_at);
+        let reason = if attempt.reason.is_empty() { String::new() } else { format!(": {}", attempt.reason) };
+        line(
+            &format!("attempt {}", attempt.attempt),
+            format!("{} by {} {ended}{reason}", attempt.outcome, attempt.executor),
+        );
+    }
+    line("output", shown.output.as_ref().map(ContentView::line).unwrap_or_default());
+    text
+}

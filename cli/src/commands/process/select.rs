@@ -1,0 +1,100 @@
+//! Which processes: the filters that `list` and `watch` share, and `latest` for an id.
+
+use apiary_executor_sdk::v1::ProcessState;
+use apiary_executor_sdk::{Client, v1};
+use clap::{Args, ValueEnum};
+use uuid::Uuid;
+
+use crate::arguments::pair;
+use crate::exit::{Exit, Fault};
+
+/// Filters; everything that is given must hold.
+#[derive(Args)]
+pub(super) struct Filter {
+    /// Only in this state; may be given several times
+    #[arg(long = "state", value_enum)]
+    states: Vec<StateWord>,
+    /// Only of this executor type
+    #[arg(long = "type", value_name = "TYPE")]
+    executor_type: Option<String>,
+    /// Only of this function
+    #[arg(long)]
+    function: Option<String>,
+    /// Only with this label; may be given several times
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
+    labels: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum StateWord {
+    Waiting,
+    Blocked,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+    DeadLetter,
+}
+
+/// A process id, or the newest process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Which {
+    /// This one.
+    Id(Uuid),
+    /// The one submitted last.
+    Latest,
+}
+
+impl Filter {
+    /// As the wire wants it.
+    pub(super) fn to_proto(&self) -> v1::ProcessFilter {
+        v1::ProcessFilter {
+            states: self.states.iter().map(|state| i32::from(state.to_proto())).collect(),
+            executor_type: self.executor_type.clone().unwrap_or_default(),
+            function: self.function.clone().unwrap_or_default(),
+            labels: self.labels.iter().cloned().collect(),
+        }
+    }
+
+    /// Whether nothing is filtered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.states.is_empty() && self.executor_type.is_none() && self.function.is_none() && self.labels.is_empty()
+    }
+}
+
+impl StateWord {
+    fn to_proto(self) -> ProcessState {
+        match self {
+            Self::Waiting => ProcessState::Waiting,
+            Self::Blocked => ProcessState::Blocked,
+            Self::Running => ProcessState::Running,
+            Self::Succeeded => ProcessState::Succeeded,
+            Self::Failed => ProcessState::Failed,
+            Self::Cancelled => ProcessState::Cancelled,
+            Self::DeadLetter => ProcessState::DeadLetter,
+        }
+    }
+}
+
+impl Which {
+    /// Reads an id, or `latest`.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        if text == "latest" {
+            return Ok(Self::Latest);
+        }
+        text.parse().map(Self::Id).map_err(|_| "expected a process id (a UUID), or `latest`".to_owned())
+    }
+
+    /// The id; asks the broker for the newest.
+    pub(crate) async fn find(self, client: &Client) -> anyhow::Result<Uuid> {
+        if let Self::Id(id) = self {
+            return Ok(id);
+        }
+        let newest = client.list_processes(v1::ListProcessesRequest { page_size: 1, ..Default::default() }).await?;
+        match newest.processes.first() {
+            Some(process) => Ok(process.process_id.parse()?),
+            None => Err(Fault::new(Exit::NotFound, "the colony has no process yet: `apiary process submit` makes one").into()),
+        }
+    }
+}

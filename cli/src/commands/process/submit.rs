@@ -1,0 +1,161 @@
+//! `apiary process submit`.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use apiary_executor_sdk::v1::ProcessState;
+use apiary_executor_sdk::{Client, Submitted};
+use apiary_identity::limits::CONTENT_BYTES_MAX;
+use apiary_identity::{Content, Spec};
+use clap::Args;
+use serde::Serialize;
+
+use super::get;
+use super::view::state_word;
+use crate::arguments::{Moment, duration, millis, pair};
+use crate::context::Context;
+use crate::exit::{Exit, Fault};
+use crate::profile;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary process submit --type echo --function echo --args '{\"hello\":\"world\"}' --wait
+  apiary process submit --type finance --function stripe.event --args-file event.json \\
+      --idempotency-key evt_123 --label source=replay --max-retries 5
+  date | apiary process submit --type echo --function echo --args-file -";
+
+/// Sign a spec and submit it; prints the process's id
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Which kind of executor does it
+    #[arg(long = "type", value_name = "TYPE")]
+    executor_type: String,
+    /// What is to be done
+    #[arg(long)]
+    function: String,
+    /// The arguments, as JSON
+    #[arg(long, value_name = "JSON", conflicts_with = "args_file")]
+    args: Option<String>,
+    /// A file with the arguments, any bytes; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    args_file: Option<PathBuf>,
+    /// -50000 to 50000; each step outweighs one day of waiting
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    priority: i32,
+    /// How many attempts after the first; -1 is no limit
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    max_retries: Option<i32>,
+    /// The longest that one attempt may take, such as 5m
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    max_exec: Option<Duration>,
+    /// Fails if nobody claims it in this time
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    max_wait: Option<Duration>,
+    /// Does not start before this: a time (RFC 3339), or a while from now, such as 5m
+    #[arg(long, value_name = "WHEN", value_parser = Moment::read)]
+    not_before: Option<Moment>,
+    /// A later spec of the same function with the same key returns this process
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// For finding it again; may be given several times
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
+    labels: Vec<(String, String)>,
+    /// Handed to the executor; may be given several times
+    #[arg(long = "env", value_name = "KEY=VALUE", value_parser = pair)]
+    env: Vec<(String, String)>,
+    /// Only executors of this name; may be given several times
+    #[arg(long = "executor", value_name = "NAME")]
+    executor_names: Vec<String>,
+    /// Wait until it is finished, and show it with its output; fails if it failed. Needs the right `read`
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m", requires = "wait")]
+    timeout: Duration,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    process_id: String,
+    existed: bool,
+    state: String,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let client = profile::client(&context.settings)?;
+    let spec = arguments.spec(&client)?;
+    let submitted = client.submit(&spec).await?;
+    if arguments.wait {
+        return wait(arguments, context, &client, submitted).await;
+    }
+    let answer = Answer {
+        process_id: submitted.process_id.to_string(),
+        existed: submitted.existed,
+        state: state_word(submitted.state),
+    };
+    context.format.print(&answer, |answer| answer.process_id.clone())
+}
+
+async fn wait(arguments: &Arguments, context: &Context, client: &Client, submitted: Submitted) -> anyhow::Result<()> {
+    let process_id = submitted.process_id;
+    let finished = tokio::time::timeout(arguments.timeout, client.wait_until_finished(process_id)).await;
+    let process = finished.map_err(|_| {
+        Fault::failure(format!("process {process_id} is not finished after {:?}", arguments.timeout))
+            .hint(format!("it goes on: `apiary process watch {process_id}`"))
+    })??;
+    let shown = get::read(client, process_id).await?;
+    context.format.print(&shown, get::text)?;
+    match process.state() {
+        ProcessState::Succeeded => Ok(()),
+        state => Err(Fault::failure(format!("process {process_id} ended as {}", state_word(state))).into()),
+    }
+}
+
+impl Arguments {
+    fn spec(&self, client: &Client) -> anyhow::Result<Spec> {
+        let mut spec = client.spec(&self.executor_type, &self.function).with_args(self.content()?);
+        spec.priority = self.priority;
+        if let Some(max_retries) = self.max_retries {
+            spec.max_retries = max_retries;
+        }
+        spec.max_exec_ms = self.max_exec.map_or(0, millis);
+        spec.max_wait_ms = self.max_wait.map_or(0, millis);
+        spec.not_before = self.not_before.map(|moment| moment.at(client.clock().now()));
+        spec.idempotency_key = self.idempotency_key.clone();
+        spec.labels = self.labels.iter().cloned().collect();
+        spec.env = self.env.iter().cloned().collect();
+        spec.executor_names = self.executor_names.clone();
+        Ok(spec)
+    }
+
+    fn content(&self) -> anyhow::Result<Content> {
+        if let Some(json) = &self.args {
+            serde_json::from_str::<serde::de::IgnoredAny>(json)
+                .map_err(|error| Fault::usage(format!("--args is not JSON: {error}")).hint("other bytes go by --args-file"))?;
+            return Ok(Content::from_bytes(json.trim().as_bytes()));
+        }
+        match &self.args_file {
+            Some(path) => Ok(Content::from_bytes(&read(path)?)),
+            None => Ok(Content::default()),
+        }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let limit = u64::try_from(CONTENT_BYTES_MAX).unwrap_or(u64::MAX) + 1;
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        std::io::stdin().take(limit).read_to_end(&mut bytes).context("standard input")?;
+    } else {
+        let file = std::fs::File::open(path)
+            .map_err(|error| Fault::new(Exit::NotFound, format!("{}: {error}", path.display())))?;
+        file.take(limit).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
+    }
+    if bytes.len() > CONTENT_BYTES_MAX {
+        return Err(Fault::usage(format!("{} has more than {CONTENT_BYTES_MAX} bytes, the most that a spec holds", path.display())).into());
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,122 @@
+//! How processes are shown.
+
+use std::collections::BTreeMap;
+
+use apiary_executor_sdk::v1;
+use apiary_executor_sdk::v1::ProcessState;
+use apiary_identity::Content;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// A process without its documents, as the broker tells it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ProcessView {
+    pub(crate) process_id: String,
+    pub(crate) function: String,
+    pub(crate) executor_type: String,
+    pub(crate) state: String,
+    pub(crate) attempt: i32,
+    pub(crate) retries_spent: i32,
+    pub(crate) priority: i32,
+    pub(crate) submitted_at: Option<Timestamp>,
+    pub(crate) state_since: Option<Timestamp>,
+    pub(crate) state_until: Option<Timestamp>,
+    pub(crate) submitter: String,
+    pub(crate) executor: String,
+    pub(crate) reason: String,
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+/// One try at a process, as the broker tells it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct AttemptView {
+    pub(crate) attempt: i32,
+    pub(crate) executor: String,
+    pub(crate) claimed_at: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
+    pub(crate) outcome: String,
+    pub(crate) reason: String,
+}
+
+/// Arguments or an output: JSON as it was written, or any bytes as base64.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ContentView {
+    Json(Box<RawValue>),
+    Base64(String),
+}
+
+impl From<v1::Process> for ProcessView {
+    fn from(process: v1::Process) -> Self {
+        let state = state_word(process.state());
+        Self {
+            process_id: process.process_id,
+            function: process.function,
+            executor_type: process.executor_type,
+            state,
+            attempt: process.attempt,
+            retries_spent: process.retries_spent,
+            priority: process.priority,
+            submitted_at: moment(process.submitted_at_ms),
+            state_since: moment(process.state_since_ms),
+            state_until: moment(process.state_until_ms),
+            submitter: process.submitter,
+            executor: process.executor,
+            reason: process.reason,
+            labels: process.labels.into_iter().collect(),
+        }
+    }
+}
+
+impl From<&v1::Attempt> for AttemptView {
+    fn from(attempt: &v1::Attempt) -> Self {
+        Self {
+            attempt: attempt.attempt,
+            executor: attempt.executor.clone(),
+            claimed_at: moment(attempt.claimed_at_ms),
+            ended_at: moment(attempt.ended_at_ms),
+            outcome: attempt.outcome.clone(),
+            reason: attempt.reason.clone(),
+        }
+    }
+}
+
+impl ContentView {
+    /// How the bytes are shown; `None` if there are none.
+    pub(crate) fn of(content: &Content) -> Option<Self> {
+        let bytes = content.to_bytes().ok().filter(|bytes| !bytes.is_empty())?;
+        match serde_json::from_slice::<Box<RawValue>>(&bytes) {
+            Ok(json) => Some(Self::Json(json)),
+            Err(_) => Some(Self::Base64(base64(&bytes))),
+        }
+    }
+
+    /// In a line for people.
+    pub(crate) fn line(&self) -> String {
+        match self {
+            Self::Json(json) => json.get().to_owned(),
+            Self::Base64(text) => format!("base64 {text}"),
+        }
+    }
+}
+
+/// The state's word, as people write it.
+pub(crate) fn state_word(state: ProcessState) -> String {
+    state.as_str_name().trim_start_matches("PROCESS_STATE_").to_lowercase()
+}
+
+/// Whether it moves no more by itself.
+pub(crate) fn is_finished(state: ProcessState) -> bool {
+    use ProcessState::{Cancelled, DeadLetter, Failed, Succeeded};
+    matches!(state, Succeeded | Failed | Cancelled | DeadLetter)
+}
+
+fn moment(ms: i64) -> Option<Timestamp> {
+    if ms == 0 { None } else { Timestamp::from_millisecond(ms).ok() }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

@@ -1,0 +1,145 @@
+//! `apiary up`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use apiary_identity::Id;
+use clap::Args;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::webhook;
+use crate::context::Context;
+use crate::daemon::{self, Signals};
+use crate::exit::Fault;
+use crate::output::{STRONG, note, styled};
+use crate::profile;
+use crate::settings::{Settings, default_data_folder, table};
+use crate::up::{Config, Folder, LocalColony, PROFILE, next_free};
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary up
+  apiary up --data ./colony
+  STRIPE_WEBHOOK_SECRET=$(stripe listen --print-secret) apiary up";
+
+/// Run a whole colony in one process, on SQLite: broker, webhook adapter, bees
+///
+/// The first start makes keys, the colony and its grants in the data folder; later ones find them. Ctrl-C stops it with
+/// nothing half-done.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {}
+
+#[derive(Serialize)]
+struct Announcement {
+    colony: Id,
+    broker: String,
+    socket: String,
+    webhooks: String,
+    record: PathBuf,
+    data: PathBuf,
+    profile: PathBuf,
+    #[serde(rename = "try")]
+    next: [String; 3],
+}
+
+pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let settings = &context.settings;
+    let mut webhook = webhook::config(settings)?;
+    webhook.stripe.secrets = settings.secrets(&table::WEBHOOK_STRIPE_SECRETS);
+    let mut signals = Signals::listen()?;
+    let folder = Folder::open(&data_folder(settings)?)?;
+    webhook.listen = next_free(settings, &table::WEBHOOK_LISTEN)?;
+    let config = Config { broker: next_free(settings, &table::BROKER_LISTEN)?, webhook };
+    warn_of_unused(settings);
+    let started = signals.unless(LocalColony::start(folder, config, profile::clock())).await;
+    let Some(colony) = started else { return Ok(()) };
+    let colony = colony?;
+    context.format.print(&announcement(&colony), text)?;
+    let shutdown = CancellationToken::new();
+    daemon::serve(signals, &shutdown, colony.run(&shutdown)).await
+}
+
+fn data_folder(settings: &Settings) -> Result<PathBuf, Fault> {
+    settings.path(&table::DATA).or_else(default_data_folder).ok_or_else(|| {
+        Fault::usage("there is no home folder to keep data in").hint("name a folder with --data DIR")
+    })
+}
+
+/// Says so where somebody may expect their rows elsewhere.
+fn warn_of_unused(settings: &Settings) {
+    for setting in [&table::FINANCE_SUPABASE_URL, &table::FINANCE_DATABASE_URL, &table::BROKER_DATABASE_URL] {
+        if let Some(origin) = settings.origin(setting) {
+            note(&format!(
+                "note: {} ({origin}) is not used: `apiary up` keeps everything in SQLite; docs/running-apart.md shows more",
+                setting.key
+            ));
+        }
+    }
+}
+
+fn announcement(colony: &LocalColony) -> Announcement {
+    let folder = colony.folder();
+    let profile = folder.profile();
+    let command = format!("{} --config {}", program(), quoted(&profile));
+    Announcement {
+        colony: colony.id(),
+        broker: colony.broker().map(|address| format!("http://{address}")).unwrap_or_default(),
+        socket: format!("unix:{}", folder.socket().display()),
+        webhooks: format!("http://{}/webhooks/stripe", colony.webhook()),
+        record: folder.record(),
+        data: folder.path().to_owned(),
+        profile,
+        next: [
+            format!("{command} process submit --type echo --function echo --args '{{\"hello\":\"world\"}}' --wait"),
+            format!("{command} process verify latest"),
+            format!("{command} doctor"),
+        ],
+    }
+}
+
+fn text(announcement: &Announcement) -> String {
+    let Announcement { colony, broker, socket, webhooks, record, data, next, .. } = announcement;
+    let mut text = format!("{} {colony}\n", styled(STRONG, "apiary is up: colony local"));
+    let _ = write!(
+        text,
+        "  broker    {broker}\n            {socket}\n  webhooks  {webhooks}\n  rows      {}\n  data      {} ({PROFILE}, keys/)\n\n\
+         Try next, in another terminal:\n",
+        record.display(),
+        data.display(),
+    );
+    for command in next {
+        let _ = writeln!(text, "  {command}");
+    }
+    text.push_str("\nCtrl-C stops it.");
+    text
+}
+
+/// How to call this program from another terminal: by its name if that is what the shell finds, else by its path.
+fn program() -> String {
+    let Ok(own) = std::env::current_exe() else { return "apiary".to_owned() };
+    let on_path = std::env::var_os("PATH").is_some_and(|path| {
+        let found = std::env::split_paths(&path).map(|folder| folder.join("apiary")).find(|file| file.is_file());
+        found.and_then(|file| file.canonicalize().ok()) == own.canonicalize().ok()
+    });
+    if on_path { "apiary".to_owned() } else { quoted(&own) }
+}
+
+/// A path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_survives_the_shell() {
+        assert_eq!(quoted(Path::new("/data/apiary.toml")), "/data/apiary.toml");
+        assert_eq!(quoted(Path::new("/my data/it's")), r"'/my data/it'\''s'");
+    }
+}

@@ -1,0 +1,90 @@
+//! `apiary webhook`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiary_adapters::{StartError, StripeConfig, Webhook, WebhookConfig, WebhookLimits};
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::daemon::{self, Signals};
+use crate::exit::Fault;
+use crate::output::note;
+use crate::profile;
+use crate::settings::{Flags, Settings, table};
+
+const EXAMPLES: &str = "\
+Examples:
+  STRIPE_WEBHOOK_SECRET=whsec_… apiary webhook --key-file stripe-adapter.pem
+  STRIPE_WEBHOOK_SECRET=whsec_… apiary webhook --listen 127.0.0.1:7421 --set webhook.spool=/var/lib/apiary/spool";
+
+/// Run the webhook adapter, until SIGTERM or Ctrl-C
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Where webhooks come in, in plain HTTP behind a proxy that speaks TLS; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+}
+
+impl Arguments {
+    pub(crate) fn flags(&self, flags: &mut Flags) {
+        flags.add(&table::WEBHOOK_LISTEN, self.listen.clone());
+    }
+}
+
+pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let settings = &context.settings;
+    let mut config = config(settings)?;
+    config.stripe.secrets = settings.secrets(&table::WEBHOOK_STRIPE_SECRETS);
+    if config.stripe.secrets.is_empty() {
+        return Err(Fault::usage("`webhook.stripe_secrets` is not set")
+            .hint("set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret, whsec_…")
+            .into());
+    }
+    let client = profile::client(settings)?;
+    let mut signals = Signals::listen()?;
+    let started = signals.unless(Webhook::start(config, Arc::new(client), profile::clock())).await;
+    let Some(webhook) = started else { return Ok(()) };
+    let webhook = webhook.map_err(named)?;
+    note(&format!("ready: webhooks on http://{}/webhooks/stripe", webhook.address()));
+    let shutdown = CancellationToken::new();
+    let service = async {
+        shutdown.cancelled().await;
+        webhook.stop().await;
+        Ok(())
+    };
+    daemon::serve(signals, &shutdown, service).await
+}
+
+/// What the settings say, but for the secrets.
+pub(crate) fn config(settings: &Settings) -> anyhow::Result<WebhookConfig> {
+    let Some(listen) = settings.socket(&table::WEBHOOK_LISTEN) else {
+        return Err(Fault::usage("`webhook.listen` is not set").into());
+    };
+    let mut stripe = StripeConfig::new(Vec::new());
+    stripe.tolerance = Duration::from_secs(settings.integer(&table::WEBHOOK_STRIPE_TOLERANCE_SECONDS));
+    let spool = settings.path(&table::WEBHOOK_SPOOL).unwrap_or_default();
+    let mut config = WebhookConfig::new(listen, stripe, spool);
+    config.allow_plaintext = settings.flag(&table::WEBHOOK_ALLOW_PLAINTEXT);
+    let size = |setting| usize::try_from(settings.integer(setting)).unwrap_or(usize::MAX);
+    config.limits = WebhookLimits {
+        body_bytes_max: size(&table::WEBHOOK_BODY_BYTES_MAX),
+        connections_max: size(&table::WEBHOOK_CONNECTIONS_MAX),
+        spool_events_max: settings.integer(&table::WEBHOOK_SPOOL_EVENTS_MAX),
+        spool_bytes_max: settings.integer(&table::WEBHOOK_SPOOL_BYTES_MAX),
+        ..WebhookLimits::default()
+    };
+    Ok(config)
+}
+
+/// The adapter's words about a setting, under the name that the setting has here.
+pub(crate) fn named(error: StartError) -> anyhow::Error {
+    match error {
+        StartError::Setting { setting, problem } => {
+            Fault::usage(format!("`webhook.{}` {problem}", setting.replace('.', "_"))).into()
+        }
+        other => other.into(),
+    }
+}

@@ -1,0 +1,219 @@
+//! The colony's parts, started and stopped in order.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use apiary_adapters::{Webhook, WebhookConfig};
+use apiary_bees::finance::{Record, SqliteRecord};
+use apiary_bees::{echo, finance};
+use apiary_broker::Broker;
+use apiary_broker::config::{ListenConfig, StoreConfig};
+use apiary_executor_sdk::{Address, Client, ClientConfig, ClientError, Executor};
+use apiary_identity::{Clock, Id, KeyPair};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::folder::{Folder, write_private};
+use super::keys::{Keys, OPERATOR_FILE};
+use super::{grants, signing_secret};
+use crate::commands::webhook::named;
+use crate::exit::Fault;
+
+/// The colony's name at its own broker.
+const NAME: &str = "local";
+
+/// What a local colony is told.
+pub(crate) struct Config {
+    /// Where the broker listens, besides its Unix socket.
+    pub(crate) broker: SocketAddr,
+    /// The adapter's settings; without signing secrets, one is made. Its spool is the folder's.
+    pub(crate) webhook: WebhookConfig,
+}
+
+/// A running colony.
+pub(crate) struct LocalColony {
+    folder: Folder,
+    id: Id,
+    operator: Client,
+    broker: Broker,
+    webhook: Webhook,
+    record: Arc<dyn Record>,
+    bees: JoinSet<(&'static str, Result<(), ClientError>)>,
+    bees_stop: CancellationToken,
+}
+
+impl LocalColony {
+    /// Starts everything; what a start before did is found, what it did not get to is done.
+    pub(crate) async fn start(folder: Folder, config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let keys = Keys::open(&folder)?;
+        check_profile(&folder, keys.colony.id())?;
+        let mut webhook = config.webhook;
+        webhook.spool_path = folder.spool();
+        if webhook.stripe.secrets.is_empty() {
+            webhook.stripe.secrets.push(signing_secret::open(&folder)?);
+        }
+        let record = SqliteRecord::open(&folder.record()).await.context("finance.db")?;
+        let broker = Broker::start(broker_config(&folder, config.broker, &keys), clock.clone()).await.context("the broker")?;
+        let started = Parts::start(&folder, &keys, webhook, Arc::new(record), clock).await;
+        match started {
+            Ok(Parts { operator, webhook, record, bees, bees_stop }) => {
+                Ok(Self { folder, id: keys.colony.id(), operator, broker, webhook, record, bees, bees_stop })
+            }
+            Err(error) => {
+                broker.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The colony's id.
+    pub(crate) fn id(&self) -> Id {
+        self.id
+    }
+
+    /// The data folder.
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Where the broker listens.
+    pub(crate) fn broker(&self) -> Option<SocketAddr> {
+        self.broker.address()
+    }
+
+    /// Where webhooks come in.
+    pub(crate) fn webhook(&self) -> SocketAddr {
+        self.webhook.address()
+    }
+
+    /// A client in the operator's name.
+    pub(crate) fn operator(&self) -> &Client {
+        &self.operator
+    }
+
+    /// The state of record.
+    pub(crate) fn record(&self) -> &dyn Record {
+        self.record.as_ref()
+    }
+
+    /// Runs until `shutdown`, or until a part ends by itself, which is an error; stops in order in either case.
+    pub(crate) async fn run(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        let ended = tokio::select! {
+            () = shutdown.cancelled() => None,
+            ended = self.bees.join_next() => ended,
+        };
+        self.stop().await;
+        match ended {
+            None => Ok(()),
+            Some(Ok((name, Ok(())))) => Err(Fault::failure(format!("the {name} bee ended by itself")).into()),
+            Some(Ok((name, Err(error)))) => Err(error).with_context(|| format!("the {name} bee")),
+            Some(Err(error)) => Err(error).context("a bee"),
+        }
+    }
+
+    /// Stops in order: first what brings work, then what does it, last what keeps it.
+    pub(crate) async fn stop(mut self) {
+        self.webhook.stop().await;
+        self.bees_stop.cancel();
+        while let Some(ended) = self.bees.join_next().await {
+            if let Ok((name, Err(error))) = ended {
+                tracing::warn!(%error, "the {name} bee stopped with an error");
+            }
+        }
+        self.broker.stop().await;
+    }
+}
+
+/// What stands on the broker.
+struct Parts {
+    operator: Client,
+    webhook: Webhook,
+    record: Arc<dyn Record>,
+    bees: JoinSet<(&'static str, Result<(), ClientError>)>,
+    bees_stop: CancellationToken,
+}
+
+impl Parts {
+    async fn start(
+        folder: &Folder,
+        keys: &Keys,
+        webhook: WebhookConfig,
+        record: Arc<dyn Record>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let client = |key: &KeyPair| {
+            let config = ClientConfig::new(Address::Unix(folder.socket()));
+            Client::new(&config, keys.colony.id(), key.clone(), clock.clone())
+        };
+        create_colony(&client(&keys.server_owner)?, folder.path()).await?;
+        grants::ensure(&client(&keys.colony)?, &keys.colony, keys).await?;
+        let operator = client(&keys.operator)?;
+        write_profile(folder, keys.colony.id())?;
+
+        let adapter = client(&keys.stripe_adapter)?;
+        let finance = finance::bee(client(&keys.finance)?, record.clone()).name("finance").build()?;
+        let echo = echo::bee(client(&keys.echo)?).name("echo").build()?;
+        let webhook = Webhook::start(webhook, Arc::new(adapter), clock.clone()).await.map_err(named)?;
+        let (mut bees, bees_stop) = (JoinSet::new(), CancellationToken::new());
+        let mut run = |name, executor: Executor| {
+            let stop = bees_stop.clone();
+            bees.spawn(async move { (name, executor.run(stop).await) });
+        };
+        run("finance", finance);
+        run("echo", echo);
+        Ok(Self { operator, webhook, record, bees, bees_stop })
+    }
+}
+
+async fn create_colony(server_owner: &Client, data: &Path) -> anyhow::Result<()> {
+    match server_owner.create_colony(NAME).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.reason() == Some("TAKEN") => {
+            Err(Fault::failure(format!("broker.db in {} belongs to another colony than keys/colony.pem", data.display()))
+                .hint("put back the key or the database that belong together; or move the folder away and start anew")
+                .into())
+        }
+        Err(error) => Err(error).context("the colony"),
+    }
+}
+
+fn broker_config(folder: &Folder, address: SocketAddr, keys: &Keys) -> apiary_broker::Config {
+    apiary_broker::Config {
+        listen: ListenConfig { address: Some(address), socket: Some(folder.socket()), ..ListenConfig::default() },
+        store: StoreConfig::Sqlite { path: folder.database() },
+        migrate: true,
+        server_owner: Some(keys.server_owner.id()),
+    }
+}
+
+/// A profile of another colony means that keys or files were swapped.
+fn check_profile(folder: &Folder, colony: Id) -> anyhow::Result<()> {
+    let path = folder.profile();
+    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(()) };
+    let named = text.parse::<toml::Table>().ok().and_then(|table| table.get("colony")?.as_str().map(str::to_owned));
+    match named {
+        Some(named) if named != colony.to_string() => {
+            Err(Fault::failure(format!("{} names the colony {named}, and keys/colony.pem is the key of {colony}", path.display()))
+                .hint("put back the key that belongs here; or move the folder away and start anew")
+                .into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What makes `apiary --data DIR …` talk to this colony, as the operator. Paths are relative to the file, so that the folder can
+/// be moved.
+fn write_profile(folder: &Folder, colony: Id) -> anyhow::Result<()> {
+    write_private(
+        &folder.profile(),
+        &format!(
+            "# Written by `apiary up`, once; yours to change. `apiary config show` lists all settings.\n\
+             colony = \"{colony}\"\n\
+             key_file = \"keys/{OPERATOR_FILE}\"\n\n\
+             [broker]\n\
+             address = \"unix:broker.sock\"\n"
+        ),
+    )
+}

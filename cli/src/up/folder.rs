@@ -1,0 +1,153 @@
+//! The data folder: what is where in it, and that only one `apiary up` uses it.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::exit::Fault;
+
+/// The client's configuration file in the folder.
+pub(crate) const PROFILE: &str = "apiary.toml";
+/// The longest path of a Unix socket (unix(7): 108 bytes with the last NUL).
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// What a file is called while it is written.
+const UNFINISHED: &str = "unfinished";
+
+/// The data folder, locked for as long as this lives.
+pub(crate) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if it is missing, locks it, and clears away what an interrupted start left half-written.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
+        make_private(&path)?;
+        let lock = lock(&path)?;
+        let folder = Self { path, _lock: lock };
+        let keys = folder.keys();
+        make_private(&keys)?;
+        if keys.metadata().with_context(|| keys.display().to_string())?.mode() & 0o077 != 0 {
+            std::fs::set_permissions(&keys, Permissions::from_mode(0o700)).with_context(|| keys.display().to_string())?;
+        }
+        remove_unfinished(&folder.path)?;
+        remove_unfinished(&keys)?;
+        if folder.socket().as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+            return Err(Fault::usage(format!(
+                "{} is too long a path for the broker's Unix socket: choose a shorter one with --data",
+                folder.path.display()
+            ))
+            .into());
+        }
+        Ok(folder)
+    }
+
+    /// The folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the secrets are.
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.path.join("keys")
+    }
+
+    /// The broker's database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join("broker.db")
+    }
+
+    /// The broker's Unix socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path.join("broker.sock")
+    }
+
+    /// The adapter's spool.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.path.join("spool")
+    }
+
+    /// The state of record.
+    pub(crate) fn record(&self) -> PathBuf {
+        self.path.join("finance.db")
+    }
+
+    /// The client's configuration file.
+    pub(crate) fn profile(&self) -> PathBuf {
+        self.path.join(PROFILE)
+    }
+}
+
+/// Writes a file of mode 0600 that is either whole or not there. One that is there is left as it is.
+pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let unfinished = path.with_added_extension(UNFINISHED);
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        // A hard link fails if the name is taken, where a rename would replace what is there.
+        match std::fs::hard_link(&unfinished, path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => std::fs::remove_file(&unfinished)?,
+        }
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    };
+    write().with_context(|| path.display().to_string())
+}
+
+/// Reads a secret, which others must not be able to read.
+pub(super) fn read_private(path: &Path, bytes_max: u64) -> anyhow::Result<Option<String>> {
+    let shown = path.display();
+    let file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other.with_context(|| shown.to_string())?,
+    };
+    let mode = file.metadata().with_context(|| shown.to_string())?.mode();
+    if mode & 0o077 != 0 {
+        return Err(Fault::failure(format!("{shown} can be read by others (mode {:04o}): run `chmod 600 {shown}`", mode & 0o7777)).into());
+    }
+    let mut text = String::new();
+    file.take(bytes_max).read_to_string(&mut text).with_context(|| shown.to_string())?;
+    Ok(Some(text))
+}
+
+fn make_private(path: &Path) -> anyhow::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| path.display().to_string())
+}
+
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join("up.lock");
+    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let mut file = open.with_context(|| path.display().to_string())?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            file.take(20).read_to_string(&mut owner).ok();
+            let owner = owner.trim();
+            let owner = if owner.is_empty() { String::new() } else { format!(" (process {owner})") };
+            return Err(Fault::failure(format!("`apiary up` runs already in {}{owner}", folder.display()))
+                .hint("stop it, or choose another folder with --data")
+                .into());
+        }
+        Err(TryLockError::Error(error)) => return Err(error).with_context(|| path.display().to_string()),
+    }
+    // For whoever wonders; the lock itself is the system's, and ends with the process.
+    let write = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+    write.with_context(|| path.display().to_string())?;
+    Ok(file)
+}
+
+fn remove_unfinished(folder: &Path) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry.with_context(|| folder.display().to_string())?.path();
+        if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+            std::fs::remove_file(&path).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
+}

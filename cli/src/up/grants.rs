@@ -1,0 +1,99 @@
+//! The grants of a local colony: the least that each part needs.
+
+use anyhow::Context as _;
+use apiary_executor_sdk::Client;
+use apiary_identity::{Envelope, Grant, GrantRight, Id, KeyPair, Role, Scopes};
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::keys::Keys;
+use crate::commands::grant::list;
+use crate::exit::{Exit, Fault};
+
+/// For how long a grant holds. Long, because the key that signs grants lies in the same folder as the keys that they are for:
+/// a shorter time would protect from nobody, and stop a colony that runs on for a year.
+const VALID: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+/// A grant that ends within this time is followed by another.
+const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(365 * 24);
+/// A grant holds from a little before it is made, for clocks that are set back a little.
+const HEAD_START: SignedDuration = SignedDuration::from_mins(5);
+
+/// What somebody needs.
+struct Need {
+    key: Id,
+    name: &'static str,
+    role: Role,
+    functions: &'static [&'static str],
+    executor_type: &'static str,
+    rights: &'static [GrantRight],
+}
+
+/// Adds the grants that are missing or about to end; those that are there stay as they are.
+pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> anyhow::Result<()> {
+    let now = client.clock().now();
+    let (there, broken) = list::all(client).await.context("the colony's grants")?;
+    if let Some(first) = broken.first() {
+        return Err(Fault::new(Exit::Broken, format!("a grant in the database is not what the colony signed: {first}"))
+            .hint("somebody wrote to broker.db: restore the data folder from a backup")
+            .into());
+    }
+    for need in needs(keys) {
+        if there.iter().any(|grant| need.is_met_by(grant, now)) {
+            continue;
+        }
+        let envelope = Envelope::seal(colony, &need.grant(colony.id(), now)).context("a grant")?;
+        client.add_grant(&envelope).await.with_context(|| format!("the grant of `{}`", need.name))?;
+    }
+    Ok(())
+}
+
+fn needs(keys: &Keys) -> [Need; 4] {
+    let (stripe_event, finance): (&[_], _) = (&[apiary_bees::finance::FUNCTION], apiary_bees::finance::EXECUTOR_TYPE);
+    let echo = apiary_bees::echo::EXECUTOR_TYPE;
+    let need = |key: &KeyPair, name, role, functions, executor_type, rights| Need {
+        key: key.id(),
+        name,
+        role,
+        functions,
+        executor_type,
+        rights,
+    };
+    [
+        need(&keys.stripe_adapter, "stripe-adapter", Role::User, stripe_event, finance, &[]),
+        need(&keys.finance, "finance", Role::Executor, stripe_event, finance, &[]),
+        need(&keys.echo, "echo", Role::Executor, &["echo", "sleep", "fail"], echo, &[]),
+        need(&keys.operator, "operator", Role::User, &["*"], "*", &[GrantRight::Read]),
+    ]
+}
+
+impl Need {
+    fn scopes(&self) -> Scopes {
+        let functions = self.functions.iter().map(|&name| name.to_owned()).collect();
+        Scopes { functions, executor_types: vec![self.executor_type.to_owned()] }
+    }
+
+    fn is_met_by(&self, grant: &Grant, now: Timestamp) -> bool {
+        let later = now.saturating_add(RENEWED_BEFORE).unwrap_or(Timestamp::MAX);
+        grant.key == self.key
+            && grant.name == self.name
+            && grant.role == self.role
+            && grant.scopes == self.scopes()
+            && grant.rights == self.rights
+            && grant.is_valid_at(now)
+            && grant.is_valid_at(later)
+    }
+
+    fn grant(&self, colony: Id, now: Timestamp) -> Grant {
+        Grant {
+            colony,
+            grant_id: Uuid::new_v4(),
+            key: self.key,
+            role: self.role,
+            name: self.name.to_owned(),
+            scopes: self.scopes(),
+            rights: self.rights.to_vec(),
+            valid_from: now.saturating_sub(HEAD_START).unwrap_or(Timestamp::MIN),
+            valid_until: now.saturating_add(VALID).unwrap_or(Timestamp::MAX),
+        }
+    }
+}

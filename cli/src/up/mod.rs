@@ -1,0 +1,12 @@
+//! A whole colony in one process, on SQLite, in one folder. Every step of its start can be interrupted and done again.
+
+mod colony;
+mod folder;
+mod grants;
+mod keys;
+mod ports;
+mod signing_secret;
+
+pub(crate) use colony::{Config, LocalColony};
+pub(crate) use folder::{Folder, PROFILE};
+pub(crate) use ports::next_free;

@@ -1,0 +1,76 @@
+//! What holds for every kind of document.
+
+use apiary_identity::limits::DOCUMENT_BYTES_MAX;
+use apiary_identity::{Document, Envelope, EnvelopeError, Grant, KeyPair, Outcome, Request, Spec};
+use bytes::Bytes;
+use serde_json::json;
+
+use crate::support::{Scene, assert_strict, seal, value};
+
+fn request(scene: &Scene) -> Request {
+    Request::new("/apiary.v1.LeaseService/Claim", scene.colony.id(), "broker", scene.now, b"message")
+}
+
+#[test]
+fn a_misspelt_missing_or_doubled_field_is_refused() {
+    let scene = Scene::new();
+    let outcome = scene.outcome(&seal(&scene.user, &scene.spec()));
+    assert_strict(
+        &scene.user_grant(),
+        &["colony", "grant_id", "key", "role", "name", "scopes", "valid_from", "valid_until"],
+    );
+    assert_strict(&scene.spec(), &["colony", "process_id", "submit_by", "function", "executor_type"]);
+    assert_strict(&outcome, &["colony", "process_id", "attempt", "spec_digest", "outcome", "finished_at"]);
+    assert_strict(&request(&scene), &["method", "colony", "broker_id", "time", "nonce", "message_sha256"]);
+}
+
+#[test]
+fn a_document_prints_and_reads_back_the_same() {
+    fn same<D: Document>(document: &D) {
+        let json = document.to_json().unwrap();
+        assert_eq!(D::from_json(&json).unwrap().to_json().unwrap(), json);
+    }
+    let scene = Scene::new();
+    same(&scene.user_grant());
+    same(&scene.spec());
+    same(&scene.outcome(&seal(&scene.user, &scene.spec())));
+    same(&request(&scene));
+}
+
+#[test]
+fn a_document_larger_than_the_bound_is_refused_before_its_signature_is_checked() {
+    fn oversized<D: Document>() -> EnvelopeError {
+        let payload = Bytes::from(vec![b' '; DOCUMENT_BYTES_MAX + 1]);
+        let mut envelope = Envelope::sign(&KeyPair::generate(), D::PAYLOAD_TYPE, payload);
+        envelope.signature[0] ^= 1;
+        envelope.open::<D>().err().unwrap()
+    }
+    for error in [oversized::<Grant>(), oversized::<Spec>(), oversized::<Outcome>(), oversized::<Request>()] {
+        let words = error.to_string();
+        assert!(words.contains("has 2097153 bytes, the most is 2097152"), "{words}");
+    }
+}
+
+#[test]
+fn a_document_of_the_largest_size_is_read() {
+    let scene = Scene::new();
+    let mut json = scene.spec().to_json().unwrap();
+    json.resize(DOCUMENT_BYTES_MAX, b' ');
+    assert!(Spec::from_json(&json).is_ok());
+}
+
+#[test]
+fn null_in_an_optional_field_is_the_same_as_leaving_it_out() {
+    let scene = Scene::new();
+    let mut json = value(&scene.spec());
+    for name in ["not_before", "idempotency_key", "traceparent", "args_base64"] {
+        json[name] = json!(null);
+    }
+    let spec = Spec::from_json(json.to_string().as_bytes()).unwrap();
+    assert_eq!((spec.not_before, spec.idempotency_key, spec.traceparent), (None, None, None));
+    for name in ["labels", "env", "executor_names", "priority", "max_retries", "backoff", "max_wait_ms"] {
+        let mut json = value(&scene.spec());
+        json[name] = json!(null);
+        assert!(Spec::from_json(json.to_string().as_bytes()).is_err(), "{name}");
+    }
+}

@@ -1,0 +1,114 @@
+//! The `apiary` program as real processes that can be killed and started again.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::{apiary_binary, eventually};
+
+/// One `apiary` process: a command, its settings as environment variables, and a file for what it says.
+pub struct Daemon {
+    name: &'static str,
+    arguments: Vec<String>,
+    settings: BTreeMap<String, String>,
+    log: PathBuf,
+    listens: Option<SocketAddr>,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    /// A daemon that is not started yet. `listens` is where it can be reached once it is ready.
+    pub fn new(name: &'static str, arguments: &[&str], folder: &Path, listens: Option<SocketAddr>) -> Self {
+        Self {
+            name,
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            settings: BTreeMap::new(),
+            log: folder.join(format!("{name}.log")),
+            listens,
+            child: None,
+        }
+    }
+
+    /// Adds a setting, an environment variable.
+    #[must_use]
+    pub fn set(mut self, variable: &str, value: impl ToString) -> Self {
+        self.settings.insert(variable.to_owned(), value.to_string());
+        self
+    }
+
+    /// Starts it, with nothing but its own settings in the environment.
+    pub fn start(&mut self) {
+        let log = File::options().create(true).append(true).open(&self.log).unwrap();
+        let child = Command::new(apiary_binary())
+            .args(&self.arguments)
+            .env_clear()
+            .envs(&self.settings)
+            .current_dir(self.log.parent().unwrap())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+    }
+
+    /// Waits until it can be reached; a daemon that ended instead fails the test with its last words.
+    pub async fn ready(&mut self) {
+        let Some(address) = self.listens else { return };
+        eventually("the daemon listens", async || {
+            if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
+                let words = self.last_words();
+                assert!(status.success(), "{} ended with {status}:\n{words}", self.name);
+            }
+            tokio::net::TcpStream::connect(address).await.ok().map(drop)
+        })
+        .await;
+    }
+
+    /// `kill -9`, and gone.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// SIGTERM, and waits for the end; returns the exit code.
+    pub async fn terminate(&mut self) -> Option<i32> {
+        let mut child = self.child.take()?;
+        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGTERM).unwrap();
+        eventually("the daemon ends", async || child.try_wait().unwrap()).await.code()
+    }
+
+    /// The process's number, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// The end of what it said.
+    pub fn last_words(&self) -> String {
+        let words = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = words.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- {} said last:\n{}", self.name, self.last_words());
+        }
+        self.kill();
+    }
+}
+
+/// An address that was free a moment ago.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}

@@ -1,0 +1,68 @@
+//! Colonies: created once, found by their key, counted.
+
+use apiary_broker::model::ProcessState;
+use apiary_broker::store::StoreError;
+use apiary_identity::KeyPair;
+use apiary_tests::Backend;
+
+use crate::tenant::{NOW, Tenant, completion};
+
+on_each_store!(
+    a_colony_is_created_once,
+    a_name_belongs_to_one_key_and_a_key_to_one_name,
+    many_that_create_the_same_colony_at_once_get_the_same,
+    states_are_counted_for_each_colony_alone,
+);
+
+async fn a_colony_is_created_once(backend: Backend) {
+    let store = backend.open().await;
+    let id = KeyPair::generate().id();
+    assert_eq!(store.get_colony(&id).await.unwrap(), None);
+    let created = store.create_colony(&id, "meadow", NOW).await.unwrap();
+    assert_eq!((created.id, created.name.as_str(), created.created_at_ms), (id, "meadow", NOW));
+    assert_eq!(store.create_colony(&id, "meadow", NOW + 5).await.unwrap(), created);
+    assert_eq!(store.get_colony(&id).await.unwrap(), Some(created));
+}
+
+async fn a_name_belongs_to_one_key_and_a_key_to_one_name(backend: Backend) {
+    let store = backend.open().await;
+    let (first, second) = (KeyPair::generate().id(), KeyPair::generate().id());
+    store.create_colony(&first, "meadow", NOW).await.unwrap();
+    for (id, name) in [(&first, "orchard"), (&second, "meadow")] {
+        let refused = store.create_colony(id, name, NOW).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Taken(_)), "{refused}");
+        assert!(refused.to_string().contains("meadow"), "{refused}");
+    }
+    assert_eq!(store.get_colony(&second).await.unwrap(), None);
+}
+
+async fn many_that_create_the_same_colony_at_once_get_the_same(backend: Backend) {
+    let store = backend.open().await;
+    let id = KeyPair::generate().id();
+    let creations = (0..20).map(|_| store.create_colony(&id, "meadow", NOW));
+    let created = futures::future::try_join_all(creations).await.unwrap();
+    assert!(created.iter().all(|colony| colony.key == created[0].key));
+}
+
+async fn states_are_counted_for_each_colony_alone(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let other = Tenant::in_store(&tenant.store, "orchard").await;
+    assert_eq!(tenant.store.count_states(tenant.colony.key).await.unwrap(), []);
+    for _ in 0..3 {
+        tenant.submit(tenant.process()).await;
+    }
+    let mut later = tenant.process();
+    later.not_before_ms = Some(NOW + 1);
+    tenant.submit(later).await;
+    other.submit(other.process()).await;
+    let bee = tenant.bee("bee").await;
+    let claimed = tenant.claim_at(&bee, 2, NOW).await;
+    tenant.store.complete(&[completion(bee.lease(&claimed[0]), "{}")], NOW).await.unwrap();
+
+    let mut counts = tenant.store.count_states(tenant.colony.key).await.unwrap();
+    counts.sort_by_key(|(state, _)| state.as_str());
+    let expected =
+        [ProcessState::Blocked, ProcessState::Running, ProcessState::Succeeded, ProcessState::Waiting].map(|s| (s, 1));
+    assert_eq!(counts, expected);
+    assert_eq!(other.store.count_states(other.colony.key).await.unwrap(), [(ProcessState::Waiting, 1)]);
+}

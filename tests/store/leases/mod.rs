@@ -1,0 +1,8 @@
+//! Leases: claimed once, fenced by their token, ended once.
+
+mod claim;
+mod complete;
+mod fail;
+mod get;
+mod release;
+mod renew;

@@ -1,0 +1,7 @@
+//! Processes: submitted, found, listed.
+
+mod attempts;
+mod get;
+mod idempotency;
+mod list;
+mod submit;

@@ -1,0 +1,58 @@
+//! The schema: brought up to date once, and checked.
+
+use apiary_broker::store::{Store, StoreError};
+use apiary_tests::Backend;
+
+use crate::tenant::NOW;
+
+on_each_store!(
+    a_schema_is_made_once_by_whoever_is_first,
+    a_database_without_a_schema_is_refused_with_advice,
+    a_database_of_a_newer_broker_is_refused,
+    an_altered_migration_is_refused,
+);
+
+async fn a_schema_is_made_once_by_whoever_is_first(backend: Backend) {
+    let store = backend.open_as_it_is().await;
+    futures::future::try_join_all((0..4).map(|_| store.migrate())).await.unwrap();
+    store.check_schema().await.unwrap();
+    store.migrate().await.unwrap();
+    store.check_schema().await.unwrap();
+}
+
+async fn a_database_without_a_schema_is_refused_with_advice(backend: Backend) {
+    let store = backend.open_as_it_is().await;
+    assert_schema_refused(&*store, "--migrate").await;
+    let refused = store.get_colony(&apiary_identity::KeyPair::generate().id()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Schema(_)) && refused.to_string().contains("--migrate"), "{refused}");
+    let refused = store.expire_waiting(NOW, 1).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Schema(_)), "{refused}");
+}
+
+async fn a_database_of_a_newer_broker_is_refused(backend: Backend) {
+    let store = backend.open().await;
+    backend
+        .execute(
+            "INSERT INTO migrations (version, description, success, checksum, execution_time) \
+             SELECT 999, 'later', success, checksum, 0 FROM migrations WHERE version = 1",
+        )
+        .await;
+    assert_schema_refused(&*store, "newer broker").await;
+    let refused = store.migrate().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Schema(_)) && refused.to_string().contains("newer broker"), "{refused}");
+}
+
+async fn an_altered_migration_is_refused(backend: Backend) {
+    let store = backend.open().await;
+    let zero = if backend.kind() == "postgres" { "'\\x00'" } else { "x'00'" };
+    backend.execute(&format!("UPDATE migrations SET checksum = {zero}")).await;
+    assert_schema_refused(&*store, "altered").await;
+    assert!(matches!(store.migrate().await, Err(StoreError::Schema(_))));
+}
+
+async fn assert_schema_refused(store: &dyn Store, words: &str) {
+    match store.check_schema().await {
+        Err(StoreError::Schema(said)) => assert!(said.contains(words), "{said}"),
+        other => assert!(other.is_err(), "the schema was accepted"),
+    }
+}

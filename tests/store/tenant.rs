@@ -1,0 +1,198 @@
+//! A colony in a store, with a user and executors, and processes of its own.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use apiary_broker::model::{
+    AttemptEnding, ClaimSlot, Claimed, Colony, Completion, Failure, GrantKey, Lane, LeaseRef, NewProcess, Page,
+    ProcessFilter, ProcessState, ProcessSummary, Renewal, Submitted,
+};
+use apiary_broker::store::Store;
+use apiary_identity::{Document as _, Envelope, Grant, KeyPair, Role, Scopes, Spec};
+use apiary_tests::Backend;
+use bytes::Bytes;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// When the tests take place, Unix milliseconds.
+pub(crate) const NOW: i64 = 1_800_000_000_000;
+/// How long a lease lasts, unless a test says otherwise.
+pub(crate) const LEASE_MS: i64 = 30_000;
+/// A page that holds everything.
+pub(crate) const ALL: i64 = 1000;
+/// The executor type of the tests' processes.
+pub(crate) const KIND: &str = "finance";
+
+/// A colony in a store.
+pub(crate) struct Tenant {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) key: KeyPair,
+    pub(crate) colony: Colony,
+    pub(crate) user: GrantKey,
+    pub(crate) user_key: KeyPair,
+}
+
+/// An executor of a colony.
+#[derive(Clone)]
+pub(crate) struct Bee {
+    pub(crate) grant: GrantKey,
+    pub(crate) name: String,
+}
+
+impl Tenant {
+    /// A colony on a store of its own.
+    pub(crate) async fn on(backend: &Backend) -> Self {
+        Self::in_store(&backend.open().await, "meadow").await
+    }
+
+    /// A colony of this name, with a user `ada`.
+    pub(crate) async fn in_store(store: &Arc<dyn Store>, name: &str) -> Self {
+        let (key, user_key) = (KeyPair::generate(), KeyPair::generate());
+        let colony = store.create_colony(&key.id(), name, NOW).await.unwrap();
+        let grant = grant(&key, &user_key, Role::User, "ada");
+        store.add_grant(&colony, &grant, &Envelope::seal(&key, &grant).unwrap(), NOW).await.unwrap();
+        let user = store.grants_of_key(&colony, &user_key.id()).await.unwrap()[0].key;
+        Self { store: store.clone(), key, colony, user, user_key }
+    }
+
+    /// An executor of this name, with a key of its own.
+    pub(crate) async fn bee(&self, name: &str) -> Bee {
+        let key = KeyPair::generate();
+        let grant = grant(&self.key, &key, Role::Executor, name);
+        let envelope = Envelope::seal(&self.key, &grant).unwrap();
+        self.store.add_grant(&self.colony, &grant, &envelope, NOW).await.unwrap();
+        let kept = self.store.grants_of_key(&self.colony, &key.id()).await.unwrap();
+        Bee { grant: kept[0].key, name: name.to_owned() }
+    }
+
+    /// A process that is ready to be kept, made later than all before it.
+    pub(crate) fn process(&self) -> NewProcess {
+        let process_id = Uuid::now_v7();
+        let payload = Bytes::from(format!("{{\"process_id\":\"{process_id}\"}}"));
+        let envelope = Envelope::sign(&self.user_key, Spec::PAYLOAD_TYPE, payload.clone());
+        NewProcess {
+            process_id,
+            colony: self.colony.key,
+            submitter: self.user,
+            function: "validate_revenue".to_owned(),
+            executor_type: KIND.to_owned(),
+            executor_names: Vec::new(),
+            priority: 0,
+            priority_time_ms: NOW,
+            labels: BTreeMap::new(),
+            max_wait_ms: 0,
+            max_exec_ms: 0,
+            max_retries: 3,
+            not_before_ms: None,
+            submitted_at_ms: NOW,
+            idempotency: None,
+            payload,
+            signature: envelope.signature,
+            digest: envelope.digest(),
+        }
+    }
+
+    /// The lane that the tests' processes wait in.
+    pub(crate) fn lane(&self) -> Lane {
+        Lane { colony: self.colony.key, executor_type: KIND.to_owned() }
+    }
+
+    /// Keeps a process that nothing stands in the way of.
+    pub(crate) async fn submit(&self, process: NewProcess) -> Uuid {
+        let answers = self.store.submit(std::slice::from_ref(&process), process.submitted_at_ms).await.unwrap();
+        assert!(matches!(answers[..], [Submitted::New { .. }]), "{answers:?}");
+        process.process_id
+    }
+
+    /// Claims up to `count` at this time.
+    pub(crate) async fn claim_at(&self, bee: &Bee, count: usize, now_ms: i64) -> Vec<Claimed> {
+        self.store.claim(&self.lane(), &[bee.slot(count)], now_ms).await.unwrap()
+    }
+
+    /// Claims the one process that waits.
+    pub(crate) async fn claim_one(&self, bee: &Bee, now_ms: i64) -> LeaseRef {
+        let claimed = self.claim_at(bee, 1, now_ms).await;
+        bee.lease(claimed.first().expect("a process waits"))
+    }
+
+    /// A process's state and the rest of its summary.
+    pub(crate) async fn summary(&self, process_id: Uuid) -> ProcessSummary {
+        let found = self.store.summaries(&[process_id]).await.unwrap();
+        found.into_iter().next().expect("the process is there")
+    }
+
+    /// A process's state.
+    pub(crate) async fn state(&self, process_id: Uuid) -> ProcessState {
+        self.summary(process_id).await.state
+    }
+
+    /// Every process of the colony, newest first.
+    pub(crate) async fn list(&self, filter: &ProcessFilter) -> Vec<Uuid> {
+        let page = Page { size: ALL, after: None };
+        let found = self.store.list_processes(self.colony.key, filter, page).await.unwrap();
+        found.into_iter().map(|process| process.process_id).collect()
+    }
+}
+
+impl Bee {
+    /// A poll of this executor.
+    pub(crate) fn slot(&self, count: usize) -> ClaimSlot {
+        ClaimSlot { executor: self.grant, executor_name: self.name.clone(), count, lease_ms: LEASE_MS }
+    }
+
+    /// The token of a lease that this executor got.
+    pub(crate) fn lease(&self, claimed: &Claimed) -> LeaseRef {
+        LeaseRef { process_id: claimed.process_id, attempt: claimed.attempt, executor: self.grant }
+    }
+}
+
+/// A grant by this colony for everything.
+pub(crate) fn grant(colony: &KeyPair, grantee: &KeyPair, role: Role, name: &str) -> Grant {
+    Grant {
+        colony: colony.id(),
+        grant_id: Uuid::new_v4(),
+        key: grantee.id(),
+        role,
+        name: name.to_owned(),
+        scopes: Scopes { functions: vec!["*".to_owned()], executor_types: vec!["*".to_owned()] },
+        rights: Vec::new(),
+        valid_from: Timestamp::UNIX_EPOCH,
+        valid_until: "2100-01-01T00:00:00Z".parse().unwrap(),
+    }
+}
+
+/// A success with this result.
+pub(crate) fn completion(lease: LeaseRef, result: &str) -> Completion {
+    Completion { lease, payload: Bytes::copy_from_slice(result.as_bytes()), signature: [9; 64] }
+}
+
+/// A renewal up to this time.
+pub(crate) fn renewal(lease: LeaseRef, expires_at_ms: i64) -> Renewal {
+    Renewal { lease, expires_at_ms }
+}
+
+/// An executor's failure that leads to a retry at once.
+pub(crate) fn failure(lease: LeaseRef) -> Failure {
+    Failure {
+        lease,
+        only_if_over_at_ms: None,
+        ending: AttemptEnding::Failed,
+        reason: "the ledger is closed".to_owned(),
+        result: Some((Bytes::from_static(b"{}"), [8; 64])),
+        next: ProcessState::Waiting,
+        blocked_until_ms: None,
+        retries_spent: 1,
+    }
+}
+
+/// What a sweep does with a lease that is over at this time.
+pub(crate) fn lost(lease: LeaseRef, now_ms: i64) -> Failure {
+    Failure {
+        only_if_over_at_ms: Some(now_ms),
+        ending: AttemptEnding::LeaseLost,
+        reason: "the lease was not renewed".to_owned(),
+        result: None,
+        ..failure(lease)
+    }
+}
