@@ -8,7 +8,7 @@ use tracing::Level;
 
 use crate::commands::{bee, broker, colony, completions, config, demo, doctor, grant, key, process, up, webhook};
 use crate::context::Context;
-use crate::exit::{self, Exit, Fault};
+use crate::exit::{self, Fault};
 use crate::output::{BAD, Color, Format, STRONG, note, styled};
 use crate::settings::{Flags, Place, Settings, table};
 use crate::logging;
@@ -22,8 +22,7 @@ use crate::logging;
     after_long_help = exit::TABLE,
     subcommand_required = true,
     arg_required_else_help = true,
-    disable_help_subcommand = true,
-    infer_long_args = false
+    disable_help_subcommand = true
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -200,6 +199,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+    use crate::exit::Exit;
 
     #[test]
     fn the_tree_holds_together() {

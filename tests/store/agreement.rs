@@ -1,1 +1,328 @@
-//! placeholder
+//! Random calls: both back-ends do what the reference does, answer for answer.
+#![expect(clippy::unwrap_used, reason = "a call that fails must fail the test")]
+
+use std::collections::BTreeSet;
+
+use apiary_broker::model::{
+    AttemptEnding, ClaimSlot, Completion, Failure, GrantKey, LeaseRef, NewProcess, Page, ProcessFilter, ProcessState,
+    Renewal,
+};
+use apiary_tests::Backend;
+use bytes::Bytes;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use uuid::Uuid;
+
+use crate::reference::{Got, Reference, Shown};
+use crate::tenant::{ALL, Bee, KIND, NOW, Tenant};
+
+/// How often the calls are drawn anew, and how many there are each time.
+const CASES: u32 = 16;
+const CALLS: std::ops::Range<usize> = 10..40;
+/// So few processes, keys and executors that calls meet each other all the time.
+const PROCESSES: u8 = 10;
+const BEES: usize = 3;
+
+mod sqlite {
+    #[test]
+    fn random_calls_do_what_the_reference_does() {
+        super::agree(apiary_tests::Backend::sqlite());
+    }
+}
+
+mod postgres {
+    #[test]
+    fn random_calls_do_what_the_reference_does() {
+        super::agree(apiary_tests::Backend::postgres());
+    }
+}
+
+/// One call.
+#[derive(Clone, Debug)]
+enum Call {
+    Submit(Vec<Drawn>),
+    Claim(Vec<(usize, usize, i64)>),
+    Renew(Vec<Token>, i64),
+    Complete(Vec<Token>),
+    Fail(Vec<(Token, usize, i32)>),
+    Release(Vec<Token>),
+    SweepLeases,
+    Unblock,
+    ExpireWaiting,
+    ForgetKeys,
+    Advance(i64),
+}
+
+/// A process to submit.
+#[derive(Clone, Debug)]
+struct Drawn {
+    number: u8,
+    /// Another variant is another spec under the same id.
+    variant: bool,
+    place: i64,
+    bees: Vec<usize>,
+    not_before_ms: Option<i64>,
+    max_wait_ms: i64,
+    max_exec_ms: i64,
+    key: Option<(u8, i64)>,
+}
+
+/// Which process's lease, and what is wrong with its token.
+#[derive(Clone, Debug)]
+struct Token {
+    number: u8,
+    attempt_off: i32,
+    is_stranger: bool,
+}
+
+fn calls() -> impl Strategy<Value = Vec<Call>> {
+    let tokens = || prop::collection::vec(token(), 1..4);
+    let call = prop_oneof![
+        6 => prop::collection::vec(drawn(), 1..5).prop_map(Call::Submit),
+        6 => prop::collection::vec((0..BEES, 0..4_usize, 1..50_i64), 1..4).prop_map(Call::Claim),
+        2 => (tokens(), 1..80_i64).prop_map(|(tokens, ms)| Call::Renew(tokens, ms)),
+        3 => tokens().prop_map(Call::Complete),
+        4 => prop::collection::vec((token(), 0..4_usize, 0..5), 1..4).prop_map(Call::Fail),
+        2 => tokens().prop_map(Call::Release),
+        2 => Just(Call::SweepLeases),
+        2 => Just(Call::Unblock),
+        2 => Just(Call::ExpireWaiting),
+        1 => Just(Call::ForgetKeys),
+        4 => (1..40_i64).prop_map(Call::Advance),
+    ];
+    prop::collection::vec(call, CALLS)
+}
+
+fn drawn() -> impl Strategy<Value = Drawn> {
+    let names = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(0..BEES + 1, 1..3)];
+    let limit = || prop_oneof![2 => Just(0), 1 => 1..60_i64];
+    let key = prop::option::of((0..3_u8, 1..60_i64));
+    let not_before = prop::option::weighted(0.3, -10..40_i64);
+    (0..PROCESSES, prop::bool::weighted(0.2), 0..3_i64, names, not_before, limit(), limit(), key).prop_map(
+        |(number, variant, place, bees, not_before_ms, max_wait_ms, max_exec_ms, key)| Drawn {
+            number,
+            variant,
+            place,
+            bees,
+            not_before_ms,
+            max_wait_ms,
+            max_exec_ms,
+            key,
+        },
+    )
+}
+
+fn token() -> impl Strategy<Value = Token> {
+    let off = prop_oneof![8 => Just(0), 1 => Just(-1), 1 => Just(1)];
+    (0..PROCESSES, off, prop::bool::weighted(0.1))
+        .prop_map(|(number, attempt_off, is_stranger)| Token { number, attempt_off, is_stranger })
+}
+
+fn agree(backend: impl Future<Output = Backend>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (backend, tenant, bees) = runtime.block_on(async {
+        let backend = backend.await;
+        let tenant = Tenant::on(&backend).await;
+        let mut bees = Vec::new();
+        for number in 0..BEES {
+            bees.push(tenant.bee(&format!("bee-{number}")).await);
+        }
+        (backend, tenant, bees)
+    });
+    let config = Config { cases: CASES, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
+    TestRunner::new(config)
+        .run(&calls(), |calls| {
+            runtime.block_on(async {
+                empty(&backend).await;
+                let mut run = Run { tenant: &tenant, bees: &bees, reference: Reference::default(), now_ms: NOW };
+                for call in &calls {
+                    run.step(call).await?;
+                }
+                run.compare_all().await
+            })
+        })
+        .unwrap();
+}
+
+async fn empty(backend: &Backend) {
+    backend
+        .execute(
+            "DELETE FROM specs; DELETE FROM queue; DELETE FROM blocked; DELETE FROM leases; DELETE FROM attempts; \
+             DELETE FROM finished; DELETE FROM idempotency_keys",
+        )
+        .await;
+}
+
+/// The same calls to the store and to the reference.
+struct Run<'a> {
+    tenant: &'a Tenant,
+    bees: &'a [Bee],
+    reference: Reference,
+    now_ms: i64,
+}
+
+impl Run<'_> {
+    async fn step(&mut self, call: &Call) -> Result<(), TestCaseError> {
+        let (store, now_ms) = (&self.tenant.store, self.now_ms);
+        match call {
+            Call::Advance(ms) => self.now_ms += ms,
+            Call::Submit(drawn) => {
+                let batch = self.batch(drawn);
+                prop_assert_eq!(store.submit(&batch, now_ms).await.unwrap(), self.reference.submit(&batch, now_ms));
+            }
+            Call::Claim(polls) => {
+                let slots = self.slots(polls);
+                let claimed = store.claim(&self.tenant.lane(), &slots, now_ms).await.unwrap();
+                let got: Vec<Got> = claimed
+                    .iter()
+                    .map(|one| (one.slot, one.process_id, one.attempt, one.retries_spent, one.expires_at_ms))
+                    .collect();
+                prop_assert_eq!(got, self.reference.claim(&slots, now_ms));
+            }
+            Call::Renew(tokens, ms) => {
+                let renew = |lease| Renewal { lease, expires_at_ms: now_ms + ms };
+                let batch: Vec<Renewal> = self.leases(tokens).into_iter().map(renew).collect();
+                prop_assert_eq!(store.renew(&batch, now_ms).await.unwrap(), self.reference.renew(&batch, now_ms));
+            }
+            Call::Complete(tokens) => {
+                let leases = self.leases(tokens);
+                let complete = |lease: &LeaseRef| crate::tenant::completion(*lease, "{}");
+                let batch: Vec<Completion> = leases.iter().map(complete).collect();
+                prop_assert_eq!(store.complete(&batch, now_ms).await.unwrap(), self.reference.complete(&leases, now_ms));
+            }
+            Call::Fail(drawn) => {
+                let batch = self.failures(drawn);
+                prop_assert_eq!(store.fail(&batch, now_ms).await.unwrap(), self.reference.fail(&batch, now_ms));
+            }
+            Call::Release(tokens) => {
+                let leases = self.leases(tokens);
+                prop_assert_eq!(store.release(&leases, now_ms).await.unwrap(), self.reference.release(&leases, now_ms));
+            }
+            Call::SweepLeases => self.sweep_leases().await?,
+            Call::Unblock => {
+                let mut moved = ids(store.unblock(now_ms, ALL).await.unwrap());
+                moved.sort();
+                prop_assert_eq!(moved, self.reference.unblock(now_ms));
+            }
+            Call::ExpireWaiting => {
+                let mut moved = ids(store.expire_waiting(now_ms, ALL).await.unwrap());
+                moved.sort();
+                prop_assert_eq!(moved, self.reference.expire_waiting(now_ms));
+            }
+            Call::ForgetKeys => {
+                let forgotten = store.forget_idempotency_keys(now_ms, ALL).await.unwrap();
+                prop_assert_eq!(forgotten, self.reference.forget_idempotency_keys(now_ms) as u64);
+            }
+        }
+        let deadline = self.tenant.store.next_deadline_ms().await.unwrap();
+        prop_assert_eq!(deadline, self.reference.next_deadline_ms());
+        Ok(())
+    }
+
+    async fn sweep_leases(&mut self) -> Result<(), TestCaseError> {
+        let overdue = self.tenant.store.overdue_leases(self.now_ms, ALL).await.unwrap();
+        let mut tokens: Vec<_> =
+            overdue.iter().map(|lease| (lease.process_id, lease.attempt, lease.executor.0)).collect();
+        tokens.sort();
+        prop_assert_eq!(&tokens, &self.reference.overdue(self.now_ms));
+        let lost = |(process_id, attempt, executor): (Uuid, i32, i64)| {
+            crate::tenant::lost(LeaseRef { process_id, attempt, executor: GrantKey(executor) }, self.now_ms)
+        };
+        let batch: Vec<Failure> = tokens.into_iter().map(lost).collect();
+        let swept = self.tenant.store.fail(&batch, self.now_ms).await.unwrap();
+        prop_assert_eq!(swept, self.reference.fail(&batch, self.now_ms));
+        Ok(())
+    }
+
+    async fn compare_all(&self) -> Result<(), TestCaseError> {
+        let (store, page) = (&self.tenant.store, Page { size: ALL, after: None });
+        let listed =
+            store.list_processes(self.tenant.colony.key, &ProcessFilter::default(), page).await.unwrap();
+        let mut shown: Vec<Shown> = Vec::new();
+        for one in listed {
+            let attempts = store.attempts(one.process_id).await.unwrap();
+            let endings = attempts.into_iter().map(|attempt| (attempt.attempt, attempt.ending)).collect();
+            let (attempt, spent) = (one.attempt, one.retries_spent);
+            let row = (one.process_id, one.state, attempt, spent, one.since_ms, one.until_ms, one.reason, endings);
+            shown.push(row);
+        }
+        shown.sort_by_key(|row| row.0);
+        prop_assert_eq!(&shown, &self.reference.shown());
+        for (state, count) in store.count_states(self.tenant.colony.key).await.unwrap() {
+            let expected = shown.iter().filter(|row| row.1 == state).count();
+            prop_assert_eq!(usize::try_from(count).unwrap(), expected);
+        }
+        Ok(())
+    }
+
+    /// A batch without two items of one process or one key, as the contract asks.
+    fn batch(&self, drawn: &[Drawn]) -> Vec<NewProcess> {
+        let (mut numbers, mut keys) = (BTreeSet::new(), BTreeSet::new());
+        let fits = |one: &&Drawn| numbers.insert(one.number) && one.key.is_none_or(|(key, _)| keys.insert(key));
+        drawn.iter().filter(fits).map(|one| self.process(one)).collect()
+    }
+
+    fn process(&self, drawn: &Drawn) -> NewProcess {
+        let payload = Bytes::from(format!("{} {}", drawn.number, drawn.variant));
+        let mut digest = [0; 32];
+        (digest[0], digest[1]) = (drawn.number, u8::from(drawn.variant));
+        NewProcess {
+            process_id: process_id(drawn.number),
+            executor_type: KIND.to_owned(),
+            executor_names: drawn.bees.iter().map(|number| format!("bee-{number}")).collect(),
+            priority_time_ms: NOW + drawn.place,
+            max_wait_ms: drawn.max_wait_ms,
+            max_exec_ms: drawn.max_exec_ms,
+            not_before_ms: drawn.not_before_ms.map(|ms| self.now_ms + ms),
+            submitted_at_ms: self.now_ms,
+            idempotency: drawn.key.map(|(key, ms)| (format!("key-{key}"), self.now_ms + ms)),
+            payload,
+            signature: [drawn.number; 64],
+            digest: apiary_identity::Digest(digest),
+            ..self.tenant.process()
+        }
+    }
+
+    fn slots(&self, polls: &[(usize, usize, i64)]) -> Vec<ClaimSlot> {
+        polls.iter().map(|(bee, count, lease_ms)| ClaimSlot { lease_ms: *lease_ms, ..self.bees[*bee].slot(*count) }).collect()
+    }
+
+    /// The tokens of a batch, each process once.
+    fn leases(&self, tokens: &[Token]) -> Vec<LeaseRef> {
+        let mut seen = BTreeSet::new();
+        tokens.iter().filter(|token| seen.insert(token.number)).map(|token| self.lease(token)).collect()
+    }
+
+    fn lease(&self, token: &Token) -> LeaseRef {
+        let process_id = process_id(token.number);
+        let (attempt, executor) = self.reference.token(process_id).unwrap_or((1, self.bees[0].grant.0));
+        let executor = GrantKey(executor + i64::from(token.is_stranger));
+        LeaseRef { process_id, attempt: attempt + token.attempt_off, executor }
+    }
+
+    fn failures(&self, drawn: &[(Token, usize, i32)]) -> Vec<Failure> {
+        const NEXT: [ProcessState; 4] =
+            [ProcessState::Waiting, ProcessState::Blocked, ProcessState::Failed, ProcessState::DeadLetter];
+        let mut seen = BTreeSet::new();
+        let failure = |(token, next, retries_spent): &(Token, usize, i32)| Failure {
+            lease: self.lease(token),
+            only_if_over_at_ms: None,
+            ending: AttemptEnding::Failed,
+            reason: format!("reason {retries_spent}"),
+            result: (*next == 0).then(|| (Bytes::from_static(b"{}"), [1; 64])),
+            next: NEXT[*next],
+            blocked_until_ms: (NEXT[*next] == ProcessState::Blocked).then_some(self.now_ms + 20),
+            retries_spent: *retries_spent,
+        };
+        drawn.iter().filter(|(token, ..)| seen.insert(token.number)).map(failure).collect()
+    }
+}
+
+/// The id of a process by its number, so that the same is met again.
+fn process_id(number: u8) -> Uuid {
+    Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(number))
+}
+
+fn ids<T>(moved: Vec<(Uuid, T)>) -> Vec<Uuid> {
+    moved.into_iter().map(|(process_id, _)| process_id).collect()
+}

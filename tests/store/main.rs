@@ -28,6 +28,7 @@ mod opening;
 mod outages;
 mod processes;
 mod recovery;
+mod reference;
 mod schema;
 mod sweeps;
 mod tampering;

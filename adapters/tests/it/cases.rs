@@ -1,5 +1,7 @@
 //! Stripe's own objects, of the current API. They come with `APIARY_CASES`, the folder of public test data.
 
+#![expect(clippy::panic, reason = "a case that cannot be read fails the test that wants it")]
+
 use serde_json::Value;
 
 use crate::harness::{Broker, config, event_of, post, start};

@@ -1,5 +1,7 @@
 //! The spool: what is answered while the broker does not take it, and what becomes of it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong in a helper fails the test")]
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use apiary_adapters::{BrokerState, SpoolError, StartError, Webhook, WebhookConfig};
 use apiary_identity::SystemClock;
 use serde_json::json;
+use sqlx::{Connection as _, SqliteConnection};
 
 use crate::harness::{Broker, config, event, eventually, get, post, start};
 
@@ -297,4 +300,23 @@ async fn another_programs_database_is_refused() {
     std::fs::write(&file, &bytes).unwrap();
     let error = refusal(config(folder.path()), broker).await;
     assert!(matches!(error, SpoolError::Foreign { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_written_is_answered_503_and_later_ones_are_kept() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::away());
+    let webhook = start(config(folder.path()), &broker).await;
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("spool/spool.sqlite"));
+    let mut meddler = SqliteConnection::connect_with(&file).await.unwrap();
+    sqlx::query("ALTER TABLE waiting RENAME TO hidden").execute(&mut meddler).await.unwrap();
+    let answer = post(webhook.address(), &event("evt_1")).await.unwrap();
+    assert_eq!((answer.status, answer.reason()), (503, "UNAVAILABLE"), "{answer:?}");
+    assert_eq!(get(webhook.address(), "/readyz").await.status, 503);
+    assert_eq!(get(webhook.address(), "/healthz").await.body["spool"]["failing"], true);
+    sqlx::query("ALTER TABLE hidden RENAME TO waiting").execute(&mut meddler).await.unwrap();
+    post_all(&webhook, &ids(1..3), 202).await;
+    assert_eq!(get(webhook.address(), "/readyz").await.status, 200);
+    broker.is_back();
+    eventually("all are forwarded", || webhook.stats().forwarded == 2).await;
+    assert_eq!(broker.events(), ids(1..3));
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use apiary_broker::Broker;
 use apiary_broker::config::{Config, ListenConfig, StoreConfig, TlsConfig};
-use apiary_broker::store::Store as _;
-use apiary_broker::store::postgres::PostgresStore;
+use apiary_broker::store::Store;
+use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
 use apiary_broker::store::sqlite::SqliteStore;
 use clap::Args;
 use secrecy::ExposeSecret as _;
@@ -69,9 +69,13 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 }
 
 async fn migrate(store: &StoreConfig) -> anyhow::Result<()> {
-    let store: Arc<dyn apiary_broker::store::Store> = match store {
+    let store: Arc<dyn Store> = match store {
         StoreConfig::Sqlite { path } => Arc::new(SqliteStore::open(path).await?),
-        StoreConfig::Postgres { url, connections_max } => Arc::new(PostgresStore::connect(url, *connections_max).await?),
+        StoreConfig::Postgres { url, connections_max, has_transaction_pooler } => {
+            let (connections_max, has_transaction_pooler) = (*connections_max, *has_transaction_pooler);
+            let options = PostgresOptions { connections_max, has_transaction_pooler, ..PostgresOptions::default() };
+            Arc::new(PostgresStore::connect(url, options).await?)
+        }
     };
     let migrated = store.migrate().await;
     store.close().await;
@@ -113,7 +117,8 @@ fn store(settings: &Settings) -> anyhow::Result<StoreConfig> {
     let url = url.expose_secret();
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         let connections_max = u32::try_from(settings.integer(&table::BROKER_DATABASE_CONNECTIONS_MAX)).unwrap_or(u32::MAX);
-        return Ok(StoreConfig::Postgres { url: url.to_owned(), connections_max });
+        let has_transaction_pooler = settings.flag(&table::BROKER_DATABASE_TRANSACTION_POOLER);
+        return Ok(StoreConfig::Postgres { url: url.to_owned(), connections_max, has_transaction_pooler });
     }
     match sqlite_path(url) {
         Some(path) => Ok(StoreConfig::Sqlite { path }),

@@ -92,6 +92,13 @@ pub(crate) const BROKER_DATABASE_CONNECTIONS_MAX: Setting = Setting::new(
     "connections to Postgres at the most",
 )
 .default("16");
+pub(crate) const BROKER_DATABASE_TRANSACTION_POOLER: Setting = Setting::new(
+    "broker.database_transaction_pooler",
+    Kind::Bool,
+    BROKER,
+    "a transaction pooler (PgBouncer, Supavisor) stands before Postgres",
+)
+.default("false");
 pub(crate) const BROKER_MIGRATE: Setting =
     Setting::new("broker.migrate", Kind::Bool, BROKER, "bring the schema up to date at the start").default("true");
 pub(crate) const BROKER_SERVER_OWNER: Setting =
@@ -236,6 +243,7 @@ pub(crate) const TABLE: &[Setting] = &[
     BROKER_TLS_CLIENT_AUTHORITIES,
     BROKER_DATABASE_URL,
     BROKER_DATABASE_CONNECTIONS_MAX,
+    BROKER_DATABASE_TRANSACTION_POOLER,
     BROKER_MIGRATE,
     BROKER_SERVER_OWNER,
     WEBHOOK_LISTEN,

@@ -1,5 +1,7 @@
 //! Arguments and outputs keep every byte.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
+
 use apiary_identity::limits::{CONTENT_BYTES_MAX, JSON_DEPTH_MAX};
 use apiary_identity::{Content, Document as _, Outcome, Spec};
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! Key files: for their owner alone, never overwritten, whole or not there.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
+
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

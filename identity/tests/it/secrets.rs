@@ -1,5 +1,7 @@
 //! Nothing that holds a secret prints it.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
+
 use std::fmt::Debug;
 
 use apiary_identity::{Content, Envelope, KeyError, KeyPair, Outcome, Spec, read_key_file, write_key_file};

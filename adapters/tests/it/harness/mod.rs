@@ -15,7 +15,7 @@ use apiary_identity::SystemClock;
 
 pub(crate) use broker::Broker;
 pub(crate) use eventually::eventually;
-pub(crate) use http::{Answer, get, read_answer, request};
+pub(crate) use http::{get, read_answer, request};
 pub(crate) use stripe::{SECRET, event, event_of, post, signature};
 
 /// Settings for an adapter on a free port, with its spool in `folder`.

@@ -28,7 +28,9 @@ struct Row {
     value: Option<String>,
     origin: Option<String>,
     secret: bool,
+    kind: String,
     variable: String,
+    used_by: &'static str,
     help: &'static str,
 }
 
@@ -41,7 +43,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
             value: settings.shown(setting),
             origin: settings.origin(setting).map(ToString::to_string),
             secret: setting.secret,
+            kind: setting.kind.word(),
             variable: setting.variable(),
+            used_by: setting.used_by,
             help: setting.help,
         })
         .collect();

@@ -1,0 +1,105 @@
+//! The broker: whether it is there, what time it has, and what this key may do.
+
+use apiary_executor_sdk::{Client, ClientError};
+use apiary_identity::{Grant, KeyPair};
+use jiff::SignedDuration;
+
+use super::finding::Finding;
+use crate::commands::grant::list;
+use crate::keys;
+use crate::profile;
+use crate::settings::Settings;
+
+/// A clock this much apart gets half-way to being refused.
+const CLOCK_DISTANCE_SHARE: i64 = 2;
+/// A grant that ends within this time deserves a look.
+const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Asks the broker.
+pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
+    let (colony, key) = (profile::colony(settings).ok(), keys::from_settings(settings).ok());
+    // Whether anybody is there can be asked without a colony and a key.
+    let stranger = KeyPair::generate();
+    let known = colony.is_some() && key.is_some();
+    let client = profile::client_as(settings, colony.unwrap_or(stranger.id()), key.unwrap_or(stranger));
+    let client = match client {
+        Ok(client) => client,
+        Err(error) => return vec![Finding::of_error("broker", &error)],
+    };
+    let before_ms = client.clock().now_ms();
+    let answer = match client.connect().await {
+        Ok(answer) => answer,
+        Err(error) => return vec![Finding::of_error("broker", &error.into())],
+    };
+    let now_ms = client.clock().now_ms();
+    let mut findings = vec![
+        Finding::good("broker", format!("version {} at {}, {} ms away", answer.version, client.address(), now_ms - before_ms)),
+        clock(answer.time_ms.saturating_sub(before_ms.midpoint(now_ms)), answer.request_window_ms),
+    ];
+    if known {
+        findings.extend(colony_and_grants(&client).await);
+    }
+    findings
+}
+
+fn clock(distance_ms: i64, window_ms: i64) -> Finding {
+    let words = format!("{distance_ms} ms from the broker's, the most is {window_ms} ms");
+    match distance_ms.saturating_abs() {
+        distance if distance > window_ms => Finding::bad("clock", words, "set this machine's clock, or the broker's (NTP)"),
+        distance if distance > window_ms / CLOCK_DISTANCE_SHARE => {
+            Finding::warning("clock", words, "set this machine's clock, or the broker's (NTP)")
+        }
+        _ => Finding::good("clock", words),
+    }
+}
+
+async fn colony_and_grants(client: &Client) -> Vec<Finding> {
+    match client.get_colony().await {
+        Ok(answer) => {
+            let name = answer.colony.map(|colony| colony.name).unwrap_or_default();
+            let dead = answer.state_counts.iter().find(|count| count.state == "dead_letter").map_or(0, |count| count.count);
+            let colony = match dead {
+                0 => Finding::good("colony", format!("`{name}` is known to the broker, no dead letters")),
+                dead => Finding::warning(
+                    "colony",
+                    format!("`{name}` is known to the broker, with {dead} dead letters"),
+                    "`apiary process list --state dead_letter` shows why",
+                ),
+            };
+            vec![colony, grants(client).await]
+        }
+        Err(error) if error.reason() == Some("NOT_PERMITTED") => vec![Finding::skipped(
+            "grants",
+            "this key may not read, so what else it may do cannot be seen from here",
+        )],
+        Err(error @ ClientError::Refused { .. }) if error.reason() == Some("COLONY_UNKNOWN") => {
+            vec![Finding::bad("colony", error.to_string(), "`apiary colony create`, with the server owner's key")]
+        }
+        Err(error) => vec![Finding::of_error("colony", &error.into())],
+    }
+}
+
+async fn grants(client: &Client) -> Finding {
+    let (grants, broken) = match list::all(client).await {
+        Ok(all) => all,
+        Err(error) => return Finding::of_error("grants", &error),
+    };
+    if let Some(first) = broken.first() {
+        return Finding::bad("grants", format!("{} are not what the colony signed: {first}", broken.len()), "`apiary grant list`");
+    }
+    let now = client.clock().now();
+    let mine: Vec<&Grant> = grants.iter().filter(|grant| grant.key == client.id()).collect();
+    if mine.is_empty() && client.id() != client.colony() {
+        return Finding::bad("grants", "this key has none", "`apiary grant add`, with the colony's key");
+    }
+    let (valid, over): (Vec<&Grant>, Vec<&Grant>) = mine.iter().partition(|grant| grant.is_valid_at(now));
+    let latest = valid.iter().map(|grant| grant.valid_until).max();
+    match latest {
+        Some(until) if until.duration_since(now) < EXPIRES_SOON => {
+            Finding::warning("grants", format!("this key's ends {until:.0}"), "`apiary grant add` makes the next one, at any time")
+        }
+        Some(until) => Finding::good("grants", format!("this key has {}, until {until:.0}", valid.len())),
+        None if client.id() == client.colony() => Finding::good("grants", "the colony's own key needs none"),
+        None => Finding::bad("grants", format!("{} of this key, none in force", over.len()), "`apiary grant add`, with the colony's key"),
+    }
+}

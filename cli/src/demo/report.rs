@@ -1,0 +1,105 @@
+//! What came of the demo, and what was expected of it.
+
+use std::fmt::Write as _;
+
+use apiary_bees::finance::Subscription;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::story::{ADA, BO, Who};
+use crate::commands::process::verify::{self, Verdict};
+use crate::output::{STRONG, styled, table};
+
+/// What came of the demo.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    /// Posts that were sent, duplicates and the forged one included.
+    pub(crate) events_posted: usize,
+    /// Posts that were answered 4xx.
+    pub(crate) events_refused: usize,
+    /// Processes that succeeded: one for each event, however often it was posted.
+    pub(crate) processes_succeeded: usize,
+    /// The rows in the state of record.
+    pub(crate) subscriptions: Vec<Subscription>,
+    /// Whether one process's chain holds, from the colony's key to the result.
+    pub(crate) chain_verified: bool,
+    /// From the first key to the last row.
+    pub(crate) elapsed_ms: u64,
+    #[serde(skip)]
+    pub(super) chain: Option<Verdict>,
+}
+
+/// What the story must lead to.
+pub(super) struct Expected {
+    pub(super) events: usize,
+    pub(super) posts: usize,
+    pub(super) refused: usize,
+}
+
+impl Report {
+    /// Every expectation that is not met, in words.
+    pub(super) fn unmet(&self, expected: &Expected) -> Vec<String> {
+        let mut unmet = Vec::new();
+        let mut count = |what: &str, found: usize, wanted: usize| {
+            if found != wanted {
+                unmet.push(format!("{what}: {found}, expected {wanted}"));
+            }
+        };
+        count("events posted", self.events_posted, expected.posts);
+        count("events refused", self.events_refused, expected.refused);
+        count("processes succeeded", self.processes_succeeded, expected.events);
+        count("subscriptions", self.subscriptions.len(), 2);
+        unmet.extend(self.unmet_row(ADA, "canceled"));
+        unmet.extend(self.unmet_row(BO, "active"));
+        if !self.chain_verified {
+            unmet.push("the chain of the newest process does not hold".to_owned());
+        }
+        unmet
+    }
+
+    fn unmet_row(&self, who: Who, status: &str) -> Option<String> {
+        let id = who.subscription_id();
+        let Some(row) = self.subscriptions.iter().find(|row| row.id == id) else {
+            return Some(format!("no row {id}"));
+        };
+        let holds = row.status.as_deref() == Some(status)
+            && row.customer_id == Some(who.customer_id())
+            && row.user_id == Some(who.user_id())
+            && row.ended_at.is_some() == (status == "canceled")
+            && row.last_invoice_outcome.as_deref() == Some("paid");
+        (!holds).then(|| format!("{id} is not {status} and paid: {row:?}"))
+    }
+
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("{}\n", styled(STRONG, "The state of record"));
+        text.push_str(&table(
+            &["subscription", "customer", "user", "status", "price", "period until", "last invoice"],
+            self.subscriptions.iter().map(row),
+        ));
+        if let Some(chain) = &self.chain {
+            let _ = write!(text, "\n\n{}\n{}", styled(STRONG, "One process's chain, checked"), verify::text(chain));
+        }
+        let _ = write!(
+            text,
+            "\n{} webhooks posted, {} refused (forged), {} processes succeeded, {} ms\n\
+             `apiary up` starts a colony that stays.",
+            self.events_posted, self.events_refused, self.processes_succeeded, self.elapsed_ms
+        );
+        text
+    }
+}
+
+fn row(row: &Subscription) -> Vec<String> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let day = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
+    vec![
+        row.id.clone(),
+        text(&row.customer_id),
+        text(&row.user_id),
+        text(&row.status),
+        text(&row.price_id),
+        day(row.current_period_end),
+        text(&row.last_invoice_outcome),
+    ]
+}

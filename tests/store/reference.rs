@@ -1,0 +1,278 @@
+//! What a store must do, in memory and as plainly as it can be said: the measure for both back-ends.
+
+use std::collections::BTreeMap;
+
+use apiary_broker::model::{
+    ClaimSlot, Failure, LeaseRef, NewProcess, ProcessState, Renewal, Submitted,
+};
+use uuid::Uuid;
+
+/// A store in memory.
+#[derive(Default)]
+pub(crate) struct Reference {
+    processes: BTreeMap<Uuid, Process>,
+    /// Process and end of each idempotency key.
+    keys: BTreeMap<String, (Uuid, i64)>,
+}
+
+struct Process {
+    spec: NewProcess,
+    place: Place,
+    attempt: i32,
+    retries_spent: i32,
+    since_ms: i64,
+    /// Number, ending and reason of each attempt that is over.
+    attempts: Vec<(i32, &'static str, Option<String>)>,
+    /// Why it is finished.
+    reason: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    Queue { deadline_ms: Option<i64> },
+    Blocked { until_ms: i64 },
+    Lease { executor: i64, expires_at_ms: i64, exec_deadline_ms: Option<i64> },
+    Finished(ProcessState),
+}
+
+/// What is compared of a lease just made: slot, process, attempt, retries spent, end.
+pub(crate) type Got = (usize, Uuid, i32, i32, i64);
+/// What is compared of a process: id, state, attempt, retries spent, since, until, reason, endings of its attempts.
+pub(crate) type Shown = (Uuid, ProcessState, i32, i32, i64, Option<i64>, Option<String>, Vec<(i32, String)>);
+
+impl Process {
+    fn state(&self) -> ProcessState {
+        match self.place {
+            Place::Queue { .. } => ProcessState::Waiting,
+            Place::Blocked { .. } => ProcessState::Blocked,
+            Place::Lease { .. } => ProcessState::Running,
+            Place::Finished(state) => state,
+        }
+    }
+
+    fn queue(&mut self, now_ms: i64) {
+        let max_wait_ms = self.spec.max_wait_ms;
+        self.place = Place::Queue { deadline_ms: (max_wait_ms > 0).then_some(now_ms + max_wait_ms) };
+        self.since_ms = now_ms;
+    }
+
+    fn finish(&mut self, state: ProcessState, reason: Option<String>, now_ms: i64) {
+        (self.place, self.reason, self.since_ms) = (Place::Finished(state), reason, now_ms);
+    }
+
+    /// Whether this token holds the lease, and until when.
+    fn held_until(&self, lease: &LeaseRef) -> Option<i64> {
+        match self.place {
+            Place::Lease { executor, expires_at_ms, .. }
+                if executor == lease.executor.0 && self.attempt == lease.attempt =>
+            {
+                Some(expires_at_ms)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Reference {
+    pub(crate) fn submit(&mut self, batch: &[NewProcess], now_ms: i64) -> Vec<Submitted> {
+        batch.iter().map(|process| self.submit_one(process, now_ms)).collect()
+    }
+
+    fn submit_one(&mut self, spec: &NewProcess, now_ms: i64) -> Submitted {
+        if let Some(known) = self.processes.get(&spec.process_id) {
+            let is_same = known.spec.payload == spec.payload && known.spec.signature == spec.signature;
+            let existed = Submitted::Existed { process_id: spec.process_id, state: known.state() };
+            return if is_same { existed } else { Submitted::IdTaken };
+        }
+        if let Some((key, expires_at_ms)) = &spec.idempotency {
+            if let Some((first, _)) = self.keys.get(key).filter(|(_, end_ms)| *end_ms > now_ms) {
+                return Submitted::Existed { process_id: *first, state: self.processes[first].state() };
+            }
+            self.keys.insert(key.clone(), (spec.process_id, *expires_at_ms));
+        }
+        let mut process = Process {
+            spec: spec.clone(),
+            place: Place::Blocked { until_ms: spec.not_before_ms.unwrap_or(i64::MIN) },
+            attempt: 0,
+            retries_spent: 0,
+            since_ms: now_ms,
+            attempts: Vec::new(),
+            reason: None,
+        };
+        if spec.not_before_ms.is_none_or(|until_ms| until_ms <= now_ms) {
+            process.queue(now_ms);
+        }
+        let state = process.state();
+        self.processes.insert(spec.process_id, process);
+        Submitted::New { state }
+    }
+
+    pub(crate) fn claim(&mut self, slots: &[ClaimSlot], now_ms: i64) -> Vec<Got> {
+        let mut room: Vec<usize> = slots.iter().map(|slot| slot.count).collect();
+        let mut waiting: Vec<&mut Process> =
+            self.processes.values_mut().filter(|process| process.state() == ProcessState::Waiting).collect();
+        waiting.sort_by_key(|process| (process.spec.process_id, process.spec.process_id));
+        let mut got = Vec::new();
+        for process in waiting {
+            let names = &process.spec.executor_names;
+            let fits = |slot: &ClaimSlot| names.is_empty() || names.contains(&slot.executor_name);
+            let Some(number) = (0..slots.len()).find(|number| room[*number] > 0 && fits(&slots[*number])) else {
+                continue;
+            };
+            room[number] -= 1;
+            let max_exec_ms = process.spec.max_exec_ms;
+            let exec_deadline_ms = (max_exec_ms > 0).then_some(now_ms + max_exec_ms);
+            let expires_at_ms = (now_ms + slots[number].lease_ms).min(exec_deadline_ms.unwrap_or(i64::MAX));
+            process.attempt += 1;
+            process.since_ms = now_ms;
+            process.place = Place::Lease { executor: slots[number].executor.0, expires_at_ms, exec_deadline_ms };
+            got.push((number, process.spec.process_id, process.attempt, process.retries_spent, expires_at_ms));
+        }
+        got
+    }
+
+    pub(crate) fn renew(&mut self, batch: &[Renewal], now_ms: i64) -> Vec<Option<i64>> {
+        let renew = |renewal: &Renewal| {
+            let process = self.processes.get_mut(&renewal.lease.process_id)?;
+            process.held_until(&renewal.lease).filter(|end_ms| *end_ms > now_ms)?;
+            let Place::Lease { expires_at_ms, exec_deadline_ms, .. } = &mut process.place else { return None };
+            *expires_at_ms = renewal.expires_at_ms.min(exec_deadline_ms.unwrap_or(i64::MAX));
+            Some(*expires_at_ms)
+        };
+        batch.iter().map(renew).collect()
+    }
+
+    pub(crate) fn complete(&mut self, batch: &[LeaseRef], now_ms: i64) -> Vec<bool> {
+        let complete = |lease: &LeaseRef| {
+            let Some(process) = self.processes.get_mut(&lease.process_id) else { return false };
+            let is_held = process.held_until(lease).is_some_and(|end_ms| end_ms > now_ms);
+            if is_held {
+                process.attempts.push((lease.attempt, "succeeded", None));
+                process.finish(ProcessState::Succeeded, None, now_ms);
+            }
+            is_held
+        };
+        batch.iter().map(complete).collect()
+    }
+
+    pub(crate) fn fail(&mut self, batch: &[Failure], now_ms: i64) -> Vec<bool> {
+        let fail = |failure: &Failure| {
+            let Some(process) = self.processes.get_mut(&failure.lease.process_id) else { return false };
+            let Some(end_ms) = process.held_until(&failure.lease) else { return false };
+            if !failure.only_if_over_at_ms.map_or(end_ms > now_ms, |over_at_ms| end_ms <= over_at_ms) {
+                return false;
+            }
+            let reason = Some(failure.reason.clone());
+            process.attempts.push((failure.lease.attempt, failure.ending.as_str(), reason.clone()));
+            process.retries_spent = failure.retries_spent;
+            match (failure.next, failure.blocked_until_ms) {
+                (ProcessState::Waiting, _) => process.queue(now_ms),
+                (ProcessState::Blocked, Some(until_ms)) => {
+                    (process.place, process.since_ms) = (Place::Blocked { until_ms }, now_ms);
+                }
+                (next, _) => process.finish(next, reason, now_ms),
+            }
+            true
+        };
+        batch.iter().map(fail).collect()
+    }
+
+    pub(crate) fn release(&mut self, batch: &[LeaseRef], now_ms: i64) -> Vec<bool> {
+        let release = |lease: &LeaseRef| {
+            let Some(process) = self.processes.get_mut(&lease.process_id) else { return false };
+            let is_held = process.held_until(lease).is_some_and(|end_ms| end_ms > now_ms);
+            if is_held {
+                process.attempts.push((lease.attempt, "released", None));
+                process.queue(now_ms);
+            }
+            is_held
+        };
+        batch.iter().map(release).collect()
+    }
+
+    /// The leases that are over, by their tokens, in the order of ids.
+    pub(crate) fn overdue(&self, now_ms: i64) -> Vec<(Uuid, i32, i64)> {
+        let over = |process: &Process| match process.place {
+            Place::Lease { executor, expires_at_ms, .. } if expires_at_ms <= now_ms => {
+                Some((process.spec.process_id, process.attempt, executor))
+            }
+            _ => None,
+        };
+        self.processes.values().filter_map(over).collect()
+    }
+
+    pub(crate) fn unblock(&mut self, now_ms: i64) -> Vec<Uuid> {
+        self.sweep(now_ms, |process| match process.place {
+            Place::Blocked { until_ms } if until_ms <= now_ms => {
+                process.queue(now_ms);
+                true
+            }
+            _ => false,
+        })
+    }
+
+    pub(crate) fn expire_waiting(&mut self, now_ms: i64) -> Vec<Uuid> {
+        self.sweep(now_ms, |process| match process.place {
+            Place::Queue { deadline_ms: Some(deadline_ms) } if deadline_ms <= now_ms => {
+                let reason = "nobody claimed it within its max_wait".to_owned();
+                process.finish(ProcessState::Failed, Some(reason), now_ms);
+                true
+            }
+            _ => false,
+        })
+    }
+
+    pub(crate) fn forget_idempotency_keys(&mut self, now_ms: i64) -> usize {
+        let before = self.keys.len();
+        self.keys.retain(|_, (_, end_ms)| *end_ms > now_ms);
+        before - self.keys.len()
+    }
+
+    pub(crate) fn next_deadline_ms(&self) -> Option<i64> {
+        let deadline = |process: &Process| match process.place {
+            Place::Queue { deadline_ms } => deadline_ms,
+            Place::Blocked { until_ms } => Some(until_ms),
+            Place::Lease { expires_at_ms, .. } => Some(expires_at_ms),
+            Place::Finished(_) => None,
+        };
+        self.processes.values().filter_map(deadline).min()
+    }
+
+    /// Every process, in the order of ids.
+    pub(crate) fn shown(&self) -> Vec<Shown> {
+        self.processes.values().map(Process::shown).collect()
+    }
+
+    /// The token that holds a process, if one does.
+    pub(crate) fn token(&self, process_id: Uuid) -> Option<(i32, i64)> {
+        let process = self.processes.get(&process_id)?;
+        match process.place {
+            Place::Lease { executor, .. } => Some((process.attempt, executor)),
+            _ => None,
+        }
+    }
+
+    fn sweep(&mut self, _now_ms: i64, mut moves: impl FnMut(&mut Process) -> bool) -> Vec<Uuid> {
+        let moved = self.processes.values_mut().filter_map(|process| moves(process).then_some(process.spec.process_id));
+        moved.collect()
+    }
+}
+
+impl Process {
+    fn shown(&self) -> Shown {
+        let until_ms = match self.place {
+            Place::Blocked { until_ms } => Some(until_ms),
+            Place::Lease { expires_at_ms, .. } => Some(expires_at_ms),
+            _ => None,
+        };
+        let last = self.attempts.last().and_then(|(_, _, reason)| reason.clone());
+        let mut endings: Vec<(i32, String)> =
+            self.attempts.iter().map(|(number, ending, _)| (*number, (*ending).to_owned())).collect();
+        if let Place::Lease { .. } = self.place {
+            endings.push((self.attempt, "running".to_owned()));
+        }
+        let reason = self.reason.clone().or(last);
+        let (id, state) = (self.spec.process_id, self.state());
+        (id, state, self.attempt, self.retries_spent, self.since_ms, until_ms, reason, endings)
+    }
+}
