@@ -94,6 +94,7 @@ impl Forwarder {
         let error = match answer {
             Ok(submitted) => {
                 self.failures = 0;
+                self.spool.remove(waiting.seq).await?;
                 self.counters.forwarded.add_one();
                 if submitted.existed {
                     self.counters.duplicates.add_one();

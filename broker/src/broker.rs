@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use apiary_identity::Clock;
 use tokio::net::{TcpListener, UnixListener};
-use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_health::server::HealthReporter;
 use uuid::Uuid;
@@ -22,6 +22,7 @@ use crate::config::{Config, StoreConfig, TlsConfig};
 use crate::engine::Engine;
 use crate::limits::{
     CALL_TIME_MAX, DRAIN_TIME_MAX, HEADER_BYTES_MAX, KEEPALIVE, REQUEST_WINDOW_MS, STREAMS_PER_CONNECTION_MAX,
+    TCP_KEEPALIVE,
 };
 use crate::rpc::{Rpc, routes};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
@@ -115,7 +116,8 @@ impl Broker {
             let tls = tls_config(tls)?;
             server = server.tls_config(tls).map_err(|error| StartError::Tls(chain_of(&error)))?;
         }
-        let connections = TcpListenerStream::new(listener);
+        // Set here, because a server that is handed its connections does not set them.
+        let connections = TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(TCP_KEEPALIVE));
         let drain = self.drain.clone();
         self.servers.spawn(async move {
             let served =
@@ -176,8 +178,6 @@ fn server() -> Server {
         .http2_max_header_list_size(HEADER_BYTES_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
-        .tcp_nodelay(true)
-        .tcp_keepalive(Some(Duration::from_secs(60)))
 }
 
 fn tls_config(tls: &TlsConfig) -> Result<ServerTlsConfig, StartError> {

@@ -17,6 +17,8 @@ pub const MESSAGE_TIME_MAX: Duration = Duration::from_secs(20);
 pub const CALL_TIME_MAX: Duration = Duration::from_secs(90);
 /// An idle connection is asked for a sign of life this often, and closed after as long without one.
 pub const KEEPALIVE: Duration = Duration::from_secs(20);
+/// A silent TCP connection is probed by the system after this long.
+pub const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// A request may be this much older or newer than the broker's clock, in milliseconds.
 pub const REQUEST_WINDOW_MS: i64 = 60_000;

@@ -20,11 +20,11 @@ use report::{Figures, Report};
 /// Processes that run before anything is measured.
 const WARM_UP: usize = 50;
 /// Processes whose latency is measured.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 1000;
 /// Processes one at a time.
-const ONE_AT_A_TIME: usize = 20;
+const ONE_AT_A_TIME: usize = 500;
 /// In flight at once, and how many in all.
-const MANY: (usize, usize) = (64, 500);
+const MANY: (usize, usize) = (64, 10_000);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use crate::processes::{ECHO, Processes};
 /// Processes that go through both before the first look.
 const DONE: usize = 1000;
 /// Processes that nobody claims, before the second look at the broker.
-const WAITING: usize = 3_000;
+const WAITING: usize = 100_000;
 /// Submitted at once.
 const AT_ONCE: usize = 64;
 /// Bytes of arguments of each.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use apiary_executor_sdk::{Client, ClientConfig};
-use apiary_identity::{Clock as _, Envelope, Grant, KeyPair, Role, Scopes, SystemClock, write_key_file};
+use apiary_identity::{Clock as _, Envelope, Grant, GrantRight, KeyPair, Role, Scopes, SystemClock, write_key_file};
 use apiary_tests::{apiary_binary, eventually};
 use jiff::SignedDuration;
 use tempfile::TempDir;
@@ -19,9 +19,10 @@ pub(crate) const ECHO: &str = "echo";
 
 /// A broker on SQLite, and its bee. Both are killed when this is dropped.
 pub(crate) struct Processes {
-    broker: Running,
+    // The bee first: killed in this order, it does not complain of a broker that is away.
     bee: Running,
-    /// May submit everything to the bee.
+    broker: Running,
+    /// May submit everything, and read it.
     pub(crate) submitter: Client,
     _folder: TempDir,
 }
@@ -119,7 +120,7 @@ fn grant(colony: &KeyPair, key: &KeyPair, role: Role, name: &str) -> anyhow::Res
         role,
         name: name.to_owned(),
         scopes: Scopes { functions: vec!["*".to_owned()], executor_types: vec!["*".to_owned()] },
-        rights: Vec::new(),
+        rights: vec![GrantRight::Read],
         valid_from: now.checked_sub(SignedDuration::from_mins(5))?,
         valid_until: now.checked_add(SignedDuration::from_hours(24))?,
     })

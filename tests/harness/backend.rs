@@ -35,8 +35,9 @@ impl Backend {
 
     /// A database on the server that `cargo xtask test` runs.
     pub async fn postgres() -> Self {
-        let admin_url = std::env::var(POSTGRES_URL)
-            .unwrap_or_else(|_| panic!("{POSTGRES_URL} is not set, and this test needs Postgres: run `cargo xtask test`"));
+        let admin_url = std::env::var(POSTGRES_URL).unwrap_or_else(|_| {
+            panic!("{POSTGRES_URL} is not set, and this test needs Postgres: run `cargo xtask test`")
+        });
         let name = format!("apiary_test_{}", Uuid::new_v4().simple());
         // `template0`, because nobody is ever connected to it, and `CREATE DATABASE` copies only what nobody uses.
         on_postgres(&admin_url, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await;

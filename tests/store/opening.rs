@@ -105,7 +105,9 @@ mod postgres {
         let store = backend.open().await;
         store.check_schema().await.unwrap();
         store.create_colony(&KeyPair::generate().id(), "meadow", NOW).await.unwrap();
-        backend.execute("INSERT INTO public.queue VALUES ('still here'); INSERT INTO public.migrations VALUES ('too')").await;
+        backend
+            .execute("INSERT INTO public.queue VALUES ('still here'); INSERT INTO public.migrations VALUES ('too')")
+            .await;
     }
 
     #[tokio::test]

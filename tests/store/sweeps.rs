@@ -125,8 +125,7 @@ async fn two_sweeps_at_once_move_each_process_once(backend: Backend) {
     let moved = |sweeps: Vec<Vec<(Uuid, _)>>| -> Vec<Uuid> {
         sweeps.concat().into_iter().map(|(process_id, _): (Uuid, apiary_broker::model::Lane)| process_id).collect()
     };
-    let unblocked =
-        futures::future::try_join_all((0..8).map(|_| tenant.store.unblock(NOW + 1, 100))).await.unwrap();
+    let unblocked = futures::future::try_join_all((0..8).map(|_| tenant.store.unblock(NOW + 1, 100))).await.unwrap();
     let expired = {
         // What two sweeps left to each other is for the next.
         let mut unblocked = moved(unblocked);
@@ -146,10 +145,8 @@ async fn a_process_claimed_in_the_last_moment_does_not_expire(backend: Backend) 
         let mut process = tenant.process();
         process.max_wait_ms = 10;
         let process_id = tenant.submit(process).await;
-        let (claimed, expired) = tokio::join!(
-            tenant.claim_at(&bee, 1, NOW + 10),
-            tenant.store.expire_waiting(NOW + 10, 10)
-        );
+        let (claimed, expired) =
+            tokio::join!(tenant.claim_at(&bee, 1, NOW + 10), tenant.store.expire_waiting(NOW + 10, 10));
         let (claimed, expired) = (claimed.len(), expired.unwrap().len());
         assert!(claimed + expired <= 1, "round {round}: claimed {claimed}, expired {expired}");
         let expected = match (claimed, expired) {

@@ -32,8 +32,7 @@ async fn an_altered_grant_is_not_believed(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let id = tenant.user_key.id();
     let row = format!("key {}", tenant.user.0);
-    let (short, other) =
-        if backend.kind() == "postgres" { ("'\\x00'", "'\\x7b7d'") } else { ("x'00'", "x'7b7d'") };
+    let (short, other) = if backend.kind() == "postgres" { ("'\\x00'", "'\\x7b7d'") } else { ("x'00'", "x'7b7d'") };
     backend.execute(&format!("UPDATE grants SET payload = {other}")).await;
     assert_corrupt(tenant.store.grants_of_key(&tenant.colony, &id).await, "grants", &row);
     backend.execute(&format!("UPDATE grants SET signature = {short}")).await;
@@ -44,7 +43,9 @@ async fn a_grant_filed_under_another_key_is_not_believed(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
     // The user's grant under the executor's key: the thief of the executor's key would become a user.
-    backend.execute("UPDATE grants SET grantee = (SELECT grantee FROM grants WHERE name = 'bee') WHERE name = 'ada'").await;
+    backend
+        .execute("UPDATE grants SET grantee = (SELECT grantee FROM grants WHERE name = 'bee') WHERE name = 'ada'")
+        .await;
     let stored = tenant.store.grants_by_key(&[bee.grant]).await.unwrap();
     let thief = apiary_identity::Id::from_slice(&stored[0].grantee).unwrap();
     let row = format!("key {}", tenant.user.0);
@@ -54,9 +55,7 @@ async fn a_grant_filed_under_another_key_is_not_believed(backend: Backend) {
 async fn a_grant_of_another_colony_is_not_believed(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let other = Tenant::in_store(&tenant.store, "orchard").await;
-    backend
-        .execute(&format!("UPDATE grants SET colony = {} WHERE key = {}", tenant.colony.key.0, other.user.0))
-        .await;
+    backend.execute(&format!("UPDATE grants SET colony = {} WHERE key = {}", tenant.colony.key.0, other.user.0)).await;
     let row = format!("key {}", other.user.0);
     assert_corrupt(tenant.store.grants_of_key(&tenant.colony, &other.user_key.id()).await, "grants", &row);
 }

@@ -1,5 +1,4 @@
 //! A colony in a store, with a user and executors, and processes of its own.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong in a helper fails the test")]
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 
 use crate::harness::{Broker, config, event, eventually, post, start};
@@ -33,8 +35,7 @@ async fn an_adapter_killed_at_any_moment_loses_nothing_that_it_answered() {
         let enough = || answered.try_lock().is_ok_and(|answered| answered.len() >= round * EVENTS_PER_ROUND);
         eventually("enough events are answered", enough).await;
         // SIGKILL, in the middle of whatever it is doing.
-        adapter.kill().unwrap();
-        adapter.wait().unwrap();
+        adapter.kill().await.unwrap();
         for poster in posters {
             poster.await.unwrap();
         }
@@ -68,7 +69,9 @@ async fn start_process(folder: &Path, broker: &Broker) -> (Child, SocketAddr) {
         .args(["--exact", "kill::an_adapter_killed_at_any_moment_loses_nothing_that_it_answered"])
         .env(FOLDER, folder)
         .env(COLONY, apiary_adapters::Sink::colony(broker).to_string())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
+        .kill_on_drop(true)
         .spawn()
         .unwrap();
     let mut address = None;
@@ -80,7 +83,7 @@ async fn start_process(folder: &Path, broker: &Broker) -> (Child, SocketAddr) {
     (child, address.unwrap())
 }
 
-/// An adapter whose broker is away, until it is killed.
+/// An adapter whose broker is away, until it is killed; or until whoever started it is gone, which closes its input.
 async fn be_the_adapter(folder: &Path) {
     let broker = Broker::of(std::env::var(COLONY).unwrap().parse().unwrap());
     broker.goes_away();
@@ -89,5 +92,6 @@ async fn be_the_adapter(folder: &Path) {
     let unfinished = folder.join("address.unfinished");
     std::fs::write(&unfinished, webhook.address().to_string()).unwrap();
     std::fs::rename(unfinished, folder.join("address")).unwrap();
-    std::future::pending().await
+    let input = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    input.await.unwrap().unwrap();
 }

@@ -115,8 +115,10 @@ mod tests {
         let hints = (0..1000_i64)
             .flat_map(|number| {
                 let lane = Lane { colony: ColonyKey(i64::MAX - number), executor_type: "x".repeat(128) };
-                let change =
-                    Change { colony: ColonyKey(i64::MAX - number), process_id: Uuid::from_u128(u128::from(number.unsigned_abs())) };
+                let change = Change {
+                    colony: ColonyKey(i64::MAX - number),
+                    process_id: Uuid::from_u128(u128::from(number.unsigned_abs())),
+                };
                 [Hint::Work(lane), Hint::Change(change)]
             })
             .collect();

@@ -37,6 +37,8 @@ struct Announcement {
     broker: String,
     socket: String,
     webhooks: String,
+    /// `None` where the settings name one.
+    signing_secret_file: Option<PathBuf>,
     record: PathBuf,
     data: PathBuf,
     profile: PathBuf,
@@ -56,7 +58,8 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     let started = signals.unless(LocalColony::start(folder, config, profile::clock())).await;
     let Some(colony) = started else { return Ok(()) };
     let colony = colony?;
-    context.format.print(&announcement(&colony), text)?;
+    let has_secret = settings.is_set(&table::WEBHOOK_STRIPE_SECRETS);
+    context.format.print(&announcement(&colony, has_secret), text)?;
     let shutdown = CancellationToken::new();
     daemon::serve(signals, &shutdown, colony.run(&shutdown)).await
 }
@@ -79,7 +82,7 @@ fn warn_of_unused(settings: &Settings) {
     }
 }
 
-fn announcement(colony: &LocalColony) -> Announcement {
+fn announcement(colony: &LocalColony, has_secret: bool) -> Announcement {
     let folder = colony.folder();
     let profile = folder.profile();
     let command = format!("{} --config {}", program(), quoted(&profile));
@@ -88,6 +91,7 @@ fn announcement(colony: &LocalColony) -> Announcement {
         broker: colony.broker().map(|address| format!("http://{address}")).unwrap_or_default(),
         socket: format!("unix:{}", folder.socket().display()),
         webhooks: format!("http://{}/webhooks/stripe", colony.webhook()),
+        signing_secret_file: (!has_secret).then(|| folder.signing_secret()),
         record: folder.record(),
         data: folder.path().to_owned(),
         profile,
@@ -100,11 +104,15 @@ fn announcement(colony: &LocalColony) -> Announcement {
 }
 
 fn text(announcement: &Announcement) -> String {
-    let Announcement { colony, broker, socket, webhooks, record, data, next, .. } = announcement;
+    let Announcement { colony, broker, socket, webhooks, signing_secret_file, record, data, next, .. } = announcement;
+    let signed = match signing_secret_file {
+        Some(path) => format!("signed with {}", path.display()),
+        None => "signed with the secret that you set".to_owned(),
+    };
     let mut text = format!("{} {colony}\n", styled(STRONG, "apiary is up: colony local"));
     let _ = write!(
         text,
-        "  broker    {broker}\n            {socket}\n  webhooks  {webhooks}\n  rows      {}\n  data      {} ({PROFILE}, keys/)\n\n\
+        "  broker    {broker}\n            {socket}\n  webhooks  {webhooks}\n            {signed}\n  rows      {}\n  data      {} ({PROFILE}, keys/)\n\n\
          Try next, in another terminal:\n",
         record.display(),
         data.display(),

@@ -7,8 +7,10 @@ use super::near::nearest;
 use super::table::TABLE;
 use crate::exit::Fault;
 
-/// Variables of ours that are no settings.
-const OTHERS: [&str; 3] = ["APIARY_CONFIG", "APIARY_CASES", "APIARY_TEST_POSTGRES_URL"];
+/// Where the file is; no setting, because it says where settings are.
+const CONFIG: &str = "APIARY_CONFIG";
+/// Variables that begin so belong to the tests.
+const TESTS: [&str; 2] = ["APIARY_TEST_", "APIARY_CASES"];
 /// A secret has a few hundred bytes; more is some other file.
 const CREDENTIAL_BYTES_MAX: u64 = 64 * 1024;
 
@@ -49,7 +51,8 @@ pub(super) fn read_credentials(settings: &mut Settings, folder: &Path) -> Result
 pub(crate) fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<(String, Option<String>)> {
     let known: Vec<String> = TABLE.iter().flat_map(|setting| setting.variables()).collect();
     names
-        .filter(|name| name.starts_with("APIARY_") && !known.contains(name) && !OTHERS.contains(&name.as_str()))
+        .filter(|name| name.starts_with("APIARY_") && name != CONFIG && !known.contains(name))
+        .filter(|name| !TESTS.iter().any(|prefix| name.starts_with(prefix)))
         .map(|name| {
             let meant = nearest(&name, known.iter().map(String::as_str)).map(str::to_owned);
             (name, meant)

@@ -56,6 +56,11 @@ impl Folder {
         self.path.join("keys")
     }
 
+    /// The secret that webhooks are signed with, where the settings name none.
+    pub(crate) fn signing_secret(&self) -> PathBuf {
+        self.keys().join("stripe-webhook-secret")
+    }
+
     /// The broker's database.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("broker.db")

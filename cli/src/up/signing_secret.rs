@@ -10,11 +10,10 @@ use crate::exit::Fault;
 /// Characters after `whsec_`, as many as Stripe's own have.
 const CHARS: usize = 32;
 const PREFIX: &str = "whsec_";
-const FILE: &str = "stripe-webhook-secret";
 
 /// Reads the secret; makes it if it is missing.
 pub(super) fn open(folder: &Folder) -> anyhow::Result<SecretString> {
-    let path = folder.keys().join(FILE);
+    let path = folder.signing_secret();
     if read_private(&path, 1024)?.is_none() {
         let random: String = rand::rng().sample_iter(Alphanumeric).take(CHARS).map(char::from).collect();
         write_private(&path, &format!("{PREFIX}{random}\n"))?;

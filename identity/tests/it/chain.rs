@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use apiary_identity::chain::{BrokenLink, verify_grant, verify_result, verify_spec};
-use apiary_identity::{Document as _, Envelope, Id, KeyPair, Outcome, Request, Role, Spec};
+use apiary_identity::{Document as _, Envelope, Id, KeyPair, Outcome, OutcomeKind, Request, Role, Spec};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -188,6 +188,24 @@ fn aimed_work_may_be_done_by_whom_it_is_aimed_at() {
     chain.spec = seal(&scene.user, &spec);
     chain.result = seal(&scene.executor, &scene.outcome(&chain.spec));
     assert!(chain.verify().is_ok());
+}
+
+#[test]
+fn an_executor_of_the_type_may_say_that_it_cannot_do_the_function() {
+    let scene = Scene::new();
+    let mut chain = Chain::new(&scene);
+    let mut grant = scene.executor_grant();
+    grant.scopes.functions = vec!["billing.refund".to_owned()];
+    chain.executor_grant = scene.granted(&grant);
+    assert!(matches!(chain.verify(), Err(BrokenLink::GrantScope { .. })));
+    let fail = |outcome: &mut Outcome| {
+        (outcome.outcome, outcome.failure) = (OutcomeKind::FailedFinal, Some("no handler".to_owned()));
+    };
+    change(&scene, &mut chain, fail);
+    assert!(chain.verify().is_ok());
+    grant.scopes.executor_types = vec!["echo".to_owned()];
+    chain.executor_grant = scene.granted(&grant);
+    assert_eq!(chain.verify().unwrap_err(), BrokenLink::ResultElsewhere("executor_type"));
 }
 
 #[test]

@@ -78,8 +78,7 @@ async fn words_that_postgres_cannot_hold_spoil_no_batch(backend: Backend) {
     for _ in 0..2 {
         tenant.submit(tenant.process()).await;
     }
-    let mut failures: Vec<_> =
-        tenant.claim_at(&bee, 2, NOW).await.iter().map(|one| failure(bee.lease(one))).collect();
+    let mut failures: Vec<_> = tenant.claim_at(&bee, 2, NOW).await.iter().map(|one| failure(bee.lease(one))).collect();
     failures[0].reason = "a\0b \u{1f41d} '; DROP TABLE queue; --".to_owned();
     assert_eq!(tenant.store.fail(&failures, NOW).await.unwrap(), [true, true]);
     let kept = tenant.summary(failures[0].lease.process_id).await.reason;

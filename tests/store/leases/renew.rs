@@ -22,8 +22,7 @@ async fn a_lease_is_prolonged_and_answered_in_order(backend: Backend) {
     }
     let leases: Vec<_> = tenant.claim_at(&bee, 3, NOW).await.iter().map(|one| bee.lease(one)).collect();
     let unknown = LeaseRef { process_id: Uuid::now_v7(), attempt: 1, executor: bee.grant };
-    let batch =
-        [renewal(leases[2], NOW + 90_000), renewal(unknown, NOW + 1), renewal(leases[0], NOW + 70_000)];
+    let batch = [renewal(leases[2], NOW + 90_000), renewal(unknown, NOW + 1), renewal(leases[0], NOW + 70_000)];
     let answers = tenant.store.renew(&batch, NOW + 10).await.unwrap();
     assert_eq!(answers, [Some(NOW + 90_000), None, Some(NOW + 70_000)]);
     let kept = tenant.store.leases(&[leases[2].process_id]).await.unwrap();
@@ -78,8 +77,7 @@ async fn a_renewal_and_a_sweep_agree_who_was_first(backend: Backend) {
         let lease = tenant.claim_one(&bee, start).await;
         let end = start + LEASE_MS;
         let (renewals, sweeps) = ([renewal(lease, end + LEASE_MS)], [lost(lease, end)]);
-        let (renewed, swept) =
-            tokio::join!(tenant.store.renew(&renewals, end - 1), tenant.store.fail(&sweeps, end));
+        let (renewed, swept) = tokio::join!(tenant.store.renew(&renewals, end - 1), tenant.store.fail(&sweeps, end));
         let (renewed, swept) = (renewed.unwrap()[0].is_some(), swept.unwrap()[0]);
         assert!(renewed != swept, "round {round}: renewed {renewed}, swept {swept}");
         assert_eq!(tenant.store.leases(&[lease.process_id]).await.unwrap().len(), usize::from(renewed));

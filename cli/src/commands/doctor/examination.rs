@@ -1,16 +1,27 @@
 //! The command, and the order in which things are looked at.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde::Serialize;
+use tokio::time::{Instant, sleep};
 
 use super::finding::{Finding, Verdict};
 use super::{broker, neighbours, settings};
+use crate::arguments::duration;
 use crate::context::Context;
 use crate::exit::Fault;
+use crate::settings::Settings;
+
+/// What is looked at.
+const CHECKS: [&str; 8] = ["settings", "colony", "key", "broker", "clock", "grants", "webhook", "record"];
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(250);
 
 const EXAMPLES: &str = "\
 Examples:
   apiary doctor
+  apiary doctor --only broker --wait 30s      # waits for a broker that is just starting
   apiary doctor -o json | jq '.findings[] | select(.verdict == \"bad\")'";
 
 /// Look at settings, keys, clock, broker, grants, webhook adapter and state of record
@@ -18,7 +29,14 @@ Examples:
 /// Exits with 1 if anything is bad. Changes nothing.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// Only this: settings, colony, key, broker, clock, grants, webhook or record; may be given several times
+    #[arg(long, value_name = "CHECK", value_parser = CHECKS)]
+    only: Vec<String>,
+    /// Look again until nothing is bad, for so long
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0")]
+    wait: Duration,
+}
 
 #[derive(Serialize)]
 struct Examination {
@@ -26,13 +44,17 @@ struct Examination {
     findings: Vec<Finding>,
 }
 
-pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let settings = &context.settings;
-    let mut findings = settings::examine(settings);
-    findings.extend(broker::examine(settings).await);
-    findings.push(neighbours::webhook(settings).await);
-    findings.push(neighbours::record(settings).await);
-    let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let until = Instant::now() + arguments.wait;
+    let (findings, bad) = loop {
+        let mut findings = examine(&context.settings).await;
+        findings.retain(|finding| arguments.only.is_empty() || arguments.only.iter().any(|name| name == finding.check));
+        let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
+        if bad == 0 || Instant::now() + PAUSE > until {
+            break (findings, bad);
+        }
+        sleep(PAUSE).await;
+    };
     let examination = Examination { healthy: bad == 0, findings };
     context.format.print(&examination, text)?;
     match bad {
@@ -40,6 +62,14 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
         1 => Err(Fault::failure("one thing is bad").into()),
         bad => Err(Fault::failure(format!("{bad} things are bad")).into()),
     }
+}
+
+async fn examine(settings: &Settings) -> Vec<Finding> {
+    let mut findings = settings::examine(settings);
+    findings.extend(broker::examine(settings).await);
+    findings.push(neighbours::webhook(settings).await);
+    findings.push(neighbours::record(settings).await);
+    findings
 }
 
 fn text(examination: &Examination) -> String {

@@ -23,7 +23,7 @@ pub(super) enum Verdict {
 /// What one look found.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Finding {
-    check: &'static str,
+    pub(super) check: &'static str,
     pub(super) verdict: Verdict,
     words: String,
     #[serde(skip_serializing_if = "Option::is_none")]

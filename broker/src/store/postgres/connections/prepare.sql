@@ -15,5 +15,6 @@ SELECT
     -- The thin tables are empty in one moment and hold a hundred thousand rows in the next. A plan that was made and
     -- kept for the empty table must not read the full one from end to end at every claim.
     set_config('enable_seqscan', 'off', false),
-    -- Short statements only: compiling one takes longer than running it.
-    set_config('jit', 'off', false)
+    -- Short statements only: compiling one, or starting workers for it, takes longer than running it.
+    set_config('jit', 'off', false),
+    set_config('max_parallel_workers_per_gather', '0', false)
