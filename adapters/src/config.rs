@@ -14,8 +14,8 @@ pub struct WebhookConfig {
     pub allow_plaintext: bool,
     /// Stripe's side.
     pub stripe: StripeConfig,
-    /// The spool's own folder, on a disk of this machine that survives a restart; made if it is missing (mode 0700). Only
-    /// one adapter can use it, for one colony.
+    /// The spool's own folder, on a disk of this machine that survives a restart; made if it is missing (mode 0700).
+    /// Only one adapter can use it, for one colony.
     pub spool_path: PathBuf,
     /// The bounds.
     pub limits: WebhookLimits,
@@ -32,8 +32,8 @@ impl WebhookConfig {
             return Err(StartError::setting(
                 "listen",
                 format!(
-                    "{} would take plain HTTP from other machines: listen on 127.0.0.1 behind a proxy that speaks TLS, or \
-                     set `allow_plaintext` if the network between is yours",
+                    "{} would take plain HTTP from other machines: listen on 127.0.0.1 behind a proxy that speaks TLS, \
+                     or set `allow_plaintext` if the network between is yours",
                     self.listen
                 ),
             ));

@@ -39,7 +39,10 @@ pub enum SpoolError {
     #[error("the spool {0} is in use: stop the other adapter, or give this one a `spool_path` of its own")]
     InUse(PathBuf),
     /// Events hold customers' data, which is nobody else's.
-    #[error("{path} can be read or written by others (mode {mode:04o}): run `chmod {wanted:o} {path}`", path = .path.display())]
+    #[error(
+        "{path} can be read or written by others (mode {mode:04o}): run `chmod {wanted:o} {path}`",
+        path = .path.display()
+    )]
     Readable {
         /// The folder or file.
         path: PathBuf,
@@ -50,9 +53,9 @@ pub enum SpoolError {
     },
     /// The file does not read as a spool any more.
     #[error(
-        "the spool {path} is damaged: {problem}; it may hold events that were answered and not forwarded. Copy the folder \
-         away, save what reads with `sqlite3 spool.sqlite .recover`, start with an empty folder, and have the sender send \
-         the events of that time again (Stripe: `stripe events resend`)", path = .path.display()
+        "the spool {path} is damaged: {problem}; it may hold events that were answered and not forwarded. Copy the \
+         folder away, save what reads with `sqlite3 spool.sqlite .recover`, start with an empty folder, and have the \
+         sender send the events of that time again (Stripe: `stripe events resend`)", path = .path.display()
     )]
     Damaged {
         /// The file.
@@ -70,8 +73,8 @@ pub enum SpoolError {
     },
     /// The spool holds another colony's events.
     #[error(
-        "the spool {path} holds {events} events for colony {colony}: let an adapter of that colony forward them, or give \
-         this one a `spool_path` of its own", path = .path.display()
+        "the spool {path} holds {events} events for colony {colony}: let an adapter of that colony forward them, or \
+         give this one a `spool_path` of its own", path = .path.display()
     )]
     Colony {
         /// The spool.

@@ -88,7 +88,8 @@ impl Forwarder {
 
     /// Forwards the event that is first.
     async fn step(&mut self) -> Result<Step, SpoolError> {
-        let Some(waiting) = self.spool.first().await? else { return Ok(Step::Done) };
+        // Only this task takes events out of the line; should somebody meddle with the file, do not spin.
+        let Some(waiting) = self.spool.first().await? else { return Ok(Step::Wait(FORWARD_PAUSE_AWAY_MAX)) };
         let answer = self.submit(&waiting).await;
         self.contact.note(&answer);
         let error = match answer {
@@ -108,7 +109,7 @@ impl Forwarder {
             SinkError::Away(_) => Ok(Step::Wait(FORWARD_PAUSE_AWAY_MAX)),
             SinkError::Refused { .. } => {
                 let waiting = self.spool.totals().waiting_events;
-                tracing::error!(%error, waiting, "events wait in the spool until the broker takes them; it is asked again");
+                tracing::error!(%error, waiting, "events wait in the spool until the broker takes them");
                 Ok(Step::Wait(FORWARD_PAUSE_REFUSED_MAX))
             }
             SinkError::Failed { .. } if self.failures + 1 < FORWARD_FAILURES_MAX => {
@@ -140,7 +141,7 @@ impl Forwarder {
         tracing::error!(
             %error,
             event = waiting.idempotency_key,
-            "an event was set aside in the spool, for those behind it; it is tried again in an hour and at the next start"
+            "an event was set aside, for those behind it; it is tried again within the hour, and at the next start"
         );
         Ok(())
     }

@@ -34,8 +34,8 @@ pub(crate) enum Kept {
 }
 
 impl Intake {
-    /// Keeps an event; when this returns, it is durable. Events that arrive one after the other keep their order: as long
-    /// as one waits in the spool, those that come later wait behind it.
+    /// Keeps an event; when this returns, it is durable. Events that arrive one after the other keep their order: as
+    /// long as one waits in the spool, those that come later wait behind it.
     pub(crate) async fn keep(&self, spec: &Spec) -> Result<Kept, Refusal> {
         let deadline = Instant::now() + self.answer_timeout;
         if self.spool.is_empty()
@@ -47,8 +47,8 @@ impl Intake {
             }
             return Ok(Kept::Submitted(submitted));
         }
-        // Whatever the broker did not take goes to the spool, also what it refuses for ever: the sender would only send the
-        // same again, and give up in the end. The forwarder sorts out which is which.
+        // Whatever the broker did not take goes to the spool, also what it refuses for ever: the sender would only
+        // send the same again, and give up in the end. The forwarder sorts out which is which.
         match timeout_at(deadline, self.spool.append(spec, self.clock.now_ms())).await {
             Ok(Ok(Appended::Kept)) => {
                 self.counters.spooled.add_one();

@@ -2,9 +2,9 @@
 //! signed specs.
 //!
 //! A sender such as Stripe forgets an event as soon as it is answered with 2xx. So an event is answered only when the
-//! broker has committed it, or when it is on this machine's own disk: while the broker is away, or refuses, events go to
-//! a [spool](WebhookConfig::spool_path), and are forwarded from there in order, also after a restart. Every event has an
-//! idempotency key, so that one that comes twice, or is forwarded twice, becomes one process.
+//! broker has committed it, or when it is on this machine's own disk: while the broker is away, or refuses, events go
+//! to a [spool](WebhookConfig::spool_path), and are forwarded from there in order, also after a restart. Every event
+//! has an idempotency key, so that one that comes twice, or is forwarded twice, becomes one process.
 //!
 //! ```no_run
 //! use std::sync::Arc;

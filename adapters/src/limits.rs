@@ -56,7 +56,8 @@ pub struct WebhookLimits {
     pub connections_max: usize,
     /// How long the broker has to commit an event before the event goes to the spool instead.
     pub submit_timeout: Duration,
-    /// How long it may take to answer an event that has arrived, the way over the spool included; longer is answered 503.
+    /// How long it may take to answer an event that has arrived, the way over the spool included; longer is answered
+    /// 503.
     pub answer_timeout: Duration,
     /// Events that the spool holds, those set aside included; beyond it, events are answered 503.
     pub spool_events_max: u64,

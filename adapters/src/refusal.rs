@@ -11,12 +11,13 @@ pub(crate) enum Refusal {
     #[error("the `{header}` header {problem}")]
     SignatureMalformed { header: &'static str, problem: &'static str },
     #[error(
-        "the signature is by none of the configured signing secrets over this body: configure the signing secret of this \
-         very endpoint, and let no proxy change the body"
+        "the signature is by none of the configured signing secrets over this body: configure the signing secret of \
+         this very endpoint, and let no proxy change the body"
     )]
     SignatureWrong,
     #[error(
-        "the request was signed {age_s} s ago, the most is {tolerance_s} s: send it again, or set this machine's clock (NTP)"
+        "the request was signed {age_s} s ago, the most is {tolerance_s} s: send it again, or set this machine's \
+         clock (NTP)"
     )]
     SignatureStale { age_s: i64, tolerance_s: u64 },
     #[error(

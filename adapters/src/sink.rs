@@ -10,8 +10,8 @@ pub trait Sink: Send + Sync + 'static {
     /// The colony whose processes the specs become.
     fn colony(&self) -> Id;
 
-    /// Signs and submits a spec; when it returns, the process is committed. May be dropped half-way, and be called again
-    /// with a spec of the same idempotency key: that gives the first process.
+    /// Signs and submits a spec; when it returns, the process is committed. May be dropped half-way, and be called
+    /// again with a spec of the same idempotency key: that gives the first process.
     async fn submit(&self, spec: &Spec) -> Result<Submitted, SinkError>;
 }
 

@@ -17,8 +17,8 @@ use crate::stats::Counters;
 use crate::stripe::StripeSource;
 use crate::{BrokerState, Sink, SpoolError, StartError, WebhookConfig, WebhookStats};
 
-/// A running webhook adapter. Dropping it without [`stop`](Self::stop) cuts requests in progress, and loses nothing that
-/// was answered with 2xx.
+/// A running webhook adapter. Dropping it without [`stop`](Self::stop) cuts requests in progress, and loses nothing
+/// that was answered with 2xx.
 pub struct Webhook {
     address: SocketAddr,
     app: Arc<App>,
@@ -30,8 +30,8 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Checks the settings, takes the spool, opens the port, and goes on forwarding what is in the spool from before. When
-    /// it returns, it listens; the broker need not be there.
+    /// Checks the settings, takes the spool, opens the port, and goes on forwarding what is in the spool from before.
+    /// When it returns, it listens; the broker need not be there.
     ///
     /// # Errors
     ///
@@ -79,14 +79,14 @@ impl Webhook {
         self.app.intake.contact.state()
     }
 
-    /// Events that the broker does not accept, oldest first, up to a thousand. They stay in the spool, and are tried again
-    /// every hour and at the next start.
+    /// Events that the broker does not accept, oldest first, up to a thousand. They stay in the spool, and are tried
+    /// again every hour and at the next start.
     pub async fn set_aside(&self) -> Result<Vec<SetAside>, SpoolError> {
         self.app.intake.spool.list_set_aside().await
     }
 
-    /// Stops in order: no more connections, requests in progress end (or are cut when their time is over), the forwarder
-    /// rests, the spool is closed. What is in the spool is forwarded after the next start.
+    /// Stops in order: no more connections, requests in progress end (or are cut when their time is over), the
+    /// forwarder rests, the spool is closed. What is in the spool is forwarded after the next start.
     pub async fn stop(self) {
         self.stop.0.cancel();
         self.connections.close();

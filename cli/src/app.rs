@@ -9,9 +9,9 @@ use tracing::Level;
 use crate::commands::{bee, broker, colony, completions, config, demo, doctor, grant, key, process, up, webhook};
 use crate::context::Context;
 use crate::exit::{self, Fault};
+use crate::logging;
 use crate::output::{BAD, Color, Format, STRONG, note, styled};
 use crate::settings::{Flags, Place, Settings, table};
-use crate::logging;
 
 /// A broker for signed work, the bees that do it, and the tools to run and question them.
 #[derive(Parser)]

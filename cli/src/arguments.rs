@@ -35,7 +35,9 @@ impl Moment {
         if let Ok(at) = text.parse() {
             return Ok(Self::At(at));
         }
-        duration(text).map(Self::In).map_err(|_| "expected a time such as 2026-12-24T18:00:00Z, or 5m from now".to_owned())
+        duration(text)
+            .map(Self::In)
+            .map_err(|_| "expected a time such as 2026-12-24T18:00:00Z, or 5m from now".to_owned())
     }
 
     /// The moment, seen from `now`.
@@ -61,7 +63,8 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_people_write_them() {
-        for (text, seconds) in [("30s", 30), ("5m", 300), ("1h 30m", 5400), ("2d", 172_800), ("0", 0), ("1w", 604_800)] {
+        for (text, seconds) in [("30s", 30), ("5m", 300), ("1h 30m", 5400), ("2d", 172_800), ("0", 0), ("1w", 604_800)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));

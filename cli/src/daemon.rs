@@ -62,7 +62,10 @@ pub(crate) async fn serve(
             never = &mut watchdog => match never {},
         }
         if shutdown.is_cancelled() {
-            return Err(Fault::failure("stopped at the second signal: work in hand goes on elsewhere when its lease ends").into());
+            return Err(Fault::failure(
+                "stopped at the second signal: work in hand goes on elsewhere when its lease ends",
+            )
+            .into());
         }
         note("stopping; the same signal again stops at once");
         tell(&[NotifyState::Stopping]);

@@ -1,5 +1,6 @@
 //! HTTP: plain HTTP/1.1, because senders speak TLS with the proxy in front. `connections` takes connections and bounds
-//! them, `routes` says what is where, `body` reads bodies within bounds, `answer` is the one table from outcomes to HTTP.
+//! them, `routes` says what is where, `body` reads bodies within bounds, `answer` is the one table from outcomes to
+//! HTTP.
 
 mod answer;
 mod body;

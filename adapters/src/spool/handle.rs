@@ -66,7 +66,8 @@ impl Spool {
         let (connection, found) = database::open(&folder.database, colony).await?;
         if found.events() > 0 {
             let SpoolTotals { waiting_events, set_aside_events, .. } = found;
-            tracing::info!(waiting_events, set_aside_events, path = %path.display(), "the spool holds events from before");
+            let path = path.display();
+            tracing::info!(waiting_events, set_aside_events, %path, "the spool holds events from before");
         }
         let (jobs, asked) = mpsc::channel(SPOOL_QUEUE_MAX);
         let close = CancellationToken::new();
@@ -77,8 +78,8 @@ impl Spool {
         Ok(Self { jobs, totals, writer: tasks, close, path: path.to_owned() })
     }
 
-    /// Puts an event at the end of the line; when this returns, it is on disk. May be dropped half-way: then the event is
-    /// in the line, or it is not.
+    /// Puts an event at the end of the line; when this returns, it is on disk. May be dropped half-way: then the event
+    /// is in the line, or it is not.
     pub(crate) async fn append(&self, spec: &Spec, received_ms: i64) -> Result<Appended, SpoolError> {
         let key = spec.idempotency_key.clone().unwrap_or_else(|| spec.process_id.to_string());
         let json = spec.to_json().map_err(|error| self.failed(error.to_string()))?;

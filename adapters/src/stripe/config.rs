@@ -49,7 +49,8 @@ const TOLERANCE_MAX: Duration = Duration::from_secs(3600);
 pub struct StripeConfig {
     /// The endpoints' signing secrets (`whsec_…`), at least one: several while one is rolled, or for several endpoints.
     pub secrets: Vec<SecretString>,
-    /// How far the time in a signature may be from this machine's clock, before or after. 300 s is Stripe's own default.
+    /// How far the time in a signature may be from this machine's clock, before or after. 300 s is Stripe's own
+    /// default.
     pub tolerance: Duration,
     /// The path that Stripe posts to.
     pub path: String,

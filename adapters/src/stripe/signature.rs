@@ -1,9 +1,9 @@
 //! The `Stripe-Signature` header: <https://docs.stripe.com/webhooks#verify-manually>.
 //!
-//! `t=1492774577,v1=5257…,v1=…,v0=…`: the time in seconds, and signatures of several schemes. Of scheme `v1` there is one
-//! for each secret that the endpoint has, which are two while a secret is rolled; all other schemes are ignored, so that
-//! nobody can choose a weaker one. A `v1` is the HMAC-SHA256 of `t`, a full stop and the raw body, in hexadecimal, under
-//! the signing secret as it is shown, `whsec_` included.
+//! `t=1492774577,v1=5257…,v1=…,v0=…`: the time in seconds, and signatures of several schemes. Of scheme `v1` there is
+//! one for each secret that the endpoint has, which are two while a secret is rolled; all other schemes are ignored,
+//! so that nobody can choose a weaker one. A `v1` is the HMAC-SHA256 of `t`, a full stop and the raw body, in
+//! hexadecimal, under the signing secret as it is shown, `whsec_` included.
 
 #[cfg(test)]
 mod tests;

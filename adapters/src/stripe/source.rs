@@ -62,9 +62,9 @@ impl Source for StripeSource {
     }
 }
 
-/// `stripe:<live|test>:<account, or nothing>:<event id>`. An event keeps its id over all of Stripe's retries and over all
-/// endpoints that it is sent to. Mode and account are part of the key, so that no test event, and no event of a connected
-/// account, can ever stand for another. None of the parts can hold a colon.
+/// `stripe:<live|test>:<account, or nothing>:<event id>`. An event keeps its id over all of Stripe's retries and over
+/// all endpoints that it is sent to. Mode and account are part of the key, so that no test event, and no event of a
+/// connected account, can ever stand for another. None of the parts can hold a colon.
 fn idempotency_key(event: &Event) -> String {
     let mode = if event.livemode { "live" } else { "test" };
     format!("stripe:{mode}:{}:{}", event.account.as_deref().unwrap_or_default(), event.id)

@@ -141,9 +141,11 @@ pub(crate) fn choose(settings: &Settings) -> anyhow::Result<&str> {
         [] => Err(Fault::usage("no state of record is set")
             .hint("set SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY, or DATABASE_URL, or `finance.sqlite`")
             .into()),
-        [(first, _), .., (last, _)] => Err(Fault::usage(format!("more than one state of record is set: {first} and {last}"))
-            .hint(format!("say which with `finance.record`, for example APIARY_FINANCE_RECORD={first}"))
-            .into()),
+        [(first, _), .., (last, _)] => {
+            Err(Fault::usage(format!("more than one state of record is set: {first} and {last}"))
+                .hint(format!("say which with `finance.record`, for example APIARY_FINANCE_RECORD={first}"))
+                .into())
+        }
     }
 }
 

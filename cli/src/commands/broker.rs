@@ -103,7 +103,10 @@ fn tls(settings: &Settings) -> anyhow::Result<Option<TlsConfig>> {
     match (settings.path(&table::BROKER_TLS_CERTIFICATE), settings.path(&table::BROKER_TLS_KEY)) {
         (Some(certificate), Some(key)) => Ok(Some(TlsConfig { certificate, key, client_authorities })),
         (None, None) if client_authorities.is_none() => Ok(None),
-        (None, None) => Err(Fault::usage("`broker.tls_client_authorities` needs `broker.tls_certificate` and `broker.tls_key`").into()),
+        (None, None) => {
+            Err(Fault::usage("`broker.tls_client_authorities` needs `broker.tls_certificate` and `broker.tls_key`")
+                .into())
+        }
         _ => Err(Fault::usage("`broker.tls_certificate` and `broker.tls_key` go together: set both").into()),
     }
 }
@@ -116,7 +119,8 @@ fn store(settings: &Settings) -> anyhow::Result<StoreConfig> {
     };
     let url = url.expose_secret();
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let connections_max = u32::try_from(settings.integer(&table::BROKER_DATABASE_CONNECTIONS_MAX)).unwrap_or(u32::MAX);
+        let connections_max =
+            u32::try_from(settings.integer(&table::BROKER_DATABASE_CONNECTIONS_MAX)).unwrap_or(u32::MAX);
         let has_transaction_pooler = settings.flag(&table::BROKER_DATABASE_TRANSACTION_POOLER);
         return Ok(StoreConfig::Postgres { url: url.to_owned(), connections_max, has_transaction_pooler });
     }

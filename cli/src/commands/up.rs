@@ -65,9 +65,10 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
 }
 
 fn data_folder(settings: &Settings) -> Result<PathBuf, Fault> {
-    settings.path(&table::DATA).or_else(default_data_folder).ok_or_else(|| {
-        Fault::usage("there is no home folder to keep data in").hint("name a folder with --data DIR")
-    })
+    settings
+        .path(&table::DATA)
+        .or_else(default_data_folder)
+        .ok_or_else(|| Fault::usage("there is no home folder to keep data in").hint("name a folder with --data DIR"))
 }
 
 /// Says so where somebody may expect their rows elsewhere.

@@ -34,7 +34,8 @@ impl Poster {
     /// Posts a body, signed with `secret`; returns the HTTP status.
     pub(super) async fn post(&mut self, body: &str, secret: &SecretString) -> anyhow::Result<u16> {
         let signature = signature(secret, body, self.clock.now().as_second())?;
-        let request = self.http.post(&self.url).header("content-type", "application/json").header("stripe-signature", signature);
+        let request =
+            self.http.post(&self.url).header("content-type", "application/json").header("stripe-signature", signature);
         self.posted += 1;
         let answer = request.body(body.to_owned()).send().await.context("posting a webhook")?;
         let status = answer.status();

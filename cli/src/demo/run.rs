@@ -77,7 +77,8 @@ async fn tell(
         Ok(states) => states?.get(&ProcessState::Succeeded).copied().unwrap_or(0),
         Err(_) => return Err(Fault::failure(format!("not every event was applied after {timeout:?}")).into()),
     };
-    let subscriptions = colony.record().subscriptions(&SubscriptionQuery::all(false)).await.context("the state of record")?;
+    let subscriptions =
+        colony.record().subscriptions(&SubscriptionQuery::all(false)).await.context("the state of record")?;
     let chain = chain_of_newest(colony.operator()).await?;
     let report = Report {
         events_posted: poster.posted,
@@ -95,8 +96,10 @@ async fn tell(
 /// As networks deliver: neighbours swapped, every third event twice, and the first one once more at the end.
 fn out_of_order(events: &[story::Event]) -> Vec<&story::Event> {
     let swapped = events.chunks(2).flat_map(|pair| pair.iter().rev());
-    let mut posts: Vec<_> =
-        swapped.enumerate().flat_map(|(place, event)| std::iter::repeat_n(event, if place % 3 == 0 { 2 } else { 1 })).collect();
+    let mut posts: Vec<_> = swapped
+        .enumerate()
+        .flat_map(|(place, event)| std::iter::repeat_n(event, if place % 3 == 0 { 2 } else { 1 }))
+        .collect();
     posts.extend(events.first());
     posts
 }

@@ -40,11 +40,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Reads all there is.
-    pub(crate) fn load(
-        place: &Place,
-        flags: &Flags,
-        variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, Fault> {
+    pub(crate) fn load(place: &Place, flags: &Flags, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Fault> {
         let mut settings = Self::default();
         for setting in TABLE {
             let default = setting.default.and_then(|text| setting.kind.read(text).ok());

@@ -15,10 +15,7 @@ const TESTS: [&str; 2] = ["APIARY_TEST_", "APIARY_CASES"];
 const CREDENTIAL_BYTES_MAX: u64 = 64 * 1024;
 
 /// Takes in what the environment says. An empty variable is as good as none.
-pub(super) fn read(
-    settings: &mut Settings,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<(), Fault> {
+pub(super) fn read(settings: &mut Settings, variable: &dyn Fn(&str) -> Option<String>) -> Result<(), Fault> {
     for setting in TABLE {
         let mut names = setting.variables().into_iter();
         let found = names.find_map(|name| Some((variable(&name).filter(|text| !text.trim().is_empty())?, name)));

@@ -60,10 +60,14 @@ pub(crate) const BROKER_ALLOW_PLAINTEXT: Setting = Setting::new(
 )
 .default("false");
 
-pub(crate) const BROKER_LISTEN: Setting =
-    Setting::new("broker.listen", Kind::Socket, "`apiary broker`, `apiary up`", "where the broker listens; port 0 takes a free one")
-        .default("127.0.0.1:7420")
-        .flag("--listen");
+pub(crate) const BROKER_LISTEN: Setting = Setting::new(
+    "broker.listen",
+    Kind::Socket,
+    "`apiary broker`, `apiary up`",
+    "where the broker listens; port 0 takes a free one",
+)
+.default("127.0.0.1:7420")
+.flag("--listen");
 pub(crate) const BROKER_SOCKET: Setting =
     Setting::new("broker.socket", Kind::Path, BROKER, "a Unix socket to listen on as well, for its owner only")
         .flag("--socket");
@@ -101,8 +105,12 @@ pub(crate) const BROKER_DATABASE_TRANSACTION_POOLER: Setting = Setting::new(
 .default("false");
 pub(crate) const BROKER_MIGRATE: Setting =
     Setting::new("broker.migrate", Kind::Bool, BROKER, "bring the schema up to date at the start").default("true");
-pub(crate) const BROKER_SERVER_OWNER: Setting =
-    Setting::new("broker.server_owner", Kind::Id, BROKER, "the id of the key that may create colonies; nobody if not set");
+pub(crate) const BROKER_SERVER_OWNER: Setting = Setting::new(
+    "broker.server_owner",
+    Kind::Id,
+    BROKER,
+    "the id of the key that may create colonies; nobody if not set",
+);
 
 pub(crate) const WEBHOOK_LISTEN: Setting =
     Setting::new("webhook.listen", Kind::Socket, WEBHOOK, "where webhooks come in; port 0 takes a free one")
@@ -123,13 +131,9 @@ pub(crate) const WEBHOOK_STRIPE_TOLERANCE_SECONDS: Setting = Setting::new(
     "how old a signature may be",
 )
 .default("300");
-pub(crate) const WEBHOOK_SPOOL: Setting = Setting::new(
-    "webhook.spool",
-    Kind::Path,
-    "`apiary webhook`",
-    "where events are kept while the broker is away",
-)
-.default("apiary-webhook-spool");
+pub(crate) const WEBHOOK_SPOOL: Setting =
+    Setting::new("webhook.spool", Kind::Path, "`apiary webhook`", "where events are kept while the broker is away")
+        .default("apiary-webhook-spool");
 
 pub(crate) const WEBHOOK_ALLOW_PLAINTEXT: Setting = Setting::new(
     "webhook.allow_plaintext",
@@ -184,14 +188,10 @@ pub(crate) const FINANCE_RECORD: Setting = Setting::new(
 pub(crate) const FINANCE_SUPABASE_URL: Setting =
     Setting::new("finance.supabase_url", Kind::Text, FINANCE, "the Supabase project, https://….supabase.co")
         .also(&["SUPABASE_URL"]);
-pub(crate) const FINANCE_SUPABASE_SERVICE_ROLE_KEY: Setting = Setting::new(
-    "finance.supabase_service_role_key",
-    Kind::Text,
-    FINANCE,
-    "the project's service-role key",
-)
-.secret()
-.also(&["SUPABASE_SERVICE_ROLE_KEY"]);
+pub(crate) const FINANCE_SUPABASE_SERVICE_ROLE_KEY: Setting =
+    Setting::new("finance.supabase_service_role_key", Kind::Text, FINANCE, "the project's service-role key")
+        .secret()
+        .also(&["SUPABASE_SERVICE_ROLE_KEY"]);
 pub(crate) const FINANCE_DATABASE_URL: Setting =
     Setting::new("finance.database_url", Kind::Text, FINANCE, "a Postgres as the state of record, postgres://…")
         .secret()
@@ -222,7 +222,9 @@ pub(crate) const LOG_LEVEL: Setting = Setting::new(
 )
 .flag("--log-level");
 pub(crate) const LOG_FORMAT: Setting =
-    Setting::new("log.format", Kind::OneOf(&["text", "json"]), ALL, "how it is told").default("text").flag("--log-format");
+    Setting::new("log.format", Kind::OneOf(&["text", "json"]), ALL, "how it is told")
+        .default("text")
+        .flag("--log-format");
 
 /// Every setting, in the order in which they are shown.
 pub(crate) const TABLE: &[Setting] = &[

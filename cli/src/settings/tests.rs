@@ -147,7 +147,10 @@ fn paths_in_the_file_are_counted_from_the_file() {
     let settings = scene.load().unwrap();
     let folder = scene.folder.as_ref().unwrap().path();
     assert_eq!(settings.path(&table::KEY_FILE).unwrap(), folder.join("keys/me.pem"));
-    assert_eq!(settings.text(&table::BROKER_ADDRESS).unwrap(), format!("unix:{}", folder.join("broker.sock").display()));
+    assert_eq!(
+        settings.text(&table::BROKER_ADDRESS).unwrap(),
+        format!("unix:{}", folder.join("broker.sock").display())
+    );
     assert_eq!(settings.path(&table::BROKER_SOCKET).unwrap(), Path::new("/run/apiary.sock"));
 }
 
@@ -170,7 +173,11 @@ fn the_documented_settings_are_the_table() {
     let page = fs::read_to_string(path).unwrap();
     let rows: Vec<String> = TABLE.iter().map(documented).collect();
     for row in &rows {
-        assert!(page.contains(row), "docs/configuration.md lacks, word for word:\n{row}\n\nall rows:\n{}", rows.join("\n"));
+        assert!(
+            page.contains(row),
+            "docs/configuration.md lacks, word for word:\n{row}\n\nall rows:\n{}",
+            rows.join("\n")
+        );
     }
     let documented = page.lines().filter(|line| line.starts_with("| `") && line.contains("`APIARY_")).count();
     assert_eq!(documented, TABLE.len(), "docs/configuration.md has rows that are no settings");

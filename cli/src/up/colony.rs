@@ -55,7 +55,8 @@ impl LocalColony {
             webhook.stripe.secrets.push(signing_secret::open(&folder)?);
         }
         let record = SqliteRecord::open(&folder.record()).await.context("finance.db")?;
-        let broker = Broker::start(broker_config(&folder, config.broker, &keys), clock.clone()).await.context("the broker")?;
+        let broker =
+            Broker::start(broker_config(&folder, config.broker, &keys), clock.clone()).await.context("the broker")?;
         let started = Parts::start(&folder, &keys, webhook, Arc::new(record), clock).await;
         match started {
             Ok(Parts { operator, webhook, record, bees, bees_stop }) => {
@@ -170,11 +171,12 @@ impl Parts {
 async fn create_colony(server_owner: &Client, data: &Path) -> anyhow::Result<()> {
     match server_owner.create_colony(NAME).await {
         Ok(_) => Ok(()),
-        Err(error) if error.reason() == Some("TAKEN") => {
-            Err(Fault::failure(format!("broker.db in {} belongs to another colony than keys/colony.pem", data.display()))
-                .hint("put back the key or the database that belong together; or move the folder away and start anew")
-                .into())
-        }
+        Err(error) if error.reason() == Some("TAKEN") => Err(Fault::failure(format!(
+            "broker.db in {} belongs to another colony than keys/colony.pem",
+            data.display()
+        ))
+        .hint("put back the key or the database that belong together; or move the folder away and start anew")
+        .into()),
         Err(error) => Err(error).context("the colony"),
     }
 }
@@ -194,11 +196,12 @@ fn check_profile(folder: &Folder, colony: Id) -> anyhow::Result<()> {
     let Ok(text) = std::fs::read_to_string(&path) else { return Ok(()) };
     let named = text.parse::<toml::Table>().ok().and_then(|table| table.get("colony")?.as_str().map(str::to_owned));
     match named {
-        Some(named) if named != colony.to_string() => {
-            Err(Fault::failure(format!("{} names the colony {named}, and keys/colony.pem is the key of {colony}", path.display()))
-                .hint("put back the key that belongs here; or move the folder away and start anew")
-                .into())
-        }
+        Some(named) if named != colony.to_string() => Err(Fault::failure(format!(
+            "{} names the colony {named}, and keys/colony.pem is the key of {colony}",
+            path.display()
+        ))
+        .hint("put back the key that belongs here; or move the folder away and start anew")
+        .into()),
         _ => Ok(()),
     }
 }

@@ -32,7 +32,8 @@ impl Folder {
         let keys = folder.keys();
         make_private(&keys)?;
         if keys.metadata().with_context(|| keys.display().to_string())?.mode() & 0o077 != 0 {
-            std::fs::set_permissions(&keys, Permissions::from_mode(0o700)).with_context(|| keys.display().to_string())?;
+            std::fs::set_permissions(&keys, Permissions::from_mode(0o700))
+                .with_context(|| keys.display().to_string())?;
         }
         remove_unfinished(&folder.path)?;
         remove_unfinished(&keys)?;
@@ -113,7 +114,11 @@ pub(super) fn read_private(path: &Path, bytes_max: u64) -> anyhow::Result<Option
     };
     let mode = file.metadata().with_context(|| shown.to_string())?.mode();
     if mode & 0o077 != 0 {
-        return Err(Fault::failure(format!("{shown} can be read by others (mode {:04o}): run `chmod 600 {shown}`", mode & 0o7777)).into());
+        return Err(Fault::failure(format!(
+            "{shown} can be read by others (mode {:04o}): run `chmod 600 {shown}`",
+            mode & 0o7777
+        ))
+        .into());
     }
     let mut text = String::new();
     file.take(bytes_max).read_to_string(&mut text).with_context(|| shown.to_string())?;

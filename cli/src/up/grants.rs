@@ -33,9 +33,12 @@ pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> an
     let now = client.clock().now();
     let (there, broken) = list::all(client).await.context("the colony's grants")?;
     if let Some(first) = broken.first() {
-        return Err(Fault::new(Exit::Broken, format!("a grant in the database is not what the colony signed: {first}"))
-            .hint("somebody wrote to broker.db: restore the data folder from a backup")
-            .into());
+        return Err(Fault::new(
+            Exit::Broken,
+            format!("a grant in the database is not what the colony signed: {first}"),
+        )
+        .hint("somebody wrote to broker.db: restore the data folder from a backup")
+        .into());
     }
     for need in needs(keys) {
         if there.iter().any(|grant| need.is_met_by(grant, now)) {

@@ -45,15 +45,18 @@ impl Keys {
 
 fn colony_key(folder: &Folder, path: &Path) -> anyhow::Result<KeyPair> {
     // It is the first file that a first start writes; so where there are others, it was there, and is lost.
-    let later: Vec<PathBuf> =
-        [folder.database(), folder.profile()].into_iter().filter(|path| path.exists()).collect();
+    let later: Vec<PathBuf> = [folder.database(), folder.profile()].into_iter().filter(|path| path.exists()).collect();
     if let (false, Some(there)) = (path.exists(), later.first()) {
-        return Err(Fault::failure(format!("{} is missing, and {} belongs to its colony", path.display(), there.display()))
-            .hint(format!(
-                "restore the key from your backup; or move {} away, and `apiary up` starts a new colony",
-                folder.path().display()
-            ))
-            .into());
+        return Err(Fault::failure(format!(
+            "{} is missing, and {} belongs to its colony",
+            path.display(),
+            there.display()
+        ))
+        .hint(format!(
+            "restore the key from your backup; or move {} away, and `apiary up` starts a new colony",
+            folder.path().display()
+        ))
+        .into());
     }
     open(path, "restore it from your backup; or move the whole data folder away, and `apiary up` starts a new colony")
 }

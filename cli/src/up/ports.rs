@@ -28,5 +28,6 @@ pub(crate) fn next_free(settings: &Settings, setting: &Setting) -> Result<Socket
         true => format!("no port is free from {wanted} on"),
         false => format!("`{}`: {wanted} is taken by another program", setting.key),
     };
-    Err(Fault::failure(words).hint(format!("choose another with --set {}=127.0.0.1:PORT; port 0 takes a free one", setting.key)))
+    Err(Fault::failure(words)
+        .hint(format!("choose another with --set {}=127.0.0.1:PORT; port 0 takes a free one", setting.key)))
 }

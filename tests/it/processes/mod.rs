@@ -1,5 +1,6 @@
 //! `ProcessService`, and the HTTP door beside it.
 
+mod curl;
 mod get_process;
 mod http_door;
 mod list_processes;

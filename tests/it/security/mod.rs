@@ -5,3 +5,4 @@ mod requests;
 mod tampering;
 mod tenants;
 mod tls;
+mod verify;

@@ -1,5 +1,5 @@
-//! The header against signatures that another program made:
-//! `printf '%s' '1492774577.{"id":"evt_1","type":"invoice.paid","livemode":true}' | openssl dgst -sha256 -hmac whsec_test_one`.
+//! The header against signatures that another program made: `printf '%s'
+//! '1492774577.{"id":"evt_1","type":"invoice.paid","livemode":true}' | openssl dgst -sha256 -hmac whsec_test_one`.
 //! Stripe's own library (`stripe` 23.1.0 for Node, `webhooks.generateTestHeaderString`) gives the same for [`ONE`].
 
 use std::time::Duration;

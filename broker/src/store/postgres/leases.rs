@@ -32,21 +32,32 @@ async fn claim_once(
 ) -> Result<Vec<Claimed>, Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
-    let assignment = assign(&mut session, lane, slots).await?;
-    let taken = assignment.taken();
-    let mut claimed = Vec::with_capacity(taken.len());
-    if !taken.is_empty() {
-        let slot = |(_, index): &(Uuid, usize)| &slots[*index];
-        let lease = query(include_str!("leases/claim.sql"))
-            .bind(column(taken, |(process_id, _)| *process_id))
-            .bind(column(taken, |one| slot(one).executor.0))
-            .bind(column(taken, |one| slot(one).lease_ms))
-            .bind(now_ms);
-        let leased = session.rows(lease).await?;
-        claimed = assignment.claimed(&leased)?;
+    match lease(&mut session, lane, slots, now_ms).await {
+        Ok(claimed) => {
+            session.commit().await?;
+            Ok(claimed)
+        }
+        Err(fault) => {
+            session.rollback().await;
+            Err(fault)
+        }
     }
-    session.commit().await?;
-    Ok(claimed)
+}
+
+async fn lease(session: &mut Session, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> Result<Vec<Claimed>, Fault> {
+    let assignment = assign(session, lane, slots).await?;
+    let taken = assignment.taken();
+    if taken.is_empty() {
+        return Ok(Vec::new());
+    }
+    let slot = |(_, index): &(Uuid, usize)| &slots[*index];
+    let statement = query(include_str!("leases/claim.sql"))
+        .bind(column(taken, |(process_id, _)| *process_id))
+        .bind(column(taken, |one| slot(one).executor.0))
+        .bind(column(taken, |one| slot(one).lease_ms))
+        .bind(now_ms);
+    let leased = session.rows(statement).await?;
+    Ok(assignment.claimed(&leased)?)
 }
 
 /// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.

@@ -63,6 +63,14 @@ impl Session {
         Ok(())
     }
 
+    /// Rolls back at once, so that the rows that were locked are free for others when the caller hears of the failure.
+    /// If that fails, too, the connection is closed instead, to the same end.
+    pub(super) async fn rollback(&mut self) {
+        if self.is_between_statements && self.command("ROLLBACK").await.is_ok() {
+            self.is_in_transaction = false;
+        }
+    }
+
     async fn command(&mut self, command: &'static str) -> Result<(), Fault> {
         self.is_between_statements = false;
         let answer = timeout(self.answer_time_max, self.connection.execute(command)).await;

@@ -33,7 +33,10 @@ pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
     };
     let now_ms = client.clock().now_ms();
     let mut findings = vec![
-        Finding::good("broker", format!("version {} at {}, {} ms away", answer.version, client.address(), now_ms - before_ms)),
+        Finding::good(
+            "broker",
+            format!("version {} at {}, {} ms away", answer.version, client.address(), now_ms - before_ms),
+        ),
         clock(answer.time_ms.saturating_sub(before_ms.midpoint(now_ms)), answer.request_window_ms),
     ];
     if known {
@@ -45,7 +48,9 @@ pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
 fn clock(distance_ms: i64, window_ms: i64) -> Finding {
     let words = format!("{distance_ms} ms from the broker's, the most is {window_ms} ms");
     match distance_ms.saturating_abs() {
-        distance if distance > window_ms => Finding::bad("clock", words, "set this machine's clock, or the broker's (NTP)"),
+        distance if distance > window_ms => {
+            Finding::bad("clock", words, "set this machine's clock, or the broker's (NTP)")
+        }
         distance if distance > window_ms / CLOCK_DISTANCE_SHARE => {
             Finding::warning("clock", words, "set this machine's clock, or the broker's (NTP)")
         }
@@ -57,7 +62,8 @@ async fn colony_and_grants(client: &Client) -> Vec<Finding> {
     match client.get_colony().await {
         Ok(answer) => {
             let name = answer.colony.map(|colony| colony.name).unwrap_or_default();
-            let dead = answer.state_counts.iter().find(|count| count.state == "dead_letter").map_or(0, |count| count.count);
+            let dead =
+                answer.state_counts.iter().find(|count| count.state == "dead_letter").map_or(0, |count| count.count);
             let colony = match dead {
                 0 => Finding::good("colony", format!("`{name}` is known to the broker, no dead letters")),
                 dead => Finding::warning(
@@ -68,10 +74,9 @@ async fn colony_and_grants(client: &Client) -> Vec<Finding> {
             };
             vec![colony, grants(client).await]
         }
-        Err(error) if error.reason() == Some("NOT_PERMITTED") => vec![Finding::skipped(
-            "grants",
-            "this key may not read, so what else it may do cannot be seen from here",
-        )],
+        Err(error) if error.reason() == Some("NOT_PERMITTED") => {
+            vec![Finding::skipped("grants", "this key may not read, so what else it may do cannot be seen from here")]
+        }
         Err(error @ ClientError::Refused { .. }) if error.reason() == Some("COLONY_UNKNOWN") => {
             vec![Finding::bad("colony", error.to_string(), "`apiary colony create`, with the server owner's key")]
         }
@@ -85,7 +90,11 @@ async fn grants(client: &Client) -> Finding {
         Err(error) => return Finding::of_error("grants", &error),
     };
     if let Some(first) = broken.first() {
-        return Finding::bad("grants", format!("{} are not what the colony signed: {first}", broken.len()), "`apiary grant list`");
+        return Finding::bad(
+            "grants",
+            format!("{} are not what the colony signed: {first}", broken.len()),
+            "`apiary grant list`",
+        );
     }
     let now = client.clock().now();
     let mine: Vec<&Grant> = grants.iter().filter(|grant| grant.key == client.id()).collect();
@@ -95,11 +104,17 @@ async fn grants(client: &Client) -> Finding {
     let (valid, over): (Vec<&Grant>, Vec<&Grant>) = mine.iter().partition(|grant| grant.is_valid_at(now));
     let latest = valid.iter().map(|grant| grant.valid_until).max();
     match latest {
-        Some(until) if until.duration_since(now) < EXPIRES_SOON => {
-            Finding::warning("grants", format!("this key's ends {until:.0}"), "`apiary grant add` makes the next one, at any time")
-        }
+        Some(until) if until.duration_since(now) < EXPIRES_SOON => Finding::warning(
+            "grants",
+            format!("this key's ends {until:.0}"),
+            "`apiary grant add` makes the next one, at any time",
+        ),
         Some(until) => Finding::good("grants", format!("this key has {}, until {until:.0}", valid.len())),
         None if client.id() == client.colony() => Finding::good("grants", "the colony's own key needs none"),
-        None => Finding::bad("grants", format!("{} of this key, none in force", over.len()), "`apiary grant add`, with the colony's key"),
+        None => Finding::bad(
+            "grants",
+            format!("{} of this key, none in force", over.len()),
+            "`apiary grant add`, with the colony's key",
+        ),
     }
 }

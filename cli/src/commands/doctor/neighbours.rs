@@ -18,6 +18,12 @@ pub(super) async fn webhook(settings: &Settings) -> Finding {
     };
     match healthz(&format!("http://{address}/healthz")).await {
         Ok(health) => judge(&address.to_string(), &health),
+        // Somebody who said where it is expects it there.
+        Err(error) if error.is_connect() && settings.is_set(&table::WEBHOOK_LISTEN) => Finding::bad(
+            "webhook",
+            format!("no adapter answers at {address}"),
+            "start `apiary webhook`, or look at its log",
+        ),
         Err(error) if error.is_connect() => Finding::skipped("webhook", format!("no adapter answers at {address}")),
         Err(error) => Finding::bad(
             "webhook",
@@ -40,7 +46,11 @@ fn judge(address: &str, health: &Value) -> Finding {
         return Finding::bad("webhook", format!("{words}, and can keep no more"), "look at its log, and at its disk");
     }
     if let Some(reason) = health["broker_refuses"].as_str() {
-        return Finding::bad("webhook", format!("{words}; the broker refuses it: {reason}"), "look at its grant: `apiary grant list`");
+        return Finding::bad(
+            "webhook",
+            format!("{words}; the broker refuses it: {reason}"),
+            "look at its grant: `apiary grant list`",
+        );
     }
     match health["status"].as_str() {
         Some("ok") => Finding::good("webhook", words),

@@ -37,10 +37,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     let passphrase = if arguments.encrypt { Some(passphrase::chosen(&context.settings)?) } else { None };
     let key = KeyPair::generate();
     write_key_file(&arguments.file, &key, passphrase.as_ref().map(|secret| secret.expose_secret()))?;
-    let made = Made {
-        id: key.id().to_string(),
-        file: arguments.file.display().to_string(),
-        encrypted: arguments.encrypt,
-    };
+    let made =
+        Made { id: key.id().to_string(), file: arguments.file.display().to_string(), encrypted: arguments.encrypt };
     context.format.print(&made, |made| made.id.clone())
 }

@@ -100,12 +100,15 @@ fn check_attempt(
     told("executor", &attempt.executor, &grant.name)?;
     let Some(result) = attempt.result.as_ref() else {
         return match attempt.outcome.as_str() {
-            "succeeded" | "failed" | "refused" => Err(format!("it {}, says the broker, and no result shows it", attempt.outcome)),
+            "succeeded" | "failed" | "refused" => {
+                Err(format!("it {}, says the broker, and no result shows it", attempt.outcome))
+            }
             _ => Ok(None),
         };
     };
     let (grant, result) = (envelope(attempt.executor_grant.as_ref(), "grant")?, envelope(Some(result), "result")?);
-    let outcome = verify_result(colony, &grant, &spec_envelope(answer)?, number, &result).map_err(|link| link.to_string())?;
+    let outcome =
+        verify_result(colony, &grant, &spec_envelope(answer)?, number, &result).map_err(|link| link.to_string())?;
     told("outcome", &attempt.outcome, ending(outcome.outcome))?;
     told("reason", &attempt.reason, outcome.failure.as_deref().unwrap_or_default())?;
     Ok(Some(outcome))
@@ -113,7 +116,9 @@ fn check_attempt(
 
 fn describe_attempt(attempt: &v1::Attempt, outcome: Option<&Outcome>) -> String {
     match outcome {
-        Some(outcome) => format!("`{}` signed {} at {}", attempt.executor, outcome.outcome.as_str(), outcome.finished_at),
+        Some(outcome) => {
+            format!("`{}` signed {} at {}", attempt.executor, outcome.outcome.as_str(), outcome.finished_at)
+        }
         None => format!("`{}` signed nothing; the broker says {}", attempt.executor, attempt.outcome),
     }
 }
@@ -133,8 +138,10 @@ fn check_result(
     let executor = answer.attempts.last().map_or("", |attempt| attempt.executor.as_str());
     told("executor", &process.executor, executor)?;
     let state = state_word(process.state());
-    let kinds: Vec<Option<OutcomeKind>> =
-        outcomes.iter().map(|outcome| outcome.as_ref().ok().and_then(Option::as_ref).map(|outcome| outcome.outcome)).collect();
+    let kinds: Vec<Option<OutcomeKind>> = outcomes
+        .iter()
+        .map(|outcome| outcome.as_ref().ok().and_then(Option::as_ref).map(|outcome| outcome.outcome))
+        .collect();
     let (last, before) = match kinds.split_last() {
         Some((last, before)) => (*last, before),
         None => (None, &[][..]),
@@ -146,7 +153,9 @@ fn check_result(
         (ProcessState::Succeeded, last) => last == Some(OutcomeKind::Succeeded),
         (_, Some(OutcomeKind::Succeeded)) => false,
         (ProcessState::Running, last) => last.is_none() && !answer.attempts.is_empty(),
-        (ProcessState::Waiting | ProcessState::Blocked, last) => matches!(last, None | Some(OutcomeKind::FailedRetryable)),
+        (ProcessState::Waiting | ProcessState::Blocked, last) => {
+            matches!(last, None | Some(OutcomeKind::FailedRetryable))
+        }
         (ProcessState::DeadLetter, Some(OutcomeKind::FailedFinal)) => false,
         (ProcessState::Failed, Some(OutcomeKind::Refused)) => false,
         _ => true,

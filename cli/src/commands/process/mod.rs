@@ -1,6 +1,8 @@
 //! Processes.
 
 mod chain;
+#[cfg(test)]
+mod chain_tests;
 mod get;
 mod list;
 mod select;

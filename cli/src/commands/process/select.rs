@@ -94,7 +94,10 @@ impl Which {
         let newest = client.list_processes(v1::ListProcessesRequest { page_size: 1, ..Default::default() }).await?;
         match newest.processes.first() {
             Some(process) => Ok(process.process_id.parse()?),
-            None => Err(Fault::new(Exit::NotFound, "the colony has no process yet: `apiary process submit` makes one").into()),
+            None => {
+                Err(Fault::new(Exit::NotFound, "the colony has no process yet: `apiary process submit` makes one")
+                    .into())
+            }
         }
     }
 }

@@ -133,8 +133,9 @@ impl Arguments {
 
     fn content(&self) -> anyhow::Result<Content> {
         if let Some(json) = &self.args {
-            serde_json::from_str::<serde::de::IgnoredAny>(json)
-                .map_err(|error| Fault::usage(format!("--args is not JSON: {error}")).hint("other bytes go by --args-file"))?;
+            serde_json::from_str::<serde::de::IgnoredAny>(json).map_err(|error| {
+                Fault::usage(format!("--args is not JSON: {error}")).hint("other bytes go by --args-file")
+            })?;
             return Ok(Content::from_bytes(json.trim().as_bytes()));
         }
         match &self.args_file {
@@ -155,7 +156,11 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
         file.take(limit).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
     }
     if bytes.len() > CONTENT_BYTES_MAX {
-        return Err(Fault::usage(format!("{} has more than {CONTENT_BYTES_MAX} bytes, the most that a spec holds", path.display())).into());
+        return Err(Fault::usage(format!(
+            "{} has more than {CONTENT_BYTES_MAX} bytes, the most that a spec holds",
+            path.display()
+        ))
+        .into());
     }
     Ok(bytes)
 }

@@ -46,9 +46,12 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     context.format.print(&verdict, text)?;
     match verdict.links.iter().find(|link| !link.holds) {
         None => Ok(()),
-        Some(link) => Err(Fault::new(Exit::Broken, format!("process {process_id} is broken at its {}: {}", link.link, link.words))
-            .hint("do not act on it: the database, or the broker, shows something that was not signed")
-            .into()),
+        Some(link) => Err(Fault::new(
+            Exit::Broken,
+            format!("process {process_id} is broken at its {}: {}", link.link, link.words),
+        )
+        .hint("do not act on it: the database, or the broker, shows something that was not signed")
+        .into()),
     }
 }
 

@@ -1,0 +1,125 @@
+//! What runs on: ready, signs of life, a clean end.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
+
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::scene::{PATIENCE, Scene, eventually};
+
+/// A process under a service manager that listens.
+struct Unit {
+    child: Child,
+    socket: UnixDatagram,
+}
+
+impl Unit {
+    fn start(scene: &Scene, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let path = scene.path("notify.sock");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut command = scene.process(arguments);
+        command.envs(variables.iter().copied()).env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000");
+        let log = std::fs::File::create(scene.path("log")).unwrap();
+        Self { child: command.stderr(log).stdout(Stdio::null()).spawn().unwrap(), socket }
+    }
+
+    /// Reads what it tells until it tells this.
+    fn until(&self, state: &str) {
+        let mut buffer = [0; 1024];
+        loop {
+            let length = self.socket.recv(&mut buffer).expect(state);
+            if String::from_utf8_lossy(&buffer[..length]).lines().any(|line| line == state) {
+                return;
+            }
+        }
+    }
+
+    fn stop(mut self) -> Option<i32> {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM).unwrap();
+        self.until("STOPPING=1");
+        eventually("it ends", || self.child.try_wait().unwrap()).code()
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_broker_is_ready_shows_signs_of_life_and_ends_cleanly() {
+    let scene = Scene::new();
+    let unit = Unit::start(
+        &scene,
+        &[("APIARY_DATABASE_URL", "sqlite:broker.db")],
+        &["broker", "--listen", "127.0.0.1:0", "--socket", "broker.sock"],
+    );
+    unit.until("READY=1");
+    assert!(scene.path("broker.sock").exists());
+    unit.until("WATCHDOG=1");
+    unit.until("WATCHDOG=1");
+    assert_eq!(unit.stop(), Some(0));
+    assert!(!scene.path("broker.sock").exists(), "the socket is removed");
+    assert!(scene.read("log").contains("ready: broker on 127.0.0.1:"), "{}", scene.read("log"));
+}
+
+#[test]
+fn an_adapter_and_a_bee_are_ready_without_a_broker_and_end_cleanly() {
+    let secret = ("STRIPE_WEBHOOK_SECRET", "whsec_for_this_test_only");
+    for arguments in [
+        &["webhook", "--listen", "127.0.0.1:0"][..],
+        &["bee", "echo"],
+        &["bee", "finance", "--set", "finance.sqlite=record.db"],
+    ] {
+        let scene = Scene::new();
+        let colony = scene.new_key("key.pem");
+        let variables = [
+            ("APIARY_COLONY", colony.as_str()),
+            ("APIARY_KEY_FILE", "key.pem"),
+            ("APIARY_BROKER", "http://127.0.0.1:9"),
+            secret,
+        ];
+        let unit = Unit::start(&scene, &variables, arguments);
+        unit.until("READY=1");
+        assert_eq!(unit.stop(), Some(0), "{arguments:?}: {}", scene.read("log"));
+        assert!(!scene.read("log").contains("whsec_for_this_test_only"));
+    }
+}
+
+#[test]
+fn the_schema_is_brought_up_to_date_without_serving() {
+    let scene = Scene::new();
+    let database = [("APIARY_DATABASE_URL", "sqlite:broker.db")];
+    let refused = scene
+        .run_with(&database, &["broker", "--listen", "127.0.0.1:0", "--set", "broker.migrate=false"])
+        .fails_with(1);
+    assert!(refused.contains("--migrate") || refused.contains("migrate"), "{refused}");
+    scene.run_with(&database, &["broker", "--migrate"]).ok();
+    scene.run_with(&database, &["broker", "--migrate"]).ok();
+    let unit = Unit::start(&scene, &database, &["broker", "--listen", "127.0.0.1:0", "--set", "broker.migrate=false"]);
+    unit.until("READY=1");
+    assert_eq!(unit.stop(), Some(0));
+}
+
+#[test]
+fn logs_are_json_where_json_is_wanted() {
+    let scene = Scene::new();
+    let unit = Unit::start(
+        &scene,
+        &[("APIARY_DATABASE_URL", "sqlite:broker.db"), ("APIARY_LOG_FORMAT", "json")],
+        &["broker", "--listen", "127.0.0.1:0"],
+    );
+    unit.until("READY=1");
+    assert_eq!(unit.stop(), Some(0));
+    let log = scene.read("log");
+    let lines: Vec<&str> = log.lines().filter(|line| line.starts_with('{')).collect();
+    assert!(lines.iter().any(|line| line.contains("broker listens")), "{log}");
+    for line in lines {
+        assert!(serde_json::from_str::<serde_json::Value>(line).unwrap()["level"].is_string());
+    }
+}

@@ -1,0 +1,33 @@
+//! `apiary demo`.
+
+use crate::scene::Scene;
+
+#[test]
+fn the_demo_turns_webhooks_into_rows() {
+    let scene = Scene::new();
+    let temporary = scene.path("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let report = scene.run_with(&[("TMPDIR", temporary.to_str().unwrap())], &["demo", "--json"]).json();
+    let keys: Vec<&String> = report.as_object().unwrap().keys().collect();
+    let wanted =
+        ["chain_verified", "elapsed_ms", "events_posted", "events_refused", "processes_succeeded", "subscriptions"];
+    assert_eq!(keys, wanted);
+    assert_eq!(report["chain_verified"], true);
+    assert_eq!(report["events_refused"], 1);
+    assert_eq!(report["processes_succeeded"], 19);
+    assert!(report["events_posted"].as_u64().unwrap() > 19 + 1, "some were posted twice");
+    let rows: Vec<_> = report["subscriptions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["id"].as_str().unwrap(), row["status"].as_str().unwrap()))
+        .collect();
+    assert_eq!(rows, [("sub_demo_ada", "canceled"), ("sub_demo_bo", "active")]);
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "the folder is removed");
+}
+
+#[test]
+fn a_demo_out_of_time_fails() {
+    let words = Scene::new().run(&["demo", "--json", "--timeout", "1ms"]).fails_with(1);
+    assert!(words.contains("not every event was applied"), "{words}");
+}

@@ -1,0 +1,46 @@
+//! `apiary doctor`.
+
+use crate::local::Local;
+use crate::scene::Scene;
+
+#[test]
+fn all_is_well_with_a_colony_that_is_up() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let webhook = local.announced["webhooks"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("http://")
+        .trim_end_matches("/webhooks/stripe");
+    let listen = format!("webhook.listen={webhook}");
+    let examination = local.run(&["doctor", "-o", "json", "--set", &listen]).json();
+    assert_eq!(examination["healthy"], true);
+    let verdict = |check: &str| {
+        let findings = examination["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["check"] == check).map(|finding| finding["verdict"].clone()).unwrap()
+    };
+    for check in ["settings", "colony", "key", "broker", "clock", "grants", "webhook"] {
+        assert_eq!(verdict(check), "good", "{check}");
+    }
+    assert_eq!(verdict("record"), "skipped");
+}
+
+#[test]
+fn what_is_bad_is_named_with_advice() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let stranger = scene.new_key("stranger.pem");
+    let ran = local.run(&["doctor", "--colony", &stranger, "--set", "webhook.listen=127.0.0.1:9"]);
+    assert!(ran.stdout.contains("BAD") && ran.stdout.contains("apiary colony create"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("no adapter answers at 127.0.0.1:9"), "{}", ran.stdout);
+    assert!(ran.fails_with(1).contains("2 things are bad"));
+}
+
+#[test]
+fn a_key_that_may_not_read_is_no_fault() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let adapter = scene.path("data/keys/stripe-adapter.pem");
+    let ran = local.run(&["doctor", "--key-file", adapter.to_str().unwrap(), "--only", "grants", "-o", "json"]);
+    assert_eq!(ran.json()["findings"][0]["verdict"], "skipped");
+}

@@ -1,0 +1,80 @@
+//! `apiary grant add`, where there is no network.
+
+use apiary_identity::{Envelope, Grant, Role};
+
+use crate::scene::Scene;
+
+fn sign(scene: &Scene, arguments: &[&str]) -> crate::scene::Ran {
+    let base = ["grant", "add", "--colony-key", "colony.pem", "--role", "user", "--name", "shop"];
+    scene.run(&[&base[..], arguments].concat())
+}
+
+#[test]
+fn a_grant_is_signed_without_a_network() {
+    let scene = Scene::new();
+    let (colony, shop) = (scene.new_key("colony.pem"), scene.new_key("shop.pem"));
+    sign(
+        &scene,
+        &[
+            "--key",
+            &shop,
+            "--function",
+            "invoice.*",
+            "--executor-type",
+            "finance",
+            "--right",
+            "read",
+            "--out",
+            "grant.json",
+        ],
+    )
+    .ok();
+    let envelope = Envelope::from_json(scene.read("grant.json").as_bytes()).unwrap();
+    assert_eq!(envelope.key_id.to_string(), colony);
+    let grant: Grant = envelope.open().unwrap();
+    assert_eq!((grant.key.to_string(), grant.role, grant.name.as_str()), (shop, Role::User, "shop"));
+    assert!(grant.scopes.cover("finance", "invoice.send") && !grant.scopes.cover("finance", "refund"));
+    let days = grant.valid_until.duration_since(grant.valid_from).as_hours() / 24;
+    assert_eq!(days, 365);
+}
+
+#[test]
+fn a_signed_grant_is_not_overwritten() {
+    let scene = Scene::new();
+    scene.new_key("colony.pem");
+    let shop = scene.new_key("shop.pem");
+    scene.write("grant.json", "mine");
+    sign(&scene, &["--key", &shop, "--out", "grant.json"]).fails_with(1);
+    assert_eq!(scene.read("grant.json"), "mine");
+}
+
+#[test]
+fn a_grant_that_was_altered_is_not_delivered() {
+    let scene = Scene::new();
+    scene.new_key("colony.pem");
+    let shop = scene.new_key("shop.pem");
+    let json = sign(&scene, &["--key", &shop, "--function", "a", "--out", "-"]).ok();
+    let mut envelope = Envelope::from_json(json.as_bytes()).unwrap();
+    let altered = String::from_utf8(envelope.payload.to_vec()).unwrap().replace("[\"a\"]", "[\"*\"]");
+    envelope.payload = altered.into();
+    scene.write("grant.json", &String::from_utf8(envelope.to_json()).unwrap());
+    let words = scene.run(&["grant", "add", "--from", "grant.json"]).fails_with(6);
+    assert!(words.contains("grant.json") && words.contains("signature"), "{words}");
+}
+
+#[test]
+fn a_grant_for_another_colony_than_the_pinned_one_is_refused() {
+    let scene = Scene::new();
+    scene.new_key("colony.pem");
+    let shop = scene.new_key("shop.pem");
+    let words = sign(&scene, &["--colony", &shop, "--key", &shop, "--out", "-"]).fails_with(2);
+    assert!(words.contains("use that colony's key"), "{words}");
+}
+
+#[test]
+fn a_grant_for_the_colonys_own_key_makes_no_sense() {
+    let scene = Scene::new();
+    let colony = scene.new_key("colony.pem");
+    let words = sign(&scene, &["--key", &colony, "--out", "-"]).fails_with(2);
+    assert!(words.contains("needs no grant"), "{words}");
+}

@@ -1,0 +1,89 @@
+//! `apiary key`, and where keys to act with come from.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+use apiary_identity::read_key_file;
+
+use crate::scene::{Scene, run};
+
+#[test]
+fn a_new_key_is_its_owners_alone_and_is_never_overwritten() {
+    let scene = Scene::new();
+    let id = scene.new_key("a.pem");
+    assert_eq!(scene.path("a.pem").metadata().unwrap().mode() & 0o7777, 0o600);
+    assert_eq!(read_key_file(&scene.path("a.pem"), None).unwrap().id().to_string(), id);
+    let before = scene.read("a.pem");
+    let words = scene.run(&["key", "new", "a.pem"]).fails_with(1);
+    assert!(words.contains("not overwritten"), "{words}");
+    assert_eq!(scene.read("a.pem"), before);
+}
+
+#[test]
+fn a_key_is_shown_by_its_public_half_only() {
+    let scene = Scene::new();
+    let id = scene.new_key("a.pem");
+    let secret = scene.read("a.pem").lines().nth(1).unwrap().to_owned();
+    assert_eq!(scene.run(&["key", "id", "a.pem"]).ok().trim(), id);
+    let shown = scene.run(&["key", "show", "a.pem", "-o", "json"]).json();
+    assert_eq!(shown["id"], id.as_str());
+    let public = shown["public_key_pem"].as_str().unwrap();
+    assert!(public.starts_with("-----BEGIN PUBLIC KEY-----") && !public.contains(&secret));
+    scene.write("a.pub", public);
+    assert_eq!(scene.run(&["key", "id", "a.pub"]).ok().trim(), id, "a public key file names the same identity");
+}
+
+#[test]
+fn an_encrypted_key_opens_with_its_passphrase_only() {
+    let scene = Scene::new();
+    let right = [("APIARY_KEY_PASSPHRASE", "correct horse")];
+    let id = scene.run_with(&right, &["key", "new", "--encrypt", "a.pem"]).ok();
+    assert!(scene.read("a.pem").starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+    assert_eq!(scene.run_with(&right, &["key", "id", "a.pem"]).ok(), id);
+    let words = scene.run_with(&[("APIARY_KEY_PASSPHRASE", "battery staple")], &["key", "id", "a.pem"]).fails_with(1);
+    assert!(words.contains("does not open with this passphrase") && !words.contains("battery"), "{words}");
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused_with_the_fix() {
+    let scene = Scene::new();
+    scene.new_key("a.pem");
+    std::fs::set_permissions(scene.path("a.pem"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    let words = scene.run(&["key", "id", "a.pem"]).fails_with(1);
+    assert!(words.contains("chmod 600 a.pem"), "{words}");
+}
+
+#[test]
+fn a_file_that_is_no_key_is_named() {
+    let scene = Scene::new();
+    scene.write("a.pem", "hello");
+    std::fs::set_permissions(scene.path("a.pem"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let words = scene.run(&["key", "id", "a.pem"]).fails_with(1);
+    assert!(words.contains("a.pem") && words.contains("not an Ed25519 secret key"), "{words}");
+    assert!(scene.run(&["key", "id", "b.pem"]).fails_with(5).contains("no key file b.pem"));
+}
+
+#[test]
+fn a_key_comes_from_a_file_standard_input_the_environment_or_a_credential() {
+    let scene = Scene::new();
+    let id = scene.new_key("a.pem");
+    let pem = scene.read("a.pem");
+    assert_eq!(run(scene.command(&["key", "id", "-"]).write_stdin(pem.as_str())).ok().trim(), id);
+
+    // `doctor` says which key is in effect; that there is no broker to talk to does not matter here.
+    let key = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let arguments = [&["doctor", "--only", "key", "-o", "json"], arguments].concat();
+        scene.run_with(variables, &arguments).json()["findings"][0]["words"].as_str().unwrap().to_owned()
+    };
+    assert!(key(&[], &["--key-file", "a.pem"]).starts_with(&id));
+    assert!(key(&[("APIARY_KEY_FILE", "a.pem")], &[]).starts_with(&id));
+    assert!(key(&[("APIARY_KEY", &pem)], &[]).starts_with(&id));
+    let credentials = scene.path("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    std::fs::write(credentials.join("apiary-key"), &pem).unwrap();
+    assert!(key(&[("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())], &[]).starts_with(&id));
+
+    let other = scene.new_key("b.pem");
+    assert!(key(&[("APIARY_KEY", &pem)], &["--key-file", "b.pem"]).starts_with(&other), "a flag wins");
+    let both = scene.run_with(&[("APIARY_KEY", &pem), ("APIARY_KEY_FILE", "b.pem")], &["doctor", "--only", "key"]);
+    assert!(both.stdout.contains("unset one"), "{}", both.stdout);
+}

@@ -1,0 +1,107 @@
+//! A running `apiary up`, as a real process.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::scene::{Ran, Scene, eventually, process_in, run};
+
+/// A running `apiary up`; killed when dropped.
+pub(crate) struct Local {
+    child: Child,
+    data: PathBuf,
+    log: PathBuf,
+    /// What it announced.
+    pub(crate) announced: Value,
+}
+
+impl Local {
+    /// Starts one on free ports in the scene's folder `data`, and waits until it says where it listens.
+    pub(crate) fn start(scene: &Scene) -> Self {
+        let (data, log) = (scene.path("data"), scene.path("up.log"));
+        let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
+        let mut child = command(&data).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let announced = serde_json::from_str(&line);
+        assert!(announced.is_ok(), "no announcement: {line:?}\n{}", std::fs::read_to_string(&log).unwrap());
+        let announced = announced.unwrap();
+        Self { child, data, log, announced }
+    }
+
+    /// Runs the program as the colony's operator.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        let profile = self.data.join("apiary.toml");
+        let config = ["--config", profile.to_str().unwrap()];
+        let mut command =
+            assert_cmd::Command::from_std(process_in(self.data.parent().unwrap(), &[&config[..], arguments].concat()));
+        run(command.timeout(crate::scene::PATIENCE))
+    }
+
+    /// Submits work to the echo bee; returns the id of the process, which has succeeded.
+    pub(crate) fn echo(&self, json: &str) -> String {
+        let ran = self.run(&[
+            "-o",
+            "json",
+            "process",
+            "submit",
+            "--type",
+            "echo",
+            "--function",
+            "echo",
+            "--args",
+            json,
+            "--wait",
+        ]);
+        ran.json()["process_id"].as_str().unwrap().to_owned()
+    }
+
+    /// SIGTERM, and waits for the end; returns the exit code and all that was said.
+    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
+        kill(self.pid(), Signal::SIGTERM).unwrap();
+        let status = eventually("`apiary up` ends", || self.child.try_wait().unwrap());
+        (status.code(), std::fs::read_to_string(&self.log).unwrap())
+    }
+
+    /// `kill -9`, and gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `apiary up` on free ports.
+pub(crate) fn command(data: &Path) -> std::process::Command {
+    let data = data.to_str().unwrap();
+    let ports = ["--set", "broker.listen=127.0.0.1:0", "--set", "webhook.listen=127.0.0.1:0"];
+    process_in("/".as_ref(), &[&["-o", "json", "--data", data][..], &ports[..], &["up"]].concat())
+}
+
+/// Runs `apiary up` where it is to refuse; returns what it said.
+#[track_caller]
+pub(crate) fn refusal(scene: &Scene) -> String {
+    refusal_with(scene, 1)
+}
+
+/// The same with another exit code.
+#[track_caller]
+pub(crate) fn refusal_with(scene: &Scene, code: i32) -> String {
+    let mut command = assert_cmd::Command::from_std(command(&scene.path("data")));
+    run(command.timeout(crate::scene::PATIENCE)).fails_with(code)
+}

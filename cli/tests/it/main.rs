@@ -1,0 +1,15 @@
+//! The `apiary` program from the outside: its real processes, files, sockets and exit codes.
+
+mod config;
+mod daemons;
+mod demo;
+mod doctor;
+mod grants;
+mod help;
+mod keys;
+mod local;
+mod output;
+mod running_apart;
+mod scene;
+mod tampering;
+mod up;

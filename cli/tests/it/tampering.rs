@@ -1,0 +1,92 @@
+//! `apiary process verify` finds whatever was altered in the database, and says where.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
+
+use std::path::Path;
+
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+use crate::local::Local;
+use crate::scene::Scene;
+
+/// A link, and what somebody with access to the disk does to the process whose id is `?1` to break it.
+const ALTERATIONS: [(&str, &str); 15] = [
+    (
+        "spec",
+        "UPDATE specs SET payload = CAST(replace(CAST(payload AS TEXT), 'world', 'w0rld') AS BLOB) WHERE process_id = ?1",
+    ),
+    ("spec", "UPDATE specs SET signature = zeroblob(64) WHERE process_id = ?1"),
+    ("spec", "UPDATE specs SET signature = x'00' WHERE process_id = ?1"),
+    ("spec", "UPDATE specs SET function = 'sleep' WHERE process_id = ?1"),
+    ("spec", "UPDATE specs SET executor_type = 'finance' WHERE process_id = ?1"),
+    ("spec", "UPDATE specs SET priority = 7 WHERE process_id = ?1"),
+    (
+        "spec",
+        "UPDATE specs SET submitter = (SELECT key FROM grants WHERE name = 'stripe-adapter') WHERE process_id = ?1",
+    ),
+    (
+        "attempt 1",
+        "UPDATE attempts SET result_payload = CAST(replace(CAST(result_payload AS TEXT), 'world', 'w0rld') AS BLOB) WHERE process_id = ?1",
+    ),
+    ("attempt 1", "UPDATE attempts SET result_signature = zeroblob(64) WHERE process_id = ?1"),
+    ("attempt 1", "UPDATE attempts SET result_payload = NULL, result_signature = NULL WHERE process_id = ?1"),
+    ("attempt 1", "UPDATE attempts SET ending = 'failed' WHERE process_id = ?1"),
+    (
+        "attempt 1",
+        "UPDATE attempts SET executor = (SELECT key FROM grants WHERE name = 'finance') WHERE process_id = ?1",
+    ),
+    ("attempt 1", "UPDATE attempts SET attempt = 2 WHERE process_id = ?1"),
+    ("result", "DELETE FROM attempts WHERE process_id = ?1"),
+    ("result", "UPDATE finished SET state = 'failed' WHERE process_id = ?1"),
+];
+
+#[test]
+fn every_altered_byte_breaks_its_link() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    for (link, sql) in ALTERATIONS {
+        let process_id = local.echo(r#"{"hello":"world"}"#);
+        local.run(&["process", "verify", &process_id]).ok();
+        alter(&scene.path("data/broker.db"), sql, Some(&process_id));
+        expect_broken(&local, &process_id, link, sql);
+    }
+}
+
+#[test]
+fn an_altered_grant_breaks_the_chain_of_all_that_rests_on_it() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let process_id = local.echo("1");
+    let database = scene.path("data/broker.db");
+    let widen =
+        "UPDATE grants SET payload = CAST(replace(CAST(payload AS TEXT), '\"operator\"', '\"operatoR\"') AS BLOB)";
+    alter(&database, widen, None);
+    expect_broken(&local, &process_id, "grant", widen);
+    // A colony whose grants somebody altered does not start as if nothing had happened.
+    assert_eq!(local.stop().0, Some(0));
+    let words = crate::local::refusal_with(&scene, 6);
+    assert!(words.contains("not what the colony signed") && words.contains("backup"), "{words}");
+}
+
+#[track_caller]
+fn expect_broken(local: &Local, process_id: &str, link: &str, sql: &str) {
+    let ran = local.run(&["process", "verify", process_id]);
+    assert_eq!(ran.code, 6, "{sql}\n{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains(&format!("is broken at its {link}:")), "{sql}\n{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("BROKEN"), "{}", ran.stdout);
+}
+
+/// Writes to the broker's database, as somebody with access to the disk would.
+fn alter(database: &Path, sql: &str, process_id: Option<&str>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let options = SqliteConnectOptions::new().filename(database);
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        if let Some(process_id) = process_id {
+            query = query.bind(process_id.parse::<uuid::Uuid>().unwrap().as_bytes().to_vec());
+        }
+        assert!(query.execute(&mut connection).await.unwrap().rows_affected() > 0, "nothing was altered by: {sql}");
+        connection.close().await.unwrap();
+    });
+}

@@ -1,0 +1,192 @@
+//! `apiary up`: first starts, second starts, interrupted starts, and folders that are not as they should be.
+
+use std::os::unix::fs::MetadataExt as _;
+
+use crate::local::{Local, command, refusal};
+use crate::scene::{Scene, eventually, process_in, run};
+
+#[test]
+fn a_first_start_makes_a_colony_that_works() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    for (path, mode) in [
+        ("data", 0o700),
+        ("data/keys", 0o700),
+        ("data/keys/colony.pem", 0o600),
+        ("data/keys/stripe-webhook-secret", 0o600),
+    ] {
+        assert_eq!(scene.path(path).metadata().unwrap().mode() & 0o7777, mode, "{path}");
+    }
+    let process_id = local.echo(r#"{"a": [1, "ü"]}"#);
+    let shown = local.run(&["process", "get", &process_id, "-o", "json"]).json();
+    assert_eq!(shown["state"], "succeeded");
+    assert_eq!(shown["output"]["json"].to_string(), r#"{"a":[1,"ü"]}"#);
+    assert_eq!(local.run(&["process", "verify", &process_id, "-o", "json"]).json()["verified"], true);
+    let (code, log) = local.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!scene.path("data/broker.sock").exists(), "the socket is removed");
+}
+
+#[test]
+fn the_three_commands_that_it_names_work_when_pasted() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let commands = local.announced["try"].as_array().unwrap();
+    assert_eq!(commands.len(), 3);
+    for line in commands {
+        let line = line.as_str().unwrap();
+        let mut shell = assert_cmd::Command::new("sh");
+        let ran = run(shell.args(["-c", line]).current_dir("/").env("HOME", scene.path(".")));
+        assert_eq!(ran.code, 0, "{line}\n{}\n{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
+fn a_second_start_finds_everything_again() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let (colony, process_id) = (local.announced["colony"].clone(), local.echo("1"));
+    let grants = local.run(&["grant", "list", "-o", "json"]).json();
+    assert_eq!(local.stop().0, Some(0));
+    let local = Local::start(&scene);
+    assert_eq!(local.announced["colony"], colony);
+    assert_eq!(local.run(&["grant", "list", "-o", "json"]).json(), grants, "no grant is added twice");
+    assert_eq!(local.run(&["process", "get", &process_id, "-o", "json"]).json()["state"], "succeeded");
+    local.echo("2");
+}
+
+#[test]
+fn a_killed_colony_comes_back() {
+    let scene = Scene::new();
+    let mut processes = Vec::new();
+    for round in 0..3 {
+        let local = Local::start(&scene);
+        processes.push(local.echo(&round.to_string()));
+        local.kill();
+    }
+    let local = Local::start(&scene);
+    for process_id in &processes {
+        assert_eq!(local.run(&["process", "verify", process_id, "-o", "json"]).json()["verified"], true);
+    }
+}
+
+#[test]
+fn a_start_killed_at_any_moment_is_completed_by_the_next() {
+    let scene = Scene::new();
+    // Each round is cut off a little later; the folder is whatever the one before left.
+    for step in 0_u64..12 {
+        let mut child = command(&scene.path("data"))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // Not waiting for anything: this is when the axe falls.
+        std::thread::sleep(std::time::Duration::from_millis(step * 12));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let local = Local::start(&scene);
+    local.echo("true");
+    assert_eq!(local.run(&["grant", "list", "-o", "json"]).json().as_array().unwrap().len(), 4, "one grant each");
+    let leftovers: Vec<_> = std::fs::read_dir(scene.path("data/keys"))
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+        .filter(|name| name.contains("unfinished"))
+        .collect();
+    assert_eq!(leftovers, Vec::<String>::new());
+}
+
+#[test]
+fn a_second_one_in_the_same_folder_is_refused() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let words = refusal(&scene);
+    assert!(words.contains("runs already in") && words.contains("--data"), "{words}");
+    local.echo("1");
+}
+
+#[test]
+fn what_can_be_made_again_is_made_again() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let colony = local.announced["colony"].clone();
+    assert_eq!(local.stop().0, Some(0));
+    for file in
+        ["echo.pem", "operator.pem", "server-owner.pem", "finance.pem", "stripe-adapter.pem", "stripe-webhook-secret"]
+    {
+        std::fs::remove_file(scene.path("data/keys").join(file)).unwrap();
+    }
+    std::fs::remove_file(scene.path("data/apiary.toml")).unwrap();
+    let local = Local::start(&scene);
+    assert_eq!(local.announced["colony"], colony);
+    local.echo("1");
+}
+
+#[test]
+fn a_lost_colony_key_is_not_replaced() {
+    let scene = Scene::new();
+    assert_eq!(Local::start(&scene).stop().0, Some(0));
+    std::fs::rename(scene.path("data/keys/colony.pem"), scene.path("colony.pem")).unwrap();
+    let words = refusal(&scene);
+    assert!(words.contains("colony.pem is missing") && words.contains("restore the key from your backup"), "{words}");
+    assert!(!scene.path("data/keys/colony.pem").exists());
+    std::fs::rename(scene.path("colony.pem"), scene.path("data/keys/colony.pem")).unwrap();
+    Local::start(&scene).echo("1");
+}
+
+#[test]
+fn another_colonys_key_is_refused() {
+    let scene = Scene::new();
+    assert_eq!(Local::start(&scene).stop().0, Some(0));
+    std::fs::remove_file(scene.path("data/keys/colony.pem")).unwrap();
+    scene.new_key("data/keys/colony.pem");
+    let words = refusal(&scene);
+    assert!(words.contains("apiary.toml names the colony") && words.contains("put back the key"), "{words}");
+    std::fs::remove_file(scene.path("data/apiary.toml")).unwrap();
+    let words = refusal(&scene);
+    assert!(words.contains("belongs to another colony"), "{words}");
+}
+
+#[test]
+fn a_damaged_key_is_named_with_advice() {
+    let scene = Scene::new();
+    assert_eq!(Local::start(&scene).stop().0, Some(0));
+    scene.write("data/keys/echo.pem", "-----BEGIN PRIVATE KEY-----\n");
+    let words = refusal(&scene);
+    assert!(words.contains("echo.pem cannot be used") && words.contains("makes a new one"), "{words}");
+    std::fs::remove_file(scene.path("data/keys/echo.pem")).unwrap();
+    scene.write("data/keys/colony.pem", "");
+    let words = refusal(&scene);
+    assert!(words.contains("colony.pem cannot be used") && words.contains("backup"), "{words}");
+}
+
+#[test]
+fn a_port_that_somebody_chose_and_is_taken_is_refused() {
+    let scene = Scene::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let set = format!("broker.listen={}", taken.local_addr().unwrap());
+    let data = scene.path("data");
+    let arguments = ["--data", data.to_str().unwrap(), "--set", &set, "--set", "webhook.listen=127.0.0.1:0", "up"];
+    let words = run(&mut assert_cmd::Command::from_std(process_in("/".as_ref(), &arguments))).fails_with(1);
+    assert!(words.contains("is taken by another program") && words.contains("--set broker.listen"), "{words}");
+}
+
+#[test]
+fn a_webhook_that_is_signed_becomes_a_row_and_is_seen_as_a_process() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let secret = scene.read("data/keys/stripe-webhook-secret");
+    let body = r#"{"id":"evt_1","object":"event","type":"customer.subscription.created","created":1763690000,"livemode":false,
+        "data":{"object":{"id":"sub_1","object":"subscription","customer":"cus_1","status":"active"}}}"#;
+    let script = "now=$(date +%s); s=$(printf '%s.%s' \"$now\" \"$BODY\" | openssl dgst -sha256 -hmac \"$SECRET\" -r | cut -d' ' -f1); \
+                  curl -sS --fail-with-body --data-binary \"$BODY\" -H \"Stripe-Signature: t=$now,v1=$s\" \"$URL\"";
+    let mut shell = assert_cmd::Command::new("sh");
+    let url = local.announced["webhooks"].as_str().unwrap();
+    run(shell.args(["-c", script]).env("BODY", body).env("SECRET", secret.trim()).env("URL", url)).ok();
+    let listed = eventually("the event is applied", || {
+        let listed = local.run(&["process", "list", "--type", "finance", "--state", "succeeded", "-o", "json"]).json();
+        Some(listed).filter(|listed| listed.as_array().is_some_and(|list| list.len() == 1))
+    });
+    assert_eq!(listed[0]["submitter"], "stripe-adapter");
+    assert_eq!(local.run(&["process", "verify", "latest", "-o", "json"]).json()["verified"], true);
+}
