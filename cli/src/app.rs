@@ -178,8 +178,8 @@ impl Command {
 
     async fn run(self, context: &Context) -> anyhow::Result<()> {
         match self {
-            Self::Up(arguments) => up::run(&arguments, context).await,
-            Self::Demo(arguments) => demo::run(&arguments, context).await,
+            Self::Up(arguments) => Box::pin(up::run(&arguments, context)).await,
+            Self::Demo(arguments) => Box::pin(demo::run(&arguments, context)).await,
             Self::Broker(arguments) => broker::run(&arguments, context).await,
             Self::Webhook(arguments) => webhook::run(&arguments, context).await,
             Self::Bee(arguments) => bee::run(&arguments, context).await,

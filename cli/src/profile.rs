@@ -56,7 +56,9 @@ pub(crate) fn broker(settings: &Settings) -> anyhow::Result<ClientConfig> {
         }
         (None, None) => {}
         _ => {
-            return Err(Fault::usage("`broker.client_certificate` and `broker.client_key` go together: set both").into());
+            return Err(
+                Fault::usage("`broker.client_certificate` and `broker.client_key` go together: set both").into()
+            );
         }
     }
     Ok(config)

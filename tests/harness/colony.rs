@@ -9,7 +9,9 @@ use std::time::Duration;
 use apiary_broker::Broker;
 use apiary_broker::config::{Config, ListenConfig, StoreConfig};
 use apiary_executor_sdk::{Client, ClientConfig, v1};
-use apiary_identity::{Clock as _, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Role, Scopes, SystemClock};
+use apiary_identity::{
+    Clock as _, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Role, Scopes, SystemClock,
+};
 use jiff::SignedDuration;
 use uuid::Uuid;
 

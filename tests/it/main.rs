@@ -1,5 +1,9 @@
 //! Features, over a real socket, on each database: one file per verb, and one per promise.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests, also where they are plain functions that each store runs")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "these are tests, also where they are plain functions that each store runs"
+)]
 
 /// Runs each named test, an `async fn(TestColony)` beside the call, on a broker over SQLite and on one over Postgres.
 macro_rules! on_each_store {

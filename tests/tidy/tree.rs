@@ -21,6 +21,11 @@ impl TextFile {
         self.path.contains("/generated/") || self.path.ends_with(".lock") || self.path.ends_with("package-lock.json")
     }
 
+    /// Whether it is what a command prints, compared letter by letter, and named after the command.
+    pub(crate) fn is_printed(&self) -> bool {
+        self.path.starts_with("cli/tests/cmd/")
+    }
+
     /// Its name without folders and extension.
     pub(crate) fn stem(&self) -> &str {
         let name = self.path.rsplit('/').next().unwrap_or_default();

@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let folder = tempfile::Builder::new().prefix("apiary-demo-").tempdir().context("a temporary folder")?;
-    let Some(told) = signals.unless(demo::run(folder.path(), arguments.timeout)).await else {
+    let Some(told) = signals.unless(Box::pin(demo::run(folder.path(), arguments.timeout))).await else {
         return Err(Fault::failure("interrupted").into());
     };
     let (report, unmet) = told?;

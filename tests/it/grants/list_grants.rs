@@ -31,6 +31,7 @@ async fn it_is_not_for_everybody(colony: TestColony) {
     let user = colony.user("ada").await;
     let refused = user.list_grants(v1::ListGrantsRequest::default()).await.unwrap_err();
     assert_eq!(refused.reason(), Some("NOT_PERMITTED"));
-    let bad = colony.client(&colony.key).list_grants(v1::ListGrantsRequest { page_size: -1, ..Default::default() }).await;
+    let bad =
+        colony.client(&colony.key).list_grants(v1::ListGrantsRequest { page_size: -1, ..Default::default() }).await;
     assert_eq!(bad.unwrap_err().reason(), Some("INVALID"));
 }

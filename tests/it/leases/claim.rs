@@ -68,8 +68,7 @@ async fn higher_priorities_go_first(colony: TestColony) {
         spec.priority = priority;
         submitted.push(user.submit(&spec).await.unwrap().process_id.to_string());
     }
-    let claimed: Vec<_> =
-        claim(&bee, "t", 4, Duration::ZERO).await.into_iter().map(|lease| lease.process_id).collect();
+    let claimed: Vec<_> = claim(&bee, "t", 4, Duration::ZERO).await.into_iter().map(|lease| lease.process_id).collect();
     let expected: Vec<_> = [2, 3, 1, 0].map(|place: usize| submitted[place].clone()).into();
     assert_eq!(claimed, expected);
 }

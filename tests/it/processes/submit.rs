@@ -26,7 +26,9 @@ on_each_store!(
 async fn args_arrive_byte_for_byte(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let every_byte: Vec<u8> = (0..=255).collect();
-    for args in [b" {\"a\": 1.0,  \"a\":\t2}\n".as_slice(), b"null", b"1e400", b"", &every_byte, "\"ü\u{10ffff}\"".as_bytes()] {
+    for args in
+        [b" {\"a\": 1.0,  \"a\":\t2}\n".as_slice(), b"null", b"1e400", b"", &every_byte, "\"ü\u{10ffff}\"".as_bytes()]
+    {
         let spec = user.spec("t", "f").with_args(Content::from_bytes(args));
         user.submit(&spec).await.unwrap();
         let lease = colony.claim_one(&bee, "t").await;
@@ -95,12 +97,8 @@ async fn a_hundred_equal_submits_at_once_make_one_process(colony: TestColony) {
 
 async fn a_spec_past_its_submit_by_is_refused(colony: TestColony) {
     let user = colony.user("ada").await;
-    let mut spec = apiary_identity::Spec::new(
-        colony.key.id(),
-        "t",
-        "f",
-        SystemClock.now() - SignedDuration::from_secs(60),
-    );
+    let mut spec =
+        apiary_identity::Spec::new(colony.key.id(), "t", "f", SystemClock.now() - SignedDuration::from_secs(60));
     spec.submit_by = SystemClock.now() - SignedDuration::from_secs(1);
     assert_eq!(user.submit(&spec).await.unwrap_err().reason(), Some("SUBMIT_BY_OVER"));
 }

@@ -67,11 +67,13 @@ async fn executors_and_submitters_ride_over_restarts(mut colony: TestColony) {
             let spec = user.spec("t", "f");
             retry(Duration::from_secs(30), || user.submit(&spec)).await.unwrap();
             ids.push(spec.process_id);
+            // The load's pace.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         ids
     });
     for _ in 0..3 {
+        // How long the broker runs between two restarts.
         tokio::time::sleep(Duration::from_millis(300)).await;
         colony.stop().await;
         colony.start_again().await;

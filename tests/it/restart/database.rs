@@ -69,12 +69,15 @@ async fn a_database_gone_for_ten_seconds_loses_nothing() {
             let spec = user.spec("t", "f");
             retry(Duration::from_secs(40), || user.submit(&spec)).await.unwrap();
             acknowledged.push(spec.process_id);
+            // The load's pace.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         acknowledged
     });
+    // The outage: begins in the middle of the load, and lasts ten seconds.
     tokio::time::sleep(Duration::from_secs(1)).await;
     proxy.close();
+    // As above.
     tokio::time::sleep(Duration::from_secs(10)).await;
     proxy.open();
     for id in submitter.await.unwrap() {

@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use apiary_executor_sdk::v1::{ListProcessesRequest, ProcessState};
 use apiary_executor_sdk::{Client, ClientConfig};
-use apiary_identity::{
-    Clock as _, Envelope, Grant, GrantRight, KeyPair, Role, Scopes, SystemClock, write_key_file,
-};
+use apiary_identity::{Clock as _, Envelope, Grant, GrantRight, KeyPair, Role, Scopes, SystemClock, write_key_file};
 use apiary_tests::daemon::{Daemon, free_address};
 use apiary_tests::{Backend, eventually_within, stripe};
 use futures::StreamExt as _;
@@ -100,10 +98,7 @@ impl Parts {
                 key: key.id(),
                 role,
                 name: name.into(),
-                scopes: Scopes {
-                    functions: vec!["stripe.event".into()],
-                    executor_types: vec!["finance".into()],
-                },
+                scopes: Scopes { functions: vec!["stripe.event".into()], executor_types: vec!["finance".into()] },
                 rights: Vec::<GrantRight>::new(),
                 valid_from: SystemClock.now() - SignedDuration::from_mins(5),
                 valid_until: SystemClock.now() + SignedDuration::from_hours(1),
@@ -116,9 +111,11 @@ impl Parts {
     async fn kill_until(&mut self, done: &AtomicUsize) -> usize {
         let mut kills = 0;
         while done.load(Ordering::SeqCst) < EVENTS || kills < 3 * KILLS {
+            // How long it lives.
             tokio::time::sleep(Duration::from_millis(*[150, 300, 450].choose(&mut rand::rng()).unwrap())).await;
             let part = [&mut self.broker, &mut self.webhook, &mut self.bee].into_iter().nth(kills % 3).unwrap();
             part.kill();
+            // How long it is dead.
             tokio::time::sleep(Duration::from_millis(*[0, 100, 400].choose(&mut rand::rng()).unwrap())).await;
             part.start();
             kills += 1;
@@ -138,6 +135,7 @@ async fn post(webhook: SocketAddr, number: usize, done: &AtomicUsize) {
         match request.body(body.clone()).send().await {
             Ok(answer) if answer.status().is_success() => break,
             Ok(answer) if answer.status().is_client_error() => panic!("refused: {}", answer.text().await.unwrap()),
+            // The sender's pause before it tries again.
             _ => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }

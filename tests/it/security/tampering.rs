@@ -40,10 +40,8 @@ async fn set_aside_and_serving_on(colony: &TestColony, tamper: &str, words: &str
     let id = user.submit_json("t", "f", &serde_json::json!({ "amount": 100 })).await.unwrap().process_id;
     colony.backend.execute(tamper).await;
     let (count, stop) = run_bee(bee);
-    eventually("it is a dead letter", async || {
-        (state_of(&reader, id).await == ProcessState::DeadLetter).then_some(())
-    })
-    .await;
+    eventually("it is a dead letter", async || (state_of(&reader, id).await == ProcessState::DeadLetter).then_some(()))
+        .await;
     let reason = reader.get_process(id).await.unwrap().process.unwrap().reason;
     assert!(reason.contains(words), "{reason}");
     assert_eq!(count.load(Ordering::SeqCst), 0, "the handler never saw it");
@@ -62,7 +60,9 @@ async fn an_altered_spec_is_refused_reported_and_dead_lettered(colony: TestColon
         "postgres" => {
             "UPDATE specs SET payload = convert_to(replace(convert_from(payload, 'UTF8'), '\"amount\":100', '\"amount\":999'), 'UTF8')"
         }
-        _ => "UPDATE specs SET payload = CAST(replace(CAST(payload AS TEXT), '\"amount\":100', '\"amount\":999') AS BLOB)",
+        _ => {
+            "UPDATE specs SET payload = CAST(replace(CAST(payload AS TEXT), '\"amount\":100', '\"amount\":999') AS BLOB)"
+        }
     };
     set_aside_and_serving_on(&colony, tamper, "spec").await;
 }
@@ -72,7 +72,9 @@ async fn an_altered_grant_is_refused_reported_and_dead_lettered(colony: TestColo
         "postgres" => {
             "UPDATE grants SET payload = convert_to(replace(convert_from(payload, 'UTF8'), '\"ada\"', '\"eve\"'), 'UTF8') WHERE name = 'ada'"
         }
-        _ => "UPDATE grants SET payload = CAST(replace(CAST(payload AS TEXT), '\"ada\"', '\"eve\"') AS BLOB) WHERE name = 'ada'",
+        _ => {
+            "UPDATE grants SET payload = CAST(replace(CAST(payload AS TEXT), '\"ada\"', '\"eve\"') AS BLOB) WHERE name = 'ada'"
+        }
     };
     set_aside_and_serving_on(&colony, tamper, "grant").await;
 }

@@ -10,7 +10,7 @@ use crate::context::Context;
 /// Create a colony, look at yours
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    Create(create::Arguments),
+    Create(Box<create::Arguments>),
     Show(show::Arguments),
 }
 

@@ -85,8 +85,9 @@ struct Answer {
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let content = arguments.content()?;
     let client = profile::client(&context.settings)?;
-    let spec = arguments.spec(&client)?;
+    let spec = arguments.spec(&client, content);
     let submitted = client.submit(&spec).await?;
     if arguments.wait {
         return wait(arguments, context, &client, submitted).await;
@@ -115,8 +116,8 @@ async fn wait(arguments: &Arguments, context: &Context, client: &Client, submitt
 }
 
 impl Arguments {
-    fn spec(&self, client: &Client) -> anyhow::Result<Spec> {
-        let mut spec = client.spec(&self.executor_type, &self.function).with_args(self.content()?);
+    fn spec(&self, client: &Client, content: Content) -> Spec {
+        let mut spec = client.spec(&self.executor_type, &self.function).with_args(content);
         spec.priority = self.priority;
         if let Some(max_retries) = self.max_retries {
             spec.max_retries = max_retries;
@@ -128,7 +129,7 @@ impl Arguments {
         spec.labels = self.labels.iter().cloned().collect();
         spec.env = self.env.iter().cloned().collect();
         spec.executor_names = self.executor_names.clone();
-        Ok(spec)
+        spec
     }
 
     fn content(&self) -> anyhow::Result<Content> {
