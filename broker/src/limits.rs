@@ -33,6 +33,9 @@ pub const GRANT_CACHE_KEYS_MAX: usize = 10_000;
 pub const CLAIM_WAIT_MS_MAX: i64 = 60_000;
 /// The most processes of one claim.
 pub const CLAIM_COUNT_MAX: i32 = 1000;
+/// The most processes that one look into a lane takes, for all polls together: their specs are in memory at once, at most 1 MiB
+/// each as a rule.
+pub const CLAIM_PASS_COUNT_MAX: usize = 256;
 /// The most bytes of specs in one claim's answer; what does not fit goes back to the queue.
 pub const CLAIM_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 1024 * 1024;
 /// Claims that wait at one broker.

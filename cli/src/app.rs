@@ -8,7 +8,7 @@ use tracing::Level;
 
 use crate::commands::{bee, broker, colony, completions, config, demo, doctor, grant, key, process, up, webhook};
 use crate::context::Context;
-use crate::exit::{self, Fault};
+use crate::exit::{self, Fault, ReaderGone};
 use crate::logging;
 use crate::output::{BAD, Color, Format, STRONG, note, styled};
 use crate::settings::{Flags, Place, Settings, table};
@@ -107,7 +107,7 @@ pub(crate) fn main() -> ExitCode {
     cli.global.color.apply();
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if exit::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => report(&error),
     }
 }

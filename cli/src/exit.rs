@@ -1,7 +1,6 @@
 //! Exit codes, and errors that know theirs.
 
 use std::fmt;
-use std::io;
 
 use apiary_broker::StartError;
 use apiary_broker::store::StoreError;
@@ -14,7 +13,7 @@ Exit codes:
   1  failed: the work, a check, or this machine
   2  the command or a setting is wrong; nothing was sent
   3  the broker said no: not permitted, not valid, or taken
-  4  the broker cannot be reached, or is not available now
+  4  the broker or its database cannot be reached, or not now
   5  no such colony, process or file
   6  a signature or a chain of signatures does not hold";
 
@@ -114,13 +113,17 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     Some(hint.to_owned())
 }
 
-/// Whether it only means that nobody reads the output any more, as in `apiary process list | head -1`.
-pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let broken = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    };
-    error.chain().any(broken)
+/// Nobody reads the output any more, as in `apiary process list | head -1`.
+#[derive(Debug)]
+pub(crate) struct ReaderGone;
+
+impl fmt::Display for ReaderGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads the output any more")
+    }
 }
+
+impl std::error::Error for ReaderGone {}
 
 fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(fault) = cause.downcast_ref::<Fault>() {
@@ -129,10 +132,20 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(error) = cause.downcast_ref::<ClientError>() {
         return Some(code_of_client(error));
     }
+    if let Some(error) = cause.downcast_ref::<StoreError>() {
+        return Some(code_of_store(error));
+    }
     match cause.downcast_ref::<StartError>()? {
         StartError::Setting { .. } | StartError::Tls(_) => Some(Exit::Usage),
-        StartError::Store(StoreError::Unavailable(_)) => Some(Exit::Unreachable),
-        StartError::Listen { .. } | StartError::Store(_) => Some(Exit::Failure),
+        StartError::Store(error) => Some(code_of_store(error)),
+        StartError::Listen { .. } => Some(Exit::Failure),
+    }
+}
+
+fn code_of_store(error: &StoreError) -> Exit {
+    match error {
+        StoreError::Unavailable(_) => Exit::Unreachable,
+        _ => Exit::Failure,
     }
 }
 
@@ -188,11 +201,5 @@ mod tests {
         let error = fault.context("z").unwrap_err();
         assert_eq!(code(&error), Exit::Broken);
         assert_eq!(hint(&error).as_deref(), Some("do y"));
-    }
-
-    #[test]
-    fn a_closed_pipe_is_recognised() {
-        assert!(is_broken_pipe(&io::Error::from(io::ErrorKind::BrokenPipe).into()));
-        assert!(!is_broken_pipe(&io::Error::from(io::ErrorKind::NotFound).into()));
     }
 }

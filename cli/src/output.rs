@@ -3,7 +3,10 @@
 use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
+use anyhow::Context as _;
 use serde::Serialize;
+
+use crate::exit::ReaderGone;
 
 /// How data is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -61,9 +64,10 @@ impl Format {
 /// Prints a line of data.
 pub(crate) fn print_line(line: &str) -> anyhow::Result<()> {
     let mut stdout = anstream::stdout().lock();
-    writeln!(stdout, "{line}")?;
-    stdout.flush()?;
-    Ok(())
+    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        other => other.context("standard output"),
+    }
 }
 
 /// Tells people something beside the data. Nobody may be listening, and that is fine.

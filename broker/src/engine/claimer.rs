@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
-use crate::limits::{CLAIM_COUNT_MAX, CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
+use crate::limits::{CLAIM_PASS_COUNT_MAX, CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
 use crate::model::{ClaimSlot, Claimed, Lane, LeaseRef};
 use crate::store::Store;
 
@@ -218,7 +218,7 @@ impl Board {
             let Some(board) = self.lanes.get_mut(&lane) else { continue };
             board.due = false;
             board.passing = true;
-            let (mut ids, mut slots, mut room) = (Vec::new(), Vec::new(), CLAIM_COUNT_MAX.unsigned_abs() as usize);
+            let (mut ids, mut slots, mut room) = (Vec::new(), Vec::new(), CLAIM_PASS_COUNT_MAX);
             for poll in &mut board.polls {
                 if room == 0 {
                     break;

@@ -93,15 +93,19 @@ impl Flush for CompleteFlush {
                 answers.push(Err(item.holder.lost()));
                 continue;
             };
-            answers.push(item.check_spec(lease.spec_digest).and(Err(item.holder.lost())));
-            if item.spec_digest == lease.spec_digest {
-                places.push((answers.len() - 1, lease.lane.colony));
+            let acceptable = match item.check_spec(lease.spec_digest) {
+                Ok(()) => self.desk.may_succeed(&lease).await,
+                Err(error) => Err(error),
+            };
+            if acceptable.is_ok() {
+                places.push((answers.len(), lease.lane.colony));
                 completions.push(Completion {
                     lease: lease.reference(),
                     payload: item.envelope.payload.clone(),
                     signature: item.envelope.signature,
                 });
             }
+            answers.push(acceptable.and(Err(item.holder.lost())));
         }
         let done = self.desk.store().complete(&completions, self.clock.now_ms()).await?;
         for ((place, colony), done) in places.into_iter().zip(done) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use apiary_identity::{Envelope, Id};
+use apiary_identity::{Document as _, Envelope, Grant, Id};
 use uuid::Uuid;
 
 use super::grantbook::GrantBook;
@@ -86,6 +86,19 @@ impl LeaseDesk {
                 theirs.then(|| lease.clone())
             })
             .collect())
+    }
+
+    /// Whether the grant that the lease was given under covers the function: a success by anybody else would not verify.
+    pub(super) async fn may_succeed(&self, lease: &LeaseRecord) -> Result<(), Error> {
+        let grants = self.grants.stored([lease.executor]).await?;
+        let grant = grants.get(&lease.executor).and_then(|grant| Grant::from_json(&grant.payload).ok());
+        if grant.is_some_and(|grant| grant.scopes.cover(&lease.lane.executor_type, &lease.function)) {
+            return Ok(());
+        }
+        Err(Error::NotPermitted(format!(
+            "the executor's grant does not cover function `{}` for executor type `{}`",
+            lease.function, lease.lane.executor_type
+        )))
     }
 
     /// Whether this very result is the one that ended the attempt: then its sender asks again because the answer got lost.

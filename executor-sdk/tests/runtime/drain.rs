@@ -135,6 +135,6 @@ async fn sigterm_stops_claiming_and_finishes_work_in_hand() {
     eventually("a claim", || !scene.fake.state().claims.is_empty()).await;
     raise(Signal::SIGTERM).unwrap();
     finish.cancel();
-    tokio::time::timeout(Duration::from_secs(10), running).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), running).await.unwrap().unwrap().unwrap();
     assert_eq!(scene.fake.outcomes().len(), 1);
 }

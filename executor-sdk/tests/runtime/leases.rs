@@ -93,11 +93,11 @@ async fn a_renewal_that_fails_now_and_then_loses_nothing() {
     let handler = move |_| {
         let seen = seen.clone();
         async move {
-            eventually("renewals", || seen.state().renewals.len() >= 5).await;
+            eventually("renewals", || seen.state().renewals.len() >= 4).await;
             Ok(())
         }
     };
-    let running = Running::new(scene.executor().lease(Duration::from_secs(3)).handle("f", handler).build().unwrap());
+    let running = Running::new(scene.executor().lease(Duration::from_secs(6)).handle("f", handler).build().unwrap());
     eventually("a result", || !scene.fake.state().results.is_empty()).await;
     running.stop().await;
     assert_eq!(scene.fake.outcomes()[0].outcome, OutcomeKind::Succeeded);

@@ -126,7 +126,7 @@ pub(crate) fn grant(colony: &KeyPair, signer: &KeyPair, key: &KeyPair, function:
 
 /// Waits for a condition, up to ten seconds.
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     while !condition() {
         if tokio::time::Instant::now() > deadline {
             panic!("not within ten seconds: {what}");

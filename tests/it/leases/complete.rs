@@ -1,7 +1,7 @@
 //! `Complete`: once, by whoever holds the lease.
 
 use apiary_executor_sdk::v1::ProcessState;
-use apiary_identity::{Envelope, OutcomeKind};
+use apiary_identity::{Envelope, OutcomeKind, Role};
 use apiary_tests::TestColony;
 use apiary_tests::colony::state_of;
 
@@ -11,7 +11,8 @@ on_each_store!(
     another_executor_cannot_complete,
     an_old_attempt_cannot_complete,
     a_result_must_name_the_bytes_that_were_submitted,
-    a_failure_is_not_a_completion
+    a_failure_is_not_a_completion,
+    a_success_outside_the_executors_scope_is_refused
 );
 
 async fn the_same_result_again_is_answered_as_the_first_time(colony: TestColony) {
@@ -85,4 +86,16 @@ async fn a_failure_is_not_a_completion(colony: TestColony) {
     let mut forged: Envelope = success;
     forged.signature[5] ^= 1;
     assert_eq!(bee.complete(&forged).await.unwrap_err().reason(), Some("SIGNATURE_INVALID"));
+}
+
+async fn a_success_outside_the_executors_scope_is_refused(colony: TestColony) {
+    let user = colony.user("ada").await;
+    let bee = colony.grant("narrow", Role::Executor, &["f"], &["t"], &[]).await;
+    user.submit_json("t", "g", &()).await.unwrap();
+    let lease = colony.claim_one(&bee, "t").await;
+    let refused = bee.complete(&colony.success("narrow", &lease, b"1")).await.unwrap_err();
+    assert_eq!(refused.reason(), Some("NOT_PERMITTED"));
+    assert!(refused.to_string().contains("`g`"), "{refused}");
+    let failure = colony.failure("narrow", &lease, OutcomeKind::FailedFinal, "not my work");
+    assert!(bee.fail(&failure).await.is_ok(), "it may still say that it cannot");
 }

@@ -39,6 +39,7 @@ pub(in crate::store) fn lease_record(row: &dyn Columns) -> StoreResult<LeaseReco
     Ok(LeaseRecord {
         process_id,
         lane: Lane { colony: ColonyKey(fields.number("colony")?), executor_type: fields.text("executor_type")? },
+        function: fields.text("function")?,
         attempt: fields.small("attempt")?,
         executor: GrantKey(fields.number("executor")?),
         retries_spent: fields.small("retries_spent")?,
