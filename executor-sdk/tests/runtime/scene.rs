@@ -124,12 +124,12 @@ pub(crate) fn grant(colony: &KeyPair, signer: &KeyPair, key: &KeyPair, function:
     Envelope::seal(signer, &document).unwrap()
 }
 
-/// Waits for a condition, up to ten seconds.
+/// Waits for a condition, up to a minute: the machine may be busy.
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     while !condition() {
         if tokio::time::Instant::now() > deadline {
-            panic!("not within ten seconds: {what}");
+            panic!("not within a minute: {what}");
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
