@@ -1,6 +1,7 @@
 //! Features, over a real socket, on each database: one file per verb, and one per promise.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "these are tests, also where they are plain functions that each store runs"
 )]
