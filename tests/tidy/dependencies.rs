@@ -101,17 +101,19 @@ fn no_banned_crate_is_in_the_build() {
 #[test]
 fn dependencies_come_from_the_public_registry() {
     let lock = file("Cargo.lock").map_or("", |file| &file.text);
-    let sources = lock.lines().filter(|line| line.starts_with("source = "));
-    let foreign: BTreeSet<&str> =
-        sources.filter(|line| !line.contains("\"registry+https://github.com/rust-lang/crates.io-index\"")).collect();
-    let mut faults: Vec<String> = foreign.iter().map(|line| format!("Cargo.lock: {line}")).collect();
+    let sources: BTreeSet<&str> = lock.lines().filter(|line| line.starts_with("source = ")).collect();
+    let foreign = sources.iter().filter(|line| !line.starts_with("source = \"registry+"));
+    let mut faults: Vec<String> = foreign.map(|line| format!("Cargo.lock: {line}")).collect();
+    if sources.len() > 1 {
+        faults.push(format!("Cargo.lock has {} sources", sources.len()));
+    }
     let settings = file(".cargo/config.toml").map_or("", |file| &file.text);
     if settings.contains("[source") || settings.contains("[registr") {
         faults.push(".cargo/config.toml names a registry".to_owned());
     }
     let private = files().iter().filter(|file| file.path.ends_with(".npmrc") || file.path.ends_with("pip.conf"));
     faults.extend(private.map(|file| format!("{} is a machine's own setting", file.path)));
-    hold("take dependencies from crates.io, by the name that everybody knows", &faults);
+    hold("take dependencies from cargo's own registry, by the name that everybody knows", &faults);
 }
 
 fn dependencies(manifest: &str) -> BTreeSet<String> {
