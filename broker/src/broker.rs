@@ -1,11 +1,12 @@
 //! The only wiring: what a broker is made of, how it starts and stops.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apiary_identity::Clock;
+use futures::{Stream, StreamExt as _};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
@@ -21,16 +22,16 @@ use crate::auth::Auth;
 use crate::config::{Config, StoreConfig, TlsConfig};
 use crate::engine::Engine;
 use crate::limits::{
-    CALL_TIME_MAX, DRAIN_TIME_MAX, HEADER_BYTES_MAX, KEEPALIVE, REQUEST_WINDOW_MS, STREAMS_PER_CONNECTION_MAX,
-    TCP_KEEPALIVE,
+    CALL_TIME_MAX, DRAIN_TIME_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX, KEEPALIVE, PAUSE_AFTER_ACCEPT_ERROR,
+    REQUEST_WINDOW_MS, STREAMS_PER_CONNECTION_MAX, TCP_KEEPALIVE,
 };
 use crate::rpc::{Rpc, routes};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 
-/// A running broker. Dropping it without [`stop`](Self::stop) cuts calls in progress, and loses nothing that was
-/// acknowledged.
+/// A running broker. Dropping it without [`stop`](Self::stop) begins the same stop without waiting for it; the runtime's end cuts
+/// what is still in progress, and nothing that was acknowledged is lost.
 pub struct Broker {
     address: Option<SocketAddr>,
     socket: Option<PathBuf>,
@@ -40,6 +41,8 @@ pub struct Broker {
     drain: CancellationToken,
     /// Ends the servers; cancelled with `drain`, or when the broker is dropped.
     _cut: tokio_util::sync::DropGuard,
+    /// Ends the writers, once no more calls are answered.
+    finish: CancellationToken,
     servers: TaskTracker,
     tasks: TaskTracker,
 }
@@ -53,10 +56,11 @@ impl Broker {
         let (drain, servers, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         // A start that fails half-way must not leave loops behind.
         let cut = drain.clone().drop_guard();
-        let engine = Engine::start(store.clone(), clock, broker_id, &tasks, drain.clone()).await?;
+        let finish = CancellationToken::new();
+        let engine = Engine::start(store.clone(), clock, broker_id, &tasks, drain.clone(), &finish).await?;
         let auth = Auth::new(engine.grants(), engine.clock(), broker_id, config.server_owner, REQUEST_WINDOW_MS);
         let (routes, health) = routes(Rpc::new(engine, Arc::new(auth), broker_id)).await?;
-        let mut broker = Self { address: None, socket: None, health, store, drain, _cut: cut, servers, tasks };
+        let mut broker = Self { address: None, socket: None, health, store, drain, _cut: cut, finish, servers, tasks };
         if let Some(address) = config.listen.address {
             broker.serve_tcp(address, config.listen.tls.as_ref(), routes.clone()).await?;
         }
@@ -83,22 +87,24 @@ impl Broker {
     /// is closed.
     pub async fn stop(self) {
         self.health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        // While it still listens: a broker that starts at this path from now on makes a socket of its own, which must stay.
+        if let Some(path) = &self.socket {
+            remove_socket(path);
+        }
         self.drain.cancel();
         self.servers.close();
         if tokio::time::timeout(DRAIN_TIME_MAX, self.servers.wait()).await.is_err() {
             tracing::warn!(
-                "calls were still in progress {} s after the stop began; they are cut",
+                "calls were still in progress {} s after the stop began; what they have yet to write is refused",
                 DRAIN_TIME_MAX.as_secs()
             );
         }
+        self.finish.cancel();
         self.tasks.close();
         if tokio::time::timeout(DRAIN_TIME_MAX, self.tasks.wait()).await.is_err() {
             tracing::warn!("loops were still busy {} s after the last call", DRAIN_TIME_MAX.as_secs());
         }
         self.store.close().await;
-        if let Some(path) = &self.socket {
-            remove_socket(path);
-        }
         tracing::info!("broker stopped");
     }
 
@@ -118,6 +124,7 @@ impl Broker {
         }
         // Set here, because a server that is handed its connections does not set them.
         let connections = TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(TCP_KEEPALIVE));
+        let connections = patiently(connections);
         let drain = self.drain.clone();
         self.servers.spawn(async move {
             let served =
@@ -131,14 +138,13 @@ impl Broker {
 
     fn serve_socket(&mut self, path: PathBuf, routes: Routes) -> Result<(), StartError> {
         let listen = |source| StartError::Listen { address: path.display().to_string(), source };
-        // A socket that nobody answers on is what a killed broker left behind.
-        if path.exists() && std::os::unix::net::UnixStream::connect(&path).is_err() {
+        if is_abandoned_socket(&path) {
             remove_socket(&path);
         }
         let listener = UnixListener::bind(&path).map_err(listen)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(listen)?;
         self.socket = Some(path);
-        let connections = UnixListenerStream::new(listener);
+        let connections = patiently(UnixListenerStream::new(listener));
         let drain = self.drain.clone();
         self.servers.spawn(async move {
             let served =
@@ -184,7 +190,7 @@ fn tls_config(tls: &TlsConfig) -> Result<ServerTlsConfig, StartError> {
     let read =
         |path: &Path| std::fs::read(path).map_err(|error| StartError::Tls(format!("{}: {error}", path.display())));
     let identity = Identity::from_pem(read(&tls.certificate)?, read(&tls.key)?);
-    let mut config = ServerTlsConfig::new().identity(identity);
+    let mut config = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE_TIME_MAX);
     if let Some(authorities) = &tls.client_authorities {
         config = config.client_ca_root(Certificate::from_pem(read(authorities)?));
     }
@@ -196,8 +202,56 @@ fn chain_of(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }
 
+/// The same connections, with a pause after one that could not be accepted: where that is for want of file descriptors, the
+/// next would fail at once, and the server would do nothing else.
+fn patiently<C>(connections: impl Stream<Item = std::io::Result<C>>) -> impl Stream<Item = std::io::Result<C>> {
+    connections.then(async |accepted| {
+        if let Err(error) = &accepted {
+            tracing::warn!(%error, "a connection could not be accepted");
+            tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
+        }
+        accepted
+    })
+}
+
+/// Whether this is what a killed broker left behind: a socket on which nobody answers. Any other file is somebody's.
+fn is_abandoned_socket(path: &Path) -> bool {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    let refused = |error: std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
+    is_socket && std::os::unix::net::UnixStream::connect(path).err().is_some_and(refused)
+}
+
 fn remove_socket(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
         tracing::debug!(%error, path = %path.display(), "the socket file was not removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Error;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn after_a_connection_that_cannot_be_accepted_comes_a_pause_and_then_the_next() {
+        let accepted = futures::stream::iter([Err(Error::other("too many open files")), Ok(1), Ok(2)]);
+        let start = tokio::time::Instant::now();
+        let all: Vec<_> = patiently(accepted).collect().await;
+        assert_eq!(all.into_iter().filter_map(Result::ok).collect::<Vec<_>>(), [1, 2]);
+        assert!(start.elapsed() >= PAUSE_AFTER_ACCEPT_ERROR);
+    }
+
+    #[test]
+    fn only_a_socket_that_nobody_listens_on_is_abandoned() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, socket) = (folder.path().join("notes.txt"), folder.path().join("broker.sock"));
+        std::fs::write(&file, "dear diary").unwrap();
+        assert!(!is_abandoned_socket(&file));
+        assert!(!is_abandoned_socket(&folder.path().join("missing")));
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(!is_abandoned_socket(&socket), "somebody listens");
+        drop(listener);
+        assert!(is_abandoned_socket(&socket));
     }
 }

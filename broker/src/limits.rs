@@ -17,6 +17,12 @@ pub const MESSAGE_TIME_MAX: Duration = Duration::from_secs(20);
 pub const CALL_TIME_MAX: Duration = Duration::from_secs(90);
 /// An idle connection is asked for a sign of life this often, and closed after as long without one.
 pub const KEEPALIVE: Duration = Duration::from_secs(20);
+/// How long a client may take for a TLS handshake.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// After a connection could not be accepted (no file descriptors left, as a rule), the next comes this much later.
+pub const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
+/// The longest words of a refusal, in bytes: they travel in a header.
+pub const REFUSAL_BYTES_MAX: usize = 1024;
 /// A silent TCP connection is probed by the system after this long.
 pub const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -36,7 +42,7 @@ pub const CLAIM_COUNT_MAX: i32 = 1000;
 /// The most processes that one look into a lane takes, for all polls together: their specs are in memory at once, at most 1 MiB
 /// each as a rule.
 pub const CLAIM_PASS_COUNT_MAX: usize = 256;
-/// The most bytes of specs in one claim's answer; what does not fit goes back to the queue.
+/// The most bytes of specs and grants in one claim's answer; what does not fit goes back to the queue.
 pub const CLAIM_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 1024 * 1024;
 /// Claims that wait at one broker.
 pub const POLLS_MAX: usize = 50_000;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apiary_identity::{Clock, Document as _, Envelope, Grant, Id, Outcome, Request, Role, Spec, chain};
+use apiary_identity::{Clock, Document as _, Envelope, Grant, Id, Nonce, Outcome, Request, Role, Spec, chain};
 use uuid::Uuid;
 
 use super::action::{self, Action};
@@ -21,6 +21,8 @@ pub(crate) struct Caller {
     pub(crate) key: Id,
     /// Which colony the call is about.
     pub(crate) colony: Id,
+    /// Makes the call good once; `None` where the message is signed itself.
+    nonce: Option<Nonce>,
 }
 
 /// Checks signatures and makes permits.
@@ -44,7 +46,8 @@ impl Auth {
         Self { grants, clock, broker_id, server_owner, window_ms, replay: Replay::new(window_ms) }
     }
 
-    /// Checks the signature under a call: that it is for this method, this message, this broker, now, and the first time.
+    /// Checks the signature under a call: that it is for this method, this message, this broker, and now. That it is the first
+    /// time is checked with the permit: strangers, who can sign as much as they like, must not fill the memory of nonces.
     pub(crate) fn caller(&self, envelope: &Envelope, method: &str, message: &[u8]) -> Result<Caller, Error> {
         let request: Request = envelope.open()?;
         if request.broker_id != self.broker_id.to_string() {
@@ -70,8 +73,13 @@ impl Auth {
                 window_ms: self.window_ms,
             });
         }
-        self.replay.admit(envelope.key_id, request.nonce, now.as_millisecond())?;
-        Ok(Caller { key: envelope.key_id, colony: request.colony })
+        Ok(Caller { key: envelope.key_id, colony: request.colony, nonce: Some(request.nonce) })
+    }
+
+    /// Takes the nonce of a call that is permitted otherwise.
+    fn once(&self, caller: &Caller) -> Result<(), Error> {
+        let Some(nonce) = caller.nonce else { return Ok(()) };
+        self.replay.admit(caller.key, nonce, self.clock.now_ms())
     }
 
     /// Leave for a caller to do `A`, by the policy's table.
@@ -79,12 +87,16 @@ impl Auth {
         let colony = self.colony_of(caller).await?;
         let grounds = grounds(A::VERB);
         if caller.key == colony.id && grounds.contains(&super::policy::Ground::ColonyOwner) {
+            self.once(caller)?;
             return Ok(Permit::new(colony, Who::ColonyOwner));
         }
         let now = self.clock.now();
         let suits = |grant: &GrantRecord| grant.grant.is_valid_at(now) && grant_suits(grounds, &grant.grant);
         match self.grants.find(&colony, &caller.key, suits).await? {
-            Some(grant) => Ok(Permit::new(colony, Who::Granted(Box::new(grant)))),
+            Some(grant) => {
+                self.once(caller)?;
+                Ok(Permit::new(colony, Who::Granted(Box::new(grant))))
+            }
             None => Err(Error::NotPermitted(format!("this needs {}, in force now", needed(grounds)))),
         }
     }
@@ -102,7 +114,10 @@ impl Auth {
             grant.role == Role::Executor && grant.is_valid_at(now) && grant.scopes.cover_executor_type(executor_type)
         };
         match self.grants.find(&colony, &caller.key, suits).await? {
-            Some(grant) => Ok(Permit::new(colony, Who::Granted(Box::new(grant)))),
+            Some(grant) => {
+                self.once(caller)?;
+                Ok(Permit::new(colony, Who::Granted(Box::new(grant))))
+            }
             None => Err(Error::NotPermitted(format!(
                 "claiming needs an executor's grant for executor type `{executor_type}`, in force now"
             ))),
@@ -112,7 +127,10 @@ impl Auth {
     /// Leave to create a colony: the server owner's alone.
     pub(crate) fn permit_server_owner(&self, caller: &Caller) -> Result<ServerPermit, Error> {
         match self.server_owner {
-            Some(owner) if owner == caller.key => Ok(ServerPermit::new()),
+            Some(owner) if owner == caller.key => {
+                self.once(caller)?;
+                Ok(ServerPermit::new())
+            }
             Some(_) => Err(Error::NotPermitted("colonies are created with the server owner's key".into())),
             None => Err(Error::NotPermitted(
                 "this broker has no server owner: set `broker.server_owner` to the id of the key that may create colonies"
@@ -151,7 +169,7 @@ impl Auth {
     /// Leave to end an attempt with this result: its own signature is its permission.
     pub(crate) async fn permit_result<A: Action>(&self, envelope: &Envelope) -> Result<(Permit<A>, Outcome), Error> {
         let outcome: Outcome = envelope.open()?;
-        let caller = Caller { key: envelope.key_id, colony: outcome.colony };
+        let caller = Caller { key: envelope.key_id, colony: outcome.colony, nonce: None };
         Ok((self.permit(&caller).await?, outcome))
     }
 

@@ -6,12 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::Engine;
+use super::claimer::Handover;
 use super::lifecycle::retries_left;
 use super::wakeups::Change;
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::limits::CLAIM_BYTES_MAX;
 use crate::model::{ClaimSlot, Claimed, Lane, LeaseRef, StoredGrant};
+
+/// Ids, signatures and type names around a spec and its grant, at the most.
+const LEASE_FRAME_BYTES: usize = 1024;
 
 /// What an executor asks for, checked.
 pub(crate) struct ClaimOrder {
@@ -55,18 +59,17 @@ impl Engine {
             lease_ms: order.lease_ms,
         };
         let _place = self.polls.take(grant.key.0)?;
-        let mut claimed = self.claimer.poll(&lane, slot, order.wait).await?;
-        let excess = split_by_size(&mut claimed);
-        if !excess.is_empty() {
-            let leases: Vec<_> = excess.iter().map(|claim| lease_of(claim, grant.key)).collect();
-            self.store.release(&leases, self.clock.now_ms()).await?;
-            self.wakeups.work(&lane);
+        let claimed = self.claimer.poll(&lane, slot, order.wait).await?;
+        // Until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
+        let handover = Handover::new(self.claimer.clone(), lane.clone(), grant.key, &claimed);
+        let mut leases = self.with_grants(claimed).await?;
+        let excess = split_by_size(&mut leases);
+        handover.delivered();
+        self.claimer.put_back(&lane, excess.iter().map(|leased| lease_of(&leased.claimed, grant.key)).collect());
+        for Leased { claimed, .. } in &leases {
+            self.wakeups.due_at(claimed.expires_at_ms);
+            self.wakeups.changed(Change { colony: lane.colony, process_id: claimed.process_id });
         }
-        for claim in &claimed {
-            self.wakeups.due_at(claim.expires_at_ms);
-            self.wakeups.changed(Change { colony: lane.colony, process_id: claim.process_id });
-        }
-        let leases = self.with_grants(claimed).await?;
         Ok(ClaimAnswer { leases, drain: self.drain.is_cancelled() })
     }
 
@@ -83,21 +86,29 @@ impl Engine {
     }
 }
 
+impl Leased {
+    /// What it adds to an answer, with room for all that is small.
+    fn bytes(&self) -> usize {
+        let grant = self.submitter.as_ref().map_or(0, |grant| grant.payload.len());
+        self.claimed.payload.len() + grant + LEASE_FRAME_BYTES
+    }
+}
+
 fn lease_of(claim: &Claimed, executor: crate::model::GrantKey) -> LeaseRef {
     LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor }
 }
 
 /// Cuts off what would make the answer larger than a message may be. The first always stays.
-fn split_by_size(claimed: &mut Vec<Claimed>) -> Vec<Claimed> {
+fn split_by_size(leases: &mut Vec<Leased>) -> Vec<Leased> {
     let mut bytes = 0;
-    let fitting = claimed
+    let fitting = leases
         .iter()
-        .take_while(|claim| {
-            bytes += claim.payload.len();
+        .take_while(|leased| {
+            bytes += leased.bytes();
             bytes <= CLAIM_BYTES_MAX
         })
         .count();
-    claimed.split_off(fitting.max(1).min(claimed.len()))
+    leases.split_off(fitting.max(1).min(leases.len()))
 }
 
 /// How many claims each key has waiting, so that one executor cannot take every place.
@@ -128,5 +139,52 @@ impl Places {
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::GrantKey;
+
+    fn leased(spec_bytes: usize, grant_bytes: usize) -> Leased {
+        let grant = StoredGrant {
+            key: GrantKey(1),
+            colony_id: Vec::new(),
+            grantee: Vec::new(),
+            name: "ada".into(),
+            payload: Bytes::from(vec![0; grant_bytes]),
+            signature: Vec::new(),
+        };
+        let claimed = Claimed {
+            slot: 0,
+            process_id: uuid::Uuid::new_v4(),
+            attempt: 1,
+            retries_spent: 0,
+            max_retries: 0,
+            expires_at_ms: 0,
+            submitter: GrantKey(1),
+            payload: Bytes::from(vec![0; spec_bytes]),
+            signature: Vec::new(),
+        };
+        Leased { claimed, submitter: Some(Arc::new(grant)), retries_left: 0 }
+    }
+
+    #[test]
+    fn an_answer_stays_below_the_message_limit_with_its_grants() {
+        let mut leases: Vec<_> = (0..256).map(|_| leased(100, 64 * 1024)).collect();
+        let excess = split_by_size(&mut leases);
+        assert_eq!(leases.len() + excess.len(), 256);
+        assert!(leases.iter().map(Leased::bytes).sum::<usize>() <= CLAIM_BYTES_MAX);
+        assert!(leases.len() > 200, "{}", leases.len());
+    }
+
+    #[test]
+    fn the_first_always_stays() {
+        let mut leases = vec![leased(CLAIM_BYTES_MAX, 1), leased(1, 1)];
+        assert_eq!(split_by_size(&mut leases).len(), 1);
+        assert_eq!(leases.len(), 1);
     }
 }

@@ -1,19 +1,19 @@
 //! One claimer per broker: it takes work in batches for all polls that wait, instead of every poll asking the
-//! database for itself. A poll that goes away never takes a process with it.
+//! database for itself. A poll that goes away never takes a process with it, at whatever moment it goes.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use apiary_identity::Clock;
-use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::limits::{CLAIM_PASS_COUNT_MAX, CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
-use crate::model::{ClaimSlot, Claimed, Lane, LeaseRef};
+use crate::model::{ClaimSlot, Claimed, GrantKey, Lane, LeaseRef};
 use crate::store::Store;
 
 /// After a failed look at the database, the next comes this much later.
@@ -33,6 +33,8 @@ struct Board {
     lanes: HashMap<Lane, LaneBoard>,
     /// Lanes to look into, each once.
     due: VecDeque<Lane>,
+    /// Leases that were made for callers who went away, to be given back.
+    unheard: Vec<(Lane, Vec<LeaseRef>)>,
     polls: usize,
     last_id: u64,
     closed: bool,
@@ -41,7 +43,11 @@ struct Board {
 #[derive(Default)]
 struct LaneBoard {
     polls: VecDeque<Poll>,
-    due: bool,
+    /// In the line of lanes that are due.
+    queued: bool,
+    /// Work may have come since its polls were looked for.
+    woken: bool,
+    /// A look is under way; there is never a second.
     passing: bool,
 }
 
@@ -49,6 +55,8 @@ struct Poll {
     id: u64,
     slot: ClaimSlot,
     reply: oneshot::Sender<Reply>,
+    /// Looked for since work last came.
+    looked: bool,
     /// Part of the look under way.
     passing: bool,
     /// To be answered after the next look, whatever it gives.
@@ -62,21 +70,62 @@ struct Pass {
     slots: Vec<ClaimSlot>,
 }
 
+/// Leases on the way to their claimer. Dropped before it is [`delivered`](Self::delivered), it gives them back.
+pub(crate) struct Handover {
+    claimer: Arc<Claimer>,
+    lane: Lane,
+    leases: Vec<LeaseRef>,
+}
+
+impl Handover {
+    /// For work that [`Claimer::poll`] gave.
+    pub(crate) fn new(claimer: Arc<Claimer>, lane: Lane, executor: GrantKey, claimed: &[Claimed]) -> Self {
+        Self { claimer, lane, leases: references(executor, claimed) }
+    }
+
+    /// The caller has them.
+    pub(crate) fn delivered(mut self) {
+        self.leases.clear();
+    }
+}
+
+impl Drop for Handover {
+    fn drop(&mut self) {
+        self.claimer.put_back(&self.lane, std::mem::take(&mut self.leases));
+    }
+}
+
 impl Claimer {
     /// Waits up to `wait` for work; with no wait, looks once. An empty answer is not an error.
     pub(crate) async fn poll(&self, lane: &Lane, slot: ClaimSlot, wait: Duration) -> Reply {
-        let (id, mut answer) = self.register(lane, slot, wait.is_zero())?;
+        let executor = slot.executor;
+        let (id, answer) = self.register(lane, slot, wait.is_zero())?;
         // Takes the poll off the board if the caller goes away in the middle of this function.
-        let _guard = Registered { claimer: self, lane, id };
+        let mut poll = Registered { claimer: self, lane, id, executor, answer };
         if !wait.is_zero() {
-            match tokio::time::timeout(wait, &mut answer).await {
+            match tokio::time::timeout(wait, &mut poll.answer).await {
                 Ok(reply) => return reply.unwrap_or(Ok(Vec::new())),
                 Err(_) if self.give_up(lane, id) => return Ok(Vec::new()),
                 // A look for this poll is under way: what it finds is already ours.
                 Err(_) => {}
             }
         }
-        answer.await.unwrap_or(Ok(Vec::new()))
+        (&mut poll.answer).await.unwrap_or(Ok(Vec::new()))
+    }
+
+    /// Gives back, soon, what was leased to somebody who does not get it: no retry is spent.
+    pub(crate) fn put_back(&self, lane: &Lane, leases: Vec<LeaseRef>) {
+        if leases.is_empty() {
+            return;
+        }
+        let mut board = self.board();
+        if board.closed {
+            tracing::warn!(count = leases.len(), "claimers went away from a stopping broker; their leases will end");
+            return;
+        }
+        board.unheard.push((lane.clone(), leases));
+        drop(board);
+        self.wake.notify_one();
     }
 
     /// Work may wait in this lane.
@@ -108,8 +157,13 @@ impl Claimer {
         slow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             while passes.len() < CLAIM_PASSES_MAX {
+                let unheard = self.board().unheard.pop();
+                if let Some((lane, leases)) = unheard {
+                    passes.push(self.give_back(&*store, &*clock, lane, leases).boxed());
+                    continue;
+                }
                 let Some(pass) = self.board().begin_pass() else { break };
-                passes.push(self.pass(&*store, &*clock, pass));
+                passes.push(self.pass(&*store, &*clock, pass).boxed());
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -120,7 +174,11 @@ impl Claimer {
         }
         // What the database has already handed over must still reach its poll.
         while passes.next().await.is_some() {}
-        self.board().close();
+        drop(passes);
+        let unheard = self.board().close();
+        for (lane, leases) in unheard {
+            self.give_back(&*store, &*clock, lane, leases).await;
+        }
     }
 
     fn register(
@@ -140,9 +198,9 @@ impl Claimer {
         board.last_id += 1;
         board.polls += 1;
         let id = board.last_id;
-        let poll = Poll { id, slot, reply, passing: false, last_look };
+        let poll = Poll { id, slot, reply, looked: false, passing: false, last_look };
         board.lanes.entry(lane.clone()).or_default().polls.push_back(poll);
-        board.mark(lane);
+        board.enqueue(lane);
         drop(board);
         self.wake.notify_one();
         Ok((id, answer))
@@ -165,8 +223,7 @@ impl Claimer {
             Ok(claimed) => {
                 let orphans = self.board().end_pass(&pass, claimed);
                 if !orphans.is_empty() {
-                    give_back(store, clock, orphans).await;
-                    self.wake(&pass.lane);
+                    self.give_back(store, clock, pass.lane, orphans).await;
                 }
             }
             Err(error) => {
@@ -177,6 +234,16 @@ impl Claimer {
             }
         }
         self.wake.notify_one();
+    }
+
+    /// Puts back what was taken for callers who are gone. What cannot be put back now, the lease's end puts back.
+    async fn give_back(&self, store: &dyn Store, clock: &dyn Clock, lane: Lane, leases: Vec<LeaseRef>) {
+        if let Err(error) = store.release(&leases, clock.now_ms()).await {
+            tracing::warn!(
+                %error, count = leases.len(), "could not give back work whose claimers went away; their leases will end"
+            );
+        }
+        self.wake(&lane);
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -190,19 +257,35 @@ struct Registered<'a> {
     claimer: &'a Claimer,
     lane: &'a Lane,
     id: u64,
+    executor: GrantKey,
+    answer: oneshot::Receiver<Reply>,
 }
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
         self.claimer.board().remove(self.lane, self.id);
+        // An answer may have come that the caller did not live to read.
+        self.answer.close();
+        if let Ok(Ok(claimed)) = self.answer.try_recv() {
+            self.claimer.put_back(self.lane, references(self.executor, &claimed));
+        }
     }
 }
 
 impl Board {
+    /// Work may have come: every poll of the lane is to be looked for.
     fn mark(&mut self, lane: &Lane) {
+        if let Some(board) = self.lanes.get_mut(lane) {
+            board.woken = true;
+            self.enqueue(lane);
+        }
+    }
+
+    /// Puts a lane in the line, unless it is there. One that is being looked into comes back at the end of the look.
+    fn enqueue(&mut self, lane: &Lane) {
         if let Some(board) = self.lanes.get_mut(lane)
-            && !std::mem::replace(&mut board.due, true)
             && !board.passing
+            && !std::mem::replace(&mut board.queued, true)
         {
             self.due.push_back(lane.clone());
         }
@@ -216,27 +299,21 @@ impl Board {
     fn begin_pass(&mut self) -> Option<Pass> {
         while let Some(lane) = self.due.pop_front() {
             let Some(board) = self.lanes.get_mut(&lane) else { continue };
-            board.due = false;
-            board.passing = true;
-            let (mut ids, mut slots, mut room) = (Vec::new(), Vec::new(), CLAIM_PASS_COUNT_MAX);
-            for poll in &mut board.polls {
-                if room == 0 {
-                    break;
-                }
-                let mut slot = poll.slot.clone();
-                slot.count = slot.count.min(room);
-                room -= slot.count;
-                poll.passing = true;
-                ids.push(poll.id);
-                slots.push(slot);
+            board.queued = false;
+            let (ids, slots) = board.choose();
+            if !ids.is_empty() {
+                board.passing = true;
+                return Some(Pass { lane, ids, slots });
             }
-            return Some(Pass { lane, ids, slots });
+            if board.polls.is_empty() {
+                self.lanes.remove(&lane);
+            }
         }
         None
     }
 
     /// Answers the polls that got something or wait no longer; returns what was taken for polls that are gone.
-    fn end_pass(&mut self, pass: &Pass, claimed: Vec<Claimed>) -> Vec<(ClaimSlot, Claimed)> {
+    fn end_pass(&mut self, pass: &Pass, claimed: Vec<Claimed>) -> Vec<LeaseRef> {
         let asked: usize = pass.slots.iter().map(|slot| slot.count).sum();
         let all_taken = claimed.len() >= asked;
         let mut by_slot: Vec<Vec<Claimed>> = pass.slots.iter().map(|_| Vec::new()).collect();
@@ -256,7 +333,7 @@ impl Board {
                 None => Some(Err(Ok(claims))),
             };
             if let Some(Err(Ok(unheard))) = answered {
-                orphans.extend(unheard.into_iter().map(|claim| (slot.clone(), claim)));
+                orphans.extend(references(slot.executor, &unheard));
             }
         }
         self.finish_pass(&pass.lane, all_taken);
@@ -285,13 +362,13 @@ impl Board {
     fn finish_pass(&mut self, lane: &Lane, look_again: bool) {
         let Some(board) = self.lanes.get_mut(lane) else { return };
         board.passing = false;
-        // Polls that came, or were left out, while the look was under way have not been looked for.
-        let look_again = look_again || std::mem::take(&mut board.due);
         if board.polls.is_empty() {
             self.lanes.remove(lane);
         } else if look_again {
-            board.due = false;
             self.mark(lane);
+        } else if board.woken || board.polls.iter().any(|poll| !poll.looked) {
+            // Polls that came, or were left out, while the look was under way have not been looked for.
+            self.enqueue(lane);
         }
     }
 
@@ -304,29 +381,161 @@ impl Board {
         let place = board.polls.iter().position(|poll| poll.id == id)?;
         let poll = board.polls.remove(place)?;
         self.polls -= 1;
-        if board.polls.is_empty() && !board.passing {
+        // A lane in the line stays, so that a caller who comes and goes does not put it there again and again.
+        if board.polls.is_empty() && !board.passing && !board.queued {
             self.lanes.remove(lane);
         }
         Some(poll)
     }
 
-    fn close(&mut self) {
+    /// Answers every poll with nothing; returns what is still to be given back.
+    fn close(&mut self) -> Vec<(Lane, Vec<LeaseRef>)> {
         self.closed = true;
         for poll in self.lanes.drain().flat_map(|(_, board)| board.polls) {
             let _ = poll.reply.send(Ok(Vec::new()));
         }
         self.due.clear();
         self.polls = 0;
+        std::mem::take(&mut self.unheard)
     }
 }
 
-/// Puts back what was taken for polls whose callers are gone. What cannot be put back now, the lease's end puts back.
-async fn give_back(store: &dyn Store, clock: &dyn Clock, orphans: Vec<(ClaimSlot, Claimed)>) {
-    let leases: Vec<_> = orphans
-        .iter()
-        .map(|(slot, claim)| LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor: slot.executor })
-        .collect();
-    if let Err(error) = store.release(&leases, clock.now_ms()).await {
-        tracing::warn!(%error, count = leases.len(), "could not give back work whose claimers went away; their leases will end");
+impl LaneBoard {
+    /// The polls of the next look: those that have waited longest among the ones not looked for. Each gets room for one before
+    /// any gets room for more, so that a big claim does not keep the others out.
+    fn choose(&mut self) -> (Vec<u64>, Vec<ClaimSlot>) {
+        if std::mem::take(&mut self.woken) {
+            self.polls.iter_mut().for_each(|poll| poll.looked = false);
+        }
+        let polls = self.polls.iter_mut().filter(|poll| !poll.looked).take(CLAIM_PASS_COUNT_MAX);
+        let (ids, mut slots): (Vec<_>, Vec<_>) = polls
+            .map(|poll| {
+                (poll.looked, poll.passing) = (true, true);
+                (poll.id, poll.slot.clone())
+            })
+            .unzip();
+        let mut room = CLAIM_PASS_COUNT_MAX - slots.len();
+        for slot in &mut slots {
+            let more = slot.count.saturating_sub(1).min(room);
+            room -= more;
+            slot.count = 1 + more;
+        }
+        (ids, slots)
+    }
+}
+
+fn references(executor: GrantKey, claimed: &[Claimed]) -> Vec<LeaseRef> {
+    let reference =
+        |claim: &Claimed| LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor };
+    claimed.iter().map(reference).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::ColonyKey;
+
+    fn lane() -> Lane {
+        Lane { colony: ColonyKey(1), executor_type: "t".into() }
+    }
+
+    fn slot(count: usize) -> ClaimSlot {
+        ClaimSlot { executor: GrantKey(7), executor_name: "bee".into(), count, lease_ms: 1000 }
+    }
+
+    fn claimed() -> Claimed {
+        Claimed {
+            slot: 0,
+            process_id: Uuid::new_v4(),
+            attempt: 1,
+            retries_spent: 0,
+            max_retries: 0,
+            expires_at_ms: 1000,
+            submitter: GrantKey(8),
+            payload: Bytes::new(),
+            signature: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn polls_that_one_look_leaves_out_are_in_the_next() {
+        let claimer = Claimer::default();
+        let polls: Vec<_> =
+            (0..CLAIM_PASS_COUNT_MAX + 44).map(|_| claimer.register(&lane(), slot(1), true).unwrap()).collect();
+        let mut board = claimer.board();
+        for expected in [CLAIM_PASS_COUNT_MAX, 44] {
+            let pass = board.begin_pass().expect("polls have not been looked for");
+            assert_eq!(pass.ids.len(), expected);
+            board.end_pass(&pass, Vec::new());
+        }
+        assert!(board.begin_pass().is_none());
+        assert_eq!(board.polls, 0);
+        drop(board);
+        for (_, mut answer) in polls {
+            assert!(answer.try_recv().unwrap().unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_big_claim_leaves_room_for_the_others() {
+        let claimer = Claimer::default();
+        let _polls = [1000, 1000, 1].map(|count| claimer.register(&lane(), slot(count), false).unwrap());
+        let pass = claimer.board().begin_pass().unwrap();
+        let counts: Vec<_> = pass.slots.iter().map(|slot| slot.count).collect();
+        assert_eq!(counts, [CLAIM_PASS_COUNT_MAX - 2, 1, 1]);
+    }
+
+    #[test]
+    fn waiting_polls_are_looked_for_again_only_when_work_may_have_come() {
+        let claimer = Claimer::default();
+        let _poll = claimer.register(&lane(), slot(1), false).unwrap();
+        let pass = claimer.board().begin_pass().unwrap();
+        claimer.board().end_pass(&pass, Vec::new());
+        assert!(claimer.board().begin_pass().is_none());
+        claimer.wake(&lane());
+        let pass = claimer.board().begin_pass().unwrap();
+        // Work that comes during a look may not be in it.
+        claimer.wake(&lane());
+        assert!(claimer.board().begin_pass().is_none(), "a lane is looked into once at a time");
+        claimer.board().end_pass(&pass, Vec::new());
+        assert!(claimer.board().begin_pass().is_some());
+    }
+
+    #[test]
+    fn a_caller_who_comes_and_goes_is_in_the_line_once() {
+        let claimer = Claimer::default();
+        for _ in 0..10 {
+            let (id, _) = claimer.register(&lane(), slot(1), false).unwrap();
+            claimer.board().remove(&lane(), id);
+        }
+        let _poll = claimer.register(&lane(), slot(1), false).unwrap();
+        let mut board = claimer.board();
+        assert_eq!(board.due.len(), 1);
+        assert!(board.begin_pass().is_some());
+        assert!(board.begin_pass().is_none(), "a lane is looked into once at a time");
+    }
+
+    #[tokio::test]
+    async fn work_for_a_caller_who_left_before_reading_the_answer_goes_back() {
+        let (claimer, lane, work) = (Claimer::default(), lane(), claimed());
+        let mut poll = Box::pin(claimer.poll(&lane, slot(1), Duration::from_secs(60)));
+        assert!(futures::poll!(&mut poll).is_pending());
+        let pass = claimer.board().begin_pass().unwrap();
+        assert!(claimer.board().end_pass(&pass, vec![work.clone()]).is_empty(), "somebody waits for it");
+        drop(poll);
+        let unheard = std::mem::take(&mut claimer.board().unheard);
+        assert_eq!(unheard, [(lane, references(GrantKey(7), &[work]))]);
+    }
+
+    #[test]
+    fn work_that_is_not_delivered_goes_back() {
+        let (claimer, work) = (Arc::new(Claimer::default()), [claimed()]);
+        Handover::new(claimer.clone(), lane(), GrantKey(7), &work).delivered();
+        assert!(claimer.board().unheard.is_empty());
+        drop(Handover::new(claimer.clone(), lane(), GrantKey(7), &work));
+        assert_eq!(claimer.board().unheard, [(lane(), references(GrantKey(7), &work))]);
     }
 }

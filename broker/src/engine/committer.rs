@@ -3,8 +3,11 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::panic::AssertUnwindSafe;
 
+use futures::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Error;
@@ -42,10 +45,11 @@ struct Waiting<F: Flush> {
 }
 
 impl<F: Flush> Committer<F> {
-    /// Starts the writer. It ends when every caller's end is gone and everything queued is written.
-    pub(crate) fn start(tasks: &TaskTracker, flush: F) -> Self {
+    /// Starts the writer. It ends when every caller's end is gone, or `finish` is cancelled, and everything queued is
+    /// written.
+    pub(crate) fn start(tasks: &TaskTracker, flush: F, finish: CancellationToken) -> Self {
         let (queue, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
-        tasks.spawn(run(flush, waiting));
+        tasks.spawn(run(flush, waiting, finish));
         Self { queue }
     }
 
@@ -62,11 +66,20 @@ impl<F: Flush> Committer<F> {
     }
 }
 
-async fn run<F: Flush>(flush: F, mut waiting: mpsc::Receiver<Waiting<F>>) {
+async fn run<F: Flush>(flush: F, mut waiting: mpsc::Receiver<Waiting<F>>, finish: CancellationToken) {
     let mut queued = Vec::new();
     loop {
-        if queued.is_empty() && waiting.recv_many(&mut queued, COMMIT_BATCH_MAX).await == 0 {
-            return;
+        if queued.is_empty() {
+            tokio::select! {
+                count = waiting.recv_many(&mut queued, COMMIT_BATCH_MAX) => if count == 0 { return },
+                // What is queued can still be received; nothing more can be queued.
+                () = finish.cancelled(), if !waiting.is_closed() => waiting.close(),
+            }
+        }
+        // Those who came while the last batch was written go along with what it left: otherwise a single repeat of a key would
+        // cost everybody a commit.
+        while queued.len() < COMMIT_BATCH_MAX && let Ok(more) = waiting.try_recv() {
+            queued.push(more);
         }
         let (batch, rest) = split(&flush, queued);
         queued = rest;
@@ -97,7 +110,7 @@ fn split<F: Flush>(flush: &F, queued: Vec<Waiting<F>>) -> (Vec<Waiting<F>>, Vec<
 
 async fn write<F: Flush>(flush: &F, batch: Vec<Waiting<F>>) {
     let (items, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|waiting| (waiting.item, waiting.reply)).unzip();
-    let answers = match flush.flush(&items).await {
+    let answers = match flush_safely(flush, &items).await {
         Ok(answers) => answers,
         // The database dislikes something in the batch: whoever brought it must not take the others along.
         Err(StoreError::Refused(_) | StoreError::Corrupt(_)) if items.len() > 1 => one_by_one(flush, &items).await,
@@ -112,14 +125,113 @@ async fn write<F: Flush>(flush: &F, batch: Vec<Waiting<F>>) {
     }
 }
 
+/// A panic in one batch must not end the writer: every later write would be refused, and nobody would know why.
+async fn flush_safely<F: Flush>(flush: &F, items: &[F::Item]) -> StoreResult<Vec<Result<F::Answer, Error>>> {
+    let flushed = AssertUnwindSafe(flush.flush(items)).catch_unwind().await;
+    flushed.unwrap_or_else(|_| Err(StoreError::Refused("the writer failed in the middle of a batch".into())))
+}
+
 async fn one_by_one<F: Flush>(flush: &F, items: &[F::Item]) -> Vec<Result<F::Answer, Error>> {
     let mut answers = Vec::with_capacity(items.len());
     for item in items {
-        let answer = match flush.flush(std::slice::from_ref(item)).await {
+        let answer = match flush_safely(flush, std::slice::from_ref(item)).await {
             Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(Error::Internal("no answer".into()))),
             Err(error) => Err(error.into()),
         };
         answers.push(answer);
     }
     answers
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Keeps what it is given, a batch for each turn that it is given; 0 panics.
+    #[derive(Clone)]
+    struct Book {
+        turns: Arc<Semaphore>,
+        batches: Arc<Mutex<Vec<Vec<u32>>>>,
+    }
+
+    #[async_trait::async_trait]
+    impl Flush for Book {
+        type Item = u32;
+        type Answer = u32;
+        type Key = u32;
+
+        fn keys(&self, item: &u32) -> Vec<u32> {
+            vec![*item]
+        }
+
+        fn bytes(&self, _: &u32) -> usize {
+            1
+        }
+
+        async fn flush(&self, items: &[u32]) -> StoreResult<Vec<Result<u32, Error>>> {
+            self.turns.acquire().await.map_err(|error| StoreError::Unavailable(error.to_string()))?.forget();
+            assert!(!items.contains(&0), "zero");
+            self.batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(items.to_vec());
+            Ok(items.iter().map(|item| Ok(*item)).collect())
+        }
+    }
+
+    struct Scene {
+        book: Book,
+        tasks: TaskTracker,
+        finish: CancellationToken,
+        committer: Committer<Book>,
+    }
+
+    fn scene(turns: usize) -> Scene {
+        let book = Book { turns: Arc::new(Semaphore::new(turns)), batches: Arc::default() };
+        let (tasks, finish) = (TaskTracker::new(), CancellationToken::new());
+        let committer = Committer::start(&tasks, book.clone(), finish.clone());
+        tasks.close();
+        Scene { book, tasks, finish, committer }
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_a_batch_is_written_is_in_the_next_also_beside_a_repeated_key() {
+        let scene = scene(0);
+        let mut first = Box::pin(async { tokio::join!(scene.committer.commit(1), scene.committer.commit(1)) });
+        assert!(futures::poll!(&mut first).is_pending());
+        // The writer has taken both, and waits for its turn with the first of them.
+        while scene.committer.queue.capacity() < COMMIT_QUEUE_MAX {
+            tokio::task::yield_now().await;
+        }
+        let mut later = Box::pin(async { tokio::join!(scene.committer.commit(2), scene.committer.commit(3)) });
+        assert!(futures::poll!(&mut later).is_pending());
+        scene.book.turns.add_permits(2);
+        let _ = tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(first, later) }).await.unwrap();
+        assert_eq!(*scene.book.batches.lock().unwrap(), [vec![1], vec![1, 2, 3]]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_refuses_the_one_who_brought_it_and_the_writer_goes_on() {
+        let scene = scene(10);
+        let (bad, good) = tokio::join!(scene.committer.commit(0), scene.committer.commit(1));
+        assert!(matches!(bad, Err(Error::Internal(_))), "{bad:?}");
+        assert_eq!(good.unwrap(), 1);
+        assert_eq!(scene.committer.commit(2).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn at_the_end_what_is_queued_is_written_and_nothing_more_is_taken() {
+        let scene = scene(0);
+        let mut queued = Box::pin(async { tokio::join!(scene.committer.commit(1), scene.committer.commit(2)) });
+        assert!(futures::poll!(&mut queued).is_pending());
+        scene.finish.cancel();
+        scene.book.turns.add_permits(10);
+        let (one, two) = queued.await;
+        assert_eq!((one.unwrap(), two.unwrap()), (1, 2));
+        // It ends although a caller's end is still there.
+        tokio::time::timeout(Duration::from_secs(10), scene.tasks.wait()).await.unwrap();
+        assert!(matches!(scene.committer.commit(3).await, Err(Error::Draining)));
+    }
 }

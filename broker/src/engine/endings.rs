@@ -9,12 +9,14 @@ use uuid::Uuid;
 use super::grantbook::GrantBook;
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::model::{LeaseRecord, LeaseRef};
+use crate::model::{ColonyKey, LeaseRecord, LeaseRef};
 use crate::store::{Store, StoreError, StoreResult};
 
 /// Somebody who says that they hold a lease.
 #[derive(Clone, Debug)]
 pub(crate) struct Holder {
+    /// The colony that the permit is good in.
+    colony: ColonyKey,
     /// The process.
     pub(super) process_id: Uuid,
     /// The attempt that the lease is for.
@@ -40,7 +42,7 @@ pub(crate) struct LeaseDesk {
 impl Holder {
     pub(super) fn new<A: action::Action>(permit: &Permit<A>, process_id: Uuid, attempt: i32) -> Result<Self, Error> {
         let grant = permit.grant().ok_or_else(|| Error::NotPermitted("a lease is held under a grant".into()))?;
-        Ok(Self { process_id, attempt, key: grant.grant.key })
+        Ok(Self { colony: permit.colony().key, process_id, attempt, key: grant.grant.key })
     }
 
     pub(super) fn lost(&self) -> Error {
@@ -64,8 +66,8 @@ impl LeaseDesk {
         &*self.store
     }
 
-    /// The lease of each holder, if it is theirs: of this attempt, and granted to this key. It compares keys, not grants,
-    /// because a key may have several.
+    /// The lease of each holder, if it is theirs: of this colony, of this attempt, and granted to this key. It compares keys, not
+    /// grants, because a key may have several, also in several colonies.
     pub(super) async fn held<'a>(
         &self,
         holders: impl Iterator<Item = &'a Holder> + Clone + Send,
@@ -82,7 +84,9 @@ impl LeaseDesk {
             .map(|holder| {
                 let lease = by_process.get(&holder.process_id)?;
                 let grant = grants.get(&lease.executor)?;
-                let theirs = lease.attempt == holder.attempt && grant.grantee == holder.key.as_bytes();
+                let theirs = lease.lane.colony == holder.colony
+                    && lease.attempt == holder.attempt
+                    && grant.grantee == holder.key.as_bytes();
                 theirs.then(|| lease.clone())
             })
             .collect())

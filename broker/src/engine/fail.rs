@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use apiary_identity::limits::DOCUMENT_BYTES_MAX;
 use apiary_identity::{Backoff, Clock, Document as _, Envelope, Outcome, OutcomeKind, Spec};
 use uuid::Uuid;
 
@@ -111,7 +112,9 @@ impl Flush for FailFlush {
     }
 
     fn bytes(&self, item: &FailItem) -> usize {
-        item.result.envelope.payload.len()
+        // Deciding about a retry reads the spec.
+        let spec = if item.kind == OutcomeKind::FailedRetryable { DOCUMENT_BYTES_MAX } else { 0 };
+        item.result.envelope.payload.len() + spec
     }
 
     async fn flush(&self, items: &[FailItem]) -> StoreResult<Vec<Result<Option<i64>, Error>>> {

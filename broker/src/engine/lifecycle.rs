@@ -67,7 +67,7 @@ pub fn retry_left(retries_spent: i32, max_retries: i32) -> bool {
 
 /// How many retries are left after the present attempt; −1 for no limit.
 pub fn retries_left(retries_spent: i32, max_retries: i32) -> i32 {
-    if max_retries < 0 { -1 } else { (max_retries - retries_spent).max(0) }
+    if max_retries < 0 { -1 } else { max_retries.saturating_sub(retries_spent).max(0) }
 }
 
 #[cfg(test)]

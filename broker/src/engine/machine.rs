@@ -41,14 +41,15 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts the writers, the claimer, the sweeps and the talk with other brokers, all in `tasks`. They end after `drain` is
-    /// cancelled and the engine is dropped.
+    /// Starts the writers, the claimer, the sweeps and the talk with other brokers, all in `tasks`. They end once `drain` is
+    /// cancelled; the writers only at `finish`, or when the engine is dropped.
     pub(crate) async fn start(
         store: Arc<dyn Store>,
         local_clock: Arc<dyn Clock>,
         broker_id: Uuid,
         tasks: &TaskTracker,
         drain: CancellationToken,
+        finish: &CancellationToken,
     ) -> StoreResult<Arc<Self>> {
         let clock = Arc::new(DatabaseClock::new(local_clock));
         clock.sync(&*store).await?;
@@ -68,10 +69,10 @@ impl Engine {
         let grants = Arc::new(GrantBook::new(store.clone()));
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
-            submits: Committer::start(tasks, SubmitFlush::new(store.clone(), wakeups.clone(), clock.clone())),
-            completions: Committer::start(tasks, CompleteFlush::new(desk.clone(), wakeups.clone(), clock.clone())),
-            failures: Committer::start(tasks, FailFlush::new(desk.clone(), wakeups.clone(), clock.clone())),
-            renewals: Committer::start(tasks, RenewFlush::new(desk.clone(), clock.clone())),
+            submits: Committer::start(tasks, SubmitFlush::new(store.clone(), wakeups.clone(), clock.clone()), finish.clone()),
+            completions: Committer::start(tasks, CompleteFlush::new(desk.clone(), wakeups.clone(), clock.clone()), finish.clone()),
+            failures: Committer::start(tasks, FailFlush::new(desk.clone(), wakeups.clone(), clock.clone()), finish.clone()),
+            renewals: Committer::start(tasks, RenewFlush::new(desk.clone(), clock.clone()), finish.clone()),
             grants,
             desk,
             polls: Places::default(),

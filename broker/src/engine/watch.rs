@@ -50,7 +50,8 @@ impl Engine {
             let known = self.store.get_process(colony, process_id).await?;
             known.ok_or_else(|| Error::NotFound(format!("no process {process_id} in this colony")))?;
         }
-        let (sender, receiver) = mpsc::channel(AHEAD_MAX);
+        // One place more, for the error that ends it.
+        let (sender, receiver) = mpsc::channel(AHEAD_MAX + 1);
         let watch = Watch { store: self.store.clone(), colony, changes, sender, drain: self.drain.clone() };
         self.tasks.spawn(async move {
             let _place = place;
@@ -71,6 +72,8 @@ struct Watch {
 impl Watch {
     async fn run(mut self, target: WatchTarget) {
         let closed = self.sender.clone();
+        // Kept from the start: whoever reads slowly must still learn that the watch ended too early.
+        let Ok(last) = self.sender.clone().reserve_owned().await else { return };
         let drain = self.drain.clone();
         let ended = tokio::select! {
             () = closed.closed() => return,
@@ -78,7 +81,7 @@ impl Watch {
             ended = self.follow(&target) => ended,
         };
         if let Err(error) = ended {
-            let _ = closed.try_send(Err(error));
+            last.send(Err(error));
         }
     }
 
@@ -168,5 +171,34 @@ impl Watch {
             ))),
             Err(broadcast::error::RecvError::Closed) => Err(Error::Draining),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::error::TrySendError;
+
+    use super::*;
+    use crate::store::sqlite::SqliteStore;
+
+    #[tokio::test]
+    async fn a_slow_reader_still_learns_why_the_watch_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(&folder.path().join("broker.db")).await.unwrap());
+        let (sender, mut receiver) = mpsc::channel(AHEAD_MAX + 1);
+        let (changes, drain) = (broadcast::Sender::new(1), CancellationToken::new());
+        let filling = sender.clone();
+        let watch = Watch { store, colony: ColonyKey(1), changes: changes.subscribe(), sender, drain: drain.clone() };
+        let mut running = Box::pin(watch.run(WatchTarget::Filter(ProcessFilter::default())));
+        assert!(futures::poll!(&mut running).is_pending());
+        while !matches!(filling.try_send(Err(Error::Unsigned)), Err(TrySendError::Full(_))) {}
+        drain.cancel();
+        running.await;
+        drop(filling);
+        let mut last = None;
+        while let Some(seen) = receiver.recv().await {
+            last = Some(seen);
+        }
+        assert!(matches!(last, Some(Err(Error::Draining))), "{last:?}");
     }
 }

@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use apiary_identity::{Document as _, Envelope, Spec};
 use apiary_tests::TestColony;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-on_each_store!(garbage_protobuf_is_refused, an_oversized_message_is_refused, garbage_on_the_port_is_cut);
+on_each_store!(
+    garbage_protobuf_is_refused,
+    an_oversized_message_is_refused,
+    garbage_on_the_port_is_cut,
+    a_refusal_of_huge_words_is_still_an_answer
+);
 
 /// A gRPC call by hand; returns the grpc-status of the answer.
 async fn call(colony: &TestColony, path: &str, body: Bytes) -> String {
@@ -65,6 +71,16 @@ async fn garbage_on_the_port_is_cut(colony: TestColony) {
         assert!(read.is_ok(), "the connection was kept open");
     }
     serves_on(&colony).await;
+}
+
+async fn a_refusal_of_huge_words_is_still_an_answer(colony: TestColony) {
+    let user = colony.user("ada").await;
+    // The words of a refusal name the unknown field, and travel in a header.
+    let field = "\u{7}é".repeat(100_000);
+    let document = serde_json::json!({ field: 1 }).to_string();
+    let envelope = Envelope::sign(&colony.key_of("ada"), Spec::PAYLOAD_TYPE, document.into());
+    let refused = user.submit_envelope(&envelope).await.unwrap_err();
+    assert_eq!(refused.reason(), Some("INVALID"), "{refused}");
 }
 
 async fn serves_on(colony: &TestColony) {

@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 on_each_store!(
     an_unsigned_call_is_refused,
     a_replayed_call_is_refused,
+    a_strangers_calls_are_not_remembered,
     a_stale_or_early_call_is_refused,
     a_call_for_another_broker_is_refused,
     a_call_for_another_method_or_message_is_refused,
@@ -65,6 +66,14 @@ async fn a_replayed_call_is_refused(colony: TestColony) {
     let request = good(&colony).await;
     assert!(signed(&colony, &request).await.is_ok());
     assert_refused(signed(&colony, &request).await, "REQUEST_REPLAYED");
+}
+
+/// Anybody can make a key and sign with it: what strangers send must not fill the memory of nonces.
+async fn a_strangers_calls_are_not_remembered(colony: TestColony) {
+    let envelope = Envelope::seal(&KeyPair::generate(), &good(&colony).await).unwrap();
+    for _ in 0..2 {
+        assert_eq!(reason(&send(&colony, Some(&envelope)).await.unwrap_err()), "NOT_PERMITTED");
+    }
 }
 
 async fn a_stale_or_early_call_is_refused(colony: TestColony) {

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use apiary_executor_sdk::{Client, v1};
-use apiary_identity::{Envelope, KeyPair, Role, Scopes};
+use apiary_identity::{Clock as _, Content, Envelope, KeyPair, Outcome, Role, Scopes, SystemClock};
 use apiary_tests::TestColony;
 use apiary_tests::colony::claim;
 
-on_each_store!(another_colonys_keys_reach_nothing, the_same_ids_and_keys_do_not_meet);
+on_each_store!(
+    another_colonys_keys_reach_nothing,
+    the_same_ids_and_keys_do_not_meet,
+    an_executor_of_two_colonies_holds_a_lease_in_one
+);
 
 /// A second colony on the same broker, and its user, executor and owner.
 async fn second(colony: &TestColony) -> (KeyPair, Client, Client) {
@@ -45,6 +49,27 @@ async fn another_colonys_keys_reach_nothing(colony: TestColony) {
     let lease = colony.claim_one(&bee, "t").await;
     assert_eq!(thief.renew(id, lease.attempt, Duration::from_secs(30)).await.unwrap_err().reason(), Some("LEASE_LOST"));
     assert_eq!(thief.release(id, lease.attempt).await.unwrap_err().reason(), Some("LEASE_LOST"));
+}
+
+/// A key may have grants in several colonies; what it was leased in one, it cannot prolong or end in the name of another.
+async fn an_executor_of_two_colonies_holds_a_lease_in_one(colony: TestColony) {
+    let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
+    let (other, _, _) = second(&colony).await;
+    let mut grant = colony.grant_document(&colony.key_of("bee"), "bee", Role::Executor, &["*"], &["*"], &[]);
+    grant.colony = other.id();
+    colony.client_for(other.id(), &other).add_grant(&Envelope::seal(&other, &grant).unwrap()).await.unwrap();
+    let elsewhere = colony.client_for(other.id(), &colony.key_of("bee"));
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let lease = colony.claim_one(&bee, "t").await;
+    let renewed = elsewhere.renew(id, lease.attempt, Duration::from_secs(30)).await;
+    assert_eq!(renewed.unwrap_err().reason(), Some("LEASE_LOST"));
+    assert_eq!(elsewhere.release(id, lease.attempt).await.unwrap_err().reason(), Some("LEASE_LOST"));
+    let digest = apiary_tests::colony::spec_digest(&lease);
+    let output = Content::from_bytes(b"1".as_slice());
+    let result = Outcome::succeeded(other.id(), id, lease.attempt, digest, SystemClock.now(), output);
+    let result = Envelope::seal(&colony.key_of("bee"), &result).unwrap();
+    assert_eq!(elsewhere.complete(&result).await.unwrap_err().reason(), Some("LEASE_LOST"));
+    bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
 }
 
 async fn the_same_ids_and_keys_do_not_meet(colony: TestColony) {

@@ -43,6 +43,7 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 #[derive(Clone)]
 pub(crate) struct PrivateDatabase {
     admin: PgConnectOptions,
+    url: reqwest::Url,
     name: String,
 }
 
@@ -57,7 +58,7 @@ impl PrivateDatabase {
         let mut connection = admin.connect().await.unwrap();
         raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
-        let database = Self { admin, name };
+        let database = Self { admin, url: reqwest::Url::parse(&url).unwrap(), name };
         database.run(SUPABASE).await;
         database
     }
@@ -70,8 +71,9 @@ impl PrivateDatabase {
     }
 
     pub(crate) fn url(&self) -> String {
-        let (host, port) = (self.admin.get_host(), self.admin.get_port());
-        format!("postgres://{}@{host}:{port}/{}", self.admin.get_username(), self.name)
+        let mut url = self.url.clone();
+        url.set_path(&self.name);
+        url.into()
     }
 
     pub(crate) fn record(&self) -> PostgresRecord {

@@ -5,11 +5,11 @@ use apiary_identity::Clock;
 use crate::limits::SWEEP_ROWS;
 use crate::store::{Store, StoreResult};
 
-/// Forgets them, a statement's worth each round: nobody waits for it.
-pub(super) async fn sweep(store: &dyn Store, clock: &dyn Clock) -> StoreResult<()> {
+/// Forgets a statement's worth of them, because nobody waits for it; true if these were all.
+pub(super) async fn sweep(store: &dyn Store, clock: &dyn Clock) -> StoreResult<bool> {
     let forgotten = store.forget_idempotency_keys(clock.now_ms(), SWEEP_ROWS).await?;
     if forgotten > 0 {
         tracing::debug!(forgotten, "idempotency keys past their retention");
     }
-    Ok(())
+    Ok(i64::try_from(forgotten).is_ok_and(|count| count < SWEEP_ROWS))
 }

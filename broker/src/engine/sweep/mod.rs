@@ -45,12 +45,17 @@ pub(crate) async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, wakeups: W
     }
 }
 
-/// Does everything that is due; says when the next thing is.
+/// Does everything that is due; says when the next thing is. A sweep that fails, because of one damaged row, does not keep the
+/// others from their work.
 async fn round(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups) -> StoreResult<Option<i64>> {
-    unblock::sweep(store, clock, wakeups).await?;
-    leases::sweep(store, clock, wakeups).await?;
-    waits::sweep(store, clock, wakeups).await?;
-    keys::sweep(store, clock).await?;
+    let unblocked = unblock::sweep(store, clock, wakeups).await;
+    let ended = leases::sweep(store, clock, wakeups).await;
+    let expired = waits::sweep(store, clock, wakeups).await;
+    let all_forgotten = keys::sweep(store, clock).await;
+    unblocked.and(ended).and(expired)?;
+    if !all_forgotten? {
+        return Ok(Some(clock.now_ms()));
+    }
     store.next_deadline_ms().await
 }
 
@@ -73,4 +78,84 @@ fn until(due_ms: Option<i64>, now_ms: i64) -> Duration {
     // One millisecond later, because a thing that is due at t is over once the clock shows more than t.
     let distance = u64::try_from(due_ms.saturating_sub(now_ms)).unwrap_or(0).saturating_add(1);
     Duration::from_millis(distance).clamp(SWEEP_SLEEP_MIN, SWEEP_SLEEP_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use apiary_identity::{Digest, Envelope, Grant, KeyPair, Role, Scopes};
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::engine::claimer::Claimer;
+    use crate::limits::SWEEP_ROWS;
+    use crate::model::{Colony, GrantKey, NewProcess};
+    use crate::store::sqlite::SqliteStore;
+
+    struct At(i64);
+
+    impl Clock for At {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::MAX)
+        }
+    }
+
+    #[expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
+    async fn granted(store: &SqliteStore) -> (Colony, GrantKey) {
+        let (key, user) = (KeyPair::generate(), KeyPair::generate());
+        let colony = store.create_colony(&key.id(), "test", 0).await.unwrap();
+        let grant = Grant {
+            colony: key.id(),
+            grant_id: Uuid::new_v4(),
+            key: user.id(),
+            role: Role::User,
+            name: "ada".into(),
+            scopes: Scopes { functions: vec!["*".into()], executor_types: vec!["*".into()] },
+            rights: Vec::new(),
+            valid_from: Timestamp::UNIX_EPOCH,
+            valid_until: Timestamp::MAX,
+        };
+        store.add_grant(&colony, &grant, &Envelope::seal(&key, &grant).unwrap(), 0).await.unwrap();
+        let granted = store.grants_of_key(&colony, &user.id()).await.unwrap()[0].key;
+        (colony, granted)
+    }
+
+    fn process(colony: &Colony, submitter: GrantKey, key: i64) -> NewProcess {
+        NewProcess {
+            process_id: Uuid::new_v4(),
+            colony: colony.key,
+            submitter,
+            function: "f".into(),
+            executor_type: "t".into(),
+            executor_names: Vec::new(),
+            priority: 0,
+            priority_time_ms: 0,
+            labels: Default::default(),
+            max_wait_ms: 0,
+            max_exec_ms: 0,
+            max_retries: 0,
+            not_before_ms: None,
+            submitted_at_ms: 0,
+            idempotency: Some((key.to_string(), 1)),
+            digest: Digest::of(&key.to_be_bytes()),
+            payload: "{}".into(),
+            signature: [0; 64],
+        }
+    }
+
+    #[tokio::test]
+    async fn idempotency_keys_are_forgotten_as_fast_as_they_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("broker.db")).await.unwrap();
+        store.migrate().await.unwrap();
+        let (colony, submitter) = granted(&store).await;
+        let processes: Vec<_> = (0..=SWEEP_ROWS).map(|number| process(&colony, submitter, number)).collect();
+        store.submit(&processes, 0).await.unwrap();
+        let (wakeups, _) = Wakeups::start(Arc::new(Claimer::default()), false);
+        let clock = At(10_000);
+        // More than one statement's worth is due: the next round must not wait for something else to be.
+        assert_eq!(round(&store, &clock, &wakeups).await.unwrap(), Some(10_000));
+        assert_eq!(round(&store, &clock, &wakeups).await.unwrap(), None);
+        assert_eq!(store.forget_idempotency_keys(10_000, SWEEP_ROWS).await.unwrap(), 0);
+    }
 }
