@@ -36,8 +36,11 @@ impl StartError {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SpoolError {
     /// Two adapters must not forward the same events.
-    #[error("the spool {0} is in use: stop the other adapter, or give this one a `spool_path` of its own")]
+    #[error("the spool {0} is in use: stop the other adapter, or give this one a folder of its own")]
     InUse(PathBuf),
+    /// Something else is there.
+    #[error("the spool {} is no folder: name one, or a place where one can be made", .0.display())]
+    NoFolder(PathBuf),
     /// Events hold customers' data, which is nobody else's.
     #[error(
         "{path} can be read or written by others (mode {mode:04o}): run `chmod {wanted:o} {path}`",
@@ -74,7 +77,7 @@ pub enum SpoolError {
     /// The spool holds another colony's events.
     #[error(
         "the spool {path} holds {events} events for colony {colony}: let an adapter of that colony forward them, or \
-         give this one a `spool_path` of its own", path = .path.display()
+         give this one a folder of its own", path = .path.display()
     )]
     Colony {
         /// The spool.

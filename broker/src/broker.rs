@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::StartError;
 use crate::auth::Auth;
-use crate::config::{Config, StoreConfig, TlsConfig};
+use crate::config::{Config, ListenConfig, StoreConfig, TlsConfig};
 use crate::engine::Engine;
 use crate::limits::{
     CALL_TIME_MAX, DRAIN_TIME_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX, KEEPALIVE, PAUSE_AFTER_ACCEPT_ERROR,
@@ -51,6 +51,7 @@ impl Broker {
     /// Checks the settings, opens the store, and serves. When it returns, it listens.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         config.check()?;
+        let server = tcp_server(config.listen.tls.as_ref())?;
         let store = open(&config).await?;
         let broker_id = Uuid::new_v4();
         let (drain, servers, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
@@ -61,11 +62,10 @@ impl Broker {
         let auth = Auth::new(engine.grants(), engine.clock(), broker_id, config.server_owner, REQUEST_WINDOW_MS);
         let (routes, health) = routes(Rpc::new(engine, Arc::new(auth), broker_id)).await?;
         let mut broker = Self { address: None, socket: None, health, store, drain, _cut: cut, finish, servers, tasks };
-        if let Some(address) = config.listen.address {
-            broker.serve_tcp(address, config.listen.tls.as_ref(), routes.clone()).await?;
-        }
-        if let Some(path) = config.listen.socket {
-            broker.serve_socket(path, routes)?;
+        if let Err(error) = broker.serve(config.listen, server, routes).await {
+            // Whoever tries again must not find the file locked and the connections taken.
+            broker.stop().await;
+            return Err(error);
         }
         tracing::info!(
             %broker_id, store = broker.store.kind(), address = ?broker.address, socket = ?broker.socket, "broker listens"
@@ -108,20 +108,20 @@ impl Broker {
         tracing::info!("broker stopped");
     }
 
-    async fn serve_tcp(
-        &mut self,
-        address: SocketAddr,
-        tls: Option<&TlsConfig>,
-        routes: Routes,
-    ) -> Result<(), StartError> {
+    async fn serve(&mut self, listen: ListenConfig, server: Server, routes: Routes) -> Result<(), StartError> {
+        if let Some(address) = listen.address {
+            self.serve_tcp(address, server, routes.clone()).await?;
+        }
+        if let Some(path) = listen.socket {
+            self.serve_socket(path, routes)?;
+        }
+        Ok(())
+    }
+
+    async fn serve_tcp(&mut self, address: SocketAddr, mut server: Server, routes: Routes) -> Result<(), StartError> {
         let listen = |source| StartError::Listen { address: address.to_string(), source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         self.address = Some(listener.local_addr().map_err(listen)?);
-        let mut server = server();
-        if let Some(tls) = tls {
-            let tls = tls_config(tls)?;
-            server = server.tls_config(tls).map_err(|error| StartError::Tls(chain_of(&error)))?;
-        }
         // Set here, because a server that is handed its connections does not set them.
         let connections = TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(TCP_KEEPALIVE));
         let connections = patiently(connections);
@@ -184,6 +184,11 @@ fn server() -> Server {
         .http2_max_header_list_size(HEADER_BYTES_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
+}
+
+fn tcp_server(tls: Option<&TlsConfig>) -> Result<Server, StartError> {
+    let Some(tls) = tls else { return Ok(server()) };
+    server().tls_config(tls_config(tls)?).map_err(|error| StartError::Tls(chain_of(&error)))
 }
 
 fn tls_config(tls: &TlsConfig) -> Result<ServerTlsConfig, StartError> {

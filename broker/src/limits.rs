@@ -21,8 +21,6 @@ pub const KEEPALIVE: Duration = Duration::from_secs(20);
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// After a connection could not be accepted (no file descriptors left, as a rule), the next comes this much later.
 pub const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
-/// The longest words of a refusal, in bytes: they travel in a header.
-pub const REFUSAL_BYTES_MAX: usize = 1024;
 /// A silent TCP connection is probed by the system after this long.
 pub const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -61,6 +59,8 @@ pub const WATCHES_MAX: usize = 10_000;
 pub const WATCH_LAG_MAX: usize = 8192;
 /// Rows of a page if the caller does not say.
 pub const PAGE_SIZE_DEFAULT: i32 = 100;
+/// The most bytes of a page's rows; it ends early where they are more.
+pub const PAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 1024 * 1024;
 /// Rows of a page at the most.
 pub const PAGE_SIZE_MAX: i32 = 1000;
 

@@ -40,6 +40,13 @@ pub(crate) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<KeyP
         std::io::stdin().take(BYTES_MAX).read_to_string(&mut pem).context("standard input")?;
         return open(settings, &pem).context("standard input");
     }
+    if is_credential(path) {
+        let pem = std::fs::read_to_string(path).map(Zeroizing::new).with_context(|| path.display().to_string())?;
+        return open(settings, &pem).with_context(|| path.display().to_string());
+    }
+    if path.is_dir() {
+        return Err(Fault::usage(format!("{} is a folder: name the key file in it", path.display())).into());
+    }
     match read_key_file(path, None) {
         Err(KeyError::PassphraseMissing) => {
             let passphrase = passphrase::of_key(settings)?;
@@ -72,6 +79,13 @@ fn open(settings: &Settings, pem: &str) -> anyhow::Result<KeyPair> {
         }
         other => Ok(other?),
     }
+}
+
+/// Whether systemd put the file there for this program (`LoadCredential=`, systemd.exec(5)): as `key_file=%d/…` in a unit.
+/// It keeps others out by the folder and an access list, which makes the file's mode 0440 (acl(5): group bits are the mask).
+fn is_credential(path: &Path) -> bool {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    folder.is_some_and(|folder| path.parent() == Some(Path::new(&folder)))
 }
 
 /// How strong an origin is, whatever it names.

@@ -26,7 +26,7 @@ pub(crate) fn open(config: &ClientConfig) -> Result<Connection, ClientError> {
     let address = &config.address;
     if address.is_exposed() && !config.allow_plaintext {
         return Err(ClientError::Invalid(format!(
-            "{address}: plain text would leave this machine; use https://, or allow plain text in so many words"
+            "{address}: plain text would leave this machine; use https://, or allow it (`allow_plaintext`)"
         )));
     }
     if tokio::runtime::Handle::try_current().is_err() {

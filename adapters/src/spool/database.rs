@@ -63,7 +63,7 @@ async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), S
         }
         (APPLICATION_ID, VERSION, _) => Ok(()),
         (APPLICATION_ID, _, _) => foreign("is of a later version: start that version of the adapter"),
-        _ => foreign("is another program's database: set `spool_path` to a folder of the adapter's own"),
+        _ => foreign("is another program's database: give the adapter a folder of its own"),
     }
 }
 

@@ -21,6 +21,7 @@ impl Folder {
     pub(super) fn take(path: &Path) -> Result<Self, SpoolError> {
         match DirBuilder::new().recursive(true).mode(0o700).create(path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(SpoolError::io(path, &error)),
+            _ if !path.is_dir() => return Err(SpoolError::NoFolder(path.to_owned())),
             _ => check_mode(path, 0o700)?,
         }
         let lock = open(&path.join("lock"))?;

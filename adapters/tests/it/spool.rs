@@ -250,6 +250,14 @@ async fn a_spool_is_its_owners_alone() {
 }
 
 #[tokio::test]
+async fn a_file_in_the_spools_place_is_no_reason_to_change_its_mode() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::new());
+    std::fs::write(folder.path().join("spool"), "").unwrap();
+    let error = refusal(config(folder.path()), broker).await;
+    assert!(matches!(error, SpoolError::NoFolder(_)), "{error}");
+}
+
+#[tokio::test]
 async fn a_damaged_spool_is_refused_with_advice_and_left_as_it_is() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::away());
     let webhook = start(config(folder.path()), &broker).await;

@@ -146,6 +146,7 @@ mod tests {
             RecordError::KeyRefused { what: what() },
             RecordError::Forbidden { what: what() },
             RecordError::NotInstalled { what: what() },
+            RecordError::Damaged { what: what() },
             RecordError::Conflict { code: what(), what: what() },
             RecordError::Answer(what()),
         ] {

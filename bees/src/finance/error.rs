@@ -23,8 +23,8 @@ pub enum RecordError {
     },
     /// The key or password is not accepted.
     #[error(
-        "the state of record does not accept the key ({what}): check SUPABASE_SERVICE_ROLE_KEY, or the user and \
-         password in DATABASE_URL; the event waits"
+        "the state of record does not accept the key ({what}): check SUPABASE_SERVICE_ROLE_KEY, or user, \
+         password and database in DATABASE_URL; the event waits"
     )]
     KeyRefused {
         /// What it said.
@@ -43,6 +43,12 @@ pub enum RecordError {
     #[error("tables or functions are missing ({what}): apply deploy/supabase/migrations; the event waits")]
     NotInstalled {
         /// What it said.
+        what: String,
+    },
+    /// The file is not what was written.
+    #[error("the state of record is damaged ({what}): restore the file from a backup; the event waits")]
+    Damaged {
+        /// What SQLite said.
         what: String,
     },
     /// A key or reference that exists, or is missing, forbids the write; or a write changed nothing.
@@ -96,6 +102,7 @@ impl CallError for RecordError {
             Self::KeyRefused { .. }
             | Self::Forbidden { .. }
             | Self::NotInstalled { .. }
+            | Self::Damaged { .. }
             | Self::Conflict { .. }
             | Self::Refused { .. }
             | Self::Answer(_)

@@ -31,6 +31,9 @@ pub trait Record: Send + Sync + 'static {
     ///
     /// What is missing, and what to do.
     async fn check(&self) -> Result<(), RecordError>;
+
+    /// Lets go of connections and files. Nothing is applied after it.
+    async fn close(&self) {}
 }
 
 /// What applying an event did.

@@ -1,7 +1,8 @@
 //! A state of record in a file, over restarts and under a hand that meddles.
 
 use apiary_bees::finance::{Applied, Change, Record as _, RecordError, SqliteRecord, SubscriptionQuery};
-use sqlx::raw_sql;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection as _, raw_sql};
 
 use crate::harness::event::{T0, apply, event, subscription};
 use crate::harness::file::File;
@@ -87,4 +88,33 @@ async fn nobody_else_on_the_machine_can_read_it() {
     for file in files {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
     }
+}
+
+#[tokio::test]
+async fn another_programs_database_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+    raw_sql("create table theirs (a); pragma user_version = 1").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let error = SqliteRecord::open(&path).await.err().unwrap();
+    assert!(error.to_string().contains("another program's database"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_called_so_and_no_event_is_given_up_for_it() {
+    let file = File::new().await;
+    raw_sql("drop table stripe_subscriptions").execute(&mut file.connect().await).await.unwrap();
+    let change = Change::from_event(&active("evt_1", "sub_1")).unwrap();
+    let error = file.record.apply(&change).await.unwrap_err();
+    assert!(matches!(error, RecordError::Damaged { .. }), "{error}");
+    assert!(!error.is_about_the_event());
+
+    file.record.close().await;
+    std::fs::write(file.path(), [7; 4096]).unwrap();
+    let error = SqliteRecord::open(&file.path()).await.err().unwrap();
+    assert!(error.to_string().contains("is damaged") && error.to_string().contains("backup"), "{error}");
 }

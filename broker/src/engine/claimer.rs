@@ -1,7 +1,6 @@
 //! One claimer per broker: it takes work in batches for all polls that wait, instead of every poll asking the
 //! database for itself. A poll that goes away never takes a process with it, at whatever moment it goes.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,63 +10,20 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::board::{Board, Pass, Reply, references};
 use crate::Error;
-use crate::limits::{CLAIM_PASS_COUNT_MAX, CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
+use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
 use crate::model::{ClaimSlot, Claimed, GrantKey, Lane, LeaseRef};
 use crate::store::Store;
 
 /// After a failed look at the database, the next comes this much later.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
 
-type Reply = Result<Vec<Claimed>, Error>;
-
-/// The polls that wait, by lane.
+/// Takes work for the polls that wait.
 #[derive(Default)]
 pub(crate) struct Claimer {
     board: Mutex<Board>,
     wake: Notify,
-}
-
-#[derive(Default)]
-struct Board {
-    lanes: HashMap<Lane, LaneBoard>,
-    /// Lanes to look into, each once.
-    due: VecDeque<Lane>,
-    /// Leases that were made for callers who went away, to be given back.
-    unheard: Vec<(Lane, Vec<LeaseRef>)>,
-    polls: usize,
-    last_id: u64,
-    closed: bool,
-}
-
-#[derive(Default)]
-struct LaneBoard {
-    polls: VecDeque<Poll>,
-    /// In the line of lanes that are due.
-    queued: bool,
-    /// Work may have come since its polls were looked for.
-    woken: bool,
-    /// A look is under way; there is never a second.
-    passing: bool,
-}
-
-struct Poll {
-    id: u64,
-    slot: ClaimSlot,
-    reply: oneshot::Sender<Reply>,
-    /// Looked for since work last came.
-    looked: bool,
-    /// Part of the look under way.
-    passing: bool,
-    /// To be answered after the next look, whatever it gives.
-    last_look: bool,
-}
-
-/// A look into one lane for some of its polls.
-struct Pass {
-    lane: Lane,
-    ids: Vec<u64>,
-    slots: Vec<ClaimSlot>,
 }
 
 /// Leases on the way to their claimer. Dropped before it is [`delivered`](Self::delivered), it gives them back.
@@ -130,10 +86,7 @@ impl Claimer {
 
     /// Work may wait in this lane.
     pub(crate) fn wake(&self, lane: &Lane) {
-        let mut board = self.board();
-        if board.lanes.contains_key(lane) {
-            board.mark(lane);
-            drop(board);
+        if self.board().mark(lane) {
             self.wake.notify_one();
         }
     }
@@ -195,12 +148,7 @@ impl Claimer {
         if board.polls >= POLLS_MAX {
             return Err(Error::Overloaded(format!("{POLLS_MAX} claims wait at this broker")));
         }
-        board.last_id += 1;
-        board.polls += 1;
-        let id = board.last_id;
-        let poll = Poll { id, slot, reply, looked: false, passing: false, last_look };
-        board.lanes.entry(lane.clone()).or_default().polls.push_back(poll);
-        board.enqueue(lane);
+        let id = board.add(lane, slot, reply, last_look);
         drop(board);
         self.wake.notify_one();
         Ok((id, answer))
@@ -272,170 +220,13 @@ impl Drop for Registered<'_> {
     }
 }
 
-impl Board {
-    /// Work may have come: every poll of the lane is to be looked for.
-    fn mark(&mut self, lane: &Lane) {
-        if let Some(board) = self.lanes.get_mut(lane) {
-            board.woken = true;
-            self.enqueue(lane);
-        }
-    }
-
-    /// Puts a lane in the line, unless it is there. One that is being looked into comes back at the end of the look.
-    fn enqueue(&mut self, lane: &Lane) {
-        if let Some(board) = self.lanes.get_mut(lane)
-            && !board.passing
-            && !std::mem::replace(&mut board.queued, true)
-        {
-            self.due.push_back(lane.clone());
-        }
-    }
-
-    fn mark_all(&mut self) {
-        let lanes: Vec<_> = self.lanes.keys().cloned().collect();
-        lanes.iter().for_each(|lane| self.mark(lane));
-    }
-
-    fn begin_pass(&mut self) -> Option<Pass> {
-        while let Some(lane) = self.due.pop_front() {
-            let Some(board) = self.lanes.get_mut(&lane) else { continue };
-            board.queued = false;
-            let (ids, slots) = board.choose();
-            if !ids.is_empty() {
-                board.passing = true;
-                return Some(Pass { lane, ids, slots });
-            }
-            if board.polls.is_empty() {
-                self.lanes.remove(&lane);
-            }
-        }
-        None
-    }
-
-    /// Answers the polls that got something or wait no longer; returns what was taken for polls that are gone.
-    fn end_pass(&mut self, pass: &Pass, claimed: Vec<Claimed>) -> Vec<LeaseRef> {
-        let asked: usize = pass.slots.iter().map(|slot| slot.count).sum();
-        let all_taken = claimed.len() >= asked;
-        let mut by_slot: Vec<Vec<Claimed>> = pass.slots.iter().map(|_| Vec::new()).collect();
-        for claim in claimed {
-            if let Some(slot) = by_slot.get_mut(claim.slot) {
-                slot.push(claim);
-            }
-        }
-        let mut orphans = Vec::new();
-        for ((id, slot), claims) in pass.ids.iter().zip(&pass.slots).zip(by_slot) {
-            let answered = match self.poll(&pass.lane, *id) {
-                Some(poll) if claims.is_empty() && !poll.last_look => {
-                    poll.passing = false;
-                    continue;
-                }
-                Some(_) => self.remove(&pass.lane, *id).map(|poll| poll.reply.send(Ok(claims))),
-                None => Some(Err(Ok(claims))),
-            };
-            if let Some(Err(Ok(unheard))) = answered {
-                orphans.extend(references(slot.executor, &unheard));
-            }
-        }
-        self.finish_pass(&pass.lane, all_taken);
-        orphans
-    }
-
-    /// Tells the polls that wait no longer; the others wait on.
-    fn fail_pass(&mut self, pass: &Pass, error: &Error) {
-        for id in &pass.ids {
-            match self.poll(&pass.lane, *id) {
-                Some(poll) if !poll.last_look => poll.passing = false,
-                Some(_) => {
-                    if let Some(poll) = self.remove(&pass.lane, *id) {
-                        let _ = poll.reply.send(Err(error.clone()));
-                    }
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn resume(&mut self, lane: &Lane) {
-        self.finish_pass(lane, true);
-    }
-
-    fn finish_pass(&mut self, lane: &Lane, look_again: bool) {
-        let Some(board) = self.lanes.get_mut(lane) else { return };
-        board.passing = false;
-        if board.polls.is_empty() {
-            self.lanes.remove(lane);
-        } else if look_again {
-            self.mark(lane);
-        } else if board.woken || board.polls.iter().any(|poll| !poll.looked) {
-            // Polls that came, or were left out, while the look was under way have not been looked for.
-            self.enqueue(lane);
-        }
-    }
-
-    fn poll(&mut self, lane: &Lane, id: u64) -> Option<&mut Poll> {
-        self.lanes.get_mut(lane)?.polls.iter_mut().find(|poll| poll.id == id)
-    }
-
-    fn remove(&mut self, lane: &Lane, id: u64) -> Option<Poll> {
-        let board = self.lanes.get_mut(lane)?;
-        let place = board.polls.iter().position(|poll| poll.id == id)?;
-        let poll = board.polls.remove(place)?;
-        self.polls -= 1;
-        // A lane in the line stays, so that a caller who comes and goes does not put it there again and again.
-        if board.polls.is_empty() && !board.passing && !board.queued {
-            self.lanes.remove(lane);
-        }
-        Some(poll)
-    }
-
-    /// Answers every poll with nothing; returns what is still to be given back.
-    fn close(&mut self) -> Vec<(Lane, Vec<LeaseRef>)> {
-        self.closed = true;
-        for poll in self.lanes.drain().flat_map(|(_, board)| board.polls) {
-            let _ = poll.reply.send(Ok(Vec::new()));
-        }
-        self.due.clear();
-        self.polls = 0;
-        std::mem::take(&mut self.unheard)
-    }
-}
-
-impl LaneBoard {
-    /// The polls of the next look: those that have waited longest among the ones not looked for. Each gets room for one before
-    /// any gets room for more, so that a big claim does not keep the others out.
-    fn choose(&mut self) -> (Vec<u64>, Vec<ClaimSlot>) {
-        if std::mem::take(&mut self.woken) {
-            self.polls.iter_mut().for_each(|poll| poll.looked = false);
-        }
-        let polls = self.polls.iter_mut().filter(|poll| !poll.looked).take(CLAIM_PASS_COUNT_MAX);
-        let (ids, mut slots): (Vec<_>, Vec<_>) = polls
-            .map(|poll| {
-                (poll.looked, poll.passing) = (true, true);
-                (poll.id, poll.slot.clone())
-            })
-            .unzip();
-        let mut room = CLAIM_PASS_COUNT_MAX - slots.len();
-        for slot in &mut slots {
-            let more = slot.count.saturating_sub(1).min(room);
-            room -= more;
-            slot.count = 1 + more;
-        }
-        (ids, slots)
-    }
-}
-
-fn references(executor: GrantKey, claimed: &[Claimed]) -> Vec<LeaseRef> {
-    let reference =
-        |claim: &Claimed| LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor };
-    claimed.iter().map(reference).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use uuid::Uuid;
 
     use super::*;
+    use crate::limits::CLAIM_PASS_COUNT_MAX;
     use crate::model::ColonyKey;
 
     fn lane() -> Lane {

@@ -78,7 +78,9 @@ async fn run<F: Flush>(flush: F, mut waiting: mpsc::Receiver<Waiting<F>>, finish
         }
         // Those who came while the last batch was written go along with what it left: otherwise a single repeat of a key would
         // cost everybody a commit.
-        while queued.len() < COMMIT_BATCH_MAX && let Ok(more) = waiting.try_recv() {
+        while queued.len() < COMMIT_BATCH_MAX
+            && let Ok(more) = waiting.try_recv()
+        {
             queued.push(more);
         }
         let (batch, rest) = split(&flush, queued);

@@ -3,7 +3,11 @@
 use super::Engine;
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::model::{GrantCursor, Page, StoredGrant};
+use crate::limits::PAGE_BYTES_MAX;
+use crate::model::{GrantCursor, Page, StoredGrant, cut_to_bytes};
+
+/// An envelope's ids, type and signature, at the most; the signed bytes come on top.
+const ENVELOPE_FRAME_BYTES: usize = 512;
 
 /// One page of grants.
 pub(crate) struct GrantPage {
@@ -20,8 +24,10 @@ impl Engine {
         permit: Permit<action::ListGrants>,
         page: Page<GrantCursor>,
     ) -> Result<GrantPage, Error> {
-        let grants = self.store.list_grants(permit.colony(), page).await?;
+        let mut grants = self.store.list_grants(permit.colony(), page).await?;
         let full = i64::try_from(grants.len()).is_ok_and(|count| count >= page.size);
+        let bytes = |grant: &StoredGrant| grant.payload.len() + ENVELOPE_FRAME_BYTES;
+        let full = cut_to_bytes(&mut grants, PAGE_BYTES_MAX, bytes) || full;
         let next = grants.last().filter(|_| full).map(|grant| GrantCursor(grant.key));
         Ok(GrantPage { grants, next })
     }

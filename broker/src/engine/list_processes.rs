@@ -3,7 +3,13 @@
 use super::Engine;
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::model::{Page, ProcessCursor, ProcessFilter, ProcessSummary};
+use crate::limits::PAGE_BYTES_MAX;
+use crate::model::{Page, ProcessCursor, ProcessFilter, ProcessSummary, cut_to_bytes};
+
+/// A summary's ids, names, numbers and words, at the most; its labels come on top.
+const SUMMARY_BYTES: usize = 6 * 1024;
+/// What one label's frame adds.
+const LABEL_FRAME_BYTES: usize = 16;
 
 /// One page of processes.
 pub(crate) struct ProcessPage {
@@ -21,12 +27,18 @@ impl Engine {
         filter: &ProcessFilter,
         page: Page<ProcessCursor>,
     ) -> Result<ProcessPage, Error> {
-        let processes = self.store.list_processes(permit.colony().key, filter, page).await?;
+        let mut processes = self.store.list_processes(permit.colony().key, filter, page).await?;
         let full = i64::try_from(processes.len()).is_ok_and(|count| count >= page.size);
+        let full = cut_to_bytes(&mut processes, PAGE_BYTES_MAX, bytes_of) || full;
         let next = processes
             .last()
             .filter(|_| full)
             .map(|process| ProcessCursor { submitted_at_ms: process.submitted_at_ms, process_id: process.process_id });
         Ok(ProcessPage { processes, next })
     }
+}
+
+fn bytes_of(process: &ProcessSummary) -> usize {
+    let labels = process.labels.iter().map(|(key, value)| key.len() + value.len() + LABEL_FRAME_BYTES);
+    SUMMARY_BYTES + labels.sum::<usize>()
 }

@@ -69,9 +69,21 @@ impl Engine {
         let grants = Arc::new(GrantBook::new(store.clone()));
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
-            submits: Committer::start(tasks, SubmitFlush::new(store.clone(), wakeups.clone(), clock.clone()), finish.clone()),
-            completions: Committer::start(tasks, CompleteFlush::new(desk.clone(), wakeups.clone(), clock.clone()), finish.clone()),
-            failures: Committer::start(tasks, FailFlush::new(desk.clone(), wakeups.clone(), clock.clone()), finish.clone()),
+            submits: Committer::start(
+                tasks,
+                SubmitFlush::new(store.clone(), wakeups.clone(), clock.clone()),
+                finish.clone(),
+            ),
+            completions: Committer::start(
+                tasks,
+                CompleteFlush::new(desk.clone(), wakeups.clone(), clock.clone()),
+                finish.clone(),
+            ),
+            failures: Committer::start(
+                tasks,
+                FailFlush::new(desk.clone(), wakeups.clone(), clock.clone()),
+                finish.clone(),
+            ),
             renewals: Committer::start(tasks, RenewFlush::new(desk.clone(), clock.clone()), finish.clone()),
             grants,
             desk,

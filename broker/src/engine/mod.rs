@@ -2,6 +2,7 @@
 
 mod add_grant;
 mod backoff;
+mod board;
 mod claim;
 mod claimer;
 mod clock;

@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::Rpc;
-use super::status::{http_status, words};
+use super::status::http_status;
 use crate::limits::{HTTP_BODY_BYTES_MAX, MESSAGE_TIME_MAX};
 use crate::{Error, Reason};
 
@@ -79,7 +79,7 @@ async fn accept(rpc: &Rpc, body: &[u8]) -> Result<Response, Error> {
 fn refusal(error: &Error) -> Response {
     let reason: Reason = error.reason();
     let body = json!({
-        "error": { "reason": reason.as_str(), "message": words(error), "retryable": reason.is_retryable() }
+        "error": { "reason": reason.as_str(), "message": error.to_string(), "retryable": reason.is_retryable() }
     });
     (http_status(reason), Json(body)).into_response()
 }

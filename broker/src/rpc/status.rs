@@ -4,24 +4,13 @@ use apiary_proto::v1 as pb;
 use prost::Message as _;
 use tonic::{Code, Status};
 
-use crate::limits::REFUSAL_BYTES_MAX;
 use crate::{Error, Reason};
 
 /// The gRPC status of a refusal: code, words, and an `ErrorDetail` for programs.
 pub(super) fn status(error: &Error) -> Status {
     let reason = error.reason();
     let detail = pb::ErrorDetail { reason: reason.as_str().to_owned(), retryable: reason.is_retryable() };
-    Status::with_details(code(reason), words(error), detail.encode_to_vec().into())
-}
-
-/// What is wrong, in words, cut to what a header can carry: a caller's own bytes may be quoted in them.
-pub(super) fn words(error: &Error) -> String {
-    let mut words = error.to_string();
-    if words.len() > REFUSAL_BYTES_MAX {
-        words.truncate(words.floor_char_boundary(REFUSAL_BYTES_MAX));
-        words.push('…');
-    }
-    words
+    Status::with_details(code(reason), error.to_string(), detail.encode_to_vec().into())
 }
 
 /// The same for `map_err`.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use apiary_bees::finance::{PostgresRecord, PostgrestRecord, Record, SqliteRecord};
 use apiary_bees::{echo, finance};
-use apiary_executor_sdk::{Client, ExecutorBuilder};
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
@@ -56,13 +55,24 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let settings = &context.settings;
     let mut signals = Signals::listen()?;
     let client = profile::client(settings)?;
-    let Some(builder) = signals.unless(builder(arguments.bee, settings, client)).await else { return Ok(()) };
+    let Some(record) = signals.unless(arguments.bee.record(settings)).await else { return Ok(()) };
+    let record = record?;
+    let builder = match &record {
+        Some(record) => finance::bee(client, Arc::clone(record)),
+        None => echo::bee(client),
+    };
     let name = settings.text(&table::BEE_NAME).unwrap_or(arguments.bee.name());
     let slots = usize::try_from(settings.integer(&table::BEE_SLOTS)).unwrap_or(1);
-    let executor = builder?.name(name).slots(slots).build()?;
+    let executor = builder.name(name).slots(slots).build()?;
     let shutdown = CancellationToken::new();
     note(&format!("ready: bee {} `{name}` claims at {}", arguments.bee.name(), profile::address(settings)?));
-    let service = async { Ok(executor.run(shutdown.clone()).await?) };
+    let service = async {
+        let ended = executor.run(shutdown.clone()).await;
+        if let Some(record) = record {
+            record.close().await;
+        }
+        Ok(ended?)
+    };
     daemon::serve(signals, &shutdown, service).await
 }
 
@@ -73,17 +83,21 @@ impl Bee {
             Self::Echo => "echo",
         }
     }
-}
 
-async fn builder(bee: Bee, settings: &Settings, client: Client) -> anyhow::Result<ExecutorBuilder> {
-    match bee {
-        Bee::Echo => Ok(echo::bee(client)),
-        Bee::Finance => Ok(finance::bee(client, record(settings).await?)),
+    /// The state of record, for the one that writes to it.
+    async fn record(self, settings: &Settings) -> anyhow::Result<Option<Arc<dyn Record>>> {
+        match self {
+            Self::Finance => record(settings).await.map(Some),
+            Self::Echo => Ok(None),
+        }
     }
 }
 
 /// The state of record that the settings name, looked at before anything is claimed.
 async fn record(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
+    if choose(settings)? == "postgres" && settings.flag(&table::FINANCE_MIGRATE) {
+        postgres(settings)?.migrate().await.context("deploy/supabase/migrations")?;
+    }
     let record = open_record(settings).await?;
     match record.check().await {
         Ok(()) => Ok(record),
@@ -105,20 +119,18 @@ pub(crate) async fn open_record(settings: &Settings) -> anyhow::Result<Arc<dyn R
             let key = key.ok_or_else(|| missing(&table::FINANCE_SUPABASE_SERVICE_ROLE_KEY))?;
             Ok(Arc::new(PostgrestRecord::new(url, &key, profile::clock()).map_err(unusable)?))
         }
-        "postgres" => {
-            let url = settings.secret(&table::FINANCE_DATABASE_URL);
-            let url = url.ok_or_else(|| missing(&table::FINANCE_DATABASE_URL))?;
-            let record = PostgresRecord::new(&url, profile::clock()).map_err(unusable)?;
-            if settings.flag(&table::FINANCE_MIGRATE) {
-                record.migrate().await.context("deploy/supabase/migrations")?;
-            }
-            Ok(Arc::new(record))
-        }
+        "postgres" => Ok(Arc::new(postgres(settings)?)),
         _ => {
             let path = settings.path(&table::FINANCE_SQLITE).ok_or_else(|| missing(&table::FINANCE_SQLITE))?;
             Ok(Arc::new(SqliteRecord::open(&path).await.with_context(|| path.display().to_string())?))
         }
     }
+}
+
+fn postgres(settings: &Settings) -> anyhow::Result<PostgresRecord> {
+    let url = settings.secret(&table::FINANCE_DATABASE_URL);
+    let url = url.ok_or_else(|| missing(&table::FINANCE_DATABASE_URL))?;
+    PostgresRecord::new(&url, profile::clock()).map_err(unusable)
 }
 
 /// The one that is set, or the one that `finance.record` chooses.

@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::webhook;
 use crate::context::Context;
 use crate::daemon::{self, Signals};
-use crate::exit::Fault;
+use crate::exit::{Fault, ReaderGone};
 use crate::output::{STRONG, note, styled};
 use crate::profile;
 use crate::settings::{Settings, default_data_folder, table};
-use crate::up::{Config, Folder, LocalColony, PROFILE, next_free};
+use crate::up::{Config, Folder, LocalColony, PROFILE, Ports};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,14 +52,22 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     webhook.stripe.secrets = settings.secrets(&table::WEBHOOK_STRIPE_SECRETS);
     let mut signals = Signals::listen()?;
     let folder = Folder::open(&data_folder(settings)?)?;
-    webhook.listen = next_free(settings, &table::WEBHOOK_LISTEN)?;
-    let config = Config { broker: next_free(settings, &table::BROKER_LISTEN)?, webhook };
+    let ports = Ports::free(settings)?;
+    webhook.listen = ports.webhook;
+    let config = Config { broker: ports.broker, webhook };
     warn_of_unused(settings);
     let started = signals.unless(LocalColony::start(folder, config, profile::clock())).await;
     let Some(colony) = started else { return Ok(()) };
     let colony = colony?;
-    let has_secret = settings.is_set(&table::WEBHOOK_STRIPE_SECRETS);
-    context.format.print(&announcement(&colony, has_secret), text)?;
+    match context.format.print(&announcement(&colony, settings), text) {
+        // The colony is there for others than whoever reads this.
+        Err(error) if error.is::<ReaderGone>() => {}
+        Err(error) => {
+            colony.stop().await;
+            return Err(error);
+        }
+        Ok(()) => {}
+    }
     let shutdown = CancellationToken::new();
     daemon::serve(signals, &shutdown, colony.run(&shutdown)).await
 }
@@ -83,9 +91,15 @@ fn warn_of_unused(settings: &Settings) {
     }
 }
 
-fn announcement(colony: &LocalColony, has_secret: bool) -> Announcement {
+fn announcement(colony: &LocalColony, settings: &Settings) -> Announcement {
+    let has_secret = settings.is_set(&table::WEBHOOK_STRIPE_SECRETS);
     let folder = colony.folder();
     let profile = folder.profile();
+    // Where the adapter is elsewhere than usual, another colony's may be at the usual place.
+    let elsewhere = match colony.webhook() {
+        address if table::WEBHOOK_LISTEN.default == Some(&address.to_string()) => String::new(),
+        address => format!(" --set {}={address}", table::WEBHOOK_LISTEN.key),
+    };
     let command = format!("{} --config {}", program(), quoted(&profile));
     Announcement {
         colony: colony.id(),
@@ -99,7 +113,7 @@ fn announcement(colony: &LocalColony, has_secret: bool) -> Announcement {
         next: [
             format!("{command} process submit --type echo --function echo --args '{{\"hello\":\"world\"}}' --wait"),
             format!("{command} process verify latest"),
-            format!("{command} doctor"),
+            format!("{command} doctor{elsewhere}"),
         ],
     }
 }

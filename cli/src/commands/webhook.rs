@@ -83,6 +83,7 @@ pub(crate) fn config(settings: &Settings) -> anyhow::Result<WebhookConfig> {
 pub(crate) fn named(error: StartError) -> anyhow::Error {
     match error {
         StartError::Setting { setting, problem } => {
+            let problem = problem.replace("`allow_plaintext`", "`webhook.allow_plaintext`");
             Fault::usage(format!("`webhook.{}` {problem}", setting.replace('.', "_"))).into()
         }
         other => other.into(),

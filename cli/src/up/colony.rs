@@ -123,6 +123,7 @@ impl LocalColony {
                 tracing::warn!(%error, "the {name} bee stopped with an error");
             }
         }
+        self.record.close().await;
         self.broker.stop().await;
     }
 }
@@ -193,7 +194,10 @@ fn broker_config(folder: &Folder, address: SocketAddr, keys: &Keys) -> apiary_br
 /// A profile of another colony means that keys or files were swapped.
 fn check_profile(folder: &Folder, colony: Id) -> anyhow::Result<()> {
     let path = folder.profile();
-    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(()) };
+    if !path.exists() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
     let named = text.parse::<toml::Table>().ok().and_then(|table| table.get("colony")?.as_str().map(str::to_owned));
     match named {
         Some(named) if named != colony.to_string() => Err(Fault::failure(format!(
@@ -202,7 +206,12 @@ fn check_profile(folder: &Folder, colony: Id) -> anyhow::Result<()> {
         ))
         .hint("put back the key that belongs here; or move the folder away and start anew")
         .into()),
-        _ => Ok(()),
+        Some(_) => Ok(()),
+        None => {
+            let profile = path.display();
+            tracing::warn!("{profile} names no colony, and is left as it is; moved away, it is written anew");
+            Ok(())
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The keys of a local colony: made once, never overwritten.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use apiary_identity::{KeyError, KeyPair, read_key_file, write_key_file};
@@ -74,6 +75,10 @@ fn open(path: &Path, advice: &str) -> anyhow::Result<KeyPair> {
     match read_key_file(path, None) {
         Err(error @ (KeyError::Format(_) | KeyError::PassphraseMissing)) => {
             Err(Fault::failure(format!("{} cannot be used: {error}", path.display())).hint(advice).into())
+        }
+        // Bytes that are no text.
+        Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::InvalidData => {
+            Err(Fault::failure(format!("{} cannot be used: it is no PEM", path.display())).hint(advice).into())
         }
         other => Ok(other?),
     }

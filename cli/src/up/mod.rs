@@ -9,4 +9,4 @@ mod signing_secret;
 
 pub(crate) use colony::{Config, LocalColony};
 pub(crate) use folder::{Folder, PROFILE};
-pub(crate) use ports::next_free;
+pub(crate) use ports::Ports;

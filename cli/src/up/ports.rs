@@ -4,30 +4,106 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 
 use crate::exit::Fault;
-use crate::settings::{Origin, Setting, Settings};
+use crate::settings::{Origin, Setting, Settings, table};
 
 /// How many ports after the usual one are tried.
 const TRIES: u16 = 20;
 
-/// The address to listen on: the one that somebody set, or the first free one from the usual port on. Between looking
-/// and listening somebody else may take it; then listening fails, and says so.
-pub(crate) fn next_free(settings: &Settings, setting: &Setting) -> Result<SocketAddr, Fault> {
-    let Some(wanted) = settings.socket(setting) else {
-        return Err(Fault::usage(format!("`{}` is not set", setting.key)));
-    };
-    let is_usual = settings.origin(setting) == Some(&Origin::Default);
-    for port in (wanted.port()..=u16::MAX).take(if is_usual { usize::from(TRIES) } else { 1 }) {
-        let address = SocketAddr::new(wanted.ip(), port);
-        match TcpListener::bind(address) {
-            Ok(_) => return Ok(address),
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
-            Err(error) => return Err(Fault::usage(format!("`{}`: cannot listen on {address}: {error}", setting.key))),
-        }
+/// Where a local colony listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ports {
+    /// The broker's.
+    pub(crate) broker: SocketAddr,
+    /// The webhook adapter's.
+    pub(crate) webhook: SocketAddr,
+}
+
+impl Ports {
+    /// The addresses that somebody set, or the first free ones from the usual ports on. Between looking and listening
+    /// somebody else may take one; then listening fails, and says so.
+    pub(crate) fn free(settings: &Settings) -> Result<Self, Fault> {
+        let (broker, webhook) = (&table::BROKER_LISTEN, &table::WEBHOOK_LISTEN);
+        // What is found first stays held while the other is looked for, so that they do not get the same port. What
+        // somebody chose comes first: what nobody chose can give way.
+        let (broker, webhook) = if is_usual(settings, broker) {
+            let webhook = Held::take(settings, webhook)?;
+            (Held::take(settings, broker)?, webhook)
+        } else {
+            (Held::take(settings, broker)?, Held::take(settings, webhook)?)
+        };
+        Ok(Self { broker: broker.address, webhook: webhook.address })
     }
-    let words = match is_usual {
-        true => format!("no port is free from {wanted} on"),
-        false => format!("`{}`: {wanted} is taken by another program", setting.key),
-    };
-    Err(Fault::failure(words)
-        .hint(format!("choose another with --set {}=127.0.0.1:PORT; port 0 takes a free one", setting.key)))
+}
+
+/// An address that nobody else gets while this lives.
+struct Held {
+    address: SocketAddr,
+    _listener: TcpListener,
+}
+
+impl Held {
+    fn take(settings: &Settings, setting: &Setting) -> Result<Self, Fault> {
+        let Some(wanted) = settings.socket(setting) else {
+            return Err(Fault::usage(format!("`{}` is not set", setting.key)));
+        };
+        let is_usual = is_usual(settings, setting);
+        for port in (wanted.port()..=u16::MAX).take(if is_usual { usize::from(TRIES) } else { 1 }) {
+            let address = SocketAddr::new(wanted.ip(), port);
+            match TcpListener::bind(address) {
+                Ok(listener) => return Ok(Self { address, _listener: listener }),
+                Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+                Err(error) => {
+                    return Err(Fault::usage(format!("`{}`: cannot listen on {address}: {error}", setting.key)));
+                }
+            }
+        }
+        let words = match is_usual {
+            true => format!("no port is free from {wanted} on"),
+            false => format!("`{}`: {wanted} is taken, by another program or another setting", setting.key),
+        };
+        Err(Fault::failure(words)
+            .hint(format!("choose another with --set {}=127.0.0.1:PORT; port 0 takes a free one", setting.key)))
+    }
+}
+
+fn is_usual(settings: &Settings, setting: &Setting) -> bool {
+    settings.origin(setting) == Some(&Origin::Default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Flags, Place};
+
+    fn free(set: &[&str]) -> Result<Ports, Fault> {
+        let mut flags = Flags::default();
+        for text in set {
+            flags.add_set(text)?;
+        }
+        // A folder without a file in it, so that nobody's own settings count.
+        let place = Place { data: Some("/nonexistent".into()), ..Place::default() };
+        Ports::free(&Settings::load(&place, &flags, &|_| None)?)
+    }
+
+    #[test]
+    fn broker_and_adapter_get_different_ports_where_the_usual_ones_are_taken() {
+        // Taken here, or by somebody else already: both are as good.
+        let _taken = [7420, 7421].map(|port| TcpListener::bind(("127.0.0.1", port)));
+        let ports = free(&[]).unwrap();
+        assert!(ports.broker.port() > 7421 && ports.webhook.port() > 7421, "{ports:?}");
+        assert_ne!(ports.broker, ports.webhook);
+        // What nobody chose gives way to what somebody chose.
+        let chosen = ports.broker;
+        let ports = free(&[&format!("webhook.listen={chosen}")]).unwrap();
+        assert_eq!(ports.webhook, chosen);
+        assert_ne!(ports.broker, chosen);
+    }
+
+    #[test]
+    fn the_same_port_chosen_twice_is_refused_and_port_0_is_not() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let words = free(&[&format!("broker.listen={port}"), &format!("webhook.listen={port}")]).unwrap_err();
+        assert!(words.to_string().contains("`webhook.listen`") && words.to_string().contains("is taken"), "{words}");
+        assert!(free(&["broker.listen=127.0.0.1:0", "webhook.listen=127.0.0.1:0"]).is_ok());
+    }
 }

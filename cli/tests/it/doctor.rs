@@ -1,7 +1,7 @@
 //! `apiary doctor`.
 
 use crate::local::Local;
-use crate::scene::Scene;
+use crate::scene::{Scene, run};
 
 #[test]
 fn all_is_well_with_a_colony_that_is_up() {
@@ -34,6 +34,21 @@ fn what_is_bad_is_named_with_advice() {
     assert!(ran.stdout.contains("BAD") && ran.stdout.contains("apiary colony create"), "{}", ran.stdout);
     assert!(ran.stdout.contains("no adapter answers at 127.0.0.1:9"), "{}", ran.stdout);
     assert!(ran.fails_with(1).contains("2 things are bad"));
+}
+
+#[test]
+fn a_key_from_standard_input_is_used_for_every_look() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let pem = scene.read("data/keys/operator.pem");
+    let profile = scene.path("data/apiary.toml");
+    let arguments =
+        ["doctor", "--config", profile.to_str().unwrap(), "--key-file", "-", "--only", "grants", "-o", "json"];
+    let examination = run(scene.command(&arguments).write_stdin(pem)).json();
+    assert_eq!(examination["findings"][0]["verdict"], "good", "{examination}");
+    drop(local);
+    let ran = scene.run(&["doctor", "--config", profile.to_str().unwrap(), "--only", "broker"]);
+    assert!(ran.stdout.contains("cannot be reached") && !ran.stdout.contains("`apiary doctor`"), "{}", ran.stdout);
 }
 
 #[test]

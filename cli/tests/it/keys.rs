@@ -59,6 +59,8 @@ fn a_file_that_is_no_key_is_named() {
     std::fs::set_permissions(scene.path("a.pem"), std::fs::Permissions::from_mode(0o600)).unwrap();
     let words = scene.run(&["key", "id", "a.pem"]).fails_with(1);
     assert!(words.contains("a.pem") && words.contains("not an Ed25519 secret key"), "{words}");
+    let words = scene.run(&["key", "id", "."]).fails_with(2);
+    assert!(words.contains("is a folder") && !words.contains("chmod"), "{words}");
     assert!(scene.run(&["key", "id", "b.pem"]).fails_with(5).contains("no key file b.pem"));
 }
 
@@ -81,6 +83,16 @@ fn a_key_comes_from_a_file_standard_input_the_environment_or_a_credential() {
     std::fs::create_dir(&credentials).unwrap();
     std::fs::write(credentials.join("apiary-key"), &pem).unwrap();
     assert!(key(&[("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())], &[]).starts_with(&id));
+
+    // Under any name, with the mode that systemd gives it.
+    std::fs::rename(credentials.join("apiary-key"), credentials.join("finance")).unwrap();
+    std::fs::set_permissions(credentials.join("finance"), std::fs::Permissions::from_mode(0o440)).unwrap();
+    let file = credentials.join("finance");
+    let variables =
+        [("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap()), ("APIARY_KEY_FILE", file.to_str().unwrap())];
+    assert!(key(&variables, &[]).starts_with(&id));
+    let outside = scene.run_with(&variables[1..], &["doctor", "--only", "key"]);
+    assert!(outside.stdout.contains("can be read by others"), "{}", outside.stdout);
 
     let other = scene.new_key("b.pem");
     assert!(key(&[("APIARY_KEY", &pem)], &["--key-file", "b.pem"]).starts_with(&other), "a flag wins");

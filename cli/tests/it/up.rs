@@ -1,6 +1,10 @@
 //! `apiary up`: first starts, second starts, interrupted starts, and folders that are not as they should be.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::local::{Local, command, refusal};
 use crate::scene::{Scene, eventually, process_in, run};
@@ -154,6 +158,9 @@ fn a_damaged_key_is_named_with_advice() {
     scene.write("data/keys/echo.pem", "-----BEGIN PRIVATE KEY-----\n");
     let words = refusal(&scene);
     assert!(words.contains("echo.pem cannot be used") && words.contains("makes a new one"), "{words}");
+    std::fs::write(scene.path("data/keys/echo.pem"), [0xff; 100]).unwrap();
+    let words = refusal(&scene);
+    assert!(words.contains("echo.pem cannot be used") && words.contains("makes a new one"), "{words}");
     std::fs::remove_file(scene.path("data/keys/echo.pem")).unwrap();
     scene.write("data/keys/colony.pem", "");
     let words = refusal(&scene);
@@ -168,7 +175,26 @@ fn a_port_that_somebody_chose_and_is_taken_is_refused() {
     let data = scene.path("data");
     let arguments = ["--data", data.to_str().unwrap(), "--set", &set, "--set", "webhook.listen=127.0.0.1:0", "up"];
     let words = run(&mut assert_cmd::Command::from_std(process_in("/".as_ref(), &arguments))).fails_with(1);
-    assert!(words.contains("is taken by another program") && words.contains("--set broker.listen"), "{words}");
+    assert!(words.contains("is taken, by another program") && words.contains("--set broker.listen"), "{words}");
+}
+
+#[test]
+fn an_announcement_that_nobody_reads_stops_nothing() {
+    let scene = Scene::new();
+    let mut child = command(&scene.path("data")).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    // As `apiary up | true` does.
+    drop(child.stdout.take());
+    let config = scene.path("data/apiary.toml");
+    let echo = ["process", "submit", "--type", "echo", "--function", "echo", "--args", "1", "--wait"];
+    eventually("the colony works", || {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended, because nobody read where it listens");
+        let ran = scene.run(&[&["--config", config.to_str().unwrap()], &echo[..]].concat());
+        (ran.code == 0).then_some(())
+    });
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(!scene.path("data/broker.sock").exists(), "the socket is removed");
+    assert!(!scene.path("data/finance.db-wal").exists(), "the rows are all in the one file");
 }
 
 #[test]

@@ -5,7 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use apiary_executor_sdk::{Client, v1};
 use apiary_tests::TestColony;
 
-on_each_store!(filters_combine, pages_are_stable_while_new_ones_come, a_foreign_page_token_is_refused);
+on_each_store!(
+    filters_combine,
+    pages_are_stable_while_new_ones_come,
+    a_page_of_big_labels_ends_where_an_answer_does,
+    a_foreign_page_token_is_refused
+);
 
 async fn list(reader: &Client, filter: v1::ProcessFilter) -> Vec<String> {
     let request = v1::ListProcessesRequest { filter: Some(filter), ..Default::default() };
@@ -54,6 +59,30 @@ async fn pages_are_stable_while_new_ones_come(colony: TestColony) {
     }
     assert_eq!(seen.len(), 25, "no row twice, none left out");
     assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), wanted);
+}
+
+async fn a_page_of_big_labels_ends_where_an_answer_does(colony: TestColony) {
+    let (user, reader) = (colony.user("ada").await, colony.reader().await);
+    // As many labels, as long as may be: together more than the 16 MiB of one message.
+    let labels: BTreeMap<_, _> = (0..64).map(|number| (format!("label-{number}"), "x".repeat(1024))).collect();
+    let submits = (0..270).map(|_| {
+        let mut spec = user.spec("t", "f");
+        spec.labels.clone_from(&labels);
+        let user = &user;
+        async move { user.submit(&spec).await.unwrap() }
+    });
+    futures::future::join_all(submits).await;
+    let (mut seen, mut page_token) = (BTreeSet::new(), String::new());
+    loop {
+        let request = v1::ListProcessesRequest { page_size: 1000, page_token, ..Default::default() };
+        let page = reader.list_processes(request).await.unwrap();
+        seen.extend(page.processes.into_iter().map(|process| process.process_id));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 270);
 }
 
 async fn a_foreign_page_token_is_refused(colony: TestColony) {

@@ -1,11 +1,15 @@
 //! The broker stops and starts again; executors and submitters notice only a pause.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use apiary_broker::config::{Config, ListenConfig, StoreConfig};
+use apiary_broker::{Broker, StartError};
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{CancellationToken, Executor, Failure, Work, retry};
+use apiary_identity::SystemClock;
 use apiary_tests::colony::{claim, state_of};
 use apiary_tests::{TestColony, eventually};
 
@@ -40,6 +44,26 @@ async fn a_waiting_poll_is_answered_when_the_broker_stops(mut colony: TestColony
     colony.stop().await;
     let answer = tokio::time::timeout(Duration::from_secs(5), poll).await;
     assert!(answer.unwrap().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_a_start_that_fails_leaves_nothing_behind() {
+    let (folder, taken) = (tempfile::tempdir().unwrap(), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let notes = folder.path().join("notes.txt");
+    std::fs::write(&notes, "dear diary").unwrap();
+    let start = |address, socket| {
+        let listen = ListenConfig { address: Some(address), socket, ..ListenConfig::default() };
+        let store = StoreConfig::Sqlite { path: folder.path().join("broker.db") };
+        let config = Config { listen, store, migrate: true, server_owner: None };
+        Broker::start(config, Arc::new(SystemClock))
+    };
+    let free: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    for (address, socket) in [(taken.local_addr().unwrap(), None), (free, Some(notes.clone()))] {
+        let error = start(address, socket).await.err().unwrap();
+        assert!(matches!(error, StartError::Listen { .. }), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), "dear diary", "a file that is no socket is somebody's");
+    start(free, None).await.unwrap().stop().await;
 }
 
 async fn executors_and_submitters_ride_over_restarts(mut colony: TestColony) {

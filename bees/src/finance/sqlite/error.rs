@@ -16,6 +16,8 @@ pub(super) fn of(error: sqlx::Error) -> RecordError {
         19 => RecordError::Conflict { code: format!("SQLite {code}"), what },
         // SQLITE_NOMEM, READONLY, IOERR, FULL, CANTOPEN: of the disk and the machine, not of the event.
         7 | 8 | 10 | 13 | 14 => RecordError::unavailable(what),
+        // SQLITE_ERROR (a table that is missing), CORRUPT, NOTADB: of the file, and not of the event either.
+        1 | 11 | 26 => RecordError::Damaged { what },
         _ => RecordError::Refused { code: format!("SQLite {code}"), what },
     }
 }

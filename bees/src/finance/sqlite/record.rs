@@ -58,6 +58,8 @@ impl SqliteRecord {
     /// A file that cannot be opened, is no database, or is of a newer version.
     pub async fn open(path: &Path) -> Result<Self, RecordError> {
         make_private(path).await?;
+        let cannot_open = |cause| RecordError::Setting(format!("cannot open {}: {cause}", path.display()));
+        schema::refuse_foreign(path).await.map_err(cannot_open)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .foreign_keys(true)
@@ -69,14 +71,9 @@ impl SqliteRecord {
             .acquire_timeout(WRITE_TIMEOUT)
             .connect_with(options)
             .await
-            .map_err(|cause| RecordError::Setting(format!("cannot open {}: {}", path.display(), error::of(cause))))?;
+            .map_err(|cause| cannot_open(error::of(cause)))?;
         schema::migrate(&mut *pool.acquire().await.map_err(error::of)?).await?;
         Ok(Self { pool })
-    }
-
-    /// Closes the file, with everything in it written back from the write-ahead log.
-    pub async fn close(&self) {
-        self.pool.close().await;
     }
 }
 
@@ -105,6 +102,11 @@ impl Record for SqliteRecord {
 
     async fn check(&self) -> Result<(), RecordError> {
         self.subscriptions(&SubscriptionQuery { limit: 1, ..SubscriptionQuery::all(true) }).await.map(drop)
+    }
+
+    /// Everything is written back from the write-ahead log: the one file is all there is.
+    async fn close(&self) {
+        self.pool.close().await;
     }
 }
 

@@ -1,6 +1,8 @@
 -- The tables of deploy/supabase/migrations, in SQLite's types: times are RFC 3339 in UTC, which sorts as
 -- text, and metadata are JSON text. Columns are explained there. Text compares byte by byte by default.
 
+pragma application_id = 1095779918;
+
 create table stripe_customers (
   livemode integer not null,
   id text not null,

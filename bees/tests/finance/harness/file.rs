@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use apiary_bees::finance::SqliteRecord;
+use apiary_bees::finance::{Record as _, SqliteRecord};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, query};
 use tempfile::TempDir;

@@ -6,7 +6,6 @@ use jiff::SignedDuration;
 
 use super::finding::Finding;
 use crate::commands::grant::list;
-use crate::keys;
 use crate::profile;
 use crate::settings::Settings;
 
@@ -15,9 +14,9 @@ const CLOCK_DISTANCE_SHARE: i64 = 2;
 /// A grant that ends within this time deserves a look.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Asks the broker.
-pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
-    let (colony, key) = (profile::colony(settings).ok(), keys::from_settings(settings).ok());
+/// Asks the broker, with this key if there is one.
+pub(super) async fn examine(settings: &Settings, key: Option<KeyPair>) -> Vec<Finding> {
+    let colony = profile::colony(settings).ok();
     // Whether anybody is there can be asked without a colony and a key.
     let stranger = KeyPair::generate();
     let known = colony.is_some() && key.is_some();
@@ -29,6 +28,13 @@ pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
     let before_ms = client.clock().now_ms();
     let answer = match client.connect().await {
         Ok(answer) => answer,
+        Err(error @ ClientError::Unreachable { .. }) => {
+            return vec![Finding::bad(
+                "broker",
+                error.to_string(),
+                "start `apiary up` or `apiary broker`, or see its log",
+            )];
+        }
         Err(error) => return vec![Finding::of_error("broker", &error.into())],
     };
     let now_ms = client.clock().now_ms();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use apiary_identity::KeyPair;
 use clap::Args;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -11,6 +12,7 @@ use super::{broker, neighbours, settings};
 use crate::arguments::duration;
 use crate::context::Context;
 use crate::exit::Fault;
+use crate::keys;
 use crate::settings::Settings;
 
 /// What is looked at.
@@ -46,8 +48,10 @@ struct Examination {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let until = Instant::now() + arguments.wait;
+    // Read once: standard input gives it once, and nobody wants to type a passphrase at each look.
+    let key = keys::from_settings(&context.settings);
     let (findings, bad) = loop {
-        let mut findings = examine(&context.settings).await;
+        let mut findings = examine(&context.settings, &key).await;
         findings.retain(|finding| arguments.only.is_empty() || arguments.only.iter().any(|name| name == finding.check));
         let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
         if bad == 0 || Instant::now() + PAUSE > until {
@@ -64,9 +68,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     }
 }
 
-async fn examine(settings: &Settings) -> Vec<Finding> {
-    let mut findings = settings::examine(settings);
-    findings.extend(broker::examine(settings).await);
+async fn examine(settings: &Settings, key: &anyhow::Result<KeyPair>) -> Vec<Finding> {
+    let mut findings = settings::examine(settings, key);
+    findings.extend(broker::examine(settings, key.as_ref().ok().cloned()).await);
     findings.push(neighbours::webhook(settings).await);
     findings.push(neighbours::record(settings).await);
     findings

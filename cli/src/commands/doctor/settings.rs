@@ -1,13 +1,14 @@
 //! What can be seen without the network: settings and key.
 
+use apiary_identity::KeyPair;
+
 use super::finding::Finding;
-use crate::keys;
 use crate::profile;
 use crate::settings::{Settings, table, unknown_variables};
 
 /// Looks at the settings, the pinned colony, and the key.
-pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
-    vec![sources(settings), colony(settings), key(settings)]
+pub(super) fn examine(settings: &Settings, key: &anyhow::Result<KeyPair>) -> Vec<Finding> {
+    vec![sources(settings), colony(settings), finding_of(key)]
 }
 
 fn sources(settings: &Settings) -> Finding {
@@ -32,9 +33,9 @@ fn colony(settings: &Settings) -> Finding {
     }
 }
 
-fn key(settings: &Settings) -> Finding {
-    match keys::from_settings(settings) {
+fn finding_of(key: &anyhow::Result<KeyPair>) -> Finding {
+    match key {
         Ok(key) => Finding::good("key", format!("{}, readable by nobody else", key.id())),
-        Err(error) => Finding::of_error("key", &error),
+        Err(error) => Finding::of_error("key", error),
     }
 }

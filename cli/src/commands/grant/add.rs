@@ -1,7 +1,7 @@
 //! `apiary grant add`.
 
 use std::fs::OpenOptions;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -148,7 +148,7 @@ fn read(path: &Path) -> anyhow::Result<Envelope> {
         std::io::stdin().take(FILE_BYTES_MAX).read_to_end(&mut json).context("standard input")?;
     } else {
         let file = std::fs::File::open(path).map_err(|error| {
-            let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Failure };
+            let exit = if error.kind() == ErrorKind::NotFound { Exit::NotFound } else { Exit::Failure };
             Fault::new(exit, format!("{}: {error}", path.display()))
         })?;
         file.take(FILE_BYTES_MAX).read_to_end(&mut json).with_context(|| path.display().to_string())?;
@@ -165,7 +165,12 @@ fn write(path: &Path, envelope: &Envelope) -> anyhow::Result<()> {
         return crate::output::print_line(&json);
     }
     let file = OpenOptions::new().write(true).create_new(true).open(path);
-    let mut file = file.map_err(|error| Fault::failure(format!("{}: {error}", path.display())))?;
+    let mut file = file.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            Fault::failure(format!("{} exists and is not overwritten: choose another file", path.display()))
+        }
+        _ => Fault::failure(format!("{}: {error}", path.display())),
+    })?;
     file.write_all(json.as_bytes())
         .and_then(|()| file.write_all(b"\n"))
         .and_then(|()| file.sync_all())

@@ -2,7 +2,7 @@
 
 use apiary_executor_sdk::v1;
 use clap::Args;
-use jiff::{Timestamp, TimestampRound, Unit};
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
 use super::select::Filter;
 use super::view::ProcessView;
@@ -74,7 +74,7 @@ fn text(processes: &[ProcessView]) -> String {
 }
 
 fn second(at: Option<Timestamp>) -> String {
-    let round = TimestampRound::new().smallest(Unit::Second);
+    let round = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Trunc);
     at.and_then(|at| at.round(round).ok()).map(|at| at.to_string()).unwrap_or_default()
 }
 

@@ -157,11 +157,9 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
         file.take(limit).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
     }
     if bytes.len() > CONTENT_BYTES_MAX {
-        return Err(Fault::usage(format!(
-            "{} has more than {CONTENT_BYTES_MAX} bytes, the most that a spec holds",
-            path.display()
-        ))
-        .into());
+        let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
+        let words = format!("{name} has more than {CONTENT_BYTES_MAX} bytes, the most that a spec holds");
+        return Err(Fault::usage(words).into());
     }
     Ok(bytes)
 }

@@ -83,11 +83,11 @@ impl From<&v1::Attempt> for AttemptView {
 }
 
 impl ContentView {
-    /// How the bytes are shown; `None` if there are none.
+    /// How the bytes are shown, in one line; `None` if there are none.
     pub(crate) fn of(content: &Content) -> Option<Self> {
         let bytes = content.to_bytes().ok().filter(|bytes| !bytes.is_empty())?;
         match serde_json::from_slice::<Box<RawValue>>(&bytes) {
-            Ok(json) => Some(Self::Json(json)),
+            Ok(json) => Some(Self::Json(in_one_line(json))),
             Err(_) => Some(Self::Base64(base64(&bytes))),
         }
     }
@@ -99,6 +99,11 @@ impl ContentView {
             Self::Base64(text) => format!("base64 {text}"),
         }
     }
+}
+
+/// A line feed can only stand between JSON's tokens, where a space says the same.
+fn in_one_line(json: Box<RawValue>) -> Box<RawValue> {
+    RawValue::from_string(json.get().replace(['\n', '\r'], " ")).unwrap_or(json)
 }
 
 /// The state's word, as people write it.
@@ -119,4 +124,25 @@ fn moment(ms: i64) -> Option<Timestamp> {
 fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_shown_in_one_line_and_to_the_digit() {
+        let shown = ContentView::of(&Content::from_bytes(b"{\n \"a\": 1.000000000000000000001,\r\n \"b\": \"\\n\"\n}"))
+            .unwrap();
+        assert_eq!(
+            serde_json::to_string(&shown).unwrap(),
+            r#"{"json":{  "a": 1.000000000000000000001,   "b": "\n" }}"#
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_json_are_shown_in_base64() {
+        assert_eq!(ContentView::of(&Content::from_bytes(b"\xff\n")).unwrap().line(), "base64 /wo=");
+        assert!(ContentView::of(&Content::default()).is_none());
+    }
 }

@@ -1,0 +1,226 @@
+//! The polls that wait, by lane: which of them the next look is for, and who gets what it found. No I/O; the claimer has the lock.
+
+use std::collections::{HashMap, VecDeque};
+
+use tokio::sync::oneshot;
+
+use crate::Error;
+use crate::limits::CLAIM_PASS_COUNT_MAX;
+use crate::model::{ClaimSlot, Claimed, GrantKey, Lane, LeaseRef};
+
+/// What a poll is answered with.
+pub(super) type Reply = Result<Vec<Claimed>, Error>;
+
+/// The polls that wait, by lane, and what is to be done for them.
+#[derive(Default)]
+pub(super) struct Board {
+    lanes: HashMap<Lane, LaneBoard>,
+    /// Lanes to look into, each once.
+    pub(super) due: VecDeque<Lane>,
+    /// Leases that were made for callers who went away, to be given back.
+    pub(super) unheard: Vec<(Lane, Vec<LeaseRef>)>,
+    pub(super) polls: usize,
+    last_id: u64,
+    pub(super) closed: bool,
+}
+
+#[derive(Default)]
+struct LaneBoard {
+    polls: VecDeque<Poll>,
+    /// In the line of lanes that are due.
+    queued: bool,
+    /// Work may have come since its polls were looked for.
+    woken: bool,
+    /// A look is under way; there is never a second.
+    passing: bool,
+}
+
+pub(super) struct Poll {
+    id: u64,
+    slot: ClaimSlot,
+    reply: oneshot::Sender<Reply>,
+    /// Looked for since work last came.
+    looked: bool,
+    /// Part of the look under way.
+    pub(super) passing: bool,
+    /// To be answered after the next look, whatever it gives.
+    pub(super) last_look: bool,
+}
+
+/// A look into one lane for some of its polls.
+pub(super) struct Pass {
+    pub(super) lane: Lane,
+    pub(super) ids: Vec<u64>,
+    pub(super) slots: Vec<ClaimSlot>,
+}
+
+impl Board {
+    /// A new poll, to be looked for; returns its number.
+    pub(super) fn add(&mut self, lane: &Lane, slot: ClaimSlot, reply: oneshot::Sender<Reply>, last_look: bool) -> u64 {
+        self.last_id += 1;
+        self.polls += 1;
+        let id = self.last_id;
+        let poll = Poll { id, slot, reply, looked: false, passing: false, last_look };
+        self.lanes.entry(lane.clone()).or_default().polls.push_back(poll);
+        self.enqueue(lane);
+        id
+    }
+
+    /// Work may have come: every poll of the lane is to be looked for. False if nobody waits there.
+    pub(super) fn mark(&mut self, lane: &Lane) -> bool {
+        let Some(board) = self.lanes.get_mut(lane) else { return false };
+        board.woken = true;
+        self.enqueue(lane);
+        true
+    }
+
+    /// Puts a lane in the line, unless it is there. One that is being looked into comes back at the end of the look.
+    pub(super) fn enqueue(&mut self, lane: &Lane) {
+        if let Some(board) = self.lanes.get_mut(lane)
+            && !board.passing
+            && !std::mem::replace(&mut board.queued, true)
+        {
+            self.due.push_back(lane.clone());
+        }
+    }
+
+    pub(super) fn mark_all(&mut self) {
+        let lanes: Vec<_> = self.lanes.keys().cloned().collect();
+        for lane in &lanes {
+            self.mark(lane);
+        }
+    }
+
+    pub(super) fn begin_pass(&mut self) -> Option<Pass> {
+        while let Some(lane) = self.due.pop_front() {
+            let Some(board) = self.lanes.get_mut(&lane) else { continue };
+            board.queued = false;
+            let (ids, slots) = board.choose();
+            if !ids.is_empty() {
+                board.passing = true;
+                return Some(Pass { lane, ids, slots });
+            }
+            if board.polls.is_empty() {
+                self.lanes.remove(&lane);
+            }
+        }
+        None
+    }
+
+    /// Answers the polls that got something or wait no longer; returns what was taken for polls that are gone.
+    pub(super) fn end_pass(&mut self, pass: &Pass, claimed: Vec<Claimed>) -> Vec<LeaseRef> {
+        let asked: usize = pass.slots.iter().map(|slot| slot.count).sum();
+        let all_taken = claimed.len() >= asked;
+        let mut by_slot: Vec<Vec<Claimed>> = pass.slots.iter().map(|_| Vec::new()).collect();
+        for claim in claimed {
+            if let Some(slot) = by_slot.get_mut(claim.slot) {
+                slot.push(claim);
+            }
+        }
+        let mut orphans = Vec::new();
+        for ((id, slot), claims) in pass.ids.iter().zip(&pass.slots).zip(by_slot) {
+            let answered = match self.poll(&pass.lane, *id) {
+                Some(poll) if claims.is_empty() && !poll.last_look => {
+                    poll.passing = false;
+                    continue;
+                }
+                Some(_) => self.remove(&pass.lane, *id).map(|poll| poll.reply.send(Ok(claims))),
+                None => Some(Err(Ok(claims))),
+            };
+            if let Some(Err(Ok(unheard))) = answered {
+                orphans.extend(references(slot.executor, &unheard));
+            }
+        }
+        self.finish_pass(&pass.lane, all_taken);
+        orphans
+    }
+
+    /// Tells the polls that wait no longer; the others wait on.
+    pub(super) fn fail_pass(&mut self, pass: &Pass, error: &Error) {
+        for id in &pass.ids {
+            match self.poll(&pass.lane, *id) {
+                Some(poll) if !poll.last_look => poll.passing = false,
+                Some(_) => {
+                    if let Some(poll) = self.remove(&pass.lane, *id) {
+                        let _ = poll.reply.send(Err(error.clone()));
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+
+    pub(super) fn resume(&mut self, lane: &Lane) {
+        self.finish_pass(lane, true);
+    }
+
+    fn finish_pass(&mut self, lane: &Lane, look_again: bool) {
+        let Some(board) = self.lanes.get_mut(lane) else { return };
+        board.passing = false;
+        if board.polls.is_empty() {
+            self.lanes.remove(lane);
+        } else if look_again {
+            self.mark(lane);
+        } else if board.woken || board.polls.iter().any(|poll| !poll.looked) {
+            // Polls that came, or were left out, while the look was under way have not been looked for.
+            self.enqueue(lane);
+        }
+    }
+
+    pub(super) fn poll(&mut self, lane: &Lane, id: u64) -> Option<&mut Poll> {
+        self.lanes.get_mut(lane)?.polls.iter_mut().find(|poll| poll.id == id)
+    }
+
+    pub(super) fn remove(&mut self, lane: &Lane, id: u64) -> Option<Poll> {
+        let board = self.lanes.get_mut(lane)?;
+        let place = board.polls.iter().position(|poll| poll.id == id)?;
+        let poll = board.polls.remove(place)?;
+        self.polls -= 1;
+        // A lane in the line stays, so that a caller who comes and goes does not put it there again and again.
+        if board.polls.is_empty() && !board.passing && !board.queued {
+            self.lanes.remove(lane);
+        }
+        Some(poll)
+    }
+
+    /// Answers every poll with nothing; returns what is still to be given back.
+    pub(super) fn close(&mut self) -> Vec<(Lane, Vec<LeaseRef>)> {
+        self.closed = true;
+        for poll in self.lanes.drain().flat_map(|(_, board)| board.polls) {
+            let _ = poll.reply.send(Ok(Vec::new()));
+        }
+        self.due.clear();
+        self.polls = 0;
+        std::mem::take(&mut self.unheard)
+    }
+}
+
+impl LaneBoard {
+    /// The polls of the next look: those that have waited longest among the ones not looked for. Each gets room for one before
+    /// any gets room for more, so that a big claim does not keep the others out.
+    fn choose(&mut self) -> (Vec<u64>, Vec<ClaimSlot>) {
+        if std::mem::take(&mut self.woken) {
+            self.polls.iter_mut().for_each(|poll| poll.looked = false);
+        }
+        let polls = self.polls.iter_mut().filter(|poll| !poll.looked).take(CLAIM_PASS_COUNT_MAX);
+        let (ids, mut slots): (Vec<_>, Vec<_>) = polls
+            .map(|poll| {
+                (poll.looked, poll.passing) = (true, true);
+                (poll.id, poll.slot.clone())
+            })
+            .unzip();
+        let mut room = CLAIM_PASS_COUNT_MAX - slots.len();
+        for slot in &mut slots {
+            let more = slot.count.saturating_sub(1).min(room);
+            room -= more;
+            slot.count = 1 + more;
+        }
+        (ids, slots)
+    }
+}
+
+/// The fencing tokens of what an executor was given.
+pub(super) fn references(executor: GrantKey, claimed: &[Claimed]) -> Vec<LeaseRef> {
+    let reference = |claim: &Claimed| LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor };
+    claimed.iter().map(reference).collect()
+}
