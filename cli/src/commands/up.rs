@@ -17,6 +17,9 @@ use crate::profile;
 use crate::settings::{Settings, default_data_folder, table};
 use crate::up::{Config, Folder, LocalColony, PROFILE, Ports};
 
+/// How often a start is begun anew because somebody was faster at a port.
+const TRIES_MAX: u32 = 20;
+
 const EXAMPLES: &str = "\
 Examples:
   apiary up
@@ -51,14 +54,22 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     let mut webhook = webhook::config(settings)?;
     webhook.stripe.secrets = settings.secrets(&table::WEBHOOK_STRIPE_SECRETS);
     let mut signals = Signals::listen()?;
-    let folder = Folder::open(&data_folder(settings)?)?;
-    let ports = Ports::free(settings)?;
-    webhook.listen = ports.webhook;
-    let config = Config { broker: ports.broker, webhook };
+    let data = data_folder(settings)?;
     warn_of_unused(settings);
-    let started = signals.unless(LocalColony::start(folder, config, profile::clock())).await;
-    let Some(colony) = started else { return Ok(()) };
-    let colony = colony?;
+    let mut tries = 0;
+    let colony = loop {
+        tries += 1;
+        let folder = Folder::open(&data)?;
+        let ports = Ports::free(settings)?;
+        webhook.listen = ports.webhook;
+        let config = Config { broker: ports.broker, webhook: webhook.clone() };
+        let started = signals.unless(Box::pin(LocalColony::start(folder, config, profile::clock()))).await;
+        match started {
+            None => return Ok(()),
+            Some(Err(error)) if tries < TRIES_MAX && Ports::was_taken(&error) => {}
+            Some(colony) => break colony?,
+        }
+    };
     match context.format.print(&announcement(&colony, settings), text) {
         // The colony is there for others than whoever reads this.
         Err(error) if error.is::<ReaderGone>() => {}

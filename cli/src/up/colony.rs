@@ -54,15 +54,21 @@ impl LocalColony {
         if webhook.stripe.secrets.is_empty() {
             webhook.stripe.secrets.push(signing_secret::open(&folder)?);
         }
-        let record = SqliteRecord::open(&folder.record()).await.context("finance.db")?;
-        let broker =
-            Broker::start(broker_config(&folder, config.broker, &keys), clock.clone()).await.context("the broker")?;
-        let started = Parts::start(&folder, &keys, webhook, Arc::new(record), clock).await;
-        match started {
-            Ok(Parts { operator, webhook, record, bees, bees_stop }) => {
+        let record: Arc<dyn Record> = Arc::new(SqliteRecord::open(&folder.record()).await.context("finance.db")?);
+        let broker = Broker::start(broker_config(&folder, config.broker, &keys), clock.clone()).await;
+        let broker = match broker {
+            Ok(broker) => broker,
+            Err(error) => {
+                record.close().await;
+                return Err(error).context("the broker");
+            }
+        };
+        match Parts::start(&folder, &keys, webhook, Arc::clone(&record), clock).await {
+            Ok(Parts { operator, webhook, bees, bees_stop }) => {
                 Ok(Self { folder, id: keys.colony.id(), operator, broker, webhook, record, bees, bees_stop })
             }
             Err(error) => {
+                record.close().await;
                 broker.stop().await;
                 Err(error)
             }
@@ -132,7 +138,6 @@ impl LocalColony {
 struct Parts {
     operator: Client,
     webhook: Webhook,
-    record: Arc<dyn Record>,
     bees: JoinSet<(&'static str, Result<(), ClientError>)>,
     bees_stop: CancellationToken,
 }
@@ -155,7 +160,7 @@ impl Parts {
         write_profile(folder, keys.colony.id())?;
 
         let adapter = client(&keys.stripe_adapter)?;
-        let finance = finance::bee(client(&keys.finance)?, record.clone()).name("finance").build()?;
+        let finance = finance::bee(client(&keys.finance)?, record).name("finance").build()?;
         let echo = echo::bee(client(&keys.echo)?).name("echo").build()?;
         let webhook = Webhook::start(webhook, Arc::new(adapter), clock.clone()).await.map_err(named)?;
         let (mut bees, bees_stop) = (JoinSet::new(), CancellationToken::new());
@@ -165,7 +170,7 @@ impl Parts {
         };
         run("finance", finance);
         run("echo", echo);
-        Ok(Self { operator, webhook, record, bees, bees_stop })
+        Ok(Self { operator, webhook, bees, bees_stop })
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Ports {
 
 impl Ports {
     /// The addresses that somebody set, or the first free ones from the usual ports on. Between looking and listening
-    /// somebody else may take one; then listening fails, and says so.
+    /// somebody else may take one; then the start fails, [`Ports::was_taken`], and can be begun anew.
     pub(crate) fn free(settings: &Settings) -> Result<Self, Fault> {
         let (broker, webhook) = (&table::BROKER_LISTEN, &table::WEBHOOK_LISTEN);
         // What is found first stays held while the other is looked for, so that they do not get the same port. What
@@ -32,6 +32,21 @@ impl Ports {
             (Held::take(settings, broker)?, Held::take(settings, webhook)?)
         };
         Ok(Self { broker: broker.address, webhook: webhook.address })
+    }
+
+    /// Whether a start failed because somebody was faster.
+    pub(crate) fn was_taken(error: &anyhow::Error) -> bool {
+        let source = error.chain().find_map(|cause| {
+            match (
+                cause.downcast_ref::<apiary_broker::StartError>(),
+                cause.downcast_ref::<apiary_adapters::StartError>(),
+            ) {
+                (Some(apiary_broker::StartError::Listen { source, .. }), _)
+                | (_, Some(apiary_adapters::StartError::Listen { source, .. })) => Some(source),
+                _ => None,
+            }
+        });
+        source.is_some_and(|source| source.kind() == ErrorKind::AddrInUse)
     }
 }
 

@@ -1,5 +1,7 @@
 //! `apiary up`: first starts, second starts, interrupted starts, and folders that are not as they should be.
 
+use std::collections::HashSet;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
 
@@ -195,6 +197,36 @@ fn an_announcement_that_nobody_reads_stops_nothing() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(!scene.path("data/broker.sock").exists(), "the socket is removed");
     assert!(!scene.path("data/finance.db-wal").exists(), "the rows are all in the one file");
+}
+
+#[test]
+fn colonies_started_at_the_same_moment_find_ports_of_their_own() {
+    let scene = Scene::new();
+    let names = ["one", "two", "three", "four"];
+    let start = |name| {
+        let data = scene.path(name);
+        // Without a word about ports: all look at the usual ones first.
+        let mut command = scene.process(&["-o", "json", "--data", data.to_str().unwrap(), "up"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut children = names.map(start);
+    let mut addresses = Vec::new();
+    for child in &mut children {
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if let Ok(announced) = serde_json::from_str::<serde_json::Value>(&line) {
+            addresses.extend(["broker", "webhooks"].map(|name| announced[name].as_str().unwrap().to_owned()));
+        }
+    }
+    let words = children.map(|mut child| {
+        let _ = kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGTERM);
+        let mut words = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+        child.wait().unwrap();
+        words
+    });
+    let ports: HashSet<_> = addresses.iter().filter_map(|address| address.split([':', '/']).nth(4)).collect();
+    assert_eq!(ports.len(), 2 * names.len(), "{addresses:?} {words:?}");
 }
 
 #[test]
