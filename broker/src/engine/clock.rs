@@ -1,41 +1,81 @@
-//! The broker's time. Where several brokers share a database, its clock is the one that counts: each broker keeps the
-//! distance between its own clock and the database's, so that leases made by one are judged alike by all.
+//! The broker's time. Where several brokers share a database, its clock is the one that counts: each broker reads it now and then
+//! and goes on from there by a steady clock, so that leases made by one are judged alike by all, and a machine whose clock is set by
+//! an hour ends nobody's lease.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use apiary_identity::Clock;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::store::{Store, StoreResult};
 
-/// A local clock, shifted to agree with the database's.
+/// The database's clock where it is one that counts, else the local one.
 pub(crate) struct DatabaseClock {
     local: Arc<dyn Clock>,
-    ahead_ms: AtomicI64,
+    reading: RwLock<Option<Reading>>,
+}
+
+/// What the database's clock showed.
+#[derive(Clone, Copy)]
+struct Reading {
+    at: Instant,
+    showed_ms: i64,
 }
 
 impl DatabaseClock {
-    /// Shows the local clock until [`sync`](Self::sync) was called.
+    /// Shows the local clock until [`sync`](Self::sync) read another.
     pub(crate) fn new(local: Arc<dyn Clock>) -> Self {
-        Self { local, ahead_ms: AtomicI64::new(0) }
+        Self { local, reading: RwLock::new(None) }
     }
 
     /// Reads the database's clock, if it is one that counts, and takes half the round trip for the way back.
     pub(crate) async fn sync(&self, store: &dyn Store) -> StoreResult<()> {
-        let before = self.local.now_ms();
-        if let Some(theirs) = store.database_time_ms().await? {
-            let after = self.local.now_ms();
-            let middle = before + (after - before) / 2;
-            self.ahead_ms.store(theirs - middle, Ordering::Relaxed);
+        let asked = Instant::now();
+        if let Some(showed_ms) = store.database_time_ms().await? {
+            self.set(Reading { at: asked + asked.elapsed() / 2, showed_ms });
         }
         Ok(())
+    }
+
+    fn set(&self, reading: Reading) {
+        *self.reading.write().unwrap_or_else(PoisonError::into_inner) = Some(reading);
     }
 }
 
 impl Clock for DatabaseClock {
     fn now(&self) -> Timestamp {
-        let ahead = SignedDuration::from_millis(self.ahead_ms.load(Ordering::Relaxed));
-        self.local.now().saturating_add(ahead).unwrap_or(Timestamp::MAX)
+        let reading = *self.reading.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(Reading { at, showed_ms }) = reading else { return self.local.now() };
+        let since_ms = i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millisecond(showed_ms.saturating_add(since_ms)).unwrap_or(Timestamp::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use apiary_identity::ManualClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_local_clock_that_jumps_does_not_move_the_databases_time() {
+        let local = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let clock = DatabaseClock::new(local.clone());
+        assert_eq!(clock.now_ms(), 0, "the local clock, until another was read");
+        clock.set(Reading { at: Instant::now(), showed_ms: 5_000_000 });
+        local.advance(Duration::from_secs(3600));
+        let shown = clock.now_ms();
+        assert!((5_000_000..5_060_000).contains(&shown), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn time_goes_on_between_readings() {
+        let clock = DatabaseClock::new(Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)));
+        let at = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
+        clock.set(Reading { at, showed_ms: 1000 });
+        assert!(clock.now_ms() >= 3000);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use apiary_identity::Clock;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -37,6 +38,8 @@ pub(crate) struct Engine {
     pub(super) desk: LeaseDesk,
     pub(super) polls: Places,
     pub(super) tasks: TaskTracker,
+    /// The claimer and the sweeps, without which nothing is handed out: they end only with the broker.
+    loops: [JoinHandle<()>; 2],
     pub(super) drain: CancellationToken,
 }
 
@@ -64,8 +67,10 @@ impl Engine {
         if let Some(heard) = store.listen().await? {
             tasks.spawn(relay::hear(heard, broker_id, wakeups.clone(), drain.clone()));
         }
-        tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone()));
-        tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), drain.clone()));
+        let loops = [
+            tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone())),
+            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), drain.clone())),
+        ];
         let grants = Arc::new(GrantBook::new(store.clone()));
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
@@ -89,6 +94,7 @@ impl Engine {
             desk,
             polls: Places::default(),
             tasks: tasks.clone(),
+            loops,
             watches: Arc::new(tokio::sync::Semaphore::new(crate::limits::WATCHES_MAX)),
             store,
             clock,
@@ -108,9 +114,10 @@ impl Engine {
         self.grants.clone()
     }
 
-    /// Whether the database answers.
+    /// Whether work can be handed out: the database answers, and no loop has ended before its time.
     pub(crate) async fn is_ready(&self) -> bool {
-        !self.drain.is_cancelled() && self.store.check_schema().await.is_ok()
+        let all_run = self.loops.iter().all(|one| !one.is_finished());
+        all_run && !self.drain.is_cancelled() && self.store.check_schema().await.is_ok()
     }
 
     /// How many claims wait.
