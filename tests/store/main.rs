@@ -25,6 +25,7 @@ mod cancellation;
 mod colonies;
 mod grants;
 mod leases;
+mod lifecycle;
 mod opening;
 mod outages;
 mod processes;

@@ -12,7 +12,7 @@ use super::wakeups::Change;
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::limits::CLAIM_BYTES_MAX;
-use crate::model::{ClaimSlot, Claimed, Lane, LeaseRef, StoredGrant};
+use crate::model::{ClaimSlot, Claimed, Lane, LeaseRef, StoredGrant, cut_to_bytes};
 
 /// Ids, signatures and type names around a spec and its grant, at the most.
 const LEASE_FRAME_BYTES: usize = 1024;
@@ -100,15 +100,7 @@ fn lease_of(claim: &Claimed, executor: crate::model::GrantKey) -> LeaseRef {
 
 /// Cuts off what would make the answer larger than a message may be. The first always stays.
 fn split_by_size(leases: &mut Vec<Leased>) -> Vec<Leased> {
-    let mut bytes = 0;
-    let fitting = leases
-        .iter()
-        .take_while(|leased| {
-            bytes += leased.bytes();
-            bytes <= CLAIM_BYTES_MAX
-        })
-        .count();
-    leases.split_off(fitting.max(1).min(leases.len()))
+    cut_to_bytes(leases, CLAIM_BYTES_MAX, Leased::bytes)
 }
 
 /// How many claims each key has waiting, so that one executor cannot take every place.

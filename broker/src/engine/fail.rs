@@ -155,10 +155,7 @@ fn decide(item: &FailItem, lease: &LeaseRecord, backoff: &Backoff, now_ms: i64) 
         OutcomeKind::FailedRetryable => (Event::FailedRetryable, AttemptEnding::Failed),
         OutcomeKind::FailedFinal | OutcomeKind::Succeeded => (Event::FailedFinal, AttemptEnding::Failed),
     };
-    let retry_left = lifecycle::retry_left(lease.retries_spent, lease.max_retries);
-    let next = lifecycle::next(ProcessState::Running, event, retry_left);
-    let (state, spends_retry) = next.map_or((ProcessState::DeadLetter, false), |next| (next.state, next.spends_retry));
-    let retries_spent = lease.retries_spent.saturating_add(i32::from(spends_retry));
+    let (state, retries_spent) = lifecycle::after_attempt(event, lease.retries_spent, lease.max_retries);
     let wait_ms = backoff_ms(backoff, retries_spent, rand::random()).max(item.retry_after_ms.unwrap_or(0));
     Failure {
         lease: lease.reference(),

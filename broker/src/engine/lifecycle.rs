@@ -60,6 +60,14 @@ pub fn next(state: ProcessState, event: Event, retry_left: bool) -> Option<Next>
     Some(Next { state, spends_retry })
 }
 
+/// What becomes of a running process, and how many retries are spent then. What the table does not know, which is no end of an
+/// attempt, is set aside.
+pub fn after_attempt(event: Event, retries_spent: i32, max_retries: i32) -> (ProcessState, i32) {
+    let next = next(ProcessState::Running, event, retry_left(retries_spent, max_retries));
+    let Some(Next { state, spends_retry }) = next else { return (ProcessState::DeadLetter, retries_spent) };
+    (state, retries_spent.saturating_add(i32::from(spends_retry)))
+}
+
 /// Whether another attempt is left; −1 allowed retries mean that there always is.
 pub fn retry_left(retries_spent: i32, max_retries: i32) -> bool {
     max_retries < 0 || retries_spent < max_retries

@@ -27,7 +27,7 @@ impl Engine {
         let mut grants = self.store.list_grants(permit.colony(), page).await?;
         let full = i64::try_from(grants.len()).is_ok_and(|count| count >= page.size);
         let bytes = |grant: &StoredGrant| grant.payload.len() + ENVELOPE_FRAME_BYTES;
-        let full = cut_to_bytes(&mut grants, PAGE_BYTES_MAX, bytes) || full;
+        let full = !cut_to_bytes(&mut grants, PAGE_BYTES_MAX, bytes).is_empty() || full;
         let next = grants.last().filter(|_| full).map(|grant| GrantCursor(grant.key));
         Ok(GrantPage { grants, next })
     }

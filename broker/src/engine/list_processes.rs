@@ -29,7 +29,7 @@ impl Engine {
     ) -> Result<ProcessPage, Error> {
         let mut processes = self.store.list_processes(permit.colony().key, filter, page).await?;
         let full = i64::try_from(processes.len()).is_ok_and(|count| count >= page.size);
-        let full = cut_to_bytes(&mut processes, PAGE_BYTES_MAX, bytes_of) || full;
+        let full = !cut_to_bytes(&mut processes, PAGE_BYTES_MAX, bytes_of).is_empty() || full;
         let next = processes
             .last()
             .filter(|_| full)

@@ -14,6 +14,17 @@ use crate::auth::{Permit, action};
 use crate::model::{ColonyKey, Lane, NewProcess, ProcessState, Submitted};
 use crate::store::{Store, StoreResult};
 
+/// The process that a submit made, or that was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// The spec's own id, or that of the first process with its idempotency key.
+    pub(crate) process_id: Uuid,
+    /// Nothing was stored, because it was there.
+    pub(crate) existed: bool,
+    /// Its state now.
+    pub(crate) state: ProcessState,
+}
+
 impl Engine {
     /// Keeps a process. When it returns, the process is on disk; the same spec again returns the first.
     pub(crate) async fn submit(
@@ -21,7 +32,7 @@ impl Engine {
         permit: Permit<action::Submit>,
         spec: Spec,
         envelope: Envelope,
-    ) -> Result<Submitted, Error> {
+    ) -> Result<Kept, Error> {
         let grant = permit.grant().ok_or_else(|| Error::NotPermitted("submitting needs a grant".into()))?;
         let now_ms = self.clock.now_ms();
         let not_before_ms = spec.not_before.map(|moment| moment.as_millisecond()).filter(|moment| *moment > now_ms);
@@ -51,7 +62,8 @@ impl Engine {
             Submitted::IdTaken => Err(Error::Taken(format!(
                 "process id {process_id} belongs to another spec: make a new UUIDv7 for each spec"
             ))),
-            submitted => Ok(submitted),
+            Submitted::New { state } => Ok(Kept { process_id, existed: false, state }),
+            Submitted::Existed { process_id, state } => Ok(Kept { process_id, existed: true, state }),
         }
     }
 }

@@ -26,8 +26,8 @@ pub struct ProcessCursor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrantCursor(pub GrantKey);
 
-/// Cuts a page's rows to what one answer can carry; true if something was cut off. The first row always stays.
-pub(crate) fn cut_to_bytes<T>(rows: &mut Vec<T>, bytes_max: usize, bytes: impl Fn(&T) -> usize) -> bool {
+/// Cuts rows to what one answer can carry, and returns those that were cut off. The first row always stays.
+pub(crate) fn cut_to_bytes<T>(rows: &mut Vec<T>, bytes_max: usize, bytes: impl Fn(&T) -> usize) -> Vec<T> {
     let mut sum = 0_usize;
     let fitting = rows
         .iter()
@@ -37,9 +37,7 @@ pub(crate) fn cut_to_bytes<T>(rows: &mut Vec<T>, bytes_max: usize, bytes: impl F
         })
         .count()
         .max(1);
-    let is_cut = fitting < rows.len();
-    rows.truncate(fitting);
-    is_cut
+    rows.split_off(fitting.min(rows.len()))
 }
 
 #[cfg(test)]
@@ -50,7 +48,7 @@ mod tests {
     fn a_page_is_cut_to_what_an_answer_can_carry() {
         for (mut rows, left) in [(vec![4, 4, 2, 1], 3), (vec![11, 1], 1), (vec![1, 1], 2), (vec![], 0)] {
             let all = rows.len();
-            assert_eq!(cut_to_bytes(&mut rows, 10, |row| *row), left < all);
+            assert_eq!(cut_to_bytes(&mut rows, 10, |row| *row).len(), all - left);
             assert_eq!(rows.len(), left);
         }
     }

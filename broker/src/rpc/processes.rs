@@ -12,19 +12,17 @@ use super::routes::caller;
 use super::status::refused;
 use super::{Rpc, decode, encode};
 use crate::Error;
-use crate::model::Submitted;
 
 impl Rpc {
     /// What both doors for specs do: this service, and `POST /v1/processes`.
     pub(super) async fn submit_envelope(&self, envelope: Envelope) -> Result<pb::SubmitResponse, Error> {
         let (permit, spec) = self.auth.permit_submit(&envelope).await?;
-        let own_id = spec.process_id;
-        let (process_id, existed, state) = match self.engine.submit(permit, spec, envelope).await? {
-            Submitted::Existed { process_id, state } => (process_id, true, state),
-            Submitted::New { state } => (own_id, false, state),
-            Submitted::IdTaken => return Err(Error::Taken(format!("process id {own_id} belongs to another spec"))),
-        };
-        Ok(pb::SubmitResponse { process_id: process_id.to_string(), existed, state: encode::state(state).into() })
+        let kept = self.engine.submit(permit, spec, envelope).await?;
+        Ok(pb::SubmitResponse {
+            process_id: kept.process_id.to_string(),
+            existed: kept.existed,
+            state: encode::state(kept.state).into(),
+        })
     }
 }
 

@@ -41,17 +41,15 @@ fn decide(lease: &LeaseRecord, now_ms: i64) -> Failure {
     } else {
         (AttemptEnding::LeaseLost, "the executor did not renew its lease")
     };
-    let retry_left = lifecycle::retry_left(lease.retries_spent, lease.max_retries);
-    let next = lifecycle::next(ProcessState::Running, Event::Lost, retry_left);
-    let (state, spends_retry) = next.map_or((ProcessState::DeadLetter, false), |next| (next.state, next.spends_retry));
+    let (next, retries_spent) = lifecycle::after_attempt(Event::Lost, lease.retries_spent, lease.max_retries);
     Failure {
         lease: lease.reference(),
         only_if_over_at_ms: Some(now_ms),
         ending,
         reason: words.to_owned(),
         result: None,
-        next: state,
+        next,
         blocked_until_ms: None,
-        retries_spent: lease.retries_spent.saturating_add(i32::from(spends_retry)),
+        retries_spent,
     }
 }

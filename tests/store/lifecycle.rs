@@ -1,0 +1,97 @@
+//! What the stores' statements do is what the table of the life cycle says, for every state and every end of an attempt.
+
+use apiary_broker::lifecycle::{self, Event};
+use apiary_broker::model::{LeaseRef, ProcessState};
+use apiary_broker::store::Store;
+use apiary_tests::Backend;
+use uuid::Uuid;
+
+use crate::tenant::{ALL, LEASE_MS, NOW, Tenant, completion, failure};
+
+on_each_store!(the_statements_agree_with_the_table);
+
+/// How long a process of these tests may wait.
+const MAX_WAIT_MS: i64 = 1000;
+/// States that statements lead to so far.
+const STATES: [ProcessState; 6] = [
+    ProcessState::Waiting,
+    ProcessState::Blocked,
+    ProcessState::Running,
+    ProcessState::Succeeded,
+    ProcessState::Failed,
+    ProcessState::DeadLetter,
+];
+/// Events that statements carry out so far.
+const EVENTS: [Event; 9] = [
+    Event::Ready,
+    Event::Claimed,
+    Event::WaitOver,
+    Event::Succeeded,
+    Event::FailedRetryable,
+    Event::FailedFinal,
+    Event::Refused,
+    Event::Lost,
+    Event::Released,
+];
+
+async fn the_statements_agree_with_the_table(backend: Backend) {
+    let store = backend.open().await;
+    for (row, state) in STATES.into_iter().enumerate() {
+        for (column, event) in EVENTS.into_iter().enumerate() {
+            let tenant = Tenant::in_store(&store, &format!("meadow-{row}-{column}")).await;
+            let lease = process_in(&tenant, state).await;
+            assert_eq!(tenant.state(lease.process_id).await, state, "the scene is set");
+            happen(&tenant, lease, event).await;
+            let expected = lifecycle::next(state, event, true).map_or(state, |next| next.state);
+            assert_eq!(tenant.state(lease.process_id).await, expected, "{state:?} on {event:?}");
+        }
+    }
+}
+
+/// A process in this state, and the token of its first attempt, whether it has had one or not.
+async fn process_in(tenant: &Tenant, state: ProcessState) -> LeaseRef {
+    let bee = tenant.bee("bee").await;
+    let mut process = tenant.process();
+    process.max_wait_ms = MAX_WAIT_MS;
+    process.not_before_ms = (state == ProcessState::Blocked).then_some(NOW + 1);
+    let process_id: Uuid = tenant.submit(process).await;
+    if matches!(state, ProcessState::Waiting | ProcessState::Blocked) {
+        return LeaseRef { process_id, attempt: 1, executor: bee.grant };
+    }
+    let lease = tenant.claim_one(&bee, NOW).await;
+    match state {
+        ProcessState::Succeeded => {
+            assert_eq!(tenant.store.complete(&[completion(lease, "{}")], NOW).await.unwrap(), [true])
+        }
+        ProcessState::Failed | ProcessState::DeadLetter => {
+            let mut failure = failure(lease);
+            failure.next = state;
+            failure.blocked_until_ms = None;
+            assert_eq!(tenant.store.fail(&[failure], NOW).await.unwrap(), [true]);
+        }
+        _ => {}
+    }
+    lease
+}
+
+/// The statement that carries the event out.
+async fn happen(tenant: &Tenant, lease: LeaseRef, event: Event) {
+    let store: &dyn Store = &*tenant.store;
+    match event {
+        Event::Ready => drop(store.unblock(NOW + 1, ALL).await.unwrap()),
+        Event::WaitOver => drop(store.expire_waiting(NOW + MAX_WAIT_MS, ALL).await.unwrap()),
+        Event::Claimed => drop(tenant.claim_at(&tenant.bee("other").await, 1, NOW).await),
+        Event::Succeeded => drop(store.complete(&[completion(lease, "{}")], NOW).await.unwrap()),
+        Event::Released => drop(store.release(&[lease], NOW).await.unwrap()),
+        _ => {
+            let (next, retries_spent) = lifecycle::after_attempt(event, 0, -1);
+            let over_at_ms = (event == Event::Lost).then_some(NOW + LEASE_MS);
+            let mut failure = failure(lease);
+            failure.only_if_over_at_ms = over_at_ms;
+            failure.next = next;
+            failure.blocked_until_ms = (next == ProcessState::Blocked).then_some(NOW + LEASE_MS + 1);
+            failure.retries_spent = retries_spent;
+            drop(store.fail(&[failure], over_at_ms.unwrap_or(NOW)).await.unwrap());
+        }
+    }
+}
