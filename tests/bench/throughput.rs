@@ -21,7 +21,7 @@ pub(crate) async fn completed_per_s(colony: &TestColony, in_flight: usize, count
     let submitter = colony.user("submitter").await;
     let waiting = Waiting::default();
     let filter = v1::ProcessFilter { states: vec![v1::ProcessState::Succeeded.into()], ..Default::default() };
-    let request = v1::WatchRequest { process_id: String::new(), filter: Some(filter) };
+    let request = v1::WatchRequest { filter: Some(filter), ..Default::default() };
     let watch = colony.reader().await.watch(request).await?;
     let watching = tokio::spawn(tell(watch, Arc::clone(&waiting)));
     let start = Instant::now();

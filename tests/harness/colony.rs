@@ -226,7 +226,7 @@ pub async fn claim(executor: &Client, executor_type: &str, count: i32, wait: Dur
         executor_type: executor_type.to_owned(),
         count_max: count,
         wait_ms: i64::try_from(wait.as_millis()).unwrap(),
-        lease_ms: 0,
+        ..Default::default()
     };
     executor.claim(request).await.unwrap().leases
 }

@@ -278,10 +278,14 @@ impl Run<'_> {
         let mut digest = [0; 32];
         (digest[0], digest[1]) = (drawn.number, u8::from(drawn.variant));
         NewProcess {
+            submit_by_ms: i64::MAX,
+            requires: Default::default(),
+            concurrency_key: None,
+            rate_key: None,
             process_id: process_id(drawn.number),
             executor_type: KIND.to_owned(),
             executor_names: drawn.bees.iter().map(|number| format!("bee-{number}")).collect(),
-            priority_time_ms: NOW + drawn.place,
+            priority_time_us: NOW + drawn.place,
             max_wait_ms: drawn.max_wait_ms,
             max_exec_ms: drawn.max_exec_ms,
             not_before_ms: drawn.not_before_ms.map(|ms| self.now_ms + ms),

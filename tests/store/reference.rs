@@ -109,7 +109,7 @@ impl Reference {
         let mut room: Vec<usize> = slots.iter().map(|slot| slot.count).collect();
         let mut waiting: Vec<&mut Process> =
             self.processes.values_mut().filter(|process| process.state() == ProcessState::Waiting).collect();
-        waiting.sort_by_key(|process| (process.spec.priority_time_ms, process.spec.process_id));
+        waiting.sort_by_key(|process| (process.spec.priority_time_us, process.spec.process_id));
         let mut got = Vec::new();
         for process in waiting {
             let names = &process.spec.executor_names;

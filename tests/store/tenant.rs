@@ -8,7 +8,7 @@ use apiary_broker::model::{
     ProcessFilter, ProcessState, ProcessSummary, Renewal, Submitted,
 };
 use apiary_broker::store::Store;
-use apiary_identity::{Document as _, Envelope, Grant, KeyPair, Role, Scopes, Spec};
+use apiary_identity::{Document as _, Envelope, Grant, KeyPair, Requirements, Role, Scopes, Spec};
 use apiary_tests::Backend;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -71,6 +71,10 @@ impl Tenant {
         let payload = Bytes::from(format!("{{\"process_id\":\"{process_id}\"}}"));
         let envelope = Envelope::sign(&self.user_key, Spec::PAYLOAD_TYPE, payload.clone());
         NewProcess {
+            submit_by_ms: i64::MAX,
+            requires: Requirements::default(),
+            concurrency_key: None,
+            rate_key: None,
             process_id,
             colony: self.colony.key,
             submitter: self.user,
@@ -78,7 +82,7 @@ impl Tenant {
             executor_type: KIND.to_owned(),
             executor_names: Vec::new(),
             priority: 0,
-            priority_time_ms: NOW,
+            priority_time_us: NOW,
             labels: BTreeMap::new(),
             max_wait_ms: 0,
             max_exec_ms: 0,

@@ -48,6 +48,37 @@ pub(crate) mod action {
         Complete,
         Fail,
         Release,
+        Await,
+        Cancel,
+        Redrive,
+        Discard,
+        Retry,
+        Delete,
+        ListLogs,
+        Explain,
+        Report,
+        AddLogs,
+        SetAttributes,
+        RevokeGrant,
+        GetHealth,
+        SetGuard,
+        GetGuard,
+        Pause,
+        Resume,
+        ListPauses,
+        SetLimit,
+        RemoveLimit,
+        ListLimits,
+        RegisterExecutor,
+        ListExecutors,
+        RejectExecutor,
+        DrainExecutor,
+        ExplainExecutor,
+        ListFunctions,
+        StartBulk,
+        GetBulk,
+        ListBulks,
+        StopBulk,
     );
 }
 
@@ -80,6 +111,11 @@ impl<A: action::Action> Permit<A> {
     /// The colony that it is good in.
     pub(crate) fn colony(&self) -> &Colony {
         &self.colony
+    }
+
+    /// Who acts, by name, for what is kept about it: the grant's name, or `colony` for the colony's own key.
+    pub(crate) fn actor(&self) -> &str {
+        self.grant().map_or("colony", |grant| grant.grant.name.as_str())
     }
 
     /// The grant that it stands on; `None` for the colony's own key.

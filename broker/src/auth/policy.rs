@@ -15,19 +15,57 @@ pub(crate) enum Ground {
     Executor,
     /// Any grant with this right.
     Right(GrantRight),
+    /// Any grant.
+    Member,
 }
 
 /// On which grounds each verb may be done; any one of them is enough. Creating a colony is not in the table: it happens outside
 /// every colony, and is the server owner's alone ([`super::ServerPermit`]).
 pub(crate) fn grounds(verb: Verb) -> &'static [Ground] {
-    use Ground::{ColonyOwner, Executor, Right, User};
+    use Ground::{ColonyOwner, Executor, Member, Right, User};
     const READERS: &[Ground] = &[ColonyOwner, Right(GrantRight::Read)];
+    const OPERATORS: &[Ground] = &[ColonyOwner, Right(GrantRight::Operate)];
     match verb {
-        Verb::AddGrant => &[ColonyOwner],
-        Verb::GetColony | Verb::ListGrants | Verb::GetProcess | Verb::ListProcesses | Verb::Watch => READERS,
+        Verb::AddGrant | Verb::RevokeGrant | Verb::SetGuard | Verb::Delete => &[ColonyOwner],
+        Verb::GetColony
+        | Verb::ListGrants
+        | Verb::GetProcess
+        | Verb::ListProcesses
+        | Verb::Watch
+        | Verb::Await
+        | Verb::ListLogs
+        | Verb::Explain
+        | Verb::GetHealth
+        | Verb::ListExecutors
+        | Verb::ExplainExecutor
+        | Verb::ListFunctions => READERS,
+        Verb::Cancel => &[ColonyOwner, Right(GrantRight::Cancel)],
+        Verb::Redrive
+        | Verb::Discard
+        | Verb::Retry
+        | Verb::Pause
+        | Verb::Resume
+        | Verb::SetLimit
+        | Verb::RemoveLimit
+        | Verb::RejectExecutor
+        | Verb::DrainExecutor => OPERATORS,
+        // Which right a bulk action needs depends on the action: its verb asks for it, too.
+        Verb::StartBulk | Verb::StopBulk => &[ColonyOwner, Right(GrantRight::Operate), Right(GrantRight::Cancel)],
+        Verb::GetBulk | Verb::ListBulks => {
+            &[ColonyOwner, Right(GrantRight::Operate), Right(GrantRight::Cancel), Right(GrantRight::Read)]
+        }
+        Verb::GetGuard | Verb::ListPauses | Verb::ListLimits => &[ColonyOwner, Member],
         // Executors submit children. Scopes say what.
         Verb::Submit => &[User, Executor],
-        Verb::Claim | Verb::Renew | Verb::Complete | Verb::Fail | Verb::Release => &[Executor],
+        Verb::Claim
+        | Verb::Renew
+        | Verb::Complete
+        | Verb::Fail
+        | Verb::Release
+        | Verb::Report
+        | Verb::AddLogs
+        | Verb::SetAttributes
+        | Verb::RegisterExecutor => &[Executor],
     }
 }
 
@@ -38,6 +76,7 @@ pub(crate) fn grant_suits(grounds: &[Ground], grant: &Grant) -> bool {
         Ground::User => grant.role == Role::User,
         Ground::Executor => grant.role == Role::Executor,
         Ground::Right(right) => grant.has_right(*right),
+        Ground::Member => true,
     })
 }
 
@@ -49,6 +88,7 @@ pub(crate) fn needed(grounds: &[Ground]) -> String {
             Ground::ColonyOwner => "the colony's own key".to_owned(),
             Ground::User => "a user's grant".to_owned(),
             Ground::Executor => "an executor's grant".to_owned(),
+            Ground::Member => "a grant".to_owned(),
             Ground::Right(right) => format!("a grant with the right `{}`", right.as_str()),
         })
         .collect();
@@ -63,7 +103,18 @@ mod tests {
     fn a_user_cannot_touch_leases_and_an_executor_cannot_read() {
         for verb in Verb::ALL {
             let grounds = grounds(*verb);
-            let lease = matches!(verb, Verb::Claim | Verb::Renew | Verb::Complete | Verb::Fail | Verb::Release);
+            let lease = matches!(
+                verb,
+                Verb::Claim
+                    | Verb::Renew
+                    | Verb::Complete
+                    | Verb::Fail
+                    | Verb::Release
+                    | Verb::Report
+                    | Verb::AddLogs
+                    | Verb::SetAttributes
+                    | Verb::RegisterExecutor
+            );
             assert_eq!(lease, grounds == [Ground::Executor], "{verb:?}");
             assert!(!(grounds.contains(&Ground::User) && *verb != Verb::Submit), "{verb:?}");
         }

@@ -16,6 +16,7 @@ use super::complete::CompleteFlush;
 use super::endings::LeaseDesk;
 use super::fail::FailFlush;
 use super::grantbook::GrantBook;
+use super::prioritytime::Stamps;
 use super::relay;
 use super::renew::RenewFlush;
 use super::submit::SubmitFlush;
@@ -34,6 +35,7 @@ pub(crate) struct Engine {
     pub(super) completions: Committer<CompleteFlush>,
     pub(super) failures: Committer<FailFlush>,
     pub(super) renewals: Committer<RenewFlush>,
+    pub(super) stamps: Stamps,
     pub(super) watches: Arc<tokio::sync::Semaphore>,
     pub(super) desk: LeaseDesk,
     pub(super) polls: Places,
@@ -91,6 +93,7 @@ impl Engine {
             ),
             renewals: Committer::start(tasks, RenewFlush::new(desk.clone(), clock.clone()), finish.clone()),
             grants,
+            stamps: Stamps::default(),
             desk,
             polls: Places::default(),
             tasks: tasks.clone(),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Engine;
 use super::committer::Flush;
-use super::prioritytime::priority_time_ms;
+use super::prioritytime::priority_time_us;
 use super::wakeups::{Change, Wakeups};
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -45,12 +45,16 @@ impl Engine {
             executor_type: spec.executor_type,
             executor_names: spec.executor_names,
             priority: spec.priority,
-            priority_time_ms: priority_time_ms(now_ms, spec.priority),
+            priority_time_us: priority_time_us(self.stamps.next_us(now_ms), spec.priority),
             labels: spec.labels,
             max_wait_ms: spec.max_wait_ms,
             max_exec_ms: spec.max_exec_ms,
             max_retries: spec.max_retries,
             not_before_ms,
+            submit_by_ms: spec.submit_by.as_millisecond(),
+            requires: spec.requires,
+            concurrency_key: spec.concurrency_key,
+            rate_key: spec.rate_key,
             submitted_at_ms: now_ms,
             idempotency,
             digest: envelope.digest(),

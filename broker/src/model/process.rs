@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use apiary_identity::Digest;
+use apiary_identity::{Digest, Requirements};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -73,8 +73,8 @@ pub struct NewProcess {
     pub executor_names: Vec<String>,
     /// Between −50000 and 50000.
     pub priority: i32,
-    /// The place in the queue: lower goes first.
-    pub priority_time_ms: i64,
+    /// The place in the queue, in microseconds: lower goes first.
+    pub priority_time_us: i64,
     /// For finding it again.
     pub labels: BTreeMap<String, String>,
     /// Fails after waiting this long, from when it could run; 0 for no limit.
@@ -87,6 +87,14 @@ pub struct NewProcess {
     pub not_before_ms: Option<i64>,
     /// When it was accepted.
     pub submitted_at_ms: i64,
+    /// No longer accepted after this.
+    pub submit_by_ms: i64,
+    /// What its executor must offer.
+    pub requires: Requirements,
+    /// The key by which it is counted while it runs.
+    pub concurrency_key: Option<String>,
+    /// The key by which its starts are counted.
+    pub rate_key: Option<String>,
     /// The idempotency key, and when it is forgotten.
     pub idempotency: Option<(String, i64)>,
     /// The signed bytes.
@@ -172,6 +180,16 @@ pub struct ProcessSummary {
     pub reason: Option<String>,
     /// For finding it again.
     pub labels: BTreeMap<String, String>,
+    /// Who cancelled or discarded it, or asked for that.
+    pub ended_by: Option<String>,
+    /// Until when a cancelled process may still run.
+    pub cancel_deadline_ms: Option<i64>,
+    /// What a blocked process waits for: `not_before`, `backoff` or `snooze`.
+    pub blocked_cause: Option<String>,
+    /// How far the last attempt said that it is, 0 to 100.
+    pub percent: Option<f64>,
+    /// What the last attempt said last of its progress.
+    pub progress: Option<String>,
 }
 
 /// A process with its signed spec.

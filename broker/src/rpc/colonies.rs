@@ -34,4 +34,25 @@ impl ColonyService for Rpc {
             .collect();
         Ok(Response::new(pb::GetColonyResponse { colony: Some(encode::colony(&colony)), state_counts }))
     }
+
+    async fn get_health(
+        &self,
+        _request: Request<pb::GetHealthRequest>,
+    ) -> Result<Response<pb::GetHealthResponse>, Status> {
+        Err(Status::unimplemented("get_health"))
+    }
+
+    async fn set_guard(
+        &self,
+        _request: Request<pb::SetGuardRequest>,
+    ) -> Result<Response<pb::SetGuardResponse>, Status> {
+        Err(Status::unimplemented("set_guard"))
+    }
+
+    async fn get_guard(
+        &self,
+        _request: Request<pb::GetGuardRequest>,
+    ) -> Result<Response<pb::GetGuardResponse>, Status> {
+        Err(Status::unimplemented("get_guard"))
+    }
 }

@@ -42,6 +42,11 @@ pub(super) fn process(process: ProcessSummary) -> pb::Process {
         executor: process.executor.unwrap_or_default(),
         reason: process.reason.unwrap_or_default(),
         labels: process.labels,
+        ended_by: process.ended_by.unwrap_or_default(),
+        cancel_deadline_ms: process.cancel_deadline_ms.unwrap_or(0),
+        blocked_cause: process.blocked_cause.unwrap_or_default(),
+        percent: process.percent.unwrap_or(-1.0),
+        progress: process.progress.unwrap_or_default(),
     }
 }
 
@@ -67,6 +72,7 @@ pub(super) fn detail(detail: ProcessDetail) -> pb::GetProcessResponse {
         spec: Some(spec),
         submitter_grant: detail.submitter.as_deref().map(grant),
         attempts: detail.attempts.into_iter().map(|(one, by)| attempt(one, by.as_deref())).collect(),
+        ..Default::default()
     }
 }
 
@@ -94,6 +100,7 @@ pub(super) fn lease(leased: Leased) -> pb::Lease {
         submitter_grant: submitter.map(grant),
         expires_at_ms: claimed.expires_at_ms,
         retries_left: leased.retries_left,
+        ..Default::default()
     }
 }
 

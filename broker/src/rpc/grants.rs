@@ -27,4 +27,11 @@ impl GrantService for Rpc {
         let grants = self.engine.list_grants(permit, page).await.map_err(refused)?;
         Ok(Response::new(encode::grant_page(&grants)))
     }
+
+    async fn revoke_grant(
+        &self,
+        _request: Request<pb::RevokeGrantRequest>,
+    ) -> Result<Response<pb::RevokeGrantResponse>, Status> {
+        Err(Status::unimplemented("revoke_grant"))
+    }
 }

@@ -25,7 +25,7 @@ impl LeaseService for Rpc {
         let process_id = decode::process_id(&request.process_id).map_err(refused)?;
         let lease_ms = decode::lease_ms(request.lease_ms).map_err(refused)?;
         let expires_at_ms = self.engine.renew(permit, process_id, request.attempt, lease_ms).await.map_err(refused)?;
-        Ok(Response::new(pb::RenewResponse { expires_at_ms }))
+        Ok(Response::new(pb::RenewResponse { expires_at_ms, ..Default::default() }))
     }
 
     async fn complete(&self, request: Request<pb::CompleteRequest>) -> Result<Response<pb::CompleteResponse>, Status> {
@@ -51,5 +51,27 @@ impl LeaseService for Rpc {
         let process_id = decode::process_id(&request.process_id).map_err(refused)?;
         self.engine.release(permit, process_id, request.attempt).await.map_err(refused)?;
         Ok(Response::new(pb::ReleaseResponse {}))
+    }
+
+    async fn end_batch(
+        &self,
+        _request: Request<pb::EndBatchRequest>,
+    ) -> Result<Response<pb::EndBatchResponse>, Status> {
+        Err(Status::unimplemented("end_batch"))
+    }
+
+    async fn report(&self, _request: Request<pb::ReportRequest>) -> Result<Response<pb::ReportResponse>, Status> {
+        Err(Status::unimplemented("report"))
+    }
+
+    async fn add_logs(&self, _request: Request<pb::AddLogsRequest>) -> Result<Response<pb::AddLogsResponse>, Status> {
+        Err(Status::unimplemented("add_logs"))
+    }
+
+    async fn set_attributes(
+        &self,
+        _request: Request<pb::SetAttributesRequest>,
+    ) -> Result<Response<pb::SetAttributesResponse>, Status> {
+        Err(Status::unimplemented("set_attributes"))
     }
 }

@@ -1,12 +1,16 @@
 //! The edge: translates between the wire and the engine, and decides nothing.
 
 mod brokers;
+mod bulks;
 mod colonies;
 mod decode;
 mod encode;
+mod executors;
 mod grants;
 mod http;
 mod leases;
+mod limits;
+mod pauses;
 mod processes;
 mod routes;
 mod signed;

@@ -63,8 +63,50 @@ impl ProcessService for Rpc {
         let sightings = self.engine.watch(permit, target).await.map_err(refused)?;
         let stream = ReceiverStream::new(sightings).map(|seen| {
             let process = seen.map_err(refused)?;
-            Ok(pb::WatchResponse { process: Some(encode::process(process)) })
+            Ok(pb::WatchResponse { process: Some(encode::process(process)), ..Default::default() })
         });
         Ok(Response::new(stream.boxed()))
+    }
+
+    async fn submit_batch(
+        &self,
+        _request: Request<pb::SubmitBatchRequest>,
+    ) -> Result<Response<pb::SubmitBatchResponse>, Status> {
+        Err(Status::unimplemented("submit_batch"))
+    }
+
+    async fn r#await(&self, _request: Request<pb::AwaitRequest>) -> Result<Response<pb::AwaitResponse>, Status> {
+        Err(Status::unimplemented("await"))
+    }
+
+    async fn cancel(&self, _request: Request<pb::CancelRequest>) -> Result<Response<pb::CancelResponse>, Status> {
+        Err(Status::unimplemented("cancel"))
+    }
+
+    async fn redrive(&self, _request: Request<pb::RedriveRequest>) -> Result<Response<pb::RedriveResponse>, Status> {
+        Err(Status::unimplemented("redrive"))
+    }
+
+    async fn discard(&self, _request: Request<pb::DiscardRequest>) -> Result<Response<pb::DiscardResponse>, Status> {
+        Err(Status::unimplemented("discard"))
+    }
+
+    async fn retry(&self, _request: Request<pb::RetryRequest>) -> Result<Response<pb::RetryResponse>, Status> {
+        Err(Status::unimplemented("retry"))
+    }
+
+    async fn delete(&self, _request: Request<pb::DeleteRequest>) -> Result<Response<pb::DeleteResponse>, Status> {
+        Err(Status::unimplemented("delete"))
+    }
+
+    async fn list_logs(
+        &self,
+        _request: Request<pb::ListLogsRequest>,
+    ) -> Result<Response<pb::ListLogsResponse>, Status> {
+        Err(Status::unimplemented("list_logs"))
+    }
+
+    async fn explain(&self, _request: Request<pb::ExplainRequest>) -> Result<Response<pb::ExplainResponse>, Status> {
+        Err(Status::unimplemented("explain"))
     }
 }

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use apiary_proto::v1::broker_service_server::BrokerServiceServer;
+use apiary_proto::v1::bulk_service_server::BulkServiceServer;
 use apiary_proto::v1::colony_service_server::ColonyServiceServer;
+use apiary_proto::v1::executor_service_server::ExecutorServiceServer;
 use apiary_proto::v1::grant_service_server::GrantServiceServer;
 use apiary_proto::v1::lease_service_server::LeaseServiceServer;
+use apiary_proto::v1::limit_service_server::LimitServiceServer;
+use apiary_proto::v1::pause_service_server::PauseServiceServer;
 use apiary_proto::v1::process_service_server::ProcessServiceServer;
 use tonic::service::Routes;
 use tonic::{Request, Status};
@@ -59,6 +63,10 @@ pub(crate) async fn routes(rpc: Rpc) -> Result<(Routes, HealthReporter), StartEr
         .add_service(sized!(ColonyServiceServer))
         .add_service(sized!(GrantServiceServer))
         .add_service(sized!(ProcessServiceServer))
+        .add_service(sized!(PauseServiceServer))
+        .add_service(sized!(LimitServiceServer))
+        .add_service(sized!(ExecutorServiceServer))
+        .add_service(sized!(BulkServiceServer))
         .add_service(sized!(LeaseServiceServer))
         .prepare()
         .into_axum_router();

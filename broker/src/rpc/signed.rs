@@ -31,10 +31,15 @@ const FRAME_BYTES: usize = 5;
 /// that is not in this list is refused without one.
 const UNSIGNED: &[&str] = &[
     "/apiary.v1.BrokerService/Connect",
+    "/apiary.v1.ColonyService/SetGuard",
     "/apiary.v1.GrantService/AddGrant",
+    "/apiary.v1.GrantService/RevokeGrant",
     "/apiary.v1.LeaseService/Complete",
+    "/apiary.v1.LeaseService/EndBatch",
     "/apiary.v1.LeaseService/Fail",
+    "/apiary.v1.LeaseService/Report",
     "/apiary.v1.ProcessService/Submit",
+    "/apiary.v1.ProcessService/SubmitBatch",
 ];
 
 /// Wraps the services.

@@ -17,7 +17,7 @@ pub(super) struct Candidate {
     /// The process.
     pub(super) process_id: Uuid,
     /// Its place in the queue.
-    pub(super) priority_time_ms: i64,
+    pub(super) priority_time_us: i64,
     /// If not empty, only executors of these names may have it.
     pub(super) executor_names: Vec<String>,
 }
@@ -98,7 +98,7 @@ mod tests {
     fn waiting(number: u128, names: &[&str]) -> Candidate {
         Candidate {
             process_id: Uuid::from_u128(number),
-            priority_time_ms: 0,
+            priority_time_us: 0,
             executor_names: names.iter().map(|name| (*name).to_owned()).collect(),
         }
     }

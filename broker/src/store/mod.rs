@@ -106,7 +106,7 @@ pub trait Store: Send + Sync + 'static {
 
     // Leases.
 
-    /// Moves the first waiting processes of a lane from `queue` to `leases`, by `priority_time_ms`, ties by process id:
+    /// Moves the first waiting processes of a lane from `queue` to `leases`, by `priority_time_us`, ties by process id:
     /// each to the first slot that still has room and whose executor's name it accepts. A process that no slot
     /// can take stays and does not hinder those behind it. Never waits for rows that another broker is claiming.
     /// A lease ends after the slot's `lease_ms`, or earlier, at its `max_exec`.
@@ -127,7 +127,7 @@ pub trait Store: Send + Sync + 'static {
     async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<bool>>;
 
     /// Ends attempts otherwise: from `leases` to wherever `next` says, the ending kept. False for a lost lease.
-    /// A process that waits again keeps its place in the queue (its `priority_time_ms`).
+    /// A process that waits again keeps its place in the queue (its `priority_time_us`).
     async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<bool>>;
 
     /// Gives leases back: to `queue`, at their place, the attempt kept as `released`, no retry spent.

@@ -44,7 +44,7 @@ impl Client {
 
     /// Gives a process back untouched: it waits again at once, and no retry is spent.
     pub async fn release(&self, process_id: Uuid, attempt: i32) -> Result<(), ClientError> {
-        let request = v1::ReleaseRequest { process_id: process_id.to_string(), attempt };
+        let request = v1::ReleaseRequest { process_id: process_id.to_string(), attempt, delay_ms: 0 };
         let v1::ReleaseResponse {} =
             self.call_signed("/apiary.v1.LeaseService/Release", request, self.call_timeout()).await?;
         Ok(())

@@ -26,7 +26,7 @@ impl Client {
     }
 
     async fn watch_until_finished(&self, process_id: Uuid) -> Result<Option<v1::Process>, ClientError> {
-        let request = v1::WatchRequest { process_id: process_id.to_string(), filter: None };
+        let request = v1::WatchRequest { process_id: process_id.to_string(), ..Default::default() };
         let mut watch = self.watch(request).await?;
         while let Some(process) = watch.next().await {
             let process = process?;

@@ -65,6 +65,7 @@ async fn claim(context: &Context, free: usize, shutdown: &CancellationToken) -> 
         count_max: i32::try_from(free).unwrap_or(i32::MAX),
         wait_ms: millis(CLAIM_WAIT),
         lease_ms: millis(context.settings.lease),
+        offer: None,
     };
     let asked_at = Instant::now();
     let mut claiming = pin!(context.client.claim(request));

@@ -316,6 +316,2388 @@ pub mod broker_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// A DSSE envelope with one Ed25519 signature. `payload` holds the signed bytes exactly as the signer
+/// made them; they are stored and forwarded as they came, never parsed and printed again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Envelope {
+    /// What the payload is, for example `application/vnd.apiary.spec.v1+json`.
+    #[prost(string, tag = "1")]
+    pub payload_type: ::prost::alloc::string::String,
+    /// The signed document: UTF-8 JSON, carried as bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub payload: ::prost::bytes::Bytes,
+    /// Who signed: `ed25519:` and the 43 base64url characters of the public key.
+    #[prost(string, tag = "3")]
+    pub key_id: ::prost::alloc::string::String,
+    /// Ed25519 over the DSSE pre-authentication encoding of `payload_type` and `payload`; 64 bytes.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub signature: ::prost::bytes::Bytes,
+}
+/// A process without its documents.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Process {
+    /// UUIDv7, chosen by the submitter.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+    /// What is to be done.
+    #[prost(string, tag = "2")]
+    pub function: ::prost::alloc::string::String,
+    /// Which kind of executor does it.
+    #[prost(string, tag = "3")]
+    pub executor_type: ::prost::alloc::string::String,
+    /// Where it is in its life.
+    #[prost(enumeration = "ProcessState", tag = "4")]
+    pub state: i32,
+    /// How often it was claimed; the number of the current or last attempt.
+    #[prost(int32, tag = "5")]
+    pub attempt: i32,
+    /// How many retries of `max_retries` are spent.
+    #[prost(int32, tag = "6")]
+    pub retries_spent: i32,
+    /// Between -50000 and 50000; higher goes first.
+    #[prost(int32, tag = "7")]
+    pub priority: i32,
+    /// When it was accepted, milliseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "8")]
+    pub submitted_at_ms: i64,
+    /// When it entered its present state, milliseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "9")]
+    pub state_since_ms: i64,
+    /// For a blocked process: when it becomes ready. For a running one: when its lease ends. Otherwise 0.
+    #[prost(int64, tag = "10")]
+    pub state_until_ms: i64,
+    /// The name of whoever submitted it.
+    #[prost(string, tag = "11")]
+    pub submitter: ::prost::alloc::string::String,
+    /// The name of whoever runs it or ran it last; empty if nobody did.
+    #[prost(string, tag = "12")]
+    pub executor: ::prost::alloc::string::String,
+    /// Why the last attempt failed, or why it was set aside; empty if nothing did.
+    #[prost(string, tag = "13")]
+    pub reason: ::prost::alloc::string::String,
+    /// Labels from the spec.
+    #[prost(btree_map = "string, string", tag = "14")]
+    pub labels: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Who cancelled or discarded it, or asked for that; empty if nobody did.
+    #[prost(string, tag = "15")]
+    pub ended_by: ::prost::alloc::string::String,
+    /// Until when a cancelled process may still run, milliseconds since 1970-01-01 UTC; 0 if it is not being cancelled.
+    #[prost(int64, tag = "16")]
+    pub cancel_deadline_ms: i64,
+    /// For a blocked process, what it waits for: `not_before`, `backoff` or `snooze`; otherwise empty.
+    #[prost(string, tag = "17")]
+    pub blocked_cause: ::prost::alloc::string::String,
+    /// How far the running attempt says that it is, 0 to 100; -1 if it has not said so.
+    #[prost(double, tag = "18")]
+    pub percent: f64,
+    /// What the running or last attempt said last of its progress; empty if it said nothing.
+    #[prost(string, tag = "19")]
+    pub progress: ::prost::alloc::string::String,
+}
+/// One try at a process.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Attempt {
+    /// Its number, from 1. It fences: nothing of an older attempt is accepted.
+    #[prost(int32, tag = "1")]
+    pub attempt: i32,
+    /// The executor's name.
+    #[prost(string, tag = "2")]
+    pub executor: ::prost::alloc::string::String,
+    /// The executor's grant, signed by the colony.
+    #[prost(message, optional, tag = "3")]
+    pub executor_grant: ::core::option::Option<Envelope>,
+    /// When the lease began, milliseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "4")]
+    pub claimed_at_ms: i64,
+    /// When it ended, milliseconds since 1970-01-01 UTC; 0 while it runs.
+    #[prost(int64, tag = "5")]
+    pub ended_at_ms: i64,
+    /// `running`, `succeeded`, `failed`, `refused`, `lease_lost`, `exec_time_exceeded`, `released`, `snoozed`, `cancelled` or
+    /// `removed` (the executor was).
+    #[prost(string, tag = "6")]
+    pub outcome: ::prost::alloc::string::String,
+    /// In words, what went wrong; empty if nothing did.
+    #[prost(string, tag = "7")]
+    pub reason: ::prost::alloc::string::String,
+    /// The signed `result.v1` document; absent if the executor sent none.
+    #[prost(message, optional, tag = "8")]
+    pub result: ::core::option::Option<Envelope>,
+}
+/// A spec to keep.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SubmitRequest {
+    /// The signed `spec.v1` document.
+    #[prost(message, optional, tag = "1")]
+    pub spec: ::core::option::Option<Envelope>,
+}
+/// The process that was made, or that was there before.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SubmitResponse {
+    /// The process: the spec's own id, or that of the first process with the same idempotency key.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+    /// True if nothing was stored because the process was there already.
+    #[prost(bool, tag = "2")]
+    pub existed: bool,
+    /// Its state now.
+    #[prost(enumeration = "ProcessState", tag = "3")]
+    pub state: i32,
+}
+/// Which process.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetProcessRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+}
+/// A process, whole.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetProcessResponse {
+    /// What can be said of it in a line.
+    #[prost(message, optional, tag = "1")]
+    pub process: ::core::option::Option<Process>,
+    /// The signed `spec.v1` document.
+    #[prost(message, optional, tag = "2")]
+    pub spec: ::core::option::Option<Envelope>,
+    /// The submitter's grant, signed by the colony.
+    #[prost(message, optional, tag = "3")]
+    pub submitter_grant: ::core::option::Option<Envelope>,
+    /// The last tries, at most 100, oldest first.
+    #[prost(message, repeated, tag = "4")]
+    pub attempts: ::prost::alloc::vec::Vec<Attempt>,
+    /// The last signed `progress.v1` document; absent if none was sent.
+    #[prost(message, optional, tag = "5")]
+    pub progress: ::core::option::Option<Envelope>,
+    /// The grant of the executor that signed `progress`.
+    #[prost(message, optional, tag = "6")]
+    pub progress_grant: ::core::option::Option<Envelope>,
+    /// What its executors attached to it.
+    #[prost(message, repeated, tag = "7")]
+    pub attributes: ::prost::alloc::vec::Vec<Attribute>,
+}
+/// A value that an executor attached to a process while it ran.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Attribute {
+    /// `in`, `out`, `err` or `env`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// Its name: 1 to 128 characters.
+    #[prost(string, tag = "2")]
+    pub key: ::prost::alloc::string::String,
+    /// Its value: at most 4096 bytes.
+    #[prost(string, tag = "3")]
+    pub value: ::prost::alloc::string::String,
+    /// The attempt that set it last.
+    #[prost(int32, tag = "4")]
+    pub attempt: i32,
+}
+/// What to match. Everything that is given must hold.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ProcessFilter {
+    /// Any of these states; empty means all.
+    #[prost(enumeration = "ProcessState", repeated, tag = "1")]
+    pub states: ::prost::alloc::vec::Vec<i32>,
+    /// Exactly this executor type; empty means any.
+    #[prost(string, tag = "2")]
+    pub executor_type: ::prost::alloc::string::String,
+    /// Exactly this function; empty means any.
+    #[prost(string, tag = "3")]
+    pub function: ::prost::alloc::string::String,
+    /// All of these labels, with these values.
+    #[prost(btree_map = "string, string", tag = "4")]
+    pub labels: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Exactly this name of a submitter; empty means any. A name that no grant has is refused.
+    #[prost(string, tag = "5")]
+    pub submitter: ::prost::alloc::string::String,
+    /// Exactly this name of the executor that runs it or ran it last; empty means any. A name that no grant has is refused.
+    #[prost(string, tag = "6")]
+    pub executor: ::prost::alloc::string::String,
+    /// Submitted at this time or later, milliseconds since 1970-01-01 UTC; 0 means any.
+    #[prost(int64, tag = "7")]
+    pub submitted_from_ms: i64,
+    /// Submitted before this time, milliseconds since 1970-01-01 UTC; 0 means any.
+    #[prost(int64, tag = "8")]
+    pub submitted_until_ms: i64,
+}
+/// Which page of which processes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListProcessesRequest {
+    /// What to match.
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<ProcessFilter>,
+    /// At most this many; 0 means 100, the most is 1000.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// One page of processes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListProcessesResponse {
+    /// The processes, newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub processes: ::prost::alloc::vec::Vec<Process>,
+    /// Where the next page starts; empty after the last.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// What to watch: one process, or all that match.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchRequest {
+    /// One process; empty to watch by filter.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+    /// What to match when `process_id` is empty.
+    #[prost(message, optional, tag = "2")]
+    pub filter: ::core::option::Option<ProcessFilter>,
+    /// Also log lines, from now on. Only with `process_id`.
+    #[prost(bool, tag = "3")]
+    pub logs: bool,
+}
+/// One state, entered; or progress, or log lines.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchResponse {
+    /// The process as it is now, its progress included.
+    #[prost(message, optional, tag = "1")]
+    pub process: ::core::option::Option<Process>,
+    /// Log lines that came since the last message; the process is then absent.
+    #[prost(message, repeated, tag = "2")]
+    pub logs: ::prost::alloc::vec::Vec<LogLine>,
+}
+/// Specs to keep.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SubmitBatchRequest {
+    /// The signed `spec.v1` documents, 1 to 1000.
+    #[prost(message, repeated, tag = "1")]
+    pub specs: ::prost::alloc::vec::Vec<Envelope>,
+}
+/// What became of each spec, in their order.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SubmitBatchResponse {
+    /// One answer a spec.
+    #[prost(message, repeated, tag = "1")]
+    pub answers: ::prost::alloc::vec::Vec<SubmitAnswer>,
+}
+/// What became of one spec of a batch.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SubmitAnswer {
+    /// The process; absent if the spec was refused.
+    #[prost(message, optional, tag = "1")]
+    pub process: ::core::option::Option<SubmitResponse>,
+    /// Why it was refused, as a reason of docs/errors.md; empty if it was not.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// The refusal in words; empty if there is none.
+    #[prost(string, tag = "3")]
+    pub message: ::prost::alloc::string::String,
+}
+/// Which process to wait for.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AwaitRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+    /// How long to wait, in milliseconds; 0 answers at once. Cut to the broker's maximum for claims.
+    #[prost(int64, tag = "2")]
+    pub wait_ms: i64,
+}
+/// How it stands.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AwaitResponse {
+    /// The process.
+    #[prost(message, optional, tag = "1")]
+    pub process: ::core::option::Option<Process>,
+    /// The last attempt with its signed result; absent if it was never claimed.
+    #[prost(message, optional, tag = "2")]
+    pub attempt: ::core::option::Option<Attempt>,
+}
+/// What to cancel.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelRequest {
+    /// The process.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+    /// Why, in words: at most 4096 bytes.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// How long a running one may take to stop by itself, in milliseconds, 0 to 3600000; -1 means 30000.
+    #[prost(int64, tag = "3")]
+    pub grace_ms: i64,
+}
+/// The process after that.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CancelResponse {
+    /// Cancelled; or still running, with `cancel_deadline_ms`.
+    #[prost(message, optional, tag = "1")]
+    pub process: ::core::option::Option<Process>,
+}
+/// What to redrive.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RedriveRequest {
+    /// The dead letter or failed process.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+    /// A `spec.v1` document that takes its place, for instance for another executor type; absent to try the same again. The old
+    /// process is then failed, and says by which it was replaced.
+    #[prost(message, optional, tag = "2")]
+    pub spec: ::core::option::Option<Envelope>,
+}
+/// The process after that.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RedriveResponse {
+    /// The process that waits now: the same, or the one of the new spec.
+    #[prost(message, optional, tag = "1")]
+    pub process: ::core::option::Option<Process>,
+}
+/// What to give up.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DiscardRequest {
+    /// The dead letter.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+    /// Why, in words: at most 4096 bytes.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// The process after that.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DiscardResponse {
+    /// Failed.
+    #[prost(message, optional, tag = "1")]
+    pub process: ::core::option::Option<Process>,
+}
+/// What to try now.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetryRequest {
+    /// The blocked process.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+}
+/// The process after that.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RetryResponse {
+    /// Waiting.
+    #[prost(message, optional, tag = "1")]
+    pub process: ::core::option::Option<Process>,
+}
+/// What to delete.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteRequest {
+    /// The process; it must not run.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+}
+/// Nothing needs to be said.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteResponse {}
+/// One line that an attempt logged.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogLine {
+    /// Its number in the broker, growing.
+    #[prost(int64, tag = "1")]
+    pub line: i64,
+    /// The process.
+    #[prost(string, tag = "2")]
+    pub process_id: ::prost::alloc::string::String,
+    /// The attempt.
+    #[prost(int32, tag = "3")]
+    pub attempt: i32,
+    /// The executor's name.
+    #[prost(string, tag = "4")]
+    pub executor: ::prost::alloc::string::String,
+    /// When, by the executor's clock, milliseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "5")]
+    pub time_ms: i64,
+    /// `trace`, `debug`, `info`, `warn`, `error`, or `stdout` and `stderr` for captured output.
+    #[prost(string, tag = "6")]
+    pub level: ::prost::alloc::string::String,
+    /// The text: at most 16384 bytes.
+    #[prost(string, tag = "7")]
+    pub message: ::prost::alloc::string::String,
+    /// Structured fields as one JSON object; empty if there are none. At most 16384 bytes.
+    #[prost(string, tag = "8")]
+    pub fields: ::prost::alloc::string::String,
+}
+/// Which page of which log lines. Everything that is given must hold.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListLogsRequest {
+    /// Of this process; empty for all of the colony.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+    /// Of executors of this name; empty for all.
+    #[prost(string, tag = "2")]
+    pub executor: ::prost::alloc::string::String,
+    /// At this time or later, milliseconds since 1970-01-01 UTC; 0 means any.
+    #[prost(int64, tag = "3")]
+    pub since_ms: i64,
+    /// At this level; empty means any.
+    #[prost(string, tag = "4")]
+    pub level: ::prost::alloc::string::String,
+    /// Containing this text, any case; empty means any. At most 256 bytes.
+    #[prost(string, tag = "5")]
+    pub text: ::prost::alloc::string::String,
+    /// Only the last n lines that match, 1 to 1000; 0 means all, paged.
+    #[prost(int32, tag = "6")]
+    pub last: i32,
+    /// At most this many; 0 means 100, the most is 1000.
+    #[prost(int32, tag = "7")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "8")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// One page of log lines.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListLogsResponse {
+    /// The lines, oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<LogLine>,
+    /// Where the next page starts; empty after the last.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Which process to explain.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+}
+/// Why it is where it is.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainResponse {
+    /// The process.
+    #[prost(message, optional, tag = "1")]
+    pub process: ::core::option::Option<Process>,
+    /// Every reason, the most important first. A process that could run now has none but its place in the queue.
+    #[prost(message, repeated, tag = "2")]
+    pub reasons: ::prost::alloc::vec::Vec<ExplainedReason>,
+    /// Its place in the queue of its executor type, from 1; 0 if it does not wait.
+    #[prost(int64, tag = "3")]
+    pub queue_position: i64,
+    /// An estimate of how long it will wait, in milliseconds, from the last hour's pace; -1 if nothing is known.
+    #[prost(int64, tag = "4")]
+    pub estimated_wait_ms: i64,
+}
+/// One reason, for people and for programs.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainedReason {
+    /// Which: one of docs/explain.md, for example `NO_LIVE_EXECUTOR`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// In a sentence, with the names and times.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+    /// Who or what it is about: names of executors, the key of a limit, the name of what is paused.
+    #[prost(string, repeated, tag = "3")]
+    pub subjects: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The processes that it is about, such as those that hold a limit: at most 10.
+    #[prost(string, repeated, tag = "4")]
+    pub process_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// When it began or will end, milliseconds since 1970-01-01 UTC; 0 if it has no time.
+    #[prost(int64, tag = "5")]
+    pub time_ms: i64,
+    /// How much is used; 0 if it is not about an amount.
+    #[prost(int64, tag = "6")]
+    pub used: i64,
+    /// How much there is; 0 if it is not about an amount.
+    #[prost(int64, tag = "7")]
+    pub limit: i64,
+}
+/// Where a process is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ProcessState {
+    /// Not a state.
+    Unspecified = 0,
+    /// Ready to be claimed.
+    Waiting = 1,
+    /// Not ready: its time has not come, or it backs off after a failure.
+    Blocked = 2,
+    /// Leased to an executor.
+    Running = 3,
+    /// Finished, with an output.
+    Succeeded = 4,
+    /// Finished: an executor said that no retry can help, or nobody came in time.
+    Failed = 5,
+    /// Finished: cancelled.
+    Cancelled = 6,
+    /// Set aside after its attempts were used up, or because its signature chain is broken.
+    DeadLetter = 7,
+}
+impl ProcessState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PROCESS_STATE_UNSPECIFIED",
+            Self::Waiting => "PROCESS_STATE_WAITING",
+            Self::Blocked => "PROCESS_STATE_BLOCKED",
+            Self::Running => "PROCESS_STATE_RUNNING",
+            Self::Succeeded => "PROCESS_STATE_SUCCEEDED",
+            Self::Failed => "PROCESS_STATE_FAILED",
+            Self::Cancelled => "PROCESS_STATE_CANCELLED",
+            Self::DeadLetter => "PROCESS_STATE_DEAD_LETTER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PROCESS_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "PROCESS_STATE_WAITING" => Some(Self::Waiting),
+            "PROCESS_STATE_BLOCKED" => Some(Self::Blocked),
+            "PROCESS_STATE_RUNNING" => Some(Self::Running),
+            "PROCESS_STATE_SUCCEEDED" => Some(Self::Succeeded),
+            "PROCESS_STATE_FAILED" => Some(Self::Failed),
+            "PROCESS_STATE_CANCELLED" => Some(Self::Cancelled),
+            "PROCESS_STATE_DEAD_LETTER" => Some(Self::DeadLetter),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod process_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Processes: signed specs, and their life in the broker.
+    #[derive(Debug, Clone)]
+    pub struct ProcessServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ProcessServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ProcessServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ProcessServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Takes a `spec.v1` document into keeping. It is answered after the commit. The document's own
+        /// signature is its permission; the same document again returns the first process and changes nothing.
+        pub async fn submit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SubmitRequest>,
+        ) -> std::result::Result<tonic::Response<super::SubmitResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/Submit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "Submit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads one process with everything needed to check its chain: spec, grants, attempts, results.
+        pub async fn get_process(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetProcessRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetProcessResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/GetProcess",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "GetProcess"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists processes, newest first, filtered and paged.
+        pub async fn list_processes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListProcessesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListProcessesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/ListProcesses",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "ListProcesses"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Streams state changes of one process, or of all that match a filter. For one process the current
+        /// state comes first, and the stream ends when it is finished. On request it also carries progress and log lines.
+        pub async fn watch(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/Watch",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "Watch"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Takes many `spec.v1` documents, each as `Submit` does. One that is refused does not keep the others out.
+        pub async fn submit_batch(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SubmitBatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SubmitBatchResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/SubmitBatch",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "SubmitBatch"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Waits until a process is finished, and answers with how it ended. An answer with a process that is not finished says that
+        /// the time was over: ask again.
+        pub async fn r#await(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AwaitRequest>,
+        ) -> std::result::Result<tonic::Response<super::AwaitResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/Await",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "Await"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Cancels a process: at once if it does not run; else its executor is told with its next heartbeat, and the lease ends at a
+        /// deadline in any case. For the colony's own key, or a key with the right `cancel`.
+        pub async fn cancel(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CancelRequest>,
+        ) -> std::result::Result<tonic::Response<super::CancelResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/Cancel",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "Cancel"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets a dead letter or a failed process wait again, with all its retries; or replaces it by a spec signed anew. For the
+        /// colony's own key, or a key with the right `operate`.
+        pub async fn redrive(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RedriveRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RedriveResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/Redrive",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "Redrive"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives a dead letter up: it is failed from then on. For the colony's own key, or a key with the right `operate`.
+        pub async fn discard(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DiscardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DiscardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/Discard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "Discard"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. For the colony's own key, or a key with the
+        /// right `operate`.
+        pub async fn retry(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RetryRequest>,
+        ) -> std::result::Result<tonic::Response<super::RetryResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/Retry",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "Retry"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Deletes a process that does not run, with all that belongs to it. Its id stays taken until its spec's `submit_by`. For the
+        /// colony's own key only.
+        pub async fn delete(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteRequest>,
+        ) -> std::result::Result<tonic::Response<super::DeleteResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/Delete",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "Delete"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists log lines, oldest first, filtered and paged; or the last n.
+        pub async fn list_logs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListLogsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLogsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/ListLogs",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "ListLogs"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says why a process is not running: every reason that holds it.
+        pub async fn explain(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ProcessService/Explain",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ProcessService", "Explain"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod process_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ProcessServiceServer.
+    #[async_trait]
+    pub trait ProcessService: std::marker::Send + std::marker::Sync + 'static {
+        /// Takes a `spec.v1` document into keeping. It is answered after the commit. The document's own
+        /// signature is its permission; the same document again returns the first process and changes nothing.
+        async fn submit(
+            &self,
+            request: tonic::Request<super::SubmitRequest>,
+        ) -> std::result::Result<tonic::Response<super::SubmitResponse>, tonic::Status>;
+        /// Reads one process with everything needed to check its chain: spec, grants, attempts, results.
+        async fn get_process(
+            &self,
+            request: tonic::Request<super::GetProcessRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetProcessResponse>,
+            tonic::Status,
+        >;
+        /// Lists processes, newest first, filtered and paged.
+        async fn list_processes(
+            &self,
+            request: tonic::Request<super::ListProcessesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListProcessesResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the Watch method.
+        type WatchStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WatchResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Streams state changes of one process, or of all that match a filter. For one process the current
+        /// state comes first, and the stream ends when it is finished. On request it also carries progress and log lines.
+        async fn watch(
+            &self,
+            request: tonic::Request<super::WatchRequest>,
+        ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
+        /// Takes many `spec.v1` documents, each as `Submit` does. One that is refused does not keep the others out.
+        async fn submit_batch(
+            &self,
+            request: tonic::Request<super::SubmitBatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SubmitBatchResponse>,
+            tonic::Status,
+        >;
+        /// Waits until a process is finished, and answers with how it ended. An answer with a process that is not finished says that
+        /// the time was over: ask again.
+        async fn r#await(
+            &self,
+            request: tonic::Request<super::AwaitRequest>,
+        ) -> std::result::Result<tonic::Response<super::AwaitResponse>, tonic::Status>;
+        /// Cancels a process: at once if it does not run; else its executor is told with its next heartbeat, and the lease ends at a
+        /// deadline in any case. For the colony's own key, or a key with the right `cancel`.
+        async fn cancel(
+            &self,
+            request: tonic::Request<super::CancelRequest>,
+        ) -> std::result::Result<tonic::Response<super::CancelResponse>, tonic::Status>;
+        /// Lets a dead letter or a failed process wait again, with all its retries; or replaces it by a spec signed anew. For the
+        /// colony's own key, or a key with the right `operate`.
+        async fn redrive(
+            &self,
+            request: tonic::Request<super::RedriveRequest>,
+        ) -> std::result::Result<tonic::Response<super::RedriveResponse>, tonic::Status>;
+        /// Gives a dead letter up: it is failed from then on. For the colony's own key, or a key with the right `operate`.
+        async fn discard(
+            &self,
+            request: tonic::Request<super::DiscardRequest>,
+        ) -> std::result::Result<tonic::Response<super::DiscardResponse>, tonic::Status>;
+        /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. For the colony's own key, or a key with the
+        /// right `operate`.
+        async fn retry(
+            &self,
+            request: tonic::Request<super::RetryRequest>,
+        ) -> std::result::Result<tonic::Response<super::RetryResponse>, tonic::Status>;
+        /// Deletes a process that does not run, with all that belongs to it. Its id stays taken until its spec's `submit_by`. For the
+        /// colony's own key only.
+        async fn delete(
+            &self,
+            request: tonic::Request<super::DeleteRequest>,
+        ) -> std::result::Result<tonic::Response<super::DeleteResponse>, tonic::Status>;
+        /// Lists log lines, oldest first, filtered and paged; or the last n.
+        async fn list_logs(
+            &self,
+            request: tonic::Request<super::ListLogsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLogsResponse>,
+            tonic::Status,
+        >;
+        /// Says why a process is not running: every reason that holds it.
+        async fn explain(
+            &self,
+            request: tonic::Request<super::ExplainRequest>,
+        ) -> std::result::Result<tonic::Response<super::ExplainResponse>, tonic::Status>;
+    }
+    /// Processes: signed specs, and their life in the broker.
+    #[derive(Debug)]
+    pub struct ProcessServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ProcessServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ProcessServiceServer<T>
+    where
+        T: ProcessService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/apiary.v1.ProcessService/Submit" => {
+                    #[allow(non_camel_case_types)]
+                    struct SubmitSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::UnaryService<super::SubmitRequest>
+                    for SubmitSvc<T> {
+                        type Response = super::SubmitResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SubmitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::submit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SubmitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ProcessService/GetProcess" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetProcessSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::UnaryService<super::GetProcessRequest>
+                    for GetProcessSvc<T> {
+                        type Response = super::GetProcessResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetProcessRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::get_process(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetProcessSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ProcessService/ListProcesses" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListProcessesSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::UnaryService<super::ListProcessesRequest>
+                    for ListProcessesSvc<T> {
+                        type Response = super::ListProcessesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListProcessesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::list_processes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListProcessesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ProcessService/Watch" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::ServerStreamingService<super::WatchRequest>
+                    for WatchSvc<T> {
+                        type Response = super::WatchResponse;
+                        type ResponseStream = T::WatchStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::watch(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ProcessService/SubmitBatch" => {
+                    #[allow(non_camel_case_types)]
+                    struct SubmitBatchSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::UnaryService<super::SubmitBatchRequest>
+                    for SubmitBatchSvc<T> {
+                        type Response = super::SubmitBatchResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SubmitBatchRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::submit_batch(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SubmitBatchSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ProcessService/Await" => {
+                    #[allow(non_camel_case_types)]
+                    struct AwaitSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::UnaryService<super::AwaitRequest> for AwaitSvc<T> {
+                        type Response = super::AwaitResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AwaitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::r#await(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AwaitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ProcessService/Cancel" => {
+                    #[allow(non_camel_case_types)]
+                    struct CancelSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::UnaryService<super::CancelRequest>
+                    for CancelSvc<T> {
+                        type Response = super::CancelResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CancelRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::cancel(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CancelSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ProcessService/Redrive" => {
+                    #[allow(non_camel_case_types)]
+                    struct RedriveSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::UnaryService<super::RedriveRequest>
+                    for RedriveSvc<T> {
+                        type Response = super::RedriveResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RedriveRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::redrive(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RedriveSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ProcessService/Discard" => {
+                    #[allow(non_camel_case_types)]
+                    struct DiscardSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::UnaryService<super::DiscardRequest>
+                    for DiscardSvc<T> {
+                        type Response = super::DiscardResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DiscardRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::discard(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DiscardSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ProcessService/Retry" => {
+                    #[allow(non_camel_case_types)]
+                    struct RetrySvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::UnaryService<super::RetryRequest> for RetrySvc<T> {
+                        type Response = super::RetryResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RetryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::retry(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RetrySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ProcessService/Delete" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::UnaryService<super::DeleteRequest>
+                    for DeleteSvc<T> {
+                        type Response = super::DeleteResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::delete(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ProcessService/ListLogs" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListLogsSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::UnaryService<super::ListLogsRequest>
+                    for ListLogsSvc<T> {
+                        type Response = super::ListLogsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListLogsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::list_logs(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListLogsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ProcessService/Explain" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainSvc<T: ProcessService>(pub Arc<T>);
+                    impl<
+                        T: ProcessService,
+                    > tonic::server::UnaryService<super::ExplainRequest>
+                    for ExplainSvc<T> {
+                        type Response = super::ExplainResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProcessService>::explain(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ProcessServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "apiary.v1.ProcessService";
+    impl<T> tonic::server::NamedService for ProcessServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// One bulk action.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Bulk {
+    /// UUIDv7, chosen by the caller.
+    #[prost(string, tag = "1")]
+    pub bulk_id: ::prost::alloc::string::String,
+    /// `cancel`, `redrive`, `discard`, `retry` or `delete`.
+    #[prost(string, tag = "2")]
+    pub action: ::prost::alloc::string::String,
+    /// What it is about.
+    #[prost(message, optional, tag = "3")]
+    pub filter: ::core::option::Option<ProcessFilter>,
+    /// Why, in words.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// Who started it.
+    #[prost(string, tag = "5")]
+    pub by: ::prost::alloc::string::String,
+    /// `running`, `stopped` or `finished`.
+    #[prost(string, tag = "6")]
+    pub state: ::prost::alloc::string::String,
+    /// How many matched when it was started.
+    #[prost(int64, tag = "7")]
+    pub matched: i64,
+    /// How many it has changed so far.
+    #[prost(int64, tag = "8")]
+    pub changed: i64,
+    /// How many it passed over because they had moved on meanwhile.
+    #[prost(int64, tag = "9")]
+    pub skipped: i64,
+    /// When it was started, milliseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "10")]
+    pub started_at_ms: i64,
+    /// When it was finished or stopped, milliseconds since 1970-01-01 UTC; 0 while it runs.
+    #[prost(int64, tag = "11")]
+    pub ended_at_ms: i64,
+}
+/// What to do to what.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StartBulkRequest {
+    /// UUIDv7, chosen by the caller: the same again returns the first.
+    #[prost(string, tag = "1")]
+    pub bulk_id: ::prost::alloc::string::String,
+    /// `cancel`, `redrive`, `discard`, `retry` or `delete`.
+    #[prost(string, tag = "2")]
+    pub action: ::prost::alloc::string::String,
+    /// What it is about; submitted before now. States in which the action cannot happen are refused.
+    #[prost(message, optional, tag = "3")]
+    pub filter: ::core::option::Option<ProcessFilter>,
+    /// Why, in words: at most 4096 bytes.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// Only count.
+    #[prost(bool, tag = "5")]
+    pub dry_run: bool,
+}
+/// What was started.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StartBulkResponse {
+    /// The action; with `dry_run` it is not stored.
+    #[prost(message, optional, tag = "1")]
+    pub bulk: ::core::option::Option<Bulk>,
+}
+/// Which one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetBulkRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub bulk_id: ::prost::alloc::string::String,
+}
+/// How far it is.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetBulkResponse {
+    /// The action.
+    #[prost(message, optional, tag = "1")]
+    pub bulk: ::core::option::Option<Bulk>,
+}
+/// Nothing needs to be said.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListBulksRequest {}
+/// The last 100.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListBulksResponse {
+    /// Newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub bulks: ::prost::alloc::vec::Vec<Bulk>,
+}
+/// Which one to stop.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StopBulkRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub bulk_id: ::prost::alloc::string::String,
+    /// True to let a stopped one go on.
+    #[prost(bool, tag = "2")]
+    pub go_on: bool,
+}
+/// How it stands.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StopBulkResponse {
+    /// The action.
+    #[prost(message, optional, tag = "1")]
+    pub bulk: ::core::option::Option<Bulk>,
+}
+/// Generated client implementations.
+pub mod bulk_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Bulk actions: one verb on all processes that match, in the background, a part at a time. They go on after a restart, on any broker.
+    #[derive(Debug, Clone)]
+    pub struct BulkServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> BulkServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> BulkServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            BulkServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Starts one, or says how many processes it would be about. `cancel` needs the right `cancel`, `redrive`, `discard` and `retry`
+        /// the right `operate`, `delete` the colony's own key, which may do all.
+        pub async fn start_bulk(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StartBulkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StartBulkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.BulkService/StartBulk",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.BulkService", "StartBulk"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads how far one is. For the colony's own key, or a key with the right `read` or `operate`.
+        pub async fn get_bulk(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetBulkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetBulkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.BulkService/GetBulk",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.BulkService", "GetBulk"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists them, newest first: the last 100. For the colony's own key, or a key with the right `read` or `operate`.
+        pub async fn list_bulks(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListBulksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBulksResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.BulkService/ListBulks",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.BulkService", "ListBulks"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Stops one where it is, or lets a stopped one go on. For whoever may start it.
+        pub async fn stop_bulk(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StopBulkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StopBulkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.BulkService/StopBulk",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.BulkService", "StopBulk"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod bulk_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with BulkServiceServer.
+    #[async_trait]
+    pub trait BulkService: std::marker::Send + std::marker::Sync + 'static {
+        /// Starts one, or says how many processes it would be about. `cancel` needs the right `cancel`, `redrive`, `discard` and `retry`
+        /// the right `operate`, `delete` the colony's own key, which may do all.
+        async fn start_bulk(
+            &self,
+            request: tonic::Request<super::StartBulkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StartBulkResponse>,
+            tonic::Status,
+        >;
+        /// Reads how far one is. For the colony's own key, or a key with the right `read` or `operate`.
+        async fn get_bulk(
+            &self,
+            request: tonic::Request<super::GetBulkRequest>,
+        ) -> std::result::Result<tonic::Response<super::GetBulkResponse>, tonic::Status>;
+        /// Lists them, newest first: the last 100. For the colony's own key, or a key with the right `read` or `operate`.
+        async fn list_bulks(
+            &self,
+            request: tonic::Request<super::ListBulksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBulksResponse>,
+            tonic::Status,
+        >;
+        /// Stops one where it is, or lets a stopped one go on. For whoever may start it.
+        async fn stop_bulk(
+            &self,
+            request: tonic::Request<super::StopBulkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StopBulkResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Bulk actions: one verb on all processes that match, in the background, a part at a time. They go on after a restart, on any broker.
+    #[derive(Debug)]
+    pub struct BulkServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> BulkServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for BulkServiceServer<T>
+    where
+        T: BulkService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/apiary.v1.BulkService/StartBulk" => {
+                    #[allow(non_camel_case_types)]
+                    struct StartBulkSvc<T: BulkService>(pub Arc<T>);
+                    impl<
+                        T: BulkService,
+                    > tonic::server::UnaryService<super::StartBulkRequest>
+                    for StartBulkSvc<T> {
+                        type Response = super::StartBulkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StartBulkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BulkService>::start_bulk(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StartBulkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.BulkService/GetBulk" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetBulkSvc<T: BulkService>(pub Arc<T>);
+                    impl<
+                        T: BulkService,
+                    > tonic::server::UnaryService<super::GetBulkRequest>
+                    for GetBulkSvc<T> {
+                        type Response = super::GetBulkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetBulkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BulkService>::get_bulk(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetBulkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.BulkService/ListBulks" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListBulksSvc<T: BulkService>(pub Arc<T>);
+                    impl<
+                        T: BulkService,
+                    > tonic::server::UnaryService<super::ListBulksRequest>
+                    for ListBulksSvc<T> {
+                        type Response = super::ListBulksResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListBulksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BulkService>::list_bulks(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListBulksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.BulkService/StopBulk" => {
+                    #[allow(non_camel_case_types)]
+                    struct StopBulkSvc<T: BulkService>(pub Arc<T>);
+                    impl<
+                        T: BulkService,
+                    > tonic::server::UnaryService<super::StopBulkRequest>
+                    for StopBulkSvc<T> {
+                        type Response = super::StopBulkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StopBulkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BulkService>::stop_bulk(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StopBulkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for BulkServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "apiary.v1.BulkService";
+    impl<T> tonic::server::NamedService for BulkServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// One tenant.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Colony {
@@ -368,6 +2750,58 @@ pub struct StateCount {
     /// How many.
     #[prost(int64, tag = "2")]
     pub count: i64,
+}
+/// Asks how the caller's colony is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetHealthRequest {}
+/// How the colony is.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetHealthResponse {
+    /// True if nothing needs attention.
+    #[prost(bool, tag = "1")]
+    pub healthy: bool,
+    /// What does, the worst first.
+    #[prost(message, repeated, tag = "2")]
+    pub findings: ::prost::alloc::vec::Vec<HealthFinding>,
+}
+/// One thing that needs attention.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HealthFinding {
+    /// Which: one of docs/explain.md, for example `UNATTENDED_TYPE`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// In a sentence, with the names and times, and what to do.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+    /// The name that it is about, such as the executor type.
+    #[prost(string, tag = "3")]
+    pub subject: ::prost::alloc::string::String,
+    /// How many processes or executors.
+    #[prost(int64, tag = "4")]
+    pub count: i64,
+    /// Since when, milliseconds since 1970-01-01 UTC; 0 if it has no time.
+    #[prost(int64, tag = "5")]
+    pub since_ms: i64,
+}
+/// Rules to store.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetGuardRequest {
+    /// The signed `guard.v1` document.
+    #[prost(message, optional, tag = "1")]
+    pub guard: ::core::option::Option<Envelope>,
+}
+/// Nothing needs to be said.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetGuardResponse {}
+/// Asks for the rules.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetGuardRequest {}
+/// The rules.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetGuardResponse {
+    /// The signed `guard.v1` document; absent if none was stored.
+    #[prost(message, optional, tag = "1")]
+    pub guard: ::core::option::Option<Envelope>,
 }
 /// Generated client implementations.
 pub mod colony_service_client {
@@ -500,6 +2934,82 @@ pub mod colony_service_client {
                 .insert(GrpcMethod::new("apiary.v1.ColonyService", "GetColony"));
             self.inner.unary(req, path, codec).await
         }
+        /// Says what needs somebody's attention: work that nobody listens for, executors that fell silent, what is paused, dead letters.
+        pub async fn get_health(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetHealthRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetHealthResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ColonyService/GetHealth",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ColonyService", "GetHealth"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Stores the colony's rules for what executors may be asked to do: a signed `guard.v1` document, which is its own permission.
+        /// One with a version that is not newer than the stored one is refused, unless it is the very same.
+        pub async fn set_guard(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetGuardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetGuardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ColonyService/SetGuard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ColonyService", "SetGuard"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads the colony's rules. For every member of the colony.
+        pub async fn get_guard(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetGuardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetGuardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ColonyService/GetGuard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ColonyService", "GetGuard"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -529,6 +3039,31 @@ pub mod colony_service_server {
             request: tonic::Request<super::GetColonyRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetColonyResponse>,
+            tonic::Status,
+        >;
+        /// Says what needs somebody's attention: work that nobody listens for, executors that fell silent, what is paused, dead letters.
+        async fn get_health(
+            &self,
+            request: tonic::Request<super::GetHealthRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetHealthResponse>,
+            tonic::Status,
+        >;
+        /// Stores the colony's rules for what executors may be asked to do: a signed `guard.v1` document, which is its own permission.
+        /// One with a version that is not newer than the stored one is refused, unless it is the very same.
+        async fn set_guard(
+            &self,
+            request: tonic::Request<super::SetGuardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetGuardResponse>,
+            tonic::Status,
+        >;
+        /// Reads the colony's rules. For every member of the colony.
+        async fn get_guard(
+            &self,
+            request: tonic::Request<super::GetGuardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetGuardResponse>,
             tonic::Status,
         >;
     }
@@ -699,6 +3234,141 @@ pub mod colony_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/apiary.v1.ColonyService/GetHealth" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetHealthSvc<T: ColonyService>(pub Arc<T>);
+                    impl<
+                        T: ColonyService,
+                    > tonic::server::UnaryService<super::GetHealthRequest>
+                    for GetHealthSvc<T> {
+                        type Response = super::GetHealthResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetHealthRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ColonyService>::get_health(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetHealthSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ColonyService/SetGuard" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetGuardSvc<T: ColonyService>(pub Arc<T>);
+                    impl<
+                        T: ColonyService,
+                    > tonic::server::UnaryService<super::SetGuardRequest>
+                    for SetGuardSvc<T> {
+                        type Response = super::SetGuardResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetGuardRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ColonyService>::set_guard(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetGuardSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ColonyService/GetGuard" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetGuardSvc<T: ColonyService>(pub Arc<T>);
+                    impl<
+                        T: ColonyService,
+                    > tonic::server::UnaryService<super::GetGuardRequest>
+                    for GetGuardSvc<T> {
+                        type Response = super::GetGuardResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetGuardRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ColonyService>::get_guard(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetGuardSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -739,23 +3409,6 @@ pub mod colony_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// A DSSE envelope with one Ed25519 signature. `payload` holds the signed bytes exactly as the signer
-/// made them; they are stored and forwarded as they came, never parsed and printed again.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Envelope {
-    /// What the payload is, for example `application/vnd.apiary.spec.v1+json`.
-    #[prost(string, tag = "1")]
-    pub payload_type: ::prost::alloc::string::String,
-    /// The signed document: UTF-8 JSON, carried as bytes.
-    #[prost(bytes = "bytes", tag = "2")]
-    pub payload: ::prost::bytes::Bytes,
-    /// Who signed: `ed25519:` and the 43 base64url characters of the public key.
-    #[prost(string, tag = "3")]
-    pub key_id: ::prost::alloc::string::String,
-    /// Ed25519 over the DSSE pre-authentication encoding of `payload_type` and `payload`; 64 bytes.
-    #[prost(bytes = "bytes", tag = "4")]
-    pub signature: ::prost::bytes::Bytes,
-}
 /// Travels as the gRPC status's details (the trailer `grpc-status-details-bin`), so that a program need
 /// not read prose.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -766,415 +3419,6 @@ pub struct ErrorDetail {
     /// True if the same call can succeed later without a change.
     #[prost(bool, tag = "2")]
     pub retryable: bool,
-}
-/// A grant to store.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AddGrantRequest {
-    /// The signed `grant.v1` document.
-    #[prost(message, optional, tag = "1")]
-    pub grant: ::core::option::Option<Envelope>,
-}
-/// What was stored.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AddGrantResponse {
-    /// The grant's id.
-    #[prost(string, tag = "1")]
-    pub grant_id: ::prost::alloc::string::String,
-    /// True if this very grant was there already.
-    #[prost(bool, tag = "2")]
-    pub existed: bool,
-}
-/// Which page of grants.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListGrantsRequest {
-    /// At most this many; 0 means 100, the most is 1000.
-    #[prost(int32, tag = "1")]
-    pub page_size: i32,
-    /// `next_page_token` of the page before; empty for the first.
-    #[prost(string, tag = "2")]
-    pub page_token: ::prost::alloc::string::String,
-}
-/// One page of grants.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListGrantsResponse {
-    /// The signed grants, oldest first.
-    #[prost(message, repeated, tag = "1")]
-    pub grants: ::prost::alloc::vec::Vec<Envelope>,
-    /// Where the next page starts; empty after the last.
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-}
-/// Generated client implementations.
-pub mod grant_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Grants: the colony's signed statements of who may do what.
-    #[derive(Debug, Clone)]
-    pub struct GrantServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> GrantServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> GrantServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            GrantServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// Stores a `grant.v1` document, which the colony signed. Its signature is its permission, so whoever
-        /// holds it may deliver it. The same grant again changes nothing.
-        pub async fn add_grant(
-            &mut self,
-            request: impl tonic::IntoRequest<super::AddGrantRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::AddGrantResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/apiary.v1.GrantService/AddGrant",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("apiary.v1.GrantService", "AddGrant"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Lists the colony's grants, oldest first. For the colony's own key, or a key with the right `read`.
-        pub async fn list_grants(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListGrantsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListGrantsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/apiary.v1.GrantService/ListGrants",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("apiary.v1.GrantService", "ListGrants"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod grant_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with GrantServiceServer.
-    #[async_trait]
-    pub trait GrantService: std::marker::Send + std::marker::Sync + 'static {
-        /// Stores a `grant.v1` document, which the colony signed. Its signature is its permission, so whoever
-        /// holds it may deliver it. The same grant again changes nothing.
-        async fn add_grant(
-            &self,
-            request: tonic::Request<super::AddGrantRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::AddGrantResponse>,
-            tonic::Status,
-        >;
-        /// Lists the colony's grants, oldest first. For the colony's own key, or a key with the right `read`.
-        async fn list_grants(
-            &self,
-            request: tonic::Request<super::ListGrantsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListGrantsResponse>,
-            tonic::Status,
-        >;
-    }
-    /// Grants: the colony's signed statements of who may do what.
-    #[derive(Debug)]
-    pub struct GrantServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> GrantServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for GrantServiceServer<T>
-    where
-        T: GrantService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/apiary.v1.GrantService/AddGrant" => {
-                    #[allow(non_camel_case_types)]
-                    struct AddGrantSvc<T: GrantService>(pub Arc<T>);
-                    impl<
-                        T: GrantService,
-                    > tonic::server::UnaryService<super::AddGrantRequest>
-                    for AddGrantSvc<T> {
-                        type Response = super::AddGrantResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::AddGrantRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as GrantService>::add_grant(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = AddGrantSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/apiary.v1.GrantService/ListGrants" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListGrantsSvc<T: GrantService>(pub Arc<T>);
-                    impl<
-                        T: GrantService,
-                    > tonic::server::UnaryService<super::ListGrantsRequest>
-                    for ListGrantsSvc<T> {
-                        type Response = super::ListGrantsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListGrantsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as GrantService>::list_grants(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListGrantsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for GrantServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "apiary.v1.GrantService";
-    impl<T> tonic::server::NamedService for GrantServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
 }
 /// A right to one attempt, with all that the executor needs to check it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1197,6 +3441,34 @@ pub struct Lease {
     /// How many retries are left after this attempt; -1 means no limit.
     #[prost(int32, tag = "6")]
     pub retries_left: i32,
+    /// The last signed `progress.v1` document of an earlier attempt that carries a checkpoint; absent if there is none.
+    #[prost(message, optional, tag = "7")]
+    pub checkpoint: ::core::option::Option<Envelope>,
+    /// The grant of the executor that signed `checkpoint`.
+    #[prost(message, optional, tag = "8")]
+    pub checkpoint_grant: ::core::option::Option<Envelope>,
+}
+/// What an executor has, to be matched with what specs require. Texts are as in specs: cpu `4` or `500m`, memory `10Gi` or `10GB`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Offer {
+    /// CPUs; empty means not limited.
+    #[prost(string, tag = "1")]
+    pub cpu: ::prost::alloc::string::String,
+    /// Memory; empty means not limited.
+    #[prost(string, tag = "2")]
+    pub memory: ::prost::alloc::string::String,
+    /// How many GPUs; 0 means none.
+    #[prost(uint32, tag = "3")]
+    pub gpus: u32,
+    /// Memory of each GPU; empty means not limited.
+    #[prost(string, tag = "4")]
+    pub gpu_memory: ::prost::alloc::string::String,
+    /// Where it is; empty means nowhere that could be asked for.
+    #[prost(string, tag = "5")]
+    pub location: ::prost::alloc::string::String,
+    /// What else it has: at most 64 names.
+    #[prost(string, repeated, tag = "6")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// What the executor can take.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1213,6 +3485,9 @@ pub struct ClaimRequest {
     /// How long each lease lasts without renewal, in milliseconds, 1000 to 3600000; 0 means 30000.
     #[prost(int64, tag = "4")]
     pub lease_ms: i64,
+    /// What the executor has; absent means nothing that could be asked for, and no limit.
+    #[prost(message, optional, tag = "5")]
+    pub offer: ::core::option::Option<Offer>,
 }
 /// What was claimed.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1238,11 +3513,23 @@ pub struct RenewRequest {
     pub lease_ms: i64,
 }
 /// The lease as it is now.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RenewResponse {
     /// When it ends unless it is renewed again, milliseconds since 1970-01-01 UTC.
     #[prost(int64, tag = "1")]
     pub expires_at_ms: i64,
+    /// The process is being cancelled: stop, and end the attempt with the outcome `cancelled`.
+    #[prost(bool, tag = "2")]
+    pub cancelled: bool,
+    /// When the lease ends because of that, whatever the executor does, milliseconds since 1970-01-01 UTC; 0 if it is not cancelled.
+    #[prost(int64, tag = "3")]
+    pub cancel_deadline_ms: i64,
+    /// Why it is cancelled, in words.
+    #[prost(string, tag = "4")]
+    pub cancel_reason: ::prost::alloc::string::String,
+    /// True if the executor is to take no new work: it is being drained, or the broker is about to stop.
+    #[prost(bool, tag = "5")]
+    pub drain: bool,
 }
 /// A success.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1284,10 +3571,118 @@ pub struct ReleaseRequest {
     /// The attempt that the lease is for.
     #[prost(int32, tag = "2")]
     pub attempt: i32,
+    /// Not to be claimed again before so many milliseconds are over, 0 to 31536000000; 0 means at once.
+    #[prost(int64, tag = "3")]
+    pub delay_ms: i64,
 }
 /// Nothing needs to be said.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReleaseResponse {}
+/// Results to keep.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EndBatchRequest {
+    /// The signed `result.v1` documents, 1 to 1000, of any outcome.
+    #[prost(message, repeated, tag = "1")]
+    pub results: ::prost::alloc::vec::Vec<Envelope>,
+}
+/// What became of each result, in their order.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EndBatchResponse {
+    /// One answer a result.
+    #[prost(message, repeated, tag = "1")]
+    pub answers: ::prost::alloc::vec::Vec<EndAnswer>,
+}
+/// What became of one result of a batch.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EndAnswer {
+    /// True if this very result had been accepted before.
+    #[prost(bool, tag = "1")]
+    pub existed: bool,
+    /// When the next attempt may begin, milliseconds since 1970-01-01 UTC; 0 if there will be none.
+    #[prost(int64, tag = "2")]
+    pub retry_at_ms: i64,
+    /// Why it was refused, as a reason of docs/errors.md; empty if it was not.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// The refusal in words; empty if there is none.
+    #[prost(string, tag = "4")]
+    pub message: ::prost::alloc::string::String,
+}
+/// How far an attempt is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportRequest {
+    /// The signed `progress.v1` document.
+    #[prost(message, optional, tag = "1")]
+    pub progress: ::core::option::Option<Envelope>,
+}
+/// Nothing needs to be said.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportResponse {}
+/// Lines to keep.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AddLogsRequest {
+    /// The process.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+    /// The attempt that the lease is for.
+    #[prost(int32, tag = "2")]
+    pub attempt: i32,
+    /// The lines, 1 to 1000, oldest first.
+    #[prost(message, repeated, tag = "3")]
+    pub lines: ::prost::alloc::vec::Vec<NewLogLine>,
+}
+/// One line to keep.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NewLogLine {
+    /// When, by the executor's clock, milliseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "1")]
+    pub time_ms: i64,
+    /// `trace`, `debug`, `info`, `warn`, `error`, or `stdout` and `stderr` for captured output.
+    #[prost(string, tag = "2")]
+    pub level: ::prost::alloc::string::String,
+    /// The text: at most 16384 bytes.
+    #[prost(string, tag = "3")]
+    pub message: ::prost::alloc::string::String,
+    /// Structured fields as one JSON object; empty if there are none. At most 16384 bytes.
+    #[prost(string, tag = "4")]
+    pub fields: ::prost::alloc::string::String,
+}
+/// How many were kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddLogsResponse {
+    /// Lines that were not kept because the process has as many as it may: 10,000.
+    #[prost(int32, tag = "1")]
+    pub dropped: i32,
+}
+/// Values to attach.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetAttributesRequest {
+    /// The process.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+    /// The attempt that the lease is for.
+    #[prost(int32, tag = "2")]
+    pub attempt: i32,
+    /// The values, 1 to 64; one of the same kind and key replaces the older. A process has at most 256.
+    #[prost(message, repeated, tag = "3")]
+    pub attributes: ::prost::alloc::vec::Vec<NewAttribute>,
+}
+/// One value to attach.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NewAttribute {
+    /// `in`, `out`, `err` or `env`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// Its name: 1 to 128 characters.
+    #[prost(string, tag = "2")]
+    pub key: ::prost::alloc::string::String,
+    /// Its value: at most 4096 bytes.
+    #[prost(string, tag = "3")]
+    pub value: ::prost::alloc::string::String,
+}
+/// Nothing needs to be said.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetAttributesResponse {}
 /// Generated client implementations.
 pub mod lease_service_client {
     #![allow(
@@ -1461,7 +3856,7 @@ pub mod lease_service_client {
                 .insert(GrpcMethod::new("apiary.v1.LeaseService", "Fail"));
             self.inner.unary(req, path, codec).await
         }
-        /// Gives a process back untouched: it waits again at once, and no retry is spent.
+        /// Gives a process back untouched, and no retry is spent: it waits again at once, or after a delay (it snoozes).
         pub async fn release(
             &mut self,
             request: impl tonic::IntoRequest<super::ReleaseRequest>,
@@ -1484,6 +3879,103 @@ pub mod lease_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("apiary.v1.LeaseService", "Release"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends many attempts, each as `Complete` or `Fail` does. One that is refused does not keep the others out.
+        pub async fn end_batch(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EndBatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EndBatchResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.LeaseService/EndBatch",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.LeaseService", "EndBatch"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Keeps a signed `progress.v1` document of a running attempt: how far it is, output so far, what the next attempt receives.
+        pub async fn report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReportRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReportResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.LeaseService/Report",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.LeaseService", "Report"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Keeps log lines of a running attempt.
+        pub async fn add_logs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddLogsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddLogsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.LeaseService/AddLogs",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.LeaseService", "AddLogs"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Attaches values to a process while it runs.
+        pub async fn set_attributes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetAttributesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetAttributesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.LeaseService/SetAttributes",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.LeaseService", "SetAttributes"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -1525,11 +4017,37 @@ pub mod lease_service_server {
             &self,
             request: tonic::Request<super::FailRequest>,
         ) -> std::result::Result<tonic::Response<super::FailResponse>, tonic::Status>;
-        /// Gives a process back untouched: it waits again at once, and no retry is spent.
+        /// Gives a process back untouched, and no retry is spent: it waits again at once, or after a delay (it snoozes).
         async fn release(
             &self,
             request: tonic::Request<super::ReleaseRequest>,
         ) -> std::result::Result<tonic::Response<super::ReleaseResponse>, tonic::Status>;
+        /// Ends many attempts, each as `Complete` or `Fail` does. One that is refused does not keep the others out.
+        async fn end_batch(
+            &self,
+            request: tonic::Request<super::EndBatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EndBatchResponse>,
+            tonic::Status,
+        >;
+        /// Keeps a signed `progress.v1` document of a running attempt: how far it is, output so far, what the next attempt receives.
+        async fn report(
+            &self,
+            request: tonic::Request<super::ReportRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReportResponse>, tonic::Status>;
+        /// Keeps log lines of a running attempt.
+        async fn add_logs(
+            &self,
+            request: tonic::Request<super::AddLogsRequest>,
+        ) -> std::result::Result<tonic::Response<super::AddLogsResponse>, tonic::Status>;
+        /// Attaches values to a process while it runs.
+        async fn set_attributes(
+            &self,
+            request: tonic::Request<super::SetAttributesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetAttributesResponse>,
+            tonic::Status,
+        >;
     }
     /// Leases: an executor's time-limited right to one attempt.
     #[derive(Debug)]
@@ -1829,6 +4347,186 @@ pub mod lease_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/apiary.v1.LeaseService/EndBatch" => {
+                    #[allow(non_camel_case_types)]
+                    struct EndBatchSvc<T: LeaseService>(pub Arc<T>);
+                    impl<
+                        T: LeaseService,
+                    > tonic::server::UnaryService<super::EndBatchRequest>
+                    for EndBatchSvc<T> {
+                        type Response = super::EndBatchResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EndBatchRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LeaseService>::end_batch(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EndBatchSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.LeaseService/Report" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReportSvc<T: LeaseService>(pub Arc<T>);
+                    impl<
+                        T: LeaseService,
+                    > tonic::server::UnaryService<super::ReportRequest>
+                    for ReportSvc<T> {
+                        type Response = super::ReportResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LeaseService>::report(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.LeaseService/AddLogs" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddLogsSvc<T: LeaseService>(pub Arc<T>);
+                    impl<
+                        T: LeaseService,
+                    > tonic::server::UnaryService<super::AddLogsRequest>
+                    for AddLogsSvc<T> {
+                        type Response = super::AddLogsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddLogsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LeaseService>::add_logs(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddLogsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.LeaseService/SetAttributes" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetAttributesSvc<T: LeaseService>(pub Arc<T>);
+                    impl<
+                        T: LeaseService,
+                    > tonic::server::UnaryService<super::SetAttributesRequest>
+                    for SetAttributesSvc<T> {
+                        type Response = super::SetAttributesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetAttributesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LeaseService>::set_attributes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetAttributesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1869,240 +4567,235 @@ pub mod lease_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// A process without its documents.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Process {
-    /// UUIDv7, chosen by the submitter.
+/// A function that an executor announces.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AnnouncedFunction {
+    /// Its name.
     #[prost(string, tag = "1")]
-    pub process_id: ::prost::alloc::string::String,
-    /// What is to be done.
+    pub name: ::prost::alloc::string::String,
+    /// What it does, in a sentence: at most 4096 bytes.
     #[prost(string, tag = "2")]
-    pub function: ::prost::alloc::string::String,
-    /// Which kind of executor does it.
+    pub description: ::prost::alloc::string::String,
+    /// What its arguments must be, as JSON Schema (draft 2020-12): at most 65536 bytes; empty means anything.
     #[prost(string, tag = "3")]
-    pub executor_type: ::prost::alloc::string::String,
-    /// Where it is in its life.
-    #[prost(enumeration = "ProcessState", tag = "4")]
-    pub state: i32,
-    /// How often it was claimed; the number of the current or last attempt.
-    #[prost(int32, tag = "5")]
-    pub attempt: i32,
-    /// How many retries of `max_retries` are spent.
-    #[prost(int32, tag = "6")]
-    pub retries_spent: i32,
-    /// Between -50000 and 50000; higher goes first.
-    #[prost(int32, tag = "7")]
-    pub priority: i32,
-    /// When it was accepted, milliseconds since 1970-01-01 UTC.
-    #[prost(int64, tag = "8")]
-    pub submitted_at_ms: i64,
-    /// When it entered its present state, milliseconds since 1970-01-01 UTC.
-    #[prost(int64, tag = "9")]
-    pub state_since_ms: i64,
-    /// For a blocked process: when it becomes ready. For a running one: when its lease ends. Otherwise 0.
-    #[prost(int64, tag = "10")]
-    pub state_until_ms: i64,
-    /// The name of whoever submitted it.
-    #[prost(string, tag = "11")]
-    pub submitter: ::prost::alloc::string::String,
-    /// The name of whoever runs it or ran it last; empty if nobody did.
-    #[prost(string, tag = "12")]
-    pub executor: ::prost::alloc::string::String,
-    /// Why the last attempt failed, or why it was set aside; empty if nothing did.
-    #[prost(string, tag = "13")]
-    pub reason: ::prost::alloc::string::String,
-    /// Labels from the spec.
-    #[prost(btree_map = "string, string", tag = "14")]
-    pub labels: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        ::prost::alloc::string::String,
-    >,
+    pub args_schema: ::prost::alloc::string::String,
 }
-/// One try at a process.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Attempt {
-    /// Its number, from 1. It fences: nothing of an older attempt is accepted.
-    #[prost(int32, tag = "1")]
-    pub attempt: i32,
-    /// The executor's name.
-    #[prost(string, tag = "2")]
-    pub executor: ::prost::alloc::string::String,
-    /// The executor's grant, signed by the colony.
-    #[prost(message, optional, tag = "3")]
-    pub executor_grant: ::core::option::Option<Envelope>,
-    /// When the lease began, milliseconds since 1970-01-01 UTC.
-    #[prost(int64, tag = "4")]
-    pub claimed_at_ms: i64,
-    /// When it ended, milliseconds since 1970-01-01 UTC; 0 while it runs.
-    #[prost(int64, tag = "5")]
-    pub ended_at_ms: i64,
-    /// `running`, `succeeded`, `failed`, `lease_lost`, `exec_time_exceeded` or `released`.
-    #[prost(string, tag = "6")]
-    pub outcome: ::prost::alloc::string::String,
-    /// In words, what went wrong; empty if nothing did.
-    #[prost(string, tag = "7")]
-    pub reason: ::prost::alloc::string::String,
-    /// The signed `result.v1` document; absent if the executor sent none.
-    #[prost(message, optional, tag = "8")]
-    pub result: ::core::option::Option<Envelope>,
-}
-/// A spec to keep.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SubmitRequest {
-    /// The signed `spec.v1` document.
-    #[prost(message, optional, tag = "1")]
-    pub spec: ::core::option::Option<Envelope>,
-}
-/// The process that was made, or that was there before.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SubmitResponse {
-    /// The process: the spec's own id, or that of the first process with the same idempotency key.
-    #[prost(string, tag = "1")]
-    pub process_id: ::prost::alloc::string::String,
-    /// True if nothing was stored because the process was there already.
-    #[prost(bool, tag = "2")]
-    pub existed: bool,
-    /// Its state now.
-    #[prost(enumeration = "ProcessState", tag = "3")]
-    pub state: i32,
-}
-/// Which process.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetProcessRequest {
-    /// Its id.
-    #[prost(string, tag = "1")]
-    pub process_id: ::prost::alloc::string::String,
-}
-/// A process, whole.
+/// What an executor says of itself.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetProcessResponse {
-    /// What can be said of it in a line.
-    #[prost(message, optional, tag = "1")]
-    pub process: ::core::option::Option<Process>,
-    /// The signed `spec.v1` document.
-    #[prost(message, optional, tag = "2")]
-    pub spec: ::core::option::Option<Envelope>,
-    /// The submitter's grant, signed by the colony.
+pub struct RegisterExecutorRequest {
+    /// Its executor type.
+    #[prost(string, tag = "1")]
+    pub executor_type: ::prost::alloc::string::String,
+    /// The name that it would like, for a key without a grant; with one, the grant's name counts.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// What it has.
     #[prost(message, optional, tag = "3")]
-    pub submitter_grant: ::core::option::Option<Envelope>,
-    /// Every try so far, oldest first.
+    pub offer: ::core::option::Option<Offer>,
+    /// What it can do: at most 256.
     #[prost(message, repeated, tag = "4")]
-    pub attempts: ::prost::alloc::vec::Vec<Attempt>,
+    pub functions: ::prost::alloc::vec::Vec<AnnouncedFunction>,
+    /// Its version, for people: at most 128 bytes.
+    #[prost(string, tag = "5")]
+    pub version: ::prost::alloc::string::String,
 }
-/// What to match. Everything that is given must hold.
+/// How it stands.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ProcessFilter {
-    /// Any of these states; empty means all.
-    #[prost(enumeration = "ProcessState", repeated, tag = "1")]
-    pub states: ::prost::alloc::vec::Vec<i32>,
-    /// Exactly this executor type; empty means any.
+pub struct RegisterExecutorResponse {
+    /// The executor.
+    #[prost(message, optional, tag = "1")]
+    pub executor: ::core::option::Option<Executor>,
+}
+/// One executor: a key and an executor type.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Executor {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Its executor type; empty if it has neither registered nor claimed yet.
     #[prost(string, tag = "2")]
     pub executor_type: ::prost::alloc::string::String,
-    /// Exactly this function; empty means any.
+    /// Its public key: `ed25519:…`.
     #[prost(string, tag = "3")]
-    pub function: ::prost::alloc::string::String,
-    /// All of these labels, with these values.
-    #[prost(btree_map = "string, string", tag = "4")]
-    pub labels: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        ::prost::alloc::string::String,
-    >,
+    pub key_id: ::prost::alloc::string::String,
+    /// `pending`, `rejected`, `idle`, `busy`, `draining`, `silent`, `gone` or `removed`; see docs/operations.md.
+    #[prost(string, tag = "4")]
+    pub state: ::prost::alloc::string::String,
+    /// When it was last heard of, milliseconds since 1970-01-01 UTC; 0 if never.
+    #[prost(int64, tag = "5")]
+    pub last_heard_ms: i64,
+    /// When it registered, milliseconds since 1970-01-01 UTC; 0 if it did not.
+    #[prost(int64, tag = "6")]
+    pub registered_at_ms: i64,
+    /// How many processes it runs.
+    #[prost(int32, tag = "7")]
+    pub running: i32,
+    /// What it offered last.
+    #[prost(message, optional, tag = "8")]
+    pub offer: ::core::option::Option<Offer>,
+    /// What it announced.
+    #[prost(message, repeated, tag = "9")]
+    pub functions: ::prost::alloc::vec::Vec<AnnouncedFunction>,
+    /// Its version, as it says.
+    #[prost(string, tag = "10")]
+    pub version: ::prost::alloc::string::String,
+    /// When its grant ends, milliseconds since 1970-01-01 UTC; 0 without a grant.
+    #[prost(int64, tag = "11")]
+    pub granted_until_ms: i64,
 }
-/// Which page of which processes.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListProcessesRequest {
-    /// What to match.
-    #[prost(message, optional, tag = "1")]
-    pub filter: ::core::option::Option<ProcessFilter>,
+/// Which page of which executors.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListExecutorsRequest {
+    /// Only of this type; empty means all.
+    #[prost(string, tag = "1")]
+    pub executor_type: ::prost::alloc::string::String,
+    /// Only in one of these states; empty means all.
+    #[prost(string, repeated, tag = "2")]
+    pub states: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// At most this many; 0 means 100, the most is 1000.
-    #[prost(int32, tag = "2")]
+    #[prost(int32, tag = "3")]
     pub page_size: i32,
     /// `next_page_token` of the page before; empty for the first.
-    #[prost(string, tag = "3")]
+    #[prost(string, tag = "4")]
     pub page_token: ::prost::alloc::string::String,
 }
-/// One page of processes.
+/// One page of executors.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListProcessesResponse {
-    /// The processes, newest first.
+pub struct ListExecutorsResponse {
+    /// The executors, by the order of their first appearance.
     #[prost(message, repeated, tag = "1")]
-    pub processes: ::prost::alloc::vec::Vec<Process>,
+    pub executors: ::prost::alloc::vec::Vec<Executor>,
     /// Where the next page starts; empty after the last.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
-/// What to watch: one process, or all that match.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct WatchRequest {
-    /// One process; empty to watch by filter.
+/// Whom to turn down.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RejectExecutorRequest {
+    /// The key: `ed25519:…`.
     #[prost(string, tag = "1")]
-    pub process_id: ::prost::alloc::string::String,
-    /// What to match when `process_id` is empty.
-    #[prost(message, optional, tag = "2")]
-    pub filter: ::core::option::Option<ProcessFilter>,
+    pub key_id: ::prost::alloc::string::String,
 }
-/// One state, entered.
+/// Whether it was pending.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RejectExecutorResponse {
+    /// False if there was no pending registration of the key.
+    #[prost(bool, tag = "1")]
+    pub existed: bool,
+}
+/// Whom to drain.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DrainExecutorRequest {
+    /// The executor's name: all keys of that name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// False to let it take work again.
+    #[prost(bool, tag = "2")]
+    pub drain: bool,
+}
+/// Who it was.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct WatchResponse {
-    /// The process as it is now.
-    #[prost(message, optional, tag = "1")]
-    pub process: ::core::option::Option<Process>,
+pub struct DrainExecutorResponse {
+    /// The executors, as they are now.
+    #[prost(message, repeated, tag = "1")]
+    pub executors: ::prost::alloc::vec::Vec<Executor>,
 }
-/// Where a process is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum ProcessState {
-    /// Not a state.
-    Unspecified = 0,
-    /// Ready to be claimed.
-    Waiting = 1,
-    /// Not ready: its time has not come, or it backs off after a failure.
-    Blocked = 2,
-    /// Leased to an executor.
-    Running = 3,
-    /// Finished, with an output.
-    Succeeded = 4,
-    /// Finished: an executor said that no retry can help, or nobody came in time.
-    Failed = 5,
-    /// Finished: cancelled.
-    Cancelled = 6,
-    /// Set aside after its attempts were used up, or because its signature chain is broken.
-    DeadLetter = 7,
+/// Whom to explain.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainExecutorRequest {
+    /// The executor's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
 }
-impl ProcessState {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "PROCESS_STATE_UNSPECIFIED",
-            Self::Waiting => "PROCESS_STATE_WAITING",
-            Self::Blocked => "PROCESS_STATE_BLOCKED",
-            Self::Running => "PROCESS_STATE_RUNNING",
-            Self::Succeeded => "PROCESS_STATE_SUCCEEDED",
-            Self::Failed => "PROCESS_STATE_FAILED",
-            Self::Cancelled => "PROCESS_STATE_CANCELLED",
-            Self::DeadLetter => "PROCESS_STATE_DEAD_LETTER",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "PROCESS_STATE_UNSPECIFIED" => Some(Self::Unspecified),
-            "PROCESS_STATE_WAITING" => Some(Self::Waiting),
-            "PROCESS_STATE_BLOCKED" => Some(Self::Blocked),
-            "PROCESS_STATE_RUNNING" => Some(Self::Running),
-            "PROCESS_STATE_SUCCEEDED" => Some(Self::Succeeded),
-            "PROCESS_STATE_FAILED" => Some(Self::Failed),
-            "PROCESS_STATE_CANCELLED" => Some(Self::Cancelled),
-            "PROCESS_STATE_DEAD_LETTER" => Some(Self::DeadLetter),
-            _ => None,
-        }
-    }
+/// Why it gets no work.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainExecutorResponse {
+    /// The executors of that name.
+    #[prost(message, repeated, tag = "1")]
+    pub executors: ::prost::alloc::vec::Vec<Executor>,
+    /// Every reason, the most important first; none if it has work, or is being served.
+    #[prost(message, repeated, tag = "2")]
+    pub reasons: ::prost::alloc::vec::Vec<ExecutorReason>,
+}
+/// One reason why an executor gets no work.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExecutorReason {
+    /// Which: one of docs/explain.md, for example `NOTHING_WAITS`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// In a sentence, with the names and times.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+    /// The executor type that it is about.
+    #[prost(string, tag = "3")]
+    pub executor_type: ::prost::alloc::string::String,
+    /// How many waiting processes it is about.
+    #[prost(int64, tag = "4")]
+    pub count: i64,
+}
+/// Which functions.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListFunctionsRequest {
+    /// Only of this executor type; empty means all.
+    #[prost(string, tag = "1")]
+    pub executor_type: ::prost::alloc::string::String,
+    /// Statistics of the last so many milliseconds, up to 2592000000 (30 days); 0 means one day.
+    #[prost(int64, tag = "2")]
+    pub window_ms: i64,
+}
+/// The catalogue: at most 1000 functions.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListFunctionsResponse {
+    /// By executor type and name.
+    #[prost(message, repeated, tag = "1")]
+    pub functions: ::prost::alloc::vec::Vec<FunctionRecord>,
+}
+/// A function, who announces it, and how it did.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FunctionRecord {
+    /// Its executor type.
+    #[prost(string, tag = "1")]
+    pub executor_type: ::prost::alloc::string::String,
+    /// The function, as announced last; only its name is given if nobody announces it but processes of it ran.
+    #[prost(message, optional, tag = "2")]
+    pub function: ::core::option::Option<AnnouncedFunction>,
+    /// The names of those who announce it: at most 100.
+    #[prost(string, repeated, tag = "3")]
+    pub executors: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How it did in the window.
+    #[prost(message, optional, tag = "4")]
+    pub statistics: ::core::option::Option<FunctionStatistics>,
+}
+/// How the processes of a function did that were finished in a window. Times are in milliseconds; 0 if there were none.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FunctionStatistics {
+    /// How many were finished.
+    #[prost(int64, tag = "1")]
+    pub count: i64,
+    /// How many of them succeeded.
+    #[prost(int64, tag = "2")]
+    pub succeeded: i64,
+    /// The least time from when it was submitted to its first claim.
+    #[prost(int64, tag = "3")]
+    pub wait_ms_min: i64,
+    /// The mean of it.
+    #[prost(int64, tag = "4")]
+    pub wait_ms_mean: i64,
+    /// The most of it.
+    #[prost(int64, tag = "5")]
+    pub wait_ms_max: i64,
+    /// The least time of a last attempt.
+    #[prost(int64, tag = "6")]
+    pub run_ms_min: i64,
+    /// The mean of it.
+    #[prost(int64, tag = "7")]
+    pub run_ms_mean: i64,
+    /// The most of it.
+    #[prost(int64, tag = "8")]
+    pub run_ms_max: i64,
 }
 /// Generated client implementations.
-pub mod process_service_client {
+pub mod executor_service_client {
     #![allow(
         unused_variables,
         dead_code,
@@ -2112,12 +4805,12 @@ pub mod process_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Processes: signed specs, and their life in the broker.
+    /// Executors: who does the work. Being one comes from a grant; here is what they say of themselves, and what is known of them.
     #[derive(Debug, Clone)]
-    pub struct ProcessServiceClient<T> {
+    pub struct ExecutorServiceClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl<T> ProcessServiceClient<T>
+    impl<T> ExecutorServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
         T::Error: Into<StdError>,
@@ -2135,7 +4828,7 @@ pub mod process_service_client {
         pub fn with_interceptor<F>(
             inner: T,
             interceptor: F,
-        ) -> ProcessServiceClient<InterceptedService<T, F>>
+        ) -> ExecutorServiceClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -2149,7 +4842,7 @@ pub mod process_service_client {
                 http::Request<tonic::body::Body>,
             >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
         {
-            ProcessServiceClient::new(InterceptedService::new(inner, interceptor))
+            ExecutorServiceClient::new(InterceptedService::new(inner, interceptor))
         }
         /// Compress requests with the given encoding.
         ///
@@ -2182,35 +4875,13 @@ pub mod process_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Takes a `spec.v1` document into keeping. It is answered after the commit. The document's own
-        /// signature is its permission; the same document again returns the first process and changes nothing.
-        pub async fn submit(
+        /// Says what the caller's key is, has and can do. With an executor's grant it is approved at once; without one it is pending until
+        /// the colony adds a grant for the key. Again replaces what was said before.
+        pub async fn register_executor(
             &mut self,
-            request: impl tonic::IntoRequest<super::SubmitRequest>,
-        ) -> std::result::Result<tonic::Response<super::SubmitResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/apiary.v1.ProcessService/Submit",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("apiary.v1.ProcessService", "Submit"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Reads one process with everything needed to check its chain: spec, grants, attempts, results.
-        pub async fn get_process(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetProcessRequest>,
+            request: impl tonic::IntoRequest<super::RegisterExecutorRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::GetProcessResponse>,
+            tonic::Response<super::RegisterExecutorResponse>,
             tonic::Status,
         > {
             self.inner
@@ -2223,19 +4894,21 @@ pub mod process_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/apiary.v1.ProcessService/GetProcess",
+                "/apiary.v1.ExecutorService/RegisterExecutor",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("apiary.v1.ProcessService", "GetProcess"));
+                .insert(
+                    GrpcMethod::new("apiary.v1.ExecutorService", "RegisterExecutor"),
+                );
             self.inner.unary(req, path, codec).await
         }
-        /// Lists processes, newest first, filtered and paged.
-        pub async fn list_processes(
+        /// Lists executors, by name, filtered and paged. For the colony's own key, or a key with the right `read`.
+        pub async fn list_executors(
             &mut self,
-            request: impl tonic::IntoRequest<super::ListProcessesRequest>,
+            request: impl tonic::IntoRequest<super::ListExecutorsRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListProcessesResponse>,
+            tonic::Response<super::ListExecutorsResponse>,
             tonic::Status,
         > {
             self.inner
@@ -2248,20 +4921,19 @@ pub mod process_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/apiary.v1.ProcessService/ListProcesses",
+                "/apiary.v1.ExecutorService/ListExecutors",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("apiary.v1.ProcessService", "ListProcesses"));
+                .insert(GrpcMethod::new("apiary.v1.ExecutorService", "ListExecutors"));
             self.inner.unary(req, path, codec).await
         }
-        /// Streams state changes of one process, or of all that match a filter. For one process the current
-        /// state comes first, and the stream ends when it is finished.
-        pub async fn watch(
+        /// Turns a pending registration down. For the colony's own key, or a key with the right `operate`.
+        pub async fn reject_executor(
             &mut self,
-            request: impl tonic::IntoRequest<super::WatchRequest>,
+            request: impl tonic::IntoRequest<super::RejectExecutorRequest>,
         ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::WatchResponse>>,
+            tonic::Response<super::RejectExecutorResponse>,
             tonic::Status,
         > {
             self.inner
@@ -2274,17 +4946,92 @@ pub mod process_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/apiary.v1.ProcessService/Watch",
+                "/apiary.v1.ExecutorService/RejectExecutor",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("apiary.v1.ProcessService", "Watch"));
-            self.inner.server_streaming(req, path, codec).await
+                .insert(GrpcMethod::new("apiary.v1.ExecutorService", "RejectExecutor"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets an executor take no new work, or again take it. For the colony's own key, or a key with the right `operate`.
+        pub async fn drain_executor(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DrainExecutorRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DrainExecutorResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ExecutorService/DrainExecutor",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ExecutorService", "DrainExecutor"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says why an executor gets no work. For the colony's own key, or a key with the right `read`.
+        pub async fn explain_executor(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainExecutorRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainExecutorResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ExecutorService/ExplainExecutor",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ExecutorService", "ExplainExecutor"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists the functions that executors announce, with how they did. For the colony's own key, or a key with the right `read`.
+        pub async fn list_functions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListFunctionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListFunctionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.ExecutorService/ListFunctions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.ExecutorService", "ListFunctions"));
+            self.inner.unary(req, path, codec).await
         }
     }
 }
 /// Generated server implementations.
-pub mod process_service_server {
+pub mod executor_service_server {
     #![allow(
         unused_variables,
         dead_code,
@@ -2293,54 +5040,69 @@ pub mod process_service_server {
         clippy::let_unit_value,
     )]
     use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with ProcessServiceServer.
+    /// Generated trait containing gRPC methods that should be implemented for use with ExecutorServiceServer.
     #[async_trait]
-    pub trait ProcessService: std::marker::Send + std::marker::Sync + 'static {
-        /// Takes a `spec.v1` document into keeping. It is answered after the commit. The document's own
-        /// signature is its permission; the same document again returns the first process and changes nothing.
-        async fn submit(
+    pub trait ExecutorService: std::marker::Send + std::marker::Sync + 'static {
+        /// Says what the caller's key is, has and can do. With an executor's grant it is approved at once; without one it is pending until
+        /// the colony adds a grant for the key. Again replaces what was said before.
+        async fn register_executor(
             &self,
-            request: tonic::Request<super::SubmitRequest>,
-        ) -> std::result::Result<tonic::Response<super::SubmitResponse>, tonic::Status>;
-        /// Reads one process with everything needed to check its chain: spec, grants, attempts, results.
-        async fn get_process(
-            &self,
-            request: tonic::Request<super::GetProcessRequest>,
+            request: tonic::Request<super::RegisterExecutorRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::GetProcessResponse>,
+            tonic::Response<super::RegisterExecutorResponse>,
             tonic::Status,
         >;
-        /// Lists processes, newest first, filtered and paged.
-        async fn list_processes(
+        /// Lists executors, by name, filtered and paged. For the colony's own key, or a key with the right `read`.
+        async fn list_executors(
             &self,
-            request: tonic::Request<super::ListProcessesRequest>,
+            request: tonic::Request<super::ListExecutorsRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListProcessesResponse>,
+            tonic::Response<super::ListExecutorsResponse>,
             tonic::Status,
         >;
-        /// Server streaming response type for the Watch method.
-        type WatchStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::WatchResponse, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// Streams state changes of one process, or of all that match a filter. For one process the current
-        /// state comes first, and the stream ends when it is finished.
-        async fn watch(
+        /// Turns a pending registration down. For the colony's own key, or a key with the right `operate`.
+        async fn reject_executor(
             &self,
-            request: tonic::Request<super::WatchRequest>,
-        ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
+            request: tonic::Request<super::RejectExecutorRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RejectExecutorResponse>,
+            tonic::Status,
+        >;
+        /// Lets an executor take no new work, or again take it. For the colony's own key, or a key with the right `operate`.
+        async fn drain_executor(
+            &self,
+            request: tonic::Request<super::DrainExecutorRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DrainExecutorResponse>,
+            tonic::Status,
+        >;
+        /// Says why an executor gets no work. For the colony's own key, or a key with the right `read`.
+        async fn explain_executor(
+            &self,
+            request: tonic::Request<super::ExplainExecutorRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainExecutorResponse>,
+            tonic::Status,
+        >;
+        /// Lists the functions that executors announce, with how they did. For the colony's own key, or a key with the right `read`.
+        async fn list_functions(
+            &self,
+            request: tonic::Request<super::ListFunctionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListFunctionsResponse>,
+            tonic::Status,
+        >;
     }
-    /// Processes: signed specs, and their life in the broker.
+    /// Executors: who does the work. Being one comes from a grant; here is what they say of themselves, and what is known of them.
     #[derive(Debug)]
-    pub struct ProcessServiceServer<T> {
+    pub struct ExecutorServiceServer<T> {
         inner: Arc<T>,
         accept_compression_encodings: EnabledCompressionEncodings,
         send_compression_encodings: EnabledCompressionEncodings,
         max_decoding_message_size: Option<usize>,
         max_encoding_message_size: Option<usize>,
     }
-    impl<T> ProcessServiceServer<T> {
+    impl<T> ExecutorServiceServer<T> {
         pub fn new(inner: T) -> Self {
             Self::from_arc(Arc::new(inner))
         }
@@ -2391,9 +5153,9 @@ pub mod process_service_server {
             self
         }
     }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for ProcessServiceServer<T>
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ExecutorServiceServer<T>
     where
-        T: ProcessService,
+        T: ExecutorService,
         B: Body + std::marker::Send + 'static,
         B::Error: Into<StdError> + std::marker::Send + 'static,
     {
@@ -2408,25 +5170,26 @@ pub mod process_service_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
-                "/apiary.v1.ProcessService/Submit" => {
+                "/apiary.v1.ExecutorService/RegisterExecutor" => {
                     #[allow(non_camel_case_types)]
-                    struct SubmitSvc<T: ProcessService>(pub Arc<T>);
+                    struct RegisterExecutorSvc<T: ExecutorService>(pub Arc<T>);
                     impl<
-                        T: ProcessService,
-                    > tonic::server::UnaryService<super::SubmitRequest>
-                    for SubmitSvc<T> {
-                        type Response = super::SubmitResponse;
+                        T: ExecutorService,
+                    > tonic::server::UnaryService<super::RegisterExecutorRequest>
+                    for RegisterExecutorSvc<T> {
+                        type Response = super::RegisterExecutorResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::SubmitRequest>,
+                            request: tonic::Request<super::RegisterExecutorRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as ProcessService>::submit(&inner, request).await
+                                <T as ExecutorService>::register_executor(&inner, request)
+                                    .await
                             };
                             Box::pin(fut)
                         }
@@ -2437,7 +5200,7 @@ pub mod process_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = SubmitSvc(inner);
+                        let method = RegisterExecutorSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -2453,25 +5216,26 @@ pub mod process_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/apiary.v1.ProcessService/GetProcess" => {
+                "/apiary.v1.ExecutorService/ListExecutors" => {
                     #[allow(non_camel_case_types)]
-                    struct GetProcessSvc<T: ProcessService>(pub Arc<T>);
+                    struct ListExecutorsSvc<T: ExecutorService>(pub Arc<T>);
                     impl<
-                        T: ProcessService,
-                    > tonic::server::UnaryService<super::GetProcessRequest>
-                    for GetProcessSvc<T> {
-                        type Response = super::GetProcessResponse;
+                        T: ExecutorService,
+                    > tonic::server::UnaryService<super::ListExecutorsRequest>
+                    for ListExecutorsSvc<T> {
+                        type Response = super::ListExecutorsResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::GetProcessRequest>,
+                            request: tonic::Request<super::ListExecutorsRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as ProcessService>::get_process(&inner, request).await
+                                <T as ExecutorService>::list_executors(&inner, request)
+                                    .await
                             };
                             Box::pin(fut)
                         }
@@ -2482,7 +5246,7 @@ pub mod process_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = GetProcessSvc(inner);
+                        let method = ListExecutorsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -2498,25 +5262,26 @@ pub mod process_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/apiary.v1.ProcessService/ListProcesses" => {
+                "/apiary.v1.ExecutorService/RejectExecutor" => {
                     #[allow(non_camel_case_types)]
-                    struct ListProcessesSvc<T: ProcessService>(pub Arc<T>);
+                    struct RejectExecutorSvc<T: ExecutorService>(pub Arc<T>);
                     impl<
-                        T: ProcessService,
-                    > tonic::server::UnaryService<super::ListProcessesRequest>
-                    for ListProcessesSvc<T> {
-                        type Response = super::ListProcessesResponse;
+                        T: ExecutorService,
+                    > tonic::server::UnaryService<super::RejectExecutorRequest>
+                    for RejectExecutorSvc<T> {
+                        type Response = super::RejectExecutorResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::ListProcessesRequest>,
+                            request: tonic::Request<super::RejectExecutorRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as ProcessService>::list_processes(&inner, request).await
+                                <T as ExecutorService>::reject_executor(&inner, request)
+                                    .await
                             };
                             Box::pin(fut)
                         }
@@ -2527,7 +5292,7 @@ pub mod process_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = ListProcessesSvc(inner);
+                        let method = RejectExecutorSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -2543,26 +5308,26 @@ pub mod process_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/apiary.v1.ProcessService/Watch" => {
+                "/apiary.v1.ExecutorService/DrainExecutor" => {
                     #[allow(non_camel_case_types)]
-                    struct WatchSvc<T: ProcessService>(pub Arc<T>);
+                    struct DrainExecutorSvc<T: ExecutorService>(pub Arc<T>);
                     impl<
-                        T: ProcessService,
-                    > tonic::server::ServerStreamingService<super::WatchRequest>
-                    for WatchSvc<T> {
-                        type Response = super::WatchResponse;
-                        type ResponseStream = T::WatchStream;
+                        T: ExecutorService,
+                    > tonic::server::UnaryService<super::DrainExecutorRequest>
+                    for DrainExecutorSvc<T> {
+                        type Response = super::DrainExecutorResponse;
                         type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
+                            tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::WatchRequest>,
+                            request: tonic::Request<super::DrainExecutorRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as ProcessService>::watch(&inner, request).await
+                                <T as ExecutorService>::drain_executor(&inner, request)
+                                    .await
                             };
                             Box::pin(fut)
                         }
@@ -2573,7 +5338,7 @@ pub mod process_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = WatchSvc(inner);
+                        let method = DrainExecutorSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -2584,7 +5349,99 @@ pub mod process_service_server {
                                 max_decoding_message_size,
                                 max_encoding_message_size,
                             );
-                        let res = grpc.server_streaming(method, req).await;
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ExecutorService/ExplainExecutor" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainExecutorSvc<T: ExecutorService>(pub Arc<T>);
+                    impl<
+                        T: ExecutorService,
+                    > tonic::server::UnaryService<super::ExplainExecutorRequest>
+                    for ExplainExecutorSvc<T> {
+                        type Response = super::ExplainExecutorResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainExecutorRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ExecutorService>::explain_executor(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainExecutorSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.ExecutorService/ListFunctions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListFunctionsSvc<T: ExecutorService>(pub Arc<T>);
+                    impl<
+                        T: ExecutorService,
+                    > tonic::server::UnaryService<super::ListFunctionsRequest>
+                    for ListFunctionsSvc<T> {
+                        type Response = super::ListFunctionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListFunctionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ExecutorService>::list_functions(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListFunctionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
@@ -2611,7 +5468,7 @@ pub mod process_service_server {
             }
         }
     }
-    impl<T> Clone for ProcessServiceServer<T> {
+    impl<T> Clone for ExecutorServiceServer<T> {
         fn clone(&self) -> Self {
             let inner = self.inner.clone();
             Self {
@@ -2624,8 +5481,1570 @@ pub mod process_service_server {
         }
     }
     /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "apiary.v1.ProcessService";
-    impl<T> tonic::server::NamedService for ProcessServiceServer<T> {
+    pub const SERVICE_NAME: &str = "apiary.v1.ExecutorService";
+    impl<T> tonic::server::NamedService for ExecutorServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// A grant to store.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddGrantRequest {
+    /// The signed `grant.v1` document.
+    #[prost(message, optional, tag = "1")]
+    pub grant: ::core::option::Option<Envelope>,
+}
+/// What was stored.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddGrantResponse {
+    /// The grant's id.
+    #[prost(string, tag = "1")]
+    pub grant_id: ::prost::alloc::string::String,
+    /// True if this very grant was there already.
+    #[prost(bool, tag = "2")]
+    pub existed: bool,
+}
+/// Which page of grants.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListGrantsRequest {
+    /// At most this many; 0 means 100, the most is 1000.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// One page of grants.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListGrantsResponse {
+    /// The signed grants, oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub grants: ::prost::alloc::vec::Vec<Envelope>,
+    /// Where the next page starts; empty after the last.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// A revocation to store.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeGrantRequest {
+    /// The signed `revocation.v1` document.
+    #[prost(message, optional, tag = "1")]
+    pub revocation: ::core::option::Option<Envelope>,
+}
+/// What it ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeGrantResponse {
+    /// How many grants are revoked by it.
+    #[prost(int32, tag = "1")]
+    pub grants: i32,
+    /// How many leases were given back.
+    #[prost(int32, tag = "2")]
+    pub leases: i32,
+}
+/// Generated client implementations.
+pub mod grant_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Grants: the colony's signed statements of who may do what.
+    #[derive(Debug, Clone)]
+    pub struct GrantServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> GrantServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> GrantServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            GrantServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Stores a `grant.v1` document, which the colony signed. Its signature is its permission, so whoever
+        /// holds it may deliver it. The same grant again changes nothing.
+        pub async fn add_grant(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddGrantRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddGrantResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.GrantService/AddGrant",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.GrantService", "AddGrant"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists the colony's grants, oldest first. For the colony's own key, or a key with the right `read`.
+        pub async fn list_grants(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListGrantsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListGrantsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.GrantService/ListGrants",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.GrantService", "ListGrants"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a grant, or all grants of a key: a signed `revocation.v1` document, which is its own permission. Work that is leased
+        /// under them goes back to the queue at once, and no retry is spent. The same document again changes nothing.
+        pub async fn revoke_grant(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeGrantRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeGrantResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.GrantService/RevokeGrant",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.GrantService", "RevokeGrant"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod grant_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with GrantServiceServer.
+    #[async_trait]
+    pub trait GrantService: std::marker::Send + std::marker::Sync + 'static {
+        /// Stores a `grant.v1` document, which the colony signed. Its signature is its permission, so whoever
+        /// holds it may deliver it. The same grant again changes nothing.
+        async fn add_grant(
+            &self,
+            request: tonic::Request<super::AddGrantRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddGrantResponse>,
+            tonic::Status,
+        >;
+        /// Lists the colony's grants, oldest first. For the colony's own key, or a key with the right `read`.
+        async fn list_grants(
+            &self,
+            request: tonic::Request<super::ListGrantsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListGrantsResponse>,
+            tonic::Status,
+        >;
+        /// Ends a grant, or all grants of a key: a signed `revocation.v1` document, which is its own permission. Work that is leased
+        /// under them goes back to the queue at once, and no retry is spent. The same document again changes nothing.
+        async fn revoke_grant(
+            &self,
+            request: tonic::Request<super::RevokeGrantRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeGrantResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Grants: the colony's signed statements of who may do what.
+    #[derive(Debug)]
+    pub struct GrantServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> GrantServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for GrantServiceServer<T>
+    where
+        T: GrantService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/apiary.v1.GrantService/AddGrant" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddGrantSvc<T: GrantService>(pub Arc<T>);
+                    impl<
+                        T: GrantService,
+                    > tonic::server::UnaryService<super::AddGrantRequest>
+                    for AddGrantSvc<T> {
+                        type Response = super::AddGrantResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddGrantRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as GrantService>::add_grant(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddGrantSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.GrantService/ListGrants" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListGrantsSvc<T: GrantService>(pub Arc<T>);
+                    impl<
+                        T: GrantService,
+                    > tonic::server::UnaryService<super::ListGrantsRequest>
+                    for ListGrantsSvc<T> {
+                        type Response = super::ListGrantsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListGrantsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as GrantService>::list_grants(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListGrantsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.GrantService/RevokeGrant" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeGrantSvc<T: GrantService>(pub Arc<T>);
+                    impl<
+                        T: GrantService,
+                    > tonic::server::UnaryService<super::RevokeGrantRequest>
+                    for RevokeGrantSvc<T> {
+                        type Response = super::RevokeGrantResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeGrantRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as GrantService>::revoke_grant(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeGrantSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for GrantServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "apiary.v1.GrantService";
+    impl<T> tonic::server::NamedService for GrantServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// One limit.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Limit {
+    /// What it counts by: `concurrency_key`, `rate_key`, `executor_type` or `function`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// A whole key or name; or, for keys, a prefix ending in `*`: then each key that begins so has the limit for itself. The longest
+    /// that fits a key is the one that holds.
+    #[prost(string, tag = "2")]
+    pub pattern: ::prost::alloc::string::String,
+    /// At most so many run at once, 1 to 1000000; 0 means no limit of this sort. Not for `rate_key`.
+    #[prost(int32, tag = "3")]
+    pub running_max: i32,
+    /// What happens to a process beyond `running_max`, for `concurrency_key` only: `queue` (it waits; the default), `drop_newest`
+    /// (it is cancelled) or `cancel_oldest` (the oldest unfinished one is). The last two count what waits, too.
+    #[prost(string, tag = "4")]
+    pub policy: ::prost::alloc::string::String,
+    /// At most so many start in `interval_ms`, 1 to 1000000; 0 means no limit of this sort. Not for `concurrency_key`.
+    #[prost(int32, tag = "5")]
+    pub rate_count: i32,
+    /// The interval of `rate_count`, in milliseconds, 1 to 86400000; 0 with `rate_count` 0.
+    #[prost(int64, tag = "6")]
+    pub interval_ms: i64,
+    /// So many may start at once after a pause, 1 to 1000000; 0 means `rate_count`.
+    #[prost(int32, tag = "7")]
+    pub burst: i32,
+}
+/// A limit to keep.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetLimitRequest {
+    /// The limit; it replaces one of the same kind and pattern.
+    #[prost(message, optional, tag = "1")]
+    pub limit: ::core::option::Option<Limit>,
+}
+/// The limit as it is kept.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetLimitResponse {
+    /// The limit.
+    #[prost(message, optional, tag = "1")]
+    pub limit: ::core::option::Option<LimitRecord>,
+}
+/// A limit, who set it, and how it stands.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LimitRecord {
+    /// The limit.
+    #[prost(message, optional, tag = "1")]
+    pub limit: ::core::option::Option<Limit>,
+    /// Who set it last.
+    #[prost(string, tag = "2")]
+    pub by: ::prost::alloc::string::String,
+    /// When it was set last, milliseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "3")]
+    pub set_at_ms: i64,
+    /// The keys or names that use most of it: at most 10.
+    #[prost(message, repeated, tag = "4")]
+    pub uses: ::prost::alloc::vec::Vec<LimitUse>,
+}
+/// How much of a limit one key or name uses.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LimitUse {
+    /// The key or name.
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    /// How many run.
+    #[prost(int32, tag = "2")]
+    pub running: i32,
+    /// How many wait.
+    #[prost(int64, tag = "3")]
+    pub waiting: i64,
+    /// When the next may start, by its rate, milliseconds since 1970-01-01 UTC; 0 if now.
+    #[prost(int64, tag = "4")]
+    pub next_start_ms: i64,
+}
+/// Which limit to remove.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveLimitRequest {
+    /// Its kind.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// Its pattern.
+    #[prost(string, tag = "2")]
+    pub pattern: ::prost::alloc::string::String,
+}
+/// Whether it was there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveLimitResponse {
+    /// False if there was no such limit.
+    #[prost(bool, tag = "1")]
+    pub existed: bool,
+}
+/// Nothing needs to be said.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListLimitsRequest {}
+/// The limits: at most 1000.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListLimitsResponse {
+    /// By kind and pattern.
+    #[prost(message, repeated, tag = "1")]
+    pub limits: ::prost::alloc::vec::Vec<LimitRecord>,
+}
+/// Generated client implementations.
+pub mod limit_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Limits: how much runs at once, and how fast it starts. A change has effect at once, at every broker.
+    #[derive(Debug, Clone)]
+    pub struct LimitServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> LimitServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> LimitServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            LimitServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Sets a limit, or changes it. For the colony's own key, or a key with the right `operate`.
+        pub async fn set_limit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetLimitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetLimitResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.LimitService/SetLimit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.LimitService", "SetLimit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes a limit. For the colony's own key, or a key with the right `operate`.
+        pub async fn remove_limit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveLimitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveLimitResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.LimitService/RemoveLimit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.LimitService", "RemoveLimit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists the limits with how much of each is used. For every member of the colony.
+        pub async fn list_limits(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListLimitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLimitsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.LimitService/ListLimits",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.LimitService", "ListLimits"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod limit_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with LimitServiceServer.
+    #[async_trait]
+    pub trait LimitService: std::marker::Send + std::marker::Sync + 'static {
+        /// Sets a limit, or changes it. For the colony's own key, or a key with the right `operate`.
+        async fn set_limit(
+            &self,
+            request: tonic::Request<super::SetLimitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetLimitResponse>,
+            tonic::Status,
+        >;
+        /// Removes a limit. For the colony's own key, or a key with the right `operate`.
+        async fn remove_limit(
+            &self,
+            request: tonic::Request<super::RemoveLimitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveLimitResponse>,
+            tonic::Status,
+        >;
+        /// Lists the limits with how much of each is used. For every member of the colony.
+        async fn list_limits(
+            &self,
+            request: tonic::Request<super::ListLimitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLimitsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Limits: how much runs at once, and how fast it starts. A change has effect at once, at every broker.
+    #[derive(Debug)]
+    pub struct LimitServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> LimitServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for LimitServiceServer<T>
+    where
+        T: LimitService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/apiary.v1.LimitService/SetLimit" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetLimitSvc<T: LimitService>(pub Arc<T>);
+                    impl<
+                        T: LimitService,
+                    > tonic::server::UnaryService<super::SetLimitRequest>
+                    for SetLimitSvc<T> {
+                        type Response = super::SetLimitResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetLimitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LimitService>::set_limit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetLimitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.LimitService/RemoveLimit" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveLimitSvc<T: LimitService>(pub Arc<T>);
+                    impl<
+                        T: LimitService,
+                    > tonic::server::UnaryService<super::RemoveLimitRequest>
+                    for RemoveLimitSvc<T> {
+                        type Response = super::RemoveLimitResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RemoveLimitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LimitService>::remove_limit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveLimitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.LimitService/ListLimits" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListLimitsSvc<T: LimitService>(pub Arc<T>);
+                    impl<
+                        T: LimitService,
+                    > tonic::server::UnaryService<super::ListLimitsRequest>
+                    for ListLimitsSvc<T> {
+                        type Response = super::ListLimitsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListLimitsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LimitService>::list_limits(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListLimitsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for LimitServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "apiary.v1.LimitService";
+    impl<T> tonic::server::NamedService for LimitServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// One thing that is paused.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseRecord {
+    /// `colony`, `executor_type` or `function`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// Which one; empty for the colony.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Who paused it.
+    #[prost(string, tag = "3")]
+    pub by: ::prost::alloc::string::String,
+    /// Why, in words.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// Since when, milliseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "5")]
+    pub since_ms: i64,
+}
+/// What to pause.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseRequest {
+    /// `colony`, `executor_type` or `function`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// Which one; empty for the colony.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Why, in words: at most 4096 bytes.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// The pause as it is kept.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseResponse {
+    /// The pause; the first one if it was paused already.
+    #[prost(message, optional, tag = "1")]
+    pub pause: ::core::option::Option<PauseRecord>,
+    /// True if it was paused already.
+    #[prost(bool, tag = "2")]
+    pub existed: bool,
+}
+/// What to resume.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeRequest {
+    /// `colony`, `executor_type` or `function`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// Which one; empty for the colony.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+}
+/// Whether it was paused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeResponse {
+    /// False if it was not paused.
+    #[prost(bool, tag = "1")]
+    pub existed: bool,
+}
+/// Nothing needs to be said.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPausesRequest {}
+/// What is paused: at most 1000 things.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPausesResponse {
+    /// The pauses, by kind and name.
+    #[prost(message, repeated, tag = "1")]
+    pub pauses: ::prost::alloc::vec::Vec<PauseRecord>,
+}
+/// Generated client implementations.
+pub mod pause_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Pauses: what is not handed out for the time being. Running work goes on.
+    #[derive(Debug, Clone)]
+    pub struct PauseServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> PauseServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> PauseServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            PauseServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Pauses the colony, an executor type or a function: nothing of it is claimed. Again changes nothing. For the colony's own key,
+        /// or a key with the right `operate`.
+        pub async fn pause(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PauseRequest>,
+        ) -> std::result::Result<tonic::Response<super::PauseResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.PauseService/Pause",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.PauseService", "Pause"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a pause: blocked polls get their work at once, at every broker. For the colony's own key, or a key with the right
+        /// `operate`.
+        pub async fn resume(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResumeRequest>,
+        ) -> std::result::Result<tonic::Response<super::ResumeResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.PauseService/Resume",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.PauseService", "Resume"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists what is paused. For every member of the colony.
+        pub async fn list_pauses(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPausesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPausesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/apiary.v1.PauseService/ListPauses",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("apiary.v1.PauseService", "ListPauses"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod pause_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with PauseServiceServer.
+    #[async_trait]
+    pub trait PauseService: std::marker::Send + std::marker::Sync + 'static {
+        /// Pauses the colony, an executor type or a function: nothing of it is claimed. Again changes nothing. For the colony's own key,
+        /// or a key with the right `operate`.
+        async fn pause(
+            &self,
+            request: tonic::Request<super::PauseRequest>,
+        ) -> std::result::Result<tonic::Response<super::PauseResponse>, tonic::Status>;
+        /// Ends a pause: blocked polls get their work at once, at every broker. For the colony's own key, or a key with the right
+        /// `operate`.
+        async fn resume(
+            &self,
+            request: tonic::Request<super::ResumeRequest>,
+        ) -> std::result::Result<tonic::Response<super::ResumeResponse>, tonic::Status>;
+        /// Lists what is paused. For every member of the colony.
+        async fn list_pauses(
+            &self,
+            request: tonic::Request<super::ListPausesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPausesResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Pauses: what is not handed out for the time being. Running work goes on.
+    #[derive(Debug)]
+    pub struct PauseServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> PauseServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for PauseServiceServer<T>
+    where
+        T: PauseService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/apiary.v1.PauseService/Pause" => {
+                    #[allow(non_camel_case_types)]
+                    struct PauseSvc<T: PauseService>(pub Arc<T>);
+                    impl<
+                        T: PauseService,
+                    > tonic::server::UnaryService<super::PauseRequest> for PauseSvc<T> {
+                        type Response = super::PauseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PauseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PauseService>::pause(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PauseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.PauseService/Resume" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResumeSvc<T: PauseService>(pub Arc<T>);
+                    impl<
+                        T: PauseService,
+                    > tonic::server::UnaryService<super::ResumeRequest>
+                    for ResumeSvc<T> {
+                        type Response = super::ResumeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResumeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PauseService>::resume(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResumeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/apiary.v1.PauseService/ListPauses" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPausesSvc<T: PauseService>(pub Arc<T>);
+                    impl<
+                        T: PauseService,
+                    > tonic::server::UnaryService<super::ListPausesRequest>
+                    for ListPausesSvc<T> {
+                        type Response = super::ListPausesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPausesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PauseService>::list_pauses(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPausesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for PauseServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "apiary.v1.PauseService";
+    impl<T> tonic::server::NamedService for PauseServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -12,7 +12,13 @@ on_each_store!(a_renewed_lease_outlives_its_first_end, a_lost_lease_cannot_be_re
 async fn a_renewed_lease_outlives_its_first_end(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
-    let request = v1::ClaimRequest { executor_type: "t".into(), count_max: 1, wait_ms: 10_000, lease_ms: 2000 };
+    let request = v1::ClaimRequest {
+        executor_type: "t".into(),
+        count_max: 1,
+        wait_ms: 10_000,
+        lease_ms: 2000,
+        ..Default::default()
+    };
     let lease = bee.claim(request).await.unwrap().leases.remove(0);
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(4) {

@@ -33,8 +33,13 @@ async fn filters_combine(colony: TestColony) {
     assert_eq!(all, ["a/f", "b/f", "a/g", "a/f"], "newest first");
     let by_state = v1::ProcessFilter { states: waiting.clone(), ..Default::default() };
     assert_eq!(list(&reader, by_state).await, ["a/f", "a/g", "a/f"]);
-    let combined =
-        v1::ProcessFilter { states: waiting, executor_type: "a".into(), function: "f".into(), labels: labels("x") };
+    let combined = v1::ProcessFilter {
+        states: waiting,
+        executor_type: "a".into(),
+        function: "f".into(),
+        labels: labels("x"),
+        ..Default::default()
+    };
     assert_eq!(list(&reader, combined).await, ["a/f"]);
     let none = v1::ProcessFilter { labels: labels("z"), ..Default::default() };
     assert!(list(&reader, none).await.is_empty());

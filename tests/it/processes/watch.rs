@@ -12,7 +12,7 @@ on_each_store!(
 );
 
 fn of(process_id: impl ToString) -> v1::WatchRequest {
-    v1::WatchRequest { process_id: process_id.to_string(), filter: None }
+    v1::WatchRequest { process_id: process_id.to_string(), ..Default::default() }
 }
 
 async fn it_follows_one_process_to_its_end(colony: TestColony) {
@@ -30,7 +30,7 @@ async fn it_follows_one_process_to_its_end(colony: TestColony) {
 async fn it_follows_a_filter(colony: TestColony) {
     let (user, reader) = (colony.user("ada").await, colony.reader().await);
     let filter = v1::ProcessFilter { executor_type: "t".into(), ..Default::default() };
-    let mut watch = reader.watch(v1::WatchRequest { process_id: String::new(), filter: Some(filter) }).await.unwrap();
+    let mut watch = reader.watch(v1::WatchRequest { filter: Some(filter), ..Default::default() }).await.unwrap();
     user.submit_json("other", "f", &()).await.unwrap();
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let seen = watch.next().await.unwrap().unwrap();
@@ -61,8 +61,11 @@ async fn an_unknown_process_is_refused(colony: TestColony) {
     let reader = colony.reader().await;
     let unknown = reader.watch(of(uuid::Uuid::now_v7())).await.err().unwrap();
     assert_eq!(unknown.reason(), Some("NOT_FOUND"));
-    let both =
-        v1::WatchRequest { process_id: uuid::Uuid::now_v7().to_string(), filter: Some(v1::ProcessFilter::default()) };
+    let both = v1::WatchRequest {
+        process_id: uuid::Uuid::now_v7().to_string(),
+        filter: Some(v1::ProcessFilter::default()),
+        logs: false,
+    };
     assert_eq!(reader.watch(both).await.err().unwrap().reason(), Some("INVALID"));
     let user = colony.user("ada").await;
     assert_eq!(user.watch(of(uuid::Uuid::now_v7())).await.err().unwrap().reason(), Some("NOT_PERMITTED"));

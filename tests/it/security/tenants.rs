@@ -39,7 +39,7 @@ async fn another_colonys_keys_reach_nothing(colony: TestColony) {
     assert_eq!(owner.get_process(id).await.unwrap_err().reason(), Some("NOT_FOUND"));
     assert!(owner.list_processes(v1::ListProcessesRequest::default()).await.unwrap().processes.is_empty());
     assert!(claim(&thief, "t", 1, Duration::ZERO).await.is_empty());
-    let watch = v1::WatchRequest { process_id: id.to_string(), filter: None };
+    let watch = v1::WatchRequest { process_id: id.to_string(), ..Default::default() };
     assert_eq!(owner.watch(watch).await.err().unwrap().reason(), Some("NOT_FOUND"));
     // And in ours it is nobody.
     let here = colony.client(&other);

@@ -52,10 +52,10 @@ async fn lower_priority_time_goes_first_and_ids_settle_ties(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
     let mut expected = Vec::new();
-    for priority_time_ms in [NOW + 5, NOW, NOW - 1000, NOW, i64::from(i32::MIN), NOW + 5] {
+    for priority_time_us in [NOW + 5, NOW, NOW - 1000, NOW, i64::from(i32::MIN), NOW + 5] {
         let mut process = tenant.process();
-        process.priority_time_ms = priority_time_ms;
-        expected.push((priority_time_ms, tenant.submit(process).await));
+        process.priority_time_us = priority_time_us;
+        expected.push((priority_time_us, tenant.submit(process).await));
     }
     expected.sort();
     let mut order = Vec::new();

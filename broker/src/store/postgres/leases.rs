@@ -78,7 +78,7 @@ async fn assign<'s>(session: &mut Session, lane: &Lane, slots: &'s [ClaimSlot]) 
         is_last = i64::try_from(found.len()).unwrap_or(i64::MAX) < page;
         for row in &found {
             let candidate = rows::candidate(row)?;
-            after = (candidate.priority_time_ms, candidate.process_id);
+            after = (candidate.priority_time_us, candidate.process_id);
             assignment.offer(&candidate);
         }
     }

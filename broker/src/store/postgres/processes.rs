@@ -54,7 +54,7 @@ async fn keep(store: &PostgresStore, open: &[&NewProcess], now_ms: i64) -> Resul
         .bind(column(open, |process| process.process_id))
         .bind(column(open, |process| process.colony.0))
         .bind(column(open, |process| process.submitter.0))
-        .bind(column(open, |process| process.priority_time_ms))
+        .bind(column(open, |process| process.priority_time_us))
         .bind(column(open, |process| process.max_wait_ms))
         .bind(column(open, |process| process.max_exec_ms))
         .bind(column(open, |process| process.submitted_at_ms))
@@ -70,6 +70,10 @@ async fn keep(store: &PostgresStore, open: &[&NewProcess], now_ms: i64) -> Resul
         .bind(column(open, |process| process.digest.0.as_slice()))
         .bind(column(open, |process| process.signature.as_slice()))
         .bind(column(open, |process| &process.payload[..]))
+        .bind(column(open, |process| checks::json_if_any(&process.requires, process.requires.is_empty())))
+        .bind(column(open, |process| process.concurrency_key.as_deref()))
+        .bind(column(open, |process| process.rate_key.as_deref()))
+        .bind(column(open, |process| process.submit_by_ms))
         .bind(now_ms);
     let kept = store.session().await?.rows(insert).await?;
     Ok(super::process_ids(&kept)?.into_iter().collect())

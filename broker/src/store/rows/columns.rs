@@ -14,6 +14,8 @@ pub(in crate::store) trait Columns: Sync {
     fn number(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
     /// A 32-bit number.
     fn small(&self, column: &str) -> Result<Option<i32>, sqlx::Error>;
+    /// A fraction.
+    fn real(&self, column: &str) -> Result<Option<f64>, sqlx::Error>;
     /// Text.
     fn text(&self, column: &str) -> Result<Option<String>, sqlx::Error>;
     /// Bytes.
@@ -29,6 +31,9 @@ macro_rules! columns_of {
                 self.try_get(column)
             }
             fn small(&self, column: &str) -> Result<Option<i32>, sqlx::Error> {
+                self.try_get(column)
+            }
+            fn real(&self, column: &str) -> Result<Option<f64>, sqlx::Error> {
                 self.try_get(column)
             }
             fn text(&self, column: &str) -> Result<Option<String>, sqlx::Error> {
@@ -92,6 +97,10 @@ impl<'r> Fields<'r> {
 
     pub(in crate::store) fn small(&self, column: &str) -> StoreResult<i32> {
         self.present(column, self.row.small(column))
+    }
+
+    pub(in crate::store) fn real_if_any(&self, column: &str) -> StoreResult<Option<f64>> {
+        self.readable(column, self.row.real(column))
     }
 
     pub(in crate::store) fn text(&self, column: &str) -> StoreResult<String> {

@@ -7,12 +7,12 @@ use crate::model::{Claimed, ColonyKey, GrantKey, Lane, LeaseRecord};
 use crate::store::StoreResult;
 use crate::store::assignment::Candidate;
 
-/// A waiting process from `process_id, priority_time_ms` and `executor_names` as text.
+/// A waiting process from `process_id, priority_time_us` and `executor_names` as text.
 pub(in crate::store) fn candidate(row: &dyn Columns) -> StoreResult<Candidate> {
     let (fields, process_id) = Fields::of_process(row, "queue")?;
     Ok(Candidate {
         process_id,
-        priority_time_ms: fields.number("priority_time_ms")?,
+        priority_time_us: fields.number("priority_time_us")?,
         executor_names: fields.json("executor_names")?,
     })
 }

@@ -39,6 +39,11 @@ pub(in crate::store) fn summary(row: &dyn Columns) -> StoreResult<ProcessSummary
         executor: fields.text_if_any("executor_name")?,
         reason: fields.text_if_any("reason")?,
         labels: fields.json("labels")?,
+        ended_by: fields.text_if_any("ended_by")?,
+        cancel_deadline_ms: fields.number_if_any("cancel_deadline_ms")?,
+        blocked_cause: fields.text_if_any("cause")?,
+        percent: fields.real_if_any("percent")?,
+        progress: fields.text_if_any("progress")?,
     })
 }
 

@@ -12,7 +12,10 @@ use crate::store::{StoreError, StoreResult, schema};
 
 /// Every migration, in order. One that was released is never changed again.
 fn migrations() -> Vec<Migration> {
-    let all = [(1, "foundation", include_str!("migrations/0001_foundation.sql"))];
+    let all = [
+        (1, "foundation", include_str!("migrations/0001_foundation.sql")),
+        (2, "operations", include_str!("migrations/0002_operations.sql")),
+    ];
     all.into_iter()
         .map(|(version, name, sql)| {
             Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)

@@ -37,7 +37,7 @@ impl Scene {
             process: Some(process),
             spec: Some(envelope_to_proto(&signed)),
             submitter_grant: Some(grant(&colony, user.id(), "user", Role::User)),
-            attempts: Vec::new(),
+            ..Default::default()
         };
         Self { colony, executor, spec, signed, answer }
     }

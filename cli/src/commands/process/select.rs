@@ -54,6 +54,7 @@ impl Filter {
             executor_type: self.executor_type.clone().unwrap_or_default(),
             function: self.function.clone().unwrap_or_default(),
             labels: self.labels.iter().cloned().collect(),
+            ..Default::default()
         }
     }
 

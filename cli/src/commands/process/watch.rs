@@ -33,8 +33,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         Some(_) if !arguments.filter.is_empty() => {
             return Err(Fault::usage("watch one process, or all that match a filter: not both").into());
         }
-        Some(which) => v1::WatchRequest { process_id: which.find(&client).await?.to_string(), filter: None },
-        None => v1::WatchRequest { process_id: String::new(), filter: Some(arguments.filter.to_proto()) },
+        Some(which) => v1::WatchRequest { process_id: which.find(&client).await?.to_string(), ..Default::default() },
+        None => v1::WatchRequest { filter: Some(arguments.filter.to_proto()), ..Default::default() },
     };
     let mut watch = client.watch(request).await?;
     let mut finished = false;

@@ -6,17 +6,17 @@ WITH taken AS (
     USING unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS item (process_id, executor, lease_ms)
     WHERE waiting.process_id = item.process_id
     RETURNING waiting.process_id, waiting.colony, waiting.attempt, waiting.retries_spent, waiting.executor_type,
-              item.executor, item.lease_ms
+              waiting.function, waiting.concurrency_key, item.executor, item.lease_ms
 ),
 leased AS (
     INSERT INTO apiary.leases (
         process_id, colony, executor, claimed_at_ms, expires_at_ms, exec_deadline_ms, attempt, retries_spent,
-        executor_type
+        executor_type, function, concurrency_key
     )
     SELECT taken.process_id, taken.colony, taken.executor, $4,
            least($4 + taken.lease_ms, CASE WHEN spec.max_exec_ms > 0 THEN $4 + spec.max_exec_ms END),
            CASE WHEN spec.max_exec_ms > 0 THEN $4 + spec.max_exec_ms END,
-           taken.attempt + 1, taken.retries_spent, taken.executor_type
+           taken.attempt + 1, taken.retries_spent, taken.executor_type, taken.function, taken.concurrency_key
     FROM taken
     JOIN apiary.specs AS spec ON spec.process_id = taken.process_id
     RETURNING process_id, attempt, retries_spent, expires_at_ms

@@ -34,20 +34,21 @@ kept AS (
 ),
 waiting AS (
     INSERT INTO apiary.queue (
-        process_id, colony, priority_time_ms, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
-        executor_names
+        process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
+        executor_names, function, requires, concurrency_key, rate_key
     )
-    SELECT ended.process_id, ended.colony, spec.priority_time_ms, $12,
+    SELECT ended.process_id, ended.colony, spec.priority_time_us, $12,
            CASE WHEN spec.max_wait_ms > 0 THEN $12 + spec.max_wait_ms END,
-           ended.attempt, item.retries_spent, spec.executor_type, spec.executor_names
+           ended.attempt, item.retries_spent, spec.executor_type, spec.executor_names,
+           spec.function, spec.requires, spec.concurrency_key, spec.rate_key
     FROM ended
     JOIN item ON item.process_id = ended.process_id
     JOIN apiary.specs AS spec ON spec.process_id = ended.process_id
     WHERE item.next = 'waiting'
 ),
 set_aside AS (
-    INSERT INTO apiary.blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent)
-    SELECT ended.process_id, ended.colony, $12, item.blocked_until_ms, ended.attempt, item.retries_spent
+    INSERT INTO apiary.blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent, cause)
+    SELECT ended.process_id, ended.colony, $12, item.blocked_until_ms, ended.attempt, item.retries_spent, 'backoff'
     FROM ended
     JOIN item ON item.process_id = ended.process_id
     WHERE item.next = 'blocked'

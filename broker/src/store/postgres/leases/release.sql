@@ -14,12 +14,13 @@ kept AS (
 ),
 waiting AS (
     INSERT INTO apiary.queue (
-        process_id, colony, priority_time_ms, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
-        executor_names
+        process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
+        executor_names, function, requires, concurrency_key, rate_key
     )
-    SELECT ended.process_id, ended.colony, spec.priority_time_ms, $4,
+    SELECT ended.process_id, ended.colony, spec.priority_time_us, $4,
            CASE WHEN spec.max_wait_ms > 0 THEN $4 + spec.max_wait_ms END,
-           ended.attempt, ended.retries_spent, spec.executor_type, spec.executor_names
+           ended.attempt, ended.retries_spent, spec.executor_type, spec.executor_names,
+           spec.function, spec.requires, spec.concurrency_key, spec.rate_key
     FROM ended
     JOIN apiary.specs AS spec ON spec.process_id = ended.process_id
 )

@@ -3,6 +3,7 @@
 SELECT spec.process_id, spec.colony, spec.function, spec.executor_type, shown.state, shown.attempt,
        shown.retries_spent, spec.priority, spec.submitted_at_ms, shown.since_ms, shown.until_ms,
        shown.submitter_name, shown.executor_name, shown.reason, spec.labels::text AS labels,
+       shown.ended_by, shown.cancel_deadline_ms, shown.cause, shown.percent, shown.progress,
        spec.submitter, spec.payload, spec.signature
 FROM apiary.specs AS spec
 LEFT JOIN apiary.processes AS shown ON shown.process_id = spec.process_id

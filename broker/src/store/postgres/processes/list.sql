@@ -4,7 +4,8 @@
 -- $6 and $7 after this submitted_at_ms: bigint and process_id: uuid, $8 size: bigint.
 -- Race won: a page starts after a row, not at a count, so that a process submitted meanwhile shifts nothing.
 SELECT process_id, colony, function, executor_type, state, attempt, retries_spent, priority, submitted_at_ms, since_ms,
-       until_ms, submitter_name, executor_name, reason, labels::text AS labels
+       until_ms, submitter_name, executor_name, reason, labels::text AS labels, ended_by, cancel_deadline_ms, cause,
+       percent, progress
 FROM apiary.processes
 WHERE colony = $1
     AND (submitted_at_ms, process_id) < ($6, $7)

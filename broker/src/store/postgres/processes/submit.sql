@@ -1,10 +1,11 @@
 -- Keeps new processes: spec, idempotency key, and a row in `queue` or `blocked`. Returns those that were kept.
--- $1 process_id: uuid[], $2 colony: bigint[], $3 submitter: bigint[], $4 priority_time_ms: bigint[],
+-- $1 process_id: uuid[], $2 colony: bigint[], $3 submitter: bigint[], $4 priority_time_us: bigint[],
 -- $5 max_wait_ms: bigint[], $6 max_exec_ms: bigint[], $7 submitted_at_ms: bigint[], $8 priority: integer[],
 -- $9 max_retries: integer[], $10 function: text[], $11 executor_type: text[], $12 executor_names: text[] (JSON or null),
 -- $13 labels: text[] (JSON or null), $14 not_before_ms: bigint[], $15 idempotency_key: text[],
 -- $16 idempotency_expires_at_ms: bigint[], $17 digest: bytea[], $18 signature: bytea[], $19 payload: bytea[],
--- $20 now_ms: bigint. Not kept is what has its process id or a live idempotency key taken.
+-- $20 requires: text[] (JSON or null), $21 concurrency_key: text[], $22 rate_key: text[], $23 submit_by_ms: bigint[],
+-- $24 now_ms: bigint. Not kept is what has its process id or a live idempotency key taken.
 -- Races won:
 -- - Same key at two brokers: the second waits for the first's commit, then finds the key live and gets no row.
 --   Keys are taken in one order everywhere, so that two batches cannot wait for each other.
@@ -14,11 +15,12 @@ WITH fresh AS (
     SELECT item.*
     FROM unnest(
         $1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::integer[],
-        $9::integer[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::bigint[]
+        $9::integer[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::bigint[],
+        $20::text[], $21::text[], $22::text[], $23::bigint[]
     ) AS item (
-        process_id, colony, submitter, priority_time_ms, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
+        process_id, colony, submitter, priority_time_us, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
         max_retries, function, executor_type, executor_names, labels, not_before_ms, idempotency_key,
-        idempotency_expires_at_ms
+        idempotency_expires_at_ms, requires, concurrency_key, rate_key, submit_by_ms
     )
     WHERE NOT EXISTS (SELECT FROM apiary.specs AS known WHERE known.process_id = item.process_id)
 ),
@@ -30,7 +32,7 @@ keyed AS (
     ORDER BY colony, function, idempotency_key
     ON CONFLICT (colony, function, key) DO UPDATE
         SET process_id = excluded.process_id, expires_at_ms = excluded.expires_at_ms
-        WHERE held.expires_at_ms <= $20
+        WHERE held.expires_at_ms <= $24
     RETURNING held.process_id
 ),
 accepted AS (
@@ -39,12 +41,14 @@ accepted AS (
 ),
 kept AS (
     INSERT INTO apiary.specs (
-        process_id, colony, submitter, priority_time_ms, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
-        max_retries, function, executor_type, executor_names, labels, digest, signature, payload
+        process_id, colony, submitter, priority_time_us, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
+        max_retries, function, executor_type, executor_names, labels, digest, signature, payload, submit_by_ms,
+        requires, concurrency_key, rate_key
     )
     SELECT
-        process_id, colony, submitter, priority_time_ms, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
-        max_retries, function, executor_type, executor_names::jsonb, labels::jsonb, digest, signature, payload
+        process_id, colony, submitter, priority_time_us, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
+        max_retries, function, executor_type, executor_names::jsonb, labels::jsonb, digest, signature, payload,
+        submit_by_ms, requires::jsonb, concurrency_key, rate_key
     FROM accepted
     JOIN unnest($1::uuid[], $17::bytea[], $18::bytea[], $19::bytea[]) AS body (process_id, digest, signature, payload)
         USING (process_id)
@@ -53,21 +57,21 @@ kept AS (
 ),
 waiting AS (
     INSERT INTO apiary.queue (
-        process_id, colony, priority_time_ms, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
-        executor_names
+        process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
+        executor_names, function, requires, concurrency_key, rate_key
     )
     SELECT
-        process_id, colony, priority_time_ms, $20, CASE WHEN max_wait_ms > 0 THEN $20 + max_wait_ms END, 0, 0,
-        executor_type, executor_names::jsonb
+        process_id, colony, priority_time_us, $24, CASE WHEN max_wait_ms > 0 THEN $24 + max_wait_ms END, 0, 0,
+        executor_type, executor_names::jsonb, function, requires::jsonb, concurrency_key, rate_key
     FROM accepted
     JOIN kept USING (process_id)
-    WHERE not_before_ms IS NULL OR not_before_ms <= $20
+    WHERE not_before_ms IS NULL OR not_before_ms <= $24
 ),
 set_aside AS (
-    INSERT INTO apiary.blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent)
-    SELECT process_id, colony, $20, not_before_ms, 0, 0
+    INSERT INTO apiary.blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent, cause)
+    SELECT process_id, colony, $24, not_before_ms, 0, 0, 'not_before'
     FROM accepted
     JOIN kept USING (process_id)
-    WHERE not_before_ms > $20
+    WHERE not_before_ms > $24
 )
 SELECT process_id FROM kept

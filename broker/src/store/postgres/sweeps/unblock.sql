@@ -16,12 +16,13 @@ freed AS (
     RETURNING held.process_id, held.colony, held.attempt, held.retries_spent
 )
 INSERT INTO apiary.queue (
-    process_id, colony, priority_time_ms, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
-    executor_names
+    process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
+    executor_names, function, requires, concurrency_key, rate_key
 )
-SELECT freed.process_id, freed.colony, spec.priority_time_ms, $1,
+SELECT freed.process_id, freed.colony, spec.priority_time_us, $1,
        CASE WHEN spec.max_wait_ms > 0 THEN $1 + spec.max_wait_ms END,
-       freed.attempt, freed.retries_spent, spec.executor_type, spec.executor_names
+       freed.attempt, freed.retries_spent, spec.executor_type, spec.executor_names,
+       spec.function, spec.requires, spec.concurrency_key, spec.rate_key
 FROM freed
 JOIN apiary.specs AS spec ON spec.process_id = freed.process_id
 RETURNING process_id, colony, executor_type

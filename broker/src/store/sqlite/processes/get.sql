@@ -3,6 +3,7 @@
 SELECT shown.process_id, shown.colony, shown.function, shown.executor_type, shown.state, shown.attempt,
        shown.retries_spent, shown.priority, shown.submitted_at_ms, shown.since_ms, shown.until_ms,
        shown.submitter_name, shown.executor_name, shown.reason, shown.labels,
+       shown.ended_by, shown.cancel_deadline_ms, shown.cause, shown.percent, shown.progress,
        shown.submitter, document.payload, document.signature
 FROM processes AS shown
 JOIN specs AS document ON document.process_id = shown.process_id

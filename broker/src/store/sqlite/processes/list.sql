@@ -3,7 +3,7 @@
 -- ?6 and ?7 after this submitted_at_ms and process_id: blob, ?8 size.
 -- Race won: a page starts after a row, not at a count, so that a process submitted meanwhile shifts nothing.
 SELECT process_id, colony, function, executor_type, state, attempt, retries_spent, priority, submitted_at_ms, since_ms,
-       until_ms, submitter_name, executor_name, reason, labels
+       until_ms, submitter_name, executor_name, reason, labels, ended_by, cancel_deadline_ms, cause, percent, progress
 FROM processes AS shown
 WHERE colony = ?1
     AND (submitted_at_ms, process_id) < (?6, ?7)

@@ -2,7 +2,7 @@
 -- (the `+` keeps SQLite from reading the whole history in order instead). The parameters are those of `list.sql`.
 -- Race won: a page starts after a row, not at a count, so that a process submitted meanwhile shifts nothing.
 SELECT process_id, colony, function, executor_type, state, attempt, retries_spent, priority, submitted_at_ms, since_ms,
-       until_ms, submitter_name, executor_name, reason, labels
+       until_ms, submitter_name, executor_name, reason, labels, ended_by, cancel_deadline_ms, cause, percent, progress
 FROM processes AS shown
 WHERE process_id IN (
         SELECT process_id FROM queue WHERE colony = ?1 AND 'waiting' IN (SELECT value FROM json_each(?2))

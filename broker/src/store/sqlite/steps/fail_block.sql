@@ -1,8 +1,8 @@
 -- Sets processes aside whose attempt failed. ?1 items that ended: JSON list, ?2 now_ms.
 -- Race won: it runs inside the one write transaction.
-INSERT INTO blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent)
+INSERT INTO blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent, cause)
 SELECT lease.process_id, lease.colony, ?2, item.value ->> 'blocked_until_ms', lease.attempt,
-       item.value ->> 'retries_spent'
+       item.value ->> 'retries_spent', 'backoff'
 FROM jsonb_each(?1) AS item
 JOIN leases AS lease ON lease.process_id = unhex(item.value ->> 'process_id')
 WHERE item.value ->> 'next' = 'blocked'

@@ -1,12 +1,13 @@
 -- Queues processes that are kept and may run now. ?1 items: JSON list, ?2 now_ms.
 -- Race won: it runs inside the one write transaction.
 INSERT INTO queue (
-    process_id, colony, priority_time_ms, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
-    executor_names
+    process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
+    executor_names, function, requires, concurrency_key, rate_key
 )
 SELECT
-    unhex(value ->> 'process_id'), value ->> 'colony', value ->> 'priority_time_ms', ?2,
+    unhex(value ->> 'process_id'), value ->> 'colony', value ->> 'priority_time_us', ?2,
     CASE WHEN value ->> 'max_wait_ms' > 0 THEN ?2 + (value ->> 'max_wait_ms') END, 0, 0, value ->> 'executor_type',
-    value ->> 'executor_names'
+    value ->> 'executor_names', value ->> 'function', value ->> 'requires', value ->> 'concurrency_key',
+    value ->> 'rate_key'
 FROM jsonb_each(?1)
 WHERE coalesce(value ->> 'not_before_ms', ?2) <= ?2
