@@ -198,7 +198,7 @@ impl LeaseService for Fake {
             return Err(refusal(tonic::Code::Unavailable, "UNAVAILABLE", true));
         }
         // An end of the lease that no executor should believe.
-        let answer = Response::new(v1::RenewResponse { expires_at_ms: i64::MIN });
+        let answer = Response::new(v1::RenewResponse { expires_at_ms: i64::MIN, ..Default::default() });
         state.renew_refusals.pop_front().map_or(Ok(answer), Err)
     }
 
@@ -216,6 +216,22 @@ impl LeaseService for Fake {
         let request = self.check("/apiary.v1.LeaseService/Release", request)?;
         self.state().releases.push(request);
         Ok(Response::new(v1::ReleaseResponse {}))
+    }
+
+    async fn end_batch(&self, _request: Request<v1::EndBatchRequest>) -> Reply<v1::EndBatchResponse> {
+        Err(Status::unimplemented("end_batch"))
+    }
+
+    async fn report(&self, _request: Request<v1::ReportRequest>) -> Reply<v1::ReportResponse> {
+        Err(Status::unimplemented("report"))
+    }
+
+    async fn add_logs(&self, _request: Request<v1::AddLogsRequest>) -> Reply<v1::AddLogsResponse> {
+        Err(Status::unimplemented("add_logs"))
+    }
+
+    async fn set_attributes(&self, _request: Request<v1::SetAttributesRequest>) -> Reply<v1::SetAttributesResponse> {
+        Err(Status::unimplemented("set_attributes"))
     }
 }
 
@@ -249,7 +265,7 @@ impl ProcessService for Fake {
         let process = |state: v1::ProcessState| {
             let process_id = request.process_id.clone();
             let process = v1::Process { process_id, state: state.into(), ..Default::default() };
-            Ok(v1::WatchResponse { process: Some(process) })
+            Ok(v1::WatchResponse { process: Some(process), ..Default::default() })
         };
         let looks = {
             let mut state = self.state();
@@ -263,5 +279,41 @@ impl ProcessService for Fake {
         sender.try_send(process(v1::ProcessState::Waiting)).unwrap();
         sender.try_send(last).unwrap();
         Ok(Response::new(receiver.into()))
+    }
+
+    async fn submit_batch(&self, _request: Request<v1::SubmitBatchRequest>) -> Reply<v1::SubmitBatchResponse> {
+        Err(Status::unimplemented("submit_batch"))
+    }
+
+    async fn r#await(&self, _request: Request<v1::AwaitRequest>) -> Reply<v1::AwaitResponse> {
+        Err(Status::unimplemented("await"))
+    }
+
+    async fn cancel(&self, _request: Request<v1::CancelRequest>) -> Reply<v1::CancelResponse> {
+        Err(Status::unimplemented("cancel"))
+    }
+
+    async fn redrive(&self, _request: Request<v1::RedriveRequest>) -> Reply<v1::RedriveResponse> {
+        Err(Status::unimplemented("redrive"))
+    }
+
+    async fn discard(&self, _request: Request<v1::DiscardRequest>) -> Reply<v1::DiscardResponse> {
+        Err(Status::unimplemented("discard"))
+    }
+
+    async fn retry(&self, _request: Request<v1::RetryRequest>) -> Reply<v1::RetryResponse> {
+        Err(Status::unimplemented("retry"))
+    }
+
+    async fn delete(&self, _request: Request<v1::DeleteRequest>) -> Reply<v1::DeleteResponse> {
+        Err(Status::unimplemented("delete"))
+    }
+
+    async fn list_logs(&self, _request: Request<v1::ListLogsRequest>) -> Reply<v1::ListLogsResponse> {
+        Err(Status::unimplemented("list_logs"))
+    }
+
+    async fn explain(&self, _request: Request<v1::ExplainRequest>) -> Reply<v1::ExplainResponse> {
+        Err(Status::unimplemented("explain"))
     }
 }

@@ -80,6 +80,7 @@ impl Scene {
             submitter_grant: Some(envelope_to_proto(&self.grant)),
             expires_at_ms: i64::MAX,
             retries_left: 3,
+            ..Default::default()
         }
     }
 

@@ -38,11 +38,17 @@ async fn a_process_is_shown_through_its_life(backend: Backend) {
         executor: None,
         reason: None,
         labels: process.labels.clone(),
+        ended_by: None,
+        cancel_deadline_ms: None,
+        blocked_cause: Some("not_before".to_owned()),
+        percent: None,
+        progress: None,
     };
     assert_eq!(tenant.summary(process.process_id).await, expected);
 
     tenant.store.unblock(NOW + 10, 10).await.unwrap();
     (expected.state, expected.since_ms, expected.until_ms) = (ProcessState::Waiting, NOW + 10, None);
+    expected.blocked_cause = None;
     assert_eq!(tenant.summary(process.process_id).await, expected);
 
     let lease = tenant.claim_one(&bee, NOW + 20).await;
