@@ -209,7 +209,11 @@ impl From<EnvelopeError> for Error {
 impl From<BrokenLink> for Error {
     fn from(error: BrokenLink) -> Self {
         match error {
-            BrokenLink::Grant(error) | BrokenLink::Spec(error) | BrokenLink::Result(error) => error.into(),
+            BrokenLink::Grant(error)
+            | BrokenLink::Spec(error)
+            | BrokenLink::Result(error)
+            | BrokenLink::Progress(error)
+            | BrokenLink::Statement { error, .. } => error.into(),
             other => Self::NotPermitted(other.to_string()),
         }
     }

@@ -5,7 +5,9 @@
 
 use jiff::Timestamp;
 
-use crate::{Envelope, EnvelopeError, Grant, Id, Outcome, OutcomeKind, Role, Spec};
+use crate::{
+    Document, Envelope, EnvelopeError, Grant, Guard, Id, Outcome, OutcomeKind, Progress, Revocation, Role, Spec,
+};
 
 /// The link that broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +86,46 @@ pub enum BrokenLink {
     /// The result belongs to other work than it is shown with.
     #[error("result: its `{0}` is not that of the work it is shown with")]
     ResultElsewhere(&'static str),
+    /// The progress is not what its executor signed.
+    #[error("progress: {0}")]
+    Progress(EnvelopeError),
+    /// The progress is signed, but not by the key that the grant is about.
+    #[error("progress: signed by {signer}, and the grant is for {granted}")]
+    ProgressSigner {
+        /// Who signed it.
+        signer: Id,
+        /// Whom the grant is for.
+        granted: Id,
+    },
+    /// The progress belongs to other work than it is shown with.
+    #[error("progress: its `{0}` is not that of the work it is shown with")]
+    ProgressElsewhere(&'static str),
+    /// A revocation or guard is not what the colony signed.
+    #[error("{what}: {error}")]
+    Statement {
+        /// Which of them.
+        what: &'static str,
+        /// What is wrong with it.
+        error: EnvelopeError,
+    },
+    /// A revocation or guard is signed, but by another key than the colony's.
+    #[error("{what}: signed by {signer}, not by the colony {colony}")]
+    StatementForeign {
+        /// Which of them.
+        what: &'static str,
+        /// Who signed it.
+        signer: Id,
+        /// Who would have had to.
+        colony: Id,
+    },
+    /// A revocation or guard is signed by this colony, but speaks of another.
+    #[error("{what}: made for colony {colony}")]
+    StatementElsewhere {
+        /// Which of them.
+        what: &'static str,
+        /// The colony that it speaks of.
+        colony: Id,
+    },
 }
 
 /// A spec that somebody with the right to it asked for.
@@ -106,6 +148,16 @@ pub fn verify_grant(colony: &Id, grant: &Envelope) -> Result<Grant, BrokenLink> 
         return Err(BrokenLink::GrantElsewhere(grant.colony));
     }
     Ok(grant)
+}
+
+/// Checks a revocation: signed by this colony, for this colony.
+pub fn verify_revocation(colony: &Id, revocation: &Envelope) -> Result<Revocation, BrokenLink> {
+    statement("revocation", colony, revocation, |revocation: &Revocation| revocation.colony)
+}
+
+/// Checks a guard: signed by this colony, for this colony. That no newer one is there is for whoever keeps the last.
+pub fn verify_guard(colony: &Id, guard: &Envelope) -> Result<Guard, BrokenLink> {
+    statement("guard", colony, guard, |guard: &Guard| guard.colony)
 }
 
 /// Checks a spec and the grant under it. The grant must have been in force when the spec was made.
@@ -164,6 +216,58 @@ pub fn verify_result(
         Some((what, _)) => Err(BrokenLink::ResultElsewhere(what)),
         None => Ok(outcome),
     }
+}
+
+/// Checks progress that an earlier attempt left behind, the executor's grant under it, and that it was made for this spec: what
+/// the attempt of the number `attempt` may go on from. The grant must have been in force when the progress was made.
+pub fn verify_progress(
+    colony: &Id,
+    grant: &Envelope,
+    spec: &Envelope,
+    attempt: i32,
+    progress: &Envelope,
+) -> Result<Progress, BrokenLink> {
+    let grant = verify_grant(colony, grant)?;
+    let left: Progress = progress.open().map_err(BrokenLink::Progress)?;
+    if grant.key != progress.key_id {
+        return Err(BrokenLink::ProgressSigner { signer: progress.key_id, granted: grant.key });
+    }
+    if grant.role != Role::Executor {
+        return Err(BrokenLink::GrantRole { name: grant.name, found: grant.role.as_str(), needed: "executor" });
+    }
+    in_force(&grant, left.at)?;
+    let asked: Spec = spec.open().map_err(BrokenLink::Spec)?;
+    covers(&grant, &asked)?;
+    let belongs = [
+        ("colony", left.colony == *colony && asked.colony == *colony),
+        ("process_id", left.process_id == asked.process_id),
+        ("attempt", left.attempt < attempt),
+        ("spec_digest", left.spec_digest == spec.digest()),
+        ("executor_names", asked.executor_names.is_empty() || asked.executor_names.contains(&grant.name)),
+    ];
+    match belongs.iter().find(|(_, holds)| !holds) {
+        Some((what, _)) => Err(BrokenLink::ProgressElsewhere(what)),
+        None => Ok(left),
+    }
+}
+
+/// Opens what only the colony may say.
+fn statement<D: Document>(
+    what: &'static str,
+    colony: &Id,
+    envelope: &Envelope,
+    spoken_of: fn(&D) -> Id,
+) -> Result<D, BrokenLink> {
+    let signer = envelope.key_id;
+    if signer != *colony {
+        return Err(BrokenLink::StatementForeign { what, signer, colony: *colony });
+    }
+    let said: D = envelope.open().map_err(|error| BrokenLink::Statement { what, error })?;
+    let spoken_of = spoken_of(&said);
+    if spoken_of != *colony {
+        return Err(BrokenLink::StatementElsewhere { what, colony: spoken_of });
+    }
+    Ok(said)
 }
 
 fn covers(grant: &Grant, spec: &Spec) -> Result<(), BrokenLink> {

@@ -46,6 +46,11 @@ impl Content {
         }
     }
 
+    /// Itself, or nothing if there is none.
+    pub(crate) fn given(self) -> Option<Self> {
+        (self.json.is_some() || self.base64.is_some()).then_some(self)
+    }
+
     /// Checks that one form is used, in bounds, and readable.
     pub(crate) fn check(&self, field: &'static str, base64_field: &'static str) -> Result<(), DocumentError> {
         let length = match (&self.json, &self.base64) {
@@ -100,7 +105,7 @@ fn decode(field: &'static str, text: &str) -> Result<Vec<u8>, DocumentError> {
 }
 
 /// How deep `[` and `{` nest, strings left out. The text need not be valid JSON.
-fn depth(json: &[u8]) -> usize {
+pub(crate) fn depth(json: &[u8]) -> usize {
     let (mut deepest, mut level, mut in_string, mut escaped) = (0_usize, 0_usize, false, false);
     for byte in json {
         match byte {

@@ -55,6 +55,13 @@ pub(crate) fn check_text(field: &'static str, text: &str, bytes_max: usize) -> R
     Ok(())
 }
 
+/// What of a text passes [`check_text`]: what is too long is cut where a character ends, and a NUL replaced.
+pub(crate) fn cut_text(text: &str, bytes_max: usize) -> String {
+    let mut text = text.replace('\0', "\u{fffd}");
+    text.truncate(text.floor_char_boundary(bytes_max));
+    text
+}
+
 /// Checks a duration in milliseconds; 0 is allowed and means what the field says.
 pub(crate) fn check_duration_ms(field: &'static str, ms: i64) -> Result<(), DocumentError> {
     if (0..=DURATION_MAX_MS).contains(&ms) {

@@ -1,6 +1,7 @@
-//! What can be wrong with keys, envelopes and documents, in words that say what to do.
+//! What can be wrong with keys, envelopes, documents and amounts, in words that say what to do.
 
 use crate::Id;
+use crate::limits::QUANTITY_BYTES_MAX;
 
 /// Characters of a stranger's text that an error repeats.
 const SHOWN_CHARS_MAX: usize = 300;
@@ -86,6 +87,23 @@ pub enum EnvelopeError {
     /// Signed, but not a document that can be accepted.
     #[error(transparent)]
     Document(#[from] DocumentError),
+}
+
+/// Why a text is not an amount of cpu or memory.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{given:?} is no amount of {kind}: {problem}; {accepted}")]
+pub struct QuantityError {
+    kind: &'static str,
+    given: String,
+    problem: &'static str,
+    accepted: &'static str,
+}
+
+impl QuantityError {
+    /// What is wrong with a text, of which the beginning is repeated, and what would be right.
+    pub(crate) fn new(kind: &'static str, text: &str, problem: &'static str, accepted: &'static str) -> Self {
+        Self { kind, given: text.chars().take(QUANTITY_BYTES_MAX).collect(), problem, accepted }
+    }
 }
 
 /// Why a signed document is not acceptable.

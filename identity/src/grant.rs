@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::document::check_order;
 use crate::limits::SCOPE_ENTRIES_MAX;
-use crate::name::check_name;
+use crate::name::{check_name, check_pattern, covers};
 use crate::{Document, DocumentError, Id, strict};
 
 /// "This key is a user, or an executor, with this name and these scopes, from, until."
@@ -50,6 +50,10 @@ pub enum Role {
 pub enum GrantRight {
     /// May read every process and grant of the colony.
     Read,
+    /// May cancel any process of the colony.
+    Cancel,
+    /// May pause, limit, redrive, discard, delete and drain: everything that keeps a colony running.
+    Operate,
 }
 
 /// What a key may touch. An entry is a whole name, a prefix ending in `*`, or `*` for all.
@@ -65,12 +69,12 @@ pub struct Scopes {
 impl Scopes {
     /// Whether both names are covered.
     pub fn cover(&self, executor_type: &str, function: &str) -> bool {
-        self.cover_executor_type(executor_type) && self.functions.iter().any(|entry| matches(entry, function))
+        self.cover_executor_type(executor_type) && self.functions.iter().any(|entry| covers(entry, function))
     }
 
     /// Whether the executor type is covered.
     pub fn cover_executor_type(&self, executor_type: &str) -> bool {
-        self.executor_types.iter().any(|entry| matches(entry, executor_type))
+        self.executor_types.iter().any(|entry| covers(entry, executor_type))
     }
 }
 
@@ -99,12 +103,14 @@ impl Role {
 }
 
 impl GrantRight {
-    const ALL: [Self; 1] = [Self::Read];
+    const ALL: [Self; 3] = [Self::Read, Self::Cancel, Self::Operate];
 
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::Cancel => "cancel",
+            Self::Operate => "operate",
         }
     }
 }
@@ -117,7 +123,7 @@ impl Document for Grant {
         if self.key == self.colony {
             return Err(DocumentError::field("key", "is the colony's own key, which needs no grant: use another key"));
         }
-        if self.rights.len() > GrantRight::ALL.len() {
+        if (1..self.rights.len()).any(|at| self.rights[..at].contains(&self.rights[at])) {
             return Err(DocumentError::field("rights", "names a right more than once: name each once"));
         }
         check_order("valid_until", self.valid_from, self.valid_until)?;
@@ -150,13 +156,6 @@ impl<'de> Deserialize<'de> for GrantRight {
     }
 }
 
-fn matches(entry: &str, name: &str) -> bool {
-    match entry.strip_suffix('*') {
-        Some(prefix) => name.starts_with(prefix),
-        None => entry == name,
-    }
-}
-
 fn check_scope(field: &'static str, entries: &[String]) -> Result<(), DocumentError> {
     if entries.len() > SCOPE_ENTRIES_MAX {
         return Err(DocumentError::field(
@@ -164,12 +163,5 @@ fn check_scope(field: &'static str, entries: &[String]) -> Result<(), DocumentEr
             format!("lists {} names, the most is {SCOPE_ENTRIES_MAX}: use a prefix such as `billing.*`", entries.len()),
         ));
     }
-    for entry in entries {
-        match entry.strip_suffix('*') {
-            Some("") => {}
-            Some(prefix) => check_name(field, prefix)?,
-            None => check_name(field, entry)?,
-        }
-    }
-    Ok(())
+    entries.iter().try_for_each(|entry| check_pattern(field, entry))
 }

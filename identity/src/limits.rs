@@ -19,6 +19,14 @@ pub const VALUE_BYTES_MAX: usize = 1024;
 pub const MAP_ENTRIES_MAX: usize = 64;
 /// Executor names that one spec may be aimed at.
 pub const EXECUTOR_NAMES_MAX: usize = 64;
+/// Bytes of a concurrency key or rate key.
+pub const LIMIT_KEY_BYTES_MAX: usize = 256;
+/// Tags that one spec may require, or one executor offer.
+pub const TAGS_MAX: usize = 64;
+/// GPUs that one spec may require, or one executor offer.
+pub const GPUS_MAX: u32 = 65_536;
+/// Bytes of an amount of cpu or memory, as text.
+pub const QUANTITY_BYTES_MAX: usize = 32;
 /// Functions or executor types that one grant may list.
 pub const SCOPE_ENTRIES_MAX: usize = 256;
 /// Bytes of a failure's message.
@@ -31,3 +39,13 @@ pub const RETRIES_MAX: i32 = 1_000_000;
 pub const SUBMIT_BY_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The longest time-out, back-off or retention that can be asked for: ten years.
 pub const DURATION_MAX_MS: i64 = 10 * 366 * 24 * 3600 * 1000;
+/// Rules of one guard.
+pub const GUARD_RULES_MAX: usize = 256;
+/// Patterns of one rule, allowing and denying together.
+pub const GUARD_PATTERNS_MAX: usize = 64;
+/// Bytes of one pattern.
+pub const GUARD_PATTERN_BYTES_MAX: usize = 512;
+/// Bytes of the JSON Pointer that says where a pattern looks.
+pub const GUARD_POINTER_BYTES_MAX: usize = 512;
+/// Bytes of a rule's JSON Schema.
+pub const GUARD_SCHEMA_BYTES_MAX: usize = 64 * 1024;

@@ -31,3 +31,20 @@ pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), Document
         ),
     ))
 }
+
+/// Checks a pattern for names: a whole name, a prefix ending in `*`, or `*` for all.
+pub(crate) fn check_pattern(field: &'static str, pattern: &str) -> Result<(), DocumentError> {
+    match pattern.strip_suffix('*') {
+        Some("") => Ok(()),
+        Some(prefix) => check_name(field, prefix),
+        None => check_name(field, pattern),
+    }
+}
+
+/// Whether a pattern for names covers this name.
+pub(crate) fn covers(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => pattern == name,
+    }
+}

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::content::{self, Content};
-use crate::document::{check_duration_ms, check_text};
+use crate::document::{check_duration_ms, check_text, cut_text};
 use crate::envelope::Digest;
 use crate::limits::FAILURE_BYTES_MAX;
 use crate::{Document, DocumentError, Id, strict};
@@ -56,6 +56,8 @@ pub enum OutcomeKind {
     FailedFinal,
     /// The executor does not believe the spec: its signature chain is broken.
     Refused,
+    /// The executor stopped because it was told to.
+    Cancelled,
 }
 
 impl Outcome {
@@ -93,11 +95,9 @@ impl Outcome {
         kind: OutcomeKind,
         failure: &str,
     ) -> Self {
-        let failure = failure.replace('\0', "\u{fffd}");
-        let end = failure.floor_char_boundary(FAILURE_BYTES_MAX);
         let mut outcome = Self::succeeded(colony, process_id, attempt, spec_digest, finished_at, Content::default());
         outcome.outcome = kind;
-        outcome.failure = Some(failure[..end].to_owned());
+        outcome.failure = Some(cut_text(failure, FAILURE_BYTES_MAX));
         outcome
     }
 
@@ -108,7 +108,7 @@ impl Outcome {
 }
 
 impl OutcomeKind {
-    const ALL: [Self; 4] = [Self::Succeeded, Self::FailedRetryable, Self::FailedFinal, Self::Refused];
+    const ALL: [Self; 5] = [Self::Succeeded, Self::FailedRetryable, Self::FailedFinal, Self::Refused, Self::Cancelled];
 
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
@@ -117,6 +117,7 @@ impl OutcomeKind {
             Self::FailedRetryable => "failed_retryable",
             Self::FailedFinal => "failed_final",
             Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
         }
     }
 }

@@ -10,9 +10,11 @@ use uuid::Uuid;
 
 use crate::content::{self, Content};
 use crate::document::{check_duration_ms, check_text};
-use crate::limits::{EXECUTOR_NAMES_MAX, MAP_ENTRIES_MAX, PRIORITY_MAX, RETRIES_MAX, SUBMIT_BY_MAX, VALUE_BYTES_MAX};
+use crate::limits::{
+    EXECUTOR_NAMES_MAX, LIMIT_KEY_BYTES_MAX, MAP_ENTRIES_MAX, PRIORITY_MAX, RETRIES_MAX, SUBMIT_BY_MAX, VALUE_BYTES_MAX,
+};
 use crate::name::check_name;
-use crate::{Document, DocumentError, Id, strict};
+use crate::{Document, DocumentError, Id, Requirements, strict};
 
 /// A process as its submitter wants it. Every duration is in milliseconds.
 #[derive(Clone, Serialize, Deserialize)]
@@ -42,6 +44,15 @@ pub struct Spec {
     /// Between −50000 and 50000; each step outweighs one day of waiting.
     #[serde(default, skip_serializing_if = "is_default")]
     pub priority: i32,
+    /// What it needs of an executor.
+    #[serde(default, skip_serializing_if = "Requirements::is_empty", deserialize_with = "strict::object")]
+    pub requires: Requirements,
+    /// Processes with the same key run at most so many at a time, if the colony limits the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_key: Option<String>,
+    /// Processes with the same key start at most so often, if the colony limits the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_key: Option<String>,
     /// For finding it again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "strict::map")]
     pub labels: BTreeMap<String, String>,
@@ -114,6 +125,9 @@ impl Spec {
             args: None,
             args_base64: None,
             priority: 0,
+            requires: Requirements::default(),
+            concurrency_key: None,
+            rate_key: None,
             labels: BTreeMap::new(),
             env: BTreeMap::new(),
             max_wait_ms: 0,
@@ -236,6 +250,9 @@ impl Document for Spec {
                 format!("is 0 to {RETRIES_MAX}, or −1 for no limit; got {}", self.max_retries),
             ));
         }
+        self.requires.check()?;
+        check_limit_key("concurrency_key", self.concurrency_key.as_deref())?;
+        check_limit_key("rate_key", self.rate_key.as_deref())?;
         self.check_maps()?;
         self.backoff.check()?;
         for (field, value) in [("idempotency_key", &self.idempotency_key), ("traceparent", &self.traceparent)] {
@@ -262,6 +279,21 @@ impl fmt::Debug for Spec {
             .field("env", &self.env.keys())
             .finish_non_exhaustive()
     }
+}
+
+/// Checks a key that limits are set on. A limit's own key may end in `*`, so that no process may be counted under one.
+fn check_limit_key(field: &'static str, key: Option<&str>) -> Result<(), DocumentError> {
+    let Some(key) = key else { return Ok(()) };
+    if key.is_empty() {
+        return Err(DocumentError::field(field, "is empty: leave it out instead"));
+    }
+    if key.contains('*') || key.contains(char::is_control) {
+        return Err(DocumentError::field(
+            field,
+            "holds `*`, which is for limits alone, or a control character: take another key",
+        ));
+    }
+    check_text(field, key, LIMIT_KEY_BYTES_MAX)
 }
 
 fn is_version_7(id: &Uuid) -> bool {

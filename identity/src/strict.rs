@@ -3,7 +3,7 @@
 //! would take it for something else, or for nothing.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -54,6 +54,44 @@ pub(crate) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap
     }
 
     deserializer.deserialize_map(Entries)
+}
+
+/// Reads a list of structs, each from a JSON object.
+pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct Item<T>(T);
+
+    impl<'de, T: Deserialize<'de>> Deserialize<'de> for Item<T> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            object(deserializer).map(Self)
+        }
+    }
+
+    let items = Vec::<Item<T>>::deserialize(deserializer)?;
+    Ok(items.into_iter().map(|Item(item)| item).collect())
+}
+
+/// Reads a list of strings that are all different.
+pub(crate) fn set<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<String>, D::Error> {
+    let mut items = BTreeSet::new();
+    for item in Vec::<String>::deserialize(deserializer)? {
+        if let Some(twice) = items.replace(item) {
+            return Err(D::Error::custom(format_args!("{twice:?} is listed twice: list each once")));
+        }
+    }
+    Ok(items)
+}
+
+/// Reads a UUID in its one form, or none.
+pub(crate) fn optional_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
+    struct Form(Uuid);
+
+    impl<'de> Deserialize<'de> for Form {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            uuid(deserializer).map(Self)
+        }
+    }
+
+    Ok(Option::<Form>::deserialize(deserializer)?.map(|Form(uuid)| uuid))
 }
 
 /// Reads a UUID in its one form: 36 characters with hyphens (RFC 9562, section 4).

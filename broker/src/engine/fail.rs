@@ -153,7 +153,9 @@ fn decide(item: &FailItem, lease: &LeaseRecord, backoff: &Backoff, now_ms: i64) 
     let (event, ending) = match item.kind {
         OutcomeKind::Refused => (Event::Refused, AttemptEnding::Refused),
         OutcomeKind::FailedRetryable => (Event::FailedRetryable, AttemptEnding::Failed),
-        OutcomeKind::FailedFinal | OutcomeKind::Succeeded => (Event::FailedFinal, AttemptEnding::Failed),
+        OutcomeKind::FailedFinal | OutcomeKind::Cancelled | OutcomeKind::Succeeded => {
+            (Event::FailedFinal, AttemptEnding::Failed)
+        }
     };
     let (state, retries_spent) = lifecycle::after_attempt(event, lease.retries_spent, lease.max_retries);
     let wait_ms = backoff_ms(backoff, retries_spent, rand::random()).max(item.retry_after_ms.unwrap_or(0));

@@ -104,7 +104,7 @@ impl Report {
     async fn send_once(&self, context: &Context) -> Result<(), ClientError> {
         match self.kind {
             OutcomeKind::Succeeded => context.client.complete(&self.envelope).await.map(drop),
-            OutcomeKind::FailedRetryable | OutcomeKind::FailedFinal | OutcomeKind::Refused => {
+            OutcomeKind::FailedRetryable | OutcomeKind::FailedFinal | OutcomeKind::Refused | OutcomeKind::Cancelled => {
                 context.client.fail(&self.envelope).await.map(drop)
             }
         }

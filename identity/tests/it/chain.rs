@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use apiary_identity::chain::{BrokenLink, verify_grant, verify_result, verify_spec};
-use apiary_identity::{Document as _, Envelope, Id, KeyPair, Outcome, OutcomeKind, Request, Role, Spec};
+use apiary_identity::chain::{BrokenLink, verify_grant, verify_guard, verify_progress, verify_result, verify_spec};
+use apiary_identity::{
+    Content, Document as _, Envelope, Id, KeyPair, Outcome, OutcomeKind, Progress, Request, Role, Spec,
+};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -17,6 +19,9 @@ struct Chain {
     executor_grant: Envelope,
     spec: Envelope,
     result: Envelope,
+    /// What the first attempt left for the second.
+    progress: Envelope,
+    guard: Envelope,
 }
 
 impl Chain {
@@ -27,13 +32,22 @@ impl Chain {
             user_grant: scene.granted(&scene.user_grant()),
             executor_grant: scene.granted(&scene.executor_grant()),
             result: seal(&scene.executor, &scene.outcome(&spec)),
+            progress: seal(&scene.executor, &scene.progress(&spec)),
+            guard: seal(&scene.colony, &scene.guard()),
             spec,
         }
     }
 
     fn verify(&self) -> Result<Outcome, BrokenLink> {
         verify_spec(&self.colony, &self.user_grant, &self.spec)?;
-        verify_result(&self.colony, &self.executor_grant, &self.spec, 1, &self.result)
+        verify_guard(&self.colony, &self.guard)?;
+        let outcome = verify_result(&self.colony, &self.executor_grant, &self.spec, 1, &self.result)?;
+        self.verify_progress(2)?;
+        Ok(outcome)
+    }
+
+    fn verify_progress(&self, attempt: i32) -> Result<Progress, BrokenLink> {
+        verify_progress(&self.colony, &self.executor_grant, &self.spec, attempt, &self.progress)
     }
 }
 
@@ -68,10 +82,16 @@ fn name(link: &BrokenLink) -> &'static str {
         BrokenLink::Result(_) => "result",
         BrokenLink::ResultSigner { .. } => "result, signer",
         BrokenLink::ResultElsewhere(_) => "result, elsewhere",
+        BrokenLink::Progress(_) => "progress",
+        BrokenLink::ProgressSigner { .. } => "progress, signer",
+        BrokenLink::ProgressElsewhere(_) => "progress, elsewhere",
+        BrokenLink::Statement { .. } => "statement",
+        BrokenLink::StatementForeign { .. } => "statement, foreign",
+        BrokenLink::StatementElsewhere { .. } => "statement, elsewhere",
     }
 }
 
-const LINKS: usize = 12;
+const LINKS: usize = 18;
 
 /// A change to a chain that still holds, the link that it breaks, and what the words must hold.
 type Break = (&'static str, &'static str, fn(&Scene, &mut Chain));
@@ -156,7 +176,38 @@ const BREAKS: &[Break] = &[
     ("grant, expired", "`executor-1` is valid from", |scene, chain| {
         change(scene, chain, |outcome| outcome.finished_at += SignedDuration::from_mins(30));
     }),
+    ("progress", "not by", |_, chain| chain.progress.signature[0] ^= 1),
+    ("progress", "expected a document", |_, chain| chain.progress = chain.result.clone()),
+    ("progress, signer", "the grant is for", |scene, chain| {
+        chain.progress = seal(&scene.user, &scene.progress(&chain.spec));
+    }),
+    ("progress, elsewhere", "`colony`", |scene, chain| {
+        report(scene, chain, |progress| progress.colony = KeyPair::generate().id());
+    }),
+    ("progress, elsewhere", "`process_id`", |scene, chain| {
+        report(scene, chain, |progress| progress.process_id = Scene::new().spec().process_id);
+    }),
+    ("progress, elsewhere", "`attempt`", |scene, chain| report(scene, chain, |progress| progress.attempt = 2)),
+    ("progress, elsewhere", "`spec_digest`", |scene, chain| {
+        report(scene, chain, |progress| progress.spec_digest.0[0] ^= 1);
+    }),
+    ("grant, expired", "`executor-1` is valid from", |scene, chain| {
+        report(scene, chain, |progress| progress.at += SignedDuration::from_mins(30));
+    }),
+    ("statement", "guard: the signature is not by", |_, chain| chain.guard.signature[0] ^= 1),
+    ("statement, foreign", "guard: signed by", |scene, chain| chain.guard = seal(&scene.user, &scene.guard())),
+    ("statement, elsewhere", "guard: made for colony", |scene, chain| {
+        let mut guard = scene.guard();
+        guard.colony = KeyPair::generate().id();
+        chain.guard = seal(&scene.colony, &guard);
+    }),
 ];
+
+fn report(scene: &Scene, chain: &mut Chain, bend: impl FnOnce(&mut Progress)) {
+    let mut progress = scene.progress(&chain.spec);
+    bend(&mut progress);
+    chain.progress = seal(&scene.executor, &progress);
+}
 
 fn change(scene: &Scene, chain: &mut Chain, bend: impl FnOnce(&mut Outcome)) {
     let mut outcome = scene.outcome(&chain.spec);
@@ -187,7 +238,36 @@ fn aimed_work_may_be_done_by_whom_it_is_aimed_at() {
     spec.executor_names = vec!["executor-2".to_owned(), "executor-1".to_owned()];
     chain.spec = seal(&scene.user, &spec);
     chain.result = seal(&scene.executor, &scene.outcome(&chain.spec));
+    chain.progress = seal(&scene.executor, &scene.progress(&chain.spec));
     assert!(chain.verify().is_ok());
+}
+
+#[test]
+fn a_checkpoint_is_taken_only_from_an_earlier_attempt_by_an_executor_who_may_do_the_work() {
+    let scene = Scene::new();
+    let mut chain = Chain::new(&scene);
+    let progress = scene.progress(&chain.spec).with_checkpoint(Content::from_bytes(b"[7]"));
+    chain.progress = seal(&scene.executor, &progress);
+    assert_eq!(chain.verify_progress(2).unwrap().checkpoint().unwrap().to_bytes().unwrap(), "[7]");
+    assert!(chain.verify_progress(i32::MAX).is_ok());
+    for attempt in [1, 0, i32::MIN] {
+        assert_eq!(chain.verify_progress(attempt).unwrap_err(), BrokenLink::ProgressElsewhere("attempt"));
+    }
+    let mut grant = scene.executor_grant();
+    grant.scopes.functions = vec!["billing.refund".to_owned()];
+    chain.executor_grant = scene.granted(&grant);
+    assert!(matches!(chain.verify_progress(2), Err(BrokenLink::GrantScope { .. })));
+    chain.executor_grant = scene.granted(&scene.grant(&scene.executor, Role::User));
+    assert!(matches!(chain.verify_progress(2), Err(BrokenLink::GrantRole { .. })));
+    chain.executor_grant = seal(&scene.executor, &scene.executor_grant());
+    assert!(matches!(chain.verify_progress(2), Err(BrokenLink::GrantForeign { .. })));
+
+    let mut aimed = scene.spec();
+    aimed.executor_names = vec!["executor-2".to_owned()];
+    chain.executor_grant = scene.granted(&scene.executor_grant());
+    chain.spec = seal(&scene.user, &aimed);
+    chain.progress = seal(&scene.executor, &scene.progress(&chain.spec));
+    assert_eq!(chain.verify_progress(2).unwrap_err(), BrokenLink::ProgressElsewhere("executor_names"));
 }
 
 #[test]
@@ -202,10 +282,11 @@ fn an_executor_of_the_type_may_say_that_it_cannot_do_the_function() {
         (outcome.outcome, outcome.failure) = (OutcomeKind::FailedFinal, Some("no handler".to_owned()));
     };
     change(&scene, &mut chain, fail);
-    assert!(chain.verify().is_ok());
+    let verify = |chain: &Chain| verify_result(&chain.colony, &chain.executor_grant, &chain.spec, 1, &chain.result);
+    assert!(verify(&chain).is_ok());
     grant.scopes.executor_types = vec!["echo".to_owned()];
     chain.executor_grant = scene.granted(&grant);
-    assert_eq!(chain.verify().unwrap_err(), BrokenLink::ResultElsewhere("executor_type"));
+    assert_eq!(verify(&chain).unwrap_err(), BrokenLink::ResultElsewhere("executor_type"));
 }
 
 #[test]
@@ -242,12 +323,14 @@ fn another_colonys_grant_is_none() {
 
 proptest! {
     #[test]
-    fn any_flipped_bit_in_any_envelope_is_found(which in 0..4_usize, at: prop::sample::Index, bit in 0..8_u8) {
+    fn any_flipped_bit_in_any_envelope_is_found(which in 0..6_usize, at: prop::sample::Index, bit in 0..8_u8) {
         let mut chain = Chain::new(&Scene::new());
         let envelope = match which {
             0 => &mut chain.user_grant,
             1 => &mut chain.executor_grant,
             2 => &mut chain.spec,
+            3 => &mut chain.progress,
+            4 => &mut chain.guard,
             _ => &mut chain.result,
         };
         let Some(flipped) = flip(envelope, at, bit) else {

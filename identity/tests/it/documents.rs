@@ -1,7 +1,9 @@
 //! What holds for every kind of document.
 
 use apiary_identity::limits::DOCUMENT_BYTES_MAX;
-use apiary_identity::{Document, Envelope, EnvelopeError, Grant, KeyPair, Outcome, Request, Spec};
+use apiary_identity::{
+    Document, Envelope, EnvelopeError, Grant, Guard, KeyPair, Outcome, Progress, Request, Revocation, Spec,
+};
 use bytes::Bytes;
 use serde_json::json;
 
@@ -21,6 +23,10 @@ fn a_misspelt_missing_or_doubled_field_is_refused() {
     );
     assert_strict(&scene.spec(), &["colony", "process_id", "submit_by", "function", "executor_type"]);
     assert_strict(&outcome, &["colony", "process_id", "attempt", "spec_digest", "outcome", "finished_at"]);
+    let progress = scene.progress(&seal(&scene.user, &scene.spec()));
+    assert_strict(&progress, &["colony", "process_id", "attempt", "spec_digest", "number", "at"]);
+    assert_strict(&scene.revocation(&scene.user_grant()), &["colony", "revocation_id", "from"]);
+    assert_strict(&scene.guard(), &["colony", "version", "made_at", "rules"]);
     assert_strict(&request(&scene), &["method", "colony", "broker_id", "time", "nonce", "message_sha256"]);
 }
 
@@ -34,6 +40,9 @@ fn a_document_prints_and_reads_back_the_same() {
     same(&scene.user_grant());
     same(&scene.spec());
     same(&scene.outcome(&seal(&scene.user, &scene.spec())));
+    same(&scene.progress(&seal(&scene.user, &scene.spec())));
+    same(&scene.revocation(&scene.user_grant()));
+    same(&scene.guard());
     same(&request(&scene));
 }
 
@@ -45,7 +54,10 @@ fn a_document_larger_than_the_bound_is_refused_before_its_signature_is_checked()
         envelope.signature[0] ^= 1;
         envelope.open::<D>().err().unwrap()
     }
-    for error in [oversized::<Grant>(), oversized::<Spec>(), oversized::<Outcome>(), oversized::<Request>()] {
+    let signed_by_executors = [oversized::<Progress>(), oversized::<Outcome>()];
+    let signed_by_colonies = [oversized::<Grant>(), oversized::<Revocation>(), oversized::<Guard>()];
+    let others = [oversized::<Spec>(), oversized::<Request>()];
+    for error in signed_by_colonies.into_iter().chain(signed_by_executors).chain(others) {
         let words = error.to_string();
         assert!(words.contains("has 2097153 bytes, the most is 2097152"), "{words}");
     }

@@ -75,7 +75,11 @@ fn a_role_and_a_right_are_words() {
     for role in [Role::User, Role::Executor] {
         assert_eq!(serde_json::to_value(role).unwrap(), json!(role.as_str()));
     }
-    assert_eq!(serde_json::to_value(GrantRight::Read).unwrap(), json!("read"));
+    for (right, word) in [(GrantRight::Read, "read"), (GrantRight::Cancel, "cancel"), (GrantRight::Operate, "operate")]
+    {
+        assert_eq!(serde_json::to_value(right).unwrap(), json!(word));
+        assert_eq!(right.as_str(), word);
+    }
 }
 
 #[test]
@@ -85,7 +89,12 @@ fn a_right_is_given_once() {
     assert!(!grant.has_right(GrantRight::Read));
     grant.rights = vec![GrantRight::Read];
     assert!(Grant::from_json(&grant.to_json().unwrap()).unwrap().has_right(GrantRight::Read));
-    assert_refused::<Grant>(&value(&grant), "rights", json!(["read", "read"]), "`rights`");
+    assert!(!grant.has_right(GrantRight::Cancel) && !grant.has_right(GrantRight::Operate));
+    for twice in [json!(["read", "read"]), json!(["cancel", "read", "cancel"]), json!(vec!["read"; 1000])] {
+        assert_refused::<Grant>(&value(&grant), "rights", twice, "`rights` names a right more than once");
+    }
+    grant.rights = vec![GrantRight::Operate, GrantRight::Read, GrantRight::Cancel];
+    assert_eq!(Grant::from_json(&grant.to_json().unwrap()).unwrap().rights, grant.rights);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Scene, assert_refused, refusal, seal, value};
 
-const FAILURES: [OutcomeKind; 3] = [OutcomeKind::FailedRetryable, OutcomeKind::FailedFinal, OutcomeKind::Refused];
+const FAILURES: [OutcomeKind; 4] =
+    [OutcomeKind::FailedRetryable, OutcomeKind::FailedFinal, OutcomeKind::Refused, OutcomeKind::Cancelled];
 
 fn failed(kind: OutcomeKind, words: &str) -> Outcome {
     let scene = Scene::new();
@@ -33,12 +34,12 @@ fn a_failure_says_why_and_a_success_does_not() {
 }
 
 #[test]
-fn an_outcome_is_one_of_four_words() {
+fn an_outcome_is_one_of_five_words() {
     for bad in [json!("success"), json!("Succeeded"), json!({ "succeeded": null }), json!(0), json!("")] {
         assert_refused::<Outcome>(&succeeded(), "outcome", bad, "not valid");
     }
     let words = refusal::<Outcome>(with(&succeeded(), "outcome", json!("done")));
-    assert!(words.contains("`succeeded`, `failed_retryable`, `failed_final` or `refused`"), "{words}");
+    assert!(words.contains("`succeeded`, `failed_retryable`, `failed_final`, `refused` or `cancelled`"), "{words}");
     for kind in FAILURES.into_iter().chain([OutcomeKind::Succeeded]) {
         assert_eq!(serde_json::to_value(kind).unwrap(), json!(kind.as_str()));
     }
@@ -86,7 +87,7 @@ fn only_a_failure_worth_a_retry_says_when() {
         assert_refused::<Outcome>(&json, "retry_after_ms", json!(bad), "`retry_after_ms`");
     }
     assert_refused::<Outcome>(&succeeded(), "retry_after_ms", json!(1), "`retry_after_ms`");
-    for kind in [OutcomeKind::FailedFinal, OutcomeKind::Refused] {
+    for kind in [OutcomeKind::FailedFinal, OutcomeKind::Refused, OutcomeKind::Cancelled] {
         assert_refused::<Outcome>(&value(&failed(kind, "no")), "retry_after_ms", json!(1), "`retry_after_ms`");
     }
 }

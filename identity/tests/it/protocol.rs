@@ -5,8 +5,8 @@ use std::process::Command;
 
 use apiary_identity::chain::verify_spec;
 use apiary_identity::{
-    Backoff, Content, Document, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Request, Spec, limits,
-    write_key_file,
+    Backoff, Content, Document, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Request, Revocation, Spec,
+    limits, write_key_file,
 };
 
 use crate::support::{Scene, seal, value};
@@ -68,6 +68,8 @@ fn full_spec(scene: &Scene) -> Spec {
     spec.labels.insert("a".to_owned(), "b".to_owned());
     spec.env.insert("a".to_owned(), "b".to_owned());
     spec.backoff = Backoff::default();
+    spec.requires.gpus = Some(1);
+    (spec.concurrency_key, spec.rate_key) = (Some("key".to_owned()), Some("key".to_owned()));
     spec.not_before = Some(scene.now);
     spec.idempotency_key = Some("key".to_owned());
     spec.traceparent = Some("00".to_owned());
@@ -87,7 +89,17 @@ fn every_field_is_documented_and_no_other() {
     let done = Outcome::succeeded(spec.colony, spec.process_id, 1, sealed.digest(), scene.now, output);
     let grant = Grant { rights: vec![GrantRight::Read], ..scene.user_grant() };
 
+    let revocation = scene.revocation(&grant);
+    let by_key = Revocation { grant_id: None, key: Some(grant.key), ..revocation.clone() };
+    let mut report = scene.progress(&sealed).with_message("half");
+    report.percent = Some(50.0);
+    let contents = [b"1".as_slice(), b"\xff"].map(Content::from_bytes);
+    let reports = contents.map(|content| report.clone().with_output(content.clone()).with_checkpoint(content));
+
     assert_documented(&[grant]);
+    assert_documented(&[revocation, by_key]);
+    assert_documented(&[scene.guard()]);
+    assert_documented(&reports);
     assert_documented(&[spec, bytes]);
     assert_documented(&[failed, done]);
     assert_documented(&[Request::new("/m", scene.colony.id(), "b", scene.now, b"")]);
@@ -115,6 +127,15 @@ fn the_documented_bounds_are_those_of_the_code() {
         ("values at most {} bytes", limits::VALUE_BYTES_MAX as i64),
         ("{} levels deep", limits::JSON_DEPTH_MAX as i64),
         ("at most {} bytes without NUL; required", limits::FAILURE_BYTES_MAX as i64),
+        ("1 to {} bytes without control characters or `*`", limits::LIMIT_KEY_BYTES_MAX as i64),
+        ("at most {} names all of which", limits::TAGS_MAX as i64),
+        ("0 to {} whole", limits::GPUS_MAX.into()),
+        ("text of at most {} bytes", limits::QUANTITY_BYTES_MAX as i64),
+        ("at most {} objects", limits::GUARD_RULES_MAX as i64),
+        ("at most {} patterns together", limits::GUARD_PATTERNS_MAX as i64),
+        ("expression of 1 to {} bytes", limits::GUARD_PATTERN_BYTES_MAX as i64),
+        ("JSON Pointer (RFC 6901) of at most {} bytes", limits::GUARD_POINTER_BYTES_MAX as i64),
+        ("a JSON Schema at most {} bytes", limits::GUARD_SCHEMA_BYTES_MAX as i64),
         ("−{} to", limits::PRIORITY_MAX.into()),
         ("0 to {} or −1", limits::RETRIES_MAX.into()),
     ] {

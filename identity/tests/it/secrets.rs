@@ -94,7 +94,8 @@ fn arguments_outputs_and_environment_are_not_printed() {
         let outcome: Outcome = scene.outcome(&sealed);
         let output =
             Outcome::succeeded(outcome.colony, outcome.process_id, 1, sealed.digest(), scene.now, content.clone());
-        let values: [&dyn Debug; 4] = [&content, &spec, &sealed, &output];
+        let progress = scene.progress(&sealed).with_output(content.clone()).with_checkpoint(content.clone());
+        let values: [&dyn Debug; 5] = [&content, &spec, &sealed, &output, &progress];
         for value in values {
             assert_debug_hides(SECRET, value);
             assert!(!format!("{value:?}").contains(&encoded), "{value:?}");

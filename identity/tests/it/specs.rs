@@ -23,6 +23,7 @@ fn the_least_that_can_be_said_has_the_documented_defaults() {
     assert!(spec.labels.is_empty() && spec.env.is_empty() && spec.executor_names.is_empty());
     assert_eq!(spec.args().to_bytes().unwrap(), "");
     assert_eq!((spec.not_before, spec.idempotency_key, spec.traceparent), (None, None, None));
+    assert_eq!((spec.requires.is_empty(), spec.concurrency_key, spec.rate_key), (true, None, None));
 }
 
 #[test]
@@ -137,6 +138,27 @@ fn values_are_bounded_and_can_be_kept() {
     }
     for field in ["idempotency_key", "traceparent"] {
         assert_refused::<Spec>(&good, field, json!(""), "is empty: leave it out");
+    }
+}
+
+#[test]
+fn a_key_that_limits_are_set_on_is_short_and_plain() {
+    let good = value(&Scene::new().spec());
+    for field in ["concurrency_key", "rate_key"] {
+        for fine in ["a", "customer 7/ä", &"x".repeat(256)] {
+            assert!(Spec::from_json(with(&good, field, json!(fine)).to_string().as_bytes()).is_ok(), "{fine}");
+        }
+        assert_refused::<Spec>(&good, field, json!(""), &format!("`{field}` is empty: leave it out"));
+        assert_refused::<Spec>(&good, field, json!("x".repeat(257)), "257 bytes, the most is 256");
+        for bad in ["*", "a*", "a*b", "a\0", "a\n", "\t", "\u{85}"] {
+            assert_refused::<Spec>(
+                &good,
+                field,
+                json!(bad),
+                &format!("`{field}` holds `*`, which is for limits alone"),
+            );
+        }
+        refusal::<Spec>(with(&good, field, json!(7)).to_string());
     }
 }
 

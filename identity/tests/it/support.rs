@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "fixtures: what cannot be made fails the test that wants it")]
 
-use apiary_identity::{Content, Document, Envelope, Grant, Id, KeyPair, Outcome, Role, Scopes, Spec};
+use apiary_identity::{
+    Content, Document, Envelope, FieldPattern, Grant, Guard, GuardRule, Id, KeyPair, Outcome, Progress, Revocation,
+    Role, Scopes, Spec,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -57,6 +60,38 @@ impl Scene {
         let asked: Spec = spec.open().unwrap();
         let output = Content::from_bytes(b"\"done\"");
         Outcome::succeeded(self.colony.id(), asked.process_id, 1, spec.digest(), self.now, output)
+    }
+
+    /// The first report of the first attempt at what this envelope asks for.
+    pub(crate) fn progress(&self, spec: &Envelope) -> Progress {
+        let asked: Spec = spec.open().unwrap();
+        Progress::new(self.colony.id(), asked.process_id, 1, spec.digest(), 1, self.now)
+    }
+
+    /// The end of this grant, from now on.
+    pub(crate) fn revocation(&self, grant: &Grant) -> Revocation {
+        Revocation {
+            colony: self.colony.id(),
+            revocation_id: Uuid::new_v4(),
+            grant_id: Some(grant.grant_id),
+            key: None,
+            from: self.now,
+            reason: Some("the key was lost".to_owned()),
+        }
+    }
+
+    /// One rule, about functions `shell.*` of executors of type `ops`.
+    pub(crate) fn guard(&self) -> Guard {
+        let deny = FieldPattern { field: "/command".to_owned(), pattern: "rm -rf".to_owned() };
+        let rule = GuardRule {
+            name: "shell".to_owned(),
+            executor_type: "ops".to_owned(),
+            function: "shell.*".to_owned(),
+            schema: Some(serde_json::value::RawValue::from_string(r#"{"required": ["command"]}"#.to_owned()).unwrap()),
+            deny: vec![deny],
+            allow: Vec::new(),
+        };
+        Guard { colony: self.colony.id(), version: 1, made_at: self.now, rules: vec![rule] }
     }
 
     pub(crate) fn granted(&self, grant: &Grant) -> Envelope {

@@ -156,7 +156,7 @@ fn check_result(
         (ProcessState::Waiting | ProcessState::Blocked, last) => {
             matches!(last, None | Some(OutcomeKind::FailedRetryable))
         }
-        (ProcessState::DeadLetter, Some(OutcomeKind::FailedFinal)) => false,
+        (ProcessState::DeadLetter, Some(OutcomeKind::FailedFinal | OutcomeKind::Cancelled)) => false,
         (ProcessState::Failed, Some(OutcomeKind::Refused)) => false,
         _ => true,
     };
@@ -189,7 +189,7 @@ fn envelope(envelope: Option<&v1::Envelope>, what: &str) -> Result<Envelope, Str
 fn ending(kind: OutcomeKind) -> &'static str {
     match kind {
         OutcomeKind::Succeeded => "succeeded",
-        OutcomeKind::FailedRetryable | OutcomeKind::FailedFinal => "failed",
+        OutcomeKind::FailedRetryable | OutcomeKind::FailedFinal | OutcomeKind::Cancelled => "failed",
         OutcomeKind::Refused => "refused",
     }
 }

@@ -1,0 +1,152 @@
+//! Guards: the colony's signed rules about what specs may ask for, a second layer behind the signatures. Executors hold
+//! every spec against them before they work; how is the executor's matter (the SDK's), what may be written is here.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::content::depth;
+use crate::document::check_text;
+use crate::limits::{
+    GUARD_PATTERN_BYTES_MAX, GUARD_PATTERNS_MAX, GUARD_POINTER_BYTES_MAX, GUARD_RULES_MAX, GUARD_SCHEMA_BYTES_MAX,
+    JSON_DEPTH_MAX,
+};
+use crate::name::{check_name, check_pattern, covers};
+use crate::{Document, DocumentError, Id, strict};
+
+/// The rules of a colony, all of them: a newer guard takes the place of the one before it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guard {
+    /// The colony, whose key signs.
+    pub colony: Id,
+    /// From 1, and higher with each guard of the colony: an older one never replaces a newer one.
+    pub version: i64,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// The rules, at most 256; a spec must hold against each that covers it.
+    #[serde(deserialize_with = "strict::objects")]
+    pub rules: Vec<GuardRule>,
+}
+
+/// What the arguments of some functions must be like. It has a schema, or a pattern, or both.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardRule {
+    /// What refusals call it; no other rule of the guard has this name.
+    pub name: String,
+    /// Which executor types it is about: a name, a prefix ending in `*`, or `*` for all.
+    pub executor_type: String,
+    /// Which functions it is about, likewise.
+    pub function: String,
+    /// The JSON Schema that the arguments must satisfy, an object of at most 64 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Box<RawValue>>,
+    /// No string at or below such a field may match its pattern.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "strict::objects")]
+    pub deny: Vec<FieldPattern>,
+    /// Every string at or below such a field must match one of the patterns that name the field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "strict::objects")]
+    pub allow: Vec<FieldPattern>,
+}
+
+/// A pattern for what is in a place of the arguments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldPattern {
+    /// JSON Pointer (RFC 6901) into the arguments; the empty one means any string in them.
+    pub field: String,
+    /// A regular expression that matches in linear time (no look-around, no back references), found anywhere in the string
+    /// unless it is anchored. Whether it can be read is for whoever matches.
+    pub pattern: String,
+}
+
+impl GuardRule {
+    /// Whether it is about this work.
+    pub fn covers(&self, executor_type: &str, function: &str) -> bool {
+        covers(&self.executor_type, executor_type) && covers(&self.function, function)
+    }
+
+    fn check(&self) -> Result<(), DocumentError> {
+        check_name("rules.name", &self.name)?;
+        check_pattern("rules.executor_type", &self.executor_type)?;
+        check_pattern("rules.function", &self.function)?;
+        if let Some(schema) = &self.schema {
+            self.check_schema(schema.get())?;
+        }
+        match self.deny.len() + self.allow.len() {
+            0 if self.schema.is_none() => {
+                let problem =
+                    format!("has `{}`, which forbids nothing: give it `schema`, `deny` or `allow`", self.name);
+                Err(DocumentError::field("rules", problem))
+            }
+            1.. if self.deny.len() + self.allow.len() > GUARD_PATTERNS_MAX => Err(DocumentError::field(
+                "rules.deny",
+                format!("and `allow` of `{}` list more than {GUARD_PATTERNS_MAX} patterns: make two rules", self.name),
+            )),
+            _ => {
+                self.deny.iter().try_for_each(|pattern| pattern.check("rules.deny.field", "rules.deny.pattern"))?;
+                self.allow.iter().try_for_each(|pattern| pattern.check("rules.allow.field", "rules.allow.pattern"))
+            }
+        }
+    }
+
+    fn check_schema(&self, schema: &str) -> Result<(), DocumentError> {
+        let problem = match depth(schema.as_bytes()) {
+            _ if schema.len() > GUARD_SCHEMA_BYTES_MAX => {
+                format!("of `{}` has {} bytes, the most is {GUARD_SCHEMA_BYTES_MAX}", self.name, schema.len())
+            }
+            levels if levels > JSON_DEPTH_MAX => {
+                format!("of `{}` nests {levels} levels deep, the most is {JSON_DEPTH_MAX}", self.name)
+            }
+            _ if !schema.starts_with('{') => format!("of `{}` is a JSON Schema: write an object", self.name),
+            _ => return Ok(()),
+        };
+        Err(DocumentError::field("rules.schema", problem))
+    }
+}
+
+impl FieldPattern {
+    fn check(&self, field: &'static str, pattern: &'static str) -> Result<(), DocumentError> {
+        check_text(field, &self.field, GUARD_POINTER_BYTES_MAX)?;
+        if !is_pointer(&self.field) {
+            return Err(DocumentError::field(field, "is a JSON Pointer (RFC 6901), such as `/command`, or empty"));
+        }
+        check_text(pattern, &self.pattern, GUARD_PATTERN_BYTES_MAX)?;
+        if self.pattern.is_empty() {
+            return Err(DocumentError::field(pattern, "is empty and would match anything: say what is meant"));
+        }
+        Ok(())
+    }
+}
+
+impl Document for Guard {
+    const PAYLOAD_TYPE: &'static str = "application/vnd.apiary.guard.v1+json";
+
+    fn check(&self) -> Result<(), DocumentError> {
+        if self.version < 1 {
+            return Err(DocumentError::field("version", format!("counts from 1; got {}", self.version)));
+        }
+        if self.rules.len() > GUARD_RULES_MAX {
+            let problem = format!("lists {} rules, the most is {GUARD_RULES_MAX}", self.rules.len());
+            return Err(DocumentError::field("rules", problem));
+        }
+        let mut names = BTreeSet::new();
+        for rule in &self.rules {
+            rule.check()?;
+            if !names.insert(&rule.name) {
+                let problem = format!("has two rules named `{}`: name each differently", rule.name);
+                return Err(DocumentError::field("rules", problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether every part begins with a slash, and every tilde is one of the two escapes.
+fn is_pointer(text: &str) -> bool {
+    let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    (text.is_empty() || text.starts_with('/')) && escapes
+}
