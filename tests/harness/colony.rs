@@ -10,12 +10,13 @@ use apiary_broker::Broker;
 use apiary_broker::config::{Config, ListenConfig, StoreConfig};
 use apiary_executor_sdk::{Client, ClientConfig, v1};
 use apiary_identity::{
-    Clock as _, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Role, Scopes, SystemClock,
+    Clock, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Role, Scopes, SystemClock,
 };
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::Backend;
+use crate::web::http;
+use crate::{Backend, eventually};
 
 /// How long a claim in a test waits for work that is surely coming.
 pub const CLAIM_WAIT: Duration = Duration::from_secs(10);
@@ -29,6 +30,7 @@ pub struct TestColony {
     /// The key pair that may create colonies.
     pub server_owner: KeyPair,
     store: StoreConfig,
+    clock: Arc<dyn Clock>,
     broker: Option<Broker>,
     address: SocketAddr,
     keys: Mutex<HashMap<String, KeyPair>>,
@@ -43,12 +45,18 @@ impl TestColony {
 
     /// The same, where the broker reaches its database by another way than the backend's own.
     pub async fn start_on(backend: Backend, store: StoreConfig) -> Self {
+        Self::start_with(backend, store, Arc::new(SystemClock)).await
+    }
+
+    /// The same, where the broker reads this clock. Over Postgres it goes by the database's instead.
+    pub async fn start_with(backend: Backend, store: StoreConfig, clock: Arc<dyn Clock>) -> Self {
         let server_owner = KeyPair::generate();
-        let broker = start_broker(store.clone(), &server_owner, "127.0.0.1:0".parse().unwrap()).await;
+        let broker = start_broker(store.clone(), &server_owner, any_port(), &clock).await;
         let address = broker.address().unwrap();
         let colony = Self {
             backend,
             store,
+            clock,
             key: KeyPair::generate(),
             server_owner,
             broker: Some(broker),
@@ -71,7 +79,7 @@ impl TestColony {
 
     /// A second broker on the same database.
     pub async fn start_peer(&self) -> Peer {
-        let broker = start_broker(self.store.clone(), &self.server_owner, "127.0.0.1:0".parse().unwrap()).await;
+        let broker = start_broker(self.store.clone(), &self.server_owner, any_port(), &self.clock).await;
         let address = broker.address().unwrap();
         Peer { broker, address }
     }
@@ -93,7 +101,12 @@ impl TestColony {
 
     /// Starts the broker again, at the same address.
     pub async fn start_again(&mut self) {
-        self.broker = Some(start_broker(self.store.clone(), &self.server_owner, self.address).await);
+        self.broker = Some(start_broker(self.store.clone(), &self.server_owner, self.address, &self.clock).await);
+    }
+
+    /// Waits until exactly so many claims wait at the broker.
+    pub async fn wait_for_polls(&self, count: u64) {
+        wait_for_polls(self.address, count).await;
     }
 
     /// A client of this colony in the name of a key.
@@ -214,6 +227,11 @@ impl Peer {
         client_at(self.address, colony, key)
     }
 
+    /// Waits until exactly so many claims wait at this broker.
+    pub async fn wait_for_polls(&self, count: u64) {
+        wait_for_polls(self.address, count).await;
+    }
+
     /// Stops it, in order.
     pub async fn stop(self) {
         self.broker.stop().await;
@@ -246,12 +264,30 @@ fn client_at(address: SocketAddr, colony: apiary_identity::Id, key: &KeyPair) ->
     Client::new(&config, colony, key.clone(), Arc::new(SystemClock)).unwrap()
 }
 
-async fn start_broker(store: StoreConfig, server_owner: &KeyPair, address: SocketAddr) -> Broker {
+fn any_port() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+async fn wait_for_polls(address: SocketAddr, count: u64) {
+    let url = format!("http://{address}/readyz");
+    eventually("the polls are as expected", async || {
+        let page: serde_json::Value = http().get(&url).send().await.ok()?.json().await.ok()?;
+        (page["claims_waiting"] == count).then_some(())
+    })
+    .await;
+}
+
+async fn start_broker(
+    store: StoreConfig,
+    server_owner: &KeyPair,
+    address: SocketAddr,
+    clock: &Arc<dyn Clock>,
+) -> Broker {
     let config = Config {
         listen: ListenConfig { address: Some(address), ..ListenConfig::default() },
         store,
         migrate: true,
         server_owner: Some(server_owner.id()),
     };
-    Broker::start(config, Arc::new(SystemClock)).await.unwrap()
+    Broker::start(config, clock.clone()).await.unwrap()
 }

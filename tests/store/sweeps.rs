@@ -11,6 +11,8 @@ use crate::tenant::{LEASE_MS, NOW, Tenant, completion, renewal};
 on_each_store!(
     overdue_leases_are_found_first_over_first_and_left_alone,
     max_exec_makes_a_lease_overdue,
+    without_max_exec_a_renewed_attempt_is_never_overdue,
+    a_lease_that_is_renewed_for_twenty_minutes_is_kept,
     blocked_processes_are_freed_when_their_time_has_come,
     waiting_starts_when_a_process_could_run,
     nobody_waits_longer_than_max_wait,
@@ -52,6 +54,40 @@ async fn max_exec_makes_a_lease_overdue(backend: Backend) {
     assert_eq!(overdue[0].exec_deadline_ms, Some(NOW + 5000));
 }
 
+// Case X10.
+async fn without_max_exec_a_renewed_attempt_is_never_overdue(backend: Backend) {
+    const YEAR_MS: i64 = 366 * 24 * 3600 * 1000;
+    let tenant = Tenant::on(&backend).await;
+    let bee = tenant.bee("bee").await;
+    let mut process = tenant.process();
+    process.max_exec_ms = 0;
+    let process_id = tenant.submit(process).await;
+    let lease = tenant.claim_one(&bee, NOW).await;
+    assert_eq!(tenant.store.leases(&[process_id]).await.unwrap()[0].exec_deadline_ms, None);
+    tenant.store.renew(&[renewal(lease, NOW + YEAR_MS)], NOW + 1).await.unwrap();
+    assert!(tenant.store.overdue_leases(NOW + YEAR_MS - 1, 10).await.unwrap().is_empty());
+    assert_eq!(tenant.store.complete(&[completion(lease, "{}")], NOW + YEAR_MS - 1).await.unwrap(), [true]);
+}
+
+/// A heartbeat every ten seconds, and just before each the question that the sweep asks.
+// Case X11.
+async fn a_lease_that_is_renewed_for_twenty_minutes_is_kept(backend: Backend) {
+    const HEARTBEAT_MS: usize = 10_000;
+    const WORK_MS: i64 = 20 * 60 * 1000;
+    let tenant = Tenant::on(&backend).await;
+    let bee = tenant.bee("bee").await;
+    let process_id = tenant.submit(tenant.process()).await;
+    let lease = tenant.claim_one(&bee, NOW).await;
+    for now_ms in (NOW..=NOW + WORK_MS).step_by(HEARTBEAT_MS) {
+        assert!(tenant.store.overdue_leases(now_ms, 10).await.unwrap().is_empty(), "after {} ms", now_ms - NOW);
+        tenant.store.renew(&[renewal(lease, now_ms + LEASE_MS)], now_ms).await.unwrap();
+    }
+    let silent = tenant.store.overdue_leases(NOW + WORK_MS + LEASE_MS, 10).await.unwrap();
+    assert_eq!(silent.len(), 1, "it is the heartbeat that kept it");
+    assert_eq!(tenant.store.complete(&[completion(lease, "{}")], NOW + WORK_MS + 1).await.unwrap(), [true]);
+    assert_eq!(tenant.store.attempts(process_id).await.unwrap().len(), 1);
+}
+
 async fn blocked_processes_are_freed_when_their_time_has_come(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
@@ -65,6 +101,7 @@ async fn blocked_processes_are_freed_when_their_time_has_come(backend: Backend) 
     assert_eq!(tenant.claim_one(&bee, NOW + 200).await.attempt, 1);
 }
 
+// Case X7.
 async fn waiting_starts_when_a_process_could_run(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let mut later = tenant.process();

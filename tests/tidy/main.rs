@@ -1,6 +1,7 @@
 //! The laws of the layout, held by tests: each reads the checkout's files and names what breaks the law, and what to
 //! do about it. `ARCHITECTURE.md` says why the laws are as they are.
 
+mod cases;
 mod dependencies;
 mod documents;
 mod files;

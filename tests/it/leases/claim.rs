@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use apiary_executor_sdk::v1;
-use apiary_identity::{KeyPair, Role};
+use apiary_executor_sdk::{v1, wire};
+use apiary_identity::{KeyPair, Role, Spec};
 use apiary_tests::colony::{CLAIM_WAIT, claim, state_of};
 use apiary_tests::{TestColony, eventually};
 use tokio::time::Instant;
@@ -18,6 +18,8 @@ on_each_store!(
     work_for_another_type_or_name_is_never_handed_out,
     a_named_executor_gets_its_work_in_one_order_with_the_rest,
     fifty_processes_go_to_ten_executors_exactly_once,
+    thirty_executors_share_ten_processes,
+    variables_reach_the_executor_as_they_were_set,
     a_poll_that_is_cancelled_takes_nothing_with_it,
     only_executors_claim_and_only_their_types,
     a_lost_executors_process_is_given_to_another,
@@ -27,11 +29,13 @@ on_each_store!(
     bad_bounds_are_refused
 );
 
+// Cases 1, 5.
 async fn an_empty_queue_answers_at_once_without_a_wait(colony: TestColony) {
     let bee = colony.executor("bee", "t").await;
     assert!(claim(&bee, "t", 1, Duration::ZERO).await.is_empty());
 }
 
+// Case 2.
 async fn an_empty_queue_answers_after_the_wait(colony: TestColony) {
     let bee = colony.executor("bee", "t").await;
     let start = Instant::now();
@@ -39,16 +43,18 @@ async fn an_empty_queue_answers_after_the_wait(colony: TestColony) {
     assert!(start.elapsed() >= Duration::from_millis(300));
 }
 
+// Case 3.
 async fn work_submitted_while_a_poll_waits_is_handed_over_at_once(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let poll = tokio::spawn(async move { claim(&bee, "t", 1, Duration::from_secs(50)).await });
-    wait_for_polls(&colony, 1).await;
+    colony.wait_for_polls(1).await;
     let submitted = user.submit_json("t", "f", &()).await.unwrap();
     // Far less than the poll's own wait: the submit woke it.
     let leases = tokio::time::timeout(CLAIM_WAIT, poll).await.unwrap().unwrap();
     assert_eq!(leases[0].process_id, submitted.process_id.to_string());
 }
 
+// Case 6.
 async fn first_in_is_first_out_within_a_priority(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let mut submitted = Vec::new();
@@ -60,6 +66,7 @@ async fn first_in_is_first_out_within_a_priority(colony: TestColony) {
     assert_eq!(claimed, submitted);
 }
 
+// Case 7.
 async fn higher_priorities_go_first(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let mut submitted = Vec::new();
@@ -73,6 +80,7 @@ async fn higher_priorities_go_first(colony: TestColony) {
     assert_eq!(claimed, expected);
 }
 
+// Cases 10, 12.
 async fn work_for_another_type_or_name_is_never_handed_out(colony: TestColony) {
     let (user, one) = (colony.user("ada").await, colony.executor("one", "t").await);
     let two = colony.executor("two", "t").await;
@@ -86,6 +94,7 @@ async fn work_for_another_type_or_name_is_never_handed_out(colony: TestColony) {
     assert_eq!(mine[0].process_id, spec.process_id.to_string());
 }
 
+// Cases 10, 11.
 async fn a_named_executor_gets_its_work_in_one_order_with_the_rest(colony: TestColony) {
     let (user, one) = (colony.user("ada").await, colony.executor("one", "t").await);
     let mut submitted = Vec::new();
@@ -102,15 +111,17 @@ async fn a_named_executor_gets_its_work_in_one_order_with_the_rest(colony: TestC
     assert_eq!(claimed, submitted);
 }
 
+// Case 17.
 async fn fifty_processes_go_to_ten_executors_exactly_once(colony: TestColony) {
     let user = colony.user("ada").await;
     let mut bees = Vec::new();
     for number in 0..10 {
         bees.push(colony.executor(&format!("bee-{number}"), "t").await);
     }
-    let peer = colony.start_peer_if_shared().await;
-    if let Some(peer) = &peer {
-        for (number, bee) in bees.iter_mut().enumerate().filter(|(number, _)| number % 2 == 0) {
+    // On Postgres three brokers share the work; SQLite has one.
+    let peers = [colony.start_peer_if_shared().await, colony.start_peer_if_shared().await];
+    for (number, bee) in bees.iter_mut().enumerate() {
+        if let Some(Some(peer)) = peers.get(number % 3) {
             *bee = peer.client(colony.key.id(), &colony.key_of(&format!("bee-{number}")));
         }
     }
@@ -134,22 +145,54 @@ async fn fifty_processes_go_to_ten_executors_exactly_once(colony: TestColony) {
     let all: Vec<_> = claimed.into_iter().flatten().collect();
     assert_eq!(all.len(), 50);
     assert_eq!(all.iter().collect::<HashSet<_>>().len(), 50);
-    if let Some(peer) = peer {
+    for peer in peers.into_iter().flatten() {
         peer.stop().await;
     }
 }
 
+// Case 18.
+async fn thirty_executors_share_ten_processes(colony: TestColony) {
+    let user = colony.user("ada").await;
+    let mut submitted = HashSet::new();
+    for _ in 0..10 {
+        submitted.insert(user.submit_json("t", "f", &()).await.unwrap().process_id.to_string());
+    }
+    let mut bees = Vec::new();
+    for number in 0..30 {
+        bees.push(colony.executor(&format!("bee-{number}"), "t").await);
+    }
+    let claimed = futures::future::join_all(bees.iter().map(|bee| claim(bee, "t", 1, Duration::ZERO))).await;
+    let claimed: Vec<_> = claimed.into_iter().flatten().map(|lease| lease.process_id).collect();
+    assert_eq!(claimed.len(), 10, "one for each of ten, nothing for the rest");
+    assert_eq!(claimed.into_iter().collect::<HashSet<_>>(), submitted);
+}
+
+// Case 31.
+async fn variables_reach_the_executor_as_they_were_set(colony: TestColony) {
+    let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
+    let mut spec = user.spec("t", "f");
+    spec.env = [("REGION", "eu-north"), ("EMPTY", ""), ("words", "a=b; \"ü\"\n")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    user.submit(&spec).await.unwrap();
+    let lease = colony.claim_one(&bee, "t").await;
+    let arrived: Spec = wire::envelope_from_proto(&lease.spec.unwrap()).unwrap().open().unwrap();
+    assert_eq!(arrived.env, spec.env);
+}
+
+// Case 4.
 async fn a_poll_that_is_cancelled_takes_nothing_with_it(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let gone = bee.clone();
     let poll = tokio::spawn(async move { claim(&gone, "t", 1, Duration::from_secs(50)).await });
-    wait_for_polls(&colony, 1).await;
+    colony.wait_for_polls(1).await;
     poll.abort();
-    wait_for_polls(&colony, 0).await;
+    colony.wait_for_polls(0).await;
     let submitted = user.submit_json("t", "f", &()).await.unwrap();
     assert_eq!(colony.claim_one(&bee, "t").await.process_id, submitted.process_id.to_string());
 }
 
+// Cases 12, 14, 15.
 async fn only_executors_claim_and_only_their_types(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let stranger = colony.client(&KeyPair::generate());
@@ -162,6 +205,7 @@ async fn only_executors_claim_and_only_their_types(colony: TestColony) {
     assert!(claim(&bee, "t", 1, Duration::ZERO).await.is_empty());
 }
 
+// Case X4.
 async fn a_lost_executors_process_is_given_to_another(colony: TestColony) {
     let (user, reader) = (colony.user("ada").await, colony.reader().await);
     let (lost, other) = (colony.executor("lost", "t").await, colony.executor("other", "t").await);
@@ -178,6 +222,7 @@ async fn a_lost_executors_process_is_given_to_another(colony: TestColony) {
     assert_eq!(attempts[1].outcome, "succeeded");
 }
 
+// Case 40.
 async fn a_lost_executor_uses_up_attempts_until_the_dead_letter(colony: TestColony) {
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
     let mut spec = user.spec("t", "f");
@@ -211,10 +256,11 @@ async fn max_exec_ends_an_attempt_that_renews(colony: TestColony) {
     assert_eq!(attempts[0].outcome, "exec_time_exceeded");
 }
 
+// Case 37.
 async fn nobody_within_max_wait_fails_the_process(colony: TestColony) {
     let (user, reader) = (colony.user("ada").await, colony.reader().await);
     let mut spec = user.spec("t", "f");
-    spec.max_wait_ms = 300;
+    spec.max_wait_ms = 1000;
     user.submit(&spec).await.unwrap();
     eventually("it has failed", async || {
         (state_of(&reader, spec.process_id).await == v1::ProcessState::Failed).then_some(())
@@ -222,8 +268,14 @@ async fn nobody_within_max_wait_fails_the_process(colony: TestColony) {
     .await;
     let process = reader.get_process(spec.process_id).await.unwrap().process.unwrap();
     assert!(process.reason.contains("max_wait"), "{}", process.reason);
+    let waited_ms = process.state_since_ms - process.submitted_at_ms;
+    assert!((1000..2000).contains(&waited_ms), "{waited_ms}");
+    let counts = reader.get_colony().await.unwrap().state_counts;
+    let counts: Vec<_> = counts.iter().map(|count| (count.state.as_str(), count.count)).collect();
+    assert_eq!(counts, [("failed", 1)]);
 }
 
+// Case 5.
 async fn bad_bounds_are_refused(colony: TestColony) {
     let bee = colony.executor("bee", "t").await;
     let good = v1::ClaimRequest { executor_type: "t".into(), ..Default::default() };
@@ -243,14 +295,4 @@ async fn claim_briefly(bee: &apiary_executor_sdk::Client) -> v1::Lease {
     let request =
         v1::ClaimRequest { executor_type: "t".into(), count_max: 1, wait_ms: 20_000, lease_ms: 1000, offer: None };
     bee.claim(request).await.unwrap().leases.remove(0)
-}
-
-/// Waits until exactly so many claims wait at the broker.
-async fn wait_for_polls(colony: &TestColony, count: u64) {
-    let url = format!("http://{}/readyz", colony.address());
-    eventually("the polls are as expected", async || {
-        let page: serde_json::Value = apiary_tests::http().get(&url).send().await.ok()?.json().await.ok()?;
-        (page["claims_waiting"] == count).then_some(())
-    })
-    .await;
 }

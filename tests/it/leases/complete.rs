@@ -1,11 +1,16 @@
 //! `Complete`: once, by whoever holds the lease.
 
-use apiary_executor_sdk::v1::ProcessState;
-use apiary_identity::{Envelope, OutcomeKind, Role};
+use apiary_executor_sdk::v1::{self, ProcessState};
+use apiary_executor_sdk::wire;
+use apiary_identity::{Envelope, Outcome, OutcomeKind, Role};
 use apiary_tests::TestColony;
 use apiary_tests::colony::state_of;
 
 on_each_store!(
+    a_process_waits_runs_and_succeeds,
+    the_output_is_read_as_it_was_given,
+    what_nobody_holds_cannot_be_ended,
+    a_failed_process_cannot_succeed,
     the_same_result_again_is_answered_as_the_first_time,
     a_second_result_cannot_replace_the_first,
     another_executor_cannot_complete,
@@ -15,6 +20,78 @@ on_each_store!(
     a_success_outside_the_executors_scope_is_refused
 );
 
+// Case 21.
+async fn a_process_waits_runs_and_succeeds(colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let seen = async || {
+        let answer = reader.get_process(id).await.unwrap();
+        (answer.process.unwrap(), answer.attempts)
+    };
+    let (waiting, attempts) = seen().await;
+    assert_eq!((waiting.state(), waiting.executor.as_str(), attempts.len()), (ProcessState::Waiting, "", 0));
+    let lease = colony.claim_one(&bee, "t").await;
+    let (running, attempts) = seen().await;
+    assert_eq!((running.state(), running.executor.as_str()), (ProcessState::Running, "bee"));
+    assert!(attempts[0].claimed_at_ms >= waiting.submitted_at_ms, "{attempts:?}");
+    assert_eq!((attempts[0].executor.as_str(), attempts[0].ended_at_ms), ("bee", 0));
+    bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
+    let (succeeded, attempts) = seen().await;
+    assert_eq!((succeeded.state(), succeeded.executor.as_str()), (ProcessState::Succeeded, "bee"));
+    assert!(attempts[0].ended_at_ms >= attempts[0].claimed_at_ms, "{attempts:?}");
+    assert_eq!(succeeded.state_since_ms, attempts[0].ended_at_ms);
+}
+
+// Case 22.
+async fn the_output_is_read_as_it_was_given(colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    for output in [b" [\"second\", 1.0,\n {\"b\": 2, \"a\": 1}] ".as_slice(), b"\xff\x00", b""] {
+        let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+        let lease = colony.claim_one(&bee, "t").await;
+        bee.complete(&colony.success("bee", &lease, output)).await.unwrap();
+        let kept = reader.get_process(id).await.unwrap().attempts[0].result.take().unwrap();
+        let kept: Outcome = wire::envelope_from_proto(&kept).unwrap().open().unwrap();
+        assert_eq!(kept.output().to_bytes().unwrap(), output);
+    }
+}
+
+/// Signed by an executor as if it had been handed the work.
+// Case 26.
+async fn what_nobody_holds_cannot_be_ended(colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let spec = reader.get_process(id).await.unwrap().spec;
+    let imagined = v1::Lease { process_id: id.to_string(), attempt: 1, spec, ..Default::default() };
+    let success = bee.complete(&colony.success("bee", &imagined, b"1")).await.unwrap_err();
+    let failure = colony.failure("bee", &imagined, OutcomeKind::FailedFinal, "no");
+    let failure = bee.fail(&failure).await.unwrap_err();
+    assert_eq!((success.reason(), failure.reason()), (Some("LEASE_LOST"), Some("LEASE_LOST")));
+    assert_eq!(state_of(&reader, id).await, ProcessState::Waiting);
+    // And it is still there for somebody who really holds it.
+    let lease = colony.claim_one(&bee, "t").await;
+    bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
+}
+
+// Cases 27, X5.
+async fn a_failed_process_cannot_succeed(colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    for (kind, state) in
+        [(OutcomeKind::FailedFinal, ProcessState::Failed), (OutcomeKind::Refused, ProcessState::DeadLetter)]
+    {
+        let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+        let lease = colony.claim_one(&bee, "t").await;
+        let failure = colony.failure("bee", &lease, kind, "no");
+        bee.fail(&failure).await.unwrap();
+        let refused = bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap_err();
+        assert_eq!((refused.reason(), refused.is_retryable()), (Some("LEASE_LOST"), false));
+        assert!(refused.to_string().contains(&id.to_string()), "it names the process: {refused}");
+        let kept = reader.get_process(id).await.unwrap();
+        assert_eq!((kept.process.unwrap().state(), kept.attempts.len()), (state, 1));
+        assert_eq!(kept.attempts[0].result.as_ref().unwrap().payload, failure.payload, "the first word stands");
+    }
+}
+
+// Cases X1, X5.
 async fn the_same_result_again_is_answered_as_the_first_time(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     user.submit_json("t", "f", &()).await.unwrap();
@@ -24,6 +101,7 @@ async fn the_same_result_again_is_answered_as_the_first_time(colony: TestColony)
     assert!(bee.complete(&result).await.unwrap().existed);
 }
 
+// Case X5.
 async fn a_second_result_cannot_replace_the_first(colony: TestColony) {
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
@@ -39,6 +117,7 @@ async fn a_second_result_cannot_replace_the_first(colony: TestColony) {
     assert_eq!(kept.process.unwrap().state(), ProcessState::Succeeded);
 }
 
+// Case 25.
 async fn another_executor_cannot_complete(colony: TestColony) {
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
     let thief = colony.executor("thief", "t").await;
@@ -52,6 +131,7 @@ async fn another_executor_cannot_complete(colony: TestColony) {
     assert_eq!(user.complete(&user_result).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
 }
 
+// Case X4.
 async fn an_old_attempt_cannot_complete(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;

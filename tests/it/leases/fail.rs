@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use apiary_executor_sdk::v1::ProcessState;
-use apiary_identity::{Clock as _, OutcomeKind, SystemClock};
+use apiary_executor_sdk::wire;
+use apiary_identity::{Clock as _, Outcome, OutcomeKind, SystemClock};
 use apiary_tests::TestColony;
 use apiary_tests::colony::{claim, state_of};
 
@@ -12,9 +13,12 @@ on_each_store!(
     attempts_used_up_end_in_the_dead_letter,
     a_final_failure_is_not_retried,
     a_refused_spec_is_dead_lettered_at_once,
-    the_same_failure_again_is_known
+    the_same_failure_again_is_known,
+    the_words_of_a_failure_are_kept,
+    another_executor_cannot_fail_it
 );
 
+// Case X12.
 async fn a_retryable_failure_backs_off_and_comes_back_at_its_place(colony: TestColony) {
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
     let mut spec = user.spec("t", "f");
@@ -79,4 +83,33 @@ async fn the_same_failure_again_is_known(colony: TestColony) {
     let failure = colony.failure("bee", &lease, OutcomeKind::FailedRetryable, "busy");
     assert!(!bee.fail(&failure).await.unwrap().existed);
     assert!(bee.fail(&failure).await.unwrap().existed);
+}
+
+// Case 24.
+async fn the_words_of_a_failure_are_kept(colony: TestColony) {
+    let words = "the ledger is closed: row 7\n\"ü\" is no amount";
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let lease = colony.claim_one(&bee, "t").await;
+    bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedFinal, words)).await.unwrap();
+    let kept = reader.get_process(id).await.unwrap();
+    let process = kept.process.unwrap();
+    assert_eq!((process.state(), process.reason.as_str()), (ProcessState::Failed, words));
+    assert_eq!(kept.attempts[0].reason, words);
+    let signed: Outcome = wire::envelope_from_proto(kept.attempts[0].result.as_ref().unwrap()).unwrap().open().unwrap();
+    assert_eq!(signed.failure.as_deref(), Some(words));
+}
+
+// Case 25.
+async fn another_executor_cannot_fail_it(colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let spoiler = colony.executor("spoiler", "t").await;
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let lease = colony.claim_one(&bee, "t").await;
+    for kind in [OutcomeKind::FailedFinal, OutcomeKind::FailedRetryable, OutcomeKind::Refused] {
+        let refused = spoiler.fail(&colony.failure("spoiler", &lease, kind, "no")).await.unwrap_err();
+        assert_eq!(refused.reason(), Some("LEASE_LOST"));
+    }
+    assert_eq!(state_of(&reader, id).await, ProcessState::Running);
+    bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 on_each_store!(a_renewed_lease_outlives_its_first_end, a_lost_lease_cannot_be_renewed, another_cannot_renew);
 
+// Cases X10, X11.
 async fn a_renewed_lease_outlives_its_first_end(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;

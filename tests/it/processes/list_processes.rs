@@ -7,6 +7,7 @@ use apiary_tests::TestColony;
 
 on_each_store!(
     filters_combine,
+    pages_go_past_a_hundred,
     pages_are_stable_while_new_ones_come,
     a_page_of_big_labels_ends_where_an_answer_does,
     a_foreign_page_token_is_refused
@@ -18,6 +19,7 @@ async fn list(reader: &Client, filter: v1::ProcessFilter) -> Vec<String> {
     answer.processes.into_iter().map(|process| format!("{}/{}", process.executor_type, process.function)).collect()
 }
 
+// Cases 35, X20.
 async fn filters_combine(colony: TestColony) {
     let (user, reader) = (colony.user("ada").await, colony.reader().await);
     for (executor_type, function, label) in [("a", "f", "x"), ("a", "g", "x"), ("b", "f", "x"), ("a", "f", "y")] {
@@ -43,6 +45,40 @@ async fn filters_combine(colony: TestColony) {
     assert_eq!(list(&reader, combined).await, ["a/f"]);
     let none = v1::ProcessFilter { labels: labels("z"), ..Default::default() };
     assert!(list(&reader, none).await.is_empty());
+}
+
+// Case X20.
+async fn pages_go_past_a_hundred(colony: TestColony) {
+    let (user, reader) = (colony.user("ada").await, colony.reader().await);
+    // Every third does not match: by its label, or by its type.
+    let submits = (0..345).map(|number| {
+        let mut spec = user.spec(if number % 6 == 0 { "u" } else { "t" }, "f");
+        spec.labels.insert("tier".into(), if number % 6 == 3 { "lead" } else { "gold" }.into());
+        let user = &user;
+        async move { (number % 3 != 0).then_some(user.submit(&spec).await.unwrap().process_id.to_string()) }
+    });
+    let mut wanted: Vec<_> = futures::future::join_all(submits).await.into_iter().flatten().collect();
+    let (mut seen, mut sizes, mut page_token) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let filter = v1::ProcessFilter {
+            states: vec![v1::ProcessState::Waiting.into()],
+            executor_type: "t".into(),
+            labels: BTreeMap::from([("tier".to_owned(), "gold".to_owned())]),
+            ..Default::default()
+        };
+        let request = v1::ListProcessesRequest { filter: Some(filter), page_size: 0, page_token };
+        let page = reader.list_processes(request).await.unwrap();
+        sizes.push(page.processes.len());
+        seen.extend(page.processes.into_iter().map(|process| process.process_id));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(sizes, [100, 100, 30]);
+    seen.sort();
+    wanted.sort();
+    assert_eq!(seen, wanted);
 }
 
 async fn pages_are_stable_while_new_ones_come(colony: TestColony) {
@@ -90,6 +126,7 @@ async fn a_page_of_big_labels_ends_where_an_answer_does(colony: TestColony) {
     assert_eq!(seen.len(), 270);
 }
 
+// Case 35.
 async fn a_foreign_page_token_is_refused(colony: TestColony) {
     let reader = colony.reader().await;
     for (page_size, page_token) in [(0, "x"), (0, "1.2"), (1001, ""), (-1, "")] {

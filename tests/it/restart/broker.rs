@@ -35,12 +35,7 @@ async fn waiting_and_running_work_survives_a_restart(mut colony: TestColony) {
 async fn a_waiting_poll_is_answered_when_the_broker_stops(mut colony: TestColony) {
     let bee = colony.executor("bee", "t").await;
     let poll = tokio::spawn(async move { claim(&bee, "t", 1, Duration::from_secs(50)).await });
-    eventually("the poll waits", async || {
-        let url = format!("http://{}/readyz", colony.address());
-        let page: serde_json::Value = apiary_tests::http().get(&url).send().await.ok()?.json().await.ok()?;
-        (page["claims_waiting"] == 1).then_some(())
-    })
-    .await;
+    colony.wait_for_polls(1).await;
     colony.stop().await;
     let answer = tokio::time::timeout(Duration::from_secs(5), poll).await;
     assert!(answer.unwrap().unwrap().is_empty());

@@ -1,6 +1,7 @@
 //! What the broker refuses, and what a broken-into database cannot do.
 
 mod hostile_bytes;
+mod readers;
 mod requests;
 mod tampering;
 mod tenants;

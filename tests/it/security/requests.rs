@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 on_each_store!(
     an_unsigned_call_is_refused,
     a_replayed_call_is_refused,
+    a_replayed_claim_takes_no_work,
     a_strangers_calls_are_not_remembered,
     a_stale_or_early_call_is_refused,
     a_call_for_another_broker_is_refused,
@@ -62,10 +63,33 @@ async fn an_unsigned_call_is_refused(colony: TestColony) {
     assert_eq!(reason(&status), "UNSIGNED");
 }
 
+// Case X1.
 async fn a_replayed_call_is_refused(colony: TestColony) {
     let request = good(&colony).await;
     assert!(signed(&colony, &request).await.is_ok());
     assert_refused(signed(&colony, &request).await, "REQUEST_REPLAYED");
+}
+
+// Case X1.
+async fn a_replayed_claim_takes_no_work(colony: TestColony) {
+    const CLAIM: &str = "/apiary.v1.LeaseService/Claim";
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let message = v1::ClaimRequest { executor_type: "t".into(), ..Default::default() };
+    let broker_id = bee.connect().await.unwrap().broker_id;
+    let request = Request::new(CLAIM, colony.key.id(), &broker_id, SystemClock.now(), &message.encode_to_vec());
+    let envelope = Envelope::seal(&colony.key_of("bee"), &request).unwrap();
+    let bytes = apiary_executor_sdk::wire::envelope_to_proto(&envelope).encode_to_vec();
+    let mut leases = LeaseServiceClient::new(colony.channel().await);
+    let mut claim = async || {
+        let mut call = tonic::Request::new(message.clone());
+        call.metadata_mut().insert_bin("apiary-request-bin", MetadataValue::from_bytes(&bytes));
+        leases.claim(call).await.map(|answer| answer.into_inner().leases.len())
+    };
+    user.submit_json("t", "f", &()).await.unwrap();
+    assert_eq!(claim().await.unwrap(), 1);
+    let left = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    assert_refused(claim().await.map(|_| ()), "REQUEST_REPLAYED");
+    assert_eq!(apiary_tests::colony::state_of(&reader, left).await, v1::ProcessState::Waiting);
 }
 
 /// Anybody can make a key and sign with it: what strangers send must not fill the memory of nonces.
@@ -76,6 +100,7 @@ async fn a_strangers_calls_are_not_remembered(colony: TestColony) {
     }
 }
 
+// Case X2.
 async fn a_stale_or_early_call_is_refused(colony: TestColony) {
     for hours in [-1, 1] {
         let mut request = good(&colony).await;
@@ -84,6 +109,7 @@ async fn a_stale_or_early_call_is_refused(colony: TestColony) {
     }
 }
 
+// Case X2.
 async fn a_call_for_another_broker_is_refused(mut colony: TestColony) {
     let request = good(&colony).await;
     colony.stop().await;

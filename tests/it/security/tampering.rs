@@ -55,6 +55,7 @@ async fn set_aside_and_serving_on(colony: &TestColony, tamper: &str, words: &str
     stop.cancel();
 }
 
+// Case X3.
 async fn an_altered_spec_is_refused_reported_and_dead_lettered(colony: TestColony) {
     let tamper = match colony.backend.kind() {
         "postgres" => {
@@ -67,6 +68,7 @@ async fn an_altered_spec_is_refused_reported_and_dead_lettered(colony: TestColon
     set_aside_and_serving_on(&colony, tamper, "spec").await;
 }
 
+// Case X3.
 async fn an_altered_grant_is_refused_reported_and_dead_lettered(colony: TestColony) {
     let tamper = match colony.backend.kind() {
         "postgres" => {
@@ -80,6 +82,7 @@ async fn an_altered_grant_is_refused_reported_and_dead_lettered(colony: TestColo
 }
 
 /// Two honestly signed specs, swapped in the database: each is work that somebody wanted, but not this work.
+// Case X3.
 async fn a_spec_moved_to_another_process_is_refused(colony: TestColony) {
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
     let first = user.submit_json("t", "f", &1).await.unwrap().process_id;

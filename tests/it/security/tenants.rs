@@ -9,6 +9,7 @@ use apiary_tests::colony::claim;
 
 on_each_store!(
     another_colonys_keys_reach_nothing,
+    a_watch_shows_nothing_of_another_colony,
     the_same_ids_and_keys_do_not_meet,
     an_executor_of_two_colonies_holds_a_lease_in_one
 );
@@ -30,6 +31,7 @@ async fn second(colony: &TestColony) -> (KeyPair, Client, Client) {
     (key, clients.pop().unwrap(), executor)
 }
 
+// Cases 14, X13.
 async fn another_colonys_keys_reach_nothing(colony: TestColony) {
     let user = colony.user("ada").await;
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
@@ -49,6 +51,28 @@ async fn another_colonys_keys_reach_nothing(colony: TestColony) {
     let lease = colony.claim_one(&bee, "t").await;
     assert_eq!(thief.renew(id, lease.attempt, Duration::from_secs(30)).await.unwrap_err().reason(), Some("LEASE_LOST"));
     assert_eq!(thief.release(id, lease.attempt).await.unwrap_err().reason(), Some("LEASE_LOST"));
+}
+
+// Case X13.
+async fn a_watch_shows_nothing_of_another_colony(colony: TestColony) {
+    let (ada, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
+    let (other, eve, _) = second(&colony).await;
+    let owner = colony.client_for(other.id(), &other);
+    let filter = v1::ProcessFilter { executor_type: "t".into(), ..Default::default() };
+    let everything = v1::WatchRequest { process_id: String::new(), filter: Some(filter) };
+    let mut watch = owner.watch(everything.clone()).await.unwrap();
+    // All that can happen here, and then one thing there: the first that is seen is theirs.
+    ada.submit_json("t", "f", &()).await.unwrap();
+    let lease = colony.claim_one(&bee, "t").await;
+    bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
+    let theirs = eve.submit_json("t", "f", &()).await.unwrap().process_id;
+    assert_eq!(watch.next().await.unwrap().unwrap().process_id, theirs.to_string());
+    // Here, their key is a stranger's.
+    let ours = v1::WatchRequest { process_id: lease.process_id, filter: None };
+    for request in [ours, everything] {
+        let refused = colony.client(&other).watch(request).await.err().unwrap();
+        assert_eq!(refused.reason(), Some("NOT_PERMITTED"));
+    }
 }
 
 /// A key may have grants in several colonies; what it was leased in one, it cannot prolong or end in the name of another.
