@@ -131,7 +131,7 @@ async fn a_process_without_a_spec_is_named(backend: Backend) {
     backend
         .execute(
             "INSERT INTO leases (process_id, colony, executor, claimed_at_ms, expires_at_ms, attempt, retries_spent, \
-             executor_type) SELECT process_id, colony, 1, 1, 1, 1, 0, executor_type FROM queue",
+             executor_type, function) SELECT process_id, colony, 1, 1, 1, 1, 0, executor_type, function FROM queue",
         )
         .await;
     assert_corrupt(tenant.store.overdue_leases(NOW, 10).await, "leases", &process_id.to_string());

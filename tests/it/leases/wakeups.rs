@@ -116,7 +116,7 @@ async fn watchers_take_no_wake_up_from_a_poll(colony: TestColony) {
     let mut watches = Vec::new();
     for _ in 0..20 {
         let filter = v1::ProcessFilter { executor_type: "t".into(), ..Default::default() };
-        let request = v1::WatchRequest { process_id: String::new(), filter: Some(filter) };
+        let request = v1::WatchRequest { filter: Some(filter), ..Default::default() };
         watches.push(reader.watch(request).await.unwrap());
     }
     polls.start("bee", colony.executor("bee", "t").await);

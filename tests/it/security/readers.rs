@@ -10,8 +10,8 @@ on_each_store!(whoever_lacks_the_right_reads_nothing, an_executor_whose_grant_is
 
 /// Every call that reads, one after the other.
 async fn read_all(client: &Client, process_id: Uuid) -> [Result<(), ClientError>; 6] {
-    let one = v1::WatchRequest { process_id: process_id.to_string(), filter: None };
-    let all = v1::WatchRequest { process_id: String::new(), filter: Some(v1::ProcessFilter::default()) };
+    let one = v1::WatchRequest { process_id: process_id.to_string(), ..Default::default() };
+    let all = v1::WatchRequest { filter: Some(v1::ProcessFilter::default()), ..Default::default() };
     [
         client.get_process(process_id).await.map(drop),
         client.list_processes(v1::ListProcessesRequest::default()).await.map(drop),

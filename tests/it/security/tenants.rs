@@ -59,7 +59,7 @@ async fn a_watch_shows_nothing_of_another_colony(colony: TestColony) {
     let (other, eve, _) = second(&colony).await;
     let owner = colony.client_for(other.id(), &other);
     let filter = v1::ProcessFilter { executor_type: "t".into(), ..Default::default() };
-    let everything = v1::WatchRequest { process_id: String::new(), filter: Some(filter) };
+    let everything = v1::WatchRequest { filter: Some(filter), ..Default::default() };
     let mut watch = owner.watch(everything.clone()).await.unwrap();
     // All that can happen here, and then one thing there: the first that is seen is theirs.
     ada.submit_json("t", "f", &()).await.unwrap();
@@ -68,7 +68,7 @@ async fn a_watch_shows_nothing_of_another_colony(colony: TestColony) {
     let theirs = eve.submit_json("t", "f", &()).await.unwrap().process_id;
     assert_eq!(watch.next().await.unwrap().unwrap().process_id, theirs.to_string());
     // Here, their key is a stranger's.
-    let ours = v1::WatchRequest { process_id: lease.process_id, filter: None };
+    let ours = v1::WatchRequest { process_id: lease.process_id, ..Default::default() };
     for request in [ours, everything] {
         let refused = colony.client(&other).watch(request).await.err().unwrap();
         assert_eq!(refused.reason(), Some("NOT_PERMITTED"));

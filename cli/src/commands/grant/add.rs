@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     /// An executor type that it may submit for or claim as; may be given several times
     #[arg(long = "executor-type", value_name = "TYPE")]
     executor_types: Vec<String>,
-    /// A right beyond the role; `read` sees every process and grant
+    /// A right beyond the role; may be given several times
     #[arg(long = "right", value_name = "RIGHT", value_enum)]
     rights: Vec<RightWord>,
     /// For how long it holds
@@ -77,6 +77,20 @@ enum RoleWord {
 enum RightWord {
     /// May read every process and grant of the colony
     Read,
+    /// May cancel every process
+    Cancel,
+    /// May pause, limit, redrive, discard and drain: what keeps a colony running
+    Operate,
+}
+
+impl RightWord {
+    fn to_right(self) -> GrantRight {
+        match self {
+            Self::Read => GrantRight::Read,
+            Self::Cancel => GrantRight::Cancel,
+            Self::Operate => GrantRight::Operate,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -118,7 +132,7 @@ impl Arguments {
             },
             name,
             scopes: Scopes { functions: self.functions.clone(), executor_types: self.executor_types.clone() },
-            rights: self.rights.iter().map(|RightWord::Read| GrantRight::Read).collect(),
+            rights: self.rights.iter().map(|right| right.to_right()).collect(),
             valid_from: now.saturating_sub(HEAD_START).unwrap_or(Timestamp::MIN),
             valid_until: now.saturating_add(days).unwrap_or(Timestamp::MAX),
         })
