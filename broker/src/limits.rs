@@ -40,6 +40,10 @@ pub const CLAIM_COUNT_MAX: i32 = 1000;
 /// The most processes that one look into a lane takes, for all polls together: their specs are in memory at once, at most 1 MiB
 /// each as a rule.
 pub const CLAIM_PASS_COUNT_MAX: usize = 256;
+/// The most polls that one look into a lane is for; the others are in the next.
+pub const CLAIM_PASS_POLLS_MAX: usize = 10_000;
+/// A claim that does not wait is looked for again while looks end before the end of its lane, but so often at the most.
+pub const CLAIM_LOOKS_MAX: u32 = 4;
 /// The most bytes of specs and grants in one claim's answer; what does not fit goes back to the queue.
 pub const CLAIM_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 1024 * 1024;
 /// Claims that wait at one broker.
@@ -52,6 +56,16 @@ pub const LEASE_MS_MIN: i64 = 1000;
 pub const LEASE_MS_MAX: i64 = 3_600_000;
 /// A lease if the executor does not say, in milliseconds.
 pub const LEASE_MS_DEFAULT: i64 = 30_000;
+
+/// Waiting processes that a claim looks at together.
+pub const CLAIM_PAGE_MAX: usize = 1000;
+/// Sorts of work that a claim found nobody for and therefore passes over; work of a further sort is looked at one by one.
+pub const CLAIM_REFUSED_MAX: usize = 1000;
+
+/// Things that are paused in one colony.
+pub const PAUSES_MAX: i64 = 1000;
+/// A reason in words, in bytes.
+pub const REASON_BYTES_MAX: usize = 4096;
 
 /// Watches at one broker.
 pub const WATCHES_MAX: usize = 10_000;

@@ -101,22 +101,24 @@ impl Auth {
         }
     }
 
-    /// Leave to claim work of one executor type.
+    /// Leave to claim work of one executor type, and all of the caller's grants that give it: an executor may have one for each
+    /// function.
     pub(crate) async fn permit_claim(
         &self,
         caller: &Caller,
         executor_type: &str,
-    ) -> Result<Permit<action::Claim>, Error> {
+    ) -> Result<(Permit<action::Claim>, Vec<GrantRecord>), Error> {
         let colony = self.colony_of(caller).await?;
         let now = self.clock.now();
         let suits = |grant: &GrantRecord| {
             let grant = &grant.grant;
             grant.role == Role::Executor && grant.is_valid_at(now) && grant.scopes.cover_executor_type(executor_type)
         };
-        match self.grants.find(&colony, &caller.key, suits).await? {
-            Some(grant) => {
+        let grants = self.grants.find_all(&colony, &caller.key, suits).await?;
+        match grants.first() {
+            Some(first) => {
                 self.once(caller)?;
-                Ok(Permit::new(colony, Who::Granted(Box::new(grant))))
+                Ok((Permit::new(colony, Who::Granted(Box::new(first.clone()))), grants))
             }
             None => Err(Error::NotPermitted(format!(
                 "claiming needs an executor's grant for executor type `{executor_type}`, in force now"

@@ -1,15 +1,24 @@
 //! The polls that wait, by lane: which of them the next look is for, and who gets what it found. No I/O; the claimer has the lock.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use tokio::sync::oneshot;
 
 use crate::Error;
-use crate::limits::CLAIM_PASS_COUNT_MAX;
-use crate::model::{ClaimSlot, Claimed, GrantKey, Lane, LeaseRef};
+use crate::limits::{CLAIM_LOOKS_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX};
+use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, Lane, LeaseRef};
 
 /// What a poll is answered with.
-pub(super) type Reply = Result<Vec<Claimed>, Error>;
+pub(super) type Reply = Result<Given, Error>;
+
+/// What a poll got.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// Leases, in the order of their processes; none if there was no work.
+    pub(super) claimed: Vec<Claimed>,
+    /// The executor is to take no new work.
+    pub(super) is_drained: bool,
+}
 
 /// The polls that wait, by lane, and what is to be done for them.
 #[derive(Default)]
@@ -26,7 +35,8 @@ pub(super) struct Board {
 
 #[derive(Default)]
 struct LaneBoard {
-    polls: VecDeque<Poll>,
+    /// By their numbers, which is the order in which they came.
+    polls: BTreeMap<u64, Poll>,
     /// In the line of lanes that are due.
     queued: bool,
     /// Work may have come since its polls were looked for.
@@ -36,14 +46,15 @@ struct LaneBoard {
 }
 
 pub(super) struct Poll {
-    id: u64,
     slot: ClaimSlot,
     reply: oneshot::Sender<Reply>,
     /// Looked for since work last came.
     looked: bool,
+    /// How often it was looked for.
+    looks: u32,
     /// Part of the look under way.
     pub(super) passing: bool,
-    /// To be answered after the next look, whatever it gives.
+    /// To be answered after the next look to the lane's end, whatever it gives.
     pub(super) last_look: bool,
 }
 
@@ -60,8 +71,8 @@ impl Board {
         self.last_id += 1;
         self.polls += 1;
         let id = self.last_id;
-        let poll = Poll { id, slot, reply, looked: false, passing: false, last_look };
-        self.lanes.entry(lane.clone()).or_default().polls.push_back(poll);
+        let poll = Poll { slot, reply, looked: false, looks: 0, passing: false, last_look };
+        self.lanes.entry(lane.clone()).or_default().polls.insert(id, poll);
         self.enqueue(lane);
         id
     }
@@ -85,10 +96,18 @@ impl Board {
     }
 
     pub(super) fn mark_all(&mut self) {
-        let lanes: Vec<_> = self.lanes.keys().cloned().collect();
-        for lane in &lanes {
-            self.mark(lane);
-        }
+        self.mark_lanes(|_| true);
+    }
+
+    /// Work may be free in every lane of this colony. False if nobody waits there.
+    pub(super) fn mark_colony(&mut self, colony: ColonyKey) -> bool {
+        self.mark_lanes(|lane| lane.colony == colony)
+    }
+
+    fn mark_lanes(&mut self, are_meant: impl Fn(&Lane) -> bool) -> bool {
+        let lanes: Vec<_> = self.lanes.keys().filter(|lane| are_meant(lane)).cloned().collect();
+        lanes.iter().for_each(|lane| _ = self.mark(lane));
+        !lanes.is_empty()
     }
 
     pub(super) fn begin_pass(&mut self) -> Option<Pass> {
@@ -107,31 +126,31 @@ impl Board {
         None
     }
 
-    /// Answers the polls that got something or wait no longer; returns what was taken for polls that are gone.
-    pub(super) fn end_pass(&mut self, pass: &Pass, claimed: Vec<Claimed>) -> Vec<LeaseRef> {
-        let asked: usize = pass.slots.iter().map(|slot| slot.count).sum();
-        let all_taken = claimed.len() >= asked;
-        let mut by_slot: Vec<Vec<Claimed>> = pass.slots.iter().map(|_| Vec::new()).collect();
-        for claim in claimed {
-            if let Some(slot) = by_slot.get_mut(claim.slot) {
-                slot.push(claim);
+    /// Answers the polls that got something, are drained or wait no longer; returns what was taken for polls that are gone.
+    pub(super) fn end_pass(&mut self, pass: &Pass, claims: Claims) -> Vec<LeaseRef> {
+        let has_more = claims.has_more;
+        let mut given: Vec<Given> = pass.slots.iter().map(|_| Given::default()).collect();
+        claims.drained.into_iter().for_each(|slot| given[slot].is_drained = true);
+        for claim in claims.claimed {
+            if let Some(given) = given.get_mut(claim.slot) {
+                given.claimed.push(claim);
             }
         }
         let mut orphans = Vec::new();
-        for ((id, slot), claims) in pass.ids.iter().zip(&pass.slots).zip(by_slot) {
+        for (id, given) in pass.ids.iter().zip(given) {
             let answered = match self.poll(&pass.lane, *id) {
-                Some(poll) if claims.is_empty() && !poll.last_look => {
+                Some(poll) if given.claimed.is_empty() && !given.is_drained && poll.waits_on(has_more) => {
                     poll.passing = false;
                     continue;
                 }
-                Some(_) => self.remove(&pass.lane, *id).map(|poll| poll.reply.send(Ok(claims))),
-                None => Some(Err(Ok(claims))),
+                Some(_) => self.remove(&pass.lane, *id).map(|poll| poll.reply.send(Ok(given))),
+                None => Some(Err(Ok(given))),
             };
             if let Some(Err(Ok(unheard))) = answered {
-                orphans.extend(references(slot.executor, &unheard));
+                orphans.extend(references(&unheard.claimed));
             }
         }
-        self.finish_pass(&pass.lane, all_taken);
+        self.finish_pass(&pass.lane, has_more);
         orphans
     }
 
@@ -161,20 +180,19 @@ impl Board {
             self.lanes.remove(lane);
         } else if look_again {
             self.mark(lane);
-        } else if board.woken || board.polls.iter().any(|poll| !poll.looked) {
+        } else if board.woken || board.polls.values().any(|poll| !poll.looked) {
             // Polls that came, or were left out, while the look was under way have not been looked for.
             self.enqueue(lane);
         }
     }
 
     pub(super) fn poll(&mut self, lane: &Lane, id: u64) -> Option<&mut Poll> {
-        self.lanes.get_mut(lane)?.polls.iter_mut().find(|poll| poll.id == id)
+        self.lanes.get_mut(lane)?.polls.get_mut(&id)
     }
 
     pub(super) fn remove(&mut self, lane: &Lane, id: u64) -> Option<Poll> {
         let board = self.lanes.get_mut(lane)?;
-        let place = board.polls.iter().position(|poll| poll.id == id)?;
-        let poll = board.polls.remove(place)?;
+        let poll = board.polls.remove(&id)?;
         self.polls -= 1;
         // A lane in the line stays, so that a caller who comes and goes does not put it there again and again.
         if board.polls.is_empty() && !board.passing && !board.queued {
@@ -186,8 +204,8 @@ impl Board {
     /// Answers every poll with nothing; returns what is still to be given back.
     pub(super) fn close(&mut self) -> Vec<(Lane, Vec<LeaseRef>)> {
         self.closed = true;
-        for poll in self.lanes.drain().flat_map(|(_, board)| board.polls) {
-            let _ = poll.reply.send(Ok(Vec::new()));
+        for poll in self.lanes.drain().flat_map(|(_, board)| board.polls.into_values()) {
+            let _ = poll.reply.send(Ok(Given::default()));
         }
         self.due.clear();
         self.polls = 0;
@@ -195,21 +213,31 @@ impl Board {
     }
 }
 
+impl Poll {
+    /// Whether it stays if a look gave it nothing. One that does not wait is answered, unless the look ended before the lane's
+    /// end: further down there may be something for it.
+    fn waits_on(&self, has_more: bool) -> bool {
+        !self.last_look || (has_more && self.looks < CLAIM_LOOKS_MAX)
+    }
+}
+
 impl LaneBoard {
-    /// The polls of the next look: those that have waited longest among the ones not looked for. Each gets room for one before
-    /// any gets room for more, so that a big claim does not keep the others out.
+    /// The polls of the next look: those not looked for since work last came, in the order in which they came. All of them, because
+    /// the work that came may be for any of them. Each gets room for one before any gets room for more, so that a big claim does
+    /// not keep the others out.
     fn choose(&mut self) -> (Vec<u64>, Vec<ClaimSlot>) {
         if std::mem::take(&mut self.woken) {
-            self.polls.iter_mut().for_each(|poll| poll.looked = false);
+            self.polls.values_mut().for_each(|poll| poll.looked = false);
         }
-        let polls = self.polls.iter_mut().filter(|poll| !poll.looked).take(CLAIM_PASS_COUNT_MAX);
+        let polls = self.polls.iter_mut().filter(|(_, poll)| !poll.looked).take(CLAIM_PASS_POLLS_MAX);
         let (ids, mut slots): (Vec<_>, Vec<_>) = polls
-            .map(|poll| {
+            .map(|(id, poll)| {
                 (poll.looked, poll.passing) = (true, true);
-                (poll.id, poll.slot.clone())
+                poll.looks = poll.looks.saturating_add(1);
+                (*id, poll.slot.clone())
             })
             .unzip();
-        let mut room = CLAIM_PASS_COUNT_MAX - slots.len();
+        let mut room = CLAIM_PASS_COUNT_MAX.saturating_sub(slots.len());
         for slot in &mut slots {
             let more = slot.count.saturating_sub(1).min(room);
             room -= more;
@@ -219,8 +247,12 @@ impl LaneBoard {
     }
 }
 
-/// The fencing tokens of what an executor was given.
-pub(super) fn references(executor: GrantKey, claimed: &[Claimed]) -> Vec<LeaseRef> {
-    let reference = |claim: &Claimed| LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor };
+/// The fencing tokens of what was given.
+pub(super) fn references(claimed: &[Claimed]) -> Vec<LeaseRef> {
+    let reference = |claim: &Claimed| LeaseRef {
+        process_id: claim.process_id,
+        attempt: claim.attempt,
+        executor: claim.executor,
+    };
     claimed.iter().map(reference).collect()
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use apiary_identity::Offer;
+
 use super::Engine;
 use super::claimer::Handover;
 use super::lifecycle::retries_left;
@@ -12,7 +14,7 @@ use super::wakeups::Change;
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::limits::CLAIM_BYTES_MAX;
-use crate::model::{ClaimSlot, Claimed, Lane, LeaseRef, StoredGrant, cut_to_bytes};
+use crate::model::{ClaimSlot, Claimed, GrantRecord, Lane, LeaseRef, SlotGrant, StoredGrant, cut_to_bytes};
 
 /// Ids, signatures and type names around a spec and its grant, at the most.
 const LEASE_FRAME_BYTES: usize = 1024;
@@ -27,13 +29,15 @@ pub(crate) struct ClaimOrder {
     pub(crate) wait: Duration,
     /// How long each lease lasts.
     pub(crate) lease_ms: i64,
+    /// What the executor has.
+    pub(crate) offer: Offer,
 }
 
 /// What it gets.
 pub(crate) struct ClaimAnswer {
     /// The leases, in the order of their processes.
     pub(crate) leases: Vec<Leased>,
-    /// The broker is about to stop.
+    /// The executor is to take no new work, or the broker is about to stop.
     pub(crate) drain: bool,
 }
 
@@ -48,29 +52,35 @@ pub(crate) struct Leased {
 }
 
 impl Engine {
-    /// Takes waiting work, or waits for some. If the caller goes away, nothing is lost: what was taken for it goes back.
-    pub(crate) async fn claim(&self, permit: Permit<action::Claim>, order: ClaimOrder) -> Result<ClaimAnswer, Error> {
-        let grant = permit.grant().ok_or_else(|| Error::NotPermitted("claiming needs a grant".into()))?;
+    /// Takes waiting work, or waits for some, under any of these grants of the caller's. If the caller goes away, nothing is lost:
+    /// what was taken for it goes back. An executor that is being drained gets nothing, at once.
+    pub(crate) async fn claim(
+        &self,
+        permit: Permit<action::Claim>,
+        grants: &[GrantRecord],
+        order: ClaimOrder,
+    ) -> Result<ClaimAnswer, Error> {
+        let executor = permit.grant().ok_or_else(|| Error::NotPermitted("claiming needs a grant".into()))?.key;
         let lane = Lane { colony: permit.colony().key, executor_type: order.executor_type };
         let slot = ClaimSlot {
-            executor: grant.key,
-            executor_name: grant.grant.name.clone(),
+            grants: grants.iter().map(slot_grant).collect(),
+            offer: Arc::new(order.offer),
             count: order.count,
             lease_ms: order.lease_ms,
         };
-        let _place = self.polls.take(grant.key.0)?;
-        let claimed = self.claimer.poll(&lane, slot, order.wait).await?;
+        let _place = self.polls.take(executor.0)?;
+        let given = self.claimer.poll(&lane, slot, order.wait).await?;
         // Until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
-        let handover = Handover::new(self.claimer.clone(), lane.clone(), grant.key, &claimed);
-        let mut leases = self.with_grants(claimed).await?;
+        let handover = Handover::new(self.claimer.clone(), lane.clone(), &given.claimed);
+        let mut leases = self.with_grants(given.claimed).await?;
         let excess = split_by_size(&mut leases);
         handover.delivered();
-        self.claimer.put_back(&lane, excess.iter().map(|leased| lease_of(&leased.claimed, grant.key)).collect());
+        self.claimer.put_back(&lane, excess.iter().map(|leased| lease_of(&leased.claimed)).collect());
         for Leased { claimed, .. } in &leases {
             self.wakeups.due_at(claimed.expires_at_ms);
             self.wakeups.changed(Change { colony: lane.colony, process_id: claimed.process_id });
         }
-        Ok(ClaimAnswer { leases, drain: self.drain.is_cancelled() })
+        Ok(ClaimAnswer { leases, drain: given.is_drained || self.drain.is_cancelled() })
     }
 
     async fn with_grants(&self, claimed: Vec<Claimed>) -> Result<Vec<Leased>, Error> {
@@ -94,8 +104,12 @@ impl Leased {
     }
 }
 
-fn lease_of(claim: &Claimed, executor: crate::model::GrantKey) -> LeaseRef {
-    LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor }
+fn slot_grant(record: &GrantRecord) -> SlotGrant {
+    SlotGrant { key: record.key, name: record.grant.name.clone(), scopes: record.grant.scopes.clone() }
+}
+
+fn lease_of(claim: &Claimed) -> LeaseRef {
+    LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor: claim.executor }
 }
 
 /// Cuts off what would make the answer larger than a message may be. The first always stays.
@@ -152,6 +166,7 @@ mod tests {
         };
         let claimed = Claimed {
             slot: 0,
+            executor: GrantKey(2),
             process_id: uuid::Uuid::new_v4(),
             attempt: 1,
             retries_spent: 0,

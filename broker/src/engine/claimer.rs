@@ -10,10 +10,10 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Board, Pass, Reply, references};
+use super::board::{Board, Given, Pass, Reply, references};
 use crate::Error;
 use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
-use crate::model::{ClaimSlot, Claimed, GrantKey, Lane, LeaseRef};
+use crate::model::{ClaimSlot, Claimed, ColonyKey, Lane, LeaseRef};
 use crate::store::Store;
 
 /// After a failed look at the database, the next comes this much later.
@@ -35,8 +35,8 @@ pub(crate) struct Handover {
 
 impl Handover {
     /// For work that [`Claimer::poll`] gave.
-    pub(crate) fn new(claimer: Arc<Claimer>, lane: Lane, executor: GrantKey, claimed: &[Claimed]) -> Self {
-        Self { claimer, lane, leases: references(executor, claimed) }
+    pub(crate) fn new(claimer: Arc<Claimer>, lane: Lane, claimed: &[Claimed]) -> Self {
+        Self { claimer, lane, leases: references(claimed) }
     }
 
     /// The caller has them.
@@ -54,19 +54,18 @@ impl Drop for Handover {
 impl Claimer {
     /// Waits up to `wait` for work; with no wait, looks once. An empty answer is not an error.
     pub(crate) async fn poll(&self, lane: &Lane, slot: ClaimSlot, wait: Duration) -> Reply {
-        let executor = slot.executor;
         let (id, answer) = self.register(lane, slot, wait.is_zero())?;
         // Takes the poll off the board if the caller goes away in the middle of this function.
-        let mut poll = Registered { claimer: self, lane, id, executor, answer };
+        let mut poll = Registered { claimer: self, lane, id, answer };
         if !wait.is_zero() {
             match tokio::time::timeout(wait, &mut poll.answer).await {
-                Ok(reply) => return reply.unwrap_or(Ok(Vec::new())),
-                Err(_) if self.give_up(lane, id) => return Ok(Vec::new()),
+                Ok(reply) => return reply.unwrap_or_else(|_| Ok(Given::default())),
+                Err(_) if self.give_up(lane, id) => return Ok(Given::default()),
                 // A look for this poll is under way: what it finds is already ours.
                 Err(_) => {}
             }
         }
-        (&mut poll.answer).await.unwrap_or(Ok(Vec::new()))
+        (&mut poll.answer).await.unwrap_or_else(|_| Ok(Given::default()))
     }
 
     /// Gives back, soon, what was leased to somebody who does not get it: no retry is spent.
@@ -87,6 +86,13 @@ impl Claimer {
     /// Work may wait in this lane.
     pub(crate) fn wake(&self, lane: &Lane) {
         if self.board().mark(lane) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Something of this colony may be free again, in whatever lane.
+    pub(crate) fn wake_colony(&self, colony: ColonyKey) {
+        if self.board().mark_colony(colony) {
             self.wake.notify_one();
         }
     }
@@ -168,8 +174,8 @@ impl Claimer {
 
     async fn pass(&self, store: &dyn Store, clock: &dyn Clock, pass: Pass) {
         match store.claim(&pass.lane, &pass.slots, clock.now_ms()).await {
-            Ok(claimed) => {
-                let orphans = self.board().end_pass(&pass, claimed);
+            Ok(claims) => {
+                let orphans = self.board().end_pass(&pass, claims);
                 if !orphans.is_empty() {
                     self.give_back(store, clock, pass.lane, orphans).await;
                 }
@@ -205,7 +211,6 @@ struct Registered<'a> {
     claimer: &'a Claimer,
     lane: &'a Lane,
     id: u64,
-    executor: GrantKey,
     answer: oneshot::Receiver<Reply>,
 }
 
@@ -214,119 +219,11 @@ impl Drop for Registered<'_> {
         self.claimer.board().remove(self.lane, self.id);
         // An answer may have come that the caller did not live to read.
         self.answer.close();
-        if let Ok(Ok(claimed)) = self.answer.try_recv() {
-            self.claimer.put_back(self.lane, references(self.executor, &claimed));
+        if let Ok(Ok(given)) = self.answer.try_recv() {
+            self.claimer.put_back(self.lane, references(&given.claimed));
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::limits::CLAIM_PASS_COUNT_MAX;
-    use crate::model::ColonyKey;
-
-    fn lane() -> Lane {
-        Lane { colony: ColonyKey(1), executor_type: "t".into() }
-    }
-
-    fn slot(count: usize) -> ClaimSlot {
-        ClaimSlot { executor: GrantKey(7), executor_name: "bee".into(), count, lease_ms: 1000 }
-    }
-
-    fn claimed() -> Claimed {
-        Claimed {
-            slot: 0,
-            process_id: Uuid::new_v4(),
-            attempt: 1,
-            retries_spent: 0,
-            max_retries: 0,
-            expires_at_ms: 1000,
-            submitter: GrantKey(8),
-            payload: Bytes::new(),
-            signature: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn polls_that_one_look_leaves_out_are_in_the_next() {
-        let claimer = Claimer::default();
-        let polls: Vec<_> =
-            (0..CLAIM_PASS_COUNT_MAX + 44).map(|_| claimer.register(&lane(), slot(1), true).unwrap()).collect();
-        let mut board = claimer.board();
-        for expected in [CLAIM_PASS_COUNT_MAX, 44] {
-            let pass = board.begin_pass().expect("polls have not been looked for");
-            assert_eq!(pass.ids.len(), expected);
-            board.end_pass(&pass, Vec::new());
-        }
-        assert!(board.begin_pass().is_none());
-        assert_eq!(board.polls, 0);
-        drop(board);
-        for (_, mut answer) in polls {
-            assert!(answer.try_recv().unwrap().unwrap().is_empty());
-        }
-    }
-
-    #[test]
-    fn a_big_claim_leaves_room_for_the_others() {
-        let claimer = Claimer::default();
-        let _polls = [1000, 1000, 1].map(|count| claimer.register(&lane(), slot(count), false).unwrap());
-        let pass = claimer.board().begin_pass().unwrap();
-        let counts: Vec<_> = pass.slots.iter().map(|slot| slot.count).collect();
-        assert_eq!(counts, [CLAIM_PASS_COUNT_MAX - 2, 1, 1]);
-    }
-
-    #[test]
-    fn waiting_polls_are_looked_for_again_only_when_work_may_have_come() {
-        let claimer = Claimer::default();
-        let _poll = claimer.register(&lane(), slot(1), false).unwrap();
-        let pass = claimer.board().begin_pass().unwrap();
-        claimer.board().end_pass(&pass, Vec::new());
-        assert!(claimer.board().begin_pass().is_none());
-        claimer.wake(&lane());
-        let pass = claimer.board().begin_pass().unwrap();
-        // Work that comes during a look may not be in it.
-        claimer.wake(&lane());
-        assert!(claimer.board().begin_pass().is_none(), "a lane is looked into once at a time");
-        claimer.board().end_pass(&pass, Vec::new());
-        assert!(claimer.board().begin_pass().is_some());
-    }
-
-    #[test]
-    fn a_caller_who_comes_and_goes_is_in_the_line_once() {
-        let claimer = Claimer::default();
-        for _ in 0..10 {
-            let (id, _) = claimer.register(&lane(), slot(1), false).unwrap();
-            claimer.board().remove(&lane(), id);
-        }
-        let _poll = claimer.register(&lane(), slot(1), false).unwrap();
-        let mut board = claimer.board();
-        assert_eq!(board.due.len(), 1);
-        assert!(board.begin_pass().is_some());
-        assert!(board.begin_pass().is_none(), "a lane is looked into once at a time");
-    }
-
-    #[tokio::test]
-    async fn work_for_a_caller_who_left_before_reading_the_answer_goes_back() {
-        let (claimer, lane, work) = (Claimer::default(), lane(), claimed());
-        let mut poll = Box::pin(claimer.poll(&lane, slot(1), Duration::from_secs(60)));
-        assert!(futures::poll!(&mut poll).is_pending());
-        let pass = claimer.board().begin_pass().unwrap();
-        assert!(claimer.board().end_pass(&pass, vec![work.clone()]).is_empty(), "somebody waits for it");
-        drop(poll);
-        let unheard = std::mem::take(&mut claimer.board().unheard);
-        assert_eq!(unheard, [(lane, references(GrantKey(7), &[work]))]);
-    }
-
-    #[test]
-    fn work_that_is_not_delivered_goes_back() {
-        let (claimer, work) = (Arc::new(Claimer::default()), [claimed()]);
-        Handover::new(claimer.clone(), lane(), GrantKey(7), &work).delivered();
-        assert!(claimer.board().unheard.is_empty());
-        drop(Handover::new(claimer.clone(), lane(), GrantKey(7), &work));
-        assert_eq!(claimer.board().unheard, [(lane(), references(GrantKey(7), &work))]);
-    }
-}
+mod tests;

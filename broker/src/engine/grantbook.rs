@@ -50,11 +50,31 @@ impl GrantBook {
         if let Some(grant) = remembered.and_then(|grants| grants.iter().find(|grant| suits(grant)).cloned()) {
             return Ok(Some(grant));
         }
+        let grants = self.read_grants(colony, key).await?;
+        Ok(grants.iter().find(|grant| suits(grant)).cloned())
+    }
+
+    /// Every grant of the key as the database has it now; they are remembered.
+    async fn read_grants(&self, colony: &Colony, key: &Id) -> Result<GrantsOfKey, Error> {
         let grants: GrantsOfKey = self.store.grants_of_key(colony, key).await?.into();
         if !grants.is_empty() {
             remember(&self.by_key, (colony.key, *key), grants.clone());
         }
-        Ok(grants.iter().find(|grant| suits(grant)).cloned())
+        Ok(grants)
+    }
+
+    /// All of the key's grants that `suit`, the oldest first.
+    pub(crate) async fn find_all(
+        &self,
+        colony: &Colony,
+        key: &Id,
+        suit: impl Fn(&GrantRecord) -> bool,
+    ) -> Result<Vec<GrantRecord>, Error> {
+        let suitable = |grants: &GrantsOfKey| grants.iter().filter(|grant| suit(grant)).cloned().collect::<Vec<_>>();
+        match read(&self.by_key, &(colony.key, *key)).map(|grants| suitable(&grants)) {
+            Some(found) if !found.is_empty() => Ok(found),
+            _ => Ok(suitable(&self.read_grants(colony, key).await?)),
+        }
     }
 
     /// These grants as the database holds them, for those who check them themselves.

@@ -13,19 +13,22 @@ use crate::limits::{COMMIT_BATCH_MAX, NOTIFY_GATHER};
 use crate::model::{ColonyKey, Lane};
 use crate::store::Store;
 
-/// So many lanes or processes keep a message below the 8,000 bytes that Postgres allows: a lane has at most 128
-/// characters of type, a process 36 of id.
+/// So many lanes, processes or colonies keep a message below the 8,000 bytes that Postgres allows: a lane has at most 128
+/// characters of type, a process 36 of id, a colony 20 digits.
 const LANES_PER_MESSAGE: usize = 40;
 const CHANGES_PER_MESSAGE: usize = 120;
+const COLONIES_PER_MESSAGE: usize = 300;
 
 /// What goes over the wire between brokers.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct Message {
     broker_id: Uuid,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lanes: Vec<(i64, String)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     changes: Vec<(i64, Uuid)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    colonies: Vec<i64>,
 }
 
 /// Tells the other brokers, until `stop`.
@@ -79,11 +82,14 @@ pub(crate) async fn hear(
         for (colony, process_id) in message.changes {
             wakeups.hear(&Hint::Change(Change { colony: ColonyKey(colony), process_id }));
         }
+        for colony in message.colonies {
+            wakeups.hear(&Hint::Colony(ColonyKey(colony)));
+        }
     }
 }
 
 fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
-    let (mut lanes, mut changes) = (BTreeSet::new(), BTreeSet::new());
+    let (mut lanes, mut changes, mut colonies) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for hint in hints {
         match hint {
             Hint::Work(lane) => {
@@ -92,18 +98,26 @@ fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
             Hint::Change(change) => {
                 changes.insert((change.colony.0, change.process_id));
             }
+            Hint::Colony(colony) => {
+                colonies.insert(colony.0);
+            }
         }
     }
-    let (lanes, changes): (Vec<_>, Vec<_>) = (lanes.into_iter().collect(), changes.into_iter().collect());
     let of_lanes =
-        lanes.chunks(LANES_PER_MESSAGE).map(|part| Message { broker_id, lanes: part.to_vec(), changes: Vec::new() });
-    let of_changes = changes.chunks(CHANGES_PER_MESSAGE).map(|part| Message {
-        broker_id,
-        lanes: Vec::new(),
-        changes: part.to_vec(),
-    });
+        parts(lanes, LANES_PER_MESSAGE).map(|lanes| Message { broker_id, lanes, ..Message::default() });
+    let of_changes =
+        parts(changes, CHANGES_PER_MESSAGE).map(|changes| Message { broker_id, changes, ..Message::default() });
+    let of_colonies =
+        parts(colonies, COLONIES_PER_MESSAGE).map(|colonies| Message { broker_id, colonies, ..Message::default() });
     // Numbers, ids and checked names: printing them cannot fail.
-    of_lanes.chain(of_changes).filter_map(|message| serde_json::to_string(&message).ok()).collect()
+    let all = of_lanes.chain(of_changes).chain(of_colonies);
+    all.filter_map(|message| serde_json::to_string(&message).ok()).collect()
+}
+
+/// A set in lists of at most so many.
+fn parts<T: Clone>(set: BTreeSet<T>, most: usize) -> impl Iterator<Item = Vec<T>> {
+    let all: Vec<T> = set.into_iter().collect();
+    all.chunks(most).map(<[T]>::to_vec).collect::<Vec<_>>().into_iter()
 }
 
 #[cfg(test)]
@@ -119,7 +133,7 @@ mod tests {
                     colony: ColonyKey(i64::MAX - number),
                     process_id: Uuid::from_u128(u128::from(number.unsigned_abs())),
                 };
-                [Hint::Work(lane), Hint::Change(change)]
+                [Hint::Work(lane), Hint::Change(change), Hint::Colony(ColonyKey(i64::MIN + number))]
             })
             .collect();
         let messages = messages(Uuid::max(), hints);

@@ -26,6 +26,8 @@ pub(crate) enum Hint {
     Work(Lane),
     /// A process moved.
     Change(Change),
+    /// What keeps the colony's work from being handed out has changed: something may be free.
+    Colony(ColonyKey),
 }
 
 /// The one place that is told of every move, after its commit.
@@ -56,6 +58,13 @@ impl Wakeups {
         self.tell(|| Hint::Work(lane.clone()));
     }
 
+    /// What keeps the colony's work from being handed out, or an executor from getting it, has changed: every poll of the colony
+    /// is to be looked for.
+    pub(crate) fn colony(&self, colony: ColonyKey) {
+        self.claimer.wake_colony(colony);
+        self.tell(|| Hint::Colony(colony));
+    }
+
     /// A process moved.
     pub(crate) fn changed(&self, change: Change) {
         // Nobody watching is no error.
@@ -72,6 +81,7 @@ impl Wakeups {
     pub(crate) fn hear(&self, hint: &Hint) {
         match hint {
             Hint::Work(lane) => self.claimer.wake(lane),
+            Hint::Colony(colony) => self.claimer.wake_colony(*colony),
             Hint::Change(change) => {
                 let _ = self.changes.send(*change);
             }

@@ -1,6 +1,8 @@
 //! Leases, as kept.
 
-use apiary_identity::Digest;
+use std::sync::Arc;
+
+use apiary_identity::{Digest, Offer, Scopes};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -15,17 +17,41 @@ pub struct Lane {
     pub executor_type: String,
 }
 
-/// One poll that waits for work.
+/// One poll that waits for work. There may be thousands of one lane, and each look into the lane needs them all: the large parts
+/// are shared.
 #[derive(Clone, Debug)]
 pub struct ClaimSlot {
-    /// The executor's grant.
-    pub executor: GrantKey,
-    /// The executor's name, for work that is aimed at names.
-    pub executor_name: String,
+    /// The executor's grants that cover the lane's executor type, the oldest first. A lease is given under the first that covers
+    /// the work, so that a result signed under it can be verified.
+    pub grants: Arc<[SlotGrant]>,
+    /// What the executor has.
+    pub offer: Arc<Offer>,
     /// At most this many.
     pub count: usize,
     /// How long each lease lasts.
     pub lease_ms: i64,
+}
+
+/// One of the grants that an executor claims under.
+#[derive(Clone, Debug)]
+pub struct SlotGrant {
+    /// The grant.
+    pub key: GrantKey,
+    /// The executor's name in it, for work that is aimed at names.
+    pub name: String,
+    /// What it covers.
+    pub scopes: Scopes,
+}
+
+/// What a look into a lane gave.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// The leases, in the order of their processes.
+    pub claimed: Vec<Claimed>,
+    /// The look ended because nobody had room left: more may wait.
+    pub has_more: bool,
+    /// The slots whose executor is being drained: they get nothing, and need not wait for it.
+    pub drained: Vec<usize>,
 }
 
 /// A lease that was just made, with what the executor needs.
@@ -33,6 +59,8 @@ pub struct ClaimSlot {
 pub struct Claimed {
     /// Which of the claim's slots got it.
     pub slot: usize,
+    /// The grant that it is leased to: one of the slot's.
+    pub executor: GrantKey,
     /// The process.
     pub process_id: Uuid,
     /// The attempt's number, from 1; it fences.

@@ -4,13 +4,17 @@ mod colony;
 mod grant;
 mod lease;
 mod page;
+mod pause;
 mod process;
 
 pub use colony::{Colony, ColonyKey};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
-pub use lease::{AttemptEnding, ClaimSlot, Claimed, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal};
+pub use lease::{
+    AttemptEnding, ClaimSlot, Claimed, Claims, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal, SlotGrant,
+};
 pub(crate) use page::cut_to_bytes;
 pub use page::{GrantCursor, Page, ProcessCursor};
+pub use pause::{Pause, PauseKind, Paused};
 pub use process::{
     Attempt, NewProcess, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, Submitted,
 };

@@ -1,9 +1,11 @@
 //! From the wire, checking form: ids, bounds, pages.
 
+use std::collections::BTreeSet;
+use std::str::FromStr;
 use std::time::Duration;
 
 use apiary_identity::limits::{DOCUMENT_BYTES_MAX, NAME_CHARS_MAX, VALUE_BYTES_MAX};
-use apiary_identity::{Envelope, Id};
+use apiary_identity::{DocumentError, Envelope, Id, Offer, QuantityError};
 use apiary_proto::v1 as pb;
 use uuid::Uuid;
 
@@ -12,7 +14,7 @@ use crate::engine::{ClaimOrder, WatchTarget};
 use crate::limits::{
     CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX,
 };
-use crate::model::{GrantCursor, GrantKey, Page, ProcessCursor, ProcessFilter, ProcessState};
+use crate::model::{GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState};
 
 /// Labels in one filter.
 const FILTER_LABELS_MAX: usize = 16;
@@ -61,7 +63,55 @@ pub(super) fn claim(request: pb::ClaimRequest) -> Result<ClaimOrder, Error> {
         count: count.unsigned_abs() as usize,
         wait: Duration::from_millis(wait_ms.min(CLAIM_WAIT_MS_MAX.unsigned_abs())),
         lease_ms: lease_ms(request.lease_ms)?,
+        offer: offer(request.offer.unwrap_or_default())?,
     })
+}
+
+/// What an executor has. What is not understood is refused: read as zero it would match anything, or nothing.
+pub(super) fn offer(offer: pb::Offer) -> Result<Offer, Error> {
+    let offer = Offer {
+        cpu: amount("offer.cpu", &offer.cpu)?,
+        memory: amount("offer.memory", &offer.memory)?,
+        gpus: Some(offer.gpus).filter(|gpus| *gpus > 0),
+        gpu_memory: amount("offer.gpu_memory", &offer.gpu_memory)?,
+        location: Some(offer.location).filter(|location| !location.is_empty()),
+        tags: tags(offer.tags)?,
+    };
+    match offer.check() {
+        Ok(()) => Ok(offer),
+        Err(DocumentError::Field { field, problem }) => Err(Error::Invalid(format!("`offer.{field}` {problem}"))),
+        Err(error) => Err(Error::Invalid(format!("`offer`: {error}"))),
+    }
+}
+
+fn amount<T: FromStr<Err = QuantityError>>(field: &'static str, text: &str) -> Result<Option<T>, Error> {
+    match text {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|error| Error::Invalid(format!("`{field}`: {error}"))),
+    }
+}
+
+fn tags(tags: Vec<String>) -> Result<BTreeSet<String>, Error> {
+    let (count, tags) = (tags.len(), tags.into_iter().collect::<BTreeSet<_>>());
+    if tags.len() < count {
+        return Err(Error::Invalid("`offer.tags` names a tag more than once: name each once".into()));
+    }
+    Ok(tags)
+}
+
+/// What is paused or resumed.
+pub(super) fn paused(kind: &str, name: String) -> Result<Paused, Error> {
+    let Some(kind) = PauseKind::from_word(kind) else {
+        return Err(Error::Invalid("`kind` is `colony`, `executor_type` or `function`: say what to pause".into()));
+    };
+    match (kind, exact("name", name)?) {
+        (PauseKind::Colony, None) => Ok(Paused { kind, name: String::new() }),
+        (PauseKind::Colony, Some(_)) => {
+            Err(Error::Invalid("`name` is left empty for the kind `colony`: it is your own colony".into()))
+        }
+        (_, Some(name)) => Ok(Paused { kind, name }),
+        (_, None) => Err(Error::Invalid(format!("`name` is missing: say which {}", kind.as_str()))),
+    }
 }
 
 /// How long a lease lasts.

@@ -5,7 +5,7 @@ use apiary_proto::v1 as pb;
 use bytes::Bytes;
 
 use crate::engine::{GrantPage, Leased, ProcessDetail, ProcessPage};
-use crate::model::{Attempt, Colony, ProcessState, ProcessSummary, StoredGrant};
+use crate::model::{Attempt, Colony, Pause, ProcessState, ProcessSummary, StoredGrant};
 
 /// A colony.
 pub(super) fn colony(colony: &Colony) -> pb::Colony {
@@ -101,6 +101,17 @@ pub(super) fn lease(leased: Leased) -> pb::Lease {
         expires_at_ms: claimed.expires_at_ms,
         retries_left: leased.retries_left,
         ..Default::default()
+    }
+}
+
+/// A pause.
+pub(super) fn pause(pause: Pause) -> pb::PauseRecord {
+    pb::PauseRecord {
+        kind: pause.what.kind.as_str().to_owned(),
+        name: pause.what.name,
+        by: pause.by,
+        reason: pause.reason,
+        since_ms: pause.since_ms,
     }
 }
 

@@ -13,8 +13,8 @@ impl LeaseService for Rpc {
     async fn claim(&self, request: Request<pb::ClaimRequest>) -> Result<Response<pb::ClaimResponse>, Status> {
         let caller = caller(&request)?;
         let order = decode::claim(request.into_inner()).map_err(refused)?;
-        let permit = self.auth.permit_claim(&caller, &order.executor_type).await.map_err(refused)?;
-        let answer = self.engine.claim(permit, order).await.map_err(refused)?;
+        let (permit, grants) = self.auth.permit_claim(&caller, &order.executor_type).await.map_err(refused)?;
+        let answer = self.engine.claim(permit, &grants, order).await.map_err(refused)?;
         let leases = answer.leases.into_iter().map(encode::lease).collect();
         Ok(Response::new(pb::ClaimResponse { leases, drain: answer.drain }))
     }

@@ -1,84 +1,211 @@
-//! Who gets what in a claim: a pure function of the waiting processes, in their order, and the polls.
+//! Who gets what in a claim: a pure function of the waiting processes, in their order, of the polls, and of what stands in the way.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use apiary_identity::Requirements;
 use uuid::Uuid;
 
+use super::gates::Gates;
 use super::rows::{self, Columns};
 use super::{StoreError, StoreResult};
-use crate::model::{ClaimSlot, Claimed};
+use crate::limits::{CLAIM_PAGE_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_REFUSED_MAX};
+use crate::model::{ClaimSlot, Claimed, Claims, GrantKey, SlotGrant};
 
-/// Waiting processes that are looked at together.
-pub(super) const PAGE_MAX: usize = 1000;
-
-/// A process that could be claimed.
-#[derive(Clone, Debug)]
+/// A process that could be claimed, with all that a claim decides by.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Candidate {
     /// The process.
     pub(super) process_id: Uuid,
     /// Its place in the queue.
     pub(super) priority_time_us: i64,
+    /// What is to be done.
+    pub(super) function: String,
     /// If not empty, only executors of these names may have it.
     pub(super) executor_names: Vec<String>,
+    /// What an executor must have.
+    pub(super) requires: Requirements,
+    /// What it is counted by while it runs.
+    pub(super) concurrency_key: Option<String>,
+    /// What it is counted by when it starts.
+    pub(super) rate_key: Option<String>,
+    /// Function, names and requirements as one text: what is true of one process is true of all of its sort.
+    pub(super) sort: String,
+}
+
+/// A process that was given to somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// The process.
+    pub(super) process_id: Uuid,
+    /// The number of the slot.
+    pub(super) slot: usize,
+    /// Which of the slot's grants covers it.
+    pub(super) executor: GrantKey,
+}
+
+/// Which waiting processes to look at next. It may let through what nobody can take, and leaves out nothing that somebody can.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Look {
+    /// The names of executors with room: processes for other names are left out.
+    pub(super) names: Vec<String>,
+    /// The functions that executors with room may run; `None` if one of them may run all.
+    pub(super) functions: Option<Vec<String>>,
+    /// Beginnings of further such functions.
+    pub(super) prefixes: Vec<String>,
+    /// Functions to leave out.
+    pub(super) paused_functions: Vec<String>,
+    /// Sorts to leave out.
+    pub(super) refused_sorts: Vec<String>,
+    /// After this place in the queue.
+    pub(super) after: (i64, Uuid),
+    /// At most so many.
+    pub(super) most: usize,
 }
 
 /// Slots being filled.
 pub(super) struct Assignment<'s> {
     slots: &'s [ClaimSlot],
+    gates: Gates,
+    /// What each slot can still take.
     room: Vec<usize>,
-    /// What was given, in the order of the queue: the process, and the number of its slot.
-    taken: Vec<(Uuid, usize)>,
+    /// What all of them together can still take.
+    room_left: usize,
+    drained: Vec<usize>,
+    /// What was given, in the order of the queue.
+    taken: Vec<Taken>,
+    /// Sorts that nobody with room can take; nobody will get room in this claim.
+    refused: HashSet<String>,
+    after: (i64, Uuid),
+    /// How many to look at next.
+    page: usize,
+    is_over: bool,
 }
 
 impl<'s> Assignment<'s> {
     /// Nothing given yet.
-    pub(super) fn new(slots: &'s [ClaimSlot]) -> Self {
-        Self { slots, room: slots.iter().map(|slot| slot.count).collect(), taken: Vec::new() }
-    }
-
-    /// How many processes the slots can still take.
-    pub(super) fn room(&self) -> usize {
-        self.room.iter().fold(0, |sum, room| sum.saturating_add(*room))
-    }
-
-    /// The names of the executors that still have room, each once.
-    pub(super) fn names(&self) -> Vec<String> {
-        let mut names: Vec<&str> = self.open().map(|(_, slot)| slot.executor_name.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.into_iter().map(str::to_owned).collect()
-    }
-
-    /// Gives the process to the first slot that has room and that it accepts, if there is one.
-    pub(super) fn offer(&mut self, candidate: &Candidate) {
-        let accepts = |slot: &ClaimSlot| {
-            candidate.executor_names.is_empty() || candidate.executor_names.contains(&slot.executor_name)
-        };
-        let found = self.open().find(|(_, slot)| accepts(slot)).map(|(index, _)| index);
-        if let Some(index) = found {
-            self.room[index] -= 1;
-            self.taken.push((candidate.process_id, index));
+    pub(super) fn new(slots: &'s [ClaimSlot], gates: Gates) -> Self {
+        let is_drained = |slot: &ClaimSlot| !slot.grants.iter().any(|grant| gates.let_in(grant));
+        let drained: Vec<usize> = (0..slots.len()).filter(|index| is_drained(&slots[*index])).collect();
+        let mut room: Vec<usize> = slots.iter().map(|slot| slot.count).collect();
+        drained.iter().for_each(|index| room[*index] = 0);
+        let room_left = room.iter().fold(0_usize, |sum, room| sum.saturating_add(*room)).min(CLAIM_PASS_COUNT_MAX);
+        let is_over = gates.is_closed();
+        Self {
+            slots,
+            gates,
+            room,
+            room_left,
+            drained,
+            taken: Vec::new(),
+            refused: HashSet::new(),
+            after: (i64::MIN, Uuid::nil()),
+            page: room_left,
+            is_over,
         }
     }
 
+    /// What to look at next; `None` once the slots are full, or nothing is left that one of them could take.
+    pub(super) fn next_look(&self) -> Option<Look> {
+        if self.is_over || self.room_left == 0 {
+            return None;
+        }
+        let (functions, prefixes) = self.functions();
+        Some(Look {
+            names: self.names(),
+            functions,
+            prefixes,
+            paused_functions: self.gates.paused_functions(),
+            refused_sorts: self.refused.iter().cloned().collect(),
+            after: self.after,
+            most: self.page.min(CLAIM_PAGE_MAX),
+        })
+    }
+
+    /// Gives what this look found, in its order, as far as somebody can take it.
+    pub(super) fn give(&mut self, look: &Look, found: &[Candidate]) {
+        let before = self.taken.len();
+        found.iter().for_each(|candidate| self.offer(candidate));
+        self.is_over |= found.len() < look.most;
+        // Usually one look is enough. After one that gave nothing, the next is for more, so that a long row of what nobody can
+        // take is walked in few steps.
+        self.page = if self.taken.len() == before { look.most.saturating_mul(2) } else { self.room_left };
+        if let Some(last) = found.last() {
+            self.after = (last.priority_time_us, last.process_id);
+        }
+    }
+
+    /// Gives the process to the first slot that has room and may have it, if there is one.
+    fn offer(&mut self, candidate: &Candidate) {
+        if self.room_left == 0 || !self.gates.let_through(candidate) || self.refused.contains(&candidate.sort) {
+            return;
+        }
+        let fitting = self.open().find_map(|(index, slot)| Some((index, self.may(candidate, slot)?.key)));
+        match fitting {
+            Some((slot, executor)) => {
+                self.room[slot] -= 1;
+                self.room_left -= 1;
+                self.taken.push(Taken { process_id: candidate.process_id, slot, executor });
+            }
+            None if self.refused.len() < CLAIM_REFUSED_MAX => _ = self.refused.insert(candidate.sort.clone()),
+            None => {}
+        }
+    }
+
+    /// The grant under which the slot may have the process, if there is one.
+    fn may(&self, candidate: &Candidate, slot: &'s ClaimSlot) -> Option<&'s SlotGrant> {
+        let names = &candidate.executor_names;
+        let covers = |grant: &&SlotGrant| {
+            self.gates.let_in(grant)
+                && (names.is_empty() || names.contains(&grant.name))
+                && grant.scopes.cover_function(&candidate.function)
+        };
+        slot.grants.iter().find(covers).filter(|_| candidate.requires.is_met_by(&slot.offer))
+    }
+
     /// What was given, in the order of the queue.
-    pub(super) fn taken(&self) -> &[(Uuid, usize)] {
+    pub(super) fn taken(&self) -> &[Taken] {
         &self.taken
     }
 
-    /// What was given, from the rows of the leases made of it (in any order), in the order of the queue.
-    /// A lease that could not be made is [`StoreError::Corrupt`]: the caller rolls back.
-    pub(super) fn claimed(&self, leased: &[impl Columns]) -> StoreResult<Vec<Claimed>> {
+    /// The answer, if nothing was given.
+    pub(super) fn empty_handed(self) -> Claims {
+        Claims { claimed: Vec::new(), has_more: false, drained: self.drained }
+    }
+
+    /// The answer, from the rows of the leases made of what was given (in any order). A lease that could not be made is
+    /// [`StoreError::Corrupt`]: the caller rolls back.
+    pub(super) fn claims(self, leased: &[impl Columns]) -> StoreResult<Claims> {
         let mut rows =
             leased.iter().map(|row| Ok((rows::process_id(row)?, row))).collect::<StoreResult<HashMap<Uuid, _>>>()?;
-        let claim = |(process_id, slot): &(Uuid, usize)| match rows.remove(process_id) {
-            Some(row) => rows::claimed(row, *slot),
+        let claim = |taken: &Taken| match rows.remove(&taken.process_id) {
+            Some(row) => rows::claimed(row, taken.slot),
             None => Err(StoreError::Corrupt(format!(
-                "table `specs`: there is none of process {process_id}, which is in `queue`; restore it from a backup, or \
-                 delete it from `queue`"
+                "table `specs`: there is none of process {}, which is in `queue`; restore it from a backup, or delete it \
+                 from `queue`",
+                taken.process_id
             ))),
         };
-        self.taken.iter().map(claim).collect()
+        let claimed: Vec<Claimed> = self.taken.iter().map(claim).collect::<StoreResult<_>>()?;
+        Ok(Claims { claimed, has_more: self.room_left == 0, drained: self.drained })
+    }
+
+    /// The names of the executors that still have room, each once.
+    fn names(&self) -> Vec<String> {
+        let grants = self.open().flat_map(|(_, slot)| slot.grants.iter());
+        grants.map(|grant| grant.name.as_str()).collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
+    }
+
+    /// The functions that those with room may run, whole names and beginnings apart; no names at all if one may run everything.
+    fn functions(&self) -> (Option<Vec<String>>, Vec<String>) {
+        let grants = self.open().flat_map(|(_, slot)| slot.grants.iter());
+        let patterns: BTreeSet<&str> =
+            grants.flat_map(|grant| grant.scopes.functions.iter()).map(String::as_str).collect();
+        if patterns.contains("*") || patterns.len() > CLAIM_REFUSED_MAX {
+            return (None, Vec::new());
+        }
+        let (prefixes, names): (Vec<&str>, Vec<&str>) = patterns.into_iter().partition(|pattern| pattern.ends_with('*'));
+        let prefixes = prefixes.into_iter().map(|prefix| prefix.trim_end_matches('*').to_owned()).collect();
+        (Some(names.into_iter().map(str::to_owned).collect()), prefixes)
     }
 
     fn open(&self) -> impl Iterator<Item = (usize, &'s ClaimSlot)> {
@@ -87,59 +214,4 @@ impl<'s> Assignment<'s> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::GrantKey;
-
-    fn slot(name: &str, count: usize) -> ClaimSlot {
-        ClaimSlot { executor: GrantKey(1), executor_name: name.to_owned(), count, lease_ms: 1000 }
-    }
-
-    fn waiting(number: u128, names: &[&str]) -> Candidate {
-        Candidate {
-            process_id: Uuid::from_u128(number),
-            priority_time_us: 0,
-            executor_names: names.iter().map(|name| (*name).to_owned()).collect(),
-        }
-    }
-
-    /// The slot of each process, in the order of the queue.
-    fn assigned(slots: &[ClaimSlot], queue: &[Candidate]) -> Vec<(u128, usize)> {
-        let mut assignment = Assignment::new(slots);
-        queue.iter().for_each(|candidate| assignment.offer(candidate));
-        assignment.taken().iter().map(|(process_id, slot)| (process_id.as_u128(), *slot)).collect()
-    }
-
-    #[test]
-    fn slots_fill_in_their_order() {
-        let queue: Vec<Candidate> = (1..=4).map(|number| waiting(number, &[])).collect();
-        assert_eq!(assigned(&[slot("a", 1), slot("b", 2)], &queue), [(1, 0), (2, 1), (3, 1)]);
-    }
-
-    #[test]
-    fn a_process_for_a_name_goes_only_to_that_name() {
-        let queue = [waiting(1, &["b"]), waiting(2, &[]), waiting(3, &["c", "b"])];
-        assert_eq!(assigned(&[slot("a", 1), slot("b", 2)], &queue), [(1, 1), (2, 0), (3, 1)]);
-    }
-
-    #[test]
-    fn what_no_slot_can_take_hinders_nobody_behind_it() {
-        let queue = [waiting(1, &["absent"]), waiting(2, &["a"]), waiting(3, &["a"]), waiting(4, &[])];
-        assert_eq!(assigned(&[slot("a", 1), slot("b", 1)], &queue), [(2, 0), (4, 1)]);
-    }
-
-    #[test]
-    fn two_slots_of_one_name_are_filled_one_after_the_other() {
-        let queue = [waiting(1, &["a"]), waiting(2, &["a"]), waiting(3, &["a"])];
-        assert_eq!(assigned(&[slot("a", 1), slot("a", 1)], &queue), [(1, 0), (2, 1)]);
-    }
-
-    #[test]
-    fn only_names_with_room_are_asked_for() {
-        let slots = [slot("a", 1), slot("b", 1), slot("b", 1), slot("none", 0)];
-        let mut assignment = Assignment::new(&slots);
-        assert_eq!((assignment.room(), assignment.names()), (3, vec!["a".to_owned(), "b".to_owned()]));
-        assignment.offer(&waiting(1, &["a"]));
-        assert_eq!((assignment.room(), assignment.names()), (2, vec!["b".to_owned()]));
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 mod assignment;
 mod checks;
 mod error;
+mod gates;
 pub mod postgres;
 mod rows;
 mod schema;
@@ -16,8 +17,8 @@ use apiary_identity::{Envelope, Grant, Id};
 use uuid::Uuid;
 
 use crate::model::{
-    Attempt, ClaimSlot, Claimed, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
-    LeaseRecord, LeaseRef, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
+    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
     Renewal, SpecRecord, StoredGrant, Submitted,
 };
 
@@ -106,11 +107,13 @@ pub trait Store: Send + Sync + 'static {
 
     // Leases.
 
-    /// Moves the first waiting processes of a lane from `queue` to `leases`, by `priority_time_us`, ties by process id:
-    /// each to the first slot that still has room and whose executor's name it accepts. A process that no slot
-    /// can take stays and does not hinder those behind it. Never waits for rows that another broker is claiming.
-    /// A lease ends after the slot's `lease_ms`, or earlier, at its `max_exec`.
-    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Vec<Claimed>>;
+    /// Moves the first waiting processes of a lane from `queue` to `leases`, by `priority_time_us`, ties by process id, at
+    /// most [`CLAIM_PASS_COUNT_MAX`](crate::limits::CLAIM_PASS_COUNT_MAX): each to the first slot that still has room, whose
+    /// offer meets what it requires, and one of whose grants has a name that it accepts and covers its function. Nothing
+    /// is taken that is paused (the colony, the type, the function), and nothing under a grant whose name is being
+    /// drained. A process that no slot can take stays and does not hinder those behind it. Never waits for rows that
+    /// another broker is claiming. A lease ends after the slot's `lease_ms`, or earlier, at its `max_exec`.
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims>;
 
     /// Prolongs leases that are still held (the token matches) and not yet over at `now_ms`; the answer is
     /// the new end, or `None` for a lost lease.
@@ -133,6 +136,18 @@ pub trait Store: Send + Sync + 'static {
     /// Gives leases back: to `queue`, at their place, the attempt kept as `released`, no retry spent.
     /// False for a lost lease.
     async fn release(&self, leases: &[LeaseRef], now_ms: i64) -> StoreResult<Vec<bool>>;
+
+    // Pauses: what no claim hands out, at any broker, from the commit on. What runs goes on.
+
+    /// Keeps a pause; the pause as it is kept, which is the first one if it was paused already, and whether it was.
+    /// `None` if [`PAUSES_MAX`](crate::limits::PAUSES_MAX) other things of the colony are paused.
+    async fn pause(&self, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>>;
+
+    /// Ends a pause; whether there was one.
+    async fn resume(&self, colony: ColonyKey, what: &Paused) -> StoreResult<bool>;
+
+    /// Every pause of the colony, by kind and name.
+    async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>>;
 
     // Sweeps. Each does at most `limit` rows; fewer than `limit` means that nothing more is due.
 

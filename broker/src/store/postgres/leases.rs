@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::fault::{Fault, until_settled};
 use super::session::Session;
 use super::{PostgresStore, column, process_ids};
-use crate::model::{ClaimSlot, Claimed, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal, SpecRecord};
-use crate::store::assignment::{Assignment, PAGE_MAX};
+use crate::model::{ClaimSlot, Claims, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal, SpecRecord};
+use crate::store::assignment::{Assignment, Candidate};
+use crate::store::gates::Gates;
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn claim(
@@ -17,9 +18,9 @@ pub(super) async fn claim(
     lane: &Lane,
     slots: &[ClaimSlot],
     now_ms: i64,
-) -> StoreResult<Vec<Claimed>> {
-    if slots.iter().all(|slot| slot.count == 0) {
-        return Ok(Vec::new());
+) -> StoreResult<Claims> {
+    if slots.is_empty() {
+        return Ok(Claims::default());
     }
     until_settled!(claim_once(store, lane, slots, now_ms))
 }
@@ -29,13 +30,13 @@ async fn claim_once(
     lane: &Lane,
     slots: &[ClaimSlot],
     now_ms: i64,
-) -> Result<Vec<Claimed>, Fault> {
+) -> Result<Claims, Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
     match lease(&mut session, lane, slots, now_ms).await {
-        Ok(claimed) => {
+        Ok(claims) => {
             session.commit().await?;
-            Ok(claimed)
+            Ok(claims)
         }
         Err(fault) => {
             session.rollback().await;
@@ -44,43 +45,52 @@ async fn claim_once(
     }
 }
 
-async fn lease(session: &mut Session, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> Result<Vec<Claimed>, Fault> {
-    let assignment = assign(session, lane, slots).await?;
+async fn lease(session: &mut Session, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> Result<Claims, Fault> {
+    let gates = gates(session, lane).await?;
+    let assignment = assign(session, lane, slots, gates).await?;
     let taken = assignment.taken();
     if taken.is_empty() {
-        return Ok(Vec::new());
+        return Ok(assignment.empty_handed());
     }
-    let slot = |(_, index): &(Uuid, usize)| &slots[*index];
     let statement = query(include_str!("leases/claim.sql"))
-        .bind(column(taken, |(process_id, _)| *process_id))
-        .bind(column(taken, |one| slot(one).executor.0))
-        .bind(column(taken, |one| slot(one).lease_ms))
+        .bind(column(taken, |one| one.process_id))
+        .bind(column(taken, |one| one.executor.0))
+        .bind(column(taken, |one| slots[one.slot].lease_ms))
         .bind(now_ms);
     let leased = session.rows(statement).await?;
-    Ok(assignment.claimed(&leased)?)
+    Ok(assignment.claims(&leased)?)
+}
+
+/// What stands in the way of the lane's work now.
+async fn gates(session: &mut Session, lane: &Lane) -> Result<Gates, Fault> {
+    let select = query(include_str!("leases/claim_gates.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+    let found = session.rows(select).await?;
+    Ok(found.iter().map(|row| rows::gate(row)).collect::<StoreResult<_>>()?)
 }
 
 /// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
-/// Usually that is one page: only work for executors that are full already makes a second one necessary.
-async fn assign<'s>(session: &mut Session, lane: &Lane, slots: &'s [ClaimSlot]) -> Result<Assignment<'s>, Fault> {
-    let mut assignment = Assignment::new(slots);
-    let (mut after, mut is_last) = ((i64::MIN, Uuid::nil()), false);
-    while assignment.room() > 0 && !is_last {
-        let page = i64::try_from(assignment.room().min(PAGE_MAX)).unwrap_or(i64::MAX);
+async fn assign<'s>(
+    session: &mut Session,
+    lane: &Lane,
+    slots: &'s [ClaimSlot],
+    gates: Gates,
+) -> Result<Assignment<'s>, Fault> {
+    let mut assignment = Assignment::new(slots, gates);
+    while let Some(look) = assignment.next_look() {
         let select = query(include_str!("leases/claim_candidates.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
-            .bind(assignment.names())
-            .bind(after.0)
-            .bind(after.1)
-            .bind(page);
+            .bind(&look.names)
+            .bind(&look.functions)
+            .bind(&look.prefixes)
+            .bind(&look.paused_functions)
+            .bind(&look.refused_sorts)
+            .bind(look.after.0)
+            .bind(look.after.1)
+            .bind(i64::try_from(look.most).unwrap_or(i64::MAX));
         let found = session.rows(select).await?;
-        is_last = i64::try_from(found.len()).unwrap_or(i64::MAX) < page;
-        for row in &found {
-            let candidate = rows::candidate(row)?;
-            after = (candidate.priority_time_us, candidate.process_id);
-            assignment.offer(&candidate);
-        }
+        let found: Vec<Candidate> = found.iter().map(|row| rows::candidate(row)).collect::<StoreResult<_>>()?;
+        assignment.give(&look, &found);
     }
     Ok(assignment)
 }

@@ -11,6 +11,7 @@ mod grants;
 mod leases;
 mod listener;
 mod options;
+mod pauses;
 mod processes;
 mod schema;
 mod session;
@@ -29,8 +30,8 @@ use uuid::Uuid;
 use super::rows::{self, Fields};
 use super::{Store, StoreResult};
 use crate::model::{
-    Attempt, ClaimSlot, Claimed, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
-    LeaseRecord, LeaseRef, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
+    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
     Renewal, SpecRecord, StoredGrant, Submitted,
 };
 use connect::Breaks;
@@ -156,7 +157,7 @@ impl Store for PostgresStore {
         processes::list(self, colony, filter, page).await
     }
 
-    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Vec<Claimed>> {
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
         leases::claim(self, lane, slots, now_ms).await
     }
 
@@ -182,6 +183,18 @@ impl Store for PostgresStore {
 
     async fn release(&self, leases: &[LeaseRef], now_ms: i64) -> StoreResult<Vec<bool>> {
         leases::release(self, leases, now_ms).await
+    }
+
+    async fn pause(&self, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>> {
+        pauses::pause(self, colony, pause).await
+    }
+
+    async fn resume(&self, colony: ColonyKey, what: &Paused) -> StoreResult<bool> {
+        pauses::resume(self, colony, what).await
+    }
+
+    async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>> {
+        pauses::list(self, colony).await
     }
 
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {

@@ -6,15 +6,34 @@ use super::{Columns, Fields};
 use crate::model::{Claimed, ColonyKey, GrantKey, Lane, LeaseRecord};
 use crate::store::StoreResult;
 use crate::store::assignment::Candidate;
+use crate::store::gates::Gate;
 
-/// A waiting process from `process_id, priority_time_us` and `executor_names` as text.
+/// A waiting process from `process_id, priority_time_us, function`, `executor_names` and `requires` as text, `concurrency_key,
+/// rate_key`, and `sort`.
 pub(in crate::store) fn candidate(row: &dyn Columns) -> StoreResult<Candidate> {
     let (fields, process_id) = Fields::of_process(row, "queue")?;
     Ok(Candidate {
         process_id,
         priority_time_us: fields.number("priority_time_us")?,
+        function: fields.text("function")?,
         executor_names: fields.json("executor_names")?,
+        requires: fields.json("requires")?,
+        concurrency_key: fields.text_if_any("concurrency_key")?,
+        rate_key: fields.text_if_any("rate_key")?,
+        sort: fields.text("sort")?,
     })
+}
+
+/// Something that stands in the way of a claim, from `kind, name`.
+pub(in crate::store) fn gate(row: &dyn Columns) -> StoreResult<Gate> {
+    let fields = Fields::of_summary(row, "pauses");
+    let name = fields.text("name")?;
+    match fields.text("kind")?.as_str() {
+        "colony" | "executor_type" => Ok(Gate::Closed),
+        "function" => Ok(Gate::PausedFunction(name)),
+        "drain" => Ok(Gate::DrainedName(name)),
+        other => Err(fields.corrupt("kind", format!("is {other:?}, which cannot be paused"))),
+    }
 }
 
 /// A lease that was just made for this slot, from its row in `leases` and its spec.
@@ -23,6 +42,7 @@ pub(in crate::store) fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<C
     Ok(Claimed {
         slot,
         process_id,
+        executor: GrantKey(fields.number("executor")?),
         attempt: fields.small("attempt")?,
         retries_spent: fields.small("retries_spent")?,
         max_retries: fields.small("max_retries")?,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::model::{ClaimSlot, Completion, Failure, LeaseRef, NewProcess, Renewal};
+use crate::store::assignment::Taken;
 use crate::store::{StoreError, StoreResult, checks};
 
 /// A batch as one JSON list.
@@ -134,8 +135,8 @@ pub(super) struct ClaimItem {
 }
 
 impl ClaimItem {
-    pub(super) fn new(process_id: Uuid, slot: &ClaimSlot) -> Self {
-        Self { process_id: process_id.simple(), executor: slot.executor.0, lease_ms: slot.lease_ms }
+    pub(super) fn new(taken: &Taken, slot: &ClaimSlot) -> Self {
+        Self { process_id: taken.process_id.simple(), executor: taken.executor.0, lease_ms: slot.lease_ms }
     }
 }
 

@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::batch::{ClaimItem, CompletionItem, Documents, FailureItem, LeaseItem, RenewalItem, ids, list};
 use super::transaction::{Write, read};
 use super::{SqliteStore, process_ids};
-use crate::model::{ClaimSlot, Claimed, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal, SpecRecord};
-use crate::store::assignment::{Assignment, PAGE_MAX};
+use crate::model::{ClaimSlot, Claims, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal, SpecRecord};
+use crate::store::assignment::{Assignment, Candidate};
+use crate::store::gates::Gates;
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn claim(
@@ -17,46 +18,54 @@ pub(super) async fn claim(
     lane: &Lane,
     slots: &[ClaimSlot],
     now_ms: i64,
-) -> StoreResult<Vec<Claimed>> {
-    if slots.iter().all(|slot| slot.count == 0) {
-        return Ok(Vec::new());
+) -> StoreResult<Claims> {
+    if slots.is_empty() {
+        return Ok(Claims::default());
     }
     let mut write = Write::begin(&store.writer).await?;
-    let assignment = assign(&mut write, lane, slots).await?;
+    let gates = gates(&mut write, lane).await?;
+    let assignment = assign(&mut write, lane, slots, gates).await?;
     if assignment.taken().is_empty() {
-        return Ok(Vec::new());
+        return Ok(assignment.empty_handed());
     }
-    let taken = assignment.taken().iter();
-    let items = list(taken.map(|(process_id, slot)| ClaimItem::new(*process_id, &slots[*slot])))?;
+    let items = list(assignment.taken().iter().map(|one| ClaimItem::new(one, &slots[one.slot])))?;
     write.changed(query(include_str!("leases/claim.sql")).bind(items.clone()).bind(now_ms)).await?;
     write.changed(query(include_str!("steps/claim_unqueue.sql")).bind(items.clone())).await?;
     let leased = write.rows(query(include_str!("steps/claim_leased.sql")).bind(items)).await?;
-    let claimed = assignment.claimed(&leased)?;
+    let claims = assignment.claims(&leased)?;
     write.commit().await?;
-    Ok(claimed)
+    Ok(claims)
+}
+
+/// What stands in the way of the lane's work now.
+async fn gates(write: &mut Write, lane: &Lane) -> StoreResult<Gates> {
+    let select = query(include_str!("leases/claim_gates.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+    write.rows(select).await?.iter().map(|row| rows::gate(row)).collect()
 }
 
 /// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
-/// Usually that is one page: only work for executors that are full already makes a second one necessary.
-async fn assign<'s>(write: &mut Write, lane: &Lane, slots: &'s [ClaimSlot]) -> StoreResult<Assignment<'s>> {
-    let mut assignment = Assignment::new(slots);
-    let (mut after, mut is_last) = ((i64::MIN, Uuid::nil()), false);
-    while assignment.room() > 0 && !is_last {
-        let page = i64::try_from(assignment.room().min(PAGE_MAX)).unwrap_or(i64::MAX);
+async fn assign<'s>(
+    write: &mut Write,
+    lane: &Lane,
+    slots: &'s [ClaimSlot],
+    gates: Gates,
+) -> StoreResult<Assignment<'s>> {
+    let mut assignment = Assignment::new(slots, gates);
+    while let Some(look) = assignment.next_look() {
         let select = query(include_str!("leases/claim_candidates.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
-            .bind(list(assignment.names())?)
-            .bind(after.0)
-            .bind(after.1)
-            .bind(page);
+            .bind(list(&look.names)?)
+            .bind(look.functions.as_ref().map(list).transpose()?)
+            .bind(list(&look.prefixes)?)
+            .bind(list(&look.paused_functions)?)
+            .bind(list(&look.refused_sorts)?)
+            .bind(look.after.0)
+            .bind(look.after.1)
+            .bind(i64::try_from(look.most).unwrap_or(i64::MAX));
         let found = write.rows(select).await?;
-        is_last = i64::try_from(found.len()).unwrap_or(i64::MAX) < page;
-        for row in &found {
-            let candidate = rows::candidate(row)?;
-            after = (candidate.priority_time_us, candidate.process_id);
-            assignment.offer(&candidate);
-        }
+        let found: Vec<Candidate> = found.iter().map(|row| rows::candidate(row)).collect::<StoreResult<_>>()?;
+        assignment.give(&look, &found);
     }
     Ok(assignment)
 }

@@ -7,6 +7,7 @@ mod fault;
 mod file;
 mod grants;
 mod leases;
+mod pauses;
 mod processes;
 mod schema;
 mod sweeps;
@@ -24,8 +25,8 @@ use uuid::Uuid;
 use super::checks::check_notification;
 use super::{Store, StoreResult, rows};
 use crate::model::{
-    Attempt, ClaimSlot, Claimed, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
-    LeaseRecord, LeaseRef, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
+    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
     Renewal, SpecRecord, StoredGrant, Submitted,
 };
 
@@ -129,7 +130,7 @@ impl Store for SqliteStore {
         processes::list(self, colony, filter, page).await
     }
 
-    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Vec<Claimed>> {
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
         leases::claim(self, lane, slots, now_ms).await
     }
 
@@ -155,6 +156,18 @@ impl Store for SqliteStore {
 
     async fn release(&self, leases: &[LeaseRef], now_ms: i64) -> StoreResult<Vec<bool>> {
         leases::release(self, leases, now_ms).await
+    }
+
+    async fn pause(&self, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>> {
+        pauses::pause(self, colony, pause).await
+    }
+
+    async fn resume(&self, colony: ColonyKey, what: &Paused) -> StoreResult<bool> {
+        pauses::resume(self, colony, what).await
+    }
+
+    async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>> {
+        pauses::list(self, colony).await
     }
 
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {

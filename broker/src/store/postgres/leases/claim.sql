@@ -19,9 +19,9 @@ leased AS (
            taken.attempt + 1, taken.retries_spent, taken.executor_type, taken.function, taken.concurrency_key
     FROM taken
     JOIN apiary.specs AS spec ON spec.process_id = taken.process_id
-    RETURNING process_id, attempt, retries_spent, expires_at_ms
+    RETURNING process_id, executor, attempt, retries_spent, expires_at_ms
 )
-SELECT leased.process_id, leased.attempt, leased.retries_spent, leased.expires_at_ms,
+SELECT leased.process_id, leased.executor, leased.attempt, leased.retries_spent, leased.expires_at_ms,
        spec.max_retries, spec.submitter, spec.payload, spec.signature
 FROM leased
 JOIN apiary.specs AS spec ON spec.process_id = leased.process_id

@@ -1,13 +1,24 @@
--- The first waiting processes of a lane that some executor with room may have, locked.
+-- The next waiting processes of a lane that some executor with room may have, locked.
 -- $1 colony: bigint, $2 executor_type: text, $3 names of executors with room: text[],
--- $4 and $5 after this priority_time_us: bigint and process_id: uuid, $6 at most: bigint.
+-- $4 functions that they may run: text[], or null for all, $5 beginnings of further such functions: text[],
+-- $6 functions that are paused: text[], $7 sorts that nobody with room can take: text[],
+-- $8 and $9 after this priority_time_us: bigint and process_id: uuid, $10 at most: bigint.
+-- A sort is the text of all that decides who can take a process.
 -- Race won: rows that another broker is claiming are passed over, never waited for. If that broker then has no room for
 -- one of them, it is free again at its commit, and the next look of whoever passed it over finds it.
-SELECT process_id, priority_time_us, executor_names::text AS executor_names
+SELECT process_id, priority_time_us, function, executor_names::text AS executor_names, requires::text AS requires,
+       concurrency_key, rate_key, concat_ws(' ', function, executor_names, requires) AS sort
 FROM apiary.queue
 WHERE colony = $1 AND executor_type = $2
     AND (executor_names IS NULL OR executor_names ?| $3)
-    AND (priority_time_us, process_id) > ($4, $5)
+    AND (
+        $4::text[] IS NULL
+        OR function = ANY($4)
+        OR EXISTS (SELECT FROM unnest($5::text[]) AS beginning WHERE starts_with(function, beginning))
+    )
+    AND function <> ALL($6)
+    AND concat_ws(' ', function, executor_names, requires) <> ALL($7)
+    AND (priority_time_us, process_id) > ($8, $9)
 ORDER BY priority_time_us, process_id
-LIMIT $6
+LIMIT $10
 FOR UPDATE SKIP LOCKED

@@ -1,12 +1,15 @@
--- The first waiting processes of a lane that some executor with room may have. Names that cannot be read are returned,
+-- The next waiting processes of a lane that some executor with room may have. Names that cannot be read are returned,
 -- too: the reader tells.
 -- ?1 colony, ?2 executor_type, ?3 names of executors with room: JSON list,
--- ?4 and ?5 after this priority_time_us and process_id: blob, ?6 at most.
+-- ?4 functions that they may run: JSON list, or null for all, ?5 beginnings of further such functions: JSON list,
+-- ?6 functions that are paused: JSON list, ?7 sorts that nobody with room can take: JSON list,
+-- ?8 and ?9 after this priority_time_us and process_id: blob, ?10 at most.
+-- A sort is the text of all that decides who can take a process.
 -- Race won: it runs inside the one write transaction, so all of them are still there when they are moved.
-SELECT process_id, priority_time_us, executor_names
+SELECT process_id, priority_time_us, function, executor_names, requires, concurrency_key, rate_key,
+       concat_ws(' ', function, executor_names, requires) AS sort
 FROM queue
 WHERE colony = ?1 AND executor_type = ?2
-    AND (priority_time_us, process_id) > (?4, ?5)
     AND CASE
         WHEN executor_names IS NULL OR NOT json_valid(executor_names) THEN 1
         ELSE EXISTS (
@@ -14,5 +17,16 @@ WHERE colony = ?1 AND executor_type = ?2
             WHERE aimed.value IN (SELECT free.value FROM json_each(?3) AS free)
         )
     END
+    AND (
+        ?4 IS NULL
+        OR function IN (SELECT free.value FROM json_each(?4) AS free)
+        OR EXISTS (
+            SELECT 1 FROM json_each(?5) AS beginning
+            WHERE substr(function, 1, length(beginning.value)) = beginning.value
+        )
+    )
+    AND function NOT IN (SELECT paused.value FROM json_each(?6) AS paused)
+    AND concat_ws(' ', function, executor_names, requires) NOT IN (SELECT refused.value FROM json_each(?7) AS refused)
+    AND (priority_time_us, process_id) > (?8, ?9)
 ORDER BY priority_time_us, process_id
-LIMIT ?6
+LIMIT ?10

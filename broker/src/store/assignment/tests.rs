@@ -1,0 +1,288 @@
+//! Who gets what, without a database.
+
+use std::sync::Arc;
+
+use apiary_identity::{Offer, Scopes};
+use proptest::prelude::*;
+
+use super::super::gates::Gate;
+use super::*;
+
+fn slot(name: &str, count: usize) -> ClaimSlot {
+    ClaimSlot { grants: [grant(1, name, &["*"])].into(), offer: Arc::new(Offer::default()), count, lease_ms: 1000 }
+}
+
+fn grant(key: i64, name: &str, functions: &[&str]) -> SlotGrant {
+    let functions = functions.iter().map(|name| (*name).to_owned()).collect();
+    let scopes = Scopes { functions, executor_types: vec!["*".to_owned()] };
+    SlotGrant { key: GrantKey(key), name: name.to_owned(), scopes }
+}
+
+fn offering(cpu: &str, location: &str, count: usize) -> ClaimSlot {
+    let offer = Offer {
+        cpu: Some(cpu.parse().unwrap()),
+        location: Some(location.to_owned()).filter(|location| !location.is_empty()),
+        ..Offer::default()
+    };
+    ClaimSlot { offer: Arc::new(offer), ..slot("a", count) }
+}
+
+fn waiting(number: u128, names: &[&str]) -> Candidate {
+    Candidate {
+        process_id: Uuid::from_u128(number),
+        function: "f".to_owned(),
+        executor_names: names.iter().map(|name| (*name).to_owned()).collect(),
+        sort: format!("f {names:?}"),
+        ..Candidate::default()
+    }
+}
+
+fn needing(number: u128, cpu: &str, location: &str) -> Candidate {
+    let requires = Requirements {
+        cpu: Some(cpu.parse().unwrap()),
+        location: Some(location.to_owned()).filter(|location| !location.is_empty()),
+        ..Requirements::default()
+    };
+    Candidate { sort: format!("f {cpu} {location}"), requires, ..waiting(number, &[]) }
+}
+
+fn calling(number: u128, function: &str) -> Candidate {
+    Candidate { function: function.to_owned(), sort: function.to_owned(), ..waiting(number, &[]) }
+}
+
+/// What one claim gives of this queue, look by look, as a store would answer them.
+fn assign<'s>(slots: &'s [ClaimSlot], gates: impl IntoIterator<Item = Gate>, queue: &[Candidate]) -> Assignment<'s> {
+    let mut assignment = Assignment::new(slots, gates.into_iter().collect());
+    while let Some(look) = assignment.next_look() {
+        let place = |candidate: &Candidate| (candidate.priority_time_us, candidate.process_id);
+        let found: Vec<Candidate> = queue
+            .iter()
+            .filter(|candidate| place(candidate) > look.after && look.lets_through(candidate))
+            .take(look.most)
+            .cloned()
+            .collect();
+        assignment.give(&look, &found);
+    }
+    assignment
+}
+
+impl Look {
+    /// What the statement says.
+    fn lets_through(&self, candidate: &Candidate) -> bool {
+        let names = &candidate.executor_names;
+        let function = &candidate.function;
+        (names.is_empty() || names.iter().any(|name| self.names.contains(name)))
+            && (self.functions.as_ref().is_none_or(|names| names.contains(function))
+                || self.prefixes.iter().any(|prefix| function.starts_with(prefix)))
+            && !self.paused_functions.contains(function)
+            && !self.refused_sorts.contains(&candidate.sort)
+    }
+}
+
+/// The slot of each process, in the order of the queue.
+fn assigned(slots: &[ClaimSlot], queue: &[Candidate]) -> Vec<(u128, usize)> {
+    numbers(&assign(slots, [], queue))
+}
+
+fn numbers(assignment: &Assignment<'_>) -> Vec<(u128, usize)> {
+    assignment.taken().iter().map(|one| (one.process_id.as_u128(), one.slot)).collect()
+}
+
+#[test]
+fn slots_fill_in_their_order() {
+    let queue: Vec<Candidate> = (1..=4).map(|number| waiting(number, &[])).collect();
+    assert_eq!(assigned(&[slot("a", 1), slot("b", 2)], &queue), [(1, 0), (2, 1), (3, 1)]);
+}
+
+#[test]
+fn a_process_for_a_name_goes_only_to_that_name() {
+    let queue = [waiting(1, &["b"]), waiting(2, &[]), waiting(3, &["c", "b"])];
+    assert_eq!(assigned(&[slot("a", 1), slot("b", 2)], &queue), [(1, 1), (2, 0), (3, 1)]);
+}
+
+#[test]
+fn what_no_slot_can_take_hinders_nobody_behind_it() {
+    let queue = [waiting(1, &["absent"]), waiting(2, &["a"]), waiting(3, &["a"]), waiting(4, &[])];
+    assert_eq!(assigned(&[slot("a", 1), slot("b", 1)], &queue), [(2, 0), (4, 1)]);
+}
+
+#[test]
+fn two_slots_of_one_name_are_filled_one_after_the_other() {
+    let queue = [waiting(1, &["a"]), waiting(2, &["a"]), waiting(3, &["a"])];
+    assert_eq!(assigned(&[slot("a", 1), slot("a", 1)], &queue), [(1, 0), (2, 1)]);
+}
+
+#[test]
+fn a_look_is_only_for_names_and_functions_with_room() {
+    let narrow = ClaimSlot { grants: [grant(2, "b", &["g", "billing.*"])].into(), ..slot("b", 1) };
+    let slots = [slot("a", 1), narrow, slot("none", 0)];
+    let mut assignment = Assignment::new(&slots, Gates::default());
+    let look = assignment.next_look().unwrap();
+    assert_eq!((look.names.as_slice(), look.functions.as_ref()), (&["a".to_owned(), "b".to_owned()][..], None));
+    assignment.give(&look, &[waiting(1, &["a"]), waiting(2, &["a"])]);
+    let look = assignment.next_look().unwrap();
+    assert_eq!(look.names, ["b"]);
+    assert_eq!((look.functions, look.prefixes), (Some(vec!["g".to_owned()]), vec!["billing.".to_owned()]));
+    assert_eq!(look.refused_sorts, ["f [\"a\"]"]);
+}
+
+#[test]
+fn work_goes_to_whoever_has_what_it_requires() {
+    let slots = [offering("1", "", 1), offering("4", "Lund", 2)];
+    let queue = [needing(1, "2", ""), needing(2, "8", ""), needing(3, "500m", "lund"), needing(4, "1", "")];
+    assert_eq!(assigned(&slots, &queue), [(1, 1), (3, 1), (4, 0)]);
+}
+
+#[test]
+fn an_offer_without_limits_meets_every_amount_and_no_place() {
+    let queue = [needing(1, "4000", ""), needing(2, "1", "lund")];
+    assert_eq!(assigned(&[slot("a", 2)], &queue), [(1, 0)]);
+}
+
+#[test]
+fn work_is_leased_under_the_grant_that_covers_it() {
+    let grants = [grant(1, "old", &["f"]), grant(2, "bee", &["g", "h"]), grant(3, "bee", &["h", "i.*"])];
+    let slots = [ClaimSlot { grants: grants.into(), ..slot("", 9) }];
+    let named = Candidate { function: "h".to_owned(), sort: "named".to_owned(), ..waiting(6, &["old"]) };
+    let queue = [calling(1, "i.x"), calling(2, "g"), calling(3, "other"), calling(4, "h"), calling(5, "f"), named];
+    let assignment = assign(&slots, [], &queue);
+    let got: Vec<_> = assignment.taken().iter().map(|one| (one.process_id.as_u128(), one.executor.0)).collect();
+    assert_eq!(got, [(1, 3), (2, 2), (4, 2), (5, 1)]);
+}
+
+#[test]
+fn a_closed_lane_gives_nothing() {
+    let slots = [slot("a", 9)];
+    let assignment = assign(&slots, [Gate::Closed], &[waiting(1, &[])]);
+    assert!(assignment.taken().is_empty());
+    assert!(!assignment.empty_handed().has_more);
+}
+
+#[test]
+fn a_paused_function_stays_and_hinders_nobody() {
+    let slots = [slot("a", 9)];
+    let queue = [calling(1, "f"), calling(2, "g"), calling(3, "f")];
+    let assignment = assign(&slots, [Gate::PausedFunction("f".to_owned())], &queue);
+    assert_eq!(numbers(&assignment), [(2, 0)]);
+}
+
+#[test]
+fn who_is_drained_gets_nothing_and_is_told() {
+    let two_names = ClaimSlot { grants: [grant(1, "a", &["*"]), grant(2, "c", &["*"])].into(), ..slot("", 1) };
+    let slots = [slot("a", 9), slot("b", 1), two_names];
+    let queue: Vec<Candidate> = (1..=3).map(|number| waiting(number, &[])).collect();
+    let assignment = assign(&slots, [Gate::DrainedName("a".to_owned())], &queue);
+    assert_eq!(numbers(&assignment), [(1, 1), (2, 2)]);
+    assert_eq!(assignment.taken()[1].executor, GrantKey(2), "under the name that is not drained");
+    assert_eq!(assignment.empty_handed().drained, [0]);
+}
+
+#[test]
+fn a_claim_takes_no_more_than_a_look_may() {
+    let slots: Vec<ClaimSlot> = (0..CLAIM_PASS_COUNT_MAX + 10).map(|_| slot("a", 1)).collect();
+    let queue: Vec<Candidate> = (0..2 * CLAIM_PASS_COUNT_MAX as u128).map(|number| waiting(number, &[])).collect();
+    let assignment = assign(&slots, [], &queue);
+    assert_eq!(assignment.taken().len(), CLAIM_PASS_COUNT_MAX);
+}
+
+#[test]
+fn what_nobody_can_take_is_walked_in_few_looks() {
+    let slots = [slot("a", 1)];
+    let mut queue: Vec<Candidate> = (1..=20_000).map(|number| needing(number, "1", "nowhere")).collect();
+    queue.push(waiting(30_000, &[]));
+    let mut assignment = Assignment::new(&slots, Gates::default());
+    let (mut looks, mut seen) = (0, 0);
+    while let Some(look) = assignment.next_look() {
+        let beyond = queue.iter().filter(|one| (0, one.process_id) > look.after && look.lets_through(one));
+        let found: Vec<Candidate> = beyond.take(look.most).cloned().collect();
+        (looks, seen) = (looks + 1, seen + found.len());
+        assignment.give(&look, &found);
+    }
+    assert_eq!(numbers(&assignment), [(30_000, 0)]);
+    assert!(looks <= 2 && seen <= 3, "{looks} looks at {seen} rows");
+}
+
+fn names() -> impl Strategy<Value = Vec<&'static str>> {
+    prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(prop::sample::select(vec!["a", "b", "z"]), 1..3)]
+}
+
+fn candidates() -> impl Strategy<Value = Vec<Candidate>> {
+    let candidate = (names(), 0..3_usize, 0..4_i64, prop::sample::select(vec!["", "lund", "kiel"]));
+    prop::collection::vec(candidate, 0..40).prop_map(|drawn| {
+        let make = |(number, (names, function, cpu, location)): (usize, (Vec<&str>, usize, i64, &str))| {
+            let requires = Requirements {
+                cpu: (cpu > 0).then(|| cpu.to_string().parse().unwrap()),
+                location: Some(location.to_owned()).filter(|location| !location.is_empty()),
+                ..Requirements::default()
+            };
+            let function = ["f", "g", "g.x"][function].to_owned();
+            let sort = format!("{function} {names:?} {requires:?}");
+            Candidate { function, requires, sort, ..waiting(number as u128 + 1, &names) }
+        };
+        drawn.into_iter().enumerate().map(make).collect()
+    })
+}
+
+fn slots() -> impl Strategy<Value = Vec<ClaimSlot>> {
+    let functions = prop::sample::select(vec![vec!["*"], vec!["f"], vec!["g.*", "f"], vec!["g*"], vec![]]);
+    let grants = prop::collection::vec((prop::sample::select(vec!["a", "b", "c"]), functions), 1..3);
+    let slot = (grants, 0..4_usize, 0..4_i64, prop::sample::select(vec!["", "LUND", "kiel"]));
+    prop::collection::vec(slot, 0..6).prop_map(|drawn| {
+        let make = |(grants, count, cpu, location): (Vec<(&str, Vec<&str>)>, usize, i64, &str)| {
+            let offer = Offer {
+                cpu: (cpu > 0).then(|| cpu.to_string().parse().unwrap()),
+                location: Some(location.to_owned()).filter(|location| !location.is_empty()),
+                ..Offer::default()
+            };
+            let grants = grants.iter().zip(1..).map(|((name, functions), key)| grant(key, name, functions)).collect();
+            ClaimSlot { grants, offer: Arc::new(offer), count, lease_ms: 1000 }
+        };
+        drawn.into_iter().map(make).collect()
+    })
+}
+
+fn gates() -> impl Strategy<Value = Vec<Gate>> {
+    let gate = prop_oneof![
+        1 => Just(Gate::Closed),
+        4 => prop::sample::select(vec!["f", "g"]).prop_map(|name| Gate::PausedFunction(name.to_owned())),
+        4 => prop::sample::select(vec!["a", "b"]).prop_map(|name| Gate::DrainedName(name.to_owned())),
+    ];
+    prop::collection::vec(gate, 0..2)
+}
+
+/// Whether this slot may have this process, said as plainly as it can be.
+fn fits(slot: &ClaimSlot, gates: &[Gate], candidate: &Candidate) -> bool {
+    let names = &candidate.executor_names;
+    let grant_fits = |grant: &SlotGrant| {
+        !gates.contains(&Gate::DrainedName(grant.name.clone()))
+            && (names.is_empty() || names.contains(&grant.name))
+            && grant.scopes.cover("any", &candidate.function)
+    };
+    !gates.contains(&Gate::Closed)
+        && !gates.contains(&Gate::PausedFunction(candidate.function.clone()))
+        && candidate.requires.is_met_by(&slot.offer)
+        && slot.grants.iter().any(grant_fits)
+}
+
+proptest! {
+    /// It never gives what does not fit, gives in order, and leaves nothing that fits while room is left.
+    #[test]
+    fn everybody_gets_what_fits_in_order(slots in slots(), gates in gates(), queue in candidates()) {
+        let assignment = assign(&slots, gates.clone(), &queue);
+        let mut room: Vec<usize> = slots.iter().map(|slot| slot.count).collect();
+        let mut expected = Vec::new();
+        for candidate in &queue {
+            let free = |index: &usize| room[*index] > 0 && fits(&slots[*index], &gates, candidate);
+            if let Some(index) = (0..slots.len()).find(free) {
+                room[index] -= 1;
+                expected.push((candidate.process_id.as_u128(), index));
+            }
+        }
+        prop_assert_eq!(numbers(&assignment), expected);
+        for one in assignment.taken() {
+            let candidate = queue.iter().find(|candidate| candidate.process_id == one.process_id).unwrap();
+            let grant = slots[one.slot].grants.iter().find(|grant| grant.key == one.executor).unwrap();
+            prop_assert!(grant.scopes.cover("any", &candidate.function), "leased under a grant that covers it");
+        }
+    }
+}

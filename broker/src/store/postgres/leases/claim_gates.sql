@@ -1,0 +1,9 @@
+-- What stands in the way of a lane's work. $1 colony: bigint, $2 executor_type: text.
+-- Race won: it is read in the transaction of the claim, so a pause holds at every broker from its commit on.
+SELECT kind, name
+FROM apiary.pauses
+WHERE colony = $1 AND (kind <> 'executor_type' OR name = $2)
+UNION ALL
+SELECT 'drain', name
+FROM apiary.drains
+WHERE colony = $1

@@ -1,0 +1,44 @@
+//! Pauses in Postgres.
+
+use sqlx::query;
+
+use super::PostgresStore;
+use crate::limits::PAUSES_MAX;
+use crate::model::{ColonyKey, Pause, Paused};
+use crate::store::{StoreResult, rows};
+
+pub(super) async fn pause(store: &PostgresStore, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>> {
+    let mut session = store.session().await?;
+    // Between the two statements somebody may end the pause that is in the way: then there is room.
+    for _ in 0..2 {
+        let insert = query(include_str!("pauses/pause.sql"))
+            .bind(colony.0)
+            .bind(pause.what.kind.as_str())
+            .bind(&pause.what.name)
+            .bind(&pause.by)
+            .bind(&pause.reason)
+            .bind(pause.since_ms)
+            .bind(PAUSES_MAX);
+        if let Some(row) = session.row(insert).await? {
+            return Ok(Some((rows::pause(&row)?, false)));
+        }
+        let select = query(include_str!("pauses/pause_known.sql"))
+            .bind(colony.0)
+            .bind(pause.what.kind.as_str())
+            .bind(&pause.what.name);
+        if let Some(row) = session.row(select).await? {
+            return Ok(Some((rows::pause(&row)?, true)));
+        }
+    }
+    Ok(None)
+}
+
+pub(super) async fn resume(store: &PostgresStore, colony: ColonyKey, what: &Paused) -> StoreResult<bool> {
+    let delete = query(include_str!("pauses/resume.sql")).bind(colony.0).bind(what.kind.as_str()).bind(&what.name);
+    Ok(store.session().await?.changed(delete).await? > 0)
+}
+
+pub(super) async fn list(store: &PostgresStore, colony: ColonyKey) -> StoreResult<Vec<Pause>> {
+    let select = query(include_str!("pauses/list.sql")).bind(colony.0).bind(PAUSES_MAX);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::pause(row)).collect()
+}

@@ -1,0 +1,6 @@
+-- What is paused, by kind and name. $1 colony: bigint, $2 at most: bigint.
+SELECT kind, name, paused_by, reason, since_ms
+FROM apiary.pauses
+WHERE colony = $1
+ORDER BY kind COLLATE "C", name COLLATE "C"
+LIMIT $2

@@ -1,0 +1,44 @@
+//! Pauses in SQLite.
+
+use sqlx::query;
+
+use super::SqliteStore;
+use super::transaction::{Write, read};
+use crate::limits::PAUSES_MAX;
+use crate::model::{ColonyKey, Pause, Paused};
+use crate::store::{StoreResult, rows};
+
+pub(super) async fn pause(store: &SqliteStore, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>> {
+    let insert = query(include_str!("pauses/pause.sql"))
+        .bind(colony.0)
+        .bind(pause.what.kind.as_str())
+        .bind(&pause.what.name)
+        .bind(&pause.by)
+        .bind(&pause.reason)
+        .bind(pause.since_ms)
+        .bind(PAUSES_MAX);
+    let mut write = Write::begin(&store.writer).await?;
+    if let Some(row) = write.rows(insert).await?.first() {
+        let kept = rows::pause(row)?;
+        write.commit().await?;
+        return Ok(Some((kept, false)));
+    }
+    let select = query(include_str!("pauses/pause_known.sql"))
+        .bind(colony.0)
+        .bind(pause.what.kind.as_str())
+        .bind(&pause.what.name);
+    write.rows(select).await?.first().map(|row| Ok((rows::pause(row)?, true))).transpose()
+}
+
+pub(super) async fn resume(store: &SqliteStore, colony: ColonyKey, what: &Paused) -> StoreResult<bool> {
+    let delete = query(include_str!("pauses/resume.sql")).bind(colony.0).bind(what.kind.as_str()).bind(&what.name);
+    let mut write = Write::begin(&store.writer).await?;
+    let existed = write.changed(delete).await? > 0;
+    write.commit().await?;
+    Ok(existed)
+}
+
+pub(super) async fn list(store: &SqliteStore, colony: ColonyKey) -> StoreResult<Vec<Pause>> {
+    let select = query(include_str!("pauses/list.sql")).bind(colony.0).bind(PAUSES_MAX);
+    read(&store.readers, select).await?.iter().map(|row| rows::pause(row)).collect()
+}

@@ -1,0 +1,6 @@
+-- What is paused, by kind and name. ?1 colony, ?2 at most.
+SELECT kind, name, paused_by, reason, since_ms
+FROM pauses
+WHERE colony = ?1
+ORDER BY kind, name
+LIMIT ?2
