@@ -69,7 +69,12 @@ pub struct Scopes {
 impl Scopes {
     /// Whether both names are covered.
     pub fn cover(&self, executor_type: &str, function: &str) -> bool {
-        self.cover_executor_type(executor_type) && self.functions.iter().any(|entry| covers(entry, function))
+        self.cover_executor_type(executor_type) && self.cover_function(function)
+    }
+
+    /// Whether the function is covered.
+    pub fn cover_function(&self, function: &str) -> bool {
+        self.functions.iter().any(|entry| covers(entry, function))
     }
 
     /// Whether the executor type is covered.

@@ -181,7 +181,7 @@ impl Run<'_> {
             }
             Call::Claim(polls) => {
                 let slots = self.slots(polls);
-                let claimed = store.claim(&self.tenant.lane(), &slots, now_ms).await.unwrap();
+                let claimed = self.tenant.claim(&slots, now_ms).await;
                 let got: Vec<Got> = claimed
                     .iter()
                     .map(|one| (one.slot, one.process_id, one.attempt, one.retries_spent, one.expires_at_ms))

@@ -28,6 +28,7 @@ mod leases;
 mod lifecycle;
 mod opening;
 mod outages;
+mod pauses;
 mod processes;
 mod recovery;
 mod reference;

@@ -107,13 +107,15 @@ impl Reference {
 
     pub(crate) fn claim(&mut self, slots: &[ClaimSlot], now_ms: i64) -> Vec<Got> {
         let mut room: Vec<usize> = slots.iter().map(|slot| slot.count).collect();
+        // Each slot of these tests has one grant.
+        let name = |slot: &ClaimSlot| slot.grants[0].name.clone();
         let mut waiting: Vec<&mut Process> =
             self.processes.values_mut().filter(|process| process.state() == ProcessState::Waiting).collect();
         waiting.sort_by_key(|process| (process.spec.priority_time_us, process.spec.process_id));
         let mut got = Vec::new();
         for process in waiting {
             let names = &process.spec.executor_names;
-            let fits = |slot: &ClaimSlot| names.is_empty() || names.contains(&slot.executor_name);
+            let fits = |slot: &ClaimSlot| names.is_empty() || names.contains(&name(slot));
             let Some(number) = (0..slots.len()).find(|number| room[*number] > 0 && fits(&slots[*number])) else {
                 continue;
             };
@@ -123,7 +125,7 @@ impl Reference {
             let expires_at_ms = (now_ms + slots[number].lease_ms).min(exec_deadline_ms.unwrap_or(i64::MAX));
             process.attempt += 1;
             process.since_ms = now_ms;
-            process.place = Place::Lease { executor: slots[number].executor.0, expires_at_ms, exec_deadline_ms };
+            process.place = Place::Lease { executor: slots[number].grants[0].key.0, expires_at_ms, exec_deadline_ms };
             got.push((number, process.spec.process_id, process.attempt, process.retries_spent, expires_at_ms));
         }
         got

@@ -108,10 +108,16 @@ async fn broken_labels_and_names_are_named(backend: Backend) {
     for names in ["[1, \"bee\"]", "{\"bee\": 1}"] {
         backend.execute(&format!("UPDATE queue SET executor_names = '{names}'")).await;
         match tenant.store.claim(&tenant.lane(), &[bee.slot(1)], NOW).await {
-            Ok(claimed) => assert!(claimed.is_empty(), "{claimed:?}"),
+            Ok(claims) => assert!(claims.claimed.is_empty(), "{claims:?}"),
             refused => assert_corrupt(refused, "queue", &row),
         }
     }
+    backend.execute("UPDATE queue SET executor_names = NULL").await;
+    for requires in ["[1]", "{\"cpu\": 4}", "{\"cores\": \"4\"}", "{\"memory\": \"10 parsecs\"}"] {
+        backend.execute(&format!("UPDATE queue SET requires = '{requires}'")).await;
+        assert_corrupt(tenant.store.claim(&tenant.lane(), &[bee.slot(1)], NOW).await, "queue", &row);
+    }
+    backend.execute("UPDATE queue SET requires = NULL").await;
     if backend.kind() == "sqlite" {
         backend.execute("UPDATE queue SET executor_names = 'bee'; UPDATE specs SET labels = '{'").await;
         assert_corrupt(tenant.store.claim(&tenant.lane(), &[bee.slot(1)], NOW).await, "queue", &row);

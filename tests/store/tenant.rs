@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use apiary_broker::model::{
     AttemptEnding, ClaimSlot, Claimed, Colony, Completion, Failure, GrantKey, Lane, LeaseRef, NewProcess, Page,
-    ProcessFilter, ProcessState, ProcessSummary, Renewal, Submitted,
+    ProcessFilter, ProcessState, ProcessSummary, Renewal, SlotGrant, Submitted,
 };
 use apiary_broker::store::Store;
 use apiary_identity::{Document as _, Envelope, Grant, KeyPair, Requirements, Role, Scopes, Spec};
@@ -110,7 +110,12 @@ impl Tenant {
 
     /// Claims up to `count` at this time.
     pub(crate) async fn claim_at(&self, bee: &Bee, count: usize, now_ms: i64) -> Vec<Claimed> {
-        self.store.claim(&self.lane(), &[bee.slot(count)], now_ms).await.unwrap()
+        self.claim(&[bee.slot(count)], now_ms).await
+    }
+
+    /// Claims for these polls at this time.
+    pub(crate) async fn claim(&self, slots: &[ClaimSlot], now_ms: i64) -> Vec<Claimed> {
+        self.store.claim(&self.lane(), slots, now_ms).await.unwrap().claimed
     }
 
     /// Claims the one process that waits.
@@ -141,7 +146,9 @@ impl Tenant {
 impl Bee {
     /// A poll of this executor.
     pub(crate) fn slot(&self, count: usize) -> ClaimSlot {
-        ClaimSlot { executor: self.grant, executor_name: self.name.clone(), count, lease_ms: LEASE_MS }
+        let scopes = Scopes { functions: vec!["*".to_owned()], executor_types: vec!["*".to_owned()] };
+        let grant = SlotGrant { key: self.grant, name: self.name.clone(), scopes };
+        ClaimSlot { grants: [grant].into(), offer: Arc::default(), count, lease_ms: LEASE_MS }
     }
 
     /// The token of a lease that this executor got.

@@ -25,8 +25,10 @@ pub(super) struct Candidate {
     /// What an executor must have.
     pub(super) requires: Requirements,
     /// What it is counted by while it runs.
+    #[expect(dead_code, reason = "limits decide by it")]
     pub(super) concurrency_key: Option<String>,
     /// What it is counted by when it starts.
+    #[expect(dead_code, reason = "limits decide by it")]
     pub(super) rate_key: Option<String>,
     /// Function, names and requirements as one text: what is true of one process is true of all of its sort.
     pub(super) sort: String,

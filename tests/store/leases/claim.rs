@@ -28,7 +28,7 @@ async fn an_empty_lane_gives_nothing(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
     assert!(tenant.claim_at(&bee, 5, NOW).await.is_empty());
-    assert!(tenant.store.claim(&tenant.lane(), &[], NOW).await.unwrap().is_empty());
+    assert!(tenant.claim(&[], NOW).await.is_empty());
 }
 
 async fn a_claim_carries_all_that_the_executor_needs(backend: Backend) {
@@ -73,7 +73,7 @@ async fn slots_are_filled_one_after_the_other(backend: Backend) {
     }
     let mut short = second.slot(2);
     short.lease_ms = 10;
-    let claimed = tenant.store.claim(&tenant.lane(), &[first.slot(1), short], NOW).await.unwrap();
+    let claimed = tenant.claim(&[first.slot(1), short], NOW).await;
     let got: Vec<_> = claimed.iter().map(|one| (one.slot, one.expires_at_ms - NOW)).collect();
     assert_eq!(got, [(0, LEASE_MS), (1, 10), (1, 10)]);
     let leases = tenant.store.leases(&[claimed[0].process_id, claimed[1].process_id]).await.unwrap();
@@ -92,7 +92,7 @@ async fn work_for_a_name_goes_to_that_name_at_its_place_in_the_queue(backend: Ba
         process.executor_names = names.into_iter().map(str::to_owned).collect();
         ids.push(tenant.submit(process).await);
     }
-    let claimed = tenant.store.claim(&tenant.lane(), &[ann.slot(2), bob.slot(2)], NOW).await.unwrap();
+    let claimed = tenant.claim(&[ann.slot(2), bob.slot(2)], NOW).await;
     let got: Vec<_> = claimed.iter().map(|one| (one.process_id, one.slot)).collect();
     // Named and unnamed work come in one order; what ann has no room for goes to bob where it may.
     assert_eq!(got, [(ids[0], 1), (ids[1], 0), (ids[2], 0), (ids[3], 1)]);
@@ -109,7 +109,7 @@ async fn work_for_somebody_absent_hinders_nobody(backend: Backend) {
     }
     let last = batch[299].process_id;
     tenant.store.submit(&batch, NOW).await.unwrap();
-    let claimed = tenant.store.claim(&tenant.lane(), &[ann.slot(1), bob.slot(1)], NOW).await.unwrap();
+    let claimed = tenant.claim(&[ann.slot(1), bob.slot(1)], NOW).await;
     let got: Vec<_> = claimed.iter().map(|one| (one.process_id, one.slot)).collect();
     assert_eq!(got, [(batch[1].process_id, 0), (last, 1)]);
 }
@@ -120,7 +120,7 @@ async fn work_behind_more_than_a_page_for_a_full_executor_is_found(backend: Back
     let mut batch: Vec<_> = (0..20).map(|_| tenant.process()).collect();
     batch.iter_mut().take(18).for_each(|process| process.executor_names = vec!["ann".to_owned()]);
     tenant.store.submit(&batch, NOW).await.unwrap();
-    let claimed = tenant.store.claim(&tenant.lane(), &[ann.slot(1), bob.slot(2)], NOW).await.unwrap();
+    let claimed = tenant.claim(&[ann.slot(1), bob.slot(2)], NOW).await;
     let got: Vec<_> = claimed.iter().map(|one| (one.process_id, one.slot)).collect();
     assert_eq!(got, [(batch[0].process_id, 0), (batch[18].process_id, 1), (batch[19].process_id, 1)]);
 }
@@ -135,7 +135,7 @@ async fn a_lane_is_of_one_colony_and_one_type(backend: Backend) {
     let archive = tenant.submit(archive).await;
     assert!(tenant.claim_at(&bee, 10, NOW).await.is_empty());
     let lane = Lane { colony: tenant.colony.key, executor_type: "archive".to_owned() };
-    let claimed = tenant.store.claim(&lane, &[bee.slot(10)], NOW).await.unwrap();
+    let claimed = tenant.store.claim(&lane, &[bee.slot(10)], NOW).await.unwrap().claimed;
     assert_eq!(claimed.iter().map(|one| one.process_id).collect::<Vec<_>>(), [archive]);
 }
 

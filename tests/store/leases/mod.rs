@@ -4,5 +4,6 @@ mod claim;
 mod complete;
 mod fail;
 mod get;
+mod matching;
 mod release;
 mod renew;
