@@ -20,6 +20,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_identity::Offer;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +45,7 @@ struct Settings {
     executor_type: String,
     name: Option<String>,
     slots: usize,
+    offer: Offer,
     lease: Duration,
     drain_timeout: Duration,
 }

@@ -1,6 +1,6 @@
 //! Between the wire's envelopes and those of `apiary_identity`.
 
-use apiary_identity::{Digest, Envelope, Id};
+use apiary_identity::{Digest, Envelope, Id, Offer};
 use apiary_proto::v1;
 use sha2::{Digest as _, Sha256};
 
@@ -24,6 +24,18 @@ pub fn envelope_from_proto(envelope: &v1::Envelope) -> Result<Envelope, ClientEr
     let key_id =
         envelope.key_id.parse().map_err(|error| ClientError::Answer(format!("an envelope's key id: {error}")))?;
     Ok(Envelope { payload_type: envelope.payload_type.clone(), payload: envelope.payload.clone(), key_id, signature })
+}
+
+/// An offer for the wire.
+pub fn offer_to_proto(offer: &Offer) -> v1::Offer {
+    v1::Offer {
+        cpu: offer.cpu.map(|cpu| cpu.to_string()).unwrap_or_default(),
+        memory: offer.memory.map(|memory| memory.to_string()).unwrap_or_default(),
+        gpus: offer.gpus.unwrap_or_default(),
+        gpu_memory: offer.gpu_memory.map(|memory| memory.to_string()).unwrap_or_default(),
+        location: offer.location.clone().unwrap_or_default(),
+        tags: offer.tags.iter().cloned().collect(),
+    }
 }
 
 /// The digest of an envelope as it was received, be it what it may: [`Envelope::digest`] without its form.

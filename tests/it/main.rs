@@ -28,6 +28,7 @@ mod brokers;
 mod colonies;
 mod grants;
 mod leases;
+mod pauses;
 mod processes;
 mod restart;
 mod security;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
+use apiary_identity::Offer;
 use apiary_identity::limits::NAME_CHARS_MAX;
 use serde::de::DeserializeOwned;
 
@@ -26,6 +27,7 @@ impl ExecutorBuilder {
             executor_type: String::new(),
             name: None,
             slots: SLOTS_DEFAULT,
+            offer: Offer::default(),
             lease: LEASE_DEFAULT,
             drain_timeout: DRAIN_TIMEOUT,
         };
@@ -48,6 +50,14 @@ impl ExecutorBuilder {
     /// How many works it does at the same time: 1 to 1000, 4 if not set.
     pub fn slots(mut self, slots: usize) -> Self {
         self.settings.slots = slots;
+        self
+    }
+
+    /// What it has, for work that requires something: cpu, memory, GPUs, a place, tags. Of cpu and memory it is not limited if
+    /// they are left out; GPUs, place and tags it does not have if they are. The same is offered for each slot, as if it had
+    /// no other work: an executor whose slots share a machine offers each its part.
+    pub fn offer(mut self, offer: Offer) -> Self {
+        self.settings.offer = offer;
         self
     }
 
@@ -120,6 +130,7 @@ fn check(settings: &Settings) -> Result<(), String> {
     if !(1..=SLOTS_MAX).contains(slots) {
         return Err(format!("an executor has 1 to {SLOTS_MAX} slots; got {slots}"));
     }
+    settings.offer.check().map_err(|error| format!("the offer: {error}"))?;
     if !(LEASE_MIN..=LEASE_MAX).contains(lease) {
         return Err(format!("a lease lasts {LEASE_MIN:?} to {LEASE_MAX:?}; got {lease:?}"));
     }

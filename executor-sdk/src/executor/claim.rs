@@ -12,6 +12,7 @@ use super::contact::Contact;
 use super::works::{Works, key};
 use crate::client::millis;
 use crate::limits::{CLAIM_EMPTY_MIN, CLAIM_WAIT, POLL_GRACE, RELEASE_TIMEOUT};
+use crate::wire::offer_to_proto;
 use crate::{Client, ClientError};
 
 /// Claims work until the executor is to stop.
@@ -65,7 +66,7 @@ async fn claim(context: &Context, free: usize, shutdown: &CancellationToken) -> 
         count_max: i32::try_from(free).unwrap_or(i32::MAX),
         wait_ms: millis(CLAIM_WAIT),
         lease_ms: millis(context.settings.lease),
-        offer: None,
+        offer: Some(offer_to_proto(&context.settings.offer)),
     };
     let asked_at = Instant::now();
     let mut claiming = pin!(context.client.claim(request));

@@ -2,8 +2,10 @@
 
 mod claim;
 mod complete;
+mod crowds;
 mod deadlines;
 mod fail;
+mod matching;
 mod order;
 mod release;
 mod renew;

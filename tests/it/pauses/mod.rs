@@ -1,0 +1,17 @@
+//! `PauseService`.
+
+mod list_pauses;
+mod pause;
+mod resume;
+
+use apiary_executor_sdk::v1;
+
+/// What pauses this.
+fn pausing(kind: &str, name: &str) -> v1::PauseRequest {
+    v1::PauseRequest { kind: kind.into(), name: name.into(), reason: "the bank is away".into() }
+}
+
+/// What resumes this.
+fn resuming(kind: &str, name: &str) -> v1::ResumeRequest {
+    v1::ResumeRequest { kind: kind.into(), name: name.into() }
+}
