@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
-use crate::commands::{bee, broker, colony, completions, config, demo, doctor, grant, key, process, up, webhook};
+use crate::commands::{
+    bee, broker, colony, completions, config, demo, doctor, grant, key, pause, process, up, webhook,
+};
 use crate::context::Context;
 use crate::exit::{self, Fault, ReaderGone};
 use crate::logging;
@@ -88,6 +90,8 @@ enum Command {
     Grant(grant::Command),
     #[command(subcommand)]
     Process(process::Command),
+    #[command(subcommand)]
+    Pause(pause::Command),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     Config(config::Command),
@@ -187,6 +191,7 @@ impl Command {
             Self::Colony(command) => command.run(context).await,
             Self::Grant(command) => command.run(context).await,
             Self::Process(command) => command.run(context).await,
+            Self::Pause(command) => command.run(context).await,
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),
             Self::Completions(arguments) => completions::run(&arguments),

@@ -45,7 +45,8 @@ async fn a_paused_function_stays_where_it_is(backend: Backend) {
     }
     let what = named(PauseKind::Function, "charge");
     pause(&tenant, &what).await;
-    let got = |claimed: Vec<apiary_broker::model::Claimed>| claimed.iter().map(|one| one.process_id).collect::<Vec<_>>();
+    let got =
+        |claimed: Vec<apiary_broker::model::Claimed>| claimed.iter().map(|one| one.process_id).collect::<Vec<_>>();
     assert_eq!(got(tenant.claim_at(&bee, 9, NOW).await), [ids[1]]);
     tenant.store.resume(tenant.colony.key, &what).await.unwrap();
     assert_eq!(got(tenant.claim_at(&bee, 9, NOW).await), [ids[0], ids[2]]);
@@ -77,7 +78,10 @@ async fn pauses_are_listed_by_kind_and_name(backend: Backend) {
     }
     let listed = tenant.store.list_pauses(tenant.colony.key).await.unwrap();
     assert_eq!(listed.iter().map(|pause| &pause.what).collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
-    assert_eq!((listed[0].by.as_str(), listed[0].reason.as_str(), listed[0].since_ms), ("ada", "the bank is away", NOW));
+    assert_eq!(
+        (listed[0].by.as_str(), listed[0].reason.as_str(), listed[0].since_ms),
+        ("ada", "the bank is away", NOW)
+    );
     assert_eq!(other.store.list_pauses(other.colony.key).await.unwrap(), []);
 }
 

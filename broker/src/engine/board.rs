@@ -249,10 +249,7 @@ impl LaneBoard {
 
 /// The fencing tokens of what was given.
 pub(super) fn references(claimed: &[Claimed]) -> Vec<LeaseRef> {
-    let reference = |claim: &Claimed| LeaseRef {
-        process_id: claim.process_id,
-        attempt: claim.attempt,
-        executor: claim.executor,
-    };
+    let reference =
+        |claim: &Claimed| LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor: claim.executor };
     claimed.iter().map(reference).collect()
 }

@@ -103,8 +103,7 @@ fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
             }
         }
     }
-    let of_lanes =
-        parts(lanes, LANES_PER_MESSAGE).map(|lanes| Message { broker_id, lanes, ..Message::default() });
+    let of_lanes = parts(lanes, LANES_PER_MESSAGE).map(|lanes| Message { broker_id, lanes, ..Message::default() });
     let of_changes =
         parts(changes, CHANGES_PER_MESSAGE).map(|changes| Message { broker_id, changes, ..Message::default() });
     let of_colonies =

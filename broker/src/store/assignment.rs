@@ -205,7 +205,8 @@ impl<'s> Assignment<'s> {
         if patterns.contains("*") || patterns.len() > CLAIM_REFUSED_MAX {
             return (None, Vec::new());
         }
-        let (prefixes, names): (Vec<&str>, Vec<&str>) = patterns.into_iter().partition(|pattern| pattern.ends_with('*'));
+        let (prefixes, names): (Vec<&str>, Vec<&str>) =
+            patterns.into_iter().partition(|pattern| pattern.ends_with('*'));
         let prefixes = prefixes.into_iter().map(|prefix| prefix.trim_end_matches('*').to_owned()).collect();
         (Some(names.into_iter().map(str::to_owned).collect()), prefixes)
     }

@@ -18,8 +18,8 @@ use uuid::Uuid;
 
 use crate::model::{
     Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
-    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
-    Renewal, SpecRecord, StoredGrant, Submitted,
+    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
+    ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted,
 };
 
 pub use error::StoreError;

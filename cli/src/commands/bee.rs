@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use apiary_bees::finance::{PostgresRecord, PostgrestRecord, Record, SqliteRecord};
 use apiary_bees::{echo, finance};
+use apiary_identity::Offer;
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
@@ -63,7 +64,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     };
     let name = settings.text(&table::BEE_NAME).unwrap_or(arguments.bee.name());
     let slots = usize::try_from(settings.integer(&table::BEE_SLOTS)).unwrap_or(1);
-    let executor = builder.name(name).slots(slots).build()?;
+    let executor = builder.name(name).slots(slots).offer(offer(settings)).build()?;
     let shutdown = CancellationToken::new();
     note(&format!("ready: bee {} `{name}` claims at {}", arguments.bee.name(), profile::address(settings)?));
     let service = async {
@@ -90,6 +91,19 @@ impl Bee {
             Self::Finance => record(settings).await.map(Some),
             Self::Echo => Ok(None),
         }
+    }
+}
+
+/// What the settings say that it has. They were checked when they were read.
+fn offer(settings: &Settings) -> Offer {
+    let memory = |setting| settings.text(setting).and_then(|text| text.parse().ok());
+    Offer {
+        cpu: settings.text(&table::BEE_CPU).and_then(|text| text.parse().ok()),
+        memory: memory(&table::BEE_MEMORY),
+        gpus: u32::try_from(settings.integer(&table::BEE_GPUS)).ok().filter(|gpus| *gpus > 0),
+        gpu_memory: memory(&table::BEE_GPU_MEMORY),
+        location: settings.text(&table::BEE_LOCATION).map(str::to_owned),
+        tags: settings.list(&table::BEE_TAGS).iter().cloned().collect(),
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod grant;
 pub(crate) mod key;
+pub(crate) mod pause;
 pub(crate) mod process;
 pub(crate) mod up;
 pub(crate) mod webhook;

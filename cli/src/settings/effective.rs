@@ -100,6 +100,14 @@ impl Settings {
         self.text(setting).map(SecretString::from)
     }
 
+    /// Texts, which are no secrets.
+    pub(crate) fn list(&self, setting: &Setting) -> &[String] {
+        match self.value(setting) {
+            Some(Value::List(texts)) => texts,
+            _ => &[],
+        }
+    }
+
     /// Secrets.
     pub(crate) fn secrets(&self, setting: &Setting) -> Vec<SecretString> {
         match self.value(setting) {

@@ -178,6 +178,19 @@ pub(crate) const BEE_SLOTS: Setting =
     Setting::new("bee.slots", Kind::Integer { least: 1, most: 1000 }, BEES, "how many processes it works on at once")
         .default("8")
         .flag("--slots");
+pub(crate) const BEE_CPU: Setting =
+    Setting::new("bee.cpu", Kind::Cpu, BEES, "processor time that it offers for each process; not limited if not set");
+pub(crate) const BEE_MEMORY: Setting =
+    Setting::new("bee.memory", Kind::Memory, BEES, "memory that it offers for each process; not limited if not set");
+pub(crate) const BEE_GPUS: Setting =
+    Setting::new("bee.gpus", Kind::Integer { least: 0, most: 65_536 }, BEES, "GPUs that it offers for each process")
+        .default("0");
+pub(crate) const BEE_GPU_MEMORY: Setting =
+    Setting::new("bee.gpu_memory", Kind::Memory, BEES, "memory of each of these GPUs; not limited if not set");
+pub(crate) const BEE_LOCATION: Setting =
+    Setting::new("bee.location", Kind::Text, BEES, "where it is, for work that is bound to a place");
+pub(crate) const BEE_TAGS: Setting =
+    Setting::new("bee.tags", Kind::List, BEES, "what else it has, for work that needs it");
 
 pub(crate) const FINANCE_RECORD: Setting = Setting::new(
     "finance.record",
@@ -259,6 +272,12 @@ pub(crate) const TABLE: &[Setting] = &[
     WEBHOOK_ALLOW_PLAINTEXT,
     BEE_NAME,
     BEE_SLOTS,
+    BEE_CPU,
+    BEE_MEMORY,
+    BEE_GPUS,
+    BEE_GPU_MEMORY,
+    BEE_LOCATION,
+    BEE_TAGS,
     FINANCE_RECORD,
     FINANCE_SUPABASE_URL,
     FINANCE_SUPABASE_SERVICE_ROLE_KEY,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use apiary_executor_sdk::Address;
-use apiary_identity::Id;
+use apiary_identity::{Cpu, Id, Memory};
 
 /// What a setting may be.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,10 @@ pub(crate) enum Kind {
     Socket,
     /// A broker's address.
     Address,
+    /// Processor time: `4`, `500m`.
+    Cpu,
+    /// Memory: `10Gi`, `10GB`.
+    Memory,
     /// One of these words.
     OneOf(&'static [&'static str]),
 }
@@ -59,6 +63,8 @@ impl Kind {
             Self::Id => text.parse::<Id>().is_ok(),
             Self::Socket => text.parse::<SocketAddr>().is_ok(),
             Self::Address => text.starts_with("unix:") || text.parse::<Address>().is_ok(),
+            Self::Cpu => text.parse::<Cpu>().is_ok(),
+            Self::Memory => text.parse::<Memory>().is_ok(),
             Self::OneOf(words) => words.contains(&text),
         };
         if fits { Ok(Value::Text(text.to_owned())) } else { Err(self.wanted()) }
@@ -90,6 +96,8 @@ impl Kind {
             Self::Id => "expected `ed25519:` and 43 base64url characters, as `apiary key id` prints it".to_owned(),
             Self::Socket => "expected an IP address and a port, such as 127.0.0.1:7420".to_owned(),
             Self::Address => "expected https://HOST:PORT, http://127.0.0.1:PORT or unix:/PATH".to_owned(),
+            Self::Cpu => "expected cores such as 4 or 0.5, or millicores such as 500m".to_owned(),
+            Self::Memory => "expected bytes with a unit, such as 10Gi, 10GB or 512M".to_owned(),
             Self::OneOf(words) => format!("expected one of: {}", words.join(", ")),
         }
     }
@@ -105,6 +113,8 @@ impl Kind {
             Self::Id => "id".to_owned(),
             Self::Socket => "address:port".to_owned(),
             Self::Address => "address".to_owned(),
+            Self::Cpu => "cpu".to_owned(),
+            Self::Memory => "memory".to_owned(),
             Self::OneOf(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         }
     }

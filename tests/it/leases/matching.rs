@@ -132,11 +132,7 @@ async fn submit(user: &Client, requires: &Requirements) -> String {
 }
 
 fn needs(cpu: &str, memory: &str) -> Requirements {
-    Requirements {
-        cpu: Some(cpu.parse().unwrap()),
-        memory: Some(memory.parse().unwrap()),
-        ..Requirements::default()
-    }
+    Requirements { cpu: Some(cpu.parse().unwrap()), memory: Some(memory.parse().unwrap()), ..Requirements::default() }
 }
 
 fn offer(cpu: &str, memory: &str) -> v1::Offer {

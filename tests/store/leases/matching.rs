@@ -112,7 +112,8 @@ async fn of_several_grants_the_one_that_covers_holds_the_lease(backend: Backend)
         let process = NewProcess { function: function.to_owned(), executor_names: names, ..tenant.process() };
         ids.push(tenant.submit(process).await);
     }
-    let slot = ClaimSlot { count: 9, ..under(&bee, &[(11, "bee", &["g"]), (12, "bee", &["f"]), (13, "bee-2", &["*"])]) };
+    let slot =
+        ClaimSlot { count: 9, ..under(&bee, &[(11, "bee", &["g"]), (12, "bee", &["f"]), (13, "bee-2", &["*"])]) };
     let claimed = tenant.claim(&[slot], NOW).await;
     let got: Vec<_> = claimed.iter().map(|one| (one.process_id, one.executor.0)).collect();
     assert_eq!(got, [(ids[0], 12), (ids[1], 11), (ids[2], 13)]);

@@ -13,24 +13,14 @@ use crate::store::assignment::{Assignment, Candidate};
 use crate::store::gates::Gates;
 use crate::store::{StoreResult, checks, rows};
 
-pub(super) async fn claim(
-    store: &PostgresStore,
-    lane: &Lane,
-    slots: &[ClaimSlot],
-    now_ms: i64,
-) -> StoreResult<Claims> {
+pub(super) async fn claim(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
     if slots.is_empty() {
         return Ok(Claims::default());
     }
     until_settled!(claim_once(store, lane, slots, now_ms))
 }
 
-async fn claim_once(
-    store: &PostgresStore,
-    lane: &Lane,
-    slots: &[ClaimSlot],
-    now_ms: i64,
-) -> Result<Claims, Fault> {
+async fn claim_once(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> Result<Claims, Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
     match lease(&mut session, lane, slots, now_ms).await {

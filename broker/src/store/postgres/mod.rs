@@ -31,8 +31,8 @@ use super::rows::{self, Fields};
 use super::{Store, StoreResult};
 use crate::model::{
     Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
-    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
-    Renewal, SpecRecord, StoredGrant, Submitted,
+    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
+    ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted,
 };
 use connect::Breaks;
 use fault::Fault;

@@ -7,7 +7,11 @@ use crate::limits::PAUSES_MAX;
 use crate::model::{ColonyKey, Pause, Paused};
 use crate::store::{StoreResult, rows};
 
-pub(super) async fn pause(store: &PostgresStore, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>> {
+pub(super) async fn pause(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    pause: &Pause,
+) -> StoreResult<Option<(Pause, bool)>> {
     let mut session = store.session().await?;
     // Between the two statements somebody may end the pause that is in the way: then there is room.
     for _ in 0..2 {

@@ -13,12 +13,7 @@ use crate::store::assignment::{Assignment, Candidate};
 use crate::store::gates::Gates;
 use crate::store::{StoreResult, checks, rows};
 
-pub(super) async fn claim(
-    store: &SqliteStore,
-    lane: &Lane,
-    slots: &[ClaimSlot],
-    now_ms: i64,
-) -> StoreResult<Claims> {
+pub(super) async fn claim(store: &SqliteStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
     if slots.is_empty() {
         return Ok(Claims::default());
     }

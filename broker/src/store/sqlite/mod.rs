@@ -26,8 +26,8 @@ use super::checks::check_notification;
 use super::{Store, StoreResult, rows};
 use crate::model::{
     Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
-    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
-    Renewal, SpecRecord, StoredGrant, Submitted,
+    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
+    ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted,
 };
 
 /// The store in a SQLite file.

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_executor_sdk::{Client, v1};
-use apiary_identity::{Outcome, Spec};
+use apiary_identity::{Outcome, Requirements, Spec};
 use clap::Args;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::requires;
 use super::select::Which;
 use super::view::{AttemptView, ContentView, ProcessView};
 use crate::context::Context;
@@ -34,6 +35,10 @@ pub(crate) struct Arguments {
 pub(super) struct Shown {
     #[serde(flatten)]
     process: ProcessView,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    executor_names: Vec<String>,
+    #[serde(skip_serializing_if = "Requirements::is_empty")]
+    requires: Requirements,
     args: Option<ContentView>,
     output: Option<ContentView>,
     attempts: Vec<AttemptView>,
@@ -48,17 +53,19 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 /// Reads a process.
 pub(super) async fn read(client: &Client, process_id: Uuid) -> anyhow::Result<Shown> {
     let answer = client.get_process(process_id).await?;
+    let spec = answer.spec.as_ref().and_then(opened);
     Ok(Shown {
-        args: answer.spec.as_ref().and_then(args),
+        args: spec.as_ref().and_then(|spec| ContentView::of(&spec.args())),
+        executor_names: spec.as_ref().map(|spec| spec.executor_names.clone()).unwrap_or_default(),
+        requires: spec.map(|spec| spec.requires).unwrap_or_default(),
         output: answer.attempts.last().and_then(|attempt| output(attempt.result.as_ref()?)),
         attempts: answer.attempts.iter().map(AttemptView::from).collect(),
         process: answer.process.unwrap_or_default().into(),
     })
 }
 
-fn args(envelope: &v1::Envelope) -> Option<ContentView> {
-    let spec: Spec = envelope_from_proto(envelope).ok()?.open().ok()?;
-    ContentView::of(&spec.args())
+fn opened(envelope: &v1::Envelope) -> Option<Spec> {
+    envelope_from_proto(envelope).ok()?.open().ok()
 }
 
 fn output(envelope: &v1::Envelope) -> Option<ContentView> {
@@ -85,6 +92,8 @@ pub(super) fn text(shown: &Shown) -> String {
     line("priority", if process.priority == 0 { String::new() } else { process.priority.to_string() });
     let labels: Vec<String> = process.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     line("labels", labels.join(" "));
+    line("executors", shown.executor_names.join(" "));
+    line("requires", requires::line(&shown.requires));
     line("args", shown.args.as_ref().map(ContentView::line).unwrap_or_default());
     for attempt in &shown.attempts {
         let ended = moment(attempt.ended_at);

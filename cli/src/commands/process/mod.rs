@@ -5,6 +5,7 @@ mod chain;
 mod chain_tests;
 mod get;
 mod list;
+mod requires;
 mod select;
 mod submit;
 pub(crate) mod verify;

@@ -13,6 +13,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::get;
+use super::requires::Requires;
 use super::view::state_word;
 use crate::arguments::{Moment, duration, millis, pair};
 use crate::context::Context;
@@ -24,6 +25,7 @@ Examples:
   apiary process submit --type echo --function echo --args '{\"hello\":\"world\"}' --wait
   apiary process submit --type finance --function stripe.event --args-file event.json \\
       --idempotency-key evt_123 --label source=replay --max-retries 5
+  apiary process submit --type render --function still --cpu 4 --memory 10Gi --gpus 1 --tag cuda
   date | apiary process submit --type echo --function echo --args-file -";
 
 /// Sign a spec and submit it; prints the process's id
@@ -69,6 +71,8 @@ pub(crate) struct Arguments {
     /// Only executors of this name; may be given several times
     #[arg(long = "executor", value_name = "NAME")]
     executor_names: Vec<String>,
+    #[command(flatten)]
+    requires: Requires,
     /// Wait until it is finished, and show it with its output; fails if it failed. Needs the right `read`
     #[arg(long)]
     wait: bool,
@@ -129,6 +133,7 @@ impl Arguments {
         spec.labels = self.labels.iter().cloned().collect();
         spec.env = self.env.iter().cloned().collect();
         spec.executor_names = self.executor_names.clone();
+        spec.requires = self.requires.requirements();
         spec
     }
 
