@@ -228,16 +228,19 @@ fn slots() -> impl Strategy<Value = Vec<ClaimSlot>> {
     let grants = prop::collection::vec((prop::sample::select(vec!["a", "b", "c"]), functions), 1..3);
     let slot = (grants, 0..4_usize, 0..4_i64, prop::sample::select(vec!["", "LUND", "kiel"]));
     prop::collection::vec(slot, 0..6).prop_map(|drawn| {
-        let make = |(grants, count, cpu, location): (Vec<(&str, Vec<&str>)>, usize, i64, &str)| {
-            let offer = Offer {
-                cpu: (cpu > 0).then(|| cpu.to_string().parse().unwrap()),
-                location: Some(location.to_owned()).filter(|location| !location.is_empty()),
-                ..Offer::default()
-            };
-            let grants = grants.iter().zip(1..).map(|((name, functions), key)| grant(key, name, functions)).collect();
-            ClaimSlot { grants, offer: Arc::new(offer), count, lease_ms: 1000 }
-        };
-        drawn.into_iter().map(make).collect()
+        drawn
+            .into_iter()
+            .map(|(grants, count, cpu, location)| {
+                let offer = Offer {
+                    cpu: (cpu > 0).then(|| cpu.to_string().parse().unwrap()),
+                    location: Some(location.to_owned()).filter(|location| !location.is_empty()),
+                    ..Offer::default()
+                };
+                let grants =
+                    grants.iter().zip(1..).map(|((name, functions), key)| grant(key, name, functions)).collect();
+                ClaimSlot { grants, offer: Arc::new(offer), count, lease_ms: 1000 }
+            })
+            .collect()
     })
 }
 
