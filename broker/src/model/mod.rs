@@ -1,6 +1,7 @@
 //! Plain types that every layer shares: no I/O, no wire, no SQL.
 
 mod colony;
+mod explain;
 mod grant;
 mod lease;
 mod page;
@@ -8,6 +9,7 @@ mod pause;
 mod process;
 
 pub use colony::{Colony, ColonyKey};
+pub use explain::{ExplainRecord, Explained, Holders, WaitingSort, WaitingType};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{
     AttemptEnding, ClaimSlot, Claimed, Claims, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal, SlotGrant,

@@ -16,11 +16,7 @@ pub mod sqlite;
 use apiary_identity::{Envelope, Grant, Id};
 use uuid::Uuid;
 
-use crate::model::{
-    Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
-    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
-    ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted,
-};
+use crate::model::{Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, ExplainRecord, Failure, GrantCursor, GrantKey, GrantRecord, Holders, Lane, LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted, WaitingSort, WaitingType};
 
 pub use error::StoreError;
 
@@ -148,6 +144,20 @@ pub trait Store: Send + Sync + 'static {
 
     /// Every pause of the colony, by kind and name.
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>>;
+
+    // What holds work up: for showing, and never for deciding.
+
+    /// A process with what decides whether it runs; its pace counts what finished since.
+    async fn explain(&self, colony: ColonyKey, process_id: Uuid, since_ms: i64) -> StoreResult<Option<ExplainRecord>>;
+
+    /// Who holds the places of a limit of this kind (`concurrency_key`, `executor_type` or `function`).
+    async fn limit_holders(&self, colony: ColonyKey, kind: &str, key: &str) -> StoreResult<Holders>;
+
+    /// What waits in a lane, sorted by all that decides who may have it: the first ten thousand, the thousand largest sorts.
+    async fn waiting_sorts(&self, lane: &Lane) -> StoreResult<Vec<WaitingSort>>;
+
+    /// What waits, by executor type, of one colony or of all: at most a thousand types, those that wait longest first.
+    async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>>;
 
     // Sweeps. Each does at most `limit` rows; fewer than `limit` means that nothing more is due.
 

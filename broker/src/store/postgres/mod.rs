@@ -6,6 +6,7 @@
 mod brokers;
 mod colonies;
 mod connect;
+mod explain;
 mod fault;
 mod grants;
 mod leases;
@@ -29,11 +30,7 @@ use uuid::Uuid;
 
 use super::rows::{self, Fields};
 use super::{Store, StoreResult};
-use crate::model::{
-    Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
-    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
-    ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted,
-};
+use crate::model::{Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, ExplainRecord, Failure, GrantCursor, GrantKey, GrantRecord, Holders, Lane, LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted, WaitingSort, WaitingType};
 use connect::Breaks;
 use fault::Fault;
 use session::Session;
@@ -195,6 +192,22 @@ impl Store for PostgresStore {
 
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>> {
         pauses::list(self, colony).await
+    }
+
+    async fn explain(&self, colony: ColonyKey, process_id: Uuid, since_ms: i64) -> StoreResult<Option<ExplainRecord>> {
+        explain::process(self, colony, process_id, since_ms).await
+    }
+
+    async fn limit_holders(&self, colony: ColonyKey, kind: &str, key: &str) -> StoreResult<Holders> {
+        explain::holders(self, colony, kind, key).await
+    }
+
+    async fn waiting_sorts(&self, lane: &Lane) -> StoreResult<Vec<WaitingSort>> {
+        explain::sorts(self, lane).await
+    }
+
+    async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
+        explain::types(self, colony).await
     }
 
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {

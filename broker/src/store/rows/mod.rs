@@ -3,6 +3,7 @@
 
 mod colonies;
 mod columns;
+mod explain;
 mod grants;
 mod leases;
 mod pauses;
@@ -10,6 +11,7 @@ mod processes;
 
 pub(super) use colonies::{colony, state_count};
 pub(super) use columns::{Columns, Fields};
+pub(super) use explain::{explain, holders, waiting_sort, waiting_type};
 pub(super) use grants::{grant_record, stored_grant};
 pub(super) use leases::{candidate, claimed, gate, lease_record, moved, renewed};
 pub(super) use pauses::pause;

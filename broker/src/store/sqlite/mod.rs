@@ -3,6 +3,7 @@
 
 mod batch;
 mod colonies;
+mod explain;
 mod fault;
 mod file;
 mod grants;
@@ -24,11 +25,7 @@ use uuid::Uuid;
 
 use super::checks::check_notification;
 use super::{Store, StoreResult, rows};
-use crate::model::{
-    Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
-    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
-    ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted,
-};
+use crate::model::{Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, ExplainRecord, Failure, GrantCursor, GrantKey, GrantRecord, Holders, Lane, LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted, WaitingSort, WaitingType};
 
 /// The store in a SQLite file.
 pub struct SqliteStore {
@@ -168,6 +165,22 @@ impl Store for SqliteStore {
 
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>> {
         pauses::list(self, colony).await
+    }
+
+    async fn explain(&self, colony: ColonyKey, process_id: Uuid, since_ms: i64) -> StoreResult<Option<ExplainRecord>> {
+        explain::process(self, colony, process_id, since_ms).await
+    }
+
+    async fn limit_holders(&self, colony: ColonyKey, kind: &str, key: &str) -> StoreResult<Holders> {
+        explain::holders(self, colony, kind, key).await
+    }
+
+    async fn waiting_sorts(&self, lane: &Lane) -> StoreResult<Vec<WaitingSort>> {
+        explain::sorts(self, lane).await
+    }
+
+    async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
+        explain::types(self, colony).await
     }
 
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {

@@ -3,6 +3,7 @@
 mod chain;
 #[cfg(test)]
 mod chain_tests;
+mod explain;
 mod get;
 mod list;
 mod requires;
@@ -23,6 +24,7 @@ pub(crate) enum Command {
     Get(get::Arguments),
     List(list::Arguments),
     Watch(watch::Arguments),
+    Explain(explain::Arguments),
     Verify(verify::Arguments),
 }
 
@@ -33,6 +35,7 @@ impl Command {
             Self::Get(arguments) => get::run(&arguments, context).await,
             Self::List(arguments) => list::run(&arguments, context).await,
             Self::Watch(arguments) => watch::run(&arguments, context).await,
+            Self::Explain(arguments) => explain::run(&arguments, context).await,
             Self::Verify(arguments) => verify::run(&arguments, context).await,
         }
     }
