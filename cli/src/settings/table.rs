@@ -182,9 +182,13 @@ pub(crate) const BEE_CPU: Setting =
     Setting::new("bee.cpu", Kind::Cpu, BEES, "processor time that it offers for each process; not limited if not set");
 pub(crate) const BEE_MEMORY: Setting =
     Setting::new("bee.memory", Kind::Memory, BEES, "memory that it offers for each process; not limited if not set");
-pub(crate) const BEE_GPUS: Setting =
-    Setting::new("bee.gpus", Kind::Integer { least: 0, most: 65_536 }, BEES, "GPUs that it offers for each process")
-        .default("0");
+pub(crate) const BEE_GPUS: Setting = Setting::new(
+    "bee.gpus",
+    Kind::Integer { least: 0, most: 65_536 },
+    BEES,
+    "how many GPUs it offers for each process",
+)
+.default("0");
 pub(crate) const BEE_GPU_MEMORY: Setting =
     Setting::new("bee.gpu_memory", Kind::Memory, BEES, "memory of each of these GPUs; not limited if not set");
 pub(crate) const BEE_LOCATION: Setting =

@@ -9,6 +9,7 @@ mod help;
 mod keys;
 mod local;
 mod output;
+mod pauses;
 mod running_apart;
 mod scene;
 mod tampering;

@@ -71,14 +71,15 @@ pub(crate) struct Arguments {
     /// Only executors of this name; may be given several times
     #[arg(long = "executor", value_name = "NAME")]
     executor_names: Vec<String>,
-    #[command(flatten)]
-    requires: Requires,
     /// Wait until it is finished, and show it with its output; fails if it failed. Needs the right `read`
     #[arg(long)]
     wait: bool,
     /// How long to wait
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m", requires = "wait")]
     timeout: Duration,
+    // Last, because whatever follows is shown under its heading.
+    #[command(flatten)]
+    requires: Requires,
 }
 
 #[derive(Serialize)]
