@@ -45,6 +45,7 @@ mod config;
 mod connection;
 mod error;
 mod executor;
+pub mod guard;
 mod handler;
 pub mod limits;
 mod outcome;
