@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
-use crate::commands::{bee, broker, colony, completions, config, demo, doctor, grant, key, process, up, webhook};
+use crate::commands::{
+    bee, broker, colony, completions, config, demo, doctor, grant, guard, key, process, up, webhook,
+};
 use crate::context::Context;
 use crate::exit::{self, Fault, ReaderGone};
 use crate::logging;
@@ -88,6 +90,8 @@ enum Command {
     Grant(grant::Command),
     #[command(subcommand)]
     Process(process::Command),
+    #[command(subcommand)]
+    Guard(guard::Command),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     Config(config::Command),
@@ -187,6 +191,7 @@ impl Command {
             Self::Colony(command) => command.run(context).await,
             Self::Grant(command) => command.run(context).await,
             Self::Process(command) => command.run(context).await,
+            Self::Guard(command) => command.run(context),
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),
             Self::Completions(arguments) => completions::run(&arguments),
@@ -232,6 +237,7 @@ mod tests {
             (Exit::Unreachable, 4),
             (Exit::NotFound, 5),
             (Exit::Broken, 6),
+            (Exit::Guarded, 7),
         ] {
             assert_eq!(exit as u8, code);
             assert!(exit::TABLE.contains(&format!("\n  {code}  ")));

@@ -179,6 +179,20 @@ pub(crate) const BEE_SLOTS: Setting =
         .default("8")
         .flag("--slots");
 
+pub(crate) const BEE_GUARD_FILE: Setting = Setting::new(
+    "bee.guard_file",
+    Kind::Path,
+    BEES,
+    "a JSON array of rules about what its work may contain, besides the default set",
+);
+pub(crate) const BEE_GUARD_DEFAULTS: Setting = Setting::new(
+    "bee.guard_defaults",
+    Kind::Bool,
+    BEES,
+    "refuse what no function named like a shell should be asked for",
+)
+.default("true");
+
 pub(crate) const FINANCE_RECORD: Setting = Setting::new(
     "finance.record",
     Kind::OneOf(&["supabase", "postgres", "sqlite"]),
@@ -259,6 +273,8 @@ pub(crate) const TABLE: &[Setting] = &[
     WEBHOOK_ALLOW_PLAINTEXT,
     BEE_NAME,
     BEE_SLOTS,
+    BEE_GUARD_FILE,
+    BEE_GUARD_DEFAULTS,
     FINANCE_RECORD,
     FINANCE_SUPABASE_URL,
     FINANCE_SUPABASE_SERVICE_ROLE_KEY,

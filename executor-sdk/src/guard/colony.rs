@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use apiary_identity::chain::verify_guard;
 use apiary_identity::{Digest, Envelope, Id};
 
 use super::compile::{Rule, compile};
-use super::document::GuardDocument;
 use super::error::GuardError;
 use super::rules::Guard;
 
@@ -27,13 +27,7 @@ impl Guard {
     /// If this colony did not sign it, if it is older than what is known or another document of the same version, or
     /// if one of its rules cannot be used. What was in effect stays in effect then.
     pub fn with_colony(&mut self, colony: &Id, envelope: &Envelope) -> Result<(), GuardError> {
-        let document: GuardDocument = envelope.open()?;
-        if envelope.key_id != *colony {
-            return Err(GuardError::Colony(format!("signed by {}, and the colony is {colony}", envelope.key_id)));
-        }
-        if document.colony != *colony {
-            return Err(GuardError::Colony(format!("made for {}, and the colony is {colony}", document.colony)));
-        }
+        let document = verify_guard(colony, envelope).map_err(|link| GuardError::Colony(Box::new(link)))?;
         let (version, digest) = (document.version, envelope.digest());
         match &self.colony {
             Some(known) if known.digest == digest => return Ok(()),
@@ -41,7 +35,7 @@ impl Guard {
                 return Err(GuardError::Old { found: version, known: known.version });
             }
             Some(known) if version == known.version => {
-                return Err(GuardError::Colony(format!("not those that are known under version {version}")));
+                return Err(GuardError::Ambiguous(version));
             }
             _ => {}
         }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use apiary_identity::{FieldPattern, GuardRule};
 use regex::{Regex, RegexBuilder};
 
-use super::document::{FieldPattern, GuardRule};
 use super::error::{GuardError, plain};
 use super::schema::Schema;
 use crate::limits::{GUARD_PATTERNS_MAX, GUARD_REGEX_BYTES_MAX};
@@ -87,7 +87,8 @@ impl<'r> Known<'r> {
         let mut fields: BTreeMap<&str, Vec<(String, Regex)>> = BTreeMap::new();
         for (index, FieldPattern { field, pattern }) in patterns.iter().enumerate() {
             let place = format!("deny[{index}]");
-            let regex = self.pattern(pattern).map_err(|problem| GuardError::rule(rule, format!("{place}.pattern"), problem))?;
+            let regex =
+                self.pattern(pattern).map_err(|problem| GuardError::rule(rule, format!("{place}.pattern"), problem))?;
             if regex.is_match("") {
                 let problem = "matches a text with nothing in it, and so everything: ask for something";
                 return Err(GuardError::rule(rule, format!("{place}.pattern"), problem));
@@ -124,10 +125,8 @@ impl<'r> Known<'r> {
 
 /// Compiles a pattern, in bounds. The engine runs in time linear to the text, whatever the pattern.
 fn regex(pattern: &str) -> Result<Regex, String> {
-    let built = RegexBuilder::new(pattern)
-        .size_limit(GUARD_REGEX_BYTES_MAX)
-        .dfa_size_limit(GUARD_REGEX_BYTES_MAX)
-        .build();
+    let built =
+        RegexBuilder::new(pattern).size_limit(GUARD_REGEX_BYTES_MAX).dfa_size_limit(GUARD_REGEX_BYTES_MAX).build();
     built.map_err(|error| {
         // The engine's words draw the pattern over several lines; the last one says what is wrong.
         let words = error.to_string();

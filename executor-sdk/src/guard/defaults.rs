@@ -6,13 +6,32 @@
 
 use std::collections::BTreeMap;
 
+use apiary_identity::{FieldPattern, GuardRule};
+
 use super::compile::matches;
-use super::document::{FieldPattern, GuardRule};
 
 /// What functions that run commands are called.
 const FUNCTIONS: [&str; 20] = [
-    "shell*", "Shell*", "sh", "sh.*", "bash*", "Bash*", "zsh*", "powershell*", "cmd*", "command*", "exec*", "run_command*",
-    "run-command*", "runCommand*", "run_shell*", "run_script*", "terminal*", "subprocess*", "system", "ssh*",
+    "shell*",
+    "Shell*",
+    "sh",
+    "sh.*",
+    "bash*",
+    "Bash*",
+    "zsh*",
+    "powershell*",
+    "cmd*",
+    "command*",
+    "exec*",
+    "run_command*",
+    "run-command*",
+    "runCommand*",
+    "run_shell*",
+    "run_script*",
+    "terminal*",
+    "subprocess*",
+    "system",
+    "ssh*",
 ];
 
 /// Parts that patterns share, by the letter that stands for them in `<…>`.
@@ -31,11 +50,20 @@ const PARTS: [(&str, &str); 8] = [
     // The recursive option.
     ("<recursive>", r"(?:-[a-z]*r[a-z]*|--recursive)"),
     // The root of the file system, or a folder that a system lives in.
-    ("<root>", r"(?:/[/.*]*|(?:/\S*)?/\.\.(?:/\S*)?|[a-z]:[/\\]?\*?|/(?:etc|usr|usr/local|bin|sbin|lib|lib64|boot|dev|proc|sys|system|library|applications)/?\*?)"),
+    (
+        "<root>",
+        r"(?:/[/.*]*|(?:/\S*)?/\.\.(?:/\S*)?|[a-z]:[/\\]?\*?|/(?:etc|usr|usr/local|bin|sbin|lib|lib64|boot|dev|proc|sys|system|library|applications)/?\*?)",
+    ),
     // Somebody's home, or what many live from.
-    ("<home>", r"(?:~[\w-]*/?\*?|\$\{?HOME[^}/\s]*\}?/?\*?|/(?:root|home|users|home/[^/\s]+|users/[^/\s]+|var|var/lib|opt)/?\*?)"),
+    (
+        "<home>",
+        r"(?:~[\w-]*/?\*?|\$\{?HOME[^}/\s]*\}?/?\*?|/(?:root|home|users|home/[^/\s]+|users/[^/\s]+|var|var/lib|opt)/?\*?)",
+    ),
     // A shell that reads commands from its input.
-    ("<shell>", r"(?:(?:sudo|doas|env|nohup|exec|xargs)\s+(?:-\S+\s+)*)*(?:\S*/)?(?:(?:ba|z|da|k|a|c|tc|fi)?sh(?:\s+-|\s*[;&|)}<>`\n]|\s*$)|(?:python[\d.]*|perl|ruby|node|php)\s*(?:-\s*)?(?:[;&|)}\n]|$))"),
+    (
+        "<shell>",
+        r"(?:(?:sudo|doas|env|nohup|exec|xargs)\s+(?:-\S+\s+)*)*(?:\S*/)?(?:(?:ba|z|da|k|a|c|tc|fi)?sh(?:\s+-|\s*[;&|)}<>`\n]|\s*$)|(?:python[\d.]*|perl|ruby|node|php)\s*(?:-\s*)?(?:[;&|)}\n]|$))",
+    ),
 ];
 
 /// What is denied, and what it is called. White space, quotes, `$IFS` and the like need no care here: a pattern is
@@ -186,12 +214,14 @@ pub(super) fn is_shell_like(function: &str) -> bool {
 /// The patterns as they are compiled and printed: each with its name as a named group, letters of any case.
 fn patterns() -> impl Iterator<Item = String> {
     let parts = BTreeMap::from(PARTS);
-    DENIED.iter().flat_map(|(name, patterns)| patterns.iter().map(move |pattern| (name, pattern))).map(move |(name, pattern)| {
-        let mut whole = (*pattern).to_owned();
-        for (letter, part) in &parts {
-            whole = whole.replace(letter, part);
-        }
-        // A word boundary of ASCII: the other one is slow, and no command is in need of it.
-        format!("(?i)(?<{name}>{})", whole.replace(r"\b", r"(?-u:\b)"))
-    })
+    DENIED.iter().flat_map(|(name, patterns)| patterns.iter().map(move |pattern| (name, pattern))).map(
+        move |(name, pattern)| {
+            let mut whole = (*pattern).to_owned();
+            for (letter, part) in &parts {
+                whole = whole.replace(letter, part);
+            }
+            // A word boundary of ASCII: the other one is slow, and no command is in need of it.
+            format!("(?i)(?<{name}>{})", whole.replace(r"\b", r"(?-u:\b)"))
+        },
+    )
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use apiary_identity::{DocumentError, EnvelopeError};
+use apiary_identity::DocumentError;
+use apiary_identity::chain::BrokenLink;
 
 /// Why rules cannot be used. None of them is in effect then: a rule is never skipped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,30 +21,20 @@ pub enum GuardError {
         /// What is wrong with it and what would be right.
         problem: String,
     },
-    /// More than a guard keeps.
-    #[error("the guard has {found} {what}, the most is {limit}: put them together, or leave some out")]
-    TooMany {
-        /// What there is too much of.
-        what: &'static str,
-        /// How many there are.
-        found: usize,
-        /// How many there may be.
-        limit: usize,
-    },
-    /// The colony's document is not believed.
-    #[error("the colony's guard rules: {0}")]
-    Envelope(#[from] EnvelopeError),
-    /// Signed by, or made for, another than the pinned colony.
-    #[error("the colony's guard rules are {0}: the rules in effect stay")]
-    Colony(String),
+    /// Not signed by the pinned colony, or not for it.
+    #[error("the colony's guard rules: {0}; those in effect stay")]
+    Colony(Box<BrokenLink>),
     /// Rules that newer ones replaced, handed out again.
-    #[error("the colony's guard rules are of version {found}, and version {known} is known: the rules in effect stay")]
+    #[error("the colony's guard rules are of version {found}, and version {known} is known: those in effect stay")]
     Old {
         /// The version that came.
         found: i64,
         /// The version in effect.
         known: i64,
     },
+    /// Two documents of one version: which of them is meant, nobody can say.
+    #[error("the colony's guard rules are others than those known under version {0}: sign them with the next version")]
+    Ambiguous(i64),
 }
 
 impl GuardError {

@@ -22,7 +22,6 @@ mod args;
 mod colony;
 mod compile;
 mod defaults;
-pub mod document;
 mod error;
 mod evaluate;
 mod refusals;

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use apiary_identity::GuardRule;
+
 use super::colony::ColonyRules;
 use super::compile::{Rule, compile};
 use super::defaults::{default_rules, is_shell_like};
-use super::document::{GuardRule, rules_from_json};
 use super::error::GuardError;
 use super::refusals::Refusals;
 
@@ -36,6 +37,7 @@ impl Guard {
     ///
     /// If one of them cannot be used; it is named, and none is added.
     pub fn with_rules(mut self, rules: &[GuardRule]) -> Result<Self, GuardError> {
+        GuardRule::check_list(rules)?;
         self.local.extend(compile(rules)?);
         Ok(self)
     }
@@ -46,7 +48,7 @@ impl Guard {
     ///
     /// If it is not valid, or one of the rules cannot be used; it is named, and none is added.
     pub fn with_json(self, json: &[u8]) -> Result<Self, GuardError> {
-        self.with_rules(&rules_from_json(json)?)
+        self.with_rules(&GuardRule::list_from_json(json)?)
     }
 
     /// How often which rule refused.

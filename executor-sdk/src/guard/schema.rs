@@ -31,9 +31,7 @@ impl Schema {
             return Err("is no JSON that can be read in one way only: name each key once".to_owned());
         };
         Walk { root: &schema, values: 0 }.count(&schema, 0)?;
-        let patterns = PatternOptions::regex()
-            .size_limit(GUARD_REGEX_BYTES_MAX)
-            .dfa_size_limit(GUARD_REGEX_BYTES_MAX);
+        let patterns = PatternOptions::regex().size_limit(GUARD_REGEX_BYTES_MAX).dfa_size_limit(GUARD_REGEX_BYTES_MAX);
         let validator = jsonschema::options().with_pattern_options(patterns).offline().build(&schema);
         validator.map(Self).map_err(|error| format!("is no JSON Schema: {}", plain(&error.to_string())))
     }
@@ -155,10 +153,17 @@ mod tests {
 
     #[test]
     fn nothing_is_fetched() {
-        for target in ["https://example.com/a.json", "file:///etc/passwd", "other.json", "http://json-schema.org/draft-07/schema#"] {
+        for target in [
+            "https://example.com/a.json",
+            "file:///etc/passwd",
+            "other.json",
+            "http://json-schema.org/draft-07/schema#",
+        ] {
             assert!(words(&json!({ "$ref": target })).contains("nothing is fetched"), "{target}");
         }
-        assert!(words(&json!({ "$schema": "https://example.com/meta", "type": "object" })).contains("is no JSON Schema"));
+        assert!(
+            words(&json!({ "$schema": "https://example.com/meta", "type": "object" })).contains("is no JSON Schema")
+        );
     }
 
     #[test]

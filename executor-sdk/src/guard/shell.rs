@@ -13,7 +13,8 @@ pub(super) fn as_a_shell_reads(text: &str) -> String {
     let mut read = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        if let Some(after) = variable(rest, &mut read).or_else(|| escaped(rest, &mut read)).or_else(|| braces(rest, &mut read))
+        if let Some(after) =
+            variable(rest, &mut read).or_else(|| escaped(rest, &mut read)).or_else(|| braces(rest, &mut read))
         {
             rest = after;
             continue;
@@ -88,7 +89,9 @@ fn braces<'t>(text: &'t str, read: &mut String) -> Option<&'t str> {
         return None;
     }
     push_space(read);
-    read.extend(inside[..end].chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).map(|c| if c == ',' { ' ' } else { c }));
+    read.extend(
+        inside[..end].chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).map(|c| if c == ',' { ' ' } else { c }),
+    );
     push_space(read);
     Some(&inside[end + 1..])
 }

@@ -63,10 +63,9 @@ pub(super) fn each_leaf(
     take: &mut dyn FnMut(&Place<'_>, &Value) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     match value {
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, item)| each_leaf(item, &at.then(Step::Index(index)), take)),
+        Value::Array(items) => {
+            items.iter().enumerate().try_for_each(|(index, item)| each_leaf(item, &at.then(Step::Index(index)), take))
+        }
         Value::Object(fields) => {
             fields.iter().try_for_each(|(key, field)| each_leaf(field, &at.then(Step::Key(key)), take))
         }

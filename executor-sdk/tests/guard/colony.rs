@@ -59,12 +59,9 @@ fn nobody_else_makes_the_colonys_rules() {
     let mut altered = sealed(&colony, 2, "two");
     altered.payload = String::from_utf8(altered.payload.to_vec()).unwrap().replace("two", "tow").into();
     let for_mallory = Envelope::seal(&colony, &document(&mallory, 2, "two")).unwrap();
-    for (envelope, words) in [
-        (by_mallory, "signed by"),
-        (of_mallory, "signed by"),
-        (altered, "signature"),
-        (for_mallory, "made for"),
-    ] {
+    for (envelope, words) in
+        [(by_mallory, "signed by"), (of_mallory, "signed by"), (altered, "signature"), (for_mallory, "made for")]
+    {
         let said = guard.with_colony(&colony.id(), &envelope).unwrap_err().to_string();
         assert!(said.contains(words), "{said}");
         assert_eq!(guard.colony_version(), Some(1));

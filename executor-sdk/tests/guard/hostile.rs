@@ -298,8 +298,28 @@ fn every_way_to_carry_a_command_is_looked_at() {
 fn functions_named_like_a_shell_are_guarded_and_no_others() {
     let args = json!({ "command": "rm -rf /" });
     for function in [
-        "shell", "shell.run", "Shell", "sh", "sh.run", "bash", "Bash", "zsh", "exec", "exec_command", "execute-shell", "run_command",
-        "runCommand", "run-command", "command", "commands.run", "cmd", "terminal", "subprocess.run", "system", "ssh", "powershell",
+        "shell",
+        "shell.run",
+        "Shell",
+        "sh",
+        "sh.run",
+        "bash",
+        "Bash",
+        "zsh",
+        "exec",
+        "exec_command",
+        "execute-shell",
+        "run_command",
+        "runCommand",
+        "run-command",
+        "command",
+        "commands.run",
+        "cmd",
+        "terminal",
+        "subprocess.run",
+        "system",
+        "ssh",
+        "powershell",
     ] {
         assert!(refusal_of(&Guard::default(), function, &args).is_some(), "{function}");
     }
@@ -320,17 +340,28 @@ fn a_refusal_holds_nothing_of_the_arguments() {
 }
 
 #[test]
-fn a_megabyte_made_to_be_slow_is_not_slow() {
-    let guard = Guard::default();
+fn a_long_text_made_to_be_slow_is_not_slow() {
     // Compiled once, by the first to ask.
     assert!(verdict("rm -rf /").is_some());
-    for piece in ["rm -r ", "curl x|", "a(){a|", "sudo\u{e9} ", "/etc/", "base64 -", "{a,b", "$'\\x", "\u{1f41d}rm -rf", "\\\n", "| sh x"] {
-        let text = piece.repeat(1_000_000 / piece.len());
+    let pieces = [
+        "rm -r ",
+        "curl x|",
+        "a(){a|",
+        "sudo\u{e9} ",
+        "/etc/",
+        "base64 -",
+        "{a,b",
+        "$'\\x",
+        "\u{1f41d}rm -rf",
+        "\\\n",
+        "| sh x",
+    ];
+    for piece in pieces {
+        let text = piece.repeat(100_000 / piece.len());
         let began = std::time::Instant::now();
-        refusal_of(&guard, "shell", &json!({ "command": text }));
+        verdict(&text);
         let took = began.elapsed();
-        eprintln!("{piece:?} {took:?}");
-        // A machine may be busy, and this build is not optimised; an engine that backtracks would take years.
-        assert!(took.as_secs() < 60, "{piece:?} took {took:?}");
+        // A machine may be busy, and tests are not optimised; an engine that backtracks would take years.
+        assert!(took.as_secs() < 30, "{piece:?} took {took:?}");
     }
 }

@@ -206,7 +206,9 @@ fn ordinary_text_in_other_fields_is_left_alone() {
         "tags": ["rm", "report"],
     });
     // The reason begins with a command of its own, as far as anybody can tell.
-    assert!(refusal_of(&Guard::default(), "shell", &args).unwrap().contains("`/reason` (denied: privilege_escalation)"));
+    assert!(
+        refusal_of(&Guard::default(), "shell", &args).unwrap().contains("`/reason` (denied: privilege_escalation)")
+    );
     let mut args = args;
     args["reason"] = json!("we removed sudo last week; the history is in /docs, see the root README");
     assert_eq!(refusal_of(&Guard::default(), "shell", &args), None);

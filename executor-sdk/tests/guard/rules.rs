@@ -87,7 +87,9 @@ fn allowed_patterns_for_no_field_are_for_every_string() {
 #[test]
 fn a_rule_is_about_its_functions_and_executor_types() {
     let rule = |executor_type: &str, function: &str| {
-        guard(json!({ "executor_type": executor_type, "function": function, "deny": [{ "field": "", "pattern": "x" }] }))
+        guard(
+            json!({ "executor_type": executor_type, "function": function, "deny": [{ "field": "", "pattern": "x" }] }),
+        )
     };
     // `refusal_of` asks for executor type `ops`.
     for (executor_type, function, is_about) in [
@@ -132,7 +134,10 @@ fn every_rule_must_agree() {
 #[test]
 fn a_rule_that_cannot_be_used_is_an_error_that_names_rule_and_field() {
     for (rule, words) in [
-        (json!({ "deny": [{ "field": "/a", "pattern": "x" }, { "field": "", "pattern": "(" }] }), "rule `r`: `deny[1].pattern`"),
+        (
+            json!({ "deny": [{ "field": "/a", "pattern": "x" }, { "field": "", "pattern": "(" }] }),
+            "rule `r`: `deny[1].pattern`",
+        ),
         (json!({ "deny": [{ "field": "", "pattern": "(?=x)" }] }), "look-around"),
         (json!({ "deny": [{ "field": "", "pattern": "x*" }] }), "and so everything"),
         (json!({ "deny": [{ "field": "", "pattern": "a{500}{500}" }] }), "rule `r`: `deny[0].pattern`"),
