@@ -196,6 +196,20 @@ pub(crate) const BEE_LOCATION: Setting =
 pub(crate) const BEE_TAGS: Setting =
     Setting::new("bee.tags", Kind::List, BEES, "what else it has, for work that needs it");
 
+pub(crate) const BEE_GUARD_FILE: Setting = Setting::new(
+    "bee.guard_file",
+    Kind::Path,
+    BEES,
+    "a JSON array of rules about what its work may contain, besides the default set",
+);
+pub(crate) const BEE_GUARD_DEFAULTS: Setting = Setting::new(
+    "bee.guard_defaults",
+    Kind::Bool,
+    BEES,
+    "refuse what no function named like a shell should be asked for",
+)
+.default("true");
+
 pub(crate) const FINANCE_RECORD: Setting = Setting::new(
     "finance.record",
     Kind::OneOf(&["supabase", "postgres", "sqlite"]),
@@ -282,6 +296,8 @@ pub(crate) const TABLE: &[Setting] = &[
     BEE_GPU_MEMORY,
     BEE_LOCATION,
     BEE_TAGS,
+    BEE_GUARD_FILE,
+    BEE_GUARD_DEFAULTS,
     FINANCE_RECORD,
     FINANCE_SUPABASE_URL,
     FINANCE_SUPABASE_SERVICE_ROLE_KEY,

@@ -46,9 +46,15 @@ pub(super) async fn run(context: &Context, process_id: Uuid, lease: v1::Lease, c
 
 /// Tells the broker why the work is not done, so that it is set aside instead of handed out for ever.
 async fn reject(context: &Context, subject: &Subject, rejection: &Rejection) {
-    let Rejection { kind, words } = rejection;
+    let Rejection { kind, words, rule } = rejection;
     let (process_id, attempt) = (subject.process_id, subject.attempt);
-    tracing::error!(%process_id, attempt, outcome = kind.as_str(), reason = words, "work not done");
+    match rule {
+        Some(rule) => {
+            let guard_refusals = context.guard.refusals().count(rule);
+            tracing::warn!(%process_id, attempt, rule, guard_refusals, reason = words, "the guard refused work");
+        }
+        None => tracing::error!(%process_id, attempt, outcome = kind.as_str(), reason = words, "work not done"),
+    }
     let report = subject.failed(context, *kind, words);
     let sent = async { report?.send(context).await };
     match timeout(context.settings.lease, sent).await {
