@@ -8,8 +8,9 @@ use futures::StreamExt as _;
 use uuid::ContextV7;
 
 use super::error::LegacyError;
+use super::fields::Fields;
 use super::limits::{BROKER_PATIENCE, PARALLEL_MAX};
-use super::mapping::{self, Decision, Mapping};
+use super::mapping::{self, Mapping};
 use super::report::Report;
 use super::source::{Found, Page, Source};
 use super::status::Standing;
@@ -75,6 +76,7 @@ impl Import {
     }
 
     async fn take(&mut self, page: Page) -> Result<(), ClientError> {
+        self.report.rows += page.total();
         for (status, rows) in page.counted {
             let standing = Standing::of(&status);
             self.report.count(&status, standing, self.mapping.submits(standing), rows);
@@ -90,38 +92,36 @@ impl Import {
         }
     }
 
-    /// The task of a row, if it is one.
+    /// The task of a row, if it is one, and its spec.
     fn plan(&mut self, row: Found) -> Option<(Task, Spec)> {
         let id = row.fields.as_ref().ok().and_then(|fields| mapping::id(fields).ok().flatten());
         let place = id.unwrap_or(row.place);
-        let decision = row.fields.and_then(|fields| self.mapping.decide(&fields));
-        let task = match decision {
-            Ok(Decision::Submit(task)) => *task,
-            Ok(Decision::Pass { status, standing }) => {
-                self.report.count(&status, standing, false, 1);
-                return None;
-            }
-            Ok(Decision::OtherColony) => {
-                self.report.count_other_colony(1);
-                return None;
-            }
-            Err(problem) => {
-                self.report.rows += 1;
-                self.report.fail(&place, &problem);
-                return None;
-            }
-        };
-        self.report.count(&task.status, Standing::of(&task.status), true, 1);
-        match task.spec(self.colony, self.clock.now(), &self.context) {
-            Ok(spec) => {
-                self.report.plan(&task);
-                Some((task, spec))
-            }
+        match row.fields.and_then(|fields| self.task(&fields)) {
+            Ok(task) => task,
             Err(problem) => {
                 self.report.fail(&place, &problem);
                 None
             }
         }
+    }
+
+    /// Counts a row, and reads it if it is to be submitted.
+    fn task(&mut self, row: &Fields) -> Result<Option<(Task, Spec)>, String> {
+        if !self.mapping.is_ours(row)? {
+            self.report.count_other_colony(1);
+            return Ok(None);
+        }
+        let status = Mapping::status(row)?;
+        let standing = Standing::of(&status);
+        let submits = self.mapping.submits(standing);
+        self.report.count(&status, standing, submits, 1);
+        if !submits {
+            return Ok(None);
+        }
+        let task = self.mapping.task(row)?;
+        let spec = task.spec(self.colony, self.clock.now(), &self.context)?;
+        self.report.plan(&task);
+        Ok(Some((task, spec)))
     }
 
     /// Submits in order. A row that is refused stops no other; a broker that takes nothing from anybody, or not from this

@@ -1,4 +1,4 @@
-//! What becomes of a row: the whole mapping, as one pure function.
+//! What becomes of a row: the whole mapping, as pure functions.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::error::LegacyError;
-use super::fields::{Fields, shown};
-use super::limits::{ID_BYTES_MAX, SOURCE_CHARS_MAX};
+use super::fields::{Fields, clipped, shown};
+use super::limits::{ID_BYTES_MAX, SHOWN_CHARS_MAX, SOURCE_CHARS_MAX};
 use super::status::Standing;
 use super::task::Task;
 use super::{command, priority};
@@ -59,22 +59,6 @@ pub struct Mapping {
     pub from_colony: Option<String>,
 }
 
-/// What becomes of a row.
-#[derive(Debug)]
-pub(super) enum Decision {
-    /// It is submitted.
-    Submit(Box<Task>),
-    /// It is not, because of its status.
-    Pass {
-        /// The status, as the row has it.
-        status: String,
-        /// What it says.
-        standing: Standing,
-    },
-    /// It belongs to another colony of the older queue.
-    OtherColony,
-}
-
 impl Mapping {
     /// A mapping for the source of this name: 1 to 64 letters, digits and `. _ -`. The name is part of every row's
     /// idempotency key: another name, and the rows are others.
@@ -114,22 +98,22 @@ impl Mapping {
         }
     }
 
-    /// What becomes of a row; the error says what is wrong with it.
-    pub(super) fn decide(&self, row: &Fields) -> Result<Decision, String> {
-        if let Some(wanted) = &self.from_colony
-            && row.text("colony")?.as_ref() != Some(wanted)
-        {
-            return Ok(Decision::OtherColony);
+    /// Whether a row is of the colony that is asked for, if one is.
+    pub(super) fn is_ours(&self, row: &Fields) -> Result<bool, String> {
+        match &self.from_colony {
+            Some(wanted) => Ok(row.text("colony")?.as_ref() == Some(wanted)),
+            None => Ok(true),
         }
-        let status = row.text("status")?.unwrap_or_default();
-        let standing = Standing::of(&status);
-        if !self.submits(standing) {
-            return Ok(Decision::Pass { status, standing });
-        }
-        self.task(row, status).map(|task| Decision::Submit(Box::new(task)))
     }
 
-    fn task(&self, row: &Fields, status: String) -> Result<Task, String> {
+    /// A row's status, as the row has it.
+    pub(super) fn status(row: &Fields) -> Result<String, String> {
+        Ok(row.text("status")?.unwrap_or_default())
+    }
+
+    /// The task that a row is, for rows that are submitted; the error says what is wrong with the row.
+    pub(super) fn task(&self, row: &Fields) -> Result<Task, String> {
+        let status = Self::status(row)?;
         let id = id(row)?.ok_or("it has no `id`: nothing would keep it from being submitted twice")?;
         let call = command::read(row.raw("command"), row.text("function")?)?;
         let function = call.function.or_else(|| self.function.clone());
@@ -146,8 +130,8 @@ impl Mapping {
                 || TIME_COLUMNS.contains(column) && time_column != Some(column)
         };
         let columns = row.names().filter(|column| !COLUMNS.contains(column) || passed_over(column));
-        let left_out = columns.map(|column| format!("column {}", shown(column)));
-        let keys = call.left_out.iter().map(|key| format!("key {} of `command`", shown(key)));
+        let left_out = columns.map(|column| format!("column `{}`", clipped(column, SHOWN_CHARS_MAX)));
+        let keys = call.left_out.iter().map(|key| format!("key `{}` of `command`", clipped(key, SHOWN_CHARS_MAX)));
         Ok(Task {
             left_out: left_out.chain(keys).collect(),
             labels: self.labels(row, &id, &status)?,

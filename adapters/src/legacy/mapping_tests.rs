@@ -13,15 +13,12 @@ fn mapping() -> Mapping {
     Mapping { executor_type: Some("worker".to_owned()), ..Mapping::new("old").unwrap() }
 }
 
-fn decide(mapping: &Mapping, row: &str) -> Result<Decision, String> {
-    mapping.decide(&Fields::read(row)?)
+fn task_of(mapping: &Mapping, row: &str) -> Result<Task, String> {
+    mapping.task(&Fields::read(row)?)
 }
 
 fn spec_of(mapping: &Mapping, row: &str) -> Result<Spec, String> {
-    match decide(mapping, row)? {
-        Decision::Submit(task) => task.spec(KeyPair::generate().id(), Timestamp::UNIX_EPOCH, &ContextV7::new()),
-        other => Err(format!("{other:?}")),
-    }
+    task_of(mapping, row)?.spec(KeyPair::generate().id(), Timestamp::UNIX_EPOCH, &ContextV7::new())
 }
 
 #[test]
@@ -73,26 +70,30 @@ fn the_key_depends_on_source_and_id_alone() {
 
 #[test]
 fn a_status_decides_what_is_done() {
-    let row = |status: &str| json!({"id": 1, "status": status, "function": "f"}).to_string();
-    let passed = |mapping: &Mapping, status: &str| match decide(mapping, &row(status)) {
-        Ok(Decision::Pass { standing, .. }) => Some(standing),
-        _ => None,
-    };
-    assert_eq!(passed(&mapping(), "waiting"), None);
-    assert_eq!(passed(&mapping(), "running"), Some(Standing::Running));
-    assert_eq!(passed(&Mapping { include_running: true, ..mapping() }, "running"), None);
-    assert_eq!(passed(&mapping(), "dead"), Some(Standing::Finished));
-    assert_eq!(passed(&mapping(), "paused"), Some(Standing::Unknown));
-    assert!(matches!(decide(&mapping(), r#"{"id":1}"#), Ok(Decision::Pass { standing: Standing::Unknown, .. })));
+    let submits = |mapping: &Mapping, status: &str| mapping.submits(Standing::of(status));
+    assert!(submits(&mapping(), "waiting"));
+    assert!(!submits(&mapping(), "running"));
+    assert!(submits(&Mapping { include_running: true, ..mapping() }, "running"));
+    for status in ["dead", "done", "paused", ""] {
+        assert!(!submits(&Mapping { include_running: true, ..mapping() }, status), "{status}");
+    }
+    assert_eq!(Mapping::status(&Fields::read(r#"{"id":1}"#).unwrap()).as_deref(), Ok(""));
+    assert!(Mapping::status(&Fields::read(r#"{"status":["pending"]}"#).unwrap()).unwrap_err().contains("`status`"));
 }
 
 #[test]
 fn only_rows_of_the_colony_that_is_asked_for_are_taken() {
-    let mapping = Mapping { from_colony: Some("shop".to_owned()), ..mapping() };
-    let row = |colony: &str| format!(r#"{{"id":1,"status":"pending","function":"f","colony":{colony}}}"#);
-    assert!(matches!(decide(&mapping, &row("\"shop\"")), Ok(Decision::Submit(_))));
-    for colony in ["\"bank\"", "null", "3"] {
-        assert!(matches!(decide(&mapping, &row(colony)), Ok(Decision::OtherColony)), "{colony}");
+    let is_ours = |mapping: &Mapping, row: &str| mapping.is_ours(&Fields::read(row).unwrap());
+    let shop = Mapping { from_colony: Some("shop".to_owned()), ..mapping() };
+    for (row, ours) in [
+        (r#"{"colony":"shop"}"#, true),
+        (r#"{"colony":"bank"}"#, false),
+        (r#"{"colony":null}"#, false),
+        (r#"{"colony":3}"#, false),
+        ("{}", false),
+    ] {
+        assert_eq!(is_ours(&shop, row), Ok(ours), "{row}");
+        assert_eq!(is_ours(&mapping(), row), Ok(true), "{row}");
     }
 }
 
@@ -116,10 +117,10 @@ fn a_row_that_must_wait_waits() {
 fn what_the_spec_does_not_carry_is_named() {
     let row = r#"{"id":1,"status":"pending","command":{"function":"f","args":1,"ttl":3},"executor_type":"a","executor":"b",
         "result":{},"updated_at":"x","error":null}"#;
-    let Ok(Decision::Submit(task)) = decide(&mapping(), row) else { panic!("it is submitted") };
+    let task = task_of(&mapping(), row).unwrap();
     assert_eq!(
         task.left_out,
-        [r#"column "executor""#, r#"column "result""#, r#"column "updated_at""#, r#"key "ttl" of `command`"#]
+        ["column `executor`", "column `result`", "column `updated_at`", "key `ttl` of `command`"]
     );
 }
 

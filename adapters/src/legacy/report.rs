@@ -91,14 +91,8 @@ pub struct TaskView {
 }
 
 impl Report {
-    /// Rows whose fate nobody decided: of an unknown status, or with something wrong.
-    pub fn undecided(&self) -> u64 {
-        self.failed + self.unknown
-    }
-
     /// Counts rows of a status. `submits` tells whether the mapping takes them.
     pub(super) fn count(&mut self, status: &str, standing: Standing, submits: bool, rows: u64) {
-        self.rows += rows;
         let action = if submits { Standing::Waiting } else { standing };
         match action {
             Standing::Waiting => {}
@@ -118,7 +112,6 @@ impl Report {
 
     /// Counts rows of another colony.
     pub(super) fn count_other_colony(&mut self, rows: u64) {
-        self.rows += rows;
         self.other_colony += rows;
     }
 
@@ -174,7 +167,7 @@ mod tests {
             report.count(&format!("status {number}"), Standing::Unknown, false, 2);
             report.fail("1", &"long ".repeat(1000));
         }
-        assert_eq!((report.rows, report.unknown, report.failed), (20_000, 20_000, 10_000));
+        assert_eq!((report.unknown, report.failed), (20_000, 10_000));
         assert_eq!(report.statuses.len(), STATUSES_MAX + 1);
         assert_eq!(report.statuses.iter().map(|count| count.rows).sum::<u64>(), 20_000);
         assert!(report.problems.len() == PROBLEMS_MAX && report.problems[0].problem.len() < 500);

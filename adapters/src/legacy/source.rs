@@ -24,6 +24,14 @@ pub(super) struct Page {
     pub(super) other_colony: u64,
 }
 
+impl Page {
+    /// How many rows it tells of.
+    pub(super) fn total(&self) -> u64 {
+        let read = u64::try_from(self.rows.len()).unwrap_or(u64::MAX);
+        self.counted.iter().map(|(_, rows)| rows).fold(read + self.other_colony, |sum, rows| sum.saturating_add(*rows))
+    }
+}
+
 /// A row as it was found.
 pub(super) struct Found {
     /// Where it was found, such as `line 12`, or its id.

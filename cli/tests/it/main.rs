@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod grants;
 mod help;
+mod import;
 mod keys;
 mod local;
 mod output;
