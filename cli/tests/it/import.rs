@@ -56,7 +56,8 @@ fn what_nobody_decided_is_named_and_fails() {
     let words = dry_run(unknown, &[]).fails_with(1);
     assert!(words.contains("`paused`") && words.contains("--skip-unknown"), "{words}");
     assert!(dry_run(unknown, &["--skip-unknown"]).ok().contains("1 of an unknown status"));
-    let bad = dry_run("{\"id\": 7, \"status\": \"pending\", \"function\": \"echo\", \"priority\": \"\\u001b[31msoon\"}", &[]);
+    let bad =
+        dry_run("{\"id\": 7, \"status\": \"pending\", \"function\": \"echo\", \"priority\": \"\\u001b[31msoon\"}", &[]);
     assert!(bad.stdout.contains("`priority`") && !bad.stdout.contains('\u{1b}'), "{}", bad.stdout);
     bad.fails_with(1);
 }
@@ -79,5 +80,7 @@ fn a_url_is_taken_from_where_others_cannot_see_it() {
     }
     let as_setting = [&["--set", "import.database_url=postgres://u:sesame@h/d"], &dry_run[..]].concat();
     assert!(!scene.run(&as_setting).fails_with(2).contains("sesame"));
-    assert!(scene.run(&[&IMPORT[..], &["--file", "none.json", "--dry-run"]].concat()).fails_with(5).contains("none.json"));
+    assert!(
+        scene.run(&[&IMPORT[..], &["--file", "none.json", "--dry-run"]].concat()).fails_with(5).contains("none.json")
+    );
 }

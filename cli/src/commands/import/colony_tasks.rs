@@ -15,11 +15,13 @@ use crate::settings::{Settings, table};
 
 const EXAMPLES: &str = "\
 Examples:
-  apiary import colony-tasks --source shop --postgres-url-file legacy.url --executor-type worker --dry-run
-  APIARY_IMPORT_DATABASE_URL=postgres://… apiary import colony-tasks --source shop --executor-type worker
-  psql -Atc 'SELECT row_to_json(t) FROM colony_tasks t' | apiary import colony-tasks --source shop --file - -o json";
+  apiary import colony-tasks --source shop --postgres-url-file legacy.url --dry-run
+  APIARY_IMPORT_DATABASE_URL=postgres://… apiary import colony-tasks --source shop \\
+      --executor-type worker
+  psql -Atc 'SELECT row_to_json(t) FROM colony_tasks t' | \\
+      apiary import colony-tasks --source shop --executor-type worker --file - -o json";
 
-/// Submit what is pending in a `colony_tasks` table, or in a dump of one; running it again makes nothing twice
+/// Submit what is pending in a `colony_tasks` table or its dump; again and again, and nothing twice
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
