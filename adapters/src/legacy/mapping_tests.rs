@@ -69,6 +69,13 @@ fn the_key_depends_on_source_and_id_alone() {
 }
 
 #[test]
+fn specs_made_at_the_same_time_keep_their_order() {
+    let (task, context) = (task_of(&mapping(), r#"{"id":7,"function":"f"}"#).unwrap(), ContextV7::new());
+    let id = |_| task.spec(KeyPair::generate().id(), Timestamp::UNIX_EPOCH, &context).unwrap().process_id;
+    assert!((0..1000).map(id).collect::<Vec<_>>().is_sorted(), "the broker orders by id what came at the same time");
+}
+
+#[test]
 fn a_status_decides_what_is_done() {
     let submits = |mapping: &Mapping, status: &str| mapping.submits(Standing::of(status));
     assert!(submits(&mapping(), "waiting"));

@@ -59,15 +59,3 @@ fn ascending(now: Timestamp, context: &ContextV7) -> Uuid {
     let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
     Uuid::new_v7(uuid::Timestamp::from_unix(context, seconds, nanoseconds))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_made_at_the_same_time_ascend() {
-        let (now, context) = (Timestamp::UNIX_EPOCH, ContextV7::new());
-        let ids: Vec<Uuid> = (0..10_000).map(|_| ascending(now, &context)).collect();
-        assert!(ids.is_sorted());
-    }
-}
