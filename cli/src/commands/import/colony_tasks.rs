@@ -114,7 +114,7 @@ async fn dump(path: &Path) -> anyhow::Result<LegacyFile> {
 fn judge(ended: Ended, skip_unknown: bool) -> anyhow::Result<()> {
     if let Some(error) = ended.cut_short {
         let context = format!("the import ended after {} rows", ended.report.rows);
-        return Err(anyhow::Error::from(fault(error)).context(context));
+        return Err(fault(error).context(context));
     }
     let report = ended.report;
     let mut words = Vec::new();
