@@ -1,6 +1,7 @@
 //! The work: rows out of a source, one after the other, into the broker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use apiary_executor_sdk::{Client, ClientError, Submitted, retry};
 use apiary_identity::{Clock, Id, Spec};
@@ -23,6 +24,7 @@ pub struct Import {
     clock: Arc<dyn Clock>,
     broker: Option<Client>,
     parallel: usize,
+    patience: Duration,
     context: ContextV7,
     report: Report,
 }
@@ -46,7 +48,16 @@ impl Import {
     /// An import that sends nothing, and says what it would do.
     pub fn dry_run(mapping: Mapping, colony: Id, clock: Arc<dyn Clock>) -> Self {
         let report = Report { source: mapping.source().to_owned(), ..Report::default() };
-        Self { mapping, colony, clock, broker: None, parallel: 1, context: ContextV7::new(), report }
+        Self {
+            mapping,
+            colony,
+            clock,
+            broker: None,
+            parallel: 1,
+            patience: Duration::ZERO,
+            context: ContextV7::new(),
+            report,
+        }
     }
 
     /// Has so many submits under way at the same time, from 1 to [`PARALLEL_MAX`]. With more than one, rows next to each
@@ -69,6 +80,8 @@ impl Import {
             if let Err(error) = self.take(page).await {
                 break Some(error.into());
             }
+            // A broker that was never reached is not waited for: its address may be wrong.
+            self.patience = BROKER_PATIENCE;
             tracing::info!(rows = self.report.rows, submitted = self.report.submitted, "a page of rows was taken");
         };
         self.report.statuses.sort_by(|one, other| one.status.cmp(&other.status));
@@ -127,8 +140,9 @@ impl Import {
     /// Submits in order. A row that is refused stops no other; a broker that takes nothing from anybody, or not from this
     /// caller, ends it.
     async fn submit(&mut self, broker: &Client, planned: Vec<(Task, Spec)>) -> Result<(), ClientError> {
+        let patience = self.patience;
         let submits = planned.into_iter().map(|(task, spec)| async move {
-            let submitted = retry(BROKER_PATIENCE, || broker.submit(&spec)).await;
+            let submitted = retry(patience, || broker.submit(&spec)).await;
             (task, submitted)
         });
         let mut answers = futures::stream::iter(submits).buffered(self.parallel);

@@ -29,7 +29,7 @@ pub const PARALLEL_MAX: usize = 64;
 /// How long the broker remembers a row: the longest that a spec can ask for. The table is never changed, so a row that
 /// was imported looks to be imported for as long as the table is there.
 pub const RETENTION_MS: i64 = DURATION_MAX_MS;
-/// How long an import waits for a broker that is away, before it ends.
+/// How long an import waits for a broker that has gone away, before it ends.
 pub const BROKER_PATIENCE: Duration = Duration::from_secs(60);
 /// How long connecting to the table's database may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

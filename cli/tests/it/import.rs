@@ -46,6 +46,16 @@ fn a_dry_run_needs_neither_broker_nor_colony() {
 }
 
 #[test]
+fn a_broker_that_is_not_there_is_told_at_once() {
+    let scene = Scene::new();
+    scene.write("dump.json", DUMP);
+    let colony = scene.new_key("user.pem");
+    let broker = ["--broker", "http://127.0.0.1:1", "--colony", &colony, "--key-file", "user.pem"];
+    let words = scene.run(&[&IMPORT[..], &["--file", "dump.json"], &broker].concat()).fails_with(4);
+    assert!(words.contains("ended after 4 rows") && words.contains("127.0.0.1:1"), "{words}");
+}
+
+#[test]
 fn what_nobody_decided_is_named_and_fails() {
     let scene = Scene::new();
     let dry_run = |dump: &str, more: &[&str]| {

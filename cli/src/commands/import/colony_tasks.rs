@@ -147,8 +147,8 @@ fn unknown(report: &Report) -> String {
 }
 
 fn fault(error: LegacyError) -> anyhow::Error {
-    let exit = match &error {
-        LegacyError::Broker(_) => return error.into(),
+    let exit = match error {
+        LegacyError::Broker(error) => return error.into(),
         LegacyError::Setting(_) => Exit::Usage,
         LegacyError::NoTable(_) => Exit::NotFound,
         LegacyError::Unavailable(_) => Exit::Unreachable,
