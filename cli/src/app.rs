@@ -6,9 +6,7 @@ use std::process::ExitCode;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
-use crate::commands::{
-    bee, broker, colony, completions, config, demo, doctor, grant, guard, key, pause, process, up, webhook,
-};
+use crate::commands::{bee, broker, colony, completions, config, demo, doctor, grant, guard, import, key, pause, process, up, webhook};
 use crate::context::Context;
 use crate::exit::{self, Fault, ReaderGone};
 use crate::logging;
@@ -94,6 +92,8 @@ enum Command {
     Pause(pause::Command),
     #[command(subcommand)]
     Guard(guard::Command),
+    #[command(subcommand)]
+    Import(import::Command),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     Config(config::Command),
@@ -195,6 +195,7 @@ impl Command {
             Self::Process(command) => command.run(context).await,
             Self::Pause(command) => command.run(context).await,
             Self::Guard(command) => command.run(context),
+            Self::Import(command) => command.run(context).await,
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),
             Self::Completions(arguments) => completions::run(&arguments),

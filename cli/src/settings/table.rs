@@ -8,6 +8,7 @@ const BROKER: &str = "`apiary broker`";
 const WEBHOOK: &str = "`apiary webhook`, `apiary up`";
 const BEES: &str = "`apiary bee`";
 const FINANCE: &str = "`apiary bee finance`";
+const IMPORT: &str = "`apiary import`";
 const ALL: &str = "all";
 
 pub(crate) const COLONY: Setting =
@@ -245,6 +246,14 @@ pub(crate) const FINANCE_STRIPE_SECRET_KEY: Setting = Setting::new(
 .secret()
 .also(&["STRIPE_SECRET_KEY"]);
 
+pub(crate) const IMPORT_DATABASE_URL: Setting = Setting::new(
+    "import.database_url",
+    Kind::Text,
+    IMPORT,
+    "the Postgres with the older queue's table, postgres://…; only read",
+)
+.secret();
+
 pub(crate) const LOG_LEVEL: Setting = Setting::new(
     "log.level",
     Kind::OneOf(&["error", "warn", "info", "debug", "trace"]),
@@ -305,6 +314,7 @@ pub(crate) const TABLE: &[Setting] = &[
     FINANCE_SQLITE,
     FINANCE_MIGRATE,
     FINANCE_STRIPE_SECRET_KEY,
+    IMPORT_DATABASE_URL,
     LOG_LEVEL,
     LOG_FORMAT,
 ];

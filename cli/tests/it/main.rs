@@ -7,6 +7,7 @@ mod doctor;
 mod grants;
 mod guard;
 mod help;
+mod import;
 mod keys;
 mod local;
 mod output;
