@@ -9,7 +9,7 @@ use apiary_adapters::{Webhook, WebhookConfig};
 use apiary_bees::finance::{Record, SqliteRecord};
 use apiary_bees::{echo, finance};
 use apiary_broker::Broker;
-use apiary_broker::config::{ListenConfig, StoreConfig};
+use apiary_broker::config::{ListenConfig, RetentionConfig, StoreConfig};
 use apiary_executor_sdk::{Address, Client, ClientConfig, ClientError, Executor};
 use apiary_identity::{Clock, Id, KeyPair};
 use tokio::task::JoinSet;
@@ -193,6 +193,7 @@ fn broker_config(folder: &Folder, address: SocketAddr, keys: &Keys) -> apiary_br
         store: StoreConfig::Sqlite { path: folder.database() },
         migrate: true,
         server_owner: Some(keys.server_owner.id()),
+        retention: RetentionConfig::default(),
     }
 }
 
