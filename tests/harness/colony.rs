@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apiary_broker::Broker;
-use apiary_broker::config::{Config, ListenConfig, StoreConfig};
+use apiary_broker::config::{Config, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_executor_sdk::{Client, ClientConfig, v1};
 use apiary_identity::{
     Clock, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Role, Scopes, SystemClock,
@@ -288,6 +288,7 @@ async fn start_broker(
         store,
         migrate: true,
         server_owner: Some(server_owner.id()),
+        retention: RetentionConfig::default(),
     };
     Broker::start(config, clock.clone()).await.unwrap()
 }
