@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use apiary_broker::model::{
-    AttemptEnding, Cancel, ClaimSlot, Completion, Discard, Failure, GrantKey, LeaseRef, NewProcess, Page, ProcessFilter,
-    ProcessState, Release, Renewal,
+    AttemptEnding, Cancel, ClaimSlot, Completion, Discard, Failure, GrantKey, LeaseRef, NewProcess, Page,
+    ProcessFilter, ProcessState, Release, Renewal,
 };
 use apiary_tests::Backend;
 use bytes::Bytes;

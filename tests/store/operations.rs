@@ -134,10 +134,8 @@ async fn a_cancel_and_a_claim_never_lose_the_process(backend: Backend) {
     for round in 0..40 {
         let process_id = tenant.submit(tenant.process()).await;
         let ids = [process_id];
-        let (claimed, effects) = tokio::join!(
-            tenant.claim_at(&bee, 1, NOW),
-            tenant.store.cancel(tenant.colony.key, &ids, &order, NOW)
-        );
+        let (claimed, effects) =
+            tokio::join!(tenant.claim_at(&bee, 1, NOW), tenant.store.cancel(tenant.colony.key, &ids, &order, NOW));
         assert_eq!(effects.unwrap(), [Effect::Changed], "round {round}");
         let leases = tenant.store.leases(&[process_id]).await.unwrap();
         assert_eq!(leases.len(), claimed.len(), "round {round}");
@@ -281,7 +279,11 @@ async fn a_deleted_process_leaves_nothing_but_that_its_spec_was_here(backend: Ba
     // Fails on a row that is left.
     let tables = ["specs", "attempts", "finished", "queue", "blocked", "leases", "idempotency_keys"];
     let count = tables.map(|table| format!("(SELECT count(*) FROM {table})")).join(" + ");
-    backend.execute(&format!("CREATE TABLE left_over (rows integer CHECK (rows = 0)); INSERT INTO left_over SELECT {count}")).await;
+    backend
+        .execute(&format!(
+            "CREATE TABLE left_over (rows integer CHECK (rows = 0)); INSERT INTO left_over SELECT {count}"
+        ))
+        .await;
     // The same bytes again do not run again.
     let again = tenant.store.submit(std::slice::from_ref(&process), NOW).await.unwrap();
     assert_eq!(again, [Submitted::Existed { process_id, state: ProcessState::Succeeded }]);

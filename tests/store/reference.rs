@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use apiary_broker::model::{
-    Cancel, ClaimSlot, Discard, Effect, Failure, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release, Renewal, Submitted,
+    Cancel, ClaimSlot, Discard, Effect, Failure, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release, Renewal,
+    Submitted,
 };
 use uuid::Uuid;
 
@@ -72,7 +73,13 @@ impl Process {
     }
 
     /// Ends the attempt: wherever `next` says, or cancelled, if that is what it is being.
-    fn end(&mut self, ending: &'static str, reason: Option<String>, now_ms: i64, next: impl FnOnce(&mut Self)) -> LeaseEnd {
+    fn end(
+        &mut self,
+        ending: &'static str,
+        reason: Option<String>,
+        now_ms: i64,
+        next: impl FnOnce(&mut Self),
+    ) -> LeaseEnd {
         self.attempts.push((self.attempt, ending, reason));
         match self.mark.take() {
             None => {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apiary_broker::model::{
-    AttemptEnding, Cancel, ClaimSlot, Claimed, Colony, Completion, Failure, GrantKey, Lane, LeaseEnd, LeaseRef, NewProcess, Page, ProcessFilter, ProcessState, ProcessSummary, Renewal, Renewed, SlotGrant, Submitted,
+    AttemptEnding, Cancel, ClaimSlot, Claimed, Colony, Completion, Failure, GrantKey, Lane, LeaseEnd, LeaseRef,
+    NewProcess, Page, ProcessFilter, ProcessState, ProcessSummary, Renewal, Renewed, SlotGrant, Submitted,
 };
 use apiary_broker::store::Store;
 use apiary_identity::{Document as _, Envelope, Grant, KeyPair, Requirements, Role, Scopes, Spec};

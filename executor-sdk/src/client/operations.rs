@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apiary_identity::Envelope;
+use apiary_identity::{Envelope, Spec};
 use apiary_proto::v1;
 use uuid::Uuid;
 
@@ -35,9 +35,14 @@ impl Client {
         self.call_redrive(v1::RedriveRequest { process_id: process_id.to_string(), spec: None }).await
     }
 
-    /// Submits a signed spec, of a new id, in the place of a dead letter or a failed process, which is failed then and says by
+    /// Signs a spec of a new id and submits it in the place of a dead letter or a failed process, which is failed then and says by
     /// which it was replaced. The new process is answered; the same call again changes nothing more.
-    pub async fn redrive_as(&self, process_id: Uuid, spec: &Envelope) -> Result<v1::Process, ClientError> {
+    pub async fn redrive_as(&self, process_id: Uuid, spec: &Spec) -> Result<v1::Process, ClientError> {
+        self.redrive_as_envelope(process_id, &Envelope::seal(self.key(), spec)?).await
+    }
+
+    /// The same with a spec that was signed before, perhaps elsewhere.
+    pub async fn redrive_as_envelope(&self, process_id: Uuid, spec: &Envelope) -> Result<v1::Process, ClientError> {
         let spec = Some(envelope_to_proto(spec));
         self.call_redrive(v1::RedriveRequest { process_id: process_id.to_string(), spec }).await
     }

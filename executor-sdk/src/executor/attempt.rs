@@ -147,7 +147,9 @@ async fn report(
     match sent.await {
         Ok(kind) => tracing::debug!(outcome = kind.as_str(), "work reported"),
         Err(error) if error.is("LEASE_LOST") => tracing::warn!("the result came after the lease was lost: not taken"),
-        Err(error) if error.is("CANCELLED") => tracing::warn!("the process was cancelled meanwhile: the result is not taken"),
+        Err(error) if error.is("CANCELLED") => {
+            tracing::warn!("the process was cancelled meanwhile: the result is not taken")
+        }
         Err(error) => tracing::error!(%error, "the result could not be delivered"),
     }
 }
