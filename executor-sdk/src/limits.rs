@@ -35,6 +35,14 @@ pub const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 /// The longest pause after calls that failed.
 pub const BACKOFF_MOST: Duration = Duration::from_secs(15);
 
+/// The shortest that a handler can put work off.
+pub const SNOOZE_MIN: Duration = Duration::from_millis(100);
+/// The longest that a handler can put work off: a year, the broker's own bound.
+pub const SNOOZE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// A process that is being cancelled is renewed at least this long after the last time, so that a wrong clock cannot make the
+/// executor spin.
+pub const CANCEL_LOOK_MIN: Duration = Duration::from_millis(200);
+
 /// How long handlers may go on after the signal to stop, if the executor does not say.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a claim under way may still answer after the signal to stop.

@@ -5,6 +5,7 @@ use super::value::Kind;
 
 const CLIENTS: &str = "all that call a broker";
 const BROKER: &str = "`apiary broker`";
+const BROKERS: &str = "`apiary broker`, `apiary up`";
 const WEBHOOK: &str = "`apiary webhook`, `apiary up`";
 const BEES: &str = "`apiary bee`";
 const FINANCE: &str = "`apiary bee finance`";
@@ -112,6 +113,34 @@ pub(crate) const BROKER_SERVER_OWNER: Setting = Setting::new(
     BROKER,
     "the id of the key that may create colonies; nobody if not set",
 );
+pub(crate) const BROKER_RETAIN_SUCCEEDED: Setting = Setting::new(
+    "broker.retain_succeeded",
+    Kind::Retention,
+    BROKERS,
+    "how long processes that succeeded are kept, with all that belongs to them",
+)
+.default("forever");
+pub(crate) const BROKER_RETAIN_FAILED: Setting = Setting::new(
+    "broker.retain_failed",
+    Kind::Retention,
+    BROKERS,
+    "how long processes that failed are kept, with all that belongs to them",
+)
+.default("forever");
+pub(crate) const BROKER_RETAIN_CANCELLED: Setting = Setting::new(
+    "broker.retain_cancelled",
+    Kind::Retention,
+    BROKERS,
+    "how long processes that were cancelled are kept, with all that belongs to them",
+)
+.default("forever");
+pub(crate) const BROKER_RETAIN_DEAD_LETTERS: Setting = Setting::new(
+    "broker.retain_dead_letters",
+    Kind::Retention,
+    BROKERS,
+    "how long dead letters are kept, with all that belongs to them",
+)
+.default("forever");
 
 pub(crate) const WEBHOOK_LISTEN: Setting =
     Setting::new("webhook.listen", Kind::Socket, WEBHOOK, "where webhooks come in; port 0 takes a free one")
@@ -288,6 +317,10 @@ pub(crate) const TABLE: &[Setting] = &[
     BROKER_DATABASE_TRANSACTION_POOLER,
     BROKER_MIGRATE,
     BROKER_SERVER_OWNER,
+    BROKER_RETAIN_SUCCEEDED,
+    BROKER_RETAIN_FAILED,
+    BROKER_RETAIN_CANCELLED,
+    BROKER_RETAIN_DEAD_LETTERS,
     WEBHOOK_LISTEN,
     WEBHOOK_STRIPE_SECRETS,
     WEBHOOK_STRIPE_TOLERANCE_SECONDS,
