@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
-use crate::commands::{bee, broker, colony, completions, config, demo, doctor, grant, guard, import, key, pause, process, up, webhook};
+use crate::commands::{
+    bee, broker, colony, completions, config, demo, doctor, grant, guard, import, key, pause, process, up, webhook,
+};
 use crate::context::Context;
 use crate::exit::{self, Fault, ReaderGone};
 use crate::logging;
