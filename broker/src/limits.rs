@@ -59,8 +59,12 @@ pub const LEASE_MS_DEFAULT: i64 = 30_000;
 
 /// Waiting processes that a claim looks at together.
 pub const CLAIM_PAGE_MAX: usize = 1000;
-/// Sorts of work that a claim found nobody for and therefore passes over; work of a further sort is looked at one by one.
-pub const CLAIM_REFUSED_MAX: usize = 1000;
+/// Sorts of work that a claim found nobody for and that its next look leaves out; work of further sorts is looked at one by one.
+pub const CLAIM_REFUSED_MAX: usize = 128;
+/// Sorts of work of which a claim remembers which poll may take them.
+pub const CLAIM_SORTS_MAX: usize = 1000;
+/// Names and beginnings of functions by which a claim narrows its looks; beyond it, all functions are looked at.
+pub const CLAIM_PATTERNS_MAX: usize = 1000;
 
 /// Things that are paused in one colony.
 pub const PAUSES_MAX: i64 = 1000;

@@ -5,6 +5,7 @@
 //! Every SQL statement is a file of its own under `postgres/` or `sqlite/`, named after its method.
 
 mod assignment;
+mod ceiling;
 mod checks;
 mod error;
 mod gates;
