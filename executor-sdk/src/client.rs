@@ -5,6 +5,7 @@ mod claim_codec;
 mod colonies;
 mod grants;
 mod leases;
+mod operations;
 mod pauses;
 mod processes;
 mod wait;

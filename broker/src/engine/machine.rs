@@ -16,12 +16,14 @@ use super::complete::CompleteFlush;
 use super::endings::LeaseDesk;
 use super::fail::FailFlush;
 use super::grantbook::GrantBook;
+use super::operations::Operations;
 use super::prioritytime::Stamps;
 use super::relay;
 use super::renew::RenewFlush;
 use super::submit::SubmitFlush;
 use super::sweep;
 use super::wakeups::Wakeups;
+use crate::model::Retention;
 use crate::store::{Store, StoreResult};
 
 /// Everything that happens to processes.
@@ -38,6 +40,7 @@ pub(crate) struct Engine {
     pub(super) stamps: Stamps,
     pub(super) watches: Arc<tokio::sync::Semaphore>,
     pub(super) desk: LeaseDesk,
+    pub(super) operations: Operations,
     pub(super) polls: Places,
     pub(super) tasks: TaskTracker,
     /// The claimer and the sweeps, without which nothing is handed out: they end only with the broker.
@@ -52,6 +55,7 @@ impl Engine {
         store: Arc<dyn Store>,
         local_clock: Arc<dyn Clock>,
         broker_id: Uuid,
+        retention: Retention,
         tasks: &TaskTracker,
         drain: CancellationToken,
         finish: &CancellationToken,
@@ -71,7 +75,7 @@ impl Engine {
         }
         let loops = [
             tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone())),
-            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), drain.clone())),
+            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), retention, drain.clone())),
         ];
         let grants = Arc::new(GrantBook::new(store.clone()));
         let desk = LeaseDesk::new(store.clone(), grants.clone());
@@ -95,6 +99,7 @@ impl Engine {
             grants,
             stamps: Stamps::default(),
             desk,
+            operations: Operations::new(store.clone(), wakeups.clone(), clock.clone()),
             polls: Places::default(),
             tasks: tasks.clone(),
             loops,

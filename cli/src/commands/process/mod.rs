@@ -1,12 +1,17 @@
 //! Processes.
 
+mod cancel;
 mod chain;
 #[cfg(test)]
 mod chain_tests;
 mod explain;
+mod delete;
+mod discard;
 mod get;
 mod list;
+mod redrive;
 mod requires;
+mod retry;
 mod select;
 mod submit;
 pub(crate) mod verify;
@@ -26,6 +31,11 @@ pub(crate) enum Command {
     Watch(watch::Arguments),
     Explain(explain::Arguments),
     Verify(verify::Arguments),
+    Cancel(cancel::Arguments),
+    Redrive(redrive::Arguments),
+    Discard(discard::Arguments),
+    Retry(retry::Arguments),
+    Delete(delete::Arguments),
 }
 
 impl Command {
@@ -37,6 +47,11 @@ impl Command {
             Self::Watch(arguments) => watch::run(&arguments, context).await,
             Self::Explain(arguments) => explain::run(&arguments, context).await,
             Self::Verify(arguments) => verify::run(&arguments, context).await,
+            Self::Cancel(arguments) => cancel::run(&arguments, context).await,
+            Self::Redrive(arguments) => redrive::run(&arguments, context).await,
+            Self::Discard(arguments) => discard::run(&arguments, context).await,
+            Self::Retry(arguments) => retry::run(&arguments, context).await,
+            Self::Delete(arguments) => delete::run(&arguments, context).await,
         }
     }
 }
