@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Engine;
 use super::reasons::{self, Candidate, Counted, Facts};
-use super::roster::Licences;
+use super::roster::{ExecutorView, Licences};
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_PACE_WINDOW_MS};
@@ -64,17 +64,23 @@ impl Engine {
     ) -> Result<Vec<Candidate>, Error> {
         let filter = ExecutorFilter { executor_type: Some(executor_type.to_owned()), ..ExecutorFilter::default() };
         let page = Page { size: EXPLAIN_EXECUTORS_MAX, after: None };
-        let views = self.executors(colony, &filter, page).await?;
+        let mut views = self.executors(colony, &filter, page).await?;
+        // Those that have a grant for the type, and never said a word.
+        let silent = ExecutorFilter { executor_type: Some(String::new()), ..ExecutorFilter::default() };
+        views.extend(self.executors(colony, &silent, page).await?);
         let keys = views.iter().map(|view| view.record.key);
         let licences = Licences::read(&*self.store, &*self.clock, colony, keys).await?;
-        let candidate = |view: super::roster::ExecutorView| Candidate {
+        let candidate = |view: ExecutorView| Candidate {
             covers_function: licences.covers(&view.record.key, executor_type, function),
             name: view.record.name,
             presence: view.presence,
             heard_ms: view.record.last_heard_ms,
             offer: view.record.offer,
         };
-        Ok(views.into_iter().map(candidate).collect())
+        let suits = |view: &ExecutorView| {
+            !view.record.executor_type.is_empty() || licences.covers_type(&view.record.key, executor_type)
+        };
+        Ok(views.into_iter().filter(suits).map(candidate).collect())
     }
 }
 

@@ -1,7 +1,5 @@
 //! Saying why an executor gets no work.
 
-use std::collections::HashMap;
-
 use super::Engine;
 use super::reasons::{self, Asker, Candidate};
 use super::roster::{ExecutorView, Licences};
@@ -37,19 +35,13 @@ impl Engine {
         let pauses = self.store.list_pauses(colony.key).await?;
         let licences =
             Licences::read(&*self.store, &*self.clock, colony, executors.iter().map(|view| view.record.key)).await?;
+        let standing = self.standing(colony).await?;
         let mut reasons = Vec::new();
         for view in &executors {
             let record = &view.record;
             let lane = Lane { colony: colony.key, executor_type: record.executor_type.clone() };
             let waiting = self.store.waiting_sorts(&lane).await?;
-            let mut held = HashMap::new();
-            for (index, sort) in waiting.iter().enumerate() {
-                held.insert(index, self.is_held(colony, &record.executor_type, sort, now_ms).await?);
-            }
-            let is_held = |sort: &WaitingSort| {
-                let place = waiting.iter().position(|one| std::ptr::eq(one, sort));
-                place.and_then(|index| held.get(&index).copied()).unwrap_or(false)
-            };
+            let is_held = |sort: &WaitingSort| standing.holds(&record.executor_type, sort, now_ms);
             let executor = Candidate {
                 name: record.name.clone(),
                 presence: view.presence,

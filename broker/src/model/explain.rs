@@ -3,7 +3,7 @@
 use apiary_identity::Requirements;
 use uuid::Uuid;
 
-use super::ProcessSummary;
+use super::{Bucket, ProcessSummary};
 
 /// A process with all that decides whether it runs.
 #[derive(Clone, Debug)]
@@ -52,6 +52,8 @@ pub struct Holders {
     pub running: i64,
     /// The oldest of them, at most ten.
     pub process_ids: Vec<Uuid>,
+    /// What is left of its rate; `None` if all of it.
+    pub bucket: Option<Bucket>,
 }
 
 /// Waiting work of an executor type.

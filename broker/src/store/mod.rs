@@ -194,8 +194,8 @@ pub trait Store: Send + Sync + 'static {
     /// A process with what decides whether it runs; its pace counts what finished since.
     async fn explain(&self, colony: ColonyKey, process_id: Uuid, since_ms: i64) -> StoreResult<Option<ExplainRecord>>;
 
-    /// Who holds the places of a limit of this kind (`concurrency_key`, `executor_type` or `function`).
-    async fn limit_holders(&self, colony: ColonyKey, kind: &str, key: &str) -> StoreResult<Holders>;
+    /// Who holds the places of a limit for this key or name, and what is left of its rate.
+    async fn limit_holders(&self, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders>;
 
     /// What waits in a lane, sorted by all that decides who may have it: the first ten thousand, the thousand largest sorts.
     async fn waiting_sorts(&self, lane: &Lane) -> StoreResult<Vec<WaitingSort>>;

@@ -4,7 +4,7 @@ use sqlx::query;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use crate::model::{Colony, ColonyKey, ExplainRecord, Holders, Lane, WaitingSort, WaitingType};
+use crate::model::{Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, WaitingSort, WaitingType};
 use crate::store::{StoreResult, rows};
 
 pub(super) async fn process(
@@ -17,9 +17,12 @@ pub(super) async fn process(
     store.session().await?.row(select).await?.map(|row| rows::explain(&row)).transpose()
 }
 
-pub(super) async fn holders(store: &PostgresStore, colony: ColonyKey, kind: &str, key: &str) -> StoreResult<Holders> {
-    let select = query(include_str!("processes/explain_holders.sql")).bind(colony.0).bind(kind).bind(key);
-    rows::holders(&store.session().await?.rows(select).await?)
+pub(super) async fn holders(store: &PostgresStore, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders> {
+    let select = query(include_str!("processes/explain_holders.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
+    let mut holders = rows::holders(&store.session().await?.rows(select).await?)?;
+    let select = query(include_str!("processes/explain_bucket.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
+    holders.bucket = store.session().await?.row(select).await?.map(|row| rows::bucket(&row)).transpose()?;
+    Ok(holders)
 }
 
 pub(super) async fn sorts(store: &PostgresStore, lane: &Lane) -> StoreResult<Vec<WaitingSort>> {

@@ -240,7 +240,7 @@ impl Store for PostgresStore {
         explain::process(self, colony, process_id, since_ms).await
     }
 
-    async fn limit_holders(&self, colony: ColonyKey, kind: &str, key: &str) -> StoreResult<Holders> {
+    async fn limit_holders(&self, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders> {
         explain::holders(self, colony, kind, key).await
     }
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::SqliteStore;
 use super::transaction::read;
-use crate::model::{Colony, ColonyKey, ExplainRecord, Holders, Lane, WaitingSort, WaitingType};
+use crate::model::{Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, WaitingSort, WaitingType};
 use crate::store::{StoreResult, rows};
 
 pub(super) async fn process(
@@ -18,9 +18,12 @@ pub(super) async fn process(
     read(&store.readers, select).await?.first().map(|row| rows::explain(row)).transpose()
 }
 
-pub(super) async fn holders(store: &SqliteStore, colony: ColonyKey, kind: &str, key: &str) -> StoreResult<Holders> {
-    let select = query(include_str!("processes/explain_holders.sql")).bind(colony.0).bind(kind).bind(key);
-    rows::holders(&read(&store.readers, select).await?)
+pub(super) async fn holders(store: &SqliteStore, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders> {
+    let select = query(include_str!("processes/explain_holders.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
+    let mut holders = rows::holders(&read(&store.readers, select).await?)?;
+    let select = query(include_str!("processes/explain_bucket.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
+    holders.bucket = read(&store.readers, select).await?.first().map(|row| rows::bucket(row)).transpose()?;
+    Ok(holders)
 }
 
 pub(super) async fn sorts(store: &SqliteStore, lane: &Lane) -> StoreResult<Vec<WaitingSort>> {
