@@ -10,6 +10,7 @@ mod help;
 mod import;
 mod keys;
 mod local;
+mod logs;
 mod output;
 mod pauses;
 mod running_apart;
