@@ -19,7 +19,7 @@ const NO_VERB: [(&str, &str, &str); 3] = [
 ];
 
 /// The commands, where people have a verb for the call. A command's folder is the noun in the singular.
-const COMMANDS: [(&str, &str); 16] = [
+const COMMANDS: [(&str, &str); 17] = [
     ("create_colony", "colony/create"),
     // People look at their colony; there is no other to get.
     ("get_colony", "colony/show"),
@@ -34,6 +34,7 @@ const COMMANDS: [(&str, &str); 16] = [
     ("discard", "process/discard"),
     ("retry", "process/retry"),
     ("delete", "process/delete"),
+    ("list_logs", "process/logs"),
     // People think of pauses as things that are there or not.
     ("pause", "pause/add"),
     ("resume", "pause/remove"),
@@ -41,7 +42,8 @@ const COMMANDS: [(&str, &str); 16] = [
 ];
 
 /// Calls that are no command: programs make them.
-const NO_COMMAND: [&str; 6] = ["connect", "claim", "renew", "complete", "fail", "release"];
+const NO_COMMAND: [&str; 9] =
+    ["connect", "claim", "renew", "complete", "fail", "release", "report", "add_logs", "set_attributes"];
 
 #[test]
 fn every_noun_has_its_door() {

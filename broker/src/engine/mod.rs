@@ -1,9 +1,11 @@
 //! What happens to processes: the verbs, one file each, and the machinery that they share.
 
 mod add_grant;
+mod add_logs;
 mod backoff;
 mod board;
 mod cancel;
+mod checkpoints;
 mod claim;
 mod claimer;
 mod clock;
@@ -19,6 +21,7 @@ mod get_process;
 mod grantbook;
 pub mod lifecycle;
 mod list_grants;
+mod list_logs;
 mod list_pauses;
 mod list_processes;
 mod machine;
@@ -29,18 +32,23 @@ mod redrive;
 mod relay;
 mod release;
 mod renew;
+mod report;
 mod resume;
 mod retry;
+mod room;
+mod set_attributes;
 mod submit;
 mod sweep;
 mod wakeups;
 mod watch;
 
+pub(crate) use checkpoints::Checkpoint;
 pub(crate) use claim::{ClaimOrder, Leased};
 pub(crate) use get_process::ProcessDetail;
 pub(crate) use grantbook::GrantBook;
 pub(crate) use list_grants::GrantPage;
+pub(crate) use list_logs::{LogOrder, LogPage};
 pub(crate) use list_processes::ProcessPage;
 pub(crate) use machine::Engine;
 pub(crate) use redrive::Replacement;
-pub(crate) use watch::WatchTarget;
+pub(crate) use watch::{Sighting, WatchTarget};

@@ -28,6 +28,8 @@ pub(crate) enum Hint {
     Change(Change),
     /// What keeps the colony's work from being handed out has changed: something may be free.
     Colony(ColonyKey),
+    /// A process logged.
+    Logged(Change),
 }
 
 /// The one place that is told of every move, after its commit.
@@ -35,6 +37,7 @@ pub(crate) enum Hint {
 pub(crate) struct Wakeups {
     claimer: Arc<Claimer>,
     changes: broadcast::Sender<Change>,
+    logs: broadcast::Sender<Change>,
     deadline: Arc<Deadline>,
     relay: Option<mpsc::Sender<Hint>>,
 }
@@ -49,7 +52,8 @@ impl Wakeups {
             (None, None)
         };
         let changes = broadcast::Sender::new(WATCH_LAG_MAX);
-        (Self { claimer, changes, deadline: Arc::new(Deadline::default()), relay }, hints)
+        let logs = broadcast::Sender::new(WATCH_LAG_MAX);
+        (Self { claimer, changes, logs, deadline: Arc::new(Deadline::default()), relay }, hints)
     }
 
     /// Work waits in this lane.
@@ -72,6 +76,12 @@ impl Wakeups {
         self.tell(|| Hint::Change(change));
     }
 
+    /// A process logged. Told apart from its moves, so that only those who watch log lines look.
+    pub(crate) fn logged(&self, change: Change) {
+        let _ = self.logs.send(change);
+        self.tell(|| Hint::Logged(change));
+    }
+
     /// A lease, a block or a wait ends at this time.
     pub(crate) fn due_at(&self, ms: i64) {
         self.deadline.lower(ms);
@@ -85,12 +95,20 @@ impl Wakeups {
             Hint::Change(change) => {
                 let _ = self.changes.send(*change);
             }
+            Hint::Logged(change) => {
+                let _ = self.logs.send(*change);
+            }
         }
     }
 
     /// Changes from now on.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
+    }
+
+    /// Processes that log, from now on.
+    pub(crate) fn subscribe_to_logs(&self) -> broadcast::Receiver<Change> {
+        self.logs.subscribe()
     }
 
     /// The sweeps' timer.

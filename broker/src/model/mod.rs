@@ -7,6 +7,7 @@ mod operation;
 mod page;
 mod pause;
 mod process;
+mod running;
 
 pub use colony::{Colony, ColonyKey};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
@@ -20,4 +21,8 @@ pub use page::{GrantCursor, Page, ProcessCursor};
 pub use pause::{Pause, PauseKind, Paused};
 pub use process::{
     Attempt, NewProcess, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, Submitted,
+};
+pub use running::{
+    Attached, Attribute, AttributeBatch, AttributeKind, CheckpointSize, LogBatch, LogCursor, LogFilter, LogLevel,
+    LogLine, NewAttribute, NewLogLine, Report, Reported, StoredProgress,
 };

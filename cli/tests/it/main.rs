@@ -11,6 +11,7 @@ mod import;
 mod keys;
 mod local;
 mod operations;
+mod logs;
 mod output;
 mod pauses;
 mod running_apart;

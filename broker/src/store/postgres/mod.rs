@@ -14,6 +14,7 @@ mod operations;
 mod options;
 mod pauses;
 mod processes;
+mod running;
 mod schema;
 mod session;
 mod sweeps;
@@ -31,9 +32,11 @@ use uuid::Uuid;
 use super::rows::{self, Fields};
 use super::{Store, StoreResult};
 use crate::model::{
-    Attempt, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Discard, Effect, Failure, GrantCursor, GrantKey,
-    GrantRecord, Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter,
-    ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, SpecRecord, StoredGrant, Submitted,
+    Attached, Attempt, Attribute, AttributeBatch, Cancel, CheckpointSize, ClaimSlot, Claims, Colony, ColonyKey,
+    Completion, Discard, Effect, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, LogBatch,
+    LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord,
+    ProcessState, ProcessSummary, Release, Renewal, Renewed, Report, Reported, SpecRecord, StoredGrant, StoredProgress,
+    Submitted,
 };
 use connect::Breaks;
 use fault::Fault;
@@ -237,6 +240,47 @@ impl Store for PostgresStore {
 
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>> {
         pauses::list(self, colony).await
+    }
+
+    async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>> {
+        running::report(self, reports, now_ms).await
+    }
+
+    async fn progress(&self, process_id: Uuid) -> StoreResult<Option<StoredProgress>> {
+        running::progress(self, process_id).await
+    }
+
+    async fn checkpoint_sizes(&self, process_ids: &[Uuid]) -> StoreResult<Vec<CheckpointSize>> {
+        running::checkpoint_sizes(self, process_ids).await
+    }
+
+    async fn checkpoints(&self, process_ids: &[Uuid]) -> StoreResult<Vec<StoredProgress>> {
+        running::checkpoints(self, process_ids).await
+    }
+
+    async fn add_logs(&self, batches: &[LogBatch], now_ms: i64) -> StoreResult<Vec<Option<usize>>> {
+        running::add_logs(self, batches, now_ms).await
+    }
+
+    async fn list_logs(
+        &self,
+        colony: ColonyKey,
+        filter: &LogFilter,
+        page: Page<LogCursor>,
+    ) -> StoreResult<Vec<LogLine>> {
+        running::list_logs(self, colony, filter, page).await
+    }
+
+    async fn list_last_logs(&self, colony: ColonyKey, filter: &LogFilter, count: i64) -> StoreResult<Vec<LogLine>> {
+        running::list_last_logs(self, colony, filter, count).await
+    }
+
+    async fn set_attributes(&self, batches: &[AttributeBatch], now_ms: i64) -> StoreResult<Vec<Attached>> {
+        running::set_attributes(self, batches, now_ms).await
+    }
+
+    async fn attributes(&self, process_id: Uuid) -> StoreResult<Vec<Attribute>> {
+        running::attributes(self, process_id).await
     }
 
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {

@@ -7,6 +7,7 @@ mod grants;
 mod leases;
 mod pauses;
 mod processes;
+mod running;
 
 pub(super) use colonies::{colony, state_count};
 pub(super) use columns::{Columns, Fields};
@@ -16,3 +17,4 @@ pub(super) use pauses::pause;
 pub(super) use processes::{
     attempt, known_process, of_colony, process_id, process_record, process_state, spec_record, state_since, summary,
 };
+pub(super) use running::{attribute, checkpoint_size, log_line, log_totals, reported, stored_progress};

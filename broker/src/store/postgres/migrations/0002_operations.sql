@@ -95,6 +95,13 @@ CREATE TABLE apiary.logs (
 CREATE INDEX logs_process ON apiary.logs (process_id, line);
 CREATE INDEX logs_colony ON apiary.logs (colony, line);
 
+-- How much each process has logged: its bounds are checked without counting its lines.
+CREATE TABLE apiary.log_totals (
+    process_id uuid PRIMARY KEY,
+    lines integer NOT NULL,
+    bytes bigint NOT NULL
+);
+
 CREATE TABLE apiary.attributes (
     process_id uuid NOT NULL,
     kind text NOT NULL,
@@ -230,7 +237,7 @@ CREATE VIEW apiary.processes AS
            spec.submitter, spec.labels, life.state, life.attempt, life.retries_spent, life.since_ms, life.until_ms,
            submitter.name AS submitter_name, executor.name AS executor_name,
            coalesce(life.reason, last.reason) AS reason, life.ended_by, life.cancel_deadline_ms, life.cause,
-           progress.percent, progress.message AS progress
+           CASE WHEN progress.attempt = life.attempt THEN progress.percent END AS percent, progress.message AS progress
     FROM apiary.specs AS spec
     JOIN apiary.states AS life ON life.process_id = spec.process_id
     LEFT JOIN apiary.grants AS submitter ON submitter.key = spec.submitter

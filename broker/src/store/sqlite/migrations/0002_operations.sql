@@ -85,6 +85,13 @@ CREATE TABLE logs (
 CREATE INDEX logs_process ON logs (process_id, line);
 CREATE INDEX logs_colony ON logs (colony, line);
 
+-- How much each process has logged: its bounds are checked without counting its lines.
+CREATE TABLE log_totals (
+    process_id BLOB NOT NULL PRIMARY KEY,
+    lines INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE attributes (
     process_id BLOB NOT NULL,
     kind TEXT NOT NULL,
@@ -225,7 +232,11 @@ CREATE VIEW processes AS
                 WHERE ended.process_id = spec.process_id ORDER BY ended.attempt DESC LIMIT 1)
            ) AS reason,
            coalesce(finished.ended_by, leases.cancel_by) AS ended_by, leases.cancel_deadline_ms, blocked.cause,
-           progress.percent, progress.message AS progress
+           CASE
+               WHEN progress.attempt = coalesce(queue.attempt, blocked.attempt, leases.attempt, finished.attempt)
+               THEN progress.percent
+           END AS percent,
+           progress.message AS progress
     FROM specs AS spec
     LEFT JOIN queue ON queue.process_id = spec.process_id
     LEFT JOIN blocked ON blocked.process_id = spec.process_id
