@@ -19,7 +19,7 @@ const NO_VERB: [(&str, &str, &str); 3] = [
 ];
 
 /// The commands, where people have a verb for the call. A command's folder is the noun in the singular.
-const COMMANDS: [(&str, &str); 16] = [
+const COMMANDS: [(&str, &str); 19] = [
     ("create_colony", "colony/create"),
     // People look at their colony; there is no other to get.
     ("get_colony", "colony/show"),
@@ -38,6 +38,9 @@ const COMMANDS: [(&str, &str); 16] = [
     ("pause", "pause/add"),
     ("resume", "pause/remove"),
     ("list_pauses", "pause/list"),
+    ("set_limit", "limit/set"),
+    ("remove_limit", "limit/remove"),
+    ("list_limits", "limit/list"),
 ];
 
 /// Calls that are no command: programs make them.

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, broadcast, mpsc};
 use uuid::Uuid;
 
 use super::claimer::Claimer;
+use super::limitbook::LimitBook;
 use crate::limits::{COMMIT_QUEUE_MAX, WATCH_LAG_MAX};
 use crate::model::{ColonyKey, Lane};
 
@@ -37,6 +38,7 @@ pub(crate) struct Wakeups {
     changes: broadcast::Sender<Change>,
     deadline: Arc<Deadline>,
     relay: Option<mpsc::Sender<Hint>>,
+    limits: Arc<LimitBook>,
 }
 
 impl Wakeups {
@@ -49,7 +51,7 @@ impl Wakeups {
             (None, None)
         };
         let changes = broadcast::Sender::new(WATCH_LAG_MAX);
-        (Self { claimer, changes, deadline: Arc::new(Deadline::default()), relay }, hints)
+        (Self { claimer, changes, deadline: Arc::new(Deadline::default()), relay, limits: Arc::default() }, hints)
     }
 
     /// Work waits in this lane.
@@ -61,6 +63,7 @@ impl Wakeups {
     /// What keeps the colony's work from being handed out, or an executor from getting it, has changed: every poll of the colony
     /// is to be looked for.
     pub(crate) fn colony(&self, colony: ColonyKey) {
+        self.limits.forget(colony);
         self.claimer.wake_colony(colony);
         self.tell(|| Hint::Colony(colony));
     }
@@ -69,6 +72,7 @@ impl Wakeups {
     pub(crate) fn changed(&self, change: Change) {
         // Nobody watching is no error.
         let _ = self.changes.send(change);
+        self.claimer.moved(change.colony);
         self.tell(|| Hint::Change(change));
     }
 
@@ -81,11 +85,20 @@ impl Wakeups {
     pub(crate) fn hear(&self, hint: &Hint) {
         match hint {
             Hint::Work(lane) => self.claimer.wake(lane),
-            Hint::Colony(colony) => self.claimer.wake_colony(*colony),
+            Hint::Colony(colony) => {
+                self.limits.forget(*colony);
+                self.claimer.wake_colony(*colony);
+            }
             Hint::Change(change) => {
                 let _ = self.changes.send(*change);
+                self.claimer.moved(change.colony);
             }
         }
+    }
+
+    /// The limits of colonies, remembered.
+    pub(crate) fn limits(&self) -> &LimitBook {
+        &self.limits
     }
 
     /// Changes from now on.
