@@ -68,6 +68,25 @@ pub const CLAIM_PATTERNS_MAX: usize = 1000;
 
 /// Things that are paused in one colony.
 pub const PAUSES_MAX: i64 = 1000;
+/// Limits of one colony.
+pub const LIMITS_MAX: i64 = 1000;
+/// The most that a limit allows to run at once, or to start in an interval, or at once after a pause.
+pub const LIMIT_COUNT_MAX: i32 = 1_000_000;
+/// The longest interval of a rate, in milliseconds: a day.
+pub const LIMIT_INTERVAL_MS_MAX: i64 = 86_400_000;
+/// Keys of one limit that are shown with their use.
+pub const LIMIT_USES_SHOWN: usize = 10;
+/// Keys and names that are read to find those.
+pub const LIMIT_USES_READ: i64 = 10_000;
+/// How long a broker goes by the limits of a colony that it has read, where no other broker tells it of a change.
+pub const LIMITS_REMEMBERED: Duration = Duration::from_secs(5);
+/// A lane where a limit holds work is looked into again this much later at the earliest.
+pub const HELD_LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// How long what runs has to stop by itself when a limit cancels it, in milliseconds.
+pub const LIMIT_GRACE_MS: i64 = 30_000;
+/// Processes that one submit cancels, of one key.
+pub const LIMIT_CANCELS_MAX: i64 = 500;
+
 /// A reason in words, in bytes.
 pub const REASON_BYTES_MAX: usize = 4096;
 

@@ -5,6 +5,7 @@ mod claim_codec;
 mod colonies;
 mod grants;
 mod leases;
+mod limits;
 mod operations;
 mod pauses;
 mod processes;

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, broadcast, mpsc};
 use uuid::Uuid;
 
 use super::claimer::Claimer;
+use super::limitbook::LimitBook;
 use crate::limits::{COMMIT_QUEUE_MAX, WATCH_LAG_MAX};
 use crate::model::{ColonyKey, Lane};
 
@@ -40,6 +41,7 @@ pub(crate) struct Wakeups {
     logs: broadcast::Sender<Change>,
     deadline: Arc<Deadline>,
     relay: Option<mpsc::Sender<Hint>>,
+    limits: Arc<LimitBook>,
 }
 
 impl Wakeups {
@@ -53,7 +55,8 @@ impl Wakeups {
         };
         let changes = broadcast::Sender::new(WATCH_LAG_MAX);
         let logs = broadcast::Sender::new(WATCH_LAG_MAX);
-        (Self { claimer, changes, logs, deadline: Arc::new(Deadline::default()), relay }, hints)
+        let deadline = Arc::new(Deadline::default());
+        (Self { claimer, changes, logs, deadline, relay, limits: Arc::default() }, hints)
     }
 
     /// Work waits in this lane.
@@ -65,6 +68,7 @@ impl Wakeups {
     /// What keeps the colony's work from being handed out, or an executor from getting it, has changed: every poll of the colony
     /// is to be looked for.
     pub(crate) fn colony(&self, colony: ColonyKey) {
+        self.limits.forget(colony);
         self.claimer.wake_colony(colony);
         self.tell(|| Hint::Colony(colony));
     }
@@ -73,6 +77,7 @@ impl Wakeups {
     pub(crate) fn changed(&self, change: Change) {
         // Nobody watching is no error.
         let _ = self.changes.send(change);
+        self.claimer.moved(change.colony);
         self.tell(|| Hint::Change(change));
     }
 
@@ -91,14 +96,23 @@ impl Wakeups {
     pub(crate) fn hear(&self, hint: &Hint) {
         match hint {
             Hint::Work(lane) => self.claimer.wake(lane),
-            Hint::Colony(colony) => self.claimer.wake_colony(*colony),
+            Hint::Colony(colony) => {
+                self.limits.forget(*colony);
+                self.claimer.wake_colony(*colony);
+            }
             Hint::Change(change) => {
                 let _ = self.changes.send(*change);
+                self.claimer.moved(change.colony);
             }
             Hint::Logged(change) => {
                 let _ = self.logs.send(*change);
             }
         }
+    }
+
+    /// The limits of colonies, remembered.
+    pub(crate) fn limits(&self) -> &LimitBook {
+        &self.limits
     }
 
     /// Changes from now on.

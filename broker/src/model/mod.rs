@@ -1,20 +1,24 @@
 //! Plain types that every layer shares: no I/O, no wire, no SQL.
 
+mod bucket;
 mod colony;
 mod grant;
 mod lease;
+mod limit;
 mod operation;
 mod page;
 mod pause;
 mod process;
 mod running;
 
+pub use bucket::Bucket;
 pub use colony::{Colony, ColonyKey};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{
     AttemptEnding, CancelMark, ClaimSlot, Claimed, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, LeaseRef,
     Release, Renewal, Renewed, SlotGrant,
 };
+pub use limit::{Limit, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, Rate};
 pub use operation::{Cancel, Discard, Effect, Retention};
 pub(crate) use page::cut_to_bytes;
 pub use page::{GrantCursor, Page, ProcessCursor};

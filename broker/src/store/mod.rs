@@ -4,6 +4,7 @@
 //!
 //! Every SQL statement is a file of its own under `postgres/` or `sqlite/`, named after its method.
 
+mod allowance;
 mod assignment;
 mod ceiling;
 mod checks;
@@ -20,10 +21,10 @@ use uuid::Uuid;
 
 use crate::model::{
     Attached, Attempt, Attribute, AttributeBatch, Cancel, CheckpointSize, ClaimSlot, Claims, Colony, ColonyKey,
-    Completion, Discard, Effect, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, LogBatch,
-    LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord,
-    ProcessState, ProcessSummary, Release, Renewal, Renewed, Report, Reported, SpecRecord, StoredGrant, StoredProgress,
-    Submitted,
+    Completion, Discard, Effect, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, LimitKind,
+    LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused, ProcessCursor,
+    ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, Report, Reported,
+    SpecRecord, StoredGrant, StoredProgress, Submitted,
 };
 
 pub use error::StoreError;
@@ -234,6 +235,22 @@ pub trait Store: Send + Sync + 'static {
 
     /// What is attached to a process, by kind and key.
     async fn attributes(&self, process_id: Uuid) -> StoreResult<Vec<Attribute>>;
+    // Limits. A claim gives nothing beyond them, at any broker, and what it takes of a rate is kept in its own transaction. A
+    // concurrency key that no limit fits runs one at a time.
+
+    /// Keeps a limit, in place of one of the same kind and pattern; a claim that begins afterwards goes by it. False if
+    /// [`LIMITS_MAX`](crate::limits::LIMITS_MAX) others are kept.
+    async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool>;
+
+    /// Removes a limit; whether there was one.
+    async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool>;
+
+    /// Every limit of the colony, by kind and pattern.
+    async fn list_limits(&self, colony: ColonyKey) -> StoreResult<Vec<LimitRecord>>;
+
+    /// What the colony's keys use of their limits, and its limited functions and executor types, those that use most first: at
+    /// most [`LIMIT_USES_READ`](crate::limits::LIMIT_USES_READ).
+    async fn list_limit_uses(&self, colony: ColonyKey) -> StoreResult<Vec<LimitUse>>;
 
     // Sweeps. Each does at most `limit` rows; fewer than `limit` means that nothing more is due.
 
@@ -261,6 +278,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets deleted processes whose `submit_by_ms` is `now_ms` or before; says how many.
     async fn forget_deleted(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;
+
+    /// Forgets buckets of rates that are full again; says how many.
+    async fn forget_buckets(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;
 
     /// When the first of these sweeps has something to do: the least end of a lease, of a block, of a wait.
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>>;

@@ -9,6 +9,7 @@ mod connect;
 mod fault;
 mod grants;
 mod leases;
+mod limits;
 mod listener;
 mod operations;
 mod options;
@@ -33,10 +34,10 @@ use super::rows::{self, Fields};
 use super::{Store, StoreResult};
 use crate::model::{
     Attached, Attempt, Attribute, AttributeBatch, Cancel, CheckpointSize, ClaimSlot, Claims, Colony, ColonyKey,
-    Completion, Discard, Effect, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, LogBatch,
-    LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord,
-    ProcessState, ProcessSummary, Release, Renewal, Renewed, Report, Reported, SpecRecord, StoredGrant, StoredProgress,
-    Submitted,
+    Completion, Discard, Effect, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, LimitKind,
+    LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused, ProcessCursor,
+    ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, Report, Reported,
+    SpecRecord, StoredGrant, StoredProgress, Submitted,
 };
 use connect::Breaks;
 use fault::Fault;
@@ -283,6 +284,22 @@ impl Store for PostgresStore {
         running::attributes(self, process_id).await
     }
 
+    async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool> {
+        limits::set(self, colony, record).await
+    }
+
+    async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool> {
+        limits::remove(self, colony, kind, pattern).await
+    }
+
+    async fn list_limits(&self, colony: ColonyKey) -> StoreResult<Vec<LimitRecord>> {
+        limits::list(self, colony).await
+    }
+
+    async fn list_limit_uses(&self, colony: ColonyKey) -> StoreResult<Vec<LimitUse>> {
+        limits::list_uses(self, colony).await
+    }
+
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
         sweeps::overdue_leases(self, now_ms, limit).await
     }
@@ -311,6 +328,10 @@ impl Store for PostgresStore {
 
     async fn forget_deleted(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
         sweeps::forget_deleted(self, now_ms, limit).await
+    }
+
+    async fn forget_buckets(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
+        sweeps::forget_buckets(self, now_ms, limit).await
     }
 
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>> {

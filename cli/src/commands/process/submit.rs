@@ -65,6 +65,12 @@ pub(crate) struct Arguments {
     /// A later spec of the same function with the same key returns this process
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// Processes with the same key run one at a time, or as many as `apiary limit` lets
+    #[arg(long, value_name = "KEY")]
+    concurrency_key: Option<String>,
+    /// Processes with the same key start as fast as `apiary limit` lets
+    #[arg(long, value_name = "KEY")]
+    rate_key: Option<String>,
     /// For finding it again; may be given several times
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
     labels: Vec<(String, String)>,
@@ -171,6 +177,8 @@ impl Arguments {
         spec.max_wait_ms = self.max_wait.map_or(0, millis);
         spec.not_before = self.not_before.map(|moment| moment.at(client.clock().now()));
         spec.idempotency_key = self.idempotency_key.clone();
+        spec.concurrency_key = self.concurrency_key.clone();
+        spec.rate_key = self.rate_key.clone();
         spec.labels = self.labels.iter().cloned().collect();
         spec.env = self.env.iter().cloned().collect();
         spec.executor_names = self.executor_names.clone();

@@ -25,6 +25,8 @@ WHERE spec.process_id = queue.process_id;
 ALTER TABLE apiary.queue ALTER COLUMN function DROP DEFAULT;
 CREATE INDEX queue_concurrency_key ON apiary.queue (colony, concurrency_key) WHERE concurrency_key IS NOT NULL;
 CREATE INDEX queue_rate_key ON apiary.queue (colony, rate_key) WHERE rate_key IS NOT NULL;
+CREATE INDEX queue_with_keys ON apiary.queue (colony, executor_type)
+    WHERE concurrency_key IS NOT NULL OR rate_key IS NOT NULL;
 
 -- Why a process is blocked: `not_before`, `backoff` or `snooze`.
 ALTER TABLE apiary.blocked ADD COLUMN cause text NOT NULL DEFAULT 'backoff';
@@ -143,9 +145,10 @@ CREATE TABLE apiary.buckets (
     key text NOT NULL,
     tokens double precision NOT NULL,
     filled_at_ms bigint NOT NULL,
+    full_at_ms bigint NOT NULL,
     PRIMARY KEY (colony, kind, key)
 );
-CREATE INDEX buckets_filled_at ON apiary.buckets (filled_at_ms);
+CREATE INDEX buckets_full_at ON apiary.buckets (full_at_ms);
 
 -- What executors say of themselves, and when they were last heard: one row for each key and executor type.
 CREATE TABLE apiary.executors (

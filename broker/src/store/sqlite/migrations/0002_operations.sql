@@ -20,6 +20,8 @@ ALTER TABLE queue ADD COLUMN rate_key TEXT;
 UPDATE queue SET function = (SELECT spec.function FROM specs AS spec WHERE spec.process_id = queue.process_id);
 CREATE INDEX queue_concurrency_key ON queue (colony, concurrency_key) WHERE concurrency_key IS NOT NULL;
 CREATE INDEX queue_rate_key ON queue (colony, rate_key) WHERE rate_key IS NOT NULL;
+CREATE INDEX queue_with_keys ON queue (colony, executor_type)
+    WHERE concurrency_key IS NOT NULL OR rate_key IS NOT NULL;
 
 -- Why a process is blocked: `not_before`, `backoff` or `snooze`.
 ALTER TABLE blocked ADD COLUMN cause TEXT NOT NULL DEFAULT 'backoff';
@@ -133,9 +135,10 @@ CREATE TABLE buckets (
     key TEXT NOT NULL,
     tokens REAL NOT NULL,
     filled_at_ms INTEGER NOT NULL,
+    full_at_ms INTEGER NOT NULL,
     PRIMARY KEY (colony, kind, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX buckets_filled_at ON buckets (filled_at_ms);
+CREATE INDEX buckets_full_at ON buckets (full_at_ms);
 
 -- What executors say of themselves, and when they were last heard: one row for each key and executor type.
 CREATE TABLE executors (
