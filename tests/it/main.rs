@@ -29,6 +29,7 @@ mod colonies;
 mod grants;
 mod import;
 mod leases;
+mod limits;
 mod pauses;
 mod processes;
 mod restart;

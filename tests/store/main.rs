@@ -26,6 +26,7 @@ mod colonies;
 mod grants;
 mod leases;
 mod lifecycle;
+mod limits;
 mod opening;
 mod operations;
 mod outages;

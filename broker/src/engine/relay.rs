@@ -29,6 +29,8 @@ struct Message {
     changes: Vec<(i64, Uuid)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     colonies: Vec<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    logged: Vec<(i64, Uuid)>,
 }
 
 /// Tells the other brokers, until `stop`.
@@ -85,11 +87,15 @@ pub(crate) async fn hear(
         for colony in message.colonies {
             wakeups.hear(&Hint::Colony(ColonyKey(colony)));
         }
+        for (colony, process_id) in message.logged {
+            wakeups.hear(&Hint::Logged(Change { colony: ColonyKey(colony), process_id }));
+        }
     }
 }
 
 fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
     let (mut lanes, mut changes, mut colonies) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut logged = BTreeSet::new();
     for hint in hints {
         match hint {
             Hint::Work(lane) => {
@@ -101,6 +107,9 @@ fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
             Hint::Colony(colony) => {
                 colonies.insert(colony.0);
             }
+            Hint::Logged(change) => {
+                logged.insert((change.colony.0, change.process_id));
+            }
         }
     }
     let of_lanes = parts(lanes, LANES_PER_MESSAGE).map(|lanes| Message { broker_id, lanes, ..Message::default() });
@@ -108,8 +117,9 @@ fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
         parts(changes, CHANGES_PER_MESSAGE).map(|changes| Message { broker_id, changes, ..Message::default() });
     let of_colonies =
         parts(colonies, COLONIES_PER_MESSAGE).map(|colonies| Message { broker_id, colonies, ..Message::default() });
+    let of_logs = parts(logged, CHANGES_PER_MESSAGE).map(|logged| Message { broker_id, logged, ..Message::default() });
     // Numbers, ids and checked names: printing them cannot fail.
-    let all = of_lanes.chain(of_changes).chain(of_colonies);
+    let all = of_lanes.chain(of_changes).chain(of_colonies).chain(of_logs);
     all.filter_map(|message| serde_json::to_string(&message).ok()).collect()
 }
 

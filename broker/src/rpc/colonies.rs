@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::routes::caller;
 use super::status::refused;
-use super::{explanations, Rpc, decode, encode};
+use super::{Rpc, decode, encode, explanations};
 
 #[tonic::async_trait]
 impl ColonyService for Rpc {

@@ -14,6 +14,7 @@ mod limits;
 mod pauses;
 mod processes;
 mod routes;
+mod running;
 mod signed;
 mod status;
 

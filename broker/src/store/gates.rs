@@ -14,6 +14,8 @@ pub(super) enum Gate {
     PausedFunction(String),
     /// An executor's name takes no new work.
     DrainedName(String),
+    /// Limits have to be counted: the lane's type or some function is limited, or work with keys waits.
+    Limited,
 }
 
 /// All that stands in the way in one lane. It is read once in each claim, inside its transaction: so it holds at every broker from
@@ -23,6 +25,7 @@ pub(super) struct Gates {
     is_closed: bool,
     paused_functions: BTreeSet<String>,
     drained_names: BTreeSet<String>,
+    are_limited: bool,
 }
 
 impl FromIterator<Gate> for Gates {
@@ -33,6 +36,7 @@ impl FromIterator<Gate> for Gates {
                 Gate::Closed => gates.is_closed = true,
                 Gate::PausedFunction(name) => _ = gates.paused_functions.insert(name),
                 Gate::DrainedName(name) => _ = gates.drained_names.insert(name),
+                Gate::Limited => gates.are_limited = true,
             }
         }
         gates
@@ -43,6 +47,11 @@ impl Gates {
     /// Whether nothing of the lane is handed out.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed
+    }
+
+    /// Whether limits have to be counted for this claim.
+    pub(super) fn are_limited(&self) -> bool {
+        self.are_limited && !self.is_closed
     }
 
     /// Whether the process may be handed out to anybody.

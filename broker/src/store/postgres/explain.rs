@@ -17,7 +17,12 @@ pub(super) async fn process(
     store.session().await?.row(select).await?.map(|row| rows::explain(&row)).transpose()
 }
 
-pub(super) async fn holders(store: &PostgresStore, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders> {
+pub(super) async fn holders(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    kind: LimitKind,
+    key: &str,
+) -> StoreResult<Holders> {
     let select = query(include_str!("processes/explain_holders.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
     let mut holders = rows::holders(&store.session().await?.rows(select).await?)?;
     let select = query(include_str!("processes/explain_bucket.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
@@ -30,10 +35,7 @@ pub(super) async fn sorts(store: &PostgresStore, lane: &Lane) -> StoreResult<Vec
     store.session().await?.rows(select).await?.iter().map(|row| rows::waiting_sort(row)).collect()
 }
 
-pub(super) async fn types(
-    store: &PostgresStore,
-    colony: Option<ColonyKey>,
-) -> StoreResult<Vec<(Colony, WaitingType)>> {
+pub(super) async fn types(store: &PostgresStore, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
     let select = query(include_str!("colonies/get_health.sql")).bind(colony.map(|colony| colony.0));
     store.session().await?.rows(select).await?.iter().map(|row| rows::waiting_type(row)).collect()
 }

@@ -32,6 +32,7 @@ pub(in crate::store) fn gate(row: &dyn Columns) -> StoreResult<Gate> {
         "colony" | "executor_type" => Ok(Gate::Closed),
         "function" => Ok(Gate::PausedFunction(name)),
         "drain" => Ok(Gate::DrainedName(name)),
+        "limited" => Ok(Gate::Limited),
         other => Err(fields.corrupt("kind", format!("is {other:?}, which cannot be paused"))),
     }
 }

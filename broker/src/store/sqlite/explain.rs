@@ -18,7 +18,12 @@ pub(super) async fn process(
     read(&store.readers, select).await?.first().map(|row| rows::explain(row)).transpose()
 }
 
-pub(super) async fn holders(store: &SqliteStore, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders> {
+pub(super) async fn holders(
+    store: &SqliteStore,
+    colony: ColonyKey,
+    kind: LimitKind,
+    key: &str,
+) -> StoreResult<Holders> {
     let select = query(include_str!("processes/explain_holders.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
     let mut holders = rows::holders(&read(&store.readers, select).await?)?;
     let select = query(include_str!("processes/explain_bucket.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
@@ -31,10 +36,7 @@ pub(super) async fn sorts(store: &SqliteStore, lane: &Lane) -> StoreResult<Vec<W
     read(&store.readers, select).await?.iter().map(|row| rows::waiting_sort(row)).collect()
 }
 
-pub(super) async fn types(
-    store: &SqliteStore,
-    colony: Option<ColonyKey>,
-) -> StoreResult<Vec<(Colony, WaitingType)>> {
+pub(super) async fn types(store: &SqliteStore, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
     let select = query(include_str!("colonies/get_health.sql")).bind(colony.map(|colony| colony.0));
     read(&store.readers, select).await?.iter().map(|row| rows::waiting_type(row)).collect()
 }

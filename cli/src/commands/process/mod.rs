@@ -4,11 +4,13 @@ mod cancel;
 mod chain;
 #[cfg(test)]
 mod chain_tests;
-mod explain;
 mod delete;
 mod discard;
+mod explain;
+mod follow;
 mod get;
 mod list;
+mod logs;
 mod redrive;
 mod requires;
 mod retry;
@@ -30,6 +32,7 @@ pub(crate) enum Command {
     List(list::Arguments),
     Watch(watch::Arguments),
     Explain(explain::Arguments),
+    Logs(logs::Arguments),
     Verify(verify::Arguments),
     Cancel(cancel::Arguments),
     Redrive(redrive::Arguments),
@@ -46,6 +49,7 @@ impl Command {
             Self::List(arguments) => list::run(&arguments, context).await,
             Self::Watch(arguments) => watch::run(&arguments, context).await,
             Self::Explain(arguments) => explain::run(&arguments, context).await,
+            Self::Logs(arguments) => logs::run(&arguments, context).await,
             Self::Verify(arguments) => verify::run(&arguments, context).await,
             Self::Cancel(arguments) => cancel::run(&arguments, context).await,
             Self::Redrive(arguments) => redrive::run(&arguments, context).await,
