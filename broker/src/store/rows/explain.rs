@@ -1,7 +1,7 @@
 //! Rows about what holds work up.
 
 use super::{Columns, Fields, colony, summary};
-use crate::model::{Colony, ExplainRecord, Holders, WaitingSort, WaitingType};
+use crate::model::{Bucket, Colony, ExplainRecord, Holders, WaitingSort, WaitingType};
 use crate::store::StoreResult;
 
 /// A process with what decides whether it runs: the columns of its summary, and those of its spec, place and lease.
@@ -29,6 +29,15 @@ pub(in crate::store) fn holders(rows: &[impl Columns]) -> StoreResult<Holders> {
         holders.process_ids.push(process_id);
     }
     Ok(holders)
+}
+
+/// What is left of a rate, from `tokens, filled_at_ms`.
+pub(in crate::store) fn bucket(row: &dyn Columns) -> StoreResult<Bucket> {
+    let fields = Fields::of_summary(row, "buckets");
+    Ok(Bucket {
+        tokens: fields.real_if_any("tokens")?.unwrap_or_default(),
+        filled_at_ms: fields.number("filled_at_ms")?,
+    })
 }
 
 /// Waiting processes of one sort, from what decides who may have them, and `count`.

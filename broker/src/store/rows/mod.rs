@@ -13,7 +13,7 @@ mod running;
 
 pub(super) use colonies::{colony, state_count};
 pub(super) use columns::{Columns, Fields};
-pub(super) use explain::{explain, holders, waiting_sort, waiting_type};
+pub(super) use explain::{bucket, explain, holders, waiting_sort, waiting_type};
 pub(super) use grants::{grant_record, stored_grant};
 pub(super) use leases::{candidate, claimed, gate, lease_end, lease_record, moved, renewed};
 pub(super) use limits::{limit, limit_record, limit_use};
