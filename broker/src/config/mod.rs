@@ -1,11 +1,13 @@
 //! What a broker is told at its start. Where the values come from (file, environment, flags) is the command line's business;
 //! what they may be is checked here, before a port opens.
 
+mod executors;
 mod listen;
 mod store;
 
 use apiary_identity::Id;
 
+pub use executors::ExecutorsConfig;
 pub use listen::{ListenConfig, TlsConfig};
 pub use store::StoreConfig;
 
@@ -22,12 +24,15 @@ pub struct Config {
     pub migrate: bool,
     /// Whose key may create colonies; nobody's if absent.
     pub server_owner: Option<Id>,
+    /// How long executors may not be heard.
+    pub executors: ExecutorsConfig,
 }
 
 impl Config {
     /// Checks every setting.
     pub fn check(&self) -> Result<(), StartError> {
         self.listen.check()?;
+        self.executors.check()?;
         self.store.check()
     }
 }

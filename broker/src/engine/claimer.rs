@@ -97,6 +97,11 @@ impl Claimer {
         }
     }
 
+    /// Ends the polls under these grants. What a look under way finds for them goes back.
+    pub(crate) fn expel(&self, executors: &[GrantKey], error: &Error) {
+        self.board().expel(executors, error);
+    }
+
     /// How many polls wait.
     pub(crate) fn waiting(&self) -> usize {
         self.board().polls

@@ -8,14 +8,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::catalogue::Catalogue;
 use super::claim::Places;
 use super::claimer::Claimer;
 use super::clock::DatabaseClock;
 use super::committer::Committer;
 use super::complete::CompleteFlush;
+use super::contacts::Contacts;
 use super::endings::LeaseDesk;
 use super::fail::FailFlush;
 use super::grantbook::GrantBook;
+use super::presence::PresenceTimes;
 use super::prioritytime::Stamps;
 use super::relay;
 use super::renew::RenewFlush;
@@ -30,6 +33,8 @@ pub(crate) struct Engine {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) grants: Arc<GrantBook>,
     pub(super) claimer: Arc<Claimer>,
+    pub(super) contacts: Arc<Contacts>,
+    pub(super) catalogue: Arc<Catalogue>,
     pub(super) wakeups: Wakeups,
     pub(super) submits: Committer<SubmitFlush>,
     pub(super) completions: Committer<CompleteFlush>,
@@ -52,6 +57,7 @@ impl Engine {
         store: Arc<dyn Store>,
         local_clock: Arc<dyn Clock>,
         broker_id: Uuid,
+        presence: PresenceTimes,
         tasks: &TaskTracker,
         drain: CancellationToken,
         finish: &CancellationToken,
@@ -66,14 +72,18 @@ impl Engine {
             tasks.spawn(relay::tell(store.clone(), broker_id, hints, drain.clone()));
             tasks.spawn(sweep::keep_time(clock.clone(), store.clone(), drain.clone()));
         }
+        let grants = Arc::new(GrantBook::new(store.clone(), clock.clone(), claimer.clone(), shared));
+        let contacts = Arc::new(Contacts::new(clock.clone(), presence));
+        let catalogue = Arc::new(Catalogue::new(store.clone(), clock.clone(), contacts.clone()));
         if let Some(heard) = store.listen().await? {
-            tasks.spawn(relay::hear(heard, broker_id, wakeups.clone(), drain.clone()));
+            let memory = relay::Memory { grants: grants.clone(), catalogue: catalogue.clone() };
+            tasks.spawn(relay::hear(heard, broker_id, wakeups.clone(), memory, drain.clone()));
         }
+        tasks.spawn(contacts.clone().run(store.clone(), drain.clone()));
         let loops = [
             tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone())),
             tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), drain.clone())),
         ];
-        let grants = Arc::new(GrantBook::new(store.clone()));
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
             submits: Committer::start(
@@ -93,6 +103,8 @@ impl Engine {
             ),
             renewals: Committer::start(tasks, RenewFlush::new(desk.clone(), clock.clone()), finish.clone()),
             grants,
+            contacts,
+            catalogue,
             stamps: Stamps::default(),
             desk,
             polls: Places::default(),

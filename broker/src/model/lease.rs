@@ -173,6 +173,8 @@ pub enum AttemptEnding {
     ExecTimeExceeded,
     /// The executor gave it back untouched.
     Released,
+    /// The executor's grant was revoked.
+    Removed,
 }
 
 impl AttemptEnding {
@@ -185,6 +187,7 @@ impl AttemptEnding {
             Self::LeaseLost => "lease_lost",
             Self::ExecTimeExceeded => "exec_time_exceeded",
             Self::Released => "released",
+            Self::Removed => "removed",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Plain types that every layer shares: no I/O, no wire, no SQL.
 
 mod colony;
+mod executor;
 mod grant;
 mod lease;
 mod page;
@@ -8,12 +9,16 @@ mod pause;
 mod process;
 
 pub use colony::{Colony, ColonyKey};
+pub use executor::{
+    AnnouncedFunction, Announcement, Contact, ExecutorFilter, ExecutorRecord, FunctionStatistics, Registration, RevokedGrant,
+    Spread,
+};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{
     AttemptEnding, ClaimSlot, Claimed, Claims, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal, SlotGrant,
 };
 pub(crate) use page::cut_to_bytes;
-pub use page::{GrantCursor, Page, ProcessCursor};
+pub use page::{ExecutorCursor, GrantCursor, Page, ProcessCursor};
 pub use pause::{Pause, PauseKind, Paused};
 pub use process::{
     Attempt, NewProcess, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, Submitted,

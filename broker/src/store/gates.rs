@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::assignment::Candidate;
-use crate::model::SlotGrant;
+use crate::model::{ClaimSlot, GrantKey, SlotGrant};
 
 /// One thing that stands in the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,14 @@ pub(super) enum Gate {
     PausedFunction(String),
     /// An executor's name takes no new work.
     DrainedName(String),
+    /// A grant is revoked.
+    RevokedGrant(GrantKey),
+}
+
+/// The grants that are claimed under, each once.
+pub(super) fn grants_of(slots: &[ClaimSlot]) -> Vec<i64> {
+    let keys = slots.iter().flat_map(|slot| slot.grants.iter()).map(|grant| grant.key.0);
+    keys.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// All that stands in the way in one lane. It is read once in each claim, inside its transaction: so it holds at every broker from
@@ -23,6 +31,7 @@ pub(super) struct Gates {
     is_closed: bool,
     paused_functions: BTreeSet<String>,
     drained_names: BTreeSet<String>,
+    revoked_grants: BTreeSet<GrantKey>,
 }
 
 impl FromIterator<Gate> for Gates {
@@ -33,6 +42,7 @@ impl FromIterator<Gate> for Gates {
                 Gate::Closed => gates.is_closed = true,
                 Gate::PausedFunction(name) => _ = gates.paused_functions.insert(name),
                 Gate::DrainedName(name) => _ = gates.drained_names.insert(name),
+                Gate::RevokedGrant(key) => _ = gates.revoked_grants.insert(key),
             }
         }
         gates
@@ -52,7 +62,7 @@ impl Gates {
 
     /// Whether somebody with this grant may be given anything under it.
     pub(super) fn let_in(&self, grant: &SlotGrant) -> bool {
-        !self.drained_names.contains(&grant.name)
+        !self.drained_names.contains(&grant.name) && !self.revoked_grants.contains(&grant.key)
     }
 
     /// The functions that are paused, for the statement that looks for candidates.

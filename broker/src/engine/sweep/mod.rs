@@ -5,12 +5,14 @@
 //! |---|---|---|
 //! | [`unblock`] | blocked → waiting | `not_before` or back-off is over |
 //! | [`leases`] | running → waiting or dead letter | a lease or `max_exec` is over |
+//! | [`removed`] | running → waiting | the executor's grant is revoked |
 //! | [`waits`] | waiting → failed | `max_wait` is over |
 //! | [`keys`] | idempotency keys → forgotten | their retention is over |
 //! | [`keep_time`] | the broker's clock → the database's | every minute, where brokers share a database |
 
 mod keys;
 mod leases;
+mod removed;
 mod timekeeping;
 mod unblock;
 mod waits;
@@ -25,6 +27,7 @@ use super::wakeups::Wakeups;
 use crate::limits::{SWEEP_SLEEP_MAX, SWEEP_SLEEP_MIN};
 use crate::store::{Store, StoreResult};
 
+pub(crate) use removed::give_back_removed;
 pub(crate) use timekeeping::keep_time;
 
 /// Sweeps until `stop`.
@@ -49,9 +52,12 @@ pub(crate) async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, wakeups: W
 /// others from their work.
 async fn round(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups) -> StoreResult<Option<i64>> {
     let unblocked = unblock::sweep(store, clock, wakeups).await;
+    // Before the leases' ends: what a removed executor held costs no retry.
+    let given_back = give_back_removed(store, clock, wakeups).await;
     let ended = leases::sweep(store, clock, wakeups).await;
     let expired = waits::sweep(store, clock, wakeups).await;
     let all_forgotten = keys::sweep(store, clock).await;
+    given_back?;
     unblocked.and(ended).and(expired)?;
     if !all_forgotten? {
         return Ok(Some(clock.now_ms()));

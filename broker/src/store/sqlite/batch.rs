@@ -6,7 +6,7 @@ use apiary_identity::Digest;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::model::{ClaimSlot, Completion, Failure, LeaseRef, NewProcess, Renewal};
+use crate::model::{ClaimSlot, Completion, Contact, Failure, LeaseRef, NewProcess, Renewal};
 use crate::store::assignment::Taken;
 use crate::store::{StoreError, StoreResult, checks};
 
@@ -213,5 +213,29 @@ impl FailureItem {
             retries_spent: failure.retries_spent,
             result: failure.result.as_ref().map(|(payload, signature)| documents.add(signature, payload)),
         }
+    }
+}
+
+/// That an executor was heard.
+#[derive(Serialize)]
+pub(super) struct ContactItem<'a> {
+    colony: i64,
+    key: String,
+    executor_type: &'a str,
+    name: &'a str,
+    last_heard_ms: i64,
+    offer: Option<String>,
+}
+
+impl<'a> ContactItem<'a> {
+    pub(super) fn new(contact: &'a Contact) -> StoreResult<Self> {
+        Ok(Self {
+            colony: contact.colony.0,
+            key: hex::encode(contact.key.as_bytes()),
+            executor_type: &contact.executor_type,
+            name: &contact.name,
+            last_heard_ms: contact.last_heard_ms,
+            offer: checks::offer_json(contact)?,
+        })
     }
 }

@@ -10,7 +10,7 @@ use super::transaction::{Write, read};
 use super::{SqliteStore, process_ids};
 use crate::model::{ClaimSlot, Claims, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal, SpecRecord};
 use crate::store::assignment::{Assignment, Candidate};
-use crate::store::gates::Gates;
+use crate::store::gates::{self, Gates};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn claim(store: &SqliteStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
@@ -18,7 +18,7 @@ pub(super) async fn claim(store: &SqliteStore, lane: &Lane, slots: &[ClaimSlot],
         return Ok(Claims::default());
     }
     let mut write = Write::begin(&store.writer).await?;
-    let gates = gates(&mut write, lane).await?;
+    let gates = gates(&mut write, lane, slots).await?;
     let assignment = assign(&mut write, lane, slots, gates).await?;
     if assignment.taken().is_empty() {
         return Ok(assignment.empty_handed());
@@ -33,8 +33,11 @@ pub(super) async fn claim(store: &SqliteStore, lane: &Lane, slots: &[ClaimSlot],
 }
 
 /// What stands in the way of the lane's work now.
-async fn gates(write: &mut Write, lane: &Lane) -> StoreResult<Gates> {
-    let select = query(include_str!("leases/claim_gates.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+async fn gates(write: &mut Write, lane: &Lane, slots: &[ClaimSlot]) -> StoreResult<Gates> {
+    let select = query(include_str!("leases/claim_gates.sql"))
+        .bind(lane.colony.0)
+        .bind(&lane.executor_type)
+        .bind(list(gates::grants_of(slots))?);
     write.rows(select).await?.iter().map(|row| rows::gate(row)).collect()
 }
 

@@ -40,6 +40,31 @@ pub(super) async fn expire_waiting(store: &SqliteStore, now_ms: i64, limit: i64)
     Ok(moved)
 }
 
+pub(super) async fn give_back_removed(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
+    let mut write = Write::begin(&store.writer).await?;
+    let keep = query(include_str!("sweeps/give_back_removed.sql")).bind(now_ms).bind(limit.max(0));
+    let ended = process_ids(&write.rows(keep).await?)?;
+    if ended.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lanes = write.rows(query(include_str!("steps/give_back_removed_lanes.sql")).bind(ids(&ended)?)).await?;
+    let moved = lanes.iter().map(|row| rows::moved(row)).collect::<StoreResult<Vec<_>>>()?;
+    write.changed(query(include_str!("steps/release_wait.sql")).bind(ids(&ended)?).bind(now_ms)).await?;
+    write.changed(query(include_str!("steps/end.sql")).bind(ids(&ended)?)).await?;
+    write.commit().await?;
+    Ok(moved)
+}
+
+pub(super) async fn forget_executors(store: &SqliteStore, before_ms: i64, limit: i64) -> StoreResult<u64> {
+    let mut write = Write::begin(&store.writer).await?;
+    let delete = query(include_str!("sweeps/forget_executors.sql")).bind(before_ms).bind(limit.max(0));
+    let forgotten = write.changed(delete).await?;
+    if forgotten > 0 {
+        write.commit().await?;
+    }
+    Ok(forgotten)
+}
+
 pub(super) async fn forget_idempotency_keys(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
     let mut write = Write::begin(&store.writer).await?;
     let delete = query(include_str!("sweeps/forget_idempotency_keys.sql")).bind(now_ms).bind(limit.max(0));

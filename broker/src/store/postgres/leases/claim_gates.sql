@@ -1,5 +1,5 @@
--- What stands in the way of a lane's work. $1 colony: bigint, $2 executor_type: text.
--- Race won: it is read in the transaction of the claim, so a pause holds at every broker from its commit on.
+-- What stands in the way of a lane's work. $1 colony: bigint, $2 executor_type: text, $3 the grants claimed under: bigint[].
+-- Race won: it is read in the transaction of the claim, so a pause or a revocation holds at every broker from its commit on.
 SELECT kind, name
 FROM apiary.pauses
 WHERE colony = $1 AND (kind <> 'executor_type' OR name = $2)
@@ -7,3 +7,7 @@ UNION ALL
 SELECT 'drain', name
 FROM apiary.drains
 WHERE colony = $1
+UNION ALL
+SELECT 'revoked', key::text
+FROM apiary.grants
+WHERE key = ANY ($3) AND revoked_from_ms IS NOT NULL
