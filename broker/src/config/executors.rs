@@ -29,12 +29,12 @@ impl ExecutorsConfig {
     pub(super) fn check(&self) -> Result<(), StartError> {
         let wrong = |setting, problem: &str| Err(StartError::Setting { setting, problem: problem.to_owned() });
         if !(LEAST..=MOST).contains(&self.silent_after) {
-            return wrong("broker.executor_silent_after", "is 100 milliseconds to a day: say 60s");
+            return wrong("broker.executor_silent_after_seconds", "is 1 second to a day: say 60");
         }
         if self.gone_after <= self.silent_after || self.gone_after > MOST {
             return wrong(
-                "broker.executor_gone_after",
-                "is longer than `broker.executor_silent_after`, up to a day: say twice as long",
+                "broker.executor_gone_after_seconds",
+                "is longer than `broker.executor_silent_after_seconds`, up to a day: say twice as long",
             );
         }
         Ok(())

@@ -51,5 +51,6 @@ pub(crate) use list_processes::ProcessPage;
 pub(crate) use machine::Engine;
 pub(crate) use presence::{Presence, PresenceTimes};
 pub(crate) use register_executor::Introduction;
+pub(crate) use revoke_grant::Revoked;
 pub(crate) use roster::ExecutorView;
 pub(crate) use watch::WatchTarget;

@@ -1,5 +1,7 @@
 //! From the wire, checking form: ids, bounds, pages.
 
+mod executors;
+
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use crate::limits::{
     CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX,
 };
 use crate::model::{GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState};
+
+pub(super) use executors::{executor_query, function_query, introduction, key_id, needed_name};
 
 /// Labels in one filter.
 const FILTER_LABELS_MAX: usize = 16;

@@ -1,11 +1,15 @@
 //! To the wire. Documents go out as the database holds them: whoever reads them checks them.
 
+mod executors;
+
 use apiary_identity::{Document as _, Grant, Id, Outcome, Spec};
 use apiary_proto::v1 as pb;
 use bytes::Bytes;
 
 use crate::engine::{GrantPage, Leased, ProcessDetail, ProcessPage};
 use crate::model::{Attempt, Colony, Pause, ProcessState, ProcessSummary, StoredGrant};
+
+pub(super) use executors::{executor, executor_page, function, revoked};
 
 /// A colony.
 pub(super) fn colony(colony: &Colony) -> pb::Colony {

@@ -95,6 +95,10 @@ fn config(settings: &Settings) -> anyhow::Result<Config> {
         store: store(settings)?,
         migrate: settings.flag(&table::BROKER_MIGRATE),
         server_owner: settings.id(&table::BROKER_SERVER_OWNER),
+        executors: ExecutorsConfig {
+            silent_after: Duration::from_secs(settings.integer(&table::BROKER_EXECUTOR_SILENT_AFTER_SECONDS)),
+            gone_after: Duration::from_secs(settings.integer(&table::BROKER_EXECUTOR_GONE_AFTER_SECONDS)),
+        },
     })
 }
 

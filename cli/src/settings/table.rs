@@ -112,6 +112,20 @@ pub(crate) const BROKER_SERVER_OWNER: Setting = Setting::new(
     BROKER,
     "the id of the key that may create colonies; nobody if not set",
 );
+pub(crate) const BROKER_EXECUTOR_SILENT_AFTER_SECONDS: Setting = Setting::new(
+    "broker.executor_silent_after_seconds",
+    Kind::Integer { least: 1, most: 86_400 },
+    BROKER,
+    "an executor that was not heard for so long is silent",
+)
+.default("60");
+pub(crate) const BROKER_EXECUTOR_GONE_AFTER_SECONDS: Setting = Setting::new(
+    "broker.executor_gone_after_seconds",
+    Kind::Integer { least: 2, most: 86_400 },
+    BROKER,
+    "an executor that was not heard for so long is gone",
+)
+.default("120");
 
 pub(crate) const WEBHOOK_LISTEN: Setting =
     Setting::new("webhook.listen", Kind::Socket, WEBHOOK, "where webhooks come in; port 0 takes a free one")
@@ -274,6 +288,8 @@ pub(crate) const TABLE: &[Setting] = &[
     BROKER_DATABASE_TRANSACTION_POOLER,
     BROKER_MIGRATE,
     BROKER_SERVER_OWNER,
+    BROKER_EXECUTOR_SILENT_AFTER_SECONDS,
+    BROKER_EXECUTOR_GONE_AFTER_SECONDS,
     WEBHOOK_LISTEN,
     WEBHOOK_STRIPE_SECRETS,
     WEBHOOK_STRIPE_TOLERANCE_SECONDS,

@@ -193,6 +193,7 @@ fn broker_config(folder: &Folder, address: SocketAddr, keys: &Keys) -> apiary_br
         store: StoreConfig::Sqlite { path: folder.database() },
         migrate: true,
         server_owner: Some(keys.server_owner.id()),
+        executors: apiary_broker::config::ExecutorsConfig::default(),
     }
 }
 

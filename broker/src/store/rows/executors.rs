@@ -38,7 +38,7 @@ pub(in crate::store) fn announcement(row: &dyn Columns) -> StoreResult<Announcem
 /// How a function did, from `executor_type, function, count, succeeded` and the least, mean and most of `wait_ms` and `run_ms`.
 pub(in crate::store) fn function_statistics(row: &dyn Columns) -> StoreResult<FunctionStatistics> {
     let fields = Fields::of_summary(row, "finished");
-    let spread = |min, mean, max| {
+    let spread = |min, mean, max| -> StoreResult<Spread> {
         Ok(Spread { min: fields.number_if_any(min)?, mean: fields.number_if_any(mean)?, max: fields.number_if_any(max)? })
     };
     Ok(FunctionStatistics {
