@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::board::{Board, Given, Pass, Reply, references};
 use crate::Error;
 use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
-use crate::model::{ClaimSlot, Claimed, ColonyKey, Lane, LeaseRef};
+use crate::model::{ClaimSlot, Claimed, ColonyKey, GrantKey, Lane, LeaseRef};
 use crate::store::Store;
 
 /// After a failed look at the database, the next comes this much later.

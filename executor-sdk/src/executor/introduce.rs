@@ -6,6 +6,7 @@ use apiary_proto::v1;
 
 use super::{Context, Function};
 use crate::ClientError;
+use crate::wire::offer_to_proto;
 
 /// Which broker instance has been told.
 #[derive(Default)]
@@ -62,7 +63,7 @@ fn request(context: &Context) -> v1::RegisterExecutorRequest {
     v1::RegisterExecutorRequest {
         executor_type: settings.executor_type.clone(),
         name: settings.name.clone().unwrap_or_else(|| context.client.id().to_string()),
-        offer: None,
+        offer: Some(offer_to_proto(&settings.offer)),
         functions: context.handlers.keys().map(announced).collect(),
         version: settings.version.clone(),
     }

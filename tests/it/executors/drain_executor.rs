@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use apiary_executor_sdk::v1;
 use apiary_identity::{GrantRight, Role};
 use apiary_tests::TestColony;
 use apiary_tests::colony::{CLAIM_WAIT, claim};
@@ -27,11 +28,13 @@ async fn a_drained_executor_finishes_and_takes_no_more_until_it_may(colony: Test
     // Others of the type are not touched.
     colony.claim_one(&other, "t").await;
     user.submit_json("t", "f", &()).await.unwrap();
-    // A poll that waits while the drain is lifted gets its work at once.
-    let (waiting, lifted) =
-        tokio::join!(claim(&bee, "t", 1, CLAIM_WAIT), async { operator.drain_executor("bee", false).await.unwrap() });
-    assert_eq!(waiting.len(), 1);
+    // A claim is answered at once, and says why there is nothing.
+    let request = v1::ClaimRequest { executor_type: "t".into(), wait_ms: 60_000, ..Default::default() };
+    let answer = bee.claim(request).await.unwrap();
+    assert!(answer.leases.is_empty() && answer.drain);
+    let lifted = operator.drain_executor("bee", false).await.unwrap();
     assert_ne!(lifted[0].state, "draining");
+    assert_eq!(claim(&bee, "t", 1, CLAIM_WAIT).await.len(), 1);
 }
 
 async fn who_is_not_there_cannot_be_drained(colony: TestColony) {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::limits::{CLAIM_LOOKS_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX};
-use crate::model::{Claims, GrantKey, SlotGrant};
+use crate::model::{Claims, SlotGrant};
 
 fn lane() -> Lane {
     Lane { colony: ColonyKey(1), executor_type: "t".into() }
