@@ -7,7 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
-    bee, broker, colony, completions, config, demo, doctor, grant, import, key, pause, process, up, webhook,
+    bee, broker, colony, completions, config, demo, doctor, executor, function, grant, import, key, pause, process, up,
+    webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, ReaderGone};
@@ -88,6 +89,10 @@ enum Command {
     Colony(colony::Command),
     #[command(subcommand)]
     Grant(grant::Command),
+    #[command(subcommand)]
+    Executor(executor::Command),
+    #[command(subcommand)]
+    Function(function::Command),
     #[command(subcommand)]
     Process(process::Command),
     #[command(subcommand)]
@@ -192,6 +197,8 @@ impl Command {
             Self::Key(command) => command.run(context),
             Self::Colony(command) => command.run(context).await,
             Self::Grant(command) => command.run(context).await,
+            Self::Executor(command) => command.run(context).await,
+            Self::Function(command) => command.run(context).await,
             Self::Process(command) => command.run(context).await,
             Self::Pause(command) => command.run(context).await,
             Self::Import(command) => command.run(context).await,

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use apiary_broker::model::{
-    AnnouncedFunction, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page, Registration, Spread,
+    AnnouncedFunction, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page, Registration,
+    Spread,
 };
 use apiary_identity::{Envelope, Id, KeyPair, Offer, Role};
 use apiary_tests::Backend;
@@ -33,7 +34,11 @@ fn registration(key: Id, name: &str, functions: &[&str]) -> Registration {
         key,
         executor_type: KIND.to_owned(),
         name: name.to_owned(),
-        offer: Offer { location: Some("attic".to_owned()), tags: BTreeSet::from(["warm".to_owned()]), ..Offer::default() },
+        offer: Offer {
+            location: Some("attic".to_owned()),
+            tags: BTreeSet::from(["warm".to_owned()]),
+            ..Offer::default()
+        },
         functions: functions.iter().map(announced).collect(),
         version: "1.0".to_owned(),
         is_granted: false,
@@ -158,14 +163,21 @@ async fn executors_not_heard_for_long_are_forgotten_and_those_never_heard_stay(b
     assert_eq!(tenant.store.forget_executors(NOW, 10).await.unwrap(), 1);
     assert_eq!(tenant.store.forget_executors(NOW, 10).await.unwrap(), 0);
     let left: Vec<_> = all(&tenant).await.into_iter().map(|one| one.key).collect();
-    assert!(left.contains(&recent) && left.contains(&rejected) && !left.contains(&stale) && left.len() == 3, "{left:?}");
+    assert!(
+        left.contains(&recent) && left.contains(&rejected) && !left.contains(&stale) && left.len() == 3,
+        "{left:?}"
+    );
 }
 
 async fn executors_are_listed_in_pages_with_what_they_run(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
     let key = key_of(&tenant, &bee).await;
-    tenant.store.hear_executors(&[contact(&tenant, key, KIND, NOW), contact(&tenant, key, "other", NOW)]).await.unwrap();
+    tenant
+        .store
+        .hear_executors(&[contact(&tenant, key, KIND, NOW), contact(&tenant, key, "other", NOW)])
+        .await
+        .unwrap();
     for _ in 0..2 {
         tenant.submit(tenant.process()).await;
         tenant.claim_one(&bee, NOW).await;
@@ -190,8 +202,9 @@ async fn executors_are_listed_in_pages_with_what_they_run(backend: Backend) {
         assert_eq!(page(&tenant, &filter, ALL, None).await.len(), count, "{filter:?}");
     }
     // A lease that is over is not run any more, whether it was swept or not.
-    let later = tenant.store.list_executors(tenant.colony.key, &of(Some(KIND), None, None), Page { size: 1, after: None }, NOW * 2);
-    assert_eq!(later.await.unwrap()[0].running, 0);
+    let (all, first) = (ExecutorFilter::default(), Page { size: 1, after: None });
+    let later = tenant.store.list_executors(tenant.colony.key, &all, first, NOW * 2).await.unwrap();
+    assert_eq!(later[0].running, 0);
 }
 
 async fn a_drain_is_seen_and_lifted(backend: Backend) {

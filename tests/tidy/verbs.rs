@@ -19,12 +19,18 @@ const NO_VERB: [(&str, &str, &str); 3] = [
 ];
 
 /// The commands, where people have a verb for the call. A command's folder is the noun in the singular.
-const COMMANDS: [(&str, &str); 11] = [
+const COMMANDS: [(&str, &str); 18] = [
     ("create_colony", "colony/create"),
     // People look at their colony; there is no other to get.
     ("get_colony", "colony/show"),
     ("add_grant", "grant/add"),
     ("list_grants", "grant/list"),
+    ("revoke_grant", "grant/revoke"),
+    ("register_executor", "executor/register"),
+    ("list_executors", "executor/list"),
+    ("reject_executor", "executor/reject"),
+    ("drain_executor", "executor/drain"),
+    ("list_functions", "function/list"),
     ("submit", "process/submit"),
     ("get_process", "process/get"),
     ("list_processes", "process/list"),

@@ -22,7 +22,10 @@ impl ArgsSchema {
     /// Compiles a schema; says what is wrong with it, and where. Patterns run in time linear to the text.
     pub(super) fn compile(text: &str) -> Result<Self, String> {
         let schema: Value = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
-        if schema.get("$schema").is_some_and(|draft| draft.as_str().map(|text| text.trim_end_matches('#')) != Some(DRAFT)) {
+        if schema
+            .get("$schema")
+            .is_some_and(|draft| draft.as_str().map(|text| text.trim_end_matches('#')) != Some(DRAFT))
+        {
             return Err(format!("names another `$schema` than {DRAFT}: leave it out, or name that one"));
         }
         Weighing { root: &schema, values: 0 }.add(&schema, "", 0)?;
@@ -32,7 +35,11 @@ impl ArgsSchema {
         let options = jsonschema::options().with_draft(Draft::Draft202012).with_pattern_options(patterns).offline();
         options.build(&schema).map(Self).map_err(|error| {
             let place = error.instance_path().to_string();
-            format!("is no JSON Schema at `{}`: {}", shown(if place.is_empty() { "/" } else { &place }), shown(&error.to_string()))
+            format!(
+                "is no JSON Schema at `{}`: {}",
+                shown(if place.is_empty() { "/" } else { &place }),
+                shown(&error.to_string())
+            )
         })
     }
 
@@ -85,9 +92,10 @@ impl<'s> Weighing<'s> {
             ));
         }
         match value {
-            Value::Array(items) => {
-                items.iter().enumerate().try_for_each(|(index, item)| self.add(item, &format!("{place}/{index}"), depth + 1))
-            }
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .try_for_each(|(index, item)| self.add(item, &format!("{place}/{index}"), depth + 1)),
             Value::Object(fields) => {
                 fields.iter().try_for_each(|(key, field)| self.field(key, field, &format!("{place}/{key}"), depth))
             }
@@ -100,7 +108,10 @@ impl<'s> Weighing<'s> {
             Value::String(target) if key == "$ref" => {
                 let pointer = target.strip_prefix('#').filter(|rest| rest.is_empty() || rest.starts_with('/'));
                 let target = pointer.and_then(|pointer| self.root.pointer(pointer)).ok_or_else(|| {
-                    format!("refers at `{}` to what is not in it, and nothing is fetched: use `#/$defs/…`", shown(place))
+                    format!(
+                        "refers at `{}` to what is not in it, and nothing is fetched: use `#/$defs/…`",
+                        shown(place)
+                    )
                 })?;
                 self.add(target, place, depth + 1)
             }

@@ -16,7 +16,9 @@ use super::args_schema::ArgsSchema;
 use super::contacts::Contacts;
 use super::roster::Licences;
 use crate::Error;
-use crate::limits::{ARGS_CHECKED_BYTES_MAX, ARGS_SCHEMAS_MAX, CATALOGUE_AGE_MAX, CATALOGUE_ROWS_MAX, COLONIES_REMEMBERED_MAX};
+use crate::limits::{
+    ARGS_CHECKED_BYTES_MAX, ARGS_SCHEMAS_MAX, CATALOGUE_AGE_MAX, CATALOGUE_ROWS_MAX, COLONIES_REMEMBERED_MAX,
+};
 use crate::model::{Colony, ColonyKey};
 use crate::store::{Store, StoreResult};
 

@@ -50,7 +50,9 @@ impl Engine {
             looked_at += views.len();
             after = views.last().map(|view| ExecutorCursor(view.record.number)).or(after);
             next = after.filter(|_| !is_last);
-            found.extend(views.into_iter().filter(|view| query.states.is_empty() || query.states.contains(&view.presence)));
+            found.extend(
+                views.into_iter().filter(|view| query.states.is_empty() || query.states.contains(&view.presence)),
+            );
             if is_last {
                 break;
             }
@@ -79,7 +81,7 @@ impl Engine {
 
 fn bytes_of(view: &ExecutorView) -> usize {
     let functions = view.record.functions.iter();
-    let announced = functions
-        .map(|one| one.name.len() + one.description.len() + one.args_schema.len() + FUNCTION_FRAME_BYTES);
+    let announced =
+        functions.map(|one| one.name.len() + one.description.len() + one.args_schema.len() + FUNCTION_FRAME_BYTES);
     EXECUTOR_BYTES + announced.sum::<usize>()
 }

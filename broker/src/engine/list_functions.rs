@@ -60,7 +60,8 @@ impl Engine {
                 description: String::new(),
                 args_schema: String::new(),
             };
-            let view = found.entry(place).or_insert_with(|| FunctionView::new(&statistics.executor_type, unannounced()));
+            let view =
+                found.entry(place).or_insert_with(|| FunctionView::new(&statistics.executor_type, unannounced()));
             view.statistics = Some(statistics);
         }
         let mut functions: Vec<_> = found.into_values().take(FUNCTIONS_MAX.unsigned_abs() as usize).collect();

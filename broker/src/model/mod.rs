@@ -10,8 +10,8 @@ mod process;
 
 pub use colony::{Colony, ColonyKey};
 pub use executor::{
-    AnnouncedFunction, Announcement, Contact, ExecutorFilter, ExecutorRecord, FunctionStatistics, Registration, RevokedGrant,
-    Spread,
+    AnnouncedFunction, Announcement, Contact, ExecutorFilter, ExecutorRecord, FunctionStatistics, Registration,
+    RevokedGrant, Spread,
 };
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{

@@ -84,6 +84,7 @@ pub(super) fn detail(detail: ProcessDetail) -> pb::GetProcessResponse {
 pub(super) fn grant_page(page: &GrantPage) -> pb::ListGrantsResponse {
     pb::ListGrantsResponse {
         grants: page.grants.iter().map(grant).collect(),
+        revoked_from_ms: page.grants.iter().map(|grant| grant.revoked_from_ms.unwrap_or(0)).collect(),
         next_page_token: page.next.map(|cursor| cursor.0.0.to_string()).unwrap_or_default(),
     }
 }

@@ -49,7 +49,9 @@ impl ExecutorService for Rpc {
         let request = request.into_inner();
         let name = decode::needed_name("name", request.name).map_err(refused)?;
         let executors = self.engine.drain_executor(permit, &name, request.drain).await.map_err(refused)?;
-        Ok(Response::new(pb::DrainExecutorResponse { executors: executors.into_iter().map(encode::executor).collect() }))
+        Ok(Response::new(pb::DrainExecutorResponse {
+            executors: executors.into_iter().map(encode::executor).collect(),
+        }))
     }
 
     async fn explain_executor(
@@ -67,6 +69,8 @@ impl ExecutorService for Rpc {
         let (executor_type, window_ms) = decode::function_query(request.into_inner()).map_err(refused)?;
         let functions =
             self.engine.list_functions(permit, executor_type.as_deref(), window_ms).await.map_err(refused)?;
-        Ok(Response::new(pb::ListFunctionsResponse { functions: functions.into_iter().map(encode::function).collect() }))
+        Ok(Response::new(pb::ListFunctionsResponse {
+            functions: functions.into_iter().map(encode::function).collect(),
+        }))
     }
 }

@@ -18,9 +18,9 @@ use uuid::Uuid;
 
 use crate::model::{
     Announcement, Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseRecord, LeaseRef, NewProcess,
-    Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Renewal, RevokedGrant,
-    SpecRecord, StoredGrant, Submitted,
+    ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseRecord, LeaseRef,
+    NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Registration, Renewal, RevokedGrant, SpecRecord, StoredGrant, Submitted,
 };
 
 pub use error::StoreError;

@@ -49,7 +49,10 @@ async fn a_claim_is_heard_at_once_by_whoever_makes_it(colony: TestColony) {
     assert_eq!((before.len(), before[0].state.as_str(), before[0].last_heard_ms), (1, "gone", 0), "it never came");
     claim(&bee, "t", 1, Duration::ZERO).await;
     // At this broker at once, also before it is written down.
-    let heard = eventually("it is written down, too", async || Some(list().await.remove(0)).filter(|one| !one.executor_type.is_empty())).await;
+    let heard = eventually("it is written down, too", async || {
+        Some(list().await.remove(0)).filter(|one| !one.executor_type.is_empty())
+    })
+    .await;
     assert_eq!((heard.state.as_str(), heard.registered_at_ms, heard.executor_type.as_str()), ("idle", 0, "t"));
     claim(&bee, "t", 1, Duration::ZERO).await;
     assert!(list().await[0].last_heard_ms > heard.last_heard_ms);

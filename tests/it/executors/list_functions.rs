@@ -36,7 +36,10 @@ async fn the_catalogue_shows_who_announces_what_and_how_it_did(colony: TestColon
     assert!(reader.list_functions(of_type).await.unwrap().is_empty());
     let too_long = v1::ListFunctionsRequest { window_ms: i64::MAX, ..Default::default() };
     assert_eq!(reader.list_functions(too_long).await.unwrap_err().reason(), Some("INVALID"));
-    assert_eq!(user.list_functions(v1::ListFunctionsRequest::default()).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
+    assert_eq!(
+        user.list_functions(v1::ListFunctionsRequest::default()).await.unwrap_err().reason(),
+        Some("NOT_PERMITTED")
+    );
 }
 
 // Case 37.

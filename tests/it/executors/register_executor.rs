@@ -179,7 +179,10 @@ async fn arguments_that_no_executor_takes_are_refused_at_submit(colony: TestColo
     }
     // A second executor takes what the first does not: one of them is enough.
     let second = colony.executor("second", "t").await;
-    second.register_executor(saying("second", &[("sleep", r#"{"properties": {"ms": {"type": "string"}}}"#)])).await.unwrap();
+    second
+        .register_executor(saying("second", &[("sleep", r#"{"properties": {"ms": {"type": "string"}}}"#)]))
+        .await
+        .unwrap();
     sleep(&bad).await.unwrap();
     // The same signed spec again is answered as the first time, whatever is announced since.
     let third = user.spec("t", "later").with_args(Content::from_bytes(b"7"));

@@ -91,7 +91,8 @@ async fn a_poll_under_a_revoked_grant_ends(colony: TestColony) {
 async fn one_grant_of_a_key_ends_and_the_others_hold(colony: TestColony) {
     let key = KeyPair::generate();
     let bee = colony.client(&key);
-    let [first, second] = ["t", "u"].map(|kind| colony.grant_document(&key, "bee", Role::Executor, &["*"], &[kind], &[]));
+    let [first, second] =
+        ["t", "u"].map(|kind| colony.grant_document(&key, "bee", Role::Executor, &["*"], &[kind], &[]));
     for grant in [&first, &second] {
         bee.add_grant(&Envelope::seal(&colony.key, grant).unwrap()).await.unwrap();
     }

@@ -57,6 +57,7 @@ async fn start(folder: &TempDir, authority: &Authority, mutual: bool) -> Broker 
         store: StoreConfig::Sqlite { path: folder.path().join("broker.db") },
         migrate: true,
         server_owner: None,
+        executors: Default::default(),
     };
     Broker::start(config, Arc::new(SystemClock)).await.unwrap()
 }
@@ -108,6 +109,7 @@ async fn sqlite_a_bad_certificate_is_refused_before_the_port_opens() {
             store: StoreConfig::Sqlite { path: folder.path().join("broker.db") },
             migrate: true,
             server_owner: None,
+            executors: Default::default(),
         };
         let error = Broker::start(config, Arc::new(SystemClock)).await.err().unwrap();
         assert!(error.to_string().contains("TLS"), "{error}");

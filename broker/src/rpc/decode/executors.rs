@@ -38,7 +38,8 @@ pub(in crate::rpc) fn executor_query(
 ) -> Result<(ExecutorQuery, Page<ExecutorCursor>), Error> {
     let states = request.states.iter().map(|word| {
         let words = || Presence::ALL.map(Presence::as_str).join(", ");
-        Presence::from_word(word).ok_or_else(|| Error::Invalid(format!("`states` has a word that is none of {}", words())))
+        Presence::from_word(word)
+            .ok_or_else(|| Error::Invalid(format!("`states` has a word that is none of {}", words())))
     });
     let filter =
         ExecutorFilter { executor_type: exact("executor_type", request.executor_type)?, ..ExecutorFilter::default() };

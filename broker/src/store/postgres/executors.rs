@@ -6,7 +6,8 @@ use sqlx::query;
 use super::fault::{Fault, until_settled};
 use super::{PostgresStore, column};
 use crate::model::{
-    Announcement, ColonyKey, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page, Registration,
+    Announcement, ColonyKey, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
+    Registration,
 };
 use crate::store::{StoreResult, checks, rows};
 

@@ -32,9 +32,9 @@ use super::rows::{self, Fields};
 use super::{Store, StoreResult};
 use crate::model::{
     Announcement, Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseRecord, LeaseRef, NewProcess,
-    Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Renewal, RevokedGrant,
-    SpecRecord, StoredGrant, Submitted,
+    ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseRecord, LeaseRef,
+    NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Registration, Renewal, RevokedGrant, SpecRecord, StoredGrant, Submitted,
 };
 use connect::Breaks;
 use fault::Fault;

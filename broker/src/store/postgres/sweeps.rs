@@ -21,7 +21,11 @@ pub(super) async fn expire_waiting(store: &PostgresStore, now_ms: i64, limit: i6
     until_settled!(move_due(store, include_str!("sweeps/expire_waiting.sql"), now_ms, limit))
 }
 
-pub(super) async fn give_back_removed(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
+pub(super) async fn give_back_removed(
+    store: &PostgresStore,
+    now_ms: i64,
+    limit: i64,
+) -> StoreResult<Vec<(Uuid, Lane)>> {
     until_settled!(move_due(store, include_str!("sweeps/give_back_removed.sql"), now_ms, limit))
 }
 

@@ -39,7 +39,11 @@ pub(in crate::store) fn announcement(row: &dyn Columns) -> StoreResult<Announcem
 pub(in crate::store) fn function_statistics(row: &dyn Columns) -> StoreResult<FunctionStatistics> {
     let fields = Fields::of_summary(row, "finished");
     let spread = |min, mean, max| -> StoreResult<Spread> {
-        Ok(Spread { min: fields.number_if_any(min)?, mean: fields.number_if_any(mean)?, max: fields.number_if_any(max)? })
+        Ok(Spread {
+            min: fields.number_if_any(min)?,
+            mean: fields.number_if_any(mean)?,
+            max: fields.number_if_any(max)?,
+        })
     };
     Ok(FunctionStatistics {
         executor_type: fields.text("executor_type")?,

@@ -7,7 +7,8 @@ use super::SqliteStore;
 use super::batch::{ContactItem, list as json};
 use super::transaction::{Write, read};
 use crate::model::{
-    Announcement, ColonyKey, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page, Registration,
+    Announcement, ColonyKey, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
+    Registration,
 };
 use crate::store::{StoreResult, checks, rows};
 

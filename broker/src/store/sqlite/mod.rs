@@ -27,9 +27,9 @@ use super::checks::check_notification;
 use super::{Store, StoreResult, rows};
 use crate::model::{
     Announcement, Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseRecord, LeaseRef, NewProcess,
-    Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Renewal, RevokedGrant,
-    SpecRecord, StoredGrant, Submitted,
+    ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseRecord, LeaseRef,
+    NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Registration, Renewal, RevokedGrant, SpecRecord, StoredGrant, Submitted,
 };
 
 /// The store in a SQLite file.
