@@ -152,7 +152,7 @@ impl Auth {
             // Not remembered as used: a stranger signs as much as he likes, and saying the same again changes nothing.
             None => Ok(Permit::new(colony, Who::Stranger(caller.key))),
             Some(grant) => Err(Error::NotPermitted(match grant.revoked_from_ms {
-                Some(_) => format!("`{}` was removed: ask the colony's owner, with a new key", grant.grant.name),
+                Some(_) => format!("`{}` was removed: ask the colony's owner for a new grant", grant.grant.name),
                 None => format!(
                     "the grant of `{}` does not cover executor type `{executor_type}` now: ask the colony's owner",
                     grant.grant.name

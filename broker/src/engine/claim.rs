@@ -165,6 +165,7 @@ mod tests {
             name: "ada".into(),
             payload: Bytes::from(vec![0; grant_bytes]),
             signature: Vec::new(),
+            revoked_from_ms: None,
         };
         let claimed = Claimed {
             slot: 0,

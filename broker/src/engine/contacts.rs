@@ -232,7 +232,7 @@ mod tests {
     use std::time::Duration;
 
     use apiary_identity::{KeyPair, ManualClock};
-    use jiff::{SignedDuration, Timestamp};
+    use jiff::Timestamp;
 
     use super::*;
 
@@ -244,8 +244,8 @@ mod tests {
         (clock, contacts, (ColonyKey(1), KeyPair::generate().id()))
     }
 
-    fn later(clock: &ManualClock, seconds: i64) {
-        clock.advance(SignedDuration::from_secs(seconds));
+    fn later(clock: &ManualClock, seconds: u64) {
+        clock.advance(Duration::from_secs(seconds));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use apiary_broker::Broker;
-use apiary_broker::config::{Config, ListenConfig, StoreConfig, TlsConfig};
+use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, StoreConfig, TlsConfig};
 use apiary_broker::store::Store;
 use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
 use apiary_broker::store::sqlite::SqliteStore;

@@ -14,7 +14,7 @@ use crate::context::Context;
 pub(crate) enum Command {
     Add(Box<add::Arguments>),
     List(list::Arguments),
-    Revoke(revoke::Arguments),
+    Revoke(Box<revoke::Arguments>),
 }
 
 impl Command {
