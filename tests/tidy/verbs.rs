@@ -19,7 +19,7 @@ const NO_VERB: [(&str, &str, &str); 3] = [
 ];
 
 /// The commands, where people have a verb for the call. A command's folder is the noun in the singular.
-const COMMANDS: [(&str, &str); 18] = [
+const COMMANDS: [(&str, &str); 17] = [
     ("create_colony", "colony/create"),
     // People look at their colony; there is no other to get.
     ("get_colony", "colony/show"),

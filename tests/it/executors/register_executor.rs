@@ -162,17 +162,17 @@ async fn a_removed_executor_comes_back_with_a_new_key(colony: TestColony) {
 
 async fn arguments_that_no_executor_takes_are_refused_at_submit(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
-    let sleep = async |args: &serde_json::Value| user.submit_json("t", "sleep", args).await;
+    let nap = async |args: &serde_json::Value| user.submit_json("t", "sleep", args).await;
     let (good, bad) = (serde_json::json!({ "ms": 1 }), serde_json::json!({ "ms": "sesame" }));
     // Nobody announces it: somebody may still come who does it.
-    sleep(&bad).await.unwrap();
+    nap(&bad).await.unwrap();
     bee.register_executor(saying("bee", &[("sleep", SCHEMA), ("other", "")])).await.unwrap();
-    let refused = sleep(&bad).await.unwrap_err();
+    let refused = nap(&bad).await.unwrap_err();
     assert_eq!(refused.reason(), Some("ARGS_REFUSED"), "{refused}");
     let words = refused.to_string();
     assert!(words.contains("`args/ms`") && words.contains("function list") && !words.contains("sesame"), "{words}");
-    assert!(sleep(&serde_json::json!({})).await.unwrap_err().to_string().contains("\"ms\""));
-    sleep(&good).await.unwrap();
+    assert!(nap(&serde_json::json!({})).await.unwrap_err().to_string().contains("\"ms\""));
+    nap(&good).await.unwrap();
     // Announced without a schema, or not at all.
     for function in ["other", "unheard-of"] {
         user.submit_json("t", function, &bad).await.unwrap();
@@ -183,7 +183,7 @@ async fn arguments_that_no_executor_takes_are_refused_at_submit(colony: TestColo
         .register_executor(saying("second", &[("sleep", r#"{"properties": {"ms": {"type": "string"}}}"#)]))
         .await
         .unwrap();
-    sleep(&bad).await.unwrap();
+    nap(&bad).await.unwrap();
     // The same signed spec again is answered as the first time, whatever is announced since.
     let third = user.spec("t", "later").with_args(Content::from_bytes(b"7"));
     user.submit(&third).await.unwrap();
