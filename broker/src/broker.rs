@@ -19,12 +19,13 @@ use uuid::Uuid;
 
 use crate::StartError;
 use crate::auth::Auth;
-use crate::config::{Config, ExecutorsConfig, ListenConfig, StoreConfig, TlsConfig};
-use crate::engine::{Engine, PresenceTimes};
+use crate::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
+use crate::engine::{Engine, PresenceTimes, Tuning};
 use crate::limits::{
     CALL_TIME_MAX, DRAIN_TIME_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX, KEEPALIVE, PAUSE_AFTER_ACCEPT_ERROR,
     REQUEST_WINDOW_MS, STREAMS_PER_CONNECTION_MAX, TCP_KEEPALIVE,
 };
+use crate::model::Retention;
 use crate::rpc::{Rpc, routes};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::SqliteStore;
@@ -58,8 +59,8 @@ impl Broker {
         // A start that fails half-way must not leave loops behind.
         let cut = drain.clone().drop_guard();
         let finish = CancellationToken::new();
-        let presence = presence_times(&config.executors);
-        let engine = Engine::start(store.clone(), clock, broker_id, presence, &tasks, drain.clone(), &finish).await?;
+        let tuning = Tuning { presence: presence_times(&config.executors), retention: retention(&config.retention) };
+        let engine = Engine::start(store.clone(), clock, broker_id, tuning, &tasks, drain.clone(), &finish).await?;
         let auth = Auth::new(engine.grants(), engine.clock(), broker_id, config.server_owner, REQUEST_WINDOW_MS);
         let (routes, health) = routes(Rpc::new(engine, Arc::new(auth), broker_id)).await?;
         let mut broker = Self { address: None, socket: None, health, store, drain, _cut: cut, finish, servers, tasks };
@@ -161,6 +162,17 @@ impl Broker {
 fn presence_times(config: &ExecutorsConfig) -> PresenceTimes {
     let millis = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     PresenceTimes { silent_after_ms: millis(config.silent_after), gone_after_ms: millis(config.gone_after) }
+}
+
+/// The same in milliseconds, as everything that is kept.
+fn retention(config: &RetentionConfig) -> Retention {
+    let ms = |kept: Option<std::time::Duration>| kept.map(|kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
+    Retention {
+        succeeded_ms: ms(config.succeeded),
+        failed_ms: ms(config.failed),
+        cancelled_ms: ms(config.cancelled),
+        dead_letters_ms: ms(config.dead_letters),
+    }
 }
 
 async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {

@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
-    bee, broker, colony, completions, config, demo, doctor, executor, function, grant, import, key, pause, process, up,
-    webhook,
+    bee, broker, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, pause,
+    process, up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, ReaderGone};
@@ -97,6 +97,8 @@ enum Command {
     Process(process::Command),
     #[command(subcommand)]
     Pause(pause::Command),
+    #[command(subcommand)]
+    Guard(guard::Command),
     #[command(subcommand)]
     Import(import::Command),
     Doctor(doctor::Arguments),
@@ -201,6 +203,7 @@ impl Command {
             Self::Function(command) => command.run(context).await,
             Self::Process(command) => command.run(context).await,
             Self::Pause(command) => command.run(context).await,
+            Self::Guard(command) => command.run(context),
             Self::Import(command) => command.run(context).await,
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),
@@ -247,6 +250,7 @@ mod tests {
             (Exit::Unreachable, 4),
             (Exit::NotFound, 5),
             (Exit::Broken, 6),
+            (Exit::Guarded, 7),
         ] {
             assert_eq!(exit as u8, code);
             assert!(exit::TABLE.contains(&format!("\n  {code}  ")));

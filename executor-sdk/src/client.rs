@@ -6,6 +6,7 @@ mod colonies;
 mod executors;
 mod grants;
 mod leases;
+mod operations;
 mod pauses;
 mod processes;
 mod wait;

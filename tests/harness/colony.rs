@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apiary_broker::Broker;
-use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, StoreConfig};
+use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_executor_sdk::{Client, ClientConfig, v1};
 use apiary_identity::{
     Clock, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Role, Scopes, SystemClock,
@@ -32,6 +32,8 @@ pub struct TestColony {
     pub key: KeyPair,
     /// The key pair that may create colonies.
     pub server_owner: KeyPair,
+    /// How long finished processes are kept, from the next start on.
+    pub retention: RetentionConfig,
     store: StoreConfig,
     tune: Tune,
     clock: Arc<dyn Clock>,
@@ -65,7 +67,8 @@ impl TestColony {
 
     async fn start_as(backend: Backend, store: StoreConfig, clock: Arc<dyn Clock>, tune: Tune) -> Self {
         let server_owner = KeyPair::generate();
-        let broker = start_broker(store.clone(), &server_owner, any_port(), &clock, &tune).await;
+        let retention = RetentionConfig::default();
+        let broker = start_broker(store.clone(), retention, &server_owner, any_port(), &clock, &tune).await;
         let address = broker.address().unwrap();
         let colony = Self {
             backend,
@@ -74,6 +77,7 @@ impl TestColony {
             clock,
             key: KeyPair::generate(),
             server_owner,
+            retention,
             broker: Some(broker),
             address,
             keys: Mutex::default(),
@@ -94,7 +98,7 @@ impl TestColony {
 
     /// A second broker on the same database.
     pub async fn start_peer(&self) -> Peer {
-        let broker = start_broker(self.store.clone(), &self.server_owner, any_port(), &self.clock, &self.tune).await;
+        let broker = self.start_broker(any_port()).await;
         let address = broker.address().unwrap();
         Peer { broker, address }
     }
@@ -107,6 +111,11 @@ impl TestColony {
         }
     }
 
+    async fn start_broker(&self, address: SocketAddr) -> Broker {
+        let store = self.store.clone();
+        start_broker(store, self.retention, &self.server_owner, address, &self.clock, &self.tune).await
+    }
+
     /// Stops the broker, in order.
     pub async fn stop(&mut self) {
         if let Some(broker) = self.broker.take() {
@@ -116,8 +125,7 @@ impl TestColony {
 
     /// Starts the broker again, at the same address.
     pub async fn start_again(&mut self) {
-        let broker = start_broker(self.store.clone(), &self.server_owner, self.address, &self.clock, &self.tune);
-        self.broker = Some(broker.await);
+        self.broker = Some(self.start_broker(self.address).await);
     }
 
     /// Waits until exactly so many claims wait at the broker.
@@ -148,6 +156,12 @@ impl TestColony {
     /// A user who may read everything, and submit nothing.
     pub async fn reader(&self) -> Client {
         self.grant("reader", Role::User, &[], &[], &[GrantRight::Read]).await
+    }
+
+    /// A user who may read, cancel and operate, and submit nothing.
+    pub async fn operator(&self, name: &str) -> Client {
+        let rights = [GrantRight::Read, GrantRight::Cancel, GrantRight::Operate];
+        self.grant(name, Role::User, &[], &[], &rights).await
     }
 
     /// An executor of one type.
@@ -295,6 +309,7 @@ async fn wait_for_polls(address: SocketAddr, count: u64) {
 
 async fn start_broker(
     store: StoreConfig,
+    retention: RetentionConfig,
     server_owner: &KeyPair,
     address: SocketAddr,
     clock: &Arc<dyn Clock>,
@@ -305,6 +320,7 @@ async fn start_broker(
         store,
         migrate: true,
         server_owner: Some(server_owner.id()),
+        retention,
         executors: ExecutorsConfig::default(),
     };
     tune(&mut config);

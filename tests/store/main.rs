@@ -28,6 +28,7 @@ mod grants;
 mod leases;
 mod lifecycle;
 mod opening;
+mod operations;
 mod outages;
 mod pauses;
 mod processes;

@@ -1,6 +1,8 @@
 //! Revocations: a grant that is dead, and what was leased under it.
 
-use apiary_broker::model::{GrantKey, ProcessState, RevokedGrant};
+use apiary_broker::model::{
+    AttemptEnding, GrantKey, LeaseEnd, LeaseRecord, LeaseRef, ProcessState, Release, RevokedGrant,
+};
 use apiary_broker::store::StoreError;
 use apiary_identity::{Envelope, Id, KeyPair, Revocation, Role};
 use apiary_tests::Backend;
@@ -15,7 +17,7 @@ on_each_store!(
     a_revocations_id_belongs_to_one_document,
     a_revocation_touches_its_own_colony_alone,
     what_is_leased_under_a_revoked_grant_goes_back_and_no_retry_is_spent,
-    what_is_being_cancelled_is_not_given_back,
+    what_is_being_cancelled_is_cancelled_with_its_executor,
 );
 
 /// What a revocation is about.
@@ -43,6 +45,19 @@ fn revocation(tenant: &Tenant, about: About) -> Revocation {
         from: Timestamp::UNIX_EPOCH,
         reason: None,
     }
+}
+
+/// What a sweep does with leases under revoked grants.
+async fn give_back(tenant: &Tenant, now_ms: i64) -> Vec<(Uuid, LeaseEnd)> {
+    let leases = tenant.store.removed_leases(now_ms, ALL).await.unwrap();
+    let release = |lease: &LeaseRecord| Release {
+        lease: LeaseRef { process_id: lease.process_id, attempt: lease.attempt, executor: lease.executor },
+        ending: AttemptEnding::Removed,
+        until_ms: None,
+    };
+    let releases: Vec<Release> = leases.iter().map(release).collect();
+    let ends = tenant.store.release(&releases, now_ms).await.unwrap();
+    releases.into_iter().map(|release| release.lease.process_id).zip(ends).collect()
 }
 
 async fn key_of(tenant: &Tenant, bee: &Bee) -> Id {
@@ -120,12 +135,12 @@ async fn what_is_leased_under_a_revoked_grant_goes_back_and_no_retry_is_spent(ba
     tenant.claim_one(&bee, NOW).await;
     let elsewhere = tenant.submit(tenant.process()).await;
     tenant.claim_one(&other, NOW).await;
-    assert!(tenant.store.give_back_removed(NOW, ALL).await.unwrap().is_empty());
+    assert!(give_back(&tenant, NOW).await.is_empty());
     let key = key_of(&tenant, &bee).await;
     let revoked = revoke(&tenant, About::Key(key), NOW + 1).await;
     assert_eq!(revoked.iter().map(|grant| grant.key).collect::<Vec<GrantKey>>(), [bee.grant]);
-    assert_eq!(tenant.store.give_back_removed(NOW + 1, ALL).await.unwrap(), [(id, tenant.lane())]);
-    assert!(tenant.store.give_back_removed(NOW + 1, ALL).await.unwrap().is_empty());
+    assert_eq!(give_back(&tenant, NOW + 1).await, [(id, LeaseEnd::Done)]);
+    assert!(give_back(&tenant, NOW + 1).await.is_empty());
     let summary = tenant.summary(id).await;
     assert_eq!((summary.state, summary.attempt, summary.retries_spent), (ProcessState::Waiting, 1, 0));
     let attempts = tenant.store.attempts(id).await.unwrap();
@@ -136,14 +151,19 @@ async fn what_is_leased_under_a_revoked_grant_goes_back_and_no_retry_is_spent(ba
     assert_eq!(tenant.claim_one(&other, NOW + 2).await.attempt, 2);
 }
 
-async fn what_is_being_cancelled_is_not_given_back(backend: Backend) {
+async fn what_is_being_cancelled_is_cancelled_with_its_executor(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
     let id = tenant.submit(tenant.process()).await;
     tenant.claim_one(&bee, NOW).await;
-    backend.execute(&format!("UPDATE leases SET cancel_deadline_ms = {}", NOW + 5000)).await;
+    backend
+        .execute(&format!(
+            "UPDATE leases SET cancel_deadline_ms = {}, cancel_reason = '', cancel_by = 'ada'",
+            NOW + 5000
+        ))
+        .await;
     let key = key_of(&tenant, &bee).await;
     revoke(&tenant, About::Key(key), NOW + 1).await;
-    assert!(tenant.store.give_back_removed(NOW + 1, ALL).await.unwrap().is_empty());
-    assert_eq!(tenant.state(id).await, ProcessState::Running);
+    assert_eq!(give_back(&tenant, NOW + 1).await, [(id, LeaseEnd::Cancelled)]);
+    assert_eq!(tenant.state(id).await, ProcessState::Cancelled);
 }

@@ -3,12 +3,14 @@
 
 mod executors;
 mod listen;
+mod retention;
 mod store;
 
 use apiary_identity::Id;
 
 pub use executors::ExecutorsConfig;
 pub use listen::{ListenConfig, TlsConfig};
+pub use retention::RetentionConfig;
 pub use store::StoreConfig;
 
 use crate::StartError;
@@ -26,6 +28,8 @@ pub struct Config {
     pub server_owner: Option<Id>,
     /// How long executors may not be heard.
     pub executors: ExecutorsConfig,
+    /// How long finished processes are kept.
+    pub retention: RetentionConfig,
 }
 
 impl Config {
@@ -33,6 +37,7 @@ impl Config {
     pub fn check(&self) -> Result<(), StartError> {
         self.listen.check()?;
         self.executors.check()?;
+        self.retention.check()?;
         self.store.check()
     }
 }

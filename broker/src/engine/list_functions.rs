@@ -64,7 +64,8 @@ impl Engine {
                 found.entry(place).or_insert_with(|| FunctionView::new(&statistics.executor_type, unannounced()));
             view.statistics = Some(statistics);
         }
-        let mut functions: Vec<_> = found.into_values().take(usize::try_from(FUNCTIONS_MAX).unwrap_or(usize::MAX)).collect();
+        let mut functions: Vec<_> =
+            found.into_values().take(usize::try_from(FUNCTIONS_MAX).unwrap_or(usize::MAX)).collect();
         let beyond = cut_to_bytes(&mut functions, PAGE_BYTES_MAX, FunctionView::bytes);
         if !beyond.is_empty() {
             tracing::warn!(count = beyond.len(), "the catalogue is larger than an answer: ask by executor type");

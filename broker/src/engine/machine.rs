@@ -18,6 +18,7 @@ use super::contacts::Contacts;
 use super::endings::LeaseDesk;
 use super::fail::FailFlush;
 use super::grantbook::GrantBook;
+use super::operations::Operations;
 use super::presence::PresenceTimes;
 use super::prioritytime::Stamps;
 use super::relay;
@@ -25,7 +26,17 @@ use super::renew::RenewFlush;
 use super::submit::SubmitFlush;
 use super::sweep;
 use super::wakeups::Wakeups;
+use crate::model::Retention;
 use crate::store::{Store, StoreResult};
+
+/// What can be set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tuning {
+    /// How long executors may not be heard.
+    pub(crate) presence: PresenceTimes,
+    /// How long finished processes are kept.
+    pub(crate) retention: Retention,
+}
 
 /// Everything that happens to processes.
 pub(crate) struct Engine {
@@ -43,6 +54,7 @@ pub(crate) struct Engine {
     pub(super) stamps: Stamps,
     pub(super) watches: Arc<tokio::sync::Semaphore>,
     pub(super) desk: LeaseDesk,
+    pub(super) operations: Operations,
     pub(super) polls: Places,
     pub(super) tasks: TaskTracker,
     /// The claimer and the sweeps, without which nothing is handed out: they end only with the broker.
@@ -57,7 +69,7 @@ impl Engine {
         store: Arc<dyn Store>,
         local_clock: Arc<dyn Clock>,
         broker_id: Uuid,
-        presence: PresenceTimes,
+        tuning: Tuning,
         tasks: &TaskTracker,
         drain: CancellationToken,
         finish: &CancellationToken,
@@ -73,7 +85,7 @@ impl Engine {
             tasks.spawn(sweep::keep_time(clock.clone(), store.clone(), drain.clone()));
         }
         let grants = Arc::new(GrantBook::new(store.clone(), clock.clone(), claimer.clone(), shared));
-        let contacts = Arc::new(Contacts::new(clock.clone(), presence));
+        let contacts = Arc::new(Contacts::new(clock.clone(), tuning.presence));
         let catalogue = Arc::new(Catalogue::new(store.clone(), clock.clone(), contacts.clone()));
         if let Some(heard) = store.listen().await? {
             let memory = relay::Memory { grants: grants.clone(), catalogue: catalogue.clone() };
@@ -82,7 +94,7 @@ impl Engine {
         tasks.spawn(contacts.clone().run(store.clone(), drain.clone()));
         let loops = [
             tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone())),
-            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), drain.clone())),
+            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), tuning.retention, drain.clone())),
         ];
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
@@ -107,6 +119,7 @@ impl Engine {
             catalogue,
             stamps: Stamps::default(),
             desk,
+            operations: Operations::new(store.clone(), wakeups.clone(), clock.clone()),
             polls: Places::default(),
             tasks: tasks.clone(),
             loops,

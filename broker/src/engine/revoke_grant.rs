@@ -37,7 +37,7 @@ impl Engine {
         let moved = give_back_removed(&*self.store, &*self.clock, &self.wakeups).await?;
         // A claim that was under way at another broker may lease something still: the next sweep gives it back.
         self.wakeups.due_at(now_ms.saturating_add(GIVE_BACK_AGAIN_MS));
-        let leases = moved.iter().filter(|(_, lane)| lane.colony == colony.key).count();
+        let leases = moved.iter().filter(|lease| lease.lane.colony == colony.key).count();
         tracing::info!(
             colony = colony.name, revocation_id = %revocation.revocation_id, grants = revoked.len(), leases, "grants revoked"
         );

@@ -14,7 +14,8 @@ use uuid::Uuid;
 use crate::Error;
 use crate::engine::{ClaimOrder, WatchTarget};
 use crate::limits::{
-    CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX,
+    CANCEL_GRACE_MS_DEFAULT, CANCEL_GRACE_MS_MAX, CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX,
+    LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_BYTES_MAX, SNOOZE_MS_MAX,
 };
 use crate::model::{GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState};
 
@@ -125,6 +126,33 @@ pub(super) fn lease_ms(ms: i64) -> Result<i64, Error> {
         ms if (LEASE_MS_MIN..=LEASE_MS_MAX).contains(&ms) => Ok(ms),
         ms => Err(Error::Invalid(format!("`lease_ms` is {LEASE_MS_MIN} to {LEASE_MS_MAX}; got {ms}"))),
     }
+}
+
+/// How long a process that is given back is put off.
+pub(super) fn delay_ms(ms: i64) -> Result<i64, Error> {
+    if (0..=SNOOZE_MS_MAX).contains(&ms) {
+        return Ok(ms);
+    }
+    Err(Error::Invalid(format!("`delay_ms` is 0 to {SNOOZE_MS_MAX}; got {ms}")))
+}
+
+/// How long a process that is cancelled may still run.
+pub(super) fn grace_ms(ms: i64) -> Result<i64, Error> {
+    match ms {
+        -1 => Ok(CANCEL_GRACE_MS_DEFAULT),
+        ms if (0..=CANCEL_GRACE_MS_MAX).contains(&ms) => Ok(ms),
+        ms => Err(Error::Invalid(format!(
+            "`grace_ms` is 0 to {CANCEL_GRACE_MS_MAX}, or -1 for {CANCEL_GRACE_MS_DEFAULT}; got {ms}"
+        ))),
+    }
+}
+
+/// Why something is done, in words.
+pub(super) fn reason(words: String) -> Result<String, Error> {
+    if words.len() > REASON_BYTES_MAX || words.contains('\0') {
+        return Err(Error::Invalid(format!("`reason` is text of at most {REASON_BYTES_MAX} bytes without NUL")));
+    }
+    Ok(words)
 }
 
 /// What to match.

@@ -7,7 +7,7 @@ use apiary_proto::v1 as pb;
 use bytes::Bytes;
 
 use crate::engine::{GrantPage, Leased, ProcessDetail, ProcessPage};
-use crate::model::{Attempt, Colony, Pause, ProcessState, ProcessSummary, StoredGrant};
+use crate::model::{Attempt, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant};
 
 pub(super) use executors::{executor, executor_page, function, revoked};
 
@@ -117,6 +117,20 @@ pub(super) fn pause(pause: Pause) -> pb::PauseRecord {
         by: pause.by,
         reason: pause.reason,
         since_ms: pause.since_ms,
+    }
+}
+
+/// A lease that was prolonged.
+pub(super) fn renewed(renewed: Renewed) -> pb::RenewResponse {
+    let cancelled = renewed.cancel.is_some();
+    let (cancel_deadline_ms, cancel_reason) =
+        renewed.cancel.map(|mark| (mark.deadline_ms, mark.reason)).unwrap_or_default();
+    pb::RenewResponse {
+        expires_at_ms: renewed.expires_at_ms,
+        cancelled,
+        cancel_deadline_ms,
+        cancel_reason,
+        ..Default::default()
     }
 }
 

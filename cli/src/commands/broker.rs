@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_broker::Broker;
-use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, StoreConfig, TlsConfig};
+use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
 use apiary_broker::store::Store;
 use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
 use apiary_broker::store::sqlite::SqliteStore;
@@ -100,7 +100,18 @@ fn config(settings: &Settings) -> anyhow::Result<Config> {
             silent_after: Duration::from_secs(settings.integer(&table::BROKER_EXECUTOR_SILENT_AFTER_SECONDS)),
             gone_after: Duration::from_secs(settings.integer(&table::BROKER_EXECUTOR_GONE_AFTER_SECONDS)),
         },
+        retention: retention(settings),
     })
+}
+
+/// How long finished processes are kept; `apiary up` reads it, too.
+pub(crate) fn retention(settings: &Settings) -> RetentionConfig {
+    RetentionConfig {
+        succeeded: settings.retention(&table::BROKER_RETAIN_SUCCEEDED),
+        failed: settings.retention(&table::BROKER_RETAIN_FAILED),
+        cancelled: settings.retention(&table::BROKER_RETAIN_CANCELLED),
+        dead_letters: settings.retention(&table::BROKER_RETAIN_DEAD_LETTERS),
+    }
 }
 
 fn tls(settings: &Settings) -> anyhow::Result<Option<TlsConfig>> {

@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod executor;
 pub(crate) mod function;
 pub(crate) mod grant;
+pub(crate) mod guard;
 pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod pause;

@@ -5,6 +5,7 @@ use super::value::Kind;
 
 const CLIENTS: &str = "all that call a broker";
 const BROKER: &str = "`apiary broker`";
+const BROKERS: &str = "`apiary broker`, `apiary up`";
 const WEBHOOK: &str = "`apiary webhook`, `apiary up`";
 const BEES: &str = "`apiary bee`";
 const FINANCE: &str = "`apiary bee finance`";
@@ -126,6 +127,34 @@ pub(crate) const BROKER_EXECUTOR_GONE_AFTER_SECONDS: Setting = Setting::new(
     "an executor that was not heard for so long is gone",
 )
 .default("120");
+pub(crate) const BROKER_RETAIN_SUCCEEDED: Setting = Setting::new(
+    "broker.retain_succeeded",
+    Kind::Retention,
+    BROKERS,
+    "how long processes that succeeded are kept, with all that belongs to them",
+)
+.default("forever");
+pub(crate) const BROKER_RETAIN_FAILED: Setting = Setting::new(
+    "broker.retain_failed",
+    Kind::Retention,
+    BROKERS,
+    "how long processes that failed are kept, with all that belongs to them",
+)
+.default("forever");
+pub(crate) const BROKER_RETAIN_CANCELLED: Setting = Setting::new(
+    "broker.retain_cancelled",
+    Kind::Retention,
+    BROKERS,
+    "how long processes that were cancelled are kept, with all that belongs to them",
+)
+.default("forever");
+pub(crate) const BROKER_RETAIN_DEAD_LETTERS: Setting = Setting::new(
+    "broker.retain_dead_letters",
+    Kind::Retention,
+    BROKERS,
+    "how long dead letters are kept, with all that belongs to them",
+)
+.default("forever");
 
 pub(crate) const WEBHOOK_LISTEN: Setting =
     Setting::new("webhook.listen", Kind::Socket, WEBHOOK, "where webhooks come in; port 0 takes a free one")
@@ -211,6 +240,20 @@ pub(crate) const BEE_LOCATION: Setting =
 pub(crate) const BEE_TAGS: Setting =
     Setting::new("bee.tags", Kind::List, BEES, "what else it has, for work that needs it");
 
+pub(crate) const BEE_GUARD_FILE: Setting = Setting::new(
+    "bee.guard_file",
+    Kind::Path,
+    BEES,
+    "a JSON array of rules about what its work may contain, besides the default set",
+);
+pub(crate) const BEE_GUARD_DEFAULTS: Setting = Setting::new(
+    "bee.guard_defaults",
+    Kind::Bool,
+    BEES,
+    "refuse what no function named like a shell should be asked for",
+)
+.default("true");
+
 pub(crate) const FINANCE_RECORD: Setting = Setting::new(
     "finance.record",
     Kind::OneOf(&["supabase", "postgres", "sqlite"]),
@@ -290,6 +333,10 @@ pub(crate) const TABLE: &[Setting] = &[
     BROKER_SERVER_OWNER,
     BROKER_EXECUTOR_SILENT_AFTER_SECONDS,
     BROKER_EXECUTOR_GONE_AFTER_SECONDS,
+    BROKER_RETAIN_SUCCEEDED,
+    BROKER_RETAIN_FAILED,
+    BROKER_RETAIN_CANCELLED,
+    BROKER_RETAIN_DEAD_LETTERS,
     WEBHOOK_LISTEN,
     WEBHOOK_STRIPE_SECRETS,
     WEBHOOK_STRIPE_TOLERANCE_SECONDS,
@@ -307,6 +354,8 @@ pub(crate) const TABLE: &[Setting] = &[
     BEE_GPU_MEMORY,
     BEE_LOCATION,
     BEE_TAGS,
+    BEE_GUARD_FILE,
+    BEE_GUARD_DEFAULTS,
     FINANCE_RECORD,
     FINANCE_SUPABASE_URL,
     FINANCE_SUPABASE_SERVICE_ROLE_KEY,

@@ -5,6 +5,7 @@ mod daemons;
 mod demo;
 mod doctor;
 mod grants;
+mod guard;
 mod help;
 mod import;
 mod keys;

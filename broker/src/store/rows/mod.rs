@@ -13,6 +13,8 @@ pub(super) use colonies::{colony, state_count};
 pub(super) use columns::{Columns, Fields};
 pub(super) use executors::{announcement, executor, function_statistics};
 pub(super) use grants::{grant_record, revoked_grant, revoked_grant_of_any, stored_grant};
-pub(super) use leases::{candidate, claimed, gate, lease_record, moved, renewed};
+pub(super) use leases::{candidate, claimed, gate, lease_end, lease_record, moved, renewed};
 pub(super) use pauses::pause;
-pub(super) use processes::{attempt, known_process, process_id, process_record, spec_record, summary};
+pub(super) use processes::{
+    attempt, known_process, of_colony, process_id, process_record, process_state, spec_record, state_since, summary,
+};
