@@ -9,15 +9,18 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::add_logs::LogFlush;
+use super::catalogue::Catalogue;
 use super::claim::Places;
 use super::claimer::Claimer;
 use super::clock::DatabaseClock;
 use super::committer::Committer;
 use super::complete::CompleteFlush;
+use super::contacts::Contacts;
 use super::endings::LeaseDesk;
 use super::fail::FailFlush;
 use super::grantbook::GrantBook;
 use super::operations::Operations;
+use super::presence::PresenceTimes;
 use super::prioritytime::Stamps;
 use super::relay;
 use super::renew::RenewFlush;
@@ -30,12 +33,23 @@ use super::wakeups::Wakeups;
 use crate::model::Retention;
 use crate::store::{Store, StoreResult};
 
+/// What can be set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tuning {
+    /// How long executors may not be heard.
+    pub(crate) presence: PresenceTimes,
+    /// How long finished processes are kept.
+    pub(crate) retention: Retention,
+}
+
 /// Everything that happens to processes.
 pub(crate) struct Engine {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) grants: Arc<GrantBook>,
     pub(super) claimer: Arc<Claimer>,
+    pub(super) contacts: Arc<Contacts>,
+    pub(super) catalogue: Arc<Catalogue>,
     pub(super) wakeups: Wakeups,
     pub(super) submits: Committer<SubmitFlush>,
     pub(super) completions: Committer<CompleteFlush>,
@@ -63,7 +77,7 @@ impl Engine {
         store: Arc<dyn Store>,
         local_clock: Arc<dyn Clock>,
         broker_id: Uuid,
-        retention: Retention,
+        tuning: Tuning,
         tasks: &TaskTracker,
         drain: CancellationToken,
         finish: &CancellationToken,
@@ -78,14 +92,18 @@ impl Engine {
             tasks.spawn(relay::tell(store.clone(), broker_id, hints, drain.clone()));
             tasks.spawn(sweep::keep_time(clock.clone(), store.clone(), drain.clone()));
         }
+        let grants = Arc::new(GrantBook::new(store.clone(), clock.clone(), claimer.clone(), shared));
+        let contacts = Arc::new(Contacts::new(clock.clone(), tuning.presence));
+        let catalogue = Arc::new(Catalogue::new(store.clone(), clock.clone(), contacts.clone()));
         if let Some(heard) = store.listen().await? {
-            tasks.spawn(relay::hear(heard, broker_id, wakeups.clone(), drain.clone()));
+            let memory = relay::Memory { grants: grants.clone(), catalogue: catalogue.clone() };
+            tasks.spawn(relay::hear(heard, broker_id, wakeups.clone(), memory, drain.clone()));
         }
+        tasks.spawn(contacts.clone().run(store.clone(), drain.clone()));
         let loops = [
             tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone())),
-            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), retention, drain.clone())),
+            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), tuning.retention, drain.clone())),
         ];
-        let grants = Arc::new(GrantBook::new(store.clone()));
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
             submits: Committer::start(
@@ -113,6 +131,8 @@ impl Engine {
             attributes: Committer::start(tasks, AttributeFlush::new(desk.clone(), clock.clone()), finish.clone()),
             room: Room::default(),
             grants,
+            contacts,
+            catalogue,
             stamps: Stamps::default(),
             desk,
             operations: Operations::new(store.clone(), wakeups.clone(), clock.clone()),

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod colony;
+mod executor;
 mod grant;
 mod lease;
 mod limit;
@@ -13,6 +14,10 @@ mod running;
 
 pub use bucket::Bucket;
 pub use colony::{Colony, ColonyKey};
+pub use executor::{
+    AnnouncedFunction, Announcement, Contact, ExecutorFilter, ExecutorRecord, FunctionStatistics, Registration,
+    RevokedGrant, Spread,
+};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{
     AttemptEnding, CancelMark, ClaimSlot, Claimed, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, LeaseRef,
@@ -21,7 +26,7 @@ pub use lease::{
 pub use limit::{Limit, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, Rate};
 pub use operation::{Cancel, Discard, Effect, Retention};
 pub(crate) use page::cut_to_bytes;
-pub use page::{GrantCursor, Page, ProcessCursor};
+pub use page::{ExecutorCursor, GrantCursor, Page, ProcessCursor};
 pub use pause::{Pause, PauseKind, Paused};
 pub use process::{
     Attempt, NewProcess, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, Submitted,

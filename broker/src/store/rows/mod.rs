@@ -3,6 +3,7 @@
 
 mod colonies;
 mod columns;
+mod executors;
 mod grants;
 mod leases;
 mod limits;
@@ -12,7 +13,8 @@ mod running;
 
 pub(super) use colonies::{colony, state_count};
 pub(super) use columns::{Columns, Fields};
-pub(super) use grants::{grant_record, stored_grant};
+pub(super) use executors::{announcement, executor, function_statistics};
+pub(super) use grants::{grant_record, revoked_grant, revoked_grant_of_any, stored_grant};
 pub(super) use leases::{candidate, claimed, gate, lease_end, lease_record, moved, renewed};
 pub(super) use limits::{limit, limit_record, limit_use};
 pub(super) use pauses::pause;
