@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use apiary_identity::{Clock, Document as _, Envelope, Grant, Id, Nonce, Outcome, Progress, Request, Revocation, Role, Spec, chain};
+use apiary_identity::{
+    Clock, Document as _, Envelope, Grant, Id, Nonce, Outcome, Progress, Request, Revocation, Role, Spec, chain,
+};
 use uuid::Uuid;
 
-use super::action::{Action, self};
+use super::action::{self, Action};
 use super::policy::{grant_suits, grounds, needed};
 use super::replay::Replay;
 use super::{Permit, ServerPermit, Who};

@@ -1,9 +1,8 @@
 //! To the wire. Documents go out as the database holds them: whoever reads them checks them.
 
-use apiary_identity::{Document as _, Grant, Id, Outcome, Progress, Spec};
 mod executors;
 
-use apiary_identity::{Document as _, Grant, Id, Outcome, Spec};
+use apiary_identity::{Document as _, Grant, Id, Outcome, Progress, Spec};
 use apiary_proto::v1 as pb;
 use bytes::Bytes;
 

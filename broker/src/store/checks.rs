@@ -10,7 +10,10 @@ use uuid::Uuid;
 use super::logbook::Fitted;
 use super::rows::{Columns, Fields};
 use super::{StoreError, StoreResult};
-use crate::model::{Attached, AttributeBatch, Colony, Contact, Discard, Failure, LeaseEnd, LogBatch, NewProcess, ProcessState, Registration, Report, Reported, Submitted};
+use crate::model::{
+    Attached, AttributeBatch, Colony, Contact, Discard, Failure, LeaseEnd, LogBatch, NewProcess, ProcessState,
+    Registration, Report, Reported, Submitted,
+};
 
 /// The longest message between brokers, in bytes: Postgres refuses 8,000.
 const NOTIFICATION_BYTES_MAX: usize = 7_900;

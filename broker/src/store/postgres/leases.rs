@@ -9,9 +9,11 @@ use uuid::Uuid;
 use super::fault::{Fault, until_settled};
 use super::session::Session;
 use super::{PostgresStore, column, limits};
-use crate::model::{ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord};
+use crate::model::{
+    ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
+};
 use crate::store::assignment::{Assignment, Candidate};
-use crate::store::gates::{Gates, self};
+use crate::store::gates::{self, Gates};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn claim(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {

@@ -8,7 +8,10 @@ use apiary_identity::Digest;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::model::{AttributeBatch, ClaimSlot, Completion, Contact, Failure, LeaseRef, LogBatch, NewLogLine, NewProcess, Release, Renewal, Report};
+use crate::model::{
+    AttributeBatch, ClaimSlot, Completion, Contact, Failure, LeaseRef, LogBatch, NewLogLine, NewProcess, Release,
+    Renewal, Report,
+};
 use crate::store::assignment::Taken;
 use crate::store::logbook::Fitted;
 use crate::store::{StoreError, StoreResult, checks};
@@ -319,6 +322,10 @@ impl<'a> AttributeItem<'a> {
             kind: attribute.kind.as_str(),
             key: checks::storable(&attribute.key),
             value: checks::storable(&attribute.value),
+        })
+    }
+}
+
 /// That an executor was heard.
 #[derive(Serialize)]
 pub(super) struct ContactItem<'a> {

@@ -8,9 +8,11 @@ use uuid::Uuid;
 use super::batch::{ClaimItem, CompletionItem, Documents, FailureItem, ReleaseItem, RenewalItem, ids, list};
 use super::transaction::{Write, read};
 use super::{SqliteStore, limits, process_ids};
-use crate::model::{ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord};
+use crate::model::{
+    ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
+};
 use crate::store::assignment::{Assignment, Candidate};
-use crate::store::gates::{Gates, self};
+use crate::store::gates::{self, Gates};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn claim(store: &SqliteStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
