@@ -43,6 +43,9 @@ pub enum Error {
     /// A field or document is not acceptable.
     #[error("{0}")]
     Invalid(String),
+    /// The arguments do not fit what executors announce.
+    #[error("{0}")]
+    ArgsRefused(String),
     /// Larger than can be accepted.
     #[error("{0}")]
     TooLarge(String),
@@ -120,6 +123,8 @@ pub enum Reason {
     NotPermitted,
     /// See [`Error::Invalid`].
     Invalid,
+    /// See [`Error::ArgsRefused`].
+    ArgsRefused,
     /// See [`Error::TooLarge`].
     TooLarge,
     /// See [`Error::NotFound`].
@@ -158,6 +163,7 @@ impl Reason {
             Self::ColonyUnknown => "COLONY_UNKNOWN",
             Self::NotPermitted => "NOT_PERMITTED",
             Self::Invalid => "INVALID",
+            Self::ArgsRefused => "ARGS_REFUSED",
             Self::TooLarge => "TOO_LARGE",
             Self::NotFound => "NOT_FOUND",
             Self::LeaseLost => "LEASE_LOST",
@@ -191,6 +197,7 @@ impl Error {
             Self::ColonyUnknown(_) => Reason::ColonyUnknown,
             Self::NotPermitted(_) => Reason::NotPermitted,
             Self::Invalid(_) => Reason::Invalid,
+            Self::ArgsRefused(_) => Reason::ArgsRefused,
             Self::TooLarge(_) => Reason::TooLarge,
             Self::NotFound(_) => Reason::NotFound,
             Self::LeaseLost { .. } => Reason::LeaseLost,

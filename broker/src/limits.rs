@@ -181,3 +181,69 @@ pub const UNATTENDED_AFTER: Duration = Duration::from_secs(60);
 pub const ATTEND_EVERY_MIN: Duration = Duration::from_millis(100);
 /// See [`ATTEND_EVERY_MIN`].
 pub const ATTEND_EVERY_MAX: Duration = Duration::from_secs(30);
+/// Executors of a colony that wait for approval; beyond it registering is refused as overload.
+pub const PENDING_EXECUTORS_MAX: i64 = 1000;
+/// Functions that an executor announces.
+pub const ANNOUNCED_FUNCTIONS_MAX: usize = 256;
+/// Bytes of a function's description.
+pub const DESCRIPTION_BYTES_MAX: usize = 4096;
+/// Bytes of the schema of a function's arguments.
+pub const ARGS_SCHEMA_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of all that an executor announces.
+pub const ANNOUNCED_BYTES_MAX: usize = 1024 * 1024;
+/// The same without a grant: anybody can make a key.
+pub const PENDING_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of an executor's version.
+pub const VERSION_BYTES_MAX: usize = 128;
+/// Values in a schema, each reference counted as what it refers to.
+pub const ARGS_SCHEMA_VALUES_MAX: usize = 2000;
+/// Levels of a schema, references included.
+pub const ARGS_SCHEMA_DEPTH_MAX: usize = 64;
+/// Bytes of a compiled pattern in a schema.
+pub const ARGS_SCHEMA_PATTERN_BYTES_MAX: usize = 256 * 1024;
+/// Compiled schemas that are remembered.
+pub const ARGS_SCHEMAS_MAX: usize = 512;
+/// Arguments with more bytes are not checked against schemas before they are kept: that is for the executor.
+pub const ARGS_CHECKED_BYTES_MAX: usize = 64 * 1024;
+/// How long what executors announce is remembered.
+pub const CATALOGUE_AGE_MAX: Duration = Duration::from_secs(5);
+/// Executors whose announcements are read, those heard last.
+pub const CATALOGUE_ROWS_MAX: i64 = 1000;
+/// Colonies whose announcements are remembered.
+pub const COLONIES_REMEMBERED_MAX: usize = 1000;
+/// Functions in a catalogue.
+pub const FUNCTIONS_MAX: i64 = 1000;
+/// Names beside a function, of those who announce it.
+pub const ANNOUNCERS_MAX: usize = 100;
+/// Finished processes that statistics are made of, the last ones.
+pub const STATISTICS_PROCESSES_MAX: i64 = 100_000;
+/// The longest window of statistics, in milliseconds.
+pub const STATISTICS_WINDOW_MS_MAX: i64 = 30 * 24 * 3_600_000;
+/// The window of statistics if the caller does not say, in milliseconds.
+pub const STATISTICS_WINDOW_MS_DEFAULT: i64 = 24 * 3_600_000;
+/// Executors that one page is chosen from.
+pub const EXECUTORS_LOOKED_AT_MAX: usize = 10_000;
+/// Keys of executors that are remembered as heard.
+pub const CONTACT_KEYS_MAX: usize = 100_000;
+/// Executor types of one key that are remembered as heard.
+pub const EXECUTOR_TYPES_PER_KEY_MAX: usize = 64;
+/// How often it is looked whether something heard is to be written down.
+pub const CONTACT_TICK: Duration = Duration::from_secs(5);
+/// An executor that is heard all the time is written down so often, in milliseconds.
+pub const CONTACT_REWRITE_MS: i64 = 30_000;
+/// An executor that was not heard for so long is forgotten, in milliseconds.
+pub const EXECUTOR_FORGET_AFTER_MS: i64 = 30 * 24 * 3_600_000;
+/// How often such executors are looked for.
+pub const EXECUTOR_FORGET_EVERY: Duration = Duration::from_secs(3600);
+/// After this long without a sound an executor is silent, unless a setting says otherwise.
+pub const EXECUTOR_SILENT_AFTER: Duration = Duration::from_secs(60);
+/// After this long without a sound an executor is gone, unless a setting says otherwise.
+pub const EXECUTOR_GONE_AFTER: Duration = Duration::from_secs(120);
+/// How often other brokers' revocations are looked for, because a hint may get lost.
+pub const REVOCATIONS_LOOK: Duration = Duration::from_secs(5);
+/// A look for revocations goes so far back behind the last one, in milliseconds: longer than a commit takes.
+pub const REVOCATIONS_OVERLAP_MS: i64 = 60_000;
+/// Revocations that one look reads; with more, all grants are read anew.
+pub const REVOCATIONS_MAX: i64 = 10_000;
+/// What a broker leased in the moment of a revocation is given back so much later, in milliseconds.
+pub const GIVE_BACK_AGAIN_MS: i64 = 1000;

@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
-    bee, broker, colony, completions, config, demo, doctor, grant, guard, import, key, limit, pause, process, up,
-    webhook,
+    bee, broker, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, limit,
+    pause, process, up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, ReaderGone};
@@ -89,6 +89,10 @@ enum Command {
     Colony(colony::Command),
     #[command(subcommand)]
     Grant(grant::Command),
+    #[command(subcommand)]
+    Executor(executor::Command),
+    #[command(subcommand)]
+    Function(function::Command),
     #[command(subcommand)]
     Process(process::Command),
     #[command(subcommand)]
@@ -197,6 +201,8 @@ impl Command {
             Self::Key(command) => command.run(context),
             Self::Colony(command) => command.run(context).await,
             Self::Grant(command) => command.run(context).await,
+            Self::Executor(command) => command.run(context).await,
+            Self::Function(command) => command.run(context).await,
             Self::Process(command) => command.run(context).await,
             Self::Pause(command) => command.run(context).await,
             Self::Limit(command) => command.run(context).await,

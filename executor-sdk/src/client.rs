@@ -3,6 +3,7 @@
 mod broker;
 mod claim_codec;
 mod colonies;
+mod executors;
 mod grants;
 mod leases;
 mod limits;
@@ -84,6 +85,11 @@ impl Client {
 
     pub(crate) fn key(&self) -> &KeyPair {
         &self.shared.key
+    }
+
+    /// The broker instance that calls are signed for at the moment, if one is known.
+    pub(crate) async fn known_broker(&self) -> Option<std::sync::Arc<str>> {
+        self.shared.session.known().await
     }
 
     pub(crate) fn call_timeout(&self) -> Duration {

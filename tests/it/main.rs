@@ -26,6 +26,7 @@ macro_rules! on_each_store {
 
 mod brokers;
 mod colonies;
+mod executors;
 mod grants;
 mod import;
 mod leases;

@@ -17,6 +17,23 @@ use serde::{Deserialize, Serialize};
 pub const EXECUTOR_TYPE: &str = "echo";
 /// The most that is counted to.
 const COUNT_MAX: u32 = 1_000_000;
+/// What `sleep` takes.
+const SLEEP_ARGS: &str = r#"{
+  "type": "object",
+  "properties": { "ms": { "type": "integer", "minimum": 0, "maximum": 3600000 } },
+  "required": ["ms"],
+  "additionalProperties": false
+}"#;
+/// What `fail` takes.
+const FAIL_ARGS: &str = r#"{
+  "type": "object",
+  "properties": {
+    "message": { "type": ["string", "null"] },
+    "retryable": { "type": "boolean" },
+    "retry_after_ms": { "type": ["integer", "null"], "minimum": 0 }
+  },
+  "additionalProperties": false
+}"#;
 /// The longest sleep.
 const SLEEP_MAX: Duration = Duration::from_secs(3600);
 
@@ -24,6 +41,10 @@ const SLEEP_MAX: Duration = Duration::from_secs(3600);
 pub fn bee(client: Client) -> ExecutorBuilder {
     Executor::builder(client)
         .executor_type(EXECUTOR_TYPE)
+        .version(env!("CARGO_PKG_VERSION"))
+        .function("echo", "gives its arguments back, byte by byte", "")
+        .function("sleep", "waits `ms` milliseconds, at most an hour", SLEEP_ARGS)
+        .function("fail", "fails as it is told, for trying out retries", FAIL_ARGS)
         .handle("echo", echo)
         .handle_json("sleep", sleep)
         .handle_json("snooze", snooze)

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::holds::Holds;
 use crate::Error;
 use crate::limits::{CLAIM_LOOKS_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX};
-use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, Lane, LeaseRef};
+use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef};
 
 /// What a poll is answered with.
 pub(super) type Reply = Result<Given, Error>;
@@ -231,6 +231,28 @@ impl Board {
             self.lanes.remove(lane);
         }
         Some(poll)
+    }
+
+    /// Takes these grants from the polls under them, and answers those with an error that have no other.
+    pub(super) fn expel(&mut self, grants: &[GrantKey], error: &Error) {
+        let mut expelled = Vec::new();
+        for (lane, board) in &mut self.lanes {
+            for (id, poll) in &mut board.polls {
+                if !poll.slot.grants.iter().any(|grant| grants.contains(&grant.key)) {
+                    continue;
+                }
+                let others = poll.slot.grants.iter().filter(|grant| !grants.contains(&grant.key));
+                poll.slot.grants = others.cloned().collect();
+                if poll.slot.grants.is_empty() {
+                    expelled.push((lane.clone(), *id));
+                }
+            }
+        }
+        for (lane, id) in expelled {
+            if let Some(poll) = self.remove(&lane, id) {
+                let _ = poll.reply.send(Err(error.clone()));
+            }
+        }
     }
 
     /// Answers every poll with nothing; returns what is still to be given back.

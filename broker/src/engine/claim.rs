@@ -63,7 +63,7 @@ impl Engine {
         grants: &[GrantRecord],
         order: ClaimOrder,
     ) -> Result<ClaimAnswer, Error> {
-        let executor = permit.grant().ok_or_else(|| Error::NotPermitted("claiming needs a grant".into()))?.key;
+        let grant = permit.grant().ok_or_else(|| Error::NotPermitted("claiming needs a grant".into()))?;
         let lane = Lane { colony: permit.colony().key, executor_type: order.executor_type };
         let slot = ClaimSlot {
             grants: grants.iter().map(slot_grant).collect(),
@@ -71,7 +71,9 @@ impl Engine {
             count: order.count,
             lease_ms: order.lease_ms,
         };
-        let _place = self.polls.take(executor.0)?;
+        let _place = self.polls.take(grant.key.0)?;
+        let executor = (lane.colony, permit.key());
+        let _heard = self.contacts.listen(executor, &lane.executor_type, &grant.grant.name, &slot.offer);
         let given = self.claimer.poll(&lane, slot, order.wait).await?;
         // Until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
         let handover = Handover::new(self.claimer.clone(), lane.clone(), &given.claimed);
@@ -170,6 +172,7 @@ mod tests {
             name: "ada".into(),
             payload: Bytes::from(vec![0; grant_bytes]),
             signature: Vec::new(),
+            revoked_from_ms: None,
         };
         let claimed = Claimed {
             slot: 0,

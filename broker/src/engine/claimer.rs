@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::board::{Board, Given, Pass, Reply, references};
 use crate::Error;
 use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
-use crate::model::{ClaimSlot, Claimed, ColonyKey, Lane, LeaseRef, Release};
+use crate::model::{ClaimSlot, Claimed, ColonyKey, GrantKey, Lane, LeaseRef, Release};
 use crate::store::Store;
 
 /// After a failed look at the database, the next comes this much later.
@@ -111,6 +111,11 @@ impl Claimer {
             Some(next) => tokio::time::sleep_until(next).await,
             None => std::future::pending().await,
         }
+    }
+
+    /// Ends the polls under these grants. What a look under way finds for them goes back.
+    pub(crate) fn expel(&self, executors: &[GrantKey], error: &Error) {
+        self.board().expel(executors, error);
     }
 
     /// How many polls wait.

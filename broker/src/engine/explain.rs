@@ -8,9 +8,7 @@ use super::roster::{ExecutorView, Licences};
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_PACE_WINDOW_MS};
-use crate::model::{
-    Colony, ExecutorFilter, ExplainRecord, Explained, Page, ProcessState, ProcessSummary,
-};
+use crate::model::{Colony, ExecutorFilter, ExplainRecord, Explained, Page, ProcessState, ProcessSummary};
 
 /// Why a process is where it is.
 pub(crate) struct Explanation {
@@ -43,8 +41,7 @@ impl Engine {
         } else {
             (Vec::new(), Vec::new(), Vec::new())
         };
-        let facts =
-            Facts { process: &record, pauses: &pauses, executors: &executors, limits: &limits, now_ms };
+        let facts = Facts { process: &record, pauses: &pauses, executors: &executors, limits: &limits, now_ms };
         let reasons = reasons::of_process(&facts);
         let waits = record.summary.state == ProcessState::Waiting;
         Ok(Explanation {

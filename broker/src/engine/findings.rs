@@ -1,7 +1,7 @@
 //! What needs somebody's attention in a colony: a pure function of what is known. `docs/explain.md` lists the kinds.
 
-use super::reasons::{Candidate, moment, span};
 use super::presence::Presence;
+use super::reasons::{Candidate, moment, span};
 use crate::model::{Pause, WaitingType};
 
 /// One thing that needs attention.
@@ -37,8 +37,7 @@ pub(super) struct Facts<'f> {
 
 /// What needs attention, the worst first.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> =
-        facts.waiting.iter().filter_map(|waiting| unattended(waiting, facts)).collect();
+    let mut findings: Vec<Finding> = facts.waiting.iter().filter_map(|waiting| unattended(waiting, facts)).collect();
     if facts.dead_letters > 0 {
         findings.push(Finding {
             kind: "DEAD_LETTERS",
@@ -56,7 +55,12 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         let name = if pause.what.name.is_empty() { String::new() } else { format!(" `{}`", pause.what.name) };
         Finding {
             kind: "PAUSED",
-            text: format!("the {kind}{name} is paused by {} since {}: {}", pause.by, moment(pause.since_ms), pause.reason),
+            text: format!(
+                "the {kind}{name} is paused by {} since {}: {}",
+                pause.by,
+                moment(pause.since_ms),
+                pause.reason
+            ),
             subject: pause.what.name.clone(),
             count: 1,
             since_ms: Some(pause.since_ms),

@@ -121,7 +121,13 @@ fn report(found: Vec<(Colony, Finding)>, reported: &HashSet<(ColonyKey, String)>
     for (colony, finding) in found {
         let key = (colony.key, finding.subject.clone());
         if !reported.contains(&key) {
-            tracing::warn!(colony = colony.name, executor_type = finding.subject, waiting = finding.count, "{}", finding.text);
+            tracing::warn!(
+                colony = colony.name,
+                executor_type = finding.subject,
+                waiting = finding.count,
+                "{}",
+                finding.text
+            );
         }
         now.insert(key);
     }

@@ -1,6 +1,7 @@
 //! The engine's parts and their start and stop. The verbs are in files of their own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use apiary_identity::Clock;
 use tokio::task::JoinHandle;
@@ -9,15 +10,19 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::add_logs::LogFlush;
+use super::catalogue::Catalogue;
 use super::claim::Places;
 use super::claimer::Claimer;
 use super::clock::DatabaseClock;
 use super::committer::Committer;
 use super::complete::CompleteFlush;
+use super::contacts::Contacts;
 use super::endings::LeaseDesk;
 use super::fail::FailFlush;
+use super::get_health;
 use super::grantbook::GrantBook;
 use super::operations::Operations;
+use super::presence::PresenceTimes;
 use super::prioritytime::Stamps;
 use super::relay;
 use super::renew::RenewFlush;
@@ -30,12 +35,25 @@ use super::wakeups::Wakeups;
 use crate::model::Retention;
 use crate::store::{Store, StoreResult};
 
+/// What can be set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tuning {
+    /// How long executors may not be heard.
+    pub(crate) presence: PresenceTimes,
+    /// How long finished processes are kept.
+    pub(crate) retention: Retention,
+    /// Work that has waited for so long, and nobody listens, is reported.
+    pub(crate) unattended_after: Duration,
+}
+
 /// Everything that happens to processes.
 pub(crate) struct Engine {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) grants: Arc<GrantBook>,
     pub(super) claimer: Arc<Claimer>,
+    pub(super) contacts: Arc<Contacts>,
+    pub(super) catalogue: Arc<Catalogue>,
     pub(super) wakeups: Wakeups,
     pub(super) submits: Committer<SubmitFlush>,
     pub(super) completions: Committer<CompleteFlush>,
@@ -46,6 +64,7 @@ pub(crate) struct Engine {
     pub(super) attributes: Committer<AttributeFlush>,
     pub(super) room: Room,
     pub(super) stamps: Stamps,
+    pub(super) unattended_after: Duration,
     pub(super) watches: Arc<tokio::sync::Semaphore>,
     pub(super) desk: LeaseDesk,
     pub(super) operations: Operations,
@@ -63,7 +82,7 @@ impl Engine {
         store: Arc<dyn Store>,
         local_clock: Arc<dyn Clock>,
         broker_id: Uuid,
-        retention: Retention,
+        tuning: Tuning,
         tasks: &TaskTracker,
         drain: CancellationToken,
         finish: &CancellationToken,
@@ -78,14 +97,25 @@ impl Engine {
             tasks.spawn(relay::tell(store.clone(), broker_id, hints, drain.clone()));
             tasks.spawn(sweep::keep_time(clock.clone(), store.clone(), drain.clone()));
         }
+        let grants = Arc::new(GrantBook::new(store.clone(), clock.clone(), claimer.clone(), shared));
+        let contacts = Arc::new(Contacts::new(clock.clone(), tuning.presence));
+        let catalogue = Arc::new(Catalogue::new(store.clone(), clock.clone(), contacts.clone()));
         if let Some(heard) = store.listen().await? {
-            tasks.spawn(relay::hear(heard, broker_id, wakeups.clone(), drain.clone()));
+            let memory = relay::Memory { grants: grants.clone(), catalogue: catalogue.clone() };
+            tasks.spawn(relay::hear(heard, broker_id, wakeups.clone(), memory, drain.clone()));
         }
+        tasks.spawn(contacts.clone().run(store.clone(), drain.clone()));
+        tasks.spawn(get_health::attend(
+            store.clone(),
+            clock.clone(),
+            contacts.clone(),
+            tuning.unattended_after,
+            drain.clone(),
+        ));
         let loops = [
             tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone())),
-            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), retention, drain.clone())),
+            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), tuning.retention, drain.clone())),
         ];
-        let grants = Arc::new(GrantBook::new(store.clone()));
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
             submits: Committer::start(
@@ -113,7 +143,10 @@ impl Engine {
             attributes: Committer::start(tasks, AttributeFlush::new(desk.clone(), clock.clone()), finish.clone()),
             room: Room::default(),
             grants,
+            contacts,
+            catalogue,
             stamps: Stamps::default(),
+            unattended_after: tuning.unattended_after,
             desk,
             operations: Operations::new(store.clone(), wakeups.clone(), clock.clone()),
             polls: Places::default(),

@@ -178,7 +178,8 @@ fn nobody(facts: &Facts<'_>) -> Option<Explained> {
     let taking: Vec<&Candidate> = fitting.iter().filter(|one| one.presence != Presence::Draining).copied().collect();
     if taking.is_empty() {
         let names = names_of(&fitting);
-        let text = format!("all that could take it are being drained ({}): `apiary executor drain --off`", named(&names));
+        let text =
+            format!("all that could take it are being drained ({}): `apiary executor drain --off`", named(&names));
         return Some(reason("DRAINING", text, names));
     }
     if taking.iter().all(|one| one.presence == Presence::Busy) {
@@ -389,7 +390,11 @@ impl Tally {
         let example = self.example.unwrap_or_default();
         let all = [
             ("REQUIREMENTS_UNMET", self.unmet, format!("require more than it offers: {example}")),
-            ("FUNCTION_NOT_GRANTED", self.not_granted, format!("are of functions that its grant does not cover: {functions}")),
+            (
+                "FUNCTION_NOT_GRANTED",
+                self.not_granted,
+                format!("are of functions that its grant does not cover: {functions}"),
+            ),
             ("FOR_OTHERS", self.others, "are for executors of other names".to_owned()),
             ("FUNCTION_PAUSED", self.paused, "are of functions that are paused".to_owned()),
             ("LIMITED", self.held, "are held by a limit: `apiary limit list`".to_owned()),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::claimer::Claimer;
 use super::limitbook::LimitBook;
 use crate::limits::{COMMIT_QUEUE_MAX, WATCH_LAG_MAX};
-use crate::model::{ColonyKey, Lane};
+use crate::model::{ColonyKey, Lane, RevokedGrant};
 
 /// A process that entered a state. It says which, not what: whoever cares reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,11 @@ pub(crate) enum Hint {
     Colony(ColonyKey),
     /// A process logged.
     Logged(Change),
+
+    /// A grant is dead.
+    Revoked(RevokedGrant),
+    /// An executor of the colony says something else of itself.
+    Announced(ColonyKey),
 }
 
 /// The one place that is told of every move, after its commit.
@@ -92,7 +97,7 @@ impl Wakeups {
         self.deadline.lower(ms);
     }
 
-    /// A hint from another broker: acted on, not passed on.
+    /// A hint from another broker: acted on, not passed on. What is remembered is for [`super::relay`].
     pub(crate) fn hear(&self, hint: &Hint) {
         match hint {
             Hint::Work(lane) => self.claimer.wake(lane),
@@ -107,6 +112,7 @@ impl Wakeups {
             Hint::Logged(change) => {
                 let _ = self.logs.send(*change);
             }
+            Hint::Revoked(_) | Hint::Announced(_) => {}
         }
     }
 
@@ -130,7 +136,8 @@ impl Wakeups {
         &self.deadline
     }
 
-    fn tell(&self, hint: impl FnOnce() -> Hint) {
+    /// Something that other brokers remember is out of date.
+    pub(crate) fn tell(&self, hint: impl FnOnce() -> Hint) {
         if let Some(relay) = &self.relay {
             // A full queue drops the hint: the others' slow poll finds the work.
             let _ = relay.try_send(hint());

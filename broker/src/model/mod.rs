@@ -2,6 +2,7 @@
 
 mod bucket;
 mod colony;
+mod executor;
 mod explain;
 mod grant;
 mod lease;
@@ -14,6 +15,10 @@ mod running;
 
 pub use bucket::Bucket;
 pub use colony::{Colony, ColonyKey};
+pub use executor::{
+    AnnouncedFunction, Announcement, Contact, ExecutorFilter, ExecutorRecord, FunctionStatistics, Registration,
+    RevokedGrant, Spread,
+};
 pub use explain::{ExplainRecord, Explained, Holders, WaitingSort, WaitingType};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{
@@ -23,7 +28,7 @@ pub use lease::{
 pub use limit::{Limit, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, Rate};
 pub use operation::{Cancel, Discard, Effect, Retention};
 pub(crate) use page::cut_to_bytes;
-pub use page::{GrantCursor, Page, ProcessCursor};
+pub use page::{ExecutorCursor, GrantCursor, Page, ProcessCursor};
 pub use pause::{Pause, PauseKind, Paused};
 pub use process::{
     Attempt, NewProcess, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, Submitted,

@@ -1,5 +1,7 @@
 //! From the wire, checking form: ids, bounds, pages.
 
+mod executors;
+
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use crate::limits::{
     LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_BYTES_MAX, SNOOZE_MS_MAX,
 };
 use crate::model::{GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState};
+
+pub(super) use executors::{executor_query, function_query, introduction, key_id, needed_name};
 
 /// Labels in one filter.
 const FILTER_LABELS_MAX: usize = 16;

@@ -1,5 +1,7 @@
 //! To the wire. Documents go out as the database holds them: whoever reads them checks them.
 
+mod executors;
+
 use apiary_identity::{Document as _, Grant, Id, Outcome, Progress, Spec};
 use apiary_proto::v1 as pb;
 use bytes::Bytes;
@@ -7,6 +9,8 @@ use bytes::Bytes;
 use super::running;
 use crate::engine::{Checkpoint, GrantPage, Leased, ProcessDetail, ProcessPage};
 use crate::model::{Attempt, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant, StoredProgress};
+
+pub(super) use executors::{executor, executor_page, function, revoked};
 
 /// A colony.
 pub(super) fn colony(colony: &Colony) -> pb::Colony {
@@ -83,6 +87,7 @@ pub(super) fn detail(detail: ProcessDetail) -> pb::GetProcessResponse {
 pub(super) fn grant_page(page: &GrantPage) -> pb::ListGrantsResponse {
     pb::ListGrantsResponse {
         grants: page.grants.iter().map(grant).collect(),
+        revoked_from_ms: page.grants.iter().map(|grant| grant.revoked_from_ms.unwrap_or(0)).collect(),
         next_page_token: page.next.map(|cursor| cursor.0.0.to_string()).unwrap_or_default(),
     }
 }

@@ -11,8 +11,8 @@ use super::logbook::Fitted;
 use super::rows::{Columns, Fields};
 use super::{StoreError, StoreResult};
 use crate::model::{
-    Attached, AttributeBatch, Colony, Discard, Failure, LeaseEnd, LogBatch, NewProcess, ProcessState, Report, Reported,
-    Submitted,
+    Attached, AttributeBatch, Colony, Contact, Discard, Failure, LeaseEnd, LogBatch, NewProcess, ProcessState,
+    Registration, Report, Reported, Submitted,
 };
 
 /// The longest message between brokers, in bytes: Postgres refuses 8,000.
@@ -63,6 +63,20 @@ pub(super) fn storable(text: &str) -> Cow<'_, str> {
 /// JSON text of names or labels, or nothing if there are none.
 pub(super) fn json_if_any<T: serde::Serialize>(value: &T, is_empty: bool) -> Option<String> {
     if is_empty { None } else { serde_json::to_string(value).ok() }
+}
+
+/// What an executor has and can do, as JSON texts.
+pub(super) fn registration_json(registration: &Registration) -> StoreResult<(String, String)> {
+    Ok((json(&registration.offer)?, json(&registration.functions)?))
+}
+
+/// What an executor offered, as JSON text.
+pub(super) fn offer_json(contact: &Contact) -> StoreResult<Option<String>> {
+    contact.offer.as_ref().map(json).transpose()
+}
+
+fn json<T: serde::Serialize>(value: &T) -> StoreResult<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Refused(format!("a value cannot be written ({error})")))
 }
 
 /// What became of each item's lease; lost is what the statement did not end.
@@ -157,4 +171,14 @@ pub(super) fn same_grant(known: Option<&dyn Columns>, grant: &Grant, envelope: &
         return Ok(true);
     }
     Err(StoreError::Taken(format!("another grant has the id {}: sign this one with a new id", grant.grant_id)))
+}
+
+/// Whether the revocation under an id (its row with `key, payload, signature`) is this one.
+pub(super) fn same_revocation(known: Option<&dyn Columns>, id: uuid::Uuid, envelope: &Envelope) -> StoreResult<()> {
+    let Some(row) = known else { return Ok(()) };
+    let (fields, _) = Fields::of_number(row, "revocations")?;
+    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature {
+        return Ok(());
+    }
+    Err(StoreError::Taken(format!("another revocation has the id {id}: sign this one with a new id")))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::assignment::Candidate;
-use crate::model::SlotGrant;
+use crate::model::{ClaimSlot, GrantKey, SlotGrant};
 
 /// One thing that stands in the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,15 @@ pub(super) enum Gate {
     DrainedName(String),
     /// Limits have to be counted: the lane's type or some function is limited, or work with keys waits.
     Limited,
+
+    /// A grant is revoked.
+    RevokedGrant(GrantKey),
+}
+
+/// The grants that are claimed under, each once.
+pub(super) fn grants_of(slots: &[ClaimSlot]) -> Vec<i64> {
+    let keys = slots.iter().flat_map(|slot| slot.grants.iter()).map(|grant| grant.key.0);
+    keys.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// All that stands in the way in one lane. It is read once in each claim, inside its transaction: so it holds at every broker from
@@ -26,6 +35,7 @@ pub(super) struct Gates {
     paused_functions: BTreeSet<String>,
     drained_names: BTreeSet<String>,
     are_limited: bool,
+    revoked_grants: BTreeSet<GrantKey>,
 }
 
 impl FromIterator<Gate> for Gates {
@@ -37,6 +47,7 @@ impl FromIterator<Gate> for Gates {
                 Gate::PausedFunction(name) => _ = gates.paused_functions.insert(name),
                 Gate::DrainedName(name) => _ = gates.drained_names.insert(name),
                 Gate::Limited => gates.are_limited = true,
+                Gate::RevokedGrant(key) => _ = gates.revoked_grants.insert(key),
             }
         }
         gates
@@ -61,7 +72,7 @@ impl Gates {
 
     /// Whether somebody with this grant may be given anything under it.
     pub(super) fn let_in(&self, grant: &SlotGrant) -> bool {
-        !self.drained_names.contains(&grant.name)
+        !self.drained_names.contains(&grant.name) && !self.revoked_grants.contains(&grant.key)
     }
 
     /// The functions that are paused, for the statement that looks for candidates.

@@ -16,15 +16,16 @@ mod rows;
 mod schema;
 pub mod sqlite;
 
-use apiary_identity::{Envelope, Grant, Id};
+use apiary_identity::{Envelope, Grant, Id, Revocation};
 use uuid::Uuid;
 
 use crate::model::{
-    Attached, Attempt, Attribute, AttributeBatch, Cancel, CheckpointSize, ClaimSlot, Claims, Colony, ColonyKey,
-    Completion, Discard, Effect, ExplainRecord, Failure, GrantCursor, GrantKey, GrantRecord, Holders, Lane, LeaseEnd,
-    LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause,
-    Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed,
-    Report, Reported, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
+    Announcement, Attached, Attempt, Attribute, AttributeBatch, Cancel, CheckpointSize, ClaimSlot, Claims, Colony,
+    ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter, ExecutorRecord, ExplainRecord,
+    Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind,
+    LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused, ProcessCursor,
+    ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report,
+    Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
 };
 
 pub use error::StoreError;
@@ -73,10 +74,12 @@ pub trait Store: Send + Sync + 'static {
     // Grants. A `GrantRecord` comes back with its signature checked: one altered in the database is
     // a [`StoreError::Corrupt`].
 
-    /// Keeps a grant; true if it was there. [`StoreError::Taken`] if its id belongs to another grant.
+    /// Keeps a grant; true if it was there. [`StoreError::Taken`] if its id belongs to another grant. An executor's makes the
+    /// executor known, and forgets that it was turned down. A grant that was revoked before, by its id or its key, is dead
+    /// from the start.
     async fn add_grant(&self, colony: &Colony, grant: &Grant, envelope: &Envelope, now_ms: i64) -> StoreResult<bool>;
 
-    /// Every grant for this key, oldest first, expired ones too.
+    /// Every grant for this key, oldest first, expired and revoked ones too.
     async fn grants_of_key(&self, colony: &Colony, key: &Id) -> StoreResult<Vec<GrantRecord>>;
 
     /// These grants, unverified, in any order; those that do not exist are left out. What was tampered with is passed
@@ -85,6 +88,76 @@ pub trait Store: Send + Sync + 'static {
 
     /// One page of grants, oldest first, unverified: for showing and checking elsewhere.
     async fn list_grants(&self, colony: &Colony, page: Page<GrantCursor>) -> StoreResult<Vec<StoredGrant>>;
+
+    /// Every grant for these keys, oldest first, unverified: for showing.
+    async fn grants_of_keys(&self, colony: &Colony, keys: &[Id]) -> StoreResult<Vec<StoredGrant>>;
+
+    /// Keeps a revocation, and marks the grants that it names as revoked from now; returns all that it names. The same again
+    /// changes nothing. [`StoreError::Taken`] if its id belongs to another revocation. Leases under these grants stay for
+    /// [`removed_leases`](Self::removed_leases).
+    async fn revoke_grant(
+        &self,
+        colony: &Colony,
+        revocation: &Revocation,
+        envelope: &Envelope,
+        now_ms: i64,
+    ) -> StoreResult<Vec<RevokedGrant>>;
+
+    /// Grants of all colonies that were revoked since, the last first, at most `limit`.
+    async fn revoked_grants(&self, since_ms: i64, limit: i64) -> StoreResult<Vec<RevokedGrant>>;
+
+    // Executors: what they say of themselves. A row is a key and an executor type.
+
+    /// Keeps what an executor says of itself, in the place of what it said before. False if it is not granted, is not yet
+    /// kept, and `pending_max` others without a grant are. Being turned down stays.
+    async fn register_executor(
+        &self,
+        colony: ColonyKey,
+        registration: &Registration,
+        pending_max: i64,
+        now_ms: i64,
+    ) -> StoreResult<bool>;
+
+    /// Turns a key down that registered and never had an executor's grant; false if there is none.
+    async fn reject_executor(&self, colony: ColonyKey, key: &Id, now_ms: i64) -> StoreResult<bool>;
+
+    /// One page of executors by their first appearance, with how many leases they hold that are not over at `now_ms`. One that
+    /// is known by its grant alone has no executor type, and is left out once its key has said one.
+    async fn list_executors(
+        &self,
+        colony: ColonyKey,
+        filter: &ExecutorFilter,
+        page: Page<ExecutorCursor>,
+        now_ms: i64,
+    ) -> StoreResult<Vec<ExecutorRecord>>;
+
+    /// Notes when executors were heard, and makes those known that were not; the later moment counts. No two contacts are of
+    /// the same colony, key and type.
+    async fn hear_executors(&self, contacts: &[Contact]) -> StoreResult<()>;
+
+    /// Has executors of this name take no new work.
+    async fn drain_executor(&self, colony: ColonyKey, name: &str, drained_by: &str, now_ms: i64) -> StoreResult<()>;
+
+    /// Lets executors of this name take work again.
+    async fn drain_executor_off(&self, colony: ColonyKey, name: &str) -> StoreResult<()>;
+
+    /// What executors announce that were not turned down, those heard last first.
+    async fn list_functions(
+        &self,
+        colony: ColonyKey,
+        executor_type: Option<&str>,
+        limit: i64,
+    ) -> StoreResult<Vec<Announcement>>;
+
+    /// How functions did, by executor type and name: of the last `maxima[0]` processes that finished since, at most
+    /// `maxima[1]` functions.
+    async fn function_statistics(
+        &self,
+        colony: ColonyKey,
+        executor_type: Option<&str>,
+        since_ms: i64,
+        maxima: [i64; 2],
+    ) -> StoreResult<Vec<FunctionStatistics>>;
 
     // Processes.
 
@@ -275,6 +348,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Moves processes whose `max_wait` is over from `queue` to `finished`, failed; says which, and in which lane.
     async fn expire_waiting(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>>;
+
+    /// Leases under revoked grants that are not over at `now_ms`. Changes nothing.
+    async fn removed_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>>;
+
+    /// Forgets executors that were last heard before this; says how many. Those turned down, and those known by their grant
+    /// alone, stay.
+    async fn forget_executors(&self, before_ms: i64, limit: i64) -> StoreResult<u64>;
 
     /// Forgets idempotency keys whose retention is over; says how many.
     async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;

@@ -7,6 +7,8 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod executor;
+pub(crate) mod function;
 pub(crate) mod grant;
 pub(crate) mod guard;
 pub(crate) mod import;

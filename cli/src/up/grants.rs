@@ -41,7 +41,9 @@ pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> an
         .into());
     }
     for need in needs(keys) {
-        if there.iter().any(|grant| need.is_met_by(grant, now)) {
+        // Whoever was removed by its colony's owner stays so.
+        let is_removed = |known: &list::Listed| known.revoked_from.is_some() && known.grant.key == need.key;
+        if there.iter().any(|known| is_removed(known) || need.is_met_by(&known.grant, now)) {
             continue;
         }
         let envelope = Envelope::seal(colony, &need.grant(colony.id(), now)).context("a grant")?;

@@ -53,7 +53,7 @@ async fn what_needs_attention_is_listed(colony: TestColony) {
 }
 
 async fn work_that_nobody_listens_for_is_reported_after_a_while(backend: Backend) {
-    let quick = |config: &mut apiary_broker::Config| config.unattended_after = Duration::from_millis(200);
+    let quick = |config: &mut apiary_broker::Config| config.executors.unattended_after = Duration::from_millis(200);
     let colony = TestColony::start_tuned(backend, quick).await;
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
     user.submit_json("t", "f", &()).await.unwrap();

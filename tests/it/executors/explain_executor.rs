@@ -86,8 +86,7 @@ async fn what_waits_is_not_for_it_and_why(colony: TestColony) {
     }
     assert!(bee.claim(claiming).await.unwrap().leases.is_empty());
     let reasons = reasons(&reader, "bee").await;
-    let expected =
-        [("REQUIREMENTS_UNMET", 2), ("FUNCTION_NOT_GRANTED", 1), ("FOR_OTHERS", 1), ("FUNCTION_PAUSED", 1)];
+    let expected = [("REQUIREMENTS_UNMET", 2), ("FUNCTION_NOT_GRANTED", 1), ("FOR_OTHERS", 1), ("FUNCTION_PAUSED", 1)];
     assert_eq!(kinds(&reasons), expected);
     assert!(reasons[0].text.contains("8000m"), "{}", reasons[0].text);
 }

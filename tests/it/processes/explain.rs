@@ -71,7 +71,8 @@ async fn no_executor_of_its_type_is_known(colony: TestColony) {
 async fn an_executor_that_waits_for_approval_is_named(colony: TestColony) {
     let (user, reader) = (colony.user("ada").await, colony.reader().await);
     let stranger = colony.client(&apiary_identity::KeyPair::generate());
-    let request = v1::RegisterExecutorRequest { executor_type: "t".into(), name: "new-bee".into(), ..Default::default() };
+    let request =
+        v1::RegisterExecutorRequest { executor_type: "t".into(), name: "new-bee".into(), ..Default::default() };
     stranger.register_executor(request).await.unwrap();
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let reason = first(&reader, id, "NO_EXECUTOR").await;
@@ -128,8 +129,7 @@ async fn what_is_paused_by_whom_and_since_when(colony: TestColony) {
     let owner = colony.client(&colony.key);
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     for (kind, name) in [("colony", ""), ("executor_type", "t"), ("function", "f"), ("function", "other")] {
-        let request =
-            v1::PauseRequest { kind: kind.into(), name: name.into(), reason: "the bank is away".into() };
+        let request = v1::PauseRequest { kind: kind.into(), name: name.into(), reason: "the bank is away".into() };
         owner.pause(request).await.unwrap();
     }
     let answer = explained(&reader, id).await;

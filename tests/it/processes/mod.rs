@@ -4,6 +4,7 @@ mod cancel;
 mod curl;
 mod delete;
 mod discard;
+mod explain;
 mod get_process;
 mod http_door;
 mod list_logs;

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`unblock`] | blocked → waiting | `not_before` or back-off is over |
 //! | [`leases`] | running → waiting or dead letter | a lease or `max_exec` is over |
+//! | [`removed`] | running → waiting | the executor's grant is revoked |
 //! | [`waits`] | waiting → failed | `max_wait` is over |
 //! | [`keys`] | idempotency keys → forgotten | their retention is over |
 //! | [`retention`] | finished and deleted processes → gone | their retention is over; every minute |
@@ -14,6 +15,7 @@
 mod buckets;
 mod keys;
 mod leases;
+mod removed;
 mod retention;
 mod timekeeping;
 mod unblock;
@@ -32,6 +34,7 @@ use crate::store::{Store, StoreResult};
 use retention::Keeper;
 
 pub(super) use leases::end_of_overdue;
+pub(crate) use removed::give_back_removed;
 pub(crate) use timekeeping::keep_time;
 
 /// Sweeps until `stop`.
@@ -65,10 +68,13 @@ pub(crate) async fn run(
 /// others from their work.
 async fn round(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups) -> StoreResult<Option<i64>> {
     let unblocked = unblock::sweep(store, clock, wakeups).await;
+    // Before the leases' ends: what a removed executor held costs no retry.
+    let given_back = give_back_removed(store, clock, wakeups).await;
     let ended = leases::sweep(store, clock, wakeups).await;
     let expired = waits::sweep(store, clock, wakeups).await;
     let all_forgotten = keys::sweep(store, clock).await;
     let no_bucket_left = buckets::sweep(store, clock).await;
+    given_back?;
     unblocked.and(ended).and(expired)?;
     if !all_forgotten? || !no_bucket_left? {
         return Ok(Some(clock.now_ms()));

@@ -13,7 +13,7 @@ use crate::model::{
     ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
 };
 use crate::store::assignment::{Assignment, Candidate};
-use crate::store::gates::Gates;
+use crate::store::gates::{self, Gates};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn claim(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
@@ -39,7 +39,7 @@ async fn claim_once(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot], now
 }
 
 async fn lease(session: &mut Session, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> Result<Claims, Fault> {
-    let gates = gates(session, lane).await?;
+    let gates = gates(session, lane, slots).await?;
     let mut assignment = Assignment::new(slots, gates);
     if assignment.is_limited() {
         assignment = assignment.within(limits::allowance(session, lane, now_ms).await?);
@@ -60,8 +60,11 @@ async fn lease(session: &mut Session, lane: &Lane, slots: &[ClaimSlot], now_ms: 
 }
 
 /// What stands in the way of the lane's work now.
-async fn gates(session: &mut Session, lane: &Lane) -> Result<Gates, Fault> {
-    let select = query(include_str!("leases/claim_gates.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+async fn gates(session: &mut Session, lane: &Lane, slots: &[ClaimSlot]) -> Result<Gates, Fault> {
+    let select = query(include_str!("leases/claim_gates.sql"))
+        .bind(lane.colony.0)
+        .bind(&lane.executor_type)
+        .bind(gates::grants_of(slots));
     let found = session.rows(select).await?;
     Ok(found.iter().map(|row| rows::gate(row)).collect::<StoreResult<_>>()?)
 }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::model::{
-    AttributeBatch, ClaimSlot, Completion, Failure, LeaseRef, LogBatch, NewLogLine, NewProcess, Release, Renewal,
-    Report,
+    AttributeBatch, ClaimSlot, Completion, Contact, Failure, LeaseRef, LogBatch, NewLogLine, NewProcess, Release,
+    Renewal, Report,
 };
 use crate::store::assignment::Taken;
 use crate::store::logbook::Fitted;
@@ -322,6 +322,30 @@ impl<'a> AttributeItem<'a> {
             kind: attribute.kind.as_str(),
             key: checks::storable(&attribute.key),
             value: checks::storable(&attribute.value),
+        })
+    }
+}
+
+/// That an executor was heard.
+#[derive(Serialize)]
+pub(super) struct ContactItem<'a> {
+    colony: i64,
+    key: String,
+    executor_type: &'a str,
+    name: &'a str,
+    last_heard_ms: i64,
+    offer: Option<String>,
+}
+
+impl<'a> ContactItem<'a> {
+    pub(super) fn new(contact: &'a Contact) -> StoreResult<Self> {
+        Ok(Self {
+            colony: contact.colony.0,
+            key: hex::encode(contact.key.as_bytes()),
+            executor_type: &contact.executor_type,
+            name: &contact.name,
+            last_heard_ms: contact.last_heard_ms,
+            offer: checks::offer_json(contact)?,
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::model::{
     ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
 };
 use crate::store::assignment::{Assignment, Candidate};
-use crate::store::gates::Gates;
+use crate::store::gates::{self, Gates};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn claim(store: &SqliteStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
@@ -20,7 +20,7 @@ pub(super) async fn claim(store: &SqliteStore, lane: &Lane, slots: &[ClaimSlot],
         return Ok(Claims::default());
     }
     let mut write = Write::begin(&store.writer).await?;
-    let mut assignment = Assignment::new(slots, gates(&mut write, lane).await?);
+    let mut assignment = Assignment::new(slots, gates(&mut write, lane, slots).await?);
     if assignment.is_limited() {
         assignment = assignment.within(limits::allowance(&mut write, lane, now_ms).await?);
     }
@@ -39,8 +39,11 @@ pub(super) async fn claim(store: &SqliteStore, lane: &Lane, slots: &[ClaimSlot],
 }
 
 /// What stands in the way of the lane's work now.
-async fn gates(write: &mut Write, lane: &Lane) -> StoreResult<Gates> {
-    let select = query(include_str!("leases/claim_gates.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+async fn gates(write: &mut Write, lane: &Lane, slots: &[ClaimSlot]) -> StoreResult<Gates> {
+    let select = query(include_str!("leases/claim_gates.sql"))
+        .bind(lane.colony.0)
+        .bind(&lane.executor_type)
+        .bind(list(gates::grants_of(slots))?);
     write.rows(select).await?.iter().map(|row| rows::gate(row)).collect()
 }
 

@@ -3,6 +3,7 @@
 
 mod batch;
 mod colonies;
+mod executors;
 mod explain;
 mod fault;
 mod file;
@@ -21,7 +22,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use apiary_identity::{Envelope, Grant, Id};
+use apiary_identity::{Envelope, Grant, Id, Revocation};
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -29,11 +30,12 @@ use uuid::Uuid;
 use super::checks::check_notification;
 use super::{Store, StoreResult, rows};
 use crate::model::{
-    Attached, Attempt, Attribute, AttributeBatch, Cancel, CheckpointSize, ClaimSlot, Claims, Colony, ColonyKey,
-    Completion, Discard, Effect, ExplainRecord, Failure, GrantCursor, GrantKey, GrantRecord, Holders, Lane, LeaseEnd,
-    LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause,
-    Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed,
-    Report, Reported, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
+    Announcement, Attached, Attempt, Attribute, AttributeBatch, Cancel, CheckpointSize, ClaimSlot, Claims, Colony,
+    ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter, ExecutorRecord, ExplainRecord,
+    Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind,
+    LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused, ProcessCursor,
+    ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report,
+    Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
 };
 
 /// The store in a SQLite file.
@@ -109,6 +111,79 @@ impl Store for SqliteStore {
 
     async fn list_grants(&self, colony: &Colony, page: Page<GrantCursor>) -> StoreResult<Vec<StoredGrant>> {
         grants::list_page(self, colony, page).await
+    }
+
+    async fn grants_of_keys(&self, colony: &Colony, keys: &[Id]) -> StoreResult<Vec<StoredGrant>> {
+        grants::of_keys(self, colony, keys).await
+    }
+
+    async fn revoke_grant(
+        &self,
+        colony: &Colony,
+        revocation: &Revocation,
+        envelope: &Envelope,
+        now_ms: i64,
+    ) -> StoreResult<Vec<RevokedGrant>> {
+        grants::revoke(self, colony, revocation, envelope, now_ms).await
+    }
+
+    async fn revoked_grants(&self, since_ms: i64, limit: i64) -> StoreResult<Vec<RevokedGrant>> {
+        grants::list_revoked(self, since_ms, limit).await
+    }
+
+    async fn register_executor(
+        &self,
+        colony: ColonyKey,
+        registration: &Registration,
+        pending_max: i64,
+        now_ms: i64,
+    ) -> StoreResult<bool> {
+        executors::register(self, colony, registration, pending_max, now_ms).await
+    }
+
+    async fn reject_executor(&self, colony: ColonyKey, key: &Id, now_ms: i64) -> StoreResult<bool> {
+        executors::reject(self, colony, key, now_ms).await
+    }
+
+    async fn list_executors(
+        &self,
+        colony: ColonyKey,
+        filter: &ExecutorFilter,
+        page: Page<ExecutorCursor>,
+        now_ms: i64,
+    ) -> StoreResult<Vec<ExecutorRecord>> {
+        executors::list(self, colony, filter, page, now_ms).await
+    }
+
+    async fn hear_executors(&self, contacts: &[Contact]) -> StoreResult<()> {
+        executors::hear(self, contacts).await
+    }
+
+    async fn drain_executor(&self, colony: ColonyKey, name: &str, drained_by: &str, now_ms: i64) -> StoreResult<()> {
+        executors::drain(self, colony, name, drained_by, now_ms).await
+    }
+
+    async fn drain_executor_off(&self, colony: ColonyKey, name: &str) -> StoreResult<()> {
+        executors::drain_off(self, colony, name).await
+    }
+
+    async fn list_functions(
+        &self,
+        colony: ColonyKey,
+        executor_type: Option<&str>,
+        limit: i64,
+    ) -> StoreResult<Vec<Announcement>> {
+        executors::list_functions(self, colony, executor_type, limit).await
+    }
+
+    async fn function_statistics(
+        &self,
+        colony: ColonyKey,
+        executor_type: Option<&str>,
+        since_ms: i64,
+        maxima: [i64; 2],
+    ) -> StoreResult<Vec<FunctionStatistics>> {
+        executors::function_statistics(self, colony, executor_type, since_ms, maxima).await
     }
 
     async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>> {
@@ -300,6 +375,14 @@ impl Store for SqliteStore {
 
     async fn expire_waiting(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
         sweeps::expire_waiting(self, now_ms, limit).await
+    }
+
+    async fn removed_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
+        sweeps::removed_leases(self, now_ms, limit).await
+    }
+
+    async fn forget_executors(&self, before_ms: i64, limit: i64) -> StoreResult<u64> {
+        sweeps::forget_executors(self, before_ms, limit).await
     }
 
     async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {

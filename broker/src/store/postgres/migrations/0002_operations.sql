@@ -151,7 +151,8 @@ CREATE TABLE apiary.buckets (
 );
 CREATE INDEX buckets_full_at ON apiary.buckets (full_at_ms);
 
--- What executors say of themselves, and when they were last heard: one row for each key and executor type.
+-- What executors say of themselves, and when they were last heard: one row for each key and executor type. The type is empty
+-- in the row that a grant makes, before the executor has said which it is.
 CREATE TABLE apiary.executors (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     colony bigint NOT NULL,
@@ -167,6 +168,8 @@ CREATE TABLE apiary.executors (
     UNIQUE (colony, key, executor_type)
 );
 CREATE INDEX executors_list ON apiary.executors (colony, number);
+INSERT INTO apiary.executors (colony, key, executor_type, name)
+SELECT colony, grantee, '', max(name) FROM apiary.grants WHERE role = 'executor' GROUP BY colony, grantee;
 
 -- Names of executors that are to take no new work.
 CREATE TABLE apiary.drains (
@@ -177,15 +180,19 @@ CREATE TABLE apiary.drains (
     PRIMARY KEY (colony, name)
 );
 
+-- About one grant, or all grants of a key.
 CREATE TABLE apiary.revocations (
     colony bigint NOT NULL,
     revocation_id uuid NOT NULL,
+    grant_id uuid,
+    grantee bytea,
     added_at_ms bigint NOT NULL,
     signature bytea NOT NULL,
     payload bytea NOT NULL,
     PRIMARY KEY (colony, revocation_id)
 );
 ALTER TABLE apiary.grants ADD COLUMN revoked_from_ms bigint;
+CREATE INDEX grants_revoked ON apiary.grants (revoked_from_ms) WHERE revoked_from_ms IS NOT NULL;
 
 CREATE TABLE apiary.guards (
     colony bigint PRIMARY KEY,

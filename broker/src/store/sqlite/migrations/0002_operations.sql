@@ -141,7 +141,8 @@ CREATE TABLE buckets (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX buckets_full_at ON buckets (full_at_ms);
 
--- What executors say of themselves, and when they were last heard: one row for each key and executor type.
+-- What executors say of themselves, and when they were last heard: one row for each key and executor type. The type is empty
+-- in the row that a grant makes, before the executor has said which it is.
 CREATE TABLE executors (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     colony INTEGER NOT NULL,
@@ -157,6 +158,8 @@ CREATE TABLE executors (
     UNIQUE (colony, key, executor_type)
 ) STRICT;
 CREATE INDEX executors_list ON executors (colony, number);
+INSERT INTO executors (colony, key, executor_type, name)
+SELECT colony, grantee, '', max(name) FROM grants WHERE role = 'executor' GROUP BY colony, grantee;
 
 -- Names of executors that are to take no new work.
 CREATE TABLE drains (
@@ -167,15 +170,19 @@ CREATE TABLE drains (
     PRIMARY KEY (colony, name)
 ) STRICT, WITHOUT ROWID;
 
+-- About one grant, or all grants of a key.
 CREATE TABLE revocations (
     colony INTEGER NOT NULL,
     revocation_id BLOB NOT NULL,
+    grant_id BLOB,
+    grantee BLOB,
     added_at_ms INTEGER NOT NULL,
     signature BLOB NOT NULL,
     payload BLOB NOT NULL,
     PRIMARY KEY (colony, revocation_id)
 ) STRICT;
 ALTER TABLE grants ADD COLUMN revoked_from_ms INTEGER;
+CREATE INDEX grants_revoked ON grants (revoked_from_ms) WHERE revoked_from_ms IS NOT NULL;
 
 CREATE TABLE guards (
     colony INTEGER NOT NULL PRIMARY KEY,
