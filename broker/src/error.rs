@@ -84,6 +84,12 @@ pub enum Error {
         /// The broker's time.
         now: String,
     },
+    /// A spec has a rate key that no limit is for.
+    #[error(
+        "no limit is for rate key {0:?}: an operator sets one first (`apiary limit set rate-key {0:?} --rate 10/1s`), or the spec \
+         goes without `rate_key`"
+    )]
+    LimitUnknown(String),
     /// Too much at once.
     #[error("{0}; wait a little and try again")]
     Overloaded(String),
@@ -133,6 +139,8 @@ pub enum Reason {
     Taken,
     /// See [`Error::SubmitByOver`].
     SubmitByOver,
+    /// See [`Error::LimitUnknown`].
+    LimitUnknown,
     /// See [`Error::Overloaded`].
     Overloaded,
     /// See [`Error::Draining`].
@@ -163,6 +171,7 @@ impl Reason {
             Self::StateConflict => "STATE_CONFLICT",
             Self::Taken => "TAKEN",
             Self::SubmitByOver => "SUBMIT_BY_OVER",
+            Self::LimitUnknown => "LIMIT_UNKNOWN",
             Self::Overloaded => "OVERLOADED",
             Self::Draining => "DRAINING",
             Self::Unavailable => "UNAVAILABLE",
@@ -196,6 +205,7 @@ impl Error {
             Self::StateConflict(_) => Reason::StateConflict,
             Self::Taken(_) => Reason::Taken,
             Self::SubmitByOver { .. } => Reason::SubmitByOver,
+            Self::LimitUnknown(_) => Reason::LimitUnknown,
             Self::Overloaded(_) => Reason::Overloaded,
             Self::Draining => Reason::Draining,
             Self::Unavailable(_) => Reason::Unavailable,

@@ -68,8 +68,52 @@ pub const CLAIM_PATTERNS_MAX: usize = 1000;
 
 /// Things that are paused in one colony.
 pub const PAUSES_MAX: i64 = 1000;
+/// Limits of one colony.
+pub const LIMITS_MAX: i64 = 1000;
+/// The most that a limit allows to run at once, or to start in an interval, or at once after a pause.
+pub const LIMIT_COUNT_MAX: i32 = 1_000_000;
+/// The longest interval of a rate, in milliseconds: a day.
+pub const LIMIT_INTERVAL_MS_MAX: i64 = 86_400_000;
+/// Keys of one limit that are shown with their use.
+pub const LIMIT_USES_SHOWN: usize = 10;
+/// Keys and names that are read to find those.
+pub const LIMIT_USES_READ: i64 = 10_000;
+/// How long a broker goes by the limits of a colony that it has read, where no other broker tells it of a change.
+pub const LIMITS_REMEMBERED: Duration = Duration::from_secs(5);
+/// A lane where a limit holds work is looked into again this much later at the earliest.
+pub const HELD_LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// How long what runs has to stop by itself when a limit cancels it, in milliseconds.
+pub const LIMIT_GRACE_MS: i64 = 30_000;
+/// Processes that one submit cancels, of one key.
+pub const LIMIT_CANCELS_MAX: i64 = 500;
+
 /// A reason in words, in bytes.
 pub const REASON_BYTES_MAX: usize = 4096;
+
+/// Log lines that one process may have; what comes beyond is dropped, and counted.
+pub const LOG_LINES_MAX: usize = 10_000;
+/// Bytes of messages and fields that the log lines of one process may have.
+pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Log lines of one call.
+pub const LOG_CALL_LINES_MAX: usize = 1000;
+/// Bytes of one log line's message.
+pub const LOG_MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one log line's fields, as JSON.
+pub const LOG_FIELDS_BYTES_MAX: usize = 16 * 1024;
+/// The latest time that a log line may bear, Unix milliseconds: the end of the year 9999.
+pub const LOG_TIME_MS_MAX: i64 = 253_402_300_799_999;
+/// Bytes of a text that is looked for in log lines.
+pub const LOG_TEXT_BYTES_MAX: usize = 256;
+/// Attributes that one process may have.
+pub const ATTRIBUTES_MAX: usize = 256;
+/// Attributes of one call.
+pub const ATTRIBUTES_CALL_MAX: usize = 64;
+/// Characters of an attribute's key.
+pub const ATTRIBUTE_KEY_CHARS_MAX: usize = 128;
+/// Bytes of an attribute's value.
+pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 4096;
+/// Bytes of reports, log lines and attributes that wait for a commit, all together; beyond it callers are refused as overload.
+pub const REPORTED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Watches at one broker.
 pub const WATCHES_MAX: usize = 10_000;
@@ -92,6 +136,10 @@ pub const RETENTION_ROWS: i64 = 200;
 pub const RETENTION_LOOK_MS_MAX: i64 = 60_000;
 /// The pause between two statements of retention while there is more to delete, in milliseconds: nobody waits for it.
 pub const RETENTION_PAUSE_MS: i64 = 200;
+/// How long a watch waits for its client to read; then it is cut.
+pub const WATCH_STALL_MAX: Duration = Duration::from_secs(60);
+/// Log lines that a watch reads at once.
+pub const WATCH_LINES_MAX: i64 = 100;
 /// Rows of a page if the caller does not say.
 pub const PAGE_SIZE_DEFAULT: i32 = 100;
 /// The most bytes of a page's rows; it ends early where they are more.

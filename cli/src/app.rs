@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
-    bee, broker, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, pause,
-    process, up, webhook,
+    bee, broker, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, limit,
+    pause, process, up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, ReaderGone};
@@ -97,6 +97,8 @@ enum Command {
     Process(process::Command),
     #[command(subcommand)]
     Pause(pause::Command),
+    #[command(subcommand)]
+    Limit(limit::Command),
     #[command(subcommand)]
     Guard(guard::Command),
     #[command(subcommand)]
@@ -203,6 +205,7 @@ impl Command {
             Self::Function(command) => command.run(context).await,
             Self::Process(command) => command.run(context).await,
             Self::Pause(command) => command.run(context).await,
+            Self::Limit(command) => command.run(context).await,
             Self::Guard(command) => command.run(context),
             Self::Import(command) => command.run(context).await,
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,

@@ -6,6 +6,7 @@ mod colonies;
 mod executors;
 mod grants;
 mod leases;
+mod limits;
 mod operations;
 mod pauses;
 mod processes;
@@ -29,7 +30,7 @@ use crate::session::{Session, sign};
 use crate::{Address, ClientConfig, ClientError};
 
 pub(crate) use leases::millis;
-pub use processes::{Submitted, Watch};
+pub use processes::{Sighting, Submitted, Watch};
 
 /// A client of one broker, in the name of one key, for one colony. Clones share one connection, which is
 /// made at the first call and made again whenever it broke. No call is repeated behind the caller's back,

@@ -8,6 +8,7 @@ mod attempt;
 mod builder;
 mod claim;
 mod contact;
+mod courier;
 mod drain;
 mod examine;
 mod heartbeat;

@@ -10,7 +10,8 @@ use apiary_broker::Broker;
 use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_executor_sdk::{Client, ClientConfig, v1};
 use apiary_identity::{
-    Clock, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Role, Scopes, SystemClock,
+    Clock, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Progress, Role, Scopes,
+    SystemClock,
 };
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -228,6 +229,12 @@ impl TestColony {
             Content::from_bytes(output),
         );
         Envelope::seal(&self.key_of(name), &document).unwrap()
+    }
+
+    /// Progress of a lease that says nothing yet, unsigned.
+    pub fn progress(&self, lease: &v1::Lease, number: i64) -> Progress {
+        let process_id = lease.process_id.parse().unwrap();
+        Progress::new(self.key.id(), process_id, lease.attempt, spec_digest(lease), number, SystemClock.now())
     }
 
     /// A signed failure for a lease.

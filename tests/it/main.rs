@@ -30,6 +30,7 @@ mod executors;
 mod grants;
 mod import;
 mod leases;
+mod limits;
 mod pauses;
 mod processes;
 mod restart;

@@ -27,6 +27,7 @@ mod executors;
 mod grants;
 mod leases;
 mod lifecycle;
+mod limits;
 mod opening;
 mod operations;
 mod outages;

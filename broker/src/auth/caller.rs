@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apiary_identity::{
-    Clock, Document as _, Envelope, Grant, Id, Nonce, Outcome, Request, Revocation, Role, Spec, chain,
+    Clock, Document as _, Envelope, Grant, Id, Nonce, Outcome, Progress, Request, Revocation, Role, Spec, chain,
 };
 use uuid::Uuid;
 
@@ -233,6 +233,13 @@ impl Auth {
         let outcome: Outcome = envelope.open()?;
         let caller = Caller { key: envelope.key_id, colony: outcome.colony, nonce: None };
         Ok((self.permit(&caller).await?, outcome))
+    }
+
+    /// Leave to keep this progress: its own signature is its permission.
+    pub(crate) async fn permit_report(&self, envelope: &Envelope) -> Result<(Permit<action::Report>, Progress), Error> {
+        let progress: Progress = envelope.open()?;
+        let caller = Caller { key: envelope.key_id, colony: progress.colony, nonce: None };
+        Ok((self.permit(&caller).await?, progress))
     }
 
     /// Leave to keep this grant: the colony's own signature is its permission.

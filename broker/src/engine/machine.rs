@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::add_logs::LogFlush;
 use super::catalogue::Catalogue;
 use super::claim::Places;
 use super::claimer::Claimer;
@@ -23,6 +24,9 @@ use super::presence::PresenceTimes;
 use super::prioritytime::Stamps;
 use super::relay;
 use super::renew::RenewFlush;
+use super::report::ReportFlush;
+use super::room::Room;
+use super::set_attributes::AttributeFlush;
 use super::submit::SubmitFlush;
 use super::sweep;
 use super::wakeups::Wakeups;
@@ -51,6 +55,10 @@ pub(crate) struct Engine {
     pub(super) completions: Committer<CompleteFlush>,
     pub(super) failures: Committer<FailFlush>,
     pub(super) renewals: Committer<RenewFlush>,
+    pub(super) reports: Committer<ReportFlush>,
+    pub(super) logs: Committer<LogFlush>,
+    pub(super) attributes: Committer<AttributeFlush>,
+    pub(super) room: Room,
     pub(super) stamps: Stamps,
     pub(super) watches: Arc<tokio::sync::Semaphore>,
     pub(super) desk: LeaseDesk,
@@ -114,6 +122,14 @@ impl Engine {
                 finish.clone(),
             ),
             renewals: Committer::start(tasks, RenewFlush::new(desk.clone(), clock.clone()), finish.clone()),
+            reports: Committer::start(
+                tasks,
+                ReportFlush::new(desk.clone(), wakeups.clone(), clock.clone()),
+                finish.clone(),
+            ),
+            logs: Committer::start(tasks, LogFlush::new(desk.clone(), wakeups.clone(), clock.clone()), finish.clone()),
+            attributes: Committer::start(tasks, AttributeFlush::new(desk.clone(), clock.clone()), finish.clone()),
+            room: Room::default(),
             grants,
             contacts,
             catalogue,

@@ -35,6 +35,8 @@ struct Message {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     colonies: Vec<i64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    logged: Vec<(i64, Uuid)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     revoked: Vec<(i64, i64, Id)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     announced: Vec<i64>,
@@ -103,6 +105,9 @@ pub(crate) async fn hear(
         for colony in message.colonies {
             wakeups.hear(&Hint::Colony(ColonyKey(colony)));
         }
+        for (colony, process_id) in message.logged {
+            wakeups.hear(&Hint::Logged(Change { colony: ColonyKey(colony), process_id }));
+        }
         for (key, colony, grantee) in message.revoked {
             memory.grants.revoked(&[RevokedGrant { key: GrantKey(key), colony: ColonyKey(colony), grantee }]);
             memory.catalogue.forget(ColonyKey(colony));
@@ -116,6 +121,7 @@ pub(crate) async fn hear(
 fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
     let (mut lanes, mut changes, mut colonies) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let (mut revoked, mut announced) = (BTreeSet::new(), BTreeSet::new());
+    let mut logged = BTreeSet::new();
     for hint in hints {
         match hint {
             Hint::Work(lane) => {
@@ -133,6 +139,9 @@ fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
             Hint::Announced(colony) => {
                 announced.insert(colony.0);
             }
+            Hint::Logged(change) => {
+                logged.insert((change.colony.0, change.process_id));
+            }
         }
     }
     let message = || Message { broker_id, ..Message::default() };
@@ -142,7 +151,8 @@ fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
         .chain(parts(announced, COLONIES_PER_MESSAGE).map(|announced| Message { announced, ..message() }))
         .chain(parts(lanes, LANES_PER_MESSAGE).map(|lanes| Message { lanes, ..message() }))
         .chain(parts(changes, CHANGES_PER_MESSAGE).map(|changes| Message { changes, ..message() }))
-        .chain(parts(colonies, COLONIES_PER_MESSAGE).map(|colonies| Message { colonies, ..message() }));
+        .chain(parts(colonies, COLONIES_PER_MESSAGE).map(|colonies| Message { colonies, ..message() }))
+        .chain(parts(logged, CHANGES_PER_MESSAGE).map(|logged| Message { logged, ..message() }));
     // Numbers, ids and checked names: printing them cannot fail.
     all.filter_map(|message| serde_json::to_string(&message).ok()).collect()
 }

@@ -2,12 +2,13 @@
 
 mod executors;
 
-use apiary_identity::{Document as _, Grant, Id, Outcome, Spec};
+use apiary_identity::{Document as _, Grant, Id, Outcome, Progress, Spec};
 use apiary_proto::v1 as pb;
 use bytes::Bytes;
 
-use crate::engine::{GrantPage, Leased, ProcessDetail, ProcessPage};
-use crate::model::{Attempt, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant};
+use super::running;
+use crate::engine::{Checkpoint, GrantPage, Leased, ProcessDetail, ProcessPage};
+use crate::model::{Attempt, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant, StoredProgress};
 
 pub(super) use executors::{executor, executor_page, function, revoked};
 
@@ -76,7 +77,9 @@ pub(super) fn detail(detail: ProcessDetail) -> pb::GetProcessResponse {
         spec: Some(spec),
         submitter_grant: detail.submitter.as_deref().map(grant),
         attempts: detail.attempts.into_iter().map(|(one, by)| attempt(one, by.as_deref())).collect(),
-        ..Default::default()
+        progress_grant: detail.progress.as_ref().and_then(|(_, by)| by.as_deref()).map(grant),
+        progress: detail.progress.map(|(last, by)| progress(last, by.as_deref())),
+        attributes: detail.attributes.into_iter().map(running::attribute).collect(),
     }
 }
 
@@ -93,6 +96,7 @@ pub(super) fn grant_page(page: &GrantPage) -> pb::ListGrantsResponse {
 pub(super) fn lease(leased: Leased) -> pb::Lease {
     let claimed = leased.claimed;
     let submitter = leased.submitter.as_deref();
+    let (checkpoint, checkpoint_grant) = checkpoint(leased.checkpoint);
     pb::Lease {
         process_id: claimed.process_id.to_string(),
         attempt: claimed.attempt,
@@ -105,7 +109,8 @@ pub(super) fn lease(leased: Leased) -> pb::Lease {
         submitter_grant: submitter.map(grant),
         expires_at_ms: claimed.expires_at_ms,
         retries_left: leased.retries_left,
-        ..Default::default()
+        checkpoint,
+        checkpoint_grant,
     }
 }
 
@@ -132,6 +137,17 @@ pub(super) fn renewed(renewed: Renewed) -> pb::RenewResponse {
         cancel_reason,
         ..Default::default()
     }
+}
+
+/// A checkpoint, and the grant of its signer.
+fn checkpoint(checkpoint: Option<Checkpoint>) -> (Option<pb::Envelope>, Option<pb::Envelope>) {
+    let Some(Checkpoint { progress: Some(last), executor, .. }) = checkpoint else { return (None, None) };
+    let by = executor.as_deref();
+    (Some(progress(last, by)), by.map(grant))
+}
+
+fn progress(last: StoredProgress, executor: Option<&StoredGrant>) -> pb::Envelope {
+    signed(Progress::PAYLOAD_TYPE, last.payload, executor.map(grantee).unwrap_or_default(), last.signature)
 }
 
 fn attempt(attempt: Attempt, executor: Option<&StoredGrant>) -> pb::Attempt {

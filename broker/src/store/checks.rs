@@ -1,15 +1,19 @@
 //! What is refused or made fit before a database sees it, for both databases.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use apiary_identity::{Envelope, Grant, Id};
 use uuid::Uuid;
 
+use super::logbook::Fitted;
 use super::rows::{Columns, Fields};
 use super::{StoreError, StoreResult};
-use crate::model::{Colony, Contact, Discard, Failure, LeaseEnd, NewProcess, ProcessState, Registration, Submitted};
+use crate::model::{
+    Attached, AttributeBatch, Colony, Contact, Discard, Failure, LeaseEnd, LogBatch, NewProcess, ProcessState,
+    Registration, Report, Reported, Submitted,
+};
 
 /// The longest message between brokers, in bytes: Postgres refuses 8,000.
 const NOTIFICATION_BYTES_MAX: usize = 7_900;
@@ -102,6 +106,46 @@ pub(super) fn in_order<T, K: Eq + Hash, A: Clone>(
     answers: &HashMap<K, A>,
 ) -> Vec<Option<A>> {
     items.iter().map(|item| answers.get(&key(item)).cloned()).collect()
+}
+
+/// What became of reports; `held` knows the processes whose lease is held, and whether theirs is the newest.
+pub(super) fn reported(reports: &[Report], held: impl Fn(&Uuid) -> Option<bool>) -> Vec<Reported> {
+    let answer = |report: &Report| match held(&report.lease.process_id) {
+        Some(true) => Reported::Kept,
+        Some(false) => Reported::Older,
+        None => Reported::Lost,
+    };
+    reports.iter().map(answer).collect()
+}
+
+/// How many lines of each batch were dropped; none is known of a lease that is lost.
+pub(super) fn dropped(batches: &[LogBatch], fitted: &[Fitted<'_>]) -> Vec<Option<usize>> {
+    let dropped: HashMap<Uuid, usize> = fitted.iter().map(|one| (one.batch.lease.process_id, one.dropped())).collect();
+    in_order(batches, |batch| batch.lease.process_id, &dropped)
+}
+
+/// What became of attributes.
+pub(super) fn attached(batches: &[AttributeBatch], held: &HashSet<Uuid>, kept: &HashSet<Uuid>) -> Vec<Attached> {
+    let answer = |batch: &AttributeBatch| match &batch.lease.process_id {
+        lost if !held.contains(lost) => Attached::Lost,
+        process_id if kept.contains(process_id) || batch.attributes.is_empty() => Attached::Kept,
+        _ => Attached::Full,
+    };
+    batches.iter().map(answer).collect()
+}
+
+/// A pattern of `LIKE ... ESCAPE '\'` that matches what contains this text.
+pub(super) fn pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
 }
 
 /// Whether the colony that is in the way of a new one is the same.

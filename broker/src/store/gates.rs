@@ -16,6 +16,8 @@ pub(super) enum Gate {
     DrainedName(String),
     /// A grant is revoked.
     RevokedGrant(GrantKey),
+    /// Limits have to be counted: the lane's type or some function is limited, or work with keys waits.
+    Limited,
 }
 
 /// The grants that are claimed under, each once.
@@ -32,6 +34,7 @@ pub(super) struct Gates {
     paused_functions: BTreeSet<String>,
     drained_names: BTreeSet<String>,
     revoked_grants: BTreeSet<GrantKey>,
+    are_limited: bool,
 }
 
 impl FromIterator<Gate> for Gates {
@@ -43,6 +46,7 @@ impl FromIterator<Gate> for Gates {
                 Gate::PausedFunction(name) => _ = gates.paused_functions.insert(name),
                 Gate::DrainedName(name) => _ = gates.drained_names.insert(name),
                 Gate::RevokedGrant(key) => _ = gates.revoked_grants.insert(key),
+                Gate::Limited => gates.are_limited = true,
             }
         }
         gates
@@ -53,6 +57,11 @@ impl Gates {
     /// Whether nothing of the lane is handed out.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed
+    }
+
+    /// Whether limits have to be counted for this claim.
+    pub(super) fn are_limited(&self) -> bool {
+        self.are_limited && !self.is_closed
     }
 
     /// Whether the process may be handed out to anybody.

@@ -4,11 +4,13 @@
 //!
 //! Every SQL statement is a file of its own under `postgres/` or `sqlite/`, named after its method.
 
+mod allowance;
 mod assignment;
 mod ceiling;
 mod checks;
 mod error;
 mod gates;
+mod logbook;
 pub mod postgres;
 mod rows;
 mod schema;
@@ -18,11 +20,12 @@ use apiary_identity::{Envelope, Grant, Id, Revocation};
 use uuid::Uuid;
 
 use crate::model::{
-    Announcement, Attempt, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect,
-    ExecutorCursor, ExecutorFilter, ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord,
-    Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord,
-    ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, RevokedGrant, SpecRecord, StoredGrant,
-    Submitted,
+    Announcement, Attached, Attempt, Attribute, AttributeBatch, Cancel, CheckpointSize, ClaimSlot, Claims, Colony,
+    ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter, ExecutorRecord, Failure,
+    FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord,
+    LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter,
+    ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported,
+    RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted,
 };
 
 pub use error::StoreError;
@@ -267,6 +270,61 @@ pub trait Store: Send + Sync + 'static {
     /// Every pause of the colony, by kind and name.
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>>;
 
+    // While it runs. What is not of the lease's holder changes nothing, also if the lease ends in the same moment.
+
+    /// Keeps the last signed progress of processes, and the last with a checkpoint, which outlives the attempt. A report whose
+    /// attempt and number are not beyond those kept changes nothing.
+    async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>>;
+
+    /// The last signed progress of a process.
+    async fn progress(&self, process_id: Uuid) -> StoreResult<Option<StoredProgress>>;
+
+    /// How large the last signed progress with a checkpoint of each of these processes is; those without are left out.
+    async fn checkpoint_sizes(&self, process_ids: &[Uuid]) -> StoreResult<Vec<CheckpointSize>>;
+
+    /// The last signed progress with a checkpoint of each of these processes, in any order; those without are left out.
+    async fn checkpoints(&self, process_ids: &[Uuid]) -> StoreResult<Vec<StoredProgress>>;
+
+    /// Keeps log lines, as many of each batch as the process still has room for
+    /// ([`LOG_LINES_MAX`](crate::limits::LOG_LINES_MAX), [`LOG_BYTES_MAX`](crate::limits::LOG_BYTES_MAX)), from its first on.
+    /// The answer is how many were dropped, or `None` for a lost lease. The numbers of one process's lines grow in the order
+    /// of their commits.
+    async fn add_logs(&self, batches: &[LogBatch], now_ms: i64) -> StoreResult<Vec<Option<usize>>>;
+
+    /// One page of the colony's log lines that match, oldest first.
+    async fn list_logs(
+        &self,
+        colony: ColonyKey,
+        filter: &LogFilter,
+        page: Page<LogCursor>,
+    ) -> StoreResult<Vec<LogLine>>;
+
+    /// The last `count` of the colony's log lines that match, newest first.
+    async fn list_last_logs(&self, colony: ColonyKey, filter: &LogFilter, count: i64) -> StoreResult<Vec<LogLine>>;
+
+    /// Attaches values to processes; one of the same kind and key replaces the older. A batch that would give its process more
+    /// than [`ATTRIBUTES_MAX`](crate::limits::ATTRIBUTES_MAX) attaches none.
+    async fn set_attributes(&self, batches: &[AttributeBatch], now_ms: i64) -> StoreResult<Vec<Attached>>;
+
+    /// What is attached to a process, by kind and key.
+    async fn attributes(&self, process_id: Uuid) -> StoreResult<Vec<Attribute>>;
+    // Limits. A claim gives nothing beyond them, at any broker, and what it takes of a rate is kept in its own transaction. A
+    // concurrency key that no limit fits runs one at a time.
+
+    /// Keeps a limit, in place of one of the same kind and pattern; a claim that begins afterwards goes by it. False if
+    /// [`LIMITS_MAX`](crate::limits::LIMITS_MAX) others are kept.
+    async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool>;
+
+    /// Removes a limit; whether there was one.
+    async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool>;
+
+    /// Every limit of the colony, by kind and pattern.
+    async fn list_limits(&self, colony: ColonyKey) -> StoreResult<Vec<LimitRecord>>;
+
+    /// What the colony's keys use of their limits, and its limited functions and executor types, those that use most first: at
+    /// most [`LIMIT_USES_READ`](crate::limits::LIMIT_USES_READ).
+    async fn list_limit_uses(&self, colony: ColonyKey) -> StoreResult<Vec<LimitUse>>;
+
     // Sweeps. Each does at most `limit` rows; fewer than `limit` means that nothing more is due.
 
     /// Leases that are over, by their end or their `max_exec`. Changes nothing.
@@ -300,6 +358,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets deleted processes whose `submit_by_ms` is `now_ms` or before; says how many.
     async fn forget_deleted(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;
+
+    /// Forgets buckets of rates that are full again; says how many.
+    async fn forget_buckets(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;
 
     /// When the first of these sweeps has something to do: the least end of a lease, of a block, of a wait.
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>>;

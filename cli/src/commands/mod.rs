@@ -13,6 +13,7 @@ pub(crate) mod grant;
 pub(crate) mod guard;
 pub(crate) mod import;
 pub(crate) mod key;
+pub(crate) mod limit;
 pub(crate) mod pause;
 pub(crate) mod process;
 pub(crate) mod up;

@@ -9,8 +9,10 @@
 //! | [`waits`] | waiting → failed | `max_wait` is over |
 //! | [`keys`] | idempotency keys → forgotten | their retention is over |
 //! | [`retention`] | finished and deleted processes → gone | their retention is over; every minute |
+//! | [`buckets`] | buckets of rates → forgotten | they are full again |
 //! | [`keep_time`] | the broker's clock → the database's | every minute, where brokers share a database |
 
+mod buckets;
 mod keys;
 mod leases;
 mod removed;
@@ -71,9 +73,10 @@ async fn round(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups) -> Store
     let ended = leases::sweep(store, clock, wakeups).await;
     let expired = waits::sweep(store, clock, wakeups).await;
     let all_forgotten = keys::sweep(store, clock).await;
+    let no_bucket_left = buckets::sweep(store, clock).await;
     given_back?;
     unblocked.and(ended).and(expired)?;
-    if !all_forgotten? {
+    if !all_forgotten? || !no_bucket_left? {
         return Ok(Some(clock.now_ms()));
     }
     store.next_deadline_ms().await

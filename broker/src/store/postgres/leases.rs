@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::fault::{Fault, until_settled};
 use super::session::Session;
-use super::{PostgresStore, column};
+use super::{PostgresStore, column, limits};
 use crate::model::{
     ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
 };
@@ -40,7 +40,11 @@ async fn claim_once(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot], now
 
 async fn lease(session: &mut Session, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> Result<Claims, Fault> {
     let gates = gates(session, lane, slots).await?;
-    let assignment = assign(session, lane, slots, gates).await?;
+    let mut assignment = Assignment::new(slots, gates);
+    if assignment.is_limited() {
+        assignment = assignment.within(limits::allowance(session, lane, now_ms).await?);
+    }
+    assign(session, lane, &mut assignment).await?;
     let taken = assignment.taken();
     if taken.is_empty() {
         return Ok(assignment.empty_handed());
@@ -51,6 +55,7 @@ async fn lease(session: &mut Session, lane: &Lane, slots: &[ClaimSlot], now_ms: 
         .bind(column(taken, |one| slots[one.slot].lease_ms))
         .bind(now_ms);
     let leased = session.rows(statement).await?;
+    limits::spend(session, lane.colony, &assignment.spent()).await?;
     Ok(assignment.claims(&leased)?)
 }
 
@@ -65,13 +70,7 @@ async fn gates(session: &mut Session, lane: &Lane, slots: &[ClaimSlot]) -> Resul
 }
 
 /// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
-async fn assign<'s>(
-    session: &mut Session,
-    lane: &Lane,
-    slots: &'s [ClaimSlot],
-    gates: Gates,
-) -> Result<Assignment<'s>, Fault> {
-    let mut assignment = Assignment::new(slots, gates);
+async fn assign(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
     while let Some(look) = assignment.next_look() {
         let select = query(include_str!("leases/claim_candidates.sql"))
             .bind(lane.colony.0)
@@ -79,16 +78,20 @@ async fn assign<'s>(
             .bind(&look.names)
             .bind(&look.functions)
             .bind(&look.prefixes)
-            .bind(&look.paused_functions)
+            .bind(&look.closed_functions)
             .bind(&look.refused_sorts)
             .bind(look.after.0)
             .bind(look.after.1)
-            .bind(i64::try_from(look.most).unwrap_or(i64::MAX));
+            .bind(i64::try_from(look.most).unwrap_or(i64::MAX))
+            .bind(look.with_keys)
+            .bind(&look.full_concurrency_keys)
+            .bind(&look.spent_rate_keys);
         let found = session.rows(select).await?;
         let found: Vec<Candidate> = found.iter().map(|row| rows::candidate(row)).collect::<StoreResult<_>>()?;
+        assignment.count(limits::uses(session, lane.colony, &assignment.uncounted(&found)).await?);
         assignment.give(&look, &found);
     }
-    Ok(assignment)
+    Ok(())
 }
 
 pub(super) async fn renew(

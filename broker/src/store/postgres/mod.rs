@@ -10,11 +10,13 @@ mod executors;
 mod fault;
 mod grants;
 mod leases;
+mod limits;
 mod listener;
 mod operations;
 mod options;
 mod pauses;
 mod processes;
+mod running;
 mod schema;
 mod session;
 mod sweeps;
@@ -32,11 +34,12 @@ use uuid::Uuid;
 use super::rows::{self, Fields};
 use super::{Store, StoreResult};
 use crate::model::{
-    Announcement, Attempt, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect,
-    ExecutorCursor, ExecutorFilter, ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord,
-    Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord,
-    ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, RevokedGrant, SpecRecord, StoredGrant,
-    Submitted,
+    Announcement, Attached, Attempt, Attribute, AttributeBatch, Cancel, CheckpointSize, ClaimSlot, Claims, Colony,
+    ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter, ExecutorRecord, Failure,
+    FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord,
+    LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter,
+    ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported,
+    RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted,
 };
 use connect::Breaks;
 use fault::Fault;
@@ -315,6 +318,63 @@ impl Store for PostgresStore {
         pauses::list(self, colony).await
     }
 
+    async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>> {
+        running::report(self, reports, now_ms).await
+    }
+
+    async fn progress(&self, process_id: Uuid) -> StoreResult<Option<StoredProgress>> {
+        running::progress(self, process_id).await
+    }
+
+    async fn checkpoint_sizes(&self, process_ids: &[Uuid]) -> StoreResult<Vec<CheckpointSize>> {
+        running::checkpoint_sizes(self, process_ids).await
+    }
+
+    async fn checkpoints(&self, process_ids: &[Uuid]) -> StoreResult<Vec<StoredProgress>> {
+        running::checkpoints(self, process_ids).await
+    }
+
+    async fn add_logs(&self, batches: &[LogBatch], now_ms: i64) -> StoreResult<Vec<Option<usize>>> {
+        running::add_logs(self, batches, now_ms).await
+    }
+
+    async fn list_logs(
+        &self,
+        colony: ColonyKey,
+        filter: &LogFilter,
+        page: Page<LogCursor>,
+    ) -> StoreResult<Vec<LogLine>> {
+        running::list_logs(self, colony, filter, page).await
+    }
+
+    async fn list_last_logs(&self, colony: ColonyKey, filter: &LogFilter, count: i64) -> StoreResult<Vec<LogLine>> {
+        running::list_last_logs(self, colony, filter, count).await
+    }
+
+    async fn set_attributes(&self, batches: &[AttributeBatch], now_ms: i64) -> StoreResult<Vec<Attached>> {
+        running::set_attributes(self, batches, now_ms).await
+    }
+
+    async fn attributes(&self, process_id: Uuid) -> StoreResult<Vec<Attribute>> {
+        running::attributes(self, process_id).await
+    }
+
+    async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool> {
+        limits::set(self, colony, record).await
+    }
+
+    async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool> {
+        limits::remove(self, colony, kind, pattern).await
+    }
+
+    async fn list_limits(&self, colony: ColonyKey) -> StoreResult<Vec<LimitRecord>> {
+        limits::list(self, colony).await
+    }
+
+    async fn list_limit_uses(&self, colony: ColonyKey) -> StoreResult<Vec<LimitUse>> {
+        limits::list_uses(self, colony).await
+    }
+
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
         sweeps::overdue_leases(self, now_ms, limit).await
     }
@@ -351,6 +411,10 @@ impl Store for PostgresStore {
 
     async fn forget_deleted(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
         sweeps::forget_deleted(self, now_ms, limit).await
+    }
+
+    async fn forget_buckets(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
+        sweeps::forget_buckets(self, now_ms, limit).await
     }
 
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>> {

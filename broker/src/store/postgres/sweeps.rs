@@ -62,6 +62,13 @@ pub(super) async fn forget_deleted(store: &PostgresStore, now_ms: i64, limit: i6
     })
 }
 
+pub(super) async fn forget_buckets(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
+    until_settled!(async {
+        let delete = query(include_str!("sweeps/forget_buckets.sql")).bind(now_ms).bind(limit.max(0));
+        store.session().await?.changed(delete).await
+    })
+}
+
 pub(super) async fn next_deadline_ms(store: &PostgresStore) -> StoreResult<Option<i64>> {
     let row = store.session().await?.row(query(include_str!("sweeps/next_deadline.sql"))).await?;
     super::number(row.as_ref(), "deadline_ms")

@@ -36,6 +36,7 @@ pub(in crate::store) fn gate(row: &dyn Columns) -> StoreResult<Gate> {
             .parse()
             .map(|key| Gate::RevokedGrant(GrantKey(key)))
             .map_err(|_| fields.corrupt("name", "is no grant's number")),
+        "limited" => Ok(Gate::Limited),
         other => Err(fields.corrupt("kind", format!("is {other:?}, which cannot be paused"))),
     }
 }

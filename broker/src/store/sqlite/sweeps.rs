@@ -90,6 +90,16 @@ pub(super) async fn forget_deleted(store: &SqliteStore, now_ms: i64, limit: i64)
     Ok(forgotten)
 }
 
+pub(super) async fn forget_buckets(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
+    let mut write = Write::begin(&store.writer).await?;
+    let delete = query(include_str!("sweeps/forget_buckets.sql")).bind(now_ms).bind(limit.max(0));
+    let forgotten = write.changed(delete).await?;
+    if forgotten > 0 {
+        write.commit().await?;
+    }
+    Ok(forgotten)
+}
+
 pub(super) async fn next_deadline_ms(store: &SqliteStore) -> StoreResult<Option<i64>> {
     let found = read(&store.readers, query(include_str!("sweeps/next_deadline.sql"))).await?;
     found.first().map_or(Ok(None), |row| Fields::of_summary(row, "leases").number_if_any("deadline_ms"))

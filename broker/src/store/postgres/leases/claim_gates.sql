@@ -1,4 +1,5 @@
--- What stands in the way of a lane's work. $1 colony: bigint, $2 executor_type: text, $3 the grants claimed under: bigint[].
+-- What stands in the way of a lane's work; `limited` means that limits have to be counted for it.
+-- $1 colony: bigint, $2 executor_type: text, $3 the grants claimed under: bigint[].
 -- Race won: it is read in the transaction of the claim, so a pause or a revocation holds at every broker from its commit on.
 SELECT kind, name
 FROM apiary.pauses
@@ -11,3 +12,13 @@ UNION ALL
 SELECT 'revoked', key::text
 FROM apiary.grants
 WHERE key = ANY ($3) AND revoked_from_ms IS NOT NULL
+UNION ALL
+SELECT 'limited', ''
+WHERE EXISTS (
+    SELECT FROM apiary.limits
+    WHERE colony = $1 AND (kind = 'function' OR (kind = 'executor_type' AND pattern = $2))
+)
+OR EXISTS (
+    SELECT FROM apiary.queue
+    WHERE colony = $1 AND executor_type = $2 AND (concurrency_key IS NOT NULL OR rate_key IS NOT NULL)
+)

@@ -20,6 +20,8 @@ ALTER TABLE queue ADD COLUMN rate_key TEXT;
 UPDATE queue SET function = (SELECT spec.function FROM specs AS spec WHERE spec.process_id = queue.process_id);
 CREATE INDEX queue_concurrency_key ON queue (colony, concurrency_key) WHERE concurrency_key IS NOT NULL;
 CREATE INDEX queue_rate_key ON queue (colony, rate_key) WHERE rate_key IS NOT NULL;
+CREATE INDEX queue_with_keys ON queue (colony, executor_type)
+    WHERE concurrency_key IS NOT NULL OR rate_key IS NOT NULL;
 
 -- Why a process is blocked: `not_before`, `backoff` or `snooze`.
 ALTER TABLE blocked ADD COLUMN cause TEXT NOT NULL DEFAULT 'backoff';
@@ -85,6 +87,13 @@ CREATE TABLE logs (
 CREATE INDEX logs_process ON logs (process_id, line);
 CREATE INDEX logs_colony ON logs (colony, line);
 
+-- How much each process has logged: its bounds are checked without counting its lines.
+CREATE TABLE log_totals (
+    process_id BLOB NOT NULL PRIMARY KEY,
+    lines INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE attributes (
     process_id BLOB NOT NULL,
     kind TEXT NOT NULL,
@@ -126,9 +135,10 @@ CREATE TABLE buckets (
     key TEXT NOT NULL,
     tokens REAL NOT NULL,
     filled_at_ms INTEGER NOT NULL,
+    full_at_ms INTEGER NOT NULL,
     PRIMARY KEY (colony, kind, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX buckets_filled_at ON buckets (filled_at_ms);
+CREATE INDEX buckets_full_at ON buckets (full_at_ms);
 
 -- What executors say of themselves, and when they were last heard: one row for each key and executor type. The type is empty
 -- in the row that a grant makes, before the executor has said which it is.
@@ -232,7 +242,11 @@ CREATE VIEW processes AS
                 WHERE ended.process_id = spec.process_id ORDER BY ended.attempt DESC LIMIT 1)
            ) AS reason,
            coalesce(finished.ended_by, leases.cancel_by) AS ended_by, leases.cancel_deadline_ms, blocked.cause,
-           progress.percent, progress.message AS progress
+           CASE
+               WHEN progress.attempt = coalesce(queue.attempt, blocked.attempt, leases.attempt, finished.attempt)
+               THEN progress.percent
+           END AS percent,
+           progress.message AS progress
     FROM specs AS spec
     LEFT JOIN queue ON queue.process_id = spec.process_id
     LEFT JOIN blocked ON blocked.process_id = spec.process_id
