@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 /// The type of executor that echoes.
 pub const EXECUTOR_TYPE: &str = "echo";
+/// The most that is counted to.
+const COUNT_MAX: u32 = 1_000_000;
 /// What `sleep` takes.
 const SLEEP_ARGS: &str = r#"{
   "type": "object",
@@ -32,8 +34,6 @@ const FAIL_ARGS: &str = r#"{
   },
   "additionalProperties": false
 }"#;
-/// The most that is counted to.
-const COUNT_MAX: u32 = 1_000_000;
 /// The longest sleep.
 const SLEEP_MAX: Duration = Duration::from_secs(3600);
 

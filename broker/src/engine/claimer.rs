@@ -97,11 +97,6 @@ impl Claimer {
         }
     }
 
-    /// Ends the polls under these grants. What a look under way finds for them goes back.
-    pub(crate) fn expel(&self, executors: &[GrantKey], error: &Error) {
-        self.board().expel(executors, error);
-    }
-
     /// A process of this colony moved: what limits hold may be free.
     pub(crate) fn moved(&self, colony: ColonyKey) {
         if self.board().moved(colony) {
@@ -116,6 +111,11 @@ impl Claimer {
             Some(next) => tokio::time::sleep_until(next).await,
             None => std::future::pending().await,
         }
+    }
+
+    /// Ends the polls under these grants. What a look under way finds for them goes back.
+    pub(crate) fn expel(&self, executors: &[GrantKey], error: &Error) {
+        self.board().expel(executors, error);
     }
 
     /// How many polls wait.

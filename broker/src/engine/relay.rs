@@ -120,8 +120,8 @@ pub(crate) async fn hear(
 
 fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
     let (mut lanes, mut changes, mut colonies) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    let (mut revoked, mut announced) = (BTreeSet::new(), BTreeSet::new());
     let mut logged = BTreeSet::new();
+    let (mut revoked, mut announced) = (BTreeSet::new(), BTreeSet::new());
     for hint in hints {
         match hint {
             Hint::Work(lane) => {
@@ -133,14 +133,14 @@ fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
             Hint::Colony(colony) => {
                 colonies.insert(colony.0);
             }
+            Hint::Logged(change) => {
+                logged.insert((change.colony.0, change.process_id));
+            }
             Hint::Revoked(grant) => {
                 revoked.insert((grant.key.0, grant.colony.0, grant.grantee));
             }
             Hint::Announced(colony) => {
                 announced.insert(colony.0);
-            }
-            Hint::Logged(change) => {
-                logged.insert((change.colony.0, change.process_id));
             }
         }
     }

@@ -29,12 +29,13 @@ pub(crate) enum Hint {
     Change(Change),
     /// What keeps the colony's work from being handed out has changed: something may be free.
     Colony(ColonyKey),
+    /// A process logged.
+    Logged(Change),
+
     /// A grant is dead.
     Revoked(RevokedGrant),
     /// An executor of the colony says something else of itself.
     Announced(ColonyKey),
-    /// A process logged.
-    Logged(Change),
 }
 
 /// The one place that is told of every move, after its commit.

@@ -14,10 +14,11 @@ pub(super) enum Gate {
     PausedFunction(String),
     /// An executor's name takes no new work.
     DrainedName(String),
-    /// A grant is revoked.
-    RevokedGrant(GrantKey),
     /// Limits have to be counted: the lane's type or some function is limited, or work with keys waits.
     Limited,
+
+    /// A grant is revoked.
+    RevokedGrant(GrantKey),
 }
 
 /// The grants that are claimed under, each once.
@@ -33,8 +34,8 @@ pub(super) struct Gates {
     is_closed: bool,
     paused_functions: BTreeSet<String>,
     drained_names: BTreeSet<String>,
-    revoked_grants: BTreeSet<GrantKey>,
     are_limited: bool,
+    revoked_grants: BTreeSet<GrantKey>,
 }
 
 impl FromIterator<Gate> for Gates {
@@ -45,8 +46,8 @@ impl FromIterator<Gate> for Gates {
                 Gate::Closed => gates.is_closed = true,
                 Gate::PausedFunction(name) => _ = gates.paused_functions.insert(name),
                 Gate::DrainedName(name) => _ = gates.drained_names.insert(name),
-                Gate::RevokedGrant(key) => _ = gates.revoked_grants.insert(key),
                 Gate::Limited => gates.are_limited = true,
+                Gate::RevokedGrant(key) => _ = gates.revoked_grants.insert(key),
             }
         }
         gates

@@ -237,30 +237,6 @@ impl FailureItem {
     }
 }
 
-/// That an executor was heard.
-#[derive(Serialize)]
-pub(super) struct ContactItem<'a> {
-    colony: i64,
-    key: String,
-    executor_type: &'a str,
-    name: &'a str,
-    last_heard_ms: i64,
-    offer: Option<String>,
-}
-
-impl<'a> ContactItem<'a> {
-    pub(super) fn new(contact: &'a Contact) -> StoreResult<Self> {
-        Ok(Self {
-            colony: contact.colony.0,
-            key: hex::encode(contact.key.as_bytes()),
-            executor_type: &contact.executor_type,
-            name: &contact.name,
-            last_heard_ms: contact.last_heard_ms,
-            offer: checks::offer_json(contact)?,
-        })
-    }
-}
-
 /// Progress to keep.
 #[derive(Serialize)]
 pub(super) struct ReportItem {
@@ -346,6 +322,30 @@ impl<'a> AttributeItem<'a> {
             kind: attribute.kind.as_str(),
             key: checks::storable(&attribute.key),
             value: checks::storable(&attribute.value),
+        })
+    }
+}
+
+/// That an executor was heard.
+#[derive(Serialize)]
+pub(super) struct ContactItem<'a> {
+    colony: i64,
+    key: String,
+    executor_type: &'a str,
+    name: &'a str,
+    last_heard_ms: i64,
+    offer: Option<String>,
+}
+
+impl<'a> ContactItem<'a> {
+    pub(super) fn new(contact: &'a Contact) -> StoreResult<Self> {
+        Ok(Self {
+            colony: contact.colony.0,
+            key: hex::encode(contact.key.as_bytes()),
+            executor_type: &contact.executor_type,
+            name: &contact.name,
+            last_heard_ms: contact.last_heard_ms,
+            offer: checks::offer_json(contact)?,
         })
     }
 }

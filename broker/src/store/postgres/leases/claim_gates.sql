@@ -9,10 +9,6 @@ SELECT 'drain', name
 FROM apiary.drains
 WHERE colony = $1
 UNION ALL
-SELECT 'revoked', key::text
-FROM apiary.grants
-WHERE key = ANY ($3) AND revoked_from_ms IS NOT NULL
-UNION ALL
 SELECT 'limited', ''
 WHERE EXISTS (
     SELECT FROM apiary.limits
@@ -22,3 +18,7 @@ OR EXISTS (
     SELECT FROM apiary.queue
     WHERE colony = $1 AND executor_type = $2 AND (concurrency_key IS NOT NULL OR rate_key IS NOT NULL)
 )
+UNION ALL
+SELECT 'revoked', key::text
+FROM apiary.grants
+WHERE key = ANY ($3) AND revoked_from_ms IS NOT NULL

@@ -9,10 +9,6 @@ SELECT 'drain', name
 FROM drains
 WHERE colony = ?1
 UNION ALL
-SELECT 'revoked', CAST(key AS TEXT)
-FROM grants
-WHERE key IN (SELECT held.value FROM json_each(?3) AS held) AND revoked_from_ms IS NOT NULL
-UNION ALL
 SELECT 'limited', ''
 WHERE EXISTS (
     SELECT 1 FROM limits
@@ -22,3 +18,7 @@ OR EXISTS (
     SELECT 1 FROM queue
     WHERE colony = ?1 AND executor_type = ?2 AND (concurrency_key IS NOT NULL OR rate_key IS NOT NULL)
 )
+UNION ALL
+SELECT 'revoked', CAST(key AS TEXT)
+FROM grants
+WHERE key IN (SELECT held.value FROM json_each(?3) AS held) AND revoked_from_ms IS NOT NULL
