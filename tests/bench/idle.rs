@@ -81,7 +81,7 @@ async fn watch_on(watcher: &Client) -> anyhow::Result<Vec<apiary_executor_sdk::W
     let mut watches = Vec::new();
     for _ in 0..WATCHES {
         let process_id = watcher.submit_json("nobody", "nothing", &()).await?.process_id;
-        let request = v1::WatchRequest { process_id: process_id.to_string(), filter: None };
+        let request = v1::WatchRequest { process_id: process_id.to_string(), ..Default::default() };
         let mut watch = watcher.watch(request).await?;
         watch.next().await.context("a watch shows the process as it is")??;
         watches.push(watch);

@@ -66,7 +66,7 @@ fn needs(keys: &Keys) -> [Need; 4] {
     [
         need(&keys.stripe_adapter, "stripe-adapter", Role::User, stripe_event, finance, &[]),
         need(&keys.finance, "finance", Role::Executor, stripe_event, finance, &[]),
-        need(&keys.echo, "echo", Role::Executor, &["echo", "sleep", "fail"], echo, &[]),
+        need(&keys.echo, "echo", Role::Executor, &["echo", "sleep", "snooze", "fail"], echo, &[]),
         need(
             &keys.operator,
             "operator",

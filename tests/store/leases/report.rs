@@ -1,6 +1,6 @@
 //! Report: the last progress, the last checkpoint, only by whoever holds the lease.
 
-use apiary_broker::model::{GrantKey, LeaseRef, Report, Reported};
+use apiary_broker::model::{GrantKey, LeaseEnd, LeaseRef, Report, Reported};
 use apiary_tests::Backend;
 use bytes::Bytes;
 use uuid::Uuid;
@@ -132,7 +132,7 @@ async fn a_report_and_the_end_of_the_attempt_agree_who_was_first(backend: Backen
         let (reports, completions) = ([report(lease, 1)], [completion(lease, "{}")]);
         let (reported, completed) =
             tokio::join!(tenant.store.report(&reports, NOW), tenant.store.complete(&completions, NOW));
-        assert_eq!(completed.unwrap(), [true]);
+        assert_eq!(completed.unwrap(), [LeaseEnd::Done]);
         let kept = tenant.store.progress(id).await.unwrap().is_some();
         assert_eq!(reported.unwrap() == [Reported::Kept], kept);
     }
