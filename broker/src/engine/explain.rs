@@ -59,6 +59,8 @@ impl Engine {
         executor_type: &str,
         function: &str,
     ) -> Result<Vec<Candidate>, Error> {
+        // Whoever came a moment ago is one of them.
+        self.contacts.write(&*self.store).await?;
         let filter = ExecutorFilter { executor_type: Some(executor_type.to_owned()), ..ExecutorFilter::default() };
         let page = Page { size: EXPLAIN_EXECUTORS_MAX, after: None };
         let mut views = self.executors(colony, &filter, page).await?;

@@ -24,6 +24,8 @@ impl Engine {
         name: &str,
     ) -> Result<ExecutorExplanation, Error> {
         let (colony, now_ms) = (permit.colony(), self.clock.now_ms());
+        // Whoever came a moment ago is one of them.
+        self.contacts.write(&*self.store).await?;
         let filter = ExecutorFilter { name: Some(name.to_owned()), ..ExecutorFilter::default() };
         let page = Page { size: EXPLAIN_EXECUTORS_MAX, after: None };
         let executors = self.executors(colony, &filter, page).await?;

@@ -22,6 +22,7 @@ impl Engine {
     /// What needs attention in the colony, the worst first.
     pub(crate) async fn get_health(&self, permit: Permit<action::GetHealth>) -> Result<Vec<Finding>, Error> {
         let colony = permit.colony();
+        self.contacts.write(&*self.store).await?;
         let counts = self.store.count_states(colony.key).await?;
         let dead_letters = counts.into_iter().find(|(state, _)| *state == ProcessState::DeadLetter);
         let waiting = self.store.waiting_types(Some(colony.key)).await?;

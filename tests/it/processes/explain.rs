@@ -85,7 +85,7 @@ async fn the_executors_of_its_type_never_came(colony: TestColony) {
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let reason = first(&reader, id, "NO_LIVE_EXECUTOR").await;
     assert_eq!(reason.subjects, ["bee"]);
-    assert!(reason.text.contains("never heard"), "{}", reason.text);
+    assert!(reason.text.contains("ever heard"), "{}", reason.text);
 }
 
 async fn it_is_for_an_executor_that_nobody_is(colony: TestColony) {
@@ -238,7 +238,7 @@ async fn its_executor_gave_it_back_for_a_while(colony: TestColony) {
     let bee = colony.executor("bee", "t").await;
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let lease = colony.claim_one(&bee, "t").await;
-    bee.snooze(id, lease.attempt, Duration::from_secs(3600)).await.unwrap();
+    bee.release_for(id, lease.attempt, Duration::from_secs(3600)).await.unwrap();
     first(&reader, id, "SNOOZED").await;
 }
 
