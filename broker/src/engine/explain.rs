@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::Engine;
-use super::reasons::{self, Candidate, Counted, Facts};
+use super::reasons::{self, Candidate, Facts};
 use super::roster::{ExecutorView, Licences};
 use crate::Error;
 use crate::auth::{Permit, action};

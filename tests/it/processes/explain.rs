@@ -248,6 +248,7 @@ async fn somebody_runs_it(colony: TestColony) {
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let lease = colony.claim_one(&bee, "t").await;
     let before = first(&reader, id, "LEASED").await;
+    assert!(before.text.contains("was renewed"), "{}", before.text);
     assert_eq!((before.subjects[0].as_str(), before.time_ms), ("bee", lease.expires_at_ms));
     let renewed = bee.renew(id, lease.attempt, Duration::from_secs(600)).await.unwrap();
     let after = first(&reader, id, "LEASED").await;
