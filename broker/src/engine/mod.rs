@@ -1,6 +1,7 @@
 //! What happens to processes: the verbs, one file each, and the machinery that they share.
 
 mod add_grant;
+mod r#await;
 mod backoff;
 mod board;
 mod claim;
@@ -11,10 +12,12 @@ mod complete;
 mod create_colony;
 mod endings;
 mod fail;
+mod get_bulk;
 mod get_colony;
 mod get_process;
 mod grantbook;
 pub mod lifecycle;
+mod list_bulks;
 mod list_grants;
 mod list_pauses;
 mod list_processes;
@@ -25,15 +28,19 @@ mod relay;
 mod release;
 mod renew;
 mod resume;
+mod start_bulk;
+mod stop_bulk;
 mod submit;
 mod sweep;
 mod wakeups;
 mod watch;
 
+pub(crate) use r#await::Awaited;
 pub(crate) use claim::{ClaimOrder, Leased};
 pub(crate) use get_process::ProcessDetail;
 pub(crate) use grantbook::GrantBook;
 pub(crate) use list_grants::GrantPage;
 pub(crate) use list_processes::ProcessPage;
 pub(crate) use machine::Engine;
+pub(crate) use start_bulk::BulkOrder;
 pub(crate) use watch::WatchTarget;

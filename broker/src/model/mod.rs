@@ -1,5 +1,6 @@
 //! Plain types that every layer shares: no I/O, no wire, no SQL.
 
+mod bulk;
 mod colony;
 mod grant;
 mod lease;
@@ -7,6 +8,7 @@ mod page;
 mod pause;
 mod process;
 
+pub use bulk::{Bulk, BulkAction, BulkState, BulkStep};
 pub use colony::{Colony, ColonyKey};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{

@@ -56,6 +56,11 @@ pub(super) fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
+/// A value as JSON text.
+pub(super) fn json<T: serde::Serialize>(value: &T) -> StoreResult<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Refused(format!("it cannot be written ({error})")))
+}
+
 /// JSON text of names or labels, or nothing if there are none.
 pub(super) fn json_if_any<T: serde::Serialize>(value: &T, is_empty: bool) -> Option<String> {
     if is_empty { None } else { serde_json::to_string(value).ok() }

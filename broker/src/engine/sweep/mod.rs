@@ -7,8 +7,10 @@
 //! | [`leases`] | running → waiting or dead letter | a lease or `max_exec` is over |
 //! | [`waits`] | waiting → failed | `max_wait` is over |
 //! | [`keys`] | idempotency keys → forgotten | their retention is over |
+//! | [`Bulks`] | what bulk actions are about | while there are some |
 //! | [`keep_time`] | the broker's clock → the database's | every minute, where brokers share a database |
 
+mod bulks;
 mod keys;
 mod leases;
 mod timekeeping;
@@ -25,6 +27,7 @@ use super::wakeups::Wakeups;
 use crate::limits::{SWEEP_SLEEP_MAX, SWEEP_SLEEP_MIN};
 use crate::store::{Store, StoreResult};
 
+pub(crate) use bulks::Bulks;
 pub(crate) use timekeeping::keep_time;
 
 /// Sweeps until `stop`.

@@ -57,3 +57,8 @@ pub(super) async fn list(
         .bind(page.size.max(0));
     store.session().await?.rows(select).await?.iter().map(|row| rows::stored_grant(row)).collect()
 }
+
+pub(super) async fn is_named(store: &PostgresStore, colony: ColonyKey, name: &str) -> StoreResult<bool> {
+    let select = query(include_str!("grants/named.sql")).bind(colony.0).bind(name);
+    store.session().await?.row(select).await?.map_or(Ok(false), |row| rows::named(&row))
+}

@@ -4,6 +4,7 @@
 //! be shared, and what is in `public` may be served to the world (Supabase does).
 
 mod brokers;
+mod bulks;
 mod colonies;
 mod connect;
 mod fault;
@@ -29,11 +30,7 @@ use uuid::Uuid;
 
 use super::rows::{self, Fields};
 use super::{Store, StoreResult};
-use crate::model::{
-    Attempt, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane,
-    LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
-    ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted,
-};
+use crate::model::{Attempt, Bulk, BulkState, BulkStep, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted};
 use connect::Breaks;
 use fault::Fault;
 use session::Session;
@@ -155,6 +152,38 @@ impl Store for PostgresStore {
         page: Page<ProcessCursor>,
     ) -> StoreResult<Vec<ProcessSummary>> {
         processes::list(self, colony, filter, page).await
+    }
+
+    async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
+        processes::count(self, colony, filter).await
+    }
+
+    async fn is_named(&self, colony: ColonyKey, name: &str) -> StoreResult<bool> {
+        grants::is_named(self, colony, name).await
+    }
+
+    async fn start_bulk(&self, bulk: &Bulk) -> StoreResult<bool> {
+        bulks::start(self, bulk).await
+    }
+
+    async fn get_bulk(&self, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>> {
+        bulks::get(self, colony, bulk_id).await
+    }
+
+    async fn list_bulks(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<Bulk>> {
+        bulks::list(self, colony, limit).await
+    }
+
+    async fn stop_bulk(&self, colony: ColonyKey, bulk_id: Uuid, go_on: bool, now_ms: i64) -> StoreResult<bool> {
+        bulks::stop(self, colony, bulk_id, go_on, now_ms).await
+    }
+
+    async fn hold_bulk(&self, broker_id: Uuid, now_ms: i64, until_ms: i64) -> StoreResult<Option<Bulk>> {
+        bulks::hold(self, broker_id, now_ms, until_ms).await
+    }
+
+    async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>> {
+        bulks::advance(self, bulk_id, broker_id, step).await
     }
 
     async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {

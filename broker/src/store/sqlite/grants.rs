@@ -59,3 +59,8 @@ pub(super) async fn list_page(
         .bind(page.size.max(0));
     read(&store.readers, select).await?.iter().map(|row| rows::stored_grant(row)).collect()
 }
+
+pub(super) async fn is_named(store: &SqliteStore, colony: ColonyKey, name: &str) -> StoreResult<bool> {
+    let select = query(include_str!("grants/named.sql")).bind(colony.0).bind(name);
+    read(&store.readers, select).await?.first().map_or(Ok(false), |row| rows::named(row))
+}
