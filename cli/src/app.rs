@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
-    bee, broker, colony, completions, config, demo, doctor, grant, key, pause, process, up, webhook,
+    bee, bulk, broker, colony, completions, config, demo, doctor, grant, key, pause, process, up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, ReaderGone};
@@ -92,6 +92,8 @@ enum Command {
     Process(process::Command),
     #[command(subcommand)]
     Pause(pause::Command),
+    #[command(subcommand)]
+    Bulk(bulk::Command),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     Config(config::Command),
@@ -192,6 +194,7 @@ impl Command {
             Self::Grant(command) => command.run(context).await,
             Self::Process(command) => command.run(context).await,
             Self::Pause(command) => command.run(context).await,
+            Self::Bulk(command) => command.run(context).await,
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),
             Self::Completions(arguments) => completions::run(&arguments),

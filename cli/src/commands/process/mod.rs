@@ -6,7 +6,7 @@ mod chain_tests;
 mod get;
 mod list;
 mod requires;
-mod select;
+pub(crate) mod select;
 mod submit;
 pub(crate) mod verify;
 pub(crate) mod view;
