@@ -24,12 +24,15 @@
 //! ```
 //!
 //! Another sender is one implementation of `source::Source`, as `stripe/` is, and its line in `webhook.rs`.
+//!
+//! Beside the webhooks stands [`legacy`], which brings over what an older queue still holds.
 
 mod config;
 mod contact;
 mod error;
 mod forwarder;
 mod intake;
+pub mod legacy;
 pub mod limits;
 mod refusal;
 mod server;

@@ -19,12 +19,13 @@ use uuid::Uuid;
 
 use crate::StartError;
 use crate::auth::Auth;
-use crate::config::{Config, ListenConfig, StoreConfig, TlsConfig};
+use crate::config::{Config, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
 use crate::engine::Engine;
 use crate::limits::{
     CALL_TIME_MAX, DRAIN_TIME_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX, KEEPALIVE, PAUSE_AFTER_ACCEPT_ERROR,
     REQUEST_WINDOW_MS, STREAMS_PER_CONNECTION_MAX, TCP_KEEPALIVE,
 };
+use crate::model::Retention;
 use crate::rpc::{Rpc, routes};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::SqliteStore;
@@ -58,7 +59,16 @@ impl Broker {
         // A start that fails half-way must not leave loops behind.
         let cut = drain.clone().drop_guard();
         let finish = CancellationToken::new();
-        let engine = Engine::start(store.clone(), clock, broker_id, &tasks, drain.clone(), &finish).await?;
+        let engine = Engine::start(
+            store.clone(),
+            clock,
+            broker_id,
+            retention(&config.retention),
+            &tasks,
+            drain.clone(),
+            &finish,
+        )
+        .await?;
         let auth = Auth::new(engine.grants(), engine.clock(), broker_id, config.server_owner, REQUEST_WINDOW_MS);
         let (routes, health) = routes(Rpc::new(engine, Arc::new(auth), broker_id)).await?;
         let mut broker = Self { address: None, socket: None, health, store, drain, _cut: cut, finish, servers, tasks };
@@ -154,6 +164,17 @@ impl Broker {
             }
         });
         Ok(())
+    }
+}
+
+/// The same in milliseconds, as everything that is kept.
+fn retention(config: &RetentionConfig) -> Retention {
+    let ms = |kept: Option<std::time::Duration>| kept.map(|kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
+    Retention {
+        succeeded_ms: ms(config.succeeded),
+        failed_ms: ms(config.failed),
+        cancelled_ms: ms(config.cancelled),
+        dead_letters_ms: ms(config.dead_letters),
     }
 }
 

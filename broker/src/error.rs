@@ -59,6 +59,17 @@ pub enum Error {
         /// The attempt.
         attempt: i32,
     },
+    /// The process is being cancelled, or was.
+    #[error("process {process_id} is cancelled, and attempt {attempt} with it: drop the work, its result is not kept")]
+    Cancelled {
+        /// The process.
+        process_id: uuid::Uuid,
+        /// The attempt.
+        attempt: i32,
+    },
+    /// The process is in a state in which that cannot be done.
+    #[error("{0}")]
+    StateConflict(String),
     /// An id or name belongs to something else.
     #[error("{0}")]
     Taken(String),
@@ -109,6 +120,10 @@ pub enum Reason {
     NotFound,
     /// See [`Error::LeaseLost`].
     LeaseLost,
+    /// See [`Error::Cancelled`].
+    Cancelled,
+    /// See [`Error::StateConflict`].
+    StateConflict,
     /// See [`Error::Taken`].
     Taken,
     /// See [`Error::SubmitByOver`].
@@ -138,6 +153,8 @@ impl Reason {
             Self::TooLarge => "TOO_LARGE",
             Self::NotFound => "NOT_FOUND",
             Self::LeaseLost => "LEASE_LOST",
+            Self::Cancelled => "CANCELLED",
+            Self::StateConflict => "STATE_CONFLICT",
             Self::Taken => "TAKEN",
             Self::SubmitByOver => "SUBMIT_BY_OVER",
             Self::Overloaded => "OVERLOADED",
@@ -168,6 +185,8 @@ impl Error {
             Self::TooLarge(_) => Reason::TooLarge,
             Self::NotFound(_) => Reason::NotFound,
             Self::LeaseLost { .. } => Reason::LeaseLost,
+            Self::Cancelled { .. } => Reason::Cancelled,
+            Self::StateConflict(_) => Reason::StateConflict,
             Self::Taken(_) => Reason::Taken,
             Self::SubmitByOver { .. } => Reason::SubmitByOver,
             Self::Overloaded(_) => Reason::Overloaded,

@@ -59,8 +59,12 @@ pub const LEASE_MS_DEFAULT: i64 = 30_000;
 
 /// Waiting processes that a claim looks at together.
 pub const CLAIM_PAGE_MAX: usize = 1000;
-/// Sorts of work that a claim found nobody for and therefore passes over; work of a further sort is looked at one by one.
-pub const CLAIM_REFUSED_MAX: usize = 1000;
+/// Sorts of work that a claim found nobody for and that its next look leaves out; work of further sorts is looked at one by one.
+pub const CLAIM_REFUSED_MAX: usize = 128;
+/// Sorts of work of which a claim remembers which poll may take them.
+pub const CLAIM_SORTS_MAX: usize = 1000;
+/// Names and beginnings of functions by which a claim narrows its looks; beyond it, all functions are looked at.
+pub const CLAIM_PATTERNS_MAX: usize = 1000;
 
 /// Things that are paused in one colony.
 pub const PAUSES_MAX: i64 = 1000;
@@ -83,6 +87,23 @@ pub const BATCH_DOCUMENTS_MAX: usize = 1000;
 pub const WATCHES_MAX: usize = 10_000;
 /// Changes that a watch may lag behind before it is cut.
 pub const WATCH_LAG_MAX: usize = 8192;
+/// The most attempts of one process that are shown: the last ones.
+pub const ATTEMPTS_MAX: i64 = 100;
+/// How long a cancelled process may still run if the caller does not say, in milliseconds.
+pub const CANCEL_GRACE_MS_DEFAULT: i64 = 30_000;
+/// How long a cancelled process may still run at the most, in milliseconds.
+pub const CANCEL_GRACE_MS_MAX: i64 = 3_600_000;
+/// The longest that a process may be put off, in milliseconds: a year.
+pub const SNOOZE_MS_MAX: i64 = 365 * 24 * 3_600_000;
+/// Deleted processes are remembered for so much longer than their specs may be submitted, in milliseconds: a submit that was
+/// let in at the last moment may still wait for its commit.
+pub const DELETED_KEPT_MS: i64 = 60_000;
+/// Finished processes that one statement deletes because their retention is over.
+pub const RETENTION_ROWS: i64 = 200;
+/// How often a broker looks for processes whose retention is over, at the most, in milliseconds.
+pub const RETENTION_LOOK_MS_MAX: i64 = 60_000;
+/// The pause between two statements of retention while there is more to delete, in milliseconds: nobody waits for it.
+pub const RETENTION_PAUSE_MS: i64 = 200;
 /// Rows of a page if the caller does not say.
 pub const PAGE_SIZE_DEFAULT: i32 = 100;
 /// The most bytes of a page's rows; it ends early where they are more.

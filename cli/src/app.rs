@@ -7,7 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
-    bee, bulk, broker, colony, completions, config, demo, doctor, grant, key, pause, process, up, webhook,
+    bee, broker, bulk, colony, completions, config, demo, doctor, grant, guard, import, key, pause, process, up,
+    webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, ReaderGone};
@@ -94,6 +95,10 @@ enum Command {
     Pause(pause::Command),
     #[command(subcommand)]
     Bulk(bulk::Command),
+    #[command(subcommand)]
+    Guard(guard::Command),
+    #[command(subcommand)]
+    Import(import::Command),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     Config(config::Command),
@@ -195,6 +200,8 @@ impl Command {
             Self::Process(command) => command.run(context).await,
             Self::Pause(command) => command.run(context).await,
             Self::Bulk(command) => command.run(context).await,
+            Self::Guard(command) => command.run(context),
+            Self::Import(command) => command.run(context).await,
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),
             Self::Completions(arguments) => completions::run(&arguments),
@@ -240,6 +247,7 @@ mod tests {
             (Exit::Unreachable, 4),
             (Exit::NotFound, 5),
             (Exit::Broken, 6),
+            (Exit::Guarded, 7),
         ] {
             assert_eq!(exit as u8, code);
             assert!(exit::TABLE.contains(&format!("\n  {code}  ")));

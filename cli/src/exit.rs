@@ -15,7 +15,8 @@ Exit codes:
   3  the broker said no: not permitted, not valid, or taken
   4  the broker or its database cannot be reached, or not now
   5  no such colony, process or file
-  6  a signature or a chain of signatures does not hold";
+  6  a signature or a chain of signatures does not hold
+  7  a rule of the guard refuses";
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) enum Exit {
     NotFound = 5,
     /// A signature or a chain of signatures does not hold.
     Broken = 6,
+    /// A rule of the guard refuses.
+    Guarded = 7,
 }
 
 /// An error with its exit code and, if something can be done about it, a hint.

@@ -83,7 +83,7 @@ fn open(settings: &Settings, pem: &str) -> anyhow::Result<KeyPair> {
 
 /// Whether systemd put the file there for this program (`LoadCredential=`, systemd.exec(5)): as `key_file=%d/…` in a unit.
 /// It keeps others out by the folder and an access list, which makes the file's mode 0440 (acl(5): group bits are the mask).
-fn is_credential(path: &Path) -> bool {
+pub(crate) fn is_credential(path: &Path) -> bool {
     let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
     folder.is_some_and(|folder| path.parent() == Some(Path::new(&folder)))
 }

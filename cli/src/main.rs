@@ -7,6 +7,7 @@ mod context;
 mod daemon;
 mod demo;
 mod exit;
+mod files;
 mod keys;
 mod logging;
 mod output;

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use apiary_executor_sdk::guard::Guard;
 use apiary_executor_sdk::{Address, Client, ClientConfig};
+use apiary_identity::limits::DOCUMENT_BYTES_MAX;
 use apiary_identity::{Clock, Id, KeyPair, SystemClock};
 
 use crate::exit::{Exit, Fault};
-use crate::keys;
 use crate::settings::{Setting, Settings, table};
+use crate::{files, keys};
 
 /// The machine's clock, handed to whatever needs the time.
 pub(crate) fn clock() -> Arc<dyn Clock> {
@@ -62,6 +64,21 @@ pub(crate) fn broker(settings: &Settings) -> anyhow::Result<ClientConfig> {
         }
     }
     Ok(config)
+}
+
+/// The guard of a bee: the default set unless it is turned off, and the rules of the file that is set.
+pub(crate) fn guard(settings: &Settings) -> anyhow::Result<Guard> {
+    let guard = if settings.flag(&table::BEE_GUARD_DEFAULTS) { Guard::default() } else { Guard::empty() };
+    match settings.path(&table::BEE_GUARD_FILE) {
+        Some(path) => read_guard(guard, &path).context(table::BEE_GUARD_FILE.key),
+        None => Ok(guard),
+    }
+}
+
+/// Adds the rules of a file to a guard.
+pub(crate) fn read_guard(guard: Guard, path: &Path) -> anyhow::Result<Guard> {
+    let json = files::read(path, DOCUMENT_BYTES_MAX, "rules have")?;
+    guard.with_json(&json).map_err(|error| Fault::usage(format!("{}: {error}", path.display())).into())
 }
 
 fn read(setting: &Setting, path: &Path) -> anyhow::Result<String> {

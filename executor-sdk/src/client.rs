@@ -6,6 +6,7 @@ mod claim_codec;
 mod colonies;
 mod grants;
 mod leases;
+mod operations;
 mod pauses;
 mod processes;
 mod wait;

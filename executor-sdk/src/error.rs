@@ -130,6 +130,6 @@ fn words(status: &Status) -> String {
 }
 
 /// A broker's words, bounded, and without control characters that could rewrite a terminal or a log.
-fn clipped(text: &str, chars_max: usize) -> String {
+pub(crate) fn clipped(text: &str, chars_max: usize) -> String {
     text.chars().take(chars_max).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

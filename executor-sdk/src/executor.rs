@@ -1,7 +1,7 @@
 //! The executor: claims work, checks it, does it, signs what came of it.
 //!
 //! One loop ([`claim`]) asks for as many works as there are free slots. Each work is an [`attempt`] in a task of
-//! its own: checked by [`examine`], its lease kept by [`heartbeat`], its result brought home by [`report`].
+//! its own: checked by [`examine`], which also asks the guard, its lease kept by [`heartbeat`], its result brought home by [`report`].
 //! [`drain`] ends it all.
 
 mod attempt;
@@ -24,6 +24,7 @@ use apiary_identity::Offer;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::guard::{Guard, Refusals};
 use crate::handler::Handler;
 use crate::{Client, ClientError};
 
@@ -37,6 +38,7 @@ pub use builder::ExecutorBuilder;
 pub struct Executor {
     client: Client,
     settings: Settings,
+    guard: Guard,
     handlers: BTreeMap<String, Handler>,
 }
 
@@ -54,6 +56,7 @@ struct Settings {
 struct Context {
     client: Client,
     settings: Settings,
+    guard: Guard,
     handlers: BTreeMap<String, Handler>,
     /// Cancelled when an executor that stops waits for its handlers no longer.
     give_up: CancellationToken,
@@ -63,6 +66,11 @@ impl Executor {
     /// An executor that works in this client's name, for its colony.
     pub fn builder(client: Client) -> ExecutorBuilder {
         ExecutorBuilder::new(client)
+    }
+
+    /// How often its guard refused work, by rule: counted on while it runs.
+    pub fn guard_refusals(&self) -> Refusals {
+        self.guard.refusals()
     }
 
     /// Works until `shutdown` is cancelled. Then it claims no more at once, gives its handlers the drain timeout to
@@ -103,8 +111,8 @@ impl Executor {
     }
 
     async fn run_with(self, shutdown: &CancellationToken, hurry: &CancellationToken) -> Result<(), ClientError> {
-        let Self { client, settings, handlers } = self;
-        let context = Arc::new(Context { client, settings, handlers, give_up: CancellationToken::new() });
+        let Self { client, settings, guard, handlers } = self;
+        let context = Arc::new(Context { client, settings, guard, handlers, give_up: CancellationToken::new() });
         let mut works = works::Works::new(Arc::clone(&context));
         let ended = claim::run(&context, &mut works, shutdown).await;
         drain::run(&context, works, hurry).await;

@@ -8,7 +8,8 @@
 //!
 //! [`Executor`] claims by long poll from wherever it runs, checks each spec's chain of signatures up to the
 //! colony's key before a handler sees it, renews leases in the background, cancels work whose lease was lost,
-//! signs results and sends them until the broker has them, and drains on SIGTERM.
+//! signs results and sends them until the broker has them, and drains on SIGTERM. Its [`guard`] looks at what
+//! signed work contains, and refuses what no shell should be asked for.
 //!
 //! An attempt may be made more than once: a bee may die after its work is done and before the broker knows.
 //! Handlers that must not act twice use [`Work::process_id`] as their key of idempotency.
@@ -45,6 +46,7 @@ mod config;
 mod connection;
 mod error;
 mod executor;
+pub mod guard;
 mod handler;
 pub mod limits;
 mod outcome;

@@ -35,6 +35,14 @@ pub const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 /// The longest pause after calls that failed.
 pub const BACKOFF_MOST: Duration = Duration::from_secs(15);
 
+/// The shortest that a handler can put work off.
+pub const SNOOZE_MIN: Duration = Duration::from_millis(100);
+/// The longest that a handler can put work off: a year, the broker's own bound.
+pub const SNOOZE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// A process that is being cancelled is renewed at least this long after the last time, so that a wrong clock cannot make the
+/// executor spin.
+pub const CANCEL_LOOK_MIN: Duration = Duration::from_millis(200);
+
 /// How long handlers may go on after the signal to stop, if the executor does not say.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a claim under way may still answer after the signal to stop.
@@ -45,3 +53,16 @@ pub const CANCEL_GRACE: Duration = Duration::from_secs(5);
 pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a result may still be on its way after its lease was lost: the broker may have taken it already.
 pub const LAST_ANSWER: Duration = Duration::from_secs(5);
+
+/// The most different patterns in the guard's rules of one origin (the executor's own, or the colony's).
+pub const GUARD_PATTERNS_MAX: usize = 4096;
+/// The most memory that one compiled pattern of the guard takes, in bytes, and the most that searching with it takes
+/// besides.
+pub const GUARD_REGEX_BYTES_MAX: usize = 256 * 1024;
+/// The most JSON values in a rule's schema, each reference counted as what it refers to.
+pub const GUARD_SCHEMA_VALUES_MAX: usize = 10_000;
+/// The most levels of a rule's schema, references included.
+pub const GUARD_SCHEMA_DEPTH_MAX: usize = 48;
+/// The most rules whose refusals are counted by name; those of others, after the colony changed its rules often,
+/// are counted together.
+pub const GUARD_COUNTERS_MAX: usize = 1024;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::ClientError;
+use crate::limits::{SNOOZE_MAX, SNOOZE_MIN};
 
 /// Why a handler failed, and whether another attempt may succeed.
 #[derive(Clone, Debug)]
@@ -14,17 +15,26 @@ pub struct Failure {
     pub(crate) message: String,
     pub(crate) retryable: bool,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) snooze: Option<Duration>,
 }
 
 impl Failure {
     /// Another attempt may succeed; the spec's back-off says when.
     pub fn retryable(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), retryable: true, retry_after: None }
+        Self { message: message.to_string(), retryable: true, retry_after: None, snooze: None }
     }
 
     /// No attempt can succeed.
     pub fn fatal(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), retryable: false, retry_after: None }
+        Self { message: message.to_string(), retryable: false, retry_after: None, snooze: None }
+    }
+
+    /// No failure at all: it is too early. The work goes back, and comes again after so long, at most a year; no retry is spent.
+    /// What is waited for goes to the executor's log.
+    pub fn snooze(delay: Duration, waiting_for: impl fmt::Display) -> Self {
+        // A delay of nothing would hand the work out again at once, for ever.
+        let delay = delay.clamp(SNOOZE_MIN, SNOOZE_MAX);
+        Self { message: waiting_for.to_string(), retryable: true, retry_after: None, snooze: Some(delay) }
     }
 
     /// The next attempt not before so long from now, whatever the back-off says: for a service that said when

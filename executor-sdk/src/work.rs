@@ -98,8 +98,9 @@ impl Work {
         self.shared.deadline
     }
 
-    /// Completes when the work is to be dropped: its lease was lost, its deadline is over, or the executor stops
-    /// and waits no longer. Whatever the handler returns after a lost lease is not sent.
+    /// Completes when the work is to be dropped: somebody cancelled the process, its lease was lost, its deadline is over, or the
+    /// executor stops and waits no longer. Whatever the handler returns after a lost lease is not sent; of a cancelled process
+    /// nothing but that it stopped, and the words of a failure.
     pub async fn cancelled(&self) {
         self.shared.cancellation.cancelled().await;
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::content::depth;
-use crate::document::check_text;
+use crate::document::{check_size, check_text};
 use crate::limits::{
     GUARD_PATTERN_BYTES_MAX, GUARD_PATTERNS_MAX, GUARD_POINTER_BYTES_MAX, GUARD_RULES_MAX, GUARD_SCHEMA_BYTES_MAX,
     JSON_DEPTH_MAX,
@@ -44,10 +44,11 @@ pub struct GuardRule {
     /// The JSON Schema that the arguments must satisfy, an object of at most 64 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Box<RawValue>>,
-    /// No string at or below such a field may match its pattern.
+    /// No text at or below such a field may match its pattern.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "strict::objects")]
     pub deny: Vec<FieldPattern>,
-    /// Every string at or below such a field must match one of the patterns that name the field.
+    /// Such a field must be there, and every value at or below it must match, from end to end, one of the patterns that
+    /// name the field.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "strict::objects")]
     pub allow: Vec<FieldPattern>,
 }
@@ -58,53 +59,70 @@ pub struct GuardRule {
 pub struct FieldPattern {
     /// JSON Pointer (RFC 6901) into the arguments; the empty one means any string in them.
     pub field: String,
-    /// A regular expression that matches in linear time (no look-around, no back references), found anywhere in the string
-    /// unless it is anchored. Whether it can be read is for whoever matches.
+    /// A regular expression that matches in linear time (no look-around, no back references). In `deny` it is looked for
+    /// anywhere in the text unless it is anchored. Whether it can be read is for whoever matches.
     pub pattern: String,
 }
 
 impl GuardRule {
+    /// Reads a JSON array of rules, written as in a guard, and checks it as a guard's: for whoever keeps rules of their own.
+    pub fn list_from_json(json: &[u8]) -> Result<Vec<Self>, DocumentError> {
+        check_size(json)?;
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let rules = strict::objects(&mut reader)
+            .and_then(|rules| reader.end().map(|()| rules))
+            .map_err(|error| DocumentError::json(&error))?;
+        Self::check_list(&rules)?;
+        Ok(rules)
+    }
+
+    /// Checks rules as those of one guard.
+    pub fn check_list(rules: &[Self]) -> Result<(), DocumentError> {
+        if rules.len() > GUARD_RULES_MAX {
+            let problem = format!("lists {} rules, the most is {GUARD_RULES_MAX}", rules.len());
+            return Err(DocumentError::field("rules", problem));
+        }
+        let mut names = BTreeSet::new();
+        for rule in rules {
+            check_name("rules.name", &rule.name)?;
+            rule.check().map_err(|error| match error {
+                DocumentError::Field { field, problem } => {
+                    DocumentError::field(field, format!("of `{}` {problem}", rule.name))
+                }
+                other => other,
+            })?;
+            if !names.insert(&rule.name) {
+                let problem = format!("has two rules named `{}`: name each differently", rule.name);
+                return Err(DocumentError::field("rules", problem));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether it is about this work.
     pub fn covers(&self, executor_type: &str, function: &str) -> bool {
         covers(&self.executor_type, executor_type) && covers(&self.function, function)
     }
 
     fn check(&self) -> Result<(), DocumentError> {
-        check_name("rules.name", &self.name)?;
         check_pattern("rules.executor_type", &self.executor_type)?;
         check_pattern("rules.function", &self.function)?;
         if let Some(schema) = &self.schema {
-            self.check_schema(schema.get())?;
+            check_schema(schema.get())?;
         }
         match self.deny.len() + self.allow.len() {
             0 if self.schema.is_none() => {
-                let problem =
-                    format!("has `{}`, which forbids nothing: give it `schema`, `deny` or `allow`", self.name);
-                Err(DocumentError::field("rules", problem))
+                Err(DocumentError::field("rules", "forbids nothing: give it `schema`, `deny` or `allow`"))
             }
             1.. if self.deny.len() + self.allow.len() > GUARD_PATTERNS_MAX => Err(DocumentError::field(
                 "rules.deny",
-                format!("and `allow` of `{}` list more than {GUARD_PATTERNS_MAX} patterns: make two rules", self.name),
+                format!("and `allow` list more than {GUARD_PATTERNS_MAX} patterns: make two rules"),
             )),
             _ => {
                 self.deny.iter().try_for_each(|pattern| pattern.check("rules.deny.field", "rules.deny.pattern"))?;
                 self.allow.iter().try_for_each(|pattern| pattern.check("rules.allow.field", "rules.allow.pattern"))
             }
         }
-    }
-
-    fn check_schema(&self, schema: &str) -> Result<(), DocumentError> {
-        let problem = match depth(schema.as_bytes()) {
-            _ if schema.len() > GUARD_SCHEMA_BYTES_MAX => {
-                format!("of `{}` has {} bytes, the most is {GUARD_SCHEMA_BYTES_MAX}", self.name, schema.len())
-            }
-            levels if levels > JSON_DEPTH_MAX => {
-                format!("of `{}` nests {levels} levels deep, the most is {JSON_DEPTH_MAX}", self.name)
-            }
-            _ if !schema.starts_with('{') => format!("of `{}` is a JSON Schema: write an object", self.name),
-            _ => return Ok(()),
-        };
-        Err(DocumentError::field("rules.schema", problem))
     }
 }
 
@@ -129,20 +147,20 @@ impl Document for Guard {
         if self.version < 1 {
             return Err(DocumentError::field("version", format!("counts from 1; got {}", self.version)));
         }
-        if self.rules.len() > GUARD_RULES_MAX {
-            let problem = format!("lists {} rules, the most is {GUARD_RULES_MAX}", self.rules.len());
-            return Err(DocumentError::field("rules", problem));
-        }
-        let mut names = BTreeSet::new();
-        for rule in &self.rules {
-            rule.check()?;
-            if !names.insert(&rule.name) {
-                let problem = format!("has two rules named `{}`: name each differently", rule.name);
-                return Err(DocumentError::field("rules", problem));
-            }
-        }
-        Ok(())
+        GuardRule::check_list(&self.rules)
     }
+}
+
+fn check_schema(schema: &str) -> Result<(), DocumentError> {
+    let problem = match depth(schema.as_bytes()) {
+        _ if schema.len() > GUARD_SCHEMA_BYTES_MAX => {
+            format!("has {} bytes, the most is {GUARD_SCHEMA_BYTES_MAX}", schema.len())
+        }
+        levels if levels > JSON_DEPTH_MAX => format!("nests {levels} levels deep, the most is {JSON_DEPTH_MAX}"),
+        _ if !schema.starts_with('{') => "is a JSON Schema: write an object".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(DocumentError::field("rules.schema", problem))
 }
 
 /// Whether every part begins with a slash, and every tilde is one of the two escapes.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apiary_broker::Broker;
-use apiary_broker::config::{Config, ListenConfig, StoreConfig};
+use apiary_broker::config::{Config, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_executor_sdk::{Client, ClientConfig, v1};
 use apiary_identity::{
     Clock, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Role, Scopes, SystemClock,
@@ -29,6 +29,8 @@ pub struct TestColony {
     pub key: KeyPair,
     /// The key pair that may create colonies.
     pub server_owner: KeyPair,
+    /// How long finished processes are kept, from the next start on.
+    pub retention: RetentionConfig,
     store: StoreConfig,
     clock: Arc<dyn Clock>,
     broker: Option<Broker>,
@@ -51,7 +53,8 @@ impl TestColony {
     /// The same, where the broker reads this clock. Over Postgres it goes by the database's instead.
     pub async fn start_with(backend: Backend, store: StoreConfig, clock: Arc<dyn Clock>) -> Self {
         let server_owner = KeyPair::generate();
-        let broker = start_broker(store.clone(), &server_owner, any_port(), &clock).await;
+        let retention = RetentionConfig::default();
+        let broker = start_broker(store.clone(), retention, &server_owner, any_port(), &clock).await;
         let address = broker.address().unwrap();
         let colony = Self {
             backend,
@@ -59,6 +62,7 @@ impl TestColony {
             clock,
             key: KeyPair::generate(),
             server_owner,
+            retention,
             broker: Some(broker),
             address,
             keys: Mutex::default(),
@@ -79,7 +83,8 @@ impl TestColony {
 
     /// A second broker on the same database.
     pub async fn start_peer(&self) -> Peer {
-        let broker = start_broker(self.store.clone(), &self.server_owner, any_port(), &self.clock).await;
+        let broker =
+            start_broker(self.store.clone(), self.retention, &self.server_owner, any_port(), &self.clock).await;
         let address = broker.address().unwrap();
         Peer { broker, address }
     }
@@ -101,7 +106,8 @@ impl TestColony {
 
     /// Starts the broker again, at the same address.
     pub async fn start_again(&mut self) {
-        self.broker = Some(start_broker(self.store.clone(), &self.server_owner, self.address, &self.clock).await);
+        let (store, owner) = (self.store.clone(), &self.server_owner);
+        self.broker = Some(start_broker(store, self.retention, owner, self.address, &self.clock).await);
     }
 
     /// Waits until exactly so many claims wait at the broker.
@@ -132,6 +138,12 @@ impl TestColony {
     /// A user who may read everything, and submit nothing.
     pub async fn reader(&self) -> Client {
         self.grant("reader", Role::User, &[], &[], &[GrantRight::Read]).await
+    }
+
+    /// A user who may read, cancel and operate, and submit nothing.
+    pub async fn operator(&self, name: &str) -> Client {
+        let rights = [GrantRight::Read, GrantRight::Cancel, GrantRight::Operate];
+        self.grant(name, Role::User, &[], &[], &rights).await
     }
 
     /// An executor of one type.
@@ -279,6 +291,7 @@ async fn wait_for_polls(address: SocketAddr, count: u64) {
 
 async fn start_broker(
     store: StoreConfig,
+    retention: RetentionConfig,
     server_owner: &KeyPair,
     address: SocketAddr,
     clock: &Arc<dyn Clock>,
@@ -288,6 +301,7 @@ async fn start_broker(
         store,
         migrate: true,
         server_owner: Some(server_owner.id()),
+        retention,
     };
     Broker::start(config, clock.clone()).await.unwrap()
 }

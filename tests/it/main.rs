@@ -27,6 +27,7 @@ macro_rules! on_each_store {
 mod brokers;
 mod colonies;
 mod grants;
+mod import;
 mod leases;
 mod pauses;
 mod processes;

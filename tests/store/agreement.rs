@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use apiary_broker::model::{
-    AttemptEnding, ClaimSlot, Completion, Failure, GrantKey, LeaseRef, NewProcess, Page, ProcessFilter, ProcessState,
-    Renewal,
+    AttemptEnding, Cancel, ClaimSlot, Completion, Discard, Failure, GrantKey, LeaseRef, NewProcess, Page,
+    ProcessFilter, ProcessState, Release, Renewal,
 };
 use apiary_tests::Backend;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
 
 use crate::reference::{Got, Reference, Shown};
-use crate::tenant::{ALL, Bee, KIND, NOW, Tenant};
+use crate::tenant::{ALL, Bee, KIND, NOW, Tenant, ends};
 
 /// How many calls there are each time.
 const CALLS: std::ops::Range<usize> = 20..60;
@@ -46,7 +46,12 @@ enum Call {
     Renew(Vec<Token>, i64),
     Complete(Vec<Token>),
     Fail(Vec<(Token, usize, i32)>),
-    Release(Vec<Token>),
+    Release(Vec<Token>, Option<i64>),
+    Cancel(Vec<u8>, i64),
+    Redrive(Vec<u8>),
+    Discard(Vec<u8>, bool),
+    Retry(Vec<u8>),
+    Delete(Vec<u8>, Option<i64>),
     SweepLeases,
     Unblock,
     ExpireWaiting,
@@ -83,8 +88,13 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         6 => prop::collection::vec((0..BEES, 0..4_usize, ticks(1..4)), 1..3).prop_map(Call::Claim),
         2 => (tokens(), ticks(1..5)).prop_map(|(tokens, ms)| Call::Renew(tokens, ms)),
         3 => tokens().prop_map(Call::Complete),
-        4 => prop::collection::vec((token(), 0..4_usize, 0..5), 1..4).prop_map(Call::Fail),
-        2 => tokens().prop_map(Call::Release),
+        4 => prop::collection::vec((token(), 0..5_usize, 0..5), 1..4).prop_map(Call::Fail),
+        2 => (tokens(), prop::option::of(ticks(1..3))).prop_map(|(tokens, delay_ms)| Call::Release(tokens, delay_ms)),
+        3 => (numbers(), ticks(0..4)).prop_map(|(numbers, grace_ms)| Call::Cancel(numbers, grace_ms)),
+        2 => numbers().prop_map(Call::Redrive),
+        1 => (numbers(), prop::bool::ANY).prop_map(|(numbers, is_replaced)| Call::Discard(numbers, is_replaced)),
+        1 => numbers().prop_map(Call::Retry),
+        1 => (numbers(), prop::option::of(ticks(0..3))).prop_map(|(numbers, kept_ms)| Call::Delete(numbers, kept_ms)),
         2 => Just(Call::SweepLeases),
         2 => Just(Call::Unblock),
         2 => Just(Call::ExpireWaiting),
@@ -92,6 +102,10 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         4 => ticks(1..3).prop_map(Call::Advance),
     ];
     prop::collection::vec(call, CALLS)
+}
+
+fn numbers() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::btree_set(0..PROCESSES, 1..4).prop_map(|numbers| numbers.into_iter().collect())
 }
 
 fn ticks(count: std::ops::Range<i64>) -> impl Strategy<Value = i64> {
@@ -157,7 +171,7 @@ async fn empty(backend: &Backend) {
     backend
         .execute(
             "DELETE FROM specs; DELETE FROM queue; DELETE FROM blocked; DELETE FROM leases; DELETE FROM attempts; \
-             DELETE FROM finished; DELETE FROM idempotency_keys",
+             DELETE FROM finished; DELETE FROM idempotency_keys; DELETE FROM deleted",
         )
         .await;
 }
@@ -191,7 +205,8 @@ impl Run<'_> {
             Call::Renew(tokens, ms) => {
                 let renew = |lease| Renewal { lease, expires_at_ms: now_ms + ms };
                 let batch: Vec<Renewal> = self.leases(tokens).into_iter().map(renew).collect();
-                prop_assert_eq!(store.renew(&batch, now_ms).await.unwrap(), self.reference.renew(&batch, now_ms));
+                let renewed = store.renew(&batch, now_ms).await.unwrap();
+                prop_assert_eq!(ends(renewed), self.reference.renew(&batch, now_ms));
             }
             Call::Complete(tokens) => {
                 let leases = self.leases(tokens);
@@ -206,9 +221,51 @@ impl Run<'_> {
                 let batch = self.failures(drawn);
                 prop_assert_eq!(store.fail(&batch, now_ms).await.unwrap(), self.reference.fail(&batch, now_ms));
             }
-            Call::Release(tokens) => {
-                let leases = self.leases(tokens);
-                prop_assert_eq!(store.release(&leases, now_ms).await.unwrap(), self.reference.release(&leases, now_ms));
+            Call::Release(tokens, delay_ms) => {
+                let release = |lease| match delay_ms {
+                    None => Release::at_once(lease),
+                    Some(ms) => Release { lease, ending: AttemptEnding::Snoozed, until_ms: Some(now_ms + ms) },
+                };
+                let batch: Vec<Release> = self.leases(tokens).into_iter().map(release).collect();
+                prop_assert_eq!(store.release(&batch, now_ms).await.unwrap(), self.reference.release(&batch, now_ms));
+            }
+            operation => self.operate(operation).await?,
+        }
+        let deadline = self.tenant.store.next_deadline_ms().await.unwrap();
+        prop_assert_eq!(deadline, self.reference.next_deadline_ms());
+        Ok(())
+    }
+
+    /// What operators and the broker itself do.
+    async fn operate(&mut self, call: &Call) -> Result<(), TestCaseError> {
+        let (store, colony, now_ms) = (&self.tenant.store, self.tenant.colony.key, self.now_ms);
+        match call {
+            Call::Cancel(numbers, grace_ms) => {
+                let (ids, by) = (process_ids(numbers), format!("grace-{grace_ms}"));
+                let cancel = Cancel { deadline_ms: now_ms + grace_ms, reason: format!("after {grace_ms}"), by };
+                let effects = store.cancel(colony, &ids, &cancel, now_ms).await.unwrap();
+                prop_assert_eq!(effects, self.reference.cancel(&ids, &cancel, now_ms));
+            }
+            Call::Redrive(numbers) => {
+                let ids = process_ids(numbers);
+                let effects = store.redrive(colony, &ids, now_ms).await.unwrap();
+                prop_assert_eq!(effects, self.reference.redrive(&ids, now_ms));
+            }
+            Call::Discard(numbers, is_replaced) => {
+                let (ids, is_replaced) = (process_ids(numbers), *is_replaced);
+                let discard = Discard { reason: "no use".to_owned(), by: "linus".to_owned(), is_replaced };
+                let effects = store.discard(colony, &ids, &discard, now_ms).await.unwrap();
+                prop_assert_eq!(effects, self.reference.discard(&ids, &discard, now_ms));
+            }
+            Call::Retry(numbers) => {
+                let ids = process_ids(numbers);
+                let effects = store.retry(colony, &ids, now_ms).await.unwrap();
+                prop_assert_eq!(effects, self.reference.retry(&ids, now_ms));
+            }
+            Call::Delete(numbers, kept_ms) => {
+                let (ids, until_ms) = (process_ids(numbers), kept_ms.map(|kept_ms| now_ms - kept_ms));
+                let effects = store.delete(colony, &ids, until_ms).await.unwrap();
+                prop_assert_eq!(effects, self.reference.delete(&ids, until_ms));
             }
             Call::SweepLeases => self.sweep_leases().await?,
             Call::Unblock => {
@@ -225,9 +282,8 @@ impl Run<'_> {
                 let forgotten = store.forget_idempotency_keys(now_ms, ALL).await.unwrap();
                 prop_assert_eq!(forgotten, self.reference.forget_idempotency_keys(now_ms) as u64);
             }
+            other => panic!("{other:?} is an executor's"),
         }
-        let deadline = self.tenant.store.next_deadline_ms().await.unwrap();
-        prop_assert_eq!(deadline, self.reference.next_deadline_ms());
         Ok(())
     }
 
@@ -254,8 +310,8 @@ impl Run<'_> {
             let attempts = store.attempts(one.process_id).await.unwrap();
             let endings = attempts.into_iter().map(|attempt| (attempt.attempt, attempt.ending)).collect();
             let (attempt, spent) = (one.attempt, one.retries_spent);
-            let row = (one.process_id, one.state, attempt, spent, one.since_ms, one.until_ms, one.reason, endings);
-            shown.push(row);
+            let (id, state, by) = (one.process_id, one.state, one.ended_by);
+            shown.push((id, state, attempt, spent, one.since_ms, one.until_ms, one.reason, by, endings));
         }
         shown.sort_by_key(|row| row.0);
         prop_assert_eq!(&shown, &self.reference.shown());
@@ -319,8 +375,13 @@ impl Run<'_> {
     }
 
     fn failures(&self, drawn: &[(Token, usize, i32)]) -> Vec<Failure> {
-        const NEXT: [ProcessState; 4] =
-            [ProcessState::Waiting, ProcessState::Blocked, ProcessState::Failed, ProcessState::DeadLetter];
+        const NEXT: [ProcessState; 5] = [
+            ProcessState::Waiting,
+            ProcessState::Blocked,
+            ProcessState::Failed,
+            ProcessState::DeadLetter,
+            ProcessState::Cancelled,
+        ];
         let mut seen = BTreeSet::new();
         let failure = |(token, next, retries_spent): &(Token, usize, i32)| Failure {
             lease: self.lease(token),
@@ -339,6 +400,10 @@ impl Run<'_> {
 /// The id of a process by its number, so that the same is met again.
 fn process_id(number: u8) -> Uuid {
     Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(number))
+}
+
+fn process_ids(numbers: &[u8]) -> Vec<Uuid> {
+    numbers.iter().map(|number| process_id(*number)).collect()
 }
 
 fn ids<T>(moved: Vec<(Uuid, T)>) -> Vec<Uuid> {

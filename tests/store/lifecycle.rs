@@ -1,28 +1,18 @@
 //! What the stores' statements do is what the table of the life cycle says, for every state and every end of an attempt.
 
 use apiary_broker::lifecycle::{self, Event};
-use apiary_broker::model::{LeaseRef, ProcessState};
+use apiary_broker::model::{AttemptEnding, Discard, LeaseRef, ProcessState, Release};
 use apiary_broker::store::Store;
 use apiary_tests::Backend;
 use uuid::Uuid;
 
-use crate::tenant::{ALL, LEASE_MS, NOW, Tenant, completion, failure};
+use crate::tenant::{ALL, DONE, LEASE_MS, NOW, Tenant, cancellation, completion, failure};
 
 on_each_store!(the_statements_agree_with_the_table);
 
 /// How long a process of these tests may wait.
 const MAX_WAIT_MS: i64 = 1000;
-/// States that statements lead to so far.
-const STATES: [ProcessState; 6] = [
-    ProcessState::Waiting,
-    ProcessState::Blocked,
-    ProcessState::Running,
-    ProcessState::Succeeded,
-    ProcessState::Failed,
-    ProcessState::DeadLetter,
-];
-/// Events that statements carry out so far.
-const EVENTS: [Event; 9] = [
+const EVENTS: [Event; 15] = [
     Event::Ready,
     Event::Claimed,
     Event::WaitOver,
@@ -32,11 +22,17 @@ const EVENTS: [Event; 9] = [
     Event::Refused,
     Event::Lost,
     Event::Released,
+    Event::Snoozed,
+    Event::Cancelled,
+    Event::Redriven,
+    Event::Discarded,
+    Event::Replaced,
+    Event::Retried,
 ];
 
 async fn the_statements_agree_with_the_table(backend: Backend) {
     let store = backend.open().await;
-    for (row, state) in STATES.into_iter().enumerate() {
+    for (row, state) in ProcessState::ALL.into_iter().enumerate() {
         for (column, event) in EVENTS.into_iter().enumerate() {
             let tenant = Tenant::in_store(&store, &format!("meadow-{row}-{column}")).await;
             let lease = process_in(&tenant, state).await;
@@ -61,17 +57,25 @@ async fn process_in(tenant: &Tenant, state: ProcessState) -> LeaseRef {
     let lease = tenant.claim_one(&bee, NOW).await;
     match state {
         ProcessState::Succeeded => {
-            assert_eq!(tenant.store.complete(&[completion(lease, "{}")], NOW).await.unwrap(), [true])
+            assert_eq!(tenant.store.complete(&[completion(lease, "{}")], NOW).await.unwrap(), [DONE])
         }
         ProcessState::Failed | ProcessState::DeadLetter => {
             let mut failure = failure(lease);
             failure.next = state;
             failure.blocked_until_ms = None;
-            assert_eq!(tenant.store.fail(&[failure], NOW).await.unwrap(), [true]);
+            assert_eq!(tenant.store.fail(&[failure], NOW).await.unwrap(), [DONE]);
         }
+        ProcessState::Cancelled => cancel(tenant, lease).await,
         _ => {}
     }
     lease
+}
+
+/// To cancel what runs is a mark; its attempt's end then ends it.
+async fn cancel(tenant: &Tenant, lease: LeaseRef) {
+    let (store, cancellation) = (&tenant.store, cancellation(NOW + LEASE_MS));
+    store.cancel(tenant.colony.key, &[lease.process_id], &cancellation, NOW).await.unwrap();
+    store.fail(&[failure(lease)], NOW).await.unwrap();
 }
 
 /// The statement that carries the event out.
@@ -82,7 +86,19 @@ async fn happen(tenant: &Tenant, lease: LeaseRef, event: Event) {
         Event::WaitOver => drop(store.expire_waiting(NOW + MAX_WAIT_MS, ALL).await.unwrap()),
         Event::Claimed => drop(tenant.claim_at(&tenant.bee("other").await, 1, NOW).await),
         Event::Succeeded => drop(store.complete(&[completion(lease, "{}")], NOW).await.unwrap()),
-        Event::Released => drop(store.release(&[lease], NOW).await.unwrap()),
+        Event::Released => drop(store.release(&[Release::at_once(lease)], NOW).await.unwrap()),
+        Event::Snoozed => {
+            let snooze = Release { lease, ending: AttemptEnding::Snoozed, until_ms: Some(NOW + 500) };
+            drop(store.release(&[snooze], NOW).await.unwrap());
+        }
+        Event::Cancelled => cancel(tenant, lease).await,
+        Event::Redriven => drop(store.redrive(tenant.colony.key, &[lease.process_id], NOW).await.unwrap()),
+        Event::Discarded | Event::Replaced => {
+            let is_replaced = event == Event::Replaced;
+            let discard = Discard { reason: "no use".into(), by: "grace".into(), is_replaced };
+            drop(store.discard(tenant.colony.key, &[lease.process_id], &discard, NOW).await.unwrap());
+        }
+        Event::Retried => drop(store.retry(tenant.colony.key, &[lease.process_id], NOW).await.unwrap()),
         _ => {
             let (next, retries_spent) = lifecycle::after_attempt(event, 0, -1);
             let over_at_ms = (event == Event::Lost).then_some(NOW + LEASE_MS);

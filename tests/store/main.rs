@@ -27,6 +27,7 @@ mod grants;
 mod leases;
 mod lifecycle;
 mod opening;
+mod operations;
 mod outages;
 mod pauses;
 mod processes;

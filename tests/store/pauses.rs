@@ -1,6 +1,6 @@
 //! Pauses and drains: what no claim gives, from the commit on.
 
-use apiary_broker::model::{NewProcess, Pause, PauseKind, Paused, ProcessState};
+use apiary_broker::model::{LeaseEnd, NewProcess, Pause, PauseKind, Paused, ProcessState};
 use apiary_broker::store::StoreError;
 use apiary_tests::Backend;
 
@@ -107,7 +107,10 @@ async fn what_runs_goes_on_while_it_is_paused(backend: Backend) {
     pause(&tenant, &colony()).await;
     let renewed = tenant.store.renew(&[crate::tenant::renewal(lease, NOW + 50)], NOW + 1).await.unwrap();
     assert!(renewed[0].is_some());
-    assert_eq!(tenant.store.complete(&[crate::tenant::completion(lease, "{}")], NOW + 2).await.unwrap(), [true]);
+    assert_eq!(
+        tenant.store.complete(&[crate::tenant::completion(lease, "{}")], NOW + 2).await.unwrap(),
+        [LeaseEnd::Done]
+    );
     assert_eq!(tenant.state(process_id).await, ProcessState::Succeeded);
 }
 

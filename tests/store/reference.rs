@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use apiary_broker::model::{ClaimSlot, Failure, LeaseRef, NewProcess, ProcessState, Renewal, Submitted};
+use apiary_broker::model::{
+    Cancel, ClaimSlot, Discard, Effect, Failure, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release, Renewal,
+    Submitted,
+};
 use uuid::Uuid;
 
 /// A store in memory.
@@ -11,6 +14,8 @@ pub(crate) struct Reference {
     processes: BTreeMap<Uuid, Process>,
     /// Process and end of each idempotency key.
     keys: BTreeMap<String, (Uuid, i64)>,
+    /// What was deleted, and its state then.
+    deleted: BTreeMap<Uuid, (NewProcess, ProcessState)>,
 }
 
 struct Process {
@@ -23,6 +28,10 @@ struct Process {
     attempts: Vec<(i32, &'static str, Option<String>)>,
     /// Why it is finished.
     reason: Option<String>,
+    /// Who finished it, where that was an operator.
+    ended_by: Option<String>,
+    /// That its lease is being cancelled: the deadline, why, and by whom.
+    mark: Option<(i64, String, String)>,
 }
 
 #[derive(Clone, Copy)]
@@ -35,8 +44,9 @@ enum Place {
 
 /// What is compared of a lease just made: slot, process, attempt, retries spent, end.
 pub(crate) type Got = (usize, Uuid, i32, i32, i64);
-/// What is compared of a process: id, state, attempt, retries spent, since, until, reason, endings of its attempts.
-pub(crate) type Shown = (Uuid, ProcessState, i32, i32, i64, Option<i64>, Option<String>, Vec<(i32, String)>);
+/// What is compared of a process: id, state, attempt, retries spent, since, until, reason, who ended it, endings of its attempts.
+pub(crate) type Shown =
+    (Uuid, ProcessState, i32, i32, i64, Option<i64>, Option<String>, Option<String>, Vec<(i32, String)>);
 
 impl Process {
     fn state(&self) -> ProcessState {
@@ -54,8 +64,34 @@ impl Process {
         self.since_ms = now_ms;
     }
 
+    fn block(&mut self, until_ms: i64, now_ms: i64) {
+        (self.place, self.since_ms) = (Place::Blocked { until_ms }, now_ms);
+    }
+
     fn finish(&mut self, state: ProcessState, reason: Option<String>, now_ms: i64) {
         (self.place, self.reason, self.since_ms) = (Place::Finished(state), reason, now_ms);
+    }
+
+    /// Ends the attempt: wherever `next` says, or cancelled, if that is what it is being.
+    fn end(
+        &mut self,
+        ending: &'static str,
+        reason: Option<String>,
+        now_ms: i64,
+        next: impl FnOnce(&mut Self),
+    ) -> LeaseEnd {
+        self.attempts.push((self.attempt, ending, reason));
+        match self.mark.take() {
+            None => {
+                next(self);
+                LeaseEnd::Done
+            }
+            Some((_, reason, by)) => {
+                self.finish(ProcessState::Cancelled, Some(reason), now_ms);
+                self.ended_by = Some(by);
+                LeaseEnd::Cancelled
+            }
+        }
     }
 
     /// Whether this token holds the lease, and until when.
@@ -82,6 +118,11 @@ impl Reference {
             let existed = Submitted::Existed { process_id: spec.process_id, state: known.state() };
             return if is_same { existed } else { Submitted::IdTaken };
         }
+        if let Some((known, state)) = self.deleted.get(&spec.process_id) {
+            let is_same = known.payload == spec.payload && known.signature == spec.signature;
+            let existed = Submitted::Existed { process_id: spec.process_id, state: *state };
+            return if is_same { existed } else { Submitted::IdTaken };
+        }
         if let Some((key, expires_at_ms)) = &spec.idempotency {
             if let Some((first, _)) = self.keys.get(key).filter(|(_, end_ms)| *end_ms > now_ms) {
                 return Submitted::Existed { process_id: *first, state: self.processes[first].state() };
@@ -96,6 +137,8 @@ impl Reference {
             since_ms: now_ms,
             attempts: Vec::new(),
             reason: None,
+            ended_by: None,
+            mark: None,
         };
         if spec.not_before_ms.is_none_or(|until_ms| until_ms <= now_ms) {
             process.queue(now_ms);
@@ -136,58 +179,140 @@ impl Reference {
             let process = self.processes.get_mut(&renewal.lease.process_id)?;
             process.held_until(&renewal.lease).filter(|end_ms| *end_ms > now_ms)?;
             let Place::Lease { expires_at_ms, exec_deadline_ms, .. } = &mut process.place else { return None };
-            *expires_at_ms = renewal.expires_at_ms.min(exec_deadline_ms.unwrap_or(i64::MAX));
+            let marked_until_ms = process.mark.as_ref().map_or(i64::MAX, |(deadline_ms, ..)| *deadline_ms);
+            *expires_at_ms = renewal.expires_at_ms.min(exec_deadline_ms.unwrap_or(i64::MAX)).min(marked_until_ms);
             Some(*expires_at_ms)
         };
         batch.iter().map(renew).collect()
     }
 
-    pub(crate) fn complete(&mut self, batch: &[LeaseRef], now_ms: i64) -> Vec<bool> {
+    pub(crate) fn complete(&mut self, batch: &[LeaseRef], now_ms: i64) -> Vec<LeaseEnd> {
         let complete = |lease: &LeaseRef| {
-            let Some(process) = self.processes.get_mut(&lease.process_id) else { return false };
-            let is_held = process.held_until(lease).is_some_and(|end_ms| end_ms > now_ms);
-            if is_held {
-                process.attempts.push((lease.attempt, "succeeded", None));
-                process.finish(ProcessState::Succeeded, None, now_ms);
-            }
-            is_held
+            let Some(process) = self.held(lease, now_ms) else { return LeaseEnd::Lost };
+            let (ending, reason) = match &process.mark {
+                None => ("succeeded", None),
+                Some((_, reason, _)) => ("cancelled", Some(reason.clone())),
+            };
+            process.end(ending, reason, now_ms, |process| process.finish(ProcessState::Succeeded, None, now_ms))
         };
         batch.iter().map(complete).collect()
     }
 
-    pub(crate) fn fail(&mut self, batch: &[Failure], now_ms: i64) -> Vec<bool> {
+    pub(crate) fn fail(&mut self, batch: &[Failure], now_ms: i64) -> Vec<LeaseEnd> {
         let fail = |failure: &Failure| {
-            let Some(process) = self.processes.get_mut(&failure.lease.process_id) else { return false };
-            let Some(end_ms) = process.held_until(&failure.lease) else { return false };
-            if !failure.only_if_over_at_ms.map_or(end_ms > now_ms, |over_at_ms| end_ms <= over_at_ms) {
-                return false;
+            let Some(process) = self.processes.get_mut(&failure.lease.process_id) else { return LeaseEnd::Lost };
+            let Some(end_ms) = process.held_until(&failure.lease) else { return LeaseEnd::Lost };
+            if !failure.only_if_over_at_ms.map_or(end_ms > now_ms, |over_at_ms| end_ms <= over_at_ms)
+                || failure.next == ProcessState::Cancelled && process.mark.is_none()
+            {
+                return LeaseEnd::Lost;
             }
             let reason = Some(failure.reason.clone());
-            process.attempts.push((failure.lease.attempt, failure.ending.as_str(), reason.clone()));
-            process.retries_spent = failure.retries_spent;
-            match (failure.next, failure.blocked_until_ms) {
-                (ProcessState::Waiting, _) => process.queue(now_ms),
-                (ProcessState::Blocked, Some(until_ms)) => {
-                    (process.place, process.since_ms) = (Place::Blocked { until_ms }, now_ms);
+            process.end(failure.ending.as_str(), reason.clone(), now_ms, |process| {
+                process.retries_spent = failure.retries_spent;
+                match (failure.next, failure.blocked_until_ms) {
+                    (ProcessState::Waiting, _) => process.queue(now_ms),
+                    (ProcessState::Blocked, Some(until_ms)) => process.block(until_ms, now_ms),
+                    (next, _) => process.finish(next, reason, now_ms),
                 }
-                (next, _) => process.finish(next, reason, now_ms),
-            }
-            true
+            })
         };
         batch.iter().map(fail).collect()
     }
 
-    pub(crate) fn release(&mut self, batch: &[LeaseRef], now_ms: i64) -> Vec<bool> {
-        let release = |lease: &LeaseRef| {
-            let Some(process) = self.processes.get_mut(&lease.process_id) else { return false };
-            let is_held = process.held_until(lease).is_some_and(|end_ms| end_ms > now_ms);
-            if is_held {
-                process.attempts.push((lease.attempt, "released", None));
-                process.queue(now_ms);
-            }
-            is_held
+    pub(crate) fn release(&mut self, batch: &[Release], now_ms: i64) -> Vec<LeaseEnd> {
+        let release = |release: &Release| {
+            let Some(process) = self.held(&release.lease, now_ms) else { return LeaseEnd::Lost };
+            process.end(release.ending.as_str(), None, now_ms, |process| match release.until_ms {
+                None => process.queue(now_ms),
+                Some(until_ms) => process.block(until_ms, now_ms),
+            })
         };
         batch.iter().map(release).collect()
+    }
+
+    pub(crate) fn cancel(&mut self, ids: &[Uuid], cancel: &Cancel, now_ms: i64) -> Vec<Effect> {
+        self.change(ids, |process| match &mut process.place {
+            Place::Queue { .. } | Place::Blocked { .. } => {
+                process.finish(ProcessState::Cancelled, Some(cancel.reason.clone()), now_ms);
+                process.ended_by = Some(cancel.by.clone());
+                true
+            }
+            Place::Lease { expires_at_ms, .. } => {
+                *expires_at_ms = cancel.deadline_ms.min(*expires_at_ms);
+                let mark = (cancel.deadline_ms, cancel.reason.clone(), cancel.by.clone());
+                let mark = process.mark.get_or_insert(mark);
+                mark.0 = mark.0.min(cancel.deadline_ms);
+                true
+            }
+            Place::Finished(_) => false,
+        })
+    }
+
+    pub(crate) fn redrive(&mut self, ids: &[Uuid], now_ms: i64) -> Vec<Effect> {
+        self.change(ids, |process| {
+            let fits = matches!(process.state(), ProcessState::DeadLetter | ProcessState::Failed);
+            if fits {
+                (process.retries_spent, process.reason, process.ended_by) = (0, None, None);
+                process.queue(now_ms);
+            }
+            fits
+        })
+    }
+
+    pub(crate) fn discard(&mut self, ids: &[Uuid], discard: &Discard, now_ms: i64) -> Vec<Effect> {
+        self.change(ids, |process| {
+            let state = process.state();
+            let fits = state == ProcessState::DeadLetter || discard.is_replaced && state == ProcessState::Failed;
+            if fits {
+                process.finish(ProcessState::Failed, Some(discard.reason.clone()), now_ms);
+                process.ended_by = Some(discard.by.clone());
+            }
+            fits
+        })
+    }
+
+    pub(crate) fn retry(&mut self, ids: &[Uuid], now_ms: i64) -> Vec<Effect> {
+        self.change(ids, |process| {
+            let fits = process.state() == ProcessState::Blocked;
+            if fits {
+                process.queue(now_ms);
+            }
+            fits
+        })
+    }
+
+    pub(crate) fn delete(&mut self, ids: &[Uuid], finished_until_ms: Option<i64>) -> Vec<Effect> {
+        let effects = self.change(ids, |process| match (process.place, finished_until_ms) {
+            (Place::Lease { .. }, _) => false,
+            (Place::Finished(_), Some(until_ms)) => process.since_ms <= until_ms,
+            (_, until_ms) => until_ms.is_none(),
+        });
+        for (id, _) in ids.iter().zip(&effects).filter(|(_, effect)| **effect == Effect::Changed) {
+            if let Some(process) = self.processes.remove(id) {
+                self.keys.retain(|_, (first, _)| first != id);
+                let state = process.state();
+                self.deleted.insert(*id, (process.spec, state));
+            }
+        }
+        effects
+    }
+
+    fn change(&mut self, ids: &[Uuid], mut change: impl FnMut(&mut Process) -> bool) -> Vec<Effect> {
+        let change = |id: &Uuid| match self.processes.get_mut(id) {
+            None => Effect::Unknown,
+            Some(process) => {
+                let state = process.state();
+                if change(process) { Effect::Changed } else { Effect::Unfit(state) }
+            }
+        };
+        ids.iter().map(change).collect()
+    }
+
+    /// The process whose lease this token holds, if that is not over.
+    fn held(&mut self, lease: &LeaseRef, now_ms: i64) -> Option<&mut Process> {
+        let process = self.processes.get_mut(&lease.process_id)?;
+        process.held_until(lease).is_some_and(|end_ms| end_ms > now_ms).then_some(process)
     }
 
     /// The leases that are over, by their tokens, in the order of ids.
@@ -271,8 +396,10 @@ impl Process {
         if let Place::Lease { .. } = self.place {
             endings.push((self.attempt, "running".to_owned()));
         }
-        let reason = self.reason.clone().or(last);
+        // A cancellation that is not over yet says already why, and by whom.
+        let marked = self.mark.as_ref().map(|(_, reason, by)| (Some(reason.clone()), Some(by.clone())));
+        let (reason, ended_by) = marked.unwrap_or_else(|| (self.reason.clone().or(last), self.ended_by.clone()));
         let (id, state) = (self.spec.process_id, self.state());
-        (id, state, self.attempt, self.retries_spent, self.since_ms, until_ms, reason, endings)
+        (id, state, self.attempt, self.retries_spent, self.since_ms, until_ms, reason, ended_by, endings)
     }
 }

@@ -6,7 +6,7 @@ use apiary_broker::model::ProcessState;
 use apiary_tests::Backend;
 use uuid::Uuid;
 
-use crate::tenant::{LEASE_MS, NOW, Tenant, completion, renewal};
+use crate::tenant::{DONE, LEASE_MS, NOW, Tenant, completion, renewal};
 
 on_each_store!(
     overdue_leases_are_found_first_over_first_and_left_alone,
@@ -66,7 +66,7 @@ async fn without_max_exec_a_renewed_attempt_is_never_overdue(backend: Backend) {
     assert_eq!(tenant.store.leases(&[process_id]).await.unwrap()[0].exec_deadline_ms, None);
     tenant.store.renew(&[renewal(lease, NOW + YEAR_MS)], NOW + 1).await.unwrap();
     assert!(tenant.store.overdue_leases(NOW + YEAR_MS - 1, 10).await.unwrap().is_empty());
-    assert_eq!(tenant.store.complete(&[completion(lease, "{}")], NOW + YEAR_MS - 1).await.unwrap(), [true]);
+    assert_eq!(tenant.store.complete(&[completion(lease, "{}")], NOW + YEAR_MS - 1).await.unwrap(), [DONE]);
 }
 
 /// A heartbeat every ten seconds, and just before each the question that the sweep asks.
@@ -84,7 +84,7 @@ async fn a_lease_that_is_renewed_for_twenty_minutes_is_kept(backend: Backend) {
     }
     let silent = tenant.store.overdue_leases(NOW + WORK_MS + LEASE_MS, 10).await.unwrap();
     assert_eq!(silent.len(), 1, "it is the heartbeat that kept it");
-    assert_eq!(tenant.store.complete(&[completion(lease, "{}")], NOW + WORK_MS + 1).await.unwrap(), [true]);
+    assert_eq!(tenant.store.complete(&[completion(lease, "{}")], NOW + WORK_MS + 1).await.unwrap(), [DONE]);
     assert_eq!(tenant.store.attempts(process_id).await.unwrap().len(), 1);
 }
 

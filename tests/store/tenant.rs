@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apiary_broker::model::{
-    AttemptEnding, ClaimSlot, Claimed, Colony, Completion, Failure, GrantKey, Lane, LeaseRef, NewProcess, Page,
-    ProcessFilter, ProcessState, ProcessSummary, Renewal, SlotGrant, Submitted,
+    AttemptEnding, Cancel, ClaimSlot, Claimed, Colony, Completion, Failure, GrantKey, Lane, LeaseEnd, LeaseRef,
+    NewProcess, Page, ProcessFilter, ProcessState, ProcessSummary, Renewal, Renewed, SlotGrant, Submitted,
 };
 use apiary_broker::store::Store;
 use apiary_identity::{Document as _, Envelope, Grant, KeyPair, Requirements, Role, Scopes, Spec};
@@ -20,6 +20,10 @@ pub(crate) const NOW: i64 = 1_800_000_000_000;
 pub(crate) const LEASE_MS: i64 = 30_000;
 /// A page that holds everything.
 pub(crate) const ALL: i64 = 1000;
+/// A lease that ended as it was to end.
+pub(crate) const DONE: LeaseEnd = LeaseEnd::Done;
+/// A lease that nothing could be done to.
+pub(crate) const LOST: LeaseEnd = LeaseEnd::Lost;
 /// The executor type of the tests' processes.
 pub(crate) const KIND: &str = "finance";
 
@@ -180,6 +184,16 @@ pub(crate) fn completion(lease: LeaseRef, result: &str) -> Completion {
 /// A renewal up to this time.
 pub(crate) fn renewal(lease: LeaseRef, expires_at_ms: i64) -> Renewal {
     Renewal { lease, expires_at_ms }
+}
+
+/// The new ends of leases that were renewed.
+pub(crate) fn ends(renewed: Vec<Option<Renewed>>) -> Vec<Option<i64>> {
+    renewed.into_iter().map(|renewed| Some(renewed?.expires_at_ms)).collect()
+}
+
+/// A cancellation with this deadline.
+pub(crate) fn cancellation(deadline_ms: i64) -> Cancel {
+    Cancel { deadline_ms, reason: "the customer left".to_owned(), by: "grace".to_owned() }
 }
 
 /// An executor's failure that leads to a retry at once.

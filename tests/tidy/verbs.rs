@@ -19,7 +19,7 @@ const NO_VERB: [(&str, &str, &str); 3] = [
 ];
 
 /// The commands, where people have a verb for the call. A command's folder is the noun in the singular.
-const COMMANDS: [(&str, &str); 11] = [
+const COMMANDS: [(&str, &str); 16] = [
     ("create_colony", "colony/create"),
     // People look at their colony; there is no other to get.
     ("get_colony", "colony/show"),
@@ -29,6 +29,11 @@ const COMMANDS: [(&str, &str); 11] = [
     ("get_process", "process/get"),
     ("list_processes", "process/list"),
     ("watch", "process/watch"),
+    ("cancel", "process/cancel"),
+    ("redrive", "process/redrive"),
+    ("discard", "process/discard"),
+    ("retry", "process/retry"),
+    ("delete", "process/delete"),
     // People think of pauses as things that are there or not.
     ("pause", "pause/add"),
     ("resume", "pause/remove"),

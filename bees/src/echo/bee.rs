@@ -1,9 +1,10 @@
-//! Three functions for trying out a colony:
+//! Four functions for trying out a colony:
 //!
 //! | function | arguments | does |
 //! |---|---|---|
 //! | `echo` | any bytes | gives them back, byte by byte |
 //! | `sleep` | `{"ms": 1000}` | waits so long, at most an hour, or until it is cancelled |
+//! | `snooze` | `{"ms": 1000}` | puts the work off for so long, then succeeds |
 //! | `fail` | `{"message": "…", "retryable": false, "retry_after_ms": 0}`, all optional | fails so |
 
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub fn bee(client: Client) -> ExecutorBuilder {
         .executor_type(EXECUTOR_TYPE)
         .handle("echo", echo)
         .handle_json("sleep", sleep)
+        .handle_json("snooze", snooze)
         .handle_json("fail", fail)
 }
 
@@ -60,6 +62,13 @@ async fn sleep(args: Sleep, work: Work) -> Result<Slept, Failure> {
         () = tokio::time::sleep(duration) => Ok(Slept { slept_ms: args.ms }),
         () = work.cancelled() => Err(Failure::retryable("woken up: the work was cancelled")),
     }
+}
+
+async fn snooze(args: Sleep, work: Work) -> Result<Slept, Failure> {
+    if work.attempt() == 1 {
+        return Err(Failure::snooze(Duration::from_millis(args.ms), "as it was told to"));
+    }
+    Ok(Slept { slept_ms: args.ms })
 }
 
 async fn fail(args: Fail, _work: Work) -> Result<Output, Failure> {
@@ -103,6 +112,12 @@ mod tests {
         token.cancel();
         let failure = sleep(Sleep { ms: 3_600_000 }, testing::work("sleep").cancelled_by(token).build()).await;
         assert!(failure.unwrap_err().is_retryable());
+    }
+
+    #[tokio::test]
+    async fn work_is_put_off_once() {
+        assert!(snooze(Sleep { ms: 10 }, testing::work("snooze").build()).await.is_err());
+        assert!(snooze(Sleep { ms: 10 }, testing::work("snooze").attempt(2).build()).await.is_ok());
     }
 
     #[tokio::test]

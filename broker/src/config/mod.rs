@@ -2,11 +2,13 @@
 //! what they may be is checked here, before a port opens.
 
 mod listen;
+mod retention;
 mod store;
 
 use apiary_identity::Id;
 
 pub use listen::{ListenConfig, TlsConfig};
+pub use retention::RetentionConfig;
 pub use store::StoreConfig;
 
 use crate::StartError;
@@ -22,12 +24,15 @@ pub struct Config {
     pub migrate: bool,
     /// Whose key may create colonies; nobody's if absent.
     pub server_owner: Option<Id>,
+    /// How long finished processes are kept.
+    pub retention: RetentionConfig,
 }
 
 impl Config {
     /// Checks every setting.
     pub fn check(&self) -> Result<(), StartError> {
         self.listen.check()?;
+        self.retention.check()?;
         self.store.check()
     }
 }

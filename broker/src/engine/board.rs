@@ -130,7 +130,11 @@ impl Board {
     pub(super) fn end_pass(&mut self, pass: &Pass, claims: Claims) -> Vec<LeaseRef> {
         let has_more = claims.has_more;
         let mut given: Vec<Given> = pass.slots.iter().map(|_| Given::default()).collect();
-        claims.drained.into_iter().for_each(|slot| given[slot].is_drained = true);
+        for slot in claims.drained {
+            if let Some(given) = given.get_mut(slot) {
+                given.is_drained = true;
+            }
+        }
         for claim in claims.claimed {
             if let Some(given) = given.get_mut(claim.slot) {
                 given.claimed.push(claim);

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::board::{Board, Given, Pass, Reply, references};
 use crate::Error;
 use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
-use crate::model::{ClaimSlot, Claimed, ColonyKey, Lane, LeaseRef};
+use crate::model::{ClaimSlot, Claimed, ColonyKey, Lane, LeaseRef, Release};
 use crate::store::Store;
 
 /// After a failed look at the database, the next comes this much later.
@@ -192,7 +192,8 @@ impl Claimer {
 
     /// Puts back what was taken for callers who are gone. What cannot be put back now, the lease's end puts back.
     async fn give_back(&self, store: &dyn Store, clock: &dyn Clock, lane: Lane, leases: Vec<LeaseRef>) {
-        if let Err(error) = store.release(&leases, clock.now_ms()).await {
+        let releases: Vec<_> = leases.iter().copied().map(Release::at_once).collect();
+        if let Err(error) = store.release(&releases, clock.now_ms()).await {
             tracing::warn!(
                 %error, count = leases.len(), "could not give back work whose claimers went away; their leases will end"
             );

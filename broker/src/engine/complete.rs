@@ -11,11 +11,12 @@ use super::endings::{Ended, Holder, LeaseDesk};
 use super::wakeups::{Change, Wakeups};
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::model::Completion;
+use crate::model::{Completion, LeaseEnd};
 use crate::store::StoreResult;
 
 impl Engine {
-    /// Keeps a success. The same result again is answered as the first time; any other for a lost lease is refused.
+    /// Keeps a success. The same result again is answered as the first time; any other for a lost lease is refused, and so is
+    /// one for a process that is being cancelled, which is cancelled then.
     pub(crate) async fn complete(
         &self,
         permit: Permit<action::Complete>,
@@ -28,9 +29,7 @@ impl Engine {
         let holder = Holder::new(&permit, outcome.process_id, outcome.attempt)?;
         let item = ResultItem { holder: holder.clone(), spec_digest: outcome.spec_digest, envelope: envelope.clone() };
         match self.completions.commit(item).await {
-            Err(Error::LeaseLost { .. }) if self.desk.is_known(&holder, &envelope).await? => {
-                Ok(Ended { existed: true })
-            }
+            Err(Error::LeaseLost { .. }) => self.desk.after_the_end(&holder, &envelope).await,
             Err(error) => Err(error),
             Ok(()) => Ok(Ended { existed: false }),
         }
@@ -108,11 +107,14 @@ impl Flush for CompleteFlush {
             answers.push(acceptable.and(Err(item.holder.lost())));
         }
         let done = self.desk.store().complete(&completions, self.clock.now_ms()).await?;
-        for ((place, colony), done) in places.into_iter().zip(done) {
-            if done {
-                answers[place] = Ok(());
-                self.wakeups.changed(Change { colony, process_id: items[place].holder.process_id });
-            }
+        for ((place, colony), end) in places.into_iter().zip(done) {
+            let holder = &items[place].holder;
+            answers[place] = match end {
+                LeaseEnd::Lost => continue,
+                LeaseEnd::Done => Ok(()),
+                LeaseEnd::Cancelled => Err(holder.cancelled()),
+            };
+            self.wakeups.changed(Change { colony, process_id: holder.process_id });
         }
         Ok(answers)
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::grantbook::GrantBook;
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::model::{ColonyKey, LeaseRecord, LeaseRef};
+use crate::model::{AttemptEnding, ColonyKey, LeaseRecord, LeaseRef};
 use crate::store::{Store, StoreError, StoreResult};
 
 /// Somebody who says that they hold a lease.
@@ -43,6 +43,10 @@ impl Holder {
     pub(super) fn new<A: action::Action>(permit: &Permit<A>, process_id: Uuid, attempt: i32) -> Result<Self, Error> {
         let grant = permit.grant().ok_or_else(|| Error::NotPermitted("a lease is held under a grant".into()))?;
         Ok(Self { colony: permit.colony().key, process_id, attempt, key: grant.grant.key })
+    }
+
+    pub(super) fn cancelled(&self) -> Error {
+        Error::Cancelled { process_id: self.process_id, attempt: self.attempt }
     }
 
     pub(super) fn lost(&self) -> Error {
@@ -105,14 +109,22 @@ impl LeaseDesk {
         )))
     }
 
-    /// Whether this very result is the one that ended the attempt: then its sender asks again because the answer got lost.
-    pub(super) async fn is_known(&self, holder: &Holder, result: &Envelope) -> StoreResult<bool> {
-        let attempts = self.store.attempts(holder.process_id).await?;
-        Ok(attempts.iter().any(|attempt| {
-            attempt.attempt == holder.attempt
-                && attempt.result.as_ref().is_some_and(|(payload, signature)| {
-                    *payload == result.payload && signature.as_slice() == result.signature
-                })
-        }))
+    /// What to answer somebody whose lease is gone. If this very result ended the attempt, its sender asks again because the
+    /// answer got lost; if the attempt was cancelled, its holder is told so as the first time.
+    pub(super) async fn after_the_end(&self, holder: &Holder, result: &Envelope) -> Result<Ended, Error> {
+        let Some(attempt) = self.store.attempt(holder.process_id, holder.attempt).await? else {
+            return Err(holder.lost());
+        };
+        let is_known = attempt
+            .result
+            .as_ref()
+            .is_some_and(|(payload, signature)| *payload == result.payload && signature.as_slice() == result.signature);
+        if is_known {
+            return Ok(Ended { existed: true });
+        }
+        let grants = self.grants.stored([attempt.executor]).await?;
+        let is_theirs = grants.get(&attempt.executor).is_some_and(|grant| grant.grantee == holder.key.as_bytes());
+        let is_cancelled = attempt.ending == AttemptEnding::Cancelled.as_str();
+        Err(if is_theirs && is_cancelled { holder.cancelled() } else { holder.lost() })
     }
 }

@@ -16,7 +16,7 @@ use super::lifecycle::{self, Event};
 use super::wakeups::{Change, Wakeups};
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::model::{AttemptEnding, Failure, LeaseRecord, ProcessState};
+use crate::model::{AttemptEnding, Failure, LeaseEnd, LeaseRecord, ProcessState};
 use crate::store::StoreResult;
 
 /// An attempt that failed.
@@ -49,8 +49,9 @@ impl Engine {
             retry_after_ms: outcome.retry_after_ms,
         };
         match self.failures.commit(item).await {
-            Err(Error::LeaseLost { .. }) if self.desk.is_known(&holder, &envelope).await? => {
-                Ok(Failed { ended: Ended { existed: true }, retry_at_ms: None })
+            Err(Error::LeaseLost { .. }) => {
+                let ended = self.desk.after_the_end(&holder, &envelope).await?;
+                Ok(Failed { ended, retry_at_ms: None })
             }
             Err(error) => Err(error),
             Ok(retry_at_ms) => Ok(Failed { ended: Ended { existed: false }, retry_at_ms }),
@@ -88,8 +89,8 @@ impl FailFlush {
         Ok(specs.into_iter().map(|spec| (spec.process_id, backoff(&spec.payload))).collect())
     }
 
-    fn announce(&self, failure: &Failure, lease: &LeaseRecord) {
-        match failure.next {
+    fn announce(&self, state: ProcessState, failure: &Failure, lease: &LeaseRecord) {
+        match state {
             ProcessState::Waiting => self.wakeups.work(&lease.lane),
             ProcessState::Blocked => self.wakeups.due_at(failure.blocked_until_ms.unwrap_or(0)),
             ProcessState::DeadLetter => tracing::warn!(
@@ -128,7 +129,8 @@ impl Flush for FailFlush {
             let Some(lease) = lease else { continue };
             // A refusal is about bytes that are not what was submitted, so their digest differs, rightly.
             if item.kind != OutcomeKind::Refused
-                && let Err(error) = item.result.check_spec(lease.spec_digest)
+                && let Err(error) =
+                    item.result.check_spec(lease.spec_digest).and_then(|()| check_cancelled(item, &lease))
             {
                 answers.pop();
                 answers.push(Err(error));
@@ -140,23 +142,36 @@ impl Flush for FailFlush {
         }
         let done = self.desk.store().fail(&failures, now_ms).await?;
         for (((place, lease), failure), done) in places.into_iter().zip(&failures).zip(done) {
-            if done {
-                answers[place] = Ok(failure.blocked_until_ms);
-                self.announce(failure, &lease);
+            if done != LeaseEnd::Lost {
+                let is_cancelled = done == LeaseEnd::Cancelled;
+                answers[place] = Ok(failure.blocked_until_ms.filter(|_| !is_cancelled));
+                self.announce(if is_cancelled { ProcessState::Cancelled } else { failure.next }, failure, &lease);
             }
         }
         Ok(answers)
     }
 }
 
+/// An executor cannot cancel by itself.
+fn check_cancelled(item: &FailItem, lease: &LeaseRecord) -> Result<(), Error> {
+    if item.kind != OutcomeKind::Cancelled || lease.cancel.is_some() {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "`outcome` is `cancelled`, and nobody cancels process {}: fail it, or give it back with Release",
+        lease.process_id
+    )))
+}
+
 fn decide(item: &FailItem, lease: &LeaseRecord, backoff: &Backoff, now_ms: i64) -> Failure {
     let (event, ending) = match item.kind {
         OutcomeKind::Refused => (Event::Refused, AttemptEnding::Refused),
+        OutcomeKind::Cancelled => (Event::Cancelled, AttemptEnding::Cancelled),
         OutcomeKind::FailedRetryable => (Event::FailedRetryable, AttemptEnding::Failed),
-        OutcomeKind::FailedFinal | OutcomeKind::Cancelled | OutcomeKind::Succeeded => {
-            (Event::FailedFinal, AttemptEnding::Failed)
-        }
+        OutcomeKind::FailedFinal | OutcomeKind::Succeeded => (Event::FailedFinal, AttemptEnding::Failed),
     };
+    // What is being cancelled is cancelled by its attempt's end, whatever the executor makes of it.
+    let event = if lease.cancel.is_some() { Event::Cancelled } else { event };
     let (state, retries_spent) = lifecycle::after_attempt(event, lease.retries_spent, lease.max_retries);
     let wait_ms = backoff_ms(backoff, retries_spent, rand::random()).max(item.retry_after_ms.unwrap_or(0));
     Failure {

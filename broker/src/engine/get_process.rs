@@ -8,7 +8,13 @@ use uuid::Uuid;
 use super::Engine;
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::model::{Attempt, ProcessRecord, StoredGrant};
+use crate::limits::PAGE_BYTES_MAX;
+use crate::model::{Attempt, ProcessRecord, StoredGrant, cut_to_bytes};
+
+/// Bytes of attempts in one answer: beside them are the spec and its grant.
+const ATTEMPTS_BYTES_MAX: usize = PAGE_BYTES_MAX - 3 * 1024 * 1024;
+/// An attempt's executor, its grant, names and numbers, at the most.
+const ATTEMPT_FRAME_BYTES: usize = 66 * 1024;
 
 /// A process with everything needed to check its chain. All of it is as the database holds it: whoever needs to know
 /// checks it against the colony's key.
@@ -17,7 +23,7 @@ pub(crate) struct ProcessDetail {
     pub(crate) process: ProcessRecord,
     /// The submitter's grant, unless the database lost it.
     pub(crate) submitter: Option<Arc<StoredGrant>>,
-    /// Every attempt with its executor's grant, oldest first.
+    /// The last attempts, as many as fit into an answer, with their executors' grants, oldest first.
     pub(crate) attempts: Vec<(Attempt, Option<Arc<StoredGrant>>)>,
 }
 
@@ -31,7 +37,7 @@ impl Engine {
         let found = self.store.get_process(permit.colony().key, process_id).await?;
         let process = found
             .ok_or_else(|| Error::NotFound(format!("no process {process_id} in colony `{}`", permit.colony().name)))?;
-        let attempts = self.store.attempts(process_id).await?;
+        let attempts = newest_that_fit(self.store.attempts(process_id).await?);
         let mut keys: Vec<_> = attempts.iter().map(|attempt| attempt.executor).chain([process.submitter]).collect();
         keys.sort_unstable();
         keys.dedup();
@@ -47,4 +53,15 @@ impl Engine {
             .collect();
         Ok(ProcessDetail { submitter: grants.get(&process.submitter).cloned(), process, attempts })
     }
+}
+
+/// Cuts off the oldest, where all of them would make the answer larger than a message may be.
+fn newest_that_fit(mut attempts: Vec<Attempt>) -> Vec<Attempt> {
+    attempts.reverse();
+    cut_to_bytes(&mut attempts, ATTEMPTS_BYTES_MAX, |attempt| {
+        let result = attempt.result.as_ref().map_or(0, |(payload, _)| payload.len());
+        ATTEMPT_FRAME_BYTES + attempt.reason.as_ref().map_or(0, String::len) + result
+    });
+    attempts.reverse();
+    attempts
 }

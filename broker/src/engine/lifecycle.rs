@@ -24,10 +24,18 @@ pub enum Event {
     Lost,
     /// The executor gave it back untouched.
     Released,
-    /// Somebody with the right to it stopped it.
+    /// The executor gave it back, to be tried again later.
+    Snoozed,
+    /// Somebody with the right to it stopped it. To cancel what runs is only a mark; this is its attempt's end, however it ended.
     Cancelled,
-    /// Somebody with the right to it wants it tried again.
+    /// Somebody with the right to it wants it tried again, with all its retries.
     Redriven,
+    /// Somebody with the right to it gave it up.
+    Discarded,
+    /// Somebody with the right to it put another process in its place.
+    Replaced,
+    /// Somebody with the right to it does not want to wait for its time.
+    Retried,
 }
 
 /// What comes of an event.
@@ -43,7 +51,7 @@ pub struct Next {
 pub fn next(state: ProcessState, event: Event, retry_left: bool) -> Option<Next> {
     use ProcessState::{Blocked, Cancelled, DeadLetter, Failed, Running, Succeeded, Waiting};
     let (state, spends_retry) = match (state, event) {
-        (Blocked, Event::Ready) => (Waiting, false),
+        (Blocked, Event::Ready | Event::Retried) => (Waiting, false),
         (Waiting, Event::Claimed) => (Running, false),
         (Waiting, Event::WaitOver) => (Failed, false),
         (Running, Event::Succeeded) => (Succeeded, false),
@@ -53,8 +61,12 @@ pub fn next(state: ProcessState, event: Event, retry_left: bool) -> Option<Next>
         (Running, Event::Lost) if retry_left => (Waiting, true),
         (Running, Event::FailedRetryable | Event::Lost | Event::Refused) => (DeadLetter, false),
         (Running, Event::Released) => (Waiting, false),
+        (Running, Event::Snoozed) => (Blocked, false),
         (Waiting | Blocked | Running, Event::Cancelled) => (Cancelled, false),
-        (DeadLetter, Event::Redriven) => (Waiting, false),
+        // The retries are counted anew; the numbers of attempts go on.
+        (DeadLetter | Failed, Event::Redriven) => (Waiting, false),
+        (DeadLetter, Event::Discarded) => (Failed, false),
+        (DeadLetter | Failed, Event::Replaced) => (Failed, false),
         _ => return None,
     };
     Some(Next { state, spends_retry })
@@ -83,7 +95,7 @@ mod tests {
     use super::*;
     use crate::model::ProcessState::{Blocked, DeadLetter, Failed, Running, Succeeded, Waiting};
 
-    const EVENTS: [Event; 11] = [
+    const EVENTS: [Event; 15] = [
         Event::Ready,
         Event::Claimed,
         Event::WaitOver,
@@ -93,19 +105,40 @@ mod tests {
         Event::Refused,
         Event::Lost,
         Event::Released,
+        Event::Snoozed,
         Event::Cancelled,
         Event::Redriven,
+        Event::Discarded,
+        Event::Replaced,
+        Event::Retried,
     ];
 
     #[test]
-    fn a_finished_process_is_never_finished_again() {
+    fn only_an_operator_moves_what_is_finished_and_never_a_success_or_a_cancelled_one() {
         for state in ProcessState::ALL.into_iter().filter(|state| state.is_finished()) {
             for event in EVENTS {
-                let after = next(state, event, true);
-                let redrive = state == DeadLetter && event == Event::Redriven;
-                assert_eq!(after.is_some(), redrive, "{state:?} on {event:?}");
+                let may = match event {
+                    Event::Redriven | Event::Replaced => matches!(state, DeadLetter | Failed),
+                    Event::Discarded => state == DeadLetter,
+                    _ => false,
+                };
+                assert_eq!(next(state, event, true).is_some(), may, "{state:?} on {event:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_not_finished_can_be_cancelled_and_then_stays_so() {
+        for state in ProcessState::ALL {
+            let after = next(state, Event::Cancelled, false).map(|after| after.state);
+            assert_eq!(after, (!state.is_finished()).then_some(ProcessState::Cancelled), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn giving_back_for_later_spends_no_retry() {
+        assert_eq!(next(Running, Event::Snoozed, false), Some(Next { state: Blocked, spends_retry: false }));
+        assert_eq!(next(Blocked, Event::Retried, false), Some(Next { state: Waiting, spends_retry: false }));
     }
 
     #[test]

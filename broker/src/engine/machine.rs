@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use apiary_identity::Clock;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,12 +17,15 @@ use super::complete::CompleteFlush;
 use super::endings::LeaseDesk;
 use super::fail::FailFlush;
 use super::grantbook::GrantBook;
+use super::operations::Operations;
 use super::prioritytime::Stamps;
 use super::relay;
 use super::renew::RenewFlush;
 use super::submit::SubmitFlush;
 use super::sweep;
+use super::sweep::Bulks;
 use super::wakeups::Wakeups;
+use crate::model::Retention;
 use crate::store::{Store, StoreResult};
 
 /// Everything that happens to processes.
@@ -38,10 +42,13 @@ pub(crate) struct Engine {
     pub(super) stamps: Stamps,
     pub(super) watches: Arc<tokio::sync::Semaphore>,
     pub(super) desk: LeaseDesk,
+    pub(super) operations: Operations,
+    /// Told when a bulk action was started.
+    pub(super) bulks: Arc<Notify>,
     pub(super) polls: Places,
     pub(super) tasks: TaskTracker,
-    /// The claimer and the sweeps, without which nothing is handed out: they end only with the broker.
-    loops: [JoinHandle<()>; 2],
+    /// The claimer, the sweeps and the bulk actions, without which work stands still: they end only with the broker.
+    loops: [JoinHandle<()>; 3],
     pub(super) drain: CancellationToken,
 }
 
@@ -52,6 +59,7 @@ impl Engine {
         store: Arc<dyn Store>,
         local_clock: Arc<dyn Clock>,
         broker_id: Uuid,
+        retention: Retention,
         tasks: &TaskTracker,
         drain: CancellationToken,
         finish: &CancellationToken,
@@ -69,9 +77,13 @@ impl Engine {
         if let Some(heard) = store.listen().await? {
             tasks.spawn(relay::hear(heard, broker_id, wakeups.clone(), drain.clone()));
         }
+        let operations = Operations::new(store.clone(), wakeups.clone(), clock.clone());
+        let bulks_started = Arc::new(Notify::new());
+        let bulks = Bulks::new(store.clone(), clock.clone(), operations.clone(), broker_id, bulks_started.clone());
         let loops = [
             tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone())),
-            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), drain.clone())),
+            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), retention, drain.clone())),
+            tasks.spawn(bulks.run(drain.clone())),
         ];
         let grants = Arc::new(GrantBook::new(store.clone()));
         let desk = LeaseDesk::new(store.clone(), grants.clone());
@@ -95,6 +107,8 @@ impl Engine {
             grants,
             stamps: Stamps::default(),
             desk,
+            operations,
+            bulks: bulks_started,
             polls: Places::default(),
             tasks: tasks.clone(),
             loops,

@@ -10,18 +10,18 @@ use super::committer::Flush;
 use super::endings::{Holder, LeaseDesk};
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::model::Renewal;
+use crate::model::{Renewal, Renewed};
 use crate::store::StoreResult;
 
 impl Engine {
-    /// Prolongs a lease; returns its new end, Unix milliseconds.
+    /// Prolongs a lease; says until when, and whether it is being cancelled.
     pub(crate) async fn renew(
         &self,
         permit: Permit<action::Renew>,
         process_id: Uuid,
         attempt: i32,
         lease_ms: i64,
-    ) -> Result<i64, Error> {
+    ) -> Result<Renewed, Error> {
         let holder = Holder::new(&permit, process_id, attempt)?;
         self.renewals.commit(RenewItem { holder, lease_ms }).await
     }
@@ -48,7 +48,7 @@ impl RenewFlush {
 #[async_trait::async_trait]
 impl Flush for RenewFlush {
     type Item = RenewItem;
-    type Answer = i64;
+    type Answer = Renewed;
     type Key = Uuid;
 
     fn keys(&self, item: &RenewItem) -> Vec<Uuid> {
@@ -59,7 +59,7 @@ impl Flush for RenewFlush {
         size_of::<RenewItem>()
     }
 
-    async fn flush(&self, items: &[RenewItem]) -> StoreResult<Vec<Result<i64, Error>>> {
+    async fn flush(&self, items: &[RenewItem]) -> StoreResult<Vec<Result<Renewed, Error>>> {
         let now_ms = self.clock.now_ms();
         let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut renewals, mut places) = (Vec::new(), Vec::new(), Vec::new());
@@ -72,10 +72,10 @@ impl Flush for RenewFlush {
                     .push(Renewal { lease: lease.reference(), expires_at_ms: now_ms.saturating_add(item.lease_ms) });
             }
         }
-        let ends = self.desk.store().renew(&renewals, now_ms).await?;
-        for (place, end) in places.into_iter().zip(ends) {
-            if let Some(end) = end {
-                answers[place] = Ok(end);
+        let renewed = self.desk.store().renew(&renewals, now_ms).await?;
+        for (place, renewed) in places.into_iter().zip(renewed) {
+            if let Some(renewed) = renewed {
+                answers[place] = Ok(renewed);
             }
         }
         Ok(answers)

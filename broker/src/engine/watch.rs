@@ -95,9 +95,9 @@ impl Watch {
     async fn follow_one(&mut self, process_id: Uuid) -> Result<(), Error> {
         let mut last = None;
         loop {
-            if let Some(now) = self.store.summaries(&[process_id]).await?.pop()
-                && last.as_ref() != Some(&now)
-            {
+            let now = self.store.summaries(&[process_id]).await?.pop();
+            let now = now.ok_or_else(|| Error::NotFound(format!("process {process_id} was deleted meanwhile")))?;
+            if last.as_ref() != Some(&now) {
                 let finished = now.state.is_finished();
                 last = Some(now.clone());
                 if self.sender.send(Ok(now)).await.is_err() || finished {

@@ -102,6 +102,19 @@ pub struct LeaseRecord {
     pub exec_deadline_ms: Option<i64>,
     /// Names the spec's signed bytes.
     pub spec_digest: Digest,
+    /// That it is being cancelled, if it is.
+    pub cancel: Option<CancelMark>,
+}
+
+/// That a running process is to be cancelled: it is when its lease ends, however that ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelMark {
+    /// When the lease ends at the latest.
+    pub deadline_ms: i64,
+    /// Why, in words.
+    pub reason: String,
+    /// Who asked for it, by name.
+    pub by: String,
 }
 
 /// A lease by its fencing token.
@@ -120,8 +133,46 @@ pub struct LeaseRef {
 pub struct Renewal {
     /// Which.
     pub lease: LeaseRef,
-    /// Its new end; the store cuts it to the attempt's `exec_deadline_ms`.
+    /// Its new end; the store cuts it to the attempt's `exec_deadline_ms` and to a cancellation's deadline.
     pub expires_at_ms: i64,
+}
+
+/// A lease that was prolonged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewed {
+    /// Its new end.
+    pub expires_at_ms: i64,
+    /// That it is being cancelled, if it is.
+    pub cancel: Option<CancelMark>,
+}
+
+/// A lease to give back.
+#[derive(Clone, Copy, Debug)]
+pub struct Release {
+    /// Which.
+    pub lease: LeaseRef,
+    /// [`AttemptEnding::Released`], [`AttemptEnding::Snoozed`] or [`AttemptEnding::Removed`].
+    pub ending: AttemptEnding,
+    /// Not to be claimed again before this time; `None` waits again at once.
+    pub until_ms: Option<i64>,
+}
+
+impl Release {
+    /// Back to the queue at once, untouched.
+    pub fn at_once(lease: LeaseRef) -> Self {
+        Self { lease, ending: AttemptEnding::Released, until_ms: None }
+    }
+}
+
+/// What became of a lease that somebody wanted to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseEnd {
+    /// Nothing: it was gone, of another attempt or executor, or over.
+    Lost,
+    /// It ended as it was asked for.
+    Done,
+    /// It was being cancelled: it ended, and the process is cancelled.
+    Cancelled,
 }
 
 /// A success to keep.
@@ -149,8 +200,8 @@ pub struct Failure {
     pub reason: String,
     /// The signed result, if the executor sent one.
     pub result: Option<(Bytes, [u8; 64])>,
-    /// [`ProcessState::Waiting`], [`ProcessState::Blocked`], [`ProcessState::Failed`] or
-    /// [`ProcessState::DeadLetter`].
+    /// [`ProcessState::Waiting`], [`ProcessState::Blocked`], [`ProcessState::Failed`], [`ProcessState::DeadLetter`]; or
+    /// [`ProcessState::Cancelled`], which only a lease that is being cancelled can end in.
     pub next: ProcessState,
     /// Until when, if `next` is blocked.
     pub blocked_until_ms: Option<i64>,
@@ -173,6 +224,12 @@ pub enum AttemptEnding {
     ExecTimeExceeded,
     /// The executor gave it back untouched.
     Released,
+    /// The executor gave it back, to be tried again later.
+    Snoozed,
+    /// The process was being cancelled, and the executor stopped, or was stopped at the deadline.
+    Cancelled,
+    /// The executor was removed.
+    Removed,
 }
 
 impl AttemptEnding {
@@ -185,6 +242,9 @@ impl AttemptEnding {
             Self::LeaseLost => "lease_lost",
             Self::ExecTimeExceeded => "exec_time_exceeded",
             Self::Released => "released",
+            Self::Snoozed => "snoozed",
+            Self::Cancelled => "cancelled",
+            Self::Removed => "removed",
         }
     }
 }

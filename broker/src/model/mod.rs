@@ -4,6 +4,7 @@ mod bulk;
 mod colony;
 mod grant;
 mod lease;
+mod operation;
 mod page;
 mod pause;
 mod process;
@@ -12,8 +13,10 @@ pub use bulk::{Bulk, BulkAction, BulkState, BulkStep};
 pub use colony::{Colony, ColonyKey};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{
-    AttemptEnding, ClaimSlot, Claimed, Claims, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal, SlotGrant,
+    AttemptEnding, CancelMark, ClaimSlot, Claimed, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, LeaseRef,
+    Release, Renewal, Renewed, SlotGrant,
 };
+pub use operation::{Cancel, Discard, Effect, Retention};
 pub(crate) use page::cut_to_bytes;
 pub use page::{GrantCursor, Page, ProcessCursor};
 pub use pause::{Pause, PauseKind, Paused};

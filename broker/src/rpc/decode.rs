@@ -10,11 +10,9 @@ use apiary_proto::v1 as pb;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::engine::{ClaimOrder, WatchTarget};
-use crate::limits::{
-    BATCH_DOCUMENTS_MAX, CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX,
-};
-use crate::model::{GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState};
+use crate::engine::{BulkOrder, ClaimOrder, WatchTarget};
+use crate::limits::{BATCH_DOCUMENTS_MAX, CANCEL_GRACE_MS_DEFAULT, CANCEL_GRACE_MS_MAX, CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_BYTES_MAX, SNOOZE_MS_MAX};
+use crate::model::{BulkAction, GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState};
 
 /// Labels in one filter.
 const FILTER_LABELS_MAX: usize = 16;
@@ -144,14 +142,11 @@ pub(super) fn bulk_order(request: pb::StartBulkRequest) -> Result<BulkOrder, Err
             "`action` is `cancel`, `redrive`, `discard`, `retry` or `delete`: say what to do".into(),
         ));
     };
-    if request.reason.len() > VALUE_BYTES_MAX {
-        return Err(Error::Invalid(format!("`reason` has at most {VALUE_BYTES_MAX} bytes")));
-    }
     Ok(BulkOrder {
         bulk_id: bulk_id(&request.bulk_id)?,
         action,
         filter: filter(request.filter)?,
-        reason: request.reason,
+        reason: reason(request.reason)?,
         dry_run: request.dry_run,
     })
 }
@@ -171,6 +166,33 @@ fn moment(field: &str, ms: i64) -> Result<Option<i64>, Error> {
         1.. => Ok(Some(ms)),
         _ => Err(Error::Invalid(format!("`{field}` is in milliseconds since 1970, or 0 for any; got {ms}"))),
     }
+}
+
+/// How long a process that is given back is put off.
+pub(super) fn delay_ms(ms: i64) -> Result<i64, Error> {
+    if (0..=SNOOZE_MS_MAX).contains(&ms) {
+        return Ok(ms);
+    }
+    Err(Error::Invalid(format!("`delay_ms` is 0 to {SNOOZE_MS_MAX}; got {ms}")))
+}
+
+/// How long a process that is cancelled may still run.
+pub(super) fn grace_ms(ms: i64) -> Result<i64, Error> {
+    match ms {
+        -1 => Ok(CANCEL_GRACE_MS_DEFAULT),
+        ms if (0..=CANCEL_GRACE_MS_MAX).contains(&ms) => Ok(ms),
+        ms => Err(Error::Invalid(format!(
+            "`grace_ms` is 0 to {CANCEL_GRACE_MS_MAX}, or -1 for {CANCEL_GRACE_MS_DEFAULT}; got {ms}"
+        ))),
+    }
+}
+
+/// Why something is done, in words.
+pub(super) fn reason(words: String) -> Result<String, Error> {
+    if words.len() > REASON_BYTES_MAX || words.contains('\0') {
+        return Err(Error::Invalid(format!("`reason` is text of at most {REASON_BYTES_MAX} bytes without NUL")));
+    }
+    Ok(words)
 }
 
 /// What to match.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::Error;
 use crate::engine::{Awaited, GrantPage, Leased, ProcessDetail, ProcessPage};
-use crate::model::{Attempt, Bulk, Colony, Pause, ProcessState, ProcessSummary, StoredGrant};
+use crate::model::{Attempt, Bulk, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant};
 
 /// A colony.
 pub(super) fn colony(colony: &Colony) -> pb::Colony {
@@ -166,6 +166,20 @@ pub(super) fn pause(pause: Pause) -> pb::PauseRecord {
         by: pause.by,
         reason: pause.reason,
         since_ms: pause.since_ms,
+    }
+}
+
+/// A lease that was prolonged.
+pub(super) fn renewed(renewed: Renewed) -> pb::RenewResponse {
+    let cancelled = renewed.cancel.is_some();
+    let (cancel_deadline_ms, cancel_reason) =
+        renewed.cancel.map(|mark| (mark.deadline_ms, mark.reason)).unwrap_or_default();
+    pb::RenewResponse {
+        expires_at_ms: renewed.expires_at_ms,
+        cancelled,
+        cancel_deadline_ms,
+        cancel_reason,
+        ..Default::default()
     }
 }
 

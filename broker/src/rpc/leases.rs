@@ -26,8 +26,8 @@ impl LeaseService for Rpc {
         let request = request.into_inner();
         let process_id = decode::process_id(&request.process_id).map_err(refused)?;
         let lease_ms = decode::lease_ms(request.lease_ms).map_err(refused)?;
-        let expires_at_ms = self.engine.renew(permit, process_id, request.attempt, lease_ms).await.map_err(refused)?;
-        Ok(Response::new(pb::RenewResponse { expires_at_ms, ..Default::default() }))
+        let renewed = self.engine.renew(permit, process_id, request.attempt, lease_ms).await.map_err(refused)?;
+        Ok(Response::new(encode::renewed(renewed)))
     }
 
     async fn complete(&self, request: Request<pb::CompleteRequest>) -> Result<Response<pb::CompleteResponse>, Status> {
@@ -51,7 +51,8 @@ impl LeaseService for Rpc {
         let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
         let request = request.into_inner();
         let process_id = decode::process_id(&request.process_id).map_err(refused)?;
-        self.engine.release(permit, process_id, request.attempt).await.map_err(refused)?;
+        let delay_ms = decode::delay_ms(request.delay_ms).map_err(refused)?;
+        self.engine.release(permit, process_id, request.attempt, delay_ms).await.map_err(refused)?;
         Ok(Response::new(pb::ReleaseResponse {}))
     }
 

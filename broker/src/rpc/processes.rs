@@ -13,6 +13,7 @@ use super::status::refused;
 use super::{Rpc, decode, encode};
 use crate::Error;
 use crate::auth::{Permit, action};
+use crate::engine::Replacement;
 
 impl Rpc {
     /// What both doors for specs do: this service, and `POST /v1/processes`.
@@ -107,24 +108,53 @@ impl ProcessService for Rpc {
         Ok(Response::new(encode::awaited(awaited)))
     }
 
-    async fn cancel(&self, _request: Request<pb::CancelRequest>) -> Result<Response<pb::CancelResponse>, Status> {
-        Err(Status::unimplemented("cancel"))
+    async fn cancel(&self, request: Request<pb::CancelRequest>) -> Result<Response<pb::CancelResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let request = request.into_inner();
+        let process_id = decode::process_id(&request.process_id).map_err(refused)?;
+        let grace_ms = decode::grace_ms(request.grace_ms).map_err(refused)?;
+        let reason = decode::reason(request.reason).map_err(refused)?;
+        let process = self.engine.cancel(permit, process_id, reason, grace_ms).await.map_err(refused)?;
+        Ok(Response::new(pb::CancelResponse { process: Some(encode::process(process)) }))
     }
 
-    async fn redrive(&self, _request: Request<pb::RedriveRequest>) -> Result<Response<pb::RedriveResponse>, Status> {
-        Err(Status::unimplemented("redrive"))
+    async fn redrive(&self, request: Request<pb::RedriveRequest>) -> Result<Response<pb::RedriveResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let request = request.into_inner();
+        let process_id = decode::process_id(&request.process_id).map_err(refused)?;
+        let process = match request.spec {
+            None => self.engine.redrive(permit, process_id).await,
+            spec => {
+                let envelope = decode::envelope("spec", spec).map_err(refused)?;
+                let (submit, spec) = self.auth.permit_submit(&envelope).await.map_err(refused)?;
+                self.engine.redrive_as(permit, process_id, Replacement { permit: submit, spec, envelope }).await
+            }
+        };
+        let process = encode::process(process.map_err(refused)?);
+        Ok(Response::new(pb::RedriveResponse { process: Some(process) }))
     }
 
-    async fn discard(&self, _request: Request<pb::DiscardRequest>) -> Result<Response<pb::DiscardResponse>, Status> {
-        Err(Status::unimplemented("discard"))
+    async fn discard(&self, request: Request<pb::DiscardRequest>) -> Result<Response<pb::DiscardResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let request = request.into_inner();
+        let process_id = decode::process_id(&request.process_id).map_err(refused)?;
+        let reason = decode::reason(request.reason).map_err(refused)?;
+        let process = self.engine.discard(permit, process_id, reason).await.map_err(refused)?;
+        Ok(Response::new(pb::DiscardResponse { process: Some(encode::process(process)) }))
     }
 
-    async fn retry(&self, _request: Request<pb::RetryRequest>) -> Result<Response<pb::RetryResponse>, Status> {
-        Err(Status::unimplemented("retry"))
+    async fn retry(&self, request: Request<pb::RetryRequest>) -> Result<Response<pb::RetryResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let process_id = decode::process_id(&request.into_inner().process_id).map_err(refused)?;
+        let process = self.engine.retry(permit, process_id).await.map_err(refused)?;
+        Ok(Response::new(pb::RetryResponse { process: Some(encode::process(process)) }))
     }
 
-    async fn delete(&self, _request: Request<pb::DeleteRequest>) -> Result<Response<pb::DeleteResponse>, Status> {
-        Err(Status::unimplemented("delete"))
+    async fn delete(&self, request: Request<pb::DeleteRequest>) -> Result<Response<pb::DeleteResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let process_id = decode::process_id(&request.into_inner().process_id).map_err(refused)?;
+        self.engine.delete(permit, process_id).await.map_err(refused)?;
+        Ok(Response::new(pb::DeleteResponse {}))
     }
 
     async fn list_logs(

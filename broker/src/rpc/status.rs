@@ -33,7 +33,9 @@ pub(super) fn code(reason: Reason) -> Code {
         Reason::Invalid => Code::InvalidArgument,
         Reason::TooLarge => Code::OutOfRange,
         Reason::ColonyUnknown | Reason::NotFound => Code::NotFound,
-        Reason::LeaseLost | Reason::SubmitByOver => Code::FailedPrecondition,
+        Reason::LeaseLost | Reason::Cancelled | Reason::StateConflict | Reason::SubmitByOver => {
+            Code::FailedPrecondition
+        }
         Reason::Taken => Code::AlreadyExists,
         Reason::Overloaded => Code::ResourceExhausted,
         Reason::Draining | Reason::Unavailable => Code::Unavailable,

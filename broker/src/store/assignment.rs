@@ -1,14 +1,16 @@
 //! Who gets what in a claim: a pure function of the waiting processes, in their order, of the polls, and of what stands in the way.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap};
 
 use apiary_identity::Requirements;
 use uuid::Uuid;
 
+use super::ceiling::Ceiling;
 use super::gates::Gates;
 use super::rows::{self, Columns};
 use super::{StoreError, StoreResult};
-use crate::limits::{CLAIM_PAGE_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_REFUSED_MAX};
+use crate::limits::{CLAIM_PAGE_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PATTERNS_MAX, CLAIM_REFUSED_MAX, CLAIM_SORTS_MAX};
 use crate::model::{ClaimSlot, Claimed, Claims, GrantKey, SlotGrant};
 
 /// A process that could be claimed, with all that a claim decides by.
@@ -75,8 +77,12 @@ pub(super) struct Assignment<'s> {
     drained: Vec<usize>,
     /// What was given, in the order of the queue.
     taken: Vec<Taken>,
-    /// Sorts that nobody with room can take; nobody will get room in this claim.
-    refused: HashSet<String>,
+    /// Before which slot nobody can take work of this sort: nobody gets room back in a claim, so it need not be asked again.
+    tried: HashMap<String, usize>,
+    /// Sorts that nobody can take.
+    refused: Vec<String>,
+    /// The most that those offer who had room at the beginning.
+    ceiling: OnceCell<Ceiling>,
     after: (i64, Uuid),
     /// How many to look at next.
     page: usize,
@@ -99,7 +105,9 @@ impl<'s> Assignment<'s> {
             room_left,
             drained,
             taken: Vec::new(),
-            refused: HashSet::new(),
+            tried: HashMap::new(),
+            refused: Vec::new(),
+            ceiling: OnceCell::new(),
             after: (i64::MIN, Uuid::nil()),
             page: room_left,
             is_over,
@@ -117,7 +125,7 @@ impl<'s> Assignment<'s> {
             functions,
             prefixes,
             paused_functions: self.gates.paused_functions(),
-            refused_sorts: self.refused.iter().cloned().collect(),
+            refused_sorts: self.refused.clone(),
             after: self.after,
             most: self.page.min(CLAIM_PAGE_MAX),
         })
@@ -130,7 +138,7 @@ impl<'s> Assignment<'s> {
         self.is_over |= found.len() < look.most;
         // Usually one look is enough. After one that gave nothing, the next is for more, so that a long row of what nobody can
         // take is walked in few steps.
-        self.page = if self.taken.len() == before { look.most.saturating_mul(2) } else { self.room_left };
+        self.page = if self.taken.len() == before { look.most.saturating_mul(8) } else { self.room_left };
         if let Some(last) = found.last() {
             self.after = (last.priority_time_us, last.process_id);
         }
@@ -138,19 +146,35 @@ impl<'s> Assignment<'s> {
 
     /// Gives the process to the first slot that has room and may have it, if there is one.
     fn offer(&mut self, candidate: &Candidate) {
-        if self.room_left == 0 || !self.gates.let_through(candidate) || self.refused.contains(&candidate.sort) {
+        if self.room_left == 0 || !self.gates.let_through(candidate) {
             return;
         }
-        let fitting = self.open().find_map(|(index, slot)| Some((index, self.may(candidate, slot)?.key)));
-        match fitting {
-            Some((slot, executor)) => {
-                self.room[slot] -= 1;
-                self.room_left -= 1;
-                self.taken.push(Taken { process_id: candidate.process_id, slot, executor });
-            }
-            None if self.refused.len() < CLAIM_REFUSED_MAX => _ = self.refused.insert(candidate.sort.clone()),
-            None => {}
+        let from = self.tried.get(&candidate.sort).copied().unwrap_or(0);
+        let fitting = self.fitting(candidate, from);
+        if let Some((slot, executor)) = fitting {
+            self.room[slot] -= 1;
+            self.room_left -= 1;
+            self.taken.push(Taken { process_id: candidate.process_id, slot, executor });
+        } else if from < self.slots.len() && self.refused.len() < CLAIM_REFUSED_MAX {
+            self.refused.push(candidate.sort.clone());
         }
+        let tried = fitting.map_or(self.slots.len(), |(slot, _)| slot);
+        if tried > from && (from > 0 || self.tried.len() < CLAIM_SORTS_MAX) {
+            self.tried.insert(candidate.sort.clone(), tried);
+        }
+    }
+
+    /// The first slot from this one on that may have the process, and under which grant.
+    fn fitting(&self, candidate: &Candidate, from: usize) -> Option<(usize, GrantKey)> {
+        let requires = &candidate.requires;
+        if !requires.is_empty() && !self.ceiling().may_meet(requires) {
+            return None;
+        }
+        self.open_from(from).find_map(|(index, slot)| Some((index, self.may(candidate, slot)?.key)))
+    }
+
+    fn ceiling(&self) -> &Ceiling {
+        self.ceiling.get_or_init(|| Ceiling::of(self.open_from(0).map(|(_, slot)| &*slot.offer)))
     }
 
     /// The grant under which the slot may have the process, if there is one.
@@ -193,16 +217,16 @@ impl<'s> Assignment<'s> {
 
     /// The names of the executors that still have room, each once.
     fn names(&self) -> Vec<String> {
-        let grants = self.open().flat_map(|(_, slot)| slot.grants.iter());
+        let grants = self.open_from(0).flat_map(|(_, slot)| slot.grants.iter());
         grants.map(|grant| grant.name.as_str()).collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
     }
 
     /// The functions that those with room may run, whole names and beginnings apart; no names at all if one may run everything.
     fn functions(&self) -> (Option<Vec<String>>, Vec<String>) {
-        let grants = self.open().flat_map(|(_, slot)| slot.grants.iter());
+        let grants = self.open_from(0).flat_map(|(_, slot)| slot.grants.iter());
         let patterns: BTreeSet<&str> =
             grants.flat_map(|grant| grant.scopes.functions.iter()).map(String::as_str).collect();
-        if patterns.contains("*") || patterns.len() > CLAIM_REFUSED_MAX {
+        if patterns.contains("*") || patterns.len() > CLAIM_PATTERNS_MAX {
             return (None, Vec::new());
         }
         let (prefixes, names): (Vec<&str>, Vec<&str>) =
@@ -211,8 +235,9 @@ impl<'s> Assignment<'s> {
         (Some(names.into_iter().map(str::to_owned).collect()), prefixes)
     }
 
-    fn open(&self) -> impl Iterator<Item = (usize, &'s ClaimSlot)> {
-        self.slots.iter().enumerate().filter(|(index, _)| self.room[*index] > 0)
+    /// The slots with room, from this one on.
+    fn open_from(&self, from: usize) -> impl Iterator<Item = (usize, &'s ClaimSlot)> {
+        self.slots.iter().enumerate().skip(from).filter(|(index, _)| self.room[*index] > 0)
     }
 }
 

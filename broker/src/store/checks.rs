@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::rows::{Columns, Fields};
 use super::{StoreError, StoreResult};
-use crate::model::{Colony, Failure, NewProcess, ProcessState, Submitted};
+use crate::model::{Colony, Discard, Failure, LeaseEnd, NewProcess, ProcessState, Submitted};
 
 /// The longest message between brokers, in bytes: Postgres refuses 8,000.
 const NOTIFICATION_BYTES_MAX: usize = 7_900;
@@ -18,9 +18,9 @@ const NOTIFICATION_BYTES_MAX: usize = 7_900;
 pub(super) fn check_failures(failures: &[Failure]) -> StoreResult<()> {
     for failure in failures {
         let fits = match failure.next {
-            ProcessState::Waiting | ProcessState::Failed | ProcessState::DeadLetter => true,
+            ProcessState::Waiting | ProcessState::Failed | ProcessState::DeadLetter | ProcessState::Cancelled => true,
             ProcessState::Blocked => failure.blocked_until_ms.is_some(),
-            ProcessState::Running | ProcessState::Succeeded | ProcessState::Cancelled => false,
+            ProcessState::Running | ProcessState::Succeeded => false,
         };
         if !fits {
             return Err(StoreError::Refused(format!(
@@ -66,10 +66,24 @@ pub(super) fn json_if_any<T: serde::Serialize>(value: &T, is_empty: bool) -> Opt
     if is_empty { None } else { serde_json::to_string(value).ok() }
 }
 
-/// Which of the batch's items are among the answers.
-pub(super) fn answered<T>(items: &[T], process_id: impl Fn(&T) -> Uuid, answers: &[Uuid]) -> Vec<bool> {
-    let answers: std::collections::HashSet<&Uuid> = answers.iter().collect();
-    items.iter().map(|item| answers.contains(&process_id(item))).collect()
+/// What became of each item's lease; lost is what the statement did not end.
+pub(super) fn ended<T>(items: &[T], process_id: impl Fn(&T) -> Uuid, ends: &HashMap<Uuid, LeaseEnd>) -> Vec<LeaseEnd> {
+    items.iter().map(|item| ends.get(&process_id(item)).copied().unwrap_or(LeaseEnd::Lost)).collect()
+}
+
+/// Whether a process in this state can be cancelled.
+pub(super) fn can_be_cancelled(state: ProcessState) -> bool {
+    !state.is_finished()
+}
+
+/// Whether a process in this state can be redriven.
+pub(super) fn can_be_redriven(state: ProcessState) -> bool {
+    matches!(state, ProcessState::DeadLetter | ProcessState::Failed)
+}
+
+/// The states in which a process can be given up.
+pub(super) fn states_to_discard(discard: &Discard) -> &'static [ProcessState] {
+    if discard.is_replaced { &[ProcessState::DeadLetter, ProcessState::Failed] } else { &[ProcessState::DeadLetter] }
 }
 
 /// The items' answers, in the items' order.

@@ -5,6 +5,7 @@
 //! Every SQL statement is a file of its own under `postgres/` or `sqlite/`, named after its method.
 
 mod assignment;
+mod ceiling;
 mod checks;
 mod error;
 mod gates;
@@ -16,7 +17,7 @@ pub mod sqlite;
 use apiary_identity::{Envelope, Grant, Id};
 use uuid::Uuid;
 
-use crate::model::{Attempt, Bulk, BulkState, BulkStep, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted};
+use crate::model::{Attempt, Bulk, BulkState, BulkStep, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Discard, Effect, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, SpecRecord, StoredGrant, Submitted};
 
 pub use error::StoreError;
 
@@ -90,8 +91,12 @@ pub trait Store: Send + Sync + 'static {
     /// These processes' summaries, in any order; those that do not exist are left out. For watchers.
     async fn summaries(&self, process_ids: &[Uuid]) -> StoreResult<Vec<ProcessSummary>>;
 
-    /// Every attempt at a process, oldest first, the running one last.
+    /// The last attempts at a process, at most [`ATTEMPTS_MAX`](crate::limits::ATTEMPTS_MAX), oldest first, the running one
+    /// last.
     async fn attempts(&self, process_id: Uuid) -> StoreResult<Vec<Attempt>>;
+
+    /// One attempt at a process, by its number.
+    async fn attempt(&self, process_id: Uuid, attempt: i32) -> StoreResult<Option<Attempt>>;
 
     /// One page of the colony's processes that match, newest first.
     async fn list_processes(
@@ -126,6 +131,44 @@ pub trait Store: Send + Sync + 'static {
 
     /// Keeps how far it is; the state that it is in then, or `None` if another broker holds it.
     async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>>;
+    // What operators do to processes: at most a few hundred at a time, and each of the colony. An item that is not in a state
+    // for it changes nothing; the answer says in which it is.
+
+    /// Cancels: what waits or is blocked at once; a lease gets the mark, ends at the deadline at the latest, and its process is
+    /// cancelled then, however it ends. A lease that has the mark keeps its words, and the earlier deadline.
+    async fn cancel(
+        &self,
+        colony: ColonyKey,
+        process_ids: &[Uuid],
+        cancel: &Cancel,
+        now_ms: i64,
+    ) -> StoreResult<Vec<Effect>>;
+
+    /// Lets dead letters and failed processes wait again, at their place, with all their retries. Attempts stay, and their
+    /// numbers go on.
+    async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>>;
+
+    /// Gives dead letters up: failed from `now_ms` on.
+    async fn discard(
+        &self,
+        colony: ColonyKey,
+        process_ids: &[Uuid],
+        discard: &Discard,
+        now_ms: i64,
+    ) -> StoreResult<Vec<Effect>>;
+
+    /// Lets blocked processes wait now.
+    async fn retry(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>>;
+
+    /// Deletes processes that do not run, with all that belongs to them. Until its `submit_by_ms` is forgotten, the same spec
+    /// submitted again is answered with the state that it was deleted in, and does not run. With `finished_until_ms`, for
+    /// retention, only what has been finished since then or longer.
+    async fn delete(
+        &self,
+        colony: ColonyKey,
+        process_ids: &[Uuid],
+        finished_until_ms: Option<i64>,
+    ) -> StoreResult<Vec<Effect>>;
 
     // Leases.
 
@@ -137,9 +180,9 @@ pub trait Store: Send + Sync + 'static {
     /// another broker is claiming. A lease ends after the slot's `lease_ms`, or earlier, at its `max_exec`.
     async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims>;
 
-    /// Prolongs leases that are still held (the token matches) and not yet over at `now_ms`; the answer is
-    /// the new end, or `None` for a lost lease.
-    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<i64>>>;
+    /// Prolongs leases that are still held (the token matches) and not yet over at `now_ms`, but never past the deadline of a
+    /// cancellation; `None` for a lost lease.
+    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>>;
 
     /// The leases of these processes, in any order; those not leased are left out.
     async fn leases(&self, process_ids: &[Uuid]) -> StoreResult<Vec<LeaseRecord>>;
@@ -147,17 +190,17 @@ pub trait Store: Send + Sync + 'static {
     /// The signed specs of these processes, in any order.
     async fn specs(&self, process_ids: &[Uuid]) -> StoreResult<Vec<SpecRecord>>;
 
-    /// Ends attempts with success: from `leases` to `finished`, the result kept. False for a lease that is lost:
-    /// gone, of another attempt or executor, or over at `now_ms`.
-    async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<bool>>;
+    /// Ends attempts with success: from `leases` to `finished`, the result kept. Lost is a lease that is gone, of another
+    /// attempt or executor, or over at `now_ms`. One that is being cancelled ends so, and its result is not kept.
+    async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<LeaseEnd>>;
 
-    /// Ends attempts otherwise: from `leases` to wherever `next` says, the ending kept. False for a lost lease.
+    /// Ends attempts otherwise: from `leases` to wherever `next` says, or, being cancelled, to `finished`; the ending kept.
     /// A process that waits again keeps its place in the queue (its `priority_time_us`).
-    async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<bool>>;
+    async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<LeaseEnd>>;
 
-    /// Gives leases back: to `queue`, at their place, the attempt kept as `released`, no retry spent.
-    /// False for a lost lease.
-    async fn release(&self, leases: &[LeaseRef], now_ms: i64) -> StoreResult<Vec<bool>>;
+    /// Gives leases back, no retry spent: to `queue`, at their place, or to `blocked` where they are to wait; or, being
+    /// cancelled, to `finished`.
+    async fn release(&self, releases: &[Release], now_ms: i64) -> StoreResult<Vec<LeaseEnd>>;
 
     // Pauses: what no claim hands out, at any broker, from the commit on. What runs goes on.
 
@@ -184,6 +227,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets idempotency keys whose retention is over; says how many.
     async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;
+
+    /// Finished processes of this state, of any colony, that were finished at `finished_until_ms` or before, but for those
+    /// whose idempotency key is still kept. Changes nothing.
+    async fn past_retention(
+        &self,
+        state: ProcessState,
+        finished_until_ms: i64,
+        now_ms: i64,
+        limit: i64,
+    ) -> StoreResult<Vec<(ColonyKey, Uuid)>>;
+
+    /// Forgets deleted processes whose `submit_by_ms` is `now_ms` or before; says how many.
+    async fn forget_deleted(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;
 
     /// When the first of these sweeps has something to do: the least end of a lease, of a block, of a wait.
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>>;

@@ -20,7 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   SUPABASE_URL=https://….supabase.co SUPABASE_SERVICE_ROLE_KEY=… apiary bee finance --key-file finance.pem
   DATABASE_URL=postgres://… apiary bee finance --set finance.migrate=true
-  apiary bee echo --key-file echo.pem --slots 32";
+  apiary bee echo --key-file echo.pem --slots 32 --set bee.guard_file=rules.json";
 
 /// Run a bee, until SIGTERM or Ctrl-C
 #[derive(Args)]
@@ -56,6 +56,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let settings = &context.settings;
     let mut signals = Signals::listen()?;
     let client = profile::client(settings)?;
+    let guard = profile::guard(settings)?;
     let Some(record) = signals.unless(arguments.bee.record(settings)).await else { return Ok(()) };
     let record = record?;
     let builder = match &record {
@@ -64,7 +65,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     };
     let name = settings.text(&table::BEE_NAME).unwrap_or(arguments.bee.name());
     let slots = usize::try_from(settings.integer(&table::BEE_SLOTS)).unwrap_or(1);
-    let executor = builder.name(name).slots(slots).offer(offer(settings)).build()?;
+    let executor = builder.name(name).slots(slots).offer(offer(settings)).guard(guard).build()?;
     let shutdown = CancellationToken::new();
     note(&format!("ready: bee {} `{name}` claims at {}", arguments.bee.name(), profile::address(settings)?));
     let service = async {

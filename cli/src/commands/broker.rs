@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use apiary_broker::Broker;
-use apiary_broker::config::{Config, ListenConfig, StoreConfig, TlsConfig};
+use apiary_broker::config::{Config, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
 use apiary_broker::store::Store;
 use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
 use apiary_broker::store::sqlite::SqliteStore;
@@ -95,7 +95,18 @@ fn config(settings: &Settings) -> anyhow::Result<Config> {
         store: store(settings)?,
         migrate: settings.flag(&table::BROKER_MIGRATE),
         server_owner: settings.id(&table::BROKER_SERVER_OWNER),
+        retention: retention(settings),
     })
+}
+
+/// How long finished processes are kept; `apiary up` reads it, too.
+pub(crate) fn retention(settings: &Settings) -> RetentionConfig {
+    RetentionConfig {
+        succeeded: settings.retention(&table::BROKER_RETAIN_SUCCEEDED),
+        failed: settings.retention(&table::BROKER_RETAIN_FAILED),
+        cancelled: settings.retention(&table::BROKER_RETAIN_CANCELLED),
+        dead_letters: settings.retention(&table::BROKER_RETAIN_DEAD_LETTERS),
+    }
 }
 
 fn tls(settings: &Settings) -> anyhow::Result<Option<TlsConfig>> {

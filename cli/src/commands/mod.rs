@@ -9,6 +9,8 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod grant;
+pub(crate) mod guard;
+pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod pause;
 pub(crate) mod process;

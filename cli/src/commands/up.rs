@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::broker::retention;
 use super::webhook;
 use crate::context::Context;
 use crate::daemon::{self, Signals};
@@ -62,7 +63,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
         let folder = Folder::open(&data)?;
         let ports = Ports::free(settings)?;
         webhook.listen = ports.webhook;
-        let config = Config { broker: ports.broker, webhook: webhook.clone() };
+        let config = Config { broker: ports.broker, retention: retention(settings), webhook: webhook.clone() };
         let started = signals.unless(Box::pin(LocalColony::start(folder, config, profile::clock()))).await;
         match started {
             None => return Ok(()),

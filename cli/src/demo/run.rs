@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use apiary_adapters::{StripeConfig, WebhookConfig};
 use apiary_bees::finance::SubscriptionQuery;
+use apiary_broker::config::RetentionConfig;
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{Client, v1};
 use apiary_identity::Clock;
@@ -41,7 +42,12 @@ pub(crate) async fn run(folder: &Path, timeout: Duration) -> anyhow::Result<(Rep
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let webhook = WebhookConfig::new(any_port, StripeConfig::new(vec![secret.clone()]), folder.join("spool"));
     let folder = Folder::open(folder)?;
-    let colony = LocalColony::start(folder, Config { broker: any_port, webhook }, clock.clone()).await?;
+    let colony = LocalColony::start(
+        folder,
+        Config { broker: any_port, retention: RetentionConfig::default(), webhook },
+        clock.clone(),
+    )
+    .await?;
     note(&format!("a colony is up: keys, broker, webhook adapter and bees, after {} ms", begun.elapsed().as_millis()));
     let told = tell(&colony, &secret, clock, begun, timeout).await;
     colony.stop().await;

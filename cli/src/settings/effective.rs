@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use apiary_identity::Id;
 use secrecy::SecretString;
@@ -14,6 +15,7 @@ use super::setting::Setting;
 use super::table::TABLE;
 use super::value::Value;
 use super::{environment, file};
+use crate::arguments::duration;
 use crate::exit::Fault;
 
 /// Where a value came from, weakest first.
@@ -127,6 +129,11 @@ impl Settings {
             Some(Value::Integer(number)) => u64::try_from(*number).unwrap_or(0),
             _ => 0,
         }
+    }
+
+    /// How long something is kept; `None` for ever.
+    pub(crate) fn retention(&self, setting: &Setting) -> Option<Duration> {
+        duration(self.text(setting)?).ok()
     }
 
     /// An identity.

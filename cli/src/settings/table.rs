@@ -5,9 +5,11 @@ use super::value::Kind;
 
 const CLIENTS: &str = "all that call a broker";
 const BROKER: &str = "`apiary broker`";
+const BROKERS: &str = "`apiary broker`, `apiary up`";
 const WEBHOOK: &str = "`apiary webhook`, `apiary up`";
 const BEES: &str = "`apiary bee`";
 const FINANCE: &str = "`apiary bee finance`";
+const IMPORT: &str = "`apiary import`";
 const ALL: &str = "all";
 
 pub(crate) const COLONY: Setting =
@@ -111,6 +113,34 @@ pub(crate) const BROKER_SERVER_OWNER: Setting = Setting::new(
     BROKER,
     "the id of the key that may create colonies; nobody if not set",
 );
+pub(crate) const BROKER_RETAIN_SUCCEEDED: Setting = Setting::new(
+    "broker.retain_succeeded",
+    Kind::Retention,
+    BROKERS,
+    "how long processes that succeeded are kept, with all that belongs to them",
+)
+.default("forever");
+pub(crate) const BROKER_RETAIN_FAILED: Setting = Setting::new(
+    "broker.retain_failed",
+    Kind::Retention,
+    BROKERS,
+    "how long processes that failed are kept, with all that belongs to them",
+)
+.default("forever");
+pub(crate) const BROKER_RETAIN_CANCELLED: Setting = Setting::new(
+    "broker.retain_cancelled",
+    Kind::Retention,
+    BROKERS,
+    "how long processes that were cancelled are kept, with all that belongs to them",
+)
+.default("forever");
+pub(crate) const BROKER_RETAIN_DEAD_LETTERS: Setting = Setting::new(
+    "broker.retain_dead_letters",
+    Kind::Retention,
+    BROKERS,
+    "how long dead letters are kept, with all that belongs to them",
+)
+.default("forever");
 
 pub(crate) const WEBHOOK_LISTEN: Setting =
     Setting::new("webhook.listen", Kind::Socket, WEBHOOK, "where webhooks come in; port 0 takes a free one")
@@ -182,15 +212,33 @@ pub(crate) const BEE_CPU: Setting =
     Setting::new("bee.cpu", Kind::Cpu, BEES, "processor time that it offers for each process; not limited if not set");
 pub(crate) const BEE_MEMORY: Setting =
     Setting::new("bee.memory", Kind::Memory, BEES, "memory that it offers for each process; not limited if not set");
-pub(crate) const BEE_GPUS: Setting =
-    Setting::new("bee.gpus", Kind::Integer { least: 0, most: 65_536 }, BEES, "GPUs that it offers for each process")
-        .default("0");
+pub(crate) const BEE_GPUS: Setting = Setting::new(
+    "bee.gpus",
+    Kind::Integer { least: 0, most: 65_536 },
+    BEES,
+    "how many GPUs it offers for each process",
+)
+.default("0");
 pub(crate) const BEE_GPU_MEMORY: Setting =
     Setting::new("bee.gpu_memory", Kind::Memory, BEES, "memory of each of these GPUs; not limited if not set");
 pub(crate) const BEE_LOCATION: Setting =
     Setting::new("bee.location", Kind::Text, BEES, "where it is, for work that is bound to a place");
 pub(crate) const BEE_TAGS: Setting =
     Setting::new("bee.tags", Kind::List, BEES, "what else it has, for work that needs it");
+
+pub(crate) const BEE_GUARD_FILE: Setting = Setting::new(
+    "bee.guard_file",
+    Kind::Path,
+    BEES,
+    "a JSON array of rules about what its work may contain, besides the default set",
+);
+pub(crate) const BEE_GUARD_DEFAULTS: Setting = Setting::new(
+    "bee.guard_defaults",
+    Kind::Bool,
+    BEES,
+    "refuse what no function named like a shell should be asked for",
+)
+.default("true");
 
 pub(crate) const FINANCE_RECORD: Setting = Setting::new(
     "finance.record",
@@ -227,6 +275,14 @@ pub(crate) const FINANCE_STRIPE_SECRET_KEY: Setting = Setting::new(
 .secret()
 .also(&["STRIPE_SECRET_KEY"]);
 
+pub(crate) const IMPORT_DATABASE_URL: Setting = Setting::new(
+    "import.database_url",
+    Kind::Text,
+    IMPORT,
+    "the Postgres with the older queue's table, postgres://…; only read",
+)
+.secret();
+
 pub(crate) const LOG_LEVEL: Setting = Setting::new(
     "log.level",
     Kind::OneOf(&["error", "warn", "info", "debug", "trace"]),
@@ -261,6 +317,10 @@ pub(crate) const TABLE: &[Setting] = &[
     BROKER_DATABASE_TRANSACTION_POOLER,
     BROKER_MIGRATE,
     BROKER_SERVER_OWNER,
+    BROKER_RETAIN_SUCCEEDED,
+    BROKER_RETAIN_FAILED,
+    BROKER_RETAIN_CANCELLED,
+    BROKER_RETAIN_DEAD_LETTERS,
     WEBHOOK_LISTEN,
     WEBHOOK_STRIPE_SECRETS,
     WEBHOOK_STRIPE_TOLERANCE_SECONDS,
@@ -278,6 +338,8 @@ pub(crate) const TABLE: &[Setting] = &[
     BEE_GPU_MEMORY,
     BEE_LOCATION,
     BEE_TAGS,
+    BEE_GUARD_FILE,
+    BEE_GUARD_DEFAULTS,
     FINANCE_RECORD,
     FINANCE_SUPABASE_URL,
     FINANCE_SUPABASE_SERVICE_ROLE_KEY,
@@ -285,6 +347,7 @@ pub(crate) const TABLE: &[Setting] = &[
     FINANCE_SQLITE,
     FINANCE_MIGRATE,
     FINANCE_STRIPE_SECRET_KEY,
+    IMPORT_DATABASE_URL,
     LOG_LEVEL,
     LOG_FORMAT,
 ];

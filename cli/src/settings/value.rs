@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 use apiary_executor_sdk::Address;
 use apiary_identity::{Cpu, Id, Memory};
 
+use crate::arguments::duration;
+
+/// The word for a retention without an end.
+pub(super) const FOREVER: &str = "forever";
+
 /// What a setting may be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
@@ -23,6 +28,8 @@ pub(crate) enum Kind {
         /// The largest.
         most: i64,
     },
+    /// How long: a duration, or `forever`.
+    Retention,
     /// Texts: a list in the file, separated by commas elsewhere.
     List,
     /// `ed25519:…`
@@ -59,6 +66,7 @@ impl Kind {
             Self::Integer { .. } => {
                 return text.parse().map_err(|_| self.wanted()).and_then(|number| self.read_integer(number));
             }
+            Self::Retention => text == FOREVER || duration(text).is_ok_and(|kept| !kept.is_zero()),
             Self::List => return self.read_list(text.split(',').map(str::to_owned).collect()),
             Self::Id => text.parse::<Id>().is_ok(),
             Self::Socket => text.parse::<SocketAddr>().is_ok(),
@@ -92,6 +100,7 @@ impl Kind {
             Self::Path => "expected a path".to_owned(),
             Self::Bool => "expected true or false".to_owned(),
             Self::Integer { least, most } => format!("expected a whole number from {least} to {most}"),
+            Self::Retention => "expected a duration such as 12h, 30d or 52w, or `forever`".to_owned(),
             Self::List => "expected one or more texts: a list in the file, separated by commas elsewhere".to_owned(),
             Self::Id => "expected `ed25519:` and 43 base64url characters, as `apiary key id` prints it".to_owned(),
             Self::Socket => "expected an IP address and a port, such as 127.0.0.1:7420".to_owned(),
@@ -109,6 +118,7 @@ impl Kind {
             Self::Path => "path".to_owned(),
             Self::Bool => "true or false".to_owned(),
             Self::Integer { least, most } => format!("{least} to {most}"),
+            Self::Retention => "duration or `forever`".to_owned(),
             Self::List => "list".to_owned(),
             Self::Id => "id".to_owned(),
             Self::Socket => "address:port".to_owned(),

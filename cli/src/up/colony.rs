@@ -9,7 +9,7 @@ use apiary_adapters::{Webhook, WebhookConfig};
 use apiary_bees::finance::{Record, SqliteRecord};
 use apiary_bees::{echo, finance};
 use apiary_broker::Broker;
-use apiary_broker::config::{ListenConfig, StoreConfig};
+use apiary_broker::config::{ListenConfig, RetentionConfig, StoreConfig};
 use apiary_executor_sdk::{Address, Client, ClientConfig, ClientError, Executor};
 use apiary_identity::{Clock, Id, KeyPair};
 use tokio::task::JoinSet;
@@ -28,6 +28,8 @@ const NAME: &str = "local";
 pub(crate) struct Config {
     /// Where the broker listens, besides its Unix socket.
     pub(crate) broker: SocketAddr,
+    /// How long finished processes are kept.
+    pub(crate) retention: RetentionConfig,
     /// The adapter's settings; without signing secrets, one is made. Its spool is the folder's.
     pub(crate) webhook: WebhookConfig,
 }
@@ -55,7 +57,7 @@ impl LocalColony {
             webhook.stripe.secrets.push(signing_secret::open(&folder)?);
         }
         let record: Arc<dyn Record> = Arc::new(SqliteRecord::open(&folder.record()).await.context("finance.db")?);
-        let broker = Broker::start(broker_config(&folder, config.broker, &keys), clock.clone()).await;
+        let broker = Broker::start(broker_config(&folder, config.broker, &keys, config.retention), clock.clone()).await;
         let broker = match broker {
             Ok(broker) => broker,
             Err(error) => {
@@ -187,12 +189,18 @@ async fn create_colony(server_owner: &Client, data: &Path) -> anyhow::Result<()>
     }
 }
 
-fn broker_config(folder: &Folder, address: SocketAddr, keys: &Keys) -> apiary_broker::Config {
+fn broker_config(
+    folder: &Folder,
+    address: SocketAddr,
+    keys: &Keys,
+    retention: RetentionConfig,
+) -> apiary_broker::Config {
     apiary_broker::Config {
         listen: ListenConfig { address: Some(address), socket: Some(folder.socket()), ..ListenConfig::default() },
         store: StoreConfig::Sqlite { path: folder.database() },
         migrate: true,
         server_owner: Some(keys.server_owner.id()),
+        retention,
     }
 }
 

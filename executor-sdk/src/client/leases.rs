@@ -19,7 +19,8 @@ impl Client {
         self.call_signed_with::<_, _, ClaimCodec>("/apiary.v1.LeaseService/Claim", request, timeout).await
     }
 
-    /// Prolongs a lease to `lease` from now. Fails with `LEASE_LOST` once it is gone.
+    /// Prolongs a lease to `lease` from now. Fails with `LEASE_LOST` once it is gone. The answer says whether the process is being
+    /// cancelled: then stop, and end the attempt with the outcome `cancelled`.
     pub async fn renew(
         &self,
         process_id: Uuid,
@@ -55,7 +56,12 @@ impl Client {
 
     /// Gives a process back untouched: it waits again at once, and no retry is spent.
     pub async fn release(&self, process_id: Uuid, attempt: i32) -> Result<(), ClientError> {
-        let request = v1::ReleaseRequest { process_id: process_id.to_string(), attempt, delay_ms: 0 };
+        self.release_for(process_id, attempt, Duration::ZERO).await
+    }
+
+    /// Gives a process back to be tried again after `delay`, at most a year: it snoozes, and no retry is spent.
+    pub async fn release_for(&self, process_id: Uuid, attempt: i32, delay: Duration) -> Result<(), ClientError> {
+        let request = v1::ReleaseRequest { process_id: process_id.to_string(), attempt, delay_ms: millis(delay) };
         let v1::ReleaseResponse {} =
             self.call_signed("/apiary.v1.LeaseService/Release", request, self.call_timeout()).await?;
         Ok(())

@@ -3,6 +3,7 @@
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use apiary_identity::OutcomeKind;
 use apiary_proto::v1;
 use bytes::Bytes;
 use tokio::task::JoinError;
@@ -13,9 +14,11 @@ use uuid::Uuid;
 
 use super::Context;
 use super::examine::{Rejection, Sound, examine, spec_digest};
-use super::heartbeat::{Held, Lost, keep};
+use super::heartbeat::{Held, Lost, Notice, keep};
 use super::report::{Report, Subject};
-use crate::limits::{CANCEL_GRACE, LAST_ANSWER, RELEASE_TIMEOUT};
+use crate::client::millis;
+use crate::limits::{BACKOFF_MOST, CANCEL_GRACE, LAST_ANSWER, RELEASE_TIMEOUT};
+use crate::retry::pauses;
 use crate::{ClientError, Failure};
 
 /// A handler under way, in a task of its own: its panic ends the task, and nothing else.
@@ -46,9 +49,15 @@ pub(super) async fn run(context: &Context, process_id: Uuid, lease: v1::Lease, c
 
 /// Tells the broker why the work is not done, so that it is set aside instead of handed out for ever.
 async fn reject(context: &Context, subject: &Subject, rejection: &Rejection) {
-    let Rejection { kind, words } = rejection;
+    let Rejection { kind, words, rule } = rejection;
     let (process_id, attempt) = (subject.process_id, subject.attempt);
-    tracing::error!(%process_id, attempt, outcome = kind.as_str(), reason = words, "work not done");
+    match rule {
+        Some(rule) => {
+            let guard_refusals = context.guard.refusals().count(rule);
+            tracing::warn!(%process_id, attempt, rule, guard_refusals, reason = words, "the guard refused work");
+        }
+        None => tracing::error!(%process_id, attempt, outcome = kind.as_str(), reason = words, "work not done"),
+    }
     let report = subject.failed(context, *kind, words);
     let sent = async { report?.send(context).await };
     match timeout(context.settings.lease, sent).await {
@@ -64,7 +73,8 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
     // Called inside of its task, because a handler may panic before it returns its future.
     let running = async move { handler(work).await }.in_current_span();
     let mut task: Task = AbortOnDropHandle::new(tokio::spawn(running));
-    let mut beat = pin!(keep(&context.client, held));
+    let notice = Notice::default();
+    let mut beat = pin!(keep(&context.client, held, &notice));
     tokio::select! {
         biased;
         joined = &mut task => report(context, subject, returned(joined), beat).await,
@@ -73,10 +83,49 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
             cancellation.cancel();
             stop(&mut task).await;
         }
+        () = notice.given() => {
+            cancellation.cancel();
+            heed(context, subject, task, beat, notice.reason().unwrap_or_default()).await;
+        }
         () = context.give_up.cancelled() => {
             cancellation.cancel();
             give_up(context, subject, task, beat).await;
         }
+    }
+}
+
+/// The process is being cancelled: its handler may stop by itself for as long as the broker leaves the lease.
+async fn heed(
+    context: &Context,
+    subject: &Subject,
+    mut task: Task,
+    mut beat: Pin<&mut impl Future<Output = Lost>>,
+    reason: &str,
+) {
+    tracing::info!(reason, "the process is cancelled: the handler is told");
+    let joined = tokio::select! {
+        biased;
+        joined = &mut task => joined,
+        () = context.give_up.cancelled() => return give_up(context, subject, task, beat).await,
+        _ = &mut beat => {
+            tracing::warn!("the handler did not stop by the deadline of the cancellation: dropping it");
+            task.abort();
+            // Ended one way or the other; there is nothing to learn from how.
+            let _ = task.await;
+            return;
+        }
+    };
+    let words = match returned(joined) {
+        Ok(_) => "the work was done when it was cancelled; its output is not kept".to_owned(),
+        Err(failure) => failure.message,
+    };
+    let sent = async {
+        let report = subject.failed(context, OutcomeKind::Cancelled, &words)?;
+        deliver(context, &report, beat).await
+    };
+    match sent.await {
+        Ok(()) => tracing::info!("stopped, and the broker knows"),
+        Err(error) => tracing::warn!(%error, "the broker could not be told; the lease ends at the deadline"),
     }
 }
 
@@ -87,6 +136,9 @@ async fn report(
     returned: Result<Bytes, Failure>,
     beat: Pin<&mut impl Future<Output = Lost>>,
 ) {
+    if let Err(Failure { snooze: Some(delay), message, .. }) = &returned {
+        return snooze(context, subject, *delay, message, beat).await;
+    }
     let sent = async {
         let report = subject.of_handler(context, returned)?;
         match deliver(context, &report, beat).await {
@@ -101,7 +153,40 @@ async fn report(
     match sent.await {
         Ok(kind) => tracing::debug!(outcome = kind.as_str(), "work reported"),
         Err(error) if error.is("LEASE_LOST") => tracing::warn!("the result came after the lease was lost: not taken"),
+        Err(error) if error.is("CANCELLED") => {
+            tracing::warn!("the process was cancelled meanwhile: the result is not taken")
+        }
         Err(error) => tracing::error!(%error, "the result could not be delivered"),
+    }
+}
+
+/// Gives work back for later, for as long as the lease lasts.
+async fn snooze(
+    context: &Context,
+    subject: &Subject,
+    delay: Duration,
+    waiting_for: &str,
+    beat: Pin<&mut impl Future<Output = Lost>>,
+) {
+    let given_back = async {
+        let mut tries = pauses();
+        loop {
+            match context.client.release_for(subject.process_id, subject.attempt, delay).await {
+                Err(error) if error.is_retryable() || error.is("INTERNAL") => {
+                    tracing::debug!(%error, "work not given back yet");
+                    tokio::time::sleep(tries.next().unwrap_or(BACKOFF_MOST)).await;
+                }
+                settled => return settled,
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        settled = given_back => match settled {
+            Ok(()) => tracing::info!(delay_ms = millis(delay), waiting_for, "work put off"),
+            Err(error) => tracing::warn!(%error, "work cannot be put off: its lease ends by itself"),
+        },
+        _ = beat => tracing::warn!("the lease was lost before the work could be put off"),
     }
 }
 

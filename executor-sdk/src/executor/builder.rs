@@ -9,6 +9,7 @@ use apiary_identity::limits::NAME_CHARS_MAX;
 use serde::de::DeserializeOwned;
 
 use super::{Executor, Settings};
+use crate::guard::Guard;
 use crate::handler::{Handler, of_json, of_work};
 use crate::limits::{DRAIN_TIMEOUT, LEASE_DEFAULT, LEASE_MAX, LEASE_MIN, SLOTS_DEFAULT, SLOTS_MAX};
 use crate::{Client, ClientError, Failure, IntoOutput, Work};
@@ -18,6 +19,7 @@ use crate::{Client, ClientError, Failure, IntoOutput, Work};
 pub struct ExecutorBuilder {
     client: Client,
     settings: Settings,
+    guard: Guard,
     handlers: Vec<(String, Handler)>,
 }
 
@@ -31,7 +33,7 @@ impl ExecutorBuilder {
             lease: LEASE_DEFAULT,
             drain_timeout: DRAIN_TIMEOUT,
         };
-        Self { client, settings, handlers: Vec::new() }
+        Self { client, settings, guard: Guard::default(), handlers: Vec::new() }
     }
 
     /// Which kind of work it claims; its grant must name the type.
@@ -74,6 +76,13 @@ impl ExecutorBuilder {
         self
     }
 
+    /// Holds work against this guard before a handler sees it; [`Guard::default`] if not set. What it refuses is
+    /// refused for good, because no other attempt would have other arguments.
+    pub fn guard(mut self, guard: Guard) -> Self {
+        self.guard = guard;
+        self
+    }
+
     /// Does `function` with this handler.
     pub fn handle<H, F, O>(mut self, function: impl Into<String>, handler: H) -> Self
     where
@@ -104,7 +113,7 @@ impl ExecutorBuilder {
     ///
     /// [`ClientError::Invalid`] for a setting out of bounds, no handler, or two for one function.
     pub fn build(self) -> Result<Executor, ClientError> {
-        let Self { client, settings, handlers } = self;
+        let Self { client, settings, guard, handlers } = self;
         check(&settings).map_err(ClientError::Invalid)?;
         let mut by_function = BTreeMap::new();
         for (function, handler) in handlers {
@@ -115,7 +124,7 @@ impl ExecutorBuilder {
         if by_function.is_empty() {
             return Err(ClientError::Invalid("no handler: say what to do with `.handle(\"function\", …)`".to_owned()));
         }
-        Ok(Executor { client, settings, handlers: by_function })
+        Ok(Executor { client, settings, guard, handlers: by_function })
     }
 }
 

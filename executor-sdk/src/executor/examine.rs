@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{Context, Settings};
 use crate::Work;
+use crate::guard::{Call, Refusal};
 use crate::handler::Handler;
 use crate::wire::{digest_as_received, envelope_from_proto};
 use crate::work::Parts;
@@ -27,6 +28,8 @@ pub(super) struct Sound {
 pub(super) struct Rejection {
     pub(super) kind: OutcomeKind,
     pub(super) words: String,
+    /// The guard's rule, where it was the guard that refused.
+    pub(super) rule: Option<String>,
 }
 
 /// The digest that a result about this lease names, whatever its envelope is.
@@ -38,13 +41,15 @@ pub(super) fn spec_digest(context: &Context, lease: &v1::Lease) -> Digest {
 }
 
 /// Checks everything: the chain of signatures, that the lease hands out what was signed, that it is for us,
-/// and that we can do it.
+/// that we can do it, and that the guard has nothing against it.
 pub(super) fn examine(context: &Context, process_id: Uuid, lease: &v1::Lease) -> Result<Sound, Rejection> {
     let VerifiedSpec { spec, grant } = verify(context, lease)?;
     is_ours(&context.settings, process_id, &spec)?;
     // Checked when the document was opened, so it is base64 if it is not JSON.
     let args: Bytes = spec.args().to_bytes().map_err(|error| refused(format!("spec: {error}")))?;
     let handler = context.handlers.get(&spec.function).ok_or_else(|| no_handler(context, &spec))?;
+    let call = Call { executor_type: Some(&spec.executor_type), function: &spec.function, args: &args };
+    context.guard.check(&call).map_err(|refusal| guarded(&refusal))?;
     let max_exec = SignedDuration::from_millis(spec.max_exec_ms);
     let deadline = (!max_exec.is_zero()).then(|| context.client.clock().now().saturating_add(max_exec).ok()).flatten();
     let work = Work::new(Parts {
@@ -96,9 +101,13 @@ fn no_handler(context: &Context, spec: &Spec) -> Rejection {
         spec.executor_type,
         known.join(", ")
     );
-    Rejection { kind: OutcomeKind::FailedFinal, words }
+    Rejection { kind: OutcomeKind::FailedFinal, words, rule: None }
 }
 
 fn refused(words: String) -> Rejection {
-    Rejection { kind: OutcomeKind::Refused, words }
+    Rejection { kind: OutcomeKind::Refused, words, rule: None }
+}
+
+fn guarded(refusal: &Refusal) -> Rejection {
+    Rejection { kind: OutcomeKind::Refused, words: refusal.to_string(), rule: Some(refusal.rule().to_owned()) }
 }

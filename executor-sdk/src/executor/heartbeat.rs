@@ -1,13 +1,19 @@
 //! Keeping a lease while its work is done.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::Client;
-use crate::limits::BACKOFF_MOST;
+use crate::error::clipped;
+use crate::limits::{BACKOFF_MOST, CANCEL_LOOK_MIN};
 use crate::retry::pauses;
+
+/// Of the words of a cancellation, so many go to the log.
+const REASON_CHARS_MAX: usize = 512;
 
 /// A lease in hand.
 ///
@@ -24,6 +30,31 @@ pub(super) struct Held {
     pub(super) max_exec: Option<Duration>,
 }
 
+/// Tells the keeper of a lease and the one who does the work of each other: that the process is being cancelled, and why.
+#[derive(Debug, Default)]
+pub(super) struct Notice {
+    reason: OnceLock<String>,
+    told: CancellationToken,
+}
+
+impl Notice {
+    /// Completes when the process is being cancelled.
+    pub(super) async fn given(&self) {
+        self.told.cancelled().await;
+    }
+
+    /// Why, if it is being cancelled.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.reason.get().map(String::as_str)
+    }
+
+    fn give(&self, reason: &str) {
+        // The first words stay. They are the broker's, and go to the log.
+        let _ = self.reason.set(clipped(reason, REASON_CHARS_MAX));
+        self.told.cancel();
+    }
+}
+
 /// How a lease was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lost {
@@ -35,8 +66,9 @@ pub(super) enum Lost {
     ExecTimeOver,
 }
 
-/// Renews a lease each third of its length; ends when it is lost.
-pub(super) async fn keep(client: &Client, held: &Held) -> Lost {
+/// Renews a lease each third of its length; ends when it is lost. Gives notice when the process is being cancelled; the lease then
+/// goes on until the broker ends it, at the deadline.
+pub(super) async fn keep(client: &Client, held: &Held, notice: &Notice) -> Lost {
     let exec_end = held.max_exec.and_then(|most| held.claimed_at.checked_add(most));
     let mut lease_end = held.claimed_at + held.lease;
     let mut next = held.claimed_at + held.lease / 3;
@@ -52,8 +84,12 @@ pub(super) async fn keep(client: &Client, held: &Held) -> Lost {
             return lost;
         }
         match timeout_at(end, client.renew(held.process_id, held.attempt, held.lease)).await {
-            Ok(Ok(_)) => {
+            Ok(Ok(renewed)) => {
                 (lease_end, next, tries) = (asked_at + held.lease, asked_at + held.lease / 3, pauses());
+                if renewed.cancelled {
+                    next = next.min(asked_at + until_deadline(client, renewed.cancel_deadline_ms));
+                    notice.give(&renewed.cancel_reason);
+                }
             }
             Ok(Err(error)) if error.is("LEASE_LOST") => return Lost::Taken,
             Ok(Err(error)) => {
@@ -63,4 +99,11 @@ pub(super) async fn keep(client: &Client, held: &Held) -> Lost {
             Err(_) => return lost,
         }
     }
+}
+
+/// How long until the broker ends a lease that is being cancelled, by this machine's clock. It only says when to ask next: whether
+/// the lease is over is for the broker to say.
+fn until_deadline(client: &Client, deadline_ms: i64) -> Duration {
+    let left_ms = deadline_ms.saturating_sub(client.clock().now_ms());
+    Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)).max(CANCEL_LOOK_MIN)
 }

@@ -43,6 +43,8 @@ pub(crate) struct State {
     pub(crate) hold_claims: Option<CancellationToken>,
     /// The answers to the next renewals; after them all is well.
     pub(crate) renew_refusals: VecDeque<Status>,
+    /// Whether renewals say that the process is being cancelled, and until when it may run.
+    pub(crate) cancelled_until_ms: Option<i64>,
     /// Whether every renewal is refused as retryable.
     pub(crate) renew_never: bool,
     /// The answers to the next claims; after them all is well.
@@ -198,7 +200,13 @@ impl LeaseService for Fake {
             return Err(refusal(tonic::Code::Unavailable, "UNAVAILABLE", true));
         }
         // An end of the lease that no executor should believe.
-        let answer = Response::new(v1::RenewResponse { expires_at_ms: i64::MIN, ..Default::default() });
+        let answer = Response::new(v1::RenewResponse {
+            expires_at_ms: i64::MIN,
+            cancelled: state.cancelled_until_ms.is_some(),
+            cancel_deadline_ms: state.cancelled_until_ms.unwrap_or(0),
+            cancel_reason: "not needed".to_owned(),
+            ..Default::default()
+        });
         state.renew_refusals.pop_front().map_or(Ok(answer), Err)
     }
 

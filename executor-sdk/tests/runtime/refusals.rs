@@ -1,5 +1,6 @@
 //! Work that must not reach a handler, and how the broker learns why.
 
+use apiary_executor_sdk::guard::Guard;
 use apiary_executor_sdk::{ExecutorBuilder, v1};
 use apiary_identity::{Envelope, KeyPair, Outcome, OutcomeKind};
 use bytes::Bytes;
@@ -147,4 +148,32 @@ async fn arguments_that_do_not_fit_fail_for_good() {
     let outcome = scene.fake.outcomes().remove(0);
     assert_eq!(outcome.outcome, OutcomeKind::FailedFinal);
     assert!(outcome.failure.unwrap().contains("the arguments of `f` do not fit"));
+}
+
+#[tokio::test]
+async fn what_the_guard_refuses_is_refused_counted_and_not_repeated() {
+    let scene = Scene::new();
+    let rule = br#"[{"name":"calm","executor_type":"test","function":"f","deny":[{"field":"/text","pattern":"!$"}]}]"#;
+    let guard = Guard::empty().with_json(rule).unwrap();
+    let refusals = guard.refusals();
+    let executor = scene.executor().guard(guard);
+    let lease = scene.lease(&scene.spec("f", r#"{"text":"open sesame!"}"#));
+    let outcome = refusal_by(&scene, executor, lease).await;
+    assert_eq!(outcome.outcome, OutcomeKind::Refused);
+    assert_eq!(outcome.failure.as_deref(), Some("guard: rule `calm`: field `/text` (denied: deny[0])"));
+    assert_eq!(refusals.by_rule().into_iter().collect::<Vec<_>>(), [("calm".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn a_broken_chain_is_refused_before_the_guard_looks() {
+    let mut scene = Scene::new();
+    scene.submitter = KeyPair::generate();
+    let guard = Guard::empty();
+    let guard =
+        guard.with_json(br#"[{"name":"never","executor_type":"*","function":"*","schema":{"not":{}}}]"#).unwrap();
+    let refusals = guard.refusals();
+    let executor = scene.executor().guard(guard);
+    let lease = scene.lease(&scene.spec("f", "1"));
+    assert_refused(&refusal_by(&scene, executor, lease).await, "and the grant is for");
+    assert_eq!(refusals.total(), 0);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apiary_executor_sdk::{Failure, Output, Work};
 use apiary_identity::limits::CONTENT_BYTES_MAX;
-use apiary_identity::{Outcome, OutcomeKind};
+use apiary_identity::{Offer, Outcome, OutcomeKind};
 
 use crate::fake::refusal;
 use crate::scene::{Running, Scene, eventually};
@@ -161,4 +161,33 @@ async fn handlers_never_outnumber_slots_and_claims_ask_for_what_is_free() {
     let state = scene.fake.state();
     assert_eq!(state.claims[0].count_max, 3);
     assert!(state.claims.iter().all(|claim| (1..=3).contains(&claim.count_max) && claim.lease_ms == 6000));
+}
+
+#[tokio::test]
+async fn an_executor_says_with_each_claim_what_it_has() {
+    let scene = Scene::new();
+    let offer = Offer {
+        cpu: Some("1.5".parse().unwrap()),
+        memory: Some("10GB".parse().unwrap()),
+        gpus: Some(2),
+        gpu_memory: Some("16Gi".parse().unwrap()),
+        location: Some("lund".to_owned()),
+        tags: ["ocr".to_owned(), "cuda".to_owned()].into(),
+    };
+    let builder = scene.executor().offer(offer).handle("f", |_: Work| async { Ok(Output::none()) });
+    let running = Running::new(builder.build().unwrap());
+    eventually("a claim", || !scene.fake.state().claims.is_empty()).await;
+    running.stop().await;
+    let offered = scene.fake.state().claims[0].offer.clone().unwrap();
+    assert_eq!((offered.cpu.as_str(), offered.memory.as_str(), offered.gpus), ("1500m", "10G", 2));
+    assert_eq!((offered.gpu_memory.as_str(), offered.location.as_str()), ("16Gi", "lund"));
+    assert_eq!(offered.tags, ["cuda", "ocr"]);
+}
+
+#[tokio::test]
+async fn an_offer_that_no_broker_takes_is_refused_when_the_executor_is_built() {
+    let offer = Offer { gpu_memory: Some("16Gi".parse().unwrap()), ..Offer::default() };
+    let builder = Scene::new().executor().offer(offer).handle("f", |_: Work| async { Ok(Output::none()) });
+    let words = builder.build().unwrap_err().to_string();
+    assert!(words.contains("gpu_memory"), "{words}");
 }

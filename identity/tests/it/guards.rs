@@ -1,7 +1,7 @@
 //! Guards: what the colony's rules may look like.
 
 use apiary_identity::chain::{BrokenLink, verify_guard};
-use apiary_identity::{Document as _, Guard};
+use apiary_identity::{Document as _, Guard, GuardRule};
 use serde_json::{Value, json};
 
 use crate::support::{Scene, assert_refused, refusal, seal, value};
@@ -55,7 +55,7 @@ fn a_rule_is_about_something_and_forbids_something() {
     assert_rule_refused("colour", json!("red"), "unknown field `colour`");
     let mut json = good();
     json["rules"] = json!([{ "name": "idle", "executor_type": "*", "function": "*" }]);
-    assert!(refusal::<Guard>(json.to_string()).contains("has `idle`, which forbids nothing"));
+    assert!(refusal::<Guard>(json.to_string()).contains("`rules` of `idle` forbids nothing"));
     json["rules"] = json!([["idle", "*", "*"]]);
     assert!(refusal::<Guard>(json.to_string()).contains("a JSON object"));
     json["rules"] = json!([]);
@@ -88,7 +88,7 @@ fn a_pattern_looks_in_a_place_that_a_pointer_can_name() {
     let pattern = |field: &str, pattern: &str| json!([{ "field": field, "pattern": pattern }]);
     for list in ["deny", "allow"] {
         for bad in ["command", "a/b", "/a~", "/a~2", "/~", "~0"] {
-            assert_rule_refused(list, pattern(bad, "x"), &format!("`rules.{list}.field` is a JSON Pointer"));
+            assert_rule_refused(list, pattern(bad, "x"), &format!("`rules.{list}.field` of `shell` is a JSON Pointer"));
         }
         for fine in ["", "/", "/a/0/-", "/a~0b~1c", "/ä b"] {
             let mut json = good();
@@ -97,7 +97,7 @@ fn a_pattern_looks_in_a_place_that_a_pointer_can_name() {
         }
         assert_rule_refused(list, pattern(&"/".repeat(513), "x"), "513 bytes, the most is 512");
         assert_rule_refused(list, pattern("/a", &"x".repeat(513)), "513 bytes, the most is 512");
-        assert_rule_refused(list, pattern("/a", ""), &format!("`rules.{list}.pattern` is empty"));
+        assert_rule_refused(list, pattern("/a", ""), &format!("`rules.{list}.pattern` of `shell` is empty"));
         assert_rule_refused(list, json!([["/a", "x"]]), "a JSON object");
         assert_rule_refused(list, json!([{ "field": "/a" }]), "missing field `pattern`");
     }
@@ -121,6 +121,26 @@ fn rules_and_patterns_have_an_end() {
     json["rules"] = json!(most);
     assert!(Guard::from_json(json.to_string().as_bytes()).is_ok());
     assert_refused::<Guard>(&json, "rules", json!(more), "lists 257 rules, the most is 256");
+}
+
+#[test]
+fn a_list_of_rules_is_read_as_a_guards() {
+    let rules = good()["rules"].clone();
+    assert_eq!(GuardRule::list_from_json(rules.to_string().as_bytes()).unwrap()[0].name, "shell");
+    let refused = |json: &str| GuardRule::list_from_json(json.as_bytes()).unwrap_err().to_string();
+    for (json, words) in [
+        ("{}", "not valid"),
+        ("[] []", "trailing"),
+        (r#"[["idle","*","*"]]"#, "a JSON object"),
+        (r#"[{"name":"idle","executor_type":"*","function":"*"}]"#, "forbids nothing"),
+        (
+            r#"[{"name":"a","executor_type":"*","function":"*","schema":{}},{"name":"a","executor_type":"*","function":"*","schema":{}}]"#,
+            "two rules named `a`",
+        ),
+    ] {
+        let found = refused(json);
+        assert!(found.contains(words), "{json}: {found}");
+    }
 }
 
 #[test]

@@ -171,8 +171,10 @@ async fn a_failure_is_not_a_completion(colony: TestColony) {
 async fn a_success_outside_the_executors_scope_is_refused(colony: TestColony) {
     let user = colony.user("ada").await;
     let bee = colony.grant("narrow", Role::Executor, &["f"], &["t"], &[]).await;
-    user.submit_json("t", "g", &()).await.unwrap();
+    user.submit_json("t", "f", &()).await.unwrap();
     let lease = colony.claim_one(&bee, "t").await;
+    // A claim hands out no other function, so somebody has to break into the database.
+    colony.backend.execute("UPDATE specs SET function = 'g'").await;
     let refused = bee.complete(&colony.success("narrow", &lease, b"1")).await.unwrap_err();
     assert_eq!(refused.reason(), Some("NOT_PERMITTED"));
     assert!(refused.to_string().contains("`g`"), "{refused}");

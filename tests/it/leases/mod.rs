@@ -4,6 +4,7 @@ mod claim;
 mod complete;
 mod crowds;
 mod deadlines;
+mod drained;
 mod fail;
 mod matching;
 mod order;

@@ -1,8 +1,24 @@
 //! `ProcessService`, and the HTTP door beside it.
 
+mod cancel;
 mod curl;
+mod delete;
+mod discard;
 mod get_process;
 mod http_door;
 mod list_processes;
+mod redrive;
+mod retry;
 mod submit;
 mod watch;
+
+use apiary_executor_sdk::{Client, v1};
+use apiary_tests::colony::state_of;
+use apiary_tests::eventually;
+use uuid::Uuid;
+
+/// Waits until a process is in this state.
+async fn in_state(reader: &Client, process_id: Uuid, state: v1::ProcessState) {
+    let what = format!("process {process_id} is {}", state.as_str_name());
+    eventually(&what, async || (state_of(reader, process_id).await == state).then_some(())).await;
+}

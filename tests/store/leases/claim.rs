@@ -7,7 +7,7 @@ use apiary_broker::model::{Lane, ProcessState};
 use apiary_tests::Backend;
 use uuid::Uuid;
 
-use crate::tenant::{LEASE_MS, NOW, Tenant, failure};
+use crate::tenant::{DONE, LEASE_MS, NOW, Tenant, failure};
 
 on_each_store!(
     an_empty_lane_gives_nothing,
@@ -199,7 +199,7 @@ async fn a_retried_process_keeps_its_place(backend: Backend) {
     let second = tenant.submit(tenant.process()).await;
     let lease = tenant.claim_one(&bee, NOW).await;
     assert_eq!(lease.process_id, first);
-    assert_eq!(tenant.store.fail(&[failure(lease)], NOW + 1).await.unwrap(), [true]);
+    assert_eq!(tenant.store.fail(&[failure(lease)], NOW + 1).await.unwrap(), [DONE]);
     let claimed = tenant.claim_at(&bee, 2, NOW + 2).await;
     let got: Vec<_> = claimed.iter().map(|one| (one.process_id, one.attempt, one.retries_spent)).collect();
     assert_eq!(got, [(first, 2, 1), (second, 1, 0)]);

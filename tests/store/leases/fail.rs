@@ -4,7 +4,7 @@ use apiary_broker::model::{AttemptEnding, ProcessState};
 use apiary_broker::store::StoreError;
 use apiary_tests::Backend;
 
-use crate::tenant::{LEASE_MS, NOW, Tenant, failure, lost};
+use crate::tenant::{DONE, LEASE_MS, LOST, NOW, Tenant, failure, lost};
 
 on_each_store!(
     a_failed_process_goes_where_it_is_sent,
@@ -29,7 +29,7 @@ async fn a_failed_process_goes_where_it_is_sent(backend: Backend) {
         failure.retries_spent = 2;
         failure.ending = if next == ProcessState::DeadLetter { AttemptEnding::Refused } else { AttemptEnding::Failed };
     }
-    assert_eq!(tenant.store.fail(&failures, NOW + 1).await.unwrap(), [true; 4]);
+    assert_eq!(tenant.store.fail(&failures, NOW + 1).await.unwrap(), [DONE; 4]);
     for (lease, next) in leases.iter().zip(ways) {
         let shown = tenant.summary(lease.process_id).await;
         assert_eq!((shown.state, shown.attempt, shown.retries_spent, shown.since_ms), (next, 1, 2, NOW + 1));
@@ -49,9 +49,9 @@ async fn a_sweep_ends_only_what_is_over(backend: Backend) {
     tenant.submit(tenant.process()).await;
     let lease = tenant.claim_one(&bee, NOW).await;
     let end = NOW + LEASE_MS;
-    assert_eq!(tenant.store.fail(&[lost(lease, end - 1)], end - 1).await.unwrap(), [false]);
+    assert_eq!(tenant.store.fail(&[lost(lease, end - 1)], end - 1).await.unwrap(), [LOST]);
     assert_eq!(tenant.state(lease.process_id).await, ProcessState::Running);
-    assert_eq!(tenant.store.fail(&[lost(lease, end)], end).await.unwrap(), [true]);
+    assert_eq!(tenant.store.fail(&[lost(lease, end)], end).await.unwrap(), [DONE]);
     let attempts = tenant.store.attempts(lease.process_id).await.unwrap();
     assert_eq!((attempts[0].ending.as_str(), &attempts[0].result), ("lease_lost", &None));
 }
@@ -63,7 +63,7 @@ async fn a_state_that_cannot_follow_is_refused_and_nothing_changes(backend: Back
         tenant.submit(tenant.process()).await;
     }
     let leases: Vec<_> = tenant.claim_at(&bee, 2, NOW).await.iter().map(|one| bee.lease(one)).collect();
-    for next in [ProcessState::Running, ProcessState::Succeeded, ProcessState::Cancelled, ProcessState::Blocked] {
+    for next in [ProcessState::Running, ProcessState::Succeeded, ProcessState::Blocked] {
         let mut impossible = failure(leases[1]);
         impossible.next = next;
         let refused = tenant.store.fail(&[failure(leases[0]), impossible], NOW).await.unwrap_err();
@@ -80,7 +80,7 @@ async fn words_that_postgres_cannot_hold_spoil_no_batch(backend: Backend) {
     }
     let mut failures: Vec<_> = tenant.claim_at(&bee, 2, NOW).await.iter().map(|one| failure(bee.lease(one))).collect();
     failures[0].reason = "a\0b \u{1f41d} '; DROP TABLE queue; --".to_owned();
-    assert_eq!(tenant.store.fail(&failures, NOW).await.unwrap(), [true, true]);
+    assert_eq!(tenant.store.fail(&failures, NOW).await.unwrap(), [DONE, DONE]);
     let kept = tenant.summary(failures[0].lease.process_id).await.reason;
     assert_eq!(kept.as_deref(), Some("a\u{fffd}b \u{1f41d} '; DROP TABLE queue; --"));
 }

@@ -1,9 +1,9 @@
 //! Release: back at its place, as if nothing had been spent.
 
-use apiary_broker::model::ProcessState;
+use apiary_broker::model::{ProcessState, Release};
 use apiary_tests::Backend;
 
-use crate::tenant::{NOW, Tenant, failure};
+use crate::tenant::{DONE, LOST, NOW, Tenant, failure};
 
 on_each_store!(a_released_process_waits_at_its_place_and_no_retry_is_spent);
 
@@ -17,8 +17,8 @@ async fn a_released_process_waits_at_its_place_and_no_retry_is_spent(backend: Ba
     let lease = tenant.claim_one(&bee, NOW).await;
     tenant.store.fail(&[failure(lease)], NOW).await.unwrap();
     let lease = tenant.claim_one(&bee, NOW).await;
-    assert_eq!(tenant.store.release(&[lease], NOW + 1).await.unwrap(), [true]);
-    assert_eq!(tenant.store.release(&[lease], NOW + 1).await.unwrap(), [false]);
+    assert_eq!(tenant.store.release(&[Release::at_once(lease)], NOW + 1).await.unwrap(), [DONE]);
+    assert_eq!(tenant.store.release(&[Release::at_once(lease)], NOW + 1).await.unwrap(), [LOST]);
     let shown = tenant.summary(first).await;
     assert_eq!((shown.state, shown.attempt, shown.retries_spent), (ProcessState::Waiting, 2, 1));
 

@@ -1,5 +1,6 @@
 //! Attempts: each kept with how it ended.
 
+use apiary_broker::model::Release;
 use apiary_tests::Backend;
 use bytes::Bytes;
 use uuid::Uuid;
@@ -15,7 +16,7 @@ async fn attempts_are_kept_oldest_first_the_running_one_last(backend: Backend) {
     let lease = tenant.claim_one(&first, NOW).await;
     tenant.store.fail(&[failure(lease)], NOW + 5).await.unwrap();
     let lease = tenant.claim_one(&first, NOW + 10).await;
-    tenant.store.release(&[lease], NOW + 15).await.unwrap();
+    tenant.store.release(&[Release::at_once(lease)], NOW + 15).await.unwrap();
     let lease = tenant.claim_one(&second, NOW + 20).await;
 
     let shown = |attempts: &[apiary_broker::model::Attempt]| {

@@ -46,9 +46,9 @@ async fn an_empty_batch_asks_nothing(backend: Backend) {
     store.close().await;
     assert_eq!(store.submit(&[], NOW).await.unwrap(), []);
     assert_eq!(store.renew(&[], NOW).await.unwrap(), []);
-    assert_eq!(store.complete(&[], NOW).await.unwrap(), Vec::<bool>::new());
-    assert_eq!(store.fail(&[], NOW).await.unwrap(), Vec::<bool>::new());
-    assert_eq!(store.release(&[], NOW).await.unwrap(), Vec::<bool>::new());
+    assert_eq!(store.complete(&[], NOW).await.unwrap(), []);
+    assert_eq!(store.fail(&[], NOW).await.unwrap(), []);
+    assert_eq!(store.release(&[], NOW).await.unwrap(), []);
     assert!(store.summaries(&[]).await.unwrap().is_empty());
     assert!(store.leases(&[]).await.unwrap().is_empty());
     assert!(store.specs(&[]).await.unwrap().is_empty());

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::engine::operations::Operations;
 use crate::limits::{BULK_HOLD_MS, BULK_LOOK, BULK_PAUSE, CANCEL_GRACE_MS_DEFAULT, SWEEP_ROWS};
 use crate::model::{
-    Bulk, BulkAction, BulkState, BulkStep, Cancel, Discard, Page, ProcessCursor, ProcessSummary,
+    Bulk, BulkAction, BulkState, BulkStep, Cancel, Discard, Effect, Page, ProcessCursor, ProcessSummary,
 };
 use crate::store::{Store, StoreResult};
 
@@ -99,7 +99,7 @@ impl Bulks {
             BulkAction::Retry => operations.retry(colony, ids).await?,
             BulkAction::Delete => operations.delete(colony, ids).await?,
         };
-        Ok(i64::try_from(effects.iter().filter(|effect| effect.is_change()).count()).unwrap_or(i64::MAX))
+        Ok(i64::try_from(effects.iter().filter(|effect| **effect == Effect::Changed).count()).unwrap_or(i64::MAX))
     }
 }
 

@@ -5,7 +5,7 @@ use apiary_identity::Clock;
 use crate::engine::lifecycle::{self, Event};
 use crate::engine::wakeups::{Change, Wakeups};
 use crate::limits::SWEEP_ROWS;
-use crate::model::{AttemptEnding, Failure, LeaseRecord, ProcessState};
+use crate::model::{AttemptEnding, Failure, LeaseEnd, LeaseRecord, ProcessState};
 use crate::store::{Store, StoreResult};
 
 /// From `leases` to wherever the table of the life cycle says. A lease that is renewed in between stays: the statement
@@ -14,16 +14,17 @@ pub(super) async fn sweep(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeup
     loop {
         let now_ms = clock.now_ms();
         let overdue = store.overdue_leases(now_ms, SWEEP_ROWS).await?;
-        let failures: Vec<_> = overdue.iter().map(|lease| decide(lease, now_ms)).collect();
+        let failures: Vec<_> = overdue.iter().map(|lease| end_of_overdue(lease, now_ms)).collect();
         let done = store.fail(&failures, now_ms).await?;
         let mut moved = false;
-        for ((lease, failure), _) in overdue.iter().zip(&failures).zip(done).filter(|(_, done)| *done) {
+        for ((lease, failure), end) in overdue.iter().zip(&failures).zip(done).filter(|(_, end)| *end != LeaseEnd::Lost)
+        {
             moved = true;
             tracing::warn!(
                 process_id = %lease.process_id, attempt = lease.attempt, reason = failure.reason, next = failure.next.as_str(),
                 "attempt ended by the broker"
             );
-            if failure.next == ProcessState::Waiting {
+            if end == LeaseEnd::Done && failure.next == ProcessState::Waiting {
                 wakeups.work(&lease.lane);
             }
             wakeups.changed(Change { colony: lease.lane.colony, process_id: lease.process_id });
@@ -34,14 +35,19 @@ pub(super) async fn sweep(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeup
     }
 }
 
-fn decide(lease: &LeaseRecord, now_ms: i64) -> Failure {
-    let over = lease.exec_deadline_ms.is_some_and(|deadline| deadline <= now_ms);
-    let (ending, words) = if over {
+/// What becomes of a lease that is over: the attempt is lost, or, at the deadline of a cancellation, stopped.
+pub(in crate::engine) fn end_of_overdue(lease: &LeaseRecord, now_ms: i64) -> Failure {
+    let is_stopped = lease.cancel.as_ref().is_some_and(|mark| mark.deadline_ms <= now_ms);
+    let is_too_long = lease.exec_deadline_ms.is_some_and(|deadline| deadline <= now_ms);
+    let (ending, words) = if is_stopped {
+        (AttemptEnding::Cancelled, "the executor did not stop by the deadline of the cancellation")
+    } else if is_too_long {
         (AttemptEnding::ExecTimeExceeded, "the attempt took longer than `max_exec`")
     } else {
         (AttemptEnding::LeaseLost, "the executor did not renew its lease")
     };
-    let (next, retries_spent) = lifecycle::after_attempt(Event::Lost, lease.retries_spent, lease.max_retries);
+    let event = if lease.cancel.is_some() { Event::Cancelled } else { Event::Lost };
+    let (next, retries_spent) = lifecycle::after_attempt(event, lease.retries_spent, lease.max_retries);
     Failure {
         lease: lease.reference(),
         only_if_over_at_ms: Some(now_ms),

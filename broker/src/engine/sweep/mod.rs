@@ -8,11 +8,13 @@
 //! | [`waits`] | waiting → failed | `max_wait` is over |
 //! | [`keys`] | idempotency keys → forgotten | their retention is over |
 //! | [`Bulks`] | what bulk actions are about | while there are some |
+//! | [`retention`] | finished and deleted processes → gone | their retention is over; every minute |
 //! | [`keep_time`] | the broker's clock → the database's | every minute, where brokers share a database |
 
 mod bulks;
 mod keys;
 mod leases;
+mod retention;
 mod timekeeping;
 mod unblock;
 mod waits;
@@ -25,18 +27,30 @@ use tokio_util::sync::CancellationToken;
 
 use super::wakeups::Wakeups;
 use crate::limits::{SWEEP_SLEEP_MAX, SWEEP_SLEEP_MIN};
+use crate::model::Retention;
 use crate::store::{Store, StoreResult};
+use retention::Keeper;
 
 pub(crate) use bulks::Bulks;
+pub(super) use leases::end_of_overdue;
 pub(crate) use timekeeping::keep_time;
 
 /// Sweeps until `stop`.
-pub(crate) async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, wakeups: Wakeups, stop: CancellationToken) {
+pub(crate) async fn run(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    wakeups: Wakeups,
+    retention: Retention,
+    stop: CancellationToken,
+) {
+    let mut keeper = Keeper::new(retention);
     loop {
         // What is heard from here on is not part of this round.
         wakeups.deadline().take();
-        let sleep = match round(&*store, &*clock, &wakeups).await {
-            Ok(next_ms) => until(next_ms, clock.now_ms()),
+        let swept = round(&*store, &*clock, &wakeups).await;
+        let kept = keeper.sweep(&*store, &*clock, &wakeups).await;
+        let sleep = match swept.and_then(|next_ms| Ok(kept?.min(next_ms.unwrap_or(i64::MAX)))) {
+            Ok(next_ms) => until(Some(next_ms), clock.now_ms()),
             Err(error) => {
                 tracing::warn!(%error, "a sweep failed; it is tried again");
                 Duration::from_secs(1)

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
+use sqlx::postgres::PgRow;
 use sqlx::query;
 use uuid::Uuid;
 
 use super::fault::{Fault, until_settled};
 use super::session::Session;
-use super::{PostgresStore, column, process_ids};
-use crate::model::{ClaimSlot, Claims, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal, SpecRecord};
+use super::{PostgresStore, column};
+use crate::model::{
+    ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
+};
 use crate::store::assignment::{Assignment, Candidate};
 use crate::store::gates::Gates;
 use crate::store::{StoreResult, checks, rows};
@@ -85,12 +88,16 @@ async fn assign<'s>(
     Ok(assignment)
 }
 
-pub(super) async fn renew(store: &PostgresStore, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<i64>>> {
+pub(super) async fn renew(
+    store: &PostgresStore,
+    renewals: &[Renewal],
+    now_ms: i64,
+) -> StoreResult<Vec<Option<Renewed>>> {
     if renewals.is_empty() {
         return Ok(Vec::new());
     }
     let sorted = sorted(renewals, |renewal| renewal.lease.process_id);
-    let renewed: HashMap<Uuid, i64> = until_settled!(async {
+    let renewed: HashMap<Uuid, Renewed> = until_settled!(async {
         let update = query(include_str!("leases/renew.sql"))
             .bind(column(&sorted, |renewal| renewal.lease.process_id))
             .bind(column(&sorted, |renewal| renewal.lease.attempt))
@@ -119,7 +126,11 @@ pub(super) async fn specs(store: &PostgresStore, process_ids: &[Uuid]) -> StoreR
     store.session().await?.rows(select).await?.iter().map(|row| rows::spec_record(row)).collect()
 }
 
-pub(super) async fn complete(store: &PostgresStore, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<bool>> {
+pub(super) async fn complete(
+    store: &PostgresStore,
+    completions: &[Completion],
+    now_ms: i64,
+) -> StoreResult<Vec<LeaseEnd>> {
     if completions.is_empty() {
         return Ok(Vec::new());
     }
@@ -132,12 +143,12 @@ pub(super) async fn complete(store: &PostgresStore, completions: &[Completion], 
             .bind(column(&sorted, |completion| &completion.payload[..]))
             .bind(column(&sorted, |completion| completion.signature.as_slice()))
             .bind(now_ms);
-        Ok::<_, Fault>(process_ids(&store.session().await?.rows(statement).await?)?)
+        Ok::<_, Fault>(lease_ends(&store.session().await?.rows(statement).await?)?)
     })?;
-    Ok(checks::answered(completions, |completion| completion.lease.process_id, &ended))
+    Ok(checks::ended(completions, |completion| completion.lease.process_id, &ended))
 }
 
-pub(super) async fn fail(store: &PostgresStore, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<bool>> {
+pub(super) async fn fail(store: &PostgresStore, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
     if failures.is_empty() {
         return Ok(Vec::new());
     }
@@ -157,25 +168,32 @@ pub(super) async fn fail(store: &PostgresStore, failures: &[Failure], now_ms: i6
             .bind(column(&sorted, |failure| failure.blocked_until_ms))
             .bind(column(&sorted, |failure| failure.retries_spent))
             .bind(now_ms);
-        Ok::<_, Fault>(process_ids(&store.session().await?.rows(statement).await?)?)
+        Ok::<_, Fault>(lease_ends(&store.session().await?.rows(statement).await?)?)
     })?;
-    Ok(checks::answered(failures, |failure| failure.lease.process_id, &ended))
+    Ok(checks::ended(failures, |failure| failure.lease.process_id, &ended))
 }
 
-pub(super) async fn release(store: &PostgresStore, leases: &[LeaseRef], now_ms: i64) -> StoreResult<Vec<bool>> {
-    if leases.is_empty() {
+pub(super) async fn release(store: &PostgresStore, releases: &[Release], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
+    if releases.is_empty() {
         return Ok(Vec::new());
     }
-    let sorted = sorted(leases, |lease| lease.process_id);
+    let sorted = sorted(releases, |release| release.lease.process_id);
     let ended = until_settled!(async {
         let statement = query(include_str!("leases/release.sql"))
-            .bind(column(&sorted, |lease| lease.process_id))
-            .bind(column(&sorted, |lease| lease.attempt))
-            .bind(column(&sorted, |lease| lease.executor.0))
+            .bind(column(&sorted, |release| release.lease.process_id))
+            .bind(column(&sorted, |release| release.lease.attempt))
+            .bind(column(&sorted, |release| release.lease.executor.0))
+            .bind(column(&sorted, |release| release.ending.as_str()))
+            .bind(column(&sorted, |release| release.until_ms))
             .bind(now_ms);
-        Ok::<_, Fault>(process_ids(&store.session().await?.rows(statement).await?)?)
+        Ok::<_, Fault>(lease_ends(&store.session().await?.rows(statement).await?)?)
     })?;
-    Ok(checks::answered(leases, |lease| lease.process_id, &ended))
+    Ok(checks::ended(releases, |release| release.lease.process_id, &ended))
+}
+
+/// What became of the leases that a statement ended.
+fn lease_ends(found: &[PgRow]) -> StoreResult<HashMap<Uuid, LeaseEnd>> {
+    found.iter().map(|row| rows::lease_end(row)).collect()
 }
 
 /// One order of rows for all brokers makes deadlocks rare; those that still happen are run again.

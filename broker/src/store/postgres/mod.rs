@@ -11,6 +11,7 @@ mod fault;
 mod grants;
 mod leases;
 mod listener;
+mod operations;
 mod options;
 mod pauses;
 mod processes;
@@ -28,9 +29,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::rows::{self, Fields};
+use super::rows::{Fields, self};
 use super::{Store, StoreResult};
-use crate::model::{Attempt, Bulk, BulkState, BulkStep, ClaimSlot, Claims, Colony, ColonyKey, Completion, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseRecord, LeaseRef, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Renewal, SpecRecord, StoredGrant, Submitted};
+use crate::model::{Attempt, Bulk, BulkState, BulkStep, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Discard, Effect, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, SpecRecord, StoredGrant, Submitted};
 use connect::Breaks;
 use fault::Fault;
 use session::Session;
@@ -145,6 +146,10 @@ impl Store for PostgresStore {
         processes::attempts(self, process_id).await
     }
 
+    async fn attempt(&self, process_id: Uuid, attempt: i32) -> StoreResult<Option<Attempt>> {
+        processes::attempt(self, process_id, attempt).await
+    }
+
     async fn list_processes(
         &self,
         colony: ColonyKey,
@@ -184,13 +189,48 @@ impl Store for PostgresStore {
 
     async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>> {
         bulks::advance(self, bulk_id, broker_id, step).await
+    async fn cancel(
+        &self,
+        colony: ColonyKey,
+        process_ids: &[Uuid],
+        cancel: &Cancel,
+        now_ms: i64,
+    ) -> StoreResult<Vec<Effect>> {
+        operations::cancel(self, colony, process_ids, cancel, now_ms).await
+    }
+
+    async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
+        operations::redrive(self, colony, process_ids, now_ms).await
+    }
+
+    async fn discard(
+        &self,
+        colony: ColonyKey,
+        process_ids: &[Uuid],
+        discard: &Discard,
+        now_ms: i64,
+    ) -> StoreResult<Vec<Effect>> {
+        operations::discard(self, colony, process_ids, discard, now_ms).await
+    }
+
+    async fn retry(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
+        operations::retry(self, colony, process_ids, now_ms).await
+    }
+
+    async fn delete(
+        &self,
+        colony: ColonyKey,
+        process_ids: &[Uuid],
+        finished_until_ms: Option<i64>,
+    ) -> StoreResult<Vec<Effect>> {
+        operations::delete(self, colony, process_ids, finished_until_ms).await
     }
 
     async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
         leases::claim(self, lane, slots, now_ms).await
     }
 
-    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<i64>>> {
+    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>> {
         leases::renew(self, renewals, now_ms).await
     }
 
@@ -202,16 +242,16 @@ impl Store for PostgresStore {
         leases::specs(self, process_ids).await
     }
 
-    async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<bool>> {
+    async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
         leases::complete(self, completions, now_ms).await
     }
 
-    async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<bool>> {
+    async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
         leases::fail(self, failures, now_ms).await
     }
 
-    async fn release(&self, leases: &[LeaseRef], now_ms: i64) -> StoreResult<Vec<bool>> {
-        leases::release(self, leases, now_ms).await
+    async fn release(&self, releases: &[Release], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
+        leases::release(self, releases, now_ms).await
     }
 
     async fn pause(&self, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>> {
@@ -240,6 +280,20 @@ impl Store for PostgresStore {
 
     async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
         sweeps::forget_idempotency_keys(self, now_ms, limit).await
+    }
+
+    async fn past_retention(
+        &self,
+        state: ProcessState,
+        finished_until_ms: i64,
+        now_ms: i64,
+        limit: i64,
+    ) -> StoreResult<Vec<(ColonyKey, Uuid)>> {
+        sweeps::past_retention(self, state, finished_until_ms, now_ms, limit).await
+    }
+
+    async fn forget_deleted(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
+        sweeps::forget_deleted(self, now_ms, limit).await
     }
 
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>> {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::fault::{Conflicts, Fault};
 use super::{PostgresStore, column};
+use crate::limits::ATTEMPTS_MAX;
 use crate::model::{
     Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
     Submitted,
@@ -114,8 +115,13 @@ pub(super) async fn summaries(store: &PostgresStore, process_ids: &[Uuid]) -> St
 }
 
 pub(super) async fn attempts(store: &PostgresStore, process_id: Uuid) -> StoreResult<Vec<Attempt>> {
-    let select = query(include_str!("processes/attempts.sql")).bind(process_id);
+    let select = query(include_str!("processes/attempts.sql")).bind(process_id).bind(ATTEMPTS_MAX);
     store.session().await?.rows(select).await?.iter().map(|row| rows::attempt(row)).collect()
+}
+
+pub(super) async fn attempt(store: &PostgresStore, process_id: Uuid, attempt: i32) -> StoreResult<Option<Attempt>> {
+    let select = query(include_str!("processes/attempt.sql")).bind(process_id).bind(attempt);
+    store.session().await?.row(select).await?.map(|row| rows::attempt(&row)).transpose()
 }
 
 /// Planned anew for each call (not `persistent`), because the best plan depends on the filter. In a transaction, so

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::fault::{Fault, until_settled};
-use crate::model::{Lane, LeaseRecord};
+use crate::model::{ColonyKey, Lane, LeaseRecord, ProcessState};
 use crate::store::{StoreResult, rows};
 
 pub(super) async fn overdue_leases(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
@@ -24,6 +24,28 @@ pub(super) async fn expire_waiting(store: &PostgresStore, now_ms: i64, limit: i6
 pub(super) async fn forget_idempotency_keys(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
     until_settled!(async {
         let delete = query(include_str!("sweeps/forget_idempotency_keys.sql")).bind(now_ms).bind(limit.max(0));
+        store.session().await?.changed(delete).await
+    })
+}
+
+pub(super) async fn past_retention(
+    store: &PostgresStore,
+    state: ProcessState,
+    finished_until_ms: i64,
+    now_ms: i64,
+    limit: i64,
+) -> StoreResult<Vec<(ColonyKey, Uuid)>> {
+    let select = query(include_str!("sweeps/past_retention.sql"))
+        .bind(state.as_str())
+        .bind(finished_until_ms)
+        .bind(now_ms)
+        .bind(limit.max(0));
+    store.session().await?.rows(select).await?.iter().map(|row| rows::of_colony(row)).collect()
+}
+
+pub(super) async fn forget_deleted(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
+    until_settled!(async {
+        let delete = query(include_str!("sweeps/forget_deleted.sql")).bind(now_ms).bind(limit.max(0));
         store.session().await?.changed(delete).await
     })
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{Columns, Fields};
-use crate::model::{Claimed, ColonyKey, GrantKey, Lane, LeaseRecord};
+use crate::model::{CancelMark, Claimed, ColonyKey, GrantKey, Lane, LeaseEnd, LeaseRecord, Renewed};
 use crate::store::StoreResult;
 use crate::store::assignment::Candidate;
 use crate::store::gates::Gate;
@@ -53,7 +53,7 @@ pub(in crate::store) fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<C
     })
 }
 
-/// A lease from its row in `leases` and its spec's `max_retries` and `digest`.
+/// A lease from its row in `leases` and its spec's `function`, `max_retries` and `digest`.
 pub(in crate::store) fn lease_record(row: &dyn Columns) -> StoreResult<LeaseRecord> {
     let (fields, process_id) = Fields::of_process(row, "leases")?;
     Ok(LeaseRecord {
@@ -67,7 +67,23 @@ pub(in crate::store) fn lease_record(row: &dyn Columns) -> StoreResult<LeaseReco
         expires_at_ms: fields.number("expires_at_ms")?,
         exec_deadline_ms: fields.number_if_any("exec_deadline_ms")?,
         spec_digest: fields.digest("digest")?,
+        cancel: cancel_mark(&fields)?,
     })
+}
+
+/// A lease's cancellation from `cancel_deadline_ms, cancel_reason, cancel_by`.
+fn cancel_mark(fields: &Fields<'_>) -> StoreResult<Option<CancelMark>> {
+    let Some(deadline_ms) = fields.number_if_any("cancel_deadline_ms")? else { return Ok(None) };
+    let reason = fields.text_if_any("cancel_reason")?.unwrap_or_default();
+    let by = fields.text_if_any("cancel_by")?.unwrap_or_default();
+    Ok(Some(CancelMark { deadline_ms, reason, by }))
+}
+
+/// What became of a lease, from `process_id, cancelled`.
+pub(in crate::store) fn lease_end(row: &dyn Columns) -> StoreResult<(Uuid, LeaseEnd)> {
+    let (fields, process_id) = Fields::of_process(row, "leases")?;
+    let end = if fields.number("cancelled")? == 0 { LeaseEnd::Done } else { LeaseEnd::Cancelled };
+    Ok((process_id, end))
 }
 
 /// A process that a sweep moved, from `process_id, colony, executor_type`.
@@ -77,8 +93,9 @@ pub(in crate::store) fn moved(row: &dyn Columns) -> StoreResult<(Uuid, Lane)> {
     Ok((process_id, lane))
 }
 
-/// A lease's new end, from `process_id, expires_at_ms`.
-pub(in crate::store) fn renewed(row: &dyn Columns) -> StoreResult<(Uuid, i64)> {
+/// A lease's new end and its cancellation, from `process_id, expires_at_ms` and the columns of a cancellation.
+pub(in crate::store) fn renewed(row: &dyn Columns) -> StoreResult<(Uuid, Renewed)> {
     let (fields, process_id) = Fields::of_process(row, "leases")?;
-    Ok((process_id, fields.number("expires_at_ms")?))
+    let renewed = Renewed { expires_at_ms: fields.number("expires_at_ms")?, cancel: cancel_mark(&fields)? };
+    Ok((process_id, renewed))
 }

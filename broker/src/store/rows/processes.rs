@@ -20,6 +20,24 @@ pub(in crate::store) fn process_id(row: &dyn Columns) -> StoreResult<Uuid> {
     Fields::of_process(row, "queue").map(|(_, process_id)| process_id)
 }
 
+/// A process's state, from `process_id, state`.
+pub(in crate::store) fn process_state(row: &dyn Columns) -> StoreResult<(Uuid, ProcessState)> {
+    let (fields, process_id) = Fields::of_process(row, "states")?;
+    Ok((process_id, state(&fields)?))
+}
+
+/// A process's state and since when, from `process_id, state, since_ms`.
+pub(in crate::store) fn state_since(row: &dyn Columns) -> StoreResult<(Uuid, ProcessState, i64)> {
+    let (fields, process_id) = Fields::of_process(row, "states")?;
+    Ok((process_id, state(&fields)?, fields.number("since_ms")?))
+}
+
+/// A process and its colony, from `process_id, colony`.
+pub(in crate::store) fn of_colony(row: &dyn Columns) -> StoreResult<(ColonyKey, Uuid)> {
+    let (fields, process_id) = Fields::of_process(row, "finished")?;
+    Ok((ColonyKey(fields.number("colony")?), process_id))
+}
+
 /// A process without its documents, from a row of the view `processes` with its labels as text.
 pub(in crate::store) fn summary(row: &dyn Columns) -> StoreResult<ProcessSummary> {
     let (fields, process_id) = Fields::of_process(row, "processes")?;

@@ -6,7 +6,7 @@ use apiary_identity::Digest;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::model::{ClaimSlot, Completion, Failure, LeaseRef, NewProcess, Renewal};
+use crate::model::{ClaimSlot, Completion, Failure, LeaseRef, NewProcess, Release, Renewal};
 use crate::store::assignment::Taken;
 use crate::store::{StoreError, StoreResult, checks};
 
@@ -165,6 +165,21 @@ pub(super) struct RenewalItem {
 impl RenewalItem {
     pub(super) fn new(renewal: &Renewal) -> Self {
         Self { lease: LeaseItem::new(&renewal.lease), expires_at_ms: renewal.expires_at_ms }
+    }
+}
+
+/// A lease to give back.
+#[derive(Serialize)]
+pub(super) struct ReleaseItem {
+    #[serde(flatten)]
+    lease: LeaseItem,
+    ending: &'static str,
+    until_ms: Option<i64>,
+}
+
+impl ReleaseItem {
+    pub(super) fn new(release: &Release) -> Self {
+        Self { lease: LeaseItem::new(&release.lease), ending: release.ending.as_str(), until_ms: release.until_ms }
     }
 }
 

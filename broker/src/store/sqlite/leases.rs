@@ -1,14 +1,16 @@
 //! Leases in SQLite.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::query;
 use uuid::Uuid;
 
-use super::batch::{ClaimItem, CompletionItem, Documents, FailureItem, LeaseItem, RenewalItem, ids, list};
+use super::batch::{ClaimItem, CompletionItem, Documents, FailureItem, ReleaseItem, RenewalItem, ids, list};
 use super::transaction::{Write, read};
 use super::{SqliteStore, process_ids};
-use crate::model::{ClaimSlot, Claims, Completion, Failure, Lane, LeaseRecord, LeaseRef, Renewal, SpecRecord};
+use crate::model::{
+    ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
+};
 use crate::store::assignment::{Assignment, Candidate};
 use crate::store::gates::Gates;
 use crate::store::{StoreResult, checks, rows};
@@ -65,7 +67,7 @@ async fn assign<'s>(
     Ok(assignment)
 }
 
-pub(super) async fn renew(store: &SqliteStore, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<i64>>> {
+pub(super) async fn renew(store: &SqliteStore, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>> {
     if renewals.is_empty() {
         return Ok(Vec::new());
     }
@@ -93,7 +95,11 @@ pub(super) async fn specs(store: &SqliteStore, process_ids: &[Uuid]) -> StoreRes
     read(&store.readers, select).await?.iter().map(|row| rows::spec_record(row)).collect()
 }
 
-pub(super) async fn complete(store: &SqliteStore, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<bool>> {
+pub(super) async fn complete(
+    store: &SqliteStore,
+    completions: &[Completion],
+    now_ms: i64,
+) -> StoreResult<Vec<LeaseEnd>> {
     if completions.is_empty() {
         return Ok(Vec::new());
     }
@@ -102,15 +108,16 @@ pub(super) async fn complete(store: &SqliteStore, completions: &[Completion], no
     let mut write = Write::begin(&store.writer).await?;
     let keep = query(include_str!("leases/complete.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
     let ended = process_ids(&write.rows(keep).await?)?;
-    if !ended.is_empty() {
-        let finish = query(include_str!("steps/complete_finish.sql")).bind(ids(&ended)?).bind(now_ms);
-        write.changed(finish).await?;
-        end(write, &ended).await?;
+    if ended.is_empty() {
+        return Ok(vec![LeaseEnd::Lost; completions.len()]);
     }
-    Ok(checks::answered(completions, |completion| completion.lease.process_id, &ended))
+    let finish = query(include_str!("steps/complete_finish.sql")).bind(ids(&ended)?).bind(now_ms);
+    write.changed(finish).await?;
+    let ends = end(write, &ended, now_ms).await?;
+    Ok(checks::ended(completions, |completion| completion.lease.process_id, &ends))
 }
 
-pub(super) async fn fail(store: &SqliteStore, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<bool>> {
+pub(super) async fn fail(store: &SqliteStore, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
     if failures.is_empty() {
         return Ok(Vec::new());
     }
@@ -120,40 +127,51 @@ pub(super) async fn fail(store: &SqliteStore, failures: &[Failure], now_ms: i64)
     let mut write = Write::begin(&store.writer).await?;
     let keep = query(include_str!("leases/fail.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
     let ended = process_ids(&write.rows(keep).await?)?;
-    if !ended.is_empty() {
-        let set: HashSet<&Uuid> = ended.iter().collect();
-        let routed = failures.iter().filter(|failure| set.contains(&failure.lease.process_id));
-        let items = list(routed.map(|failure| FailureItem::new(failure, &mut Documents::default())))?;
-        for statement in [
-            include_str!("steps/fail_wait.sql"),
-            include_str!("steps/fail_block.sql"),
-            include_str!("steps/fail_finish.sql"),
-        ] {
-            write.changed(query(statement).bind(items.clone()).bind(now_ms)).await?;
-        }
-        end(write, &ended).await?;
+    if ended.is_empty() {
+        return Ok(vec![LeaseEnd::Lost; failures.len()]);
     }
-    Ok(checks::answered(failures, |failure| failure.lease.process_id, &ended))
+    let set: HashSet<&Uuid> = ended.iter().collect();
+    let routed = failures.iter().filter(|failure| set.contains(&failure.lease.process_id));
+    let items = list(routed.map(|failure| FailureItem::new(failure, &mut Documents::default())))?;
+    for statement in [
+        include_str!("steps/fail_wait.sql"),
+        include_str!("steps/fail_block.sql"),
+        include_str!("steps/fail_finish.sql"),
+    ] {
+        write.changed(query(statement).bind(items.clone()).bind(now_ms)).await?;
+    }
+    let ends = end(write, &ended, now_ms).await?;
+    Ok(checks::ended(failures, |failure| failure.lease.process_id, &ends))
 }
 
-pub(super) async fn release(store: &SqliteStore, leases: &[LeaseRef], now_ms: i64) -> StoreResult<Vec<bool>> {
-    if leases.is_empty() {
+pub(super) async fn release(store: &SqliteStore, releases: &[Release], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
+    if releases.is_empty() {
         return Ok(Vec::new());
     }
-    let items = list(leases.iter().map(LeaseItem::new))?;
+    let items = list(releases.iter().map(ReleaseItem::new))?;
     let mut write = Write::begin(&store.writer).await?;
     let keep = query(include_str!("leases/release.sql")).bind(items).bind(now_ms);
     let ended = process_ids(&write.rows(keep).await?)?;
-    if !ended.is_empty() {
-        let wait = query(include_str!("steps/release_wait.sql")).bind(ids(&ended)?).bind(now_ms);
-        write.changed(wait).await?;
-        end(write, &ended).await?;
+    if ended.is_empty() {
+        return Ok(vec![LeaseEnd::Lost; releases.len()]);
     }
-    Ok(checks::answered(leases, |lease| lease.process_id, &ended))
+    let set: HashSet<&Uuid> = ended.iter().collect();
+    let routed = releases.iter().filter(|release| set.contains(&release.lease.process_id));
+    let items = list(routed.map(ReleaseItem::new))?;
+    for statement in [include_str!("steps/release_wait.sql"), include_str!("steps/release_block.sql")] {
+        write.changed(query(statement).bind(items.clone()).bind(now_ms)).await?;
+    }
+    let ends = end(write, &ended, now_ms).await?;
+    Ok(checks::ended(releases, |release| release.lease.process_id, &ends))
 }
 
-/// Removes the leases whose processes went on, and commits.
-async fn end(mut write: Write, ended: &[Uuid]) -> StoreResult<()> {
+/// Finishes those that were being cancelled, removes the leases, and commits; says what became of each.
+async fn end(mut write: Write, ended: &[Uuid], now_ms: i64) -> StoreResult<HashMap<Uuid, LeaseEnd>> {
+    let finish = query(include_str!("steps/end_cancelled.sql")).bind(ids(ended)?).bind(now_ms);
+    let cancelled = process_ids(&write.rows(finish).await?)?;
     write.changed(query(include_str!("steps/end.sql")).bind(ids(ended)?)).await?;
-    write.commit().await
+    write.commit().await?;
+    let mut ends: HashMap<Uuid, LeaseEnd> = ended.iter().map(|process_id| (*process_id, LeaseEnd::Done)).collect();
+    ends.extend(cancelled.into_iter().map(|process_id| (process_id, LeaseEnd::Cancelled)));
+    Ok(ends)
 }

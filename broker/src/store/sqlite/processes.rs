@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::SqliteStore;
 use super::batch::{Documents, KnownItem, ProcessItem, ids, list as json_list};
 use super::transaction::{Write, read};
+use crate::limits::ATTEMPTS_MAX;
 use crate::model::{
     Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
     Submitted,
@@ -73,8 +74,13 @@ pub(super) async fn summaries(store: &SqliteStore, process_ids: &[Uuid]) -> Stor
 }
 
 pub(super) async fn attempts(store: &SqliteStore, process_id: Uuid) -> StoreResult<Vec<Attempt>> {
-    let select = query(include_str!("processes/attempts.sql")).bind(process_id);
+    let select = query(include_str!("processes/attempts.sql")).bind(process_id).bind(ATTEMPTS_MAX);
     read(&store.readers, select).await?.iter().map(|row| rows::attempt(row)).collect()
+}
+
+pub(super) async fn attempt(store: &SqliteStore, process_id: Uuid, attempt: i32) -> StoreResult<Option<Attempt>> {
+    let select = query(include_str!("processes/attempt.sql")).bind(process_id).bind(attempt);
+    read(&store.readers, select).await?.first().map(|row| rows::attempt(row)).transpose()
 }
 
 pub(super) async fn list(

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::batch::ids;
 use super::transaction::{Write, read};
 use super::{SqliteStore, process_ids};
-use crate::model::{Lane, LeaseRecord};
+use crate::model::{ColonyKey, Lane, LeaseRecord, ProcessState};
 use crate::store::StoreResult;
 use crate::store::rows::{self, Fields};
 
@@ -21,7 +21,7 @@ pub(super) async fn unblock(store: &SqliteStore, now_ms: i64, limit: i64) -> Sto
     let moved = queued.iter().map(|row| rows::moved(row)).collect::<StoreResult<Vec<_>>>()?;
     if !moved.is_empty() {
         let freed: Vec<Uuid> = moved.iter().map(|(process_id, _)| *process_id).collect();
-        write.changed(query(include_str!("steps/unblock_free.sql")).bind(ids(&freed)?)).await?;
+        write.changed(query(include_str!("steps/leave_blocked.sql")).bind(ids(&freed)?)).await?;
         write.commit().await?;
     }
     Ok(moved)
@@ -34,7 +34,7 @@ pub(super) async fn expire_waiting(store: &SqliteStore, now_ms: i64, limit: i64)
     if expired.is_empty() {
         return Ok(Vec::new());
     }
-    let unqueue = query(include_str!("steps/expire_waiting_unqueue.sql")).bind(ids(&expired)?);
+    let unqueue = query(include_str!("steps/leave_queue.sql")).bind(ids(&expired)?);
     let moved = write.rows(unqueue).await?.iter().map(|row| rows::moved(row)).collect::<StoreResult<Vec<_>>>()?;
     write.commit().await?;
     Ok(moved)
@@ -43,6 +43,31 @@ pub(super) async fn expire_waiting(store: &SqliteStore, now_ms: i64, limit: i64)
 pub(super) async fn forget_idempotency_keys(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
     let mut write = Write::begin(&store.writer).await?;
     let delete = query(include_str!("sweeps/forget_idempotency_keys.sql")).bind(now_ms).bind(limit.max(0));
+    let forgotten = write.changed(delete).await?;
+    if forgotten > 0 {
+        write.commit().await?;
+    }
+    Ok(forgotten)
+}
+
+pub(super) async fn past_retention(
+    store: &SqliteStore,
+    state: ProcessState,
+    finished_until_ms: i64,
+    now_ms: i64,
+    limit: i64,
+) -> StoreResult<Vec<(ColonyKey, Uuid)>> {
+    let select = query(include_str!("sweeps/past_retention.sql"))
+        .bind(state.as_str())
+        .bind(finished_until_ms)
+        .bind(now_ms)
+        .bind(limit.max(0));
+    read(&store.readers, select).await?.iter().map(|row| rows::of_colony(row)).collect()
+}
+
+pub(super) async fn forget_deleted(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
+    let mut write = Write::begin(&store.writer).await?;
+    let delete = query(include_str!("sweeps/forget_deleted.sql")).bind(now_ms).bind(limit.max(0));
     let forgotten = write.changed(delete).await?;
     if forgotten > 0 {
         write.commit().await?;

@@ -41,8 +41,13 @@ pub(crate) fn examine(colony: &Id, process_id: Uuid, answer: &v1::GetProcessResp
         Link::new("spec", spec.as_ref().map(describe_spec).map_err(Clone::clone)),
     ];
     let mut outcomes = Vec::new();
+    // Of very many attempts the broker shows the last.
+    let hidden = answer.attempts.first().map_or(0, |first| first.attempt.saturating_sub(1).max(0));
+    if hidden > 0 {
+        links.push(Link::new("attempts", Ok(format!("1 to {hidden} are not shown, and not checked"))));
+    }
     for (index, attempt) in answer.attempts.iter().enumerate() {
-        let number = i32::try_from(index + 1).unwrap_or(i32::MAX);
+        let number = i32::try_from(index + 1).unwrap_or(i32::MAX).saturating_add(hidden);
         let checked = check_attempt(colony, number, answer, attempt);
         let words = checked.as_ref().map(|outcome| describe_attempt(attempt, outcome.as_ref()));
         links.push(Link::new(format!("attempt {number}"), words.map_err(Clone::clone)));
@@ -129,11 +134,12 @@ fn check_result(
     answer: &v1::GetProcessResponse,
     outcomes: &[Result<Option<Outcome>, String>],
 ) -> Result<String, String> {
-    if usize::try_from(process.attempt).ok() != Some(outcomes.len()) {
-        return Err(format!("the broker counts {} attempts and shows {}", process.attempt, outcomes.len()));
+    let shown = answer.attempts.last().map_or(0, |last| last.attempt);
+    if process.attempt != shown {
+        return Err(format!("the broker counts {} attempts and shows {shown}", process.attempt));
     }
-    if let Some(number) = outcomes.iter().position(Result::is_err) {
-        return Err(format!("rests on attempt {}, which does not hold", number + 1));
+    if let Some((_, attempt)) = outcomes.iter().zip(&answer.attempts).find(|(outcome, _)| outcome.is_err()) {
+        return Err(format!("rests on attempt {}, which does not hold", attempt.attempt));
     }
     let executor = answer.attempts.last().map_or("", |attempt| attempt.executor.as_str());
     told("executor", &process.executor, executor)?;
@@ -146,18 +152,20 @@ fn check_result(
         Some((last, before)) => (*last, before),
         None => (None, &[][..]),
     };
-    if before.iter().flatten().any(|kind| *kind != OutcomeKind::FailedRetryable) {
+    // What failed, for good or not, may have been redriven; what succeeded or was cancelled may not.
+    let is_last = |kind: &OutcomeKind| matches!(kind, OutcomeKind::Succeeded | OutcomeKind::Cancelled);
+    if before.iter().flatten().any(is_last) {
         return Err("an attempt follows one that was signed as the last".to_owned());
     }
     let fits = match (process.state(), last) {
         (ProcessState::Succeeded, last) => last == Some(OutcomeKind::Succeeded),
         (_, Some(OutcomeKind::Succeeded)) => false,
         (ProcessState::Running, last) => last.is_none() && !answer.attempts.is_empty(),
-        (ProcessState::Waiting | ProcessState::Blocked, last) => {
-            matches!(last, None | Some(OutcomeKind::FailedRetryable))
-        }
-        (ProcessState::DeadLetter, Some(OutcomeKind::FailedFinal | OutcomeKind::Cancelled)) => false,
-        (ProcessState::Failed, Some(OutcomeKind::Refused)) => false,
+        (ProcessState::Cancelled, _) => true,
+        (_, Some(OutcomeKind::Cancelled)) => false,
+        (ProcessState::DeadLetter, Some(OutcomeKind::FailedFinal)) => false,
+        // A dead letter becomes failed only where somebody gave it up.
+        (ProcessState::Failed, Some(OutcomeKind::Refused)) => !process.ended_by.is_empty(),
         _ => true,
     };
     if !fits {
@@ -189,7 +197,8 @@ fn envelope(envelope: Option<&v1::Envelope>, what: &str) -> Result<Envelope, Str
 fn ending(kind: OutcomeKind) -> &'static str {
     match kind {
         OutcomeKind::Succeeded => "succeeded",
-        OutcomeKind::FailedRetryable | OutcomeKind::FailedFinal | OutcomeKind::Cancelled => "failed",
+        OutcomeKind::FailedRetryable | OutcomeKind::FailedFinal => "failed",
+        OutcomeKind::Cancelled => "cancelled",
         OutcomeKind::Refused => "refused",
     }
 }

@@ -73,6 +73,16 @@ fn output(envelope: &v1::Envelope) -> Option<ContentView> {
     ContentView::of(&outcome.output())
 }
 
+/// For people, in a line: what became of a process.
+pub(super) fn line(process: &ProcessView) -> String {
+    let until = match (process.cancel_deadline, process.state_until) {
+        (Some(deadline), _) => format!(", being cancelled, until {deadline} at the latest"),
+        (None, Some(until)) => format!(" until {until}"),
+        (None, None) => String::new(),
+    };
+    plain(&format!("{} {}{until}", process.process_id, process.state))
+}
+
 /// For people.
 pub(super) fn text(shown: &Shown) -> String {
     let process = &shown.process;
@@ -87,6 +97,9 @@ pub(super) fn text(shown: &Shown) -> String {
     line("function", format!("{} for {}", process.function, process.executor_type));
     line("state", format!("{} since {}", process.state, moment(process.state_since)));
     line("until", moment(process.state_until));
+    line("waits for", process.blocked_cause.clone());
+    line("cancelled", process.cancel_deadline.map(|at| format!("ends at {at} at the latest")).unwrap_or_default());
+    line("ended by", process.ended_by.clone());
     line("reason", process.reason.clone());
     line("submitted", format!("{} by {}", moment(process.submitted_at), process.submitter));
     line("priority", if process.priority == 0 { String::new() } else { process.priority.to_string() });

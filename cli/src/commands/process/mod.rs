@@ -1,12 +1,18 @@
 //! Processes.
 
+mod cancel;
 mod chain;
 #[cfg(test)]
 mod chain_tests;
+mod delete;
+mod discard;
 mod get;
 mod list;
+mod redrive;
 mod requires;
+mod retry;
 pub(crate) mod select;
+mod select;
 mod submit;
 pub(crate) mod verify;
 pub(crate) mod view;
@@ -24,6 +30,11 @@ pub(crate) enum Command {
     List(list::Arguments),
     Watch(watch::Arguments),
     Verify(verify::Arguments),
+    Cancel(cancel::Arguments),
+    Redrive(redrive::Arguments),
+    Discard(discard::Arguments),
+    Retry(retry::Arguments),
+    Delete(delete::Arguments),
 }
 
 impl Command {
@@ -34,6 +45,11 @@ impl Command {
             Self::List(arguments) => list::run(&arguments, context).await,
             Self::Watch(arguments) => watch::run(&arguments, context).await,
             Self::Verify(arguments) => verify::run(&arguments, context).await,
+            Self::Cancel(arguments) => cancel::run(&arguments, context).await,
+            Self::Redrive(arguments) => redrive::run(&arguments, context).await,
+            Self::Discard(arguments) => discard::run(&arguments, context).await,
+            Self::Retry(arguments) => retry::run(&arguments, context).await,
+            Self::Delete(arguments) => delete::run(&arguments, context).await,
         }
     }
 }

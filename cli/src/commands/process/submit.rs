@@ -1,10 +1,8 @@
 //! `apiary process submit`.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{Client, Submitted};
 use apiary_identity::limits::CONTENT_BYTES_MAX;
@@ -17,8 +15,8 @@ use super::requires::Requires;
 use super::view::state_word;
 use crate::arguments::{Moment, duration, millis, pair};
 use crate::context::Context;
-use crate::exit::{Exit, Fault};
-use crate::profile;
+use crate::exit::Fault;
+use crate::{files, profile};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,14 +69,15 @@ pub(crate) struct Arguments {
     /// Only executors of this name; may be given several times
     #[arg(long = "executor", value_name = "NAME")]
     executor_names: Vec<String>,
-    #[command(flatten)]
-    requires: Requires,
     /// Wait until it is finished, and show it with its output; fails if it failed. Needs the right `read`
     #[arg(long)]
     wait: bool,
     /// How long to wait
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m", requires = "wait")]
     timeout: Duration,
+    // Last, because whatever follows is shown under its heading.
+    #[command(flatten)]
+    requires: Requires,
 }
 
 #[derive(Serialize)]
@@ -145,26 +144,8 @@ impl Arguments {
             return Ok(Content::from_bytes(json.trim().as_bytes()));
         }
         match &self.args_file {
-            Some(path) => Ok(Content::from_bytes(&read(path)?)),
+            Some(path) => Ok(Content::from_bytes(&files::read(path, CONTENT_BYTES_MAX, "a spec's arguments have")?)),
             None => Ok(Content::default()),
         }
     }
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let limit = u64::try_from(CONTENT_BYTES_MAX).unwrap_or(u64::MAX) + 1;
-    let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        std::io::stdin().take(limit).read_to_end(&mut bytes).context("standard input")?;
-    } else {
-        let file = std::fs::File::open(path)
-            .map_err(|error| Fault::new(Exit::NotFound, format!("{}: {error}", path.display())))?;
-        file.take(limit).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
-    }
-    if bytes.len() > CONTENT_BYTES_MAX {
-        let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
-        let words = format!("{name} has more than {CONTENT_BYTES_MAX} bytes, the most that a spec holds");
-        return Err(Fault::usage(words).into());
-    }
-    Ok(bytes)
 }

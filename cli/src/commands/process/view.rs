@@ -26,6 +26,12 @@ pub(crate) struct ProcessView {
     pub(crate) executor: String,
     pub(crate) reason: String,
     pub(crate) labels: BTreeMap<String, String>,
+    /// Who cancelled or discarded it, or asked for that.
+    pub(crate) ended_by: String,
+    /// Until when a cancelled one may still run.
+    pub(crate) cancel_deadline: Option<Timestamp>,
+    /// What a blocked one waits for.
+    pub(crate) blocked_cause: String,
 }
 
 /// One try at a process, as the broker tells it.
@@ -65,6 +71,9 @@ impl From<v1::Process> for ProcessView {
             executor: process.executor,
             reason: process.reason,
             labels: process.labels.into_iter().collect(),
+            ended_by: process.ended_by,
+            cancel_deadline: moment(process.cancel_deadline_ms),
+            blocked_cause: process.blocked_cause,
         }
     }
 }

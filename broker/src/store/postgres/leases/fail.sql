@@ -1,4 +1,5 @@
--- Ends attempts otherwise than with success: from `leases` to where each goes next. Returns those that were ended.
+-- Ends attempts otherwise than with success: from `leases` to where each goes next; a lease that is being cancelled goes to
+-- `finished`, cancelled, wherever it was to go. Returns those that were ended, and which of them were cancelled.
 -- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 only_if_over_at_ms: bigint[],
 -- $5 ending: text[], $6 reason: text[], $7 result_payload: bytea[], $8 result_signature: bytea[], $9 next: text[],
 -- $10 blocked_until_ms: bigint[], $11 retries_spent: integer[], $12 now_ms: bigint.
@@ -14,14 +15,16 @@ WITH item AS (
 ),
 ended AS (
     DELETE FROM apiary.leases AS lease
-    USING unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[])
-        AS item (process_id, attempt, executor, only_if_over_at_ms)
+    USING unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $9::text[])
+        AS item (process_id, attempt, executor, only_if_over_at_ms, next)
     WHERE lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor
         AND CASE
             WHEN item.only_if_over_at_ms IS NULL THEN lease.expires_at_ms > $12
             ELSE lease.expires_at_ms <= item.only_if_over_at_ms
         END
-    RETURNING lease.process_id, lease.colony, lease.executor, lease.claimed_at_ms, lease.attempt
+        AND (item.next <> 'cancelled' OR lease.cancel_deadline_ms IS NOT NULL)
+    RETURNING lease.process_id, lease.colony, lease.executor, lease.claimed_at_ms, lease.attempt, lease.retries_spent,
+              lease.cancel_deadline_ms IS NOT NULL AS cancelled, lease.cancel_reason, lease.cancel_by
 ),
 kept AS (
     INSERT INTO apiary.attempts (
@@ -44,20 +47,23 @@ waiting AS (
     FROM ended
     JOIN item ON item.process_id = ended.process_id
     JOIN apiary.specs AS spec ON spec.process_id = ended.process_id
-    WHERE item.next = 'waiting'
+    WHERE item.next = 'waiting' AND NOT ended.cancelled
 ),
 set_aside AS (
     INSERT INTO apiary.blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent, cause)
     SELECT ended.process_id, ended.colony, $12, item.blocked_until_ms, ended.attempt, item.retries_spent, 'backoff'
     FROM ended
     JOIN item ON item.process_id = ended.process_id
-    WHERE item.next = 'blocked'
+    WHERE item.next = 'blocked' AND NOT ended.cancelled
 ),
 finished AS (
-    INSERT INTO apiary.finished (process_id, colony, finished_at_ms, attempt, retries_spent, state, reason)
-    SELECT ended.process_id, ended.colony, $12, ended.attempt, item.retries_spent, item.next, item.reason
+    INSERT INTO apiary.finished (process_id, colony, finished_at_ms, attempt, retries_spent, state, reason, ended_by)
+    SELECT ended.process_id, ended.colony, $12, ended.attempt,
+           CASE WHEN ended.cancelled THEN ended.retries_spent ELSE item.retries_spent END,
+           CASE WHEN ended.cancelled THEN 'cancelled' ELSE item.next END,
+           CASE WHEN ended.cancelled THEN ended.cancel_reason ELSE item.reason END, ended.cancel_by
     FROM ended
     JOIN item ON item.process_id = ended.process_id
-    WHERE item.next NOT IN ('waiting', 'blocked')
+    WHERE ended.cancelled OR item.next NOT IN ('waiting', 'blocked')
 )
-SELECT process_id FROM ended
+SELECT process_id, CASE WHEN cancelled THEN 1 ELSE 0 END::bigint AS cancelled FROM ended

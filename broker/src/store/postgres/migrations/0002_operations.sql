@@ -47,6 +47,12 @@ CREATE INDEX leases_concurrency_key ON apiary.leases (colony, concurrency_key) W
 ALTER TABLE apiary.finished ADD COLUMN ended_by text;
 CREATE INDEX finished_at ON apiary.finished (colony, finished_at_ms, process_id);
 
+-- Retention goes by state and age; counting and listing go by state.
+DROP INDEX apiary.finished_state;
+CREATE INDEX finished_state ON apiary.finished (colony, state, finished_at_ms);
+-- What is deleted takes its key along.
+CREATE INDEX idempotency_keys_process ON apiary.idempotency_keys (process_id);
+
 -- Deleted processes whose specs could still be submitted again: the same bytes must not run twice.
 CREATE TABLE apiary.deleted (
     process_id uuid PRIMARY KEY,

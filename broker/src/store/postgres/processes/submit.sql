@@ -5,7 +5,7 @@
 -- $13 labels: text[] (JSON or null), $14 not_before_ms: bigint[], $15 idempotency_key: text[],
 -- $16 idempotency_expires_at_ms: bigint[], $17 digest: bytea[], $18 signature: bytea[], $19 payload: bytea[],
 -- $20 requires: text[] (JSON or null), $21 concurrency_key: text[], $22 rate_key: text[], $23 submit_by_ms: bigint[],
--- $24 now_ms: bigint. Not kept is what has its process id or a live idempotency key taken.
+-- $24 now_ms: bigint. Not kept is what has its process id or a live idempotency key taken, or was deleted.
 -- Races won:
 -- - Same key at two brokers: the second waits for the first's commit, then finds the key live and gets no row.
 --   Keys are taken in one order everywhere, so that two batches cannot wait for each other.
@@ -23,6 +23,7 @@ WITH fresh AS (
         idempotency_expires_at_ms, requires, concurrency_key, rate_key, submit_by_ms
     )
     WHERE NOT EXISTS (SELECT FROM apiary.specs AS known WHERE known.process_id = item.process_id)
+        AND NOT EXISTS (SELECT FROM apiary.deleted AS gone WHERE gone.process_id = item.process_id)
 ),
 keyed AS (
     INSERT INTO apiary.idempotency_keys AS held (colony, function, key, process_id, expires_at_ms)

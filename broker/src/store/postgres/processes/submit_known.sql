@@ -1,14 +1,21 @@
 -- What stands in the way of processes that `submit.sql` did not keep.
 -- $1 process_id: uuid[], $2 colony: bigint[], $3 function: text[], $4 idempotency_key: text[], $5 digest: bytea[],
 -- $6 now_ms: bigint. Nothing of another colony's process is returned but that the id is taken.
+-- A deleted process is answered with its last state.
 -- Race: what stood in the way may be gone by now; such an item comes back with nulls and is submitted again.
-SELECT item.process_id, known.same, live.process_id AS first, life.state
+SELECT item.process_id, known.same, live.process_id AS first, coalesce(life.state, known.last_state) AS state
 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bytea[])
     AS item (process_id, colony, function, idempotency_key, digest)
 LEFT JOIN LATERAL (
-    SELECT CASE WHEN spec.colony = item.colony AND spec.digest = item.digest THEN 1 ELSE 0 END::bigint AS same
+    SELECT CASE WHEN spec.colony = item.colony AND spec.digest = item.digest THEN 1 ELSE 0 END::bigint AS same,
+           NULL AS last_state
     FROM apiary.specs AS spec
     WHERE spec.process_id = item.process_id
+    UNION ALL
+    SELECT CASE WHEN gone.colony = item.colony AND gone.digest = item.digest THEN 1 ELSE 0 END::bigint,
+           gone.state
+    FROM apiary.deleted AS gone
+    WHERE gone.process_id = item.process_id
 ) AS known ON true
 LEFT JOIN apiary.idempotency_keys AS live
     ON live.colony = item.colony AND live.function = item.function AND live.key = item.idempotency_key

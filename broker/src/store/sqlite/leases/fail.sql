@@ -15,4 +15,5 @@ WHERE lease.attempt = item.value ->> 'attempt' AND lease.executor = item.value -
         WHEN item.value ->> 'only_if_over_at_ms' IS NULL THEN lease.expires_at_ms > ?3
         ELSE lease.expires_at_ms <= item.value ->> 'only_if_over_at_ms'
     END
+    AND (item.value ->> 'next' <> 'cancelled' OR lease.cancel_deadline_ms IS NOT NULL)
 RETURNING process_id

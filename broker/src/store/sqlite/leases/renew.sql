@@ -1,7 +1,10 @@
--- Prolongs leases that are held and not over, at most to the end of the attempt's `max_exec`.
+-- Prolongs leases that are held and not over, at most to the end of the attempt's `max_exec`, and to the deadline of one that is
+-- being cancelled. Returns their ends and cancellations.
 -- ?1 items: JSON list, ?2 now_ms. Race won: there is one writer; a lease that a sweep ended is not there any more.
 UPDATE leases
-SET expires_at_ms = min(item.expires_at_ms, coalesce(exec_deadline_ms, item.expires_at_ms))
+SET expires_at_ms = min(
+    item.expires_at_ms, coalesce(exec_deadline_ms, item.expires_at_ms), coalesce(cancel_deadline_ms, item.expires_at_ms)
+)
 FROM (
     SELECT unhex(value ->> 'process_id') AS process_id, value ->> 'attempt' AS attempt, value ->> 'executor' AS executor,
            value ->> 'expires_at_ms' AS expires_at_ms
@@ -9,4 +12,4 @@ FROM (
 ) AS item
 WHERE leases.process_id = item.process_id AND leases.attempt = item.attempt AND leases.executor = item.executor
     AND leases.expires_at_ms > ?2
-RETURNING leases.process_id, leases.expires_at_ms
+RETURNING leases.process_id, leases.expires_at_ms, leases.cancel_deadline_ms, leases.cancel_reason, leases.cancel_by

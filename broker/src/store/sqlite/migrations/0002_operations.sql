@@ -37,6 +37,12 @@ CREATE INDEX leases_concurrency_key ON leases (colony, concurrency_key) WHERE co
 ALTER TABLE finished ADD COLUMN ended_by TEXT;
 CREATE INDEX finished_at ON finished (colony, finished_at_ms, process_id);
 
+-- Retention goes by state and age; counting and listing go by state.
+DROP INDEX finished_state;
+CREATE INDEX finished_state ON finished (colony, state, finished_at_ms);
+-- What is deleted takes its key along.
+CREATE INDEX idempotency_keys_process ON idempotency_keys (process_id);
+
 -- Deleted processes whose specs could still be submitted again: the same bytes must not run twice.
 CREATE TABLE deleted (
     process_id BLOB NOT NULL PRIMARY KEY,

@@ -1,10 +1,15 @@
--- Every attempt at a process, oldest first, the running one last. ?1 process_id: blob.
+-- The last attempts at a process, oldest first, the running one last. ?1 process_id: blob, ?2 at most.
 -- Race won: one statement sees one moment, so that an attempt that just ends is listed once.
 SELECT process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, result_payload, result_signature
-FROM attempts
-WHERE process_id = ?1
-UNION ALL
-SELECT process_id, attempt, executor, claimed_at_ms, NULL, 'running', NULL, NULL, NULL
-FROM leases
-WHERE process_id = ?1
+FROM (
+    SELECT process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, result_payload, result_signature
+    FROM attempts
+    WHERE process_id = ?1
+    UNION ALL
+    SELECT process_id, attempt, executor, claimed_at_ms, NULL, 'running', NULL, NULL, NULL
+    FROM leases
+    WHERE process_id = ?1
+    ORDER BY attempt DESC
+    LIMIT ?2
+)
 ORDER BY attempt

@@ -1,5 +1,5 @@
 -- What stands in the way of processes that are about to be kept. ?1 items: JSON list, ?2 now_ms.
--- Nothing of another colony's process is returned but that the id is taken.
+-- A deleted process is answered with its last state. Nothing of another colony's process is returned but that the id is taken.
 -- Race won: it runs inside the one write transaction, so what is free here stays free until the commit.
 WITH item AS MATERIALIZED (
     SELECT unhex(value ->> 'process_id') AS process_id, value ->> 'colony' AS colony, value ->> 'function' AS function,
@@ -9,19 +9,23 @@ WITH item AS MATERIALIZED (
 met AS MATERIALIZED (
     SELECT item.process_id, item.colony,
            CASE
-               WHEN known.process_id IS NULL THEN NULL
-               ELSE known.colony = item.colony AND known.digest = item.digest
+               WHEN known.process_id IS NOT NULL THEN known.colony = item.colony AND known.digest = item.digest
+               WHEN gone.process_id IS NOT NULL THEN gone.colony = item.colony AND gone.digest = item.digest
            END AS same,
-           live.process_id AS first
+           live.process_id AS first, gone.state AS last_state
     FROM item
     LEFT JOIN specs AS known ON known.process_id = item.process_id
+    LEFT JOIN deleted AS gone ON gone.process_id = item.process_id
     LEFT JOIN idempotency_keys AS live
         ON live.colony = item.colony AND live.function = item.function AND live.key = item.idempotency_key
         AND live.expires_at_ms > ?2
-    WHERE known.process_id IS NOT NULL OR live.process_id IS NOT NULL
+    WHERE known.process_id IS NOT NULL OR gone.process_id IS NOT NULL OR live.process_id IS NOT NULL
 )
 SELECT met.process_id, met.same, met.first,
-       (SELECT state FROM processes AS shown
-        WHERE shown.process_id = CASE WHEN met.same = 1 THEN met.process_id ELSE met.first END
-            AND shown.colony = met.colony) AS state
+       coalesce(
+           (SELECT state FROM processes AS shown
+            WHERE shown.process_id = CASE WHEN met.same = 1 THEN met.process_id ELSE met.first END
+                AND shown.colony = met.colony),
+           met.last_state
+       ) AS state
 FROM met

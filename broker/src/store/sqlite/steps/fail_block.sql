@@ -5,4 +5,4 @@ SELECT lease.process_id, lease.colony, ?2, item.value ->> 'blocked_until_ms', le
        item.value ->> 'retries_spent', 'backoff'
 FROM jsonb_each(?1) AS item
 JOIN leases AS lease ON lease.process_id = unhex(item.value ->> 'process_id')
-WHERE item.value ->> 'next' = 'blocked'
+WHERE item.value ->> 'next' = 'blocked' AND lease.cancel_deadline_ms IS NULL

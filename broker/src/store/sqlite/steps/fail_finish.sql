@@ -5,4 +5,4 @@ SELECT lease.process_id, lease.colony, ?2, lease.attempt, item.value ->> 'retrie
        item.value ->> 'reason'
 FROM jsonb_each(?1) AS item
 JOIN leases AS lease ON lease.process_id = unhex(item.value ->> 'process_id')
-WHERE item.value ->> 'next' NOT IN ('waiting', 'blocked')
+WHERE item.value ->> 'next' NOT IN ('waiting', 'blocked') AND lease.cancel_deadline_ms IS NULL

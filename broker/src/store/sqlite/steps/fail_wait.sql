@@ -11,4 +11,4 @@ SELECT lease.process_id, lease.colony, spec.priority_time_us, ?2,
 FROM jsonb_each(?1) AS item
 JOIN leases AS lease ON lease.process_id = unhex(item.value ->> 'process_id')
 JOIN specs AS spec ON spec.process_id = lease.process_id
-WHERE item.value ->> 'next' = 'waiting'
+WHERE item.value ->> 'next' = 'waiting' AND lease.cancel_deadline_ms IS NULL

@@ -1,5 +1,5 @@
--- Queues processes again that are given back, at their old place, no retry spent.
--- ?1 process_id: JSON list of hexadecimal digits, ?2 now_ms. Race won: it runs inside the one write transaction.
+-- Queues processes again that are given back at once, at their old place, no retry spent. ?1 items that ended: JSON list, ?2 now_ms.
+-- Race won: it runs inside the one write transaction.
 INSERT INTO queue (
     process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
     executor_names, function, requires, concurrency_key, rate_key
@@ -8,6 +8,7 @@ SELECT lease.process_id, lease.colony, spec.priority_time_us, ?2,
        CASE WHEN spec.max_wait_ms > 0 THEN ?2 + spec.max_wait_ms END,
        lease.attempt, lease.retries_spent, spec.executor_type, spec.executor_names,
        spec.function, spec.requires, spec.concurrency_key, spec.rate_key
-FROM leases AS lease
+FROM jsonb_each(?1) AS item
+JOIN leases AS lease ON lease.process_id = unhex(item.value ->> 'process_id')
 JOIN specs AS spec ON spec.process_id = lease.process_id
-WHERE lease.process_id IN (SELECT unhex(ended.value) FROM json_each(?1) AS ended)
+WHERE item.value ->> 'until_ms' IS NULL AND lease.cancel_deadline_ms IS NULL

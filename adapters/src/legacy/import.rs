@@ -1,0 +1,175 @@
+//! The work: rows out of a source, one after the other, into the broker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiary_executor_sdk::{Client, ClientError, Submitted, retry};
+use apiary_identity::{Clock, Id, Spec};
+use futures::StreamExt as _;
+use uuid::ContextV7;
+
+use super::error::LegacyError;
+use super::fields::Fields;
+use super::limits::{BROKER_PATIENCE, PARALLEL_MAX};
+use super::mapping::{self, Mapping};
+use super::report::Report;
+use super::source::{Found, Page, Source};
+use super::status::Standing;
+use super::task::Task;
+
+/// An import that is to be run.
+pub struct Import {
+    mapping: Mapping,
+    colony: Id,
+    clock: Arc<dyn Clock>,
+    broker: Option<Client>,
+    parallel: usize,
+    patience: Duration,
+    context: ContextV7,
+    report: Report,
+}
+
+/// How an import ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What was done until then.
+    pub report: Report,
+    /// Why it ended before the source did. It can be run again: what was submitted is found to exist.
+    pub cut_short: Option<LegacyError>,
+}
+
+impl Import {
+    /// An import that submits through this client.
+    pub fn new(mapping: Mapping, broker: Client) -> Self {
+        let (colony, clock) = (broker.colony(), Arc::clone(broker.clock()));
+        Self { broker: Some(broker), ..Self::dry_run(mapping, colony, clock) }
+    }
+
+    /// An import that sends nothing, and says what it would do.
+    pub fn dry_run(mapping: Mapping, colony: Id, clock: Arc<dyn Clock>) -> Self {
+        let report = Report { source: mapping.source().to_owned(), ..Report::default() };
+        Self {
+            mapping,
+            colony,
+            clock,
+            broker: None,
+            parallel: 1,
+            patience: Duration::ZERO,
+            context: ContextV7::new(),
+            report,
+        }
+    }
+
+    /// Has so many submits under way at the same time, from 1 to [`PARALLEL_MAX`]. With more than one, rows next to each
+    /// other may change places in the queue.
+    #[must_use]
+    pub fn parallel(mut self, submits: usize) -> Self {
+        self.parallel = submits.clamp(1, PARALLEL_MAX);
+        self
+    }
+
+    /// Takes every row of the source, in its order.
+    pub async fn run(mut self, mut source: Source) -> Ended {
+        self.report.dry_run = self.broker.is_none();
+        let cut_short = loop {
+            let page = match source.next_page().await {
+                Ok(Some(page)) => page,
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            };
+            if let Err(error) = self.take(page).await {
+                break Some(error.into());
+            }
+            // A broker that was never reached is not waited for: its address may be wrong.
+            self.patience = BROKER_PATIENCE;
+            tracing::info!(rows = self.report.rows, submitted = self.report.submitted, "a page of rows was taken");
+        };
+        self.report.statuses.sort_by(|one, other| one.status.cmp(&other.status));
+        Ended { report: self.report, cut_short }
+    }
+
+    async fn take(&mut self, page: Page) -> Result<(), ClientError> {
+        self.report.rows += page.total();
+        for (status, rows) in page.counted {
+            let standing = Standing::of(&status);
+            self.report.count(&status, standing, self.mapping.submits(standing), rows);
+        }
+        self.report.count_other_colony(page.other_colony);
+        let planned: Vec<(Task, Spec)> = page.rows.into_iter().filter_map(|row| self.plan(row)).collect();
+        match self.broker.clone() {
+            Some(broker) => self.submit(&broker, planned).await,
+            None => {
+                planned.into_iter().for_each(|(task, _)| self.report.list(task, None));
+                Ok(())
+            }
+        }
+    }
+
+    /// The task of a row, if it is one, and its spec.
+    fn plan(&mut self, row: Found) -> Option<(Task, Spec)> {
+        let id = row.fields.as_ref().ok().and_then(|fields| mapping::id(fields).ok().flatten());
+        let place = id.unwrap_or(row.place);
+        match row.fields.and_then(|fields| self.task(&fields)) {
+            Ok(task) => task,
+            Err(problem) => {
+                self.report.fail(&place, &problem);
+                None
+            }
+        }
+    }
+
+    /// Counts a row, and reads it if it is to be submitted.
+    fn task(&mut self, row: &Fields) -> Result<Option<(Task, Spec)>, String> {
+        if !self.mapping.is_ours(row)? {
+            self.report.count_other_colony(1);
+            return Ok(None);
+        }
+        let status = Mapping::status(row)?;
+        let standing = Standing::of(&status);
+        let submits = self.mapping.submits(standing);
+        self.report.count(&status, standing, submits, 1);
+        if !submits {
+            return Ok(None);
+        }
+        let task = self.mapping.task(row)?;
+        let spec = task.spec(self.colony, self.clock.now(), &self.context)?;
+        self.report.plan(&task);
+        Ok(Some((task, spec)))
+    }
+
+    /// Submits in order. A row that is refused stops no other; a broker that takes nothing from anybody, or not from this
+    /// caller, ends it.
+    async fn submit(&mut self, broker: &Client, planned: Vec<(Task, Spec)>) -> Result<(), ClientError> {
+        let patience = self.patience;
+        let submits = planned.into_iter().map(|(task, spec)| async move {
+            let submitted = retry(patience, || broker.submit(&spec)).await;
+            (task, submitted)
+        });
+        let mut answers = futures::stream::iter(submits).buffered(self.parallel);
+        while let Some((task, submitted)) = answers.next().await {
+            self.note(task, submitted)?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, task: Task, submitted: Result<Submitted, ClientError>) -> Result<(), ClientError> {
+        match submitted {
+            Ok(submitted) => self.report.list(task, Some(submitted)),
+            Err(error) if is_about_the_row(&error) => self.report.fail(&task.id, &error.to_string()),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// Whether another row may fare better. The reasons are those of `docs/errors.md`. A grant may cover one function and not
+/// another; a colony or key that is not known is not known for any.
+fn is_about_the_row(error: &ClientError) -> bool {
+    match error {
+        ClientError::Invalid(_) => true,
+        ClientError::Refused { reason, retryable: false, .. } => {
+            !matches!(reason.as_str(), "UNSIGNED" | "SIGNATURE_INVALID" | "COLONY_UNKNOWN" | "Unimplemented")
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,40 @@
+//! How long finished processes are kept.
+
+use std::time::Duration;
+
+use crate::StartError;
+
+/// The shortest retention.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// How long finished processes are kept, by how they ended; `None`, the default, for ever.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RetentionConfig {
+    /// Those that succeeded.
+    pub succeeded: Option<Duration>,
+    /// Those that failed.
+    pub failed: Option<Duration>,
+    /// Those that were cancelled.
+    pub cancelled: Option<Duration>,
+    /// Those that were set aside.
+    pub dead_letters: Option<Duration>,
+}
+
+impl RetentionConfig {
+    pub(super) fn check(&self) -> Result<(), StartError> {
+        let settings = [
+            ("broker.retain_succeeded", self.succeeded),
+            ("broker.retain_failed", self.failed),
+            ("broker.retain_cancelled", self.cancelled),
+            ("broker.retain_dead_letters", self.dead_letters),
+        ];
+        for (setting, kept) in settings {
+            if kept.is_some_and(|kept| kept < SHORTEST) {
+                let problem =
+                    "is shorter than a second: say how long to keep them, such as `30d`, or `forever`".to_owned();
+                return Err(StartError::Setting { setting, problem });
+            }
+        }
+        Ok(())
+    }
+}

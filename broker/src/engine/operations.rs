@@ -1,0 +1,86 @@
+//! What cancelling, redriving, discarding, retrying and deleting share: one method a verb for any number of processes, and whom
+//! to tell of it.
+
+use std::sync::Arc;
+
+use apiary_identity::Clock;
+use uuid::Uuid;
+
+use super::Engine;
+use super::wakeups::{Change, Wakeups};
+use crate::Error;
+use crate::model::{Colony, ColonyKey, Effect, Lane, ProcessState, ProcessSummary};
+use crate::store::{Store, StoreResult};
+
+/// Changes processes on an operator's word. The verbs are in files of their own.
+#[derive(Clone)]
+pub(crate) struct Operations {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) wakeups: Wakeups,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Operations {
+    pub(super) fn new(store: Arc<dyn Store>, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
+        Self { store, wakeups, clock }
+    }
+
+    /// Tells polls, watchers and sweeps of what was changed.
+    pub(super) async fn announce(
+        &self,
+        colony: ColonyKey,
+        process_ids: &[Uuid],
+        effects: &[Effect],
+    ) -> StoreResult<()> {
+        let changed: Vec<Uuid> = process_ids
+            .iter()
+            .zip(effects)
+            .filter(|(_, effect)| **effect == Effect::Changed)
+            .map(|(process_id, _)| *process_id)
+            .collect();
+        for process in self.store.summaries(&changed).await? {
+            match process.state {
+                ProcessState::Waiting => {
+                    self.wakeups.work(&Lane { colony, executor_type: process.executor_type });
+                    // Its `max_wait` runs: the sweep is to look when that is over.
+                    self.wakeups.due_at(self.clock.now_ms());
+                }
+                ProcessState::Running => self.wakeups.due_at(process.until_ms.unwrap_or(0)),
+                _ => {}
+            }
+        }
+        for process_id in changed {
+            self.wakeups.changed(Change { colony, process_id });
+        }
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// Whether the one process was changed; otherwise why not, and what could be done instead.
+    pub(super) fn check_effect(
+        colony: &Colony,
+        process_id: Uuid,
+        effects: &[Effect],
+        advice: &str,
+    ) -> Result<(), Error> {
+        match effects {
+            [Effect::Changed] => Ok(()),
+            [Effect::Unfit(state)] => {
+                Err(Error::StateConflict(format!("process {process_id} is `{}`: {advice}", state.as_str())))
+            }
+            _ => Err(no_process(colony, process_id)),
+        }
+    }
+
+    /// How a process of this colony is now.
+    pub(super) async fn summary(&self, colony: &Colony, process_id: Uuid) -> Result<ProcessSummary, Error> {
+        let found = self.store.summaries(&[process_id]).await?.pop();
+        found.filter(|process| process.colony == colony.key).ok_or_else(|| no_process(colony, process_id))
+    }
+}
+
+/// What to answer somebody who asks for a process that is not there.
+pub(super) fn no_process(colony: &Colony, process_id: Uuid) -> Error {
+    Error::NotFound(format!("no process {process_id} in colony `{}`", colony.name))
+}

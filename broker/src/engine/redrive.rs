@@ -1,0 +1,81 @@
+//! Trying dead letters and failed processes again: the same, or a spec signed anew in their place.
+
+use apiary_identity::{Envelope, Spec};
+use uuid::Uuid;
+
+use super::Engine;
+use super::operations::Operations;
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::model::{ColonyKey, Discard, Effect, ProcessState, ProcessSummary};
+use crate::store::StoreResult;
+
+const ADVICE: &str = "only a dead letter or a failed one can be redriven; a blocked one can be tried now (`retry`)";
+
+/// A spec that takes a process's place, and the leave to submit it.
+pub(crate) struct Replacement {
+    /// By the new spec's own signature.
+    pub(crate) permit: Permit<action::Submit>,
+    /// What it says.
+    pub(crate) spec: Spec,
+    /// The signed bytes.
+    pub(crate) envelope: Envelope,
+}
+
+impl Engine {
+    /// Lets a dead letter or a failed process wait again, with all its retries.
+    pub(crate) async fn redrive(
+        &self,
+        permit: Permit<action::Redrive>,
+        process_id: Uuid,
+    ) -> Result<ProcessSummary, Error> {
+        let colony = permit.colony();
+        let effects = self.operations.redrive(colony.key, &[process_id]).await?;
+        Self::check_effect(colony, process_id, &effects, ADVICE)?;
+        self.summary(colony, process_id).await
+    }
+
+    /// Submits a new spec in a process's place; the old one is failed, and says by which it was replaced. The new one comes first:
+    /// if the broker dies in between, the same call again finds it, and does the rest.
+    pub(crate) async fn redrive_as(
+        &self,
+        permit: Permit<action::Redrive>,
+        process_id: Uuid,
+        replacement: Replacement,
+    ) -> Result<ProcessSummary, Error> {
+        let colony = permit.colony();
+        let new_id = replacement.spec.process_id;
+        if replacement.permit.colony().key != colony.key {
+            return Err(Error::Invalid("`spec` is of another colony: redrive within one".into()));
+        }
+        if new_id == process_id {
+            return Err(Error::Invalid("`spec` has the id of the process that it replaces: make a new UUIDv7".into()));
+        }
+        let old = self.summary(colony, process_id).await?;
+        if !matches!(old.state, ProcessState::DeadLetter | ProcessState::Failed) {
+            return Self::check_effect(colony, process_id, &[Effect::Unfit(old.state)], ADVICE).map(|()| old);
+        }
+        let kept = self.submit(replacement.permit, replacement.spec, replacement.envelope).await?;
+        if kept.process_id != new_id {
+            return Err(Error::Taken(format!(
+                "the idempotency key of `spec` belongs to process {}: leave it out of a spec that replaces another",
+                kept.process_id
+            )));
+        }
+        let reason = format!("redriven as {new_id}");
+        let discard = Discard { reason, by: permit.actor().to_owned(), is_replaced: true };
+        let effects = self.operations.discard(colony.key, &[process_id], &discard).await?;
+        let advice = format!("{new_id} was submitted in its place, and both go on now; cancel one of them");
+        Self::check_effect(colony, process_id, &effects, &advice)?;
+        self.summary(colony, new_id).await
+    }
+}
+
+impl Operations {
+    /// Lets processes wait again, and tells whom it concerns.
+    pub(crate) async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
+        let effects = self.store.redrive(colony, process_ids, self.clock.now_ms()).await?;
+        self.announce(colony, process_ids, &effects).await?;
+        Ok(effects)
+    }
+}

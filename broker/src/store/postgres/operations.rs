@@ -1,0 +1,140 @@
+//! What operators do to processes, in Postgres.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
+use sqlx::query;
+use sqlx::query::Query;
+use uuid::Uuid;
+
+use super::fault::{Conflicts, Fault};
+use super::{PostgresStore, process_ids};
+use crate::model::{Cancel, ColonyKey, Discard, Effect, ProcessState};
+use crate::store::{StoreResult, checks, rows};
+
+type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+pub(super) async fn cancel(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    cancel: &Cancel,
+    now_ms: i64,
+) -> StoreResult<Vec<Effect>> {
+    let (reason, by) = (checks::storable(&cancel.reason), checks::storable(&cancel.by));
+    let statement = |ids: Vec<Uuid>| {
+        query(include_str!("processes/cancel.sql"))
+            .bind(colony.0)
+            .bind(ids)
+            .bind(cancel.deadline_ms)
+            .bind(&*reason)
+            .bind(&*by)
+            .bind(now_ms)
+    };
+    change(store, colony, ids, checks::can_be_cancelled, statement).await
+}
+
+pub(super) async fn redrive(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    now_ms: i64,
+) -> StoreResult<Vec<Effect>> {
+    let statement = |ids: Vec<Uuid>| query(include_str!("processes/redrive.sql")).bind(colony.0).bind(ids).bind(now_ms);
+    change(store, colony, ids, checks::can_be_redriven, statement).await
+}
+
+pub(super) async fn discard(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    discard: &Discard,
+    now_ms: i64,
+) -> StoreResult<Vec<Effect>> {
+    let (reason, by) = (checks::storable(&discard.reason), checks::storable(&discard.by));
+    let states = checks::states_to_discard(discard);
+    let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+    let statement = |ids: Vec<Uuid>| {
+        query(include_str!("processes/discard.sql"))
+            .bind(colony.0)
+            .bind(ids)
+            .bind(words.clone())
+            .bind(&*reason)
+            .bind(&*by)
+            .bind(now_ms)
+    };
+    change(store, colony, ids, |state| states.contains(&state), statement).await
+}
+
+pub(super) async fn retry(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    now_ms: i64,
+) -> StoreResult<Vec<Effect>> {
+    let statement = |ids: Vec<Uuid>| query(include_str!("processes/retry.sql")).bind(colony.0).bind(ids).bind(now_ms);
+    change(store, colony, ids, |state| state == ProcessState::Blocked, statement).await
+}
+
+pub(super) async fn delete(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    finished_until_ms: Option<i64>,
+) -> StoreResult<Vec<Effect>> {
+    let statement =
+        |ids: Vec<Uuid>| query(include_str!("processes/delete.sql")).bind(colony.0).bind(ids).bind(finished_until_ms);
+    // What retention does not find any more, it leaves alone.
+    let fits = |state| finished_until_ms.is_none() && state != ProcessState::Running;
+    change(store, colony, ids, fits, statement).await
+}
+
+/// Runs the statement. What it did not change is looked up; what was in transition, and is in a state now in which it can be
+/// changed, is tried again.
+async fn change<'q>(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    fits: impl Fn(ProcessState) -> bool,
+    statement: impl Fn(Vec<Uuid>) -> Statement<'q>,
+) -> StoreResult<Vec<Effect>> {
+    let mut effects: HashMap<Uuid, Effect> = HashMap::with_capacity(ids.len());
+    let mut open: Vec<Uuid> = ids.to_vec();
+    let mut conflicts = Conflicts::default();
+    while !open.is_empty() {
+        match changed(store, statement(open.clone())).await {
+            Ok(changed) => {
+                open.retain(|id| !changed.contains(id));
+                effects.extend(changed.into_iter().map(|id| (id, Effect::Changed)));
+            }
+            Err(Fault::Conflict(_)) if conflicts.again() => continue,
+            Err(fault) => return Err(fault.into()),
+        }
+        if open.is_empty() {
+            break;
+        }
+        let states = states(store, colony, &open).await?;
+        for id in &open {
+            match states.get(id) {
+                None => drop(effects.insert(*id, Effect::Unknown)),
+                Some(state) if !fits(*state) => drop(effects.insert(*id, Effect::Unfit(*state))),
+                Some(_) => {}
+            }
+        }
+        open.retain(|id| !effects.contains_key(id));
+        if !open.is_empty() && !conflicts.again() {
+            return Err(Fault::Conflict("a process went from state to state while it was to be changed".into()).into());
+        }
+    }
+    Ok(ids.iter().map(|id| effects.get(id).copied().unwrap_or(Effect::Unknown)).collect())
+}
+
+async fn changed(store: &PostgresStore, statement: Statement<'_>) -> Result<HashSet<Uuid>, Fault> {
+    Ok(process_ids(&store.session().await?.rows(statement).await?)?.into_iter().collect())
+}
+
+async fn states(store: &PostgresStore, colony: ColonyKey, ids: &[Uuid]) -> StoreResult<HashMap<Uuid, ProcessState>> {
+    let select = query(include_str!("processes/states.sql")).bind(colony.0).bind(ids);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::process_state(row)).collect()
+}

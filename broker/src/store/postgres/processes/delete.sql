@@ -1,0 +1,43 @@
+-- Deletes processes that do not run, with all that belongs to them, and remembers that their specs were here. Returns those that
+-- were deleted.
+-- $1 colony: bigint, $2 process_id: uuid[], $3 only those finished by then, in milliseconds: bigint (null for any).
+-- Race won: one that is being claimed, freed or redriven is in none of the three tables as this statement sees them, and stays.
+WITH waiting AS (
+    DELETE FROM apiary.queue
+    WHERE colony = $1 AND process_id = ANY ($2) AND $3::bigint IS NULL
+    RETURNING process_id, 'waiting' AS state
+),
+set_aside AS (
+    DELETE FROM apiary.blocked
+    WHERE colony = $1 AND process_id = ANY ($2) AND $3::bigint IS NULL
+    RETURNING process_id, 'blocked' AS state
+),
+finished AS (
+    DELETE FROM apiary.finished
+    WHERE colony = $1 AND process_id = ANY ($2) AND ($3::bigint IS NULL OR finished_at_ms <= $3)
+    RETURNING process_id, state
+),
+gone AS (
+    SELECT * FROM waiting
+    UNION ALL
+    SELECT * FROM set_aside
+    UNION ALL
+    SELECT * FROM finished
+),
+specs AS (
+    DELETE FROM apiary.specs AS spec
+    USING gone
+    WHERE spec.process_id = gone.process_id
+    RETURNING spec.process_id, spec.colony, spec.digest, spec.submit_by_ms, gone.state
+),
+remembered AS (
+    INSERT INTO apiary.deleted (process_id, colony, digest, state, forget_at_ms)
+    SELECT process_id, colony, digest, state, submit_by_ms FROM specs
+    ON CONFLICT (process_id) DO NOTHING
+),
+attempts AS (DELETE FROM apiary.attempts WHERE process_id IN (SELECT process_id FROM gone)),
+progress AS (DELETE FROM apiary.progress WHERE process_id IN (SELECT process_id FROM gone)),
+logs AS (DELETE FROM apiary.logs WHERE process_id IN (SELECT process_id FROM gone)),
+attributes AS (DELETE FROM apiary.attributes WHERE process_id IN (SELECT process_id FROM gone)),
+keys AS (DELETE FROM apiary.idempotency_keys WHERE process_id IN (SELECT process_id FROM gone))
+SELECT process_id FROM gone

@@ -1,0 +1,20 @@
+-- Lets dead letters and failed processes wait again, with all their retries: from `finished` to `queue`. Their attempts stay, and
+-- the numbers go on. Returns those that wait.
+-- $1 colony: bigint, $2 process_id: uuid[], $3 now_ms: bigint.
+-- Race won: of two that redrive, delete or discard the same process, one finds its row as it was.
+WITH taken AS (
+    DELETE FROM apiary.finished
+    WHERE colony = $1 AND process_id = ANY ($2) AND state IN ('dead_letter', 'failed')
+    RETURNING process_id, colony, attempt
+)
+INSERT INTO apiary.queue (
+    process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
+    executor_names, function, requires, concurrency_key, rate_key
+)
+SELECT taken.process_id, taken.colony, spec.priority_time_us, $3,
+       CASE WHEN spec.max_wait_ms > 0 THEN $3 + spec.max_wait_ms END,
+       taken.attempt, 0, spec.executor_type, spec.executor_names,
+       spec.function, spec.requires, spec.concurrency_key, spec.rate_key
+FROM taken
+JOIN apiary.specs AS spec ON spec.process_id = taken.process_id
+RETURNING process_id

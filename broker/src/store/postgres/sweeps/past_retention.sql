@@ -1,0 +1,18 @@
+-- Finished processes of one state whose retention is over, of every colony, oldest first in each.
+-- $1 state: text, $2 finished by, in milliseconds: bigint, $3 now_ms: bigint, $4 at most: bigint.
+-- Left out is the first process of an idempotency key that is still kept: a repeat is to be answered with it.
+-- Race: one may be redriven in between; `delete.sql` looks again.
+SELECT due.process_id, due.colony
+FROM apiary.colonies AS colony
+CROSS JOIN LATERAL (
+    SELECT ended.process_id, ended.colony
+    FROM apiary.finished AS ended
+    WHERE ended.colony = colony.key AND ended.state = $1 AND ended.finished_at_ms <= $2
+        AND NOT EXISTS (
+            SELECT FROM apiary.idempotency_keys AS held
+            WHERE held.process_id = ended.process_id AND held.expires_at_ms > $3
+        )
+    ORDER BY ended.finished_at_ms
+    LIMIT $4
+) AS due
+LIMIT $4

@@ -1,0 +1,172 @@
+//! What operators do to processes, in SQLite. Each is one transaction: it looks who is in a state for it, and changes those.
+
+use std::collections::HashMap;
+
+use sqlx::query;
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::batch::{ids as json_ids, list};
+use super::transaction::Write;
+use crate::model::{Cancel, ColonyKey, Discard, Effect, ProcessState};
+use crate::store::{StoreResult, checks, rows};
+
+/// What is deleted with a process, beside its row in one of the thin tables.
+const BELONGINGS: [&str; 9] = [
+    include_str!("steps/leave_queue.sql"),
+    include_str!("steps/leave_blocked.sql"),
+    include_str!("steps/leave_finished.sql"),
+    include_str!("steps/delete_spec.sql"),
+    include_str!("steps/delete_attempts.sql"),
+    include_str!("steps/delete_progress.sql"),
+    include_str!("steps/delete_logs.sql"),
+    include_str!("steps/delete_attributes.sql"),
+    include_str!("steps/delete_keys.sql"),
+];
+
+pub(super) async fn cancel(
+    store: &SqliteStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    cancel: &Cancel,
+    now_ms: i64,
+) -> StoreResult<Vec<Effect>> {
+    let Some(mut change) = Change::begin(store, colony, ids, |state, _| checks::can_be_cancelled(state)).await? else {
+        return Ok(Vec::new());
+    };
+    if let Some(fit) = change.fit()? {
+        let (reason, by) = (checks::storable(&cancel.reason), checks::storable(&cancel.by));
+        let finish = query(include_str!("steps/cancel_finish.sql")).bind(colony.0).bind(fit.clone());
+        change.write.changed(finish.bind(&*reason).bind(&*by).bind(now_ms)).await?;
+        change.write.changed(query(include_str!("steps/leave_queue.sql")).bind(fit.clone())).await?;
+        change.write.changed(query(include_str!("steps/leave_blocked.sql")).bind(fit.clone())).await?;
+        let mark = query(include_str!("processes/cancel.sql")).bind(colony.0).bind(fit).bind(cancel.deadline_ms);
+        change.write.changed(mark.bind(&*reason).bind(&*by)).await?;
+    }
+    change.commit(ids).await
+}
+
+pub(super) async fn redrive(
+    store: &SqliteStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    now_ms: i64,
+) -> StoreResult<Vec<Effect>> {
+    let Some(mut change) = Change::begin(store, colony, ids, |state, _| checks::can_be_redriven(state)).await? else {
+        return Ok(Vec::new());
+    };
+    if let Some(fit) = change.fit()? {
+        let queue = query(include_str!("processes/redrive.sql")).bind(colony.0).bind(fit.clone()).bind(now_ms);
+        change.write.changed(queue).await?;
+        change.write.changed(query(include_str!("steps/leave_finished.sql")).bind(fit)).await?;
+    }
+    change.commit(ids).await
+}
+
+pub(super) async fn discard(
+    store: &SqliteStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    discard: &Discard,
+    now_ms: i64,
+) -> StoreResult<Vec<Effect>> {
+    let states = checks::states_to_discard(discard);
+    let Some(mut change) = Change::begin(store, colony, ids, |state, _| states.contains(&state)).await? else {
+        return Ok(Vec::new());
+    };
+    if let Some(fit) = change.fit()? {
+        let (reason, by) = (checks::storable(&discard.reason), checks::storable(&discard.by));
+        let give_up = query(include_str!("processes/discard.sql"))
+            .bind(colony.0)
+            .bind(fit)
+            .bind(list(states.iter().map(|state| state.as_str()))?)
+            .bind(&*reason)
+            .bind(&*by)
+            .bind(now_ms);
+        change.write.changed(give_up).await?;
+    }
+    change.commit(ids).await
+}
+
+pub(super) async fn retry(
+    store: &SqliteStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    now_ms: i64,
+) -> StoreResult<Vec<Effect>> {
+    let Some(mut change) = Change::begin(store, colony, ids, |state, _| state == ProcessState::Blocked).await? else {
+        return Ok(Vec::new());
+    };
+    if let Some(fit) = change.fit()? {
+        let queue = query(include_str!("processes/retry.sql")).bind(colony.0).bind(fit.clone()).bind(now_ms);
+        change.write.changed(queue).await?;
+        change.write.changed(query(include_str!("steps/leave_blocked.sql")).bind(fit)).await?;
+    }
+    change.commit(ids).await
+}
+
+pub(super) async fn delete(
+    store: &SqliteStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    finished_until_ms: Option<i64>,
+) -> StoreResult<Vec<Effect>> {
+    let fits = |state: ProcessState, since_ms: i64| match finished_until_ms {
+        None => state != ProcessState::Running,
+        Some(until_ms) => state.is_finished() && since_ms <= until_ms,
+    };
+    let Some(mut change) = Change::begin(store, colony, ids, fits).await? else { return Ok(Vec::new()) };
+    if let Some(fit) = change.fit()? {
+        let remember = query(include_str!("processes/delete.sql")).bind(colony.0).bind(fit.clone());
+        change.write.changed(remember).await?;
+        for statement in BELONGINGS {
+            change.write.changed(query(statement).bind(fit.clone())).await?;
+        }
+    }
+    change.commit(ids).await
+}
+
+/// A transaction that knows what will become of each process.
+struct Change {
+    write: Write,
+    effects: HashMap<Uuid, Effect>,
+}
+
+impl Change {
+    /// Looks at each process: `fits` says, by its state and since when it is in it, whether it can be changed. `None` for an
+    /// empty batch.
+    async fn begin(
+        store: &SqliteStore,
+        colony: ColonyKey,
+        ids: &[Uuid],
+        fits: impl Fn(ProcessState, i64) -> bool,
+    ) -> StoreResult<Option<Self>> {
+        if ids.is_empty() {
+            return Ok(None);
+        }
+        let mut write = Write::begin(&store.writer).await?;
+        let select = query(include_str!("processes/states.sql")).bind(colony.0).bind(json_ids(ids)?);
+        let mut effects = HashMap::with_capacity(ids.len());
+        for row in write.rows(select).await? {
+            let (process_id, state, since_ms) = rows::state_since(&row)?;
+            let effect = if fits(state, since_ms) { Effect::Changed } else { Effect::Unfit(state) };
+            effects.insert(process_id, effect);
+        }
+        Ok(Some(Self { write, effects }))
+    }
+
+    /// Those that can be changed, for a statement; `None` if there are none.
+    fn fit(&self) -> StoreResult<Option<String>> {
+        let fit = self.effects.iter().filter(|(_, effect)| **effect == Effect::Changed);
+        let fit: Vec<Uuid> = fit.map(|(process_id, _)| *process_id).collect();
+        if fit.is_empty() { Ok(None) } else { json_ids(&fit).map(Some) }
+    }
+
+    /// Commits, if anything was changed; the answers in the items' order.
+    async fn commit(self, ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
+        if self.effects.values().any(|effect| *effect == Effect::Changed) {
+            self.write.commit().await?;
+        }
+        Ok(ids.iter().map(|id| self.effects.get(id).copied().unwrap_or(Effect::Unknown)).collect())
+    }
+}

@@ -1,0 +1,8 @@
+-- Remembers that the specs of processes which are deleted were here. ?1 colony, ?2 process_id: JSON list of hexadecimal digits.
+-- Race won: it runs inside the one write transaction, which chose processes that do not run.
+INSERT INTO deleted (process_id, colony, digest, state, forget_at_ms)
+SELECT spec.process_id, spec.colony, spec.digest, shown.state, spec.submit_by_ms
+FROM specs AS spec
+JOIN processes AS shown ON shown.process_id = spec.process_id
+WHERE spec.colony = ?1 AND spec.process_id IN (SELECT unhex(wanted.value) FROM json_each(?2) AS wanted)
+ON CONFLICT (process_id) DO NOTHING

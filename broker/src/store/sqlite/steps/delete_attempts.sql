@@ -1,0 +1,3 @@
+-- Deletes the attempts at processes. ?1 process_id: JSON list of hexadecimal digits.
+-- Race won: it runs inside the one write transaction.
+DELETE FROM attempts WHERE process_id IN (SELECT unhex(gone.value) FROM json_each(?1) AS gone)

@@ -1,0 +1,3 @@
+-- Deletes the log lines of processes. ?1 process_id: JSON list of hexadecimal digits.
+-- Race won: it runs inside the one write transaction.
+DELETE FROM logs WHERE process_id IN (SELECT unhex(gone.value) FROM json_each(?1) AS gone)

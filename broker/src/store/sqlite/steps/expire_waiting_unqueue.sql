@@ -1,5 +1,0 @@
--- Takes processes that are finished now out of `queue`. ?1 process_id: JSON list of hexadecimal digits.
--- Race won: it runs inside the one write transaction.
-DELETE FROM queue
-WHERE process_id IN (SELECT unhex(expired.value) FROM json_each(?1) AS expired)
-RETURNING process_id, colony, executor_type

@@ -1,0 +1,13 @@
+-- Finished processes of one state whose retention is over, of every colony.
+-- ?1 state, ?2 finished by, in milliseconds, ?3 now_ms, ?4 at most.
+-- Left out is the first process of an idempotency key that is still kept: a repeat is to be answered with it.
+-- Race: one may be redriven in between; deleting looks again. The colonies are read first, so that each one's index is.
+SELECT ended.process_id, ended.colony
+FROM colonies AS colony
+CROSS JOIN finished AS ended
+WHERE ended.colony = colony.key AND ended.state = ?1 AND ended.finished_at_ms <= ?2
+    AND NOT EXISTS (
+        SELECT 1 FROM idempotency_keys AS held
+        WHERE held.process_id = ended.process_id AND held.expires_at_ms > ?3
+    )
+LIMIT ?4

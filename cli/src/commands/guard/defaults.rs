@@ -1,0 +1,20 @@
+//! `apiary guard defaults`.
+
+use apiary_executor_sdk::guard::default_rules;
+use clap::Args;
+
+use crate::output::print_line;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary guard defaults | jq -r '.[].function'
+  apiary guard defaults | jq '[.[] | select(.function == \"shell*\") | .function = \"run\" | .name = \"run\"]' > rules.json";
+
+/// Print the default set: a JSON array of rules, for functions that are named like a shell
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {}
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    print_line(&serde_json::to_string_pretty(&default_rules())?)
+}

@@ -1,0 +1,93 @@
+//! `apiary process redrive`.
+
+use apiary_executor_sdk::wire::envelope_from_proto;
+use apiary_executor_sdk::{Client, v1};
+use apiary_identity::Spec;
+use apiary_identity::chain::verify_spec;
+use clap::Args;
+use uuid::Uuid;
+
+use super::get::line;
+use super::select::Which;
+use super::view::ProcessView;
+use crate::context::Context;
+use crate::exit::{Exit, Fault};
+use crate::profile;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary process redrive 019ab2c4-5d6e-7f80-9123-456789abcdef
+  apiary process redrive latest --executor-type finance-v2 --priority 10";
+
+/// Try a dead letter or a failed process again, with all its retries
+///
+/// Needs the right `operate`, or the colony's own key. With a changed option, your key signs a new spec with the old one's
+/// arguments, and the old process is failed and names the new one; this also needs the right to submit such a spec, and the
+/// right `read`.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Its id, or `latest`
+    #[arg(value_name = "ID", value_parser = Which::read)]
+    id: Which,
+    /// For another kind of executor
+    #[arg(long, value_name = "TYPE")]
+    executor_type: Option<String>,
+    /// With another priority, -50000 to 50000
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    priority: Option<i32>,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let client = profile::client(&context.settings)?;
+    let process_id = arguments.id.find(&client).await?;
+    let process = if arguments.changes_nothing() {
+        client.redrive(process_id).await?
+    } else {
+        let old = client.get_process(process_id).await?;
+        client.redrive_as(process_id, &changed(&client, process_id, &old, arguments)?).await?
+    };
+    context.format.print(&ProcessView::from(process), line)
+}
+
+impl Arguments {
+    fn changes_nothing(&self) -> bool {
+        self.executor_type.is_none() && self.priority.is_none()
+    }
+}
+
+/// The old spec with the changes, under a new id. It is checked up to the colony's key first: nobody must get somebody's
+/// signature under what was put into the database.
+fn changed(
+    client: &Client,
+    process_id: Uuid,
+    old: &v1::GetProcessResponse,
+    arguments: &Arguments,
+) -> anyhow::Result<Spec> {
+    let broken = |words: String| {
+        Fault::new(Exit::Broken, format!("process {process_id} is not what was signed: {words}"))
+            .hint(format!("`apiary process verify {process_id}` shows where its chain broke; submit it anew by hand"))
+    };
+    let envelope = |envelope: &Option<v1::Envelope>| {
+        let envelope = envelope.as_ref().ok_or_else(|| broken("the broker shows no spec, or no grant".to_owned()))?;
+        envelope_from_proto(envelope).map_err(|error| broken(error.to_string()))
+    };
+    let verified = verify_spec(&client.colony(), &envelope(&old.submitter_grant)?, &envelope(&old.spec)?)
+        .map_err(|link| broken(link.to_string()))?;
+    let old = verified.spec;
+    if old.process_id != process_id {
+        return Err(broken(format!("its spec is that of process {}", old.process_id)).into());
+    }
+    let fresh = client.spec(&old.executor_type, &old.function);
+    let mut spec = old;
+    (spec.process_id, spec.submit_by) = (fresh.process_id, fresh.submit_by);
+    // Its time has come already, and its key belongs to the old process.
+    (spec.not_before, spec.idempotency_key) = (None, None);
+    if let Some(executor_type) = &arguments.executor_type {
+        spec.executor_type.clone_from(executor_type);
+    }
+    if let Some(priority) = arguments.priority {
+        spec.priority = priority;
+    }
+    Ok(spec)
+}

@@ -1,0 +1,26 @@
+//! Files that somebody names on the command line: read in bounds.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::exit::{Exit, Fault};
+
+/// A file's bytes; `-` is standard input.
+pub(crate) fn read(path: &Path, bytes_max: usize, what: &str) -> anyhow::Result<Vec<u8>> {
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX - 1) + 1;
+    let is_stdin = path == Path::new("-");
+    let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
+    let mut bytes = Vec::new();
+    if is_stdin {
+        std::io::stdin().take(limit).read_to_end(&mut bytes).context(name.clone())?;
+    } else {
+        let file = std::fs::File::open(path).map_err(|error| Fault::new(Exit::NotFound, format!("{name}: {error}")))?;
+        file.take(limit).read_to_end(&mut bytes).context(name.clone())?;
+    }
+    if bytes.len() > bytes_max {
+        return Err(Fault::usage(format!("{name} is too large: {what} at most {bytes_max} bytes")).into());
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,80 @@
+//! `apiary guard check` and `apiary guard defaults`, and a bee whose rules cannot be used.
+
+use crate::scene::Scene;
+
+const RULES: &str =
+    r#"[{"name":"small","executor_type":"ops","function":"pay*","schema":{"properties":{"cents":{"maximum":100}}}}]"#;
+
+#[test]
+fn a_guard_says_what_it_allows_and_which_rule_refuses() {
+    let scene = Scene::new();
+    scene.write("rules.json", RULES);
+    let check = |arguments: &[&str]| scene.run(&[&["guard", "check"], arguments].concat());
+    let fine = ["--rules", "rules.json", "--function", "pay.out", "--args", r#"{"cents":7}"#];
+    assert_eq!(check(&fine).ok().trim(), "allowed");
+    let refused = check(&["--rules", "rules.json", "--function", "pay.out", "--args", r#"{"cents":4711}"#]);
+    assert_eq!((refused.code, refused.stdout.trim()), (7, "refused: rule `small`"));
+    let words = "error: guard: rule `small`: field `/cents` (does not fit the schema: `maximum`)";
+    assert_eq!(refused.stderr.trim(), words);
+    // Another executor type has no such rule; the default set is asked also with rules of one's own.
+    let elsewhere = ["--rules", "rules.json", "--function", "pay", "--type", "dev", "--args", r#"{"cents":4711}"#];
+    assert_eq!(check(&elsewhere).ok().trim(), "allowed");
+    let shell = ["--rules", "rules.json", "--function", "shell", "--args", r#"{"command":"sudo id"}"#];
+    assert_eq!(check(&shell).code, 7);
+    assert_eq!(check(&[&shell[..], &["--without-defaults"]].concat()).ok().trim(), "allowed");
+}
+
+#[test]
+fn a_verdict_is_json_on_request() {
+    let scene = Scene::new();
+    scene.write("args.json", r#"{"command":"rm -rf /"}"#);
+    let refused = scene.run(&["guard", "check", "--function", "shell", "--args", "@args.json", "-o", "json"]);
+    assert_eq!(refused.code, 7);
+    let words = r#"{"allowed":false,"rule":"default:shell","field":"/command","why":"denied: recursive_delete"}"#;
+    assert_eq!(refused.stdout.trim(), words);
+    let allowed = scene.run(&["guard", "check", "--function", "shell", "-o", "json"]);
+    assert_eq!(allowed.ok().trim(), r#"{"allowed":true}"#);
+}
+
+#[test]
+fn the_default_set_can_be_taken_as_rules() {
+    let scene = Scene::new();
+    scene.write("rules.json", &scene.run(&["guard", "defaults"]).ok());
+    let arguments = [
+        "guard",
+        "check",
+        "--rules",
+        "rules.json",
+        "--without-defaults",
+        "--function",
+        "bash",
+        "--args",
+        r#""kill -9 -1""#,
+    ];
+    let refused = scene.run(&arguments);
+    assert_eq!((refused.code, refused.stdout.trim()), (7, "refused: rule `default:bash`"));
+}
+
+#[test]
+fn mistakes_are_named() {
+    let scene = Scene::new();
+    scene.write("broken.json", &RULES.replace(r#""maximum":100"#, r#""pattern":"(""#));
+    scene.write("misspelt.json", &RULES.replace("schema", "shema"));
+    let check = |arguments: &[&str]| scene.run(&[&["guard", "check", "--function", "f"], arguments].concat());
+    assert!(check(&["--rules", "broken.json"]).fails_with(2).contains("broken.json: guard rule `small`: `schema`"));
+    assert!(check(&["--rules", "misspelt.json"]).fails_with(2).contains("unknown field `shema`"));
+    assert!(check(&["--rules", "none.json"]).fails_with(5).contains("none.json"));
+    assert!(check(&["--args", "{"]).fails_with(2).contains("--args is not JSON"));
+    assert!(check(&["--args", "@none.json"]).fails_with(5).contains("none.json"));
+}
+
+#[test]
+fn a_bee_does_not_start_with_rules_that_cannot_be_used() {
+    let scene = Scene::new();
+    let colony = scene.new_key("colony.pem");
+    scene.new_key("bee.pem");
+    scene.write("rules.json", &RULES.replace("maximum", "pattern"));
+    let arguments = ["bee", "echo", "--colony", &colony, "--key-file", "bee.pem", "--set", "bee.guard_file=rules.json"];
+    let words = scene.run(&arguments).fails_with(2);
+    assert!(words.contains("bee.guard_file: rules.json: guard rule `small`: `schema`"), "{words}");
+}

@@ -1,0 +1,123 @@
+//! Work held against the rules. Pure: bytes in, verdict out.
+
+use std::ops::ControlFlow;
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::args::Args;
+use super::compile::{Allowed, Denied, Rule};
+use super::error::Refusal;
+use super::rules::Guard;
+use super::schema::Misfit;
+use super::shell::as_a_shell_reads;
+use super::texts::{Place, each_leaf, each_text, text};
+
+/// Why a text that matches no pattern of `allow` is refused.
+const NOT_ALLOWED: &str = "none of what is allowed";
+
+/// Work, as far as the guard looks at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The executor type that it is signed for; `None` for whichever, so that rules for any type are held against it.
+    pub executor_type: Option<&'a str>,
+    /// What is to be done.
+    pub function: &'a str,
+    /// With what, byte by byte as submitted.
+    pub args: &'a [u8],
+}
+
+impl Guard {
+    /// Whether the work may be done.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that refuses. The refusal names rule and field, and nothing of the arguments' values. It is not
+    /// counted here: who acts on it counts it.
+    pub fn check(&self, call: &Call<'_>) -> Result<(), Refusal> {
+        let rules = match self.rules_about(call.executor_type, call.function) {
+            Ok(rules) => rules,
+            // A default set that does not load must not mean that there is none.
+            Err(error) => return Err(Refusal::new("default", "", format!("not checked: {error}"))),
+        };
+        let Some(first) = rules.first() else { return Ok(()) };
+        // Read only if somebody asks: most work has no rule about it.
+        let args = match Args::read(call.args) {
+            Args::Json(value) => value,
+            Args::Text(text) => return rules.iter().try_for_each(|rule| rule.check_text(&text)),
+            Args::Repeated => {
+                let why = "a key stands twice in one object, and readers differ in which they take: send it once";
+                return Err(Refusal::new(&first.name, "", why));
+            }
+        };
+        rules.iter().try_for_each(|rule| rule.check(&args))
+    }
+}
+
+impl Rule {
+    fn check(&self, args: &Value) -> Result<(), Refusal> {
+        if let Some(Err(Misfit { field, why })) = self.schema.as_ref().map(|schema| schema.check(args)) {
+            return Err(Refusal::new(&self.name, field, why));
+        }
+        self.deny.iter().try_for_each(|denied| self.check_denied(denied, args))?;
+        self.allow.iter().try_for_each(|allowed| self.check_allowed(allowed, args))
+    }
+
+    fn check_denied(&self, denied: &Denied, args: &Value) -> Result<(), Refusal> {
+        let Some(value) = args.pointer(&denied.field) else { return Ok(()) };
+        let mut refusal = None;
+        let _ = each_text(value, &Place::field(&denied.field), &mut |place, text| match denied.found_in(text) {
+            None => ControlFlow::Continue(()),
+            Some(pattern) => {
+                refusal = Some(Refusal::new(&self.name, place.pointer(), format!("denied: {pattern}")));
+                ControlFlow::Break(())
+            }
+        });
+        refusal.map_or(Ok(()), Err)
+    }
+
+    fn check_allowed(&self, allowed: &Allowed, args: &Value) -> Result<(), Refusal> {
+        let Some(value) = args.pointer(&allowed.field) else {
+            return Err(Refusal::new(&self.name, &allowed.field, "missing, and only some values are allowed"));
+        };
+        let strings_only = allowed.field.is_empty();
+        let mut refusal = None;
+        let _ = each_leaf(value, &Place::field(&allowed.field), &mut |place, leaf| {
+            if strings_only && !leaf.is_string() || allowed.covers(&text(leaf)) {
+                return ControlFlow::Continue(());
+            }
+            refusal = Some(Refusal::new(&self.name, place.pointer(), NOT_ALLOWED));
+            ControlFlow::Break(())
+        });
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// Arguments that are no JSON have no fields: what asks for one cannot be answered, and is not waved through.
+    fn check_text(&self, text: &str) -> Result<(), Refusal> {
+        let refuse = |why: &str| Err(Refusal::new(&self.name, "", why));
+        let names_a_field = self.deny.iter().any(|denied| !denied.field.is_empty())
+            || self.allow.iter().any(|allowed| !allowed.field.is_empty());
+        if self.schema.is_some() || names_a_field {
+            return refuse("no JSON, so their fields cannot be checked");
+        }
+        if let Some(pattern) = self.deny.iter().find_map(|denied| denied.found_in(text)) {
+            return refuse(&format!("denied: {pattern}"));
+        }
+        if self.allow.iter().all(|allowed| allowed.covers(text)) { Ok(()) } else { refuse(NOT_ALLOWED) }
+    }
+}
+
+impl Denied {
+    /// The first pattern that is in the text as it stands, or as a shell reads it.
+    fn found_in(&self, text: &str) -> Option<&str> {
+        let as_read = as_a_shell_reads(text);
+        let found = |pattern: &Regex| pattern.is_match(text) || as_read != text && pattern.is_match(&as_read);
+        self.patterns.iter().find(|(_, pattern)| found(pattern)).map(|(name, _)| name.as_str())
+    }
+}
+
+impl Allowed {
+    fn covers(&self, text: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.is_match(text))
+    }
+}

@@ -1,0 +1,37 @@
+//! The guard: what work may contain. The second layer behind the signature.
+//!
+//! A signature says who asks, and a grant that they may; neither says that what they ask for is harmless. The
+//! guard looks at the arguments, after the chain of signatures held and before a handler sees them. Rules come
+//! from three places, and each can only refuse more: the [default set](Guard::default) for functions that are
+//! named like a shell, the executor's own rules, and the colony's, which its key signed. A broker can withhold
+//! the colony's rules, and can drop none of the others.
+//!
+//! ```
+//! use apiary_executor_sdk::guard::{Call, Guard};
+//!
+//! let guard = Guard::default();
+//! let args = br#"{"command":"rm  -r -f '/'"}"#;
+//! let refusal = guard.check(&Call { executor_type: Some("ops"), function: "shell", args }).unwrap_err();
+//! assert_eq!(
+//!     refusal.to_string(),
+//!     "guard: rule `default:shell`: field `/command` (denied: recursive_delete)"
+//! );
+//! ```
+
+mod args;
+mod colony;
+mod compile;
+mod defaults;
+mod error;
+mod evaluate;
+mod refusals;
+mod rules;
+mod schema;
+mod shell;
+mod texts;
+
+pub use defaults::default_rules;
+pub use error::{GuardError, Refusal};
+pub use evaluate::Call;
+pub use refusals::Refusals;
+pub use rules::Guard;

@@ -1,0 +1,5 @@
+//! An older queue's tasks, brought over.
+
+mod colony_tasks;
+mod hostile;
+mod legacy;
