@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use apiary_identity::{Clock, Document as _, Envelope, Grant, Id, Nonce, Outcome, OutcomeKind, Request, Role, Spec, chain};
+use apiary_identity::{
+    Clock, Document as _, Envelope, Grant, Id, Nonce, Outcome, OutcomeKind, Request, Role, Spec, chain,
+};
 use uuid::Uuid;
 
 use super::action::{self, Action};

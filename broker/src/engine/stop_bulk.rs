@@ -22,7 +22,10 @@ impl Engine {
         let moved = self.store.stop_bulk(colony.key, bulk_id, go_on, self.clock.now_ms()).await?;
         let bulk = self.bulk_of(colony, bulk_id).await?;
         if bulk.state != wanted {
-            return Err(Error::Invalid(format!("the bulk action is `{}` already: start a new one", bulk.state.as_str())));
+            return Err(Error::Invalid(format!(
+                "the bulk action is `{}` already: start a new one",
+                bulk.state.as_str()
+            )));
         }
         if moved && go_on {
             self.bulks.notify_one();

@@ -11,8 +11,13 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::engine::{BulkOrder, ClaimOrder, WatchTarget};
-use crate::limits::{BATCH_DOCUMENTS_MAX, CANCEL_GRACE_MS_DEFAULT, CANCEL_GRACE_MS_MAX, CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_BYTES_MAX, SNOOZE_MS_MAX};
-use crate::model::{BulkAction, GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState};
+use crate::limits::{
+    BATCH_DOCUMENTS_MAX, CANCEL_GRACE_MS_DEFAULT, CANCEL_GRACE_MS_MAX, CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX,
+    LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_BYTES_MAX, SNOOZE_MS_MAX,
+};
+use crate::model::{
+    BulkAction, GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState,
+};
 
 /// Labels in one filter.
 const FILTER_LABELS_MAX: usize = 16;

@@ -17,7 +17,12 @@ pub mod sqlite;
 use apiary_identity::{Envelope, Grant, Id};
 use uuid::Uuid;
 
-use crate::model::{Attempt, Bulk, BulkState, BulkStep, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Discard, Effect, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, SpecRecord, StoredGrant, Submitted};
+use crate::model::{
+    Attempt, Bulk, BulkState, BulkStep, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Discard, Effect,
+    Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused,
+    ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, SpecRecord,
+    StoredGrant, Submitted,
+};
 
 pub use error::StoreError;
 

@@ -69,10 +69,11 @@ impl Bulks {
         let step = BulkStep {
             changed,
             skipped: i64::try_from(ids.len()).unwrap_or(i64::MAX).saturating_sub(changed),
-            after: found.last().map(cursor).or(bulk.after).unwrap_or(ProcessCursor {
-                submitted_at_ms: bulk.started_at_ms,
-                process_id: Uuid::max(),
-            }),
+            after: found
+                .last()
+                .map(cursor)
+                .or(bulk.after)
+                .unwrap_or(ProcessCursor { submitted_at_ms: bulk.started_at_ms, process_id: Uuid::max() }),
             held_until_ms: if is_last { now_ms } else { now_ms.saturating_add(BULK_HOLD_MS) },
             finished_at_ms: is_last.then_some(now_ms),
         };
@@ -93,9 +94,7 @@ impl Bulks {
                 operations.cancel(colony, ids, &Cancel { deadline_ms, reason, by }).await?
             }
             BulkAction::Redrive => operations.redrive(colony, ids).await?,
-            BulkAction::Discard => {
-                operations.discard(colony, ids, &Discard { reason, by, is_replaced: false }).await?
-            }
+            BulkAction::Discard => operations.discard(colony, ids, &Discard { reason, by, is_replaced: false }).await?,
             BulkAction::Retry => operations.retry(colony, ids).await?,
             BulkAction::Delete => operations.delete(colony, ids).await?,
         };

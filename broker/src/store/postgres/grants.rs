@@ -4,7 +4,7 @@ use apiary_identity::{Envelope, Grant, Id};
 use sqlx::query;
 
 use super::PostgresStore;
-use crate::model::{Colony, GrantCursor, GrantKey, GrantRecord, Page, StoredGrant};
+use crate::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, StoredGrant};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn add(

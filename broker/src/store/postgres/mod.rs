@@ -29,9 +29,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::rows::{Fields, self};
+use super::rows::{self, Fields};
 use super::{Store, StoreResult};
-use crate::model::{Attempt, Bulk, BulkState, BulkStep, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Discard, Effect, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, SpecRecord, StoredGrant, Submitted};
+use crate::model::{
+    Attempt, Bulk, BulkState, BulkStep, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Discard, Effect,
+    Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused,
+    ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, SpecRecord,
+    StoredGrant, Submitted,
+};
 use connect::Breaks;
 use fault::Fault;
 use session::Session;
@@ -189,6 +194,8 @@ impl Store for PostgresStore {
 
     async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>> {
         bulks::advance(self, bulk_id, broker_id, step).await
+    }
+
     async fn cancel(
         &self,
         colony: ColonyKey,

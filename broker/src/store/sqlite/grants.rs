@@ -6,7 +6,7 @@ use sqlx::query;
 use super::SqliteStore;
 use super::batch::list;
 use super::transaction::{Write, read};
-use crate::model::{Colony, GrantCursor, GrantKey, GrantRecord, Page, StoredGrant};
+use crate::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, StoredGrant};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn add(

@@ -26,7 +26,12 @@ use uuid::Uuid;
 
 use super::checks::check_notification;
 use super::{Store, StoreResult, rows};
-use crate::model::{Attempt, Bulk, BulkState, BulkStep, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Discard, Effect, Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, SpecRecord, StoredGrant, Submitted};
+use crate::model::{
+    Attempt, Bulk, BulkState, BulkStep, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Discard, Effect,
+    Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused,
+    ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, SpecRecord,
+    StoredGrant, Submitted,
+};
 
 /// The store in a SQLite file.
 pub struct SqliteStore {
@@ -162,6 +167,8 @@ impl Store for SqliteStore {
 
     async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>> {
         bulks::advance(self, bulk_id, broker_id, step).await
+    }
+
     async fn cancel(
         &self,
         colony: ColonyKey,
