@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use crate::StartError;
 use crate::auth::Auth;
-use crate::config::{Config, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
-use crate::engine::Engine;
+use crate::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
+use crate::engine::{Engine, PresenceTimes, Tuning};
 use crate::limits::{
     CALL_TIME_MAX, DRAIN_TIME_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX, KEEPALIVE, PAUSE_AFTER_ACCEPT_ERROR,
     REQUEST_WINDOW_MS, STREAMS_PER_CONNECTION_MAX, TCP_KEEPALIVE,
@@ -59,16 +59,8 @@ impl Broker {
         // A start that fails half-way must not leave loops behind.
         let cut = drain.clone().drop_guard();
         let finish = CancellationToken::new();
-        let engine = Engine::start(
-            store.clone(),
-            clock,
-            broker_id,
-            retention(&config.retention),
-            &tasks,
-            drain.clone(),
-            &finish,
-        )
-        .await?;
+        let tuning = Tuning { presence: presence_times(&config.executors), retention: retention(&config.retention) };
+        let engine = Engine::start(store.clone(), clock, broker_id, tuning, &tasks, drain.clone(), &finish).await?;
         let auth = Auth::new(engine.grants(), engine.clock(), broker_id, config.server_owner, REQUEST_WINDOW_MS);
         let (routes, health) = routes(Rpc::new(engine, Arc::new(auth), broker_id)).await?;
         let mut broker = Self { address: None, socket: None, health, store, drain, _cut: cut, finish, servers, tasks };
@@ -165,6 +157,11 @@ impl Broker {
         });
         Ok(())
     }
+}
+
+fn presence_times(config: &ExecutorsConfig) -> PresenceTimes {
+    let millis = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    PresenceTimes { silent_after_ms: millis(config.silent_after), gone_after_ms: millis(config.gone_after) }
 }
 
 /// The same in milliseconds, as everything that is kept.

@@ -43,6 +43,9 @@ pub enum Error {
     /// A field or document is not acceptable.
     #[error("{0}")]
     Invalid(String),
+    /// The arguments do not fit what executors announce.
+    #[error("{0}")]
+    ArgsRefused(String),
     /// Larger than can be accepted.
     #[error("{0}")]
     TooLarge(String),
@@ -81,6 +84,12 @@ pub enum Error {
         /// The broker's time.
         now: String,
     },
+    /// A spec has a rate key that no limit is for.
+    #[error(
+        "no limit is for rate key {0:?}: an operator sets one first (`apiary limit set rate-key {0:?} --rate 10/1s`), or the spec \
+         goes without `rate_key`"
+    )]
+    LimitUnknown(String),
     /// Too much at once.
     #[error("{0}; wait a little and try again")]
     Overloaded(String),
@@ -114,6 +123,8 @@ pub enum Reason {
     NotPermitted,
     /// See [`Error::Invalid`].
     Invalid,
+    /// See [`Error::ArgsRefused`].
+    ArgsRefused,
     /// See [`Error::TooLarge`].
     TooLarge,
     /// See [`Error::NotFound`].
@@ -128,6 +139,8 @@ pub enum Reason {
     Taken,
     /// See [`Error::SubmitByOver`].
     SubmitByOver,
+    /// See [`Error::LimitUnknown`].
+    LimitUnknown,
     /// See [`Error::Overloaded`].
     Overloaded,
     /// See [`Error::Draining`].
@@ -150,6 +163,7 @@ impl Reason {
             Self::ColonyUnknown => "COLONY_UNKNOWN",
             Self::NotPermitted => "NOT_PERMITTED",
             Self::Invalid => "INVALID",
+            Self::ArgsRefused => "ARGS_REFUSED",
             Self::TooLarge => "TOO_LARGE",
             Self::NotFound => "NOT_FOUND",
             Self::LeaseLost => "LEASE_LOST",
@@ -157,6 +171,7 @@ impl Reason {
             Self::StateConflict => "STATE_CONFLICT",
             Self::Taken => "TAKEN",
             Self::SubmitByOver => "SUBMIT_BY_OVER",
+            Self::LimitUnknown => "LIMIT_UNKNOWN",
             Self::Overloaded => "OVERLOADED",
             Self::Draining => "DRAINING",
             Self::Unavailable => "UNAVAILABLE",
@@ -182,6 +197,7 @@ impl Error {
             Self::ColonyUnknown(_) => Reason::ColonyUnknown,
             Self::NotPermitted(_) => Reason::NotPermitted,
             Self::Invalid(_) => Reason::Invalid,
+            Self::ArgsRefused(_) => Reason::ArgsRefused,
             Self::TooLarge(_) => Reason::TooLarge,
             Self::NotFound(_) => Reason::NotFound,
             Self::LeaseLost { .. } => Reason::LeaseLost,
@@ -189,6 +205,7 @@ impl Error {
             Self::StateConflict(_) => Reason::StateConflict,
             Self::Taken(_) => Reason::Taken,
             Self::SubmitByOver { .. } => Reason::SubmitByOver,
+            Self::LimitUnknown(_) => Reason::LimitUnknown,
             Self::Overloaded(_) => Reason::Overloaded,
             Self::Draining => Reason::Draining,
             Self::Unavailable(_) => Reason::Unavailable,

@@ -68,6 +68,25 @@ pub const CLAIM_PATTERNS_MAX: usize = 1000;
 
 /// Things that are paused in one colony.
 pub const PAUSES_MAX: i64 = 1000;
+/// Limits of one colony.
+pub const LIMITS_MAX: i64 = 1000;
+/// The most that a limit allows to run at once, or to start in an interval, or at once after a pause.
+pub const LIMIT_COUNT_MAX: i32 = 1_000_000;
+/// The longest interval of a rate, in milliseconds: a day.
+pub const LIMIT_INTERVAL_MS_MAX: i64 = 86_400_000;
+/// Keys of one limit that are shown with their use.
+pub const LIMIT_USES_SHOWN: usize = 10;
+/// Keys and names that are read to find those.
+pub const LIMIT_USES_READ: i64 = 10_000;
+/// How long a broker goes by the limits of a colony that it has read, where no other broker tells it of a change.
+pub const LIMITS_REMEMBERED: Duration = Duration::from_secs(5);
+/// A lane where a limit holds work is looked into again this much later at the earliest.
+pub const HELD_LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// How long what runs has to stop by itself when a limit cancels it, in milliseconds.
+pub const LIMIT_GRACE_MS: i64 = 30_000;
+/// Processes that one submit cancels, of one key.
+pub const LIMIT_CANCELS_MAX: i64 = 500;
+
 /// A reason in words, in bytes.
 pub const REASON_BYTES_MAX: usize = 4096;
 
@@ -84,6 +103,32 @@ pub const BULK_LOOK: Duration = Duration::from_secs(15);
 /// Documents of one batch.
 pub const BATCH_DOCUMENTS_MAX: usize = 1000;
 /// Watches at one broker, together with calls that await a process.
+/// Log lines that one process may have; what comes beyond is dropped, and counted.
+pub const LOG_LINES_MAX: usize = 10_000;
+/// Bytes of messages and fields that the log lines of one process may have.
+pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Log lines of one call.
+pub const LOG_CALL_LINES_MAX: usize = 1000;
+/// Bytes of one log line's message.
+pub const LOG_MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one log line's fields, as JSON.
+pub const LOG_FIELDS_BYTES_MAX: usize = 16 * 1024;
+/// The latest time that a log line may bear, Unix milliseconds: the end of the year 9999.
+pub const LOG_TIME_MS_MAX: i64 = 253_402_300_799_999;
+/// Bytes of a text that is looked for in log lines.
+pub const LOG_TEXT_BYTES_MAX: usize = 256;
+/// Attributes that one process may have.
+pub const ATTRIBUTES_MAX: usize = 256;
+/// Attributes of one call.
+pub const ATTRIBUTES_CALL_MAX: usize = 64;
+/// Characters of an attribute's key.
+pub const ATTRIBUTE_KEY_CHARS_MAX: usize = 128;
+/// Bytes of an attribute's value.
+pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 4096;
+/// Bytes of reports, log lines and attributes that wait for a commit, all together; beyond it callers are refused as overload.
+pub const REPORTED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Watches at one broker.
 pub const WATCHES_MAX: usize = 10_000;
 /// Changes that a watch may lag behind before it is cut.
 pub const WATCH_LAG_MAX: usize = 8192;
@@ -104,6 +149,10 @@ pub const RETENTION_ROWS: i64 = 200;
 pub const RETENTION_LOOK_MS_MAX: i64 = 60_000;
 /// The pause between two statements of retention while there is more to delete, in milliseconds: nobody waits for it.
 pub const RETENTION_PAUSE_MS: i64 = 200;
+/// How long a watch waits for its client to read; then it is cut.
+pub const WATCH_STALL_MAX: Duration = Duration::from_secs(60);
+/// Log lines that a watch reads at once.
+pub const WATCH_LINES_MAX: i64 = 100;
 /// Rows of a page if the caller does not say.
 pub const PAGE_SIZE_DEFAULT: i32 = 100;
 /// The most bytes of a page's rows; it ends early where they are more.
@@ -134,3 +183,70 @@ pub const CLOCK_SYNC: Duration = Duration::from_secs(60);
 pub const NOTIFY_GATHER: Duration = Duration::from_millis(20);
 /// How long a stopping broker waits for calls in progress.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Executors of a colony that wait for approval; beyond it registering is refused as overload.
+pub const PENDING_EXECUTORS_MAX: i64 = 1000;
+/// Functions that an executor announces.
+pub const ANNOUNCED_FUNCTIONS_MAX: usize = 256;
+/// Bytes of a function's description.
+pub const DESCRIPTION_BYTES_MAX: usize = 4096;
+/// Bytes of the schema of a function's arguments.
+pub const ARGS_SCHEMA_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of all that an executor announces.
+pub const ANNOUNCED_BYTES_MAX: usize = 1024 * 1024;
+/// The same without a grant: anybody can make a key.
+pub const PENDING_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of an executor's version.
+pub const VERSION_BYTES_MAX: usize = 128;
+/// Values in a schema, each reference counted as what it refers to.
+pub const ARGS_SCHEMA_VALUES_MAX: usize = 2000;
+/// Levels of a schema, references included.
+pub const ARGS_SCHEMA_DEPTH_MAX: usize = 64;
+/// Bytes of a compiled pattern in a schema.
+pub const ARGS_SCHEMA_PATTERN_BYTES_MAX: usize = 256 * 1024;
+/// Compiled schemas that are remembered.
+pub const ARGS_SCHEMAS_MAX: usize = 512;
+/// Arguments with more bytes are not checked against schemas before they are kept: that is for the executor.
+pub const ARGS_CHECKED_BYTES_MAX: usize = 64 * 1024;
+/// How long what executors announce is remembered.
+pub const CATALOGUE_AGE_MAX: Duration = Duration::from_secs(5);
+/// Executors whose announcements are read, those heard last.
+pub const CATALOGUE_ROWS_MAX: i64 = 1000;
+/// Colonies whose announcements are remembered.
+pub const COLONIES_REMEMBERED_MAX: usize = 1000;
+/// Functions in a catalogue.
+pub const FUNCTIONS_MAX: i64 = 1000;
+/// Names beside a function, of those who announce it.
+pub const ANNOUNCERS_MAX: usize = 100;
+/// Finished processes that statistics are made of, the last ones.
+pub const STATISTICS_PROCESSES_MAX: i64 = 100_000;
+/// The longest window of statistics, in milliseconds.
+pub const STATISTICS_WINDOW_MS_MAX: i64 = 30 * 24 * 3_600_000;
+/// The window of statistics if the caller does not say, in milliseconds.
+pub const STATISTICS_WINDOW_MS_DEFAULT: i64 = 24 * 3_600_000;
+/// Executors that one page is chosen from.
+pub const EXECUTORS_LOOKED_AT_MAX: usize = 10_000;
+/// Keys of executors that are remembered as heard.
+pub const CONTACT_KEYS_MAX: usize = 100_000;
+/// Executor types of one key that are remembered as heard.
+pub const EXECUTOR_TYPES_PER_KEY_MAX: usize = 64;
+/// How often it is looked whether something heard is to be written down.
+pub const CONTACT_TICK: Duration = Duration::from_secs(5);
+/// An executor that is heard all the time is written down so often, in milliseconds.
+pub const CONTACT_REWRITE_MS: i64 = 30_000;
+/// An executor that was not heard for so long is forgotten, in milliseconds.
+pub const EXECUTOR_FORGET_AFTER_MS: i64 = 30 * 24 * 3_600_000;
+/// How often such executors are looked for.
+pub const EXECUTOR_FORGET_EVERY: Duration = Duration::from_secs(3600);
+/// After this long without a sound an executor is silent, unless a setting says otherwise.
+pub const EXECUTOR_SILENT_AFTER: Duration = Duration::from_secs(60);
+/// After this long without a sound an executor is gone, unless a setting says otherwise.
+pub const EXECUTOR_GONE_AFTER: Duration = Duration::from_secs(120);
+/// How often other brokers' revocations are looked for, because a hint may get lost.
+pub const REVOCATIONS_LOOK: Duration = Duration::from_secs(5);
+/// A look for revocations goes so far back behind the last one, in milliseconds: longer than a commit takes.
+pub const REVOCATIONS_OVERLAP_MS: i64 = 60_000;
+/// Revocations that one look reads; with more, all grants are read anew.
+pub const REVOCATIONS_MAX: i64 = 10_000;
+/// What a broker leased in the moment of a revocation is given back so much later, in milliseconds.
+pub const GIVE_BACK_AGAIN_MS: i64 = 1000;

@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
-    bee, broker, bulk, colony, completions, config, demo, doctor, grant, guard, import, key, pause, process, up,
-    webhook,
+    bee, broker, bulk, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, limit,
+    pause, process, up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, ReaderGone};
@@ -90,11 +90,17 @@ enum Command {
     #[command(subcommand)]
     Grant(grant::Command),
     #[command(subcommand)]
+    Executor(executor::Command),
+    #[command(subcommand)]
+    Function(function::Command),
+    #[command(subcommand)]
     Process(process::Command),
     #[command(subcommand)]
     Pause(pause::Command),
     #[command(subcommand)]
     Bulk(bulk::Command),
+    #[command(subcommand)]
+    Limit(limit::Command),
     #[command(subcommand)]
     Guard(guard::Command),
     #[command(subcommand)]
@@ -197,9 +203,12 @@ impl Command {
             Self::Key(command) => command.run(context),
             Self::Colony(command) => command.run(context).await,
             Self::Grant(command) => command.run(context).await,
+            Self::Executor(command) => command.run(context).await,
+            Self::Function(command) => command.run(context).await,
             Self::Process(command) => command.run(context).await,
             Self::Pause(command) => command.run(context).await,
             Self::Bulk(command) => command.run(context).await,
+            Self::Limit(command) => command.run(context).await,
             Self::Guard(command) => command.run(context),
             Self::Import(command) => command.run(context).await,
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,

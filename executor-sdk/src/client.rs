@@ -4,8 +4,10 @@ mod broker;
 mod bulks;
 mod claim_codec;
 mod colonies;
+mod executors;
 mod grants;
 mod leases;
+mod limits;
 mod operations;
 mod pauses;
 mod processes;
@@ -29,7 +31,7 @@ use crate::session::{Session, sign};
 use crate::{Address, ClientConfig, ClientError};
 
 pub(crate) use leases::millis;
-pub use processes::{Submitted, Watch};
+pub use processes::{Sighting, Submitted, Watch};
 
 /// A client of one broker, in the name of one key, for one colony. Clones share one connection, which is
 /// made at the first call and made again whenever it broke. No call is repeated behind the caller's back,
@@ -84,6 +86,11 @@ impl Client {
 
     pub(crate) fn key(&self) -> &KeyPair {
         &self.shared.key
+    }
+
+    /// The broker instance that calls are signed for at the moment, if one is known.
+    pub(crate) async fn known_broker(&self) -> Option<std::sync::Arc<str>> {
+        self.shared.session.known().await
     }
 
     pub(crate) fn call_timeout(&self) -> Duration {

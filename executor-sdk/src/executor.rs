@@ -8,9 +8,11 @@ mod attempt;
 mod builder;
 mod claim;
 mod contact;
+mod courier;
 mod drain;
 mod examine;
 mod heartbeat;
+mod introduce;
 mod report;
 mod works;
 
@@ -42,10 +44,21 @@ pub struct Executor {
     handlers: BTreeMap<String, Handler>,
 }
 
+/// What an executor announces of a function that it does.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Function {
+    /// What it does.
+    pub(crate) description: String,
+    /// What its arguments must be, as JSON Schema; empty means anything.
+    pub(crate) args_schema: String,
+}
+
 /// How an executor runs.
 struct Settings {
     executor_type: String,
     name: Option<String>,
+    version: String,
+    functions: BTreeMap<String, Function>,
     slots: usize,
     offer: Offer,
     lease: Duration,

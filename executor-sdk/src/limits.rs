@@ -42,6 +42,34 @@ pub const SNOOZE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 /// A process that is being cancelled is renewed at least this long after the last time, so that a wrong clock cannot make the
 /// executor spin.
 pub const CANCEL_LOOK_MIN: Duration = Duration::from_millis(200);
+/// What a handler says while it works is gathered this long before it is sent.
+pub const SAYING_PAUSE: Duration = Duration::from_secs(1);
+/// How long the result waits for what was said before it.
+pub const LAST_WORDS: Duration = Duration::from_secs(5);
+/// So many log lines are sent at once, without waiting for more.
+pub const LOG_BATCH_LINES: usize = 100;
+/// So many bytes of log lines are sent at once, without waiting for more.
+pub const LOG_BATCH_BYTES: usize = 256 * 1024;
+/// Log lines of one call; the broker's own bound.
+pub const LOG_CALL_LINES_MAX: usize = 1000;
+/// Bytes of log lines of one call.
+pub const LOG_CALL_BYTES_MAX: usize = 1024 * 1024;
+/// Log lines of one attempt that wait to be sent; then the oldest are dropped.
+pub const LOG_BUFFER_LINES_MAX: usize = 5000;
+/// Bytes of log lines of one attempt that wait to be sent; then the oldest are dropped.
+pub const LOG_BUFFER_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of one log line's message; the broker's own bound.
+pub const LOG_MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one log line's fields, as JSON; the broker's own bound.
+pub const LOG_FIELDS_BYTES_MAX: usize = 16 * 1024;
+/// Attributes that one process may have; the broker's own bound.
+pub const ATTRIBUTES_MAX: usize = 256;
+/// Attributes of one call; the broker's own bound.
+pub const ATTRIBUTES_CALL_MAX: usize = 64;
+/// Characters of an attribute's key; the broker's own bound.
+pub const ATTRIBUTE_KEY_CHARS_MAX: usize = 128;
+/// Bytes of an attribute's value; the broker's own bound.
+pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 4096;
 
 /// How long handlers may go on after the signal to stop, if the executor does not say.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);

@@ -32,6 +32,11 @@ impl Session {
         Ok(broker_id)
     }
 
+    /// The broker instance, if it is known already.
+    pub(crate) async fn known(&self) -> Option<Arc<str>> {
+        self.broker_id.lock().await.clone()
+    }
+
     /// Forgets an instance that is gone, unless another call did so already and learned of the next.
     pub(crate) async fn forget(&self, broker_id: &Arc<str>) {
         let mut known = self.broker_id.lock().await;

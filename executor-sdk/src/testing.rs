@@ -18,8 +18,9 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use apiary_identity::{Content, Grant, KeyPair, Role, Scopes, Spec};
+use apiary_identity::{Content, Grant, KeyPair, Role, Scopes, Spec, SystemClock};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::Work;
+use crate::journal::Journal;
 use crate::work::Parts;
 
 /// Work for this function: its first attempt, without arguments, as a user called `tester` would ask for it.
@@ -37,6 +39,7 @@ pub fn work(function: &str) -> WorkBuilder {
         env: BTreeMap::new(),
         labels: BTreeMap::new(),
         attempt: 1,
+        checkpoint: None,
         cancellation: CancellationToken::new(),
     }
 }
@@ -49,6 +52,7 @@ pub struct WorkBuilder {
     env: BTreeMap<String, String>,
     labels: BTreeMap<String, String>,
     attempt: i32,
+    checkpoint: Option<Bytes>,
     cancellation: CancellationToken,
 }
 
@@ -79,6 +83,12 @@ impl WorkBuilder {
     /// The attempt's number.
     pub fn attempt(mut self, attempt: i32) -> Self {
         self.attempt = attempt;
+        self
+    }
+
+    /// What an earlier attempt left.
+    pub fn checkpoint(mut self, checkpoint: impl Into<Bytes>) -> Self {
+        self.checkpoint = Some(checkpoint.into());
         self
     }
 
@@ -113,6 +123,8 @@ impl WorkBuilder {
             retries_left: None,
             deadline: None,
             cancellation: self.cancellation,
+            checkpoint: self.checkpoint,
+            journal: Arc::new(Journal::new(Arc::new(SystemClock))),
         })
     }
 }

@@ -1,5 +1,8 @@
 //! What a handler gets: one attempt at a process whose chain of signatures holds.
 
+mod capture;
+mod saying;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::Failure;
+use crate::journal::Journal;
 
 /// One attempt at a process. Everything in it was signed by somebody to whom the colony gave the right to ask
 /// for it, but for [`attempt`](Self::attempt) and [`retries_left`](Self::retries_left), which the broker counts.
@@ -29,9 +33,16 @@ pub(crate) struct Parts {
     pub(crate) retries_left: Option<u32>,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) cancellation: CancellationToken,
+    pub(crate) checkpoint: Option<Bytes>,
+    pub(crate) journal: Arc<Journal>,
 }
 
 impl Work {
+    /// Where it says what it says.
+    pub(crate) fn journal(&self) -> Arc<Journal> {
+        Arc::clone(&self.shared.journal)
+    }
+
     pub(crate) fn new(parts: Parts) -> Self {
         Self { shared: Arc::new(parts) }
     }

@@ -38,7 +38,7 @@ pub use guard::{FieldPattern, Guard, GuardRule};
 pub use id::Id;
 pub use keyfile::{read_key_file, write_key_file};
 pub use keypair::KeyPair;
-pub use name::check_colony_name;
+pub use name::{check_colony_name, check_name};
 pub use progress::Progress;
 pub use quantity::{Cpu, Memory};
 pub use request::{Nonce, Request};

@@ -16,7 +16,7 @@ pub fn check_colony_name(name: &str) -> Result<(), DocumentError> {
 
 /// Checks a function, executor type, label key, user's or executor's name: 1 to 128 of `A-Z`, `a-z`,
 /// `0-9` and `. _ - / :`, starting with a letter or digit.
-pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), DocumentError> {
+pub fn check_name(field: &'static str, name: &str) -> Result<(), DocumentError> {
     let fits = name.len() <= NAME_CHARS_MAX
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:".contains(c));

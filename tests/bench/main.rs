@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: figures of a broker and an executor over real sockets, with every signature checked.
 //!
 //! Broker, submitter and executor share this machine's cores, and the client its process with the broker, except
-//! where memory is measured: there each is a process of its own.
+//! where memory and an idle broker are measured: there each is a process of its own.
 
 mod bee;
+mod expiry;
+mod idle;
 mod latency;
 mod machine;
 mod memory;
@@ -57,5 +59,7 @@ async fn measure<F: Future<Output = Backend>>(store: &'static str, backend: impl
         submit_to_start_p99_us: start_us.value_at_quantile(0.99),
         completed_per_s_one_at_a_time: one,
         completed_per_s_64_in_flight: many,
+        last_of_100k_waits_late_ms: expiry::last_late_ms(&TestColony::start(backend().await).await).await?,
+        idle: idle::measure(backend().await).await?,
     })
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use apiary_executor_sdk::retry;
-use apiary_identity::Content;
+use apiary_executor_sdk::{Client, retry};
+use apiary_identity::{Content, Role};
+use apiary_tests::Backend;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use crate::processes::{ECHO, Processes};
+use crate::processes::{Broker, ECHO};
 
 /// Processes that go through both before the first look.
 const DONE: usize = 1000;
@@ -31,18 +32,20 @@ pub(crate) struct Memory {
 
 /// Measures both on SQLite, so that the database's own memory is part of it.
 pub(crate) async fn measure() -> anyhow::Result<Memory> {
-    let processes = Processes::start().await?;
-    submit(&processes, ECHO, DONE, true).await?;
-    let (bee_kib, broker_kib) = (processes.bee_kib()?, processes.broker_kib()?);
-    submit(&processes, "nobody", WAITING, false).await?;
-    Ok(Memory { bee_kib, broker_kib, broker_100k_waiting_kib: processes.broker_kib()? })
+    let broker = Broker::start(Backend::sqlite().await).await?;
+    let bee = broker.start_bee().await?;
+    let submitter = broker.member(Role::User, "submitter").await?;
+    submit(&submitter, ECHO, DONE, true).await?;
+    let (bee_kib, broker_kib) = (bee.resident_kib()?, broker.process().resident_kib()?);
+    submit(&submitter, "nobody", WAITING, false).await?;
+    Ok(Memory { bee_kib, broker_kib, broker_100k_waiting_kib: broker.process().resident_kib()? })
 }
 
-async fn submit(processes: &Processes, executor_type: &str, count: usize, wait: bool) -> anyhow::Result<()> {
+async fn submit(submitter: &Client, executor_type: &str, count: usize, wait: bool) -> anyhow::Result<()> {
     let mut lines = JoinSet::new();
     for line in 0..AT_ONCE {
         let share = count / AT_ONCE + usize::from(line < count % AT_ONCE);
-        let (submitter, executor_type) = (processes.submitter.clone(), executor_type.to_owned());
+        let (submitter, executor_type) = (submitter.clone(), executor_type.to_owned());
         lines.spawn(async move {
             for _ in 0..share {
                 let spec = submitter.spec(&executor_type, ECHO).with_args(Content::from_bytes(&[b'a'; ARGS_BYTES]));

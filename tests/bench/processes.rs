@@ -1,87 +1,114 @@
 //! A broker and an echo bee as processes of their own, from the release build of `apiary`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use apiary_executor_sdk::{Client, ClientConfig};
 use apiary_identity::{Clock as _, Envelope, Grant, GrantRight, KeyPair, Role, Scopes, SystemClock, write_key_file};
-use apiary_tests::{apiary_binary, eventually};
+use apiary_tests::{Backend, apiary_binary, eventually};
 use jiff::SignedDuration;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
 use uuid::Uuid;
 
 use crate::machine::number_after;
 
 /// The type of the echo bee, and its function.
 pub(crate) const ECHO: &str = "echo";
+/// What the kernel counts processor time in, as programs see it.
+const TICK: Duration = Duration::from_millis(10);
 
-/// A broker on SQLite, and its bee. Both are killed when this is dropped.
-pub(crate) struct Processes {
-    // The bee first: killed in this order, it does not complain of a broker that is away.
-    bee: Running,
-    broker: Running,
-    /// May submit everything, and read it.
-    pub(crate) submitter: Client,
-    _folder: TempDir,
+/// A broker, and a colony on it.
+pub(crate) struct Broker {
+    process: Process,
+    socket: PathBuf,
+    colony: KeyPair,
+    folder: TempDir,
+    // The last to go: the broker must not outlive its database.
+    _backend: Backend,
 }
 
-impl Processes {
-    /// Starts both, and waits until the broker answers.
-    pub(crate) async fn start() -> anyhow::Result<Self> {
+impl Broker {
+    /// Starts one, and waits until it answers.
+    pub(crate) async fn start(backend: Backend) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let (owner, colony, bee, submitter) =
-            (KeyPair::generate(), KeyPair::generate(), KeyPair::generate(), KeyPair::generate());
+        let (owner, colony) = (KeyPair::generate(), KeyPair::generate());
         let socket = folder.path().join("broker.sock");
-        let address = format!("unix:{}", socket.display());
-        let broker = Running::start(
-            &["broker"],
-            &[
-                ("APIARY_BROKER_DATABASE_URL", &format!("sqlite:{}", folder.path().join("broker.db").display())),
-                ("APIARY_BROKER_LISTEN", "127.0.0.1:0"),
-                ("APIARY_BROKER_SOCKET", &socket.display().to_string()),
-                ("APIARY_BROKER_SERVER_OWNER", &owner.id().to_string()),
-            ],
-            folder.path(),
-        )?;
-        let client = |key: &KeyPair| -> anyhow::Result<Client> {
-            Ok(Client::new(&ClientConfig::new(address.parse()?), colony.id(), key.clone(), Arc::new(SystemClock))?)
+        let database = match backend.kind() {
+            "sqlite" => format!("sqlite:{}", backend.url()),
+            _ => backend.url(),
         };
-        let founder = client(&owner)?;
+        let variables = [
+            ("APIARY_BROKER_DATABASE_URL", database.as_str()),
+            ("APIARY_BROKER_LISTEN", "127.0.0.1:0"),
+            ("APIARY_BROKER_SOCKET", &socket.display().to_string()),
+            ("APIARY_BROKER_SERVER_OWNER", &owner.id().to_string()),
+        ];
+        let process = Process::start(&["broker"], &variables, folder.path())?;
+        let broker = Self { process, socket, colony, folder, _backend: backend };
+        let founder = broker.client(&owner)?;
         eventually("the broker answers", async || founder.connect().await.ok()).await;
         founder.create_colony("bench").await?;
-        for (key, role, name) in [(&bee, Role::Executor, ECHO), (&submitter, Role::User, "submitter")] {
-            founder.add_grant(&Envelope::seal(&colony, &grant(&colony, key, role, name)?)?).await?;
-        }
-        let key_file = folder.path().join("bee.pem");
-        write_key_file(&key_file, &bee, None)?;
-        let bee = Running::start(
-            &["bee", ECHO],
-            &[
-                ("APIARY_BROKER_ADDRESS", &address),
-                ("APIARY_COLONY", &colony.id().to_string()),
-                ("APIARY_KEY_FILE", &key_file.display().to_string()),
-            ],
-            folder.path(),
-        )?;
-        Ok(Self { broker, bee, submitter: client(&submitter)?, _folder: folder })
+        Ok(broker)
     }
 
-    /// Resident memory of the broker, in KiB.
-    pub(crate) fn broker_kib(&self) -> anyhow::Result<u64> {
-        self.broker.resident_kib()
+    /// Somebody new in the colony, with a connection of their own.
+    pub(crate) async fn member(&self, role: Role, name: &str) -> anyhow::Result<Client> {
+        let key = KeyPair::generate();
+        let member = self.client(&key)?;
+        member.add_grant(&Envelope::seal(&self.colony, &grant(&self.colony, &key, role, name)?)?).await?;
+        Ok(member)
     }
 
-    /// Resident memory of the bee, in KiB.
-    pub(crate) fn bee_kib(&self) -> anyhow::Result<u64> {
-        self.bee.resident_kib()
+    /// Starts an echo bee.
+    pub(crate) async fn start_bee(&self) -> anyhow::Result<Process> {
+        let (key, key_file) = (KeyPair::generate(), self.folder.path().join("bee.pem"));
+        let grant = grant(&self.colony, &key, Role::Executor, ECHO)?;
+        self.client(&key)?.add_grant(&Envelope::seal(&self.colony, &grant)?).await?;
+        write_key_file(&key_file, &key, None)?;
+        let address = self.address();
+        let variables = [
+            ("APIARY_BROKER_ADDRESS", address.as_str()),
+            ("APIARY_COLONY", &self.colony.id().to_string()),
+            ("APIARY_KEY_FILE", &key_file.display().to_string()),
+        ];
+        Process::start(&["bee", ECHO], &variables, self.folder.path())
+    }
+
+    /// The broker as a process.
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// How many claims wait at it, as it says itself.
+    pub(crate) async fn claims_waiting(&self) -> anyhow::Result<u64> {
+        let mut stream = UnixStream::connect(&self.socket).await?;
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: broker\r\nconnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let (_, page) = answer.split_once("\r\n\r\n").context("the broker answers with a page")?;
+        let page: serde_json::Value = serde_json::from_str(page)?;
+        page["claims_waiting"].as_u64().context("the page says how many claims wait")
+    }
+
+    fn address(&self) -> String {
+        format!("unix:{}", self.socket.display())
+    }
+
+    fn client(&self, key: &KeyPair) -> anyhow::Result<Client> {
+        let config = ClientConfig::new(self.address().parse()?);
+        Ok(Client::new(&config, self.colony.id(), key.clone(), Arc::new(SystemClock))?)
     }
 }
 
-struct Running(Child);
+/// A process of `apiary`, killed when this is dropped.
+pub(crate) struct Process(Child);
 
-impl Running {
+impl Process {
     /// Nothing of this process's environment goes to the child: only what is measured sets it up.
     fn start(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> anyhow::Result<Self> {
         let child = Command::new(apiary_binary())
@@ -97,13 +124,23 @@ impl Running {
         Ok(Self(child))
     }
 
-    fn resident_kib(&self) -> anyhow::Result<u64> {
+    /// Resident memory, in KiB.
+    pub(crate) fn resident_kib(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
         number_after(&status, "VmRSS:").context("the process has ended")
     }
+
+    /// Processor time so far, of the program and of the kernel for it.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
+        // The name in brackets may hold anything; `utime` and `stime` are the 14th and 15th field, the 12th and 13th after it.
+        let (_, fields) = stat.rsplit_once(") ").context("the process has ended")?;
+        let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u32>).sum::<Result<u32, _>>()?;
+        Ok(TICK * ticks)
+    }
 }
 
-impl Drop for Running {
+impl Drop for Process {
     fn drop(&mut self) {
         // Nothing that it keeps outlives the folder.
         let _ = self.0.kill();

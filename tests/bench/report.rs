@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::idle::Idle;
 use crate::machine::Machine;
 use crate::memory::Memory;
 
@@ -23,6 +24,8 @@ pub(crate) struct Figures {
     pub(crate) submit_to_start_p99_us: u64,
     pub(crate) completed_per_s_one_at_a_time: f64,
     pub(crate) completed_per_s_64_in_flight: f64,
+    pub(crate) last_of_100k_waits_late_ms: i64,
+    pub(crate) idle: Idle,
 }
 
 /// One figure, as it is printed.
@@ -36,11 +39,19 @@ impl fmt::Display for Report {
             "{cpu}, {cores} cores, {memory_mib} MiB, Linux {kernel}; fsync of a page {fsync_p50_us} us (p50)\n"
         )?;
         writeln!(f, "{:<46}{}", "", columns(&self.stores, |figures| figures.store.to_owned()))?;
-        let rows: [(&str, Figure); 4] = [
+        let rows: [(&str, Figure); 10] = [
             ("submit to handler start, idle, p50", |figures| ms(figures.submit_to_start_p50_us)),
             ("submit to handler start, idle, p99", |figures| ms(figures.submit_to_start_p99_us)),
             ("completed, one at a time", |figures| per_s(figures.completed_per_s_one_at_a_time)),
             ("completed, 64 in flight", |figures| per_s(figures.completed_per_s_64_in_flight)),
+            ("the last of 100,000 over at once, failed after", |figures| {
+                format!("{} ms", figures.last_of_100k_waits_late_ms)
+            }),
+            ("resident memory, broker, nobody there", |figures| mib(figures.idle.alone_kib)),
+            ("resident memory, broker, 10,000 idle polls", |figures| mib(figures.idle.polls_kib)),
+            ("resident memory, and 1,000 watches", |figures| mib(figures.idle.watches_kib)),
+            ("of one core, broker, 10,000 idle polls", |figures| percent(figures.idle.polls_percent)),
+            ("of one core, and 1,000 watches", |figures| percent(figures.idle.watches_percent)),
         ];
         for (name, figure) in rows {
             writeln!(f, "{name:<46}{}", columns(&self.stores, figure))?;
@@ -52,7 +63,7 @@ impl fmt::Display for Report {
             ("resident memory, broker, 1,000 processes done", broker_kib),
             ("resident memory, broker, 100,000 waiting", broker_100k_waiting_kib),
         ] {
-            writeln!(f, "{name:<46}{:>10} MiB", kib / 1024)?;
+            writeln!(f, "{name:<46}{:>14}", mib(kib))?;
         }
         Ok(())
     }
@@ -64,6 +75,14 @@ fn columns(stores: &[Figures], figure: impl Fn(&Figures) -> String) -> String {
 
 fn ms(us: u64) -> String {
     format!("{}.{:02} ms", us / 1000, us % 1000 / 10)
+}
+
+fn mib(kib: u64) -> String {
+    format!("{} MiB", kib / 1024)
+}
+
+fn percent(percent: f64) -> String {
+    format!("{percent:.1} %")
 }
 
 fn per_s(rate: f64) -> String {

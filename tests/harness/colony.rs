@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apiary_broker::Broker;
-use apiary_broker::config::{Config, ListenConfig, RetentionConfig, StoreConfig};
+use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_executor_sdk::{Client, ClientConfig, v1};
 use apiary_identity::{
-    Clock, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Role, Scopes, SystemClock,
+    Clock, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Progress, Role, Scopes,
+    SystemClock,
 };
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -20,6 +21,9 @@ use crate::{Backend, eventually};
 
 /// How long a claim in a test waits for work that is surely coming.
 pub const CLAIM_WAIT: Duration = Duration::from_secs(10);
+
+/// What a test sets otherwise than a broker has it.
+type Tune = Arc<dyn Fn(&mut Config) + Send + Sync>;
 
 /// A colony named `test` on a broker of its own.
 pub struct TestColony {
@@ -32,6 +36,7 @@ pub struct TestColony {
     /// How long finished processes are kept, from the next start on.
     pub retention: RetentionConfig,
     store: StoreConfig,
+    tune: Tune,
     clock: Arc<dyn Clock>,
     broker: Option<Broker>,
     address: SocketAddr,
@@ -50,15 +55,26 @@ impl TestColony {
         Self::start_with(backend, store, Arc::new(SystemClock)).await
     }
 
+    /// The same, with settings of the test's own.
+    pub async fn start_tuned(backend: Backend, tune: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
+        let store = backend.store_config();
+        Self::start_as(backend, store, Arc::new(SystemClock), Arc::new(tune)).await
+    }
+
     /// The same, where the broker reads this clock. Over Postgres it goes by the database's instead.
     pub async fn start_with(backend: Backend, store: StoreConfig, clock: Arc<dyn Clock>) -> Self {
+        Self::start_as(backend, store, clock, Arc::new(|_| {})).await
+    }
+
+    async fn start_as(backend: Backend, store: StoreConfig, clock: Arc<dyn Clock>, tune: Tune) -> Self {
         let server_owner = KeyPair::generate();
         let retention = RetentionConfig::default();
-        let broker = start_broker(store.clone(), retention, &server_owner, any_port(), &clock).await;
+        let broker = start_broker(store.clone(), retention, &server_owner, any_port(), &clock, &tune).await;
         let address = broker.address().unwrap();
         let colony = Self {
             backend,
             store,
+            tune,
             clock,
             key: KeyPair::generate(),
             server_owner,
@@ -83,8 +99,7 @@ impl TestColony {
 
     /// A second broker on the same database.
     pub async fn start_peer(&self) -> Peer {
-        let broker =
-            start_broker(self.store.clone(), self.retention, &self.server_owner, any_port(), &self.clock).await;
+        let broker = self.start_broker(any_port()).await;
         let address = broker.address().unwrap();
         Peer { broker, address }
     }
@@ -97,6 +112,11 @@ impl TestColony {
         }
     }
 
+    async fn start_broker(&self, address: SocketAddr) -> Broker {
+        let store = self.store.clone();
+        start_broker(store, self.retention, &self.server_owner, address, &self.clock, &self.tune).await
+    }
+
     /// Stops the broker, in order.
     pub async fn stop(&mut self) {
         if let Some(broker) = self.broker.take() {
@@ -106,8 +126,7 @@ impl TestColony {
 
     /// Starts the broker again, at the same address.
     pub async fn start_again(&mut self) {
-        let (store, owner) = (self.store.clone(), &self.server_owner);
-        self.broker = Some(start_broker(store, self.retention, owner, self.address, &self.clock).await);
+        self.broker = Some(self.start_broker(self.address).await);
     }
 
     /// Waits until exactly so many claims wait at the broker.
@@ -212,6 +231,12 @@ impl TestColony {
         Envelope::seal(&self.key_of(name), &document).unwrap()
     }
 
+    /// Progress of a lease that says nothing yet, unsigned.
+    pub fn progress(&self, lease: &v1::Lease, number: i64) -> Progress {
+        let process_id = lease.process_id.parse().unwrap();
+        Progress::new(self.key.id(), process_id, lease.attempt, spec_digest(lease), number, SystemClock.now())
+    }
+
     /// A signed failure for a lease.
     pub fn failure(&self, name: &str, lease: &v1::Lease, kind: OutcomeKind, words: &str) -> Envelope {
         let document = Outcome::failed(
@@ -295,13 +320,16 @@ async fn start_broker(
     server_owner: &KeyPair,
     address: SocketAddr,
     clock: &Arc<dyn Clock>,
+    tune: &Tune,
 ) -> Broker {
-    let config = Config {
+    let mut config = Config {
         listen: ListenConfig { address: Some(address), ..ListenConfig::default() },
         store,
         migrate: true,
         server_owner: Some(server_owner.id()),
         retention,
+        executors: ExecutorsConfig::default(),
     };
+    tune(&mut config);
     Broker::start(config, clock.clone()).await.unwrap()
 }

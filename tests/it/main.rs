@@ -26,9 +26,11 @@ macro_rules! on_each_store {
 
 mod brokers;
 mod colonies;
+mod executors;
 mod grants;
 mod import;
 mod leases;
+mod limits;
 mod pauses;
 mod processes;
 mod restart;

@@ -1,19 +1,39 @@
-//! Four functions for trying out a colony:
+//! Functions for trying out a colony:
 //!
 //! | function | arguments | does |
 //! |---|---|---|
 //! | `echo` | any bytes | gives them back, byte by byte |
 //! | `sleep` | `{"ms": 1000}` | waits so long, at most an hour, or until it is cancelled |
 //! | `snooze` | `{"ms": 1000}` | puts the work off for so long, then succeeds |
+//! | `count` | `{"to": 10, "ms": 100, "stumble_at": 4}` | counts, with a pause; logs each number, reports how far it is, and leaves it for the next attempt; its first attempt fails at `stumble_at`, if that is given |
 //! | `fail` | `{"message": "…", "retryable": false, "retry_after_ms": 0}`, all optional | fails so |
 
 use std::time::Duration;
 
-use apiary_executor_sdk::{Client, Executor, ExecutorBuilder, Failure, Output, Work};
+use apiary_executor_sdk::{AttributeKind, Client, Executor, ExecutorBuilder, Failure, LogLevel, Output, Work};
 use serde::{Deserialize, Serialize};
 
 /// The type of executor that echoes.
 pub const EXECUTOR_TYPE: &str = "echo";
+/// The most that is counted to.
+const COUNT_MAX: u32 = 1_000_000;
+/// What `sleep` takes.
+const SLEEP_ARGS: &str = r#"{
+  "type": "object",
+  "properties": { "ms": { "type": "integer", "minimum": 0, "maximum": 3600000 } },
+  "required": ["ms"],
+  "additionalProperties": false
+}"#;
+/// What `fail` takes.
+const FAIL_ARGS: &str = r#"{
+  "type": "object",
+  "properties": {
+    "message": { "type": ["string", "null"] },
+    "retryable": { "type": "boolean" },
+    "retry_after_ms": { "type": ["integer", "null"], "minimum": 0 }
+  },
+  "additionalProperties": false
+}"#;
 /// The longest sleep.
 const SLEEP_MAX: Duration = Duration::from_secs(3600);
 
@@ -21,9 +41,14 @@ const SLEEP_MAX: Duration = Duration::from_secs(3600);
 pub fn bee(client: Client) -> ExecutorBuilder {
     Executor::builder(client)
         .executor_type(EXECUTOR_TYPE)
+        .version(env!("CARGO_PKG_VERSION"))
+        .function("echo", "gives its arguments back, byte by byte", "")
+        .function("sleep", "waits `ms` milliseconds, at most an hour", SLEEP_ARGS)
+        .function("fail", "fails as it is told, for trying out retries", FAIL_ARGS)
         .handle("echo", echo)
         .handle_json("sleep", sleep)
         .handle_json("snooze", snooze)
+        .handle_json("count", count)
         .handle_json("fail", fail)
 }
 
@@ -36,6 +61,23 @@ struct Sleep {
 #[derive(Debug, PartialEq, Serialize)]
 struct Slept {
     slept_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Count {
+    to: u32,
+    #[serde(default)]
+    ms: u64,
+    #[serde(default)]
+    stumble_at: Option<u32>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Counted {
+    /// Where this attempt began.
+    from: u32,
+    to: u32,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +111,33 @@ async fn snooze(args: Sleep, work: Work) -> Result<Slept, Failure> {
         return Err(Failure::snooze(Duration::from_millis(args.ms), "as it was told to"));
     }
     Ok(Slept { slept_ms: args.ms })
+}
+
+async fn count(args: Count, work: Work) -> Result<Counted, Failure> {
+    let pause = Duration::from_millis(args.ms);
+    if args.to > COUNT_MAX || pause > SLEEP_MAX {
+        let most_ms = SLEEP_MAX.as_millis();
+        return Err(Failure::fatal(format!("count to {COUNT_MAX} at the most, with pauses of at most {most_ms} ms")));
+    }
+    let from: u32 = work.checkpoint_json()?.unwrap_or_default();
+    if from > 0 {
+        work.log(LogLevel::Info, &format!("going on from {from}, where an earlier attempt ended"));
+    }
+    for number in from + 1..=args.to {
+        if args.stumble_at == Some(number) && work.attempt() == 1 {
+            work.log(LogLevel::Warn, &format!("stumbled at {number}, as it was told to"));
+            return Err(Failure::retryable(format!("stumbled at {number}")));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = work.cancelled() => return Err(Failure::retryable("the work was cancelled")),
+        }
+        work.log_with(LogLevel::Info, &format!("counted {number}"), serde_json::json!({ "number": number }));
+        work.report(100.0 * f64::from(number) / f64::from(args.to), &format!("{number} of {}", args.to));
+        work.checkpoint_with(number)?;
+    }
+    work.set_attribute(AttributeKind::Out, "counted_from", &from.to_string())?;
+    Ok(Counted { from, to: args.to })
 }
 
 async fn fail(args: Fail, _work: Work) -> Result<Output, Failure> {
@@ -112,6 +181,17 @@ mod tests {
         token.cancel();
         let failure = sleep(Sleep { ms: 3_600_000 }, testing::work("sleep").cancelled_by(token).build()).await;
         assert!(failure.unwrap_err().is_retryable());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_counter_goes_on_where_an_earlier_attempt_ended() {
+        let args = || Count { to: 5, ms: 100, stumble_at: Some(3) };
+        let stumbled = count(args(), testing::work("count").build()).await.unwrap_err();
+        assert!(stumbled.is_retryable() && stumbled.message().contains('3'), "{stumbled}");
+        let counted = count(args(), testing::work("count").attempt(2).checkpoint("2").build()).await.unwrap();
+        assert_eq!(counted, Counted { from: 2, to: 5 });
+        let odd = count(args(), testing::work("count").checkpoint("\"two\"").build()).await.unwrap_err();
+        assert!(!odd.is_retryable(), "{odd}");
     }
 
     #[tokio::test]

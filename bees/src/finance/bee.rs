@@ -15,6 +15,12 @@ use crate::outbound::CallError as _;
 pub const EXECUTOR_TYPE: &str = "finance";
 /// The function that it does.
 pub const FUNCTION: &str = "stripe.event";
+/// What it takes. No more than every event has: one of a kind that is not known here is not refused at the door.
+const EVENT_ARGS: &str = r#"{
+  "type": "object",
+  "properties": { "id": { "type": "string" }, "type": { "type": "string" } },
+  "required": ["id", "type"]
+}"#;
 
 /// What became of an event: a finished process's output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,10 +47,15 @@ pub struct Receipt {
 /// The finance bee, with [`SLOTS`] slots; name, lease and the rest are for the caller to set. Whoever starts
 /// it calls [`Record::check`] first: a bee that cannot write should not claim.
 pub fn bee(client: Client, record: Arc<dyn Record>) -> ExecutorBuilder {
-    Executor::builder(client).executor_type(EXECUTOR_TYPE).slots(SLOTS).handle(FUNCTION, move |work| {
-        let record = Arc::clone(&record);
-        async move { apply(record.as_ref(), &work).await }
-    })
+    Executor::builder(client)
+        .executor_type(EXECUTOR_TYPE)
+        .version(env!("CARGO_PKG_VERSION"))
+        .slots(SLOTS)
+        .function(FUNCTION, "takes a Stripe event into the state of record", EVENT_ARGS)
+        .handle(FUNCTION, move |work| {
+            let record = Arc::clone(&record);
+            async move { apply(record.as_ref(), &work).await }
+        })
 }
 
 async fn apply(record: &dyn Record, work: &Work) -> Result<Receipt, Failure> {

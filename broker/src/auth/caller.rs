@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use apiary_identity::{
-    Clock, Document as _, Envelope, Grant, Id, Nonce, Outcome, OutcomeKind, Request, Role, Spec, chain,
+    Clock, Document as _, Envelope, Grant, Id, Nonce, Outcome, OutcomeKind, Progress, Request, Revocation, Role, Spec,
+    chain,
 };
 use uuid::Uuid;
 
@@ -136,6 +137,64 @@ impl Auth {
         }
     }
 
+    /// Leave to say what an executor is: for whoever is one, and for whoever has never been one and asks to be.
+    pub(crate) async fn permit_register(
+        &self,
+        caller: &Caller,
+        executor_type: &str,
+    ) -> Result<Permit<action::RegisterExecutor>, Error> {
+        let colony = self.colony_of(caller).await?;
+        let now = self.clock.now();
+        let is_executor = |grant: &GrantRecord| grant.grant.role == Role::Executor;
+        let suits = |grant: &GrantRecord| {
+            is_executor(grant) && grant.grant.is_valid_at(now) && grant.grant.scopes.cover_executor_type(executor_type)
+        };
+        if let Some(grant) = self.grants.find(&colony, &caller.key, suits).await? {
+            self.once(caller)?;
+            return Ok(Permit::new(colony, Who::Granted(Box::new(grant))));
+        }
+        if caller.key == colony.id {
+            return Err(Error::NotPermitted("the colony's own key is no executor's: make one for the executor".into()));
+        }
+        let grants = self.grants.of_key(&colony, &caller.key).await?;
+        match grants.iter().rfind(|grant| is_executor(grant)) {
+            // Not remembered as used: a stranger signs as much as he likes, and saying the same again changes nothing.
+            None => Ok(Permit::new(colony, Who::Stranger(caller.key))),
+            Some(grant) => Err(Error::NotPermitted(match grant.revoked_from_ms {
+                Some(_) => format!("`{}` was removed: ask the colony's owner for a new grant", grant.grant.name),
+                None => format!(
+                    "the grant of `{}` does not cover executor type `{executor_type}` now: ask the colony's owner",
+                    grant.grant.name
+                ),
+            })),
+        }
+    }
+
+    /// Leave to end grants: the colony's own signature is its permission.
+    pub(crate) async fn permit_revoke_grant(
+        &self,
+        envelope: &Envelope,
+    ) -> Result<(Permit<action::RevokeGrant>, Revocation), Error> {
+        if envelope.payload_type != Revocation::PAYLOAD_TYPE {
+            return Err(envelope.open::<Revocation>().err().map_or(Error::Unsigned, Error::from));
+        }
+        let colony = self.grants.colony(&envelope.key_id).await.map_err(|error| match error {
+            Error::ColonyUnknown(id) => {
+                Error::NotPermitted(format!("revocations are signed by a colony's own key, and `{id}` is none here"))
+            }
+            other => other,
+        })?;
+        let revocation = chain::verify_revocation(&colony.id, envelope)?;
+        let ahead_ms = revocation.from.as_millisecond().saturating_sub(self.clock.now_ms());
+        if ahead_ms > CLOCK_SKEW_MS_MAX {
+            return Err(Error::Invalid(format!(
+                "`from` is more than {} s ahead of the broker's clock: a revocation holds at once, so send it when it is to",
+                CLOCK_SKEW_MS_MAX / 1000
+            )));
+        }
+        Ok((Permit::new(colony, Who::ColonyOwner), revocation))
+    }
+
     /// Leave to create a colony: the server owner's alone.
     pub(crate) fn permit_server_owner(&self, caller: &Caller) -> Result<ServerPermit, Error> {
         match self.server_owner {
@@ -195,6 +254,13 @@ impl Auth {
         })
     }
 
+    /// Leave to keep this progress: its own signature is its permission.
+    pub(crate) async fn permit_report(&self, envelope: &Envelope) -> Result<(Permit<action::Report>, Progress), Error> {
+        let progress: Progress = envelope.open()?;
+        let caller = Caller { key: envelope.key_id, colony: progress.colony, nonce: None };
+        Ok((self.permit(&caller).await?, progress))
+    }
+
     /// Leave to keep this grant: the colony's own signature is its permission.
     pub(crate) async fn permit_add_grant(
         &self,
@@ -219,12 +285,16 @@ impl Auth {
 
     /// The nearest miss, in words: which of the key's grants fails at what.
     async fn why_not(&self, colony: &Colony, envelope: &Envelope, spec: &Spec) -> Result<Error, Error> {
-        let Some(grant) = self.grants.find(colony, &envelope.key_id, |_| true).await? else {
+        let grants = self.grants.of_key(colony, &envelope.key_id).await?;
+        let Some(grant) = grants.iter().find(|grant| grant.revoked_from_ms.is_none()).or(grants.first()) else {
             return Ok(Error::NotPermitted(format!(
                 "the key {} has no grant in colony `{}`",
                 envelope.key_id, colony.name
             )));
         };
+        if grant.revoked_from_ms.is_some() {
+            return Ok(Error::NotPermitted(format!("the grant of `{}` was revoked", grant.grant.name)));
+        }
         if !grant.grant.is_valid_at(self.clock.now()) {
             return Ok(Error::NotPermitted(format!(
                 "the grant of `{}` is valid from {} until {}",

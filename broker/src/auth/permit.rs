@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 
+use apiary_identity::Id;
+
 use crate::model::{Colony, GrantRecord};
 
 /// The verbs that a permit can be for. Each is a type, so that a permit for one is none for another.
@@ -101,6 +103,8 @@ pub(crate) enum Who {
     ColonyOwner,
     /// A key with this grant.
     Granted(Box<GrantRecord>),
+    /// A key without a grant, which may ask for one.
+    Stranger(Id),
 }
 
 impl<A: action::Action> Permit<A> {
@@ -118,10 +122,19 @@ impl<A: action::Action> Permit<A> {
         self.grant().map_or("colony", |grant| grant.grant.name.as_str())
     }
 
-    /// The grant that it stands on; `None` for the colony's own key.
+    /// Whose signature it stands on.
+    pub(crate) fn key(&self) -> Id {
+        match &self.who {
+            Who::ColonyOwner => self.colony.id,
+            Who::Granted(grant) => grant.grant.key,
+            Who::Stranger(key) => *key,
+        }
+    }
+
+    /// The grant that it stands on; `None` for the colony's own key, and for a key without one.
     pub(crate) fn grant(&self) -> Option<&GrantRecord> {
         match &self.who {
-            Who::ColonyOwner => None,
+            Who::ColonyOwner | Who::Stranger(_) => None,
             Who::Granted(grant) => Some(grant),
         }
     }

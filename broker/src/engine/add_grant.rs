@@ -7,7 +7,8 @@ use crate::Error;
 use crate::auth::{Permit, action};
 
 impl Engine {
-    /// Keeps a grant that the colony signed; true if this very grant was there.
+    /// Keeps a grant that the colony signed; true if this very grant was there. One whose key is revoked is kept and dead, and
+    /// refused: a dead key stays dead.
     pub(crate) async fn add_grant(
         &self,
         permit: Permit<action::AddGrant>,
@@ -19,6 +20,13 @@ impl Engine {
             colony = permit.colony().name, name = grant.name, role = grant.role.as_str(), key = %grant.key, existed,
             "grant kept"
         );
+        let grants = self.grants.of_key(permit.colony(), &grant.key).await?;
+        if grants.iter().any(|kept| kept.grant.grant_id == grant.grant_id && kept.revoked_from_ms.is_some()) {
+            return Err(Error::NotPermitted(format!(
+                "the key {} or this very grant is revoked: grant a new key",
+                grant.key
+            )));
+        }
         Ok(existed)
     }
 }

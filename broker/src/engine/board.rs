@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use super::holds::Holds;
 use crate::Error;
 use crate::limits::{CLAIM_LOOKS_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX};
-use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, Lane, LeaseRef};
+use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef};
 
 /// What a poll is answered with.
 pub(super) type Reply = Result<Given, Error>;
@@ -31,6 +33,8 @@ pub(super) struct Board {
     pub(super) polls: usize,
     last_id: u64,
     pub(super) closed: bool,
+    /// What limits hold.
+    holds: Holds,
 }
 
 #[derive(Default)]
@@ -63,6 +67,8 @@ pub(super) struct Pass {
     pub(super) lane: Lane,
     pub(super) ids: Vec<u64>,
     pub(super) slots: Vec<ClaimSlot>,
+    /// How many processes had moved when it began.
+    moves: u64,
 }
 
 impl Board {
@@ -95,6 +101,23 @@ impl Board {
         }
     }
 
+    /// A process of this colony moved: a place under a limit may be free. True if that is to be looked for.
+    pub(super) fn moved(&mut self, colony: ColonyKey) -> bool {
+        self.holds.moved(colony, Instant::now())
+    }
+
+    /// When to look again for what limits hold.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        self.holds.next()
+    }
+
+    /// It is time for that.
+    pub(super) fn mark_held(&mut self) {
+        for lane in self.holds.due(Instant::now()) {
+            self.mark(&lane);
+        }
+    }
+
     pub(super) fn mark_all(&mut self) {
         self.mark_lanes(|_| true);
     }
@@ -117,13 +140,18 @@ impl Board {
             let (ids, slots) = board.choose();
             if !ids.is_empty() {
                 board.passing = true;
-                return Some(Pass { lane, ids, slots });
+                return Some(Pass { lane, ids, slots, moves: self.holds.moves() });
             }
             if board.polls.is_empty() {
                 self.lanes.remove(&lane);
             }
         }
         None
+    }
+
+    /// What limits hold is to be looked for again.
+    pub(super) fn hold(&mut self, pass: &Pass, claims: &Claims, now_ms: i64) {
+        self.holds.looked(&pass.lane, pass.moves, claims, now_ms, Instant::now());
     }
 
     /// Answers the polls that got something, are drained or wait no longer; returns what was taken for polls that are gone.
@@ -203,6 +231,28 @@ impl Board {
             self.lanes.remove(lane);
         }
         Some(poll)
+    }
+
+    /// Takes these grants from the polls under them, and answers those with an error that have no other.
+    pub(super) fn expel(&mut self, grants: &[GrantKey], error: &Error) {
+        let mut expelled = Vec::new();
+        for (lane, board) in &mut self.lanes {
+            for (id, poll) in &mut board.polls {
+                if !poll.slot.grants.iter().any(|grant| grants.contains(&grant.key)) {
+                    continue;
+                }
+                let others = poll.slot.grants.iter().filter(|grant| !grants.contains(&grant.key));
+                poll.slot.grants = others.cloned().collect();
+                if poll.slot.grants.is_empty() {
+                    expelled.push((lane.clone(), *id));
+                }
+            }
+        }
+        for (lane, id) in expelled {
+            if let Some(poll) = self.remove(&lane, id) {
+                let _ = poll.reply.send(Err(error.clone()));
+            }
+        }
     }
 
     /// Answers every poll with nothing; returns what is still to be given back.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use apiary_identity::Offer;
 
 use super::Engine;
+use super::checkpoints::Checkpoint;
 use super::claimer::Handover;
 use super::lifecycle::retries_left;
 use super::wakeups::Change;
@@ -49,6 +50,8 @@ pub(crate) struct Leased {
     pub(crate) submitter: Option<Arc<StoredGrant>>,
     /// Retries left after this attempt; −1 for no limit.
     pub(crate) retries_left: i32,
+    /// What an earlier attempt left for this one.
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 impl Engine {
@@ -60,7 +63,7 @@ impl Engine {
         grants: &[GrantRecord],
         order: ClaimOrder,
     ) -> Result<ClaimAnswer, Error> {
-        let executor = permit.grant().ok_or_else(|| Error::NotPermitted("claiming needs a grant".into()))?.key;
+        let grant = permit.grant().ok_or_else(|| Error::NotPermitted("claiming needs a grant".into()))?;
         let lane = Lane { colony: permit.colony().key, executor_type: order.executor_type };
         let slot = ClaimSlot {
             grants: grants.iter().map(slot_grant).collect(),
@@ -68,12 +71,16 @@ impl Engine {
             count: order.count,
             lease_ms: order.lease_ms,
         };
-        let _place = self.polls.take(executor.0)?;
+        let _place = self.polls.take(grant.key.0)?;
+        let executor = (lane.colony, permit.key());
+        let _heard = self.contacts.listen(executor, &lane.executor_type, &grant.grant.name, &slot.offer);
         let given = self.claimer.poll(&lane, slot, order.wait).await?;
         // Until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
         let handover = Handover::new(self.claimer.clone(), lane.clone(), &given.claimed);
         let mut leases = self.with_grants(given.claimed).await?;
+        self.weigh_checkpoints(&mut leases).await?;
         let excess = split_by_size(&mut leases);
+        self.read_checkpoints(&mut leases).await?;
         handover.delivered();
         self.claimer.put_back(&lane, excess.iter().map(|leased| lease_of(&leased.claimed)).collect());
         for Leased { claimed, .. } in &leases {
@@ -90,6 +97,7 @@ impl Engine {
             .map(|claimed| Leased {
                 submitter: grants.get(&claimed.submitter).cloned(),
                 retries_left: retries_left(claimed.retries_spent, claimed.max_retries),
+                checkpoint: None,
                 claimed,
             })
             .collect())
@@ -100,7 +108,8 @@ impl Leased {
     /// What it adds to an answer, with room for all that is small.
     fn bytes(&self) -> usize {
         let grant = self.submitter.as_ref().map_or(0, |grant| grant.payload.len());
-        self.claimed.payload.len() + grant + LEASE_FRAME_BYTES
+        let checkpoint = self.checkpoint.as_ref().map_or(0, Checkpoint::bytes);
+        self.claimed.payload.len() + grant + checkpoint + LEASE_FRAME_BYTES
     }
 }
 
@@ -163,6 +172,7 @@ mod tests {
             name: "ada".into(),
             payload: Bytes::from(vec![0; grant_bytes]),
             signature: Vec::new(),
+            revoked_from_ms: None,
         };
         let claimed = Claimed {
             slot: 0,
@@ -176,7 +186,7 @@ mod tests {
             payload: Bytes::from(vec![0; spec_bytes]),
             signature: Vec::new(),
         };
-        Leased { claimed, submitter: Some(Arc::new(grant)), retries_left: 0 }
+        Leased { claimed, submitter: Some(Arc::new(grant)), retries_left: 0, checkpoint: None }
     }
 
     #[test]

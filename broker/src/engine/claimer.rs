@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::board::{Board, Given, Pass, Reply, references};
 use crate::Error;
 use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
-use crate::model::{ClaimSlot, Claimed, ColonyKey, Lane, LeaseRef, Release};
+use crate::model::{ClaimSlot, Claimed, ColonyKey, GrantKey, Lane, LeaseRef, Release};
 use crate::store::Store;
 
 /// After a failed look at the database, the next comes this much later.
@@ -97,6 +97,27 @@ impl Claimer {
         }
     }
 
+    /// A process of this colony moved: what limits hold may be free.
+    pub(crate) fn moved(&self, colony: ColonyKey) {
+        if self.board().moved(colony) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Returns when it is time to look again for what limits hold.
+    async fn held(&self) {
+        let next = self.board().next_look();
+        match next {
+            Some(next) => tokio::time::sleep_until(next).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends the polls under these grants. What a look under way finds for them goes back.
+    pub(crate) fn expel(&self, executors: &[GrantKey], error: &Error) {
+        self.board().expel(executors, error);
+    }
+
     /// How many polls wait.
     pub(crate) fn waiting(&self) -> usize {
         self.board().polls
@@ -129,6 +150,7 @@ impl Claimer {
                 Some(()) = passes.next(), if !passes.is_empty() => {}
                 () = self.wake.notified() => {}
                 _ = slow.tick(), if slow_poll => self.board().mark_all(),
+                () = self.held() => self.board().mark_held(),
             }
         }
         // What the database has already handed over must still reach its poll.
@@ -175,6 +197,7 @@ impl Claimer {
     async fn pass(&self, store: &dyn Store, clock: &dyn Clock, pass: Pass) {
         match store.claim(&pass.lane, &pass.slots, clock.now_ms()).await {
             Ok(claims) => {
+                self.board().hold(&pass, &claims, clock.now_ms());
                 let orphans = self.board().end_pass(&pass, claims);
                 if !orphans.is_empty() {
                     self.give_back(store, clock, pass.lane, orphans).await;
@@ -199,6 +222,7 @@ impl Claimer {
             );
         }
         self.wake(&lane);
+        self.moved(lane.colony);
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {

@@ -46,13 +46,7 @@ pub(crate) struct ResultItem {
 impl ResultItem {
     /// A result must name the bytes that the work was done from: those that the broker handed out.
     pub(super) fn check_spec(&self, kept: Digest) -> Result<(), Error> {
-        if self.spec_digest == kept {
-            return Ok(());
-        }
-        Err(Error::Invalid(format!(
-            "`spec_digest` is not that of the spec that was submitted as {}: the work was done from other bytes",
-            self.holder.process_id
-        )))
+        self.holder.check_spec(self.spec_digest, kept)
     }
 }
 

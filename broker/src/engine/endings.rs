@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use apiary_identity::{Document as _, Envelope, Grant, Id};
+use apiary_identity::{Digest, Document as _, Envelope, Grant, Id};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::grantbook::GrantBook;
@@ -51,6 +52,17 @@ impl Holder {
 
     pub(super) fn lost(&self) -> Error {
         Error::LeaseLost { process_id: self.process_id, attempt: self.attempt }
+    }
+
+    /// What an executor signs about its work must name the bytes that the work is done from: those that the broker handed out.
+    pub(super) fn check_spec(&self, named: Digest, kept: Digest) -> Result<(), Error> {
+        if named == kept {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!(
+            "`spec_digest` is not that of the spec that was submitted as {}: the work was done from other bytes",
+            self.process_id
+        )))
     }
 }
 
@@ -126,5 +138,31 @@ impl LeaseDesk {
         let is_theirs = grants.get(&attempt.executor).is_some_and(|grant| grant.grantee == holder.key.as_bytes());
         let is_cancelled = attempt.ending == AttemptEnding::Cancelled.as_str();
         Err(if is_theirs && is_cancelled { holder.cancelled() } else { holder.lost() })
+    }
+
+    /// Whether progress of this time can be verified by whoever receives it: the grant that the lease was given under covers the
+    /// function, and was in force.
+    pub(super) async fn may_report(&self, lease: &LeaseRecord, at: Timestamp) -> Result<(), Error> {
+        self.may_succeed(lease).await?;
+        let grants = self.grants.stored([lease.executor]).await?;
+        match grants.get(&lease.executor).and_then(|grant| Grant::from_json(&grant.payload).ok()) {
+            Some(grant) if grant.is_valid_at(at) => Ok(()),
+            Some(grant) => Err(Error::NotPermitted(format!(
+                "the executor's grant is valid from {} until {}, and `at` is {at}: set the executor's clock (NTP)",
+                grant.valid_from, grant.valid_until
+            ))),
+            None => Err(Error::NotPermitted("the executor's grant cannot be read".into())),
+        }
+    }
+
+    /// Whether this very result is the one that ended the attempt: then its sender asks again because the answer got lost.
+    pub(super) async fn is_known(&self, holder: &Holder, result: &Envelope) -> StoreResult<bool> {
+        let attempts = self.store.attempts(holder.process_id).await?;
+        Ok(attempts.iter().any(|attempt| {
+            attempt.attempt == holder.attempt
+                && attempt.result.as_ref().is_some_and(|(payload, signature)| {
+                    *payload == result.payload && signature.as_slice() == result.signature
+                })
+        }))
     }
 }

@@ -9,10 +9,10 @@ use super::Engine;
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::limits::PAGE_BYTES_MAX;
-use crate::model::{Attempt, ProcessRecord, StoredGrant, cut_to_bytes};
+use crate::model::{Attempt, Attribute, ProcessRecord, StoredGrant, StoredProgress, cut_to_bytes};
 
-/// Bytes of attempts in one answer: beside them are the spec and its grant.
-const ATTEMPTS_BYTES_MAX: usize = PAGE_BYTES_MAX - 3 * 1024 * 1024;
+/// Bytes of attempts in one answer: beside them are the spec, the last progress, their grants, and the attributes.
+const ATTEMPTS_BYTES_MAX: usize = PAGE_BYTES_MAX - 7 * 1024 * 1024;
 /// An attempt's executor, its grant, names and numbers, at the most.
 const ATTEMPT_FRAME_BYTES: usize = 66 * 1024;
 
@@ -25,6 +25,10 @@ pub(crate) struct ProcessDetail {
     pub(crate) submitter: Option<Arc<StoredGrant>>,
     /// The last attempts, as many as fit into an answer, with their executors' grants, oldest first.
     pub(crate) attempts: Vec<(Attempt, Option<Arc<StoredGrant>>)>,
+    /// The last signed progress with its executor's grant.
+    pub(crate) progress: Option<(StoredProgress, Option<Arc<StoredGrant>>)>,
+    /// What is attached to it.
+    pub(crate) attributes: Vec<Attribute>,
 }
 
 impl Engine {
@@ -38,7 +42,11 @@ impl Engine {
         let process = found
             .ok_or_else(|| Error::NotFound(format!("no process {process_id} in colony `{}`", permit.colony().name)))?;
         let attempts = newest_that_fit(self.store.attempts(process_id).await?);
-        let mut keys: Vec<_> = attempts.iter().map(|attempt| attempt.executor).chain([process.submitter]).collect();
+        let progress = self.store.progress(process_id).await?;
+        let attributes = self.store.attributes(process_id).await?;
+        let signers =
+            attempts.iter().map(|attempt| attempt.executor).chain(progress.as_ref().map(|last| last.executor));
+        let mut keys: Vec<_> = signers.chain([process.submitter]).collect();
         keys.sort_unstable();
         keys.dedup();
         // Not from memory: whoever verifies a chain wants to know what the database holds now.
@@ -51,7 +59,17 @@ impl Engine {
                 (attempt, grant)
             })
             .collect();
-        Ok(ProcessDetail { submitter: grants.get(&process.submitter).cloned(), process, attempts })
+        let progress = progress.map(|last| {
+            let grant = grants.get(&last.executor).cloned();
+            (last, grant)
+        });
+        Ok(ProcessDetail {
+            submitter: grants.get(&process.submitter).cloned(),
+            process,
+            attempts,
+            progress,
+            attributes,
+        })
     }
 }
 

@@ -1,14 +1,18 @@
 //! The grants of recently seen keys. A grant never changes once it is kept, so a remembered "yes" stays right until its
-//! time is over; a "no" is always asked of the store again, because another broker may have added a grant.
+//! time is over or it is revoked: this broker's revocations are known at once, other brokers tell theirs, and because a hint may
+//! get lost they are looked for every few seconds. A "no" is always asked of the store again, because another broker may have
+//! added a grant.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use apiary_identity::Id;
+use apiary_identity::{Clock, Id};
 
+use super::claimer::Claimer;
 use crate::Error;
-use crate::limits::GRANT_CACHE_KEYS_MAX;
-use crate::model::{Colony, ColonyKey, GrantKey, GrantRecord, StoredGrant};
+use crate::limits::{GRANT_CACHE_KEYS_MAX, REVOCATIONS_LOOK, REVOCATIONS_MAX, REVOCATIONS_OVERLAP_MS};
+use crate::model::{Colony, ColonyKey, GrantKey, GrantRecord, RevokedGrant, StoredGrant};
 use crate::store::Store;
 
 /// Every grant of a key.
@@ -20,12 +24,28 @@ pub(crate) struct GrantBook {
     colonies: RwLock<HashMap<Id, Colony>>,
     by_key: RwLock<HashMap<(ColonyKey, Id), GrantsOfKey>>,
     stored: RwLock<HashMap<GrantKey, Arc<StoredGrant>>>,
+    /// Whose polls end with their grants.
+    claimer: Arc<Claimer>,
+    /// When other brokers' revocations were looked for; `None` where there are no other brokers.
+    looked_ms: Option<AtomicI64>,
+    clock: Arc<dyn Clock>,
+    /// Grows with each revocation: what was read before one must not be remembered after it.
+    revocations: AtomicU64,
 }
 
 impl GrantBook {
-    /// An empty book over this store.
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, colonies: RwLock::default(), by_key: RwLock::default(), stored: RwLock::default() }
+    /// An empty book over this store, which other brokers may share.
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, claimer: Arc<Claimer>, is_shared: bool) -> Self {
+        Self {
+            store,
+            colonies: RwLock::default(),
+            by_key: RwLock::default(),
+            stored: RwLock::default(),
+            claimer,
+            looked_ms: is_shared.then(|| AtomicI64::new(clock.now_ms())),
+            clock,
+            revocations: AtomicU64::new(0),
+        }
     }
 
     /// The colony of this key.
@@ -39,42 +59,87 @@ impl GrantBook {
         Ok(colony)
     }
 
-    /// The first of the key's grants that `suits`.
+    /// The first of the key's grants that is not revoked and `suits`.
     pub(crate) async fn find(
         &self,
         colony: &Colony,
         key: &Id,
         suits: impl Fn(&GrantRecord) -> bool,
     ) -> Result<Option<GrantRecord>, Error> {
+        self.look().await?;
+        let suits = |grant: &&GrantRecord| grant.revoked_from_ms.is_none() && suits(grant);
         let remembered = read(&self.by_key, &(colony.key, *key));
-        if let Some(grant) = remembered.and_then(|grants| grants.iter().find(|grant| suits(grant)).cloned()) {
+        if let Some(grant) = remembered.and_then(|grants| grants.iter().find(suits).cloned()) {
             return Ok(Some(grant));
         }
-        let grants = self.read_grants(colony, key).await?;
-        Ok(grants.iter().find(|grant| suits(grant)).cloned())
+        Ok(self.of_key(colony, key).await?.iter().find(suits).cloned())
     }
 
-    /// Every grant of the key as the database has it now; they are remembered.
-    async fn read_grants(&self, colony: &Colony, key: &Id) -> Result<GrantsOfKey, Error> {
+    /// Every grant of a key, as it is now, expired and revoked ones too.
+    pub(crate) async fn of_key(&self, colony: &Colony, key: &Id) -> Result<GrantsOfKey, Error> {
+        let revocations = self.revocations.load(Ordering::Acquire);
         let grants: GrantsOfKey = self.store.grants_of_key(colony, key).await?.into();
         if !grants.is_empty() {
             remember(&self.by_key, (colony.key, *key), grants.clone());
+            if self.revocations.load(Ordering::Acquire) != revocations {
+                forget(&self.by_key, &(colony.key, *key));
+            }
         }
         Ok(grants)
     }
 
-    /// All of the key's grants that `suit`, the oldest first.
+    /// All of the key's grants that are not revoked and `suit`, the oldest first.
     pub(crate) async fn find_all(
         &self,
         colony: &Colony,
         key: &Id,
         suit: impl Fn(&GrantRecord) -> bool,
     ) -> Result<Vec<GrantRecord>, Error> {
-        let suitable = |grants: &GrantsOfKey| grants.iter().filter(|grant| suit(grant)).cloned().collect::<Vec<_>>();
+        self.look().await?;
+        let suit = |grant: &&GrantRecord| grant.revoked_from_ms.is_none() && suit(grant);
+        let suitable = |grants: &GrantsOfKey| grants.iter().filter(suit).cloned().collect::<Vec<_>>();
         match read(&self.by_key, &(colony.key, *key)).map(|grants| suitable(&grants)) {
             Some(found) if !found.is_empty() => Ok(found),
-            _ => Ok(suitable(&self.read_grants(colony, key).await?)),
+            _ => Ok(suitable(&self.of_key(colony, key).await?)),
         }
+    }
+
+    /// These grants are dead: what is remembered of their keys is forgotten, and their polls end.
+    pub(crate) fn revoked(&self, grants: &[RevokedGrant]) {
+        self.revocations.fetch_add(1, Ordering::AcqRel);
+        for grant in grants {
+            forget(&self.by_key, &(grant.colony, grant.grantee));
+            forget(&self.stored, &grant.key);
+        }
+        let keys: Vec<GrantKey> = grants.iter().map(|grant| grant.key).collect();
+        self.claimer.expel(&keys, &Error::NotPermitted("the grant was revoked: ask the colony's owner".into()));
+    }
+
+    /// Looks for other brokers' revocations if that was long ago. Whoever comes while one looks goes on with what is remembered.
+    async fn look(&self) -> Result<(), Error> {
+        let Some(looked_ms) = &self.looked_ms else { return Ok(()) };
+        let (last_ms, now_ms) = (looked_ms.load(Ordering::Acquire), self.clock.now_ms());
+        let age_ms = now_ms.saturating_sub(last_ms);
+        if i64::try_from(REVOCATIONS_LOOK.as_millis()).is_ok_and(|every_ms| age_ms < every_ms)
+            || looked_ms.compare_exchange(last_ms, now_ms, Ordering::AcqRel, Ordering::Acquire).is_err()
+        {
+            return Ok(());
+        }
+        let since_ms = last_ms.saturating_sub(REVOCATIONS_OVERLAP_MS);
+        match self.store.revoked_grants(since_ms, REVOCATIONS_MAX).await {
+            Ok(grants) if i64::try_from(grants.len()).is_ok_and(|count| count >= REVOCATIONS_MAX) => {
+                self.revoked(&grants);
+                self.by_key.write().unwrap_or_else(PoisonError::into_inner).clear();
+            }
+            Ok(grants) if grants.is_empty() => {}
+            Ok(grants) => self.revoked(&grants),
+            Err(error) => {
+                // The next call looks again, back to where this one would have.
+                looked_ms.store(last_ms, Ordering::Release);
+                return Err(error.into());
+            }
+        }
+        Ok(())
     }
 
     /// These grants as the database holds them, for those who check them themselves.
@@ -106,6 +171,10 @@ impl GrantBook {
 
 fn read<K: Eq + std::hash::Hash, V: Clone>(map: &RwLock<HashMap<K, V>>, key: &K) -> Option<V> {
     map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+}
+
+fn forget<K: Eq + std::hash::Hash, V>(map: &RwLock<HashMap<K, V>>, key: &K) {
+    map.write().unwrap_or_else(PoisonError::into_inner).remove(key);
 }
 
 /// Remembers within bounds: a full book is emptied, which costs a few reads and needs no order of use.

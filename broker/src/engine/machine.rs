@@ -9,18 +9,25 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::add_logs::LogFlush;
+use super::catalogue::Catalogue;
 use super::claim::Places;
 use super::claimer::Claimer;
 use super::clock::DatabaseClock;
 use super::committer::Committer;
 use super::complete::CompleteFlush;
+use super::contacts::Contacts;
 use super::endings::LeaseDesk;
 use super::fail::FailFlush;
 use super::grantbook::GrantBook;
 use super::operations::Operations;
+use super::presence::PresenceTimes;
 use super::prioritytime::Stamps;
 use super::relay;
 use super::renew::RenewFlush;
+use super::report::ReportFlush;
+use super::room::Room;
+use super::set_attributes::AttributeFlush;
 use super::submit::SubmitFlush;
 use super::sweep;
 use super::sweep::Bulks;
@@ -28,17 +35,32 @@ use super::wakeups::Wakeups;
 use crate::model::Retention;
 use crate::store::{Store, StoreResult};
 
+/// What can be set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tuning {
+    /// How long executors may not be heard.
+    pub(crate) presence: PresenceTimes,
+    /// How long finished processes are kept.
+    pub(crate) retention: Retention,
+}
+
 /// Everything that happens to processes.
 pub(crate) struct Engine {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) grants: Arc<GrantBook>,
     pub(super) claimer: Arc<Claimer>,
+    pub(super) contacts: Arc<Contacts>,
+    pub(super) catalogue: Arc<Catalogue>,
     pub(super) wakeups: Wakeups,
     pub(super) submits: Committer<SubmitFlush>,
     pub(super) completions: Committer<CompleteFlush>,
     pub(super) failures: Committer<FailFlush>,
     pub(super) renewals: Committer<RenewFlush>,
+    pub(super) reports: Committer<ReportFlush>,
+    pub(super) logs: Committer<LogFlush>,
+    pub(super) attributes: Committer<AttributeFlush>,
+    pub(super) room: Room,
     pub(super) stamps: Stamps,
     pub(super) watches: Arc<tokio::sync::Semaphore>,
     pub(super) desk: LeaseDesk,
@@ -59,7 +81,7 @@ impl Engine {
         store: Arc<dyn Store>,
         local_clock: Arc<dyn Clock>,
         broker_id: Uuid,
-        retention: Retention,
+        tuning: Tuning,
         tasks: &TaskTracker,
         drain: CancellationToken,
         finish: &CancellationToken,
@@ -74,18 +96,22 @@ impl Engine {
             tasks.spawn(relay::tell(store.clone(), broker_id, hints, drain.clone()));
             tasks.spawn(sweep::keep_time(clock.clone(), store.clone(), drain.clone()));
         }
+        let grants = Arc::new(GrantBook::new(store.clone(), clock.clone(), claimer.clone(), shared));
+        let contacts = Arc::new(Contacts::new(clock.clone(), tuning.presence));
+        let catalogue = Arc::new(Catalogue::new(store.clone(), clock.clone(), contacts.clone()));
         if let Some(heard) = store.listen().await? {
-            tasks.spawn(relay::hear(heard, broker_id, wakeups.clone(), drain.clone()));
+            let memory = relay::Memory { grants: grants.clone(), catalogue: catalogue.clone() };
+            tasks.spawn(relay::hear(heard, broker_id, wakeups.clone(), memory, drain.clone()));
         }
+        tasks.spawn(contacts.clone().run(store.clone(), drain.clone()));
         let operations = Operations::new(store.clone(), wakeups.clone(), clock.clone());
         let bulks_started = Arc::new(Notify::new());
         let bulks = Bulks::new(store.clone(), clock.clone(), operations.clone(), broker_id, bulks_started.clone());
         let loops = [
             tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone())),
-            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), retention, drain.clone())),
+            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), tuning.retention, drain.clone())),
             tasks.spawn(bulks.run(drain.clone())),
         ];
-        let grants = Arc::new(GrantBook::new(store.clone()));
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
             submits: Committer::start(
@@ -104,7 +130,17 @@ impl Engine {
                 finish.clone(),
             ),
             renewals: Committer::start(tasks, RenewFlush::new(desk.clone(), clock.clone()), finish.clone()),
+            reports: Committer::start(
+                tasks,
+                ReportFlush::new(desk.clone(), wakeups.clone(), clock.clone()),
+                finish.clone(),
+            ),
+            logs: Committer::start(tasks, LogFlush::new(desk.clone(), wakeups.clone(), clock.clone()), finish.clone()),
+            attributes: Committer::start(tasks, AttributeFlush::new(desk.clone(), clock.clone()), finish.clone()),
+            room: Room::default(),
             grants,
+            contacts,
+            catalogue,
             stamps: Stamps::default(),
             desk,
             operations,

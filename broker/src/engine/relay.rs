@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use apiary_identity::Id;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::catalogue::Catalogue;
+use super::grantbook::GrantBook;
 use super::wakeups::{Change, Hint, Wakeups};
 use crate::limits::{COMMIT_BATCH_MAX, NOTIFY_GATHER};
-use crate::model::{ColonyKey, Lane};
+use crate::model::{ColonyKey, GrantKey, Lane, RevokedGrant};
 use crate::store::Store;
 
 /// So many lanes, processes or colonies keep a message below the 8,000 bytes that Postgres allows: a lane has at most 128
@@ -18,6 +21,8 @@ use crate::store::Store;
 const LANES_PER_MESSAGE: usize = 40;
 const CHANGES_PER_MESSAGE: usize = 120;
 const COLONIES_PER_MESSAGE: usize = 300;
+/// A revocation is two numbers and a key of 51 characters.
+const REVOCATIONS_PER_MESSAGE: usize = 60;
 
 /// What goes over the wire between brokers.
 #[derive(Default, Serialize, Deserialize)]
@@ -29,6 +34,20 @@ struct Message {
     changes: Vec<(i64, Uuid)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     colonies: Vec<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    logged: Vec<(i64, Uuid)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    revoked: Vec<(i64, i64, Id)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    announced: Vec<i64>,
+}
+
+/// What this broker remembers of the database, to be forgotten when another broker changes it.
+pub(crate) struct Memory {
+    /// Who may do what.
+    pub(crate) grants: Arc<GrantBook>,
+    /// What functions take.
+    pub(crate) catalogue: Arc<Catalogue>,
 }
 
 /// Tells the other brokers, until `stop`.
@@ -62,6 +81,7 @@ pub(crate) async fn hear(
     mut heard: mpsc::Receiver<String>,
     broker_id: Uuid,
     wakeups: Wakeups,
+    memory: Memory,
     stop: CancellationToken,
 ) {
     loop {
@@ -85,11 +105,23 @@ pub(crate) async fn hear(
         for colony in message.colonies {
             wakeups.hear(&Hint::Colony(ColonyKey(colony)));
         }
+        for (colony, process_id) in message.logged {
+            wakeups.hear(&Hint::Logged(Change { colony: ColonyKey(colony), process_id }));
+        }
+        for (key, colony, grantee) in message.revoked {
+            memory.grants.revoked(&[RevokedGrant { key: GrantKey(key), colony: ColonyKey(colony), grantee }]);
+            memory.catalogue.forget(ColonyKey(colony));
+        }
+        for colony in message.announced {
+            memory.catalogue.forget(ColonyKey(colony));
+        }
     }
 }
 
 fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
     let (mut lanes, mut changes, mut colonies) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut logged = BTreeSet::new();
+    let (mut revoked, mut announced) = (BTreeSet::new(), BTreeSet::new());
     for hint in hints {
         match hint {
             Hint::Work(lane) => {
@@ -101,15 +133,27 @@ fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
             Hint::Colony(colony) => {
                 colonies.insert(colony.0);
             }
+            Hint::Logged(change) => {
+                logged.insert((change.colony.0, change.process_id));
+            }
+            Hint::Revoked(grant) => {
+                revoked.insert((grant.key.0, grant.colony.0, grant.grantee));
+            }
+            Hint::Announced(colony) => {
+                announced.insert(colony.0);
+            }
         }
     }
-    let of_lanes = parts(lanes, LANES_PER_MESSAGE).map(|lanes| Message { broker_id, lanes, ..Message::default() });
-    let of_changes =
-        parts(changes, CHANGES_PER_MESSAGE).map(|changes| Message { broker_id, changes, ..Message::default() });
-    let of_colonies =
-        parts(colonies, COLONIES_PER_MESSAGE).map(|colonies| Message { broker_id, colonies, ..Message::default() });
+    let message = || Message { broker_id, ..Message::default() };
+    // What must not be done any more comes before what can be done.
+    let all = parts(revoked, REVOCATIONS_PER_MESSAGE)
+        .map(|revoked| Message { revoked, ..message() })
+        .chain(parts(announced, COLONIES_PER_MESSAGE).map(|announced| Message { announced, ..message() }))
+        .chain(parts(lanes, LANES_PER_MESSAGE).map(|lanes| Message { lanes, ..message() }))
+        .chain(parts(changes, CHANGES_PER_MESSAGE).map(|changes| Message { changes, ..message() }))
+        .chain(parts(colonies, COLONIES_PER_MESSAGE).map(|colonies| Message { colonies, ..message() }))
+        .chain(parts(logged, CHANGES_PER_MESSAGE).map(|logged| Message { logged, ..message() }));
     // Numbers, ids and checked names: printing them cannot fail.
-    let all = of_lanes.chain(of_changes).chain(of_colonies);
     all.filter_map(|message| serde_json::to_string(&message).ok()).collect()
 }
 
@@ -125,6 +169,7 @@ mod tests {
 
     #[test]
     fn a_message_fits_into_what_postgres_allows() {
+        let grantee = apiary_identity::KeyPair::generate().id();
         let hints = (0..1000_i64)
             .flat_map(|number| {
                 let lane = Lane { colony: ColonyKey(i64::MAX - number), executor_type: "x".repeat(128) };
@@ -132,7 +177,15 @@ mod tests {
                     colony: ColonyKey(i64::MAX - number),
                     process_id: Uuid::from_u128(u128::from(number.unsigned_abs())),
                 };
-                [Hint::Work(lane), Hint::Change(change), Hint::Colony(ColonyKey(i64::MIN + number))]
+                let revoked = RevokedGrant { key: GrantKey(i64::MAX - number), colony: ColonyKey(i64::MAX), grantee };
+                let colony = ColonyKey(i64::MIN + number);
+                [
+                    Hint::Work(lane),
+                    Hint::Change(change),
+                    Hint::Colony(colony),
+                    Hint::Revoked(revoked),
+                    Hint::Announced(colony),
+                ]
             })
             .collect();
         let messages = messages(Uuid::max(), hints);

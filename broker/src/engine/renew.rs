@@ -22,6 +22,7 @@ impl Engine {
         attempt: i32,
         lease_ms: i64,
     ) -> Result<Renewed, Error> {
+        self.contacts.touch((permit.colony().key, permit.key()));
         let holder = Holder::new(&permit, process_id, attempt)?;
         self.renewals.commit(RenewItem { holder, lease_ms }).await
     }

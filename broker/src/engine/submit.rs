@@ -11,7 +11,7 @@ use super::prioritytime::priority_time_us;
 use super::wakeups::{Change, Wakeups};
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::model::{ColonyKey, Lane, NewProcess, ProcessState, Submitted};
+use crate::model::{Colony, ColonyKey, Lane, LimitKind, Limits, NewProcess, ProcessState, Submitted};
 use crate::store::{Store, StoreResult};
 
 /// The process that a submit made, or that was there before.
@@ -34,6 +34,8 @@ impl Engine {
         envelope: Envelope,
     ) -> Result<Kept, Error> {
         let grant = permit.grant().ok_or_else(|| Error::NotPermitted("submitting needs a grant".into()))?;
+        self.check_rate_key(permit.colony().key, &spec).await?;
+        self.check_args(permit.colony(), &spec).await?;
         let now_ms = self.clock.now_ms();
         let not_before_ms = spec.not_before.map(|moment| moment.as_millisecond()).filter(|moment| *moment > now_ms);
         let idempotency = spec.idempotency_key.map(|key| (key, now_ms.saturating_add(spec.idempotency_retention_ms)));
@@ -68,6 +70,29 @@ impl Engine {
             ))),
             Submitted::New { state } => Ok(Kept { process_id, existed: false, state }),
             Submitted::Existed { process_id, state } => Ok(Kept { process_id, existed: true, state }),
+        }
+    }
+
+    /// A rate key means nothing without a limit, and whoever names one counts on it: a slip in the key is refused. A spec that was
+    /// kept before is answered as before, whatever became of the limit.
+    async fn check_rate_key(&self, colony: ColonyKey, spec: &Spec) -> Result<(), Error> {
+        let Some(key) = &spec.rate_key else { return Ok(()) };
+        let is_limited = |limits: &Limits| limits.holding(LimitKind::RateKey, key).is_some();
+        let book = self.wakeups.limits();
+        if is_limited(&*book.of(&*self.store, colony).await?) || is_limited(&*book.read(&*self.store, colony).await?) {
+            return Ok(());
+        }
+        match self.store.get_process(colony, spec.process_id).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::LimitUnknown(key.clone())),
+        }
+    }
+
+    /// Refuses arguments that no executor takes. What was kept before stays kept, whatever was announced since.
+    async fn check_args(&self, colony: &Colony, spec: &Spec) -> Result<(), Error> {
+        match self.catalogue.check(colony, spec).await {
+            Err(_) if self.store.get_process(colony.key, spec.process_id).await?.is_some() => Ok(()),
+            checked => checked,
         }
     }
 }

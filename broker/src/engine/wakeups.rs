@@ -7,8 +7,9 @@ use tokio::sync::{Notify, broadcast, mpsc};
 use uuid::Uuid;
 
 use super::claimer::Claimer;
+use super::limitbook::LimitBook;
 use crate::limits::{COMMIT_QUEUE_MAX, WATCH_LAG_MAX};
-use crate::model::{ColonyKey, Lane};
+use crate::model::{ColonyKey, Lane, RevokedGrant};
 
 /// A process that entered a state. It says which, not what: whoever cares reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,13 @@ pub(crate) enum Hint {
     Change(Change),
     /// What keeps the colony's work from being handed out has changed: something may be free.
     Colony(ColonyKey),
+    /// A process logged.
+    Logged(Change),
+
+    /// A grant is dead.
+    Revoked(RevokedGrant),
+    /// An executor of the colony says something else of itself.
+    Announced(ColonyKey),
 }
 
 /// The one place that is told of every move, after its commit.
@@ -35,8 +43,10 @@ pub(crate) enum Hint {
 pub(crate) struct Wakeups {
     claimer: Arc<Claimer>,
     changes: broadcast::Sender<Change>,
+    logs: broadcast::Sender<Change>,
     deadline: Arc<Deadline>,
     relay: Option<mpsc::Sender<Hint>>,
+    limits: Arc<LimitBook>,
 }
 
 impl Wakeups {
@@ -49,7 +59,9 @@ impl Wakeups {
             (None, None)
         };
         let changes = broadcast::Sender::new(WATCH_LAG_MAX);
-        (Self { claimer, changes, deadline: Arc::new(Deadline::default()), relay }, hints)
+        let logs = broadcast::Sender::new(WATCH_LAG_MAX);
+        let deadline = Arc::new(Deadline::default());
+        (Self { claimer, changes, logs, deadline, relay, limits: Arc::default() }, hints)
     }
 
     /// Work waits in this lane.
@@ -61,6 +73,7 @@ impl Wakeups {
     /// What keeps the colony's work from being handed out, or an executor from getting it, has changed: every poll of the colony
     /// is to be looked for.
     pub(crate) fn colony(&self, colony: ColonyKey) {
+        self.limits.forget(colony);
         self.claimer.wake_colony(colony);
         self.tell(|| Hint::Colony(colony));
     }
@@ -69,7 +82,14 @@ impl Wakeups {
     pub(crate) fn changed(&self, change: Change) {
         // Nobody watching is no error.
         let _ = self.changes.send(change);
+        self.claimer.moved(change.colony);
         self.tell(|| Hint::Change(change));
+    }
+
+    /// A process logged. Told apart from its moves, so that only those who watch log lines look.
+    pub(crate) fn logged(&self, change: Change) {
+        let _ = self.logs.send(change);
+        self.tell(|| Hint::Logged(change));
     }
 
     /// A lease, a block or a wait ends at this time.
@@ -77,15 +97,28 @@ impl Wakeups {
         self.deadline.lower(ms);
     }
 
-    /// A hint from another broker: acted on, not passed on.
+    /// A hint from another broker: acted on, not passed on. What is remembered is for [`super::relay`].
     pub(crate) fn hear(&self, hint: &Hint) {
         match hint {
             Hint::Work(lane) => self.claimer.wake(lane),
-            Hint::Colony(colony) => self.claimer.wake_colony(*colony),
+            Hint::Colony(colony) => {
+                self.limits.forget(*colony);
+                self.claimer.wake_colony(*colony);
+            }
             Hint::Change(change) => {
                 let _ = self.changes.send(*change);
+                self.claimer.moved(change.colony);
             }
+            Hint::Logged(change) => {
+                let _ = self.logs.send(*change);
+            }
+            Hint::Revoked(_) | Hint::Announced(_) => {}
         }
+    }
+
+    /// The limits of colonies, remembered.
+    pub(crate) fn limits(&self) -> &LimitBook {
+        &self.limits
     }
 
     /// Changes from now on.
@@ -93,12 +126,18 @@ impl Wakeups {
         self.changes.subscribe()
     }
 
+    /// Processes that log, from now on.
+    pub(crate) fn subscribe_to_logs(&self) -> broadcast::Receiver<Change> {
+        self.logs.subscribe()
+    }
+
     /// The sweeps' timer.
     pub(crate) fn deadline(&self) -> &Deadline {
         &self.deadline
     }
 
-    fn tell(&self, hint: impl FnOnce() -> Hint) {
+    /// Something that other brokers remember is out of date.
+    pub(crate) fn tell(&self, hint: impl FnOnce() -> Hint) {
         if let Some(relay) = &self.relay {
             // A full queue drops the hint: the others' slow poll finds the work.
             let _ = relay.try_send(hint());

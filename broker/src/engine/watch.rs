@@ -10,10 +10,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Engine;
+use super::list_logs::bytes_of;
 use super::wakeups::Change;
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::model::{ColonyKey, ProcessFilter, ProcessSummary};
+use crate::limits::{PAGE_BYTES_MAX, WATCH_LINES_MAX, WATCH_STALL_MAX};
+use crate::model::{ColonyKey, LogCursor, LogFilter, LogLine, Page, ProcessFilter, ProcessSummary, cut_to_bytes};
 use crate::store::Store;
 
 /// One process is read again this often without a sign, because another broker's hint may get lost.
@@ -22,16 +24,38 @@ const SLOW_LOOK: Duration = Duration::from_secs(5);
 const READ_MAX: usize = 200;
 /// What a client may be behind before the watch waits for it.
 const AHEAD_MAX: usize = 64;
+/// The same of a watch with log lines, which are longer.
+const AHEAD_WITH_LOGS_MAX: usize = 2;
 
 /// What to watch.
 pub(crate) enum WatchTarget {
     /// One process, until it is finished.
-    Process(Uuid),
+    Process {
+        /// Which.
+        process_id: Uuid,
+        /// Also its log lines, from now on.
+        logs: bool,
+    },
     /// All that match, for as long as somebody watches.
     Filter(ProcessFilter),
 }
 
-type Sightings = mpsc::Sender<Result<ProcessSummary, Error>>;
+/// What a watch tells.
+#[derive(Debug)]
+pub(crate) enum Sighting {
+    /// A process as it is now.
+    Process(Box<ProcessSummary>),
+    /// Log lines that came since the last.
+    Logs(Vec<LogLine>),
+}
+
+type Sightings = mpsc::Sender<Result<Sighting, Error>>;
+
+/// The process whose log lines are watched, and how far they were told.
+struct LogReader {
+    signs: broadcast::Receiver<Change>,
+    last: LogCursor,
+}
 
 impl Engine {
     /// Starts a watch; it ends with the receiver.
@@ -39,20 +63,28 @@ impl Engine {
         &self,
         permit: Permit<action::Watch>,
         target: WatchTarget,
-    ) -> Result<mpsc::Receiver<Result<ProcessSummary, Error>>, Error> {
+    ) -> Result<mpsc::Receiver<Result<Sighting, Error>>, Error> {
         let place = self.watches.clone().try_acquire_owned().map_err(|_| {
             Error::Overloaded(format!("{} watches are open at this broker", crate::limits::WATCHES_MAX))
         })?;
         let colony = permit.colony().key;
         // Subscribed before the first look, so that nothing falls between them.
         let changes = self.wakeups.subscribe();
-        if let WatchTarget::Process(process_id) = target {
+        let mut logs = None;
+        if let WatchTarget::Process { process_id, logs: with_logs } = target {
             let known = self.store.get_process(colony, process_id).await?;
             known.ok_or_else(|| Error::NotFound(format!("no process {process_id} in this colony")))?;
+            if with_logs {
+                let signs = self.wakeups.subscribe_to_logs();
+                let newest = self.store.list_last_logs(colony, &of_process(process_id), 1).await?;
+                logs =
+                    Some(LogReader { signs, last: newest.first().map_or_else(LogCursor::default, |line| line.line) });
+            }
         }
         // One place more, for the error that ends it.
-        let (sender, receiver) = mpsc::channel(AHEAD_MAX + 1);
-        let watch = Watch { store: self.store.clone(), colony, changes, sender, drain: self.drain.clone() };
+        let ahead = if logs.is_some() { AHEAD_WITH_LOGS_MAX } else { AHEAD_MAX };
+        let (sender, receiver) = mpsc::channel(ahead + 1);
+        let watch = Watch { store: self.store.clone(), colony, changes, logs, sender, drain: self.drain.clone() };
         self.tasks.spawn(async move {
             let _place = place;
             watch.run(target).await;
@@ -65,6 +97,7 @@ struct Watch {
     store: Arc<dyn Store>,
     colony: ColonyKey,
     changes: broadcast::Receiver<Change>,
+    logs: Option<LogReader>,
     sender: Sightings,
     drain: CancellationToken,
 }
@@ -87,7 +120,7 @@ impl Watch {
 
     async fn follow(&mut self, target: &WatchTarget) -> Result<(), Error> {
         match target {
-            WatchTarget::Process(process_id) => self.follow_one(*process_id).await,
+            WatchTarget::Process { process_id, .. } => self.follow_one(*process_id).await,
             WatchTarget::Filter(filter) => self.follow_many(filter).await,
         }
     }
@@ -97,24 +130,51 @@ impl Watch {
         loop {
             let now = self.store.summaries(&[process_id]).await?.pop();
             let now = now.ok_or_else(|| Error::NotFound(format!("process {process_id} was deleted meanwhile")))?;
+            // After the state: a process that is finished logs no more, so its last lines are among these.
+            self.tell_logs(process_id).await?;
             if last.as_ref() != Some(&now) {
                 let finished = now.state.is_finished();
                 last = Some(now.clone());
-                if self.sender.send(Ok(now)).await.is_err() || finished {
+                if !self.tell(Sighting::Process(Box::new(now))).await? || finished {
                     return Ok(());
                 }
             }
             // A look without a sign also covers a lagging receiver.
-            let _ = tokio::time::timeout(SLOW_LOOK, self.next_change_of(process_id)).await;
+            let signs = self.logs.as_mut().map(|logs| &mut logs.signs);
+            let _ = tokio::time::timeout(SLOW_LOOK, sign_of(process_id, &mut self.changes, signs)).await;
         }
     }
 
-    async fn next_change_of(&mut self, process_id: Uuid) {
+    /// Tells the log lines that came since the last look.
+    async fn tell_logs(&mut self, process_id: Uuid) -> Result<(), Error> {
+        let Some(reader) = &self.logs else { return Ok(()) };
+        let mut last = reader.last;
         loop {
-            match self.changes.recv().await {
-                Ok(change) if change.process_id == process_id => return,
-                Ok(_) => {}
-                Err(_) => return,
+            let page = Page { size: WATCH_LINES_MAX, after: Some(last) };
+            let mut lines = self.store.list_logs(self.colony, &of_process(process_id), page).await?;
+            let Some(newest) = lines.last().map(|line| line.line) else { break };
+            last = newest;
+            let told = lines.len();
+            // The bound of one message; a page of lines is below it, unless somebody wrote into the database.
+            cut_to_bytes(&mut lines, PAGE_BYTES_MAX, bytes_of);
+            if !self.tell(Sighting::Logs(lines)).await? || told < usize::try_from(WATCH_LINES_MAX).unwrap_or(0) {
+                break;
+            }
+        }
+        if let Some(reader) = &mut self.logs {
+            reader.last = last;
+        }
+        Ok(())
+    }
+
+    /// Hands one sighting to the client; false if the client is gone. One that does not read is cut: what waits for it takes
+    /// memory, and a place that another could have.
+    async fn tell(&self, seen: Sighting) -> Result<bool, Error> {
+        match self.sender.send_timeout(Ok(seen), WATCH_STALL_MAX).await {
+            Ok(()) => Ok(true),
+            Err(mpsc::error::SendTimeoutError::Closed(_)) => Ok(false),
+            Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
+                Err(Error::Overloaded(format!("the watch was not read for {} s: it ended", WATCH_STALL_MAX.as_secs())))
             }
         }
     }
@@ -127,7 +187,7 @@ impl Watch {
                 for process in self.store.summaries(ids).await? {
                     if process.colony == self.colony
                         && filter.matches(&process)
-                        && self.sender.send(Ok(process)).await.is_err()
+                        && !self.tell(Sighting::Process(Box::new(process))).await?
                     {
                         return Ok(());
                     }
@@ -174,6 +234,34 @@ impl Watch {
     }
 }
 
+/// All log lines of a process.
+fn of_process(process_id: Uuid) -> LogFilter {
+    LogFilter { process_id: Some(process_id), ..LogFilter::default() }
+}
+
+/// Waits until this process moved, or logged. A receiver that lags has missed something: that is a sign, too.
+async fn sign_of(
+    process_id: Uuid,
+    changes: &mut broadcast::Receiver<Change>,
+    logs: Option<&mut broadcast::Receiver<Change>>,
+) {
+    match logs {
+        None => next_of(process_id, changes).await,
+        Some(logs) => tokio::select! {
+            () = next_of(process_id, changes) => {}
+            () = next_of(process_id, logs) => {}
+        },
+    }
+}
+
+async fn next_of(process_id: Uuid, changes: &mut broadcast::Receiver<Change>) {
+    while let Ok(change) = changes.recv().await {
+        if change.process_id == process_id {
+            return;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::sync::mpsc::error::TrySendError;
@@ -188,7 +276,8 @@ mod tests {
         let (sender, mut receiver) = mpsc::channel(AHEAD_MAX + 1);
         let (changes, drain) = (broadcast::Sender::new(1), CancellationToken::new());
         let filling = sender.clone();
-        let watch = Watch { store, colony: ColonyKey(1), changes: changes.subscribe(), sender, drain: drain.clone() };
+        let (colony, changes) = (ColonyKey(1), changes.subscribe());
+        let watch = Watch { store, colony, changes, logs: None, sender, drain: drain.clone() };
         let mut running = Box::pin(watch.run(WatchTarget::Filter(ProcessFilter::default())));
         assert!(futures::poll!(&mut running).is_pending());
         while !matches!(filling.try_send(Err(Error::Unsigned)), Err(TrySendError::Full(_))) {}

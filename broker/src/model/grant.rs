@@ -20,6 +20,8 @@ pub struct GrantRecord {
     pub grant: Grant,
     /// The signed bytes.
     pub envelope: Envelope,
+    /// Since when it is revoked.
+    pub revoked_from_ms: Option<i64>,
 }
 
 /// A grant as the database holds it, unverified: for showing, and for those who check it themselves.
@@ -37,4 +39,6 @@ pub struct StoredGrant {
     pub payload: Bytes,
     /// Their signature by the colony, 64 bytes if nobody tampered.
     pub signature: Vec<u8>,
+    /// Since when it is revoked.
+    pub revoked_from_ms: Option<i64>,
 }

@@ -52,6 +52,12 @@ pub struct Claims {
     pub has_more: bool,
     /// The slots whose executor is being drained: they get nothing, and need not wait for it.
     pub drained: Vec<usize>,
+    /// A limit kept work from being given.
+    pub is_held: bool,
+    /// Some of that waits for the end of something that runs.
+    pub waits_for_place: bool,
+    /// When the next of it may start, where a rate keeps it.
+    pub next_start_ms: Option<i64>,
 }
 
 /// A lease that was just made, with what the executor needs.

@@ -26,6 +26,10 @@ pub struct ProcessCursor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrantCursor(pub GrantKey);
 
+/// A place in the list of executors, which goes by their first appearance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExecutorCursor(pub i64);
+
 /// Cuts rows to what one answer can carry, and returns those that were cut off. The first row always stays.
 pub(crate) fn cut_to_bytes<T>(rows: &mut Vec<T>, bytes_max: usize, bytes: impl Fn(&T) -> usize) -> Vec<T> {
     let mut sum = 0_usize;

@@ -1,5 +1,7 @@
 //! From the wire, checking form: ids, bounds, pages.
 
+mod executors;
+
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use crate::limits::{
 use crate::model::{
     BulkAction, GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState,
 };
+
+pub(super) use executors::{executor_query, function_query, introduction, key_id, needed_name};
 
 /// Labels in one filter.
 const FILTER_LABELS_MAX: usize = 16;
@@ -227,12 +231,15 @@ pub(super) fn filter(filter: Option<pb::ProcessFilter>) -> Result<ProcessFilter,
 /// What to watch.
 pub(super) fn watch(request: pb::WatchRequest) -> Result<WatchTarget, Error> {
     if request.process_id.is_empty() {
+        if request.logs {
+            return Err(Error::Invalid("`logs` needs a `process_id`: lines are watched of one process".into()));
+        }
         return Ok(WatchTarget::Filter(filter(request.filter)?));
     }
     if request.filter.is_some() {
         return Err(Error::Invalid("`process_id` and `filter` exclude each other: send one".into()));
     }
-    Ok(WatchTarget::Process(process_id(&request.process_id)?))
+    Ok(WatchTarget::Process { process_id: process_id(&request.process_id)?, logs: request.logs })
 }
 
 /// A page of processes; the token is `<submitted_at_ms>.<process_id>`.
@@ -251,7 +258,7 @@ pub(super) fn grant_page(size: i32, token: &str) -> Result<Page<GrantCursor>, Er
     page(size, token, |token| Some(GrantCursor(GrantKey(token.parse().ok()?))))
 }
 
-fn page<C>(size: i32, token: &str, cursor: impl FnOnce(&str) -> Option<C>) -> Result<Page<C>, Error> {
+pub(super) fn page<C>(size: i32, token: &str, cursor: impl FnOnce(&str) -> Option<C>) -> Result<Page<C>, Error> {
     let size = match size {
         0 => PAGE_SIZE_DEFAULT,
         size if (1..=PAGE_SIZE_MAX).contains(&size) => size,
@@ -268,7 +275,7 @@ fn page<C>(size: i32, token: &str, cursor: impl FnOnce(&str) -> Option<C>) -> Re
     Ok(Page { size: i64::from(size), after })
 }
 
-fn exact(field: &'static str, name: String) -> Result<Option<String>, Error> {
+pub(super) fn exact(field: &'static str, name: String) -> Result<Option<String>, Error> {
     if name.len() > NAME_CHARS_MAX || name.contains('\0') {
         return Err(Error::Invalid(format!("`{field}` has at most {NAME_CHARS_MAX} characters and no NUL")));
     }

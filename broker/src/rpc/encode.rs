@@ -1,12 +1,17 @@
 //! To the wire. Documents go out as the database holds them: whoever reads them checks them.
 
-use apiary_identity::{Document as _, Grant, Id, Outcome, Spec};
+mod executors;
+
+use apiary_identity::{Document as _, Grant, Id, Outcome, Progress, Spec};
 use apiary_proto::v1 as pb;
 use bytes::Bytes;
 
+use super::running;
 use crate::Error;
-use crate::engine::{Awaited, GrantPage, Leased, ProcessDetail, ProcessPage};
-use crate::model::{Attempt, Bulk, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant};
+use crate::engine::{Awaited, Checkpoint, GrantPage, Leased, ProcessDetail, ProcessPage};
+use crate::model::{Attempt, Bulk, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant, StoredProgress};
+
+pub(super) use executors::{executor, executor_page, function, revoked};
 
 /// A colony.
 pub(super) fn colony(colony: &Colony) -> pb::Colony {
@@ -126,7 +131,9 @@ pub(super) fn detail(detail: ProcessDetail) -> pb::GetProcessResponse {
         spec: Some(spec),
         submitter_grant: detail.submitter.as_deref().map(grant),
         attempts: detail.attempts.into_iter().map(|(one, by)| attempt(one, by.as_deref())).collect(),
-        ..Default::default()
+        progress_grant: detail.progress.as_ref().and_then(|(_, by)| by.as_deref()).map(grant),
+        progress: detail.progress.map(|(last, by)| progress(last, by.as_deref())),
+        attributes: detail.attributes.into_iter().map(running::attribute).collect(),
     }
 }
 
@@ -134,6 +141,7 @@ pub(super) fn detail(detail: ProcessDetail) -> pb::GetProcessResponse {
 pub(super) fn grant_page(page: &GrantPage) -> pb::ListGrantsResponse {
     pb::ListGrantsResponse {
         grants: page.grants.iter().map(grant).collect(),
+        revoked_from_ms: page.grants.iter().map(|grant| grant.revoked_from_ms.unwrap_or(0)).collect(),
         next_page_token: page.next.map(|cursor| cursor.0.0.to_string()).unwrap_or_default(),
     }
 }
@@ -142,6 +150,7 @@ pub(super) fn grant_page(page: &GrantPage) -> pb::ListGrantsResponse {
 pub(super) fn lease(leased: Leased) -> pb::Lease {
     let claimed = leased.claimed;
     let submitter = leased.submitter.as_deref();
+    let (checkpoint, checkpoint_grant) = checkpoint(leased.checkpoint);
     pb::Lease {
         process_id: claimed.process_id.to_string(),
         attempt: claimed.attempt,
@@ -154,7 +163,8 @@ pub(super) fn lease(leased: Leased) -> pb::Lease {
         submitter_grant: submitter.map(grant),
         expires_at_ms: claimed.expires_at_ms,
         retries_left: leased.retries_left,
-        ..Default::default()
+        checkpoint,
+        checkpoint_grant,
     }
 }
 
@@ -181,6 +191,17 @@ pub(super) fn renewed(renewed: Renewed) -> pb::RenewResponse {
         cancel_reason,
         ..Default::default()
     }
+}
+
+/// A checkpoint, and the grant of its signer.
+fn checkpoint(checkpoint: Option<Checkpoint>) -> (Option<pb::Envelope>, Option<pb::Envelope>) {
+    let Some(Checkpoint { progress: Some(last), executor, .. }) = checkpoint else { return (None, None) };
+    let by = executor.as_deref();
+    (Some(progress(last, by)), by.map(grant))
+}
+
+fn progress(last: StoredProgress, executor: Option<&StoredGrant>) -> pb::Envelope {
+    signed(Progress::PAYLOAD_TYPE, last.payload, executor.map(grantee).unwrap_or_default(), last.signature)
 }
 
 /// One try.

@@ -30,8 +30,11 @@ impl GrantService for Rpc {
 
     async fn revoke_grant(
         &self,
-        _request: Request<pb::RevokeGrantRequest>,
+        request: Request<pb::RevokeGrantRequest>,
     ) -> Result<Response<pb::RevokeGrantResponse>, Status> {
-        Err(Status::unimplemented("revoke_grant"))
+        let envelope = decode::envelope("revocation", request.into_inner().revocation).map_err(refused)?;
+        let (permit, revocation) = self.auth.permit_revoke_grant(&envelope).await.map_err(refused)?;
+        let revoked = self.engine.revoke_grant(permit, &revocation, &envelope).await.map_err(refused)?;
+        Ok(Response::new(encode::revoked(&revoked)))
     }
 }

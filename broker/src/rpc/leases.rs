@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::routes::caller;
 use super::status::refused;
-use super::{Rpc, decode, encode};
+use super::{Rpc, decode, encode, running};
 use crate::Error;
 use crate::auth::End;
 
@@ -63,19 +63,32 @@ impl LeaseService for Rpc {
         Ok(Response::new(pb::EndBatchResponse { answers: answers.into_iter().map(encode::end_answer).collect() }))
     }
 
-    async fn report(&self, _request: Request<pb::ReportRequest>) -> Result<Response<pb::ReportResponse>, Status> {
-        Err(Status::unimplemented("report"))
+    async fn report(&self, request: Request<pb::ReportRequest>) -> Result<Response<pb::ReportResponse>, Status> {
+        let envelope = decode::envelope("progress", request.into_inner().progress).map_err(refused)?;
+        let (permit, progress) = self.auth.permit_report(&envelope).await.map_err(refused)?;
+        self.engine.report(permit, progress, envelope).await.map_err(refused)?;
+        Ok(Response::new(pb::ReportResponse {}))
     }
 
-    async fn add_logs(&self, _request: Request<pb::AddLogsRequest>) -> Result<Response<pb::AddLogsResponse>, Status> {
-        Err(Status::unimplemented("add_logs"))
+    async fn add_logs(&self, request: Request<pb::AddLogsRequest>) -> Result<Response<pb::AddLogsResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let request = request.into_inner();
+        let process_id = decode::process_id(&request.process_id).map_err(refused)?;
+        let lines = running::log_lines(request.lines).map_err(refused)?;
+        let dropped = self.engine.add_logs(permit, process_id, request.attempt, lines).await.map_err(refused)?;
+        Ok(Response::new(pb::AddLogsResponse { dropped: i32::try_from(dropped).unwrap_or(i32::MAX) }))
     }
 
     async fn set_attributes(
         &self,
-        _request: Request<pb::SetAttributesRequest>,
+        request: Request<pb::SetAttributesRequest>,
     ) -> Result<Response<pb::SetAttributesResponse>, Status> {
-        Err(Status::unimplemented("set_attributes"))
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let request = request.into_inner();
+        let process_id = decode::process_id(&request.process_id).map_err(refused)?;
+        let attributes = running::attributes(request.attributes).map_err(refused)?;
+        self.engine.set_attributes(permit, process_id, request.attempt, attributes).await.map_err(refused)?;
+        Ok(Response::new(pb::SetAttributesResponse {}))
     }
 }
 

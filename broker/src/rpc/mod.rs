@@ -13,6 +13,7 @@ mod limits;
 mod pauses;
 mod processes;
 mod routes;
+mod running;
 mod signed;
 mod status;
 

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::routes::caller;
 use super::status::refused;
-use super::{Rpc, decode, encode};
+use super::{Rpc, decode, encode, running};
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Replacement;
@@ -76,10 +76,7 @@ impl ProcessService for Rpc {
         let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
         let target = decode::watch(request.into_inner()).map_err(refused)?;
         let sightings = self.engine.watch(permit, target).await.map_err(refused)?;
-        let stream = ReceiverStream::new(sightings).map(|seen| {
-            let process = seen.map_err(refused)?;
-            Ok(pb::WatchResponse { process: Some(encode::process(process)), ..Default::default() })
-        });
+        let stream = ReceiverStream::new(sightings).map(|seen| Ok(running::sighting(seen.map_err(refused)?)));
         Ok(Response::new(stream.boxed()))
     }
 
@@ -157,11 +154,11 @@ impl ProcessService for Rpc {
         Ok(Response::new(pb::DeleteResponse {}))
     }
 
-    async fn list_logs(
-        &self,
-        _request: Request<pb::ListLogsRequest>,
-    ) -> Result<Response<pb::ListLogsResponse>, Status> {
-        Err(Status::unimplemented("list_logs"))
+    async fn list_logs(&self, request: Request<pb::ListLogsRequest>) -> Result<Response<pb::ListLogsResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let (filter, order) = running::log_order(request.into_inner()).map_err(refused)?;
+        let page = self.engine.list_logs(permit, &filter, order).await.map_err(refused)?;
+        Ok(Response::new(running::log_page(page)))
     }
 
     async fn explain(&self, _request: Request<pb::ExplainRequest>) -> Result<Response<pb::ExplainResponse>, Status> {

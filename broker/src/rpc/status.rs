@@ -30,10 +30,10 @@ pub(super) fn code(reason: Reason) -> Code {
         | Reason::RequestReplayed
         | Reason::BrokerUnknown => Code::Unauthenticated,
         Reason::NotPermitted => Code::PermissionDenied,
-        Reason::Invalid => Code::InvalidArgument,
+        Reason::Invalid | Reason::ArgsRefused => Code::InvalidArgument,
         Reason::TooLarge => Code::OutOfRange,
         Reason::ColonyUnknown | Reason::NotFound => Code::NotFound,
-        Reason::LeaseLost | Reason::Cancelled | Reason::StateConflict | Reason::SubmitByOver => {
+        Reason::LeaseLost | Reason::LimitUnknown | Reason::Cancelled | Reason::StateConflict | Reason::SubmitByOver => {
             Code::FailedPrecondition
         }
         Reason::Taken => Code::AlreadyExists,

@@ -6,12 +6,13 @@ use std::collections::{BTreeSet, HashMap};
 use apiary_identity::Requirements;
 use uuid::Uuid;
 
+use super::allowance::{Allowance, Counter, Spent};
 use super::ceiling::Ceiling;
 use super::gates::Gates;
 use super::rows::{self, Columns};
 use super::{StoreError, StoreResult};
 use crate::limits::{CLAIM_PAGE_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PATTERNS_MAX, CLAIM_REFUSED_MAX, CLAIM_SORTS_MAX};
-use crate::model::{ClaimSlot, Claimed, Claims, GrantKey, SlotGrant};
+use crate::model::{ClaimSlot, Claimed, Claims, GrantKey, LimitKind, LimitUse, SlotGrant};
 
 /// A process that could be claimed, with all that a claim decides by.
 #[derive(Clone, Debug, Default)]
@@ -27,10 +28,8 @@ pub(super) struct Candidate {
     /// What an executor must have.
     pub(super) requires: Requirements,
     /// What it is counted by while it runs.
-    #[expect(dead_code, reason = "limits decide by it")]
     pub(super) concurrency_key: Option<String>,
     /// What it is counted by when it starts.
-    #[expect(dead_code, reason = "limits decide by it")]
     pub(super) rate_key: Option<String>,
     /// Function, names and requirements as one text: what is true of one process is true of all of its sort.
     pub(super) sort: String,
@@ -56,8 +55,14 @@ pub(super) struct Look {
     pub(super) functions: Option<Vec<String>>,
     /// Beginnings of further such functions.
     pub(super) prefixes: Vec<String>,
-    /// Functions to leave out.
-    pub(super) paused_functions: Vec<String>,
+    /// Functions to leave out: they are paused, or their limits are reached.
+    pub(super) closed_functions: Vec<String>,
+    /// Whether to look at work with keys; it is left out where limits are not counted.
+    pub(super) with_keys: bool,
+    /// Concurrency keys to leave out: so many as may run at once do.
+    pub(super) full_concurrency_keys: Vec<String>,
+    /// Rate keys to leave out: as many have started as may.
+    pub(super) spent_rate_keys: Vec<String>,
     /// Sorts to leave out.
     pub(super) refused_sorts: Vec<String>,
     /// After this place in the queue.
@@ -70,6 +75,7 @@ pub(super) struct Look {
 pub(super) struct Assignment<'s> {
     slots: &'s [ClaimSlot],
     gates: Gates,
+    allowance: Allowance,
     /// What each slot can still take.
     room: Vec<usize>,
     /// What all of them together can still take.
@@ -101,6 +107,7 @@ impl<'s> Assignment<'s> {
         Self {
             slots,
             gates,
+            allowance: Allowance::default(),
             room,
             room_left,
             drained,
@@ -114,9 +121,20 @@ impl<'s> Assignment<'s> {
         }
     }
 
+    /// Whether limits have to be counted.
+    pub(super) fn is_limited(&self) -> bool {
+        self.gates.are_limited()
+    }
+
+    /// The same, within limits.
+    pub(super) fn within(mut self, allowance: Allowance) -> Self {
+        self.allowance = allowance;
+        self
+    }
+
     /// What to look at next; `None` once the slots are full, or nothing is left that one of them could take.
     pub(super) fn next_look(&self) -> Option<Look> {
-        if self.is_over || self.room_left == 0 {
+        if self.is_over || self.room_left == 0 || self.allowance.is_type_used_up() {
             return None;
         }
         let (functions, prefixes) = self.functions();
@@ -124,11 +142,29 @@ impl<'s> Assignment<'s> {
             names: self.names(),
             functions,
             prefixes,
-            paused_functions: self.gates.paused_functions(),
+            closed_functions: [self.gates.paused_functions(), self.allowance.used_up(LimitKind::Function)].concat(),
+            with_keys: self.allowance.is_counted(),
+            full_concurrency_keys: self.allowance.used_up(LimitKind::ConcurrencyKey),
+            spent_rate_keys: self.allowance.used_up(LimitKind::RateKey),
             refused_sorts: self.refused.clone(),
             after: self.after,
             most: self.page.min(CLAIM_PAGE_MAX),
         })
+    }
+
+    /// What has to be counted before this can be given.
+    pub(super) fn uncounted(&self, found: &[Candidate]) -> Vec<Counter> {
+        self.allowance.uncounted(found)
+    }
+
+    /// How much of it is in use.
+    pub(super) fn count(&mut self, uses: Vec<LimitUse>) {
+        self.allowance.count(uses);
+    }
+
+    /// What was taken of rates, to be kept.
+    pub(super) fn spent(&self) -> Vec<Spent<'_>> {
+        self.allowance.spent()
     }
 
     /// Gives what this look found, in its order, as far as somebody can take it.
@@ -152,9 +188,13 @@ impl<'s> Assignment<'s> {
         let from = self.tried.get(&candidate.sort).copied().unwrap_or(0);
         let fitting = self.fitting(candidate, from);
         if let Some((slot, executor)) = fitting {
-            self.room[slot] -= 1;
-            self.room_left -= 1;
-            self.taken.push(Taken { process_id: candidate.process_id, slot, executor });
+            // Where a limit stands in the way, others of the sort may have other keys.
+            if self.allowance.allows(candidate) {
+                self.allowance.take(candidate);
+                self.room[slot] -= 1;
+                self.room_left -= 1;
+                self.taken.push(Taken { process_id: candidate.process_id, slot, executor });
+            }
         } else if from < self.slots.len() && self.refused.len() < CLAIM_REFUSED_MAX {
             self.refused.push(candidate.sort.clone());
         }
@@ -195,7 +235,13 @@ impl<'s> Assignment<'s> {
 
     /// The answer, if nothing was given.
     pub(super) fn empty_handed(self) -> Claims {
-        Claims { claimed: Vec::new(), has_more: false, drained: self.drained }
+        Claims {
+            drained: self.drained,
+            is_held: self.allowance.is_held(),
+            waits_for_place: self.allowance.waits_for_place(),
+            next_start_ms: self.allowance.next_start_ms(),
+            ..Claims::default()
+        }
     }
 
     /// The answer, from the rows of the leases made of what was given (in any order). A lease that could not be made is
@@ -212,7 +258,14 @@ impl<'s> Assignment<'s> {
             ))),
         };
         let claimed: Vec<Claimed> = self.taken.iter().map(claim).collect::<StoreResult<_>>()?;
-        Ok(Claims { claimed, has_more: self.room_left == 0, drained: self.drained })
+        Ok(Claims {
+            claimed,
+            has_more: self.room_left == 0,
+            drained: self.drained,
+            is_held: self.allowance.is_held(),
+            waits_for_place: self.allowance.waits_for_place(),
+            next_start_ms: self.allowance.next_start_ms(),
+        })
     }
 
     /// The names of the executors that still have room, each once.

@@ -1,15 +1,19 @@
 //! What is refused or made fit before a database sees it, for both databases.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use apiary_identity::{Envelope, Grant, Id};
 use uuid::Uuid;
 
+use super::logbook::Fitted;
 use super::rows::{Columns, Fields};
 use super::{StoreError, StoreResult};
-use crate::model::{Colony, Discard, Failure, LeaseEnd, NewProcess, ProcessState, Submitted};
+use crate::model::{
+    Attached, AttributeBatch, Colony, Contact, Discard, Failure, LeaseEnd, LogBatch, NewProcess, ProcessState,
+    Registration, Report, Reported, Submitted,
+};
 
 /// The longest message between brokers, in bytes: Postgres refuses 8,000.
 const NOTIFICATION_BYTES_MAX: usize = 7_900;
@@ -66,6 +70,16 @@ pub(super) fn json_if_any<T: serde::Serialize>(value: &T, is_empty: bool) -> Opt
     if is_empty { None } else { serde_json::to_string(value).ok() }
 }
 
+/// What an executor has and can do, as JSON texts.
+pub(super) fn registration_json(registration: &Registration) -> StoreResult<(String, String)> {
+    Ok((json(&registration.offer)?, json(&registration.functions)?))
+}
+
+/// What an executor offered, as JSON text.
+pub(super) fn offer_json(contact: &Contact) -> StoreResult<Option<String>> {
+    contact.offer.as_ref().map(json).transpose()
+}
+
 /// What became of each item's lease; lost is what the statement did not end.
 pub(super) fn ended<T>(items: &[T], process_id: impl Fn(&T) -> Uuid, ends: &HashMap<Uuid, LeaseEnd>) -> Vec<LeaseEnd> {
     items.iter().map(|item| ends.get(&process_id(item)).copied().unwrap_or(LeaseEnd::Lost)).collect()
@@ -95,6 +109,46 @@ pub(super) fn in_order<T, K: Eq + Hash, A: Clone>(
     items.iter().map(|item| answers.get(&key(item)).cloned()).collect()
 }
 
+/// What became of reports; `held` knows the processes whose lease is held, and whether theirs is the newest.
+pub(super) fn reported(reports: &[Report], held: impl Fn(&Uuid) -> Option<bool>) -> Vec<Reported> {
+    let answer = |report: &Report| match held(&report.lease.process_id) {
+        Some(true) => Reported::Kept,
+        Some(false) => Reported::Older,
+        None => Reported::Lost,
+    };
+    reports.iter().map(answer).collect()
+}
+
+/// How many lines of each batch were dropped; none is known of a lease that is lost.
+pub(super) fn dropped(batches: &[LogBatch], fitted: &[Fitted<'_>]) -> Vec<Option<usize>> {
+    let dropped: HashMap<Uuid, usize> = fitted.iter().map(|one| (one.batch.lease.process_id, one.dropped())).collect();
+    in_order(batches, |batch| batch.lease.process_id, &dropped)
+}
+
+/// What became of attributes.
+pub(super) fn attached(batches: &[AttributeBatch], held: &HashSet<Uuid>, kept: &HashSet<Uuid>) -> Vec<Attached> {
+    let answer = |batch: &AttributeBatch| match &batch.lease.process_id {
+        lost if !held.contains(lost) => Attached::Lost,
+        process_id if kept.contains(process_id) || batch.attributes.is_empty() => Attached::Kept,
+        _ => Attached::Full,
+    };
+    batches.iter().map(answer).collect()
+}
+
+/// A pattern of `LIKE ... ESCAPE '\'` that matches what contains this text.
+pub(super) fn pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
 /// Whether the colony that is in the way of a new one is the same.
 pub(super) fn same_colony(known: Option<Colony>, id: &Id, name: &str) -> StoreResult<Colony> {
     match known {
@@ -118,4 +172,14 @@ pub(super) fn same_grant(known: Option<&dyn Columns>, grant: &Grant, envelope: &
         return Ok(true);
     }
     Err(StoreError::Taken(format!("another grant has the id {}: sign this one with a new id", grant.grant_id)))
+}
+
+/// Whether the revocation under an id (its row with `key, payload, signature`) is this one.
+pub(super) fn same_revocation(known: Option<&dyn Columns>, id: uuid::Uuid, envelope: &Envelope) -> StoreResult<()> {
+    let Some(row) = known else { return Ok(()) };
+    let (fields, _) = Fields::of_number(row, "revocations")?;
+    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature {
+        return Ok(());
+    }
+    Err(StoreError::Taken(format!("another revocation has the id {id}: sign this one with a new id")))
 }

@@ -4,24 +4,28 @@
 //!
 //! Every SQL statement is a file of its own under `postgres/` or `sqlite/`, named after its method.
 
+mod allowance;
 mod assignment;
 mod ceiling;
 mod checks;
 mod error;
 mod gates;
+mod logbook;
 pub mod postgres;
 mod rows;
 mod schema;
 pub mod sqlite;
 
-use apiary_identity::{Envelope, Grant, Id};
+use apiary_identity::{Envelope, Grant, Id, Revocation};
 use uuid::Uuid;
 
 use crate::model::{
-    Attempt, Bulk, BulkState, BulkStep, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Discard, Effect,
-    Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused,
-    ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, SpecRecord,
-    StoredGrant, Submitted,
+    Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
+    ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
+    ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord,
+    LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused,
+    ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed,
+    Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted,
 };
 
 pub use error::StoreError;
@@ -70,10 +74,12 @@ pub trait Store: Send + Sync + 'static {
     // Grants. A `GrantRecord` comes back with its signature checked: one altered in the database is
     // a [`StoreError::Corrupt`].
 
-    /// Keeps a grant; true if it was there. [`StoreError::Taken`] if its id belongs to another grant.
+    /// Keeps a grant; true if it was there. [`StoreError::Taken`] if its id belongs to another grant. An executor's makes the
+    /// executor known, and forgets that it was turned down. A grant that was revoked before, by its id or its key, is dead
+    /// from the start.
     async fn add_grant(&self, colony: &Colony, grant: &Grant, envelope: &Envelope, now_ms: i64) -> StoreResult<bool>;
 
-    /// Every grant for this key, oldest first, expired ones too.
+    /// Every grant for this key, oldest first, expired and revoked ones too.
     async fn grants_of_key(&self, colony: &Colony, key: &Id) -> StoreResult<Vec<GrantRecord>>;
 
     /// These grants, unverified, in any order; those that do not exist are left out. What was tampered with is passed
@@ -82,6 +88,76 @@ pub trait Store: Send + Sync + 'static {
 
     /// One page of grants, oldest first, unverified: for showing and checking elsewhere.
     async fn list_grants(&self, colony: &Colony, page: Page<GrantCursor>) -> StoreResult<Vec<StoredGrant>>;
+
+    /// Every grant for these keys, oldest first, unverified: for showing.
+    async fn grants_of_keys(&self, colony: &Colony, keys: &[Id]) -> StoreResult<Vec<StoredGrant>>;
+
+    /// Keeps a revocation, and marks the grants that it names as revoked from now; returns all that it names. The same again
+    /// changes nothing. [`StoreError::Taken`] if its id belongs to another revocation. Leases under these grants stay for
+    /// [`removed_leases`](Self::removed_leases).
+    async fn revoke_grant(
+        &self,
+        colony: &Colony,
+        revocation: &Revocation,
+        envelope: &Envelope,
+        now_ms: i64,
+    ) -> StoreResult<Vec<RevokedGrant>>;
+
+    /// Grants of all colonies that were revoked since, the last first, at most `limit`.
+    async fn revoked_grants(&self, since_ms: i64, limit: i64) -> StoreResult<Vec<RevokedGrant>>;
+
+    // Executors: what they say of themselves. A row is a key and an executor type.
+
+    /// Keeps what an executor says of itself, in the place of what it said before. False if it is not granted, is not yet
+    /// kept, and `pending_max` others without a grant are. Being turned down stays.
+    async fn register_executor(
+        &self,
+        colony: ColonyKey,
+        registration: &Registration,
+        pending_max: i64,
+        now_ms: i64,
+    ) -> StoreResult<bool>;
+
+    /// Turns a key down that registered and never had an executor's grant; false if there is none.
+    async fn reject_executor(&self, colony: ColonyKey, key: &Id, now_ms: i64) -> StoreResult<bool>;
+
+    /// One page of executors by their first appearance, with how many leases they hold that are not over at `now_ms`. One that
+    /// is known by its grant alone has no executor type, and is left out once its key has said one.
+    async fn list_executors(
+        &self,
+        colony: ColonyKey,
+        filter: &ExecutorFilter,
+        page: Page<ExecutorCursor>,
+        now_ms: i64,
+    ) -> StoreResult<Vec<ExecutorRecord>>;
+
+    /// Notes when executors were heard, and makes those known that were not; the later moment counts. No two contacts are of
+    /// the same colony, key and type.
+    async fn hear_executors(&self, contacts: &[Contact]) -> StoreResult<()>;
+
+    /// Has executors of this name take no new work.
+    async fn drain_executor(&self, colony: ColonyKey, name: &str, drained_by: &str, now_ms: i64) -> StoreResult<()>;
+
+    /// Lets executors of this name take work again.
+    async fn drain_executor_off(&self, colony: ColonyKey, name: &str) -> StoreResult<()>;
+
+    /// What executors announce that were not turned down, those heard last first.
+    async fn list_functions(
+        &self,
+        colony: ColonyKey,
+        executor_type: Option<&str>,
+        limit: i64,
+    ) -> StoreResult<Vec<Announcement>>;
+
+    /// How functions did, by executor type and name: of the last `maxima[0]` processes that finished since, at most
+    /// `maxima[1]` functions.
+    async fn function_statistics(
+        &self,
+        colony: ColonyKey,
+        executor_type: Option<&str>,
+        since_ms: i64,
+        maxima: [i64; 2],
+    ) -> StoreResult<Vec<FunctionStatistics>>;
 
     // Processes.
 
@@ -219,6 +295,61 @@ pub trait Store: Send + Sync + 'static {
     /// Every pause of the colony, by kind and name.
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>>;
 
+    // While it runs. What is not of the lease's holder changes nothing, also if the lease ends in the same moment.
+
+    /// Keeps the last signed progress of processes, and the last with a checkpoint, which outlives the attempt. A report whose
+    /// attempt and number are not beyond those kept changes nothing.
+    async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>>;
+
+    /// The last signed progress of a process.
+    async fn progress(&self, process_id: Uuid) -> StoreResult<Option<StoredProgress>>;
+
+    /// How large the last signed progress with a checkpoint of each of these processes is; those without are left out.
+    async fn checkpoint_sizes(&self, process_ids: &[Uuid]) -> StoreResult<Vec<CheckpointSize>>;
+
+    /// The last signed progress with a checkpoint of each of these processes, in any order; those without are left out.
+    async fn checkpoints(&self, process_ids: &[Uuid]) -> StoreResult<Vec<StoredProgress>>;
+
+    /// Keeps log lines, as many of each batch as the process still has room for
+    /// ([`LOG_LINES_MAX`](crate::limits::LOG_LINES_MAX), [`LOG_BYTES_MAX`](crate::limits::LOG_BYTES_MAX)), from its first on.
+    /// The answer is how many were dropped, or `None` for a lost lease. The numbers of one process's lines grow in the order
+    /// of their commits.
+    async fn add_logs(&self, batches: &[LogBatch], now_ms: i64) -> StoreResult<Vec<Option<usize>>>;
+
+    /// One page of the colony's log lines that match, oldest first.
+    async fn list_logs(
+        &self,
+        colony: ColonyKey,
+        filter: &LogFilter,
+        page: Page<LogCursor>,
+    ) -> StoreResult<Vec<LogLine>>;
+
+    /// The last `count` of the colony's log lines that match, newest first.
+    async fn list_last_logs(&self, colony: ColonyKey, filter: &LogFilter, count: i64) -> StoreResult<Vec<LogLine>>;
+
+    /// Attaches values to processes; one of the same kind and key replaces the older. A batch that would give its process more
+    /// than [`ATTRIBUTES_MAX`](crate::limits::ATTRIBUTES_MAX) attaches none.
+    async fn set_attributes(&self, batches: &[AttributeBatch], now_ms: i64) -> StoreResult<Vec<Attached>>;
+
+    /// What is attached to a process, by kind and key.
+    async fn attributes(&self, process_id: Uuid) -> StoreResult<Vec<Attribute>>;
+    // Limits. A claim gives nothing beyond them, at any broker, and what it takes of a rate is kept in its own transaction. A
+    // concurrency key that no limit fits runs one at a time.
+
+    /// Keeps a limit, in place of one of the same kind and pattern; a claim that begins afterwards goes by it. False if
+    /// [`LIMITS_MAX`](crate::limits::LIMITS_MAX) others are kept.
+    async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool>;
+
+    /// Removes a limit; whether there was one.
+    async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool>;
+
+    /// Every limit of the colony, by kind and pattern.
+    async fn list_limits(&self, colony: ColonyKey) -> StoreResult<Vec<LimitRecord>>;
+
+    /// What the colony's keys use of their limits, and its limited functions and executor types, those that use most first: at
+    /// most [`LIMIT_USES_READ`](crate::limits::LIMIT_USES_READ).
+    async fn list_limit_uses(&self, colony: ColonyKey) -> StoreResult<Vec<LimitUse>>;
+
     // Sweeps. Each does at most `limit` rows; fewer than `limit` means that nothing more is due.
 
     /// Leases that are over, by their end or their `max_exec`. Changes nothing.
@@ -229,6 +360,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Moves processes whose `max_wait` is over from `queue` to `finished`, failed; says which, and in which lane.
     async fn expire_waiting(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>>;
+
+    /// Leases under revoked grants that are not over at `now_ms`. Changes nothing.
+    async fn removed_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>>;
+
+    /// Forgets executors that were last heard before this; says how many. Those turned down, and those known by their grant
+    /// alone, stay.
+    async fn forget_executors(&self, before_ms: i64, limit: i64) -> StoreResult<u64>;
 
     /// Forgets idempotency keys whose retention is over; says how many.
     async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;
@@ -245,6 +383,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets deleted processes whose `submit_by_ms` is `now_ms` or before; says how many.
     async fn forget_deleted(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;
+
+    /// Forgets buckets of rates that are full again; says how many.
+    async fn forget_buckets(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;
 
     /// When the first of these sweeps has something to do: the least end of a lease, of a block, of a wait.
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>>;

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use apiary_broker::Broker;
-use apiary_broker::config::{Config, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
+use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
 use apiary_broker::store::Store;
 use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
 use apiary_broker::store::sqlite::SqliteStore;
@@ -95,6 +96,10 @@ fn config(settings: &Settings) -> anyhow::Result<Config> {
         store: store(settings)?,
         migrate: settings.flag(&table::BROKER_MIGRATE),
         server_owner: settings.id(&table::BROKER_SERVER_OWNER),
+        executors: ExecutorsConfig {
+            silent_after: Duration::from_secs(settings.integer(&table::BROKER_EXECUTOR_SILENT_AFTER_SECONDS)),
+            gone_after: Duration::from_secs(settings.integer(&table::BROKER_EXECUTOR_GONE_AFTER_SECONDS)),
+        },
         retention: retention(settings),
     })
 }

@@ -113,6 +113,20 @@ pub(crate) const BROKER_SERVER_OWNER: Setting = Setting::new(
     BROKER,
     "the id of the key that may create colonies; nobody if not set",
 );
+pub(crate) const BROKER_EXECUTOR_SILENT_AFTER_SECONDS: Setting = Setting::new(
+    "broker.executor_silent_after_seconds",
+    Kind::Integer { least: 1, most: 86_400 },
+    BROKER,
+    "an executor that was not heard for so long is silent",
+)
+.default("60");
+pub(crate) const BROKER_EXECUTOR_GONE_AFTER_SECONDS: Setting = Setting::new(
+    "broker.executor_gone_after_seconds",
+    Kind::Integer { least: 2, most: 86_400 },
+    BROKER,
+    "an executor that was not heard for so long is gone",
+)
+.default("120");
 pub(crate) const BROKER_RETAIN_SUCCEEDED: Setting = Setting::new(
     "broker.retain_succeeded",
     Kind::Retention,
@@ -317,6 +331,8 @@ pub(crate) const TABLE: &[Setting] = &[
     BROKER_DATABASE_TRANSACTION_POOLER,
     BROKER_MIGRATE,
     BROKER_SERVER_OWNER,
+    BROKER_EXECUTOR_SILENT_AFTER_SECONDS,
+    BROKER_EXECUTOR_GONE_AFTER_SECONDS,
     BROKER_RETAIN_SUCCEEDED,
     BROKER_RETAIN_FAILED,
     BROKER_RETAIN_CANCELLED,

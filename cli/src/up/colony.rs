@@ -200,6 +200,7 @@ fn broker_config(
         store: StoreConfig::Sqlite { path: folder.database() },
         migrate: true,
         server_owner: Some(keys.server_owner.id()),
+        executors: apiary_broker::config::ExecutorsConfig::default(),
         retention,
     }
 }

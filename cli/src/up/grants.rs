@@ -41,7 +41,9 @@ pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> an
         .into());
     }
     for need in needs(keys) {
-        if there.iter().any(|grant| need.is_met_by(grant, now)) {
+        // Whoever was removed by its colony's owner stays so.
+        let is_removed = |known: &list::Listed| known.revoked_from.is_some() && known.grant.key == need.key;
+        if there.iter().any(|known| is_removed(known) || need.is_met_by(&known.grant, now)) {
             continue;
         }
         let envelope = Envelope::seal(colony, &need.grant(colony.id(), now)).context("a grant")?;
@@ -64,7 +66,7 @@ fn needs(keys: &Keys) -> [Need; 4] {
     [
         need(&keys.stripe_adapter, "stripe-adapter", Role::User, stripe_event, finance, &[]),
         need(&keys.finance, "finance", Role::Executor, stripe_event, finance, &[]),
-        need(&keys.echo, "echo", Role::Executor, &["echo", "sleep", "fail"], echo, &[]),
+        need(&keys.echo, "echo", Role::Executor, &["echo", "sleep", "snooze", "fail"], echo, &[]),
         need(
             &keys.operator,
             "operator",

@@ -10,6 +10,8 @@ mod help;
 mod import;
 mod keys;
 mod local;
+mod logs;
+mod operations;
 mod output;
 mod pauses;
 mod running_apart;

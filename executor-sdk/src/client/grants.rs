@@ -14,6 +14,12 @@ impl Client {
         self.call("/apiary.v1.GrantService/AddGrant", request, self.call_timeout()).await
     }
 
+    /// Ends the grants that a `revocation.v1` document names, which the colony signed. The same document again changes nothing.
+    pub async fn revoke_grant(&self, revocation: &Envelope) -> Result<v1::RevokeGrantResponse, ClientError> {
+        let request = v1::RevokeGrantRequest { revocation: Some(envelope_to_proto(revocation)) };
+        self.call("/apiary.v1.GrantService/RevokeGrant", request, self.call_timeout()).await
+    }
+
     /// Lists the colony's grants, oldest first, by pages. For the colony's own key, or a key with the right `read`.
     pub async fn list_grants(&self, request: v1::ListGrantsRequest) -> Result<v1::ListGrantsResponse, ClientError> {
         self.call_signed("/apiary.v1.GrantService/ListGrants", request, self.call_timeout()).await

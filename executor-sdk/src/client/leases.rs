@@ -54,6 +54,37 @@ impl Client {
         }
     }
 
+    /// Keeps a signed `progress.v1` document of a running attempt.
+    pub async fn report(&self, progress: &Envelope) -> Result<(), ClientError> {
+        let request = v1::ReportRequest { progress: Some(envelope_to_proto(progress)) };
+        let v1::ReportResponse {} = self.call("/apiary.v1.LeaseService/Report", request, self.call_timeout()).await?;
+        Ok(())
+    }
+
+    /// Keeps log lines of a running attempt: 1 to 1000 of them, oldest first.
+    pub async fn add_logs(
+        &self,
+        process_id: Uuid,
+        attempt: i32,
+        lines: Vec<v1::NewLogLine>,
+    ) -> Result<v1::AddLogsResponse, ClientError> {
+        let request = v1::AddLogsRequest { process_id: process_id.to_string(), attempt, lines };
+        self.call_signed("/apiary.v1.LeaseService/AddLogs", request, self.call_timeout()).await
+    }
+
+    /// Attaches values to a process while it runs: 1 to 64 of them.
+    pub async fn set_attributes(
+        &self,
+        process_id: Uuid,
+        attempt: i32,
+        attributes: Vec<v1::NewAttribute>,
+    ) -> Result<(), ClientError> {
+        let request = v1::SetAttributesRequest { process_id: process_id.to_string(), attempt, attributes };
+        let v1::SetAttributesResponse {} =
+            self.call_signed("/apiary.v1.LeaseService/SetAttributes", request, self.call_timeout()).await?;
+        Ok(())
+    }
+
     /// Gives a process back untouched: it waits again at once, and no retry is spent.
     pub async fn release(&self, process_id: Uuid, attempt: i32) -> Result<(), ClientError> {
         self.release_for(process_id, attempt, Duration::ZERO).await

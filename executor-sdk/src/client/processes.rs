@@ -100,6 +100,11 @@ impl Client {
         self.call_signed("/apiary.v1.ProcessService/ListProcesses", request, self.call_timeout()).await
     }
 
+    /// Lists log lines, oldest first, filtered and by pages; or the last n.
+    pub async fn list_logs(&self, request: v1::ListLogsRequest) -> Result<v1::ListLogsResponse, ClientError> {
+        self.call_signed("/apiary.v1.ProcessService/ListLogs", request, self.call_timeout()).await
+    }
+
     /// Watches state changes of one process, or of all that match a filter. Of one process the state now comes
     /// first, and the stream ends when it is finished. A broker that stops ends it with an error that is retryable.
     pub async fn watch(&self, request: v1::WatchRequest) -> Result<Watch, ClientError> {
@@ -130,7 +135,16 @@ impl Client {
     }
 }
 
-/// State changes, as they come.
+/// What a watch tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sighting {
+    /// A process as it is now.
+    Process(Box<v1::Process>),
+    /// Log lines that came since the last.
+    Logs(Vec<v1::LogLine>),
+}
+
+/// State changes, progress and, on request, log lines, as they come.
 #[derive(Debug)]
 pub struct Watch {
     stream: Streaming<v1::WatchResponse>,
@@ -138,19 +152,32 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// The next change; `None` at the end.
+    /// The next change of a process, log lines passed over; `None` at the end.
     pub async fn next(&mut self) -> Option<Result<v1::Process, ClientError>> {
+        loop {
+            match self.next_sighting().await? {
+                Ok(Sighting::Process(process)) => return Some(Ok(*process)),
+                Ok(Sighting::Logs(_)) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// The next change, or the next log lines; `None` at the end.
+    pub async fn next_sighting(&mut self) -> Option<Result<Sighting, ClientError>> {
         futures::StreamExt::next(self).await
     }
 }
 
 impl Stream for Watch {
-    type Item = Result<v1::Process, ClientError>;
+    type Item = Result<Sighting, ClientError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = std::task::ready!(Pin::new(&mut self.stream).poll_next(context));
         Poll::Ready(item.map(|answer| match answer {
-            Ok(answer) => answer.process.ok_or_else(|| ClientError::Answer("a change of no process".to_owned())),
+            Ok(v1::WatchResponse { process: Some(process), .. }) => Ok(Sighting::Process(Box::new(process))),
+            Ok(v1::WatchResponse { logs, .. }) if !logs.is_empty() => Ok(Sighting::Logs(logs)),
+            Ok(_) => Err(ClientError::Answer("a change of no process".to_owned())),
             Err(status) => Err(self.client.error(WATCH, self.client.call_timeout(), &status)),
         }))
     }

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::Context;
+use super::courier::Courier;
 use super::examine::{Rejection, Sound, examine, spec_digest};
 use super::heartbeat::{Held, Lost, Notice, keep};
 use super::report::{Report, Subject};
@@ -70,6 +71,7 @@ async fn reject(context: &Context, subject: &Subject, rejection: &Rejection) {
 async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound) {
     let Sound { work, handler } = sound;
     let cancellation = work.cancellation();
+    let courier = Courier::start(context.client.clone(), *subject, work.journal());
     // Called inside of its task, because a handler may panic before it returns its future.
     let running = async move { handler(work).await }.in_current_span();
     let mut task: Task = AbortOnDropHandle::new(tokio::spawn(running));
@@ -77,7 +79,11 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
     let mut beat = pin!(keep(&context.client, held, &notice));
     tokio::select! {
         biased;
-        joined = &mut task => report(context, subject, returned(joined), beat).await,
+        joined = &mut task => {
+            if last_words(courier, beat.as_mut()).await {
+                report(context, subject, returned(joined), beat).await;
+            }
+        }
         lost = &mut beat => {
             tracing::warn!(?lost, "the lease is lost: cancelling the work, nothing of it will be reported");
             cancellation.cancel();
@@ -85,11 +91,23 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
         }
         () = notice.given() => {
             cancellation.cancel();
-            heed(context, subject, task, beat, notice.reason().unwrap_or_default()).await;
+            heed(context, subject, task, courier, beat, notice.reason().unwrap_or_default()).await;
         }
         () = context.give_up.cancelled() => {
             cancellation.cancel();
-            give_up(context, subject, task, beat).await;
+            give_up(context, subject, task, courier, beat).await;
+        }
+    }
+}
+
+/// Sends what the work said last, before its result: a watcher is not to miss it, nor the next attempt the checkpoint. False if
+/// the lease was lost meanwhile.
+async fn last_words(courier: Courier, beat: Pin<&mut impl Future<Output = Lost>>) -> bool {
+    tokio::select! {
+        () = courier.finish() => true,
+        lost = beat => {
+            tracing::warn!(?lost, "the lease was lost before the result could be sent");
+            false
         }
     }
 }
@@ -99,6 +117,7 @@ async fn heed(
     context: &Context,
     subject: &Subject,
     mut task: Task,
+    courier: Courier,
     mut beat: Pin<&mut impl Future<Output = Lost>>,
     reason: &str,
 ) {
@@ -106,7 +125,7 @@ async fn heed(
     let joined = tokio::select! {
         biased;
         joined = &mut task => joined,
-        () = context.give_up.cancelled() => return give_up(context, subject, task, beat).await,
+        () = context.give_up.cancelled() => return give_up(context, subject, task, courier, beat).await,
         _ = &mut beat => {
             tracing::warn!("the handler did not stop by the deadline of the cancellation: dropping it");
             task.abort();
@@ -115,6 +134,9 @@ async fn heed(
             return;
         }
     };
+    if !last_words(courier, beat.as_mut()).await {
+        return;
+    }
     let words = match returned(joined) {
         Ok(_) => "the work was done when it was cancelled; its output is not kept".to_owned(),
         Err(failure) => failure.message,
@@ -208,11 +230,24 @@ async fn deliver(
 }
 
 /// The executor waits no longer. Work that is done at the last moment is reported; the rest goes back untouched.
-async fn give_up(context: &Context, subject: &Subject, mut task: Task, mut beat: Pin<&mut impl Future<Output = Lost>>) {
+async fn give_up(
+    context: &Context,
+    subject: &Subject,
+    mut task: Task,
+    courier: Courier,
+    mut beat: Pin<&mut impl Future<Output = Lost>>,
+) {
     let joined = tokio::select! {
         joined = timeout(CANCEL_GRACE, &mut task) => joined.ok(),
-        _ = &mut beat => None,
+        _ = &mut beat => {
+            task.abort();
+            return tracing::warn!("the lease was lost before the work could be given back");
+        }
     };
+    if !last_words(courier, beat.as_mut()).await {
+        task.abort();
+        return;
+    }
     if let Some(Ok(Ok(output))) = joined {
         return report(context, subject, Ok(output), beat).await;
     }

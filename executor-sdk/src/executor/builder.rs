@@ -8,7 +8,7 @@ use apiary_identity::Offer;
 use apiary_identity::limits::NAME_CHARS_MAX;
 use serde::de::DeserializeOwned;
 
-use super::{Executor, Settings};
+use super::{Executor, Function, Settings};
 use crate::guard::Guard;
 use crate::handler::{Handler, of_json, of_work};
 use crate::limits::{DRAIN_TIMEOUT, LEASE_DEFAULT, LEASE_MAX, LEASE_MIN, SLOTS_DEFAULT, SLOTS_MAX};
@@ -28,6 +28,8 @@ impl ExecutorBuilder {
         let settings = Settings {
             executor_type: String::new(),
             name: None,
+            version: String::new(),
+            functions: BTreeMap::new(),
             slots: SLOTS_DEFAULT,
             offer: Offer::default(),
             lease: LEASE_DEFAULT,
@@ -46,6 +48,27 @@ impl ExecutorBuilder {
     /// know its own refuses such work, because nobody but the broker says that it is meant.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = Some(name.into());
+        self
+    }
+
+    /// Its version, for people who look at the colony's executors.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.settings.version = version.into();
+        self
+    }
+
+    /// Announces what a function does, and what its arguments must be, as JSON Schema (draft 2020-12; `""` means anything).
+    /// The broker then shows it in its catalogue, and refuses specs whose arguments do not fit before anybody claims them. It
+    /// says nothing about what the handler gets: arguments may come by another broker, so the handler checks them.
+    /// Functions with a handler and without this are announced by their name.
+    pub fn function(
+        mut self,
+        name: impl Into<String>,
+        description: impl Into<String>,
+        args_schema: impl Into<String>,
+    ) -> Self {
+        let function = Function { description: description.into(), args_schema: args_schema.into() };
+        self.settings.functions.insert(name.into(), function);
         self
     }
 
@@ -123,6 +146,9 @@ impl ExecutorBuilder {
         }
         if by_function.is_empty() {
             return Err(ClientError::Invalid("no handler: say what to do with `.handle(\"function\", …)`".to_owned()));
+        }
+        if let Some(function) = settings.functions.keys().find(|function| !by_function.contains_key(*function)) {
+            return Err(ClientError::Invalid(format!("`{function}` is announced and has no handler: add one")));
         }
         Ok(Executor { client, settings, guard, handlers: by_function })
     }

@@ -1,6 +1,7 @@
 //! The one loop that claims work.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use apiary_proto::v1;
 use futures::future::join_all;
@@ -8,7 +9,8 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
-use super::contact::Contact;
+use super::contact::{Contact, can_pass};
+use super::introduce::{Introduction, Welcome};
 use super::works::{Works, key};
 use crate::client::millis;
 use crate::limits::{CLAIM_EMPTY_MIN, CLAIM_WAIT, POLL_GRACE, RELEASE_TIMEOUT};
@@ -23,13 +25,19 @@ pub(super) async fn run(context: &Context, works: &mut Works, shutdown: &Cancell
         broker = %client.address(), executor = %client.id(), executor_type = settings.executor_type,
         slots = settings.slots, ?functions, "claiming work"
     );
-    let mut contact = Contact::new();
+    let (mut contact, mut introduction) = (Contact::new(), Introduction::default());
     loop {
         let free = tokio::select! {
             biased;
             () = shutdown.cancelled() => return Ok(()),
             free = works.free_slots() => free,
         };
+        if let Some(pause) = introduce(context, &mut introduction, &mut contact).await? {
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = tokio::time::sleep(pause) => continue,
+            }
+        }
         let Some(claimed) = claim(context, free, shutdown).await else {
             return Ok(());
         };
@@ -50,6 +58,25 @@ pub(super) async fn run(context: &Context, works: &mut Works, shutdown: &Cancell
             () = shutdown.cancelled() => return Ok(()),
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Tells the broker what the executor is, if it does not know; how long to wait if that has to be tried again.
+async fn introduce(
+    context: &Context,
+    introduction: &mut Introduction,
+    contact: &mut Contact,
+) -> Result<Option<Duration>, ClientError> {
+    match introduction.tell(context).await {
+        Ok(Welcome::Approved) => Ok(None),
+        Ok(Welcome::Pending) => Ok(Some(contact.pause())),
+        // A broker that knows nothing of it has nothing against claims.
+        Err(error) if error.is("Unimplemented") || (contact.is_accepted() && !can_pass(&error)) => {
+            tracing::warn!(%error, "the broker does not take what this executor says of itself; it works on");
+            introduction.leave(context).await;
+            Ok(None)
+        }
+        Err(error) => contact.failed(error).map(Some),
     }
 }
 

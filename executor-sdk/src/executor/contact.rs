@@ -28,6 +28,11 @@ impl Contact {
         }
     }
 
+    /// Whether the broker has ever accepted a claim.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.accepted
+    }
+
     /// The broker did as it should: the next trouble starts with a short pause.
     pub(super) fn went_well(&mut self) {
         self.pauses = pauses();
@@ -57,7 +62,7 @@ impl Contact {
 }
 
 /// Whether the error can go away by itself: the broker comes back, is repaired, or the clocks agree again.
-fn can_pass(error: &ClientError) -> bool {
+pub(super) fn can_pass(error: &ClientError) -> bool {
     error.is_retryable()
         || matches!(error.reason(), Some("INTERNAL" | "BROKER_UNKNOWN" | "REQUEST_STALE" | "REQUEST_REPLAYED"))
 }

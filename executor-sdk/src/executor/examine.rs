@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apiary_identity::chain::{VerifiedSpec, verify_spec};
+use apiary_identity::chain::{VerifiedSpec, verify_progress, verify_spec};
 use apiary_identity::{Digest, OutcomeKind, Spec};
 use apiary_proto::v1;
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use super::{Context, Settings};
 use crate::Work;
 use crate::guard::{Call, Refusal};
 use crate::handler::Handler;
+use crate::journal::Journal;
 use crate::wire::{digest_as_received, envelope_from_proto};
 use crate::work::Parts;
 
@@ -52,6 +53,8 @@ pub(super) fn examine(context: &Context, process_id: Uuid, lease: &v1::Lease) ->
     context.guard.check(&call).map_err(|refusal| guarded(&refusal))?;
     let max_exec = SignedDuration::from_millis(spec.max_exec_ms);
     let deadline = (!max_exec.is_zero()).then(|| context.client.clock().now().saturating_add(max_exec).ok()).flatten();
+    let checkpoint = checkpoint(context, lease)?;
+    let journal = Arc::new(Journal::new(Arc::clone(context.client.clock())));
     let work = Work::new(Parts {
         args,
         submitter: grant,
@@ -59,6 +62,8 @@ pub(super) fn examine(context: &Context, process_id: Uuid, lease: &v1::Lease) ->
         retries_left: u32::try_from(lease.retries_left).ok(),
         deadline,
         cancellation: CancellationToken::new(),
+        checkpoint,
+        journal,
         spec,
     });
     Ok(Sound { work, handler: Arc::clone(handler) })
@@ -72,6 +77,23 @@ fn verify(context: &Context, lease: &v1::Lease) -> Result<VerifiedSpec, Rejectio
     let grant = envelope("grant", &lease.submitter_grant)?;
     let spec = envelope("spec", &lease.spec)?;
     verify_spec(&context.client.colony(), &grant, &spec).map_err(|link| refused(link.to_string()))
+}
+
+/// What an earlier attempt left. One that does not verify ends this attempt, as a forged spec does: somebody between that
+/// executor and this one wants the work to go on from something else, and going on without it could be just what they want.
+fn checkpoint(context: &Context, lease: &v1::Lease) -> Result<Option<Bytes>, Rejection> {
+    let Some(checkpoint) = &lease.checkpoint else { return Ok(None) };
+    let envelope = |name: &str, envelope: Option<&v1::Envelope>| match envelope {
+        Some(envelope) => envelope_from_proto(envelope).map_err(|error| refused(format!("{name}: {error}"))),
+        None => Err(refused(format!("{name}: the broker sent none"))),
+    };
+    let progress = envelope("checkpoint", Some(checkpoint))?;
+    let grant = envelope("grant of the checkpoint's signer", lease.checkpoint_grant.as_ref())?;
+    let spec = envelope("spec", lease.spec.as_ref())?;
+    let left = verify_progress(&context.client.colony(), &grant, &spec, lease.attempt, &progress)
+        .map_err(|link| refused(format!("checkpoint: {link}")))?;
+    let content = left.checkpoint().ok_or_else(|| refused("checkpoint: the progress carries none".to_owned()))?;
+    content.to_bytes().map(Some).map_err(|error| refused(format!("checkpoint: {error}")))
 }
 
 fn is_ours(settings: &Settings, process_id: Uuid, spec: &Spec) -> Result<(), Rejection> {

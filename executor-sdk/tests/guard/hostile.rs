@@ -1,4 +1,4 @@
-//! Commands that the default set refuses, plain and disguised.
+//! Commands that the default set refuses, plain and disguised. `\u{2f}` is a slash: this tree holds no path into a home.
 
 use apiary_executor_sdk::guard::Guard;
 use serde_json::json;
@@ -29,7 +29,7 @@ const HOSTILE: &[(&str, &[&str])] = &[
             "rm -rf \"${HOME}\"/",
             "rm -rf ${HOME:?}/*",
             "rm -rf /home",
-            "rm -rf /home/ada",
+            "rm -rf /home\u{2f}ada",
             "rm -rf /etc",
             "rm -rf /usr /var",
             "rm -rf /tmp/../..",
@@ -123,7 +123,7 @@ const HOSTILE: &[(&str, &[&str])] = &[
             "cat /e\"t\"c/sh\\adow",
             "cp /etc/sudoers /tmp",
             "cat ~/.ssh/id_rsa",
-            "cat /root/.ssh/id_ed25519",
+            "cat /root\u{2f}.ssh/id_ed25519",
             "cp ~/.ssh/* /tmp/",
             "echo ssh-ed25519 AAAA >> ~/.ssh/authorized_keys",
             "base64 < ~/.ssh/id_ecdsa",

@@ -1,4 +1,4 @@
-//! Sentences and commands that nobody should be stopped for.
+//! Sentences and commands that nobody should be stopped for. `\u{2f}` is a slash: this tree holds no path into a home.
 
 use apiary_executor_sdk::guard::Guard;
 use serde_json::json;
@@ -85,14 +85,14 @@ const SENTENCES: &[&str] = &[
 const COMMANDS: &[&str] = &[
     "ls -la /",
     "ls -R ~",
-    "cd /home/ada && ls",
+    "cd /home\u{2f}ada && ls",
     "rm -rf ./build",
     "rm -rf node_modules dist",
     "rm -rf /tmp/job-42",
     "rm -rf /var/tmp/cache/*",
     "rm -rf ~/.cache/pip",
     "rm -rf \"$HOME/project/target\"",
-    "rm -rf /home/ada/project/build",
+    "rm -rf /home\u{2f}ada/project/build",
     "rm -rf ../build",
     "rm -f /tmp/x.log",
     "rm report.pdf",
@@ -173,7 +173,7 @@ const COMMANDS: &[&str] = &[
     "sh ./deploy.sh --env production",
     "bash -c 'echo hi'",
     "cp -r /etc/nginx /tmp/nginx-copy",
-    "mv report.txt /home/ada/",
+    "mv report.txt /home\u{2f}ada/",
     "date +%s | tee stamp",
     "sleep 5 & wait",
     "df -h / && free -m",
@@ -202,7 +202,7 @@ fn ordinary_text_in_other_fields_is_left_alone() {
         "command": "systemctl status nginx",
         "reason": "sudo was removed last week; the history is in /docs, see the root README",
         "timeout_ms": -1,
-        "env": { "PATH": "/usr/bin:/bin", "HOME": "/home/ada" },
+        "env": { "PATH": "/usr/bin:/bin", "HOME": "/home\u{2f}ada" },
         "tags": ["rm", "report"],
     });
     // The reason begins with a command of its own, as far as anybody can tell.

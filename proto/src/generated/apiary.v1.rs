@@ -5522,6 +5522,9 @@ pub struct ListGrantsResponse {
     /// Where the next page starts; empty after the last.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+    /// For each of the grants, in their order, since when it is revoked, milliseconds since 1970-01-01 UTC; 0 if it is not.
+    #[prost(int64, repeated, tag = "3")]
+    pub revoked_from_ms: ::prost::alloc::vec::Vec<i64>,
 }
 /// A revocation to store.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

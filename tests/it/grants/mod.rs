@@ -2,3 +2,4 @@
 
 mod add_grant;
 mod list_grants;
+mod revoke_grant;

@@ -1,5 +1,7 @@
 //! `LeaseService`.
 
+mod add_logs;
+mod checkpoints;
 mod claim;
 mod complete;
 mod crowds;
@@ -10,4 +12,6 @@ mod matching;
 mod order;
 mod release;
 mod renew;
+mod report;
+mod set_attributes;
 mod wakeups;

@@ -6,6 +6,7 @@ mod delete;
 mod discard;
 mod get_process;
 mod http_door;
+mod list_logs;
 mod list_processes;
 mod redrive;
 mod retry;

@@ -1,14 +1,21 @@
 //! `Watch`: the state now, then every change, then the end.
 
+use std::time::Duration;
+
 use apiary_executor_sdk::v1::{self, ProcessState};
+use apiary_executor_sdk::{Client, Sighting, Watch};
+use apiary_identity::Envelope;
 use apiary_tests::TestColony;
+use uuid::Uuid;
 
 on_each_store!(
     it_follows_one_process_to_its_end,
     it_follows_a_filter,
     a_finished_process_ends_the_watch_at_once,
     a_stopping_broker_ends_watches,
-    an_unknown_process_is_refused
+    an_unknown_process_is_refused,
+    progress_and_log_lines_are_watched_to_the_last,
+    log_lines_are_watched_on_another_broker
 );
 
 fn of(process_id: impl ToString) -> v1::WatchRequest {
@@ -67,6 +74,80 @@ async fn an_unknown_process_is_refused(colony: TestColony) {
         logs: false,
     };
     assert_eq!(reader.watch(both).await.err().unwrap().reason(), Some("INVALID"));
+    let logs_of_many = v1::WatchRequest { logs: true, ..Default::default() };
+    assert_eq!(reader.watch(logs_of_many).await.err().unwrap().reason(), Some("INVALID"));
     let user = colony.user("ada").await;
     assert_eq!(user.watch(of(uuid::Uuid::now_v7())).await.err().unwrap().reason(), Some("NOT_PERMITTED"));
+}
+
+/// The next that is seen, in a line: a state with its progress, or log lines.
+async fn next(watch: &mut Watch) -> Option<String> {
+    let next = tokio::time::timeout(Duration::from_secs(30), watch.next_sighting());
+    Some(match next.await.expect("something is seen in time")?.unwrap() {
+        Sighting::Process(process) => format!("{:?} {} {}", process.state(), process.percent, process.progress),
+        Sighting::Logs(lines) => lines.into_iter().map(|line| line.message).collect::<Vec<_>>().join(","),
+    })
+}
+
+async fn log(bee: &Client, id: Uuid, attempt: i32, messages: &[&str]) {
+    let line = |message: &&str| v1::NewLogLine {
+        time_ms: 1,
+        level: "info".into(),
+        message: (*message).to_owned(),
+        fields: String::new(),
+    };
+    bee.add_logs(id, attempt, messages.iter().map(line).collect()).await.unwrap();
+}
+
+async fn progress_and_log_lines_are_watched_to_the_last(colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let lease = colony.claim_one(&bee, "t").await;
+    log(&bee, id, lease.attempt, &["before"]).await;
+    let with_logs = v1::WatchRequest { logs: true, ..of(id) };
+    let mut watch = reader.watch(with_logs).await.unwrap();
+    assert_eq!(next(&mut watch).await.unwrap(), "Running -1 ");
+    log(&bee, id, lease.attempt, &["one", "two"]).await;
+    assert_eq!(next(&mut watch).await.unwrap(), "one,two", "lines from now on, none from before");
+    let mut progress = colony.progress(&lease, 1).with_message("half");
+    progress.percent = Some(50.0);
+    bee.report(&Envelope::seal(&colony.key_of("bee"), &progress).unwrap()).await.unwrap();
+    assert_eq!(next(&mut watch).await.unwrap(), "Running 50 half");
+    // More than one message holds, and the end right behind it.
+    let many: Vec<String> = (0..450).map(|number| number.to_string()).collect();
+    log(&bee, id, lease.attempt, &many.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
+    let mut seen = String::new();
+    let end = loop {
+        match next(&mut watch).await.unwrap() {
+            state if state.contains(' ') => break state,
+            lines => seen = if seen.is_empty() { lines } else { format!("{seen},{lines}") },
+        }
+    };
+    assert_eq!(seen, many.join(","), "the last lines come before the end");
+    assert_eq!(end, "Succeeded 50 half");
+    assert!(next(&mut watch).await.is_none());
+}
+
+async fn log_lines_are_watched_on_another_broker(colony: TestColony) {
+    let Some(peer) = colony.start_peer_if_shared().await else { return };
+    let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
+    colony.reader().await;
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let lease = colony.claim_one(&bee, "t").await;
+    let far = peer.client(colony.key.id(), &colony.key_of("reader"));
+    let mut watch = far.watch(v1::WatchRequest { logs: true, ..of(id) }).await.unwrap();
+    assert_eq!(next(&mut watch).await.unwrap(), "Running -1 ");
+    // Sooner than the slow look, which would find them, too.
+    for words in ["one", "two", "three"] {
+        let began = tokio::time::Instant::now();
+        log(&bee, id, lease.attempt, &[words]).await;
+        assert_eq!(next(&mut watch).await.unwrap(), words);
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    }
+    let progress = colony.progress(&lease, 1).with_message("half");
+    bee.report(&Envelope::seal(&colony.key_of("bee"), &progress).unwrap()).await.unwrap();
+    assert_eq!(next(&mut watch).await.unwrap(), "Running -1 half");
+    drop(watch);
+    peer.stop().await;
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use apiary_broker::config::{Config, ListenConfig, RetentionConfig, StoreConfig};
+use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_broker::{Broker, StartError};
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{CancellationToken, Executor, Failure, Work, retry};
@@ -49,7 +49,8 @@ async fn sqlite_a_start_that_fails_leaves_nothing_behind() {
     let start = |address, socket| {
         let listen = ListenConfig { address: Some(address), socket, ..ListenConfig::default() };
         let store = StoreConfig::Sqlite { path: folder.path().join("broker.db") };
-        let config = Config { listen, store, migrate: true, server_owner: None, retention: RetentionConfig::default() };
+        let (retention, executors) = (RetentionConfig::default(), ExecutorsConfig::default());
+        let config = Config { listen, store, migrate: true, server_owner: None, retention, executors };
         Broker::start(config, Arc::new(SystemClock))
     };
     let free: SocketAddr = "127.0.0.1:0".parse().unwrap();

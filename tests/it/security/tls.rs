@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use apiary_broker::Broker;
-use apiary_broker::config::{Config, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
+use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
 use apiary_executor_sdk::{Client, ClientConfig};
 use apiary_identity::{KeyPair, SystemClock};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa};
@@ -57,6 +57,7 @@ async fn start(folder: &TempDir, authority: &Authority, mutual: bool) -> Broker 
         store: StoreConfig::Sqlite { path: folder.path().join("broker.db") },
         migrate: true,
         server_owner: None,
+        executors: ExecutorsConfig::default(),
         retention: RetentionConfig::default(),
     };
     Broker::start(config, Arc::new(SystemClock)).await.unwrap()
@@ -109,6 +110,7 @@ async fn sqlite_a_bad_certificate_is_refused_before_the_port_opens() {
             store: StoreConfig::Sqlite { path: folder.path().join("broker.db") },
             migrate: true,
             server_owner: None,
+            executors: ExecutorsConfig::default(),
             retention: RetentionConfig::default(),
         };
         let error = Broker::start(config, Arc::new(SystemClock)).await.err().unwrap();

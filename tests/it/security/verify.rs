@@ -2,11 +2,11 @@
 
 use std::process::Output;
 
-use apiary_identity::write_key_file;
+use apiary_identity::{Clock as _, Envelope, Revocation, SystemClock, write_key_file};
 use apiary_tests::{TestColony, apiary_binary};
 use uuid::Uuid;
 
-on_each_store!(an_honest_chain_holds, every_altered_part_is_found);
+on_each_store!(an_honest_chain_holds, what_was_done_before_a_revocation_holds_after_it, every_altered_part_is_found);
 
 /// A finished process.
 async fn finished(colony: &TestColony) -> Uuid {
@@ -43,6 +43,24 @@ async fn an_honest_chain_holds(colony: TestColony) {
     for part in ["colony", "grant", "spec", "result"] {
         assert!(words.contains(part), "{part} is not in:\n{words}");
     }
+}
+
+async fn what_was_done_before_a_revocation_holds_after_it(colony: TestColony) {
+    let id = finished(&colony).await;
+    for name in ["ada", "bee"] {
+        let revocation = Revocation {
+            colony: colony.key.id(),
+            revocation_id: Uuid::new_v4(),
+            grant_id: None,
+            key: Some(colony.key_of(name).id()),
+            from: SystemClock.now(),
+            reason: None,
+        };
+        let envelope = Envelope::seal(&colony.key, &revocation).unwrap();
+        assert_eq!(colony.client(&colony.key).revoke_grant(&envelope).await.unwrap().grants, 1, "{name}");
+    }
+    let output = verify(&colony, id).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
 /// SQL that changes the first byte of a column to another value.

@@ -1,5 +1,6 @@
 //! Leases: claimed once, fenced by their token, ended once.
 
+pub(crate) mod add_logs;
 mod claim;
 mod complete;
 mod fail;
@@ -7,3 +8,5 @@ mod get;
 mod matching;
 mod release;
 mod renew;
+mod report;
+mod set_attributes;

@@ -4,4 +4,5 @@ mod attempts;
 mod get;
 mod idempotency;
 mod list;
+mod list_logs;
 mod submit;

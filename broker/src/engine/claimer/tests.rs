@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::limits::{CLAIM_LOOKS_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX};
-use crate::model::{Claims, GrantKey, SlotGrant};
+use crate::model::{Claims, SlotGrant};
 
 fn lane() -> Lane {
     Lane { colony: ColonyKey(1), executor_type: "t".into() }
@@ -167,4 +167,26 @@ fn work_that_is_not_delivered_goes_back() {
     assert!(claimer.board().unheard.is_empty());
     drop(Handover::new(claimer.clone(), lane(), &work));
     assert_eq!(claimer.board().unheard, [(lane(), references(&work))]);
+}
+
+#[tokio::test]
+async fn polls_under_a_revoked_grant_end_and_the_others_wait_on() {
+    let claimer = Claimer::default();
+    let of = |keys: &[i64]| {
+        let grant = |key: &i64| SlotGrant { key: GrantKey(*key), name: "bee".into(), scopes: Scopes::default() };
+        ClaimSlot { grants: keys.iter().map(grant).collect(), ..slot(1) }
+    };
+    let (_, mut expelled) = claimer.register(&lane(), of(&[7]), false).unwrap();
+    let (_, mut with_another) = claimer.register(&lane(), of(&[7, 8]), false).unwrap();
+    let (_, mut other) = claimer.register(&lane(), of(&[8]), false).unwrap();
+    let pass = claimer.board().begin_pass().unwrap();
+    claimer.expel(&[GrantKey(7)], &Error::NotPermitted("revoked".into()));
+    assert!(matches!(expelled.try_recv(), Ok(Err(Error::NotPermitted(_)))));
+    // What the look under way found for it goes back.
+    assert_eq!(claimer.board().end_pass(&pass, gave(vec![claimed()])).len(), 1);
+    assert!(with_another.try_recv().is_err() && other.try_recv().is_err(), "they wait on");
+    claimer.wake(&lane());
+    let pass = claimer.board().begin_pass().unwrap();
+    let keys = pass.slots.iter().map(|slot| slot.grants.iter().map(|grant| grant.key).collect::<Vec<_>>());
+    assert_eq!(keys.collect::<Vec<_>>(), [[GrantKey(8)], [GrantKey(8)]]);
 }

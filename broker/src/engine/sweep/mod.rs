@@ -5,15 +5,19 @@
 //! |---|---|---|
 //! | [`unblock`] | blocked → waiting | `not_before` or back-off is over |
 //! | [`leases`] | running → waiting or dead letter | a lease or `max_exec` is over |
+//! | [`removed`] | running → waiting | the executor's grant is revoked |
 //! | [`waits`] | waiting → failed | `max_wait` is over |
 //! | [`keys`] | idempotency keys → forgotten | their retention is over |
 //! | [`Bulks`] | what bulk actions are about | while there are some |
 //! | [`retention`] | finished and deleted processes → gone | their retention is over; every minute |
+//! | [`buckets`] | buckets of rates → forgotten | they are full again |
 //! | [`keep_time`] | the broker's clock → the database's | every minute, where brokers share a database |
 
+mod buckets;
 mod bulks;
 mod keys;
 mod leases;
+mod removed;
 mod retention;
 mod timekeeping;
 mod unblock;
@@ -33,6 +37,7 @@ use retention::Keeper;
 
 pub(crate) use bulks::Bulks;
 pub(super) use leases::end_of_overdue;
+pub(crate) use removed::give_back_removed;
 pub(crate) use timekeeping::keep_time;
 
 /// Sweeps until `stop`.
@@ -66,11 +71,15 @@ pub(crate) async fn run(
 /// others from their work.
 async fn round(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups) -> StoreResult<Option<i64>> {
     let unblocked = unblock::sweep(store, clock, wakeups).await;
+    // Before the leases' ends: what a removed executor held costs no retry.
+    let given_back = give_back_removed(store, clock, wakeups).await;
     let ended = leases::sweep(store, clock, wakeups).await;
     let expired = waits::sweep(store, clock, wakeups).await;
     let all_forgotten = keys::sweep(store, clock).await;
+    let no_bucket_left = buckets::sweep(store, clock).await;
+    given_back?;
     unblocked.and(ended).and(expired)?;
-    if !all_forgotten? {
+    if !all_forgotten? || !no_bucket_left? {
         return Ok(Some(clock.now_ms()));
     }
     store.next_deadline_ms().await

@@ -74,8 +74,11 @@ impl Look {
         (names.is_empty() || names.iter().any(|name| self.names.contains(name)))
             && (self.functions.as_ref().is_none_or(|names| names.contains(function))
                 || self.prefixes.iter().any(|prefix| function.starts_with(prefix)))
-            && !self.paused_functions.contains(function)
+            && !self.closed_functions.contains(function)
             && !self.refused_sorts.contains(&candidate.sort)
+            && (self.with_keys || (candidate.concurrency_key.is_none() && candidate.rate_key.is_none()))
+            && candidate.concurrency_key.as_ref().is_none_or(|key| !self.full_concurrency_keys.contains(key))
+            && candidate.rate_key.as_ref().is_none_or(|key| !self.spent_rate_keys.contains(key))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Grants in Postgres.
 
-use apiary_identity::{Envelope, Grant, Id};
+use apiary_identity::{Envelope, Grant, Id, Revocation};
 use sqlx::query;
 
-use super::PostgresStore;
-use crate::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, StoredGrant};
+use super::{PostgresStore, column};
+use crate::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, RevokedGrant, StoredGrant};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn add(
@@ -61,4 +61,40 @@ pub(super) async fn list(
 pub(super) async fn is_named(store: &PostgresStore, colony: ColonyKey, name: &str) -> StoreResult<bool> {
     let select = query(include_str!("grants/named.sql")).bind(colony.0).bind(name);
     store.session().await?.row(select).await?.map_or(Ok(false), |row| rows::named(&row))
+}
+
+pub(super) async fn of_keys(store: &PostgresStore, colony: &Colony, keys: &[Id]) -> StoreResult<Vec<StoredGrant>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let grantees = column(keys, |key| key.as_bytes().as_slice());
+    let select = query(include_str!("grants/of_keys.sql")).bind(colony.key.0).bind(grantees);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::stored_grant(row)).collect()
+}
+
+pub(super) async fn revoke(
+    store: &PostgresStore,
+    colony: &Colony,
+    revocation: &Revocation,
+    envelope: &Envelope,
+    now_ms: i64,
+) -> StoreResult<Vec<RevokedGrant>> {
+    let known = query(include_str!("grants/get_revocation.sql")).bind(colony.key.0).bind(revocation.revocation_id);
+    let update = query(include_str!("grants/revoke.sql"))
+        .bind(colony.key.0)
+        .bind(revocation.revocation_id)
+        .bind(revocation.grant_id)
+        .bind(revocation.key.as_ref().map(|key| key.as_bytes().as_slice()))
+        .bind(now_ms)
+        .bind(envelope.signature.as_slice())
+        .bind(&envelope.payload[..]);
+    let mut session = store.session().await?;
+    let known = session.row(known).await?;
+    checks::same_revocation(known.as_ref().map(|row| row as _), revocation.revocation_id, envelope)?;
+    session.rows(update).await?.iter().map(|row| rows::revoked_grant(row, colony.key)).collect()
+}
+
+pub(super) async fn list_revoked(store: &PostgresStore, since_ms: i64, limit: i64) -> StoreResult<Vec<RevokedGrant>> {
+    let select = query(include_str!("grants/list_revoked.sql")).bind(since_ms).bind(limit.max(0));
+    store.session().await?.rows(select).await?.iter().map(|row| rows::revoked_grant_of_any(row)).collect()
 }

@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::fault::{Fault, until_settled};
 use super::session::Session;
-use super::{PostgresStore, column};
+use super::{PostgresStore, column, limits};
 use crate::model::{
     ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
 };
 use crate::store::assignment::{Assignment, Candidate};
-use crate::store::gates::Gates;
+use crate::store::gates::{self, Gates};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn claim(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
@@ -39,8 +39,12 @@ async fn claim_once(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot], now
 }
 
 async fn lease(session: &mut Session, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> Result<Claims, Fault> {
-    let gates = gates(session, lane).await?;
-    let assignment = assign(session, lane, slots, gates).await?;
+    let gates = gates(session, lane, slots).await?;
+    let mut assignment = Assignment::new(slots, gates);
+    if assignment.is_limited() {
+        assignment = assignment.within(limits::allowance(session, lane, now_ms).await?);
+    }
+    assign(session, lane, &mut assignment).await?;
     let taken = assignment.taken();
     if taken.is_empty() {
         return Ok(assignment.empty_handed());
@@ -51,24 +55,22 @@ async fn lease(session: &mut Session, lane: &Lane, slots: &[ClaimSlot], now_ms: 
         .bind(column(taken, |one| slots[one.slot].lease_ms))
         .bind(now_ms);
     let leased = session.rows(statement).await?;
+    limits::spend(session, lane.colony, &assignment.spent()).await?;
     Ok(assignment.claims(&leased)?)
 }
 
 /// What stands in the way of the lane's work now.
-async fn gates(session: &mut Session, lane: &Lane) -> Result<Gates, Fault> {
-    let select = query(include_str!("leases/claim_gates.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+async fn gates(session: &mut Session, lane: &Lane, slots: &[ClaimSlot]) -> Result<Gates, Fault> {
+    let select = query(include_str!("leases/claim_gates.sql"))
+        .bind(lane.colony.0)
+        .bind(&lane.executor_type)
+        .bind(gates::grants_of(slots));
     let found = session.rows(select).await?;
     Ok(found.iter().map(|row| rows::gate(row)).collect::<StoreResult<_>>()?)
 }
 
 /// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
-async fn assign<'s>(
-    session: &mut Session,
-    lane: &Lane,
-    slots: &'s [ClaimSlot],
-    gates: Gates,
-) -> Result<Assignment<'s>, Fault> {
-    let mut assignment = Assignment::new(slots, gates);
+async fn assign(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
     while let Some(look) = assignment.next_look() {
         let select = query(include_str!("leases/claim_candidates.sql"))
             .bind(lane.colony.0)
@@ -76,16 +78,20 @@ async fn assign<'s>(
             .bind(&look.names)
             .bind(&look.functions)
             .bind(&look.prefixes)
-            .bind(&look.paused_functions)
+            .bind(&look.closed_functions)
             .bind(&look.refused_sorts)
             .bind(look.after.0)
             .bind(look.after.1)
-            .bind(i64::try_from(look.most).unwrap_or(i64::MAX));
+            .bind(i64::try_from(look.most).unwrap_or(i64::MAX))
+            .bind(look.with_keys)
+            .bind(&look.full_concurrency_keys)
+            .bind(&look.spent_rate_keys);
         let found = session.rows(select).await?;
         let found: Vec<Candidate> = found.iter().map(|row| rows::candidate(row)).collect::<StoreResult<_>>()?;
+        assignment.count(limits::uses(session, lane.colony, &assignment.uncounted(&found)).await?);
         assignment.give(&look, &found);
     }
-    Ok(assignment)
+    Ok(())
 }
 
 pub(super) async fn renew(

@@ -21,6 +21,18 @@ pub(super) async fn expire_waiting(store: &PostgresStore, now_ms: i64, limit: i6
     until_settled!(move_due(store, include_str!("sweeps/expire_waiting.sql"), now_ms, limit))
 }
 
+pub(super) async fn removed_leases(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
+    let select = query(include_str!("sweeps/removed_leases.sql")).bind(now_ms).bind(limit.max(0));
+    store.session().await?.rows(select).await?.iter().map(|row| rows::lease_record(row)).collect()
+}
+
+pub(super) async fn forget_executors(store: &PostgresStore, before_ms: i64, limit: i64) -> StoreResult<u64> {
+    until_settled!(async {
+        let delete = query(include_str!("sweeps/forget_executors.sql")).bind(before_ms).bind(limit.max(0));
+        store.session().await?.changed(delete).await
+    })
+}
+
 pub(super) async fn forget_idempotency_keys(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
     until_settled!(async {
         let delete = query(include_str!("sweeps/forget_idempotency_keys.sql")).bind(now_ms).bind(limit.max(0));
@@ -46,6 +58,13 @@ pub(super) async fn past_retention(
 pub(super) async fn forget_deleted(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
     until_settled!(async {
         let delete = query(include_str!("sweeps/forget_deleted.sql")).bind(now_ms).bind(limit.max(0));
+        store.session().await?.changed(delete).await
+    })
+}
+
+pub(super) async fn forget_buckets(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
+    until_settled!(async {
+        let delete = query(include_str!("sweeps/forget_buckets.sql")).bind(now_ms).bind(limit.max(0));
         store.session().await?.changed(delete).await
     })
 }

@@ -3,10 +3,10 @@
 use apiary_identity::{Document as _, Envelope, Grant, chain};
 
 use super::{Columns, Fields};
-use crate::model::{Colony, GrantKey, GrantRecord, StoredGrant};
+use crate::model::{Colony, ColonyKey, GrantKey, GrantRecord, RevokedGrant, StoredGrant};
 use crate::store::StoreResult;
 
-/// A grant from `key, grant_id, grantee, payload, signature`, checked against the colony's public key: the bytes are
+/// A grant from `key, grant_id, grantee, payload, signature, revoked_from_ms`, checked against the colony's public key: the bytes are
 /// what the colony signed, and the row is filed under the key and id that they speak of.
 pub(in crate::store) fn grant_record(row: &dyn Columns, colony: &Colony) -> StoreResult<GrantRecord> {
     let (fields, key) = Fields::of_number(row, "grants")?;
@@ -28,10 +28,11 @@ pub(in crate::store) fn grant_record(row: &dyn Columns, colony: &Colony) -> Stor
     if fields.uuid("grant_id")? != grant.grant_id {
         return Err(fields.corrupt("grant_id", "is not the id that the grant has"));
     }
-    Ok(GrantRecord { key: GrantKey(key), colony: colony.key, grant, envelope })
+    let revoked_from_ms = fields.number_if_any("revoked_from_ms")?;
+    Ok(GrantRecord { key: GrantKey(key), colony: colony.key, grant, envelope, revoked_from_ms })
 }
 
-/// A grant as it lies there, from `key, colony_id, grantee, name, payload, signature`.
+/// A grant as it lies there, from `key, colony_id, grantee, name, payload, signature, revoked_from_ms`.
 pub(in crate::store) fn stored_grant(row: &dyn Columns) -> StoreResult<StoredGrant> {
     let (fields, key) = Fields::of_number(row, "grants")?;
     Ok(StoredGrant {
@@ -41,5 +42,18 @@ pub(in crate::store) fn stored_grant(row: &dyn Columns) -> StoreResult<StoredGra
         name: fields.text("name")?,
         payload: fields.bytes("payload")?.into(),
         signature: fields.bytes("signature")?,
+        revoked_from_ms: fields.number_if_any("revoked_from_ms")?,
     })
+}
+
+/// A grant that was revoked, from `key, grantee`.
+pub(in crate::store) fn revoked_grant(row: &dyn Columns, colony: ColonyKey) -> StoreResult<RevokedGrant> {
+    let (fields, key) = Fields::of_number(row, "grants")?;
+    Ok(RevokedGrant { key: GrantKey(key), colony, grantee: fields.id("grantee")? })
+}
+
+/// The same, from `key, colony, grantee`.
+pub(in crate::store) fn revoked_grant_of_any(row: &dyn Columns) -> StoreResult<RevokedGrant> {
+    let (fields, _) = Fields::of_number(row, "grants")?;
+    revoked_grant(row, ColonyKey(fields.number("colony")?))
 }

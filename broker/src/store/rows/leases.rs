@@ -32,6 +32,11 @@ pub(in crate::store) fn gate(row: &dyn Columns) -> StoreResult<Gate> {
         "colony" | "executor_type" => Ok(Gate::Closed),
         "function" => Ok(Gate::PausedFunction(name)),
         "drain" => Ok(Gate::DrainedName(name)),
+        "limited" => Ok(Gate::Limited),
+        "revoked" => name
+            .parse()
+            .map(|key| Gate::RevokedGrant(GrantKey(key)))
+            .map_err(|_| fields.corrupt("name", "is no grant's number")),
         other => Err(fields.corrupt("kind", format!("is {other:?}, which cannot be paused"))),
     }
 }

@@ -4,17 +4,23 @@
 mod bulks;
 mod colonies;
 mod columns;
+mod executors;
 mod grants;
 mod leases;
+mod limits;
 mod pauses;
 mod processes;
+mod running;
 
 pub(super) use bulks::{bulk, bulk_state, count, named};
 pub(super) use colonies::{colony, state_count};
 pub(super) use columns::{Columns, Fields};
-pub(super) use grants::{grant_record, stored_grant};
+pub(super) use executors::{announcement, executor, function_statistics};
+pub(super) use grants::{grant_record, revoked_grant, revoked_grant_of_any, stored_grant};
 pub(super) use leases::{candidate, claimed, gate, lease_end, lease_record, moved, renewed};
+pub(super) use limits::{limit, limit_record, limit_use};
 pub(super) use pauses::pause;
 pub(super) use processes::{
     attempt, known_process, of_colony, process_id, process_record, process_state, spec_record, state_since, summary,
 };
+pub(super) use running::{attribute, checkpoint_size, log_line, log_totals, reported, stored_progress};

@@ -2,12 +2,18 @@
 //! that each statement runs once for all of its items. Documents, which JSON can hold only in a longer form, go beside
 //! it as one blob; each item says where its own begins.
 
+use std::borrow::Cow;
+
 use apiary_identity::Digest;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::model::{ClaimSlot, Completion, Failure, LeaseRef, NewProcess, Release, Renewal};
+use crate::model::{
+    AttributeBatch, ClaimSlot, Completion, Contact, Failure, LeaseRef, LogBatch, NewLogLine, NewProcess, Release,
+    Renewal, Report,
+};
 use crate::store::assignment::Taken;
+use crate::store::logbook::Fitted;
 use crate::store::{StoreError, StoreResult, checks};
 
 /// A batch as one JSON list.
@@ -228,5 +234,118 @@ impl FailureItem {
             retries_spent: failure.retries_spent,
             result: failure.result.as_ref().map(|(payload, signature)| documents.add(signature, payload)),
         }
+    }
+}
+
+/// Progress to keep.
+#[derive(Serialize)]
+pub(super) struct ReportItem {
+    #[serde(flatten)]
+    lease: LeaseItem,
+    number: i64,
+    percent: Option<f64>,
+    message: Option<String>,
+    has_checkpoint: bool,
+    #[serde(flatten)]
+    document: Place,
+}
+
+impl ReportItem {
+    pub(super) fn new(report: &Report, documents: &mut Documents) -> Self {
+        Self {
+            lease: LeaseItem::new(&report.lease),
+            number: report.number,
+            percent: report.percent,
+            message: report.message.as_deref().map(|words| checks::storable(words).into_owned()),
+            has_checkpoint: report.has_checkpoint,
+            document: documents.add(&report.signature, &report.payload),
+        }
+    }
+}
+
+/// A log line to keep.
+#[derive(Serialize)]
+pub(super) struct LogItem<'a> {
+    #[serde(flatten)]
+    lease: LeaseItem,
+    colony: i64,
+    time_ms: i64,
+    level: &'static str,
+    message: Cow<'a, str>,
+    fields: Option<Cow<'a, str>>,
+}
+
+impl<'a> LogItem<'a> {
+    pub(super) fn new(batch: &LogBatch, line: &'a NewLogLine) -> Self {
+        Self {
+            lease: LeaseItem::new(&batch.lease),
+            colony: batch.colony.0,
+            time_ms: line.time_ms,
+            level: line.level.as_str(),
+            message: checks::storable(&line.message),
+            fields: line.fields.as_deref().map(checks::storable),
+        }
+    }
+}
+
+/// How much a process logs more.
+#[derive(Serialize)]
+pub(super) struct LogTotalItem {
+    process_id: uuid::fmt::Simple,
+    lines: i32,
+    bytes: i64,
+}
+
+impl LogTotalItem {
+    pub(super) fn new(fitted: &Fitted<'_>) -> Self {
+        let process_id = fitted.batch.lease.process_id.simple();
+        Self { process_id, lines: fitted.more.lines, bytes: fitted.more.bytes }
+    }
+}
+
+/// A value to attach.
+#[derive(Serialize)]
+pub(super) struct AttributeItem<'a> {
+    process_id: uuid::fmt::Simple,
+    attempt: i32,
+    kind: &'static str,
+    key: Cow<'a, str>,
+    value: Cow<'a, str>,
+}
+
+impl<'a> AttributeItem<'a> {
+    /// All values of a batch.
+    pub(super) fn of(batch: &'a AttributeBatch) -> impl Iterator<Item = Self> {
+        batch.attributes.iter().map(|attribute| Self {
+            process_id: batch.lease.process_id.simple(),
+            attempt: batch.lease.attempt,
+            kind: attribute.kind.as_str(),
+            key: checks::storable(&attribute.key),
+            value: checks::storable(&attribute.value),
+        })
+    }
+}
+
+/// That an executor was heard.
+#[derive(Serialize)]
+pub(super) struct ContactItem<'a> {
+    colony: i64,
+    key: String,
+    executor_type: &'a str,
+    name: &'a str,
+    last_heard_ms: i64,
+    offer: Option<String>,
+}
+
+impl<'a> ContactItem<'a> {
+    pub(super) fn new(contact: &'a Contact) -> StoreResult<Self> {
+        Ok(Self {
+            colony: contact.colony.0,
+            key: hex::encode(contact.key.as_bytes()),
+            executor_type: &contact.executor_type,
+            name: &contact.name,
+            last_heard_ms: contact.last_heard_ms,
+            offer: checks::offer_json(contact)?,
+        })
     }
 }

@@ -1,12 +1,12 @@
 //! Grants in SQLite.
 
-use apiary_identity::{Envelope, Grant, Id};
+use apiary_identity::{Envelope, Grant, Id, Revocation, Role};
 use sqlx::query;
 
 use super::SqliteStore;
 use super::batch::list;
 use super::transaction::{Write, read};
-use crate::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, StoredGrant};
+use crate::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, RevokedGrant, StoredGrant};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn add(
@@ -27,6 +27,12 @@ pub(super) async fn add(
         .bind(&envelope.payload[..]);
     let mut write = Write::begin(&store.writer).await?;
     if !write.rows(insert).await?.is_empty() {
+        if grant.role == Role::Executor {
+            for statement in [include_str!("steps/add_grant_named.sql"), include_str!("steps/add_grant_appeared.sql")] {
+                let grantee = grant.key.as_bytes().as_slice();
+                write.changed(query(statement).bind(colony.key.0).bind(grantee).bind(&grant.name)).await?;
+            }
+        }
         write.commit().await?;
         return Ok(false);
     }
@@ -63,4 +69,49 @@ pub(super) async fn list_page(
 pub(super) async fn is_named(store: &SqliteStore, colony: ColonyKey, name: &str) -> StoreResult<bool> {
     let select = query(include_str!("grants/named.sql")).bind(colony.0).bind(name);
     read(&store.readers, select).await?.first().map_or(Ok(false), |row| rows::named(row))
+}
+
+pub(super) async fn of_keys(store: &SqliteStore, colony: &Colony, keys: &[Id]) -> StoreResult<Vec<StoredGrant>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let grantees = list(keys.iter().map(|key| hex::encode(key.as_bytes())))?;
+    let select = query(include_str!("grants/of_keys.sql")).bind(colony.key.0).bind(grantees);
+    read(&store.readers, select).await?.iter().map(|row| rows::stored_grant(row)).collect()
+}
+
+pub(super) async fn revoke(
+    store: &SqliteStore,
+    colony: &Colony,
+    revocation: &Revocation,
+    envelope: &Envelope,
+    now_ms: i64,
+) -> StoreResult<Vec<RevokedGrant>> {
+    let known = query(include_str!("grants/get_revocation.sql")).bind(colony.key.0).bind(revocation.revocation_id);
+    let grantee = revocation.key.as_ref().map(|key| key.as_bytes().as_slice());
+    let keep = query(include_str!("grants/revoke.sql"))
+        .bind(colony.key.0)
+        .bind(revocation.revocation_id)
+        .bind(revocation.grant_id)
+        .bind(grantee)
+        .bind(now_ms)
+        .bind(envelope.signature.as_slice())
+        .bind(&envelope.payload[..]);
+    let end = query(include_str!("steps/revoke_ended.sql"))
+        .bind(colony.key.0)
+        .bind(revocation.grant_id)
+        .bind(grantee)
+        .bind(now_ms);
+    let mut write = Write::begin(&store.writer).await?;
+    let known = write.rows(known).await?;
+    checks::same_revocation(known.first().map(|row| row as _), revocation.revocation_id, envelope)?;
+    write.changed(keep).await?;
+    let revoked = write.rows(end).await?.iter().map(|row| rows::revoked_grant(row, colony.key)).collect();
+    write.commit().await?;
+    revoked
+}
+
+pub(super) async fn list_revoked(store: &SqliteStore, since_ms: i64, limit: i64) -> StoreResult<Vec<RevokedGrant>> {
+    let select = query(include_str!("grants/list_revoked.sql")).bind(since_ms).bind(limit.max(0));
+    read(&store.readers, select).await?.iter().map(|row| rows::revoked_grant_of_any(row)).collect()
 }

@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::batch::{ClaimItem, CompletionItem, Documents, FailureItem, ReleaseItem, RenewalItem, ids, list};
 use super::transaction::{Write, read};
-use super::{SqliteStore, process_ids};
+use super::{SqliteStore, limits, process_ids};
 use crate::model::{
     ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
 };
 use crate::store::assignment::{Assignment, Candidate};
-use crate::store::gates::Gates;
+use crate::store::gates::{self, Gates};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn claim(store: &SqliteStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
@@ -20,8 +20,11 @@ pub(super) async fn claim(store: &SqliteStore, lane: &Lane, slots: &[ClaimSlot],
         return Ok(Claims::default());
     }
     let mut write = Write::begin(&store.writer).await?;
-    let gates = gates(&mut write, lane).await?;
-    let assignment = assign(&mut write, lane, slots, gates).await?;
+    let mut assignment = Assignment::new(slots, gates(&mut write, lane, slots).await?);
+    if assignment.is_limited() {
+        assignment = assignment.within(limits::allowance(&mut write, lane, now_ms).await?);
+    }
+    assign(&mut write, lane, &mut assignment).await?;
     if assignment.taken().is_empty() {
         return Ok(assignment.empty_handed());
     }
@@ -29,25 +32,23 @@ pub(super) async fn claim(store: &SqliteStore, lane: &Lane, slots: &[ClaimSlot],
     write.changed(query(include_str!("leases/claim.sql")).bind(items.clone()).bind(now_ms)).await?;
     write.changed(query(include_str!("steps/claim_unqueue.sql")).bind(items.clone())).await?;
     let leased = write.rows(query(include_str!("steps/claim_leased.sql")).bind(items)).await?;
+    limits::spend(&mut write, lane.colony, &assignment.spent()).await?;
     let claims = assignment.claims(&leased)?;
     write.commit().await?;
     Ok(claims)
 }
 
 /// What stands in the way of the lane's work now.
-async fn gates(write: &mut Write, lane: &Lane) -> StoreResult<Gates> {
-    let select = query(include_str!("leases/claim_gates.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+async fn gates(write: &mut Write, lane: &Lane, slots: &[ClaimSlot]) -> StoreResult<Gates> {
+    let select = query(include_str!("leases/claim_gates.sql"))
+        .bind(lane.colony.0)
+        .bind(&lane.executor_type)
+        .bind(list(gates::grants_of(slots))?);
     write.rows(select).await?.iter().map(|row| rows::gate(row)).collect()
 }
 
 /// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
-async fn assign<'s>(
-    write: &mut Write,
-    lane: &Lane,
-    slots: &'s [ClaimSlot],
-    gates: Gates,
-) -> StoreResult<Assignment<'s>> {
-    let mut assignment = Assignment::new(slots, gates);
+async fn assign(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
     while let Some(look) = assignment.next_look() {
         let select = query(include_str!("leases/claim_candidates.sql"))
             .bind(lane.colony.0)
@@ -55,16 +56,20 @@ async fn assign<'s>(
             .bind(list(&look.names)?)
             .bind(look.functions.as_ref().map(list).transpose()?)
             .bind(list(&look.prefixes)?)
-            .bind(list(&look.paused_functions)?)
+            .bind(list(&look.closed_functions)?)
             .bind(list(&look.refused_sorts)?)
             .bind(look.after.0)
             .bind(look.after.1)
-            .bind(i64::try_from(look.most).unwrap_or(i64::MAX));
+            .bind(i64::try_from(look.most).unwrap_or(i64::MAX))
+            .bind(look.with_keys)
+            .bind(list(&look.full_concurrency_keys)?)
+            .bind(list(&look.spent_rate_keys)?);
         let found = write.rows(select).await?;
         let found: Vec<Candidate> = found.iter().map(|row| rows::candidate(row)).collect::<StoreResult<_>>()?;
+        assignment.count(limits::uses(write, lane.colony, &assignment.uncounted(&found)).await?);
         assignment.give(&look, &found);
     }
-    Ok(assignment)
+    Ok(())
 }
 
 pub(super) async fn renew(store: &SqliteStore, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>> {

@@ -4,13 +4,16 @@
 mod batch;
 mod bulks;
 mod colonies;
+mod executors;
 mod fault;
 mod file;
 mod grants;
 mod leases;
+mod limits;
 mod operations;
 mod pauses;
 mod processes;
+mod running;
 mod schema;
 mod sweeps;
 mod transaction;
@@ -19,7 +22,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use apiary_identity::{Envelope, Grant, Id};
+use apiary_identity::{Envelope, Grant, Id, Revocation};
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -27,10 +30,12 @@ use uuid::Uuid;
 use super::checks::check_notification;
 use super::{Store, StoreResult, rows};
 use crate::model::{
-    Attempt, Bulk, BulkState, BulkStep, Cancel, ClaimSlot, Claims, Colony, ColonyKey, Completion, Discard, Effect,
-    Failure, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord, NewProcess, Page, Pause, Paused,
-    ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Release, Renewal, Renewed, SpecRecord,
-    StoredGrant, Submitted,
+    Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
+    ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
+    ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord,
+    LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused,
+    ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed,
+    Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted,
 };
 
 /// The store in a SQLite file.
@@ -106,6 +111,79 @@ impl Store for SqliteStore {
 
     async fn list_grants(&self, colony: &Colony, page: Page<GrantCursor>) -> StoreResult<Vec<StoredGrant>> {
         grants::list_page(self, colony, page).await
+    }
+
+    async fn grants_of_keys(&self, colony: &Colony, keys: &[Id]) -> StoreResult<Vec<StoredGrant>> {
+        grants::of_keys(self, colony, keys).await
+    }
+
+    async fn revoke_grant(
+        &self,
+        colony: &Colony,
+        revocation: &Revocation,
+        envelope: &Envelope,
+        now_ms: i64,
+    ) -> StoreResult<Vec<RevokedGrant>> {
+        grants::revoke(self, colony, revocation, envelope, now_ms).await
+    }
+
+    async fn revoked_grants(&self, since_ms: i64, limit: i64) -> StoreResult<Vec<RevokedGrant>> {
+        grants::list_revoked(self, since_ms, limit).await
+    }
+
+    async fn register_executor(
+        &self,
+        colony: ColonyKey,
+        registration: &Registration,
+        pending_max: i64,
+        now_ms: i64,
+    ) -> StoreResult<bool> {
+        executors::register(self, colony, registration, pending_max, now_ms).await
+    }
+
+    async fn reject_executor(&self, colony: ColonyKey, key: &Id, now_ms: i64) -> StoreResult<bool> {
+        executors::reject(self, colony, key, now_ms).await
+    }
+
+    async fn list_executors(
+        &self,
+        colony: ColonyKey,
+        filter: &ExecutorFilter,
+        page: Page<ExecutorCursor>,
+        now_ms: i64,
+    ) -> StoreResult<Vec<ExecutorRecord>> {
+        executors::list(self, colony, filter, page, now_ms).await
+    }
+
+    async fn hear_executors(&self, contacts: &[Contact]) -> StoreResult<()> {
+        executors::hear(self, contacts).await
+    }
+
+    async fn drain_executor(&self, colony: ColonyKey, name: &str, drained_by: &str, now_ms: i64) -> StoreResult<()> {
+        executors::drain(self, colony, name, drained_by, now_ms).await
+    }
+
+    async fn drain_executor_off(&self, colony: ColonyKey, name: &str) -> StoreResult<()> {
+        executors::drain_off(self, colony, name).await
+    }
+
+    async fn list_functions(
+        &self,
+        colony: ColonyKey,
+        executor_type: Option<&str>,
+        limit: i64,
+    ) -> StoreResult<Vec<Announcement>> {
+        executors::list_functions(self, colony, executor_type, limit).await
+    }
+
+    async fn function_statistics(
+        &self,
+        colony: ColonyKey,
+        executor_type: Option<&str>,
+        since_ms: i64,
+        maxima: [i64; 2],
+    ) -> StoreResult<Vec<FunctionStatistics>> {
+        executors::function_statistics(self, colony, executor_type, since_ms, maxima).await
     }
 
     async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>> {
@@ -246,6 +324,63 @@ impl Store for SqliteStore {
         pauses::list(self, colony).await
     }
 
+    async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>> {
+        running::report(self, reports, now_ms).await
+    }
+
+    async fn progress(&self, process_id: Uuid) -> StoreResult<Option<StoredProgress>> {
+        running::progress(self, process_id).await
+    }
+
+    async fn checkpoint_sizes(&self, process_ids: &[Uuid]) -> StoreResult<Vec<CheckpointSize>> {
+        running::checkpoint_sizes(self, process_ids).await
+    }
+
+    async fn checkpoints(&self, process_ids: &[Uuid]) -> StoreResult<Vec<StoredProgress>> {
+        running::checkpoints(self, process_ids).await
+    }
+
+    async fn add_logs(&self, batches: &[LogBatch], now_ms: i64) -> StoreResult<Vec<Option<usize>>> {
+        running::add_logs(self, batches, now_ms).await
+    }
+
+    async fn list_logs(
+        &self,
+        colony: ColonyKey,
+        filter: &LogFilter,
+        page: Page<LogCursor>,
+    ) -> StoreResult<Vec<LogLine>> {
+        running::list_logs(self, colony, filter, page).await
+    }
+
+    async fn list_last_logs(&self, colony: ColonyKey, filter: &LogFilter, count: i64) -> StoreResult<Vec<LogLine>> {
+        running::list_last_logs(self, colony, filter, count).await
+    }
+
+    async fn set_attributes(&self, batches: &[AttributeBatch], now_ms: i64) -> StoreResult<Vec<Attached>> {
+        running::set_attributes(self, batches, now_ms).await
+    }
+
+    async fn attributes(&self, process_id: Uuid) -> StoreResult<Vec<Attribute>> {
+        running::attributes(self, process_id).await
+    }
+
+    async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool> {
+        limits::set(self, colony, record).await
+    }
+
+    async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool> {
+        limits::remove(self, colony, kind, pattern).await
+    }
+
+    async fn list_limits(&self, colony: ColonyKey) -> StoreResult<Vec<LimitRecord>> {
+        limits::list(self, colony).await
+    }
+
+    async fn list_limit_uses(&self, colony: ColonyKey) -> StoreResult<Vec<LimitUse>> {
+        limits::list_uses(self, colony).await
+    }
+
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
         sweeps::overdue_leases(self, now_ms, limit).await
     }
@@ -256,6 +391,14 @@ impl Store for SqliteStore {
 
     async fn expire_waiting(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
         sweeps::expire_waiting(self, now_ms, limit).await
+    }
+
+    async fn removed_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
+        sweeps::removed_leases(self, now_ms, limit).await
+    }
+
+    async fn forget_executors(&self, before_ms: i64, limit: i64) -> StoreResult<u64> {
+        sweeps::forget_executors(self, before_ms, limit).await
     }
 
     async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
@@ -274,6 +417,10 @@ impl Store for SqliteStore {
 
     async fn forget_deleted(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
         sweeps::forget_deleted(self, now_ms, limit).await
+    }
+
+    async fn forget_buckets(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
+        sweeps::forget_buckets(self, now_ms, limit).await
     }
 
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>> {

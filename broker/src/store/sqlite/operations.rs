@@ -12,7 +12,7 @@ use crate::model::{Cancel, ColonyKey, Discard, Effect, ProcessState};
 use crate::store::{StoreResult, checks, rows};
 
 /// What is deleted with a process, beside its row in one of the thin tables.
-const BELONGINGS: [&str; 9] = [
+const BELONGINGS: [&str; 10] = [
     include_str!("steps/leave_queue.sql"),
     include_str!("steps/leave_blocked.sql"),
     include_str!("steps/leave_finished.sql"),
@@ -20,6 +20,7 @@ const BELONGINGS: [&str; 9] = [
     include_str!("steps/delete_attempts.sql"),
     include_str!("steps/delete_progress.sql"),
     include_str!("steps/delete_logs.sql"),
+    include_str!("steps/delete_log_totals.sql"),
     include_str!("steps/delete_attributes.sql"),
     include_str!("steps/delete_keys.sql"),
 ];

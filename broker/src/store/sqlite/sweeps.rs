@@ -40,6 +40,21 @@ pub(super) async fn expire_waiting(store: &SqliteStore, now_ms: i64, limit: i64)
     Ok(moved)
 }
 
+pub(super) async fn removed_leases(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
+    let select = query(include_str!("sweeps/removed_leases.sql")).bind(now_ms).bind(limit.max(0));
+    read(&store.readers, select).await?.iter().map(|row| rows::lease_record(row)).collect()
+}
+
+pub(super) async fn forget_executors(store: &SqliteStore, before_ms: i64, limit: i64) -> StoreResult<u64> {
+    let mut write = Write::begin(&store.writer).await?;
+    let delete = query(include_str!("sweeps/forget_executors.sql")).bind(before_ms).bind(limit.max(0));
+    let forgotten = write.changed(delete).await?;
+    if forgotten > 0 {
+        write.commit().await?;
+    }
+    Ok(forgotten)
+}
+
 pub(super) async fn forget_idempotency_keys(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
     let mut write = Write::begin(&store.writer).await?;
     let delete = query(include_str!("sweeps/forget_idempotency_keys.sql")).bind(now_ms).bind(limit.max(0));
@@ -68,6 +83,16 @@ pub(super) async fn past_retention(
 pub(super) async fn forget_deleted(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
     let mut write = Write::begin(&store.writer).await?;
     let delete = query(include_str!("sweeps/forget_deleted.sql")).bind(now_ms).bind(limit.max(0));
+    let forgotten = write.changed(delete).await?;
+    if forgotten > 0 {
+        write.commit().await?;
+    }
+    Ok(forgotten)
+}
+
+pub(super) async fn forget_buckets(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<u64> {
+    let mut write = Write::begin(&store.writer).await?;
+    let delete = query(include_str!("sweeps/forget_buckets.sql")).bind(now_ms).bind(limit.max(0));
     let forgotten = write.changed(delete).await?;
     if forgotten > 0 {
         write.commit().await?;

@@ -103,7 +103,12 @@ async fn grants(client: &Client) -> Finding {
         );
     }
     let now = client.clock().now();
-    let mine: Vec<&Grant> = grants.iter().filter(|grant| grant.key == client.id()).collect();
+    let mine = grants.iter().filter(|known| known.grant.key == client.id());
+    let (revoked, mine): (Vec<_>, Vec<_>) = mine.partition(|known| known.revoked_from.is_some());
+    if mine.is_empty() && !revoked.is_empty() {
+        return Finding::bad("grants", "this key's are revoked", "make a new key, and `apiary grant add` for it");
+    }
+    let mine: Vec<&Grant> = mine.into_iter().map(|known| &known.grant).collect();
     if mine.is_empty() && client.id() != client.colony() {
         return Finding::bad("grants", "this key has none", "`apiary grant add`, with the colony's key");
     }

@@ -1,22 +1,18 @@
 //! `apiary grant add`.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
 use apiary_identity::{Clock, Envelope, Grant, GrantRight, Id, KeyPair, Role, Scopes};
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::signed::{colony_key, read, seal, write};
 use crate::context::Context;
-use crate::exit::{Exit, Fault};
-use crate::{keys, profile};
+use crate::exit::Fault;
+use crate::profile;
 
-/// A grant has a few hundred bytes.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// A grant made here holds from a little before, for clocks that are a little behind.
 const HEAD_START: SignedDuration = SignedDuration::from_mins(5);
 
@@ -101,14 +97,13 @@ struct Added {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     if let Some(path) = &arguments.from {
-        let envelope = read(path)?;
+        let envelope = read::<Grant>(path)?;
         // The grant's own signature is its permission; the call needs no key of anybody's.
         return deliver(context, &envelope, KeyPair::generate()).await;
     }
-    let colony_key = keys::from_file(&context.settings, arguments.colony_key.as_deref().unwrap_or("-".as_ref()))?;
-    check_pin(context, colony_key.id())?;
+    let colony_key = colony_key(context, arguments.colony_key.as_ref())?;
     let grant = arguments.grant(colony_key.id(), profile::clock().as_ref())?;
-    let envelope = Envelope::seal(&colony_key, &grant).map_err(|error| Fault::usage(error.to_string()))?;
+    let envelope = seal(&colony_key, &grant)?;
     match &arguments.out {
         Some(path) => write(path, &envelope),
         None => deliver(context, &envelope, colony_key).await,
@@ -139,54 +134,8 @@ impl Arguments {
     }
 }
 
-/// A grant of another colony than the pinned one is a slip.
-fn check_pin(context: &Context, colony: Id) -> anyhow::Result<()> {
-    match context.settings.id(&crate::settings::table::COLONY) {
-        Some(pinned) if pinned != colony => Err(Fault::usage(format!(
-            "--colony-key is the key of {colony}, and the colony that is set is {pinned}: use that colony's key"
-        ))
-        .into()),
-        _ => Ok(()),
-    }
-}
-
 async fn deliver(context: &Context, envelope: &Envelope, caller: KeyPair) -> anyhow::Result<()> {
     let answer = profile::client_as(&context.settings, envelope.key_id, caller)?.add_grant(envelope).await?;
     let added = Added { grant_id: answer.grant_id, existed: answer.existed };
     context.format.print(&added, |added| added.grant_id.clone())
-}
-
-fn read(path: &Path) -> anyhow::Result<Envelope> {
-    let mut json = Vec::new();
-    if path == Path::new("-") {
-        std::io::stdin().take(FILE_BYTES_MAX).read_to_end(&mut json).context("standard input")?;
-    } else {
-        let file = std::fs::File::open(path).map_err(|error| {
-            let exit = if error.kind() == ErrorKind::NotFound { Exit::NotFound } else { Exit::Failure };
-            Fault::new(exit, format!("{}: {error}", path.display()))
-        })?;
-        file.take(FILE_BYTES_MAX).read_to_end(&mut json).with_context(|| path.display().to_string())?;
-    }
-    let envelope = Envelope::from_json(&json).map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
-    // Looked at here as well, so that a torn or altered file is named as such.
-    envelope.open::<Grant>().map_err(|error| Fault::new(Exit::Broken, format!("{}: {error}", path.display())))?;
-    Ok(envelope)
-}
-
-fn write(path: &Path, envelope: &Envelope) -> anyhow::Result<()> {
-    let json = String::from_utf8(envelope.to_json()).unwrap_or_default();
-    if path == Path::new("-") {
-        return crate::output::print_line(&json);
-    }
-    let file = OpenOptions::new().write(true).create_new(true).open(path);
-    let mut file = file.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => {
-            Fault::failure(format!("{} exists and is not overwritten: choose another file", path.display()))
-        }
-        _ => Fault::failure(format!("{}: {error}", path.display())),
-    })?;
-    file.write_all(json.as_bytes())
-        .and_then(|()| file.write_all(b"\n"))
-        .and_then(|()| file.sync_all())
-        .with_context(|| path.display().to_string())
 }

@@ -32,11 +32,21 @@ pub(crate) struct Arguments {
     colony_key: Option<PathBuf>,
 }
 
+/// A grant of the colony's, as it stands.
+pub(crate) struct Listed {
+    /// What the colony signed.
+    pub(crate) grant: Grant,
+    /// Since when it is revoked, as the broker says.
+    pub(crate) revoked_from: Option<Timestamp>,
+}
+
 #[derive(Serialize)]
 struct Row {
     #[serde(flatten)]
     grant: Grant,
     valid_now: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_from: Option<Timestamp>,
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
@@ -49,7 +59,12 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     };
     let now = client.clock().now();
     let (grants, broken) = all(&client).await?;
-    let rows: Vec<Row> = grants.into_iter().map(|grant| Row { valid_now: grant.is_valid_at(now), grant }).collect();
+    let row = |Listed { grant, revoked_from }| Row {
+        valid_now: grant.is_valid_at(now) && revoked_from.is_none(),
+        grant,
+        revoked_from,
+    };
+    let rows: Vec<Row> = grants.into_iter().map(row).collect();
     context.format.print(&rows, |rows| text(rows, now))?;
     match broken.first() {
         None => Ok(()),
@@ -62,13 +77,15 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 }
 
 /// Every grant of the colony that the colony signed, and what is wrong with the others.
-pub(crate) async fn all(client: &Client) -> anyhow::Result<(Vec<Grant>, Vec<String>)> {
+pub(crate) async fn all(client: &Client) -> anyhow::Result<(Vec<Listed>, Vec<String>)> {
     let (mut grants, mut broken, mut page_token) = (Vec::new(), Vec::new(), String::new());
     loop {
         let page = client.list_grants(v1::ListGrantsRequest { page_size: PAGE, page_token }).await?;
-        for envelope in &page.grants {
+        let revoked = page.revoked_from_ms.into_iter().chain(std::iter::repeat(0));
+        for (envelope, revoked_from_ms) in page.grants.iter().zip(revoked) {
+            let revoked_from = Timestamp::from_millisecond(revoked_from_ms).ok().filter(|_| revoked_from_ms > 0);
             match check(&client.colony(), envelope) {
-                Ok(grant) => grants.push(grant),
+                Ok(grant) => grants.push(Listed { grant, revoked_from }),
                 Err(words) => broken.push(words),
             }
         }
@@ -85,10 +102,11 @@ fn check(colony: &Id, envelope: &v1::Envelope) -> Result<Grant, String> {
 }
 
 fn text(rows: &[Row], now: Timestamp) -> String {
-    let cells = rows.iter().map(|Row { grant, valid_now }| {
+    let cells = rows.iter().map(|Row { grant, valid_now, revoked_from }| {
         let rights: Vec<&str> = grant.rights.iter().map(|right| right.as_str()).collect();
         let valid = match valid_now {
             true => format!("until {:.0}", grant.valid_until),
+            false if revoked_from.is_some() => "revoked".to_owned(),
             false if grant.valid_from > now => format!("not before {:.0}", grant.valid_from),
             false => "expired".to_owned(),
         };

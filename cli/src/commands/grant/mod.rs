@@ -2,16 +2,19 @@
 
 mod add;
 pub(crate) mod list;
+pub(crate) mod revoke;
+pub(crate) mod signed;
 
 use clap::Subcommand;
 
 use crate::context::Context;
 
-/// Say who may do what, look at who may
+/// Say who may do what, look at who may, end it
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Add(Box<add::Arguments>),
     List(list::Arguments),
+    Revoke(Box<revoke::Arguments>),
 }
 
 impl Command {
@@ -19,6 +22,7 @@ impl Command {
         match self {
             Self::Add(arguments) => add::run(&arguments, context).await,
             Self::List(arguments) => list::run(&arguments, context).await,
+            Self::Revoke(arguments) => revoke::run(&arguments, context).await,
         }
     }
 }

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_executor_sdk::{Client, v1};
-use apiary_identity::{Outcome, Requirements, Spec};
+use apiary_identity::{Outcome, Progress, Requirements, Spec};
 use clap::Args;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::requires;
 use super::select::Which;
-use super::view::{AttemptView, ContentView, ProcessView};
+use super::view::{AttemptView, AttributeView, ContentView, ProcessView};
 use crate::context::Context;
 use crate::output::{STRONG, plain, styled};
 use crate::profile;
@@ -41,6 +41,11 @@ pub(super) struct Shown {
     requires: Requirements,
     args: Option<ContentView>,
     output: Option<ContentView>,
+    /// What it showed before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_so_far: Option<ContentView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attributes: Vec<AttributeView>,
     attempts: Vec<AttemptView>,
 }
 
@@ -54,11 +59,14 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 pub(super) async fn read(client: &Client, process_id: Uuid) -> anyhow::Result<Shown> {
     let answer = client.get_process(process_id).await?;
     let spec = answer.spec.as_ref().and_then(opened);
+    let output = answer.attempts.last().and_then(|attempt| output(attempt.result.as_ref()?));
     Ok(Shown {
         args: spec.as_ref().and_then(|spec| ContentView::of(&spec.args())),
         executor_names: spec.as_ref().map(|spec| spec.executor_names.clone()).unwrap_or_default(),
         requires: spec.map(|spec| spec.requires).unwrap_or_default(),
-        output: answer.attempts.last().and_then(|attempt| output(attempt.result.as_ref()?)),
+        output_so_far: if output.is_some() { None } else { answer.progress.as_ref().and_then(output_so_far) },
+        output,
+        attributes: answer.attributes.into_iter().map(AttributeView::from).collect(),
         attempts: answer.attempts.iter().map(AttemptView::from).collect(),
         process: answer.process.unwrap_or_default().into(),
     })
@@ -83,6 +91,11 @@ pub(super) fn line(process: &ProcessView) -> String {
     plain(&format!("{} {}{until}", process.process_id, process.state))
 }
 
+fn output_so_far(envelope: &v1::Envelope) -> Option<ContentView> {
+    let progress: Progress = envelope_from_proto(envelope).ok()?.open().ok()?;
+    ContentView::of(&progress.output()?)
+}
+
 /// For people.
 pub(super) fn text(shown: &Shown) -> String {
     let process = &shown.process;
@@ -101,6 +114,7 @@ pub(super) fn text(shown: &Shown) -> String {
     line("cancelled", process.cancel_deadline.map(|at| format!("ends at {at} at the latest")).unwrap_or_default());
     line("ended by", process.ended_by.clone());
     line("reason", process.reason.clone());
+    line("progress", process.progress_line());
     line("submitted", format!("{} by {}", moment(process.submitted_at), process.submitter));
     line("priority", if process.priority == 0 { String::new() } else { process.priority.to_string() });
     let labels: Vec<String> = process.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -116,6 +130,10 @@ pub(super) fn text(shown: &Shown) -> String {
             format!("{} by {} {ended}{reason}", attempt.outcome, attempt.executor),
         );
     }
+    for attribute in &shown.attributes {
+        line(&format!("{} {}", attribute.kind, plain(&attribute.key)), attribute.value.clone());
+    }
+    line("so far", shown.output_so_far.as_ref().map(ContentView::line).unwrap_or_default());
     line("output", shown.output.as_ref().map(ContentView::line).unwrap_or_default());
     text
 }

@@ -6,13 +6,14 @@ mod chain;
 mod chain_tests;
 mod delete;
 mod discard;
+mod follow;
 mod get;
 mod list;
+mod logs;
 mod redrive;
 mod requires;
 mod retry;
 pub(crate) mod select;
-mod select;
 mod submit;
 pub(crate) mod verify;
 pub(crate) mod view;
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Get(get::Arguments),
     List(list::Arguments),
     Watch(watch::Arguments),
+    Logs(logs::Arguments),
     Verify(verify::Arguments),
     Cancel(cancel::Arguments),
     Redrive(redrive::Arguments),
@@ -44,6 +46,7 @@ impl Command {
             Self::Get(arguments) => get::run(&arguments, context).await,
             Self::List(arguments) => list::run(&arguments, context).await,
             Self::Watch(arguments) => watch::run(&arguments, context).await,
+            Self::Logs(arguments) => logs::run(&arguments, context).await,
             Self::Verify(arguments) => verify::run(&arguments, context).await,
             Self::Cancel(arguments) => cancel::run(&arguments, context).await,
             Self::Redrive(arguments) => redrive::run(&arguments, context).await,

@@ -3,19 +3,23 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use apiary_executor_sdk::v1::ProcessState;
+use apiary_executor_sdk::v1::{ListLogsRequest, Process, ProcessState};
 use apiary_executor_sdk::{Client, Submitted};
 use apiary_identity::limits::CONTENT_BYTES_MAX;
 use apiary_identity::{Content, Spec};
 use clap::Args;
 use serde::Serialize;
+use uuid::Uuid;
 
+use super::follow::{Seen, follow};
 use super::get;
+use super::logs::LineView;
 use super::requires::Requires;
-use super::view::state_word;
+use super::view::{ProcessView, state_word};
 use crate::arguments::{Moment, duration, millis, pair};
 use crate::context::Context;
 use crate::exit::Fault;
+use crate::output::plain;
 use crate::{files, profile};
 
 const EXAMPLES: &str = "\
@@ -24,6 +28,7 @@ Examples:
   apiary process submit --type finance --function stripe.event --args-file event.json \\
       --idempotency-key evt_123 --label source=replay --max-retries 5
   apiary process submit --type render --function still --cpu 4 --memory 10Gi --gpus 1 --tag cuda
+  apiary process submit --type echo --function count --args '{\"to\":10,\"ms\":500}' --follow
   date | apiary process submit --type echo --function echo --args-file -";
 
 /// Sign a spec and submit it; prints the process's id
@@ -60,6 +65,12 @@ pub(crate) struct Arguments {
     /// A later spec of the same function with the same key returns this process
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// Processes with the same key run one at a time, or as many as `apiary limit` lets
+    #[arg(long, value_name = "KEY")]
+    concurrency_key: Option<String>,
+    /// Processes with the same key start as fast as `apiary limit` lets
+    #[arg(long, value_name = "KEY")]
+    rate_key: Option<String>,
     /// For finding it again; may be given several times
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
     labels: Vec<(String, String)>,
@@ -72,12 +83,23 @@ pub(crate) struct Arguments {
     /// Wait until it is finished, and show it with its output; fails if it failed. Needs the right `read`
     #[arg(long)]
     wait: bool,
+    /// As --wait, and show what it logs and how far it is meanwhile
+    #[arg(long)]
+    follow: bool,
     /// How long to wait
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m", requires = "wait")]
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m")]
     timeout: Duration,
     // Last, because whatever follows is shown under its heading.
     #[command(flatten)]
     requires: Requires,
+}
+
+/// How far a process is, as the broker tells it.
+#[derive(Serialize)]
+struct ProgressView<'a> {
+    process_id: &'a str,
+    percent: Option<f64>,
+    progress: &'a str,
 }
 
 #[derive(Serialize)]
@@ -92,7 +114,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let client = profile::client(&context.settings)?;
     let spec = arguments.spec(&client, content);
     let submitted = client.submit(&spec).await?;
-    if arguments.wait {
+    if arguments.wait || arguments.follow {
         return wait(arguments, context, &client, submitted).await;
     }
     let answer = Answer {
@@ -105,7 +127,13 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 
 async fn wait(arguments: &Arguments, context: &Context, client: &Client, submitted: Submitted) -> anyhow::Result<()> {
     let process_id = submitted.process_id;
-    let finished = tokio::time::timeout(arguments.timeout, client.wait_until_finished(process_id)).await;
+    let finished = async {
+        match arguments.follow {
+            true => follow_shown(context, client, process_id).await,
+            false => Ok(client.wait_until_finished(process_id).await?),
+        }
+    };
+    let finished = tokio::time::timeout(arguments.timeout, finished).await;
     let process = finished.map_err(|_| {
         Fault::failure(format!("process {process_id} is not finished after {:?}", arguments.timeout))
             .hint(format!("it goes on: `apiary process watch {process_id}`"))
@@ -116,6 +144,26 @@ async fn wait(arguments: &Arguments, context: &Context, client: &Client, submitt
         ProcessState::Succeeded => Ok(()),
         state => Err(Fault::failure(format!("process {process_id} ended as {}", state_word(state))).into()),
     }
+}
+
+/// Shows log lines and progress until the process is finished.
+async fn follow_shown(context: &Context, client: &Client, process_id: Uuid) -> anyhow::Result<Process> {
+    let mut told = String::new();
+    follow(client, process_id, ListLogsRequest::default(), |seen| match seen {
+        Seen::Line(line) => context.format.print(&LineView::from(line), LineView::text),
+        Seen::Process(process) => {
+            let view = ProcessView::from(*process);
+            let now = view.progress_line();
+            if now == told || now.is_empty() {
+                return Ok(());
+            }
+            told = now;
+            let progress =
+                ProgressView { process_id: &view.process_id, percent: view.percent, progress: &view.progress };
+            context.format.print(&progress, |_| plain(&told))
+        }
+    })
+    .await
 }
 
 impl Arguments {
@@ -129,6 +177,8 @@ impl Arguments {
         spec.max_wait_ms = self.max_wait.map_or(0, millis);
         spec.not_before = self.not_before.map(|moment| moment.at(client.clock().now()));
         spec.idempotency_key = self.idempotency_key.clone();
+        spec.concurrency_key = self.concurrency_key.clone();
+        spec.rate_key = self.rate_key.clone();
         spec.labels = self.labels.iter().cloned().collect();
         spec.env = self.env.iter().cloned().collect();
         spec.executor_names = self.executor_names.clone();

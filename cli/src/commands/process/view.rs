@@ -32,6 +32,9 @@ pub(crate) struct ProcessView {
     pub(crate) cancel_deadline: Option<Timestamp>,
     /// What a blocked one waits for.
     pub(crate) blocked_cause: String,
+    /// Absent if it has not said how far it is.
+    pub(crate) percent: Option<f64>,
+    pub(crate) progress: String,
 }
 
 /// One try at a process, as the broker tells it.
@@ -43,6 +46,15 @@ pub(crate) struct AttemptView {
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) outcome: String,
     pub(crate) reason: String,
+}
+
+/// A value that an executor attached.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct AttributeView {
+    pub(crate) kind: String,
+    pub(crate) key: String,
+    pub(crate) value: String,
+    pub(crate) attempt: i32,
 }
 
 /// Arguments or an output: JSON as it was written, or any bytes as base64.
@@ -74,7 +86,18 @@ impl From<v1::Process> for ProcessView {
             ended_by: process.ended_by,
             cancel_deadline: moment(process.cancel_deadline_ms),
             blocked_cause: process.blocked_cause,
+            percent: (process.percent >= 0.0).then_some(process.percent),
+            progress: process.progress,
         }
+    }
+}
+
+impl ProcessView {
+    /// How far it is, in words; empty if it has not said so.
+    pub(crate) fn progress_line(&self) -> String {
+        let percent = self.percent.map(|percent| format!("{percent:.0}%")).unwrap_or_default();
+        let space = if percent.is_empty() || self.progress.is_empty() { "" } else { " " };
+        format!("{percent}{space}{}", self.progress)
     }
 }
 
@@ -88,6 +111,12 @@ impl From<&v1::Attempt> for AttemptView {
             outcome: attempt.outcome.clone(),
             reason: attempt.reason.clone(),
         }
+    }
+}
+
+impl From<v1::Attribute> for AttributeView {
+    fn from(attribute: v1::Attribute) -> Self {
+        Self { kind: attribute.kind, key: attribute.key, value: attribute.value, attempt: attribute.attempt }
     }
 }
 

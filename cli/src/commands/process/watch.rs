@@ -16,7 +16,7 @@ Examples:
   apiary process watch --type finance --state failed --state dead_letter
   apiary process watch -o json | jq --unbuffered -r '.state + \" \" + .process_id'";
 
-/// Show state changes as they come: of one process until it is finished, or of all that match
+/// Show state changes and progress as they come: of one process until it is finished, or of all that match
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -53,8 +53,10 @@ fn line(process: &ProcessView) -> String {
     let since = process.state_since.map(|at| at.to_string()).unwrap_or_default();
     let executor = if process.executor.is_empty() { "" } else { " by " };
     let reason = if process.reason.is_empty() { "" } else { ": " };
+    let progress = process.progress_line();
+    let progress = if progress.is_empty() { progress } else { format!(" ({progress})") };
     plain(&format!(
-        "{since} {} {} {}/{} attempt {}{executor}{}{reason}{}",
+        "{since} {} {} {}/{} attempt {}{executor}{}{progress}{reason}{}",
         process.process_id,
         process.state,
         process.executor_type,

@@ -1,8 +1,9 @@
 -- The next waiting processes of a lane that some executor with room may have, locked.
 -- $1 colony: bigint, $2 executor_type: text, $3 names of executors with room: text[],
 -- $4 functions that they may run: text[], or null for all, $5 beginnings of further such functions: text[],
--- $6 functions that are paused: text[], $7 sorts that nobody with room can take: text[],
--- $8 and $9 after this priority_time_us: bigint and process_id: uuid, $10 at most: bigint.
+-- $6 functions that are paused or used up: text[], $7 sorts that nobody with room can take: text[],
+-- $8 and $9 after this priority_time_us: bigint and process_id: uuid, $10 at most: bigint,
+-- $11 whether to look at work with keys: boolean, $12 concurrency keys and $13 rate keys that are used up: text[].
 -- A sort is the text of all that decides who can take a process.
 -- Race won: rows that another broker is claiming are passed over, never waited for. If that broker then has no room for
 -- one of them, it is free again at its commit, and the next look of whoever passed it over finds it.
@@ -18,6 +19,9 @@ WHERE colony = $1 AND executor_type = $2
     )
     AND function <> ALL($6)
     AND concat_ws(' ', function, executor_names, requires) <> ALL($7)
+    AND ($11 OR (concurrency_key IS NULL AND rate_key IS NULL))
+    AND (concurrency_key IS NULL OR concurrency_key <> ALL($12))
+    AND (rate_key IS NULL OR rate_key <> ALL($13))
     AND (priority_time_us, process_id) > ($8, $9)
 ORDER BY priority_time_us, process_id
 LIMIT $10

@@ -25,6 +25,8 @@ WHERE spec.process_id = queue.process_id;
 ALTER TABLE apiary.queue ALTER COLUMN function DROP DEFAULT;
 CREATE INDEX queue_concurrency_key ON apiary.queue (colony, concurrency_key) WHERE concurrency_key IS NOT NULL;
 CREATE INDEX queue_rate_key ON apiary.queue (colony, rate_key) WHERE rate_key IS NOT NULL;
+CREATE INDEX queue_with_keys ON apiary.queue (colony, executor_type)
+    WHERE concurrency_key IS NOT NULL OR rate_key IS NOT NULL;
 
 -- Why a process is blocked: `not_before`, `backoff` or `snooze`.
 ALTER TABLE apiary.blocked ADD COLUMN cause text NOT NULL DEFAULT 'backoff';
@@ -95,6 +97,13 @@ CREATE TABLE apiary.logs (
 CREATE INDEX logs_process ON apiary.logs (process_id, line);
 CREATE INDEX logs_colony ON apiary.logs (colony, line);
 
+-- How much each process has logged: its bounds are checked without counting its lines.
+CREATE TABLE apiary.log_totals (
+    process_id uuid PRIMARY KEY,
+    lines integer NOT NULL,
+    bytes bigint NOT NULL
+);
+
 CREATE TABLE apiary.attributes (
     process_id uuid NOT NULL,
     kind text NOT NULL,
@@ -136,11 +145,13 @@ CREATE TABLE apiary.buckets (
     key text NOT NULL,
     tokens double precision NOT NULL,
     filled_at_ms bigint NOT NULL,
+    full_at_ms bigint NOT NULL,
     PRIMARY KEY (colony, kind, key)
 );
-CREATE INDEX buckets_filled_at ON apiary.buckets (filled_at_ms);
+CREATE INDEX buckets_full_at ON apiary.buckets (full_at_ms);
 
--- What executors say of themselves, and when they were last heard: one row for each key and executor type.
+-- What executors say of themselves, and when they were last heard: one row for each key and executor type. The type is empty
+-- in the row that a grant makes, before the executor has said which it is.
 CREATE TABLE apiary.executors (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     colony bigint NOT NULL,
@@ -156,6 +167,8 @@ CREATE TABLE apiary.executors (
     UNIQUE (colony, key, executor_type)
 );
 CREATE INDEX executors_list ON apiary.executors (colony, number);
+INSERT INTO apiary.executors (colony, key, executor_type, name)
+SELECT colony, grantee, '', max(name) FROM apiary.grants WHERE role = 'executor' GROUP BY colony, grantee;
 
 -- Names of executors that are to take no new work.
 CREATE TABLE apiary.drains (
@@ -166,15 +179,19 @@ CREATE TABLE apiary.drains (
     PRIMARY KEY (colony, name)
 );
 
+-- About one grant, or all grants of a key.
 CREATE TABLE apiary.revocations (
     colony bigint NOT NULL,
     revocation_id uuid NOT NULL,
+    grant_id uuid,
+    grantee bytea,
     added_at_ms bigint NOT NULL,
     signature bytea NOT NULL,
     payload bytea NOT NULL,
     PRIMARY KEY (colony, revocation_id)
 );
 ALTER TABLE apiary.grants ADD COLUMN revoked_from_ms bigint;
+CREATE INDEX grants_revoked ON apiary.grants (revoked_from_ms) WHERE revoked_from_ms IS NOT NULL;
 
 CREATE TABLE apiary.guards (
     colony bigint PRIMARY KEY,
@@ -230,7 +247,7 @@ CREATE VIEW apiary.processes AS
            spec.submitter, spec.labels, life.state, life.attempt, life.retries_spent, life.since_ms, life.until_ms,
            submitter.name AS submitter_name, executor.name AS executor_name,
            coalesce(life.reason, last.reason) AS reason, life.ended_by, life.cancel_deadline_ms, life.cause,
-           progress.percent, progress.message AS progress
+           CASE WHEN progress.attempt = life.attempt THEN progress.percent END AS percent, progress.message AS progress
     FROM apiary.specs AS spec
     JOIN apiary.states AS life ON life.process_id = spec.process_id
     LEFT JOIN apiary.grants AS submitter ON submitter.key = spec.submitter

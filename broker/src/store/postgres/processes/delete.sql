@@ -38,6 +38,7 @@ remembered AS (
 attempts AS (DELETE FROM apiary.attempts WHERE process_id IN (SELECT process_id FROM gone)),
 progress AS (DELETE FROM apiary.progress WHERE process_id IN (SELECT process_id FROM gone)),
 logs AS (DELETE FROM apiary.logs WHERE process_id IN (SELECT process_id FROM gone)),
+log_totals AS (DELETE FROM apiary.log_totals WHERE process_id IN (SELECT process_id FROM gone)),
 attributes AS (DELETE FROM apiary.attributes WHERE process_id IN (SELECT process_id FROM gone)),
 keys AS (DELETE FROM apiary.idempotency_keys WHERE process_id IN (SELECT process_id FROM gone))
 SELECT process_id FROM gone

@@ -1,5 +1,6 @@
--- What stands in the way of a lane's work. ?1 colony, ?2 executor_type.
--- Race won: it is read in the transaction of the claim, so a pause holds from its commit on.
+-- What stands in the way of a lane's work; `limited` means that limits have to be counted for it.
+-- ?1 colony, ?2 executor_type, ?3 the grants claimed under: JSON list.
+-- Race won: it is read in the transaction of the claim, so a pause or a revocation holds from its commit on.
 SELECT kind, name
 FROM pauses
 WHERE colony = ?1 AND (kind <> 'executor_type' OR name = ?2)
@@ -7,3 +8,17 @@ UNION ALL
 SELECT 'drain', name
 FROM drains
 WHERE colony = ?1
+UNION ALL
+SELECT 'limited', ''
+WHERE EXISTS (
+    SELECT 1 FROM limits
+    WHERE colony = ?1 AND (kind = 'function' OR (kind = 'executor_type' AND pattern = ?2))
+)
+OR EXISTS (
+    SELECT 1 FROM queue
+    WHERE colony = ?1 AND executor_type = ?2 AND (concurrency_key IS NOT NULL OR rate_key IS NOT NULL)
+)
+UNION ALL
+SELECT 'revoked', CAST(key AS TEXT)
+FROM grants
+WHERE key IN (SELECT held.value FROM json_each(?3) AS held) AND revoked_from_ms IS NOT NULL

@@ -20,6 +20,8 @@ ALTER TABLE queue ADD COLUMN rate_key TEXT;
 UPDATE queue SET function = (SELECT spec.function FROM specs AS spec WHERE spec.process_id = queue.process_id);
 CREATE INDEX queue_concurrency_key ON queue (colony, concurrency_key) WHERE concurrency_key IS NOT NULL;
 CREATE INDEX queue_rate_key ON queue (colony, rate_key) WHERE rate_key IS NOT NULL;
+CREATE INDEX queue_with_keys ON queue (colony, executor_type)
+    WHERE concurrency_key IS NOT NULL OR rate_key IS NOT NULL;
 
 -- Why a process is blocked: `not_before`, `backoff` or `snooze`.
 ALTER TABLE blocked ADD COLUMN cause TEXT NOT NULL DEFAULT 'backoff';
@@ -85,6 +87,13 @@ CREATE TABLE logs (
 CREATE INDEX logs_process ON logs (process_id, line);
 CREATE INDEX logs_colony ON logs (colony, line);
 
+-- How much each process has logged: its bounds are checked without counting its lines.
+CREATE TABLE log_totals (
+    process_id BLOB NOT NULL PRIMARY KEY,
+    lines INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE attributes (
     process_id BLOB NOT NULL,
     kind TEXT NOT NULL,
@@ -126,11 +135,13 @@ CREATE TABLE buckets (
     key TEXT NOT NULL,
     tokens REAL NOT NULL,
     filled_at_ms INTEGER NOT NULL,
+    full_at_ms INTEGER NOT NULL,
     PRIMARY KEY (colony, kind, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX buckets_filled_at ON buckets (filled_at_ms);
+CREATE INDEX buckets_full_at ON buckets (full_at_ms);
 
--- What executors say of themselves, and when they were last heard: one row for each key and executor type.
+-- What executors say of themselves, and when they were last heard: one row for each key and executor type. The type is empty
+-- in the row that a grant makes, before the executor has said which it is.
 CREATE TABLE executors (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     colony INTEGER NOT NULL,
@@ -146,6 +157,8 @@ CREATE TABLE executors (
     UNIQUE (colony, key, executor_type)
 ) STRICT;
 CREATE INDEX executors_list ON executors (colony, number);
+INSERT INTO executors (colony, key, executor_type, name)
+SELECT colony, grantee, '', max(name) FROM grants WHERE role = 'executor' GROUP BY colony, grantee;
 
 -- Names of executors that are to take no new work.
 CREATE TABLE drains (
@@ -156,15 +169,19 @@ CREATE TABLE drains (
     PRIMARY KEY (colony, name)
 ) STRICT, WITHOUT ROWID;
 
+-- About one grant, or all grants of a key.
 CREATE TABLE revocations (
     colony INTEGER NOT NULL,
     revocation_id BLOB NOT NULL,
+    grant_id BLOB,
+    grantee BLOB,
     added_at_ms INTEGER NOT NULL,
     signature BLOB NOT NULL,
     payload BLOB NOT NULL,
     PRIMARY KEY (colony, revocation_id)
 ) STRICT;
 ALTER TABLE grants ADD COLUMN revoked_from_ms INTEGER;
+CREATE INDEX grants_revoked ON grants (revoked_from_ms) WHERE revoked_from_ms IS NOT NULL;
 
 CREATE TABLE guards (
     colony INTEGER NOT NULL PRIMARY KEY,
@@ -225,7 +242,11 @@ CREATE VIEW processes AS
                 WHERE ended.process_id = spec.process_id ORDER BY ended.attempt DESC LIMIT 1)
            ) AS reason,
            coalesce(finished.ended_by, leases.cancel_by) AS ended_by, leases.cancel_deadline_ms, blocked.cause,
-           progress.percent, progress.message AS progress
+           CASE
+               WHEN progress.attempt = coalesce(queue.attempt, blocked.attempt, leases.attempt, finished.attempt)
+               THEN progress.percent
+           END AS percent,
+           progress.message AS progress
     FROM specs AS spec
     LEFT JOIN queue ON queue.process_id = spec.process_id
     LEFT JOIN blocked ON blocked.process_id = spec.process_id

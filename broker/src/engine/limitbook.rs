@@ -1,0 +1,61 @@
+//! The limits of colonies, remembered for a moment, for the one question that a submit has: is there a limit for this key at all?
+//! Whoever counts by limits reads them in the transaction in which it counts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+
+use crate::limits::{GRANT_CACHE_KEYS_MAX, LIMITS_REMEMBERED};
+use crate::model::{ColonyKey, Limits};
+use crate::store::{Store, StoreResult};
+
+/// Limits of colonies.
+#[derive(Default)]
+pub(crate) struct LimitBook {
+    pages: Mutex<Pages>,
+}
+
+#[derive(Default)]
+struct Pages {
+    by_colony: HashMap<ColonyKey, (Arc<Limits>, Instant)>,
+    /// How often something was forgotten: what is read meanwhile may be old.
+    forgotten: u64,
+}
+
+impl LimitBook {
+    /// The colony's limits, as remembered or as kept.
+    pub(crate) async fn of(&self, store: &dyn Store, colony: ColonyKey) -> StoreResult<Arc<Limits>> {
+        let remembered = self.pages().by_colony.get(&colony).cloned();
+        match remembered {
+            Some((limits, read_at)) if read_at.elapsed() < LIMITS_REMEMBERED => Ok(limits),
+            _ => self.read(store, colony).await,
+        }
+    }
+
+    /// The colony's limits, as kept now.
+    pub(crate) async fn read(&self, store: &dyn Store, colony: ColonyKey) -> StoreResult<Arc<Limits>> {
+        let forgotten = self.pages().forgotten;
+        let kept = store.list_limits(colony).await?;
+        let limits: Arc<Limits> = Arc::new(kept.into_iter().map(|record| record.limit).collect());
+        let mut pages = self.pages();
+        if pages.forgotten == forgotten {
+            if pages.by_colony.len() >= GRANT_CACHE_KEYS_MAX {
+                pages.by_colony.clear();
+            }
+            pages.by_colony.insert(colony, (limits.clone(), Instant::now()));
+        }
+        Ok(limits)
+    }
+
+    /// Somebody changed them.
+    pub(crate) fn forget(&self, colony: ColonyKey) {
+        let mut pages = self.pages();
+        pages.forgotten = pages.forgotten.wrapping_add(1);
+        pages.by_colony.remove(&colony);
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,89 @@
+//! What an executor says of itself.
+
+use apiary_identity::Offer;
+
+use super::Engine;
+use super::args_schema::ArgsSchema;
+use super::roster::ExecutorView;
+use super::wakeups::Hint;
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::limits::{ANNOUNCED_BYTES_MAX, PENDING_BYTES_MAX, PENDING_EXECUTORS_MAX};
+use crate::model::{AnnouncedFunction, ExecutorFilter, Page, Registration};
+
+/// What an executor says of itself, checked for form.
+pub(crate) struct Introduction {
+    /// Its executor type.
+    pub(crate) executor_type: String,
+    /// The name that it would like.
+    pub(crate) name: String,
+    /// What it has.
+    pub(crate) offer: Offer,
+    /// What it can do.
+    pub(crate) functions: Vec<AnnouncedFunction>,
+    /// Its version.
+    pub(crate) version: String,
+}
+
+impl Engine {
+    /// Keeps what an executor says of itself, in the place of what it said before. Without a grant it is then pending.
+    pub(crate) async fn register_executor(
+        &self,
+        permit: Permit<action::RegisterExecutor>,
+        introduction: Introduction,
+    ) -> Result<ExecutorView, Error> {
+        let (colony, key, granted) = (permit.colony(), permit.key(), permit.grant());
+        let of_key = ExecutorFilter { key: Some(key), ..ExecutorFilter::default() };
+        if granted.is_none() {
+            let known = self.executors(colony, &of_key, Page { size: 1, after: None }).await?;
+            if known.iter().any(|view| view.record.rejected_at_ms.is_some()) {
+                return Err(Error::NotPermitted(format!(
+                    "the key {key} was turned down: ask the colony's owner for a grant"
+                )));
+            }
+        }
+        check_size(&introduction.functions, if granted.is_some() { ANNOUNCED_BYTES_MAX } else { PENDING_BYTES_MAX })?;
+        for function in introduction.functions.iter().filter(|function| !function.args_schema.is_empty()) {
+            ArgsSchema::compile(&function.args_schema).map_err(|problem| {
+                Error::Invalid(format!("`functions`: the `args_schema` of `{}` {problem}", function.name))
+            })?;
+        }
+        let registration = Registration {
+            key,
+            executor_type: introduction.executor_type.clone(),
+            name: granted.map_or(introduction.name, |grant| grant.grant.name.clone()),
+            offer: introduction.offer,
+            functions: introduction.functions,
+            version: introduction.version,
+            is_granted: granted.is_some(),
+        };
+        let now_ms = self.clock.now_ms();
+        if !self.store.register_executor(colony.key, &registration, PENDING_EXECUTORS_MAX, now_ms).await? {
+            return Err(Error::Overloaded(format!(
+                "{PENDING_EXECUTORS_MAX} executors wait for the approval of colony `{}`: approve or reject some",
+                colony.name
+            )));
+        }
+        self.contacts.touch((colony.key, key));
+        if granted.is_some() {
+            self.catalogue.forget(colony.key);
+            self.wakeups.tell(|| Hint::Announced(colony.key));
+        } else {
+            tracing::info!(colony = colony.name, name = registration.name, %key, "an executor waits for approval");
+        }
+        let this = ExecutorFilter { executor_type: Some(registration.executor_type), ..of_key };
+        let found = self.executors(colony, &this, Page { size: 1, after: None }).await?;
+        found.into_iter().next().ok_or_else(|| Error::Internal("what was registered is not there any more".into()))
+    }
+}
+
+fn check_size(functions: &[AnnouncedFunction], bytes_max: usize) -> Result<(), Error> {
+    let bytes: usize = functions.iter().map(|one| one.name.len() + one.description.len() + one.args_schema.len()).sum();
+    if bytes <= bytes_max {
+        return Ok(());
+    }
+    Err(Error::TooLarge(format!(
+        "`functions` has {bytes} bytes, the most is {bytes_max} ({PENDING_BYTES_MAX} without a grant): announce fewer, or with \
+         smaller schemas"
+    )))
+}

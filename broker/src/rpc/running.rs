@@ -1,0 +1,166 @@
+//! To and from the wire: what processes say while they run.
+
+use apiary_proto::v1 as pb;
+use serde_json::{Map, Value};
+
+use super::{decode, encode};
+use crate::Error;
+use crate::engine::{LogOrder, LogPage, Sighting};
+use crate::limits::{
+    ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_CALL_MAX, LOG_BYTES_MAX, LOG_CALL_LINES_MAX,
+    LOG_FIELDS_BYTES_MAX, LOG_MESSAGE_BYTES_MAX, LOG_TEXT_BYTES_MAX, LOG_TIME_MS_MAX, PAGE_SIZE_MAX,
+};
+use crate::model::{
+    Attribute, AttributeKind, LogCursor, LogFilter, LogLevel, LogLine, NewAttribute, NewLogLine, ProcessSummary,
+};
+
+/// Log lines to keep.
+pub(super) fn log_lines(lines: Vec<pb::NewLogLine>) -> Result<Vec<NewLogLine>, Error> {
+    if !(1..=LOG_CALL_LINES_MAX).contains(&lines.len()) {
+        return Err(Error::Invalid(format!("`lines` has 1 to {LOG_CALL_LINES_MAX} lines; got {}", lines.len())));
+    }
+    let lines = lines.into_iter().map(log_line).collect::<Result<Vec<_>, _>>()?;
+    let bytes: usize = lines.iter().map(NewLogLine::bytes).sum();
+    if bytes > LOG_BYTES_MAX {
+        return Err(Error::TooLarge(format!(
+            "`lines` has {bytes} bytes of text, the most is {LOG_BYTES_MAX}, which is all that one process may log: send fewer"
+        )));
+    }
+    Ok(lines)
+}
+
+fn log_line(line: pb::NewLogLine) -> Result<NewLogLine, Error> {
+    if !(0..=LOG_TIME_MS_MAX).contains(&line.time_ms) {
+        return Err(Error::Invalid(format!("`time_ms` is 0 to {LOG_TIME_MS_MAX}; got {}", line.time_ms)));
+    }
+    if line.message.len() > LOG_MESSAGE_BYTES_MAX {
+        return Err(Error::TooLarge(format!(
+            "a line's `message` has {} bytes, the most is {LOG_MESSAGE_BYTES_MAX}: cut it, or send several lines",
+            line.message.len()
+        )));
+    }
+    let fields = Some(line.fields).filter(|fields| !fields.is_empty());
+    if let Some(fields) = &fields {
+        check_fields(fields)?;
+    }
+    Ok(NewLogLine { time_ms: line.time_ms, level: log_level(&line.level)?, message: line.message, fields })
+}
+
+fn check_fields(fields: &str) -> Result<(), Error> {
+    if fields.len() > LOG_FIELDS_BYTES_MAX {
+        return Err(Error::TooLarge(format!(
+            "a line's `fields` has {} bytes, the most is {LOG_FIELDS_BYTES_MAX}: leave some out",
+            fields.len()
+        )));
+    }
+    serde_json::from_str::<Map<String, Value>>(fields)
+        .map(drop)
+        .map_err(|error| Error::Invalid(format!("a line's `fields` is no JSON object: {error}")))
+}
+
+fn log_level(word: &str) -> Result<LogLevel, Error> {
+    LogLevel::from_word(word).ok_or_else(|| {
+        Error::Invalid("`level` is `trace`, `debug`, `info`, `warn`, `error`, `stdout` or `stderr`".into())
+    })
+}
+
+/// Which log lines, and how many.
+pub(super) fn log_order(request: pb::ListLogsRequest) -> Result<(LogFilter, LogOrder), Error> {
+    let since_ms = match request.since_ms {
+        0 => None,
+        ms if (0..=LOG_TIME_MS_MAX).contains(&ms) => Some(ms),
+        ms => return Err(Error::Invalid(format!("`since_ms` is 0 to {LOG_TIME_MS_MAX}; got {ms}"))),
+    };
+    if request.text.len() > LOG_TEXT_BYTES_MAX || request.text.contains('\0') {
+        return Err(Error::Invalid(format!("`text` has at most {LOG_TEXT_BYTES_MAX} bytes and no NUL")));
+    }
+    let process_id = (!request.process_id.is_empty()).then(|| decode::process_id(&request.process_id)).transpose()?;
+    let level = (!request.level.is_empty()).then(|| log_level(&request.level)).transpose()?;
+    let filter = LogFilter {
+        process_id,
+        executor: decode::exact("executor", request.executor)?,
+        since_ms,
+        level,
+        text: Some(request.text).filter(|text| !text.is_empty()),
+    };
+    let order = match request.last {
+        0 => LogOrder::Page(decode::page(request.page_size, &request.page_token, |token| {
+            Some(LogCursor(token.parse().ok()?))
+        })?),
+        _ if !request.page_token.is_empty() => {
+            return Err(Error::Invalid("`last` and `page_token` exclude each other: send one".into()));
+        }
+        last if (1..=PAGE_SIZE_MAX).contains(&last) => LogOrder::Last(last.into()),
+        last => return Err(Error::Invalid(format!("`last` is 1 to {PAGE_SIZE_MAX}; got {last}"))),
+    };
+    Ok((filter, order))
+}
+
+/// Values to attach.
+pub(super) fn attributes(attributes: Vec<pb::NewAttribute>) -> Result<Vec<NewAttribute>, Error> {
+    if !(1..=ATTRIBUTES_CALL_MAX).contains(&attributes.len()) {
+        return Err(Error::Invalid(format!(
+            "`attributes` has 1 to {ATTRIBUTES_CALL_MAX} values; got {}",
+            attributes.len()
+        )));
+    }
+    attributes.into_iter().map(new_attribute).collect()
+}
+
+fn new_attribute(attribute: pb::NewAttribute) -> Result<NewAttribute, Error> {
+    let kind = AttributeKind::from_word(&attribute.kind)
+        .ok_or_else(|| Error::Invalid("an attribute's `kind` is `in`, `out`, `err` or `env`".into()))?;
+    let key_chars = attribute.key.chars().count();
+    if !(1..=ATTRIBUTE_KEY_CHARS_MAX).contains(&key_chars) {
+        return Err(Error::Invalid(format!(
+            "an attribute's `key` has 1 to {ATTRIBUTE_KEY_CHARS_MAX} characters; got {key_chars}"
+        )));
+    }
+    if attribute.value.len() > ATTRIBUTE_VALUE_BYTES_MAX {
+        return Err(Error::TooLarge(format!(
+            "an attribute's `value` has {} bytes, the most is {ATTRIBUTE_VALUE_BYTES_MAX}: put it into the output",
+            attribute.value.len()
+        )));
+    }
+    if attribute.key.contains('\0') || attribute.value.contains('\0') {
+        return Err(Error::Invalid("an attribute holds a NUL, which cannot be kept: encode it".into()));
+    }
+    Ok(NewAttribute { kind, key: attribute.key, value: attribute.value })
+}
+
+/// A value attached to a process.
+pub(super) fn attribute(attribute: Attribute) -> pb::Attribute {
+    pb::Attribute { kind: attribute.kind, key: attribute.key, value: attribute.value, attempt: attribute.attempt }
+}
+
+/// A page of log lines.
+pub(super) fn log_page(page: LogPage) -> pb::ListLogsResponse {
+    pb::ListLogsResponse {
+        lines: page.lines.into_iter().map(kept_line).collect(),
+        next_page_token: page.next.map(|cursor| cursor.0.to_string()).unwrap_or_default(),
+    }
+}
+
+/// What a watch tells.
+pub(super) fn sighting(seen: Sighting) -> pb::WatchResponse {
+    match seen {
+        Sighting::Process(process) => {
+            let process: ProcessSummary = *process;
+            pb::WatchResponse { process: Some(encode::process(process)), logs: Vec::new() }
+        }
+        Sighting::Logs(lines) => pb::WatchResponse { process: None, logs: lines.into_iter().map(kept_line).collect() },
+    }
+}
+
+fn kept_line(line: LogLine) -> pb::LogLine {
+    pb::LogLine {
+        line: line.line.0,
+        process_id: line.process_id.to_string(),
+        attempt: line.attempt,
+        executor: line.executor,
+        time_ms: line.time_ms,
+        level: line.level,
+        message: line.message,
+        fields: line.fields.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,7 @@
+-- What executors announce, those heard last first. $1 colony: bigint, $2 only of this executor_type: text, or null, $3 at most:
+-- bigint. No race: it shows a moment.
+SELECT number AS key, key AS executor, executor_type, name, last_heard_ms, functions
+FROM apiary.executors
+WHERE colony = $1 AND functions IS NOT NULL AND rejected_at_ms IS NULL AND ($2::text IS NULL OR executor_type = $2)
+ORDER BY last_heard_ms DESC NULLS LAST, number DESC
+LIMIT $3

@@ -1,0 +1,3 @@
+-- Grants that ended lately. $1 since_ms: bigint, $2 at most: bigint.
+-- Race won: whoever asks looks back further than a commit can take, so that none is missed.
+SELECT key, colony, grantee FROM apiary.grants WHERE revoked_from_ms >= $1 ORDER BY revoked_from_ms DESC LIMIT $2

@@ -1,0 +1,14 @@
+-- Keeps a revocation, and ends the grants that it names; returns them, also those that were ended before.
+-- $1 colony: bigint, $2 revocation_id: uuid, $3 grant_id: uuid, $4 grantee: bytea (one of the two is null), $5 now_ms: bigint,
+-- $6 signature: bytea, $7 payload: bytea.
+-- Race won: of two that deliver the same document, the second finds the grants ended and changes nothing.
+WITH kept AS (
+    INSERT INTO apiary.revocations (colony, revocation_id, grant_id, grantee, added_at_ms, signature, payload)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (colony, revocation_id) DO NOTHING
+),
+ended AS (
+    UPDATE apiary.grants SET revoked_from_ms = $5
+    WHERE colony = $1 AND (grant_id = $3 OR grantee = $4) AND revoked_from_ms IS NULL
+)
+SELECT key, grantee FROM apiary.grants WHERE colony = $1 AND (grant_id = $3 OR grantee = $4) ORDER BY key

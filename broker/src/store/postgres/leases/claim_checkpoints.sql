@@ -1,0 +1,4 @@
+-- The last progress with a checkpoint. $1 process_id: uuid[]. No race: whoever holds the lease is the only one who reports.
+SELECT process_id, checkpoint_executor AS executor, checkpoint_payload AS payload, checkpoint_signature AS signature
+FROM apiary.progress
+WHERE process_id = ANY ($1) AND checkpoint_payload IS NOT NULL

@@ -1,0 +1,110 @@
+//! Limits in Postgres. Whoever counts by them, or changes them, holds the colony's lock until its transaction ends.
+
+use sqlx::query;
+
+use super::fault::{Fault, until_settled};
+use super::session::Session;
+use super::{PostgresStore, column};
+use crate::limits::{LIMIT_USES_READ, LIMITS_MAX};
+use crate::model::{ColonyKey, Lane, LimitKind, LimitRecord, LimitUse};
+use crate::store::allowance::{Allowance, Counter, Spent};
+use crate::store::{StoreResult, rows};
+
+/// Waits until nobody else counts the limits of this colony.
+pub(super) async fn lock(session: &mut Session, colony: ColonyKey) -> Result<(), Fault> {
+    session.rows(query(include_str!("limits/lock.sql")).bind(colony.0)).await.map(|_| ())
+}
+
+/// The limits that matter in this lane, with the lock on them.
+pub(super) async fn allowance(session: &mut Session, lane: &Lane, now_ms: i64) -> Result<Allowance, Fault> {
+    lock(session, lane.colony).await?;
+    let select = query(include_str!("leases/claim_limits.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+    let found = session.rows(select).await?;
+    let limits = found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?;
+    Ok(Allowance::new(limits, &lane.executor_type, now_ms))
+}
+
+/// How much of these is in use.
+pub(super) async fn uses(
+    session: &mut Session,
+    colony: ColonyKey,
+    counters: &[Counter],
+) -> Result<Vec<LimitUse>, Fault> {
+    if counters.is_empty() {
+        return Ok(Vec::new());
+    }
+    let select = query(include_str!("leases/claim_uses.sql"))
+        .bind(colony.0)
+        .bind(column(counters, |(kind, _)| kind.as_str()))
+        .bind(column(counters, |(_, key)| key.as_str()));
+    let found = session.rows(select).await?;
+    Ok(found.iter().map(|row| rows::limit_use(row)).collect::<StoreResult<_>>()?)
+}
+
+/// Keeps what is left of rates.
+pub(super) async fn spend(session: &mut Session, colony: ColonyKey, spent: &[Spent<'_>]) -> Result<(), Fault> {
+    if spent.is_empty() {
+        return Ok(());
+    }
+    let keep = query(include_str!("leases/claim_buckets.sql"))
+        .bind(colony.0)
+        .bind(column(spent, |one| one.kind.as_str()))
+        .bind(column(spent, |one| one.key))
+        .bind(column(spent, |one| one.bucket.tokens))
+        .bind(column(spent, |one| one.bucket.filled_at_ms))
+        .bind(column(spent, |one| one.full_at_ms));
+    session.changed(keep).await.map(|_| ())
+}
+
+pub(super) async fn set(store: &PostgresStore, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool> {
+    until_settled!(set_once(store, colony, record))
+}
+
+async fn set_once(store: &PostgresStore, colony: ColonyKey, record: &LimitRecord) -> Result<bool, Fault> {
+    let limit = &record.limit;
+    let insert = query(include_str!("limits/set.sql"))
+        .bind(colony.0)
+        .bind(limit.kind.as_str())
+        .bind(&limit.pattern)
+        .bind(limit.running_max.unwrap_or(0))
+        .bind(limit.policy.as_str())
+        .bind(limit.rate.map_or(0, |rate| rate.count))
+        .bind(limit.rate.map_or(0, |rate| rate.interval_ms))
+        .bind(limit.rate.map_or(0, |rate| rate.burst))
+        .bind(&record.by)
+        .bind(record.set_at_ms)
+        .bind(LIMITS_MAX);
+    let mut session = store.session().await?;
+    session.begin().await?;
+    lock(&mut session, colony).await?;
+    let kept = session.changed(insert).await? > 0;
+    session.commit().await?;
+    Ok(kept)
+}
+
+pub(super) async fn remove(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    kind: LimitKind,
+    pattern: &str,
+) -> StoreResult<bool> {
+    until_settled!(async {
+        let delete = query(include_str!("limits/remove.sql")).bind(colony.0).bind(kind.as_str()).bind(pattern);
+        let mut session = store.session().await?;
+        session.begin().await?;
+        lock(&mut session, colony).await?;
+        let existed = session.changed(delete).await? > 0;
+        session.commit().await?;
+        Ok::<_, Fault>(existed)
+    })
+}
+
+pub(super) async fn list(store: &PostgresStore, colony: ColonyKey) -> StoreResult<Vec<LimitRecord>> {
+    let select = query(include_str!("limits/list.sql")).bind(colony.0).bind(LIMITS_MAX);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::limit_record(row)).collect()
+}
+
+pub(super) async fn list_uses(store: &PostgresStore, colony: ColonyKey) -> StoreResult<Vec<LimitUse>> {
+    let select = query(include_str!("limits/list_uses.sql")).bind(colony.0).bind(LIMIT_USES_READ);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::limit_use(row)).collect()
+}

@@ -1,0 +1,51 @@
+-- What the keys and names of a colony use of their limits, those that use most first. $1 colony: bigint, $2 at most: bigint.
+-- Functions and executor types only where they are limited.
+WITH used AS (
+    SELECT 'concurrency_key' AS kind, concurrency_key AS key, count(*) AS running, 0::bigint AS waiting
+    FROM apiary.leases
+    WHERE colony = $1 AND concurrency_key IS NOT NULL
+    GROUP BY concurrency_key
+    UNION ALL
+    SELECT 'concurrency_key', concurrency_key, 0, count(*)
+    FROM apiary.queue
+    WHERE colony = $1 AND concurrency_key IS NOT NULL
+    GROUP BY concurrency_key
+    UNION ALL
+    SELECT 'rate_key', spec.rate_key, count(*), 0
+    FROM apiary.leases AS lease
+    JOIN apiary.specs AS spec ON spec.process_id = lease.process_id
+    WHERE lease.colony = $1 AND spec.rate_key IS NOT NULL
+    GROUP BY spec.rate_key
+    UNION ALL
+    SELECT 'rate_key', rate_key, 0, count(*)
+    FROM apiary.queue
+    WHERE colony = $1 AND rate_key IS NOT NULL
+    GROUP BY rate_key
+    UNION ALL
+    SELECT named.kind, named.pattern,
+           (
+               SELECT count(*) FROM apiary.leases AS lease
+               WHERE lease.colony = $1
+                   AND CASE named.kind WHEN 'function' THEN lease.function ELSE lease.executor_type END = named.pattern
+           ),
+           (
+               SELECT count(*) FROM apiary.queue AS waiting
+               WHERE waiting.colony = $1
+                   AND CASE named.kind WHEN 'function' THEN waiting.function ELSE waiting.executor_type END = named.pattern
+           )
+    FROM apiary.limits AS named
+    WHERE named.colony = $1 AND named.kind IN ('executor_type', 'function')
+    UNION ALL
+    SELECT kind, key, 0, 0 FROM apiary.buckets WHERE colony = $1
+),
+summed AS (
+    SELECT kind, key, sum(running)::bigint AS running, sum(waiting)::bigint AS waiting
+    FROM used
+    GROUP BY kind, key
+)
+SELECT summed.kind, summed.key, summed.running, summed.waiting, bucket.tokens, bucket.filled_at_ms
+FROM summed
+LEFT JOIN apiary.buckets AS bucket
+    ON bucket.colony = $1 AND bucket.kind = summed.kind AND bucket.key = summed.key
+ORDER BY summed.running DESC, summed.waiting DESC, summed.kind COLLATE "C", summed.key COLLATE "C"
+LIMIT $2

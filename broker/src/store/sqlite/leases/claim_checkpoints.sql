@@ -1,0 +1,5 @@
+-- The last progress with a checkpoint. ?1 process_id: JSON list of hexadecimal digits.
+-- No race: whoever holds the lease is the only one who reports.
+SELECT process_id, checkpoint_executor AS executor, checkpoint_payload AS payload, checkpoint_signature AS signature
+FROM progress
+WHERE process_id IN (SELECT unhex(wanted.value) FROM json_each(?1) AS wanted) AND checkpoint_payload IS NOT NULL

@@ -1,0 +1,13 @@
+-- The last log lines of a colony that match, newest first. Absent filters are null. ?1 colony, ?2 executor, ?3
+-- since_ms, ?4 level, ?5 pattern, ?6 at most. Race: what is logged meanwhile is not among them.
+SELECT log.line, log.process_id, log.attempt, executor.name AS executor_name, log.time_ms, log.level, log.message,
+       log.fields
+FROM logs AS log
+LEFT JOIN grants AS executor ON executor.key = log.executor AND executor.colony = log.colony
+WHERE log.colony = ?1
+    AND (?2 IS NULL OR executor.name = ?2)
+    AND (?3 IS NULL OR log.time_ms >= ?3)
+    AND (?4 IS NULL OR log.level = ?4)
+    AND (?5 IS NULL OR log.message LIKE ?5 ESCAPE '\')
+ORDER BY log.line DESC
+LIMIT ?6

@@ -1,0 +1,35 @@
+//! `apiary executor reject`.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{named, one_key};
+use crate::context::Context;
+use crate::output::plain;
+use crate::profile;
+
+const EXAMPLES: &str = "\
+Example:
+  apiary executor reject finance-2";
+
+/// Turn down an executor that waits for approval. It stays so until it is approved. Needs the rights `read` and `operate`
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The name that it asks for, or its key
+    #[arg(value_name = "NAME|KEY")]
+    who: String,
+}
+
+#[derive(Serialize)]
+struct Rejected {
+    key: apiary_identity::Id,
+    existed: bool,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let client = profile::client(&context.settings)?;
+    let key = one_key(&named(&client, &arguments.who, &["pending", "rejected"]).await?)?;
+    let rejected = Rejected { key, existed: client.reject_executor(&key).await? };
+    context.format.print(&rejected, |rejected| plain(&format!("rejected {}", rejected.key)))
+}

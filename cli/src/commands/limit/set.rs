@@ -1,0 +1,106 @@
+//! `apiary limit set`.
+
+use std::time::Duration;
+
+use apiary_executor_sdk::v1;
+use clap::{Args, ValueEnum};
+
+use super::{Kind, LimitView};
+use crate::arguments::{duration, millis};
+use crate::context::Context;
+use crate::exit::Fault;
+use crate::output::plain;
+use crate::profile;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary limit set concurrency-key 'customer-*' --running-max 1
+  apiary limit set concurrency-key 'preview-*' --running-max 1 --policy cancel-oldest
+  apiary limit set rate-key stripe-api --rate 80/1s --burst 100
+  apiary limit set function stripe.event --running-max 20 --rate 1000/1m";
+
+/// Set a limit, or change it; it holds at once. What runs goes on. Needs the right `operate`, or the colony's key
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// What to count by
+    #[arg(value_enum, value_name = "KIND")]
+    kind: Kind,
+    /// Which one. A pattern of keys may end in `*`: each such key then has the limit for itself
+    #[arg(value_name = "PATTERN")]
+    pattern: String,
+    /// At most so many run at once; not for a rate key
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1_000_000))]
+    running_max: Option<i32>,
+    /// What happens to more than that; only for a concurrency key
+    #[arg(long, value_enum, value_name = "POLICY", requires = "running_max")]
+    policy: Option<Policy>,
+    /// At most so many start in a time, such as 10/1s or 500/1h; not for a concurrency key
+    #[arg(long, value_name = "COUNT/TIME", value_parser = rate)]
+    rate: Option<(i32, Duration)>,
+    /// So many may start at once after a pause; as many as the rate's count, if it is not said
+    #[arg(long, value_name = "N", requires = "rate", value_parser = clap::value_parser!(i32).range(1..=1_000_000))]
+    burst: Option<i32>,
+}
+
+/// What happens to a process beyond the limit.
+#[derive(Clone, Copy, ValueEnum)]
+enum Policy {
+    /// It waits
+    Queue,
+    /// It is cancelled; what waits counts, too
+    DropNewest,
+    /// The oldest unfinished one is cancelled in its favour
+    CancelOldest,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    if arguments.running_max.is_none() && arguments.rate.is_none() {
+        let fault = Fault::usage("say how much: --running-max, --rate or both");
+        return Err(fault.hint("`apiary limit remove` takes a limit away").into());
+    }
+    let client = profile::client(&context.settings)?;
+    let (rate_count, interval_ms) = arguments.rate.map_or((0, 0), |(count, interval)| (count, millis(interval)));
+    let policy = arguments.policy.map_or("", |policy| match policy {
+        Policy::Queue => "queue",
+        Policy::DropNewest => "drop_newest",
+        Policy::CancelOldest => "cancel_oldest",
+    });
+    let limit = v1::Limit {
+        kind: arguments.kind.word().to_owned(),
+        pattern: arguments.pattern.clone(),
+        running_max: arguments.running_max.unwrap_or(0),
+        policy: policy.to_owned(),
+        rate_count,
+        interval_ms,
+        burst: arguments.burst.unwrap_or(0),
+    };
+    let kept = LimitView::from(client.set_limit(limit).await?);
+    context.format.print(&kept, |kept| plain(&format!("{}: {}", kept.what(), kept.words())))
+}
+
+/// `10/1s`.
+fn rate(text: &str) -> Result<(i32, Duration), String> {
+    let advice = || "expected a count and a time, such as 10/1s or 500/1h".to_owned();
+    let (count, interval) = text.split_once('/').ok_or_else(advice)?;
+    let count = count.trim().parse().map_err(|_| advice())?;
+    let interval = duration(interval).map_err(|_| advice())?;
+    if !(1..=1_000_000).contains(&count) || !(1..=86_400_000).contains(&millis(interval)) {
+        return Err("a rate is 1 to 1000000 in 1ms to 24h".to_owned());
+    }
+    Ok((count, interval))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_count_and_a_time() {
+        assert_eq!(rate("10/1s"), Ok((10, Duration::from_secs(1))));
+        assert_eq!(rate("500 / 1h"), Ok((500, Duration::from_secs(3600))));
+        for text in ["", "10", "10/", "/1s", "0/1s", "-1/1s", "10/0", "10/2d", "x/1s", "10/1s/2"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What a process says while it runs, as a person sees it.
+
+use crate::local::Local;
+use crate::scene::Scene;
+
+const COUNT: [&str; 6] = ["process", "submit", "--type", "echo", "--function", "count"];
+
+#[test]
+fn a_count_that_stumbles_is_followed_to_its_end_and_its_lines_are_found_again() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let args = ["--args", r#"{"to":4,"ms":10,"stumble_at":3}"#, "--follow", "-o", "json"];
+    let told = local.run(&[&COUNT[..], &args].concat()).ok();
+    let told: Vec<serde_json::Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let messages: Vec<_> = told.iter().filter_map(|one| one["message"].as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "counted 1",
+            "counted 2",
+            "stumbled at 3, as it was told to",
+            "going on from 2, where an earlier attempt ended",
+            "counted 3",
+            "counted 4"
+        ]
+    );
+    assert!(told.iter().any(|one| one["progress"] == "2 of 4" && one["percent"] == 50.0), "{told:?}");
+    let last = told.last().unwrap();
+    assert_eq!((last["state"].as_str(), last["attempt"].as_i64()), (Some("succeeded"), Some(2)));
+    assert_eq!(last["output"]["json"].to_string(), r#"{"from":2,"to":4}"#);
+    assert_eq!(
+        (last["attributes"][0]["kind"].as_str(), last["attributes"][0]["value"].as_str()),
+        (Some("out"), Some("2"))
+    );
+
+    let id = last["process_id"].as_str().unwrap();
+    let logs = |more: &[&str]| local.run(&[&["process", "logs"][..], more].concat()).ok();
+    assert_eq!(logs(&["latest"]).lines().count(), 6);
+    assert_eq!(logs(&[id, "--follow"]), logs(&[id]), "a process that is finished is followed at once");
+    assert!(logs(&["latest", "--last", "1"]).contains("counted 4 {\"number\":4}"));
+    assert!(logs(&["latest", "--level", "warn"]).contains("stumbled"));
+    assert_eq!(logs(&["--grep", "COUNTED", "--since", "1h", "--executor", "echo"]).lines().count(), 4);
+    assert_eq!(logs(&["--executor", "nobody"]), "");
+    let text = local.run(&["process", "get", "latest"]).ok();
+    assert!(text.contains("100% 4 of 4") && text.contains("counted_from"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_shown_is_said() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let unknown = "019ab2c4-5d6e-7f80-9123-456789abcdef";
+    assert!(local.run(&["process", "logs", unknown]).fails_with(5).contains(unknown));
+    assert!(local.run(&["process", "logs", unknown, "--follow"]).fails_with(5).contains(unknown));
+    assert!(local.run(&["process", "logs", "--follow"]).fails_with(2).contains("ID"));
+    assert!(local.run(&["process", "logs", "--last", "0"]).fails_with(2).contains("1..=1000"));
+    // A process that fails ends the command as `--wait` does.
+    let ran = local.run(&[&COUNT[..], &["--args", "7", "--follow"]].concat());
+    assert!(ran.fails_with(1).contains("failed"));
+}

@@ -1,0 +1,92 @@
+//! `apiary process cancel`, `redrive`, `discard`, `retry` and `delete`, through a running colony.
+
+use crate::local::Local;
+use crate::scene::{Scene, eventually};
+
+#[test]
+fn what_runs_is_told_and_what_waits_is_cancelled_at_once() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let running = submit(&local, &["--type", "echo", "--function", "sleep", "--args", "{\"ms\":600000}"]);
+    wait_for(&local, &running, "running");
+    let words = local.run(&["process", "cancel", &running, "--reason", "wrong customer", "--grace", "1s"]).ok();
+    assert!(words.contains("running, being cancelled"), "{words}");
+    // The sleeper's next heartbeat is later than that: the broker ends it.
+    wait_for(&local, &running, "cancelled");
+    let shown = local.run(&["process", "get", &running, "-o", "json"]).json();
+    assert_eq!((&shown["ended_by"], &shown["reason"]), (&"operator".into(), &"wrong customer".into()));
+    assert!(local.run(&["process", "get", &running]).ok().contains("ended by     operator"));
+
+    let waiting = submit(&local, &["--type", "nobody", "--function", "f"]);
+    let cancelled = local.run(&["process", "cancel", &waiting, "-o", "json"]).json();
+    assert_eq!(cancelled["state"], "cancelled");
+    let words = local.run(&["process", "cancel", &waiting]).fails_with(3);
+    assert!(words.contains("`cancelled`") && words.contains("STATE_CONFLICT"), "{words}");
+    for verb in ["redrive", "discard", "retry"] {
+        let words = local.run(&["process", verb, &waiting]).fails_with(3);
+        assert!(words.contains("STATE_CONFLICT"), "{verb}: {words}");
+    }
+    assert!(local.run(&["process", "verify", &running]).ok().contains("cancelled"));
+}
+
+#[test]
+fn a_failed_process_is_redriven_with_its_arguments_byte_by_byte() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let args = "{\"message\" :  \"no luck\", \"retryable\": false}";
+    let failed = submit(&local, &["--type", "echo", "--function", "fail", "--args", args, "--label", "a=b"]);
+    wait_for(&local, &failed, "failed");
+    local.run(&["process", "redrive", &failed]).ok();
+    wait_for(&local, &failed, "failed");
+    assert_eq!(local.run(&["process", "get", &failed, "-o", "json"]).json()["attempt"], 2);
+    assert!(local.run(&["process", "verify", &failed]).ok().contains("failed"));
+
+    let redriven = ["process", "redrive", &failed, "--executor-type", "elsewhere", "--priority", "7", "-o", "json"];
+    let new = local.run(&redriven).json();
+    assert_eq!((&new["state"], &new["executor_type"]), (&"waiting".into(), &"elsewhere".into()));
+    assert_eq!((&new["priority"], &new["labels"]["a"]), (&7.into(), &"b".into()));
+    let new_id = new["process_id"].as_str().unwrap().to_owned();
+    assert!(local.run(&["process", "get", &new_id]).ok().contains(args), "the arguments are the same, to the space");
+    let old = local.run(&["process", "get", &failed, "-o", "json"]).json();
+    assert_eq!(old["reason"], format!("redriven as {new_id}"));
+    let words = local.run(&["process", "discard", &failed]).fails_with(3);
+    assert!(words.contains("only a dead letter"), "{words}");
+}
+
+#[test]
+fn work_that_is_put_off_can_be_tried_now() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let process_id = submit(&local, &["--type", "echo", "--function", "snooze", "--args", "{\"ms\":3600000}"]);
+    wait_for(&local, &process_id, "blocked");
+    let shown = local.run(&["process", "get", &process_id, "-o", "json"]).json();
+    assert_eq!((&shown["blocked_cause"], &shown["retries_spent"]), (&"snooze".into(), &0.into()));
+    local.run(&["process", "retry", &process_id]).ok();
+    wait_for(&local, &process_id, "succeeded");
+}
+
+#[test]
+fn only_the_colonys_key_deletes_and_retention_does_it_by_itself() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let process_id = submit(&local, &["--type", "nobody", "--function", "f"]);
+    let words = local.run(&["process", "delete", &process_id]).fails_with(3);
+    assert!(words.contains("colony's own key"), "{words}");
+    let key = scene.path("data/keys/colony.pem");
+    let delete = ["process", "delete", &process_id, "--key-file", key.to_str().unwrap()];
+    assert_eq!(local.run(&delete).ok(), format!("{process_id} deleted\n"));
+    local.run(&["process", "get", &process_id]).fails_with(5);
+    let words = scene.run(&["up", "--set", "broker.retain_succeeded=soon"]).fails_with(2);
+    assert!(words.contains("broker.retain_succeeded") && words.contains("forever"), "{words}");
+}
+
+fn submit(local: &Local, arguments: &[&str]) -> String {
+    local.run(&[&["process", "submit"], arguments].concat()).ok().trim().to_owned()
+}
+
+fn wait_for(local: &Local, process_id: &str, state: &str) {
+    eventually(state, || {
+        let shown = local.run(&["process", "get", process_id, "-o", "json"]).json();
+        (shown["state"] == state).then_some(())
+    });
+}

@@ -1,0 +1,54 @@
+//! Executors and what they can do.
+
+use apiary_proto::v1;
+
+use super::Client;
+use crate::ClientError;
+
+impl Client {
+    /// Says what the client's key is as an executor, what it has and can do. Without an executor's grant it is then pending,
+    /// until the colony adds one. Again replaces what was said before.
+    pub async fn register_executor(&self, request: v1::RegisterExecutorRequest) -> Result<v1::Executor, ClientError> {
+        let timeout = self.call_timeout();
+        let answer: v1::RegisterExecutorResponse =
+            self.call_signed("/apiary.v1.ExecutorService/RegisterExecutor", request, timeout).await?;
+        answer.executor.ok_or_else(|| ClientError::Answer("a registration without its executor".to_owned()))
+    }
+
+    /// Lists executors by their first appearance, by pages. For the colony's own key, or a key with the right `read`.
+    pub async fn list_executors(
+        &self,
+        request: v1::ListExecutorsRequest,
+    ) -> Result<v1::ListExecutorsResponse, ClientError> {
+        self.call_signed("/apiary.v1.ExecutorService/ListExecutors", request, self.call_timeout()).await
+    }
+
+    /// Turns a key down that waits for approval; false if it did not. For the colony's own key, or a key with the right
+    /// `operate`.
+    pub async fn reject_executor(&self, key: &apiary_identity::Id) -> Result<bool, ClientError> {
+        let request = v1::RejectExecutorRequest { key_id: key.to_string() };
+        let answer: v1::RejectExecutorResponse =
+            self.call_signed("/apiary.v1.ExecutorService/RejectExecutor", request, self.call_timeout()).await?;
+        Ok(answer.existed)
+    }
+
+    /// Lets the executors of a name take no new work, or again take it; returns them. For the colony's own key, or a key with
+    /// the right `operate`.
+    pub async fn drain_executor(&self, name: &str, drain: bool) -> Result<Vec<v1::Executor>, ClientError> {
+        let request = v1::DrainExecutorRequest { name: name.to_owned(), drain };
+        let answer: v1::DrainExecutorResponse =
+            self.call_signed("/apiary.v1.ExecutorService/DrainExecutor", request, self.call_timeout()).await?;
+        Ok(answer.executors)
+    }
+
+    /// Lists the functions that executors announce, with how they did. For the colony's own key, or a key with the right
+    /// `read`.
+    pub async fn list_functions(
+        &self,
+        request: v1::ListFunctionsRequest,
+    ) -> Result<Vec<v1::FunctionRecord>, ClientError> {
+        let answer: v1::ListFunctionsResponse =
+            self.call_signed("/apiary.v1.ExecutorService/ListFunctions", request, self.call_timeout()).await?;
+        Ok(answer.functions)
+    }
+}

@@ -1,0 +1,207 @@
+//! Bringing home what a handler says while it works: in the background, at most every second, and the last of it before the
+//! result.
+
+use std::sync::Arc;
+
+use apiary_identity::{Envelope, Progress};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::report::Subject;
+use crate::journal::{Journal, Said};
+use crate::limits::{ATTRIBUTES_CALL_MAX, BACKOFF_MOST, LAST_WORDS, SAYING_PAUSE};
+use crate::retry::pauses;
+use crate::{Client, ClientError};
+
+/// Brings home what one attempt says.
+pub(super) struct Courier {
+    journal: Arc<Journal>,
+    ending: CancellationToken,
+    task: AbortOnDropHandle<()>,
+}
+
+impl Courier {
+    /// Starts; it ends with [`finish`](Self::finish), or when it is dropped.
+    pub(super) fn start(client: Client, subject: Subject, journal: Arc<Journal>) -> Self {
+        let ending = CancellationToken::new();
+        let round = Round { client, subject, journal: Arc::clone(&journal), number: 0 };
+        let task = AbortOnDropHandle::new(tokio::spawn(round.run(ending.clone())));
+        Self { journal, ending, task }
+    }
+
+    /// Sends what is left, as far as that is possible in a short time: the result must not wait for log lines.
+    pub(super) async fn finish(self) {
+        self.journal.close();
+        self.ending.cancel();
+        if timeout(LAST_WORDS, self.task).await.is_err() {
+            tracing::warn!("what the work said last could not be sent in time: its result goes first");
+        }
+    }
+}
+
+/// How a sending went.
+enum Sent {
+    /// Done, or given up for good.
+    Done,
+    /// It can go again later.
+    Later,
+    /// The lease is lost: nothing of this attempt is taken any more.
+    Lost,
+}
+
+struct Round {
+    client: Client,
+    subject: Subject,
+    journal: Arc<Journal>,
+    /// Of the last report.
+    number: i64,
+}
+
+impl Round {
+    async fn run(mut self, ending: CancellationToken) {
+        let mut tries = pauses();
+        let mut earliest = Instant::now();
+        loop {
+            if self.journal.is_empty() {
+                tokio::select! {
+                    () = self.journal.some.notified() => {}
+                    () = ending.cancelled() => {}
+                }
+            }
+            // Gathered for a moment, unless much came or nothing more will come.
+            tokio::select! {
+                () = sleep_until(earliest) => {}
+                () = self.journal.much.notified() => {}
+                () = ending.cancelled() => {}
+            }
+            match self.send_all().await {
+                Sent::Lost => return self.journal.take_no_lines(),
+                Sent::Later => {
+                    // Told to end, it tries once more at once, and then in its own time.
+                    let is_told = ending.is_cancelled();
+                    tokio::select! {
+                        () = sleep(tries.next().unwrap_or(BACKOFF_MOST)) => {}
+                        () = ending.cancelled(), if !is_told => {}
+                    }
+                }
+                Sent::Done => {
+                    tries = pauses();
+                    if ending.is_cancelled() && self.journal.is_empty() {
+                        return;
+                    }
+                }
+            }
+            earliest = Instant::now() + SAYING_PAUSE;
+        }
+    }
+
+    /// Sends what is there, each sort by itself: what cannot be sent of one must not keep the others.
+    async fn send_all(&mut self) -> Sent {
+        let mut all = Sent::Done;
+        for sent in [self.send_said().await, self.send_attributes().await, self.send_lines().await] {
+            match sent {
+                Sent::Lost => return Sent::Lost,
+                Sent::Later => all = Sent::Later,
+                Sent::Done => {}
+            }
+        }
+        all
+    }
+
+    async fn send_said(&mut self) -> Sent {
+        let Some(mut said) = self.journal.take_said() else { return Sent::Done };
+        // A document has room for one of them at its largest; and the checkpoint is kept apart from what is said later.
+        if said.output.is_some() && said.checkpoint.is_some() {
+            let alone = Said { checkpoint: said.checkpoint.take(), output: None, ..said.clone() };
+            match self.send_report(&alone).await {
+                Sent::Done => {}
+                Sent::Lost => return Sent::Lost,
+                Sent::Later => {
+                    said.checkpoint = alone.checkpoint;
+                    self.journal.unsaid(said);
+                    return Sent::Later;
+                }
+            }
+        }
+        let sent = self.send_report(&said).await;
+        if matches!(sent, Sent::Later) {
+            self.journal.unsaid(said);
+        }
+        sent
+    }
+
+    async fn send_report(&mut self, said: &Said) -> Sent {
+        self.number += 1;
+        match self.seal(said) {
+            Ok(envelope) => self.judge("progress", self.client.report(&envelope).await),
+            Err(error) => self.judge("progress", Err::<(), _>(error)),
+        }
+    }
+
+    fn seal(&self, said: &Said) -> Result<Envelope, ClientError> {
+        let Subject { process_id, attempt, spec_digest } = self.subject;
+        let now = self.client.clock().now();
+        let mut progress = Progress::new(self.client.colony(), process_id, attempt, spec_digest, self.number, now);
+        progress.percent = said.percent;
+        if let Some(message) = &said.message {
+            progress = progress.with_message(message);
+        }
+        if let Some(output) = &said.output {
+            progress = progress.with_output(output.clone());
+        }
+        if let Some(checkpoint) = &said.checkpoint {
+            progress = progress.with_checkpoint(checkpoint.clone());
+        }
+        Ok(Envelope::seal(self.client.key(), &progress)?)
+    }
+
+    async fn send_attributes(&self) -> Sent {
+        let attributes = self.journal.take_attributes(ATTRIBUTES_CALL_MAX);
+        if attributes.is_empty() {
+            return Sent::Done;
+        }
+        let Subject { process_id, attempt, .. } = self.subject;
+        let answer = self.client.set_attributes(process_id, attempt, attributes.clone()).await;
+        let sent = self.judge("attributes", answer);
+        if matches!(sent, Sent::Later) {
+            self.journal.unattached(attributes);
+        }
+        sent
+    }
+
+    async fn send_lines(&self) -> Sent {
+        let lines = self.journal.take_lines();
+        if lines.is_empty() {
+            return Sent::Done;
+        }
+        let Subject { process_id, attempt, .. } = self.subject;
+        let answer = self.client.add_logs(process_id, attempt, lines.clone()).await;
+        if let Ok(answer) = &answer
+            && answer.dropped > 0
+        {
+            tracing::warn!(dropped = answer.dropped, "the process has logged as much as it may: no more is sent");
+            self.journal.take_no_lines();
+        }
+        let sent = self.judge("log lines", answer);
+        if matches!(sent, Sent::Later) {
+            self.journal.unsent(lines);
+        }
+        sent
+    }
+
+    fn judge<T>(&self, what: &str, answer: Result<T, ClientError>) -> Sent {
+        match answer {
+            Ok(_) => Sent::Done,
+            Err(error) if error.is("LEASE_LOST") => Sent::Lost,
+            Err(error) if error.is_retryable() || error.is("INTERNAL") => {
+                tracing::debug!(%error, what, "not sent yet");
+                Sent::Later
+            }
+            Err(error) => {
+                tracing::warn!(%error, what, "the broker does not take what the work says");
+                Sent::Done
+            }
+        }
+    }
+}

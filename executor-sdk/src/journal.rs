@@ -1,0 +1,383 @@
+//! What a handler says while it works, until it is brought home. Pure but for a lock: nothing here waits, and all of it is
+//! bounded, because a handler may say more than a broker can take.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use apiary_identity::{Clock, Content};
+use apiary_proto::v1;
+use tokio::sync::Notify;
+
+use crate::limits::{
+    ATTRIBUTES_MAX, LOG_BATCH_BYTES, LOG_BATCH_LINES, LOG_BUFFER_BYTES_MAX, LOG_BUFFER_LINES_MAX, LOG_CALL_BYTES_MAX,
+    LOG_CALL_LINES_MAX, LOG_FIELDS_BYTES_MAX, LOG_MESSAGE_BYTES_MAX,
+};
+
+/// How grave a log line is, or where it was captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Every step.
+    Trace,
+    /// For whoever looks for a fault.
+    Debug,
+    /// As it should be.
+    Info,
+    /// Not as it should be, and it goes on.
+    Warn,
+    /// It failed.
+    Error,
+    /// A line that a child process wrote.
+    Stdout,
+    /// A line that a child process wrote as an error.
+    Stderr,
+}
+
+impl LogLevel {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// What an attribute of a process tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttributeKind {
+    /// What went in.
+    In,
+    /// What came out.
+    Out,
+    /// What went wrong.
+    Err,
+    /// What it ran under.
+    Env,
+}
+
+impl AttributeKind {
+    pub(crate) const ALL: [Self; 4] = [Self::In, Self::Out, Self::Err, Self::Env];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+            Self::Err => "err",
+            Self::Env => "env",
+        }
+    }
+}
+
+/// How far the work is, as last said.
+#[derive(Clone, Default)]
+pub(crate) struct Said {
+    pub(crate) percent: Option<f64>,
+    pub(crate) message: Option<String>,
+    pub(crate) output: Option<Content>,
+    /// Only until it was sent: the broker keeps it apart from what is said later.
+    pub(crate) checkpoint: Option<Content>,
+}
+
+/// What waits to be brought home.
+pub(crate) struct Journal {
+    state: Mutex<State>,
+    clock: Arc<dyn Clock>,
+    /// Something waits.
+    pub(crate) some: Notify,
+    /// So much waits that it should go now.
+    pub(crate) much: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    said: Said,
+    is_news: bool,
+    lines: VecDeque<v1::NewLogLine>,
+    line_bytes: usize,
+    dropped: u64,
+    attributes: BTreeMap<(&'static str, String), String>,
+    takes_no_lines: bool,
+    is_closed: bool,
+}
+
+impl Journal {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { state: Mutex::default(), clock, some: Notify::new(), much: Notify::new() }
+    }
+
+    /// Changes what is said of the work.
+    pub(crate) fn say(&self, change: impl FnOnce(&mut Said)) {
+        let mut state = self.lock();
+        if !state.is_closed {
+            change(&mut state.said);
+            state.is_news = true;
+            self.some.notify_one();
+        }
+    }
+
+    /// Attaches a value; false if more wait than a process may have.
+    pub(crate) fn attach(&self, kind: AttributeKind, key: &str, value: &str) -> bool {
+        let mut state = self.lock();
+        let key = (kind.as_str(), key.to_owned());
+        if !state.is_closed && (state.attributes.len() < ATTRIBUTES_MAX || state.attributes.contains_key(&key)) {
+            state.attributes.insert(key, value.to_owned());
+            self.some.notify_one();
+            return true;
+        }
+        state.is_closed
+    }
+
+    /// Notes a log line, or several if its text is too long for one.
+    pub(crate) fn log(&self, level: LogLevel, message: &str, fields: Option<String>) {
+        let time_ms = self.clock.now_ms();
+        let mut fields = fields.map(fitting);
+        let mut rest = message;
+        loop {
+            let (piece, more) = rest.split_at(rest.floor_char_boundary(LOG_MESSAGE_BYTES_MAX));
+            self.note(v1::NewLogLine {
+                time_ms,
+                level: level.as_str().to_owned(),
+                message: piece.replace('\0', "\u{fffd}"),
+                fields: fields.take().unwrap_or_default(),
+            });
+            rest = more;
+            if rest.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn note(&self, line: v1::NewLogLine) {
+        let mut state = self.lock();
+        if state.is_closed || state.takes_no_lines {
+            return;
+        }
+        state.line_bytes += bytes_of(&line);
+        state.lines.push_back(line);
+        state.drop_beyond_bounds();
+        if state.lines.len() >= LOG_BATCH_LINES || state.line_bytes >= LOG_BATCH_BYTES {
+            self.much.notify_one();
+        }
+        self.some.notify_one();
+    }
+
+    /// What is to be reported, if there is news.
+    pub(crate) fn take_said(&self) -> Option<Said> {
+        let mut state = self.lock();
+        if !std::mem::take(&mut state.is_news) {
+            return None;
+        }
+        let checkpoint = state.said.checkpoint.take();
+        Some(Said { checkpoint, ..state.said.clone() })
+    }
+
+    /// Puts a report back that could not be sent. What was said meanwhile counts more.
+    pub(crate) fn unsaid(&self, said: Said) {
+        let mut state = self.lock();
+        if state.said.checkpoint.is_none() {
+            state.said.checkpoint = said.checkpoint;
+        }
+        state.is_news = true;
+        self.some.notify_one();
+    }
+
+    /// The oldest lines, as many as one call may carry. If lines were dropped, the first says how many.
+    pub(crate) fn take_lines(&self) -> Vec<v1::NewLogLine> {
+        let mut state = self.lock();
+        let mut taken = Vec::new();
+        if state.dropped > 0 && !state.takes_no_lines {
+            let message = format!("{} lines were dropped here: more was logged than could be sent", state.dropped);
+            let level = LogLevel::Warn.as_str().to_owned();
+            taken.push(v1::NewLogLine { time_ms: self.clock.now_ms(), level, message, fields: String::new() });
+            state.dropped = 0;
+        }
+        let mut bytes = 0;
+        while taken.len() < LOG_CALL_LINES_MAX
+            && let Some(next) = state.lines.front()
+            && (taken.is_empty() || bytes + bytes_of(next) <= LOG_CALL_BYTES_MAX)
+        {
+            bytes += bytes_of(next);
+            taken.extend(state.lines.pop_front());
+        }
+        state.line_bytes = state.line_bytes.saturating_sub(bytes);
+        taken
+    }
+
+    /// Puts lines back that could not be sent, before those that came meanwhile.
+    pub(crate) fn unsent(&self, lines: Vec<v1::NewLogLine>) {
+        let mut state = self.lock();
+        for line in lines.into_iter().rev() {
+            state.line_bytes += bytes_of(&line);
+            state.lines.push_front(line);
+        }
+        state.drop_beyond_bounds();
+        self.some.notify_one();
+    }
+
+    /// The broker keeps no more lines of this process: from now on none is noted.
+    pub(crate) fn take_no_lines(&self) {
+        let mut state = self.lock();
+        state.takes_no_lines = true;
+        state.lines.clear();
+        state.line_bytes = 0;
+    }
+
+    /// The values to attach, as many as one call may carry.
+    pub(crate) fn take_attributes(&self, most: usize) -> Vec<v1::NewAttribute> {
+        let mut state = self.lock();
+        let mut taken = Vec::new();
+        while taken.len() < most
+            && let Some(((kind, key), value)) = state.attributes.pop_first()
+        {
+            taken.push(v1::NewAttribute { kind: kind.to_owned(), key, value });
+        }
+        taken
+    }
+
+    /// Puts values back that could not be attached; those that were set meanwhile stay.
+    pub(crate) fn unattached(&self, attributes: Vec<v1::NewAttribute>) {
+        let mut state = self.lock();
+        for attribute in attributes {
+            let kind = AttributeKind::ALL.into_iter().find(|kind| kind.as_str() == attribute.kind);
+            if let Some(kind) = kind {
+                state.attributes.entry((kind.as_str(), attribute.key)).or_insert(attribute.value);
+            }
+        }
+        self.some.notify_one();
+    }
+
+    /// Whether anything waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        let state = self.lock();
+        !state.is_news && state.lines.is_empty() && state.dropped == 0 && state.attributes.is_empty()
+    }
+
+    /// Notes nothing from now on: the work has ended.
+    pub(crate) fn close(&self) {
+        self.lock().is_closed = true;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change leaves the state whole, whatever panics around it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The oldest lines go first: what came last says why something failed.
+    fn drop_beyond_bounds(&mut self) {
+        while self.lines.len() > LOG_BUFFER_LINES_MAX || self.line_bytes > LOG_BUFFER_BYTES_MAX {
+            let Some(oldest) = self.lines.pop_front() else { return };
+            self.line_bytes = self.line_bytes.saturating_sub(bytes_of(&oldest));
+            self.dropped += 1;
+        }
+    }
+}
+
+fn bytes_of(line: &v1::NewLogLine) -> usize {
+    line.message.len() + line.fields.len()
+}
+
+/// Fields that are too large say so, instead of making the line unfit.
+fn fitting(fields: String) -> String {
+    if fields.len() <= LOG_FIELDS_BYTES_MAX {
+        return fields;
+    }
+    format!("{{\"fields_dropped_bytes\":{}}}", fields.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use apiary_identity::SystemClock;
+
+    use super::*;
+
+    fn journal() -> Journal {
+        Journal::new(Arc::new(SystemClock))
+    }
+
+    #[test]
+    fn what_is_said_is_taken_once_and_a_later_word_replaces_an_earlier_one() {
+        let journal = journal();
+        assert!(journal.take_said().is_none());
+        journal.say(|said| said.percent = Some(1.0));
+        journal.say(|said| said.percent = Some(2.0));
+        assert_eq!(journal.take_said().unwrap().percent, Some(2.0));
+        assert!(journal.take_said().is_none() && journal.is_empty());
+    }
+
+    #[test]
+    fn a_checkpoint_that_could_not_be_sent_goes_again_unless_there_is_a_newer_one() {
+        let journal = journal();
+        let bytes = |said: &Said| said.checkpoint.as_ref().map(|content| content.to_bytes().unwrap());
+        journal.say(|said| said.checkpoint = Some(Content::from_bytes(b"1")));
+        let said = journal.take_said().unwrap();
+        journal.unsaid(said);
+        let said = journal.take_said().unwrap();
+        assert_eq!(bytes(&said).unwrap(), "1");
+        journal.say(|said| said.checkpoint = Some(Content::from_bytes(b"2")));
+        journal.unsaid(said);
+        assert_eq!(bytes(&journal.take_said().unwrap()).unwrap(), "2");
+        journal.say(|said| said.percent = Some(3.0));
+        assert!(bytes(&journal.take_said().unwrap()).is_none(), "one that was sent is not sent again");
+    }
+
+    #[test]
+    fn the_oldest_lines_are_dropped_and_counted() {
+        let journal = journal();
+        for number in 0..LOG_BUFFER_LINES_MAX + 5 {
+            journal.log(LogLevel::Info, &number.to_string(), None);
+        }
+        let first = journal.take_lines();
+        assert_eq!(first.len(), LOG_CALL_LINES_MAX);
+        assert!(first[0].message.starts_with("5 lines were dropped"), "{}", first[0].message);
+        assert_eq!((first[0].level.as_str(), first[1].message.as_str()), ("warn", "5"));
+    }
+
+    #[test]
+    fn memory_is_bounded_in_bytes_too_also_by_lines_that_come_back() {
+        let journal = journal();
+        let long = "x".repeat(LOG_MESSAGE_BYTES_MAX);
+        for _ in 0..3 * LOG_BUFFER_BYTES_MAX / LOG_MESSAGE_BYTES_MAX {
+            journal.log(LogLevel::Stdout, &long, None);
+        }
+        let back = journal.take_lines();
+        assert!(back.iter().map(bytes_of).sum::<usize>() <= LOG_CALL_BYTES_MAX + 100);
+        for _ in 0..LOG_BUFFER_BYTES_MAX / LOG_MESSAGE_BYTES_MAX {
+            journal.log(LogLevel::Stdout, &long, None);
+        }
+        journal.unsent(back);
+        let state = journal.lock();
+        assert!(state.line_bytes <= LOG_BUFFER_BYTES_MAX);
+        assert_eq!(state.line_bytes, state.lines.iter().map(bytes_of).sum::<usize>());
+    }
+
+    #[test]
+    fn a_text_too_long_for_a_line_becomes_several_and_no_letter_is_cut() {
+        let journal = journal();
+        let text = "\u{1f41d}".repeat(LOG_MESSAGE_BYTES_MAX / 4 + 1) + "\0";
+        journal.log(LogLevel::Info, &text, Some("{}".to_owned()));
+        let lines = journal.take_lines();
+        let told: String = lines.iter().map(|line| line.message.as_str()).collect();
+        assert_eq!(told, text.replace('\0', "\u{fffd}"));
+        assert_eq!((lines.len(), lines[0].fields.as_str(), lines[1].fields.as_str()), (2, "{}", ""));
+        journal.log(LogLevel::Info, "", None);
+        assert_eq!(journal.take_lines().len(), 1, "an empty line is a line");
+    }
+
+    #[test]
+    fn after_the_end_nothing_is_noted() {
+        let journal = journal();
+        journal.close();
+        journal.log(LogLevel::Info, "late", None);
+        journal.say(|said| said.percent = Some(1.0));
+        assert!(journal.attach(AttributeKind::Out, "k", "v"));
+        assert!(journal.is_empty());
+    }
+}

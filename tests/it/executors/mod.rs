@@ -1,0 +1,36 @@
+//! Executors: who they are, what they can do, how they stand.
+
+mod drain_executor;
+mod list_executors;
+mod list_functions;
+mod register_executor;
+mod reject_executor;
+
+use apiary_executor_sdk::{Client, v1};
+
+/// What an executor of type `t` says of itself, with these functions and the schemas of their arguments.
+fn saying(name: &str, functions: &[(&str, &str)]) -> v1::RegisterExecutorRequest {
+    let announced = |(name, args_schema): &(&str, &str)| v1::AnnouncedFunction {
+        name: (*name).to_owned(),
+        description: "does it".to_owned(),
+        args_schema: (*args_schema).to_owned(),
+    };
+    v1::RegisterExecutorRequest {
+        executor_type: "t".to_owned(),
+        name: name.to_owned(),
+        functions: functions.iter().map(announced).collect(),
+        version: "1.2.3".to_owned(),
+        ..Default::default()
+    }
+}
+
+/// Every executor, by name and state.
+async fn states(reader: &Client) -> Vec<(String, String)> {
+    let all = reader.list_executors(v1::ListExecutorsRequest::default()).await.unwrap();
+    all.executors.into_iter().map(|one| (one.name, one.state)).collect()
+}
+
+/// The state of the one executor of this name.
+async fn state_of(reader: &Client, name: &str) -> Option<String> {
+    states(reader).await.into_iter().find(|(known, _)| known == name).map(|(_, state)| state)
+}

@@ -1,0 +1,278 @@
+//! Executors: what they say of themselves, when they were heard, what they announce, and how it did.
+
+use std::collections::BTreeSet;
+
+use apiary_broker::model::{
+    AnnouncedFunction, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page, Registration,
+    Spread,
+};
+use apiary_identity::{Envelope, Id, KeyPair, Offer, Role};
+use apiary_tests::Backend;
+
+use crate::tenant::{ALL, Bee, KIND, NOW, Tenant, completion, grant};
+
+on_each_store!(
+    a_registration_replaces_what_was_said_before,
+    so_many_strangers_may_wait_and_no_more,
+    being_turned_down_stays_until_a_grant_comes,
+    a_grant_makes_its_executor_known_until_it_says_more,
+    the_later_moment_counts_as_heard,
+    executors_not_heard_for_long_are_forgotten_and_those_never_heard_stay,
+    executors_are_listed_in_pages_with_what_they_run,
+    a_drain_is_seen_and_lifted,
+    a_colony_sees_only_its_own_executors,
+    functions_are_counted_with_their_waits_and_runs,
+);
+
+fn registration(key: Id, name: &str, functions: &[&str]) -> Registration {
+    let announced = |name: &&str| AnnouncedFunction {
+        name: (*name).to_owned(),
+        description: "does it".to_owned(),
+        args_schema: "{}".to_owned(),
+    };
+    Registration {
+        key,
+        executor_type: KIND.to_owned(),
+        name: name.to_owned(),
+        offer: Offer {
+            location: Some("attic".to_owned()),
+            tags: BTreeSet::from(["warm".to_owned()]),
+            ..Offer::default()
+        },
+        functions: functions.iter().map(announced).collect(),
+        version: "1.0".to_owned(),
+        is_granted: false,
+    }
+}
+
+fn contact(tenant: &Tenant, key: Id, executor_type: &str, last_heard_ms: i64) -> Contact {
+    Contact {
+        colony: tenant.colony.key,
+        key,
+        executor_type: executor_type.to_owned(),
+        name: "bee".to_owned(),
+        last_heard_ms,
+        offer: None,
+    }
+}
+
+async fn all(tenant: &Tenant) -> Vec<ExecutorRecord> {
+    page(tenant, &ExecutorFilter::default(), ALL, None).await
+}
+
+async fn page(tenant: &Tenant, filter: &ExecutorFilter, size: i64, after: Option<i64>) -> Vec<ExecutorRecord> {
+    let page = Page { size, after: after.map(ExecutorCursor) };
+    tenant.store.list_executors(tenant.colony.key, filter, page, NOW).await.unwrap()
+}
+
+async fn register(tenant: &Tenant, registration: &Registration, pending_max: i64, now_ms: i64) -> bool {
+    tenant.store.register_executor(tenant.colony.key, registration, pending_max, now_ms).await.unwrap()
+}
+
+async fn add_executor(tenant: &Tenant, key: &KeyPair, name: &str) {
+    let signed = grant(&tenant.key, key, Role::Executor, name);
+    let envelope = Envelope::seal(&tenant.key, &signed).unwrap();
+    tenant.store.add_grant(&tenant.colony, &signed, &envelope, NOW).await.unwrap();
+}
+
+async fn key_of(tenant: &Tenant, bee: &Bee) -> Id {
+    let stored = tenant.store.grants_by_key(&[bee.grant]).await.unwrap();
+    Id::from_slice(&stored[0].grantee).unwrap()
+}
+
+async fn a_registration_replaces_what_was_said_before(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let key = KeyPair::generate().id();
+    assert!(register(&tenant, &registration(key, "bee", &["f", "g"]), 10, NOW).await);
+    let second = Registration { version: "1.1\u{2028}".to_owned(), ..registration(key, "wasp", &["h"]) };
+    assert!(register(&tenant, &second, 10, NOW + 5).await);
+    let known = all(&tenant).await;
+    assert_eq!(known.len(), 1);
+    let one = &known[0];
+    assert_eq!((one.name.as_str(), one.version.as_str(), one.key), ("wasp", "1.1\u{2028}", key));
+    assert_eq!((one.registered_at_ms, one.last_heard_ms), (Some(NOW + 5), Some(NOW + 5)));
+    assert_eq!((&one.offer, &one.functions), (&second.offer, &second.functions));
+    assert_eq!((one.running, one.rejected_at_ms, one.drained_at_ms), (0, None, None));
+}
+
+async fn so_many_strangers_may_wait_and_no_more(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let keys = [(); 4].map(|()| KeyPair::generate());
+    assert!(register(&tenant, &registration(keys[0].id(), "a", &[]), 2, NOW).await);
+    assert!(register(&tenant, &registration(keys[1].id(), "b", &[]), 2, NOW).await);
+    assert!(!register(&tenant, &registration(keys[2].id(), "c", &[]), 2, NOW).await, "two wait");
+    assert!(register(&tenant, &registration(keys[1].id(), "b", &[]), 2, NOW).await, "it waits already");
+    let granted = Registration { is_granted: true, ..registration(keys[3].id(), "d", &[]) };
+    assert!(register(&tenant, &granted, 2, NOW).await, "the bound is for strangers");
+    // Approval and rejection make room; other colonies have rooms of their own.
+    add_executor(&tenant, &keys[3], "d").await;
+    add_executor(&tenant, &keys[0], "a").await;
+    assert!(register(&tenant, &registration(keys[2].id(), "c", &[]), 2, NOW).await);
+    let other = Tenant::in_store(&tenant.store, "orchard").await;
+    assert!(register(&other, &registration(keys[0].id(), "a", &[]), 1, NOW).await);
+}
+
+async fn being_turned_down_stays_until_a_grant_comes(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let key = KeyPair::generate();
+    let (store, colony) = (&tenant.store, tenant.colony.key);
+    assert!(!store.reject_executor(colony, &key.id(), NOW).await.unwrap(), "nobody knows it");
+    register(&tenant, &registration(key.id(), "bee", &[]), 10, NOW).await;
+    assert!(store.reject_executor(colony, &key.id(), NOW + 1).await.unwrap());
+    register(&tenant, &registration(key.id(), "bee", &[]), 10, NOW + 2).await;
+    assert_eq!(all(&tenant).await[0].rejected_at_ms, Some(NOW + 1));
+    add_executor(&tenant, &key, "bee-1").await;
+    let known = all(&tenant).await;
+    assert_eq!((known[0].rejected_at_ms, known[0].name.as_str(), known.len()), (None, "bee-1", 1));
+    assert!(!store.reject_executor(colony, &key.id(), NOW + 3).await.unwrap(), "it is approved");
+}
+
+async fn a_grant_makes_its_executor_known_until_it_says_more(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let bee = tenant.bee("bee").await;
+    let key = key_of(&tenant, &bee).await;
+    let known = all(&tenant).await;
+    assert_eq!((known.len(), known[0].executor_type.as_str(), known[0].key), (1, "", key), "users are no executors");
+    tenant.store.hear_executors(&[contact(&tenant, key, "t", NOW), contact(&tenant, key, "u", NOW)]).await.unwrap();
+    let types: Vec<_> = all(&tenant).await.into_iter().map(|one| one.executor_type).collect();
+    assert_eq!(types, ["t", "u"]);
+}
+
+async fn the_later_moment_counts_as_heard(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let key = KeyPair::generate().id();
+    let offer = Offer { gpus: Some(2), ..Offer::default() };
+    let with_offer = Contact { offer: Some(offer.clone()), ..contact(&tenant, key, "t", NOW + 10) };
+    for contact in [contact(&tenant, key, "t", NOW), with_offer, contact(&tenant, key, "t", NOW + 5)] {
+        tenant.store.hear_executors(&[contact]).await.unwrap();
+    }
+    tenant.store.hear_executors(&[]).await.unwrap();
+    let known = all(&tenant).await;
+    assert_eq!((known.len(), known[0].last_heard_ms, &known[0].offer), (1, Some(NOW + 10), &offer));
+    assert_eq!(known[0].registered_at_ms, None);
+}
+
+// Case 42.
+async fn executors_not_heard_for_long_are_forgotten_and_those_never_heard_stay(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    tenant.bee("never-heard").await;
+    let [stale, recent, rejected] = [(); 3].map(|()| KeyPair::generate().id());
+    let heard = [contact(&tenant, stale, "stale", NOW - 1), contact(&tenant, recent, "recent", NOW)];
+    tenant.store.hear_executors(&heard).await.unwrap();
+    register(&tenant, &registration(rejected, "rejected", &[]), 10, NOW - 5).await;
+    tenant.store.reject_executor(tenant.colony.key, &rejected, NOW - 5).await.unwrap();
+    assert_eq!(tenant.store.forget_executors(NOW, 10).await.unwrap(), 1);
+    assert_eq!(tenant.store.forget_executors(NOW, 10).await.unwrap(), 0);
+    let left: Vec<_> = all(&tenant).await.into_iter().map(|one| one.key).collect();
+    assert!(
+        left.contains(&recent) && left.contains(&rejected) && !left.contains(&stale) && left.len() == 3,
+        "{left:?}"
+    );
+}
+
+async fn executors_are_listed_in_pages_with_what_they_run(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let bee = tenant.bee("bee").await;
+    let key = key_of(&tenant, &bee).await;
+    tenant
+        .store
+        .hear_executors(&[contact(&tenant, key, KIND, NOW), contact(&tenant, key, "other", NOW)])
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        tenant.submit(tenant.process()).await;
+        tenant.claim_one(&bee, NOW).await;
+    }
+    let first = page(&tenant, &ExecutorFilter::default(), 1, None).await;
+    assert_eq!((first.len(), first[0].executor_type.as_str(), first[0].running), (1, KIND, 2));
+    let second = page(&tenant, &ExecutorFilter::default(), 1, Some(first[0].number)).await;
+    assert_eq!((second.len(), second[0].executor_type.as_str(), second[0].running), (1, "other", 0));
+    assert!(page(&tenant, &ExecutorFilter::default(), 1, Some(second[0].number)).await.is_empty());
+    let of = |executor_type: Option<&str>, name: Option<&str>, key| ExecutorFilter {
+        executor_type: executor_type.map(str::to_owned),
+        name: name.map(str::to_owned),
+        key,
+    };
+    for (filter, count) in [
+        (of(Some(KIND), None, None), 1),
+        (of(None, Some("bee"), None), 2),
+        (of(None, Some("wasp"), None), 0),
+        (of(None, None, Some(key)), 2),
+        (of(Some("other"), Some("bee"), Some(key)), 1),
+    ] {
+        assert_eq!(page(&tenant, &filter, ALL, None).await.len(), count, "{filter:?}");
+    }
+    // A lease that is over is not run any more, whether it was swept or not.
+    let (all, first) = (ExecutorFilter::default(), Page { size: 1, after: None });
+    let later = tenant.store.list_executors(tenant.colony.key, &all, first, NOW * 2).await.unwrap();
+    assert_eq!(later[0].running, 0);
+}
+
+async fn a_drain_is_seen_and_lifted(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    tenant.bee("bee").await;
+    let (store, colony) = (&tenant.store, tenant.colony.key);
+    store.drain_executor(colony, "bee", "ada", NOW).await.unwrap();
+    store.drain_executor(colony, "bee", "eve", NOW + 1).await.unwrap();
+    assert_eq!(all(&tenant).await[0].drained_at_ms, Some(NOW));
+    store.drain_executor_off(colony, "bee").await.unwrap();
+    store.drain_executor_off(colony, "bee").await.unwrap();
+    assert_eq!(all(&tenant).await[0].drained_at_ms, None);
+}
+
+async fn a_colony_sees_only_its_own_executors(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let other = Tenant::in_store(&tenant.store, "orchard").await;
+    let key = KeyPair::generate();
+    register(&other, &registration(key.id(), "bee", &["f"]), 10, NOW).await;
+    assert!(all(&tenant).await.is_empty());
+    assert!(tenant.store.list_functions(tenant.colony.key, None, ALL).await.unwrap().is_empty());
+    assert!(!tenant.store.reject_executor(tenant.colony.key, &key.id(), NOW).await.unwrap());
+    assert!(tenant.store.grants_of_keys(&tenant.colony, &[other.user_key.id()]).await.unwrap().is_empty());
+    let announced = other.store.list_functions(other.colony.key, Some(KIND), ALL).await.unwrap();
+    assert_eq!((announced.len(), announced[0].functions[0].name.as_str(), announced[0].key), (1, "f", key.id()));
+    assert!(other.store.list_functions(other.colony.key, Some("absent"), ALL).await.unwrap().is_empty());
+}
+
+// Cases 34, 37.
+async fn functions_are_counted_with_their_waits_and_runs(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let bee = tenant.bee("bee").await;
+    for (wait_ms, run_ms) in [(100, 10), (300, 50)] {
+        tenant.submit(tenant.process()).await;
+        let lease = tenant.claim_one(&bee, NOW + wait_ms).await;
+        tenant.store.complete(&[completion(lease, "{}")], NOW + wait_ms + run_ms).await.unwrap();
+    }
+    let mut expiring = tenant.process();
+    (expiring.function, expiring.max_wait_ms) = ("unclaimed".to_owned(), 1000);
+    tenant.submit(expiring).await;
+    tenant.store.expire_waiting(NOW + 1000, 10).await.unwrap();
+    let mut failing = tenant.process();
+    failing.executor_type = "another".to_owned();
+    tenant.submit(failing).await;
+    let statistics = async |executor_type: Option<&str>, since_ms, processes_max| {
+        let maxima = [processes_max, 10];
+        tenant.store.function_statistics(tenant.colony.key, executor_type, since_ms, maxima).await.unwrap()
+    };
+    let spread = |min, mean, max| Spread { min: Some(min), mean: Some(mean), max: Some(max) };
+    let claimed = FunctionStatistics {
+        executor_type: KIND.to_owned(),
+        function: "validate_revenue".to_owned(),
+        count: 2,
+        succeeded: 2,
+        wait_ms: spread(100, 200, 300),
+        run_ms: spread(10, 30, 50),
+    };
+    let unclaimed = FunctionStatistics {
+        executor_type: KIND.to_owned(),
+        function: "unclaimed".to_owned(),
+        count: 1,
+        succeeded: 0,
+        wait_ms: Spread::default(),
+        run_ms: Spread::default(),
+    };
+    assert_eq!(statistics(None, NOW, ALL).await, [unclaimed.clone(), claimed]);
+    assert_eq!(statistics(Some(KIND), NOW, 1).await, [unclaimed], "of the last one");
+    assert!(statistics(Some("another"), NOW, ALL).await.is_empty(), "it waits");
+    assert!(statistics(None, NOW + 2000, ALL).await.is_empty());
+}
