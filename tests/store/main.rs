@@ -32,6 +32,7 @@ mod opening;
 mod operations;
 mod outages;
 mod pauses;
+mod policies;
 mod processes;
 mod recovery;
 mod reference;

@@ -3,6 +3,7 @@
 use apiary_identity::{Envelope, Grant};
 
 use super::Engine;
+use super::wakeups::Hint;
 use crate::Error;
 use crate::auth::{Permit, action};
 
@@ -20,7 +21,9 @@ impl Engine {
             colony = permit.colony().name, name = grant.name, role = grant.role.as_str(), key = %grant.key, existed,
             "grant kept"
         );
+        // Remembered anew, and at other brokers forgotten: whoever has several grants claims under all of them.
         let grants = self.grants.of_key(permit.colony(), &grant.key).await?;
+        self.wakeups.tell(|| Hint::Announced(permit.colony().key));
         if grants.iter().any(|kept| kept.grant.grant_id == grant.grant_id && kept.revoked_from_ms.is_some()) {
             return Err(Error::NotPermitted(format!(
                 "the key {} or this very grant is revoked: grant a new key",

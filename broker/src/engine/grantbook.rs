@@ -29,7 +29,7 @@ pub(crate) struct GrantBook {
     /// When other brokers' revocations were looked for; `None` where there are no other brokers.
     looked_ms: Option<AtomicI64>,
     clock: Arc<dyn Clock>,
-    /// Grows with each revocation: what was read before one must not be remembered after it.
+    /// Grows with each revocation or new grant that is heard of: what was read before one must not be remembered after it.
     revocations: AtomicU64,
 }
 
@@ -113,6 +113,12 @@ impl GrantBook {
         }
         let keys: Vec<GrantKey> = grants.iter().map(|grant| grant.key).collect();
         self.claimer.expel(&keys, &Error::NotPermitted("the grant was revoked: ask the colony's owner".into()));
+    }
+
+    /// Another broker keeps a new grant of this colony: what is remembered is right, and may be less than there is.
+    pub(crate) fn forget_colony(&self, colony: ColonyKey) {
+        self.revocations.fetch_add(1, Ordering::AcqRel);
+        self.by_key.write().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| *of != colony);
     }
 
     /// Looks for other brokers' revocations if that was long ago. Whoever comes while one looks goes on with what is remembered.

@@ -113,6 +113,7 @@ pub(crate) async fn hear(
             memory.catalogue.forget(ColonyKey(colony));
         }
         for colony in message.announced {
+            memory.grants.forget_colony(ColonyKey(colony));
             memory.catalogue.forget(ColonyKey(colony));
         }
     }

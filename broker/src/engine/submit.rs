@@ -11,6 +11,7 @@ use super::prioritytime::priority_time_us;
 use super::wakeups::{Change, Wakeups};
 use crate::Error;
 use crate::auth::{Permit, action};
+use crate::limits::LIMIT_GRACE_MS;
 use crate::model::{Colony, ColonyKey, Lane, LimitKind, Limits, NewProcess, ProcessState, Submitted};
 use crate::store::{Store, StoreResult};
 
@@ -111,6 +112,7 @@ impl SubmitFlush {
 
     fn announce(&self, process: &NewProcess, state: ProcessState) {
         match (state, process.not_before_ms) {
+            (ProcessState::Cancelled, _) => {}
             (ProcessState::Blocked, Some(not_before_ms)) => self.wakeups.due_at(not_before_ms),
             _ => {
                 let lane = Lane { colony: process.colony, executor_type: process.executor_type.clone() };
@@ -150,11 +152,21 @@ impl Flush for SubmitFlush {
     }
 
     async fn flush(&self, processes: &[NewProcess]) -> StoreResult<Vec<Result<Submitted, Error>>> {
-        let answers = self.store.submit(processes, self.clock.now_ms()).await?;
+        let now_ms = self.clock.now_ms();
+        let has_keys = processes.iter().any(|process| process.concurrency_key.is_some());
+        let (answers, cancelled) = match has_keys {
+            true => self.store.submit_limited(processes, now_ms).await?,
+            false => (self.store.submit(processes, now_ms).await?, Vec::new()),
+        };
         for (process, answer) in processes.iter().zip(&answers) {
             if let Submitted::New { state } = answer {
                 self.announce(process, *state);
             }
+        }
+        for (colony, process_id) in cancelled {
+            // If it runs, it is to end by then.
+            self.wakeups.due_at(now_ms.saturating_add(LIMIT_GRACE_MS));
+            self.wakeups.changed(Change { colony, process_id });
         }
         Ok(answers.into_iter().map(Ok).collect())
     }

@@ -34,7 +34,7 @@ pub(crate) enum Hint {
 
     /// A grant is dead.
     Revoked(RevokedGrant),
-    /// An executor of the colony says something else of itself.
+    /// An executor of the colony says something else of itself, or somebody was granted something.
     Announced(ColonyKey),
 }
 

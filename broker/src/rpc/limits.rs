@@ -69,9 +69,6 @@ fn decode(limit: pb::Limit) -> Result<Limit, Error> {
         _ if running_max.is_none() && rate.is_none() => {
             "the limit limits nothing: give `running_max`, or `rate_count` and `interval_ms`, or remove it"
         }
-        _ if policy != LimitPolicy::Queue => {
-            "only the `policy` `queue` is built yet: the others come with cancellation"
-        }
         _ => return Ok(Limit { kind, pattern, running_max, policy, rate }),
     };
     Err(Error::Invalid(refused.into()))

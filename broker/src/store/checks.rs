@@ -11,8 +11,8 @@ use super::logbook::Fitted;
 use super::rows::{Columns, Fields};
 use super::{StoreError, StoreResult};
 use crate::model::{
-    Attached, AttributeBatch, Colony, Contact, Discard, Failure, LeaseEnd, LogBatch, NewProcess, ProcessState,
-    Registration, Report, Reported, Submitted,
+    Attached, AttributeBatch, Colony, ColonyKey, Contact, Discard, Failure, LeaseEnd, LogBatch, NewProcess,
+    ProcessState, Registration, Report, Reported, Submitted,
 };
 
 /// The longest message between brokers, in bytes: Postgres refuses 8,000.
@@ -41,6 +41,23 @@ pub(super) fn check_failures(failures: &[Failure]) -> StoreResult<()> {
 pub(super) fn submitted_new(process: &NewProcess, now_ms: i64) -> Submitted {
     let is_blocked = process.not_before_ms.is_some_and(|not_before_ms| not_before_ms > now_ms);
     Submitted::New { state: if is_blocked { ProcessState::Blocked } else { ProcessState::Waiting } }
+}
+
+/// The answers, where some of the new processes were cancelled in the same transaction.
+pub(super) fn with_cancelled(
+    processes: &[NewProcess],
+    mut answers: Vec<Submitted>,
+    cancelled: &[(ColonyKey, Uuid)],
+) -> Vec<Submitted> {
+    let cancelled: std::collections::HashSet<&Uuid> = cancelled.iter().map(|(_, process_id)| process_id).collect();
+    for (process, answer) in processes.iter().zip(&mut answers) {
+        if let Submitted::New { state } = answer
+            && cancelled.contains(&process.process_id)
+        {
+            *state = ProcessState::Cancelled;
+        }
+    }
+    answers
 }
 
 /// Checks a message's length.

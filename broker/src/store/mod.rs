@@ -11,6 +11,7 @@ mod checks;
 mod error;
 mod gates;
 mod logbook;
+mod overflow;
 pub mod postgres;
 mod rows;
 mod schema;
@@ -165,6 +166,15 @@ pub trait Store: Send + Sync + 'static {
     /// if `not_before_ms` lies after `now_ms`, in `blocked`). An item whose process id or live idempotency key
     /// is taken changes nothing and answers with what is there.
     async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>>;
+
+    /// The same, and holds the new processes to the limits of their concurrency keys whose policy is not to queue, in the same
+    /// transaction: at most so many of a key are unfinished afterwards, or on the way to their end, up to
+    /// [`LIMIT_CANCELS_MAX`](crate::limits::LIMIT_CANCELS_MAX). Says also which were cancelled for it, the new ones among them.
+    async fn submit_limited(
+        &self,
+        processes: &[NewProcess],
+        now_ms: i64,
+    ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)>;
 
     /// One process.
     async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>>;

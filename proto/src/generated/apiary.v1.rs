@@ -3495,7 +3495,8 @@ pub struct ClaimResponse {
     /// The leases, in the order of their processes; none if there was no work.
     #[prost(message, repeated, tag = "1")]
     pub leases: ::prost::alloc::vec::Vec<Lease>,
-    /// True if the broker is about to stop: connect again, perhaps elsewhere.
+    /// True if the executor is to take no new work: it is being drained, or the broker is about to stop (connect again, perhaps
+    /// elsewhere).
     #[prost(bool, tag = "2")]
     pub drain: bool,
 }

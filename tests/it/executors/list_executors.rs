@@ -72,7 +72,8 @@ async fn an_executor_is_idle_while_it_waits_and_busy_while_it_works(colony: Test
     assert_eq!(state_of(&reader, "bee").await.as_deref(), Some("idle"));
 }
 
-// Case 42, requirements R19, R94.
+// Requirements R19, R94.
+// Case 42.
 async fn an_executor_that_is_not_heard_is_silent_and_then_gone(backend: Backend) {
     let colony = TestColony::start_tuned(backend, quick).await;
     let (bee, reader) = (colony.executor("bee", "t").await, colony.reader().await);

@@ -12,7 +12,8 @@ async fn functions(reader: &apiary_executor_sdk::Client) -> Vec<v1::FunctionReco
     reader.list_functions(v1::ListFunctionsRequest::default()).await.unwrap()
 }
 
-// Case 34, requirement R33.
+// Requirement R33.
+// Case 34.
 async fn the_catalogue_shows_who_announces_what_and_how_it_did(colony: TestColony) {
     let (user, reader) = (colony.user("ada").await, colony.reader().await);
     let (bee, other) = (colony.executor("bee", "t").await, colony.executor("other", "t").await);

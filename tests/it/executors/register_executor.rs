@@ -134,7 +134,7 @@ async fn a_grant_for_another_type_does_not_do(colony: TestColony) {
     assert_eq!(refused.reason(), Some("NOT_PERMITTED"), "the colony's key is no executor's");
 }
 
-// Case 73.
+// Behaviour 73 of a tenant, as far as it is about executors.
 async fn a_removed_executor_comes_back_with_a_new_key(colony: TestColony) {
     let (bee, reader) = (colony.executor("bee", "t").await, colony.reader().await);
     bee.register_executor(saying("bee", &[])).await.unwrap();

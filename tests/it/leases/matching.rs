@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use apiary_executor_sdk::{Client, v1};
 use apiary_identity::{Envelope, KeyPair, Requirements, Role};
-use apiary_tests::TestColony;
 use apiary_tests::colony::claim;
+use apiary_tests::{TestColony, eventually};
 
 on_each_store!(
     an_executor_with_less_than_is_needed_gets_nothing,
@@ -13,7 +13,8 @@ on_each_store!(
     units_that_nobody_knows_are_refused_and_named,
     what_cannot_be_done_here_waits_for_who_can,
     work_outside_the_grants_functions_is_never_handed_out,
-    of_several_grants_the_one_that_covers_is_used
+    of_several_grants_the_one_that_covers_is_used,
+    a_further_grant_counts_at_every_broker
 );
 
 // Case 9.
@@ -117,6 +118,29 @@ async fn of_several_grants_the_one_that_covers_is_used(colony: TestColony) {
         assert_eq!(lease.process_id, process_id.to_string());
         bee.complete(&colony.success("bee", lease, b"1")).await.unwrap();
         assert_eq!(reader.get_process(process_id).await.unwrap().attempts[0].executor, name);
+    }
+}
+
+async fn a_further_grant_counts_at_every_broker(colony: TestColony) {
+    let user = colony.user("ada").await;
+    let bee = colony.grant("bee", Role::Executor, &["charge"], &["t"], &[]).await;
+    let peer = colony.start_peer_if_shared().await;
+    let key = colony.key_of("bee");
+    let there = peer.as_ref().map_or_else(|| bee.clone(), |peer| peer.client(colony.key.id(), &key));
+    for client in [&bee, &there] {
+        assert!(claim(client, "t", 1, Duration::ZERO).await.is_empty(), "from now on its grants are remembered");
+    }
+    grant(&colony, &key, "bee", &["ship"], "t").await;
+    for _ in 0..2 {
+        user.submit_json("t", "ship", &()).await.unwrap();
+    }
+    assert_eq!(claim(&bee, "t", 1, Duration::ZERO).await.len(), 1, "at once where it was granted");
+    eventually("the other broker has heard of it", async || {
+        claim(&there, "t", 1, Duration::ZERO).await.pop().map(|_| ())
+    })
+    .await;
+    if let Some(peer) = peer {
+        peer.stop().await;
     }
 }
 

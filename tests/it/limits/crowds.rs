@@ -41,7 +41,8 @@ impl Gauge {
     }
 }
 
-// Cases 17, 18, under limits.
+// Under limits.
+// Cases 17, 18.
 async fn never_more_run_at_once_than_the_limit_allows_and_all_are_done(colony: TestColony) {
     let (user, _) = (colony.user("ada").await, colony.executor("bee", "t").await);
     colony.client(&colony.key).set_limit(running("concurrency_key", "k-*", 3)).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod crowds;
 mod list_limits;
+mod policies;
 mod remove_limit;
 mod set_limit;
 

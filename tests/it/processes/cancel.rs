@@ -28,6 +28,7 @@ on_each_store!(
 
 const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
 
+// Cases 20, 28.
 async fn what_waits_or_is_blocked_is_cancelled_at_once_and_never_claimed(colony: TestColony) {
     let (user, ops, bee) = (colony.user("ada").await, colony.operator("ops").await, colony.executor("bee", "t").await);
     let waiting = user.submit_json("t", "f", &()).await.unwrap().process_id;
@@ -45,6 +46,7 @@ async fn what_waits_or_is_blocked_is_cancelled_at_once_and_never_claimed(colony:
     assert_eq!(unknown.reason(), Some("NOT_FOUND"));
 }
 
+// Cases 28, X5.
 async fn what_runs_is_told_and_its_completion_is_refused(colony: TestColony) {
     let (user, ops, bee) = (colony.user("ada").await, colony.operator("ops").await, colony.executor("bee", "t").await);
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
@@ -108,6 +110,7 @@ async fn without_a_grace_it_ends_at_once(colony: TestColony) {
     assert_eq!(bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap_err().reason(), Some("CANCELLED"));
 }
 
+// Case 28.
 async fn what_is_finished_is_refused_and_stays_as_it_is(colony: TestColony) {
     let (user, ops, bee) = (colony.user("ada").await, colony.operator("ops").await, colony.executor("bee", "t").await);
     let kinds = [OutcomeKind::Succeeded, OutcomeKind::FailedFinal, OutcomeKind::Refused];

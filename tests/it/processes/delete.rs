@@ -16,6 +16,7 @@ on_each_store!(
     finished_processes_are_kept_as_long_as_the_settings_say
 );
 
+// Case 29.
 async fn a_running_process_cannot_be_deleted_and_a_finished_one_can(colony: TestColony) {
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
     let owner = colony.client(&colony.key);

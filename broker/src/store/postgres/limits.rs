@@ -1,14 +1,21 @@
 //! Limits in Postgres. Whoever counts by them, or changes them, holds the colony's lock until its transaction ends.
 
+use std::collections::{BTreeSet, HashMap};
+
 use sqlx::query;
+use uuid::Uuid;
 
 use super::fault::{Fault, until_settled};
 use super::session::Session;
-use super::{PostgresStore, column};
+use super::{PostgresStore, column, process_ids};
 use crate::limits::{LIMIT_USES_READ, LIMITS_MAX};
-use crate::model::{ColonyKey, Lane, LimitKind, LimitRecord, LimitUse};
+use crate::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits};
 use crate::store::allowance::{Allowance, Counter, Spent};
+use crate::store::overflow::Crowd;
 use crate::store::{StoreResult, rows};
+
+/// How often a cancellation looks again for what escaped it.
+const CANCEL_ROUNDS: usize = 3;
 
 /// Waits until nobody else counts the limits of this colony.
 pub(super) async fn lock(session: &mut Session, colony: ColonyKey) -> Result<(), Fault> {
@@ -54,6 +61,52 @@ pub(super) async fn spend(session: &mut Session, colony: ColonyKey, spent: &[Spe
         .bind(column(spent, |one| one.bucket.filled_at_ms))
         .bind(column(spent, |one| one.full_at_ms));
     session.changed(keep).await.map(|_| ())
+}
+
+/// The limits of the concurrency keys of these colonies.
+pub(super) async fn of_keys(
+    session: &mut Session,
+    colonies: &BTreeSet<ColonyKey>,
+) -> Result<HashMap<ColonyKey, Limits>, Fault> {
+    let mut limits = HashMap::new();
+    for colony in colonies {
+        let found = session.rows(query(include_str!("processes/submit_limits.sql")).bind(colony.0)).await?;
+        limits.insert(*colony, found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?);
+    }
+    Ok(limits)
+}
+
+/// Cancels what is too much of a key, under the lock. What is ended, or freed, in this very moment escapes the statement: then it
+/// is counted again.
+pub(super) async fn cancel(session: &mut Session, crowd: &Crowd, now_ms: i64) -> Result<Vec<Uuid>, Fault> {
+    let (mut cancelled, cancel) = (Vec::new(), crowd.cancel(now_ms));
+    for _ in 0..CANCEL_ROUNDS {
+        let count = query(include_str!("processes/submit_unfinished.sql")).bind(crowd.colony.0).bind(&crowd.key);
+        let unfinished = super::number(session.row(count).await?.as_ref(), "unfinished")?.unwrap_or(0);
+        let surplus = crowd.surplus(unfinished);
+        let chosen = match crowd.policy {
+            _ if surplus == 0 => break,
+            LimitPolicy::CancelOldest => {
+                let oldest = query(include_str!("processes/submit_oldest.sql")).bind(crowd.colony.0).bind(&crowd.key);
+                process_ids(&session.rows(oldest.bind(surplus)).await?)?
+            }
+            LimitPolicy::DropNewest | LimitPolicy::Queue => crowd.newest(surplus),
+        };
+        let end = query(include_str!("processes/cancel.sql"))
+            .bind(crowd.colony.0)
+            .bind(&chosen)
+            .bind(cancel.deadline_ms)
+            .bind(&cancel.reason)
+            .bind(&cancel.by)
+            .bind(now_ms);
+        let done = process_ids(&session.rows(end).await?)?;
+        let is_done = done.len() == chosen.len();
+        cancelled.extend(done);
+        if is_done {
+            break;
+        }
+    }
+    Ok(cancelled)
 }
 
 pub(super) async fn set(store: &PostgresStore, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool> {

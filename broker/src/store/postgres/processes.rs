@@ -1,18 +1,19 @@
 //! Processes in Postgres.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::query;
 use uuid::Uuid;
 
 use super::fault::{Conflicts, Fault};
-use super::{PostgresStore, column};
+use super::session::Session;
+use super::{PostgresStore, column, limits};
 use crate::limits::ATTEMPTS_MAX;
 use crate::model::{
     Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
     Submitted,
 };
-use crate::store::{StoreError, StoreResult, checks, rows};
+use crate::store::{StoreError, StoreResult, checks, overflow, rows};
 
 /// One statement keeps what can be kept. What it did not keep is looked up; in the rare case that nothing stands in
 /// its way any more (its idempotency key was just forgotten), it is tried again.
@@ -20,15 +21,18 @@ pub(super) async fn submit(
     store: &PostgresStore,
     processes: &[NewProcess],
     now_ms: i64,
-) -> StoreResult<Vec<Submitted>> {
+    is_limited: bool,
+) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
+    let mut cancelled = Vec::new();
     let mut answers: HashMap<Uuid, Submitted> = HashMap::with_capacity(processes.len());
     let mut open: Vec<&NewProcess> = processes.iter().collect();
     // One order of rows for all brokers: of two batches with common rows, one waits for the other, never both.
     open.sort_unstable_by_key(|process| process.process_id);
     let mut conflicts = Conflicts::default();
     while !open.is_empty() {
-        match keep(store, &open, now_ms).await {
-            Ok(kept) => {
+        match keep_once(store, &open, now_ms, is_limited).await {
+            Ok((kept, dropped)) => {
+                cancelled.extend(dropped);
                 let new = open.iter().filter(|process| kept.contains(&process.process_id));
                 answers.extend(new.map(|process| (process.process_id, checks::submitted_new(process, now_ms))));
                 open.retain(|process| !kept.contains(&process.process_id));
@@ -44,13 +48,63 @@ pub(super) async fn submit(
             }
         }
     }
-    checks::in_order(processes, |process| process.process_id, &answers)
+    let answers = checks::in_order(processes, |process| process.process_id, &answers)
         .into_iter()
         .map(|answer| answer.ok_or_else(|| StoreError::Refused("a submitted process got no answer".to_owned())))
-        .collect()
+        .collect::<StoreResult<_>>()?;
+    Ok((checks::with_cancelled(processes, answers, &cancelled), cancelled))
 }
 
-async fn keep(store: &PostgresStore, open: &[&NewProcess], now_ms: i64) -> Result<HashSet<Uuid>, Fault> {
+/// One statement; or, where limits may cancel something, one transaction.
+async fn keep_once(
+    store: &PostgresStore,
+    open: &[&NewProcess],
+    now_ms: i64,
+    is_limited: bool,
+) -> Result<(HashSet<Uuid>, Vec<(ColonyKey, Uuid)>), Fault> {
+    let mut session = store.session().await?;
+    if !is_limited {
+        return Ok((keep(&mut session, open, now_ms).await?, Vec::new()));
+    }
+    session.begin().await?;
+    match keep_within_limits(&mut session, open, now_ms).await {
+        Ok(done) => {
+            session.commit().await?;
+            Ok(done)
+        }
+        Err(fault) => {
+            session.rollback().await;
+            Err(fault)
+        }
+    }
+}
+
+async fn keep_within_limits(
+    session: &mut Session,
+    open: &[&NewProcess],
+    now_ms: i64,
+) -> Result<(HashSet<Uuid>, Vec<(ColonyKey, Uuid)>), Fault> {
+    let keyed = open.iter().filter(|process| process.concurrency_key.is_some());
+    // In one order at every broker, because the locks on them are held together.
+    let colonies: BTreeSet<ColonyKey> = keyed.map(|process| process.colony).collect();
+    let mut limits = limits::of_keys(session, &colonies).await?;
+    if !overflow::crowds(open.iter().copied(), &limits).is_empty() {
+        for colony in &colonies {
+            limits::lock(session, *colony).await?;
+        }
+        limits = limits::of_keys(session, &colonies).await?;
+    }
+    let kept = keep(session, open, now_ms).await?;
+    let new = open.iter().copied().filter(|process| kept.contains(&process.process_id));
+    let mut cancelled = Vec::new();
+    for crowd in overflow::crowds(new, &limits) {
+        let dropped = limits::cancel(session, &crowd, now_ms).await?;
+        cancelled.extend(dropped.into_iter().map(|process_id| (crowd.colony, process_id)));
+    }
+    Ok((kept, cancelled))
+}
+
+async fn keep(session: &mut Session, open: &[&NewProcess], now_ms: i64) -> Result<HashSet<Uuid>, Fault> {
     let insert = query(include_str!("processes/submit.sql"))
         .bind(column(open, |process| process.process_id))
         .bind(column(open, |process| process.colony.0))
@@ -76,7 +130,7 @@ async fn keep(store: &PostgresStore, open: &[&NewProcess], now_ms: i64) -> Resul
         .bind(column(open, |process| process.rate_key.as_deref()))
         .bind(column(open, |process| process.submit_by_ms))
         .bind(now_ms);
-    let kept = store.session().await?.rows(insert).await?;
+    let kept = session.rows(insert).await?;
     Ok(super::process_ids(&kept)?.into_iter().collect())
 }
 

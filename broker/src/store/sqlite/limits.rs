@@ -1,14 +1,18 @@
 //! Limits in SQLite. There is one writer, so whoever counts by them in the write transaction counts alone.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Serialize;
 use sqlx::query;
+use uuid::Uuid;
 
-use super::SqliteStore;
-use super::batch::list as json_list;
+use super::batch::{ids, list as json_list};
 use super::transaction::{Write, read};
+use super::{SqliteStore, process_ids};
 use crate::limits::{LIMIT_USES_READ, LIMITS_MAX};
-use crate::model::{ColonyKey, Lane, LimitKind, LimitRecord, LimitUse};
+use crate::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, NewProcess};
 use crate::store::allowance::{Allowance, Counter, Spent};
+use crate::store::overflow::{self, Crowd};
 use crate::store::{StoreResult, rows};
 
 /// Something to be counted.
@@ -59,6 +63,46 @@ pub(super) async fn spend(write: &mut Write, colony: ColonyKey, spent: &[Spent<'
         full_at_ms: one.full_at_ms,
     }))?;
     write.changed(query(include_str!("leases/claim_buckets.sql")).bind(colony.0).bind(items)).await.map(|_| ())
+}
+
+/// Cancels what is too much of the keys of these new processes.
+pub(super) async fn hold(write: &mut Write, new: &[&NewProcess], now_ms: i64) -> StoreResult<Vec<(ColonyKey, Uuid)>> {
+    let keyed = new.iter().filter(|process| process.concurrency_key.is_some());
+    let mut limits: HashMap<ColonyKey, Limits> = HashMap::new();
+    for colony in keyed.map(|process| process.colony).collect::<HashSet<_>>() {
+        let found = write.rows(query(include_str!("processes/submit_limits.sql")).bind(colony.0)).await?;
+        limits.insert(colony, found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?);
+    }
+    let mut cancelled = Vec::new();
+    for crowd in overflow::crowds(new.iter().copied(), &limits) {
+        let dropped = cancel(write, &crowd, now_ms).await?;
+        cancelled.extend(dropped.into_iter().map(|process_id| (crowd.colony, process_id)));
+    }
+    Ok(cancelled)
+}
+
+async fn cancel(write: &mut Write, crowd: &Crowd, now_ms: i64) -> StoreResult<Vec<Uuid>> {
+    let count = query(include_str!("processes/submit_unfinished.sql")).bind(crowd.colony.0).bind(&crowd.key);
+    let counted = write.rows(count).await?;
+    let unfinished =
+        counted.first().map_or(Ok(0), |row| rows::Fields::of_summary(row, "queue").number("unfinished"))?;
+    let surplus = crowd.surplus(unfinished);
+    let chosen = match crowd.policy {
+        _ if surplus == 0 => return Ok(Vec::new()),
+        LimitPolicy::CancelOldest => {
+            let oldest = query(include_str!("processes/submit_oldest.sql")).bind(crowd.colony.0).bind(&crowd.key);
+            process_ids(&write.rows(oldest.bind(surplus)).await?)?
+        }
+        LimitPolicy::DropNewest | LimitPolicy::Queue => crowd.newest(surplus),
+    };
+    let (cancel, ids) = (crowd.cancel(now_ms), ids(&chosen)?);
+    let finish = query(include_str!("steps/cancel_finish.sql")).bind(crowd.colony.0).bind(ids.clone());
+    write.changed(finish.bind(&cancel.reason).bind(&cancel.by).bind(now_ms)).await?;
+    write.changed(query(include_str!("steps/leave_queue.sql")).bind(ids.clone())).await?;
+    write.changed(query(include_str!("steps/leave_blocked.sql")).bind(ids.clone())).await?;
+    let mark = query(include_str!("processes/cancel.sql")).bind(crowd.colony.0).bind(ids).bind(cancel.deadline_ms);
+    write.changed(mark.bind(&cancel.reason).bind(&cancel.by)).await?;
+    Ok(chosen)
 }
 
 pub(super) async fn set(store: &SqliteStore, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool> {

@@ -187,7 +187,15 @@ impl Store for SqliteStore {
     }
 
     async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>> {
-        processes::submit(self, processes, now_ms).await
+        processes::submit(self, processes, now_ms, false).await.map(|(answers, _)| answers)
+    }
+
+    async fn submit_limited(
+        &self,
+        processes: &[NewProcess],
+        now_ms: i64,
+    ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
+        processes::submit(self, processes, now_ms, true).await
     }
 
     async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>> {

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use sqlx::query;
 use uuid::Uuid;
 
-use super::SqliteStore;
 use super::batch::{Documents, KnownItem, ProcessItem, ids, list as json_list};
 use super::transaction::{Write, read};
+use super::{SqliteStore, limits};
 use crate::limits::ATTEMPTS_MAX;
 use crate::model::{
     Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
@@ -16,22 +16,32 @@ use crate::model::{
 use crate::store::{StoreResult, checks, rows};
 
 /// One transaction: looks what stands in the way, then keeps the rest.
-pub(super) async fn submit(store: &SqliteStore, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>> {
+pub(super) async fn submit(
+    store: &SqliteStore,
+    processes: &[NewProcess],
+    now_ms: i64,
+    is_limited: bool,
+) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
+    let mut cancelled = Vec::new();
     if processes.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), cancelled));
     }
     let mut write = Write::begin(&store.writer).await?;
     let known = known(&mut write, processes, now_ms).await?;
     let new: Vec<&NewProcess> = processes.iter().filter(|process| !known.contains_key(&process.process_id)).collect();
     if !new.is_empty() {
         keep(&mut write, &new, now_ms).await?;
+        if is_limited {
+            cancelled = limits::hold(&mut write, &new, now_ms).await?;
+        }
         write.commit().await?;
     }
     let answer = |process: &NewProcess| match known.get(&process.process_id) {
         Some(answer) => *answer,
         None => checks::submitted_new(process, now_ms),
     };
-    Ok(processes.iter().map(answer).collect())
+    let answers = processes.iter().map(answer).collect();
+    Ok((checks::with_cancelled(processes, answers, &cancelled), cancelled))
 }
 
 async fn known(write: &mut Write, processes: &[NewProcess], now_ms: i64) -> StoreResult<HashMap<Uuid, Submitted>> {
