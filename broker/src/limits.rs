@@ -90,6 +90,19 @@ pub const LIMIT_CANCELS_MAX: i64 = 500;
 /// A reason in words, in bytes.
 pub const REASON_BYTES_MAX: usize = 4096;
 
+/// A process that is awaited is read this often without a sign.
+pub const AWAIT_LOOK: Duration = Duration::from_secs(5);
+/// Bulk actions that a list shows.
+pub const BULKS_LISTED_MAX: i64 = 100;
+/// How long a broker holds a bulk action for one step; if it dies, another goes on with it after so long, in milliseconds.
+pub const BULK_HOLD_MS: i64 = 30_000;
+/// Between two steps of a bulk action, for the sake of everybody else.
+pub const BULK_PAUSE: Duration = Duration::from_millis(20);
+/// How often a broker looks for bulk actions that another left.
+pub const BULK_LOOK: Duration = Duration::from_secs(15);
+/// Documents of one batch.
+pub const BATCH_DOCUMENTS_MAX: usize = 1000;
+/// Watches at one broker, together with calls that await a process.
 /// Log lines that one process may have; what comes beyond is dropped, and counted.
 pub const LOG_LINES_MAX: usize = 10_000;
 /// Bytes of messages and fields that the log lines of one process may have.

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
-    bee, broker, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, limit,
+    bee, broker, bulk, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, limit,
     pause, process, up, webhook,
 };
 use crate::context::Context;
@@ -97,6 +97,8 @@ enum Command {
     Process(process::Command),
     #[command(subcommand)]
     Pause(pause::Command),
+    #[command(subcommand)]
+    Bulk(bulk::Command),
     #[command(subcommand)]
     Limit(limit::Command),
     #[command(subcommand)]
@@ -205,6 +207,7 @@ impl Command {
             Self::Function(command) => command.run(context).await,
             Self::Process(command) => command.run(context).await,
             Self::Pause(command) => command.run(context).await,
+            Self::Bulk(command) => command.run(context).await,
             Self::Limit(command) => command.run(context).await,
             Self::Guard(command) => command.run(context),
             Self::Import(command) => command.run(context).await,

@@ -49,6 +49,26 @@ impl Moment {
     }
 }
 
+/// A moment: RFC 3339, or so long before now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Past(Moment);
+
+impl Past {
+    /// Reads `2026-12-24T18:00:00Z` or `2h`.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        let advice = |_| "expected a time such as 2026-12-24T18:00:00Z, or 2h back from now".to_owned();
+        Moment::read(text).map(Self).map_err(advice)
+    }
+
+    /// The moment, seen from `now`.
+    pub(crate) fn at(self, now: Timestamp) -> Timestamp {
+        match self.0 {
+            Moment::At(at) => at,
+            Moment::In(before) => now.saturating_sub(before).unwrap_or(Timestamp::MIN),
+        }
+    }
+}
+
 /// `key=value`.
 pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

@@ -1,6 +1,7 @@
 //! A client of one broker, in the name of one key, for one colony.
 
 mod broker;
+mod bulks;
 mod claim_codec;
 mod colonies;
 mod executors;

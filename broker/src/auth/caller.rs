@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use apiary_identity::{
-    Clock, Document as _, Envelope, Grant, Id, Nonce, Outcome, Progress, Request, Revocation, Role, Spec, chain,
+    Clock, Document as _, Envelope, Grant, Id, Nonce, Outcome, OutcomeKind, Progress, Request, Revocation, Role, Spec,
+    chain,
 };
 use uuid::Uuid;
 
@@ -25,6 +26,14 @@ pub(crate) struct Caller {
     pub(crate) colony: Id,
     /// Makes the call good once; `None` where the message is signed itself.
     nonce: Option<Nonce>,
+}
+
+/// Leave to end an attempt, and with what.
+pub(crate) enum End {
+    /// With success.
+    Complete(Permit<action::Complete>, Outcome),
+    /// Otherwise.
+    Fail(Permit<action::Fail>, Outcome),
 }
 
 /// Checks signatures and makes permits.
@@ -233,6 +242,16 @@ impl Auth {
         let outcome: Outcome = envelope.open()?;
         let caller = Caller { key: envelope.key_id, colony: outcome.colony, nonce: None };
         Ok((self.permit(&caller).await?, outcome))
+    }
+
+    /// Leave to end an attempt with this result, as its outcome says.
+    pub(crate) async fn permit_end(&self, envelope: &Envelope) -> Result<End, Error> {
+        let outcome: Outcome = envelope.open()?;
+        let caller = Caller { key: envelope.key_id, colony: outcome.colony, nonce: None };
+        Ok(match outcome.outcome {
+            OutcomeKind::Succeeded => End::Complete(self.permit(&caller).await?, outcome),
+            _ => End::Fail(self.permit(&caller).await?, outcome),
+        })
     }
 
     /// Leave to keep this progress: its own signature is its permission.

@@ -6,6 +6,6 @@ mod permit;
 mod policy;
 mod replay;
 
-pub(crate) use caller::{Auth, Caller};
+pub(crate) use caller::{Auth, Caller, End};
 use permit::Who;
 pub(crate) use permit::{Permit, ServerPermit, action};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_identity::Clock;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,6 +32,7 @@ use super::room::Room;
 use super::set_attributes::AttributeFlush;
 use super::submit::SubmitFlush;
 use super::sweep;
+use super::sweep::Bulks;
 use super::wakeups::Wakeups;
 use crate::model::Retention;
 use crate::store::{Store, StoreResult};
@@ -68,10 +70,12 @@ pub(crate) struct Engine {
     pub(super) watches: Arc<tokio::sync::Semaphore>,
     pub(super) desk: LeaseDesk,
     pub(super) operations: Operations,
+    /// Told when a bulk action was started.
+    pub(super) bulks: Arc<Notify>,
     pub(super) polls: Places,
     pub(super) tasks: TaskTracker,
-    /// The claimer and the sweeps, without which nothing is handed out: they end only with the broker.
-    loops: [JoinHandle<()>; 2],
+    /// The claimer, the sweeps and the bulk actions, without which work stands still: they end only with the broker.
+    loops: [JoinHandle<()>; 3],
     pub(super) drain: CancellationToken,
 }
 
@@ -112,9 +116,13 @@ impl Engine {
             tuning.unattended_after,
             drain.clone(),
         ));
+        let operations = Operations::new(store.clone(), wakeups.clone(), clock.clone());
+        let bulks_started = Arc::new(Notify::new());
+        let bulks = Bulks::new(store.clone(), clock.clone(), operations.clone(), broker_id, bulks_started.clone());
         let loops = [
             tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone())),
             tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), tuning.retention, drain.clone())),
+            tasks.spawn(bulks.run(drain.clone())),
         ];
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
@@ -148,7 +156,8 @@ impl Engine {
             stamps: Stamps::default(),
             unattended_after: tuning.unattended_after,
             desk,
-            operations: Operations::new(store.clone(), wakeups.clone(), clock.clone()),
+            operations,
+            bulks: bulks_started,
             polls: Places::default(),
             tasks: tasks.clone(),
             loops,

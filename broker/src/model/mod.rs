@@ -1,6 +1,7 @@
 //! Plain types that every layer shares: no I/O, no wire, no SQL.
 
 mod bucket;
+mod bulk;
 mod colony;
 mod executor;
 mod explain;
@@ -14,6 +15,7 @@ mod process;
 mod running;
 
 pub use bucket::Bucket;
+pub use bulk::{Bulk, BulkAction, BulkState, BulkStep};
 pub use colony::{Colony, ColonyKey};
 pub use executor::{
     AnnouncedFunction, Announcement, Contact, ExecutorFilter, ExecutorRecord, FunctionStatistics, Registration,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use apiary_identity::{Digest, Requirements};
 use bytes::Bytes;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{ColonyKey, GrantKey};
@@ -53,6 +55,19 @@ impl ProcessState {
     /// Whether nothing more happens by itself.
     pub fn is_finished(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled | Self::DeadLetter)
+    }
+}
+
+impl Serialize for ProcessState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ProcessState {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        Self::from_word(&word).ok_or_else(|| D::Error::custom("is no state"))
     }
 }
 
@@ -125,7 +140,8 @@ pub enum Submitted {
 }
 
 /// What to match. Everything that is given must hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProcessFilter {
     /// Any of these; empty for all.
     pub states: Vec<ProcessState>,
@@ -135,6 +151,14 @@ pub struct ProcessFilter {
     pub function: Option<String>,
     /// All of these.
     pub labels: BTreeMap<String, String>,
+    /// Submitted by exactly this name.
+    pub submitter: Option<String>,
+    /// Run, or run last, by exactly this name.
+    pub executor: Option<String>,
+    /// Submitted at this time or later.
+    pub submitted_from_ms: Option<i64>,
+    /// Submitted before this time.
+    pub submitted_until_ms: Option<i64>,
 }
 
 impl ProcessFilter {
@@ -143,6 +167,10 @@ impl ProcessFilter {
         (self.states.is_empty() || self.states.contains(&process.state))
             && self.executor_type.as_ref().is_none_or(|wanted| *wanted == process.executor_type)
             && self.function.as_ref().is_none_or(|wanted| *wanted == process.function)
+            && self.submitter.as_ref().is_none_or(|wanted| *wanted == process.submitter)
+            && self.executor.as_ref().is_none_or(|wanted| process.executor.as_ref() == Some(wanted))
+            && self.submitted_from_ms.is_none_or(|from_ms| process.submitted_at_ms >= from_ms)
+            && self.submitted_until_ms.is_none_or(|until_ms| process.submitted_at_ms < until_ms)
             && self.labels.iter().all(|(key, value)| process.labels.get(key) == Some(value))
     }
 }

@@ -12,12 +12,14 @@ use apiary_proto::v1 as pb;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::engine::{ClaimOrder, WatchTarget};
+use crate::engine::{BulkOrder, ClaimOrder, WatchTarget};
 use crate::limits::{
-    CANCEL_GRACE_MS_DEFAULT, CANCEL_GRACE_MS_MAX, CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX,
-    LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_BYTES_MAX, SNOOZE_MS_MAX,
+    BATCH_DOCUMENTS_MAX, CANCEL_GRACE_MS_DEFAULT, CANCEL_GRACE_MS_MAX, CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX,
+    LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_BYTES_MAX, SNOOZE_MS_MAX,
 };
-use crate::model::{GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState};
+use crate::model::{
+    BulkAction, GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState,
+};
 
 pub(super) use executors::{executor_query, function_query, introduction, key_id, needed_name};
 
@@ -61,15 +63,29 @@ pub(super) fn claim(request: pb::ClaimRequest) -> Result<ClaimOrder, Error> {
         count if (1..=CLAIM_COUNT_MAX).contains(&count) => count,
         count => return Err(Error::Invalid(format!("`count_max` is 1 to {CLAIM_COUNT_MAX}; got {count}"))),
     };
-    let wait_ms = u64::try_from(request.wait_ms)
-        .map_err(|_| Error::Invalid(format!("`wait_ms` is 0 or more; got {}", request.wait_ms)))?;
+    let wait = wait(request.wait_ms)?;
     Ok(ClaimOrder {
         executor_type,
         count: count.unsigned_abs() as usize,
-        wait: Duration::from_millis(wait_ms.min(CLAIM_WAIT_MS_MAX.unsigned_abs())),
+        wait,
         lease_ms: lease_ms(request.lease_ms)?,
         offer: offer(request.offer.unwrap_or_default())?,
     })
+}
+
+/// How long a call may wait.
+pub(super) fn wait(wait_ms: i64) -> Result<Duration, Error> {
+    let wait_ms =
+        u64::try_from(wait_ms).map_err(|_| Error::Invalid(format!("`wait_ms` is 0 or more; got {wait_ms}")))?;
+    Ok(Duration::from_millis(wait_ms.min(CLAIM_WAIT_MS_MAX.unsigned_abs())))
+}
+
+/// A batch is of at least one document, and not of more than there may be.
+pub(super) fn check_batch(field: &str, count: usize) -> Result<(), Error> {
+    if (1..=BATCH_DOCUMENTS_MAX).contains(&count) {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!("`{field}` holds 1 to {BATCH_DOCUMENTS_MAX} documents; got {count}")))
 }
 
 /// What an executor has. What is not understood is refused: read as zero it would match anything, or nothing.
@@ -128,6 +144,39 @@ pub(super) fn lease_ms(ms: i64) -> Result<i64, Error> {
     }
 }
 
+/// A bulk action to start.
+pub(super) fn bulk_order(request: pb::StartBulkRequest) -> Result<BulkOrder, Error> {
+    let Some(action) = BulkAction::from_word(&request.action) else {
+        return Err(Error::Invalid(
+            "`action` is `cancel`, `redrive`, `discard`, `retry` or `delete`: say what to do".into(),
+        ));
+    };
+    Ok(BulkOrder {
+        bulk_id: bulk_id(&request.bulk_id)?,
+        action,
+        filter: filter(request.filter)?,
+        reason: reason(request.reason)?,
+        dry_run: request.dry_run,
+    })
+}
+
+/// The id of a bulk action.
+pub(super) fn bulk_id(text: &str) -> Result<Uuid, Error> {
+    match Uuid::try_parse(text) {
+        Ok(id) if id.get_version_num() == 7 => Ok(id),
+        _ => Err(Error::Invalid("`bulk_id` is a UUID of version 7 (RFC 9562)".into())),
+    }
+}
+
+/// A moment, or none for 0.
+fn moment(field: &str, ms: i64) -> Result<Option<i64>, Error> {
+    match ms {
+        0 => Ok(None),
+        1.. => Ok(Some(ms)),
+        _ => Err(Error::Invalid(format!("`{field}` is in milliseconds since 1970, or 0 for any; got {ms}"))),
+    }
+}
+
 /// How long a process that is given back is put off.
 pub(super) fn delay_ms(ms: i64) -> Result<i64, Error> {
     if (0..=SNOOZE_MS_MAX).contains(&ms) {
@@ -172,6 +221,10 @@ pub(super) fn filter(filter: Option<pb::ProcessFilter>) -> Result<ProcessFilter,
         executor_type: exact("executor_type", filter.executor_type)?,
         function: exact("function", filter.function)?,
         labels: filter.labels,
+        submitter: exact("submitter", filter.submitter)?,
+        executor: exact("executor", filter.executor)?,
+        submitted_from_ms: moment("submitted_from_ms", filter.submitted_from_ms)?,
+        submitted_until_ms: moment("submitted_until_ms", filter.submitted_until_ms)?,
     })
 }
 

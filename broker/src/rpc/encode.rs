@@ -7,8 +7,9 @@ use apiary_proto::v1 as pb;
 use bytes::Bytes;
 
 use super::running;
-use crate::engine::{Checkpoint, GrantPage, Leased, ProcessDetail, ProcessPage};
-use crate::model::{Attempt, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant, StoredProgress};
+use crate::Error;
+use crate::engine::{Awaited, Checkpoint, GrantPage, Leased, ProcessDetail, ProcessPage};
+use crate::model::{Attempt, Bulk, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant, StoredProgress};
 
 pub(super) use executors::{executor, executor_page, function, revoked};
 
@@ -52,6 +53,59 @@ pub(super) fn process(process: ProcessSummary) -> pb::Process {
         blocked_cause: process.blocked_cause.unwrap_or_default(),
         percent: process.percent.unwrap_or(-1.0),
         progress: process.progress.unwrap_or_default(),
+    }
+}
+
+/// How a process stands.
+pub(super) fn awaited(awaited: Awaited) -> pb::AwaitResponse {
+    pb::AwaitResponse {
+        process: Some(process(awaited.process)),
+        attempt: awaited.attempt.map(|(one, by)| attempt(one, by.as_deref())),
+    }
+}
+
+/// What became of one spec of a batch.
+pub(super) fn submit_answer(answer: Result<pb::SubmitResponse, Error>) -> pb::SubmitAnswer {
+    match answer {
+        Ok(process) => pb::SubmitAnswer { process: Some(process), ..Default::default() },
+        Err(error) => {
+            pb::SubmitAnswer { process: None, reason: error.reason().as_str().to_owned(), message: error.to_string() }
+        }
+    }
+}
+
+/// What became of one result of a batch.
+pub(super) fn end_answer(answer: Result<pb::EndAnswer, Error>) -> pb::EndAnswer {
+    answer.unwrap_or_else(|error| pb::EndAnswer {
+        reason: error.reason().as_str().to_owned(),
+        message: error.to_string(),
+        ..Default::default()
+    })
+}
+
+/// A bulk action.
+pub(super) fn bulk(bulk: Bulk) -> pb::Bulk {
+    pb::Bulk {
+        bulk_id: bulk.bulk_id.to_string(),
+        action: bulk.action.as_str().to_owned(),
+        filter: Some(pb::ProcessFilter {
+            states: bulk.filter.states.iter().map(|one| state(*one).into()).collect(),
+            executor_type: bulk.filter.executor_type.unwrap_or_default(),
+            function: bulk.filter.function.unwrap_or_default(),
+            labels: bulk.filter.labels,
+            submitter: bulk.filter.submitter.unwrap_or_default(),
+            executor: bulk.filter.executor.unwrap_or_default(),
+            submitted_from_ms: bulk.filter.submitted_from_ms.unwrap_or(0),
+            submitted_until_ms: bulk.filter.submitted_until_ms.unwrap_or(0),
+        }),
+        reason: bulk.reason,
+        by: bulk.by,
+        state: bulk.state.as_str().to_owned(),
+        matched: bulk.matched,
+        changed: bulk.changed,
+        skipped: bulk.skipped,
+        started_at_ms: bulk.started_at_ms,
+        ended_at_ms: bulk.ended_at_ms.unwrap_or(0),
     }
 }
 
@@ -150,7 +204,8 @@ fn progress(last: StoredProgress, executor: Option<&StoredGrant>) -> pb::Envelop
     signed(Progress::PAYLOAD_TYPE, last.payload, executor.map(grantee).unwrap_or_default(), last.signature)
 }
 
-fn attempt(attempt: Attempt, executor: Option<&StoredGrant>) -> pb::Attempt {
+/// One try.
+pub(super) fn attempt(attempt: Attempt, executor: Option<&StoredGrant>) -> pb::Attempt {
     let signer = executor.map(grantee).unwrap_or_default();
     pb::Attempt {
         attempt: attempt.attempt,

@@ -7,6 +7,8 @@ use tonic::{Request, Response, Status};
 use super::routes::caller;
 use super::status::refused;
 use super::{Rpc, decode, encode, running};
+use crate::Error;
+use crate::auth::End;
 
 #[tonic::async_trait]
 impl LeaseService for Rpc {
@@ -54,11 +56,11 @@ impl LeaseService for Rpc {
         Ok(Response::new(pb::ReleaseResponse {}))
     }
 
-    async fn end_batch(
-        &self,
-        _request: Request<pb::EndBatchRequest>,
-    ) -> Result<Response<pb::EndBatchResponse>, Status> {
-        Err(Status::unimplemented("end_batch"))
+    async fn end_batch(&self, request: Request<pb::EndBatchRequest>) -> Result<Response<pb::EndBatchResponse>, Status> {
+        let results = request.into_inner().results;
+        decode::check_batch("results", results.len()).map_err(refused)?;
+        let answers = futures::future::join_all(results.into_iter().map(|result| self.end(result))).await;
+        Ok(Response::new(pb::EndBatchResponse { answers: answers.into_iter().map(encode::end_answer).collect() }))
     }
 
     async fn report(&self, request: Request<pb::ReportRequest>) -> Result<Response<pb::ReportResponse>, Status> {
@@ -87,5 +89,20 @@ impl LeaseService for Rpc {
         let attributes = running::attributes(request.attributes).map_err(refused)?;
         self.engine.set_attributes(permit, process_id, request.attempt, attributes).await.map_err(refused)?;
         Ok(Response::new(pb::SetAttributesResponse {}))
+    }
+}
+
+impl Rpc {
+    /// What a batch does for each result: `Complete` or `Fail`, as its outcome says.
+    async fn end(&self, result: pb::Envelope) -> Result<pb::EndAnswer, Error> {
+        let envelope = decode::envelope("results", Some(result))?;
+        let (existed, retry_at_ms) = match self.auth.permit_end(&envelope).await? {
+            End::Complete(permit, outcome) => (self.engine.complete(permit, &outcome, envelope).await?.existed, None),
+            End::Fail(permit, outcome) => {
+                let failed = self.engine.fail(permit, outcome, envelope).await?;
+                (failed.ended.existed, failed.retry_at_ms)
+            }
+        };
+        Ok(pb::EndAnswer { existed, retry_at_ms: retry_at_ms.unwrap_or(0), ..Default::default() })
     }
 }

@@ -1,6 +1,6 @@
 //! `ProcessService`.
 
-use apiary_identity::Envelope;
+use apiary_identity::{Envelope, Spec};
 use apiary_proto::v1 as pb;
 use apiary_proto::v1::process_service_server::ProcessService;
 use futures::StreamExt as _;
@@ -12,12 +12,26 @@ use super::routes::caller;
 use super::status::refused;
 use super::{Rpc, decode, encode, explanations, running};
 use crate::Error;
+use crate::auth::{Permit, action};
 use crate::engine::Replacement;
 
 impl Rpc {
     /// What both doors for specs do: this service, and `POST /v1/processes`.
     pub(super) async fn submit_envelope(&self, envelope: Envelope) -> Result<pb::SubmitResponse, Error> {
         let (permit, spec) = self.auth.permit_submit(&envelope).await?;
+        self.submit_permitted((permit, spec, envelope)).await
+    }
+
+    async fn permit_submit(&self, spec: pb::Envelope) -> Result<(Permit<action::Submit>, Spec, Envelope), Error> {
+        let envelope = decode::envelope("specs", Some(spec))?;
+        let (permit, spec) = self.auth.permit_submit(&envelope).await?;
+        Ok((permit, spec, envelope))
+    }
+
+    async fn submit_permitted(
+        &self,
+        (permit, spec, envelope): (Permit<action::Submit>, Spec, Envelope),
+    ) -> Result<pb::SubmitResponse, Error> {
         let kept = self.engine.submit(permit, spec, envelope).await?;
         Ok(pb::SubmitResponse {
             process_id: kept.process_id.to_string(),
@@ -68,13 +82,27 @@ impl ProcessService for Rpc {
 
     async fn submit_batch(
         &self,
-        _request: Request<pb::SubmitBatchRequest>,
+        request: Request<pb::SubmitBatchRequest>,
     ) -> Result<Response<pb::SubmitBatchResponse>, Status> {
-        Err(Status::unimplemented("submit_batch"))
+        let specs = request.into_inner().specs;
+        decode::check_batch("specs", specs.len()).map_err(refused)?;
+        // Permits one after the other, so that the submits start in order; then all at once, so that they share commits.
+        let mut permitted = Vec::with_capacity(specs.len());
+        for spec in specs {
+            permitted.push(self.permit_submit(spec).await);
+        }
+        let submits = permitted.into_iter().map(|permitted| async { self.submit_permitted(permitted?).await });
+        let answers = futures::future::join_all(submits).await.into_iter().map(encode::submit_answer).collect();
+        Ok(Response::new(pb::SubmitBatchResponse { answers }))
     }
 
-    async fn r#await(&self, _request: Request<pb::AwaitRequest>) -> Result<Response<pb::AwaitResponse>, Status> {
-        Err(Status::unimplemented("await"))
+    async fn r#await(&self, request: Request<pb::AwaitRequest>) -> Result<Response<pb::AwaitResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let request = request.into_inner();
+        let process_id = decode::process_id(&request.process_id).map_err(refused)?;
+        let wait = decode::wait(request.wait_ms).map_err(refused)?;
+        let awaited = self.engine.r#await(permit, process_id, wait).await.map_err(refused)?;
+        Ok(Response::new(encode::awaited(awaited)))
     }
 
     async fn cancel(&self, request: Request<pb::CancelRequest>) -> Result<Response<pb::CancelResponse>, Status> {

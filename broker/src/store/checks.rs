@@ -77,6 +77,11 @@ pub(super) fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
+/// A value as JSON text.
+pub(super) fn json<T: serde::Serialize>(value: &T) -> StoreResult<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Refused(format!("it cannot be written ({error})")))
+}
+
 /// JSON text of names or labels, or nothing if there are none.
 pub(super) fn json_if_any<T: serde::Serialize>(value: &T, is_empty: bool) -> Option<String> {
     if is_empty { None } else { serde_json::to_string(value).ok() }
@@ -90,10 +95,6 @@ pub(super) fn registration_json(registration: &Registration) -> StoreResult<(Str
 /// What an executor offered, as JSON text.
 pub(super) fn offer_json(contact: &Contact) -> StoreResult<Option<String>> {
     contact.offer.as_ref().map(json).transpose()
-}
-
-fn json<T: serde::Serialize>(value: &T) -> StoreResult<String> {
-    serde_json::to_string(value).map_err(|error| StoreError::Refused(format!("a value cannot be written ({error})")))
 }
 
 /// What became of each item's lease; lost is what the statement did not end.

@@ -21,12 +21,13 @@ use apiary_identity::{Envelope, Grant, Id, Revocation};
 use uuid::Uuid;
 
 use crate::model::{
-    Announcement, Attached, Attempt, Attribute, AttributeBatch, Cancel, CheckpointSize, ClaimSlot, Claims, Colony,
-    ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter, ExecutorRecord, ExplainRecord,
-    Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind,
-    LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused, ProcessCursor,
-    ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report,
-    Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
+    Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
+    ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
+    ExecutorRecord, ExplainRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane,
+    LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page,
+    Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release,
+    Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort,
+    WaitingType,
 };
 
 pub use error::StoreError;
@@ -197,6 +198,31 @@ pub trait Store: Send + Sync + 'static {
         page: Page<ProcessCursor>,
     ) -> StoreResult<Vec<ProcessSummary>>;
 
+    /// How many of the colony's processes match.
+    async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64>;
+
+    /// Whether any grant of the colony, also an old one, has this name.
+    async fn is_named(&self, colony: ColonyKey, name: &str) -> StoreResult<bool>;
+
+    // Bulk actions. One broker at a time holds one, and goes on with it in steps.
+
+    /// Keeps a bulk action that was just started; false if one of its id is there.
+    async fn start_bulk(&self, bulk: &Bulk) -> StoreResult<bool>;
+
+    /// One bulk action.
+    async fn get_bulk(&self, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>>;
+
+    /// The colony's last bulk actions, newest first.
+    async fn list_bulks(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<Bulk>>;
+
+    /// Moves a bulk action from running to stopped, or back; false if it is not in that state.
+    async fn stop_bulk(&self, colony: ColonyKey, bulk_id: Uuid, go_on: bool, now_ms: i64) -> StoreResult<bool>;
+
+    /// Takes a running bulk action that nobody holds, for `broker_id`, until then.
+    async fn hold_bulk(&self, broker_id: Uuid, now_ms: i64, until_ms: i64) -> StoreResult<Option<Bulk>>;
+
+    /// Keeps how far it is; the state that it is in then, or `None` if another broker holds it.
+    async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>>;
     // What operators do to processes: at most a few hundred at a time, and each of the colony. An item that is not in a state
     // for it changes nothing; the answer says in which it is.
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod bee;
 pub(crate) mod broker;
+pub(crate) mod bulk;
 pub(crate) mod colony;
 pub(crate) mod completions;
 pub(crate) mod config;

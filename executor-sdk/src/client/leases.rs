@@ -43,6 +43,17 @@ impl Client {
         self.call("/apiary.v1.LeaseService/Fail", request, self.call_timeout()).await
     }
 
+    /// Ends many attempts, 1 to 1000: signed `result.v1` documents of any outcome. Each is answered for itself, in their order.
+    pub async fn end_batch(&self, results: &[Envelope]) -> Result<Vec<v1::EndAnswer>, ClientError> {
+        let request = v1::EndBatchRequest { results: results.iter().map(envelope_to_proto).collect() };
+        let answer: v1::EndBatchResponse =
+            self.call("/apiary.v1.LeaseService/EndBatch", request, self.call_timeout()).await?;
+        match answer.answers.len() == results.len() {
+            true => Ok(answer.answers),
+            false => Err(ClientError::Answer("it has not one answer for each result".to_owned())),
+        }
+    }
+
     /// Keeps a signed `progress.v1` document of a running attempt.
     pub async fn report(&self, progress: &Envelope) -> Result<(), ClientError> {
         let request = v1::ReportRequest { progress: Some(envelope_to_proto(progress)) };

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use apiary_identity::{Content, Envelope, Spec};
 use apiary_proto::v1;
@@ -12,7 +13,7 @@ use tonic::Streaming;
 use tonic_prost::ProstCodec;
 use uuid::Uuid;
 
-use super::Client;
+use super::{Client, millis};
 use crate::ClientError;
 use crate::session::sign;
 use crate::wire::envelope_to_proto;
@@ -62,6 +63,26 @@ impl Client {
         let process_id = answer.process_id.parse();
         let process_id = process_id.map_err(|_| ClientError::Answer("its process id is no UUID".to_owned()))?;
         Ok(Submitted { process_id, existed: answer.existed, state: answer.state() })
+    }
+
+    /// Submits many specs that were signed before, 1 to 1000. Each is answered for itself, in their order: one that is refused
+    /// does not keep the others out. Like [`submit`](Self::submit) it may be repeated.
+    pub async fn submit_batch(&self, specs: &[Envelope]) -> Result<Vec<v1::SubmitAnswer>, ClientError> {
+        let request = v1::SubmitBatchRequest { specs: specs.iter().map(envelope_to_proto).collect() };
+        let answer: v1::SubmitBatchResponse =
+            self.call("/apiary.v1.ProcessService/SubmitBatch", request, self.call_timeout()).await?;
+        match answer.answers.len() == specs.len() {
+            true => Ok(answer.answers),
+            false => Err(ClientError::Answer("it has not one answer for each spec".to_owned())),
+        }
+    }
+
+    /// Waits up to `wait` (the broker cuts it to a minute) until a process is finished; one that is not finished in the answer
+    /// says that the time was over. [`wait_until_finished`](Self::wait_until_finished) asks until it is.
+    pub async fn r#await(&self, process_id: Uuid, wait: Duration) -> Result<v1::AwaitResponse, ClientError> {
+        let request = v1::AwaitRequest { process_id: process_id.to_string(), wait_ms: millis(wait) };
+        let timeout = wait.saturating_add(self.call_timeout());
+        self.call_signed("/apiary.v1.ProcessService/Await", request, timeout).await
     }
 
     /// Reads one process with everything that is needed to check its chain. What is read proves nothing until

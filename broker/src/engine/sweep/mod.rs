@@ -8,11 +8,13 @@
 //! | [`removed`] | running → waiting | the executor's grant is revoked |
 //! | [`waits`] | waiting → failed | `max_wait` is over |
 //! | [`keys`] | idempotency keys → forgotten | their retention is over |
+//! | [`Bulks`] | what bulk actions are about | while there are some |
 //! | [`retention`] | finished and deleted processes → gone | their retention is over; every minute |
 //! | [`buckets`] | buckets of rates → forgotten | they are full again |
 //! | [`keep_time`] | the broker's clock → the database's | every minute, where brokers share a database |
 
 mod buckets;
+mod bulks;
 mod keys;
 mod leases;
 mod removed;
@@ -33,6 +35,7 @@ use crate::model::Retention;
 use crate::store::{Store, StoreResult};
 use retention::Keeper;
 
+pub(crate) use bulks::Bulks;
 pub(super) use leases::end_of_overdue;
 pub(crate) use removed::give_back_removed;
 pub(crate) use timekeeping::keep_time;

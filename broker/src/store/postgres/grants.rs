@@ -4,7 +4,7 @@ use apiary_identity::{Envelope, Grant, Id, Revocation};
 use sqlx::query;
 
 use super::{PostgresStore, column};
-use crate::model::{Colony, GrantCursor, GrantKey, GrantRecord, Page, RevokedGrant, StoredGrant};
+use crate::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, RevokedGrant, StoredGrant};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn add(
@@ -56,6 +56,11 @@ pub(super) async fn list(
         .bind(page.after.map_or(i64::MIN, |cursor| cursor.0.0))
         .bind(page.size.max(0));
     store.session().await?.rows(select).await?.iter().map(|row| rows::stored_grant(row)).collect()
+}
+
+pub(super) async fn is_named(store: &PostgresStore, colony: ColonyKey, name: &str) -> StoreResult<bool> {
+    let select = query(include_str!("grants/named.sql")).bind(colony.0).bind(name);
+    store.session().await?.row(select).await?.map_or(Ok(false), |row| rows::named(&row))
 }
 
 pub(super) async fn of_keys(store: &PostgresStore, colony: &Colony, keys: &[Id]) -> StoreResult<Vec<StoredGrant>> {

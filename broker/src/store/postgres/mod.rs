@@ -4,6 +4,7 @@
 //! be shared, and what is in `public` may be served to the world (Supabase does).
 
 mod brokers;
+mod bulks;
 mod colonies;
 mod connect;
 mod executors;
@@ -35,12 +36,13 @@ use uuid::Uuid;
 use super::rows::{self, Fields};
 use super::{Store, StoreResult};
 use crate::model::{
-    Announcement, Attached, Attempt, Attribute, AttributeBatch, Cancel, CheckpointSize, ClaimSlot, Claims, Colony,
-    ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter, ExecutorRecord, ExplainRecord,
-    Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind,
-    LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused, ProcessCursor,
-    ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report,
-    Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
+    Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
+    ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
+    ExecutorRecord, ExplainRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane,
+    LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page,
+    Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release,
+    Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort,
+    WaitingType,
 };
 use connect::Breaks;
 use fault::Fault;
@@ -248,6 +250,38 @@ impl Store for PostgresStore {
         page: Page<ProcessCursor>,
     ) -> StoreResult<Vec<ProcessSummary>> {
         processes::list(self, colony, filter, page).await
+    }
+
+    async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
+        processes::count(self, colony, filter).await
+    }
+
+    async fn is_named(&self, colony: ColonyKey, name: &str) -> StoreResult<bool> {
+        grants::is_named(self, colony, name).await
+    }
+
+    async fn start_bulk(&self, bulk: &Bulk) -> StoreResult<bool> {
+        bulks::start(self, bulk).await
+    }
+
+    async fn get_bulk(&self, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>> {
+        bulks::get(self, colony, bulk_id).await
+    }
+
+    async fn list_bulks(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<Bulk>> {
+        bulks::list(self, colony, limit).await
+    }
+
+    async fn stop_bulk(&self, colony: ColonyKey, bulk_id: Uuid, go_on: bool, now_ms: i64) -> StoreResult<bool> {
+        bulks::stop(self, colony, bulk_id, go_on, now_ms).await
+    }
+
+    async fn hold_bulk(&self, broker_id: Uuid, now_ms: i64, until_ms: i64) -> StoreResult<Option<Bulk>> {
+        bulks::hold(self, broker_id, now_ms, until_ms).await
+    }
+
+    async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>> {
+        bulks::advance(self, bulk_id, broker_id, step).await
     }
 
     async fn cancel(

@@ -197,10 +197,34 @@ pub(super) async fn list(
         .bind(page.after.map_or(i64::MAX, |cursor| cursor.submitted_at_ms))
         .bind(page.after.map_or(Uuid::max(), |cursor| cursor.process_id))
         .bind(page.size.max(0))
+        .bind(filter.submitter.as_deref())
+        .bind(filter.executor.as_deref())
+        .bind(filter.submitted_from_ms)
+        .bind(filter.submitted_until_ms)
         .persistent(false);
     let mut session = store.session().await?;
     session.begin().await?;
     let found = session.rows(select).await?;
     session.commit().await?;
     found.iter().map(|row| rows::summary(row)).collect()
+}
+
+pub(super) async fn count(store: &PostgresStore, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
+    let states = (!filter.states.is_empty()).then(|| column(&filter.states, |state: &ProcessState| state.as_str()));
+    let select = query(include_str!("processes/count.sql"))
+        .bind(colony.0)
+        .bind(states)
+        .bind(filter.executor_type.as_deref())
+        .bind(filter.function.as_deref())
+        .bind(checks::json_if_any(&filter.labels, filter.labels.is_empty()))
+        .bind(filter.submitter.as_deref())
+        .bind(filter.executor.as_deref())
+        .bind(filter.submitted_from_ms)
+        .bind(filter.submitted_until_ms)
+        .persistent(false);
+    let mut session = store.session().await?;
+    session.begin().await?;
+    let found = session.row(select).await?;
+    session.commit().await?;
+    found.map_or(Ok(0), |row| rows::count(&row))
 }

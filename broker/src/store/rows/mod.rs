@@ -1,6 +1,7 @@
 //! From rows to the model's types, for both databases. What is read is not trusted: whatever does not fit is a
 //! [`StoreError::Corrupt`](super::StoreError::Corrupt) that names the table and the row.
 
+mod bulks;
 mod colonies;
 mod columns;
 mod executors;
@@ -12,6 +13,7 @@ mod pauses;
 mod processes;
 mod running;
 
+pub(super) use bulks::{bulk, bulk_state, count, named};
 pub(super) use colonies::{colony, state_count};
 pub(super) use columns::{Columns, Fields};
 pub(super) use executors::{announcement, executor, function_statistics};

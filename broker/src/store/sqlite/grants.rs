@@ -6,7 +6,7 @@ use sqlx::query;
 use super::SqliteStore;
 use super::batch::list;
 use super::transaction::{Write, read};
-use crate::model::{Colony, GrantCursor, GrantKey, GrantRecord, Page, RevokedGrant, StoredGrant};
+use crate::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, RevokedGrant, StoredGrant};
 use crate::store::{StoreResult, checks, rows};
 
 pub(super) async fn add(
@@ -64,6 +64,11 @@ pub(super) async fn list_page(
         .bind(page.after.map_or(i64::MIN, |cursor| cursor.0.0))
         .bind(page.size.max(0));
     read(&store.readers, select).await?.iter().map(|row| rows::stored_grant(row)).collect()
+}
+
+pub(super) async fn is_named(store: &SqliteStore, colony: ColonyKey, name: &str) -> StoreResult<bool> {
+    let select = query(include_str!("grants/named.sql")).bind(colony.0).bind(name);
+    read(&store.readers, select).await?.first().map_or(Ok(false), |row| rows::named(row))
 }
 
 pub(super) async fn of_keys(store: &SqliteStore, colony: &Colony, keys: &[Id]) -> StoreResult<Vec<StoredGrant>> {

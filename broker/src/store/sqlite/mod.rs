@@ -2,6 +2,7 @@
 //! Postgres; one connection writes, a few read.
 
 mod batch;
+mod bulks;
 mod colonies;
 mod executors;
 mod explain;
@@ -30,12 +31,13 @@ use uuid::Uuid;
 use super::checks::check_notification;
 use super::{Store, StoreResult, rows};
 use crate::model::{
-    Announcement, Attached, Attempt, Attribute, AttributeBatch, Cancel, CheckpointSize, ClaimSlot, Claims, Colony,
-    ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter, ExecutorRecord, ExplainRecord,
-    Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind,
-    LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused, ProcessCursor,
-    ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report,
-    Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
+    Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
+    ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
+    ExecutorRecord, ExplainRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane,
+    LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page,
+    Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release,
+    Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort,
+    WaitingType,
 };
 
 /// The store in a SQLite file.
@@ -221,6 +223,38 @@ impl Store for SqliteStore {
         page: Page<ProcessCursor>,
     ) -> StoreResult<Vec<ProcessSummary>> {
         processes::list(self, colony, filter, page).await
+    }
+
+    async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
+        processes::count(self, colony, filter).await
+    }
+
+    async fn is_named(&self, colony: ColonyKey, name: &str) -> StoreResult<bool> {
+        grants::is_named(self, colony, name).await
+    }
+
+    async fn start_bulk(&self, bulk: &Bulk) -> StoreResult<bool> {
+        bulks::start(self, bulk).await
+    }
+
+    async fn get_bulk(&self, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>> {
+        bulks::get(self, colony, bulk_id).await
+    }
+
+    async fn list_bulks(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<Bulk>> {
+        bulks::list(self, colony, limit).await
+    }
+
+    async fn stop_bulk(&self, colony: ColonyKey, bulk_id: Uuid, go_on: bool, now_ms: i64) -> StoreResult<bool> {
+        bulks::stop(self, colony, bulk_id, go_on, now_ms).await
+    }
+
+    async fn hold_bulk(&self, broker_id: Uuid, now_ms: i64, until_ms: i64) -> StoreResult<Option<Bulk>> {
+        bulks::hold(self, broker_id, now_ms, until_ms).await
+    }
+
+    async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>> {
+        bulks::advance(self, bulk_id, broker_id, step).await
     }
 
     async fn cancel(

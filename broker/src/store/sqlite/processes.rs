@@ -112,6 +112,25 @@ pub(super) async fn list(
         // Without a cursor, after the last of all imaginable rows.
         .bind(page.after.map_or(i64::MAX, |cursor| cursor.submitted_at_ms))
         .bind(page.after.map_or(Uuid::max(), |cursor| cursor.process_id))
-        .bind(page.size.max(0));
+        .bind(page.size.max(0))
+        .bind(filter.submitter.as_deref())
+        .bind(filter.executor.as_deref())
+        .bind(filter.submitted_from_ms)
+        .bind(filter.submitted_until_ms);
     read(&store.readers, select).await?.iter().map(|row| rows::summary(row)).collect()
+}
+
+pub(super) async fn count(store: &SqliteStore, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
+    let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+    let select = query(include_str!("processes/count.sql"))
+        .bind(colony.0)
+        .bind(checks::json_if_any(&states, states.is_empty()))
+        .bind(filter.executor_type.as_deref())
+        .bind(filter.function.as_deref())
+        .bind(checks::json_if_any(&filter.labels, filter.labels.is_empty()))
+        .bind(filter.submitter.as_deref())
+        .bind(filter.executor.as_deref())
+        .bind(filter.submitted_from_ms)
+        .bind(filter.submitted_until_ms);
+    read(&store.readers, select).await?.first().map_or(Ok(0), |row| rows::count(row))
 }

@@ -14,7 +14,7 @@ mod logs;
 mod redrive;
 mod requires;
 mod retry;
-mod select;
+pub(crate) mod select;
 mod submit;
 pub(crate) mod verify;
 pub(crate) mod view;

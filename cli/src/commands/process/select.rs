@@ -2,15 +2,16 @@
 
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{Client, v1};
+use apiary_identity::{Clock as _, SystemClock};
 use clap::{Args, ValueEnum};
 use uuid::Uuid;
 
-use crate::arguments::pair;
+use crate::arguments::{Past, pair};
 use crate::exit::{Exit, Fault};
 
 /// Filters; everything that is given must hold.
 #[derive(Args)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     /// Only in this state; may be given several times
     #[arg(long = "state", value_enum)]
     states: Vec<StateWord>,
@@ -23,6 +24,18 @@ pub(super) struct Filter {
     /// Only with this label; may be given several times
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
     labels: Vec<(String, String)>,
+    /// Only submitted by this name
+    #[arg(long, value_name = "NAME")]
+    submitter: Option<String>,
+    /// Only run, or run last, by the executor of this name
+    #[arg(long, value_name = "NAME")]
+    executor: Option<String>,
+    /// Only submitted since: a moment such as 2026-11-21T10:00:00Z, or a time back from now such as 90s, 2h or 7d
+    #[arg(long, value_name = "TIME", value_parser = Past::read)]
+    since: Option<Past>,
+    /// Only submitted before: a moment, or a time back from now
+    #[arg(long, value_name = "TIME", value_parser = Past::read)]
+    until: Option<Past>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -48,19 +61,22 @@ pub(crate) enum Which {
 
 impl Filter {
     /// As the wire wants it.
-    pub(super) fn to_proto(&self) -> v1::ProcessFilter {
+    pub(crate) fn to_proto(&self) -> v1::ProcessFilter {
         v1::ProcessFilter {
             states: self.states.iter().map(|state| i32::from(state.to_proto())).collect(),
             executor_type: self.executor_type.clone().unwrap_or_default(),
             function: self.function.clone().unwrap_or_default(),
             labels: self.labels.iter().cloned().collect(),
-            ..Default::default()
+            submitter: self.submitter.clone().unwrap_or_default(),
+            executor: self.executor.clone().unwrap_or_default(),
+            submitted_from_ms: self.since.map_or(0, |since| since.at(SystemClock.now()).as_millisecond()),
+            submitted_until_ms: self.until.map_or(0, |until| until.at(SystemClock.now()).as_millisecond()),
         }
     }
 
     /// Whether nothing is filtered.
-    pub(super) fn is_empty(&self) -> bool {
-        self.states.is_empty() && self.executor_type.is_none() && self.function.is_none() && self.labels.is_empty()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.to_proto() == v1::ProcessFilter::default()
     }
 }
 

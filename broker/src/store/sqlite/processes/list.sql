@@ -1,6 +1,7 @@
 -- One page of a colony's processes, newest first, read in that order. Absent filters are null.
 -- ?1 colony, ?2 states: JSON list, ?3 executor_type, ?4 function, ?5 labels: JSON,
--- ?6 and ?7 after this submitted_at_ms and process_id: blob, ?8 size.
+-- ?6 and ?7 after this submitted_at_ms and process_id: blob, ?8 size,
+-- ?9 submitter and ?10 executor (names), ?11 submitted from, ?12 submitted until.
 -- Race won: a page starts after a row, not at a count, so that a process submitted meanwhile shifts nothing.
 SELECT process_id, colony, function, executor_type, state, attempt, retries_spent, priority, submitted_at_ms, since_ms,
        until_ms, submitter_name, executor_name, reason, labels, ended_by, cancel_deadline_ms, cause, percent, progress
@@ -11,6 +12,10 @@ WHERE colony = ?1
     AND (?2 IS NULL OR state IN (SELECT wanted.value FROM json_each(?2) AS wanted))
     AND (?3 IS NULL OR executor_type = ?3)
     AND (?4 IS NULL OR function = ?4)
+    AND (?9 IS NULL OR submitter IN (SELECT key FROM grants WHERE colony = ?1 AND name = ?9))
+    AND (?10 IS NULL OR executor_name = ?10)
+    AND (?11 IS NULL OR submitted_at_ms >= ?11)
+    AND (?12 IS NULL OR submitted_at_ms < ?12)
     AND NOT EXISTS (
         SELECT 1 FROM json_each(?5) AS wanted
         WHERE NOT EXISTS (

@@ -17,6 +17,10 @@ WHERE process_id IN (
     AND (+submitted_at_ms, process_id) < (?6, ?7)
     AND (?3 IS NULL OR executor_type = ?3)
     AND (?4 IS NULL OR function = ?4)
+    AND (?9 IS NULL OR submitter IN (SELECT key FROM grants WHERE colony = ?1 AND name = ?9))
+    AND (?10 IS NULL OR executor_name = ?10)
+    AND (?11 IS NULL OR submitted_at_ms >= ?11)
+    AND (?12 IS NULL OR submitted_at_ms < ?12)
     AND NOT EXISTS (
         SELECT 1 FROM json_each(?5) AS wanted
         WHERE NOT EXISTS (

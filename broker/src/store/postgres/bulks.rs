@@ -1,0 +1,77 @@
+//! Bulk actions in Postgres.
+
+use sqlx::query;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use crate::model::{Bulk, BulkState, BulkStep, ColonyKey};
+use crate::store::{StoreResult, checks, rows};
+
+pub(super) async fn start(store: &PostgresStore, bulk: &Bulk) -> StoreResult<bool> {
+    let insert = query(include_str!("bulks/start.sql"))
+        .bind(bulk.bulk_id)
+        .bind(bulk.colony.0)
+        .bind(bulk.action.as_str())
+        .bind(checks::json(&bulk.filter)?)
+        .bind(checks::storable(&bulk.reason).into_owned())
+        .bind(&bulk.by)
+        .bind(bulk.matched)
+        .bind(bulk.started_at_ms);
+    Ok(store.session().await?.row(insert).await?.is_some())
+}
+
+pub(super) async fn get(store: &PostgresStore, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>> {
+    let select = query(include_str!("bulks/get.sql")).bind(colony.0).bind(bulk_id);
+    store.session().await?.row(select).await?.map(|row| rows::bulk(&row)).transpose()
+}
+
+pub(super) async fn list(store: &PostgresStore, colony: ColonyKey, limit: i64) -> StoreResult<Vec<Bulk>> {
+    let select = query(include_str!("bulks/list.sql")).bind(colony.0).bind(limit);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::bulk(row)).collect()
+}
+
+pub(super) async fn stop(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    bulk_id: Uuid,
+    go_on: bool,
+    now_ms: i64,
+) -> StoreResult<bool> {
+    let (from, to) =
+        if go_on { (BulkState::Stopped, BulkState::Running) } else { (BulkState::Running, BulkState::Stopped) };
+    let update = query(include_str!("bulks/stop.sql"))
+        .bind(colony.0)
+        .bind(bulk_id)
+        .bind(from.as_str())
+        .bind(to.as_str())
+        .bind((!go_on).then_some(now_ms));
+    Ok(store.session().await?.changed(update).await? > 0)
+}
+
+pub(super) async fn hold(
+    store: &PostgresStore,
+    broker_id: Uuid,
+    now_ms: i64,
+    until_ms: i64,
+) -> StoreResult<Option<Bulk>> {
+    let update = query(include_str!("bulks/hold.sql")).bind(broker_id).bind(now_ms).bind(until_ms);
+    store.session().await?.row(update).await?.map(|row| rows::bulk(&row)).transpose()
+}
+
+pub(super) async fn advance(
+    store: &PostgresStore,
+    bulk_id: Uuid,
+    broker_id: Uuid,
+    step: &BulkStep,
+) -> StoreResult<Option<BulkState>> {
+    let update = query(include_str!("bulks/advance.sql"))
+        .bind(bulk_id)
+        .bind(broker_id)
+        .bind(step.changed)
+        .bind(step.skipped)
+        .bind(step.after.submitted_at_ms)
+        .bind(step.after.process_id)
+        .bind(step.held_until_ms)
+        .bind(step.finished_at_ms);
+    store.session().await?.row(update).await?.map(|row| rows::bulk_state(&row)).transpose()
+}

@@ -1,0 +1,5 @@
+-- One bulk action. $1 colony: bigint, $2 bulk_id: uuid. Race: it goes on meanwhile.
+SELECT bulk_id, colony, action, filter, reason, started_by, state, matched, changed, skipped, started_at_ms, ended_at_ms,
+       after_ms, after_id
+FROM apiary.bulks
+WHERE colony = $1 AND bulk_id = $2

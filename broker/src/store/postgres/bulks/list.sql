@@ -1,0 +1,7 @@
+-- A colony's last bulk actions, newest first. $1 colony: bigint, $2 at most: bigint. Race: they go on meanwhile.
+SELECT bulk_id, colony, action, filter, reason, started_by, state, matched, changed, skipped, started_at_ms, ended_at_ms,
+       after_ms, after_id
+FROM apiary.bulks
+WHERE colony = $1
+ORDER BY started_at_ms DESC, bulk_id DESC
+LIMIT $2

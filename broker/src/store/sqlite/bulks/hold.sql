@@ -1,0 +1,11 @@
+-- Takes the bulk action that waits longest for somebody to go on with it. ?1 broker, ?2 now_ms, ?3 held until.
+-- Race won: of two brokers, one gets it; a broker that died loses it when its time is over.
+UPDATE bulks SET held_by = ?1, held_until_ms = ?3
+WHERE bulk_id = (
+    SELECT bulk_id FROM bulks
+    WHERE state = 'running' AND (held_until_ms <= ?2 OR held_by = ?1)
+    ORDER BY held_until_ms, bulk_id
+    LIMIT 1
+)
+RETURNING bulk_id, colony, action, filter, reason, started_by, state, matched, changed, skipped, started_at_ms, ended_at_ms,
+       after_ms, after_id

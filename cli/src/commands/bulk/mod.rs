@@ -1,0 +1,82 @@
+//! Bulk actions: one verb on all processes that match.
+
+mod list;
+mod resume;
+mod show;
+mod start;
+mod stop;
+
+use apiary_executor_sdk::v1;
+use clap::Subcommand;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::output::plain;
+
+/// Cancel, redrive, discard, retry or delete all processes that match, in the background
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Start(Box<start::Arguments>),
+    Show(show::Arguments),
+    List(list::Arguments),
+    Stop(stop::Arguments),
+    Resume(resume::Arguments),
+}
+
+impl Command {
+    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
+        match self {
+            Self::Start(arguments) => start::run(&arguments, context).await,
+            Self::Show(arguments) => show::run(&arguments, context).await,
+            Self::List(arguments) => list::run(&arguments, context).await,
+            Self::Stop(arguments) => stop::run(&arguments, context).await,
+            Self::Resume(arguments) => resume::run(&arguments, context).await,
+        }
+    }
+}
+
+/// A bulk action, as it is shown.
+#[derive(Serialize)]
+struct BulkView {
+    bulk_id: String,
+    action: String,
+    state: String,
+    matched: i64,
+    changed: i64,
+    skipped: i64,
+    by: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reason: String,
+    started_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<Timestamp>,
+}
+
+impl From<v1::Bulk> for BulkView {
+    fn from(bulk: v1::Bulk) -> Self {
+        let moment = |ms: i64| (ms > 0).then(|| Timestamp::from_millisecond(ms).ok()).flatten();
+        Self {
+            bulk_id: bulk.bulk_id,
+            action: bulk.action,
+            state: bulk.state,
+            matched: bulk.matched,
+            changed: bulk.changed,
+            skipped: bulk.skipped,
+            by: bulk.by,
+            reason: bulk.reason,
+            started_at: moment(bulk.started_at_ms),
+            ended_at: moment(bulk.ended_at_ms),
+        }
+    }
+}
+
+impl BulkView {
+    /// In a line.
+    fn line(&self) -> String {
+        plain(&format!(
+            "{} {} {}: {} of {} changed, {} had moved on",
+            self.bulk_id, self.action, self.state, self.changed, self.matched, self.skipped
+        ))
+    }
+}

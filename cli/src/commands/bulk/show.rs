@@ -1,0 +1,26 @@
+//! `apiary bulk show`.
+
+use clap::Args;
+
+use super::BulkView;
+use crate::context::Context;
+use crate::profile;
+
+const EXAMPLES: &str = "\
+Example:
+  apiary bulk show 0198c0de-0000-7000-8000-000000000001";
+
+/// Show how far a bulk action is
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The bulk action, as `bulk start` named it
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let client = profile::client(&context.settings)?;
+    let bulk = BulkView::from(client.get_bulk(&arguments.id).await?);
+    context.format.print(&bulk, BulkView::line)
+}
