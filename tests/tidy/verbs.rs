@@ -15,6 +15,11 @@ struct Rpc {
 const NO_VERB: &[(&str, &str, &str)] = &[
     ("engine", "connect", "it tells what the broker knows of itself"),
     ("store", "connect", "it tells what the broker knows of itself"),
+    ("engine", "submit_batch", "each of its specs is a submit"),
+    ("store", "submit_batch", "each of its specs is a submit"),
+    ("engine", "end_batch", "each of its results is a complete or a fail"),
+    ("store", "end_batch", "each of its results is a complete or a fail"),
+    ("store", "await", "it reads the summary of the process that is told to have changed"),
     ("store", "watch", "it reads the summaries of processes that are told to have changed"),
 ];
 
@@ -46,6 +51,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ("resume", "pause/remove"),
     ("list_pauses", "pause/list"),
     ("explain", "process/explain"),
+    ("start_bulk", "bulk/start"),
+    ("get_bulk", "bulk/show"),
+    ("list_bulks", "bulk/list"),
+    ("stop_bulk", "bulk/stop"),
     ("explain_executor", "executor/explain"),
     ("get_health", "colony/health"),
     ("set_limit", "limit/set"),
@@ -54,8 +63,20 @@ const COMMANDS: &[(&str, &str)] = &[
 ];
 
 /// Calls that are no command: programs make them.
-const NO_COMMAND: &[&str] =
-    &["connect", "claim", "renew", "complete", "fail", "release", "report", "add_logs", "set_attributes"];
+const NO_COMMAND: &[&str] = &[
+    "connect",
+    "claim",
+    "renew",
+    "complete",
+    "fail",
+    "release",
+    "report",
+    "add_logs",
+    "set_attributes",
+    "await",
+    "submit_batch",
+    "end_batch",
+];
 
 #[test]
 fn every_noun_has_its_door() {

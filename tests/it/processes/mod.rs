@@ -1,5 +1,6 @@
 //! `ProcessService`, and the HTTP door beside it.
 
+mod r#await;
 mod cancel;
 mod curl;
 mod delete;
@@ -12,6 +13,7 @@ mod list_processes;
 mod redrive;
 mod retry;
 mod submit;
+mod submit_batch;
 mod watch;
 
 use apiary_executor_sdk::{Client, v1};

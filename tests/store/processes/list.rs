@@ -70,6 +70,7 @@ async fn every_filter_holds_at_once(backend: Backend) {
         executor_type: Some("archive".to_owned()),
         function: Some("archive_data".to_owned()),
         labels: BTreeMap::from([("tier".to_owned(), "gold".to_owned())]),
+        ..ProcessFilter::default()
     };
     assert_eq!(tenant.list(&filter).await, [wanted]);
     assert_eq!(tenant.list(&ProcessFilter::default()).await.len(), 5);
