@@ -95,11 +95,11 @@ pub const AWAIT_LOOK: Duration = Duration::from_secs(5);
 /// Bulk actions that a list shows.
 pub const BULKS_LISTED_MAX: i64 = 100;
 /// How long a broker holds a bulk action for one step; if it dies, another goes on with it after so long, in milliseconds.
-pub const BULK_HOLD_MS: i64 = 30_000;
+pub const BULK_HOLD_MS: i64 = 10_000;
 /// Between two steps of a bulk action, for the sake of everybody else.
 pub const BULK_PAUSE: Duration = Duration::from_millis(20);
 /// How often a broker looks for bulk actions that another left.
-pub const BULK_LOOK: Duration = Duration::from_secs(15);
+pub const BULK_LOOK: Duration = Duration::from_secs(5);
 /// Documents of one batch.
 pub const BATCH_DOCUMENTS_MAX: usize = 1000;
 /// Watches at one broker, together with calls that await a process.
