@@ -206,7 +206,7 @@ impl Command {
             Self::Process(command) => command.run(context).await,
             Self::Pause(command) => command.run(context).await,
             Self::Limit(command) => command.run(context).await,
-            Self::Guard(command) => command.run(context),
+            Self::Guard(command) => command.run(context).await,
             Self::Import(command) => command.run(context).await,
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),
