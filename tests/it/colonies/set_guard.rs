@@ -35,8 +35,7 @@ async fn newer_rules_take_the_place_of_older_ones_and_never_the_other_way_round(
 
 async fn only_the_colonys_own_signature_sets_rules(colony: TestColony) {
     let guard: Guard = colony.guard(1, &json!([])).open().unwrap();
-    let user = colony.grant("ada", apiary_identity::Role::User, &["*"], &["*"], &[]).await;
-    drop(user);
+    colony.user("ada").await;
     for signer in [&colony.server_owner, &KeyPair::generate(), &colony.key_of("ada")] {
         let envelope = Envelope::seal(signer, &guard).unwrap();
         let refused = anybody(&colony).set_guard(&envelope).await.unwrap_err();
