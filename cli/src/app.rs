@@ -209,7 +209,7 @@ impl Command {
             Self::Pause(command) => command.run(context).await,
             Self::Bulk(command) => command.run(context).await,
             Self::Limit(command) => command.run(context).await,
-            Self::Guard(command) => command.run(context),
+            Self::Guard(command) => command.run(context).await,
             Self::Import(command) => command.run(context).await,
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),

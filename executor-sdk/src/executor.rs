@@ -1,7 +1,7 @@
 //! The executor: claims work, checks it, does it, signs what came of it.
 //!
 //! One loop ([`claim`]) asks for as many works as there are free slots. Each work is an [`attempt`] in a task of
-//! its own: checked by [`examine`], which also asks the guard, its lease kept by [`heartbeat`], its result brought home by [`report`].
+//! its own: checked by [`examine`], which also asks the guard (the colony's part of it is kept up to date by [`rules`]), its lease kept by [`heartbeat`], its result brought home by [`report`].
 //! [`drain`] ends it all.
 
 mod attempt;
@@ -14,6 +14,7 @@ mod examine;
 mod heartbeat;
 mod introduce;
 mod report;
+mod rules;
 mod works;
 
 use std::collections::BTreeMap;
@@ -63,13 +64,14 @@ struct Settings {
     offer: Offer,
     lease: Duration,
     drain_timeout: Duration,
+    guard_refresh: Duration,
 }
 
 /// What every part of a running executor shares.
 struct Context {
     client: Client,
     settings: Settings,
-    guard: Guard,
+    rules: rules::Rules,
     handlers: BTreeMap<String, Handler>,
     /// Cancelled when an executor that stops waits for its handlers no longer.
     give_up: CancellationToken,
@@ -125,9 +127,13 @@ impl Executor {
 
     async fn run_with(self, shutdown: &CancellationToken, hurry: &CancellationToken) -> Result<(), ClientError> {
         let Self { client, settings, guard, handlers } = self;
-        let context = Arc::new(Context { client, settings, guard, handlers, give_up: CancellationToken::new() });
+        let (rules, give_up) = (rules::Rules::new(guard), CancellationToken::new());
+        let context = Arc::new(Context { client, settings, rules, handlers, give_up });
         let mut works = works::Works::new(Arc::clone(&context));
-        let ended = claim::run(&context, &mut works, shutdown).await;
+        let ended = tokio::select! {
+            ended = claim::run(&context, &mut works, shutdown) => ended,
+            never = rules::keep(&context) => match never {},
+        };
         drain::run(&context, works, hurry).await;
         ended
     }

@@ -82,6 +82,12 @@ pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a result may still be on its way after its lease was lost: the broker may have taken it already.
 pub const LAST_ANSWER: Duration = Duration::from_secs(5);
 
+/// How often an executor asks for the colony's rules, if it does not say.
+pub const GUARD_REFRESH: Duration = Duration::from_secs(60);
+/// The shortest time between asking for the colony's rules.
+pub const GUARD_REFRESH_MIN: Duration = Duration::from_millis(10);
+/// The longest time between asking for the colony's rules.
+pub const GUARD_REFRESH_MAX: Duration = Duration::from_secs(60 * 60);
 /// The most different patterns in the guard's rules of one origin (the executor's own, or the colony's).
 pub const GUARD_PATTERNS_MAX: usize = 4096;
 /// The most memory that one compiled pattern of the guard takes, in bytes, and the most that searching with it takes

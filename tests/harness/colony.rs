@@ -10,8 +10,8 @@ use apiary_broker::Broker;
 use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_executor_sdk::{Client, ClientConfig, v1};
 use apiary_identity::{
-    Clock, Content, Digest, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Progress, Role, Scopes,
-    SystemClock,
+    Clock, Content, Digest, Envelope, Grant, GrantRight, Guard, GuardRule, KeyPair, Outcome, OutcomeKind, Progress,
+    Role, Scopes, SystemClock,
 };
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -235,6 +235,13 @@ impl TestColony {
     pub fn progress(&self, lease: &v1::Lease, number: i64) -> Progress {
         let process_id = lease.process_id.parse().unwrap();
         Progress::new(self.key.id(), process_id, lease.attempt, spec_digest(lease), number, SystemClock.now())
+    }
+
+    /// The colony's rules in a version, signed: a list as [`GuardRule`] reads it.
+    pub fn guard(&self, version: i64, rules: &serde_json::Value) -> Envelope {
+        let rules = GuardRule::list_from_json(rules.to_string().as_bytes()).unwrap();
+        let guard = Guard { colony: self.key.id(), version, made_at: SystemClock.now(), rules };
+        Envelope::seal(&self.key, &guard).unwrap()
     }
 
     /// A signed failure for a lease.

@@ -2,7 +2,7 @@
 
 use apiary_broker::model::ProcessState;
 use apiary_broker::store::StoreError;
-use apiary_identity::KeyPair;
+use apiary_identity::{Envelope, Guard, KeyPair};
 use apiary_tests::Backend;
 
 use crate::tenant::{NOW, Tenant, completion};
@@ -12,6 +12,8 @@ on_each_store!(
     a_name_belongs_to_one_key_and_a_key_to_one_name,
     many_that_create_the_same_colony_at_once_get_the_same,
     states_are_counted_for_each_colony_alone,
+    rules_are_replaced_by_newer_ones_only,
+    of_many_rules_set_at_once_the_newest_stays,
 );
 
 async fn a_colony_is_created_once(backend: Backend) {
@@ -65,4 +67,46 @@ async fn states_are_counted_for_each_colony_alone(backend: Backend) {
         [ProcessState::Blocked, ProcessState::Running, ProcessState::Succeeded, ProcessState::Waiting].map(|s| (s, 1));
     assert_eq!(counts, expected);
     assert_eq!(other.store.count_states(other.colony.key).await.unwrap(), [(ProcessState::Waiting, 1)]);
+}
+
+/// A colony with its key, which signs rules.
+async fn ruled(
+    backend: &Backend,
+) -> (std::sync::Arc<dyn apiary_broker::store::Store>, apiary_broker::model::Colony, KeyPair) {
+    let (store, key) = (backend.open().await, KeyPair::generate());
+    let colony = store.create_colony(&key.id(), "meadow", NOW).await.unwrap();
+    (store, colony, key)
+}
+
+fn guard(key: &KeyPair, version: i64) -> Envelope {
+    let guard = Guard { colony: key.id(), version, made_at: jiff::Timestamp::now(), rules: Vec::new() };
+    Envelope::seal(key, &guard).unwrap()
+}
+
+async fn rules_are_replaced_by_newer_ones_only(backend: Backend) {
+    let (store, colony, key) = ruled(&backend).await;
+    assert_eq!(store.get_guard(&colony).await.unwrap(), None);
+    let (second, third) = (guard(&key, 2), guard(&key, 3));
+    for (version, rules) in [(2, &second), (2, &second), (3, &third)] {
+        store.set_guard(&colony, version, rules).await.unwrap();
+        assert_eq!(store.get_guard(&colony).await.unwrap().as_ref(), Some(rules));
+    }
+    for (version, rules) in [(2, second), (3, guard(&key, 3))] {
+        let refused = store.set_guard(&colony, version, &rules).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Taken(_)), "{refused}");
+    }
+    assert_eq!(store.get_guard(&colony).await.unwrap(), Some(third));
+    let stranger = KeyPair::generate();
+    store.set_guard(&colony, 4, &guard(&stranger, 4)).await.unwrap();
+    let refused = store.get_guard(&colony).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Corrupt(_)), "what the colony did not sign is not handed out: {refused}");
+}
+
+async fn of_many_rules_set_at_once_the_newest_stays(backend: Backend) {
+    let (store, colony, key) = ruled(&backend).await;
+    let rules: Vec<(i64, Envelope)> = (1..=10).map(|version| (version, guard(&key, version))).collect();
+    let set = rules.iter().map(|(version, rules)| store.set_guard(&colony, *version, rules));
+    let answers = futures::future::join_all(set).await;
+    assert!(answers[9].is_ok());
+    assert_eq!(store.get_guard(&colony).await.unwrap().as_ref(), Some(&rules[9].1));
 }

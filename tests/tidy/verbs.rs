@@ -28,6 +28,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("create_colony", "colony/create"),
     // People look at their colony; there is no other to get.
     ("get_colony", "colony/show"),
+    ("set_guard", "guard/set"),
+    ("get_guard", "guard/show"),
     ("add_grant", "grant/add"),
     ("list_grants", "grant/list"),
     ("revoke_grant", "grant/revoke"),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use apiary_identity::{
-    Clock, Document as _, Envelope, Grant, Id, Nonce, Outcome, OutcomeKind, Progress, Request, Revocation, Role, Spec,
-    chain,
+    Clock, Document as _, Envelope, Grant, Guard, Id, Nonce, Outcome, OutcomeKind, Progress, Request, Revocation, Role,
+    Spec, chain,
 };
 use uuid::Uuid;
 
@@ -277,6 +277,24 @@ impl Auth {
         })?;
         let grant = chain::verify_grant(&colony.id, envelope)?;
         Ok((Permit::new(colony, Who::ColonyOwner), grant))
+    }
+
+    /// Leave to set the colony's rules: the colony's own signature is its permission.
+    pub(crate) async fn permit_set_guard(
+        &self,
+        envelope: &Envelope,
+    ) -> Result<(Permit<action::SetGuard>, Guard), Error> {
+        if envelope.payload_type != Guard::PAYLOAD_TYPE {
+            return Err(envelope.open::<Guard>().err().map_or(Error::Unsigned, Error::from));
+        }
+        let colony = self.grants.colony(&envelope.key_id).await.map_err(|error| match error {
+            Error::ColonyUnknown(id) => {
+                Error::NotPermitted(format!("guards are signed by a colony's own key, and `{id}` is none here"))
+            }
+            other => other,
+        })?;
+        let guard = chain::verify_guard(&colony.id, envelope)?;
+        Ok((Permit::new(colony, Who::ColonyOwner), guard))
     }
 
     async fn colony_of(&self, caller: &Caller) -> Result<Colony, Error> {

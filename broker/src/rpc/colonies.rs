@@ -44,17 +44,16 @@ impl ColonyService for Rpc {
         Ok(Response::new(explanations::health(findings)))
     }
 
-    async fn set_guard(
-        &self,
-        _request: Request<pb::SetGuardRequest>,
-    ) -> Result<Response<pb::SetGuardResponse>, Status> {
-        Err(Status::unimplemented("set_guard"))
+    async fn set_guard(&self, request: Request<pb::SetGuardRequest>) -> Result<Response<pb::SetGuardResponse>, Status> {
+        let envelope = decode::envelope("guard", request.into_inner().guard).map_err(refused)?;
+        let (permit, guard) = self.auth.permit_set_guard(&envelope).await.map_err(refused)?;
+        self.engine.set_guard(permit, &guard, &envelope).await.map_err(refused)?;
+        Ok(Response::new(pb::SetGuardResponse {}))
     }
 
-    async fn get_guard(
-        &self,
-        _request: Request<pb::GetGuardRequest>,
-    ) -> Result<Response<pb::GetGuardResponse>, Status> {
-        Err(Status::unimplemented("get_guard"))
+    async fn get_guard(&self, request: Request<pb::GetGuardRequest>) -> Result<Response<pb::GetGuardResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let guard = self.engine.get_guard(permit).await.map_err(refused)?;
+        Ok(Response::new(pb::GetGuardResponse { guard: guard.map(encode::guard) }))
     }
 }

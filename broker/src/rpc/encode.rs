@@ -2,7 +2,7 @@
 
 mod executors;
 
-use apiary_identity::{Document as _, Grant, Id, Outcome, Progress, Spec};
+use apiary_identity::{Document as _, Envelope, Grant, Id, Outcome, Progress, Spec};
 use apiary_proto::v1 as pb;
 use bytes::Bytes;
 
@@ -217,6 +217,11 @@ pub(super) fn attempt(attempt: Attempt, executor: Option<&StoredGrant>) -> pb::A
         reason: attempt.reason.unwrap_or_default(),
         result: attempt.result.map(|(payload, signature)| signed(Outcome::PAYLOAD_TYPE, payload, signer, signature)),
     }
+}
+
+/// The colony's rules, as it signed them.
+pub(super) fn guard(guard: Envelope) -> pb::Envelope {
+    signed(&guard.payload_type, guard.payload, guard.key_id.to_string(), guard.signature.to_vec())
 }
 
 fn grant(grant: &StoredGrant) -> pb::Envelope {

@@ -200,3 +200,22 @@ pub(super) fn same_revocation(known: Option<&dyn Columns>, id: uuid::Uuid, envel
     }
     Err(StoreError::Taken(format!("another revocation has the id {id}: sign this one with a new id")))
 }
+
+/// Whether the rules that are in the way of others (their row with `key, version, payload, signature`) are the same.
+pub(super) fn same_guard(known: Option<&dyn Columns>, version: i64, envelope: &Envelope) -> StoreResult<()> {
+    let Some(row) = known else {
+        // They were there a moment ago, and rules are never removed.
+        return Err(StoreError::Corrupt("table `guards`: the colony's rules vanished".to_owned()));
+    };
+    let (fields, _) = Fields::of_number(row, "guards")?;
+    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature {
+        return Ok(());
+    }
+    let kept = fields.number("version")?;
+    Err(StoreError::Taken(match kept == version {
+        true => format!("other rules of the colony have version {version}: sign these with a higher one"),
+        false => {
+            format!("the colony's rules have version {kept}, and these have {version}: sign them with a higher one")
+        }
+    }))
+}

@@ -73,6 +73,13 @@ pub trait Store: Send + Sync + 'static {
     /// How many processes are in each state that has any.
     async fn count_states(&self, colony: ColonyKey) -> StoreResult<Vec<(ProcessState, i64)>>;
 
+    /// Keeps the colony's signed rules in place of an older version; the same bytes again change nothing.
+    /// [`StoreError::Taken`] if a newer version is kept, or another document of this one.
+    async fn set_guard(&self, colony: &Colony, version: i64, envelope: &Envelope) -> StoreResult<()>;
+
+    /// The colony's signed rules, its signature checked: what was altered in the database is a [`StoreError::Corrupt`].
+    async fn get_guard(&self, colony: &Colony) -> StoreResult<Option<Envelope>>;
+
     // Grants. A `GrantRecord` comes back with its signature checked: one altered in the database is
     // a [`StoreError::Corrupt`].
 

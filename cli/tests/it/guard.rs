@@ -1,5 +1,6 @@
-//! `apiary guard check` and `apiary guard defaults`, and a bee whose rules cannot be used.
+//! `apiary guard`, and a bee whose rules cannot be used.
 
+use crate::local::Local;
 use crate::scene::Scene;
 
 const RULES: &str =
@@ -77,4 +78,28 @@ fn a_bee_does_not_start_with_rules_that_cannot_be_used() {
     let arguments = ["bee", "echo", "--colony", &colony, "--key-file", "bee.pem", "--set", "bee.guard_file=rules.json"];
     let words = scene.run(&arguments).fails_with(2);
     assert!(words.contains("bee.guard_file: rules.json: guard rule `small`: `schema`"), "{words}");
+}
+
+#[test]
+fn rules_of_the_colony_are_set_and_shown_and_replaced_by_newer_ones_only() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    assert_eq!(local.run(&["guard", "show"]).ok(), "the colony has set no rules\n");
+    let small =
+        r#"[{"name":"small","executor_type":"echo","function":"echo","schema":{"type":"integer","maximum":100}}]"#;
+    scene.write("rules.json", small);
+    scene.write("broken.json", &small.replace("\"maximum\":100", "\"pattern\":\"(\""));
+    let set = ["guard", "set", "--colony-key", "data/keys/colony.pem", "--rules"];
+    let broken = local.run(&[&set[..], &["broken.json"]].concat()).fails_with(2);
+    assert!(broken.contains("broken.json: guard rule `small`: `schema`"), "{broken}");
+    let words = local.run(&[&set[..], &["rules.json"]].concat()).ok();
+    assert_eq!(words, "version 1 with 1 rules is set\n");
+    let again = local.run(&[&set[..], &["rules.json", "-o", "json"]].concat()).json();
+    assert_eq!(again["version"], 2, "the next version, if none is given");
+    let older = local.run(&[&set[..], &["rules.json", "--version", "1"]].concat());
+    assert!(older.code != 0 && older.stderr.contains("higher one"), "{}", older.stderr);
+
+    let shown = local.run(&["guard", "show", "-o", "json"]).json();
+    assert_eq!((&shown["version"], &shown["rules"][0]["name"]), (&2.into(), &"small".into()));
+    assert!(local.run(&["guard", "show"]).ok().contains("small"));
 }

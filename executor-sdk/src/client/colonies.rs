@@ -1,9 +1,11 @@
 //! Colonies.
 
+use apiary_identity::Envelope;
 use apiary_proto::v1;
 
 use super::Client;
 use crate::ClientError;
+use crate::wire::{envelope_from_proto, envelope_to_proto};
 
 impl Client {
     /// Creates this client's colony under a name: 1 to 63 of `a-z`, `0-9`, `-`, starting with a letter. The
@@ -23,5 +25,22 @@ impl Client {
     /// Reads what needs somebody's attention in this client's colony, the worst first.
     pub async fn get_health(&self) -> Result<v1::GetHealthResponse, ClientError> {
         self.call_signed("/apiary.v1.ColonyService/GetHealth", v1::GetHealthRequest {}, self.call_timeout()).await
+    }
+
+    /// Stores a `guard.v1` document that the colony signed, in place of an older version. The same document again changes
+    /// nothing; an older one is refused with `TAKEN`.
+    pub async fn set_guard(&self, guard: &Envelope) -> Result<(), ClientError> {
+        let request = v1::SetGuardRequest { guard: Some(envelope_to_proto(guard)) };
+        let _: v1::SetGuardResponse =
+            self.call("/apiary.v1.ColonyService/SetGuard", request, self.call_timeout()).await?;
+        Ok(())
+    }
+
+    /// Reads the colony's rules; `None` if it never set any. They are a claim until they are verified, as
+    /// [`Guard::with_colony`](crate::guard::Guard::with_colony) does. For every member of the colony.
+    pub async fn get_guard(&self) -> Result<Option<Envelope>, ClientError> {
+        let answer: v1::GetGuardResponse =
+            self.call_signed("/apiary.v1.ColonyService/GetGuard", v1::GetGuardRequest {}, self.call_timeout()).await?;
+        answer.guard.as_ref().map(envelope_from_proto).transpose()
     }
 }

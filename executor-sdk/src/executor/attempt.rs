@@ -54,7 +54,7 @@ async fn reject(context: &Context, subject: &Subject, rejection: &Rejection) {
     let (process_id, attempt) = (subject.process_id, subject.attempt);
     match rule {
         Some(rule) => {
-            let guard_refusals = context.guard.refusals().count(rule);
+            let guard_refusals = context.rules.guard().refusals().count(rule);
             tracing::warn!(%process_id, attempt, rule, guard_refusals, reason = words, "the guard refused work");
         }
         None => tracing::error!(%process_id, attempt, outcome = kind.as_str(), reason = words, "work not done"),

@@ -11,7 +11,10 @@ use serde::de::DeserializeOwned;
 use super::{Executor, Function, Settings};
 use crate::guard::Guard;
 use crate::handler::{Handler, of_json, of_work};
-use crate::limits::{DRAIN_TIMEOUT, LEASE_DEFAULT, LEASE_MAX, LEASE_MIN, SLOTS_DEFAULT, SLOTS_MAX};
+use crate::limits::{
+    DRAIN_TIMEOUT, GUARD_REFRESH, GUARD_REFRESH_MAX, GUARD_REFRESH_MIN, LEASE_DEFAULT, LEASE_MAX, LEASE_MIN,
+    SLOTS_DEFAULT, SLOTS_MAX,
+};
 use crate::{Client, ClientError, Failure, IntoOutput, Work};
 
 /// How an executor is put together; [`build`](Self::build) checks it all at once.
@@ -34,6 +37,7 @@ impl ExecutorBuilder {
             offer: Offer::default(),
             lease: LEASE_DEFAULT,
             drain_timeout: DRAIN_TIMEOUT,
+            guard_refresh: GUARD_REFRESH,
         };
         Self { client, settings, guard: Guard::default(), handlers: Vec::new() }
     }
@@ -106,6 +110,13 @@ impl ExecutorBuilder {
         self
     }
 
+    /// How often it asks for the colony's rules, which are held against work besides this guard: 10 milliseconds to 1 hour, 60
+    /// seconds if not set. It is how long work that the colony has just forbidden may still be done.
+    pub fn guard_refresh(mut self, refresh: Duration) -> Self {
+        self.settings.guard_refresh = refresh;
+        self
+    }
+
     /// Does `function` with this handler.
     pub fn handle<H, F, O>(mut self, function: impl Into<String>, handler: H) -> Self
     where
@@ -155,7 +166,7 @@ impl ExecutorBuilder {
 }
 
 fn check(settings: &Settings) -> Result<(), String> {
-    let Settings { executor_type, slots, lease, .. } = settings;
+    let Settings { executor_type, slots, lease, guard_refresh, .. } = settings;
     if executor_type.is_empty() || executor_type.len() > NAME_CHARS_MAX {
         return Err(format!(
             "the executor type has 1 to {NAME_CHARS_MAX} characters: say which work to claim with \
@@ -168,6 +179,11 @@ fn check(settings: &Settings) -> Result<(), String> {
     settings.offer.check().map_err(|error| format!("the offer: {error}"))?;
     if !(LEASE_MIN..=LEASE_MAX).contains(lease) {
         return Err(format!("a lease lasts {LEASE_MIN:?} to {LEASE_MAX:?}; got {lease:?}"));
+    }
+    if !(GUARD_REFRESH_MIN..=GUARD_REFRESH_MAX).contains(guard_refresh) {
+        return Err(format!(
+            "the colony's rules are asked for every {GUARD_REFRESH_MIN:?} to {GUARD_REFRESH_MAX:?}; got {guard_refresh:?}"
+        ));
     }
     Ok(())
 }

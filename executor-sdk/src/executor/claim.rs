@@ -26,6 +26,7 @@ pub(super) async fn run(context: &Context, works: &mut Works, shutdown: &Cancell
         slots = settings.slots, ?functions, "claiming work"
     );
     let (mut contact, mut introduction) = (Contact::new(), Introduction::default());
+    let mut is_guarded = false;
     loop {
         let free = tokio::select! {
             biased;
@@ -36,6 +37,13 @@ pub(super) async fn run(context: &Context, works: &mut Works, shutdown: &Cancell
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 () = tokio::time::sleep(pause) => continue,
+            }
+        }
+        if !is_guarded {
+            // Not earlier: who is not approved yet may not read the colony's rules.
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = context.rules.asked() => is_guarded = true,
             }
         }
         let Some(claimed) = claim(context, free, shutdown).await else {

@@ -50,7 +50,7 @@ pub(super) fn examine(context: &Context, process_id: Uuid, lease: &v1::Lease) ->
     let args: Bytes = spec.args().to_bytes().map_err(|error| refused(format!("spec: {error}")))?;
     let handler = context.handlers.get(&spec.function).ok_or_else(|| no_handler(context, &spec))?;
     let call = Call { executor_type: Some(&spec.executor_type), function: &spec.function, args: &args };
-    context.guard.check(&call).map_err(|refusal| guarded(&refusal))?;
+    context.rules.guard().check(&call).map_err(|refusal| guarded(&refusal))?;
     let max_exec = SignedDuration::from_millis(spec.max_exec_ms);
     let deadline = (!max_exec.is_zero()).then(|| context.client.clock().now().saturating_add(max_exec).ok()).flatten();
     let checkpoint = checkpoint(context, lease)?;

@@ -2,4 +2,6 @@
 
 mod create_colony;
 mod get_colony;
+mod get_guard;
 mod get_health;
+mod set_guard;

@@ -2,6 +2,7 @@
 //! without the arguments, and the handler never sees it.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use apiary_executor_sdk::guard::{Guard, Refusals};
 use apiary_executor_sdk::v1::ProcessState;
@@ -14,7 +15,9 @@ use uuid::Uuid;
 on_each_store!(
     a_command_that_no_shell_should_run_is_refused_and_the_next_one_runs,
     rules_of_the_executors_own_are_held_against_its_work,
-    a_guard_without_rules_lets_everything_through
+    a_guard_without_rules_lets_everything_through,
+    rules_that_the_colony_sets_hold_for_bees_that_run_already,
+    rules_of_the_colony_hold_for_the_first_work_of_a_bee
 );
 
 /// An executor for `shell` and `pay`, and what reached its handlers.
@@ -38,6 +41,7 @@ impl Bee {
         };
         let mut builder = Executor::builder(client)
             .executor_type("ops")
+            .guard_refresh(Duration::from_millis(20))
             .handle("shell", handler(seen.clone()))
             .handle("pay", handler(seen.clone()));
         if let Some(guard) = guard {
@@ -125,5 +129,45 @@ async fn a_guard_without_rules_lets_everything_through(colony: TestColony) {
     let id = user.submit_json("ops", "shell", &args).await.unwrap().process_id;
     assert_eq!(end_of(&reader, id).await.0, ProcessState::Succeeded);
     assert_eq!(bee.seen(), [args]);
+    bee.stop.cancel();
+}
+
+/// Rules that forbid a function altogether.
+fn forbidding(function: &str) -> Value {
+    let nothing = json!({ "not": {} });
+    json!([{ "name": "stopped", "executor_type": "*", "function": function, "schema": nothing }])
+}
+
+async fn rules_that_the_colony_sets_hold_for_bees_that_run_already(colony: TestColony) {
+    let (user, reader, client) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "ops").await);
+    let bee = Bee::start(client, None);
+    let pay = async || {
+        let id = user.submit_json("ops", "pay", &json!({ "cents": 1 })).await.unwrap().process_id;
+        end_of(&reader, id).await
+    };
+    assert_eq!(pay().await.0, ProcessState::Succeeded);
+
+    colony.client(&colony.key).set_guard(&colony.guard(1, &forbidding("pay"))).await.unwrap();
+    eventually("the bee has heard of the rules", async || (pay().await.0 == ProcessState::DeadLetter).then_some(()))
+        .await;
+    let (_, reason) = pay().await;
+    assert!(reason.contains("guard: rule `stopped`"), "{reason}");
+
+    // The default set stays beside the colony's rules, and newer rules may allow again.
+    let shell = json!({ "command": "rm -rf /" });
+    let id = user.submit_json("ops", "shell", &shell).await.unwrap().process_id;
+    assert!(end_of(&reader, id).await.1.contains("default:shell"));
+    colony.client(&colony.key).set_guard(&colony.guard(2, &json!([]))).await.unwrap();
+    eventually("the bee has heard again", async || (pay().await.0 == ProcessState::Succeeded).then_some(())).await;
+    bee.stop.cancel();
+}
+
+async fn rules_of_the_colony_hold_for_the_first_work_of_a_bee(colony: TestColony) {
+    let (user, reader, client) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "ops").await);
+    colony.client(&colony.key).set_guard(&colony.guard(7, &forbidding("pay"))).await.unwrap();
+    let id = user.submit_json("ops", "pay", &json!({ "cents": 1 })).await.unwrap().process_id;
+    let bee = Bee::start(client, None);
+    assert_eq!(end_of(&reader, id).await.0, ProcessState::DeadLetter);
+    assert_eq!(bee.seen(), Vec::<Value>::new(), "the handler never saw it");
     bee.stop.cancel();
 }

@@ -99,6 +99,14 @@ impl Store for SqliteStore {
         colonies::count_states(self, colony).await
     }
 
+    async fn set_guard(&self, colony: &Colony, version: i64, envelope: &Envelope) -> StoreResult<()> {
+        colonies::set_guard(self, colony, version, envelope).await
+    }
+
+    async fn get_guard(&self, colony: &Colony) -> StoreResult<Option<Envelope>> {
+        colonies::get_guard(self, colony).await
+    }
+
     async fn add_grant(&self, colony: &Colony, grant: &Grant, envelope: &Envelope, now_ms: i64) -> StoreResult<bool> {
         grants::add(self, colony, grant, envelope, now_ms).await
     }

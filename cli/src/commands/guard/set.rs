@@ -1,0 +1,72 @@
+//! `apiary guard set`.
+
+use std::path::PathBuf;
+
+use apiary_executor_sdk::guard::Guard as Rules;
+use apiary_identity::limits::DOCUMENT_BYTES_MAX;
+use apiary_identity::{Guard, GuardRule};
+use clap::Args;
+use serde::Serialize;
+
+use super::kept;
+use crate::commands::grant::signed::{colony_key, seal};
+use crate::context::Context;
+use crate::exit::Fault;
+use crate::{files, profile};
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary guard set --colony-key colony.pem --rules rules.json
+  apiary guard set --colony-key colony.pem --rules rules.json --version 7
+  echo '[]' > none.json && apiary guard set --colony-key colony.pem --rules none.json    # no rules any more";
+
+/// Sign rules with the colony's key and deliver them: every executor of the colony holds its work against them
+///
+/// They take the place of the rules that were set before. Executors ask for them when they start, and every minute.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// A file with a JSON array of rules
+    #[arg(long, value_name = "FILE")]
+    rules: PathBuf,
+    /// The rules' version, higher than any before; if not given, one more than the broker's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    version: Option<i64>,
+    /// The colony's secret key
+    #[arg(long, value_name = "FILE")]
+    colony_key: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Set {
+    version: i64,
+    rules: usize,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let rules = arguments.rules()?;
+    let colony_key = colony_key(context, Some(&arguments.colony_key))?;
+    let client = profile::client_as(&context.settings, colony_key.id(), colony_key.clone())?;
+    let version = match arguments.version {
+        Some(version) => version,
+        None => kept(&client)
+            .await?
+            .map_or(Some(1), |guard| guard.version.checked_add(1))
+            .ok_or_else(|| Fault::failure("the rules have the highest version there is: no others can follow"))?,
+    };
+    let set = Set { version, rules: rules.len() };
+    let guard = Guard { colony: colony_key.id(), version, made_at: profile::clock().now(), rules };
+    client.set_guard(&seal(&colony_key, &guard)?).await?;
+    context.format.print(&set, |set| format!("version {} with {} rules is set", set.version, set.rules))
+}
+
+impl Arguments {
+    /// The rules, tried out: executors keep the version before if they cannot use one.
+    fn rules(&self) -> anyhow::Result<Vec<GuardRule>> {
+        let json = files::read(&self.rules, DOCUMENT_BYTES_MAX, "rules have")?;
+        let fault = |problem: String| Fault::usage(format!("{}: {problem}", self.rules.display()));
+        let rules = GuardRule::list_from_json(&json).map_err(|error| fault(error.to_string()))?;
+        Rules::empty().with_rules(&rules).map_err(|error| fault(error.to_string()))?;
+        Ok(rules)
+    }
+}
