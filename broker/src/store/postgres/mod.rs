@@ -27,13 +27,12 @@ use std::time::Duration;
 
 use apiary_identity::{Envelope, Grant, Id, Revocation};
 use sqlx::Connection as _;
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::PgPool;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::rows::{self, Fields};
 use super::{Store, StoreResult};
 use crate::model::{
     Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
@@ -46,7 +45,7 @@ use crate::model::{
 };
 use connect::Breaks;
 use fault::Fault;
-use session::Session;
+use session::{Session, column, number, process_ids};
 
 pub use options::PostgresOptions;
 
@@ -495,19 +494,4 @@ impl Store for PostgresStore {
     async fn listen(&self) -> StoreResult<Option<mpsc::Receiver<String>>> {
         listener::listen(self).await
     }
-}
-
-/// One column of a batch, for `unnest`.
-fn column<'a, T, C>(items: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
-    items.iter().map(value).collect()
-}
-
-/// The process ids that a statement returned.
-fn process_ids(found: &[PgRow]) -> StoreResult<Vec<Uuid>> {
-    found.iter().map(|row| rows::process_id(row)).collect()
-}
-
-/// The one number that a statement returned, or null.
-fn number(row: Option<&PgRow>, column: &str) -> StoreResult<Option<i64>> {
-    row.map_or(Ok(None), |row| Fields::of_summary(row, "leases").number_if_any(column))
 }

@@ -15,7 +15,6 @@ mod running;
 
 pub(super) use bulks::{bulk, bulk_state, count, named};
 pub(super) use colonies::{colony, guard, state_count};
-pub(super) use colonies::{colony, state_count};
 pub(super) use columns::{Columns, Fields};
 pub(super) use executors::{announcement, executor, function_statistics};
 pub(super) use explain::{bucket, explain, holders, waiting_sort, waiting_type};
