@@ -132,7 +132,7 @@ impl Executor {
         let mut works = works::Works::new(Arc::clone(&context));
         let ended = tokio::select! {
             ended = claim::run(&context, &mut works, shutdown) => ended,
-            never = rules::keep(&context) => match never {},
+            never = Box::pin(rules::keep(&context)) => match never {},
         };
         drain::run(&context, works, hurry).await;
         ended
