@@ -59,7 +59,11 @@ impl Broker {
         // A start that fails half-way must not leave loops behind.
         let cut = drain.clone().drop_guard();
         let finish = CancellationToken::new();
-        let tuning = Tuning { presence: presence_times(&config.executors), retention: retention(&config.retention) };
+        let tuning = Tuning {
+            presence: presence_times(&config.executors),
+            retention: retention(&config.retention),
+            unattended_after: config.executors.unattended_after,
+        };
         let engine = Engine::start(store.clone(), clock, broker_id, tuning, &tasks, drain.clone(), &finish).await?;
         let auth = Auth::new(engine.grants(), engine.clock(), broker_id, config.server_owner, REQUEST_WINDOW_MS);
         let (routes, health) = routes(Rpc::new(engine, Arc::new(auth), broker_id)).await?;

@@ -95,11 +95,11 @@ pub const AWAIT_LOOK: Duration = Duration::from_secs(5);
 /// Bulk actions that a list shows.
 pub const BULKS_LISTED_MAX: i64 = 100;
 /// How long a broker holds a bulk action for one step; if it dies, another goes on with it after so long, in milliseconds.
-pub const BULK_HOLD_MS: i64 = 30_000;
+pub const BULK_HOLD_MS: i64 = 10_000;
 /// Between two steps of a bulk action, for the sake of everybody else.
 pub const BULK_PAUSE: Duration = Duration::from_millis(20);
 /// How often a broker looks for bulk actions that another left.
-pub const BULK_LOOK: Duration = Duration::from_secs(15);
+pub const BULK_LOOK: Duration = Duration::from_secs(2);
 /// Documents of one batch.
 pub const BATCH_DOCUMENTS_MAX: usize = 1000;
 /// Watches at one broker, together with calls that await a process.
@@ -184,6 +184,16 @@ pub const NOTIFY_GATHER: Duration = Duration::from_millis(20);
 /// How long a stopping broker waits for calls in progress.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// Executors that explaining looks at.
+pub const EXPLAIN_EXECUTORS_MAX: i64 = 1000;
+/// The time whose pace an estimate goes by, in milliseconds.
+pub const EXPLAIN_PACE_WINDOW_MS: i64 = 3_600_000;
+/// Work that has waited for so long, and nobody listens, is reported, if nothing else is set.
+pub const UNATTENDED_AFTER: Duration = Duration::from_secs(60);
+/// The shortest and the longest between two looks for such work.
+pub const ATTEND_EVERY_MIN: Duration = Duration::from_millis(100);
+/// See [`ATTEND_EVERY_MIN`].
+pub const ATTEND_EVERY_MAX: Duration = Duration::from_secs(30);
 /// Executors of a colony that wait for approval; beyond it registering is refused as overload.
 pub const PENDING_EXECUTORS_MAX: i64 = 1000;
 /// Functions that an executor announces.

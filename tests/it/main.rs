@@ -25,6 +25,7 @@ macro_rules! on_each_store {
 }
 
 mod brokers;
+mod bulks;
 mod colonies;
 mod executors;
 mod grants;

@@ -16,6 +16,11 @@ const NO_VERB: &[(&str, &str, &str)] = &[
     ("engine", "connect", "it tells what the broker knows of itself"),
     ("store", "connect", "it tells what the broker knows of itself"),
     ("store", "watch", "it reads the summaries of processes that are told to have changed"),
+    ("store", "await", "it reads the summary of the process until it is finished"),
+    ("engine", "submit_batch", "it is many submits at once"),
+    ("store", "submit_batch", "a submit takes many"),
+    ("engine", "end_batch", "it is many completions and failures at once"),
+    ("store", "end_batch", "a completion takes many, and so does a failure"),
 ];
 
 /// The commands, where people have a verb for the call. A command's folder is the noun in the singular.
@@ -45,14 +50,34 @@ const COMMANDS: &[(&str, &str)] = &[
     ("pause", "pause/add"),
     ("resume", "pause/remove"),
     ("list_pauses", "pause/list"),
+    ("explain", "process/explain"),
+    ("explain_executor", "executor/explain"),
+    ("get_health", "colony/health"),
     ("set_limit", "limit/set"),
     ("remove_limit", "limit/remove"),
     ("list_limits", "limit/list"),
+    ("start_bulk", "bulk/start"),
+    ("get_bulk", "bulk/show"),
+    ("list_bulks", "bulk/list"),
+    // To go on is a word of its own: `bulk resume`.
+    ("stop_bulk", "bulk/stop"),
 ];
 
 /// Calls that are no command: programs make them.
-const NO_COMMAND: &[&str] =
-    &["connect", "claim", "renew", "complete", "fail", "release", "report", "add_logs", "set_attributes"];
+const NO_COMMAND: &[&str] = &[
+    "connect",
+    "claim",
+    "renew",
+    "complete",
+    "fail",
+    "release",
+    "end_batch",
+    "report",
+    "add_logs",
+    "set_attributes",
+    "await",
+    "submit_batch",
+];
 
 #[test]
 fn every_noun_has_its_door() {

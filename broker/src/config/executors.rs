@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::StartError;
-use crate::limits::{EXECUTOR_GONE_AFTER, EXECUTOR_SILENT_AFTER};
+use crate::limits::{EXECUTOR_GONE_AFTER, EXECUTOR_SILENT_AFTER, UNATTENDED_AFTER};
 
 /// The longest that an executor may be unheard before it counts as gone.
 const MOST: Duration = Duration::from_secs(24 * 3600);
@@ -17,11 +17,17 @@ pub struct ExecutorsConfig {
     pub silent_after: Duration,
     /// After so long one is gone: longer, up to a day.
     pub gone_after: Duration,
+    /// Work that has waited for so long, and nobody listens, is reported: 100 milliseconds to a day.
+    pub unattended_after: Duration,
 }
 
 impl Default for ExecutorsConfig {
     fn default() -> Self {
-        Self { silent_after: EXECUTOR_SILENT_AFTER, gone_after: EXECUTOR_GONE_AFTER }
+        Self {
+            silent_after: EXECUTOR_SILENT_AFTER,
+            gone_after: EXECUTOR_GONE_AFTER,
+            unattended_after: UNATTENDED_AFTER,
+        }
     }
 }
 
@@ -30,6 +36,9 @@ impl ExecutorsConfig {
         let wrong = |setting, problem: &str| Err(StartError::Setting { setting, problem: problem.to_owned() });
         if !(LEAST..=MOST).contains(&self.silent_after) {
             return wrong("broker.executor_silent_after_seconds", "is 1 second to a day: say 60");
+        }
+        if !(LEAST..=MOST).contains(&self.unattended_after) {
+            return wrong("broker.unattended_after_seconds", "is 1 second to a day: say 60");
         }
         if self.gone_after <= self.silent_after || self.gone_after > MOST {
             return wrong(

@@ -53,7 +53,7 @@ impl Drop for Handover {
 
 impl Claimer {
     /// Waits up to `wait` for work; with no wait, looks once. An empty answer is not an error.
-    pub(crate) async fn poll(&self, lane: &Lane, slot: ClaimSlot, wait: Duration) -> Reply {
+    pub(super) async fn poll(&self, lane: &Lane, slot: ClaimSlot, wait: Duration) -> Reply {
         let (id, answer) = self.register(lane, slot, wait.is_zero())?;
         // Takes the poll off the board if the caller goes away in the middle of this function.
         let mut poll = Registered { claimer: self, lane, id, answer };

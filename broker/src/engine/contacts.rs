@@ -118,7 +118,8 @@ impl Contacts {
         }
     }
 
-    async fn write(&self, store: &dyn Store) -> StoreResult<()> {
+    /// Writes down what is due: who was never written down is, so that the database knows everybody who was heard here.
+    pub(super) async fn write(&self, store: &dyn Store) -> StoreResult<()> {
         loop {
             let due = self.due();
             if due.is_empty() {

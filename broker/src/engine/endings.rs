@@ -154,15 +154,4 @@ impl LeaseDesk {
             None => Err(Error::NotPermitted("the executor's grant cannot be read".into())),
         }
     }
-
-    /// Whether this very result is the one that ended the attempt: then its sender asks again because the answer got lost.
-    pub(super) async fn is_known(&self, holder: &Holder, result: &Envelope) -> StoreResult<bool> {
-        let attempts = self.store.attempts(holder.process_id).await?;
-        Ok(attempts.iter().any(|attempt| {
-            attempt.attempt == holder.attempt
-                && attempt.result.as_ref().is_some_and(|(payload, signature)| {
-                    *payload == result.payload && signature.as_slice() == result.signature
-                })
-        }))
-    }
 }

@@ -1,6 +1,7 @@
 //! The engine's parts and their start and stop. The verbs are in files of their own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use apiary_identity::Clock;
 use tokio::sync::Notify;
@@ -19,6 +20,7 @@ use super::complete::CompleteFlush;
 use super::contacts::Contacts;
 use super::endings::LeaseDesk;
 use super::fail::FailFlush;
+use super::get_health;
 use super::grantbook::GrantBook;
 use super::operations::Operations;
 use super::presence::PresenceTimes;
@@ -42,6 +44,8 @@ pub(crate) struct Tuning {
     pub(crate) presence: PresenceTimes,
     /// How long finished processes are kept.
     pub(crate) retention: Retention,
+    /// Work that has waited for so long, and nobody listens, is reported.
+    pub(crate) unattended_after: Duration,
 }
 
 /// Everything that happens to processes.
@@ -62,6 +66,7 @@ pub(crate) struct Engine {
     pub(super) attributes: Committer<AttributeFlush>,
     pub(super) room: Room,
     pub(super) stamps: Stamps,
+    pub(super) unattended_after: Duration,
     pub(super) watches: Arc<tokio::sync::Semaphore>,
     pub(super) desk: LeaseDesk,
     pub(super) operations: Operations,
@@ -107,6 +112,13 @@ impl Engine {
         let operations = Operations::new(store.clone(), wakeups.clone(), clock.clone());
         let bulks_started = Arc::new(Notify::new());
         let bulks = Bulks::new(store.clone(), clock.clone(), operations.clone(), broker_id, bulks_started.clone());
+        tasks.spawn(get_health::attend(
+            store.clone(),
+            clock.clone(),
+            contacts.clone(),
+            tuning.unattended_after,
+            drain.clone(),
+        ));
         let loops = [
             tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone())),
             tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), tuning.retention, drain.clone())),
@@ -142,6 +154,7 @@ impl Engine {
             contacts,
             catalogue,
             stamps: Stamps::default(),
+            unattended_after: tuning.unattended_after,
             desk,
             operations,
             bulks: bulks_started,

@@ -61,6 +61,19 @@ impl Licences {
         }
     }
 
+    /// Whether a grant of a key, in force, covers the executor type.
+    pub(super) fn covers_type(&self, key: &Id, executor_type: &str) -> bool {
+        self.standing(key, executor_type).0 == Standing::InForce
+    }
+
+    /// Whether a grant of a key, in force, covers the function for the executor type.
+    pub(super) fn covers(&self, key: &Id, executor_type: &str, function: &str) -> bool {
+        let Some(grants) = self.by_key.get(key.as_bytes().as_slice()) else { return false };
+        grants.iter().any(|(grant, revoked_from_ms)| {
+            revoked_from_ms.is_none() && grant.is_valid_at(self.now) && grant.scopes.cover(executor_type, function)
+        })
+    }
+
     /// The state of an executor; its record's moment is brought up to what was heard here.
     pub(super) fn view(&self, mut record: ExecutorRecord, colony: &Colony, contacts: &Contacts) -> ExecutorView {
         let (standing, granted_until_ms) = self.standing(&record.key, &record.executor_type);

@@ -4,6 +4,7 @@ mod bucket;
 mod bulk;
 mod colony;
 mod executor;
+mod explain;
 mod grant;
 mod lease;
 mod limit;
@@ -20,6 +21,7 @@ pub use executor::{
     AnnouncedFunction, Announcement, Contact, ExecutorFilter, ExecutorRecord, FunctionStatistics, Registration,
     RevokedGrant, Spread,
 };
+pub use explain::{ExplainRecord, Explained, Holders, WaitingSort, WaitingType};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{
     AttemptEnding, CancelMark, ClaimSlot, Claimed, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, LeaseRef,

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::routes::caller;
 use super::status::refused;
-use super::{Rpc, decode, encode};
+use super::{Rpc, decode, encode, explanations};
 
 #[tonic::async_trait]
 impl ColonyService for Rpc {
@@ -37,9 +37,11 @@ impl ColonyService for Rpc {
 
     async fn get_health(
         &self,
-        _request: Request<pb::GetHealthRequest>,
+        request: Request<pb::GetHealthRequest>,
     ) -> Result<Response<pb::GetHealthResponse>, Status> {
-        Err(Status::unimplemented("get_health"))
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let findings = self.engine.get_health(permit).await.map_err(refused)?;
+        Ok(Response::new(explanations::health(findings)))
     }
 
     async fn set_guard(

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::routes::caller;
 use super::status::refused;
-use super::{Rpc, decode, encode};
+use super::{Rpc, decode, encode, explanations};
 
 #[tonic::async_trait]
 impl ExecutorService for Rpc {
@@ -56,9 +56,12 @@ impl ExecutorService for Rpc {
 
     async fn explain_executor(
         &self,
-        _request: Request<pb::ExplainExecutorRequest>,
+        request: Request<pb::ExplainExecutorRequest>,
     ) -> Result<Response<pb::ExplainExecutorResponse>, Status> {
-        Err(Status::unimplemented("explain_executor"))
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let name = decode::needed_name("name", request.into_inner().name).map_err(refused)?;
+        let explanation = self.engine.explain_executor(permit, &name).await.map_err(refused)?;
+        Ok(Response::new(explanations::executor_explanation(explanation)))
     }
 
     async fn list_functions(

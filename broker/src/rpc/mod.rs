@@ -6,6 +6,7 @@ mod colonies;
 mod decode;
 mod encode;
 mod executors;
+mod explanations;
 mod grants;
 mod http;
 mod leases;

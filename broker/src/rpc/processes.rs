@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::routes::caller;
 use super::status::refused;
-use super::{Rpc, decode, encode, running};
+use super::{Rpc, decode, encode, explanations, running};
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Replacement;
@@ -161,7 +161,10 @@ impl ProcessService for Rpc {
         Ok(Response::new(running::log_page(page)))
     }
 
-    async fn explain(&self, _request: Request<pb::ExplainRequest>) -> Result<Response<pb::ExplainResponse>, Status> {
-        Err(Status::unimplemented("explain"))
+    async fn explain(&self, request: Request<pb::ExplainRequest>) -> Result<Response<pb::ExplainResponse>, Status> {
+        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let process_id = decode::process_id(&request.into_inner().process_id).map_err(refused)?;
+        let explanation = self.engine.explain(permit, process_id).await.map_err(refused)?;
+        Ok(Response::new(explanations::explanation(explanation)))
     }
 }

@@ -23,10 +23,11 @@ use uuid::Uuid;
 use crate::model::{
     Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord,
-    LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused,
-    ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed,
-    Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted,
+    ExecutorRecord, ExplainRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane,
+    LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page,
+    Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release,
+    Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort,
+    WaitingType,
 };
 
 pub use error::StoreError;
@@ -305,6 +306,19 @@ pub trait Store: Send + Sync + 'static {
     /// Every pause of the colony, by kind and name.
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>>;
 
+    // What holds work up: for showing, and never for deciding.
+
+    /// A process with what decides whether it runs; its pace counts what finished since.
+    async fn explain(&self, colony: ColonyKey, process_id: Uuid, since_ms: i64) -> StoreResult<Option<ExplainRecord>>;
+
+    /// Who holds the places of a limit for this key or name, and what is left of its rate.
+    async fn limit_holders(&self, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders>;
+
+    /// What waits in a lane, sorted by all that decides who may have it: the first ten thousand, the thousand largest sorts.
+    async fn waiting_sorts(&self, lane: &Lane) -> StoreResult<Vec<WaitingSort>>;
+
+    /// What waits, by executor type, of one colony or of all: at most a thousand types, those that wait longest first.
+    async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>>;
     // While it runs. What is not of the lease's holder changes nothing, also if the lease ends in the same moment.
 
     /// Keeps the last signed progress of processes, and the last with a checkpoint, which outlives the attempt. A report whose

@@ -99,6 +99,7 @@ fn config(settings: &Settings) -> anyhow::Result<Config> {
         executors: ExecutorsConfig {
             silent_after: Duration::from_secs(settings.integer(&table::BROKER_EXECUTOR_SILENT_AFTER_SECONDS)),
             gone_after: Duration::from_secs(settings.integer(&table::BROKER_EXECUTOR_GONE_AFTER_SECONDS)),
+            unattended_after: Duration::from_secs(settings.integer(&table::BROKER_UNATTENDED_AFTER_SECONDS)),
         },
         retention: retention(settings),
     })

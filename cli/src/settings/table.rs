@@ -127,6 +127,13 @@ pub(crate) const BROKER_EXECUTOR_GONE_AFTER_SECONDS: Setting = Setting::new(
     "an executor that was not heard for so long is gone",
 )
 .default("120");
+pub(crate) const BROKER_UNATTENDED_AFTER_SECONDS: Setting = Setting::new(
+    "broker.unattended_after_seconds",
+    Kind::Integer { least: 1, most: 86_400 },
+    BROKER,
+    "work that has waited for so long, and nobody listens for it, is reported",
+)
+.default("60");
 pub(crate) const BROKER_RETAIN_SUCCEEDED: Setting = Setting::new(
     "broker.retain_succeeded",
     Kind::Retention,
@@ -333,6 +340,7 @@ pub(crate) const TABLE: &[Setting] = &[
     BROKER_SERVER_OWNER,
     BROKER_EXECUTOR_SILENT_AFTER_SECONDS,
     BROKER_EXECUTOR_GONE_AFTER_SECONDS,
+    BROKER_UNATTENDED_AFTER_SECONDS,
     BROKER_RETAIN_SUCCEEDED,
     BROKER_RETAIN_FAILED,
     BROKER_RETAIN_CANCELLED,

@@ -19,4 +19,9 @@ impl Client {
     pub async fn get_colony(&self) -> Result<v1::GetColonyResponse, ClientError> {
         self.call_signed("/apiary.v1.ColonyService/GetColony", v1::GetColonyRequest {}, self.call_timeout()).await
     }
+
+    /// Reads what needs somebody's attention in this client's colony, the worst first.
+    pub async fn get_health(&self) -> Result<v1::GetHealthResponse, ClientError> {
+        self.call_signed("/apiary.v1.ColonyService/GetHealth", v1::GetHealthRequest {}, self.call_timeout()).await
+    }
 }

@@ -41,6 +41,12 @@ impl Client {
         Ok(answer.executors)
     }
 
+    /// Reads why the executors of a name get no work. For the colony's own key, or a key with the right `read`.
+    pub async fn explain_executor(&self, name: &str) -> Result<v1::ExplainExecutorResponse, ClientError> {
+        let request = v1::ExplainExecutorRequest { name: name.to_owned() };
+        self.call_signed("/apiary.v1.ExecutorService/ExplainExecutor", request, self.call_timeout()).await
+    }
+
     /// Lists the functions that executors announce, with how they did. For the colony's own key, or a key with the right
     /// `read`.
     pub async fn list_functions(

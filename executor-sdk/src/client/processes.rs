@@ -92,6 +92,12 @@ impl Client {
         self.call_signed("/apiary.v1.ProcessService/GetProcess", request, self.call_timeout()).await
     }
 
+    /// Reads why a process is not running: every reason that holds it.
+    pub async fn explain(&self, process_id: Uuid) -> Result<v1::ExplainResponse, ClientError> {
+        let request = v1::ExplainRequest { process_id: process_id.to_string() };
+        self.call_signed("/apiary.v1.ProcessService/Explain", request, self.call_timeout()).await
+    }
+
     /// Lists processes, newest first, filtered and by pages.
     pub async fn list_processes(
         &self,

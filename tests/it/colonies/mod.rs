@@ -2,3 +2,4 @@
 
 mod create_colony;
 mod get_colony;
+mod get_health;

@@ -37,8 +37,11 @@ mod quick_postgres {
 }
 
 fn quick(config: &mut apiary_broker::Config) {
-    config.executors =
-        ExecutorsConfig { silent_after: Duration::from_secs(1), gone_after: Duration::from_millis(2500) };
+    config.executors = ExecutorsConfig {
+        silent_after: Duration::from_secs(1),
+        gone_after: Duration::from_millis(2500),
+        ..Default::default()
+    };
 }
 
 // Case 16.

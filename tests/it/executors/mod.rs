@@ -1,6 +1,7 @@
 //! Executors: who they are, what they can do, how they stand.
 
 mod drain_executor;
+mod explain_executor;
 mod list_executors;
 mod list_functions;
 mod register_executor;

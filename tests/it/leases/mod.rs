@@ -7,6 +7,7 @@ mod complete;
 mod crowds;
 mod deadlines;
 mod drained;
+mod end_batch;
 mod fail;
 mod matching;
 mod order;

@@ -1,12 +1,13 @@
-//! The order of a queue, at its edges: ids that run against it, and the ends of the priorities.
+//! The order of a queue, at its edges: what comes within one millisecond, and the ends of the priorities.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_executor_sdk::Client;
-use apiary_identity::Spec;
-use apiary_tests::TestColony;
+use apiary_identity::{Clock as _, ManualClock, Spec, SystemClock};
 use apiary_tests::colony::claim;
+use apiary_tests::{Backend, TestColony};
 
 on_each_store!(ids_do_not_decide_who_goes_first, priorities_reach_to_their_bounds);
 
@@ -17,9 +18,23 @@ async fn claimed_in_order(bee: &Client) -> Vec<String> {
     claim(bee, "t", 1000, Duration::ZERO).await.into_iter().map(|lease| lease.process_id).collect()
 }
 
-/// Submits one after the other, those with the highest ids first.
 // Case 6.
 async fn ids_do_not_decide_who_goes_first(colony: TestColony) {
+    assert_first_in_is_first_out(&colony).await;
+}
+
+/// With a clock that stands still, all of them come in one millisecond. (Over Postgres the database's clock counts, and that one
+/// cannot be stopped.)
+// Case 6.
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_within_one_millisecond_first_in_is_first_out() {
+    let backend = Backend::sqlite().await;
+    let (store, clock) = (backend.store_config(), ManualClock::new(SystemClock.now()));
+    assert_first_in_is_first_out(&TestColony::start_with(backend, store, Arc::new(clock)).await).await;
+}
+
+/// Submits one after the other, those with the highest ids first, and claims all.
+async fn assert_first_in_is_first_out(colony: &TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let mut specs: Vec<Spec> = (0..MANY).map(|_| user.spec("t", "f")).collect();
     specs.sort_by_key(|spec| Reverse(spec.process_id));

@@ -1,9 +1,11 @@
 //! `ProcessService`, and the HTTP door beside it.
 
+mod r#await;
 mod cancel;
 mod curl;
 mod delete;
 mod discard;
+mod explain;
 mod get_process;
 mod http_door;
 mod list_logs;
@@ -11,6 +13,7 @@ mod list_processes;
 mod redrive;
 mod retry;
 mod submit;
+mod submit_batch;
 mod watch;
 
 use apiary_executor_sdk::{Client, v1};

@@ -3,11 +3,13 @@
 //! All tables are in the schema `apiary` and named so in every statement, whatever the `search_path`: the database may
 //! be shared, and what is in `public` may be served to the world (Supabase does).
 
+mod batch;
 mod brokers;
 mod bulks;
 mod colonies;
 mod connect;
 mod executors;
+mod explain;
 mod fault;
 mod grants;
 mod leases;
@@ -26,22 +28,23 @@ use std::time::Duration;
 
 use apiary_identity::{Envelope, Grant, Id, Revocation};
 use sqlx::Connection as _;
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::PgPool;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::rows::{self, Fields};
 use super::{Store, StoreResult};
 use crate::model::{
     Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord,
-    LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused,
-    ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed,
-    Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted,
+    ExecutorRecord, ExplainRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane,
+    LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page,
+    Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release,
+    Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort,
+    WaitingType,
 };
+use batch::{column, number, process_ids};
 use connect::Breaks;
 use fault::Fault;
 use session::Session;
@@ -359,6 +362,22 @@ impl Store for PostgresStore {
         pauses::list(self, colony).await
     }
 
+    async fn explain(&self, colony: ColonyKey, process_id: Uuid, since_ms: i64) -> StoreResult<Option<ExplainRecord>> {
+        explain::process(self, colony, process_id, since_ms).await
+    }
+
+    async fn limit_holders(&self, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders> {
+        explain::holders(self, colony, kind, key).await
+    }
+
+    async fn waiting_sorts(&self, lane: &Lane) -> StoreResult<Vec<WaitingSort>> {
+        explain::sorts(self, lane).await
+    }
+
+    async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
+        explain::types(self, colony).await
+    }
+
     async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>> {
         running::report(self, reports, now_ms).await
     }
@@ -469,19 +488,4 @@ impl Store for PostgresStore {
     async fn listen(&self) -> StoreResult<Option<mpsc::Receiver<String>>> {
         listener::listen(self).await
     }
-}
-
-/// One column of a batch, for `unnest`.
-fn column<'a, T, C>(items: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
-    items.iter().map(value).collect()
-}
-
-/// The process ids that a statement returned.
-fn process_ids(found: &[PgRow]) -> StoreResult<Vec<Uuid>> {
-    found.iter().map(|row| rows::process_id(row)).collect()
-}
-
-/// The one number that a statement returned, or null.
-fn number(row: Option<&PgRow>, column: &str) -> StoreResult<Option<i64>> {
-    row.map_or(Ok(None), |row| Fields::of_summary(row, "leases").number_if_any(column))
 }

@@ -5,6 +5,7 @@ mod batch;
 mod bulks;
 mod colonies;
 mod executors;
+mod explain;
 mod fault;
 mod file;
 mod grants;
@@ -32,10 +33,11 @@ use super::{Store, StoreResult, rows};
 use crate::model::{
     Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Lane, LeaseEnd, LeaseRecord,
-    LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page, Pause, Paused,
-    ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed,
-    Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted,
+    ExecutorRecord, ExplainRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane,
+    LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page,
+    Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release,
+    Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort,
+    WaitingType,
 };
 
 /// The store in a SQLite file.
@@ -330,6 +332,22 @@ impl Store for SqliteStore {
 
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>> {
         pauses::list(self, colony).await
+    }
+
+    async fn explain(&self, colony: ColonyKey, process_id: Uuid, since_ms: i64) -> StoreResult<Option<ExplainRecord>> {
+        explain::process(self, colony, process_id, since_ms).await
+    }
+
+    async fn limit_holders(&self, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders> {
+        explain::holders(self, colony, kind, key).await
+    }
+
+    async fn waiting_sorts(&self, lane: &Lane) -> StoreResult<Vec<WaitingSort>> {
+        explain::sorts(self, lane).await
+    }
+
+    async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
+        explain::types(self, colony).await
     }
 
     async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>> {

@@ -1,6 +1,7 @@
 //! Colonies.
 
 mod create;
+mod health;
 mod show;
 
 use clap::Subcommand;
@@ -12,6 +13,7 @@ use crate::context::Context;
 pub(crate) enum Command {
     Create(Box<create::Arguments>),
     Show(show::Arguments),
+    Health(health::Arguments),
 }
 
 impl Command {
@@ -19,6 +21,7 @@ impl Command {
         match self {
             Self::Create(arguments) => create::run(&arguments, context).await,
             Self::Show(arguments) => show::run(&arguments, context).await,
+            Self::Health(arguments) => health::run(&arguments, context).await,
         }
     }
 }

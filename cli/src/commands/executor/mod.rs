@@ -2,6 +2,7 @@
 
 mod approve;
 mod drain;
+mod explain;
 mod list;
 mod register;
 mod reject;
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Reject(reject::Arguments),
     Remove(remove::Arguments),
     Drain(drain::Arguments),
+    Explain(explain::Arguments),
 }
 
 impl Command {
@@ -43,6 +45,7 @@ impl Command {
             Self::Reject(arguments) => reject::run(&arguments, context).await,
             Self::Remove(arguments) => remove::run(&arguments, context).await,
             Self::Drain(arguments) => drain::run(&arguments, context).await,
+            Self::Explain(arguments) => explain::run(&arguments, context).await,
         }
     }
 }

@@ -6,6 +6,7 @@ mod chain;
 mod chain_tests;
 mod delete;
 mod discard;
+mod explain;
 mod follow;
 mod get;
 mod list;
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Get(get::Arguments),
     List(list::Arguments),
     Watch(watch::Arguments),
+    Explain(explain::Arguments),
     Logs(logs::Arguments),
     Verify(verify::Arguments),
     Cancel(cancel::Arguments),
@@ -46,6 +48,7 @@ impl Command {
             Self::Get(arguments) => get::run(&arguments, context).await,
             Self::List(arguments) => list::run(&arguments, context).await,
             Self::Watch(arguments) => watch::run(&arguments, context).await,
+            Self::Explain(arguments) => explain::run(&arguments, context).await,
             Self::Logs(arguments) => logs::run(&arguments, context).await,
             Self::Verify(arguments) => verify::run(&arguments, context).await,
             Self::Cancel(arguments) => cancel::run(&arguments, context).await,

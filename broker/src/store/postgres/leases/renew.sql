@@ -3,7 +3,8 @@
 -- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 expires_at_ms: bigint[], $5 now_ms: bigint.
 -- Race won: against the sweep that ends the lease, the row is either gone (no row here) or has its new end first.
 UPDATE apiary.leases AS lease
-SET expires_at_ms = least(item.expires_at_ms, lease.exec_deadline_ms, lease.cancel_deadline_ms)
+SET renewed_at_ms = $5,
+    expires_at_ms = least(item.expires_at_ms, lease.exec_deadline_ms, lease.cancel_deadline_ms)
 FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[])
     AS item (process_id, attempt, executor, expires_at_ms)
 WHERE lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor

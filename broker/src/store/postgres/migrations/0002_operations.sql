@@ -38,7 +38,8 @@ ALTER TABLE apiary.leases
     ADD COLUMN concurrency_key text,
     ADD COLUMN cancel_deadline_ms bigint,
     ADD COLUMN cancel_reason text,
-    ADD COLUMN cancel_by text;
+    ADD COLUMN cancel_by text,
+    ADD COLUMN renewed_at_ms bigint;
 UPDATE apiary.leases SET function = spec.function
 FROM apiary.specs AS spec
 WHERE spec.process_id = leases.process_id;

@@ -2,7 +2,7 @@
 -- being cancelled. Returns their ends and cancellations.
 -- ?1 items: JSON list, ?2 now_ms. Race won: there is one writer; a lease that a sweep ended is not there any more.
 UPDATE leases
-SET expires_at_ms = min(
+SET renewed_at_ms = ?2, expires_at_ms = min(
     item.expires_at_ms, coalesce(exec_deadline_ms, item.expires_at_ms), coalesce(cancel_deadline_ms, item.expires_at_ms)
 )
 FROM (

@@ -32,6 +32,7 @@ ALTER TABLE leases ADD COLUMN concurrency_key TEXT;
 ALTER TABLE leases ADD COLUMN cancel_deadline_ms INTEGER;
 ALTER TABLE leases ADD COLUMN cancel_reason TEXT;
 ALTER TABLE leases ADD COLUMN cancel_by TEXT;
+ALTER TABLE leases ADD COLUMN renewed_at_ms INTEGER;
 UPDATE leases SET function = (SELECT spec.function FROM specs AS spec WHERE spec.process_id = leases.process_id);
 CREATE INDEX leases_concurrency_key ON leases (colony, concurrency_key) WHERE concurrency_key IS NOT NULL;
 

@@ -1,0 +1,113 @@
+//! What needs somebody's attention in a colony: a pure function of what is known. `docs/explain.md` lists the kinds.
+
+use super::presence::Presence;
+use super::reasons::{Candidate, moment, span};
+use crate::model::{Pause, WaitingType};
+
+/// One thing that needs attention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// Which: one of `docs/explain.md`.
+    pub(crate) kind: &'static str,
+    /// In a sentence, with what to do.
+    pub(crate) text: String,
+    /// The name that it is about.
+    pub(crate) subject: String,
+    /// How many processes or executors.
+    pub(crate) count: i64,
+    /// Since when.
+    pub(crate) since_ms: Option<i64>,
+}
+
+/// All that is known of a colony.
+pub(super) struct Facts<'f> {
+    /// What waits, by executor type.
+    pub(super) waiting: &'f [WaitingType],
+    /// Its executors, with their types.
+    pub(super) executors: &'f [(String, Candidate)],
+    /// What is paused.
+    pub(super) pauses: &'f [Pause],
+    /// How many dead letters there are.
+    pub(super) dead_letters: i64,
+    /// Work that nobody listens for is reported after so long.
+    pub(super) unattended_after_ms: i64,
+    /// The time.
+    pub(super) now_ms: i64,
+}
+
+/// What needs attention, the worst first.
+pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = facts.waiting.iter().filter_map(|waiting| unattended(waiting, facts)).collect();
+    if facts.dead_letters > 0 {
+        findings.push(Finding {
+            kind: "DEAD_LETTERS",
+            text: format!(
+                "{} dead letters: look at them with `apiary process list --state dead-letter`, then redrive or discard them",
+                facts.dead_letters
+            ),
+            subject: String::new(),
+            count: facts.dead_letters,
+            since_ms: None,
+        });
+    }
+    findings.extend(facts.pauses.iter().map(|pause| {
+        let kind = pause.what.kind.as_str().replace('_', " ");
+        let name = if pause.what.name.is_empty() { String::new() } else { format!(" `{}`", pause.what.name) };
+        Finding {
+            kind: "PAUSED",
+            text: format!(
+                "the {kind}{name} is paused by {} since {}: {}",
+                pause.by,
+                moment(pause.since_ms),
+                pause.reason
+            ),
+            subject: pause.what.name.clone(),
+            count: 1,
+            since_ms: Some(pause.since_ms),
+        }
+    }));
+    for (executor_type, executor) in facts.executors {
+        let quiet = executor.heard_ms.map(|heard_ms| span(facts.now_ms.saturating_sub(heard_ms)));
+        let (kind, text) = match (executor.presence, quiet) {
+            (Presence::Silent, Some(quiet)) => (
+                "EXECUTOR_SILENT",
+                format!("executor `{}` of type `{executor_type}` has not been heard for {quiet}", executor.name),
+            ),
+            (Presence::Pending, _) => (
+                "EXECUTOR_PENDING",
+                format!(
+                    "executor `{}` of type `{executor_type}` waits for approval: `apiary executor approve` or `reject`",
+                    executor.name
+                ),
+            ),
+            _ => continue,
+        };
+        let (subject, since_ms) = (executor.name.clone(), executor.heard_ms);
+        findings.push(Finding { kind, text, subject, count: 1, since_ms });
+    }
+    findings
+}
+
+/// Work that has waited for long, and nobody is there to take it.
+pub(super) fn unattended(waiting: &WaitingType, facts: &Facts<'_>) -> Option<Finding> {
+    let waited_ms = facts.now_ms.saturating_sub(waiting.since_ms);
+    let listens = |(executor_type, executor): &(String, Candidate)| {
+        *executor_type == waiting.executor_type
+            && matches!(executor.presence, Presence::Idle | Presence::Busy | Presence::Draining)
+    };
+    if waited_ms < facts.unattended_after_ms || facts.executors.iter().any(listens) {
+        return None;
+    }
+    Some(Finding {
+        kind: "UNATTENDED_TYPE",
+        text: format!(
+            "nobody listens for executor type `{}`: {} waiting, the first for {}; start an executor of that type",
+            waiting.executor_type,
+            waiting.count,
+            span(waited_ms)
+        ),
+        subject: waiting.executor_type.clone(),
+        count: waiting.count,
+        since_ms: Some(waiting.since_ms),
+    })
+}

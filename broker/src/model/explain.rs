@@ -1,0 +1,87 @@
+//! What explaining needs to know, as kept, and what it says.
+
+use apiary_identity::Requirements;
+use uuid::Uuid;
+
+use super::{Bucket, ProcessSummary};
+
+/// A process with all that decides whether it runs.
+#[derive(Clone, Debug)]
+pub struct ExplainRecord {
+    /// The process.
+    pub summary: ProcessSummary,
+    /// What its executor must have.
+    pub requires: Requirements,
+    /// If not empty, only executors of these names may have it.
+    pub executor_names: Vec<String>,
+    /// What it is counted by while it runs.
+    pub concurrency_key: Option<String>,
+    /// What its start is counted by.
+    pub rate_key: Option<String>,
+    /// When it fails if nobody has claimed it by then.
+    pub wait_deadline_ms: Option<i64>,
+    /// How many of its executor type wait before it.
+    pub ahead: i64,
+    /// How many of its executor type finished in the time that was asked for, of the colony's last ten thousand.
+    pub pace: i64,
+    /// When its lease was renewed last, or made.
+    pub renewed_at_ms: Option<i64>,
+}
+
+/// Waiting processes that are alike in all that decides who may have them.
+#[derive(Clone, Debug)]
+pub struct WaitingSort {
+    /// What is to be done.
+    pub function: String,
+    /// What an executor must have.
+    pub requires: Requirements,
+    /// If not empty, only executors of these names may have them.
+    pub executor_names: Vec<String>,
+    /// What they are counted by while they run.
+    pub concurrency_key: Option<String>,
+    /// What their starts are counted by.
+    pub rate_key: Option<String>,
+    /// How many there are.
+    pub count: i64,
+}
+
+/// Who holds the places of a limit.
+#[derive(Clone, Debug, Default)]
+pub struct Holders {
+    /// How many run.
+    pub running: i64,
+    /// The oldest of them, at most ten.
+    pub process_ids: Vec<Uuid>,
+    /// What is left of its rate; `None` if all of it.
+    pub bucket: Option<Bucket>,
+}
+
+/// Waiting work of an executor type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingType {
+    /// The executor type.
+    pub executor_type: String,
+    /// How many wait.
+    pub count: i64,
+    /// Since when the first of them could run.
+    pub since_ms: i64,
+}
+
+/// One reason, for people and for programs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explained {
+    /// Which: one of `docs/explain.md`.
+    pub kind: &'static str,
+    /// In a sentence.
+    pub text: String,
+    /// Who or what it is about.
+    pub subjects: Vec<String>,
+    /// The processes that it is about.
+    pub process_ids: Vec<Uuid>,
+    /// When it began or will end.
+    pub time_ms: Option<i64>,
+    /// How much is used.
+    pub used: i64,
+    /// How much there is.
+    pub limit: i64,
+}

@@ -1,0 +1,55 @@
+//! Explanations and findings, to the wire.
+
+use apiary_proto::v1 as pb;
+
+use super::encode;
+use crate::engine::{ExecutorExplanation, Explanation, Finding};
+use crate::model::Explained;
+
+/// Why a process is where it is.
+pub(super) fn explanation(explanation: Explanation) -> pb::ExplainResponse {
+    pb::ExplainResponse {
+        process: Some(encode::process(explanation.process)),
+        reasons: explanation.reasons.into_iter().map(reason).collect(),
+        queue_position: explanation.queue_position.unwrap_or(0),
+        estimated_wait_ms: explanation.estimated_wait_ms.unwrap_or(-1),
+    }
+}
+
+fn reason(reason: Explained) -> pb::ExplainedReason {
+    pb::ExplainedReason {
+        kind: reason.kind.to_owned(),
+        text: reason.text,
+        subjects: reason.subjects,
+        process_ids: reason.process_ids.into_iter().map(|id| id.to_string()).collect(),
+        time_ms: reason.time_ms.unwrap_or(0),
+        used: reason.used,
+        limit: reason.limit,
+    }
+}
+
+/// Why an executor gets no work.
+pub(super) fn executor_explanation(explanation: ExecutorExplanation) -> pb::ExplainExecutorResponse {
+    let reason = |(executor_type, reason): (String, Explained)| pb::ExecutorReason {
+        kind: reason.kind.to_owned(),
+        text: reason.text,
+        executor_type,
+        count: reason.used,
+    };
+    pb::ExplainExecutorResponse {
+        executors: explanation.executors.into_iter().map(encode::executor).collect(),
+        reasons: explanation.reasons.into_iter().map(reason).collect(),
+    }
+}
+
+/// How a colony is.
+pub(super) fn health(findings: Vec<Finding>) -> pb::GetHealthResponse {
+    let finding = |finding: Finding| pb::HealthFinding {
+        kind: finding.kind.to_owned(),
+        text: finding.text,
+        subject: finding.subject,
+        count: finding.count,
+        since_ms: finding.since_ms.unwrap_or(0),
+    };
+    pb::GetHealthResponse { healthy: findings.is_empty(), findings: findings.into_iter().map(finding).collect() }
+}

@@ -1,0 +1,41 @@
+//! What holds work up, in Postgres.
+
+use sqlx::query;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use crate::model::{Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, WaitingSort, WaitingType};
+use crate::store::{StoreResult, rows};
+
+pub(super) async fn process(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    process_id: Uuid,
+    since_ms: i64,
+) -> StoreResult<Option<ExplainRecord>> {
+    let select = query(include_str!("processes/explain.sql")).bind(colony.0).bind(process_id).bind(since_ms);
+    store.session().await?.row(select).await?.map(|row| rows::explain(&row)).transpose()
+}
+
+pub(super) async fn holders(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    kind: LimitKind,
+    key: &str,
+) -> StoreResult<Holders> {
+    let select = query(include_str!("processes/explain_holders.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
+    let mut holders = rows::holders(&store.session().await?.rows(select).await?)?;
+    let select = query(include_str!("processes/explain_bucket.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
+    holders.bucket = store.session().await?.row(select).await?.map(|row| rows::bucket(&row)).transpose()?;
+    Ok(holders)
+}
+
+pub(super) async fn sorts(store: &PostgresStore, lane: &Lane) -> StoreResult<Vec<WaitingSort>> {
+    let select = query(include_str!("executors/explain.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::waiting_sort(row)).collect()
+}
+
+pub(super) async fn types(store: &PostgresStore, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
+    let select = query(include_str!("colonies/get_health.sql")).bind(colony.map(|colony| colony.0));
+    store.session().await?.rows(select).await?.iter().map(|row| rows::waiting_type(row)).collect()
+}

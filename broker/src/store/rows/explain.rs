@@ -1,0 +1,65 @@
+//! Rows about what holds work up.
+
+use super::{Columns, Fields, colony, summary};
+use crate::model::{Bucket, Colony, ExplainRecord, Holders, WaitingSort, WaitingType};
+use crate::store::StoreResult;
+
+/// A process with what decides whether it runs: the columns of its summary, and those of its spec, place and lease.
+pub(in crate::store) fn explain(row: &dyn Columns) -> StoreResult<ExplainRecord> {
+    let (fields, _) = Fields::of_process(row, "specs")?;
+    Ok(ExplainRecord {
+        summary: summary(row)?,
+        requires: fields.json("requires")?,
+        executor_names: fields.json("executor_names")?,
+        concurrency_key: fields.text_if_any("concurrency_key")?,
+        rate_key: fields.text_if_any("rate_key")?,
+        wait_deadline_ms: fields.number_if_any("wait_deadline_ms")?,
+        ahead: fields.number("ahead")?,
+        pace: fields.number("pace")?,
+        renewed_at_ms: fields.number_if_any("renewed_at_ms")?,
+    })
+}
+
+/// Who holds a limit's places, from `process_id, running` in each row.
+pub(in crate::store) fn holders(rows: &[impl Columns]) -> StoreResult<Holders> {
+    let mut holders = Holders::default();
+    for row in rows {
+        let (fields, process_id) = Fields::of_process(row, "leases")?;
+        holders.running = fields.number("running")?;
+        holders.process_ids.push(process_id);
+    }
+    Ok(holders)
+}
+
+/// What is left of a rate, from `tokens, filled_at_ms`.
+pub(in crate::store) fn bucket(row: &dyn Columns) -> StoreResult<Bucket> {
+    let fields = Fields::of_summary(row, "buckets");
+    Ok(Bucket {
+        tokens: fields.real_if_any("tokens")?.unwrap_or_default(),
+        filled_at_ms: fields.number("filled_at_ms")?,
+    })
+}
+
+/// Waiting processes of one sort, from what decides who may have them, and `count`.
+pub(in crate::store) fn waiting_sort(row: &dyn Columns) -> StoreResult<WaitingSort> {
+    let fields = Fields::of_summary(row, "queue");
+    Ok(WaitingSort {
+        function: fields.text("function")?,
+        requires: fields.json("requires")?,
+        executor_names: fields.json("executor_names")?,
+        concurrency_key: fields.text_if_any("concurrency_key")?,
+        rate_key: fields.text_if_any("rate_key")?,
+        count: fields.number("count")?,
+    })
+}
+
+/// A colony, and the waiting work of one of its executor types, from the colony's columns and `executor_type, count, since_ms`.
+pub(in crate::store) fn waiting_type(row: &dyn Columns) -> StoreResult<(Colony, WaitingType)> {
+    let fields = Fields::of_summary(row, "queue");
+    let waiting = WaitingType {
+        executor_type: fields.text("executor_type")?,
+        count: fields.number("count")?,
+        since_ms: fields.number("since_ms")?,
+    };
+    Ok((colony(row)?, waiting))
+}

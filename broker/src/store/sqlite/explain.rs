@@ -1,0 +1,42 @@
+//! What holds work up, in SQLite.
+
+use sqlx::query;
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::transaction::read;
+use crate::model::{Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, WaitingSort, WaitingType};
+use crate::store::{StoreResult, rows};
+
+pub(super) async fn process(
+    store: &SqliteStore,
+    colony: ColonyKey,
+    process_id: Uuid,
+    since_ms: i64,
+) -> StoreResult<Option<ExplainRecord>> {
+    let select = query(include_str!("processes/explain.sql")).bind(colony.0).bind(process_id).bind(since_ms);
+    read(&store.readers, select).await?.first().map(|row| rows::explain(row)).transpose()
+}
+
+pub(super) async fn holders(
+    store: &SqliteStore,
+    colony: ColonyKey,
+    kind: LimitKind,
+    key: &str,
+) -> StoreResult<Holders> {
+    let select = query(include_str!("processes/explain_holders.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
+    let mut holders = rows::holders(&read(&store.readers, select).await?)?;
+    let select = query(include_str!("processes/explain_bucket.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
+    holders.bucket = read(&store.readers, select).await?.first().map(|row| rows::bucket(row)).transpose()?;
+    Ok(holders)
+}
+
+pub(super) async fn sorts(store: &SqliteStore, lane: &Lane) -> StoreResult<Vec<WaitingSort>> {
+    let select = query(include_str!("executors/explain.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+    read(&store.readers, select).await?.iter().map(|row| rows::waiting_sort(row)).collect()
+}
+
+pub(super) async fn types(store: &SqliteStore, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
+    let select = query(include_str!("colonies/get_health.sql")).bind(colony.map(|colony| colony.0));
+    read(&store.readers, select).await?.iter().map(|row| rows::waiting_type(row)).collect()
+}

@@ -1,0 +1,28 @@
+-- One process with what decides whether it runs. ?1 colony, ?2 process_id: blob, ?3 finished since.
+-- `ahead` counts those before it in its lane; `pace` those of its type among the colony's last ten thousand that finished since.
+-- Race: it may move on the next moment; one statement sees one moment.
+SELECT shown.process_id, shown.colony, shown.function, shown.executor_type, shown.state, shown.attempt, shown.retries_spent,
+       shown.priority, shown.submitted_at_ms, shown.since_ms, shown.until_ms, shown.submitter_name, shown.executor_name,
+       shown.reason, shown.labels, shown.ended_by, shown.cancel_deadline_ms, shown.cause, shown.percent, shown.progress,
+       spec.requires, spec.executor_names, spec.concurrency_key, spec.rate_key, waiting.wait_deadline_ms,
+       lease.renewed_at_ms,
+       (
+           SELECT count(*) FROM queue AS ahead
+           WHERE ahead.colony = waiting.colony AND ahead.executor_type = waiting.executor_type
+               AND (ahead.priority_time_us, ahead.process_id) < (waiting.priority_time_us, waiting.process_id)
+       ) AS ahead,
+       (
+           SELECT count(*) FROM (
+               SELECT process_id FROM finished AS last
+               WHERE last.colony = ?1 AND last.finished_at_ms >= ?3
+               ORDER BY last.finished_at_ms DESC, last.process_id DESC
+               LIMIT 10000
+           ) AS done
+           JOIN specs AS did ON did.process_id = done.process_id
+           WHERE waiting.process_id IS NOT NULL AND did.executor_type = spec.executor_type
+       ) AS pace
+FROM specs AS spec
+JOIN processes AS shown ON shown.process_id = spec.process_id
+LEFT JOIN queue AS waiting ON waiting.process_id = spec.process_id
+LEFT JOIN leases AS lease ON lease.process_id = spec.process_id
+WHERE spec.process_id = ?2 AND spec.colony = ?1 AND shown.state IS NOT NULL

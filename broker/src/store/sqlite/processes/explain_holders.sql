@@ -1,0 +1,12 @@
+-- Who holds the places of a limit: how many run, and the ten that do so longest. ?1 colony, ?2 kind, ?3 key.
+-- Race: a place may get free the next moment; it is for showing.
+SELECT process_id, count(*) OVER () AS running
+FROM leases
+WHERE colony = ?1
+    AND CASE ?2
+        WHEN 'concurrency_key' THEN concurrency_key
+        WHEN 'executor_type' THEN executor_type
+        WHEN 'function' THEN function
+    END = ?3
+ORDER BY claimed_at_ms, process_id
+LIMIT 10

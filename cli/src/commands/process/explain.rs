@@ -1,0 +1,94 @@
+//! `apiary process explain`.
+
+use std::fmt::Write as _;
+
+use apiary_executor_sdk::v1;
+use clap::Args;
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::select::Which;
+use super::view::ProcessView;
+use crate::context::Context;
+use crate::output::plain;
+use crate::profile;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary process explain latest
+  apiary process explain 0198c0de-0000-7000-8000-000000000001 -o json | jq -r '.reasons[].kind'";
+
+/// Say why a process is not running: every reason that holds it
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The process: its id, or `latest`
+    #[arg(value_name = "ID", value_parser = Which::read)]
+    id: Which,
+}
+
+#[derive(Serialize)]
+struct Explained {
+    process: ProcessView,
+    reasons: Vec<Reason>,
+    /// From 1; absent if it does not wait.
+    queue_position: Option<i64>,
+    /// From the pace of the last hour; absent if nothing is known.
+    estimated_wait_ms: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct Reason {
+    kind: String,
+    text: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    subjects: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    process_ids: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<jiff::Timestamp>,
+    used: i64,
+    limit: i64,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let client = profile::client(&context.settings)?;
+    let answer = client.explain(arguments.id.find(&client).await?).await?;
+    let shown = Explained {
+        process: ProcessView::from(answer.process.unwrap_or_default()),
+        reasons: answer.reasons.into_iter().map(Reason::from).collect(),
+        queue_position: Some(answer.queue_position).filter(|place| *place > 0),
+        estimated_wait_ms: Some(answer.estimated_wait_ms).filter(|wait_ms| *wait_ms >= 0),
+    };
+    context.format.print(&shown, text)
+}
+
+fn text(shown: &Explained) -> String {
+    let process = &shown.process;
+    let mut text = format!("{} is {}\n", plain(&process.process_id), plain(&process.state));
+    for reason in &shown.reasons {
+        let _ = writeln!(text, "  {:<22} {}", plain(&reason.kind), plain(&reason.text));
+        for process_id in &reason.process_ids {
+            let _ = writeln!(text, "  {:<22} held by {}", "", plain(process_id));
+        }
+    }
+    if let Some(wait_ms) = shown.estimated_wait_ms {
+        let wait = SignedDuration::from_secs(wait_ms / 1000);
+        let _ = writeln!(text, "at the pace of the last hour it starts in about {wait:#}");
+    }
+    text
+}
+
+impl From<v1::ExplainedReason> for Reason {
+    fn from(reason: v1::ExplainedReason) -> Self {
+        Self {
+            kind: reason.kind,
+            text: reason.text,
+            subjects: reason.subjects,
+            process_ids: reason.process_ids,
+            time: (reason.time_ms > 0).then(|| jiff::Timestamp::from_millisecond(reason.time_ms).ok()).flatten(),
+            used: reason.used,
+            limit: reason.limit,
+        }
+    }
+}
