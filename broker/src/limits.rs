@@ -100,6 +100,7 @@ pub const BULK_HOLD_MS: i64 = 10_000;
 pub const BULK_PAUSE: Duration = Duration::from_millis(20);
 /// How often a broker looks for bulk actions that another left.
 pub const BULK_LOOK: Duration = Duration::from_secs(5);
+pub const BULK_LOOK: Duration = Duration::from_secs(2);
 /// Documents of one batch.
 pub const BATCH_DOCUMENTS_MAX: usize = 1000;
 /// Watches at one broker, together with calls that await a process.

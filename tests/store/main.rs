@@ -21,6 +21,7 @@ macro_rules! on_each_store {
 
 mod agreement;
 mod brokers;
+mod bulks;
 mod cancellation;
 mod colonies;
 mod executors;

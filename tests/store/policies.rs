@@ -148,10 +148,10 @@ fn keyed(tenant: &Tenant, number: i64) -> NewProcess {
 
 fn states(answers: &[Submitted]) -> Vec<ProcessState> {
     let state = |answer: &Submitted| match answer {
-        Submitted::New { state } | Submitted::Existed { state, .. } => *state,
-        Submitted::IdTaken => panic!("an id is taken"),
+        Submitted::New { state } | Submitted::Existed { state, .. } => Some(*state),
+        Submitted::IdTaken => None,
     };
-    answers.iter().map(state).collect()
+    answers.iter().map(|answer| state(answer).expect("no id is taken")).collect()
 }
 
 async fn set(tenant: &Tenant, policy: LimitPolicy, running_max: i32) {

@@ -62,6 +62,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("set_limit", "limit/set"),
     ("remove_limit", "limit/remove"),
     ("list_limits", "limit/list"),
+    // To go on is a word of its own: `bulk resume`.
 ];
 
 /// Calls that are no command: programs make them.

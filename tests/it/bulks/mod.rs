@@ -1,34 +1,67 @@
-//! Bulk actions: one verb on all processes that match.
+//! `BulkService`.
 
-mod get;
-mod list;
-mod start;
-mod stop;
+mod get_bulk;
+mod list_bulks;
+mod start_bulk;
+mod stop_bulk;
+
+use std::time::Duration;
 
 use apiary_executor_sdk::{Client, v1};
-use apiary_tests::eventually;
+use apiary_identity::{Envelope, KeyPair};
+use apiary_tests::eventually_within;
 use uuid::Uuid;
 
-/// A bulk action on all that match.
+/// How long a bulk action of a test may take, also if another broker has to take it over.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// An order with an id of its own.
 fn order(action: &str, filter: v1::ProcessFilter) -> v1::StartBulkRequest {
     v1::StartBulkRequest {
         bulk_id: Uuid::now_v7().to_string(),
         action: action.to_owned(),
         filter: Some(filter),
-        reason: "a test".to_owned(),
+        reason: "spring cleaning".to_owned(),
         dry_run: false,
     }
 }
 
-/// All of one executor type.
-fn of_type(executor_type: &str) -> v1::ProcessFilter {
-    v1::ProcessFilter { executor_type: executor_type.to_owned(), ..Default::default() }
+/// All processes in these states.
+fn in_states(states: &[v1::ProcessState]) -> v1::ProcessFilter {
+    v1::ProcessFilter { states: states.iter().map(|state| (*state).into()).collect(), ..Default::default() }
 }
 
-/// The bulk action once it is through.
+/// Submits so many processes of one type; their ids, in order.
+async fn submit_many(user: &Client, key: &KeyPair, executor_type: &str, count: usize) -> Vec<Uuid> {
+    let specs: Vec<_> = (0..count).map(|_| user.spec(executor_type, "f")).collect();
+    for part in specs.chunks(1000) {
+        let sealed: Vec<_> = part.iter().map(|spec| Envelope::seal(key, spec).unwrap()).collect();
+        let answers = user.submit_batch(&sealed).await.unwrap();
+        assert!(answers.iter().all(|answer| answer.process.is_some()), "{:?}", answers[0]);
+    }
+    specs.into_iter().map(|spec| spec.process_id).collect()
+}
+
+/// Waits until a bulk action is through.
 async fn through(client: &Client, bulk_id: &str) -> v1::Bulk {
-    eventually("it is through", async || {
-        Some(client.get_bulk(bulk_id).await.unwrap()).filter(|bulk| bulk.state == "finished")
+    eventually_within(PATIENCE, "the bulk action is through", async || {
+        // The broker may be on its way down or up.
+        let bulk = client.get_bulk(bulk_id).await.ok()?;
+        (bulk.state == "finished").then_some(bulk)
     })
     .await
+}
+
+/// How many processes match.
+async fn count(reader: &Client, filter: v1::ProcessFilter) -> usize {
+    let (mut found, mut page_token) = (0, String::new());
+    loop {
+        let request = v1::ListProcessesRequest { filter: Some(filter.clone()), page_size: 1000, page_token };
+        let page = reader.list_processes(request).await.unwrap();
+        found += page.processes.len();
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return found;
+        }
+    }
 }

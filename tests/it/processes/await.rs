@@ -1,71 +1,112 @@
-//! `Await`: the answer comes when the process is finished.
+//! `Await`: answered when the process is finished, or when the time is over.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use apiary_executor_sdk::v1;
+use apiary_executor_sdk::v1::ProcessState;
 use apiary_identity::OutcomeKind;
 use apiary_tests::TestColony;
 use uuid::Uuid;
 
 on_each_store!(
-    it_answers_when_the_process_is_finished_with_its_result,
-    it_answers_at_once_or_when_the_time_is_over_with_what_is_so_far,
-    another_broker_tells_of_the_end,
-    only_readers_wait_and_only_for_what_is_there,
+    it_is_answered_when_the_process_ends_with_its_result,
+    time_over_is_an_answer_with_the_unfinished_process,
+    a_retry_is_no_end,
+    the_last_process_of_another_broker_ends_it_too,
+    only_who_may_read_may_wait,
+    a_broker_that_stops_lets_go
 );
 
-async fn it_answers_when_the_process_is_finished_with_its_result(colony: TestColony) {
-    let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
-    let reader = colony.reader().await;
+const LONG: Duration = Duration::from_secs(50);
+const SOON: Duration = Duration::from_secs(20);
+
+async fn it_is_answered_when_the_process_ends_with_its_result(colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
-    let waiting = tokio::spawn({
-        let reader = reader.clone();
-        async move { reader.r#await(id, Duration::from_secs(30)).await.unwrap() }
+    let lease = colony.claim_one(&bee, "t").await;
+    let begun = Instant::now();
+    let result = colony.success("bee", &lease, b"42");
+    let (awaited, completed) = tokio::join!(reader.r#await(id, LONG), async {
+        // It waits already, most likely; if not, it must not matter.
+        let not_yet = reader.r#await(id, Duration::from_millis(50)).await.unwrap();
+        assert_eq!(not_yet.process.unwrap().state(), ProcessState::Running);
+        bee.complete(&result).await
     });
-    let lease = colony.claim_one(&bee, "t").await;
-    assert!(!waiting.is_finished(), "it runs");
-    bee.complete(&colony.success("bee", &lease, b"42")).await.unwrap();
-    let answer = waiting.await.unwrap();
-    assert_eq!(answer.process.unwrap().state(), v1::ProcessState::Succeeded);
-    let attempt = answer.attempt.unwrap();
-    assert_eq!((attempt.attempt, attempt.outcome.as_str(), attempt.executor.as_str()), (1, "succeeded", "bee"));
-    assert!(attempt.result.is_some() && attempt.executor_grant.is_some(), "with all that checking it needs");
+    completed.unwrap();
+    assert!(begun.elapsed() < SOON, "it ends early");
+    let awaited = awaited.unwrap();
+    assert_eq!(awaited.process.unwrap().state(), ProcessState::Succeeded);
+    let attempt = awaited.attempt.unwrap();
+    assert_eq!((attempt.attempt, attempt.outcome.as_str()), (1, "succeeded"));
+    let kept = apiary_executor_sdk::wire::envelope_from_proto(attempt.result.as_ref().unwrap()).unwrap();
+    assert_eq!(kept, result, "the result as it was signed");
+    let again = reader.r#await(id, Duration::ZERO).await.unwrap();
+    assert_eq!(again.process.unwrap().state(), ProcessState::Succeeded);
 }
 
-async fn it_answers_at_once_or_when_the_time_is_over_with_what_is_so_far(colony: TestColony) {
-    let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
-    let reader = colony.reader().await;
+async fn time_over_is_an_answer_with_the_unfinished_process(colony: TestColony) {
+    let (user, reader) = (colony.user("ada").await, colony.reader().await);
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
-    for wait in [Duration::ZERO, Duration::from_millis(100)] {
-        let answer = reader.r#await(id, wait).await.unwrap();
-        assert_eq!(answer.process.unwrap().state(), v1::ProcessState::Waiting);
-        assert!(answer.attempt.is_none());
+    for wait in [Duration::ZERO, Duration::from_millis(300)] {
+        let begun = Instant::now();
+        let awaited = reader.r#await(id, wait).await.unwrap();
+        assert_eq!(awaited.process.unwrap().state(), ProcessState::Waiting);
+        assert_eq!(awaited.attempt, None);
+        assert!(begun.elapsed() >= wait);
     }
-    let lease = colony.claim_one(&bee, "t").await;
-    bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedFinal, "no such customer")).await.unwrap();
-    let answer = reader.r#await(id, Duration::from_secs(30)).await.unwrap();
-    assert_eq!(answer.process.unwrap().state(), v1::ProcessState::Failed);
-    assert_eq!(answer.attempt.unwrap().reason, "no such customer");
+    assert_eq!(reader.r#await(Uuid::now_v7(), LONG).await.unwrap_err().reason(), Some("NOT_FOUND"));
 }
 
-async fn another_broker_tells_of_the_end(colony: TestColony) {
+async fn a_retry_is_no_end(colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let mut spec = user.spec("t", "f");
+    spec.max_retries = 2;
+    let id = user.submit(&spec).await.unwrap().process_id;
+    let lease = colony.claim_one(&bee, "t").await;
+    bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedRetryable, "busy")).await.unwrap();
+    let awaited = reader.r#await(id, Duration::from_millis(100)).await.unwrap();
+    assert!(!matches!(awaited.process.unwrap().state(), ProcessState::Failed | ProcessState::DeadLetter));
+    let again = colony.claim_one(&bee, "t").await;
+    bee.fail(&colony.failure("bee", &again, OutcomeKind::FailedFinal, "never")).await.unwrap();
+    let awaited = reader.r#await(id, LONG).await.unwrap();
+    assert_eq!(awaited.process.unwrap().state(), ProcessState::Failed);
+    assert_eq!(awaited.attempt.unwrap().attempt, 2);
+}
+
+async fn the_last_process_of_another_broker_ends_it_too(colony: TestColony) {
     let Some(peer) = colony.start_peer_if_shared().await else { return };
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     colony.reader().await;
-    let there = peer.client(colony.key.id(), &colony.key_of("reader"));
+    let reader = peer.client(colony.key.id(), &colony.key_of("reader"));
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
-    let waiting = tokio::spawn(async move { there.r#await(id, Duration::from_secs(30)).await.unwrap() });
     let lease = colony.claim_one(&bee, "t").await;
-    bee.complete(&colony.success("bee", &lease, b"42")).await.unwrap();
-    assert_eq!(waiting.await.unwrap().process.unwrap().state(), v1::ProcessState::Succeeded);
+    let begun = Instant::now();
+    let (awaited, ()) = tokio::join!(reader.r#await(id, LONG), async {
+        reader.r#await(id, Duration::from_millis(100)).await.unwrap();
+        bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
+    });
+    assert_eq!(awaited.unwrap().process.unwrap().state(), ProcessState::Succeeded);
+    assert!(begun.elapsed() < SOON, "it ends early");
     peer.stop().await;
 }
 
-async fn only_readers_wait_and_only_for_what_is_there(colony: TestColony) {
+async fn only_who_may_read_may_wait(colony: TestColony) {
+    let (user, other, bee) = (colony.user("ada").await, colony.user("bob").await, colony.executor("bee", "t").await);
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    for stranger in [other, bee] {
+        let refused = stranger.r#await(id, LONG).await.unwrap_err();
+        assert_eq!(refused.reason(), Some("NOT_PERMITTED"));
+    }
+}
+
+async fn a_broker_that_stops_lets_go(mut colony: TestColony) {
     let (user, reader) = (colony.user("ada").await, colony.reader().await);
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
-    let denied = user.r#await(id, Duration::ZERO).await.unwrap_err();
-    assert_eq!(denied.reason(), Some("NOT_PERMITTED"));
-    let unknown = reader.r#await(Uuid::now_v7(), Duration::from_secs(30)).await.unwrap_err();
-    assert_eq!(unknown.reason(), Some("NOT_FOUND"));
+    let waiting = tokio::spawn({
+        let reader = reader.clone();
+        async move { reader.r#await(id, LONG).await }
+    });
+    reader.r#await(id, Duration::from_millis(100)).await.unwrap();
+    colony.stop().await;
+    let answer = tokio::time::timeout(SOON, waiting).await.unwrap().unwrap();
+    assert!(answer.is_err(), "the caller asks again, and elsewhere");
 }

@@ -7,6 +7,7 @@ use apiary_tests::TestColony;
 
 on_each_store!(
     filters_combine,
+    names_and_spans_of_time_combine,
     pages_go_past_a_hundred,
     pages_are_stable_while_new_ones_come,
     a_page_of_big_labels_ends_where_an_answer_does,
@@ -45,6 +46,38 @@ async fn filters_combine(colony: TestColony) {
     assert_eq!(list(&reader, combined).await, ["a/f"]);
     let none = v1::ProcessFilter { labels: labels("z"), ..Default::default() };
     assert!(list(&reader, none).await.is_empty());
+}
+
+// Cases 35, 36.
+async fn names_and_spans_of_time_combine(colony: TestColony) {
+    let (ada, bob, reader) = (colony.user("ada").await, colony.user("bob").await, colony.reader().await);
+    let bee = colony.executor("bee", "t").await;
+    ada.submit_json("t", "one", &()).await.unwrap();
+    bob.submit_json("t", "two", &()).await.unwrap();
+    let lease = colony.claim_one(&bee, "t").await;
+    let process = reader.get_process(lease.process_id.parse().unwrap()).await.unwrap().process.unwrap();
+    let ms = process.submitted_at_ms;
+    let by = |submitter: &str, executor: &str, submitted_from_ms, submitted_until_ms| v1::ProcessFilter {
+        submitter: submitter.into(),
+        executor: executor.into(),
+        submitted_from_ms,
+        submitted_until_ms,
+        ..Default::default()
+    };
+    assert_eq!(list(&reader, by("ada", "", 0, 0)).await, ["t/one"]);
+    assert_eq!(list(&reader, by("bob", "", 0, 0)).await, ["t/two"]);
+    assert_eq!(list(&reader, by("", "bee", 0, 0)).await, ["t/one"]);
+    assert!(list(&reader, by("bob", "bee", 0, 0)).await.is_empty());
+    assert!(list(&reader, by("ada", "", 0, ms)).await.is_empty(), "before it is not at it");
+    assert_eq!(list(&reader, by("ada", "bee", ms, ms + 1)).await, ["t/one"]);
+    for filter in [by("nobody", "", 0, 0), by("", "nobody", 0, 0)] {
+        let request = v1::ListProcessesRequest { filter: Some(filter), ..Default::default() };
+        assert_eq!(reader.list_processes(request).await.unwrap_err().reason(), Some("NOT_FOUND"));
+    }
+    for filter in [by("", "", -1, 0), by("", "", 0, -1)] {
+        let request = v1::ListProcessesRequest { filter: Some(filter), ..Default::default() };
+        assert_eq!(reader.list_processes(request).await.unwrap_err().reason(), Some("INVALID"));
+    }
 }
 
 // Case X20.

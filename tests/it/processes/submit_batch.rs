@@ -1,46 +1,89 @@
-//! `SubmitBatch`: many specs in one call, each for itself.
+//! `SubmitBatch`: each spec is answered for itself, in order.
 
-use apiary_identity::{Envelope, Role};
+use apiary_executor_sdk::v1;
+use apiary_identity::{Envelope, KeyPair, Spec};
 use apiary_tests::TestColony;
+use apiary_tests::colony::claim;
 
-on_each_store!(a_thousand_are_kept_in_their_order, one_that_is_refused_keeps_nobody_out, a_batch_has_its_bounds);
+on_each_store!(
+    of_a_thousand_the_bad_ones_are_refused_and_the_others_kept,
+    their_order_is_the_order_of_the_claims,
+    the_same_batch_again_changes_nothing,
+    an_empty_batch_and_one_too_big_are_refused
+);
 
-async fn a_thousand_are_kept_in_their_order(colony: TestColony) {
+async fn of_a_thousand_the_bad_ones_are_refused_and_the_others_kept(colony: TestColony) {
+    let (user, reader) = (colony.user("ada").await, colony.reader().await);
+    let (key, stranger) = (colony.key_of("ada"), KeyPair::generate());
+    let specs: Vec<Spec> = (0..1000).map(|_| user.spec("t", "f")).collect();
+    let sealed: Vec<Envelope> = specs
+        .iter()
+        .enumerate()
+        .map(|(number, spec)| match number % 100 {
+            // Nobody's, and one whose signature is another's.
+            7 => Envelope::seal(&stranger, spec).unwrap(),
+            13 => {
+                let mut broken = Envelope::seal(&key, spec).unwrap();
+                broken.signature = Envelope::seal(&key, &user.spec("t", "f")).unwrap().signature;
+                broken
+            }
+            _ => Envelope::seal(&key, spec).unwrap(),
+        })
+        .collect();
+    let answers = user.submit_batch(&sealed).await.unwrap();
+    assert_eq!(answers.len(), 1000);
+    for (number, (spec, answer)) in specs.iter().zip(&answers).enumerate() {
+        match (number % 100, &answer.process) {
+            (7 | 13, None) => assert!(!answer.reason.is_empty() && !answer.message.is_empty(), "{number}"),
+            (7 | 13, Some(_)) => panic!("{number} is bad"),
+            (_, process) => {
+                let process = process.as_ref().unwrap_or_else(|| panic!("{number}: {}", answer.message));
+                assert_eq!((process.process_id.as_str(), process.existed), (&*spec.process_id.to_string(), false));
+                assert!(answer.reason.is_empty() && answer.message.is_empty());
+            }
+        }
+    }
+    let (mut kept, mut page_token) = (0, String::new());
+    loop {
+        let request = v1::ListProcessesRequest { page_size: 1000, page_token, ..Default::default() };
+        let page = reader.list_processes(request).await.unwrap();
+        kept += page.processes.len();
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(kept, 980);
+}
+
+async fn their_order_is_the_order_of_the_claims(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let key = colony.key_of("ada");
-    let specs: Vec<_> = (0..1000).map(|_| user.spec("t", "f")).collect();
-    let signed: Vec<_> = specs.iter().map(|spec| Envelope::seal(&key, spec).unwrap()).collect();
-    let answers = user.submit_batch(&signed).await.unwrap();
-    for (spec, answer) in specs.iter().zip(&answers) {
-        let kept = answer.process.as_ref().unwrap();
-        assert_eq!((kept.process_id.clone(), kept.existed), (spec.process_id.to_string(), false));
-    }
-    let again = user.submit_batch(&signed).await.unwrap();
-    assert!(again.iter().all(|answer| answer.process.as_ref().unwrap().existed), "repeating it changes nothing");
-    for spec in specs.iter().take(20) {
-        assert_eq!(colony.claim_one(&bee, "t").await.process_id, spec.process_id.to_string(), "first in, first out");
-    }
+    let specs: Vec<Spec> = (0..50).map(|_| user.spec("t", "f")).collect();
+    let sealed: Vec<Envelope> = specs.iter().map(|spec| Envelope::seal(&key, spec).unwrap()).collect();
+    user.submit_batch(&sealed).await.unwrap();
+    let leases = claim(&bee, "t", 50, apiary_tests::colony::CLAIM_WAIT).await;
+    let claimed: Vec<_> = leases.into_iter().map(|lease| lease.process_id).collect();
+    let expected: Vec<_> = specs.iter().map(|spec| spec.process_id.to_string()).collect();
+    assert_eq!(claimed, expected);
 }
 
-async fn one_that_is_refused_keeps_nobody_out(colony: TestColony) {
-    let user = colony.grant("ada", Role::User, &["f"], &["t"], &[]).await;
-    let key = colony.key_of("ada");
-    let good = user.spec("t", "f");
-    let foreign = user.spec("t", "other");
-    let mut broken = Envelope::seal(&key, &user.spec("t", "f")).unwrap();
-    broken.signature[0] ^= 1;
-    let batch = [Envelope::seal(&key, &foreign).unwrap(), broken, Envelope::seal(&key, &good).unwrap()];
-    let answers = user.submit_batch(&batch).await.unwrap();
-    let reasons: Vec<_> = answers.iter().map(|answer| answer.reason.as_str()).collect();
-    assert_eq!(reasons, ["NOT_PERMITTED", "SIGNATURE_INVALID", ""]);
-    assert_eq!(answers[2].process.as_ref().unwrap().process_id, good.process_id.to_string());
-    assert!(!answers[0].message.is_empty() && answers[0].process.is_none());
-}
-
-async fn a_batch_has_its_bounds(colony: TestColony) {
+async fn the_same_batch_again_changes_nothing(colony: TestColony) {
     let user = colony.user("ada").await;
-    assert_eq!(user.submit_batch(&[]).await.unwrap_err().reason(), Some("INVALID"));
-    let one = Envelope::seal(&colony.key_of("ada"), &user.spec("t", "f")).unwrap();
-    let many = vec![one; 1001];
-    assert_eq!(user.submit_batch(&many).await.unwrap_err().reason(), Some("INVALID"));
+    let spec = Envelope::seal(&colony.key_of("ada"), &user.spec("t", "f")).unwrap();
+    let batch = vec![spec.clone(), spec];
+    for round in 0..2 {
+        let answers = user.submit_batch(&batch).await.unwrap();
+        let existed: Vec<bool> = answers.into_iter().map(|answer| answer.process.unwrap().existed).collect();
+        let new = existed.iter().filter(|existed| !**existed).count();
+        assert_eq!(new, if round == 0 { 1 } else { 0 }, "{existed:?}");
+    }
+}
+
+async fn an_empty_batch_and_one_too_big_are_refused(colony: TestColony) {
+    let user = colony.user("ada").await;
+    let spec = Envelope::seal(&colony.key_of("ada"), &user.spec("t", "f")).unwrap();
+    for batch in [vec![], vec![spec; 1001]] {
+        assert_eq!(user.submit_batch(&batch).await.unwrap_err().reason(), Some("INVALID"));
+    }
 }

@@ -11,6 +11,7 @@ use crate::tenant::{NOW, Tenant, completion, failure};
 on_each_store!(
     pages_go_from_the_newest_to_the_oldest_and_inserts_shift_nothing,
     every_filter_holds_at_once,
+    names_and_spans_of_time_combine_and_counting_agrees,
     every_combination_of_states_is_found,
     labels_must_all_match_as_they_are_written,
     a_colony_lists_only_its_own,
@@ -70,10 +71,59 @@ async fn every_filter_holds_at_once(backend: Backend) {
         executor_type: Some("archive".to_owned()),
         function: Some("archive_data".to_owned()),
         labels: BTreeMap::from([("tier".to_owned(), "gold".to_owned())]),
-        ..ProcessFilter::default()
+        ..Default::default()
     };
     assert_eq!(tenant.list(&filter).await, [wanted]);
+    assert_eq!(tenant.store.count_processes(tenant.colony.key, &filter).await.unwrap(), 1);
     assert_eq!(tenant.list(&ProcessFilter::default()).await.len(), 5);
+}
+
+// Case 36.
+async fn names_and_spans_of_time_combine_and_counting_agrees(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let (anna, ben) = (tenant.bee("anna").await, tenant.bee("ben").await);
+    let mut ids = Vec::new();
+    for number in 0..4 {
+        let mut process = tenant.process();
+        (process.submitted_at_ms, process.priority_time_us) = (NOW + number, NOW + number);
+        ids.push(tenant.submit(process).await);
+    }
+    let first = anna.lease(&tenant.claim_at(&anna, 1, NOW + 9).await[0]);
+    tenant.store.complete(&[completion(first, "{}")], NOW + 9).await.unwrap();
+    tenant.claim_at(&ben, 1, NOW + 9).await;
+    let name = |name: &str| Some(name.to_owned());
+    let by = |submitter, executor, submitted_from_ms, submitted_until_ms| ProcessFilter {
+        submitter,
+        executor,
+        submitted_from_ms,
+        submitted_until_ms,
+        ..Default::default()
+    };
+    use ProcessState::{Running, Succeeded, Waiting};
+    for (filter, expected) in [
+        (by(name("ada"), None, None, None), vec![3, 2, 1, 0]),
+        (by(name("anna"), None, None, None), vec![]),
+        (by(None, name("anna"), None, None), vec![0]),
+        (by(name("ada"), name("ben"), None, None), vec![1]),
+        (by(None, None, Some(NOW + 1), Some(NOW + 3)), vec![2, 1]),
+        (by(None, name("ben"), Some(NOW + 2), None), vec![]),
+        (by(None, name("anna"), None, Some(NOW + 1)), vec![0]),
+    ] {
+        for states in [vec![], vec![Waiting, Running, Succeeded], vec![Waiting]] {
+            let filter = ProcessFilter { states: states.clone(), ..filter.clone() };
+            let state_of = [Succeeded, Running, Waiting, Waiting];
+            let expected: Vec<Uuid> = expected
+                .iter()
+                .filter(|number| states.is_empty() || states.contains(&state_of[**number]))
+                .map(|number| ids[*number])
+                .collect();
+            assert_eq!(tenant.list(&filter).await, expected, "{filter:?}");
+            let count = tenant.store.count_processes(tenant.colony.key, &filter).await.unwrap();
+            assert_eq!(usize::try_from(count).unwrap(), expected.len(), "{filter:?}");
+        }
+    }
+    assert!(tenant.store.is_named(tenant.colony.key, "anna").await.unwrap());
+    assert!(!tenant.store.is_named(tenant.colony.key, "Anna").await.unwrap());
 }
 
 async fn every_combination_of_states_is_found(backend: Backend) {

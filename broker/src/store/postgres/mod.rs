@@ -3,6 +3,7 @@
 //! All tables are in the schema `apiary` and named so in every statement, whatever the `search_path`: the database may
 //! be shared, and what is in `public` may be served to the world (Supabase does).
 
+mod batch;
 mod brokers;
 mod bulks;
 mod colonies;
@@ -43,6 +44,7 @@ use crate::model::{
     Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort,
     WaitingType,
 };
+use batch::{column, number, process_ids};
 use connect::Breaks;
 use fault::Fault;
 use session::{Session, column, number, process_ids};

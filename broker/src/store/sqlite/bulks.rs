@@ -63,9 +63,10 @@ pub(super) async fn hold(
 ) -> StoreResult<Option<Bulk>> {
     let update = query(include_str!("bulks/hold.sql")).bind(broker_id).bind(now_ms).bind(until_ms);
     let mut write = Write::begin(&store.writer).await?;
-    let held = write.rows(update).await?.first().map(|row| rows::bulk(row)).transpose()?;
+    let held = write.rows(update).await?;
+    // Held also if it cannot be read, so that the others get their turn.
     write.commit().await?;
-    Ok(held)
+    held.first().map(|row| rows::bulk(row)).transpose()
 }
 
 pub(super) async fn advance(
