@@ -99,7 +99,6 @@ pub const BULK_HOLD_MS: i64 = 10_000;
 /// Between two steps of a bulk action, for the sake of everybody else.
 pub const BULK_PAUSE: Duration = Duration::from_millis(20);
 /// How often a broker looks for bulk actions that another left.
-pub const BULK_LOOK: Duration = Duration::from_secs(5);
 pub const BULK_LOOK: Duration = Duration::from_secs(2);
 /// Documents of one batch.
 pub const BATCH_DOCUMENTS_MAX: usize = 1000;

@@ -47,7 +47,7 @@ use crate::model::{
 use batch::{column, number, process_ids};
 use connect::Breaks;
 use fault::Fault;
-use session::{Session, column, number, process_ids};
+use session::Session;
 
 pub use options::PostgresOptions;
 

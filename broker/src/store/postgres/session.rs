@@ -7,12 +7,10 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Executor as _, Postgres};
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use super::connect::Breaks;
 use super::fault::Fault;
-use crate::store::rows::{self, Fields};
-use crate::store::{StoreError, StoreResult};
+use crate::store::StoreError;
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
@@ -115,19 +113,4 @@ impl Drop for Session {
             self.connection.close_on_drop();
         }
     }
-}
-
-/// One column of a batch, for `unnest`.
-pub(super) fn column<'a, T, C>(items: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
-    items.iter().map(value).collect()
-}
-
-/// The process ids that a statement returned.
-pub(super) fn process_ids(found: &[PgRow]) -> StoreResult<Vec<Uuid>> {
-    found.iter().map(|row| rows::process_id(row)).collect()
-}
-
-/// The one number that a statement returned, or null.
-pub(super) fn number(row: Option<&PgRow>, column: &str) -> StoreResult<Option<i64>> {
-    row.map_or(Ok(None), |row| Fields::of_summary(row, "leases").number_if_any(column))
 }
