@@ -102,7 +102,6 @@ pub const BULK_PAUSE: Duration = Duration::from_millis(20);
 pub const BULK_LOOK: Duration = Duration::from_secs(2);
 /// Documents of one batch.
 pub const BATCH_DOCUMENTS_MAX: usize = 1000;
-/// Watches at one broker, together with calls that await a process.
 /// Log lines that one process may have; what comes beyond is dropped, and counted.
 pub const LOG_LINES_MAX: usize = 10_000;
 /// Bytes of messages and fields that the log lines of one process may have.
@@ -128,7 +127,7 @@ pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 4096;
 /// Bytes of reports, log lines and attributes that wait for a commit, all together; beyond it callers are refused as overload.
 pub const REPORTED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Watches at one broker.
+/// Watches at one broker, together with calls that await a process.
 pub const WATCHES_MAX: usize = 10_000;
 /// Changes that a watch may lag behind before it is cut.
 pub const WATCH_LAG_MAX: usize = 8192;

@@ -79,11 +79,12 @@ async fn never_more_run_at_once_than_the_limit_allows_and_all_are_done(colony: T
     let all = tokio::time::timeout(Duration::from_secs(60), done.acquire_many(90)).await;
     assert!(all.is_ok(), "{} of 90 are done", done.available_permits());
     executors.shutdown().await;
-    let gauge = gauge.lock().unwrap();
-    assert!(gauge.most["k-0"] <= 3 && gauge.most["k-1"] <= 3 && gauge.most["single"] == 1, "{:?}", gauge.most);
-    let order: Vec<Uuid> = gauge.order.iter().copied().filter(|id| one_by_one.contains(id)).collect();
-    assert_eq!(order, one_by_one, "first in, first out within a key");
-    drop(gauge);
+    {
+        let gauge = gauge.lock().unwrap();
+        assert!(gauge.most["k-0"] <= 3 && gauge.most["k-1"] <= 3 && gauge.most["single"] == 1, "{:?}", gauge.most);
+        let order: Vec<Uuid> = gauge.order.iter().copied().filter(|id| one_by_one.contains(id)).collect();
+        assert_eq!(order, one_by_one, "first in, first out within a key");
+    }
     for peer in peers {
         peer.stop().await;
     }
