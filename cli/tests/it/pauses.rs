@@ -1,4 +1,5 @@
 //! `apiary pause`, and work that only some bees can do, through a running colony.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::process::{Child, Stdio};
 
