@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 /// The type of executor that echoes.
 pub const EXECUTOR_TYPE: &str = "echo";
+/// All of its functions.
+pub const FUNCTIONS: [&str; 5] = ["echo", "sleep", "snooze", "count", "fail"];
 /// The most that is counted to.
 const COUNT_MAX: u32 = 1_000_000;
 /// What `sleep` takes.
@@ -22,6 +24,17 @@ const SLEEP_ARGS: &str = r#"{
   "type": "object",
   "properties": { "ms": { "type": "integer", "minimum": 0, "maximum": 3600000 } },
   "required": ["ms"],
+  "additionalProperties": false
+}"#;
+/// What `count` takes.
+const COUNT_ARGS: &str = r#"{
+  "type": "object",
+  "properties": {
+    "to": { "type": "integer", "minimum": 0, "maximum": 1000000 },
+    "ms": { "type": "integer", "minimum": 0, "maximum": 3600000 },
+    "stumble_at": { "type": ["integer", "null"], "minimum": 0 }
+  },
+  "required": ["to"],
   "additionalProperties": false
 }"#;
 /// What `fail` takes.
@@ -44,6 +57,8 @@ pub fn bee(client: Client) -> ExecutorBuilder {
         .version(env!("CARGO_PKG_VERSION"))
         .function("echo", "gives its arguments back, byte by byte", "")
         .function("sleep", "waits `ms` milliseconds, at most an hour", SLEEP_ARGS)
+        .function("snooze", "puts the work off once for `ms` milliseconds, then succeeds", SLEEP_ARGS)
+        .function("count", "counts to `to`; logs, reports and keeps where it is", COUNT_ARGS)
         .function("fail", "fails as it is told, for trying out retries", FAIL_ARGS)
         .handle("echo", echo)
         .handle_json("sleep", sleep)

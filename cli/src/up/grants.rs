@@ -54,7 +54,7 @@ pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> an
 
 fn needs(keys: &Keys) -> [Need; 4] {
     let (stripe_event, finance): (&[_], _) = (&[apiary_bees::finance::FUNCTION], apiary_bees::finance::EXECUTOR_TYPE);
-    let echo = apiary_bees::echo::EXECUTOR_TYPE;
+    let (try_out, echo): (&[_], _) = (&apiary_bees::echo::FUNCTIONS, apiary_bees::echo::EXECUTOR_TYPE);
     let need = |key: &KeyPair, name, role, functions, executor_type, rights| Need {
         key: key.id(),
         name,
@@ -66,7 +66,7 @@ fn needs(keys: &Keys) -> [Need; 4] {
     [
         need(&keys.stripe_adapter, "stripe-adapter", Role::User, stripe_event, finance, &[]),
         need(&keys.finance, "finance", Role::Executor, stripe_event, finance, &[]),
-        need(&keys.echo, "echo", Role::Executor, &["echo", "sleep", "snooze", "fail"], echo, &[]),
+        need(&keys.echo, "echo", Role::Executor, try_out, echo, &[]),
         need(
             &keys.operator,
             "operator",

@@ -35,7 +35,7 @@ const ALTERATIONS: [(&str, &str); 15] = [
         "attempt 1",
         "UPDATE attempts SET executor = (SELECT key FROM grants WHERE name = 'finance') WHERE process_id = ?1",
     ),
-    ("attempt 1", "UPDATE attempts SET attempt = 2 WHERE process_id = ?1"),
+    ("attempts", "UPDATE attempts SET attempt = 2 WHERE process_id = ?1"),
     ("result", "DELETE FROM attempts WHERE process_id = ?1"),
     ("result", "UPDATE finished SET state = 'failed' WHERE process_id = ?1"),
 ];

@@ -11,6 +11,9 @@ use uuid::Uuid;
 
 use super::view::state_word;
 
+/// How many attempts a broker shows at the least, if so many were made: three of the largest fit into an answer.
+const SHOWN_MIN: usize = 3;
+
 /// One link, and whether it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Link {
@@ -44,7 +47,7 @@ pub(crate) fn examine(colony: &Id, process_id: Uuid, answer: &v1::GetProcessResp
     // Of very many attempts the broker shows the last.
     let hidden = answer.attempts.first().map_or(0, |first| first.attempt.saturating_sub(1).max(0));
     if hidden > 0 {
-        links.push(Link::new("attempts", Ok(format!("1 to {hidden} are not shown, and not checked"))));
+        links.push(Link::new("attempts", hidden_attempts(hidden, answer.attempts.len())));
     }
     for (index, attempt) in answer.attempts.iter().enumerate() {
         let number = i32::try_from(index + 1).unwrap_or(i32::MAX).saturating_add(hidden);
@@ -55,6 +58,14 @@ pub(crate) fn examine(colony: &Id, process_id: Uuid, answer: &v1::GetProcessResp
     }
     links.push(Link::new("result", check_result(&process, answer, &outcomes)));
     links
+}
+
+/// Of the attempts before those that are shown.
+fn hidden_attempts(hidden: i32, shown: usize) -> Result<String, String> {
+    if shown < SHOWN_MIN {
+        return Err(format!("1 to {hidden} are not shown, and there would be room for {SHOWN_MIN}"));
+    }
+    Ok(format!("1 to {hidden} are not shown, and not checked"))
 }
 
 fn submitter(colony: &Id, answer: &v1::GetProcessResponse, process: &v1::Process) -> Result<String, String> {
@@ -173,9 +184,16 @@ fn check_result(
         return Err(format!("the broker says {state}, and what was signed last is {signed}"));
     }
     Ok(match last {
+        Some(OutcomeKind::FailedFinal | OutcomeKind::Refused) if is_on_its_way(process.state()) => {
+            format!("{state} again after `{executor}` gave it up: redriven, by the broker's word alone")
+        }
         Some(kind) => format!("{state}, as signed by `{executor}`: {}", kind.as_str()),
         None => format!("{state}, by the broker's word alone: nobody signed a result"),
     })
+}
+
+fn is_on_its_way(state: ProcessState) -> bool {
+    matches!(state, ProcessState::Blocked | ProcessState::Waiting)
 }
 
 fn open_grant(colony: &Id, grant: Option<&v1::Envelope>, whose: &str) -> Result<Grant, String> {

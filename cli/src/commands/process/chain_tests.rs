@@ -126,9 +126,40 @@ fn a_state_that_nobody_signed_is_found() {
         assert_eq!(scene.broken(state), ["result"], "a success shown as {state:?}");
     }
     let scene = Scene::new().attempt("failed", Some(OutcomeKind::FailedFinal));
-    assert_eq!(scene.broken(Waiting), ["result"], "a final failure is not tried again");
+    assert_eq!(scene.broken(DeadLetter), ["result"], "a final failure is no dead letter");
     let scene = Scene::new().attempt("succeeded", Some(OutcomeKind::Succeeded)).attempt("running", None);
     assert_eq!(scene.broken(Running), ["result"], "nothing follows a success");
+}
+
+#[test]
+fn a_redrive_is_told_as_the_brokers_word() {
+    for kind in [OutcomeKind::FailedFinal, OutcomeKind::Refused] {
+        let word = if kind == OutcomeKind::Refused { "refused" } else { "failed" };
+        let links = Scene::new().attempt(word, Some(kind)).links(ProcessState::Waiting);
+        let last = links.last().unwrap();
+        assert!(last.holds && last.words.contains("redriven, by the broker's word alone"), "{last:?}");
+    }
+}
+
+#[test]
+fn attempts_may_be_left_out_only_where_there_are_too_many() {
+    let numbered = |first: i32, shown: usize| {
+        let mut scene = Scene::new();
+        for _ in 0..shown {
+            scene = scene.attempt("lease_lost", None);
+        }
+        for (attempt, number) in scene.answer.attempts.iter_mut().zip(first..) {
+            attempt.attempt = number;
+        }
+        let process = scene.answer.process.as_mut().unwrap();
+        (process.executor, process.attempt) = ("executor".to_owned(), first + i32::try_from(shown).unwrap() - 1);
+        let links = examine(&scene.colony.id(), scene.spec.process_id, &scene.answer);
+        links.into_iter().filter(|link| !link.holds).map(|link| link.link).collect::<Vec<_>>()
+    };
+    assert_eq!(numbered(8, 3), Vec::<String>::new());
+    assert_eq!(numbered(1, 1), Vec::<String>::new());
+    assert_eq!(numbered(2, 1), ["attempts"]);
+    assert_eq!(numbered(2, 2), ["attempts"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `apiary process submit`.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,8 +20,11 @@ use super::view::{ProcessView, state_word};
 use crate::arguments::{Moment, duration, millis, pair};
 use crate::context::Context;
 use crate::exit::Fault;
-use crate::output::plain;
+use crate::output::{note, plain};
 use crate::{files, profile};
+
+/// After so long without an end, whoever waits is told what holds the process.
+const QUIET_FOR: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -133,16 +137,43 @@ async fn wait(arguments: &Arguments, context: &Context, client: &Client, submitt
             false => Ok(client.wait_until_finished(process_id).await?),
         }
     };
+    let finished = async {
+        tokio::select! {
+            finished = finished => finished,
+            never = tell_what_holds(client, process_id) => match never {},
+        }
+    };
     let finished = tokio::time::timeout(arguments.timeout, finished).await;
     let process = finished.map_err(|_| {
-        Fault::failure(format!("process {process_id} is not finished after {:?}", arguments.timeout))
-            .hint(format!("it goes on: `apiary process watch {process_id}`"))
+        Fault::failure(format!("process {process_id} is not finished after {:?}", arguments.timeout)).hint(format!(
+            "it goes on: `apiary process watch {process_id}`; why: `apiary process explain {process_id}`"
+        ))
     })??;
     let shown = get::read(client, process_id).await?;
     context.format.print(&shown, get::text)?;
     match process.state() {
         ProcessState::Succeeded => Ok(()),
         state => Err(Fault::failure(format!("process {process_id} ended as {}", state_word(state))).into()),
+    }
+}
+
+/// Tells whoever waits why nothing happens, as soon as nothing has for a while, and again whenever that changes.
+async fn tell_what_holds(client: &Client, process_id: Uuid) -> Infallible {
+    let mut told = Vec::new();
+    loop {
+        tokio::time::sleep(QUIET_FOR).await;
+        // An answer that does not come is told by whatever else asks the broker.
+        let Ok(answer) = client.explain(process_id).await else { continue };
+        let is_held = answer
+            .process
+            .is_some_and(|process| matches!(process.state(), ProcessState::Waiting | ProcessState::Blocked));
+        let reasons = if is_held { answer.reasons } else { Vec::new() };
+        // Their texts count down; what and whom they name does not.
+        let named: Vec<_> = reasons.iter().map(|reason| (reason.kind.clone(), reason.subjects.clone())).collect();
+        if named != told {
+            reasons.iter().for_each(|reason| note(&format!("not running: {}", plain(&reason.text))));
+            told = named;
+        }
     }
 }
 
