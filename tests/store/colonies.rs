@@ -91,7 +91,12 @@ async fn rules_are_replaced_by_newer_ones_only(backend: Backend) {
         store.set_guard(&colony, version, rules).await.unwrap();
         assert_eq!(store.get_guard(&colony).await.unwrap().as_ref(), Some(rules));
     }
-    let other = Guard { colony: key.id(), version: 3, made_at: NOW, rules: Vec::new() };
+    let other = Guard {
+        colony: key.id(),
+        version: 3,
+        made_at: jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1),
+        rules: Vec::new(),
+    };
     for (version, rules) in [(2, second), (3, Envelope::seal(&key, &other).unwrap())] {
         let refused = store.set_guard(&colony, version, &rules).await.unwrap_err();
         assert!(matches!(refused, StoreError::Taken(_)), "{refused}");

@@ -4,7 +4,7 @@
 //! that cannot become a process is named, with what is wrong, and stops no other. Every row has an idempotency key made
 //! of its own id, so that an import may be broken off and run again. `docs/legacy-import.md` has the mapping in words.
 //!
-//! [`mapping`], and the files that it asks, are pure; [`file`] and [`postgres`] read; [`import`] does the work.
+//! `mapping`, and the files that it asks, are pure; `file` and `postgres` read; `import` does the work.
 
 mod command;
 mod error;
