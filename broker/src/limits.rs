@@ -185,8 +185,8 @@ pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Executors that explaining looks at.
 pub const EXPLAIN_EXECUTORS_MAX: i64 = 1000;
-/// The time whose pace an estimate goes by, in milliseconds.
-pub const EXPLAIN_PACE_WINDOW_MS: i64 = 3_600_000;
+/// The time whose runs an estimate goes by, in milliseconds.
+pub const EXPLAIN_RUNS_WINDOW_MS: i64 = 3_600_000;
 /// Work that has waited for so long, and nobody listens, is reported, if nothing else is set.
 pub const UNATTENDED_AFTER: Duration = Duration::from_secs(60);
 /// The shortest and the longest between two looks for such work.

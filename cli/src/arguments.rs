@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use uuid::Uuid;
 
 /// A duration as people write it: `30s`, `5m`, `1h 30m`, `2d`; `0` is none.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -13,6 +14,11 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let span: Span = text.trim().parse().map_err(|_| advice())?;
     let duration: SignedDuration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| advice())?;
     Duration::try_from(duration).map_err(|_| advice())
+}
+
+/// An id (RFC 9562), whole: where a mistake would cost much, there is no short form.
+pub(crate) fn uuid(text: &str) -> Result<Uuid, String> {
+    text.parse().map_err(|_| "expected an id such as 0198c0de-0000-7000-8000-000000000001".to_owned())
 }
 
 /// A duration in whole milliseconds, as documents hold it.

@@ -41,6 +41,7 @@ fn registration(key: Id, name: &str, functions: &[&str]) -> Registration {
         },
         functions: functions.iter().map(announced).collect(),
         version: "1.0".to_owned(),
+        slots: Some(8),
         is_granted: false,
     }
 }
@@ -90,6 +91,7 @@ async fn a_registration_replaces_what_was_said_before(backend: Backend) {
     assert_eq!(known.len(), 1);
     let one = &known[0];
     assert_eq!((one.name.as_str(), one.version.as_str(), one.key), ("wasp", "1.1\u{2028}", key));
+    assert_eq!(one.slots, Some(8));
     assert_eq!((one.registered_at_ms, one.last_heard_ms), (Some(NOW + 5), Some(NOW + 5)));
     assert_eq!((&one.offer, &one.functions), (&second.offer, &second.functions));
     assert_eq!((one.running, one.rejected_at_ms, one.drained_at_ms), (0, None, None));

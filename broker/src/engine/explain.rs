@@ -7,8 +7,8 @@ use super::reasons::{self, Candidate, Facts};
 use super::roster::{ExecutorView, Licences};
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_PACE_WINDOW_MS};
-use crate::model::{Colony, ExecutorFilter, ExplainRecord, Explained, Page, ProcessState, ProcessSummary};
+use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_RUNS_WINDOW_MS};
+use crate::model::{Colony, ExecutorFilter, Explained, Page, ProcessState, ProcessSummary};
 
 /// Why a process is where it is.
 pub(crate) struct Explanation {
@@ -18,7 +18,7 @@ pub(crate) struct Explanation {
     pub(crate) reasons: Vec<Explained>,
     /// Its place in the queue, from 1, if it waits.
     pub(crate) queue_position: Option<i64>,
-    /// An estimate from the pace of the last hour, if there was any.
+    /// An estimate from how long its type's work took in the last hour, if it only waits for its turn.
     pub(crate) estimated_wait_ms: Option<i64>,
 }
 
@@ -30,7 +30,7 @@ impl Engine {
         process_id: Uuid,
     ) -> Result<Explanation, Error> {
         let (colony, now_ms) = (permit.colony(), self.clock.now_ms());
-        let since_ms = now_ms.saturating_sub(EXPLAIN_PACE_WINDOW_MS);
+        let since_ms = now_ms.saturating_sub(EXPLAIN_RUNS_WINDOW_MS);
         let Some(record) = self.store.explain(colony.key, process_id, since_ms).await? else {
             return Err(Error::NotFound(format!("no process {process_id} in this colony")));
         };
@@ -42,12 +42,12 @@ impl Engine {
             (Vec::new(), Vec::new(), Vec::new())
         };
         let facts = Facts { process: &record, pauses: &pauses, executors: &executors, limits: &limits, now_ms };
-        let reasons = reasons::of_process(&facts);
+        let (reasons, estimated_wait_ms) = (reasons::of_process(&facts), reasons::estimated_wait_ms(&facts));
         let waits = record.summary.state == ProcessState::Waiting;
         Ok(Explanation {
             reasons,
             queue_position: waits.then(|| record.ahead.saturating_add(1)),
-            estimated_wait_ms: (waits && record.pace > 0).then(|| estimated_wait_ms(&record)),
+            estimated_wait_ms,
             process: record.summary,
         })
     }
@@ -69,21 +69,11 @@ impl Engine {
         views.extend(self.executors(colony, &silent, page).await?);
         let keys = views.iter().map(|view| view.record.key);
         let licences = Licences::read(&*self.store, &*self.clock, colony, keys).await?;
-        let candidate = |view: ExecutorView| Candidate {
-            covers_function: licences.covers(&view.record.key, executor_type, function),
-            name: view.record.name,
-            presence: view.presence,
-            heard_ms: view.record.last_heard_ms,
-            offer: view.record.offer,
-        };
+        let candidate =
+            |view: ExecutorView| Candidate::of(&view, licences.covers(&view.record.key, executor_type, function));
         let suits = |view: &ExecutorView| {
             !view.record.executor_type.is_empty() || licences.covers_type(&view.record.key, executor_type)
         };
         Ok(views.into_iter().filter(suits).map(candidate).collect())
     }
-}
-
-fn estimated_wait_ms(record: &ExplainRecord) -> i64 {
-    let places = record.ahead.saturating_add(1);
-    places.saturating_mul(EXPLAIN_PACE_WINDOW_MS) / record.pace.max(1)
 }

@@ -44,13 +44,7 @@ impl Engine {
             let lane = Lane { colony: colony.key, executor_type: record.executor_type.clone() };
             let waiting = self.store.waiting_sorts(&lane).await?;
             let is_held = |sort: &WaitingSort| standing.holds(&record.executor_type, sort, now_ms);
-            let executor = Candidate {
-                name: record.name.clone(),
-                presence: view.presence,
-                heard_ms: record.last_heard_ms,
-                offer: record.offer.clone(),
-                covers_function: true,
-            };
+            let executor = Candidate::of(view, true);
             let covers = |function: &str| licences.covers(&record.key, &record.executor_type, function);
             let found = reasons::of_executor(&Asker {
                 executor: &executor,

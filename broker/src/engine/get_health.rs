@@ -56,13 +56,7 @@ impl Listeners<'_> {
         let licences = Licences::read(self.store, self.clock, colony, keys).await?;
         let candidate = |record| {
             let view = licences.view(record, colony, self.contacts);
-            let candidate = Candidate {
-                name: view.record.name,
-                presence: view.presence,
-                heard_ms: view.record.last_heard_ms,
-                offer: view.record.offer,
-                covers_function: true,
-            };
+            let candidate = Candidate::of(&view, true);
             (view.record.executor_type, candidate)
         };
         Ok(records.into_iter().map(candidate).collect())

@@ -1,14 +1,18 @@
 //! Why a process is not running, and why an executor gets no work: pure functions of what is known, which decide as a claim does.
 //! `docs/explain.md` lists the kinds.
 
-use apiary_identity::{Offer, Requirements};
-use jiff::{SignedDuration, Timestamp};
+mod executor;
+mod words;
 
+pub(super) use executor::{Asker, of_executor};
+pub(super) use words::{moment, span};
+
+use apiary_identity::Offer;
+
+use self::words::{counted, has, named, names_of, reason, shortfalls, until, waits};
 use super::presence::Presence;
-use crate::model::{ExplainRecord, Explained, Pause, PauseKind, ProcessState, WaitingSort};
-
-/// Executors, functions or processes named in one sentence, at the most.
-const NAMED_MAX: usize = 5;
+use super::roster::ExecutorView;
+use crate::model::{ExplainRecord, Explained, Pause, PauseKind, ProcessState};
 
 /// An executor of the type, as far as it matters to waiting work.
 #[derive(Clone, Debug)]
@@ -23,6 +27,31 @@ pub(super) struct Candidate {
     pub(super) offer: Offer,
     /// Whether a grant of it, in force, covers the function.
     pub(super) covers_function: bool,
+    /// How many leases it holds.
+    pub(super) running: i64,
+    /// How many it can hold, if it says so.
+    pub(super) slots: Option<i64>,
+}
+
+impl Candidate {
+    /// An executor as it is now.
+    pub(super) fn of(view: &ExecutorView, covers_function: bool) -> Self {
+        let record = &view.record;
+        Self {
+            name: record.name.clone(),
+            presence: view.presence,
+            heard_ms: record.last_heard_ms,
+            offer: record.offer.clone(),
+            covers_function,
+            running: record.running,
+            slots: record.slots,
+        }
+    }
+
+    /// How many more it takes. Whoever does not say how many it can do is believed to do one at a time.
+    fn places(&self) -> i64 {
+        self.slots.unwrap_or(1).saturating_sub(self.running).max(0)
+    }
 }
 
 /// A limit that counts a process.
@@ -182,18 +211,44 @@ fn nobody(facts: &Facts<'_>) -> Option<Explained> {
             format!("all that could take it are being drained ({}): `apiary executor drain --off`", named(&names));
         return Some(reason("DRAINING", text, names));
     }
-    if taking.iter().all(|one| one.presence == Presence::Busy) {
+    if taking.iter().all(|one| one.places() == 0) {
         let names = names_of(&taking);
         let text = format!("all that could take it are at work ({}); one that is free takes it at once", named(&names));
         return Some(reason("EXECUTORS_BUSY", text, names));
     }
-    if taking.iter().all(|one| matches!(one.presence, Presence::Silent | Presence::Busy)) {
+    if taking.iter().all(|one| one.presence == Presence::Silent || one.places() == 0) {
         let silent: Vec<&Candidate> = taking.iter().filter(|one| one.presence == Presence::Silent).copied().collect();
         let names = names_of(&silent);
         let text = format!("{} could take it and {} not been heard for a while", named(&names), has(&names));
         return Some(reason("EXECUTORS_SILENT", text, names));
     }
     None
+}
+
+/// How long a process may have to wait for its turn, if nothing else holds it: work before it, and as long as the type's work took
+/// of late, over the places of those who could take it. The guess is on the long side: some of what is before it may be for others.
+pub(super) fn estimated_wait_ms(facts: &Facts<'_>) -> Option<i64> {
+    let process = facts.process;
+    let is_held =
+        pauses(facts).next().is_some() || facts.limits.iter().any(|limit| full(limit, facts.now_ms).is_some());
+    if process.summary.state != ProcessState::Waiting || is_held {
+        return None;
+    }
+    let is_named = |one: &Candidate| process.executor_names.is_empty() || process.executor_names.contains(&one.name);
+    let takes = |one: &&Candidate| {
+        matches!(one.presence, Presence::Idle | Presence::Busy)
+            && is_named(one)
+            && one.covers_function
+            && process.requires.is_met_by(&one.offer)
+    };
+    let sum = |places: fn(&Candidate) -> i64| facts.executors.iter().filter(takes).map(places).sum::<i64>();
+    let (all, free) = (sum(|one| one.slots.unwrap_or(1)), sum(Candidate::places));
+    let turn = process.ahead.saturating_add(1).saturating_sub(free).max(0);
+    match (all, turn, process.run_ms_mean) {
+        (0, _, _) => None,
+        (_, 0, _) => Some(0),
+        (_, _, run_ms) => run_ms.map(|run_ms| turn.saturating_mul(run_ms) / all),
+    }
 }
 
 fn full(limit: &Counted, now_ms: i64) -> Option<Explained> {
@@ -275,213 +330,6 @@ fn ended(facts: &Facts<'_>, kind: &'static str, text: String) -> Explained {
     Explained { kind, text, time_ms: Some(facts.process.summary.since_ms), ..Explained::default() }
 }
 
-/// An executor that asks why it gets nothing.
-pub(super) struct Asker<'f> {
-    /// The executor; `covers_function` does not matter.
-    pub(super) executor: &'f Candidate,
-    /// Its type.
-    pub(super) executor_type: &'f str,
-    /// What waits for its type.
-    pub(super) waiting: &'f [WaitingSort],
-    /// What is paused in its colony.
-    pub(super) pauses: &'f [Pause],
-    /// Which functions its grants cover.
-    pub(super) covers: &'f dyn Fn(&str) -> bool,
-    /// Which of the waiting ones a limit holds.
-    pub(super) is_held: &'f dyn Fn(&WaitingSort) -> bool,
-    /// The time.
-    pub(super) now_ms: i64,
-}
-
-/// Every reason why an executor gets no work, the most important first; the count is that of the waiting processes. None if it is
-/// being served.
-pub(super) fn of_executor(asker: &Asker<'_>) -> Vec<Explained> {
-    let (executor, executor_type) = (asker.executor, asker.executor_type);
-    let one = |kind, text: String| vec![Explained { kind, text, ..Explained::default() }];
-    match executor.presence {
-        Presence::Pending => {
-            return one("NOT_APPROVED", "its key has no grant yet: `apiary executor approve`".to_owned());
-        }
-        Presence::Rejected => return one("REJECTED", "its registration was turned down".to_owned()),
-        Presence::Removed => {
-            let text = "its grants are revoked or over: register it with a new key, and approve that".to_owned();
-            return one("REMOVED", text);
-        }
-        Presence::Silent | Presence::Gone => {
-            let text = executor.heard_ms.map_or_else(
-                || "it never asked for work: is it started, and does it reach the broker?".to_owned(),
-                |heard_ms| {
-                    let quiet = span(asker.now_ms.saturating_sub(heard_ms));
-                    format!("it has not asked for work for {quiet}: is it running, and does it reach the broker?")
-                },
-            );
-            return vec![Explained { time_ms: executor.heard_ms, ..one("NOT_POLLING", text).remove(0) }];
-        }
-        Presence::Draining => return one("DRAINED", "it is being drained: `apiary executor drain --off`".to_owned()),
-        Presence::Idle | Presence::Busy => {}
-    }
-    let mut reasons = Vec::new();
-    for pause in asker.pauses {
-        let covers = match pause.what.kind {
-            PauseKind::Colony => Some("the colony".to_owned()),
-            PauseKind::ExecutorType => {
-                (pause.what.name == executor_type).then(|| format!("executor type `{executor_type}`"))
-            }
-            PauseKind::Function => None,
-        };
-        if let Some(what) = covers {
-            let text = format!("{what} is paused by {} since {}", pause.by, moment(pause.since_ms));
-            reasons.push(Explained { kind: "PAUSED", text, time_ms: Some(pause.since_ms), ..Explained::default() });
-        }
-    }
-    let mut tally = Tally::default();
-    for sort in asker.waiting {
-        tally.add(asker, sort);
-    }
-    if asker.waiting.is_empty() {
-        reasons.extend(one("NOTHING_WAITS", format!("nothing waits for executor type `{executor_type}`")));
-    } else if tally.free == 0 {
-        reasons.extend(tally.reasons());
-    } else if reasons.is_empty() && executor.presence == Presence::Busy {
-        let text = format!("it is at work; {} for it when it asks again", waits(tally.free));
-        reasons.extend(one("BUSY", text));
-    }
-    reasons
-}
-
-/// Why each waiting process is not for an executor.
-#[derive(Default)]
-struct Tally {
-    free: i64,
-    others: i64,
-    not_granted: i64,
-    unmet: i64,
-    paused: i64,
-    held: i64,
-    functions: Vec<String>,
-    example: Option<String>,
-}
-
-impl Tally {
-    fn add(&mut self, asker: &Asker<'_>, sort: &WaitingSort) {
-        let paused = |pause: &Pause| pause.what.kind == PauseKind::Function && pause.what.name == sort.function;
-        let counter = if !sort.executor_names.is_empty() && !sort.executor_names.contains(&asker.executor.name) {
-            &mut self.others
-        } else if !(asker.covers)(&sort.function) {
-            self.functions.push(sort.function.clone());
-            &mut self.not_granted
-        } else if !sort.requires.is_met_by(&asker.executor.offer) {
-            self.example.get_or_insert_with(|| shortfalls(&sort.requires, &[asker.executor]));
-            &mut self.unmet
-        } else if asker.pauses.iter().any(paused) {
-            &mut self.paused
-        } else if (asker.is_held)(sort) {
-            &mut self.held
-        } else {
-            &mut self.free
-        };
-        *counter = counter.saturating_add(sort.count);
-    }
-
-    fn reasons(mut self) -> impl Iterator<Item = Explained> {
-        self.functions.sort_unstable();
-        self.functions.dedup();
-        let functions = named(&self.functions);
-        let example = self.example.unwrap_or_default();
-        let all = [
-            ("REQUIREMENTS_UNMET", self.unmet, format!("require more than it offers: {example}")),
-            (
-                "FUNCTION_NOT_GRANTED",
-                self.not_granted,
-                format!("are of functions that its grant does not cover: {functions}"),
-            ),
-            ("FOR_OTHERS", self.others, "are for executors of other names".to_owned()),
-            ("FUNCTION_PAUSED", self.paused, "are of functions that are paused".to_owned()),
-            ("LIMITED", self.held, "are held by a limit: `apiary limit list`".to_owned()),
-        ];
-        all.into_iter().filter(|(_, count, _)| *count > 0).map(|(kind, count, what)| Explained {
-            kind,
-            text: format!("{} that {what}", counted(count, "waiting process")),
-            used: count,
-            ..Explained::default()
-        })
-    }
-}
-
 fn is_granted(presence: Presence) -> bool {
     !matches!(presence, Presence::Pending | Presence::Rejected | Presence::Removed)
-}
-
-fn reason(kind: &'static str, text: String, subjects: Vec<String>) -> Explained {
-    Explained { kind, text, subjects, ..Explained::default() }
-}
-
-fn names_of(executors: &[&Candidate]) -> Vec<String> {
-    let mut names: Vec<String> = executors.iter().map(|one| one.name.clone()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-/// Names in a sentence: the first few, and how many more there are.
-fn named(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(NAMED_MAX).map(|name| format!("`{name}`")).collect();
-    match names.len().saturating_sub(NAMED_MAX) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-/// What those who come nearest lack.
-fn shortfalls(requires: &Requirements, executors: &[&Candidate]) -> String {
-    let mut lacks: Vec<(usize, String)> = executors
-        .iter()
-        .map(|one| {
-            let missing = requires.shortfalls(&one.offer);
-            let words: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            (missing.len(), format!("`{}` ({})", one.name, words.join("; ")))
-        })
-        .collect();
-    lacks.sort();
-    lacks.dedup();
-    let shown: Vec<String> = lacks.into_iter().take(NAMED_MAX).map(|(_, words)| words).collect();
-    shown.join(", ")
-}
-
-fn counted(count: i64, what: &str) -> String {
-    match (count, what) {
-        (1, _) => format!("1 {what}"),
-        (_, "waiting process") => format!("{count} waiting processes"),
-        _ => format!("{count} {what}s"),
-    }
-}
-
-fn waits(count: i64) -> String {
-    if count == 1 { "1 process waits".to_owned() } else { format!("{count} processes wait") }
-}
-
-fn has(names: &[String]) -> &'static str {
-    if names.len() == 1 { "has" } else { "have" }
-}
-
-/// A moment for people, to the second.
-pub(super) fn moment(ms: i64) -> String {
-    match Timestamp::from_second(ms.div_euclid(1000)) {
-        Ok(moment) => moment.to_string(),
-        Err(_) => format!("{ms} ms"),
-    }
-}
-
-/// How far a moment is away.
-fn until(now_ms: i64, then_ms: i64) -> String {
-    match then_ms.saturating_sub(now_ms) {
-        left if left > 0 => format!("in {}", span(left)),
-        _ => "now".to_owned(),
-    }
-}
-
-/// A length of time for people, to the second.
-pub(super) fn span(ms: i64) -> String {
-    let seconds = ms.max(0).saturating_add(999) / 1000;
-    format!("{:#}", SignedDuration::from_secs(seconds))
 }

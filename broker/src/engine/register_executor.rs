@@ -23,6 +23,8 @@ pub(crate) struct Introduction {
     pub(crate) functions: Vec<AnnouncedFunction>,
     /// Its version.
     pub(crate) version: String,
+    /// How many processes it works on at once, if it says so.
+    pub(crate) slots: Option<i64>,
 }
 
 impl Engine {
@@ -55,6 +57,7 @@ impl Engine {
             offer: introduction.offer,
             functions: introduction.functions,
             version: introduction.version,
+            slots: introduction.slots,
             is_granted: granted.is_some(),
         };
         let now_ms = self.clock.now_ms();

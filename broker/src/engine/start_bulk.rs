@@ -96,7 +96,7 @@ fn states(action: BulkAction, asked: &[ProcessState]) -> Result<Vec<ProcessState
     match asked.iter().find(|state| !possible.contains(state)) {
         None => Ok(asked.to_vec()),
         Some(state) => Err(Error::Invalid(format!(
-            "`filter.states`: what is `{}` cannot be done `{}` to; that is for {}",
+            "`filter.states`: what is `{}` is not there to `{}`; that is for {}",
             state.as_str(),
             action.as_str(),
             possible.iter().map(|state| format!("`{}`", state.as_str())).collect::<Vec<_>>().join(", ")

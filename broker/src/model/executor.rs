@@ -33,6 +33,8 @@ pub struct Registration {
     pub functions: Vec<AnnouncedFunction>,
     /// Its version, for people.
     pub version: String,
+    /// How many processes it works on at once, if it says so.
+    pub slots: Option<i64>,
     /// Whether an executor's grant is in force; without one there is a bound on how many may be kept.
     pub is_granted: bool,
 }
@@ -77,6 +79,8 @@ pub struct ExecutorRecord {
     pub functions: Vec<AnnouncedFunction>,
     /// Its version, as it says.
     pub version: String,
+    /// How many processes it works on at once, if it says so.
+    pub slots: Option<i64>,
     /// How many leases it holds.
     pub running: i64,
     /// Since when its name is drained.

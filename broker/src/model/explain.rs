@@ -22,8 +22,9 @@ pub struct ExplainRecord {
     pub wait_deadline_ms: Option<i64>,
     /// How many of its executor type wait before it.
     pub ahead: i64,
-    /// How many of its executor type finished in the time that was asked for, of the colony's last ten thousand.
-    pub pace: i64,
+    /// How long the last attempts of its executor type ran, in the mean, in milliseconds: of those among the colony's last ten
+    /// thousand processes that finished in the time that was asked for.
+    pub run_ms_mean: Option<i64>,
     /// When its lease was renewed last, or made.
     pub renewed_at_ms: Option<i64>,
 }

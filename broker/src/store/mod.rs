@@ -315,7 +315,7 @@ pub trait Store: Send + Sync + 'static {
 
     // What holds work up: for showing, and never for deciding.
 
-    /// A process with what decides whether it runs; its pace counts what finished since.
+    /// A process with what decides whether it runs, and how long what finished since had run.
     async fn explain(&self, colony: ColonyKey, process_id: Uuid, since_ms: i64) -> StoreResult<Option<ExplainRecord>>;
 
     /// Who holds the places of a limit for this key or name, and what is left of its rate.

@@ -66,5 +66,7 @@ fn request(context: &Context) -> v1::RegisterExecutorRequest {
         offer: Some(offer_to_proto(&settings.offer)),
         functions: context.handlers.keys().map(announced).collect(),
         version: settings.version.clone(),
+        // The builder lets no more be than fit.
+        slots: i32::try_from(settings.slots).unwrap_or(0),
     }
 }

@@ -782,7 +782,8 @@ pub struct ExplainResponse {
     /// Its place in the queue of its executor type, from 1; 0 if it does not wait.
     #[prost(int64, tag = "3")]
     pub queue_position: i64,
-    /// An estimate of how long it will wait, in milliseconds, from the last hour's pace; -1 if nothing is known.
+    /// An estimate of how long it will wait for its turn, in milliseconds: from how long its type's work ran in the last hour, and the
+    /// places of those who could take it; -1 if something else holds it, or nothing is known.
     #[prost(int64, tag = "4")]
     pub estimated_wait_ms: i64,
 }
@@ -4599,6 +4600,9 @@ pub struct RegisterExecutorRequest {
     /// Its version, for people: at most 128 bytes.
     #[prost(string, tag = "5")]
     pub version: ::prost::alloc::string::String,
+    /// How many processes it works on at once: 1 to 1000; 0 if it does not say.
+    #[prost(int32, tag = "6")]
+    pub slots: i32,
 }
 /// How it stands.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4643,6 +4647,9 @@ pub struct Executor {
     /// When its grant ends, milliseconds since 1970-01-01 UTC; 0 without a grant.
     #[prost(int64, tag = "11")]
     pub granted_until_ms: i64,
+    /// How many processes it works on at once; 0 if it does not say.
+    #[prost(int32, tag = "12")]
+    pub slots: i32,
 }
 /// Which page of which executors.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -96,6 +96,8 @@ async fn what_is_malformed_is_refused(colony: TestColony) {
         ("executor_type", v1::RegisterExecutorRequest { executor_type: String::new(), ..saying("bee", &[]) }),
         ("name", v1::RegisterExecutorRequest { name: "a b".to_owned(), ..saying("bee", &[]) }),
         ("version", v1::RegisterExecutorRequest { version: "x".repeat(129), ..saying("bee", &[]) }),
+        ("slots", v1::RegisterExecutorRequest { slots: 1001, ..saying("bee", &[]) }),
+        ("slots", v1::RegisterExecutorRequest { slots: -1, ..saying("bee", &[]) }),
         ("cpu", v1::RegisterExecutorRequest { offer: Some(offer), ..saying("bee", &[]) }),
         ("`f` twice", saying("bee", &[("f", ""), ("f", "")])),
         ("functions.name", saying("bee", &[("", "")])),
@@ -210,12 +212,12 @@ async fn a_bee_tells_a_broker_that_was_started_again(mut colony: TestColony) {
     let reader = colony.reader().await;
     let stop = CancellationToken::new();
     let handler = |_: Work| async { Ok::<_, Failure>(()) };
-    let builder = Executor::builder(bee).executor_type("t").version("7").handle("f", handler);
+    let builder = Executor::builder(bee).executor_type("t").slots(9).version("7").handle("f", handler);
     let running = tokio::spawn(builder.function("f", "does it", SCHEMA).build().unwrap().run(stop.clone()));
     let registered = async |reader: &apiary_executor_sdk::Client| {
         let page = reader.list_executors(v1::ListExecutorsRequest::default()).await.ok()?;
         let one = page.executors.into_iter().next()?;
-        (one.version == "7" && one.functions[0].args_schema == SCHEMA).then_some(one.registered_at_ms)
+        (one.version == "7" && one.slots == 9 && one.functions[0].args_schema == SCHEMA).then_some(one.registered_at_ms)
     };
     let first = eventually("it says what it is", async || registered(&reader).await).await;
     colony.stop().await;

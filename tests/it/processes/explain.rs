@@ -156,6 +156,11 @@ async fn all_that_could_take_it_are_at_work(colony: TestColony) {
     colony.claim_one(&bee, "t").await;
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     assert_eq!(first(&reader, id, "EXECUTORS_BUSY").await.subjects, ["bee"]);
+    // With a slot free it is not busy, though it has work in hand.
+    let request =
+        v1::RegisterExecutorRequest { executor_type: "t".into(), name: "bee".into(), slots: 2, ..Default::default() };
+    bee.register_executor(request).await.unwrap();
+    first(&reader, id, "QUEUED").await;
 }
 
 async fn a_concurrency_key_is_used_up_and_by_whom(colony: TestColony) {
@@ -298,9 +303,13 @@ async fn how_it_ended(colony: TestColony) {
 async fn its_place_in_the_queue_and_how_long_that_takes(colony: TestColony) {
     let (user, reader) = (colony.user("ada").await, colony.reader().await);
     let bee = idle(&colony, "bee", "t").await;
-    user.submit_json("t", "f", &()).await.unwrap();
+    let done = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let lease = colony.claim_one(&bee, "t").await;
     bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
+    let attempt = reader.get_process(done).await.unwrap().attempts.remove(0);
+    let run_ms = attempt.ended_at_ms - attempt.claimed_at_ms;
+    user.submit_json("t", "f", &()).await.unwrap();
+    colony.claim_one(&bee, "t").await;
     let mut ids = Vec::new();
     for _ in 0..3 {
         let mut spec = user.spec("t", "f");
@@ -311,11 +320,22 @@ async fn its_place_in_the_queue_and_how_long_that_takes(colony: TestColony) {
     for (place, id) in (1..).zip(&ids) {
         let answer = explained(&reader, *id).await;
         assert_eq!(answer.queue_position, place);
-        // One finished in the hour: so long for each place.
-        assert_eq!(answer.estimated_wait_ms, place * 3_600_000);
+        // The one executor works at one thing, which took as long as the only one that has finished.
+        assert_eq!(answer.estimated_wait_ms, place * run_ms);
         let kinds: Vec<_> = answer.reasons.iter().map(|reason| reason.kind.as_str()).collect();
-        assert_eq!(kinds, ["QUEUED", "MAX_WAIT"]);
+        assert_eq!(kinds, ["EXECUTORS_BUSY", "QUEUED", "MAX_WAIT"]);
     }
+    // With two more places, two of them could start at once.
+    let request =
+        v1::RegisterExecutorRequest { executor_type: "t".into(), name: "bee".into(), slots: 3, ..Default::default() };
+    bee.register_executor(request).await.unwrap();
+    let waits = futures::future::join_all(ids.iter().map(|id| explained(&reader, *id))).await;
+    let waits: Vec<_> =
+        waits.iter().map(|answer| (answer.reasons[0].kind.as_str(), answer.estimated_wait_ms)).collect();
+    assert_eq!(waits, [("QUEUED", 0), ("QUEUED", 0), ("QUEUED", run_ms / 3)]);
+    // What is held by something else is promised nothing.
+    colony.client(&colony.key).pause(v1::PauseRequest { kind: "colony".into(), ..Default::default() }).await.unwrap();
+    assert_eq!(explained(&reader, ids[0]).await.estimated_wait_ms, -1);
 }
 
 async fn only_readers_ask_and_only_in_their_colony(colony: TestColony) {

@@ -7,8 +7,8 @@ use super::{exact, offer, page};
 use crate::Error;
 use crate::engine::{ExecutorQuery, Introduction, Presence};
 use crate::limits::{
-    ANNOUNCED_FUNCTIONS_MAX, ARGS_SCHEMA_BYTES_MAX, DESCRIPTION_BYTES_MAX, STATISTICS_WINDOW_MS_DEFAULT,
-    STATISTICS_WINDOW_MS_MAX, VERSION_BYTES_MAX,
+    ANNOUNCED_FUNCTIONS_MAX, ARGS_SCHEMA_BYTES_MAX, CLAIM_COUNT_MAX, DESCRIPTION_BYTES_MAX,
+    STATISTICS_WINDOW_MS_DEFAULT, STATISTICS_WINDOW_MS_MAX, VERSION_BYTES_MAX,
 };
 use crate::model::{AnnouncedFunction, ExecutorCursor, ExecutorFilter, Page};
 
@@ -29,6 +29,11 @@ pub(in crate::rpc) fn introduction(request: pb::RegisterExecutorRequest) -> Resu
         offer: offer(request.offer.unwrap_or_default())?,
         functions,
         version: words("version", request.version, VERSION_BYTES_MAX)?,
+        slots: match request.slots {
+            0 => None,
+            slots if (1..=CLAIM_COUNT_MAX).contains(&slots) => Some(i64::from(slots)),
+            slots => return Err(Error::Invalid(format!("`slots` is 0 to {CLAIM_COUNT_MAX}; got {slots}"))),
+        },
     })
 }
 

@@ -21,6 +21,7 @@ pub(in crate::rpc) fn executor(view: ExecutorView) -> pb::Executor {
         functions: record.functions.into_iter().map(announced).collect(),
         version: record.version,
         granted_until_ms: view.granted_until_ms.unwrap_or(0),
+        slots: record.slots.map_or(0, |slots| i32::try_from(slots).unwrap_or(i32::MAX)),
     }
 }
 

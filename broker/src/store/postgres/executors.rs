@@ -29,7 +29,8 @@ pub(super) async fn register(
         .bind(functions)
         .bind(&registration.version)
         .bind(registration.is_granted)
-        .bind(pending_max);
+        .bind(pending_max)
+        .bind(registration.slots);
     Ok(store.session().await?.row(insert).await?.is_some())
 }
 

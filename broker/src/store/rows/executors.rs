@@ -18,6 +18,7 @@ pub(in crate::store) fn executor(row: &dyn Columns) -> StoreResult<ExecutorRecor
         offer: fields.json("offer")?,
         functions: fields.json("functions")?,
         version: fields.text_if_any("version")?.unwrap_or_default(),
+        slots: fields.number_if_any("slots")?.filter(|slots| *slots > 0),
         running: fields.number("running")?,
         drained_at_ms: fields.number_if_any("drained_at_ms")?,
     })

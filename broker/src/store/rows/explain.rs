@@ -15,7 +15,7 @@ pub(in crate::store) fn explain(row: &dyn Columns) -> StoreResult<ExplainRecord>
         rate_key: fields.text_if_any("rate_key")?,
         wait_deadline_ms: fields.number_if_any("wait_deadline_ms")?,
         ahead: fields.number("ahead")?,
-        pace: fields.number("pace")?,
+        run_ms_mean: fields.number_if_any("run_ms_mean")?.map(|run_ms| run_ms.max(0)),
         renewed_at_ms: fields.number_if_any("renewed_at_ms")?,
     })
 }

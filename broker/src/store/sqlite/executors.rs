@@ -30,7 +30,8 @@ pub(super) async fn register(
         .bind(functions)
         .bind(&registration.version)
         .bind(registration.is_granted)
-        .bind(pending_max);
+        .bind(pending_max)
+        .bind(registration.slots);
     let mut write = Write::begin(&store.writer).await?;
     let is_kept = !write.rows(insert).await?.is_empty();
     write.commit().await?;

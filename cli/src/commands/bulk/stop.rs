@@ -1,8 +1,10 @@
 //! `apiary bulk stop`.
 
 use clap::Args;
+use uuid::Uuid;
 
 use super::BulkView;
+use crate::arguments::uuid;
 use crate::context::Context;
 use crate::profile;
 
@@ -15,12 +17,12 @@ Example:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The bulk action, as `bulk start` named it
-    #[arg(value_name = "ID")]
-    id: String,
+    #[arg(value_name = "ID", value_parser = uuid)]
+    id: Uuid,
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let client = profile::client(&context.settings)?;
-    let bulk = BulkView::from(client.stop_bulk(&arguments.id, false).await?);
+    let bulk = BulkView::from(client.stop_bulk(&arguments.id.to_string(), false).await?);
     context.format.print(&bulk, BulkView::line)
 }

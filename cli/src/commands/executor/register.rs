@@ -41,6 +41,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         offer: None,
         functions,
         version: arguments.version.clone(),
+        slots: 0,
     };
     let executor = profile::client(&context.settings)?.register_executor(request).await?;
     context.format.print(&ExecutorView::from(executor), ExecutorView::text)

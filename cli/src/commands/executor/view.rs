@@ -16,6 +16,9 @@ pub(super) struct ExecutorView {
     key: String,
     state: String,
     running: i32,
+    /// How many it runs at once; absent if it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slots: Option<i32>,
     last_heard: Option<Timestamp>,
     registered_at: Option<Timestamp>,
     granted_until: Option<Timestamp>,
@@ -67,6 +70,7 @@ impl From<v1::Executor> for ExecutorView {
             key: executor.key_id,
             state: executor.state,
             running: executor.running,
+            slots: Some(executor.slots).filter(|slots| *slots > 0),
             last_heard: moment(executor.last_heard_ms),
             registered_at: moment(executor.registered_at_ms),
             granted_until: moment(executor.granted_until_ms),
@@ -88,17 +92,23 @@ impl ExecutorView {
         };
         line("type", &self.executor_type);
         line("state", &self.state);
-        line("running", &self.running.to_string());
+        line("running", &self.running());
         line("last heard", &seen(self.last_heard));
         line("registered", &seen(self.registered_at));
         line("granted until", &self.granted_until.map(second).unwrap_or_default());
         line("version", &self.version);
         line("offers", &self.offer.words());
         for function in &self.functions {
-            let schema = function.args_schema.as_ref().map(ToString::to_string).unwrap_or_default();
-            line("function", &format!("{} {} {schema}", function.name, function.description));
+            let schema = function.args_schema.as_ref().map(|schema| format!(" {schema}")).unwrap_or_default();
+            let does = if function.description.is_empty() { "" } else { ": " };
+            line("function", &format!("{}{does}{}{schema}", function.name, function.description));
         }
         text
+    }
+
+    /// How many it runs, and of how many.
+    fn running(&self) -> String {
+        self.slots.map_or_else(|| self.running.to_string(), |slots| format!("{} of {slots}", self.running))
     }
 }
 
@@ -128,7 +138,7 @@ pub(super) fn text(executors: &[ExecutorView]) -> String {
             executor.name.clone(),
             executor.executor_type.clone(),
             executor.state.clone(),
-            executor.running.to_string(),
+            executor.running(),
             seen(executor.last_heard),
             executor.version.clone(),
             executor.key.clone(),

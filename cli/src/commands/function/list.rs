@@ -75,8 +75,11 @@ impl From<v1::FunctionRecord> for Row {
 }
 
 fn text(rows: &[Row]) -> String {
-    let spread = |spread: &Spread| format!("{}/{}/{}", spread.min, spread.mean, spread.max);
     let cells = rows.iter().map(|row| {
+        let spread = |spread: &Spread| match row.count {
+            0 => "-".to_owned(),
+            _ => format!("{}/{}/{}", spread.min, spread.mean, spread.max),
+        };
         vec![
             row.executor_type.clone(),
             row.function.name.clone(),

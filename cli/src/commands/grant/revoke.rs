@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::list;
 use super::signed::{colony_key, read, seal, write};
+use crate::arguments::uuid;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
 use crate::profile;
@@ -27,7 +28,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The grant's id; `apiary grant list -o json` shows it
-    #[arg(value_name = "GRANT_ID", required_unless_present_any = ["key", "from"], conflicts_with = "key")]
+    #[arg(value_name = "GRANT_ID", value_parser = uuid, required_unless_present_any = ["key", "from"], conflicts_with = "key")]
     grant_id: Option<Uuid>,
     /// Every grant of this key instead, also one that is made later: for a key in wrong hands
     #[arg(long, value_name = "ID")]

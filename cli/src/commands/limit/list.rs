@@ -28,14 +28,23 @@ fn text(limits: &[LimitView]) -> String {
         return "nothing is limited; work with a concurrency key runs one at a time".to_owned();
     }
     let rows = limits.iter().flat_map(|limit| {
-        let first = vec![limit.what(), limit.words(), String::new(), String::new(), String::new(), String::new()];
-        std::iter::once(first).chain(limit.uses.iter().map(row))
+        let head = [limit.what(), limit.words()];
+        match limit.uses.as_slice() {
+            // What names one thing is used by that thing.
+            [one] if !limit.pattern.contains('*') => vec![row(head, one)],
+            uses => {
+                let first = head.into_iter().chain(std::iter::repeat_n(String::new(), 4)).collect();
+                std::iter::once(first).chain(uses.iter().map(|one| row([String::new(), String::new()], one))).collect()
+            }
+        }
     });
     table(&["what", "limit", "key", "running", "waiting", "next start"], rows)
 }
 
-fn row(one: &UseView) -> Vec<String> {
+/// A line of the table: how one key uses a limit.
+fn row(head: [String; 2], one: &UseView) -> Vec<String> {
     let next_start = one.next_start.map(|at| format!("{at:.0}")).unwrap_or_default();
     let (running, waiting) = (one.running.to_string(), one.waiting.to_string());
-    vec![String::new(), String::new(), one.key.clone(), running, waiting, next_start]
+    let [what, limit] = head;
+    vec![what, limit, one.key.clone(), running, waiting, next_start]
 }

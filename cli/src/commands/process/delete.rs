@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::arguments::uuid;
 use crate::context::Context;
 use crate::profile;
 
@@ -19,7 +20,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Its id
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = uuid)]
     id: Uuid,
 }
 

@@ -33,7 +33,7 @@ struct Explained {
     reasons: Vec<Reason>,
     /// From 1; absent if it does not wait.
     queue_position: Option<i64>,
-    /// From the pace of the last hour; absent if nothing is known.
+    /// From how long such work took in the last hour; absent if something else than its turn holds it, or nothing is known.
     estimated_wait_ms: Option<i64>,
 }
 
@@ -74,7 +74,10 @@ fn text(shown: &Explained) -> String {
     }
     if let Some(wait_ms) = shown.estimated_wait_ms {
         let wait = SignedDuration::from_secs(wait_ms / 1000);
-        let _ = writeln!(text, "at the pace of the last hour it starts in about {wait:#}");
+        let _ = match wait_ms {
+            0..1000 => writeln!(text, "it starts at once, or nearly so"),
+            _ => writeln!(text, "going by the last hour, it starts within {wait:#} or so"),
+        };
     }
     text
 }

@@ -131,7 +131,7 @@ pub(super) fn text(shown: &Shown) -> String {
         );
     }
     for attribute in &shown.attributes {
-        line(&format!("{} {}", attribute.kind, plain(&attribute.key)), attribute.value.clone());
+        line(&attribute.kind, format!("{} = {}", plain(&attribute.key), attribute.value));
     }
     line("so far", shown.output_so_far.as_ref().map(ContentView::line).unwrap_or_default());
     line("output", shown.output.as_ref().map(ContentView::line).unwrap_or_default());

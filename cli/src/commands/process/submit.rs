@@ -167,7 +167,11 @@ async fn tell_what_holds(client: &Client, process_id: Uuid) -> Infallible {
         let is_held = answer
             .process
             .is_some_and(|process| matches!(process.state(), ProcessState::Waiting | ProcessState::Blocked));
-        let reasons = if is_held { answer.reasons } else { Vec::new() };
+        let mut reasons = if is_held { answer.reasons } else { Vec::new() };
+        if reasons.len() > 1 {
+            // Its place says nothing where something else holds it.
+            reasons.retain(|reason| reason.kind != "QUEUED");
+        }
         // Their texts count down; what and whom they name does not.
         let named: Vec<_> = reasons.iter().map(|reason| (reason.kind.clone(), reason.subjects.clone())).collect();
         if named != told {

@@ -1,11 +1,12 @@
 -- Keeps what an executor says of itself, in the place of what it said before; a row if it was kept.
 -- $1 colony: bigint, $2 key: bytea, $3 executor_type: text, $4 name: text, $5 now_ms: bigint, $6 offer: text,
--- $7 functions: text, $8 version: text, $9 is granted: boolean, $10 pending at most: bigint.
+-- $7 functions: text, $8 version: text, $9 is granted: boolean, $10 pending at most: bigint,
+-- $11 slots: bigint.
 -- Race won: one row for each key and type. Of many strangers at once a few more than the most may be kept.
 INSERT INTO apiary.executors AS known (
-    colony, key, executor_type, name, registered_at_ms, last_heard_ms, offer, functions, version
+    colony, key, executor_type, name, registered_at_ms, last_heard_ms, offer, functions, version, slots
 )
-SELECT $1, $2, $3, $4, $5, $5, $6, $7, $8
+SELECT $1, $2, $3, $4, $5, $5, $6, $7, $8, $11
 WHERE $9
     OR EXISTS (SELECT 1 FROM apiary.executors WHERE colony = $1 AND key = $2 AND executor_type = $3)
     OR (
@@ -19,5 +20,5 @@ WHERE $9
 ON CONFLICT (colony, key, executor_type) DO UPDATE
 SET name = excluded.name, registered_at_ms = excluded.registered_at_ms,
     last_heard_ms = greatest(known.last_heard_ms, excluded.last_heard_ms), offer = excluded.offer,
-    functions = excluded.functions, version = excluded.version
+    functions = excluded.functions, version = excluded.version, slots = excluded.slots
 RETURNING number AS key

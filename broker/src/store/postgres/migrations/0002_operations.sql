@@ -165,6 +165,7 @@ CREATE TABLE apiary.executors (
     offer text,
     functions text,
     version text,
+    slots bigint,
     UNIQUE (colony, key, executor_type)
 );
 CREATE INDEX executors_list ON apiary.executors (colony, number);

@@ -10,7 +10,8 @@ WITH running AS (
     GROUP BY g.grantee, lease.executor_type
 )
 SELECT one.number AS key, one.key AS executor, one.executor_type, one.name, one.registered_at_ms, one.rejected_at_ms,
-       one.last_heard_ms, one.offer, one.functions, one.version, coalesce(running.leases, 0) AS running, drain.since_ms AS drained_at_ms
+       one.last_heard_ms, one.offer, one.functions, one.version, one.slots,
+       coalesce(running.leases, 0) AS running, drain.since_ms AS drained_at_ms
 FROM executors AS one
 LEFT JOIN running ON running.grantee = one.key AND running.executor_type = one.executor_type
 LEFT JOIN drains AS drain ON drain.colony = one.colony AND drain.name = one.name

@@ -1,10 +1,10 @@
 -- Keeps what an executor says of itself, in the place of what it said before; a row if it was kept.
 -- ?1 colony, ?2 key: blob, ?3 executor_type, ?4 name, ?5 now_ms, ?6 offer, ?7 functions, ?8 version, ?9 is granted,
--- ?10 pending at most. Race won: there is one writer, and one row for each key and type.
+-- ?10 pending at most, ?11 slots. Race won: there is one writer, and one row for each key and type.
 INSERT INTO executors AS known (
-    colony, key, executor_type, name, registered_at_ms, last_heard_ms, offer, functions, version
+    colony, key, executor_type, name, registered_at_ms, last_heard_ms, offer, functions, version, slots
 )
-SELECT ?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8
+SELECT ?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?11
 WHERE ?9
     OR EXISTS (SELECT 1 FROM executors WHERE colony = ?1 AND key = ?2 AND executor_type = ?3)
     OR (
@@ -18,5 +18,5 @@ WHERE ?9
 ON CONFLICT (colony, key, executor_type) DO UPDATE
 SET name = excluded.name, registered_at_ms = excluded.registered_at_ms,
     last_heard_ms = max(coalesce(known.last_heard_ms, 0), excluded.last_heard_ms), offer = excluded.offer,
-    functions = excluded.functions, version = excluded.version
+    functions = excluded.functions, version = excluded.version, slots = excluded.slots
 RETURNING number AS key

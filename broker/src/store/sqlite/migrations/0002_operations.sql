@@ -155,6 +155,7 @@ CREATE TABLE executors (
     offer TEXT,
     functions TEXT,
     version TEXT,
+    slots INTEGER,
     UNIQUE (colony, key, executor_type)
 ) STRICT;
 CREATE INDEX executors_list ON executors (colony, number);

@@ -1,5 +1,6 @@
 -- One process with what decides whether it runs. ?1 colony, ?2 process_id: blob, ?3 finished since.
--- `ahead` counts those before it in its lane; `pace` those of its type among the colony's last ten thousand that finished since.
+-- `ahead` counts those before it in its lane; `run_ms_mean` is of the last attempts
+-- of its type, of the colony's last ten thousand processes that finished since.
 -- Race: it may move on the next moment; one statement sees one moment.
 SELECT shown.process_id, shown.colony, shown.function, shown.executor_type, shown.state, shown.attempt, shown.retries_spent,
        shown.priority, shown.submitted_at_ms, shown.since_ms, shown.until_ms, shown.submitter_name, shown.executor_name,
@@ -12,15 +13,16 @@ SELECT shown.process_id, shown.colony, shown.function, shown.executor_type, show
                AND (ahead.priority_time_us, ahead.process_id) < (waiting.priority_time_us, waiting.process_id)
        ) AS ahead,
        (
-           SELECT count(*) FROM (
-               SELECT process_id FROM finished AS last
+           SELECT CAST(avg(max(ran.ended_at_ms - ran.claimed_at_ms, 0)) AS INTEGER) FROM (
+               SELECT process_id, attempt FROM finished AS last
                WHERE last.colony = ?1 AND last.finished_at_ms >= ?3
                ORDER BY last.finished_at_ms DESC, last.process_id DESC
                LIMIT 10000
            ) AS done
            JOIN specs AS did ON did.process_id = done.process_id
+           JOIN attempts AS ran ON ran.process_id = done.process_id AND ran.attempt = done.attempt
            WHERE waiting.process_id IS NOT NULL AND did.executor_type = spec.executor_type
-       ) AS pace
+       ) AS run_ms_mean
 FROM specs AS spec
 JOIN processes AS shown ON shown.process_id = spec.process_id
 LEFT JOIN queue AS waiting ON waiting.process_id = spec.process_id

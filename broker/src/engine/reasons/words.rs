@@ -1,0 +1,89 @@
+//! The words of reasons: names, counts and times in a sentence.
+
+use apiary_identity::Requirements;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Candidate;
+use crate::model::Explained;
+
+/// Executors, functions or processes named in one sentence, at the most.
+const NAMED_MAX: usize = 5;
+
+/// A reason about somebody.
+pub(super) fn reason(kind: &'static str, text: String, subjects: Vec<String>) -> Explained {
+    Explained { kind, text, subjects, ..Explained::default() }
+}
+
+/// The names of executors, each once.
+pub(super) fn names_of(executors: &[&Candidate]) -> Vec<String> {
+    let mut names: Vec<String> = executors.iter().map(|one| one.name.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Names in a sentence: the first few, and how many more there are.
+pub(super) fn named(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(NAMED_MAX).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(NAMED_MAX) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// What those who come nearest lack.
+pub(super) fn shortfalls(requires: &Requirements, executors: &[&Candidate]) -> String {
+    let mut lacks: Vec<(usize, String)> = executors
+        .iter()
+        .map(|one| {
+            let missing = requires.shortfalls(&one.offer);
+            let words: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            (missing.len(), format!("`{}` ({})", one.name, words.join("; ")))
+        })
+        .collect();
+    lacks.sort();
+    lacks.dedup();
+    let shown: Vec<String> = lacks.into_iter().take(NAMED_MAX).map(|(_, words)| words).collect();
+    shown.join(", ")
+}
+
+/// A number of things.
+pub(super) fn counted(count: i64, what: &str) -> String {
+    match (count, what) {
+        (1, _) => format!("1 {what}"),
+        (_, "waiting process") => format!("{count} waiting processes"),
+        _ => format!("{count} {what}s"),
+    }
+}
+
+/// How many wait.
+pub(super) fn waits(count: i64) -> String {
+    if count == 1 { "1 process waits".to_owned() } else { format!("{count} processes wait") }
+}
+
+/// The verb for so many names.
+pub(super) fn has(names: &[String]) -> &'static str {
+    if names.len() == 1 { "has" } else { "have" }
+}
+
+/// A moment for people, to the second.
+pub(in crate::engine) fn moment(ms: i64) -> String {
+    match Timestamp::from_second(ms.div_euclid(1000)) {
+        Ok(moment) => moment.to_string(),
+        Err(_) => format!("{ms} ms"),
+    }
+}
+
+/// How far a moment is away.
+pub(super) fn until(now_ms: i64, then_ms: i64) -> String {
+    match then_ms.saturating_sub(now_ms) {
+        left if left > 0 => format!("in {}", span(left)),
+        _ => "now".to_owned(),
+    }
+}
+
+/// A length of time for people, to the second.
+pub(in crate::engine) fn span(ms: i64) -> String {
+    let seconds = ms.max(0).saturating_add(999) / 1000;
+    format!("{:#}", SignedDuration::from_secs(seconds))
+}
