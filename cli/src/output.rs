@@ -75,6 +75,11 @@ pub(crate) fn note(words: &str) {
     let _: io::Result<()> = writeln!(anstream::stderr().lock(), "{words}");
 }
 
+/// A number of things in words: `1 grant`, `2 grants`.
+pub(crate) fn counted(count: i64, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}
+
 /// A text in a style.
 pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use apiary_bees::finance::{PostgresRecord, PostgrestRecord, Record, SqliteRecord};
 use apiary_bees::{echo, finance};
+use apiary_executor_sdk::ExecutorBuilder;
+use apiary_executor_sdk::guard::Guard;
 use apiary_identity::Offer;
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
@@ -56,7 +58,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let settings = &context.settings;
     let mut signals = Signals::listen()?;
     let client = profile::client(settings)?;
-    let guard = profile::guard(settings)?;
+    let equipment = Equipment::of(settings)?;
     let Some(record) = signals.unless(arguments.bee.record(settings)).await else { return Ok(()) };
     let record = record?;
     let builder = match &record {
@@ -64,8 +66,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         None => echo::bee(client),
     };
     let name = settings.text(&table::BEE_NAME).unwrap_or(arguments.bee.name());
-    let slots = usize::try_from(settings.integer(&table::BEE_SLOTS)).unwrap_or(1);
-    let executor = builder.name(name).slots(slots).offer(offer(settings)).guard(guard).build()?;
+    let executor = equipment.fit(builder.name(name)).build()?;
     let shutdown = CancellationToken::new();
     note(&format!("ready: bee {} `{name}` claims at {}", arguments.bee.name(), profile::address(settings)?));
     let service = async {
@@ -76,6 +77,32 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         Ok(ended?)
     };
     daemon::serve(signals, &shutdown, service).await
+}
+
+/// What every bee of a machine gets, whatever it does.
+#[derive(Clone, Default)]
+pub(crate) struct Equipment {
+    /// How much it does at once; the SDK's own number if absent.
+    slots: Option<usize>,
+    offer: Offer,
+    guard: Guard,
+}
+
+impl Equipment {
+    /// What the settings say; `apiary up` reads them, too.
+    pub(crate) fn of(settings: &Settings) -> anyhow::Result<Self> {
+        let slots = usize::try_from(settings.integer(&table::BEE_SLOTS)).ok();
+        Ok(Self { slots, offer: offer(settings), guard: profile::guard(settings)? })
+    }
+
+    /// Gives it to a bee.
+    pub(crate) fn fit(&self, builder: ExecutorBuilder) -> ExecutorBuilder {
+        let builder = builder.offer(self.offer.clone()).guard(self.guard.clone());
+        match self.slots {
+            Some(slots) => builder.slots(slots),
+            None => builder,
+        }
+    }
 }
 
 impl Bee {

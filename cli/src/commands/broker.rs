@@ -96,13 +96,19 @@ fn config(settings: &Settings) -> anyhow::Result<Config> {
         store: store(settings)?,
         migrate: settings.flag(&table::BROKER_MIGRATE),
         server_owner: settings.id(&table::BROKER_SERVER_OWNER),
-        executors: ExecutorsConfig {
-            silent_after: Duration::from_secs(settings.integer(&table::BROKER_EXECUTOR_SILENT_AFTER_SECONDS)),
-            gone_after: Duration::from_secs(settings.integer(&table::BROKER_EXECUTOR_GONE_AFTER_SECONDS)),
-            unattended_after: Duration::from_secs(settings.integer(&table::BROKER_UNATTENDED_AFTER_SECONDS)),
-        },
+        executors: executors(settings),
         retention: retention(settings),
     })
+}
+
+/// When executors count as silent and gone, and work as unattended; `apiary up` reads it, too.
+pub(crate) fn executors(settings: &Settings) -> ExecutorsConfig {
+    let after = |setting| Duration::from_secs(settings.integer(setting));
+    ExecutorsConfig {
+        silent_after: after(&table::BROKER_EXECUTOR_SILENT_AFTER_SECONDS),
+        gone_after: after(&table::BROKER_EXECUTOR_GONE_AFTER_SECONDS),
+        unattended_after: after(&table::BROKER_UNATTENDED_AFTER_SECONDS),
+    }
 }
 
 /// How long finished processes are kept; `apiary up` reads it, too.

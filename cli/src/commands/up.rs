@@ -8,7 +8,8 @@ use clap::Args;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::broker::retention;
+use super::bee::Equipment;
+use super::broker::{executors, retention};
 use super::webhook;
 use crate::context::Context;
 use crate::daemon::{self, Signals};
@@ -54,6 +55,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     let settings = &context.settings;
     let mut webhook = webhook::config(settings)?;
     webhook.stripe.secrets = settings.secrets(&table::WEBHOOK_STRIPE_SECRETS);
+    let equipment = Equipment::of(settings)?;
     let mut signals = Signals::listen()?;
     let data = data_folder(settings)?;
     warn_of_unused(settings);
@@ -63,7 +65,13 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
         let folder = Folder::open(&data)?;
         let ports = Ports::free(settings)?;
         webhook.listen = ports.webhook;
-        let config = Config { broker: ports.broker, retention: retention(settings), webhook: webhook.clone() };
+        let config = Config {
+            broker: ports.broker,
+            retention: retention(settings),
+            executors: executors(settings),
+            equipment: equipment.clone(),
+            webhook: webhook.clone(),
+        };
         let started = signals.unless(Box::pin(LocalColony::start(folder, config, profile::clock()))).await;
         match started {
             None => return Ok(()),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use apiary_adapters::{StripeConfig, WebhookConfig};
 use apiary_bees::finance::SubscriptionQuery;
-use apiary_broker::config::RetentionConfig;
+use apiary_broker::config::{ExecutorsConfig, RetentionConfig};
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{Client, v1};
 use apiary_identity::Clock;
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::poster::Poster;
 use super::report::{Expected, Report};
 use super::story;
+use crate::commands::bee::Equipment;
 use crate::commands::process::verify;
 use crate::commands::process::view::{is_finished, state_word};
 use crate::exit::Fault;
@@ -42,12 +43,14 @@ pub(crate) async fn run(folder: &Path, timeout: Duration) -> anyhow::Result<(Rep
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let webhook = WebhookConfig::new(any_port, StripeConfig::new(vec![secret.clone()]), folder.join("spool"));
     let folder = Folder::open(folder)?;
-    let colony = LocalColony::start(
-        folder,
-        Config { broker: any_port, retention: RetentionConfig::default(), webhook },
-        clock.clone(),
-    )
-    .await?;
+    let config = Config {
+        broker: any_port,
+        retention: RetentionConfig::default(),
+        executors: ExecutorsConfig::default(),
+        equipment: Equipment::default(),
+        webhook,
+    };
+    let colony = LocalColony::start(folder, config, clock.clone()).await?;
     note(&format!("a colony is up: keys, broker, webhook adapter and bees, after {} ms", begun.elapsed().as_millis()));
     let told = tell(&colony, &secret, clock, begun, timeout).await;
     colony.stop().await;

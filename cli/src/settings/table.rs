@@ -7,7 +7,8 @@ const CLIENTS: &str = "all that call a broker";
 const BROKER: &str = "`apiary broker`";
 const BROKERS: &str = "`apiary broker`, `apiary up`";
 const WEBHOOK: &str = "`apiary webhook`, `apiary up`";
-const BEES: &str = "`apiary bee`";
+const BEE: &str = "`apiary bee`";
+const BEES: &str = "`apiary bee`, `apiary up`";
 const FINANCE: &str = "`apiary bee finance`";
 const IMPORT: &str = "`apiary import`";
 const ALL: &str = "all";
@@ -116,21 +117,21 @@ pub(crate) const BROKER_SERVER_OWNER: Setting = Setting::new(
 pub(crate) const BROKER_EXECUTOR_SILENT_AFTER_SECONDS: Setting = Setting::new(
     "broker.executor_silent_after_seconds",
     Kind::Integer { least: 1, most: 86_400 },
-    BROKER,
+    BROKERS,
     "an executor that was not heard for so long is silent",
 )
 .default("60");
 pub(crate) const BROKER_EXECUTOR_GONE_AFTER_SECONDS: Setting = Setting::new(
     "broker.executor_gone_after_seconds",
     Kind::Integer { least: 2, most: 86_400 },
-    BROKER,
+    BROKERS,
     "an executor that was not heard for so long is gone",
 )
 .default("120");
 pub(crate) const BROKER_UNATTENDED_AFTER_SECONDS: Setting = Setting::new(
     "broker.unattended_after_seconds",
     Kind::Integer { least: 1, most: 86_400 },
-    BROKER,
+    BROKERS,
     "work that has waited for so long, and nobody listens for it, is reported",
 )
 .default("60");
@@ -223,7 +224,7 @@ pub(crate) const WEBHOOK_SPOOL_BYTES_MAX: Setting = Setting::new(
 .default("1073741824");
 
 pub(crate) const BEE_NAME: Setting =
-    Setting::new("bee.name", Kind::Text, BEES, "the executor's name, as in its grant; the bee's own if not set")
+    Setting::new("bee.name", Kind::Text, BEE, "the executor's name, as in its grant; the bee's own if not set")
         .flag("--name");
 pub(crate) const BEE_SLOTS: Setting =
     Setting::new("bee.slots", Kind::Integer { least: 1, most: 1000 }, BEES, "how many processes it works on at once")

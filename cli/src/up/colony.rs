@@ -9,7 +9,7 @@ use apiary_adapters::{Webhook, WebhookConfig};
 use apiary_bees::finance::{Record, SqliteRecord};
 use apiary_bees::{echo, finance};
 use apiary_broker::Broker;
-use apiary_broker::config::{ListenConfig, RetentionConfig, StoreConfig};
+use apiary_broker::config::{ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_executor_sdk::{Address, Client, ClientConfig, ClientError, Executor};
 use apiary_identity::{Clock, Id, KeyPair};
 use tokio::task::JoinSet;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::folder::{Folder, write_private};
 use super::keys::{Keys, OPERATOR_FILE};
 use super::{grants, signing_secret};
+use crate::commands::bee::Equipment;
 use crate::commands::webhook::named;
 use crate::exit::Fault;
 
@@ -30,6 +31,10 @@ pub(crate) struct Config {
     pub(crate) broker: SocketAddr,
     /// How long finished processes are kept.
     pub(crate) retention: RetentionConfig,
+    /// When executors count as silent and gone.
+    pub(crate) executors: ExecutorsConfig,
+    /// What the bees get.
+    pub(crate) equipment: Equipment,
     /// The adapter's settings; without signing secrets, one is made. Its spool is the folder's.
     pub(crate) webhook: WebhookConfig,
 }
@@ -57,7 +62,8 @@ impl LocalColony {
             webhook.stripe.secrets.push(signing_secret::open(&folder)?);
         }
         let record: Arc<dyn Record> = Arc::new(SqliteRecord::open(&folder.record()).await.context("finance.db")?);
-        let broker = Broker::start(broker_config(&folder, config.broker, &keys, config.retention), clock.clone()).await;
+        let kept = broker_config(&folder, config.broker, &keys, config.executors, config.retention);
+        let broker = Broker::start(kept, clock.clone()).await;
         let broker = match broker {
             Ok(broker) => broker,
             Err(error) => {
@@ -65,7 +71,7 @@ impl LocalColony {
                 return Err(error).context("the broker");
             }
         };
-        match Parts::start(&folder, &keys, webhook, Arc::clone(&record), clock).await {
+        match Parts::start(&folder, &keys, &config.equipment, webhook, Arc::clone(&record), clock).await {
             Ok(Parts { operator, webhook, bees, bees_stop }) => {
                 Ok(Self { folder, id: keys.colony.id(), operator, broker, webhook, record, bees, bees_stop })
             }
@@ -148,6 +154,7 @@ impl Parts {
     async fn start(
         folder: &Folder,
         keys: &Keys,
+        equipment: &Equipment,
         webhook: WebhookConfig,
         record: Arc<dyn Record>,
         clock: Arc<dyn Clock>,
@@ -162,8 +169,8 @@ impl Parts {
         write_profile(folder, keys.colony.id())?;
 
         let adapter = client(&keys.stripe_adapter)?;
-        let finance = finance::bee(client(&keys.finance)?, record).name("finance").build()?;
-        let echo = echo::bee(client(&keys.echo)?).name("echo").build()?;
+        let finance = equipment.fit(finance::bee(client(&keys.finance)?, record).name("finance")).build()?;
+        let echo = equipment.fit(echo::bee(client(&keys.echo)?).name("echo")).build()?;
         let webhook = Webhook::start(webhook, Arc::new(adapter), clock.clone()).await.map_err(named)?;
         let (mut bees, bees_stop) = (JoinSet::new(), CancellationToken::new());
         let mut run = |name, executor: Executor| {
@@ -193,6 +200,7 @@ fn broker_config(
     folder: &Folder,
     address: SocketAddr,
     keys: &Keys,
+    executors: ExecutorsConfig,
     retention: RetentionConfig,
 ) -> apiary_broker::Config {
     apiary_broker::Config {
@@ -200,7 +208,7 @@ fn broker_config(
         store: StoreConfig::Sqlite { path: folder.database() },
         migrate: true,
         server_owner: Some(keys.server_owner.id()),
-        executors: apiary_broker::config::ExecutorsConfig::default(),
+        executors,
         retention,
     }
 }

@@ -93,7 +93,7 @@ fn rules_of_the_colony_are_set_and_shown_and_replaced_by_newer_ones_only() {
     let broken = local.run(&[&set[..], &["broken.json"]].concat()).fails_with(2);
     assert!(broken.contains("broken.json: guard rule `small`: `schema`"), "{broken}");
     let words = local.run(&[&set[..], &["rules.json"]].concat()).ok();
-    assert_eq!(words, "version 1 with 1 rules is set\n");
+    assert_eq!(words, "version 1 is set, with 1 rule\n");
     let again = local.run(&[&set[..], &["rules.json", "-o", "json"]].concat()).json();
     assert_eq!(again["version"], 2, "the next version, if none is given");
     let older = local.run(&[&set[..], &["rules.json", "--version", "1"]].concat());
@@ -102,4 +102,21 @@ fn rules_of_the_colony_are_set_and_shown_and_replaced_by_newer_ones_only() {
     let shown = local.run(&["guard", "show", "-o", "json"]).json();
     assert_eq!((&shown["version"], &shown["rules"][0]["name"]), (&2.into(), &"small".into()));
     assert!(local.run(&["guard", "show"]).ok().contains("small"));
+}
+
+#[test]
+fn a_colony_in_one_process_goes_by_the_settings_of_its_bees() {
+    let scene = Scene::new();
+    Local::start(&scene).stop();
+    let rules = r#"[{"name":"no-secrets","executor_type":"*","function":"echo","deny":[{"field":"/text","pattern":"(?i)secret"}]}]"#;
+    std::fs::write(scene.path("data/rules.json"), rules).unwrap();
+    let profile = scene.path("data/apiary.toml");
+    let settings = std::fs::read_to_string(&profile).unwrap() + "\n[bee]\nslots = 2\nguard_file = \"rules.json\"\n";
+    std::fs::write(&profile, settings).unwrap();
+    let local = Local::start(&scene);
+    let submit = ["process", "submit", "--type", "echo", "--function", "echo", "--wait", "--args"];
+    local.run(&[&submit[..], &[r#"{"text":"public"}"#]].concat()).ok();
+    local.run(&[&submit[..], &[r#"{"text":"a Secret"}"#]].concat()).fails_with(1);
+    assert!(local.run(&["process", "get", "latest"]).ok().contains("no-secrets"));
+    assert!(local.run(&["executor", "list"]).ok().contains("0 of 2"));
 }

@@ -11,7 +11,7 @@ use super::BulkView;
 use crate::commands::process::select::Filter;
 use crate::context::Context;
 use crate::exit::Fault;
-use crate::output::note;
+use crate::output::{counted, note};
 use crate::profile;
 
 /// How often `--wait` looks.
@@ -72,7 +72,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if arguments.dry_run || !arguments.yes {
         let counted = client.start_bulk(request.clone()).await?;
         if arguments.dry_run {
-            let text = |bulk: &BulkView| format!("{} processes match, as of now", bulk.matched);
+            let text = |bulk: &BulkView| format!("{}, as of now", matching(bulk.matched));
             return context.format.print(&BulkView::from(counted), text);
         }
         confirm(arguments.action.as_str(), counted.matched)?;
@@ -85,13 +85,18 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     context.format.print(&BulkView::from(bulk), BulkView::line)
 }
 
+/// How many match.
+fn matching(matched: i64) -> String {
+    counted(matched, "process matches", "processes match")
+}
+
 /// Asks at the terminal; without one, `--yes` is needed.
 fn confirm(action: &str, matched: i64) -> anyhow::Result<()> {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        return Err(Fault::usage(format!("{matched} processes match: say --yes to {action} them")).into());
+        return Err(Fault::usage(format!("{}: say --yes to {action} them", matching(matched))).into());
     }
-    note(&format!("{matched} processes match. {action} them? Type `yes`:"));
+    note(&format!("{}. {action} them? Type `yes`:", matching(matched)));
     std::io::stderr().flush()?;
     let mut answer = String::new();
     input.lock().read_line(&mut answer)?;

@@ -64,9 +64,6 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
             .into());
     }
     context.format.print(&removed, |removed| {
-        plain(&format!(
-            "removed {}: {} grants revoked, {} leases given back",
-            removed.name, removed.grants, removed.leases
-        ))
+        plain(&format!("removed {}: {}", removed.name, revoke::ended(removed.grants, removed.leases)))
     })
 }

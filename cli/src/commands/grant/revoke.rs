@@ -14,6 +14,7 @@ use super::signed::{colony_key, read, seal, write};
 use crate::arguments::uuid;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
+use crate::output::counted;
 use crate::profile;
 
 const EXAMPLES: &str = "\
@@ -101,10 +102,14 @@ impl About {
     }
 }
 
+/// What a revocation did, in words.
+pub(crate) fn ended(grants: i32, leases: i32) -> String {
+    let grants = counted(grants.into(), "grant", "grants");
+    format!("{grants} revoked, {} given back", counted(leases.into(), "lease", "leases"))
+}
+
 async fn deliver(context: &Context, client: &Client, envelope: &Envelope) -> anyhow::Result<()> {
     let answer = client.revoke_grant(envelope).await?;
     let revoked = Revoked { grants: answer.grants, leases: answer.leases };
-    context
-        .format
-        .print(&revoked, |revoked| format!("{} grants revoked, {} leases given back", revoked.grants, revoked.leases))
+    context.format.print(&revoked, |revoked| ended(revoked.grants, revoked.leases))
 }

@@ -12,6 +12,7 @@ use super::kept;
 use crate::commands::grant::signed::{colony_key, seal};
 use crate::context::Context;
 use crate::exit::Fault;
+use crate::output::counted;
 use crate::{files, profile};
 
 const EXAMPLES: &str = "\
@@ -57,7 +58,13 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let set = Set { version, rules: rules.len() };
     let guard = Guard { colony: colony_key.id(), version, made_at: profile::clock().now(), rules };
     client.set_guard(&seal(&colony_key, &guard)?).await?;
-    context.format.print(&set, |set| format!("version {} with {} rules is set", set.version, set.rules))
+    context.format.print(&set, |set| {
+        format!(
+            "version {} is set, with {}",
+            set.version,
+            counted(i64::try_from(set.rules).unwrap_or(i64::MAX), "rule", "rules")
+        )
+    })
 }
 
 impl Arguments {
