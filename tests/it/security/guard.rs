@@ -17,7 +17,8 @@ on_each_store!(
     rules_of_the_executors_own_are_held_against_its_work,
     a_guard_without_rules_lets_everything_through,
     rules_that_the_colony_sets_hold_for_bees_that_run_already,
-    rules_of_the_colony_hold_for_the_first_work_of_a_bee
+    rules_of_the_colony_hold_for_the_first_work_of_a_bee,
+    rules_that_are_taken_away_or_set_back_in_the_database_stay
 );
 
 /// An executor for `shell` and `pay`, and what reached its handlers.
@@ -169,5 +170,25 @@ async fn rules_of_the_colony_hold_for_the_first_work_of_a_bee(colony: TestColony
     let bee = Bee::start(client, None);
     assert_eq!(end_of(&reader, id).await.0, ProcessState::DeadLetter);
     assert_eq!(bee.seen(), Vec::<Value>::new(), "the handler never saw it");
+    bee.stop.cancel();
+}
+
+async fn rules_that_are_taken_away_or_set_back_in_the_database_stay(colony: TestColony) {
+    let (user, reader, client) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "ops").await);
+    let owner = colony.client(&colony.key);
+    owner.set_guard(&colony.guard(1, &json!([]))).await.unwrap();
+    colony.backend.execute("CREATE TABLE kept AS SELECT * FROM guards").await;
+    owner.set_guard(&colony.guard(2, &forbidding("pay"))).await.unwrap();
+    let bee = Bee::start(client, None);
+    let back = "DELETE FROM guards; INSERT INTO guards SELECT * FROM kept";
+    for crime in ["UPDATE guards SET version = 2", back, "DELETE FROM guards"] {
+        colony.backend.execute(crime).await;
+        // The bee asks every 20 ms, and each of these takes a few.
+        for _ in 0..20 {
+            let id = user.submit_json("ops", "pay", &json!({ "cents": 1 })).await.unwrap().process_id;
+            assert_eq!(end_of(&reader, id).await.0, ProcessState::DeadLetter, "{crime}");
+        }
+    }
+    assert_eq!(bee.seen(), Vec::<Value>::new(), "the handler never saw any");
     bee.stop.cancel();
 }
