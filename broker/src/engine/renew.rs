@@ -14,7 +14,7 @@ use crate::model::{Renewal, Renewed};
 use crate::store::StoreResult;
 
 impl Engine {
-    /// Prolongs a lease; says until when, and whether it is being cancelled.
+    /// Prolongs a lease; says until when, whether it is being cancelled, and whether its executor, or the broker, is drained.
     pub(crate) async fn renew(
         &self,
         permit: Permit<action::Renew>,
@@ -24,7 +24,8 @@ impl Engine {
     ) -> Result<Renewed, Error> {
         self.contacts.touch((permit.colony().key, permit.key()));
         let holder = Holder::new(&permit, process_id, attempt)?;
-        self.renewals.commit(RenewItem { holder, lease_ms }).await
+        let renewed = self.renewals.commit(RenewItem { holder, lease_ms }).await?;
+        Ok(Renewed { is_drained: renewed.is_drained || self.drain.is_cancelled(), ..renewed })
     }
 }
 

@@ -150,6 +150,8 @@ pub struct Renewed {
     pub expires_at_ms: i64,
     /// That it is being cancelled, if it is.
     pub cancel: Option<CancelMark>,
+    /// Its executor is to take no new work.
+    pub is_drained: bool,
 }
 
 /// A lease to give back.

@@ -189,7 +189,7 @@ pub(super) fn renewed(renewed: Renewed) -> pb::RenewResponse {
         cancelled,
         cancel_deadline_ms,
         cancel_reason,
-        ..Default::default()
+        drain: renewed.is_drained,
     }
 }
 

@@ -280,7 +280,7 @@ pub trait Store: Send + Sync + 'static {
     async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims>;
 
     /// Prolongs leases that are still held (the token matches) and not yet over at `now_ms`, but never past the deadline of a
-    /// cancellation; `None` for a lost lease.
+    /// cancellation; `None` for a lost lease. Says whether the executor is being drained, as its grant names it.
     async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>>;
 
     /// The leases of these processes, in any order; those not leased are left out.

@@ -19,8 +19,14 @@ async fn a_drained_executor_finishes_and_takes_no_more_until_it_may(colony: Test
     bee.register_executor(saying("bee", &[])).await.unwrap();
     user.submit_json("t", "f", &()).await.unwrap();
     let lease = colony.claim_one(&bee, "t").await;
+    let renewed = bee.renew(lease.process_id.parse().unwrap(), lease.attempt, Duration::from_secs(60)).await.unwrap();
+    assert!(!renewed.drain);
     let drained = operator.drain_executor("bee", true).await.unwrap();
     assert_eq!(drained.iter().map(|one| one.state.as_str()).collect::<Vec<_>>(), ["draining"]);
+    // What it has in hand goes on, and it is told with the next renewal.
+    let process_id = lease.process_id.parse().unwrap();
+    let renewed = bee.renew(process_id, lease.attempt, Duration::from_secs(60)).await.unwrap();
+    assert!(renewed.drain && !renewed.cancelled);
     user.submit_json("t", "f", &()).await.unwrap();
     assert!(claim(&bee, "t", 1, Duration::from_millis(300)).await.is_empty());
     bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();

@@ -12,6 +12,7 @@ on_each_store!(
     a_wrong_token_prolongs_nothing,
     max_exec_ends_what_renewals_would_prolong,
     a_renewal_and_a_sweep_agree_who_was_first,
+    a_renewal_says_whether_its_executor_is_drained,
 );
 
 async fn a_lease_is_prolonged_and_answered_in_order(backend: Backend) {
@@ -28,6 +29,27 @@ async fn a_lease_is_prolonged_and_answered_in_order(backend: Backend) {
     let kept = tenant.store.leases(&[leases[2].process_id]).await.unwrap();
     assert_eq!(kept[0].expires_at_ms, NOW + 90_000);
     assert_eq!(tenant.summary(leases[1].process_id).await.until_ms, Some(NOW + LEASE_MS));
+}
+
+async fn a_renewal_says_whether_its_executor_is_drained(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let elsewhere = Tenant::in_store(&tenant.store, "orchard").await;
+    let (bee, other) = (tenant.bee("bee").await, tenant.bee("other").await);
+    tenant.submit(tenant.process()).await;
+    tenant.submit(tenant.process()).await;
+    let leases = [tenant.claim_one(&bee, NOW).await, tenant.claim_one(&other, NOW).await];
+    let batch = leases.map(|lease| renewal(lease, NOW + LEASE_MS));
+    let drained = async || {
+        let renewed = tenant.store.renew(&batch, NOW + 1).await.unwrap();
+        renewed.into_iter().map(|one| one.unwrap().is_drained).collect::<Vec<_>>()
+    };
+    // One of the same name in another colony is somebody else.
+    tenant.store.drain_executor(elsewhere.colony.key, "bee", "ada", NOW).await.unwrap();
+    assert_eq!(drained().await, [false, false]);
+    tenant.store.drain_executor(tenant.colony.key, "bee", "ada", NOW).await.unwrap();
+    assert_eq!(drained().await, [true, false]);
+    tenant.store.drain_executor_off(tenant.colony.key, "bee").await.unwrap();
+    assert_eq!(drained().await, [false, false]);
 }
 
 async fn a_lease_that_is_over_cannot_be_prolonged(backend: Backend) {

@@ -98,9 +98,13 @@ pub(in crate::store) fn moved(row: &dyn Columns) -> StoreResult<(Uuid, Lane)> {
     Ok((process_id, lane))
 }
 
-/// A lease's new end and its cancellation, from `process_id, expires_at_ms` and the columns of a cancellation.
+/// A lease's new end and its cancellation, from `process_id, expires_at_ms, drained_at_ms` and the columns of a cancellation.
 pub(in crate::store) fn renewed(row: &dyn Columns) -> StoreResult<(Uuid, Renewed)> {
     let (fields, process_id) = Fields::of_process(row, "leases")?;
-    let renewed = Renewed { expires_at_ms: fields.number("expires_at_ms")?, cancel: cancel_mark(&fields)? };
+    let renewed = Renewed {
+        expires_at_ms: fields.number("expires_at_ms")?,
+        cancel: cancel_mark(&fields)?,
+        is_drained: fields.number_if_any("drained_at_ms")?.is_some(),
+    };
     Ok((process_id, renewed))
 }

@@ -1,5 +1,5 @@
 -- Prolongs leases that are held and not over, at most to the end of the attempt's `max_exec`, and to the deadline of one that is
--- being cancelled. Returns their ends and cancellations.
+-- being cancelled. Returns their ends and cancellations, and since when their executors are drained.
 -- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 expires_at_ms: bigint[], $5 now_ms: bigint.
 -- Race won: against the sweep that ends the lease, the row is either gone (no row here) or has its new end first.
 UPDATE apiary.leases AS lease
@@ -9,4 +9,8 @@ FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[])
     AS item (process_id, attempt, executor, expires_at_ms)
 WHERE lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor
     AND lease.expires_at_ms > $5
-RETURNING lease.process_id, lease.expires_at_ms, lease.cancel_deadline_ms, lease.cancel_reason, lease.cancel_by
+RETURNING lease.process_id, lease.expires_at_ms, lease.cancel_deadline_ms, lease.cancel_reason, lease.cancel_by,
+    (
+        SELECT drained.since_ms FROM apiary.drains AS drained JOIN apiary.grants AS granted ON granted.name = drained.name
+        WHERE granted.key = lease.executor AND drained.colony = lease.colony
+    ) AS drained_at_ms

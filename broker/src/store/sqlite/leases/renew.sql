@@ -1,5 +1,5 @@
 -- Prolongs leases that are held and not over, at most to the end of the attempt's `max_exec`, and to the deadline of one that is
--- being cancelled. Returns their ends and cancellations.
+-- being cancelled. Returns their ends and cancellations, and since when their executors are drained.
 -- ?1 items: JSON list, ?2 now_ms. Race won: there is one writer; a lease that a sweep ended is not there any more.
 UPDATE leases
 SET renewed_at_ms = ?2, expires_at_ms = min(
@@ -12,4 +12,8 @@ FROM (
 ) AS item
 WHERE leases.process_id = item.process_id AND leases.attempt = item.attempt AND leases.executor = item.executor
     AND leases.expires_at_ms > ?2
-RETURNING leases.process_id, leases.expires_at_ms, leases.cancel_deadline_ms, leases.cancel_reason, leases.cancel_by
+RETURNING leases.process_id, leases.expires_at_ms, leases.cancel_deadline_ms, leases.cancel_reason, leases.cancel_by,
+    (
+        SELECT drains.since_ms FROM drains JOIN grants ON grants.name = drains.name
+        WHERE grants.key = leases.executor AND drains.colony = leases.colony
+    ) AS drained_at_ms
