@@ -7,11 +7,11 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
-    bee, broker, bulk, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, limit,
-    pause, process, up, webhook,
+    bee, broker, bulk, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, lease,
+    limit, pause, process, up, webhook,
 };
 use crate::context::Context;
-use crate::exit::{self, Fault, ReaderGone};
+use crate::exit::{self, Fault, Quiet, ReaderGone};
 use crate::logging;
 use crate::output::{BAD, Color, Format, STRONG, note, styled};
 use crate::settings::{Flags, Place, Settings, table};
@@ -96,6 +96,8 @@ enum Command {
     #[command(subcommand)]
     Process(process::Command),
     #[command(subcommand)]
+    Lease(lease::Command),
+    #[command(subcommand)]
     Pause(pause::Command),
     #[command(subcommand)]
     Bulk(bulk::Command),
@@ -125,6 +127,7 @@ pub(crate) fn main() -> ExitCode {
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
+        Err(error) if error.is::<Quiet>() => ExitCode::from(exit::code(&error) as u8),
         Err(error) => report(&error),
     }
 }
@@ -172,6 +175,7 @@ impl Global {
             Command::Broker(arguments) => arguments.flags(&mut flags),
             Command::Webhook(arguments) => arguments.flags(&mut flags),
             Command::Bee(arguments) => arguments.flags(&mut flags),
+            Command::Lease(command) => command.flags(&mut flags),
             _ => {}
         }
         Ok(flags)
@@ -206,6 +210,7 @@ impl Command {
             Self::Executor(command) => command.run(context).await,
             Self::Function(command) => command.run(context).await,
             Self::Process(command) => command.run(context).await,
+            Self::Lease(command) => command.run(context).await,
             Self::Pause(command) => command.run(context).await,
             Self::Bulk(command) => command.run(context).await,
             Self::Limit(command) => command.run(context).await,
@@ -257,6 +262,8 @@ mod tests {
             (Exit::NotFound, 5),
             (Exit::Broken, 6),
             (Exit::Guarded, 7),
+            (Exit::Idle, 8),
+            (Exit::Cancelled, 9),
         ] {
             assert_eq!(exit as u8, code);
             assert!(exit::TABLE.contains(&format!("\n  {code}  ")));

@@ -16,7 +16,9 @@ Exit codes:
   4  the broker or its database cannot be reached, or not now
   5  no such colony, process or file
   6  a signature or a chain of signatures does not hold
-  7  a rule of the guard refuses";
+  7  a rule of the guard refuses
+  8  `lease claim`: no work came in time
+  9  `lease renew`: the process is being cancelled, stop";
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,10 @@ pub(crate) enum Exit {
     Broken = 6,
     /// A rule of the guard refuses.
     Guarded = 7,
+    /// No work came in time.
+    Idle = 8,
+    /// The process is being cancelled.
+    Cancelled = 9,
 }
 
 /// An error with its exit code and, if something can be done about it, a hint.
@@ -128,9 +134,24 @@ impl fmt::Display for ReaderGone {
 
 impl std::error::Error for ReaderGone {}
 
+/// An end of which the exit code says all: it is no fault, and nothing is said.
+#[derive(Debug)]
+pub(crate) struct Quiet(pub(crate) Exit);
+
+impl fmt::Display for Quiet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl std::error::Error for Quiet {}
+
 fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(fault) = cause.downcast_ref::<Fault>() {
         return Some(fault.exit);
+    }
+    if let Some(Quiet(exit)) = cause.downcast_ref::<Quiet>() {
+        return Some(*exit);
     }
     if let Some(error) = cause.downcast_ref::<ClientError>() {
         return Some(code_of_client(error));

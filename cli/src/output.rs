@@ -70,6 +70,15 @@ pub(crate) fn print_line(line: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Prints bytes of data as they are.
+pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        other => other.context("standard output"),
+    }
+}
+
 /// Tells people something beside the data. Nobody may be listening, and that is fine.
 pub(crate) fn note(words: &str) {
     let _: io::Result<()> = writeln!(anstream::stderr().lock(), "{words}");

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use apiary_executor_sdk::guard::Guard;
 use apiary_executor_sdk::{Address, Client, ClientConfig};
 use apiary_identity::limits::DOCUMENT_BYTES_MAX;
-use apiary_identity::{Clock, Id, KeyPair, SystemClock};
+use apiary_identity::{Clock, Id, KeyPair, Offer, SystemClock};
 
 use crate::exit::{Exit, Fault};
 use crate::settings::{Setting, Settings, table};
@@ -72,6 +72,19 @@ pub(crate) fn guard(settings: &Settings) -> anyhow::Result<Guard> {
     match settings.path(&table::BEE_GUARD_FILE) {
         Some(path) => read_guard(guard, &path).context(table::BEE_GUARD_FILE.key),
         None => Ok(guard),
+    }
+}
+
+/// What the settings say that an executor has. They were checked when they were read.
+pub(crate) fn offer(settings: &Settings) -> Offer {
+    let memory = |setting| settings.text(setting).and_then(|text| text.parse().ok());
+    Offer {
+        cpu: settings.text(&table::BEE_CPU).and_then(|text| text.parse().ok()),
+        memory: memory(&table::BEE_MEMORY),
+        gpus: u32::try_from(settings.integer(&table::BEE_GPUS)).ok().filter(|gpus| *gpus > 0),
+        gpu_memory: memory(&table::BEE_GPU_MEMORY),
+        location: settings.text(&table::BEE_LOCATION).map(str::to_owned),
+        tags: settings.list(&table::BEE_TAGS).iter().cloned().collect(),
     }
 }
 

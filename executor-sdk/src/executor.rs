@@ -1,19 +1,17 @@
 //! The executor: claims work, checks it, does it, signs what came of it.
 //!
 //! One loop ([`claim`]) asks for as many works as there are free slots. Each work is an [`attempt`] in a task of
-//! its own: checked by [`examine`], which also asks the guard (the colony's part of it is kept up to date by [`rules`]), its lease kept by [`heartbeat`], its result brought home by [`report`].
+//! its own: checked by [`lease::examine`](crate::lease), which also asks the guard (the colony's part of it is kept up to date by
+//! [`rules`]), its lease kept by [`heartbeat`], its result signed and brought home as [`lease`](crate::lease) does it.
 //! [`drain`] ends it all.
 
 mod attempt;
 mod builder;
 mod claim;
 mod contact;
-mod courier;
 mod drain;
-mod examine;
 mod heartbeat;
 mod introduce;
-mod report;
 mod rules;
 mod works;
 

@@ -49,6 +49,7 @@ mod executor;
 pub mod guard;
 mod handler;
 mod journal;
+pub mod lease;
 pub mod limits;
 mod outcome;
 mod retry;

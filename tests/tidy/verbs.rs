@@ -42,6 +42,14 @@ const COMMANDS: &[(&str, &str)] = &[
     ("get_process", "process/get"),
     ("list_processes", "process/list"),
     ("watch", "process/watch"),
+    ("claim", "lease/claim"),
+    ("renew", "lease/renew"),
+    ("report", "lease/report"),
+    ("add_logs", "lease/log"),
+    ("set_attributes", "lease/set"),
+    ("complete", "lease/complete"),
+    ("fail", "lease/fail"),
+    ("release", "lease/release"),
     ("cancel", "process/cancel"),
     ("redrive", "process/redrive"),
     ("discard", "process/discard"),
@@ -66,20 +74,7 @@ const COMMANDS: &[(&str, &str)] = &[
 ];
 
 /// Calls that are no command: programs make them.
-const NO_COMMAND: &[&str] = &[
-    "connect",
-    "claim",
-    "renew",
-    "complete",
-    "fail",
-    "release",
-    "report",
-    "add_logs",
-    "set_attributes",
-    "await",
-    "submit_batch",
-    "end_batch",
-];
+const NO_COMMAND: &[&str] = &["connect", "await", "submit_batch", "end_batch"];
 
 #[test]
 fn every_noun_has_its_door() {

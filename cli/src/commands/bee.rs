@@ -92,7 +92,7 @@ impl Equipment {
     /// What the settings say; `apiary up` reads them, too.
     pub(crate) fn of(settings: &Settings) -> anyhow::Result<Self> {
         let slots = usize::try_from(settings.integer(&table::BEE_SLOTS)).ok();
-        Ok(Self { slots, offer: offer(settings), guard: profile::guard(settings)? })
+        Ok(Self { slots, offer: profile::offer(settings), guard: profile::guard(settings)? })
     }
 
     /// Gives it to a bee.
@@ -119,19 +119,6 @@ impl Bee {
             Self::Finance => record(settings).await.map(Some),
             Self::Echo => Ok(None),
         }
-    }
-}
-
-/// What the settings say that it has. They were checked when they were read.
-fn offer(settings: &Settings) -> Offer {
-    let memory = |setting| settings.text(setting).and_then(|text| text.parse().ok());
-    Offer {
-        cpu: settings.text(&table::BEE_CPU).and_then(|text| text.parse().ok()),
-        memory: memory(&table::BEE_MEMORY),
-        gpus: u32::try_from(settings.integer(&table::BEE_GPUS)).ok().filter(|gpus| *gpus > 0),
-        gpu_memory: memory(&table::BEE_GPU_MEMORY),
-        location: settings.text(&table::BEE_LOCATION).map(str::to_owned),
-        tags: settings.list(&table::BEE_TAGS).iter().cloned().collect(),
     }
 }
 

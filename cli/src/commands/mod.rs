@@ -14,6 +14,7 @@ pub(crate) mod grant;
 pub(crate) mod guard;
 pub(crate) mod import;
 pub(crate) mod key;
+pub(crate) mod lease;
 pub(crate) mod limit;
 pub(crate) mod pause;
 pub(crate) mod process;

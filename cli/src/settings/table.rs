@@ -7,8 +7,9 @@ const CLIENTS: &str = "all that call a broker";
 const BROKER: &str = "`apiary broker`";
 const BROKERS: &str = "`apiary broker`, `apiary up`";
 const WEBHOOK: &str = "`apiary webhook`, `apiary up`";
-const BEE: &str = "`apiary bee`";
 const BEES: &str = "`apiary bee`, `apiary up`";
+const CLAIMERS: &str = "`apiary bee`, `apiary up`, `apiary lease claim`";
+const NAMED: &str = "`apiary bee`, `apiary lease claim`";
 const FINANCE: &str = "`apiary bee finance`";
 const IMPORT: &str = "`apiary import`";
 const ALL: &str = "all";
@@ -224,40 +225,48 @@ pub(crate) const WEBHOOK_SPOOL_BYTES_MAX: Setting = Setting::new(
 .default("1073741824");
 
 pub(crate) const BEE_NAME: Setting =
-    Setting::new("bee.name", Kind::Text, BEE, "the executor's name, as in its grant; the bee's own if not set")
+    Setting::new("bee.name", Kind::Text, NAMED, "the executor's name, as in its grant; the bee's own if not set")
         .flag("--name");
 pub(crate) const BEE_SLOTS: Setting =
     Setting::new("bee.slots", Kind::Integer { least: 1, most: 1000 }, BEES, "how many processes it works on at once")
         .default("8")
         .flag("--slots");
-pub(crate) const BEE_CPU: Setting =
-    Setting::new("bee.cpu", Kind::Cpu, BEES, "processor time that it offers for each process; not limited if not set");
-pub(crate) const BEE_MEMORY: Setting =
-    Setting::new("bee.memory", Kind::Memory, BEES, "memory that it offers for each process; not limited if not set");
+pub(crate) const BEE_CPU: Setting = Setting::new(
+    "bee.cpu",
+    Kind::Cpu,
+    CLAIMERS,
+    "processor time that it offers for each process; not limited if not set",
+);
+pub(crate) const BEE_MEMORY: Setting = Setting::new(
+    "bee.memory",
+    Kind::Memory,
+    CLAIMERS,
+    "memory that it offers for each process; not limited if not set",
+);
 pub(crate) const BEE_GPUS: Setting = Setting::new(
     "bee.gpus",
     Kind::Integer { least: 0, most: 65_536 },
-    BEES,
+    CLAIMERS,
     "how many GPUs it offers for each process",
 )
 .default("0");
 pub(crate) const BEE_GPU_MEMORY: Setting =
-    Setting::new("bee.gpu_memory", Kind::Memory, BEES, "memory of each of these GPUs; not limited if not set");
+    Setting::new("bee.gpu_memory", Kind::Memory, CLAIMERS, "memory of each of these GPUs; not limited if not set");
 pub(crate) const BEE_LOCATION: Setting =
-    Setting::new("bee.location", Kind::Text, BEES, "where it is, for work that is bound to a place");
+    Setting::new("bee.location", Kind::Text, CLAIMERS, "where it is, for work that is bound to a place");
 pub(crate) const BEE_TAGS: Setting =
-    Setting::new("bee.tags", Kind::List, BEES, "what else it has, for work that needs it");
+    Setting::new("bee.tags", Kind::List, CLAIMERS, "what else it has, for work that needs it");
 
 pub(crate) const BEE_GUARD_FILE: Setting = Setting::new(
     "bee.guard_file",
     Kind::Path,
-    BEES,
+    CLAIMERS,
     "a JSON array of rules about what its work may contain, besides the default set",
 );
 pub(crate) const BEE_GUARD_DEFAULTS: Setting = Setting::new(
     "bee.guard_defaults",
     Kind::Bool,
-    BEES,
+    CLAIMERS,
     "refuse what no function named like a shell should be asked for",
 )
 .default("true");

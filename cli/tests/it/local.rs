@@ -36,11 +36,21 @@ impl Local {
 
     /// Runs the program as the colony's operator.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        run(&mut self.command(arguments))
+    }
+
+    /// The same, ready to run.
+    pub(crate) fn command(&self, arguments: &[&str]) -> assert_cmd::Command {
+        let mut command = assert_cmd::Command::from_std(self.process(arguments));
+        command.timeout(crate::scene::PATIENCE);
+        command
+    }
+
+    /// The same for processes that go on.
+    pub(crate) fn process(&self, arguments: &[&str]) -> std::process::Command {
         let profile = self.data.join("apiary.toml");
         let config = ["--config", profile.to_str().unwrap()];
-        let mut command =
-            assert_cmd::Command::from_std(process_in(self.data.parent().unwrap(), &[&config[..], arguments].concat()));
-        run(command.timeout(crate::scene::PATIENCE))
+        process_in(self.data.parent().unwrap(), &[&config[..], arguments].concat())
     }
 
     /// Submits work to the echo bee; returns the id of the process, which has succeeded.

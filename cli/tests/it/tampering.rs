@@ -77,7 +77,7 @@ fn expect_broken(local: &Local, process_id: &str, link: &str, sql: &str) {
 }
 
 /// Writes to the broker's database, as somebody with access to the disk would.
-fn alter(database: &Path, sql: &str, process_id: Option<&str>) {
+pub(crate) fn alter(database: &Path, sql: &str, process_id: Option<&str>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let options = SqliteConnectOptions::new().filename(database);

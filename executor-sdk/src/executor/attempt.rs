@@ -1,71 +1,88 @@
 //! One attempt: checked, done, reported.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_identity::OutcomeKind;
+use apiary_identity::limits::CONTENT_BYTES_MAX;
 use apiary_proto::v1;
 use bytes::Bytes;
 use tokio::task::JoinError;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
-use uuid::Uuid;
 
 use super::Context;
-use super::courier::Courier;
-use super::examine::{Rejection, Sound, examine, spec_digest};
 use super::heartbeat::{Held, Lost, Notice, keep};
-use super::report::{Report, Subject};
 use crate::client::millis;
+use crate::guard::Guard;
+use crate::handler::Handler;
+use crate::journal::Journal;
+use crate::lease::courier::Courier;
+use crate::lease::{Claimant, Ending, Rejection, Subject, VerifiedLease, examine, reject};
 use crate::limits::{BACKOFF_MOST, CANCEL_GRACE, LAST_ANSWER, RELEASE_TIMEOUT};
 use crate::retry::pauses;
-use crate::{ClientError, Failure};
+use crate::work::Parts;
+use crate::{ClientError, Failure, Work};
 
 /// A handler under way, in a task of its own: its panic ends the task, and nothing else.
 type Task = AbortOnDropHandle<Result<Bytes, Failure>>;
 
+/// Work that may be done, and by what.
+struct Sound {
+    work: Work,
+    handler: Handler,
+}
+
 /// Runs one attempt to its end, whatever that is.
-pub(super) async fn run(context: &Context, process_id: Uuid, lease: v1::Lease, claimed_at: Instant) {
-    let subject = Subject { process_id, attempt: lease.attempt, spec_digest: spec_digest(context, &lease) };
-    let sound = match examine(context, process_id, &lease) {
+pub(super) async fn run(context: &Context, subject: &Subject, lease: v1::Lease, claimed_at: Instant) {
+    // The rules that it is held against are those that its refusal is counted by.
+    let guard = context.rules.guard();
+    let sound = match check(context, &guard, &lease) {
         Ok(sound) => sound,
-        Err(rejection) => return reject(context, &subject, &rejection).await,
+        Err(rejection) => return reject(&context.client, &guard, subject, &rejection, context.settings.lease).await,
     };
     // The envelopes are checked; what the handler holds is enough.
     drop(lease);
     let held = Held {
-        process_id,
+        process_id: subject.process_id,
         attempt: subject.attempt,
         lease: context.settings.lease,
         claimed_at,
         max_exec: max_exec(sound.work.spec().max_exec_ms),
     };
     let span = tracing::info_span!(
-        "work", %process_id, attempt = held.attempt, function = sound.work.function(),
+        "work", process_id = %held.process_id, attempt = held.attempt, function = sound.work.function(),
         traceparent = sound.work.traceparent()
     );
-    perform(context, &subject, &held, sound).instrument(span).await;
+    perform(context, subject, &held, sound).instrument(span).await;
 }
 
-/// Tells the broker why the work is not done, so that it is set aside instead of handed out for ever.
-async fn reject(context: &Context, subject: &Subject, rejection: &Rejection) {
-    let Rejection { kind, words, rule } = rejection;
-    let (process_id, attempt) = (subject.process_id, subject.attempt);
-    match rule {
-        Some(rule) => {
-            let guard_refusals = context.rules.guard().refusals().count(rule);
-            tracing::warn!(%process_id, attempt, rule, guard_refusals, reason = words, "the guard refused work");
-        }
-        None => tracing::error!(%process_id, attempt, outcome = kind.as_str(), reason = words, "work not done"),
-    }
-    let report = subject.failed(context, *kind, words);
-    let sent = async { report?.send(context).await };
-    match timeout(context.settings.lease, sent).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%process_id, attempt, %error, "the broker does not take the rejection"),
-        Err(_) => tracing::warn!(%process_id, attempt, "the broker could not be told of the rejection"),
-    }
+/// Checks the lease, and finds who does its work.
+fn check(context: &Context, guard: &Guard, lease: &v1::Lease) -> Result<Sound, Rejection> {
+    let claimant = Claimant {
+        executor_type: &context.settings.executor_type,
+        name: context.settings.name.as_deref(),
+        functions: Some(context.handlers.keys().map(String::as_str).collect()),
+    };
+    let verified = examine(&context.client, &claimant, guard, lease)?;
+    let handler = context.handlers.get(&verified.spec.function).ok_or_else(|| claimant.without(&verified.spec))?;
+    let journal = Arc::new(Journal::new(Arc::clone(context.client.clock())));
+    let VerifiedLease { spec, submitter, args, attempt, retries_left, deadline, checkpoint } = verified;
+    let work = Work::new(Parts {
+        spec,
+        args,
+        submitter,
+        attempt,
+        retries_left,
+        deadline,
+        cancellation: CancellationToken::new(),
+        checkpoint,
+        journal,
+    });
+    Ok(Sound { work, handler: Arc::clone(handler) })
 }
 
 async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound) {
@@ -104,7 +121,7 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
 /// the lease was lost meanwhile.
 async fn last_words(courier: Courier, beat: Pin<&mut impl Future<Output = Lost>>) -> bool {
     tokio::select! {
-        () = courier.finish() => true,
+        _ = courier.finish() => true,
         lost = beat => {
             tracing::warn!(?lost, "the lease was lost before the result could be sent");
             false
@@ -142,8 +159,8 @@ async fn heed(
         Err(failure) => failure.message,
     };
     let sent = async {
-        let report = subject.failed(context, OutcomeKind::Cancelled, &words)?;
-        deliver(context, &report, beat).await
+        let ending = subject.ended(&context.client, OutcomeKind::Cancelled, &words)?;
+        deliver(context, &ending, beat).await
     };
     match sent.await {
         Ok(()) => tracing::info!("stopped, and the broker knows"),
@@ -162,14 +179,14 @@ async fn report(
         return snooze(context, subject, *delay, message, beat).await;
     }
     let sent = async {
-        let report = subject.of_handler(context, returned)?;
-        match deliver(context, &report, beat).await {
+        let ending = ending(context, subject, returned)?;
+        match deliver(context, &ending, beat).await {
             Err(error) if error.is("TOO_LARGE") => {
                 let words = format!("the handler's output cannot be sent: {error}");
-                subject.of_handler(context, Err(Failure::fatal(words)))?.send(context).await?;
-                Ok(report.kind)
+                subject.failed(&context.client, &Failure::fatal(words))?.send(&context.client).await?;
+                Ok(ending.kind())
             }
-            sent => sent.map(|()| report.kind),
+            sent => sent.map(|()| ending.kind()),
         }
     };
     match sent.await {
@@ -216,17 +233,38 @@ async fn snooze(
 /// reason to stop listening for the answer.
 async fn deliver(
     context: &Context,
-    report: &Report,
+    ending: &Ending,
     beat: Pin<&mut impl Future<Output = Lost>>,
 ) -> Result<(), ClientError> {
-    let mut sending = pin!(report.send(context));
+    let mut sending = pin!(ending.send(&context.client));
     tokio::select! {
         biased;
-        sent = &mut sending => return sent,
+        sent = &mut sending => return sent.map(drop),
         _ = beat => {}
     }
     let timed_out = |_| ClientError::Timeout { method: "delivering a result", after: LAST_ANSWER };
-    timeout(LAST_ANSWER, sending).await.map_err(timed_out)?
+    timeout(LAST_ANSWER, sending).await.map_err(timed_out)?.map(drop)
+}
+
+/// What a handler returned. An output that cannot be sent is a failure that says so, and no retry helps it.
+fn ending(context: &Context, subject: &Subject, returned: Result<Bytes, Failure>) -> Result<Ending, ClientError> {
+    let client = &context.client;
+    let output = match returned {
+        Err(failure) => return subject.failed(client, &failure),
+        Ok(output) if output.len() > CONTENT_BYTES_MAX => {
+            return subject.failed(client, &Failure::fatal(too_large(output.len())));
+        }
+        Ok(output) => output,
+    };
+    subject.succeeded(client, &output).or_else(|error| {
+        subject.failed(client, &Failure::fatal(format!("the handler's output cannot be sent: {error}")))
+    })
+}
+
+fn too_large(length: usize) -> String {
+    format!(
+        "the handler's output has {length} bytes, the most is {CONTENT_BYTES_MAX}: keep the bytes elsewhere and return where"
+    )
 }
 
 /// The executor waits no longer. Work that is done at the last moment is reported; the rest goes back untouched.

@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::Context;
 use super::contact::{Contact, can_pass};
 use super::introduce::{Introduction, Welcome};
-use super::works::{Works, key};
+use super::works::Works;
 use crate::client::millis;
+use crate::lease::Subject;
 use crate::limits::{CLAIM_EMPTY_MIN, CLAIM_WAIT, POLL_GRACE, RELEASE_TIMEOUT};
 use crate::wire::offer_to_proto;
 use crate::{Client, ClientError};
@@ -142,7 +143,8 @@ fn take(works: &mut Works, Claimed { answer, is_early }: Claimed, asked: usize) 
 
 /// Gives back what came too late. A lease that cannot be given back ends by itself.
 async fn give_back(client: &Client, leases: &[v1::Lease], asked: usize) {
-    let releases = leases.iter().take(asked).filter_map(key).map(|(process_id, attempt)| async move {
+    let releases = leases.iter().take(asked).filter_map(|lease| Subject::of(client, lease)).map(|subject| async move {
+        let Subject { process_id, attempt, .. } = subject;
         match timeout(RELEASE_TIMEOUT, client.release(process_id, attempt)).await {
             Ok(Ok(())) => tracing::debug!(%process_id, attempt, "gave back work that came while stopping"),
             Ok(Err(error)) => tracing::warn!(%process_id, attempt, %error, "cannot give work back"),

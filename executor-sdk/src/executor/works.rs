@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Context, attempt};
+use crate::lease::Subject;
 
 /// The works in hand. Dropping it stops them all.
 pub(super) struct Works {
@@ -40,10 +41,11 @@ impl Works {
 
     /// Starts an attempt, unless the lease is none, is in hand already, or there is no slot for it.
     pub(super) fn start(&mut self, lease: v1::Lease) -> bool {
-        let Some(key) = key(&lease) else {
+        let Some(subject) = Subject::of(&self.context.client, &lease) else {
             tracing::warn!(process_id = ?lease.process_id, attempt = lease.attempt, "ignored a lease of no process");
             return false;
         };
+        let key = (subject.process_id, subject.attempt);
         let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else {
             tracing::warn!(process_id = %key.0, "ignored a lease beyond those asked for");
             return false;
@@ -54,7 +56,7 @@ impl Works {
         };
         let (context, claimed_at) = (Arc::clone(&self.context), Instant::now());
         self.tasks.spawn(async move {
-            attempt::run(&context, key.0, lease, claimed_at).await;
+            attempt::run(&context, &subject, lease, claimed_at).await;
             drop(slot);
         });
         true
@@ -78,12 +80,6 @@ fn heed(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "an attempt ended without a report: its lease ends by itself");
     }
-}
-
-/// Which attempt a lease is for; nothing can be reported about a lease that does not say.
-pub(super) fn key(lease: &v1::Lease) -> Option<(Uuid, i32)> {
-    let process_id = lease.process_id.parse().ok()?;
-    (lease.attempt >= 1).then_some((process_id, lease.attempt))
 }
 
 /// A slot with its work. Both are free again once it is dropped, also by a panic.

@@ -3,40 +3,53 @@
 
 use std::sync::Arc;
 
-use apiary_identity::{Envelope, Progress};
+use apiary_identity::Envelope;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::report::Subject;
+use super::subject::Subject;
 use crate::journal::{Journal, Said};
 use crate::limits::{ATTRIBUTES_CALL_MAX, BACKOFF_MOST, LAST_WORDS, SAYING_PAUSE};
 use crate::retry::pauses;
 use crate::{Client, ClientError};
 
 /// Brings home what one attempt says.
-pub(super) struct Courier {
+pub(crate) struct Courier {
     journal: Arc<Journal>,
     ending: CancellationToken,
+    lost: CancellationToken,
     task: AbortOnDropHandle<()>,
 }
 
 impl Courier {
     /// Starts; it ends with [`finish`](Self::finish), or when it is dropped.
-    pub(super) fn start(client: Client, subject: Subject, journal: Arc<Journal>) -> Self {
-        let ending = CancellationToken::new();
-        let round = Round { client, subject, journal: Arc::clone(&journal), number: 0 };
+    pub(crate) fn start(client: Client, subject: Subject, journal: Arc<Journal>) -> Self {
+        let (ending, lost) = (CancellationToken::new(), CancellationToken::new());
+        let round = Round { client, subject, journal: Arc::clone(&journal), number: 0, lost: lost.clone() };
         let task = AbortOnDropHandle::new(tokio::spawn(round.run(ending.clone())));
-        Self { journal, ending, task }
+        Self { journal, ending, lost, task }
+    }
+
+    /// Where that is noted.
+    pub(super) fn journal(&self) -> Arc<Journal> {
+        Arc::clone(&self.journal)
+    }
+
+    /// Completes when the lease is lost.
+    pub(super) async fn lost(&self) {
+        self.lost.cancelled().await;
     }
 
     /// Sends what is left, as far as that is possible in a short time: the result must not wait for log lines.
-    pub(super) async fn finish(self) {
+    /// False if the lease is lost.
+    pub(crate) async fn finish(self) -> bool {
         self.journal.close();
         self.ending.cancel();
         if timeout(LAST_WORDS, self.task).await.is_err() {
             tracing::warn!("what the work said last could not be sent in time: its result goes first");
         }
+        !self.lost.is_cancelled()
     }
 }
 
@@ -56,6 +69,7 @@ struct Round {
     journal: Arc<Journal>,
     /// Of the last report.
     number: i64,
+    lost: CancellationToken,
 }
 
 impl Round {
@@ -76,7 +90,10 @@ impl Round {
                 () = ending.cancelled() => {}
             }
             match self.send_all().await {
-                Sent::Lost => return self.journal.take_no_lines(),
+                Sent::Lost => {
+                    self.journal.take_no_lines();
+                    return self.lost.cancel();
+                }
                 Sent::Later => {
                     // Told to end, it tries once more at once, and then in its own time.
                     let is_told = ending.is_cancelled();
@@ -140,20 +157,19 @@ impl Round {
     }
 
     fn seal(&self, said: &Said) -> Result<Envelope, ClientError> {
-        let Subject { process_id, attempt, spec_digest } = self.subject;
-        let now = self.client.clock().now();
-        let mut progress = Progress::new(self.client.colony(), process_id, attempt, spec_digest, self.number, now);
-        progress.percent = said.percent;
-        if let Some(message) = &said.message {
-            progress = progress.with_message(message);
-        }
-        if let Some(output) = &said.output {
-            progress = progress.with_output(output.clone());
-        }
-        if let Some(checkpoint) = &said.checkpoint {
-            progress = progress.with_checkpoint(checkpoint.clone());
-        }
-        Ok(Envelope::seal(self.client.key(), &progress)?)
+        self.subject.progress(&self.client, self.number, |mut progress| {
+            progress.percent = said.percent;
+            if let Some(message) = &said.message {
+                progress = progress.with_message(message);
+            }
+            if let Some(output) = &said.output {
+                progress = progress.with_output(output.clone());
+            }
+            match &said.checkpoint {
+                Some(checkpoint) => progress.with_checkpoint(checkpoint.clone()),
+                None => progress,
+            }
+        })
     }
 
     async fn send_attributes(&self) -> Sent {

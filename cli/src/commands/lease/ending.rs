@@ -1,0 +1,43 @@
+//! Bringing an attempt's end home.
+
+use std::time::Duration;
+
+use apiary_executor_sdk::lease::Ending;
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::file::Held;
+
+/// How long a broker that is away is tried. The work is done, and only these very bytes can be sent twice.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What became of an attempt.
+#[derive(Serialize)]
+pub(super) struct EndedView {
+    process_id: Uuid,
+    attempt: i32,
+    outcome: &'static str,
+    /// When the next attempt may begin; absent if there will be none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at: Option<Timestamp>,
+}
+
+/// Delivers a signed result.
+pub(super) async fn send(held: &Held, signed: &Ending) -> anyhow::Result<EndedView> {
+    let ended = signed.send_within(&held.client, PATIENCE).await?;
+    Ok(EndedView {
+        process_id: held.subject.process_id,
+        attempt: held.subject.attempt,
+        outcome: signed.kind().as_str(),
+        retry_at: ended.retry_at,
+    })
+}
+
+impl EndedView {
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        let next = self.retry_at.map(|at| format!(", next attempt at {at}")).unwrap_or_default();
+        format!("{} attempt {}: {}{next}", self.process_id, self.attempt, self.outcome)
+    }
+}

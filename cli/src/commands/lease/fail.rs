@@ -1,0 +1,58 @@
+//! `apiary lease fail`.
+
+use std::time::Duration;
+
+use apiary_executor_sdk::Failure;
+use apiary_identity::OutcomeKind;
+use clap::Args;
+
+use super::ending::{self, EndedView};
+use super::file::Which;
+use crate::arguments::duration;
+use crate::context::Context;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary lease fail --lease lease.json --message 'the printer is out of paper'
+  apiary lease fail --lease lease.json --message 'the bank asks us to wait' --retry-after 10m
+  apiary lease fail --lease lease.json --message 'no such customer' --final
+  apiary lease fail --lease lease.json --message 'stopped as asked' --cancelled";
+
+/// End the attempt with failure: sign its result, and deliver it
+///
+/// Another attempt follows, if the process has retries left, unless --final or --cancelled is given.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// What went wrong. It is shown to people: no secrets in it
+    #[arg(long, value_name = "TEXT")]
+    message: String,
+    /// No attempt can succeed
+    #[arg(long = "final", conflicts_with_all = ["retry_after", "cancelled"])]
+    is_final: bool,
+    /// The next attempt not before so long from now, whatever the back-off says
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "cancelled")]
+    retry_after: Option<Duration>,
+    /// It stopped because the process is being cancelled, as `lease renew` told
+    #[arg(long)]
+    cancelled: bool,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let held = arguments.which.open(context, None)?;
+    let message = &arguments.message;
+    let signed = if arguments.cancelled {
+        held.subject.ended(&held.client, OutcomeKind::Cancelled, message)?
+    } else {
+        let failure = match (arguments.is_final, arguments.retry_after) {
+            (true, _) => Failure::fatal(message),
+            (false, None) => Failure::retryable(message),
+            (false, Some(after)) => Failure::retryable(message).retry_after(after),
+        };
+        held.subject.failed(&held.client, &failure)?
+    };
+    let view = ending::send(&held, &signed).await?;
+    context.format.print(&view, EndedView::text)
+}

@@ -1,0 +1,184 @@
+//! `apiary lease log`.
+
+use apiary_executor_sdk::LogLevel;
+use apiary_executor_sdk::lease::{Lines, Subject, lines_of};
+use apiary_executor_sdk::limits::LOG_MESSAGE_BYTES_MAX;
+use apiary_executor_sdk::{Client, ClientError};
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+
+use super::file::Which;
+use crate::arguments::pair;
+use crate::context::Context;
+use crate::exit::{Exit, Fault};
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary lease log --lease lease.json 'the printer is warm'
+  apiary lease log --lease lease.json --level warn --field pages=12 'low on paper'
+  make 2>&1 | apiary lease log --lease lease.json --level stdout -";
+
+/// How much of standard input is read at once.
+const READ_BYTES: usize = 8 * 1024;
+
+/// Log a line, or each line of standard input as it comes
+///
+/// Lines are shown to whoever may read the colony: no secrets in them. A command whose output is logged is never held up: of
+/// more than can be sent the oldest lines are dropped, and a line says how many. Exits with 3 when the lease is lost.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// How grave, or where it was captured
+    #[arg(long, value_enum, default_value = "info")]
+    level: Level,
+    /// A structured field; may be given several times. A number, `true` and `false` stay what they are; the rest is text
+    #[arg(long = "field", value_name = "KEY=VALUE", value_parser = pair)]
+    fields: Vec<(String, String)>,
+    /// The text; `-` is the lines of standard input
+    #[arg(value_name = "MESSAGE")]
+    message: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Stdout,
+    Stderr,
+}
+
+impl From<Level> for LogLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Trace => Self::Trace,
+            Level::Debug => Self::Debug,
+            Level::Info => Self::Info,
+            Level::Warn => Self::Warn,
+            Level::Error => Self::Error,
+            Level::Stdout => Self::Stdout,
+            Level::Stderr => Self::Stderr,
+        }
+    }
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let is_stream = arguments.message == "-";
+    if is_stream && !arguments.fields.is_empty() {
+        return Err(Fault::usage("--field belongs to one message: lines of standard input have none").into());
+    }
+    let held = arguments.which.open(context, is_stream.then(|| "-".as_ref()))?;
+    let level = arguments.level.into();
+    if is_stream {
+        return stream(&held.client, held.subject, level).await;
+    }
+    let fields = arguments.fields.iter().map(|(key, value)| (key.clone(), field(value))).collect::<Map<_, _>>();
+    let lines = lines_of(&held.client, level, &arguments.message, fields);
+    let answer = held.client.add_logs(held.subject.process_id, held.subject.attempt, lines).await?;
+    if answer.dropped > 0 {
+        return Err(Fault::new(Exit::Refused, "the process has logged as many lines as it may: it is not kept").into());
+    }
+    Ok(())
+}
+
+/// Logs standard input line by line until its end, or until nobody wants it any more.
+async fn stream(client: &Client, subject: Subject, level: LogLevel) -> anyhow::Result<()> {
+    let lines = Lines::start(client, subject);
+    let write = lines.writer();
+    let (at_end, ended) = oneshot::channel();
+    // A thread of its own, because nothing can end a read of standard input: the program ends without waiting for it.
+    std::thread::spawn(move || {
+        // Nobody listens once the lease is lost.
+        let _ = at_end.send(read_lines(&mut std::io::stdin().lock(), |line| write(level, line)));
+    });
+    let read = tokio::select! {
+        read = ended => read,
+        () = lines.lost() => return Err(lost(subject).into()),
+    };
+    if !lines.finish().await {
+        return Err(lost(subject).into());
+    }
+    match read {
+        Ok(Err(error)) => Err(anyhow::Error::from(error).context("standard input")),
+        Ok(Ok(())) | Err(_) => Ok(()),
+    }
+}
+
+fn lost(subject: Subject) -> ClientError {
+    ClientError::Refused {
+        reason: "LEASE_LOST".to_owned(),
+        message: format!("the lease of {} is lost: stop the work, nothing of it is taken", subject.process_id),
+        retryable: false,
+    }
+}
+
+/// Hands each line on; one that is longer than a log line may be becomes several, and bytes that are no UTF-8 are replaced.
+fn read_lines(input: &mut impl std::io::Read, write: impl Fn(&str)) -> std::io::Result<()> {
+    let (mut line, mut buffer) = (Vec::new(), vec![0; READ_BYTES]);
+    let say = |line: &mut Vec<u8>| {
+        write(&String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)));
+        line.clear();
+    };
+    loop {
+        let count = match input.by_ref().read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        for &byte in &buffer[..count] {
+            if byte == b'\n' {
+                say(&mut line);
+            } else {
+                line.push(byte);
+                if line.len() >= LOG_MESSAGE_BYTES_MAX {
+                    say(&mut line);
+                }
+            }
+        }
+    }
+    if !line.is_empty() {
+        say(&mut line);
+    }
+    Ok(())
+}
+
+fn field(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(value @ (Value::Number(_) | Value::Bool(_))) => value,
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn standard_input_becomes_lines_of_which_none_is_too_long() {
+        let long = vec![b'x'; LOG_MESSAGE_BYTES_MAX + 3];
+        let input = [b"a\r\n\nb\xff\n".as_slice(), &long, b"\nend"].concat();
+        let lines = RefCell::new(Vec::new());
+        read_lines(&mut input.as_slice(), |line| lines.borrow_mut().push(line.to_owned())).unwrap();
+        let lines = lines.into_inner();
+        assert_eq!(lines[..3], ["a", "", "b\u{fffd}"]);
+        assert_eq!(lines[3..].iter().map(String::len).collect::<Vec<_>>(), [LOG_MESSAGE_BYTES_MAX, 3, 3]);
+        assert_eq!(lines[5], "end");
+    }
+
+    #[test]
+    fn a_field_is_a_number_a_truth_or_a_text() {
+        assert_eq!(field("12"), serde_json::json!(12));
+        assert_eq!(field("true"), serde_json::json!(true));
+        for text in ["null", "{}", "\"a\"", "1 2", ""] {
+            assert_eq!(field(text), serde_json::json!(text));
+        }
+    }
+}

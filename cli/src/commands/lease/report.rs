@@ -1,0 +1,84 @@
+//! `apiary lease report`.
+
+use std::path::{Path, PathBuf};
+
+use apiary_identity::Content;
+use clap::Args;
+
+use super::content;
+use super::file::Which;
+use crate::context::Context;
+use crate::exit::Fault;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary lease report --lease lease.json --percent 40 --message 'frame 4 of 10'
+  apiary lease report --lease lease.json --checkpoint '{\"frame\":4}'
+  apiary lease report --lease lease.json --checkpoint-file state.bin --output-file so-far.png";
+
+/// Say how far the work is, show output so far, leave a checkpoint; signed
+///
+/// What is left out stays as it was said before, but for the output so far: watchers see that of the last report only. The
+/// next attempt, should there be one, finds the last checkpoint in its lease.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// How much is done, 0 to 100
+    #[arg(long, value_name = "P")]
+    percent: Option<f64>,
+    /// With what it is busy; of a long text the first 1,024 bytes are told
+    #[arg(long, value_name = "TEXT")]
+    message: Option<String>,
+    /// What the next attempt receives, as JSON
+    #[arg(long, value_name = "JSON", conflicts_with = "checkpoint_file")]
+    checkpoint: Option<String>,
+    /// A file with what the next attempt receives, any bytes; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    checkpoint_file: Option<PathBuf>,
+    /// The output so far, as JSON
+    #[arg(long, value_name = "JSON", conflicts_with = "output_file")]
+    output_json: Option<String>,
+    /// A file with the output so far, any bytes; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    output_file: Option<PathBuf>,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    if let Some(percent) = arguments.percent
+        && !(0.0..=100.0).contains(&percent)
+    {
+        return Err(Fault::usage(format!("--percent is 0 to 100; got {percent}")).into());
+    }
+    let (checkpoint_file, output_file) = (arguments.checkpoint_file.as_deref(), arguments.output_file.as_deref());
+    let stdin = [checkpoint_file, output_file].into_iter().flatten().filter(|path| *path == Path::new("-")).count();
+    if stdin > 1 {
+        return Err(Fault::usage("standard input cannot be two files at once: name one of them").into());
+    }
+    let held = arguments.which.open(context, (stdin > 0).then_some(Path::new("-")))?;
+    let checkpoint = content::read("checkpoint", arguments.checkpoint.as_deref(), checkpoint_file)?;
+    let output = content::read("output-json", arguments.output_json.as_deref(), output_file)?;
+    if arguments.percent.is_none() && arguments.message.is_none() && checkpoint.is_none() && output.is_none() {
+        return Err(Fault::usage("nothing to report: give --percent, --message, --checkpoint or --output-json").into());
+    }
+    if checkpoint.as_ref().is_some_and(|content| content.is_empty()) {
+        return Err(Fault::usage("a checkpoint of nothing cannot be told from none: say at least `null`").into());
+    }
+    // The clock counts for processes that know nothing of each other: a later report has a higher number.
+    let number = held.client.clock().now().as_microsecond().max(1);
+    let progress = held.subject.progress(&held.client, number, |mut progress| {
+        progress.percent = arguments.percent;
+        if let Some(message) = &arguments.message {
+            progress = progress.with_message(&message.replace('\0', " "));
+        }
+        if let Some(output) = output {
+            progress = progress.with_output(Content::from_bytes(&output));
+        }
+        match checkpoint {
+            Some(checkpoint) => progress.with_checkpoint(Content::from_bytes(&checkpoint)),
+            None => progress,
+        }
+    })?;
+    Ok(held.client.report(&progress).await?)
+}

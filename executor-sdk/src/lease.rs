@@ -1,0 +1,34 @@
+//! One lease, by hand: checked as an [`Executor`](crate::Executor) checks it, told of, and ended with a signed result.
+//!
+//! An `Executor` is made of these parts, and most bees want nothing else. They are here for whoever cannot hand a handler
+//! over: a program whose work is done by another program, such as `apiary lease`.
+//!
+//! ```no_run
+//! # use apiary_executor_sdk::{Client, ClientError, guard::Guard, lease::{self, Claimant, Subject}, v1};
+//! # use std::time::Duration;
+//! # async fn example(client: Client, guard: Guard) -> Result<(), ClientError> {
+//! let claimant = Claimant { executor_type: "greeter", name: None, functions: None };
+//! let request = v1::ClaimRequest { executor_type: "greeter".into(), wait_ms: 20_000, ..Default::default() };
+//! for leased in client.claim(request).await?.leases {
+//!     let Some(subject) = Subject::of(&client, &leased) else { continue };
+//!     match lease::examine(&client, &claimant, &guard, &leased) {
+//!         Ok(work) => drop(subject.succeeded(&client, &work.args)?.send(&client).await?),
+//!         Err(rejection) => lease::reject(&client, &guard, &subject, &rejection, Duration::from_secs(30)).await,
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+pub(crate) mod courier;
+mod ending;
+mod examine;
+mod lines;
+mod reject;
+mod subject;
+
+pub use ending::{Ended, Ending};
+pub use examine::{Claimant, Rejection, VerifiedLease, examine};
+pub use lines::{Lines, lines_of};
+pub use reject::reject;
+pub use subject::Subject;

@@ -1,0 +1,73 @@
+//! Results: signed once, sent until the broker has them.
+
+use std::time::Duration;
+
+use apiary_identity::{Envelope, Outcome, OutcomeKind};
+use jiff::Timestamp;
+
+use crate::limits::BACKOFF_MOST;
+use crate::retry::{pauses, retry};
+use crate::{Client, ClientError};
+
+/// A signed result on its way.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    kind: OutcomeKind,
+    envelope: Envelope,
+}
+
+/// What the broker makes of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// This very result had been accepted before.
+    pub existed: bool,
+    /// When the next attempt may begin; `None` if there will be none.
+    pub retry_at: Option<Timestamp>,
+}
+
+impl Ending {
+    pub(super) fn seal(client: &Client, outcome: &Outcome) -> Result<Self, ClientError> {
+        Ok(Self { kind: outcome.outcome, envelope: Envelope::seal(client.key(), outcome)? })
+    }
+
+    /// How the attempt ends.
+    pub fn kind(&self) -> OutcomeKind {
+        self.kind
+    }
+
+    /// Sends the very same bytes until the broker has them, or refuses them for good. Whoever calls decides how
+    /// long that makes sense.
+    pub async fn send(&self, client: &Client) -> Result<Ended, ClientError> {
+        let mut tries = pauses();
+        loop {
+            let error = match self.send_once(client).await {
+                Ok(ended) => return Ok(ended),
+                Err(error) => error,
+            };
+            if !error.is_retryable() && !error.is("INTERNAL") {
+                return Err(error);
+            }
+            tracing::debug!(%error, "result not delivered yet");
+            tokio::time::sleep(tries.next().unwrap_or(BACKOFF_MOST)).await;
+        }
+    }
+
+    /// The same while the pauses between tries add up to no more than `most`; then the last error.
+    pub async fn send_within(&self, client: &Client, most: Duration) -> Result<Ended, ClientError> {
+        retry(most, || self.send_once(client)).await
+    }
+
+    async fn send_once(&self, client: &Client) -> Result<Ended, ClientError> {
+        match self.kind {
+            OutcomeKind::Succeeded => {
+                let answer = client.complete(&self.envelope).await?;
+                Ok(Ended { existed: answer.existed, retry_at: None })
+            }
+            OutcomeKind::FailedRetryable | OutcomeKind::FailedFinal | OutcomeKind::Refused | OutcomeKind::Cancelled => {
+                let answer = client.fail(&self.envelope).await?;
+                let retry_at = (answer.retry_at_ms > 0).then(|| Timestamp::from_millisecond(answer.retry_at_ms).ok());
+                Ok(Ended { existed: answer.existed, retry_at: retry_at.flatten() })
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Refusing work towards the broker.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::examine::Rejection;
+use super::subject::Subject;
+use crate::Client;
+use crate::guard::Guard;
+
+/// Tells the broker, for at most `most`, why the work is not done, so that it is set aside instead of handed out for ever. A
+/// refusal by the guard is counted. What went wrong is logged: there is nothing that whoever calls could do about it.
+pub async fn reject(client: &Client, guard: &Guard, subject: &Subject, rejection: &Rejection, most: Duration) {
+    let (process_id, attempt) = (subject.process_id, subject.attempt);
+    let words = rejection.words();
+    match rejection.rule() {
+        Some(rule) => {
+            let guard_refusals = guard.refusals().count(rule);
+            tracing::warn!(%process_id, attempt, rule, guard_refusals, reason = words, "the guard refused work");
+        }
+        None => {
+            tracing::error!(%process_id, attempt, outcome = rejection.kind().as_str(), reason = words, "work not done")
+        }
+    }
+    let ending = subject.ended(client, rejection.kind(), words);
+    let sent = async { ending?.send(client).await };
+    match timeout(most, sent).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%process_id, attempt, %error, "the broker does not take the rejection"),
+        Err(_) => tracing::warn!(%process_id, attempt, "the broker could not be told of the rejection"),
+    }
+}

@@ -1,0 +1,79 @@
+//! Which attempt is spoken of.
+
+use apiary_identity::{Content, Digest, Envelope, Outcome, OutcomeKind, Progress};
+use apiary_proto::v1;
+use uuid::Uuid;
+
+use super::ending::Ending;
+use crate::client::millis;
+use crate::wire::digest_as_received;
+use crate::{Client, ClientError, Failure};
+
+/// Which attempt something is said of: progress, or its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The process.
+    pub process_id: Uuid,
+    /// The attempt's number; it fences.
+    pub attempt: i32,
+    /// Digest of the spec's envelope, as it was handed out.
+    pub spec_digest: Digest,
+}
+
+impl Subject {
+    /// The attempt that a lease is for, whatever its spec is; `None` of a lease that does not say, of which nothing can be told.
+    pub fn of(client: &Client, lease: &v1::Lease) -> Option<Self> {
+        let process_id = lease.process_id.parse().ok()?;
+        let none = v1::Envelope::default();
+        let spec_digest = digest_as_received(lease.spec.as_ref().unwrap_or(&none), client.id());
+        (lease.attempt >= 1).then_some(Self { process_id, attempt: lease.attempt, spec_digest })
+    }
+
+    /// A success with these bytes as its output, signed.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Invalid`] if the output has more than 1 MiB, or cannot be kept.
+    pub fn succeeded(&self, client: &Client, output: &[u8]) -> Result<Ending, ClientError> {
+        let (Self { process_id, attempt, spec_digest }, now) = (*self, client.clock().now());
+        let content = Content::from_bytes(output);
+        Ending::seal(client, &Outcome::succeeded(client.colony(), process_id, attempt, spec_digest, now, content))
+    }
+
+    /// What a handler's failure says, signed. A snooze is no end of an attempt: it counts as retryable here.
+    pub fn failed(&self, client: &Client, failure: &Failure) -> Result<Ending, ClientError> {
+        let kind = if failure.retryable { OutcomeKind::FailedRetryable } else { OutcomeKind::FailedFinal };
+        let mut outcome = self.outcome(client, kind, &failure.message);
+        if failure.retryable {
+            let most = apiary_identity::limits::DURATION_MAX_MS;
+            outcome.retry_after_ms = failure.retry_after.map(|after| millis(after).min(most));
+        }
+        Ending::seal(client, &outcome)
+    }
+
+    /// An end without output in the executor's words: refused, or cancelled.
+    pub fn ended(&self, client: &Client, kind: OutcomeKind, words: &str) -> Result<Ending, ClientError> {
+        Ending::seal(client, &self.outcome(client, kind, words))
+    }
+
+    /// Progress, signed. `number` counts the attempt's reports: an older one than the last changes nothing. What `fill` leaves
+    /// out stays as it was, but for the output so far, which each report brings or not.
+    pub fn progress(
+        &self,
+        client: &Client,
+        number: i64,
+        fill: impl FnOnce(Progress) -> Progress,
+    ) -> Result<Envelope, ClientError> {
+        let (Self { process_id, attempt, spec_digest }, now) = (*self, client.clock().now());
+        let progress = Progress::new(client.colony(), process_id, attempt, spec_digest, number, now);
+        Ok(Envelope::seal(client.key(), &fill(progress))?)
+    }
+
+    fn outcome(&self, client: &Client, kind: OutcomeKind, words: &str) -> Outcome {
+        // Words are kept as text, and no database's text can hold a NUL.
+        let words = words.replace('\0', "\u{fffd}");
+        let words = if words.trim().is_empty() { "the handler gave no reason" } else { &words };
+        let (Self { process_id, attempt, spec_digest }, now) = (*self, client.clock().now());
+        Outcome::failed(client.colony(), process_id, attempt, spec_digest, now, kind, words)
+    }
+}
