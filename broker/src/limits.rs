@@ -90,8 +90,15 @@ pub const LIMIT_CANCELS_MAX: i64 = 500;
 /// A reason in words, in bytes.
 pub const REASON_BYTES_MAX: usize = 4096;
 
+/// A process that is kept for another to take its place is let go after so long without it, in milliseconds: far longer than
+/// [`CALL_TIME_MAX`], after which nobody submits it any more.
+pub const REPLACING_MS_MAX: i64 = 3 * 60_000;
 /// A process that is awaited is read this often without a sign.
 pub const AWAIT_LOOK: Duration = Duration::from_secs(5);
+/// Bulk actions of one colony that run at once.
+pub const BULKS_RUNNING_MAX: i64 = 20;
+/// Bulk actions of one colony that are kept; of more, those that ended first are forgotten.
+pub const BULKS_KEPT: i64 = 1000;
 /// Bulk actions that a list shows.
 pub const BULKS_LISTED_MAX: i64 = 100;
 /// How long a broker holds a bulk action for one step; if it dies, another goes on with it after so long, in milliseconds.

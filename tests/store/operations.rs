@@ -19,6 +19,7 @@ on_each_store!(
     a_redriven_process_has_all_its_retries_and_its_attempts,
     a_dead_letter_is_given_up_once,
     a_replaced_process_says_so_also_when_it_had_failed,
+    what_another_is_to_replace_is_kept_for_it_until_that_never_comes,
     a_blocked_process_can_be_tried_now,
     a_snoozing_process_comes_back_and_no_retry_is_spent,
     a_deleted_process_leaves_nothing_but_that_its_spec_was_here,
@@ -231,6 +232,40 @@ async fn a_replaced_process_says_so_also_when_it_had_failed(backend: Backend) {
         assert_eq!(shown.state, if fits { ProcessState::Failed } else { state });
         assert_eq!(shown.reason.as_deref() == Some("redriven as another"), fits);
     }
+}
+
+async fn what_another_is_to_replace_is_kept_for_it_until_that_never_comes(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let (bee, colony) = (tenant.bee("bee").await, tenant.colony.key);
+    let process_id = tenant.submit(tenant.process()).await;
+    assert_eq!(
+        tenant.store.replace(colony, process_id, Uuid::now_v7(), NOW).await.unwrap(),
+        Effect::Unfit(ProcessState::Waiting)
+    );
+    finish(&tenant, &bee, ProcessState::DeadLetter).await;
+    let (one, other) = (tenant.process(), Uuid::now_v7());
+    let replace = async |by| tenant.store.replace(colony, process_id, by, NOW).await.unwrap();
+    let one_id = one.process_id;
+    assert_eq!(
+        (replace(one_id).await, replace(one_id).await, replace(other).await),
+        (Effect::Changed, Effect::Changed, Effect::Replaced)
+    );
+    assert_eq!(tenant.store.redrive(colony, &[process_id], NOW).await.unwrap(), [Effect::Replaced]);
+    // It does not come: after its time the place is free.
+    tenant.store.replace_off(colony, process_id, NOW - 1).await.unwrap();
+    assert_eq!(replace(other).await, Effect::Replaced);
+    tenant.store.replace_off(colony, process_id, NOW).await.unwrap();
+    assert_eq!(replace(one_id).await, Effect::Changed);
+    // It has come: the place is taken for good, also once it is deleted.
+    tenant.submit(one).await;
+    tenant.store.replace_off(colony, process_id, i64::MAX).await.unwrap();
+    assert_eq!(tenant.store.redrive(colony, &[process_id], NOW).await.unwrap(), [Effect::Replaced]);
+    let order = Discard { reason: "redriven".to_owned(), by: "grace".to_owned(), is_replaced: true };
+    assert_eq!(tenant.store.discard(colony, &[process_id], &order, NOW).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.delete(colony, &[one_id], None).await.unwrap(), [Effect::Changed]);
+    tenant.store.replace_off(colony, process_id, i64::MAX).await.unwrap();
+    assert_eq!(replace(other).await, Effect::Replaced);
+    assert_eq!(tenant.store.replace(colony, Uuid::now_v7(), other, NOW).await.unwrap(), Effect::Unknown);
 }
 
 async fn a_blocked_process_can_be_tried_now(backend: Backend) {

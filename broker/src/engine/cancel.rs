@@ -41,7 +41,7 @@ impl Operations {
         if cancel.deadline_ms <= now_ms {
             self.end_at_once(process_ids, now_ms).await?;
         }
-        self.announce(colony, process_ids, &effects).await?;
+        self.announce(colony, process_ids, &effects).await;
         Ok(effects)
     }
 

@@ -24,7 +24,7 @@ impl Operations {
     /// Deletes processes, and tells whom it concerns.
     pub(crate) async fn delete(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
         let effects = self.store.delete(colony, process_ids, None).await?;
-        self.announce(colony, process_ids, &effects).await?;
+        self.announce(colony, process_ids, &effects).await;
         Ok(effects)
     }
 }

@@ -35,7 +35,7 @@ impl Operations {
         discard: &Discard,
     ) -> StoreResult<Vec<Effect>> {
         let effects = self.store.discard(colony, process_ids, discard, self.clock.now_ms()).await?;
-        self.announce(colony, process_ids, &effects).await?;
+        self.announce(colony, process_ids, &effects).await;
         Ok(effects)
     }
 }

@@ -10,7 +10,7 @@ use super::Engine;
 use super::wakeups::{Change, Wakeups};
 use crate::Error;
 use crate::model::{Colony, ColonyKey, Effect, Lane, ProcessState, ProcessSummary};
-use crate::store::{Store, StoreResult};
+use crate::store::Store;
 
 /// Changes processes on an operator's word. The verbs are in files of their own.
 #[derive(Clone)]
@@ -25,20 +25,21 @@ impl Operations {
         Self { store, wakeups, clock }
     }
 
-    /// Tells polls, watchers and sweeps of what was changed.
-    pub(super) async fn announce(
-        &self,
-        colony: ColonyKey,
-        process_ids: &[Uuid],
-        effects: &[Effect],
-    ) -> StoreResult<()> {
+    /// Tells polls, watchers and sweeps of what was changed. It is changed already: where they cannot be told, they find it by
+    /// themselves in a while, and nobody is answered that it failed.
+    pub(super) async fn announce(&self, colony: ColonyKey, process_ids: &[Uuid], effects: &[Effect]) {
         let changed: Vec<Uuid> = process_ids
             .iter()
             .zip(effects)
             .filter(|(_, effect)| **effect == Effect::Changed)
             .map(|(process_id, _)| *process_id)
             .collect();
-        for process in self.store.summaries(&changed).await? {
+        let summaries = self.store.summaries(&changed).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot tell whom it concerns of a change at once");
+            self.wakeups.due_at(self.clock.now_ms());
+            Vec::new()
+        });
+        for process in summaries {
             match process.state {
                 ProcessState::Waiting => {
                     self.wakeups.work(&Lane { colony, executor_type: process.executor_type });
@@ -52,7 +53,6 @@ impl Operations {
         for process_id in changed {
             self.wakeups.changed(Change { colony, process_id });
         }
-        Ok(())
     }
 }
 
@@ -69,6 +69,9 @@ impl Engine {
             [Effect::Unfit(state)] => {
                 Err(Error::StateConflict(format!("process {process_id} is `{}`: {advice}", state.as_str())))
             }
+            [Effect::Replaced] => Err(Error::StateConflict(format!(
+                "process {process_id} was redriven as another, or is just now: `apiary process get` says as which"
+            ))),
             _ => Err(no_process(colony, process_id)),
         }
     }

@@ -7,7 +7,8 @@ use super::Engine;
 use super::operations::Operations;
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::model::{ColonyKey, Discard, Effect, ProcessState, ProcessSummary};
+use crate::limits::REPLACING_MS_MAX;
+use crate::model::{Colony, ColonyKey, Discard, Effect, ProcessSummary};
 use crate::store::StoreResult;
 
 const ADVICE: &str = "only a dead letter or a failed one can be redriven; a blocked one can be tried now (`retry`)";
@@ -30,13 +31,15 @@ impl Engine {
         process_id: Uuid,
     ) -> Result<ProcessSummary, Error> {
         let colony = permit.colony();
+        self.let_go_of_stale(colony, process_id).await?;
         let effects = self.operations.redrive(colony.key, &[process_id]).await?;
         Self::check_effect(colony, process_id, &effects, ADVICE)?;
         self.summary(colony, process_id).await
     }
 
-    /// Submits a new spec in a process's place; the old one is failed, and says by which it was replaced. The new one comes first:
-    /// if the broker dies in between, the same call again finds it, and does the rest.
+    /// Submits a new spec in a process's place; the old one is failed, and says by which it was replaced. The old one is kept for
+    /// the new one first, so that of two who replace or redrive it one does; if the broker dies in between, the same call again does
+    /// the rest, and any other may after a while, if the new one was never submitted.
     pub(crate) async fn redrive_as(
         &self,
         permit: Permit<action::Redrive>,
@@ -51,16 +54,21 @@ impl Engine {
         if new_id == process_id {
             return Err(Error::Invalid("`spec` has the id of the process that it replaces: make a new UUIDv7".into()));
         }
-        let old = self.summary(colony, process_id).await?;
-        if !matches!(old.state, ProcessState::DeadLetter | ProcessState::Failed) {
-            return Self::check_effect(colony, process_id, &[Effect::Unfit(old.state)], ADVICE).map(|()| old);
-        }
-        let kept = self.submit(replacement.permit, replacement.spec, replacement.envelope).await?;
-        if kept.process_id != new_id {
-            return Err(Error::Taken(format!(
+        self.let_go_of_stale(colony, process_id).await?;
+        let effect = self.store.replace(colony.key, process_id, new_id, self.clock.now_ms()).await?;
+        Self::check_effect(colony, process_id, &[effect], ADVICE)?;
+        let submitted = self.submit(replacement.permit, replacement.spec, replacement.envelope).await;
+        let submitted = submitted.and_then(|kept| match kept.process_id == new_id {
+            true => Ok(()),
+            false => Err(Error::Taken(format!(
                 "the idempotency key of `spec` belongs to process {}: leave it out of a spec that replaces another",
                 kept.process_id
-            )));
+            ))),
+        });
+        if let Err(error) = submitted {
+            // It stays kept if it was submitted after all, and its answer was lost.
+            self.store.replace_off(colony.key, process_id, self.clock.now_ms()).await?;
+            return Err(error);
         }
         let reason = format!("redriven as {new_id}");
         let discard = Discard { reason, by: permit.actor().to_owned(), is_replaced: true };
@@ -69,13 +77,19 @@ impl Engine {
         Self::check_effect(colony, process_id, &effects, &advice)?;
         self.summary(colony, new_id).await
     }
+
+    /// A process that was kept for another, by somebody who died before submitting it, can be redriven again.
+    async fn let_go_of_stale(&self, colony: &Colony, process_id: Uuid) -> StoreResult<()> {
+        let until_ms = self.clock.now_ms().saturating_sub(REPLACING_MS_MAX);
+        self.store.replace_off(colony.key, process_id, until_ms).await
+    }
 }
 
 impl Operations {
     /// Lets processes wait again, and tells whom it concerns.
     pub(crate) async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
         let effects = self.store.redrive(colony, process_ids, self.clock.now_ms()).await?;
-        self.announce(colony, process_ids, &effects).await?;
+        self.announce(colony, process_ids, &effects).await;
         Ok(effects)
     }
 }

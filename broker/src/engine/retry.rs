@@ -24,7 +24,7 @@ impl Operations {
     /// Lets blocked processes wait now, and tells whom it concerns.
     pub(crate) async fn retry(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
         let effects = self.store.retry(colony, process_ids, self.clock.now_ms()).await?;
-        self.announce(colony, process_ids, &effects).await?;
+        self.announce(colony, process_ids, &effects).await;
         Ok(effects)
     }
 }

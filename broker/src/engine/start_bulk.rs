@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::Engine;
 use crate::Error;
 use crate::auth::{Permit, action};
+use crate::limits::{BULKS_KEPT, BULKS_RUNNING_MAX};
 use crate::model::{Bulk, BulkAction, BulkState, ProcessFilter, ProcessState};
 
 /// What to do to what.
@@ -51,9 +52,20 @@ impl Engine {
             ended_at_ms: None,
             after: None,
         };
-        if !order.dry_run && !self.store.start_bulk(&bulk).await? {
-            let other = self.store.get_bulk(colony.key, order.bulk_id).await?;
-            return other.ok_or_else(|| Error::Taken("`bulk_id` is taken: make a new UUIDv7 for each".into()));
+        if !order.dry_run && !self.store.start_bulk(&bulk, [BULKS_RUNNING_MAX, BULKS_KEPT]).await? {
+            if let Some(other) = self.store.get_bulk(colony.key, order.bulk_id).await? {
+                return Ok(other);
+            }
+            let known = self.store.list_bulks(colony.key, BULKS_KEPT).await?;
+            let running = known.iter().filter(|one| one.state == BulkState::Running).count();
+            return Err(match i64::try_from(running) {
+                Ok(running) if running < BULKS_RUNNING_MAX => {
+                    Error::Taken("`bulk_id` is taken: make a new UUIDv7 for each".into())
+                }
+                _ => Error::Overloaded(format!(
+                    "{BULKS_RUNNING_MAX} bulk actions of this colony are under way: wait until one has ended, or stop one"
+                )),
+            });
         }
         if !order.dry_run {
             tracing::info!(
@@ -87,11 +99,11 @@ impl Engine {
     }
 }
 
-/// The states to look in: those that were asked for, or all in which the action can happen.
+/// The states to look in: those that were asked for, or those that the action is for.
 fn states(action: BulkAction, asked: &[ProcessState]) -> Result<Vec<ProcessState>, Error> {
     let possible = action.states();
     if asked.is_empty() {
-        return Ok(possible.to_vec());
+        return Ok(action.default_states().to_vec());
     }
     match asked.iter().find(|state| !possible.contains(state)) {
         None => Ok(asked.to_vec()),

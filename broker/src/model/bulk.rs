@@ -39,6 +39,11 @@ impl BulkAction {
         Self::ALL.into_iter().find(|action| action.as_str() == word)
     }
 
+    /// The states that are looked in where none is named. What failed for good, or was given up, is not tried again by the way.
+    pub fn default_states(self) -> &'static [ProcessState] {
+        if self == Self::Redrive { &[ProcessState::DeadLetter] } else { self.states() }
+    }
+
     /// The states in which it can happen.
     pub fn states(self) -> &'static [ProcessState] {
         use ProcessState::{Blocked, Cancelled, DeadLetter, Failed, Running, Succeeded, Waiting};

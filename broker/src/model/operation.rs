@@ -57,6 +57,8 @@ pub enum Effect {
     Changed,
     /// Nothing: it is in this state, in which that cannot be done.
     Unfit(ProcessState),
+    /// Nothing: another process takes its place, or has.
+    Replaced,
     /// Nothing: the colony has no such process.
     Unknown,
 }

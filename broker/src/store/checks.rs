@@ -8,10 +8,10 @@ use apiary_identity::{Envelope, Grant, Id};
 use uuid::Uuid;
 
 use super::logbook::Fitted;
-use super::rows::{Columns, Fields};
+use super::rows::{Columns, Fields, KnownState};
 use super::{StoreError, StoreResult};
 use crate::model::{
-    Attached, AttributeBatch, Colony, ColonyKey, Contact, Discard, Failure, LeaseEnd, LogBatch, NewProcess,
+    Attached, AttributeBatch, Colony, ColonyKey, Contact, Discard, Effect, Failure, LeaseEnd, LogBatch, NewProcess,
     ProcessState, Registration, Report, Reported, Submitted,
 };
 
@@ -103,13 +103,18 @@ pub(super) fn ended<T>(items: &[T], process_id: impl Fn(&T) -> Uuid, ends: &Hash
 }
 
 /// Whether a process in this state can be cancelled.
-pub(super) fn can_be_cancelled(state: ProcessState) -> bool {
-    !state.is_finished()
+pub(super) fn can_be_cancelled(known: &KnownState) -> bool {
+    !known.state.is_finished()
 }
 
-/// Whether a process in this state can be redriven.
-pub(super) fn can_be_redriven(state: ProcessState) -> bool {
-    matches!(state, ProcessState::DeadLetter | ProcessState::Failed)
+/// Whether a process can be redriven.
+pub(super) fn can_be_redriven(known: &KnownState) -> bool {
+    matches!(known.state, ProcessState::DeadLetter | ProcessState::Failed) && !known.is_replaced
+}
+
+/// Why a process stays as it is.
+pub(super) fn unfit(known: &KnownState) -> Effect {
+    if known.is_replaced { Effect::Replaced } else { Effect::Unfit(known.state) }
 }
 
 /// The states in which a process can be given up.

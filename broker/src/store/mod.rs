@@ -213,8 +213,9 @@ pub trait Store: Send + Sync + 'static {
 
     // Bulk actions. One broker at a time holds one, and goes on with it in steps.
 
-    /// Keeps a bulk action that was just started; false if one of its id is there.
-    async fn start_bulk(&self, bulk: &Bulk) -> StoreResult<bool>;
+    /// Keeps a bulk action that was just started; false if one of its id is there, or as many run in its colony as the first of
+    /// `bounds` allows. Of those that ended, at least the newest stay that the second says.
+    async fn start_bulk(&self, bulk: &Bulk, bounds: [i64; 2]) -> StoreResult<bool>;
 
     /// One bulk action.
     async fn get_bulk(&self, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>>;
@@ -246,6 +247,14 @@ pub trait Store: Send + Sync + 'static {
     /// Lets dead letters and failed processes wait again, at their place, with all their retries. Attempts stay, and their
     /// numbers go on.
     async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>>;
+
+    /// Keeps a dead letter or a failed process for another to take its place, which is to be submitted next: nobody else can
+    /// redrive it from then on. The same other again changes nothing.
+    async fn replace(&self, colony: ColonyKey, process_id: Uuid, replaced_by: Uuid, now_ms: i64)
+    -> StoreResult<Effect>;
+
+    /// Lets go of a process whose replacement was to come at `until_ms` or before, and is not there.
+    async fn replace_off(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()>;
 
     /// Gives dead letters up: failed from `now_ms` on.
     async fn discard(

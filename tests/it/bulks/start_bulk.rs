@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apiary_executor_sdk::v1::{ProcessFilter, ProcessState};
-use apiary_identity::{GrantRight, KeyPair, OutcomeKind, Role};
+use apiary_identity::{Envelope, GrantRight, KeyPair, OutcomeKind, Role};
 use apiary_tests::colony::{claim, state_of};
 use apiary_tests::{TestColony, eventually_within};
 use uuid::Uuid;
@@ -14,6 +14,9 @@ on_each_store!(
     what_is_counted_dry_is_what_is_changed_and_nothing_later,
     thousands_are_cancelled_once_over_a_restart_in_the_middle,
     redriven_dead_letters_go_to_waiting_executors,
+    a_redrive_in_bulk_is_about_dead_letters_and_leaves_alone_what_was_replaced,
+    a_step_that_was_not_noted_is_repeated_and_redrives_nothing_twice,
+    no_more_than_a_few_run_in_a_colony_at_once,
     blocked_ones_are_tried_now_and_dead_letters_given_up,
     deleting_by_state_leaves_the_other_states_alone,
     what_runs_is_told_to_stop,
@@ -81,6 +84,72 @@ async fn redriven_dead_letters_go_to_waiting_executors(colony: TestColony) {
     let leases = tokio::time::timeout(PATIENCE, poll).await.unwrap().unwrap();
     assert_eq!(leases.len(), 3, "the waiting poll is answered");
     assert_eq!(through(&ops, &started.bulk_id).await.changed, 3);
+}
+
+async fn a_redrive_in_bulk_is_about_dead_letters_and_leaves_alone_what_was_replaced(colony: TestColony) {
+    let (user, ops, bee) = (colony.user("ada").await, colony.operator("ops").await, colony.executor("bee", "t").await);
+    let mut ids = submit_many(&user, &colony.key_of("ada"), "t", 4).await;
+    for _ in 0..4 {
+        let lease = colony.claim_one(&bee, "t").await;
+        bee.fail(&colony.failure("bee", &lease, OutcomeKind::Refused, "no")).await.unwrap();
+    }
+    let (left, given_up, replaced) = (ids.split_off(2), ids[0], ids[1]);
+    ops.discard(given_up, "no use").await.unwrap();
+    let spec = Envelope::seal(&colony.key_of("ada"), &user.spec("u", "f")).unwrap();
+    ops.redrive_as_envelope(replaced, &spec).await.unwrap();
+    let started = ops.start_bulk(order("redrive", ProcessFilter::default())).await.unwrap();
+    let done = through(&ops, &started.bulk_id).await;
+    assert_eq!((done.matched, done.changed, done.skipped), (2, 2, 0), "what failed for good is not tried by the way");
+    for id in left {
+        assert_eq!(state_of(&ops, id).await, ProcessState::Waiting);
+    }
+    let asked = ops.start_bulk(order("redrive", in_states(&[ProcessState::Failed]))).await.unwrap();
+    let done = through(&ops, &asked.bulk_id).await;
+    assert_eq!((done.matched, done.changed, done.skipped), (2, 1, 1));
+    assert_eq!(state_of(&ops, given_up).await, ProcessState::Waiting, "whoever asks for failed ones gets them");
+    assert_eq!(state_of(&ops, replaced).await, ProcessState::Failed, "and none that goes on as another");
+}
+
+async fn a_step_that_was_not_noted_is_repeated_and_redrives_nothing_twice(colony: TestColony) {
+    let (user, ops, bee) = (colony.user("ada").await, colony.operator("ops").await, colony.executor("bee", "t").await);
+    submit_many(&user, &colony.key_of("ada"), "t", 3).await;
+    let refuse = async || {
+        for _ in 0..3 {
+            let lease = colony.claim_one(&bee, "t").await;
+            bee.fail(&colony.failure("bee", &lease, OutcomeKind::Refused, "no")).await.unwrap();
+        }
+    };
+    refuse().await;
+    let started = ops.start_bulk(order("redrive", ProcessFilter::default())).await.unwrap();
+    assert_eq!(through(&ops, &started.bulk_id).await.changed, 3);
+    refuse().await;
+    // As if the broker had died before it noted the step, and they had failed again meanwhile.
+    let forget = "UPDATE bulks SET state = 'running', changed = 0, after_ms = NULL, after_id = NULL, held_until_ms = 0";
+    colony.backend.execute(forget).await;
+    let done = through(&ops, &started.bulk_id).await;
+    assert_eq!((done.changed, done.skipped), (0, 3));
+    assert_eq!(count(&ops, in_states(&[ProcessState::DeadLetter])).await, 3);
+}
+
+async fn no_more_than_a_few_run_in_a_colony_at_once(colony: TestColony) {
+    let (user, ops) = (colony.user("ada").await, colony.operator("ops").await);
+    submit_many(&user, &colony.key_of("ada"), "t", 1).await;
+    let first = ops.start_bulk(order("retry", ProcessFilter::default())).await.unwrap();
+    through(&ops, &first.bulk_id).await;
+    // Twenty that another broker is at, far into the future.
+    for _ in 0..20 {
+        let one = ops.start_bulk(order("retry", ProcessFilter::default())).await.unwrap();
+        through(&ops, &one.bulk_id).await;
+    }
+    colony
+        .backend
+        .execute("UPDATE bulks SET state = 'running', held_by = NULL, held_until_ms = 9000000000000000")
+        .await;
+    let refused = ops.start_bulk(order("retry", ProcessFilter::default())).await.unwrap_err();
+    assert_eq!(refused.reason(), Some("OVERLOADED"), "{refused}");
+    ops.stop_bulk(&first.bulk_id, false).await.unwrap();
+    colony.backend.execute("UPDATE bulks SET state = 'finished'").await;
+    ops.start_bulk(order("retry", ProcessFilter::default())).await.unwrap();
 }
 
 async fn blocked_ones_are_tried_now_and_dead_letters_given_up(colony: TestColony) {

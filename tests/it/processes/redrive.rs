@@ -14,6 +14,7 @@ on_each_store!(
     what_is_not_dead_or_failed_is_refused,
     a_new_spec_takes_the_place_of_the_old_and_a_repeat_changes_nothing,
     a_repeat_after_half_of_it_does_the_rest,
+    of_many_who_replace_or_redrive_it_one_does,
     a_new_spec_stands_on_its_own_signature,
     only_operators_redrive
 );
@@ -111,6 +112,33 @@ async fn a_repeat_after_half_of_it_does_the_rest(colony: TestColony) {
     let process = ops.redrive_as_envelope(id, &envelope).await.unwrap();
     assert_eq!(process.state(), ProcessState::Succeeded);
     assert_eq!(state_of(&ops, id).await, ProcessState::Failed);
+}
+
+async fn of_many_who_replace_or_redrive_it_one_does(colony: TestColony) {
+    let (user, ops, bee) = (colony.user("ada").await, colony.operator("ops").await, colony.executor("bee", "t").await);
+    for round in 0..5 {
+        let id = dead_letter(&colony, &user, &bee, "t").await;
+        let specs = [(); 4].map(|()| Envelope::seal(&colony.key_of("ada"), &user.spec("t", "f")).unwrap());
+        let (replaced, again) = tokio::join!(
+            futures::future::join_all(specs.iter().map(|spec| ops.redrive_as_envelope(id, spec))),
+            async { if round % 2 == 0 { Some(ops.redrive(id).await) } else { None } },
+        );
+        let answers: Vec<_> = replaced.into_iter().chain(again).collect();
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+        for refused in answers.into_iter().filter_map(Result::err) {
+            assert_eq!(refused.reason(), Some("STATE_CONFLICT"), "{refused}");
+        }
+        let leases = claim(&bee, "t", 10, Duration::from_secs(10)).await;
+        assert_eq!(leases.len(), 1, "the work is done once");
+        bee.complete(&colony.success("bee", &leases[0], b"1")).await.unwrap();
+        if leases[0].process_id == id.to_string() {
+            continue;
+        }
+        let refused = ops.redrive(id).await.unwrap_err();
+        assert!(refused.to_string().contains("redriven as another"), "{refused}");
+        let old = ops.get_process(id).await.unwrap().process.unwrap();
+        assert_eq!(old.reason, format!("redriven as {}", leases[0].process_id));
+    }
 }
 
 async fn a_new_spec_stands_on_its_own_signature(colony: TestColony) {

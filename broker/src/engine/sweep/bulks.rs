@@ -1,5 +1,5 @@
 //! Bulk actions: one at a time and in steps, so that they starve nobody. A step that is repeated, because the broker died before
-//! it was noted, finds its processes moved on, and changes nothing twice.
+//! it was noted, leaves alone what came into its state after the start, also by the step itself, and so changes nothing twice.
 
 use std::sync::Arc;
 
@@ -63,12 +63,13 @@ impl Bulks {
         let page = Page { size: SWEEP_ROWS, after: bulk.after };
         let found = self.store.list_processes(bulk.colony, &bulk.filter, page).await?;
         let is_last = i64::try_from(found.len()).is_ok_and(|count| count < SWEEP_ROWS);
-        let ids: Vec<Uuid> = found.iter().map(|process| process.process_id).collect();
+        let meant = found.iter().filter(|process| is_meant(&bulk, process));
+        let ids: Vec<Uuid> = meant.map(|process| process.process_id).collect();
         let changed = if ids.is_empty() { 0 } else { self.act(&bulk, &ids).await? };
         let now_ms = self.clock.now_ms();
         let step = BulkStep {
             changed,
-            skipped: i64::try_from(ids.len()).unwrap_or(i64::MAX).saturating_sub(changed),
+            skipped: i64::try_from(found.len()).unwrap_or(i64::MAX).saturating_sub(changed),
             after: found
                 .last()
                 .map(cursor)
@@ -100,6 +101,11 @@ impl Bulks {
         };
         Ok(i64::try_from(effects.iter().filter(|effect| **effect == Effect::Changed).count()).unwrap_or(i64::MAX))
     }
+}
+
+/// Whether a process is in its state since before the start. What runs may be cancelled whenever it began.
+fn is_meant(bulk: &Bulk, process: &ProcessSummary) -> bool {
+    bulk.action == BulkAction::Cancel || process.since_ms <= bulk.started_at_ms
 }
 
 fn cursor(process: &ProcessSummary) -> ProcessCursor {

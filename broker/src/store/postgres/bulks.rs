@@ -7,7 +7,7 @@ use super::PostgresStore;
 use crate::model::{Bulk, BulkState, BulkStep, ColonyKey};
 use crate::store::{StoreResult, checks, rows};
 
-pub(super) async fn start(store: &PostgresStore, bulk: &Bulk) -> StoreResult<bool> {
+pub(super) async fn start(store: &PostgresStore, bulk: &Bulk, [running_max, kept_min]: [i64; 2]) -> StoreResult<bool> {
     let insert = query(include_str!("bulks/start.sql"))
         .bind(bulk.bulk_id)
         .bind(bulk.colony.0)
@@ -16,8 +16,12 @@ pub(super) async fn start(store: &PostgresStore, bulk: &Bulk) -> StoreResult<boo
         .bind(checks::storable(&bulk.reason).into_owned())
         .bind(&bulk.by)
         .bind(bulk.matched)
-        .bind(bulk.started_at_ms);
-    Ok(store.session().await?.row(insert).await?.is_some())
+        .bind(bulk.started_at_ms)
+        .bind(running_max);
+    let forget = query(include_str!("bulks/forget.sql")).bind(bulk.colony.0).bind(kept_min);
+    let is_new = store.session().await?.row(insert).await?.is_some();
+    store.session().await?.changed(forget).await?;
+    Ok(is_new)
 }
 
 pub(super) async fn get(store: &PostgresStore, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>> {

@@ -22,16 +22,11 @@ mod processes;
 mod running;
 mod schema;
 mod session;
+mod store;
 mod sweeps;
 
-use std::time::Duration;
-
 use apiary_identity::{Envelope, Grant, Id, Revocation};
-use sqlx::Connection as _;
-use sqlx::postgres::PgPool;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{Store, StoreResult};
@@ -45,50 +40,9 @@ use crate::model::{
     WaitingType,
 };
 use batch::{column, number, process_ids};
-use connect::Breaks;
-use fault::Fault;
-use session::Session;
 
 pub use options::PostgresOptions;
-
-/// How much longer than the server's own limit a caller waits for a statement.
-const ANSWER_GRACE: Duration = Duration::from_secs(5);
-
-/// The store in Postgres.
-pub struct PostgresStore {
-    pool: PgPool,
-    server: schema::Server,
-    options: PostgresOptions,
-    breaks: Breaks,
-    listeners: TaskTracker,
-    stop: CancellationToken,
-}
-
-impl PostgresStore {
-    /// Connects once, to learn at the start whether URL, password and server are right; further connections are opened
-    /// when they are needed. The schema is left as it is.
-    ///
-    /// # Errors
-    /// [`Open`](crate::store::StoreError::Open) if the URL or the server can never do,
-    /// [`Unavailable`](crate::store::StoreError::Unavailable) if it may do later.
-    pub async fn connect(url: &str, options: PostgresOptions) -> StoreResult<Self> {
-        let server = connect::read_url(url)?;
-        let mut connection = connect::connect_once(&server, options.acquire_time_max).await?;
-        connect::check_server(&mut connection, &connect::describe(&server)).await?;
-        if let Err(error) = connection.close().await {
-            tracing::debug!(%error, "the first connection did not close cleanly");
-        }
-        let breaks = Breaks::default();
-        let pool = connect::pool(server.clone(), &options, breaks.clone());
-        let (listeners, stop) = (TaskTracker::new(), CancellationToken::new());
-        Ok(Self { pool, server, options, breaks, listeners, stop })
-    }
-
-    async fn session(&self) -> Result<Session, Fault> {
-        let connection = self.pool.acquire().await?;
-        Ok(Session::new(connection, self.options.statement_time_max + ANSWER_GRACE, self.breaks.clone()))
-    }
-}
+pub use store::PostgresStore;
 
 #[async_trait::async_trait]
 impl Store for PostgresStore {
@@ -269,8 +223,8 @@ impl Store for PostgresStore {
         grants::is_named(self, colony, name).await
     }
 
-    async fn start_bulk(&self, bulk: &Bulk) -> StoreResult<bool> {
-        bulks::start(self, bulk).await
+    async fn start_bulk(&self, bulk: &Bulk, bounds: [i64; 2]) -> StoreResult<bool> {
+        bulks::start(self, bulk, bounds).await
     }
 
     async fn get_bulk(&self, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>> {
@@ -305,6 +259,20 @@ impl Store for PostgresStore {
 
     async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
         operations::redrive(self, colony, process_ids, now_ms).await
+    }
+
+    async fn replace(
+        &self,
+        colony: ColonyKey,
+        process_id: Uuid,
+        replaced_by: Uuid,
+        now_ms: i64,
+    ) -> StoreResult<Effect> {
+        operations::replace(self, colony, process_id, replaced_by, now_ms).await
+    }
+
+    async fn replace_off(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()> {
+        operations::replace_off(self, colony, process_id, until_ms).await
     }
 
     async fn discard(

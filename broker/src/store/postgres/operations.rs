@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::fault::{Conflicts, Fault};
 use super::{PostgresStore, process_ids};
 use crate::model::{Cancel, ColonyKey, Discard, Effect, ProcessState};
+use crate::store::rows::KnownState;
 use crate::store::{StoreResult, checks, rows};
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
@@ -45,6 +46,32 @@ pub(super) async fn redrive(
     change(store, colony, ids, checks::can_be_redriven, statement).await
 }
 
+pub(super) async fn replace(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    process_id: Uuid,
+    replaced_by: Uuid,
+    now_ms: i64,
+) -> StoreResult<Effect> {
+    let statement = |ids: Vec<Uuid>| {
+        let id = ids.first().copied();
+        query(include_str!("processes/replace.sql")).bind(colony.0).bind(id).bind(replaced_by).bind(now_ms)
+    };
+    let effects = change(store, colony, &[process_id], checks::can_be_redriven, statement).await?;
+    Ok(effects.first().copied().unwrap_or(Effect::Unknown))
+}
+
+pub(super) async fn replace_off(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    process_id: Uuid,
+    until_ms: i64,
+) -> StoreResult<()> {
+    let update = query(include_str!("processes/replace_off.sql")).bind(colony.0).bind(process_id).bind(until_ms);
+    store.session().await?.changed(update).await?;
+    Ok(())
+}
+
 pub(super) async fn discard(
     store: &PostgresStore,
     colony: ColonyKey,
@@ -63,8 +90,9 @@ pub(super) async fn discard(
             .bind(&*reason)
             .bind(&*by)
             .bind(now_ms)
+            .bind(discard.is_replaced)
     };
-    change(store, colony, ids, |state| states.contains(&state), statement).await
+    change(store, colony, ids, |known| states.contains(&known.state), statement).await
 }
 
 pub(super) async fn retry(
@@ -74,7 +102,7 @@ pub(super) async fn retry(
     now_ms: i64,
 ) -> StoreResult<Vec<Effect>> {
     let statement = |ids: Vec<Uuid>| query(include_str!("processes/retry.sql")).bind(colony.0).bind(ids).bind(now_ms);
-    change(store, colony, ids, |state| state == ProcessState::Blocked, statement).await
+    change(store, colony, ids, |known| known.state == ProcessState::Blocked, statement).await
 }
 
 pub(super) async fn delete(
@@ -86,7 +114,7 @@ pub(super) async fn delete(
     let statement =
         |ids: Vec<Uuid>| query(include_str!("processes/delete.sql")).bind(colony.0).bind(ids).bind(finished_until_ms);
     // What retention does not find any more, it leaves alone.
-    let fits = |state| finished_until_ms.is_none() && state != ProcessState::Running;
+    let fits = |known: &KnownState| finished_until_ms.is_none() && known.state != ProcessState::Running;
     change(store, colony, ids, fits, statement).await
 }
 
@@ -96,7 +124,7 @@ async fn change<'q>(
     store: &PostgresStore,
     colony: ColonyKey,
     ids: &[Uuid],
-    fits: impl Fn(ProcessState) -> bool,
+    fits: impl Fn(&KnownState) -> bool,
     statement: impl Fn(Vec<Uuid>) -> Statement<'q>,
 ) -> StoreResult<Vec<Effect>> {
     let mut effects: HashMap<Uuid, Effect> = HashMap::with_capacity(ids.len());
@@ -118,7 +146,7 @@ async fn change<'q>(
         for id in &open {
             match states.get(id) {
                 None => drop(effects.insert(*id, Effect::Unknown)),
-                Some(state) if !fits(*state) => drop(effects.insert(*id, Effect::Unfit(*state))),
+                Some(known) if !fits(known) => drop(effects.insert(*id, checks::unfit(known))),
                 Some(_) => {}
             }
         }
@@ -134,7 +162,7 @@ async fn changed(store: &PostgresStore, statement: Statement<'_>) -> Result<Hash
     Ok(process_ids(&store.session().await?.rows(statement).await?)?.into_iter().collect())
 }
 
-async fn states(store: &PostgresStore, colony: ColonyKey, ids: &[Uuid]) -> StoreResult<HashMap<Uuid, ProcessState>> {
+async fn states(store: &PostgresStore, colony: ColonyKey, ids: &[Uuid]) -> StoreResult<HashMap<Uuid, KnownState>> {
     let select = query(include_str!("processes/states.sql")).bind(colony.0).bind(ids);
-    store.session().await?.rows(select).await?.iter().map(|row| rows::process_state(row)).collect()
+    store.session().await?.rows(select).await?.iter().map(|row| rows::known_state(row)).collect()
 }

@@ -23,6 +23,6 @@ pub(super) use leases::{candidate, claimed, gate, lease_end, lease_record, moved
 pub(super) use limits::{limit, limit_record, limit_use};
 pub(super) use pauses::pause;
 pub(super) use processes::{
-    attempt, known_process, of_colony, process_id, process_record, process_state, spec_record, state_since, summary,
+    KnownState, attempt, known_process, known_state, of_colony, process_id, process_record, spec_record, summary,
 };
 pub(super) use running::{attribute, checkpoint_size, log_line, log_totals, reported, stored_progress};

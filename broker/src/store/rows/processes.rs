@@ -20,16 +20,22 @@ pub(in crate::store) fn process_id(row: &dyn Columns) -> StoreResult<Uuid> {
     Fields::of_process(row, "queue").map(|(_, process_id)| process_id)
 }
 
-/// A process's state, from `process_id, state`.
-pub(in crate::store) fn process_state(row: &dyn Columns) -> StoreResult<(Uuid, ProcessState)> {
-    let (fields, process_id) = Fields::of_process(row, "states")?;
-    Ok((process_id, state(&fields)?))
+/// What decides whether a process can be changed.
+#[derive(Clone, Copy)]
+pub(in crate::store) struct KnownState {
+    /// Where it is.
+    pub(in crate::store) state: ProcessState,
+    /// Since when.
+    pub(in crate::store) since_ms: i64,
+    /// Another takes its place, or has.
+    pub(in crate::store) is_replaced: bool,
 }
 
-/// A process's state and since when, from `process_id, state, since_ms`.
-pub(in crate::store) fn state_since(row: &dyn Columns) -> StoreResult<(Uuid, ProcessState, i64)> {
+/// A process's state, from `process_id, state, since_ms, is_replaced`.
+pub(in crate::store) fn known_state(row: &dyn Columns) -> StoreResult<(Uuid, KnownState)> {
     let (fields, process_id) = Fields::of_process(row, "states")?;
-    Ok((process_id, state(&fields)?, fields.number("since_ms")?))
+    let (since_ms, is_replaced) = (fields.number("since_ms")?, fields.number("is_replaced")? != 0);
+    Ok((process_id, KnownState { state: state(&fields)?, since_ms, is_replaced }))
 }
 
 /// A process and its colony, from `process_id, colony`.

@@ -8,7 +8,7 @@ use super::transaction::{Write, read};
 use crate::model::{Bulk, BulkState, BulkStep, ColonyKey};
 use crate::store::{StoreResult, checks, rows};
 
-pub(super) async fn start(store: &SqliteStore, bulk: &Bulk) -> StoreResult<bool> {
+pub(super) async fn start(store: &SqliteStore, bulk: &Bulk, [running_max, kept_min]: [i64; 2]) -> StoreResult<bool> {
     let insert = query(include_str!("bulks/start.sql"))
         .bind(bulk.bulk_id)
         .bind(bulk.colony.0)
@@ -17,9 +17,12 @@ pub(super) async fn start(store: &SqliteStore, bulk: &Bulk) -> StoreResult<bool>
         .bind(checks::storable(&bulk.reason).into_owned())
         .bind(&bulk.by)
         .bind(bulk.matched)
-        .bind(bulk.started_at_ms);
+        .bind(bulk.started_at_ms)
+        .bind(running_max);
+    let forget = query(include_str!("bulks/forget.sql")).bind(bulk.colony.0).bind(kept_min);
     let mut write = Write::begin(&store.writer).await?;
     let is_new = !write.rows(insert).await?.is_empty();
+    write.changed(forget).await?;
     write.commit().await?;
     Ok(is_new)
 }

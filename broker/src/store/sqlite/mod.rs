@@ -241,8 +241,8 @@ impl Store for SqliteStore {
         grants::is_named(self, colony, name).await
     }
 
-    async fn start_bulk(&self, bulk: &Bulk) -> StoreResult<bool> {
-        bulks::start(self, bulk).await
+    async fn start_bulk(&self, bulk: &Bulk, bounds: [i64; 2]) -> StoreResult<bool> {
+        bulks::start(self, bulk, bounds).await
     }
 
     async fn get_bulk(&self, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>> {
@@ -277,6 +277,20 @@ impl Store for SqliteStore {
 
     async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
         operations::redrive(self, colony, process_ids, now_ms).await
+    }
+
+    async fn replace(
+        &self,
+        colony: ColonyKey,
+        process_id: Uuid,
+        replaced_by: Uuid,
+        now_ms: i64,
+    ) -> StoreResult<Effect> {
+        operations::replace(self, colony, process_id, replaced_by, now_ms).await
+    }
+
+    async fn replace_off(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()> {
+        operations::replace_off(self, colony, process_id, until_ms).await
     }
 
     async fn discard(

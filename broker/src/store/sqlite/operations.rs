@@ -9,6 +9,7 @@ use super::SqliteStore;
 use super::batch::{ids as json_ids, list};
 use super::transaction::Write;
 use crate::model::{Cancel, ColonyKey, Discard, Effect, ProcessState};
+use crate::store::rows::KnownState;
 use crate::store::{StoreResult, checks, rows};
 
 /// What is deleted with a process, beside its row in one of the thin tables.
@@ -32,7 +33,7 @@ pub(super) async fn cancel(
     cancel: &Cancel,
     now_ms: i64,
 ) -> StoreResult<Vec<Effect>> {
-    let Some(mut change) = Change::begin(store, colony, ids, |state, _| checks::can_be_cancelled(state)).await? else {
+    let Some(mut change) = Change::begin(store, colony, ids, checks::can_be_cancelled).await? else {
         return Ok(Vec::new());
     };
     if let Some(fit) = change.fit()? {
@@ -53,7 +54,7 @@ pub(super) async fn redrive(
     ids: &[Uuid],
     now_ms: i64,
 ) -> StoreResult<Vec<Effect>> {
-    let Some(mut change) = Change::begin(store, colony, ids, |state, _| checks::can_be_redriven(state)).await? else {
+    let Some(mut change) = Change::begin(store, colony, ids, checks::can_be_redriven).await? else {
         return Ok(Vec::new());
     };
     if let Some(fit) = change.fit()? {
@@ -64,6 +65,44 @@ pub(super) async fn redrive(
     change.commit(ids).await
 }
 
+pub(super) async fn replace(
+    store: &SqliteStore,
+    colony: ColonyKey,
+    process_id: Uuid,
+    replaced_by: Uuid,
+    now_ms: i64,
+) -> StoreResult<Effect> {
+    let mut write = Write::begin(&store.writer).await?;
+    let select = query(include_str!("processes/states.sql")).bind(colony.0).bind(json_ids(&[process_id])?);
+    let known = write.rows(select).await?.first().map(|row| rows::known_state(row)).transpose()?;
+    let Some((_, known)) = known else { return Ok(Effect::Unknown) };
+    let update = query(include_str!("processes/replace.sql"))
+        .bind(colony.0)
+        .bind(process_id.as_bytes().as_slice())
+        .bind(replaced_by.as_bytes().as_slice())
+        .bind(now_ms);
+    if write.rows(update).await?.is_empty() {
+        return Ok(checks::unfit(&known));
+    }
+    write.commit().await?;
+    Ok(Effect::Changed)
+}
+
+pub(super) async fn replace_off(
+    store: &SqliteStore,
+    colony: ColonyKey,
+    process_id: Uuid,
+    until_ms: i64,
+) -> StoreResult<()> {
+    let update = query(include_str!("processes/replace_off.sql"))
+        .bind(colony.0)
+        .bind(process_id.as_bytes().as_slice())
+        .bind(until_ms);
+    let mut write = Write::begin(&store.writer).await?;
+    write.changed(update).await?;
+    write.commit().await
+}
+
 pub(super) async fn discard(
     store: &SqliteStore,
     colony: ColonyKey,
@@ -72,7 +111,7 @@ pub(super) async fn discard(
     now_ms: i64,
 ) -> StoreResult<Vec<Effect>> {
     let states = checks::states_to_discard(discard);
-    let Some(mut change) = Change::begin(store, colony, ids, |state, _| states.contains(&state)).await? else {
+    let Some(mut change) = Change::begin(store, colony, ids, |known| states.contains(&known.state)).await? else {
         return Ok(Vec::new());
     };
     if let Some(fit) = change.fit()? {
@@ -83,7 +122,8 @@ pub(super) async fn discard(
             .bind(list(states.iter().map(|state| state.as_str()))?)
             .bind(&*reason)
             .bind(&*by)
-            .bind(now_ms);
+            .bind(now_ms)
+            .bind(discard.is_replaced);
         change.write.changed(give_up).await?;
     }
     change.commit(ids).await
@@ -95,7 +135,8 @@ pub(super) async fn retry(
     ids: &[Uuid],
     now_ms: i64,
 ) -> StoreResult<Vec<Effect>> {
-    let Some(mut change) = Change::begin(store, colony, ids, |state, _| state == ProcessState::Blocked).await? else {
+    let Some(mut change) = Change::begin(store, colony, ids, |known| known.state == ProcessState::Blocked).await?
+    else {
         return Ok(Vec::new());
     };
     if let Some(fit) = change.fit()? {
@@ -112,9 +153,9 @@ pub(super) async fn delete(
     ids: &[Uuid],
     finished_until_ms: Option<i64>,
 ) -> StoreResult<Vec<Effect>> {
-    let fits = |state: ProcessState, since_ms: i64| match finished_until_ms {
-        None => state != ProcessState::Running,
-        Some(until_ms) => state.is_finished() && since_ms <= until_ms,
+    let fits = |known: &KnownState| match finished_until_ms {
+        None => known.state != ProcessState::Running,
+        Some(until_ms) => known.state.is_finished() && known.since_ms <= until_ms,
     };
     let Some(mut change) = Change::begin(store, colony, ids, fits).await? else { return Ok(Vec::new()) };
     if let Some(fit) = change.fit()? {
@@ -140,7 +181,7 @@ impl Change {
         store: &SqliteStore,
         colony: ColonyKey,
         ids: &[Uuid],
-        fits: impl Fn(ProcessState, i64) -> bool,
+        fits: impl Fn(&KnownState) -> bool,
     ) -> StoreResult<Option<Self>> {
         if ids.is_empty() {
             return Ok(None);
@@ -149,8 +190,8 @@ impl Change {
         let select = query(include_str!("processes/states.sql")).bind(colony.0).bind(json_ids(ids)?);
         let mut effects = HashMap::with_capacity(ids.len());
         for row in write.rows(select).await? {
-            let (process_id, state, since_ms) = rows::state_since(&row)?;
-            let effect = if fits(state, since_ms) { Effect::Changed } else { Effect::Unfit(state) };
+            let (process_id, known) = rows::known_state(&row)?;
+            let effect = if fits(&known) { Effect::Changed } else { checks::unfit(&known) };
             effects.insert(process_id, effect);
         }
         Ok(Some(Self { write, effects }))

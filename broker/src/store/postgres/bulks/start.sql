@@ -1,9 +1,11 @@
--- Keeps a bulk action. One of its id that is there stays: no row.
+-- Keeps a bulk action. One of its id that is there stays, and where too many run there is no place for it: no row.
 -- $1 bulk_id: uuid, $2 colony: bigint, $3 action: text, $4 filter: text (JSON), $5 reason: text, $6 started_by: text, $7 matched: bigint,
--- $8 now_ms: bigint. Race won: of two with the same id, one finds the other.
+-- $8 now_ms: bigint, $9 running at most: bigint. Race won: of two with the same id, one finds the other; of many at once a few more
+-- than the most may run.
 INSERT INTO apiary.bulks (
     bulk_id, colony, action, filter, reason, started_by, state, matched, changed, skipped, started_at_ms, held_until_ms
 )
-VALUES ($1, $2, $3, $4, $5, $6, 'running', $7, 0, 0, $8, 0)
+SELECT $1, $2::bigint, $3, $4, $5, $6, 'running', $7, 0, 0, $8, 0
+WHERE (SELECT count(*) FROM apiary.bulks WHERE colony = $2 AND state = 'running') < $9
 ON CONFLICT (bulk_id) DO NOTHING
 RETURNING bulk_id

@@ -48,6 +48,10 @@ CREATE INDEX leases_concurrency_key ON apiary.leases (colony, concurrency_key) W
 
 -- Who cancelled or discarded it. The index serves retention and statistics.
 ALTER TABLE apiary.finished ADD COLUMN ended_by text;
+-- By which process it was replaced. Until that is submitted there is a time since when it is to be.
+ALTER TABLE apiary.finished
+    ADD COLUMN replaced_by uuid,
+    ADD COLUMN replacing_since_ms bigint;
 CREATE INDEX finished_at ON apiary.finished (colony, finished_at_ms, process_id);
 
 -- Retention goes by state and age; counting and listing go by state.

@@ -4,7 +4,7 @@
 -- Race won: of two that redrive, delete or discard the same process, one finds its row as it was.
 WITH taken AS (
     DELETE FROM apiary.finished
-    WHERE colony = $1 AND process_id = ANY ($2) AND state IN ('dead_letter', 'failed')
+    WHERE colony = $1 AND process_id = ANY ($2) AND state IN ('dead_letter', 'failed') AND replaced_by IS NULL
     RETURNING process_id, colony, attempt
 )
 INSERT INTO apiary.queue (

@@ -1,3 +1,6 @@
--- The states of processes. $1 colony: bigint, $2 process_id: uuid[].
+-- The states of processes, and whether others replace them. $1 colony: bigint, $2 process_id: uuid[].
 -- Race won: one statement sees one moment, so that a process in transition is in one state, not in none.
-SELECT process_id, state FROM apiary.states WHERE colony = $1 AND process_id = ANY ($2)
+SELECT life.process_id, life.state, life.since_ms, (ended.replaced_by IS NOT NULL)::int::bigint AS is_replaced
+FROM apiary.states AS life
+LEFT JOIN apiary.finished AS ended ON ended.process_id = life.process_id
+WHERE life.colony = $1 AND life.process_id = ANY ($2)

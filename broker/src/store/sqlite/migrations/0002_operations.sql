@@ -38,6 +38,9 @@ CREATE INDEX leases_concurrency_key ON leases (colony, concurrency_key) WHERE co
 
 -- Who cancelled or discarded it. The index serves retention and statistics.
 ALTER TABLE finished ADD COLUMN ended_by TEXT;
+-- By which process it was replaced. Until that is submitted there is a time since when it is to be.
+ALTER TABLE finished ADD COLUMN replaced_by BLOB;
+ALTER TABLE finished ADD COLUMN replacing_since_ms INTEGER;
 CREATE INDEX finished_at ON finished (colony, finished_at_ms, process_id);
 
 -- Retention goes by state and age; counting and listing go by state.

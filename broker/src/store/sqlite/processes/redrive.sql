@@ -11,5 +11,5 @@ SELECT ended.process_id, ended.colony, spec.priority_time_us, ?3,
        spec.function, spec.requires, spec.concurrency_key, spec.rate_key
 FROM finished AS ended
 JOIN specs AS spec ON spec.process_id = ended.process_id
-WHERE ended.colony = ?1 AND ended.state IN ('dead_letter', 'failed')
+WHERE ended.colony = ?1 AND ended.state IN ('dead_letter', 'failed') AND ended.replaced_by IS NULL
     AND ended.process_id IN (SELECT unhex(wanted.value) FROM json_each(?2) AS wanted)

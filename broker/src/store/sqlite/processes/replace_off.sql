@@ -1,0 +1,7 @@
+-- Lets go of a process whose replacement was never submitted.
+-- ?1 colony, ?2 process_id: blob, ?3 to be replaced since then or before.
+-- Race won: there is one writer.
+UPDATE finished
+SET replaced_by = NULL, replacing_since_ms = NULL
+WHERE colony = ?1 AND process_id = ?2 AND replacing_since_ms <= ?3
+    AND NOT EXISTS (SELECT 1 FROM specs AS other WHERE other.process_id = finished.replaced_by)
