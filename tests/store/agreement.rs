@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use apiary_broker::model::{
-    AttemptEnding, Cancel, ClaimSlot, Completion, Discard, Failure, GrantKey, LeaseRef, NewProcess, Page,
-    ProcessFilter, ProcessState, Release, Renewal,
+    AttemptEnding, Cancel, ClaimSlot, Completion, Discard, Failure, GrantKey, LeaseRef, NewProcess, Page, Pause,
+    PauseKind, Paused, ProcessFilter, ProcessState, Release, Renewal,
 };
 use apiary_tests::Backend;
 use bytes::Bytes;
@@ -21,6 +21,7 @@ const CALLS: std::ops::Range<usize> = 20..60;
 const PROCESSES: u8 = 5;
 const KEYS: u8 = 2;
 const BEES: usize = 2;
+const FUNCTIONS: u8 = 2;
 /// All times are some of these apart, so that what ends and what begins often fall on the same millisecond.
 const TICK_MS: i64 = 10;
 
@@ -52,6 +53,8 @@ enum Call {
     Discard(Vec<u8>, bool),
     Retry(Vec<u8>),
     Delete(Vec<u8>, Option<i64>),
+    Pause(Paused),
+    Resume(Paused),
     SweepLeases,
     Unblock,
     ExpireWaiting,
@@ -95,6 +98,8 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         1 => (numbers(), prop::bool::ANY).prop_map(|(numbers, is_replaced)| Call::Discard(numbers, is_replaced)),
         1 => numbers().prop_map(Call::Retry),
         1 => (numbers(), prop::option::of(ticks(0..3))).prop_map(|(numbers, kept_ms)| Call::Delete(numbers, kept_ms)),
+        2 => paused().prop_map(Call::Pause),
+        4 => paused().prop_map(Call::Resume),
         2 => Just(Call::SweepLeases),
         2 => Just(Call::Unblock),
         2 => Just(Call::ExpireWaiting),
@@ -102,6 +107,15 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         4 => ticks(1..3).prop_map(Call::Advance),
     ];
     prop::collection::vec(call, CALLS)
+}
+
+fn paused() -> impl Strategy<Value = Paused> {
+    let named = |kind, name: &str| Paused { kind, name: name.to_owned() };
+    prop_oneof![
+        Just(named(PauseKind::Colony, "")),
+        Just(named(PauseKind::ExecutorType, KIND)),
+        (0..FUNCTIONS).prop_map(move |number| named(PauseKind::Function, &function(number))),
+    ]
 }
 
 fn numbers() -> impl Strategy<Value = Vec<u8>> {
@@ -171,7 +185,7 @@ async fn empty(backend: &Backend) {
     backend
         .execute(
             "DELETE FROM specs; DELETE FROM queue; DELETE FROM blocked; DELETE FROM leases; DELETE FROM attempts; \
-             DELETE FROM finished; DELETE FROM idempotency_keys; DELETE FROM deleted",
+             DELETE FROM finished; DELETE FROM idempotency_keys; DELETE FROM deleted; DELETE FROM pauses",
         )
         .await;
 }
@@ -232,7 +246,7 @@ impl Run<'_> {
             operation => self.operate(operation).await?,
         }
         let deadline = self.tenant.store.next_deadline_ms().await.unwrap();
-        prop_assert_eq!(deadline, self.reference.next_deadline_ms());
+        prop_assert_eq!(deadline, self.reference.next_deadline_ms(self.now_ms));
         Ok(())
     }
 
@@ -266,6 +280,16 @@ impl Run<'_> {
                 let (ids, until_ms) = (process_ids(numbers), kept_ms.map(|kept_ms| now_ms - kept_ms));
                 let effects = store.delete(colony, &ids, until_ms).await.unwrap();
                 prop_assert_eq!(effects, self.reference.delete(&ids, until_ms));
+            }
+            Call::Pause(what) => {
+                let by = "grace".to_owned();
+                let pause = Pause { what: what.clone(), by, reason: String::new(), since_ms: now_ms };
+                let (_, existed) = store.pause(colony, &pause).await.unwrap().unwrap();
+                prop_assert_eq!(existed, self.reference.pause(&pause));
+            }
+            Call::Resume(what) => {
+                let existed = store.resume(colony, what, now_ms).await.unwrap();
+                prop_assert_eq!(existed, self.reference.resume(what, now_ms));
             }
             Call::SweepLeases => self.sweep_leases().await?,
             Call::Unblock => {
@@ -315,6 +339,10 @@ impl Run<'_> {
         }
         shown.sort_by_key(|row| row.0);
         prop_assert_eq!(&shown, &self.reference.shown());
+        for (id, deadline_ms, left_ms) in self.reference.waits(self.now_ms) {
+            let kept = store.explain(self.tenant.colony.key, id, 0).await.unwrap().unwrap();
+            prop_assert_eq!((id, kept.wait_deadline_ms, kept.wait_left_ms), (id, deadline_ms, left_ms));
+        }
         for (state, count) in store.count_states(self.tenant.colony.key).await.unwrap() {
             let expected = shown.iter().filter(|row| row.1 == state).count();
             prop_assert_eq!(usize::try_from(count).unwrap(), expected);
@@ -339,6 +367,7 @@ impl Run<'_> {
             concurrency_key: None,
             rate_key: None,
             process_id: process_id(drawn.number),
+            function: function(drawn.number % FUNCTIONS),
             executor_type: KIND.to_owned(),
             executor_names: drawn.bees.iter().map(|number| format!("bee-{number}")).collect(),
             priority_time_us: NOW + drawn.place,
@@ -400,6 +429,10 @@ impl Run<'_> {
 /// The id of a process by its number, so that the same is met again.
 fn process_id(number: u8) -> Uuid {
     Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(number))
+}
+
+fn function(number: u8) -> String {
+    format!("function-{number}")
 }
 
 fn process_ids(numbers: &[u8]) -> Vec<Uuid> {

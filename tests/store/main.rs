@@ -39,6 +39,8 @@ mod recovery;
 mod reference;
 mod revocations;
 mod schema;
+mod standstill;
 mod sweeps;
 mod tampering;
 mod tenant;
+mod waits;

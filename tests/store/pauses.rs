@@ -27,7 +27,7 @@ async fn nothing_of_a_paused_colony_or_type_is_given_and_others_are_not_touched(
         pause(&tenant, &what).await;
         assert!(tenant.claim_at(&bee, 9, NOW).await.is_empty(), "{what:?}");
         assert_eq!(other.claim_at(&other_bee, 9, NOW).await.len(), 1, "{what:?}");
-        assert!(tenant.store.resume(tenant.colony.key, &what).await.unwrap());
+        assert!(tenant.store.resume(tenant.colony.key, &what, NOW).await.unwrap());
         assert_eq!(tenant.claim_at(&bee, 9, NOW).await[0].process_id, process_id);
     }
     let process_id = tenant.submit(tenant.process()).await;
@@ -48,7 +48,7 @@ async fn a_paused_function_stays_where_it_is(backend: Backend) {
     let got =
         |claimed: Vec<apiary_broker::model::Claimed>| claimed.iter().map(|one| one.process_id).collect::<Vec<_>>();
     assert_eq!(got(tenant.claim_at(&bee, 9, NOW).await), [ids[1]]);
-    tenant.store.resume(tenant.colony.key, &what).await.unwrap();
+    tenant.store.resume(tenant.colony.key, &what, NOW).await.unwrap();
     assert_eq!(got(tenant.claim_at(&bee, 9, NOW).await), [ids[0], ids[2]]);
 }
 
@@ -59,8 +59,8 @@ async fn the_first_pause_stays_and_the_first_resume_ends_it(backend: Backend) {
     assert_eq!(tenant.store.pause(tenant.colony.key, &first).await.unwrap(), Some((first.clone(), false)));
     let second = by("bob", &what, 6);
     assert_eq!(tenant.store.pause(tenant.colony.key, &second).await.unwrap(), Some((first, true)));
-    assert!(tenant.store.resume(tenant.colony.key, &what).await.unwrap());
-    assert!(!tenant.store.resume(tenant.colony.key, &what).await.unwrap());
+    assert!(tenant.store.resume(tenant.colony.key, &what, NOW).await.unwrap());
+    assert!(!tenant.store.resume(tenant.colony.key, &what, NOW).await.unwrap());
     assert_eq!(tenant.store.list_pauses(tenant.colony.key).await.unwrap(), []);
 }
 

@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 
 use apiary_broker::model::{
-    Cancel, ClaimSlot, Discard, Effect, Failure, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release, Renewal,
-    Submitted,
+    Cancel, ClaimSlot, Discard, Effect, Failure, LeaseEnd, LeaseRef, NewProcess, Pause, Paused, ProcessState, Release,
+    Renewal, Submitted,
 };
 use uuid::Uuid;
+
+use crate::standstill::Pauses;
 
 /// A store in memory.
 #[derive(Default)]
 pub(crate) struct Reference {
     processes: BTreeMap<Uuid, Process>,
-    /// Process and end of each idempotency key.
-    keys: BTreeMap<String, (Uuid, i64)>,
+    /// Process and end of each idempotency key, by function.
+    keys: BTreeMap<(String, String), (Uuid, i64)>,
     /// What was deleted, and its state then.
     deleted: BTreeMap<Uuid, (NewProcess, ProcessState)>,
+    pauses: Pauses,
 }
 
 struct Process {
@@ -36,9 +39,18 @@ struct Process {
 
 #[derive(Clone, Copy)]
 enum Place {
-    Queue { deadline_ms: Option<i64> },
-    Blocked { until_ms: i64 },
-    Lease { executor: i64, expires_at_ms: i64, exec_deadline_ms: Option<i64> },
+    /// Its `max_wait` may stand still under a pause: then nothing is due.
+    Queue {
+        stands_still: bool,
+    },
+    Blocked {
+        until_ms: i64,
+    },
+    Lease {
+        executor: i64,
+        expires_at_ms: i64,
+        exec_deadline_ms: Option<i64>,
+    },
     Finished(ProcessState),
 }
 
@@ -59,9 +71,7 @@ impl Process {
     }
 
     fn queue(&mut self, now_ms: i64) {
-        let max_wait_ms = self.spec.max_wait_ms;
-        self.place = Place::Queue { deadline_ms: (max_wait_ms > 0).then_some(now_ms + max_wait_ms) };
-        self.since_ms = now_ms;
+        (self.place, self.since_ms) = (Place::Queue { stands_still: false }, now_ms);
     }
 
     fn block(&mut self, until_ms: i64, now_ms: i64) {
@@ -94,6 +104,18 @@ impl Process {
         }
     }
 
+    /// When its `max_wait` is over, if it is counted now; and what is left of it, if it stands still.
+    fn wait(&self, pauses: &Pauses, now_ms: i64) -> (Option<i64>, Option<i64>) {
+        let Place::Queue { stands_still } = self.place else { return (None, None) };
+        if self.spec.max_wait_ms == 0 {
+            return (None, None);
+        }
+        // From when the earliest pause began that goes on, its deadline is not looked at before it is due.
+        let at_ms = pauses.since_ms(&self.spec).map_or(now_ms, |paused_ms| paused_ms.max(self.since_ms));
+        let left_ms = self.spec.max_wait_ms - pauses.counted_ms(&self.spec, self.since_ms, at_ms);
+        if stands_still { (None, Some(left_ms)) } else { (Some(at_ms + left_ms), None) }
+    }
+
     /// Whether this token holds the lease, and until when.
     fn held_until(&self, lease: &LeaseRef) -> Option<i64> {
         match self.place {
@@ -124,10 +146,11 @@ impl Reference {
             return if is_same { existed } else { Submitted::IdTaken };
         }
         if let Some((key, expires_at_ms)) = &spec.idempotency {
-            if let Some((first, _)) = self.keys.get(key).filter(|(_, end_ms)| *end_ms > now_ms) {
+            let key = (spec.function.clone(), key.clone());
+            if let Some((first, _)) = self.keys.get(&key).filter(|(_, end_ms)| *end_ms > now_ms) {
                 return Submitted::Existed { process_id: *first, state: self.processes[first].state() };
             }
-            self.keys.insert(key.clone(), (spec.process_id, *expires_at_ms));
+            self.keys.insert(key, (spec.process_id, *expires_at_ms));
         }
         let mut process = Process {
             spec: spec.clone(),
@@ -154,6 +177,7 @@ impl Reference {
         let name = |slot: &ClaimSlot| slot.grants[0].name.clone();
         let mut waiting: Vec<&mut Process> =
             self.processes.values_mut().filter(|process| process.state() == ProcessState::Waiting).collect();
+        waiting.retain(|process| self.pauses.since_ms(&process.spec).is_none());
         waiting.sort_by_key(|process| (process.spec.priority_time_us, process.spec.process_id));
         let mut got = Vec::new();
         for process in waiting {
@@ -337,14 +361,52 @@ impl Reference {
     }
 
     pub(crate) fn expire_waiting(&mut self, now_ms: i64) -> Vec<Uuid> {
-        self.sweep(now_ms, |process| match process.place {
-            Place::Queue { deadline_ms: Some(deadline_ms) } if deadline_ms <= now_ms => {
-                let reason = "nobody claimed it within its max_wait".to_owned();
-                process.finish(ProcessState::Failed, Some(reason), now_ms);
-                true
+        let mut expired = Vec::new();
+        for process in self.processes.values_mut() {
+            let (deadline_ms, _) = process.wait(&self.pauses, now_ms);
+            if deadline_ms.is_none_or(|deadline_ms| deadline_ms > now_ms) {
+                continue;
             }
-            _ => false,
-        })
+            if self.pauses.since_ms(&process.spec).is_some() {
+                process.place = Place::Queue { stands_still: true };
+                continue;
+            }
+            let reason = "nobody claimed it within its max_wait".to_owned();
+            process.finish(ProcessState::Failed, Some(reason), now_ms);
+            expired.push(process.spec.process_id);
+        }
+        expired
+    }
+
+    pub(crate) fn pause(&mut self, pause: &Pause) -> bool {
+        self.pauses.pause(pause)
+    }
+
+    pub(crate) fn resume(&mut self, what: &Paused, now_ms: i64) -> bool {
+        let ended = self.pauses.resume(what, now_ms);
+        for process in self.processes.values_mut() {
+            let Place::Queue { stands_still } = &mut process.place else { continue };
+            if !what.covers(&process.spec.executor_type, &process.spec.function) {
+                continue;
+            }
+            match (ended, self.pauses.since_ms(&process.spec)) {
+                (_, None) => *stands_still = false,
+                // Nobody knows any more that it was paused before the other pause began.
+                (Some(since_ms), Some(still_ms)) => *stands_still |= since_ms.max(process.since_ms) < still_ms,
+                (None, Some(_)) => {}
+            }
+        }
+        ended.is_some()
+    }
+
+    /// The deadlines and what is left of those that wait, in the order of ids.
+    pub(crate) fn waits(&self, now_ms: i64) -> Vec<(Uuid, Option<i64>, Option<i64>)> {
+        let waiting = self.processes.values().filter(|process| process.state() == ProcessState::Waiting);
+        let wait = |process: &Process| {
+            let (deadline_ms, left_ms) = process.wait(&self.pauses, now_ms);
+            (process.spec.process_id, deadline_ms, left_ms)
+        };
+        waiting.map(wait).collect()
     }
 
     pub(crate) fn forget_idempotency_keys(&mut self, now_ms: i64) -> usize {
@@ -353,9 +415,9 @@ impl Reference {
         before - self.keys.len()
     }
 
-    pub(crate) fn next_deadline_ms(&self) -> Option<i64> {
+    pub(crate) fn next_deadline_ms(&self, now_ms: i64) -> Option<i64> {
         let deadline = |process: &Process| match process.place {
-            Place::Queue { deadline_ms } => deadline_ms,
+            Place::Queue { .. } => process.wait(&self.pauses, now_ms).0,
             Place::Blocked { until_ms } => Some(until_ms),
             Place::Lease { expires_at_ms, .. } => Some(expires_at_ms),
             Place::Finished(_) => None,

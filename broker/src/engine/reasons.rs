@@ -122,36 +122,53 @@ fn waiting(facts: &Facts<'_>) -> Vec<Explained> {
     reasons.extend(nobody(facts));
     reasons.extend(facts.limits.iter().filter_map(|limit| full(limit, facts.now_ms)));
     reasons.push(queued(facts));
-    if let Some(deadline_ms) = facts.process.wait_deadline_ms {
-        reasons.push(Explained {
-            kind: "MAX_WAIT",
-            text: format!("it fails {} unless it is claimed before: its `max_wait`", until(facts.now_ms, deadline_ms)),
-            time_ms: Some(deadline_ms),
-            ..Explained::default()
-        });
-    }
+    reasons.extend(max_wait(facts));
     reasons
 }
 
-fn pauses<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = Explained> + 'f {
+fn max_wait(facts: &Facts<'_>) -> Option<Explained> {
+    let process = facts.process;
+    let paused_since_ms = covering(facts).map(|pause| pause.since_ms).min();
+    let (text, time_ms) = match (process.wait_left_ms, process.wait_deadline_ms, paused_since_ms) {
+        (Some(left_ms), ..) => (stands_still(left_ms), None),
+        (None, Some(deadline_ms), Some(paused_ms)) => {
+            let stands_ms = paused_ms.max(process.summary.since_ms).min(facts.now_ms);
+            (stands_still(deadline_ms.saturating_sub(stands_ms)), None)
+        }
+        (None, Some(deadline_ms), None) => {
+            let when = until(facts.now_ms, deadline_ms);
+            (format!("it fails {when} unless it is claimed before: its `max_wait`"), Some(deadline_ms))
+        }
+        (None, None, _) => return None,
+    };
+    Some(Explained { kind: "MAX_WAIT", text, time_ms, ..Explained::default() })
+}
+
+fn stands_still(left_ms: i64) -> String {
+    format!("its `max_wait` stands still while it is paused, with {} left", span(left_ms))
+}
+
+/// The pauses that hold it.
+fn covering<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = &'f Pause> {
     let summary = &facts.process.summary;
-    facts.pauses.iter().filter_map(move |pause| {
+    facts.pauses.iter().filter(|pause| pause.what.covers(&summary.executor_type, &summary.function))
+}
+
+fn pauses<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = Explained> + 'f {
+    covering(facts).map(|pause| {
         let what = match pause.what.kind {
             PauseKind::Colony => "the colony".to_owned(),
-            PauseKind::ExecutorType if pause.what.name == summary.executor_type => {
-                format!("executor type `{}`", pause.what.name)
-            }
-            PauseKind::Function if pause.what.name == summary.function => format!("function `{}`", pause.what.name),
-            PauseKind::ExecutorType | PauseKind::Function => return None,
+            PauseKind::ExecutorType => format!("executor type `{}`", pause.what.name),
+            PauseKind::Function => format!("function `{}`", pause.what.name),
         };
         let why = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
-        Some(Explained {
+        Explained {
             kind: "PAUSED",
             text: format!("{what} is paused by {} since {}{why}", pause.by, moment(pause.since_ms)),
             subjects: vec![pause.what.kind.as_str().to_owned(), pause.what.name.clone()],
             time_ms: Some(pause.since_ms),
             ..Explained::default()
-        })
+        }
     })
 }
 

@@ -73,9 +73,15 @@ impl Wakeups {
     /// What keeps the colony's work from being handed out, or an executor from getting it, has changed: every poll of the colony
     /// is to be looked for.
     pub(crate) fn colony(&self, colony: ColonyKey) {
+        self.look_again(colony);
+        self.tell(|| Hint::Colony(colony));
+    }
+
+    fn look_again(&self, colony: ColonyKey) {
         self.limits.forget(colony);
         self.claimer.wake_colony(colony);
-        self.tell(|| Hint::Colony(colony));
+        // A `max_wait` that stood still under a pause may be over sooner than anything that was heard of.
+        self.due_at(0);
     }
 
     /// A process moved.
@@ -101,10 +107,7 @@ impl Wakeups {
     pub(crate) fn hear(&self, hint: &Hint) {
         match hint {
             Hint::Work(lane) => self.claimer.wake(lane),
-            Hint::Colony(colony) => {
-                self.limits.forget(*colony);
-                self.claimer.wake_colony(*colony);
-            }
+            Hint::Colony(colony) => self.look_again(*colony),
             Hint::Change(change) => {
                 let _ = self.changes.send(*change);
                 self.claimer.moved(change.colony);

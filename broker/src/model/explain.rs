@@ -18,8 +18,10 @@ pub struct ExplainRecord {
     pub concurrency_key: Option<String>,
     /// What its start is counted by.
     pub rate_key: Option<String>,
-    /// When it fails if nobody has claimed it by then.
+    /// When it fails if nobody has claimed it by then, and nothing of the time until then is under a pause.
     pub wait_deadline_ms: Option<i64>,
+    /// What is left of its `max_wait`, once that stands still under a pause.
+    pub wait_left_ms: Option<i64>,
     /// How many of its executor type wait before it.
     pub ahead: i64,
     /// How long the last attempts of its executor type ran, in the mean, in milliseconds: of those among the colony's last ten

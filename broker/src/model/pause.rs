@@ -39,6 +39,17 @@ pub struct Paused {
     pub name: String,
 }
 
+impl Paused {
+    /// Whether this is paused with it: the work of one function for one executor type.
+    pub fn covers(&self, executor_type: &str, function: &str) -> bool {
+        match self.kind {
+            PauseKind::Colony => true,
+            PauseKind::ExecutorType => self.name == executor_type,
+            PauseKind::Function => self.name == function,
+        }
+    }
+}
+
 /// A pause: who paused what, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {

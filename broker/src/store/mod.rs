@@ -316,8 +316,8 @@ pub trait Store: Send + Sync + 'static {
     /// `None` if [`PAUSES_MAX`](crate::limits::PAUSES_MAX) other things of the colony are paused.
     async fn pause(&self, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>>;
 
-    /// Ends a pause; whether there was one.
-    async fn resume(&self, colony: ColonyKey, what: &Paused) -> StoreResult<bool>;
+    /// Ends a pause; whether there was one. The waits of the processes that no other pause covers are counted on.
+    async fn resume(&self, colony: ColonyKey, what: &Paused, now_ms: i64) -> StoreResult<bool>;
 
     /// Every pause of the colony, by kind and name.
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>>;
@@ -398,7 +398,8 @@ pub trait Store: Send + Sync + 'static {
     /// Moves processes whose time has come from `blocked` to `queue`; says which, and in which lane.
     async fn unblock(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>>;
 
-    /// Moves processes whose `max_wait` is over from `queue` to `finished`, failed; says which, and in which lane.
+    /// Moves processes whose `max_wait` is over from `queue` to `finished`, failed; says which, and in which lane. None of them is
+    /// paused: time under a pause does not count. Those that are due and paused are not due any more until the resume.
     async fn expire_waiting(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>>;
 
     /// Leases under revoked grants that are not over at `now_ms`. Changes nothing.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{Client, v1};
-use apiary_tests::TestColony;
-use apiary_tests::colony::claim;
+use apiary_tests::colony::{claim, state_of};
+use apiary_tests::{TestColony, eventually};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -13,7 +14,8 @@ use super::{pausing, resuming};
 on_each_store!(
     a_blocked_claim_gets_its_work_after_resume_at_every_broker,
     a_blocked_claim_gets_the_work_of_a_resumed_type_or_function,
-    to_resume_what_is_not_paused_is_no_error
+    to_resume_what_is_not_paused_is_no_error,
+    max_wait_stands_still_and_goes_on_with_the_resume
 );
 
 /// Far longer than any of these tests: whoever is answered before was woken.
@@ -89,4 +91,40 @@ async fn to_resume_what_is_not_paused_is_no_error(colony: TestColony) {
     owner.pause(pausing("function", "f")).await.unwrap();
     assert!(!owner.resume(resuming("executor_type", "f")).await.unwrap().existed);
     assert!(owner.resume(resuming("function", "f")).await.unwrap().existed);
+}
+
+async fn max_wait_stands_still_and_goes_on_with_the_resume(colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let owner = colony.client(&colony.key);
+    let peer = colony.start_peer_if_shared().await;
+    for (kind, name) in [("executor_type", "t"), ("function", "f")] {
+        owner.pause(pausing(kind, name)).await.unwrap();
+        let [paused, unpaused] = [("t", "f"), ("u", "g")].map(|(executor_type, function)| {
+            let mut spec = user.spec(executor_type, function);
+            spec.max_wait_ms = 1000;
+            spec
+        });
+        let mut second = paused.clone();
+        second.process_id = uuid::Uuid::now_v7();
+        for spec in [&paused, &second, &unpaused] {
+            user.submit(spec).await.unwrap();
+        }
+        let failed = eventually("what is not paused has failed", async || {
+            let process = reader.get_process(unpaused.process_id).await.unwrap().process.unwrap();
+            (process.state() == ProcessState::Failed).then_some(process)
+        });
+        // The sweep that failed it had the paused ones before it: they were due no later.
+        let failed_ms = failed.await.state_since_ms;
+        assert_eq!(state_of(&reader, paused.process_id).await, ProcessState::Waiting);
+        owner.resume(resuming(kind, name)).await.unwrap();
+        assert_eq!(colony.claim_one(&bee, "t").await.process_id, paused.process_id.to_string());
+        // Nobody takes the second.
+        let ended = reader.wait_until_finished(second.process_id);
+        let ended = timeout(Duration::from_secs(10), ended).await.expect("the sweep looks again at once").unwrap();
+        assert_eq!(ended.state(), ProcessState::Failed);
+        assert!(ended.state_since_ms >= failed_ms + 1000, "its whole wait was left: it came under the pause");
+    }
+    if let Some(peer) = peer {
+        peer.stop().await;
+    }
 }

@@ -17,6 +17,7 @@ on_each_store!(
     no_grant_covers_its_function,
     nobody_has_what_it_requires_and_how_far_off_they_are,
     what_is_paused_by_whom_and_since_when,
+    a_wait_that_stands_still_has_no_end,
     all_that_could_take_it_are_drained,
     all_that_could_take_it_are_at_work,
     a_concurrency_key_is_used_up_and_by_whom,
@@ -121,6 +122,23 @@ async fn nobody_has_what_it_requires_and_how_far_off_they_are(colony: TestColony
     let reason = first(&reader, spec.process_id, "REQUIREMENTS_UNMET").await;
     assert_eq!(reason.subjects, ["bee"]);
     assert!(reason.text.contains("4000m") && reason.text.contains("500m"), "{}", reason.text);
+}
+
+async fn a_wait_that_stands_still_has_no_end(colony: TestColony) {
+    let (user, reader) = (colony.user("ada").await, colony.reader().await);
+    let owner = colony.client(&colony.key);
+    let mut spec = user.spec("t", "f");
+    spec.max_wait_ms = 3_600_000;
+    user.submit(&spec).await.unwrap();
+    let counted = reason(&reader, spec.process_id, "MAX_WAIT").await;
+    assert!(counted.time_ms > 0 && counted.text.contains("it fails in"), "{counted:?}");
+    owner.pause(v1::PauseRequest { kind: "colony".into(), ..Default::default() }).await.unwrap();
+    let stands = reason(&reader, spec.process_id, "MAX_WAIT").await;
+    assert!(stands.time_ms == 0 && stands.text.contains("stands still"), "{stands:?}");
+    assert!(!stands.text.contains("it fails"), "{stands:?}");
+    owner.resume(v1::ResumeRequest { kind: "colony".into(), ..Default::default() }).await.unwrap();
+    let later = reason(&reader, spec.process_id, "MAX_WAIT").await;
+    assert!(later.time_ms > counted.time_ms, "{later:?}");
 }
 
 async fn what_is_paused_by_whom_and_since_when(colony: TestColony) {

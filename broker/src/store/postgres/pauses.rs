@@ -3,6 +3,7 @@
 use sqlx::query;
 
 use super::PostgresStore;
+use super::fault::{Fault, until_settled};
 use crate::limits::PAUSES_MAX;
 use crate::model::{ColonyKey, Pause, Paused};
 use crate::store::{StoreResult, rows};
@@ -37,9 +38,27 @@ pub(super) async fn pause(
     Ok(None)
 }
 
-pub(super) async fn resume(store: &PostgresStore, colony: ColonyKey, what: &Paused) -> StoreResult<bool> {
+pub(super) async fn resume(store: &PostgresStore, colony: ColonyKey, what: &Paused, now_ms: i64) -> StoreResult<bool> {
+    until_settled!(resume_once(store, colony, what, now_ms))
+}
+
+async fn resume_once(store: &PostgresStore, colony: ColonyKey, what: &Paused, now_ms: i64) -> Result<bool, Fault> {
+    let mut session = store.session().await?;
+    session.begin().await?;
+    session.changed(query(include_str!("pauses/resume_lock.sql")).bind(colony.0)).await?;
     let delete = query(include_str!("pauses/resume.sql")).bind(colony.0).bind(what.kind.as_str()).bind(&what.name);
-    Ok(store.session().await?.changed(delete).await? > 0)
+    let ended = session.row(delete).await?;
+    let since_ms = super::number(ended.as_ref(), "since_ms")?;
+    let wait_on = query(include_str!("pauses/resume_waiting.sql"))
+        .bind(colony.0)
+        .bind(what.kind.as_str())
+        .bind(&what.name)
+        // If it was not paused, nothing is added, and what stands still all the same is counted on.
+        .bind(since_ms.unwrap_or(now_ms))
+        .bind(now_ms);
+    session.changed(wait_on).await?;
+    session.commit().await?;
+    Ok(ended.is_some())
 }
 
 pub(super) async fn list(store: &PostgresStore, colony: ColonyKey) -> StoreResult<Vec<Pause>> {

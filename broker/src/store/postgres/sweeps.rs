@@ -18,6 +18,7 @@ pub(super) async fn unblock(store: &PostgresStore, now_ms: i64, limit: i64) -> S
 }
 
 pub(super) async fn expire_waiting(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
+    while until_settled!(let_paused_stand(store, now_ms, limit))? >= limit.max(1) {}
     until_settled!(move_due(store, include_str!("sweeps/expire_waiting.sql"), now_ms, limit))
 }
 
@@ -72,6 +73,12 @@ pub(super) async fn forget_buckets(store: &PostgresStore, now_ms: i64, limit: i6
 pub(super) async fn next_deadline_ms(store: &PostgresStore) -> StoreResult<Option<i64>> {
     let row = store.session().await?.row(query(include_str!("sweeps/next_deadline.sql"))).await?;
     super::number(row.as_ref(), "deadline_ms")
+}
+
+/// Lets waits that are due stand still where a pause covers them; says how many.
+async fn let_paused_stand(store: &PostgresStore, now_ms: i64, limit: i64) -> Result<i64, Fault> {
+    let update = query(include_str!("sweeps/expire_waiting_paused.sql")).bind(now_ms).bind(limit.max(0));
+    Ok(i64::try_from(store.session().await?.changed(update).await?).unwrap_or(i64::MAX))
 }
 
 async fn move_due(

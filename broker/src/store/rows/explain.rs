@@ -14,6 +14,7 @@ pub(in crate::store) fn explain(row: &dyn Columns) -> StoreResult<ExplainRecord>
         concurrency_key: fields.text_if_any("concurrency_key")?,
         rate_key: fields.text_if_any("rate_key")?,
         wait_deadline_ms: fields.number_if_any("wait_deadline_ms")?,
+        wait_left_ms: fields.number_if_any("wait_left_ms")?,
         ahead: fields.number("ahead")?,
         run_ms_mean: fields.number_if_any("run_ms_mean")?.map(|run_ms| run_ms.max(0)),
         renewed_at_ms: fields.number_if_any("renewed_at_ms")?,

@@ -348,8 +348,8 @@ impl Store for SqliteStore {
         pauses::pause(self, colony, pause).await
     }
 
-    async fn resume(&self, colony: ColonyKey, what: &Paused) -> StoreResult<bool> {
-        pauses::resume(self, colony, what).await
+    async fn resume(&self, colony: ColonyKey, what: &Paused, now_ms: i64) -> StoreResult<bool> {
+        pauses::resume(self, colony, what, now_ms).await
     }
 
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>> {

@@ -6,7 +6,8 @@ use super::SqliteStore;
 use super::transaction::{Write, read};
 use crate::limits::PAUSES_MAX;
 use crate::model::{ColonyKey, Pause, Paused};
-use crate::store::{StoreResult, rows};
+use crate::store::StoreResult;
+use crate::store::rows::{self, Fields};
 
 pub(super) async fn pause(store: &SqliteStore, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>> {
     let insert = query(include_str!("pauses/pause.sql"))
@@ -30,12 +31,21 @@ pub(super) async fn pause(store: &SqliteStore, colony: ColonyKey, pause: &Pause)
     write.rows(select).await?.first().map(|row| Ok((rows::pause(row)?, true))).transpose()
 }
 
-pub(super) async fn resume(store: &SqliteStore, colony: ColonyKey, what: &Paused) -> StoreResult<bool> {
+pub(super) async fn resume(store: &SqliteStore, colony: ColonyKey, what: &Paused, now_ms: i64) -> StoreResult<bool> {
     let delete = query(include_str!("pauses/resume.sql")).bind(colony.0).bind(what.kind.as_str()).bind(&what.name);
     let mut write = Write::begin(&store.writer).await?;
-    let existed = write.changed(delete).await? > 0;
+    let ended = write.rows(delete).await?;
+    let since_ms = ended.first().map(|row| Fields::of_summary(row, "pauses").number("since_ms")).transpose()?;
+    let wait_on = query(include_str!("pauses/resume_waiting.sql"))
+        .bind(colony.0)
+        .bind(what.kind.as_str())
+        .bind(&what.name)
+        // If it was not paused, nothing is added, and what stands still all the same is counted on.
+        .bind(since_ms.unwrap_or(now_ms))
+        .bind(now_ms);
+    write.changed(wait_on).await?;
     write.commit().await?;
-    Ok(existed)
+    Ok(since_ms.is_some())
 }
 
 pub(super) async fn list(store: &SqliteStore, colony: ColonyKey) -> StoreResult<Vec<Pause>> {

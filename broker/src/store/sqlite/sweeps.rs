@@ -29,6 +29,17 @@ pub(super) async fn unblock(store: &SqliteStore, now_ms: i64, limit: i64) -> Sto
 
 pub(super) async fn expire_waiting(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
     let mut write = Write::begin(&store.writer).await?;
+    loop {
+        let stand = query(include_str!("sweeps/expire_waiting_paused.sql")).bind(now_ms).bind(limit.max(0));
+        let stand = write.changed(stand).await?;
+        if stand > 0 {
+            write.commit().await?;
+            write = Write::begin(&store.writer).await?;
+        }
+        if i64::try_from(stand).is_ok_and(|count| count < limit.max(1)) {
+            break;
+        }
+    }
     let finish = query(include_str!("sweeps/expire_waiting.sql")).bind(now_ms).bind(limit.max(0));
     let expired = process_ids(&write.rows(finish).await?)?;
     if expired.is_empty() {

@@ -18,7 +18,9 @@ ALTER TABLE apiary.queue
     ADD COLUMN function text NOT NULL DEFAULT '',
     ADD COLUMN requires jsonb,
     ADD COLUMN concurrency_key text,
-    ADD COLUMN rate_key text;
+    ADD COLUMN rate_key text,
+    -- What is left of `max_wait` while it stands still under a pause; `wait_deadline_ms` is null then.
+    ADD COLUMN wait_left_ms bigint;
 UPDATE apiary.queue SET function = spec.function
 FROM apiary.specs AS spec
 WHERE spec.process_id = queue.process_id;

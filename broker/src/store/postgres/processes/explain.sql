@@ -6,7 +6,7 @@ SELECT shown.process_id, shown.colony, shown.function, shown.executor_type, show
        shown.priority, shown.submitted_at_ms, shown.since_ms, shown.until_ms, shown.submitter_name, shown.executor_name,
        shown.reason, shown.labels::text AS labels, shown.ended_by, shown.cancel_deadline_ms, shown.cause, shown.percent,
        shown.progress, spec.requires::text AS requires, spec.executor_names::text AS executor_names,
-       spec.concurrency_key, spec.rate_key, waiting.wait_deadline_ms, lease.renewed_at_ms,
+       spec.concurrency_key, spec.rate_key, waiting.wait_deadline_ms, waiting.wait_left_ms, lease.renewed_at_ms,
        (
            SELECT count(*) FROM apiary.queue AS ahead
            WHERE ahead.colony = waiting.colony AND ahead.executor_type = waiting.executor_type

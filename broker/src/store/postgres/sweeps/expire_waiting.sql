@@ -1,13 +1,24 @@
--- Moves processes whose `max_wait` is over from `queue` to `finished`, failed.
+-- Moves processes whose `max_wait` is over from `queue` to `finished`, failed, unless they are paused.
 -- $1 now_ms: bigint, $2 at most: bigint.
--- Race won: a process that is being claimed is locked and passed over; one deleted here cannot be claimed.
+-- Races won:
+-- - A process that is being claimed is locked and passed over; one deleted here cannot be claimed.
+-- - A resume deletes the pause and moves the deadlines in one transaction: this statement sees both or neither.
 WITH due AS (
-    SELECT process_id
-    FROM apiary.queue
-    WHERE wait_deadline_ms <= $1
-    ORDER BY wait_deadline_ms
+    SELECT waiting.process_id
+    FROM apiary.queue AS waiting
+    WHERE waiting.wait_deadline_ms <= $1
+        AND NOT EXISTS (
+            SELECT FROM apiary.pauses AS pause
+            WHERE pause.colony = waiting.colony
+                AND (
+                    pause.kind = 'colony'
+                    OR (pause.kind = 'executor_type' AND pause.name = waiting.executor_type)
+                    OR (pause.kind = 'function' AND pause.name = waiting.function)
+                )
+        )
+    ORDER BY waiting.wait_deadline_ms
     LIMIT $2
-    FOR UPDATE SKIP LOCKED
+    FOR UPDATE OF waiting SKIP LOCKED
 ),
 expired AS (
     DELETE FROM apiary.queue AS waiting

@@ -17,6 +17,8 @@ ALTER TABLE queue ADD COLUMN function TEXT NOT NULL DEFAULT '';
 ALTER TABLE queue ADD COLUMN requires TEXT;
 ALTER TABLE queue ADD COLUMN concurrency_key TEXT;
 ALTER TABLE queue ADD COLUMN rate_key TEXT;
+-- What is left of `max_wait` while it stands still under a pause; `wait_deadline_ms` is null then.
+ALTER TABLE queue ADD COLUMN wait_left_ms INTEGER;
 UPDATE queue SET function = (SELECT spec.function FROM specs AS spec WHERE spec.process_id = queue.process_id);
 CREATE INDEX queue_concurrency_key ON queue (colony, concurrency_key) WHERE concurrency_key IS NOT NULL;
 CREATE INDEX queue_rate_key ON queue (colony, rate_key) WHERE rate_key IS NOT NULL;

@@ -1,0 +1,52 @@
+//! The reference's pauses: what is paused, and when it was. `max_wait` is counted millisecond by millisecond.
+
+use apiary_broker::model::{NewProcess, Pause, Paused};
+
+/// Every pause there ever was.
+#[derive(Default)]
+pub(crate) struct Pauses(Vec<Span>);
+
+struct Span {
+    what: Paused,
+    since_ms: i64,
+    until_ms: Option<i64>,
+}
+
+impl Span {
+    fn covers(&self, spec: &NewProcess) -> bool {
+        let names = [("colony", ""), ("executor_type", &*spec.executor_type), ("function", &*spec.function)];
+        names.contains(&(self.what.kind.as_str(), &self.what.name))
+    }
+}
+
+impl Pauses {
+    /// Whether it was paused already.
+    pub(crate) fn pause(&mut self, pause: &Pause) -> bool {
+        let existed = self.0.iter().any(|span| span.what == pause.what && span.until_ms.is_none());
+        if !existed {
+            self.0.push(Span { what: pause.what.clone(), since_ms: pause.since_ms, until_ms: None });
+        }
+        existed
+    }
+
+    /// Since when it was paused, if it was.
+    pub(crate) fn resume(&mut self, what: &Paused, now_ms: i64) -> Option<i64> {
+        let span = self.0.iter_mut().find(|span| span.what == *what && span.until_ms.is_none())?;
+        span.until_ms = Some(now_ms);
+        Some(span.since_ms)
+    }
+
+    /// Since when the earliest pause that covers it goes on.
+    pub(crate) fn since_ms(&self, spec: &NewProcess) -> Option<i64> {
+        self.0.iter().filter(|span| span.until_ms.is_none() && span.covers(spec)).map(|span| span.since_ms).min()
+    }
+
+    /// How much of this time it was not paused.
+    pub(crate) fn counted_ms(&self, spec: &NewProcess, from_ms: i64, to_ms: i64) -> i64 {
+        let is_paused = |ms: i64| {
+            let then = |span: &Span| span.since_ms <= ms && span.until_ms.is_none_or(|until_ms| ms < until_ms);
+            self.0.iter().any(|span| then(span) && span.covers(spec))
+        };
+        (from_ms..to_ms).map(|ms| i64::from(!is_paused(ms))).sum()
+    }
+}
