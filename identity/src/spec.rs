@@ -59,7 +59,7 @@ pub struct Spec {
     /// Handed to the executor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "strict::map")]
     pub env: BTreeMap<String, String>,
-    /// Fails if nobody claims it within this time from when it could run; 0 means no limit.
+    /// Fails if nobody claims it within this time from when it could run, pauses not counted; 0 means no limit.
     #[serde(default, skip_serializing_if = "is_default")]
     pub max_wait_ms: i64,
     /// The longest that one attempt may take, renewed or not; 0 means no limit.

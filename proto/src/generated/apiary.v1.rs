@@ -6701,8 +6701,8 @@ pub mod pause_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Pauses the colony, an executor type or a function: nothing of it is claimed. Again changes nothing. For the colony's own key,
-        /// or a key with the right `operate`.
+        /// Pauses the colony, an executor type or a function: nothing of it is claimed, and no `max_wait` is counted. Again changes
+        /// nothing. For the colony's own key, or a key with the right `operate`.
         pub async fn pause(
             &mut self,
             request: impl tonic::IntoRequest<super::PauseRequest>,
@@ -6787,8 +6787,8 @@ pub mod pause_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with PauseServiceServer.
     #[async_trait]
     pub trait PauseService: std::marker::Send + std::marker::Sync + 'static {
-        /// Pauses the colony, an executor type or a function: nothing of it is claimed. Again changes nothing. For the colony's own key,
-        /// or a key with the right `operate`.
+        /// Pauses the colony, an executor type or a function: nothing of it is claimed, and no `max_wait` is counted. Again changes
+        /// nothing. For the colony's own key, or a key with the right `operate`.
         async fn pause(
             &self,
             request: tonic::Request<super::PauseRequest>,

@@ -93,6 +93,7 @@ async fn to_resume_what_is_not_paused_is_no_error(colony: TestColony) {
     assert!(owner.resume(resuming("function", "f")).await.unwrap().existed);
 }
 
+// Case X7.
 async fn max_wait_stands_still_and_goes_on_with_the_resume(colony: TestColony) {
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
     let owner = colony.client(&colony.key);

@@ -15,7 +15,7 @@ Examples:
   apiary pause add executor-type finance
   apiary pause add colony --reason maintenance";
 
-/// Pause: nothing of it is handed out until it is resumed. Needs the right `operate`, or the colony's key
+/// Pause: nothing of it is handed out until it is resumed, and no `max_wait` ends. Needs the right `operate`, or the colony's key
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
     /// The longest that one attempt may take, such as 5m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     max_exec: Option<Duration>,
-    /// Fails if nobody claims it in this time
+    /// Fails if nobody claims it in this time; pauses do not count
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     max_wait: Option<Duration>,
     /// Does not start before this: a time (RFC 3339), or a while from now, such as 5m
