@@ -1,12 +1,19 @@
--- Lets the `max_wait` of processes that are due and paused stand still: what was left when the earliest pause began, or all of it if
--- they came to wait later. They are due no more until the resume. $1 now_ms: bigint, $2 at most: bigint.
+-- Of the processes that are due first, lets the `max_wait` of those stand still that are paused: what was left when the earliest
+-- pause began, or all of it if they came to wait later. They are due no more until the resume. $1 now_ms: bigint, $2 at most: bigint.
 -- Races won:
 -- - A resume waits for this statement, or this statement for the resume, at the row of the pause: so nothing is left standing that
 --   no resume will find. All pauses are locked, in the order in which a resume locks them, before the first process is: `count`
 --   has read them all.
 -- - A process that is being claimed is locked and passed over, and one whose deadline a resume moved is not due any more.
-WITH sorts AS MATERIALIZED (
-    SELECT DISTINCT colony, executor_type, function FROM apiary.queue WHERE wait_deadline_ms <= $1
+WITH first AS MATERIALIZED (
+    SELECT process_id, colony, executor_type, function
+    FROM apiary.queue
+    WHERE wait_deadline_ms <= $1
+    ORDER BY wait_deadline_ms
+    LIMIT $2
+),
+sorts AS MATERIALIZED (
+    SELECT DISTINCT colony, executor_type, function FROM first
 ),
 paused AS MATERIALIZED (
     SELECT pause.colony, pause.kind, pause.name, pause.since_ms
@@ -25,7 +32,8 @@ paused AS MATERIALIZED (
 ),
 due AS (
     SELECT waiting.process_id, least(by_colony.since_ms, by_type.since_ms, by_function.since_ms) AS paused_since_ms
-    FROM apiary.queue AS waiting
+    FROM first
+    JOIN apiary.queue AS waiting ON waiting.process_id = first.process_id
     LEFT JOIN paused AS by_colony ON by_colony.colony = waiting.colony AND by_colony.kind = 'colony'
     LEFT JOIN paused AS by_type
         ON by_type.colony = waiting.colony AND by_type.kind = 'executor_type' AND by_type.name = waiting.executor_type
@@ -34,8 +42,6 @@ due AS (
     WHERE (SELECT count(*) FROM paused) > 0
         AND waiting.wait_deadline_ms <= $1
         AND coalesce(by_colony.since_ms, by_type.since_ms, by_function.since_ms) IS NOT NULL
-    ORDER BY waiting.wait_deadline_ms
-    LIMIT $2
     FOR UPDATE OF waiting SKIP LOCKED
 )
 UPDATE apiary.queue AS waiting
