@@ -18,6 +18,7 @@ on_each_store!(
     resumes_at_once_leave_nothing_standing,
     a_sweep_and_a_resume_at_once_fail_nothing,
     a_wait_that_no_pause_holds_any_more_is_counted_on_by_any_resume,
+    what_is_paused_hides_nothing_that_is_due_behind_it,
     ten_thousand_waits_are_counted_on_with_one_resume,
 );
 
@@ -194,6 +195,26 @@ async fn a_wait_that_no_pause_holds_any_more_is_counted_on_by_any_resume(backend
     backend.execute("DELETE FROM pauses").await;
     assert!(!tenant.store.resume(tenant.colony.key, &colony, NOW + HOUR_MS).await.unwrap());
     assert_eq!(wait(&tenant, held).await, (Some(NOW + HOUR_MS + 60), None));
+}
+
+async fn what_is_paused_hides_nothing_that_is_due_behind_it(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    pause(&tenant, &named(PauseKind::Function, "ship"), NOW).await;
+    let mut free = Vec::new();
+    for number in 0..40 {
+        let function = if number % 4 == 3 { "charge" } else { "ship" };
+        let process = NewProcess { function: function.into(), max_wait_ms: 1 + number, ..hasty(&tenant, NOW) };
+        let process_id = tenant.submit(process).await;
+        free.extend((function == "charge").then_some(process_id));
+    }
+    let mut expired = Vec::new();
+    for size in [4, 4, 2, 0] {
+        let some = tenant.store.expire_waiting(NOW + 100, 4).await.unwrap();
+        assert_eq!(some.len(), size, "no more than it is told, and fewer only if nothing more is due");
+        expired.extend(some.into_iter().map(|(process_id, _)| process_id));
+    }
+    assert_eq!(expired, free);
+    assert_eq!(tenant.store.next_deadline_ms().await.unwrap(), None);
 }
 
 async fn ten_thousand_waits_are_counted_on_with_one_resume(backend: Backend) {

@@ -18,8 +18,16 @@ pub(super) async fn unblock(store: &PostgresStore, now_ms: i64, limit: i64) -> S
 }
 
 pub(super) async fn expire_waiting(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
-    while until_settled!(let_paused_stand(store, now_ms, limit))? >= limit.max(1) {}
-    until_settled!(move_due(store, include_str!("sweeps/expire_waiting.sql"), now_ms, limit))
+    let mut expired = Vec::new();
+    loop {
+        let stood = until_settled!(let_paused_stand(store, now_ms, limit))?;
+        let room = limit.saturating_sub(i64::try_from(expired.len()).unwrap_or(i64::MAX));
+        expired.extend(until_settled!(move_due(store, include_str!("sweeps/expire_waiting.sql"), now_ms, room))?);
+        // Each looks at those that are due first: where some of them stood, there may be more behind.
+        if stood == 0 || i64::try_from(expired.len()).is_ok_and(|count| count >= limit) {
+            return Ok(expired);
+        }
+    }
 }
 
 pub(super) async fn removed_leases(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
@@ -76,9 +84,9 @@ pub(super) async fn next_deadline_ms(store: &PostgresStore) -> StoreResult<Optio
 }
 
 /// Lets waits that are due stand still where a pause covers them; says how many.
-async fn let_paused_stand(store: &PostgresStore, now_ms: i64, limit: i64) -> Result<i64, Fault> {
+async fn let_paused_stand(store: &PostgresStore, now_ms: i64, limit: i64) -> Result<u64, Fault> {
     let update = query(include_str!("sweeps/expire_waiting_paused.sql")).bind(now_ms).bind(limit.max(0));
-    Ok(i64::try_from(store.session().await?.changed(update).await?).unwrap_or(i64::MAX))
+    store.session().await?.changed(update).await
 }
 
 async fn move_due(

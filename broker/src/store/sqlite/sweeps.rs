@@ -28,27 +28,32 @@ pub(super) async fn unblock(store: &SqliteStore, now_ms: i64, limit: i64) -> Sto
 }
 
 pub(super) async fn expire_waiting(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
-    let mut write = Write::begin(&store.writer).await?;
+    let mut expired = Vec::new();
     loop {
-        let stand = query(include_str!("sweeps/expire_waiting_paused.sql")).bind(now_ms).bind(limit.max(0));
-        let stand = write.changed(stand).await?;
-        if stand > 0 {
-            write.commit().await?;
-            write = Write::begin(&store.writer).await?;
-        }
-        if i64::try_from(stand).is_ok_and(|count| count < limit.max(1)) {
-            break;
+        let room = limit.saturating_sub(i64::try_from(expired.len()).unwrap_or(i64::MAX));
+        let (stood, more) = expire_first(store, now_ms, room).await?;
+        expired.extend(more);
+        // Each time only those that are due first are looked at: where some of them stood, there may be more behind.
+        if stood == 0 || i64::try_from(expired.len()).is_ok_and(|count| count >= limit) {
+            return Ok(expired);
         }
     }
+}
+
+/// How many waits stand still from now on, and which are over.
+async fn expire_first(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<(u64, Vec<(Uuid, Lane)>)> {
+    let mut write = Write::begin(&store.writer).await?;
+    let stand = query(include_str!("sweeps/expire_waiting_paused.sql")).bind(now_ms).bind(limit.max(0));
+    let stood = write.changed(stand).await?;
     let finish = query(include_str!("sweeps/expire_waiting.sql")).bind(now_ms).bind(limit.max(0));
     let expired = process_ids(&write.rows(finish).await?)?;
-    if expired.is_empty() {
-        return Ok(Vec::new());
+    if stood == 0 && expired.is_empty() {
+        return Ok((0, Vec::new()));
     }
     let unqueue = query(include_str!("steps/leave_queue.sql")).bind(ids(&expired)?);
     let moved = write.rows(unqueue).await?.iter().map(|row| rows::moved(row)).collect::<StoreResult<Vec<_>>>()?;
     write.commit().await?;
-    Ok(moved)
+    Ok((stood, moved))
 }
 
 pub(super) async fn removed_leases(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {

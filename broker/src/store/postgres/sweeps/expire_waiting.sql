@@ -1,23 +1,29 @@
--- Moves processes whose `max_wait` is over from `queue` to `finished`, failed, unless they are paused.
+-- Of the processes whose `max_wait` is over first, moves those that are not paused from `queue` to `finished`, failed.
 -- $1 now_ms: bigint, $2 at most: bigint.
 -- Races won:
 -- - A process that is being claimed is locked and passed over; one deleted here cannot be claimed.
 -- - A resume deletes the pause and moves the deadlines in one transaction: this statement sees both or neither.
-WITH due AS (
+WITH first AS MATERIALIZED (
+    SELECT process_id, colony, executor_type, function
+    FROM apiary.queue
+    WHERE wait_deadline_ms <= $1
+    ORDER BY wait_deadline_ms
+    LIMIT $2
+),
+due AS (
     SELECT waiting.process_id
-    FROM apiary.queue AS waiting
+    FROM first
+    JOIN apiary.queue AS waiting ON waiting.process_id = first.process_id
     WHERE waiting.wait_deadline_ms <= $1
         AND NOT EXISTS (
             SELECT FROM apiary.pauses AS pause
-            WHERE pause.colony = waiting.colony
+            WHERE pause.colony = first.colony
                 AND (
                     pause.kind = 'colony'
-                    OR (pause.kind = 'executor_type' AND pause.name = waiting.executor_type)
-                    OR (pause.kind = 'function' AND pause.name = waiting.function)
+                    OR (pause.kind = 'executor_type' AND pause.name = first.executor_type)
+                    OR (pause.kind = 'function' AND pause.name = first.function)
                 )
         )
-    ORDER BY waiting.wait_deadline_ms
-    LIMIT $2
     FOR UPDATE OF waiting SKIP LOCKED
 ),
 expired AS (

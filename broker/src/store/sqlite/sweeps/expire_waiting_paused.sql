@@ -1,5 +1,5 @@
--- Lets the `max_wait` of processes that are due and paused stand still: what was left when the earliest pause began, or all of it if
--- they came to wait later. They are due no more until the resume. ?1 now_ms, ?2 at most.
+-- Of the processes that are due first, lets the `max_wait` of those stand still that are paused: what was left when the earliest
+-- pause began, or all of it if they came to wait later. They are due no more until the resume. ?1 now_ms, ?2 at most.
 -- Race won: it runs inside the one write transaction, so none of them is being claimed or resumed.
 UPDATE queue
 SET wait_left_ms = queue.wait_deadline_ms - min(max(due.paused_since_ms, queue.since_ms), ?1),
@@ -10,15 +10,12 @@ FROM (
                coalesce(by_colony.since_ms, 9223372036854775807), coalesce(by_type.since_ms, 9223372036854775807),
                coalesce(by_function.since_ms, 9223372036854775807)
            ) AS paused_since_ms
-    FROM queue AS waiting
+    FROM (SELECT * FROM queue WHERE wait_deadline_ms <= ?1 ORDER BY wait_deadline_ms LIMIT ?2) AS waiting
     LEFT JOIN pauses AS by_colony ON by_colony.colony = waiting.colony AND by_colony.kind = 'colony'
     LEFT JOIN pauses AS by_type
         ON by_type.colony = waiting.colony AND by_type.kind = 'executor_type' AND by_type.name = waiting.executor_type
     LEFT JOIN pauses AS by_function
         ON by_function.colony = waiting.colony AND by_function.kind = 'function' AND by_function.name = waiting.function
-    WHERE waiting.wait_deadline_ms <= ?1
-        AND coalesce(by_colony.since_ms, by_type.since_ms, by_function.since_ms) IS NOT NULL
-    ORDER BY waiting.wait_deadline_ms
-    LIMIT ?2
+    WHERE coalesce(by_colony.since_ms, by_type.since_ms, by_function.since_ms) IS NOT NULL
 ) AS due
 WHERE queue.process_id = due.process_id
