@@ -9,11 +9,12 @@ const POSTGRES: &str = "broker/src/store/postgres/";
 const SQLITE: &str = "broker/src/store/sqlite/";
 
 /// Statements that only one of the databases needs, and why. A folder's name stands for all in it.
-const ONLY_ONE: [(&str, &str); 5] = [
+const ONLY_ONE: [(&str, &str); 6] = [
     ("brokers/", "brokers share a Postgres and its clock, and tell each other; a SQLite file has one broker"),
     ("connections/", "how a connection is prepared, and what a database says of itself, is each database's own"),
     ("steps/", "what Postgres does to several tables in one statement takes SQLite several, in one transaction"),
     ("limits/lock.sql", "brokers that share a Postgres count limits one after the other; SQLite has one writer"),
+    ("pauses/lock.sql", "brokers that share a Postgres end pauses one after the other; SQLite has one writer"),
     ("processes/list_by_state.sql", "Postgres's planner knows by itself which states few processes are in"),
 ];
 

@@ -45,7 +45,7 @@ pub(super) async fn resume(store: &PostgresStore, colony: ColonyKey, what: &Paus
 async fn resume_once(store: &PostgresStore, colony: ColonyKey, what: &Paused, now_ms: i64) -> Result<bool, Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
-    session.changed(query(include_str!("pauses/resume_lock.sql")).bind(colony.0)).await?;
+    session.changed(query(include_str!("pauses/lock.sql")).bind(colony.0)).await?;
     let delete = query(include_str!("pauses/resume.sql")).bind(colony.0).bind(what.kind.as_str()).bind(&what.name);
     let ended = session.row(delete).await?;
     let since_ms = super::number(ended.as_ref(), "since_ms")?;
