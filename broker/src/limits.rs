@@ -136,6 +136,16 @@ pub const REPORTED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Watches at one broker, together with calls that await a process.
 pub const WATCHES_MAX: usize = 10_000;
+/// The same, of one key.
+pub const WATCHES_PER_KEY_MAX: usize = 256;
+/// Bytes that watches have read and their clients have not.
+pub const WATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The same, of one key.
+pub const WATCH_BYTES_PER_KEY_MAX: usize = 8 * 1024 * 1024;
+/// Bytes that one look of a watch may bring: its log lines or its processes, as large as they may be.
+pub const WATCH_READ_BYTES_MAX: usize = 1024 * 1024;
+/// Processes that a watch reads at once.
+pub const WATCH_PROCESSES_MAX: usize = 64;
 /// Changes that a watch may lag behind before it is cut.
 pub const WATCH_LAG_MAX: usize = 8192;
 /// The most attempts of one process that are shown: the last ones.
@@ -158,7 +168,7 @@ pub const RETENTION_PAUSE_MS: i64 = 200;
 /// How long a watch waits for its client to read; then it is cut.
 pub const WATCH_STALL_MAX: Duration = Duration::from_secs(60);
 /// Log lines that a watch reads at once.
-pub const WATCH_LINES_MAX: i64 = 100;
+pub const WATCH_LINES_MAX: i64 = 31;
 /// Rows of a page if the caller does not say.
 pub const PAGE_SIZE_DEFAULT: i32 = 100;
 /// The most bytes of a page's rows; it ends early where they are more.
@@ -258,6 +268,8 @@ pub const EXECUTOR_FORGET_EVERY: Duration = Duration::from_secs(3600);
 pub const EXECUTOR_SILENT_AFTER: Duration = Duration::from_secs(60);
 /// After this long without a sound an executor is gone, unless a setting says otherwise.
 pub const EXECUTOR_GONE_AFTER: Duration = Duration::from_secs(120);
+/// How often a watch looks whether its grant is over, by a clock that may be set.
+pub const GRANT_END_LOOK: Duration = Duration::from_secs(5);
 /// How often other brokers' revocations are looked for, because a hint may get lost.
 pub const REVOCATIONS_LOOK: Duration = Duration::from_secs(5);
 /// A look for revocations goes so far back behind the last one, in milliseconds: longer than a commit takes.

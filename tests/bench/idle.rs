@@ -15,8 +15,10 @@ use crate::processes::Broker;
 const EXECUTORS: usize = 10;
 /// Polls of each: a broker takes a few more of one key.
 const POLLS_EACH: usize = 1000;
-/// Watches, each of a process that nobody claims.
-const WATCHES: usize = 1000;
+/// Those who watch.
+const WATCHERS: usize = 4;
+/// Watches of each, each of a process that nobody claims.
+const WATCHES_EACH: usize = 250;
 /// How long a poll waits before it asks anew; as long as the SDK's.
 const POLL_WAIT_MS: i64 = 20_000;
 /// How long the processor's time is counted: every poll asks anew three times within it.
@@ -57,7 +59,10 @@ pub(crate) async fn measure(backend: Backend) -> anyhow::Result<Idle> {
     .await;
     let polls_percent = busy_percent(&broker).await?;
     let polls_kib = broker.process().resident_kib()?;
-    let watches = watch_on(&broker.member(Role::User, "watcher").await?).await?;
+    let mut watches = Vec::new();
+    for number in 0..WATCHERS {
+        watches.extend(watch_on(&broker.member(Role::User, &format!("watcher-{number}")).await?).await?);
+    }
     let watches_percent = busy_percent(&broker).await?;
     let watches_kib = broker.process().resident_kib()?;
     anyhow::ensure!(polls.try_join_next().is_none(), "a poll failed in the meantime");
@@ -79,7 +84,7 @@ async fn poll_on(executor: Client) {
 /// Opens the watches, one after the other, and sees that each shows something.
 async fn watch_on(watcher: &Client) -> anyhow::Result<Vec<apiary_executor_sdk::Watch>> {
     let mut watches = Vec::new();
-    for _ in 0..WATCHES {
+    for _ in 0..WATCHES_EACH {
         let process_id = watcher.submit_json("nobody", "nothing", &()).await?.process_id;
         let request = v1::WatchRequest { process_id: process_id.to_string(), ..Default::default() };
         let mut watch = watcher.watch(request).await?;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Engine;
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::limits::{AWAIT_LOOK, WATCHES_MAX};
+use crate::limits::AWAIT_LOOK;
 use crate::model::{Attempt, ProcessSummary, StoredGrant};
 
 /// How a process stands, with its last attempt.
@@ -21,18 +21,14 @@ pub(crate) struct Awaited {
 }
 
 impl Engine {
-    /// Waits up to `wait` until a process is finished. It takes one of the places of watches.
+    /// Waits up to `wait` until a process is finished, at the most as long as the grant holds. It takes one of the places of watches.
     pub(crate) async fn r#await(
         &self,
         permit: Permit<action::Await>,
         process_id: Uuid,
         wait: Duration,
     ) -> Result<Awaited, Error> {
-        let _place = self
-            .watches
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| Error::Overloaded(format!("{WATCHES_MAX} watches are open at this broker")))?;
+        let place = self.place(&permit).await?;
         let (colony, until) = (permit.colony(), Instant::now() + wait);
         // Subscribed before the first look, so that nothing falls between them.
         let mut changes = self.wakeups.subscribe();
@@ -48,6 +44,9 @@ impl Engine {
             let look = until.min(Instant::now() + AWAIT_LOOK);
             let sign = async { while changes.recv().await.is_ok_and(|change| change.process_id != process_id) {} };
             tokio::select! {
+                // A grant that ended comes before all that it would have shown.
+                biased;
+                ended = place.ended() => return Err(ended),
                 () = self.drain.cancelled() => return Err(Error::Draining),
                 _ = tokio::time::timeout_at(look, sign) => {}
             }

@@ -6,10 +6,13 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use apiary_identity::{Clock, Id};
+use tokio_util::sync::CancellationToken;
 
 use super::claimer::Claimer;
+use super::watches::{self, Watches};
 use crate::Error;
 use crate::limits::{GRANT_CACHE_KEYS_MAX, REVOCATIONS_LOOK, REVOCATIONS_MAX, REVOCATIONS_OVERLAP_MS};
 use crate::model::{Colony, ColonyKey, GrantKey, GrantRecord, RevokedGrant, StoredGrant};
@@ -17,6 +20,11 @@ use crate::store::Store;
 
 /// Every grant of a key.
 type GrantsOfKey = Arc<[GrantRecord]>;
+
+/// After a look for revocations that failed, the next comes so much later.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// And after any other, so much later at the least.
+const LOOK_PAUSE_MIN: Duration = Duration::from_millis(20);
 
 /// Colonies and grants, remembered.
 pub(crate) struct GrantBook {
@@ -26,6 +34,8 @@ pub(crate) struct GrantBook {
     stored: RwLock<HashMap<GrantKey, Arc<StoredGrant>>>,
     /// Whose polls end with their grants.
     claimer: Arc<Claimer>,
+    /// The same of watches, and of those who await.
+    watches: Arc<Watches>,
     /// When other brokers' revocations were looked for; `None` where there are no other brokers.
     looked_ms: Option<AtomicI64>,
     clock: Arc<dyn Clock>,
@@ -35,13 +45,19 @@ pub(crate) struct GrantBook {
 
 impl GrantBook {
     /// An empty book over this store, which other brokers may share.
-    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, claimer: Arc<Claimer>, is_shared: bool) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        (claimer, watches): (Arc<Claimer>, Arc<Watches>),
+        is_shared: bool,
+    ) -> Self {
         Self {
             store,
             colonies: RwLock::default(),
             by_key: RwLock::default(),
             stored: RwLock::default(),
             claimer,
+            watches,
             looked_ms: is_shared.then(|| AtomicI64::new(clock.now_ms())),
             clock,
             revocations: AtomicU64::new(0),
@@ -104,7 +120,7 @@ impl GrantBook {
         }
     }
 
-    /// These grants are dead: what is remembered of their keys is forgotten, and their polls end.
+    /// These grants are dead: what is remembered of their keys is forgotten, and their polls and watches end.
     pub(crate) fn revoked(&self, grants: &[RevokedGrant]) {
         self.revocations.fetch_add(1, Ordering::AcqRel);
         for grant in grants {
@@ -112,13 +128,37 @@ impl GrantBook {
             forget(&self.stored, &grant.key);
         }
         let keys: Vec<GrantKey> = grants.iter().map(|grant| grant.key).collect();
-        self.claimer.expel(&keys, &Error::NotPermitted("the grant was revoked: ask the colony's owner".into()));
+        self.claimer.expel(&keys, &watches::revoked());
+        self.watches.expel(grants);
     }
 
     /// Another broker keeps a new grant of this colony: what is remembered is right, and may be less than there is.
     pub(crate) fn forget_colony(&self, colony: ColonyKey) {
         self.revocations.fetch_add(1, Ordering::AcqRel);
         self.by_key.write().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| *of != colony);
+    }
+
+    /// Looks for other brokers' revocations also while nobody calls, until `stop`: polls and watches wait for long.
+    pub(crate) async fn keep_looking(self: Arc<Self>, stop: CancellationToken) {
+        let Some(looked_ms) = &self.looked_ms else { return };
+        let mut pause = REVOCATIONS_LOOK;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = match self.look().await {
+                Ok(()) => {
+                    let age_ms = self.clock.now_ms().saturating_sub(looked_ms.load(Ordering::Acquire));
+                    let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
+                    REVOCATIONS_LOOK.saturating_sub(age).max(LOOK_PAUSE_MIN)
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "revocations cannot be looked for; it is tried again");
+                    PAUSE_AFTER_FAILURE
+                }
+            };
+        }
     }
 
     /// Looks for other brokers' revocations if that was long ago. Whoever comes while one looks goes on with what is remembered.

@@ -34,6 +34,7 @@ use super::submit::SubmitFlush;
 use super::sweep;
 use super::sweep::Bulks;
 use super::wakeups::Wakeups;
+use super::watches::Watches;
 use crate::model::Retention;
 use crate::store::{Store, StoreResult};
 
@@ -67,7 +68,7 @@ pub(crate) struct Engine {
     pub(super) room: Room,
     pub(super) stamps: Stamps,
     pub(super) unattended_after: Duration,
-    pub(super) watches: Arc<tokio::sync::Semaphore>,
+    pub(super) watches: Arc<Watches>,
     pub(super) desk: LeaseDesk,
     pub(super) operations: Operations,
     /// Told when a bulk action was started.
@@ -101,7 +102,10 @@ impl Engine {
             tasks.spawn(relay::tell(store.clone(), broker_id, hints, drain.clone()));
             tasks.spawn(sweep::keep_time(clock.clone(), store.clone(), drain.clone()));
         }
-        let grants = Arc::new(GrantBook::new(store.clone(), clock.clone(), claimer.clone(), shared));
+        let watches = Arc::new(Watches::new(clock.clone()));
+        let ended_with_grants = (claimer.clone(), watches.clone());
+        let grants = Arc::new(GrantBook::new(store.clone(), clock.clone(), ended_with_grants, shared));
+        tasks.spawn(grants.clone().keep_looking(drain.clone()));
         let contacts = Arc::new(Contacts::new(clock.clone(), tuning.presence));
         let catalogue = Arc::new(Catalogue::new(store.clone(), clock.clone(), contacts.clone()));
         if let Some(heard) = store.listen().await? {
@@ -161,7 +165,7 @@ impl Engine {
             polls: Places::default(),
             tasks: tasks.clone(),
             loops,
-            watches: Arc::new(tokio::sync::Semaphore::new(crate::limits::WATCHES_MAX)),
+            watches,
             store,
             clock,
             claimer,

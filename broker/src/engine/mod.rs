@@ -70,6 +70,7 @@ mod submit;
 mod sweep;
 mod wakeups;
 mod watch;
+mod watches;
 
 pub(crate) use r#await::Awaited;
 pub(crate) use checkpoints::Checkpoint;
@@ -92,4 +93,4 @@ pub(crate) use register_executor::Introduction;
 pub(crate) use revoke_grant::Revoked;
 pub(crate) use roster::ExecutorView;
 pub(crate) use start_bulk::BulkOrder;
-pub(crate) use watch::{Sighting, WatchTarget};
+pub(crate) use watch::{Sighting, Told, WatchTarget};

@@ -1,5 +1,5 @@
 //! Watching processes move. A watch tells what a process is now; states that pass while it reads may be left out, the last
-//! one never.
+//! one never. It ends with the grant that it was opened under.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,16 +12,17 @@ use uuid::Uuid;
 use super::Engine;
 use super::list_logs::bytes_of;
 use super::wakeups::Change;
+use super::watches::{Place, Room};
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::limits::{PAGE_BYTES_MAX, WATCH_LINES_MAX, WATCH_STALL_MAX};
+use crate::limits::{PAGE_BYTES_MAX, WATCH_LINES_MAX, WATCH_PROCESSES_MAX, WATCH_READ_BYTES_MAX, WATCH_STALL_MAX};
 use crate::model::{ColonyKey, LogCursor, LogFilter, LogLine, Page, ProcessFilter, ProcessSummary, cut_to_bytes};
 use crate::store::Store;
 
 /// One process is read again this often without a sign, because another broker's hint may get lost.
 const SLOW_LOOK: Duration = Duration::from_secs(5);
-/// Processes read in one go.
-const READ_MAX: usize = 200;
+/// Names and numbers of a process, at the most; words and labels come on top.
+const PROCESS_BYTES: usize = 1024;
 /// What a client may be behind before the watch waits for it.
 const AHEAD_MAX: usize = 64;
 /// The same of a watch with log lines, which are longer.
@@ -49,7 +50,14 @@ pub(crate) enum Sighting {
     Logs(Vec<LogLine>),
 }
 
-type Sightings = mpsc::Sender<Result<Sighting, Error>>;
+/// What a watch tells, with the room that it takes until its client has it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// What was seen.
+    pub(crate) sighting: Sighting,
+    /// Dropped once the client has asked for more.
+    pub(crate) room: Option<Room>,
+}
 
 /// The process whose log lines are watched, and how far they were told.
 struct LogReader {
@@ -63,10 +71,8 @@ impl Engine {
         &self,
         permit: Permit<action::Watch>,
         target: WatchTarget,
-    ) -> Result<mpsc::Receiver<Result<Sighting, Error>>, Error> {
-        let place = self.watches.clone().try_acquire_owned().map_err(|_| {
-            Error::Overloaded(format!("{} watches are open at this broker", crate::limits::WATCHES_MAX))
-        })?;
+    ) -> Result<mpsc::Receiver<Result<Told, Error>>, Error> {
+        let place = Arc::new(self.place(&permit).await?);
         let colony = permit.colony().key;
         // Subscribed before the first look, so that nothing falls between them.
         let changes = self.wakeups.subscribe();
@@ -84,11 +90,9 @@ impl Engine {
         // One place more, for the error that ends it.
         let ahead = if logs.is_some() { AHEAD_WITH_LOGS_MAX } else { AHEAD_MAX };
         let (sender, receiver) = mpsc::channel(ahead + 1);
-        let watch = Watch { store: self.store.clone(), colony, changes, logs, sender, drain: self.drain.clone() };
-        self.tasks.spawn(async move {
-            let _place = place;
-            watch.run(target).await;
-        });
+        let watch =
+            Watch { store: self.store.clone(), colony, place, changes, logs, sender, drain: self.drain.clone() };
+        self.tasks.spawn(watch.run(target));
         Ok(receiver)
     }
 }
@@ -96,9 +100,10 @@ impl Engine {
 struct Watch {
     store: Arc<dyn Store>,
     colony: ColonyKey,
+    place: Arc<Place>,
     changes: broadcast::Receiver<Change>,
     logs: Option<LogReader>,
-    sender: Sightings,
+    sender: mpsc::Sender<Result<Told, Error>>,
     drain: CancellationToken,
 }
 
@@ -107,8 +112,11 @@ impl Watch {
         let closed = self.sender.clone();
         // Kept from the start: whoever reads slowly must still learn that the watch ended too early.
         let Ok(last) = self.sender.clone().reserve_owned().await else { return };
-        let drain = self.drain.clone();
+        let (drain, place) = (self.drain.clone(), self.place.clone());
         let ended = tokio::select! {
+            // A grant that ended comes before all that it would have shown.
+            biased;
+            ended = place.ended() => Err(ended),
             () = closed.closed() => return,
             () = drain.cancelled() => Err(Error::Draining),
             ended = self.follow(&target) => ended,
@@ -128,16 +136,21 @@ impl Watch {
     async fn follow_one(&mut self, process_id: Uuid) -> Result<(), Error> {
         let mut last = None;
         loop {
+            let room = self.place.room(WATCH_READ_BYTES_MAX).await?;
             let now = self.store.summaries(&[process_id]).await?.pop();
             let now = now.ok_or_else(|| Error::NotFound(format!("process {process_id} was deleted meanwhile")))?;
+            let room = room.keep(weight(&now));
+            let finished = now.state.is_finished();
+            let told = (last.as_ref() != Some(&now)).then(|| {
+                last = Some(now.clone());
+                Told { sighting: Sighting::Process(Box::new(now)), room }
+            });
             // After the state: a process that is finished logs no more, so its last lines are among these.
             self.tell_logs(process_id).await?;
-            if last.as_ref() != Some(&now) {
-                let finished = now.state.is_finished();
-                last = Some(now.clone());
-                if !self.tell(Sighting::Process(Box::new(now))).await? || finished {
-                    return Ok(());
-                }
+            if let Some(told) = told
+                && (!self.tell(told).await? || finished)
+            {
+                return Ok(());
             }
             // A look without a sign also covers a lagging receiver.
             let signs = self.logs.as_mut().map(|logs| &mut logs.signs);
@@ -150,6 +163,7 @@ impl Watch {
         let Some(reader) = &self.logs else { return Ok(()) };
         let mut last = reader.last;
         loop {
+            let room = self.place.room(WATCH_READ_BYTES_MAX).await?;
             let page = Page { size: WATCH_LINES_MAX, after: Some(last) };
             let mut lines = self.store.list_logs(self.colony, &of_process(process_id), page).await?;
             let Some(newest) = lines.last().map(|line| line.line) else { break };
@@ -157,7 +171,10 @@ impl Watch {
             let told = lines.len();
             // The bound of one message; a page of lines is below it, unless somebody wrote into the database.
             cut_to_bytes(&mut lines, PAGE_BYTES_MAX, bytes_of);
-            if !self.tell(Sighting::Logs(lines)).await? || told < usize::try_from(WATCH_LINES_MAX).unwrap_or(0) {
+            let room = room.keep(lines.iter().map(bytes_of).sum());
+            if !self.tell(Told { sighting: Sighting::Logs(lines), room }).await?
+                || told < usize::try_from(WATCH_LINES_MAX).unwrap_or(0)
+            {
                 break;
             }
         }
@@ -169,8 +186,8 @@ impl Watch {
 
     /// Hands one sighting to the client; false if the client is gone. One that does not read is cut: what waits for it takes
     /// memory, and a place that another could have.
-    async fn tell(&self, seen: Sighting) -> Result<bool, Error> {
-        match self.sender.send_timeout(Ok(seen), WATCH_STALL_MAX).await {
+    async fn tell(&self, told: Told) -> Result<bool, Error> {
+        match self.sender.send_timeout(Ok(told), WATCH_STALL_MAX).await {
             Ok(()) => Ok(true),
             Err(mpsc::error::SendTimeoutError::Closed(_)) => Ok(false),
             Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
@@ -183,17 +200,27 @@ impl Watch {
         loop {
             let moved = self.gather().await?;
             let moved: Vec<_> = moved.into_iter().collect();
-            for ids in moved.chunks(READ_MAX) {
-                for process in self.store.summaries(ids).await? {
-                    if process.colony == self.colony
-                        && filter.matches(&process)
-                        && !self.tell(Sighting::Process(Box::new(process))).await?
-                    {
+            for ids in moved.chunks(WATCH_PROCESSES_MAX) {
+                for told in self.matching(ids, filter).await? {
+                    if !self.tell(told).await? {
                         return Ok(());
                     }
                 }
             }
         }
+    }
+
+    /// Those of these processes that are of this colony and match. The room that was taken for reading them is free again, but for
+    /// what they need.
+    async fn matching(&self, ids: &[Uuid], filter: &ProcessFilter) -> Result<Vec<Told>, Error> {
+        let mut room = self.place.room(WATCH_READ_BYTES_MAX).await?;
+        let mut processes = self.store.summaries(ids).await?;
+        processes.retain(|process| process.colony == self.colony && filter.matches(process));
+        let told = |process: ProcessSummary| {
+            let room = room.split(weight(&process));
+            Told { sighting: Sighting::Process(Box::new(process)), room }
+        };
+        Ok(processes.into_iter().map(told).collect())
     }
 
     /// Waits for a change in this colony, and takes all others that are there by then.
@@ -234,6 +261,13 @@ impl Watch {
     }
 }
 
+/// What a process takes in memory, about.
+fn weight(process: &ProcessSummary) -> usize {
+    let words = [&process.reason, &process.progress].into_iter().flatten().map(String::len);
+    let labels = process.labels.iter().map(|(key, value)| key.len() + value.len());
+    PROCESS_BYTES + words.sum::<usize>() + labels.sum::<usize>()
+}
+
 /// All log lines of a process.
 fn of_process(process_id: Uuid) -> LogFilter {
     LogFilter { process_id: Some(process_id), ..LogFilter::default() }
@@ -264,9 +298,11 @@ async fn next_of(process_id: Uuid, changes: &mut broadcast::Receiver<Change>) {
 
 #[cfg(test)]
 mod tests {
+    use apiary_identity::{KeyPair, SystemClock};
     use tokio::sync::mpsc::error::TrySendError;
 
     use super::*;
+    use crate::engine::watches::Watches;
     use crate::store::sqlite::SqliteStore;
 
     #[tokio::test]
@@ -277,7 +313,9 @@ mod tests {
         let (changes, drain) = (broadcast::Sender::new(1), CancellationToken::new());
         let filling = sender.clone();
         let (colony, changes) = (ColonyKey(1), changes.subscribe());
-        let watch = Watch { store, colony, changes, logs: None, sender, drain: drain.clone() };
+        let watches = Arc::new(Watches::new(Arc::new(SystemClock)));
+        let place = Arc::new(watches.take((colony, KeyPair::generate().id()), None).unwrap());
+        let watch = Watch { store, colony, place, changes, logs: None, sender, drain: drain.clone() };
         let mut running = Box::pin(watch.run(WatchTarget::Filter(ProcessFilter::default())));
         assert!(futures::poll!(&mut running).is_pending());
         while !matches!(filling.try_send(Err(Error::Unsigned)), Err(TrySendError::Full(_))) {}

@@ -5,7 +5,6 @@ use apiary_proto::v1 as pb;
 use apiary_proto::v1::process_service_server::ProcessService;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::routes::caller;
@@ -76,8 +75,7 @@ impl ProcessService for Rpc {
         let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
         let target = decode::watch(request.into_inner()).map_err(refused)?;
         let sightings = self.engine.watch(permit, target).await.map_err(refused)?;
-        let stream = ReceiverStream::new(sightings).map(|seen| Ok(running::sighting(seen.map_err(refused)?)));
-        Ok(Response::new(stream.boxed()))
+        Ok(Response::new(running::sightings(sightings).boxed()))
     }
 
     async fn submit_batch(

@@ -1,11 +1,15 @@
 //! To and from the wire: what processes say while they run.
 
 use apiary_proto::v1 as pb;
+use futures::Stream;
 use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+use tonic::Status;
 
+use super::status::refused;
 use super::{decode, encode};
 use crate::Error;
-use crate::engine::{LogOrder, LogPage, Sighting};
+use crate::engine::{LogOrder, LogPage, Sighting, Told};
 use crate::limits::{
     ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_CALL_MAX, LOG_BYTES_MAX, LOG_CALL_LINES_MAX,
     LOG_FIELDS_BYTES_MAX, LOG_MESSAGE_BYTES_MAX, LOG_TEXT_BYTES_MAX, LOG_TIME_MS_MAX, PAGE_SIZE_MAX,
@@ -141,8 +145,21 @@ pub(super) fn log_page(page: LogPage) -> pb::ListLogsResponse {
     }
 }
 
-/// What a watch tells.
-pub(super) fn sighting(seen: Sighting) -> pb::WatchResponse {
+/// What a watch tells, as its client asks for it. The room of what was told is free again once the client wants more: until then
+/// it may still be on its way.
+pub(super) fn sightings(
+    told: mpsc::Receiver<Result<Told, Error>>,
+) -> impl Stream<Item = Result<pb::WatchResponse, Status>> {
+    futures::stream::unfold((told, None), |(mut told, on_its_way)| async move {
+        drop(on_its_way);
+        Some(match told.recv().await? {
+            Ok(next) => (Ok(sighting(next.sighting)), (told, next.room)),
+            Err(error) => (Err(refused(error)), (told, None)),
+        })
+    })
+}
+
+fn sighting(seen: Sighting) -> pb::WatchResponse {
     match seen {
         Sighting::Process(process) => {
             let process: ProcessSummary = *process;

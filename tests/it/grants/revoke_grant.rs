@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use apiary_executor_sdk::{Client, v1};
-use apiary_identity::{Clock as _, Envelope, Id, KeyPair, Revocation, Role, SystemClock};
+use apiary_executor_sdk::{Client, Watch, v1};
+use apiary_identity::{Clock as _, Envelope, GrantRight, Id, KeyPair, Revocation, Role, SystemClock};
 use apiary_tests::colony::{CLAIM_WAIT, claim, state_of};
 use apiary_tests::{Backend, TestColony, eventually};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
+const READ: &[GrantRight] = &[GrantRight::Read];
+const SOON: Duration = Duration::from_secs(20);
+
 on_each_store!(
     a_removed_executors_work_goes_back_at_once_and_no_retry_is_spent,
     a_poll_under_a_revoked_grant_ends,
+    whoever_watches_or_awaits_under_a_revoked_grant_is_told_so_at_once,
+    a_watch_ends_when_its_grant_is_over,
     one_grant_of_a_key_ends_and_the_others_hold,
     a_revoked_user_submits_nothing_and_what_was_accepted_is_done,
     a_revocation_is_the_colonys_to_sign,
@@ -19,6 +24,11 @@ on_each_store!(
 );
 
 mod two_brokers_postgres {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_watch_at_another_broker_ends_also_if_no_notification_comes() {
+        super::a_watch_at_another_broker_ends_also_if_no_notification_comes().await;
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn a_revocation_at_one_broker_holds_at_the_other() {
         super::a_revocation_at_one_broker_holds_at_the_other().await;
@@ -86,6 +96,80 @@ async fn a_poll_under_a_revoked_grant_ends(colony: TestColony) {
     revoke(&colony, &bee, &of_key(&colony, bee.id())).await;
     let ended = tokio::time::timeout(Duration::from_secs(10), poll).await.expect("it ends at once").unwrap();
     assert_eq!(ended.unwrap_err().reason(), Some("NOT_PERMITTED"));
+}
+
+async fn watch(reader: &Client, process_id: Option<Uuid>) -> Watch {
+    let process_id = process_id.map(|id| id.to_string()).unwrap_or_default();
+    reader.watch(v1::WatchRequest { process_id, ..Default::default() }).await.unwrap()
+}
+
+/// The reason for which a watch ends, once it does.
+async fn end(mut watch: Watch) -> Option<String> {
+    let end = async {
+        loop {
+            match watch.next().await {
+                Some(Ok(_)) => {}
+                ended => return ended.and_then(|error| error.unwrap_err().reason().map(str::to_owned)),
+            }
+        }
+    };
+    tokio::time::timeout(SOON, end).await.expect("the watch ends")
+}
+
+async fn whoever_watches_or_awaits_under_a_revoked_grant_is_told_so_at_once(colony: TestColony) {
+    let (user, reader, other) =
+        (colony.user("ada").await, colony.reader().await, colony.grant("other", Role::User, &[], &[], READ).await);
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let (one, many) = (watch(&reader, Some(id)).await, watch(&reader, None).await);
+    let mut others = watch(&other, Some(id)).await;
+    assert!(others.next().await.unwrap().is_ok());
+    let awaiting = tokio::spawn({
+        let reader = reader.clone();
+        async move { reader.r#await(id, Duration::from_secs(60)).await }
+    });
+    revoke(&colony, &user, &of_key(&colony, reader.id())).await;
+    for ended in [end(one).await, end(many).await] {
+        assert_eq!(ended.as_deref(), Some("NOT_PERMITTED"));
+    }
+    let awaited = tokio::time::timeout(SOON, awaiting).await.expect("it ends at once").unwrap();
+    assert_eq!(awaited.unwrap_err().reason(), Some("NOT_PERMITTED"));
+    colony.client(&colony.key).cancel(id, "", Some(Duration::ZERO)).await.unwrap();
+    assert_eq!(others.next().await.unwrap().unwrap().state(), v1::ProcessState::Cancelled, "other keys watch on");
+}
+
+async fn a_watch_ends_when_its_grant_is_over(colony: TestColony) {
+    let (user, key) = (colony.user("ada").await, KeyPair::generate());
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let mut grant = colony.grant_document(&key, "reader", Role::User, &[], &[], READ);
+    grant.valid_until = SystemClock.now() + SignedDuration::from_secs(2);
+    user.add_grant(&Envelope::seal(&colony.key, &grant).unwrap()).await.unwrap();
+    let reader = colony.client(&key);
+    let watched = watch(&reader, Some(id)).await;
+    let awaited = reader.r#await(id, Duration::from_secs(60)).await;
+    assert!(SystemClock.now() >= grant.valid_until, "not before its time");
+    assert_eq!(awaited.unwrap_err().reason(), Some("NOT_PERMITTED"));
+    assert_eq!(end(watched).await.as_deref(), Some("NOT_PERMITTED"));
+}
+
+async fn a_watch_at_another_broker_ends_also_if_no_notification_comes() {
+    let colony = TestColony::start(Backend::postgres().await).await;
+    let peer = colony.start_peer().await;
+    let (reader, user) = (colony.reader().await, colony.user("ada").await);
+    let there = peer.client(colony.key.id(), &colony.key_of("reader"));
+    let told = watch(&there, None).await;
+    revoke(&colony, &user, &of_key(&colony, reader.id())).await;
+    assert_eq!(end(told).await.as_deref(), Some("NOT_PERMITTED"));
+    // The same in the database alone, as if the notification had got lost.
+    let other = colony.grant("other", Role::User, &[], &[], READ).await;
+    let untold = watch(&peer.client(colony.key.id(), &colony.key_of("other")), None).await;
+    let now_ms = SystemClock.now().as_millisecond();
+    let (key, began) = (other.id(), tokio::time::Instant::now());
+    let hex: String = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let update = format!("UPDATE grants SET revoked_from_ms = {now_ms} WHERE grantee = '\\x{hex}'");
+    colony.backend.execute(&update).await;
+    assert_eq!(end(untold).await.as_deref(), Some("NOT_PERMITTED"));
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    peer.stop().await;
 }
 
 async fn one_grant_of_a_key_ends_and_the_others_hold(colony: TestColony) {

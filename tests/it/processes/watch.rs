@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use apiary_broker::limits::WATCHES_PER_KEY_MAX;
 use apiary_executor_sdk::v1::{self, ProcessState};
 use apiary_executor_sdk::{Client, Sighting, Watch};
 use apiary_identity::Envelope;
-use apiary_tests::TestColony;
+use apiary_tests::{TestColony, eventually};
 use uuid::Uuid;
 
 on_each_store!(
@@ -14,6 +15,7 @@ on_each_store!(
     a_finished_process_ends_the_watch_at_once,
     a_stopping_broker_ends_watches,
     an_unknown_process_is_refused,
+    one_reader_cannot_take_every_place,
     progress_and_log_lines_are_watched_to_the_last,
     log_lines_are_watched_on_another_broker
 );
@@ -78,6 +80,24 @@ async fn an_unknown_process_is_refused(colony: TestColony) {
     assert_eq!(reader.watch(logs_of_many).await.err().unwrap().reason(), Some("INVALID"));
     let user = colony.user("ada").await;
     assert_eq!(user.watch(of(uuid::Uuid::now_v7())).await.err().unwrap().reason(), Some("NOT_PERMITTED"));
+}
+
+async fn one_reader_cannot_take_every_place(colony: TestColony) {
+    let (user, reader, owner) = (colony.user("ada").await, colony.reader().await, colony.client(&colony.key));
+    let all = || v1::WatchRequest { filter: Some(v1::ProcessFilter::default()), ..Default::default() };
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let mut open = Vec::new();
+    for _ in 0..WATCHES_PER_KEY_MAX {
+        open.push(reader.watch(all()).await.unwrap());
+    }
+    for refused in [reader.watch(all()).await.map(drop), reader.r#await(id, Duration::ZERO).await.map(drop)] {
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.reason(), Some("OVERLOADED"));
+        assert!(refused.to_string().contains("256 watches of this key"), "{refused}");
+    }
+    assert!(owner.watch(all()).await.is_ok(), "others watch");
+    open.clear();
+    eventually("its places are free again", async || reader.watch(all()).await.ok().map(drop)).await;
 }
 
 /// The next that is seen, in a line: a state with its progress, or log lines.
