@@ -1,7 +1,7 @@
 //! Revocations: a grant that is dead, and what was leased under it.
 
 use apiary_broker::model::{
-    AttemptEnding, GrantKey, LeaseEnd, LeaseRecord, LeaseRef, ProcessState, Release, RevokedGrant,
+    AttemptEnding, GrantKey, LeaseEnd, LeaseRecord, LeaseRef, ProcessState, Release, Report, RevokedGrant,
 };
 use apiary_broker::store::StoreError;
 use apiary_identity::{Envelope, Id, KeyPair, Revocation, Role};
@@ -9,6 +9,7 @@ use apiary_tests::Backend;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::leases::report::report;
 use crate::tenant::{ALL, Bee, NOW, Tenant, grant};
 
 on_each_store!(
@@ -18,6 +19,7 @@ on_each_store!(
     a_revocation_touches_its_own_colony_alone,
     what_is_leased_under_a_revoked_grant_goes_back_and_no_retry_is_spent,
     what_is_being_cancelled_is_cancelled_with_its_executor,
+    a_checkpoint_left_under_a_revoked_grant_is_not_handed_out,
 );
 
 /// What a revocation is about.
@@ -166,4 +168,21 @@ async fn what_is_being_cancelled_is_cancelled_with_its_executor(backend: Backend
     revoke(&tenant, About::Key(key), NOW + 1).await;
     assert_eq!(give_back(&tenant, NOW + 1).await, [(id, LeaseEnd::Cancelled)]);
     assert_eq!(tenant.state(id).await, ProcessState::Cancelled);
+}
+
+async fn a_checkpoint_left_under_a_revoked_grant_is_not_handed_out(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let (bee, other) = (tenant.bee("bee").await, tenant.bee("other").await);
+    let ids = [tenant.submit(tenant.process()).await, tenant.submit(tenant.process()).await];
+    for bee in [&bee, &other] {
+        let lease = tenant.claim_one(bee, NOW).await;
+        tenant.store.report(&[Report { has_checkpoint: true, ..report(lease, 1) }], NOW).await.unwrap();
+    }
+    assert_eq!(tenant.store.checkpoint_sizes(&ids).await.unwrap().len(), 2);
+    let key = key_of(&tenant, &bee).await;
+    revoke(&tenant, About::Key(key), NOW + 1).await;
+    let sizes = tenant.store.checkpoint_sizes(&ids).await.unwrap();
+    assert_eq!(sizes.iter().map(|size| size.executor).collect::<Vec<_>>(), [other.grant]);
+    let kept = tenant.store.checkpoints(&ids).await.unwrap();
+    assert_eq!(kept.iter().map(|one| one.executor).collect::<Vec<_>>(), [other.grant]);
 }

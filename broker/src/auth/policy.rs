@@ -54,6 +54,7 @@ pub(crate) fn grounds(verb: Verb) -> &'static [Ground] {
         Verb::GetBulk | Verb::ListBulks => {
             &[ColonyOwner, Right(GrantRight::Operate), Right(GrantRight::Cancel), Right(GrantRight::Read)]
         }
+        // Which keys use the limits is for some of the members: the verb looks.
         Verb::GetGuard | Verb::ListPauses | Verb::ListLimits => &[ColonyOwner, Member],
         // Executors submit children. Scopes say what.
         Verb::Submit => &[User, Executor],

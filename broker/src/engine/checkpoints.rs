@@ -1,4 +1,5 @@
-//! What an earlier attempt left for the next: handed out with the claim, for whoever gets it to verify.
+//! What an earlier attempt left for the next: handed out with the claim, for whoever gets it to verify. What was left under a grant
+//! that is revoked is not: the colony trusts its signer no more.
 
 use std::collections::HashMap;
 use std::sync::Arc;

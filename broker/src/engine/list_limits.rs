@@ -1,6 +1,9 @@
-//! Listing limits, with what is used of them.
+//! Listing limits, with what is used of them. Every member may see what is limited; which keys are in use, customers' as a rule, is for
+//! those who may read processes or set limits.
 
 use std::collections::HashMap;
+
+use apiary_identity::GrantRight;
 
 use super::Engine;
 use crate::Error;
@@ -29,14 +32,18 @@ pub(crate) struct KeyStanding {
 }
 
 impl Engine {
-    /// Every limit of the colony, by kind and pattern.
+    /// Every limit of the colony, by kind and pattern; with its uses for those who may see them.
     pub(crate) async fn list_limits(&self, permit: Permit<action::ListLimits>) -> Result<Vec<LimitStanding>, Error> {
         let colony = permit.colony().key;
         let records = self.store.list_limits(colony).await?;
-        if records.is_empty() {
-            return Ok(Vec::new());
-        }
-        Ok(standings(records, self.store.list_limit_uses(colony).await?, self.clock.now_ms()))
+        let sees_uses = permit.grant().is_none_or(|record| {
+            record.grant.has_right(GrantRight::Read) || record.grant.has_right(GrantRight::Operate)
+        });
+        let uses = match sees_uses && !records.is_empty() {
+            true => self.store.list_limit_uses(colony).await?,
+            false => Vec::new(),
+        };
+        Ok(standings(records, uses, self.clock.now_ms()))
     }
 }
 

@@ -344,10 +344,11 @@ pub trait Store: Send + Sync + 'static {
     /// The last signed progress of a process.
     async fn progress(&self, process_id: Uuid) -> StoreResult<Option<StoredProgress>>;
 
-    /// How large the last signed progress with a checkpoint of each of these processes is; those without are left out.
+    /// How large the last signed progress with a checkpoint of each of these processes is. Those without are left out, and those
+    /// whose signer's grant is revoked.
     async fn checkpoint_sizes(&self, process_ids: &[Uuid]) -> StoreResult<Vec<CheckpointSize>>;
 
-    /// The last signed progress with a checkpoint of each of these processes, in any order; those without are left out.
+    /// The last signed progress with a checkpoint of each of these processes, in any order; the same are left out.
     async fn checkpoints(&self, process_ids: &[Uuid]) -> StoreResult<Vec<StoredProgress>>;
 
     /// Keeps log lines, as many of each batch as the process still has room for

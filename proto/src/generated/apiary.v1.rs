@@ -3442,7 +3442,8 @@ pub struct Lease {
     /// How many retries are left after this attempt; -1 means no limit.
     #[prost(int32, tag = "6")]
     pub retries_left: i32,
-    /// The last signed `progress.v1` document of an earlier attempt that carries a checkpoint; absent if there is none.
+    /// The last signed `progress.v1` document of an earlier attempt that carries a checkpoint; absent if there is none, or if the
+    /// grant of whoever signed it is revoked.
     #[prost(message, optional, tag = "7")]
     pub checkpoint: ::core::option::Option<Envelope>,
     /// The grant of the executor that signed `checkpoint`.
@@ -6056,7 +6057,7 @@ pub struct LimitRecord {
     /// When it was set last, milliseconds since 1970-01-01 UTC.
     #[prost(int64, tag = "3")]
     pub set_at_ms: i64,
-    /// The keys or names that use most of it: at most 10.
+    /// The keys or names that use most of it: at most 10; none for those who may not see them.
     #[prost(message, repeated, tag = "4")]
     pub uses: ::prost::alloc::vec::Vec<LimitUse>,
 }
@@ -6234,7 +6235,8 @@ pub mod limit_service_client {
                 .insert(GrpcMethod::new("apiary.v1.LimitService", "RemoveLimit"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lists the limits with how much of each is used. For every member of the colony.
+        /// Lists the limits. For every member of the colony; with how much of each is used for the colony's own key, or a key with the right
+        /// `read` or `operate`.
         pub async fn list_limits(
             &mut self,
             request: impl tonic::IntoRequest<super::ListLimitsRequest>,
@@ -6290,7 +6292,8 @@ pub mod limit_service_server {
             tonic::Response<super::RemoveLimitResponse>,
             tonic::Status,
         >;
-        /// Lists the limits with how much of each is used. For every member of the colony.
+        /// Lists the limits. For every member of the colony; with how much of each is used for the colony's own key, or a key with the right
+        /// `read` or `operate`.
         async fn list_limits(
             &self,
             request: tonic::Request<super::ListLimitsRequest>,

@@ -8,7 +8,7 @@ use apiary_executor_sdk::v1::{self, ProcessState};
 use apiary_executor_sdk::{
     AttributeKind, CancellationToken, Client, ClientError, Executor, Failure, LogLevel, Output, Work,
 };
-use apiary_identity::{Backoff, Content, Envelope};
+use apiary_identity::{Backoff, Clock as _, Content, Envelope, Revocation, SystemClock};
 use apiary_tests::TestColony;
 use apiary_tests::colony::state_of;
 use apiary_tests::eventually;
@@ -19,6 +19,7 @@ on_each_store!(
     a_checkpoint_survives_the_crash_of_the_bee,
     a_failed_attempt_leaves_its_last_checkpoint_to_the_next,
     a_forged_checkpoint_is_refused_and_the_handler_never_sees_it,
+    a_removed_bees_checkpoint_is_not_handed_out,
     all_that_a_handler_says_is_there_before_its_result,
     what_a_command_prints_is_logged
 );
@@ -125,6 +126,32 @@ async fn a_forged_checkpoint_is_refused_and_the_handler_never_sees_it(colony: Te
     assert_eq!(last.outcome, "refused");
     assert!(last.reason.contains("checkpoint"), "{}", last.reason);
     assert_eq!(calls.load(Ordering::SeqCst), 0);
+}
+
+async fn a_removed_bees_checkpoint_is_not_handed_out(colony: TestColony) {
+    let user = colony.user("ada").await;
+    let (removed, bee) = (colony.executor("removed", "t").await, colony.executor("bee", "t").await);
+    let id = submit(&user).await;
+    let leave = async |client: &Client, name: &str, lease: &v1::Lease| {
+        let progress = colony.progress(lease, 1).with_checkpoint(Content::from_bytes(name.as_bytes()));
+        client.report(&Envelope::seal(&colony.key_of(name), &progress).unwrap()).await.unwrap();
+    };
+    leave(&removed, "removed", &colony.claim_one(&removed, "t").await).await;
+    let revocation = Revocation {
+        colony: colony.key.id(),
+        revocation_id: Uuid::new_v4(),
+        grant_id: None,
+        key: Some(removed.id()),
+        from: SystemClock.now(),
+        reason: None,
+    };
+    user.revoke_grant(&Envelope::seal(&colony.key, &revocation).unwrap()).await.unwrap();
+    let second = colony.claim_one(&bee, "t").await;
+    assert_eq!((second.attempt, second.checkpoint.is_some(), second.checkpoint_grant.is_some()), (2, false, false));
+    leave(&bee, "bee", &second).await;
+    bee.release(id, second.attempt).await.unwrap();
+    let third = colony.claim_one(&bee, "t").await;
+    assert!(third.checkpoint.is_some() && third.checkpoint_grant.is_some(), "others' are");
 }
 
 async fn all_that_a_handler_says_is_there_before_its_result(colony: TestColony) {

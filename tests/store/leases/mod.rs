@@ -8,5 +8,5 @@ mod get;
 mod matching;
 mod release;
 mod renew;
-mod report;
+pub(crate) mod report;
 mod set_attributes;

@@ -1,5 +1,10 @@
--- How large the last progress with a checkpoint is. $1 process_id: uuid[].
+-- How large the last progress with a checkpoint is, unless its signer's grant is revoked. $1 process_id: uuid[].
 -- No race: whoever holds the lease is the only one who reports.
 SELECT process_id, checkpoint_executor AS executor, octet_length(checkpoint_payload)::bigint AS bytes
 FROM apiary.progress
-WHERE process_id = ANY ($1) AND checkpoint_payload IS NOT NULL
+WHERE process_id = ANY ($1)
+    AND checkpoint_payload IS NOT NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM apiary.grants AS g
+        WHERE g.key = checkpoint_executor AND g.revoked_from_ms IS NOT NULL
+    )
