@@ -16,6 +16,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| advice())
 }
 
+/// A value that is there: an empty one is a variable that was not set, and would mean "any".
+pub(crate) fn given(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("it is empty: give a value, or leave it out".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 /// An id (RFC 9562), whole: where a mistake would cost much, there is no short form.
 pub(crate) fn uuid(text: &str) -> Result<Uuid, String> {
     text.parse().map_err(|_| "expected an id such as 0198c0de-0000-7000-8000-000000000001".to_owned())
@@ -43,7 +51,7 @@ impl Moment {
         }
         duration(text)
             .map(Self::In)
-            .map_err(|_| "expected a time such as 2026-12-24T18:00:00Z, or 5m from now".to_owned())
+            .map_err(|_| "expected a time such as 2026-12-24T18:00:00Z, or 5m (from now)".to_owned())
     }
 
     /// The moment, seen from `now`.
@@ -62,7 +70,7 @@ pub(crate) struct Past(Moment);
 impl Past {
     /// Reads `2026-12-24T18:00:00Z` or `2h`.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
-        let advice = |_| "expected a time such as 2026-12-24T18:00:00Z, or 2h back from now".to_owned();
+        let advice = |_| "expected a time such as 2026-12-24T18:00:00Z, or 2h (back from now)".to_owned();
         Moment::read(text).map(Self).map_err(advice)
     }
 

@@ -14,7 +14,11 @@ pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
 impl Fields {
     /// Reads an object.
     pub(super) fn read(json: &str) -> Result<Self, String> {
-        serde_json::from_str(json).map_err(|error| format!("is no JSON object that can be read: {error}"))
+        serde_json::from_str(json).map_err(|error| {
+            format!(
+                "is no JSON object that can be read ({error}); a dump is JSON: one row a line, or one array of rows"
+            )
+        })
     }
 
     /// A field's value as it was written; `None` also for `null`.

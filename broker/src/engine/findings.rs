@@ -1,8 +1,11 @@
 //! What needs somebody's attention in a colony: a pure function of what is known. `docs/explain.md` lists the kinds.
 
 use super::presence::Presence;
-use super::reasons::{Candidate, moment, span};
+use super::reasons::{Candidate, because, counted, moment, span};
 use crate::model::{Pause, WaitingType};
+
+/// Executors that were not heard for longer are not told of any more, in milliseconds.
+const GONE_NEWS_MS: i64 = 24 * 3_600_000;
 
 /// One thing that needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +45,8 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         findings.push(Finding {
             kind: "DEAD_LETTERS",
             text: format!(
-                "{} dead letters: look at them with `apiary process list --state dead-letter`, then redrive or discard them",
-                facts.dead_letters
+                "{}: `apiary process list --state dead_letter`, then redrive or discard",
+                counted(facts.dead_letters, "dead letter")
             ),
             subject: String::new(),
             count: facts.dead_letters,
@@ -56,10 +59,10 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         Finding {
             kind: "PAUSED",
             text: format!(
-                "the {kind}{name} is paused by {} since {}: {}",
+                "the {kind}{name} is paused by {} since {}{}",
                 pause.by,
                 moment(pause.since_ms),
-                pause.reason
+                because(Some(&pause.reason))
             ),
             subject: pause.what.name.clone(),
             count: 1,
@@ -69,14 +72,18 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     for (executor_type, executor) in facts.executors {
         let quiet = executor.heard_ms.map(|heard_ms| span(facts.now_ms.saturating_sub(heard_ms)));
         let (kind, text) = match (executor.presence, quiet) {
-            (Presence::Silent, Some(quiet)) => (
+            // One that is gone for a day is no news.
+            (Presence::Gone, Some(_)) if executor.heard_ms.is_some_and(|ms| facts.now_ms - ms > GONE_NEWS_MS) => {
+                continue;
+            }
+            (Presence::Silent | Presence::Gone, Some(quiet)) => (
                 "EXECUTOR_SILENT",
                 format!("executor `{}` of type `{executor_type}` has not been heard for {quiet}", executor.name),
             ),
             (Presence::Pending, _) => (
                 "EXECUTOR_PENDING",
                 format!(
-                    "executor `{}` of type `{executor_type}` waits for approval: `apiary executor approve` or `reject`",
+                    "executor `{0}` of type `{executor_type}` waits for approval: `apiary executor approve {0}` or `reject {0}`",
                     executor.name
                 ),
             ),

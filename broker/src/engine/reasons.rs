@@ -5,11 +5,11 @@ mod executor;
 mod words;
 
 pub(super) use executor::{Asker, of_executor};
-pub(super) use words::{moment, span};
+pub(super) use words::{because, counted, moment, span};
 
 use apiary_identity::Offer;
 
-use self::words::{counted, has, named, names_of, reason, shortfalls, until, waits};
+use self::words::{has, named, names_of, reason, shortfalls, until, waits};
 use super::presence::Presence;
 use super::roster::ExecutorView;
 use crate::model::{ExplainRecord, Explained, Pause, PauseKind, ProcessState};
@@ -107,12 +107,13 @@ pub(super) fn of_process(facts: &Facts<'_>) -> Vec<Explained> {
         }
         ProcessState::Failed | ProcessState::Cancelled => {
             let by = summary.ended_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
-            let why = summary.reason.as_deref().unwrap_or("no reason was kept");
+            let why = because(summary.reason.as_deref());
             let (kind, word) = match summary.state {
                 ProcessState::Cancelled => ("CANCELLED", "was cancelled"),
+                _ if summary.ended_by.is_some() => ("FAILED", "was given up"),
                 _ => ("FAILED", "has failed"),
             };
-            vec![ended(facts, kind, format!("it {word}{by}: {why}"))]
+            vec![ended(facts, kind, format!("it {word}{by}{why}"))]
         }
     }
 }
@@ -182,7 +183,7 @@ fn nobody(facts: &Facts<'_>) -> Option<Explained> {
         let pending: Vec<String> = pending.map(|one| one.name.clone()).collect();
         let hint = match pending.as_slice() {
             [] => "start one, and grant its key the type".to_owned(),
-            names => format!("{} waits for approval: `apiary executor approve`", named(names)),
+            names => format!("{} waits for approval: `apiary executor approve NAME`", named(names)),
         };
         return Some(reason("NO_EXECUTOR", format!("no executor of type `{executor_type}` is known: {hint}"), pending));
     }
@@ -218,14 +219,20 @@ fn nobody(facts: &Facts<'_>) -> Option<Explained> {
         covering.iter().filter(|one| process.requires.is_met_by(&one.offer)).copied().collect();
     if fitting.is_empty() {
         let names = names_of(&covering);
-        let text = format!("no executor has what it requires: {}", shortfalls(&process.requires, &covering));
+        let gone = aimed.iter().filter(|one| one.presence == Presence::Gone && process.requires.is_met_by(&one.offer));
+        let gone: Vec<&Candidate> = gone.copied().collect();
+        let had = match gone.as_slice() {
+            [] => String::new(),
+            _ => format!("; {} had it, and is gone", named(&names_of(&gone))),
+        };
+        let text = format!("no executor has what it requires: {}{had}", shortfalls(&process.requires, &covering));
         return Some(reason("REQUIREMENTS_UNMET", text, names));
     }
     let taking: Vec<&Candidate> = fitting.iter().filter(|one| one.presence != Presence::Draining).copied().collect();
     if taking.is_empty() {
         let names = names_of(&fitting);
         let text =
-            format!("all that could take it are being drained ({}): `apiary executor drain --off`", named(&names));
+            format!("all that could take it are being drained ({}): `apiary executor drain NAME --off`", named(&names));
         return Some(reason("DRAINING", text, names));
     }
     if taking.iter().all(|one| one.places() == 0) {
@@ -338,7 +345,8 @@ fn leased(facts: &Facts<'_>) -> Explained {
     if let Some(deadline_ms) = summary.cancel_deadline_ms {
         kind = "CANCELLING";
         let by = summary.ended_by.as_deref().unwrap_or("somebody");
-        text = format!("{by} cancels it, and it ends {} at the latest; {text}", until(facts.now_ms, deadline_ms));
+        let why = because(summary.reason.as_deref());
+        text = format!("{by} cancels it{why}; it ends {} at the latest; {text}", until(facts.now_ms, deadline_ms));
     }
     Explained { kind, text, subjects: vec![executor.to_owned()], time_ms: Some(expires_ms), ..Explained::default() }
 }

@@ -130,7 +130,10 @@ pub(super) fn paused(kind: &str, name: String) -> Result<Paused, Error> {
         (PauseKind::Colony, Some(_)) => {
             Err(Error::Invalid("`name` is left empty for the kind `colony`: it is your own colony".into()))
         }
-        (_, Some(name)) => Ok(Paused { kind, name }),
+        (_, Some(name)) => {
+            apiary_identity::check_name("name", &name).map_err(|error| Error::Invalid(error.to_string()))?;
+            Ok(Paused { kind, name })
+        }
         (_, None) => Err(Error::Invalid(format!("`name` is missing: say which {}", kind.as_str()))),
     }
 }

@@ -94,6 +94,9 @@ fn limited(kind: &str, pattern: String) -> Result<(LimitKind, String), Error> {
     if stem.contains('*') {
         return Err(Error::Invalid("`pattern` has a `*` only at the end, once, and only for keys".into()));
     }
+    if !kind.is_key() {
+        apiary_identity::check_name("pattern", &pattern).map_err(|error| Error::Invalid(error.to_string()))?;
+    }
     Ok((kind, pattern))
 }
 

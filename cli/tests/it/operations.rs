@@ -50,7 +50,13 @@ fn a_failed_process_is_redriven_with_its_arguments_byte_by_byte() {
     let old = local.run(&["process", "get", &failed, "-o", "json"]).json();
     assert_eq!(old["reason"], format!("redriven as {new_id}"));
     let words = local.run(&["process", "discard", &failed]).fails_with(3);
-    assert!(words.contains("only a dead letter"), "{words}");
+    assert!(words.contains("redriven as another"), "{words}");
+    let again = local.run(&["process", "redrive", &failed, "--executor-type", "elsewhere"]).fails_with(3);
+    assert!(again.contains("redriven as another"), "the same work is not done twice: {again}");
+    let all = ["bulk", "start", "cancel", "--yes", "--wait"];
+    assert!(local.run(&all).fails_with(2).contains("--all"));
+    assert!(local.run(&[&all[..], &["--type", ""]].concat()).fails_with(2).contains("it is empty"));
+    assert!(local.run(&[&all[..], &["--all"]].concat()).ok().contains("1 of 1 changed"));
 }
 
 #[test]

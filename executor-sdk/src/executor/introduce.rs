@@ -32,6 +32,7 @@ impl Introduction {
         }
         let executor = client.register_executor(request(context)).await?;
         if executor.state != "pending" {
+            check_name(context, &executor.name)?;
             self.told = client.known_broker().await;
             if std::mem::take(&mut self.is_pending) {
                 tracing::info!(name = executor.name, "approved");
@@ -50,6 +51,18 @@ impl Introduction {
     /// The instance does not want to know; work goes on without.
     pub(super) async fn leave(&mut self, context: &Context) {
         self.told = context.client.known_broker().await;
+    }
+}
+
+/// A bee that does not know its own name would refuse what is rightly aimed at it. It does not take a name from a broker, which
+/// could then hand it what is aimed at others.
+fn check_name(context: &Context, granted: &str) -> Result<(), ClientError> {
+    match &context.settings.name {
+        Some(name) if name != granted => Err(ClientError::Invalid(format!(
+            "this executor calls itself `{name}`, and its key is granted the name `{granted}`: give it that name \
+             (`bee.name`), or grant it the other"
+        ))),
+        _ => Ok(()),
     }
 }
 

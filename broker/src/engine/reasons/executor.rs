@@ -1,7 +1,7 @@
 //! Why an executor gets no work.
 
 use super::words::{counted, named, shortfalls, span, waits};
-use super::{Candidate, moment};
+use super::{Candidate, because, moment};
 use crate::engine::presence::Presence;
 use crate::model::{Explained, Pause, PauseKind, WaitingSort};
 
@@ -30,7 +30,10 @@ pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<Explained> {
     let one = |kind, text: String| vec![Explained { kind, text, ..Explained::default() }];
     match executor.presence {
         Presence::Pending => {
-            return one("NOT_APPROVED", "its key has no grant yet: `apiary executor approve`".to_owned());
+            return one(
+                "NOT_APPROVED",
+                format!("its key has no grant yet: `apiary executor approve {}`", executor.name),
+            );
         }
         Presence::Rejected => return one("REJECTED", "its registration was turned down".to_owned()),
         Presence::Removed => {
@@ -47,7 +50,9 @@ pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<Explained> {
             );
             return vec![Explained { time_ms: executor.heard_ms, ..one("NOT_POLLING", text).remove(0) }];
         }
-        Presence::Draining => return one("DRAINED", "it is being drained: `apiary executor drain --off`".to_owned()),
+        Presence::Draining => {
+            return one("DRAINED", format!("it is being drained: `apiary executor drain {} --off`", executor.name));
+        }
         Presence::Idle | Presence::Busy => {}
     }
     let mut reasons = Vec::new();
@@ -60,7 +65,12 @@ pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<Explained> {
             PauseKind::Function => None,
         };
         if let Some(what) = covers {
-            let text = format!("{what} is paused by {} since {}", pause.by, moment(pause.since_ms));
+            let text = format!(
+                "{what} is paused by {} since {}{}",
+                pause.by,
+                moment(pause.since_ms),
+                because(Some(&pause.reason))
+            );
             reasons.push(Explained { kind: "PAUSED", text, time_ms: Some(pause.since_ms), ..Explained::default() });
         }
     }

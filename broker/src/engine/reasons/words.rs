@@ -48,11 +48,19 @@ pub(super) fn shortfalls(requires: &Requirements, executors: &[&Candidate]) -> S
 }
 
 /// A number of things.
-pub(super) fn counted(count: i64, what: &str) -> String {
+pub(in crate::engine) fn counted(count: i64, what: &str) -> String {
     match (count, what) {
         (1, _) => format!("1 {what}"),
         (_, "waiting process") => format!("{count} waiting processes"),
         _ => format!("{count} {what}s"),
+    }
+}
+
+/// Why, where somebody said so.
+pub(in crate::engine) fn because(reason: Option<&str>) -> String {
+    match reason {
+        None | Some("") => String::new(),
+        Some(reason) => format!(": {reason}"),
     }
 }
 

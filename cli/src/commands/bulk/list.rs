@@ -24,6 +24,9 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
 }
 
 fn text(bulks: &[BulkView]) -> String {
+    if bulks.is_empty() {
+        return "no bulk action was started".to_owned();
+    }
     let row = |bulk: &BulkView| {
         let since = bulk.started_at.map(|at| format!("{at:.0}")).unwrap_or_default();
         let numbers = [bulk.matched, bulk.changed, bulk.skipped].map(|number| number.to_string());

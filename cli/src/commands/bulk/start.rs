@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use apiary_executor_sdk::{Client, v1};
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::BulkView;
@@ -20,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const EXAMPLES: &str = "\
 Examples:
   apiary bulk start redrive --state dead_letter --type finance --dry-run
-  apiary bulk start redrive --state dead_letter --type finance --reason \"the bank is back\" --yes --wait
+  apiary bulk start redrive --state dead_letter --reason \"the bank is back\" --yes --wait
   apiary bulk start cancel --function report --since 2h --reason superseded --yes";
 
 /// Do one thing to all processes that match and were submitted before now
@@ -32,6 +33,9 @@ pub(crate) struct Arguments {
     action: Action,
     #[command(flatten)]
     filter: Filter,
+    /// All of the colony, where no filter is given
+    #[arg(long)]
+    all: bool,
     /// Why; it is kept with each process that is cancelled or discarded
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
@@ -44,6 +48,14 @@ pub(crate) struct Arguments {
     /// Wait until it is through
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
+}
+
+/// What a dry run says.
+#[derive(Serialize)]
+struct Counted {
+    dry_run: bool,
+    action: String,
+    matched: i64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -61,6 +73,10 @@ enum Action {
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    if arguments.filter.is_empty() && !arguments.all {
+        let fault = Fault::usage("no filter is given, and that would be everything in the colony");
+        return Err(fault.hint("say which, for example --type finance; or --all").into());
+    }
     let client = profile::client(&context.settings)?;
     let mut request = v1::StartBulkRequest {
         bulk_id: Uuid::now_v7().to_string(),
@@ -72,8 +88,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if arguments.dry_run || !arguments.yes {
         let counted = client.start_bulk(request.clone()).await?;
         if arguments.dry_run {
-            let text = |bulk: &BulkView| format!("{}, as of now", matching(bulk.matched));
-            return context.format.print(&BulkView::from(counted), text);
+            let counted = Counted { dry_run: true, action: counted.action, matched: counted.matched };
+            return context.format.print(&counted, |counted| format!("{}, as of now", matching(counted.matched)));
         }
         confirm(arguments.action.as_str(), counted.matched)?;
     }

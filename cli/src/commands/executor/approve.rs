@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use apiary_executor_sdk::v1;
+use apiary_executor_sdk::{Client, v1};
 use apiary_identity::{Grant, Id, Role, Scopes};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{named, one_key};
 use crate::commands::grant::signed::{colony_key, seal, write};
 use crate::context::Context;
+use crate::exit::Fault;
 use crate::output::{note, plain};
 use crate::profile;
 
@@ -63,6 +64,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let client = profile::client_as(&context.settings, colony_key.id(), colony_key.clone())?;
     let found = named(&client, &arguments.who, &["pending", "rejected"]).await?;
     let key = one_key(&found)?;
+    let asked = arguments.name.as_ref().or(found.first().map(|one| &one.name)).cloned().unwrap_or_default();
+    check_namesakes(&client, &arguments.who, &asked, &key).await?;
     let grant = arguments.grant(colony_key.id(), key, &found, client.clock().now());
     note(&plain(&format!(
         "`{}`, {key}, is to do {} for {}",
@@ -86,6 +89,23 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     context
         .format
         .print(&approved, |approved| plain(&format!("approved {} until {:.0}", approved.name, approved.valid_until)))
+}
+
+/// Whoever waits chose its name itself. One that is in use is given to another key only where that key is named.
+async fn check_namesakes(client: &Client, who: &str, name: &str, key: &Id) -> anyhow::Result<()> {
+    let key = key.to_string();
+    let others = super::all(client, "", &[]).await?;
+    let other = others.iter().find(|other| {
+        other.name == name && other.key_id != key && !["pending", "rejected", "removed"].contains(&other.state.as_str())
+    });
+    match other {
+        Some(other) if who != key => {
+            let words = format!("`{name}` is the name of an executor already, with the key {}", other.key_id);
+            let hint = format!("for a second key of that name approve {key}; for another name add --name");
+            Err(Fault::usage(words).hint(hint).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Arguments {

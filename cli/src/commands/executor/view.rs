@@ -133,6 +133,9 @@ impl OfferView {
 
 /// Executors in a table.
 pub(super) fn text(executors: &[ExecutorView]) -> String {
+    if executors.is_empty() {
+        return "no such executor: one is known once it is granted, or registers".to_owned();
+    }
     let cells = executors.iter().map(|executor| {
         vec![
             executor.name.clone(),

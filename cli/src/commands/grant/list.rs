@@ -117,8 +117,9 @@ fn text(rows: &[Row], now: Timestamp) -> String {
             grant.scopes.executor_types.join(" "),
             rights.join(" "),
             valid,
+            grant.grant_id.to_string(),
             grant.key.to_string(),
         ]
     });
-    table(&["name", "role", "functions", "executor types", "rights", "valid", "key"], cells)
+    table(&["name", "role", "functions", "executor types", "rights", "valid", "grant", "key"], cells)
 }

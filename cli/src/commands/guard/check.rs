@@ -7,6 +7,7 @@ use apiary_identity::limits::CONTENT_BYTES_MAX;
 use clap::Args;
 use serde::Serialize;
 
+use crate::arguments::given;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
 use crate::files;
@@ -32,14 +33,14 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "rules")]
     without_defaults: bool,
     /// What is to be done
-    #[arg(long)]
+    #[arg(long, value_parser = given)]
     function: String,
     /// Which kind of executor would do it; if not given, rules for any kind are asked
-    #[arg(long, visible_alias = "type", value_name = "TYPE")]
+    #[arg(long, visible_alias = "type", value_name = "TYPE", value_parser = given)]
     executor_type: Option<String>,
     /// The arguments, as JSON; `@FILE` reads a file of any bytes, `@-` standard input
-    #[arg(long, value_name = "JSON|@FILE", default_value = "", hide_default_value = true)]
-    args: String,
+    #[arg(long, value_name = "JSON|@FILE", value_parser = given)]
+    args: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -74,15 +75,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
 
 impl Arguments {
     fn args(&self) -> anyhow::Result<Vec<u8>> {
-        if let Some(path) = self.args.strip_prefix('@') {
+        let Some(args) = &self.args else { return Ok(Vec::new()) };
+        if let Some(path) = args.strip_prefix('@') {
             return files::read(Path::new(path), CONTENT_BYTES_MAX, "arguments have");
         }
-        if !self.args.is_empty() {
-            serde_json::from_str::<serde::de::IgnoredAny>(&self.args).map_err(|error| {
-                Fault::usage(format!("--args is not JSON: {error}")).hint("other bytes go by --args @FILE")
-            })?;
-        }
-        Ok(self.args.trim().as_bytes().to_vec())
+        serde_json::from_str::<serde::de::IgnoredAny>(args).map_err(|error| {
+            Fault::usage(format!("--args is not JSON: {error}")).hint("other bytes go by --args @FILE")
+        })?;
+        Ok(args.trim().as_bytes().to_vec())
     }
 }
 

@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     colony_key: PathBuf,
 }
 
+/// How far a version may be above the one before. A slip that takes the highest there is would end all change of rules.
+const VERSION_STEP_MAX: i64 = 1_000_000;
+
 #[derive(Serialize)]
 struct Set {
     version: i64,
@@ -48,12 +51,15 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let rules = arguments.rules()?;
     let colony_key = colony_key(context, Some(&arguments.colony_key))?;
     let client = profile::client_as(&context.settings, colony_key.id(), colony_key.clone())?;
+    let present = kept(&client).await?.map_or(0, |guard| guard.version);
     let version = match arguments.version {
+        Some(version) if version > present.saturating_add(VERSION_STEP_MAX) => {
+            let words =
+                format!("version {version} is far above the present one, {present}: none could follow for long");
+            return Err(Fault::usage(words).hint("leave --version out, and the next is taken").into());
+        }
         Some(version) => version,
-        None => kept(&client)
-            .await?
-            .map_or(Some(1), |guard| guard.version.checked_add(1))
-            .ok_or_else(|| Fault::failure("the rules have the highest version there is: no others can follow"))?,
+        None => present.saturating_add(1),
     };
     let set = Set { version, rules: rules.len() };
     let guard = Guard { colony: colony_key.id(), version, made_at: profile::clock().now(), rules };

@@ -9,7 +9,7 @@ use super::{Kind, LimitView};
 use crate::arguments::{duration, millis};
 use crate::context::Context;
 use crate::exit::Fault;
-use crate::output::plain;
+use crate::output::{note, plain};
 use crate::profile;
 
 const EXAMPLES: &str = "\
@@ -19,7 +19,7 @@ Examples:
   apiary limit set rate-key stripe-api --rate 80/1s --burst 100
   apiary limit set function stripe.event --running-max 20 --rate 1000/1m";
 
-/// Set a limit, or change it; it holds at once. What runs goes on. Needs the right `operate`, or the colony's key
+/// Set a limit, or replace the one that is there with all it says; it holds at once. What runs goes on. Needs the right `operate`, or the colony's key
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -75,7 +75,13 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         interval_ms,
         burst: arguments.burst.unwrap_or(0),
     };
+    let (kind, pattern) = (limit.kind.clone(), limit.pattern.clone());
+    let before = client.list_limits().await?.into_iter().map(LimitView::from);
+    let before = before.into_iter().find(|known| known.kind == kind && known.pattern == pattern);
     let kept = LimitView::from(client.set_limit(limit).await?);
+    if let Some(before) = before.filter(|before| before.words() != kept.words()) {
+        note(&plain(&format!("before: {}", before.words())));
+    }
     context.format.print(&kept, |kept| plain(&format!("{}: {}", kept.what(), kept.words())))
 }
 

@@ -1,11 +1,13 @@
 //! `apiary process get`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_executor_sdk::{Client, v1};
 use apiary_identity::{Outcome, Progress, Requirements, Spec};
 use clap::Args;
+use jiff::SignedDuration;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -39,6 +41,8 @@ pub(super) struct Shown {
     executor_names: Vec<String>,
     #[serde(skip_serializing_if = "Requirements::is_empty")]
     requires: Requirements,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terms: Option<Terms>,
     args: Option<ContentView>,
     output: Option<ContentView>,
     /// What it showed before its end.
@@ -47,6 +51,59 @@ pub(super) struct Shown {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attributes: Vec<AttributeView>,
     attempts: Vec<AttemptView>,
+}
+
+/// What the spec says about how it is run.
+#[derive(Serialize)]
+struct Terms {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<jiff::Timestamp>,
+    /// 0 is no limit.
+    max_wait_ms: i64,
+    /// 0 is no limit.
+    max_exec_ms: i64,
+    /// -1 is no limit.
+    max_retries: i32,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    env: BTreeMap<String, String>,
+}
+
+impl From<&Spec> for Terms {
+    fn from(spec: &Spec) -> Self {
+        Self {
+            idempotency_key: spec.idempotency_key.clone(),
+            concurrency_key: spec.concurrency_key.clone(),
+            rate_key: spec.rate_key.clone(),
+            not_before: spec.not_before,
+            max_wait_ms: spec.max_wait_ms,
+            max_exec_ms: spec.max_exec_ms,
+            max_retries: spec.max_retries,
+            env: spec.env.clone(),
+        }
+    }
+}
+
+impl Terms {
+    /// Names and values, for people: what is not as it is where nothing is said.
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let key = |key: &Option<String>| key.clone().unwrap_or_default();
+        let span = |ms: i64| if ms == 0 { String::new() } else { format!("{:#}", SignedDuration::from_millis(ms)) };
+        vec![
+            ("idempotency", key(&self.idempotency_key)),
+            ("concurrency", key(&self.concurrency_key)),
+            ("rate", key(&self.rate_key)),
+            ("max wait", span(self.max_wait_ms)),
+            ("max exec", span(self.max_exec_ms)),
+            ("max retries", if self.max_retries < 0 { "no limit".to_owned() } else { self.max_retries.to_string() }),
+            ("env", self.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")),
+        ]
+    }
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
@@ -62,6 +119,7 @@ pub(super) async fn read(client: &Client, process_id: Uuid) -> anyhow::Result<Sh
     let output = answer.attempts.last().and_then(|attempt| output(attempt.result.as_ref()?));
     Ok(Shown {
         args: spec.as_ref().and_then(|spec| ContentView::of(&spec.args())),
+        terms: spec.as_ref().map(Terms::from),
         executor_names: spec.as_ref().map(|spec| spec.executor_names.clone()).unwrap_or_default(),
         requires: spec.map(|spec| spec.requires).unwrap_or_default(),
         output_so_far: if output.is_some() { None } else { answer.progress.as_ref().and_then(output_so_far) },
@@ -121,6 +179,9 @@ pub(super) fn text(shown: &Shown) -> String {
     line("labels", labels.join(" "));
     line("executors", shown.executor_names.join(" "));
     line("requires", requires::line(&shown.requires));
+    for (name, value) in shown.terms.iter().flat_map(Terms::lines) {
+        line(name, value);
+    }
     line("args", shown.args.as_ref().map(ContentView::line).unwrap_or_default());
     for attempt in &shown.attempts {
         let ended = moment(attempt.ended_at);

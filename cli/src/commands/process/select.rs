@@ -6,7 +6,7 @@ use apiary_identity::{Clock as _, SystemClock};
 use clap::{Args, ValueEnum};
 use uuid::Uuid;
 
-use crate::arguments::{Past, pair};
+use crate::arguments::{Past, given, pair};
 use crate::exit::{Exit, Fault};
 
 /// Filters; everything that is given must hold.
@@ -16,19 +16,19 @@ pub(crate) struct Filter {
     #[arg(long = "state", value_enum)]
     states: Vec<StateWord>,
     /// Only of this executor type
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = given)]
     executor_type: Option<String>,
     /// Only of this function
-    #[arg(long)]
+    #[arg(long, value_parser = given)]
     function: Option<String>,
     /// Only with this label; may be given several times
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
     labels: Vec<(String, String)>,
     /// Only submitted by this name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = given)]
     submitter: Option<String>,
     /// Only run, or run last, by the executor of this name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = given)]
     executor: Option<String>,
     /// Only submitted since: a moment such as 2026-11-21T10:00:00Z, or a time back from now such as 90s, 2h or 7d
     #[arg(long, value_name = "TIME", value_parser = Past::read)]

@@ -16,7 +16,7 @@ use super::follow::{Seen, follow};
 use super::get;
 use super::logs::LineView;
 use super::requires::Requires;
-use super::view::{ProcessView, state_word};
+use super::view::{ProcessView, is_finished, state_word};
 use crate::arguments::{Moment, duration, millis, pair};
 use crate::context::Context;
 use crate::exit::Fault;
@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     /// How many attempts after the first; -1 is no limit
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_retries: Option<i32>,
-    /// The longest that one attempt may take, such as 5m
+    /// The longest that one attempt may take, such as 5m; 0 is no limit
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     max_exec: Option<Duration>,
     /// Fails if nobody claims it in this time; pauses do not count
@@ -126,6 +126,12 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         existed: submitted.existed,
         state: state_word(submitted.state),
     };
+    if submitted.existed {
+        note("it was there before: the same spec, or another with its idempotency key; nothing was submitted");
+    }
+    if is_finished(submitted.state) && submitted.state != ProcessState::Succeeded {
+        note(&format!("it is {}: `apiary process explain {}` says why", answer.state, answer.process_id));
+    }
     context.format.print(&answer, |answer| answer.process_id.clone())
 }
 
