@@ -131,8 +131,6 @@ pub const ATTRIBUTES_CALL_MAX: usize = 64;
 pub const ATTRIBUTE_KEY_CHARS_MAX: usize = 128;
 /// Bytes of an attribute's value.
 pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 4096;
-/// Bytes of reports, log lines and attributes that wait for a commit, all together; beyond it callers are refused as overload.
-pub const REPORTED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Watches at one broker, together with calls that await a process.
 pub const WATCHES_MAX: usize = 10_000;
@@ -178,6 +176,8 @@ pub const PAGE_SIZE_MAX: i32 = 1000;
 
 /// Writes that wait for the next commit; beyond it callers are refused as overload.
 pub const COMMIT_QUEUE_MAX: usize = 20_000;
+/// Bytes of one kind of write that wait for the database; beyond it callers are refused as overload.
+pub const COMMIT_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Writes of one commit.
 pub const COMMIT_BATCH_MAX: usize = 1000;
 /// Bytes of documents in one commit.

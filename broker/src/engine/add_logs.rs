@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use apiary_identity::Clock;
-use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::Engine;
@@ -29,8 +28,7 @@ impl Engine {
     ) -> Result<usize, Error> {
         let holder = Holder::new(&permit, process_id, attempt)?;
         let bytes = lines.iter().map(|line| line.bytes() + LINE_BYTES).sum();
-        let room = self.room.take(bytes)?;
-        self.logs.commit(LogItem { holder, lines, bytes, _room: room }).await
+        self.logs.commit(LogItem { holder, lines, bytes }).await
     }
 }
 
@@ -39,7 +37,6 @@ pub(crate) struct LogItem {
     holder: Holder,
     lines: Vec<NewLogLine>,
     bytes: usize,
-    _room: OwnedSemaphorePermit,
 }
 
 /// Writes gathered log lines.

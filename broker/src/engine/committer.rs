@@ -4,14 +4,15 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use futures::FutureExt as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Error;
-use crate::limits::{COMMIT_BATCH_MAX, COMMIT_BYTES_MAX, COMMIT_QUEUE_MAX};
+use crate::limits::{COMMIT_BATCH_MAX, COMMIT_BYTES_MAX, COMMIT_QUEUE_BYTES_MAX, COMMIT_QUEUE_MAX};
 use crate::store::{StoreError, StoreResult};
 
 /// How one kind of write is done in bulk.
@@ -36,12 +37,17 @@ pub(crate) trait Flush: Send + Sync + 'static {
 
 /// The callers' end of a group committer.
 pub(crate) struct Committer<F: Flush> {
+    flush: Arc<F>,
     queue: mpsc::Sender<Waiting<F>>,
+    /// Bytes that may yet be queued.
+    room: Arc<Semaphore>,
 }
 
 struct Waiting<F: Flush> {
     item: F::Item,
     reply: oneshot::Sender<Result<F::Answer, Error>>,
+    /// Its bytes, until it is written.
+    room: OwnedSemaphorePermit,
 }
 
 impl<F: Flush> Committer<F> {
@@ -49,14 +55,21 @@ impl<F: Flush> Committer<F> {
     /// written.
     pub(crate) fn start(tasks: &TaskTracker, flush: F, finish: CancellationToken) -> Self {
         let (queue, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
-        tasks.spawn(run(flush, waiting, finish));
-        Self { queue }
+        let flush = Arc::new(flush);
+        tasks.spawn(run(flush.clone(), waiting, finish));
+        Self { flush, queue, room: Arc::new(Semaphore::new(COMMIT_QUEUE_BYTES_MAX)) }
     }
 
     /// Hands in a write and waits until it is on disk. A caller that stops waiting does not undo it.
     pub(crate) async fn commit(&self, item: F::Item) -> Result<F::Answer, Error> {
+        let bytes = u32::try_from(self.flush.bytes(&item)).unwrap_or(u32::MAX);
+        let room = self
+            .room
+            .clone()
+            .try_acquire_many_owned(bytes)
+            .map_err(|_| Error::Overloaded(format!("{COMMIT_QUEUE_BYTES_MAX} bytes wait for the database")))?;
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Waiting { item, reply }).map_err(|error| match error {
+        self.queue.try_send(Waiting { item, reply, room }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 Error::Overloaded(format!("{COMMIT_QUEUE_MAX} writes wait for the database"))
             }
@@ -66,7 +79,7 @@ impl<F: Flush> Committer<F> {
     }
 }
 
-async fn run<F: Flush>(flush: F, mut waiting: mpsc::Receiver<Waiting<F>>, finish: CancellationToken) {
+async fn run<F: Flush>(flush: Arc<F>, mut waiting: mpsc::Receiver<Waiting<F>>, finish: CancellationToken) {
     let mut queued = Vec::new();
     loop {
         if queued.is_empty() {
@@ -83,9 +96,9 @@ async fn run<F: Flush>(flush: F, mut waiting: mpsc::Receiver<Waiting<F>>, finish
         {
             queued.push(more);
         }
-        let (batch, rest) = split(&flush, queued);
+        let (batch, rest) = split(&*flush, queued);
         queued = rest;
-        write(&flush, batch).await;
+        write(&*flush, batch).await;
     }
 }
 
@@ -111,7 +124,9 @@ fn split<F: Flush>(flush: &F, queued: Vec<Waiting<F>>) -> (Vec<Waiting<F>>, Vec<
 }
 
 async fn write<F: Flush>(flush: &F, batch: Vec<Waiting<F>>) {
-    let (items, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|waiting| (waiting.item, waiting.reply)).unzip();
+    // What it took of the room is given back when the batch is written.
+    let (items, replies): (Vec<_>, Vec<_>) =
+        batch.into_iter().map(|waiting| (waiting.item, (waiting.reply, waiting.room))).unzip();
     let answers = match flush_safely(flush, &items).await {
         Ok(answers) => answers,
         // The database dislikes something in the batch: whoever brought it must not take the others along.
@@ -121,7 +136,7 @@ async fn write<F: Flush>(flush: &F, batch: Vec<Waiting<F>>) {
             items.iter().map(|_| Err(error.clone())).collect()
         }
     };
-    for (reply, answer) in replies.into_iter().zip(answers) {
+    for ((reply, _), answer) in replies.into_iter().zip(answers) {
         // A caller that is gone does not need its answer.
         let _ = reply.send(answer);
     }
@@ -147,10 +162,8 @@ async fn one_by_one<F: Flush>(flush: &F, items: &[F::Item]) -> Vec<Result<F::Ans
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
     use std::time::Duration;
-
-    use tokio::sync::Semaphore;
 
     use super::*;
 
@@ -171,8 +184,9 @@ mod tests {
             vec![*item]
         }
 
-        fn bytes(&self, _: &u32) -> usize {
-            1
+        /// A large number has as many bytes; a small one, one.
+        fn bytes(&self, item: &u32) -> usize {
+            usize::try_from(*item).unwrap_or(1).max(1)
         }
 
         async fn flush(&self, items: &[u32]) -> StoreResult<Vec<Result<u32, Error>>> {
@@ -212,6 +226,22 @@ mod tests {
         scene.book.turns.add_permits(2);
         let _ = tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(first, later) }).await.unwrap();
         assert_eq!(*scene.book.batches.lock().unwrap(), [vec![1], vec![1, 2, 3]]);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_do_not_fit_are_refused_until_what_waits_is_written() {
+        let scene = scene(0);
+        let half = u32::try_from(COMMIT_QUEUE_BYTES_MAX / 2).unwrap();
+        let mut queued =
+            Box::pin(async { tokio::join!(scene.committer.commit(half), scene.committer.commit(half - 10)) });
+        assert!(futures::poll!(&mut queued).is_pending());
+        assert!(matches!(scene.committer.commit(11).await, Err(Error::Overloaded(_))));
+        // A caller that left leaves its bytes where they are.
+        assert!(futures::poll!(Box::pin(scene.committer.commit(10))).is_pending());
+        assert!(matches!(scene.committer.commit(10).await, Err(Error::Overloaded(_))));
+        scene.book.turns.add_permits(10);
+        assert!(queued.await.0.is_ok());
+        assert_eq!(scene.committer.commit(half).await.unwrap(), half);
     }
 
     #[tokio::test]

@@ -28,7 +28,6 @@ use super::prioritytime::Stamps;
 use super::relay;
 use super::renew::RenewFlush;
 use super::report::ReportFlush;
-use super::room::Room;
 use super::set_attributes::AttributeFlush;
 use super::submit::SubmitFlush;
 use super::sweep;
@@ -65,7 +64,6 @@ pub(crate) struct Engine {
     pub(super) reports: Committer<ReportFlush>,
     pub(super) logs: Committer<LogFlush>,
     pub(super) attributes: Committer<AttributeFlush>,
-    pub(super) room: Room,
     pub(super) stamps: Stamps,
     pub(super) unattended_after: Duration,
     pub(super) watches: Arc<Watches>,
@@ -153,7 +151,6 @@ impl Engine {
             ),
             logs: Committer::start(tasks, LogFlush::new(desk.clone(), wakeups.clone(), clock.clone()), finish.clone()),
             attributes: Committer::start(tasks, AttributeFlush::new(desk.clone(), clock.clone()), finish.clone()),
-            room: Room::default(),
             grants,
             contacts,
             catalogue,

@@ -59,7 +59,6 @@ mod report;
 mod resume;
 mod retry;
 mod revoke_grant;
-mod room;
 mod roster;
 mod set_attributes;
 mod set_guard;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use apiary_identity::{Clock, Digest, Envelope, Progress};
 use jiff::Timestamp;
-use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::Engine;
@@ -26,7 +25,6 @@ impl Engine {
         envelope: Envelope,
     ) -> Result<(), Error> {
         let holder = Holder::new(&permit, progress.process_id, progress.attempt)?;
-        let room = self.room.take(envelope.payload.len())?;
         let item = ReportItem {
             holder,
             spec_digest: progress.spec_digest,
@@ -36,7 +34,6 @@ impl Engine {
             percent: progress.percent,
             message: progress.message,
             envelope,
-            _room: room,
         };
         self.reports.commit(item).await
     }
@@ -52,7 +49,6 @@ pub(crate) struct ReportItem {
     percent: Option<f64>,
     message: Option<String>,
     envelope: Envelope,
-    _room: OwnedSemaphorePermit,
 }
 
 /// Writes gathered progress.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apiary_identity::Clock;
-use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::Engine;
@@ -30,8 +29,7 @@ impl Engine {
             attributes.into_iter().map(|attribute| ((attribute.kind, attribute.key.clone()), attribute)).collect();
         let attributes: Vec<_> = distinct.into_values().collect();
         let bytes = attributes.iter().map(|attribute| attribute.key.len() + attribute.value.len()).sum();
-        let room = self.room.take(bytes)?;
-        self.attributes.commit(AttributeItem { holder, attributes, bytes, _room: room }).await
+        self.attributes.commit(AttributeItem { holder, attributes, bytes }).await
     }
 }
 
@@ -40,7 +38,6 @@ pub(crate) struct AttributeItem {
     holder: Holder,
     attributes: Vec<NewAttribute>,
     bytes: usize,
-    _room: OwnedSemaphorePermit,
 }
 
 /// Writes gathered attributes.

@@ -20,6 +20,7 @@ on_each_store!(
     a_removed_executor_comes_back_with_a_new_key,
     arguments_that_no_executor_takes_are_refused_at_submit,
     a_broken_schema_is_refused_where_it_is_announced,
+    a_bee_that_calls_itself_otherwise_than_its_grant_ends_and_names_both,
     a_bee_tells_a_broker_that_was_started_again,
 );
 
@@ -205,6 +206,17 @@ async fn a_broken_schema_is_refused_where_it_is_announced(colony: TestColony) {
         assert_eq!(refused.reason(), Some("INVALID"), "{schema}");
         assert!(refused.to_string().contains("`sleep`") && refused.to_string().contains(place), "{refused}");
     }
+}
+
+async fn a_bee_that_calls_itself_otherwise_than_its_grant_ends_and_names_both(colony: TestColony) {
+    let bee = colony.executor("bee", "t").await;
+    let handler = |_: Work| async { Ok::<_, Failure>(()) };
+    let executor = Executor::builder(bee).executor_type("t").name("wasp").handle("f", handler).build().unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(60), executor.run(CancellationToken::new()))
+        .await
+        .expect("it ends by itself");
+    let words = ended.unwrap_err().to_string();
+    assert!(words.contains("`wasp`") && words.contains("`bee`"), "{words}");
 }
 
 async fn a_bee_tells_a_broker_that_was_started_again(mut colony: TestColony) {

@@ -34,7 +34,7 @@ async fn answer(poll: JoinHandle<Vec<v1::Lease>>) -> String {
     leases[0].process_id.clone()
 }
 
-// Case 43.
+// Cases 43, X15.
 async fn a_blocked_claim_gets_its_work_after_resume_at_every_broker(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let owner = colony.client(&colony.key);
