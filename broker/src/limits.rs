@@ -59,6 +59,11 @@ pub const LEASE_MS_DEFAULT: i64 = 30_000;
 
 /// Waiting processes that a claim looks at together.
 pub const CLAIM_PAGE_MAX: usize = 1000;
+/// Waiting processes that a claim walks past in one transaction; then it ends it, so that nobody waits long for its locks, and goes on
+/// from there in the next.
+pub const CLAIM_WALK_MAX: i64 = 10_000;
+/// Keys that a claim knows to be used up and that its next look leaves out; work of further keys is looked at one by one.
+pub const CLAIM_KEYS_MAX: i64 = 10_000;
 /// Sorts of work that a claim found nobody for and that its next look leaves out; work of further sorts is looked at one by one.
 pub const CLAIM_REFUSED_MAX: usize = 128;
 /// Sorts of work of which a claim remembers which poll may take them.

@@ -1,7 +1,7 @@
 //! Databases for tests: each test its own, made empty and removed at the end.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot set up its subject must fail at once")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apiary_broker::config::StoreConfig;
@@ -25,6 +25,14 @@ pub struct Backend(Database);
 enum Database {
     Sqlite { folder: TempDir },
     Postgres { admin_url: String, name: String, url: String },
+}
+
+/// A transaction that is open.
+pub enum Hold {
+    /// In a SQLite file.
+    Sqlite(SqliteConnection),
+    /// On a Postgres server.
+    Postgres(PgConnection),
 }
 
 impl Backend {
@@ -96,10 +104,25 @@ impl Backend {
         match &self.0 {
             Database::Postgres { url, .. } => on_postgres(url, sql).await,
             Database::Sqlite { .. } => {
-                let options = SqliteConnectOptions::new().filename(self.path()).foreign_keys(false);
-                let mut connection = SqliteConnection::connect_with(&options).await.expect("the file opens");
+                let mut connection = sqlite(&self.path()).await;
                 connection.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
                 connection.close().await.expect("the file closes");
+            }
+        }
+    }
+
+    /// Begins a transaction past every store with this SQL, as another broker would, and leaves it open.
+    pub async fn hold(&self, sql: &str) -> Hold {
+        match &self.0 {
+            Database::Postgres { url, .. } => {
+                let mut connection = postgres(url).await;
+                connection.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+                Hold::Postgres(connection)
+            }
+            Database::Sqlite { .. } => {
+                let mut connection = sqlite(&self.path()).await;
+                connection.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+                Hold::Sqlite(connection)
             }
         }
     }
@@ -124,6 +147,17 @@ impl Backend {
     }
 }
 
+impl Hold {
+    /// Ends it.
+    pub async fn end(self) {
+        match self {
+            Self::Sqlite(connection) => connection.close().await,
+            Self::Postgres(connection) => connection.close().await,
+        }
+        .expect("the connection closes");
+    }
+}
+
 impl Drop for Backend {
     fn drop(&mut self) {
         let Database::Postgres { admin_url, name, .. } = &self.0 else { return };
@@ -139,10 +173,19 @@ impl Drop for Backend {
     }
 }
 
-async fn on_postgres(url: &str, sql: &str) {
+async fn sqlite(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(path).foreign_keys(false);
+    SqliteConnection::connect_with(&options).await.expect("the file opens")
+}
+
+async fn postgres(url: &str) -> PgConnection {
     let options: PgConnectOptions = url.parse().expect("a Postgres URL");
     let options = options.options([("search_path", "apiary,public")]);
-    let mut connection = PgConnection::connect_with(&options).await.expect("the server answers");
+    PgConnection::connect_with(&options).await.expect("the server answers")
+}
+
+async fn on_postgres(url: &str, sql: &str) {
+    let mut connection = postgres(url).await;
     connection.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     connection.close().await.expect("the connection closes");
 }

@@ -9,7 +9,7 @@ pub mod proxy;
 pub mod stripe;
 pub mod web;
 
-pub use backend::Backend;
+pub use backend::{Backend, Hold};
 pub use binary::apiary_binary;
 pub use colony::TestColony;
 pub use eventually::{eventually, eventually_within};

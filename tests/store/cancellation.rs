@@ -7,7 +7,7 @@ use std::task::Poll;
 use apiary_broker::model::{ProcessState, Submitted};
 use apiary_tests::{Backend, eventually};
 
-use crate::tenant::{NOW, Tenant, completion};
+use crate::tenant::{NOW, Tenant, at, completion};
 
 on_each_store!(a_caller_that_goes_away_leaves_nothing_half_done);
 
@@ -44,7 +44,7 @@ async fn a_caller_that_goes_away_leaves_nothing_half_done(backend: Backend) {
 
         let slots = [bee.slot(1)];
         let lane = tenant.lane();
-        cut_short(tenant.store.claim(&lane, &slots, NOW), polls).await;
+        cut_short(tenant.store.claim(&lane, &slots, &at(NOW)), polls).await;
         // A claim that was dropped either never happened or made a lease, which the sweep will find.
         let state = eventually("the process is in one state", async || {
             let claimed = tenant.claim_at(&bee, 1, NOW).await;

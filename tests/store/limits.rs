@@ -8,7 +8,7 @@ use apiary_tests::Backend;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::tenant::{Bee, KIND, NOW, Tenant, completion, failure};
+use crate::tenant::{Bee, KIND, NOW, Tenant, at, completion, failure};
 
 on_each_store!(
     a_key_without_a_limit_runs_one_at_a_time_in_its_order,
@@ -34,7 +34,7 @@ async fn a_key_without_a_limit_runs_one_at_a_time_in_its_order(backend: Backend)
     let other = submit(&tenant, Some("b"), None).await;
     let free = submit(&tenant, None, None).await;
     assert_eq!(claim(&tenant, &bee).await, [first, other, free]);
-    let claims = tenant.store.claim(&tenant.lane(), &[bee.slot(9)], NOW).await.unwrap();
+    let claims = tenant.store.claim(&tenant.lane(), &[bee.slot(9)], &at(NOW)).await.unwrap();
     assert!(claims.claimed.is_empty() && claims.is_held && claims.waits_for_place && !claims.has_more);
     complete(&tenant, &bee, first).await;
     assert_eq!(claim(&tenant, &bee).await, [second]);
@@ -106,7 +106,7 @@ async fn a_rate_lets_a_burst_start_and_then_one_by_one(backend: Backend) {
     let started = async |count: usize, now_ms: i64| tenant.claim_at(&bee, count, now_ms).await.len();
     assert_eq!(started(2, NOW).await, 2);
     assert_eq!(started(9, NOW).await, 1, "three at once");
-    let claims = tenant.store.claim(&tenant.lane(), &[bee.slot(9)], NOW).await.unwrap();
+    let claims = tenant.store.claim(&tenant.lane(), &[bee.slot(9)], &at(NOW)).await.unwrap();
     assert!(claims.claimed.is_empty() && claims.is_held && !claims.waits_for_place);
     assert_eq!(claims.next_start_ms, Some(NOW + 500));
     assert_eq!(started(9, NOW + 499).await, 0);
@@ -162,7 +162,7 @@ async fn two_claims_at_once_do_not_both_take_the_last_place(backend: Backend) {
         let (store, lane) = (tenant.store.clone(), tenant.lane());
         let bee = tenant.bee(&format!("bee-{number}")).await;
         claims.spawn(async move {
-            let claims = store.claim(&lane, &[bee.slot(2)], NOW).await.unwrap();
+            let claims = store.claim(&lane, &[bee.slot(2)], &at(NOW)).await.unwrap();
             claims.claimed.into_iter().map(|one| one.process_id).collect::<Vec<_>>()
         });
     }
@@ -258,7 +258,7 @@ async fn a_limit_that_nobody_put_there_is_named(backend: Backend) {
     for (column, value) in [("kind", "'weather'"), ("policy", "'weather'"), ("running_max", "-1"), ("rate_count", "-1")]
     {
         backend.execute(&format!("UPDATE limits SET {column} = {value}")).await;
-        let claimed = tenant.store.claim(&tenant.lane(), &[bee.slot(1)], NOW).await.unwrap_err();
+        let claimed = tenant.store.claim(&tenant.lane(), &[bee.slot(1)], &at(NOW)).await.unwrap_err();
         let listed = tenant.store.list_limits(tenant.colony.key).await.unwrap_err();
         for error in [claimed, listed] {
             assert!(matches!(&error, StoreError::Corrupt(words) if words.contains(column)), "{error}");

@@ -24,6 +24,7 @@ mod brokers;
 mod bulks;
 mod cancellation;
 mod colonies;
+mod crowds;
 mod executors;
 mod grants;
 mod leases;

@@ -4,7 +4,7 @@ use apiary_broker::model::{LeaseEnd, NewProcess, Pause, PauseKind, Paused, Proce
 use apiary_broker::store::StoreError;
 use apiary_tests::Backend;
 
-use crate::tenant::{KIND, NOW, Tenant};
+use crate::tenant::{KIND, NOW, Tenant, at};
 
 on_each_store!(
     nothing_of_a_paused_colony_or_type_is_given_and_others_are_not_touched,
@@ -122,10 +122,10 @@ async fn a_drained_name_gets_nothing_and_is_told(backend: Backend) {
     backend.execute(&format!("INSERT INTO drains (colony, name, drained_by, since_ms) {drain}")).await;
     let process_id = tenant.submit(tenant.process()).await;
     other.submit(other.process()).await;
-    let claims = tenant.store.claim(&tenant.lane(), &[ann.slot(1), bob.slot(1)], NOW).await.unwrap();
+    let claims = tenant.store.claim(&tenant.lane(), &[ann.slot(1), bob.slot(1)], &at(NOW)).await.unwrap();
     assert_eq!(claims.claimed.iter().map(|one| (one.process_id, one.slot)).collect::<Vec<_>>(), [(process_id, 1)]);
     assert_eq!(claims.drained, [0]);
-    let claims = tenant.store.claim(&tenant.lane(), &[bob.slot(1), ann.slot(1)], NOW).await.unwrap();
+    let claims = tenant.store.claim(&tenant.lane(), &[bob.slot(1), ann.slot(1)], &at(NOW)).await.unwrap();
     assert_eq!((claims.claimed.len(), claims.drained), (0, vec![1]), "it is told also when nothing waits");
     assert_eq!(other.claim_at(&namesake, 1, NOW).await.len(), 1, "another colony's executor of that name is not meant");
 }
@@ -136,7 +136,7 @@ async fn a_pause_that_nobody_put_there_is_named(backend: Backend) {
     tenant.submit(tenant.process()).await;
     pause(&tenant, &named(PauseKind::Function, "charge")).await;
     backend.execute("UPDATE pauses SET kind = 'weather'").await;
-    let claimed = tenant.store.claim(&tenant.lane(), &[bee.slot(1)], NOW).await.unwrap_err();
+    let claimed = tenant.store.claim(&tenant.lane(), &[bee.slot(1)], &at(NOW)).await.unwrap_err();
     let listed = tenant.store.list_pauses(tenant.colony.key).await.unwrap_err();
     for error in [claimed, listed] {
         assert!(matches!(&error, StoreError::Corrupt(words) if words.contains("weather")), "{error}");

@@ -4,7 +4,7 @@ use apiary_broker::model::{Page, ProcessFilter};
 use apiary_broker::store::StoreError;
 use apiary_tests::Backend;
 
-use crate::tenant::{ALL, LEASE_MS, NOW, Tenant};
+use crate::tenant::{ALL, LEASE_MS, NOW, Tenant, at};
 
 on_each_store!(
     an_altered_grant_is_not_believed,
@@ -107,7 +107,7 @@ async fn broken_labels_and_names_are_named(backend: Backend) {
     }
     for names in ["[1, \"bee\"]", "{\"bee\": 1}"] {
         backend.execute(&format!("UPDATE queue SET executor_names = '{names}'")).await;
-        match tenant.store.claim(&tenant.lane(), &[bee.slot(1)], NOW).await {
+        match tenant.store.claim(&tenant.lane(), &[bee.slot(1)], &at(NOW)).await {
             Ok(claims) => assert!(claims.claimed.is_empty(), "{claims:?}"),
             refused => assert_corrupt(refused, "queue", &row),
         }
@@ -115,12 +115,12 @@ async fn broken_labels_and_names_are_named(backend: Backend) {
     backend.execute("UPDATE queue SET executor_names = NULL").await;
     for requires in ["[1]", "{\"cpu\": 4}", "{\"cores\": \"4\"}", "{\"memory\": \"10 parsecs\"}"] {
         backend.execute(&format!("UPDATE queue SET requires = '{requires}'")).await;
-        assert_corrupt(tenant.store.claim(&tenant.lane(), &[bee.slot(1)], NOW).await, "queue", &row);
+        assert_corrupt(tenant.store.claim(&tenant.lane(), &[bee.slot(1)], &at(NOW)).await, "queue", &row);
     }
     backend.execute("UPDATE queue SET requires = NULL").await;
     if backend.kind() == "sqlite" {
         backend.execute("UPDATE queue SET executor_names = 'bee'; UPDATE specs SET labels = '{'").await;
-        assert_corrupt(tenant.store.claim(&tenant.lane(), &[bee.slot(1)], NOW).await, "queue", &row);
+        assert_corrupt(tenant.store.claim(&tenant.lane(), &[bee.slot(1)], &at(NOW)).await, "queue", &row);
         assert_corrupt(tenant.store.summaries(&[process_id]).await, "processes", &row);
     }
 }
@@ -131,7 +131,7 @@ async fn a_process_without_a_spec_is_named(backend: Backend) {
     let process_id = tenant.submit(tenant.process()).await;
     backend.execute("DELETE FROM specs").await;
     for _ in 0..2 {
-        let claimed = tenant.store.claim(&tenant.lane(), &[bee.slot(1)], NOW).await;
+        let claimed = tenant.store.claim(&tenant.lane(), &[bee.slot(1)], &at(NOW)).await;
         assert_corrupt(claimed, "specs", &process_id.to_string());
     }
     backend
@@ -174,13 +174,17 @@ async fn numbers_that_do_not_fit_are_named(backend: Backend) {
     if backend.kind() == "postgres" {
         // Its columns hold nothing that does not fit, but a sum can.
         backend.execute("UPDATE queue SET attempt = 2147483647").await;
-        let refused = tenant.store.claim(&tenant.lane(), &[bee.slot(1)], NOW).await.unwrap_err();
+        let refused = tenant.store.claim(&tenant.lane(), &[bee.slot(1)], &at(NOW)).await.unwrap_err();
         assert!(matches!(refused, StoreError::Refused(_)), "{refused}");
         return;
     }
     backend.execute("UPDATE queue SET attempt = 3000000000").await;
     assert_corrupt(tenant.store.summaries(&[process_id]).await, "processes", &process_id.to_string());
-    assert_corrupt(tenant.store.claim(&tenant.lane(), &[bee.slot(1)], NOW).await, "specs", &process_id.to_string());
+    assert_corrupt(
+        tenant.store.claim(&tenant.lane(), &[bee.slot(1)], &at(NOW)).await,
+        "specs",
+        &process_id.to_string(),
+    );
     backend.execute("UPDATE queue SET process_id = x'0102'").await;
-    assert_corrupt(tenant.store.claim(&tenant.lane(), &[bee.slot(1)], NOW).await, "queue", "unreadable id");
+    assert_corrupt(tenant.store.claim(&tenant.lane(), &[bee.slot(1)], &at(NOW)).await, "queue", "unreadable id");
 }

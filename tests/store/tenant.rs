@@ -8,7 +8,7 @@ use apiary_broker::model::{
     NewProcess, Page, ProcessFilter, ProcessState, ProcessSummary, Renewal, Renewed, SlotGrant, Submitted,
 };
 use apiary_broker::store::Store;
-use apiary_identity::{Document as _, Envelope, Grant, KeyPair, Requirements, Role, Scopes, Spec};
+use apiary_identity::{Document as _, Envelope, Grant, KeyPair, ManualClock, Requirements, Role, Scopes, Spec};
 use apiary_tests::Backend;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -119,7 +119,7 @@ impl Tenant {
 
     /// Claims for these polls at this time.
     pub(crate) async fn claim(&self, slots: &[ClaimSlot], now_ms: i64) -> Vec<Claimed> {
-        self.store.claim(&self.lane(), slots, now_ms).await.unwrap().claimed
+        self.store.claim(&self.lane(), slots, &at(now_ms)).await.unwrap().claimed
     }
 
     /// Claims the one process that waits.
@@ -159,6 +159,11 @@ impl Bee {
     pub(crate) fn lease(&self, claimed: &Claimed) -> LeaseRef {
         LeaseRef { process_id: claimed.process_id, attempt: claimed.attempt, executor: self.grant }
     }
+}
+
+/// A clock that stands still at this time.
+pub(crate) fn at(now_ms: i64) -> ManualClock {
+    ManualClock::new(Timestamp::from_millisecond(now_ms).expect("a time that can be represented"))
 }
 
 /// A grant by this colony for everything.

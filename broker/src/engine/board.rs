@@ -6,8 +6,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::holds::Holds;
+use super::turns::Turns;
 use crate::Error;
-use crate::limits::{CLAIM_LOOKS_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX};
+use crate::limits::{CLAIM_LOOKS_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX, HELD_LOOK_PAUSE};
 use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef};
 
 /// What a poll is answered with.
@@ -35,10 +36,14 @@ pub(super) struct Board {
     pub(super) closed: bool,
     /// What limits hold.
     holds: Holds,
+    /// Whose turn it is to count them.
+    turns: Turns,
 }
 
 #[derive(Default)]
 struct LaneBoard {
+    /// Its last look counted no limits.
+    is_uncounted: bool,
     /// By their numbers, which is the order in which they came.
     polls: BTreeMap<u64, Poll>,
     /// In the line of lanes that are due.
@@ -69,6 +74,9 @@ pub(super) struct Pass {
     pub(super) slots: Vec<ClaimSlot>,
     /// How many processes had moved when it began.
     moves: u64,
+    /// It is one of those that take turns.
+    is_turn: bool,
+    began: Instant,
 }
 
 impl Board {
@@ -136,27 +144,48 @@ impl Board {
     pub(super) fn begin_pass(&mut self) -> Option<Pass> {
         while let Some(lane) = self.due.pop_front() {
             let Some(board) = self.lanes.get_mut(&lane) else { continue };
+            let is_turn = !board.is_uncounted && self.turns.are_for(lane.colony);
+            if is_turn && !board.polls.is_empty() && !self.turns.begin(&lane) {
+                continue;
+            }
             board.queued = false;
             let (ids, slots) = board.choose();
             if !ids.is_empty() {
                 board.passing = true;
-                return Some(Pass { lane, ids, slots, moves: self.holds.moves() });
+                return Some(Pass { lane, ids, slots, moves: self.holds.moves(), is_turn, began: Instant::now() });
             }
-            if board.polls.is_empty() {
+            let is_empty = board.polls.is_empty();
+            if is_turn && !is_empty {
+                self.end_turn(lane.colony);
+            }
+            if is_empty {
                 self.lanes.remove(&lane);
             }
         }
         None
     }
 
+    /// The next lanes of the colony may be looked into, in the order in which they came.
+    fn end_turn(&mut self, colony: ColonyKey) {
+        self.due.extend(self.turns.end(colony));
+    }
+
     /// What limits hold is to be looked for again.
     pub(super) fn hold(&mut self, pass: &Pass, claims: &Claims, now_ms: i64) {
-        self.holds.looked(&pass.lane, pass.moves, claims, now_ms, Instant::now());
+        let now = Instant::now();
+        let pause = HELD_LOOK_PAUSE.max(now.saturating_duration_since(pass.began));
+        self.holds.looked(&pass.lane, pass.moves, claims, pause, now_ms, now);
     }
 
     /// Answers the polls that got something, are drained or wait no longer; returns what was taken for polls that are gone.
     pub(super) fn end_pass(&mut self, pass: &Pass, claims: Claims) -> Vec<LeaseRef> {
         let has_more = claims.has_more;
+        if claims.is_counted {
+            self.turns.count(pass.lane.colony);
+        }
+        if let Some(board) = self.lanes.get_mut(&pass.lane) {
+            board.is_uncounted = !claims.is_counted;
+        }
         let mut given: Vec<Given> = pass.slots.iter().map(|_| Given::default()).collect();
         for slot in claims.drained {
             if let Some(given) = given.get_mut(slot) {
@@ -182,7 +211,7 @@ impl Board {
                 orphans.extend(references(&unheard.claimed));
             }
         }
-        self.finish_pass(&pass.lane, has_more);
+        self.finish_pass(pass, has_more);
         orphans
     }
 
@@ -201,11 +230,15 @@ impl Board {
         }
     }
 
-    pub(super) fn resume(&mut self, lane: &Lane) {
-        self.finish_pass(lane, true);
+    pub(super) fn resume(&mut self, pass: &Pass) {
+        self.finish_pass(pass, true);
     }
 
-    fn finish_pass(&mut self, lane: &Lane, look_again: bool) {
+    fn finish_pass(&mut self, pass: &Pass, look_again: bool) {
+        let lane = &pass.lane;
+        if pass.is_turn {
+            self.end_turn(lane.colony);
+        }
         let Some(board) = self.lanes.get_mut(lane) else { return };
         board.passing = false;
         if board.polls.is_empty() {

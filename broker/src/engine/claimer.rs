@@ -195,7 +195,7 @@ impl Claimer {
     }
 
     async fn pass(&self, store: &dyn Store, clock: &dyn Clock, pass: Pass) {
-        match store.claim(&pass.lane, &pass.slots, clock.now_ms()).await {
+        match store.claim(&pass.lane, &pass.slots, clock).await {
             Ok(claims) => {
                 self.board().hold(&pass, &claims, clock.now_ms());
                 let orphans = self.board().end_pass(&pass, claims);
@@ -207,7 +207,7 @@ impl Claimer {
                 tracing::warn!(%error, executor_type = pass.lane.executor_type, "claiming failed; it is tried again");
                 self.board().fail_pass(&pass, &error.into());
                 tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-                self.board().resume(&pass.lane);
+                self.board().resume(&pass);
             }
         }
         self.wake.notify_one();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::limits::{HELD_LOOK_PAUSE, SLOW_POLL};
+use crate::limits::SLOW_POLL;
 use crate::model::{Claims, ColonyKey, Lane};
 
 /// The lanes that are held, by colony and executor type.
@@ -16,7 +16,8 @@ pub(super) struct Holds {
 }
 
 struct Hold {
-    looked_at: Instant,
+    /// The earliest time for the next look.
+    rested_at: Instant,
     /// A place may get free whenever a process of the colony moves.
     waits_for_place: bool,
     look_at: Instant,
@@ -30,8 +31,16 @@ impl Holds {
 
     /// A look ended that began after so many moves. If a limit kept something from being given, it is looked again: when a rate
     /// lets the next start, and when a place may have become free, which may have been during the look. In any case after a
-    /// while: no mistake in telling leaves work lying.
-    pub(super) fn looked(&mut self, lane: &Lane, moves: u64, claims: &Claims, now_ms: i64, now: Instant) {
+    /// while: no mistake in telling leaves work lying. Looks for a place have this pause between them.
+    pub(super) fn looked(
+        &mut self,
+        lane: &Lane,
+        moves: u64,
+        claims: &Claims,
+        pause: Duration,
+        now_ms: i64,
+        now: Instant,
+    ) {
         if !claims.is_held {
             self.forget(lane);
             return;
@@ -40,8 +49,8 @@ impl Holds {
             Duration::from_millis(u64::try_from(next_ms.saturating_sub(now_ms)).unwrap_or(0)).min(SLOW_POLL)
         });
         let has_moved = claims.waits_for_place && self.moves != moves;
-        let pause = if has_moved { HELD_LOOK_PAUSE } else { by_rate.unwrap_or(SLOW_POLL) };
-        let hold = Hold { looked_at: now, waits_for_place: claims.waits_for_place, look_at: now + pause };
+        let look_at = now + if has_moved { pause } else { by_rate.unwrap_or(SLOW_POLL) };
+        let hold = Hold { rested_at: now + pause, waits_for_place: claims.waits_for_place, look_at };
         self.lanes.entry(lane.colony).or_default().insert(lane.executor_type.clone(), hold);
     }
 
@@ -52,7 +61,7 @@ impl Holds {
         let mut is_earlier = false;
         for hold in lanes.values_mut().filter(|hold| hold.waits_for_place) {
             // A busy colony does not make the look-outs of one lane follow each other without a pause.
-            let look_at = now.max(hold.looked_at + HELD_LOOK_PAUSE);
+            let look_at = now.max(hold.rested_at);
             is_earlier |= look_at < hold.look_at;
             hold.look_at = hold.look_at.min(look_at);
         }
@@ -88,6 +97,7 @@ impl Holds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::HELD_LOOK_PAUSE;
 
     const COLONY: ColonyKey = ColonyKey(1);
 
@@ -102,14 +112,14 @@ mod tests {
     #[test]
     fn a_place_that_gets_free_is_looked_for_at_once_and_then_not_without_a_pause() {
         let (mut holds, now) = (Holds::default(), Instant::now());
-        holds.looked(&lane(), holds.moves(), &by_place(), 0, now);
+        holds.looked(&lane(), holds.moves(), &by_place(), HELD_LOOK_PAUSE, 0, now);
         assert_eq!(holds.next(), Some(now + SLOW_POLL));
         let later = now + Duration::from_secs(1);
         assert!(holds.moved(COLONY, later));
         assert!(!holds.moved(ColonyKey(2), later), "of another colony");
         assert_eq!(holds.due(later), [lane()]);
         assert_eq!(holds.next(), None);
-        holds.looked(&lane(), holds.moves(), &by_place(), 0, later);
+        holds.looked(&lane(), holds.moves(), &by_place(), HELD_LOOK_PAUSE, 0, later);
         assert!(holds.moved(COLONY, later));
         assert_eq!(holds.next(), Some(later + HELD_LOOK_PAUSE));
     }
@@ -119,7 +129,7 @@ mod tests {
         let (mut holds, now) = (Holds::default(), Instant::now());
         let moves = holds.moves();
         assert!(!holds.moved(COLONY, now), "nobody waits yet");
-        holds.looked(&lane(), moves, &by_place(), 0, now);
+        holds.looked(&lane(), moves, &by_place(), HELD_LOOK_PAUSE, 0, now);
         assert_eq!(holds.next(), Some(now + HELD_LOOK_PAUSE));
     }
 
@@ -127,10 +137,10 @@ mod tests {
     fn a_rate_says_itself_when_to_look() {
         let (mut holds, now) = (Holds::default(), Instant::now());
         let claims = Claims { is_held: true, next_start_ms: Some(1300), ..Claims::default() };
-        holds.looked(&lane(), 0, &claims, 1000, now);
+        holds.looked(&lane(), 0, &claims, HELD_LOOK_PAUSE, 1000, now);
         assert!(!holds.moved(COLONY, now));
         assert_eq!(holds.next(), Some(now + Duration::from_millis(300)));
-        holds.looked(&lane(), 0, &Claims::default(), 1000, now);
+        holds.looked(&lane(), 0, &Claims::default(), HELD_LOOK_PAUSE, 1000, now);
         assert_eq!(holds.next(), None);
     }
 }

@@ -67,6 +67,7 @@ mod start_bulk;
 mod stop_bulk;
 mod submit;
 mod sweep;
+mod turns;
 mod wakeups;
 mod watch;
 mod watches;

@@ -6,6 +6,10 @@ use super::Rate;
 /// What a sum of fractions may be short of a whole token.
 const ROUNDING: f64 = 1e-6;
 
+/// A time that is before the one at which a bucket was counted is taken for that one, up to so much, in milliseconds: brokers' clocks
+/// differ a little. One that is further back is a clock that was set, and the bucket goes on from it.
+const CLOCK_BACK_MS_MAX: i64 = 2 * 60_000;
+
 /// What is left of a rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bucket {
@@ -21,8 +25,8 @@ impl Bucket {
         Self { tokens: f64::from(rate.burst), filled_at_ms: now_ms }
     }
 
-    /// With the tokens that came since it was counted. A clock that went back a little brings none, and none twice; one that went
-    /// back further than a full bucket takes begins anew, so that nothing waits for a time that was a mistake.
+    /// With the tokens that came since it was counted. A time before that brings none, and the bucket keeps its own, so that no time
+    /// is counted twice. One that is minutes before goes on from there, so that nothing waits for a time that was a mistake.
     #[must_use]
     pub fn refilled(self, rate: &Rate, now_ms: i64) -> Self {
         let most = f64::from(rate.burst);
@@ -32,7 +36,7 @@ impl Bucket {
             let come = millis(passed_ms) * per_ms(rate);
             return Self { tokens: (tokens + come).min(most), filled_at_ms: now_ms };
         }
-        let is_absurd = millis(passed_ms).abs() * per_ms(rate) > most;
+        let is_absurd = passed_ms < -CLOCK_BACK_MS_MAX;
         Self { tokens, filled_at_ms: if is_absurd { now_ms } else { self.filled_at_ms } }
     }
 
@@ -103,6 +107,13 @@ mod tests {
         let back = empty.refilled(&RATE, 900);
         assert_eq!(back, empty);
         assert!(!back.refilled(&RATE, 1050).has_token(), "the time between is not counted twice");
+        let fast = Rate { count: 1000, interval_ms: 1000, burst: 10 };
+        let late = Bucket { tokens: 2.0, filled_at_ms: 112 }.refilled(&fast, 100);
+        assert_eq!(
+            (late.tokens, late.filled_at_ms),
+            (2.0, 112),
+            "also where a full bucket takes less than the clock went back"
+        );
         let absurd = Bucket { tokens: 0.0, filled_at_ms: i64::MAX }.refilled(&RATE, 1000);
         assert_eq!(absurd.filled_at_ms, 1000);
         assert!(absurd.refilled(&RATE, 1100).has_token());

@@ -48,8 +48,10 @@ pub struct SlotGrant {
 pub struct Claims {
     /// The leases, in the order of their processes.
     pub claimed: Vec<Claimed>,
-    /// The look ended because nobody had room left: more may wait.
+    /// The look ended before the end of the lane: more may wait.
     pub has_more: bool,
+    /// It counted limits, for which all such looks of a colony take turns.
+    pub is_counted: bool,
     /// The slots whose executor is being drained: they get nothing, and need not wait for it.
     pub drained: Vec<usize>,
     /// A limit kept work from being given.

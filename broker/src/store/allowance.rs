@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::assignment::Candidate;
-use crate::limits::CLAIM_REFUSED_MAX;
+use crate::limits::CLAIM_KEYS_MAX;
 use crate::model::{Bucket, Limit, LimitKind, LimitUse, Limits, Rate};
 
 /// What is counted: a kind, and a key or name.
@@ -18,12 +18,23 @@ pub(super) struct Allowance {
     now_ms: i64,
     is_counted: bool,
     left: HashMap<Counter, Left>,
+    knows_keys: bool,
+    is_held: bool,
+    waits_for_place: bool,
+}
+
+/// What a walk that goes on in another transaction has found used up. It stays so until the walk's end, also if it gets free
+/// meanwhile: else work further down would be given what work that was passed over waits for.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    used_up: HashMap<Counter, Left>,
+    knows_keys: bool,
     is_held: bool,
     waits_for_place: bool,
 }
 
 /// What is left of one limit.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Left {
     /// How many more may run; `None` for any number.
     places: Option<i64>,
@@ -83,15 +94,26 @@ impl Allowance {
     /// Under these limits, nothing counted yet. The caller keeps all other claims of the colony from counting meanwhile.
     pub(super) fn new(limits: Limits, executor_type: &str, now_ms: i64) -> Self {
         let executor_type = executor_type.to_owned();
-        Self {
-            limits,
-            executor_type,
-            now_ms,
-            is_counted: true,
-            left: HashMap::new(),
-            is_held: false,
-            waits_for_place: false,
+        Self { limits, executor_type, now_ms, is_counted: true, ..Self::default() }
+    }
+
+    /// What is to be known in the next part of the walk.
+    pub(super) fn held(&self) -> Held {
+        let used_up = self.left.iter().filter(|(_, left)| left.is_used_up());
+        Held {
+            used_up: used_up.map(|(counter, left)| (counter.clone(), *left)).collect(),
+            knows_keys: self.knows_keys,
+            is_held: self.is_held,
+            waits_for_place: self.waits_for_place,
         }
+    }
+
+    /// The same, in the next part of a walk.
+    pub(super) fn resume(&mut self, held: &Held) {
+        self.left.extend(held.used_up.iter().map(|(counter, left)| (counter.clone(), *left)));
+        self.knows_keys = held.knows_keys;
+        self.is_held = held.is_held;
+        self.waits_for_place = held.waits_for_place;
     }
 
     /// Whether limits are counted. Where they are not, work with keys is left out.
@@ -112,8 +134,20 @@ impl Allowance {
     pub(super) fn count(&mut self, uses: Vec<LimitUse>) {
         for found in uses {
             let left = Left::new(self.limits.holding(found.kind, &found.key), &found, self.now_ms);
-            self.left.insert((found.kind, found.key), left);
+            // What is known counts what this claim took itself.
+            self.left.entry((found.kind, found.key)).or_insert(left);
         }
+    }
+
+    /// Whether to find out, all at once, which keys are in use: work waits for the place of some.
+    pub(super) fn asks_for_keys(&self) -> bool {
+        self.is_counted && self.waits_for_place && !self.knows_keys
+    }
+
+    /// The concurrency keys that are in use.
+    pub(super) fn count_keys(&mut self, uses: Vec<LimitUse>) {
+        self.count(uses);
+        self.knows_keys = true;
     }
 
     /// Whether there is room for this process, by everything that it is counted by. What was not counted has none.
@@ -141,7 +175,8 @@ impl Allowance {
     /// Keys or names that need not be looked at any more: some of them, if they are very many.
     pub(super) fn used_up(&self, kind: LimitKind) -> Vec<String> {
         let of_kind = self.left.iter().filter(|((of, _), left)| *of == kind && left.is_used_up());
-        of_kind.map(|((_, key), _)| key.clone()).take(CLAIM_REFUSED_MAX).collect()
+        let most = usize::try_from(CLAIM_KEYS_MAX).unwrap_or(usize::MAX);
+        of_kind.map(|((_, key), _)| key.clone()).take(most).collect()
     }
 
     /// Whether nothing more of the whole lane may be given.
@@ -269,6 +304,24 @@ mod tests {
         assert_eq!((spent.len(), spent[0].key, spent[0].full_at_ms), (1, "r", 2000));
         assert_eq!(taken(&mut all, &candidate(None, None)), 2, "by the function");
         assert!(!all.is_type_used_up());
+    }
+
+    #[test]
+    fn what_a_walk_found_used_up_stays_so_to_its_end() {
+        let mut first = allowance([], vec![used(KEY, "full", 1, None), used(KEY, "free", 0, None)]);
+        assert!(!first.allows(&candidate(Some("full"), None)));
+        assert!(first.asks_for_keys());
+        first.count_keys(vec![used(KEY, "full", 1, None), used(KEY, "unseen", 1, None)]);
+        let mut next = allowance([], Vec::new());
+        next.resume(&first.held());
+        assert!(next.is_held() && next.waits_for_place() && !next.asks_for_keys());
+        let mut keys = next.used_up(KEY);
+        keys.sort();
+        assert_eq!(keys, ["full", "unseen"]);
+        next.count(vec![used(KEY, "full", 0, None)]);
+        assert!(!next.allows(&candidate(Some("full"), None)), "work that was passed over comes first");
+        let free = candidate(Some("free"), None);
+        assert_eq!(next.uncounted(std::slice::from_ref(&free)), [(KEY, "free".to_owned())], "counted anew");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use apiary_identity::Requirements;
 use uuid::Uuid;
 
-use super::allowance::{Allowance, Counter, Spent};
+use super::allowance::{Allowance, Counter, Held, Spent};
 use super::ceiling::Ceiling;
 use super::gates::Gates;
 use super::rows::{self, Columns};
@@ -46,6 +46,22 @@ pub(super) struct Taken {
     pub(super) executor: GrantKey,
 }
 
+/// A place in a queue: `priority_time_us`, and the process.
+pub(super) type Place = (i64, Uuid);
+
+/// Before all places.
+const START: Place = (i64::MIN, Uuid::nil());
+/// Not before any place.
+const END: Place = (i64::MAX, Uuid::max());
+
+/// Where a walk goes on in another transaction, and what it goes on with.
+#[derive(Clone, Debug)]
+pub(super) struct Rest {
+    after: Place,
+    held: Held,
+    refused: Vec<String>,
+}
+
 /// Which waiting processes to look at next. It may let through what nobody can take, and leaves out nothing that somebody can.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Look {
@@ -66,7 +82,9 @@ pub(super) struct Look {
     /// Sorts to leave out.
     pub(super) refused_sorts: Vec<String>,
     /// After this place in the queue.
-    pub(super) after: (i64, Uuid),
+    pub(super) after: Place,
+    /// Up to this one.
+    pub(super) until: Place,
     /// At most so many.
     pub(super) most: usize,
 }
@@ -89,9 +107,13 @@ pub(super) struct Assignment<'s> {
     refused: Vec<String>,
     /// The most that those offer who had room at the beginning.
     ceiling: OnceCell<Ceiling>,
-    after: (i64, Uuid),
+    after: Place,
+    /// How far this transaction goes, once that was measured.
+    until: Option<Place>,
     /// How many to look at next.
     page: usize,
+    /// The last look gave nothing.
+    walks: bool,
     is_over: bool,
 }
 
@@ -115,8 +137,10 @@ impl<'s> Assignment<'s> {
             tried: HashMap::new(),
             refused: Vec::new(),
             ceiling: OnceCell::new(),
-            after: (i64::MIN, Uuid::nil()),
+            after: START,
+            until: None,
             page: room_left,
+            walks: false,
             is_over,
         }
     }
@@ -130,6 +154,35 @@ impl<'s> Assignment<'s> {
     pub(super) fn within(mut self, allowance: Allowance) -> Self {
         self.allowance = allowance;
         self
+    }
+
+    /// The same, in the next part of a walk.
+    pub(super) fn resuming(mut self, rest: &Rest) -> Self {
+        self.allowance.resume(&rest.held);
+        self.refused.clone_from(&rest.refused);
+        (self.after, self.page, self.walks) = (rest.after, CLAIM_PAGE_MAX, true);
+        self
+    }
+
+    /// From which place on it is to be measured how far this transaction goes: a look that gives something needs no measure, but
+    /// past what nobody can take the way may be long.
+    pub(super) fn asks_for_end(&self) -> Option<Place> {
+        (self.walks && self.until.is_none() && !self.is_over && self.room_left > 0).then_some(self.after)
+    }
+
+    /// It goes up to this place; to the end of the lane, if there is none.
+    pub(super) fn end_at(&mut self, until: Option<Place>) {
+        self.until = Some(until.unwrap_or(END));
+    }
+
+    /// Whether to find out, all at once, which concurrency keys are in use.
+    pub(super) fn asks_for_keys(&self) -> bool {
+        self.walks && !self.is_over && self.allowance.asks_for_keys()
+    }
+
+    /// How much of them is in use.
+    pub(super) fn count_keys(&mut self, uses: Vec<LimitUse>) {
+        self.allowance.count_keys(uses);
     }
 
     /// What to look at next; `None` once the slots are full, or nothing is left that one of them could take.
@@ -148,6 +201,7 @@ impl<'s> Assignment<'s> {
             spent_rate_keys: self.allowance.used_up(LimitKind::RateKey),
             refused_sorts: self.refused.clone(),
             after: self.after,
+            until: self.until.unwrap_or(END),
             most: self.page.min(CLAIM_PAGE_MAX),
         })
     }
@@ -174,10 +228,23 @@ impl<'s> Assignment<'s> {
         self.is_over |= found.len() < look.most;
         // Usually one look is enough. After one that gave nothing, the next is for more, so that a long row of what nobody can
         // take is walked in few steps.
-        self.page = if self.taken.len() == before { look.most.saturating_mul(8) } else { self.room_left };
-        if let Some(last) = found.last() {
-            self.after = (last.priority_time_us, last.process_id);
-        }
+        self.walks = self.taken.len() == before;
+        self.page = if self.walks { look.most.saturating_mul(8) } else { self.room_left };
+        self.after = match found.last() {
+            Some(last) if !self.is_over => (last.priority_time_us, last.process_id),
+            _ => look.until,
+        };
+    }
+
+    /// Whether it ended before the end of the lane.
+    fn is_cut(&self) -> bool {
+        self.room_left == 0 || self.until.is_some_and(|until| self.is_over && until < END)
+    }
+
+    /// Where to go on in another transaction, if this one gave nothing and ended before the end of the lane.
+    pub(super) fn rest(&self) -> Option<Rest> {
+        let is_to_go_on = self.taken.is_empty() && self.is_cut() && self.room_left > 0;
+        is_to_go_on.then(|| Rest { after: self.after, held: self.allowance.held(), refused: self.refused.clone() })
     }
 
     /// Gives the process to the first slot that has room and may have it, if there is one.
@@ -236,6 +303,7 @@ impl<'s> Assignment<'s> {
     /// The answer, if nothing was given.
     pub(super) fn empty_handed(self) -> Claims {
         Claims {
+            is_counted: self.allowance.is_counted(),
             drained: self.drained,
             is_held: self.allowance.is_held(),
             waits_for_place: self.allowance.waits_for_place(),
@@ -260,7 +328,8 @@ impl<'s> Assignment<'s> {
         let claimed: Vec<Claimed> = self.taken.iter().map(claim).collect::<StoreResult<_>>()?;
         Ok(Claims {
             claimed,
-            has_more: self.room_left == 0,
+            has_more: self.is_cut(),
+            is_counted: self.allowance.is_counted(),
             drained: self.drained,
             is_held: self.allowance.is_held(),
             waits_for_place: self.allowance.waits_for_place(),

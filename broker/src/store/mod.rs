@@ -17,7 +17,7 @@ mod rows;
 mod schema;
 pub mod sqlite;
 
-use apiary_identity::{Envelope, Grant, Id, Revocation};
+use apiary_identity::{Clock, Envelope, Grant, Id, Revocation};
 use uuid::Uuid;
 
 use crate::model::{
@@ -285,8 +285,10 @@ pub trait Store: Send + Sync + 'static {
     /// offer meets what it requires, and one of whose grants has a name that it accepts and covers its function. Nothing
     /// is taken that is paused (the colony, the type, the function), and nothing under a grant whose name is being
     /// drained. A process that no slot can take stays and does not hinder those behind it. Never waits for rows that
-    /// another broker is claiming. A lease ends after the slot's `lease_ms`, or earlier, at its `max_exec`.
-    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims>;
+    /// another broker is claiming. A lease ends after the slot's `lease_ms`, or earlier, at its `max_exec`; both from the time that
+    /// the clock shows when all waiting for connections and locks is over. Where nobody can take what waits, it walks
+    /// [`CLAIM_WALK_MAX`](crate::limits::CLAIM_WALK_MAX) processes in a transaction, and goes on in the next.
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<Claims>;
 
     /// Prolongs leases that are still held (the token matches) and not yet over at `now_ms`, but never past the deadline of a
     /// cancellation; `None` for a lost lease. Says whether the executor is being drained, as its grant names it.

@@ -7,7 +7,7 @@ use apiary_broker::model::{Lane, ProcessState};
 use apiary_tests::Backend;
 use uuid::Uuid;
 
-use crate::tenant::{DONE, LEASE_MS, NOW, Tenant, failure};
+use crate::tenant::{DONE, LEASE_MS, NOW, Tenant, at, failure};
 
 on_each_store!(
     an_empty_lane_gives_nothing,
@@ -135,7 +135,7 @@ async fn a_lane_is_of_one_colony_and_one_type(backend: Backend) {
     let archive = tenant.submit(archive).await;
     assert!(tenant.claim_at(&bee, 10, NOW).await.is_empty());
     let lane = Lane { colony: tenant.colony.key, executor_type: "archive".to_owned() };
-    let claimed = tenant.store.claim(&lane, &[bee.slot(10)], NOW).await.unwrap().claimed;
+    let claimed = tenant.store.claim(&lane, &[bee.slot(10)], &at(NOW)).await.unwrap().claimed;
     assert_eq!(claimed.iter().map(|one| one.process_id).collect::<Vec<_>>(), [archive]);
 }
 

@@ -55,6 +55,49 @@ fn one_look_is_for_all_polls_that_wait() {
 }
 
 #[test]
+fn looks_that_count_the_limits_of_a_colony_take_turns() {
+    let claimer = Claimer::default();
+    let lane = |colony, executor_type: &str| Lane { colony: ColonyKey(colony), executor_type: executor_type.into() };
+    let types = ["a", "b", "c", "d"];
+    let _polls: Vec<_> = types.map(|name| claimer.register(&lane(1, name), slot(1), false).unwrap()).into();
+    let mut board = claimer.board();
+    let counted = || Claims { is_counted: true, ..Claims::default() };
+    let begin = |board: &mut Board| board.begin_pass().map(|pass| (pass.lane.executor_type.clone(), pass));
+    // Nothing is known of them yet.
+    let passes: Vec<Pass> = types.iter().map(|_| board.begin_pass().unwrap()).collect();
+    board.end_pass(&passes[0], counted());
+    board.end_pass(&passes[1], counted());
+    board.end_pass(&passes[2], counted());
+    board.end_pass(&passes[3], Claims::default());
+    board.mark_all();
+    let mut first = begin(&mut board).unwrap();
+    let mut second = begin(&mut board).unwrap();
+    if first.0 == "d" {
+        std::mem::swap(&mut first, &mut second);
+    }
+    assert_eq!(second.0, "d", "it counts none, and waits for nobody");
+    assert!(begin(&mut board).is_none(), "two of the others wait for their turn");
+    board.end_pass(&second.1, Claims::default());
+    assert!(begin(&mut board).is_none(), "it is not over by the end of another's look");
+    let mut seen = vec![first.0.clone()];
+    let mut pass = first.1;
+    while seen.len() < 3 {
+        if seen.len() == 1 {
+            board.end_pass(&pass, counted());
+        } else {
+            board.fail_pass(&pass, &Error::Draining);
+            board.resume(&pass);
+        }
+        let next = begin(&mut board).expect("the next has its turn");
+        seen.push(next.0);
+        pass = next.1;
+        assert!(begin(&mut board).is_none(), "one after the other");
+    }
+    seen.sort();
+    assert_eq!(seen, ["a", "b", "c"]);
+}
+
+#[test]
 fn polls_that_one_look_leaves_out_are_in_the_next() {
     let claimer = Claimer::default();
     let _polls: Vec<_> =

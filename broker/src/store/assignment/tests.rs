@@ -53,17 +53,47 @@ fn calling(number: u128, function: &str) -> Candidate {
 /// What one claim gives of this queue, look by look, as a store would answer them.
 fn assign<'s>(slots: &'s [ClaimSlot], gates: impl IntoIterator<Item = Gate>, queue: &[Candidate]) -> Assignment<'s> {
     let mut assignment = Assignment::new(slots, gates.into_iter().collect());
-    while let Some(look) = assignment.next_look() {
-        let place = |candidate: &Candidate| (candidate.priority_time_us, candidate.process_id);
-        let found: Vec<Candidate> = queue
-            .iter()
-            .filter(|candidate| place(candidate) > look.after && look.lets_through(candidate))
-            .take(look.most)
-            .cloned()
-            .collect();
-        assignment.give(&look, &found);
-    }
+    while look(&mut assignment, queue) {}
     assignment
+}
+
+/// One look of a claim; false if none is due.
+fn look(assignment: &mut Assignment<'_>, queue: &[Candidate]) -> bool {
+    let Some(look) = assignment.next_look() else { return false };
+    let found = queue.iter().filter(|candidate| look.lets_through(candidate));
+    let found: Vec<Candidate> = found.take(look.most).cloned().collect();
+    assignment.give(&look, &found);
+    true
+}
+
+fn place(candidate: &Candidate) -> Place {
+    (candidate.priority_time_us, candidate.process_id)
+}
+
+/// What one claim gives of this queue, and whether there may be more, if a transaction walks so far at the most; and how many it took.
+fn assign_in_parts(slots: &[ClaimSlot], gates: &[Gate], queue: &[Candidate], walk: usize) -> (Vec<Taken>, bool, usize) {
+    let (mut rest, mut parts) = (None, 1);
+    loop {
+        let mut assignment = Assignment::new(slots, gates.iter().cloned().collect());
+        if let Some(rest) = &rest {
+            assignment = assignment.resuming(rest);
+        }
+        loop {
+            if let Some(after) = assignment.asks_for_end() {
+                let end = queue.iter().filter(|candidate| place(candidate) > after).nth(walk - 1);
+                assignment.end_at(end.map(place));
+            }
+            if !look(&mut assignment, queue) {
+                break;
+            }
+        }
+        rest = assignment.rest();
+        if rest.is_none() {
+            let taken = assignment.taken().to_vec();
+            return (taken.clone(), !taken.is_empty() && assignment.is_cut(), parts);
+        }
+        parts += 1;
+    }
 }
 
 impl Look {
@@ -79,6 +109,8 @@ impl Look {
             && (self.with_keys || (candidate.concurrency_key.is_none() && candidate.rate_key.is_none()))
             && candidate.concurrency_key.as_ref().is_none_or(|key| !self.full_concurrency_keys.contains(key))
             && candidate.rate_key.as_ref().is_none_or(|key| !self.spent_rate_keys.contains(key))
+            && place(candidate) > self.after
+            && place(candidate) <= self.until
     }
 }
 
@@ -196,13 +228,31 @@ fn what_nobody_can_take_is_walked_in_few_looks() {
     let mut assignment = Assignment::new(&slots, Gates::default());
     let (mut looks, mut seen) = (0, 0);
     while let Some(look) = assignment.next_look() {
-        let beyond = queue.iter().filter(|one| (0, one.process_id) > look.after && look.lets_through(one));
+        let beyond = queue.iter().filter(|one| look.lets_through(one));
         let found: Vec<Candidate> = beyond.take(look.most).cloned().collect();
         (looks, seen) = (looks + 1, seen + found.len());
         assignment.give(&look, &found);
     }
     assert_eq!(numbers(&assignment), [(30_000, 0)]);
     assert!(looks <= 2 && seen <= 3, "{looks} looks at {seen} rows");
+}
+
+#[test]
+fn a_long_walk_is_cut_into_parts_and_ends_where_somebody_can_take_something() {
+    let slots = [slot("a", 3)];
+    // Sorts of their own, more than are left out: each is looked at.
+    let mut queue: Vec<Candidate> = (1..=1000)
+        .map(|number| Candidate { sort: format!("own {number}"), ..needing(number, "1", "nowhere") })
+        .collect();
+    queue.extend([waiting(5000, &[]), waiting(5001, &[])]);
+    let (taken, has_more, parts) = assign_in_parts(&slots, &[], &queue, 100);
+    assert_eq!(taken.iter().map(|one| one.process_id.as_u128()).collect::<Vec<_>>(), [5000, 5001]);
+    assert!(!has_more && parts == 10, "{parts} parts");
+    queue.extend(
+        (6000..6200).map(|number| Candidate { sort: format!("own {number}"), ..needing(number, "1", "nowhere") }),
+    );
+    let (taken, has_more, _) = assign_in_parts(&slots, &[], &queue, 100);
+    assert!(taken.len() == 2 && has_more, "what it has is given before the rest is looked through");
 }
 
 fn names() -> impl Strategy<Value = Vec<&'static str>> {
@@ -290,5 +340,23 @@ proptest! {
             let grant = slots[one.slot].grants.iter().find(|grant| grant.key == one.executor).unwrap();
             prop_assert!(grant.scopes.cover("any", &candidate.function), "leased under a grant that covers it");
         }
+    }
+
+    /// However short the parts are, claim after claim gives the same to the same.
+    #[test]
+    fn in_parts_everybody_gets_the_same(slots in slots(), gates in gates(), queue in candidates(), walk in 1..20_usize) {
+        let expected = numbers(&assign(&slots, gates.clone(), &queue));
+        let (mut slots, mut queue, mut given, mut has_more) = (slots, queue, Vec::new(), true);
+        while has_more {
+            let (taken, more, _) = assign_in_parts(&slots, &gates, &queue, walk);
+            for one in &taken {
+                slots[one.slot].count -= 1;
+                queue.retain(|candidate| candidate.process_id != one.process_id);
+                given.push((one.process_id.as_u128(), one.slot));
+            }
+            has_more = more;
+        }
+        given.sort_unstable();
+        prop_assert_eq!(given, expected);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use apiary_identity::Clock;
 use sqlx::postgres::PgRow;
 use sqlx::query;
 use uuid::Uuid;
@@ -9,24 +10,44 @@ use uuid::Uuid;
 use super::fault::{Fault, until_settled};
 use super::session::Session;
 use super::{PostgresStore, column, limits};
+use crate::limits::CLAIM_WALK_MAX;
 use crate::model::{
     ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
 };
-use crate::store::assignment::{Assignment, Candidate};
+use crate::store::assignment::{Assignment, Candidate, Rest};
 use crate::store::gates::{self, Gates};
 use crate::store::{StoreResult, checks, rows};
 
-pub(super) async fn claim(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
+pub(super) async fn claim(
+    store: &PostgresStore,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    clock: &dyn Clock,
+) -> StoreResult<Claims> {
     if slots.is_empty() {
         return Ok(Claims::default());
     }
-    until_settled!(claim_once(store, lane, slots, now_ms))
+    let mut rest = None;
+    loop {
+        let (claims, further) = until_settled!(claim_once(store, lane, slots, clock, rest.as_ref()))?;
+        rest = further;
+        if rest.is_none() {
+            return Ok(claims);
+        }
+    }
 }
 
-async fn claim_once(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> Result<Claims, Fault> {
+/// One transaction of a claim, and where the next goes on.
+async fn claim_once(
+    store: &PostgresStore,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    clock: &dyn Clock,
+    rest: Option<&Rest>,
+) -> Result<(Claims, Option<Rest>), Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
-    match lease(&mut session, lane, slots, now_ms).await {
+    match lease(&mut session, lane, slots, clock, rest).await {
         Ok(claims) => {
             session.commit().await?;
             Ok(claims)
@@ -38,25 +59,35 @@ async fn claim_once(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot], now
     }
 }
 
-async fn lease(session: &mut Session, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> Result<Claims, Fault> {
+async fn lease(
+    session: &mut Session,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    clock: &dyn Clock,
+    rest: Option<&Rest>,
+) -> Result<(Claims, Option<Rest>), Fault> {
     let gates = gates(session, lane, slots).await?;
     let mut assignment = Assignment::new(slots, gates);
     if assignment.is_limited() {
-        assignment = assignment.within(limits::allowance(session, lane, now_ms).await?);
+        assignment = assignment.within(limits::allowance(session, lane, clock).await?);
+    }
+    if let Some(rest) = rest {
+        assignment = assignment.resuming(rest);
     }
     assign(session, lane, &mut assignment).await?;
     let taken = assignment.taken();
     if taken.is_empty() {
-        return Ok(assignment.empty_handed());
+        let rest = assignment.rest();
+        return Ok((assignment.empty_handed(), rest));
     }
     let statement = query(include_str!("leases/claim.sql"))
         .bind(column(taken, |one| one.process_id))
         .bind(column(taken, |one| one.executor.0))
         .bind(column(taken, |one| slots[one.slot].lease_ms))
-        .bind(now_ms);
+        .bind(clock.now_ms());
     let leased = session.rows(statement).await?;
     limits::spend(session, lane.colony, &assignment.spent()).await?;
-    Ok(assignment.claims(&leased)?)
+    Ok((assignment.claims(&leased)?, None))
 }
 
 /// What stands in the way of the lane's work now.
@@ -71,7 +102,9 @@ async fn gates(session: &mut Session, lane: &Lane, slots: &[ClaimSlot]) -> Resul
 
 /// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
 async fn assign(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
-    while let Some(look) = assignment.next_look() {
+    loop {
+        survey(session, lane, assignment).await?;
+        let Some(look) = assignment.next_look() else { return Ok(()) };
         let select = query(include_str!("leases/claim_candidates.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
@@ -85,11 +118,30 @@ async fn assign(session: &mut Session, lane: &Lane, assignment: &mut Assignment<
             .bind(i64::try_from(look.most).unwrap_or(i64::MAX))
             .bind(look.with_keys)
             .bind(&look.full_concurrency_keys)
-            .bind(&look.spent_rate_keys);
+            .bind(&look.spent_rate_keys)
+            .bind(look.until.0)
+            .bind(look.until.1);
         let found = session.rows(select).await?;
         let found: Vec<Candidate> = found.iter().map(|row| rows::candidate(row)).collect::<StoreResult<_>>()?;
         assignment.count(limits::uses(session, lane.colony, &assignment.uncounted(&found)).await?);
         assignment.give(&look, &found);
+    }
+}
+
+/// Before a walk past what nobody can take: how far this transaction goes, and which keys it need not look at.
+async fn survey(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
+    if let Some(after) = assignment.asks_for_end() {
+        let select = query(include_str!("leases/claim_end.sql"))
+            .bind(lane.colony.0)
+            .bind(&lane.executor_type)
+            .bind(after.0)
+            .bind(after.1)
+            .bind(CLAIM_WALK_MAX - 1);
+        let end = session.row(select).await?.map(|row| rows::place(&row)).transpose()?;
+        assignment.end_at(end);
+    }
+    if assignment.asks_for_keys() {
+        assignment.count_keys(limits::keys(session, lane.colony).await?);
     }
     Ok(())
 }

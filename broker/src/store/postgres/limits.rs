@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use apiary_identity::Clock;
 use sqlx::query;
 use uuid::Uuid;
 
 use super::fault::{Fault, until_settled};
 use super::session::Session;
 use super::{PostgresStore, column, process_ids};
-use crate::limits::{LIMIT_USES_READ, LIMITS_MAX};
+use crate::limits::{CLAIM_KEYS_MAX, LIMIT_USES_READ, LIMITS_MAX};
 use crate::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits};
 use crate::store::allowance::{Allowance, Counter, Spent};
 use crate::store::overflow::Crowd;
@@ -23,12 +24,13 @@ pub(super) async fn lock(session: &mut Session, colony: ColonyKey) -> Result<(),
 }
 
 /// The limits that matter in this lane, with the lock on them.
-pub(super) async fn allowance(session: &mut Session, lane: &Lane, now_ms: i64) -> Result<Allowance, Fault> {
+pub(super) async fn allowance(session: &mut Session, lane: &Lane, clock: &dyn Clock) -> Result<Allowance, Fault> {
     lock(session, lane.colony).await?;
     let select = query(include_str!("leases/claim_limits.sql")).bind(lane.colony.0).bind(&lane.executor_type);
     let found = session.rows(select).await?;
     let limits = found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?;
-    Ok(Allowance::new(limits, &lane.executor_type, now_ms))
+    // Read under the lock: whoever had it before counted by an earlier time.
+    Ok(Allowance::new(limits, &lane.executor_type, clock.now_ms()))
 }
 
 /// How much of these is in use.
@@ -44,6 +46,13 @@ pub(super) async fn uses(
         .bind(colony.0)
         .bind(column(counters, |(kind, _)| kind.as_str()))
         .bind(column(counters, |(_, key)| key.as_str()));
+    let found = session.rows(select).await?;
+    Ok(found.iter().map(|row| rows::limit_use(row)).collect::<StoreResult<_>>()?)
+}
+
+/// The concurrency keys in use, each with how much of it is.
+pub(super) async fn keys(session: &mut Session, colony: ColonyKey) -> Result<Vec<LimitUse>, Fault> {
+    let select = query(include_str!("leases/claim_keys.sql")).bind(colony.0).bind(CLAIM_KEYS_MAX);
     let found = session.rows(select).await?;
     Ok(found.iter().map(|row| rows::limit_use(row)).collect::<StoreResult<_>>()?)
 }

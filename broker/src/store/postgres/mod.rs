@@ -25,7 +25,7 @@ mod session;
 mod store;
 mod sweeps;
 
-use apiary_identity::{Envelope, Grant, Id, Revocation};
+use apiary_identity::{Clock, Envelope, Grant, Id, Revocation};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -298,8 +298,8 @@ impl Store for PostgresStore {
         operations::delete(self, colony, process_ids, finished_until_ms).await
     }
 
-    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
-        leases::claim(self, lane, slots, now_ms).await
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<Claims> {
+        leases::claim(self, lane, slots, clock).await
     }
 
     async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>> {

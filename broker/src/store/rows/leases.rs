@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{Columns, Fields};
 use crate::model::{CancelMark, Claimed, ColonyKey, GrantKey, Lane, LeaseEnd, LeaseRecord, Renewed};
 use crate::store::StoreResult;
-use crate::store::assignment::Candidate;
+use crate::store::assignment::{Candidate, Place};
 use crate::store::gates::Gate;
 
 /// A waiting process from `process_id, priority_time_us, function`, `executor_names` and `requires` as text, `concurrency_key,
@@ -22,6 +22,12 @@ pub(in crate::store) fn candidate(row: &dyn Columns) -> StoreResult<Candidate> {
         rate_key: fields.text_if_any("rate_key")?,
         sort: fields.text("sort")?,
     })
+}
+
+/// A place in a queue from `process_id, priority_time_us`.
+pub(in crate::store) fn place(row: &dyn Columns) -> StoreResult<Place> {
+    let (fields, process_id) = Fields::of_process(row, "queue")?;
+    Ok((fields.number("priority_time_us")?, process_id))
 }
 
 /// Something that stands in the way of a claim, from `kind, name`.

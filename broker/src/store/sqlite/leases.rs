@@ -2,40 +2,69 @@
 
 use std::collections::{HashMap, HashSet};
 
+use apiary_identity::Clock;
 use sqlx::query;
 use uuid::Uuid;
 
 use super::batch::{ClaimItem, CompletionItem, Documents, FailureItem, ReleaseItem, RenewalItem, ids, list};
 use super::transaction::{Write, read};
 use super::{SqliteStore, limits, process_ids};
+use crate::limits::CLAIM_WALK_MAX;
 use crate::model::{
     ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
 };
-use crate::store::assignment::{Assignment, Candidate};
+use crate::store::assignment::{Assignment, Candidate, Rest};
 use crate::store::gates::{self, Gates};
 use crate::store::{StoreResult, checks, rows};
 
-pub(super) async fn claim(store: &SqliteStore, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
+pub(super) async fn claim(
+    store: &SqliteStore,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    clock: &dyn Clock,
+) -> StoreResult<Claims> {
     if slots.is_empty() {
         return Ok(Claims::default());
     }
+    let mut rest = None;
+    loop {
+        let (claims, further) = claim_once(store, lane, slots, clock, rest.as_ref()).await?;
+        rest = further;
+        if rest.is_none() {
+            return Ok(claims);
+        }
+    }
+}
+
+/// One transaction of a claim, and where the next goes on.
+async fn claim_once(
+    store: &SqliteStore,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    clock: &dyn Clock,
+    rest: Option<&Rest>,
+) -> StoreResult<(Claims, Option<Rest>)> {
     let mut write = Write::begin(&store.writer).await?;
     let mut assignment = Assignment::new(slots, gates(&mut write, lane, slots).await?);
     if assignment.is_limited() {
-        assignment = assignment.within(limits::allowance(&mut write, lane, now_ms).await?);
+        assignment = assignment.within(limits::allowance(&mut write, lane, clock).await?);
+    }
+    if let Some(rest) = rest {
+        assignment = assignment.resuming(rest);
     }
     assign(&mut write, lane, &mut assignment).await?;
     if assignment.taken().is_empty() {
-        return Ok(assignment.empty_handed());
+        let rest = assignment.rest();
+        return Ok((assignment.empty_handed(), rest));
     }
     let items = list(assignment.taken().iter().map(|one| ClaimItem::new(one, &slots[one.slot])))?;
-    write.changed(query(include_str!("leases/claim.sql")).bind(items.clone()).bind(now_ms)).await?;
+    write.changed(query(include_str!("leases/claim.sql")).bind(items.clone()).bind(clock.now_ms())).await?;
     write.changed(query(include_str!("steps/claim_unqueue.sql")).bind(items.clone())).await?;
     let leased = write.rows(query(include_str!("steps/claim_leased.sql")).bind(items)).await?;
     limits::spend(&mut write, lane.colony, &assignment.spent()).await?;
     let claims = assignment.claims(&leased)?;
     write.commit().await?;
-    Ok(claims)
+    Ok((claims, None))
 }
 
 /// What stands in the way of the lane's work now.
@@ -49,7 +78,9 @@ async fn gates(write: &mut Write, lane: &Lane, slots: &[ClaimSlot]) -> StoreResu
 
 /// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
 async fn assign(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
-    while let Some(look) = assignment.next_look() {
+    loop {
+        survey(write, lane, assignment).await?;
+        let Some(look) = assignment.next_look() else { return Ok(()) };
         let select = query(include_str!("leases/claim_candidates.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
@@ -63,11 +94,30 @@ async fn assign(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>)
             .bind(i64::try_from(look.most).unwrap_or(i64::MAX))
             .bind(look.with_keys)
             .bind(list(&look.full_concurrency_keys)?)
-            .bind(list(&look.spent_rate_keys)?);
+            .bind(list(&look.spent_rate_keys)?)
+            .bind(look.until.0)
+            .bind(look.until.1);
         let found = write.rows(select).await?;
         let found: Vec<Candidate> = found.iter().map(|row| rows::candidate(row)).collect::<StoreResult<_>>()?;
         assignment.count(limits::uses(write, lane.colony, &assignment.uncounted(&found)).await?);
         assignment.give(&look, &found);
+    }
+}
+
+/// Before a walk past what nobody can take: how far this transaction goes, and which keys it need not look at.
+async fn survey(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
+    if let Some(after) = assignment.asks_for_end() {
+        let select = query(include_str!("leases/claim_end.sql"))
+            .bind(lane.colony.0)
+            .bind(&lane.executor_type)
+            .bind(after.0)
+            .bind(after.1)
+            .bind(CLAIM_WALK_MAX - 1);
+        let end = write.rows(select).await?.first().map(|row| rows::place(row)).transpose()?;
+        assignment.end_at(end);
+    }
+    if assignment.asks_for_keys() {
+        assignment.count_keys(limits::keys(write, lane.colony).await?);
     }
     Ok(())
 }

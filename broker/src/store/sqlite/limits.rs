@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use apiary_identity::Clock;
 use serde::Serialize;
 use sqlx::query;
 use uuid::Uuid;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 use super::batch::{ids, list as json_list};
 use super::transaction::{Write, read};
 use super::{SqliteStore, process_ids};
-use crate::limits::{LIMIT_USES_READ, LIMITS_MAX};
+use crate::limits::{CLAIM_KEYS_MAX, LIMIT_USES_READ, LIMITS_MAX};
 use crate::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, NewProcess};
 use crate::store::allowance::{Allowance, Counter, Spent};
 use crate::store::overflow::{self, Crowd};
@@ -33,11 +34,11 @@ struct BucketItem<'a> {
 }
 
 /// The limits that matter in this lane.
-pub(super) async fn allowance(write: &mut Write, lane: &Lane, now_ms: i64) -> StoreResult<Allowance> {
+pub(super) async fn allowance(write: &mut Write, lane: &Lane, clock: &dyn Clock) -> StoreResult<Allowance> {
     let select = query(include_str!("leases/claim_limits.sql")).bind(lane.colony.0).bind(&lane.executor_type);
     let found = write.rows(select).await?;
     let limits = found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?;
-    Ok(Allowance::new(limits, &lane.executor_type, now_ms))
+    Ok(Allowance::new(limits, &lane.executor_type, clock.now_ms()))
 }
 
 /// How much of these is in use.
@@ -47,6 +48,12 @@ pub(super) async fn uses(write: &mut Write, colony: ColonyKey, counters: &[Count
     }
     let items = json_list(counters.iter().map(|(kind, key)| CounterItem { kind: kind.as_str(), key }))?;
     let select = query(include_str!("leases/claim_uses.sql")).bind(colony.0).bind(items);
+    write.rows(select).await?.iter().map(|row| rows::limit_use(row)).collect()
+}
+
+/// The concurrency keys in use, each with how much of it is.
+pub(super) async fn keys(write: &mut Write, colony: ColonyKey) -> StoreResult<Vec<LimitUse>> {
+    let select = query(include_str!("leases/claim_keys.sql")).bind(colony.0).bind(CLAIM_KEYS_MAX);
     write.rows(select).await?.iter().map(|row| rows::limit_use(row)).collect()
 }
 

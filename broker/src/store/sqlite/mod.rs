@@ -23,7 +23,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use apiary_identity::{Envelope, Grant, Id, Revocation};
+use apiary_identity::{Clock, Envelope, Grant, Id, Revocation};
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -316,8 +316,8 @@ impl Store for SqliteStore {
         operations::delete(self, colony, process_ids, finished_until_ms).await
     }
 
-    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], now_ms: i64) -> StoreResult<Claims> {
-        leases::claim(self, lane, slots, now_ms).await
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<Claims> {
+        leases::claim(self, lane, slots, clock).await
     }
 
     async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>> {

@@ -3,7 +3,9 @@
 -- $4 functions that they may run: text[], or null for all, $5 beginnings of further such functions: text[],
 -- $6 functions that are paused or used up: text[], $7 sorts that nobody with room can take: text[],
 -- $8 and $9 after this priority_time_us: bigint and process_id: uuid, $10 at most: bigint,
--- $11 whether to look at work with keys: boolean, $12 concurrency keys and $13 rate keys that are used up: text[].
+-- $11 whether to look at work with keys: boolean, $12 concurrency keys and $13 rate keys that are used up: text[],
+-- $14 and $15 up to this priority_time_us: bigint and process_id: uuid.
+-- The keys are thousands: as a sub-select they are looked up by their hash, on every version.
 -- A sort is the text of all that decides who can take a process.
 -- Race won: rows that another broker is claiming are passed over, never waited for. If that broker then has no room for
 -- one of them, it is free again at its commit, and the next look of whoever passed it over finds it.
@@ -20,9 +22,10 @@ WHERE colony = $1 AND executor_type = $2
     AND function <> ALL($6)
     AND concat_ws(' ', function, executor_names, requires) <> ALL($7)
     AND ($11 OR (concurrency_key IS NULL AND rate_key IS NULL))
-    AND (concurrency_key IS NULL OR concurrency_key <> ALL($12))
-    AND (rate_key IS NULL OR rate_key <> ALL($13))
+    AND (concurrency_key IS NULL OR concurrency_key NOT IN (SELECT unnest($12::text[])))
+    AND (rate_key IS NULL OR rate_key NOT IN (SELECT unnest($13::text[])))
     AND (priority_time_us, process_id) > ($8, $9)
+    AND (priority_time_us, process_id) <= ($14, $15)
 ORDER BY priority_time_us, process_id
 LIMIT $10
 FOR UPDATE SKIP LOCKED

@@ -4,7 +4,8 @@
 -- ?4 functions that they may run: JSON list, or null for all, ?5 beginnings of further such functions: JSON list,
 -- ?6 functions that are paused or used up: JSON list, ?7 sorts that nobody with room can take: JSON list,
 -- ?8 and ?9 after this priority_time_us and process_id: blob, ?10 at most,
--- ?11 whether to look at work with keys, ?12 concurrency keys and ?13 rate keys that are used up: JSON lists.
+-- ?11 whether to look at work with keys, ?12 concurrency keys and ?13 rate keys that are used up: JSON lists,
+-- ?14 and ?15 up to this priority_time_us and process_id: blob.
 -- A sort is the text of all that decides who can take a process.
 -- Race won: it runs inside the one write transaction, so all of them are still there when they are moved.
 SELECT process_id, priority_time_us, function, executor_names, requires, concurrency_key, rate_key,
@@ -32,5 +33,6 @@ WHERE colony = ?1 AND executor_type = ?2
     AND (concurrency_key IS NULL OR concurrency_key NOT IN (SELECT full.value FROM json_each(?12) AS full))
     AND (rate_key IS NULL OR rate_key NOT IN (SELECT spent.value FROM json_each(?13) AS spent))
     AND (priority_time_us, process_id) > (?8, ?9)
+    AND (priority_time_us, process_id) <= (?14, ?15)
 ORDER BY priority_time_us, process_id
 LIMIT ?10
