@@ -215,8 +215,13 @@ pub const UNATTENDED_AFTER: Duration = Duration::from_secs(60);
 pub const ATTEND_EVERY_MIN: Duration = Duration::from_millis(100);
 /// See [`ATTEND_EVERY_MIN`].
 pub const ATTEND_EVERY_MAX: Duration = Duration::from_secs(30);
-/// Executors of a colony that wait for approval; beyond it registering is refused as overload.
+/// Executors of a colony that wait for approval; beyond it registering is refused as overload, unless one gives way.
 pub const PENDING_EXECUTORS_MAX: i64 = 1000;
+/// An executor that waits for approval gives way to another, if there is no more room, when it was not heard for so long, in
+/// milliseconds: anybody can make keys, and one who waits asks again every minute.
+pub const PENDING_GIVES_WAY_AFTER_MS: i64 = 10 * 60_000;
+/// An executor that waits for approval is forgotten when it was not heard for so long, in milliseconds.
+pub const PENDING_FORGET_AFTER_MS: i64 = 3_600_000;
 /// Functions that an executor announces.
 pub const ANNOUNCED_FUNCTIONS_MAX: usize = 256;
 /// Bytes of a function's description.
@@ -235,8 +240,16 @@ pub const ARGS_SCHEMA_VALUES_MAX: usize = 2000;
 pub const ARGS_SCHEMA_DEPTH_MAX: usize = 64;
 /// Bytes of a compiled pattern in a schema.
 pub const ARGS_SCHEMA_PATTERN_BYTES_MAX: usize = 256 * 1024;
+/// Patterns in the schemas of one executor's functions, each reference counted as what it refers to: they are what is dear to
+/// compile.
+pub const ARGS_SCHEMA_PATTERNS_MAX: usize = 128;
+/// Executors whose schemas are compiled at the same time, each on a thread of its own, where they announce them; and as many where
+/// arguments are to be checked.
+pub const ARGS_SCHEMA_COMPILERS_MAX: usize = 2;
 /// Compiled schemas that are remembered.
 pub const ARGS_SCHEMAS_MAX: usize = 512;
+/// Bytes of the texts of compiled schemas that are remembered.
+pub const ARGS_SCHEMAS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Arguments with more bytes are not checked against schemas before they are kept: that is for the executor.
 pub const ARGS_CHECKED_BYTES_MAX: usize = 64 * 1024;
 /// How long what executors announce is remembered.
@@ -267,8 +280,8 @@ pub const CONTACT_TICK: Duration = Duration::from_secs(5);
 pub const CONTACT_REWRITE_MS: i64 = 30_000;
 /// An executor that was not heard for so long is forgotten, in milliseconds.
 pub const EXECUTOR_FORGET_AFTER_MS: i64 = 30 * 24 * 3_600_000;
-/// How often such executors are looked for.
-pub const EXECUTOR_FORGET_EVERY: Duration = Duration::from_secs(3600);
+/// How often such executors, and those that waited for approval, are looked for.
+pub const EXECUTOR_FORGET_EVERY: Duration = Duration::from_secs(300);
 /// After this long without a sound an executor is silent, unless a setting says otherwise.
 pub const EXECUTOR_SILENT_AFTER: Duration = Duration::from_secs(60);
 /// After this long without a sound an executor is gone, unless a setting says otherwise.

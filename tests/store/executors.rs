@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use apiary_broker::model::{
-    AnnouncedFunction, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page, Registration,
-    Spread,
+    AnnouncedFunction, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, Forgettable, FunctionStatistics, Page,
+    PendingRoom, Registration, Spread,
 };
 use apiary_identity::{Envelope, Id, KeyPair, Offer, Role};
 use apiary_tests::Backend;
@@ -14,6 +14,8 @@ use crate::tenant::{ALL, Bee, KIND, NOW, Tenant, completion, grant};
 on_each_store!(
     a_registration_replaces_what_was_said_before,
     so_many_strangers_may_wait_and_no_more,
+    the_stranger_silent_longest_gives_way,
+    strangers_are_forgotten_sooner_than_executors,
     being_turned_down_stays_until_a_grant_comes,
     a_grant_makes_its_executor_known_until_it_says_more,
     the_later_moment_counts_as_heard,
@@ -23,6 +25,9 @@ on_each_store!(
     a_colony_sees_only_its_own_executors,
     functions_are_counted_with_their_waits_and_runs,
 );
+
+/// Whoever waits for approval and was not heard for so long gives way.
+const SILENT_MS: i64 = 600_000;
 
 fn registration(key: Id, name: &str, functions: &[&str]) -> Registration {
     let announced = |name: &&str| AnnouncedFunction {
@@ -66,8 +71,9 @@ async fn page(tenant: &Tenant, filter: &ExecutorFilter, size: i64, after: Option
     tenant.store.list_executors(tenant.colony.key, filter, page, NOW).await.unwrap()
 }
 
-async fn register(tenant: &Tenant, registration: &Registration, pending_max: i64, now_ms: i64) -> bool {
-    tenant.store.register_executor(tenant.colony.key, registration, pending_max, now_ms).await.unwrap()
+async fn register(tenant: &Tenant, registration: &Registration, count_max: i64, now_ms: i64) -> bool {
+    let room = PendingRoom { count_max, gives_way_before_ms: now_ms - SILENT_MS };
+    tenant.store.register_executor(tenant.colony.key, registration, room, now_ms).await.unwrap()
 }
 
 async fn add_executor(tenant: &Tenant, key: &KeyPair, name: &str) {
@@ -112,6 +118,51 @@ async fn so_many_strangers_may_wait_and_no_more(backend: Backend) {
     assert!(register(&tenant, &registration(keys[2].id(), "c", &[]), 2, NOW).await);
     let other = Tenant::in_store(&tenant.store, "orchard").await;
     assert!(register(&other, &registration(keys[0].id(), "a", &[]), 1, NOW).await);
+}
+
+async fn the_stranger_silent_longest_gives_way(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let keys = [(); 6].map(|()| KeyPair::generate());
+    let stranger = |at: usize| registration(keys[at].id(), &format!("bee-{at}"), &[]);
+    let later = NOW + SILENT_MS;
+    // Neither an executor nor one that was turned down gives way, silent as they are.
+    add_executor(&tenant, &keys[4], "granted").await;
+    assert!(register(&tenant, &Registration { is_granted: true, ..stranger(4) }, 2, NOW - 9).await);
+    assert!(register(&tenant, &stranger(5), 2, NOW - 8).await);
+    assert!(tenant.store.reject_executor(tenant.colony.key, &keys[5].id(), NOW).await.unwrap());
+    for at in [1, 0] {
+        assert!(register(&tenant, &stranger(at), 2, NOW + i64::try_from(at).unwrap()).await);
+    }
+    assert!(!register(&tenant, &stranger(2), 2, later).await, "the others were heard not long ago");
+    assert!(register(&tenant, &stranger(2), 2, later + 1).await);
+    let pending = async || {
+        let mut names: Vec<_> = all(&tenant).await.into_iter().map(|one| one.name).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(pending().await, ["bee-1", "bee-2", "bee-4", "bee-5"], "bee-0 was silent longest");
+    // One that waits already takes nobody's place, and one with a grant neither.
+    assert!(register(&tenant, &stranger(1), 2, later + 5).await);
+    assert!(register(&tenant, &Registration { is_granted: true, ..stranger(4) }, 2, NOW * 2).await);
+    assert_eq!(pending().await.len(), 4);
+    assert!(!register(&tenant, &stranger(3), 2, later + 6).await);
+    assert_eq!(pending().await.len(), 4, "nobody goes for one that is refused");
+}
+
+async fn strangers_are_forgotten_sooner_than_executors(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let keys = [(); 4].map(|()| KeyPair::generate());
+    add_executor(&tenant, &keys[0], "granted").await;
+    register(&tenant, &Registration { is_granted: true, ..registration(keys[0].id(), "granted", &[]) }, 9, NOW).await;
+    for (at, name, heard_ms) in [(1, "stale", NOW), (2, "rejected", NOW), (3, "recent", NOW + 1)] {
+        register(&tenant, &registration(keys[at].id(), name, &[]), 9, heard_ms).await;
+    }
+    tenant.store.reject_executor(tenant.colony.key, &keys[2].id(), NOW).await.unwrap();
+    let which = Forgettable { before_ms: NOW, pending_before_ms: NOW + 1 };
+    assert_eq!(tenant.store.forget_executors(which, 10).await.unwrap(), 1);
+    let mut left: Vec<_> = all(&tenant).await.into_iter().map(|one| one.name).collect();
+    left.sort();
+    assert_eq!(left, ["granted", "recent", "rejected"]);
 }
 
 async fn being_turned_down_stays_until_a_grant_comes(backend: Backend) {
@@ -163,8 +214,9 @@ async fn executors_not_heard_for_long_are_forgotten_and_those_never_heard_stay(b
     tenant.store.hear_executors(&heard).await.unwrap();
     register(&tenant, &registration(rejected, "rejected", &[]), 10, NOW - 5).await;
     tenant.store.reject_executor(tenant.colony.key, &rejected, NOW - 5).await.unwrap();
-    assert_eq!(tenant.store.forget_executors(NOW, 10).await.unwrap(), 1);
-    assert_eq!(tenant.store.forget_executors(NOW, 10).await.unwrap(), 0);
+    let which = Forgettable { before_ms: NOW, pending_before_ms: NOW };
+    assert_eq!(tenant.store.forget_executors(which, 10).await.unwrap(), 1);
+    assert_eq!(tenant.store.forget_executors(which, 10).await.unwrap(), 0);
     let left: Vec<_> = all(&tenant).await.into_iter().map(|one| one.key).collect();
     assert!(
         left.contains(&recent) && left.contains(&rejected) && !left.contains(&stale) && left.len() == 3,
@@ -227,6 +279,9 @@ async fn a_colony_sees_only_its_own_executors(backend: Backend) {
     let other = Tenant::in_store(&tenant.store, "orchard").await;
     let key = KeyPair::generate();
     register(&other, &registration(key.id(), "bee", &["f"]), 10, NOW).await;
+    let announced = other.store.list_functions(other.colony.key, None, ALL).await.unwrap();
+    assert!(announced.is_empty(), "whoever has no grant announces nothing");
+    add_executor(&other, &key, "bee").await;
     assert!(all(&tenant).await.is_empty());
     assert!(tenant.store.list_functions(tenant.colony.key, None, ALL).await.unwrap().is_empty());
     assert!(!tenant.store.reject_executor(tenant.colony.key, &key.id(), NOW).await.unwrap());

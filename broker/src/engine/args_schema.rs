@@ -18,9 +18,15 @@ const WORDS_MAX: usize = 200;
 #[derive(Debug)]
 pub(super) struct ArgsSchema(Validator);
 
-impl ArgsSchema {
-    /// Compiles a schema; says what is wrong with it, and where. Patterns run in time linear to the text.
-    pub(super) fn compile(text: &str) -> Result<Self, String> {
+/// A schema that was read and found small enough, and is not compiled yet.
+pub(super) struct ReadSchema {
+    schema: Value,
+    patterns: usize,
+}
+
+impl ReadSchema {
+    /// Reads a schema; says what is wrong with it, and where.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
         let schema: Value = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
         if schema
             .get("$schema")
@@ -28,12 +34,24 @@ impl ArgsSchema {
         {
             return Err(format!("names another `$schema` than {DRAFT}: leave it out, or name that one"));
         }
-        Weighing { root: &schema, values: 0 }.add(&schema, "", 0)?;
+        let mut weighing = Weighing { root: &schema, values: 0, patterns: 0 };
+        weighing.add(&schema, "", 0)?;
+        let patterns = weighing.patterns;
+        Ok(Self { schema, patterns })
+    }
+
+    /// How many patterns are to be compiled.
+    pub(super) fn patterns(&self) -> usize {
+        self.patterns
+    }
+
+    /// Compiles it; says what is wrong with it, and where. Patterns run in time linear to the text.
+    pub(super) fn compile(&self) -> Result<ArgsSchema, String> {
         let patterns = PatternOptions::regex()
             .size_limit(ARGS_SCHEMA_PATTERN_BYTES_MAX)
             .dfa_size_limit(ARGS_SCHEMA_PATTERN_BYTES_MAX);
         let options = jsonschema::options().with_draft(Draft::Draft202012).with_pattern_options(patterns).offline();
-        options.build(&schema).map(Self).map_err(|error| {
+        options.build(&self.schema).map(ArgsSchema).map_err(|error| {
             let place = error.instance_path().to_string();
             format!(
                 "is no JSON Schema at `{}`: {}",
@@ -42,7 +60,9 @@ impl ArgsSchema {
             )
         })
     }
+}
 
+impl ArgsSchema {
     /// Checks arguments; says which field does not fit, and why, without anything that it holds.
     pub(super) fn check(&self, args: &Value) -> Result<(), String> {
         self.0.validate(args).map_err(|error| misfit(&error))
@@ -75,6 +95,7 @@ fn shown(words: &str) -> String {
 struct Weighing<'s> {
     root: &'s Value,
     values: usize,
+    patterns: usize,
 }
 
 impl<'s> Weighing<'s> {
@@ -105,6 +126,11 @@ impl<'s> Weighing<'s> {
 
     fn field(&mut self, key: &str, field: &'s Value, place: &str, depth: usize) -> Result<(), String> {
         match field {
+            Value::String(_) if key == "pattern" => self.patterns += 1,
+            Value::Object(properties) if key == "patternProperties" => self.patterns += properties.len(),
+            _ => {}
+        }
+        match field {
             Value::String(target) if key == "$ref" => {
                 let pointer = target.strip_prefix('#').filter(|rest| rest.is_empty() || rest.starts_with('/'));
                 let target = pointer.and_then(|pointer| self.root.pointer(pointer)).ok_or_else(|| {
@@ -132,8 +158,24 @@ mod tests {
 
     use super::*;
 
+    fn compile(text: &str) -> Result<ArgsSchema, String> {
+        ReadSchema::read(text)?.compile()
+    }
+
     fn refusal(schema: &Value) -> String {
-        ArgsSchema::compile(&schema.to_string()).map(drop).unwrap_err()
+        compile(&schema.to_string()).map(drop).unwrap_err()
+    }
+
+    #[test]
+    fn patterns_are_counted_where_they_are_compiled() {
+        let patterns = |schema: &Value| ReadSchema::read(&schema.to_string()).unwrap().patterns();
+        assert_eq!(
+            patterns(&json!({ "pattern": "a", "patternProperties": { "^a": true, "^b": { "pattern": "c" } } })),
+            4
+        );
+        assert_eq!(patterns(&json!({ "properties": { "pattern": { "type": "string" } } })), 0);
+        let referred = json!({ "allOf": [{ "$ref": "#/$defs/a" }, { "$ref": "#/$defs/a" }], "$defs": { "a": { "pattern": "a" } } });
+        assert_eq!(patterns(&referred), 3);
     }
 
     #[test]
@@ -150,7 +192,7 @@ mod tests {
             },
             "$defs": { "cents": { "type": "integer", "maximum": 100 } },
         });
-        let schema = ArgsSchema::compile(&schema.to_string()).unwrap();
+        let schema = compile(&schema.to_string()).unwrap();
         assert_eq!(schema.check(&json!({ "amount": 7, "to": "ada" })), Ok(()));
         for (args, field) in [
             (json!({}), "`args` lacks \"amount\""),
@@ -171,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_schema_that_is_none_is_refused_with_its_place() {
-        assert!(ArgsSchema::compile("{").unwrap_err().contains("no JSON"));
+        assert!(compile("{").unwrap_err().contains("no JSON"));
         assert!(refusal(&json!({ "properties": { "a": { "type": "strin" } } })).contains("/properties/a/type"));
         assert!(refusal(&json!({ "$schema": "http://json-schema.org/draft-07/schema#" })).contains("2020-12"));
         assert!(refusal(&json!({ "pattern": "(?=x)" })).contains("JSON Schema"), "no engine that can hang");

@@ -1,8 +1,8 @@
 //! What functions take, as executors announce it: remembered for a few seconds, so that a submit that cannot work is refused at
 //! the door and no submit pays a look into the database for it.
 //!
-//! The rule: where executors of the type that may work, and were heard not too long ago, announce the function, the arguments
-//! must fit one of their schemas. One who announces it without a schema takes anything. What nobody announces is accepted,
+//! The rule: where executors that may do the function, and were heard not too long ago, announce it, the arguments must fit one of
+//! their schemas. One who announces it without a schema takes anything. What nobody announces is accepted,
 //! because somebody may still come who does it. The check is a courtesy to the submitter: the executor's own is what counts.
 
 use std::collections::HashMap;
@@ -15,12 +15,11 @@ use serde_json::Value;
 use super::args_schema::ArgsSchema;
 use super::contacts::Contacts;
 use super::roster::Licences;
+use super::schemabook::{Purpose, SchemaBook};
 use crate::Error;
-use crate::limits::{
-    ARGS_CHECKED_BYTES_MAX, ARGS_SCHEMAS_MAX, CATALOGUE_AGE_MAX, CATALOGUE_ROWS_MAX, COLONIES_REMEMBERED_MAX,
-};
-use crate::model::{Colony, ColonyKey};
-use crate::store::{Store, StoreResult};
+use crate::limits::{ARGS_CHECKED_BYTES_MAX, CATALOGUE_AGE_MAX, CATALOGUE_ROWS_MAX, COLONIES_REMEMBERED_MAX};
+use crate::model::{AnnouncedFunction, Colony, ColonyKey};
+use crate::store::Store;
 
 /// What is announced in the colonies that were submitted to lately.
 pub(crate) struct Catalogue {
@@ -28,10 +27,9 @@ pub(crate) struct Catalogue {
     clock: Arc<dyn Clock>,
     contacts: Arc<Contacts>,
     colonies: Mutex<HashMap<ColonyKey, Remembered>>,
-    /// By their text. A registration is compiled once, not every few seconds.
-    schemas: Mutex<HashMap<String, Option<Arc<ArgsSchema>>>>,
-    /// Whoever comes while one reads waits for what it finds.
-    reading: tokio::sync::Mutex<()>,
+    schemas: SchemaBook,
+    /// Whoever comes while one reads for the same colony waits for what it finds.
+    reading: Mutex<HashMap<ColonyKey, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 #[derive(Clone)]
@@ -51,14 +49,26 @@ impl Catalogue {
             clock,
             contacts,
             colonies: Mutex::default(),
-            schemas: Mutex::default(),
-            reading: tokio::sync::Mutex::default(),
+            schemas: SchemaBook::new(),
+            reading: Mutex::default(),
         }
     }
 
     /// Something was announced or revoked in this colony.
     pub(crate) fn forget(&self, colony: ColonyKey) {
         lock(&self.colonies).remove(&colony);
+    }
+
+    /// Refuses what an executor announces with schemas that are none.
+    pub(crate) async fn check_announced(&self, functions: &[AnnouncedFunction]) -> Result<(), Error> {
+        let with_schema: Vec<_> = functions.iter().filter(|function| !function.args_schema.is_empty()).collect();
+        let texts: Vec<&str> = with_schema.iter().map(|function| function.args_schema.as_str()).collect();
+        for (function, compiled) in with_schema.iter().zip(self.schemas.compiled(&texts, Purpose::Announce).await?) {
+            compiled.map_err(|problem| {
+                Error::Invalid(format!("`functions`: the `args_schema` of `{}` {problem}", function.name))
+            })?;
+        }
+        Ok(())
     }
 
     /// Refuses a spec whose arguments fit none of the announced schemas.
@@ -94,7 +104,8 @@ impl Catalogue {
         if let Some(functions) = self.fresh(colony.key) {
             return functions;
         }
-        let _reading = self.reading.lock().await;
+        let turn = self.turn(colony.key);
+        let _reading = turn.lock().await;
         if let Some(functions) = self.fresh(colony.key) {
             return functions;
         }
@@ -113,13 +124,20 @@ impl Catalogue {
         functions
     }
 
+    /// One colony's many schemas keep no other colony waiting.
+    fn turn(&self, colony: ColonyKey) -> Arc<tokio::sync::Mutex<()>> {
+        let mut reading = lock(&self.reading);
+        reading.retain(|of, turn| *of == colony || Arc::strong_count(turn) > 1);
+        reading.entry(colony).or_default().clone()
+    }
+
     fn fresh(&self, colony: ColonyKey) -> Option<Arc<Functions>> {
         let colonies = lock(&self.colonies);
         let remembered = colonies.get(&colony)?;
         (remembered.since.elapsed() < CATALOGUE_AGE_MAX).then(|| remembered.functions.clone())
     }
 
-    async fn read(&self, colony: &Colony) -> StoreResult<Functions> {
+    async fn read(&self, colony: &Colony) -> Result<Functions, Error> {
         let announcements = self.store.list_functions(colony.key, None, CATALOGUE_ROWS_MAX).await?;
         let keys = announcements.iter().map(|one| one.key);
         let licences = Licences::read(&*self.store, &*self.clock, colony, keys).await?;
@@ -128,9 +146,11 @@ impl Catalogue {
             if !licences.is_live(&one, colony, &self.contacts) {
                 continue;
             }
-            for function in one.functions {
-                let schema = self.schema(function.args_schema);
-                let schemas = functions.entry((one.executor_type.clone(), function.name)).or_default();
+            // Its grant says what it may do; what else it announces keeps no work from those who may.
+            let mut covered = one.functions;
+            covered.retain(|function| licences.covers(&one.key, &one.executor_type, &function.name));
+            for (name, schema) in self.schemas_of(&one.name, covered).await {
+                let schemas = functions.entry((one.executor_type.clone(), name)).or_default();
                 // A thousand executors of one build announce one schema.
                 let is_known = |known: &Option<Arc<ArgsSchema>>| match (known, &schema) {
                     (Some(known), Some(schema)) => Arc::ptr_eq(known, schema),
@@ -144,21 +164,30 @@ impl Catalogue {
         Ok(functions)
     }
 
-    /// The schema of this text. One that does not compile, which registering refuses, takes anything.
-    fn schema(&self, text: String) -> Option<Arc<ArgsSchema>> {
-        if text.is_empty() {
-            return None;
+    /// Functions that an executor announces, with their schemas. What it says before it has a grant is kept unread, so there may be
+    /// schemas that are none: these take anything.
+    async fn schemas_of(
+        &self,
+        executor: &str,
+        functions: Vec<AnnouncedFunction>,
+    ) -> Vec<(String, Option<Arc<ArgsSchema>>)> {
+        let texts = functions.iter().map(|function| function.args_schema.as_str()).filter(|text| !text.is_empty());
+        let texts: Vec<&str> = texts.collect();
+        let compiled = self.schemas.compiled(&texts, Purpose::Check).await;
+        let compiled = compiled.unwrap_or_else(|problem| vec![Err(problem.to_string().into()); texts.len()]);
+        let (mut compiled, mut wrong) = (compiled.into_iter(), None);
+        let mut schemas = Vec::with_capacity(functions.len());
+        for AnnouncedFunction { name, args_schema, .. } in functions {
+            let schema = match args_schema.is_empty() {
+                true => None,
+                false => compiled.next().and_then(|schema| schema.map_err(|problem| wrong = Some(problem)).ok()),
+            };
+            schemas.push((name, schema));
         }
-        if let Some(known) = lock(&self.schemas).get(&text) {
-            return known.clone();
+        if let Some(problem) = wrong {
+            tracing::warn!(executor, %problem, "an announced `args_schema` cannot be used: those arguments are not checked");
         }
-        let schema = ArgsSchema::compile(&text).map(Arc::new).ok();
-        let mut schemas = lock(&self.schemas);
-        if schemas.len() >= ARGS_SCHEMAS_MAX {
-            schemas.clear();
-        }
-        schemas.insert(text, schema.clone());
-        schema
+        schemas
     }
 }
 

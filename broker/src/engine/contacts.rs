@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::presence::PresenceTimes;
 use crate::limits::{
     COMMIT_BATCH_MAX, CONTACT_KEYS_MAX, CONTACT_REWRITE_MS, CONTACT_TICK, EXECUTOR_FORGET_AFTER_MS,
-    EXECUTOR_FORGET_EVERY, EXECUTOR_TYPES_PER_KEY_MAX, NOTIFY_GATHER, SWEEP_ROWS,
+    EXECUTOR_FORGET_EVERY, EXECUTOR_TYPES_PER_KEY_MAX, NOTIFY_GATHER, PENDING_FORGET_AFTER_MS, SWEEP_ROWS,
 };
-use crate::model::{ColonyKey, Contact};
+use crate::model::{ColonyKey, Contact, Forgettable};
 use crate::store::{Store, StoreResult};
 
 /// Executors heard at this broker.
@@ -131,11 +131,20 @@ impl Contacts {
     }
 
     async fn forget(&self, store: &dyn Store) {
-        let before_ms = self.clock.now_ms().saturating_sub(EXECUTOR_FORGET_AFTER_MS);
-        match store.forget_executors(before_ms, SWEEP_ROWS).await {
-            Ok(0) => {}
-            Ok(forgotten) => tracing::info!(forgotten, "executors that were not heard for long"),
-            Err(error) => tracing::warn!(%error, "executors that were not heard for long are forgotten later"),
+        let now_ms = self.clock.now_ms();
+        let which = Forgettable {
+            before_ms: now_ms.saturating_sub(EXECUTOR_FORGET_AFTER_MS),
+            pending_before_ms: now_ms.saturating_sub(PENDING_FORGET_AFTER_MS),
+        };
+        loop {
+            match store.forget_executors(which, SWEEP_ROWS).await {
+                Ok(0) => return,
+                Ok(forgotten) => tracing::info!(forgotten, "executors that were not heard for long"),
+                Err(error) => {
+                    tracing::warn!(%error, "executors that were not heard for long are forgotten later");
+                    return;
+                }
+            }
         }
     }
 

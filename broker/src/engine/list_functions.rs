@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
-use super::presence::Standing;
 use super::roster::Licences;
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -26,7 +25,7 @@ pub(crate) struct FunctionView {
 }
 
 impl Engine {
-    /// The functions that approved executors announce, and those whose processes finished within the window.
+    /// The functions that approved executors announce and may do, and those whose processes finished within the window.
     pub(crate) async fn list_functions(
         &self,
         permit: Permit<action::ListFunctions>,
@@ -39,10 +38,8 @@ impl Engine {
         let licences = Licences::read(&*self.store, &*self.clock, colony, keys).await?;
         let mut found: BTreeMap<(String, String), FunctionView> = BTreeMap::new();
         for one in announcements {
-            if licences.standing(&one.key, &one.executor_type).0 != Standing::InForce {
-                continue;
-            }
-            for function in one.functions {
+            let covered = |function: &AnnouncedFunction| licences.covers(&one.key, &one.executor_type, &function.name);
+            for function in one.functions.into_iter().filter(covered) {
                 let place = (one.executor_type.clone(), function.name.clone());
                 // Those heard last come first: theirs is what is shown.
                 let view = found.entry(place).or_insert_with(|| FunctionView::new(&one.executor_type, function));

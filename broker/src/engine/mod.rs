@@ -60,6 +60,7 @@ mod resume;
 mod retry;
 mod revoke_grant;
 mod roster;
+mod schemabook;
 mod set_attributes;
 mod set_guard;
 mod set_limit;

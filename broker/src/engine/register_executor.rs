@@ -3,13 +3,12 @@
 use apiary_identity::Offer;
 
 use super::Engine;
-use super::args_schema::ArgsSchema;
 use super::roster::ExecutorView;
 use super::wakeups::Hint;
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::limits::{ANNOUNCED_BYTES_MAX, PENDING_BYTES_MAX, PENDING_EXECUTORS_MAX};
-use crate::model::{AnnouncedFunction, ExecutorFilter, Page, Registration};
+use crate::limits::{ANNOUNCED_BYTES_MAX, PENDING_BYTES_MAX, PENDING_EXECUTORS_MAX, PENDING_GIVES_WAY_AFTER_MS};
+use crate::model::{AnnouncedFunction, ExecutorFilter, Page, PendingRoom, Registration};
 
 /// What an executor says of itself, checked for form.
 pub(crate) struct Introduction {
@@ -45,10 +44,9 @@ impl Engine {
             }
         }
         check_size(&introduction.functions, if granted.is_some() { ANNOUNCED_BYTES_MAX } else { PENDING_BYTES_MAX })?;
-        for function in introduction.functions.iter().filter(|function| !function.args_schema.is_empty()) {
-            ArgsSchema::compile(&function.args_schema).map_err(|problem| {
-                Error::Invalid(format!("`functions`: the `args_schema` of `{}` {problem}", function.name))
-            })?;
+        // Whoever has no grant makes the broker compile nothing: its schemas are read once it has one.
+        if granted.is_some() {
+            self.catalogue.check_announced(&introduction.functions).await?;
         }
         let registration = Registration {
             key,
@@ -61,7 +59,11 @@ impl Engine {
             is_granted: granted.is_some(),
         };
         let now_ms = self.clock.now_ms();
-        if !self.store.register_executor(colony.key, &registration, PENDING_EXECUTORS_MAX, now_ms).await? {
+        let room = PendingRoom {
+            count_max: PENDING_EXECUTORS_MAX,
+            gives_way_before_ms: now_ms.saturating_sub(PENDING_GIVES_WAY_AFTER_MS),
+        };
+        if !self.store.register_executor(colony.key, &registration, room, now_ms).await? {
             return Err(Error::Overloaded(format!(
                 "{PENDING_EXECUTORS_MAX} executors wait for the approval of colony `{}`: approve or reject some",
                 colony.name

@@ -39,6 +39,24 @@ pub struct Registration {
     pub is_granted: bool,
 }
 
+/// How many executors without a grant may wait in a colony.
+#[derive(Clone, Copy, Debug)]
+pub struct PendingRoom {
+    /// At most so many.
+    pub count_max: i64,
+    /// If there are as many, the one silent longest gives way, if it was last heard before this.
+    pub gives_way_before_ms: i64,
+}
+
+/// Executors that are to be forgotten.
+#[derive(Clone, Copy, Debug)]
+pub struct Forgettable {
+    /// Those last heard before this.
+    pub before_ms: i64,
+    /// Those that wait for approval and were last heard before this.
+    pub pending_before_ms: i64,
+}
+
 /// That an executor was heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {

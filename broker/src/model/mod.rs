@@ -18,8 +18,8 @@ pub use bucket::Bucket;
 pub use bulk::{Bulk, BulkAction, BulkState, BulkStep};
 pub use colony::{Colony, ColonyKey};
 pub use executor::{
-    AnnouncedFunction, Announcement, Contact, ExecutorFilter, ExecutorRecord, FunctionStatistics, Registration,
-    RevokedGrant, Spread,
+    AnnouncedFunction, Announcement, Contact, ExecutorFilter, ExecutorRecord, Forgettable, FunctionStatistics,
+    PendingRoom, Registration, RevokedGrant, Spread,
 };
 pub use explain::{ExplainRecord, Explained, Holders, WaitingSort, WaitingType};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};

@@ -23,11 +23,11 @@ use uuid::Uuid;
 use crate::model::{
     Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, ExplainRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane,
-    LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page,
-    Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release,
-    Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort,
-    WaitingType,
+    ExecutorRecord, ExplainRecord, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey, GrantRecord,
+    Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine,
+    NewProcess, Page, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
+    ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant,
+    StoredProgress, Submitted, WaitingSort, WaitingType,
 };
 
 pub use error::StoreError;
@@ -118,12 +118,12 @@ pub trait Store: Send + Sync + 'static {
     // Executors: what they say of themselves. A row is a key and an executor type.
 
     /// Keeps what an executor says of itself, in the place of what it said before. False if it is not granted, is not yet
-    /// kept, and `pending_max` others without a grant are. Being turned down stays.
+    /// kept, and there is no room for another that waits. Being turned down stays.
     async fn register_executor(
         &self,
         colony: ColonyKey,
         registration: &Registration,
-        pending_max: i64,
+        room: PendingRoom,
         now_ms: i64,
     ) -> StoreResult<bool>;
 
@@ -150,7 +150,7 @@ pub trait Store: Send + Sync + 'static {
     /// Lets executors of this name take work again.
     async fn drain_executor_off(&self, colony: ColonyKey, name: &str) -> StoreResult<()>;
 
-    /// What executors announce that were not turned down, those heard last first.
+    /// What executors with a grant announce, those heard last first.
     async fn list_functions(
         &self,
         colony: ColonyKey,
@@ -408,9 +408,9 @@ pub trait Store: Send + Sync + 'static {
     /// Leases under revoked grants that are not over at `now_ms`. Changes nothing.
     async fn removed_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>>;
 
-    /// Forgets executors that were last heard before this; says how many. Those turned down, and those known by their grant
+    /// Forgets executors that were not heard for long; says how many. Those turned down, and those known by their grant
     /// alone, stay.
-    async fn forget_executors(&self, before_ms: i64, limit: i64) -> StoreResult<u64>;
+    async fn forget_executors(&self, which: Forgettable, limit: i64) -> StoreResult<u64>;
 
     /// Forgets idempotency keys whose retention is over; says how many.
     async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;

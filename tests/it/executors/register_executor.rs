@@ -21,6 +21,8 @@ on_each_store!(
     arguments_that_no_executor_takes_are_refused_at_submit,
     a_broken_schema_is_refused_where_it_is_announced,
     a_bee_that_calls_itself_otherwise_than_its_grant_ends_and_names_both,
+    what_a_grant_does_not_cover_is_announced_in_vain,
+    what_a_stranger_announces_is_read_once_it_has_a_grant,
     a_bee_tells_a_broker_that_was_started_again,
 );
 
@@ -217,6 +219,43 @@ async fn a_bee_that_calls_itself_otherwise_than_its_grant_ends_and_names_both(co
         .expect("it ends by itself");
     let words = ended.unwrap_err().to_string();
     assert!(words.contains("`wasp`") && words.contains("`bee`"), "{words}");
+}
+
+async fn what_a_grant_does_not_cover_is_announced_in_vain(colony: TestColony) {
+    let (user, reader) = (colony.user("ada").await, colony.reader().await);
+    let bee = colony.grant("bee", Role::Executor, &["stripe.event"], &["t"], &[]).await;
+    let nothing = r#"{"not": {}}"#;
+    bee.register_executor(saying("bee", &[("billing.charge", nothing), ("stripe.event", nothing)])).await.unwrap();
+    let refused = user.submit_json("t", "stripe.event", &()).await.unwrap_err();
+    assert_eq!(refused.reason(), Some("ARGS_REFUSED"), "what it may do counts");
+    user.submit_json("t", "billing.charge", &()).await.unwrap();
+    let listed = reader.list_functions(v1::ListFunctionsRequest::default()).await.unwrap();
+    let names: Vec<_> = listed.into_iter().filter_map(|one| Some(one.function?.name)).collect();
+    assert_eq!(names, ["stripe.event"]);
+}
+
+async fn what_a_stranger_announces_is_read_once_it_has_a_grant(colony: TestColony) {
+    let (user, key) = (colony.user("ada").await, KeyPair::generate());
+    let stranger = colony.client(&key);
+    // Kept unread: whether it is a schema is found out when somebody relies on it.
+    stranger.register_executor(saying("newcomer", &[("sleep", SCHEMA), ("broken", "{")])).await.unwrap();
+    user.submit_json("t", "sleep", &()).await.unwrap();
+    let grant = colony.grant_document(&key, "newcomer", Role::Executor, &["*"], &["t"], &[]);
+    user.add_grant(&Envelope::seal(&colony.key, &grant).unwrap()).await.unwrap();
+    eventually("its schema holds", async || {
+        let refused = user.submit_json("t", "sleep", &()).await.err()?;
+        (refused.reason() == Some("ARGS_REFUSED")).then_some(())
+    })
+    .await;
+    user.submit_json("t", "broken", &()).await.unwrap();
+    let refused = stranger.register_executor(saying("newcomer", &[("broken", "{")])).await.unwrap_err();
+    assert_eq!(refused.reason(), Some("INVALID"), "with a grant it is told");
+    let patterns: Vec<String> = (0..129).map(|number| format!(r#"{{"pattern": "{number}"}}"#)).collect();
+    let names: Vec<String> = (0..129).map(|number| format!("f{number}")).collect();
+    let functions: Vec<_> = names.iter().zip(&patterns).map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let refused = stranger.register_executor(saying("newcomer", &functions)).await.unwrap_err();
+    assert_eq!(refused.reason(), Some("INVALID"));
+    assert!(refused.to_string().contains("129 patterns"), "{refused}");
 }
 
 async fn a_bee_tells_a_broker_that_was_started_again(mut colony: TestColony) {

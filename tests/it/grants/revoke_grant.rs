@@ -146,7 +146,8 @@ async fn a_watch_ends_when_its_grant_is_over(colony: TestColony) {
     let reader = colony.client(&key);
     let watched = watch(&reader, Some(id)).await;
     let awaited = reader.r#await(id, Duration::from_secs(60)).await;
-    assert!(SystemClock.now() >= grant.valid_until, "not before its time");
+    // The broker's clock is the database's, and may differ a little.
+    assert!(SystemClock.now() + SignedDuration::from_millis(500) > grant.valid_until, "not before its time");
     assert_eq!(awaited.unwrap_err().reason(), Some("NOT_PERMITTED"));
     assert_eq!(end(watched).await.as_deref(), Some("NOT_PERMITTED"));
 }

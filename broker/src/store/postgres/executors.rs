@@ -7,7 +7,7 @@ use super::fault::{Fault, until_settled};
 use super::{PostgresStore, column};
 use crate::model::{
     Announcement, ColonyKey, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
-    Registration,
+    PendingRoom, Registration,
 };
 use crate::store::{StoreResult, checks, rows};
 
@@ -15,7 +15,7 @@ pub(super) async fn register(
     store: &PostgresStore,
     colony: ColonyKey,
     registration: &Registration,
-    pending_max: i64,
+    room: PendingRoom,
     now_ms: i64,
 ) -> StoreResult<bool> {
     let (offer, functions) = checks::registration_json(registration)?;
@@ -29,8 +29,9 @@ pub(super) async fn register(
         .bind(functions)
         .bind(&registration.version)
         .bind(registration.is_granted)
-        .bind(pending_max)
-        .bind(registration.slots);
+        .bind(room.count_max)
+        .bind(registration.slots)
+        .bind(room.gives_way_before_ms);
     Ok(store.session().await?.row(insert).await?.is_some())
 }
 

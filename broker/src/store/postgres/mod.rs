@@ -33,11 +33,11 @@ use super::{Store, StoreResult};
 use crate::model::{
     Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, ExplainRecord, Failure, FunctionStatistics, GrantCursor, GrantKey, GrantRecord, Holders, Lane,
-    LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine, NewProcess, Page,
-    Pause, Paused, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Registration, Release,
-    Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort,
-    WaitingType,
+    ExecutorRecord, ExplainRecord, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey, GrantRecord,
+    Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine,
+    NewProcess, Page, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
+    ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant,
+    StoredProgress, Submitted, WaitingSort, WaitingType,
 };
 use batch::{column, number, process_ids};
 
@@ -127,10 +127,10 @@ impl Store for PostgresStore {
         &self,
         colony: ColonyKey,
         registration: &Registration,
-        pending_max: i64,
+        room: PendingRoom,
         now_ms: i64,
     ) -> StoreResult<bool> {
-        executors::register(self, colony, registration, pending_max, now_ms).await
+        executors::register(self, colony, registration, room, now_ms).await
     }
 
     async fn reject_executor(&self, colony: ColonyKey, key: &Id, now_ms: i64) -> StoreResult<bool> {
@@ -427,8 +427,8 @@ impl Store for PostgresStore {
         sweeps::removed_leases(self, now_ms, limit).await
     }
 
-    async fn forget_executors(&self, before_ms: i64, limit: i64) -> StoreResult<u64> {
-        sweeps::forget_executors(self, before_ms, limit).await
+    async fn forget_executors(&self, which: Forgettable, limit: i64) -> StoreResult<u64> {
+        sweeps::forget_executors(self, which, limit).await
     }
 
     async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::fault::{Fault, until_settled};
-use crate::model::{ColonyKey, Lane, LeaseRecord, ProcessState};
+use crate::model::{ColonyKey, Forgettable, Lane, LeaseRecord, ProcessState};
 use crate::store::{StoreResult, rows};
 
 pub(super) async fn overdue_leases(store: &PostgresStore, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
@@ -35,9 +35,12 @@ pub(super) async fn removed_leases(store: &PostgresStore, now_ms: i64, limit: i6
     store.session().await?.rows(select).await?.iter().map(|row| rows::lease_record(row)).collect()
 }
 
-pub(super) async fn forget_executors(store: &PostgresStore, before_ms: i64, limit: i64) -> StoreResult<u64> {
+pub(super) async fn forget_executors(store: &PostgresStore, which: Forgettable, limit: i64) -> StoreResult<u64> {
     until_settled!(async {
-        let delete = query(include_str!("sweeps/forget_executors.sql")).bind(before_ms).bind(limit.max(0));
+        let delete = query(include_str!("sweeps/forget_executors.sql"))
+            .bind(which.before_ms)
+            .bind(which.pending_before_ms)
+            .bind(limit.max(0));
         store.session().await?.changed(delete).await
     })
 }

@@ -8,7 +8,7 @@ use super::batch::{ContactItem, list as json};
 use super::transaction::{Write, read};
 use crate::model::{
     Announcement, ColonyKey, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
-    Registration,
+    PendingRoom, Registration,
 };
 use crate::store::{StoreResult, checks, rows};
 
@@ -16,7 +16,7 @@ pub(super) async fn register(
     store: &SqliteStore,
     colony: ColonyKey,
     registration: &Registration,
-    pending_max: i64,
+    room: PendingRoom,
     now_ms: i64,
 ) -> StoreResult<bool> {
     let (offer, functions) = checks::registration_json(registration)?;
@@ -30,9 +30,18 @@ pub(super) async fn register(
         .bind(functions)
         .bind(&registration.version)
         .bind(registration.is_granted)
-        .bind(pending_max)
+        .bind(room.count_max)
         .bind(registration.slots);
+    let give_way = query(include_str!("steps/register_give_way.sql"))
+        .bind(colony.0)
+        .bind(registration.key.as_bytes().as_slice())
+        .bind(&registration.executor_type)
+        .bind(room.count_max)
+        .bind(room.gives_way_before_ms);
     let mut write = Write::begin(&store.writer).await?;
+    if !registration.is_granted {
+        write.changed(give_way).await?;
+    }
     let is_kept = !write.rows(insert).await?.is_empty();
     write.commit().await?;
     Ok(is_kept)

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::batch::ids;
 use super::transaction::{Write, read};
 use super::{SqliteStore, process_ids};
-use crate::model::{ColonyKey, Lane, LeaseRecord, ProcessState};
+use crate::model::{ColonyKey, Forgettable, Lane, LeaseRecord, ProcessState};
 use crate::store::StoreResult;
 use crate::store::rows::{self, Fields};
 
@@ -61,9 +61,12 @@ pub(super) async fn removed_leases(store: &SqliteStore, now_ms: i64, limit: i64)
     read(&store.readers, select).await?.iter().map(|row| rows::lease_record(row)).collect()
 }
 
-pub(super) async fn forget_executors(store: &SqliteStore, before_ms: i64, limit: i64) -> StoreResult<u64> {
+pub(super) async fn forget_executors(store: &SqliteStore, which: Forgettable, limit: i64) -> StoreResult<u64> {
     let mut write = Write::begin(&store.writer).await?;
-    let delete = query(include_str!("sweeps/forget_executors.sql")).bind(before_ms).bind(limit.max(0));
+    let delete = query(include_str!("sweeps/forget_executors.sql"))
+        .bind(which.before_ms)
+        .bind(which.pending_before_ms)
+        .bind(limit.max(0));
     let forgotten = write.changed(delete).await?;
     if forgotten > 0 {
         write.commit().await?;

@@ -1,8 +1,19 @@
--- Forgets executors that were last heard before $1 before_ms: bigint, unless they were turned down, which stays so; at most
--- $2: bigint. Race won: one that is heard again in the same moment appears again.
+-- Forgets executors that were last heard before $1 before_ms: bigint, or, while they wait for approval, before $2
+-- pending_before_ms: bigint; but not those turned down, which stay so; at most $3: bigint.
+-- Race won: one that is heard again in the same moment appears again.
 DELETE FROM apiary.executors
 WHERE number IN (
-    SELECT number FROM apiary.executors
-    WHERE coalesce(last_heard_ms, registered_at_ms) < $1 AND rejected_at_ms IS NULL
-    LIMIT $2
+    SELECT one.number FROM apiary.executors AS one
+    WHERE one.rejected_at_ms IS NULL
+        AND (
+            coalesce(one.last_heard_ms, one.registered_at_ms) < $1
+            OR (
+                one.registered_at_ms IS NOT NULL AND one.last_heard_ms < $2
+                AND NOT EXISTS (
+                    SELECT 1 FROM apiary.grants AS g
+                    WHERE g.colony = one.colony AND g.grantee = one.key AND g.role = 'executor'
+                )
+            )
+        )
+    LIMIT $3
 )
