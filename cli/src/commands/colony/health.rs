@@ -12,7 +12,8 @@ use crate::profile;
 const EXAMPLES: &str = "\
 Examples:
   apiary colony health
-  apiary colony health -o json | jq -r '.findings[] | select(.kind == \"UNATTENDED_TYPE\") | .subject'";
+  apiary colony health -o json \\
+      | jq -r '.findings[] | select(.kind == \"UNATTENDED_TYPE\") | .subject'";
 
 /// Say what needs attention: work that nobody listens for, silent executors, what is paused, dead letters
 #[derive(Args)]

@@ -23,7 +23,8 @@ const EXAMPLES: &str = "\
 Examples:
   apiary executor approve finance-2 --colony-key colony.pem
   apiary executor approve ed25519:… --colony-key colony.pem --function 'order.*' --valid-days 90
-  apiary executor approve finance-2 --colony-key colony.pem --out grant.json   # `apiary grant add --from` delivers it";
+  apiary executor approve finance-2 --colony-key colony.pem --out grant.json
+  apiary grant add --from grant.json   # delivers it";
 
 /// Approve an executor that waits: sign a grant for its key with the colony's. Compare the key before you do
 #[derive(Args)]

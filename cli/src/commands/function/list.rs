@@ -38,8 +38,10 @@ struct Row {
     executors: Vec<String>,
     count: i64,
     succeeded: i64,
-    wait_ms: Spread,
-    run_ms: Spread,
+    /// Absent if nothing finished.
+    wait_ms: Option<Spread>,
+    /// Absent if nothing finished.
+    run_ms: Option<Spread>,
 }
 
 #[derive(Serialize)]
@@ -62,23 +64,24 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 impl From<v1::FunctionRecord> for Row {
     fn from(record: v1::FunctionRecord) -> Self {
         let did = record.statistics.unwrap_or_default();
+        let spread = |[min, mean, max]: [i64; 3]| (did.count > 0).then_some(Spread { min, mean, max });
         Self {
             executor_type: record.executor_type,
             function: record.function.unwrap_or_default().into(),
             executors: record.executors,
             count: did.count,
             succeeded: did.succeeded,
-            wait_ms: Spread { min: did.wait_ms_min, mean: did.wait_ms_mean, max: did.wait_ms_max },
-            run_ms: Spread { min: did.run_ms_min, mean: did.run_ms_mean, max: did.run_ms_max },
+            wait_ms: spread([did.wait_ms_min, did.wait_ms_mean, did.wait_ms_max]),
+            run_ms: spread([did.run_ms_min, did.run_ms_mean, did.run_ms_max]),
         }
     }
 }
 
 fn text(rows: &[Row]) -> String {
     let cells = rows.iter().map(|row| {
-        let spread = |spread: &Spread| match row.count {
-            0 => "-".to_owned(),
-            _ => format!("{}/{}/{}", spread.min, spread.mean, spread.max),
+        let spread = |spread: &Option<Spread>| match spread {
+            None => "-".to_owned(),
+            Some(spread) => format!("{}/{}/{}", spread.min, spread.mean, spread.max),
         };
         vec![
             row.executor_type.clone(),

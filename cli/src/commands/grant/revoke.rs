@@ -20,8 +20,8 @@ use crate::profile;
 const EXAMPLES: &str = "\
 Examples:
   apiary grant revoke 0b0a7c1e-… --colony-key colony.pem --reason \"left the company\"
-  apiary grant revoke --key ed25519:… --colony-key colony.pem     # every grant of a key, also later ones
-  apiary grant revoke … --out revocation.json     # where the colony's key is, without a network
+  apiary grant revoke --key ed25519:… --colony-key colony.pem   # all of a key, also later ones
+  apiary grant revoke … --out revocation.json     # where the colony's key is, offline
   apiary grant revoke --from revocation.json      # anywhere: the signature is the permission";
 
 /// End a grant, or every grant of a key, at once. Work under it goes back to the queue

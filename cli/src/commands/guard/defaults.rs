@@ -8,7 +8,8 @@ use crate::output::print_line;
 const EXAMPLES: &str = "\
 Examples:
   apiary guard defaults | jq -r '.[].function'
-  apiary guard defaults | jq '[.[] | select(.function == \"shell*\") | .function = \"run\" | .name = \"run\"]' > rules.json";
+  apiary guard defaults > rules.json
+  apiary guard defaults | jq '[.[] | select(.function == \"shell*\") | .function = \"run\"]'";
 
 /// Print the default set: a JSON array of rules, for functions that are named like a shell
 #[derive(Args)]

@@ -2,7 +2,8 @@
 
 use apiary_identity::{Guard, GuardRule};
 use clap::Args;
-use serde::Serialize;
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 
 use super::kept;
 use crate::context::Context;
@@ -23,7 +24,13 @@ pub(crate) struct Arguments {}
 struct View {
     version: i64,
     made_at: String,
+    /// As values: a schema keeps its own line breaks otherwise, and a document is one line.
+    #[serde(serialize_with = "as_value")]
     rules: Vec<GuardRule>,
+}
+
+fn as_value<S: Serializer>(rules: &[GuardRule], serializer: S) -> Result<S::Ok, S::Error> {
+    serde_json::to_value(rules).map_err(S::Error::custom)?.serialize(serializer)
 }
 
 pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> {

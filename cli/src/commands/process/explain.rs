@@ -75,8 +75,8 @@ fn text(shown: &Explained) -> String {
     if let Some(wait_ms) = shown.estimated_wait_ms {
         let wait = SignedDuration::from_secs(wait_ms / 1000);
         let _ = match wait_ms {
-            0..1000 => writeln!(text, "it starts at once, or nearly so"),
-            _ => writeln!(text, "going by the last hour, it starts within {wait:#} or so"),
+            0..1000 => writeln!(text, "its turn comes as soon as an executor asks"),
+            _ => writeln!(text, "if work takes as long as in the last hour, its turn comes in about {wait:#}"),
         };
     }
     text
