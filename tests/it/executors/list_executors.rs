@@ -82,11 +82,24 @@ async fn an_executor_that_is_not_heard_is_silent_and_then_gone(backend: Backend)
     let (bee, reader) = (colony.executor("bee", "t").await, colony.reader().await);
     let waiting = colony.executor("waiting", "t").await;
     let poll = tokio::spawn(async move { claim(&waiting, "t", 1, Duration::from_secs(60)).await });
-    claim(&bee, "t", 1, Duration::ZERO).await;
+    let offer = v1::Offer { tags: vec!["attic".to_owned()], ..Default::default() };
+    let request =
+        v1::ClaimRequest { executor_type: "t".into(), count_max: 1, offer: Some(offer), ..Default::default() };
+    bee.claim(request).await.unwrap();
     for state in ["idle", "silent", "gone"] {
         eventually(state, async || (state_of(&reader, "bee").await.as_deref() == Some(state)).then_some(())).await;
     }
     assert_eq!(state_of(&reader, "waiting").await.as_deref(), Some("idle"), "who waits is heard all the time");
+    // Its owner is told, and whoever needs what only it had.
+    let findings = reader.get_health().await.unwrap().findings;
+    let found: Vec<_> = findings.iter().map(|one| (one.kind.as_str(), one.subject.as_str())).collect();
+    assert_eq!(found, [("EXECUTOR_SILENT", "bee")]);
+    let user = colony.user("ada").await;
+    let mut spec = user.spec("t", "f");
+    spec.requires.tags.insert("attic".to_owned());
+    user.submit(&spec).await.unwrap();
+    let reason = reader.explain(spec.process_id).await.unwrap().reasons.remove(0);
+    assert!(reason.kind == "REQUIREMENTS_UNMET" && reason.text.ends_with("`bee` had it, and is gone"), "{reason:?}");
     claim(&bee, "t", 1, Duration::ZERO).await;
     assert_eq!(state_of(&reader, "bee").await.as_deref(), Some("idle"));
     poll.abort();
