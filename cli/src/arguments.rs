@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use apiary_executor_sdk::LogLevel;
+use clap::ValueEnum;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use uuid::Uuid;
 
@@ -32,6 +34,32 @@ pub(crate) fn uuid(text: &str) -> Result<Uuid, String> {
 /// A duration in whole milliseconds, as documents hold it.
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// How grave a log line is, or where it was captured: the SDK's levels, as an argument.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Stdout,
+    Stderr,
+}
+
+impl From<Level> for LogLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Trace => Self::Trace,
+            Level::Debug => Self::Debug,
+            Level::Info => Self::Info,
+            Level::Warn => Self::Warn,
+            Level::Error => Self::Error,
+            Level::Stdout => Self::Stdout,
+            Level::Stderr => Self::Stderr,
+        }
+    }
 }
 
 /// A moment: RFC 3339, or a duration from now.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apiary_identity::{
-    Clock, Document as _, Envelope, Grant, Guard, Id, Nonce, Outcome, OutcomeKind, Progress, Request, Revocation, Role,
+    Clock, Document, Envelope, Grant, Guard, Id, Nonce, Outcome, OutcomeKind, Progress, Request, Revocation, Role,
     Spec, chain,
 };
 use uuid::Uuid;
@@ -175,15 +175,7 @@ impl Auth {
         &self,
         envelope: &Envelope,
     ) -> Result<(Permit<action::RevokeGrant>, Revocation), Error> {
-        if envelope.payload_type != Revocation::PAYLOAD_TYPE {
-            return Err(envelope.open::<Revocation>().err().map_or(Error::Unsigned, Error::from));
-        }
-        let colony = self.grants.colony(&envelope.key_id).await.map_err(|error| match error {
-            Error::ColonyUnknown(id) => {
-                Error::NotPermitted(format!("revocations are signed by a colony's own key, and `{id}` is none here"))
-            }
-            other => other,
-        })?;
+        let colony = self.signing_colony::<Revocation>(envelope, "revocations").await?;
         let revocation = chain::verify_revocation(&colony.id, envelope)?;
         let ahead_ms = revocation.from.as_millisecond().saturating_sub(self.clock.now_ms());
         if ahead_ms > CLOCK_SKEW_MS_MAX {
@@ -266,15 +258,7 @@ impl Auth {
         &self,
         envelope: &Envelope,
     ) -> Result<(Permit<action::AddGrant>, Grant), Error> {
-        if envelope.payload_type != Grant::PAYLOAD_TYPE {
-            return Err(envelope.open::<Grant>().err().map_or(Error::Unsigned, Error::from));
-        }
-        let colony = self.grants.colony(&envelope.key_id).await.map_err(|error| match error {
-            Error::ColonyUnknown(id) => {
-                Error::NotPermitted(format!("grants are signed by a colony's own key, and `{id}` is none here"))
-            }
-            other => other,
-        })?;
+        let colony = self.signing_colony::<Grant>(envelope, "grants").await?;
         let grant = chain::verify_grant(&colony.id, envelope)?;
         Ok((Permit::new(colony, Who::ColonyOwner), grant))
     }
@@ -284,17 +268,22 @@ impl Auth {
         &self,
         envelope: &Envelope,
     ) -> Result<(Permit<action::SetGuard>, Guard), Error> {
-        if envelope.payload_type != Guard::PAYLOAD_TYPE {
-            return Err(envelope.open::<Guard>().err().map_or(Error::Unsigned, Error::from));
-        }
-        let colony = self.grants.colony(&envelope.key_id).await.map_err(|error| match error {
-            Error::ColonyUnknown(id) => {
-                Error::NotPermitted(format!("guards are signed by a colony's own key, and `{id}` is none here"))
-            }
-            other => other,
-        })?;
+        let colony = self.signing_colony::<Guard>(envelope, "guards").await?;
         let guard = chain::verify_guard(&colony.id, envelope)?;
         Ok((Permit::new(colony, Who::ColonyOwner), guard))
+    }
+
+    /// The colony whose own key signed a document of this type; the signature itself is still to be checked.
+    async fn signing_colony<D: Document>(&self, envelope: &Envelope, documents: &str) -> Result<Colony, Error> {
+        if envelope.payload_type != D::PAYLOAD_TYPE {
+            return Err(envelope.open::<D>().err().map_or(Error::Unsigned, Error::from));
+        }
+        self.grants.colony(&envelope.key_id).await.map_err(|error| match error {
+            Error::ColonyUnknown(id) => {
+                Error::NotPermitted(format!("{documents} are signed by a colony's own key, and `{id}` is none here"))
+            }
+            other => other,
+        })
     }
 
     async fn colony_of(&self, caller: &Caller) -> Result<Colony, Error> {

@@ -144,8 +144,12 @@ impl Board {
     pub(super) fn begin_pass(&mut self) -> Option<Pass> {
         while let Some(lane) = self.due.pop_front() {
             let Some(board) = self.lanes.get_mut(&lane) else { continue };
+            if board.polls.is_empty() {
+                self.lanes.remove(&lane);
+                continue;
+            }
             let is_turn = !board.is_uncounted && self.turns.are_for(lane.colony);
-            if is_turn && !board.polls.is_empty() && !self.turns.begin(&lane) {
+            if is_turn && !self.turns.begin(&lane) {
                 continue;
             }
             board.queued = false;
@@ -154,12 +158,8 @@ impl Board {
                 board.passing = true;
                 return Some(Pass { lane, ids, slots, moves: self.holds.moves(), is_turn, began: Instant::now() });
             }
-            let is_empty = board.polls.is_empty();
-            if is_turn && !is_empty {
+            if is_turn {
                 self.end_turn(lane.colony);
-            }
-            if is_empty {
-                self.lanes.remove(&lane);
             }
         }
         None

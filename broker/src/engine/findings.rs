@@ -1,7 +1,7 @@
 //! What needs somebody's attention in a colony: a pure function of what is known. `docs/explain.md` lists the kinds.
 
 use super::presence::Presence;
-use super::reasons::{Candidate, because, counted, moment, span};
+use super::reasons::{Candidate, counted, is_paused, span};
 use crate::model::{Pause, WaitingType};
 
 /// Executors that were not heard for longer are not told of any more, in milliseconds.
@@ -46,7 +46,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
             kind: "DEAD_LETTERS",
             text: format!(
                 "{}: `apiary process list --state dead_letter`, then redrive or discard",
-                counted(facts.dead_letters, "dead letter")
+                counted(facts.dead_letters, "dead letter", "dead letters")
             ),
             subject: String::new(),
             count: facts.dead_letters,
@@ -58,28 +58,25 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         let name = if pause.what.name.is_empty() { String::new() } else { format!(" `{}`", pause.what.name) };
         Finding {
             kind: "PAUSED",
-            text: format!(
-                "the {kind}{name} is paused by {} since {}{}",
-                pause.by,
-                moment(pause.since_ms),
-                because(Some(&pause.reason))
-            ),
+            text: format!("the {kind}{name} {}", is_paused(pause)),
             subject: pause.what.name.clone(),
             count: 1,
             since_ms: Some(pause.since_ms),
         }
     }));
     for (executor_type, executor) in facts.executors {
-        let quiet = executor.heard_ms.map(|heard_ms| span(facts.now_ms.saturating_sub(heard_ms)));
-        let (kind, text) = match (executor.presence, quiet) {
+        let quiet_ms = executor.heard_ms.map(|heard_ms| facts.now_ms.saturating_sub(heard_ms));
+        let (kind, text) = match (executor.presence, quiet_ms) {
             // One that is gone for a day is no news.
-            (Presence::Gone, Some(_)) if executor.heard_ms.is_some_and(|ms| facts.now_ms - ms > GONE_NEWS_MS) => {
-                continue;
+            (Presence::Gone, Some(quiet_ms)) if quiet_ms > GONE_NEWS_MS => continue,
+            (Presence::Silent | Presence::Gone, Some(quiet_ms)) => {
+                let quiet = span(quiet_ms);
+                let name = &executor.name;
+                (
+                    "EXECUTOR_SILENT",
+                    format!("executor `{name}` of type `{executor_type}` has not been heard for {quiet}"),
+                )
             }
-            (Presence::Silent | Presence::Gone, Some(quiet)) => (
-                "EXECUTOR_SILENT",
-                format!("executor `{}` of type `{executor_type}` has not been heard for {quiet}", executor.name),
-            ),
             (Presence::Pending, _) => (
                 "EXECUTOR_PENDING",
                 format!(

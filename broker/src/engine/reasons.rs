@@ -5,14 +5,14 @@ mod executor;
 mod words;
 
 pub(super) use executor::{Asker, of_executor};
-pub(super) use words::{because, counted, moment, span};
+pub(super) use words::{counted, is_paused, moment, span};
 
 use apiary_identity::Offer;
 
-use self::words::{has, named, names_of, reason, shortfalls, until, waits};
+use self::words::{because, has, named, names_of, paused, reason, shortfalls, until, waits};
 use super::presence::Presence;
 use super::roster::ExecutorView;
-use crate::model::{ExplainRecord, Explained, Pause, PauseKind, ProcessState};
+use crate::model::{ExplainRecord, Explained, Pause, ProcessState};
 
 /// An executor of the type, as far as it matters to waiting work.
 #[derive(Clone, Debug)]
@@ -48,9 +48,19 @@ impl Candidate {
         }
     }
 
-    /// How many more it takes. Whoever does not say how many it can do is believed to do one at a time.
+    /// Whether work for executors of these names, or of any if there are none, is for it, too.
+    fn is_meant(&self, executor_names: &[String]) -> bool {
+        executor_names.is_empty() || executor_names.contains(&self.name)
+    }
+
+    /// How many it works on at once. Whoever does not say so is believed to do one at a time.
+    fn slots(&self) -> i64 {
+        self.slots.unwrap_or(1)
+    }
+
+    /// How many more it takes.
     fn places(&self) -> i64 {
-        self.slots.unwrap_or(1).saturating_sub(self.running).max(0)
+        self.slots().saturating_sub(self.running).max(0)
     }
 }
 
@@ -101,7 +111,7 @@ pub(super) fn of_process(facts: &Facts<'_>) -> Vec<Explained> {
             let why = summary.reason.as_deref().unwrap_or("no reason was kept");
             let text = format!(
                 "it is a dead letter after {}: {why}; `apiary process redrive` tries it again, `apiary process discard` gives it up",
-                counted(i64::from(summary.attempt), "attempt")
+                counted(i64::from(summary.attempt), "attempt", "attempts")
             );
             vec![ended(facts, "DEAD_LETTER", text)]
         }
@@ -156,20 +166,12 @@ fn covering<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = &'f Pause> {
 }
 
 fn pauses<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = Explained> + 'f {
-    covering(facts).map(|pause| {
-        let what = match pause.what.kind {
-            PauseKind::Colony => "the colony".to_owned(),
-            PauseKind::ExecutorType => format!("executor type `{}`", pause.what.name),
-            PauseKind::Function => format!("function `{}`", pause.what.name),
-        };
-        let why = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
-        Explained {
-            kind: "PAUSED",
-            text: format!("{what} is paused by {} since {}{why}", pause.by, moment(pause.since_ms)),
-            subjects: vec![pause.what.kind.as_str().to_owned(), pause.what.name.clone()],
-            time_ms: Some(pause.since_ms),
-            ..Explained::default()
-        }
+    covering(facts).map(|pause| Explained {
+        kind: "PAUSED",
+        text: paused(pause),
+        subjects: vec![pause.what.kind.as_str().to_owned(), pause.what.name.clone()],
+        time_ms: Some(pause.since_ms),
+        ..Explained::default()
     })
 }
 
@@ -187,11 +189,7 @@ fn nobody(facts: &Facts<'_>) -> Option<Explained> {
         };
         return Some(reason("NO_EXECUTOR", format!("no executor of type `{executor_type}` is known: {hint}"), pending));
     }
-    let aimed: Vec<&Candidate> = granted
-        .iter()
-        .filter(|one| process.executor_names.is_empty() || process.executor_names.contains(&one.name))
-        .copied()
-        .collect();
+    let aimed: Vec<&Candidate> = granted.iter().filter(|one| one.is_meant(&process.executor_names)).copied().collect();
     if aimed.is_empty() {
         let names = &process.executor_names;
         let text = format!("it is for {} alone, and there is no such executor of type `{executor_type}`", named(names));
@@ -254,19 +252,20 @@ fn nobody(facts: &Facts<'_>) -> Option<Explained> {
 pub(super) fn estimated_wait_ms(facts: &Facts<'_>) -> Option<i64> {
     let process = facts.process;
     let is_held =
-        pauses(facts).next().is_some() || facts.limits.iter().any(|limit| full(limit, facts.now_ms).is_some());
+        covering(facts).next().is_some() || facts.limits.iter().any(|limit| full(limit, facts.now_ms).is_some());
     if process.summary.state != ProcessState::Waiting || is_held {
         return None;
     }
-    let is_named = |one: &Candidate| process.executor_names.is_empty() || process.executor_names.contains(&one.name);
     let takes = |one: &&Candidate| {
         matches!(one.presence, Presence::Idle | Presence::Busy)
-            && is_named(one)
+            && one.is_meant(&process.executor_names)
             && one.covers_function
             && process.requires.is_met_by(&one.offer)
     };
-    let sum = |places: fn(&Candidate) -> i64| facts.executors.iter().filter(takes).map(places).sum::<i64>();
-    let (all, free) = (sum(|one| one.slots.unwrap_or(1)), sum(Candidate::places));
+    let sum = |places: fn(&Candidate) -> i64| {
+        facts.executors.iter().filter(takes).map(places).fold(0_i64, i64::saturating_add)
+    };
+    let (all, free) = (sum(Candidate::slots), sum(Candidate::places));
     let turn = process.ahead.saturating_add(1).saturating_sub(free).max(0);
     match (all, turn, process.run_ms_mean) {
         (0, _, _) => None,

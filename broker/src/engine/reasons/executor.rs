@@ -1,7 +1,7 @@
 //! Why an executor gets no work.
 
-use super::words::{counted, named, shortfalls, span, waits};
-use super::{Candidate, because, moment};
+use super::Candidate;
+use super::words::{counted, named, paused, shortfalls, span, waits};
 use crate::engine::presence::Presence;
 use crate::model::{Explained, Pause, PauseKind, WaitingSort};
 
@@ -57,20 +57,9 @@ pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<Explained> {
     }
     let mut reasons = Vec::new();
     for pause in asker.pauses {
-        let covers = match pause.what.kind {
-            PauseKind::Colony => Some("the colony".to_owned()),
-            PauseKind::ExecutorType => {
-                (pause.what.name == executor_type).then(|| format!("executor type `{executor_type}`"))
-            }
-            PauseKind::Function => None,
-        };
-        if let Some(what) = covers {
-            let text = format!(
-                "{what} is paused by {} since {}{}",
-                pause.by,
-                moment(pause.since_ms),
-                because(Some(&pause.reason))
-            );
+        // What is paused for one function only is told with the work that waits.
+        if pause.what.kind != PauseKind::Function && pause.what.covers(executor_type, "") {
+            let text = paused(pause);
             reasons.push(Explained { kind: "PAUSED", text, time_ms: Some(pause.since_ms), ..Explained::default() });
         }
     }
@@ -105,7 +94,7 @@ struct Tally {
 impl Tally {
     fn add(&mut self, asker: &Asker<'_>, sort: &WaitingSort) {
         let paused = |pause: &Pause| pause.what.kind == PauseKind::Function && pause.what.name == sort.function;
-        let counter = if !sort.executor_names.is_empty() && !sort.executor_names.contains(&asker.executor.name) {
+        let counter = if !asker.executor.is_meant(&sort.executor_names) {
             &mut self.others
         } else if !(asker.covers)(&sort.function) {
             self.functions.push(sort.function.clone());
@@ -141,7 +130,7 @@ impl Tally {
         ];
         all.into_iter().filter(|(_, count, _)| *count > 0).map(|(kind, count, what)| Explained {
             kind,
-            text: format!("{} that {what}", counted(count, "waiting process")),
+            text: format!("{} that {what}", counted(count, "waiting process", "waiting processes")),
             used: count,
             ..Explained::default()
         })

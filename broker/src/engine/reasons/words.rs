@@ -4,7 +4,7 @@ use apiary_identity::Requirements;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Candidate;
-use crate::model::Explained;
+use crate::model::{Explained, Pause, PauseKind};
 
 /// Executors, functions or processes named in one sentence, at the most.
 const NAMED_MAX: usize = 5;
@@ -47,17 +47,28 @@ pub(super) fn shortfalls(requires: &Requirements, executors: &[&Candidate]) -> S
     shown.join(", ")
 }
 
-/// A number of things.
-pub(in crate::engine) fn counted(count: i64, what: &str) -> String {
-    match (count, what) {
-        (1, _) => format!("1 {what}"),
-        (_, "waiting process") => format!("{count} waiting processes"),
-        _ => format!("{count} {what}s"),
-    }
+/// A number of things: `1 attempt`, `2 attempts`.
+pub(in crate::engine) fn counted(count: i64, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}
+
+/// A pause in a sentence.
+pub(super) fn paused(pause: &Pause) -> String {
+    let what = match pause.what.kind {
+        PauseKind::Colony => "the colony".to_owned(),
+        PauseKind::ExecutorType => format!("executor type `{}`", pause.what.name),
+        PauseKind::Function => format!("function `{}`", pause.what.name),
+    };
+    format!("{what} {}", is_paused(pause))
+}
+
+/// By whom it is paused, since when and why.
+pub(in crate::engine) fn is_paused(pause: &Pause) -> String {
+    format!("is paused by {} since {}{}", pause.by, moment(pause.since_ms), because(Some(&pause.reason)))
 }
 
 /// Why, where somebody said so.
-pub(in crate::engine) fn because(reason: Option<&str>) -> String {
+pub(super) fn because(reason: Option<&str>) -> String {
     match reason {
         None | Some("") => String::new(),
         Some(reason) => format!(": {reason}"),
@@ -66,7 +77,7 @@ pub(in crate::engine) fn because(reason: Option<&str>) -> String {
 
 /// How many wait.
 pub(super) fn waits(count: i64) -> String {
-    if count == 1 { "1 process waits".to_owned() } else { format!("{count} processes wait") }
+    counted(count, "process waits", "processes wait")
 }
 
 /// The verb for so many names.

@@ -2,19 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::Postgres;
-use sqlx::postgres::PgArguments;
 use sqlx::query;
-use sqlx::query::Query;
 use uuid::Uuid;
 
 use super::fault::{Conflicts, Fault};
+use super::session::Statement;
 use super::{PostgresStore, process_ids};
 use crate::model::{Cancel, ColonyKey, Discard, Effect, ProcessState};
 use crate::store::rows::KnownState;
 use crate::store::{StoreResult, checks, rows};
-
-type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
 pub(super) async fn cancel(
     store: &PostgresStore,

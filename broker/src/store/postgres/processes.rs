@@ -6,7 +6,7 @@ use sqlx::query;
 use uuid::Uuid;
 
 use super::fault::{Conflicts, Fault};
-use super::session::Session;
+use super::session::{Session, Statement};
 use super::{PostgresStore, column, limits};
 use crate::limits::ATTEMPTS_MAX;
 use crate::model::{
@@ -186,22 +186,11 @@ pub(super) async fn list(
     filter: &ProcessFilter,
     page: Page<ProcessCursor>,
 ) -> StoreResult<Vec<ProcessSummary>> {
-    let states = (!filter.states.is_empty()).then(|| column(&filter.states, |state: &ProcessState| state.as_str()));
-    let select = query(include_str!("processes/list.sql"))
-        .bind(colony.0)
-        .bind(states)
-        .bind(filter.executor_type.as_deref())
-        .bind(filter.function.as_deref())
-        .bind(checks::json_if_any(&filter.labels, filter.labels.is_empty()))
+    let select = filtered(include_str!("processes/list.sql"), colony, filter)
         // Without a cursor, after the last of all imaginable rows.
         .bind(page.after.map_or(i64::MAX, |cursor| cursor.submitted_at_ms))
         .bind(page.after.map_or(Uuid::max(), |cursor| cursor.process_id))
-        .bind(page.size.max(0))
-        .bind(filter.submitter.as_deref())
-        .bind(filter.executor.as_deref())
-        .bind(filter.submitted_from_ms)
-        .bind(filter.submitted_until_ms)
-        .persistent(false);
+        .bind(page.size.max(0));
     let mut session = store.session().await?;
     session.begin().await?;
     let found = session.rows(select).await?;
@@ -210,8 +199,18 @@ pub(super) async fn list(
 }
 
 pub(super) async fn count(store: &PostgresStore, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
+    let select = filtered(include_str!("processes/count.sql"), colony, filter);
+    let mut session = store.session().await?;
+    session.begin().await?;
+    let found = session.row(select).await?;
+    session.commit().await?;
+    found.map_or(Ok(0), |row| rows::count(&row))
+}
+
+/// A statement with the parameters of a filter, $1 to $9; its plan is made anew for each call.
+fn filtered<'q>(statement: &'static str, colony: ColonyKey, filter: &'q ProcessFilter) -> Statement<'q> {
     let states = (!filter.states.is_empty()).then(|| column(&filter.states, |state: &ProcessState| state.as_str()));
-    let select = query(include_str!("processes/count.sql"))
+    query(statement)
         .bind(colony.0)
         .bind(states)
         .bind(filter.executor_type.as_deref())
@@ -221,10 +220,5 @@ pub(super) async fn count(store: &PostgresStore, colony: ColonyKey, filter: &Pro
         .bind(filter.executor.as_deref())
         .bind(filter.submitted_from_ms)
         .bind(filter.submitted_until_ms)
-        .persistent(false);
-    let mut session = store.session().await?;
-    session.begin().await?;
-    let found = session.row(select).await?;
-    session.commit().await?;
-    found.map_or(Ok(0), |row| rows::count(&row))
+        .persistent(false)
 }

@@ -12,7 +12,8 @@ use super::connect::Breaks;
 use super::fault::Fault;
 use crate::store::StoreError;
 
-type Statement<'q> = Query<'q, Postgres, PgArguments>;
+/// A statement with its parameters.
+pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
 /// A connection taken from the pool. It goes back only in a known state: if it is dropped in the middle of a statement
 /// or a transaction (the caller went away, the network fell silent), it is closed, and the server rolls back.

@@ -6,7 +6,7 @@ use sqlx::query;
 use uuid::Uuid;
 
 use super::batch::{Documents, KnownItem, ProcessItem, ids, list as json_list};
-use super::transaction::{Write, read};
+use super::transaction::{Statement, Write, read};
 use super::{SqliteStore, limits};
 use crate::limits::ATTEMPTS_MAX;
 use crate::model::{
@@ -102,27 +102,23 @@ pub(super) async fn list(
     let has_few = !filter.states.is_empty() && !filter.states.contains(&ProcessState::Succeeded);
     let statement =
         if has_few { include_str!("processes/list_by_state.sql") } else { include_str!("processes/list.sql") };
-    let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
-    let select = query(statement)
-        .bind(colony.0)
-        .bind(checks::json_if_any(&states, states.is_empty()))
-        .bind(filter.executor_type.as_deref())
-        .bind(filter.function.as_deref())
-        .bind(checks::json_if_any(&filter.labels, filter.labels.is_empty()))
+    let select = filtered(statement, colony, filter)
         // Without a cursor, after the last of all imaginable rows.
         .bind(page.after.map_or(i64::MAX, |cursor| cursor.submitted_at_ms))
         .bind(page.after.map_or(Uuid::max(), |cursor| cursor.process_id))
-        .bind(page.size.max(0))
-        .bind(filter.submitter.as_deref())
-        .bind(filter.executor.as_deref())
-        .bind(filter.submitted_from_ms)
-        .bind(filter.submitted_until_ms);
+        .bind(page.size.max(0));
     read(&store.readers, select).await?.iter().map(|row| rows::summary(row)).collect()
 }
 
 pub(super) async fn count(store: &SqliteStore, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
+    let select = filtered(include_str!("processes/count.sql"), colony, filter);
+    read(&store.readers, select).await?.first().map_or(Ok(0), |row| rows::count(row))
+}
+
+/// A statement with the parameters of a filter, ?1 to ?9.
+fn filtered<'q>(statement: &'static str, colony: ColonyKey, filter: &'q ProcessFilter) -> Statement<'q> {
     let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
-    let select = query(include_str!("processes/count.sql"))
+    query(statement)
         .bind(colony.0)
         .bind(checks::json_if_any(&states, states.is_empty()))
         .bind(filter.executor_type.as_deref())
@@ -131,6 +127,5 @@ pub(super) async fn count(store: &SqliteStore, colony: ColonyKey, filter: &Proce
         .bind(filter.submitter.as_deref())
         .bind(filter.executor.as_deref())
         .bind(filter.submitted_from_ms)
-        .bind(filter.submitted_until_ms);
-    read(&store.readers, select).await?.first().map_or(Ok(0), |row| rows::count(row))
+        .bind(filter.submitted_until_ms)
 }

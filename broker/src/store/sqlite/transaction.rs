@@ -7,7 +7,8 @@ use sqlx::{Sqlite, Transaction};
 use super::fault::sorted;
 use crate::store::StoreResult;
 
-type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+/// A statement with its parameters.
+pub(super) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// All rows of a statement that reads.
 pub(super) async fn read(readers: &SqlitePool, statement: Statement<'_>) -> StoreResult<Vec<SqliteRow>> {

@@ -7,12 +7,15 @@ mod start;
 mod stop;
 
 use apiary_executor_sdk::v1;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde::Serialize;
+use uuid::Uuid;
 
+use crate::arguments::uuid;
 use crate::context::Context;
 use crate::output::plain;
+use crate::profile;
 
 /// Cancel, redrive, discard, retry or delete all processes that match, in the background
 #[derive(Subcommand)]
@@ -33,6 +36,23 @@ impl Command {
             Self::Stop(arguments) => stop::run(&arguments, context).await,
             Self::Resume(arguments) => resume::run(&arguments, context).await,
         }
+    }
+}
+
+/// Which bulk action.
+#[derive(Args)]
+struct Which {
+    /// The bulk action, as `bulk start` named it
+    #[arg(value_name = "ID", value_parser = uuid)]
+    id: Uuid,
+}
+
+impl Which {
+    /// Stops it, or lets it go on, and shows it.
+    async fn stop(&self, go_on: bool, context: &Context) -> anyhow::Result<()> {
+        let client = profile::client(&context.settings)?;
+        let bulk = client.stop_bulk(&self.id.to_string(), go_on).await?;
+        context.format.print(&BulkView::from(bulk), BulkView::line)
     }
 }
 

@@ -1,10 +1,8 @@
 //! `apiary bulk show`.
 
 use clap::Args;
-use uuid::Uuid;
 
-use super::BulkView;
-use crate::arguments::uuid;
+use super::{BulkView, Which};
 use crate::context::Context;
 use crate::profile;
 
@@ -16,13 +14,12 @@ Example:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The bulk action, as `bulk start` named it
-    #[arg(value_name = "ID", value_parser = uuid)]
-    id: Uuid,
+    #[command(flatten)]
+    which: Which,
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let client = profile::client(&context.settings)?;
-    let bulk = BulkView::from(client.get_bulk(&arguments.id.to_string()).await?);
+    let bulk = BulkView::from(client.get_bulk(&arguments.which.id.to_string()).await?);
     context.format.print(&bulk, BulkView::line)
 }

@@ -1,12 +1,9 @@
 //! `apiary bulk stop`.
 
 use clap::Args;
-use uuid::Uuid;
 
-use super::BulkView;
-use crate::arguments::uuid;
+use super::Which;
 use crate::context::Context;
-use crate::profile;
 
 const EXAMPLES: &str = "\
 Example:
@@ -16,13 +13,10 @@ Example:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The bulk action, as `bulk start` named it
-    #[arg(value_name = "ID", value_parser = uuid)]
-    id: Uuid,
+    #[command(flatten)]
+    which: Which,
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let client = profile::client(&context.settings)?;
-    let bulk = BulkView::from(client.stop_bulk(&arguments.id.to_string(), false).await?);
-    context.format.print(&bulk, BulkView::line)
+    arguments.which.stop(false, context).await
 }

@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let held = arguments.which.open(context, None)?;
+    let held = arguments.which.open(context, &[])?;
     // Base64, if it is not JSON, was checked when the document was opened.
     print_bytes(&held.spec.args().to_bytes().context("the arguments")?)
 }

@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let held = arguments.which.open(context, arguments.output_file.as_deref())?;
+    let held = arguments.which.open(context, &[arguments.output_file.as_deref()])?;
     let output = content::read("output-json", arguments.output_json.as_deref(), arguments.output_file.as_deref())?;
     let signed = held.subject.succeeded(&held.client, &output.unwrap_or_default())?;
     let view = ending::send(&held, &signed).await?;

@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let held = arguments.which.open(context, None)?;
+    let held = arguments.which.open(context, &[])?;
     let message = &arguments.message;
     let signed = if arguments.cancelled {
         held.subject.ended(&held.client, OutcomeKind::Cancelled, message)?

@@ -116,26 +116,24 @@ impl LeaseFile {
 }
 
 impl Which {
-    /// Reads the file and checks it, for whoever the settings say acts. `other` is a file that the verb reads besides.
-    pub(super) fn open(&self, context: &Context, other: Option<&Path>) -> anyhow::Result<Held> {
+    /// Reads the file and checks it, for whoever the settings say acts. `others` are files that the verb reads besides.
+    pub(super) fn open(&self, context: &Context, others: &[Option<&Path>]) -> anyhow::Result<Held> {
         let settings = &context.settings;
-        if self.is_stdin() && (is_stdin(other) || is_stdin(settings.path(&table::KEY_FILE).as_deref())) {
+        let key_file = settings.path(&table::KEY_FILE);
+        let files = [Some(self.lease.as_path()), key_file.as_deref()].into_iter().chain(others.iter().copied());
+        if files.flatten().filter(|path| is_stdin(path)).count() > 1 {
             return Err(Fault::usage("standard input cannot be two files at once: name one of them").into());
         }
         let client = client(settings)?;
-        let name = if self.is_stdin() { "standard input".to_owned() } else { self.lease.display().to_string() };
+        let name = if is_stdin(&self.lease) { "standard input".to_owned() } else { self.lease.display().to_string() };
         let bytes = files::read(&self.lease, BYTES_MAX, "a lease has")?;
         let (subject, spec) = check(&client, &bytes).with_context(|| name)?;
         Ok(Held { client, subject, spec })
     }
-
-    fn is_stdin(&self) -> bool {
-        is_stdin(Some(&self.lease))
-    }
 }
 
-fn is_stdin(path: Option<&Path>) -> bool {
-    path == Some(Path::new("-"))
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 fn client(settings: &Settings) -> anyhow::Result<Client> {

@@ -4,12 +4,12 @@ use apiary_executor_sdk::LogLevel;
 use apiary_executor_sdk::lease::{Lines, Subject, lines_of};
 use apiary_executor_sdk::limits::LOG_MESSAGE_BYTES_MAX;
 use apiary_executor_sdk::{Client, ClientError};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::file::Which;
-use crate::arguments::pair;
+use crate::arguments::{Level, pair};
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
 
@@ -42,37 +42,12 @@ pub(crate) struct Arguments {
     message: String,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Level {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
-    Stdout,
-    Stderr,
-}
-
-impl From<Level> for LogLevel {
-    fn from(level: Level) -> Self {
-        match level {
-            Level::Trace => Self::Trace,
-            Level::Debug => Self::Debug,
-            Level::Info => Self::Info,
-            Level::Warn => Self::Warn,
-            Level::Error => Self::Error,
-            Level::Stdout => Self::Stdout,
-            Level::Stderr => Self::Stderr,
-        }
-    }
-}
-
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let is_stream = arguments.message == "-";
     if is_stream && !arguments.fields.is_empty() {
         return Err(Fault::usage("--field belongs to one message: lines of standard input have none").into());
     }
-    let held = arguments.which.open(context, is_stream.then(|| "-".as_ref()))?;
+    let held = arguments.which.open(context, &[is_stream.then(|| "-".as_ref())])?;
     let level = arguments.level.into();
     if is_stream {
         return stream(&held.client, held.subject, level).await;

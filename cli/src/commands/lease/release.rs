@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if delay > SNOOZE_MAX {
         return Err(Fault::usage(format!("--delay is at most 365d; got {delay:?}")).into());
     }
-    let held = arguments.which.open(context, None)?;
+    let held = arguments.which.open(context, &[])?;
     let (process_id, attempt) = (held.subject.process_id, held.subject.attempt);
     held.client.release_for(process_id, attempt, delay).await?;
     let released = Released { process_id, attempt, delay_ms: millis(delay) };

@@ -54,7 +54,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if !(LEASE_MIN..=LEASE_MAX).contains(&arguments.length) {
         return Err(Fault::usage(format!("--for: a lease lasts 1s to 1h; got {:?}", arguments.length)).into());
     }
-    let held = arguments.which.open(context, None)?;
+    let held = arguments.which.open(context, &[])?;
     let (process_id, attempt) = (held.subject.process_id, held.subject.attempt);
     let answer = held.client.renew(process_id, attempt, arguments.length).await?;
     let moment = |ms: i64| Timestamp::from_millisecond(ms).ok().filter(|_| ms > 0);

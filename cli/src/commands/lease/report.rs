@@ -1,6 +1,6 @@
 //! `apiary lease report`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use apiary_identity::Content;
 use clap::Args;
@@ -52,11 +52,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         return Err(Fault::usage(format!("--percent is 0 to 100; got {percent}")).into());
     }
     let (checkpoint_file, output_file) = (arguments.checkpoint_file.as_deref(), arguments.output_file.as_deref());
-    let stdin = [checkpoint_file, output_file].into_iter().flatten().filter(|path| *path == Path::new("-")).count();
-    if stdin > 1 {
-        return Err(Fault::usage("standard input cannot be two files at once: name one of them").into());
-    }
-    let held = arguments.which.open(context, (stdin > 0).then_some(Path::new("-")))?;
+    let held = arguments.which.open(context, &[checkpoint_file, output_file])?;
     let checkpoint = content::read("checkpoint", arguments.checkpoint.as_deref(), checkpoint_file)?;
     let output = content::read("output-json", arguments.output_json.as_deref(), output_file)?;
     if arguments.percent.is_none() && arguments.message.is_none() && checkpoint.is_none() && output.is_none() {

@@ -58,7 +58,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         ))
         .into());
     }
-    let held = arguments.which.open(context, None)?;
+    let held = arguments.which.open(context, &[])?;
     let kind = AttributeKind::from(arguments.kind).as_str().to_owned();
     let attribute = v1::NewAttribute { kind, key: key.clone(), value: value.clone() };
     Ok(held.client.set_attributes(held.subject.process_id, held.subject.attempt, vec![attribute]).await?)

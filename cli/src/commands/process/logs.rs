@@ -1,14 +1,14 @@
 //! `apiary process logs`.
 
-use apiary_executor_sdk::{Client, v1};
-use clap::{Args, ValueEnum};
+use apiary_executor_sdk::{Client, LogLevel, v1};
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::follow::{Seen, follow};
 use super::select::Which;
-use crate::arguments::Moment;
+use crate::arguments::{Level, Past};
 use crate::context::Context;
 use crate::output::{BAD, STRONG, WARN, plain, styled};
 use crate::profile;
@@ -34,8 +34,8 @@ pub(crate) struct Arguments {
     #[arg(long, short, requires = "id")]
     follow: bool,
     /// Only lines since then: a time (RFC 3339), or a while ago, such as 10m
-    #[arg(long, value_name = "WHEN", value_parser = Moment::read)]
-    since: Option<Moment>,
+    #[arg(long, value_name = "WHEN", value_parser = Past::read)]
+    since: Option<Past>,
     /// Only the last N that match, 1 to 1000
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1000))]
     last: Option<i32>,
@@ -48,17 +48,6 @@ pub(crate) struct Arguments {
     /// Only lines of executors of this name
     #[arg(long, value_name = "NAME")]
     executor: Option<String>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Level {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
-    Stdout,
-    Stderr,
 }
 
 /// A log line, as the broker tells it.
@@ -122,19 +111,12 @@ fn matches(wanted: &v1::ListLogsRequest, line: &v1::LogLine) -> bool {
 
 impl Arguments {
     fn request(&self, client: &Client) -> v1::ListLogsRequest {
-        let now = client.clock().now();
-        let since = self.since.map(|moment| match moment {
-            Moment::At(at) => at,
-            Moment::In(ago) => now.saturating_sub(ago).unwrap_or(Timestamp::UNIX_EPOCH),
-        });
+        let since = self.since.map(|since| since.at(client.clock().now()));
         v1::ListLogsRequest {
             process_id: String::new(),
             executor: self.executor.clone().unwrap_or_default(),
             since_ms: since.map_or(0, |at| at.as_millisecond().max(0)),
-            level: self
-                .level
-                .and_then(|level| Some(level.to_possible_value()?.get_name().to_owned()))
-                .unwrap_or_default(),
+            level: self.level.map(|level| LogLevel::from(level).as_str().to_owned()).unwrap_or_default(),
             text: self.grep.clone().unwrap_or_default(),
             last: self.last.unwrap_or_default(),
             page_size: PAGE,

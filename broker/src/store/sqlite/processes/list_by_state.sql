@@ -14,13 +14,13 @@ WHERE process_id IN (
         SELECT process_id FROM finished WHERE colony = ?1 AND state IN (SELECT value FROM json_each(?2))
     )
     AND +colony = ?1
-    AND (+submitted_at_ms, process_id) < (?6, ?7)
+    AND (+submitted_at_ms, process_id) < (?10, ?11)
     AND (?3 IS NULL OR executor_type = ?3)
     AND (?4 IS NULL OR function = ?4)
-    AND (?9 IS NULL OR submitter IN (SELECT key FROM grants WHERE colony = ?1 AND name = ?9))
-    AND (?10 IS NULL OR executor_name = ?10)
-    AND (?11 IS NULL OR submitted_at_ms >= ?11)
-    AND (?12 IS NULL OR submitted_at_ms < ?12)
+    AND (?6 IS NULL OR submitter IN (SELECT key FROM grants WHERE colony = ?1 AND name = ?6))
+    AND (?7 IS NULL OR executor_name = ?7)
+    AND (?8 IS NULL OR submitted_at_ms >= ?8)
+    AND (?9 IS NULL OR submitted_at_ms < ?9)
     AND NOT EXISTS (
         SELECT 1 FROM json_each(?5) AS wanted
         WHERE NOT EXISTS (
@@ -29,4 +29,4 @@ WHERE process_id IN (
         )
     )
 ORDER BY submitted_at_ms DESC, process_id DESC
-LIMIT ?8
+LIMIT ?12
