@@ -194,6 +194,10 @@ pub const SWEEP_ROWS: i64 = 500;
 
 /// How often waiting polls look by themselves when several brokers share a database, because a hint may get lost.
 pub const SLOW_POLL: Duration = Duration::from_secs(5);
+/// Ended processes that a broker remembers until it has looked at what waits for them; beyond that it looks at all.
+pub const ENDED_NOTED_MAX: usize = 10_000;
+/// How often a broker looks at all that waits for others, whoever may have missed their ends.
+pub const SETTLE_ALL_INTERVAL: Duration = Duration::from_secs(60);
 /// The longest that the sweeps sleep.
 pub const SWEEP_SLEEP_MAX: Duration = Duration::from_secs(15);
 /// The shortest that the sweeps sleep.
@@ -205,6 +209,8 @@ pub const NOTIFY_GATHER: Duration = Duration::from_millis(20);
 /// How long a stopping broker waits for calls in progress.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// Failed processes that others wait for, told of by the colony's health.
+pub const FAILED_PARENTS_TOLD: i64 = 20;
 /// Executors that explaining looks at.
 pub const EXPLAIN_EXECUTORS_MAX: i64 = 1000;
 /// The time whose runs an estimate goes by, in milliseconds.

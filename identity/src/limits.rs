@@ -19,6 +19,8 @@ pub const VALUE_BYTES_MAX: usize = 1024;
 pub const MAP_ENTRIES_MAX: usize = 64;
 /// Executor names that one spec may be aimed at.
 pub const EXECUTOR_NAMES_MAX: usize = 64;
+/// Parents that one spec may wait for.
+pub const PARENTS_MAX: usize = 64;
 /// Bytes of a concurrency key or rate key.
 pub const LIMIT_KEY_BYTES_MAX: usize = 256;
 /// Tags that one spec may require, or one executor offer.

@@ -1,6 +1,6 @@
 //! Specs: what is to be done, signed whole by whoever wants it done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +11,8 @@ use uuid::Uuid;
 use crate::content::{self, Content};
 use crate::document::{check_duration_ms, check_text};
 use crate::limits::{
-    EXECUTOR_NAMES_MAX, LIMIT_KEY_BYTES_MAX, MAP_ENTRIES_MAX, PRIORITY_MAX, RETRIES_MAX, SUBMIT_BY_MAX, VALUE_BYTES_MAX,
+    EXECUTOR_NAMES_MAX, LIMIT_KEY_BYTES_MAX, MAP_ENTRIES_MAX, PARENTS_MAX, PRIORITY_MAX, RETRIES_MAX, SUBMIT_BY_MAX,
+    VALUE_BYTES_MAX,
 };
 use crate::name::check_name;
 use crate::{Document, DocumentError, Id, Requirements, strict};
@@ -74,6 +75,9 @@ pub struct Spec {
     /// Does not start before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// Does not start before all of these processes of the colony have succeeded, and is cancelled once one of them never will.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "strict::uuids")]
+    pub parents: BTreeSet<Uuid>,
     /// A later spec of the same function with the same key returns this process instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
@@ -135,6 +139,7 @@ impl Spec {
             max_retries: Self::default_max_retries(),
             backoff: Backoff::default(),
             not_before: None,
+            parents: BTreeSet::new(),
             idempotency_key: None,
             idempotency_retention_ms: Self::default_idempotency_retention_ms(),
             traceparent: None,
@@ -190,6 +195,19 @@ impl Spec {
         check_duration_ms("max_wait_ms", self.max_wait_ms)?;
         check_duration_ms("max_exec_ms", self.max_exec_ms)?;
         check_duration_ms("idempotency_retention_ms", self.idempotency_retention_ms)
+    }
+
+    fn check_parents(&self) -> Result<(), DocumentError> {
+        if self.parents.len() > PARENTS_MAX {
+            return Err(DocumentError::field(
+                "parents",
+                format!("lists {} processes, the most is {PARENTS_MAX}", self.parents.len()),
+            ));
+        }
+        if self.parents.contains(&self.process_id) {
+            return Err(DocumentError::field("parents", "lists the process itself, which would never start"));
+        }
+        Ok(())
     }
 
     fn check_maps(&self) -> Result<(), DocumentError> {
@@ -254,6 +272,7 @@ impl Document for Spec {
         check_limit_key("concurrency_key", self.concurrency_key.as_deref())?;
         check_limit_key("rate_key", self.rate_key.as_deref())?;
         self.check_maps()?;
+        self.check_parents()?;
         self.backoff.check()?;
         for (field, value) in [("idempotency_key", &self.idempotency_key), ("traceparent", &self.traceparent)] {
             if let Some(value) = value {

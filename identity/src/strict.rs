@@ -81,16 +81,28 @@ pub(crate) fn set<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet
     Ok(items)
 }
 
-/// Reads a UUID in its one form, or none.
-pub(crate) fn optional_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
-    struct Form(Uuid);
-
-    impl<'de> Deserialize<'de> for Form {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            uuid(deserializer).map(Self)
+/// Reads a list of UUIDs that are all different, each in its one form.
+pub(crate) fn uuids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Uuid>, D::Error> {
+    let mut items = BTreeSet::new();
+    for Form(item) in Vec::<Form>::deserialize(deserializer)? {
+        if !items.insert(item) {
+            return Err(D::Error::custom(format_args!("{item} is listed twice: list each once")));
         }
     }
+    Ok(items)
+}
 
+/// A UUID in its one form.
+struct Form(Uuid);
+
+impl<'de> Deserialize<'de> for Form {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        uuid(deserializer).map(Self)
+    }
+}
+
+/// Reads a UUID in its one form, or none.
+pub(crate) fn optional_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
     Ok(Option::<Form>::deserialize(deserializer)?.map(|Form(uuid)| uuid))
 }
 

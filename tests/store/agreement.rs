@@ -56,6 +56,7 @@ enum Call {
     Pause(Paused),
     Resume(Paused),
     SweepLeases,
+    Settle,
     Unblock,
     ExpireWaiting,
     ForgetKeys,
@@ -74,6 +75,7 @@ struct Drawn {
     max_wait_ms: i64,
     max_exec_ms: i64,
     key: Option<(u8, i64)>,
+    parents: Vec<u8>,
 }
 
 /// Which process's lease, and what is wrong with its token.
@@ -101,6 +103,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         2 => paused().prop_map(Call::Pause),
         4 => paused().prop_map(Call::Resume),
         2 => Just(Call::SweepLeases),
+        3 => Just(Call::Settle),
         2 => Just(Call::Unblock),
         2 => Just(Call::ExpireWaiting),
         1 => Just(Call::ForgetKeys),
@@ -131,8 +134,9 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     let limit = || prop_oneof![2 => Just(0), 1 => ticks(1..4)];
     let key = prop::option::of((0..KEYS, ticks(1..4)));
     let not_before = prop::option::weighted(0.3, ticks(-1..3));
-    (0..PROCESSES, prop::bool::weighted(0.2), 0..3_i64, names, not_before, limit(), limit(), key).prop_map(
-        |(number, variant, place, bees, not_before_ms, max_wait_ms, max_exec_ms, key)| Drawn {
+    let parents = prop_oneof![2 => Just(Vec::new()), 1 => numbers()];
+    (0..PROCESSES, prop::bool::weighted(0.2), 0..3_i64, names, not_before, limit(), limit(), key, parents).prop_map(
+        |(number, variant, place, bees, not_before_ms, max_wait_ms, max_exec_ms, key, parents)| Drawn {
             number,
             variant,
             place,
@@ -141,6 +145,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
             max_wait_ms,
             max_exec_ms,
             key,
+            parents,
         },
     )
 }
@@ -185,7 +190,8 @@ async fn empty(backend: &Backend) {
     backend
         .execute(
             "DELETE FROM specs; DELETE FROM queue; DELETE FROM blocked; DELETE FROM leases; DELETE FROM attempts; \
-             DELETE FROM finished; DELETE FROM idempotency_keys; DELETE FROM deleted; DELETE FROM pauses",
+             DELETE FROM finished; DELETE FROM idempotency_keys; DELETE FROM deleted; DELETE FROM pauses; \
+             DELETE FROM dependencies",
         )
         .await;
 }
@@ -292,6 +298,16 @@ impl Run<'_> {
                 prop_assert_eq!(existed, self.reference.resume(what, now_ms));
             }
             Call::SweepLeases => self.sweep_leases().await?,
+            Call::Settle => {
+                let settled = store.settle(None, now_ms, ALL).await.unwrap();
+                let (mut freed, mut cancelled) = (
+                    settled.freed,
+                    settled.cancelled.into_iter().map(|(_, process_id)| process_id).collect::<Vec<_>>(),
+                );
+                freed.sort();
+                cancelled.sort();
+                prop_assert_eq!((freed, cancelled), self.reference.settle(now_ms));
+            }
             Call::Unblock => {
                 let mut moved = ids(store.unblock(now_ms, ALL).await.unwrap());
                 moved.sort();
@@ -364,6 +380,12 @@ impl Run<'_> {
         NewProcess {
             submit_by_ms: i64::MAX,
             requires: Default::default(),
+            parents: drawn
+                .parents
+                .iter()
+                .filter(|number| **number != drawn.number)
+                .map(|number| process_id(*number))
+                .collect(),
             concurrency_key: None,
             rate_key: None,
             process_id: process_id(drawn.number),

@@ -25,6 +25,7 @@ mod bulks;
 mod cancellation;
 mod colonies;
 mod crowds;
+mod dependencies;
 mod executors;
 mod grants;
 mod leases;

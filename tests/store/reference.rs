@@ -1,6 +1,6 @@
 //! What a store must do, in memory and as plainly as it can be said: the measure for both back-ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apiary_broker::model::{
     Cancel, ClaimSlot, Discard, Effect, Failure, LeaseEnd, LeaseRef, NewProcess, Pause, Paused, ProcessState, Release,
@@ -35,6 +35,8 @@ struct Process {
     ended_by: Option<String>,
     /// That its lease is being cancelled: the deadline, why, and by whom.
     mark: Option<(i64, String, String)>,
+    /// Whom it waits for, while it is blocked.
+    parents: BTreeSet<Uuid>,
 }
 
 #[derive(Clone, Copy)]
@@ -80,6 +82,7 @@ impl Process {
 
     fn finish(&mut self, state: ProcessState, reason: Option<String>, now_ms: i64) {
         (self.place, self.reason, self.since_ms) = (Place::Finished(state), reason, now_ms);
+        self.parents.clear();
     }
 
     /// Ends the attempt: wherever `next` says, or cancelled, if that is what it is being.
@@ -154,7 +157,7 @@ impl Reference {
         }
         let mut process = Process {
             spec: spec.clone(),
-            place: Place::Blocked { until_ms: spec.not_before_ms.unwrap_or(i64::MIN) },
+            place: Place::Blocked { until_ms: spec.not_before_ms.map_or(now_ms, |until_ms| until_ms.max(now_ms)) },
             attempt: 0,
             retries_spent: 0,
             since_ms: now_ms,
@@ -162,8 +165,9 @@ impl Reference {
             reason: None,
             ended_by: None,
             mark: None,
+            parents: spec.parents.iter().copied().collect(),
         };
-        if spec.not_before_ms.is_none_or(|until_ms| until_ms <= now_ms) {
+        if process.parents.is_empty() && spec.not_before_ms.is_none_or(|until_ms| until_ms <= now_ms) {
             process.queue(now_ms);
         }
         let state = process.state();
@@ -298,7 +302,7 @@ impl Reference {
 
     pub(crate) fn retry(&mut self, ids: &[Uuid], now_ms: i64) -> Vec<Effect> {
         self.change(ids, |process| {
-            let fits = process.state() == ProcessState::Blocked;
+            let fits = process.state() == ProcessState::Blocked && process.parents.is_empty();
             if fits {
                 process.queue(now_ms);
             }
@@ -327,7 +331,8 @@ impl Reference {
             None => Effect::Unknown,
             Some(process) => {
                 let state = process.state();
-                if change(process) { Effect::Changed } else { Effect::Unfit(state) }
+                let unfit = if process.parents.is_empty() { Effect::Unfit(state) } else { Effect::HasParents };
+                if change(process) { Effect::Changed } else { unfit }
             }
         };
         ids.iter().map(change).collect()
@@ -352,12 +357,39 @@ impl Reference {
 
     pub(crate) fn unblock(&mut self, now_ms: i64) -> Vec<Uuid> {
         self.sweep(now_ms, |process| match process.place {
-            Place::Blocked { until_ms } if until_ms <= now_ms => {
+            Place::Blocked { until_ms } if until_ms <= now_ms && process.parents.is_empty() => {
                 process.queue(now_ms);
                 true
             }
             _ => false,
         })
+    }
+
+    /// Whom nobody has to wait for any more, and who waits for nobody now; who waits in vain is cancelled.
+    pub(crate) fn settle(&mut self, now_ms: i64) -> (Vec<Uuid>, Vec<Uuid>) {
+        let is = |states: &BTreeMap<Uuid, ProcessState>, id: &Uuid, state| states.get(id) == Some(&state);
+        let states: BTreeMap<Uuid, ProcessState> =
+            self.processes.iter().map(|(id, process)| (*id, process.state())).collect();
+        let (deleted, mut freed, mut cancelled) = (&self.deleted, Vec::new(), Vec::new());
+        let has_succeeded = |id: &Uuid| {
+            is(&states, id, ProcessState::Succeeded)
+                || deleted.get(id).is_some_and(|(_, state)| *state == ProcessState::Succeeded)
+        };
+        for process in self.processes.values_mut().filter(|process| !process.parents.is_empty()) {
+            process.parents.retain(|id| !has_succeeded(id));
+            let never = process.parents.iter().find_map(|id| match states.get(id) {
+                None => Some(format!("its parent {id} was deleted")),
+                Some(ProcessState::Cancelled) => Some(format!("its parent {id} was cancelled")),
+                Some(_) => None,
+            });
+            if never.is_some() {
+                process.finish(ProcessState::Cancelled, never, now_ms);
+                cancelled.push(process.spec.process_id);
+            } else if process.parents.is_empty() {
+                freed.push(process.spec.process_id);
+            }
+        }
+        (freed, cancelled)
     }
 
     pub(crate) fn expire_waiting(&mut self, now_ms: i64) -> Vec<Uuid> {
@@ -418,7 +450,7 @@ impl Reference {
     pub(crate) fn next_deadline_ms(&self, now_ms: i64) -> Option<i64> {
         let deadline = |process: &Process| match process.place {
             Place::Queue { .. } => process.wait(&self.pauses, now_ms).0,
-            Place::Blocked { until_ms } => Some(until_ms),
+            Place::Blocked { until_ms } => process.parents.is_empty().then_some(until_ms),
             Place::Lease { expires_at_ms, .. } => Some(expires_at_ms),
             Place::Finished(_) => None,
         };
@@ -448,7 +480,7 @@ impl Reference {
 impl Process {
     fn shown(&self) -> Shown {
         let until_ms = match self.place {
-            Place::Blocked { until_ms } => Some(until_ms),
+            Place::Blocked { until_ms } => (self.parents.is_empty() || until_ms > self.since_ms).then_some(until_ms),
             Place::Lease { expires_at_ms, .. } => Some(expires_at_ms),
             _ => None,
         };

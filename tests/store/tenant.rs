@@ -92,6 +92,7 @@ impl Tenant {
             max_exec_ms: 0,
             max_retries: 3,
             not_before_ms: None,
+            parents: Vec::new(),
             submitted_at_ms: NOW,
             idempotency: None,
             payload,

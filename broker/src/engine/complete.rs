@@ -108,7 +108,7 @@ impl Flush for CompleteFlush {
                 LeaseEnd::Done => Ok(()),
                 LeaseEnd::Cancelled => Err(holder.cancelled()),
             };
-            self.wakeups.changed(Change { colony, process_id: holder.process_id });
+            self.wakeups.ended(Change { colony, process_id: holder.process_id });
         }
         Ok(answers)
     }

@@ -98,7 +98,8 @@ impl FailFlush {
             ),
             _ => {}
         }
-        self.wakeups.changed(Change { colony: lease.lane.colony, process_id: lease.process_id });
+        let change = Change { colony: lease.lane.colony, process_id: lease.process_id };
+        if state.is_finished() { self.wakeups.ended(change) } else { self.wakeups.changed(change) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::presence::Presence;
 use super::reasons::{Candidate, counted, is_paused, span};
-use crate::model::{Pause, WaitingType};
+use crate::model::{FailedParent, Pause, WaitingType};
 
 /// Executors that were not heard for longer are not told of any more, in milliseconds.
 const GONE_NEWS_MS: i64 = 24 * 3_600_000;
@@ -32,6 +32,8 @@ pub(super) struct Facts<'f> {
     pub(super) pauses: &'f [Pause],
     /// How many dead letters there are.
     pub(super) dead_letters: i64,
+    /// What failed and others wait for.
+    pub(super) failed_parents: &'f [FailedParent],
     /// Work that nobody listens for is reported after so long.
     pub(super) unattended_after_ms: i64,
     /// The time.
@@ -53,6 +55,17 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
             since_ms: None,
         });
     }
+    findings.extend(facts.failed_parents.iter().map(|parent| Finding {
+        kind: "PARENT_FAILED",
+        text: format!(
+            "process {} failed, and {} for it: `apiary process redrive` tries it again",
+            parent.process_id,
+            counted(parent.count, "other waits", "others wait")
+        ),
+        subject: parent.process_id.to_string(),
+        count: parent.count,
+        since_ms: Some(parent.since_ms),
+    }));
     findings.extend(facts.pauses.iter().map(|pause| {
         let kind = pause.what.kind.as_str().replace('_', " ");
         let name = if pause.what.name.is_empty() { String::new() } else { format!(" `{}`", pause.what.name) };

@@ -14,7 +14,7 @@ use super::reasons::Candidate;
 use super::roster::Licences;
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX};
+use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX, FAILED_PARENTS_TOLD};
 use crate::model::{Colony, ColonyKey, ExecutorFilter, Page, ProcessState, WaitingType};
 use crate::store::{Store, StoreResult};
 
@@ -32,6 +32,7 @@ impl Engine {
             waiting: &waiting,
             executors: &listeners.of(colony, None).await?,
             pauses: &self.store.list_pauses(colony.key).await?,
+            failed_parents: &self.store.failed_parents(colony.key, FAILED_PARENTS_TOLD).await?,
             dead_letters: dead_letters.map_or(0, |(_, count)| count),
             unattended_after_ms: millis(self.unattended_after),
             now_ms: self.clock.now_ms(),
@@ -101,6 +102,7 @@ impl Listeners<'_> {
                 executors: &executors,
                 pauses: &[],
                 dead_letters: 0,
+                failed_parents: &[],
                 unattended_after_ms: after_ms,
                 now_ms,
             };

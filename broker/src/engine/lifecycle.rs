@@ -26,7 +26,8 @@ pub enum Event {
     Released,
     /// The executor gave it back, to be tried again later.
     Snoozed,
-    /// Somebody with the right to it stopped it. To cancel what runs is only a mark; this is its attempt's end, however it ended.
+    /// Somebody with the right to it stopped it, or a parent that it waits for will never succeed. To cancel what runs is only a mark;
+    /// this is its attempt's end, however it ended.
     Cancelled,
     /// Somebody with the right to it wants it tried again, with all its retries.
     Redriven,

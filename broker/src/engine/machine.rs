@@ -74,7 +74,7 @@ pub(crate) struct Engine {
     pub(super) polls: Places,
     pub(super) tasks: TaskTracker,
     /// The claimer, the sweeps and the bulk actions, without which work stands still: they end only with the broker.
-    loops: [JoinHandle<()>; 3],
+    loops: [JoinHandle<()>; 4],
     pub(super) drain: CancellationToken,
 }
 
@@ -125,6 +125,7 @@ impl Engine {
             tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone())),
             tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), tuning.retention, drain.clone())),
             tasks.spawn(bulks.run(drain.clone())),
+            tasks.spawn(sweep::settle_dependencies(store.clone(), clock.clone(), wakeups.clone(), drain.clone())),
         ];
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {

@@ -1,6 +1,7 @@
 //! What cancelling, redriving, discarding, retrying and deleting share: one method a verb for any number of processes, and whom
 //! to tell of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use apiary_identity::Clock;
@@ -39,7 +40,11 @@ impl Operations {
             self.wakeups.due_at(self.clock.now_ms());
             Vec::new()
         });
+        let mut unfinished = HashSet::new();
         for process in summaries {
+            if !process.state.is_finished() {
+                unfinished.insert(process.process_id);
+            }
             match process.state {
                 ProcessState::Waiting => {
                     self.wakeups.work(&Lane { colony, executor_type: process.executor_type });
@@ -51,7 +56,9 @@ impl Operations {
             }
         }
         for process_id in changed {
-            self.wakeups.changed(Change { colony, process_id });
+            let change = Change { colony, process_id };
+            // What is not there was deleted.
+            if unfinished.contains(&process_id) { self.wakeups.changed(change) } else { self.wakeups.ended(change) }
         }
     }
 }
@@ -69,6 +76,10 @@ impl Engine {
             [Effect::Unfit(state)] => {
                 Err(Error::StateConflict(format!("process {process_id} is `{}`: {advice}", state.as_str())))
             }
+            [Effect::HasParents] => Err(Error::StateConflict(format!(
+                "process {process_id} waits for its parents to succeed (`apiary process explain` says which): to do it without them, \
+                 cancel it and submit it anew"
+            ))),
             [Effect::Replaced] => Err(Error::StateConflict(format!(
                 "process {process_id} was redriven as another, or is just now: `apiary process get` says as which"
             ))),

@@ -8,6 +8,7 @@ pub(super) use executor::{Asker, of_executor};
 pub(super) use words::{counted, is_paused, moment, span};
 
 use apiary_identity::Offer;
+use uuid::Uuid;
 
 use self::words::{because, has, named, names_of, paused, reason, shortfalls, until, waits};
 use super::presence::Presence;
@@ -74,7 +75,7 @@ pub(super) struct Counted {
     /// How many run, and how many may; `None` without such a limit.
     pub(super) places: Option<(i64, i64)>,
     /// Who holds the places.
-    pub(super) holders: Vec<uuid::Uuid>,
+    pub(super) holders: Vec<Uuid>,
     /// When the next may start by the rate, if it may not now.
     pub(super) next_start_ms: Option<i64>,
 }
@@ -99,7 +100,7 @@ pub(super) fn of_process(facts: &Facts<'_>) -> Vec<Explained> {
     match summary.state {
         ProcessState::Waiting => waiting(facts),
         ProcessState::Blocked => {
-            let mut reasons = vec![blocked(facts)];
+            let mut reasons = blocked(facts);
             // What would hold it next, so that nobody waits for a time after which nothing happens.
             reasons.extend(pauses(facts));
             reasons.extend(nobody(facts));
@@ -312,11 +313,44 @@ fn queued(facts: &Facts<'_>) -> Explained {
     }
 }
 
-fn blocked(facts: &Facts<'_>) -> Explained {
+fn blocked(facts: &Facts<'_>) -> Vec<Explained> {
     let summary = &facts.process.summary;
-    let until_ms = summary.until_ms.unwrap_or(0);
+    if summary.blocked_cause.as_deref() == Some("parents") {
+        let early = summary.until_ms.map(|until_ms| blocked_until(facts, until_ms, Some("not_before")));
+        return std::iter::once(waits_for(&facts.process.parents)).chain(early).collect();
+    }
+    vec![blocked_until(facts, summary.until_ms.unwrap_or(0), summary.blocked_cause.as_deref())]
+}
+
+fn waits_for(parents: &[(Uuid, Option<ProcessState>)]) -> Explained {
+    let shown = |(process_id, state): &(Uuid, Option<ProcessState>)| {
+        format!("{process_id} ({})", state.map_or("deleted", ProcessState::as_str))
+    };
+    let shown: Vec<String> = parents.iter().map(shown).collect();
+    let has_failed = |(_, state): &(Uuid, Option<ProcessState>)| {
+        matches!(state, Some(ProcessState::Failed | ProcessState::DeadLetter))
+    };
+    let advice = match parents.iter().any(has_failed) {
+        true => "; redrive what failed, or cancel that, and this one with it",
+        false => "",
+    };
+    Explained {
+        kind: "WAITS_FOR_PARENTS",
+        text: format!(
+            "it waits for {} to succeed: {}{advice}",
+            counted(i64::try_from(parents.len()).unwrap_or(i64::MAX), "parent", "parents"),
+            shown.join(", ")
+        ),
+        subjects: parents.iter().map(|(_, state)| state.map_or("deleted", ProcessState::as_str).to_owned()).collect(),
+        process_ids: parents.iter().map(|(process_id, _)| *process_id).collect(),
+        ..Explained::default()
+    }
+}
+
+fn blocked_until(facts: &Facts<'_>, until_ms: i64, cause: Option<&str>) -> Explained {
+    let summary = &facts.process.summary;
     let when = until(facts.now_ms, until_ms);
-    let (kind, text) = match summary.blocked_cause.as_deref() {
+    let (kind, text) = match cause {
         Some("not_before") => ("NOT_BEFORE", format!("it may not start before {}, which is {when}", moment(until_ms))),
         Some("snooze") => ("SNOOZED", format!("its executor gave it back, to be taken again {when}")),
         _ => {
@@ -325,7 +359,7 @@ fn blocked(facts: &Facts<'_>) -> Explained {
             ("BACKING_OFF", text)
         }
     };
-    Explained { kind, text, time_ms: summary.until_ms, ..Explained::default() }
+    Explained { kind, text, time_ms: Some(until_ms), ..Explained::default() }
 }
 
 fn leased(facts: &Facts<'_>) -> Explained {

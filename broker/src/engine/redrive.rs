@@ -54,6 +54,11 @@ impl Engine {
         if new_id == process_id {
             return Err(Error::Invalid("`spec` has the id of the process that it replaces: make a new UUIDv7".into()));
         }
+        if let Some(parent) = self.open_parents(colony, &replacement.spec).await?.first() {
+            return Err(Error::Invalid(format!(
+                "`parents` of `spec` names process {parent}, which has not succeeded: what takes another's place waits for nobody"
+            )));
+        }
         self.let_go_of_stale(colony, process_id).await?;
         let effect = self.store.replace(colony.key, process_id, new_id, self.clock.now_ms()).await?;
         Self::check_effect(colony, process_id, &[effect], ADVICE)?;

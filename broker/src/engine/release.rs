@@ -31,6 +31,7 @@ impl Engine {
                 until_ms: Some(now_ms.saturating_add(delay_ms)),
             },
         };
+        let change = Change { colony: lease.lane.colony, process_id };
         match self.store.release(&[release], now_ms).await?[..] {
             [LeaseEnd::Done] => match release.until_ms {
                 Some(until_ms) => self.wakeups.due_at(until_ms),
@@ -40,10 +41,13 @@ impl Engine {
                     self.wakeups.due_at(now_ms);
                 }
             },
-            [LeaseEnd::Cancelled] => {}
+            [LeaseEnd::Cancelled] => {
+                self.wakeups.ended(change);
+                return Ok(());
+            }
             _ => return Err(holder.lost()),
         }
-        self.wakeups.changed(Change { colony: lease.lane.colony, process_id });
+        self.wakeups.changed(change);
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Taking a signed spec into keeping.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use apiary_identity::{Clock, Envelope, Spec};
@@ -37,6 +38,7 @@ impl Engine {
         let grant = permit.grant().ok_or_else(|| Error::NotPermitted("submitting needs a grant".into()))?;
         self.check_rate_key(permit.colony().key, &spec).await?;
         self.check_args(permit.colony(), &spec).await?;
+        let parents = self.open_parents(permit.colony(), &spec).await?;
         let now_ms = self.clock.now_ms();
         let not_before_ms = spec.not_before.map(|moment| moment.as_millisecond()).filter(|moment| *moment > now_ms);
         let idempotency = spec.idempotency_key.map(|key| (key, now_ms.saturating_add(spec.idempotency_retention_ms)));
@@ -54,6 +56,7 @@ impl Engine {
             max_exec_ms: spec.max_exec_ms,
             max_retries: spec.max_retries,
             not_before_ms,
+            parents,
             submit_by_ms: spec.submit_by.as_millisecond(),
             requires: spec.requires,
             concurrency_key: spec.concurrency_key,
@@ -89,6 +92,32 @@ impl Engine {
         }
     }
 
+    /// The parents that have not succeeded. One that is not there, or never will, is refused; what was kept before stays kept, whatever
+    /// became of its parents.
+    pub(super) async fn open_parents(&self, colony: &Colony, spec: &Spec) -> Result<Vec<Uuid>, Error> {
+        if spec.parents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked: Vec<Uuid> = spec.parents.iter().copied().collect();
+        let found = self.store.summaries(&asked).await?.into_iter().filter(|found| found.colony == colony.key);
+        let states: HashMap<Uuid, ProcessState> = found.map(|found| (found.process_id, found.state)).collect();
+        let parent = |parent: &Uuid| match states.get(parent) {
+            Some(ProcessState::Succeeded) => None,
+            Some(ProcessState::Cancelled) => Some(Err(Error::StateConflict(format!(
+                "`parents`: process {parent} was cancelled and never succeeds; submit it anew, too"
+            )))),
+            Some(_) => Some(Ok(*parent)),
+            None => Some(Err(Error::NotFound(format!(
+                "`parents`: no process {parent} in colony `{}`; submit parents first, or in the same batch",
+                colony.name
+            )))),
+        };
+        match spec.parents.iter().filter_map(parent).collect() {
+            Err(_) if self.store.get_process(colony.key, spec.process_id).await?.is_some() => Ok(Vec::new()),
+            open => open,
+        }
+    }
+
     /// Refuses arguments that no executor takes. What was kept before stays kept, whatever was announced since.
     async fn check_args(&self, colony: &Colony, spec: &Spec) -> Result<(), Error> {
         match self.catalogue.check(colony, spec).await {
@@ -111,9 +140,11 @@ impl SubmitFlush {
     }
 
     fn announce(&self, process: &NewProcess, state: ProcessState) {
+        // Between the look at them and the commit they may have ended.
+        process.parents.iter().for_each(|parent| self.wakeups.may_have_ended(*parent));
         match (state, process.not_before_ms) {
             (ProcessState::Cancelled, _) => {}
-            (ProcessState::Blocked, Some(not_before_ms)) => self.wakeups.due_at(not_before_ms),
+            (ProcessState::Blocked, not_before_ms) => self.wakeups.due_at(not_before_ms.unwrap_or(i64::MAX)),
             _ => {
                 let lane = Lane { colony: process.colony, executor_type: process.executor_type.clone() };
                 self.wakeups.work(&lane);
@@ -166,7 +197,7 @@ impl Flush for SubmitFlush {
         for (colony, process_id) in cancelled {
             // If it runs, it is to end by then.
             self.wakeups.due_at(now_ms.saturating_add(LIMIT_GRACE_MS));
-            self.wakeups.changed(Change { colony, process_id });
+            self.wakeups.ended(Change { colony, process_id });
         }
         Ok(answers.into_iter().map(Ok).collect())
     }

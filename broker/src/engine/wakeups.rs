@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::claimer::Claimer;
 use super::limitbook::LimitBook;
+use super::sweep::Ended;
 use crate::limits::{COMMIT_QUEUE_MAX, WATCH_LAG_MAX};
 use crate::model::{ColonyKey, Lane, RevokedGrant};
 
@@ -47,6 +48,7 @@ pub(crate) struct Wakeups {
     deadline: Arc<Deadline>,
     relay: Option<mpsc::Sender<Hint>>,
     limits: Arc<LimitBook>,
+    ended: Arc<Ended>,
 }
 
 impl Wakeups {
@@ -61,7 +63,7 @@ impl Wakeups {
         let changes = broadcast::Sender::new(WATCH_LAG_MAX);
         let logs = broadcast::Sender::new(WATCH_LAG_MAX);
         let deadline = Arc::new(Deadline::default());
-        (Self { claimer, changes, logs, deadline, relay, limits: Arc::default() }, hints)
+        (Self { claimer, changes, logs, deadline, relay, limits: Arc::default(), ended: Arc::default() }, hints)
     }
 
     /// Work waits in this lane.
@@ -90,6 +92,22 @@ impl Wakeups {
         let _ = self.changes.send(change);
         self.claimer.moved(change.colony);
         self.tell(|| Hint::Change(change));
+    }
+
+    /// A process ended, or is gone: what waits for it is looked at.
+    pub(crate) fn ended(&self, change: Change) {
+        self.changed(change);
+        self.ended.note(change.process_id);
+    }
+
+    /// A process may have ended while another was submitted that waits for it.
+    pub(crate) fn may_have_ended(&self, process_id: Uuid) {
+        self.ended.note(process_id);
+    }
+
+    /// Those that ended, until somebody has looked at what waits for them.
+    pub(crate) fn ended_processes(&self) -> Arc<Ended> {
+        self.ended.clone()
     }
 
     /// A process logged. Told apart from its moves, so that only those who watch log lines look.

@@ -3,7 +3,7 @@
 use apiary_identity::Requirements;
 use uuid::Uuid;
 
-use super::{Bucket, ProcessSummary};
+use super::{Bucket, ProcessState, ProcessSummary};
 
 /// A process with all that decides whether it runs.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct ExplainRecord {
     /// How long the last attempts of its executor type ran, in the mean, in milliseconds: of those among the colony's last ten
     /// thousand processes that finished in the time that was asked for.
     pub run_ms_mean: Option<i64>,
+    /// The processes that it still waits for, and their states: `None` for one that was deleted.
+    pub parents: Vec<(Uuid, Option<ProcessState>)>,
     /// When its lease was renewed last, or made.
     pub renewed_at_ms: Option<i64>,
 }

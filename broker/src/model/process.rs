@@ -100,6 +100,8 @@ pub struct NewProcess {
     pub max_retries: i32,
     /// When it may start, if that is later than `submitted_at_ms`.
     pub not_before_ms: Option<i64>,
+    /// The processes that it waits for: those of its spec's parents that have not succeeded.
+    pub parents: Vec<Uuid>,
     /// When it was accepted.
     pub submitted_at_ms: i64,
     /// No longer accepted after this.
@@ -212,7 +214,7 @@ pub struct ProcessSummary {
     pub ended_by: Option<String>,
     /// Until when a cancelled process may still run.
     pub cancel_deadline_ms: Option<i64>,
-    /// What a blocked process waits for: `not_before`, `backoff` or `snooze`.
+    /// What a blocked process waits for: `parents`, `not_before`, `backoff` or `snooze`.
     pub blocked_cause: Option<String>,
     /// How far the last attempt said that it is, 0 to 100.
     pub percent: Option<f64>,

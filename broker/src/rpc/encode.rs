@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::running;
 use crate::Error;
-use crate::engine::{Awaited, Checkpoint, GrantPage, Leased, ProcessDetail, ProcessPage};
+use crate::engine::{Awaited, Checkpoint, GrantPage, Kept, Leased, ProcessDetail, ProcessPage};
 use crate::model::{Attempt, Bulk, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant, StoredProgress};
 
 pub(super) use executors::{executor, executor_page, function, revoked};
@@ -64,10 +64,19 @@ pub(super) fn awaited(awaited: Awaited) -> pb::AwaitResponse {
     }
 }
 
+/// What became of a spec.
+pub(super) fn kept(kept: Kept) -> pb::SubmitResponse {
+    pb::SubmitResponse {
+        process_id: kept.process_id.to_string(),
+        existed: kept.existed,
+        state: state(kept.state).into(),
+    }
+}
+
 /// What became of one spec of a batch.
-pub(super) fn submit_answer(answer: Result<pb::SubmitResponse, Error>) -> pb::SubmitAnswer {
+pub(super) fn submit_answer(answer: Result<Kept, Error>) -> pb::SubmitAnswer {
     match answer {
-        Ok(process) => pb::SubmitAnswer { process: Some(process), ..Default::default() },
+        Ok(process) => pb::SubmitAnswer { process: Some(kept(process)), ..Default::default() },
         Err(error) => {
             pb::SubmitAnswer { process: None, reason: error.reason().as_str().to_owned(), message: error.to_string() }
         }

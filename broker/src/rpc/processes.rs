@@ -1,6 +1,6 @@
 //! `ProcessService`.
 
-use apiary_identity::{Envelope, Spec};
+use apiary_identity::Envelope;
 use apiary_proto::v1 as pb;
 use apiary_proto::v1::process_service_server::ProcessService;
 use futures::StreamExt as _;
@@ -11,32 +11,19 @@ use super::routes::caller;
 use super::status::refused;
 use super::{Rpc, decode, encode, explanations, running};
 use crate::Error;
-use crate::auth::{Permit, action};
-use crate::engine::Replacement;
+use crate::engine::{Replacement, Submission};
 
 impl Rpc {
     /// What both doors for specs do: this service, and `POST /v1/processes`.
     pub(super) async fn submit_envelope(&self, envelope: Envelope) -> Result<pb::SubmitResponse, Error> {
         let (permit, spec) = self.auth.permit_submit(&envelope).await?;
-        self.submit_permitted((permit, spec, envelope)).await
+        self.engine.submit(permit, spec, envelope).await.map(encode::kept)
     }
 
-    async fn permit_submit(&self, spec: pb::Envelope) -> Result<(Permit<action::Submit>, Spec, Envelope), Error> {
+    async fn permit_submit(&self, spec: pb::Envelope) -> Result<Submission, Error> {
         let envelope = decode::envelope("specs", Some(spec))?;
         let (permit, spec) = self.auth.permit_submit(&envelope).await?;
-        Ok((permit, spec, envelope))
-    }
-
-    async fn submit_permitted(
-        &self,
-        (permit, spec, envelope): (Permit<action::Submit>, Spec, Envelope),
-    ) -> Result<pb::SubmitResponse, Error> {
-        let kept = self.engine.submit(permit, spec, envelope).await?;
-        Ok(pb::SubmitResponse {
-            process_id: kept.process_id.to_string(),
-            existed: kept.existed,
-            state: encode::state(kept.state).into(),
-        })
+        Ok(Submission { permit, spec, envelope })
     }
 }
 
@@ -84,13 +71,13 @@ impl ProcessService for Rpc {
     ) -> Result<Response<pb::SubmitBatchResponse>, Status> {
         let specs = request.into_inner().specs;
         decode::check_batch("specs", specs.len()).map_err(refused)?;
-        // Permits one after the other, so that the submits start in order; then all at once, so that they share commits.
+        // Permits one after the other, so that the submits start in order.
         let mut permitted = Vec::with_capacity(specs.len());
         for spec in specs {
             permitted.push(self.permit_submit(spec).await);
         }
-        let submits = permitted.into_iter().map(|permitted| async { self.submit_permitted(permitted?).await });
-        let answers = futures::future::join_all(submits).await.into_iter().map(encode::submit_answer).collect();
+        let kept = self.engine.submit_batch(permitted).await;
+        let answers = kept.into_iter().map(encode::submit_answer).collect();
         Ok(Response::new(pb::SubmitBatchResponse { answers }))
     }
 

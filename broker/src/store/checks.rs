@@ -12,7 +12,7 @@ use super::rows::{Columns, Fields, KnownState};
 use super::{StoreError, StoreResult};
 use crate::model::{
     Attached, AttributeBatch, Colony, ColonyKey, Contact, Discard, Effect, Failure, LeaseEnd, LogBatch, NewProcess,
-    ProcessState, Registration, Report, Reported, Submitted,
+    ParentEnd, ProcessState, Registration, Report, Reported, Submitted,
 };
 
 /// The longest message between brokers, in bytes: Postgres refuses 8,000.
@@ -39,7 +39,8 @@ pub(super) fn check_failures(failures: &[Failure]) -> StoreResult<()> {
 
 /// What a process that was just kept is answered with.
 pub(super) fn submitted_new(process: &NewProcess, now_ms: i64) -> Submitted {
-    let is_blocked = process.not_before_ms.is_some_and(|not_before_ms| not_before_ms > now_ms);
+    let is_early = process.not_before_ms.is_some_and(|not_before_ms| not_before_ms > now_ms);
+    let is_blocked = is_early || !process.parents.is_empty();
     Submitted::New { state: if is_blocked { ProcessState::Blocked } else { ProcessState::Waiting } }
 }
 
@@ -114,7 +115,31 @@ pub(super) fn can_be_redriven(known: &KnownState) -> bool {
 
 /// Why a process stays as it is.
 pub(super) fn unfit(known: &KnownState) -> Effect {
-    if known.is_replaced { Effect::Replaced } else { Effect::Unfit(known.state) }
+    match known {
+        KnownState { is_replaced: true, .. } => Effect::Replaced,
+        KnownState { has_parents: true, .. } => Effect::HasParents,
+        KnownState { state, .. } => Effect::Unfit(*state),
+    }
+}
+
+/// Whether a process can be tried now.
+pub(super) fn can_be_retried(known: &KnownState) -> bool {
+    known.state == ProcessState::Blocked && !known.has_parents
+}
+
+/// The parents that succeeded.
+pub(super) fn succeeded(ends: &[(Uuid, ParentEnd)]) -> Vec<Uuid> {
+    ends.iter().filter(|(_, end)| *end == ParentEnd::Succeeded).map(|(process_id, _)| *process_id).collect()
+}
+
+/// The parents that never succeed, and why those are cancelled that wait for them.
+pub(super) fn never_succeeding(ends: &[(Uuid, ParentEnd)]) -> Vec<(Uuid, String)> {
+    let reason = |(process_id, end): &(Uuid, ParentEnd)| match end {
+        ParentEnd::Succeeded | ParentEnd::Replaced(_) => None,
+        ParentEnd::Cancelled => Some((*process_id, format!("its parent {process_id} was cancelled"))),
+        ParentEnd::Deleted => Some((*process_id, format!("its parent {process_id} was deleted"))),
+    };
+    ends.iter().filter_map(reason).collect()
 }
 
 /// The states in which a process can be given up.

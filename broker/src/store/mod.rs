@@ -23,11 +23,11 @@ use uuid::Uuid;
 use crate::model::{
     Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, ExplainRecord, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey, GrantRecord,
-    Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine,
-    NewProcess, Page, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
-    ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant,
-    StoredProgress, Submitted, WaitingSort, WaitingType,
+    ExecutorRecord, ExplainRecord, FailedParent, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey,
+    GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor,
+    LogFilter, LogLine, NewProcess, Page, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord,
+    ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, RevokedGrant, Settled,
+    SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
 };
 
 pub use error::StoreError;
@@ -265,7 +265,7 @@ pub trait Store: Send + Sync + 'static {
         now_ms: i64,
     ) -> StoreResult<Vec<Effect>>;
 
-    /// Lets blocked processes wait now.
+    /// Lets blocked processes wait now, but for those that wait for parents.
     async fn retry(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>>;
 
     /// Deletes processes that do not run, with all that belongs to them. Until its `submit_by_ms` is forgotten, the same spec
@@ -337,6 +337,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// What waits, by executor type, of one colony or of all: at most a thousand types, those that wait longest first.
     async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>>;
+
+    /// Processes that failed and that others wait for, those first that most wait for.
+    async fn failed_parents(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<FailedParent>>;
     // While it runs. What is not of the lease's holder changes nothing, also if the lease ends in the same moment.
 
     /// Keeps the last signed progress of processes, and the last with a checkpoint, which outlives the attempt. A report whose
@@ -398,7 +401,12 @@ pub trait Store: Send + Sync + 'static {
     /// Leases that are over, by their end or their `max_exec`. Changes nothing.
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>>;
 
-    /// Moves processes whose time has come from `blocked` to `queue`; says which, and in which lane.
+    /// Ends the waiting for those of these processes, or of any, that ended for ever: who waited for the last of its parents is free
+    /// for [`unblock`](Self::unblock); who waits for one that was replaced waits for that; who waits for one that never succeeds is
+    /// cancelled. At most `limit` waitings for each of these ends; nothing ended means that nothing is left to end.
+    async fn settle(&self, parents: Option<&[Uuid]>, now_ms: i64, limit: i64) -> StoreResult<Settled>;
+
+    /// Moves processes whose time has come, and that wait for no parents, from `blocked` to `queue`; says which, and in which lane.
     async fn unblock(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>>;
 
     /// Moves processes whose `max_wait` is over from `queue` to `finished`, failed; says which, and in which lane. None of them is

@@ -72,6 +72,31 @@ fn work_that_is_put_off_can_be_tried_now() {
 }
 
 #[test]
+fn work_that_waits_for_other_work_says_so_and_goes_on_after_it() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let parent = submit(&local, &["--type", "echo", "--function", "snooze", "--args", "{\"ms\":3600000}"]);
+    wait_for(&local, &parent, "blocked");
+    let child = submit(&local, &["--type", "echo", "--function", "echo", "--after", &parent]);
+    let why = local.run(&["process", "explain", &child]).ok();
+    assert!(why.contains(&format!("it waits for 1 parent to succeed: {parent} (blocked)")), "{why}");
+    let shown = local.run(&["process", "get", &child]).ok();
+    assert!(shown.contains(&format!("after        {parent}")) && shown.contains("waits for    parents"), "{shown}");
+    assert_eq!(local.run(&["process", "get", &child, "-o", "json"]).json()["terms"]["parents"][0], parent);
+    let refused = local.run(&["process", "retry", &child]).fails_with(3);
+    assert!(refused.contains("waits for its parents"), "{refused}");
+    local.run(&["process", "retry", &parent]).ok();
+    wait_for(&local, &child, "succeeded");
+    assert!(local.run(&["process", "verify", &child]).ok().contains("succeeded"));
+
+    let again = ["process", "submit", "--type", "echo", "--function", "echo", "--after"];
+    local.run(&[&again[..], &["yesterday"]].concat()).fails_with(2);
+    let stranger = uuid::Uuid::now_v7().to_string();
+    let refused = local.run(&[&again[..], &[&stranger]].concat()).fails_with(5);
+    assert!(refused.contains(&format!("no process {stranger}")), "{refused}");
+}
+
+#[test]
 fn only_the_colonys_key_deletes_and_retention_does_it_by_itself() {
     let scene = Scene::new();
     let local = Local::start(&scene);

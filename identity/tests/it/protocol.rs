@@ -71,6 +71,7 @@ fn full_spec(scene: &Scene) -> Spec {
     spec.requires.gpus = Some(1);
     (spec.concurrency_key, spec.rate_key) = (Some("key".to_owned()), Some("key".to_owned()));
     spec.not_before = Some(scene.now);
+    spec.parents.insert(uuid::Uuid::nil());
     spec.idempotency_key = Some("key".to_owned());
     spec.traceparent = Some("00".to_owned());
     spec

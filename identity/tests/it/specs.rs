@@ -176,6 +176,22 @@ fn lists_and_maps_have_an_end() {
 }
 
 #[test]
+fn parents_are_few_and_different_and_others() {
+    let scene = Scene::new();
+    let good = value(&scene.spec());
+    let ids = |count: usize| (0..count).map(|_| json!(Uuid::new_v4())).collect::<Vec<_>>();
+    assert!(scene.spec().parents.is_empty() && good.get("parents").is_none());
+    assert!(Spec::from_json(with(&good, "parents", ids(64).into()).to_string().as_bytes()).is_ok());
+    assert_refused::<Spec>(&good, "parents", ids(65).into(), "`parents` lists 65 processes, the most is 64");
+    assert_refused::<Spec>(&good, "parents", json!([good["process_id"]]), "`parents` lists the process itself");
+    let id = Uuid::new_v4();
+    assert_refused::<Spec>(&good, "parents", json!([id, id]), "is listed twice");
+    for bad in [json!(id), json!([id.simple().to_string()]), json!([null]), json!(null), json!({ "0": id })] {
+        refusal::<Spec>(with(&good, "parents", bad).to_string());
+    }
+}
+
+#[test]
 fn a_label_or_variable_given_twice_is_refused_not_guessed() {
     for field in ["labels", "env"] {
         let json = with(&value(&Scene::new().spec()), field, json!({ "a": "1" })).to_string();

@@ -387,7 +387,8 @@ pub struct Process {
     /// Until when a cancelled process may still run, milliseconds since 1970-01-01 UTC; 0 if it is not being cancelled.
     #[prost(int64, tag = "16")]
     pub cancel_deadline_ms: i64,
-    /// For a blocked process, what it waits for: `not_before`, `backoff` or `snooze`; otherwise empty.
+    /// For a blocked process, what it waits for: `parents`, `not_before`, `backoff` or
+    /// `snooze`; otherwise empty.
     #[prost(string, tag = "17")]
     pub blocked_cause: ::prost::alloc::string::String,
     /// How far the running attempt says that it is, 0 to 100; -1 if it has not said so.
@@ -820,7 +821,7 @@ pub enum ProcessState {
     Unspecified = 0,
     /// Ready to be claimed.
     Waiting = 1,
-    /// Not ready: its time has not come, or it backs off after a failure.
+    /// Not ready: it waits for its parents, its time has not come, or it backs off after a failure.
     Blocked = 2,
     /// Leased to an executor.
     Running = 3,
@@ -1045,7 +1046,8 @@ pub mod process_service_client {
                 .insert(GrpcMethod::new("apiary.v1.ProcessService", "Watch"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Takes many `spec.v1` documents, each as `Submit` does. One that is refused does not keep the others out.
+        /// Takes many `spec.v1` documents, each as `Submit` does. One that is refused does not keep the others out. Parents may come in the
+        /// same batch, in any order.
         pub async fn submit_batch(
             &mut self,
             request: impl tonic::IntoRequest<super::SubmitBatchRequest>,
@@ -1167,8 +1169,8 @@ pub mod process_service_client {
                 .insert(GrpcMethod::new("apiary.v1.ProcessService", "Discard"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. For the colony's own key, or a key with the
-        /// right `operate`.
+        /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. Parents are waited for all the same. For the
+        /// colony's own key, or a key with the right `operate`.
         pub async fn retry(
             &mut self,
             request: impl tonic::IntoRequest<super::RetryRequest>,
@@ -1312,7 +1314,8 @@ pub mod process_service_server {
             &self,
             request: tonic::Request<super::WatchRequest>,
         ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
-        /// Takes many `spec.v1` documents, each as `Submit` does. One that is refused does not keep the others out.
+        /// Takes many `spec.v1` documents, each as `Submit` does. One that is refused does not keep the others out. Parents may come in the
+        /// same batch, in any order.
         async fn submit_batch(
             &self,
             request: tonic::Request<super::SubmitBatchRequest>,
@@ -1343,8 +1346,8 @@ pub mod process_service_server {
             &self,
             request: tonic::Request<super::DiscardRequest>,
         ) -> std::result::Result<tonic::Response<super::DiscardResponse>, tonic::Status>;
-        /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. For the colony's own key, or a key with the
-        /// right `operate`.
+        /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. Parents are waited for all the same. For the
+        /// colony's own key, or a key with the right `operate`.
         async fn retry(
             &self,
             request: tonic::Request<super::RetryRequest>,

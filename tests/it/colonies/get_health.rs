@@ -40,6 +40,9 @@ async fn what_needs_attention_is_listed(colony: TestColony) {
     user.submit_json("t", "f", &()).await.unwrap();
     let lease = colony.claim_one(&bee, "t").await;
     bee.fail(&colony.failure("bee", &lease, OutcomeKind::Refused, "not what was signed")).await.unwrap();
+    let mut child = user.spec("t", "f");
+    child.parents.insert(lease.process_id.parse().unwrap());
+    user.submit(&child).await.unwrap();
     let pause = v1::PauseRequest { kind: "function".into(), name: "g".into(), reason: "a fault".into() };
     colony.client(&colony.key).pause(pause).await.unwrap();
     let stranger = colony.client(&apiary_identity::KeyPair::generate());
@@ -47,9 +50,10 @@ async fn what_needs_attention_is_listed(colony: TestColony) {
     stranger.register_executor(request).await.unwrap();
     let health = reader.get_health().await.unwrap();
     assert!(!health.healthy);
-    assert_eq!(kinds(&reader).await, ["DEAD_LETTERS", "PAUSED", "EXECUTOR_PENDING"]);
+    assert_eq!(kinds(&reader).await, ["DEAD_LETTERS", "PARENT_FAILED", "PAUSED", "EXECUTOR_PENDING"]);
     assert_eq!(health.findings[0].count, 1);
-    assert!(health.findings[1].text.contains("by colony since") && health.findings[1].subject == "g");
+    assert!(health.findings[1].text.contains("1 other waits for it") && health.findings[1].subject == lease.process_id);
+    assert!(health.findings[2].text.contains("by colony since") && health.findings[2].subject == "g");
 }
 
 async fn work_that_nobody_listens_for_is_reported_after_a_while(backend: Backend) {

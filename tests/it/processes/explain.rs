@@ -23,6 +23,7 @@ on_each_store!(
     a_concurrency_key_is_used_up_and_by_whom,
     a_rate_is_used_up_and_until_when,
     its_time_has_not_come,
+    its_parents_have_not_succeeded,
     it_backs_off_after_a_failure,
     its_executor_gave_it_back_for_a_while,
     somebody_runs_it,
@@ -242,6 +243,41 @@ async fn its_time_has_not_come(colony: TestColony) {
     let reason = first(&reader, spec.process_id, "NOT_BEFORE").await;
     assert_eq!(reason.time_ms, spec.not_before.unwrap().as_millisecond());
     assert_eq!(explained(&reader, spec.process_id).await.reasons.len(), 1, "nothing holds it then");
+}
+
+async fn its_parents_have_not_succeeded(colony: TestColony) {
+    let (user, reader) = (colony.user("ada").await, colony.reader().await);
+    let bee = idle(&colony, "bee", "t").await;
+    let mut parents = [(); 2].map(|()| user.spec("t", "f"));
+    // Those of one millisecond have no order by themselves.
+    parents.sort_by_key(|parent| parent.process_id);
+    for parent in &parents {
+        user.submit(parent).await.unwrap();
+    }
+    let mut spec = user.spec("t", "f");
+    spec.parents = parents.iter().map(|parent| parent.process_id).collect();
+    let id = user.submit(&spec).await.unwrap().process_id;
+    let lease = colony.claim_one(&bee, "t").await;
+    let said = first(&reader, id, "WAITS_FOR_PARENTS").await;
+    let [one, other] = parents.map(|parent| parent.process_id.to_string());
+    assert_eq!(
+        (&said.process_ids, said.subjects),
+        (&vec![one.clone(), other.clone()], vec!["running".into(), "waiting".into()])
+    );
+    assert!(said.text.contains(&format!("2 parents to succeed: {one} (running), {other} (waiting)")), "{}", said.text);
+    bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedFinal, "no such account")).await.unwrap();
+    let said = first(&reader, id, "WAITS_FOR_PARENTS").await;
+    assert!(
+        said.text.contains(&format!("{one} (failed)")) && said.text.contains("redrive what failed"),
+        "{}",
+        said.text
+    );
+
+    let mut early = user.spec("t", "f");
+    (early.parents, early.not_before) = (spec.parents.clone(), Some(early.submit_by));
+    let id = user.submit(&early).await.unwrap().process_id;
+    first(&reader, id, "WAITS_FOR_PARENTS").await;
+    assert_eq!(reason(&reader, id, "NOT_BEFORE").await.time_ms, early.submit_by.as_millisecond());
 }
 
 async fn it_backs_off_after_a_failure(colony: TestColony) {

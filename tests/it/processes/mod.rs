@@ -4,6 +4,7 @@ mod r#await;
 mod cancel;
 mod curl;
 mod delete;
+mod dependencies;
 mod discard;
 mod explain;
 mod get_process;

@@ -27,7 +27,8 @@ pub(super) async fn sweep(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeup
             if end == LeaseEnd::Done && failure.next == ProcessState::Waiting {
                 wakeups.work(&lease.lane);
             }
-            wakeups.changed(Change { colony: lease.lane.colony, process_id: lease.process_id });
+            let change = Change { colony: lease.lane.colony, process_id: lease.process_id };
+            if end == LeaseEnd::Cancelled { wakeups.ended(change) } else { wakeups.changed(change) }
         }
         if !moved || i64::try_from(overdue.len()).is_ok_and(|count| count < SWEEP_ROWS) {
             return Ok(());

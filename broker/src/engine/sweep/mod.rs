@@ -3,11 +3,12 @@
 //!
 //! | sweep | moves | when |
 //! |---|---|---|
-//! | [`unblock`] | blocked → waiting | `not_before` or back-off is over |
+//! | [`unblock`] | blocked → waiting | `not_before` or back-off is over, and no parent is waited for |
 //! | [`leases`] | running → waiting or dead letter | a lease or `max_exec` is over |
 //! | [`removed`] | running → waiting | the executor's grant is revoked |
 //! | [`waits`] | waiting → failed | `max_wait` is over |
 //! | [`keys`] | idempotency keys → forgotten | their retention is over |
+//! | [`settle_dependencies`] | who waits for processes that ended → freed, or cancelled | after each end; all of them every minute |
 //! | [`Bulks`] | what bulk actions are about | while there are some |
 //! | [`retention`] | finished and deleted processes → gone | their retention is over; every minute |
 //! | [`buckets`] | buckets of rates → forgotten | they are full again |
@@ -15,6 +16,7 @@
 
 mod buckets;
 mod bulks;
+mod dependencies;
 mod keys;
 mod leases;
 mod removed;
@@ -36,6 +38,7 @@ use crate::store::{Store, StoreResult};
 use retention::Keeper;
 
 pub(crate) use bulks::Bulks;
+pub(crate) use dependencies::{Ended, settle_dependencies};
 pub(super) use leases::end_of_overdue;
 pub(crate) use removed::give_back_removed;
 pub(crate) use timekeeping::keep_time;
@@ -160,6 +163,7 @@ mod tests {
             max_exec_ms: 0,
             max_retries: 0,
             not_before_ms: None,
+            parents: Vec::new(),
             submit_by_ms: i64::MAX,
             requires: Default::default(),
             concurrency_key: None,

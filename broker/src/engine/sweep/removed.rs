@@ -25,10 +25,13 @@ pub(crate) async fn give_back_removed(
         for (lease, end) in removed.into_iter().zip(ends).filter(|(_, end)| *end != LeaseEnd::Lost) {
             let process_id = lease.process_id;
             tracing::warn!(%process_id, attempt = lease.attempt, "given back: the executor's grant was revoked");
+            let change = Change { colony: lease.lane.colony, process_id };
             if end == LeaseEnd::Done {
                 wakeups.work(&lease.lane);
+                wakeups.changed(change);
+            } else {
+                wakeups.ended(change);
             }
-            wakeups.changed(Change { colony: lease.lane.colony, process_id });
             given_back.push(lease);
         }
         let moved = given_back.len() > before;

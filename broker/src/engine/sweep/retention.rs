@@ -68,7 +68,7 @@ async fn delete_past(
         let effects = store.delete(colony, &process_ids, Some(until_ms)).await?;
         for (process_id, _) in process_ids.into_iter().zip(effects).filter(|(_, effect)| *effect == Effect::Changed) {
             deleted += 1;
-            wakeups.changed(Change { colony, process_id });
+            wakeups.ended(Change { colony, process_id });
         }
     }
     Ok(deleted)

@@ -4,7 +4,9 @@ use sqlx::query;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use crate::model::{Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, WaitingSort, WaitingType};
+use crate::model::{
+    Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, ProcessState, WaitingSort, WaitingType,
+};
 use crate::store::{StoreResult, rows};
 
 pub(super) async fn process(
@@ -14,7 +16,14 @@ pub(super) async fn process(
     since_ms: i64,
 ) -> StoreResult<Option<ExplainRecord>> {
     let select = query(include_str!("processes/explain.sql")).bind(colony.0).bind(process_id).bind(since_ms);
-    store.session().await?.row(select).await?.map(|row| rows::explain(&row)).transpose()
+    let mut session = store.session().await?;
+    let Some(row) = session.row(select).await? else { return Ok(None) };
+    let mut record = rows::explain(&row)?;
+    if record.summary.state == ProcessState::Blocked {
+        let select = query(include_str!("processes/explain_parents.sql")).bind(process_id);
+        record.parents = session.rows(select).await?.iter().map(|row| rows::parent(row)).collect::<StoreResult<_>>()?;
+    }
+    Ok(Some(record))
 }
 
 pub(super) async fn holders(

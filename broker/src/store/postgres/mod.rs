@@ -8,6 +8,7 @@ mod brokers;
 mod bulks;
 mod colonies;
 mod connect;
+mod dependencies;
 mod executors;
 mod explain;
 mod fault;
@@ -33,11 +34,11 @@ use super::{Store, StoreResult};
 use crate::model::{
     Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, ExplainRecord, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey, GrantRecord,
-    Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine,
-    NewProcess, Page, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
-    ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant,
-    StoredProgress, Submitted, WaitingSort, WaitingType,
+    ExecutorRecord, ExplainRecord, FailedParent, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey,
+    GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor,
+    LogFilter, LogLine, NewProcess, Page, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord,
+    ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, RevokedGrant, Settled,
+    SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
 };
 use batch::{column, number, process_ids};
 
@@ -354,6 +355,10 @@ impl Store for PostgresStore {
         explain::types(self, colony).await
     }
 
+    async fn failed_parents(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<FailedParent>> {
+        dependencies::failed(self, colony, limit).await
+    }
+
     async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>> {
         running::report(self, reports, now_ms).await
     }
@@ -413,6 +418,10 @@ impl Store for PostgresStore {
 
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
         sweeps::overdue_leases(self, now_ms, limit).await
+    }
+
+    async fn settle(&self, parents: Option<&[Uuid]>, now_ms: i64, limit: i64) -> StoreResult<Settled> {
+        dependencies::settle(self, parents, now_ms, limit).await
     }
 
     async fn unblock(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {

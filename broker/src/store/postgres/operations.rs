@@ -98,7 +98,7 @@ pub(super) async fn retry(
     now_ms: i64,
 ) -> StoreResult<Vec<Effect>> {
     let statement = |ids: Vec<Uuid>| query(include_str!("processes/retry.sql")).bind(colony.0).bind(ids).bind(now_ms);
-    change(store, colony, ids, |known| known.state == ProcessState::Blocked, statement).await
+    change(store, colony, ids, checks::can_be_retried, statement).await
 }
 
 pub(super) async fn delete(

@@ -129,7 +129,8 @@ async fn keep(session: &mut Session, open: &[&NewProcess], now_ms: i64) -> Resul
         .bind(column(open, |process| process.concurrency_key.as_deref()))
         .bind(column(open, |process| process.rate_key.as_deref()))
         .bind(column(open, |process| process.submit_by_ms))
-        .bind(now_ms);
+        .bind(now_ms)
+        .bind(column(open, |process| checks::json_if_any(&process.parents, process.parents.is_empty())));
     let kept = session.rows(insert).await?;
     Ok(super::process_ids(&kept)?.into_iter().collect())
 }

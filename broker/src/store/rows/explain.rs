@@ -17,6 +17,7 @@ pub(in crate::store) fn explain(row: &dyn Columns) -> StoreResult<ExplainRecord>
         wait_left_ms: fields.number_if_any("wait_left_ms")?,
         ahead: fields.number("ahead")?,
         run_ms_mean: fields.number_if_any("run_ms_mean")?.map(|run_ms| run_ms.max(0)),
+        parents: Vec::new(),
         renewed_at_ms: fields.number_if_any("renewed_at_ms")?,
     })
 }

@@ -4,6 +4,7 @@
 mod bulks;
 mod colonies;
 mod columns;
+mod dependencies;
 mod executors;
 mod explain;
 mod grants;
@@ -16,13 +17,16 @@ mod running;
 pub(super) use bulks::{bulk, bulk_state, count, named};
 pub(super) use colonies::{colony, guard, state_count};
 pub(super) use columns::{Columns, Fields};
+pub(super) use dependencies::{failed_parent, freed, parent, parent_end};
 pub(super) use executors::{announcement, executor, function_statistics};
 pub(super) use explain::{bucket, explain, holders, waiting_sort, waiting_type};
 pub(super) use grants::{grant_record, revoked_grant, revoked_grant_of_any, stored_grant};
 pub(super) use leases::{candidate, claimed, gate, lease_end, lease_record, moved, place, renewed};
 pub(super) use limits::{limit, limit_record, limit_use};
 pub(super) use pauses::pause;
+use processes::state;
 pub(super) use processes::{
-    KnownState, attempt, known_process, known_state, of_colony, process_id, process_record, spec_record, summary,
+    KnownState, attempt, known_process, known_state, of_colony, of_colony_if_any, process_id, process_record,
+    spec_record, summary,
 };
 pub(super) use running::{attribute, checkpoint_size, log_line, log_totals, reported, stored_progress};

@@ -29,19 +29,32 @@ pub(in crate::store) struct KnownState {
     pub(in crate::store) since_ms: i64,
     /// Another takes its place, or has.
     pub(in crate::store) is_replaced: bool,
+    /// It waits for others.
+    pub(in crate::store) has_parents: bool,
 }
 
-/// A process's state, from `process_id, state, since_ms, is_replaced`.
+/// A process's state, from `process_id, state, since_ms, is_replaced, has_parents`.
 pub(in crate::store) fn known_state(row: &dyn Columns) -> StoreResult<(Uuid, KnownState)> {
     let (fields, process_id) = Fields::of_process(row, "states")?;
-    let (since_ms, is_replaced) = (fields.number("since_ms")?, fields.number("is_replaced")? != 0);
-    Ok((process_id, KnownState { state: state(&fields)?, since_ms, is_replaced }))
+    let known = KnownState {
+        state: state(&fields)?,
+        since_ms: fields.number("since_ms")?,
+        is_replaced: fields.number("is_replaced")? != 0,
+        has_parents: fields.number("has_parents")? != 0,
+    };
+    Ok((process_id, known))
 }
 
 /// A process and its colony, from `process_id, colony`.
 pub(in crate::store) fn of_colony(row: &dyn Columns) -> StoreResult<(ColonyKey, Uuid)> {
     let (fields, process_id) = Fields::of_process(row, "finished")?;
     Ok((ColonyKey(fields.number("colony")?), process_id))
+}
+
+/// The same, if the colony is not null.
+pub(in crate::store) fn of_colony_if_any(row: &dyn Columns) -> StoreResult<Option<(ColonyKey, Uuid)>> {
+    let (fields, process_id) = Fields::of_process(row, "finished")?;
+    Ok(fields.number_if_any("colony")?.map(|colony| (ColonyKey(colony), process_id)))
 }
 
 /// A process without its documents, from a row of the view `processes` with its labels as text.

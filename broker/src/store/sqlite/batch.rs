@@ -68,6 +68,7 @@ pub(super) struct ProcessItem<'a> {
     executor_names: Option<String>,
     labels: Option<String>,
     not_before_ms: Option<i64>,
+    parents: Option<Vec<uuid::fmt::Simple>>,
     idempotency_key: Option<&'a str>,
     idempotency_expires_at_ms: Option<i64>,
     submit_by_ms: i64,
@@ -98,6 +99,8 @@ impl<'a> ProcessItem<'a> {
             executor_names: checks::json_if_any(&process.executor_names, process.executor_names.is_empty()),
             labels: checks::json_if_any(&process.labels, process.labels.is_empty()),
             not_before_ms: process.not_before_ms,
+            parents: (!process.parents.is_empty())
+                .then(|| process.parents.iter().map(|parent| parent.simple()).collect()),
             idempotency_key,
             idempotency_expires_at_ms,
             submit_by_ms: process.submit_by_ms,

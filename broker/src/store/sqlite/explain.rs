@@ -5,7 +5,9 @@ use uuid::Uuid;
 
 use super::SqliteStore;
 use super::transaction::read;
-use crate::model::{Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, WaitingSort, WaitingType};
+use crate::model::{
+    Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, ProcessState, WaitingSort, WaitingType,
+};
 use crate::store::{StoreResult, rows};
 
 pub(super) async fn process(
@@ -15,7 +17,15 @@ pub(super) async fn process(
     since_ms: i64,
 ) -> StoreResult<Option<ExplainRecord>> {
     let select = query(include_str!("processes/explain.sql")).bind(colony.0).bind(process_id).bind(since_ms);
-    read(&store.readers, select).await?.first().map(|row| rows::explain(row)).transpose()
+    let found = read(&store.readers, select).await?;
+    let Some(row) = found.first() else { return Ok(None) };
+    let mut record = rows::explain(row)?;
+    if record.summary.state == ProcessState::Blocked {
+        let select = query(include_str!("processes/explain_parents.sql")).bind(process_id.as_bytes().as_slice());
+        let found = read(&store.readers, select).await?;
+        record.parents = found.iter().map(|row| rows::parent(row)).collect::<StoreResult<_>>()?;
+    }
+    Ok(Some(record))
 }
 
 pub(super) async fn holders(

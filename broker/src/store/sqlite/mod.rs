@@ -4,6 +4,7 @@
 mod batch;
 mod bulks;
 mod colonies;
+mod dependencies;
 mod executors;
 mod explain;
 mod fault;
@@ -33,11 +34,11 @@ use super::{Store, StoreResult, rows};
 use crate::model::{
     Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, ExplainRecord, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey, GrantRecord,
-    Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine,
-    NewProcess, Page, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
-    ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, RevokedGrant, SpecRecord, StoredGrant,
-    StoredProgress, Submitted, WaitingSort, WaitingType,
+    ExecutorRecord, ExplainRecord, FailedParent, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey,
+    GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor,
+    LogFilter, LogLine, NewProcess, Page, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord,
+    ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, RevokedGrant, Settled,
+    SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
 };
 
 /// The store in a SQLite file.
@@ -372,6 +373,10 @@ impl Store for SqliteStore {
         explain::types(self, colony).await
     }
 
+    async fn failed_parents(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<FailedParent>> {
+        dependencies::failed(self, colony, limit).await
+    }
+
     async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>> {
         running::report(self, reports, now_ms).await
     }
@@ -431,6 +436,10 @@ impl Store for SqliteStore {
 
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
         sweeps::overdue_leases(self, now_ms, limit).await
+    }
+
+    async fn settle(&self, parents: Option<&[Uuid]>, now_ms: i64, limit: i64) -> StoreResult<Settled> {
+        dependencies::settle(self, parents, now_ms, limit).await
     }
 
     async fn unblock(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {

@@ -13,11 +13,12 @@ use crate::store::rows::KnownState;
 use crate::store::{StoreResult, checks, rows};
 
 /// What is deleted with a process, beside its row in one of the thin tables.
-const BELONGINGS: [&str; 10] = [
+const BELONGINGS: [&str; 11] = [
     include_str!("steps/leave_queue.sql"),
     include_str!("steps/leave_blocked.sql"),
     include_str!("steps/leave_finished.sql"),
     include_str!("steps/delete_spec.sql"),
+    include_str!("steps/delete_dependencies.sql"),
     include_str!("steps/delete_attempts.sql"),
     include_str!("steps/delete_progress.sql"),
     include_str!("steps/delete_logs.sql"),
@@ -135,8 +136,7 @@ pub(super) async fn retry(
     ids: &[Uuid],
     now_ms: i64,
 ) -> StoreResult<Vec<Effect>> {
-    let Some(mut change) = Change::begin(store, colony, ids, |known| known.state == ProcessState::Blocked).await?
-    else {
+    let Some(mut change) = Change::begin(store, colony, ids, checks::can_be_retried).await? else {
         return Ok(Vec::new());
     };
     if let Some(fit) = change.fit()? {

@@ -59,7 +59,10 @@ async fn keep(write: &mut Write, new: &[&NewProcess], now_ms: i64) -> StoreResul
     if new.iter().any(|process| process.idempotency.is_some()) {
         write.changed(query(include_str!("steps/submit_key.sql")).bind(items.clone())).await?;
     }
-    if new.iter().any(|process| process.not_before_ms.is_some()) {
+    if new.iter().any(|process| !process.parents.is_empty()) {
+        write.changed(query(include_str!("steps/submit_parents.sql")).bind(items.clone())).await?;
+    }
+    if new.iter().any(|process| process.not_before_ms.is_some() || !process.parents.is_empty()) {
         write.changed(query(include_str!("steps/submit_block.sql")).bind(items.clone()).bind(now_ms)).await?;
     }
     write.changed(query(include_str!("steps/submit_wait.sql")).bind(items).bind(now_ms)).await?;

@@ -1,6 +1,6 @@
 //! `apiary process get`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use apiary_executor_sdk::wire::envelope_from_proto;
@@ -64,6 +64,8 @@ struct Terms {
     rate_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_before: Option<jiff::Timestamp>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    parents: BTreeSet<Uuid>,
     /// 0 is no limit.
     max_wait_ms: i64,
     /// 0 is no limit.
@@ -81,6 +83,7 @@ impl From<&Spec> for Terms {
             concurrency_key: spec.concurrency_key.clone(),
             rate_key: spec.rate_key.clone(),
             not_before: spec.not_before,
+            parents: spec.parents.clone(),
             max_wait_ms: spec.max_wait_ms,
             max_exec_ms: spec.max_exec_ms,
             max_retries: spec.max_retries,
@@ -98,6 +101,7 @@ impl Terms {
             ("idempotency", key(&self.idempotency_key)),
             ("concurrency", key(&self.concurrency_key)),
             ("rate", key(&self.rate_key)),
+            ("after", self.parents.iter().map(Uuid::to_string).collect::<Vec<_>>().join(" ")),
             ("max wait", span(self.max_wait_ms)),
             ("max exec", span(self.max_exec_ms)),
             ("max retries", if self.max_retries < 0 { "no limit".to_owned() } else { self.max_retries.to_string() }),

@@ -81,8 +81,9 @@ fn changed(
     let fresh = client.spec(&old.executor_type, &old.function);
     let mut spec = old;
     (spec.process_id, spec.submit_by) = (fresh.process_id, fresh.submit_by);
-    // Its time has come already, and its key belongs to the old process.
+    // Its time has come already, its parents have succeeded, and its key belongs to the old process.
     (spec.not_before, spec.idempotency_key) = (None, None);
+    spec.parents.clear();
     if let Some(executor_type) = &arguments.executor_type {
         spec.executor_type.clone_from(executor_type);
     }

@@ -17,7 +17,7 @@ use super::get;
 use super::logs::LineView;
 use super::requires::Requires;
 use super::view::{ProcessView, is_finished, state_word};
-use crate::arguments::{Moment, duration, millis, pair};
+use crate::arguments::{Moment, duration, millis, pair, uuid};
 use crate::context::Context;
 use crate::exit::Fault;
 use crate::output::{note, plain};
@@ -33,6 +33,7 @@ Examples:
       --idempotency-key evt_123 --label source=replay --max-retries 5
   apiary process submit --type render --function still --cpu 4 --memory 10Gi --gpus 1 --tag cuda
   apiary process submit --type echo --function count --args '{\"to\":10,\"ms\":500}' --follow
+  apiary process submit --type archive --function close --after ID --after OTHER_ID
   date | apiary process submit --type echo --function echo --args-file -";
 
 /// Sign a spec and submit it; prints the process's id
@@ -66,6 +67,9 @@ pub(crate) struct Arguments {
     /// Does not start before this: a time (RFC 3339), or a while from now, such as 5m
     #[arg(long, value_name = "WHEN", value_parser = Moment::read)]
     not_before: Option<Moment>,
+    /// Does not start before this process has succeeded; may be given several times
+    #[arg(long = "after", value_name = "ID", value_parser = uuid)]
+    parents: Vec<Uuid>,
     /// A later spec of the same function with the same key returns this process
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -217,6 +221,7 @@ impl Arguments {
         spec.max_exec_ms = self.max_exec.map_or(0, millis);
         spec.max_wait_ms = self.max_wait.map_or(0, millis);
         spec.not_before = self.not_before.map(|moment| moment.at(client.clock().now()));
+        spec.parents = self.parents.iter().copied().collect();
         spec.idempotency_key = self.idempotency_key.clone();
         spec.concurrency_key = self.concurrency_key.clone();
         spec.rate_key = self.rate_key.clone();

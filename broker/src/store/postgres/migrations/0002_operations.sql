@@ -30,9 +30,20 @@ CREATE INDEX queue_rate_key ON apiary.queue (colony, rate_key) WHERE rate_key IS
 CREATE INDEX queue_with_keys ON apiary.queue (colony, executor_type)
     WHERE concurrency_key IS NOT NULL OR rate_key IS NOT NULL;
 
--- Why a process is blocked: `not_before`, `backoff` or `snooze`.
-ALTER TABLE apiary.blocked ADD COLUMN cause text NOT NULL DEFAULT 'backoff';
+-- Why a process is blocked: `parents`, `not_before`, `backoff` or `snooze`; and how many parents it waits for, null for none.
+-- Until that is null, `until_ms` does not free it.
+ALTER TABLE apiary.blocked ADD COLUMN cause text NOT NULL DEFAULT 'backoff', ADD COLUMN parents_left integer;
 ALTER TABLE apiary.blocked ALTER COLUMN cause DROP DEFAULT;
+DROP INDEX apiary.blocked_until;
+CREATE INDEX blocked_until ON apiary.blocked (until_ms) WHERE parents_left IS NULL;
+
+-- Who waits for whom. Rows of a child that does not wait any more mean nothing, and go with its parents' ends.
+CREATE TABLE apiary.dependencies (
+    child uuid NOT NULL,
+    parent uuid NOT NULL,
+    PRIMARY KEY (child, parent)
+);
+CREATE INDEX dependencies_parent ON apiary.dependencies (parent);
 
 -- A cancellation is a mark on the lease until the executor, or the deadline, ends it.
 ALTER TABLE apiary.leases
@@ -239,7 +250,8 @@ CREATE VIEW apiary.states AS
            NULL::bigint AS executor, NULL AS reason, NULL AS ended_by, NULL::bigint AS cancel_deadline_ms, NULL AS cause
     FROM apiary.queue
     UNION ALL
-    SELECT process_id, colony, 'blocked', attempt, retries_spent, since_ms, until_ms, NULL, NULL, NULL, NULL, cause
+    SELECT process_id, colony, 'blocked', attempt, retries_spent, since_ms,
+           CASE WHEN parents_left IS NULL OR until_ms > since_ms THEN until_ms END, NULL, NULL, NULL, NULL, cause
     FROM apiary.blocked
     UNION ALL
     SELECT process_id, colony, 'running', attempt, retries_spent, claimed_at_ms, expires_at_ms, executor, cancel_reason,

@@ -35,6 +35,7 @@ remembered AS (
     SELECT process_id, colony, digest, state, submit_by_ms FROM specs
     ON CONFLICT (process_id) DO NOTHING
 ),
+dependencies AS (DELETE FROM apiary.dependencies WHERE child IN (SELECT process_id FROM gone)),
 attempts AS (DELETE FROM apiary.attempts WHERE process_id IN (SELECT process_id FROM gone)),
 progress AS (DELETE FROM apiary.progress WHERE process_id IN (SELECT process_id FROM gone)),
 logs AS (DELETE FROM apiary.logs WHERE process_id IN (SELECT process_id FROM gone)),

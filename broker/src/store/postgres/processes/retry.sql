@@ -1,9 +1,10 @@
--- Lets blocked processes wait now: from `blocked` to `queue`; their `max_wait` starts now. Returns those that wait.
+-- Lets blocked processes wait now, but for those that wait for parents: from `blocked` to `queue`; their `max_wait` starts now.
+-- Returns those that wait.
 -- $1 colony: bigint, $2 process_id: uuid[], $3 now_ms: bigint.
 -- Race won: the sweep that frees it by itself deletes the same row, and one of the two finds it.
 WITH freed AS (
     DELETE FROM apiary.blocked
-    WHERE colony = $1 AND process_id = ANY ($2)
+    WHERE colony = $1 AND process_id = ANY ($2) AND parents_left IS NULL
     RETURNING process_id, colony, attempt, retries_spent
 )
 INSERT INTO apiary.queue (

@@ -5,7 +5,8 @@
 -- $13 labels: text[] (JSON or null), $14 not_before_ms: bigint[], $15 idempotency_key: text[],
 -- $16 idempotency_expires_at_ms: bigint[], $17 digest: bytea[], $18 signature: bytea[], $19 payload: bytea[],
 -- $20 requires: text[] (JSON or null), $21 concurrency_key: text[], $22 rate_key: text[], $23 submit_by_ms: bigint[],
--- $24 now_ms: bigint. Not kept is what has its process id or a live idempotency key taken, or was deleted.
+-- $24 now_ms: bigint, $25 parents that have not succeeded: text[] (JSON or null). Not kept is what has its process id or a live
+-- idempotency key taken, or was deleted.
 -- Races won:
 -- - Same key at two brokers: the second waits for the first's commit, then finds the key live and gets no row.
 --   Keys are taken in one order everywhere, so that two batches cannot wait for each other.
@@ -16,11 +17,11 @@ WITH fresh AS (
     FROM unnest(
         $1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::integer[],
         $9::integer[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::bigint[],
-        $20::text[], $21::text[], $22::text[], $23::bigint[]
+        $20::text[], $21::text[], $22::text[], $23::bigint[], $25::text[]
     ) AS item (
         process_id, colony, submitter, priority_time_us, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
         max_retries, function, executor_type, executor_names, labels, not_before_ms, idempotency_key,
-        idempotency_expires_at_ms, requires, concurrency_key, rate_key, submit_by_ms
+        idempotency_expires_at_ms, requires, concurrency_key, rate_key, submit_by_ms, parents
     )
     WHERE NOT EXISTS (SELECT FROM apiary.specs AS known WHERE known.process_id = item.process_id)
         AND NOT EXISTS (SELECT FROM apiary.deleted AS gone WHERE gone.process_id = item.process_id)
@@ -66,13 +67,22 @@ waiting AS (
         executor_type, executor_names::jsonb, function, requires::jsonb, concurrency_key, rate_key
     FROM accepted
     JOIN kept USING (process_id)
-    WHERE not_before_ms IS NULL OR not_before_ms <= $24
+    WHERE (not_before_ms IS NULL OR not_before_ms <= $24) AND parents IS NULL
 ),
 set_aside AS (
-    INSERT INTO apiary.blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent, cause)
-    SELECT process_id, colony, $24, not_before_ms, 0, 0, 'not_before'
+    INSERT INTO apiary.blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent, cause, parents_left)
+    SELECT process_id, colony, $24, greatest(not_before_ms, $24), 0, 0,
+           CASE WHEN parents IS NULL THEN 'not_before' ELSE 'parents' END, jsonb_array_length(parents::jsonb)
     FROM accepted
     JOIN kept USING (process_id)
-    WHERE not_before_ms > $24
+    WHERE not_before_ms > $24 OR parents IS NOT NULL
+),
+dependent AS (
+    INSERT INTO apiary.dependencies (child, parent)
+    SELECT process_id, parent::uuid
+    FROM accepted
+    JOIN kept USING (process_id)
+    CROSS JOIN LATERAL jsonb_array_elements_text(parents::jsonb) AS parent
+    WHERE parents IS NOT NULL
 )
 SELECT process_id FROM kept

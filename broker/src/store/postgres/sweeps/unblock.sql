@@ -4,7 +4,7 @@
 WITH due AS (
     SELECT process_id
     FROM apiary.blocked
-    WHERE until_ms <= $1
+    WHERE until_ms <= $1 AND parents_left IS NULL
     ORDER BY until_ms
     LIMIT $2
     FOR UPDATE SKIP LOCKED

@@ -25,8 +25,20 @@ CREATE INDEX queue_rate_key ON queue (colony, rate_key) WHERE rate_key IS NOT NU
 CREATE INDEX queue_with_keys ON queue (colony, executor_type)
     WHERE concurrency_key IS NOT NULL OR rate_key IS NOT NULL;
 
--- Why a process is blocked: `not_before`, `backoff` or `snooze`.
+-- Why a process is blocked: `parents`, `not_before`, `backoff` or `snooze`; and how many parents it waits for, null for none.
+-- Until that is null, `until_ms` does not free it.
 ALTER TABLE blocked ADD COLUMN cause TEXT NOT NULL DEFAULT 'backoff';
+ALTER TABLE blocked ADD COLUMN parents_left INTEGER;
+DROP INDEX blocked_until;
+CREATE INDEX blocked_until ON blocked (until_ms) WHERE parents_left IS NULL;
+
+-- Who waits for whom. Rows of a child that does not wait any more mean nothing, and go with its parents' ends.
+CREATE TABLE dependencies (
+    child BLOB NOT NULL,
+    parent BLOB NOT NULL,
+    PRIMARY KEY (child, parent)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX dependencies_parent ON dependencies (parent);
 
 -- A cancellation is a mark on the lease until the executor, or the deadline, ends it.
 ALTER TABLE leases ADD COLUMN function TEXT NOT NULL DEFAULT '';
@@ -236,7 +248,10 @@ CREATE VIEW processes AS
            coalesce(queue.retries_spent, blocked.retries_spent, leases.retries_spent, finished.retries_spent)
                AS retries_spent,
            coalesce(queue.since_ms, blocked.since_ms, leases.claimed_at_ms, finished.finished_at_ms) AS since_ms,
-           coalesce(blocked.until_ms, leases.expires_at_ms) AS until_ms,
+           coalesce(
+               CASE WHEN blocked.parents_left IS NULL OR blocked.until_ms > blocked.since_ms THEN blocked.until_ms END,
+               leases.expires_at_ms
+           ) AS until_ms,
            (SELECT name FROM grants WHERE grants.key = spec.submitter) AS submitter_name,
            (SELECT name FROM grants WHERE grants.key = coalesce(
                leases.executor,

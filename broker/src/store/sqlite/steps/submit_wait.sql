@@ -10,4 +10,4 @@ SELECT
     value ->> 'executor_names', value ->> 'function', value ->> 'requires', value ->> 'concurrency_key',
     value ->> 'rate_key'
 FROM jsonb_each(?1)
-WHERE coalesce(value ->> 'not_before_ms', ?2) <= ?2
+WHERE coalesce(value ->> 'not_before_ms', ?2) <= ?2 AND value ->> 'parents' IS NULL

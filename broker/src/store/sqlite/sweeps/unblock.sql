@@ -10,7 +10,7 @@ SELECT held.process_id, held.colony, spec.priority_time_us, ?1,
        spec.function, spec.requires, spec.concurrency_key, spec.rate_key
 FROM blocked AS held
 JOIN specs AS spec ON spec.process_id = held.process_id
-WHERE held.until_ms <= ?1
+WHERE held.until_ms <= ?1 AND held.parents_left IS NULL
 ORDER BY held.until_ms
 LIMIT ?2
 RETURNING process_id, colony, executor_type

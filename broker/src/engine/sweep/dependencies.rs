@@ -1,0 +1,113 @@
+//! Processes that wait for others: once what they wait for has ended, they are freed, passed on to its replacement, or cancelled.
+//!
+//! It is done after the commit of whatever ended a parent, and after the commit of a child, so that of two that come together the
+//! second finds the first; and once in a while for all, because a broker may die in between.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use apiary_identity::Clock;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::unblock;
+use crate::engine::wakeups::{Change, Wakeups};
+use crate::limits::{ENDED_NOTED_MAX, SETTLE_ALL_INTERVAL, SWEEP_ROWS};
+use crate::store::{Store, StoreResult};
+
+/// Processes that others may wait for, and that ended.
+#[derive(Default)]
+pub(crate) struct Ended {
+    noted: Mutex<Noted>,
+    more: Notify,
+}
+
+#[derive(Default)]
+struct Noted {
+    process_ids: HashSet<Uuid>,
+    /// There were too many to remember: any may have ended.
+    any: bool,
+}
+
+impl Ended {
+    /// This one ended, or may have.
+    pub(in crate::engine) fn note(&self, process_id: Uuid) {
+        let mut noted = self.noted();
+        if noted.process_ids.len() < ENDED_NOTED_MAX {
+            noted.process_ids.insert(process_id);
+        } else {
+            noted.any = true;
+        }
+        drop(noted);
+        self.more.notify_one();
+    }
+
+    fn note_any(&self) {
+        self.noted().any = true;
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        // A panic elsewhere leaves a set that is still one.
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those noted since the last time; `None` for any.
+    fn take(&self) -> Option<Vec<Uuid>> {
+        let noted = std::mem::take(&mut *self.noted());
+        (!noted.any).then(|| noted.process_ids.into_iter().collect())
+    }
+}
+
+/// Settles what waits for others, until `stop`.
+pub(crate) async fn settle_dependencies(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    wakeups: Wakeups,
+    stop: CancellationToken,
+) {
+    let ended = wakeups.ended_processes();
+    let mut all_at = Instant::now();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = ended.more.notified() => {}
+            () = tokio::time::sleep_until(all_at) => {
+                ended.note_any();
+                all_at = Instant::now() + SETTLE_ALL_INTERVAL;
+            }
+        }
+        if let Err(error) = settle(&*store, &*clock, &wakeups, ended.take()).await {
+            tracing::warn!(%error, "what waits for other processes was not looked at; it is tried again");
+            ended.note_any();
+            ended.more.notify_one();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+async fn settle(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    wakeups: &Wakeups,
+    parents: Option<Vec<Uuid>>,
+) -> StoreResult<()> {
+    loop {
+        let now_ms = clock.now_ms();
+        let settled = store.settle(parents.as_deref(), now_ms, SWEEP_ROWS).await?;
+        for (colony, process_id) in settled.cancelled {
+            tracing::warn!(%process_id, "cancelled: what it waited for never succeeds");
+            wakeups.ended(Change { colony, process_id });
+        }
+        if !settled.freed.is_empty() {
+            unblock::sweep(store, clock, wakeups).await?;
+            // Some may not start yet, and the `max_wait` of the others runs: the sweep is to look when that is over.
+            wakeups.due_at(now_ms);
+        }
+        if settled.ended == 0 {
+            return Ok(());
+        }
+    }
+}

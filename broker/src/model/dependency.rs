@@ -1,0 +1,40 @@
+//! What becomes of processes that wait for others.
+
+use uuid::Uuid;
+
+use super::ColonyKey;
+
+/// How a process ended for ever, as far as those care that wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParentEnd {
+    /// It succeeded.
+    Succeeded,
+    /// Another took its place, and is waited for instead.
+    Replaced(Uuid),
+    /// It never will succeed: it was cancelled.
+    Cancelled,
+    /// It never will succeed: it was deleted before.
+    Deleted,
+}
+
+/// A process that failed while others wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailedParent {
+    /// The process.
+    pub process_id: Uuid,
+    /// How many wait for it.
+    pub count: i64,
+    /// Since when the first of them does.
+    pub since_ms: i64,
+}
+
+/// What became of those that waited for processes that ended.
+#[derive(Clone, Debug, Default)]
+pub struct Settled {
+    /// How many waitings of one process for another were ended, or passed on.
+    pub ended: usize,
+    /// Those that wait for nobody any more: [`unblock`](crate::store::Store::unblock) frees them.
+    pub freed: Vec<Uuid>,
+    /// Those that were cancelled, because what they waited for never succeeds.
+    pub cancelled: Vec<(ColonyKey, Uuid)>,
+}

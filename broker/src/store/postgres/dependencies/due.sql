@@ -1,0 +1,19 @@
+-- Parents among these that need not be waited for any more, and why: `succeeded`; `replaced`, by whom; or they never will, having been
+-- `cancelled` or `deleted`. $1 process_id: uuid[].
+-- Race won: each of these ends is for ever, so it still holds when it is acted on.
+SELECT waited.parent AS process_id,
+       CASE
+           WHEN coalesce(ended.state, gone.state) = 'succeeded' THEN 'succeeded'
+           WHEN kept.process_id IS NULL THEN 'deleted'
+           WHEN ended.state = 'cancelled' THEN 'cancelled'
+           ELSE 'replaced'
+       END AS fate,
+       ended.replaced_by
+FROM (SELECT DISTINCT parent FROM apiary.dependencies WHERE parent = ANY ($1)) AS waited
+LEFT JOIN apiary.specs AS kept ON kept.process_id = waited.parent
+LEFT JOIN apiary.finished AS ended ON ended.process_id = waited.parent
+LEFT JOIN apiary.deleted AS gone ON gone.process_id = waited.parent
+WHERE kept.process_id IS NULL
+    OR ended.state IN ('succeeded', 'cancelled')
+    OR (ended.replaced_by IS NOT NULL AND ended.replacing_since_ms IS NULL)
+ORDER BY waited.parent

@@ -1,0 +1,8 @@
+-- Finishes those who wait for a parent that never succeeds, as cancelled. Returns those that were.
+-- ?1 process_id: JSON list of hexadecimal digits, ?2 reason, ?3 now_ms.
+-- Race won: it runs inside the one write transaction; `leave_blocked.sql` takes them out of `blocked`.
+INSERT INTO finished (process_id, colony, finished_at_ms, attempt, retries_spent, state, reason)
+SELECT process_id, colony, ?3, attempt, retries_spent, 'cancelled', ?2
+FROM blocked
+WHERE parents_left IS NOT NULL AND process_id IN (SELECT unhex(lost.value) FROM json_each(?1) AS lost)
+RETURNING process_id, colony

@@ -1,0 +1,20 @@
+-- Parents among all that need not be waited for any more, and why: `succeeded`; `replaced`, by whom; or they never will, having been
+-- `cancelled` or `deleted`. ?1 at most.
+-- Race won: each of these ends is for ever, so it still holds when it is acted on.
+SELECT waited.parent AS process_id,
+       CASE
+           WHEN coalesce(ended.state, gone.state) = 'succeeded' THEN 'succeeded'
+           WHEN kept.process_id IS NULL THEN 'deleted'
+           WHEN ended.state = 'cancelled' THEN 'cancelled'
+           ELSE 'replaced'
+       END AS fate,
+       ended.replaced_by
+FROM (SELECT DISTINCT parent FROM dependencies) AS waited
+LEFT JOIN specs AS kept ON kept.process_id = waited.parent
+LEFT JOIN finished AS ended ON ended.process_id = waited.parent
+LEFT JOIN deleted AS gone ON gone.process_id = waited.parent
+WHERE kept.process_id IS NULL
+    OR ended.state IN ('succeeded', 'cancelled')
+    OR (ended.replaced_by IS NOT NULL AND ended.replacing_since_ms IS NULL)
+ORDER BY waited.parent
+LIMIT ?1

@@ -1,0 +1,3 @@
+-- Forgets whom processes wait for. ?1 process_id: JSON list of hexadecimal digits.
+-- Race won: it runs inside the one write transaction.
+DELETE FROM dependencies WHERE child IN (SELECT unhex(gone.value) FROM json_each(?1) AS gone)
