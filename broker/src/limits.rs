@@ -196,6 +196,8 @@ pub const SWEEP_ROWS: i64 = 500;
 pub const SLOW_POLL: Duration = Duration::from_secs(5);
 /// Ended processes that a broker remembers until it has looked at what waits for them; beyond that it looks at all.
 pub const ENDED_NOTED_MAX: usize = 10_000;
+/// How many replacements, one of the other, a submit follows to what is to be waited for.
+pub const REPLACEMENTS_FOLLOWED_MAX: usize = 16;
 /// How often a broker looks at all that waits for others, whoever may have missed their ends.
 pub const SETTLE_ALL_INTERVAL: Duration = Duration::from_secs(60);
 /// The longest that the sweeps sleep.

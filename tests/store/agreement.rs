@@ -299,7 +299,8 @@ impl Run<'_> {
             }
             Call::SweepLeases => self.sweep_leases().await?,
             Call::Settle => {
-                let settled = store.settle(None, now_ms, ALL).await.unwrap();
+                let ended = store.ended_parents(ALL).await.unwrap();
+                let settled = store.settle(&ended, now_ms, ALL).await.unwrap();
                 let (mut freed, mut cancelled) = (
                     settled.freed,
                     settled.cancelled.into_iter().map(|(_, process_id)| process_id).collect::<Vec<_>>(),

@@ -18,6 +18,10 @@ on_each_store!(
     a_repeated_submit_makes_nobody_wait_twice,
     a_great_family_is_settled_in_parts,
     parents_that_end_at_once_free_their_child_once,
+    a_replacement_whose_broker_died_in_between_is_waited_for,
+    what_is_there_already_takes_nobodys_place,
+    a_replaced_parent_that_is_deleted_leaves_its_children_to_the_other,
+    retention_leaves_what_is_waited_for,
 );
 
 impl Tenant {
@@ -32,7 +36,11 @@ impl Tenant {
     }
 
     async fn settle(&self, parents: Option<&[Uuid]>) -> Settled {
-        self.store.settle(parents, NOW, ALL).await.unwrap()
+        let parents = match parents {
+            Some(parents) => parents.to_vec(),
+            None => self.store.ended_parents(ALL).await.unwrap(),
+        };
+        self.store.settle(&parents, NOW, ALL).await.unwrap()
     }
 
     /// Settles as often as there is something to.
@@ -170,8 +178,14 @@ async fn a_replacement_is_waited_for_in_the_place_of_the_old(backend: Backend) {
     tenant.submit(one).await;
     let order = Discard { reason: "redriven".to_owned(), by: "grace".to_owned(), is_replaced: true };
     assert_eq!(tenant.store.discard(colony, &[old], &order, NOW).await.unwrap(), [Effect::Changed]);
-    let settled = tenant.settle(Some(&[old])).await;
-    assert_eq!((settled.ended, settled.freed.is_empty(), settled.cancelled.is_empty()), (2, true, true));
+    let mut passed_on = 0;
+    for _ in 0..2 {
+        let settled = tenant.store.settle(&[old], NOW, 1).await.unwrap();
+        assert!(settled.freed.is_empty() && settled.cancelled.is_empty());
+        assert_eq!(settled.replacements, [new_id], "it may have ended, too");
+        passed_on += settled.ended;
+    }
+    assert_eq!((passed_on, tenant.settle(Some(&[old])).await.ended), (2, 0));
     for process_id in [child, both] {
         let kept = tenant.store.explain(colony, process_id, NOW).await.unwrap().unwrap();
         assert_eq!(kept.parents, [(new_id, Some(ProcessState::Waiting))]);
@@ -225,15 +239,18 @@ async fn a_repeated_submit_makes_nobody_wait_twice(backend: Backend) {
 async fn a_great_family_is_settled_in_parts(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
-    let (parent, never) = (tenant.submit(tenant.process()).await, tenant.process());
-    for one in [parent, never.process_id] {
-        let children: Vec<NewProcess> = (0..10).map(|_| tenant.child(&[one])).collect();
+    let parent = tenant.submit(tenant.process()).await;
+    // Ten that wait for one, and ten that wait for two that never come.
+    let never = [(); 2].map(|()| Uuid::now_v7());
+    for (one, count) in [(parent, 10), (never[0], 5), (never[1], 5)] {
+        let children: Vec<NewProcess> = (0..count).map(|_| tenant.child(&[one])).collect();
         tenant.store.submit(&children, NOW).await.unwrap();
     }
     tenant.succeed(&bee, parent).await;
     let (mut freed, mut cancelled, mut parts) = (0, 0, 0);
     loop {
-        let settled = tenant.store.settle(None, NOW, 3).await.unwrap();
+        let ended = tenant.store.ended_parents(ALL).await.unwrap();
+        let settled = tenant.store.settle(&ended, NOW, 3).await.unwrap();
         if settled.ended == 0 {
             break;
         }
@@ -261,4 +278,73 @@ async fn parents_that_end_at_once_free_their_child_once(backend: Backend) {
     freed.extend(tenant.settle(None).await.freed);
     assert_eq!(freed, [child]);
     assert_eq!(tenant.unblocked(NOW).await, [child]);
+}
+
+/// A dead letter, one that waits for it, and what is to take its place, which is not submitted.
+async fn replaced(tenant: &Tenant, bee: &Bee) -> (Uuid, Uuid, NewProcess) {
+    let (old, new) = (tenant.submit(tenant.process()).await, tenant.process());
+    let mut failure = failure(tenant.claim_one(bee, NOW).await);
+    failure.next = ProcessState::DeadLetter;
+    tenant.store.fail(&[failure], NOW).await.unwrap();
+    let child = tenant.submit(tenant.child(&[old])).await;
+    let effect = tenant.store.replace(tenant.colony.key, old, new.process_id, NOW).await.unwrap();
+    assert_eq!(effect, Effect::Changed);
+    (old, child, new)
+}
+
+async fn a_replacement_whose_broker_died_in_between_is_waited_for(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let bee = tenant.bee("bee").await;
+    let (old, child, new) = replaced(&tenant, &bee).await;
+    assert_eq!(tenant.settle(None).await.ended, 0);
+    let new_id = tenant.submit(new).await;
+    assert_eq!(tenant.store.parents(tenant.colony.key, &[old]).await.unwrap()[&old].replaced_by, Some(new_id));
+    assert_eq!(tenant.settle(None).await.replacements, [new_id]);
+    tenant.succeed(&bee, new_id).await;
+    assert_eq!(tenant.settle(None).await.freed, [child]);
+}
+
+async fn what_is_there_already_takes_nobodys_place(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let (bee, colony) = (tenant.bee("bee").await, tenant.colony.key);
+    let (old, _, new) = replaced(&tenant, &bee).await;
+    let new_id = tenant.submit(new).await;
+    // The same again is the same; another dead letter is not for it, or two could take each other's place.
+    assert_eq!(tenant.store.replace(colony, old, new_id, NOW).await.unwrap(), Effect::Changed);
+    let mut failure = failure(tenant.claim_one(&bee, NOW).await);
+    failure.next = ProcessState::DeadLetter;
+    tenant.store.fail(&[failure], NOW).await.unwrap();
+    assert_eq!(tenant.store.replace(colony, new_id, old, NOW).await.unwrap(), Effect::Taken);
+    assert_eq!(tenant.store.replace(colony, new_id, new_id, NOW).await.unwrap(), Effect::Taken);
+    assert_eq!(tenant.store.redrive(colony, &[new_id], NOW).await.unwrap(), [Effect::Changed], "and it is as it was");
+}
+
+async fn a_replaced_parent_that_is_deleted_leaves_its_children_to_the_other(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let bee = tenant.bee("bee").await;
+    let (old, child, new) = replaced(&tenant, &bee).await;
+    let new_id = tenant.submit(new).await;
+    assert_eq!(tenant.store.delete(tenant.colony.key, &[old], None).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.settle(None).await.replacements, [new_id]);
+    assert_eq!(tenant.state(child).await, ProcessState::Blocked);
+}
+
+async fn retention_leaves_what_is_waited_for(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let bee = tenant.bee("bee").await;
+    let mut failed = Vec::new();
+    for _ in 0..2 {
+        failed.push(tenant.submit(tenant.process()).await);
+        let mut failure = failure(tenant.claim_one(&bee, NOW).await);
+        failure.next = ProcessState::Failed;
+        tenant.store.fail(&[failure], NOW).await.unwrap();
+    }
+    let child = tenant.submit(tenant.child(&[failed[0]])).await;
+    let past = async || {
+        let found = tenant.store.past_retention(ProcessState::Failed, NOW, NOW, ALL).await.unwrap();
+        found.into_iter().map(|(_, process_id)| process_id).collect::<Vec<_>>()
+    };
+    assert_eq!(past().await, [failed[1]]);
+    tenant.store.cancel(tenant.colony.key, &[child], &cancellation(NOW), NOW).await.unwrap();
+    assert_eq!(past().await, failed);
 }

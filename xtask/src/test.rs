@@ -9,6 +9,11 @@ use crate::servers::{Missing, Servers};
 use crate::tally::Tally;
 use crate::{children, workspace};
 
+/// What says how many tests of a program run at once.
+const THREADS: &str = "RUST_TEST_THREADS";
+/// Most tests wait, for a broker, an executor or a disk, and few for a core.
+const TESTS_PER_CORE: usize = 3;
+
 /// Which tests, and how strictly.
 #[derive(clap::Args, Default)]
 pub(crate) struct Arguments {
@@ -63,6 +68,10 @@ fn test_command(arguments: &Arguments, servers: &Servers) -> Command {
     command.args(&arguments.options);
     clean_environment(&mut command);
     command.envs(servers.variables());
+    if std::env::var_os(THREADS).is_none() {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        command.env(THREADS, (cores * TESTS_PER_CORE).to_string());
+    }
     command
 }
 

@@ -80,6 +80,9 @@ impl Engine {
                 "process {process_id} waits for its parents to succeed (`apiary process explain` says which): to do it without them, \
                  cancel it and submit it anew"
             ))),
+            [Effect::Taken] => Err(Error::Taken(format!(
+                "what is to take the place of process {process_id} is there already: make a new UUIDv7 for it"
+            ))),
             [Effect::Replaced] => Err(Error::StateConflict(format!(
                 "process {process_id} was redriven as another, or is just now: `apiary process get` says as which"
             ))),

@@ -331,7 +331,7 @@ fn waits_for(parents: &[(Uuid, Option<ProcessState>)]) -> Explained {
         matches!(state, Some(ProcessState::Failed | ProcessState::DeadLetter))
     };
     let advice = match parents.iter().any(has_failed) {
-        true => "; redrive what failed, or cancel that, and this one with it",
+        true => "; redrive what failed, or cancel this one",
         false => "",
     };
     Explained {

@@ -10,7 +10,7 @@ use crate::model::{ColonyKey, Effect, ProcessSummary};
 use crate::store::StoreResult;
 
 impl Engine {
-    /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. Parents are still waited for.
+    /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. One that waits for parents is refused.
     pub(crate) async fn retry(&self, permit: Permit<action::Retry>, process_id: Uuid) -> Result<ProcessSummary, Error> {
         let colony = permit.colony();
         let effects = self.operations.retry(colony.key, &[process_id]).await?;

@@ -1,6 +1,6 @@
 //! Taking a signed spec into keeping.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use apiary_identity::{Clock, Envelope, Spec};
@@ -12,8 +12,8 @@ use super::prioritytime::priority_time_us;
 use super::wakeups::{Change, Wakeups};
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::limits::LIMIT_GRACE_MS;
-use crate::model::{Colony, ColonyKey, Lane, LimitKind, Limits, NewProcess, ProcessState, Submitted};
+use crate::limits::{LIMIT_GRACE_MS, REPLACEMENTS_FOLLOWED_MAX};
+use crate::model::{Colony, ColonyKey, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Submitted};
 use crate::store::{Store, StoreResult};
 
 /// The process that a submit made, or that was there before.
@@ -36,9 +36,7 @@ impl Engine {
         envelope: Envelope,
     ) -> Result<Kept, Error> {
         let grant = permit.grant().ok_or_else(|| Error::NotPermitted("submitting needs a grant".into()))?;
-        self.check_rate_key(permit.colony().key, &spec).await?;
-        self.check_args(permit.colony(), &spec).await?;
-        let parents = self.open_parents(permit.colony(), &spec).await?;
+        let parents = self.check(permit.colony(), &spec).await;
         let now_ms = self.clock.now_ms();
         let not_before_ms = spec.not_before.map(|moment| moment.as_millisecond()).filter(|moment| *moment > now_ms);
         let idempotency = spec.idempotency_key.map(|key| (key, now_ms.saturating_add(spec.idempotency_retention_ms)));
@@ -56,7 +54,7 @@ impl Engine {
             max_exec_ms: spec.max_exec_ms,
             max_retries: spec.max_retries,
             not_before_ms,
-            parents,
+            parents: Vec::new(),
             submit_by_ms: spec.submit_by.as_millisecond(),
             requires: spec.requires,
             concurrency_key: spec.concurrency_key,
@@ -68,7 +66,12 @@ impl Engine {
             signature: envelope.signature,
         };
         let process_id = process.process_id;
-        match self.submits.commit(process).await? {
+        let submitted = match parents {
+            Ok(parents) => self.submits.commit(NewProcess { parents, ..process }).await?,
+            // What was kept before stays kept, and is answered as before, whatever became of limits, schemas and parents.
+            Err(error) => self.store.known(&process, now_ms).await?.ok_or(error)?,
+        };
+        match submitted {
             Submitted::IdTaken => Err(Error::Taken(format!(
                 "process id {process_id} belongs to another spec: make a new UUIDv7 for each spec"
             ))),
@@ -77,8 +80,14 @@ impl Engine {
         }
     }
 
-    /// A rate key means nothing without a limit, and whoever names one counts on it: a slip in the key is refused. A spec that was
-    /// kept before is answered as before, whatever became of the limit.
+    /// What only the state of the colony decides; the processes that it is to wait for.
+    async fn check(&self, colony: &Colony, spec: &Spec) -> Result<Vec<Uuid>, Error> {
+        self.check_rate_key(colony.key, spec).await?;
+        self.catalogue.check(colony, spec).await?;
+        self.open_parents(colony, spec).await
+    }
+
+    /// A rate key means nothing without a limit, and whoever names one counts on it: a slip in the key is refused.
     async fn check_rate_key(&self, colony: ColonyKey, spec: &Spec) -> Result<(), Error> {
         let Some(key) = &spec.rate_key else { return Ok(()) };
         let is_limited = |limits: &Limits| limits.holding(LimitKind::RateKey, key).is_some();
@@ -86,45 +95,46 @@ impl Engine {
         if is_limited(&*book.of(&*self.store, colony).await?) || is_limited(&*book.read(&*self.store, colony).await?) {
             return Ok(());
         }
-        match self.store.get_process(colony, spec.process_id).await? {
-            Some(_) => Ok(()),
-            None => Err(Error::LimitUnknown(key.clone())),
-        }
+        Err(Error::LimitUnknown(key.clone()))
     }
 
-    /// The parents that have not succeeded. One that is not there, or never will, is refused; what was kept before stays kept, whatever
-    /// became of its parents.
+    /// The parents that have not succeeded, or what took their places. One that is not there, or never will succeed, is refused.
     pub(super) async fn open_parents(&self, colony: &Colony, spec: &Spec) -> Result<Vec<Uuid>, Error> {
-        if spec.parents.is_empty() {
-            return Ok(Vec::new());
+        let (mut open, mut asked) = (BTreeSet::new(), spec.parents.clone());
+        for _ in 0..REPLACEMENTS_FOLLOWED_MAX {
+            if asked.is_empty() {
+                break;
+            }
+            let ids: Vec<Uuid> = asked.into_iter().collect();
+            let found = self.store.parents(colony.key, &ids).await?;
+            asked = BTreeSet::new();
+            for id in ids {
+                match found.get(&id) {
+                    None => return Err(no_parent(colony, id)),
+                    Some(Parent { replaced_by: Some(by), .. }) => drop(asked.insert(*by)),
+                    Some(Parent { state: ProcessState::Succeeded, .. }) => {}
+                    Some(Parent { state: ProcessState::Cancelled, .. }) => return Err(cancelled_parent(id)),
+                    Some(_) => drop(open.insert(id)),
+                }
+            }
         }
-        let asked: Vec<Uuid> = spec.parents.iter().copied().collect();
-        let found = self.store.summaries(&asked).await?.into_iter().filter(|found| found.colony == colony.key);
-        let states: HashMap<Uuid, ProcessState> = found.map(|found| (found.process_id, found.state)).collect();
-        let parent = |parent: &Uuid| match states.get(parent) {
-            Some(ProcessState::Succeeded) => None,
-            Some(ProcessState::Cancelled) => Some(Err(Error::StateConflict(format!(
-                "`parents`: process {parent} was cancelled and never succeeds; submit it anew, too"
-            )))),
-            Some(_) => Some(Ok(*parent)),
-            None => Some(Err(Error::NotFound(format!(
-                "`parents`: no process {parent} in colony `{}`; submit parents first, or in the same batch",
-                colony.name
-            )))),
-        };
-        match spec.parents.iter().filter_map(parent).collect() {
-            Err(_) if self.store.get_process(colony.key, spec.process_id).await?.is_some() => Ok(Vec::new()),
-            open => open,
-        }
+        // What is left was replaced very often: whoever settles it goes on from there.
+        open.extend(asked);
+        Ok(open.into_iter().collect())
     }
+}
 
-    /// Refuses arguments that no executor takes. What was kept before stays kept, whatever was announced since.
-    async fn check_args(&self, colony: &Colony, spec: &Spec) -> Result<(), Error> {
-        match self.catalogue.check(colony, spec).await {
-            Err(_) if self.store.get_process(colony.key, spec.process_id).await?.is_some() => Ok(()),
-            checked => checked,
-        }
-    }
+fn no_parent(colony: &Colony, process_id: Uuid) -> Error {
+    Error::NotFound(format!(
+        "`parents`: no process {process_id} in colony `{}`; submit parents first, or in the same batch",
+        colony.name
+    ))
+}
+
+fn cancelled_parent(process_id: Uuid) -> Error {
+    Error::StateConflict(format!(
+        "`parents`: process {process_id} was cancelled and never succeeds; submit it anew, too"
+    ))
 }
 
 /// Writes gathered submits.

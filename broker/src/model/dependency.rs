@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::ColonyKey;
+use super::{ColonyKey, ProcessState};
 
 /// How a process ended for ever, as far as those care that wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,15 @@ pub struct FailedParent {
     pub since_ms: i64,
 }
 
+/// A process that another is to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Where it is.
+    pub state: ProcessState,
+    /// Which process took its place.
+    pub replaced_by: Option<Uuid>,
+}
+
 /// What became of those that waited for processes that ended.
 #[derive(Clone, Debug, Default)]
 pub struct Settled {
@@ -35,6 +44,8 @@ pub struct Settled {
     pub ended: usize,
     /// Those that wait for nobody any more: [`unblock`](crate::store::Store::unblock) frees them.
     pub freed: Vec<Uuid>,
+    /// Those that are waited for now in the place of others. They may have ended, too.
+    pub replacements: Vec<Uuid>,
     /// Those that were cancelled, because what they waited for never succeeds.
     pub cancelled: Vec<(ColonyKey, Uuid)>,
 }

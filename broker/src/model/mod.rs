@@ -18,7 +18,7 @@ mod running;
 pub use bucket::Bucket;
 pub use bulk::{Bulk, BulkAction, BulkState, BulkStep};
 pub use colony::{Colony, ColonyKey};
-pub use dependency::{FailedParent, ParentEnd, Settled};
+pub use dependency::{FailedParent, Parent, ParentEnd, Settled};
 pub use executor::{
     AnnouncedFunction, Announcement, Contact, ExecutorFilter, ExecutorRecord, Forgettable, FunctionStatistics,
     PendingRoom, Registration, RevokedGrant, Spread,

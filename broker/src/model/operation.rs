@@ -59,6 +59,8 @@ pub enum Effect {
     Unfit(ProcessState),
     /// Nothing: another process takes its place, or has.
     Replaced,
+    /// Nothing: what is to take its place is there already.
+    Taken,
     /// Nothing: it waits for other processes.
     HasParents,
     /// Nothing: the colony has no such process.

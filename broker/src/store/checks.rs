@@ -122,6 +122,15 @@ pub(super) fn unfit(known: &KnownState) -> Effect {
     }
 }
 
+/// What became of a process that another was to replace, where that other may be there already.
+pub(super) fn replaced_effect(effect: Option<Effect>, is_taken: bool) -> Effect {
+    match effect {
+        Some(Effect::Unfit(ProcessState::DeadLetter | ProcessState::Failed)) if is_taken => Effect::Taken,
+        Some(effect) => effect,
+        None => Effect::Unknown,
+    }
+}
+
 /// Whether a process can be tried now.
 pub(super) fn can_be_retried(known: &KnownState) -> bool {
     known.state == ProcessState::Blocked && !known.has_parents
@@ -130,6 +139,15 @@ pub(super) fn can_be_retried(known: &KnownState) -> bool {
 /// The parents that succeeded.
 pub(super) fn succeeded(ends: &[(Uuid, ParentEnd)]) -> Vec<Uuid> {
     ends.iter().filter(|(_, end)| *end == ParentEnd::Succeeded).map(|(process_id, _)| *process_id).collect()
+}
+
+/// The parents that were replaced, and by whom.
+pub(super) fn replaced(ends: &[(Uuid, ParentEnd)]) -> Vec<(Uuid, Uuid)> {
+    let by = |(process_id, end): &(Uuid, ParentEnd)| match end {
+        ParentEnd::Replaced(by) => Some((*process_id, *by)),
+        _ => None,
+    };
+    ends.iter().filter_map(by).collect()
 }
 
 /// The parents that never succeed, and why those are cancelled that wait for them.

@@ -17,6 +17,8 @@ mod rows;
 mod schema;
 pub mod sqlite;
 
+use std::collections::HashMap;
+
 use apiary_identity::{Clock, Envelope, Grant, Id, Revocation};
 use uuid::Uuid;
 
@@ -25,9 +27,9 @@ use crate::model::{
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
     ExecutorRecord, ExplainRecord, FailedParent, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey,
     GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor,
-    LogFilter, LogLine, NewProcess, Page, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord,
-    ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, RevokedGrant, Settled,
-    SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
+    LogFilter, LogLine, NewProcess, Page, Parent, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter,
+    ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported,
+    RevokedGrant, Settled, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
 };
 
 pub use error::StoreError;
@@ -184,6 +186,13 @@ pub trait Store: Send + Sync + 'static {
         now_ms: i64,
     ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)>;
 
+    /// How [`submit`](Self::submit) would answer what was submitted before: the same spec, also if it was deleted, or another with its
+    /// idempotency key.
+    async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<Submitted>>;
+
+    /// Processes of the colony that another is to wait for; those that do not exist are left out.
+    async fn parents(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<HashMap<Uuid, Parent>>;
+
     /// One process.
     async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>>;
 
@@ -249,7 +258,7 @@ pub trait Store: Send + Sync + 'static {
     async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>>;
 
     /// Keeps a dead letter or a failed process for another to take its place, which is to be submitted next: nobody else can
-    /// redrive it from then on. The same other again changes nothing.
+    /// redrive it from then on. The same other again changes nothing; an other that is there already is refused.
     async fn replace(&self, colony: ColonyKey, process_id: Uuid, replaced_by: Uuid, now_ms: i64)
     -> StoreResult<Effect>;
 
@@ -401,10 +410,14 @@ pub trait Store: Send + Sync + 'static {
     /// Leases that are over, by their end or their `max_exec`. Changes nothing.
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>>;
 
-    /// Ends the waiting for those of these processes, or of any, that ended for ever: who waited for the last of its parents is free
-    /// for [`unblock`](Self::unblock); who waits for one that was replaced waits for that; who waits for one that never succeeds is
-    /// cancelled. At most `limit` waitings for each of these ends; nothing ended means that nothing is left to end.
-    async fn settle(&self, parents: Option<&[Uuid]>, now_ms: i64, limit: i64) -> StoreResult<Settled>;
+    /// Processes that ended for ever, and that others still wait for.
+    async fn ended_parents(&self, limit: i64) -> StoreResult<Vec<Uuid>>;
+
+    /// Ends the waiting for those of these processes that ended for ever: who waited for the last of its parents is free for
+    /// [`unblock`](Self::unblock); who waits for one that was replaced waits for that; who waits for one that never succeeds is
+    /// cancelled. At most `limit` waitings for each of these ends, and for each that was replaced; nothing ended means that nothing
+    /// is left to end, or that another broker is at it.
+    async fn settle(&self, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<Settled>;
 
     /// Moves processes whose time has come, and that wait for no parents, from `blocked` to `queue`; says which, and in which lane.
     async fn unblock(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>>;

@@ -55,7 +55,7 @@ impl Client {
         present(answer.process)
     }
 
-    /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. Parents are waited for all the same.
+    /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. One that waits for parents is refused.
     pub async fn retry(&self, process_id: Uuid) -> Result<v1::Process, ClientError> {
         let request = v1::RetryRequest { process_id: process_id.to_string() };
         let answer: v1::RetryResponse =

@@ -1169,8 +1169,8 @@ pub mod process_service_client {
                 .insert(GrpcMethod::new("apiary.v1.ProcessService", "Discard"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. Parents are waited for all the same. For the
-        /// colony's own key, or a key with the right `operate`.
+        /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. One that waits for parents is refused. For
+        /// the colony's own key, or a key with the right `operate`.
         pub async fn retry(
             &mut self,
             request: impl tonic::IntoRequest<super::RetryRequest>,
@@ -1346,8 +1346,8 @@ pub mod process_service_server {
             &self,
             request: tonic::Request<super::DiscardRequest>,
         ) -> std::result::Result<tonic::Response<super::DiscardResponse>, tonic::Status>;
-        /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. Parents are waited for all the same. For the
-        /// colony's own key, or a key with the right `operate`.
+        /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. One that waits for parents is refused. For
+        /// the colony's own key, or a key with the right `operate`.
         async fn retry(
             &self,
             request: tonic::Request<super::RetryRequest>,

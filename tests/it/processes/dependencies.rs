@@ -25,6 +25,8 @@ on_each_store!(
     a_child_cannot_be_tried_before_its_parents,
     a_child_of_finished_parents_waits_at_once,
     the_same_spec_again_is_answered_as_before_whatever_became_of_its_parents,
+    a_child_of_what_was_replaced_waits_for_the_other,
+    no_two_take_each_others_place,
     children_of_a_broker_that_died_are_freed_by_the_next,
     submits_and_completions_that_race_lose_no_child,
 );
@@ -265,6 +267,58 @@ async fn the_same_spec_again_is_answered_as_before_whatever_became_of_its_parent
     in_state(&ops, spec.process_id, ProcessState::Cancelled).await;
     let again = user.submit(&spec).await.unwrap();
     assert_eq!((again.existed, again.state), (true, ProcessState::Cancelled));
+    // Another with its key, and what was deleted with its parent.
+    let parent = after(&user, &[]).await.unwrap();
+    let mut keyed = user.spec("t", "f");
+    (keyed.idempotency_key, keyed.parents) = (Some("evt_1".into()), [parent].into());
+    let kept = user.submit(&keyed).await.unwrap().process_id;
+    let owner = colony.client(&colony.key);
+    owner.delete(parent).await.unwrap();
+    let mut other = user.spec("t", "f");
+    (other.idempotency_key, other.parents) = (Some("evt_1".into()), [parent].into());
+    let again = user.submit(&other).await.unwrap();
+    assert_eq!((again.existed, again.process_id), (true, kept));
+    in_state(&ops, kept, ProcessState::Cancelled).await;
+    owner.delete(kept).await.unwrap();
+    let again = user.submit(&keyed).await.unwrap();
+    assert_eq!((again.existed, again.state), (true, ProcessState::Cancelled));
+    assert_eq!(user.submit(&other).await.unwrap_err().reason(), Some("NOT_FOUND"), "the key went along");
+}
+
+async fn a_child_of_what_was_replaced_waits_for_the_other(colony: TestColony) {
+    let (user, ops, bee) = (colony.user("ada").await, colony.operator("ops").await, colony.executor("bee", "t").await);
+    let old = dead_letter(&colony, &user, &bee, "t").await;
+    let new = user.spec("t", "f");
+    ops.redrive_as_envelope(old, &Envelope::seal(&colony.key_of("ada"), &new).unwrap()).await.unwrap();
+    let child = after(&user, &[old]).await.unwrap();
+    assert_eq!(ops.explain(child).await.unwrap().reasons[0].process_ids, [new.process_id.to_string()]);
+    succeed(&colony, &bee, new.process_id).await;
+    succeed(&colony, &bee, child).await;
+    let mut late = user.spec("t", "f");
+    late.parents.insert(old);
+    assert_eq!(user.submit(&late).await.unwrap().state, ProcessState::Waiting);
+}
+
+async fn no_two_take_each_others_place(colony: TestColony) {
+    let (user, ops, bee) = (colony.user("ada").await, colony.operator("ops").await, colony.executor("bee", "t").await);
+    let [one, other] = [(); 2].map(|()| user.spec("t", "f"));
+    let [sealed_one, sealed_other] = [&one, &other].map(|spec| Envelope::seal(&colony.key_of("ada"), spec).unwrap());
+    user.submit(&one).await.unwrap();
+    let give_up = async |process_id: Uuid| {
+        let lease = colony.claim_one(&bee, "t").await;
+        assert_eq!(lease.process_id, process_id.to_string());
+        bee.fail(&colony.failure("bee", &lease, OutcomeKind::Refused, "not believed")).await.unwrap();
+    };
+    give_up(one.process_id).await;
+    ops.redrive_as_envelope(one.process_id, &sealed_other).await.unwrap();
+    give_up(other.process_id).await;
+    let refused = ops.redrive_as_envelope(other.process_id, &sealed_one).await.unwrap_err();
+    assert!(refused.to_string().contains("is there already"), "{refused}");
+    // And nothing is stuck: children go on once the last of them succeeds.
+    let child = after(&user, &[one.process_id]).await.unwrap();
+    ops.redrive(other.process_id).await.unwrap();
+    succeed(&colony, &bee, other.process_id).await;
+    succeed(&colony, &bee, child).await;
 }
 
 async fn children_of_a_broker_that_died_are_freed_by_the_next(mut colony: TestColony) {

@@ -105,7 +105,14 @@ async fn a_repeat_after_half_of_it_does_the_rest(colony: TestColony) {
     let id = dead_letter(&colony, &user, &bee, "t").await;
     let spec = user.spec("t", "f");
     let envelope = Envelope::seal(&colony.key_of("ada"), &spec).unwrap();
-    // As after a crash between the two commits.
+    // As after a crash before the last of the three commits.
+    let blob = |id: Uuid| match colony.backend.kind() {
+        "postgres" => format!("'{id}'"),
+        _ => format!("x'{}'", id.simple()),
+    };
+    let (old, new) = (blob(id), blob(spec.process_id));
+    let kept = format!("UPDATE finished SET replaced_by = {new}, replacing_since_ms = 1 WHERE process_id = {old}");
+    colony.backend.execute(&kept).await;
     user.submit_envelope(&envelope).await.unwrap();
     let lease = colony.claim_one(&bee, "t").await;
     bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();

@@ -79,7 +79,11 @@ pub(crate) async fn settle_dependencies(
                 all_at = Instant::now() + SETTLE_ALL_INTERVAL;
             }
         }
-        if let Err(error) = settle(&*store, &*clock, &wakeups, ended.take()).await {
+        let settled = match ended.take() {
+            Some(parents) => settle(&*store, &*clock, &wakeups, &parents, &stop).await.map(drop),
+            None => settle_all(&*store, &*clock, &wakeups, &stop).await,
+        };
+        if let Err(error) = settled {
             tracing::warn!(%error, "what waits for other processes was not looked at; it is tried again");
             ended.note_any();
             ended.more.notify_one();
@@ -88,26 +92,50 @@ pub(crate) async fn settle_dependencies(
     }
 }
 
+/// Whatever ended, whoever missed it.
+async fn settle_all(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    wakeups: &Wakeups,
+    stop: &CancellationToken,
+) -> StoreResult<()> {
+    loop {
+        let parents = store.ended_parents(SWEEP_ROWS).await?;
+        let is_over = i64::try_from(parents.len()).is_ok_and(|count| count < SWEEP_ROWS);
+        let moved = settle(store, clock, wakeups, &parents, stop).await?;
+        // Where nothing moved, another broker is at it.
+        if is_over || !moved || stop.is_cancelled() {
+            return Ok(());
+        }
+    }
+}
+
+/// In parts, so that nobody else waits long for the database; whether there was anything to do.
 async fn settle(
     store: &dyn Store,
     clock: &dyn Clock,
     wakeups: &Wakeups,
-    parents: Option<Vec<Uuid>>,
-) -> StoreResult<()> {
-    loop {
+    parents: &[Uuid],
+    stop: &CancellationToken,
+) -> StoreResult<bool> {
+    let mut moved = false;
+    while !parents.is_empty() && !stop.is_cancelled() {
         let now_ms = clock.now_ms();
-        let settled = store.settle(parents.as_deref(), now_ms, SWEEP_ROWS).await?;
+        let settled = store.settle(parents, now_ms, SWEEP_ROWS).await?;
         for (colony, process_id) in settled.cancelled {
             tracing::warn!(%process_id, "cancelled: what it waited for never succeeds");
             wakeups.ended(Change { colony, process_id });
         }
+        settled.replacements.into_iter().for_each(|by| wakeups.may_have_ended(by));
         if !settled.freed.is_empty() {
             unblock::sweep(store, clock, wakeups).await?;
             // Some may not start yet, and the `max_wait` of the others runs: the sweep is to look when that is over.
             wakeups.due_at(now_ms);
         }
         if settled.ended == 0 {
-            return Ok(());
+            break;
         }
+        moved = true;
     }
+    Ok(moved)
 }

@@ -1,26 +1,42 @@
 //! Who waits for whom, in Postgres.
 
+use std::collections::HashMap;
+
+use sqlx::postgres::PgRow;
 use sqlx::query;
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::fault::{Fault, until_settled};
-use crate::model::{ColonyKey, FailedParent, ParentEnd, Settled};
+use super::session::Statement;
+use super::{PostgresStore, process_ids};
+use crate::model::{ColonyKey, FailedParent, Parent, Settled};
 use crate::store::{StoreResult, checks, rows};
 
-/// One statement an end. All of them may be repeated, and what one broker does another passes over.
-pub(super) async fn settle(
+pub(super) async fn parents(
     store: &PostgresStore,
-    parents: Option<&[Uuid]>,
-    now_ms: i64,
-    limit: i64,
-) -> StoreResult<Settled> {
-    let (ends, mut settled) = (due(store, parents, limit).await?, Settled::default());
-    for (parent, end) in &ends {
-        if let ParentEnd::Replaced(by) = end {
-            settled.ended += until_settled!(pass_on(store, *parent, *by))?;
-        }
-    }
+    colony: ColonyKey,
+    ids: &[Uuid],
+) -> StoreResult<HashMap<Uuid, Parent>> {
+    let select = query(include_str!("dependencies/parents.sql")).bind(colony.0).bind(ids);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::future_parent(row)).collect()
+}
+
+pub(super) async fn ended_parents(store: &PostgresStore, limit: i64) -> StoreResult<Vec<Uuid>> {
+    let select = query(include_str!("dependencies/ended_parents.sql")).bind(limit);
+    process_ids(&store.session().await?.rows(select).await?)
+}
+
+pub(super) async fn failed(store: &PostgresStore, colony: ColonyKey, limit: i64) -> StoreResult<Vec<FailedParent>> {
+    let select = query(include_str!("dependencies/failed.sql")).bind(colony.0).bind(limit);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::failed_parent(row)).collect()
+}
+
+/// One statement an end. All of them may be repeated, and what one broker does another passes over.
+pub(super) async fn settle(store: &PostgresStore, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<Settled> {
+    let mut settled = Settled::default();
+    let select = query(include_str!("dependencies/settle.sql")).bind(parents);
+    let found = store.session().await?.rows(select).await?;
+    let ends = found.iter().map(|row| rows::parent_end(row)).collect::<StoreResult<Vec<_>>>()?;
     let succeeded = checks::succeeded(&ends);
     if !succeeded.is_empty() {
         let released = until_settled!(release(store, &succeeded, limit))?;
@@ -31,31 +47,16 @@ pub(super) async fn settle(
     if !lost.is_empty() {
         until_settled!(cancel(store, &lost, now_ms, limit, &mut settled))?;
     }
+    for (parent, by) in checks::replaced(&ends) {
+        settled.ended += until_settled!(pass_on(store, parent, by, limit))?;
+        settled.replacements.push(by);
+    }
     Ok(settled)
-}
-
-pub(super) async fn failed(store: &PostgresStore, colony: ColonyKey, limit: i64) -> StoreResult<Vec<FailedParent>> {
-    let select = query(include_str!("dependencies/failed.sql")).bind(colony.0).bind(limit);
-    store.session().await?.rows(select).await?.iter().map(|row| rows::failed_parent(row)).collect()
-}
-
-async fn due(store: &PostgresStore, parents: Option<&[Uuid]>, limit: i64) -> StoreResult<Vec<(Uuid, ParentEnd)>> {
-    let select = match parents {
-        Some([]) => return Ok(Vec::new()),
-        Some(parents) => query(include_str!("dependencies/due.sql")).bind(parents),
-        None => query(include_str!("dependencies/due_all.sql")).bind(limit),
-    };
-    store.session().await?.rows(select).await?.iter().map(|row| rows::parent_end(row)).collect()
-}
-
-async fn pass_on(store: &PostgresStore, parent: Uuid, by: Uuid) -> Result<usize, Fault> {
-    let statement = query(include_str!("dependencies/pass_on.sql")).bind(parent).bind(by);
-    Ok(store.session().await?.rows(statement).await?.len())
 }
 
 async fn release(store: &PostgresStore, parents: &[Uuid], limit: i64) -> Result<Vec<(Uuid, bool)>, Fault> {
     let statement = query(include_str!("dependencies/release.sql")).bind(parents).bind(limit);
-    let found = store.session().await?.rows(statement).await?;
+    let found = planned_anew(store, statement).await?;
     Ok(found.iter().map(|row| rows::freed(row)).collect::<StoreResult<_>>()?)
 }
 
@@ -68,9 +69,31 @@ async fn cancel(
 ) -> Result<(), Fault> {
     let (parents, reasons): (Vec<Uuid>, Vec<&str>) = lost.iter().map(|(id, reason)| (*id, reason.as_str())).unzip();
     let statement = query(include_str!("dependencies/cancel.sql")).bind(parents).bind(reasons).bind(now_ms).bind(limit);
-    for row in store.session().await?.rows(statement).await? {
+    for row in planned_anew(store, statement).await? {
         settled.ended += 1;
         settled.cancelled.extend(rows::of_colony_if_any(&row)?);
     }
     Ok(())
+}
+
+async fn pass_on(store: &PostgresStore, parent: Uuid, by: Uuid, limit: i64) -> Result<usize, Fault> {
+    let statement = query(include_str!("dependencies/pass_on.sql")).bind(parent).bind(by).bind(limit);
+    Ok(planned_anew(store, statement).await?.len())
+}
+
+/// Runs a statement with a plan of its own: one that was kept from when these tables were empty would read them from end to end
+/// once they are not. In a transaction, so that a pooler gives the plan and the call to the same server connection.
+async fn planned_anew(store: &PostgresStore, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
+    let mut session = store.session().await?;
+    session.begin().await?;
+    match session.rows(statement.persistent(false)).await {
+        Ok(found) => {
+            session.commit().await?;
+            Ok(found)
+        }
+        Err(fault) => {
+            session.rollback().await;
+            Err(fault)
+        }
+    }
 }

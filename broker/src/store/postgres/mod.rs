@@ -26,6 +26,8 @@ mod session;
 mod store;
 mod sweeps;
 
+use std::collections::HashMap;
+
 use apiary_identity::{Clock, Envelope, Grant, Id, Revocation};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -36,9 +38,9 @@ use crate::model::{
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
     ExecutorRecord, ExplainRecord, FailedParent, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey,
     GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor,
-    LogFilter, LogLine, NewProcess, Page, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord,
-    ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, RevokedGrant, Settled,
-    SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
+    LogFilter, LogLine, NewProcess, Page, Parent, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter,
+    ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported,
+    RevokedGrant, Settled, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
 };
 use batch::{column, number, process_ids};
 
@@ -189,6 +191,14 @@ impl Store for PostgresStore {
         now_ms: i64,
     ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
         processes::submit(self, processes, now_ms, true).await
+    }
+
+    async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<Submitted>> {
+        processes::known_before(self, process, now_ms).await
+    }
+
+    async fn parents(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<HashMap<Uuid, Parent>> {
+        dependencies::parents(self, colony, process_ids).await
     }
 
     async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>> {
@@ -420,7 +430,11 @@ impl Store for PostgresStore {
         sweeps::overdue_leases(self, now_ms, limit).await
     }
 
-    async fn settle(&self, parents: Option<&[Uuid]>, now_ms: i64, limit: i64) -> StoreResult<Settled> {
+    async fn ended_parents(&self, limit: i64) -> StoreResult<Vec<Uuid>> {
+        dependencies::ended_parents(self, limit).await
+    }
+
+    async fn settle(&self, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<Settled> {
         dependencies::settle(self, parents, now_ms, limit).await
     }
 

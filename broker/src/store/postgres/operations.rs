@@ -49,12 +49,16 @@ pub(super) async fn replace(
     replaced_by: Uuid,
     now_ms: i64,
 ) -> StoreResult<Effect> {
+    let taken = query(include_str!("processes/replace_taken.sql")).bind(replaced_by);
+    let is_taken = store.session().await?.row(taken).await?.is_some();
     let statement = |ids: Vec<Uuid>| {
         let id = ids.first().copied();
         query(include_str!("processes/replace.sql")).bind(colony.0).bind(id).bind(replaced_by).bind(now_ms)
     };
-    let effects = change(store, colony, &[process_id], checks::can_be_redriven, statement).await?;
-    Ok(effects.first().copied().unwrap_or(Effect::Unknown))
+    // One that is there already can only be the one that it was kept for before.
+    let fits = |known: &KnownState| checks::can_be_redriven(known) && !is_taken;
+    let effects = change(store, colony, &[process_id], fits, statement).await?;
+    Ok(checks::replaced_effect(effects.first().copied(), is_taken))
 }
 
 pub(super) async fn replace_off(

@@ -135,6 +135,14 @@ async fn keep(session: &mut Session, open: &[&NewProcess], now_ms: i64) -> Resul
     Ok(super::process_ids(&kept)?.into_iter().collect())
 }
 
+pub(super) async fn known_before(
+    store: &PostgresStore,
+    process: &NewProcess,
+    now_ms: i64,
+) -> StoreResult<Option<Submitted>> {
+    Ok(known(store, &[process], now_ms).await?.next().map(|(_, answer)| answer))
+}
+
 async fn known(
     store: &PostgresStore,
     open: &[&NewProcess],

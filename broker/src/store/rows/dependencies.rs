@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{Columns, Fields, state};
-use crate::model::{FailedParent, ParentEnd, ProcessState};
+use crate::model::{FailedParent, Parent, ParentEnd, ProcessState};
 use crate::store::StoreResult;
 
 /// How a parent ended, from `process_id, fate, replaced_by`.
@@ -17,6 +17,12 @@ pub(in crate::store) fn parent_end(row: &dyn Columns) -> StoreResult<(Uuid, Pare
         (other, _) => return Err(fields.corrupt("fate", format!("is {other:?}, which is no end"))),
     };
     Ok((process_id, end))
+}
+
+/// A process that is to be a parent, from `process_id, state, replaced_by`.
+pub(in crate::store) fn future_parent(row: &dyn Columns) -> StoreResult<(Uuid, Parent)> {
+    let (fields, process_id) = Fields::of_process(row, "states")?;
+    Ok((process_id, Parent { state: state(&fields)?, replaced_by: fields.uuid_if_any("replaced_by")? }))
 }
 
 /// A process whose waiting ended, and whether it is free, from `process_id, is_free`.

@@ -17,7 +17,7 @@ mod running;
 pub(super) use bulks::{bulk, bulk_state, count, named};
 pub(super) use colonies::{colony, guard, state_count};
 pub(super) use columns::{Columns, Fields};
-pub(super) use dependencies::{failed_parent, freed, parent, parent_end};
+pub(super) use dependencies::{failed_parent, freed, future_parent, parent, parent_end};
 pub(super) use executors::{announcement, executor, function_statistics};
 pub(super) use explain::{bucket, explain, holders, waiting_sort, waiting_type};
 pub(super) use grants::{grant_record, revoked_grant, revoked_grant_of_any, stored_grant};

@@ -1,40 +1,28 @@
 //! Who waits for whom, in SQLite.
 
+use std::collections::HashMap;
+
 use sqlx::query;
 use uuid::Uuid;
 
 use super::SqliteStore;
 use super::batch::ids;
-use super::transaction::{Write, read};
-use crate::model::{ColonyKey, FailedParent, ParentEnd, Settled};
+use super::transaction::{Statement, Write, read};
+use crate::model::{ColonyKey, FailedParent, Parent, Settled};
 use crate::store::{StoreResult, checks, rows};
 
-/// A look for what is due, and one transaction if anything is.
-pub(super) async fn settle(
+pub(super) async fn parents(
     store: &SqliteStore,
-    parents: Option<&[Uuid]>,
-    now_ms: i64,
-    limit: i64,
-) -> StoreResult<Settled> {
-    let (ends, mut settled) = (due(store, parents, limit).await?, Settled::default());
-    if ends.is_empty() {
-        return Ok(settled);
-    }
-    let mut write = Write::begin(&store.writer).await?;
-    for (parent, end) in &ends {
-        if let ParentEnd::Replaced(by) = end {
-            let pass_on = query(include_str!("dependencies/pass_on.sql"))
-                .bind(parent.as_bytes().as_slice())
-                .bind(by.as_bytes().as_slice());
-            settled.ended += usize::try_from(write.changed(pass_on).await?).unwrap_or(usize::MAX);
-            // Who waited for both waits for the new one alone.
-            release(&mut write, &[*parent], i64::MAX, &mut settled).await?;
-        }
-    }
-    release(&mut write, &checks::succeeded(&ends), limit, &mut settled).await?;
-    cancel(&mut write, &checks::never_succeeding(&ends), now_ms, limit, &mut settled).await?;
-    write.commit().await?;
-    Ok(settled)
+    colony: ColonyKey,
+    asked: &[Uuid],
+) -> StoreResult<HashMap<Uuid, Parent>> {
+    let select = query(include_str!("dependencies/parents.sql")).bind(colony.0).bind(ids(asked)?);
+    read(&store.readers, select).await?.iter().map(|row| rows::future_parent(row)).collect()
+}
+
+pub(super) async fn ended_parents(store: &SqliteStore, limit: i64) -> StoreResult<Vec<Uuid>> {
+    let select = query(include_str!("dependencies/ended_parents.sql")).bind(limit);
+    read(&store.readers, select).await?.iter().map(|row| rows::process_id(row)).collect()
 }
 
 pub(super) async fn failed(store: &SqliteStore, colony: ColonyKey, limit: i64) -> StoreResult<Vec<FailedParent>> {
@@ -42,48 +30,83 @@ pub(super) async fn failed(store: &SqliteStore, colony: ColonyKey, limit: i64) -
     read(&store.readers, select).await?.iter().map(|row| rows::failed_parent(row)).collect()
 }
 
-async fn due(store: &SqliteStore, parents: Option<&[Uuid]>, limit: i64) -> StoreResult<Vec<(Uuid, ParentEnd)>> {
-    let select = match parents {
-        Some([]) => return Ok(Vec::new()),
-        Some(parents) => query(include_str!("dependencies/due.sql")).bind(ids(parents)?),
-        None => query(include_str!("dependencies/due_all.sql")).bind(limit),
-    };
-    read(&store.readers, select).await?.iter().map(|row| rows::parent_end(row)).collect()
+/// A look for what is due, and one transaction if anything is.
+pub(super) async fn settle(store: &SqliteStore, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<Settled> {
+    let select = query(include_str!("dependencies/settle.sql")).bind(ids(parents)?);
+    let found = read(&store.readers, select).await?;
+    let ends = found.iter().map(|row| rows::parent_end(row)).collect::<StoreResult<Vec<_>>>()?;
+    if ends.is_empty() {
+        return Ok(Settled::default());
+    }
+    let mut part = Part { write: Write::begin(&store.writer).await?, settled: Settled::default(), now_ms };
+    part.release(&checks::succeeded(&ends), limit).await?;
+    let mut left = limit;
+    for (parent, reason) in checks::never_succeeding(&ends) {
+        left -= part.cancel(parent, &reason, left).await?;
+    }
+    let mut left = limit;
+    for (parent, by) in checks::replaced(&ends) {
+        left -= part.pass_on(parent, by, left).await?;
+    }
+    part.write.commit().await?;
+    Ok(part.settled)
 }
 
-async fn release(write: &mut Write, parents: &[Uuid], limit: i64, settled: &mut Settled) -> StoreResult<()> {
-    if parents.is_empty() {
-        return Ok(());
-    }
-    let ended = query(include_str!("dependencies/release.sql")).bind(ids(parents)?).bind(limit);
-    let ended = write.rows(ended).await?.iter().map(|row| rows::process_id(row)).collect::<StoreResult<Vec<_>>>()?;
-    settled.ended += ended.len();
-    for row in write.rows(query(include_str!("steps/release_count.sql")).bind(ids(&ended)?)).await? {
-        let (process_id, is_free) = rows::freed(&row)?;
-        settled.freed.extend(is_free.then_some(process_id));
-    }
-    Ok(())
-}
-
-async fn cancel(
-    write: &mut Write,
-    lost: &[(Uuid, String)],
+/// A transaction that settles at most so many waitings of each end.
+struct Part {
+    write: Write,
+    settled: Settled,
     now_ms: i64,
-    limit: i64,
-    settled: &mut Settled,
-) -> StoreResult<()> {
-    for (parent, reason) in lost {
-        let select = query(include_str!("steps/cancel_children.sql")).bind(parent.as_bytes().as_slice()).bind(limit);
-        let children = write.rows(select).await?;
-        let children = children.iter().map(|row| rows::process_id(row)).collect::<StoreResult<Vec<_>>>()?;
-        let finish = query(include_str!("dependencies/cancel.sql")).bind(ids(&children)?).bind(reason).bind(now_ms);
-        let cancelled = write.rows(finish).await?;
+}
+
+impl Part {
+    async fn release(&mut self, parents: &[Uuid], limit: i64) -> StoreResult<i64> {
+        if parents.is_empty() {
+            return Ok(0);
+        }
+        let ended = self.ids(query(include_str!("dependencies/release.sql")).bind(ids(parents)?).bind(limit)).await?;
+        self.settled.ended += ended.len();
+        for row in self.write.rows(query(include_str!("steps/release_count.sql")).bind(ids(&ended)?)).await? {
+            let (process_id, is_free) = rows::freed(&row)?;
+            self.settled.freed.extend(is_free.then_some(process_id));
+        }
+        Ok(count(&ended))
+    }
+
+    async fn cancel(&mut self, parent: Uuid, reason: &str, limit: i64) -> StoreResult<i64> {
+        let select = query(include_str!("steps/cancel_children.sql")).bind(parent.as_bytes().to_vec()).bind(limit);
+        let children = self.ids(select).await?;
+        let finish =
+            query(include_str!("dependencies/cancel.sql")).bind(ids(&children)?).bind(reason).bind(self.now_ms);
+        let cancelled = self.write.rows(finish).await?;
         let cancelled = cancelled.iter().map(|row| rows::of_colony(row)).collect::<StoreResult<Vec<_>>>()?;
         let left: Vec<Uuid> = cancelled.iter().map(|(_, process_id)| *process_id).collect();
-        write.changed(query(include_str!("steps/leave_blocked.sql")).bind(ids(&left)?)).await?;
-        write.changed(query(include_str!("steps/delete_dependencies.sql")).bind(ids(&children)?)).await?;
-        settled.ended += children.len();
-        settled.cancelled.extend(cancelled);
+        self.write.changed(query(include_str!("steps/leave_blocked.sql")).bind(ids(&left)?)).await?;
+        self.write.changed(query(include_str!("steps/delete_dependencies.sql")).bind(ids(&children)?)).await?;
+        self.settled.ended += children.len();
+        self.settled.cancelled.extend(cancelled);
+        Ok(count(&children))
     }
-    Ok(())
+
+    async fn pass_on(&mut self, parent: Uuid, by: Uuid, limit: i64) -> StoreResult<i64> {
+        let pass_on = query(include_str!("dependencies/pass_on.sql"))
+            .bind(parent.as_bytes().to_vec())
+            .bind(by.as_bytes().to_vec())
+            .bind(limit);
+        let moved = self.write.changed(pass_on).await?;
+        self.settled.ended += usize::try_from(moved).unwrap_or(usize::MAX);
+        self.settled.replacements.push(by);
+        let moved = i64::try_from(moved).unwrap_or(i64::MAX);
+        // Whoever is left when there is room waits for both.
+        let twice = if moved < limit { self.release(&[parent], limit - moved).await? } else { 0 };
+        Ok(moved.saturating_add(twice))
+    }
+
+    async fn ids(&mut self, statement: Statement<'_>) -> StoreResult<Vec<Uuid>> {
+        self.write.rows(statement).await?.iter().map(|row| rows::process_id(row)).collect()
+    }
+}
+
+fn count(ids: &[Uuid]) -> i64 {
+    i64::try_from(ids.len()).unwrap_or(i64::MAX)
 }

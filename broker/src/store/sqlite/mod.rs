@@ -17,15 +17,15 @@ mod pauses;
 mod processes;
 mod running;
 mod schema;
+mod store;
 mod sweeps;
 mod transaction;
 
-use std::fs::File;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::PoisonError;
 
 use apiary_identity::{Clock, Envelope, Grant, Id, Revocation};
-use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::sqlite::SqliteRow;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -36,32 +36,12 @@ use crate::model::{
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
     ExecutorRecord, ExplainRecord, FailedParent, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey,
     GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor,
-    LogFilter, LogLine, NewProcess, Page, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord,
-    ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, RevokedGrant, Settled,
-    SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
+    LogFilter, LogLine, NewProcess, Page, Parent, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter,
+    ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported,
+    RevokedGrant, Settled, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
 };
 
-/// The store in a SQLite file.
-pub struct SqliteStore {
-    writer: SqlitePool,
-    readers: SqlitePool,
-    /// Held while the store is open, so that a second broker on the same file is refused.
-    lock: Mutex<Option<File>>,
-}
-
-impl SqliteStore {
-    /// Opens the file, or makes it (mode 0600). The schema is left as it is.
-    ///
-    /// # Errors
-    /// [`Open`](crate::store::StoreError::Open), with advice, if the folder is missing, the file is no SQLite database,
-    /// belongs to another program, or is open in another broker.
-    pub async fn open(path: &Path) -> StoreResult<Self> {
-        let lock = file::lock(path)?;
-        file::create(path)?;
-        let writer = file::writer(path).await?;
-        Ok(Self { writer, readers: file::readers(path), lock: Mutex::new(Some(lock)) })
-    }
-}
+pub use store::SqliteStore;
 
 #[async_trait::async_trait]
 impl Store for SqliteStore {
@@ -207,6 +187,14 @@ impl Store for SqliteStore {
         now_ms: i64,
     ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
         processes::submit(self, processes, now_ms, true).await
+    }
+
+    async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<Submitted>> {
+        processes::known_before(self, process, now_ms).await
+    }
+
+    async fn parents(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<HashMap<Uuid, Parent>> {
+        dependencies::parents(self, colony, process_ids).await
     }
 
     async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>> {
@@ -438,7 +426,11 @@ impl Store for SqliteStore {
         sweeps::overdue_leases(self, now_ms, limit).await
     }
 
-    async fn settle(&self, parents: Option<&[Uuid]>, now_ms: i64, limit: i64) -> StoreResult<Settled> {
+    async fn ended_parents(&self, limit: i64) -> StoreResult<Vec<Uuid>> {
+        dependencies::ended_parents(self, limit).await
+    }
+
+    async fn settle(&self, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<Settled> {
         dependencies::settle(self, parents, now_ms, limit).await
     }
 

@@ -83,7 +83,9 @@ pub(super) async fn replace(
         .bind(replaced_by.as_bytes().as_slice())
         .bind(now_ms);
     if write.rows(update).await?.is_empty() {
-        return Ok(checks::unfit(&known));
+        let taken = query(include_str!("processes/replace_taken.sql")).bind(replaced_by.as_bytes().as_slice());
+        let is_taken = !write.rows(taken).await?.is_empty();
+        return Ok(checks::replaced_effect(Some(checks::unfit(&known)), is_taken));
     }
     write.commit().await?;
     Ok(Effect::Changed)

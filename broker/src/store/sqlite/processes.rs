@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use sqlx::query;
+use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::batch::{Documents, KnownItem, ProcessItem, ids, list as json_list};
@@ -44,9 +45,22 @@ pub(super) async fn submit(
     Ok((checks::with_cancelled(processes, answers, &cancelled), cancelled))
 }
 
+pub(super) async fn known_before(
+    store: &SqliteStore,
+    process: &NewProcess,
+    now_ms: i64,
+) -> StoreResult<Option<Submitted>> {
+    let items = json_list([KnownItem::new(process)])?;
+    let select = query(include_str!("processes/submit_known.sql")).bind(items).bind(now_ms);
+    Ok(answers(&read(&store.readers, select).await?)?.remove(&process.process_id))
+}
+
 async fn known(write: &mut Write, processes: &[NewProcess], now_ms: i64) -> StoreResult<HashMap<Uuid, Submitted>> {
     let items = json_list(processes.iter().map(KnownItem::new))?;
-    let found = write.rows(query(include_str!("processes/submit_known.sql")).bind(items).bind(now_ms)).await?;
+    answers(&write.rows(query(include_str!("processes/submit_known.sql")).bind(items).bind(now_ms)).await?)
+}
+
+fn answers(found: &[SqliteRow]) -> StoreResult<HashMap<Uuid, Submitted>> {
     let known = found.iter().map(|row| rows::known_process(row)).collect::<StoreResult<Vec<_>>>()?;
     Ok(known.into_iter().filter_map(|(process_id, answer)| answer.map(|answer| (process_id, answer))).collect())
 }

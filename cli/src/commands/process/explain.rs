@@ -68,7 +68,9 @@ fn text(shown: &Explained) -> String {
     let mut text = format!("{} is {}\n", plain(&process.process_id), plain(&process.state));
     for reason in &shown.reasons {
         let _ = writeln!(text, "  {:<22} {}", plain(&reason.kind), plain(&reason.text));
-        for process_id in &reason.process_ids {
+        // Parents are named, each with its state, in the sentence.
+        let holders = if reason.kind == "WAITS_FOR_PARENTS" { &[][..] } else { &reason.process_ids };
+        for process_id in holders {
             let _ = writeln!(text, "  {:<22} held by {}", "", plain(process_id));
         }
     }

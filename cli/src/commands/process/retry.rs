@@ -12,7 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   apiary process retry 019ab2c4-5d6e-7f80-9123-456789abcdef";
 
-/// Try a blocked process now: its back-off, snooze or `not_before` is over; parents are waited for
+/// Try a blocked process now: its back-off, snooze or `not_before` is over; not before its parents succeed
 ///
 /// Needs the right `operate`, or the colony's own key. A dead letter or a failed process is tried again by
 /// `apiary process redrive`.

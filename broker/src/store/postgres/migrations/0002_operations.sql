@@ -41,9 +41,9 @@ CREATE INDEX blocked_until ON apiary.blocked (until_ms) WHERE parents_left IS NU
 CREATE TABLE apiary.dependencies (
     child uuid NOT NULL,
     parent uuid NOT NULL,
-    PRIMARY KEY (child, parent)
+    PRIMARY KEY (parent, child)
 );
-CREATE INDEX dependencies_parent ON apiary.dependencies (parent);
+CREATE INDEX dependencies_child ON apiary.dependencies (child);
 
 -- A cancellation is a mark on the lease until the executor, or the deadline, ends it.
 ALTER TABLE apiary.leases
@@ -79,6 +79,7 @@ CREATE TABLE apiary.deleted (
     colony bigint NOT NULL,
     digest bytea NOT NULL,
     state text NOT NULL,
+    replaced_by uuid,
     forget_at_ms bigint NOT NULL
 );
 CREATE INDEX deleted_forget_at ON apiary.deleted (forget_at_ms);

@@ -5,17 +5,17 @@
 WITH waiting AS (
     DELETE FROM apiary.queue
     WHERE colony = $1 AND process_id = ANY ($2) AND $3::bigint IS NULL
-    RETURNING process_id, 'waiting' AS state
+    RETURNING process_id, 'waiting' AS state, NULL::uuid AS replaced_by
 ),
 set_aside AS (
     DELETE FROM apiary.blocked
     WHERE colony = $1 AND process_id = ANY ($2) AND $3::bigint IS NULL
-    RETURNING process_id, 'blocked' AS state
+    RETURNING process_id, 'blocked' AS state, NULL::uuid AS replaced_by
 ),
 finished AS (
     DELETE FROM apiary.finished
     WHERE colony = $1 AND process_id = ANY ($2) AND ($3::bigint IS NULL OR finished_at_ms <= $3)
-    RETURNING process_id, state
+    RETURNING process_id, state, replaced_by
 ),
 gone AS (
     SELECT * FROM waiting
@@ -28,11 +28,11 @@ specs AS (
     DELETE FROM apiary.specs AS spec
     USING gone
     WHERE spec.process_id = gone.process_id
-    RETURNING spec.process_id, spec.colony, spec.digest, spec.submit_by_ms, gone.state
+    RETURNING spec.process_id, spec.colony, spec.digest, spec.submit_by_ms, gone.state, gone.replaced_by
 ),
 remembered AS (
-    INSERT INTO apiary.deleted (process_id, colony, digest, state, forget_at_ms)
-    SELECT process_id, colony, digest, state, submit_by_ms FROM specs
+    INSERT INTO apiary.deleted (process_id, colony, digest, state, replaced_by, forget_at_ms)
+    SELECT process_id, colony, digest, state, replaced_by, submit_by_ms FROM specs
     ON CONFLICT (process_id) DO NOTHING
 ),
 dependencies AS (DELETE FROM apiary.dependencies WHERE child IN (SELECT process_id FROM gone)),

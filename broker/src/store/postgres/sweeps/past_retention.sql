@@ -1,6 +1,7 @@
 -- Finished processes of one state whose retention is over, of every colony, oldest first in each.
 -- $1 state: text, $2 finished by, in milliseconds: bigint, $3 now_ms: bigint, $4 at most: bigint.
--- Left out is the first process of an idempotency key that is still kept: a repeat is to be answered with it.
+-- Left out is the first process of an idempotency key that is still kept: a repeat is to be answered with it;
+-- and what others wait for.
 -- Race: one may be redriven in between; `delete.sql` looks again.
 SELECT due.process_id, due.colony
 FROM apiary.colonies AS colony
@@ -11,6 +12,11 @@ CROSS JOIN LATERAL (
         AND NOT EXISTS (
             SELECT FROM apiary.idempotency_keys AS held
             WHERE held.process_id = ended.process_id AND held.expires_at_ms > $3
+        )
+        AND NOT EXISTS (
+            SELECT FROM apiary.dependencies AS waited
+            JOIN apiary.blocked AS child ON child.process_id = waited.child AND child.parents_left IS NOT NULL
+            WHERE waited.parent = ended.process_id
         )
     ORDER BY ended.finished_at_ms
     LIMIT $4

@@ -36,9 +36,9 @@ CREATE INDEX blocked_until ON blocked (until_ms) WHERE parents_left IS NULL;
 CREATE TABLE dependencies (
     child BLOB NOT NULL,
     parent BLOB NOT NULL,
-    PRIMARY KEY (child, parent)
+    PRIMARY KEY (parent, child)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX dependencies_parent ON dependencies (parent);
+CREATE INDEX dependencies_child ON dependencies (child);
 
 -- A cancellation is a mark on the lease until the executor, or the deadline, ends it.
 ALTER TABLE leases ADD COLUMN function TEXT NOT NULL DEFAULT '';
@@ -69,6 +69,7 @@ CREATE TABLE deleted (
     colony INTEGER NOT NULL,
     digest BLOB NOT NULL,
     state TEXT NOT NULL,
+    replaced_by BLOB,
     forget_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deleted_forget_at ON deleted (forget_at_ms);

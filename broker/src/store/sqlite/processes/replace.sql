@@ -1,8 +1,12 @@
--- Keeps a dead letter or a failed process for another to take its place. One that another is to replace stays: no row.
+-- Keeps a dead letter or a failed process for another to take its place. One that another is to replace stays, and so
+-- does one whose replacement is there already: no row.
 -- ?1 colony, ?2 process_id: blob, ?3 the other's process_id: blob, ?4 now_ms.
 -- Race won: there is one writer.
 UPDATE finished
 SET replaced_by = ?3, replacing_since_ms = ?4
 WHERE colony = ?1 AND process_id = ?2 AND state IN ('dead_letter', 'failed')
-    AND (replaced_by IS NULL OR replaced_by = ?3)
+    AND (
+        replaced_by = ?3
+        OR (replaced_by IS NULL AND NOT EXISTS (SELECT 1 FROM specs AS other WHERE other.process_id = ?3))
+    )
 RETURNING process_id

@@ -1,0 +1,11 @@
+-- The states of processes that are to be parents, and by whom those that failed were replaced.
+-- $1 colony: bigint, $2 process_id: uuid[].
+-- Race: they may end the next moment; the child looks again after its commit.
+SELECT life.process_id, life.state,
+       CASE
+           WHEN ended.replacing_since_ms IS NULL OR other.process_id IS NOT NULL THEN ended.replaced_by
+       END AS replaced_by
+FROM apiary.states AS life
+LEFT JOIN apiary.finished AS ended ON ended.process_id = life.process_id
+LEFT JOIN apiary.specs AS other ON other.process_id = ended.replaced_by AND other.colony = ended.colony
+WHERE life.colony = $1 AND life.process_id = ANY ($2)

@@ -1,0 +1,24 @@
+-- Parents among these that need not be waited for any more, and why: `succeeded`; `replaced`, by whom; or they never will, having
+-- been `cancelled` or `deleted`. ?1 process_id: JSON list of hexadecimal digits.
+-- Race won: each of these ends is for ever, so it still holds when it is acted on.
+SELECT waited.parent AS process_id,
+       CASE
+           WHEN coalesce(ended.state, gone.state) = 'succeeded' THEN 'succeeded'
+           WHEN coalesce(ended.replaced_by, gone.replaced_by) IS NOT NULL THEN 'replaced'
+           WHEN kept.process_id IS NULL THEN 'deleted'
+           ELSE 'cancelled'
+       END AS fate,
+       coalesce(ended.replaced_by, gone.replaced_by) AS replaced_by
+FROM (
+    SELECT unhex(asked.value) AS parent
+    FROM json_each(?1) AS asked
+    WHERE EXISTS (SELECT 1 FROM dependencies AS known WHERE known.parent = unhex(asked.value))
+) AS waited
+LEFT JOIN specs AS kept ON kept.process_id = waited.parent
+LEFT JOIN finished AS ended ON ended.process_id = waited.parent
+LEFT JOIN deleted AS gone ON gone.process_id = waited.parent
+LEFT JOIN specs AS other ON other.process_id = ended.replaced_by AND other.colony = ended.colony
+WHERE kept.process_id IS NULL
+    OR ended.state IN ('succeeded', 'cancelled')
+    OR (ended.replaced_by IS NOT NULL AND (ended.replacing_since_ms IS NULL OR other.process_id IS NOT NULL))
+ORDER BY waited.parent

@@ -1,0 +1,32 @@
+//! What the store holds: the file, its one writer and its readers.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Mutex;
+
+use sqlx::sqlite::SqlitePool;
+
+use super::file;
+use crate::store::StoreResult;
+
+/// The store in a SQLite file.
+pub struct SqliteStore {
+    pub(super) writer: SqlitePool,
+    pub(super) readers: SqlitePool,
+    /// Held while the store is open, so that a second broker on the same file is refused.
+    pub(super) lock: Mutex<Option<File>>,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it (mode 0600). The schema is left as it is.
+    ///
+    /// # Errors
+    /// [`Open`](crate::store::StoreError::Open), with advice, if the folder is missing, the file is no SQLite database,
+    /// belongs to another program, or is open in another broker.
+    pub async fn open(path: &Path) -> StoreResult<Self> {
+        let lock = file::lock(path)?;
+        file::create(path)?;
+        let writer = file::writer(path).await?;
+        Ok(Self { writer, readers: file::readers(path), lock: Mutex::new(Some(lock)) })
+    }
+}
