@@ -47,15 +47,19 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each figure on a database of its own, so that none stands on another's rows.
+/// Each figure on a database of its own, so that none stands on another's rows. The first ones are told as soon as they are known:
+/// the others take minutes.
 async fn measure<F: Future<Output = Backend>>(store: &'static str, backend: impl Fn() -> F) -> anyhow::Result<Figures> {
     let start_us = latency::submit_to_start(&TestColony::start(backend().await).await, WARM_UP, ROUNDS).await?;
     let one = throughput::completed_per_s(&TestColony::start(backend().await).await, 1, ONE_AT_A_TIME).await?;
+    let p50_us = start_us.value_at_quantile(0.5);
+    eprintln!("{store}: start p50 {p50_us} µs; completed one at a time {one:.0}/s");
     let (in_flight, count) = MANY;
     let many = throughput::completed_per_s(&TestColony::start(backend().await).await, in_flight, count).await?;
+    eprintln!("{store}: completed with {in_flight} in flight {many:.0}/s");
     Ok(Figures {
         store,
-        submit_to_start_p50_us: start_us.value_at_quantile(0.5),
+        submit_to_start_p50_us: p50_us,
         submit_to_start_p99_us: start_us.value_at_quantile(0.99),
         completed_per_s_one_at_a_time: one,
         completed_per_s_64_in_flight: many,

@@ -20,6 +20,20 @@ fn every_spelling_of_a_low_order_point_is_refused() {
 }
 
 #[test]
+fn a_key_that_was_met_before_is_the_same_and_a_bad_one_stays_bad() {
+    // More than are remembered, so that they take each other's places.
+    let keys: Vec<Id> = (0..1000).map(|_| KeyPair::generate().id()).collect();
+    for _ in 0..2 {
+        for id in &keys {
+            assert_eq!(Id::from_bytes(id.as_bytes()), Ok(*id));
+        }
+        for point in weak_points() {
+            assert!(Id::from_bytes(&point).is_err());
+        }
+    }
+}
+
+#[test]
 fn a_second_spelling_of_a_point_is_refused() {
     // y + p for every y below 19, which is what still fits into 255 bits, with both signs.
     for y in 0..19_u8 {

@@ -34,8 +34,14 @@ pub(super) async fn failed(store: &PostgresStore, colony: ColonyKey, limit: i64)
 /// One statement an end. All of them may be repeated, and what one broker does another passes over.
 pub(super) async fn settle(store: &PostgresStore, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<Settled> {
     let mut settled = Settled::default();
-    let select = query(include_str!("dependencies/settle.sql")).bind(parents);
-    let found = store.session().await?.rows(select).await?;
+    let mut session = store.session().await?;
+    let select = query(include_str!("dependencies/awaited.sql")).bind(parents);
+    let awaited = process_ids(&session.rows(select).await?)?;
+    if awaited.is_empty() {
+        return Ok(settled);
+    }
+    let found = session.rows(query(include_str!("dependencies/settle.sql")).bind(awaited)).await?;
+    drop(session);
     let ends = found.iter().map(|row| rows::parent_end(row)).collect::<StoreResult<Vec<_>>>()?;
     let succeeded = checks::succeeded(&ends);
     if !succeeded.is_empty() {

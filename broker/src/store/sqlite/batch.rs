@@ -22,6 +22,11 @@ pub(super) fn list<T: Serialize>(items: impl IntoIterator<Item = T>) -> StoreRes
     serde_json::to_string(&items).map_err(|error| StoreError::Refused(format!("a batch cannot be written ({error})")))
 }
 
+/// The same, or null for none.
+pub(super) fn list_if_any<T: Serialize>(items: &[T]) -> StoreResult<Option<String>> {
+    if items.is_empty() { Ok(None) } else { list(items).map(Some) }
+}
+
 /// Process ids as one JSON list of hexadecimal digits.
 pub(super) fn ids(process_ids: &[Uuid]) -> StoreResult<String> {
     list(process_ids.iter().map(|process_id| process_id.simple().to_string()))

@@ -32,8 +32,13 @@ pub(super) async fn failed(store: &SqliteStore, colony: ColonyKey, limit: i64) -
 
 /// A look for what is due, and one transaction if anything is.
 pub(super) async fn settle(store: &SqliteStore, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<Settled> {
-    let select = query(include_str!("dependencies/settle.sql")).bind(ids(parents)?);
-    let found = read(&store.readers, select).await?;
+    let select = query(include_str!("dependencies/awaited.sql")).bind(ids(parents)?);
+    let awaited = read(&store.readers, select).await?;
+    if awaited.is_empty() {
+        return Ok(Settled::default());
+    }
+    let awaited = awaited.iter().map(|row| rows::process_id(row)).collect::<StoreResult<Vec<_>>>()?;
+    let found = read(&store.readers, query(include_str!("dependencies/settle.sql")).bind(ids(&awaited)?)).await?;
     let ends = found.iter().map(|row| rows::parent_end(row)).collect::<StoreResult<Vec<_>>>()?;
     if ends.is_empty() {
         return Ok(Settled::default());

@@ -6,7 +6,9 @@ use apiary_identity::Clock;
 use sqlx::query;
 use uuid::Uuid;
 
-use super::batch::{ClaimItem, CompletionItem, Documents, FailureItem, ReleaseItem, RenewalItem, ids, list};
+use super::batch::{
+    ClaimItem, CompletionItem, Documents, FailureItem, ReleaseItem, RenewalItem, ids, list, list_if_any,
+};
 use super::transaction::{Write, read};
 use super::{SqliteStore, limits, process_ids};
 use crate::limits::CLAIM_WALK_MAX;
@@ -87,14 +89,14 @@ async fn assign(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>)
             .bind(list(&look.names)?)
             .bind(look.functions.as_ref().map(list).transpose()?)
             .bind(list(&look.prefixes)?)
-            .bind(list(&look.closed_functions)?)
-            .bind(list(&look.refused_sorts)?)
+            .bind(list_if_any(&look.closed_functions)?)
+            .bind(list_if_any(&look.refused_sorts)?)
             .bind(look.after.0)
             .bind(look.after.1)
             .bind(i64::try_from(look.most).unwrap_or(i64::MAX))
             .bind(look.with_keys)
-            .bind(list(&look.full_concurrency_keys)?)
-            .bind(list(&look.spent_rate_keys)?)
+            .bind(list_if_any(&look.full_concurrency_keys)?)
+            .bind(list_if_any(&look.spent_rate_keys)?)
             .bind(look.until.0)
             .bind(look.until.1);
         let found = write.rows(select).await?;

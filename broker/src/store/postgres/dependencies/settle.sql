@@ -9,11 +9,7 @@ SELECT waited.parent AS process_id,
            ELSE 'cancelled'
        END AS fate,
        coalesce(ended.replaced_by, gone.replaced_by) AS replaced_by
-FROM unnest($1::uuid[]) AS asked (parent)
-CROSS JOIN LATERAL (
-    -- One row is enough: there may be a hundred thousand.
-    SELECT known.parent FROM apiary.dependencies AS known WHERE known.parent = asked.parent LIMIT 1
-) AS waited
+FROM unnest($1::uuid[]) AS waited (parent)
 LEFT JOIN apiary.specs AS kept ON kept.process_id = waited.parent
 LEFT JOIN apiary.finished AS ended ON ended.process_id = waited.parent
 LEFT JOIN apiary.deleted AS gone ON gone.process_id = waited.parent

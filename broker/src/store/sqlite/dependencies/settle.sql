@@ -9,11 +9,7 @@ SELECT waited.parent AS process_id,
            ELSE 'cancelled'
        END AS fate,
        coalesce(ended.replaced_by, gone.replaced_by) AS replaced_by
-FROM (
-    SELECT unhex(asked.value) AS parent
-    FROM json_each(?1) AS asked
-    WHERE EXISTS (SELECT 1 FROM dependencies AS known WHERE known.parent = unhex(asked.value))
-) AS waited
+FROM (SELECT unhex(asked.value) AS parent FROM json_each(?1) AS asked) AS waited
 LEFT JOIN specs AS kept ON kept.process_id = waited.parent
 LEFT JOIN finished AS ended ON ended.process_id = waited.parent
 LEFT JOIN deleted AS gone ON gone.process_id = waited.parent
