@@ -107,7 +107,10 @@ async fn another_programs_database_is_refused_and_left_as_it_is() {
 #[tokio::test]
 async fn a_damaged_file_is_called_so_and_no_event_is_given_up_for_it() {
     let file = File::new().await;
-    raw_sql("drop table stripe_subscriptions").execute(&mut file.connect().await).await.unwrap();
+    let mut other = file.connect().await;
+    raw_sql("drop table stripe_subscriptions").execute(&mut other).await.unwrap();
+    // Dropped, it would close some time, and put the file's pages back then.
+    other.close().await.unwrap();
     let change = Change::from_event(&active("evt_1", "sub_1")).unwrap();
     let error = file.record.apply(&change).await.unwrap_err();
     assert!(matches!(error, RecordError::Damaged { .. }), "{error}");
