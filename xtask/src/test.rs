@@ -12,7 +12,7 @@ use crate::{children, workspace};
 /// What says how many tests of a program run at once.
 const THREADS: &str = "RUST_TEST_THREADS";
 /// Most tests wait, for a broker, an executor or a disk, and few for a core.
-const TESTS_PER_CORE: usize = 3;
+const TESTS_PER_CORE: usize = 2;
 
 /// Which tests, and how strictly.
 #[derive(clap::Args, Default)]
