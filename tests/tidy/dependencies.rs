@@ -5,22 +5,32 @@ use std::collections::BTreeSet;
 use crate::hold;
 use crate::tree::{file, files, under, words};
 
+/// Everything that the program is made of.
+const PARTS: &[&str] = &[
+    "apiary-adapters",
+    "apiary-bees",
+    "apiary-broker",
+    "apiary-daemon",
+    "apiary-database",
+    "apiary-executor-sdk",
+    "apiary-identity",
+    "apiary-proto",
+    "apiary-protocol",
+];
+
 /// What each crate may take of the others.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("proto", &[]),
     ("identity", &[]),
-    ("broker", &["apiary-proto", "apiary-identity"]),
-    ("executor-sdk", &["apiary-proto", "apiary-identity"]),
-    ("bees", &["apiary-executor-sdk", "apiary-identity"]),
-    ("adapters", &["apiary-executor-sdk", "apiary-identity"]),
-    (
-        "cli",
-        &["apiary-adapters", "apiary-bees", "apiary-broker", "apiary-executor-sdk", "apiary-identity", "apiary-proto"],
-    ),
-    (
-        "tests",
-        &["apiary-adapters", "apiary-bees", "apiary-broker", "apiary-executor-sdk", "apiary-identity", "apiary-proto"],
-    ),
+    ("protocol", &["apiary-proto", "apiary-identity"]),
+    ("daemon", &["apiary-identity"]),
+    ("database", &["apiary-protocol", "apiary-identity"]),
+    ("broker", &["apiary-proto", "apiary-identity", "apiary-protocol", "apiary-daemon", "apiary-database"]),
+    ("executor-sdk", &["apiary-proto", "apiary-identity", "apiary-protocol", "apiary-daemon"]),
+    ("bees", &["apiary-executor-sdk", "apiary-identity", "apiary-protocol", "apiary-daemon", "apiary-database"]),
+    ("adapters", &["apiary-executor-sdk", "apiary-identity", "apiary-protocol", "apiary-daemon", "apiary-database"]),
+    ("cli", PARTS),
+    ("tests", PARTS),
     ("xtask", &[]),
 ];
 

@@ -4,7 +4,8 @@ use crate::hold;
 use crate::tree::{files, rust, under};
 
 /// Libraries tell by `tracing`, or by what they return.
-const LIBRARIES: [&str; 6] = ["proto", "identity", "broker", "executor-sdk", "bees", "adapters"];
+const LIBRARIES: [&str; 9] =
+    ["proto", "identity", "protocol", "daemon", "database", "broker", "executor-sdk", "bees", "adapters"];
 
 /// In two parts, so that this file does not find itself.
 const UNFINISHED: [&str; 7] = [

@@ -1,0 +1,1 @@
+//! Duties of every long-running part: supervised background tasks, notices for the operator, and a log that cannot fail or block.

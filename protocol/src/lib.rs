@@ -1,0 +1,1 @@
+//! Words that both sides of the wire share: refusal reasons, and whose fault a failure is. Pure: no I/O, no async.
