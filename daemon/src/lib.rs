@@ -1,1 +1,5 @@
 //! Duties of every long-running part: supervised background tasks, notices for the operator, and a log that cannot fail or block.
+
+mod notices;
+
+pub use notices::{Notice, Notices};

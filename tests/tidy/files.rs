@@ -9,8 +9,19 @@ const LINES_MAX: usize = 500;
 const FOLDERS_MAX: usize = 3;
 
 /// Crates with a `src` folder.
-const CRATES: [&str; 11] =
-    ["proto", "identity", "protocol", "daemon", "database", "broker", "executor-sdk", "bees", "adapters", "cli", "xtask"];
+const CRATES: [&str; 11] = [
+    "proto",
+    "identity",
+    "protocol",
+    "daemon",
+    "database",
+    "broker",
+    "executor-sdk",
+    "bees",
+    "adapters",
+    "cli",
+    "xtask",
+];
 
 /// Names that say nothing, or only when.
 const EMPTY_WORDS: [&str; 13] =

@@ -1,0 +1,159 @@
+//! Conditions that an operator should know of: logged once per cause and then rarely, counted, and listed wherever this
+//! part of the system reports its health.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use apiary_identity::Clock;
+
+/// Conditions kept at once. Past it, new ones are logged and counted under [`OVERFLOW`], so that a hostile stream of
+/// causes fills neither the memory nor the health page.
+const NOTICES_MAX: usize = 256;
+/// A condition that lasts is logged again after this long, in milliseconds.
+const REPEAT_AFTER_MS: i64 = 600_000;
+/// Characters of a text that are kept.
+const TEXT_CHARS_MAX: usize = 1024;
+/// The kind under which conditions past the bound are counted.
+const OVERFLOW: &str = "TOO_MANY_NOTICES";
+
+/// A condition that lasts, or that happened and was not resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The kind, in capitals, for programs; `docs/explain.md` lists them.
+    pub kind: &'static str,
+    /// The thing concerned: a task, an event, a server. May be empty.
+    pub subject: String,
+    /// The last occurrence in a sentence, ending in advice.
+    pub text: String,
+    /// Occurrences since the first.
+    pub count: u64,
+    /// The first occurrence, in milliseconds since 1970-01-01 UTC.
+    pub since_ms: i64,
+    /// The last occurrence, in milliseconds since 1970-01-01 UTC.
+    pub last_ms: i64,
+}
+
+/// The conditions of one running part. Clones share them.
+#[derive(Clone)]
+pub struct Notices(Arc<Shared>);
+
+struct Shared {
+    clock: Arc<dyn Clock>,
+    open: Mutex<BTreeMap<(&'static str, String), Open>>,
+}
+
+struct Open {
+    notice: Notice,
+    logged_ms: i64,
+}
+
+impl Notices {
+    /// No conditions yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Shared { clock, open: Mutex::default() }))
+    }
+
+    /// Records an occurrence. Logs a warning for the first one of a kind and subject, and at most every ten minutes
+    /// after that.
+    pub fn raise(&self, kind: &'static str, subject: impl Into<String>, text: impl Into<String>) {
+        let now_ms = self.0.clock.now_ms();
+        let (mut kind, mut subject, text) = (kind, subject.into(), clipped(&text.into()));
+        let mut open = self.lock();
+        if open.len() >= NOTICES_MAX && !open.contains_key(&(kind, subject.clone())) {
+            (kind, subject) = (OVERFLOW, String::new());
+        }
+        let count = match open.entry((kind, subject.clone())) {
+            Entry::Vacant(entry) => {
+                let text = text.clone();
+                let notice =
+                    Notice { kind, subject: subject.clone(), text, count: 1, since_ms: now_ms, last_ms: now_ms };
+                entry.insert(Open { notice, logged_ms: now_ms });
+                1
+            }
+            Entry::Occupied(mut entry) => {
+                let open = entry.get_mut();
+                open.notice.count = open.notice.count.saturating_add(1);
+                open.notice.last_ms = now_ms;
+                open.notice.text.clone_from(&text);
+                if now_ms.saturating_sub(open.logged_ms) < REPEAT_AFTER_MS {
+                    return;
+                }
+                open.logged_ms = now_ms;
+                open.notice.count
+            }
+        };
+        // The log may be slow: nobody else waits for it.
+        drop(open);
+        tracing::warn!(kind, subject, count, "{text}");
+    }
+
+    /// Ends a condition; logs that it is over if it was there.
+    pub fn resolve(&self, kind: &'static str, subject: &str) {
+        let ended = self.lock().remove(&(kind, subject.to_owned()));
+        if let Some(Open { notice, .. }) = ended {
+            tracing::info!(kind, subject, count = notice.count, "resolved");
+        }
+    }
+
+    /// Returns the open conditions, ordered by kind and subject.
+    pub fn list(&self) -> Vec<Notice> {
+        self.lock().values().map(|open| open.notice.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Open>> {
+        // No code that can panic runs under the lock; a poisoned map is whole all the same.
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The text, bounded, and without control characters that could rewrite a terminal or a log.
+fn clipped(text: &str) -> String {
+    text.chars().take(TEXT_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use apiary_identity::ManualClock;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn notices() -> (Arc<ManualClock>, Notices) {
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        (clock.clone(), Notices::new(clock))
+    }
+
+    #[test]
+    fn occurrences_of_one_cause_are_counted_in_one_notice() {
+        let (clock, notices) = notices();
+        notices.raise("RECORD_AWAY", "supabase", "first");
+        clock.advance(Duration::from_secs(5));
+        notices.raise("RECORD_AWAY", "supabase", "second\u{1b}[2J");
+        let listed = notices.list();
+        assert_eq!(listed.len(), 1);
+        assert_eq!((listed[0].count, listed[0].since_ms, listed[0].last_ms), (2, 0, 5000));
+        assert_eq!(listed[0].text, "second [2J");
+    }
+
+    #[test]
+    fn a_resolved_condition_is_gone() {
+        let (_, notices) = notices();
+        notices.raise("RECORD_AWAY", "supabase", "away");
+        notices.resolve("RECORD_AWAY", "supabase");
+        assert_eq!(notices.list(), []);
+    }
+
+    #[test]
+    fn causes_past_the_bound_are_counted_together() {
+        let (_, notices) = notices();
+        for number in 0..NOTICES_MAX + 10 {
+            notices.raise("EVENT_FAILED", number.to_string(), "failed");
+        }
+        let listed = notices.list();
+        assert_eq!(listed.len(), NOTICES_MAX + 1);
+        assert!(listed.iter().any(|notice| notice.kind == OVERFLOW && notice.count == 10));
+    }
+}
