@@ -93,6 +93,18 @@ impl Grant {
     pub fn has_right(&self, right: GrantRight) -> bool {
         self.rights.contains(&right)
     }
+
+    /// Refuses a grant that permits nothing: work is covered only where both lists cover it. A user without work, who has a
+    /// right, is somebody who looks or operates.
+    fn check_use(&self) -> Result<(), DocumentError> {
+        let empty = match (self.scopes.functions.is_empty(), self.scopes.executor_types.is_empty()) {
+            (false, false) => return Ok(()),
+            (true, true) if self.role == Role::User && !self.rights.is_empty() => return Ok(()),
+            (true, _) => "scopes.functions",
+            (false, true) => "scopes.executor_types",
+        };
+        Err(DocumentError::field(empty, "is empty, so the grant covers no work: name at least one, or `*` for all"))
+    }
 }
 
 impl Role {
@@ -133,7 +145,8 @@ impl Document for Grant {
         }
         check_order("valid_until", self.valid_from, self.valid_until)?;
         check_scope("scopes.functions", &self.scopes.functions)?;
-        check_scope("scopes.executor_types", &self.scopes.executor_types)
+        check_scope("scopes.executor_types", &self.scopes.executor_types)?;
+        self.check_use()
     }
 }
 

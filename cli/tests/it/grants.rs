@@ -4,31 +4,23 @@ use apiary_identity::{Envelope, Grant, Role};
 
 use crate::scene::Scene;
 
-fn sign(scene: &Scene, arguments: &[&str]) -> crate::scene::Ran {
-    let base = ["grant", "add", "--colony-key", "colony.pem", "--role", "user", "--name", "shop"];
+const SCOPES: [&str; 4] = ["--function", "a", "--executor-type", "x"];
+
+fn sign_as(scene: &Scene, role: &str, arguments: &[&str]) -> crate::scene::Ran {
+    let base = ["grant", "add", "--colony-key", "colony.pem", "--role", role, "--name", "shop"];
     scene.run(&[&base[..], arguments].concat())
+}
+
+fn sign(scene: &Scene, arguments: &[&str]) -> crate::scene::Ran {
+    sign_as(scene, "user", &[&SCOPES[..], arguments].concat())
 }
 
 #[test]
 fn a_grant_is_signed_without_a_network() {
     let scene = Scene::new();
     let (colony, shop) = (scene.new_key("colony.pem"), scene.new_key("shop.pem"));
-    sign(
-        &scene,
-        &[
-            "--key",
-            &shop,
-            "--function",
-            "invoice.*",
-            "--executor-type",
-            "finance",
-            "--right",
-            "read",
-            "--out",
-            "grant.json",
-        ],
-    )
-    .ok();
+    let scopes = ["--function", "invoice.*", "--executor-type", "finance", "--right", "read"];
+    sign_as(&scene, "user", &[&scopes[..], &["--key", &shop, "--out", "grant.json"]].concat()).ok();
     let envelope = Envelope::from_json(scene.read("grant.json").as_bytes()).unwrap();
     assert_eq!(envelope.key_id.to_string(), colony);
     let grant: Grant = envelope.open().unwrap();
@@ -53,7 +45,7 @@ fn a_grant_that_was_altered_is_not_delivered() {
     let scene = Scene::new();
     scene.new_key("colony.pem");
     let shop = scene.new_key("shop.pem");
-    let json = sign(&scene, &["--key", &shop, "--function", "a", "--out", "-"]).ok();
+    let json = sign(&scene, &["--key", &shop, "--out", "-"]).ok();
     let mut envelope = Envelope::from_json(json.as_bytes()).unwrap();
     let altered = String::from_utf8(envelope.payload.to_vec()).unwrap().replace("[\"a\"]", "[\"*\"]");
     envelope.payload = altered.into();
@@ -77,4 +69,26 @@ fn a_grant_for_the_colonys_own_key_makes_no_sense() {
     let colony = scene.new_key("colony.pem");
     let words = sign(&scene, &["--key", &colony, "--out", "-"]).fails_with(2);
     assert!(words.contains("needs no grant"), "{words}");
+}
+
+#[test]
+fn a_grant_that_would_cover_nothing_is_refused_and_the_flags_are_named() {
+    let scene = Scene::new();
+    scene.new_key("colony.pem");
+    let shop = scene.new_key("shop.pem");
+    let key = ["--key", &shop, "--out", "grant.json"];
+    for role in ["user", "executor"] {
+        for (given, missing) in [
+            (&[][..], "--function and --executor-type are missing"),
+            (&["--function", "*"], "--executor-type is missing"),
+            (&["--executor-type", "*"], "--function is missing"),
+            (&["--executor-type", "*", "--right", "read"], "--function is missing"),
+        ] {
+            let words = sign_as(&scene, role, &[&key[..], given].concat()).fails_with(2);
+            assert!(words.contains(missing) && words.contains("cover no work"), "{role}: {words}");
+            assert!(!scene.path("grant.json").exists(), "{role}: nothing is signed");
+        }
+    }
+    sign_as(&scene, "executor", &[&key[..], &["--right", "read"]].concat()).fails_with(2);
+    sign_as(&scene, "user", &[&key[..], &["--right", "read"]].concat()).ok();
 }

@@ -63,6 +63,29 @@ fn scopes_are_lists_of_plain_entries() {
 }
 
 #[test]
+fn a_grant_that_permits_nothing_is_refused() {
+    let good = value(&Scene::new().user_grant());
+    let refused = |role: &str, rights: Value, scopes: Value, field: &str| {
+        let mut json = good.clone();
+        (json["role"], json["rights"], json["scopes"]) = (role.into(), rights, scopes);
+        let words = refusal::<Grant>(json.to_string());
+        assert!(words.contains(&format!("`scopes.{field}`")) && words.contains("covers no work"), "{words}");
+    };
+    let scopes = |functions: &[&str], types: &[&str]| json!({ "functions": functions, "executor_types": types });
+    for role in ["user", "executor"] {
+        for rights in [json!([]), json!(["read"])] {
+            refused(role, rights.clone(), scopes(&["a"], &[]), "executor_types");
+            refused(role, rights, scopes(&[], &["x"]), "functions");
+        }
+        refused(role, json!([]), scopes(&[], &[]), "functions");
+    }
+    refused("executor", json!(["read"]), scopes(&[], &[]), "functions");
+    let mut json = good.clone();
+    (json["role"], json["rights"], json["scopes"]) = ("user".into(), json!(["read"]), scopes(&[], &[]));
+    assert!(Grant::from_json(json.to_string().as_bytes()).is_ok(), "somebody who only looks");
+}
+
+#[test]
 fn a_role_and_a_right_are_words() {
     let good = value(&Scene::new().user_grant());
     for bad in [json!("admin"), json!("User"), json!(""), json!({ "user": null }), json!(0), json!(["user"])] {

@@ -115,6 +115,7 @@ impl Arguments {
         let (Some(key), Some(role), Some(name)) = (self.key, self.role, self.name.clone()) else {
             return Err(Fault::usage("--key, --role and --name are needed").into());
         };
+        self.check_scopes(role)?;
         let now = clock.now();
         let days = SignedDuration::from_hours(24 * i64::from(self.valid_days));
         Ok(Grant {
@@ -131,6 +132,22 @@ impl Arguments {
             valid_from: now.saturating_sub(HEAD_START).unwrap_or(Timestamp::MIN),
             valid_until: now.saturating_add(days).unwrap_or(Timestamp::MAX),
         })
+    }
+}
+
+impl Arguments {
+    /// Names the flags without which the grant would cover no work. Somebody who only looks or operates needs none.
+    fn check_scopes(&self, role: RoleWord) -> Result<(), Fault> {
+        let missing = match (self.functions.is_empty(), self.executor_types.is_empty()) {
+            (false, false) => return Ok(()),
+            (true, true) if matches!(role, RoleWord::User) && !self.rights.is_empty() => return Ok(()),
+            (true, true) => "--function and --executor-type are",
+            (true, false) => "--function is",
+            (false, true) => "--executor-type is",
+        };
+        let hint = "for example --function stripe.event --executor-type finance; '*' stands for all; \
+                    a user who only looks needs no more than --right read";
+        Err(Fault::usage(format!("{missing} missing: the grant would cover no work")).hint(hint))
     }
 }
 
