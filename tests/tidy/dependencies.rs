@@ -88,7 +88,9 @@ fn every_shared_dependency_is_some_crates() {
     let shared = section_names("Cargo.toml", &["[workspace.dependencies]"]);
     let used: BTreeSet<String> =
         CRATES.iter().flat_map(|(name, _)| dependencies(&format!("{name}/Cargo.toml"))).collect();
-    let faults: Vec<String> = shared.difference(&used).map(|name| format!("Cargo.toml shares {name}")).collect();
+    // A crate of our own may wait for its first user: several of them begin to use it at the same time.
+    let unused = shared.difference(&used).filter(|name| !PARTS.contains(&name.as_str()));
+    let faults: Vec<String> = unused.map(|name| format!("Cargo.toml shares {name}")).collect();
     hold("no crate uses it: remove it from the workspace's dependencies", &faults);
 }
 
