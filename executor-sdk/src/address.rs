@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn addresses_print_as_they_were_written() {
         for text in
-            ["https://broker.example:7700", "http://127.0.0.1:7700", "http://[::1]:7700", "unix:/run/apiary/api.sock"]
+            ["https://broker.example:7420", "http://127.0.0.1:7420", "http://[::1]:7420", "unix:/run/apiary/api.sock"]
         {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }

@@ -23,7 +23,7 @@
 //!
 //! # async fn submit() -> Result<(), Box<dyn std::error::Error>> {
 //! let key = read_key_file("submitter.pem".as_ref(), None)?;
-//! let config = ClientConfig::new("https://broker.example:7700".parse()?);
+//! let config = ClientConfig::new("https://broker.example:7420".parse()?);
 //! let client = Client::new(&config, std::env::var("APIARY_COLONY")?.parse()?, key, Arc::new(SystemClock))?;
 //!
 //! // Arguments as JSON, every option at its default.

@@ -14,6 +14,10 @@ const THREADS: &str = "RUST_TEST_THREADS";
 /// Most tests wait, for a broker, an executor or a disk, and few for a core.
 const TESTS_PER_CORE: usize = 2;
 
+/// Programs that a package's tests start, and the packages that they belong to.
+const STARTED: [(&str, &str, [&str; 2]); 2] =
+    [("apiary-tests", "apiary", ["--bin", "apiary"]), ("apiary", "apiary-executor-sdk", ["--example", "bee"])];
+
 /// Which tests, and how strictly.
 #[derive(clap::Args, Default)]
 pub(crate) struct Arguments {
@@ -75,14 +79,18 @@ fn test_command(arguments: &Arguments, servers: &Servers) -> Command {
     command
 }
 
-/// Builds the tests, and the program that some of them start, in one go: alone, the program's dependencies would be
+/// Builds the tests, and the programs that some of them start, in one go: alone, the programs' dependencies would be
 /// built a second time, without the features that only tests ask for.
 fn build(arguments: &Arguments) -> anyhow::Result<()> {
     let mut command = workspace::cargo();
     select(command.args(["build", "--tests"]), arguments);
     let everything = arguments.package.is_empty();
-    if everything || arguments.package.iter().any(|package| package == "apiary-tests") {
-        command.args(if everything { &["--bin", "apiary"][..] } else { &["--package", "apiary", "--bin", "apiary"] });
+    for (tests, package, program) in STARTED {
+        if everything {
+            command.args(program);
+        } else if arguments.package.iter().any(|chosen| chosen == tests) {
+            command.args(["--package", package]).args(program);
+        }
     }
     if !children::run(&mut command)?.success() {
         bail!("the tests do not build");

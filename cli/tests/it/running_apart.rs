@@ -1,17 +1,12 @@
 //! The commands of `docs/running-apart.md`, run as they stand there.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
 
-use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::Stdio;
-
 use apiary_bees::finance::{PostgresRecord, Record as _, SubscriptionQuery};
 use apiary_identity::SystemClock;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use crate::scene::{Scene, eventually};
+use crate::page::{commands, run_script};
+use crate::scene::Scene;
 
 /// The page's own values, which the test replaces by those of servers that it can reach.
 const BROKER: &str = "127.0.0.1:7420";
@@ -29,7 +24,8 @@ fn the_documented_commands_work_on_postgres() {
         (BROKER_DATABASE, broker_database.url.clone()),
         (RECORD_DATABASE, record_database.url.clone()),
     ];
-    let mut script = commands();
+    let mut script = commands("running-apart.md");
+    assert!(script.contains("apiary broker"), "the page's blocks are found");
     for (from, to) in replaced {
         assert!(script.contains(from), "the page names {from}");
         script = script.replace(from, &to);
@@ -38,46 +34,6 @@ fn the_documented_commands_work_on_postgres() {
     assert_eq!(code, Some(0), "{words}");
     assert!(words.contains("holds   result"), "the chain was checked:\n{words}");
     assert_eq!(record_database.subscriptions(), [("sub_first".to_owned(), Some("active".to_owned()))]);
-}
-
-/// Every `sh` block of the page, in order.
-fn commands() -> String {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/running-apart.md");
-    let page = std::fs::read_to_string(page).unwrap();
-    let blocks: Vec<&str> = page.split("\n```sh\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
-    assert!(blocks.len() >= 8, "the page's blocks are found");
-    blocks.join("\n")
-}
-
-/// Runs a script in a process group of its own, of which nothing is left afterwards.
-fn run_script(scene: &Scene, script: &str) -> (Option<i32>, String) {
-    let program = Path::new(env!("CARGO_BIN_EXE_apiary")).parent().unwrap();
-    let path = std::env::join_paths(
-        std::iter::once(program.to_owned()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
-    );
-    let log = std::fs::File::create(scene.path("log")).unwrap();
-    let mut child = std::process::Command::new("sh")
-        .args(["-eux", "-c", script])
-        .env_clear()
-        .env("PATH", path.unwrap())
-        .env("HOME", scene.path("."))
-        .current_dir(scene.path("."))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .process_group(0)
-        .spawn()
-        .unwrap();
-    let group = Pid::from_raw(i32::try_from(child.id()).unwrap());
-    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        eventually("the script ends", || child.try_wait().unwrap())
-    }));
-    // What it started in the background must not outlive a script that failed.
-    let _ = killpg(group, Signal::SIGKILL);
-    let _ = child.wait();
-    let words = scene.read("log");
-    assert!(ended.is_ok(), "it hangs:\n{words}");
-    (ended.unwrap().code(), words)
 }
 
 fn free_address() -> String {

@@ -24,7 +24,7 @@ pub(super) async fn run(context: &Context, works: &mut Works, shutdown: &Cancell
     let functions: Vec<&str> = context.handlers.keys().map(String::as_str).collect();
     tracing::info!(
         broker = %client.address(), executor = %client.id(), executor_type = settings.executor_type,
-        slots = settings.slots, ?functions, "claiming work"
+        slots = settings.slots, functions = functions.join(" "), "claiming work"
     );
     let (mut contact, mut introduction) = (Contact::new(), Introduction::default());
     let mut is_guarded = false;

@@ -41,8 +41,8 @@ impl Introduction {
         }
         if !std::mem::replace(&mut self.is_pending, true) {
             tracing::warn!(
-                name = executor.name, key = %client.id(),
-                "waits for approval: the colony's owner runs `apiary executor approve`"
+                key = %client.id(),
+                "waits for approval: compare the key, then run `apiary executor approve {} --colony-key FILE`", executor.name
             );
         }
         Ok(Welcome::Pending)

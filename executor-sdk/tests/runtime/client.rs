@@ -57,10 +57,10 @@ async fn waiting_for_an_end_outlives_a_broker_that_stops() {
 
 #[tokio::test]
 async fn plain_text_beyond_this_machine_must_be_allowed_in_so_many_words() {
-    let refused = client_for("http://192.0.2.1:7700").unwrap_err();
+    let refused = client_for("http://192.0.2.1:7420").unwrap_err();
     assert!(refused.to_string().contains("plain text would leave this machine"), "{refused}");
-    assert!(client_for("http://127.0.0.1:7700").is_ok());
-    let config = ClientConfig::new("http://192.0.2.1:7700".parse().unwrap()).allow_plaintext(true);
+    assert!(client_for("http://127.0.0.1:7420").is_ok());
+    let config = ClientConfig::new("http://192.0.2.1:7420".parse().unwrap()).allow_plaintext(true);
     let key = KeyPair::generate();
     assert!(Client::new(&config, key.id(), key.clone(), Arc::new(SystemClock)).is_ok());
 }
