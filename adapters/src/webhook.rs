@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use apiary_daemon::Notices;
 use apiary_identity::Clock;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -43,11 +44,12 @@ impl Webhook {
         let (listener, address) = listen(address).await?;
         let spool = Arc::new(Spool::open(&spool_path, sink.colony(), &limits).await?);
         let (contact, counters) = (Arc::new(Contact::default()), Arc::new(Counters::default()));
+        let notices = Notices::new(clock.clone());
         let forwarder = Forwarder::new(sink.clone(), spool.clone(), contact.clone(), counters.clone(), clock.clone());
         let (submit_timeout, answer_timeout) = (limits.submit_timeout, limits.answer_timeout);
         let intake = Intake { sink, spool, contact, counters, clock, submit_timeout, answer_timeout };
         let bodies = Bodies::new(limits.body_bytes_max, limits.body_timeout);
-        let app = Arc::new(App { intake, bodies, refusals: RefusalLog::default() });
+        let app = Arc::new(App { intake, bodies, refusals: RefusalLog::default(), notices });
 
         let stop = (CancellationToken::new(), CancellationToken::new());
         let (connections, forwarding) = (TaskTracker::new(), TaskTracker::new());
@@ -77,6 +79,11 @@ impl Webhook {
     /// How the last submit to the broker went.
     pub fn broker(&self) -> BrokerState {
         self.app.intake.contact.state()
+    }
+
+    /// Returns the list to which any part of the adapter adds conditions that an operator should know of.
+    pub fn notices(&self) -> Notices {
+        self.app.notices.clone()
     }
 
     /// Events that the broker does not accept, oldest first, up to a thousand. They stay in the spool, and are tried

@@ -5,6 +5,7 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use apiary_daemon::Notices;
 use apiary_identity::Clock;
 use futures::{Stream, StreamExt as _};
 use tokio::net::{TcpListener, UnixListener};
@@ -38,6 +39,7 @@ pub struct Broker {
     socket: Option<PathBuf>,
     health: HealthReporter,
     store: Arc<dyn Store>,
+    notices: Notices,
     /// Ends polls, watches and sweeps.
     drain: CancellationToken,
     /// Ends the servers; cancelled with `drain`, or when the broker is dropped.
@@ -65,9 +67,11 @@ impl Broker {
             unattended_after: config.executors.unattended_after,
         };
         let engine = Engine::start(store.clone(), clock, broker_id, tuning, &tasks, drain.clone(), &finish).await?;
+        let notices = engine.notices();
         let auth = Auth::new(engine.grants(), engine.clock(), broker_id, config.server_owner, REQUEST_WINDOW_MS);
         let (routes, health) = routes(Rpc::new(engine, Arc::new(auth), broker_id)).await?;
-        let mut broker = Self { address: None, socket: None, health, store, drain, _cut: cut, finish, servers, tasks };
+        let mut broker =
+            Self { address: None, socket: None, health, store, notices, drain, _cut: cut, finish, servers, tasks };
         if let Err(error) = broker.serve(config.listen, server, routes).await {
             // Whoever tries again must not find the file locked and the connections taken.
             broker.stop().await;
@@ -87,6 +91,12 @@ impl Broker {
     /// The Unix socket.
     pub fn socket(&self) -> Option<&Path> {
         self.socket.as_deref()
+    }
+
+    /// Returns the list to which any part of the broker adds conditions that an operator should know of; `GetHealth`
+    /// shows them.
+    pub fn notices(&self) -> Notices {
+        self.notices.clone()
     }
 
     /// Stops in order: waiting claims and watches are answered, calls in progress end, what is queued is written, the store

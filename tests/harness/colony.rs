@@ -92,6 +92,11 @@ impl TestColony {
         self.address
     }
 
+    /// Conditions that the broker's own parts tell of.
+    pub fn notices(&self) -> apiary_daemon::Notices {
+        self.broker.as_ref().expect("the broker was stopped").notices()
+    }
+
     /// A bare gRPC connection, for calls that the SDK would not make.
     pub async fn channel(&self) -> tonic::transport::Channel {
         tonic::transport::Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()

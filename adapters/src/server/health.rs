@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use apiary_daemon::Notice;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -20,10 +21,12 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
         BrokerState::Away => (Some(false), None),
         BrokerState::Refusing { reason } => (Some(true), Some(reason)),
     };
+    let notices = app.notices.list();
     let is_well = matches!(broker, BrokerState::Unknown | BrokerState::Reachable)
         && totals.set_aside_events == 0
         && !totals.is_failing
-        && !totals.is_full;
+        && !totals.is_full
+        && notices.is_empty();
     let oldest_age_ms = totals.oldest_ms.map(|oldest_ms| app.intake.clock.now_ms().saturating_sub(oldest_ms).max(0));
     Json(json!({
         "status": if is_well { "ok" } else { "degraded" },
@@ -37,8 +40,15 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
             "full": totals.is_full,
             "failing": totals.is_failing,
         },
+        "notices": notices.iter().map(of_notice).collect::<Vec<_>>(),
         "counts": app.intake.counters.snapshot(),
     }))
+}
+
+/// Leaves out subject and text, which the log has: they may name events, files and hosts.
+fn of_notice(notice: &Notice) -> Value {
+    let Notice { kind, count, since_ms, last_ms, .. } = notice;
+    json!({ "kind": kind, "count": count, "since_ms": since_ms, "last_ms": last_ms })
 }
 
 /// Whether an event that comes now can be kept.

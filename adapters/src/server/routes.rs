@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use apiary_daemon::Notices;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -20,6 +21,8 @@ pub(crate) struct App {
     pub(crate) intake: Intake,
     pub(crate) bodies: Bodies,
     pub(crate) refusals: RefusalLog,
+    /// Conditions that an operator should know of; `/healthz` lists them.
+    pub(crate) notices: Notices,
 }
 
 /// The pages: one for each source of webhooks, and two that tell how the adapter is.

@@ -168,6 +168,20 @@ async fn health_tells_how_it_is_and_no_secrets() {
     assert!(!format!("{:?}", config(folder.path())).contains(SECRET), "nor does Debug");
 }
 
+#[tokio::test]
+async fn health_tells_what_an_operator_should_know_and_names_nobody() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::new());
+    let webhook = start(config(folder.path()), &broker).await;
+    webhook.notices().raise("EVENT_SET_ASIDE", "evt_1", "the broker at 10.0.0.1 refuses it: see the log");
+    let health = get(webhook.address(), "/healthz").await;
+    assert_eq!((health.status, &health.body["status"]), (200, &json!("degraded")));
+    assert_eq!(health.body["notices"][0]["kind"], "EVENT_SET_ASIDE");
+    assert_eq!(health.body["notices"][0]["count"], 1);
+    assert!(!health.body.to_string().contains("evt_1") && !health.body.to_string().contains("10.0.0.1"));
+    webhook.notices().resolve("EVENT_SET_ASIDE", "evt_1");
+    assert_eq!(get(webhook.address(), "/healthz").await.body["status"], "ok");
+}
+
 /// Does all at the same time.
 async fn futures_all<T>(posts: impl Iterator<Item = impl Future<Output = std::io::Result<T>>>) -> Vec<T> {
     futures::future::try_join_all(posts).await.unwrap_or_else(|error| panic!("{error}"))

@@ -1,5 +1,7 @@
 //! What needs somebody's attention in a colony: a pure function of what is known. `docs/explain.md` lists the kinds.
 
+use apiary_daemon::Notice;
+
 use super::presence::Presence;
 use super::reasons::{Candidate, counted, is_paused, span};
 use crate::model::{FailedParent, Pause, WaitingType};
@@ -24,6 +26,8 @@ pub(crate) struct Finding {
 
 /// All that is known of a colony.
 pub(super) struct Facts<'f> {
+    /// Conditions of the broker as a whole.
+    pub(super) notices: &'f [Notice],
     /// What waits, by executor type.
     pub(super) waiting: &'f [WaitingType],
     /// Its executors, with their types.
@@ -42,7 +46,9 @@ pub(super) struct Facts<'f> {
 
 /// What needs attention, the worst first.
 pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = facts.waiting.iter().filter_map(|waiting| unattended(waiting, facts)).collect();
+    // A fault of the broker itself may be the cause of all that follows.
+    let mut findings: Vec<Finding> = facts.notices.iter().map(of_notice).collect();
+    findings.extend(facts.waiting.iter().filter_map(|waiting| unattended(waiting, facts)));
     if facts.dead_letters > 0 {
         findings.push(Finding {
             kind: "DEAD_LETTERS",
@@ -103,6 +109,16 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         findings.push(Finding { kind, text, subject, count: 1, since_ms });
     }
     findings
+}
+
+fn of_notice(notice: &Notice) -> Finding {
+    Finding {
+        kind: notice.kind,
+        text: notice.text.clone(),
+        subject: notice.subject.clone(),
+        count: i64::try_from(notice.count).unwrap_or(i64::MAX),
+        since_ms: Some(notice.since_ms),
+    }
 }
 
 /// Work that has waited for long, and nobody is there to take it.

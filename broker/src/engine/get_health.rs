@@ -29,6 +29,7 @@ impl Engine {
         let waiting: Vec<WaitingType> = waiting.into_iter().map(|(_, waiting)| waiting).collect();
         let listeners = Listeners { store: &*self.store, clock: &*self.clock, contacts: &self.contacts };
         Ok(findings(&Facts {
+            notices: &self.notices.list(),
             waiting: &waiting,
             executors: &listeners.of(colony, None).await?,
             pauses: &self.store.list_pauses(colony.key).await?,
@@ -98,6 +99,7 @@ impl Listeners<'_> {
             }
             let executors = self.of(&colony, Some(&waiting.executor_type)).await?;
             let facts = Facts {
+                notices: &[],
                 waiting: &[],
                 executors: &executors,
                 pauses: &[],

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_daemon::Notices;
 use apiary_identity::Clock;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -69,6 +70,8 @@ pub(crate) struct Engine {
     pub(super) watches: Arc<Watches>,
     pub(super) desk: LeaseDesk,
     pub(super) operations: Operations,
+    /// Conditions of the broker as a whole, listed in every colony's health: they must not name what is one colony's.
+    pub(super) notices: Notices,
     /// Told when a bulk action was started.
     pub(super) bulks: Arc<Notify>,
     pub(super) polls: Places,
@@ -90,6 +93,7 @@ impl Engine {
         drain: CancellationToken,
         finish: &CancellationToken,
     ) -> StoreResult<Arc<Self>> {
+        let notices = Notices::new(local_clock.clone());
         let clock = Arc::new(DatabaseClock::new(local_clock));
         clock.sync(&*store).await?;
         // A database with a clock of its own is one that other brokers may use, too.
@@ -159,6 +163,7 @@ impl Engine {
             unattended_after: tuning.unattended_after,
             desk,
             operations,
+            notices,
             bulks: bulks_started,
             polls: Places::default(),
             tasks: tasks.clone(),
@@ -175,6 +180,11 @@ impl Engine {
     /// The broker's time.
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
         self.clock.clone()
+    }
+
+    /// Returns the list to which any part of the broker adds conditions that an operator should know of.
+    pub(crate) fn notices(&self) -> Notices {
+        self.notices.clone()
     }
 
     /// The grants that it works from.

@@ -7,7 +7,12 @@ use apiary_identity::OutcomeKind;
 use apiary_tests::colony::claim;
 use apiary_tests::{Backend, TestColony, eventually};
 
-on_each_store!(a_quiet_colony_is_healthy, what_needs_attention_is_listed, only_readers_ask);
+on_each_store!(
+    a_quiet_colony_is_healthy,
+    what_needs_attention_is_listed,
+    conditions_of_the_broker_itself_are_listed_until_they_end,
+    only_readers_ask
+);
 
 mod quick_sqlite {
     #[tokio::test(flavor = "multi_thread")]
@@ -54,6 +59,21 @@ async fn what_needs_attention_is_listed(colony: TestColony) {
     assert_eq!(health.findings[0].count, 1);
     assert!(health.findings[1].text.contains("1 other waits for it") && health.findings[1].subject == lease.process_id);
     assert!(health.findings[2].text.contains("by colony since") && health.findings[2].subject == "g");
+}
+
+async fn conditions_of_the_broker_itself_are_listed_until_they_end(colony: TestColony) {
+    let reader = colony.reader().await;
+    let notices = colony.notices();
+    notices.raise("CERTIFICATE_EXPIRES", "broker.pem", "it ends tomorrow: renew it");
+    notices.raise("CERTIFICATE_EXPIRES", "broker.pem", "it ends today: renew it");
+    let health = reader.get_health().await.unwrap();
+    assert!(!health.healthy);
+    let finding = &health.findings[0];
+    assert_eq!((finding.kind.as_str(), finding.subject.as_str()), ("CERTIFICATE_EXPIRES", "broker.pem"));
+    assert_eq!((finding.text.as_str(), finding.count), ("it ends today: renew it", 2));
+    assert!(finding.since_ms > 0);
+    notices.resolve("CERTIFICATE_EXPIRES", "broker.pem");
+    assert!(reader.get_health().await.unwrap().healthy);
 }
 
 async fn work_that_nobody_listens_for_is_reported_after_a_while(backend: Backend) {
