@@ -1,6 +1,6 @@
 //! Where verified events go: the broker, behind a seam.
 
-use apiary_executor_sdk::{Client, ClientError, Submitted};
+use apiary_executor_sdk::{Client, ClientError, Fault, Submitted};
 use apiary_identity::{Id, Spec};
 use async_trait::async_trait;
 
@@ -74,24 +74,14 @@ impl From<ClientError> for SinkError {
             return Self::Away(error.to_string());
         }
         match error {
-            ClientError::Refused { reason, message, .. } => Self::from_reason(reason, message),
+            ClientError::Refused { reason, message, retryable } => match reason.fault(retryable) {
+                Fault::Document => Self::Unacceptable { reason: reason.to_string(), message },
+                Fault::Surroundings => Self::Refused { reason: reason.to_string(), message },
+                Fault::Again => Self::Away(message),
+            },
+            ClientError::Status { code, message } => Self::Refused { reason: code, message },
             ClientError::Invalid(message) => Self::Unacceptable { reason: "INVALID".to_owned(), message },
             other => Self::Failed { reason: "ANSWER".to_owned(), message: other.to_string() },
-        }
-    }
-}
-
-impl SinkError {
-    /// What a final refusal is about: the caller, the spec, or neither. Words in capitals are the broker's reasons, the
-    /// others are gRPC's codes, which a proxy or another server in the broker's place answers with.
-    fn from_reason(reason: String, message: String) -> Self {
-        match reason.as_str() {
-            "UNSIGNED" | "SIGNATURE_INVALID" | "BROKER_UNKNOWN" | "COLONY_UNKNOWN" | "NOT_PERMITTED"
-            | "SUBMIT_BY_OVER" | "Unauthenticated" | "PermissionDenied" | "Unimplemented" | "NotFound" => {
-                Self::Refused { reason, message }
-            }
-            "INVALID" | "TOO_LARGE" | "InvalidArgument" | "OutOfRange" => Self::Unacceptable { reason, message },
-            _ => Self::Failed { reason, message },
         }
     }
 }
@@ -103,19 +93,17 @@ mod tests {
     use super::SinkError;
 
     fn of(reason: &str, retryable: bool) -> SinkError {
-        ClientError::Refused { reason: reason.to_owned(), message: "no".to_owned(), retryable }.into()
+        ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable }.into()
     }
 
     #[test]
     fn a_refusal_is_told_apart_by_what_can_be_done_about_it() {
-        for reason in ["NOT_PERMITTED", "COLONY_UNKNOWN", "SIGNATURE_INVALID", "Unimplemented"] {
+        for reason in ["NOT_PERMITTED", "COLONY_UNKNOWN", "SIGNATURE_INVALID"] {
             assert!(matches!(of(reason, false), SinkError::Refused { .. }), "{reason}");
         }
-        for reason in ["INVALID", "TOO_LARGE"] {
+        for reason in ["INVALID", "TOO_LARGE", "ARGS_REFUSED", "LIMIT_UNKNOWN", "INTERNAL", "TAKEN", "SOMETHING_LATER"]
+        {
             assert!(matches!(of(reason, false), SinkError::Unacceptable { .. }), "{reason}");
-        }
-        for reason in ["INTERNAL", "TAKEN", "SOMETHING_LATER"] {
-            assert!(matches!(of(reason, false), SinkError::Failed { .. }), "{reason}");
         }
         for reason in ["OVERLOADED", "DRAINING", "UNAVAILABLE"] {
             assert!(matches!(of(reason, true), SinkError::Away(_)), "{reason}");

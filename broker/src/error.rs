@@ -3,6 +3,7 @@
 
 use apiary_identity::chain::BrokenLink;
 use apiary_identity::{DocumentError, EnvelopeError};
+use apiary_protocol::Reason;
 
 use crate::store::StoreError;
 
@@ -102,87 +103,6 @@ pub enum Error {
     /// A fault of the broker's or in its database. The log has the rest.
     #[error("the broker could not do it: {0}")]
     Internal(String),
-}
-
-/// The exact reason of a refusal, for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// See [`Error::Unsigned`].
-    Unsigned,
-    /// See [`Error::SignatureInvalid`].
-    SignatureInvalid,
-    /// See [`Error::RequestStale`].
-    RequestStale,
-    /// See [`Error::RequestReplayed`].
-    RequestReplayed,
-    /// See [`Error::BrokerUnknown`].
-    BrokerUnknown,
-    /// See [`Error::ColonyUnknown`].
-    ColonyUnknown,
-    /// See [`Error::NotPermitted`].
-    NotPermitted,
-    /// See [`Error::Invalid`].
-    Invalid,
-    /// See [`Error::ArgsRefused`].
-    ArgsRefused,
-    /// See [`Error::TooLarge`].
-    TooLarge,
-    /// See [`Error::NotFound`].
-    NotFound,
-    /// See [`Error::LeaseLost`].
-    LeaseLost,
-    /// See [`Error::Cancelled`].
-    Cancelled,
-    /// See [`Error::StateConflict`].
-    StateConflict,
-    /// See [`Error::Taken`].
-    Taken,
-    /// See [`Error::SubmitByOver`].
-    SubmitByOver,
-    /// See [`Error::LimitUnknown`].
-    LimitUnknown,
-    /// See [`Error::Overloaded`].
-    Overloaded,
-    /// See [`Error::Draining`].
-    Draining,
-    /// See [`Error::Unavailable`].
-    Unavailable,
-    /// See [`Error::Internal`].
-    Internal,
-}
-
-impl Reason {
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unsigned => "UNSIGNED",
-            Self::SignatureInvalid => "SIGNATURE_INVALID",
-            Self::RequestStale => "REQUEST_STALE",
-            Self::RequestReplayed => "REQUEST_REPLAYED",
-            Self::BrokerUnknown => "BROKER_UNKNOWN",
-            Self::ColonyUnknown => "COLONY_UNKNOWN",
-            Self::NotPermitted => "NOT_PERMITTED",
-            Self::Invalid => "INVALID",
-            Self::ArgsRefused => "ARGS_REFUSED",
-            Self::TooLarge => "TOO_LARGE",
-            Self::NotFound => "NOT_FOUND",
-            Self::LeaseLost => "LEASE_LOST",
-            Self::Cancelled => "CANCELLED",
-            Self::StateConflict => "STATE_CONFLICT",
-            Self::Taken => "TAKEN",
-            Self::SubmitByOver => "SUBMIT_BY_OVER",
-            Self::LimitUnknown => "LIMIT_UNKNOWN",
-            Self::Overloaded => "OVERLOADED",
-            Self::Draining => "DRAINING",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::Internal => "INTERNAL",
-        }
-    }
-
-    /// Whether the same call can succeed later without a change.
-    pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Overloaded | Self::Draining | Self::Unavailable)
-    }
 }
 
 impl Error {

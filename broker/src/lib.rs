@@ -16,4 +16,4 @@ pub mod store;
 pub use broker::Broker;
 pub use config::Config;
 pub use engine::lifecycle;
-pub use error::{Error, Reason, StartError};
+pub use error::{Error, StartError};

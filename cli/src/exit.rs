@@ -4,7 +4,7 @@ use std::fmt;
 
 use apiary_broker::StartError;
 use apiary_broker::store::StoreError;
-use apiary_executor_sdk::ClientError;
+use apiary_executor_sdk::{ClientError, Reason};
 
 /// The table of exit codes, as `--help` shows it. `docs/configuration.md` has the same.
 pub(crate) const TABLE: &str = "\
@@ -112,9 +112,11 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     let client = error.chain().find_map(|cause| cause.downcast_ref::<ClientError>())?;
     let hint = match client {
         ClientError::Unreachable { .. } => "is `apiary up` or `apiary broker` running? `apiary doctor` looks closer",
-        ClientError::Refused { reason, .. } => match reason.as_str() {
-            "NOT_PERMITTED" => "`apiary grant list` shows what each key may do; `apiary grant add` lets it do more",
-            "REQUEST_STALE" => "`apiary doctor` shows how far the two clocks are apart",
+        ClientError::Refused { reason, .. } => match reason {
+            Reason::NotPermitted => {
+                "`apiary grant list` shows what each key may do; `apiary grant add` lets it do more"
+            }
+            Reason::RequestStale => "`apiary doctor` shows how far the two clocks are apart",
             _ => return None,
         },
         _ => return None,
@@ -175,12 +177,12 @@ fn code_of_store(error: &StoreError) -> Exit {
 
 fn code_of_client(error: &ClientError) -> Exit {
     match error {
-        ClientError::Unreachable { .. } | ClientError::Timeout { .. } => Exit::Unreachable,
+        ClientError::Unreachable { .. } | ClientError::Timeout { .. } | ClientError::Status { .. } => Exit::Unreachable,
         ClientError::Invalid(_) => Exit::Usage,
         ClientError::Answer(_) => Exit::Failure,
-        ClientError::Refused { reason, retryable, .. } => match reason.as_str() {
-            "NOT_FOUND" | "COLONY_UNKNOWN" => Exit::NotFound,
-            "INTERNAL" => Exit::Failure,
+        ClientError::Refused { reason, retryable, .. } => match reason {
+            Reason::NotFound | Reason::ColonyUnknown => Exit::NotFound,
+            Reason::Internal => Exit::Failure,
             _ if *retryable => Exit::Unreachable,
             _ => Exit::Refused,
         },
@@ -194,7 +196,7 @@ mod tests {
     use super::*;
 
     fn refused(reason: &str, retryable: bool) -> anyhow::Error {
-        ClientError::Refused { reason: reason.to_owned(), message: "no".to_owned(), retryable }.into()
+        ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable }.into()
     }
 
     #[test]

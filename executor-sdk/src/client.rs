@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_identity::{Clock, Id, KeyPair};
+use apiary_protocol::Reason;
 use http::uri::PathAndQuery;
 use prost::Message;
 use tonic::client::Grpc;
@@ -132,7 +133,7 @@ impl Client {
             let broker_id = self.shared.session.broker_id(self).await?;
             let request = sign(self, &broker_id, method, message.clone())?;
             match self.send::<M, R, C>(method, request, timeout).await {
-                Err(error) if error.is("BROKER_UNKNOWN") => {}
+                Err(error) if error.is(&Reason::BrokerUnknown) => {}
                 answer => return answer,
             }
             self.shared.session.forget(&broker_id).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use apiary_identity::{DocumentError, EnvelopeError};
 use apiary_proto::v1;
+use apiary_protocol::{Fault, Reason};
 use prost::Message as _;
 use tonic::{Code, Status};
 
@@ -14,12 +15,20 @@ pub enum ClientError {
     /// The broker answered, and said no.
     #[error("{message} ({reason})")]
     Refused {
-        /// The exact reason, for programs, for example `LEASE_LOST`; `docs/errors.md` lists them.
-        reason: String,
+        /// The exact reason, for programs; `docs/errors.md` lists them.
+        reason: Reason,
         /// The broker's own words, which end in advice.
         message: String,
         /// True if the same call can succeed later without a change.
         retryable: bool,
+    },
+    /// An answer with a gRPC status and no reason: a proxy's, or that of another server in the broker's place.
+    #[error("{message} (gRPC status {code}, without a reason); is that an Apiary broker?")]
+    Status {
+        /// The gRPC code's name, for example `Unimplemented`.
+        code: String,
+        /// The call, and the words that came with the status.
+        message: String,
     },
     /// No answer: no connection, or it broke. Whether the broker acted on the call is not known.
     #[error("the broker at {address} cannot be reached: {problem}; check the address, and that the broker runs")]
@@ -46,11 +55,26 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// The exact reason of a refusal.
+    /// The exact reason of a refusal, as on the wire.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::Refused { reason, .. } => Some(reason),
+            Self::Refused { reason, .. } => Some(reason.as_str()),
             _ => None,
+        }
+    }
+
+    /// Whether the broker refused for exactly this reason.
+    pub fn is(&self, reason: &Reason) -> bool {
+        matches!(self, Self::Refused { reason: given, .. } if given == reason)
+    }
+
+    /// Whose fault it is. What cannot be sent is the document's, and an answer that nobody can read is not.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Refused { reason, retryable, .. } => reason.fault(*retryable),
+            Self::Unreachable { .. } | Self::Timeout { .. } => Fault::Again,
+            Self::Status { .. } | Self::Answer(_) => Fault::Surroundings,
+            Self::Invalid(_) => Fault::Document,
         }
     }
 
@@ -60,20 +84,15 @@ impl ClientError {
         match self {
             Self::Refused { retryable, .. } => *retryable,
             Self::Unreachable { .. } | Self::Timeout { .. } => true,
-            Self::Invalid(_) | Self::Answer(_) => false,
+            Self::Status { .. } | Self::Invalid(_) | Self::Answer(_) => false,
         }
-    }
-
-    /// Whether the broker refused for exactly this reason.
-    pub(crate) fn is(&self, reason: &str) -> bool {
-        self.reason() == Some(reason)
     }
 
     /// Translates a gRPC status.
     pub(crate) fn from_status(address: &str, method: &'static str, timeout: Duration, status: &Status) -> Self {
         if let Some(detail) = detail(status) {
             return Self::Refused {
-                reason: clipped(&detail.reason, 64),
+                reason: Reason::from(&*clipped(&detail.reason, 64)),
                 message: clipped(status.message(), 4096),
                 retryable: detail.retryable,
             };
@@ -86,10 +105,9 @@ impl ClientError {
             _ if transport => Self::Unreachable { address: address.to_owned(), problem: words(status) },
             // tonic says so of a connection that could not be made.
             Code::Unknown => Self::Unreachable { address: address.to_owned(), problem: words(status) },
-            code => Self::Refused {
-                reason: format!("{code:?}"),
+            code => Self::Status {
+                code: format!("{code:?}"),
                 message: format!("{method}: {}", clipped(status.message(), 4096)),
-                retryable: matches!(code, Code::ResourceExhausted | Code::Aborted | Code::Cancelled),
             },
         }
     }

@@ -61,6 +61,7 @@ mod work;
 pub use address::Address;
 pub use apiary_identity as identity;
 pub use apiary_proto::v1;
+pub use apiary_protocol::{Fault, Reason};
 pub use client::{Client, Sighting, Submitted, Watch};
 pub use config::ClientConfig;
 pub use error::ClientError;

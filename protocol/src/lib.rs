@@ -1,1 +1,7 @@
 //! Words that both sides of the wire share: refusal reasons, and whose fault a failure is. Pure: no I/O, no async.
+
+pub mod fault;
+mod reason;
+
+pub use fault::Fault;
+pub use reason::Reason;

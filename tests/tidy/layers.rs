@@ -3,7 +3,7 @@
 use crate::hold;
 use crate::tree::{TextFile, under, words};
 
-/// What each part of the broker may name of the others. `Error` and `Reason` stand for what `lib.rs` exports.
+/// What each part of the broker may name of the others. `Error` stands for what `lib.rs` exports.
 /// Whatever is not in this table is the wiring, which may name everything.
 const BROKER: [(&str, &[&str]); 8] = [
     ("model", &[]),
@@ -19,15 +19,14 @@ const BROKER: [(&str, &[&str]); 8] = [
             "limits",
             "error",
             "Error",
-            "Reason",
             "auth::Permit",
             "auth::ServerPermit",
             "auth::Who",
             "auth::action",
         ],
     ),
-    ("auth", &["engine", "model", "limits", "error", "Error", "Reason"]),
-    ("rpc", &["auth", "engine", "model", "limits", "error", "Error", "Reason", "StartError"]),
+    ("auth", &["engine", "model", "limits", "error", "Error"]),
+    ("rpc", &["auth", "engine", "model", "limits", "error", "Error", "StartError"]),
     ("config", &["limits", "error", "Error", "StartError"]),
 ];
 

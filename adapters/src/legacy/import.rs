@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_executor_sdk::{Client, ClientError, Submitted, retry};
+use apiary_executor_sdk::{Client, ClientError, Reason, Submitted, retry};
 use apiary_identity::{Clock, Id, Spec};
 use futures::StreamExt as _;
 use uuid::ContextV7;
@@ -168,7 +168,7 @@ fn is_about_the_row(error: &ClientError) -> bool {
     match error {
         ClientError::Invalid(_) => true,
         ClientError::Refused { reason, retryable: false, .. } => {
-            !matches!(reason.as_str(), "UNSIGNED" | "SIGNATURE_INVALID" | "COLONY_UNKNOWN" | "Unimplemented")
+            !matches!(reason, Reason::Unsigned | Reason::SignatureInvalid | Reason::ColonyUnknown)
         }
         _ => false,
     }

@@ -14,8 +14,8 @@ use serde_json::json;
 
 use super::Rpc;
 use super::status::http_status;
+use crate::Error;
 use crate::limits::{HTTP_BODY_BYTES_MAX, MESSAGE_TIME_MAX};
-use crate::{Error, Reason};
 
 /// The pages.
 pub(super) fn router(rpc: Arc<Rpc>) -> Router {
@@ -77,9 +77,9 @@ async fn accept(rpc: &Rpc, body: &[u8]) -> Result<Response, Error> {
 }
 
 fn refusal(error: &Error) -> Response {
-    let reason: Reason = error.reason();
+    let reason = error.reason();
     let body = json!({
         "error": { "reason": reason.as_str(), "message": error.to_string(), "retryable": reason.is_retryable() }
     });
-    (http_status(reason), Json(body)).into_response()
+    (http_status(&reason), Json(body)).into_response()
 }

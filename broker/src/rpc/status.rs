@@ -1,16 +1,17 @@
 //! The one table from [`Error`] to gRPC and HTTP.
 
 use apiary_proto::v1 as pb;
+use apiary_protocol::Reason;
 use prost::Message as _;
 use tonic::{Code, Status};
 
-use crate::{Error, Reason};
+use crate::Error;
 
 /// The gRPC status of a refusal: code, words, and an `ErrorDetail` for programs.
 pub(super) fn status(error: &Error) -> Status {
     let reason = error.reason();
     let detail = pb::ErrorDetail { reason: reason.as_str().to_owned(), retryable: reason.is_retryable() };
-    Status::with_details(code(reason), error.to_string(), detail.encode_to_vec().into())
+    Status::with_details(code(&reason), error.to_string(), detail.encode_to_vec().into())
 }
 
 /// The same for `map_err`.
@@ -22,7 +23,7 @@ pub(super) fn refused(error: Error) -> Status {
 }
 
 /// The gRPC code of each reason.
-pub(super) fn code(reason: Reason) -> Code {
+pub(super) fn code(reason: &Reason) -> Code {
     match reason {
         Reason::Unsigned
         | Reason::SignatureInvalid
@@ -39,12 +40,13 @@ pub(super) fn code(reason: Reason) -> Code {
         Reason::Taken => Code::AlreadyExists,
         Reason::Overloaded => Code::ResourceExhausted,
         Reason::Draining | Reason::Unavailable => Code::Unavailable,
-        Reason::Internal => Code::Internal,
+        // This broker gives no reason that it does not know.
+        Reason::Internal | Reason::Unknown(_) => Code::Internal,
     }
 }
 
 /// The HTTP status of each reason.
-pub(super) fn http_status(reason: Reason) -> http::StatusCode {
+pub(super) fn http_status(reason: &Reason) -> http::StatusCode {
     use http::StatusCode;
     match reason {
         Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -10,7 +10,7 @@ use apiary_bees::finance::{Record, SqliteRecord};
 use apiary_bees::{echo, finance};
 use apiary_broker::Broker;
 use apiary_broker::config::{ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
-use apiary_executor_sdk::{Address, Client, ClientConfig, ClientError, Executor};
+use apiary_executor_sdk::{Address, Client, ClientConfig, ClientError, Executor, Reason};
 use apiary_identity::{Clock, Id, KeyPair};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -186,7 +186,7 @@ impl Parts {
 async fn create_colony(server_owner: &Client, data: &Path) -> anyhow::Result<()> {
     match server_owner.create_colony(NAME).await {
         Ok(_) => Ok(()),
-        Err(error) if error.reason() == Some("TAKEN") => Err(Fault::failure(format!(
+        Err(error) if error.is(&Reason::Taken) => Err(Fault::failure(format!(
             "broker.db in {} belongs to another colony than keys/colony.pem",
             data.display()
         ))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use apiary_identity::{Content, Envelope, Spec};
 use apiary_proto::v1;
+use apiary_protocol::Reason;
 use futures::Stream;
 use http::uri::PathAndQuery;
 use serde::Serialize;
@@ -118,7 +119,7 @@ impl Client {
         let opening = async {
             let broker_id = self.shared.session.broker_id(self).await?;
             match self.open_watch(&broker_id, request.clone()).await {
-                Err(error) if error.is("BROKER_UNKNOWN") => {}
+                Err(error) if error.is(&Reason::BrokerUnknown) => {}
                 answer => return answer,
             }
             self.shared.session.forget(&broker_id).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use apiary_identity::OutcomeKind;
 use apiary_identity::limits::CONTENT_BYTES_MAX;
 use apiary_proto::v1;
+use apiary_protocol::Reason;
 use bytes::Bytes;
 use tokio::task::JoinError;
 use tokio::time::{Instant, timeout};
@@ -181,7 +182,7 @@ async fn report(
     let sent = async {
         let ending = ending(context, subject, returned)?;
         match deliver(context, &ending, beat).await {
-            Err(error) if error.is("TOO_LARGE") => {
+            Err(error) if error.is(&Reason::TooLarge) => {
                 let words = format!("the handler's output cannot be sent: {error}");
                 subject.failed(&context.client, &Failure::fatal(words))?.send(&context.client).await?;
                 Ok(ending.kind())
@@ -191,8 +192,10 @@ async fn report(
     };
     match sent.await {
         Ok(kind) => tracing::debug!(outcome = kind.as_str(), "work reported"),
-        Err(error) if error.is("LEASE_LOST") => tracing::warn!("the result came after the lease was lost: not taken"),
-        Err(error) if error.is("CANCELLED") => {
+        Err(error) if error.is(&Reason::LeaseLost) => {
+            tracing::warn!("the result came after the lease was lost: not taken")
+        }
+        Err(error) if error.is(&Reason::Cancelled) => {
             tracing::warn!("the process was cancelled meanwhile: the result is not taken")
         }
         Err(error) => tracing::error!(%error, "the result could not be delivered"),
@@ -211,7 +214,7 @@ async fn snooze(
         let mut tries = pauses();
         loop {
             match context.client.release_for(subject.process_id, subject.attempt, delay).await {
-                Err(error) if error.is_retryable() || error.is("INTERNAL") => {
+                Err(error) if error.is_retryable() || error.is(&Reason::Internal) => {
                     tracing::debug!(%error, "work not given back yet");
                     tokio::time::sleep(tries.next().unwrap_or(BACKOFF_MOST)).await;
                 }

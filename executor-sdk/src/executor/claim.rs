@@ -80,7 +80,10 @@ async fn introduce(
         Ok(Welcome::Approved) => Ok(None),
         Ok(Welcome::Pending) => Ok(Some(contact.pause())),
         // A broker that knows nothing of it has nothing against claims.
-        Err(error) if error.is("Unimplemented") || (contact.is_accepted() && !can_pass(&error)) => {
+        Err(error)
+            if matches!(&error, ClientError::Status { code, .. } if code == "Unimplemented")
+                || (contact.is_accepted() && !can_pass(&error)) =>
+        {
             tracing::warn!(%error, "the broker does not take what this executor says of itself; it works on");
             introduction.leave(context).await;
             Ok(None)

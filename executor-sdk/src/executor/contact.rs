@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use apiary_protocol::Reason;
 use backon::ExponentialBackoff;
 
 use crate::ClientError;
@@ -64,13 +65,20 @@ impl Contact {
 /// Whether the error can go away by itself: the broker comes back, is repaired, or the clocks agree again.
 pub(super) fn can_pass(error: &ClientError) -> bool {
     error.is_retryable()
-        || matches!(error.reason(), Some("INTERNAL" | "BROKER_UNKNOWN" | "REQUEST_STALE" | "REQUEST_REPLAYED"))
+        || matches!(
+            error,
+            ClientError::Refused {
+                reason: Reason::Internal | Reason::BrokerUnknown | Reason::RequestStale | Reason::RequestReplayed,
+                ..
+            }
+        )
 }
 
 /// What makes two errors the same trouble; their words may differ from one try to the next.
 fn kind(error: &ClientError) -> &str {
     match error {
-        ClientError::Refused { reason, .. } => reason,
+        ClientError::Refused { reason, .. } => reason.as_str(),
+        ClientError::Status { code, .. } => code,
         ClientError::Unreachable { .. } | ClientError::Timeout { .. } => "away",
         ClientError::Invalid(_) | ClientError::Answer(_) => "nonsense",
     }
@@ -81,7 +89,7 @@ mod tests {
     use super::*;
 
     fn refusal(reason: &str, retryable: bool) -> ClientError {
-        ClientError::Refused { reason: reason.to_owned(), message: "no".to_owned(), retryable }
+        ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable }
     }
 
     fn away() -> ClientError {

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use apiary_protocol::Reason;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -91,7 +92,7 @@ pub(super) async fn keep(client: &Client, held: &Held, notice: &Notice) -> Lost 
                     notice.give(&renewed.cancel_reason);
                 }
             }
-            Ok(Err(error)) if error.is("LEASE_LOST") => return Lost::Taken,
+            Ok(Err(error)) if error.is(&Reason::LeaseLost) => return Lost::Taken,
             Ok(Err(error)) => {
                 tracing::debug!(process_id = %held.process_id, attempt = held.attempt, %error, "lease not renewed");
                 next = Instant::now() + tries.next().unwrap_or(BACKOFF_MOST).min(held.lease / 6);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use apiary_identity::Envelope;
+use apiary_protocol::Reason;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -209,8 +210,8 @@ impl Round {
     fn judge<T>(&self, what: &str, answer: Result<T, ClientError>) -> Sent {
         match answer {
             Ok(_) => Sent::Done,
-            Err(error) if error.is("LEASE_LOST") => Sent::Lost,
-            Err(error) if error.is_retryable() || error.is("INTERNAL") => {
+            Err(error) if error.is(&Reason::LeaseLost) => Sent::Lost,
+            Err(error) if error.is_retryable() || error.is(&Reason::Internal) => {
                 tracing::debug!(%error, what, "not sent yet");
                 Sent::Later
             }

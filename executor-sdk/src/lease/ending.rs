@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use apiary_identity::{Envelope, Outcome, OutcomeKind};
+use apiary_protocol::Reason;
 use jiff::Timestamp;
 
 use crate::limits::BACKOFF_MOST;
@@ -44,7 +45,7 @@ impl Ending {
                 Ok(ended) => return Ok(ended),
                 Err(error) => error,
             };
-            if !error.is_retryable() && !error.is("INTERNAL") {
+            if !error.is_retryable() && !error.is(&Reason::Internal) {
                 return Err(error);
             }
             tracing::debug!(%error, "result not delivered yet");

@@ -84,7 +84,7 @@ async fn only_what_can_pass_is_retried() {
         tries.fetch_add(1, Ordering::SeqCst);
         async { Err::<(), _>(error) }
     };
-    let refused = |retryable| ClientError::Refused { reason: "X".to_owned(), message: "no".to_owned(), retryable };
+    let refused = |retryable| ClientError::Refused { reason: "X".into(), message: "no".to_owned(), retryable };
     retry(Duration::from_secs(1), || attempt(refused(false))).await.unwrap_err();
     assert_eq!(tries.swap(0, Ordering::SeqCst), 1);
     retry(Duration::from_secs(1), || attempt(refused(true))).await.unwrap_err();

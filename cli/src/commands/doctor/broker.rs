@@ -1,6 +1,6 @@
 //! The broker: whether it is there, what time it has, and what this key may do.
 
-use apiary_executor_sdk::{Client, ClientError};
+use apiary_executor_sdk::{Client, ClientError, Reason};
 use apiary_identity::{Grant, KeyPair};
 use jiff::SignedDuration;
 
@@ -80,10 +80,10 @@ async fn colony_and_grants(client: &Client) -> Vec<Finding> {
             };
             vec![colony, grants(client).await]
         }
-        Err(error) if error.reason() == Some("NOT_PERMITTED") => {
+        Err(error) if error.is(&Reason::NotPermitted) => {
             vec![Finding::skipped("grants", "this key may not read, so what else it may do cannot be seen from here")]
         }
-        Err(error @ ClientError::Refused { .. }) if error.reason() == Some("COLONY_UNKNOWN") => {
+        Err(error) if error.is(&Reason::ColonyUnknown) => {
             vec![Finding::bad("colony", error.to_string(), "`apiary colony create`, with the server owner's key")]
         }
         Err(error) => vec![Finding::of_error("colony", &error.into())],

@@ -3,7 +3,7 @@
 use apiary_executor_sdk::LogLevel;
 use apiary_executor_sdk::lease::{Lines, Subject, lines_of};
 use apiary_executor_sdk::limits::LOG_MESSAGE_BYTES_MAX;
-use apiary_executor_sdk::{Client, ClientError};
+use apiary_executor_sdk::{Client, ClientError, Reason};
 use clap::Args;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
@@ -86,7 +86,7 @@ async fn stream(client: &Client, subject: Subject, level: LogLevel) -> anyhow::R
 
 fn lost(subject: Subject) -> ClientError {
     ClientError::Refused {
-        reason: "LEASE_LOST".to_owned(),
+        reason: Reason::LeaseLost,
         message: format!("the lease of {} is lost: stop the work, nothing of it is taken", subject.process_id),
         retryable: false,
     }

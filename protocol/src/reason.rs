@@ -1,0 +1,189 @@
+//! The exact reason of a broker's refusal, for programs. `docs/errors.md` explains each.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Fault;
+
+/// The exact reason of a refusal. Open: a newer broker may know reasons that this side does not.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The call carries no signature where it needs one.
+    Unsigned,
+    /// The signature, or the form of what is signed, is wrong.
+    SignatureInvalid,
+    /// The request was signed too long ago, or in the future.
+    RequestStale,
+    /// The very same request was here before.
+    RequestReplayed,
+    /// The request is for another broker instance.
+    BrokerUnknown,
+    /// No such colony.
+    ColonyUnknown,
+    /// The caller may not do this.
+    NotPermitted,
+    /// A field or document is not acceptable.
+    Invalid,
+    /// The arguments do not fit what executors announce.
+    ArgsRefused,
+    /// Larger than can be accepted.
+    TooLarge,
+    /// No such thing in this colony.
+    NotFound,
+    /// The lease is gone: expired, ended, or of another attempt or executor.
+    LeaseLost,
+    /// The process is being cancelled, or was.
+    Cancelled,
+    /// The process is in a state in which that cannot be done.
+    StateConflict,
+    /// An id or name belongs to something else.
+    Taken,
+    /// The spec's `submit_by` is over.
+    SubmitByOver,
+    /// A spec has a rate key that no limit is for.
+    LimitUnknown,
+    /// Too much at once.
+    Overloaded,
+    /// The broker is stopping.
+    Draining,
+    /// The broker's database did not answer.
+    Unavailable,
+    /// A fault of the broker's or in its database.
+    Internal,
+    /// A word that this side does not know.
+    Unknown(String),
+}
+
+impl Reason {
+    /// Every reason that has a name.
+    pub const ALL: [Self; 21] = [
+        Self::Unsigned,
+        Self::SignatureInvalid,
+        Self::RequestStale,
+        Self::RequestReplayed,
+        Self::BrokerUnknown,
+        Self::ColonyUnknown,
+        Self::NotPermitted,
+        Self::Invalid,
+        Self::ArgsRefused,
+        Self::TooLarge,
+        Self::NotFound,
+        Self::LeaseLost,
+        Self::Cancelled,
+        Self::StateConflict,
+        Self::Taken,
+        Self::SubmitByOver,
+        Self::LimitUnknown,
+        Self::Overloaded,
+        Self::Draining,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// The word on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Unsigned => "UNSIGNED",
+            Self::SignatureInvalid => "SIGNATURE_INVALID",
+            Self::RequestStale => "REQUEST_STALE",
+            Self::RequestReplayed => "REQUEST_REPLAYED",
+            Self::BrokerUnknown => "BROKER_UNKNOWN",
+            Self::ColonyUnknown => "COLONY_UNKNOWN",
+            Self::NotPermitted => "NOT_PERMITTED",
+            Self::Invalid => "INVALID",
+            Self::ArgsRefused => "ARGS_REFUSED",
+            Self::TooLarge => "TOO_LARGE",
+            Self::NotFound => "NOT_FOUND",
+            Self::LeaseLost => "LEASE_LOST",
+            Self::Cancelled => "CANCELLED",
+            Self::StateConflict => "STATE_CONFLICT",
+            Self::Taken => "TAKEN",
+            Self::SubmitByOver => "SUBMIT_BY_OVER",
+            Self::LimitUnknown => "LIMIT_UNKNOWN",
+            Self::Overloaded => "OVERLOADED",
+            Self::Draining => "DRAINING",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+            Self::Unknown(word) => word,
+        }
+    }
+
+    /// Whether the same call can succeed later without a change.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Overloaded | Self::Draining | Self::Unavailable)
+    }
+
+    /// Whose fault it is. Of a reason with no name here, the broker's word on whether to try again decides: what it calls final
+    /// is held against the document.
+    pub fn fault(&self, retryable: bool) -> Fault {
+        match self {
+            Self::Overloaded | Self::Draining | Self::Unavailable | Self::RequestReplayed | Self::BrokerUnknown => {
+                Fault::Again
+            }
+            // The caller's key, grant, address or clock: the same document passes once somebody has put that right.
+            Self::Unsigned
+            | Self::SignatureInvalid
+            | Self::RequestStale
+            | Self::SubmitByOver
+            | Self::ColonyUnknown
+            | Self::NotPermitted => Fault::Surroundings,
+            Self::Unknown(_) if retryable => Fault::Again,
+            // INTERNAL too: the broker works, and fails at this document.
+            Self::Invalid
+            | Self::ArgsRefused
+            | Self::TooLarge
+            | Self::NotFound
+            | Self::LeaseLost
+            | Self::Cancelled
+            | Self::StateConflict
+            | Self::Taken
+            | Self::LimitUnknown
+            | Self::Internal
+            | Self::Unknown(_) => Fault::Document,
+        }
+    }
+}
+
+impl From<&str> for Reason {
+    fn from(word: &str) -> Self {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word).unwrap_or_else(|| Self::Unknown(word.to_owned()))
+    }
+}
+
+impl FromStr for Reason {
+    type Err = Infallible;
+
+    fn from_str(word: &str) -> Result<Self, Infallible> {
+        Ok(word.into())
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_survives_the_wire_and_so_does_one_of_a_newer_broker() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from(reason.as_str()), reason);
+        }
+        let newer = Reason::from("SOMETHING_LATER");
+        assert_eq!((newer.as_str(), newer.is_retryable()), ("SOMETHING_LATER", false));
+    }
+
+    #[test]
+    fn what_is_retryable_is_never_held_against_the_document() {
+        for reason in Reason::ALL.into_iter().filter(Reason::is_retryable) {
+            assert_eq!(reason.fault(true), Fault::Again, "{reason}");
+        }
+        assert_eq!(Reason::from("SOMETHING_LATER").fault(true), Fault::Again);
+        assert_eq!(Reason::from("SOMETHING_LATER").fault(false), Fault::Document);
+    }
+}
