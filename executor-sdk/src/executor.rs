@@ -13,6 +13,7 @@ mod drain;
 mod heartbeat;
 mod introduce;
 mod rules;
+mod waits;
 mod works;
 
 use std::collections::BTreeMap;
@@ -70,6 +71,7 @@ struct Context {
     client: Client,
     settings: Settings,
     rules: rules::Rules,
+    waits: waits::Waits,
     handlers: BTreeMap<String, Handler>,
     /// Cancelled when an executor that stops waits for its handlers no longer.
     give_up: CancellationToken,
@@ -125,8 +127,9 @@ impl Executor {
 
     async fn run_with(self, shutdown: &CancellationToken, hurry: &CancellationToken) -> Result<(), ClientError> {
         let Self { client, settings, guard, handlers } = self;
-        let (rules, give_up) = (rules::Rules::new(guard), CancellationToken::new());
-        let context = Arc::new(Context { client, settings, rules, handlers, give_up });
+        let (rules, waits) = (rules::Rules::new(guard), waits::Waits::default());
+        let give_up = CancellationToken::new();
+        let context = Arc::new(Context { client, settings, rules, waits, handlers, give_up });
         let mut works = works::Works::new(Arc::clone(&context));
         let ended = tokio::select! {
             ended = claim::run(&context, &mut works, shutdown) => ended,

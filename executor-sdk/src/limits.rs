@@ -39,6 +39,12 @@ pub const BACKOFF_MOST: Duration = Duration::from_secs(15);
 pub const SNOOZE_MIN: Duration = Duration::from_millis(100);
 /// The longest that a handler can put work off: a year, the broker's own bound.
 pub const SNOOZE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The first pause of work that waits for something around it.
+pub const SURROUNDINGS_FIRST: Duration = Duration::from_secs(1);
+/// The longest pause of work that waits for something around it, unless a service asks for more.
+pub const SURROUNDINGS_MOST: Duration = Duration::from_secs(60);
+/// The causes of waiting that an executor tells apart; the pauses of those beyond start at their longest.
+pub const SURROUNDINGS_CAUSES_MAX: usize = 256;
 /// A process that is being cancelled is renewed at least this long after the last time, so that a wrong clock cannot make the
 /// executor spin.
 pub const CANCEL_LOOK_MIN: Duration = Duration::from_millis(200);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use apiary_protocol::Fault;
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -12,21 +13,43 @@ use crate::limits::{SNOOZE_MAX, SNOOZE_MIN};
 /// Why a handler failed, and whether another attempt may succeed.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    pub(crate) message: String,
-    pub(crate) retryable: bool,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) snooze: Option<Duration>,
+    message: String,
+    kind: Kind,
+    retry_after: Option<Duration>,
+}
+
+/// What becomes of work that failed.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    /// No attempt can succeed.
+    Final,
+    /// Another attempt may succeed.
+    Retryable,
+    /// It is too early: it goes back for so long.
+    Snooze(Duration),
+    /// Something around it is in the way: it goes back until that is over.
+    Surroundings { cause: String },
 }
 
 impl Failure {
     /// Another attempt may succeed; the spec's back-off says when.
     pub fn retryable(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), retryable: true, retry_after: None, snooze: None }
+        Self::new(Kind::Retryable, message)
     }
 
     /// No attempt can succeed.
     pub fn fatal(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), retryable: false, retry_after: None, snooze: None }
+        Self::new(Kind::Final, message)
+    }
+
+    /// The work itself may be sound, and something around it is in the way: a service is away, a key is not accepted, a quota
+    /// is used up, a table is missing. The work goes back, no retry is spent, and it comes again without an end, after
+    /// pauses that grow with the time that this lasts, up to a minute; after [`retry_after`](Self::retry_after) at the least.
+    ///
+    /// `cause` is a stable word or name for what is in the way, such as `supabase-key`: failures of one cause count as one
+    /// condition. `message` says what happened, and ends in what an operator can do.
+    pub fn surroundings(cause: impl Into<String>, message: impl fmt::Display) -> Self {
+        Self::new(Kind::Surroundings { cause: cause.into() }, message)
     }
 
     /// No failure at all: it is too early. The work goes back, and comes again after so long, at most a year; no retry is spent.
@@ -34,7 +57,11 @@ impl Failure {
     pub fn snooze(delay: Duration, waiting_for: impl fmt::Display) -> Self {
         // A delay of nothing would hand the work out again at once, for ever.
         let delay = delay.clamp(SNOOZE_MIN, SNOOZE_MAX);
-        Self { message: waiting_for.to_string(), retryable: true, retry_after: None, snooze: Some(delay) }
+        Self::new(Kind::Snooze(delay), waiting_for)
+    }
+
+    fn new(kind: Kind, message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), kind, retry_after: None }
     }
 
     /// The next attempt not before so long from now, whatever the back-off says: for a service that said when
@@ -52,7 +79,24 @@ impl Failure {
 
     /// Whether another attempt may succeed.
     pub fn is_retryable(&self) -> bool {
-        self.retryable
+        !matches!(self.kind, Kind::Final)
+    }
+
+    /// The stable name of what is in the way, if that is nothing of the work's own.
+    pub fn cause(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Surroundings { cause } => Some(cause),
+            _ => None,
+        }
+    }
+
+    /// The next attempt not before so long from now.
+    pub fn earliest(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.kind
     }
 }
 
@@ -65,9 +109,13 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 impl From<ClientError> for Failure {
-    /// For handlers that call the broker themselves: retryable if the call was.
+    /// For handlers that call the broker themselves: final only if the broker refused what was asked for.
     fn from(error: ClientError) -> Self {
-        Self { retryable: error.is_retryable(), ..Self::fatal(error) }
+        match error.fault() {
+            Fault::Document => Self::fatal(error),
+            Fault::Surroundings => Self::surroundings("broker", error),
+            Fault::Again => Self::retryable(error),
+        }
     }
 }
 

@@ -88,7 +88,7 @@ fn check(context: &Context, guard: &Guard, lease: &v1::Lease) -> Result<Sound, R
 
 async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound) {
     let Sound { work, handler } = sound;
-    let cancellation = work.cancellation();
+    let (cancellation, function) = (work.cancellation(), work.function().to_owned());
     let courier = Courier::start(context.client.clone(), *subject, work.journal());
     // Called inside of its task, because a handler may panic before it returns its future.
     let running = async move { handler(work).await }.in_current_span();
@@ -99,7 +99,7 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
         biased;
         joined = &mut task => {
             if last_words(courier, beat.as_mut()).await {
-                report(context, subject, returned(joined), beat).await;
+                report(context, subject, &function, returned(joined), beat).await;
             }
         }
         lost = &mut beat => {
@@ -109,11 +109,11 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
         }
         () = notice.given() => {
             cancellation.cancel();
-            heed(context, subject, task, courier, beat, notice.reason().unwrap_or_default()).await;
+            heed(context, subject, &function, task, courier, beat, notice.reason().unwrap_or_default()).await;
         }
         () = context.give_up.cancelled() => {
             cancellation.cancel();
-            give_up(context, subject, task, courier, beat).await;
+            give_up(context, subject, &function, task, courier, beat).await;
         }
     }
 }
@@ -134,6 +134,7 @@ async fn last_words(courier: Courier, beat: Pin<&mut impl Future<Output = Lost>>
 async fn heed(
     context: &Context,
     subject: &Subject,
+    function: &str,
     mut task: Task,
     courier: Courier,
     mut beat: Pin<&mut impl Future<Output = Lost>>,
@@ -143,7 +144,7 @@ async fn heed(
     let joined = tokio::select! {
         biased;
         joined = &mut task => joined,
-        () = context.give_up.cancelled() => return give_up(context, subject, task, courier, beat).await,
+        () = context.give_up.cancelled() => return give_up(context, subject, function, task, courier, beat).await,
         _ = &mut beat => {
             tracing::warn!("the handler did not stop by the deadline of the cancellation: dropping it");
             task.abort();
@@ -157,7 +158,7 @@ async fn heed(
     }
     let words = match returned(joined) {
         Ok(_) => "the work was done when it was cancelled; its output is not kept".to_owned(),
-        Err(failure) => failure.message,
+        Err(failure) => failure.message().to_owned(),
     };
     let sent = async {
         let ending = subject.ended(&context.client, OutcomeKind::Cancelled, &words)?;
@@ -173,11 +174,12 @@ async fn heed(
 async fn report(
     context: &Context,
     subject: &Subject,
+    function: &str,
     returned: Result<Bytes, Failure>,
     beat: Pin<&mut impl Future<Output = Lost>>,
 ) {
-    if let Err(Failure { snooze: Some(delay), message, .. }) = &returned {
-        return snooze(context, subject, *delay, message, beat).await;
+    if let Some((delay, waiting_for)) = context.waits.heed(function, &returned) {
+        return put_off(context, subject, delay, waiting_for, beat).await;
     }
     let sent = async {
         let ending = ending(context, subject, returned)?;
@@ -203,7 +205,7 @@ async fn report(
 }
 
 /// Gives work back for later, for as long as the lease lasts.
-async fn snooze(
+async fn put_off(
     context: &Context,
     subject: &Subject,
     delay: Duration,
@@ -274,6 +276,7 @@ fn too_large(length: usize) -> String {
 async fn give_up(
     context: &Context,
     subject: &Subject,
+    function: &str,
     mut task: Task,
     courier: Courier,
     mut beat: Pin<&mut impl Future<Output = Lost>>,
@@ -290,7 +293,7 @@ async fn give_up(
         return;
     }
     if let Some(Ok(Ok(output))) = joined {
-        return report(context, subject, Ok(output), beat).await;
+        return report(context, subject, function, Ok(output), beat).await;
     }
     if joined.is_none() {
         task.abort();

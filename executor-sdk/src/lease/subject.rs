@@ -40,13 +40,13 @@ impl Subject {
         Ending::seal(client, &Outcome::succeeded(client.colony(), process_id, attempt, spec_digest, now, content))
     }
 
-    /// What a handler's failure says, signed. A snooze is no end of an attempt: it counts as retryable here.
+    /// What a handler's failure says, signed. Work that goes back is no end of an attempt: it counts as retryable here.
     pub fn failed(&self, client: &Client, failure: &Failure) -> Result<Ending, ClientError> {
-        let kind = if failure.retryable { OutcomeKind::FailedRetryable } else { OutcomeKind::FailedFinal };
-        let mut outcome = self.outcome(client, kind, &failure.message);
-        if failure.retryable {
+        let kind = if failure.is_retryable() { OutcomeKind::FailedRetryable } else { OutcomeKind::FailedFinal };
+        let mut outcome = self.outcome(client, kind, failure.message());
+        if failure.is_retryable() {
             let most = apiary_identity::limits::DURATION_MAX_MS;
-            outcome.retry_after_ms = failure.retry_after.map(|after| millis(after).min(most));
+            outcome.retry_after_ms = failure.earliest().map(|after| millis(after).min(most));
         }
         Ending::seal(client, &outcome)
     }
