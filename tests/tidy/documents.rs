@@ -84,14 +84,14 @@ fn variables_in_documents_are_read_by_the_code() {
 
 #[test]
 fn every_reason_of_a_refusal_is_explained() {
-    let code = file("broker/src/error.rs").map_or("", |file| &file.text);
+    let code = file("protocol/src/reason.rs").map_or("", |file| &file.text);
     let reasons: BTreeSet<&str> = code
         .split("=> \"")
         .skip(1)
         .filter_map(|rest| rest.split('"').next())
         .filter(|word| is_upper_case(word))
         .collect();
-    assert!(reasons.len() > 10, "the reasons are found in broker/src/error.rs: {reasons:?}");
+    assert!(reasons.len() > 10, "the reasons are found in protocol/src/reason.rs: {reasons:?}");
     let Some(page) = file("docs/errors.md") else {
         return hold("write docs/errors.md, a line for each reason", &["docs/errors.md is missing".to_owned()]);
     };
