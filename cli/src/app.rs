@@ -8,7 +8,7 @@ use tracing::Level;
 
 use crate::commands::{
     bee, broker, bulk, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, lease,
-    limit, pause, process, up, webhook,
+    limit, pause, process, record, up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, Quiet, ReaderGone};
@@ -106,6 +106,8 @@ enum Command {
     #[command(subcommand)]
     Guard(guard::Command),
     #[command(subcommand)]
+    Record(record::Command),
+    #[command(subcommand)]
     Import(import::Command),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
@@ -164,7 +166,10 @@ impl Global {
 
     fn flags(&self, command: &Command) -> Result<Flags, Fault> {
         let mut flags = Flags::default();
-        self.set.iter().try_for_each(|text| flags.add_set(text))?;
+        let is_field = |text: &str| {
+            matches!(command, Command::Webhook(arguments) if !arguments.is_adapter()) && webhook::is_field(text)
+        };
+        self.set.iter().filter(|text| !is_field(text)).try_for_each(|text| flags.add_set(text))?;
         flags.add(&table::DATA, self.data.as_ref().map(|path| path.display().to_string()));
         flags.add(&table::BROKER_ADDRESS, self.broker.clone());
         flags.add(&table::COLONY, self.colony.clone());
@@ -191,7 +196,8 @@ impl Command {
     /// What runs on tells what it does; the rest tells what goes wrong.
     fn log_level(&self) -> Level {
         match self {
-            Self::Broker(_) | Self::Webhook(_) | Self::Bee(_) => Level::INFO,
+            Self::Broker(_) | Self::Bee(_) => Level::INFO,
+            Self::Webhook(arguments) if arguments.is_adapter() => Level::INFO,
             Self::Demo(_) => Level::ERROR,
             _ => Level::WARN,
         }
@@ -215,6 +221,7 @@ impl Command {
             Self::Bulk(command) => command.run(context).await,
             Self::Limit(command) => command.run(context).await,
             Self::Guard(command) => command.run(context).await,
+            Self::Record(command) => command.run(context).await,
             Self::Import(command) => command.run(context).await,
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),

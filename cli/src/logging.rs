@@ -11,11 +11,14 @@ const LEVELS: [Level; 5] = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG
 pub(crate) fn start(settings: &Settings, default: Level, verbose: u8, quiet: u8) {
     let level = settings.text(&table::LOG_LEVEL).and_then(|word| word.parse().ok()).unwrap_or(default);
     let level = shifted(level, verbose, quiet);
+    // What `apiary up` tells of its processes is not a warning, and is told all the same.
+    let activity = settings.text(&table::LOG_LEVEL).and_then(|word| word.parse().ok()).unwrap_or(Level::INFO);
+    let activity = shifted(activity, verbose, quiet);
     // What lies under us is told from one level further down: their "info" is our "debug".
     let under = shifted(level, 0, 1);
     let filter = EnvFilter::new(format!(
         "{under},apiary={level},apiary_broker={level},apiary_executor_sdk={level},apiary_bees={level},\
-         apiary_adapters={level},apiary_identity={level},sqlx=warn"
+         apiary_adapters={level},apiary_identity={level},apiary::up::activity={activity},sqlx=warn"
     ));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // An error means that a log was started before, as in tests: then that one is used.

@@ -18,7 +18,7 @@ Examples:
   apiary demo --json | jq .subscriptions
 
 With --json, one object: events_posted (all posts, duplicates and the forged one included), events_refused
-(answered 4xx), processes_succeeded (one an event), subscriptions (rows), chain_verified, elapsed_ms.";
+(answered 4xx), events_duplicate (sent again, no second process), processes_succeeded (one an event), subscriptions (rows), chain_verified, elapsed_ms.";
 
 /// See it work: a colony in a temporary folder turns signed Stripe webhooks into rows
 ///

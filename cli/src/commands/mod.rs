@@ -18,5 +18,6 @@ pub(crate) mod lease;
 pub(crate) mod limit;
 pub(crate) mod pause;
 pub(crate) mod process;
+pub(crate) mod record;
 pub(crate) mod up;
 pub(crate) mod webhook;

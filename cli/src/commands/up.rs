@@ -48,7 +48,7 @@ struct Announcement {
     data: PathBuf,
     profile: PathBuf,
     #[serde(rename = "try")]
-    next: [String; 3],
+    next: [String; 5],
 }
 
 pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> {
@@ -79,6 +79,10 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
             Some(colony) => break colony?,
         }
     };
+    if let Err(error) = colony.folder().announce(colony.webhook()) {
+        // Others then look for the adapter at its usual place.
+        tracing::warn!(%error, "the webhook adapter's address was not noted in the data folder");
+    }
     match context.format.print(&announcement(&colony, settings), text) {
         // The colony is there for others than whoever reads this.
         Err(error) if error.is::<ReaderGone>() => {}
@@ -115,11 +119,8 @@ fn announcement(colony: &LocalColony, settings: &Settings) -> Announcement {
     let has_secret = settings.is_set(&table::WEBHOOK_STRIPE_SECRETS);
     let folder = colony.folder();
     let profile = folder.profile();
-    // Where the adapter is elsewhere than usual, another colony's may be at the usual place.
-    let elsewhere = match colony.webhook() {
-        address if table::WEBHOOK_LISTEN.default == Some(&address.to_string()) => String::new(),
-        address => format!(" --set {}={address}", table::WEBHOOK_LISTEN.key),
-    };
+    // A secret that somebody set is theirs to set in the other terminal, too: it stands on no command line.
+    let secret = if has_secret { "STRIPE_WEBHOOK_SECRET=whsec_… " } else { "" };
     let command = format!("{} --config {}", program(), quoted(&profile));
     Announcement {
         colony: colony.id(),
@@ -131,9 +132,11 @@ fn announcement(colony: &LocalColony, settings: &Settings) -> Announcement {
         data: folder.path().to_owned(),
         profile,
         next: [
+            format!("{secret}{command} webhook send customer.subscription.created"),
+            format!("{command} record show"),
             format!("{command} process submit --type echo --function echo --args '{{\"hello\":\"world\"}}' --wait"),
             format!("{command} process verify latest"),
-            format!("{command} doctor{elsewhere}"),
+            format!("{command} doctor"),
         ],
     }
 }
@@ -155,7 +158,7 @@ fn text(announcement: &Announcement) -> String {
     for command in next {
         let _ = writeln!(text, "  {command}");
     }
-    text.push_str("\nCtrl-C stops it.");
+    text.push_str("\nCtrl-C stops it. Below, a line for each process; -q leaves them out.");
     text
 }
 

@@ -1,5 +1,6 @@
 //! Posts webhooks as Stripe does: JSON over HTTP, signed with the endpoint's secret.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,41 +8,62 @@ use anyhow::Context as _;
 use apiary_identity::Clock;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 use sha2::Sha256;
 
 /// How long one post may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Posts to one endpoint.
-pub(super) struct Poster {
+pub(crate) struct Poster {
     http: reqwest::Client,
     url: String,
     clock: Arc<dyn Clock>,
-    /// How many posts were sent.
+    /// Posts that were sent.
     pub(super) posted: usize,
-    /// How many of them were answered 4xx.
+    /// Posts that were answered 4xx.
     pub(super) refused: usize,
+    /// Posts that were answered with a process that was there before.
+    pub(super) duplicates: usize,
+}
+
+/// The answer to a post.
+pub(crate) struct Answer {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The body, or null if it is no JSON.
+    pub(crate) body: Value,
 }
 
 impl Poster {
     /// Posts to `url`, at the times that `clock` shows.
-    pub(super) fn new(url: String, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub(crate) fn new(url: String, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().timeout(TIMEOUT);
         // A proxy in the environment is for the world outside, not for this machine.
-        let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().context("an HTTP client")?;
-        Ok(Self { http, url, clock, posted: 0, refused: 0 })
+        let http = if is_here(&url) { http.no_proxy() } else { http };
+        let http = http.build().context("an HTTP client")?;
+        Ok(Self { http, url, clock, posted: 0, refused: 0, duplicates: 0 })
     }
 
-    /// Posts a body, signed with `secret`; returns the HTTP status.
-    pub(super) async fn post(&mut self, body: &str, secret: &SecretString) -> anyhow::Result<u16> {
+    /// Posts a body, signed with `secret`.
+    pub(crate) async fn post(&mut self, body: &str, secret: &SecretString) -> anyhow::Result<Answer> {
         let signature = signature(secret, body, self.clock.now().as_second())?;
         let request =
             self.http.post(&self.url).header("content-type", "application/json").header("stripe-signature", signature);
         self.posted += 1;
         let answer = request.body(body.to_owned()).send().await.context("posting a webhook")?;
         let status = answer.status();
+        let body: Value = answer.json().await.unwrap_or_default();
         self.refused += usize::from(status.is_client_error());
-        Ok(status.as_u16())
+        self.duplicates += usize::from(body["existed"] == true);
+        Ok(Answer { status: status.as_u16(), body })
     }
+}
+
+/// Whether a URL is of this machine.
+fn is_here(url: &str) -> bool {
+    let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The `Stripe-Signature` header: HMAC-SHA256 over `<time>.<body>` (docs.stripe.com/webhooks).

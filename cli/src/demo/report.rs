@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use apiary_bees::finance::Subscription;
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::story::{ADA, BO, Who};
+use super::events::Customer;
+use super::story::{ADA, BO};
 use crate::commands::process::verify::{self, Verdict};
-use crate::output::{STRONG, styled, table};
+use crate::commands::record::show;
+use crate::output::{STRONG, styled};
 
 /// What came of the demo.
 #[derive(Serialize)]
@@ -17,6 +18,8 @@ pub(crate) struct Report {
     pub(crate) events_posted: usize,
     /// Posts that were answered 4xx.
     pub(crate) events_refused: usize,
+    /// Posts of an event that was posted before, which made no second process.
+    pub(crate) events_duplicate: usize,
     /// Processes that succeeded: one for each event, however often it was posted.
     pub(crate) processes_succeeded: usize,
     /// The rows in the state of record.
@@ -47,6 +50,7 @@ impl Report {
         };
         count("events posted", self.events_posted, expected.posts);
         count("events refused", self.events_refused, expected.refused);
+        count("duplicates", self.events_duplicate, expected.posts - expected.refused - expected.events);
         count("processes succeeded", self.processes_succeeded, expected.events);
         count("subscriptions", self.subscriptions.len(), 2);
         unmet.extend(self.unmet_row(ADA, "canceled"));
@@ -57,7 +61,7 @@ impl Report {
         unmet
     }
 
-    fn unmet_row(&self, who: Who, status: &str) -> Option<String> {
+    fn unmet_row(&self, who: Customer<'_>, status: &str) -> Option<String> {
         let id = who.subscription_id();
         let Some(row) = self.subscriptions.iter().find(|row| row.id == id) else {
             return Some(format!("no row {id}"));
@@ -73,33 +77,17 @@ impl Report {
     /// For people.
     pub(crate) fn text(&self) -> String {
         let mut text = format!("{}\n", styled(STRONG, "The state of record"));
-        text.push_str(&table(
-            &["subscription", "customer", "user", "status", "price", "period until", "last invoice"],
-            self.subscriptions.iter().map(row),
-        ));
+        text.push_str(&show::text(&self.subscriptions));
         if let Some(chain) = &self.chain {
             let _ = write!(text, "\n\n{}\n{}", styled(STRONG, "One process's chain, checked"), verify::text(chain));
         }
         let _ = write!(
             text,
-            "\n{} webhooks posted, {} refused (forged), {} processes succeeded, {} ms\n\
+            "\n{} webhooks posted: {} became processes, which succeeded; {} were sent again, and made no second one; \
+             {} was forged, and refused. {} ms\n\
              `apiary up` starts a colony that stays.",
-            self.events_posted, self.events_refused, self.processes_succeeded, self.elapsed_ms
+            self.events_posted, self.processes_succeeded, self.events_duplicate, self.events_refused, self.elapsed_ms
         );
         text
     }
-}
-
-fn row(row: &Subscription) -> Vec<String> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let day = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
-    vec![
-        row.id.clone(),
-        text(&row.customer_id),
-        text(&row.user_id),
-        text(&row.status),
-        text(&row.price_id),
-        day(row.current_period_end),
-        text(&row.last_invoice_outcome),
-    ]
 }

@@ -69,13 +69,13 @@ async fn tell(
     let mut unmet = Vec::new();
     let posts = out_of_order(&events);
     for event in &posts {
-        let status = poster.post(&event.body, secret).await?;
+        let status = poster.post(&event.body, secret).await?.status;
         if !(200..300).contains(&status) {
             unmet.push(format!("{} was answered {status}", event.id));
         }
     }
     let other = SecretString::from(format!("whsec_{}", Uuid::new_v4().simple()));
-    let status = poster.post(&story::forgery(clock.now()).body, &other).await?;
+    let status = poster.post(&story::forgery(clock.now()).body, &other).await?.status;
     if !matches!(status, 400 | 401) {
         unmet.push(format!("a forged event was answered {status}, expected 400 or 401"));
     }
@@ -92,6 +92,7 @@ async fn tell(
     let report = Report {
         events_posted: poster.posted,
         events_refused: poster.refused,
+        events_duplicate: poster.duplicates,
         processes_succeeded: succeeded,
         subscriptions,
         chain_verified: chain.verified,

@@ -17,4 +17,6 @@ pub(crate) use effective::{Origin, Settings};
 pub(crate) use environment::unknown_variables;
 pub(crate) use file::{Place, default_data_folder};
 pub(crate) use flags::Flags;
+pub(crate) use near::nearest;
 pub(crate) use setting::Setting;
+pub(crate) use table::is_setting;

@@ -326,6 +326,11 @@ pub(crate) const LOG_FORMAT: Setting =
         .default("text")
         .flag("--log-format");
 
+/// Whether a setting has this name.
+pub(crate) fn is_setting(key: &str) -> bool {
+    TABLE.iter().any(|setting| setting.key == key)
+}
+
 /// Every setting, in the order in which they are shown.
 pub(crate) const TABLE: &[Setting] = &[
     COLONY,

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::folder::{Folder, write_private};
 use super::keys::{Keys, OPERATOR_FILE};
-use super::{grants, signing_secret};
+use super::{activity, grants, signing_secret};
 use crate::commands::bee::Equipment;
 use crate::commands::webhook::named;
 use crate::exit::Fault;
@@ -118,6 +118,7 @@ impl LocalColony {
         let ended = tokio::select! {
             () = shutdown.cancelled() => None,
             ended = self.bees.join_next() => ended,
+            never = activity::tell(&self.operator) => match never {},
         };
         self.stop().await;
         match ended {

@@ -2,6 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -13,13 +14,21 @@ use crate::exit::Fault;
 pub(crate) const PROFILE: &str = "apiary.toml";
 /// The longest path of a Unix socket (unix(7): 108 bytes with the last NUL).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// The state of record in the folder.
+pub(super) const RECORD: &str = "finance.db";
+/// The secret that webhooks are signed with.
+const SIGNING_SECRET: &str = "keys/stripe-webhook-secret";
+/// The file whose lock is held by the `apiary up` that uses the folder: its process number, and its webhook adapter's address.
+pub(super) const LOCK: &str = "up.lock";
+/// Bytes of that file: a number and an address.
+pub(super) const LOCK_BYTES_MAX: u64 = 100;
 /// What a file is called while it is written.
 const UNFINISHED: &str = "unfinished";
 
 /// The data folder, locked for as long as this lives.
 pub(crate) struct Folder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -28,7 +37,7 @@ impl Folder {
         let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
         make_private(&path)?;
         let lock = lock(&path)?;
-        let folder = Self { path, _lock: lock };
+        let folder = Self { path, lock };
         let keys = folder.keys();
         make_private(&keys)?;
         if keys.metadata().with_context(|| keys.display().to_string())?.mode() & 0o077 != 0 {
@@ -59,7 +68,12 @@ impl Folder {
 
     /// The secret that webhooks are signed with, where the settings name none.
     pub(crate) fn signing_secret(&self) -> PathBuf {
-        self.keys().join("stripe-webhook-secret")
+        signing_secret_in(&self.path)
+    }
+
+    /// Tells other commands where webhooks come in, for as long as this lives. What they cannot read they do without.
+    pub(crate) fn announce(&self, webhooks: SocketAddr) -> anyhow::Result<()> {
+        write_lock(&self.lock, &format!("{webhooks}\n")).with_context(|| self.path.join(LOCK).display().to_string())
     }
 
     /// The broker's database.
@@ -79,13 +93,25 @@ impl Folder {
 
     /// The state of record.
     pub(crate) fn record(&self) -> PathBuf {
-        self.path.join("finance.db")
+        self.path.join(RECORD)
     }
 
     /// The client's configuration file.
     pub(crate) fn profile(&self) -> PathBuf {
         self.path.join(PROFILE)
     }
+}
+
+impl Drop for Folder {
+    /// Whoever looks afterwards finds no address at which nobody listens.
+    fn drop(&mut self) {
+        let _ = self.lock.set_len(0);
+    }
+}
+
+/// The file of the secret that webhooks are signed with, in a data folder.
+pub(super) fn signing_secret_in(folder: &Path) -> PathBuf {
+    folder.join(SIGNING_SECRET)
 }
 
 /// Writes a file of mode 0600 that is either whole or not there. One that is there is left as it is.
@@ -130,15 +156,15 @@ fn make_private(path: &Path) -> anyhow::Result<()> {
 }
 
 fn lock(folder: &Path) -> anyhow::Result<File> {
-    let path = folder.join("up.lock");
+    let path = folder.join(LOCK);
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let mut file = open.with_context(|| path.display().to_string())?;
+    let file = open.with_context(|| path.display().to_string())?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut owner = String::new();
-            file.take(20).read_to_string(&mut owner).ok();
-            let owner = owner.trim();
+            file.take(LOCK_BYTES_MAX).read_to_string(&mut owner).ok();
+            let owner = owner.lines().next().unwrap_or_default();
             let owner = if owner.is_empty() { String::new() } else { format!(" (process {owner})") };
             return Err(Fault::failure(format!("`apiary up` runs already in {}{owner}", folder.display()))
                 .hint("stop it, or choose another folder with --data")
@@ -147,9 +173,14 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
         Err(TryLockError::Error(error)) => return Err(error).with_context(|| path.display().to_string()),
     }
     // For whoever wonders; the lock itself is the system's, and ends with the process.
-    let write = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
-    write.with_context(|| path.display().to_string())?;
+    write_lock(&file, "").with_context(|| path.display().to_string())?;
     Ok(file)
+}
+
+fn write_lock(mut file: &File, addresses: &str) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "{}\n{addresses}", std::process::id())
 }
 
 fn remove_unfinished(folder: &Path) -> anyhow::Result<()> {

@@ -1,7 +1,9 @@
 //! A whole colony in one process, on SQLite, in one folder. Every step of its start can be interrupted and done again.
 
+mod activity;
 mod colony;
 mod folder;
+mod found;
 mod grants;
 mod keys;
 mod ports;
@@ -9,4 +11,5 @@ mod signing_secret;
 
 pub(crate) use colony::{Config, LocalColony};
 pub(crate) use folder::{Folder, PROFILE};
+pub(crate) use found::{data_folder, record, webhook_address, webhook_secret};
 pub(crate) use ports::Ports;

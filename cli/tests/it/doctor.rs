@@ -7,22 +7,16 @@ use crate::scene::{Scene, run};
 fn all_is_well_with_a_colony_that_is_up() {
     let scene = Scene::new();
     let local = Local::start(&scene);
-    let webhook = local.announced["webhooks"]
-        .as_str()
-        .unwrap()
-        .trim_start_matches("http://")
-        .trim_end_matches("/webhooks/stripe");
-    let listen = format!("webhook.listen={webhook}");
-    let examination = local.run(&["doctor", "-o", "json", "--set", &listen]).json();
+    // Not a word of where the adapter listens, on a port that is free here and not the usual one.
+    let examination = local.run(&["doctor", "-o", "json"]).json();
     assert_eq!(examination["healthy"], true);
     let verdict = |check: &str| {
         let findings = examination["findings"].as_array().unwrap();
         findings.iter().find(|finding| finding["check"] == check).map(|finding| finding["verdict"].clone()).unwrap()
     };
-    for check in ["settings", "colony", "key", "broker", "clock", "grants", "webhook"] {
+    for check in ["settings", "colony", "key", "broker", "clock", "grants", "webhook", "record"] {
         assert_eq!(verdict(check), "good", "{check}");
     }
-    assert_eq!(verdict("record"), "skipped");
 }
 
 #[test]

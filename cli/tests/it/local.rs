@@ -23,9 +23,14 @@ pub(crate) struct Local {
 impl Local {
     /// Starts one on free ports in the scene's folder `data`, and waits until it says where it listens.
     pub(crate) fn start(scene: &Scene) -> Self {
+        Self::start_with(scene, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_with(scene: &Scene, arguments: &[&str]) -> Self {
         let (data, log) = (scene.path("data"), scene.path("up.log"));
         let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
-        let mut child = command(&data).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut child = command(&data).args(arguments).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let announced = serde_json::from_str(&line);
@@ -71,11 +76,16 @@ impl Local {
         ran.json()["process_id"].as_str().unwrap().to_owned()
     }
 
+    /// What it has said so far.
+    pub(crate) fn words(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
     /// SIGTERM, and waits for the end; returns the exit code and all that was said.
     pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         kill(self.pid(), Signal::SIGTERM).unwrap();
         let status = eventually("`apiary up` ends", || self.child.try_wait().unwrap());
-        (status.code(), std::fs::read_to_string(&self.log).unwrap())
+        (status.code(), self.words())
     }
 
     /// `kill -9`, and gone.

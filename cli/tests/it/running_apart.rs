@@ -33,6 +33,8 @@ fn the_documented_commands_work_on_postgres() {
     let (code, words) = run_script(&scene, &script);
     assert_eq!(code, Some(0), "{words}");
     assert!(words.contains("holds   result"), "the chain was checked:\n{words}");
+    let shown = words.lines().any(|line| line.starts_with("sub_first") && line.contains("active"));
+    assert!(shown, "`record show` shows the row:\n{words}");
     assert_eq!(record_database.subscriptions(), [("sub_first".to_owned(), Some("active".to_owned()))]);
 }
 

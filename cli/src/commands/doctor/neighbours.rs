@@ -6,14 +6,16 @@ use serde_json::Value;
 
 use super::finding::Finding;
 use crate::commands::bee;
+use crate::commands::record::show;
 use crate::settings::{Settings, table};
+use crate::up;
 
 /// How long the adapter may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks the webhook adapter on this machine how it is.
 pub(super) async fn webhook(settings: &Settings) -> Finding {
-    let Some(address) = settings.socket(&table::WEBHOOK_LISTEN) else {
+    let Ok(address) = up::webhook_address(settings) else {
         return Finding::skipped("webhook", "`webhook.listen` is not set");
     };
     match healthz(&format!("http://{address}/healthz")).await {
@@ -58,10 +60,11 @@ fn judge(address: &str, health: &Value) -> Finding {
     }
 }
 
-/// Asks the state of record, if one is set.
+/// Asks the state of record, if one is set, or if `apiary up` keeps one.
 pub(super) async fn record(settings: &Settings) -> Finding {
     let ways = [&table::FINANCE_SUPABASE_URL, &table::FINANCE_DATABASE_URL, &table::FINANCE_SQLITE];
-    if !ways.iter().any(|setting| settings.is_set(setting)) {
+    let is_set = ways.iter().any(|setting| settings.is_set(setting));
+    if !is_set && up::record(settings).is_none() {
         return Finding::skipped("record", "no state of record is set here");
     }
     // Looking must not make a file.
@@ -70,7 +73,12 @@ pub(super) async fn record(settings: &Settings) -> Finding {
     {
         return Finding::skipped("record", format!("{} is made when the finance bee starts", path.display()));
     }
-    let checked = async { anyhow::Ok(bee::open_record(settings).await?.check().await?) };
+    let checked = async {
+        let record = show::open(settings).await?;
+        let checked = record.check().await;
+        record.close().await;
+        anyhow::Ok(checked?)
+    };
     match checked.await {
         Ok(()) => Finding::good("record", "the state of record takes events"),
         Err(error) => Finding::of_error("record", &error),

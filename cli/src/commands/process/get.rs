@@ -20,8 +20,8 @@ use crate::profile;
 
 const EXAMPLES: &str = "\
 Examples:
-  apiary process get 019ab2c4-5d6e-7f80-9123-456789abcdef
-  apiary process get latest -o json | jq .output.json";
+  apiary process show 019ab2c4-5d6e-7f80-9123-456789abcdef
+  apiary process show latest -o json | jq .output.json";
 
 /// Show one process: its state, arguments, attempts and output
 #[derive(Args)]

@@ -28,6 +28,7 @@ use crate::context::Context;
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Submit(Box<submit::Arguments>),
+    #[command(name = "show", visible_alias = "get")]
     Get(get::Arguments),
     List(list::Arguments),
     Watch(watch::Arguments),

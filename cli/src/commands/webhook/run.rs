@@ -1,12 +1,13 @@
-//! `apiary webhook`.
+//! `apiary webhook`, the adapter itself.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_adapters::{StartError, StripeConfig, Webhook, WebhookConfig, WebhookLimits};
-use clap::Args;
+use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
+use super::send;
 use crate::context::Context;
 use crate::daemon::{self, Signals};
 use crate::exit::Fault;
@@ -17,24 +18,44 @@ use crate::settings::{Flags, Settings, table};
 const EXAMPLES: &str = "\
 Examples:
   STRIPE_WEBHOOK_SECRET=whsec_… apiary webhook --key-file stripe-adapter.pem
-  STRIPE_WEBHOOK_SECRET=whsec_… apiary webhook --listen 127.0.0.1:7421 --set webhook.spool=/var/lib/apiary/spool";
+  STRIPE_WEBHOOK_SECRET=whsec_… apiary webhook --listen 127.0.0.1:7421 --set webhook.spool=/var/lib/apiary/spool
+  apiary webhook send invoice.paid     # to try it out";
 
-/// Run the webhook adapter, until SIGTERM or Ctrl-C
+/// Run the webhook adapter, until SIGTERM or Ctrl-C; or send it an event
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Where webhooks come in, in plain HTTP behind a proxy that speaks TLS; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Send(Box<send::Arguments>),
 }
 
 impl Arguments {
     pub(crate) fn flags(&self, flags: &mut Flags) {
         flags.add(&table::WEBHOOK_LISTEN, self.listen.clone());
     }
+
+    /// Whether the adapter itself is to run.
+    pub(crate) fn is_adapter(&self) -> bool {
+        self.command.is_none()
+    }
 }
 
-pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    match &arguments.command {
+        Some(Command::Send(arguments)) => send::run(arguments, context).await,
+        None => run_adapter(context).await,
+    }
+}
+
+async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     let settings = &context.settings;
     let mut config = config(settings)?;
     config.stripe.secrets = settings.secrets(&table::WEBHOOK_STRIPE_SECRETS);

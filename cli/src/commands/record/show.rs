@@ -1,0 +1,148 @@
+//! `apiary record show`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use apiary_bees::finance::limits::PAGE_MAX;
+use apiary_bees::finance::{Record, SqliteRecord, Subscription, SubscriptionQuery};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use crate::commands::bee;
+use crate::context::Context;
+use crate::exit::{Exit, Fault};
+use crate::output::{Format, note, table};
+use crate::settings::{Settings, table as settings_table};
+use crate::up;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary record show
+  apiary record show --customer cus_demo_ada --json | jq '.[].status'
+  SUPABASE_URL=https://….supabase.co SUPABASE_SERVICE_ROLE_KEY=… apiary record show --mode live --all
+
+Shows the state of record that is set, as for `apiary bee finance`; else that of `apiary up`.";
+
+/// Show the subscriptions in the state of record, by id
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Only this customer's, cus_…
+    #[arg(long, value_name = "ID")]
+    customer: Option<String>,
+    /// Only those of this mode of Stripe's
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// All of them
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// Print JSON, every column; the same as --output json
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// Real money
+    Live,
+    /// Stripe's test mode
+    Test,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let format = if arguments.json { Format::Json } else { context.format };
+    let record = open(&context.settings).await?;
+    let found = read(record.as_ref(), arguments).await;
+    record.close().await;
+    let (subscriptions, is_cut) = found.context("the state of record")?;
+    format.print(&subscriptions, |subscriptions| match subscriptions.is_empty() {
+        true => "no subscriptions".to_owned(),
+        false => text(subscriptions),
+    })?;
+    if is_cut && format == Format::Text {
+        note(&format!("there are more than {}: --limit N or --all shows them", subscriptions.len()));
+    }
+    Ok(())
+}
+
+/// The rows that were asked for, page by page, and whether there are more.
+async fn read(record: &dyn Record, arguments: &Arguments) -> anyhow::Result<(Vec<Subscription>, bool)> {
+    let limit = if arguments.all { usize::MAX } else { usize::try_from(arguments.limit)? };
+    let mut found: Vec<Subscription> = Vec::new();
+    for mode in [Mode::Live, Mode::Test].into_iter().filter(|mode| arguments.mode.is_none_or(|wanted| wanted == *mode))
+    {
+        let mut query = SubscriptionQuery::all(mode == Mode::Live);
+        query.customer_id.clone_from(&arguments.customer);
+        loop {
+            let page = record.subscriptions(&query).await?;
+            let is_last = page.len() < usize::try_from(PAGE_MAX)?;
+            query.after_id = page.last().map(|row| row.id.clone());
+            found.extend(page);
+            if found.len() > limit {
+                found.truncate(limit);
+                return Ok((found, true));
+            }
+            if is_last {
+                break;
+            }
+        }
+    }
+    Ok((found, false))
+}
+
+/// Opens the state of record that is set; else the one of `apiary up`. Looking makes no file.
+pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
+    if let Some(path) = of_up(settings) {
+        return open_file(path).await;
+    }
+    match (bee::choose(settings)?, settings.path(&settings_table::FINANCE_SQLITE)) {
+        ("sqlite", Some(path)) => open_file(path).await,
+        _ => bee::open_record(settings).await,
+    }
+}
+
+/// The file of `apiary up`, where no other state of record is set.
+fn of_up(settings: &Settings) -> Option<PathBuf> {
+    let ways = [
+        &settings_table::FINANCE_RECORD,
+        &settings_table::FINANCE_SUPABASE_URL,
+        &settings_table::FINANCE_DATABASE_URL,
+        &settings_table::FINANCE_SQLITE,
+    ];
+    if ways.iter().any(|setting| settings.is_set(setting)) { None } else { up::record(settings) }
+}
+
+async fn open_file(path: PathBuf) -> anyhow::Result<Arc<dyn Record>> {
+    if !path.exists() {
+        let words = format!("no state of record at {}", path.display());
+        return Err(Fault::new(Exit::NotFound, words).hint("the finance bee makes it when it starts").into());
+    }
+    Ok(Arc::new(SqliteRecord::open(&path).await.with_context(|| path.display().to_string())?))
+}
+
+/// Subscriptions as a table.
+pub(crate) fn text(subscriptions: &[Subscription]) -> String {
+    const HEAD: [&str; 9] =
+        ["subscription", "mode", "customer", "user", "status", "price", "quantity", "period until", "last invoice"];
+    table(&HEAD, subscriptions.iter().map(row))
+}
+
+fn row(row: &Subscription) -> Vec<String> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let day = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
+    vec![
+        row.id.clone(),
+        if row.livemode { "live" } else { "test" }.to_owned(),
+        text(&row.customer_id),
+        text(&row.user_id),
+        text(&row.status),
+        text(&row.price_id),
+        row.quantity.map_or_else(|| "-".to_owned(), |quantity| quantity.to_string()),
+        day(row.current_period_end),
+        text(&row.last_invoice_outcome),
+    ]
+}

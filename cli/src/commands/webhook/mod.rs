@@ -1,0 +1,8 @@
+//! `apiary webhook`: the adapter, and events to try it out.
+
+mod fields;
+mod run;
+mod send;
+
+pub(crate) use fields::is_field;
+pub(crate) use run::{Arguments, config, named, run};

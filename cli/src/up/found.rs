@@ -1,0 +1,52 @@
+//! A data folder, seen by other commands than `apiary up`: which one, and what is in it.
+
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use super::folder::{LOCK, LOCK_BYTES_MAX, RECORD};
+use super::signing_secret;
+use crate::exit::Fault;
+use crate::settings::{Settings, default_data_folder, table};
+
+/// The data folder that the settings point at: the named one, or the one whose profile was read; where there is no
+/// configuration file at all, the usual one.
+pub(crate) fn data_folder(settings: &Settings) -> Option<PathBuf> {
+    if let Some(named) = settings.path(&table::DATA) {
+        return Some(named);
+    }
+    match settings.file() {
+        Some(file) => {
+            let file = std::path::absolute(file).ok()?;
+            file.parent().filter(|folder| folder.join(LOCK).exists()).map(Path::to_owned)
+        }
+        None => default_data_folder(),
+    }
+}
+
+/// The webhook adapter's address: set by somebody, or told by a running `apiary up`, or the usual one.
+pub(crate) fn webhook_address(settings: &Settings) -> Result<SocketAddr, Fault> {
+    let set = settings.socket(&table::WEBHOOK_LISTEN);
+    let told = || data_folder(settings).and_then(|folder| announced(&folder));
+    let address = if settings.is_set(&table::WEBHOOK_LISTEN) { set } else { told().or(set) };
+    address.ok_or_else(|| Fault::usage("`webhook.listen` is not set"))
+}
+
+/// The secret that `apiary up` made for webhooks, if it did.
+pub(crate) fn webhook_secret(folder: &Path) -> anyhow::Result<Option<SecretString>> {
+    signing_secret::read(folder)
+}
+
+/// The state of record in the folder, if there is one.
+pub(crate) fn record(settings: &Settings) -> Option<PathBuf> {
+    data_folder(settings).map(|folder| folder.join(RECORD)).filter(|path| path.is_file())
+}
+
+/// What the `apiary up` that runs in the folder wrote beside its process number.
+fn announced(folder: &Path) -> Option<SocketAddr> {
+    let mut text = String::new();
+    std::fs::File::open(folder.join(LOCK)).ok()?.take(LOCK_BYTES_MAX).read_to_string(&mut text).ok()?;
+    text.lines().nth(1)?.parse().ok()
+}
