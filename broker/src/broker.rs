@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
-use tonic_health::server::HealthReporter;
+use tonic::transport::{Certificate, Identity, ServerTlsConfig};
+use tower::layer::util::Stack;
 use uuid::Uuid;
 
 use crate::StartError;
@@ -27,17 +27,19 @@ use crate::limits::{
     REQUEST_WINDOW_MS, STREAMS_PER_CONNECTION_MAX, TCP_KEEPALIVE,
 };
 use crate::model::Retention;
-use crate::rpc::{Rpc, routes};
+use crate::rpc::{Answers, Rpc, routes};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
+
+/// What serves: tonic's server, with the broker's word on every answer.
+type Server = tonic::transport::Server<Stack<Answers, tower::layer::util::Identity>>;
 
 /// A running broker. Dropping it without [`stop`](Self::stop) begins the same stop without waiting for it; the runtime's end cuts
 /// what is still in progress, and nothing that was acknowledged is lost.
 pub struct Broker {
     address: Option<SocketAddr>,
     socket: Option<PathBuf>,
-    health: HealthReporter,
     store: Arc<dyn Store>,
     notices: Notices,
     /// Ends polls, watches and sweeps.
@@ -69,9 +71,8 @@ impl Broker {
         let engine = Engine::start(store.clone(), clock, broker_id, tuning, &tasks, drain.clone(), &finish).await?;
         let notices = engine.notices();
         let auth = Auth::new(engine.grants(), engine.clock(), broker_id, config.server_owner, REQUEST_WINDOW_MS);
-        let (routes, health) = routes(Rpc::new(engine, Arc::new(auth), broker_id)).await?;
-        let mut broker =
-            Self { address: None, socket: None, health, store, notices, drain, _cut: cut, finish, servers, tasks };
+        let routes = routes(Rpc::new(engine, Arc::new(auth), broker_id))?;
+        let mut broker = Self { address: None, socket: None, store, notices, drain, _cut: cut, finish, servers, tasks };
         if let Err(error) = broker.serve(config.listen, server, routes).await {
             // Whoever tries again must not find the file locked and the connections taken.
             broker.stop().await;
@@ -102,7 +103,6 @@ impl Broker {
     /// Stops in order: waiting claims and watches are answered, calls in progress end, what is queued is written, the store
     /// is closed.
     pub async fn stop(self) {
-        self.health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
         // While it still listens: a broker that starts at this path from now on makes a socket of its own, which must stay.
         if let Some(path) = &self.socket {
             remove_socket(path);
@@ -209,9 +209,9 @@ async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
 }
 
 fn server() -> Server {
-    Server::builder()
+    tonic::transport::Server::builder()
+        .layer(Answers { time_max: CALL_TIME_MAX })
         .accept_http1(true)
-        .timeout(CALL_TIME_MAX)
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .http2_max_header_list_size(HEADER_BYTES_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE))

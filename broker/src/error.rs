@@ -41,9 +41,17 @@ pub enum Error {
     /// The caller is known, or not, and may not do this.
     #[error("not permitted: {0}")]
     NotPermitted(String),
-    /// A field or document is not acceptable.
+    /// A message or document is not acceptable.
     #[error("{0}")]
     Invalid(String),
+    /// A field is not acceptable.
+    #[error("`{field}` {problem}")]
+    Field {
+        /// The field's name, with dots between levels.
+        field: String,
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
     /// The arguments do not fit what executors announce.
     #[error("{0}")]
     ArgsRefused(String),
@@ -94,6 +102,19 @@ pub enum Error {
     /// Too much at once.
     #[error("{0}; wait a little and try again")]
     Overloaded(String),
+    /// No answer within the time that the client, or the broker, allows.
+    #[error(
+        "no answer in the time that the call allows; what it asks for may be done or not: try again, or allow more time"
+    )]
+    DeadlineExceeded,
+    /// No such method or page.
+    #[error("{0}")]
+    Unimplemented(String),
+    /// A gRPC method, called by something else than gRPC.
+    #[error(
+        "{0} is a gRPC method: call it with gRPC (`content-type: application/grpc`), or use the pages that docs/protocol.md lists"
+    )]
+    NotGrpc(String),
     /// The broker is stopping.
     #[error("the broker is stopping: connect again, perhaps elsewhere")]
     Draining,
@@ -106,6 +127,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// A field that is not acceptable.
+    pub(crate) fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Field { field: field.into(), problem: problem.into() }
+    }
+
     /// The exact reason.
     pub fn reason(&self) -> Reason {
         match self {
@@ -116,7 +142,7 @@ impl Error {
             Self::BrokerUnknown => Reason::BrokerUnknown,
             Self::ColonyUnknown(_) => Reason::ColonyUnknown,
             Self::NotPermitted(_) => Reason::NotPermitted,
-            Self::Invalid(_) => Reason::Invalid,
+            Self::Invalid(_) | Self::Field { .. } => Reason::Invalid,
             Self::ArgsRefused(_) => Reason::ArgsRefused,
             Self::TooLarge(_) => Reason::TooLarge,
             Self::NotFound(_) => Reason::NotFound,
@@ -127,6 +153,8 @@ impl Error {
             Self::SubmitByOver { .. } => Reason::SubmitByOver,
             Self::LimitUnknown(_) => Reason::LimitUnknown,
             Self::Overloaded(_) => Reason::Overloaded,
+            Self::DeadlineExceeded => Reason::DeadlineExceeded,
+            Self::Unimplemented(_) | Self::NotGrpc(_) => Reason::Unimplemented,
             Self::Draining => Reason::Draining,
             Self::Unavailable(_) => Reason::Unavailable,
             Self::Internal(_) => Reason::Internal,
@@ -151,13 +179,23 @@ impl From<StoreError> for Error {
 impl From<EnvelopeError> for Error {
     fn from(error: EnvelopeError) -> Self {
         match error {
-            EnvelopeError::Document(DocumentError::TooLarge { .. }) => Self::TooLarge(error.to_string()),
-            EnvelopeError::Document(_) | EnvelopeError::Type { .. } => Self::Invalid(error.to_string()),
+            EnvelopeError::Document(error) => error.into(),
+            EnvelopeError::Type { .. } => Self::Invalid(error.to_string()),
             EnvelopeError::Signature(_)
             | EnvelopeError::SignatureCount(_)
             | EnvelopeError::SignatureLength(_)
             | EnvelopeError::KeyId(_)
             | EnvelopeError::Json(_) => Self::SignatureInvalid(error.to_string()),
+        }
+    }
+}
+
+impl From<DocumentError> for Error {
+    fn from(error: DocumentError) -> Self {
+        match error {
+            DocumentError::TooLarge { .. } => Self::TooLarge(error.to_string()),
+            DocumentError::Json(_) => Self::Invalid(error.to_string()),
+            DocumentError::Field { field, problem } => Self::field(field, problem),
         }
     }
 }

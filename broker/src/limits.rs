@@ -15,6 +15,10 @@ pub const MESSAGE_TIME_MAX: Duration = Duration::from_secs(20);
 /// How long a call may take until its answer begins: the longest claim, and room for a slow client. What a watch streams is
 /// not counted.
 pub const CALL_TIME_MAX: Duration = Duration::from_secs(90);
+/// How long a caller is asked to wait before it sends again what was refused for want of room, or of a database.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How often a client that watches gRPC's health is told of a change, at the most.
+pub const HEALTH_LOOK: Duration = Duration::from_secs(2);
 /// An idle connection is asked for a sign of life this often, and closed after as long without one.
 pub const KEEPALIVE: Duration = Duration::from_secs(20);
 /// How long a client may take for a TLS handshake.

@@ -4,9 +4,8 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use apiary_identity::{DocumentError, EnvelopeError};
-use apiary_proto::v1;
+use apiary_protocol::details::Details;
 use apiary_protocol::{Fault, Reason};
-use prost::Message as _;
 use tonic::{Code, Status};
 
 /// Why a call gave nothing.
@@ -90,12 +89,12 @@ impl ClientError {
 
     /// Translates a gRPC status.
     pub(crate) fn from_status(address: &str, method: &'static str, timeout: Duration, status: &Status) -> Self {
-        if let Some(detail) = detail(status) {
-            return Self::Refused {
-                reason: Reason::from(&*clipped(&detail.reason, 64)),
-                message: clipped(status.message(), 4096),
-                retryable: detail.retryable,
-            };
+        if let Some(detail) = Details::of(status) {
+            let reason = Reason::from(&*clipped(&detail.reason, 64));
+            if reason == Reason::DeadlineExceeded {
+                return Self::Timeout { method, after: timeout };
+            }
+            return Self::Refused { reason, message: clipped(status.message(), 4096), retryable: detail.retryable };
         }
         // A source means that the status was made on this side, out of a transport's error.
         let transport = status.source().is_some() || status.code() == Code::Unavailable;
@@ -123,11 +122,6 @@ impl From<DocumentError> for ClientError {
     fn from(error: DocumentError) -> Self {
         Self::Invalid(error.to_string())
     }
-}
-
-/// What Apiary's brokers add to a refusal.
-fn detail(status: &Status) -> Option<v1::ErrorDetail> {
-    v1::ErrorDetail::decode(status.details()).ok().filter(|detail| !detail.reason.is_empty())
 }
 
 /// The status's message and what lies under it, because "transport error" alone helps nobody.

@@ -7,5 +7,11 @@ pub mod v1 {
     include!("generated/apiary.v1.rs");
 }
 
+/// gRPC's own health protocol.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+pub mod health {
+    include!("generated/grpc.health.v1.rs");
+}
+
 /// The schema itself, for gRPC reflection: an encoded `FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");

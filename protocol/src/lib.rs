@@ -1,5 +1,6 @@
 //! Words that both sides of the wire share: refusal reasons, and whose fault a failure is. Pure: no I/O, no async.
 
+pub mod details;
 pub mod fault;
 mod reason;
 

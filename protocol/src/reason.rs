@@ -45,6 +45,10 @@ pub enum Reason {
     LimitUnknown,
     /// Too much at once.
     Overloaded,
+    /// No answer in the time that the call allows.
+    DeadlineExceeded,
+    /// No such method or page.
+    Unimplemented,
     /// The broker is stopping.
     Draining,
     /// The broker's database did not answer.
@@ -57,7 +61,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason that has a name.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Unsigned,
         Self::SignatureInvalid,
         Self::RequestStale,
@@ -76,6 +80,8 @@ impl Reason {
         Self::SubmitByOver,
         Self::LimitUnknown,
         Self::Overloaded,
+        Self::DeadlineExceeded,
+        Self::Unimplemented,
         Self::Draining,
         Self::Unavailable,
         Self::Internal,
@@ -102,6 +108,8 @@ impl Reason {
             Self::SubmitByOver => "SUBMIT_BY_OVER",
             Self::LimitUnknown => "LIMIT_UNKNOWN",
             Self::Overloaded => "OVERLOADED",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::Unimplemented => "UNIMPLEMENTED",
             Self::Draining => "DRAINING",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
@@ -111,23 +119,27 @@ impl Reason {
 
     /// Whether the same call can succeed later without a change.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Overloaded | Self::Draining | Self::Unavailable)
+        matches!(self, Self::Overloaded | Self::DeadlineExceeded | Self::Draining | Self::Unavailable)
     }
 
     /// Whose fault it is. Of a reason with no name here, the broker's word on whether to try again decides: what it calls final
     /// is held against the document.
     pub fn fault(&self, retryable: bool) -> Fault {
         match self {
-            Self::Overloaded | Self::Draining | Self::Unavailable | Self::RequestReplayed | Self::BrokerUnknown => {
-                Fault::Again
-            }
-            // The caller's key, grant, address or clock: the same document passes once somebody has put that right.
+            Self::Overloaded
+            | Self::DeadlineExceeded
+            | Self::Draining
+            | Self::Unavailable
+            | Self::RequestReplayed
+            | Self::BrokerUnknown => Fault::Again,
+            // The caller's key, grant, address or clock, or the broker's version: the same document passes once somebody has put that right.
             Self::Unsigned
             | Self::SignatureInvalid
             | Self::RequestStale
             | Self::SubmitByOver
             | Self::ColonyUnknown
-            | Self::NotPermitted => Fault::Surroundings,
+            | Self::NotPermitted
+            | Self::Unimplemented => Fault::Surroundings,
             Self::Unknown(_) if retryable => Fault::Again,
             // INTERNAL too: the broker works, and fails at this document.
             Self::Invalid

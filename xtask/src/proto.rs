@@ -7,6 +7,8 @@ use anyhow::{Context as _, bail};
 use prost::Message as _;
 
 const SCHEMA: &str = "proto/schema";
+/// The folders of the schema: ours, and gRPC's own health.
+const PACKAGES: [&str; 2] = ["apiary/v1", "grpc/health/v1"];
 const GENERATED: &str = "proto/src/generated";
 
 /// Generates the code, or compares it with what is checked in.
@@ -38,9 +40,12 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
 }
 
 fn generate(schema: &Path, out: &Path) -> anyhow::Result<()> {
-    let mut files: Vec<_> = fs::read_dir(schema.join("apiary/v1"))?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()?;
+    let mut files = Vec::new();
+    for package in PACKAGES {
+        for entry in fs::read_dir(schema.join(package))? {
+            files.push(entry?.path());
+        }
+    }
     files.sort();
     let descriptors = protox::compile(&files, [schema])?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;

@@ -179,10 +179,13 @@ impl Auth {
         let revocation = chain::verify_revocation(&colony.id, envelope)?;
         let ahead_ms = revocation.from.as_millisecond().saturating_sub(self.clock.now_ms());
         if ahead_ms > CLOCK_SKEW_MS_MAX {
-            return Err(Error::Invalid(format!(
-                "`from` is more than {} s ahead of the broker's clock: a revocation holds at once, so send it when it is to",
-                CLOCK_SKEW_MS_MAX / 1000
-            )));
+            return Err(Error::field(
+                "from",
+                format!(
+                    "is more than {} s ahead of the broker's clock: a revocation holds at once, so send it when it is to",
+                    CLOCK_SKEW_MS_MAX / 1000
+                ),
+            ));
         }
         Ok((Permit::new(colony, Who::ColonyOwner), revocation))
     }
@@ -211,10 +214,13 @@ impl Auth {
         }
         let made_at_ms = spec.made_at().map_or(i64::MAX, |made_at| made_at.as_millisecond());
         if made_at_ms > now.as_millisecond() + CLOCK_SKEW_MS_MAX {
-            return Err(Error::Invalid(format!(
-                "`process_id` is of a time more than {} s after the broker's clock ({now}): set the submitter's clock (NTP)",
-                CLOCK_SKEW_MS_MAX / 1000
-            )));
+            return Err(Error::field(
+                "process_id",
+                format!(
+                    "is of a time more than {} s after the broker's clock ({now}): set the submitter's clock (NTP)",
+                    CLOCK_SKEW_MS_MAX / 1000
+                ),
+            ));
         }
         let colony = self.grants.colony(&spec.colony).await?;
         let grounds = grounds(action::Submit::VERB);

@@ -77,7 +77,7 @@ impl Catalogue {
         let Some(schemas) = functions.get(&(spec.executor_type.clone(), spec.function.clone())) else { return Ok(()) };
         let schemas: Option<Vec<_>> = schemas.iter().map(Option::as_deref).collect();
         let Some(schemas) = schemas else { return Ok(()) };
-        let args = spec.args().to_bytes().map_err(|error| Error::Invalid(error.to_string()))?;
+        let args = spec.args().to_bytes()?;
         if args.len() > ARGS_CHECKED_BYTES_MAX {
             return Ok(());
         }

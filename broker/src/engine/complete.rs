@@ -24,7 +24,7 @@ impl Engine {
         envelope: Envelope,
     ) -> Result<Ended, Error> {
         if outcome.outcome != OutcomeKind::Succeeded {
-            return Err(Error::Invalid("`outcome` is a failure: send it to Fail".into()));
+            return Err(Error::field("outcome", "is a failure: send it to Fail"));
         }
         let holder = Holder::new(&permit, outcome.process_id, outcome.attempt)?;
         let item = ResultItem { holder: holder.clone(), spec_digest: outcome.spec_digest, envelope: envelope.clone() };

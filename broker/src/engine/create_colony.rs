@@ -10,7 +10,7 @@ use crate::model::Colony;
 impl Engine {
     /// Creates a colony; the same id and name again return the first.
     pub(crate) async fn create_colony(&self, _: ServerPermit, id: &Id, name: &str) -> Result<Colony, Error> {
-        check_colony_name(name).map_err(|error| Error::Invalid(error.to_string()))?;
+        check_colony_name(name)?;
         let colony = self.store.create_colony(id, name, self.clock.now_ms()).await?;
         tracing::info!(colony = colony.name, id = %colony.id, "colony created or found");
         Ok(colony)

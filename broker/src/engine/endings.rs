@@ -59,10 +59,13 @@ impl Holder {
         if named == kept {
             return Ok(());
         }
-        Err(Error::Invalid(format!(
-            "`spec_digest` is not that of the spec that was submitted as {}: the work was done from other bytes",
-            self.process_id
-        )))
+        Err(Error::field(
+            "spec_digest",
+            format!(
+                "is not that of the spec that was submitted as {}: the work was done from other bytes",
+                self.process_id
+            ),
+        ))
     }
 }
 

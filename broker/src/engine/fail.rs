@@ -37,7 +37,7 @@ impl Engine {
         envelope: Envelope,
     ) -> Result<Failed, Error> {
         if outcome.outcome == OutcomeKind::Succeeded {
-            return Err(Error::Invalid("`outcome` is a success: send it to Complete".into()));
+            return Err(Error::field("outcome", "is a success: send it to Complete"));
         }
         let holder = Holder::new(&permit, outcome.process_id, outcome.attempt)?;
         let result =
@@ -158,10 +158,13 @@ fn check_cancelled(item: &FailItem, lease: &LeaseRecord) -> Result<(), Error> {
     if item.kind != OutcomeKind::Cancelled || lease.cancel.is_some() {
         return Ok(());
     }
-    Err(Error::Invalid(format!(
-        "`outcome` is `cancelled`, and nobody cancels process {}: fail it, or give it back with Release",
-        lease.process_id
-    )))
+    Err(Error::field(
+        "outcome",
+        format!(
+            "is `cancelled`, and nobody cancels process {}: fail it, or give it back with Release",
+            lease.process_id
+        ),
+    ))
 }
 
 fn decide(item: &FailItem, lease: &LeaseRecord, backoff: &Backoff, now_ms: i64) -> Failure {

@@ -198,6 +198,11 @@ impl Engine {
         all_run && !self.drain.is_cancelled() && self.store.check_schema().await.is_ok()
     }
 
+    /// Waits until the broker begins to stop.
+    pub(crate) async fn stopping(&self) {
+        self.drain.cancelled().await;
+    }
+
     /// How many claims wait.
     pub(crate) fn claims_waiting(&self) -> usize {
         self.claimer.waiting()

@@ -16,7 +16,7 @@ impl Engine {
         reason: String,
     ) -> Result<(Pause, bool), Error> {
         if reason.len() > REASON_BYTES_MAX || reason.contains('\0') {
-            return Err(Error::Invalid(format!("`reason` is text of at most {REASON_BYTES_MAX} bytes without NUL")));
+            return Err(Error::field("reason", format!("is text of at most {REASON_BYTES_MAX} bytes without NUL")));
         }
         let pause = Pause { what, by: permit.actor().to_owned(), reason, since_ms: self.clock.now_ms() };
         let kept = self.store.pause(permit.colony().key, &pause).await?;

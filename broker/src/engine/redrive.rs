@@ -49,10 +49,10 @@ impl Engine {
         let colony = permit.colony();
         let new_id = replacement.spec.process_id;
         if replacement.permit.colony().key != colony.key {
-            return Err(Error::Invalid("`spec` is of another colony: redrive within one".into()));
+            return Err(Error::field("spec", "is of another colony: redrive within one"));
         }
         if new_id == process_id {
-            return Err(Error::Invalid("`spec` has the id of the process that it replaces: make a new UUIDv7".into()));
+            return Err(Error::field("spec", "has the id of the process that it replaces: make a new UUIDv7"));
         }
         let open = match self.open_parents(colony, &replacement.spec).await {
             // A repeat, whatever became of its parents since.
@@ -60,9 +60,12 @@ impl Engine {
             open => open?,
         };
         if let Some(parent) = open.first() {
-            return Err(Error::Invalid(format!(
-                "`parents` of `spec` names process {parent}, which has not succeeded: what takes another's place waits for nobody"
-            )));
+            return Err(Error::field(
+                "parents",
+                format!(
+                    "of `spec` names process {parent}, which has not succeeded: what takes another's place waits for nobody"
+                ),
+            ));
         }
         self.let_go_of_stale(colony, process_id).await?;
         let effect = self.store.replace(colony.key, process_id, new_id, self.clock.now_ms()).await?;

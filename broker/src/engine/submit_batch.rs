@@ -53,8 +53,11 @@ impl Engine {
 }
 
 fn circle(spec: &Spec) -> Error {
-    Error::Invalid(format!(
-        "`parents` of process {} lead in a circle, by itself or through others of this batch: none of them could ever start",
-        spec.process_id
-    ))
+    Error::field(
+        "parents",
+        format!(
+            "of process {} lead in a circle, by itself or through others of this batch: none of them could ever start",
+            spec.process_id
+        ),
+    )
 }

@@ -28,7 +28,7 @@ const FILTER_LABELS_MAX: usize = 16;
 
 /// An envelope that must be there.
 pub(super) fn envelope(field: &'static str, envelope: Option<pb::Envelope>) -> Result<Envelope, Error> {
-    let envelope = envelope.ok_or_else(|| Error::Invalid(format!("`{field}` is missing: send a signed document")))?;
+    let envelope = envelope.ok_or_else(|| Error::field(field, "is missing: send a signed document"))?;
     if envelope.payload.len() > DOCUMENT_BYTES_MAX {
         return Err(Error::TooLarge(format!(
             "`{field}` has {} bytes, the most is {DOCUMENT_BYTES_MAX}",
@@ -46,22 +46,22 @@ pub(super) fn envelope(field: &'static str, envelope: Option<pb::Envelope>) -> R
 
 /// A colony's id.
 pub(super) fn colony_id(text: &str) -> Result<Id, Error> {
-    text.parse().map_err(|error| Error::Invalid(format!("`colony_id` is {error}")))
+    text.parse().map_err(|error| Error::field("colony_id", format!("is {error}")))
 }
 
 /// A process's id.
 pub(super) fn process_id(text: &str) -> Result<Uuid, Error> {
-    Uuid::try_parse(text).map_err(|_| Error::Invalid("`process_id` is a UUID, as submit returned it".into()))
+    Uuid::try_parse(text).map_err(|_| Error::field("process_id", "is a UUID, as submit returned it"))
 }
 
 /// What an executor asks for.
 pub(super) fn claim(request: pb::ClaimRequest) -> Result<ClaimOrder, Error> {
     let executor_type = exact("executor_type", request.executor_type)?
-        .ok_or_else(|| Error::Invalid("`executor_type` is missing: name the type to claim for".into()))?;
+        .ok_or_else(|| Error::field("executor_type", "is missing: name the type to claim for"))?;
     let count = match request.count_max {
         0 => 1,
         count if (1..=CLAIM_COUNT_MAX).contains(&count) => count,
-        count => return Err(Error::Invalid(format!("`count_max` is 1 to {CLAIM_COUNT_MAX}; got {count}"))),
+        count => return Err(Error::field("count_max", format!("is 1 to {CLAIM_COUNT_MAX}; got {count}"))),
     };
     let wait = wait(request.wait_ms)?;
     Ok(ClaimOrder {
@@ -76,7 +76,7 @@ pub(super) fn claim(request: pb::ClaimRequest) -> Result<ClaimOrder, Error> {
 /// How long a call may wait.
 pub(super) fn wait(wait_ms: i64) -> Result<Duration, Error> {
     let wait_ms =
-        u64::try_from(wait_ms).map_err(|_| Error::Invalid(format!("`wait_ms` is 0 or more; got {wait_ms}")))?;
+        u64::try_from(wait_ms).map_err(|_| Error::field("wait_ms", format!("is 0 or more; got {wait_ms}")))?;
     Ok(Duration::from_millis(wait_ms.min(CLAIM_WAIT_MS_MAX.unsigned_abs())))
 }
 
@@ -85,7 +85,7 @@ pub(super) fn check_batch(field: &str, count: usize) -> Result<(), Error> {
     if (1..=BATCH_DOCUMENTS_MAX).contains(&count) {
         return Ok(());
     }
-    Err(Error::Invalid(format!("`{field}` holds 1 to {BATCH_DOCUMENTS_MAX} documents; got {count}")))
+    Err(Error::field(field, format!("holds 1 to {BATCH_DOCUMENTS_MAX} documents; got {count}")))
 }
 
 /// What an executor has. What is not understood is refused: read as zero it would match anything, or nothing.
@@ -100,7 +100,7 @@ pub(super) fn offer(offer: pb::Offer) -> Result<Offer, Error> {
     };
     match offer.check() {
         Ok(()) => Ok(offer),
-        Err(DocumentError::Field { field, problem }) => Err(Error::Invalid(format!("`offer.{field}` {problem}"))),
+        Err(DocumentError::Field { field, problem }) => Err(Error::field(format!("offer.{field}"), problem)),
         Err(error) => Err(Error::Invalid(format!("`offer`: {error}"))),
     }
 }
@@ -108,14 +108,14 @@ pub(super) fn offer(offer: pb::Offer) -> Result<Offer, Error> {
 fn amount<T: FromStr<Err = QuantityError>>(field: &'static str, text: &str) -> Result<Option<T>, Error> {
     match text {
         "" => Ok(None),
-        text => text.parse().map(Some).map_err(|error| Error::Invalid(format!("`{field}`: {error}"))),
+        text => text.parse().map(Some).map_err(|error| Error::field(field, format!("cannot be read: {error}"))),
     }
 }
 
 fn tags(tags: Vec<String>) -> Result<BTreeSet<String>, Error> {
     let (count, tags) = (tags.len(), tags.into_iter().collect::<BTreeSet<_>>());
     if tags.len() < count {
-        return Err(Error::Invalid("`offer.tags` names a tag more than once: name each once".into()));
+        return Err(Error::field("offer.tags", "names a tag more than once: name each once"));
     }
     Ok(tags)
 }
@@ -123,18 +123,18 @@ fn tags(tags: Vec<String>) -> Result<BTreeSet<String>, Error> {
 /// What is paused or resumed.
 pub(super) fn paused(kind: &str, name: String) -> Result<Paused, Error> {
     let Some(kind) = PauseKind::from_word(kind) else {
-        return Err(Error::Invalid("`kind` is `colony`, `executor_type` or `function`: say what to pause".into()));
+        return Err(Error::field("kind", "is `colony`, `executor_type` or `function`: say what to pause"));
     };
     match (kind, exact("name", name)?) {
         (PauseKind::Colony, None) => Ok(Paused { kind, name: String::new() }),
         (PauseKind::Colony, Some(_)) => {
-            Err(Error::Invalid("`name` is left empty for the kind `colony`: it is your own colony".into()))
+            Err(Error::field("name", "is left empty for the kind `colony`: it is your own colony"))
         }
         (_, Some(name)) => {
-            apiary_identity::check_name("name", &name).map_err(|error| Error::Invalid(error.to_string()))?;
+            apiary_identity::check_name("name", &name)?;
             Ok(Paused { kind, name })
         }
-        (_, None) => Err(Error::Invalid(format!("`name` is missing: say which {}", kind.as_str()))),
+        (_, None) => Err(Error::field("name", format!("is missing: say which {}", kind.as_str()))),
     }
 }
 
@@ -143,16 +143,14 @@ pub(super) fn lease_ms(ms: i64) -> Result<i64, Error> {
     match ms {
         0 => Ok(LEASE_MS_DEFAULT),
         ms if (LEASE_MS_MIN..=LEASE_MS_MAX).contains(&ms) => Ok(ms),
-        ms => Err(Error::Invalid(format!("`lease_ms` is {LEASE_MS_MIN} to {LEASE_MS_MAX}; got {ms}"))),
+        ms => Err(Error::field("lease_ms", format!("is {LEASE_MS_MIN} to {LEASE_MS_MAX}; got {ms}"))),
     }
 }
 
 /// A bulk action to start.
 pub(super) fn bulk_order(request: pb::StartBulkRequest) -> Result<BulkOrder, Error> {
     let Some(action) = BulkAction::from_word(&request.action) else {
-        return Err(Error::Invalid(
-            "`action` is `cancel`, `redrive`, `discard`, `retry` or `delete`: say what to do".into(),
-        ));
+        return Err(Error::field("action", "is `cancel`, `redrive`, `discard`, `retry` or `delete`: say what to do"));
     };
     Ok(BulkOrder {
         bulk_id: bulk_id(&request.bulk_id)?,
@@ -167,7 +165,7 @@ pub(super) fn bulk_order(request: pb::StartBulkRequest) -> Result<BulkOrder, Err
 pub(super) fn bulk_id(text: &str) -> Result<Uuid, Error> {
     match Uuid::try_parse(text) {
         Ok(id) if id.get_version_num() == 7 => Ok(id),
-        _ => Err(Error::Invalid("`bulk_id` is a UUID of version 7 (RFC 9562)".into())),
+        _ => Err(Error::field("bulk_id", "is a UUID of version 7 (RFC 9562)")),
     }
 }
 
@@ -176,7 +174,7 @@ fn moment(field: &str, ms: i64) -> Result<Option<i64>, Error> {
     match ms {
         0 => Ok(None),
         1.. => Ok(Some(ms)),
-        _ => Err(Error::Invalid(format!("`{field}` is in milliseconds since 1970, or 0 for any; got {ms}"))),
+        _ => Err(Error::field(field, format!("is in milliseconds since 1970, or 0 for any; got {ms}"))),
     }
 }
 
@@ -185,7 +183,7 @@ pub(super) fn delay_ms(ms: i64) -> Result<i64, Error> {
     if (0..=SNOOZE_MS_MAX).contains(&ms) {
         return Ok(ms);
     }
-    Err(Error::Invalid(format!("`delay_ms` is 0 to {SNOOZE_MS_MAX}; got {ms}")))
+    Err(Error::field("delay_ms", format!("is 0 to {SNOOZE_MS_MAX}; got {ms}")))
 }
 
 /// How long a process that is cancelled may still run.
@@ -193,16 +191,17 @@ pub(super) fn grace_ms(ms: i64) -> Result<i64, Error> {
     match ms {
         -1 => Ok(CANCEL_GRACE_MS_DEFAULT),
         ms if (0..=CANCEL_GRACE_MS_MAX).contains(&ms) => Ok(ms),
-        ms => Err(Error::Invalid(format!(
-            "`grace_ms` is 0 to {CANCEL_GRACE_MS_MAX}, or -1 for {CANCEL_GRACE_MS_DEFAULT}; got {ms}"
-        ))),
+        ms => Err(Error::field(
+            "grace_ms",
+            format!("is 0 to {CANCEL_GRACE_MS_MAX}, or -1 for {CANCEL_GRACE_MS_DEFAULT}; got {ms}"),
+        )),
     }
 }
 
 /// Why something is done, in words.
 pub(super) fn reason(words: String) -> Result<String, Error> {
     if words.len() > REASON_BYTES_MAX || words.contains('\0') {
-        return Err(Error::Invalid(format!("`reason` is text of at most {REASON_BYTES_MAX} bytes without NUL")));
+        return Err(Error::field("reason", format!("is text of at most {REASON_BYTES_MAX} bytes without NUL")));
     }
     Ok(words)
 }
@@ -212,11 +211,11 @@ pub(super) fn filter(filter: Option<pb::ProcessFilter>) -> Result<ProcessFilter,
     let Some(filter) = filter else { return Ok(ProcessFilter::default()) };
     let states = filter.states.iter().map(|state| process_state(*state)).collect::<Result<_, _>>()?;
     if filter.labels.len() > FILTER_LABELS_MAX {
-        return Err(Error::Invalid(format!("a filter has at most {FILTER_LABELS_MAX} labels")));
+        return Err(Error::field("filter.labels", format!("has at most {FILTER_LABELS_MAX} labels")));
     }
     for (key, value) in &filter.labels {
         if key.len() > NAME_CHARS_MAX || value.len() > VALUE_BYTES_MAX || key.contains('\0') || value.contains('\0') {
-            return Err(Error::Invalid("a label in the filter is longer than a label can be, or holds a NUL".into()));
+            return Err(Error::field("filter.labels", "holds one longer than a label can be, or with a NUL"));
         }
     }
     Ok(ProcessFilter {
@@ -235,12 +234,12 @@ pub(super) fn filter(filter: Option<pb::ProcessFilter>) -> Result<ProcessFilter,
 pub(super) fn watch(request: pb::WatchRequest) -> Result<WatchTarget, Error> {
     if request.process_id.is_empty() {
         if request.logs {
-            return Err(Error::Invalid("`logs` needs a `process_id`: lines are watched of one process".into()));
+            return Err(Error::field("logs", "needs a `process_id`: lines are watched of one process"));
         }
         return Ok(WatchTarget::Filter(filter(request.filter)?));
     }
     if request.filter.is_some() {
-        return Err(Error::Invalid("`process_id` and `filter` exclude each other: send one".into()));
+        return Err(Error::field("process_id", "and `filter` exclude each other: send one"));
     }
     Ok(WatchTarget::Process { process_id: process_id(&request.process_id)?, logs: request.logs })
 }
@@ -265,14 +264,12 @@ pub(super) fn page<C>(size: i32, token: &str, cursor: impl FnOnce(&str) -> Optio
     let size = match size {
         0 => PAGE_SIZE_DEFAULT,
         size if (1..=PAGE_SIZE_MAX).contains(&size) => size,
-        size => return Err(Error::Invalid(format!("`page_size` is 1 to {PAGE_SIZE_MAX}; got {size}"))),
+        size => return Err(Error::field("page_size", format!("is 1 to {PAGE_SIZE_MAX}; got {size}"))),
     };
     let after = match token {
         "" => None,
         token => Some(cursor(token).ok_or_else(|| {
-            Error::Invalid(
-                "`page_token` is none of this list: use `next_page_token` of the page before, as it came".into(),
-            )
+            Error::field("page_token", "is none of this list: use `next_page_token` of the page before, as it came")
         })?),
     };
     Ok(Page { size: i64::from(size), after })
@@ -280,7 +277,7 @@ pub(super) fn page<C>(size: i32, token: &str, cursor: impl FnOnce(&str) -> Optio
 
 pub(super) fn exact(field: &'static str, name: String) -> Result<Option<String>, Error> {
     if name.len() > NAME_CHARS_MAX || name.contains('\0') {
-        return Err(Error::Invalid(format!("`{field}` has at most {NAME_CHARS_MAX} characters and no NUL")));
+        return Err(Error::field(field, format!("has at most {NAME_CHARS_MAX} characters and no NUL")));
     }
     Ok(Some(name).filter(|name| !name.is_empty()))
 }
@@ -295,6 +292,6 @@ fn process_state(state: i32) -> Result<ProcessState, Error> {
         Ok(Wire::Failed) => Ok(ProcessState::Failed),
         Ok(Wire::Cancelled) => Ok(ProcessState::Cancelled),
         Ok(Wire::DeadLetter) => Ok(ProcessState::DeadLetter),
-        Ok(Wire::Unspecified) | Err(_) => Err(Error::Invalid(format!("`states` has {state}, which is no state"))),
+        Ok(Wire::Unspecified) | Err(_) => Err(Error::field("states", format!("has {state}, which is no state"))),
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use apiary_identity::Envelope;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
 use super::Rpc;
-use super::status::http_status;
+use super::status::{http_status, retry_after};
 use crate::Error;
 use crate::limits::{HTTP_BODY_BYTES_MAX, MESSAGE_TIME_MAX};
 
@@ -76,10 +76,21 @@ async fn accept(rpc: &Rpc, body: &[u8]) -> Result<Response, Error> {
     Ok((status, Json(body)).into_response())
 }
 
-fn refusal(error: &Error) -> Response {
+/// The answer to what is refused.
+pub(super) fn refusal(error: &Error) -> Response {
     let reason = error.reason();
-    let body = json!({
+    let mut body = json!({
         "error": { "reason": reason.as_str(), "message": error.to_string(), "retryable": reason.is_retryable() }
     });
-    (http_status(&reason), Json(body)).into_response()
+    let mut status = http_status(&reason);
+    match error {
+        Error::Field { field, .. } => body["error"]["field"] = field.as_str().into(),
+        Error::NotGrpc(_) => status = StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        _ => {}
+    }
+    let mut answer = (status, Json(body)).into_response();
+    if let Some(time) = retry_after(&reason) {
+        answer.headers_mut().insert(header::RETRY_AFTER, time.as_secs().into());
+    }
+    answer
 }

@@ -51,7 +51,7 @@ fn decode(limit: pb::Limit) -> Result<Limit, Error> {
     let policy = match limit.policy.as_str() {
         "" => LimitPolicy::Queue,
         word => LimitPolicy::from_word(word).ok_or_else(|| {
-            Error::Invalid("`policy` is `queue`, `drop_newest` or `cancel_oldest`; empty means `queue`".into())
+            Error::field("policy", "is `queue`, `drop_newest` or `cancel_oldest`; empty means `queue`")
         })?,
     };
     let refused = match kind {
@@ -77,25 +77,23 @@ fn decode(limit: pb::Limit) -> Result<Limit, Error> {
 /// What is limited.
 fn limited(kind: &str, pattern: String) -> Result<(LimitKind, String), Error> {
     let kind = LimitKind::from_word(kind).ok_or_else(|| {
-        Error::Invalid(
-            "`kind` is `concurrency_key`, `rate_key`, `executor_type` or `function`: say what to count by".into(),
-        )
+        Error::field("kind", "is `concurrency_key`, `rate_key`, `executor_type` or `function`: say what to count by")
     })?;
     let (bytes_max, stem) = match kind.is_key() {
         true => (LIMIT_KEY_BYTES_MAX, pattern.strip_suffix('*').unwrap_or(&pattern)),
         false => (NAME_CHARS_MAX, pattern.as_str()),
     };
     if pattern.is_empty() || pattern.len() > bytes_max || pattern.contains('\0') {
-        return Err(Error::Invalid(format!(
-            "`pattern` has 1 to {bytes_max} bytes and no NUL: say which {}",
-            kind.as_str()
-        )));
+        return Err(Error::field(
+            "pattern",
+            format!("has 1 to {bytes_max} bytes and no NUL: say which {}", kind.as_str()),
+        ));
     }
     if stem.contains('*') {
-        return Err(Error::Invalid("`pattern` has a `*` only at the end, once, and only for keys".into()));
+        return Err(Error::field("pattern", "has a `*` only at the end, once, and only for keys"));
     }
     if !kind.is_key() {
-        apiary_identity::check_name("pattern", &pattern).map_err(|error| Error::Invalid(error.to_string()))?;
+        apiary_identity::check_name("pattern", &pattern)?;
     }
     Ok((kind, pattern))
 }
@@ -105,13 +103,11 @@ fn rate(rate_count: i32, interval_ms: i64, burst: i32) -> Result<Option<Rate>, E
     if rate_count == 0 {
         return match (interval_ms, burst) {
             (0, 0) => Ok(None),
-            _ => {
-                Err(Error::Invalid("`interval_ms` and `burst` belong to a `rate_count`: say how many may start".into()))
-            }
+            _ => Err(Error::field("interval_ms", "and `burst` belong to a `rate_count`: say how many may start")),
         };
     }
     if !(1..=LIMIT_INTERVAL_MS_MAX).contains(&interval_ms) {
-        return Err(Error::Invalid(format!("`interval_ms` is 1 to {LIMIT_INTERVAL_MS_MAX}; got {interval_ms}")));
+        return Err(Error::field("interval_ms", format!("is 1 to {LIMIT_INTERVAL_MS_MAX}; got {interval_ms}")));
     }
     Ok(Some(Rate { count: rate_count, interval_ms, burst: if burst == 0 { rate_count } else { burst } }))
 }
@@ -119,7 +115,7 @@ fn rate(rate_count: i32, interval_ms: i64, burst: i32) -> Result<Option<Rate>, E
 fn count(field: &'static str, count: i32) -> Result<i32, Error> {
     match count {
         0..=LIMIT_COUNT_MAX => Ok(count),
-        _ => Err(Error::Invalid(format!("`{field}` is 1 to {LIMIT_COUNT_MAX}, or 0 for no limit; got {count}"))),
+        _ => Err(Error::field(field, format!("is 1 to {LIMIT_COUNT_MAX}, or 0 for no limit; got {count}"))),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The edge: translates between the wire and the engine, and decides nothing.
 
+mod answers;
 mod brokers;
 mod bulks;
 mod colonies;
@@ -8,6 +9,7 @@ mod encode;
 mod executors;
 mod explanations;
 mod grants;
+mod health;
 mod http;
 mod leases;
 mod limits;
@@ -18,4 +20,5 @@ mod running;
 mod signed;
 mod status;
 
+pub(crate) use answers::Answers;
 pub(crate) use routes::{Rpc, routes};

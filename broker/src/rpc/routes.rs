@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use apiary_proto::health::health_server::HealthServer;
 use apiary_proto::v1::broker_service_server::BrokerServiceServer;
 use apiary_proto::v1::bulk_service_server::BulkServiceServer;
 use apiary_proto::v1::colony_service_server::ColonyServiceServer;
@@ -13,8 +14,6 @@ use apiary_proto::v1::pause_service_server::PauseServiceServer;
 use apiary_proto::v1::process_service_server::ProcessServiceServer;
 use tonic::service::Routes;
 use tonic::{Request, Status};
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
 use uuid::Uuid;
 
 use super::http;
@@ -39,39 +38,44 @@ impl Rpc {
     }
 }
 
-/// Everything that the broker serves, and the handle by which it says how it is.
-pub(crate) async fn routes(rpc: Rpc) -> Result<(Routes, HealthReporter), StartError> {
+/// Everything that the broker serves.
+pub(crate) fn routes(rpc: Rpc) -> Result<Routes, StartError> {
     let auth = rpc.auth.clone();
     let rpc = Arc::new(rpc);
-    let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_service_status("", ServingStatus::Serving).await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(apiary_proto::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(|error| StartError::Setting { setting: "reflection", problem: error.to_string() })?;
-    macro_rules! sized {
-        ($server:ident) => {
-            $server::from_arc(rpc.clone())
-                .max_decoding_message_size(MESSAGE_BYTES_MAX)
-                .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    let failed = |error: tonic_reflection::server::Error| StartError::Setting {
+        setting: "reflection",
+        problem: error.to_string(),
+    };
+    // Clients of two ages ask for it under two names.
+    let mut routes = Routes::new(reflection().build_v1().map_err(failed)?)
+        .add_service(reflection().build_v1alpha().map_err(failed)?)
+        .add_service(HealthServer::from_arc(rpc.clone()));
+    macro_rules! serve {
+        ($($server:ident),*) => {
+            $(routes = routes.add_service(
+                $server::from_arc(rpc.clone())
+                    .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                    .max_encoding_message_size(MESSAGE_BYTES_MAX),
+            );)*
         };
     }
-    let grpc = Routes::new(health_service)
-        .add_service(reflection)
-        .add_service(sized!(BrokerServiceServer))
-        .add_service(sized!(ColonyServiceServer))
-        .add_service(sized!(GrantServiceServer))
-        .add_service(sized!(ProcessServiceServer))
-        .add_service(sized!(PauseServiceServer))
-        .add_service(sized!(LimitServiceServer))
-        .add_service(sized!(ExecutorServiceServer))
-        .add_service(sized!(BulkServiceServer))
-        .add_service(sized!(LeaseServiceServer))
-        .prepare()
-        .into_axum_router();
-    let all = grpc.merge(http::router(rpc)).layer(SignedCalls(auth));
-    Ok((Routes::from(all), health))
+    serve!(
+        BrokerServiceServer,
+        BulkServiceServer,
+        ColonyServiceServer,
+        ExecutorServiceServer,
+        GrantServiceServer,
+        LeaseServiceServer,
+        LimitServiceServer,
+        PauseServiceServer,
+        ProcessServiceServer
+    );
+    let all = routes.prepare().into_axum_router().merge(http::router(rpc)).layer(SignedCalls(auth));
+    Ok(Routes::from(all))
+}
+
+fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {
+    tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(apiary_proto::DESCRIPTORS)
 }
 
 /// Whose signature is under this call.

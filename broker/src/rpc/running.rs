@@ -21,7 +21,7 @@ use crate::model::{
 /// Log lines to keep.
 pub(super) fn log_lines(lines: Vec<pb::NewLogLine>) -> Result<Vec<NewLogLine>, Error> {
     if !(1..=LOG_CALL_LINES_MAX).contains(&lines.len()) {
-        return Err(Error::Invalid(format!("`lines` has 1 to {LOG_CALL_LINES_MAX} lines; got {}", lines.len())));
+        return Err(Error::field("lines", format!("has 1 to {LOG_CALL_LINES_MAX} lines; got {}", lines.len())));
     }
     let lines = lines.into_iter().map(log_line).collect::<Result<Vec<_>, _>>()?;
     let bytes: usize = lines.iter().map(NewLogLine::bytes).sum();
@@ -35,7 +35,7 @@ pub(super) fn log_lines(lines: Vec<pb::NewLogLine>) -> Result<Vec<NewLogLine>, E
 
 fn log_line(line: pb::NewLogLine) -> Result<NewLogLine, Error> {
     if !(0..=LOG_TIME_MS_MAX).contains(&line.time_ms) {
-        return Err(Error::Invalid(format!("`time_ms` is 0 to {LOG_TIME_MS_MAX}; got {}", line.time_ms)));
+        return Err(Error::field("lines.time_ms", format!("is 0 to {LOG_TIME_MS_MAX}; got {}", line.time_ms)));
     }
     if line.message.len() > LOG_MESSAGE_BYTES_MAX {
         return Err(Error::TooLarge(format!(
@@ -59,13 +59,12 @@ fn check_fields(fields: &str) -> Result<(), Error> {
     }
     serde_json::from_str::<Map<String, Value>>(fields)
         .map(drop)
-        .map_err(|error| Error::Invalid(format!("a line's `fields` is no JSON object: {error}")))
+        .map_err(|error| Error::field("lines.fields", format!("is no JSON object: {error}")))
 }
 
 fn log_level(word: &str) -> Result<LogLevel, Error> {
-    LogLevel::from_word(word).ok_or_else(|| {
-        Error::Invalid("`level` is `trace`, `debug`, `info`, `warn`, `error`, `stdout` or `stderr`".into())
-    })
+    LogLevel::from_word(word)
+        .ok_or_else(|| Error::field("level", "is `trace`, `debug`, `info`, `warn`, `error`, `stdout` or `stderr`"))
 }
 
 /// Which log lines, and how many.
@@ -73,10 +72,10 @@ pub(super) fn log_order(request: pb::ListLogsRequest) -> Result<(LogFilter, LogO
     let since_ms = match request.since_ms {
         0 => None,
         ms if (0..=LOG_TIME_MS_MAX).contains(&ms) => Some(ms),
-        ms => return Err(Error::Invalid(format!("`since_ms` is 0 to {LOG_TIME_MS_MAX}; got {ms}"))),
+        ms => return Err(Error::field("since_ms", format!("is 0 to {LOG_TIME_MS_MAX}; got {ms}"))),
     };
     if request.text.len() > LOG_TEXT_BYTES_MAX || request.text.contains('\0') {
-        return Err(Error::Invalid(format!("`text` has at most {LOG_TEXT_BYTES_MAX} bytes and no NUL")));
+        return Err(Error::field("text", format!("has at most {LOG_TEXT_BYTES_MAX} bytes and no NUL")));
     }
     let process_id = (!request.process_id.is_empty()).then(|| decode::process_id(&request.process_id)).transpose()?;
     let level = (!request.level.is_empty()).then(|| log_level(&request.level)).transpose()?;
@@ -92,10 +91,10 @@ pub(super) fn log_order(request: pb::ListLogsRequest) -> Result<(LogFilter, LogO
             Some(LogCursor(token.parse().ok()?))
         })?),
         _ if !request.page_token.is_empty() => {
-            return Err(Error::Invalid("`last` and `page_token` exclude each other: send one".into()));
+            return Err(Error::field("last", "and `page_token` exclude each other: send one"));
         }
         last if (1..=PAGE_SIZE_MAX).contains(&last) => LogOrder::Last(last.into()),
-        last => return Err(Error::Invalid(format!("`last` is 1 to {PAGE_SIZE_MAX}; got {last}"))),
+        last => return Err(Error::field("last", format!("is 1 to {PAGE_SIZE_MAX}; got {last}"))),
     };
     Ok((filter, order))
 }
@@ -103,22 +102,23 @@ pub(super) fn log_order(request: pb::ListLogsRequest) -> Result<(LogFilter, LogO
 /// Values to attach.
 pub(super) fn attributes(attributes: Vec<pb::NewAttribute>) -> Result<Vec<NewAttribute>, Error> {
     if !(1..=ATTRIBUTES_CALL_MAX).contains(&attributes.len()) {
-        return Err(Error::Invalid(format!(
-            "`attributes` has 1 to {ATTRIBUTES_CALL_MAX} values; got {}",
-            attributes.len()
-        )));
+        return Err(Error::field(
+            "attributes",
+            format!("has 1 to {ATTRIBUTES_CALL_MAX} values; got {}", attributes.len()),
+        ));
     }
     attributes.into_iter().map(new_attribute).collect()
 }
 
 fn new_attribute(attribute: pb::NewAttribute) -> Result<NewAttribute, Error> {
     let kind = AttributeKind::from_word(&attribute.kind)
-        .ok_or_else(|| Error::Invalid("an attribute's `kind` is `in`, `out`, `err` or `env`".into()))?;
+        .ok_or_else(|| Error::field("attributes.kind", "is `in`, `out`, `err` or `env`"))?;
     let key_chars = attribute.key.chars().count();
     if !(1..=ATTRIBUTE_KEY_CHARS_MAX).contains(&key_chars) {
-        return Err(Error::Invalid(format!(
-            "an attribute's `key` has 1 to {ATTRIBUTE_KEY_CHARS_MAX} characters; got {key_chars}"
-        )));
+        return Err(Error::field(
+            "attributes.key",
+            format!("has 1 to {ATTRIBUTE_KEY_CHARS_MAX} characters; got {key_chars}"),
+        ));
     }
     if attribute.value.len() > ATTRIBUTE_VALUE_BYTES_MAX {
         return Err(Error::TooLarge(format!(

@@ -1,17 +1,34 @@
 //! The one table from [`Error`] to gRPC and HTTP.
 
-use apiary_proto::v1 as pb;
+use std::time::Duration;
+
 use apiary_protocol::Reason;
-use prost::Message as _;
+use apiary_protocol::details::{Details, Violation};
 use tonic::{Code, Status};
 
 use crate::Error;
+use crate::limits::RETRY_AFTER;
 
-/// The gRPC status of a refusal: code, words, and an `ErrorDetail` for programs.
+/// The gRPC status of a refusal: code, words, and details for programs.
 pub(super) fn status(error: &Error) -> Status {
     let reason = error.reason();
-    let detail = pb::ErrorDetail { reason: reason.as_str().to_owned(), retryable: reason.is_retryable() };
-    Status::with_details(code(&reason), error.to_string(), detail.encode_to_vec().into())
+    let violation = match error {
+        Error::Field { field, problem } => Some(Violation { field: field.clone(), description: problem.clone() }),
+        _ => None,
+    };
+    let details = Details {
+        reason: reason.as_str().to_owned(),
+        retryable: reason.is_retryable(),
+        retry_after: retry_after(&reason),
+        violation,
+    };
+    details.into_status(code(&reason), error.to_string())
+}
+
+/// Returns how long a caller waits, at the least, before the same call can succeed.
+pub(super) fn retry_after(reason: &Reason) -> Option<Duration> {
+    let has_time = matches!(reason, Reason::Overloaded | Reason::Draining | Reason::Unavailable);
+    has_time.then_some(RETRY_AFTER)
 }
 
 /// The same for `map_err`.
@@ -39,6 +56,8 @@ pub(super) fn code(reason: &Reason) -> Code {
         }
         Reason::Taken => Code::AlreadyExists,
         Reason::Overloaded => Code::ResourceExhausted,
+        Reason::DeadlineExceeded => Code::DeadlineExceeded,
+        Reason::Unimplemented => Code::Unimplemented,
         Reason::Draining | Reason::Unavailable => Code::Unavailable,
         // This broker gives no reason that it does not know.
         Reason::Internal | Reason::Unknown(_) => Code::Internal,
@@ -57,6 +76,8 @@ pub(super) fn http_status(reason: &Reason) -> http::StatusCode {
             Code::NotFound => StatusCode::NOT_FOUND,
             Code::AlreadyExists => StatusCode::CONFLICT,
             Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+            Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+            Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
             Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         },

@@ -9,6 +9,7 @@ use std::time::Duration;
 use apiary_executor_sdk::v1;
 use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_identity::{Envelope, Nonce, Outcome, Request as Signed};
+use apiary_protocol::details::Details;
 use prost::Message;
 use tokio::net::UnixListener;
 use tokio::sync::Notify;
@@ -130,8 +131,8 @@ impl Fake {
 
 /// A refusal as the broker sends it.
 pub(crate) fn refusal(code: tonic::Code, reason: &str, retryable: bool) -> Status {
-    let detail = v1::ErrorDetail { reason: reason.to_owned(), retryable };
-    Status::with_details(code, "the test said no", detail.encode_to_vec().into())
+    let details = Details { reason: reason.to_owned(), retryable, retry_after: None, violation: None };
+    details.into_status(code, "the test said no")
 }
 
 /// A running server; dropped, it is gone as after `kill -9`.

@@ -3413,17 +3413,6 @@ pub mod colony_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// Travels as the gRPC status's details (the trailer `grpc-status-details-bin`), so that a program need
-/// not read prose.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ErrorDetail {
-    /// The exact reason, one of docs/errors.md, for example `LEASE_LOST`.
-    #[prost(string, tag = "1")]
-    pub reason: ::prost::alloc::string::String,
-    /// True if the same call can succeed later without a change.
-    #[prost(bool, tag = "2")]
-    pub retryable: bool,
-}
 /// A right to one attempt, with all that the executor needs to check it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Lease {

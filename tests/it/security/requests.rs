@@ -5,6 +5,7 @@ use apiary_executor_sdk::v1;
 use apiary_executor_sdk::v1::colony_service_client::ColonyServiceClient;
 use apiary_executor_sdk::v1::lease_service_client::LeaseServiceClient;
 use apiary_identity::{Clock as _, Document, Envelope, KeyPair, Request, SystemClock};
+use apiary_protocol::details::Details;
 use apiary_tests::TestColony;
 use jiff::SignedDuration;
 use prost::Message as _;
@@ -47,7 +48,7 @@ async fn signed(colony: &TestColony, request: &Request) -> Result<(), Status> {
 }
 
 fn reason(status: &Status) -> String {
-    v1::ErrorDetail::decode(status.details()).unwrap().reason
+    Details::of(status).unwrap().reason
 }
 
 #[track_caller]

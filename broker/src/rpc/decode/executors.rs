@@ -16,12 +16,12 @@ use crate::model::{AnnouncedFunction, ExecutorCursor, ExecutorFilter, Page};
 pub(in crate::rpc) fn introduction(request: pb::RegisterExecutorRequest) -> Result<Introduction, Error> {
     let count = request.functions.len();
     if count > ANNOUNCED_FUNCTIONS_MAX {
-        return Err(Error::Invalid(format!("`functions` has {count}, the most is {ANNOUNCED_FUNCTIONS_MAX}")));
+        return Err(Error::field("functions", format!("has {count}, the most is {ANNOUNCED_FUNCTIONS_MAX}")));
     }
     let mut functions = request.functions.into_iter().map(function).collect::<Result<Vec<_>, _>>()?;
     functions.sort_by(|one, other| one.name.cmp(&other.name));
     if let Some([one, _]) = functions.array_windows::<2>().find(|[one, other]| one.name == other.name) {
-        return Err(Error::Invalid(format!("`functions` has `{}` twice: announce it once", one.name)));
+        return Err(Error::field("functions", format!("has `{}` twice: announce it once", one.name)));
     }
     Ok(Introduction {
         executor_type: needed_name("executor_type", request.executor_type)?,
@@ -32,7 +32,7 @@ pub(in crate::rpc) fn introduction(request: pb::RegisterExecutorRequest) -> Resu
         slots: match request.slots {
             0 => None,
             slots if (1..=CLAIM_COUNT_MAX).contains(&slots) => Some(i64::from(slots)),
-            slots => return Err(Error::Invalid(format!("`slots` is 0 to {CLAIM_COUNT_MAX}; got {slots}"))),
+            slots => return Err(Error::field("slots", format!("is 0 to {CLAIM_COUNT_MAX}; got {slots}"))),
         },
     })
 }
@@ -44,7 +44,7 @@ pub(in crate::rpc) fn executor_query(
     let states = request.states.iter().map(|word| {
         let words = || Presence::ALL.map(Presence::as_str).join(", ");
         Presence::from_word(word)
-            .ok_or_else(|| Error::Invalid(format!("`states` has a word that is none of {}", words())))
+            .ok_or_else(|| Error::field("states", format!("has a word that is none of {}", words())))
     });
     let filter =
         ExecutorFilter { executor_type: exact("executor_type", request.executor_type)?, ..ExecutorFilter::default() };
@@ -57,20 +57,20 @@ pub(in crate::rpc) fn function_query(request: pb::ListFunctionsRequest) -> Resul
     let window_ms = match request.window_ms {
         0 => STATISTICS_WINDOW_MS_DEFAULT,
         ms if (1..=STATISTICS_WINDOW_MS_MAX).contains(&ms) => ms,
-        ms => return Err(Error::Invalid(format!("`window_ms` is 1 to {STATISTICS_WINDOW_MS_MAX}; got {ms}"))),
+        ms => return Err(Error::field("window_ms", format!("is 1 to {STATISTICS_WINDOW_MS_MAX}; got {ms}"))),
     };
     Ok((exact("executor_type", request.executor_type)?, window_ms))
 }
 
 /// A name that must be there.
 pub(in crate::rpc) fn needed_name(field: &'static str, name: String) -> Result<String, Error> {
-    check_name(field, &name).map_err(|error| Error::Invalid(error.to_string()))?;
+    check_name(field, &name)?;
     Ok(name)
 }
 
 /// A key's id.
 pub(in crate::rpc) fn key_id(text: &str) -> Result<Id, Error> {
-    text.parse().map_err(|error| Error::Invalid(format!("`key_id` is {error}")))
+    text.parse().map_err(|error| Error::field("key_id", format!("is {error}")))
 }
 
 fn function(function: pb::AnnouncedFunction) -> Result<AnnouncedFunction, Error> {
@@ -89,7 +89,7 @@ fn function(function: pb::AnnouncedFunction) -> Result<AnnouncedFunction, Error>
 
 fn words(field: &'static str, words: String, bytes_max: usize) -> Result<String, Error> {
     if words.len() > bytes_max || words.contains('\0') {
-        return Err(Error::Invalid(format!("`{field}` has at most {bytes_max} bytes and no NUL; got {}", words.len())));
+        return Err(Error::field(field, format!("has at most {bytes_max} bytes and no NUL; got {}", words.len())));
     }
     Ok(words)
 }
