@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::document::check_order;
 use crate::limits::SCOPE_ENTRIES_MAX;
 use crate::name::{check_name, check_pattern, covers};
-use crate::{Document, DocumentError, Id, strict};
+use crate::{Document, DocumentError, Id, strict, time};
 
 /// "This key is a user, or an executor, with this name and these scopes, from, until."
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +31,10 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rights: Vec<GrantRight>,
     /// From when.
+    #[serde(deserialize_with = "time::time")]
     pub valid_from: Timestamp,
     /// Until when, not included.
+    #[serde(deserialize_with = "time::time")]
     pub valid_until: Timestamp,
 }
 

@@ -14,7 +14,7 @@ use crate::limits::{
     JSON_DEPTH_MAX,
 };
 use crate::name::{check_name, check_pattern, covers};
-use crate::{Document, DocumentError, Id, strict};
+use crate::{Document, DocumentError, Id, strict, time};
 
 /// The rules of a colony, all of them: a newer guard takes the place of the one before it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +25,7 @@ pub struct Guard {
     /// From 1, and higher with each guard of the colony: an older one never replaces a newer one.
     pub version: i64,
     /// When it was made.
+    #[serde(deserialize_with = "time::time")]
     pub made_at: Timestamp,
     /// The rules, at most 256; a spec must hold against each that covers it.
     #[serde(deserialize_with = "strict::objects")]

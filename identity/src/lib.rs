@@ -27,6 +27,7 @@ mod result;
 mod revocation;
 mod spec;
 mod strict;
+mod time;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::Content;

@@ -11,7 +11,7 @@ use crate::content::{self, Content};
 use crate::document::{check_text, cut_text};
 use crate::envelope::Digest;
 use crate::limits::VALUE_BYTES_MAX;
-use crate::{Document, DocumentError, Id, strict};
+use crate::{Document, DocumentError, Id, strict, time};
 
 /// "Attempt n of this process, made from these signed bytes, is this far." Only what has changed need be said.
 #[derive(Clone, Serialize, Deserialize)]
@@ -29,6 +29,7 @@ pub struct Progress {
     /// Counts this attempt's reports from 1, so that an older one never replaces a newer one.
     pub number: i64,
     /// When the executor made the report.
+    #[serde(deserialize_with = "time::time")]
     pub at: Timestamp,
     /// How much is done, 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]

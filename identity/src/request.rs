@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::envelope::Digest;
 use crate::limits::NAME_CHARS_MAX;
-use crate::{Document, DocumentError, Id};
+use crate::{Document, DocumentError, Id, time};
 
 /// "I call this method, with this message, at this broker, now, once."
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,7 @@ pub struct Request {
     /// The broker instance that the call is for, as `Connect` named it.
     pub broker_id: String,
     /// When it was signed.
+    #[serde(deserialize_with = "time::time")]
     pub time: Timestamp,
     /// Makes the request unlike every other.
     pub nonce: Nonce,

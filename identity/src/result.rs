@@ -12,7 +12,7 @@ use crate::content::{self, Content};
 use crate::document::{check_duration_ms, check_text, cut_text};
 use crate::envelope::Digest;
 use crate::limits::FAILURE_BYTES_MAX;
-use crate::{Document, DocumentError, Id, strict};
+use crate::{Document, DocumentError, Id, strict, time};
 
 /// "Attempt n of this process, made from these signed bytes, ended like this."
 #[derive(Clone, Serialize, Deserialize)]
@@ -30,6 +30,7 @@ pub struct Outcome {
     /// How it ended.
     pub outcome: OutcomeKind,
     /// When the executor finished.
+    #[serde(deserialize_with = "time::time")]
     pub finished_at: Timestamp,
     /// The output, as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "content::present")]

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::document::check_text;
 use crate::limits::VALUE_BYTES_MAX;
-use crate::{Document, DocumentError, Grant, Id, strict};
+use crate::{Document, DocumentError, Grant, Id, strict, time};
 
 /// "This grant, or every grant of this key, is dead from this moment." It names one of the two.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,7 @@ pub struct Revocation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Id>,
     /// From when, included.
+    #[serde(deserialize_with = "time::time")]
     pub from: Timestamp,
     /// Why, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]

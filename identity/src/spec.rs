@@ -15,7 +15,7 @@ use crate::limits::{
     VALUE_BYTES_MAX,
 };
 use crate::name::check_name;
-use crate::{Document, DocumentError, Id, Requirements, strict};
+use crate::{Document, DocumentError, Id, Requirements, strict, time};
 
 /// A process as its submitter wants it. Every duration is in milliseconds.
 #[derive(Clone, Serialize, Deserialize)]
@@ -28,6 +28,7 @@ pub struct Spec {
     pub process_id: Uuid,
     /// Not accepted after this, at most 30 days after `process_id`'s time: what makes a replay harmless
     /// even when the process itself is long forgotten.
+    #[serde(deserialize_with = "time::time")]
     pub submit_by: Timestamp,
     /// What is to be done.
     pub function: String,
@@ -73,7 +74,7 @@ pub struct Spec {
     #[serde(default, deserialize_with = "strict::object")]
     pub backoff: Backoff,
     /// Does not start before this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time::optional_time")]
     pub not_before: Option<Timestamp>,
     /// Does not start before all of these processes of the colony have succeeded, and is cancelled once one of them never will.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "strict::uuids")]

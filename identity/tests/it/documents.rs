@@ -7,7 +7,7 @@ use apiary_identity::{
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::support::{Scene, assert_strict, seal, value};
+use crate::support::{Scene, assert_refused, assert_strict, seal, value};
 
 fn request(scene: &Scene) -> Request {
     Request::new("/apiary.v1.LeaseService/Claim", scene.colony.id(), "broker", scene.now, b"message")
@@ -28,6 +28,28 @@ fn a_misspelt_missing_or_doubled_field_is_refused() {
     assert_strict(&scene.revocation(&scene.user_grant()), &["colony", "revocation_id", "from"]);
     assert_strict(&scene.guard(), &["colony", "version", "made_at", "rules"]);
     assert_strict(&request(&scene), &["method", "colony", "broker_id", "time", "nonce", "message_sha256"]);
+}
+
+#[test]
+fn a_time_is_written_as_rfc_3339_has_it() {
+    fn strict<D: Document + std::fmt::Debug>(document: &D, fields: &[&str]) {
+        let good = value(document);
+        for field in fields {
+            for loose in ["2026-11-29T10Z", "2026-11-29T10:00:00+00", "2026-11-29T10:00:00Z[UTC]", "2026-11-29", ""] {
+                assert_refused::<D>(&good, field, json!(loose), "is not a time");
+            }
+            assert_refused::<D>(&good, field, json!(1_764_410_400), "invalid type");
+        }
+    }
+    let scene = Scene::new();
+    let sealed = seal(&scene.user, &scene.spec());
+    strict(&scene.user_grant(), &["valid_from", "valid_until"]);
+    strict(&scene.spec(), &["submit_by", "not_before"]);
+    strict(&scene.outcome(&sealed), &["finished_at"]);
+    strict(&scene.progress(&sealed), &["at"]);
+    strict(&scene.revocation(&scene.user_grant()), &["from"]);
+    strict(&scene.guard(), &["made_at"]);
+    strict(&request(&scene), &["time"]);
 }
 
 #[test]
