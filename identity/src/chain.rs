@@ -177,8 +177,33 @@ pub fn permits(colony: &Id, grant: &Grant, signer: Id, spec: &Spec) -> Result<()
         return Err(BrokenLink::SpecForeign(spec.colony));
     }
     // Executors may submit too: a child's spec is signed by the executor that wants it done.
-    covers(grant, spec)?;
+    covers(grant, &spec.executor_type, &spec.function)?;
     in_force(grant, spec.made_at().unwrap_or(Timestamp::MIN))
+}
+
+/// A thing that an executor signs about work: a result, or progress.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkStatement<'a> {
+    /// The executor type that the work is for.
+    pub executor_type: &'a str,
+    /// What is to be done.
+    pub function: &'a str,
+    /// Whether the function was done, wholly or in part, by this statement.
+    pub says_done: bool,
+    /// When, by the executor's clock.
+    pub at: Timestamp,
+}
+
+/// Checks that a grant, verified before, lets its key state this: it is an executor's, in force at that time, and covers the function
+/// where that was done. Both sides ask here, the broker before it keeps a statement and the verifier afterwards, so that nothing
+/// is kept that cannot be verified.
+pub fn may_state(grant: &Grant, statement: &WorkStatement<'_>) -> Result<(), BrokenLink> {
+    if grant.role != Role::Executor {
+        return Err(BrokenLink::GrantRole { name: grant.name.clone(), found: grant.role.as_str(), needed: "executor" });
+    }
+    in_force(grant, statement.at)?;
+    // Any executor of the type may say that it cannot do a function; to have done it takes a grant for it.
+    if statement.says_done { covers(grant, statement.executor_type, statement.function) } else { Ok(()) }
 }
 
 /// Checks a result, the executor's grant under it, and that it answers this spec in this attempt. Who asked for the spec is
@@ -195,20 +220,21 @@ pub fn verify_result(
     if grant.key != result.key_id {
         return Err(BrokenLink::ResultSigner { signer: result.key_id, granted: grant.key });
     }
-    if grant.role != Role::Executor {
-        return Err(BrokenLink::GrantRole { name: grant.name, found: grant.role.as_str(), needed: "executor" });
-    }
-    in_force(&grant, outcome.finished_at)?;
     let asked: Spec = spec.open().map_err(BrokenLink::Spec)?;
-    if outcome.outcome == OutcomeKind::Succeeded {
-        // Any executor of the type may say that it cannot do a function; to have done it takes a grant for it.
-        covers(&grant, &asked)?;
-    }
+    let statement = WorkStatement {
+        executor_type: &asked.executor_type,
+        function: &asked.function,
+        says_done: outcome.outcome == OutcomeKind::Succeeded,
+        at: outcome.finished_at,
+    };
+    may_state(&grant, &statement)?;
+    // A refusal says that other bytes were handed out than were submitted, and names those.
+    let is_of_the_spec = outcome.outcome == OutcomeKind::Refused || outcome.spec_digest == spec.digest();
     let belongs = [
         ("colony", outcome.colony == *colony),
         ("process_id", outcome.process_id == asked.process_id),
         ("attempt", outcome.attempt == attempt),
-        ("spec_digest", outcome.spec_digest == spec.digest()),
+        ("spec_digest", is_of_the_spec),
         ("executor_type", grant.scopes.cover_executor_type(&asked.executor_type)),
         ("executor_names", asked.executor_names.is_empty() || asked.executor_names.contains(&grant.name)),
     ];
@@ -232,12 +258,10 @@ pub fn verify_progress(
     if grant.key != progress.key_id {
         return Err(BrokenLink::ProgressSigner { signer: progress.key_id, granted: grant.key });
     }
-    if grant.role != Role::Executor {
-        return Err(BrokenLink::GrantRole { name: grant.name, found: grant.role.as_str(), needed: "executor" });
-    }
-    in_force(&grant, left.at)?;
     let asked: Spec = spec.open().map_err(BrokenLink::Spec)?;
-    covers(&grant, &asked)?;
+    let statement =
+        WorkStatement { executor_type: &asked.executor_type, function: &asked.function, says_done: true, at: left.at };
+    may_state(&grant, &statement)?;
     let belongs = [
         ("colony", left.colony == *colony && asked.colony == *colony),
         ("process_id", left.process_id == asked.process_id),
@@ -270,14 +294,14 @@ fn statement<D: Document>(
     Ok(said)
 }
 
-fn covers(grant: &Grant, spec: &Spec) -> Result<(), BrokenLink> {
-    if grant.scopes.cover(&spec.executor_type, &spec.function) {
+fn covers(grant: &Grant, executor_type: &str, function: &str) -> Result<(), BrokenLink> {
+    if grant.scopes.cover(executor_type, function) {
         return Ok(());
     }
     Err(BrokenLink::GrantScope {
         name: grant.name.clone(),
-        function: spec.function.clone(),
-        executor_type: spec.executor_type.clone(),
+        function: function.to_owned(),
+        executor_type: executor_type.to_owned(),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use apiary_identity::{Clock, Digest, Envelope, Outcome, OutcomeKind};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Engine;
@@ -11,7 +12,7 @@ use super::endings::{Ended, Holder, LeaseDesk};
 use super::wakeups::{Change, Wakeups};
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::model::{Completion, LeaseEnd};
+use crate::model::{Completion, LeaseEnd, LeaseRecord};
 use crate::store::StoreResult;
 
 impl Engine {
@@ -27,7 +28,7 @@ impl Engine {
             return Err(Error::field("outcome", "is a failure: send it to Fail"));
         }
         let holder = Holder::new(&permit, outcome.process_id, outcome.attempt)?;
-        let item = ResultItem { holder: holder.clone(), spec_digest: outcome.spec_digest, envelope: envelope.clone() };
+        let item = ResultItem::new(holder.clone(), outcome, envelope.clone());
         match self.completions.commit(item).await {
             Err(Error::LeaseLost { .. }) => self.desk.after_the_end(&holder, &envelope).await,
             Err(error) => Err(error),
@@ -39,11 +40,28 @@ impl Engine {
 /// A signed result on its way into the store.
 pub(crate) struct ResultItem {
     pub(super) holder: Holder,
-    pub(super) spec_digest: Digest,
+    spec_digest: Digest,
+    /// When the executor says that it finished.
+    finished_at: Timestamp,
     pub(super) envelope: Envelope,
 }
 
 impl ResultItem {
+    pub(super) fn new(holder: Holder, outcome: &Outcome, envelope: Envelope) -> Self {
+        Self { holder, spec_digest: outcome.spec_digest, finished_at: outcome.finished_at, envelope }
+    }
+
+    /// Checks that the result can be verified afterwards.
+    pub(super) async fn check_statement(
+        &self,
+        desk: &LeaseDesk,
+        lease: &LeaseRecord,
+        says_done: bool,
+        now_ms: i64,
+    ) -> Result<(), Error> {
+        desk.may_state(lease, "finished_at", says_done, self.finished_at, now_ms).await
+    }
+
     /// A result must name the bytes that the work was done from: those that the broker handed out.
     pub(super) fn check_spec(&self, kept: Digest) -> Result<(), Error> {
         self.holder.check_spec(self.spec_digest, kept)
@@ -78,6 +96,7 @@ impl Flush for CompleteFlush {
     }
 
     async fn flush(&self, items: &[ResultItem]) -> StoreResult<Vec<Result<(), Error>>> {
+        let now_ms = self.clock.now_ms();
         let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut completions, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(leases) {
@@ -87,7 +106,7 @@ impl Flush for CompleteFlush {
                 continue;
             };
             let acceptable = match item.check_spec(lease.spec_digest) {
-                Ok(()) => self.desk.may_succeed(&lease).await,
+                Ok(()) => item.check_statement(&self.desk, &lease, true, now_ms).await,
                 Err(error) => Err(error),
             };
             if acceptable.is_ok() {
@@ -100,7 +119,7 @@ impl Flush for CompleteFlush {
             }
             answers.push(acceptable.and(Err(item.holder.lost())));
         }
-        let done = self.desk.store().complete(&completions, self.clock.now_ms()).await?;
+        let done = self.desk.store().complete(&completions, now_ms).await?;
         for ((place, colony), end) in places.into_iter().zip(done) {
             let holder = &items[place].holder;
             answers[place] = match end {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use apiary_identity::chain::{self, WorkStatement};
 use apiary_identity::{Digest, Document as _, Envelope, Grant, Id};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use super::grantbook::GrantBook;
 use crate::Error;
 use crate::auth::{Permit, action};
+use crate::limits::REQUEST_WINDOW_MS;
 use crate::model::{AttemptEnding, ColonyKey, LeaseRecord, LeaseRef};
 use crate::store::{Store, StoreError, StoreResult};
 
@@ -111,17 +113,34 @@ impl LeaseDesk {
             .collect())
     }
 
-    /// Whether the grant that the lease was given under covers the function: a success by anybody else would not verify.
-    pub(super) async fn may_succeed(&self, lease: &LeaseRecord) -> Result<(), Error> {
-        let grants = self.grants.stored([lease.executor]).await?;
-        let grant = grants.get(&lease.executor).and_then(|grant| Grant::from_json(&grant.payload).ok());
-        if grant.is_some_and(|grant| grant.scopes.cover(&lease.lane.executor_type, &lease.function)) {
-            return Ok(());
+    /// Checks that what an executor signed about its work can be verified by whoever receives it, and that its time is one at which
+    /// the work was under way: after the claim, and not in the future. Clocks may differ as far as those of callers may.
+    pub(super) async fn may_state(
+        &self,
+        lease: &LeaseRecord,
+        field: &'static str,
+        says_done: bool,
+        at: Timestamp,
+        now_ms: i64,
+    ) -> Result<(), Error> {
+        let (from_ms, until_ms) =
+            (lease.claimed_at_ms.saturating_sub(REQUEST_WINDOW_MS), now_ms.saturating_add(REQUEST_WINDOW_MS));
+        if !(from_ms..=until_ms).contains(&at.as_millisecond()) {
+            let shown = |ms| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
+            return Err(Error::NotPermitted(format!(
+                "`{field}` is {at}, and the attempt ran from {} until now, {}: set the executor's clock (NTP)",
+                shown(lease.claimed_at_ms),
+                shown(now_ms)
+            )));
         }
-        Err(Error::NotPermitted(format!(
-            "the executor's grant does not cover function `{}` for executor type `{}`",
-            lease.function, lease.lane.executor_type
-        )))
+        let grants = self.grants.stored([lease.executor]).await?;
+        let Some(grant) = grants.get(&lease.executor).and_then(|grant| Grant::from_json(&grant.payload).ok()) else {
+            return Err(Error::NotPermitted(
+                "the executor's grant cannot be read: ask the colony's owner for a new one".into(),
+            ));
+        };
+        let (executor_type, function) = (lease.lane.executor_type.as_str(), lease.function.as_str());
+        Ok(chain::may_state(&grant, &WorkStatement { executor_type, function, says_done, at })?)
     }
 
     /// What to answer somebody whose lease is gone. If this very result ended the attempt, its sender asks again because the
@@ -141,20 +160,5 @@ impl LeaseDesk {
         let is_theirs = grants.get(&attempt.executor).is_some_and(|grant| grant.grantee == holder.key.as_bytes());
         let is_cancelled = attempt.ending == AttemptEnding::Cancelled.as_str();
         Err(if is_theirs && is_cancelled { holder.cancelled() } else { holder.lost() })
-    }
-
-    /// Whether progress of this time can be verified by whoever receives it: the grant that the lease was given under covers the
-    /// function, and was in force.
-    pub(super) async fn may_report(&self, lease: &LeaseRecord, at: Timestamp) -> Result<(), Error> {
-        self.may_succeed(lease).await?;
-        let grants = self.grants.stored([lease.executor]).await?;
-        match grants.get(&lease.executor).and_then(|grant| Grant::from_json(&grant.payload).ok()) {
-            Some(grant) if grant.is_valid_at(at) => Ok(()),
-            Some(grant) => Err(Error::NotPermitted(format!(
-                "the executor's grant is valid from {} until {}, and `at` is {at}: set the executor's clock (NTP)",
-                grant.valid_from, grant.valid_until
-            ))),
-            None => Err(Error::NotPermitted("the executor's grant cannot be read".into())),
-        }
     }
 }

@@ -40,8 +40,7 @@ impl Engine {
             return Err(Error::field("outcome", "is a success: send it to Complete"));
         }
         let holder = Holder::new(&permit, outcome.process_id, outcome.attempt)?;
-        let result =
-            ResultItem { holder: holder.clone(), spec_digest: outcome.spec_digest, envelope: envelope.clone() };
+        let result = ResultItem::new(holder.clone(), &outcome, envelope.clone());
         let item = FailItem {
             result,
             kind: outcome.outcome,
@@ -89,6 +88,15 @@ impl FailFlush {
         Ok(specs.into_iter().map(|spec| (spec.process_id, backoff(&spec.payload))).collect())
     }
 
+    async fn check(&self, item: &FailItem, lease: &LeaseRecord, now_ms: i64) -> Result<(), Error> {
+        // A refusal is about bytes that are not what was submitted, so their digest differs, rightly.
+        if item.kind != OutcomeKind::Refused {
+            item.result.check_spec(lease.spec_digest)?;
+            check_cancelled(item, lease)?;
+        }
+        item.result.check_statement(&self.desk, lease, false, now_ms).await
+    }
+
     fn announce(&self, state: ProcessState, failure: &Failure, lease: &LeaseRecord) {
         match state {
             ProcessState::Waiting => self.wakeups.work(&lease.lane),
@@ -128,11 +136,7 @@ impl Flush for FailFlush {
             // Until the database says otherwise, it is lost.
             answers.push(Err(item.result.holder.lost()));
             let Some(lease) = lease else { continue };
-            // A refusal is about bytes that are not what was submitted, so their digest differs, rightly.
-            if item.kind != OutcomeKind::Refused
-                && let Err(error) =
-                    item.result.check_spec(lease.spec_digest).and_then(|()| check_cancelled(item, &lease))
-            {
+            if let Err(error) = self.check(item, &lease, now_ms).await {
                 answers.pop();
                 answers.push(Err(error));
                 continue;

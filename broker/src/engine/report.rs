@@ -79,6 +79,7 @@ impl Flush for ReportFlush {
     }
 
     async fn flush(&self, items: &[ReportItem]) -> StoreResult<Vec<Result<(), Error>>> {
+        let now_ms = self.clock.now_ms();
         let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut reports, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(leases) {
@@ -89,7 +90,7 @@ impl Flush for ReportFlush {
             };
             // What would not verify when the next attempt receives it must not be kept: it would end that attempt.
             let acceptable = match item.holder.check_spec(item.spec_digest, lease.spec_digest) {
-                Ok(()) => self.desk.may_report(&lease, item.at).await,
+                Ok(()) => self.desk.may_state(&lease, "at", true, item.at, now_ms).await,
                 Err(error) => Err(error),
             };
             if acceptable.is_ok() {
@@ -106,7 +107,7 @@ impl Flush for ReportFlush {
             }
             answers.push(acceptable.and(Err(item.holder.lost())));
         }
-        let reported = self.desk.store().report(&reports, self.clock.now_ms()).await?;
+        let reported = self.desk.store().report(&reports, now_ms).await?;
         for ((place, colony), reported) in places.into_iter().zip(reported) {
             match reported {
                 Reported::Lost => {}

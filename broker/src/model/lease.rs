@@ -104,6 +104,8 @@ pub struct LeaseRecord {
     pub retries_spent: i32,
     /// Attempts after the first; −1 for no limit.
     pub max_retries: i32,
+    /// When the attempt began.
+    pub claimed_at_ms: i64,
     /// When the lease ends.
     pub expires_at_ms: i64,
     /// When `max_exec` ends the attempt, renewed or not.

@@ -2,9 +2,10 @@
 
 use apiary_executor_sdk::v1::{self, ProcessState};
 use apiary_executor_sdk::wire;
-use apiary_identity::{Envelope, Outcome, OutcomeKind, Role};
+use apiary_identity::{Clock as _, Envelope, Grant, Outcome, OutcomeKind, Role, SystemClock, chain};
 use apiary_tests::TestColony;
 use apiary_tests::colony::state_of;
+use jiff::SignedDuration;
 
 on_each_store!(
     a_process_waits_runs_and_succeeds,
@@ -17,7 +18,9 @@ on_each_store!(
     an_old_attempt_cannot_complete,
     a_result_must_name_the_bytes_that_were_submitted,
     a_failure_is_not_a_completion,
-    a_success_outside_the_executors_scope_is_refused
+    a_success_outside_the_executors_scope_is_refused,
+    a_result_that_could_not_be_verified_later_is_refused,
+    a_refusal_of_other_bytes_can_be_verified
 );
 
 // Case 21.
@@ -180,4 +183,57 @@ async fn a_success_outside_the_executors_scope_is_refused(colony: TestColony) {
     assert!(refused.to_string().contains("`g`"), "{refused}");
     let failure = colony.failure("narrow", &lease, OutcomeKind::FailedFinal, "not my work");
     assert!(bee.fail(&failure).await.is_ok(), "it may still say that it cannot");
+}
+
+async fn a_result_that_could_not_be_verified_later_is_refused(colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let lease = colony.claim_one(&bee, "t").await;
+    let key = colony.key_of("bee");
+    let late = |outcome: &Envelope, seconds: i64| {
+        let mut outcome: Outcome = outcome.open().unwrap();
+        outcome.finished_at = SystemClock.now() + SignedDuration::from_secs(seconds);
+        Envelope::seal(&key, &outcome).unwrap()
+    };
+    let success = colony.success("bee", &lease, b"1");
+    let kinds = [OutcomeKind::FailedRetryable, OutcomeKind::FailedFinal, OutcomeKind::Refused];
+    let failures = kinds.map(|kind| colony.failure("bee", &lease, kind, "no"));
+    // Outside the grant, before the attempt, after now: nobody could say that it was so.
+    for seconds in [-400_000, -3600, -120, 120, 3600, 48 * 3600, 400_000] {
+        let refused = bee.complete(&late(&success, seconds)).await.unwrap_err();
+        assert_eq!(refused.reason(), Some("NOT_PERMITTED"), "{seconds}: {refused}");
+        for failure in &failures {
+            let refused = bee.fail(&late(failure, seconds)).await.unwrap_err();
+            assert_eq!(refused.reason(), Some("NOT_PERMITTED"), "{seconds}: {refused}");
+        }
+        let answers = bee.end_batch(&[late(&success, seconds)]).await.unwrap();
+        assert_eq!(answers[0].reason, "NOT_PERMITTED", "{seconds}: {answers:?}");
+        let mut progress = colony.progress(&lease, 1);
+        progress.at = SystemClock.now() + SignedDuration::from_secs(seconds);
+        let refused = bee.report(&Envelope::seal(&key, &progress).unwrap()).await.unwrap_err();
+        assert_eq!(refused.reason(), Some("NOT_PERMITTED"), "{seconds}: {refused}");
+    }
+    assert_eq!(state_of(&reader, id).await, ProcessState::Running);
+    // A clock that is a little wrong is nobody's fault, and what is kept can be verified.
+    bee.complete(&late(&success, 30)).await.unwrap();
+    let kept = reader.get_process(id).await.unwrap();
+    let open = |envelope: &Option<v1::Envelope>| wire::envelope_from_proto(envelope.as_ref().unwrap()).unwrap();
+    let (grant, result) = (open(&kept.attempts[0].executor_grant), open(&kept.attempts[0].result));
+    assert_eq!(grant.open::<Grant>().unwrap().name, "bee");
+    chain::verify_result(&colony.key.id(), &grant, &open(&kept.spec), 1, &result).unwrap();
+}
+
+async fn a_refusal_of_other_bytes_can_be_verified(colony: TestColony) {
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    let mut lease = colony.claim_one(&bee, "t").await;
+    let mut garbled = lease.spec.take().unwrap();
+    garbled.signature = vec![0; 64].into();
+    lease.spec = Some(garbled);
+    bee.fail(&colony.failure("bee", &lease, OutcomeKind::Refused, "the signature is wrong")).await.unwrap();
+    let kept = reader.get_process(id).await.unwrap();
+    let open = |envelope: &Option<v1::Envelope>| wire::envelope_from_proto(envelope.as_ref().unwrap()).unwrap();
+    let (grant, result) = (open(&kept.attempts[0].executor_grant), open(&kept.attempts[0].result));
+    let outcome = chain::verify_result(&colony.key.id(), &grant, &open(&kept.spec), 1, &result).unwrap();
+    assert_ne!(outcome.spec_digest, open(&kept.spec).digest());
 }

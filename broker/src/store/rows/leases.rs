@@ -75,6 +75,7 @@ pub(in crate::store) fn lease_record(row: &dyn Columns) -> StoreResult<LeaseReco
         executor: GrantKey(fields.number("executor")?),
         retries_spent: fields.small("retries_spent")?,
         max_retries: fields.small("max_retries")?,
+        claimed_at_ms: fields.number("claimed_at_ms")?,
         expires_at_ms: fields.number("expires_at_ms")?,
         exec_deadline_ms: fields.number_if_any("exec_deadline_ms")?,
         spec_digest: fields.digest("digest")?,
