@@ -38,8 +38,8 @@ pub(crate) enum Refusal {
     SpoolFull,
     #[error("the event could not be kept: send it again later")]
     NotKept,
-    #[error("nothing is here: webhooks are posted to the path that the adapter is configured with")]
-    NotFound,
+    #[error("{0}")]
+    NotFound(String),
     #[error("this path does not take this method: the `Allow` header lists those that it takes")]
     MethodNotAllowed,
 }

@@ -11,7 +11,10 @@ use crate::store::StoreError;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The call carries no signature where it needs one.
-    #[error("the call is not signed: send a signed request.v1 document in the metadata `apiary-request-bin`")]
+    #[error(
+        "the call is not signed: send a signed request.v1 document in the metadata `apiary-request-bin`, or over HTTP in the header \
+         `apiary-request`"
+    )]
     Unsigned,
     /// The signature, or the form of what is signed, is wrong.
     #[error("{0}")]
@@ -110,6 +113,9 @@ pub enum Error {
     /// No such method or page.
     #[error("{0}")]
     Unimplemented(String),
+    /// A page that is there, asked for by another method than it takes.
+    #[error("this page does not take {0}: the `Allow` header lists the methods that it takes")]
+    MethodNotAllowed(String),
     /// A gRPC method, called by something else than gRPC.
     #[error(
         "{0} is a gRPC method: call it with gRPC (`content-type: application/grpc`), or use the pages that docs/protocol.md lists"
@@ -154,7 +160,7 @@ impl Error {
             Self::LimitUnknown(_) => Reason::LimitUnknown,
             Self::Overloaded(_) => Reason::Overloaded,
             Self::DeadlineExceeded => Reason::DeadlineExceeded,
-            Self::Unimplemented(_) | Self::NotGrpc(_) => Reason::Unimplemented,
+            Self::Unimplemented(_) | Self::MethodNotAllowed(_) | Self::NotGrpc(_) => Reason::Unimplemented,
             Self::Draining => Reason::Draining,
             Self::Unavailable(_) => Reason::Unavailable,
             Self::Internal(_) => Reason::Internal,

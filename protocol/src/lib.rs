@@ -2,6 +2,7 @@
 
 pub mod details;
 pub mod fault;
+pub mod pages;
 mod reason;
 
 pub use fault::Fault;

@@ -6,6 +6,7 @@ mod dependencies;
 mod documents;
 mod files;
 mod layers;
+mod pages;
 mod statements;
 mod tree;
 mod verbs;

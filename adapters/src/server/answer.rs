@@ -71,7 +71,7 @@ fn row(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::Busy => (StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED"),
         Refusal::SpoolFull => (StatusCode::SERVICE_UNAVAILABLE, "SPOOL_FULL"),
         Refusal::NotKept => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
-        Refusal::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+        Refusal::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Refusal::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
     }
 }

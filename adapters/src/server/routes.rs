@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use apiary_daemon::Notices;
+use apiary_protocol::pages;
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
@@ -28,8 +30,10 @@ pub(crate) struct App {
 /// The pages: one for each source of webhooks, and two that tell how the adapter is.
 pub(crate) fn router(app: Arc<App>, sources: Vec<Arc<dyn Source>>) -> Router {
     let mut router = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz));
+    let mut paths = vec!["/healthz".to_owned(), "/readyz".to_owned()];
     for source in sources {
         let path = source.path().to_owned();
+        paths.push(path.clone());
         let receive = move |State(app): State<Arc<App>>, request: Request| async move {
             match take(&app, &*source, request).await {
                 Ok(taken) => taken.into_response(),
@@ -39,7 +43,10 @@ pub(crate) fn router(app: Arc<App>, sources: Vec<Arc<dyn Source>>) -> Router {
         router = router.route(&path, post(receive));
     }
     router
-        .fallback(|State(app): State<Arc<App>>| async move { refuse(&app, Refusal::NotFound) })
+        .fallback(move |State(app): State<Arc<App>>, uri: Uri| {
+            let advice = pages::advice(uri.path(), paths.iter().map(String::as_str));
+            async move { refuse(&app, Refusal::NotFound(advice)) }
+        })
         .method_not_allowed_fallback(
             |State(app): State<Arc<App>>| async move { refuse(&app, Refusal::MethodNotAllowed) },
         )

@@ -132,6 +132,22 @@ async fn each_mistake_has_its_own_answer() {
 }
 
 #[tokio::test]
+async fn whoever_misses_a_page_is_told_the_nearest() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::new());
+    let webhook = start(config(folder.path()), &broker).await;
+    for (path, page) in [
+        ("/webhook/stripe", "nearest page is `/webhooks/stripe`"),
+        ("/webhooks/stripe/", "nearest page is `/webhooks/stripe`"),
+        ("/health", "nearest page is `/healthz`"),
+        ("/metrics", "pages are `/healthz`, `/readyz`, `/webhooks/stripe`"),
+    ] {
+        let answer = request(webhook.address(), "GET", path, &[], b"").await.unwrap();
+        assert_eq!((answer.status, answer.reason()), (404, "NOT_FOUND"), "{path}");
+        assert!(answer.text.contains(page), "{path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn while_a_secret_is_rolled_both_are_good() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::new());
     let mut config = config(folder.path());

@@ -8,13 +8,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use apiary_protocol::details::Details;
+use axum::body::HttpBody;
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response, header};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, sleep_until};
 use tonic::body::Body;
 use tonic::{Code, Status};
-use tower::{Layer, Service};
+use tower::{BoxError, Layer, Service};
 
 use super::http::refusal;
 use super::status::status;
@@ -42,10 +44,11 @@ pub(crate) struct AnswerService<S> {
     inner: S,
 }
 
-impl<S> Service<Request<Body>> for AnswerService<S>
+impl<S, Q, A> Service<Request<Q>> for AnswerService<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send + 'static,
+    S: Service<Request<Q>, Response = Response<A>, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
+    A: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     type Response = Response<Body>;
     type Error = Infallible;
@@ -55,7 +58,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
         let is_grpc = is_grpc(request.headers());
         if !is_grpc && is_method(request.uri().path()) {
             let error = Error::NotGrpc(request.uri().path().to_owned());
@@ -67,7 +70,7 @@ where
         let call = self.inner.call(request);
         Box::pin(async move {
             let answer = match until(deadline, call).await {
-                Some(Ok(answer)) => answer,
+                Some(Ok(answer)) => answer.map(Body::new),
                 None if is_grpc => status(&Error::DeadlineExceeded).into_http(),
                 None => refusal(&Error::DeadlineExceeded).map(Body::new),
             };

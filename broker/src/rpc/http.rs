@@ -1,30 +1,73 @@
-//! The HTTP door, for those without gRPC: `POST /v1/processes` takes a DSSE envelope as JSON, and two pages tell how the
-//! broker is.
+//! The HTTP door, for those without gRPC: `POST /v1/processes` takes a DSSE envelope as JSON, processes are read with a signed header,
+//! and two pages tell how the broker is. `docs/openapi.json` describes it all.
+
+mod read;
 
 use std::sync::Arc;
 
 use apiary_identity::Envelope;
+use apiary_protocol::pages;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
 use super::Rpc;
-use super::status::{http_status, retry_after};
+use super::answers::is_grpc;
+use super::status::{http_status, retry_after, status};
 use crate::Error;
 use crate::limits::{HTTP_BODY_BYTES_MAX, MESSAGE_TIME_MAX};
+
+/// Characters of a method's name that an answer repeats.
+const METHOD_CHARS_MAX: usize = 16;
+/// The pages that there are, for those who ask for others.
+const PAGES: [&str; 7] = [
+    "/v1/processes",
+    "/v1/processes/{id}",
+    "/v1/processes/{id}/result",
+    "/v1/broker",
+    "/healthz",
+    "/readyz",
+    "/openapi.json",
+];
 
 /// The pages.
 pub(super) fn router(rpc: Arc<Rpc>) -> Router {
     Router::new()
         .route("/v1/processes", post(submit))
+        .route("/v1/processes/{id}", get(read::process))
+        .route("/v1/processes/{id}/result", get(read::result))
+        .route("/v1/broker", get(read::broker))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/openapi.json", get(description))
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .with_state(rpc)
+}
+
+/// The answer to whoever asks for what is not there, by gRPC or otherwise.
+pub(super) async fn unknown(request: axum::extract::Request) -> Response {
+    if is_grpc(request.headers()) {
+        let words = "this broker has no such service: check its name and the broker's version";
+        return status(&Error::Unimplemented(words.to_owned())).into_http();
+    }
+    refusal(&Error::NotFound(pages::advice(request.uri().path(), PAGES)))
+}
+
+/// axum adds the `Allow` header, which names the methods that there are.
+async fn method_not_allowed(method: Method) -> Response {
+    let method: String = method.as_str().chars().take(METHOD_CHARS_MAX).collect();
+    refusal(&Error::MethodNotAllowed(method))
+}
+
+/// The description of all pages.
+async fn description() -> Response {
+    let json = include_str!("../../../docs/openapi.json");
+    ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
 /// The process runs.
@@ -71,8 +114,8 @@ async fn read(request: axum::extract::Request) -> Result<Bytes, Error> {
 async fn accept(rpc: &Rpc, body: &[u8]) -> Result<Response, Error> {
     let answer = rpc.submit_envelope(Envelope::from_json(body)?).await?;
     let status = if answer.existed { StatusCode::OK } else { StatusCode::CREATED };
-    let state = answer.state().as_str_name().trim_start_matches("PROCESS_STATE_").to_ascii_lowercase();
-    let body = json!({ "process_id": answer.process_id, "existed": answer.existed, "state": state });
+    let body =
+        json!({ "process_id": answer.process_id, "existed": answer.existed, "state": read::word(answer.state()) });
     Ok((status, Json(body)).into_response())
 }
 
@@ -82,13 +125,14 @@ pub(super) fn refusal(error: &Error) -> Response {
     let mut body = json!({
         "error": { "reason": reason.as_str(), "message": error.to_string(), "retryable": reason.is_retryable() }
     });
-    let mut status = http_status(&reason);
+    let mut code = http_status(&reason);
     match error {
         Error::Field { field, .. } => body["error"]["field"] = field.as_str().into(),
-        Error::NotGrpc(_) => status = StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Error::NotGrpc(_) => code = StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Error::MethodNotAllowed(_) => code = StatusCode::METHOD_NOT_ALLOWED,
         _ => {}
     }
-    let mut answer = (status, Json(body)).into_response();
+    let mut answer = (code, Json(body)).into_response();
     if let Some(time) = retry_after(&reason) {
         answer.headers_mut().insert(header::RETRY_AFTER, time.as_secs().into());
     }

@@ -70,7 +70,8 @@ pub(crate) fn routes(rpc: Rpc) -> Result<Routes, StartError> {
         PauseServiceServer,
         ProcessServiceServer
     );
-    let all = routes.prepare().into_axum_router().merge(http::router(rpc)).layer(SignedCalls(auth));
+    let all =
+        routes.prepare().into_axum_router().merge(http::router(rpc)).fallback(http::unknown).layer(SignedCalls(auth));
     Ok(Routes::from(all))
 }
 

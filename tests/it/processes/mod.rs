@@ -11,6 +11,7 @@ mod get_process;
 mod http_door;
 mod list_logs;
 mod list_processes;
+mod read;
 mod redrive;
 mod retry;
 mod submit;
