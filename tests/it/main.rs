@@ -26,6 +26,7 @@ macro_rules! on_each_store {
 
 mod brokers;
 mod bulks;
+mod clients;
 mod colonies;
 mod executors;
 mod grants;

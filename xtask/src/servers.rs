@@ -1,4 +1,4 @@
-//! What tests need besides cargo: a Postgres, Supabase's server, outside cases. Each is provided, or named as missing.
+//! What tests need besides cargo: a Postgres, Supabase's server, gRPC libraries of other languages, outside cases. Each is provided, or named as missing.
 
 use std::env;
 use std::ffi::OsString;
@@ -6,11 +6,19 @@ use std::path::PathBuf;
 
 use crate::node::Package;
 use crate::postgres::Cluster;
-use crate::workspace;
+use crate::{go, lint_proto, python, workspace};
 
 /// Supabase's own PostgREST-compatible server, and the Postgres driver that it wants beside it.
 const SUPABASE_LITE: Package =
     Package { folder: "supabase-lite", name: "@supabase/lite", version: "0.10.0", peers: &["postgres@3.4.9"] };
+
+/// connect-node, another gRPC library, and what it wants beside it.
+const CONNECT_NODE: Package = Package {
+    folder: "connect-node",
+    name: "@connectrpc/connect-node",
+    version: "2.1.0",
+    peers: &["@connectrpc/connect@2.1.0", "@bufbuild/protobuf@2.10.0"],
+};
 
 /// Everything that tests need, as far as it could be had.
 pub(crate) struct Servers {
@@ -50,6 +58,7 @@ impl Servers {
             servers.present.push(format!("{} {}", SUPABASE_LITE.name, SUPABASE_LITE.version));
             servers.variables.push(("APIARY_TEST_SUPABASE_LITE", folder.into()));
         }
+        servers.provide_clients()?;
         match cases() {
             Some(folder) => {
                 servers.present.push("outside cases".to_owned());
@@ -64,6 +73,27 @@ impl Servers {
             }),
         }
         Ok(servers)
+    }
+
+    /// gRPC libraries of other languages, which read the broker's answers in tests.
+    fn provide_clients(&mut self) -> anyhow::Result<()> {
+        if let Some(program) = self.note("grpc-go", "clients::go", go::built())? {
+            self.present.push("grpc-go".to_owned());
+            self.variables.push(("APIARY_TEST_GRPC_GO", program.into()));
+        }
+        if let Some(program) = self.note("grpcio-status", "clients::python", python::installed())? {
+            self.present.push("grpcio-status".to_owned());
+            self.variables.push(("APIARY_TEST_PYTHON", program.into()));
+        }
+        if let Some(folder) = self.note(CONNECT_NODE.name, "clients::node", CONNECT_NODE.installed())? {
+            self.present.push(format!("{} {}", CONNECT_NODE.name, CONNECT_NODE.version));
+            self.variables.push(("APIARY_TEST_CONNECT_NODE", folder.into()));
+        }
+        if let Some(program) = self.note("buf", "clients::buf", lint_proto::buf())? {
+            self.present.push("buf".to_owned());
+            self.variables.push(("APIARY_TEST_BUF", program.into()));
+        }
+        Ok(())
     }
 
     /// The variables that tests find all this by.
