@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apiary_daemon::Notices;
-use apiary_identity::Clock;
+use apiary_identity::{Clock, read_secret_file};
 use futures::{Stream, StreamExt as _};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_stream::wrappers::UnixListenerStream;
@@ -24,7 +24,7 @@ use crate::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, Stor
 use crate::engine::{Engine, PresenceTimes, Tuning};
 use crate::limits::{
     CALL_TIME_MAX, DRAIN_TIME_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX, KEEPALIVE, PAUSE_AFTER_ACCEPT_ERROR,
-    REQUEST_WINDOW_MS, STREAMS_PER_CONNECTION_MAX, TCP_KEEPALIVE,
+    REQUEST_WINDOW_MS, STREAMS_PER_CONNECTION_MAX, TCP_KEEPALIVE, TLS_KEY_BYTES_MAX,
 };
 use crate::model::Retention;
 use crate::rpc::{Answers, Rpc, routes};
@@ -226,7 +226,8 @@ fn tcp_server(tls: Option<&TlsConfig>) -> Result<Server, StartError> {
 fn tls_config(tls: &TlsConfig) -> Result<ServerTlsConfig, StartError> {
     let read =
         |path: &Path| std::fs::read(path).map_err(|error| StartError::Tls(format!("{}: {error}", path.display())));
-    let identity = Identity::from_pem(read(&tls.certificate)?, read(&tls.key)?);
+    let key = read_secret_file(&tls.key, TLS_KEY_BYTES_MAX).map_err(|error| StartError::Tls(error.to_string()))?;
+    let identity = Identity::from_pem(read(&tls.certificate)?, key.as_bytes());
     let mut config = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE_TIME_MAX);
     if let Some(authorities) = &tls.client_authorities {
         config = config.client_ca_root(Certificate::from_pem(read(authorities)?));

@@ -23,6 +23,8 @@ pub const HEALTH_LOOK: Duration = Duration::from_secs(2);
 pub const KEEPALIVE: Duration = Duration::from_secs(20);
 /// How long a client may take for a TLS handshake.
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// Bytes of a TLS key file, which has a few thousand at the most.
+pub const TLS_KEY_BYTES_MAX: usize = 64 * 1024;
 /// After a connection could not be accepted (no file descriptors left, as a rule), the next comes this much later.
 pub const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
 /// A silent TCP connection is probed by the system after this long.

@@ -8,7 +8,7 @@ use tracing::Level;
 
 use crate::commands::{
     bee, broker, bulk, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, lease,
-    limit, pause, process, record, up, webhook,
+    limit, pause, process, record, tls, up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, Quiet, ReaderGone};
@@ -86,6 +86,8 @@ enum Command {
     #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
+    Tls(tls::Command),
+    #[command(subcommand)]
     Colony(colony::Command),
     #[command(subcommand)]
     Grant(grant::Command),
@@ -147,6 +149,7 @@ impl Cli {
         let Self { global, command } = self;
         let settings = if command.reads_settings() { global.settings(&command)? } else { Settings::default() };
         logging::start(&settings, command.log_level(), global.verbose, global.quiet);
+        settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         let context = Context { settings, format: global.output };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(command.run(&context))
@@ -211,6 +214,7 @@ impl Command {
             Self::Webhook(arguments) => webhook::run(&arguments, context).await,
             Self::Bee(arguments) => bee::run(&arguments, context).await,
             Self::Key(command) => command.run(context),
+            Self::Tls(command) => command.run(context),
             Self::Colony(command) => command.run(context).await,
             Self::Grant(command) => command.run(context).await,
             Self::Executor(command) => command.run(context).await,

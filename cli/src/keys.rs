@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use apiary_identity::{Id, KeyError, KeyPair, read_key_file};
+use apiary_identity::{Id, KeyError, KeyPair, read_secret_file};
 use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
@@ -13,7 +13,7 @@ use crate::passphrase;
 use crate::settings::{Settings, table};
 
 /// A key has a few hundred bytes.
-const BYTES_MAX: u64 = 16 * 1024;
+const BYTES_MAX: usize = 16 * 1024;
 
 /// The key that the settings name. `key` and `key_file` are two ways to say it: the stronger origin counts.
 pub(crate) fn from_settings(settings: &Settings) -> anyhow::Result<KeyPair> {
@@ -37,28 +37,28 @@ pub(crate) fn from_settings(settings: &Settings) -> anyhow::Result<KeyPair> {
 pub(crate) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<KeyPair> {
     if path == Path::new("-") {
         let mut pem = Zeroizing::new(String::new());
-        std::io::stdin().take(BYTES_MAX).read_to_string(&mut pem).context("standard input")?;
+        std::io::stdin().take(BYTES_MAX as u64).read_to_string(&mut pem).context("standard input")?;
         return open(settings, &pem).context("standard input");
-    }
-    if is_credential(path) {
-        let pem = std::fs::read_to_string(path).map(Zeroizing::new).with_context(|| path.display().to_string())?;
-        return open(settings, &pem).with_context(|| path.display().to_string());
     }
     if path.is_dir() {
         return Err(Fault::usage(format!("{} is a folder: name the key file in it", path.display())).into());
     }
-    match read_key_file(path, None) {
-        Err(KeyError::PassphraseMissing) => {
-            let passphrase = passphrase::of_key(settings)?;
-            read_key_file(path, Some(passphrase.expose_secret())).with_context(|| path.display().to_string())
-        }
+    match read_secret(path, BYTES_MAX) {
         Err(KeyError::Io { path, source }) if source.kind() == std::io::ErrorKind::NotFound => {
             let fault = Fault::new(Exit::NotFound, format!("no key file {path}"));
             Err(fault.hint(format!("`apiary key new {path}` makes one")).into())
         }
-        Err(error @ KeyError::Format(_)) => Err(error).with_context(|| path.display().to_string()),
-        other => Ok(other?),
+        read => open(settings, &read?).with_context(|| path.display().to_string()),
     }
+}
+
+/// A text that holds a secret. A credential's folder is private, whatever the file's mode.
+pub(crate) fn read_secret(path: &Path, bytes_max: usize) -> Result<Zeroizing<String>, KeyError> {
+    if is_credential(path) {
+        let io = |source| KeyError::Io { path: path.display().to_string(), source };
+        return std::fs::read_to_string(path).map(Zeroizing::new).map_err(io);
+    }
+    read_secret_file(path, bytes_max)
 }
 
 /// The identity in a file that holds a secret or a public key.
@@ -83,7 +83,7 @@ fn open(settings: &Settings, pem: &str) -> anyhow::Result<KeyPair> {
 
 /// Whether systemd put the file there for this program (`LoadCredential=`, systemd.exec(5)): as `key_file=%d/…` in a unit.
 /// It keeps others out by the folder and an access list, which makes the file's mode 0440 (acl(5): group bits are the mask).
-pub(crate) fn is_credential(path: &Path) -> bool {
+fn is_credential(path: &Path) -> bool {
     let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
     folder.is_some_and(|folder| path.parent() == Some(Path::new(&folder)))
 }

@@ -8,10 +8,14 @@ use apiary_executor_sdk::guard::Guard;
 use apiary_executor_sdk::{Address, Client, ClientConfig};
 use apiary_identity::limits::DOCUMENT_BYTES_MAX;
 use apiary_identity::{Clock, Id, KeyPair, Offer, SystemClock};
+use zeroize::Zeroizing;
 
 use crate::exit::{Exit, Fault};
 use crate::settings::{Setting, Settings, table};
 use crate::{files, keys};
+
+/// Bytes of a TLS key file, which has a few thousand at the most.
+const TLS_KEY_BYTES_MAX: usize = 64 * 1024;
 
 /// The machine's clock, handed to whatever needs the time.
 pub(crate) fn clock() -> Arc<dyn Clock> {
@@ -53,7 +57,7 @@ pub(crate) fn broker(settings: &Settings) -> anyhow::Result<ClientConfig> {
         (Some(certificate), Some(key)) => {
             config = config.client_identity(
                 read(&table::BROKER_CLIENT_CERTIFICATE, &certificate)?,
-                read(&table::BROKER_CLIENT_KEY, &key)?,
+                read_secret(&table::BROKER_CLIENT_KEY, &key)?.as_str(),
             );
         }
         (None, None) => {}
@@ -98,4 +102,9 @@ fn read(setting: &Setting, path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path)
         .map_err(|error| Fault::new(Exit::Usage, format!("{}: {error}", path.display())))
         .with_context(|| setting.key.to_owned())
+}
+
+fn read_secret(setting: &Setting, path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let read = keys::read_secret(path, TLS_KEY_BYTES_MAX);
+    read.map_err(|error| Fault::usage(format!("`{}`: {error}", setting.key)).into())
 }

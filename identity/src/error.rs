@@ -35,9 +35,20 @@ pub enum KeyError {
     /// Encrypted with another passphrase.
     #[error("the key does not open with this passphrase")]
     PassphraseWrong,
-    /// Other people on the machine can read the file.
+    /// Other people on the machine can read the file, and this process could close it to them.
     #[error("{path} can be read by others (mode {mode:04o}): run `chmod 600 {path}`")]
     Readable {
+        /// The file.
+        path: String,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Other people on the machine can change the file, and this process cannot close it to them.
+    #[error(
+        "{path} can be changed by others (mode {mode:04o}), and this process may not change its mode: let its owner run \
+         `chmod 400 {path}`, or mount it with mode 0400"
+    )]
+    Writable {
         /// The file.
         path: String,
         /// Its permission bits.

@@ -1,36 +1,30 @@
 //! Key files: PKCS#8 PEM, for their owner's eyes only, never overwritten.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
-
-use crate::{KeyError, KeyPair};
+use crate::{KeyError, KeyPair, read_secret_file};
 
 /// A key file has a few hundred bytes; more is some other file.
 const FILE_BYTES_MAX: usize = 16 * 1024;
 
-/// Reads a key pair. A file that others on the machine can read or change is refused.
+/// Reads a key pair, from a file that is fit to hold a secret.
 pub fn read_key_file(path: &Path, passphrase: Option<&str>) -> Result<KeyPair, KeyError> {
-    let file = File::open(path).map_err(|source| io(path, source))?;
-    let mode = file.metadata().map_err(|source| io(path, source))?.mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(KeyError::Readable { path: path.display().to_string(), mode });
-    }
-    // All the room at once: text that grows leaves copies behind, which nobody wipes.
-    let mut pem = Zeroizing::new(String::with_capacity(FILE_BYTES_MAX + 64));
-    file.take(FILE_BYTES_MAX as u64).read_to_string(&mut pem).map_err(|source| io(path, source))?;
-    KeyPair::from_pem(&pem, passphrase)
+    KeyPair::from_pem(&read_secret_file(path, FILE_BYTES_MAX)?, passphrase)
 }
 
 /// Writes a key pair to a new file of mode 0600. When it returns, file and folder entry are on disk; a crash before leaves
 /// either nothing or a file beside it that is not taken for a key. Of several writers at once, one wins.
 pub fn write_key_file(path: &Path, key: &KeyPair, passphrase: Option<&str>) -> Result<(), KeyError> {
+    write_secret_file(path, &key.to_pem(passphrase)?)
+}
+
+/// Writes any secret text in the way of [`write_key_file`].
+pub fn write_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
     let unfinished = Unfinished::beside(path).map_err(|source| io(path, source))?;
-    let pem = key.to_pem(passphrase)?;
-    unfinished.fill(pem.as_bytes()).map_err(|source| io(path, source))?;
+    unfinished.fill(text.as_bytes()).map_err(|source| io(path, source))?;
     // A hard link fails if the name is taken, where a rename would replace the key that is there.
     match std::fs::hard_link(&unfinished.0, path) {
         Ok(()) => {}
@@ -57,9 +51,9 @@ impl Unfinished {
     }
 
     /// `create_new` follows no link and opens nothing that is there already.
-    fn fill(&self, pem: &[u8]) -> std::io::Result<()> {
+    fn fill(&self, text: &[u8]) -> std::io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0)?;
-        file.write_all(pem)?;
+        file.write_all(text)?;
         file.sync_all()
     }
 }

@@ -19,5 +19,6 @@ pub(crate) mod limit;
 pub(crate) mod pause;
 pub(crate) mod process;
 pub(crate) mod record;
+pub(crate) mod tls;
 pub(crate) mod up;
 pub(crate) mod webhook;

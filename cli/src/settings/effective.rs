@@ -38,6 +38,8 @@ pub(crate) enum Origin {
 pub(crate) struct Settings {
     values: BTreeMap<&'static str, (Value, Origin)>,
     file: Option<PathBuf>,
+    /// What is to be logged, once it is known how.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Settings {
@@ -65,6 +67,11 @@ impl Settings {
     /// The file that was read.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// What was noticed while the settings were read, which does not keep them from being used.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     pub(super) fn put(&mut self, setting: &Setting, value: Value, origin: Origin) {

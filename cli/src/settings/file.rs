@@ -1,10 +1,10 @@
 //! The configuration file: where it is looked for, and how it is read.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use apiary_identity::check_secret_file;
 use directories::ProjectDirs;
 
 use super::effective::{Origin, Settings};
@@ -55,7 +55,8 @@ fn project() -> Option<ProjectDirs> {
 
 /// Takes in what the file says.
 pub(super) fn read(path: &Path, settings: &mut Settings) -> Result<(), Fault> {
-    let (text, mode) = load(path)?;
+    let (text, file) = load(path)?;
+    let mut checked = false;
     let shown = path.display();
     let table: toml::Table = toml::from_str(&text).map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
@@ -66,11 +67,11 @@ pub(super) fn read(path: &Path, settings: &mut Settings) -> Result<(), Fault> {
     let folder = absolute.parent().unwrap_or(Path::new("/"));
     for (key, value) in flatten("", &table) {
         let setting = find(&key, path)?;
-        if setting.secret && mode & 0o077 != 0 {
-            return Err(Fault::usage(format!(
-                "{shown} holds the secret `{key}` and can be read by others (mode {:04o}): run `chmod 600 {shown}`",
-                mode & 0o7777
-            )));
+        if setting.secret && !checked {
+            let exposed = check_secret_file(path, &file)
+                .map_err(|error| Fault::usage(format!("{shown} holds the secret `{key}`: {error}")))?;
+            settings.warnings.extend(exposed.map(|exposed| exposed.to_string()));
+            checked = true;
         }
         let read = setting.kind.read_toml(value);
         let value = read.map_err(|problem| Fault::usage(format!("{shown}: `{key}`: {problem}")))?;
@@ -79,16 +80,18 @@ pub(super) fn read(path: &Path, settings: &mut Settings) -> Result<(), Fault> {
     Ok(())
 }
 
-fn load(path: &Path) -> Result<(String, u32), Fault> {
+fn load(path: &Path) -> Result<(String, File), Fault> {
     let fault = |error: std::io::Error| {
         let advice = if error.kind() == ErrorKind::NotFound { "; check `--config` and APIARY_CONFIG" } else { "" };
         Fault::usage(format!("the configuration file {}: {error}{advice}", path.display()))
     };
-    let metadata = fs::metadata(path).map_err(fault)?;
-    if metadata.len() > BYTES_MAX {
+    let mut file = File::open(path).map_err(fault)?;
+    if file.metadata().map_err(fault)?.len() > BYTES_MAX {
         return Err(Fault::usage(format!("{} is too large to be a configuration file", path.display())));
     }
-    Ok((fs::read_to_string(path).map_err(fault)?, metadata.mode()))
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(fault)?;
+    Ok((text, file))
 }
 
 fn find(key: &str, path: &Path) -> Result<&'static Setting, Fault> {

@@ -7,6 +7,8 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use apiary_identity::{KeyError, read_secret_file};
+use zeroize::Zeroizing;
 
 use crate::exit::Fault;
 
@@ -131,24 +133,12 @@ pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     write().with_context(|| path.display().to_string())
 }
 
-/// Reads a secret, which others must not be able to read.
-pub(super) fn read_private(path: &Path, bytes_max: u64) -> anyhow::Result<Option<String>> {
-    let shown = path.display();
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        other => other.with_context(|| shown.to_string())?,
-    };
-    let mode = file.metadata().with_context(|| shown.to_string())?.mode();
-    if mode & 0o077 != 0 {
-        return Err(Fault::failure(format!(
-            "{shown} can be read by others (mode {:04o}): run `chmod 600 {shown}`",
-            mode & 0o7777
-        ))
-        .into());
+/// Reads a secret, if the file is there.
+pub(super) fn read_private(path: &Path, bytes_max: usize) -> anyhow::Result<Option<Zeroizing<String>>> {
+    match read_secret_file(path, bytes_max) {
+        Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        read => Ok(Some(read?)),
     }
-    let mut text = String::new();
-    file.take(bytes_max).read_to_string(&mut text).with_context(|| shown.to_string())?;
-    Ok(Some(text))
 }
 
 fn make_private(path: &Path) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use crate::exit::Fault;
 /// Characters after `whsec_`, as many as Stripe's own have.
 const CHARS: usize = 32;
 /// Bytes of the file that are read.
-const BYTES_MAX: u64 = 1024;
+const BYTES_MAX: usize = 1024;
 const PREFIX: &str = "whsec_";
 
 /// Reads the secret; makes it if it is missing.

@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use apiary_identity::read_key_file;
 
-use crate::scene::{Scene, run};
+use crate::scene::{PATIENCE, Scene, run};
 
 #[test]
 fn a_new_key_is_its_owners_alone_and_is_never_overwritten() {
@@ -50,6 +50,30 @@ fn a_key_that_others_can_read_is_refused_with_the_fix() {
     std::fs::set_permissions(scene.path("a.pem"), std::fs::Permissions::from_mode(0o640)).unwrap();
     let words = scene.run(&["key", "id", "a.pem"]).fails_with(1);
     assert!(words.contains("chmod 600 a.pem"), "{words}");
+}
+
+#[test]
+fn a_key_on_a_mount_that_is_read_only_is_used_with_a_warning() {
+    let scene = Scene::new();
+    let id = scene.new_key("a.pem");
+    scene.write("apiary.toml", "[webhook]\nstripe_secrets = [\"whsec_mounted\"]\n");
+    // A mount of its own, seen by this script alone, of which it is the owner.
+    let script = "mount -t tmpfs -o size=1m,mode=0755 mounted mounted && cp a.pem apiary.toml mounted \
+                  && chmod 0444 mounted/a.pem mounted/apiary.toml && mount -o remount,ro mounted \
+                  && exec \"$APIARY\" --config mounted/apiary.toml key id mounted/a.pem";
+    std::fs::create_dir(scene.path("mounted")).unwrap();
+    let mut command = assert_cmd::Command::new("unshare");
+    command.args(["--mount", "--map-root-user", "sh", "-c", script]).current_dir(scene.path("."));
+    let ran = run(command.env("APIARY", env!("CARGO_BIN_EXE_apiary")).timeout(PATIENCE));
+    if ran.code != 0 && (ran.stderr.contains("unshare") || ran.stderr.contains("mount:")) {
+        // A machine that lets nobody mount anything has no such mounts.
+        return;
+    }
+    for file in ["mounted/a.pem", "mounted/apiary.toml"] {
+        let warning = format!("{file} holds a secret and can be read by others (mode 0444)");
+        assert!(ran.stderr.contains(&warning), "{}", ran.stderr);
+    }
+    assert_eq!(ran.ok().trim(), id);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod running_apart;
 mod scene;
 mod shell_executor;
 mod tampering;
+mod tls;
 mod up;
 mod webhook_send;
 mod writing_a_bee;

@@ -17,6 +17,7 @@ mod quantities;
 mod requests;
 mod requirements;
 mod revocations;
+mod secretfiles;
 mod secrets;
 mod specs;
 mod support;

@@ -1,6 +1,7 @@
 //! TLS serves TLS: plain text is refused where it is on, a foreign certificate is not believed, and with mutual TLS only those
 //! with a certificate come in.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use apiary_broker::Broker;
@@ -41,6 +42,7 @@ async fn start(folder: &TempDir, authority: &Authority, mutual: bool) -> Broker 
     let file = |name: &str, content: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         path
     };
     let tls = TlsConfig {

@@ -1,0 +1,70 @@
+//! Files that hold secrets: closed to everybody else on the machine, as far as this process can see to it.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::KeyError;
+
+/// Permission bits that let others do anything at all.
+const OTHERS: u32 = 0o077;
+/// Permission bits that let others change the file.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// A secret file that others can read, which this process cannot change: Kubernetes and Docker mount secrets so. Its
+/// text is a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposed {
+    path: String,
+    mode: u32,
+}
+
+impl fmt::Display for Exposed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, mode } = self;
+        write!(
+            f,
+            "{path} holds a secret and can be read by others (mode {mode:04o}); it is used, because this process cannot \
+             change that: mount it with mode 0400 if nobody else needs it"
+        )
+    }
+}
+
+/// Checks that an open file may hold a secret. Refused is a file that others can change, and one that others can read
+/// although this process could close it to them. The file may be a link's target: its own permissions count.
+pub fn check_secret_file(path: &Path, file: &File) -> Result<Option<Exposed>, KeyError> {
+    let io = |source| KeyError::Io { path: path.display().to_string(), source };
+    let metadata = file.metadata().map_err(io)?;
+    let mode = metadata.mode() & 0o7777;
+    if mode & OTHERS == 0 {
+        return Ok(None);
+    }
+    let path = path.display().to_string();
+    // Setting the mode that is there already changes nothing, and tells what no comparison of user ids would: whether the
+    // owner, the capabilities, the mount and the file's attributes together allow it.
+    if file.set_permissions(metadata.permissions()).is_ok() {
+        return Err(KeyError::Readable { path, mode });
+    }
+    if mode & OTHERS_WRITE != 0 {
+        return Err(KeyError::Writable { path, mode });
+    }
+    Ok(Some(Exposed { path, mode }))
+}
+
+/// Reads a text that holds a secret, up to a bound. Logs a warning if others can read the file and this process cannot
+/// change that.
+pub fn read_secret_file(path: &Path, bytes_max: usize) -> Result<Zeroizing<String>, KeyError> {
+    let io = |source| KeyError::Io { path: path.display().to_string(), source };
+    let file = File::open(path).map_err(io)?;
+    if let Some(exposed) = check_secret_file(path, &file)? {
+        tracing::warn!("{exposed}");
+    }
+    // All the room at once: text that grows leaves copies behind, which nobody wipes.
+    let mut text = Zeroizing::new(String::with_capacity(bytes_max + 64));
+    file.take(bytes_max as u64).read_to_string(&mut text).map_err(io)?;
+    Ok(text)
+}
