@@ -43,22 +43,13 @@ pub(crate) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<KeyP
     if path.is_dir() {
         return Err(Fault::usage(format!("{} is a folder: name the key file in it", path.display())).into());
     }
-    match read_secret(path, BYTES_MAX) {
+    match read_secret_file(path, BYTES_MAX) {
         Err(KeyError::Io { path, source }) if source.kind() == std::io::ErrorKind::NotFound => {
             let fault = Fault::new(Exit::NotFound, format!("no key file {path}"));
             Err(fault.hint(format!("`apiary key new {path}` makes one")).into())
         }
         read => open(settings, &read?).with_context(|| path.display().to_string()),
     }
-}
-
-/// A text that holds a secret. A credential's folder is private, whatever the file's mode.
-pub(crate) fn read_secret(path: &Path, bytes_max: usize) -> Result<Zeroizing<String>, KeyError> {
-    if is_credential(path) {
-        let io = |source| KeyError::Io { path: path.display().to_string(), source };
-        return std::fs::read_to_string(path).map(Zeroizing::new).map_err(io);
-    }
-    read_secret_file(path, bytes_max)
 }
 
 /// The identity in a file that holds a secret or a public key.
@@ -79,13 +70,6 @@ fn open(settings: &Settings, pem: &str) -> anyhow::Result<KeyPair> {
         }
         other => Ok(other?),
     }
-}
-
-/// Whether systemd put the file there for this program (`LoadCredential=`, systemd.exec(5)): as `key_file=%d/…` in a unit.
-/// It keeps others out by the folder and an access list, which makes the file's mode 0440 (acl(5): group bits are the mask).
-fn is_credential(path: &Path) -> bool {
-    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
-    folder.is_some_and(|folder| path.parent() == Some(Path::new(&folder)))
 }
 
 /// How strong an origin is, whatever it names.

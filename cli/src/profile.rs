@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use apiary_executor_sdk::guard::Guard;
-use apiary_executor_sdk::{Address, Client, ClientConfig};
+use apiary_executor_sdk::{Address, Client, ClientConfig, Proxy};
 use apiary_identity::limits::DOCUMENT_BYTES_MAX;
 use apiary_identity::{Clock, Id, KeyPair, Offer, SystemClock};
-use zeroize::Zeroizing;
+use secrecy::ExposeSecret as _;
 
-use crate::exit::{Exit, Fault};
-use crate::settings::{Setting, Settings, table};
+use crate::exit::Fault;
+use crate::settings::{Settings, table};
 use crate::{files, keys};
 
-/// Bytes of a TLS key file, which has a few thousand at the most.
-const TLS_KEY_BYTES_MAX: usize = 64 * 1024;
+/// The word for a broker that is reached without a proxy, whatever the environment says.
+const NO_PROXY: &str = "none";
 
 /// The machine's clock, handed to whatever needs the time.
 pub(crate) fn clock() -> Arc<dyn Clock> {
@@ -49,16 +49,19 @@ pub(crate) fn address(settings: &Settings) -> anyhow::Result<Address> {
 pub(crate) fn broker(settings: &Settings) -> anyhow::Result<ClientConfig> {
     let mut config =
         ClientConfig::new(address(settings)?).allow_plaintext(settings.flag(&table::BROKER_ALLOW_PLAINTEXT));
+    if let Some(proxy) = settings.secret(&table::BROKER_PROXY) {
+        config = config.proxy(match proxy.expose_secret() {
+            NO_PROXY => Proxy::Direct,
+            url => Proxy::Url(url.to_owned()),
+        });
+    }
     if let Some(path) = settings.path(&table::BROKER_CA_FILE) {
-        config = config.ca_pem(read(&table::BROKER_CA_FILE, &path)?);
+        config = config.ca_file(path);
     }
     let certificate = settings.path(&table::BROKER_CLIENT_CERTIFICATE);
     match (certificate, settings.path(&table::BROKER_CLIENT_KEY)) {
         (Some(certificate), Some(key)) => {
-            config = config.client_identity(
-                read(&table::BROKER_CLIENT_CERTIFICATE, &certificate)?,
-                read_secret(&table::BROKER_CLIENT_KEY, &key)?.as_str(),
-            );
+            config = config.client_identity_files(certificate, key);
         }
         (None, None) => {}
         _ => {
@@ -96,15 +99,4 @@ pub(crate) fn offer(settings: &Settings) -> Offer {
 pub(crate) fn read_guard(guard: Guard, path: &Path) -> anyhow::Result<Guard> {
     let json = files::read(path, DOCUMENT_BYTES_MAX, "rules have")?;
     guard.with_json(&json).map_err(|error| Fault::usage(format!("{}: {error}", path.display())).into())
-}
-
-fn read(setting: &Setting, path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Fault::new(Exit::Usage, format!("{}: {error}", path.display())))
-        .with_context(|| setting.key.to_owned())
-}
-
-fn read_secret(setting: &Setting, path: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let read = keys::read_secret(path, TLS_KEY_BYTES_MAX);
-    read.map_err(|error| Fault::usage(format!("`{}`: {error}", setting.key)).into())
 }

@@ -33,9 +33,14 @@ pub enum Address {
 impl Address {
     /// Whether the bytes leave this machine unencrypted.
     pub fn is_exposed(&self) -> bool {
+        matches!(self, Self::Http { .. }) && !self.is_local()
+    }
+
+    /// Whether the broker is on this machine.
+    pub(crate) fn is_local(&self) -> bool {
         match self {
-            Self::Https { .. } | Self::Unix(_) => false,
-            Self::Http { host, .. } => !is_loopback(host),
+            Self::Https { host, .. } | Self::Http { host, .. } => is_loopback(host),
+            Self::Unix(_) => true,
         }
     }
 }

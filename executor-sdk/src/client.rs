@@ -26,7 +26,7 @@ use tonic::codec::Codec;
 use tonic::{Response, Status};
 use tonic_prost::ProstCodec;
 
-use crate::connection::{self, Connection};
+use crate::connection::{self, Connection, Diagnosis};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::session::{Session, sign};
 use crate::{Address, ClientConfig, ClientError};
@@ -44,6 +44,7 @@ pub struct Client {
 
 struct Shared {
     connection: Connection,
+    diagnosis: Diagnosis,
     session: Session,
     address: Address,
     colony: Id,
@@ -59,10 +60,12 @@ impl Client {
     ///
     /// [`ClientError::Invalid`] if plain text would leave this machine, or for certificates that cannot be read.
     pub fn new(config: &ClientConfig, colony: Id, key: KeyPair, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
-        let connection = connection::open(config)?;
+        let (connection, diagnosis) = connection::open(config, &clock)?;
         let (address, call_timeout) = (config.address.clone(), config.call_timeout);
         let session = Session::default();
-        Ok(Self { shared: Arc::new(Shared { connection, session, address, colony, key, clock, call_timeout }) })
+        Ok(Self {
+            shared: Arc::new(Shared { connection, diagnosis, session, address, colony, key, clock, call_timeout }),
+        })
     }
 
     /// The colony.
@@ -172,7 +175,12 @@ impl Client {
     }
 
     fn error(&self, method: &'static str, timeout: Duration, status: &Status) -> ClientError {
-        ClientError::from_status(&self.shared.address.to_string(), method, timeout, status)
+        match ClientError::from_status(&self.shared.address.to_string(), method, timeout, status) {
+            ClientError::Unreachable { address, problem } => {
+                ClientError::Unreachable { address, problem: self.shared.diagnosis.words().unwrap_or(problem) }
+            }
+            other => other,
+        }
     }
 }
 

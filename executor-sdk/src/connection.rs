@@ -1,28 +1,38 @@
 //! The connection under a client: made when first needed, made again whenever it broke.
 
+mod dial;
+mod proxy;
+mod tls;
+
+use std::sync::Arc;
+
+use apiary_identity::Clock;
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::GeneralPurposeConfig;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::MapFrame;
 use tonic::body::Body;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Channel, Endpoint};
 use tower::ServiceExt as _;
 use tower::util::MapResponse;
 
 use crate::limits::{CONNECT_TIMEOUT, HEADER_BYTES_MAX, KEEPALIVE};
 use crate::{Address, ClientConfig, ClientError};
 
+pub(crate) use dial::Diagnosis;
+use dial::Dialer;
+
 /// A channel whose answers cannot trip the gRPC library.
 pub(crate) type Connection = MapResponse<Channel, fn(http::Response<Body>) -> http::Response<Guarded>>;
 type Guarded = MapFrame<Body, fn(Frame<Bytes>) -> Frame<Bytes>>;
 
-/// Prepares a connection; nothing is sent before the first call.
-pub(crate) fn open(config: &ClientConfig) -> Result<Connection, ClientError> {
+/// Prepares a connection; nothing is sent before the first call. The diagnosis says why there is none.
+pub(crate) fn open(config: &ClientConfig, clock: &Arc<dyn Clock>) -> Result<(Connection, Diagnosis), ClientError> {
     let address = &config.address;
     if address.is_exposed() && !config.allow_plaintext {
         return Err(ClientError::Invalid(format!(
@@ -32,40 +42,35 @@ pub(crate) fn open(config: &ClientConfig) -> Result<Connection, ClientError> {
     if tokio::runtime::Handle::try_current().is_err() {
         return Err(ClientError::Invalid("a client needs a Tokio runtime: make it inside of one".to_owned()));
     }
-    let invalid = |error: tonic::transport::Error| {
-        use std::error::Error as _;
-        let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-        ClientError::Invalid(format!("{address}: {error}{cause}; check the address and the certificates"))
+    let diagnosis = Diagnosis::default();
+    let channel = match address {
+        Address::Unix(path) => {
+            endpoint(address, format!("unix://{}", path.display()))?.connect_timeout(CONNECT_TIMEOUT).connect_lazy()
+        }
+        Address::Https { .. } | Address::Http { .. } => {
+            let dialer = Dialer::new(config, clock, diagnosis.clone())?;
+            let origin: Uri = address.to_string().parse().map_err(|error| invalid(address, &error))?;
+            // TLS is the dialer's work: for the library's own connector the address would have to say https.
+            let endpoint = endpoint(address, format!("http://{}", dialer.authority()))?.origin(origin);
+            endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| dialer.clone().connect()))
+        }
     };
-    let target = match address {
-        Address::Unix(path) => format!("unix://{}", path.display()),
-        other => other.to_string(),
-    };
-    let mut endpoint = Endpoint::from_shared(target)
-        .map_err(invalid)?
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
+    let guard: fn(http::Response<Body>) -> http::Response<Guarded> = guard_response;
+    Ok((channel.map_response(guard), diagnosis))
+}
+
+fn endpoint(address: &Address, target: String) -> Result<Endpoint, ClientError> {
+    let endpoint = Endpoint::from_shared(target).map_err(|error| invalid(address, &error))?;
+    Ok(endpoint
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE)
         .keep_alive_while_idle(true)
-        .http2_max_header_list_size(HEADER_BYTES_MAX);
-    if matches!(address, Address::Https { .. }) {
-        endpoint = endpoint.tls_config(tls(config)).map_err(invalid)?;
-    }
-    let guard: fn(http::Response<Body>) -> http::Response<Guarded> = guard_response;
-    Ok(endpoint.connect_lazy().map_response(guard))
+        .http2_max_header_list_size(HEADER_BYTES_MAX))
 }
 
-fn tls(config: &ClientConfig) -> ClientTlsConfig {
-    let tls = ClientTlsConfig::new().timeout(CONNECT_TIMEOUT);
-    let tls = match &config.ca_pem {
-        Some(pem) => tls.ca_certificate(Certificate::from_pem(pem)),
-        None => tls.with_native_roots(),
-    };
-    match &config.client_identity {
-        Some(identity) => tls.identity(Identity::from_pem(&identity.certificate_pem, identity.key_pem.as_bytes())),
-        None => tls,
-    }
+fn invalid(address: &Address, error: &dyn std::error::Error) -> ClientError {
+    let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+    ClientError::Invalid(format!("{address}: {error}{cause}; check the address"))
 }
 
 /// tonic panics on a `grpc-status-details-bin` that is not base64, and a broken-into broker must not be able

@@ -30,11 +30,11 @@ pub enum ClientError {
         message: String,
     },
     /// No answer: no connection, or it broke. Whether the broker acted on the call is not known.
-    #[error("the broker at {address} cannot be reached: {problem}; check the address, and that the broker runs")]
+    #[error("the broker at {address} cannot be reached: {problem}")]
     Unreachable {
         /// Where the broker was looked for.
         address: String,
-        /// What the network said.
+        /// What the network said, and what to do about it.
         problem: String,
     },
     /// No answer in time. Whether the broker acted on the call is not known.
@@ -138,7 +138,7 @@ fn words(status: &Status) -> String {
         }
         source = error.source();
     }
-    clipped(&words, 512)
+    format!("{}; check the address, and that the broker runs", clipped(&words, 512))
 }
 
 /// A broker's words, bounded, and without control characters that could rewrite a terminal or a log.

@@ -63,7 +63,7 @@ pub use apiary_identity as identity;
 pub use apiary_proto::v1;
 pub use apiary_protocol::{Fault, Reason};
 pub use client::{Client, Sighting, Submitted, Watch};
-pub use config::ClientConfig;
+pub use config::{ClientConfig, Proxy};
 pub use error::ClientError;
 pub use executor::{Executor, ExecutorBuilder};
 pub use journal::{AttributeKind, LogLevel};

@@ -11,6 +11,8 @@ pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long one try to connect may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of the head of a proxy's answer.
+pub const PROXY_ANSWER_BYTES_MAX: usize = 8 * 1024;
 /// A silent connection is asked for a sign of life this often, and given up after as long without one.
 pub const KEEPALIVE: Duration = Duration::from_secs(20);
 

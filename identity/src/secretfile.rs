@@ -40,7 +40,7 @@ pub fn check_secret_file(path: &Path, file: &File) -> Result<Option<Exposed>, Ke
     let io = |source| KeyError::Io { path: path.display().to_string(), source };
     let metadata = file.metadata().map_err(io)?;
     let mode = metadata.mode() & 0o7777;
-    if mode & OTHERS == 0 {
+    if mode & OTHERS == 0 || is_credential(path) {
         return Ok(None);
     }
     let path = path.display().to_string();
@@ -53,6 +53,13 @@ pub fn check_secret_file(path: &Path, file: &File) -> Result<Option<Exposed>, Ke
         return Err(KeyError::Writable { path, mode });
     }
     Ok(Some(Exposed { path, mode }))
+}
+
+/// Whether systemd put the file there for this program (`LoadCredential=`, systemd.exec(5)): as `key_file=%d/…` in a unit.
+/// It keeps others out by the folder and an access list, which makes the file's mode 0440 (acl(5): group bits are the mask).
+fn is_credential(path: &Path) -> bool {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    folder.is_some_and(|folder| path.parent() == Some(Path::new(&folder)))
 }
 
 /// Reads a text that holds a secret, up to a bound. Logs a warning if others can read the file and this process cannot

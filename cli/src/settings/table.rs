@@ -56,6 +56,13 @@ pub(crate) const BROKER_CLIENT_CERTIFICATE: Setting = Setting::new(
 );
 pub(crate) const BROKER_CLIENT_KEY: Setting =
     Setting::new("broker.client_key", Kind::Path, CLIENTS, "the secret key file of `broker.client_certificate` (PEM)");
+pub(crate) const BROKER_PROXY: Setting = Setting::new(
+    "broker.proxy",
+    Kind::Text,
+    CLIENTS,
+    "the HTTP proxy to the broker, http://USER:PASSWORD@HOST:PORT; `none` for none; HTTPS_PROXY and its like if not set",
+)
+.secret();
 pub(crate) const BROKER_ALLOW_PLAINTEXT: Setting = Setting::new(
     "broker.allow_plaintext",
     Kind::Bool,
@@ -342,6 +349,7 @@ pub(crate) const TABLE: &[Setting] = &[
     BROKER_CA_FILE,
     BROKER_CLIENT_CERTIFICATE,
     BROKER_CLIENT_KEY,
+    BROKER_PROXY,
     BROKER_ALLOW_PLAINTEXT,
     BROKER_LISTEN,
     BROKER_SOCKET,

@@ -71,6 +71,31 @@ fn a_vendors_variable_sets_what_it_is_known_for_and_ours_wins() {
 }
 
 #[test]
+fn a_comma_at_a_lists_end_adds_nothing_and_an_empty_entry_is_named() {
+    let secrets = |text: &str| {
+        let mut scene = Scene::default();
+        scene.variables.insert("STRIPE_WEBHOOK_SECRET", text.to_owned());
+        scene
+    };
+    for text in ["whsec_a,whsec_b,", "whsec_a, whsec_b , ", "whsec_a,whsec_b"] {
+        assert_eq!(secrets(text).load().unwrap().secrets(&table::WEBHOOK_STRIPE_SECRETS).len(), 2, "{text}");
+    }
+    for (text, words) in [
+        ("whsec_a,,whsec_b", "entry 2 of the list is empty"),
+        (",whsec_a", "entry 1 of the list is empty"),
+        ("whsec_a,,", "entry 2 of the list is empty"),
+        (",", "expected one or more texts"),
+    ] {
+        let refusal = secrets(text).refusal();
+        assert!(refusal.contains("STRIPE_WEBHOOK_SECRET") && refusal.contains(words), "{text}: {refusal}");
+        assert!(!refusal.contains("whsec_"), "{refusal}");
+    }
+    let file = |text: &str| Scene::with_file(&format!("[bee]\ntags = {text}\n"), 0o644);
+    assert_eq!(file("[\"a\", \"b\",]").load().unwrap().list(&table::BEE_TAGS), ["a", "b"]);
+    assert!(file("[\"\", \"b\"]").refusal().contains("entry 1 of the list is empty"));
+}
+
+#[test]
 fn an_empty_variable_is_as_good_as_none() {
     let mut scene = Scene::default();
     scene.variables.insert("APIARY_BROKER_LISTEN", " ".to_owned());

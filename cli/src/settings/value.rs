@@ -144,12 +144,19 @@ impl Kind {
         }
     }
 
+    /// A comma at the end, as TOML allows it too, adds no entry; an empty entry elsewhere is a mistake.
     fn read_list(self, texts: Vec<String>) -> Result<Value, String> {
-        let texts: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).collect();
-        if texts.is_empty() || texts.iter().any(String::is_empty) {
-            return Err(self.wanted());
+        let mut texts: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).collect();
+        if texts.len() > 1 && texts.last().is_some_and(String::is_empty) {
+            texts.pop();
         }
-        Ok(Value::List(texts))
+        match texts.iter().position(String::is_empty) {
+            Some(empty) if texts.len() > 1 => {
+                Err(format!("entry {} of the list is empty: remove a comma, or write the entry", empty + 1))
+            }
+            None if !texts.is_empty() => Ok(Value::List(texts)),
+            _ => Err(self.wanted()),
+        }
     }
 }
 

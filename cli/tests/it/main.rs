@@ -16,6 +16,7 @@ mod operations;
 mod output;
 mod page;
 mod pauses;
+mod proxy;
 mod record;
 mod running_apart;
 mod scene;

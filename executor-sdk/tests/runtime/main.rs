@@ -7,6 +7,7 @@ mod drain;
 mod fake;
 mod hostile;
 mod leases;
+mod proxy;
 mod refusals;
 mod scene;
 mod tls;
