@@ -211,11 +211,11 @@ pub(super) fn filter(filter: Option<pb::ProcessFilter>) -> Result<ProcessFilter,
     let Some(filter) = filter else { return Ok(ProcessFilter::default()) };
     let states = filter.states.iter().map(|state| process_state(*state)).collect::<Result<_, _>>()?;
     if filter.labels.len() > FILTER_LABELS_MAX {
-        return Err(Error::field("filter.labels", format!("has at most {FILTER_LABELS_MAX} labels")));
+        return Err(Error::field("labels", format!("has at most {FILTER_LABELS_MAX} labels")));
     }
     for (key, value) in &filter.labels {
         if key.len() > NAME_CHARS_MAX || value.len() > VALUE_BYTES_MAX || key.contains('\0') || value.contains('\0') {
-            return Err(Error::field("filter.labels", "holds one longer than a label can be, or with a NUL"));
+            return Err(Error::field("labels", "holds one longer than a label can be, or with a NUL"));
         }
     }
     Ok(ProcessFilter {

@@ -35,7 +35,7 @@ pub(super) fn log_lines(lines: Vec<pb::NewLogLine>) -> Result<Vec<NewLogLine>, E
 
 fn log_line(line: pb::NewLogLine) -> Result<NewLogLine, Error> {
     if !(0..=LOG_TIME_MS_MAX).contains(&line.time_ms) {
-        return Err(Error::field("lines.time_ms", format!("is 0 to {LOG_TIME_MS_MAX}; got {}", line.time_ms)));
+        return Err(Error::field("time_ms", format!("is 0 to {LOG_TIME_MS_MAX}; got {}", line.time_ms)));
     }
     if line.message.len() > LOG_MESSAGE_BYTES_MAX {
         return Err(Error::TooLarge(format!(
@@ -59,7 +59,7 @@ fn check_fields(fields: &str) -> Result<(), Error> {
     }
     serde_json::from_str::<Map<String, Value>>(fields)
         .map(drop)
-        .map_err(|error| Error::field("lines.fields", format!("is no JSON object: {error}")))
+        .map_err(|error| Error::field("fields", format!("is no JSON object: {error}")))
 }
 
 fn log_level(word: &str) -> Result<LogLevel, Error> {
@@ -112,13 +112,10 @@ pub(super) fn attributes(attributes: Vec<pb::NewAttribute>) -> Result<Vec<NewAtt
 
 fn new_attribute(attribute: pb::NewAttribute) -> Result<NewAttribute, Error> {
     let kind = AttributeKind::from_word(&attribute.kind)
-        .ok_or_else(|| Error::field("attributes.kind", "is `in`, `out`, `err` or `env`"))?;
+        .ok_or_else(|| Error::field("kind", "is `in`, `out`, `err` or `env`"))?;
     let key_chars = attribute.key.chars().count();
     if !(1..=ATTRIBUTE_KEY_CHARS_MAX).contains(&key_chars) {
-        return Err(Error::field(
-            "attributes.key",
-            format!("has 1 to {ATTRIBUTE_KEY_CHARS_MAX} characters; got {key_chars}"),
-        ));
+        return Err(Error::field("key", format!("has 1 to {ATTRIBUTE_KEY_CHARS_MAX} characters; got {key_chars}")));
     }
     if attribute.value.len() > ATTRIBUTE_VALUE_BYTES_MAX {
         return Err(Error::TooLarge(format!(

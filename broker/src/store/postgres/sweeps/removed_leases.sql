@@ -1,7 +1,8 @@
 -- Leases under revoked grants that are not over. $1 now_ms: bigint, $2 at most: bigint.
 -- Race: one may end in between; `release.sql` looks again.
 SELECT lease.process_id, lease.colony, lease.executor_type, lease.attempt, lease.executor, lease.retries_spent,
-       lease.expires_at_ms, lease.exec_deadline_ms, lease.cancel_deadline_ms, lease.cancel_reason, lease.cancel_by,
+       lease.claimed_at_ms, lease.expires_at_ms, lease.exec_deadline_ms, lease.cancel_deadline_ms, lease.cancel_reason,
+       lease.cancel_by,
        spec.max_retries, spec.function, spec.digest
 FROM apiary.leases AS lease
 LEFT JOIN apiary.specs AS spec ON spec.process_id = lease.process_id
