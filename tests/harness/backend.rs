@@ -69,6 +69,7 @@ impl Backend {
                 url: url.clone(),
                 connections_max: CONNECTIONS_MAX,
                 has_transaction_pooler: false,
+                direct_url: None,
             },
         }
     }

@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::web::http;
-use crate::{Backend, eventually};
+use crate::{Backend, Port, eventually};
 
 /// How long a claim in a test waits for work that is surely coming.
 pub const CLAIM_WAIT: Duration = Duration::from_secs(10);
@@ -39,7 +39,8 @@ pub struct TestColony {
     tune: Tune,
     clock: Arc<dyn Clock>,
     broker: Option<Broker>,
-    address: SocketAddr,
+    /// Held while the broker is stopped, too.
+    port: Port,
     keys: Mutex<HashMap<String, KeyPair>>,
 }
 
@@ -69,8 +70,8 @@ impl TestColony {
     async fn start_as(backend: Backend, store: StoreConfig, clock: Arc<dyn Clock>, tune: Tune) -> Self {
         let server_owner = KeyPair::generate();
         let retention = RetentionConfig::default();
-        let broker = start_broker(store.clone(), retention, &server_owner, any_port(), &clock, &tune).await;
-        let address = broker.address().unwrap();
+        let port = Port::take();
+        let broker = start_broker(store.clone(), retention, &server_owner, port.address(), &clock, &tune).await;
         let colony = Self {
             backend,
             store,
@@ -80,7 +81,7 @@ impl TestColony {
             server_owner,
             retention,
             broker: Some(broker),
-            address,
+            port,
             keys: Mutex::default(),
         };
         colony.client_for(colony.key.id(), &colony.server_owner).create_colony("test").await.unwrap();
@@ -89,7 +90,7 @@ impl TestColony {
 
     /// Where the broker listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// Conditions that the broker's own parts tell of.
@@ -99,7 +100,7 @@ impl TestColony {
 
     /// A bare gRPC connection, for calls that the SDK would not make.
     pub async fn channel(&self) -> tonic::transport::Channel {
-        tonic::transport::Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
+        tonic::transport::Endpoint::from_shared(format!("http://{}", self.address())).unwrap().connect().await.unwrap()
     }
 
     /// A second broker on the same database.
@@ -131,12 +132,12 @@ impl TestColony {
 
     /// Starts the broker again, at the same address.
     pub async fn start_again(&mut self) {
-        self.broker = Some(self.start_broker(self.address).await);
+        self.broker = Some(self.start_broker(self.address()).await);
     }
 
     /// Waits until exactly so many claims wait at the broker.
     pub async fn wait_for_polls(&self, count: u64) {
-        wait_for_polls(self.address, count).await;
+        wait_for_polls(self.address(), count).await;
     }
 
     /// A client of this colony in the name of a key.
@@ -146,7 +147,7 @@ impl TestColony {
 
     /// A client of any colony in the name of a key.
     pub fn client_for(&self, colony: apiary_identity::Id, key: &KeyPair) -> Client {
-        client_at(self.address, colony, key)
+        client_at(self.address(), colony, key)
     }
 
     /// The key pair of somebody whom [`user`](Self::user), [`executor`](Self::executor) or [`grant`](Self::grant) made.

@@ -2,16 +2,22 @@
 
 pub mod backend;
 pub mod binary;
+pub mod cluster;
 pub mod colony;
 pub mod daemon;
+pub mod disk;
 pub mod eventually;
+pub mod ports;
 pub mod proxy;
 pub mod stripe;
 pub mod web;
 
 pub use backend::{Backend, Hold};
 pub use binary::apiary_binary;
+pub use cluster::Server;
 pub use colony::TestColony;
+pub use disk::{Disk, Fault};
 pub use eventually::{eventually, eventually_within};
+pub use ports::Port;
 pub use proxy::Proxy;
 pub use web::{http, http2};

@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 /// Forwards connections while it is open; closing it cuts all of them.
 pub struct Proxy {
     address: SocketAddr,
+    target: watch::Sender<String>,
     open: watch::Sender<bool>,
     _accepting: AbortOnDropHandle<()>,
 }
@@ -20,17 +21,23 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (open, state) = watch::channel(true);
+        let (target, goal) = watch::channel(target);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(forward(client, target.clone(), state.clone()));
+                tokio::spawn(forward(client, goal.borrow().clone(), state.clone()));
             }
         });
-        Self { address, open, _accepting: AbortOnDropHandle::new(accepting) }
+        Self { address, target, open, _accepting: AbortOnDropHandle::new(accepting) }
     }
 
     /// Where to connect.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Leads new connections elsewhere; those that are open stay where they are.
+    pub fn redirect(&self, target: String) {
+        self.target.send_replace(target);
     }
 
     /// Cuts every connection, and every new one at once.

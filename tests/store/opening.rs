@@ -6,7 +6,7 @@ use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
 use apiary_broker::store::sqlite::SqliteStore;
 use apiary_broker::store::{Store as _, StoreError};
 use apiary_identity::KeyPair;
-use apiary_tests::Backend;
+use apiary_tests::{Backend, Port};
 
 use crate::tenant::NOW;
 
@@ -82,10 +82,10 @@ mod postgres {
 
     #[tokio::test]
     async fn a_server_that_is_away_is_unavailable() {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let error = refused(&format!("postgres://ada:hunter2@{free}/meadow")).await;
+        let nobody = Port::take();
+        let error = refused(&format!("postgres://ada:hunter2@{}/meadow", nobody.address())).await;
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-        assert!(error.to_string().contains(&free.port().to_string()), "{error}");
+        assert!(error.to_string().contains(&nobody.address().port().to_string()), "{error}");
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }
 

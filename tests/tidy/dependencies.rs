@@ -18,6 +18,20 @@ const PARTS: &[&str] = &[
     "apiary-protocol",
 ];
 
+/// The program, and the harness of its tests.
+const CLI: &[&str] = &[
+    "apiary-adapters",
+    "apiary-bees",
+    "apiary-broker",
+    "apiary-daemon",
+    "apiary-database",
+    "apiary-executor-sdk",
+    "apiary-identity",
+    "apiary-proto",
+    "apiary-protocol",
+    "apiary-tests",
+];
+
 /// What each crate may take of the others.
 const CRATES: [(&str, &[&str]); 12] = [
     ("proto", &[]),
@@ -27,9 +41,20 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("database", &["apiary-protocol", "apiary-identity"]),
     ("broker", &["apiary-proto", "apiary-identity", "apiary-protocol", "apiary-daemon", "apiary-database"]),
     ("executor-sdk", &["apiary-proto", "apiary-identity", "apiary-protocol", "apiary-daemon"]),
-    ("bees", &["apiary-executor-sdk", "apiary-identity", "apiary-protocol", "apiary-daemon", "apiary-database"]),
+    (
+        "bees",
+        &[
+            "apiary-executor-sdk",
+            "apiary-identity",
+            "apiary-protocol",
+            "apiary-daemon",
+            "apiary-database",
+            // Its tests only.
+            "apiary-tests",
+        ],
+    ),
     ("adapters", &["apiary-executor-sdk", "apiary-identity", "apiary-protocol", "apiary-daemon", "apiary-database"]),
-    ("cli", PARTS),
+    ("cli", CLI),
     ("tests", PARTS),
     ("xtask", &[]),
 ];

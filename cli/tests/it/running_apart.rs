@@ -3,6 +3,7 @@
 
 use apiary_bees::finance::{PostgresRecord, Record as _, SubscriptionQuery};
 use apiary_identity::SystemClock;
+use apiary_tests::Port;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::page::{commands, run_script};
@@ -18,9 +19,10 @@ const RECORD_DATABASE: &str = "postgres://finance:secret@record.example/record";
 fn the_documented_commands_work_on_postgres() {
     let scene = Scene::new();
     let (broker_database, record_database) = (Database::create("apart_broker"), Database::create("apart_record"));
+    let (broker, webhook) = (Port::take(), Port::take());
     let replaced = [
-        (BROKER, free_address()),
-        (WEBHOOK, free_address()),
+        (BROKER, broker.address().to_string()),
+        (WEBHOOK, webhook.address().to_string()),
         (BROKER_DATABASE, broker_database.url.clone()),
         (RECORD_DATABASE, record_database.url.clone()),
     ];
@@ -38,10 +40,6 @@ fn the_documented_commands_work_on_postgres() {
     assert_eq!(record_database.subscriptions(), [("sub_first".to_owned(), Some("active".to_owned()))]);
 }
 
-fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
 /// A database of the test's own, dropped at its end.
 struct Database {
     server: String,
@@ -54,7 +52,7 @@ impl Database {
         let server =
             std::env::var("APIARY_TEST_POSTGRES_URL").expect("run `cargo xtask test`, which provides a Postgres");
         let name = format!("{prefix}_{}", uuid::Uuid::new_v4().simple());
-        execute(&server, &format!("CREATE DATABASE {name}"));
+        execute(&server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
         let (base, _) = server.rsplit_once('/').unwrap();
         Self { url: format!("{base}/{name}"), server, name }
     }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use apiary_executor_sdk::v1::{ListProcessesRequest, ProcessState};
 use apiary_executor_sdk::{Client, ClientConfig};
 use apiary_identity::{Clock as _, Envelope, Grant, GrantRight, KeyPair, Role, Scopes, SystemClock, write_key_file};
-use apiary_tests::daemon::{Daemon, free_address};
-use apiary_tests::{Backend, eventually_within, stripe};
+use apiary_tests::daemon::Daemon;
+use apiary_tests::{Backend, Port, eventually_within, stripe};
 use futures::StreamExt as _;
 use jiff::SignedDuration;
 use rand::seq::IndexedRandom as _;
@@ -51,6 +51,8 @@ struct Parts {
     server_owner: KeyPair,
     adapter: KeyPair,
     finance: KeyPair,
+    /// Held while the parts are dead, too.
+    _ports: [Port; 2],
 }
 
 impl Parts {
@@ -62,7 +64,8 @@ impl Parts {
             write_key_file(&path, key, None).unwrap();
             path.display().to_string()
         };
-        let (broker_address, webhook_address) = (free_address(), free_address());
+        let ports = [Port::take(), Port::take()];
+        let [broker_address, webhook_address] = ports.each_ref().map(Port::address);
         let broker_url = format!("http://{broker_address}");
         let broker = Daemon::new("broker", &["broker"], folder, Some(broker_address))
             .set("APIARY_BROKER_LISTEN", broker_address)
@@ -80,7 +83,18 @@ impl Parts {
             .set("APIARY_COLONY", colony.id())
             .set("APIARY_KEY_FILE", file("finance.pem", &finance))
             .set("APIARY_FINANCE_SQLITE", folder.join("record.db").display());
-        Self { broker, webhook, bee, broker_address, webhook_address, colony, server_owner, adapter, finance }
+        Self {
+            broker,
+            webhook,
+            bee,
+            broker_address,
+            webhook_address,
+            colony,
+            server_owner,
+            adapter,
+            finance,
+            _ports: ports,
+        }
     }
 
     fn client(&self, key: &KeyPair) -> Client {

@@ -25,6 +25,8 @@ const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(10);
 /// More than the tests that run at once can use.
 const CONNECTIONS_MAX: u32 = 300;
+/// Ports that are tried: between looking and listening, another program may take one.
+const PORTS_MAX: u32 = 4;
 /// How often to look whether it has started or stopped.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -59,19 +61,23 @@ struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // SIGQUIT ends it at once: its data is thrown away anyhow.
-        let pid = i32::try_from(self.postgres.id()).map(Pid::from_raw);
-        if let Ok(pid) = pid {
-            let _ = kill(pid, Signal::SIGQUIT);
+        stop(&mut self.postgres);
+    }
+}
+
+fn stop(postgres: &mut Child) {
+    // SIGQUIT ends it at once: its data is thrown away anyhow.
+    let pid = i32::try_from(postgres.id()).map(Pid::from_raw);
+    if let Ok(pid) = pid {
+        let _ = kill(pid, Signal::SIGQUIT);
+    }
+    let deadline = Instant::now() + STOP;
+    while matches!(postgres.try_wait(), Ok(None)) {
+        if Instant::now() > deadline {
+            let _ = postgres.kill();
+            let _ = postgres.wait();
         }
-        let deadline = Instant::now() + STOP;
-        while matches!(self.postgres.try_wait(), Ok(None)) {
-            if Instant::now() > deadline {
-                let _ = self.postgres.kill();
-                let _ = self.postgres.wait();
-            }
-            thread::sleep(PAUSE);
-        }
+        thread::sleep(PAUSE);
     }
 }
 
@@ -79,13 +85,26 @@ fn start(account: Account, binaries: &Binaries) -> anyhow::Result<Server> {
     let folder = Folder::make(account)?;
     let password = random_password()?;
     make_cluster(account, binaries, &folder, &password)?;
+    for _ in 1..PORTS_MAX {
+        match serve(account, binaries, &folder, &password) {
+            Ok((postgres, url)) => return Ok(Server { postgres, url, folder }),
+            Err(error) => eprintln!("trying another port: {error:#}"),
+        }
+    }
+    let (postgres, url) = serve(account, binaries, &folder, &password)?;
+    Ok(Server { postgres, url, folder })
+}
+
+/// Starts the server on a port that was free a moment ago, and waits until it is ready.
+fn serve(account: Account, binaries: &Binaries, folder: &Folder, password: &str) -> anyhow::Result<(Child, String)> {
     let port = free_port()?;
     let log = File::create(folder.log())?;
-    let postgres = postgres(account, binaries, &folder, port).stdout(log.try_clone()?).stderr(log).spawn()?;
-    let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
-    let mut server = Server { postgres, url, folder };
-    wait_until_ready(&mut server)?;
-    Ok(server)
+    let mut postgres = postgres(account, binaries, folder, port).stdout(log.try_clone()?).stderr(log).spawn()?;
+    if let Err(error) = wait_until_ready(&mut postgres, folder) {
+        stop(&mut postgres);
+        return Err(error);
+    }
+    Ok((postgres, format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres")))
 }
 
 fn make_cluster(account: Account, binaries: &Binaries, folder: &Folder, password: &str) -> anyhow::Result<()> {
@@ -122,18 +141,18 @@ fn postgres(account: Account, binaries: &Binaries, folder: &Folder, port: u16) -
     command
 }
 
-fn wait_until_ready(server: &mut Server) -> anyhow::Result<()> {
+fn wait_until_ready(postgres: &mut Child, folder: &Folder) -> anyhow::Result<()> {
     let deadline = Instant::now() + START;
-    let pid_file = server.folder.data().join("postmaster.pid");
+    let pid_file = folder.data().join("postmaster.pid");
     loop {
         // The eighth line says how far the server is.
         let content = fs::read_to_string(&pid_file).unwrap_or_default();
         if content.lines().nth(7).is_some_and(|status| status.trim() == "ready") {
             return Ok(());
         }
-        let over = server.postgres.try_wait()?.is_some();
+        let over = postgres.try_wait()?.is_some();
         if over || Instant::now() > deadline {
-            let log = fs::read_to_string(server.folder.log()).unwrap_or_default();
+            let log = fs::read_to_string(folder.log()).unwrap_or_default();
             bail!("{}:\n{log}", if over { "it ended at once" } else { "it took too long" });
         }
         thread::sleep(PAUSE);

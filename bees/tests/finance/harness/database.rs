@@ -2,7 +2,6 @@
 
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use apiary_bees::finance::PostgresRecord;
@@ -11,6 +10,7 @@ use apiary_identity::SystemClock;
 use secrecy::SecretString;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, query, raw_sql};
+use uuid::Uuid;
 
 use super::state::{CUSTOMERS, EVENTS, State, VERSIONS, texts};
 
@@ -18,26 +18,14 @@ use super::state::{CUSTOMERS, EVENTS, State, VERSIONS, texts};
 pub(crate) const QUICK: Retries =
     Retries { retries_max: 3, first_wait: Duration::from_millis(2), wait_max: Duration::from_secs(2) };
 
-/// Supabase's three roles, and what it gives them by default to everything new in `public`.
-const SUPABASE: &str = "
-    do $$
-    declare
-      api_role text;
-    begin
-      perform pg_advisory_xact_lock(4711);
-      foreach api_role in array array['anon', 'authenticated', 'service_role'] loop
-        if not exists (select from pg_roles where rolname = api_role) then
-          execute format('create role %I nologin', api_role);
-        end if;
-      end loop;
-      alter role service_role bypassrls;
-    end
-    $$;
+/// The roles that Supabase's API acts as.
+const ROLES: [&str; 3] = ["anon", "authenticated", "service_role"];
+
+/// What Supabase gives its roles by default to everything new in `public`.
+const DEFAULTS: &str = "
     grant usage on schema public to anon, authenticated, service_role;
     alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
     alter default privileges in schema public grant all on functions to anon, authenticated, service_role;";
-
-static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// A database, made for one test and dropped by [`Self::drop`].
 #[derive(Clone)]
@@ -47,19 +35,30 @@ pub(crate) struct PrivateDatabase {
     name: String,
 }
 
+fn server_url() -> String {
+    std::env::var("APIARY_TEST_POSTGRES_URL")
+        .unwrap_or_else(|_| panic!("APIARY_TEST_POSTGRES_URL is not set: run `cargo xtask test`"))
+}
+
 impl PrivateDatabase {
+    /// A connection to the database that all tests know.
+    pub(crate) async fn admin() -> PgConnection {
+        PgConnectOptions::from_str(&server_url()).unwrap().connect().await.unwrap()
+    }
+
     /// An empty one, as Supabase would hand it over.
     pub(crate) async fn new() -> Self {
-        let url = std::env::var("APIARY_TEST_POSTGRES_URL")
-            .unwrap_or_else(|_| panic!("APIARY_TEST_POSTGRES_URL is not set: run `cargo xtask test`"));
+        let url = server_url();
         let admin = PgConnectOptions::from_str(&url).unwrap();
-        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-        let name = format!("finance_{}_{number}", std::process::id());
+        let name = format!("finance_{}", Uuid::new_v4().simple());
         let mut connection = admin.connect().await.unwrap();
-        raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await.unwrap();
+        make_roles(&mut connection, ROLES).await;
+        // `template0`, because nobody is ever connected to it, and only what nobody uses can be copied.
+        let create = format!("create database {name} template template0 encoding 'UTF8'");
+        raw_sql(AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         let database = Self { admin, url: reqwest::Url::parse(&url).unwrap(), name };
-        database.run(SUPABASE).await;
+        database.run(DEFAULTS).await;
         database
     }
 
@@ -103,4 +102,28 @@ impl PrivateDatabase {
         let drop = format!("drop database {} with (force)", self.name);
         raw_sql(AssertSqlSafe(drop)).execute(&mut self.admin.connect().await.unwrap()).await.unwrap();
     }
+}
+
+/// Makes what is missing of these roles; the last passes by row security. Roles belong to the whole cluster, so they are
+/// made in the one database that all tests know: an advisory lock holds within its database only.
+pub(crate) async fn make_roles(admin: &mut PgConnection, roles: [&str; 3]) {
+    let [anon, authenticated, service] = roles;
+    let script = format!(
+        "do $$
+        declare
+          api_role text;
+        begin
+          perform pg_advisory_xact_lock(4711);
+          foreach api_role in array array['{anon}', '{authenticated}', '{service}'] loop
+            if not exists (select from pg_roles where rolname = api_role) then
+              execute format('create role %I nologin', api_role);
+            end if;
+          end loop;
+          if not exists (select from pg_roles where rolname = '{service}' and rolbypassrls) then
+            alter role {service} bypassrls;
+          end if;
+        end
+        $$"
+    );
+    raw_sql(AssertSqlSafe(script)).execute(admin).await.unwrap();
 }

@@ -3,7 +3,6 @@
 //!
 //! `APIARY_TEST_SUPABASE_LITE` is the folder whose `node_modules` holds both. `node` is looked for on PATH.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use apiary_bees::finance::PostgrestRecord;
 use apiary_identity::SystemClock;
+use apiary_tests::Port;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -28,6 +28,7 @@ pub(crate) struct SupabaseLite {
     publishable_key: String,
     child: Child,
     folder: TempDir,
+    port: Port,
 }
 
 impl SupabaseLite {
@@ -40,13 +41,14 @@ impl SupabaseLite {
     pub(crate) async fn start(database: PrivateDatabase) -> Self {
         let home = std::env::var("APIARY_TEST_SUPABASE_LITE")
             .unwrap_or_else(|_| panic!("APIARY_TEST_SUPABASE_LITE is not set: run `cargo xtask test`"));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = Port::take();
         let (secret_key, publishable_key) = (key("sb_secret_"), key("sb_publishable_"));
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("supabase")).unwrap();
         let config = format!(
-            "[api]\nport = {port}\n[db]\ndriver = \"postgres\"\nurl = \"{}\"\n[auth]\nenabled = false\n\
+            "[api]\nport = {}\n[db]\ndriver = \"postgres\"\nurl = \"{}\"\n[auth]\nenabled = false\n\
              jwt_secret = \"{}\"\npublishable_key = \"{publishable_key}\"\nsecret_key = \"{secret_key}\"\n",
+            port.address().port(),
             database.url(),
             key(""),
         );
@@ -64,15 +66,15 @@ impl SupabaseLite {
             .stdout(log)
             .spawn()
             .unwrap();
-        let url = format!("http://127.0.0.1:{port}");
-        let mut server = Self { url, database, secret_key, publishable_key, child, folder };
-        server.wait_until_it_listens(port).await;
+        let url = format!("http://{}", port.address());
+        let mut server = Self { url, database, secret_key, publishable_key, child, folder, port };
+        server.wait_until_it_listens().await;
         server
     }
 
-    async fn wait_until_it_listens(&mut self, port: u16) {
+    async fn wait_until_it_listens(&mut self) {
         let deadline = Instant::now() + START_TIMEOUT;
-        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        while tokio::net::TcpStream::connect(self.port.address()).await.is_err() {
             let ended = self.child.try_wait().unwrap();
             if ended.is_some() || Instant::now() > deadline {
                 let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();

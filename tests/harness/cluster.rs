@@ -1,0 +1,191 @@
+//! Postgres clusters of a test's own, for what cannot be done to the one that all tests share: fail-over, and a pooler before it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot set up its subject must fail at once"
+)]
+
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, User, geteuid};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, raw_sql};
+use tempfile::TempDir;
+
+use crate::{Port, eventually};
+
+/// Where Debian keeps Postgres's programs, by version.
+const PROGRAMS: &str = "/usr/lib/postgresql";
+
+/// A server, as the account `postgres` if we are root: Postgres and PgBouncer refuse to run as root.
+pub struct Server {
+    child: Child,
+    port: Port,
+    /// For programs of the account, and gone with the server.
+    folder: TempDir,
+}
+
+impl Server {
+    /// A new cluster, alone. Commits wait for a standby once there is one, so that none is lost with the primary.
+    pub async fn primary() -> Self {
+        let folder = folder();
+        let data = folder.path().join("data");
+        run(postgres_program("initdb")
+            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "-D"])
+            .arg(&data));
+        Self::serve(folder).await
+    }
+
+    /// A standby of this server, which it waits for from now on.
+    pub async fn standby(&self) -> Self {
+        let folder = folder();
+        let data = folder.path().join("data");
+        run(postgres_program("pg_basebackup")
+            .args(["-R", "--no-sync", "-X", "stream", "-c", "fast", "-d", &self.url("postgres"), "-D"])
+            .arg(&data));
+        let standby = Self::serve(folder).await;
+        self.execute("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'").await;
+        self.execute("postgres", "SELECT pg_reload_conf()").await;
+        standby
+    }
+
+    async fn serve(folder: TempDir) -> Self {
+        let port = Port::take();
+        let mut command = postgres_program("postgres");
+        command.arg("-D").arg(folder.path().join("data"));
+        for setting in [
+            format!("port={}", port.address().port()),
+            "listen_addresses=127.0.0.1".to_owned(),
+            format!("unix_socket_directories={}", folder.path().display()),
+            "fsync=off".to_owned(),
+            "log_min_messages=fatal".to_owned(),
+        ] {
+            command.arg("-c").arg(setting);
+        }
+        let server = Self { child: spawn(&mut command), port, folder };
+        eventually("the server answers", async || PgConnection::connect(&server.url("postgres")).await.ok()).await;
+        server
+    }
+
+    /// A PgBouncer before the server at this URL, which gives each transaction one of few connections.
+    pub async fn pgbouncer(target: &reqwest::Url) -> Self {
+        let (folder, port) = (folder(), Port::take());
+        let (user, password) = (target.username(), target.password().unwrap_or_default());
+        let users = folder.path().join("users.txt");
+        let settings = folder.path().join("pgbouncer.ini");
+        std::fs::write(&users, format!("\"{user}\" \"{password}\"\n")).unwrap();
+        let text = format!(
+            "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {}\nauth_type = plain\n\
+             auth_file = {}\npool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 200\nunix_socket_dir =\n",
+            target.host_str().unwrap(),
+            target.port().unwrap_or(5432),
+            port.address().port(),
+            users.display(),
+        );
+        std::fs::write(&settings, text).unwrap();
+        let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"];
+        let program =
+            program.iter().map(Path::new).find(|path| path.exists()).expect("PgBouncer: run `cargo xtask test`");
+        let mut command = as_account(program);
+        command.arg("--quiet").arg(&settings);
+        let server = Self { child: spawn(&mut command), port, folder };
+        eventually("the pooler listens", async || tokio::net::TcpStream::connect(server.address()).await.ok()).await;
+        server
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.port.address()
+    }
+
+    /// The superuser's URL of a database.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@{}/{database}", self.address())
+    }
+
+    /// Runs SQL in a database.
+    pub async fn execute(&self, database: &str, sql: &str) {
+        let mut connection = PgConnection::connect(&self.url(database)).await.unwrap();
+        connection.execute(raw_sql(AssertSqlSafe(sql.to_owned()))).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// One column of what a query finds in a database.
+    pub async fn column(&self, database: &str, sql: &'static str) -> Vec<String> {
+        let mut connection = PgConnection::connect(&self.url(database)).await.unwrap();
+        sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+    }
+
+    /// Demotes a primary without cutting a connection: from the next transaction on, everything in it is read-only.
+    pub async fn demote(&self) {
+        self.execute("postgres", "ALTER SYSTEM SET default_transaction_read_only = on").await;
+        self.execute("postgres", "SELECT pg_reload_conf()").await;
+    }
+
+    /// Promotes a standby, and waits until it takes writes.
+    pub async fn promote(&self) {
+        self.execute("postgres", "SELECT pg_promote(true)").await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // SIGQUIT ends either program at once: the data is thrown away anyhow.
+        if let Ok(pid) = i32::try_from(self.child.id()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGQUIT);
+        }
+        let _ = self.child.wait();
+        let _ = self.folder.path();
+    }
+}
+
+/// A folder that the account owns.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    if let Some(account) = account() {
+        chown(folder.path(), Some(account.uid.as_raw()), Some(account.gid.as_raw())).unwrap();
+    }
+    folder
+}
+
+fn account() -> Option<User> {
+    geteuid().is_root().then(|| {
+        let known = ["postgres", "nobody"].into_iter().find_map(|name| User::from_name(name).ok().flatten());
+        known.expect("an account that Postgres may run as")
+    })
+}
+
+fn postgres_program(name: &str) -> Command {
+    let mut versions: Vec<PathBuf> =
+        std::fs::read_dir(PROGRAMS).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    versions.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
+    let found = versions.into_iter().rev().map(|version| version.join("bin").join(name)).find(|path| path.is_file());
+    as_account(&found.unwrap_or_else(|| PathBuf::from(name)))
+}
+
+fn as_account(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    if let Some(account) = account() {
+        command.uid(account.uid.as_raw()).gid(account.gid.as_raw());
+    }
+    command.current_dir("/").env_clear().env("LC_ALL", "C").env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().expect("Postgres: run `cargo xtask test`");
+    if !output.status.success() {
+        panic!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("Postgres or PgBouncer: run `cargo xtask test`")
+}
