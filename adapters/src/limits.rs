@@ -23,6 +23,10 @@ pub(crate) const PATH_CHARS_MAX: usize = 256;
 pub(crate) const SPOOL_QUEUE_MAX: usize = 256;
 /// What the spool's writer commits together.
 pub(crate) const SPOOL_BATCH_MAX: usize = 128;
+/// A commit that is not older proves that the spool takes events; without one, a question after its health writes.
+pub(crate) const SPOOL_COMMIT_AGE_MAX: Duration = Duration::from_secs(5);
+/// How long the spool's disk may take to prove it.
+pub(crate) const SPOOL_PROOF_TIME_MAX: Duration = Duration::from_secs(2);
 /// Events that a list of what was set aside shows.
 pub(crate) const SET_ASIDE_LIST_MAX: i64 = 1000;
 /// Characters of the broker's words that are kept with an event that was set aside.

@@ -192,10 +192,11 @@ fn retention(config: &RetentionConfig) -> Retention {
 async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     let store: Arc<dyn Store> = match &config.store {
         StoreConfig::Sqlite { path } => Arc::new(SqliteStore::open(path).await?),
-        StoreConfig::Postgres { url, connections_max, has_transaction_pooler } => {
+        StoreConfig::Postgres { url, connections_max, has_transaction_pooler, direct_url } => {
             let options = PostgresOptions {
                 connections_max: *connections_max,
                 has_transaction_pooler: *has_transaction_pooler,
+                direct_url: direct_url.clone(),
                 ..PostgresOptions::default()
             };
             Arc::new(PostgresStore::connect(url, options).await?)

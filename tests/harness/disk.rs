@@ -114,10 +114,11 @@ impl Drop for Disk {
     }
 }
 
-/// Changes an attribute of every file; sockets have none.
+/// Changes an attribute of every file. Sockets have none; and a program that wrote to an immutable file in its memory, as SQLite does
+/// to its index of the log, would be ended by the system.
 fn chattr(change: &str, folder: &Path) -> Command {
     let mut command = Command::new("find");
-    command.arg(folder).args(["-type", "f", "-exec", "chattr", change, "{}", "+"]);
+    command.arg(folder).args(["-type", "f", "-not", "-name", "*-shm", "-exec", "chattr", change, "{}", "+"]);
     command
 }
 

@@ -28,6 +28,8 @@ mod brokers;
 mod bulks;
 mod clients;
 mod colonies;
+mod databases;
+mod disks;
 mod executors;
 mod grants;
 mod import;

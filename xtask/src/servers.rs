@@ -2,11 +2,14 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
 
 use crate::node::Package;
 use crate::postgres::Cluster;
-use crate::{go, lint_proto, python, workspace};
+use crate::{apt, children, go, lint_proto, python, workspace};
 
 /// Supabase's own PostgREST-compatible server, and the Postgres driver that it wants beside it.
 const SUPABASE_LITE: Package =
@@ -59,6 +62,7 @@ impl Servers {
             servers.variables.push(("APIARY_TEST_SUPABASE_LITE", folder.into()));
         }
         servers.provide_clients()?;
+        servers.provide_faults()?;
         match cases() {
             Some(folder) => {
                 servers.present.push("outside cases".to_owned());
@@ -96,6 +100,25 @@ impl Servers {
         Ok(())
     }
 
+    /// What brings a database, or its disk, into trouble.
+    fn provide_faults(&mut self) -> anyhow::Result<()> {
+        self.note("PgBouncer", "pgbouncer", program("pgbouncer", "pgbouncer", &["pgbouncer"]))?;
+        self.note("a C compiler", "failing_fsync", program("cc", "gcc", &["gcc", "libc6-dev"]))?;
+        self.look("a disk that can be full", "full_disk", can_mount());
+        self.look("a file that takes no change", "immutable_disk", can_make_immutable());
+        Ok(())
+    }
+
+    /// Notes what a machine gives or does not give.
+    fn look(&mut self, name: &'static str, path_part: &'static str, is_there: bool) {
+        if is_there {
+            self.present.push(name.to_owned());
+        } else {
+            let advice = "run as root, where mounting and `chattr` are allowed".to_owned();
+            self.missing.push(Missing { name, advice, path_part, installable: false });
+        }
+    }
+
     /// The variables that tests find all this by.
     pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, &OsString)> {
         self.variables.iter().map(|(name, value)| (*name, value))
@@ -117,6 +140,37 @@ impl Servers {
             }
         }
     }
+}
+
+/// Makes sure that a program is there: on `PATH`, or where Debian keeps servers.
+fn program(name: &str, advice: &str, packages: &[&str]) -> anyhow::Result<()> {
+    let is_there = || !workspace::on_path(name).is_empty() || Path::new("/usr/sbin").join(name).exists();
+    if is_there() {
+        return Ok(());
+    }
+    apt::install(packages).with_context(|| format!("install {advice}"))?;
+    anyhow::ensure!(is_there(), "{advice} was installed, and there is no `{name}`");
+    Ok(())
+}
+
+/// Whether a small file system can be mounted.
+fn can_mount() -> bool {
+    let Ok(folder) = tempfile::tempdir() else { return false };
+    let mounted = succeeds(Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "apiary"]).arg(folder.path()));
+    mounted && succeeds(Command::new("umount").arg(folder.path()))
+}
+
+/// Whether a file can be made immutable, and then is.
+fn can_make_immutable() -> bool {
+    let Ok(file) = tempfile::NamedTempFile::new() else { return false };
+    let changed = succeeds(Command::new("chattr").arg("+i").arg(file.path()));
+    // Some file systems take the attribute and let open files be written all the same.
+    let holds = changed && std::io::Write::write_all(&mut file.as_file(), b"1").is_err();
+    changed && succeeds(Command::new("chattr").arg("-i").arg(file.path())) && holds
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    children::output_of(command).is_ok()
 }
 
 /// The folder of outside cases: as the environment says, or beside the checkout.

@@ -14,6 +14,7 @@ use crate::BrokerState;
 
 /// The process runs; 200 also when not all is well, because a restart would not help.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
+    let can_write = app.intake.spool.can_write().await;
     let (totals, broker) = (app.intake.spool.totals(), app.intake.contact.state());
     let (reachable, reason) = match &broker {
         BrokerState::Unknown => (None, None),
@@ -24,7 +25,7 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
     let notices = app.notices.list();
     let is_well = matches!(broker, BrokerState::Unknown | BrokerState::Reachable)
         && totals.set_aside_events == 0
-        && !totals.is_failing
+        && can_write
         && !totals.is_full
         && notices.is_empty();
     let oldest_age_ms = totals.oldest_ms.map(|oldest_ms| app.intake.clock.now_ms().saturating_sub(oldest_ms).max(0));
@@ -38,7 +39,7 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
             "oldest_age_ms": oldest_age_ms,
             "set_aside": totals.set_aside_events,
             "full": totals.is_full,
-            "failing": totals.is_failing,
+            "failing": !can_write,
         },
         "notices": notices.iter().map(of_notice).collect::<Vec<_>>(),
         "counts": app.intake.counters.snapshot(),
@@ -53,8 +54,8 @@ fn of_notice(notice: &Notice) -> Value {
 
 /// Whether an event that comes now can be kept.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
-    let totals = app.intake.spool.totals();
-    let ready = !totals.is_full && !totals.is_failing;
+    let can_write = app.intake.spool.can_write().await;
+    let ready = can_write && !app.intake.spool.totals().is_full;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": ready }))).into_response()
 }

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use apiary_database::{SqliteTransaction, SqliteWriter};
 use apiary_identity::Id;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use sqlx::{Row as _, query};
 
 use super::totals::SpoolTotals;
 use crate::SpoolError;
@@ -14,53 +15,56 @@ const APPLICATION_ID: i64 = 1_095_780_680;
 const VERSION: i64 = 1;
 
 /// Opens a spool that belongs to `colony`, or to nobody yet.
-pub(super) async fn open(path: &Path, colony: Id) -> Result<(SqliteConnection, SpoolTotals), SpoolError> {
+pub(super) async fn open(path: &Path, colony: Id) -> Result<(SqliteWriter, SpoolTotals), SpoolError> {
     let sql = |error| SpoolError::sql(path, &error);
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(2));
-    let mut connection = SqliteConnection::connect_with(&options).await.map_err(sql)?;
-    prepare(&mut connection, path).await?;
-    let verdict: String =
-        sqlx::query_scalar(include_str!("check.sql")).fetch_one(&mut connection).await.map_err(sql)?;
+    let writer = SqliteWriter::new(options);
+    // In one transaction: whoever dies half-way leaves an empty file.
+    let mut transaction = writer.begin().await.map_err(sql)?;
+    prepare(&mut transaction, path).await?;
+    let verdict = transaction.row(query(include_str!("check.sql"))).await.map_err(sql)?;
+    let verdict: String = verdict.map_or(Ok(String::new()), |row| row.try_get(0)).map_err(sql)?;
     if verdict != "ok" {
         return Err(SpoolError::Damaged { path: path.to_owned(), problem: verdict });
     }
-    let totals = totals(&mut connection).await.map_err(sql)?;
-    claim(&mut connection, path, colony, &totals).await?;
-    Ok((connection, totals))
+    let totals = totals(&mut transaction).await.map_err(sql)?;
+    claim(&mut transaction, path, colony, &totals).await?;
+    transaction.commit().await.map_err(sql)?;
+    Ok((writer, totals))
 }
 
 /// Counts what is there.
-pub(super) async fn totals(connection: &mut SqliteConnection) -> Result<SpoolTotals, sqlx::Error> {
-    let row = sqlx::query(include_str!("totals.sql")).fetch_one(&mut *connection).await?;
+pub(super) async fn totals(transaction: &mut SqliteTransaction) -> Result<SpoolTotals, sqlx::Error> {
+    let row = transaction.row(query(include_str!("totals.sql"))).await?.ok_or(sqlx::Error::RowNotFound)?;
     let number = |column| row.try_get::<i64, _>(column).map(|number| u64::try_from(number).unwrap_or(0));
     Ok(SpoolTotals {
         waiting_events: number("waiting_events")?,
         waiting_bytes: number("waiting_bytes")?,
         set_aside_events: number("set_aside_events")?,
         set_aside_bytes: number("set_aside_bytes")?,
-        oldest_ms: sqlx::query_scalar(include_str!("oldest.sql")).fetch_optional(connection).await?,
+        oldest_ms: oldest_ms(transaction).await?,
         ..SpoolTotals::default()
     })
 }
 
+/// When the event came that is first in the line.
+pub(super) async fn oldest_ms(transaction: &mut SqliteTransaction) -> Result<Option<i64>, sqlx::Error> {
+    transaction.row(query(include_str!("oldest.sql"))).await?.map(|row| row.try_get(0)).transpose()
+}
+
 /// Makes the tables of a new file; refuses files of others.
-async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), SpoolError> {
+async fn prepare(transaction: &mut SqliteTransaction, path: &Path) -> Result<(), SpoolError> {
     let sql = |error| SpoolError::sql(path, &error);
-    let row = sqlx::query(include_str!("application.sql")).fetch_one(&mut *connection).await.map_err(sql)?;
+    let row = transaction.row(query(include_str!("application.sql"))).await.map_err(sql)?;
+    let row = row.ok_or(sqlx::Error::RowNotFound).map_err(sql)?;
     let number = |column| row.try_get::<i64, _>(column).map_err(sql);
     let foreign = |problem: &str| Err(SpoolError::Foreign { path: path.to_owned(), problem: problem.to_owned() });
     match (number("application_id")?, number("user_version")?, number("tables")?) {
-        (0, 0, 0) => {
-            // In one transaction: whoever dies half-way leaves an empty file.
-            let mut transaction = connection.begin().await.map_err(sql)?;
-            let made = sqlx::raw_sql(include_str!("migrations/0001_spool.sql")).execute(&mut *transaction).await;
-            made.map_err(sql)?;
-            transaction.commit().await.map_err(sql)
-        }
+        (0, 0, 0) => transaction.script(include_str!("migrations/0001_spool.sql")).await.map_err(sql),
         (APPLICATION_ID, VERSION, _) => Ok(()),
         (APPLICATION_ID, _, _) => foreign("is of a later version: start that version of the adapter"),
         _ => foreign("is another program's database: give the adapter a folder of its own"),
@@ -69,15 +73,15 @@ async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), S
 
 /// Binds the spool to a colony: events that came for one must never be forwarded to another.
 async fn claim(
-    connection: &mut SqliteConnection,
+    transaction: &mut SqliteTransaction,
     path: &Path,
     colony: Id,
     totals: &SpoolTotals,
 ) -> Result<(), SpoolError> {
     let sql = |error| SpoolError::sql(path, &error);
     let wanted = colony.to_string();
-    let owner: Option<String> =
-        sqlx::query_scalar(include_str!("owner.sql")).fetch_optional(&mut *connection).await.map_err(sql)?;
+    let owner = transaction.row(query(include_str!("owner.sql"))).await.map_err(sql)?;
+    let owner: Option<String> = owner.map(|row| row.try_get(0)).transpose().map_err(sql)?;
     match owner {
         Some(owner) if owner == wanted => return Ok(()),
         Some(owner) if totals.events() > 0 => {
@@ -85,10 +89,13 @@ async fn claim(
         }
         _ => {}
     }
-    let mut transaction = connection.begin().await.map_err(sql)?;
-    sqlx::query(include_str!("disown.sql")).execute(&mut *transaction).await.map_err(sql)?;
-    sqlx::query(include_str!("own.sql")).bind(wanted).execute(&mut *transaction).await.map_err(sql)?;
-    transaction.commit().await.map_err(sql)
+    own(transaction, &wanted).await.map_err(sql)
+}
+
+/// Writes whose events these are. Also a proof that the file takes writes, if it says so already.
+pub(super) async fn own(transaction: &mut SqliteTransaction, colony: &str) -> Result<(), sqlx::Error> {
+    transaction.changed(query(include_str!("disown.sql"))).await?;
+    transaction.changed(query(include_str!("own.sql")).bind(colony.to_owned())).await.map(drop)
 }
 
 #[cfg(test)]
@@ -102,7 +109,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("spool.sqlite");
         std::fs::write(&file, b"").unwrap();
-        let (mut connection, _) = open(&file, KeyPair::generate().id()).await.unwrap();
+        let (writer, _) = open(&file, KeyPair::generate().id()).await.unwrap();
+        let mut connection = writer.connect().await.unwrap();
         let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
         let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await.unwrap();
         assert_eq!((journal.as_str(), synchronous), ("wal", 2), "2 is FULL: https://www.sqlite.org/pragma.html");

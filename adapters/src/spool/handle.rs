@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use apiary_database::Commits;
 use apiary_identity::{Document as _, Id, Spec};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -11,7 +13,7 @@ use super::database;
 use super::folder::Folder;
 use super::totals::SpoolTotals;
 use super::writer::{Answer, Ask, Job, Writer};
-use crate::limits::{REFUSAL_CHARS_MAX, SPOOL_QUEUE_MAX};
+use crate::limits::{REFUSAL_CHARS_MAX, SPOOL_COMMIT_AGE_MAX, SPOOL_PROOF_TIME_MAX, SPOOL_QUEUE_MAX};
 use crate::{SinkError, SpoolError, WebhookLimits};
 
 /// A spool that this process holds. What is asked of it is done in order.
@@ -22,6 +24,7 @@ pub(crate) struct Spool {
     writer: TaskTracker,
     close: CancellationToken,
     path: PathBuf,
+    commits: Commits,
 }
 
 /// What became of an event.
@@ -63,19 +66,20 @@ impl Spool {
     /// Takes a spool, with everything that is in it from before.
     pub(crate) async fn open(path: &Path, colony: Id, limits: &WebhookLimits) -> Result<Self, SpoolError> {
         let folder = Folder::take(path)?;
-        let (connection, found) = database::open(&folder.database, colony).await?;
+        let (database, found) = database::open(&folder.database, colony).await?;
         if found.events() > 0 {
             let SpoolTotals { waiting_events, set_aside_events, .. } = found;
             let path = path.display();
             tracing::info!(waiting_events, set_aside_events, %path, "the spool holds events from before");
         }
         let (jobs, asked) = mpsc::channel(SPOOL_QUEUE_MAX);
+        let commits = database.commits().clone();
         let close = CancellationToken::new();
-        let (writer, totals) = Writer::new(folder, connection, found, limits, asked);
+        let (writer, totals) = Writer::new(folder, database, colony, found, limits, asked);
         let tasks = TaskTracker::new();
         tasks.spawn(writer.run(close.clone()));
         tasks.close();
-        Ok(Self { jobs, totals, writer: tasks, close, path: path.to_owned() })
+        Ok(Self { jobs, totals, writer: tasks, close, path: path.to_owned(), commits })
     }
 
     /// Puts an event at the end of the line; when this returns, it is on disk. May be dropped half-way: then the event
@@ -123,6 +127,14 @@ impl Spool {
             Answer::SetAside(events) => Ok(events),
             answer => Err(self.crossed(&answer)),
         }
+    }
+
+    /// Whether the spool can keep an event: something was written lately, or something of no meaning is now.
+    pub(crate) async fn can_write(&self) -> bool {
+        if self.commits.is_newer_than(SPOOL_COMMIT_AGE_MAX) && !self.totals().is_failing {
+            return true;
+        }
+        matches!(timeout(SPOOL_PROOF_TIME_MAX, self.ask(Ask::Prove)).await, Ok(Ok(_)))
     }
 
     /// Whether nothing is in line. An event counts from before its `append` returns until after it was removed.

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use apiary_database::{SqliteTransaction, SqliteWriter};
+use apiary_identity::Id;
+use sqlx::{Row as _, query};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -23,12 +25,25 @@ pub(super) struct Job {
 /// Something to do.
 #[derive(Debug)]
 pub(super) enum Ask {
-    Append { key: String, received_ms: i64, spec: Vec<u8> },
+    Append {
+        key: String,
+        received_ms: i64,
+        spec: Vec<u8>,
+    },
     First,
-    Remove { seq: i64 },
-    SetAside { seq: i64, now_ms: i64, reason: String, message: String },
+    Remove {
+        seq: i64,
+    },
+    SetAside {
+        seq: i64,
+        now_ms: i64,
+        reason: String,
+        message: String,
+    },
     RetrySetAside,
     ListSetAside,
+    /// Write something of no meaning.
+    Prove,
 }
 
 /// What came of it.
@@ -43,7 +58,8 @@ pub(super) enum Answer {
 
 /// Owns the file.
 pub(super) struct Writer {
-    connection: SqliteConnection,
+    database: SqliteWriter,
+    colony: String,
     totals: watch::Sender<SpoolTotals>,
     jobs: mpsc::Receiver<Job>,
     events_max: u64,
@@ -55,7 +71,8 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(
         folder: Folder,
-        connection: SqliteConnection,
+        database: SqliteWriter,
+        colony: Id,
         found: SpoolTotals,
         limits: &WebhookLimits,
         jobs: mpsc::Receiver<Job>,
@@ -63,7 +80,8 @@ impl Writer {
         let (events_max, bytes_max) = (limits.spool_events_max, limits.spool_bytes_max);
         let (totals, watching) = watch::channel(found);
         let path = folder.database.clone();
-        (Self { connection, totals, jobs, events_max, bytes_max, path, _folder: folder }, watching)
+        let colony = colony.to_string();
+        (Self { database, colony, totals, jobs, events_max, bytes_max, path, _folder: folder }, watching)
     }
 
     /// Works until `close`, or until nobody can ask any more; what was asked by then is done.
@@ -81,10 +99,7 @@ impl Writer {
                 }
             }
         }
-        if let Err(error) = self.connection.close().await {
-            // Nothing is lost by it: every commit is in the write-ahead log, which the next start reads.
-            tracing::warn!(%error, "the spool was not closed cleanly");
-        }
+        self.database.close().await;
     }
 
     /// Does a batch, all of it or nothing, and answers.
@@ -122,7 +137,12 @@ impl Writer {
         let has_room = |totals: &SpoolTotals, bytes: u64| {
             totals.events() < events_max && totals.bytes().saturating_add(bytes) <= bytes_max
         };
-        let mut transaction = self.connection.begin().await?;
+        let mut transaction = self.database.begin().await?;
+        if totals.is_failing {
+            // Whether the batch that failed is on disk is not known: a commit can fail after it was written.
+            let SpoolTotals { is_failing, is_full, .. } = totals;
+            totals = SpoolTotals { is_failing, is_full, ..database::totals(&mut transaction).await? };
+        }
         let mut answers = Vec::with_capacity(batch.len());
         for job in batch {
             let answer = match &job.ask {
@@ -130,22 +150,26 @@ impl Writer {
                     totals.is_full = true;
                     Answer::Appended(Appended::Full)
                 }
+                Ask::Prove => {
+                    database::own(&mut transaction, &self.colony).await?;
+                    Answer::Done
+                }
                 ask => apply(&mut transaction, &mut totals, ask).await?,
             };
             answers.push(answer);
         }
-        totals.oldest_ms = sqlx::query_scalar(include_str!("oldest.sql")).fetch_optional(&mut *transaction).await?;
-        totals.is_failing = false;
+        totals.oldest_ms = database::oldest_ms(&mut transaction).await?;
+        // Reading proves nothing.
+        totals.is_failing &= !transaction.has_changed();
         transaction.commit().await?;
         Ok((answers, totals))
     }
 }
 
-async fn apply(db: &mut SqliteConnection, totals: &mut SpoolTotals, ask: &Ask) -> Result<Answer, sqlx::Error> {
+async fn apply(db: &mut SqliteTransaction, totals: &mut SpoolTotals, ask: &Ask) -> Result<Answer, sqlx::Error> {
     match ask {
         Ask::Append { key, received_ms, spec } => {
-            let query = sqlx::query(include_str!("append.sql")).bind(key).bind(received_ms).bind(spec);
-            if query.execute(db).await?.rows_affected() > 0 {
+            if db.changed(query(include_str!("append.sql")).bind(key).bind(received_ms).bind(spec)).await? > 0 {
                 totals.waiting_events += 1;
                 totals.waiting_bytes += size(spec.len());
             }
@@ -157,8 +181,8 @@ async fn apply(db: &mut SqliteConnection, totals: &mut SpoolTotals, ask: &Ask) -
             Ok(Answer::Done)
         }
         Ask::SetAside { seq, now_ms, reason, message } => {
-            let query = sqlx::query(include_str!("set_aside.sql")).bind(seq).bind(now_ms).bind(reason).bind(message);
-            query.execute(&mut *db).await?;
+            let copy = query(include_str!("set_aside.sql")).bind(seq).bind(now_ms).bind(reason).bind(message);
+            db.changed(copy).await?;
             remove(db, totals, *seq).await?;
             *totals = database::totals(db).await?;
             Ok(Answer::Done)
@@ -167,17 +191,18 @@ async fn apply(db: &mut SqliteConnection, totals: &mut SpoolTotals, ask: &Ask) -
             if totals.set_aside_events == 0 {
                 return Ok(Answer::Retried(0));
             }
-            sqlx::query(include_str!("retry_set_aside.sql")).execute(&mut *db).await?;
-            let cleared = sqlx::query(include_str!("clear_set_aside.sql")).execute(&mut *db).await?;
+            db.changed(query(include_str!("retry_set_aside.sql"))).await?;
+            let cleared = db.changed(query(include_str!("clear_set_aside.sql"))).await?;
             *totals = database::totals(db).await?;
-            Ok(Answer::Retried(cleared.rows_affected()))
+            Ok(Answer::Retried(cleared))
         }
         Ask::ListSetAside => list_set_aside(db).await.map(Answer::SetAside),
+        Ask::Prove => Ok(Answer::Done),
     }
 }
 
-async fn first(db: &mut SqliteConnection) -> Result<Option<Waiting>, sqlx::Error> {
-    let Some(row) = sqlx::query(include_str!("first.sql")).fetch_optional(db).await? else { return Ok(None) };
+async fn first(db: &mut SqliteTransaction) -> Result<Option<Waiting>, sqlx::Error> {
+    let Some(row) = db.row(query(include_str!("first.sql"))).await? else { return Ok(None) };
     Ok(Some(Waiting {
         seq: row.try_get("seq")?,
         idempotency_key: row.try_get("idempotency_key")?,
@@ -185,9 +210,10 @@ async fn first(db: &mut SqliteConnection) -> Result<Option<Waiting>, sqlx::Error
     }))
 }
 
-async fn remove(db: &mut SqliteConnection, totals: &mut SpoolTotals, seq: i64) -> Result<(), sqlx::Error> {
-    let bytes: Option<i64> = sqlx::query_scalar(include_str!("remove.sql")).bind(seq).fetch_optional(db).await?;
-    if let Some(bytes) = bytes {
+async fn remove(db: &mut SqliteTransaction, totals: &mut SpoolTotals, seq: i64) -> Result<(), sqlx::Error> {
+    if let Some(row) = db.row(query(include_str!("size.sql")).bind(seq)).await? {
+        let bytes: i64 = row.try_get(0)?;
+        db.changed(query(include_str!("remove.sql")).bind(seq)).await?;
         totals.waiting_events = totals.waiting_events.saturating_sub(1);
         totals.waiting_bytes = totals.waiting_bytes.saturating_sub(u64::try_from(bytes).unwrap_or(0));
         totals.is_full = false;
@@ -195,9 +221,8 @@ async fn remove(db: &mut SqliteConnection, totals: &mut SpoolTotals, seq: i64) -
     Ok(())
 }
 
-async fn list_set_aside(db: &mut SqliteConnection) -> Result<Vec<SetAside>, sqlx::Error> {
-    let query = sqlx::query(include_str!("list_set_aside.sql")).bind(SET_ASIDE_LIST_MAX);
-    let rows = query.fetch_all(db).await?;
+async fn list_set_aside(db: &mut SqliteTransaction) -> Result<Vec<SetAside>, sqlx::Error> {
+    let rows = db.rows(query(include_str!("list_set_aside.sql")).bind(SET_ASIDE_LIST_MAX)).await?;
     let event = |row: &sqlx::sqlite::SqliteRow| {
         Ok(SetAside {
             idempotency_key: row.try_get("idempotency_key")?,

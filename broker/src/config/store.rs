@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use apiary_database::read_url;
+
 use crate::StartError;
 
 /// Connections to Postgres at the most, if nothing else is said.
@@ -22,22 +24,31 @@ pub enum StoreConfig {
         url: String,
         /// Connections at the most.
         connections_max: u32,
-        /// Whether a transaction pooler (PgBouncer, Supavisor) stands in between.
+        /// Whether a transaction pooler (PgBouncer, Supavisor) surely stands in between; if not, it is found out.
         has_transaction_pooler: bool,
+        /// The server's own URL, past the pooler.
+        direct_url: Option<String>,
     },
 }
 
 impl StoreConfig {
     /// A Postgres server with the usual number of connections.
     pub fn postgres(url: impl Into<String>) -> Self {
-        Self::Postgres { url: url.into(), connections_max: POSTGRES_CONNECTIONS_DEFAULT, has_transaction_pooler: false }
+        Self::Postgres {
+            url: url.into(),
+            connections_max: POSTGRES_CONNECTIONS_DEFAULT,
+            has_transaction_pooler: false,
+            direct_url: None,
+        }
     }
 
     pub(super) fn check(&self) -> Result<(), StartError> {
+        let unreadable = |url: &str| read_url(url).err().map(|error| error.to_string());
         let problem = match self {
             Self::Sqlite { path } if path.as_os_str().is_empty() => "is empty: name a file".to_owned(),
-            Self::Postgres { url, .. } if !url.starts_with("postgres://") && !url.starts_with("postgresql://") => {
-                "is not a Postgres URL: expected postgres://user:password@host:port/database".to_owned()
+            Self::Postgres { url, .. } if let Some(problem) = unreadable(url) => problem,
+            Self::Postgres { direct_url: Some(url), .. } if let Some(problem) = unreadable(url) => {
+                return Err(StartError::Setting { setting: "broker.database_direct_url", problem });
             }
             Self::Postgres { connections_max, .. } if *connections_max < 4 => {
                 format!("allows {connections_max} connections: a broker needs at least 4")

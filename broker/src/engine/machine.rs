@@ -35,6 +35,7 @@ use super::sweep;
 use super::sweep::Bulks;
 use super::wakeups::Wakeups;
 use super::watches::Watches;
+use crate::limits::{COMMIT_AGE_MAX, READINESS_TIME_MAX};
 use crate::model::Retention;
 use crate::store::{Store, StoreResult};
 
@@ -192,10 +193,24 @@ impl Engine {
         self.grants.clone()
     }
 
-    /// Whether work can be handed out: the database answers, and no loop has ended before its time.
-    pub(crate) async fn is_ready(&self) -> bool {
-        let all_run = self.loops.iter().all(|one| !one.is_finished());
-        all_run && !self.drain.is_cancelled() && self.store.check_schema().await.is_ok()
+    /// Why no work can be taken and handed out, if so: the broker stops, a loop has ended before its time, or the database does not
+    /// answer, or takes no writes. An idle broker writes for this, and at no other time.
+    pub(crate) async fn unready(&self) -> Option<String> {
+        if self.drain.is_cancelled() {
+            return Some("the broker is stopping".to_owned());
+        }
+        if self.loops.iter().any(JoinHandle::is_finished) {
+            return Some("a background task has ended; the log says why".to_owned());
+        }
+        let proof = async {
+            self.store.check_schema().await?;
+            self.store.prove_writable(COMMIT_AGE_MAX, self.clock.now_ms()).await
+        };
+        match tokio::time::timeout(READINESS_TIME_MAX, proof).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(format!("the database did not answer within {} s", READINESS_TIME_MAX.as_secs())),
+        }
     }
 
     /// Waits until the broker begins to stop.

@@ -75,12 +75,14 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The process runs, and its database answers.
+/// The process runs, and its database takes writes.
 async fn readyz(State(rpc): State<Arc<Rpc>>) -> Response {
-    if rpc.engine.is_ready().await {
-        return Json(json!({ "ready": true, "claims_waiting": rpc.engine.claims_waiting() })).into_response();
+    match rpc.engine.unready().await {
+        None => Json(json!({ "ready": true, "claims_waiting": rpc.engine.claims_waiting() })).into_response(),
+        Some(reason) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "reason": reason }))).into_response()
+        }
     }
-    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false }))).into_response()
 }
 
 async fn submit(State(rpc): State<Arc<Rpc>>, request: axum::extract::Request) -> Response {

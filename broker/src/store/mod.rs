@@ -18,6 +18,7 @@ mod schema;
 pub mod sqlite;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use apiary_identity::{Clock, Envelope, Grant, Id, Revocation};
 use uuid::Uuid;
@@ -56,6 +57,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Fails, naming the fix, unless the schema is exactly the one this broker was built for.
     async fn check_schema(&self) -> StoreResult<()>;
+
+    /// Fails unless changes can be committed: one was within the last `age_max`, or a small one is now. Callers who come at once
+    /// share one write.
+    async fn prove_writable(&self, age_max: Duration, now_ms: i64) -> StoreResult<()>;
 
     /// The database's clock, Unix milliseconds, where several brokers share the database; else `None`.
     async fn database_time_ms(&self) -> StoreResult<Option<i64>>;

@@ -72,9 +72,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 async fn migrate(store: &StoreConfig) -> anyhow::Result<()> {
     let store: Arc<dyn Store> = match store {
         StoreConfig::Sqlite { path } => Arc::new(SqliteStore::open(path).await?),
-        StoreConfig::Postgres { url, connections_max, has_transaction_pooler } => {
+        StoreConfig::Postgres { url, connections_max, has_transaction_pooler, direct_url } => {
             let (connections_max, has_transaction_pooler) = (*connections_max, *has_transaction_pooler);
-            let options = PostgresOptions { connections_max, has_transaction_pooler, ..PostgresOptions::default() };
+            let direct_url = direct_url.clone();
+            let options =
+                PostgresOptions { connections_max, has_transaction_pooler, direct_url, ..PostgresOptions::default() };
             Arc::new(PostgresStore::connect(url, options).await?)
         }
     };
@@ -145,7 +147,9 @@ fn store(settings: &Settings) -> anyhow::Result<StoreConfig> {
         let connections_max =
             u32::try_from(settings.integer(&table::BROKER_DATABASE_CONNECTIONS_MAX)).unwrap_or(u32::MAX);
         let has_transaction_pooler = settings.flag(&table::BROKER_DATABASE_TRANSACTION_POOLER);
-        return Ok(StoreConfig::Postgres { url: url.to_owned(), connections_max, has_transaction_pooler });
+        let direct_url = settings.secret(&table::BROKER_DATABASE_DIRECT_URL);
+        let direct_url = direct_url.map(|url| url.expose_secret().to_owned());
+        return Ok(StoreConfig::Postgres { url: url.to_owned(), connections_max, has_transaction_pooler, direct_url });
     }
     match sqlite_path(url) {
         Some(path) => Ok(StoreConfig::Sqlite { path }),
@@ -158,7 +162,8 @@ fn store(settings: &Settings) -> anyhow::Result<StoreConfig> {
 fn sqlite_path(url: &str) -> Option<PathBuf> {
     match url.strip_prefix("sqlite:") {
         Some(path) => Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),
-        None if !url.contains("://") => Some(PathBuf::from(url)),
-        None => None,
+        // A misspelt URL, or libpq's `host=… password=…`, must not become a file's name, which is shown.
+        None if ["://", ":/", "@", "="].iter().any(|part| url.contains(part)) || url.starts_with("postgres") => None,
+        None => Some(PathBuf::from(url)),
     }
 }

@@ -111,9 +111,16 @@ pub(crate) const BROKER_DATABASE_TRANSACTION_POOLER: Setting = Setting::new(
     "broker.database_transaction_pooler",
     Kind::Bool,
     BROKER,
-    "a transaction pooler (PgBouncer, Supavisor) stands before Postgres",
+    "a transaction pooler (PgBouncer, Supavisor) surely stands before Postgres; otherwise found out at the start",
 )
 .default("false");
+pub(crate) const BROKER_DATABASE_DIRECT_URL: Setting = Setting::new(
+    "broker.database_direct_url",
+    Kind::Text,
+    BROKER,
+    "Postgres's own URL, past a transaction pooler: for migrations, and to hear of other brokers' work at once",
+)
+.secret();
 pub(crate) const BROKER_MIGRATE: Setting =
     Setting::new("broker.migrate", Kind::Bool, BROKER, "bring the schema up to date at the start").default("true");
 pub(crate) const BROKER_SERVER_OWNER: Setting = Setting::new(
@@ -359,6 +366,7 @@ pub(crate) const TABLE: &[Setting] = &[
     BROKER_DATABASE_URL,
     BROKER_DATABASE_CONNECTIONS_MAX,
     BROKER_DATABASE_TRANSACTION_POOLER,
+    BROKER_DATABASE_DIRECT_URL,
     BROKER_MIGRATE,
     BROKER_SERVER_OWNER,
     BROKER_EXECUTOR_SILENT_AFTER_SECONDS,

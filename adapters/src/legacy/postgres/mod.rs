@@ -1,11 +1,10 @@
 //! The table itself, in a Postgres: read in one read-only transaction, so that what is read is one state of it.
 
-use std::net::IpAddr;
-use std::str::FromStr as _;
 use std::time::Duration;
 
+use apiary_database::read_url_encrypted;
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{ConnectOptions as _, Row as _};
 
 use super::error::LegacyError;
@@ -130,22 +129,8 @@ fn query(sql: &'static str) -> sqlx::query::Query<'static, sqlx::Postgres, sqlx:
 
 /// The URL's options. A URL that does not say (`sslmode=…`) gets encryption, unless the server is on this machine.
 fn options(url: &SecretString) -> Result<PgConnectOptions, LegacyError> {
-    let url = url.expose_secret().trim();
-    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
-        let words = "the URL is not Postgres's: it should be postgres://<user>:<password>@<host>/<database>";
-        return Err(LegacyError::Setting(words.to_owned()));
-    }
-    let options = PgConnectOptions::from_str(url).map_err(sql)?.application_name("apiary-import");
-    let says = url.contains("sslmode=") || url.contains("ssl-mode=");
-    Ok(if says || is_local(&options) { options } else { options.ssl_mode(PgSslMode::Require) })
-}
-
-fn is_local(options: &PgConnectOptions) -> bool {
-    let host = options.get_host().trim_matches(['[', ']']);
-    options.get_socket().is_some()
-        || host.starts_with('/')
-        || host == "localhost"
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let options = read_url_encrypted(url.expose_secret()).map_err(|error| LegacyError::Setting(error.to_string()))?;
+    Ok(options.application_name("apiary-import"))
 }
 
 async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, LegacyError> {
@@ -162,16 +147,6 @@ fn sql(error: sqlx::Error) -> LegacyError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_url_that_leaves_the_machine_is_encrypted_unless_it_says_otherwise() {
-        let mode = |url: &str| format!("{:?}", options(&url.into()).unwrap().get_ssl_mode());
-        assert_eq!(mode("postgres://u:p@db.example/d"), "Require");
-        assert_eq!(mode("postgres://u:p@db.example/d?sslmode=disable"), "Disable");
-        for local in ["127.0.0.1", "localhost", "[::1]"] {
-            assert_eq!(mode(&format!("postgres://u:p@{local}/d")), "Prefer", "{local}");
-        }
-    }
 
     #[test]
     fn a_url_that_cannot_be_used_is_not_repeated() {

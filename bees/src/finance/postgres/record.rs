@@ -1,14 +1,13 @@
 //! Connects, applies, lists.
 
-use std::net::IpAddr;
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_database::{PostgresPool, PostgresPoolOptions, read_url_encrypted};
 use apiary_identity::Clock;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
+use sqlx::{Row as _, query};
 
 use super::super::answer;
 use super::super::change::Change;
@@ -22,7 +21,7 @@ use crate::outbound::{Outbound, Retries};
 
 /// Customers and subscriptions in a Postgres, Supabase's or any other.
 pub struct PostgresRecord {
-    pool: PgPool,
+    pool: PostgresPool,
     outbound: Outbound,
 }
 
@@ -42,11 +41,18 @@ impl PostgresRecord {
     ///
     /// As [`Self::new`].
     pub fn with_retries(url: &SecretString, clock: Arc<dyn Clock>, retries: Retries) -> Result<Self, RecordError> {
-        let options = encrypted_unless_local(url)?.application_name("apiary-finance");
-        let pool = PgPoolOptions::new()
-            .max_connections(POSTGRES_CONNECTIONS_MAX)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .connect_lazy_with(options);
+        let server = read_url_encrypted(url.expose_secret())
+            .map_err(|error| RecordError::Setting(format!("DATABASE_URL: {error}")))?
+            .application_name("apiary-finance");
+        let options = PostgresPoolOptions {
+            connections_max: POSTGRES_CONNECTIONS_MAX,
+            acquire_time_max: CONNECT_TIMEOUT,
+            answer_time_max: WRITE_TIMEOUT,
+            session_settings: String::new(),
+            transaction_settings: String::new(),
+            has_transaction_pooler: false,
+        };
+        let pool = PostgresPool::new(server, options);
         Ok(Self { pool, outbound: Outbound::new(Breaker::new(clock), retries) })
     }
 
@@ -56,18 +62,22 @@ impl PostgresRecord {
     ///
     /// What Postgres said.
     pub async fn migrate(&self) -> Result<(), RecordError> {
-        let mut transaction = self.pool.begin().await.map_err(error::of)?;
-        sqlx::query(include_str!("migration_lock.sql")).execute(&mut *transaction).await.map_err(error::of)?;
+        let mut session = self.pool.session().await.map_err(error::of)?;
+        session.begin().await.map_err(error::of)?;
+        session.script(include_str!("migration_lock.sql")).await.map_err(error::of)?;
         for migration in MIGRATIONS {
-            sqlx::raw_sql(migration.sql).execute(&mut *transaction).await.map_err(error::of)?;
+            session.script(migration.sql).await.map_err(error::of)?;
         }
-        transaction.commit().await.map_err(error::of)
+        session.commit().await.map_err(error::of)
     }
 
     async fn call_function(&self, document: &str) -> Result<String, RecordError> {
         self.outbound
             .call(|| async {
-                let call = sqlx::query_scalar(include_str!("apply.sql")).bind(document).fetch_one(&self.pool);
+                let call = async {
+                    let row = self.pool.session().await?.row(query(include_str!("apply.sql")).bind(document)).await?;
+                    row.ok_or(sqlx::Error::RowNotFound)?.try_get(0)
+                };
                 within(WRITE_TIMEOUT, call).await
             })
             .await
@@ -81,16 +91,19 @@ impl Record for PostgresRecord {
         answer::applied(self.call_function(&document).await?.as_bytes())
     }
 
-    async fn subscriptions(&self, query: &SubscriptionQuery) -> Result<Vec<Subscription>, RecordError> {
+    async fn subscriptions(&self, which: &SubscriptionQuery) -> Result<Vec<Subscription>, RecordError> {
         let rows: Vec<String> = self
             .outbound
             .call(|| async {
-                let rows = sqlx::query_scalar(include_str!("subscriptions.sql"))
-                    .bind(query.livemode)
-                    .bind(query.customer_id.as_deref())
-                    .bind(query.after_id.as_deref())
-                    .bind(i64::from(query.limit()))
-                    .fetch_all(&self.pool);
+                let select = query(include_str!("subscriptions.sql"))
+                    .bind(which.livemode)
+                    .bind(which.customer_id.as_deref())
+                    .bind(which.after_id.as_deref())
+                    .bind(i64::from(which.limit()));
+                let rows = async {
+                    let rows = self.pool.session().await?.rows(select).await?;
+                    rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()
+                };
                 within(READ_TIMEOUT, rows).await
             })
             .await?;
@@ -100,26 +113,10 @@ impl Record for PostgresRecord {
     async fn check(&self) -> Result<(), RecordError> {
         answer::ready(self.call_function(answer::NO_EVENT).await?.as_bytes())
     }
-}
 
-/// The URL's options. Where the URL does not say (`sslmode=…`), a connection that leaves this machine is
-/// encrypted or not made; sqlx itself would fall back to plain text.
-fn encrypted_unless_local(url: &SecretString) -> Result<PgConnectOptions, RecordError> {
-    let url = url.expose_secret().trim();
-    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-        return Err(RecordError::Setting(
-            "DATABASE_URL is not Postgres's: set it to postgres://<user>:<password>@<host>/<database>".to_owned(),
-        ));
+    async fn close(&self) {
+        self.pool.close().await;
     }
-    let options = PgConnectOptions::from_str(url).map_err(error::of)?;
-    let host = options.get_host();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let local = options.get_socket().is_some()
-        || host.starts_with('/')
-        || host == "localhost"
-        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    let says = url.contains("sslmode=") || url.contains("ssl-mode=");
-    Ok(if local || says { options } else { options.ssl_mode(PgSslMode::Require) })
 }
 
 /// Ends a call that takes too long. Should Postgres commit it all the same, the repetition finds the event

@@ -2,22 +2,22 @@
 
 use std::path::Path;
 
+use apiary_database::{SqliteTransaction, SqliteWriter};
 use async_trait::async_trait;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Row as _, query};
 
 use super::super::answer;
 use super::super::change::Change;
 use super::super::error::RecordError;
-use super::super::limits::{READ_TIMEOUT, WRITE_TIMEOUT};
+use super::super::limits::READ_TIMEOUT;
 use super::super::record::{Applied, Record, Subscription, SubscriptionQuery};
 use super::{error, schema};
 
 /// Customers and subscriptions in a SQLite file.
 pub struct SqliteRecord {
     /// One connection: SQLite has one writer, and what waits for it here waits in order.
-    pool: SqlitePool,
+    writer: SqliteWriter,
 }
 
 /// How one row is written: its registers, and the check that it is there as it should be.
@@ -66,14 +66,11 @@ impl SqliteRecord {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(READ_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(WRITE_TIMEOUT)
-            .connect_with(options)
-            .await
-            .map_err(|cause| cannot_open(error::of(cause)))?;
-        schema::migrate(&mut *pool.acquire().await.map_err(error::of)?).await?;
-        Ok(Self { pool })
+        let writer = SqliteWriter::new(options);
+        let mut transaction = writer.begin().await.map_err(|cause| cannot_open(error::of(cause)))?;
+        schema::migrate(&mut transaction).await?;
+        transaction.commit().await.map_err(error::of)?;
+        Ok(Self { writer })
     }
 }
 
@@ -81,23 +78,20 @@ impl SqliteRecord {
 impl Record for SqliteRecord {
     async fn apply(&self, change: &Change) -> Result<Applied, RecordError> {
         let document = answer::document(change)?;
-        // Taking the write lock at once, so that no other writer comes between reading and writing.
-        let mut transaction = self.pool.begin_with("begin immediate").await.map_err(error::of)?;
+        let mut transaction = self.writer.begin().await.map_err(error::of)?;
         let applied = merge(&mut transaction, change, &document).await?;
         transaction.commit().await.map_err(error::of)?;
         Ok(applied)
     }
 
-    async fn subscriptions(&self, query: &SubscriptionQuery) -> Result<Vec<Subscription>, RecordError> {
-        let rows: Vec<String> = sqlx::query_scalar(include_str!("subscriptions.sql"))
-            .bind(query.livemode)
-            .bind(query.customer_id.as_deref())
-            .bind(query.after_id.as_deref())
-            .bind(i64::from(query.limit()))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(error::of)?;
-        rows.iter().map(|row| answer::subscription(row)).collect()
+    async fn subscriptions(&self, which: &SubscriptionQuery) -> Result<Vec<Subscription>, RecordError> {
+        let select = query(include_str!("subscriptions.sql"))
+            .bind(which.livemode)
+            .bind(which.customer_id.as_deref())
+            .bind(which.after_id.as_deref())
+            .bind(i64::from(which.limit()));
+        let rows = self.writer.begin().await.map_err(error::of)?.rows(select).await.map_err(error::of)?;
+        rows.iter().map(|row| answer::subscription(row.try_get(0).map_err(error::of)?)).collect()
     }
 
     async fn check(&self) -> Result<(), RecordError> {
@@ -106,7 +100,7 @@ impl Record for SqliteRecord {
 
     /// Everything is written back from the write-ahead log: the one file is all there is.
     async fn close(&self) {
-        self.pool.close().await;
+        self.writer.close().await;
     }
 }
 
@@ -118,35 +112,35 @@ async fn make_private(path: &Path) -> Result<(), RecordError> {
 }
 
 /// The steps of the Postgres function `apply_stripe_event`, one statement each.
-async fn merge(connection: &mut SqliteConnection, change: &Change, document: &str) -> Result<Applied, RecordError> {
-    if execute(connection, include_str!("record_event.sql"), document).await? == 0 {
+async fn merge(transaction: &mut SqliteTransaction, change: &Change, document: &str) -> Result<Applied, RecordError> {
+    if execute(transaction, include_str!("record_event.sql"), document).await? == 0 {
         return Ok(Applied::Duplicate);
     }
     let mut rows_changed = 0;
     if change.customer.is_some() {
-        rows_changed += write(connection, &CUSTOMER, document).await?;
+        rows_changed += write(transaction, &CUSTOMER, document).await?;
     }
     if change.subscription.is_some() {
-        rows_changed += write(connection, &SUBSCRIPTION, document).await?;
+        rows_changed += write(transaction, &SUBSCRIPTION, document).await?;
     }
     let (applied, word) = match (&change.customer, &change.subscription) {
         (None, None) => return Ok(Applied::Ignored),
         _ if rows_changed > 0 => (Applied::Applied, "applied"),
         _ => (Applied::Superseded, "superseded"),
     };
-    let outcome = sqlx::query(include_str!("record_outcome.sql")).bind(document).bind(word);
-    outcome.execute(&mut *connection).await.map_err(error::of)?;
+    let outcome = query(include_str!("record_outcome.sql")).bind(document).bind(word);
+    transaction.changed(outcome).await.map_err(error::of)?;
     Ok(applied)
 }
 
 /// Writes every register of one row, and makes sure that the row is there as it should be.
-async fn write(connection: &mut SqliteConnection, row: &Row, document: &str) -> Result<u64, RecordError> {
+async fn write(transaction: &mut SqliteTransaction, row: &Row, document: &str) -> Result<u64, RecordError> {
     let mut rows_changed = 0;
     for statement in row.writes {
-        rows_changed += execute(connection, statement, document).await?;
+        rows_changed += execute(transaction, statement, document).await?;
     }
-    let rows: i64 =
-        sqlx::query_scalar(row.check).bind(document).fetch_one(&mut *connection).await.map_err(error::of)?;
+    let found = transaction.row(query(row.check).bind(document)).await.map_err(error::of)?;
+    let rows: i64 = found.map_or(Ok(0), |found| found.try_get(0)).map_err(error::of)?;
     if rows != 1 {
         let what = format!("a row was not written: a trigger on {} drops writes", row.table);
         return Err(RecordError::Conflict { code: "no row".to_owned(), what });
@@ -155,10 +149,9 @@ async fn write(connection: &mut SqliteConnection, row: &Row, document: &str) -> 
 }
 
 async fn execute(
-    connection: &mut SqliteConnection,
+    transaction: &mut SqliteTransaction,
     statement: &'static str,
     document: &str,
 ) -> Result<u64, RecordError> {
-    let done = sqlx::query(statement).bind(document).execute(&mut *connection).await.map_err(error::of)?;
-    Ok(done.rows_affected())
+    transaction.changed(query(statement).bind(document)).await.map_err(error::of)
 }

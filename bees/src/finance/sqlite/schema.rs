@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use apiary_database::SqliteTransaction;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection, query};
 
 use super::super::error::RecordError;
 use super::error;
@@ -27,11 +28,10 @@ pub(super) async fn refuse_foreign(path: &Path) -> Result<(), RecordError> {
     is_ours
 }
 
-/// Applies the steps that the file lacks, all or none.
-pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), RecordError> {
-    let mut transaction = connection.begin_with("begin immediate").await.map_err(error::of)?;
-    let version: i64 =
-        sqlx::query_scalar("pragma user_version").fetch_one(&mut *transaction).await.map_err(error::of)?;
+/// Applies the steps that the file lacks, all or none with the transaction.
+pub(super) async fn migrate(transaction: &mut SqliteTransaction) -> Result<(), RecordError> {
+    let version = transaction.row(query("pragma user_version")).await.map_err(error::of)?;
+    let version: i64 = version.map_or(Ok(0), |row| row.try_get(0)).map_err(error::of)?;
     let done = usize::try_from(version).unwrap_or(usize::MAX);
     if done > STEPS.len() {
         return Err(RecordError::Setting(format!(
@@ -40,11 +40,10 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), Rec
         )));
     }
     for step in &STEPS[done..] {
-        sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(error::of)?;
+        transaction.script(*step).await.map_err(error::of)?;
     }
     // A pragma takes no parameter; there is one step, so there is one number.
-    sqlx::raw_sql("pragma user_version = 1").execute(&mut *transaction).await.map_err(error::of)?;
-    transaction.commit().await.map_err(error::of)
+    transaction.script("pragma user_version = 1").await.map_err(error::of)
 }
 
 #[cfg(test)]

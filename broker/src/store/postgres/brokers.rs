@@ -1,5 +1,7 @@
 //! Between brokers: the common clock, and telling.
 
+use std::time::Duration;
+
 use sqlx::query;
 
 use super::PostgresStore;
@@ -13,6 +15,21 @@ pub(super) async fn database_time_ms(store: &PostgresStore) -> StoreResult<i64> 
 
 pub(super) async fn notify(store: &PostgresStore, message: &str) -> StoreResult<()> {
     check_notification(message)?;
-    store.session().await?.changed(query(include_str!("brokers/notify.sql")).bind(message)).await?;
+    store.session().await?.rows(query(include_str!("brokers/notify.sql")).bind(message)).await?;
+    Ok(())
+}
+
+/// Writes a row of no meaning, unless a change was committed within `age_max`.
+pub(super) async fn prove_writable(store: &PostgresStore, age_max: Duration, now_ms: i64) -> StoreResult<()> {
+    let is_proved = || store.pool.commits().is_newer_than(age_max);
+    if is_proved() {
+        return Ok(());
+    }
+    let _one_at_a_time = store.proof.lock().await;
+    if is_proved() {
+        return Ok(());
+    }
+    let write = query(include_str!("connections/prove_writable.sql")).bind(now_ms);
+    store.session().await?.changed(write).await?;
     Ok(())
 }

@@ -1,65 +1,26 @@
-//! Opening connections, and telling the broken ones.
+//! Opening connections, and refusing servers that cannot do.
 
-use std::str::FromStr as _;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use sqlx::pool::PoolConnectionMetadata;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{Connection as _, Row as _};
+use apiary_database::{PostgresPool, PostgresPoolOptions, describe};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection as _, Row as _, raw_sql};
 
 use super::PostgresOptions;
 use super::fault::Fault;
 use crate::store::{StoreError, StoreResult};
 
-/// A connection that was idle for longer is asked for a sign of life: firewalls forget idle connections silently.
-const IDLE_TRUST: Duration = Duration::from_secs(20);
 /// What Postgres answers `server_version_num` with must be at least this: version 13.
 const VERSION_MIN: i32 = 130_000;
 /// A transaction that the broker left open is rolled back by the server after this long.
 const IDLE_IN_TRANSACTION_MAX: Duration = Duration::from_secs(20);
-/// How long a suspect connection may take to give a sign of life.
-const PING_TIME_MAX: Duration = Duration::from_secs(2);
+/// How much longer than the server's own limit a caller waits for a statement.
+const ANSWER_GRACE: Duration = Duration::from_secs(5);
 
-/// When a connection last broke. Connections from before that moment are asked for a sign of life before they are
-/// used, so that a restart of the database costs each caller at most one failed call, not one for each connection.
-/// Without a break, no round trip is spent on asking.
-#[derive(Clone, Default)]
-pub(super) struct Breaks(Arc<Mutex<Option<Instant>>>);
-
-impl Breaks {
-    /// A connection just broke.
-    pub(super) fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    fn is_suspect(&self, connection: &PoolConnectionMetadata) -> bool {
-        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        connection.idle_for > IDLE_TRUST || last.is_some_and(|at| at.elapsed() <= connection.age)
-    }
-}
-
-/// Reads a URL. Its password is in no error.
+/// Reads a URL. Nothing of it is in the error.
 pub(super) fn read_url(url: &str) -> StoreResult<PgConnectOptions> {
-    let options = PgConnectOptions::from_str(url).map_err(|error| {
-        StoreError::Open(format!(
-            "the database URL cannot be read ({error}): write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special \
-             characters in the password percent-encoded"
-        ))
-    })?;
-    // Poolers refuse start-up parameters that they do not know, and no statement here prints a float.
-    Ok(options.application_name("apiary-broker").extra_float_digits(None))
-}
-
-/// Names the server, without the password.
-pub(super) fn describe(options: &PgConnectOptions) -> String {
-    format!(
-        "postgres at {}:{}, database `{}`, user `{}`",
-        options.get_host(),
-        options.get_port(),
-        options.get_database().unwrap_or(options.get_username()),
-        options.get_username()
-    )
+    let options = apiary_database::read_url(url).map_err(|error| StoreError::Open(error.to_string()))?;
+    Ok(options.application_name("apiary-broker"))
 }
 
 /// One connection outside of the pool. A wrong password or database is [`StoreError::Open`], with advice.
@@ -74,8 +35,8 @@ pub(super) async fn connect_once(options: &PgConnectOptions, time_max: Duration)
 
 /// Refuses servers that would keep something else than what they are given.
 pub(super) async fn check_server(connection: &mut PgConnection, server: &str) -> StoreResult<()> {
-    let facts = sqlx::query(include_str!("connections/facts.sql"))
-        .persistent(false)
+    // Without preparing it: a pooler may stand in between.
+    let facts = raw_sql(include_str!("connections/facts.sql"))
         .fetch_one(connection)
         .await
         .map_err(|error| StoreError::from(Fault::from(error)))?;
@@ -94,32 +55,26 @@ pub(super) async fn check_server(connection: &mut PgConnection, server: &str) ->
 }
 
 /// The pool. It opens connections when they are needed.
-pub(super) fn pool(server: PgConnectOptions, options: &PostgresOptions, breaks: Breaks) -> PgPool {
-    let pool = PgPoolOptions::new()
-        .max_connections(options.connections_max.max(1))
-        .acquire_timeout(options.acquire_time_max)
-        // Asking each connection before each use would double the round trips; `Breaks` asks when there is reason to.
-        .test_before_acquire(false)
-        .before_acquire(move |connection, metadata| {
-            let is_suspect = breaks.is_suspect(&metadata);
-            Box::pin(async move {
-                Ok(!is_suspect || matches!(tokio::time::timeout(PING_TIME_MAX, connection.ping()).await, Ok(Ok(()))))
-            })
-        });
-    if options.has_transaction_pooler {
-        return pool.connect_lazy_with(server);
-    }
+pub(super) fn pool(server: PgConnectOptions, options: &PostgresOptions) -> PostgresPool {
+    PostgresPool::new(
+        server,
+        PostgresPoolOptions {
+            connections_max: options.connections_max,
+            acquire_time_max: options.acquire_time_max,
+            answer_time_max: options.statement_time_max + ANSWER_GRACE,
+            session_settings: settings(options, false),
+            transaction_settings: settings(options, true),
+            has_transaction_pooler: options.has_transaction_pooler,
+        },
+    )
+}
+
+/// The statement that makes a session's or a transaction's settings.
+fn settings(options: &PostgresOptions, is_local: bool) -> String {
     let times = [options.statement_time_max, options.lock_time_max, IDLE_IN_TRANSACTION_MAX];
-    let pool = pool.after_connect(move |connection, _| {
-        Box::pin(async move {
-            let mut prepare = sqlx::query(include_str!("connections/prepare.sql")).persistent(false);
-            for time in times {
-                prepare = prepare.bind(format!("{}ms", time.as_millis()));
-            }
-            prepare.execute(connection).await.map(|_| ())
-        })
-    });
-    pool.connect_lazy_with(server)
+    let numbered = times.iter().zip(["$1", "$2", "$3"]);
+    let statement = include_str!("connections/prepare.sql").replace("$4", if is_local { "true" } else { "false" });
+    numbered.fold(statement, |statement, (time, name)| statement.replace(name, &format!("'{}ms'", time.as_millis())))
 }
 
 fn unreachable(server: &str, error: sqlx::Error) -> StoreError {

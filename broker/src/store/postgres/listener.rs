@@ -19,15 +19,21 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Listens on a connection of its own until the receiver is dropped or the store closes.
 pub(super) async fn listen(store: &PostgresStore) -> StoreResult<Option<mpsc::Receiver<String>>> {
-    if store.options.has_transaction_pooler {
+    let is_pooled = store.pool.is_pooled().await.map_err(Fault::from)?;
+    // A pooler hears for nobody: the session that listened is the next transaction's.
+    let Some(server) = store.direct.as_ref().or((!is_pooled).then_some(&store.server)) else {
+        tracing::info!(
+            "other brokers' work is noticed by slow polls: set `broker.database_direct_url` to the server's own URL, past the \
+             pooler, for it to be noticed at once"
+        );
         return Ok(None);
-    }
+    };
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(store.options.acquire_time_max)
         .max_lifetime(None)
         .idle_timeout(None)
-        .connect_lazy_with(store.server.clone());
+        .connect_lazy_with(server.clone());
     // The first time here, so that who calls knows that nothing is missed from now on.
     let listener = subscribe(&pool).await.map_err(|error| StoreError::from(Fault::from(error)))?;
     let (sender, receiver) = mpsc::channel(MESSAGES_MAX);

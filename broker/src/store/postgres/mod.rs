@@ -27,6 +27,7 @@ mod store;
 mod sweeps;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use apiary_identity::{Clock, Envelope, Grant, Id, Revocation};
 use tokio::sync::mpsc;
@@ -59,6 +60,10 @@ impl Store for PostgresStore {
 
     async fn check_schema(&self) -> StoreResult<()> {
         self.compare_schema().await
+    }
+
+    async fn prove_writable(&self, age_max: Duration, now_ms: i64) -> StoreResult<()> {
+        brokers::prove_writable(self, age_max, now_ms).await
     }
 
     async fn database_time_ms(&self) -> StoreResult<Option<i64>> {

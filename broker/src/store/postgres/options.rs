@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The broker's side of its connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PostgresOptions {
     /// Connections at most, one more for listening. All brokers' together must stay under the server's
     /// `max_connections`.
@@ -14,12 +14,13 @@ pub struct PostgresOptions {
     pub statement_time_max: Duration,
     /// The server gives up waiting for a row that another transaction holds after this long.
     pub lock_time_max: Duration,
-    /// Whether a transaction pooler stands in between (PgBouncer or Supavisor in transaction mode). Sessions are then
-    /// left as they are, because their settings would leak to other clients: give the role its time-outs and
-    /// `synchronous_commit` with `ALTER ROLE`. No notifications are received, so other brokers' work is noticed by slow
-    /// polls. The pooler must know prepared statements (PgBouncer: `max_prepared_statements` above 0), and
-    /// migrations need the direct URL.
+    /// Whether a transaction pooler surely stands in between (PgBouncer or Supavisor in transaction mode). If not, it is
+    /// found out at the start. Behind one, sessions are left as they are, because their settings would leak to other
+    /// clients: every transaction makes its own. No statement is prepared under a name, whatever the pooler can do.
     pub has_transaction_pooler: bool,
+    /// The server's own URL, past the pooler. Notifications are received there; without it, other brokers' work is noticed by
+    /// slow polls.
+    pub direct_url: Option<String>,
 }
 
 impl Default for PostgresOptions {
@@ -30,6 +31,7 @@ impl Default for PostgresOptions {
             statement_time_max: Duration::from_secs(15),
             lock_time_max: Duration::from_secs(5),
             has_transaction_pooler: false,
+            direct_url: None,
         }
     }
 }

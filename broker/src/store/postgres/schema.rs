@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use sqlx::Row as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection as _, SqlSafeStr as _};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, SqlSafeStr as _, raw_sql};
 
 use super::fault::Fault;
 use super::{PostgresStore, connect};
@@ -16,6 +16,7 @@ fn migrations() -> Vec<Migration> {
     let all = [
         (1, "foundation", include_str!("migrations/0001_foundation.sql")),
         (2, "operations", include_str!("migrations/0002_operations.sql")),
+        (4, "readiness", include_str!("migrations/0004_readiness.sql")),
     ];
     all.into_iter()
         .map(|(version, name, sql)| {
@@ -25,12 +26,13 @@ fn migrations() -> Vec<Migration> {
 }
 
 impl PostgresStore {
-    /// Runs what is missing, on a connection of its own without time limits, under sqlx's advisory lock: of brokers
-    /// that start at once, one migrates and the others wait.
+    /// Runs what is missing, all or nothing, on a connection of its own without time limits.
     pub(super) async fn run_migrations(&self) -> StoreResult<()> {
-        let mut connection = connect::connect_once(&self.server, self.options.acquire_time_max).await?;
+        // Past a pooler where possible, and as behind one where not: statements without names, in one transaction.
+        let server = self.direct.as_ref().unwrap_or(&self.server);
+        let mut connection = connect::connect_once(server, self.options.acquire_time_max).await?;
         let run = migrate_with(&mut connection).await;
-        // Closing ends the session, and with it the lock if a migration failed.
+        // Closing ends the session, and with it a transaction that failed.
         if let Err(error) = connection.close().await {
             tracing::debug!(%error, "the connection that migrated did not close cleanly");
         }
@@ -55,23 +57,28 @@ impl PostgresStore {
 }
 
 async fn migrate_with(connection: &mut PgConnection) -> StoreResult<()> {
+    let failed = |error| StoreError::from(Fault::from(error));
+    let mut transaction = connection.begin().await.map_err(failed)?;
+    // Of brokers that start at once, one migrates and the others wait.
+    raw_sql(include_str!("connections/lock_migrations.sql")).execute(&mut *transaction).await.map_err(failed)?;
     let present = sqlx::query(include_str!("connections/has_schema.sql"))
-        .fetch_one(&mut *connection)
+        .persistent(false)
+        .fetch_one(&mut *transaction)
         .await
         .and_then(|row| row.try_get::<bool, _>("present"))
-        .map_err(|error| StoreError::from(Fault::from(error)))?;
+        .map_err(failed)?;
     let mut migrator = Migrator::with_migrations(migrations());
     migrator.dangerous_set_table_name("apiary.migrations");
     if !present {
         migrator.create_schema("apiary");
     }
-    migrator.run_direct(None, connection, false).await.map_err(|error| match error {
+    // The transaction has locked already, in a way that a pooler keeps.
+    migrator.set_locking(false);
+    migrator.run_direct(None, &mut *transaction, false).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
             Fault::from(error).into()
         }
         other => schema::refused(&other),
-    })
+    })?;
+    transaction.commit().await.map_err(failed)
 }
-
-/// Kept beside the pool, for connections outside of it.
-pub(super) type Server = PgConnectOptions;

@@ -10,11 +10,9 @@ pub(super) fn sorted(error: sqlx::Error) -> StoreError {
         sqlx::Error::PoolTimedOut => StoreError::Unavailable(
             "the writer did not come free in time: the disk is too slow for this load".to_owned(),
         ),
-        sqlx::Error::Io(_)
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::BeginFailed
-        | sqlx::Error::InvalidSavePointStatement => StoreError::Unavailable(words),
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            StoreError::Unavailable(words)
+        }
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Corrupt(words),
         _ => StoreError::Refused(words),
     }
@@ -52,7 +50,9 @@ fn of_code(code: Option<i32>, message: &str) -> StoreError {
         )),
         Some(FULL) => StoreError::Unavailable(format!("{words}: the disk is full; make room")),
         Some(IOERR | NOMEM | CANTOPEN) => StoreError::Unavailable(words),
-        Some(READONLY) => StoreError::Refused(format!("{words}: let the broker's user write the file and its folder")),
+        Some(READONLY) => StoreError::Unavailable(format!(
+            "{words}: let the broker's user write the file and its folder, and look whether the disk is mounted read-only"
+        )),
         Some(CORRUPT | NOTADB) => StoreError::Corrupt(format!("{words}: restore the file from a backup")),
         Some(ERROR) if message.contains("no such table") => StoreError::Schema(format!(
             "{words}: the file has no schema for this broker; run `apiary broker --migrate`"

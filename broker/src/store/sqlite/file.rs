@@ -4,16 +4,15 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use apiary_database::{SqliteReaders, SqliteWriter};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection as _, Row as _};
 
 use super::fault;
 use crate::store::{StoreError, StoreResult};
 
 /// How long a statement waits for another program (a backup, `sqlite3`) that holds the file.
 const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
-/// How long a call waits for the writer, or for a reader.
-const ACQUIRE_TIME_MAX: Duration = Duration::from_secs(30);
 /// Connections that read, beside the one that writes.
 const READERS_MAX: u32 = 4;
 /// The write-ahead log is cut to this size, in bytes, once it has been larger.
@@ -52,16 +51,16 @@ pub(super) fn create(path: &Path) -> StoreResult<()> {
 }
 
 /// The one connection that writes.
-pub(super) async fn writer(path: &Path) -> StoreResult<SqlitePool> {
+pub(super) async fn writer(path: &Path) -> StoreResult<SqliteWriter> {
     let options = base(path).pragma("cache_size", WRITER_CACHE).pragma("journal_size_limit", LOG_BYTES_KEPT);
-    let pool = pool(1).connect_with(options).await.map_err(|error| open_error(path, error))?;
-    refuse_foreign(&pool, path).await?;
-    Ok(pool)
+    let writer = SqliteWriter::new(options);
+    refuse_foreign(&writer, path).await?;
+    Ok(writer)
 }
 
-/// The connections that read. They see the last commit and never wait for the writer.
-pub(super) fn readers(path: &Path) -> SqlitePool {
-    pool(READERS_MAX).connect_lazy_with(base(path).pragma("query_only", "ON"))
+/// The connections that read.
+pub(super) fn readers(path: &Path) -> SqliteReaders {
+    SqliteReaders::new(base(path), READERS_MAX)
 }
 
 fn base(path: &Path) -> SqliteConnectOptions {
@@ -74,21 +73,12 @@ fn base(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIME_MAX)
 }
 
-fn pool(connections_max: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(connections_max)
-        .acquire_timeout(ACQUIRE_TIME_MAX)
-        .test_before_acquire(false)
-        .idle_timeout(None)
-        .max_lifetime(None)
-}
-
 /// Refuses a database that holds somebody else's tables, before migrations add ours to it.
-async fn refuse_foreign(writer: &SqlitePool, path: &Path) -> StoreResult<()> {
-    let found = sqlx::query(include_str!("connections/tables.sql"))
-        .fetch_one(writer)
-        .await
-        .map_err(|error| open_error(path, error))?;
+async fn refuse_foreign(writer: &SqliteWriter, path: &Path) -> StoreResult<()> {
+    let mut connection = writer.connect().await.map_err(|error| open_error(path, error))?;
+    let found = sqlx::query(include_str!("connections/tables.sql")).fetch_one(&mut connection).await;
+    let found = found.map_err(|error| open_error(path, error))?;
+    connection.close().await.map_err(|error| open_error(path, error))?;
     let count = |column| found.try_get::<i64, _>(column).unwrap_or(0);
     if count("tables") > 0 && count("migrations") == 0 {
         return Err(StoreError::Open(format!(

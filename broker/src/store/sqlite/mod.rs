@@ -23,6 +23,7 @@ mod transaction;
 
 use std::collections::HashMap;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use apiary_identity::{Clock, Envelope, Grant, Id, Revocation};
 use sqlx::sqlite::SqliteRow;
@@ -55,6 +56,10 @@ impl Store for SqliteStore {
 
     async fn check_schema(&self) -> StoreResult<()> {
         schema::check(self).await
+    }
+
+    async fn prove_writable(&self, age_max: Duration, now_ms: i64) -> StoreResult<()> {
+        transaction::prove_writable(self, age_max, now_ms).await
     }
 
     async fn database_time_ms(&self) -> StoreResult<Option<i64>> {

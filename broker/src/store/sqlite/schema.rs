@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Row as _, SqlSafeStr as _, query};
+use sqlx::{Connection as _, Row as _, SqlSafeStr as _, query};
 
 use super::SqliteStore;
 use super::fault::sorted;
@@ -15,6 +15,7 @@ fn migrations() -> Vec<Migration> {
     let all = [
         (1, "foundation", include_str!("migrations/0001_foundation.sql")),
         (2, "operations", include_str!("migrations/0002_operations.sql")),
+        (4, "readiness", include_str!("migrations/0004_readiness.sql")),
     ];
     all.into_iter()
         .map(|(version, name, sql)| {
@@ -27,10 +28,15 @@ fn migrations() -> Vec<Migration> {
 pub(super) async fn migrate(store: &SqliteStore) -> StoreResult<()> {
     let mut migrator = Migrator::with_migrations(migrations());
     migrator.dangerous_set_table_name("migrations");
-    migrator.run(&store.writer).await.map_err(|error| match error {
+    let _alone = store.alone.lock().await;
+    // On a connection of its own, which is gone afterwards, however far it came.
+    let mut connection = store.writer.connect().await.map_err(sorted)?;
+    let migrated = migrator.run_direct(None, &mut connection, false).await.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => sorted(error),
         other => schema::refused(&other),
-    })
+    });
+    connection.close().await.map_err(sorted)?;
+    migrated
 }
 
 /// Compares what was run with what this broker was built for.

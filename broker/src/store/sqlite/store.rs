@@ -4,15 +4,18 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Mutex;
 
-use sqlx::sqlite::SqlitePool;
+use apiary_database::{SqliteReaders, SqliteWriter};
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::file;
 use crate::store::StoreResult;
 
 /// The store in a SQLite file.
 pub struct SqliteStore {
-    pub(super) writer: SqlitePool,
-    pub(super) readers: SqlitePool,
+    pub(super) writer: SqliteWriter,
+    pub(super) readers: SqliteReaders,
+    /// Held by whoever migrates, and by whoever proves that writing works: those who come meanwhile share what came of it.
+    pub(super) alone: AsyncMutex<()>,
     /// Held while the store is open, so that a second broker on the same file is refused.
     pub(super) lock: Mutex<Option<File>>,
 }
@@ -27,6 +30,7 @@ impl SqliteStore {
         let lock = file::lock(path)?;
         file::create(path)?;
         let writer = file::writer(path).await?;
-        Ok(Self { writer, readers: file::readers(path), lock: Mutex::new(Some(lock)) })
+        let (readers, lock) = (file::readers(path), Mutex::new(Some(lock)));
+        Ok(Self { writer, readers, alone: AsyncMutex::default(), lock })
     }
 }

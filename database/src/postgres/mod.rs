@@ -1,0 +1,11 @@
+//! Connections to Postgres: read from a URL, kept in a pool, and dropped when they fail.
+
+mod breaks;
+mod pool;
+mod session;
+mod url;
+
+pub use breaks::is_break;
+pub use pool::{PostgresPool, PostgresPoolOptions};
+pub use session::PostgresSession;
+pub use url::{UrlError, describe, read_url, read_url_encrypted};

@@ -1,0 +1,184 @@
+//! One connection for one call.
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Error, Executor as _, Postgres, raw_sql};
+use tokio::time::timeout;
+
+use super::breaks::{Breaks, is_break, is_ordinary};
+use crate::Commits;
+
+/// A statement with its parameters.
+type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+/// A connection taken from the pool. It goes back only in a known state: after a failure, or dropped in the middle of a
+/// statement or a transaction (the caller went away, the network fell silent), it is closed, and the server rolls back.
+pub struct PostgresSession {
+    connection: PoolConnection<Postgres>,
+    /// The longest that a statement may take, seen from here. The server may have a shorter limit of its own; this one is for
+    /// when the server cannot be heard any more.
+    answer_time_max: Duration,
+    breaks: Breaks,
+    commits: Commits,
+    /// Where a pooler gives each transaction whatever connection is free: how each transaction begins. No statement is
+    /// prepared under a name there, and none runs outside of a transaction, because its two halves may reach two servers.
+    pooled_begin: Option<String>,
+    is_between_statements: bool,
+    is_in_transaction: bool,
+    is_condemned: bool,
+    has_changed: bool,
+}
+
+impl PostgresSession {
+    pub(super) fn new(
+        connection: PoolConnection<Postgres>,
+        answer_time_max: Duration,
+        breaks: Breaks,
+        commits: Commits,
+        pooled_begin: Option<String>,
+    ) -> Self {
+        Self {
+            connection,
+            answer_time_max,
+            breaks,
+            commits,
+            pooled_begin,
+            is_between_statements: true,
+            is_in_transaction: false,
+            is_condemned: false,
+            has_changed: false,
+        }
+    }
+
+    /// Runs a statement; returns all its rows.
+    ///
+    /// # Errors
+    /// What Postgres said, or that it did not answer in time.
+    pub async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
+        let is_single = self.enter().await?;
+        let statement = statement.persistent(self.pooled_begin.is_none());
+        self.is_between_statements = false;
+        let answer = timeout(self.answer_time_max, self.connection.fetch_all(statement)).await;
+        let rows = self.settle(answer)?;
+        self.leave(is_single).await?;
+        Ok(rows)
+    }
+
+    /// Runs a statement; returns its first row, if any.
+    ///
+    /// # Errors
+    /// As for [`Self::rows`].
+    pub async fn row(&mut self, statement: Statement<'_>) -> Result<Option<PgRow>, Error> {
+        Ok(self.rows(statement).await?.into_iter().next())
+    }
+
+    /// Runs a statement; returns how many rows it changed.
+    ///
+    /// # Errors
+    /// As for [`Self::rows`].
+    pub async fn changed(&mut self, statement: Statement<'_>) -> Result<u64, Error> {
+        let is_single = self.enter().await?;
+        let statement = statement.persistent(self.pooled_begin.is_none());
+        self.is_between_statements = false;
+        let answer = timeout(self.answer_time_max, self.connection.execute(statement)).await;
+        let changed = self.settle(answer)?.rows_affected();
+        self.has_changed |= changed > 0;
+        self.leave(is_single).await?;
+        if self.has_changed && !self.is_in_transaction {
+            self.commits.note();
+        }
+        Ok(changed)
+    }
+
+    /// Runs statements without parameters.
+    ///
+    /// # Errors
+    /// As for [`Self::rows`].
+    pub async fn script(&mut self, statements: &'static str) -> Result<(), Error> {
+        self.run(statements.to_owned()).await.map(drop)
+    }
+
+    /// Begins a transaction. It is rolled back unless [`commit`](Self::commit) comes.
+    ///
+    /// # Errors
+    /// As for [`Self::rows`].
+    pub async fn begin(&mut self) -> Result<(), Error> {
+        self.is_in_transaction = true;
+        let begin = self.pooled_begin.clone().unwrap_or_else(|| "BEGIN".to_owned());
+        self.run(begin).await.map(drop)
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// As for [`Self::rows`]. Whether the change was committed is not known then.
+    pub async fn commit(&mut self) -> Result<(), Error> {
+        self.run("COMMIT".to_owned()).await?;
+        self.is_in_transaction = false;
+        if std::mem::take(&mut self.has_changed) {
+            self.commits.note();
+        }
+        Ok(())
+    }
+
+    /// Rolls back at once, so that the rows that were locked are free for others when the caller hears of the failure. If that
+    /// fails, too, the connection is closed instead, to the same end.
+    pub async fn rollback(&mut self) {
+        if self.is_between_statements && !self.is_condemned && self.run("ROLLBACK".to_owned()).await.is_ok() {
+            self.is_in_transaction = false;
+        }
+    }
+
+    /// Begins a transaction for a single statement, where statements need one.
+    async fn enter(&mut self) -> Result<bool, Error> {
+        let is_single = self.pooled_begin.is_some() && !self.is_in_transaction;
+        if is_single {
+            self.begin().await?;
+        }
+        Ok(is_single)
+    }
+
+    async fn leave(&mut self, is_single: bool) -> Result<(), Error> {
+        if is_single { self.commit().await } else { Ok(()) }
+    }
+
+    async fn run(&mut self, statements: String) -> Result<PgQueryResult, Error> {
+        self.is_between_statements = false;
+        let run = self.connection.execute(raw_sql(AssertSqlSafe(statements)));
+        let answer = timeout(self.answer_time_max, run).await;
+        self.settle(answer)
+    }
+
+    fn settle<T>(&mut self, answer: Result<Result<T, Error>, tokio::time::error::Elapsed>) -> Result<T, Error> {
+        let seconds = self.answer_time_max.as_secs();
+        let answer = answer.unwrap_or_else(|_| {
+            let words = format!("the server did not answer within {seconds} s");
+            Err(Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, words)))
+        });
+        match answer {
+            Ok(value) => {
+                self.is_between_statements = true;
+                Ok(value)
+            }
+            Err(error) => {
+                self.is_between_statements = is_ordinary(&error);
+                self.is_condemned |= !is_ordinary(&error);
+                if is_break(&error) {
+                    self.breaks.note();
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for PostgresSession {
+    fn drop(&mut self) {
+        if !self.is_between_statements || self.is_in_transaction || self.is_condemned {
+            self.connection.close_on_drop();
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! The one connection that writes to a SQLite file.
+
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
+use sqlx::{Connection as _, Error, Executor as _, Row as _, SqlSafeStr, Sqlite, SqliteConnection, raw_sql};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
+
+use crate::Commits;
+use crate::limits::WRITER_WAIT_MAX;
+
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const IOERR: i32 = 10;
+const CONSTRAINT: i32 = 19;
+
+/// The writer of a file. It hands out one transaction at a time; what the connection was is forgotten after any failure.
+#[derive(Debug)]
+pub struct SqliteWriter {
+    options: SqliteConnectOptions,
+    slot: Arc<Mutex<Slot>>,
+    commits: Commits,
+}
+
+/// The place of the connection between two transactions. A transaction takes it out, and brings it back only if all of its
+/// statements succeeded: whatever else ends the transaction, also a caller who goes away in the middle, ends the connection.
+#[derive(Debug)]
+struct Slot {
+    /// For the log.
+    file: PathBuf,
+    connection: Option<SqliteConnection>,
+    /// Whether a connection was taken out and did not come back.
+    is_lost: bool,
+    /// Whether the last failure was logged and no commit has succeeded since.
+    is_failing: bool,
+    is_closed: bool,
+}
+
+impl SqliteWriter {
+    /// A writer that connects at its first transaction.
+    pub fn new(options: SqliteConnectOptions) -> Self {
+        let file = options.get_filename().to_owned();
+        let slot = Slot { file, connection: None, is_lost: false, is_failing: false, is_closed: false };
+        Self { options, slot: Arc::new(Mutex::new(slot)), commits: Commits::default() }
+    }
+
+    /// Waits until no other transaction is open, and begins one. `IMMEDIATE` takes SQLite's write lock at once: a
+    /// transaction that would read first and write later could find in the middle that another program was faster.
+    ///
+    /// # Errors
+    /// What SQLite said, after a second try on a new connection.
+    pub async fn begin(&self) -> Result<SqliteTransaction, Error> {
+        let slot = timeout(WRITER_WAIT_MAX, self.slot.clone().lock_owned()).await.map_err(|_| Error::PoolTimedOut)?;
+        if slot.is_closed {
+            return Err(Error::PoolClosed);
+        }
+        let mut transaction = SqliteTransaction {
+            connection: None,
+            is_sound: false,
+            has_changed: false,
+            commits: self.commits.clone(),
+            slot,
+        };
+        match self.enter(&mut transaction).await {
+            Ok(()) => Ok(transaction),
+            Err(error) => Err(transaction.fail(error)),
+        }
+    }
+
+    async fn enter(&self, transaction: &mut SqliteTransaction) -> Result<(), Error> {
+        if let Some(mut known) = transaction.slot.connection.take() {
+            transaction.slot.is_lost = true;
+            match known.execute(raw_sql("BEGIN IMMEDIATE")).await {
+                Ok(_) => {
+                    transaction.hold(known);
+                    return Ok(());
+                }
+                // Another program holds the file: it has been waited for, and a new connection would wait again.
+                Err(error) if is_sqlite_busy(&error) => return Err(error),
+                Err(error) => {
+                    tracing::debug!(%error, "no transaction could be begun; trying again on a new connection");
+                    close(known).await;
+                }
+            }
+        }
+        let mut fresh = self.connect().await?;
+        if transaction.slot.is_lost {
+            settle_log(&mut fresh).await?;
+        }
+        transaction.slot.is_lost = true;
+        fresh.execute(raw_sql("BEGIN IMMEDIATE")).await?;
+        transaction.hold(fresh);
+        Ok(())
+    }
+
+    /// Opens a connection beside the writer's own, for what cannot be done inside of one transaction.
+    ///
+    /// # Errors
+    /// What SQLite said.
+    pub async fn connect(&self) -> Result<SqliteConnection, Error> {
+        SqliteConnection::connect_with(&self.options).await
+    }
+
+    /// When a change was last committed.
+    pub fn commits(&self) -> &Commits {
+        &self.commits
+    }
+
+    /// Waits for the transaction that is open, closes the connection, and refuses to begin again.
+    pub async fn close(&self) {
+        let mut slot = self.slot.lock().await;
+        slot.is_closed = true;
+        if let Some(connection) = slot.connection.take() {
+            close(connection).await;
+        }
+    }
+}
+
+/// An open transaction. Dropped without a commit, it is rolled back.
+#[derive(Debug)]
+pub struct SqliteTransaction {
+    connection: Option<SqliteConnection>,
+    /// Whether every statement so far has succeeded, and none is under way.
+    is_sound: bool,
+    has_changed: bool,
+    commits: Commits,
+    slot: OwnedMutexGuard<Slot>,
+}
+
+impl SqliteTransaction {
+    /// Runs a statement; returns all its rows.
+    ///
+    /// # Errors
+    /// What SQLite said. Nothing more can be done in this transaction then.
+    pub async fn rows(&mut self, statement: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>, Error> {
+        let answer = statement.fetch_all(self.connection()?).await;
+        self.settle(answer).await
+    }
+
+    /// Runs a statement; returns its first row, if any.
+    ///
+    /// # Errors
+    /// As for [`Self::rows`].
+    pub async fn row(&mut self, statement: Query<'_, Sqlite, SqliteArguments>) -> Result<Option<SqliteRow>, Error> {
+        Ok(self.rows(statement).await?.into_iter().next())
+    }
+
+    /// Runs a statement; returns how many rows it changed.
+    ///
+    /// # Errors
+    /// As for [`Self::rows`].
+    pub async fn changed(&mut self, statement: Query<'_, Sqlite, SqliteArguments>) -> Result<u64, Error> {
+        let answer = statement.execute(self.connection()?).await;
+        let changed = self.settle(answer).await?.rows_affected();
+        self.has_changed |= changed > 0;
+        Ok(changed)
+    }
+
+    /// Runs several statements without parameters.
+    ///
+    /// # Errors
+    /// As for [`Self::rows`].
+    pub async fn script(&mut self, statements: impl SqlSafeStr) -> Result<(), Error> {
+        let answer = raw_sql(statements).execute(self.connection()?).await;
+        self.settle(answer).await.map(drop)
+    }
+
+    /// Whether anything was changed so far.
+    pub fn has_changed(&self) -> bool {
+        self.has_changed
+    }
+
+    /// Commits: when this returns `Ok`, the change is on the disk.
+    ///
+    /// # Errors
+    /// What SQLite said. Whether the change is on the disk is not known then: whoever repeats it must bear to find it there.
+    pub async fn commit(mut self) -> Result<(), Error> {
+        let answer = self.connection()?.execute(raw_sql("COMMIT")).await;
+        self.settle(answer).await?;
+        self.bring_back();
+        if self.has_changed {
+            self.commits.note();
+            if std::mem::take(&mut self.slot.is_failing) {
+                tracing::info!(file = %self.slot.file.display(), "the database file takes writes again");
+            }
+        }
+        Ok(())
+    }
+
+    fn bring_back(&mut self) {
+        self.slot.connection = self.connection.take();
+        self.slot.is_lost = self.slot.connection.is_none();
+    }
+
+    fn hold(&mut self, connection: SqliteConnection) {
+        self.connection = Some(connection);
+        self.is_sound = true;
+    }
+
+    /// The connection, for one statement. SQLite may have ended the transaction at a failure, and a later statement would
+    /// then stand on its own: there is none.
+    fn connection(&mut self) -> Result<&mut SqliteConnection, Error> {
+        let is_sound = std::mem::replace(&mut self.is_sound, false);
+        let connection = self.connection.as_mut().filter(|_| is_sound);
+        connection.ok_or_else(|| Error::Protocol("an earlier statement of this transaction failed".to_owned()))
+    }
+
+    async fn settle<T>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
+        match answer {
+            Ok(value) => {
+                self.is_sound = true;
+                Ok(value)
+            }
+            Err(error) => {
+                if let Some(connection) = self.connection.take() {
+                    close(connection).await;
+                }
+                Err(self.fail(error))
+            }
+        }
+    }
+
+    /// Logs once that writing fails, until it succeeds again.
+    fn fail(&mut self, error: Error) -> Error {
+        let is_refusal = primary_code(&error) == Some(CONSTRAINT);
+        if !is_refusal && !std::mem::replace(&mut self.slot.is_failing, true) {
+            tracing::warn!(
+                %error,
+                file = %self.slot.file.display(),
+                "a transaction failed and nothing of it counts; the next one opens the file anew. Check the disk, its free \
+                 space, and who else holds the file"
+            );
+        }
+        error
+    }
+}
+
+impl Drop for SqliteTransaction {
+    /// Rolls back. After a failure, and in the middle of a statement, that is left to SQLite, which does it when the connection
+    /// is closed. Otherwise the command is sent and its answer not waited for: should it fail, the next `BEGIN` will, too, and
+    /// the connection is dropped then.
+    fn drop(&mut self) {
+        if !self.is_sound {
+            self.connection = None;
+        }
+        let Some(connection) = &mut self.connection else { return };
+        {
+            let rollback = pin!(connection.execute(raw_sql("ROLLBACK")));
+            // The first poll sends it.
+            let _ = rollback.poll(&mut Context::from_waker(Waker::noop()));
+        }
+        self.bring_back();
+    }
+}
+
+/// Connections that read a file, beside the one that writes. They see the last commit and never wait for the writer.
+#[derive(Debug)]
+pub struct SqliteReaders(SqlitePool);
+
+impl SqliteReaders {
+    /// At most so many readers, who connect when they are needed.
+    pub fn new(options: SqliteConnectOptions, readers_max: u32) -> Self {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(readers_max)
+            .acquire_timeout(WRITER_WAIT_MAX)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None);
+        Self(pool.connect_lazy_with(options.pragma("query_only", "ON")))
+    }
+
+    /// Runs a statement that reads; returns all its rows.
+    ///
+    /// # Errors
+    /// What SQLite said.
+    pub async fn rows(&self, statement: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>, Error> {
+        let mut connection = self.0.acquire().await?;
+        let answer = statement.fetch_all(&mut *connection).await;
+        if answer.is_err() {
+            connection.close_on_drop();
+        }
+        answer
+    }
+
+    /// Closes every connection, and refuses to open more.
+    pub async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+/// Whether another program held the file for too long.
+pub fn is_sqlite_busy(error: &Error) -> bool {
+    matches!(primary_code(error), Some(BUSY | LOCKED))
+}
+
+/// Brings the write-ahead log into the file after a failure. The log may end in a transaction whose fsync failed: a new
+/// connection reads it as committed, from memory that the system holds for written, and what is appended behind it would be
+/// lost with it in a power cut. In the file it is written, and synchronised, anew.
+async fn settle_log(connection: &mut SqliteConnection) -> Result<(), Error> {
+    match raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await {
+        Ok(row) => {
+            tracing::debug!(busy = row.try_get::<i64, _>(0).unwrap_or(-1), "brought the log into the file");
+            Ok(())
+        }
+        // A device that fails proves nothing. For want of room alone, the log stays as it is.
+        Err(error) if primary_code(&error) == Some(IOERR) => Err(error),
+        Err(error) => {
+            tracing::debug!(%error, "the log was not brought into the file");
+            Ok(())
+        }
+    }
+}
+
+/// Waits until the file is let go, so that the next connection does not meet this one.
+async fn close(connection: SqliteConnection) {
+    if let Err(error) = connection.close().await {
+        tracing::debug!(%error, "a connection did not close cleanly");
+    }
+}
+
+fn primary_code(error: &Error) -> Option<i32> {
+    // The low byte of a result code is the primary one; the rest refines it.
+    error.as_database_error()?.code()?.parse::<i32>().ok().map(|code| code & 0xff)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::query;
+
+    use super::*;
+
+    async fn writer(folder: &tempfile::TempDir) -> SqliteWriter {
+        let options = SqliteConnectOptions::new().filename(folder.path().join("file.db")).create_if_missing(true);
+        let writer = SqliteWriter::new(options.journal_mode(sqlx::sqlite::SqliteJournalMode::Wal));
+        let mut transaction = writer.begin().await.unwrap();
+        transaction.script("CREATE TABLE notes (note TEXT PRIMARY KEY)").await.unwrap();
+        transaction.commit().await.unwrap();
+        // Lasts as long as the connection.
+        let mut transaction = writer.begin().await.unwrap();
+        transaction.script("CREATE TEMP TABLE mark (one)").await.unwrap();
+        transaction.commit().await.unwrap();
+        writer
+    }
+
+    async fn add(transaction: &mut SqliteTransaction, note: &str) -> Result<u64, Error> {
+        transaction.changed(query("INSERT INTO notes VALUES (?1)").bind(note.to_owned())).await
+    }
+
+    async fn is_same_connection(writer: &SqliteWriter) -> bool {
+        writer.begin().await.unwrap().rows(query("SELECT * FROM mark")).await.is_ok()
+    }
+
+    async fn notes(writer: &SqliteWriter) -> Vec<String> {
+        let mut beside = writer.connect().await.unwrap();
+        sqlx::query_scalar("SELECT note FROM notes ORDER BY note").fetch_all(&mut beside).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_transaction_dropped_without_a_commit_is_rolled_back_at_once_and_its_connection_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(&folder).await;
+        for _ in 0..3 {
+            let mut transaction = writer.begin().await.unwrap();
+            add(&mut transaction, "dropped").await.unwrap();
+            drop(transaction);
+            // Nobody else is kept out: the busy handler waits for the rollback that was sent.
+            let mut beside = writer.connect().await.unwrap();
+            beside.execute(raw_sql("BEGIN IMMEDIATE; ROLLBACK")).await.unwrap();
+        }
+        assert_eq!(notes(&writer).await, Vec::<String>::new());
+        assert!(is_same_connection(&writer).await);
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_a_statement_failed_is_dropped_and_nothing_more_runs_on_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(&folder).await;
+        let mut transaction = writer.begin().await.unwrap();
+        add(&mut transaction, "a").await.unwrap();
+        add(&mut transaction, "a").await.unwrap_err();
+        add(&mut transaction, "b").await.unwrap_err();
+        transaction.commit().await.unwrap_err();
+        assert_eq!(notes(&writer).await, Vec::<String>::new());
+        assert!(!is_same_connection(&writer).await);
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_commit_failed_is_dropped_and_the_next_commit_is_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(&folder).await;
+        let mut transaction = writer.begin().await.unwrap();
+        transaction.script("CREATE TABLE pairs (note REFERENCES notes DEFERRABLE INITIALLY DEFERRED)").await.unwrap();
+        transaction.commit().await.unwrap();
+        for _ in 0..2 {
+            let mut transaction = writer.begin().await.unwrap();
+            transaction.changed(query("INSERT INTO pairs VALUES ('nobody')")).await.unwrap();
+            transaction.commit().await.unwrap_err();
+        }
+        assert!(!is_same_connection(&writer).await);
+        let mut transaction = writer.begin().await.unwrap();
+        add(&mut transaction, "kept").await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(notes(&writer).await, ["kept"]);
+        assert!(writer.commits().is_newer_than(std::time::Duration::from_secs(60)));
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_nobody_waits_for_any_more_ends_its_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(&folder).await;
+        let mut transaction = writer.begin().await.unwrap();
+        let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) \
+                    INSERT INTO notes SELECT i FROM n";
+        let abandoned = timeout(std::time::Duration::from_millis(1), transaction.changed(query(slow))).await;
+        assert!(abandoned.is_err(), "it was too quick to be abandoned");
+        drop(transaction);
+        assert!(!is_same_connection(&writer).await);
+        assert_eq!(notes(&writer).await, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,33 @@
+//! What stands where the database is expected: a promoted standby, a pooler.
+
+mod failover;
+mod pgbouncer;
+
+use std::path::Path;
+
+use apiary_identity::{Role, write_key_file};
+use apiary_tests::TestColony;
+use apiary_tests::daemon::Daemon;
+
+/// A finance bee that keeps its record in this Postgres, as a real process.
+async fn finance_bee(colony: &TestColony, folder: &Path, record: &str) -> Daemon {
+    colony.grant("finance", Role::Executor, &["*"], &["finance"], &[]).await;
+    let key = folder.join("finance.pem");
+    write_key_file(&key, &colony.key_of("finance"), None).expect("the key is written");
+    let mut bee = Daemon::new("finance", &["bee", "finance"], folder, None)
+        .set("APIARY_BROKER", format!("http://{}", colony.address()))
+        .set("APIARY_COLONY", colony.key.id())
+        .set("APIARY_KEY_FILE", key.display())
+        .set("APIARY_FINANCE_DATABASE_URL", record)
+        .set("APIARY_FINANCE_MIGRATE", true);
+    bee.start();
+    bee
+}
+
+/// The same address and database, reached by another way.
+fn by_way_of(url: &str, way: std::net::SocketAddr) -> String {
+    let mut url = reqwest::Url::parse(url).expect("a URL");
+    url.set_host(Some(&way.ip().to_string())).expect("a host");
+    url.set_port(Some(way.port())).expect("a port");
+    url.into()
+}

@@ -1,0 +1,71 @@
+//! A transaction pooler before the database, which nobody told broker or bee about: Debian's PgBouncer, which knows no prepared
+//! statements and refuses start-up parameters.
+
+use std::time::Duration;
+
+use apiary_broker::config::StoreConfig;
+use apiary_broker::store::Store as _;
+use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
+use apiary_executor_sdk::v1::ProcessState;
+use apiary_identity::{Clock as _, SystemClock};
+use apiary_tests::colony::state_of;
+use apiary_tests::{Backend, Server, TestColony, eventually_within, http, stripe};
+use futures::future::try_join_all;
+
+use super::{by_way_of, finance_bee};
+
+/// More than the pooler has connections.
+const AT_ONCE: usize = 24;
+/// How long events may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+mod postgres {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn broker_and_bee_work_behind_a_pooler_without_a_setting() {
+        super::broker_and_bee_work_behind_a_pooler_without_a_setting().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn brokers_hear_of_each_others_work_past_the_pooler() {
+        super::brokers_hear_of_each_others_work_past_the_pooler().await;
+    }
+}
+
+async fn broker_and_bee_work_behind_a_pooler_without_a_setting() {
+    let (backend, record) = (Backend::postgres().await, Backend::postgres().await);
+    let pooler = Server::pgbouncer(&reqwest::Url::parse(&backend.url()).unwrap()).await;
+    let store = StoreConfig::postgres(by_way_of(&backend.url(), pooler.address()));
+    let folder = tempfile::tempdir().unwrap();
+    let colony = TestColony::start_on(backend, store).await;
+    let (user, reader) = (colony.user("adapter").await, colony.reader().await);
+    let _bee = finance_bee(&colony, folder.path(), &by_way_of(&record.url(), pooler.address())).await;
+    let submits = (0..AT_ONCE).map(|number| {
+        let event = stripe::subscription_created(number, SystemClock.now().as_second());
+        let user = &user;
+        async move { user.submit_json("finance", "stripe.event", &event).await }
+    });
+    for process in try_join_all(submits).await.unwrap() {
+        eventually_within(PATIENCE, "the event is applied", async || {
+            (state_of(&reader, process.process_id).await == ProcessState::Succeeded).then_some(())
+        })
+        .await;
+    }
+    let ready = http().get(format!("http://{}/readyz", colony.address())).send().await.unwrap();
+    assert_eq!(ready.status(), 200, "{}", ready.text().await.unwrap());
+}
+
+async fn brokers_hear_of_each_others_work_past_the_pooler() {
+    let backend = Backend::postgres().await;
+    let pooler = Server::pgbouncer(&reqwest::Url::parse(&backend.url()).unwrap()).await;
+    let url = by_way_of(&backend.url(), pooler.address());
+    let direct = PostgresOptions { direct_url: Some(backend.url()), ..PostgresOptions::default() };
+    let store = PostgresStore::connect(&url, direct).await.unwrap();
+    let mut heard = store.listen().await.unwrap().unwrap();
+    store.notify("work").await.unwrap();
+    assert_eq!(tokio::time::timeout(PATIENCE, heard.recv()).await.unwrap().as_deref(), Some("work"));
+    store.close().await;
+    // Without the server's own URL there is nobody to listen to: polls find the work.
+    let store = PostgresStore::connect(&url, PostgresOptions::default()).await.unwrap();
+    assert!(store.listen().await.unwrap().is_none());
+    store.close().await;
+}

@@ -1,0 +1,88 @@
+//! Disks that are full, read-only or broken: what was acknowledged is there, as a second program reads it, and once the disk works
+//! again everything goes on without a restart. In each part that writes a SQLite file, as a real process.
+
+mod broker;
+mod finance;
+mod up;
+mod webhook;
+
+/// Runs each named test, an `async fn(Disk)` beside the call, on a disk of each kind.
+macro_rules! on_each_disk {
+    ($($name:ident),+ $(,)?) => {
+        mod full_disk {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(apiary_tests::Disk::new(apiary_tests::Fault::Full)).await;
+            })+
+        }
+        mod immutable_disk {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(apiary_tests::Disk::new(apiary_tests::Fault::Immutable)).await;
+            })+
+        }
+        mod failing_fsync {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(apiary_tests::Disk::new(apiary_tests::Fault::FailingFsync)).await;
+            })+
+        }
+    };
+}
+use on_each_disk;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use apiary_identity::{Clock as _, SystemClock};
+use apiary_tests::{eventually, http, stripe};
+use serde_json::Value;
+
+/// The signing secret of every webhook here.
+const SECRET: &str = "whsec_only_for_this_test";
+/// Refusals after which the disk has surely failed for good: the first may leave the driver in a wrong state, the second used to
+/// hide it.
+const REFUSALS: usize = 3;
+/// Writes that a failing disk may still take, into room that the files have already.
+const WRITES_MAX: usize = 5000;
+
+/// A page of a daemon: its status, and its JSON.
+async fn page(address: SocketAddr, path: &str) -> Option<(u16, Value)> {
+    let answer = http().get(format!("http://{address}{path}")).timeout(Duration::from_secs(8)).send().await.ok()?;
+    Some((answer.status().as_u16(), answer.json().await.ok()?))
+}
+
+/// Waits until `/readyz` answers with this status; returns its reason.
+async fn wait_for_readiness(address: SocketAddr, status: u16) -> String {
+    let found = eventually("readiness is as the disk is", async || {
+        page(address, "/readyz").await.filter(|(found, _)| *found == status)
+    });
+    found.await.1["reason"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Posts a Stripe event once; whether it was acknowledged, with its id.
+async fn post(webhook: SocketAddr, path: &str, secret: &str, number: usize) -> Result<String, u16> {
+    let event = stripe::subscription_created(number, SystemClock.now().as_second());
+    let body = event.to_string();
+    let signature = stripe::signature(secret, body.as_bytes(), SystemClock.now().as_second());
+    let request = http().post(format!("http://{webhook}{path}")).header("stripe-signature", signature);
+    match request.body(body).send().await {
+        Ok(answer) if answer.status().is_success() => Ok(event["id"].as_str().unwrap().to_owned()),
+        Ok(answer) => Err(answer.status().as_u16()),
+        Err(error) => panic!("the connection was cut: {error}"),
+    }
+}
+
+/// One column of a file, read by a connection of its own.
+async fn column(file: &Path, sql: &'static str) -> Vec<String> {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+}
+
+/// Fails unless all that was acknowledged is there.
+fn assert_all_there(acknowledged: &[String], there: &[String]) {
+    let lost: Vec<_> = acknowledged.iter().filter(|id| !there.iter().any(|found| found.contains(*id))).collect();
+    assert!(lost.is_empty(), "{} of {} were acknowledged and lost: {lost:?}", lost.len(), acknowledged.len());
+}
