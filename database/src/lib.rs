@@ -11,6 +11,7 @@ mod sqlite;
 
 pub use commits::Commits;
 pub use postgres::{
-    PostgresPool, PostgresPoolOptions, PostgresSession, UrlError, describe, is_break, read_url, read_url_encrypted,
+    Breaks, PostgresPool, PostgresPoolOptions, PostgresSession, UrlError, describe, is_break, read_url,
+    read_url_encrypted,
 };
 pub use sqlite::{SqliteReaders, SqliteTransaction, SqliteWriter, is_sqlite_busy};

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::Error;
 use sqlx::pool::PoolConnectionMetadata;
+use tokio::sync::Notify;
 
 use crate::limits::{IDLE_TRUST, REASON_AGE_MAX};
 
@@ -32,7 +33,7 @@ pub(super) fn is_ordinary(error: &Error) -> bool {
 /// When a connection last broke, and why. Connections from before that moment are not used again, so that a restart or a
 /// fail-over of the database costs each caller at most one failed call, not one for each connection. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Breaks(Arc<Mutex<Last>>);
+pub struct Breaks(Arc<Mutex<Last>>, Arc<Notify>);
 
 #[derive(Debug, Default)]
 struct Last {
@@ -45,6 +46,12 @@ impl Breaks {
     /// Records that a connection broke.
     pub(super) fn note(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).broke = Some(Instant::now());
+        self.1.notify_waiters();
+    }
+
+    /// Waits until the next connection breaks.
+    pub async fn next(&self) {
+        self.1.notified().await;
     }
 
     /// Records why no connection came about.

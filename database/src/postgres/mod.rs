@@ -5,7 +5,7 @@ mod pool;
 mod session;
 mod url;
 
-pub use breaks::is_break;
+pub use breaks::{Breaks, is_break};
 pub use pool::{PostgresPool, PostgresPoolOptions};
 pub use session::PostgresSession;
 pub use url::{UrlError, describe, read_url, read_url_encrypted};

@@ -94,6 +94,11 @@ impl PostgresPool {
         found.await.copied()
     }
 
+    /// When connections broke.
+    pub fn breaks(&self) -> &Breaks {
+        &self.breaks
+    }
+
     /// When a change was last committed.
     pub fn commits(&self) -> &Commits {
         &self.commits

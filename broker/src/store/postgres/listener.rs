@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
+use apiary_database::Breaks;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -28,37 +29,68 @@ pub(super) async fn listen(store: &PostgresStore) -> StoreResult<Option<mpsc::Re
         );
         return Ok(None);
     };
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(store.options.acquire_time_max)
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .connect_lazy_with(server.clone());
+    let ear = Ear { server: server.clone(), acquire_time_max: store.options.acquire_time_max };
     // The first time here, so that who calls knows that nothing is missed from now on.
-    let listener = subscribe(&pool).await.map_err(|error| StoreError::from(Fault::from(error)))?;
+    let listener = ear.subscribe().await.map_err(|error| StoreError::from(Fault::from(error)))?;
     let (sender, receiver) = mpsc::channel(MESSAGES_MAX);
-    store.listeners.spawn(run(pool, listener, sender, store.stop.clone()));
+    store.listeners.spawn(run(ear, listener, store.pool.breaks().clone(), sender, store.stop.clone()));
     Ok(Some(receiver))
 }
 
-async fn run(pool: PgPool, mut listener: PgListener, sender: mpsc::Sender<String>, stop: CancellationToken) {
+async fn run(
+    ear: Ear,
+    mut listener: PgListener,
+    breaks: Breaks,
+    sender: mpsc::Sender<String>,
+    stop: CancellationToken,
+) {
     loop {
-        let heard = tokio::select! {
-            () = stop.cancelled() => break,
-            () = sender.closed() => break,
-            heard = forward(&mut listener, &sender) => heard,
-        };
-        tracing::warn!(error = %heard, "lost the connection for messages between brokers; other brokers' work is \
-            noticed later until it is back");
-        drop(listener);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sender.closed() => return,
+            error = forward(&mut listener, &sender) => {
+                tracing::warn!(%error, "lost the connection for messages between brokers; other brokers' work is noticed later \
+                    until it is back");
+            }
+            // A server that was demoted lets its listeners hear nothing, and cuts none of them off.
+            () = breaks.next() => tracing::debug!("another connection broke; listening anew"),
+        }
         listener = tokio::select! {
             () = stop.cancelled() => return,
             () = sender.closed() => return,
-            again = subscribe_again(&pool) => again,
+            again = ear.subscribe_again() => again,
         };
     }
-    drop(listener);
-    pool.close().await;
+}
+
+/// How to listen, each time on a new connection.
+struct Ear {
+    server: PgConnectOptions,
+    acquire_time_max: Duration,
+}
+
+impl Ear {
+    async fn subscribe(&self) -> Result<PgListener, sqlx::Error> {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(self.acquire_time_max)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connect_lazy_with(self.server.clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    }
+
+    async fn subscribe_again(&self) -> PgListener {
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            match self.subscribe().await {
+                Ok(listener) => return listener,
+                Err(error) => tracing::debug!(%error, "still no connection for messages between brokers"),
+            }
+        }
+    }
 }
 
 /// Hands messages on until the connection fails; sqlx repairs the usual breaks by itself.
@@ -72,21 +104,5 @@ async fn forward(listener: &mut PgListener, sender: &mpsc::Sender<String>) -> sq
             }
             Err(error) => return error,
         }
-    }
-}
-
-async fn subscribe(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(CHANNEL).await?;
-    Ok(listener)
-}
-
-async fn subscribe_again(pool: &PgPool) -> PgListener {
-    loop {
-        match subscribe(pool).await {
-            Ok(listener) => return listener,
-            Err(error) => tracing::debug!(%error, "still no connection for messages between brokers"),
-        }
-        tokio::time::sleep(PAUSE).await;
     }
 }
