@@ -3,13 +3,16 @@
 
 use std::path::PathBuf;
 
+use apiary_tests::Port;
+
 use crate::page::{self, commands};
 use crate::scene::Scene;
 
 #[test]
 fn the_example_bee_greets_after_apiary_up() {
     let scene = Scene::new();
-    let (broker, webhook) = (free_address(), free_address());
+    let ports = [Port::take(), Port::take()];
+    let [broker, webhook] = ports.each_ref().map(Port::address);
     // Where other tests keep the usual ports busy, everything moves; what is usual is held by the test below.
     let elsewhere =
         format!("export APIARY_BROKER_LISTEN={broker} APIARY_WEBHOOK_LISTEN={webhook} APIARY_BROKER=http://{broker}\n");
@@ -57,8 +60,4 @@ fn example() -> PathBuf {
         "the example is not built: run `cargo xtask test`, or `cargo build --package apiary-executor-sdk --example bee`"
     );
     example
-}
-
-fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
