@@ -146,7 +146,7 @@ pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 4096;
 /// A commit that is not older proves that the database takes writes; without one, a question after readiness writes.
 pub const COMMIT_AGE_MAX: Duration = Duration::from_secs(5);
 /// How long the database may take to prove that it takes writes.
-pub const READINESS_TIME_MAX: Duration = Duration::from_secs(5);
+pub const READINESS_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// Watches at one broker, together with calls that await a process.
 pub const WATCHES_MAX: usize = 10_000;

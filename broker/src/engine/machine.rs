@@ -193,8 +193,8 @@ impl Engine {
         self.grants.clone()
     }
 
-    /// Why no work can be taken and handed out, if so: the broker stops, a loop has ended before its time, or the database does not
-    /// answer, or takes no writes. An idle broker writes for this, and at no other time.
+    /// Why no work can be taken and handed out, as far as that shows without a write: the broker stops, a loop has ended before its
+    /// time, or the database does not answer.
     pub(crate) async fn unready(&self) -> Option<String> {
         if self.drain.is_cancelled() {
             return Some("the broker is stopping".to_owned());
@@ -202,14 +202,14 @@ impl Engine {
         if self.loops.iter().any(JoinHandle::is_finished) {
             return Some("a background task has ended; the log says why".to_owned());
         }
-        let proof = async {
-            self.store.check_schema().await?;
-            self.store.prove_writable(COMMIT_AGE_MAX, self.clock.now_ms()).await
-        };
-        match tokio::time::timeout(READINESS_TIME_MAX, proof).await {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some(format!("the database did not answer within {} s", READINESS_TIME_MAX.as_secs())),
+        unavailable(self.store.check_schema()).await
+    }
+
+    /// The same, and that the database takes no writes. An idle broker writes for this, and at no other time.
+    pub(crate) async fn unready_to_write(&self) -> Option<String> {
+        match self.unready().await {
+            None => unavailable(self.store.prove_writable(COMMIT_AGE_MAX, self.clock.now_ms())).await,
+            unready => unready,
         }
     }
 
@@ -221,5 +221,14 @@ impl Engine {
     /// How many claims wait.
     pub(crate) fn claims_waiting(&self) -> usize {
         self.claimer.waiting()
+    }
+}
+
+/// Why the database did not do this, if so.
+async fn unavailable(call: impl Future<Output = StoreResult<()>>) -> Option<String> {
+    match tokio::time::timeout(READINESS_TIME_MAX, call).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("the database did not answer within {} s", READINESS_TIME_MAX.as_secs())),
     }
 }

@@ -36,11 +36,11 @@ impl Health for Rpc {
         if !SERVICES.contains(&service.as_str()) {
             return Err(refused(Error::NotFound("no such service here: `List` names all".to_owned())));
         }
-        Ok(Response::new(answer(state(&self.engine).await)))
+        Ok(Response::new(answer(status(self.engine.unready_to_write().await.as_deref()))))
     }
 
     async fn list(&self, _: Request<HealthListRequest>) -> Result<Response<HealthListResponse>, Status> {
-        let state = state(&self.engine).await;
+        let state = status(self.engine.unready_to_write().await.as_deref());
         let statuses = SERVICES.iter().map(|service| ((*service).to_owned(), answer(state))).collect();
         Ok(Response::new(HealthListResponse { statuses }))
     }
@@ -66,7 +66,8 @@ impl Health for Rpc {
 /// Waits for a state other than the one told last. Ends after it was told that the broker stops.
 async fn change(engine: &Engine, told: Option<ServingStatus>) -> Option<ServingStatus> {
     loop {
-        let now = state(engine).await;
+        // Without a write: an idle broker does not write for as long as somebody looks on.
+        let now = status(engine.unready().await.as_deref());
         if told != Some(now) {
             return Some(now);
         }
@@ -77,8 +78,8 @@ async fn change(engine: &Engine, told: Option<ServingStatus>) -> Option<ServingS
     }
 }
 
-async fn state(engine: &Engine) -> ServingStatus {
-    if engine.is_ready().await { ServingStatus::Serving } else { ServingStatus::NotServing }
+fn status(unready: Option<&str>) -> ServingStatus {
+    if unready.is_none() { ServingStatus::Serving } else { ServingStatus::NotServing }
 }
 
 fn answer(status: ServingStatus) -> HealthCheckResponse {

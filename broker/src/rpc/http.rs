@@ -77,7 +77,7 @@ async fn healthz() -> &'static str {
 
 /// The process runs, and its database takes writes.
 async fn readyz(State(rpc): State<Arc<Rpc>>) -> Response {
-    match rpc.engine.unready().await {
+    match rpc.engine.unready_to_write().await {
         None => Json(json!({ "ready": true, "claims_waiting": rpc.engine.claims_waiting() })).into_response(),
         Some(reason) => {
             (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "reason": reason }))).into_response()
