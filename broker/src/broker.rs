@@ -79,7 +79,8 @@ impl Broker {
             return Err(error);
         }
         tracing::info!(
-            %broker_id, store = broker.store.kind(), address = ?broker.address, socket = ?broker.socket, "broker listens"
+            %broker_id, store = broker.store.kind(), address = broker.address.map(display),
+            socket = broker.socket.as_ref().map(|path| display(path.display())), "broker listens"
         );
         Ok(broker)
     }

@@ -50,6 +50,39 @@ fn libraries_print_nothing() {
 }
 
 #[test]
+fn logs_show_nothing_of_rusts_own() {
+    let mut faults = Vec::new();
+    for file in rust().filter(|file| file.path.contains("/src/")) {
+        for (line, code) in file.code().filter(|(_, code)| has_debug_field(code)) {
+            faults.push(format!("{}:{line}: {}", file.path, code.trim()));
+        }
+    }
+    hold("a field of a log line is text or a number: `%field`, or a word of its own instead of `?field`", &faults);
+}
+
+/// Whether a field is logged in the form that Rust has for its own developers: a question mark before a name, where a field
+/// begins, and not in a text.
+fn has_debug_field(code: &str) -> bool {
+    code.match_indices('?').any(|(at, _)| {
+        let (before, after) = (&code[..at], &code[at + 1..]);
+        let begins = before.trim_end().is_empty() || before.trim_end().ends_with(['(', ',', '=']);
+        begins
+            && before.matches('"').count() % 2 == 0
+            && after.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+    })
+}
+
+#[test]
+fn a_debug_field_is_told_from_other_question_marks() {
+    for code in ["info!(?kept, \"x\");", "    ?lost,", "warn!(a = ?b.c, \"x\")"] {
+        assert!(has_debug_field(code), "{code}");
+    }
+    for code in ["let a = b?;", "call(a?, b?)", "r\"(?i)x\"", "T: ?Sized", ".call()?.next()"] {
+        assert!(!has_debug_field(code), "{code}");
+    }
+}
+
+#[test]
 fn lines_end_where_their_text_ends() {
     let mut faults = Vec::new();
     for file in files().iter().filter(|file| !file.is_generated() && !file.is_printed()) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use apiary_daemon::Notices;
+use apiary_executor_sdk::Submitted;
 use apiary_protocol::pages;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -14,7 +15,7 @@ use super::answer::{Taken, status};
 use super::body::Bodies;
 use super::health::{healthz, readyz};
 use super::refusal_log::RefusalLog;
-use crate::intake::Intake;
+use crate::intake::{Intake, Kept};
 use crate::refusal::Refusal;
 use crate::source::Source;
 
@@ -66,7 +67,12 @@ async fn take(app: &App, source: &dyn Source, request: Request) -> Result<Taken,
         return Ok(Taken { event, kept: None });
     };
     let kept = intake.keep(&spec).await?;
-    tracing::info!(event = event.id, kind = event.kind, ?kept, "kept");
+    match kept {
+        Kept::Submitted(Submitted { process_id, existed, .. }) => {
+            tracing::info!(event = event.id, kind = event.kind, %process_id, existed, "submitted");
+        }
+        Kept::Spooled => tracing::info!(event = event.id, kind = event.kind, "spooled"),
+    }
     Ok(Taken { event, kept: Some(kept) })
 }
 

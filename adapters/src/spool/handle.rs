@@ -89,7 +89,7 @@ impl Spool {
         let json = spec.to_json().map_err(|error| self.failed(error.to_string()))?;
         match self.ask(Ask::Append { key, received_ms, spec: json }).await? {
             Answer::Appended(appended) => Ok(appended),
-            answer => Err(self.crossed(&answer)),
+            _ => Err(self.crossed()),
         }
     }
 
@@ -97,7 +97,7 @@ impl Spool {
     pub(crate) async fn first(&self) -> Result<Option<Waiting>, SpoolError> {
         match self.ask(Ask::First).await? {
             Answer::First(first) => Ok(first),
-            answer => Err(self.crossed(&answer)),
+            _ => Err(self.crossed()),
         }
     }
 
@@ -117,7 +117,7 @@ impl Spool {
     pub(crate) async fn retry_set_aside(&self) -> Result<u64, SpoolError> {
         match self.ask(Ask::RetrySetAside).await? {
             Answer::Retried(events) => Ok(events),
-            answer => Err(self.crossed(&answer)),
+            _ => Err(self.crossed()),
         }
     }
 
@@ -125,7 +125,7 @@ impl Spool {
     pub(crate) async fn list_set_aside(&self) -> Result<Vec<SetAside>, SpoolError> {
         match self.ask(Ask::ListSetAside).await? {
             Answer::SetAside(events) => Ok(events),
-            answer => Err(self.crossed(&answer)),
+            _ => Err(self.crossed()),
         }
     }
 
@@ -169,7 +169,7 @@ impl Spool {
     }
 
     /// The writer answers each ask with its own kind of answer, so that this does not happen.
-    fn crossed(&self, answer: &Answer) -> SpoolError {
-        self.failed(format!("an answer went to another question ({answer:?})"))
+    fn crossed(&self) -> SpoolError {
+        self.failed("an answer went to another question".to_owned())
     }
 }

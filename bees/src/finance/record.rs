@@ -50,6 +50,18 @@ pub enum Applied {
     Duplicate,
 }
 
+impl Applied {
+    /// The word in receipts and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Superseded => "superseded",
+            Self::Ignored => "ignored",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
 /// Which subscriptions to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriptionQuery {

@@ -116,7 +116,7 @@ fn explain(headers: &mut HeaderMap, before_the_handler: bool) {
     let better = status(&error_of(&found, before_the_handler));
     // A status that does not fit into headers stays as it is.
     if better.add_header(headers).is_err() {
-        tracing::debug!(code = ?found.code(), "a refusal was sent without details");
+        tracing::debug!(code = %found.code(), "a refusal was sent without details");
     }
 }
 

@@ -71,7 +71,7 @@ impl Report {
             && row.user_id == Some(who.user_id())
             && row.ended_at.is_some() == (status == "canceled")
             && row.last_invoice_outcome.as_deref() == Some("paid");
-        (!holds).then(|| format!("{id} is not {status} and paid: {row:?}"))
+        (!holds).then(|| format!("{id} is not {status} and paid: {}", serde_json::to_string(row).unwrap_or_default()))
     }
 
     /// For people.

@@ -103,7 +103,7 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
             }
         }
         lost = &mut beat => {
-            tracing::warn!(?lost, "the lease is lost: cancelling the work, nothing of it will be reported");
+            tracing::warn!(%lost, "the lease is lost: cancelling the work, nothing of it will be reported");
             cancellation.cancel();
             stop(&mut task).await;
         }
@@ -124,7 +124,7 @@ async fn last_words(courier: Courier, beat: Pin<&mut impl Future<Output = Lost>>
     tokio::select! {
         _ = courier.finish() => true,
         lost = beat => {
-            tracing::warn!(?lost, "the lease was lost before the result could be sent");
+            tracing::warn!(%lost, "the lease was lost before the result could be sent");
             false
         }
     }

@@ -16,7 +16,11 @@ const LAST_STEPS: Duration = CANCEL_GRACE.saturating_add(RELEASE_TIMEOUT).satura
 pub(super) async fn run(context: &Context, mut works: Works, hurry: &CancellationToken) {
     let in_hand = works.count();
     if in_hand > 0 {
-        tracing::info!(in_hand, timeout = ?context.settings.drain_timeout, "stopping: waiting for work in hand");
+        tracing::info!(
+            in_hand,
+            timeout_s = context.settings.drain_timeout.as_secs(),
+            "stopping: waiting for work in hand"
+        );
     }
     tokio::select! {
         biased;

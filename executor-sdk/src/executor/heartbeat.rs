@@ -1,5 +1,6 @@
 //! Keeping a lease while its work is done.
 
+use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -65,6 +66,16 @@ pub(super) enum Lost {
     Over,
     /// The spec's `max_exec_ms` is over.
     ExecTimeOver,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Taken => "the broker gave it away",
+            Self::Over => "it ended before the broker could be reached",
+            Self::ExecTimeOver => "the spec's time for one attempt is over",
+        })
+    }
 }
 
 /// Renews a lease each third of its length; ends when it is lost. Gives notice when the process is being cancelled; the lease then

@@ -42,7 +42,7 @@ impl Works {
     /// Starts an attempt, unless the lease is none, is in hand already, or there is no slot for it.
     pub(super) fn start(&mut self, lease: v1::Lease) -> bool {
         let Some(subject) = Subject::of(&self.context.client, &lease) else {
-            tracing::warn!(process_id = ?lease.process_id, attempt = lease.attempt, "ignored a lease of no process");
+            tracing::warn!(process_id = lease.process_id, attempt = lease.attempt, "ignored a lease of no process");
             return false;
         };
         let key = (subject.process_id, subject.attempt);
