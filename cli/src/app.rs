@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
@@ -12,9 +12,9 @@ use crate::commands::{
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, Quiet, ReaderGone};
-use crate::logging;
-use crate::output::{BAD, Color, Format, STRONG, note, styled};
-use crate::settings::{Flags, Place, Settings, table};
+use crate::output::{self, BAD, Color, Format, STRONG, WARN, note, quoted, styled};
+use crate::settings::{Flags, Place, Settings, table, unknown_variables};
+use crate::{logging, mistakes};
 
 /// A broker for signed work, the bees that do it, and the tools to run and question them.
 #[derive(Parser)]
@@ -24,8 +24,7 @@ use crate::settings::{Flags, Place, Settings, table};
     after_help = exit::TABLE,
     after_long_help = exit::TABLE,
     subcommand_required = true,
-    arg_required_else_help = true,
-    disable_help_subcommand = true
+    arg_required_else_help = true
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -122,12 +121,17 @@ pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            let mut tree = Cli::command();
+            tree.build();
+            let error =
+                mistakes::explain(error, &tree, std::env::args_os().map(|text| text.to_string_lossy().into_owned()));
             // Help that nobody reads any more is no failure.
             let _ = error.print();
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };
     cli.global.color.apply();
+    output::suggest_with(cli.global.place_flags());
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
@@ -150,13 +154,33 @@ impl Cli {
         let settings = if command.reads_settings() { global.settings(&command)? } else { Settings::default() };
         logging::start(&settings, command.log_level(), global.verbose, global.quiet);
         settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+        if command.reads_settings() && global.quiet == 0 {
+            warn_of_unknown_variables();
+        }
         let context = Context { settings, format: global.output };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(command.run(&context))
     }
 }
 
+/// Says which variables were meant for this program and set nothing in it.
+fn warn_of_unknown_variables() {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    for (name, meant) in unknown_variables(names) {
+        let advice = meant
+            .map_or("`apiary config show` lists those there are".to_owned(), |meant| format!("did you mean {meant}?"));
+        note(&format!("{} {name} sets nothing; {advice}", styled(WARN, "warning:")));
+    }
+}
+
 impl Global {
+    /// The flags that say where to look, as they were given.
+    fn place_flags(&self) -> String {
+        let given = [("--config", &self.config), ("--data", &self.data)];
+        let flags = given.iter().filter_map(|(flag, path)| Some(format!("{flag} {}", quoted(path.as_deref()?))));
+        flags.collect::<Vec<_>>().join(" ")
+    }
+
     fn settings(&self, command: &Command) -> Result<Settings, Fault> {
         let variable = |name: &str| std::env::var(name).ok();
         let path = |name: &str| variable(name).filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -236,10 +260,44 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
     use crate::exit::Exit;
+
+    /// Every command, with the words that lead to it.
+    fn commands() -> Vec<(Vec<String>, clap::Command)> {
+        fn walk(command: &clap::Command, path: &[String], found: &mut Vec<(Vec<String>, clap::Command)>) {
+            let path = [path, &[command.get_name().to_owned()]].concat();
+            command.get_subcommands().for_each(|inner| walk(inner, &path, found));
+            found.push((path, command.clone()));
+        }
+        let mut found = Vec::new();
+        walk(&Cli::command(), &[], &mut found);
+        found
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_told_in_words() {
+        for (path, command) in commands() {
+            for flag in command
+                .get_arguments()
+                .filter(|flag| flag.get_action().takes_values())
+                .filter_map(|flag| flag.get_long())
+            {
+                for value in ["x", "", "-1", "1.5", "99999999999999999999"] {
+                    let flag = format!("--{flag}={value}");
+                    let words = match Cli::command().try_get_matches_from([&path[..], &[flag]].concat()) {
+                        Ok(_) => continue,
+                        Err(error) => error.to_string(),
+                    };
+                    for leak in
+                        ["invalid digit", "empty string", "target type", "is not in", "float literal", "invalid type"]
+                    {
+                        assert!(!words.contains(leak), "{path:?}: {words}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_tree_holds_together() {

@@ -31,6 +31,25 @@ pub(crate) fn uuid(text: &str) -> Result<Uuid, String> {
     text.parse().map_err(|_| "expected an id such as 0198c0de-0000-7000-8000-000000000001".to_owned())
 }
 
+/// A whole number in bounds; those of its type count as none.
+pub(crate) fn whole<T: TryFrom<i64>>(least: i64, most: i64) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.trim().parse().ok().filter(|number| (least..=most).contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| match most {
+            OPEN => format!("expected a whole number, {least} or more"),
+            _ => format!("expected a whole number from {least} to {most}"),
+        })
+    }
+}
+
+/// The upper bound of a number that is not bounded otherwise.
+pub(crate) const OPEN: i64 = u32::MAX as i64;
+
+/// Any number, also with a fraction.
+pub(crate) fn number(text: &str) -> Result<f64, String> {
+    text.trim().parse().map_err(|_| "expected a number, such as 12.5".to_owned())
+}
+
 /// A duration in whole milliseconds, as documents hold it.
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

@@ -25,9 +25,8 @@ pub(crate) fn from_settings(settings: &Settings) -> anyhow::Result<KeyPair> {
         (Some(_), Some(_)) if rank(inline) == rank(file) => {
             Err(Fault::usage("both APIARY_KEY and APIARY_KEY_FILE are set: unset one").into())
         }
-        (Some(pem), _) if rank(inline) > rank(file) => {
-            open(settings, pem.expose_secret()).with_context(|| inline.map(ToString::to_string).unwrap_or_default())
-        }
+        (Some(pem), _) if rank(inline) > rank(file) => open(settings, pem.expose_secret(), "the key in APIARY_KEY")
+            .with_context(|| inline.map(ToString::to_string).unwrap_or_default()),
         (_, file) => from_file(settings, &file.unwrap_or_default()),
     }
 }
@@ -38,7 +37,7 @@ pub(crate) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<KeyP
     if path == Path::new("-") {
         let mut pem = Zeroizing::new(String::new());
         std::io::stdin().take(BYTES_MAX as u64).read_to_string(&mut pem).context("standard input")?;
-        return open(settings, &pem).context("standard input");
+        return open(settings, &pem, "the key on standard input").context("standard input");
     }
     if path.is_dir() {
         return Err(Fault::usage(format!("{} is a folder: name the key file in it", path.display())).into());
@@ -48,7 +47,7 @@ pub(crate) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<KeyP
             let fault = Fault::new(Exit::NotFound, format!("no key file {path}"));
             Err(fault.hint(format!("`apiary key new {path}` makes one")).into())
         }
-        read => open(settings, &read?).with_context(|| path.display().to_string()),
+        read => open(settings, &read?, &path.display().to_string()).with_context(|| path.display().to_string()),
     }
 }
 
@@ -63,10 +62,10 @@ pub(crate) fn id_from_file(settings: &Settings, path: &Path) -> anyhow::Result<I
     Ok(from_file(settings, path)?.id())
 }
 
-fn open(settings: &Settings, pem: &str) -> anyhow::Result<KeyPair> {
+fn open(settings: &Settings, pem: &str, what: &str) -> anyhow::Result<KeyPair> {
     match KeyPair::from_pem(pem, None) {
         Err(KeyError::PassphraseMissing) => {
-            Ok(KeyPair::from_pem(pem, Some(passphrase::of_key(settings)?.expose_secret()))?)
+            Ok(KeyPair::from_pem(pem, Some(passphrase::of_key(settings, what)?.expose_secret()))?)
         }
         other => Ok(other?),
     }

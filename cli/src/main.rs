@@ -10,6 +10,7 @@ mod exit;
 mod files;
 mod keys;
 mod logging;
+mod mistakes;
 mod output;
 mod passphrase;
 mod profile;

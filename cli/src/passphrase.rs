@@ -9,25 +9,26 @@ use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use crate::exit::Fault;
+use crate::output::plain;
 use crate::settings::{Settings, table};
 
 /// Bytes of a passphrase.
 const BYTES_MAX: u64 = 4096;
 
-/// The passphrase of an existing key.
-pub(crate) fn of_key(settings: &Settings) -> anyhow::Result<SecretString> {
+/// The passphrase of an existing key; `what` names it to the person who is asked.
+pub(crate) fn of_key(settings: &Settings, what: &str) -> anyhow::Result<SecretString> {
     match settings.secret(&table::KEY_PASSPHRASE) {
         Some(passphrase) => Ok(passphrase),
-        None => ask("Passphrase: "),
+        None => ask(&format!("Passphrase of {}: ", plain(what))),
     }
 }
 
 /// A passphrase for a key that is being made: asked for twice.
-pub(crate) fn chosen(settings: &Settings) -> anyhow::Result<SecretString> {
+pub(crate) fn chosen(settings: &Settings, what: &str) -> anyhow::Result<SecretString> {
     if let Some(passphrase) = settings.secret(&table::KEY_PASSPHRASE) {
         return Ok(passphrase);
     }
-    let first = ask("Passphrase: ")?;
+    let first = ask(&format!("A passphrase for {}: ", plain(what)))?;
     let again = ask("The same again: ")?;
     if first.expose_secret() != again.expose_secret() {
         return Err(Fault::usage("the two passphrases differ: nothing was written").into());
@@ -38,8 +39,9 @@ pub(crate) fn chosen(settings: &Settings) -> anyhow::Result<SecretString> {
 fn ask(prompt: &str) -> anyhow::Result<SecretString> {
     let none = || Fault::usage("a passphrase is needed, and there is no terminal to ask at: set APIARY_KEY_PASSPHRASE");
     let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(|_| none())?;
-    write!(terminal, "{prompt}").context("the terminal")?;
+    // Before it is asked for: what is typed at once must be neither shown nor dropped.
     let silence = Silence::begin(&terminal).map_err(|_| none())?;
+    write!(terminal, "{prompt}").context("the terminal")?;
     let mut line = Zeroizing::new(String::new());
     let read = BufReader::new((&terminal).take(BYTES_MAX)).read_line(&mut line);
     drop(silence);

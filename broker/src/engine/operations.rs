@@ -84,7 +84,7 @@ impl Engine {
                 "what is to take the place of process {process_id} is there already: make a new UUIDv7 for it"
             ))),
             [Effect::Replaced] => Err(Error::StateConflict(format!(
-                "process {process_id} was redriven as another, or is just now: `apiary process get` says as which"
+                "process {process_id} was redriven as another, or is just now: `apiary process show` says as which"
             ))),
             _ => Err(no_process(colony, process_id)),
         }

@@ -1,7 +1,7 @@
 //! `apiary up`.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use apiary_identity::Id;
 use clap::Args;
@@ -14,7 +14,7 @@ use super::webhook;
 use crate::context::Context;
 use crate::daemon::{self, Signals};
 use crate::exit::{Fault, ReaderGone};
-use crate::output::{STRONG, note, styled};
+use crate::output::{STRONG, note, quoted, styled};
 use crate::profile;
 use crate::settings::{Settings, default_data_folder, table};
 use crate::up::{Config, Folder, LocalColony, PROFILE, Ports};
@@ -170,22 +170,4 @@ fn program() -> String {
         found.and_then(|file| file.canonicalize().ok()) == own.canonicalize().ok()
     });
     if on_path { "apiary".to_owned() } else { quoted(&own) }
-}
-
-/// A path as a shell reads it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_survives_the_shell() {
-        assert_eq!(quoted(Path::new("/data/apiary.toml")), "/data/apiary.toml");
-        assert_eq!(quoted(Path::new("/my data/it's")), r"'/my data/it'\''s'");
-    }
 }

@@ -1,6 +1,8 @@
 //! `apiary key`, and where keys to act with come from.
 
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::process::Stdio;
 
 use apiary_identity::read_key_file;
 
@@ -41,6 +43,30 @@ fn an_encrypted_key_opens_with_its_passphrase_only() {
     assert_eq!(scene.run_with(&right, &["key", "id", "a.pem"]).ok(), id);
     let words = scene.run_with(&[("APIARY_KEY_PASSPHRASE", "battery staple")], &["key", "id", "a.pem"]).fails_with(1);
     assert!(words.contains("does not open with this passphrase") && !words.contains("battery"), "{words}");
+}
+
+#[test]
+fn a_passphrase_is_asked_for_with_the_name_of_its_file() {
+    let scene = Scene::new();
+    let right = [("APIARY_KEY_PASSPHRASE", "correct horse")];
+    let id = scene.run_with(&right, &["key", "new", "--encrypt", "a.pem"]).ok();
+    // `script` (util-linux) gives it a terminal to ask at.
+    let command = format!("{} key id a.pem", env!("CARGO_BIN_EXE_apiary"));
+    let mut script = std::process::Command::new("script");
+    script.args(["-q", "-e", "-c", &command, "/dev/null"]).current_dir(scene.path("."));
+    let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut told = Vec::new();
+    while !told.ends_with(b"Passphrase of a.pem: ") {
+        let mut byte = [0];
+        assert_eq!(stdout.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&told));
+        told.extend(byte);
+    }
+    stdin.write_all(b"correct horse\n").unwrap();
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success(), "{rest}");
+    assert!(rest.contains(id.trim()) && !rest.contains("horse"), "{rest}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod keys;
 mod leases;
 mod local;
 mod logs;
+mod mistakes;
 mod operations;
 mod output;
 mod page;

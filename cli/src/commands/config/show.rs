@@ -6,7 +6,6 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::output::{Format, note, table};
 use crate::settings::table::TABLE;
-use crate::settings::unknown_variables;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,10 +54,6 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
             Some(path) => note(&format!("file: {}", path.display())),
             None => note("file: none"),
         }
-    }
-    for (name, meant) in unknown_variables(std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned())) {
-        let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
-        note(&format!("warning: {name} sets nothing{meant}"));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::output::{BAD, GOOD, WARN, plain, styled};
+use crate::output::{BAD, GOOD, WARN, plain, styled, with_place_flags};
 
 /// How it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,7 +63,7 @@ impl Finding {
         };
         let mut text = format!("{mark}  {:<9} {}", self.check, plain(&self.words));
         if let Some(advice) = &self.advice {
-            let _ = write!(text, "\n                → {}", plain(advice));
+            let _ = write!(text, "\n                → {}", with_place_flags(&plain(advice)));
         }
         text
     }

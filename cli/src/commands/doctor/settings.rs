@@ -15,14 +15,18 @@ fn sources(settings: &Settings) -> Finding {
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
     let unknown = unknown_variables(names);
     let file = settings.file().map_or("no file".to_owned(), |path| path.display().to_string());
-    match unknown.first() {
-        None => Finding::good("settings", format!("from {file}, the environment and flags")),
-        Some((name, meant)) => Finding::warning(
-            "settings",
-            format!("{name} sets nothing"),
-            meant.as_ref().map_or("unset it".to_owned(), |meant| format!("did you mean {meant}?")),
-        ),
+    if unknown.is_empty() {
+        return Finding::good("settings", format!("from {file}, the environment and flags"));
     }
+    let names: Vec<&str> = unknown.iter().map(|(name, _)| name.as_str()).collect();
+    let verb = if names.len() == 1 { "sets" } else { "set" };
+    let meant: Vec<&str> = unknown.iter().filter_map(|(_, meant)| meant.as_deref()).collect();
+    let advice = if meant.is_empty() {
+        "unset what is not needed".to_owned()
+    } else {
+        format!("did you mean {}?", meant.join(", "))
+    };
+    Finding::warning("settings", format!("{} {verb} nothing", names.join(", ")), advice)
 }
 
 fn colony(settings: &Settings) -> Finding {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{named, one_key};
+use crate::arguments::whole;
 use crate::commands::grant::signed::{colony_key, seal, write};
 use crate::context::Context;
 use crate::exit::Fault;
@@ -43,7 +44,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     name: Option<String>,
     /// For how long
-    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=3660))]
+    #[arg(long, value_name = "N", default_value_t = 365, value_parser = whole::<u16>(1, 3660))]
     valid_days: u16,
     /// Write the signed grant to this new file instead of sending it; `-` is standard output
     #[arg(long, value_name = "FILE")]

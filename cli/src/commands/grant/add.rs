@@ -9,6 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::signed::{colony_key, read, seal, write};
+use crate::arguments::whole;
 use crate::context::Context;
 use crate::exit::Fault;
 use crate::profile;
@@ -51,7 +52,7 @@ pub(crate) struct Arguments {
     #[arg(long = "right", value_name = "RIGHT", value_enum)]
     rights: Vec<RightWord>,
     /// For how long it holds
-    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=3660))]
+    #[arg(long, value_name = "N", default_value_t = 365, value_parser = whole::<u16>(1, 3660))]
     valid_days: u16,
     /// Write the signed grant to this new file instead of sending it; `-` is standard output
     #[arg(long, value_name = "FILE", conflicts_with = "from")]

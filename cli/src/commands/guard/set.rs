@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::kept;
+use crate::arguments::{OPEN, whole};
 use crate::commands::grant::signed::{colony_key, seal};
 use crate::context::Context;
 use crate::exit::Fault;
@@ -31,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     rules: PathBuf,
     /// The rules' version, higher than any before; if not given, one more than the broker's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole::<i64>(1, OPEN))]
     version: Option<i64>,
     /// The colony's secret key
     #[arg(long, value_name = "FILE")]

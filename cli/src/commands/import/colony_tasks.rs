@@ -8,6 +8,7 @@ use clap::Args;
 use tokio::io::BufReader;
 
 use super::{secret_file, view};
+use crate::arguments::whole;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
 use crate::profile;
@@ -54,7 +55,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     skip_unknown: bool,
     /// Submits under way at the same time, 1 to 64; with more than one, neighbours may change places in the queue
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u8>(1, 64))]
     parallel: u8,
     /// Sends nothing, and says what would be done
     #[arg(long)]

@@ -34,7 +34,11 @@ struct Made {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let passphrase = if arguments.encrypt { Some(passphrase::chosen(&context.settings)?) } else { None };
+    let passphrase = if arguments.encrypt {
+        Some(passphrase::chosen(&context.settings, &arguments.file.display().to_string())?)
+    } else {
+        None
+    };
     let key = KeyPair::generate();
     write_key_file(&arguments.file, &key, passphrase.as_ref().map(|secret| secret.expose_secret()))?;
     let made =

@@ -12,7 +12,7 @@ use clap::Args;
 use tokio::time::{Instant, sleep};
 
 use super::file::LeaseFile;
-use crate::arguments::{duration, millis};
+use crate::arguments::{duration, millis, whole};
 use crate::context::Context;
 use crate::exit::{Exit, Fault, Quiet};
 use crate::output::print_line;
@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     wait: Duration,
     /// How many leases to take at most, a line each
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u16>(1, 1000))]
     count: u16,
     /// How long each lease lasts unless it is renewed, 1s to 1h
     #[arg(long = "for", visible_alias = "lease", value_name = "DURATION", value_parser = duration, default_value = "60s")]

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::content;
 use super::file::Which;
+use crate::arguments::number;
 use crate::context::Context;
 use crate::exit::Fault;
 
@@ -26,7 +27,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     which: Which,
     /// How much is done, 0 to 100
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = number)]
     percent: Option<f64>,
     /// With what it is busy; of a long text the first 1,024 bytes are told
     #[arg(long, value_name = "TEXT")]

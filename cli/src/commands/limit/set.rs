@@ -6,7 +6,7 @@ use apiary_executor_sdk::v1;
 use clap::{Args, ValueEnum};
 
 use super::{Kind, LimitView};
-use crate::arguments::{duration, millis};
+use crate::arguments::{duration, millis, whole};
 use crate::context::Context;
 use crate::exit::Fault;
 use crate::output::{note, plain};
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "PATTERN")]
     pattern: String,
     /// At most so many run at once; not for a rate key
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = whole::<i32>(1, 1_000_000))]
     running_max: Option<i32>,
     /// What happens to more than that; only for a concurrency key
     #[arg(long, value_enum, value_name = "POLICY", requires = "running_max")]
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "COUNT/TIME", value_parser = rate)]
     rate: Option<(i32, Duration)>,
     /// So many may start at once after a pause; as many as the rate's count, if it is not said
-    #[arg(long, value_name = "N", requires = "rate", value_parser = clap::value_parser!(i32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", requires = "rate", value_parser = whole::<i32>(1, 1_000_000))]
     burst: Option<i32>,
 }
 

@@ -15,7 +15,7 @@ Examples:
 /// Give a dead letter up: it is failed from then on
 ///
 /// Needs the right `operate`, or the colony's own key. `apiary process list --state dead_letter` lists the dead letters,
-/// `apiary process get` shows what went wrong with one.
+/// `apiary process show` shows what went wrong with one.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -1,4 +1,4 @@
-//! `apiary process get`.
+//! `apiary process show`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

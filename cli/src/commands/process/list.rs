@@ -6,6 +6,7 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
 use super::select::Filter;
 use super::view::ProcessView;
+use crate::arguments::{OPEN, whole};
 use crate::context::Context;
 use crate::output::{Format, note, table};
 use crate::profile;
@@ -26,7 +27,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     filter: Filter,
     /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole::<u32>(1, OPEN))]
     limit: u32,
     /// All of them
     #[arg(long, conflicts_with = "limit")]

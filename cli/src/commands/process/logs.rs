@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::follow::{Seen, follow};
 use super::select::Which;
-use crate::arguments::{Level, Past};
+use crate::arguments::{Level, Past, whole};
 use crate::context::Context;
 use crate::output::{BAD, STRONG, WARN, plain, styled};
 use crate::profile;
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "WHEN", value_parser = Past::read)]
     since: Option<Past>,
     /// Only the last N that match, 1 to 1000
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = whole::<i32>(1, 1000))]
     last: Option<i32>,
     /// Only lines of this level
     #[arg(long, value_enum)]

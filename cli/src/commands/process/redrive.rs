@@ -4,12 +4,14 @@ use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_executor_sdk::{Client, v1};
 use apiary_identity::Spec;
 use apiary_identity::chain::verify_spec;
+use apiary_identity::limits::PRIORITY_MAX;
 use clap::Args;
 use uuid::Uuid;
 
 use super::get::line;
 use super::select::Which;
 use super::view::ProcessView;
+use crate::arguments::whole;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
 use crate::profile;
@@ -34,7 +36,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TYPE")]
     executor_type: Option<String>,
     /// With another priority, -50000 to 50000
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<i32>((-PRIORITY_MAX).into(), PRIORITY_MAX.into()))]
     priority: Option<i32>,
 }
 

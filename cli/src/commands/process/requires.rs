@@ -3,6 +3,8 @@
 use apiary_identity::{Cpu, Memory, Requirements};
 use clap::Args;
 
+use crate::arguments::{OPEN, whole};
+
 /// What the executor must have.
 #[derive(Args)]
 #[command(next_help_heading = "What the executor must have")]
@@ -14,7 +16,7 @@ pub(super) struct Requires {
     #[arg(long, value_name = "MEMORY")]
     memory: Option<Memory>,
     /// How many GPUs
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(0, OPEN))]
     gpus: Option<u32>,
     /// Memory of each GPU, such as 16Gi
     #[arg(long, value_name = "MEMORY", requires = "gpus")]

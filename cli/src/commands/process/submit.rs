@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apiary_executor_sdk::v1::{ListLogsRequest, Process, ProcessState};
 use apiary_executor_sdk::{Client, Submitted};
-use apiary_identity::limits::CONTENT_BYTES_MAX;
+use apiary_identity::limits::{CONTENT_BYTES_MAX, PRIORITY_MAX, RETRIES_MAX};
 use apiary_identity::{Content, Spec};
 use clap::Args;
 use serde::Serialize;
@@ -17,7 +17,7 @@ use super::get;
 use super::logs::LineView;
 use super::requires::Requires;
 use super::view::{ProcessView, is_finished, state_word};
-use crate::arguments::{Moment, duration, millis, pair, uuid};
+use crate::arguments::{Moment, duration, millis, pair, uuid, whole};
 use crate::context::Context;
 use crate::exit::Fault;
 use crate::output::{note, plain};
@@ -53,10 +53,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     args_file: Option<PathBuf>,
     /// -50000 to 50000; each step outweighs one day of waiting
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = whole::<i32>((-PRIORITY_MAX).into(), PRIORITY_MAX.into()))]
     priority: i32,
     /// How many attempts after the first; -1 is no limit
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<i32>(-1, RETRIES_MAX.into()))]
     max_retries: Option<i32>,
     /// The longest that one attempt may take, such as 5m; 0 is no limit
     #[arg(long, value_name = "DURATION", value_parser = duration)]

@@ -9,6 +9,7 @@ use apiary_bees::finance::{Record, SqliteRecord, Subscription, SubscriptionQuery
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use crate::arguments::{OPEN, whole};
 use crate::commands::bee;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
@@ -35,7 +36,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum)]
     mode: Option<Mode>,
     /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole::<u32>(1, OPEN))]
     limit: u32,
     /// All of them
     #[arg(long, conflicts_with = "limit")]

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fields::{Field, is_field};
+use crate::arguments::whole;
 use crate::context::Context;
 use crate::demo::events::{Customer, DAY, Life, TYPES, body};
 use crate::demo::poster::{Answer, Poster};
@@ -56,7 +57,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "ada")]
     customer: String,
     /// How many, one after the other, each with an id of its own
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u32>(1, 100_000))]
     count: u32,
 }
 

@@ -1,0 +1,51 @@
+//! What is told to somebody who mistook a command, a place or a variable.
+
+use crate::local::Local;
+use crate::scene::{Scene, run};
+
+#[test]
+fn help_is_a_command_too() {
+    let scene = Scene::new();
+    assert!(scene.run(&["help"]).ok().contains("Usage: apiary"));
+    assert!(scene.run(&["help", "process", "submit"]).ok().contains("Usage: apiary process submit"));
+    assert!(scene.run(&["process", "help", "show"]).ok().contains("Usage: apiary process show"));
+}
+
+#[test]
+fn a_variable_that_sets_nothing_is_told_and_a_known_one_is_not() {
+    let scene = Scene::new();
+    let variables =
+        [("APIARY_BROKER_LISTN", "x"), ("APIARY_CONFIG", ""), ("APIARY_XYLOPHONE", "1"), ("APIARY_BROKER", "")];
+    let ran = scene.run_with(&variables, &["config", "show"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.stderr.contains("APIARY_BROKER_LISTN sets nothing; did you mean APIARY_BROKER_LISTEN?"));
+    assert!(ran.stderr.contains("APIARY_XYLOPHONE sets nothing; `apiary config show`"), "{}", ran.stderr);
+    let told = |text: &str| text.lines().filter(|line| line.contains("APIARY_")).count();
+    assert_eq!(told(&ran.stderr), 2, "{}", ran.stderr);
+    assert_eq!(told(&scene.run_with(&variables, &["config", "show", "-q"]).stderr), 0);
+}
+
+#[test]
+fn a_suggested_command_looks_where_this_one_looked() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let (data, config) = (scene.path("data"), scene.path("data/apiary.toml"));
+    let (data, config) = (data.to_str().unwrap(), config.to_str().unwrap());
+    let hint =
+        |place: &[&str]| run(&mut scene.command(&[place, &["executor", "show", "nobody"]].concat())).fails_with(5);
+    assert!(hint(&["--data", data]).contains(&format!("`apiary --data {data} executor list`")));
+    assert!(hint(&["--config", config]).contains(&format!("`apiary --config {config} executor list`")));
+    drop(local);
+    let ran = scene.run(&["--data", data, "doctor"]);
+    assert!(ran.stdout.contains(&format!("`apiary --data {data} up`")), "{}", ran.stdout);
+}
+
+#[test]
+fn a_table_keeps_to_the_columns_that_there_are_and_its_first_column_whole() {
+    let scene = Scene::new();
+    let list = |columns: &str| scene.run_with(&[("COLUMNS", columns)], &["webhook", "send", "--list"]).ok();
+    let narrow = list("66");
+    assert!(narrow.lines().all(|line| line.chars().count() <= 66), "{narrow}");
+    assert!(narrow.contains("customer.subscription.pending_update_applied") && narrow.contains('…'), "{narrow}");
+    assert!(!list("").contains('…'), "nothing is cut where the output goes elsewhere");
+}
