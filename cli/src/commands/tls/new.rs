@@ -8,6 +8,7 @@ use rcgen::KeyPair;
 use super::authority::{Authority, Order, Side};
 use super::folder::{AUTHORITY, Folder};
 use super::{Written, print};
+use crate::arguments::whole;
 use crate::context::Context;
 use crate::exit::Fault;
 use crate::profile;
@@ -37,10 +38,10 @@ pub(crate) struct Arguments {
     #[arg(long = "client", value_name = "NAME", value_parser = file_name)]
     clients: Vec<String>,
     /// How many days the certificates are valid
-    #[arg(long, default_value_t = 397, value_parser = clap::value_parser!(i32).range(1..=3650))]
+    #[arg(long, default_value_t = 397, value_parser = whole::<i32>(1, 3650))]
     days: i32,
     /// How many days the authority is valid, if it is made
-    #[arg(long, default_value_t = 3650, value_parser = clap::value_parser!(i32).range(1..=36500))]
+    #[arg(long, default_value_t = 3650, value_parser = whole::<i32>(1, 36500))]
     ca_days: i32,
 }
 

@@ -10,6 +10,7 @@ use super::authority::{Authority, Order, Side, contents};
 use super::folder::{AUTHORITY, FILE_BYTES_MAX, Folder};
 use super::new::file_name;
 use super::{Written, print};
+use crate::arguments::whole;
 use crate::context::Context;
 use crate::exit::Fault;
 use crate::profile;
@@ -32,7 +33,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "tls")]
     out: PathBuf,
     /// How many days from now the certificate is valid
-    #[arg(long, default_value_t = 397, value_parser = clap::value_parser!(i32).range(1..=3650))]
+    #[arg(long, default_value_t = 397, value_parser = whole::<i32>(1, 3650))]
     days: i32,
 }
 
