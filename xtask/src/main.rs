@@ -5,6 +5,7 @@ mod bench;
 mod children;
 mod ci;
 mod go;
+mod lint_pages;
 mod lint_proto;
 mod node;
 mod postgres;
@@ -47,6 +48,8 @@ enum Task {
     },
     /// Lints `proto/schema` with buf.
     LintProto,
+    /// Holds `docs/openapi.json` to OpenAPI's own rules.
+    LintPages,
     /// Holds a private Postgres until standard input ends. `test` and `bench` start it.
     #[command(hide = true)]
     GuardPostgres,
@@ -63,6 +66,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Bench { json } => bench::run(json),
         Task::Proto { check } => proto::run(check).map(|()| ExitCode::SUCCESS),
         Task::LintProto => lint_proto::run().map(|()| ExitCode::SUCCESS),
+        Task::LintPages => lint_pages::run().map(|()| ExitCode::SUCCESS),
         Task::GuardPostgres => postgres::run_guard().map(|()| ExitCode::SUCCESS),
     };
     done.or_else(|error| match error.downcast_ref::<children::Interrupted>() {

@@ -21,9 +21,9 @@ import (
 // bytesCodec sends and receives messages as the bytes that they are.
 type bytesCodec struct{}
 
-func (bytesCodec) Marshal(message any) ([]byte, error)       { return *message.(*[]byte), nil }
+func (bytesCodec) Marshal(message any) ([]byte, error)      { return *message.(*[]byte), nil }
 func (bytesCodec) Unmarshal(data []byte, message any) error { *message.(*[]byte) = data; return nil }
-func (bytesCodec) Name() string                              { return "proto" }
+func (bytesCodec) Name() string                             { return "proto" }
 
 type call struct {
 	Method    string `json:"method"`

@@ -1,7 +1,8 @@
 -- Leases as they are now. ?1 process_id: JSON list of hexadecimal digits.
 -- Race: the lease may be lost the next moment; whoever acts on it is guarded.
 SELECT lease.process_id, lease.colony, lease.executor_type, lease.attempt, lease.executor, lease.retries_spent,
-       lease.claimed_at_ms, lease.expires_at_ms, lease.exec_deadline_ms, lease.cancel_deadline_ms, lease.cancel_reason, lease.cancel_by,
+       lease.claimed_at_ms, lease.expires_at_ms, lease.exec_deadline_ms, lease.cancel_deadline_ms, lease.cancel_reason,
+       lease.cancel_by,
        spec.max_retries, spec.function, spec.digest
 FROM leases AS lease
 LEFT JOIN specs AS spec ON spec.process_id = lease.process_id
