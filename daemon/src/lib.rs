@@ -1,6 +1,10 @@
 //! Duties of every long-running part: supervised background tasks, notices for the operator, and a log that cannot fail or block.
 
+mod log;
 mod notices;
+mod supervisor;
 pub mod tls;
 
+pub use log::{LogWriter, log_panics};
 pub use notices::{Notice, Notices};
+pub use supervisor::{Life, Supervisor, words};

@@ -57,35 +57,46 @@ impl Notices {
     /// Records an occurrence. Logs a warning for the first one of a kind and subject, and at most every ten minutes
     /// after that.
     pub fn raise(&self, kind: &'static str, subject: impl Into<String>, text: impl Into<String>) {
+        let (subject, text) = (subject.into(), clipped(&text.into()));
+        if let Some((kind, subject, count)) = self.count(kind, subject, &text) {
+            // The log may be slow: nobody else waits for it.
+            tracing::warn!(kind, subject, count, "{text}");
+        }
+    }
+
+    /// Records an occurrence that whoever found it has logged.
+    pub fn record(&self, kind: &'static str, subject: impl Into<String>, text: impl Into<String>) {
+        self.count(kind, subject.into(), &clipped(&text.into()));
+    }
+
+    /// Counts an occurrence; returns under which kind and subject, and the count, if it is to be logged.
+    fn count(&self, kind: &'static str, subject: String, text: &str) -> Option<(&'static str, String, u64)> {
         let now_ms = self.0.clock.now_ms();
-        let (mut kind, mut subject, text) = (kind, subject.into(), clipped(&text.into()));
+        let (mut kind, mut subject) = (kind, subject);
         let mut open = self.lock();
         if open.len() >= NOTICES_MAX && !open.contains_key(&(kind, subject.clone())) {
             (kind, subject) = (OVERFLOW, String::new());
         }
-        let count = match open.entry((kind, subject.clone())) {
+        match open.entry((kind, subject.clone())) {
             Entry::Vacant(entry) => {
-                let text = text.clone();
+                let text = text.to_owned();
                 let notice =
                     Notice { kind, subject: subject.clone(), text, count: 1, since_ms: now_ms, last_ms: now_ms };
                 entry.insert(Open { notice, logged_ms: now_ms });
-                1
+                Some((kind, subject, 1))
             }
             Entry::Occupied(mut entry) => {
                 let open = entry.get_mut();
                 open.notice.count = open.notice.count.saturating_add(1);
                 open.notice.last_ms = now_ms;
-                open.notice.text.clone_from(&text);
+                open.notice.text = text.to_owned();
                 if now_ms.saturating_sub(open.logged_ms) < REPEAT_AFTER_MS {
-                    return;
+                    return None;
                 }
                 open.logged_ms = now_ms;
-                open.notice.count
+                Some((kind, subject, open.notice.count))
             }
-        };
-        // The log may be slow: nobody else waits for it.
-        drop(open);
-        tracing::warn!(kind, subject, count, "{text}");
+        }
     }
 
     /// Ends a condition; logs that it is over if it was there.

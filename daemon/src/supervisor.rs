@@ -1,0 +1,382 @@
+//! Background tasks that are started again when they panic or end before their time, and reported.
+
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::Notices;
+
+/// The pause before a task is started again; each failure in the window doubles it.
+const RESTART_PAUSE: Duration = Duration::from_millis(100);
+/// The longest such pause.
+const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// More failures of one task than this within the window show that restarts do not help.
+const RESTARTS_MAX: usize = 5;
+/// The window in which failures of one task are counted.
+const RESTART_WINDOW: Duration = Duration::from_secs(60);
+/// A task that was started again counts as running after this long.
+const STEADY_AFTER: Duration = Duration::from_millis(500);
+/// A restart is listed as a notice for this long after the task became steady.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// The notice of a task that was started again.
+const TASK_RESTARTED: &str = "TASK_RESTARTED";
+/// The notice of a task that fails again and again.
+const TASK_FAILED: &str = "TASK_FAILED";
+
+/// The background tasks of one running part. Clones share them.
+///
+/// A task that panics, or ends although nobody told it to, is logged, raises a notice, and is started again with its
+/// state after a pause. When restarts do not help, [`failed`](Self::failed) completes: the process is to end with an
+/// error, so that whatever started it starts it anew.
+#[derive(Clone)]
+pub struct Supervisor {
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+}
+
+struct Shared {
+    notices: Notices,
+    /// By the name of the task: how many of that name are down, and the bell that makes one panic in a test.
+    known: Mutex<BTreeMap<&'static str, Known>>,
+    failure: watch::Sender<Option<String>>,
+}
+
+#[derive(Default)]
+struct Known {
+    down: usize,
+    sabotage: Arc<Notify>,
+}
+
+/// The restarts of one task.
+pub struct Life {
+    shared: Arc<Shared>,
+    name: &'static str,
+    stop: CancellationToken,
+    sabotage: Arc<Notify>,
+    /// The failures in the window.
+    failures: VecDeque<Instant>,
+    is_down: bool,
+    is_noticed: bool,
+}
+
+impl Supervisor {
+    /// No tasks yet. What happens to them is added to these notices.
+    pub fn new(notices: Notices) -> Self {
+        let (known, failure) = (Mutex::default(), watch::Sender::new(None));
+        Self { shared: Arc::new(Shared { notices, known, failure }), tasks: TaskTracker::new() }
+    }
+
+    /// Tasks that are waited for apart from the others, and otherwise are of the same running part.
+    pub fn group(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), tasks: TaskTracker::new() }
+    }
+
+    /// The notices that restarts are added to.
+    pub fn notices(&self) -> &Notices {
+        &self.shared.notices
+    }
+
+    /// Starts a task. It may end once `stop` is cancelled, also when it cancels that itself; an earlier end is a fault.
+    ///
+    /// `state` is lent to each run, so that queues and the like outlive a panic; what a run has taken out of it and not
+    /// put back is dropped.
+    pub fn spawn<S: Send + 'static>(
+        &self,
+        name: &'static str,
+        stop: CancellationToken,
+        mut state: S,
+        mut run: impl for<'s> FnMut(&'s mut S) -> BoxFuture<'s, ()> + Send + 'static,
+    ) {
+        let mut life = self.life(name, stop.clone());
+        self.tasks.spawn(async move {
+            loop {
+                // Called inside, because it may panic before it returns its future.
+                let ended = life.run(async { run(&mut state).await }).await;
+                if stop.is_cancelled() && (ended.is_some() || life.is_hopeless()) {
+                    return;
+                }
+                if ended.is_some() {
+                    life.fail("ended before its time").await;
+                }
+            }
+        });
+    }
+
+    /// The restarts of a task that its owner runs itself, with [`Life::run`]. It is not restarted after `stop`.
+    pub fn life(&self, name: &'static str, stop: CancellationToken) -> Life {
+        let sabotage = Arc::clone(&self.shared.known().entry(name).or_default().sabotage);
+        let shared = Arc::clone(&self.shared);
+        Life { shared, name, stop, sabotage, failures: VecDeque::new(), is_down: false, is_noticed: false }
+    }
+
+    /// Runs something that ends by itself, such as the answer to one call, and is waited for by [`wait`](Self::wait).
+    pub fn track(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Whether every task runs: none has failed and is not yet steady again.
+    pub fn is_up(&self) -> bool {
+        self.shared.known().values().all(|known| known.down == 0)
+    }
+
+    /// Completes when a task fails again and again, with what it is.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.shared.failure.subscribe();
+        let problem = failure.wait_for(Option::is_some).await.ok().and_then(|problem| (*problem).clone());
+        match problem {
+            Some(problem) => problem,
+            // The sender is in `self`: there is always something to wait for.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Lets [`wait`](Self::wait) complete once all tasks have ended.
+    pub fn close(&self) {
+        self.tasks.close();
+    }
+
+    /// Waits until all tasks have ended.
+    pub async fn wait(&self) {
+        self.tasks.wait().await;
+    }
+
+    /// The names of all tasks that were ever started.
+    #[doc(hidden)]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.shared.known().keys().copied().collect()
+    }
+
+    /// Makes a task of this name panic once, at its next await. For tests of what happens then.
+    #[doc(hidden)]
+    pub fn sabotage(&self, name: &str) {
+        if let Some(known) = self.shared.known().get(name) {
+            known.sabotage.notify_one();
+        }
+    }
+}
+
+impl Shared {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<&'static str, Known>> {
+        // It is changed in steps that cannot panic half-way.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_up(&self, name: &'static str, problem: &str) {
+        let text = format!("the task `{name}` failed {RESTARTS_MAX} times within a minute, at last it {problem}");
+        self.notices.record(TASK_FAILED, name, format!("{text}; the process ends, to be started anew: see the log"));
+        self.failure.send_if_modified(|failure| {
+            let is_first = failure.is_none();
+            failure.get_or_insert(text);
+            is_first
+        });
+    }
+}
+
+impl Life {
+    /// Runs the task. Returns `None` if it panicked: then it was reported, the pause is over, and the caller runs it again.
+    pub async fn run<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let sabotage = Arc::clone(&self.sabotage);
+        let work = async {
+            tokio::select! {
+                biased;
+                () = sabotage.notified() => sabotaged(),
+                done = work => done,
+            }
+        };
+        let ended = tokio::select! {
+            biased;
+            ended = AssertUnwindSafe(work).catch_unwind() => ended,
+            never = self.recover() => match never {},
+        };
+        match ended {
+            Ok(done) => Some(done),
+            Err(panic) => {
+                self.fail(&format!("panicked: {}", words(&*panic))).await;
+                None
+            }
+        }
+    }
+
+    /// Reports a failure, and waits for as long as the next start is to be put off.
+    pub async fn fail(&mut self, problem: &str) {
+        let now = Instant::now();
+        self.failures.retain(|at| now.saturating_duration_since(*at) < RESTART_WINDOW);
+        self.failures.push_back(now);
+        if !std::mem::replace(&mut self.is_down, true) {
+            self.shared.known().entry(self.name).or_default().down += 1;
+        }
+        let (task, failures) = (self.name, self.failures.len());
+        tracing::error!(task, failures, problem, "a background task failed; it is started again");
+        let text = format!("the task `{task}` {problem}; it was started again: see the log, and report it as a fault");
+        self.shared.notices.record(TASK_RESTARTED, task, text);
+        self.is_noticed = true;
+        if self.is_hopeless() {
+            self.shared.give_up(task, problem);
+        }
+        // The queue holds no more than fit into the window.
+        let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
+        let pause = RESTART_PAUSE.saturating_mul(1 << doublings).min(RESTART_PAUSE_MAX);
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    /// Whether restarts do not help.
+    pub fn is_hopeless(&self) -> bool {
+        self.failures.len() > RESTARTS_MAX
+    }
+
+    /// Takes back, in time, what was said of a task that runs again. Never ends.
+    async fn recover(&mut self) -> Infallible {
+        if self.is_down {
+            sleep(STEADY_AFTER).await;
+            self.is_up_again();
+        }
+        if self.is_noticed {
+            sleep(REMEMBERED).await;
+            self.shared.notices.resolve(TASK_RESTARTED, self.name);
+            self.is_noticed = false;
+        }
+        std::future::pending().await
+    }
+
+    fn is_up_again(&mut self) {
+        if std::mem::take(&mut self.is_down)
+            && let Some(known) = self.shared.known().get_mut(self.name)
+        {
+            known.down = known.down.saturating_sub(1);
+        }
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.is_up_again();
+    }
+}
+
+#[expect(clippy::panic, reason = "only a test asks for it")]
+fn sabotaged<T>() -> T {
+    panic!("sabotaged by a test")
+}
+
+/// The text of a panic.
+pub fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("without words")
+}
+
+#[cfg(test)]
+mod tests {
+    use apiary_identity::ManualClock;
+    use jiff::Timestamp;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn supervisor() -> Supervisor {
+        Supervisor::new(Notices::new(Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH))))
+    }
+
+    fn kinds(supervisor: &Supervisor) -> Vec<&'static str> {
+        supervisor.notices().list().into_iter().map(|notice| notice.kind).collect()
+    }
+
+    /// Doubles what comes in; dies of 0.
+    fn start_doubler(supervisor: &Supervisor, stop: &CancellationToken) -> (mpsc::Sender<u32>, mpsc::Receiver<u32>) {
+        let (sender, queue) = mpsc::channel(8);
+        let (out, doubled) = mpsc::channel(8);
+        let ending = stop.clone();
+        supervisor.spawn("doubler", stop.clone(), (queue, out, ending), |(queue, out, ending)| {
+            Box::pin(async move {
+                loop {
+                    tokio::select! {
+                        () = ending.cancelled() => return,
+                        Some(number) = queue.recv() => {
+                            assert!(number != 0, "zero");
+                            out.send(number * 2).await.unwrap();
+                        }
+                    }
+                }
+            })
+        });
+        (sender, doubled)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_panics_goes_on_with_its_queue_and_is_reported() {
+        let (supervisor, stop) = (supervisor(), CancellationToken::new());
+        let (queue, mut doubled) = start_doubler(&supervisor, &stop);
+        for number in [1, 0, 2] {
+            queue.send(number).await.unwrap();
+        }
+        assert_eq!((doubled.recv().await, doubled.recv().await), (Some(2), Some(4)));
+        assert!(!supervisor.is_up(), "it is not steady yet");
+        assert_eq!(kinds(&supervisor), [TASK_RESTARTED]);
+        assert!(supervisor.notices().list()[0].text.contains("`doubler` panicked: zero"));
+        sleep(STEADY_AFTER * 2).await;
+        assert!(supervisor.is_up());
+        sleep(REMEMBERED).await;
+        assert_eq!(kinds(&supervisor), [""; 0]);
+        stop.cancel();
+        supervisor.close();
+        supervisor.wait().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_before_its_time_is_a_failure_and_one_after_stop_is_none() {
+        let (supervisor, stop) = (supervisor(), CancellationToken::new());
+        supervisor.spawn("short", stop.clone(), (0, stop.clone()), |(runs, stop)| {
+            Box::pin(async move {
+                *runs += 1;
+                if *runs > 1 {
+                    stop.cancelled().await;
+                }
+            })
+        });
+        sleep(Duration::from_secs(5)).await;
+        let notices = supervisor.notices().list();
+        assert_eq!((notices.len(), notices[0].kind, notices[0].count), (1, TASK_RESTARTED, 1));
+        stop.cancel();
+        supervisor.close();
+        supervisor.wait().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn restarts_that_do_not_help_end_it() {
+        let (supervisor, stop) = (supervisor(), CancellationToken::new());
+        supervisor.spawn("broken", stop.clone(), (), |()| Box::pin(async { panic!("always") }));
+        let problem = supervisor.failed().await;
+        assert!(problem.contains("`broken`") && problem.contains("always"), "{problem}");
+        assert_eq!(kinds(&supervisor), [TASK_FAILED, TASK_RESTARTED]);
+        assert!(!supervisor.is_up());
+        stop.cancel();
+        supervisor.close();
+        supervisor.wait().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_test_may_make_a_task_panic_while_it_waits() {
+        let (supervisor, stop) = (supervisor(), CancellationToken::new());
+        let (queue, mut doubled) = start_doubler(&supervisor, &stop);
+        assert_eq!(supervisor.names(), ["doubler"]);
+        supervisor.sabotage("doubler");
+        queue.send(4).await.unwrap();
+        assert_eq!(doubled.recv().await, Some(8));
+        assert_eq!(kinds(&supervisor), [TASK_RESTARTED]);
+        stop.cancel();
+    }
+}
