@@ -51,6 +51,9 @@ pub enum ClientError {
     /// The broker's answer cannot be right.
     #[error("the broker's answer makes no sense: {0}; is this an Apiary broker of the same version?")]
     Answer(String),
+    /// A part of this program panicked again and again; its log says where. A new start may help.
+    #[error("{0}")]
+    Broken(String),
 }
 
 impl ClientError {
@@ -72,7 +75,7 @@ impl ClientError {
         match self {
             Self::Refused { reason, retryable, .. } => reason.fault(*retryable),
             Self::Unreachable { .. } | Self::Timeout { .. } => Fault::Again,
-            Self::Status { .. } | Self::Answer(_) => Fault::Surroundings,
+            Self::Status { .. } | Self::Answer(_) | Self::Broken(_) => Fault::Surroundings,
             Self::Invalid(_) => Fault::Document,
         }
     }
@@ -83,7 +86,7 @@ impl ClientError {
         match self {
             Self::Refused { retryable, .. } => *retryable,
             Self::Unreachable { .. } | Self::Timeout { .. } => true,
-            Self::Status { .. } | Self::Invalid(_) | Self::Answer(_) => false,
+            Self::Status { .. } | Self::Invalid(_) | Self::Answer(_) | Self::Broken(_) => false,
         }
     }
 

@@ -17,11 +17,13 @@ mod waits;
 mod works;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_daemon::{Notices, Supervisor};
 use apiary_identity::Offer;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,7 @@ pub struct Executor {
     settings: Settings,
     guard: Guard,
     handlers: BTreeMap<String, Handler>,
+    tasks: Supervisor,
 }
 
 /// What an executor announces of a function that it does.
@@ -73,6 +76,8 @@ struct Context {
     rules: rules::Rules,
     waits: waits::Waits,
     handlers: BTreeMap<String, Handler>,
+    /// The loops of the executor, and what became of them.
+    tasks: Supervisor,
     /// Cancelled when an executor that stops waits for its handlers no longer.
     give_up: CancellationToken,
 }
@@ -88,6 +93,18 @@ impl Executor {
         self.guard.refusals()
     }
 
+    /// Returns the list of conditions that an operator should know of: those that the executor finds, and those that
+    /// its handlers add.
+    pub fn notices(&self) -> Notices {
+        self.tasks.notices().clone()
+    }
+
+    /// Its loops, for tests that make them panic.
+    #[doc(hidden)]
+    pub fn tasks(&self) -> &Supervisor {
+        &self.tasks
+    }
+
     /// Works until `shutdown` is cancelled. Then it claims no more at once, gives its handlers the drain timeout to
     /// finish, cancels those that are left, and gives their work back untouched.
     ///
@@ -96,7 +113,8 @@ impl Executor {
     /// # Errors
     ///
     /// A refusal that no retry can help, such as `NOT_PERMITTED`, if it comes before the first claim was accepted:
-    /// then key, grant or address are wrong. Later ones are logged and tried again, because work is in hand.
+    /// then key, grant or address are wrong. Later ones are logged and tried again, because work is in hand. And
+    /// [`ClientError::Broken`] if a part of the executor panics again and again.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ClientError> {
         self.run_with(&shutdown, &CancellationToken::new()).await
     }
@@ -126,17 +144,47 @@ impl Executor {
     }
 
     async fn run_with(self, shutdown: &CancellationToken, hurry: &CancellationToken) -> Result<(), ClientError> {
-        let Self { client, settings, guard, handlers } = self;
+        let Self { client, settings, guard, handlers, tasks } = self;
         let (rules, waits) = (rules::Rules::new(guard), waits::Waits::default());
         let give_up = CancellationToken::new();
-        let context = Arc::new(Context { client, settings, rules, waits, handlers, give_up });
+        let context = Arc::new(Context { client, settings, rules, waits, handlers, tasks, give_up });
         let mut works = works::Works::new(Arc::clone(&context));
         let ended = tokio::select! {
-            ended = claim::run(&context, &mut works, shutdown) => ended,
-            never = Box::pin(rules::keep(&context)) => match never {},
+            ended = claim_through_panics(&context, &mut works, shutdown) => ended,
+            never = Box::pin(keep_rules_through_panics(&context, shutdown)) => match never {},
+            problem = context.tasks.failed() => Err(ClientError::Broken(problem)),
         };
         drain::run(&context, works, hurry).await;
         ended
+    }
+}
+
+/// Claims until the executor is to stop. The works in hand go on while the loop is started again after a panic.
+async fn claim_through_panics(
+    context: &Context,
+    works: &mut works::Works,
+    shutdown: &CancellationToken,
+) -> Result<(), ClientError> {
+    let mut life = context.tasks.life("claims", shutdown.clone());
+    let mut claims = claim::Claims::new();
+    loop {
+        match life.run(claims.run(context, works, shutdown)).await {
+            Some(ended) => return ended,
+            None if shutdown.is_cancelled() => return Ok(()),
+            None => {}
+        }
+    }
+}
+
+/// Keeps the colony's rules up to date until the executor is to stop.
+async fn keep_rules_through_panics(context: &Context, shutdown: &CancellationToken) -> Infallible {
+    let mut life = context.tasks.life("rules", shutdown.clone());
+    loop {
+        match life.run(rules::keep(context)).await {
+            Some(never) => match never {},
+            None if shutdown.is_cancelled() => return std::future::pending().await,
+            None => {}
+        }
     }
 }
 

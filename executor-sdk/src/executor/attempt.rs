@@ -89,7 +89,7 @@ fn check(context: &Context, guard: &Guard, lease: &v1::Lease) -> Result<Sound, R
 async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound) {
     let Sound { work, handler } = sound;
     let (cancellation, function) = (work.cancellation(), work.function().to_owned());
-    let courier = Courier::start(context.client.clone(), *subject, work.journal());
+    let courier = Courier::start(context.client.clone(), *subject, work.journal(), &context.tasks);
     // Called inside of its task, because a handler may panic before it returns its future.
     let running = async move { handler(work).await }.in_current_span();
     let mut task: Task = AbortOnDropHandle::new(tokio::spawn(running));

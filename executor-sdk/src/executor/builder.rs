@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_daemon::{Notices, Supervisor};
 use apiary_identity::Offer;
 use apiary_identity::limits::NAME_CHARS_MAX;
 use serde::de::DeserializeOwned;
@@ -24,6 +26,7 @@ pub struct ExecutorBuilder {
     settings: Settings,
     guard: Guard,
     handlers: Vec<(String, Handler)>,
+    notices: Notices,
 }
 
 impl ExecutorBuilder {
@@ -39,7 +42,8 @@ impl ExecutorBuilder {
             drain_timeout: DRAIN_TIMEOUT,
             guard_refresh: GUARD_REFRESH,
         };
-        Self { client, settings, guard: Guard::default(), handlers: Vec::new() }
+        let notices = Notices::new(Arc::clone(client.clock()));
+        Self { client, settings, guard: Guard::default(), handlers: Vec::new(), notices }
     }
 
     /// Which kind of work it claims; its grant must name the type.
@@ -110,6 +114,12 @@ impl ExecutorBuilder {
         self
     }
 
+    /// Adds what an operator should know of to these notices, which others may share; to its own if not set.
+    pub fn notices(mut self, notices: Notices) -> Self {
+        self.notices = notices;
+        self
+    }
+
     /// How often it asks for the colony's rules, which are held against work besides this guard: 10 milliseconds to 1 hour, 60
     /// seconds if not set. It is how long work that the colony has just forbidden may still be done.
     pub fn guard_refresh(mut self, refresh: Duration) -> Self {
@@ -147,7 +157,7 @@ impl ExecutorBuilder {
     ///
     /// [`ClientError::Invalid`] for a setting out of bounds, no handler, or two for one function.
     pub fn build(self) -> Result<Executor, ClientError> {
-        let Self { client, settings, guard, handlers } = self;
+        let Self { client, settings, guard, handlers, notices } = self;
         check(&settings).map_err(ClientError::Invalid)?;
         let mut by_function = BTreeMap::new();
         for (function, handler) in handlers {
@@ -161,7 +171,7 @@ impl ExecutorBuilder {
         if let Some(function) = settings.functions.keys().find(|function| !by_function.contains_key(*function)) {
             return Err(ClientError::Invalid(format!("`{function}` is announced and has no handler: add one")));
         }
-        Ok(Executor { client, settings, guard, handlers: by_function })
+        Ok(Executor { client, settings, guard, handlers: by_function, tasks: Supervisor::new(notices) })
     }
 }
 

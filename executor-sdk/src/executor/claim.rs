@@ -18,54 +18,72 @@ use crate::limits::{CLAIM_EMPTY_MIN, CLAIM_WAIT, POLL_GRACE, RELEASE_TIMEOUT};
 use crate::wire::offer_to_proto;
 use crate::{Client, ClientError};
 
-/// Claims work until the executor is to stop.
-pub(super) async fn run(context: &Context, works: &mut Works, shutdown: &CancellationToken) -> Result<(), ClientError> {
-    let (client, settings) = (&context.client, &context.settings);
-    let functions: Vec<&str> = context.handlers.keys().map(String::as_str).collect();
-    tracing::info!(
-        broker = %client.address(), executor = %client.id(), executor_type = settings.executor_type,
-        slots = settings.slots, functions = functions.join(" "), "claiming work"
-    );
-    let (mut contact, mut introduction) = (Contact::new(), Introduction::default());
-    let mut is_guarded = false;
-    loop {
-        let free = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => return Ok(()),
-            free = works.free_slots() => free,
-        };
-        if let Some(pause) = introduce(context, &mut introduction, &mut contact).await? {
-            tokio::select! {
+/// The loop's memory, which outlives a panic of the loop.
+pub(super) struct Claims {
+    contact: Contact,
+    introduction: Introduction,
+    /// The colony's rules were asked for.
+    is_guarded: bool,
+}
+
+impl Claims {
+    pub(super) fn new() -> Self {
+        Self { contact: Contact::new(), introduction: Introduction::default(), is_guarded: false }
+    }
+
+    /// Claims work until the executor is to stop.
+    pub(super) async fn run(
+        &mut self,
+        context: &Context,
+        works: &mut Works,
+        shutdown: &CancellationToken,
+    ) -> Result<(), ClientError> {
+        let (client, settings) = (&context.client, &context.settings);
+        let functions: Vec<&str> = context.handlers.keys().map(String::as_str).collect();
+        tracing::info!(
+            broker = %client.address(), executor = %client.id(), executor_type = settings.executor_type,
+            slots = settings.slots, functions = functions.join(" "), "claiming work"
+        );
+        let Self { contact, introduction, is_guarded } = self;
+        loop {
+            let free = tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return Ok(()),
-                () = tokio::time::sleep(pause) => continue,
-            }
-        }
-        if !is_guarded {
-            // Not earlier: who is not approved yet may not read the colony's rules.
-            tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
-                () = context.rules.asked() => is_guarded = true,
-            }
-        }
-        let Some(claimed) = claim(context, free, shutdown).await else {
-            return Ok(());
-        };
-        let pause = match claimed {
-            Ok(claimed) => {
-                contact.accepted();
-                match take(works, claimed, free) {
-                    true => {
-                        contact.went_well();
-                        continue;
-                    }
-                    false => contact.pause(),
+                free = works.free_slots() => free,
+            };
+            if let Some(pause) = introduce(context, introduction, contact).await? {
+                tokio::select! {
+                    () = shutdown.cancelled() => return Ok(()),
+                    () = tokio::time::sleep(pause) => continue,
                 }
             }
-            Err(error) => contact.failed(error)?,
-        };
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            () = tokio::time::sleep(pause) => {}
+            if !*is_guarded {
+                // Not earlier: who is not approved yet may not read the colony's rules.
+                tokio::select! {
+                    () = shutdown.cancelled() => return Ok(()),
+                    () = context.rules.asked() => *is_guarded = true,
+                }
+            }
+            let Some(claimed) = claim(context, free, shutdown).await else {
+                return Ok(());
+            };
+            let pause = match claimed {
+                Ok(claimed) => {
+                    contact.accepted();
+                    match take(works, claimed, free) {
+                        true => {
+                            contact.went_well();
+                            continue;
+                        }
+                        false => contact.pause(),
+                    }
+                }
+                Err(error) => contact.failed(error)?,
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = tokio::time::sleep(pause) => {}
+            }
         }
     }
 }

@@ -80,7 +80,7 @@ fn kind(error: &ClientError) -> &str {
         ClientError::Refused { reason, .. } => reason.as_str(),
         ClientError::Status { code, .. } => code,
         ClientError::Unreachable { .. } | ClientError::Timeout { .. } => "away",
-        ClientError::Invalid(_) | ClientError::Answer(_) => "nonsense",
+        ClientError::Invalid(_) | ClientError::Answer(_) | ClientError::Broken(_) => "nonsense",
     }
 }
 

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use crate::guard::Guard;
@@ -14,15 +15,15 @@ use crate::retry::pauses;
 /// The guard that work is held against.
 pub(super) struct Rules {
     guard: RwLock<Arc<Guard>>,
-    /// Somebody is about to claim.
-    wanted: Notify,
+    /// Cancelled once somebody is about to claim.
+    wanted: CancellationToken,
     /// The colony's rules were asked for.
     asked: Notify,
 }
 
 impl Rules {
     pub(super) fn new(guard: Guard) -> Self {
-        Self { guard: RwLock::new(Arc::new(guard)), wanted: Notify::new(), asked: Notify::new() }
+        Self { guard: RwLock::new(Arc::new(guard)), wanted: CancellationToken::new(), asked: Notify::new() }
     }
 
     /// The guard in effect.
@@ -33,7 +34,7 @@ impl Rules {
 
     /// Waits until the colony's rules were asked for, successfully or not. Needs [`keep`] to be polled meanwhile.
     pub(super) async fn asked(&self) {
-        self.wanted.notify_one();
+        self.wanted.cancel();
         self.asked.notified().await;
     }
 
@@ -62,7 +63,7 @@ impl Rules {
 /// Keeps the colony's rules up to date, from the first claim on and for as long as it is polled.
 pub(super) async fn keep(context: &Context) -> Infallible {
     let (rules, refresh) = (&context.rules, context.settings.guard_refresh);
-    rules.wanted.notified().await;
+    rules.wanted.cancelled().await;
     let (mut retries, mut is_troubled) = (pauses(), false);
     loop {
         let taken = match context.client.get_guard().await {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use apiary_daemon::Supervisor;
 use apiary_identity::Envelope;
 use apiary_protocol::Reason;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -25,10 +26,14 @@ pub(crate) struct Courier {
 
 impl Courier {
     /// Starts; it ends with [`finish`](Self::finish), or when it is dropped.
-    pub(crate) fn start(client: Client, subject: Subject, journal: Arc<Journal>) -> Self {
+    pub(crate) fn start(client: Client, subject: Subject, journal: Arc<Journal>, tasks: &Supervisor) -> Self {
         let (ending, lost) = (CancellationToken::new(), CancellationToken::new());
-        let round = Round { client, subject, journal: Arc::clone(&journal), number: 0, lost: lost.clone() };
-        let task = AbortOnDropHandle::new(tokio::spawn(round.run(ending.clone())));
+        let mut round = Round { client, subject, journal: Arc::clone(&journal), number: 0, lost: lost.clone() };
+        let (mut life, told) = (tasks.life("reports", ending.clone()), ending.clone());
+        let task = AbortOnDropHandle::new(tokio::spawn(async move {
+            // A panic costs what was on its way, and nothing of what is said later.
+            while life.run(round.run(&told)).await.is_none() && !life.is_hopeless() {}
+        }));
         Self { journal, ending, lost, task }
     }
 
@@ -74,7 +79,7 @@ struct Round {
 }
 
 impl Round {
-    async fn run(mut self, ending: CancellationToken) {
+    async fn run(&mut self, ending: &CancellationToken) {
         let mut tries = pauses();
         let mut earliest = Instant::now();
         loop {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use apiary_daemon::{Notices, Supervisor};
 use apiary_proto::v1;
 use serde_json::{Map, Value};
 
@@ -28,7 +29,8 @@ impl Lines {
     /// Starts; it ends with [`finish`](Self::finish), or when it is dropped.
     pub fn start(client: &Client, subject: Subject) -> Self {
         let journal = Arc::new(Journal::new(Arc::clone(client.clock())));
-        Self { courier: Courier::start(client.clone(), subject, journal) }
+        let tasks = Supervisor::new(Notices::new(Arc::clone(client.clock())));
+        Self { courier: Courier::start(client.clone(), subject, journal, &tasks) }
     }
 
     /// How a line is added, from any thread.

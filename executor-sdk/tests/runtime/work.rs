@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use apiary_executor_sdk::{Failure, Output, Work};
+use apiary_executor_sdk::{CancellationToken, ClientError, Failure, LogLevel, Output, Work};
 use apiary_identity::limits::CONTENT_BYTES_MAX;
 use apiary_identity::{Offer, Outcome, OutcomeKind};
 
@@ -101,6 +101,61 @@ async fn a_panic_is_a_retryable_failure_and_the_executor_goes_on() {
         assert!(failure.contains("panicked") && failure.contains(words), "{failure}");
     }
     assert_eq!(outcomes[2].outcome, OutcomeKind::Succeeded);
+}
+
+#[tokio::test]
+async fn a_loop_of_the_executor_that_panics_goes_on_and_the_work_in_hand_with_it() {
+    let scene = Scene::new();
+    let (go_on, is_told) = (CancellationToken::new(), CancellationToken::new());
+    let (waits, told) = (go_on.clone(), is_told.clone());
+    let handler = move |work: Work| {
+        let (waits, told) = (waits.clone(), told.clone());
+        async move {
+            if work.args().as_ref() == b"1" {
+                told.cancel();
+                waits.cancelled().await;
+            }
+            work.log(LogLevel::Info, "done");
+            Ok(())
+        }
+    };
+    let executor = scene.executor().slots(4).handle("f", handler).build().unwrap();
+    let tasks = executor.tasks().clone();
+    scene.hand_out("f", "1");
+    let running = Running::new(executor);
+    is_told.cancelled().await;
+    assert_eq!(tasks.names(), ["claims", "reports", "rules"]);
+    for (name, count) in tasks.names().into_iter().zip(1..) {
+        tasks.sabotage(name);
+        eventually("the panic is reported", || tasks.notices().list().iter().any(|notice| notice.subject == name))
+            .await;
+        scene.hand_out("f", "2");
+        eventually("the next is done", || scene.fake.state().results.len() == count).await;
+    }
+    go_on.cancel();
+    eventually("the first is done", || scene.fake.state().results.len() == 4).await;
+    running.stop().await;
+    assert!(scene.fake.outcomes().iter().all(|outcome| outcome.outcome == OutcomeKind::Succeeded));
+}
+
+#[tokio::test]
+async fn an_executor_whose_loop_panics_again_and_again_ends_with_an_error() {
+    let scene = Scene::new();
+    let executor = scene.executor().handle("f", |_| async { Ok(()) }).build().unwrap();
+    let tasks = executor.tasks().clone();
+    let running = Running::new(executor);
+    eventually("it claims", || !scene.fake.state().claims.is_empty()).await;
+    let ending = tasks.clone();
+    let saboteur = tokio::spawn(async move {
+        loop {
+            tasks.sabotage("claims");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let problem = ending.failed().await;
+    let error = running.ended().await.unwrap_err();
+    saboteur.abort();
+    assert!(matches!(&error, ClientError::Broken(words) if *words == problem), "{error}");
 }
 
 #[tokio::test]
