@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use apiary_daemon::Notices;
+use apiary_daemon::{Notices, Supervisor};
 use apiary_identity::{Clock, read_secret_file};
 use futures::{Stream, StreamExt as _};
 use tokio::net::{TcpListener, UnixListener};
@@ -41,7 +41,6 @@ pub struct Broker {
     address: Option<SocketAddr>,
     socket: Option<PathBuf>,
     store: Arc<dyn Store>,
-    notices: Notices,
     /// Ends polls, watches and sweeps.
     drain: CancellationToken,
     /// Ends the servers; cancelled with `drain`, or when the broker is dropped.
@@ -49,7 +48,7 @@ pub struct Broker {
     /// Ends the writers, once no more calls are answered.
     finish: CancellationToken,
     servers: TaskTracker,
-    tasks: TaskTracker,
+    tasks: Supervisor,
 }
 
 impl Broker {
@@ -59,7 +58,8 @@ impl Broker {
         let server = tcp_server(config.listen.tls.as_ref())?;
         let store = open(&config).await?;
         let broker_id = Uuid::new_v4();
-        let (drain, servers, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
+        let tasks = Supervisor::new(Notices::new(clock.clone()));
+        let (drain, servers) = (CancellationToken::new(), TaskTracker::new());
         // A start that fails half-way must not leave loops behind.
         let cut = drain.clone().drop_guard();
         let finish = CancellationToken::new();
@@ -69,10 +69,9 @@ impl Broker {
             unattended_after: config.executors.unattended_after,
         };
         let engine = Engine::start(store.clone(), clock, broker_id, tuning, &tasks, drain.clone(), &finish).await?;
-        let notices = engine.notices();
         let auth = Auth::new(engine.grants(), engine.clock(), broker_id, config.server_owner, REQUEST_WINDOW_MS);
         let routes = routes(Rpc::new(engine, Arc::new(auth), broker_id))?;
-        let mut broker = Self { address: None, socket: None, store, notices, drain, _cut: cut, finish, servers, tasks };
+        let mut broker = Self { address: None, socket: None, store, drain, _cut: cut, finish, servers, tasks };
         if let Err(error) = broker.serve(config.listen, server, routes).await {
             // Whoever tries again must not find the file locked and the connections taken.
             broker.stop().await;
@@ -98,7 +97,19 @@ impl Broker {
     /// Returns the list to which any part of the broker adds conditions that an operator should know of; `GetHealth`
     /// shows them.
     pub fn notices(&self) -> Notices {
-        self.notices.clone()
+        self.tasks.notices().clone()
+    }
+
+    /// Completes when one of its tasks fails again and again, with what it is. Then the broker is to be stopped, and the
+    /// process to end with an error, so that it is started anew.
+    pub async fn failed(&self) -> String {
+        self.tasks.failed().await
+    }
+
+    /// Its background tasks, for tests that make them panic.
+    #[doc(hidden)]
+    pub fn tasks(&self) -> &Supervisor {
+        &self.tasks
     }
 
     /// Stops in order: waiting claims and watches are answered, calls in progress end, what is queued is written, the store

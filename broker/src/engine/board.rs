@@ -141,6 +141,17 @@ impl Board {
         !lanes.is_empty()
     }
 
+    /// Begins anew after looks that were cut off: their polls are looked for again, and nobody's turn is waited for.
+    pub(super) fn start_over(&mut self) {
+        self.turns = Turns::default();
+        self.due.clear();
+        for board in self.lanes.values_mut() {
+            (board.passing, board.queued) = (false, false);
+            board.polls.values_mut().for_each(|poll| poll.passing = false);
+        }
+        self.mark_all();
+    }
+
     pub(super) fn begin_pass(&mut self) -> Option<Pass> {
         while let Some(lane) = self.due.pop_front() {
             let Some(board) = self.lanes.get_mut(&lane) else { continue };

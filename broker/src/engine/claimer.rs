@@ -1,6 +1,7 @@
 //! One claimer per broker: it takes work in batches for all polls that wait, instead of every poll asking the
 //! database for itself. A poll that goes away never takes a process with it, at whatever moment it goes.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::board::{Board, Given, Pass, Reply, references};
 use crate::Error;
 use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
-use crate::model::{ClaimSlot, Claimed, ColonyKey, GrantKey, Lane, LeaseRef, Release};
-use crate::store::Store;
+use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef, Release};
+use crate::store::{Store, StoreError, StoreResult};
 
 /// After a failed look at the database, the next comes this much later.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
@@ -125,13 +126,9 @@ impl Claimer {
 
     /// Serves polls until `stop`, then answers the rest with nothing. `slow_poll` says whether to look now and then
     /// without being told, because other brokers' hints may get lost.
-    pub(crate) async fn run(
-        self: Arc<Self>,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        slow_poll: bool,
-        stop: CancellationToken,
-    ) {
+    pub(crate) async fn run(&self, store: &dyn Store, clock: &dyn Clock, slow_poll: bool, stop: &CancellationToken) {
+        // Looks of an earlier run were cut off by its panic.
+        self.board().start_over();
         let mut passes = FuturesUnordered::new();
         let mut slow = tokio::time::interval(SLOW_POLL);
         slow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -139,11 +136,11 @@ impl Claimer {
             while passes.len() < CLAIM_PASSES_MAX {
                 let unheard = self.board().unheard.pop();
                 if let Some((lane, leases)) = unheard {
-                    passes.push(self.give_back(&*store, &*clock, lane, leases).boxed());
+                    passes.push(self.give_back(store, clock, lane, leases).boxed());
                     continue;
                 }
                 let Some(pass) = self.board().begin_pass() else { break };
-                passes.push(self.pass(&*store, &*clock, pass).boxed());
+                passes.push(self.pass(store, clock, pass).boxed());
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -158,7 +155,7 @@ impl Claimer {
         drop(passes);
         let unheard = self.board().close();
         for (lane, leases) in unheard {
-            self.give_back(&*store, &*clock, lane, leases).await;
+            self.give_back(store, clock, lane, leases).await;
         }
     }
 
@@ -195,7 +192,7 @@ impl Claimer {
     }
 
     async fn pass(&self, store: &dyn Store, clock: &dyn Clock, pass: Pass) {
-        match store.claim(&pass.lane, &pass.slots, clock).await {
+        match claim(store, clock, &pass).await {
             Ok(claims) => {
                 self.board().hold(&pass, &claims, clock.now_ms());
                 let orphans = self.board().end_pass(&pass, claims);
@@ -229,6 +226,12 @@ impl Claimer {
         // The board is only ever changed in steps that cannot panic half-way.
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Asks the database. A panic in one lane must not end the claimer for all.
+async fn claim(store: &dyn Store, clock: &dyn Clock, pass: &Pass) -> StoreResult<Claims> {
+    let claimed = AssertUnwindSafe(store.claim(&pass.lane, &pass.slots, clock)).catch_unwind().await;
+    claimed.unwrap_or_else(|_| Err(StoreError::Refused("the claim failed half-way; the log says why".into())))
 }
 
 /// A poll on the board, for as long as its caller waits.

@@ -6,10 +6,10 @@ use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use apiary_daemon::Supervisor;
 use futures::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::Error;
 use crate::limits::{COMMIT_BATCH_MAX, COMMIT_BYTES_MAX, COMMIT_QUEUE_BYTES_MAX, COMMIT_QUEUE_MAX};
@@ -53,10 +53,11 @@ struct Waiting<F: Flush> {
 impl<F: Flush> Committer<F> {
     /// Starts the writer. It ends when every caller's end is gone, or `finish` is cancelled, and everything queued is
     /// written.
-    pub(crate) fn start(tasks: &TaskTracker, flush: F, finish: CancellationToken) -> Self {
+    pub(crate) fn start(tasks: &Supervisor, name: &'static str, flush: F, finish: &CancellationToken) -> Self {
         let (queue, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
-        let flush = Arc::new(flush);
-        tasks.spawn(run(flush.clone(), waiting, finish));
+        let (flush, stop) = (Arc::new(flush), finish.child_token());
+        let writer = Writer { flush: flush.clone(), waiting, queued: Vec::new(), stop: stop.clone() };
+        tasks.spawn(name, stop, writer, |writer| Box::pin(writer.run()));
         Self { flush, queue, room: Arc::new(Semaphore::new(COMMIT_QUEUE_BYTES_MAX)) }
     }
 
@@ -79,26 +80,39 @@ impl<F: Flush> Committer<F> {
     }
 }
 
-async fn run<F: Flush>(flush: Arc<F>, mut waiting: mpsc::Receiver<Waiting<F>>, finish: CancellationToken) {
-    let mut queued = Vec::new();
-    loop {
-        if queued.is_empty() {
-            tokio::select! {
-                count = waiting.recv_many(&mut queued, COMMIT_BATCH_MAX) => if count == 0 { return },
-                // What is queued can still be received; nothing more can be queued.
-                () = finish.cancelled(), if !waiting.is_closed() => waiting.close(),
+/// The writers' end. Its queue outlives a panic; whoever was in a batch then is answered with an error.
+struct Writer<F: Flush> {
+    flush: Arc<F>,
+    waiting: mpsc::Receiver<Waiting<F>>,
+    /// Received, and not yet written.
+    queued: Vec<Waiting<F>>,
+    stop: CancellationToken,
+}
+
+impl<F: Flush> Writer<F> {
+    async fn run(&mut self) {
+        loop {
+            if self.queued.is_empty() {
+                tokio::select! {
+                    count = self.waiting.recv_many(&mut self.queued, COMMIT_BATCH_MAX) => if count == 0 {
+                        // Nobody can ask any more, told to stop or not.
+                        return self.stop.cancel();
+                    },
+                    // What is queued can still be received; nothing more can be queued.
+                    () = self.stop.cancelled(), if !self.waiting.is_closed() => self.waiting.close(),
+                }
             }
+            // Those who came while the last batch was written go along with what it left: otherwise a single repeat of a key
+            // would cost everybody a commit.
+            while self.queued.len() < COMMIT_BATCH_MAX
+                && let Ok(more) = self.waiting.try_recv()
+            {
+                self.queued.push(more);
+            }
+            let (batch, rest) = split(&*self.flush, std::mem::take(&mut self.queued));
+            self.queued = rest;
+            write(&*self.flush, batch).await;
         }
-        // Those who came while the last batch was written go along with what it left: otherwise a single repeat of a key would
-        // cost everybody a commit.
-        while queued.len() < COMMIT_BATCH_MAX
-            && let Ok(more) = waiting.try_recv()
-        {
-            queued.push(more);
-        }
-        let (batch, rest) = split(&*flush, queued);
-        queued = rest;
-        write(&*flush, batch).await;
     }
 }
 
@@ -165,6 +179,9 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Duration;
 
+    use apiary_daemon::Notices;
+    use apiary_identity::SystemClock;
+
     use super::*;
 
     /// Keeps what it is given, a batch for each turn that it is given; 0 panics.
@@ -199,15 +216,15 @@ mod tests {
 
     struct Scene {
         book: Book,
-        tasks: TaskTracker,
+        tasks: Supervisor,
         finish: CancellationToken,
         committer: Committer<Book>,
     }
 
     fn scene(turns: usize) -> Scene {
         let book = Book { turns: Arc::new(Semaphore::new(turns)), batches: Arc::default() };
-        let (tasks, finish) = (TaskTracker::new(), CancellationToken::new());
-        let committer = Committer::start(&tasks, book.clone(), finish.clone());
+        let (tasks, finish) = (Supervisor::new(Notices::new(Arc::new(SystemClock))), CancellationToken::new());
+        let committer = Committer::start(&tasks, "writer", book.clone(), &finish);
         tasks.close();
         Scene { book, tasks, finish, committer }
     }
@@ -251,6 +268,22 @@ mod tests {
         assert!(matches!(bad, Err(Error::Internal(_))), "{bad:?}");
         assert_eq!(good.unwrap(), 1);
         assert_eq!(scene.committer.commit(2).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_dies_answers_what_it_had_in_hand_and_goes_on_with_its_queue() {
+        let scene = scene(0);
+        let mut in_hand = Box::pin(scene.committer.commit(1));
+        assert!(futures::poll!(&mut in_hand).is_pending());
+        while scene.committer.queue.capacity() < COMMIT_QUEUE_MAX {
+            tokio::task::yield_now().await;
+        }
+        let mut queued = Box::pin(scene.committer.commit(2));
+        assert!(futures::poll!(&mut queued).is_pending());
+        scene.tasks.sabotage("writer");
+        assert!(matches!(in_hand.await, Err(Error::Internal(_))), "it is not left without an answer");
+        scene.book.turns.add_permits(1);
+        assert_eq!(queued.await.unwrap(), 2);
     }
 
     #[tokio::test]

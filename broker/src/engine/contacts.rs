@@ -102,7 +102,7 @@ impl Contacts {
     }
 
     /// Writes down what is new, until `stop`; and forgets, now and then, who was not heard for long.
-    pub(crate) async fn run(self: Arc<Self>, store: Arc<dyn Store>, stop: CancellationToken) {
+    pub(crate) async fn run(&self, store: &dyn Store, stop: &CancellationToken) {
         let mut forget = tokio::time::interval(EXECUTOR_FORGET_EVERY);
         forget.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -110,9 +110,9 @@ impl Contacts {
                 () = stop.cancelled() => return,
                 () = self.news.notified() => tokio::time::sleep(NOTIFY_GATHER).await,
                 () = tokio::time::sleep(self.tick()) => {}
-                _ = forget.tick() => self.forget(&*store).await,
+                _ = forget.tick() => self.forget(store).await,
             }
-            if let Err(error) = self.write(&*store).await {
+            if let Err(error) = self.write(store).await {
                 tracing::warn!(%error, "when executors were heard was not written down; it is tried again");
             }
         }

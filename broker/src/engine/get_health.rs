@@ -29,7 +29,7 @@ impl Engine {
         let waiting: Vec<WaitingType> = waiting.into_iter().map(|(_, waiting)| waiting).collect();
         let listeners = Listeners { store: &*self.store, clock: &*self.clock, contacts: &self.contacts };
         Ok(findings(&Facts {
-            notices: &self.notices.list(),
+            notices: &self.tasks.notices().list(),
             waiting: &waiting,
             executors: &listeners.of(colony, None).await?,
             pauses: &self.store.list_pauses(colony.key).await?,
@@ -65,26 +65,29 @@ impl Listeners<'_> {
     }
 }
 
-/// Reports by itself, in the log, when work has waited for long and nobody listens for it, and when somebody does again; until
-/// `stop`.
-pub(super) async fn attend(
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    contacts: Arc<Contacts>,
-    unattended_after: Duration,
-    stop: CancellationToken,
-) {
-    let every = (unattended_after / 2).clamp(ATTEND_EVERY_MIN, ATTEND_EVERY_MAX);
-    let mut reported = HashSet::new();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(every) => {}
-        }
-        let listeners = Listeners { store: &*store, clock: &*clock, contacts: &contacts };
-        match listeners.unattended(unattended_after).await {
-            Ok(found) => reported = report(found, &reported),
-            Err(error) => tracing::debug!(%error, "whether anybody listens could not be told; it is tried again"),
+/// Reports by itself, in the log, when work has waited for long and nobody listens for it, and when somebody does again.
+pub(super) struct Attendant {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) contacts: Arc<Contacts>,
+    pub(super) unattended_after: Duration,
+}
+
+impl Attendant {
+    /// Reports until `stop`.
+    pub(super) async fn run(&self, stop: &CancellationToken) {
+        let every = (self.unattended_after / 2).clamp(ATTEND_EVERY_MIN, ATTEND_EVERY_MAX);
+        let mut reported = HashSet::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(every) => {}
+            }
+            let listeners = Listeners { store: &*self.store, clock: &*self.clock, contacts: &self.contacts };
+            match listeners.unattended(self.unattended_after).await {
+                Ok(found) => reported = report(found, &reported),
+                Err(error) => tracing::debug!(%error, "whether anybody listens could not be told; it is tried again"),
+            }
         }
     }
 }

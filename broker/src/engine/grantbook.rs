@@ -139,7 +139,7 @@ impl GrantBook {
     }
 
     /// Looks for other brokers' revocations also while nobody calls, until `stop`: polls and watches wait for long.
-    pub(crate) async fn keep_looking(self: Arc<Self>, stop: CancellationToken) {
+    pub(crate) async fn keep_looking(&self, stop: &CancellationToken) {
         let Some(looked_ms) = &self.looked_ms else { return };
         let mut pause = REVOCATIONS_LOOK;
         loop {

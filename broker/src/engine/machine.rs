@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_daemon::Notices;
+use apiary_daemon::Supervisor;
 use apiary_identity::Clock;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::add_logs::LogFlush;
@@ -71,14 +69,12 @@ pub(crate) struct Engine {
     pub(super) watches: Arc<Watches>,
     pub(super) desk: LeaseDesk,
     pub(super) operations: Operations,
-    /// Conditions of the broker as a whole, listed in every colony's health: they must not name what is one colony's.
-    pub(super) notices: Notices,
     /// Told when a bulk action was started.
     pub(super) bulks: Arc<Notify>,
     pub(super) polls: Places,
-    pub(super) tasks: TaskTracker,
-    /// The claimer, the sweeps and the bulk actions, without which work stands still: they end only with the broker.
-    loops: [JoinHandle<()>; 4],
+    /// The loops, without which work stands still, and the watches. Its notices are of the broker as a whole and listed in every
+    /// colony's health: they must not name what is one colony's.
+    pub(super) tasks: Supervisor,
     pub(super) drain: CancellationToken,
 }
 
@@ -90,11 +86,10 @@ impl Engine {
         local_clock: Arc<dyn Clock>,
         broker_id: Uuid,
         tuning: Tuning,
-        tasks: &TaskTracker,
+        tasks: &Supervisor,
         drain: CancellationToken,
         finish: &CancellationToken,
     ) -> StoreResult<Arc<Self>> {
-        let notices = Notices::new(local_clock.clone());
         let clock = Arc::new(DatabaseClock::new(local_clock));
         clock.sync(&*store).await?;
         // A database with a clock of its own is one that other brokers may use, too.
@@ -102,61 +97,99 @@ impl Engine {
         let claimer = Arc::new(Claimer::default());
         let (wakeups, hints) = Wakeups::start(claimer.clone(), shared);
         if let Some(hints) = hints {
-            tasks.spawn(relay::tell(store.clone(), broker_id, hints, drain.clone()));
-            tasks.spawn(sweep::keep_time(clock.clone(), store.clone(), drain.clone()));
+            let state = (store.clone(), hints, drain.clone());
+            tasks.spawn("hints to other brokers", drain.clone(), state, move |(store, hints, stop)| {
+                Box::pin(relay::tell(&**store, broker_id, hints, stop))
+            });
+            let state = (clock.clone(), store.clone(), drain.clone());
+            tasks.spawn("database clock", drain.clone(), state, |(clock, store, stop)| {
+                Box::pin(sweep::keep_time(clock, &**store, stop))
+            });
         }
         let watches = Arc::new(Watches::new(clock.clone()));
         let ended_with_grants = (claimer.clone(), watches.clone());
         let grants = Arc::new(GrantBook::new(store.clone(), clock.clone(), ended_with_grants, shared));
-        tasks.spawn(grants.clone().keep_looking(drain.clone()));
+        if shared {
+            tasks.spawn("revocations", drain.clone(), (grants.clone(), drain.clone()), |(grants, stop)| {
+                Box::pin(grants.keep_looking(stop))
+            });
+        }
         let contacts = Arc::new(Contacts::new(clock.clone(), tuning.presence));
         let catalogue = Arc::new(Catalogue::new(store.clone(), clock.clone(), contacts.clone()));
-        if let Some(heard) = store.listen().await? {
+        if let Some(messages) = store.listen().await? {
             let memory = relay::Memory { grants: grants.clone(), catalogue: catalogue.clone() };
-            tasks.spawn(relay::hear(heard, broker_id, wakeups.clone(), memory, drain.clone()));
+            let (store, wakeups, messages) = (store.clone(), wakeups.clone(), Some(messages));
+            let reader = relay::HintReader { store, messages, broker_id, wakeups, memory };
+            tasks.spawn("hints from other brokers", drain.clone(), (reader, drain.clone()), |(reader, stop)| {
+                Box::pin(async move { _ = stop.run_until_cancelled(reader.run()).await })
+            });
         }
-        tasks.spawn(contacts.clone().run(store.clone(), drain.clone()));
-        tasks.spawn(get_health::attend(
-            store.clone(),
-            clock.clone(),
-            contacts.clone(),
-            tuning.unattended_after,
-            drain.clone(),
-        ));
+        let state = (contacts.clone(), store.clone(), drain.clone());
+        tasks.spawn("contacts", drain.clone(), state, |(contacts, store, stop)| Box::pin(contacts.run(&**store, stop)));
+        let attendant = get_health::Attendant {
+            store: store.clone(),
+            clock: clock.clone(),
+            contacts: contacts.clone(),
+            unattended_after: tuning.unattended_after,
+        };
+        tasks.spawn("unattended work", drain.clone(), (attendant, drain.clone()), |(attendant, stop)| {
+            Box::pin(attendant.run(stop))
+        });
         let operations = Operations::new(store.clone(), wakeups.clone(), clock.clone());
         let bulks_started = Arc::new(Notify::new());
         let bulks = Bulks::new(store.clone(), clock.clone(), operations.clone(), broker_id, bulks_started.clone());
-        let loops = [
-            tasks.spawn(claimer.clone().run(store.clone(), clock.clone(), shared, drain.clone())),
-            tasks.spawn(sweep::run(store.clone(), clock.clone(), wakeups.clone(), tuning.retention, drain.clone())),
-            tasks.spawn(bulks.run(drain.clone())),
-            tasks.spawn(sweep::settle_dependencies(store.clone(), clock.clone(), wakeups.clone(), drain.clone())),
-        ];
+        tasks.spawn("bulk actions", drain.clone(), (bulks, drain.clone()), |(bulks, stop)| Box::pin(bulks.run(stop)));
+        let state = (claimer.clone(), store.clone(), clock.clone(), drain.clone());
+        tasks.spawn("claimer", drain.clone(), state, move |(claimer, store, clock, stop)| {
+            Box::pin(claimer.run(&**store, &**clock, shared, stop))
+        });
+        let state = (store.clone(), clock.clone(), wakeups.clone(), drain.clone());
+        tasks.spawn("sweeps", drain.clone(), state, move |(store, clock, wakeups, stop)| {
+            Box::pin(sweep::run(&**store, &**clock, wakeups, tuning.retention, stop))
+        });
+        let state = (store.clone(), clock.clone(), wakeups.clone(), drain.clone());
+        tasks.spawn("dependencies", drain.clone(), state, |(store, clock, wakeups, stop)| {
+            Box::pin(sweep::settle_dependencies(&**store, &**clock, wakeups, stop))
+        });
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
             submits: Committer::start(
                 tasks,
+                "submit writer",
                 SubmitFlush::new(store.clone(), wakeups.clone(), clock.clone()),
-                finish.clone(),
+                finish,
             ),
             completions: Committer::start(
                 tasks,
+                "complete writer",
                 CompleteFlush::new(desk.clone(), wakeups.clone(), clock.clone()),
-                finish.clone(),
+                finish,
             ),
             failures: Committer::start(
                 tasks,
+                "fail writer",
                 FailFlush::new(desk.clone(), wakeups.clone(), clock.clone()),
-                finish.clone(),
+                finish,
             ),
-            renewals: Committer::start(tasks, RenewFlush::new(desk.clone(), clock.clone()), finish.clone()),
+            renewals: Committer::start(tasks, "renew writer", RenewFlush::new(desk.clone(), clock.clone()), finish),
             reports: Committer::start(
                 tasks,
+                "report writer",
                 ReportFlush::new(desk.clone(), wakeups.clone(), clock.clone()),
-                finish.clone(),
+                finish,
             ),
-            logs: Committer::start(tasks, LogFlush::new(desk.clone(), wakeups.clone(), clock.clone()), finish.clone()),
-            attributes: Committer::start(tasks, AttributeFlush::new(desk.clone(), clock.clone()), finish.clone()),
+            logs: Committer::start(
+                tasks,
+                "log writer",
+                LogFlush::new(desk.clone(), wakeups.clone(), clock.clone()),
+                finish,
+            ),
+            attributes: Committer::start(
+                tasks,
+                "attribute writer",
+                AttributeFlush::new(desk.clone(), clock.clone()),
+                finish,
+            ),
             grants,
             contacts,
             catalogue,
@@ -164,11 +197,9 @@ impl Engine {
             unattended_after: tuning.unattended_after,
             desk,
             operations,
-            notices,
             bulks: bulks_started,
             polls: Places::default(),
             tasks: tasks.clone(),
-            loops,
             watches,
             store,
             clock,
@@ -183,24 +214,19 @@ impl Engine {
         self.clock.clone()
     }
 
-    /// Returns the list to which any part of the broker adds conditions that an operator should know of.
-    pub(crate) fn notices(&self) -> Notices {
-        self.notices.clone()
-    }
-
     /// The grants that it works from.
     pub(crate) fn grants(&self) -> Arc<GrantBook> {
         self.grants.clone()
     }
 
-    /// Why no work can be taken and handed out, as far as that shows without a write: the broker stops, a loop has ended before its
-    /// time, or the database does not answer.
+    /// Why no work can be taken and handed out, as far as that shows without a write: the broker stops, a task is down, or the
+    /// database does not answer.
     pub(crate) async fn unready(&self) -> Option<String> {
         if self.drain.is_cancelled() {
             return Some("the broker is stopping".to_owned());
         }
-        if self.loops.iter().any(JoinHandle::is_finished) {
-            return Some("a background task has ended; the log says why".to_owned());
+        if !self.tasks.is_up() {
+            return Some("a background task is down; the log says why".to_owned());
         }
         unavailable(self.store.check_schema()).await
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use apiary_identity::Id;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ use crate::store::Store;
 const LANES_PER_MESSAGE: usize = 40;
 const CHANGES_PER_MESSAGE: usize = 120;
 const COLONIES_PER_MESSAGE: usize = 300;
+/// The pause before the next try to listen.
+const LISTEN_PAUSE: Duration = Duration::from_secs(1);
 /// A revocation is two numbers and a key of 51 characters.
 const REVOCATIONS_PER_MESSAGE: usize = 60;
 
@@ -52,10 +55,10 @@ pub(crate) struct Memory {
 
 /// Tells the other brokers, until `stop`.
 pub(crate) async fn tell(
-    store: Arc<dyn Store>,
+    store: &dyn Store,
     broker_id: Uuid,
-    mut hints: mpsc::Receiver<Hint>,
-    stop: CancellationToken,
+    hints: &mut mpsc::Receiver<Hint>,
+    stop: &CancellationToken,
 ) {
     let mut gathered = Vec::new();
     loop {
@@ -76,46 +79,71 @@ pub(crate) async fn tell(
     }
 }
 
-/// Hears the other brokers, until `stop`.
-pub(crate) async fn hear(
-    mut heard: mpsc::Receiver<String>,
-    broker_id: Uuid,
-    wakeups: Wakeups,
-    memory: Memory,
-    stop: CancellationToken,
-) {
+/// The reader of what other brokers tell.
+pub(crate) struct HintReader {
+    pub(crate) store: Arc<dyn Store>,
+    /// The messages; `None` once the store sends no more.
+    pub(crate) messages: Option<mpsc::Receiver<String>>,
+    pub(crate) broker_id: Uuid,
+    pub(crate) wakeups: Wakeups,
+    pub(crate) memory: Memory,
+}
+
+impl HintReader {
+    /// Acts on what comes. Ends when the store sends no more; the next run begins with a new subscription. What is missed between
+    /// is found by slower looks.
+    pub(crate) async fn run(&mut self) {
+        if self.messages.is_none() {
+            self.messages = subscribe(&*self.store).await;
+        }
+        // Where there are no messages, there is nothing to do.
+        let Some(messages) = &mut self.messages else { return std::future::pending().await };
+        while let Some(text) = messages.recv().await {
+            match serde_json::from_str::<Message>(&text) {
+                Ok(message) if message.broker_id == self.broker_id => {}
+                Ok(message) => heed(message, &self.wakeups, &self.memory),
+                Err(_) => {
+                    tracing::warn!(
+                        bytes = text.len(),
+                        "ignored a message from another client of the database: it is no broker's"
+                    );
+                }
+            }
+        }
+        self.messages = None;
+    }
+}
+
+async fn subscribe(store: &dyn Store) -> Option<mpsc::Receiver<String>> {
     loop {
-        let text = tokio::select! {
-            () = stop.cancelled() => return,
-            text = heard.recv() => match text { Some(text) => text, None => return },
-        };
-        let Ok(message) = serde_json::from_str::<Message>(&text) else {
-            tracing::warn!(bytes = text.len(), "another client of the database sends what is no broker's message");
-            continue;
-        };
-        if message.broker_id == broker_id {
-            continue;
+        match store.listen().await {
+            Ok(messages) => return messages,
+            Err(error) => tracing::debug!(%error, "cannot listen to other brokers yet; trying again"),
         }
-        for (colony, executor_type) in message.lanes {
-            wakeups.hear(&Hint::Work(Lane { colony: ColonyKey(colony), executor_type }));
-        }
-        for (colony, process_id) in message.changes {
-            wakeups.hear(&Hint::Change(Change { colony: ColonyKey(colony), process_id }));
-        }
-        for colony in message.colonies {
-            wakeups.hear(&Hint::Colony(ColonyKey(colony)));
-        }
-        for (colony, process_id) in message.logged {
-            wakeups.hear(&Hint::Logged(Change { colony: ColonyKey(colony), process_id }));
-        }
-        for (key, colony, grantee) in message.revoked {
-            memory.grants.revoked(&[RevokedGrant { key: GrantKey(key), colony: ColonyKey(colony), grantee }]);
-            memory.catalogue.forget(ColonyKey(colony));
-        }
-        for colony in message.announced {
-            memory.grants.forget_colony(ColonyKey(colony));
-            memory.catalogue.forget(ColonyKey(colony));
-        }
+        tokio::time::sleep(LISTEN_PAUSE).await;
+    }
+}
+
+fn heed(message: Message, wakeups: &Wakeups, memory: &Memory) {
+    for (colony, executor_type) in message.lanes {
+        wakeups.hear(&Hint::Work(Lane { colony: ColonyKey(colony), executor_type }));
+    }
+    for (colony, process_id) in message.changes {
+        wakeups.hear(&Hint::Change(Change { colony: ColonyKey(colony), process_id }));
+    }
+    for colony in message.colonies {
+        wakeups.hear(&Hint::Colony(ColonyKey(colony)));
+    }
+    for (colony, process_id) in message.logged {
+        wakeups.hear(&Hint::Logged(Change { colony: ColonyKey(colony), process_id }));
+    }
+    for (key, colony, grantee) in message.revoked {
+        memory.grants.revoked(&[RevokedGrant { key: GrantKey(key), colony: ColonyKey(colony), grantee }]);
+        memory.catalogue.forget(ColonyKey(colony));
+    }
+    for colony in message.announced {
+        memory.grants.forget_colony(ColonyKey(colony));
+        memory.catalogue.forget(ColonyKey(colony));
     }
 }
 

@@ -2,9 +2,11 @@
 //! one never. It ends with the grant that it was opened under.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -92,7 +94,7 @@ impl Engine {
         let (sender, receiver) = mpsc::channel(ahead + 1);
         let watch =
             Watch { store: self.store.clone(), colony, place, changes, logs, sender, drain: self.drain.clone() };
-        self.tasks.spawn(watch.run(target));
+        self.tasks.track(watch.run(target));
         Ok(receiver)
     }
 }
@@ -119,7 +121,9 @@ impl Watch {
             ended = place.ended() => Err(ended),
             () = closed.closed() => return,
             () = drain.cancelled() => Err(Error::Draining),
-            ended = self.follow(&target) => ended,
+            ended = AssertUnwindSafe(self.follow(&target)).catch_unwind() => {
+                ended.unwrap_or_else(|_| Err(Error::Internal("the watch failed; the log says why".into())))
+            }
         };
         if let Err(error) = ended {
             last.send(Err(error));

@@ -126,6 +126,22 @@ fn a_claim_that_does_not_wait_is_looked_for_again_while_looks_end_before_the_end
 }
 
 #[test]
+fn polls_of_a_look_that_was_cut_off_are_looked_for_again() {
+    let claimer = Claimer::default();
+    let (_, mut once) = claimer.register(&lane(), slot(1), true).unwrap();
+    let (_, mut waiting) = claimer.register(&lane(), slot(1), false).unwrap();
+    let cut = claimer.board().begin_pass().unwrap();
+    assert!(claimer.board().begin_pass().is_none());
+    drop(cut);
+    claimer.board().start_over();
+    let pass = claimer.board().begin_pass().expect("they are looked for again");
+    assert_eq!(pass.ids.len(), 2);
+    claimer.board().end_pass(&pass, gave(vec![Claimed { slot: 1, ..claimed() }]));
+    assert!(once.try_recv().unwrap().unwrap().claimed.is_empty());
+    assert_eq!(waiting.try_recv().unwrap().unwrap().claimed.len(), 1);
+}
+
+#[test]
 fn who_is_drained_is_told_at_once() {
     let claimer = Claimer::default();
     let (_, mut drained) = claimer.register(&lane(), slot(1), false).unwrap();

@@ -37,7 +37,7 @@ impl Bulks {
     }
 
     /// Goes on until `stop`. What another broker left is found at the next look.
-    pub(crate) async fn run(self, stop: CancellationToken) {
+    pub(crate) async fn run(&self, stop: &CancellationToken) {
         loop {
             let pause = match self.step().await {
                 Ok(true) => BULK_PAUSE,

@@ -4,7 +4,7 @@
 //! second finds the first; and once in a while for all, because a broker may die in between.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use apiary_identity::Clock;
@@ -63,10 +63,10 @@ impl Ended {
 
 /// Settles what waits for others, until `stop`.
 pub(crate) async fn settle_dependencies(
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    wakeups: Wakeups,
-    stop: CancellationToken,
+    store: &dyn Store,
+    clock: &dyn Clock,
+    wakeups: &Wakeups,
+    stop: &CancellationToken,
 ) {
     let ended = wakeups.ended_processes();
     let mut all_at = Instant::now();
@@ -80,8 +80,8 @@ pub(crate) async fn settle_dependencies(
             }
         }
         let settled = match ended.take() {
-            Some(parents) => settle(&*store, &*clock, &wakeups, &parents, &stop).await.map(drop),
-            None => settle_all(&*store, &*clock, &wakeups, &stop).await,
+            Some(parents) => settle(store, clock, wakeups, &parents, stop).await.map(drop),
+            None => settle_all(store, clock, wakeups, stop).await,
         };
         if let Err(error) = settled {
             tracing::warn!(%error, "what waits for other processes was not looked at; it is tried again");

@@ -25,7 +25,6 @@ mod timekeeping;
 mod unblock;
 mod waits;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_identity::Clock;
@@ -45,18 +44,18 @@ pub(crate) use timekeeping::keep_time;
 
 /// Sweeps until `stop`.
 pub(crate) async fn run(
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    wakeups: Wakeups,
+    store: &dyn Store,
+    clock: &dyn Clock,
+    wakeups: &Wakeups,
     retention: Retention,
-    stop: CancellationToken,
+    stop: &CancellationToken,
 ) {
     let mut keeper = Keeper::new(retention);
     loop {
         // What is heard from here on is not part of this round.
         wakeups.deadline().take();
-        let swept = round(&*store, &*clock, &wakeups).await;
-        let kept = keeper.sweep(&*store, &*clock, &wakeups).await;
+        let swept = round(store, clock, wakeups).await;
+        let kept = keeper.sweep(store, clock, wakeups).await;
         let sleep = match swept.and_then(|next_ms| Ok(kept?.min(next_ms.unwrap_or(i64::MAX)))) {
             Ok(next_ms) => until(Some(next_ms), clock.now_ms()),
             Err(error) => {
@@ -64,7 +63,7 @@ pub(crate) async fn run(
                 Duration::from_secs(1)
             }
         };
-        if !rest(sleep, &*clock, &wakeups, &stop).await {
+        if !rest(sleep, clock, wakeups, stop).await {
             return;
         }
     }
@@ -111,6 +110,8 @@ fn until(due_ms: Option<i64>, now_ms: i64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use apiary_identity::{Digest, Envelope, Grant, KeyPair, Role, Scopes};
     use jiff::Timestamp;
     use uuid::Uuid;

@@ -1,7 +1,5 @@
 //! Keeping the broker's clock to the database's.
 
-use std::sync::Arc;
-
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::clock::DatabaseClock;
@@ -9,13 +7,13 @@ use crate::limits::CLOCK_SYNC;
 use crate::store::Store;
 
 /// Reads the database's clock now and then, until `stop`.
-pub(crate) async fn keep_time(clock: Arc<DatabaseClock>, store: Arc<dyn Store>, stop: CancellationToken) {
+pub(crate) async fn keep_time(clock: &DatabaseClock, store: &dyn Store, stop: &CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(CLOCK_SYNC) => {}
         }
-        if let Err(error) = clock.sync(&*store).await {
+        if let Err(error) = clock.sync(store).await {
             tracing::debug!(%error, "the database's clock was not read; the last distance stays");
         }
     }
