@@ -49,9 +49,9 @@ impl Forwarder {
         Self { sink, spool, contact, counters, clock, failures: 0 }
     }
 
-    /// Forwards until `stop`. May be cut anywhere: an event leaves the spool after the broker has committed it, and one
+    /// Forwards until `stop`; ends earlier if the spool does. May be cut anywhere: an event leaves the spool after the broker has committed it, and one
     /// that is submitted twice becomes one process.
-    pub(crate) async fn run(mut self, stop: CancellationToken) {
+    pub(crate) async fn run(&mut self, stop: &CancellationToken) {
         stop.run_until_cancelled(self.forward()).await;
     }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use apiary_daemon::Notices;
+use apiary_daemon::{Notices, Supervisor};
 use apiary_identity::Clock;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -24,7 +24,8 @@ pub struct Webhook {
     address: SocketAddr,
     app: Arc<App>,
     connections: TaskTracker,
-    forwarder: TaskTracker,
+    /// The forwarder and the spool's writer.
+    tasks: Supervisor,
     /// Ends the server first, then the forwarder.
     stop: (CancellationToken, CancellationToken),
     _cut: (DropGuard, DropGuard),
@@ -42,23 +43,25 @@ impl Webhook {
         let WebhookConfig { listen: address, stripe, spool_path, limits, .. } = config;
         let sources: Vec<Arc<dyn Source>> = vec![Arc::new(StripeSource::new(stripe))];
         let (listener, address) = listen(address).await?;
-        let spool = Arc::new(Spool::open(&spool_path, sink.colony(), &limits).await?);
-        let (contact, counters) = (Arc::new(Contact::default()), Arc::new(Counters::default()));
         let notices = Notices::new(clock.clone());
+        let tasks = Supervisor::new(notices.clone());
+        let spool = Arc::new(Spool::open(&spool_path, sink.colony(), &limits, &tasks).await?);
+        let (contact, counters) = (Arc::new(Contact::default()), Arc::new(Counters::default()));
         let forwarder = Forwarder::new(sink.clone(), spool.clone(), contact.clone(), counters.clone(), clock.clone());
         let (submit_timeout, answer_timeout) = (limits.submit_timeout, limits.answer_timeout);
         let intake = Intake { sink, spool, contact, counters, clock, submit_timeout, answer_timeout };
         let bodies = Bodies::new(limits.body_bytes_max, limits.body_timeout);
-        let app = Arc::new(App { intake, bodies, refusals: RefusalLog::default(), notices });
+        let app = Arc::new(App { intake, bodies, refusals: RefusalLog::default(), tasks: tasks.clone() });
 
         let stop = (CancellationToken::new(), CancellationToken::new());
-        let (connections, forwarding) = (TaskTracker::new(), TaskTracker::new());
-        forwarding.spawn(forwarder.run(stop.1.clone()));
+        let connections = TaskTracker::new();
+        let state = (forwarder, stop.1.clone());
+        tasks.spawn("forwarder", stop.1.clone(), state, |(forwarder, stop)| Box::pin(forwarder.run(stop)));
         let router = router(app.clone(), sources);
         connections.spawn(serve(listener, router, limits, stop.0.clone(), connections.clone()));
         tracing::info!(%address, spool = %spool_path.display(), "webhook adapter listens");
         let cut = (stop.0.clone().drop_guard(), stop.1.clone().drop_guard());
-        Ok(Self { address, app, connections, forwarder: forwarding, stop, _cut: cut })
+        Ok(Self { address, app, connections, tasks, stop, _cut: cut })
     }
 
     /// Where it listens, with the port that was really taken.
@@ -83,7 +86,19 @@ impl Webhook {
 
     /// Returns the list to which any part of the adapter adds conditions that an operator should know of.
     pub fn notices(&self) -> Notices {
-        self.app.notices.clone()
+        self.tasks.notices().clone()
+    }
+
+    /// Completes when one of its tasks fails again and again, with what it is. Then the adapter is to be stopped, and the
+    /// process to end with an error, so that it is started anew.
+    pub async fn failed(&self) -> String {
+        self.tasks.failed().await
+    }
+
+    /// Its background tasks, for tests that make them panic.
+    #[doc(hidden)]
+    pub fn tasks(&self) -> &Supervisor {
+        &self.tasks
     }
 
     /// Events that the broker does not accept, oldest first, up to a thousand. They stay in the spool, and are tried
@@ -99,8 +114,8 @@ impl Webhook {
         self.connections.close();
         self.connections.wait().await;
         self.stop.1.cancel();
-        self.forwarder.close();
-        self.forwarder.wait().await;
+        self.tasks.close();
+        self.tasks.wait().await;
         self.app.intake.spool.close().await;
         let waiting = self.app.intake.spool.totals().waiting_events;
         tracing::info!(waiting, "webhook adapter stopped");

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use apiary_daemon::{Notices, Supervisor};
 use apiary_executor_sdk::{Submitted, v1};
-use apiary_identity::{Clock, Document as _, Id, KeyPair, ManualClock, Spec};
+use apiary_identity::{Clock, Document as _, Id, KeyPair, ManualClock, Spec, SystemClock};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::Forwarder;
 use crate::contact::Contact;
@@ -79,7 +79,8 @@ fn clock() -> Arc<ManualClock> {
 
 /// A spool with these events in it.
 async fn spool(folder: &Path, colony: Id, clock: &dyn Clock, keys: &[&str]) -> Arc<Spool> {
-    let spool = Spool::open(&folder.join("spool"), colony, &WebhookLimits::default()).await.unwrap();
+    let tasks = Supervisor::new(Notices::new(Arc::new(SystemClock)));
+    let spool = Spool::open(&folder.join("spool"), colony, &WebhookLimits::default(), &tasks).await.unwrap();
     for key in keys {
         let mut spec = Spec::new(colony, "finance", "stripe.event", clock.now());
         spec.idempotency_key = Some((*key).to_owned());
@@ -91,13 +92,15 @@ async fn spool(folder: &Path, colony: Id, clock: &dyn Clock, keys: &[&str]) -> A
 /// Forwards until as much was submitted.
 async fn forward(script: &Arc<Script>, spool: &Arc<Spool>, clock: Arc<ManualClock>, submits: usize) {
     let (contact, counters) = (Arc::new(Contact::default()), Arc::new(Counters::default()));
-    let forwarder = Forwarder::new(script.clone(), spool.clone(), contact, counters, clock);
-    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    tasks.spawn(forwarder.run(stop.clone()));
-    tasks.close();
+    let mut forwarder = Forwarder::new(script.clone(), spool.clone(), contact, counters, clock);
+    let stop = CancellationToken::new();
+    let forwarding = tokio::spawn({
+        let stop = stop.clone();
+        async move { forwarder.run(&stop).await }
+    });
     script.count.subscribe().wait_for(|count| *count >= submits).await.unwrap();
     stop.cancel();
-    tasks.wait().await;
+    forwarding.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

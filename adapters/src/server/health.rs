@@ -22,7 +22,7 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
         BrokerState::Away => (Some(false), None),
         BrokerState::Refusing { reason } => (Some(true), Some(reason)),
     };
-    let notices = app.notices.list();
+    let notices = app.tasks.notices().list();
     let is_well = matches!(broker, BrokerState::Unknown | BrokerState::Reachable)
         && totals.set_aside_events == 0
         && can_write
@@ -55,7 +55,7 @@ fn of_notice(notice: &Notice) -> Value {
 /// Whether an event that comes now can be kept.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     let can_write = app.intake.spool.can_write().await;
-    let ready = can_write && !app.intake.spool.totals().is_full;
+    let ready = can_write && !app.intake.spool.totals().is_full && app.tasks.is_up();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": ready }))).into_response()
 }

@@ -1,8 +1,9 @@
 //! What is where, and one webhook's way from its request to its answer.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use apiary_daemon::Notices;
+use apiary_daemon::Supervisor;
 use apiary_executor_sdk::Submitted;
 use apiary_protocol::pages;
 use axum::Router;
@@ -10,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use futures::FutureExt as _;
 
 use super::answer::{Taken, status};
 use super::body::Bodies;
@@ -24,8 +26,8 @@ pub(crate) struct App {
     pub(crate) intake: Intake,
     pub(crate) bodies: Bodies,
     pub(crate) refusals: RefusalLog,
-    /// Conditions that an operator should know of; `/healthz` lists them.
-    pub(crate) notices: Notices,
+    /// The tasks behind it; `/healthz` lists their notices.
+    pub(crate) tasks: Supervisor,
 }
 
 /// The pages: one for each source of webhooks, and two that tell how the adapter is.
@@ -36,9 +38,11 @@ pub(crate) fn router(app: Arc<App>, sources: Vec<Arc<dyn Source>>) -> Router {
         let path = source.path().to_owned();
         paths.push(path.clone());
         let receive = move |State(app): State<Arc<App>>, request: Request| async move {
-            match take(&app, &*source, request).await {
-                Ok(taken) => taken.into_response(),
-                Err(refusal) => refuse(&app, refusal),
+            // Whoever sent an event gets an answer, and sends it again, whatever is wrong with us.
+            match AssertUnwindSafe(take(&app, &*source, request)).catch_unwind().await {
+                Ok(Ok(taken)) => taken.into_response(),
+                Ok(Err(refusal)) => refuse(&app, refusal),
+                Err(_) => refuse(&app, Refusal::NotKept),
             }
         };
         router = router.route(&path, post(receive));

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use apiary_daemon::Supervisor;
 use apiary_database::Commits;
 use apiary_identity::{Document as _, Id, Spec};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::database;
 use super::folder::Folder;
@@ -17,11 +17,10 @@ use crate::limits::{REFUSAL_CHARS_MAX, SPOOL_COMMIT_AGE_MAX, SPOOL_PROOF_TIME_MA
 use crate::{SinkError, SpoolError, WebhookLimits};
 
 /// A spool that this process holds. What is asked of it is done in order.
-#[derive(Debug)]
 pub(crate) struct Spool {
     jobs: mpsc::Sender<Job>,
     totals: watch::Receiver<SpoolTotals>,
-    writer: TaskTracker,
+    writer: Supervisor,
     close: CancellationToken,
     path: PathBuf,
     commits: Commits,
@@ -64,7 +63,12 @@ pub struct SetAside {
 
 impl Spool {
     /// Takes a spool, with everything that is in it from before.
-    pub(crate) async fn open(path: &Path, colony: Id, limits: &WebhookLimits) -> Result<Self, SpoolError> {
+    pub(crate) async fn open(
+        path: &Path,
+        colony: Id,
+        limits: &WebhookLimits,
+        tasks: &Supervisor,
+    ) -> Result<Self, SpoolError> {
         let folder = Folder::take(path)?;
         let (database, found) = database::open(&folder.database, colony).await?;
         if found.events() > 0 {
@@ -76,8 +80,9 @@ impl Spool {
         let commits = database.commits().clone();
         let close = CancellationToken::new();
         let (writer, totals) = Writer::new(folder, database, colony, found, limits, asked);
-        let tasks = TaskTracker::new();
-        tasks.spawn(writer.run(close.clone()));
+        let tasks = tasks.group();
+        let state = (writer, close.clone());
+        tasks.spawn("spool writer", close.clone(), state, |(writer, close)| Box::pin(writer.run(close)));
         tasks.close();
         Ok(Self { jobs, totals, writer: tasks, close, path: path.to_owned(), commits })
     }
@@ -161,7 +166,8 @@ impl Spool {
     async fn ask(&self, ask: Ask) -> Result<Answer, SpoolError> {
         let (reply, answer) = oneshot::channel();
         self.jobs.send(Job { ask, reply }).await.map_err(|_| SpoolError::Closed)?;
-        answer.await.map_err(|_| SpoolError::Closed)?
+        // A writer that died in the middle of a batch is started again; whether the batch is on disk is not known.
+        answer.await.map_err(|_| self.failed("the writer failed half-way: ask again".to_owned()))?
     }
 
     fn failed(&self, problem: String) -> SpoolError {

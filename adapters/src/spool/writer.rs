@@ -85,7 +85,7 @@ impl Writer {
     }
 
     /// Works until `close`, or until nobody can ask any more; what was asked by then is done.
-    pub(super) async fn run(mut self, close: CancellationToken) {
+    pub(super) async fn run(&mut self, close: &CancellationToken) {
         let mut batch = Vec::with_capacity(SPOOL_BATCH_MAX);
         loop {
             tokio::select! {
@@ -100,6 +100,8 @@ impl Writer {
             }
         }
         self.database.close().await;
+        // Nobody can ask any more, told to close or not.
+        close.cancel();
     }
 
     /// Does a batch, all of it or nothing, and answers.

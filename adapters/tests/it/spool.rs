@@ -49,6 +49,37 @@ async fn while_the_broker_is_away_events_are_kept_and_then_forwarded_in_order() 
 }
 
 #[tokio::test]
+async fn a_task_of_the_adapter_that_panics_goes_on_with_what_it_had_and_is_reported() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::away());
+    let webhook = start(config(folder.path()), &broker).await;
+    let mut posted = 0;
+    for name in webhook.tasks().names() {
+        post_all(&webhook, &ids(posted..posted + 5), 202).await;
+        webhook.tasks().sabotage(name);
+        let is_reported = || webhook.notices().list().iter().any(|notice| notice.subject == name);
+        eventually("the panic is reported", is_reported).await;
+        // A sender that got no 2xx sends again.
+        for id in ids(posted + 5..posted + 10) {
+            let mut answer = post(webhook.address(), &event(&id)).await.unwrap();
+            while answer.status == 503 {
+                answer = post(webhook.address(), &event(&id)).await.unwrap();
+            }
+            assert_eq!(answer.status, 202, "{answer:?}");
+        }
+        posted += 10;
+    }
+    assert!(posted >= 20, "{:?}", webhook.tasks().names());
+    eventually("all tasks are steady", || webhook.tasks().is_up()).await;
+    assert_eq!(get(webhook.address(), "/readyz").await.status, 200);
+    let health = get(webhook.address(), "/healthz").await.body;
+    assert_eq!((&health["status"], &health["notices"][0]["kind"]), (&json!("degraded"), &json!("TASK_RESTARTED")));
+    broker.is_back();
+    eventually("all are forwarded", || webhook.spool().waiting_events == 0).await;
+    assert_eq!(broker.events(), ids(0..posted));
+    webhook.stop().await;
+}
+
+#[tokio::test]
 async fn as_long_as_the_spool_is_not_empty_new_events_wait_behind_it() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::away());
     let webhook = start(config(folder.path()), &broker).await;
