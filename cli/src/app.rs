@@ -1,8 +1,10 @@
 //! The tree of commands, and how one of them is run.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
 use tracing::Level;
 
@@ -132,12 +134,17 @@ pub(crate) fn main() -> ExitCode {
     };
     cli.global.color.apply();
     output::suggest_with(cli.global.place_flags());
-    match cli.run() {
+    let ended = catch_unwind(AssertUnwindSafe(|| cli.run()));
+    // The panic itself is in the log; what is left of the log is still to be written.
+    let ended = ended.unwrap_or_else(|panic| Err(anyhow!("a fault of the program: {}", apiary_daemon::words(&*panic))));
+    let code = match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) if error.is::<Quiet>() => ExitCode::from(exit::code(&error) as u8),
         Err(error) => report(&error),
-    }
+    };
+    output::finish();
+    code
 }
 
 fn report(error: &anyhow::Error) -> ExitCode {
@@ -152,6 +159,9 @@ impl Cli {
     fn run(self) -> anyhow::Result<()> {
         let Self { global, command } = self;
         let settings = if command.reads_settings() { global.settings(&command)? } else { Settings::default() };
+        if command.runs_on() {
+            output::never_wait()?;
+        }
         logging::start(&settings, command.log_level(), global.verbose, global.quiet);
         settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         if command.reads_settings() && global.quiet == 0 {
@@ -227,6 +237,15 @@ impl Command {
             Self::Webhook(arguments) if arguments.is_adapter() => Level::INFO,
             Self::Demo(_) => Level::ERROR,
             _ => Level::WARN,
+        }
+    }
+
+    /// Whether it runs until it is told to stop: then nothing that it prints may hold it up.
+    fn runs_on(&self) -> bool {
+        match self {
+            Self::Up(_) | Self::Broker(_) | Self::Bee(_) => true,
+            Self::Webhook(arguments) => arguments.is_adapter(),
+            _ => false,
         }
     }
 

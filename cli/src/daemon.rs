@@ -73,6 +73,15 @@ pub(crate) async fn serve(
     }
 }
 
+/// Waits for the shutdown, or for a part that fails again and again: then an error ends the process, and whatever started it
+/// starts it anew.
+pub(crate) async fn until(shutdown: &CancellationToken, failed: impl Future<Output = String>) -> anyhow::Result<()> {
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        problem = failed => Err(Fault::failure(problem).into()),
+    }
+}
+
 /// Shows systemd a sign of life, twice as often as it asks for one. Never ends.
 async fn feed_watchdog() -> Infallible {
     let Some(limit) = sd_notify::watchdog_enabled() else { return std::future::pending().await };

@@ -179,7 +179,7 @@ fn code_of_client(error: &ClientError) -> Exit {
     match error {
         ClientError::Unreachable { .. } | ClientError::Timeout { .. } | ClientError::Status { .. } => Exit::Unreachable,
         ClientError::Invalid(_) => Exit::Usage,
-        ClientError::Answer(_) => Exit::Failure,
+        ClientError::Answer(_) | ClientError::Broken(_) => Exit::Failure,
         ClientError::Refused { reason, retryable, .. } => match reason {
             Reason::NotFound | Reason::ColonyUnknown => Exit::NotFound,
             Reason::Internal => Exit::Failure,

@@ -1,8 +1,9 @@
-//! The log: on standard error, as much as the settings say.
+//! The log: on standard error, as much as the settings say; panics, too.
 
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
+use crate::output::Stderr;
 use crate::settings::{Settings, table};
 
 const LEVELS: [Level; 5] = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
@@ -20,12 +21,15 @@ pub(crate) fn start(settings: &Settings, default: Level, verbose: u8, quiet: u8)
         "{under},apiary={level},apiary_broker={level},apiary_executor_sdk={level},apiary_bees={level},\
          apiary_adapters={level},apiary_identity={level},apiary::up::activity={activity},sqlx=warn"
     ));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Its complaints about its own troubles would go to standard error past what keeps that harmless.
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false).with_writer(|| Stderr);
     // An error means that a log was started before, as in tests: then that one is used.
     let _ = match settings.text(&table::LOG_FORMAT) {
         Some("json") => subscriber.json().flatten_event(true).try_init(),
         _ => subscriber.with_ansi(is_coloured()).with_target(false).try_init(),
     };
+    apiary_daemon::log_panics();
 }
 
 fn shifted(level: Level, verbose: u8, quiet: u8) -> Level {

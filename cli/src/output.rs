@@ -1,11 +1,14 @@
 //! What is printed: data on standard output, everything else on standard error.
 
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
+use apiary_daemon::LogWriter;
 use serde::Serialize;
 
 use crate::exit::ReaderGone;
@@ -68,8 +71,65 @@ impl Format {
     }
 }
 
+/// Both streams of a program that runs until it is told to stop.
+struct Streams {
+    output: LogWriter,
+    error: LogWriter,
+}
+
+static STREAMS: OnceLock<Streams> = OnceLock::new();
+
+/// What is left in the queues at the end is written for this long.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// From now on, whatever is printed goes through queues: work goes on, whether somebody reads it or not.
+pub(crate) fn never_wait() -> io::Result<()> {
+    let streams = Streams { output: LogWriter::start(&io::stdout())?, error: LogWriter::start(&io::stderr())? };
+    // The first call counts.
+    let _ = STREAMS.set(streams);
+    Ok(())
+}
+
+/// Waits, not for long, until everything is written.
+pub(crate) fn finish() {
+    if let Some(streams) = STREAMS.get() {
+        streams.output.flush_within(LAST_LINES);
+        streams.error.flush_within(LAST_LINES);
+    }
+}
+
+/// Standard error for those who must not fail by it. A program that ends by itself waits for its reader, any other does not.
+pub(crate) struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match STREAMS.get() {
+            Some(streams) => streams.error.push(bytes),
+            // Nobody may be listening, and that is fine.
+            None => _ = io::stderr().write_all(bytes),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A line as it goes out: with colours where the stream has them.
+fn rendered(line: &str, choice: anstream::ColorChoice) -> Vec<u8> {
+    let mut stream = AutoStream::new(Vec::new(), choice);
+    // A vector takes everything.
+    let _ = writeln!(stream, "{line}");
+    stream.into_inner()
+}
+
 /// Prints a line of data.
 pub(crate) fn print_line(line: &str) -> anyhow::Result<()> {
+    if let Some(streams) = STREAMS.get() {
+        streams.output.push(&rendered(line, AutoStream::choice(&io::stdout())));
+        return Ok(());
+    }
     let mut stdout = anstream::stdout().lock();
     match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
@@ -88,7 +148,8 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
 
 /// Tells people something beside the data. Nobody may be listening, and that is fine.
 pub(crate) fn note(words: &str) {
-    let _: io::Result<()> = writeln!(anstream::stderr().lock(), "{}", with_place_flags(words));
+    let words = rendered(&with_place_flags(words), AutoStream::choice(&io::stderr()));
+    let _: io::Result<()> = Stderr.write_all(&words);
 }
 
 /// The flags that said where to look.

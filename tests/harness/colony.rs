@@ -98,6 +98,11 @@ impl TestColony {
         self.broker.as_ref().expect("the broker was stopped").notices()
     }
 
+    /// The broker's background tasks.
+    pub fn tasks(&self) -> apiary_daemon::Supervisor {
+        self.broker.as_ref().expect("the broker was stopped").tasks().clone()
+    }
+
     /// A bare gRPC connection, for calls that the SDK would not make.
     pub async fn channel(&self) -> tonic::transport::Channel {
         tonic::transport::Endpoint::from_shared(format!("http://{}", self.address())).unwrap().connect().await.unwrap()

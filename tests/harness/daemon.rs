@@ -42,8 +42,19 @@ impl Daemon {
         self
     }
 
+    /// Changes a setting of the next start.
+    pub fn settings(&mut self, variable: &str, value: impl ToString) {
+        self.settings.insert(variable.to_owned(), value.to_string());
+    }
+
     /// Starts it, with nothing but its own settings in the environment.
     pub fn start(&mut self) {
+        let log = File::options().create(true).append(true).open(&self.log).unwrap();
+        self.start_with(log.into());
+    }
+
+    /// The same, where it says what goes wrong elsewhere.
+    pub fn start_with(&mut self, stderr: Stdio) {
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
         let child = Command::new(apiary_binary())
             .args(&self.arguments)
@@ -51,8 +62,8 @@ impl Daemon {
             .envs(&self.settings)
             .current_dir(self.log.parent().unwrap())
             .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
+            .stdout(log)
+            .stderr(stderr)
             .spawn()
             .unwrap();
         self.child = Some(child);

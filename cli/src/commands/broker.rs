@@ -62,9 +62,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     note(&format!("ready: broker on {address}{socket}"));
     let shutdown = CancellationToken::new();
     let service = async {
-        shutdown.cancelled().await;
+        let ended = daemon::until(&shutdown, broker.failed()).await;
         broker.stop().await;
-        Ok(())
+        ended
     };
     daemon::serve(signals, &shutdown, service).await
 }

@@ -20,6 +20,7 @@ use super::keys::{Keys, OPERATOR_FILE};
 use super::{activity, grants, signing_secret};
 use crate::commands::bee::Equipment;
 use crate::commands::webhook::named;
+use crate::daemon;
 use crate::exit::Fault;
 
 /// The colony's name at its own broker.
@@ -115,17 +116,24 @@ impl LocalColony {
 
     /// Runs until `shutdown`, or until a part ends by itself, which is an error; stops in order in either case.
     pub(crate) async fn run(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        let failed = async {
+            tokio::select! {
+                problem = self.broker.failed() => problem,
+                problem = self.webhook.failed() => problem,
+            }
+        };
         let ended = tokio::select! {
-            () = shutdown.cancelled() => None,
-            ended = self.bees.join_next() => ended,
+            stopped = daemon::until(shutdown, failed) => Err(stopped),
+            ended = self.bees.join_next() => Ok(ended),
             never = activity::tell(&self.operator) => match never {},
         };
         self.stop().await;
         match ended {
-            None => Ok(()),
-            Some(Ok((name, Ok(())))) => Err(Fault::failure(format!("the {name} bee ended by itself")).into()),
-            Some(Ok((name, Err(error)))) => Err(error).with_context(|| format!("the {name} bee")),
-            Some(Err(error)) => Err(error).context("a bee"),
+            Err(stopped) => stopped,
+            Ok(None) => Ok(()),
+            Ok(Some(Ok((name, Ok(()))))) => Err(Fault::failure(format!("the {name} bee ended by itself")).into()),
+            Ok(Some(Ok((name, Err(error))))) => Err(error).with_context(|| format!("the {name} bee")),
+            Ok(Some(Err(error))) => Err(error).context("a bee"),
         }
     }
 

@@ -28,13 +28,18 @@ impl Local {
 
     /// The same with more arguments.
     pub(crate) fn start_with(scene: &Scene, arguments: &[&str]) -> Self {
+        let stderr = std::fs::File::options().create(true).append(true).open(scene.path("up.log")).unwrap();
+        Self::start_on(scene, arguments, stderr.into())
+    }
+
+    /// The same, where it says what goes wrong elsewhere.
+    pub(crate) fn start_on(scene: &Scene, arguments: &[&str], stderr: Stdio) -> Self {
         let (data, log) = (scene.path("data"), scene.path("up.log"));
-        let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let mut child = command(&data).args(arguments).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let announced = serde_json::from_str(&line);
-        assert!(announced.is_ok(), "no announcement: {line:?}\n{}", std::fs::read_to_string(&log).unwrap());
+        assert!(announced.is_ok(), "no announcement: {line:?}\n{}", std::fs::read_to_string(&log).unwrap_or_default());
         let announced = announced.unwrap();
         Self { child, data, log, announced }
     }
@@ -78,7 +83,7 @@ impl Local {
 
     /// What it has said so far.
     pub(crate) fn words(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// SIGTERM, and waits for the end; returns the exit code and all that was said.

@@ -1,7 +1,7 @@
 //! `apiary up`: first starts, second starts, interrupted starts, and folders that are not as they should be.
 
 use std::collections::HashSet;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _, pipe};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
 
@@ -31,6 +31,22 @@ fn a_first_start_makes_a_colony_that_works() {
     let (code, log) = local.stop();
     assert_eq!(code, Some(0), "{log}");
     assert!(!scene.path("data/broker.sock").exists(), "the socket is removed");
+}
+
+#[test]
+fn a_colony_works_on_whatever_becomes_of_its_standard_error() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let (unread, mut writer) = pipe().unwrap();
+    writer.write_all(&[b'\n'; 65_536]).unwrap();
+    for stderr in [Stdio::from(full()), pipe().unwrap().1.into(), writer.into()] {
+        let scene = Scene::new();
+        let local = Local::start_on(&scene, &[], stderr);
+        for number in 0..3 {
+            local.echo(&number.to_string());
+        }
+        assert_eq!(local.stop().0, Some(0));
+    }
+    drop(unread);
 }
 
 #[test]

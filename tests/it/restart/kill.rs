@@ -4,19 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use apiary_executor_sdk::Client;
 use apiary_executor_sdk::v1::{ListProcessesRequest, ProcessState};
-use apiary_executor_sdk::{Client, ClientConfig};
-use apiary_identity::{Clock as _, Envelope, Grant, GrantRight, KeyPair, Role, Scopes, SystemClock, write_key_file};
-use apiary_tests::daemon::Daemon;
-use apiary_tests::{Backend, Port, eventually_within, stripe};
+use apiary_tests::{Backend, eventually_within};
 use futures::StreamExt as _;
-use jiff::SignedDuration;
 use rand::seq::IndexedRandom as _;
-use uuid::Uuid;
+
+use super::parts::{Parts, post_once};
 
 /// Events; each is about a subscription of its own.
 const EVENTS: usize = 400;
@@ -24,7 +21,6 @@ const EVENTS: usize = 400;
 const POSTERS: usize = 8;
 /// Kills of each kind at the least.
 const KILLS: usize = 4;
-const SECRET: &str = "whsec_only_for_this_test";
 
 mod sqlite {
     #[tokio::test(flavor = "multi_thread")]
@@ -40,87 +36,7 @@ mod postgres {
     }
 }
 
-/// The keys, addresses and processes of a colony in parts.
-struct Parts {
-    broker: Daemon,
-    webhook: Daemon,
-    bee: Daemon,
-    broker_address: SocketAddr,
-    webhook_address: SocketAddr,
-    colony: KeyPair,
-    server_owner: KeyPair,
-    adapter: KeyPair,
-    finance: KeyPair,
-    /// Held while the parts are dead, too.
-    _ports: [Port; 2],
-}
-
 impl Parts {
-    fn new(folder: &Path, database_url: &str) -> Self {
-        let keys: Vec<_> = (0..4).map(|_| KeyPair::generate()).collect();
-        let [colony, server_owner, adapter, finance] = keys.try_into().unwrap();
-        let file = |name: &str, key: &KeyPair| {
-            let path = folder.join(name);
-            write_key_file(&path, key, None).unwrap();
-            path.display().to_string()
-        };
-        let ports = [Port::take(), Port::take()];
-        let [broker_address, webhook_address] = ports.each_ref().map(Port::address);
-        let broker_url = format!("http://{broker_address}");
-        let broker = Daemon::new("broker", &["broker"], folder, Some(broker_address))
-            .set("APIARY_BROKER_LISTEN", broker_address)
-            .set("APIARY_DATABASE_URL", database_url)
-            .set("APIARY_BROKER_SERVER_OWNER", server_owner.id());
-        let webhook = Daemon::new("webhook", &["webhook"], folder, Some(webhook_address))
-            .set("APIARY_BROKER", &broker_url)
-            .set("APIARY_COLONY", colony.id())
-            .set("APIARY_KEY_FILE", file("adapter.pem", &adapter))
-            .set("APIARY_WEBHOOK_LISTEN", webhook_address)
-            .set("APIARY_WEBHOOK_SPOOL", folder.join("spool").display())
-            .set("STRIPE_WEBHOOK_SECRET", SECRET);
-        let bee = Daemon::new("finance", &["bee", "finance"], folder, None)
-            .set("APIARY_BROKER", &broker_url)
-            .set("APIARY_COLONY", colony.id())
-            .set("APIARY_KEY_FILE", file("finance.pem", &finance))
-            .set("APIARY_FINANCE_SQLITE", folder.join("record.db").display());
-        Self {
-            broker,
-            webhook,
-            bee,
-            broker_address,
-            webhook_address,
-            colony,
-            server_owner,
-            adapter,
-            finance,
-            _ports: ports,
-        }
-    }
-
-    fn client(&self, key: &KeyPair) -> Client {
-        let config = ClientConfig::new(format!("http://{}", self.broker_address).parse().unwrap());
-        Client::new(&config, self.colony.id(), key.clone(), Arc::new(SystemClock)).unwrap()
-    }
-
-    /// The colony, and the least that adapter and bee need.
-    async fn set_up(&self) {
-        self.client(&self.server_owner).create_colony("shop").await.unwrap();
-        for (key, name, role) in [(&self.adapter, "adapter", Role::User), (&self.finance, "finance", Role::Executor)] {
-            let grant = Grant {
-                colony: self.colony.id(),
-                grant_id: Uuid::new_v4(),
-                key: key.id(),
-                role,
-                name: name.into(),
-                scopes: Scopes { functions: vec!["stripe.event".into()], executor_types: vec!["finance".into()] },
-                rights: Vec::<GrantRight>::new(),
-                valid_from: SystemClock.now() - SignedDuration::from_mins(5),
-                valid_until: SystemClock.now() + SignedDuration::from_hours(1),
-            };
-            self.client(&self.colony).add_grant(&Envelope::seal(&self.colony, &grant).unwrap()).await.unwrap();
-        }
-    }
-
     /// Kills each part in turn, at random, until `done`; returns how often.
     async fn kill_until(&mut self, done: &AtomicUsize) -> usize {
         let mut kills = 0;
@@ -140,13 +56,8 @@ impl Parts {
 
 /// Posts as Stripe does: again until it hears a 2xx. Counts those that did.
 async fn post(webhook: SocketAddr, number: usize, done: &AtomicUsize) {
-    let http = apiary_tests::http();
-    let body = stripe::subscription_created(number, SystemClock.now().as_second()).to_string();
-    let url = format!("http://{webhook}/webhooks/stripe");
     loop {
-        let signature = stripe::signature(SECRET, body.as_bytes(), SystemClock.now().as_second());
-        let request = http.post(&url).header("stripe-signature", signature).timeout(Duration::from_secs(10));
-        match request.body(body.clone()).send().await {
+        match post_once(webhook, number).await {
             Ok(answer) if answer.status().is_success() => break,
             Ok(answer) if answer.status().is_client_error() => panic!("refused: {}", answer.text().await.unwrap()),
             // The sender's pause before it tries again.

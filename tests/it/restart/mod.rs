@@ -3,3 +3,6 @@
 mod broker;
 mod database;
 mod kill;
+mod parts;
+mod streams;
+mod tasks;

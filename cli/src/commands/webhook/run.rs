@@ -72,9 +72,9 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     note(&format!("ready: webhooks on http://{}/webhooks/stripe", webhook.address()));
     let shutdown = CancellationToken::new();
     let service = async {
-        shutdown.cancelled().await;
+        let ended = daemon::until(&shutdown, webhook.failed()).await;
         webhook.stop().await;
-        Ok(())
+        ended
     };
     daemon::serve(signals, &shutdown, service).await
 }

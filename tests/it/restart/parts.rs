@@ -1,0 +1,106 @@
+//! A colony in parts: real processes, real sockets.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiary_executor_sdk::{Client, ClientConfig};
+use apiary_identity::{Clock as _, Envelope, Grant, GrantRight, KeyPair, Role, Scopes, SystemClock, write_key_file};
+use apiary_tests::daemon::Daemon;
+use apiary_tests::{Port, stripe};
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+const SECRET: &str = "whsec_only_for_this_test";
+
+/// The keys, addresses and processes of a colony in parts.
+pub(super) struct Parts {
+    pub(super) broker: Daemon,
+    pub(super) webhook: Daemon,
+    pub(super) bee: Daemon,
+    pub(super) broker_address: SocketAddr,
+    pub(super) webhook_address: SocketAddr,
+    pub(super) colony: KeyPair,
+    pub(super) server_owner: KeyPair,
+    pub(super) adapter: KeyPair,
+    pub(super) finance: KeyPair,
+    /// Held while the parts are dead, too.
+    _ports: [Port; 2],
+}
+
+impl Parts {
+    pub(super) fn new(folder: &Path, database_url: &str) -> Self {
+        let keys: Vec<_> = (0..4).map(|_| KeyPair::generate()).collect();
+        let [colony, server_owner, adapter, finance] = keys.try_into().unwrap();
+        let file = |name: &str, key: &KeyPair| {
+            let path = folder.join(name);
+            write_key_file(&path, key, None).unwrap();
+            path.display().to_string()
+        };
+        let ports = [Port::take(), Port::take()];
+        let [broker_address, webhook_address] = ports.each_ref().map(Port::address);
+        let broker_url = format!("http://{broker_address}");
+        let broker = Daemon::new("broker", &["broker"], folder, Some(broker_address))
+            .set("APIARY_BROKER_LISTEN", broker_address)
+            .set("APIARY_DATABASE_URL", database_url)
+            .set("APIARY_BROKER_SERVER_OWNER", server_owner.id());
+        let webhook = Daemon::new("webhook", &["webhook"], folder, Some(webhook_address))
+            .set("APIARY_BROKER", &broker_url)
+            .set("APIARY_COLONY", colony.id())
+            .set("APIARY_KEY_FILE", file("adapter.pem", &adapter))
+            .set("APIARY_WEBHOOK_LISTEN", webhook_address)
+            .set("APIARY_WEBHOOK_SPOOL", folder.join("spool").display())
+            .set("STRIPE_WEBHOOK_SECRET", SECRET);
+        let bee = Daemon::new("finance", &["bee", "finance"], folder, None)
+            .set("APIARY_BROKER", &broker_url)
+            .set("APIARY_COLONY", colony.id())
+            .set("APIARY_KEY_FILE", file("finance.pem", &finance))
+            .set("APIARY_FINANCE_SQLITE", folder.join("record.db").display());
+        Self {
+            broker,
+            webhook,
+            bee,
+            broker_address,
+            webhook_address,
+            colony,
+            server_owner,
+            adapter,
+            finance,
+            _ports: ports,
+        }
+    }
+
+    pub(super) fn client(&self, key: &KeyPair) -> Client {
+        let config = ClientConfig::new(format!("http://{}", self.broker_address).parse().unwrap());
+        Client::new(&config, self.colony.id(), key.clone(), Arc::new(SystemClock)).unwrap()
+    }
+
+    /// The colony, and the least that adapter and bee need.
+    pub(super) async fn set_up(&self) {
+        self.client(&self.server_owner).create_colony("shop").await.unwrap();
+        for (key, name, role) in [(&self.adapter, "adapter", Role::User), (&self.finance, "finance", Role::Executor)] {
+            let grant = Grant {
+                colony: self.colony.id(),
+                grant_id: Uuid::new_v4(),
+                key: key.id(),
+                role,
+                name: name.into(),
+                scopes: Scopes { functions: vec!["stripe.event".into()], executor_types: vec!["finance".into()] },
+                rights: Vec::<GrantRight>::new(),
+                valid_from: SystemClock.now() - SignedDuration::from_mins(5),
+                valid_until: SystemClock.now() + SignedDuration::from_hours(1),
+            };
+            self.client(&self.colony).add_grant(&Envelope::seal(&self.colony, &grant).unwrap()).await.unwrap();
+        }
+    }
+}
+
+/// Posts an event once, as Stripe does.
+pub(super) async fn post_once(webhook: SocketAddr, number: usize) -> reqwest::Result<reqwest::Response> {
+    let body = stripe::subscription_created(number, SystemClock.now().as_second()).to_string();
+    let signature = stripe::signature(SECRET, body.as_bytes(), SystemClock.now().as_second());
+    let url = format!("http://{webhook}/webhooks/stripe");
+    let request = apiary_tests::http().post(url).header("stripe-signature", signature);
+    request.timeout(Duration::from_secs(10)).body(body).send().await
+}
