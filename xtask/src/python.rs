@@ -1,7 +1,7 @@
 //! Python, and packages from PyPI in an environment of their own under the build folder.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
@@ -36,7 +36,7 @@ pub(crate) fn installed() -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
-fn make_environment(folder: &PathBuf) -> anyhow::Result<()> {
+fn make_environment(folder: &Path) -> anyhow::Result<()> {
     let make = || {
         let mut venv = Command::new("python3");
         children::output_of(venv.args(["-m", "venv"]).arg(folder))
@@ -50,6 +50,6 @@ fn make_environment(folder: &PathBuf) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn works(python: &PathBuf) -> bool {
+fn works(python: &Path) -> bool {
     children::output_of(Command::new(python).arg("--version")).is_ok()
 }

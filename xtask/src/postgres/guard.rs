@@ -56,7 +56,7 @@ struct Server {
     postgres: Child,
     url: String,
     /// Dropped, and so removed, after the server has stopped.
-    folder: Folder,
+    _folder: Folder,
 }
 
 impl Drop for Server {
@@ -87,12 +87,12 @@ fn start(account: Account, binaries: &Binaries) -> anyhow::Result<Server> {
     make_cluster(account, binaries, &folder, &password)?;
     for _ in 1..PORTS_MAX {
         match serve(account, binaries, &folder, &password) {
-            Ok((postgres, url)) => return Ok(Server { postgres, url, folder }),
+            Ok((postgres, url)) => return Ok(Server { postgres, url, _folder: folder }),
             Err(error) => eprintln!("trying another port: {error:#}"),
         }
     }
     let (postgres, url) = serve(account, binaries, &folder, &password)?;
-    Ok(Server { postgres, url, folder })
+    Ok(Server { postgres, url, _folder: folder })
 }
 
 /// Starts the server on a port that was free a moment ago, and waits until it is ready.
