@@ -97,9 +97,7 @@ impl Forwarder {
                 self.failures = 0;
                 self.spool.remove(waiting.seq).await?;
                 self.counters.forwarded.add_one();
-                if submitted.existed {
-                    self.counters.duplicates.add_one();
-                }
+                self.counters.note(&submitted);
                 tracing::debug!(event = waiting.idempotency_key, process_id = %submitted.process_id, "forwarded");
                 return Ok(Step::Done);
             }

@@ -42,9 +42,7 @@ impl Intake {
             && let Ok(submitted) = self.submit(spec).await
         {
             self.counters.submitted.add_one();
-            if submitted.existed {
-                self.counters.duplicates.add_one();
-            }
+            self.counters.note(&submitted);
             return Ok(Kept::Submitted(submitted));
         }
         // Whatever the broker did not take goes to the spool, also what it refuses for ever: the sender would only

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use apiary_executor_sdk::Submitted;
 use serde::Serialize;
 
 /// What the adapter has done since it started.
@@ -12,6 +13,8 @@ pub struct WebhookStats {
     pub submitted: u64,
     /// Of those and of the forwarded ones: events that the broker knew already.
     pub duplicates: u64,
+    /// Of those: events that had failed, and are tried again because their sender sent them again.
+    pub redriven: u64,
     /// Events that were answered when they were on disk.
     pub spooled: u64,
     /// Events that came to the broker from the spool.
@@ -33,6 +36,17 @@ macro_rules! counters {
         pub(crate) struct Counters { $(pub(crate) $name: Counter),+ }
 
         impl Counters {
+            /// Counts what an event met that the broker knew already.
+            pub(crate) fn note(&self, submitted: &Submitted) {
+                if submitted.existed {
+                    self.duplicates.add_one();
+                }
+                if submitted.redriven {
+                    self.redriven.add_one();
+                    tracing::info!(process_id = %submitted.process_id, "an event that had failed was sent again, and is tried again");
+                }
+            }
+
             pub(crate) fn snapshot(&self) -> WebhookStats {
                 WebhookStats { $($name: self.$name.get()),+ }
             }
@@ -40,7 +54,7 @@ macro_rules! counters {
     };
 }
 
-counters!(submitted, duplicates, spooled, forwarded, ignored, set_aside, rejected, unkept);
+counters!(submitted, duplicates, redriven, spooled, forwarded, ignored, set_aside, rejected, unkept);
 
 /// A number that only grows.
 #[derive(Debug, Default)]

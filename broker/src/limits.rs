@@ -100,6 +100,8 @@ pub const LIMIT_CANCELS_MAX: i64 = 500;
 
 /// A reason in words, in bytes.
 pub const REASON_BYTES_MAX: usize = 4096;
+/// The name of what is out of order around work, in bytes.
+pub const SURROUNDINGS_BYTES_MAX: usize = 128;
 
 /// A process that is kept for another to take its place is let go after so long without it, in milliseconds: far longer than
 /// [`CALL_TIME_MAX`], after which nobody submits it any more.
@@ -224,6 +226,16 @@ pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Failed processes that others wait for, told of by the colony's health.
 pub const FAILED_PARENTS_TOLD: i64 = 20;
+/// Dead letters and failures that the colony's health counts, of each; beyond it says "at least".
+pub const HEALTH_COUNT_MAX: i64 = 10_000;
+/// Processes that wait for their surroundings, counted by the colony's health.
+pub const HEALTH_WAITS_MAX: i64 = 1_000;
+/// Causes of such waits, told of by the colony's health.
+pub const HEALTH_CAUSES_MAX: i64 = 20;
+/// Executor types whose waiting work the colony's health looks into, those that wait longest first.
+pub const HEALTH_TYPES_MAX: usize = 50;
+/// Sorts of work that nobody can take, told of by the colony's health.
+pub const HEALTH_SORTS_MAX: usize = 50;
 /// Executors that explaining looks at.
 pub const EXPLAIN_EXECUTORS_MAX: i64 = 1000;
 /// The time whose runs an estimate goes by, in milliseconds.

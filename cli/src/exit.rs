@@ -18,7 +18,8 @@ Exit codes:
   6  a signature or a chain of signatures does not hold
   7  a rule of the guard refuses
   8  `lease claim`: no work came in time
-  9  `lease renew`: the process is being cancelled, stop";
+  9  `lease renew`: the process is being cancelled, stop
+ 10  `colony health`: something needs attention";
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub(crate) enum Exit {
     Idle = 8,
     /// The process is being cancelled.
     Cancelled = 9,
+    /// Something in the colony needs attention.
+    Attention = 10,
 }
 
 /// An error with its exit code and, if something can be done about it, a hint.

@@ -1,9 +1,8 @@
 //! Words on the command line that are no command, and what was meant by them.
 
+use apiary_protocol::near::nearest;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
-
-use crate::settings::nearest;
 
 /// Suggestions for one mistake.
 const TIPS_MAX: usize = 3;

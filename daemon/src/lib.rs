@@ -3,8 +3,10 @@
 mod log;
 mod notices;
 mod supervisor;
+mod throttle;
 pub mod tls;
 
 pub use log::{LogWriter, log_panics};
 pub use notices::{Notice, Notices};
 pub use supervisor::{Life, Supervisor, words};
+pub use throttle::Throttle;

@@ -23,7 +23,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_daemon::{Notices, Supervisor};
+use apiary_daemon::{Notices, Supervisor, Throttle};
 use apiary_identity::Offer;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -75,6 +75,8 @@ struct Context {
     settings: Settings,
     rules: rules::Rules,
     waits: waits::Waits,
+    /// Of log lines about work that failed for good, or that waits for its surroundings.
+    warnings: Throttle,
     handlers: BTreeMap<String, Handler>,
     /// The loops of the executor, and what became of them.
     tasks: Supervisor,
@@ -147,7 +149,8 @@ impl Executor {
         let Self { client, settings, guard, handlers, tasks } = self;
         let (rules, waits) = (rules::Rules::new(guard), waits::Waits::default());
         let give_up = CancellationToken::new();
-        let context = Arc::new(Context { client, settings, rules, waits, handlers, tasks, give_up });
+        let warnings = Throttle::new(Arc::clone(client.clock()));
+        let context = Arc::new(Context { client, settings, rules, waits, warnings, handlers, tasks, give_up });
         let mut works = works::Works::new(Arc::clone(&context));
         let ended = tokio::select! {
             ended = claim_through_panics(&context, &mut works, shutdown) => ended,

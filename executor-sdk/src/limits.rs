@@ -47,6 +47,10 @@ pub const SURROUNDINGS_FIRST: Duration = Duration::from_secs(1);
 pub const SURROUNDINGS_MOST: Duration = Duration::from_secs(60);
 /// The causes of waiting that an executor tells apart; the pauses of those beyond start at their longest.
 pub const SURROUNDINGS_CAUSES_MAX: usize = 256;
+/// What is said of why work is given back, in bytes.
+pub const RELEASE_REASON_BYTES_MAX: usize = 4096;
+/// The name of what is out of order around work, in bytes.
+pub const SURROUNDINGS_BYTES_MAX: usize = 128;
 /// A process that is being cancelled is renewed at least this long after the last time, so that a wrong clock cannot make the
 /// executor spin.
 pub const CANCEL_LOOK_MIN: Duration = Duration::from_millis(200);

@@ -55,8 +55,8 @@ pub(crate) fn check_text(field: &'static str, text: &str, bytes_max: usize) -> R
     Ok(())
 }
 
-/// What of a text passes [`check_text`]: what is too long is cut where a character ends, and a NUL replaced.
-pub(crate) fn cut_text(text: &str, bytes_max: usize) -> String {
+/// Returns the text as every document may hold it: cut where a character ends if it is too long, and a NUL replaced.
+pub fn cut_text(text: &str, bytes_max: usize) -> String {
     let mut text = text.replace('\0', "\u{fffd}");
     text.truncate(text.floor_char_boundary(bytes_max));
     text

@@ -32,7 +32,7 @@ mod time;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::Content;
-pub use document::Document;
+pub use document::{Document, cut_text};
 pub use envelope::{Digest, Envelope};
 pub use error::{DocumentError, EnvelopeError, IdError, KeyError, QuantityError};
 pub use grant::{Grant, GrantRight, Role, Scopes};
@@ -48,4 +48,4 @@ pub use requirements::{Offer, Requirements, Shortfall};
 pub use result::{Outcome, OutcomeKind};
 pub use revocation::Revocation;
 pub use secretfile::{Exposed, check_secret_file, read_secret_file};
-pub use spec::{Backoff, Spec};
+pub use spec::{Backoff, OnFailed, Spec};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -85,9 +85,23 @@ pub struct Spec {
     /// How long the key is remembered; 0 means not at all.
     #[serde(default = "Spec::default_idempotency_retention_ms")]
     pub idempotency_retention_ms: i64,
+    /// Whether this spec puts the process of the same submitter, function and idempotency key back in the queue, if that failed
+    /// or is a dead letter.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_failed: OnFailed,
     /// W3C Trace Context `traceparent` of the submitter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+}
+
+/// The fate of a failed process or dead letter whose idempotency key a later spec has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailed {
+    /// Stays as it is, and is answered with.
+    #[default]
+    Keep,
+    /// Waits again, with all its retries.
+    Redrive,
 }
 
 /// Exponential back-off: attempt n waits `first_ms · factor^(n−1)`, at most `most_ms`, and of that a
@@ -143,6 +157,7 @@ impl Spec {
             parents: BTreeSet::new(),
             idempotency_key: None,
             idempotency_retention_ms: Self::default_idempotency_retention_ms(),
+            on_failed: OnFailed::default(),
             traceparent: None,
         }
     }
@@ -228,6 +243,30 @@ impl Spec {
     }
 }
 
+impl OnFailed {
+    const ALL: [Self; 2] = [Self::Keep, Self::Redrive];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Redrive => "redrive",
+        }
+    }
+}
+
+impl Serialize for OnFailed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for OnFailed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        strict::word(deserializer, &Self::ALL, Self::as_str)
+    }
+}
+
 impl Backoff {
     fn check(&self) -> Result<(), DocumentError> {
         check_duration_ms("backoff.first_ms", self.first_ms)?;
@@ -282,6 +321,12 @@ impl Document for Spec {
                     return Err(DocumentError::field(field, "is empty: leave it out instead"));
                 }
             }
+        }
+        if self.on_failed == OnFailed::Redrive && self.idempotency_key.is_none() {
+            return Err(DocumentError::field(
+                "on_failed",
+                "is `redrive` without an `idempotency_key`, by which the failed process is found: add one",
+            ));
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 pub mod details;
 pub mod fault;
+pub mod near;
 pub mod pages;
 mod reason;
 

@@ -244,7 +244,13 @@ impl Run<'_> {
             Call::Release(tokens, delay_ms) => {
                 let release = |lease| match delay_ms {
                     None => Release::at_once(lease),
-                    Some(ms) => Release { lease, ending: AttemptEnding::Snoozed, until_ms: Some(now_ms + ms) },
+                    Some(ms) => Release {
+                        lease,
+                        ending: AttemptEnding::Snoozed,
+                        until_ms: Some(now_ms + ms),
+                        reason: None,
+                        surroundings: None,
+                    },
                 };
                 let batch: Vec<Release> = self.leases(tokens).into_iter().map(release).collect();
                 prop_assert_eq!(store.release(&batch, now_ms).await.unwrap(), self.reference.release(&batch, now_ms));

@@ -88,7 +88,13 @@ async fn happen(tenant: &Tenant, lease: LeaseRef, event: Event) {
         Event::Succeeded => drop(store.complete(&[completion(lease, "{}")], NOW).await.unwrap()),
         Event::Released => drop(store.release(&[Release::at_once(lease)], NOW).await.unwrap()),
         Event::Snoozed => {
-            let snooze = Release { lease, ending: AttemptEnding::Snoozed, until_ms: Some(NOW + 500) };
+            let snooze = Release {
+                lease,
+                ending: AttemptEnding::Snoozed,
+                until_ms: Some(NOW + 500),
+                reason: None,
+                surroundings: None,
+            };
             drop(store.release(&[snooze], NOW).await.unwrap());
         }
         Event::Cancelled => cancel(tenant, lease).await,

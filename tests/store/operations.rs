@@ -101,7 +101,13 @@ async fn however_a_lease_ends_its_process_is_cancelled(backend: Backend) {
             "final" => (ProcessState::Failed, None),
             _ => (ProcessState::Waiting, None),
         };
-        let snooze = Release { lease, ending: AttemptEnding::Snoozed, until_ms: Some(NOW + 1) };
+        let snooze = Release {
+            lease,
+            ending: AttemptEnding::Snoozed,
+            until_ms: Some(NOW + 1),
+            reason: None,
+            surroundings: None,
+        };
         let (ended, ending) = match way {
             "complete" => (tenant.store.complete(&[completion(lease, "{}")], NOW).await, "cancelled"),
             "release" => (tenant.store.release(&[Release::at_once(lease)], NOW).await, "released"),
@@ -282,7 +288,8 @@ async fn a_blocked_process_can_be_tried_now(backend: Backend) {
 
 async fn a_snoozing_process_comes_back_and_no_retry_is_spent(backend: Backend) {
     let (tenant, bee, lease) = running(&backend).await;
-    let snooze = Release { lease, ending: AttemptEnding::Snoozed, until_ms: Some(NOW + 500) };
+    let snooze =
+        Release { lease, ending: AttemptEnding::Snoozed, until_ms: Some(NOW + 500), reason: None, surroundings: None };
     assert_eq!(tenant.store.release(&[snooze], NOW + 1).await.unwrap(), [DONE]);
     let shown = tenant.summary(lease.process_id).await;
     assert_eq!((shown.state, shown.until_ms, shown.retries_spent), (ProcessState::Blocked, Some(NOW + 500), 0));

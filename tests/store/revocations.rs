@@ -56,6 +56,8 @@ async fn give_back(tenant: &Tenant, now_ms: i64) -> Vec<(Uuid, LeaseEnd)> {
         lease: LeaseRef { process_id: lease.process_id, attempt: lease.attempt, executor: lease.executor },
         ending: AttemptEnding::Removed,
         until_ms: None,
+        reason: None,
+        surroundings: None,
     };
     let releases: Vec<Release> = leases.iter().map(release).collect();
     let ends = tenant.store.release(&releases, now_ms).await.unwrap();

@@ -56,7 +56,12 @@ impl Sink for Script {
         self.count.send_modify(|count| *count += 1);
         match self.answers.lock().unwrap().pop_front() {
             Some(error) => Err(error),
-            None => Ok(Submitted { process_id: spec.process_id, existed: false, state: v1::ProcessState::Waiting }),
+            None => Ok(Submitted {
+                process_id: spec.process_id,
+                existed: false,
+                redriven: false,
+                state: v1::ProcessState::Waiting,
+            }),
         }
     }
 }

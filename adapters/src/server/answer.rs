@@ -29,6 +29,7 @@ impl IntoResponse for Taken {
                 "event": event,
                 "process_id": submitted.process_id,
                 "existed": submitted.existed,
+                "redriven": submitted.redriven,
             }))
             .into_response(),
             Some(Kept::Spooled) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apiary_identity::{Backoff, Content, Id, Spec};
+use apiary_identity::{Backoff, Content, Id, OnFailed, Spec};
 use http::HeaderMap;
 use jiff::Timestamp;
 
@@ -54,6 +54,8 @@ impl Source for StripeSource {
             spec.labels.insert("stripe_account".to_owned(), account.clone());
         }
         spec.idempotency_key = Some(idempotency_key(event));
+        // Stripe's *Resend* tries an event again that failed for good.
+        spec.on_failed = OnFailed::Redrive;
         spec.priority = self.config.priority;
         spec.max_exec_ms = i64::try_from(MAX_EXEC.as_millis()).unwrap_or(i64::MAX);
         spec.max_retries = MAX_RETRIES;

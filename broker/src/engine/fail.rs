@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use apiary_daemon::Throttle;
 use apiary_identity::limits::DOCUMENT_BYTES_MAX;
 use apiary_identity::{Backoff, Clock, Document as _, Envelope, Outcome, OutcomeKind, Spec};
 use uuid::Uuid;
@@ -71,11 +72,12 @@ pub(crate) struct FailFlush {
     desk: LeaseDesk,
     wakeups: Wakeups,
     clock: Arc<dyn Clock>,
+    failures: Throttle,
 }
 
 impl FailFlush {
     pub(crate) fn new(desk: LeaseDesk, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
-        Self { desk, wakeups, clock }
+        Self { desk, wakeups, failures: Throttle::new(clock.clone()), clock }
     }
 
     /// The back-off of each process that asks for a retry. A spec that the database garbled gets the default: the executor
@@ -97,13 +99,24 @@ impl FailFlush {
         item.result.check_statement(&self.desk, lease, false, now_ms).await
     }
 
+    /// Says that a process failed for good, and what to do. Of a thousand that failed alike, the first few.
+    fn tell(&self, failure: &Failure, lease: &LeaseRecord) {
+        let Some(held_back) = self.failures.pass(&format!("{} {}", lease.function, failure.reason)) else { return };
+        tracing::warn!(
+            process_id = %lease.process_id,
+            function = lease.function,
+            attempt = lease.attempt,
+            reason = failure.reason,
+            held_back,
+            "dead letter: `apiary process get` shows it, `redrive` tries it again, `discard` gives it up"
+        );
+    }
+
     fn announce(&self, state: ProcessState, failure: &Failure, lease: &LeaseRecord) {
         match state {
             ProcessState::Waiting => self.wakeups.work(&lease.lane),
             ProcessState::Blocked => self.wakeups.due_at(failure.blocked_until_ms.unwrap_or(0)),
-            ProcessState::DeadLetter => tracing::warn!(
-                process_id = %lease.process_id, attempt = lease.attempt, reason = failure.reason, "dead letter"
-            ),
+            ProcessState::DeadLetter => self.tell(failure, lease),
             _ => {}
         }
         let change = Change { colony: lease.lane.colony, process_id: lease.process_id };

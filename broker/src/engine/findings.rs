@@ -3,11 +3,17 @@
 use apiary_daemon::Notice;
 
 use super::presence::Presence;
-use super::reasons::{Candidate, counted, is_paused, span};
-use crate::model::{FailedParent, Pause, WaitingType};
+use super::reasons::{Candidate, Need, counted, is_paused, nobody, span, unknown_function};
+use crate::limits::{HEALTH_COUNT_MAX, HEALTH_SORTS_MAX, HEALTH_WAITS_MAX};
+use crate::model::{
+    Explained, FailedParent, FailureSummary, Pause, ProcessState, Troubles, WaitSummary, WaitingSort, WaitingType,
+};
 
-/// Executors that were not heard for longer are not told of any more, in milliseconds.
-const GONE_NEWS_MS: i64 = 24 * 3_600_000;
+/// Executors that were not heard for longer, and processes that nobody took longer ago, are not told of any more, in milliseconds.
+pub(super) const NEWS_MS: i64 = 24 * 3_600_000;
+/// Reasons that somebody must mend, before any executor takes a process, however long it waits.
+const UNSERVED: [&str; 4] =
+    ["FUNCTION_NOT_GRANTED", "FUNCTION_UNKNOWN", "REQUIREMENTS_UNMET", "NAMED_EXECUTOR_UNKNOWN"];
 
 /// One thing that needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +40,10 @@ pub(super) struct Facts<'f> {
     pub(super) executors: &'f [(String, Candidate)],
     /// What is paused.
     pub(super) pauses: &'f [Pause],
-    /// How many dead letters there are.
-    pub(super) dead_letters: i64,
+    /// What ended badly, and what waits for its surroundings.
+    pub(super) troubles: &'f Troubles,
+    /// Work that waits, and that nobody who is there can take.
+    pub(super) unserved: Vec<Finding>,
     /// What failed and others wait for.
     pub(super) failed_parents: &'f [FailedParent],
     /// Work that nobody listens for is reported after so long.
@@ -45,22 +53,14 @@ pub(super) struct Facts<'f> {
 }
 
 /// What needs attention, the worst first.
-pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn findings(facts: Facts<'_>) -> Vec<Finding> {
     // A fault of the broker itself may be the cause of all that follows.
     let mut findings: Vec<Finding> = facts.notices.iter().map(of_notice).collect();
-    findings.extend(facts.waiting.iter().filter_map(|waiting| unattended(waiting, facts)));
-    if facts.dead_letters > 0 {
-        findings.push(Finding {
-            kind: "DEAD_LETTERS",
-            text: format!(
-                "{}: `apiary process list --state dead_letter`, then redrive or discard",
-                counted(facts.dead_letters, "dead letter", "dead letters")
-            ),
-            subject: String::new(),
-            count: facts.dead_letters,
-            since_ms: None,
-        });
-    }
+    let unattended = |waiting| unattended(waiting, facts.executors, facts.unattended_after_ms, facts.now_ms);
+    findings.extend(facts.waiting.iter().filter_map(unattended));
+    findings.extend(facts.troubles.waits.iter().map(|waits| outside(waits, facts.now_ms)));
+    findings.extend(facts.unserved);
+    findings.extend(facts.troubles.failures.iter().map(failed));
     findings.extend(facts.failed_parents.iter().map(|parent| Finding {
         kind: "PARENT_FAILED",
         text: format!(
@@ -87,7 +87,7 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         let quiet_ms = executor.heard_ms.map(|heard_ms| facts.now_ms.saturating_sub(heard_ms));
         let (kind, text) = match (executor.presence, quiet_ms) {
             // One that is gone for a day is no news.
-            (Presence::Gone, Some(quiet_ms)) if quiet_ms > GONE_NEWS_MS => continue,
+            (Presence::Gone, Some(quiet_ms)) if quiet_ms > NEWS_MS => continue,
             (Presence::Silent | Presence::Gone, Some(quiet_ms)) => {
                 let quiet = span(quiet_ms);
                 let name = &executor.name;
@@ -122,13 +122,18 @@ fn of_notice(notice: &Notice) -> Finding {
 }
 
 /// Work that has waited for long, and nobody is there to take it.
-pub(super) fn unattended(waiting: &WaitingType, facts: &Facts<'_>) -> Option<Finding> {
-    let waited_ms = facts.now_ms.saturating_sub(waiting.since_ms);
+pub(super) fn unattended(
+    waiting: &WaitingType,
+    executors: &[(String, Candidate)],
+    unattended_after_ms: i64,
+    now_ms: i64,
+) -> Option<Finding> {
+    let waited_ms = now_ms.saturating_sub(waiting.since_ms);
     let listens = |(executor_type, executor): &(String, Candidate)| {
         *executor_type == waiting.executor_type
             && matches!(executor.presence, Presence::Idle | Presence::Busy | Presence::Draining)
     };
-    if waited_ms < facts.unattended_after_ms || facts.executors.iter().any(listens) {
+    if waited_ms < unattended_after_ms || executors.iter().any(listens) {
         return None;
     }
     Some(Finding {
@@ -143,4 +148,86 @@ pub(super) fn unattended(waiting: &WaitingType, facts: &Facts<'_>) -> Option<Fin
         count: waiting.count,
         since_ms: Some(waiting.since_ms),
     })
+}
+
+/// Work that was given back because something around it is out of order.
+fn outside(waits: &WaitSummary, now_ms: i64) -> Finding {
+    let WaitSummary { executor_type, surroundings, reason, count, since_ms } = waits;
+    let since = since_ms
+        .map_or_else(String::new, |since_ms| format!(", the first for {}", span(now_ms.saturating_sub(since_ms))));
+    Finding {
+        kind: "WAITS_ON_SURROUNDINGS",
+        text: format!(
+            "{} of type `{executor_type}` cannot go on{since}: {reason}; nothing is lost, and they go on by themselves once that is mended",
+            bounded(*count, HEALTH_WAITS_MAX, "process", "processes")
+        ),
+        subject: surroundings.clone(),
+        count: *count,
+        since_ms: *since_ms,
+    }
+}
+
+/// What ended badly.
+fn failed(failures: &FailureSummary) -> Finding {
+    let FailureSummary { state, count, since_ms, last, function, reason } = failures;
+    let last = format!("the last is {last}, `{function}`: {reason}");
+    let (kind, text) = match state {
+        ProcessState::DeadLetter => (
+            "DEAD_LETTERS",
+            format!(
+                "{}; {last}; `apiary process list --state dead_letter`, then redrive or discard",
+                bounded(*count, HEALTH_COUNT_MAX, "dead letter", "dead letters")
+            ),
+        ),
+        _ => (
+            "FAILED",
+            format!(
+                "{} failed within a day because nobody took them in time; {last}; `apiary process list --state failed`, then redrive",
+                bounded(*count, HEALTH_COUNT_MAX, "process", "processes")
+            ),
+        ),
+    };
+    Finding { kind, text, subject: String::new(), count: *count, since_ms: Some(*since_ms) }
+}
+
+/// A number of things that were counted up to a bound.
+fn bounded(count: i64, most: i64, one: &str, many: &str) -> String {
+    let words = counted(count, one, many);
+    if count < most { words } else { format!("at least {words}") }
+}
+
+/// Waiting work of a type that nobody who is there can take, however long it waits: each reason once, with how many processes it holds.
+/// `candidates` are the executors of the type, as they are to a function.
+pub(super) fn unserved(
+    executor_type: &str,
+    sorts: &[WaitingSort],
+    candidates: impl Fn(&str) -> Vec<Candidate>,
+    unattended_after_ms: i64,
+    now_ms: i64,
+) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for sort in sorts.iter().filter(|sort| now_ms.saturating_sub(sort.since_ms) >= unattended_after_ms) {
+        let WaitingSort { function, executor_names, requires, count, since_ms, .. } = sort;
+        let need = Need { executor_type, function, executor_names, requires };
+        let executors = candidates(function);
+        let held = nobody(need, &executors, now_ms).or_else(|| unknown_function(need, &executors));
+        let Some(Explained { kind, text, .. }) = held.filter(|held| UNSERVED.contains(&held.kind)) else { continue };
+        let text = format!("waiting for `{function}` of type `{executor_type}`: {text}");
+        match findings.iter().position(|known| (known.kind, &known.text) == (kind, &text)) {
+            Some(place) => {
+                let known = &mut findings[place];
+                known.count = known.count.saturating_add(*count);
+                known.since_ms = known.since_ms.min(Some(*since_ms));
+            }
+            None if findings.len() < HEALTH_SORTS_MAX => {
+                let subject = function.clone();
+                findings.push(Finding { kind, text, subject, count: *count, since_ms: Some(*since_ms) });
+            }
+            None => break,
+        }
+    }
+    for finding in &mut findings {
+        finding.text = format!("{} {}", counted(finding.count, "process", "processes"), finding.text);
+    }
+    findings
 }

@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::Engine;
 use super::contacts::Contacts;
-use super::findings::{Facts, Finding, findings, unattended};
+use super::findings::{Facts, Finding, NEWS_MS, findings, unattended, unserved};
 use super::reasons::Candidate;
-use super::roster::Licences;
+use super::roster::{ExecutorView, Licences};
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX, FAILED_PARENTS_TOLD};
-use crate::model::{Colony, ColonyKey, ExecutorFilter, Page, ProcessState, WaitingType};
+use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX, FAILED_PARENTS_TOLD, HEALTH_TYPES_MAX};
+use crate::model::{Colony, ColonyKey, ExecutorFilter, Lane, Page, WaitingType};
 use crate::store::{Store, StoreResult};
 
 impl Engine {
@@ -23,21 +23,65 @@ impl Engine {
     pub(crate) async fn get_health(&self, permit: Permit<action::GetHealth>) -> Result<Vec<Finding>, Error> {
         let colony = permit.colony();
         self.contacts.write(&*self.store).await?;
-        let counts = self.store.count_states(colony.key).await?;
-        let dead_letters = counts.into_iter().find(|(state, _)| *state == ProcessState::DeadLetter);
+        let now_ms = self.clock.now_ms();
         let waiting = self.store.waiting_types(Some(colony.key)).await?;
         let waiting: Vec<WaitingType> = waiting.into_iter().map(|(_, waiting)| waiting).collect();
         let listeners = Listeners { store: &*self.store, clock: &*self.clock, contacts: &self.contacts };
-        Ok(findings(&Facts {
+        let crowd = listeners.of(colony, None).await?;
+        Ok(findings(Facts {
             notices: &self.tasks.notices().list(),
             waiting: &waiting,
-            executors: &listeners.of(colony, None).await?,
+            executors: &crowd.all(),
             pauses: &self.store.list_pauses(colony.key).await?,
             failed_parents: &self.store.failed_parents(colony.key, FAILED_PARENTS_TOLD).await?,
-            dead_letters: dead_letters.map_or(0, |(_, count)| count),
+            troubles: &self.store.troubles(colony.key, now_ms.saturating_sub(NEWS_MS)).await?,
+            unserved: self.unserved(colony, &waiting, &crowd, now_ms).await?,
             unattended_after_ms: millis(self.unattended_after),
-            now_ms: self.clock.now_ms(),
+            now_ms,
         }))
+    }
+
+    /// Work that waits although executors of its type are there, because none of them can take it.
+    async fn unserved(
+        &self,
+        colony: &Colony,
+        waiting: &[WaitingType],
+        crowd: &Crowd,
+        now_ms: i64,
+    ) -> Result<Vec<Finding>, Error> {
+        let after_ms = millis(self.unattended_after);
+        let is_old = |waiting: &&WaitingType| now_ms.saturating_sub(waiting.since_ms) >= after_ms;
+        let mut found = Vec::new();
+        for WaitingType { executor_type, .. } in waiting.iter().filter(is_old).take(HEALTH_TYPES_MAX) {
+            let lane = Lane { colony: colony.key, executor_type: executor_type.clone() };
+            let sorts = self.store.waiting_sorts(&lane).await?;
+            let candidates = |function: &str| crowd.candidates(executor_type, function);
+            found.extend(unserved(executor_type, &sorts, candidates, after_ms, now_ms));
+        }
+        Ok(found)
+    }
+}
+
+/// Executors of a colony, with their grants.
+struct Crowd {
+    views: Vec<ExecutorView>,
+    licences: Licences,
+}
+
+impl Crowd {
+    /// All of them, with their types; what they may do is left open.
+    fn all(&self) -> Vec<(String, Candidate)> {
+        self.views.iter().map(|view| (view.record.executor_type.clone(), Candidate::of(view, true))).collect()
+    }
+
+    /// Those of a type, or that have a grant for it and never said a word, as they are to a function.
+    fn candidates(&self, executor_type: &str, function: &str) -> Vec<Candidate> {
+        let is_of_type = |view: &&ExecutorView| match view.record.executor_type.as_str() {
+            "" => self.licences.covers_type(&view.record.key, executor_type),
+            said => said == executor_type,
+        };
+        let covers = |view: &ExecutorView| self.licences.covers(&view.record.key, executor_type, function);
+        self.views.iter().filter(is_of_type).map(|view| Candidate::of(view, covers(view))).collect()
     }
 }
 
@@ -49,19 +93,15 @@ struct Listeners<'l> {
 }
 
 impl Listeners<'_> {
-    /// The executors of a colony, of one type or of all, with their types.
-    async fn of(&self, colony: &Colony, executor_type: Option<&str>) -> StoreResult<Vec<(String, Candidate)>> {
+    /// The executors of a colony, of one type or of all.
+    async fn of(&self, colony: &Colony, executor_type: Option<&str>) -> StoreResult<Crowd> {
         let filter = ExecutorFilter { executor_type: executor_type.map(str::to_owned), ..ExecutorFilter::default() };
         let page = Page { size: EXPLAIN_EXECUTORS_MAX, after: None };
         let records = self.store.list_executors(colony.key, &filter, page, self.clock.now_ms()).await?;
         let keys = records.iter().map(|record| record.key);
         let licences = Licences::read(self.store, self.clock, colony, keys).await?;
-        let candidate = |record| {
-            let view = licences.view(record, colony, self.contacts);
-            let candidate = Candidate::of(&view, true);
-            (view.record.executor_type, candidate)
-        };
-        Ok(records.into_iter().map(candidate).collect())
+        let views = records.into_iter().map(|record| licences.view(record, colony, self.contacts)).collect();
+        Ok(Crowd { views, licences })
     }
 }
 
@@ -100,18 +140,8 @@ impl Listeners<'_> {
             if now_ms.saturating_sub(waiting.since_ms) < after_ms {
                 continue;
             }
-            let executors = self.of(&colony, Some(&waiting.executor_type)).await?;
-            let facts = Facts {
-                notices: &[],
-                waiting: &[],
-                executors: &executors,
-                pauses: &[],
-                dead_letters: 0,
-                failed_parents: &[],
-                unattended_after_ms: after_ms,
-                now_ms,
-            };
-            found.extend(unattended(&waiting, &facts).map(|finding| (colony, finding)));
+            let executors = self.of(&colony, Some(&waiting.executor_type)).await?.all();
+            found.extend(unattended(&waiting, &executors, after_ms, now_ms).map(|finding| (colony, finding)));
         }
         Ok(found)
     }

@@ -29,7 +29,8 @@ pub enum Event {
     /// Somebody with the right to it stopped it, or a parent that it waits for will never succeed. To cancel what runs is only a mark;
     /// this is its attempt's end, however it ended.
     Cancelled,
-    /// Somebody with the right to it wants it tried again, with all its retries.
+    /// It is to be tried again, with all its retries: by somebody with the right to it, or by its submitter's next spec of the same
+    /// idempotency key.
     Redriven,
     /// Somebody with the right to it gave it up.
     Discarded,
@@ -56,11 +57,11 @@ pub fn next(state: ProcessState, event: Event, retry_left: bool) -> Option<Next>
         (Waiting, Event::Claimed) => (Running, false),
         (Waiting, Event::WaitOver) => (Failed, false),
         (Running, Event::Succeeded) => (Succeeded, false),
-        (Running, Event::FailedFinal) => (Failed, false),
         (Running, Event::FailedRetryable) if retry_left => (Blocked, true),
         // A lost executor is not the work's fault: no back-off, its place in the queue is its own.
         (Running, Event::Lost) if retry_left => (Waiting, true),
-        (Running, Event::FailedRetryable | Event::Lost | Event::Refused) => (DeadLetter, false),
+        // Whatever gives up on work leaves it where an operator looks for it.
+        (Running, Event::FailedFinal | Event::FailedRetryable | Event::Lost | Event::Refused) => (DeadLetter, false),
         (Running, Event::Released) => (Waiting, false),
         (Running, Event::Snoozed) => (Blocked, false),
         (Waiting | Blocked | Running, Event::Cancelled) => (Cancelled, false),
@@ -161,8 +162,9 @@ mod tests {
         for event in [Event::FailedRetryable, Event::Lost] {
             assert_eq!(next(Running, event, false), Some(Next { state: DeadLetter, spends_retry: false }));
         }
-        assert_eq!(next(Running, Event::FailedFinal, true).map(|after| after.state), Some(Failed));
-        assert_eq!(next(Running, Event::Refused, true).map(|after| after.state), Some(DeadLetter));
+        for event in [Event::FailedFinal, Event::Refused] {
+            assert_eq!(next(Running, event, true), Some(Next { state: DeadLetter, spends_retry: false }), "{event:?}");
+        }
     }
 
     #[test]

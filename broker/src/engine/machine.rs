@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_daemon::Supervisor;
+use apiary_daemon::{Supervisor, Throttle};
 use apiary_identity::Clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ use super::relay;
 use super::renew::RenewFlush;
 use super::report::ReportFlush;
 use super::set_attributes::AttributeFlush;
-use super::submit::SubmitFlush;
+use super::submit::{ResubmitFlush, SubmitFlush};
 use super::sweep;
 use super::sweep::Bulks;
 use super::wakeups::Wakeups;
@@ -58,6 +58,7 @@ pub(crate) struct Engine {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) wakeups: Wakeups,
     pub(super) submits: Committer<SubmitFlush>,
+    pub(super) resubmits: Committer<ResubmitFlush>,
     pub(super) completions: Committer<CompleteFlush>,
     pub(super) failures: Committer<FailFlush>,
     pub(super) renewals: Committer<RenewFlush>,
@@ -69,6 +70,8 @@ pub(crate) struct Engine {
     pub(super) watches: Arc<Watches>,
     pub(super) desk: LeaseDesk,
     pub(super) operations: Operations,
+    /// Of log lines about work that waits for its surroundings.
+    pub(super) waits: Throttle,
     /// Told when a bulk action was started.
     pub(super) bulks: Arc<Notify>,
     pub(super) polls: Places,
@@ -159,6 +162,7 @@ impl Engine {
                 SubmitFlush::new(store.clone(), wakeups.clone(), clock.clone()),
                 finish,
             ),
+            resubmits: Committer::start(tasks, "resubmit writer", ResubmitFlush::new(operations.clone()), finish),
             completions: Committer::start(
                 tasks,
                 "complete writer",
@@ -197,6 +201,7 @@ impl Engine {
             unattended_after: tuning.unattended_after,
             desk,
             operations,
+            waits: Throttle::new(clock.clone()),
             bulks: bulks_started,
             polls: Places::default(),
             tasks: tasks.clone(),

@@ -92,6 +92,7 @@ pub(crate) use machine::{Engine, Tuning};
 pub(crate) use presence::{Presence, PresenceTimes};
 pub(crate) use redrive::Replacement;
 pub(crate) use register_executor::Introduction;
+pub(crate) use release::Return;
 pub(crate) use revoke_grant::Revoked;
 pub(crate) use roster::ExecutorView;
 pub(crate) use start_bulk::BulkOrder;

@@ -7,7 +7,8 @@ mod words;
 pub(super) use executor::{Asker, of_executor};
 pub(super) use words::{counted, is_paused, moment, span};
 
-use apiary_identity::Offer;
+use apiary_identity::{Offer, Requirements};
+use apiary_protocol::near::nearest;
 use uuid::Uuid;
 
 use self::words::{because, has, named, names_of, paused, reason, shortfalls, until, waits};
@@ -32,6 +33,21 @@ pub(super) struct Candidate {
     pub(super) running: i64,
     /// How many it can hold, if it says so.
     pub(super) slots: Option<i64>,
+    /// The functions that it announces.
+    pub(super) functions: Vec<String>,
+}
+
+/// What decides who may have a process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Need<'f> {
+    /// By which kind of executor.
+    pub(super) executor_type: &'f str,
+    /// What is to be done.
+    pub(super) function: &'f str,
+    /// If not empty, only executors of these names.
+    pub(super) executor_names: &'f [String],
+    /// What its executor must have.
+    pub(super) requires: &'f Requirements,
 }
 
 impl Candidate {
@@ -46,6 +62,7 @@ impl Candidate {
             covers_function,
             running: record.running,
             slots: record.slots,
+            functions: record.functions.iter().map(|function| function.name.clone()).collect(),
         }
     }
 
@@ -94,6 +111,18 @@ pub(super) struct Facts<'f> {
     pub(super) now_ms: i64,
 }
 
+impl Facts<'_> {
+    fn need(&self) -> Need<'_> {
+        let process = self.process;
+        Need {
+            executor_type: &process.summary.executor_type,
+            function: &process.summary.function,
+            executor_names: &process.executor_names,
+            requires: &process.requires,
+        }
+    }
+}
+
 /// Every reason that holds a process, the most important first. One that could run this moment has none but its place.
 pub(super) fn of_process(facts: &Facts<'_>) -> Vec<Explained> {
     let summary = &facts.process.summary;
@@ -103,7 +132,7 @@ pub(super) fn of_process(facts: &Facts<'_>) -> Vec<Explained> {
             let mut reasons = blocked(facts);
             // What would hold it next, so that nobody waits for a time after which nothing happens.
             reasons.extend(pauses(facts));
-            reasons.extend(nobody(facts));
+            reasons.extend(nobody(facts.need(), facts.executors, facts.now_ms));
             reasons
         }
         ProcessState::Running => vec![leased(facts)],
@@ -131,7 +160,7 @@ pub(super) fn of_process(facts: &Facts<'_>) -> Vec<Explained> {
 
 fn waiting(facts: &Facts<'_>) -> Vec<Explained> {
     let mut reasons: Vec<Explained> = pauses(facts).collect();
-    reasons.extend(nobody(facts));
+    reasons.extend(nobody(facts.need(), facts.executors, facts.now_ms));
     reasons.extend(facts.limits.iter().filter_map(|limit| full(limit, facts.now_ms)));
     reasons.push(queued(facts));
     reasons.extend(max_wait(facts));
@@ -176,13 +205,12 @@ fn pauses<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = Explained> + 'f {
     })
 }
 
-/// Why no executor takes it: each step leaves fewer of them, and the first that leaves none is the reason.
-fn nobody(facts: &Facts<'_>) -> Option<Explained> {
-    let process = facts.process;
-    let (executor_type, function) = (&process.summary.executor_type, &process.summary.function);
-    let granted: Vec<&Candidate> = facts.executors.iter().filter(|one| is_granted(one.presence)).collect();
+/// Why no executor takes a process: each step leaves fewer of them, and the first that leaves none is the reason.
+pub(super) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms: i64) -> Option<Explained> {
+    let Need { executor_type, function, executor_names, requires } = need;
+    let granted: Vec<&Candidate> = executors.iter().filter(|one| is_granted(one.presence)).collect();
     if granted.is_empty() {
-        let pending = facts.executors.iter().filter(|one| one.presence == Presence::Pending);
+        let pending = executors.iter().filter(|one| one.presence == Presence::Pending);
         let pending: Vec<String> = pending.map(|one| one.name.clone()).collect();
         let hint = match pending.as_slice() {
             [] => "start one, and grant its key the type".to_owned(),
@@ -190,41 +218,43 @@ fn nobody(facts: &Facts<'_>) -> Option<Explained> {
         };
         return Some(reason("NO_EXECUTOR", format!("no executor of type `{executor_type}` is known: {hint}"), pending));
     }
-    let aimed: Vec<&Candidate> = granted.iter().filter(|one| one.is_meant(&process.executor_names)).copied().collect();
+    let aimed: Vec<&Candidate> = granted.iter().filter(|one| one.is_meant(executor_names)).copied().collect();
     if aimed.is_empty() {
-        let names = &process.executor_names;
-        let text = format!("it is for {} alone, and there is no such executor of type `{executor_type}`", named(names));
-        return Some(reason("NAMED_EXECUTOR_UNKNOWN", text, names.clone()));
+        let text = format!(
+            "it is for {} alone, and there is no such executor of type `{executor_type}`",
+            named(executor_names)
+        );
+        return Some(reason("NAMED_EXECUTOR_UNKNOWN", text, executor_names.to_vec()));
     }
     let live: Vec<&Candidate> = aimed.iter().filter(|one| one.presence.is_live()).copied().collect();
     if live.is_empty() {
         let heard = aimed.iter().filter_map(|one| one.heard_ms).max();
         let last = heard.map_or_else(
             || "none of them was ever heard".to_owned(),
-            |heard_ms| format!("the last was heard {} ago", span(facts.now_ms.saturating_sub(heard_ms))),
+            |heard_ms| format!("the last was heard {} ago", span(now_ms.saturating_sub(heard_ms))),
         );
         let names = names_of(&aimed);
-        let whose = if process.executor_names.is_empty() { "no executor" } else { "none of the named executors" };
+        let whose = if executor_names.is_empty() { "no executor" } else { "none of the named executors" };
         let text = format!("{whose} of type `{executor_type}` is there ({}): {last}", named(&names));
         return Some(Explained { time_ms: heard, ..reason("NO_LIVE_EXECUTOR", text, names) });
     }
     let covering: Vec<&Candidate> = live.iter().filter(|one| one.covers_function).copied().collect();
     if covering.is_empty() {
         let names = names_of(&live);
-        let text = format!("no grant of {} covers function `{function}`: grant it", named(&names));
+        let text =
+            format!("no grant of {} covers function `{function}`: grant it{}", named(&names), meant(function, &live));
         return Some(reason("FUNCTION_NOT_GRANTED", text, names));
     }
-    let fitting: Vec<&Candidate> =
-        covering.iter().filter(|one| process.requires.is_met_by(&one.offer)).copied().collect();
+    let fitting: Vec<&Candidate> = covering.iter().filter(|one| requires.is_met_by(&one.offer)).copied().collect();
     if fitting.is_empty() {
         let names = names_of(&covering);
-        let gone = aimed.iter().filter(|one| one.presence == Presence::Gone && process.requires.is_met_by(&one.offer));
+        let gone = aimed.iter().filter(|one| one.presence == Presence::Gone && requires.is_met_by(&one.offer));
         let gone: Vec<&Candidate> = gone.copied().collect();
         let had = match gone.as_slice() {
             [] => String::new(),
             _ => format!("; {} had it, and is gone", named(&names_of(&gone))),
         };
-        let text = format!("no executor has what it requires: {}{had}", shortfalls(&process.requires, &covering));
+        let text = format!("no executor has what it requires: {}{had}", shortfalls(requires, &covering));
         return Some(reason("REQUIREMENTS_UNMET", text, names));
     }
     let taking: Vec<&Candidate> = fitting.iter().filter(|one| one.presence != Presence::Draining).copied().collect();
@@ -246,6 +276,29 @@ fn nobody(facts: &Facts<'_>) -> Option<Explained> {
         return Some(reason("EXECUTORS_SILENT", text, names));
     }
     None
+}
+
+/// Why nobody who may take a process would know what to do with it, as far as they say what they do: it is handed out all the same.
+pub(super) fn unknown_function(need: Need<'_>, executors: &[Candidate]) -> Option<Explained> {
+    let able: Vec<&Candidate> = executors.iter().filter(|one| one.presence.is_live() && one.covers_function).collect();
+    let may_know =
+        |one: &&Candidate| one.functions.is_empty() || one.functions.iter().any(|name| name == need.function);
+    if able.is_empty() || able.iter().any(may_know) {
+        return None;
+    }
+    let (function, names) = (need.function, names_of(&able));
+    let text = format!(
+        "{} may do function `{function}`, and none announces it: `apiary function list` shows what they do{}",
+        named(&names),
+        meant(function, &able)
+    );
+    Some(reason("FUNCTION_UNKNOWN", text, names))
+}
+
+/// The function that may have been meant, as the end of a sentence.
+fn meant(function: &str, executors: &[&Candidate]) -> String {
+    let known = executors.iter().flat_map(|one| one.functions.iter().map(String::as_str));
+    nearest(function, known).map_or_else(String::new, |name| format!("; is `{name}` meant?"))
 }
 
 /// How long a process may have to wait for its turn, if nothing else holds it: work before it, and as long as the type's work took
@@ -352,7 +405,11 @@ fn blocked_until(facts: &Facts<'_>, until_ms: i64, cause: Option<&str>) -> Expla
     let when = until(facts.now_ms, until_ms);
     let (kind, text) = match cause {
         Some("not_before") => ("NOT_BEFORE", format!("it may not start before {}, which is {when}", moment(until_ms))),
-        Some("snooze") => ("SNOOZED", format!("its executor gave it back, to be taken again {when}")),
+        Some(cause @ ("snooze" | "surroundings")) => {
+            let kind = if cause == "snooze" { "SNOOZED" } else { "WAITS_ON_SURROUNDINGS" };
+            let why = because(summary.reason.as_deref());
+            (kind, format!("its executor gave it back, to be taken again {when}{why}"))
+        }
         _ => {
             let why = summary.reason.as_deref().unwrap_or("no reason was kept");
             let text = format!("attempt {} failed ({why}); the next may begin {when}", summary.attempt);

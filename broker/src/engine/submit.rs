@@ -1,19 +1,22 @@
 //! Taking a signed spec into keeping.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use apiary_identity::{Clock, Envelope, Spec};
+use apiary_identity::{Clock, Envelope, OnFailed, Spec};
 use uuid::Uuid;
 
 use super::Engine;
 use super::committer::Flush;
+use super::operations::Operations;
 use super::prioritytime::priority_time_us;
 use super::wakeups::{Change, Wakeups};
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::limits::{LIMIT_GRACE_MS, REPLACEMENTS_FOLLOWED_MAX};
-use crate::model::{Colony, ColonyKey, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Submitted};
+use crate::model::{
+    Colony, ColonyKey, Effect, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Resubmission, Submitted,
+};
 use crate::store::{Store, StoreResult};
 
 /// The process that a submit made, or that was there before.
@@ -23,12 +26,15 @@ pub(crate) struct Kept {
     pub(crate) process_id: Uuid,
     /// Nothing was stored, because it was there.
     pub(crate) existed: bool,
+    /// It had failed, and this spec put it back in the queue.
+    pub(crate) redriven: bool,
     /// Its state now.
     pub(crate) state: ProcessState,
 }
 
 impl Engine {
-    /// Keeps a process. When it returns, the process is on disk; the same spec again returns the first.
+    /// Keeps a process. When it returns, the process is on disk; the same spec again returns the first. Another with its idempotency key
+    /// does, too, and redrives it if it asks for that.
     pub(crate) async fn submit(
         &self,
         permit: Permit<action::Submit>,
@@ -66,6 +72,16 @@ impl Engine {
             signature: envelope.signature,
         };
         let process_id = process.process_id;
+        let resubmission = Resubmission {
+            process_id,
+            // Until the store says which it met.
+            first: process_id,
+            colony: process.colony,
+            submitter: process.submitter,
+            digest: process.digest,
+            submit_by_ms: process.submit_by_ms,
+        };
+        let may_redrive = spec.on_failed == OnFailed::Redrive;
         let submitted = match parents {
             Ok(parents) => self.submits.commit(NewProcess { parents, ..process }).await?,
             // What was kept before stays kept, and is answered as before, whatever became of limits, schemas and parents.
@@ -75,9 +91,31 @@ impl Engine {
             Submitted::IdTaken => Err(Error::Taken(format!(
                 "process id {process_id} belongs to another spec: make a new UUIDv7 for each spec"
             ))),
-            Submitted::New { state } => Ok(Kept { process_id, existed: false, state }),
-            Submitted::Existed { process_id, state } => Ok(Kept { process_id, existed: true, state }),
+            Submitted::New { state } => Ok(Kept { process_id, existed: false, redriven: false, state }),
+            Submitted::Existed {
+                process_id: first,
+                state: state @ (ProcessState::Failed | ProcessState::DeadLetter),
+            } if may_redrive && first != process_id => {
+                self.resubmit(permit.colony(), Resubmission { first, ..resubmission }, state).await
+            }
+            Submitted::Existed { process_id, state } => Ok(Kept { process_id, existed: true, redriven: false, state }),
         }
+    }
+
+    /// Redrives the process that a spec met, unless somebody else was faster, or the spec is of another submitter or did so before.
+    async fn resubmit(&self, colony: &Colony, spec: Resubmission, state: ProcessState) -> Result<Kept, Error> {
+        let redriven = self.resubmits.commit(spec).await?;
+        if redriven {
+            tracing::info!(
+                colony = colony.name, process_id = %spec.first, spec = %spec.process_id, "redriven by its submitter's next spec"
+            );
+            // Whoever was faster than this look has taken it up already.
+            return Ok(Kept { process_id: spec.first, existed: true, redriven, state: ProcessState::Waiting });
+        }
+        // Whoever was faster has changed it; and what was deleted stays answered with its last state.
+        let found = self.store.summaries(&[spec.first]).await?.pop();
+        let state = found.map_or(state, |process| process.state);
+        Ok(Kept { process_id: spec.first, existed: true, redriven, state })
     }
 
     /// What only the state of the colony decides; the processes that it is to wait for.
@@ -164,6 +202,43 @@ impl SubmitFlush {
             }
         }
         self.wakeups.changed(Change { colony: process.colony, process_id: process.process_id });
+    }
+}
+
+/// Redrives what gathered specs met.
+pub(crate) struct ResubmitFlush(Operations);
+
+impl ResubmitFlush {
+    pub(crate) fn new(operations: Operations) -> Self {
+        Self(operations)
+    }
+}
+
+#[async_trait::async_trait]
+impl Flush for ResubmitFlush {
+    type Item = Resubmission;
+    type Answer = bool;
+    type Key = Uuid;
+
+    fn keys(&self, spec: &Resubmission) -> Vec<Uuid> {
+        vec![spec.process_id, spec.first]
+    }
+
+    fn bytes(&self, _spec: &Resubmission) -> usize {
+        size_of::<Resubmission>()
+    }
+
+    async fn flush(&self, specs: &[Resubmission]) -> StoreResult<Vec<Result<bool, Error>>> {
+        let Self(Operations { store, clock, .. }) = self;
+        let redriven = store.submit_redrive(specs, clock.now_ms()).await?;
+        let mut by_colony: HashMap<ColonyKey, Vec<Uuid>> = HashMap::new();
+        for (spec, _) in specs.iter().zip(&redriven).filter(|(_, redriven)| **redriven) {
+            by_colony.entry(spec.colony).or_default().push(spec.first);
+        }
+        for (colony, ids) in by_colony {
+            self.0.announce(colony, &ids, &vec![Effect::Changed; ids.len()]).await;
+        }
+        Ok(redriven.into_iter().map(Ok).collect())
     }
 }
 

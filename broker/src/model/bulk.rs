@@ -39,7 +39,7 @@ impl BulkAction {
         Self::ALL.into_iter().find(|action| action.as_str() == word)
     }
 
-    /// The states that are looked in where none is named. What failed for good, or was given up, is not tried again by the way.
+    /// The states that are looked in where none is named. What was given up, or found nobody in time, is tried again only on request.
     pub fn default_states(self) -> &'static [ProcessState] {
         if self == Self::Redrive { &[ProcessState::DeadLetter] } else { self.states() }
     }

@@ -48,6 +48,8 @@ pub struct WaitingSort {
     pub rate_key: Option<String>,
     /// How many there are.
     pub count: i64,
+    /// Since when the first of them could run.
+    pub since_ms: i64,
 }
 
 /// Who holds the places of a limit.
@@ -70,6 +72,47 @@ pub struct WaitingType {
     pub count: i64,
     /// Since when the first of them could run.
     pub since_ms: i64,
+}
+
+/// What somebody should look at in a colony.
+#[derive(Clone, Debug, Default)]
+pub struct Troubles {
+    /// What ended badly, by state.
+    pub failures: Vec<FailureSummary>,
+    /// What waits for its surroundings, by executor type and cause.
+    pub waits: Vec<WaitSummary>,
+}
+
+/// Processes that ended badly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureSummary {
+    /// [`ProcessState::DeadLetter`] or [`ProcessState::Failed`].
+    pub state: ProcessState,
+    /// How many, up to [`HEALTH_COUNT_MAX`](crate::limits::HEALTH_COUNT_MAX).
+    pub count: i64,
+    /// When the first of those counted ended.
+    pub since_ms: i64,
+    /// The last one.
+    pub last: Uuid,
+    /// Its function.
+    pub function: String,
+    /// What went wrong with it.
+    pub reason: String,
+}
+
+/// Processes that were given back because something around them is out of order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitSummary {
+    /// Their executor type.
+    pub executor_type: String,
+    /// The name of what is waited for.
+    pub surroundings: String,
+    /// The same in the words of one of their executors.
+    pub reason: String,
+    /// How many, up to [`HEALTH_WAITS_MAX`](crate::limits::HEALTH_WAITS_MAX).
+    pub count: i64,
+    /// Since when the first of them waits.
+    pub since_ms: Option<i64>,
 }
 
 /// One reason, for people and for programs.

@@ -159,20 +159,24 @@ pub struct Renewed {
 }
 
 /// A lease to give back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Release {
     /// Which.
     pub lease: LeaseRef,
-    /// [`AttemptEnding::Released`], [`AttemptEnding::Snoozed`] or [`AttemptEnding::Removed`].
+    /// [`AttemptEnding::Released`], [`AttemptEnding::Snoozed`], [`AttemptEnding::Surroundings`] or [`AttemptEnding::Removed`].
     pub ending: AttemptEnding,
     /// Not to be claimed again before this time; `None` waits again at once.
     pub until_ms: Option<i64>,
+    /// In words, what is waited for.
+    pub reason: Option<String>,
+    /// The name of what is out of order around it, with [`AttemptEnding::Surroundings`].
+    pub surroundings: Option<String>,
 }
 
 impl Release {
     /// Back to the queue at once, untouched.
     pub fn at_once(lease: LeaseRef) -> Self {
-        Self { lease, ending: AttemptEnding::Released, until_ms: None }
+        Self { lease, ending: AttemptEnding::Released, until_ms: None, reason: None, surroundings: None }
     }
 }
 
@@ -238,6 +242,8 @@ pub enum AttemptEnding {
     Released,
     /// The executor gave it back, to be tried again later.
     Snoozed,
+    /// The executor gave it back, because something around the work is out of order.
+    Surroundings,
     /// The process was being cancelled, and the executor stopped, or was stopped at the deadline.
     Cancelled,
     /// The executor was removed.
@@ -255,6 +261,7 @@ impl AttemptEnding {
             Self::ExecTimeExceeded => "exec_time_exceeded",
             Self::Released => "released",
             Self::Snoozed => "snoozed",
+            Self::Surroundings => "surroundings",
             Self::Cancelled => "cancelled",
             Self::Removed => "removed",
         }

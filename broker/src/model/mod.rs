@@ -23,7 +23,7 @@ pub use executor::{
     AnnouncedFunction, Announcement, Contact, ExecutorFilter, ExecutorRecord, Forgettable, FunctionStatistics,
     PendingRoom, Registration, RevokedGrant, Spread,
 };
-pub use explain::{ExplainRecord, Explained, Holders, WaitingSort, WaitingType};
+pub use explain::{ExplainRecord, Explained, FailureSummary, Holders, Troubles, WaitSummary, WaitingSort, WaitingType};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{
     AttemptEnding, CancelMark, ClaimSlot, Claimed, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, LeaseRef,
@@ -35,7 +35,8 @@ pub(crate) use page::cut_to_bytes;
 pub use page::{ExecutorCursor, GrantCursor, Page, ProcessCursor};
 pub use pause::{Pause, PauseKind, Paused};
 pub use process::{
-    Attempt, NewProcess, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, Submitted,
+    Attempt, NewProcess, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Resubmission, SpecRecord,
+    Submitted,
 };
 pub use running::{
     Attached, Attribute, AttributeBatch, AttributeKind, CheckpointSize, LogBatch, LogCursor, LogFilter, LogLevel,

@@ -21,11 +21,11 @@ pub enum ProcessState {
     Running,
     /// In `finished`.
     Succeeded,
-    /// In `finished`: an executor said that no retry can help, or nobody came in time.
+    /// In `finished`: nobody came in time, or an operator gave it up or replaced it.
     Failed,
     /// In `finished`.
     Cancelled,
-    /// In `finished`: attempts used up, or a broken signature chain.
+    /// In `finished`: attempts used up, an executor that says that no retry can help, or a broken signature chain.
     DeadLetter,
 }
 
@@ -122,6 +122,23 @@ pub struct NewProcess {
     pub digest: Digest,
 }
 
+/// A spec that met another process by its idempotency key, and asks that this be tried again if it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resubmission {
+    /// The spec's own id, which becomes no process.
+    pub process_id: Uuid,
+    /// The process that has the key.
+    pub first: Uuid,
+    /// The tenant of both.
+    pub colony: ColonyKey,
+    /// The grant that allows the spec.
+    pub submitter: GrantKey,
+    /// Names the spec's signed bytes.
+    pub digest: Digest,
+    /// The spec is no longer accepted after this.
+    pub submit_by_ms: i64,
+}
+
 /// What became of a submit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Submitted {
@@ -214,7 +231,7 @@ pub struct ProcessSummary {
     pub ended_by: Option<String>,
     /// Until when a cancelled process may still run.
     pub cancel_deadline_ms: Option<i64>,
-    /// What a blocked process waits for: `parents`, `not_before`, `backoff` or `snooze`.
+    /// What a blocked process waits for: `parents`, `not_before`, `backoff`, `snooze` or `surroundings`.
     pub blocked_cause: Option<String>,
     /// How far the last attempt said that it is, 0 to 100.
     pub percent: Option<f64>,

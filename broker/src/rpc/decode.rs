@@ -12,10 +12,11 @@ use apiary_proto::v1 as pb;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::engine::{BulkOrder, ClaimOrder, WatchTarget};
+use crate::engine::{BulkOrder, ClaimOrder, Return, WatchTarget};
 use crate::limits::{
     BATCH_DOCUMENTS_MAX, CANCEL_GRACE_MS_DEFAULT, CANCEL_GRACE_MS_MAX, CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX,
     LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_BYTES_MAX, SNOOZE_MS_MAX,
+    SURROUNDINGS_BYTES_MAX,
 };
 use crate::model::{
     BulkAction, GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState,
@@ -178,12 +179,26 @@ fn moment(field: &str, ms: i64) -> Result<Option<i64>, Error> {
     }
 }
 
-/// How long a process that is given back is put off.
-pub(super) fn delay_ms(ms: i64) -> Result<i64, Error> {
-    if (0..=SNOOZE_MS_MAX).contains(&ms) {
-        return Ok(ms);
+/// When work that is given back is to come again, and why.
+pub(super) fn back(request: pb::ReleaseRequest) -> Result<Return, Error> {
+    let pb::ReleaseRequest { delay_ms, surroundings, .. } = request;
+    if !(0..=SNOOZE_MS_MAX).contains(&delay_ms) {
+        return Err(Error::field("delay_ms", format!("is 0 to {SNOOZE_MS_MAX}; got {delay_ms}")));
     }
-    Err(Error::field("delay_ms", format!("is 0 to {SNOOZE_MS_MAX}; got {ms}")))
+    let reason = reason(request.reason)?;
+    if surroundings.is_empty() {
+        return Ok(Return { delay_ms, reason, surroundings: None });
+    }
+    if delay_ms == 0 || reason.is_empty() {
+        return Err(Error::field("surroundings", "needs a `delay_ms`, and a `reason` for people"));
+    }
+    if surroundings.len() > SURROUNDINGS_BYTES_MAX || surroundings.contains(char::is_control) {
+        return Err(Error::field(
+            "surroundings",
+            format!("is a name of at most {SURROUNDINGS_BYTES_MAX} bytes without control characters"),
+        ));
+    }
+    Ok(Return { delay_ms, reason, surroundings: Some(surroundings) })
 }
 
 /// How long a process that is cancelled may still run.

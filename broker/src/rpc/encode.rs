@@ -70,6 +70,7 @@ pub(super) fn kept(kept: Kept) -> pb::SubmitResponse {
         process_id: kept.process_id.to_string(),
         existed: kept.existed,
         state: state(kept.state).into(),
+        redriven: kept.redriven,
     }
 }
 

@@ -116,8 +116,10 @@ async fn read(request: axum::extract::Request) -> Result<Bytes, Error> {
 async fn accept(rpc: &Rpc, body: &[u8]) -> Result<Response, Error> {
     let answer = rpc.submit_envelope(Envelope::from_json(body)?).await?;
     let status = if answer.existed { StatusCode::OK } else { StatusCode::CREATED };
-    let body =
-        json!({ "process_id": answer.process_id, "existed": answer.existed, "state": read::word(answer.state()) });
+    let state = read::word(answer.state());
+    let body = json!({
+        "process_id": answer.process_id, "existed": answer.existed, "redriven": answer.redriven, "state": state,
+    });
     Ok((status, Json(body)).into_response())
 }
 

@@ -51,8 +51,9 @@ impl LeaseService for Rpc {
         let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
         let request = request.into_inner();
         let process_id = decode::process_id(&request.process_id).map_err(refused)?;
-        let delay_ms = decode::delay_ms(request.delay_ms).map_err(refused)?;
-        self.engine.release(permit, process_id, request.attempt, delay_ms).await.map_err(refused)?;
+        let attempt = request.attempt;
+        let back = decode::back(request).map_err(refused)?;
+        self.engine.release(permit, process_id, attempt, back).await.map_err(refused)?;
         Ok(Response::new(pb::ReleaseResponse {}))
     }
 

@@ -30,7 +30,8 @@ use crate::model::{
     GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor,
     LogFilter, LogLine, NewProcess, Page, Parent, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter,
     ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported,
-    RevokedGrant, Settled, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
+    Resubmission, RevokedGrant, Settled, SpecRecord, StoredGrant, StoredProgress, Submitted, Troubles, WaitingSort,
+    WaitingType,
 };
 
 pub use error::StoreError;
@@ -190,6 +191,11 @@ pub trait Store: Send + Sync + 'static {
         processes: &[NewProcess],
         now_ms: i64,
     ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)>;
+
+    /// Redrives the processes that specs met by their idempotency keys: failed ones and dead letters of the same submitter's key.
+    /// Remembers each spec that does so, until its `submit_by_ms`, and answers it with that process from then on; so it never does
+    /// so twice. Says which of them did. No two specs of a batch met the same process.
+    async fn submit_redrive(&self, specs: &[Resubmission], now_ms: i64) -> StoreResult<Vec<bool>>;
 
     /// How [`submit`](Self::submit) would answer what was submitted before: the same spec, also if it was deleted, or another with its
     /// idempotency key.
@@ -351,6 +357,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// What waits, by executor type, of one colony or of all: at most a thousand types, those that wait longest first.
     async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>>;
+
+    /// The colony's dead letters, what failed since `since_ms` because nobody took it, and what waits for its surroundings; each
+    /// counted up to a bound.
+    async fn troubles(&self, colony: ColonyKey, since_ms: i64) -> StoreResult<Troubles>;
 
     /// Processes that failed and that others wait for, those first that most wait for.
     async fn failed_parents(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<FailedParent>>;

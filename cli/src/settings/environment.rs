@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use apiary_protocol::near::nearest;
+
 use super::effective::{Origin, Settings};
-use super::near::nearest;
 use super::table::TABLE;
 use crate::exit::Fault;
 

@@ -5,10 +5,10 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use apiary_identity::check_secret_file;
+use apiary_protocol::near::nearest;
 use directories::ProjectDirs;
 
 use super::effective::{Origin, Settings};
-use super::near::nearest;
 use super::setting::Setting;
 use super::table::TABLE;
 use crate::exit::Fault;

@@ -1,7 +1,8 @@
 //! Settings from the command line: flags of their own, and `--set KEY=VALUE` for all the others.
 
+use apiary_protocol::near::nearest;
+
 use super::effective::{Origin, Settings};
-use super::near::nearest;
 use super::setting::Setting;
 use super::table::TABLE;
 use crate::exit::Fault;

@@ -76,7 +76,7 @@ fn a_failure_is_tried_again_and_the_next_attempt_finds_the_checkpoint() {
     let ended = desk.lease("fail", &["--message", "no such page", "--final", "-o", "json"]).json();
     assert_eq!((&ended["outcome"], ended.get("retry_at")), (&json!("failed_final"), None));
     let shown = desk.get(&process_id);
-    assert_eq!((&shown["state"], &shown["reason"]), (&json!("failed"), &json!("no such page")));
+    assert_eq!((&shown["state"], &shown["reason"]), (&json!("dead_letter"), &json!("no such page")));
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn a_function_that_it_does_not_do_fails_for_good() {
     let process_id = desk.submit("scan", &[]);
     assert_eq!(desk.claim(&["--wait", "0", "--function", "print"]).code, 8);
     let shown = desk.get(&process_id);
-    assert_eq!(shown["state"], "failed");
+    assert_eq!(shown["state"], "dead_letter");
     assert!(shown["reason"].as_str().unwrap().contains("no handler for function `scan`"), "{shown}");
 }
 

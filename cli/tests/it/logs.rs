@@ -56,18 +56,19 @@ fn what_cannot_be_shown_is_said() {
     assert!(local.run(&["process", "logs", "--last", "0"]).fails_with(2).contains("1..=1000"));
     // A process that fails ends the command as `--wait` does.
     let ran = local.run(&["process", "submit", "--type", "echo", "--function", "fail", "--args", "{}", "--follow"]);
-    assert!(ran.fails_with(1).contains("failed"));
+    assert!(ran.fails_with(1).contains("dead_letter"));
 }
 
 #[test]
 fn whoever_waits_is_told_what_holds_the_process() {
     let scene = Scene::new();
     let local = Local::start(&scene);
-    let nobody = ["process", "submit", "--type", "nobody", "--function", "echo", "--timeout", "13s"];
+    let nobody = ["process", "submit", "--type", "nobody", "--function", "echo", "--timeout", "8s"];
     for how in ["--wait", "--follow"] {
         let words = local.run(&[&nobody[..], &[how]].concat()).fails_with(1);
         let told = words.lines().filter(|line| line.starts_with("not running: ") && line.contains("`nobody`")).count();
         assert_eq!(told, 1, "once, as nothing changes:\n{words}");
+        assert!(words.starts_with("process 0") && words.contains("\nnot running: "), "the id comes first:\n{words}");
         assert!(words.contains("apiary process explain"), "{words}");
     }
 }

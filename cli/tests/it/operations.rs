@@ -35,11 +35,11 @@ fn a_failed_process_is_redriven_with_its_arguments_byte_by_byte() {
     let local = Local::start(&scene);
     let args = "{\"message\" :  \"no luck\", \"retryable\": false}";
     let failed = submit(&local, &["--type", "echo", "--function", "fail", "--args", args, "--label", "a=b"]);
-    wait_for(&local, &failed, "failed");
+    wait_for(&local, &failed, "dead_letter");
     local.run(&["process", "redrive", &failed]).ok();
-    wait_for(&local, &failed, "failed");
+    wait_for(&local, &failed, "dead_letter");
     assert_eq!(local.run(&["process", "get", &failed, "-o", "json"]).json()["attempt"], 2);
-    assert!(local.run(&["process", "verify", &failed]).ok().contains("failed"));
+    assert!(local.run(&["process", "verify", &failed]).ok().contains("dead_letter"));
 
     let redriven = ["process", "redrive", &failed, "--executor-type", "elsewhere", "--priority", "7", "-o", "json"];
     let new = local.run(&redriven).json();
@@ -121,4 +121,26 @@ fn wait_for(local: &Local, process_id: &str, state: &str) {
         let shown = local.run(&["process", "get", process_id, "-o", "json"]).json();
         (shown["state"] == state).then_some(())
     });
+}
+
+#[test]
+fn a_submit_says_at_once_what_it_met_and_tries_again_what_failed() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let args = "{\"retryable\": false}";
+    let spec = ["process", "submit", "--type", "echo", "--function", "fail", "--args", args, "--idempotency-key", "k"];
+    let first = local.run(&[&spec[..], &["-o", "json"]].concat()).json();
+    let process_id = first["process_id"].as_str().unwrap();
+    assert_eq!((&first["existed"], &first["redriven"]), (&false.into(), &false.into()));
+    wait_for(&local, process_id, "dead_letter");
+    let kept = local.run(&[&spec[..], &["-o", "json"]].concat());
+    assert!(kept.stderr.contains("it was there before"), "{}", kept.stderr);
+    assert_eq!(kept.json()["state"], "dead_letter");
+    let again = local.run(&[&spec[..], &["--on-failed", "redrive", "-o", "json", "--wait"]].concat());
+    assert!(again.stderr.starts_with(&format!("process {process_id}: it had failed before")), "{}", again.stderr);
+    let shown: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!((&shown["process_id"], &shown["attempt"]), (&first["process_id"], &2.into()));
+    assert_eq!(again.code, 1);
+    let words = local.run(&[&spec[..8], &["--on-failed", "redrive"]].concat()).fails_with(2);
+    assert!(words.contains("--idempotency-key"), "{words}");
 }

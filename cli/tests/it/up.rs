@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 use crate::local::{Local, command, refusal};
 use crate::scene::{Scene, eventually, process_in, run};
@@ -249,18 +250,61 @@ fn colonies_started_at_the_same_moment_find_ports_of_their_own() {
 fn a_webhook_that_is_signed_becomes_a_row_and_is_seen_as_a_process() {
     let scene = Scene::new();
     let local = Local::start(&scene);
-    let secret = scene.read("data/keys/stripe-webhook-secret");
     let body = r#"{"id":"evt_1","object":"event","type":"customer.subscription.created","created":1763690000,"livemode":false,
         "data":{"object":{"id":"sub_1","object":"subscription","customer":"cus_1","status":"active"}}}"#;
-    let script = "now=$(date +%s); s=$(printf '%s.%s' \"$now\" \"$BODY\" | openssl dgst -sha256 -hmac \"$SECRET\" -r | cut -d' ' -f1); \
-                  curl -sS --fail-with-body --data-binary \"$BODY\" -H \"Stripe-Signature: t=$now,v1=$s\" \"$URL\"";
-    let mut shell = assert_cmd::Command::new("sh");
-    let url = local.announced["webhooks"].as_str().unwrap();
-    run(shell.args(["-c", script]).env("BODY", body).env("SECRET", secret.trim()).env("URL", url)).ok();
+    post(&scene, &local, body);
     let listed = eventually("the event is applied", || {
         let listed = local.run(&["process", "list", "--type", "finance", "--state", "succeeded", "-o", "json"]).json();
         Some(listed).filter(|listed| listed.as_array().is_some_and(|list| list.len() == 1))
     });
     assert_eq!(listed[0]["submitter"], "stripe-adapter");
     assert_eq!(local.run(&["process", "verify", "latest", "-o", "json"]).json()["verified"], true);
+}
+
+/// Posts a webhook as Stripe does, and returns the answer.
+fn post(scene: &Scene, local: &Local, body: &str) -> Value {
+    let secret = scene.read("data/keys/stripe-webhook-secret");
+    let script = "now=$(date +%s); s=$(printf '%s.%s' \"$now\" \"$BODY\" | openssl dgst -sha256 -hmac \"$SECRET\" -r | cut -d' ' -f1); \
+                  curl -sS --fail-with-body --data-binary \"$BODY\" -H \"Stripe-Signature: t=$now,v1=$s\" \"$URL\"";
+    let mut shell = assert_cmd::Command::new("sh");
+    let url = local.announced["webhooks"].as_str().unwrap();
+    run(shell.args(["-c", script]).env("BODY", body).env("SECRET", secret.trim()).env("URL", url)).json()
+}
+
+#[test]
+fn an_event_that_failed_is_seen_everywhere_and_is_tried_again_when_stripe_resends_it() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    assert!(local.run(&["colony", "health"]).ok().contains("nothing needs attention"));
+    // More than any column holds.
+    let body = r#"{"id":"evt_big","object":"event","type":"customer.subscription.created","created":1763690000,"livemode":false,
+        "data":{"object":{"id":"sub_1","object":"subscription","customer":"cus_1","status":"active","items":{"object":"list",
+        "data":[{"id":"si_1","quantity":9223372036854775808,"price":{"id":"price_1"}}]}}}}"#;
+    let first = post(&scene, &local, body);
+    assert_eq!((&first["existed"], &first["redriven"]), (&false.into(), &false.into()));
+    let process_id = first["process_id"].as_str().unwrap();
+    let attempts = |count: usize| {
+        eventually("it is a dead letter", || {
+            let shown = local.run(&["process", "get", process_id, "-o", "json"]).json();
+            (shown["state"] == "dead_letter" && shown["attempt"] == count).then_some(())
+        });
+    };
+    attempts(1);
+    let listed = local.run(&["process", "list", "--state", "dead_letter", "-o", "json"]).json();
+    assert_eq!(listed[0]["process_id"], process_id);
+    let ran = local.run(&["colony", "health", "-o", "json"]);
+    let health: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.code, &health["healthy"]), (10, &false.into()), "{health}");
+    assert_eq!((&health["findings"][0]["kind"], &health["findings"][0]["count"]), (&"DEAD_LETTERS".into(), &1.into()));
+    let ran = local.run(&["colony", "health"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (10, ""), "the findings are data, and no error is told");
+    let doctor = local.run(&["doctor", "--only", "health"]).ok();
+    assert!(doctor.contains("DEAD_LETTERS") && doctor.contains(process_id), "{doctor}");
+    let log = std::fs::read_to_string(scene.path("up.log")).unwrap();
+    let is_told = |line: &str| line.contains("WARN") && line.contains(process_id) && line.contains("evt_big");
+    assert!(log.lines().any(is_told), "{log}");
+
+    let again = post(&scene, &local, body);
+    assert_eq!((again["process_id"].as_str(), &again["redriven"]), (Some(process_id), &true.into()), "{again}");
+    attempts(2);
 }

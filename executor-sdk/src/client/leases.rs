@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use apiary_identity::Envelope;
+use apiary_identity::{Envelope, cut_text};
 use apiary_proto::v1;
 use uuid::Uuid;
 
 use super::Client;
 use super::claim_codec::ClaimCodec;
 use crate::ClientError;
+use crate::limits::{RELEASE_REASON_BYTES_MAX, SURROUNDINGS_BYTES_MAX};
 use crate::wire::envelope_to_proto;
 
 impl Client {
@@ -92,7 +93,51 @@ impl Client {
 
     /// Gives a process back to be tried again after `delay`, at most a year: it snoozes, and no retry is spent.
     pub async fn release_for(&self, process_id: Uuid, attempt: i32, delay: Duration) -> Result<(), ClientError> {
-        let request = v1::ReleaseRequest { process_id: process_id.to_string(), attempt, delay_ms: millis(delay) };
+        self.give_back(process_id, attempt, delay, String::new(), String::new()).await
+    }
+
+    /// The same, and says what is waited for: at most 4096 bytes, shown to people, no secrets in it.
+    pub async fn release_because(
+        &self,
+        process_id: Uuid,
+        attempt: i32,
+        delay: Duration,
+        reason: &str,
+    ) -> Result<(), ClientError> {
+        self.give_back(process_id, attempt, delay, cut_text(reason, RELEASE_REASON_BYTES_MAX), String::new()).await
+    }
+
+    /// The same, where something around the work is out of order, such as a database that is away, a key that is refused or a
+    /// quota that is used up: the colony's health tells of it for as long as any process waits for it. `cause` is a stable name for
+    /// it, at most 128 bytes, such as `supabase-key`; `reason` says what happened and what to do about it.
+    pub async fn release_to_wait(
+        &self,
+        process_id: Uuid,
+        attempt: i32,
+        delay: Duration,
+        cause: &str,
+        reason: &str,
+    ) -> Result<(), ClientError> {
+        let cause = cut_text(&cause.replace(char::is_control, " "), SURROUNDINGS_BYTES_MAX);
+        let reason = cut_text(reason, RELEASE_REASON_BYTES_MAX);
+        self.give_back(process_id, attempt, delay, reason, cause).await
+    }
+
+    async fn give_back(
+        &self,
+        process_id: Uuid,
+        attempt: i32,
+        delay: Duration,
+        reason: String,
+        surroundings: String,
+    ) -> Result<(), ClientError> {
+        let request = v1::ReleaseRequest {
+            process_id: process_id.to_string(),
+            attempt,
+            delay_ms: millis(delay),
+            reason,
+            surroundings,
+        };
         let v1::ReleaseResponse {} =
             self.call_signed("/apiary.v1.LeaseService/Release", request, self.call_timeout()).await?;
         Ok(())

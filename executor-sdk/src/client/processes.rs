@@ -28,6 +28,8 @@ pub struct Submitted {
     pub process_id: Uuid,
     /// True if nothing was stored, because the process was there already.
     pub existed: bool,
+    /// True if the process had failed, or was a dead letter, and this spec put it back in the queue.
+    pub redriven: bool,
     /// Its state now.
     pub state: v1::ProcessState,
 }
@@ -63,7 +65,7 @@ impl Client {
             self.call("/apiary.v1.ProcessService/Submit", request, self.call_timeout()).await?;
         let process_id = answer.process_id.parse();
         let process_id = process_id.map_err(|_| ClientError::Answer("its process id is no UUID".to_owned()))?;
-        Ok(Submitted { process_id, existed: answer.existed, state: answer.state() })
+        Ok(Submitted { process_id, existed: answer.existed, redriven: answer.redriven, state: answer.state() })
     }
 
     /// Submits many specs that were signed before, 1 to 1000. Each is answered for itself, in their order: one that is refused

@@ -1,5 +1,6 @@
 //! One attempt: checked, done, reported.
 
+use std::collections::BTreeMap;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use crate::guard::Guard;
 use crate::handler::Handler;
 use crate::journal::Journal;
 use crate::lease::courier::Courier;
-use crate::lease::{Claimant, Ending, Rejection, Subject, VerifiedLease, examine, reject};
+use crate::lease::{Claimant, Ended, Ending, Rejection, Subject, VerifiedLease, examine, reject};
 use crate::limits::{BACKOFF_MOST, CANCEL_GRACE, LAST_ANSWER, RELEASE_TIMEOUT};
 use crate::retry::pauses;
 use crate::work::Parts;
@@ -56,7 +57,7 @@ pub(super) async fn run(context: &Context, subject: &Subject, lease: v1::Lease, 
     };
     let span = tracing::info_span!(
         "work", process_id = %held.process_id, attempt = held.attempt, function = sound.work.function(),
-        traceparent = sound.work.traceparent()
+        traceparent = sound.work.traceparent(), labels = labels(&sound.work.spec().labels)
     );
     perform(context, subject, &held, sound).instrument(span).await;
 }
@@ -162,7 +163,7 @@ async fn heed(
     };
     let sent = async {
         let ending = subject.ended(&context.client, OutcomeKind::Cancelled, &words)?;
-        deliver(context, &ending, beat).await
+        deliver(context, &ending, beat).await.map(drop)
     };
     match sent.await {
         Ok(()) => tracing::info!("stopped, and the broker knows"),
@@ -179,21 +180,33 @@ async fn report(
     beat: Pin<&mut impl Future<Output = Lost>>,
 ) {
     if let Some((delay, waiting_for)) = context.waits.heed(function, &returned) {
-        return put_off(context, subject, delay, waiting_for, beat).await;
+        let cause = returned.as_ref().err().and_then(Failure::cause);
+        return put_off(context, subject, delay, cause, waiting_for, beat).await;
     }
+    let message = returned.as_ref().err().map(|failure| failure.message().to_owned());
     let sent = async {
         let ending = ending(context, subject, returned)?;
         match deliver(context, &ending, beat).await {
             Err(error) if error.is(&Reason::TooLarge) => {
                 let words = format!("the handler's output cannot be sent: {error}");
-                subject.failed(&context.client, &Failure::fatal(words))?.send(&context.client).await?;
-                Ok(ending.kind())
+                let failed = subject.failed(&context.client, &Failure::fatal(&words))?;
+                failed.send(&context.client).await.map(|ended| (failed.kind(), ended, Some(words)))
             }
-            sent => sent.map(|()| ending.kind()),
+            sent => sent.map(|ended| (ending.kind(), ended, message)),
         }
     };
     match sent.await {
-        Ok(kind) => tracing::debug!(outcome = kind.as_str(), "work reported"),
+        Ok((kind, Ended { existed: false, retry_at: None }, Some(failure))) => {
+            if let Some(held_back) = context.warnings.pass(&format!("{function} {failure}")) {
+                tracing::warn!(
+                    outcome = kind.as_str(),
+                    failure,
+                    held_back,
+                    "failed for good: a dead letter until `apiary process redrive` or `discard`"
+                );
+            }
+        }
+        Ok((kind, ..)) => tracing::debug!(outcome = kind.as_str(), "work reported"),
         Err(error) if error.is(&Reason::LeaseLost) => {
             tracing::warn!("the result came after the lease was lost: not taken")
         }
@@ -209,13 +222,19 @@ async fn put_off(
     context: &Context,
     subject: &Subject,
     delay: Duration,
+    cause: Option<&str>,
     waiting_for: &str,
     beat: Pin<&mut impl Future<Output = Lost>>,
 ) {
     let given_back = async {
         let mut tries = pauses();
         loop {
-            match context.client.release_for(subject.process_id, subject.attempt, delay).await {
+            let Subject { process_id, attempt, .. } = *subject;
+            let released = match cause {
+                None => context.client.release_because(process_id, attempt, delay, waiting_for).await,
+                Some(cause) => context.client.release_to_wait(process_id, attempt, delay, cause, waiting_for).await,
+            };
+            match released {
                 Err(error) if error.is_retryable() || error.is(&Reason::Internal) => {
                     tracing::debug!(%error, "work not given back yet");
                     tokio::time::sleep(tries.next().unwrap_or(BACKOFF_MOST)).await;
@@ -227,10 +246,26 @@ async fn put_off(
     tokio::select! {
         biased;
         settled = given_back => match settled {
-            Ok(()) => tracing::info!(delay_ms = millis(delay), waiting_for, "work put off"),
+            Ok(()) => tell_put_off(context, delay, cause, waiting_for),
             Err(error) => tracing::warn!(%error, "work cannot be put off: its lease ends by itself"),
         },
         _ = beat => tracing::warn!("the lease was lost before the work could be put off"),
+    }
+}
+
+/// Says that work went back: as a warning where somebody has to mend something, of each cause now and then.
+fn tell_put_off(context: &Context, delay: Duration, cause: Option<&str>, waiting_for: &str) {
+    let delay_ms = millis(delay);
+    let Some(cause) = cause else { return tracing::info!(delay_ms, waiting_for, "work put off") };
+    match context.warnings.pass(cause) {
+        Some(held_back) => tracing::warn!(
+            delay_ms,
+            cause,
+            waiting_for,
+            held_back,
+            "work put off: something around it is out of order; it goes on by itself once that is mended"
+        ),
+        None => tracing::debug!(delay_ms, cause, waiting_for, "work put off"),
     }
 }
 
@@ -240,15 +275,15 @@ async fn deliver(
     context: &Context,
     ending: &Ending,
     beat: Pin<&mut impl Future<Output = Lost>>,
-) -> Result<(), ClientError> {
+) -> Result<Ended, ClientError> {
     let mut sending = pin!(ending.send(&context.client));
     tokio::select! {
         biased;
-        sent = &mut sending => return sent.map(drop),
+        sent = &mut sending => return sent,
         _ = beat => {}
     }
     let timed_out = |_| ClientError::Timeout { method: "delivering a result", after: LAST_ANSWER };
-    timeout(LAST_ANSWER, sending).await.map_err(timed_out)?.map(drop)
+    timeout(LAST_ANSWER, sending).await.map_err(timed_out)?
 }
 
 /// What a handler returned. An output that cannot be sent is a failure that says so, and no retry helps it.
@@ -330,6 +365,12 @@ fn words(error: JoinError) -> String {
     };
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("the handler panicked: {}", words.unwrap_or("without words"))
+}
+
+/// The labels of a spec in a line: what the work is about.
+fn labels(labels: &BTreeMap<String, String>) -> String {
+    let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    labels.join(" ")
 }
 
 fn max_exec(max_exec_ms: i64) -> Option<Duration> {

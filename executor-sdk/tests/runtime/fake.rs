@@ -252,7 +252,12 @@ impl ProcessService for Fake {
         let existed = self.state().submitted.contains(&spec);
         self.state().submitted.push(spec);
         let state = v1::ProcessState::Waiting.into();
-        Ok(Response::new(v1::SubmitResponse { process_id: document.process_id.to_string(), existed, state }))
+        Ok(Response::new(v1::SubmitResponse {
+            process_id: document.process_id.to_string(),
+            existed,
+            state,
+            redriven: false,
+        }))
     }
 
     async fn get_process(&self, request: Request<v1::GetProcessRequest>) -> Reply<v1::GetProcessResponse> {

@@ -1,7 +1,7 @@
 //! Specs: every bound has a door that closes.
 
 use apiary_identity::limits::DURATION_MAX_MS;
-use apiary_identity::{Backoff, Document as _, Spec};
+use apiary_identity::{Backoff, Document as _, OnFailed, Spec};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -23,6 +23,7 @@ fn the_least_that_can_be_said_has_the_documented_defaults() {
     assert!(spec.labels.is_empty() && spec.env.is_empty() && spec.executor_names.is_empty());
     assert_eq!(spec.args().to_bytes().unwrap(), "");
     assert_eq!((spec.not_before, spec.idempotency_key, spec.traceparent), (None, None, None));
+    assert_eq!(spec.on_failed, OnFailed::Keep);
     assert_eq!((spec.requires.is_empty(), spec.concurrency_key, spec.rate_key), (true, None, None));
 }
 
@@ -43,6 +44,27 @@ fn names_are_short_and_plain() {
         (json["function"], json["labels"]) = (json!(name), json!({ name: "" }));
         assert!(Spec::from_json(json.to_string().as_bytes()).is_ok(), "{name}");
     }
+}
+
+#[test]
+fn what_becomes_of_a_failed_process_is_one_of_two_words_and_needs_a_key() {
+    let mut spec = Scene::new().spec();
+    assert!(value(&spec).get("on_failed").is_none(), "what is not said stays unsaid");
+    spec.idempotency_key = Some("evt_1".to_owned());
+    let good = value(&spec);
+    for (word, read) in [("keep", OnFailed::Keep), ("redrive", OnFailed::Redrive)] {
+        let json = with(&good, "on_failed", json!(word)).to_string();
+        assert_eq!(Spec::from_json(json.as_bytes()).unwrap().on_failed, read);
+    }
+    for bad in
+        [json!(""), json!("Redrive"), json!("retry"), json!(null), json!(true), json!(1), json!({ "redrive": null })]
+    {
+        refusal::<Spec>(with(&good, "on_failed", bad).to_string());
+    }
+    spec.on_failed = OnFailed::Redrive;
+    assert_eq!(value(&spec)["on_failed"], "redrive");
+    spec.idempotency_key = None;
+    assert!(spec.check().unwrap_err().to_string().contains("`on_failed`"));
 }
 
 #[test]

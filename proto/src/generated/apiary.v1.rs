@@ -387,8 +387,8 @@ pub struct Process {
     /// Until when a cancelled process may still run, milliseconds since 1970-01-01 UTC; 0 if it is not being cancelled.
     #[prost(int64, tag = "16")]
     pub cancel_deadline_ms: i64,
-    /// For a blocked process, what it waits for: `parents`, `not_before`, `backoff` or
-    /// `snooze`; otherwise empty.
+    /// For a blocked process, what it waits for: `parents`, `not_before`, `backoff`, `snooze`
+    /// or `surroundings` (something around the work is out of order); otherwise empty.
     #[prost(string, tag = "17")]
     pub blocked_cause: ::prost::alloc::string::String,
     /// How far the running attempt says that it is, 0 to 100; -1 if it has not said so.
@@ -416,7 +416,7 @@ pub struct Attempt {
     /// When it ended, milliseconds since 1970-01-01 UTC; 0 while it runs.
     #[prost(int64, tag = "5")]
     pub ended_at_ms: i64,
-    /// `running`, `succeeded`, `failed`, `refused`, `lease_lost`, `exec_time_exceeded`, `released`, `snoozed`, `cancelled` or
+    /// `running`, `succeeded`, `failed`, `refused`, `lease_lost`, `exec_time_exceeded`, `released`, `snoozed`, `surroundings`, `cancelled` or
     /// `removed` (the executor was).
     #[prost(string, tag = "6")]
     pub outcome: ::prost::alloc::string::String,
@@ -446,6 +446,9 @@ pub struct SubmitResponse {
     /// Its state now.
     #[prost(enumeration = "ProcessState", tag = "3")]
     pub state: i32,
+    /// True if the process had failed, or was a dead letter, and this spec put it back in the queue: it says `on_failed: redrive`.
+    #[prost(bool, tag = "4")]
+    pub redriven: bool,
 }
 /// Which process.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -827,11 +830,12 @@ pub enum ProcessState {
     Running = 3,
     /// Finished, with an output.
     Succeeded = 4,
-    /// Finished: an executor said that no retry can help, or nobody came in time.
+    /// Finished: nobody came in time, or an operator gave it up or replaced it.
     Failed = 5,
     /// Finished: cancelled.
     Cancelled = 6,
-    /// Set aside after its attempts were used up, or because its signature chain is broken.
+    /// Set aside after its attempts were used up, because an executor said that no retry can help, or because its signature chain
+    /// is broken.
     DeadLetter = 7,
 }
 impl ProcessState {
@@ -3569,6 +3573,13 @@ pub struct ReleaseRequest {
     /// Not to be claimed again before so many milliseconds are over, 0 to 31536000000; 0 means at once.
     #[prost(int64, tag = "3")]
     pub delay_ms: i64,
+    /// In words, what is waited for, ending in what to do about it; shown to people. At most 4096 bytes; may be empty.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// A stable name for what is out of order around the work, such as `supabase-key`, at most 128 bytes; empty if nothing is. The
+    /// colony's health tells of it, with the reason, while any process waits for it. Only with `delay_ms` and `reason`.
+    #[prost(string, tag = "5")]
+    pub surroundings: ::prost::alloc::string::String,
 }
 /// Nothing needs to be said.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -99,7 +99,7 @@ async fn a_redrive_in_bulk_is_about_dead_letters_and_leaves_alone_what_was_repla
     ops.redrive_as_envelope(replaced, &spec).await.unwrap();
     let started = ops.start_bulk(order("redrive", ProcessFilter::default())).await.unwrap();
     let done = through(&ops, &started.bulk_id).await;
-    assert_eq!((done.matched, done.changed, done.skipped), (2, 2, 0), "what failed for good is not tried by the way");
+    assert_eq!((done.matched, done.changed, done.skipped), (2, 2, 0), "what was given up is not tried by the way");
     for id in left {
         assert_eq!(state_of(&ops, id).await, ProcessState::Waiting);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apiary_executor_sdk::{Client, v1};
-use apiary_identity::OutcomeKind;
+use apiary_identity::{Envelope, OutcomeKind, Role};
 use apiary_tests::colony::claim;
 use apiary_tests::{Backend, TestColony, eventually};
 
@@ -11,6 +11,8 @@ on_each_store!(
     a_quiet_colony_is_healthy,
     what_needs_attention_is_listed,
     conditions_of_the_broker_itself_are_listed_until_they_end,
+    what_ended_badly_is_told_until_it_is_redriven_or_given_up,
+    work_that_waits_for_its_surroundings_is_told_with_the_cause_until_it_goes_on,
     only_readers_ask
 );
 
@@ -19,12 +21,26 @@ mod quick_sqlite {
     async fn work_that_nobody_listens_for_is_reported_after_a_while() {
         super::work_that_nobody_listens_for_is_reported_after_a_while(apiary_tests::Backend::sqlite().await).await;
     }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn work_that_nobody_who_listens_can_take_is_reported_with_the_reason() {
+        super::work_that_nobody_who_listens_can_take_is_reported_with_the_reason(apiary_tests::Backend::sqlite().await)
+            .await;
+    }
 }
 
 mod quick_postgres {
     #[tokio::test(flavor = "multi_thread")]
     async fn work_that_nobody_listens_for_is_reported_after_a_while() {
         super::work_that_nobody_listens_for_is_reported_after_a_while(apiary_tests::Backend::postgres().await).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn work_that_nobody_who_listens_can_take_is_reported_with_the_reason() {
+        super::work_that_nobody_who_listens_can_take_is_reported_with_the_reason(
+            apiary_tests::Backend::postgres().await,
+        )
+        .await;
     }
 }
 
@@ -74,6 +90,148 @@ async fn conditions_of_the_broker_itself_are_listed_until_they_end(colony: TestC
     assert!(finding.since_ms > 0);
     notices.resolve("CERTIFICATE_EXPIRES", "broker.pem");
     assert!(reader.get_health().await.unwrap().healthy);
+}
+
+async fn finding(reader: &Client, kind: &str) -> Option<v1::HealthFinding> {
+    reader.get_health().await.unwrap().findings.into_iter().find(|finding| finding.kind == kind)
+}
+
+async fn what_ended_badly_is_told_until_it_is_redriven_or_given_up(colony: TestColony) {
+    let (user, ops, bee) = (colony.user("ada").await, colony.operator("ops").await, colony.executor("bee", "t").await);
+    let mut ids = Vec::new();
+    for words in ["no such customer", "the amount is no number"] {
+        ids.push(user.submit_json("t", "pay", &()).await.unwrap().process_id);
+        let lease = colony.claim_one(&bee, "t").await;
+        bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedFinal, words)).await.unwrap();
+    }
+    let found = finding(&ops, "DEAD_LETTERS").await.unwrap();
+    assert_eq!(found.count, 2);
+    assert!(found.since_ms > 0);
+    for words in ["2 dead letters", &ids[1].to_string(), "`pay`", "the amount is no number", "list --state dead_letter"]
+    {
+        assert!(found.text.contains(words), "{words}: {}", found.text);
+    }
+    let mut late = user.spec("nobody", "f");
+    late.max_wait_ms = 1;
+    let late = user.submit(&late).await.unwrap().process_id;
+    let found = eventually("it is told that nobody took it", async || finding(&ops, "FAILED").await).await;
+    assert_eq!(found.count, 1);
+    assert!(found.text.contains(&late.to_string()) && found.text.contains("max_wait"), "{}", found.text);
+    let other = Envelope::seal(&colony.key_of("ada"), &user.spec("u", "f")).unwrap();
+    ops.redrive_as_envelope(late, &other).await.unwrap();
+    ops.discard(ids[0], "no use").await.unwrap();
+    ops.redrive(ids[1]).await.unwrap();
+    assert_eq!(kinds(&ops).await, Vec::<String>::new());
+}
+
+async fn work_that_waits_for_its_surroundings_is_told_with_the_cause_until_it_goes_on(colony: TestColony) {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let (user, ops, bee) = (colony.user("ada").await, colony.operator("ops").await, colony.executor("bee", "t").await);
+    let words = "Supabase answered 402: the project is over its quota; pay its bill";
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let lease = {
+            user.submit_json("t", "f", &()).await.unwrap();
+            colony.claim_one(&bee, "t").await
+        };
+        let id = lease.process_id.parse().unwrap();
+        match ids.len() {
+            0 => bee.release_because(id, lease.attempt, HOUR, "too early").await.unwrap(),
+            _ => bee.release_to_wait(id, lease.attempt, HOUR, "supabase-quota", words).await.unwrap(),
+        }
+        ids.push(id);
+    }
+    let found = finding(&ops, "WAITS_ON_SURROUNDINGS").await.unwrap();
+    assert_eq!(
+        (found.subject.as_str(), found.count),
+        ("supabase-quota", 2),
+        "who only comes too early waits for nobody"
+    );
+    assert!(found.text.contains(words), "{}", found.text);
+    assert_eq!(kinds(&ops).await, ["WAITS_ON_SURROUNDINGS"]);
+    let reason = ops.explain(ids[1]).await.unwrap().reasons.remove(0);
+    assert!(reason.kind == "WAITS_ON_SURROUNDINGS" && reason.text.contains(words), "{reason:?}");
+    let reason = ops.explain(ids[0]).await.unwrap().reasons.remove(0);
+    assert!(reason.kind == "SNOOZED" && reason.text.contains("too early"), "{reason:?}");
+    let shown = ops.get_process(ids[1]).await.unwrap();
+    assert_eq!(shown.process.unwrap().blocked_cause, "surroundings");
+    assert_eq!(shown.attempts.last().unwrap().outcome, "surroundings");
+
+    // It is still out of order: it waits since it waited first, and no retry is spent.
+    for id in &ids[1..] {
+        ops.retry(*id).await.unwrap();
+        let lease = colony.claim_one(&bee, "t").await;
+        assert_eq!((lease.attempt, lease.retries_left), (2, 3));
+        bee.release_to_wait(*id, lease.attempt, HOUR, "supabase-quota", words).await.unwrap();
+    }
+    let again = finding(&ops, "WAITS_ON_SURROUNDINGS").await.unwrap();
+    assert_eq!((again.count, again.since_ms), (2, found.since_ms));
+    for id in &ids[1..] {
+        ops.retry(*id).await.unwrap();
+        let lease = colony.claim_one(&bee, "t").await;
+        bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
+    }
+    assert_eq!(kinds(&ops).await, Vec::<String>::new());
+    let lease = {
+        user.submit_json("t", "f", &()).await.unwrap();
+        colony.claim_one(&bee, "t").await
+    };
+    let id = lease.process_id.parse().unwrap();
+    for (delay, words) in [(Duration::ZERO, "away"), (HOUR, "")] {
+        let refused = bee.release_to_wait(id, lease.attempt, delay, "away", words).await.unwrap_err();
+        assert_eq!(refused.reason(), Some("INVALID"), "it says for how long, and why");
+    }
+}
+
+async fn work_that_nobody_who_listens_can_take_is_reported_with_the_reason(backend: Backend) {
+    let quick = |config: &mut apiary_broker::Config| config.executors.unattended_after = Duration::from_millis(200);
+    let colony = TestColony::start_tuned(backend, quick).await;
+    let (user, reader) = (colony.user("ada").await, colony.reader().await);
+    let narrow = colony.grant("narrow", Role::Executor, &["stripe.event"], &["finance"], &[]).await;
+    let wide = colony.executor("wide", "render").await;
+    for (bee, executor_type, name) in [(&narrow, "finance", "narrow"), (&wide, "render", "wide")] {
+        let function = if name == "narrow" { "stripe.event" } else { "still" };
+        bee.register_executor(v1::RegisterExecutorRequest {
+            executor_type: executor_type.into(),
+            name: name.into(),
+            functions: vec![v1::AnnouncedFunction { name: function.into(), ..Default::default() }],
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+        claim(bee, executor_type, 1, Duration::ZERO).await;
+    }
+    user.submit_json("finance", "strpe.event", &()).await.unwrap();
+    user.submit_json("finance", "strpe.event", &()).await.unwrap();
+    user.submit_json("render", "stil", &()).await.unwrap();
+    let mut large = user.spec("render", "still");
+    large.requires.tags.insert("cuda".into());
+    user.submit(&large).await.unwrap();
+    let mut named = user.spec("render", "still");
+    named.executor_names = vec!["nobody".into()];
+    user.submit(&named).await.unwrap();
+    user.submit_json("render", "still", &()).await.unwrap();
+    let findings = eventually("all is reported", async || {
+        let findings = reader.get_health().await.unwrap().findings;
+        (findings.len() >= 4).then_some(findings)
+    })
+    .await;
+    let mut found: Vec<_> = findings.iter().map(|one| (one.kind.as_str(), one.subject.as_str(), one.count)).collect();
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        [
+            ("FUNCTION_NOT_GRANTED", "strpe.event", 2),
+            ("FUNCTION_UNKNOWN", "stil", 1),
+            ("NAMED_EXECUTOR_UNKNOWN", "still", 1),
+            ("REQUIREMENTS_UNMET", "still", 1),
+        ]
+    );
+    let text = |kind: &str| &findings.iter().find(|one| one.kind == kind).unwrap().text;
+    assert!(text("FUNCTION_NOT_GRANTED").contains("2 processes waiting for `strpe.event`"));
+    assert!(text("FUNCTION_NOT_GRANTED").contains("is `stripe.event` meant?"));
+    assert!(text("FUNCTION_UNKNOWN").contains("is `still` meant?"));
+    assert!(text("REQUIREMENTS_UNMET").contains("cuda"));
 }
 
 async fn work_that_nobody_listens_for_is_reported_after_a_while(backend: Backend) {

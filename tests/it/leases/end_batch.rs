@@ -31,7 +31,7 @@ async fn each_result_ends_its_lease_as_it_says(colony: TestColony) {
     for lease in &leases[..3] {
         states.push(state_of(&reader, lease.process_id.parse().unwrap()).await);
     }
-    assert_eq!(states, [ProcessState::Succeeded, ProcessState::Failed, ProcessState::Running]);
+    assert_eq!(states, [ProcessState::Succeeded, ProcessState::DeadLetter, ProcessState::Running]);
     let again = bee.end_batch(&results[..2]).await.unwrap();
     assert!(again.iter().all(|answer| answer.existed && answer.reason.is_empty()), "{again:?}");
 }

@@ -11,7 +11,7 @@ use apiary_tests::colony::{claim, state_of};
 on_each_store!(
     a_retryable_failure_backs_off_and_comes_back_at_its_place,
     attempts_used_up_end_in_the_dead_letter,
-    a_final_failure_is_not_retried,
+    a_final_failure_is_a_dead_letter_at_once,
     a_refused_spec_is_dead_lettered_at_once,
     the_same_failure_again_is_known,
     the_words_of_a_failure_are_kept,
@@ -57,13 +57,13 @@ async fn attempts_used_up_end_in_the_dead_letter(colony: TestColony) {
     assert_eq!((process.state(), process.reason.as_str()), (ProcessState::DeadLetter, "still busy"));
 }
 
-async fn a_final_failure_is_not_retried(colony: TestColony) {
+async fn a_final_failure_is_a_dead_letter_at_once(colony: TestColony) {
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let lease = colony.claim_one(&bee, "t").await;
     let answer = bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedFinal, "never")).await.unwrap();
     assert_eq!(answer.retry_at_ms, 0);
-    assert_eq!(state_of(&reader, id).await, ProcessState::Failed);
+    assert_eq!(state_of(&reader, id).await, ProcessState::DeadLetter);
 }
 
 async fn a_refused_spec_is_dead_lettered_at_once(colony: TestColony) {
@@ -94,7 +94,7 @@ async fn the_words_of_a_failure_are_kept(colony: TestColony) {
     bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedFinal, words)).await.unwrap();
     let kept = reader.get_process(id).await.unwrap();
     let process = kept.process.unwrap();
-    assert_eq!((process.state(), process.reason.as_str()), (ProcessState::Failed, words));
+    assert_eq!((process.state(), process.reason.as_str()), (ProcessState::DeadLetter, words));
     assert_eq!(kept.attempts[0].reason, words);
     let signed: Outcome = wire::envelope_from_proto(kept.attempts[0].result.as_ref().unwrap()).unwrap().open().unwrap();
     assert_eq!(signed.failure.as_deref(), Some(words));

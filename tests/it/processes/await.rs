@@ -68,7 +68,7 @@ async fn a_retry_is_no_end(colony: TestColony) {
     let again = colony.claim_one(&bee, "t").await;
     bee.fail(&colony.failure("bee", &again, OutcomeKind::FailedFinal, "never")).await.unwrap();
     let awaited = reader.r#await(id, LONG).await.unwrap();
-    assert_eq!(awaited.process.unwrap().state(), ProcessState::Failed);
+    assert_eq!(awaited.process.unwrap().state(), ProcessState::DeadLetter);
     assert_eq!(awaited.attempt.unwrap().attempt, 2);
 }
 

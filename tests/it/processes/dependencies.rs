@@ -104,7 +104,7 @@ async fn a_failed_sibling_stops_what_depends_on_it_and_undoes_nothing(colony: Te
     eventually("only the failed one is waited for", async || (peek().await == [left.to_string()]).then_some(())).await;
     assert_nothing_waits(&bee).await;
     for (process_id, state) in [
-        (left, ProcessState::Failed),
+        (left, ProcessState::DeadLetter),
         (right, ProcessState::Succeeded),
         (below_left, ProcessState::Blocked),
         (bottom, ProcessState::Blocked),

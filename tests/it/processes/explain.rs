@@ -268,7 +268,7 @@ async fn its_parents_have_not_succeeded(colony: TestColony) {
     bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedFinal, "no such account")).await.unwrap();
     let said = first(&reader, id, "WAITS_FOR_PARENTS").await;
     assert!(
-        said.text.contains(&format!("{one} (failed)")) && said.text.contains("redrive what failed"),
+        said.text.contains(&format!("{one} (dead_letter)")) && said.text.contains("redrive what failed"),
         "{}",
         said.text
     );
@@ -351,7 +351,9 @@ async fn how_it_ended(colony: TestColony) {
     let failed = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let lease = colony.claim_one(&bee, "t").await;
     bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedFinal, "no such customer")).await.unwrap();
-    assert!(first(&reader, failed, "FAILED").await.text.contains("no such customer"));
+    assert!(first(&reader, failed, "DEAD_LETTER").await.text.contains("no such customer"));
+    colony.operator("ops").await.discard(failed, "no use").await.unwrap();
+    assert!(first(&reader, failed, "FAILED").await.text.contains("was given up by ops: no use"));
 }
 
 async fn its_place_in_the_queue_and_how_long_that_takes(colony: TestColony) {

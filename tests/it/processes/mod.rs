@@ -16,6 +16,7 @@ mod redrive;
 mod retry;
 mod submit;
 mod submit_batch;
+mod submit_redrive;
 mod watch;
 
 use apiary_executor_sdk::{Client, v1};

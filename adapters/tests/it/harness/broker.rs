@@ -136,7 +136,7 @@ impl Sink for Broker {
                 state.specs.insert(key.clone(), spec.clone());
             }
             let process_id = state.specs[&key].process_id;
-            (Submitted { process_id, existed, state: v1::ProcessState::Waiting }, state.mood)
+            (Submitted { process_id, existed, redriven: false, state: v1::ProcessState::Waiting }, state.mood)
         };
         if matches!(mood, Mood::Hangs) {
             std::future::pending::<()>().await;

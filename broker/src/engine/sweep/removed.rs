@@ -17,8 +17,13 @@ pub(crate) async fn give_back_removed(
     loop {
         let now_ms = clock.now_ms();
         let removed = store.removed_leases(now_ms, SWEEP_ROWS).await?;
-        let release =
-            |lease: &LeaseRecord| Release { lease: lease.reference(), ending: AttemptEnding::Removed, until_ms: None };
+        let release = |lease: &LeaseRecord| Release {
+            lease: lease.reference(),
+            ending: AttemptEnding::Removed,
+            until_ms: None,
+            reason: None,
+            surroundings: None,
+        };
         let releases: Vec<_> = removed.iter().map(release).collect();
         let ends = store.release(&releases, now_ms).await?;
         let (found, before) = (removed.len(), given_back.len());

@@ -4,8 +4,9 @@ use sqlx::query;
 use uuid::Uuid;
 
 use super::PostgresStore;
+use crate::limits::{HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_WAITS_MAX};
 use crate::model::{
-    Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, ProcessState, WaitingSort, WaitingType,
+    Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, ProcessState, Troubles, WaitingSort, WaitingType,
 };
 use crate::store::{StoreResult, rows};
 
@@ -47,4 +48,19 @@ pub(super) async fn sorts(store: &PostgresStore, lane: &Lane) -> StoreResult<Vec
 pub(super) async fn types(store: &PostgresStore, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
     let select = query(include_str!("colonies/get_health.sql")).bind(colony.map(|colony| colony.0));
     store.session().await?.rows(select).await?.iter().map(|row| rows::waiting_type(row)).collect()
+}
+
+pub(super) async fn troubles(store: &PostgresStore, colony: ColonyKey, since_ms: i64) -> StoreResult<Troubles> {
+    let failures =
+        query(include_str!("colonies/get_health_failures.sql")).bind(colony.0).bind(since_ms).bind(HEALTH_COUNT_MAX);
+    let waits = query(include_str!("colonies/get_health_waits.sql"))
+        .bind(colony.0)
+        .bind(HEALTH_WAITS_MAX)
+        .bind(HEALTH_CAUSES_MAX);
+    let mut session = store.session().await?;
+    let (failures, waits) = (session.rows(failures).await?, session.rows(waits).await?);
+    Ok(Troubles {
+        failures: failures.iter().map(|row| rows::failure_summary(row)).collect::<StoreResult<_>>()?,
+        waits: waits.iter().map(|row| rows::wait_summary(row)).collect::<StoreResult<_>>()?,
+    })
 }

@@ -88,7 +88,9 @@ fn of_database(error: &dyn DatabaseError) -> Fault {
         // Serialization failure, deadlock.
         "40001" | "40P01" => Fault::Conflict(words),
         // The same process was submitted, or the same waiting passed on, elsewhere in this moment; the next try sees it.
-        "23505" if matches!(error.constraint(), Some("specs_pkey" | "dependencies_pkey")) => Fault::Conflict(words),
+        "23505" if matches!(error.constraint(), Some("specs_pkey" | "dependencies_pkey" | "deleted_pkey")) => {
+            Fault::Conflict(words)
+        }
         // Time-outs of a statement and of a lock; a standby after a fail-over; a transaction left idle.
         "57014" | "55P03" | "25006" | "25P03" => Fault::Store(StoreError::Unavailable(words)),
         "42P01" | "42703" | "3F000" => Fault::Store(StoreError::Schema(format!(

@@ -243,7 +243,9 @@ pub(super) async fn release(store: &PostgresStore, releases: &[Release], now_ms:
             .bind(column(&sorted, |release| release.lease.executor.0))
             .bind(column(&sorted, |release| release.ending.as_str()))
             .bind(column(&sorted, |release| release.until_ms))
-            .bind(now_ms);
+            .bind(now_ms)
+            .bind(column(&sorted, |release| release.reason.as_deref().map(checks::storable)))
+            .bind(column(&sorted, |release| release.surroundings.as_deref()));
         Ok::<_, Fault>(lease_ends(&store.session().await?.rows(statement).await?)?)
     })?;
     Ok(checks::ended(releases, |release| release.lease.process_id, &ended))

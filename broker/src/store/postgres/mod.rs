@@ -41,7 +41,8 @@ use crate::model::{
     GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor,
     LogFilter, LogLine, NewProcess, Page, Parent, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter,
     ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported,
-    RevokedGrant, Settled, SpecRecord, StoredGrant, StoredProgress, Submitted, WaitingSort, WaitingType,
+    Resubmission, RevokedGrant, Settled, SpecRecord, StoredGrant, StoredProgress, Submitted, Troubles, WaitingSort,
+    WaitingType,
 };
 use batch::{column, number, process_ids};
 
@@ -196,6 +197,10 @@ impl Store for PostgresStore {
         now_ms: i64,
     ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
         processes::submit(self, processes, now_ms, true).await
+    }
+
+    async fn submit_redrive(&self, specs: &[Resubmission], now_ms: i64) -> StoreResult<Vec<bool>> {
+        operations::submit_redrive(self, specs, now_ms).await
     }
 
     async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<Submitted>> {
@@ -368,6 +373,10 @@ impl Store for PostgresStore {
 
     async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
         explain::types(self, colony).await
+    }
+
+    async fn troubles(&self, colony: ColonyKey, since_ms: i64) -> StoreResult<Troubles> {
+        explain::troubles(self, colony, since_ms).await
     }
 
     async fn failed_parents(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<FailedParent>> {

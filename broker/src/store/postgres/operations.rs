@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use sqlx::query;
 use uuid::Uuid;
 
-use super::fault::{Conflicts, Fault};
+use super::fault::{Conflicts, Fault, until_settled};
 use super::session::Statement;
-use super::{PostgresStore, process_ids};
-use crate::model::{Cancel, ColonyKey, Discard, Effect, ProcessState};
+use super::{PostgresStore, column, process_ids};
+use crate::model::{Cancel, ColonyKey, Discard, Effect, ProcessState, Resubmission};
 use crate::store::rows::KnownState;
 use crate::store::{StoreResult, checks, rows};
 
@@ -40,6 +40,28 @@ pub(super) async fn redrive(
 ) -> StoreResult<Vec<Effect>> {
     let statement = |ids: Vec<Uuid>| query(include_str!("processes/redrive.sql")).bind(colony.0).bind(ids).bind(now_ms);
     change(store, colony, ids, checks::can_be_redriven, statement).await
+}
+
+pub(super) async fn submit_redrive(
+    store: &PostgresStore,
+    specs: &[Resubmission],
+    now_ms: i64,
+) -> StoreResult<Vec<bool>> {
+    if specs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = || {
+        query(include_str!("processes/submit_redrive.sql"))
+            .bind(column(specs, |spec| spec.process_id))
+            .bind(column(specs, |spec| spec.first))
+            .bind(column(specs, |spec| spec.colony.0))
+            .bind(column(specs, |spec| spec.submitter.0))
+            .bind(column(specs, |spec| spec.digest.0.to_vec()))
+            .bind(column(specs, |spec| spec.submit_by_ms))
+            .bind(now_ms)
+    };
+    let redriven = until_settled!(changed(store, statement()))?;
+    Ok(specs.iter().map(|spec| redriven.contains(&spec.first)).collect())
 }
 
 pub(super) async fn replace(

@@ -1,7 +1,7 @@
 //! Rows about what holds work up.
 
-use super::{Columns, Fields, colony, summary};
-use crate::model::{Bucket, Colony, ExplainRecord, Holders, WaitingSort, WaitingType};
+use super::{Columns, Fields, colony, state, summary};
+use crate::model::{Bucket, Colony, ExplainRecord, FailureSummary, Holders, WaitSummary, WaitingSort, WaitingType};
 use crate::store::StoreResult;
 
 /// A process with what decides whether it runs: the columns of its summary, and those of its spec, place and lease.
@@ -52,6 +52,7 @@ pub(in crate::store) fn waiting_sort(row: &dyn Columns) -> StoreResult<WaitingSo
         concurrency_key: fields.text_if_any("concurrency_key")?,
         rate_key: fields.text_if_any("rate_key")?,
         count: fields.number("count")?,
+        since_ms: fields.number("since_ms")?,
     })
 }
 
@@ -64,4 +65,29 @@ pub(in crate::store) fn waiting_type(row: &dyn Columns) -> StoreResult<(Colony, 
         since_ms: fields.number("since_ms")?,
     };
     Ok((colony(row)?, waiting))
+}
+
+/// Processes that ended badly, from `process_id` (the last of them), `state, count, since_ms, function, reason`.
+pub(in crate::store) fn failure_summary(row: &dyn Columns) -> StoreResult<FailureSummary> {
+    let (fields, last) = Fields::of_process(row, "finished")?;
+    Ok(FailureSummary {
+        state: state(&fields)?,
+        count: fields.number("count")?,
+        since_ms: fields.number("since_ms")?,
+        last,
+        function: fields.text("function")?,
+        reason: fields.text_if_any("reason")?.unwrap_or_default(),
+    })
+}
+
+/// Processes that wait for what is around them, from `executor_type, waits_on, reason, count, since_ms`.
+pub(in crate::store) fn wait_summary(row: &dyn Columns) -> StoreResult<WaitSummary> {
+    let fields = Fields::of_summary(row, "blocked");
+    Ok(WaitSummary {
+        executor_type: fields.text("executor_type")?,
+        surroundings: fields.text_if_any("waits_on")?.unwrap_or_default(),
+        reason: fields.text_if_any("reason")?.unwrap_or_default(),
+        count: fields.number("count")?,
+        since_ms: fields.number_if_any("since_ms")?,
+    })
 }

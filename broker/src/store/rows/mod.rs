@@ -19,7 +19,7 @@ pub(super) use colonies::{colony, guard, state_count};
 pub(super) use columns::{Columns, Fields};
 pub(super) use dependencies::{failed_parent, freed, future_parent, parent, parent_end};
 pub(super) use executors::{announcement, executor, function_statistics};
-pub(super) use explain::{bucket, explain, holders, waiting_sort, waiting_type};
+pub(super) use explain::{bucket, explain, failure_summary, holders, wait_summary, waiting_sort, waiting_type};
 pub(super) use grants::{grant_record, revoked_grant, revoked_grant_of_any, stored_grant};
 pub(super) use leases::{candidate, claimed, gate, lease_end, lease_record, moved, place, renewed};
 pub(super) use limits::{limit, limit_record, limit_use};

@@ -121,16 +121,20 @@ pub(in crate::store) fn attempt(row: &dyn Columns) -> StoreResult<Attempt> {
     })
 }
 
-/// What is known of an item of a submit, from `process_id` (the item's), `same`, `first` and `state`:
+/// What is known of an item of a submit, from `process_id` (the item's), `same`, `first`, `redrove` and `state`:
 /// - `same` is 1 if the id is taken by the very same spec of the same colony, 0 by something else, else null;
 /// - `first` is the process of its live idempotency key, else null;
+/// - `redrove` is the process that the very same spec put back in the queue before, else null;
 /// - `state` is the state of the process that is to be answered with.
 ///
 /// No answer for an item that nothing stands in the way of.
 pub(in crate::store) fn known_process(row: &dyn Columns) -> StoreResult<(Uuid, Option<Submitted>)> {
     let (fields, process_id) = Fields::of_process(row, "specs")?;
     let answer = match (fields.number_if_any("same")?, fields.uuid_if_any("first")?) {
-        (Some(1), _) => Some(Submitted::Existed { process_id, state: state(&fields)? }),
+        (Some(1), _) => {
+            let process_id = fields.uuid_if_any("redrove")?.unwrap_or(process_id);
+            Some(Submitted::Existed { process_id, state: state(&fields)? })
+        }
         (Some(_), _) => Some(Submitted::IdTaken),
         (None, Some(first)) => Some(Submitted::Existed { process_id: first, state: state(&fields)? }),
         (None, None) => None,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::model::{
     AttributeBatch, ClaimSlot, Completion, Contact, Failure, LeaseRef, LogBatch, NewLogLine, NewProcess, Release,
-    Renewal, Report,
+    Renewal, Report, Resubmission,
 };
 use crate::store::assignment::Taken;
 use crate::store::logbook::Fitted;
@@ -140,6 +140,30 @@ impl<'a> KnownItem<'a> {
     }
 }
 
+/// A spec that may redrive the process that it met.
+#[derive(Serialize)]
+pub(super) struct ResubmissionItem {
+    process_id: uuid::fmt::Simple,
+    first: uuid::fmt::Simple,
+    colony: i64,
+    submitter: i64,
+    digest: Digest,
+    submit_by_ms: i64,
+}
+
+impl ResubmissionItem {
+    pub(super) fn new(spec: &Resubmission) -> Self {
+        Self {
+            process_id: spec.process_id.simple(),
+            first: spec.first.simple(),
+            colony: spec.colony.0,
+            submitter: spec.submitter.0,
+            digest: spec.digest,
+            submit_by_ms: spec.submit_by_ms,
+        }
+    }
+}
+
 /// A lease to make.
 #[derive(Serialize)]
 pub(super) struct ClaimItem {
@@ -184,16 +208,24 @@ impl RenewalItem {
 
 /// A lease to give back.
 #[derive(Serialize)]
-pub(super) struct ReleaseItem {
+pub(super) struct ReleaseItem<'a> {
     #[serde(flatten)]
     lease: LeaseItem,
     ending: &'static str,
     until_ms: Option<i64>,
+    reason: Option<Cow<'a, str>>,
+    surroundings: Option<&'a str>,
 }
 
-impl ReleaseItem {
-    pub(super) fn new(release: &Release) -> Self {
-        Self { lease: LeaseItem::new(&release.lease), ending: release.ending.as_str(), until_ms: release.until_ms }
+impl<'a> ReleaseItem<'a> {
+    pub(super) fn new(release: &'a Release) -> Self {
+        Self {
+            lease: LeaseItem::new(&release.lease),
+            ending: release.ending.as_str(),
+            until_ms: release.until_ms,
+            reason: release.reason.as_deref().map(checks::storable),
+            surroundings: release.surroundings.as_deref(),
+        }
     }
 }
 

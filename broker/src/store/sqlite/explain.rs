@@ -5,8 +5,9 @@ use uuid::Uuid;
 
 use super::SqliteStore;
 use super::transaction::read;
+use crate::limits::{HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_WAITS_MAX};
 use crate::model::{
-    Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, ProcessState, WaitingSort, WaitingType,
+    Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, ProcessState, Troubles, WaitingSort, WaitingType,
 };
 use crate::store::{StoreResult, rows};
 
@@ -49,4 +50,18 @@ pub(super) async fn sorts(store: &SqliteStore, lane: &Lane) -> StoreResult<Vec<W
 pub(super) async fn types(store: &SqliteStore, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
     let select = query(include_str!("colonies/get_health.sql")).bind(colony.map(|colony| colony.0));
     read(&store.readers, select).await?.iter().map(|row| rows::waiting_type(row)).collect()
+}
+
+pub(super) async fn troubles(store: &SqliteStore, colony: ColonyKey, since_ms: i64) -> StoreResult<Troubles> {
+    let failures =
+        query(include_str!("colonies/get_health_failures.sql")).bind(colony.0).bind(since_ms).bind(HEALTH_COUNT_MAX);
+    let waits = query(include_str!("colonies/get_health_waits.sql"))
+        .bind(colony.0)
+        .bind(HEALTH_WAITS_MAX)
+        .bind(HEALTH_CAUSES_MAX);
+    let (failures, waits) = (read(&store.readers, failures).await?, read(&store.readers, waits).await?);
+    Ok(Troubles {
+        failures: failures.iter().map(|row| rows::failure_summary(row)).collect::<StoreResult<_>>()?,
+        waits: waits.iter().map(|row| rows::wait_summary(row)).collect::<StoreResult<_>>()?,
+    })
 }

@@ -1,14 +1,14 @@
 //! What operators do to processes, in SQLite. Each is one transaction: it looks who is in a state for it, and changes those.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::query;
 use uuid::Uuid;
 
 use super::SqliteStore;
-use super::batch::{ids as json_ids, list};
+use super::batch::{ResubmissionItem, ids as json_ids, list};
 use super::transaction::Write;
-use crate::model::{Cancel, ColonyKey, Discard, Effect, ProcessState};
+use crate::model::{Cancel, ColonyKey, Discard, Effect, ProcessState, Resubmission};
 use crate::store::rows::KnownState;
 use crate::store::{StoreResult, checks, rows};
 
@@ -59,11 +59,37 @@ pub(super) async fn redrive(
         return Ok(Vec::new());
     };
     if let Some(fit) = change.fit()? {
-        let queue = query(include_str!("processes/redrive.sql")).bind(colony.0).bind(fit.clone()).bind(now_ms);
-        change.write.changed(queue).await?;
-        change.write.changed(query(include_str!("steps/leave_finished.sql")).bind(fit)).await?;
+        put_back(&mut change.write, colony, &fit, now_ms).await?;
     }
     change.commit(ids).await
+}
+
+/// One transaction: remembers the specs that redrive something, and puts that back in the queue.
+pub(super) async fn submit_redrive(store: &SqliteStore, specs: &[Resubmission], now_ms: i64) -> StoreResult<Vec<bool>> {
+    if specs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut write = Write::begin(&store.writer).await?;
+    let items = list(specs.iter().map(ResubmissionItem::new))?;
+    let redriven = write.rows(query(include_str!("processes/submit_redrive.sql")).bind(items)).await?;
+    let redriven = redriven.iter().map(|row| rows::process_id(row)).collect::<StoreResult<HashSet<Uuid>>>()?;
+    let mut by_colony: HashMap<ColonyKey, Vec<Uuid>> = HashMap::new();
+    for spec in specs.iter().filter(|spec| redriven.contains(&spec.first)) {
+        by_colony.entry(spec.colony).or_default().push(spec.first);
+    }
+    for (colony, ids) in by_colony {
+        put_back(&mut write, colony, &json_ids(&ids)?, now_ms).await?;
+    }
+    if !redriven.is_empty() {
+        write.commit().await?;
+    }
+    Ok(specs.iter().map(|spec| redriven.contains(&spec.first)).collect())
+}
+
+async fn put_back(write: &mut Write, colony: ColonyKey, ids: &str, now_ms: i64) -> StoreResult<()> {
+    write.changed(query(include_str!("processes/redrive.sql")).bind(colony.0).bind(ids).bind(now_ms)).await?;
+    write.changed(query(include_str!("steps/leave_finished.sql")).bind(ids)).await?;
+    Ok(())
 }
 
 pub(super) async fn replace(

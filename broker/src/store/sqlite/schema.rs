@@ -15,6 +15,7 @@ fn migrations() -> Vec<Migration> {
     let all = [
         (1, "foundation", include_str!("migrations/0001_foundation.sql")),
         (2, "operations", include_str!("migrations/0002_operations.sql")),
+        (3, "recovery", include_str!("migrations/0003_recovery.sql")),
         (4, "readiness", include_str!("migrations/0004_readiness.sql")),
     ];
     all.into_iter()

@@ -6,16 +6,20 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::exit::{Exit, Quiet};
 use crate::output::plain;
 use crate::profile;
 
 const EXAMPLES: &str = "\
 Examples:
   apiary colony health
+  apiary colony health -q > /dev/null || echo \"look at it\"
   apiary colony health -o json \\
       | jq -r '.findings[] | select(.kind == \"UNATTENDED_TYPE\") | .subject'";
 
-/// Say what needs attention: work that nobody listens for, silent executors, what is paused, dead letters
+/// Say what needs attention: dead letters, work that cannot go on or that nobody takes, silent executors, pauses
+///
+/// Exits with 0 if nothing does, and with 10 if something needs attention. docs/explain.md lists the kinds of findings.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {}
@@ -45,8 +49,10 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
         count: finding.count,
         since: (finding.since_ms > 0).then(|| jiff::Timestamp::from_millisecond(finding.since_ms).ok()).flatten(),
     };
-    let health = Health { healthy: answer.healthy, findings: answer.findings.into_iter().map(finding).collect() };
-    context.format.print(&health, text)
+    let healthy = answer.healthy;
+    let health = Health { healthy, findings: answer.findings.into_iter().map(finding).collect() };
+    context.format.print(&health, text)?;
+    if healthy { Ok(()) } else { Err(Quiet(Exit::Attention).into()) }
 }
 
 fn text(health: &Health) -> String {
@@ -55,7 +61,7 @@ fn text(health: &Health) -> String {
     }
     let mut text = String::new();
     for finding in &health.findings {
-        let _ = writeln!(text, "{:<18} {}", plain(&finding.kind), plain(&finding.text));
+        let _ = writeln!(text, "{:<22} {}", plain(&finding.kind), plain(&finding.text));
     }
     text
 }

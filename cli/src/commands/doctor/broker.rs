@@ -1,5 +1,6 @@
 //! The broker: whether it is there, what time it has, and what this key may do.
 
+use apiary_executor_sdk::v1::HealthFinding;
 use apiary_executor_sdk::{Client, ClientError, Reason};
 use apiary_identity::{Grant, KeyPair};
 use jiff::SignedDuration;
@@ -68,17 +69,10 @@ async fn colony_and_grants(client: &Client) -> Vec<Finding> {
     match client.get_colony().await {
         Ok(answer) => {
             let name = answer.colony.map(|colony| colony.name).unwrap_or_default();
-            let dead =
-                answer.state_counts.iter().find(|count| count.state == "dead_letter").map_or(0, |count| count.count);
-            let colony = match dead {
-                0 => Finding::good("colony", format!("`{name}` is known to the broker, no dead letters")),
-                dead => Finding::warning(
-                    "colony",
-                    format!("`{name}` is known to the broker, with {dead} dead letters"),
-                    "`apiary process list --state dead_letter` shows why",
-                ),
-            };
-            vec![colony, grants(client).await]
+            let mut findings = vec![Finding::good("colony", format!("`{name}` is known to the broker"))];
+            findings.extend(health(client).await);
+            findings.push(grants(client).await);
+            findings
         }
         Err(error) if error.is(&Reason::NotPermitted) => {
             vec![Finding::skipped("grants", "this key may not read, so what else it may do cannot be seen from here")]
@@ -87,6 +81,22 @@ async fn colony_and_grants(client: &Client) -> Vec<Finding> {
             vec![Finding::bad("colony", error.to_string(), "`apiary colony create`, with the server owner's key")]
         }
         Err(error) => vec![Finding::of_error("colony", &error.into())],
+    }
+}
+
+/// Says what `colony health` says.
+async fn health(client: &Client) -> Vec<Finding> {
+    match client.get_health().await {
+        Ok(answer) if answer.findings.is_empty() => {
+            vec![Finding::good("health", "nothing needs attention: no dead letters, nothing that cannot go on")]
+        }
+        Ok(answer) => {
+            let warning = |finding: HealthFinding| {
+                Finding::warning("health", format!("{}: {}", finding.kind, finding.text), "`apiary colony health`")
+            };
+            answer.findings.into_iter().map(warning).collect()
+        }
+        Err(error) => vec![Finding::of_error("health", &error.into())],
     }
 }
 

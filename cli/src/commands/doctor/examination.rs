@@ -16,7 +16,7 @@ use crate::keys;
 use crate::settings::Settings;
 
 /// What is looked at.
-const CHECKS: [&str; 8] = ["settings", "colony", "key", "broker", "clock", "grants", "webhook", "record"];
+const CHECKS: [&str; 9] = ["settings", "colony", "key", "broker", "clock", "health", "grants", "webhook", "record"];
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -26,13 +26,13 @@ Examples:
   apiary doctor --only broker --wait 30s      # waits for a broker that is just starting
   apiary doctor -o json | jq '.findings[] | select(.verdict == \"bad\")'";
 
-/// Look at settings, keys, clock, broker, grants, webhook adapter and state of record
+/// Look at settings, keys, clock, broker, the colony's health, grants, webhook adapter and state of record
 ///
 /// Exits with 1 if anything is bad. Changes nothing.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Only this: settings, colony, key, broker, clock, grants, webhook or record; may be given several times
+    /// Only this: settings, colony, key, broker, clock, health, grants, webhook or record; may be given several times
     #[arg(long, value_name = "CHECK", value_parser = CHECKS)]
     only: Vec<String>,
     /// Look again until nothing is bad, for so long

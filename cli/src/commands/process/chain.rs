@@ -174,9 +174,6 @@ fn check_result(
         (ProcessState::Running, last) => last.is_none() && !answer.attempts.is_empty(),
         (ProcessState::Cancelled, _) => true,
         (_, Some(OutcomeKind::Cancelled)) => false,
-        (ProcessState::DeadLetter, Some(OutcomeKind::FailedFinal)) => false,
-        // A dead letter becomes failed only where somebody gave it up.
-        (ProcessState::Failed, Some(OutcomeKind::Refused)) => !process.ended_by.is_empty(),
         _ => true,
     };
     if !fits {

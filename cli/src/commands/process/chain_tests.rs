@@ -107,7 +107,11 @@ fn what_an_honest_broker_shows_holds() {
     assert_eq!(Scene::new().broken(Failed), none, "nobody came in time");
     assert_eq!(Scene::new().attempt("running", None).broken(Running), none);
     assert_eq!(Scene::new().attempt("succeeded", Some(OutcomeKind::Succeeded)).broken(Succeeded), none);
-    assert_eq!(Scene::new().attempt("failed", Some(FailedFinal)).broken(Failed), none);
+    assert_eq!(Scene::new().attempt("failed", Some(FailedFinal)).broken(DeadLetter), none);
+    for (word, kind) in [("failed", FailedFinal), ("refused", Refused)] {
+        let scene = Scene::new().attempt(word, Some(kind));
+        assert_eq!(scene.broken(Failed), none, "given up; or redriven, and nobody came in time");
+    }
     assert_eq!(Scene::new().attempt("failed", Some(FailedRetryable)).broken(Blocked), none);
     assert_eq!(Scene::new().attempt("refused", Some(Refused)).broken(DeadLetter), none);
     assert_eq!(Scene::new().attempt("lease_lost", None).broken(DeadLetter), none);
@@ -125,8 +129,6 @@ fn a_state_that_nobody_signed_is_found() {
         let scene = Scene::new().attempt("succeeded", Some(OutcomeKind::Succeeded));
         assert_eq!(scene.broken(state), ["result"], "a success shown as {state:?}");
     }
-    let scene = Scene::new().attempt("failed", Some(OutcomeKind::FailedFinal));
-    assert_eq!(scene.broken(DeadLetter), ["result"], "a final failure is no dead letter");
     let scene = Scene::new().attempt("succeeded", Some(OutcomeKind::Succeeded)).attempt("running", None);
     assert_eq!(scene.broken(Running), ["result"], "nothing follows a success");
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_executor_sdk::{Client, v1};
-use apiary_identity::{Outcome, Progress, Requirements, Spec};
+use apiary_identity::{OnFailed, Outcome, Progress, Requirements, Spec};
 use clap::Args;
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -58,6 +58,9 @@ pub(super) struct Shown {
 struct Terms {
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<String>,
+    /// Absent where a failed process of the key stays as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_failed: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     concurrency_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +83,7 @@ impl From<&Spec> for Terms {
     fn from(spec: &Spec) -> Self {
         Self {
             idempotency_key: spec.idempotency_key.clone(),
+            on_failed: (spec.on_failed != OnFailed::default()).then(|| spec.on_failed.as_str()),
             concurrency_key: spec.concurrency_key.clone(),
             rate_key: spec.rate_key.clone(),
             not_before: spec.not_before,
@@ -99,6 +103,7 @@ impl Terms {
         let span = |ms: i64| if ms == 0 { String::new() } else { format!("{:#}", SignedDuration::from_millis(ms)) };
         vec![
             ("idempotency", key(&self.idempotency_key)),
+            ("on failed", self.on_failed.unwrap_or_default().to_owned()),
             ("concurrency", key(&self.concurrency_key)),
             ("rate", key(&self.rate_key)),
             ("after", self.parents.iter().map(Uuid::to_string).collect::<Vec<_>>().join(" ")),

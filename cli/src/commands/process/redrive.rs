@@ -2,9 +2,9 @@
 
 use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_executor_sdk::{Client, v1};
-use apiary_identity::Spec;
 use apiary_identity::chain::verify_spec;
 use apiary_identity::limits::PRIORITY_MAX;
+use apiary_identity::{OnFailed, Spec};
 use clap::Args;
 use uuid::Uuid;
 
@@ -84,7 +84,7 @@ fn changed(
     let mut spec = old;
     (spec.process_id, spec.submit_by) = (fresh.process_id, fresh.submit_by);
     // Its time has come already, its parents have succeeded, and its key belongs to the old process.
-    (spec.not_before, spec.idempotency_key) = (None, None);
+    (spec.not_before, spec.idempotency_key, spec.on_failed) = (None, None, OnFailed::default());
     spec.parents.clear();
     if let Some(executor_type) = &arguments.executor_type {
         spec.executor_type.clone_from(executor_type);

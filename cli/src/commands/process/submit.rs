@@ -7,8 +7,8 @@ use std::time::Duration;
 use apiary_executor_sdk::v1::{ListLogsRequest, Process, ProcessState};
 use apiary_executor_sdk::{Client, Submitted};
 use apiary_identity::limits::{CONTENT_BYTES_MAX, PRIORITY_MAX, RETRIES_MAX};
-use apiary_identity::{Content, Spec};
-use clap::Args;
+use apiary_identity::{Content, OnFailed, Spec};
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ use crate::output::{note, plain};
 use crate::{files, profile};
 
 /// After so long without an end, whoever waits is told what holds the process.
-const QUIET_FOR: Duration = Duration::from_secs(5);
+const QUIET_FOR: Duration = Duration::from_secs(2);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,6 +73,9 @@ pub(crate) struct Arguments {
     /// A later spec of the same function with the same key returns this process
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// With a key: what becomes of your process of that key if it failed or is a dead letter
+    #[arg(long, value_name = "WORD", value_enum, default_value_t = OnFailedWord::Keep, requires = "idempotency_key")]
+    on_failed: OnFailedWord,
     /// Processes with the same key run one at a time, or as many as `apiary limit` lets
     #[arg(long, value_name = "KEY")]
     concurrency_key: Option<String>,
@@ -102,6 +105,15 @@ pub(crate) struct Arguments {
     requires: Requires,
 }
 
+/// The fate of a process that failed before.
+#[derive(Clone, Copy, ValueEnum)]
+enum OnFailedWord {
+    /// It stays as it is
+    Keep,
+    /// It is tried again, with all its retries
+    Redrive,
+}
+
 /// How far a process is, as the broker tells it.
 #[derive(Serialize)]
 struct ProgressView<'a> {
@@ -114,6 +126,7 @@ struct ProgressView<'a> {
 struct Answer {
     process_id: String,
     existed: bool,
+    redriven: bool,
     state: String,
 }
 
@@ -123,20 +136,40 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let spec = arguments.spec(&client, content);
     let submitted = client.submit(&spec).await?;
     if arguments.wait || arguments.follow {
+        // At once, for whoever gives up waiting; standard output is for what comes of it.
+        note(&format!(
+            "process {}{}",
+            submitted.process_id,
+            meeting(submitted).map_or(String::new(), |met| format!(": {met}"))
+        ));
         return wait(arguments, context, &client, submitted).await;
     }
     let answer = Answer {
         process_id: submitted.process_id.to_string(),
         existed: submitted.existed,
+        redriven: submitted.redriven,
         state: state_word(submitted.state),
     };
-    if submitted.existed {
-        note("it was there before: the same spec, or another with its idempotency key; nothing was submitted");
+    if let Some(met) = meeting(submitted) {
+        note(met);
     }
     if is_finished(submitted.state) && submitted.state != ProcessState::Succeeded {
         note(&format!("it is {}: `apiary process explain {}` says why", answer.state, answer.process_id));
     }
     context.format.print(&answer, |answer| answer.process_id.clone())
+}
+
+/// What the spec met, if it made no process of its own.
+fn meeting(submitted: Submitted) -> Option<&'static str> {
+    match submitted {
+        Submitted { redriven: true, .. } => {
+            Some("it had failed before, and is tried again, with all its retries; nothing new was submitted")
+        }
+        Submitted { existed: true, .. } => {
+            Some("it was there before: the same spec, or another with its idempotency key; nothing was submitted")
+        }
+        _ => None,
+    }
 }
 
 async fn wait(arguments: &Arguments, context: &Context, client: &Client, submitted: Submitted) -> anyhow::Result<()> {
@@ -223,6 +256,10 @@ impl Arguments {
         spec.not_before = self.not_before.map(|moment| moment.at(client.clock().now()));
         spec.parents = self.parents.iter().copied().collect();
         spec.idempotency_key = self.idempotency_key.clone();
+        spec.on_failed = match self.on_failed {
+            OnFailedWord::Keep => OnFailed::Keep,
+            OnFailedWord::Redrive => OnFailed::Redrive,
+        };
         spec.concurrency_key = self.concurrency_key.clone();
         spec.rate_key = self.rate_key.clone();
         spec.labels = self.labels.iter().cloned().collect();

@@ -1,9 +1,10 @@
 //! `--set PATH=VALUE`: fields of an event, in the same flag as settings. No path of an event is the name of a setting.
 
+use apiary_protocol::near::nearest;
 use serde_json::{Map, Value};
 
 use crate::exit::Fault;
-use crate::settings::{is_setting, nearest};
+use crate::settings::is_setting;
 
 /// What an event has at its top.
 const TOP: [&str; 9] =

@@ -1,5 +1,6 @@
 //! `apiary webhook send`.
 
+use apiary_protocol::near::nearest;
 use clap::Args;
 use rand::RngExt as _;
 use rand::distr::Alphanumeric;
@@ -15,7 +16,7 @@ use crate::demo::events::{Customer, DAY, Life, TYPES, body};
 use crate::demo::poster::{Answer, Poster};
 use crate::exit::{Exit, Fault};
 use crate::output::{Format, note, plain, table};
-use crate::settings::{Settings, nearest, table as settings_table};
+use crate::settings::{Settings, table as settings_table};
 use crate::{profile, up};
 
 /// Random characters of an event's id, as many as Stripe's own have.

@@ -1,21 +1,28 @@
 -- Gives leases back, no retry spent: from `leases` to `queue`, at their place, or to `blocked` where they are to wait; a lease
 -- that is being cancelled goes to `finished`, cancelled. Returns those that were given back, and which of them were cancelled.
 -- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 ending: text[], $5 until_ms: bigint[] (null for at
--- once), $6 now_ms: bigint.
+-- once), $6 now_ms: bigint, $7 reason: text[], $8 surroundings: text[]. An attempt that ends as `surroundings` tells since when it and those before it did.
 -- Race won: whoever deletes the lease first ends the attempt.
 WITH ended AS (
     DELETE FROM apiary.leases AS lease
-    USING unnest($1::uuid[], $2::integer[], $3::bigint[], $4::text[], $5::bigint[])
-        AS item (process_id, attempt, executor, ending, until_ms)
+    USING unnest($1::uuid[], $2::integer[], $3::bigint[], $4::text[], $5::bigint[], $7::text[], $8::text[])
+        AS item (process_id, attempt, executor, ending, until_ms, reason, surroundings)
     WHERE lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor
         AND lease.expires_at_ms > $6
     RETURNING lease.process_id, lease.colony, lease.executor, lease.claimed_at_ms, lease.attempt, lease.retries_spent,
               lease.cancel_deadline_ms IS NOT NULL AS cancelled, lease.cancel_reason, lease.cancel_by,
-              item.ending, item.until_ms
+              item.ending, item.until_ms, item.reason, item.surroundings
 ),
 kept AS (
-    INSERT INTO apiary.attempts (process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending)
-    SELECT process_id, attempt, executor, claimed_at_ms, $6, ending FROM ended
+    INSERT INTO apiary.attempts (
+        process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, waits_on, waits_since_ms
+    )
+    SELECT ended.process_id, ended.attempt, ended.executor, ended.claimed_at_ms, $6, ended.ending, ended.reason,
+           ended.surroundings,
+           CASE WHEN ended.ending = 'surroundings' THEN coalesce(before.waits_since_ms, $6) END
+    FROM ended
+    LEFT JOIN apiary.attempts AS before
+        ON before.process_id = ended.process_id AND before.attempt = ended.attempt - 1
 ),
 waiting AS (
     INSERT INTO apiary.queue (
@@ -32,7 +39,8 @@ waiting AS (
 ),
 set_aside AS (
     INSERT INTO apiary.blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent, cause)
-    SELECT process_id, colony, $6, until_ms, attempt, retries_spent, 'snooze'
+    SELECT process_id, colony, $6, until_ms, attempt, retries_spent,
+           CASE ending WHEN 'surroundings' THEN ending ELSE 'snooze' END
     FROM ended
     WHERE until_ms IS NOT NULL AND NOT cancelled
 ),

@@ -1,19 +1,20 @@
 -- What stands in the way of processes that `submit.sql` did not keep.
 -- $1 process_id: uuid[], $2 colony: bigint[], $3 function: text[], $4 idempotency_key: text[], $5 digest: bytea[],
 -- $6 now_ms: bigint. Nothing of another colony's process is returned but that the id is taken.
--- A deleted process is answered with its last state.
+-- A deleted process is answered with its last state; a spec that put another process back in the queue, with that one.
 -- Race: what stood in the way may be gone by now; such an item comes back with nulls and is submitted again.
-SELECT item.process_id, known.same, live.process_id AS first, coalesce(life.state, known.last_state) AS state
+SELECT item.process_id, known.same, live.process_id AS first, known.redrove,
+       coalesce(life.state, gone.state, known.last_state) AS state
 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bytea[])
     AS item (process_id, colony, function, idempotency_key, digest)
 LEFT JOIN LATERAL (
     SELECT CASE WHEN spec.colony = item.colony AND spec.digest = item.digest THEN 1 ELSE 0 END::bigint AS same,
-           NULL AS last_state
+           NULL AS last_state, NULL::uuid AS redrove
     FROM apiary.specs AS spec
     WHERE spec.process_id = item.process_id
     UNION ALL
     SELECT CASE WHEN gone.colony = item.colony AND gone.digest = item.digest THEN 1 ELSE 0 END::bigint,
-           gone.state
+           gone.state, gone.redrove
     FROM apiary.deleted AS gone
     WHERE gone.process_id = item.process_id
 ) AS known ON true
@@ -21,5 +22,6 @@ LEFT JOIN apiary.idempotency_keys AS live
     ON live.colony = item.colony AND live.function = item.function AND live.key = item.idempotency_key
     AND live.expires_at_ms > $6
 LEFT JOIN apiary.states AS life
-    ON life.process_id = CASE WHEN known.same = 1 THEN item.process_id ELSE live.process_id END
+    ON life.process_id = CASE WHEN known.same = 1 THEN coalesce(known.redrove, item.process_id) ELSE live.process_id END
     AND life.colony = item.colony
+LEFT JOIN apiary.deleted AS gone ON gone.process_id = known.redrove AND gone.colony = item.colony

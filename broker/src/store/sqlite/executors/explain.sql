@@ -1,8 +1,8 @@
 -- What waits for an executor type, sorted by all that decides who may have it: the first ten thousand, the thousand largest sorts.
 -- ?1 colony, ?2 executor_type. Race: none; it is for showing.
-SELECT function, executor_names, requires, concurrency_key, rate_key, count(*) AS count
+SELECT function, executor_names, requires, concurrency_key, rate_key, count(*) AS count, min(since_ms) AS since_ms
 FROM (
-    SELECT function, executor_names AS executor_names, requires AS requires, concurrency_key, rate_key
+    SELECT function, executor_names AS executor_names, requires AS requires, concurrency_key, rate_key, since_ms
     FROM queue
     WHERE colony = ?1 AND executor_type = ?2
     ORDER BY priority_time_us, process_id

@@ -1,5 +1,5 @@
 -- What stands in the way of processes that are about to be kept. ?1 items: JSON list, ?2 now_ms.
--- A deleted process is answered with its last state. Nothing of another colony's process is returned but that the id is taken.
+-- A deleted process is answered with its last state; a spec that put another process back in the queue, with that one. Nothing of another colony's process is returned but that the id is taken.
 -- Race won: it runs inside the one write transaction, so what is free here stays free until the commit.
 WITH item AS MATERIALIZED (
     SELECT unhex(value ->> 'process_id') AS process_id, value ->> 'colony' AS colony, value ->> 'function' AS function,
@@ -12,7 +12,7 @@ met AS MATERIALIZED (
                WHEN known.process_id IS NOT NULL THEN known.colony = item.colony AND known.digest = item.digest
                WHEN gone.process_id IS NOT NULL THEN gone.colony = item.colony AND gone.digest = item.digest
            END AS same,
-           live.process_id AS first, gone.state AS last_state
+           live.process_id AS first, gone.redrove, gone.state AS last_state
     FROM item
     LEFT JOIN specs AS known ON known.process_id = item.process_id
     LEFT JOIN deleted AS gone ON gone.process_id = item.process_id
@@ -21,11 +21,12 @@ met AS MATERIALIZED (
         AND live.expires_at_ms > ?2
     WHERE known.process_id IS NOT NULL OR gone.process_id IS NOT NULL OR live.process_id IS NOT NULL
 )
-SELECT met.process_id, met.same, met.first,
+SELECT met.process_id, met.same, met.first, met.redrove,
        coalesce(
            (SELECT state FROM processes AS shown
-            WHERE shown.process_id = CASE WHEN met.same = 1 THEN met.process_id ELSE met.first END
+            WHERE shown.process_id = CASE WHEN met.same = 1 THEN coalesce(met.redrove, met.process_id) ELSE met.first END
                 AND shown.colony = met.colony),
+           (SELECT state FROM deleted AS past WHERE past.process_id = met.redrove AND past.colony = met.colony),
            met.last_state
        ) AS state
 FROM met

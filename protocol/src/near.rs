@@ -1,15 +1,15 @@
-//! What somebody may have meant.
+//! Names that somebody may have meant.
 
-/// The word most like `wanted`, if it is alike enough to be worth a suggestion.
-pub(crate) fn nearest<'a>(wanted: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// Returns the word most like `wanted`, if it is alike enough to be worth a suggestion.
+pub fn nearest<'a>(wanted: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     words
         .map(|word| (distance(wanted, word), word))
-        .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
+        .filter(|(distance, word)| *distance > 0 && *distance <= 1 + word.len() / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }
 
-/// How many letters must be put in, taken out, or changed (Levenshtein).
+/// Counts the letters that must be put in, taken out, or changed (Levenshtein).
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();

@@ -1,0 +1,35 @@
+-- Dead letters, and processes that nobody took in time: how many, since when, and the last of each.
+-- $1 colony: bigint, $2 failures before this are no news: bigint, $3 at most, of each: bigint.
+-- Race: none; it is for showing. Only as many rows are read as are counted, by the index `finished_state`.
+WITH latest AS MATERIALIZED (
+    SELECT process_id, state, finished_at_ms
+    FROM (
+        SELECT process_id, state, finished_at_ms
+        FROM apiary.finished
+        WHERE colony = $1 AND state = 'dead_letter'
+        ORDER BY finished_at_ms DESC
+        LIMIT $3
+    ) AS set_aside
+    UNION ALL
+    SELECT process_id, state, finished_at_ms
+    FROM (
+        SELECT process_id, state, finished_at_ms, ended_by, replaced_by
+        FROM apiary.finished
+        WHERE colony = $1 AND state = 'failed' AND finished_at_ms >= $2
+        ORDER BY finished_at_ms DESC
+        LIMIT $3
+    ) AS failed
+    WHERE ended_by IS NULL AND replaced_by IS NULL
+),
+counted AS (
+    SELECT state, count(*) AS count, min(finished_at_ms) AS since_ms,
+           (SELECT one.process_id FROM latest AS one WHERE one.state = latest.state
+            ORDER BY one.finished_at_ms DESC, one.process_id DESC LIMIT 1) AS process_id
+    FROM latest
+    GROUP BY state
+)
+SELECT counted.process_id, counted.state, counted.count, counted.since_ms, spec.function, ended.reason
+FROM counted
+JOIN apiary.finished AS ended ON ended.process_id = counted.process_id
+JOIN apiary.specs AS spec ON spec.process_id = counted.process_id
+ORDER BY counted.state

@@ -1,0 +1,32 @@
+-- Puts failed processes and dead letters back in the queue, with all their retries, for specs of the same submitter that met them by
+-- their idempotency keys; and remembers the specs, so that none of them does so twice. Returns the processes that wait.
+-- $1 process_id of the specs: uuid[], $2 the processes that they met: uuid[], $3 colony: bigint[], $4 submitter: bigint[],
+-- $5 digest: bytea[], $6 submit_by_ms: bigint[], $7 now_ms: bigint.
+-- Race won: of two that redrive the same process, one finds its row as it was. The same spec at two brokers, in between which the
+-- process failed again: the second fails on the primary key of `deleted`, whole, and is run again.
+WITH taken AS (
+    DELETE FROM apiary.finished AS ended
+    USING unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[])
+            AS item (process_id, first, colony, submitter, digest, submit_by_ms),
+        apiary.specs AS spec, apiary.grants AS now, apiary.grants AS before
+    WHERE ended.process_id = item.first AND ended.colony = item.colony
+        AND ended.state IN ('dead_letter', 'failed') AND ended.replaced_by IS NULL
+        AND spec.process_id = item.first AND now.key = item.submitter AND before.key = spec.submitter
+        AND now.colony = item.colony AND before.colony = item.colony AND now.grantee = before.grantee
+        AND NOT EXISTS (SELECT FROM apiary.deleted AS gone WHERE gone.process_id = item.process_id)
+    RETURNING ended.process_id, ended.colony, ended.attempt, item.process_id AS spec_id, item.digest, item.submit_by_ms,
+              spec.priority_time_us, spec.max_wait_ms, spec.executor_type, spec.executor_names, spec.function, spec.requires,
+              spec.concurrency_key, spec.rate_key
+),
+remembered AS (
+    INSERT INTO apiary.deleted (process_id, colony, digest, state, redrove, forget_at_ms)
+    SELECT spec_id, colony, digest, 'waiting', process_id, submit_by_ms FROM taken
+)
+INSERT INTO apiary.queue (
+    process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
+    executor_names, function, requires, concurrency_key, rate_key
+)
+SELECT process_id, colony, priority_time_us, $7, CASE WHEN max_wait_ms > 0 THEN $7 + max_wait_ms END, attempt, 0,
+       executor_type, executor_names, function, requires, concurrency_key, rate_key
+FROM taken
+RETURNING process_id

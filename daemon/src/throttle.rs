@@ -1,0 +1,121 @@
+//! Log lines of one cause: the first few go through, the rest are counted.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use apiary_identity::Clock;
+
+/// Lines of one cause that go through within [`WINDOW_MS`].
+const LINES_MAX: u64 = 5;
+/// The time after which a cause starts anew, in milliseconds.
+const WINDOW_MS: i64 = 600_000;
+/// Causes kept at once; past it the oldest is forgotten, and starts anew.
+const CAUSES_MAX: usize = 256;
+/// Characters of a cause that count.
+const CAUSE_CHARS_MAX: usize = 256;
+
+/// Lets log lines through, so that a thousand failures of one cause do not hide the one of another. Clones share it.
+#[derive(Clone)]
+pub struct Throttle(Arc<Shared>);
+
+struct Shared {
+    clock: Arc<dyn Clock>,
+    causes: Mutex<BTreeMap<String, Cause>>,
+}
+
+struct Cause {
+    since_ms: i64,
+    lines: u64,
+}
+
+impl Throttle {
+    /// Creates a throttle that nothing has gone through.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Shared { clock, causes: Mutex::default() }))
+    }
+
+    /// Returns how many lines like this one were held back since the last that went through, or nothing if this one is to be held back.
+    /// Texts that differ in nothing but words with digits, such as ids and times, are one cause.
+    pub fn pass(&self, cause: &str) -> Option<u64> {
+        let (now_ms, cause) = (self.0.clock.now_ms(), kind_of(cause));
+        let mut causes = self.lock();
+        if let Some(known) = causes.get_mut(&cause) {
+            let is_over = now_ms.saturating_sub(known.since_ms) >= WINDOW_MS;
+            if !is_over {
+                known.lines = known.lines.saturating_add(1);
+                return (known.lines <= LINES_MAX).then_some(0);
+            }
+            let held_back = known.lines.saturating_sub(LINES_MAX);
+            *known = Cause { since_ms: now_ms, lines: 1 };
+            return Some(held_back);
+        }
+        if causes.len() >= CAUSES_MAX {
+            let oldest = causes.iter().min_by_key(|(_, known)| known.since_ms).map(|(cause, _)| cause.clone());
+            oldest.and_then(|oldest| causes.remove(&oldest));
+        }
+        causes.insert(cause, Cause { since_ms: now_ms, lines: 1 });
+        Some(0)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Cause>> {
+        // No code that can panic runs under the lock.
+        self.0.causes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The text without the words that name one occurrence.
+fn kind_of(text: &str) -> String {
+    let words = text.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
+    words.flat_map(|word| word.chars().chain([' '])).take(CAUSE_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use apiary_identity::ManualClock;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn throttle() -> (Arc<ManualClock>, Throttle) {
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        (clock.clone(), Throttle::new(clock))
+    }
+
+    #[test]
+    fn a_thousand_lines_of_one_cause_hide_no_other() {
+        let (_, throttle) = throttle();
+        let passed = (0..1000).filter(|number| throttle.pass(&format!("no customer cus_{number}")).is_some()).count();
+        assert_eq!(passed, 5);
+        assert_eq!(throttle.pass("no price price_7"), Some(0));
+    }
+
+    #[test]
+    fn a_cause_that_lasts_is_told_again_with_how_many_were_held_back() {
+        let (clock, throttle) = throttle();
+        (0..12).for_each(|_| {
+            throttle.pass("the bank is closed");
+        });
+        assert_eq!(throttle.pass("the bank is closed"), None);
+        clock.advance(Duration::from_secs(600));
+        assert_eq!(throttle.pass("the bank is closed"), Some(8));
+        assert_eq!(throttle.pass("the bank is closed"), Some(0));
+    }
+
+    #[test]
+    fn causes_past_the_bound_push_out_the_oldest() {
+        let (clock, throttle) = throttle();
+        let cause = |number: usize| "x".repeat(number + 1);
+        for number in 0..CAUSES_MAX - 60 {
+            throttle.pass(&cause(number));
+            clock.advance(Duration::from_millis(1));
+        }
+        for number in 0..100 {
+            let letters: String = number.to_string().bytes().map(|digit| char::from(digit + 49)).collect();
+            assert_eq!(throttle.pass(&letters), Some(0));
+        }
+        assert_eq!(throttle.lock().len(), CAUSES_MAX);
+        assert!(!throttle.lock().contains_key("x "));
+    }
+}
