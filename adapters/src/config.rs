@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use apiary_daemon::door::TrustedProxies;
+
 use crate::{StartError, StripeConfig, WebhookLimits};
 
 /// What a webhook adapter is told. Checked as a whole before a port opens.
@@ -19,12 +21,21 @@ pub struct WebhookConfig {
     pub spool_path: PathBuf,
     /// The bounds.
     pub limits: WebhookLimits,
+    /// The proxies that are believed when they say whom they speak for.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl WebhookConfig {
     /// Every option at its default.
     pub fn new(listen: SocketAddr, stripe: StripeConfig, spool_path: PathBuf) -> Self {
-        Self { listen, allow_plaintext: false, stripe, spool_path, limits: WebhookLimits::default() }
+        Self {
+            listen,
+            allow_plaintext: false,
+            stripe,
+            spool_path,
+            limits: WebhookLimits::default(),
+            trusted_proxies: TrustedProxies::default(),
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), StartError> {

@@ -6,16 +6,20 @@ use apiary_identity::limits::CONTENT_BYTES_MAX;
 
 use crate::StartError;
 
-/// Headers of one request; hyper answers 431 beyond it.
-pub(crate) const HEADERS_MAX: usize = 64;
 /// Bytes of bodies that are in memory at the same time, over all connections.
 pub(crate) const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The same, of requests on connections over which no event with a right signature came yet.
+pub(crate) const STRANGERS_BODIES_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// The same, of one address, or of one connection over which events came.
+pub(crate) const SHARE_BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of a body to which others give way at once; most events are that small.
+pub(crate) const SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a body beyond its limit that are still read, so that the client gets to read the answer.
 pub(crate) const DISCARD_BYTES_MAX: usize = 1024 * 1024;
-/// A connection is asked to end after this, so that none holds its place for ever.
-pub(crate) const CONNECTION_AGE_MAX: Duration = Duration::from_secs(300);
-/// How long the listener rests when the system has no descriptor for another connection.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long the next bytes of a body may take.
+pub(crate) const BODY_STALL_MAX: Duration = Duration::from_secs(5);
+/// How long a connection may be without a request.
+pub(crate) const IDLE_TIME_MAX: Duration = Duration::from_secs(300);
 /// Characters of a path that webhooks come to.
 pub(crate) const PATH_CHARS_MAX: usize = 256;
 
@@ -56,8 +60,10 @@ pub struct WebhookLimits {
     pub header_bytes_max: usize,
     /// How long a client may take to send the head of a request, and how long a connection may be idle.
     pub header_timeout: Duration,
-    /// Connections at the same time; more wait in the system's queue.
+    /// Connections at the same time; for another, one of those without a signed event gives way.
     pub connections_max: usize,
+    /// Connections from one address at the same time over which no signed event came.
+    pub connections_per_peer_max: usize,
     /// How long the broker has to commit an event before the event goes to the spool instead.
     pub submit_timeout: Duration,
     /// How long it may take to answer an event that has arrived, the way over the spool included; longer is answered
@@ -79,6 +85,7 @@ impl Default for WebhookLimits {
             header_bytes_max: 16 * 1024,
             header_timeout: Duration::from_secs(10),
             connections_max: 1024,
+            connections_per_peer_max: 256,
             submit_timeout: Duration::from_secs(3),
             answer_timeout: Duration::from_secs(5),
             spool_events_max: 1_000_000,
@@ -98,6 +105,9 @@ impl WebhookLimits {
         }
         if !(1..=100_000).contains(&self.connections_max) {
             return Err(StartError::setting("connections_max", "is 1 to 100000"));
+        }
+        if !(1..=100_000).contains(&self.connections_per_peer_max) {
+            return Err(StartError::setting("connections_per_peer_max", "is 1 to 100000"));
         }
         if self.spool_events_max == 0 || self.spool_bytes_max == 0 {
             return Err(StartError::setting(

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use apiary_daemon::door::Listener;
 use apiary_daemon::{Notices, Supervisor};
 use apiary_identity::Clock;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -11,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::contact::Contact;
 use crate::forwarder::Forwarder;
 use crate::intake::Intake;
-use crate::server::{App, Bodies, RefusalLog, listen, router, serve};
+use crate::server::{App, RefusalLog, WebhookBodies, door, listen, router};
 use crate::source::Source;
 use crate::spool::{SetAside, Spool, SpoolTotals};
 use crate::stats::Counters;
@@ -40,7 +41,7 @@ impl Webhook {
     /// A setting that cannot be used, a port that is taken, or a spool that is in use, damaged, or another colony's.
     pub async fn start(config: WebhookConfig, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         config.check()?;
-        let WebhookConfig { listen: address, stripe, spool_path, limits, .. } = config;
+        let WebhookConfig { listen: address, stripe, spool_path, limits, trusted_proxies, .. } = config;
         let sources: Vec<Arc<dyn Source>> = vec![Arc::new(StripeSource::new(stripe))];
         let (listener, address) = listen(address).await?;
         let notices = Notices::new(clock.clone());
@@ -50,7 +51,8 @@ impl Webhook {
         let forwarder = Forwarder::new(sink.clone(), spool.clone(), contact.clone(), counters.clone(), clock.clone());
         let (submit_timeout, answer_timeout) = (limits.submit_timeout, limits.answer_timeout);
         let intake = Intake { sink, spool, contact, counters, clock, submit_timeout, answer_timeout };
-        let bodies = Bodies::new(limits.body_bytes_max, limits.body_timeout);
+        let door = door(&limits, trusted_proxies, notices);
+        let bodies = WebhookBodies::new(limits.body_bytes_max, limits.body_timeout);
         let app = Arc::new(App { intake, bodies, refusals: RefusalLog::default(), tasks: tasks.clone() });
 
         let stop = (CancellationToken::new(), CancellationToken::new());
@@ -58,7 +60,7 @@ impl Webhook {
         let state = (forwarder, stop.1.clone());
         tasks.spawn("forwarder", stop.1.clone(), state, |(forwarder, stop)| Box::pin(forwarder.run(stop)));
         let router = router(app.clone(), sources);
-        connections.spawn(serve(listener, router, limits, stop.0.clone(), connections.clone()));
+        connections.spawn(door.serve(Listener::Tcp(listener), None, router, stop.0.clone(), connections.clone()));
         tracing::info!(%address, spool = %spool_path.display(), "webhook adapter listens");
         let cut = (stop.0.clone().drop_guard(), stop.1.clone().drop_guard());
         Ok(Self { address, app, connections, tasks, stop, _cut: cut })

@@ -5,35 +5,29 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use apiary_daemon::door::{Bodies, BodyLimits, ConnectionLimits, Connections, Door, Handshake, HttpLimits, Listener};
 use apiary_daemon::{Notices, Supervisor};
-use apiary_identity::{Clock, read_secret_file};
-use futures::{Stream, StreamExt as _};
+use apiary_identity::Clock;
+use axum::Router;
 use tokio::net::{TcpListener, UnixListener};
-use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::service::Routes;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity, ServerTlsConfig};
-use tower::layer::util::Stack;
 use uuid::Uuid;
 
 use crate::StartError;
 use crate::auth::Auth;
-use crate::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
+use crate::config::{Config, DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use crate::engine::{Engine, PresenceTimes, Tuning};
 use crate::limits::{
-    CALL_TIME_MAX, DRAIN_TIME_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX, KEEPALIVE, PAUSE_AFTER_ACCEPT_ERROR,
-    REQUEST_WINDOW_MS, STREAMS_PER_CONNECTION_MAX, TCP_KEEPALIVE, TLS_KEY_BYTES_MAX,
+    BODIES_BYTES_MAX, DRAIN_TIME_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX, REQUEST_WINDOW_MS, SHARE_BODIES_BYTES_MAX,
+    SMALL_MESSAGE_BYTES_MAX, STRANGERS_BODIES_BYTES_MAX,
 };
 use crate::model::Retention;
-use crate::rpc::{Answers, Rpc, routes};
+use crate::rpc::{Rpc, routes};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
-
-/// What serves: tonic's server, with the broker's word on every answer.
-type Server = tonic::transport::Server<Stack<Answers, tower::layer::util::Identity>>;
+use crate::tls;
 
 /// A running broker. Dropping it without [`stop`](Self::stop) begins the same stop without waiting for it; the runtime's end cuts
 /// what is still in progress, and nothing that was acknowledged is lost.
@@ -55,7 +49,7 @@ impl Broker {
     /// Checks the settings, opens the store, and serves. When it returns, it listens.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         config.check()?;
-        let server = tcp_server(config.listen.tls.as_ref())?;
+        let handshake = config.listen.tls.as_ref().map(tls::handshake).transpose()?;
         let store = open(&config).await?;
         let broker_id = Uuid::new_v4();
         let tasks = Supervisor::new(Notices::new(clock.clone()));
@@ -70,9 +64,9 @@ impl Broker {
         };
         let engine = Engine::start(store.clone(), clock, broker_id, tuning, &tasks, drain.clone(), &finish).await?;
         let auth = Auth::new(engine.grants(), engine.clock(), broker_id, config.server_owner, REQUEST_WINDOW_MS);
-        let routes = routes(Rpc::new(engine, Arc::new(auth), broker_id))?;
+        let routes = routes(Rpc::new(engine, Arc::new(auth), broker_id), bodies())?;
         let mut broker = Self { address: None, socket: None, store, drain, _cut: cut, finish, servers, tasks };
-        if let Err(error) = broker.serve(config.listen, server, routes).await {
+        if let Err(error) = broker.serve(config.listen, handshake, routes).await {
             // Whoever tries again must not find the file locked and the connections taken.
             broker.stop().await;
             return Err(error);
@@ -136,35 +130,38 @@ impl Broker {
         tracing::info!("broker stopped");
     }
 
-    async fn serve(&mut self, listen: ListenConfig, server: Server, routes: Routes) -> Result<(), StartError> {
+    async fn serve(
+        &mut self,
+        listen: ListenConfig,
+        handshake: Option<Handshake>,
+        routes: Router,
+    ) -> Result<(), StartError> {
+        let door = door(&listen.door, self.tasks.notices().clone());
         if let Some(address) = listen.address {
-            self.serve_tcp(address, server, routes.clone()).await?;
+            self.serve_tcp(address, door.clone(), handshake, routes.clone()).await?;
         }
         if let Some(path) = listen.socket {
-            self.serve_socket(path, routes)?;
+            self.serve_socket(path, door, routes)?;
         }
         Ok(())
     }
 
-    async fn serve_tcp(&mut self, address: SocketAddr, mut server: Server, routes: Routes) -> Result<(), StartError> {
+    async fn serve_tcp(
+        &mut self,
+        address: SocketAddr,
+        door: Arc<Door>,
+        handshake: Option<Handshake>,
+        routes: Router,
+    ) -> Result<(), StartError> {
         let listen = |source| StartError::Listen { address: address.to_string(), source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         self.address = Some(listener.local_addr().map_err(listen)?);
-        // Set here, because a server that is handed its connections does not set them.
-        let connections = TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(TCP_KEEPALIVE));
-        let connections = patiently(connections);
-        let drain = self.drain.clone();
-        self.servers.spawn(async move {
-            let served =
-                server.add_routes(routes).serve_with_incoming_shutdown(connections, drain.cancelled_owned()).await;
-            if let Err(error) = served {
-                tracing::error!(%error, "the TCP server ended");
-            }
-        });
+        let connections = self.servers.clone();
+        self.servers.spawn(door.serve(Listener::Tcp(listener), handshake, routes, self.drain.clone(), connections));
         Ok(())
     }
 
-    fn serve_socket(&mut self, path: PathBuf, routes: Routes) -> Result<(), StartError> {
+    fn serve_socket(&mut self, path: PathBuf, door: Arc<Door>, routes: Router) -> Result<(), StartError> {
         let listen = |source| StartError::Listen { address: path.display().to_string(), source };
         if is_abandoned_socket(&path) {
             remove_socket(&path);
@@ -172,17 +169,35 @@ impl Broker {
         let listener = UnixListener::bind(&path).map_err(listen)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(listen)?;
         self.socket = Some(path);
-        let connections = patiently(UnixListenerStream::new(listener));
-        let drain = self.drain.clone();
-        self.servers.spawn(async move {
-            let served =
-                server().add_routes(routes).serve_with_incoming_shutdown(connections, drain.cancelled_owned()).await;
-            if let Err(error) = served {
-                tracing::error!(%error, "the socket's server ended");
-            }
-        });
+        let connections = self.servers.clone();
+        self.servers.spawn(door.serve(Listener::Unix(listener), None, routes, self.drain.clone(), connections));
         Ok(())
     }
+}
+
+fn door(config: &DoorConfig, notices: Notices) -> Arc<Door> {
+    let connections = Connections::new(ConnectionLimits {
+        connections_max: config.connections_max,
+        connections_per_peer_max: config.connections_per_peer_max,
+        first_request_timeout: config.first_request_timeout,
+        idle_timeout: config.idle_timeout,
+    });
+    let http = HttpLimits {
+        has_http2: true,
+        header_bytes_max: HEADER_BYTES_MAX,
+        header_timeout: HANDSHAKE_TIME_MAX,
+        drain_timeout: DRAIN_TIME_MAX,
+    };
+    Door::new(connections, config.trusted_proxies.clone(), http, notices, "broker.trusted_proxies")
+}
+
+fn bodies() -> Bodies {
+    Bodies::new(BodyLimits {
+        bytes_max: BODIES_BYTES_MAX,
+        strangers_bytes_max: STRANGERS_BODIES_BYTES_MAX,
+        share_bytes_max: SHARE_BODIES_BYTES_MAX,
+        small_bytes_max: SMALL_MESSAGE_BYTES_MAX,
+    })
 }
 
 fn presence_times(config: &ExecutorsConfig) -> PresenceTimes {
@@ -221,50 +236,6 @@ async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     Ok(store)
 }
 
-fn server() -> Server {
-    tonic::transport::Server::builder()
-        .layer(Answers { time_max: CALL_TIME_MAX })
-        .accept_http1(true)
-        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-        .http2_max_header_list_size(HEADER_BYTES_MAX)
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE))
-}
-
-fn tcp_server(tls: Option<&TlsConfig>) -> Result<Server, StartError> {
-    let Some(tls) = tls else { return Ok(server()) };
-    server().tls_config(tls_config(tls)?).map_err(|error| StartError::Tls(chain_of(&error)))
-}
-
-fn tls_config(tls: &TlsConfig) -> Result<ServerTlsConfig, StartError> {
-    let read =
-        |path: &Path| std::fs::read(path).map_err(|error| StartError::Tls(format!("{}: {error}", path.display())));
-    let key = read_secret_file(&tls.key, TLS_KEY_BYTES_MAX).map_err(|error| StartError::Tls(error.to_string()))?;
-    let identity = Identity::from_pem(read(&tls.certificate)?, key.as_bytes());
-    let mut config = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE_TIME_MAX);
-    if let Some(authorities) = &tls.client_authorities {
-        config = config.client_ca_root(Certificate::from_pem(read(authorities)?));
-    }
-    Ok(config)
-}
-
-fn chain_of(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
-}
-
-/// The same connections, with a pause after one that could not be accepted: where that is for want of file descriptors, the
-/// next would fail at once, and the server would do nothing else.
-fn patiently<C>(connections: impl Stream<Item = std::io::Result<C>>) -> impl Stream<Item = std::io::Result<C>> {
-    connections.then(async |accepted| {
-        if let Err(error) = &accepted {
-            tracing::warn!(%error, "a connection could not be accepted");
-            tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
-        }
-        accepted
-    })
-}
-
 /// Whether this is what a killed broker left behind: a socket on which nobody answers. Any other file is somebody's.
 fn is_abandoned_socket(path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
@@ -280,18 +251,7 @@ fn remove_socket(path: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Error;
-
     use super::*;
-
-    #[tokio::test]
-    async fn after_a_connection_that_cannot_be_accepted_comes_a_pause_and_then_the_next() {
-        let accepted = futures::stream::iter([Err(Error::other("too many open files")), Ok(1), Ok(2)]);
-        let start = tokio::time::Instant::now();
-        let all: Vec<_> = patiently(accepted).collect().await;
-        assert_eq!(all.into_iter().filter_map(Result::ok).collect::<Vec<_>>(), [1, 2]);
-        assert!(start.elapsed() >= PAUSE_AFTER_ACCEPT_ERROR);
-    }
 
     #[test]
     fn only_a_socket_that_nobody_listens_on_is_abandoned() {

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod model;
 mod rpc;
 pub mod store;
+mod tls;
 
 pub use broker::Broker;
 pub use config::Config;

@@ -2,16 +2,38 @@
 
 use std::time::Duration;
 
-/// The largest gRPC message either way, in bytes: room for a claim of several documents.
+use apiary_identity::limits::DOCUMENT_BYTES_MAX;
+
+/// The largest gRPC message either way, in bytes: room for a claim or a batch of several documents.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The largest message of a call that carries one signed document, in bytes: the document, and its envelope.
+pub const DOCUMENT_MESSAGE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 64 * 1024;
+/// The largest message of a call that carries a few names and numbers, in bytes.
+pub const SMALL_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// The largest message of a call that chooses processes, in bytes: a filter has as many labels as a spec.
+pub const FILTER_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// The largest message that sets attributes, in bytes: [`ATTRIBUTES_CALL_MAX`] values with their keys.
+pub const ATTRIBUTES_MESSAGE_BYTES_MAX: usize = ATTRIBUTES_CALL_MAX * (ATTRIBUTE_VALUE_BYTES_MAX + 1024);
+/// The largest message by which an executor says what it is, in bytes: what it announces, and what it has.
+pub const REGISTER_MESSAGE_BYTES_MAX: usize = ANNOUNCED_BYTES_MAX + 256 * 1024;
+/// The largest message of a call that needs no signature and carries none, in bytes.
+pub const UNSIGNED_MESSAGE_BYTES_MAX: usize = 4 * 1024;
 /// The largest body of `POST /v1/processes`, in bytes: a document in base64, and its envelope.
 pub const HTTP_BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// Bytes of messages on the way and in progress, of everybody together.
+pub const BODIES_BYTES_MAX: usize = 40 * 1024 * 1024;
+/// The same, of all strangers together: whoever is known finds the rest.
+pub const STRANGERS_BODIES_BYTES_MAX: usize = 28 * 1024 * 1024;
+/// The same, of strangers from one address, or of one connection of somebody known.
+pub const SHARE_BODIES_BYTES_MAX: usize = 20 * 1024 * 1024;
+/// Streams without an end of clients that sign nothing: watches of health, and reflection.
+pub const UNSIGNED_STREAMS_MAX: usize = 256;
 /// A request's metadata or headers, in bytes.
-pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
-/// Calls in progress on one connection.
-pub const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
+pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// How long the next bytes of a message may take.
+pub const MESSAGE_STALL_MAX: Duration = Duration::from_secs(5);
 /// How long a client may take to send one message.
-pub const MESSAGE_TIME_MAX: Duration = Duration::from_secs(20);
+pub const MESSAGE_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long a call may take until its answer begins: the longest claim, and room for a slow client. What a watch streams is
 /// not counted.
 pub const CALL_TIME_MAX: Duration = Duration::from_secs(90);
@@ -19,21 +41,27 @@ pub const CALL_TIME_MAX: Duration = Duration::from_secs(90);
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How often a client that watches gRPC's health is told of a change, at the most.
 pub const HEALTH_LOOK: Duration = Duration::from_secs(2);
-/// An idle connection is asked for a sign of life this often, and closed after as long without one.
-pub const KEEPALIVE: Duration = Duration::from_secs(20);
-/// How long a client may take for a TLS handshake.
-pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a TLS key file, which has a few thousand at the most.
 pub const TLS_KEY_BYTES_MAX: usize = 64 * 1024;
-/// After a connection could not be accepted (no file descriptors left, as a rule), the next comes this much later.
-pub const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
-/// A silent TCP connection is probed by the system after this long.
-pub const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+/// How long a client may take for a TLS handshake, and for the head of an HTTP/1 request.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// Connections at the same time, if nothing else is set.
+pub const CONNECTIONS_MAX: usize = 2048;
+/// Connections of strangers from one address at the same time, if nothing else is set.
+pub const CONNECTIONS_PER_PEER_MAX: usize = 256;
+/// How long a connection may take until its first request.
+pub const FIRST_REQUEST_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long a connection may be without a request.
+pub const IDLE_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// A request may be this much older or newer than the broker's clock, in milliseconds.
 pub const REQUEST_WINDOW_MS: i64 = 60_000;
-/// Nonces remembered for the window; beyond it calls are refused as overload.
+/// Nonces of one key that are remembered for the window; beyond it the key's calls are refused as overload.
+pub const NONCES_PER_KEY_MAX: usize = 200_000;
+/// Nonces remembered for the window in all; beyond it the calls of keys with many are refused as overload.
 pub const NONCES_MAX: usize = 1_000_000;
+/// Nonces that every key has room for, however many the others have.
+pub const NONCES_PER_KEY_RESERVED: usize = 1000;
 /// A spec may be made this far in the future of the broker's clock, in milliseconds.
 pub const CLOCK_SKEW_MS_MAX: i64 = 5 * 60_000;
 /// Keys whose grants are kept in memory.
@@ -248,6 +276,8 @@ pub const ATTEND_EVERY_MIN: Duration = Duration::from_millis(100);
 pub const ATTEND_EVERY_MAX: Duration = Duration::from_secs(30);
 /// Executors of a colony that wait for approval; beyond it registering is refused as overload, unless one gives way.
 pub const PENDING_EXECUTORS_MAX: i64 = 1000;
+/// Executors from one address that wait for approval: one stranger leaves room for others.
+pub const PENDING_EXECUTORS_PER_PEER_MAX: usize = 100;
 /// An executor that waits for approval gives way to another, if there is no more room, when it was not heard for so long, in
 /// milliseconds: anybody can make keys, and one who waits asks again every minute.
 pub const PENDING_GIVES_WAY_AFTER_MS: i64 = 10 * 60_000;

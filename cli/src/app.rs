@@ -167,6 +167,7 @@ impl Cli {
         if command.reads_settings() && global.quiet == 0 {
             warn_of_unknown_variables();
         }
+        crate::daemon::raise_open_files();
         let context = Context { settings, format: global.output };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(command.run(&context))

@@ -6,12 +6,45 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Fault;
 use crate::output::note;
+use crate::settings::Setting;
+
+/// Files that are open besides connections: the database's, the log, and what commands read.
+const OTHER_FILES: u64 = 128;
+/// The fewest connections that a door has, whatever the limit.
+const CONNECTIONS_MIN: usize = 16;
+
+/// Raises the limit of open files as far as this process may: every connection is one, and the usual limit is from a time when
+/// a program that had more was thought to have gone wrong.
+pub(crate) fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(soft, hard)| if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) });
+    if let Err(error) = raised {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
+/// Returns how many of the connections that a setting allows there are files for: half of what may be open, because `apiary up`
+/// has two doors.
+pub(crate) fn connections_with_files(setting: &Setting, connections_max: usize) -> usize {
+    let Ok((limit, _)) = getrlimit(Resource::RLIMIT_NOFILE) else { return connections_max };
+    let files = usize::try_from(limit.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX).max(CONNECTIONS_MIN);
+    if files < connections_max {
+        let setting = setting.key;
+        tracing::warn!(
+            limit,
+            files,
+            "the limit of open files allows fewer connections than `{setting}`: raise it (ulimit -Hn, LimitNOFILE)"
+        );
+    }
+    connections_max.min(files)
+}
 
 /// SIGTERM and SIGINT. Made before a service starts, so that a signal during the start is not lost.
 pub(crate) struct Signals {

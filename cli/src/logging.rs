@@ -17,9 +17,10 @@ pub(crate) fn start(settings: &Settings, default: Level, verbose: u8, quiet: u8)
     let activity = shifted(activity, verbose, quiet);
     // What lies under us is told from one level further down: their "info" is our "debug".
     let under = shifted(level, 0, 1);
+    // A client can make the HTTP/2 library warn without end.
     let filter = EnvFilter::new(format!(
         "{under},apiary={level},apiary_broker={level},apiary_executor_sdk={level},apiary_bees={level},\
-         apiary_adapters={level},apiary_identity={level},apiary::up::activity={activity},sqlx=warn"
+         apiary_adapters={level},apiary_identity={level},apiary::up::activity={activity},sqlx=warn,h2=error"
     ));
     // Its complaints about its own troubles would go to standard error past what keeps that harmless.
     let subscriber =

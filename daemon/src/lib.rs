@@ -1,5 +1,6 @@
 //! Duties of every long-running part: supervised background tasks, notices for the operator, and a log that cannot fail or block.
 
+pub mod door;
 mod log;
 mod notices;
 mod supervisor;

@@ -24,6 +24,7 @@ macro_rules! on_each_store {
     };
 }
 
+mod attacks;
 mod brokers;
 mod bulks;
 mod clients;

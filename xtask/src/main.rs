@@ -2,6 +2,7 @@
 
 mod apt;
 mod bench;
+mod check_long;
 mod children;
 mod ci;
 mod go;
@@ -34,6 +35,8 @@ enum Task {
     Test(test::Arguments),
     /// Runs everything that must hold before a change is taken.
     Ci,
+    /// Runs what takes longer than a change waits for: attacks of minutes, kills and the whole suite again and again.
+    CheckLong(check_long::Arguments),
     /// Measures latency, throughput and memory of a release build.
     Bench {
         /// Prints one JSON object instead of a table.
@@ -63,6 +66,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let done = match task {
         Task::Test(arguments) => test::run(&arguments),
         Task::Ci => ci::run(),
+        Task::CheckLong(arguments) => check_long::run(&arguments),
         Task::Bench { json } => bench::run(json),
         Task::Proto { check } => proto::run(check).map(|()| ExitCode::SUCCESS),
         Task::LintProto => lint_proto::run().map(|()| ExitCode::SUCCESS),

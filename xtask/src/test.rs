@@ -40,6 +40,12 @@ impl Arguments {
     pub(crate) fn everything() -> Self {
         Self { all: true, ..Self::default() }
     }
+
+    /// The tests whose path holds this, with options for the test programs.
+    pub(crate) fn chosen(filter: &str, options: &[&str]) -> Self {
+        let options = options.iter().map(|&option| option.to_owned()).collect();
+        Self { filters: vec![filter.to_owned()], options, ..Self::default() }
+    }
 }
 
 /// Runs the tests. Ends as they end.

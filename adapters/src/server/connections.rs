@@ -1,20 +1,13 @@
-//! Taking connections, as many as there is room for, each within its time.
+//! The port, and the bounds on its connections.
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use apiary_daemon::Notices;
+use apiary_daemon::door::{ConnectionLimits, Connections, Door, HttpLimits, TrustedProxies};
+use tokio::net::TcpListener;
 
-use crate::limits::{ACCEPT_PAUSE, CONNECTION_AGE_MAX, HEADERS_MAX};
+use crate::limits::IDLE_TIME_MAX;
 use crate::{StartError, WebhookLimits};
 
 /// Opens the port.
@@ -25,61 +18,20 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAd
     Ok((listener, address))
 }
 
-/// Takes connections until `stop`; each becomes a task of `tasks` and ends within `drain_timeout` after that.
-///
-/// axum's own `serve` knows no time limits: with it, clients that send nothing would hold their connections for ever.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    limits: WebhookLimits,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-) {
-    let places = Arc::new(Semaphore::new(limits.connections_max));
-    let accept = async {
-        loop {
-            // First the place, then the connection: those that find none wait in the system's queue.
-            let Ok(place) = places.clone().acquire_owned().await else { return };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    // A connection that is gone again, or no descriptor left: neither is a reason to stop.
-                    tracing::warn!(%error, "a connection was not accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            let (router, limits, stop) = (router.clone(), limits.clone(), stop.clone());
-            tasks.spawn(async move {
-                connection(stream, router, limits, stop).await;
-                drop(place);
-            });
-        }
+/// Returns the door that takes connections within these bounds: plain HTTP/1.1, because senders speak TLS with the proxy in
+/// front.
+pub(crate) fn door(limits: &WebhookLimits, proxies: TrustedProxies, notices: Notices) -> Arc<Door> {
+    let connections = Connections::new(ConnectionLimits {
+        connections_max: limits.connections_max,
+        connections_per_peer_max: limits.connections_per_peer_max,
+        first_request_timeout: limits.header_timeout,
+        idle_timeout: IDLE_TIME_MAX,
+    });
+    let http = HttpLimits {
+        has_http2: false,
+        header_bytes_max: limits.header_bytes_max,
+        header_timeout: limits.header_timeout,
+        drain_timeout: limits.drain_timeout,
     };
-    stop.run_until_cancelled(accept).await;
-}
-
-async fn connection(stream: TcpStream, router: Router, limits: WebhookLimits, stop: CancellationToken) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection was gone at once");
-        return;
-    }
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_header_size(limits.header_bytes_max)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let mut serving = pin!(serving);
-    let served = tokio::select! {
-        served = serving.as_mut() => served,
-        () = async { tokio::select! { () = stop.cancelled() => {}, () = sleep(CONNECTION_AGE_MAX) => {} } } => {
-            serving.as_mut().graceful_shutdown();
-            // Whoever reads no answers, or does not come to an end, is cut: what was not answered is sent again.
-            timeout(limits.drain_timeout, serving).await.unwrap_or(Ok(()))
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection broke");
-    }
+    Door::new(connections, proxies, http, notices, "webhook.trusted_proxies")
 }

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use futures::FutureExt as _;
 
 use super::answer::{Taken, status};
-use super::body::Bodies;
+use super::body::{WebhookBodies, connection};
 use super::health::{healthz, readyz};
 use super::refusal_log::RefusalLog;
 use crate::intake::{Intake, Kept};
@@ -24,7 +24,7 @@ use crate::source::Source;
 /// What requests share.
 pub(crate) struct App {
     pub(crate) intake: Intake,
-    pub(crate) bodies: Bodies,
+    pub(crate) bodies: WebhookBodies,
     pub(crate) refusals: RefusalLog,
     /// The tasks behind it; `/healthz` lists their notices.
     pub(crate) tasks: Supervisor,
@@ -61,10 +61,13 @@ pub(crate) fn router(app: Arc<App>, sources: Vec<Arc<dyn Source>>) -> Router {
 /// Reads, verifies and keeps an event.
 async fn take(app: &App, source: &dyn Source, request: Request) -> Result<Taken, Refusal> {
     let (parts, body) = request.into_parts();
-    let body = app.bodies.read(&parts.headers, body).await?;
+    let body = app.bodies.read(&parts, body).await?;
     let intake = &app.intake;
     let now = intake.clock.now();
     let event = source.verify(&parts.headers, &body.bytes, now)?;
+    if let Some(connection) = connection(&parts) {
+        connection.vouch();
+    }
     let Some(spec) = source.spec(&event, &body.bytes, intake.sink.colony(), now) else {
         intake.counters.ignored.add_one();
         tracing::info!(event = event.id, kind = event.kind, "ignored: nobody handles events of this type");

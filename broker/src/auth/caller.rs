@@ -28,6 +28,12 @@ pub(crate) struct Caller {
     nonce: Option<Nonce>,
 }
 
+/// A signature under a call whose message is still to be checked.
+pub(crate) struct SignedRequest {
+    key: Id,
+    request: Request,
+}
+
 /// Leave to end an attempt, and with what.
 pub(crate) enum End {
     /// With success.
@@ -57,9 +63,9 @@ impl Auth {
         Self { grants, clock, broker_id, server_owner, window_ms, replay: Replay::new(window_ms) }
     }
 
-    /// Checks the signature under a call: that it is for this method, this message, this broker, and now. That it is the first
-    /// time is checked with the permit: strangers, who can sign as much as they like, must not fill the memory of nonces.
-    pub(crate) fn caller(&self, envelope: &Envelope, method: &str, message: &[u8]) -> Result<Caller, Error> {
+    /// Checks the signature under a call before its message is here: that it is for this method, this broker, and now, and that
+    /// it was not used before.
+    pub(crate) fn request(&self, envelope: &Envelope, method: &str) -> Result<SignedRequest, Error> {
         let request: Request = envelope.open()?;
         if request.broker_id != self.broker_id.to_string() {
             return Err(Error::BrokerUnknown);
@@ -70,11 +76,6 @@ impl Auth {
                 request.method
             )));
         }
-        if request.message_sha256 != Request::digest(message) {
-            return Err(Error::SignatureInvalid(
-                "the message is not the one that was signed: hash the protobuf bytes exactly as they are sent".into(),
-            ));
-        }
         let now = self.clock.now();
         let distance_ms = now.as_millisecond().saturating_sub(request.time.as_millisecond());
         if distance_ms.saturating_abs() > self.window_ms {
@@ -84,7 +85,33 @@ impl Auth {
                 window_ms: self.window_ms,
             });
         }
-        Ok(Caller { key: envelope.key_id, colony: request.colony, nonce: Some(request.nonce) })
+        self.replay.check(envelope.key_id, request.nonce)?;
+        Ok(SignedRequest { key: envelope.key_id, request })
+    }
+
+    /// Checks that a signed request is for this message. That it is used for the first time is noted with the permit: strangers,
+    /// who can sign as much as they like, must not fill the memory of nonces.
+    pub(crate) fn caller(&self, signed: &SignedRequest, message: &[u8]) -> Result<Caller, Error> {
+        let SignedRequest { key, request } = signed;
+        if request.message_sha256 != Request::digest(message) {
+            return Err(Error::SignatureInvalid(
+                "the message is not the one that was signed: hash the protobuf bytes exactly as they are sent".into(),
+            ));
+        }
+        Ok(Caller { key: *key, colony: request.colony, nonce: Some(request.nonce) })
+    }
+
+    /// Returns whether somebody signed a request who has a grant in force, or is an owner. A database that cannot be asked knows
+    /// nobody; the call itself then says so.
+    pub(crate) async fn knows(&self, signed: &SignedRequest) -> bool {
+        let key = signed.key;
+        if self.server_owner == Some(key) {
+            return true;
+        }
+        let Ok(colony) = self.grants.colony(&signed.request.colony).await else { return false };
+        let now = self.clock.now();
+        let is_granted = self.grants.find(&colony, &key, |grant| grant.grant.is_valid_at(now));
+        key == colony.id || is_granted.await.is_ok_and(|grant| grant.is_some())
     }
 
     /// Takes the nonce of a call that is permitted otherwise.

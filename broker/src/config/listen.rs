@@ -2,8 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use apiary_daemon::door::TrustedProxies;
 
 use crate::StartError;
+use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, FIRST_REQUEST_TIME_MAX, IDLE_TIME_MAX};
 
 /// Ports and sockets.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +20,48 @@ pub struct ListenConfig {
     pub tls: Option<TlsConfig>,
     /// Serves TCP without TLS on addresses that other machines can reach.
     pub allow_plaintext: bool,
+    /// Bounds on connections.
+    pub door: DoorConfig,
+}
+
+/// Bounds on connections.
+#[derive(Clone, Debug)]
+pub struct DoorConfig {
+    /// Connections at the same time: 16 to 100,000.
+    pub connections_max: usize,
+    /// Connections of strangers from one address at the same time: 1 to 100,000.
+    pub connections_per_peer_max: usize,
+    /// How long a connection may take until its first request.
+    pub first_request_timeout: Duration,
+    /// How long a connection may be without a request.
+    pub idle_timeout: Duration,
+    /// The proxies that are believed when they say whom they speak for.
+    pub trusted_proxies: TrustedProxies,
+}
+
+impl Default for DoorConfig {
+    fn default() -> Self {
+        Self {
+            connections_max: CONNECTIONS_MAX,
+            connections_per_peer_max: CONNECTIONS_PER_PEER_MAX,
+            first_request_timeout: FIRST_REQUEST_TIME_MAX,
+            idle_timeout: IDLE_TIME_MAX,
+            trusted_proxies: TrustedProxies::default(),
+        }
+    }
+}
+
+impl DoorConfig {
+    fn check(&self) -> Result<(), StartError> {
+        let wrong = |setting, problem: &str| Err(StartError::Setting { setting, problem: problem.to_owned() });
+        if !(16..=100_000).contains(&self.connections_max) {
+            return wrong("broker.connections_max", "is 16 to 100000: say 1024");
+        }
+        if !(1..=100_000).contains(&self.connections_per_peer_max) {
+            return wrong("broker.connections_per_peer_max", "is 1 to 100000: say 256");
+        }
+        Ok(())
+    }
 }
 
 /// A certificate.
@@ -31,6 +77,7 @@ pub struct TlsConfig {
 
 impl ListenConfig {
     pub(super) fn check(&self) -> Result<(), StartError> {
+        self.door.check()?;
         let setting = "broker.listen";
         let Some(address) = self.address else {
             return match self.socket {

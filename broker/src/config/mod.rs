@@ -9,7 +9,7 @@ mod store;
 use apiary_identity::Id;
 
 pub use executors::ExecutorsConfig;
-pub use listen::{ListenConfig, TlsConfig};
+pub use listen::{DoorConfig, ListenConfig, TlsConfig};
 pub use retention::RetentionConfig;
 pub use store::StoreConfig;
 

@@ -21,9 +21,11 @@ use super::endings::LeaseDesk;
 use super::fail::FailFlush;
 use super::get_health;
 use super::grantbook::GrantBook;
+use super::newcomers::Newcomers;
 use super::operations::Operations;
 use super::presence::PresenceTimes;
 use super::prioritytime::Stamps;
+use super::readiness::Probe;
 use super::relay;
 use super::renew::RenewFlush;
 use super::report::ReportFlush;
@@ -75,6 +77,9 @@ pub(crate) struct Engine {
     /// Told when a bulk action was started.
     pub(super) bulks: Arc<Notify>,
     pub(super) polls: Places,
+    pub(super) newcomers: Newcomers,
+    /// Whether the database answers, and whether it takes writes.
+    probes: [Probe; 2],
     /// The loops, without which work stands still, and the watches. Its notices are of the broker as a whole and listed in every
     /// colony's health: they must not name what is one colony's.
     pub(super) tasks: Supervisor,
@@ -204,6 +209,8 @@ impl Engine {
             waits: Throttle::new(clock.clone()),
             bulks: bulks_started,
             polls: Places::default(),
+            newcomers: Newcomers::default(),
+            probes: Default::default(),
             tasks: tasks.clone(),
             watches,
             store,
@@ -233,13 +240,16 @@ impl Engine {
         if !self.tasks.is_up() {
             return Some("a background task is down; the log says why".to_owned());
         }
-        unavailable(self.store.check_schema()).await
+        self.probes[0].ask(unavailable(self.store.check_schema())).await
     }
 
     /// The same, and that the database takes no writes. An idle broker writes for this, and at no other time.
     pub(crate) async fn unready_to_write(&self) -> Option<String> {
         match self.unready().await {
-            None => unavailable(self.store.prove_writable(COMMIT_AGE_MAX, self.clock.now_ms())).await,
+            None => {
+                let proof = self.store.prove_writable(COMMIT_AGE_MAX, self.clock.now_ms());
+                self.probes[1].ask(unavailable(proof)).await
+            }
             unready => unready,
         }
     }

@@ -1,5 +1,6 @@
 //! What an executor says of itself.
 
+use apiary_daemon::door::Peer;
 use apiary_identity::Offer;
 
 use super::Engine;
@@ -32,6 +33,7 @@ impl Engine {
         &self,
         permit: Permit<action::RegisterExecutor>,
         introduction: Introduction,
+        peer: Peer,
     ) -> Result<ExecutorView, Error> {
         let (colony, key, granted) = (permit.colony(), permit.key(), permit.grant());
         let of_key = ExecutorFilter { key: Some(key), ..ExecutorFilter::default() };
@@ -42,6 +44,10 @@ impl Engine {
                     "the key {key} was turned down: ask the colony's owner for a grant"
                 )));
             }
+        }
+        match granted {
+            Some(_) => self.newcomers.forget(peer, &key),
+            None => self.newcomers.admit(peer, key, self.clock.now_ms())?,
         }
         check_size(&introduction.functions, if granted.is_some() { ANNOUNCED_BYTES_MAX } else { PENDING_BYTES_MAX })?;
         // Whoever has no grant makes the broker compile nothing: its schemas are read once it has one.

@@ -4,7 +4,7 @@ use apiary_proto::v1 as pb;
 use apiary_proto::v1::executor_service_server::ExecutorService;
 use tonic::{Request, Response, Status};
 
-use super::routes::caller;
+use super::routes::{caller, peer};
 use super::status::refused;
 use super::{Rpc, decode, encode, explanations};
 
@@ -14,10 +14,10 @@ impl ExecutorService for Rpc {
         &self,
         request: Request<pb::RegisterExecutorRequest>,
     ) -> Result<Response<pb::RegisterExecutorResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, peer) = (caller(&request)?, peer(&request));
         let introduction = decode::introduction(request.into_inner()).map_err(refused)?;
         let permit = self.auth.permit_register(&caller, &introduction.executor_type).await.map_err(refused)?;
-        let executor = self.engine.register_executor(permit, introduction).await.map_err(refused)?;
+        let executor = self.engine.register_executor(permit, introduction, peer).await.map_err(refused)?;
         Ok(Response::new(pb::RegisterExecutorResponse { executor: Some(encode::executor(executor)) }))
     }
 

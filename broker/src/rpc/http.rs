@@ -19,7 +19,6 @@ use super::Rpc;
 use super::answers::is_grpc;
 use super::status::{http_status, retry_after, status};
 use crate::Error;
-use crate::limits::{HTTP_BODY_BYTES_MAX, MESSAGE_TIME_MAX};
 
 /// Characters of a method's name that an answer repeats.
 const METHOD_CHARS_MAX: usize = 16;
@@ -45,7 +44,8 @@ pub(super) fn router(rpc: Arc<Rpc>) -> Router {
         .route("/readyz", get(readyz))
         .route("/openapi.json", get(description))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
+        // Bodies are read and bounded before they come here.
+        .layer(DefaultBodyLimit::disable())
         .with_state(rpc)
 }
 
@@ -85,32 +85,8 @@ async fn readyz(State(rpc): State<Arc<Rpc>>) -> Response {
     }
 }
 
-async fn submit(State(rpc): State<Arc<Rpc>>, request: axum::extract::Request) -> Response {
-    let body = match tokio::time::timeout(MESSAGE_TIME_MAX, read(request)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) => return refusal(&error),
-        Err(_) => {
-            return refusal(&Error::Invalid(format!(
-                "the body did not arrive within {} s",
-                MESSAGE_TIME_MAX.as_secs()
-            )));
-        }
-    };
-    match accept(&rpc, &body).await {
-        Ok(answer) => answer,
-        Err(error) => refusal(&error),
-    }
-}
-
-async fn read(request: axum::extract::Request) -> Result<Bytes, Error> {
-    use axum::extract::FromRequest as _;
-    Bytes::from_request(request, &()).await.map_err(|rejection| {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Error::TooLarge(format!("the body has more than {HTTP_BODY_BYTES_MAX} bytes"))
-        } else {
-            Error::Invalid(format!("the body cannot be read: {}", rejection.body_text()))
-        }
-    })
+async fn submit(State(rpc): State<Arc<Rpc>>, body: Bytes) -> Response {
+    accept(&rpc, &body).await.unwrap_or_else(|error| refusal(&error))
 }
 
 async fn accept(rpc: &Rpc, body: &[u8]) -> Result<Response, Error> {

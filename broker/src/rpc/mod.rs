@@ -1,6 +1,7 @@
 //! The edge: translates between the wire and the engine, and decides nothing.
 
 mod answers;
+mod bounds;
 mod brokers;
 mod bulks;
 mod colonies;
@@ -20,5 +21,4 @@ mod running;
 mod signed;
 mod status;
 
-pub(crate) use answers::Answers;
 pub(crate) use routes::{Rpc, routes};

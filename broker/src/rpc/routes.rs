@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use apiary_daemon::door::{Bodies, Peer};
 use apiary_proto::health::health_server::HealthServer;
 use apiary_proto::v1::broker_service_server::BrokerServiceServer;
 use apiary_proto::v1::bulk_service_server::BulkServiceServer;
@@ -12,16 +13,18 @@ use apiary_proto::v1::lease_service_server::LeaseServiceServer;
 use apiary_proto::v1::limit_service_server::LimitServiceServer;
 use apiary_proto::v1::pause_service_server::PauseServiceServer;
 use apiary_proto::v1::process_service_server::ProcessServiceServer;
+use axum::Router;
 use tonic::service::Routes;
 use tonic::{Request, Status};
 use uuid::Uuid;
 
+use super::answers::Answers;
 use super::http;
 use super::signed::SignedCalls;
 use super::status::status;
 use crate::auth::{Auth, Caller};
 use crate::engine::Engine;
-use crate::limits::MESSAGE_BYTES_MAX;
+use crate::limits::{CALL_TIME_MAX, MESSAGE_BYTES_MAX};
 use crate::{Error, StartError};
 
 /// What every service works on.
@@ -39,7 +42,7 @@ impl Rpc {
 }
 
 /// Everything that the broker serves.
-pub(crate) fn routes(rpc: Rpc) -> Result<Routes, StartError> {
+pub(crate) fn routes(rpc: Rpc, bodies: Bodies) -> Result<Router, StartError> {
     let auth = rpc.auth.clone();
     let rpc = Arc::new(rpc);
     let failed = |error: tonic_reflection::server::Error| StartError::Setting {
@@ -70,13 +73,18 @@ pub(crate) fn routes(rpc: Rpc) -> Result<Routes, StartError> {
         PauseServiceServer,
         ProcessServiceServer
     );
-    let all =
-        routes.prepare().into_axum_router().merge(http::router(rpc)).fallback(http::unknown).layer(SignedCalls(auth));
-    Ok(Routes::from(all))
+    let grpc = routes.prepare().into_axum_router();
+    let all = grpc.merge(http::router(rpc)).fallback(http::unknown);
+    Ok(all.layer(SignedCalls::new(auth, bodies)).layer(Answers { time_max: CALL_TIME_MAX }))
 }
 
 fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {
     tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(apiary_proto::DESCRIPTORS)
+}
+
+/// Whose call this is, by its address.
+pub(super) fn peer<T>(request: &Request<T>) -> Peer {
+    request.extensions().get().copied().unwrap_or(Peer::Local)
 }
 
 /// Whose signature is under this call.

@@ -1,10 +1,12 @@
-//! Checks the signature under every call before anything else sees it. A signature is over the message's bytes as they came,
-//! so this must happen below the decoder: re-encoding another language's message may give other bytes.
+//! Reads every call's message, within bounds, and checks the signature under it before anything else sees it. A signature is over
+//! the message's bytes as they came, so this must happen below the decoder: re-encoding another language's message may give
+//! other bytes. What of the signature can be checked without the message is checked before it is read.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use apiary_daemon::door::{Bodies, BodyBounds, BodyError, Connection, HeldBody, Peer, Share};
 use apiary_identity::Envelope;
 use apiary_proto::v1 as pb;
 use axum::body::Body;
@@ -13,51 +15,58 @@ use bytes::{Buf as _, Bytes};
 use futures::future::BoxFuture;
 use http_body_util::{BodyExt as _, Full, Limited};
 use prost::Message as _;
+use tokio::sync::Semaphore;
+use tonic::Status;
 use tonic::metadata::MetadataMap;
 use tower::{Layer, Service};
 
+use super::bounds::{CallRule, Signature, rule};
 use super::decode;
+use super::http::refusal;
 use super::status::status;
 use crate::Error;
-use crate::auth::{Auth, Caller};
-use crate::limits::{MESSAGE_BYTES_MAX, MESSAGE_TIME_MAX};
+use crate::auth::Auth;
+use crate::limits::{HTTP_BODY_BYTES_MAX, MESSAGE_STALL_MAX, MESSAGE_TIME_MAX, UNSIGNED_STREAMS_MAX};
 
 /// The metadata that carries the signed request.
 const METADATA: &str = "apiary-request-bin";
 /// A gRPC frame starts with one byte for compression and four for the length.
 const FRAME_BYTES: usize = 5;
-
-/// Calls that carry their own signed document, or need none. Everything else under `/apiary.` needs a signed request: a call
-/// that is not in this list is refused without one.
-const UNSIGNED: &[&str] = &[
-    "/apiary.v1.BrokerService/Connect",
-    "/apiary.v1.ColonyService/SetGuard",
-    "/apiary.v1.GrantService/AddGrant",
-    "/apiary.v1.GrantService/RevokeGrant",
-    "/apiary.v1.LeaseService/Complete",
-    "/apiary.v1.LeaseService/EndBatch",
-    "/apiary.v1.LeaseService/Fail",
-    "/apiary.v1.LeaseService/Report",
-    "/apiary.v1.ProcessService/Submit",
-    "/apiary.v1.ProcessService/SubmitBatch",
-];
+/// Bytes of an HTTP body beyond its bound that are read and thrown away: a client that still sends when the connection closes
+/// gets a reset, and no answer.
+const DISCARD_BYTES_MAX: usize = HTTP_BODY_BYTES_MAX;
 
 /// Wraps the services.
 #[derive(Clone)]
-pub(super) struct SignedCalls(pub(super) Arc<Auth>);
+pub(super) struct SignedCalls(Arc<Gate>);
+
+/// What all calls share.
+struct Gate {
+    auth: Arc<Auth>,
+    bodies: Bodies,
+    /// Streams without an end of clients that sign nothing.
+    streams: Arc<Semaphore>,
+}
+
+impl SignedCalls {
+    /// Checks by `auth`, and reads messages within the bounds of `bodies`.
+    pub(super) fn new(auth: Arc<Auth>, bodies: Bodies) -> Self {
+        Self(Arc::new(Gate { auth, bodies, streams: Arc::new(Semaphore::new(UNSIGNED_STREAMS_MAX)) }))
+    }
+}
 
 impl<S> Layer<S> for SignedCalls {
     type Service = Signed<S>;
 
     fn layer(&self, inner: S) -> Signed<S> {
-        Signed { auth: self.0.clone(), inner }
+        Signed { gate: self.0.clone(), inner }
     }
 }
 
 /// A service behind the check.
 #[derive(Clone)]
 pub(super) struct Signed<S> {
-    auth: Arc<Auth>,
+    gate: Arc<Gate>,
     inner: S,
 }
 
@@ -75,29 +84,152 @@ where
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let path = request.uri().path();
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
-        if !path.starts_with("/apiary.") || UNSIGNED.contains(&path) {
-            return Box::pin(async move { inner.call(request).await });
-        }
-        let auth = self.auth.clone();
+        let gate = self.gate.clone();
         Box::pin(async move {
-            match check(&auth, request).await {
-                Ok(request) => inner.call(request).await,
-                Err(error) => Ok(status(&error).into_http()),
+            let rule = rule(request.uri().path());
+            let connection = request.extensions().get::<Arc<Connection>>().cloned();
+            let long = match gate.begin_long(rule, connection.as_ref()) {
+                Ok(long) => long,
+                Err(error) => return Ok(refused(rule, &error)),
+            };
+            let (request, held) = match gate.receive(rule, connection.as_ref(), request).await {
+                Ok(received) => received,
+                Err(error) => return Ok(refused(rule, &error)),
+            };
+            let answer = inner.call(request).await?;
+            drop(held);
+            if let Some(connection) = connection.filter(|_| rule.signature.is_proved_by(&answer)) {
+                connection.vouch();
             }
+            if long.is_none() {
+                return Ok(answer);
+            }
+            // A stream of answers holds its place until its end.
+            Ok(answer.map(|body| {
+                Body::new(body.map_frame(move |frame| {
+                    let _long = &long;
+                    frame
+                }))
+            }))
         })
     }
 }
 
-async fn check(auth: &Auth, request: http::Request<Body>) -> Result<http::Request<Body>, Error> {
-    let (mut parts, body) = request.into_parts();
-    let envelope = envelope(&parts.headers)?;
-    let body = collect(body).await?;
-    let caller: Caller = auth.caller(&envelope, parts.uri.path(), &message(&body)?)?;
-    parts.extensions.insert(caller);
-    Ok(http::Request::from_parts(parts, Body::new(Full::new(body))))
+/// The places of a call without an end in sight.
+type LongCall = Box<dyn std::any::Any + Send>;
+
+impl Gate {
+    fn begin_long(&self, rule: CallRule, connection: Option<&Arc<Connection>>) -> Result<Option<LongCall>, Error> {
+        if !rule.is_long {
+            return Ok(None);
+        }
+        let stream = match rule.signature {
+            Signature::None | Signature::Stream => {
+                let full =
+                    |_| Error::Overloaded(format!("{UNSIGNED_STREAMS_MAX} streams without a signature are open"));
+                Some(self.streams.clone().try_acquire_owned().map_err(full)?)
+            }
+            _ => None,
+        };
+        let Some(connection) = connection else { return Ok(Some(Box::new(stream))) };
+        let call = connection.begin_long_call().ok_or_else(|| {
+            Error::Overloaded(
+                "as many calls wait on this connection as leave streams for short ones: open another connection".into(),
+            )
+        })?;
+        let suspect = stream.as_ref().map(|_| connection.suspect());
+        Ok(Some(Box::new((stream, suspect, call))))
+    }
+
+    /// Checks what can be checked, then reads the message, then checks the rest.
+    async fn receive(
+        &self,
+        rule: CallRule,
+        connection: Option<&Arc<Connection>>,
+        request: http::Request<Body>,
+    ) -> Result<(http::Request<Body>, Option<HeldBody>), Error> {
+        let (mut parts, body) = request.into_parts();
+        if rule.signature == Signature::Stream {
+            let body = Body::new(Limited::new(body, rule.bytes_max));
+            return Ok((http::Request::from_parts(parts, body), None));
+        }
+        let signed = match rule.signature {
+            Signature::Metadata => Some(self.auth.request(&envelope(&parts.headers)?, parts.uri.path())?),
+            _ => None,
+        };
+        if let (Some(signed), Some(connection)) = (&signed, connection.filter(|connection| !connection.is_known()))
+            && self.auth.knows(signed).await
+        {
+            connection.vouch();
+        }
+        let share = match connection.filter(|connection| connection.is_known()) {
+            Some(connection) => Share::Known(connection.id()),
+            None => Share::Stranger(parts.extensions.get().copied().unwrap_or(Peer::Local)),
+        };
+        let arriving = connection.map(Connection::suspect);
+        let held = self.bodies.read(share, body, bounds(rule)).await.map_err(|error| error_of(rule, error))?;
+        drop(arriving);
+        if let Some(signed) = signed {
+            parts.extensions.insert(self.auth.caller(&signed, &message(&held.bytes)?)?);
+        }
+        let body = Body::new(Full::new(held.bytes.clone()));
+        Ok((http::Request::from_parts(parts, body), Some(held)))
+    }
+}
+
+impl Signature {
+    /// Whether this answer says that somebody known signed: a refusal has its status in the head.
+    fn is_proved_by(self, answer: &Response) -> bool {
+        match self {
+            Self::Document { alone } => alone && !answer.headers().contains_key(Status::GRPC_STATUS),
+            Self::Http => matches!(answer.status(), http::StatusCode::CREATED),
+            Self::Metadata | Self::None | Self::Stream => false,
+        }
+    }
+}
+
+fn bounds(rule: CallRule) -> BodyBounds {
+    let (frame_bytes, discard_bytes_max, length): (_, _, fn(&[u8]) -> Option<usize>) = match rule.signature {
+        Signature::Http => (0, DISCARD_BYTES_MAX, |_| None),
+        _ => (FRAME_BYTES, 0, framed_length),
+    };
+    BodyBounds {
+        bytes_max: rule.bytes_max + frame_bytes,
+        discard_bytes_max,
+        stall_max: MESSAGE_STALL_MAX,
+        time_max: MESSAGE_TIME_MAX,
+        length,
+    }
+}
+
+/// How long the frame is that begins so.
+fn framed_length(bytes: &[u8]) -> Option<usize> {
+    let mut frame = bytes.get(1..FRAME_BYTES)?;
+    Some(usize::try_from(frame.get_u32()).unwrap_or(usize::MAX).saturating_add(FRAME_BYTES))
+}
+
+fn error_of(rule: CallRule, error: BodyError) -> Error {
+    match error {
+        BodyError::TooLarge => {
+            Error::TooLarge(format!("the message has more than {} bytes, the most that this call has", rule.bytes_max))
+        }
+        BodyError::Slow => Error::Invalid(format!(
+            "the message did not arrive: {} s passed without a byte of it, or {} s in all",
+            MESSAGE_STALL_MAX.as_secs(),
+            MESSAGE_TIME_MAX.as_secs()
+        )),
+        BodyError::Broken => Error::Invalid("the message broke off".into()),
+        BodyError::NoRoom => Error::Overloaded("too many bytes of messages are on the way".into()),
+    }
+}
+
+fn refused(rule: CallRule, error: &Error) -> Response {
+    match rule.signature {
+        Signature::Http => refusal(error),
+        _ => status(error).into_http(),
+    }
 }
 
 fn envelope(headers: &http::HeaderMap) -> Result<Envelope, Error> {
@@ -107,21 +239,6 @@ fn envelope(headers: &http::HeaderMap) -> Result<Envelope, Error> {
     let bytes = value.to_bytes().map_err(|_| form("base64"))?;
     let envelope = pb::Envelope::decode(bytes).map_err(|_| form("apiary.v1.Envelope"))?;
     decode::envelope(METADATA, Some(envelope))
-}
-
-async fn collect(body: Body) -> Result<Bytes, Error> {
-    let limited = Limited::new(body, MESSAGE_BYTES_MAX + FRAME_BYTES);
-    let collected = tokio::time::timeout(MESSAGE_TIME_MAX, limited.collect())
-        .await
-        .map_err(|_| Error::Invalid(format!("the message did not arrive within {} s", MESSAGE_TIME_MAX.as_secs())))?;
-    let body = collected.map_err(|error| {
-        if error.is::<http_body_util::LengthLimitError>() {
-            Error::TooLarge(format!("the message has more than {MESSAGE_BYTES_MAX} bytes"))
-        } else {
-            Error::Invalid(format!("the message broke off: {error}"))
-        }
-    })?;
-    Ok(body.to_bytes())
 }
 
 /// The one message of a unary call, out of its frame.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_broker::Broker;
-use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
+use apiary_broker::config::{
+    Config, DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig,
+};
 use apiary_broker::store::Store;
 use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
 use apiary_broker::store::sqlite::SqliteStore;
@@ -94,6 +96,7 @@ fn config(settings: &Settings) -> anyhow::Result<Config> {
             socket: settings.path(&table::BROKER_SOCKET),
             tls: tls(settings)?,
             allow_plaintext: settings.flag(&table::BROKER_ALLOW_PLAINTEXT),
+            door: door(settings),
         },
         store: store(settings)?,
         migrate: settings.flag(&table::BROKER_MIGRATE),
@@ -101,6 +104,19 @@ fn config(settings: &Settings) -> anyhow::Result<Config> {
         executors: executors(settings),
         retention: retention(settings),
     })
+}
+
+/// Bounds on connections; `apiary up` reads it, too.
+pub(crate) fn door(settings: &Settings) -> DoorConfig {
+    let count = |setting| usize::try_from(settings.integer(setting)).unwrap_or(usize::MAX);
+    let connections_max = count(&table::BROKER_CONNECTIONS_MAX);
+    let connections_max = daemon::connections_with_files(&table::BROKER_CONNECTIONS_MAX, connections_max);
+    DoorConfig {
+        connections_max,
+        connections_per_peer_max: count(&table::BROKER_CONNECTIONS_PER_PEER_MAX),
+        trusted_proxies: settings.proxies(&table::BROKER_TRUSTED_PROXIES),
+        ..DoorConfig::default()
+    }
 }
 
 /// When executors count as silent and gone, and work as unattended; `apiary up` reads it, too.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::bee::Equipment;
-use super::broker::{executors, retention};
+use super::broker::{door, executors, retention};
 use super::webhook;
 use crate::context::Context;
 use crate::daemon::{self, Signals};
@@ -67,6 +67,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
         webhook.listen = ports.webhook;
         let config = Config {
             broker: ports.broker,
+            door: door(settings),
             retention: retention(settings),
             executors: executors(settings),
             equipment: equipment.clone(),

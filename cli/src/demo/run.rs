@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use apiary_adapters::{StripeConfig, WebhookConfig};
 use apiary_bees::finance::SubscriptionQuery;
-use apiary_broker::config::{ExecutorsConfig, RetentionConfig};
+use apiary_broker::config::{DoorConfig, ExecutorsConfig, RetentionConfig};
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{Client, v1};
 use apiary_identity::Clock;
@@ -45,6 +45,7 @@ pub(crate) async fn run(folder: &Path, timeout: Duration) -> anyhow::Result<(Rep
     let folder = Folder::open(folder)?;
     let config = Config {
         broker: any_port,
+        door: DoorConfig::default(),
         retention: RetentionConfig::default(),
         executors: ExecutorsConfig::default(),
         equipment: Equipment::default(),

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use apiary_daemon::door::TrustedProxies;
 use apiary_identity::Id;
 use secrecy::SecretString;
 
@@ -115,6 +116,11 @@ impl Settings {
             Some(Value::List(texts)) => texts,
             _ => &[],
         }
+    }
+
+    /// Trusted proxies; none if it has no value.
+    pub(crate) fn proxies(&self, setting: &Setting) -> TrustedProxies {
+        TrustedProxies::parse(self.list(setting)).unwrap_or_default()
     }
 
     /// Secrets.

@@ -79,6 +79,26 @@ pub(crate) const BROKER_LISTEN: Setting = Setting::new(
 )
 .default("127.0.0.1:7420")
 .flag("--listen");
+pub(crate) const BROKER_CONNECTIONS_MAX: Setting = Setting::new(
+    "broker.connections_max",
+    Kind::Integer { least: 16, most: 100_000 },
+    BROKERS,
+    "connections at the same time; for another, one of a stranger or an idle one gives way",
+)
+.default("2048");
+pub(crate) const BROKER_CONNECTIONS_PER_PEER_MAX: Setting = Setting::new(
+    "broker.connections_per_peer_max",
+    Kind::Integer { least: 1, most: 100_000 },
+    BROKERS,
+    "connections from one address at the same time over which no permitted call came",
+)
+.default("256");
+pub(crate) const BROKER_TRUSTED_PROXIES: Setting = Setting::new(
+    "broker.trusted_proxies",
+    Kind::Networks,
+    BROKERS,
+    "the proxies, as addresses or networks, that are believed when they say whom they speak for (PROXY protocol, `X-Forwarded-For`)",
+);
 pub(crate) const BROKER_SOCKET: Setting =
     Setting::new("broker.socket", Kind::Path, BROKER, "a Unix socket to listen on as well, for its owner only")
         .flag("--socket");
@@ -223,6 +243,19 @@ pub(crate) const WEBHOOK_CONNECTIONS_MAX: Setting = Setting::new(
     "connections at the same time",
 )
 .default("1024");
+pub(crate) const WEBHOOK_CONNECTIONS_PER_PEER_MAX: Setting = Setting::new(
+    "webhook.connections_per_peer_max",
+    Kind::Integer { least: 1, most: 100_000 },
+    WEBHOOK,
+    "connections from one address at the same time over which no signed event came",
+)
+.default("256");
+pub(crate) const WEBHOOK_TRUSTED_PROXIES: Setting = Setting::new(
+    "webhook.trusted_proxies",
+    Kind::Networks,
+    WEBHOOK,
+    "the proxies, as addresses or networks, that are believed when they say whom they speak for (PROXY protocol, `X-Forwarded-For`)",
+);
 pub(crate) const WEBHOOK_SPOOL_EVENTS_MAX: Setting = Setting::new(
     "webhook.spool_events_max",
     Kind::Integer { least: 1, most: 1_000_000_000 },
@@ -360,6 +393,9 @@ pub(crate) const TABLE: &[Setting] = &[
     BROKER_ALLOW_PLAINTEXT,
     BROKER_LISTEN,
     BROKER_SOCKET,
+    BROKER_CONNECTIONS_MAX,
+    BROKER_CONNECTIONS_PER_PEER_MAX,
+    BROKER_TRUSTED_PROXIES,
     BROKER_TLS_CERTIFICATE,
     BROKER_TLS_KEY,
     BROKER_TLS_CLIENT_AUTHORITIES,
@@ -384,6 +420,8 @@ pub(crate) const TABLE: &[Setting] = &[
     WEBHOOK_SPOOL_BYTES_MAX,
     WEBHOOK_BODY_BYTES_MAX,
     WEBHOOK_CONNECTIONS_MAX,
+    WEBHOOK_CONNECTIONS_PER_PEER_MAX,
+    WEBHOOK_TRUSTED_PROXIES,
     WEBHOOK_ALLOW_PLAINTEXT,
     BEE_NAME,
     BEE_SLOTS,

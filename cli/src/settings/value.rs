@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use apiary_daemon::door::TrustedProxies;
 use apiary_executor_sdk::Address;
 use apiary_identity::{Cpu, Id, Memory};
 
@@ -32,6 +33,8 @@ pub(crate) enum Kind {
     Retention,
     /// Texts: a list in the file, separated by commas elsewhere.
     List,
+    /// Addresses and networks of proxies, as a list.
+    Networks,
     /// `ed25519:…`
     Id,
     /// `address:port`
@@ -67,7 +70,7 @@ impl Kind {
                 return text.parse().map_err(|_| self.wanted()).and_then(|number| self.read_integer(number));
             }
             Self::Retention => text == FOREVER || duration(text).is_ok_and(|kept| !kept.is_zero()),
-            Self::List => return self.read_list(text.split(',').map(str::to_owned).collect()),
+            Self::List | Self::Networks => return self.read_list(text.split(',').map(str::to_owned).collect()),
             Self::Id => text.parse::<Id>().is_ok(),
             Self::Socket => text.parse::<SocketAddr>().is_ok(),
             Self::Address => text.starts_with("unix:") || text.parse::<Address>().is_ok(),
@@ -83,7 +86,7 @@ impl Kind {
         match (self, value) {
             (Self::Bool, toml::Value::Boolean(yes)) => Ok(Value::Bool(*yes)),
             (Self::Integer { .. }, toml::Value::Integer(number)) => self.read_integer(*number),
-            (Self::List, toml::Value::Array(items)) => {
+            (Self::List | Self::Networks, toml::Value::Array(items)) => {
                 let texts: Option<Vec<_>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
                 self.read_list(texts.ok_or_else(|| self.wanted())?)
             }
@@ -102,6 +105,11 @@ impl Kind {
             Self::Integer { least, most } => format!("expected a whole number from {least} to {most}"),
             Self::Retention => "expected a duration such as 12h, 30d or 52w, or `forever`".to_owned(),
             Self::List => "expected one or more texts: a list in the file, separated by commas elsewhere".to_owned(),
+            Self::Networks => {
+                "expected addresses or networks such as 10.1.2.3 or 10.0.0.0/8: a list in the file, separated by commas \
+                 elsewhere"
+                    .to_owned()
+            }
             Self::Id => "expected `ed25519:` and 43 base64url characters, as `apiary key id` prints it".to_owned(),
             Self::Socket => "expected an IP address and a port, such as 127.0.0.1:7420".to_owned(),
             Self::Address => "expected https://HOST:PORT, http://127.0.0.1:PORT or unix:/PATH".to_owned(),
@@ -120,6 +128,7 @@ impl Kind {
             Self::Integer { least, most } => format!("{least} to {most}"),
             Self::Retention => "duration or `forever`".to_owned(),
             Self::List => "list".to_owned(),
+            Self::Networks => "list of networks".to_owned(),
             Self::Id => "id".to_owned(),
             Self::Socket => "address:port".to_owned(),
             Self::Address => "address".to_owned(),
@@ -154,6 +163,7 @@ impl Kind {
             Some(empty) if texts.len() > 1 => {
                 Err(format!("entry {} of the list is empty: remove a comma, or write the entry", empty + 1))
             }
+            None if matches!(self, Self::Networks) && TrustedProxies::parse(&texts).is_err() => Err(self.wanted()),
             None if !texts.is_empty() => Ok(Value::List(texts)),
             _ => Err(self.wanted()),
         }

@@ -9,7 +9,7 @@ use apiary_adapters::{Webhook, WebhookConfig};
 use apiary_bees::finance::{Record, SqliteRecord};
 use apiary_bees::{echo, finance};
 use apiary_broker::Broker;
-use apiary_broker::config::{ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
+use apiary_broker::config::{DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_executor_sdk::{Address, Client, ClientConfig, ClientError, Executor, Reason};
 use apiary_identity::{Clock, Id, KeyPair};
 use tokio::task::JoinSet;
@@ -30,6 +30,8 @@ const NAME: &str = "local";
 pub(crate) struct Config {
     /// Where the broker listens, besides its Unix socket.
     pub(crate) broker: SocketAddr,
+    /// Bounds on the broker's connections.
+    pub(crate) door: DoorConfig,
     /// How long finished processes are kept.
     pub(crate) retention: RetentionConfig,
     /// When executors count as silent and gone.
@@ -63,7 +65,7 @@ impl LocalColony {
             webhook.stripe.secrets.push(signing_secret::open(&folder)?);
         }
         let record: Arc<dyn Record> = Arc::new(SqliteRecord::open(&folder.record()).await.context("finance.db")?);
-        let kept = broker_config(&folder, config.broker, &keys, config.executors, config.retention);
+        let kept = broker_config(&folder, (config.broker, config.door), &keys, config.executors, config.retention);
         let broker = Broker::start(kept, clock.clone()).await;
         let broker = match broker {
             Ok(broker) => broker,
@@ -207,13 +209,13 @@ async fn create_colony(server_owner: &Client, data: &Path) -> anyhow::Result<()>
 
 fn broker_config(
     folder: &Folder,
-    address: SocketAddr,
+    (address, door): (SocketAddr, DoorConfig),
     keys: &Keys,
     executors: ExecutorsConfig,
     retention: RetentionConfig,
 ) -> apiary_broker::Config {
     apiary_broker::Config {
-        listen: ListenConfig { address: Some(address), socket: Some(folder.socket()), ..ListenConfig::default() },
+        listen: ListenConfig { address: Some(address), socket: Some(folder.socket()), door, ..ListenConfig::default() },
         store: StoreConfig::Sqlite { path: folder.database() },
         migrate: true,
         server_owner: Some(keys.server_owner.id()),

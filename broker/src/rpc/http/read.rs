@@ -81,12 +81,13 @@ fn answer(read: Result<Response, Error>) -> Response {
 async fn permit<A: action::Action>(rpc: &Rpc, parts: &Parts) -> Result<Permit<A>, Error> {
     let value = parts.headers.get(HEADER).ok_or(Error::Unsigned)?;
     let form = |words: String| Error::SignatureInvalid(format!("`{HEADER}` {words}"));
-    if value.len() > HEADER_BYTES_MAX as usize {
+    if value.len() > HEADER_BYTES_MAX {
         return Err(form(format!("has more than {HEADER_BYTES_MAX} bytes")));
     }
     let json = BASE64.decode(value.as_bytes()).map_err(|_| form("is no base64 on one line".to_owned()))?;
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-    let caller = rpc.auth.caller(&Envelope::from_json(&json)?, &format!("{} {target}", parts.method), b"")?;
+    let signed = rpc.auth.request(&Envelope::from_json(&json)?, &format!("{} {target}", parts.method))?;
+    let caller = rpc.auth.caller(&signed, b"")?;
     rpc.auth.permit(&caller).await
 }
 

@@ -89,10 +89,15 @@ pub(crate) fn config(settings: &Settings) -> anyhow::Result<WebhookConfig> {
     let spool = settings.path(&table::WEBHOOK_SPOOL).unwrap_or_default();
     let mut config = WebhookConfig::new(listen, stripe, spool);
     config.allow_plaintext = settings.flag(&table::WEBHOOK_ALLOW_PLAINTEXT);
+    config.trusted_proxies = settings.proxies(&table::WEBHOOK_TRUSTED_PROXIES);
     let size = |setting| usize::try_from(settings.integer(setting)).unwrap_or(usize::MAX);
     config.limits = WebhookLimits {
         body_bytes_max: size(&table::WEBHOOK_BODY_BYTES_MAX),
-        connections_max: size(&table::WEBHOOK_CONNECTIONS_MAX),
+        connections_max: daemon::connections_with_files(
+            &table::WEBHOOK_CONNECTIONS_MAX,
+            size(&table::WEBHOOK_CONNECTIONS_MAX),
+        ),
+        connections_per_peer_max: size(&table::WEBHOOK_CONNECTIONS_PER_PEER_MAX),
         spool_events_max: settings.integer(&table::WEBHOOK_SPOOL_EVENTS_MAX),
         spool_bytes_max: settings.integer(&table::WEBHOOK_SPOOL_BYTES_MAX),
         ..WebhookLimits::default()

@@ -1,0 +1,50 @@
+//! Asking the database whether it can do its work, on behalf of anybody who asks the broker.
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// How long an answer is remembered.
+const REMEMBERED: Duration = Duration::from_millis(500);
+
+/// A question to the database that is asked once however many want to know, and whose answer is remembered for a moment: strangers
+/// ask, too, and must not keep the database busy.
+#[derive(Default)]
+pub(super) struct Probe(Mutex<Option<(Instant, Option<String>)>>);
+
+impl Probe {
+    /// Returns the answer to this question, or the one of a moment ago.
+    pub(super) async fn ask(&self, question: impl Future<Output = Option<String>>) -> Option<String> {
+        let mut last = self.0.lock().await;
+        if let Some((_, answer)) = last.as_ref().filter(|(asked, _)| asked.elapsed() < REMEMBERED) {
+            return answer.clone();
+        }
+        let answer = question.await;
+        *last = Some((Instant::now(), answer.clone()));
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn however_many_ask_at_once_the_database_is_asked_once() {
+        let (probe, asked) = (Probe::default(), AtomicUsize::new(0));
+        let question = async || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Some("the disk is full".to_owned())
+        };
+        let answers = futures::future::join_all((0..1000).map(|_| probe.ask(question()))).await;
+        assert!(answers.iter().all(|answer| answer.as_deref() == Some("the disk is full")));
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        tokio::time::advance(REMEMBERED).await;
+        probe.ask(question()).await;
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
+}

@@ -1,0 +1,105 @@
+//! How each call is authenticated, and how large its message may be: as large as the largest that could be accepted.
+
+use crate::limits::{
+    ATTRIBUTES_MESSAGE_BYTES_MAX, DOCUMENT_MESSAGE_BYTES_MAX, FILTER_MESSAGE_BYTES_MAX, HTTP_BODY_BYTES_MAX,
+    MESSAGE_BYTES_MAX, REGISTER_MESSAGE_BYTES_MAX, SMALL_MESSAGE_BYTES_MAX, UNSIGNED_MESSAGE_BYTES_MAX,
+};
+
+/// What is known of a request by its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CallRule {
+    /// Where the signature is.
+    pub(super) signature: Signature,
+    /// The most bytes of its message or body.
+    pub(super) bytes_max: usize,
+    /// Whether it may wait for long, or streams.
+    pub(super) is_long: bool,
+}
+
+/// Where the signature of a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signature {
+    /// In the metadata.
+    Metadata,
+    /// In the documents that the message carries; `alone` if success says that the one document is somebody's who is known.
+    Document { alone: bool },
+    /// In the body of an HTTP request.
+    Http,
+    /// Nowhere: anybody may call.
+    None,
+    /// Nowhere, and messages come one after the other.
+    Stream,
+}
+
+/// Where the signature is, the most bytes, and whether it is long.
+type Row = (&'static str, Signature, usize, bool);
+
+const ALONE: Signature = Signature::Document { alone: true };
+const SEVERAL: Signature = Signature::Document { alone: false };
+
+/// Calls that are not signed in the metadata, that are larger, or that are longer, than others are.
+const CALLS: [Row; 23] = [
+    ("/apiary.v1.BrokerService/Connect", Signature::None, UNSIGNED_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.BulkService/StartBulk", Signature::Metadata, FILTER_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.ColonyService/SetGuard", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.ExecutorService/RegisterExecutor", Signature::Metadata, REGISTER_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.GrantService/AddGrant", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.GrantService/RevokeGrant", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.LeaseService/AddLogs", Signature::Metadata, MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.LeaseService/Claim", Signature::Metadata, SMALL_MESSAGE_BYTES_MAX, true),
+    ("/apiary.v1.LeaseService/Complete", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.LeaseService/EndBatch", SEVERAL, MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.LeaseService/Fail", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.LeaseService/Report", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.LeaseService/SetAttributes", Signature::Metadata, ATTRIBUTES_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.ProcessService/Await", Signature::Metadata, SMALL_MESSAGE_BYTES_MAX, true),
+    ("/apiary.v1.ProcessService/ListProcesses", Signature::Metadata, FILTER_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.ProcessService/Submit", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.ProcessService/SubmitBatch", SEVERAL, MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.ProcessService/Watch", Signature::Metadata, FILTER_MESSAGE_BYTES_MAX, true),
+    ("/grpc.health.v1.Health/Check", Signature::None, UNSIGNED_MESSAGE_BYTES_MAX, false),
+    ("/grpc.health.v1.Health/List", Signature::None, UNSIGNED_MESSAGE_BYTES_MAX, false),
+    ("/grpc.health.v1.Health/Watch", Signature::None, UNSIGNED_MESSAGE_BYTES_MAX, true),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Signature::Stream, SMALL_MESSAGE_BYTES_MAX, true),
+    (
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        Signature::Stream,
+        SMALL_MESSAGE_BYTES_MAX,
+        true,
+    ),
+];
+
+/// Returns what holds for a path. A call that is not in the table needs a signed request, also where nobody knows it.
+pub(super) fn rule(path: &str) -> CallRule {
+    if let Some((_, signature, bytes_max, is_long)) = CALLS.iter().find(|(known, ..)| *known == path) {
+        return CallRule { signature: *signature, bytes_max: *bytes_max, is_long: *is_long };
+    }
+    if path.starts_with("/apiary.") {
+        return CallRule { signature: Signature::Metadata, bytes_max: SMALL_MESSAGE_BYTES_MAX, is_long: false };
+    }
+    let bytes_max = if path == "/v1/processes" { HTTP_BODY_BYTES_MAX } else { UNSIGNED_MESSAGE_BYTES_MAX };
+    // Whoever waits for a result does so on a page of its own.
+    let is_long = path.starts_with("/v1/processes/") && path.ends_with("/result");
+    CallRule { signature: Signature::Http, bytes_max, is_long }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_that_are_not_in_the_table_are_signed_and_small() {
+        let unknown = rule("/apiary.v1.LeaseService/Steal");
+        assert_eq!((unknown.signature, unknown.bytes_max), (Signature::Metadata, SMALL_MESSAGE_BYTES_MAX));
+        assert_eq!(rule("/v1/processes").signature, Signature::Http);
+    }
+
+    #[test]
+    fn every_call_of_the_table_exists() {
+        let pool = String::from_utf8_lossy(apiary_proto::DESCRIPTORS);
+        for (path, ..) in CALLS.iter().filter(|(path, ..)| path.starts_with("/apiary.")) {
+            let method = path.rsplit('/').next().unwrap();
+            assert!(pool.contains(method), "{path}");
+        }
+    }
+}

@@ -1,0 +1,517 @@
+//! Reading bodies: whole, and within bounds of size, time and memory, for each, for each share and for all together.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt as _;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::Peer;
+use super::limits::{
+    BODIES_WAITING_MAX, BODY_GRACE, REFUSAL_PAUSE, REFUSALS_HELD_MAX, REQUEST_BYTES, ROOM_LOOK, ROOM_WAIT_MAX,
+};
+
+/// Whose bodies count together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Share {
+    /// Strangers from one peer.
+    Stranger(Peer),
+    /// The connection of somebody known, by its number.
+    Known(u64),
+}
+
+/// Bounds on the bodies that are in memory together, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    /// Of everybody.
+    pub bytes_max: usize,
+    /// Of all strangers; the rest is for those who are known.
+    pub strangers_bytes_max: usize,
+    /// Of one share; more than the largest body.
+    pub share_bytes_max: usize,
+    /// Of one body that needs no patience: while it has no more, others give way to it at once. Most calls are that small.
+    pub small_bytes_max: usize,
+}
+
+/// Bounds on one body.
+#[derive(Clone, Copy)]
+pub struct BodyBounds {
+    /// The most bytes.
+    pub bytes_max: usize,
+    /// How many bytes beyond it are read and thrown away, so that the client gets to read the answer.
+    pub discard_bytes_max: usize,
+    /// How long the next bytes may take.
+    pub stall_max: Duration,
+    /// How long all of it may take.
+    pub time_max: Duration,
+    /// Returns how long the body will be, once its first bytes tell.
+    pub length: fn(&[u8]) -> Option<usize>,
+}
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// More bytes than it may have.
+    TooLarge,
+    /// Bytes that were too long in coming.
+    Slow,
+    /// The connection or stream broke off.
+    Broken,
+    /// Other bodies needed the memory.
+    NoRoom,
+}
+
+/// A body in memory, and its part of the memory until it is dropped.
+pub struct HeldBody {
+    /// All of it.
+    pub bytes: Bytes,
+    _hold: Hold,
+}
+
+/// Reads bodies, and bounds what all of them together hold of the memory. Clones share the bounds.
+#[derive(Clone)]
+pub struct Bodies(Arc<Shared>);
+
+struct Shared {
+    limits: BodyLimits,
+    state: Mutex<State>,
+    freed: Notify,
+    refusals: Semaphore,
+}
+
+#[derive(Default)]
+struct State {
+    next_id: u64,
+    bytes: usize,
+    strangers_bytes: usize,
+    waiting: usize,
+    shares: HashMap<Share, ShareUse>,
+}
+
+#[derive(Default)]
+struct ShareUse {
+    bytes: usize,
+    /// Bodies on the way, the oldest first.
+    arriving: BTreeMap<u64, Arrival>,
+}
+
+struct Arrival {
+    begun: Instant,
+    bytes: usize,
+    cut: CancellationToken,
+}
+
+/// A body's part of the memory. One that gave way has none: it is cut under the lock, and its reader ends soon.
+struct Hold {
+    shared: Arc<Shared>,
+    share: Share,
+    id: u64,
+    bytes: usize,
+    cut: CancellationToken,
+}
+
+/// One of those that wait for room.
+struct Waiting<'s>(&'s Shared);
+
+impl Bodies {
+    /// Returns a reader with these bounds.
+    pub fn new(limits: BodyLimits) -> Self {
+        Self(Arc::new(Shared {
+            limits,
+            state: Mutex::default(),
+            freed: Notify::new(),
+            refusals: Semaphore::new(REFUSALS_HELD_MAX),
+        }))
+    }
+
+    /// Returns the bytes that are held.
+    pub fn bytes(&self) -> usize {
+        self.0.lock().bytes
+    }
+
+    /// Reads a body.
+    ///
+    /// # Errors
+    ///
+    /// A body that is too large, too slow or broken off, or for which there is no room even though others gave way.
+    pub async fn read<B: Body + Unpin>(
+        &self,
+        share: Share,
+        body: B,
+        bounds: BodyBounds,
+    ) -> Result<HeldBody, BodyError> {
+        let read = self.read_at_once(share, body, bounds).await;
+        if matches!(read, Err(BodyError::NoRoom))
+            && let Ok(_held) = self.0.refusals.try_acquire()
+        {
+            sleep(REFUSAL_PAUSE).await;
+        }
+        read
+    }
+
+    async fn read_at_once<B: Body + Unpin>(
+        &self,
+        share: Share,
+        body: B,
+        bounds: BodyBounds,
+    ) -> Result<HeldBody, BodyError> {
+        let end = Instant::now() + bounds.time_max;
+        let mut hold = Hold::begin(&self.0, share);
+        hold.grow(REQUEST_BYTES).await?;
+        let cut = hold.cut.clone();
+        let collected = tokio::select! {
+            biased;
+            () = cut.cancelled() => Err(BodyError::NoRoom),
+            collected = timeout_at(end, collect(&mut hold, body, bounds)) => collected.unwrap_or(Err(BodyError::Slow)),
+        };
+        let bytes = collected?;
+        if !hold.arrived() {
+            return Err(BodyError::NoRoom);
+        }
+        Ok(HeldBody { bytes, _hold: hold })
+    }
+}
+
+async fn collect<B: Body + Unpin>(hold: &mut Hold, mut body: B, bounds: BodyBounds) -> Result<Bytes, BodyError> {
+    let hint = body.size_hint();
+    let beyond = bounds.bytes_max.saturating_add(bounds.discard_bytes_max);
+    let declared = hint.exact().map_or(Some(0), |exact| usize::try_from(exact).ok());
+    if declared.is_none_or(|declared| declared > beyond) {
+        return Err(BodyError::TooLarge);
+    }
+    let (mut collected, mut seen) = (BytesMut::new(), 0_usize);
+    while let Some(frame) = timeout(bounds.stall_max, body.frame()).await.map_err(|_| BodyError::Slow)? {
+        let Ok(mut data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+        seen = seen.saturating_add(data.remaining());
+        if seen > bounds.bytes_max {
+            collected = BytesMut::new();
+            hold.shrink(REQUEST_BYTES);
+            if seen > beyond {
+                break;
+            }
+            continue;
+        }
+        hold.grow(data.remaining()).await?;
+        if collected.is_empty() {
+            // All at once: a buffer that grows copies, and holds two for a moment.
+            collected.reserve(declared.unwrap_or(0).min(bounds.bytes_max));
+        }
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            collected.extend_from_slice(chunk);
+            data.advance(chunk.len());
+        }
+        if let Some(length) = (bounds.length)(&collected) {
+            if length > bounds.bytes_max {
+                return Err(BodyError::TooLarge);
+            }
+            collected.reserve(length.saturating_sub(collected.len()));
+        }
+    }
+    if seen > bounds.bytes_max { Err(BodyError::TooLarge) } else { Ok(collected.freeze()) }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether so many bytes more have room; if not, the share in which somebody must give way, or `None` for all strangers.
+    fn room(&self, limits: &BodyLimits, share: Share, bytes: usize) -> Result<(), Option<Share>> {
+        let of_share = self.shares.get(&share).map_or(0, |used| used.bytes);
+        if of_share + bytes > limits.share_bytes_max {
+            return Err(Some(share));
+        }
+        let strangers = if matches!(share, Share::Stranger(_)) { self.strangers_bytes + bytes } else { 0 };
+        if self.bytes + bytes > limits.bytes_max || strangers > limits.strangers_bytes_max {
+            return Err(None);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, share: Share, id: u64, bytes: usize) {
+        let used = self.shares.entry(share).or_default();
+        used.bytes += bytes;
+        if let Some(arrival) = used.arriving.get_mut(&id) {
+            arrival.bytes += bytes;
+        }
+        self.bytes += bytes;
+        if matches!(share, Share::Stranger(_)) {
+            self.strangers_bytes += bytes;
+        }
+    }
+
+    fn give_back(&mut self, share: Share, id: u64, bytes: usize) {
+        self.bytes -= bytes;
+        if matches!(share, Share::Stranger(_)) {
+            self.strangers_bytes -= bytes;
+        }
+        let Some(used) = self.shares.get_mut(&share) else { return };
+        used.bytes -= bytes;
+        if let Some(arrival) = used.arriving.get_mut(&id) {
+            arrival.bytes -= bytes;
+        }
+        self.forget_if_unused(share);
+    }
+
+    fn end_arrival(&mut self, share: Share, id: u64) -> Option<Arrival> {
+        let arrival = self.shares.get_mut(&share)?.arriving.remove(&id);
+        self.forget_if_unused(share);
+        arrival
+    }
+
+    fn forget_if_unused(&mut self, share: Share) {
+        if self.shares.get(&share).is_some_and(|used| used.bytes == 0 && used.arriving.is_empty()) {
+            self.shares.remove(&share);
+        }
+    }
+
+    /// Lets the body give way that has been on the way for the longest: of this share, or of the stranger with most bytes.
+    /// Returns whether there was one that has been so for `grace`.
+    fn make_room(&mut self, of: Option<Share>, for_id: u64, grace: Duration) -> bool {
+        let is_candidate = |(share, _): &(&Share, &ShareUse)| match of {
+            Some(of) => **share == of,
+            None => matches!(share, Share::Stranger(_)),
+        };
+        let shares = self.shares.iter().filter(is_candidate);
+        let shares = shares.filter(|(_, used)| used.arriving.keys().any(|id| *id != for_id));
+        let Some((share, heaviest)) = shares.max_by_key(|(_, used)| used.bytes) else { return false };
+        let mut arrivals = heaviest.arriving.iter().filter(|(id, _)| **id != for_id);
+        let oldest = arrivals.next().filter(|(_, arrival)| arrival.begun.elapsed() >= grace);
+        let Some((share, id)) = oldest.map(|(id, _)| (*share, *id)) else { return false };
+        if let Some(arrival) = self.end_arrival(share, id) {
+            self.give_back(share, id, arrival.bytes);
+            arrival.cut.cancel();
+        }
+        true
+    }
+}
+
+impl Hold {
+    fn begin(shared: &Arc<Shared>, share: Share) -> Self {
+        let cut = CancellationToken::new();
+        let mut state = shared.lock();
+        let id = state.next_id;
+        state.next_id += 1;
+        let arrival = Arrival { begun: Instant::now(), bytes: 0, cut: cut.clone() };
+        state.shares.entry(share).or_default().arriving.insert(id, arrival);
+        drop(state);
+        Self { shared: shared.clone(), share, id, bytes: 0, cut }
+    }
+
+    /// Takes room for so many bytes more; where there is none, somebody gives way, or this body waits for a moment.
+    async fn grow(&mut self, bytes: usize) -> Result<(), BodyError> {
+        if self.try_grow(bytes) {
+            return Ok(());
+        }
+        let shared = self.shared.clone();
+        let Some(_waiting) = Waiting::begin(&shared) else { return Err(BodyError::NoRoom) };
+        let end = Instant::now() + ROOM_WAIT_MAX;
+        while !self.try_grow(bytes) {
+            if Instant::now() >= end {
+                return Err(BodyError::NoRoom);
+            }
+            tokio::select! {
+                () = shared.freed.notified() => {}
+                () = sleep(ROOM_LOOK) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn try_grow(&mut self, bytes: usize) -> bool {
+        let limits = &self.shared.limits;
+        let is_small = self.bytes + bytes <= limits.small_bytes_max;
+        let grace = if is_small { Duration::ZERO } else { BODY_GRACE };
+        let mut state = self.shared.lock();
+        if self.cut.is_cancelled() {
+            return false;
+        }
+        while let Err(of) = state.room(limits, self.share, bytes) {
+            if !state.make_room(of, self.id, grace) {
+                return false;
+            }
+        }
+        state.add(self.share, self.id, bytes);
+        self.bytes += bytes;
+        true
+    }
+
+    /// Gives back all but so many bytes.
+    fn shrink(&mut self, bytes: usize) {
+        let excess = self.bytes.saturating_sub(bytes);
+        let mut state = self.shared.lock();
+        if excess == 0 || self.cut.is_cancelled() {
+            return;
+        }
+        self.bytes -= excess;
+        state.give_back(self.share, self.id, excess);
+        drop(state);
+        self.shared.freed.notify_waiters();
+    }
+
+    /// From now on the body gives way to nobody, and counts by its bytes alone. False if it has given way.
+    fn arrived(&mut self) -> bool {
+        self.shrink(self.bytes.saturating_sub(REQUEST_BYTES));
+        self.shared.lock().end_arrival(self.share, self.id).is_some()
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.shrink(0);
+        self.shared.lock().end_arrival(self.share, self.id);
+    }
+}
+
+impl<'s> Waiting<'s> {
+    fn begin(shared: &'s Shared) -> Option<Self> {
+        let mut state = shared.lock();
+        if state.waiting >= BODIES_WAITING_MAX {
+            return None;
+        }
+        state.waiting += 1;
+        Some(Self(shared))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures::StreamExt as _;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+    use tokio::sync::mpsc;
+    use tokio_stream::wrappers::ReceiverStream;
+
+    use super::*;
+
+    const LIMITS: BodyLimits = BodyLimits {
+        bytes_max: 120_000,
+        strangers_bytes_max: 90_000,
+        share_bytes_max: 60_000,
+        small_bytes_max: 10_000,
+    };
+
+    fn bounds(bytes_max: usize) -> BodyBounds {
+        BodyBounds {
+            bytes_max,
+            discard_bytes_max: 0,
+            stall_max: Duration::from_secs(5),
+            time_max: Duration::from_secs(20),
+            length: |_| None,
+        }
+    }
+
+    fn stranger(last: u8) -> Share {
+        Share::Stranger(Peer::of([198, 51, 100, last].into()))
+    }
+
+    /// A body that comes as it is sent, and the task that reads it.
+    fn slow(
+        bodies: &Bodies,
+        share: Share,
+    ) -> (mpsc::Sender<usize>, tokio::task::JoinHandle<Result<HeldBody, BodyError>>) {
+        let (sender, receiver) = mpsc::channel(16);
+        let frames =
+            ReceiverStream::new(receiver).map(|bytes| Ok::<_, Infallible>(Frame::data(Bytes::from(vec![b'x'; bytes]))));
+        let (bodies, body) = (bodies.clone(), StreamBody::new(frames));
+        (sender, tokio::spawn(async move { bodies.read(share, body, bounds(50_000)).await }))
+    }
+
+    async fn until_held(bodies: &Bodies, bytes: usize) {
+        while bodies.bytes() != bytes {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_holds_its_bytes_until_it_is_dropped() {
+        let bodies = Bodies::new(LIMITS);
+        let held = bodies.read(stranger(1), http_body_util::Full::new(Bytes::from("hello")), bounds(10)).await.unwrap();
+        assert_eq!((held.bytes.as_ref(), bodies.bytes()), (b"hello".as_slice(), 5));
+        drop(held);
+        assert_eq!(bodies.bytes(), 0);
+        let large = bodies.read(stranger(1), http_body_util::Full::new(Bytes::from("hello")), bounds(4)).await;
+        assert_eq!(large.err(), Some(BodyError::TooLarge));
+        assert_eq!(bodies.bytes(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_go_on_and_one_that_trickles_are_cut() {
+        let bodies = Bodies::new(LIMITS);
+        let (sender, task) = slow(&bodies, stranger(1));
+        sender.send(10).await.unwrap();
+        let begun = Instant::now();
+        assert_eq!(task.await.unwrap().err(), Some(BodyError::Slow));
+        assert_eq!(begun.elapsed(), Duration::from_secs(5));
+        let (sender, task) = slow(&bodies, stranger(1));
+        let trickle = tokio::spawn(async move {
+            while sender.send(1).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        assert_eq!(task.await.unwrap().err(), Some(BodyError::Slow));
+        trickle.abort();
+        assert_eq!(bodies.bytes(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_there_is_no_room_the_oldest_body_of_the_heaviest_stranger_gives_way() {
+        let bodies = Bodies::new(LIMITS);
+        let (first, first_task) = slow(&bodies, stranger(1));
+        let (second, second_task) = slow(&bodies, stranger(1));
+        let (_other, other_task) = slow(&bodies, stranger(2));
+        first.send(15_000).await.unwrap();
+        second.send(15_000).await.unwrap();
+        until_held(&bodies, 30_000 + 3 * REQUEST_BYTES).await;
+        let begun = Instant::now();
+        let (third, third_task) = slow(&bodies, stranger(1));
+        third.send(20_000).await.unwrap();
+        assert_eq!(first_task.await.unwrap().err(), Some(BodyError::NoRoom));
+        assert!(begun.elapsed() >= BODY_GRACE / 2, "not at once: it might be honest, and nearly here");
+        drop((second, third));
+        assert!(second_task.await.unwrap().is_ok() && third_task.await.unwrap().is_ok());
+        assert!(!other_task.is_finished(), "another peer does not give way");
+        other_task.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_small_body_finds_room_at_once_however_many_are_on_the_way() {
+        let bodies = Bodies::new(LIMITS);
+        let held: Vec<_> = (0..20).map(|_| slow(&bodies, stranger(1))).collect();
+        until_held(&bodies, 7 * REQUEST_BYTES).await;
+        let begun = Instant::now();
+        let small = http_body_util::Full::new(Bytes::from("hello"));
+        assert!(bodies.read(stranger(1), small, bounds(10)).await.is_ok());
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        drop(held);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn strangers_leave_room_for_those_who_are_known() {
+        let bodies = Bodies::new(LIMITS);
+        let full = |bytes: usize| http_body_util::Full::new(Bytes::from(vec![b'x'; bytes]));
+        let _first = bodies.read(stranger(1), full(40_000), bounds(50_000)).await.unwrap();
+        let _second = bodies.read(stranger(2), full(41_000), bounds(50_000)).await.unwrap();
+        let begun = Instant::now();
+        assert_eq!(bodies.read(stranger(3), full(20_000), bounds(50_000)).await.err(), Some(BodyError::NoRoom));
+        assert!(begun.elapsed() >= ROOM_WAIT_MAX, "it waited for a moment");
+        assert!(bodies.read(Share::Known(1), full(20_000), bounds(50_000)).await.is_ok());
+    }
+}

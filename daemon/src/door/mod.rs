@@ -1,0 +1,14 @@
+//! The door of a long-running part: takes connections, bounds them and the bodies of their requests in all and per peer, and
+//! lets strangers give way, so that no load without a known signature shuts out anybody else.
+
+mod bodies;
+mod connections;
+pub mod limits;
+mod peer;
+mod proxy_protocol;
+mod serve;
+
+pub use bodies::{Bodies, BodyBounds, BodyError, BodyLimits, HeldBody, Share};
+pub use connections::{Connection, ConnectionLimits, Connections};
+pub use peer::{Peer, TrustedProxies};
+pub use serve::{Door, Handshake, HttpLimits, Listener, Stream};

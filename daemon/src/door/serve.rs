@@ -1,0 +1,324 @@
+//! Taking connections and serving requests on them, each within its time.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::IntoResponse as _;
+use futures::future::BoxFuture;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service as _;
+
+use super::connections::Room;
+use super::limits::{
+    CLOSE_TIME_MAX, CONNECTION_WINDOW_BYTES, HEADERS_MAX, HTTP1_BUFFER_BYTES_MIN, KEEPALIVE, PAUSE_AFTER_ACCEPT_ERROR,
+    PAUSE_AFTER_EARLY_CUT, REFUSALS_LOGGED_EVERY, RESET_STREAMS_MAX, SEND_BUFFER_BYTES_MAX, STREAM_WINDOW_BYTES,
+    STREAMS_PER_CONNECTION_MAX,
+};
+use super::peer::is_forwarded;
+use super::{Connections, Peer, TrustedProxies, proxy_protocol};
+use crate::Notices;
+
+/// A byte stream in both directions.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
+
+/// Any byte stream in both directions.
+pub type Stream = Box<dyn Duplex>;
+/// Makes a connection's stream out of its bytes, as TLS does.
+pub type Handshake = Arc<dyn Fn(Stream) -> BoxFuture<'static, io::Result<Stream>> + Send + Sync>;
+
+/// Bounds on the protocol.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpLimits {
+    /// Only HTTP/1.1, or HTTP/2 as well.
+    pub has_http2: bool,
+    /// The largest head of a request, in bytes.
+    pub header_bytes_max: usize,
+    /// How long a client may take to send the head of an HTTP/1 request, and how long such a connection may be idle.
+    pub header_timeout: Duration,
+    /// How long requests in progress may go on after the stop began.
+    pub drain_timeout: Duration,
+}
+
+/// A door: what its listeners share.
+pub struct Door {
+    connections: Arc<Connections>,
+    proxies: TrustedProxies,
+    http: HttpLimits,
+    notices: Notices,
+    setting: &'static str,
+}
+
+/// A place where connections come in.
+pub enum Listener {
+    /// A port.
+    Tcp(TcpListener),
+    /// A Unix socket, which only its owner may open.
+    Unix(UnixListener),
+}
+
+/// A connection as the system hands it over.
+struct Arrival {
+    stream: Stream,
+    peer: Peer,
+    /// By a Unix socket, or from a trusted proxy: not a stranger.
+    is_known: bool,
+    /// To be asked for whom it speaks.
+    is_proxy: bool,
+}
+
+impl Door {
+    /// Returns a door. `setting` names the setting that lists trusted proxies, for advice.
+    pub fn new(
+        connections: Connections,
+        proxies: TrustedProxies,
+        http: HttpLimits,
+        notices: Notices,
+        setting: &'static str,
+    ) -> Arc<Self> {
+        Arc::new(Self { connections: Arc::new(connections), proxies, http, notices, setting })
+    }
+
+    /// Serves what comes to a listener, until `stop`. Each connection becomes a task of `tasks`.
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: Listener,
+        handshake: Option<Handshake>,
+        router: Router,
+        stop: CancellationToken,
+        tasks: TaskTracker,
+    ) {
+        let mut report = interval(REFUSALS_LOGGED_EVERY);
+        report.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => return,
+                _ = report.tick() => {
+                    self.report_refusals();
+                    continue;
+                }
+                accepted = self.accept(&listener) => accepted,
+            };
+            match accepted {
+                Ok(arrival) => {
+                    let serving = self.clone().connection(arrival, handshake.clone(), router.clone(), stop.clone());
+                    tasks.spawn(serving);
+                    if self.connections.take_haste() {
+                        sleep(PAUSE_AFTER_EARLY_CUT).await;
+                    }
+                }
+                Err(error) => {
+                    // A connection that is gone again, or no descriptor left: neither is a reason to stop, and where it is
+                    // for want of descriptors, the next would fail at once.
+                    tracing::debug!(%error, "a connection could not be accepted");
+                    self.notices.raise(
+                        "CONNECTION_NOT_ACCEPTED",
+                        "",
+                        format!(
+                            "a connection could not be accepted: {error}; raise the limit of open files (ulimit -n)"
+                        ),
+                    );
+                    sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
+                }
+            }
+        }
+    }
+
+    async fn accept(&self, listener: &Listener) -> io::Result<Arrival> {
+        match listener {
+            Listener::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                let (peer, is_proxy) = (Peer::of(address.ip()), self.proxies.contains(address.ip()));
+                Ok(Arrival { stream: Box::new(stream), peer, is_known: is_proxy, is_proxy })
+            }
+            Listener::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok(Arrival { stream: Box::new(stream), peer: Peer::Local, is_known: true, is_proxy: false })
+            }
+        }
+    }
+
+    fn report_refusals(&self) {
+        const KIND: &str = "CONNECTIONS_FULL";
+        let refusals = self.connections.take_refusals();
+        if refusals == super::connections::Refusals::default() {
+            self.notices.resolve(KIND, "");
+            return;
+        }
+        let words = format!(
+            "there was no room for more connections: {} gave way and {} were refused within {} s; find out who opens so many, or \
+             raise the setting `connections_max`",
+            refusals.gave_way,
+            refusals.refused,
+            REFUSALS_LOGGED_EVERY.as_secs()
+        );
+        self.notices.raise(KIND, "", words);
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        arrival: Arrival,
+        handshake: Option<Handshake>,
+        router: Router,
+        stop: CancellationToken,
+    ) {
+        let limits = self.connections.limits();
+        let opened = timeout(limits.first_request_timeout, self.open(arrival)).await;
+        let (room, stream) = match opened {
+            Ok(Ok(Some(opened))) => opened,
+            Ok(Ok(None)) => return,
+            Ok(Err(error)) => return tracing::debug!(%error, "a connection from a trusted proxy was not opened"),
+            Err(_) => return tracing::debug!("a trusted proxy sent nothing in time"),
+        };
+        let connection = room.connection().clone();
+        let served = async {
+            let stream = match handshake {
+                Some(handshake) => handshake(stream).await?,
+                None => stream,
+            };
+            self.serve_stream(stream, &room, router, &stop).await
+        };
+        let served = tokio::select! {
+            served = served => served,
+            () = connection.cut() => Ok(()),
+        };
+        if let Err(error) = served {
+            tracing::debug!(%error, peer = %connection.peer(), "a connection broke");
+        }
+    }
+
+    /// Finds out whose connection it is, and makes room for it.
+    async fn open(&self, arrival: Arrival) -> io::Result<Option<(Room, Stream)>> {
+        let Arrival { mut stream, mut peer, mut is_known, is_proxy } = arrival;
+        if is_proxy {
+            let opening = proxy_protocol::read(&mut stream).await?;
+            if let Some(address) = opening.address {
+                (peer, is_known) = (Peer::of(address), false);
+            }
+            let (reader, writer) = tokio::io::split(stream);
+            stream = Box::new(tokio::io::join(io::Cursor::new(opening.rest).chain(reader), writer));
+        }
+        Ok(self.connections.open(peer, is_known).map(|room| (room, stream)))
+    }
+
+    async fn serve_stream(
+        &self,
+        stream: Stream,
+        room: &Room,
+        router: Router,
+        stop: &CancellationToken,
+    ) -> io::Result<()> {
+        let connection = room.connection();
+        let service = service_fn(|mut request: Request<Incoming>| {
+            let open = connection.begin();
+            let peer = self.peer_of(connection, &request);
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(connection.clone());
+            let is_large = header_bytes(request.headers()) > self.http.header_bytes_max;
+            let answer = (!is_large).then(|| router.clone().call(request));
+            let (connection, notices, setting) = (connection.clone(), self.notices.clone(), self.setting);
+            async move {
+                let answer = match answer {
+                    Some(answer) => answer.await?,
+                    None => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response(),
+                };
+                if connection.is_forwarded_for_somebody_known() {
+                    notices.raise(
+                        "PROXY_NOT_TRUSTED",
+                        connection.peer().to_string(),
+                        not_trusted(connection.peer(), setting),
+                    );
+                }
+                // The request is open until its answer is sent: a stream of answers holds it in this closure.
+                Ok::<_, Infallible>(answer.map(|body| {
+                    body.map_frame(move |frame| {
+                        let _open = &open;
+                        frame
+                    })
+                }))
+            }
+        });
+        let builder = self.builder();
+        let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = serving.as_mut() => return ended.map_err(io::Error::other),
+            () = stop.cancelled() => self.http.drain_timeout,
+            () = connection.silence(self.connections.limits()) => CLOSE_TIME_MAX,
+        };
+        serving.as_mut().graceful_shutdown();
+        // Whoever reads no answers, or does not come to an end, is cut.
+        timeout(ended, serving).await.unwrap_or(Ok(())).map_err(io::Error::other)
+    }
+
+    /// Whose request it is: on a trusted proxy's connection, as the proxy says.
+    fn peer_of(&self, connection: &super::Connection, request: &Request<Incoming>) -> Peer {
+        let peer = connection.peer();
+        let headers = request.headers();
+        if !is_forwarded(headers) {
+            return peer;
+        }
+        match peer {
+            Peer::Address(address) if self.proxies.contains(address) => {
+                self.proxies.forwarded_for(headers).map_or(peer, Peer::of)
+            }
+            Peer::Address(_) => {
+                connection.note_forwarding();
+                peer
+            }
+            Peer::Local => peer,
+        }
+    }
+
+    fn builder(&self) -> auto::Builder<TokioExecutor> {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.http.header_timeout)
+            .max_buf_size(self.http.header_bytes_max.max(HTTP1_BUFFER_BYTES_MIN))
+            .max_headers(HEADERS_MAX);
+        if !self.http.has_http2 {
+            return builder.http1_only();
+        }
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_send_buf_size(SEND_BUFFER_BYTES_MAX)
+            .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+            .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
+            .max_header_list_size(u32::try_from(self.http.header_bytes_max).unwrap_or(u32::MAX))
+            .keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE);
+        builder
+    }
+}
+
+/// The bytes of a request's headers, as HTTP/1 writes them.
+fn header_bytes(headers: &HeaderMap) -> usize {
+    const AROUND: usize = ": \r\n".len();
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + AROUND).sum()
+}
+
+fn not_trusted(peer: Peer, setting: &str) -> String {
+    format!(
+        "requests from {peer} say that they are forwarded, and {peer} is not a trusted proxy: all clients behind it count as one; \
+         if it is your proxy, add it to `{setting}`"
+    )
+}

@@ -1,0 +1,134 @@
+//! A broker under attack, and the honest callers beside the attackers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiary_executor_sdk::{Client, ClientConfig};
+use apiary_identity::{Clock as _, Envelope, Grant, GrantRight, KeyPair, Role, Scopes, SystemClock};
+use apiary_tests::daemon::{Daemon, free_address};
+use bytes::Bytes;
+use jiff::SignedDuration;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+/// How long an attack lasts in CI.
+pub(super) const QUICK: Duration = Duration::from_secs(5);
+/// How long it lasts in `cargo xtask check-long`.
+pub(super) const LONG: Duration = Duration::from_secs(90);
+/// How long an honest call may take: two cores share the attackers, the broker and the rest of the suite.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// What the broker may take of the memory, in bytes.
+const MEMORY_MAX: u64 = 150_000_000;
+
+/// A broker process with a colony.
+pub(super) struct Target {
+    broker: Daemon,
+    pub(super) address: SocketAddr,
+    colony: KeyPair,
+    user: KeyPair,
+    _folder: TempDir,
+}
+
+impl Target {
+    pub(super) async fn start(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let [colony, owner, user] = [(); 3].map(|()| KeyPair::generate());
+        let address = free_address();
+        let mut broker = Daemon::new("broker", &["broker"], folder.path(), Some(address))
+            .set("APIARY_BROKER_LISTEN", address)
+            .set("APIARY_DATABASE_URL", format!("sqlite:{}", folder.path().join("broker.db").display()))
+            .set("APIARY_BROKER_SERVER_OWNER", owner.id());
+        for (variable, value) in settings {
+            broker = broker.set(variable, value);
+        }
+        broker.start();
+        broker.ready().await;
+        let target = Self { broker, address, colony, user, _folder: folder };
+        target.client(&owner).create_colony("calm").await.unwrap();
+        let grant = Grant {
+            colony: target.colony.id(),
+            grant_id: Uuid::new_v4(),
+            key: target.user.id(),
+            role: Role::User,
+            name: "ada".into(),
+            scopes: Scopes { functions: vec!["*".into()], executor_types: vec!["*".into()] },
+            rights: vec![GrantRight::Read],
+            valid_from: SystemClock.now() - SignedDuration::from_mins(5),
+            valid_until: SystemClock.now() + SignedDuration::from_hours(1),
+        };
+        let envelope = Envelope::seal(&target.colony, &grant).unwrap();
+        target.client(&target.colony).add_grant(&envelope).await.unwrap();
+        target
+    }
+
+    /// Lets attackers attack for so long, with honest calls beside them, and holds both promises.
+    pub(super) async fn withstands(&self, attackers: JoinSet<()>, time: Duration) {
+        let mut attackers = attackers;
+        let end = Instant::now() + time;
+        let known = self.client(&self.user);
+        let (mut calls, mut slowest) = (0_u32, Duration::ZERO);
+        while Instant::now() < end {
+            let begun = Instant::now();
+            timeout(DEADLINE, known.get_colony()).await.expect("in time").expect("a known caller is answered");
+            slowest = slowest.max(begun.elapsed());
+            // A connection of its own, as every command of the command line has: nothing tells it from the attackers' but what
+            // it sends.
+            let begun = Instant::now();
+            let fresh = self.client(&self.user);
+            timeout(DEADLINE, fresh.submit_json("t", "f", &"hello"))
+                .await
+                .expect("in time")
+                .expect("a new caller is answered");
+            slowest = slowest.max(begun.elapsed());
+            let url = format!("http://{}/readyz", self.address);
+            let page = timeout(DEADLINE, apiary_tests::http().get(url).send()).await.expect("in time");
+            assert!(page.expect("a page is answered").status().is_success());
+            calls += 3;
+        }
+        let ended = attackers.try_join_next();
+        assert!(ended.is_none(), "an attacker gave up: {ended:?}");
+        let memory = self.memory_max();
+        eprintln!("{calls} honest calls, the slowest in {slowest:?}; {} MB of memory at the most", memory / 1_000_000);
+        assert!(memory < MEMORY_MAX, "the broker took {memory} bytes");
+        attackers.shutdown().await;
+        assert!(known.get_colony().await.is_ok(), "and it serves on");
+    }
+
+    fn client(&self, key: &KeyPair) -> Client {
+        let config = ClientConfig::new(format!("http://{}", self.address).parse().unwrap());
+        Client::new(&config, self.colony.id(), key.clone(), Arc::new(SystemClock)).unwrap()
+    }
+
+    /// The most memory that the broker has had so far, in bytes.
+    fn memory_max(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.broker.pid().unwrap())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+}
+
+/// An attacker's pause between two connections: the attackers share two cores with their victims, and ports run out.
+pub(super) async fn breath() {
+    // Not waiting for anything: the pace of the attack.
+    tokio::time::sleep(Duration::from_millis(10)).await;
+}
+
+/// An HTTP/2 connection by hand, and the task that drives it until it is dropped.
+pub(super) async fn http2(address: SocketAddr) -> Option<h2::client::SendRequest<Bytes>> {
+    let stream = TcpStream::connect(address).await.ok()?;
+    let mut builder = h2::client::Builder::new();
+    builder.max_concurrent_reset_streams(100_000).max_send_buffer_size(64 * 1024);
+    let (client, connection) = builder.handshake(stream).await.ok()?;
+    tokio::spawn(connection);
+    Some(client)
+}
+
+/// The head of a gRPC call.
+pub(super) fn call(address: SocketAddr, path: &str) -> http::Request<()> {
+    let request = http::Request::post(format!("http://{address}{path}"));
+    request.header("content-type", "application/grpc").header("te", "trailers").body(()).unwrap()
+}

@@ -1,0 +1,99 @@
+//! `cargo xtask check-long`: what takes longer than a change waits for. Tests that are named `long_…` and ignored elsewhere run
+//! here, and quick ones run again and again.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use clap::ValueEnum;
+
+use crate::test;
+
+/// Which rigs, and how often.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only these; all of them if none is named.
+    #[arg(value_name = "RIG")]
+    rigs: Vec<Rig>,
+    /// How often the whole suite runs beside a load on every core.
+    #[arg(long, default_value_t = 10, value_name = "COUNT")]
+    suite_rounds: usize,
+    /// How often the processes of a colony are killed and counted.
+    #[arg(long, default_value_t = 5, value_name = "COUNT")]
+    kill_rounds: usize,
+}
+
+/// A check that takes long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Rig {
+    /// Every test named `long_…`: attacks of minutes, and others of their kind.
+    Long,
+    /// The test that kills broker, adapter and bee under load, again and again.
+    Kill,
+    /// The whole suite, again and again, beside a load on every core.
+    Suite,
+}
+
+/// Runs the rigs, also after one has failed, and sums up.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let rigs = if arguments.rigs.is_empty() { Rig::value_variants() } else { &arguments.rigs };
+    let mut lines = Vec::new();
+    for rig in rigs {
+        let rounds = match rig {
+            Rig::Long => 1,
+            Rig::Kill => arguments.kill_rounds,
+            Rig::Suite => arguments.suite_rounds,
+        };
+        for round in 1..=rounds {
+            println!("\n=== {rig:?}, round {round} of {rounds}");
+            let start = Instant::now();
+            let held = rig.run()? == ExitCode::SUCCESS;
+            let word = if held { "held  " } else { "FAILED" };
+            lines.push((held, format!("{word} {rig:?} {round}/{rounds} ({} s)", start.elapsed().as_secs())));
+        }
+    }
+    println!();
+    lines.iter().for_each(|(_, line)| println!("{line}"));
+    Ok(if lines.iter().all(|(held, _)| *held) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Rig {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Long => test::run(&test::Arguments::chosen("long_", &["--ignored"])),
+            Self::Kill => test::run(&test::Arguments::chosen("restart::kill", &[])),
+            Self::Suite => {
+                let _load = Load::on_every_core();
+                test::run(&test::Arguments::everything())
+            }
+        }
+    }
+}
+
+/// Threads that work without end, one for each core, until it is dropped.
+struct Load {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    fn on_every_core() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let work = |stop: Arc<AtomicBool>| move || while !stop.load(Ordering::Relaxed) {};
+        let threads = (0..cores).map(|_| std::thread::spawn(work(stop.clone()))).collect();
+        Self { stop, threads }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            // It cannot panic: it does nothing.
+            let _ = thread.join();
+        }
+    }
+}
