@@ -256,7 +256,7 @@ impl Command {
             Self::Demo(arguments) => Box::pin(demo::run(&arguments, context)).await,
             Self::Broker(arguments) => broker::run(&arguments, context).await,
             Self::Webhook(arguments) => webhook::run(&arguments, context).await,
-            Self::Bee(arguments) => bee::run(&arguments, context).await,
+            Self::Bee(arguments) => Box::pin(bee::run(&arguments, context)).await,
             Self::Key(command) => command.run(context),
             Self::Tls(command) => command.run(context),
             Self::Colony(command) => command.run(context).await,

@@ -191,7 +191,9 @@ impl Signature {
 }
 
 fn bounds(rule: CallRule) -> BodyBounds {
-    let (frame_bytes, discard_bytes_max, length): (_, _, fn(&[u8]) -> Option<usize>) = match rule.signature {
+    /// Reads, from its first bytes, how long a body is going to be.
+    type Length = fn(&[u8]) -> Option<usize>;
+    let (frame_bytes, discard_bytes_max, length): (usize, usize, Length) = match rule.signature {
         Signature::Http => (0, DISCARD_BYTES_MAX, |_| None),
         _ => (FRAME_BYTES, 0, framed_length),
     };

@@ -76,7 +76,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         }
         Ok(ended?)
     };
-    daemon::serve(signals, &shutdown, service).await
+    Box::pin(daemon::serve(signals, &shutdown, service)).await
 }
 
 /// What every bee of a machine gets, whatever it does.

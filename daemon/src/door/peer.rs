@@ -75,7 +75,7 @@ impl TrustedProxies {
     /// Returns for whom a trusted proxy forwards a request: the last address that is not itself a trusted proxy's. `None`
     /// where the headers do not tell, or tell two things.
     pub fn forwarded_for(&self, headers: &HeaderMap) -> Option<IpAddr> {
-        let x_forwarded = self.last_stranger(values(headers, X_FORWARDED_FOR).rev().map(|entry| address(entry)));
+        let x_forwarded = self.last_stranger(values(headers, X_FORWARDED_FOR).rev().map(address));
         let forwarded = self.last_stranger(values(headers, FORWARDED).rev().map(|entry| address(for_of(entry)?)));
         match (headers.contains_key(X_FORWARDED_FOR), headers.contains_key(FORWARDED)) {
             (true, false) => x_forwarded,
@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn the_last_address_that_no_trusted_proxy_has_is_the_peer() {
         let proxies = TrustedProxies::parse(&["10.0.0.0/8", "fd00::1"]).unwrap();
-        let table: [(&[(&str, &str)], Option<&str>); 13] = [
+        type Headers<'a> = &'a [(&'a str, &'a str)];
+        let table: [(Headers<'_>, Option<&str>); 13] = [
             (&[("x-forwarded-for", "198.51.100.7")], Some("198.51.100.7")),
             // What a client wrote itself stands further to the left, and is not believed.
             (&[("x-forwarded-for", "1.1.1.1, 198.51.100.7")], Some("198.51.100.7")),

@@ -1,4 +1,5 @@
 //! A broker that is reached through an HTTP proxy only.
+#![expect(clippy::unwrap_used, reason = "a broken proxy is a failed test")]
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

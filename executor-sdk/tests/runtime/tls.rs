@@ -1,4 +1,5 @@
 //! TLS, with the client shown too where the broker asks for it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use apiary_executor_sdk::{Client, ClientConfig};
 use apiary_identity::{Clock as _, Envelope, Grant, GrantRight, KeyPair, Role, Scopes, SystemClock};
-use apiary_tests::daemon::{Daemon, free_address};
+use apiary_tests::Port;
+use apiary_tests::daemon::Daemon;
 use bytes::Bytes;
 use jiff::SignedDuration;
 use tempfile::TempDir;
@@ -30,6 +31,7 @@ pub(super) struct Target {
     pub(super) address: SocketAddr,
     colony: KeyPair,
     user: KeyPair,
+    _port: Port,
     _folder: TempDir,
 }
 
@@ -37,7 +39,8 @@ impl Target {
     pub(super) async fn start(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [colony, owner, user] = [(); 3].map(|()| KeyPair::generate());
-        let address = free_address();
+        let port = Port::take();
+        let address = port.address();
         let mut broker = Daemon::new("broker", &["broker"], folder.path(), Some(address))
             .set("APIARY_BROKER_LISTEN", address)
             .set("APIARY_DATABASE_URL", format!("sqlite:{}", folder.path().join("broker.db").display()))
@@ -47,7 +50,7 @@ impl Target {
         }
         broker.start();
         broker.ready().await;
-        let target = Self { broker, address, colony, user, _folder: folder };
+        let target = Self { broker, address, colony, user, _port: port, _folder: folder };
         target.client(&owner).create_colony("calm").await.unwrap();
         let grant = Grant {
             colony: target.colony.id(),
