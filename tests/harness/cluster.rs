@@ -25,9 +25,11 @@ const PROGRAMS: &str = "/usr/lib/postgresql";
 /// A server, as the account `postgres` if we are root: Postgres and PgBouncer refuse to run as root.
 pub struct Server {
     child: Child,
+    /// Ends it at once: its data is thrown away anyhow.
+    end: Signal,
     port: Port,
-    /// For programs of the account, and gone with the server.
-    folder: TempDir,
+    /// Gone with the server.
+    _folder: TempDir,
 }
 
 impl Server {
@@ -67,7 +69,7 @@ impl Server {
         ] {
             command.arg("-c").arg(setting);
         }
-        let server = Self { child: spawn(&mut command), port, folder };
+        let server = Self { child: spawn(&mut command), end: Signal::SIGQUIT, port, _folder: folder };
         eventually("the server answers", async || PgConnection::connect(&server.url("postgres")).await.ok()).await;
         server
     }
@@ -93,7 +95,8 @@ impl Server {
             program.iter().map(Path::new).find(|path| path.exists()).expect("PgBouncer: run `cargo xtask test`");
         let mut command = as_account(program);
         command.arg("--quiet").arg(&settings);
-        let server = Self { child: spawn(&mut command), port, folder };
+        // A test that runs in the background of a shell ignores SIGQUIT, and hands that on.
+        let server = Self { child: spawn(&mut command), end: Signal::SIGTERM, port, _folder: folder };
         eventually("the pooler listens", async || tokio::net::TcpStream::connect(server.address()).await.ok()).await;
         server
     }
@@ -135,12 +138,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // SIGQUIT ends either program at once: the data is thrown away anyhow.
         if let Ok(pid) = i32::try_from(self.child.id()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGQUIT);
+            let _ = kill(Pid::from_raw(pid), self.end);
         }
         let _ = self.child.wait();
-        let _ = self.folder.path();
     }
 }
 

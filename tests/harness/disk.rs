@@ -32,6 +32,8 @@ pub struct Disk {
     beside: TempDir,
 }
 
+/// How often files are looked for.
+const TRIES_MAX: usize = 5;
 /// Bytes of a disk that is to be full.
 const SIZE: &str = "size=16m";
 
@@ -87,7 +89,9 @@ impl Disk {
     }
 
     fn change_attribute(&self, change: &str) {
-        run(&mut chattr(change, self.path()));
+        // Again, if a file went away between being found and being changed.
+        let done = (0..TRIES_MAX).any(|_| chattr(change, self.path()).output().is_ok_and(|done| done.status.success()));
+        assert!(done, "this test needs root, and `chattr` on {}", self.path().display());
     }
 
     fn ballast(&self) -> PathBuf {
@@ -108,7 +112,7 @@ impl Drop for Disk {
         match self.fault {
             // Lazily: a process that a failed test left behind may still have files open.
             Fault::Full => drop(Command::new("umount").arg("--lazy").arg(self.path()).status()),
-            Fault::Immutable => drop(chattr("-i", self.path()).status()),
+            Fault::Immutable => drop(chattr("-i", self.path()).output()),
             Fault::FailingFsync => {}
         }
     }
