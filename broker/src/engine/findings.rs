@@ -5,9 +5,7 @@ use apiary_daemon::Notice;
 use super::presence::Presence;
 use super::reasons::{Candidate, Need, counted, is_paused, nobody, span, unknown_function};
 use crate::limits::{HEALTH_COUNT_MAX, HEALTH_SORTS_MAX, HEALTH_WAITS_MAX};
-use crate::model::{
-    Explained, FailedParent, FailureSummary, Pause, ProcessState, Troubles, WaitSummary, WaitingSort, WaitingType,
-};
+use crate::model::{Explained, FailureSummary, Pause, ProcessState, Troubles, WaitSummary, WaitingSort, WaitingType};
 
 /// Executors that were not heard for longer, and processes that nobody took longer ago, are not told of any more, in milliseconds.
 pub(super) const NEWS_MS: i64 = 24 * 3_600_000;
@@ -44,8 +42,6 @@ pub(super) struct Facts<'f> {
     pub(super) troubles: &'f Troubles,
     /// Work that waits, and that nobody who is there can take.
     pub(super) unserved: Vec<Finding>,
-    /// What failed and others wait for.
-    pub(super) failed_parents: &'f [FailedParent],
     /// Work that nobody listens for is reported after so long.
     pub(super) unattended_after_ms: i64,
     /// The time.
@@ -61,7 +57,7 @@ pub(super) fn findings(facts: Facts<'_>) -> Vec<Finding> {
     findings.extend(facts.troubles.waits.iter().map(|waits| outside(waits, facts.now_ms)));
     findings.extend(facts.unserved);
     findings.extend(facts.troubles.failures.iter().map(failed));
-    findings.extend(facts.failed_parents.iter().map(|parent| Finding {
+    findings.extend(facts.troubles.parents.iter().map(|parent| Finding {
         kind: "PARENT_FAILED",
         text: format!(
             "process {} failed, and {} for it: `apiary process redrive` tries it again",

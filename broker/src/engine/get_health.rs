@@ -14,7 +14,7 @@ use super::reasons::Candidate;
 use super::roster::{ExecutorView, Licences};
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX, FAILED_PARENTS_TOLD, HEALTH_TYPES_MAX};
+use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX, HEALTH_TYPES_MAX};
 use crate::model::{Colony, ColonyKey, ExecutorFilter, Lane, Page, WaitingType};
 use crate::store::{Store, StoreResult};
 
@@ -33,7 +33,6 @@ impl Engine {
             waiting: &waiting,
             executors: &crowd.all(),
             pauses: &self.store.list_pauses(colony.key).await?,
-            failed_parents: &self.store.failed_parents(colony.key, FAILED_PARENTS_TOLD).await?,
             troubles: &self.store.troubles(colony.key, now_ms.saturating_sub(NEWS_MS)).await?,
             unserved: self.unserved(colony, &waiting, &crowd, now_ms).await?,
             unattended_after_ms: millis(self.unattended_after),

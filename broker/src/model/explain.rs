@@ -3,7 +3,7 @@
 use apiary_identity::Requirements;
 use uuid::Uuid;
 
-use super::{Bucket, ProcessState, ProcessSummary};
+use super::{Bucket, FailedParent, ProcessState, ProcessSummary};
 
 /// A process with all that decides whether it runs.
 #[derive(Clone, Debug)]
@@ -79,6 +79,8 @@ pub struct WaitingType {
 pub struct Troubles {
     /// What ended badly, by state.
     pub failures: Vec<FailureSummary>,
+    /// Failed processes that others wait for.
+    pub parents: Vec<FailedParent>,
     /// What waits for its surroundings, by executor type and cause.
     pub waits: Vec<WaitSummary>,
 }

@@ -26,12 +26,11 @@ use uuid::Uuid;
 use crate::model::{
     Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, ExplainRecord, FailedParent, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey,
-    GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor,
-    LogFilter, LogLine, NewProcess, Page, Parent, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter,
-    ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported,
-    Resubmission, RevokedGrant, Settled, SpecRecord, StoredGrant, StoredProgress, Submitted, Troubles, WaitingSort,
-    WaitingType,
+    ExecutorRecord, ExplainRecord, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey, GrantRecord,
+    Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine,
+    NewProcess, Page, Parent, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
+    ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, Resubmission, RevokedGrant, Settled,
+    SpecRecord, StoredGrant, StoredProgress, Submitted, Troubles, WaitingSort, WaitingType,
 };
 
 pub use error::StoreError;
@@ -358,12 +357,9 @@ pub trait Store: Send + Sync + 'static {
     /// What waits, by executor type, of one colony or of all: at most a thousand types, those that wait longest first.
     async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>>;
 
-    /// The colony's dead letters, what failed since `since_ms` because nobody took it, and what waits for its surroundings; each
-    /// counted up to a bound.
+    /// The colony's dead letters, what failed since `since_ms` because nobody took it, what waits for its surroundings, and failed
+    /// processes that others wait for, those first that most wait for; each up to a bound.
     async fn troubles(&self, colony: ColonyKey, since_ms: i64) -> StoreResult<Troubles>;
-
-    /// Processes that failed and that others wait for, those first that most wait for.
-    async fn failed_parents(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<FailedParent>>;
     // While it runs. What is not of the lease's holder changes nothing, also if the lease ends in the same moment.
 
     /// Keeps the last signed progress of processes, and the last with a checkpoint, which outlives the attempt. A report whose

@@ -3,8 +3,8 @@
 use sqlx::query;
 use uuid::Uuid;
 
-use super::PostgresStore;
-use crate::limits::{HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_WAITS_MAX};
+use super::{PostgresStore, dependencies};
+use crate::limits::{FAILED_PARENTS_TOLD, HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_WAITS_MAX};
 use crate::model::{
     Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, ProcessState, Troubles, WaitingSort, WaitingType,
 };
@@ -57,10 +57,13 @@ pub(super) async fn troubles(store: &PostgresStore, colony: ColonyKey, since_ms:
         .bind(colony.0)
         .bind(HEALTH_WAITS_MAX)
         .bind(HEALTH_CAUSES_MAX);
-    let mut session = store.session().await?;
-    let (failures, waits) = (session.rows(failures).await?, session.rows(waits).await?);
+    let (failures, waits) = {
+        let mut session = store.session().await?;
+        (session.rows(failures).await?, session.rows(waits).await?)
+    };
     Ok(Troubles {
         failures: failures.iter().map(|row| rows::failure_summary(row)).collect::<StoreResult<_>>()?,
+        parents: dependencies::failed(store, colony, FAILED_PARENTS_TOLD).await?,
         waits: waits.iter().map(|row| rows::wait_summary(row)).collect::<StoreResult<_>>()?,
     })
 }

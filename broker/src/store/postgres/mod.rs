@@ -37,12 +37,11 @@ use super::{Store, StoreResult};
 use crate::model::{
     Announcement, Attached, Attempt, Attribute, AttributeBatch, Bulk, BulkState, BulkStep, Cancel, CheckpointSize,
     ClaimSlot, Claims, Colony, ColonyKey, Completion, Contact, Discard, Effect, ExecutorCursor, ExecutorFilter,
-    ExecutorRecord, ExplainRecord, FailedParent, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey,
-    GrantRecord, Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor,
-    LogFilter, LogLine, NewProcess, Page, Parent, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter,
-    ProcessRecord, ProcessState, ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported,
-    Resubmission, RevokedGrant, Settled, SpecRecord, StoredGrant, StoredProgress, Submitted, Troubles, WaitingSort,
-    WaitingType,
+    ExecutorRecord, ExplainRecord, Failure, Forgettable, FunctionStatistics, GrantCursor, GrantKey, GrantRecord,
+    Holders, Lane, LeaseEnd, LeaseRecord, LimitKind, LimitRecord, LimitUse, LogBatch, LogCursor, LogFilter, LogLine,
+    NewProcess, Page, Parent, Pause, Paused, PendingRoom, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
+    ProcessSummary, Registration, Release, Renewal, Renewed, Report, Reported, Resubmission, RevokedGrant, Settled,
+    SpecRecord, StoredGrant, StoredProgress, Submitted, Troubles, WaitingSort, WaitingType,
 };
 use batch::{column, number, process_ids};
 
@@ -377,10 +376,6 @@ impl Store for PostgresStore {
 
     async fn troubles(&self, colony: ColonyKey, since_ms: i64) -> StoreResult<Troubles> {
         explain::troubles(self, colony, since_ms).await
-    }
-
-    async fn failed_parents(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<FailedParent>> {
-        dependencies::failed(self, colony, limit).await
     }
 
     async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>> {

@@ -3,9 +3,9 @@
 use sqlx::query;
 use uuid::Uuid;
 
-use super::SqliteStore;
 use super::transaction::read;
-use crate::limits::{HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_WAITS_MAX};
+use super::{SqliteStore, dependencies};
+use crate::limits::{FAILED_PARENTS_TOLD, HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_WAITS_MAX};
 use crate::model::{
     Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, ProcessState, Troubles, WaitingSort, WaitingType,
 };
@@ -62,6 +62,7 @@ pub(super) async fn troubles(store: &SqliteStore, colony: ColonyKey, since_ms: i
     let (failures, waits) = (read(&store.readers, failures).await?, read(&store.readers, waits).await?);
     Ok(Troubles {
         failures: failures.iter().map(|row| rows::failure_summary(row)).collect::<StoreResult<_>>()?,
+        parents: dependencies::failed(store, colony, FAILED_PARENTS_TOLD).await?,
         waits: waits.iter().map(|row| rows::wait_summary(row)).collect::<StoreResult<_>>()?,
     })
 }
