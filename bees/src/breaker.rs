@@ -1,31 +1,33 @@
 //! A circuit breaker: stops calling a service that is down, and notices when it is back.
 //!
 //! ```text
-//!              failures_max in a row              open_for has passed
-//!   closed ───────────────────────────► open ───────────────────────► half-open
-//!     ▲                                   ▲                             │  │
-//!     └────────────── the trial succeeds ─┼─────────────────────────────┘  │
-//!                                         └────────── the trial fails ─────┘
+//!              failures_max in a row                 its time has passed
+//!   closed ───────────────────────────────► open ───────────────────────► half-open
+//!     ▲                                      ▲                              │   │
+//!     └─────────────── the trial succeeds ───┼──────────────────────────────┘   │
+//!                                            └────── the trial fails: for longer┘
 //! ```
 //!
-//! Half-open lets one call through, the trial; all others are refused until it has ended.
+//! Half-open lets one call through, the trial, for as long as it takes. All others wait for how it ends, and go out at once
+//! when it succeeds. The first time is short and each further one half as long again, so that a service that is back is noticed
+//! before it was away twice as long.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use apiary_identity::Clock;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 /// Failures in a row after which the breaker opens, unless it is told otherwise.
 pub const FAILURES_MAX: u32 = 5;
-/// How long an open breaker refuses calls, unless it is told otherwise.
-pub const OPEN_FOR: Duration = Duration::from_secs(60);
+/// How long the breaker is open at first.
+pub const OPEN_FIRST: Duration = Duration::from_millis(250);
+/// The longest that the breaker is open before the next trial, unless the service asks for more.
+pub const OPEN_MOST: Duration = Duration::from_secs(60);
 
-/// Counts failures in a row, and refuses calls for a while after too many.
+/// Counts failures in a row, and holds calls back for a while after too many.
 pub struct Breaker {
-    clock: Arc<dyn Clock>,
     failures_max: u32,
-    open_for: Duration,
-    state: Mutex<State>,
+    state: watch::Sender<State>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,148 +36,218 @@ enum State {
         failures: u32,
     },
     Open {
-        until_ms: i64,
+        until: Instant,
+        span: Duration,
     },
-    /// A trial is under way; should it never report, another one may start at `until_ms`.
+    /// A trial is under way, after the breaker was open for `span`.
     HalfOpen {
-        until_ms: i64,
+        span: Duration,
     },
 }
 
 impl Breaker {
-    /// A closed breaker that opens after [`FAILURES_MAX`] failures in a row, for [`OPEN_FOR`].
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self::with_limits(clock, FAILURES_MAX, OPEN_FOR)
+    /// A closed breaker that opens after `failures_max` failures in a row (at least one).
+    pub fn new(failures_max: u32) -> Self {
+        let (state, _) = watch::channel(State::Closed { failures: 0 });
+        Self { failures_max: failures_max.max(1), state }
     }
 
-    /// A closed breaker that opens after `failures_max` failures in a row (at least one), for `open_for`.
-    pub fn with_limits(clock: Arc<dyn Clock>, failures_max: u32, open_for: Duration) -> Self {
-        Self { clock, failures_max: failures_max.max(1), open_for, state: Mutex::new(State::Closed { failures: 0 }) }
-    }
-
-    /// Whether a call may go out now; every `Ok` is followed by [`Self::succeeded`] or [`Self::failed`].
-    ///
-    /// # Errors
-    ///
-    /// How long to wait before asking again.
-    pub fn admit(&self) -> Result<(), Duration> {
-        let now_ms = self.clock.now_ms();
-        let mut state = self.lock();
-        match *state {
-            State::Closed { .. } => Ok(()),
-            State::Open { until_ms } | State::HalfOpen { until_ms } if now_ms < until_ms => {
-                Err(Duration::from_millis(u64::try_from(until_ms - now_ms).unwrap_or(0)))
-            }
-            State::Open { .. } | State::HalfOpen { .. } => {
-                *state = State::HalfOpen { until_ms: self.after_open_for(now_ms) };
-                Ok(())
+    /// Waits until a call may go out. Nobody is served first: when the time has come, any of those that wait is the trial.
+    pub async fn admit(&self) -> Pass<'_> {
+        let mut watching = self.state.subscribe();
+        loop {
+            let until = match *watching.borrow_and_update() {
+                State::Closed { .. } => return Pass { breaker: self, is_trial: false },
+                State::Open { until, .. } => Some(until),
+                State::HalfOpen { .. } => None,
+            };
+            tokio::select! {
+                // The sender lives as long as this breaker.
+                _ = watching.changed() => {}
+                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
+                    if self.begin_trial() {
+                        return Pass { breaker: self, is_trial: true };
+                    }
+                }
             }
         }
     }
 
+    fn begin_trial(&self) -> bool {
+        self.state.send_if_modified(|state| match *state {
+            State::Open { until, span } if Instant::now() >= until => {
+                *state = State::HalfOpen { span };
+                true
+            }
+            _ => false,
+        })
+    }
+}
+
+impl Default for Breaker {
+    /// One that opens after [`FAILURES_MAX`] failures in a row.
+    fn default() -> Self {
+        Self::new(FAILURES_MAX)
+    }
+}
+
+/// The right to one call. Dropped without a word, as when the call is cancelled, it says nothing about the service.
+pub struct Pass<'a> {
+    breaker: &'a Breaker,
+    is_trial: bool,
+}
+
+impl Pass<'_> {
     /// The service answered, be it with a refusal: it is there.
-    pub fn succeeded(&self) {
-        *self.lock() = State::Closed { failures: 0 };
+    pub fn succeeded(mut self) {
+        self.is_trial = false;
+        self.breaker.state.send_if_modified(|state| {
+            let was_closed = matches!(state, State::Closed { .. });
+            *state = State::Closed { failures: 0 };
+            !was_closed
+        });
     }
 
-    /// The service did not answer, or said that it cannot.
-    pub fn failed(&self) {
-        let now_ms = self.clock.now_ms();
-        let mut state = self.lock();
-        *state = match *state {
-            State::Closed { failures } if failures + 1 < self.failures_max => State::Closed { failures: failures + 1 },
-            // A call that was admitted before the breaker opened does not keep it open for longer.
-            State::Open { until_ms } => State::Open { until_ms },
-            State::Closed { .. } | State::HalfOpen { .. } => State::Open { until_ms: self.after_open_for(now_ms) },
-        };
+    /// The service did not answer, or said that it cannot, and asks to be left alone for so long.
+    pub fn failed(mut self, retry_after: Option<Duration>) {
+        let is_trial = std::mem::take(&mut self.is_trial);
+        let now = Instant::now();
+        let open = |span: Duration| State::Open { until: now + span.max(retry_after.unwrap_or_default()), span };
+        self.breaker.state.send_modify(|state| {
+            *state = match *state {
+                State::Closed { failures } if failures + 1 < self.breaker.failures_max => {
+                    State::Closed { failures: failures + 1 }
+                }
+                State::Closed { .. } => open(OPEN_FIRST),
+                State::HalfOpen { span } if is_trial => open((span + span / 2).min(OPEN_MOST)),
+                // A call that was admitted before the breaker opened changes no more than the time that the service asks for.
+                State::Open { until, span } => {
+                    State::Open { until: until.max(now + retry_after.unwrap_or_default()), span }
+                }
+                State::HalfOpen { span } => State::HalfOpen { span },
+            };
+        });
     }
+}
 
-    fn after_open_for(&self, now_ms: i64) -> i64 {
-        now_ms.saturating_add(i64::try_from(self.open_for.as_millis()).unwrap_or(i64::MAX))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No code that can panic runs under the lock; a poisoned state is whole all the same.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if !self.is_trial {
+            return;
+        }
+        // The next one may try at once: this trial did not end.
+        self.breaker.state.send_if_modified(|state| match *state {
+            State::HalfOpen { span } => {
+                *state = State::Open { until: Instant::now(), span };
+                true
+            }
+            _ => false,
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use apiary_identity::ManualClock;
-    use jiff::Timestamp;
+    use std::pin::pin;
+
+    use tokio::time::timeout;
 
     use super::*;
 
-    fn breaker() -> (Arc<ManualClock>, Breaker) {
-        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
-        let breaker = Breaker::with_limits(clock.clone(), 3, Duration::from_secs(60));
-        (clock, breaker)
+    async fn opened() -> Breaker {
+        let breaker = Breaker::new(3);
+        for _ in 0..3 {
+            breaker.admit().await.failed(None);
+        }
+        breaker
     }
 
-    fn fail(breaker: &Breaker, times: u32) {
-        for _ in 0..times {
-            breaker.admit().unwrap();
-            breaker.failed();
+    /// How long a call waits to be admitted.
+    async fn waited(breaker: &Breaker) -> (Duration, Pass<'_>) {
+        let start = Instant::now();
+        let pass = breaker.admit().await;
+        (start.elapsed(), pass)
+    }
+
+    /// The timer's own grain.
+    const GRAIN: Duration = Duration::from_millis(2);
+
+    #[tokio::test(start_paused = true)]
+    async fn it_opens_after_failures_in_a_row_and_not_before() {
+        let breaker = Breaker::new(3);
+        for _ in 0..2 {
+            breaker.admit().await.failed(None);
+        }
+        breaker.admit().await.succeeded();
+        for _ in 0..3 {
+            let (wait, pass) = waited(&breaker).await;
+            assert_eq!(wait, Duration::ZERO);
+            pass.failed(None);
+        }
+        let (wait, _) = waited(&breaker).await;
+        assert!((OPEN_FIRST..OPEN_FIRST + GRAIN).contains(&wait), "{wait:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_trial_decides_in_its_own_time_and_its_success_releases_all_others_at_once() {
+        let breaker = opened().await;
+        let trial = breaker.admit().await;
+        let mut second = pin!(waited(&breaker));
+        let mut third = pin!(waited(&breaker));
+        // However long the trial takes, no other goes out beside it.
+        assert!(timeout(Duration::from_secs(3600), &mut second).await.is_err());
+        assert!(timeout(Duration::from_secs(3600), &mut third).await.is_err());
+        trial.succeeded();
+        let now = Instant::now();
+        second.await.1.succeeded();
+        third.await.1.succeeded();
+        assert_eq!(now.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_trial_that_fails_opens_it_for_longer_up_to_a_minute() {
+        let breaker = opened().await;
+        let mut last = Duration::ZERO;
+        for _ in 0..20 {
+            let (wait, pass) = waited(&breaker).await;
+            assert!(wait >= last && wait <= OPEN_MOST + GRAIN, "{wait:?} after {last:?}");
+            last = wait.saturating_sub(GRAIN);
+            pass.failed(None);
+        }
+        assert!(last >= OPEN_MOST - GRAIN * 2, "{last:?}");
+        breaker.admit().await.succeeded();
+        for _ in 0..3 {
+            breaker.admit().await.failed(None);
+        }
+        assert!(waited(&breaker).await.0 < OPEN_FIRST + GRAIN, "it starts anew");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_after_is_a_lower_bound_and_nothing_else() {
+        for (asked, expected) in [(Duration::ZERO, OPEN_FIRST), (Duration::from_secs(90), Duration::from_secs(90))] {
+            let breaker = Breaker::new(1);
+            breaker.admit().await.failed(Some(asked));
+            let (wait, _) = waited(&breaker).await;
+            assert!((expected..expected + GRAIN).contains(&wait), "{asked:?}: {wait:?}");
         }
     }
 
-    #[test]
-    fn it_opens_after_failures_in_a_row_and_says_for_how_long() {
-        let (clock, breaker) = breaker();
-        fail(&breaker, 3);
-        clock.advance(Duration::from_secs(20));
-        assert_eq!(breaker.admit(), Err(Duration::from_secs(40)));
+    #[tokio::test(start_paused = true)]
+    async fn a_trial_that_is_cancelled_makes_room_for_the_next() {
+        let breaker = opened().await;
+        drop(breaker.admit().await);
+        assert!(waited(&breaker).await.0 < GRAIN);
     }
 
-    #[test]
-    fn a_success_in_between_starts_the_count_anew() {
-        let (_, breaker) = breaker();
-        fail(&breaker, 2);
-        breaker.succeeded();
-        fail(&breaker, 2);
-        assert_eq!(breaker.admit(), Ok(()));
-    }
-
-    #[test]
-    fn half_open_lets_one_trial_through_and_closes_when_it_succeeds() {
-        let (clock, breaker) = breaker();
-        fail(&breaker, 3);
-        clock.advance(Duration::from_secs(60));
-        assert_eq!(breaker.admit(), Ok(()));
-        assert!(breaker.admit().is_err(), "a second call waits for the trial");
-        breaker.succeeded();
-        assert_eq!(breaker.admit(), Ok(()));
-        assert_eq!(breaker.admit(), Ok(()));
-    }
-
-    #[test]
-    fn half_open_opens_again_when_its_trial_fails() {
-        let (clock, breaker) = breaker();
-        fail(&breaker, 3);
-        clock.advance(Duration::from_secs(60));
-        breaker.admit().unwrap();
-        breaker.failed();
-        assert_eq!(breaker.admit(), Err(Duration::from_secs(60)));
-    }
-
-    #[test]
-    fn a_trial_that_never_reports_does_not_block_for_ever() {
-        let (clock, breaker) = breaker();
-        fail(&breaker, 3);
-        clock.advance(Duration::from_secs(60));
-        breaker.admit().unwrap();
-        clock.advance(Duration::from_secs(60));
-        assert_eq!(breaker.admit(), Ok(()));
-    }
-
-    #[test]
-    fn calls_that_were_under_way_when_it_opened_do_not_prolong_it() {
-        let (clock, breaker) = breaker();
-        breaker.admit().unwrap();
-        fail(&breaker, 3);
-        clock.advance(Duration::from_secs(30));
-        breaker.failed();
-        assert_eq!(breaker.admit(), Err(Duration::from_secs(30)));
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_were_under_way_when_it_opened_do_not_prolong_it() {
+        let breaker = Breaker::new(3);
+        let early = breaker.admit().await;
+        for _ in 0..3 {
+            breaker.admit().await.failed(None);
+        }
+        tokio::time::advance(OPEN_FIRST / 2).await;
+        early.failed(None);
+        assert!(waited(&breaker).await.0 <= OPEN_FIRST / 2 + GRAIN);
     }
 }

@@ -1,31 +1,33 @@
 //! Calls to services outside: retried for a bounded time, behind a circuit breaker.
 
 use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::breaker::Breaker;
 
 /// What a failed call says about the service and about trying again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// The same call fails again: the service answered, and the answer is no.
+    /// The service answered, and the answer is no to this call: it is handed on.
     Final,
     /// The service answered that somebody was in the way; trying again at once makes sense.
     Busy,
-    /// The service did not answer, or said that it cannot: counts towards opening the breaker.
+    /// The service did not answer, or said that it cannot: counts towards opening the breaker, and is tried again.
     Down,
+    /// The service takes no call until somebody mends something: counts towards opening the breaker, and is handed on.
+    Shut,
 }
 
 /// An error of a call to a service outside.
-pub trait CallError {
+pub trait CallError: Clone + std::fmt::Display {
     /// What it says about the service.
     fn severity(&self) -> Severity;
-    /// How long the service asks to be left alone.
+    /// How long the service asks to be left alone. A lower bound, and nothing else.
     fn retry_after(&self) -> Option<Duration>;
-    /// The error of a call that was not made, because the breaker is open for this long.
-    fn circuit_open(retry_after: Duration) -> Self;
 }
 
 /// How often and when a call is tried again before its error is handed on.
@@ -35,77 +37,95 @@ pub struct Retries {
     pub retries_max: usize,
     /// The wait before the first retry; it doubles from one to the next.
     pub first_wait: Duration,
-    /// The longest that a service may ask for (`Retry-After`) and be waited for; when it asks for more,
-    /// the error is handed on at once, for the broker to schedule.
+    /// From the first attempt on, no other begins later than this, be it for the waits between them, for `Retry-After` or for
+    /// an open breaker: the error is handed on, for the broker to schedule.
     pub wait_max: Duration,
 }
 
 impl Default for Retries {
-    /// Three retries, after 1, 2 and 4 seconds, or when the service says, if that is within 10 seconds.
+    /// For 10 seconds, after 0.5, 1, 2 and 4 seconds.
     fn default() -> Self {
-        Self { retries_max: 3, first_wait: Duration::from_secs(1), wait_max: Duration::from_secs(10) }
+        Self { retries_max: 8, first_wait: Duration::from_millis(500), wait_max: Duration::from_secs(10) }
     }
 }
 
 /// The way out to one service.
-pub struct Outbound {
+pub struct Outbound<E> {
     breaker: Breaker,
     retries: Retries,
+    /// The failure that the breaker counted last: calls that wait for an open breaker in vain say what they waited for.
+    last: Mutex<Option<E>>,
 }
 
-impl Outbound {
-    /// Calls go through `breaker` and are tried again as `retries` says.
-    pub fn new(breaker: Breaker, retries: Retries) -> Self {
-        Self { breaker, retries }
+impl<E: CallError> Outbound<E> {
+    /// Calls go through a breaker of their own and are tried again as `retries` says.
+    pub fn new(retries: Retries) -> Self {
+        Self { breaker: Breaker::default(), retries, last: Mutex::default() }
     }
 
     /// Makes a call, which must be safe to repeat.
     ///
     /// # Errors
     ///
-    /// The last attempt's error, or [`CallError::circuit_open`].
-    pub async fn call<T, E, F>(&self, call: impl Fn() -> F) -> Result<T, E>
+    /// The last attempt's error, or what keeps the breaker open.
+    pub async fn call<T, F>(&self, call: impl Fn() -> F) -> Result<T, E>
     where
-        E: CallError + std::fmt::Display,
         F: Future<Output = Result<T, E>>,
     {
-        let waits = ExponentialBuilder::default()
+        let deadline = Instant::now() + self.retries.wait_max;
+        let mut waits = ExponentialBuilder::default()
             .with_min_delay(self.retries.first_wait)
             .with_max_delay(self.retries.wait_max)
-            .with_max_times(self.retries.retries_max);
-        (|| self.attempt(&call))
-            .retry(waits)
-            .sleep(tokio::time::sleep)
-            .when(|error| error.severity() != Severity::Final)
-            .adjust(|error, wait| self.wait(error, wait))
-            .notify(
-                |error, wait| tracing::warn!(%error, wait_ms = wait.as_millis(), "a call failed and is tried again"),
-            )
-            .await
+            .with_max_times(self.retries.retries_max)
+            .build();
+        loop {
+            let error = match self.attempt(&call, deadline).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if matches!(error.severity(), Severity::Final | Severity::Shut) {
+                return Err(error);
+            }
+            let Some(planned) = waits.next() else { return Err(error) };
+            let wait = planned.max(error.retry_after().unwrap_or_default());
+            if Instant::now() + wait >= deadline {
+                return Err(error);
+            }
+            tracing::debug!(%error, wait_ms = wait.as_millis(), "a call failed and is tried again");
+            sleep(wait).await;
+        }
     }
 
-    async fn attempt<T, E, F>(&self, call: &impl Fn() -> F) -> Result<T, E>
+    async fn attempt<T, F>(&self, call: &impl Fn() -> F, deadline: Instant) -> Result<T, E>
     where
-        E: CallError,
         F: Future<Output = Result<T, E>>,
     {
-        self.breaker.admit().map_err(E::circuit_open)?;
+        let pass = match timeout_at(deadline, self.breaker.admit()).await {
+            Ok(pass) => pass,
+            Err(_) => match self.last() {
+                Some(last) => return Err(last),
+                // Nothing has failed yet, so the breaker is closed.
+                None => self.breaker.admit().await,
+            },
+        };
         let answer = call().await;
         match &answer {
-            Err(error) if error.severity() == Severity::Down => self.breaker.failed(),
-            _ => self.breaker.succeeded(),
+            Err(error) if matches!(error.severity(), Severity::Down | Severity::Shut) => {
+                *self.lock() = Some(error.clone());
+                pass.failed(error.retry_after());
+            }
+            _ => pass.succeeded(),
         }
         answer
     }
 
-    /// The wait before the next attempt: what the service asks for if it asks; `None` gives up.
-    fn wait<E: CallError>(&self, error: &E, planned: Option<Duration>) -> Option<Duration> {
-        let planned = planned?;
-        match error.retry_after() {
-            Some(asked) if asked > self.retries.wait_max => None,
-            Some(asked) => Some(asked.max(planned)),
-            None => Some(planned),
-        }
+    fn last(&self) -> Option<E> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<E>> {
+        // No code that can panic runs under the lock.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,13 +134,11 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use apiary_identity::ManualClock;
-    use jiff::Timestamp;
-    use tokio::time::Instant;
+    use tokio::task::JoinSet;
 
     use super::*;
 
-    #[derive(Debug, PartialEq, thiserror::Error)]
+    #[derive(Clone, Debug, PartialEq, thiserror::Error)]
     #[error("{severity:?}")]
     struct TestError {
         severity: Severity,
@@ -134,80 +152,108 @@ mod tests {
         fn retry_after(&self) -> Option<Duration> {
             self.retry_after
         }
-        fn circuit_open(retry_after: Duration) -> Self {
-            Self { severity: Severity::Down, retry_after: Some(retry_after) }
-        }
     }
 
-    fn outbound(failures_max: u32) -> Outbound {
-        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
-        Outbound::new(Breaker::with_limits(clock, failures_max, Duration::from_secs(60)), Retries::default())
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn error(severity: Severity) -> TestError {
+        TestError { severity, retry_after: None }
     }
 
     /// Calls a service that always fails like this: how often it was called, for how long, and the end.
-    async fn always(
-        outbound: &Outbound,
-        severity: Severity,
-        retry_after: Option<Duration>,
-    ) -> (u32, Duration, TestError) {
+    async fn always(outbound: &Outbound<TestError>, error: TestError) -> (u32, Duration, TestError) {
         let calls = AtomicU32::new(0);
         let start = Instant::now();
         let answer: Result<(), TestError> = outbound
             .call(|| async {
                 calls.fetch_add(1, Ordering::SeqCst);
-                Err(TestError { severity, retry_after })
+                Err(error.clone())
             })
             .await;
-        (
-            calls.into_inner(),
-            start.elapsed(),
-            answer.err().unwrap_or(TestError { severity: Severity::Final, retry_after }),
-        )
+        (calls.into_inner(), start.elapsed(), answer.unwrap_err())
+    }
+
+    /// Events that come at once to a service that fails like this for so long: when the last of them was taken.
+    async fn outage(events: usize, lasts: Duration, error: TestError) -> Duration {
+        let (outbound, start) = (Arc::new(Outbound::new(Retries::default())), Instant::now());
+        let mut calls = JoinSet::new();
+        for _ in 0..events {
+            let (outbound, error) = (Arc::clone(&outbound), error.clone());
+            calls.spawn(async move {
+                let is_over = || async { if start.elapsed() >= lasts { Ok(()) } else { Err(error.clone()) } };
+                outbound.call(is_over).await
+            });
+        }
+        for answer in calls.join_all().await {
+            answer.unwrap();
+        }
+        start.elapsed()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_service_that_is_down_is_tried_four_times_with_one_two_and_four_seconds_between() {
-        let (calls, took, _) = always(&outbound(99), Severity::Down, None).await;
-        assert_eq!(calls, 4);
-        assert_eq!(took.as_secs(), 7);
+    async fn an_outage_of_two_seconds_costs_at_most_twice_as_long_for_all_concurrent_events() {
+        for events in [1, 4, 5, 8, 100] {
+            let took = outage(events, Duration::from_secs(2), error(Severity::Down)).await;
+            assert!(took <= Duration::from_secs(4), "{events} events took {took:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_of_four_seconds_costs_at_most_eight() {
+        let took = outage(8, Duration::from_secs(4), error(Severity::Down)).await;
+        assert!(took <= Duration::from_secs(8), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_after_is_not_gone_below_and_adds_nothing() {
+        let asks = |seconds| TestError { severity: Severity::Down, retry_after: Some(Duration::from_secs(seconds)) };
+        let took = outage(8, Duration::from_secs(2), asks(3)).await;
+        assert!((3..4).contains(&took.as_secs()), "{took:?}");
+        let took = outage(8, Duration::from_secs(2), asks(0)).await;
+        assert!(took <= Duration::from_secs(4), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_stays_down_is_left_to_the_broker_after_ten_seconds() {
+        let (calls, took, _) = always(&Outbound::new(Retries::default()), error(Severity::Down)).await;
+        assert!(calls >= 4 && took <= PATIENCE, "{calls} calls in {took:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_final_answer_is_not_tried_again() {
-        let (calls, _, error) = always(&outbound(1), Severity::Final, None).await;
-        assert_eq!(calls, 1);
-        assert_eq!(error.severity, Severity::Final);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn retry_after_is_waited_for() {
-        let (calls, took, _) = always(&outbound(99), Severity::Down, Some(Duration::from_secs(9))).await;
-        assert_eq!(calls, 4);
-        assert_eq!(took.as_secs(), 27);
+        let (calls, took, _) = always(&Outbound::new(Retries::default()), error(Severity::Final)).await;
+        assert_eq!((calls, took), (1, Duration::ZERO));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_long_retry_after_is_handed_on_at_once() {
         let asked = Some(Duration::from_secs(3600));
-        let (calls, took, error) = always(&outbound(99), Severity::Down, asked).await;
+        let failure = TestError { severity: Severity::Down, retry_after: asked };
+        let (calls, took, error) = always(&Outbound::new(Retries::default()), failure).await;
         assert_eq!((calls, took), (1, Duration::ZERO));
         assert_eq!(error.retry_after, asked);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_open_breaker_ends_the_retries_and_says_when_to_come_back() {
-        let outbound = outbound(2);
-        let (calls, _, error) = always(&outbound, Severity::Down, None).await;
-        assert_eq!(calls, 2, "the third attempt is not made");
-        assert_eq!(error.retry_after, Some(Duration::from_secs(60)));
-        let (calls, _, _) = always(&outbound, Severity::Down, None).await;
-        assert_eq!(calls, 0);
+    async fn what_waits_for_an_open_breaker_in_vain_says_what_keeps_it_open() {
+        let outbound = Outbound::new(Retries::default());
+        for _ in 0..30 {
+            always(&outbound, error(Severity::Shut)).await;
+        }
+        let (calls, took, error) = always(&outbound, error(Severity::Down)).await;
+        assert_eq!((calls, took, error.severity), (0, PATIENCE, Severity::Shut));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_busy_service_does_not_open_the_breaker() {
-        let (calls, _, error) = always(&outbound(1), Severity::Busy, None).await;
-        assert_eq!(calls, 4);
-        assert_eq!(error.severity, Severity::Busy);
+        let outbound = Outbound::new(Retries::default());
+        for _ in 0..FAILURES {
+            let (_, _, error) = always(&outbound, error(Severity::Busy)).await;
+            assert_eq!(error.severity, Severity::Busy);
+        }
+        let (_, took, _) = always(&outbound, error(Severity::Final)).await;
+        assert_eq!(took, Duration::ZERO);
     }
+
+    const FAILURES: u32 = crate::breaker::FAILURES_MAX;
 }

@@ -1,13 +1,14 @@
 //! The executor: one function, `stripe.event`, whose argument is a Stripe event as its webhook brought it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use apiary_executor_sdk::{Client, Executor, ExecutorBuilder, Failure, Work};
+use apiary_executor_sdk::{Client, Executor, ExecutorBuilder, Failure, Fault, Work};
 use serde::{Deserialize, Serialize};
 
 use super::change::Change;
 use super::error::RecordError;
-use super::limits::{MENDING_PAUSE, SLOTS};
+use super::limits::SLOTS;
 use super::record::{Applied, Record};
 use crate::outbound::CallError as _;
 
@@ -61,7 +62,7 @@ pub fn bee(client: Client, record: Arc<dyn Record>) -> ExecutorBuilder {
 async fn apply(record: &dyn Record, work: &Work) -> Result<Receipt, Failure> {
     // An event that cannot be read today cannot be read tomorrow: it belongs with the failed ones, seen.
     let change = Change::from_event(work.args()).map_err(Failure::fatal)?;
-    let outcome = record.apply(&change).await.map_err(|error| failure(&error))?;
+    let outcome = within(work.spec().max_exec_ms, record.apply(&change)).await.map_err(|error| failure(&error))?;
     let event = change.event;
     let subscription_id = event.subscription_id.as_deref().unwrap_or("-");
     tracing::info!(event_id = %event.id, event_type = %event.event_type, outcome = outcome.as_str(), subscription_id, "event taken in");
@@ -76,23 +77,31 @@ async fn apply(record: &dyn Record, work: &Work) -> Result<Receipt, Failure> {
     })
 }
 
+/// Gives up in time to give the work back: an attempt that reaches its `max_exec` spends a retry, and a state of record that hangs
+/// is not the event's fault. What is committed all the same is found by the repetition.
+async fn within<T>(max_exec_ms: i64, call: impl Future<Output = Result<T, RecordError>>) -> Result<T, RecordError> {
+    let Some(most) = u64::try_from(max_exec_ms).ok().filter(|ms| *ms > 0) else { return call.await };
+    let limit = Duration::from_millis(most / 4 * 3);
+    let hangs = |_| RecordError::unavailable(format!("no answer within {} ms", limit.as_millis()));
+    tokio::time::timeout(limit, call).await.map_err(hangs)?
+}
+
 fn failure(error: &RecordError) -> Failure {
-    if error.is_about_the_event() {
-        return Failure::fatal(error);
-    }
-    let failure = Failure::retryable(error);
+    let failure = match error.fault() {
+        // A conflict depends on what is stored, which may change: it is tried again, as often as its spec says.
+        Fault::Document if matches!(error, RecordError::Conflict { .. }) => Failure::retryable(error),
+        Fault::Document => Failure::fatal(error),
+        // Contention that outlasts the call's own retries is no more the event's fault than a wrong key.
+        Fault::Surroundings | Fault::Again => Failure::surroundings(error.cause(), error),
+    };
     match error.retry_after() {
         Some(wait) => failure.retry_after(wait),
-        None if error.is_retryable() => failure,
-        // A wrong key or a missing table is somebody's to mend, and no reason to give a payment up meanwhile.
-        None => failure.retry_after(MENDING_PAUSE),
+        None => failure,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use apiary_executor_sdk::testing;
     use async_trait::async_trait;
 
@@ -158,20 +167,23 @@ mod tests {
             RecordError::Forbidden { what: what() },
             RecordError::NotInstalled { what: what() },
             RecordError::Damaged { what: what() },
-            RecordError::Conflict { code: what(), what: what() },
+            RecordError::Contended { code: what() },
+            RecordError::Dropped { what: what() },
+            RecordError::unavailable(what()),
             RecordError::Answer(what()),
+            RecordError::Setting(what()),
         ] {
-            let failure = failure(&error);
-            assert!(failure.is_retryable(), "{error}");
-            assert!(format!("{failure:?}").contains(&format!("{MENDING_PAUSE:?}")), "{failure:?}");
+            assert_eq!(failure(&error).cause(), Some(error.cause()), "it spends no retry: {error}");
         }
+        let conflict = failure(&RecordError::Conflict { code: what(), what: what() });
+        assert!(conflict.is_retryable() && conflict.cause().is_none(), "{conflict:?}");
         assert!(!failure(&RecordError::Refused { code: what(), what: what() }).is_retryable());
     }
 
     #[tokio::test]
-    async fn a_state_of_record_that_is_away_is_a_failure_worth_a_retry() {
+    async fn a_state_of_record_that_is_away_is_waited_for_as_long_as_it_asks() {
         let failure = apply(&Away, &work(EVENT)).await.unwrap_err();
-        assert!(failure.is_retryable());
-        assert!(format!("{failure:?}").contains("retry_after: Some(90s)"), "{failure:?}");
+        assert_eq!(failure.cause(), Some("record-unavailable"));
+        assert_eq!(failure.earliest(), Some(Duration::from_secs(90)));
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use apiary_executor_sdk::Fault;
+
 use crate::outbound::{CallError, Severity};
 
 /// Why a call to the state of record failed. Never holds a key, a password or a row's contents.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum RecordError {
     /// It cannot be reached, does not answer in time, or says that it cannot now.
     #[error("the state of record is not available: {what}; it is tried again")]
@@ -51,8 +53,18 @@ pub enum RecordError {
         /// What SQLite said.
         what: String,
     },
-    /// A key or reference that exists, or is missing, forbids the write; or a write changed nothing.
-    #[error("the write conflicts with what is stored ({code}: {what}): look at the row, and for triggers on its table")]
+    /// A write changed nothing, and no error was reported.
+    #[error(
+        "a write was dropped without an error ({what}): look for a trigger or a rule on the tables that does so; the event waits"
+    )]
+    Dropped {
+        /// What was noticed.
+        what: String,
+    },
+    /// A key or reference that exists, or is missing, forbids the write.
+    #[error(
+        "the write conflicts with what is stored ({code}: {what}): look at the row, and for constraints on its table"
+    )]
     Conflict {
         /// The SQLSTATE.
         code: String,
@@ -81,12 +93,40 @@ pub enum RecordError {
 impl RecordError {
     /// Whether another attempt, with nothing changed by hand, can succeed.
     pub fn is_retryable(&self) -> bool {
-        self.severity() != Severity::Final
+        matches!(self.severity(), Severity::Busy | Severity::Down)
     }
 
-    /// Whether it is the event's own fault, which no change of keys, roles or tables mends.
-    pub fn is_about_the_event(&self) -> bool {
-        matches!(self, Self::Refused { .. })
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Conflict { .. } | Self::Refused { .. } => Fault::Document,
+            Self::Contended { .. } => Fault::Again,
+            Self::Unavailable { .. }
+            | Self::KeyRefused { .. }
+            | Self::Forbidden { .. }
+            | Self::NotInstalled { .. }
+            | Self::Damaged { .. }
+            | Self::Dropped { .. }
+            | Self::Answer(_)
+            | Self::Setting(_) => Fault::Surroundings,
+        }
+    }
+
+    /// A stable name of what is in the way: errors of one name are one condition.
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "record-unavailable",
+            Self::Contended { .. } => "record-busy",
+            Self::KeyRefused { .. } => "record-key",
+            Self::Forbidden { .. } => "record-rights",
+            Self::NotInstalled { .. } => "record-tables",
+            Self::Damaged { .. } => "record-damaged",
+            Self::Dropped { .. } => "record-dropped",
+            Self::Conflict { .. } => "record-conflict",
+            Self::Refused { .. } => "record-refused",
+            Self::Answer(_) => "record-answer",
+            Self::Setting(_) => "record-setting",
+        }
     }
 
     pub(super) fn unavailable(what: impl Into<String>) -> Self {
@@ -103,10 +143,10 @@ impl CallError for RecordError {
             | Self::Forbidden { .. }
             | Self::NotInstalled { .. }
             | Self::Damaged { .. }
-            | Self::Conflict { .. }
-            | Self::Refused { .. }
+            | Self::Dropped { .. }
             | Self::Answer(_)
-            | Self::Setting(_) => Severity::Final,
+            | Self::Setting(_) => Severity::Shut,
+            Self::Conflict { .. } | Self::Refused { .. } => Severity::Final,
         }
     }
 
@@ -115,10 +155,5 @@ impl CallError for RecordError {
             Self::Unavailable { retry_after, .. } => *retry_after,
             _ => None,
         }
-    }
-
-    fn circuit_open(retry_after: Duration) -> Self {
-        let what = "too many calls in a row failed, so none is made for a while".to_owned();
-        Self::Unavailable { what, retry_after: Some(retry_after) }
     }
 }

@@ -31,5 +31,5 @@ pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 /// Events that a bee applies at once.
 pub const SLOTS: usize = 8;
-/// An event that waits for somebody to mend a key, a role or a table is tried again this much later.
-pub(crate) const MENDING_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// The longest that a service may ask to be left alone (`Retry-After`).
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);

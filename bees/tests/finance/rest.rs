@@ -63,6 +63,11 @@ async fn what_passes_by_itself_is_tried_again() {
         Answer::Http("500 Internal Server Error", r#"{"code":"40001","message":"could not serialize access"}"#),
         Answer::Http("400 Bad Request", r#"{"code":"40P01","message":"deadlock detected"}"#),
         Answer::Http("429 Too Many Requests\r\nretry-after: 0", "slow down"),
+        Answer::Http("402 Payment Required", "<html>over quota</html>"),
+        Answer::Http("400 Bad Request", "<html>"),
+        Answer::Http("403 Forbidden", "<html>blocked</html>"),
+        Answer::Http("404 Not Found", r#"{"message":"no Route matched with those values"}"#),
+        Answer::Http("413 Content Too Large", ""),
         Answer::Http("504 Gateway Timeout", "<html>"),
         Answer::Http("522 Unknown", ""),
         Answer::Close,
@@ -92,7 +97,7 @@ async fn what_does_not_pass_by_itself_is_tried_once_and_says_what_to_do() {
         (Answer::Http("409 Conflict", r#"{"code":"23505","message":"duplicate key"}"#), "look at the row"),
         (Answer::Http("409 Conflict", r#"{"code":"23503","message":"foreign key"}"#), "look at the row"),
         (Answer::Http("400 Bad Request", r#"{"code":"22P05","message":"unsupported"}"#), "look at the event at Stripe"),
-        (Answer::Http("413 Content Too Large", ""), "look at the event at Stripe"),
+        (Answer::Http("400 Bad Request", r#"{"code":"PT409","message":"no row"}"#), "look for a trigger"),
         (Answer::Http("301 Moved Permanently\r\nlocation: http://127.0.0.1:1/", ""), "check SUPABASE_URL"),
         (Answer::Http("200 OK", "<html>welcome</html>"), "check SUPABASE_URL"),
         (Answer::Http("200 OK", r#"{"outcome":"whatever"}"#), "check SUPABASE_URL"),
@@ -115,14 +120,17 @@ async fn a_long_retry_after_is_for_the_broker_to_schedule() {
 }
 
 #[tokio::test]
-async fn after_five_failures_in_a_row_no_call_is_made_for_a_minute() {
-    let server = Scripted::new([Answer::Close]).await;
-    let record = record(&server, JWT, QUICK);
-    assert!(record.apply(&change()).await.unwrap_err().is_retryable());
-    let error = record.apply(&change()).await.unwrap_err();
-    assert_eq!(server.requests().len(), 5);
-    assert!(error.is_retryable());
-    assert!(error.retry_after().unwrap() > Duration::from_secs(50), "{error:?}");
+async fn after_five_failures_in_a_row_calls_wait_and_the_first_success_releases_them_all() {
+    let server = Scripted::new([vec![Answer::Close; 8], vec![APPLIED]].concat()).await;
+    let record = Arc::new(record(&server, JWT, Retries::default()));
+    let mut events = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let record = Arc::clone(&record);
+        events.spawn(async move { record.apply(&change()).await.unwrap() });
+    }
+    let start = std::time::Instant::now();
+    assert_eq!(events.join_all().await, [Applied::Applied; 8]);
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

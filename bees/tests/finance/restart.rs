@@ -1,6 +1,7 @@
 //! A state of record in a file, over restarts and under a hand that meddles.
 
 use apiary_bees::finance::{Applied, Change, Record as _, RecordError, SqliteRecord, SubscriptionQuery};
+use apiary_executor_sdk::Fault;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, raw_sql};
 
@@ -28,7 +29,7 @@ async fn a_write_that_changes_nothing_is_noticed_and_the_whole_event_is_undone()
     raw_sql(meddling).execute(&mut file.connect().await).await.unwrap();
     let change = Change::from_event(&active("evt_1", "sub_1")).unwrap();
     let error = file.record.apply(&change).await.unwrap_err();
-    assert!(matches!(error, RecordError::Conflict { .. }), "{error}");
+    assert!(matches!(error, RecordError::Dropped { .. }), "{error}");
     assert!(!error.is_retryable());
 
     raw_sql("drop trigger meddling").execute(&mut file.connect().await).await.unwrap();
@@ -114,7 +115,7 @@ async fn a_damaged_file_is_called_so_and_no_event_is_given_up_for_it() {
     let change = Change::from_event(&active("evt_1", "sub_1")).unwrap();
     let error = file.record.apply(&change).await.unwrap_err();
     assert!(matches!(error, RecordError::Damaged { .. }), "{error}");
-    assert!(!error.is_about_the_event());
+    assert_ne!(error.fault(), Fault::Document);
 
     file.record.close().await;
     std::fs::write(file.path(), [7; 4096]).unwrap();

@@ -159,7 +159,7 @@ pub(crate) async fn open_record(settings: &Settings) -> anyhow::Result<Arc<dyn R
 fn postgres(settings: &Settings) -> anyhow::Result<PostgresRecord> {
     let url = settings.secret(&table::FINANCE_DATABASE_URL);
     let url = url.ok_or_else(|| missing(&table::FINANCE_DATABASE_URL))?;
-    PostgresRecord::new(&url, profile::clock()).map_err(unusable)
+    PostgresRecord::new(&url).map_err(unusable)
 }
 
 /// The one that is set, or the one that `finance.record` chooses.

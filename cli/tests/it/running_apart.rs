@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use apiary_bees::finance::{PostgresRecord, Record as _, SubscriptionQuery};
-use apiary_identity::SystemClock;
 use apiary_tests::Port;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
@@ -59,7 +58,7 @@ impl Database {
 
     fn subscriptions(&self) -> Vec<(String, Option<String>)> {
         block_on(async {
-            let record = PostgresRecord::new(&self.url.clone().into(), std::sync::Arc::new(SystemClock)).unwrap();
+            let record = PostgresRecord::new(&self.url.clone().into()).unwrap();
             let rows = record.subscriptions(&SubscriptionQuery::all(false)).await.unwrap();
             rows.into_iter().map(|row| (row.id, row.status)).collect()
         })

@@ -1,4 +1,17 @@
 //! Whose fault a failure is. Bees, adapters, the SDK and the CLI ask here, and nothing else decides.
+//!
+//! The rule: a document is at fault only if a coded refusal names it. An answer without such a code comes from something in
+//! between, or speaks of the project, and says nothing about the document.
+
+mod grpc;
+mod postgrest;
+mod sqlite;
+mod sqlstate;
+
+pub use grpc::of_grpc_status;
+pub use postgrest::{PostgrestError, of_http_answer};
+pub use sqlite::of_sqlite;
+pub use sqlstate::of_sqlstate;
 
 /// Whose fault a failure is, and so what becomes of the document that met it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,7 +9,6 @@ pub(super) fn of(error: sqlx::Error) -> RecordError {
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default().into_owned();
             sqlstate::error(&code, error.message())
-                .unwrap_or_else(|| RecordError::Refused { code, what: error.message().to_owned() })
         }
         sqlx::Error::Configuration(error) => RecordError::Setting(format!("DATABASE_URL cannot be used: {error}")),
         sqlx::Error::PoolTimedOut => RecordError::unavailable("no connection to Postgres within 5 s"),

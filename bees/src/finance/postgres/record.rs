@@ -1,10 +1,8 @@
 //! Connects, applies, lists.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_database::{PostgresPool, PostgresPoolOptions, read_url_encrypted};
-use apiary_identity::Clock;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{Row as _, query};
@@ -16,13 +14,12 @@ use super::super::limits::{CONNECT_TIMEOUT, POSTGRES_CONNECTIONS_MAX, READ_TIMEO
 use super::super::migrations::MIGRATIONS;
 use super::super::record::{Applied, Record, Subscription, SubscriptionQuery};
 use super::error;
-use crate::breaker::Breaker;
 use crate::outbound::{Outbound, Retries};
 
 /// Customers and subscriptions in a Postgres, Supabase's or any other.
 pub struct PostgresRecord {
     pool: PostgresPool,
-    outbound: Outbound,
+    outbound: Outbound<RecordError>,
 }
 
 impl PostgresRecord {
@@ -31,8 +28,8 @@ impl PostgresRecord {
     /// # Errors
     ///
     /// [`RecordError::Setting`] for a URL that cannot be used.
-    pub fn new(url: &SecretString, clock: Arc<dyn Clock>) -> Result<Self, RecordError> {
-        Self::with_retries(url, clock, Retries::default())
+    pub fn new(url: &SecretString) -> Result<Self, RecordError> {
+        Self::with_retries(url, Retries::default())
     }
 
     /// As [`Self::new`], with other retries.
@@ -40,7 +37,7 @@ impl PostgresRecord {
     /// # Errors
     ///
     /// As [`Self::new`].
-    pub fn with_retries(url: &SecretString, clock: Arc<dyn Clock>, retries: Retries) -> Result<Self, RecordError> {
+    pub fn with_retries(url: &SecretString, retries: Retries) -> Result<Self, RecordError> {
         let server = read_url_encrypted(url.expose_secret())
             .map_err(|error| RecordError::Setting(format!("DATABASE_URL: {error}")))?
             .application_name("apiary-finance");
@@ -53,7 +50,7 @@ impl PostgresRecord {
             has_transaction_pooler: false,
         };
         let pool = PostgresPool::new(server, options);
-        Ok(Self { pool, outbound: Outbound::new(Breaker::new(clock), retries) })
+        Ok(Self { pool, outbound: Outbound::new(retries) })
     }
 
     /// Applies every migration; safe to repeat, and from several processes at once.

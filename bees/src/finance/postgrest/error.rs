@@ -4,64 +4,77 @@
 
 use std::time::Duration;
 
+use apiary_protocol::fault::PostgrestError;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use serde::Deserialize;
 
 use super::super::error::RecordError;
+use super::super::limits::RETRY_AFTER_MAX;
 use super::super::sqlstate;
 
 /// Characters of an answer that is not PostgREST's which are quoted.
 const QUOTED_CHARS_MAX: usize = 200;
 
-/// The body of an error; gateways send the message only.
-#[derive(Default, Deserialize)]
-struct Body {
-    #[serde(default)]
-    code: Option<String>,
-    #[serde(default)]
-    message: Option<String>,
-}
-
-/// The error behind an answer: by Postgres's or PostgREST's code where there is one, else by the status.
+/// The error behind an answer: by Postgres's or PostgREST's code where there is one. Without one, the status only says what advice
+/// fits.
 pub(super) fn of(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> RecordError {
-    let parsed: Body = serde_json::from_slice(body).unwrap_or_default();
-    let code = parsed.code.unwrap_or_default();
-    let message = parsed.message.unwrap_or_else(|| quote(body));
-    let error = sqlstate::error(&code, &message).unwrap_or_else(|| by_status(status, &code, &message));
+    let error = match PostgrestError::read(body) {
+        Some(PostgrestError { code, message }) => of_code(&code, &message),
+        None => of_gateway(status, &quote(body)),
+    };
     match error {
         RecordError::Unavailable { what, .. } => RecordError::Unavailable { what, retry_after },
         other => other,
     }
 }
 
-fn by_status(status: StatusCode, code: &str, message: &str) -> RecordError {
-    let what = format!("{status} {code} {message}");
-    match status {
-        StatusCode::UNAUTHORIZED => RecordError::KeyRefused { what },
-        StatusCode::FORBIDDEN => RecordError::Forbidden { what },
-        // PGRST202 function, PGRST205 table, PGRST106 (406) schema.
-        StatusCode::NOT_FOUND | StatusCode::NOT_ACCEPTABLE => RecordError::NotInstalled { what },
-        StatusCode::CONFLICT => RecordError::Conflict { code: code.to_owned(), what },
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
-            RecordError::unavailable(what)
-        }
-        status if status.is_server_error() => RecordError::unavailable(what),
-        // A redirect would carry the key to another host, so none is followed.
-        status if status.is_redirection() => RecordError::Answer(format!("{status}, a redirect")),
-        status => RecordError::Refused { code: status.as_str().to_owned(), what },
+fn of_code(code: &str, message: &str) -> RecordError {
+    let what = || format!("{code}: {message}");
+    match code.strip_prefix("PGRST") {
+        None => sqlstate::error(code, message),
+        // The connection to the database, or the schema cache, is not there yet.
+        Some(number) if number.starts_with('0') => RecordError::unavailable(what()),
+        // The schema that is exposed; a function or table that is not in the schema cache.
+        Some("106") => RecordError::NotInstalled { what: what() },
+        Some(number) if number.starts_with('2') => RecordError::NotInstalled { what: what() },
+        Some(number) if number.starts_with('3') => RecordError::KeyRefused { what: what() },
+        Some(_) => RecordError::Answer(what()),
     }
 }
 
-/// What `Retry-After` asks for: seconds, or a date (RFC 9110, section 10.2.3).
+/// No answer of PostgREST's: a gateway, a proxy or a firewall speaks, of anything but the event.
+fn of_gateway(status: StatusCode, text: &str) -> RecordError {
+    let what = format!("{status}, not from PostgREST: {text}");
+    match status {
+        StatusCode::UNAUTHORIZED => RecordError::KeyRefused { what },
+        // A redirect would carry the key to another host, so none is followed.
+        status if status.is_redirection() => RecordError::Answer(format!("{status}, a redirect")),
+        StatusCode::PAYMENT_REQUIRED => {
+            RecordError::unavailable(format!("{what}; look at the project's quota and its billing page"))
+        }
+        status if status.is_client_error() && !is_transient(status) => RecordError::unavailable(format!(
+            "{what}; check SUPABASE_URL, and what stands between this machine and the project"
+        )),
+        _ => RecordError::unavailable(what),
+    }
+}
+
+fn is_transient(status: StatusCode) -> bool {
+    matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS)
+}
+
+/// Returns what `Retry-After` asks for: seconds, or a date (RFC 9110, section 10.2.3), at most [`RETRY_AFTER_MAX`].
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
+    let asked = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+            Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO)
+        }
+    };
+    Some(asked.min(RETRY_AFTER_MAX))
 }
 
 fn quote(body: &[u8]) -> String {
@@ -70,6 +83,7 @@ fn quote(body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use apiary_executor_sdk::Fault;
     use reqwest::header::HeaderValue;
 
     use super::*;
@@ -84,6 +98,7 @@ mod tests {
         assert_eq!(retry_after(&headers("7"), now), Some(Duration::from_secs(7)));
         assert_eq!(retry_after(&headers("Sat, 21 Nov 2026 10:01:00 GMT"), now), Some(Duration::from_secs(60)));
         assert_eq!(retry_after(&headers("Sat, 21 Nov 2026 09:00:00 GMT"), now), Some(Duration::ZERO));
+        assert_eq!(retry_after(&headers("99999999"), now), Some(RETRY_AFTER_MAX));
         assert_eq!(retry_after(&headers("soon"), now), None);
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }
@@ -94,6 +109,21 @@ mod tests {
         assert!(matches!(error, RecordError::Forbidden { .. }), "{error}");
         let error = of(StatusCode::INTERNAL_SERVER_ERROR, None, br#"{"code":"40001","message":"serialize"}"#);
         assert!(matches!(error, RecordError::Contended { .. }), "{error}");
+    }
+
+    #[test]
+    fn no_status_without_a_code_is_held_against_the_event() {
+        for status in (400..600).filter_map(|status| StatusCode::from_u16(status).ok()) {
+            for body in [&b""[..], b"<html>no</html>", br#"{"message":"no"}"#, br#"{"code":402,"message":"no"}"#] {
+                assert_eq!(of(status, None, body).fault(), Fault::Surroundings, "{status}");
+            }
+            for (code, expected) in
+                [("22P02", Fault::Document), ("40001", Fault::Again), ("PGRST301", Fault::Surroundings)]
+            {
+                let body = format!(r#"{{"code":"{code}","message":"no"}}"#);
+                assert_eq!(of(status, None, body.as_bytes()).fault(), expected, "{status} {code}");
+            }
+        }
     }
 
     #[test]

@@ -12,7 +12,6 @@ use super::super::change::Change;
 use super::super::error::RecordError;
 use super::super::record::{Applied, Record, Subscription, SubscriptionQuery};
 use super::client::PostgrestClient;
-use crate::breaker::Breaker;
 use crate::outbound::{Outbound, Retries};
 
 /// The columns of [`Subscription`].
@@ -24,7 +23,7 @@ const COLUMNS: &str = "livemode,id,customer_id,user_id,status,price_id,product_i
 /// Customers and subscriptions in a Supabase project.
 pub struct PostgrestRecord {
     client: PostgrestClient,
-    outbound: Outbound,
+    outbound: Outbound<RecordError>,
 }
 
 impl PostgrestRecord {
@@ -48,8 +47,8 @@ impl PostgrestRecord {
         clock: Arc<dyn Clock>,
         retries: Retries,
     ) -> Result<Self, RecordError> {
-        let client = PostgrestClient::new(url, service_role_key, clock.clone())?;
-        Ok(Self { client, outbound: Outbound::new(Breaker::new(clock), retries) })
+        let client = PostgrestClient::new(url, service_role_key, clock)?;
+        Ok(Self { client, outbound: Outbound::new(retries) })
     }
 
     async fn call_function(&self, document: &str) -> Result<Vec<u8>, RecordError> {

@@ -143,7 +143,7 @@ async fn write(transaction: &mut SqliteTransaction, row: &Row, document: &str) -
     let rows: i64 = found.map_or(Ok(0), |found| found.try_get(0)).map_err(error::of)?;
     if rows != 1 {
         let what = format!("a row was not written: a trigger on {} drops writes", row.table);
-        return Err(RecordError::Conflict { code: "no row".to_owned(), what });
+        return Err(RecordError::Dropped { what });
     }
     Ok(rows_changed)
 }

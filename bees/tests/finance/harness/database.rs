@@ -1,12 +1,10 @@
 //! A Postgres database of its own for each test.
 
 use std::str::FromStr as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_bees::finance::PostgresRecord;
 use apiary_bees::outbound::Retries;
-use apiary_identity::SystemClock;
 use secrecy::SecretString;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, query, raw_sql};
@@ -76,7 +74,7 @@ impl PrivateDatabase {
     }
 
     pub(crate) fn record(&self) -> PostgresRecord {
-        PostgresRecord::with_retries(&SecretString::from(self.url()), Arc::new(SystemClock), QUICK).unwrap()
+        PostgresRecord::with_retries(&SecretString::from(self.url()), QUICK).unwrap()
     }
 
     /// A connection past the record, as a superuser.

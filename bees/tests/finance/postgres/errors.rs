@@ -1,10 +1,7 @@
 //! What a real Postgres says, in the terms of the state of record.
 
-use std::sync::Arc;
-
 use apiary_bees::finance::{Applied, Change, PostgresRecord, Record as _, RecordError};
 use apiary_bees::outbound::Retries;
-use apiary_identity::SystemClock;
 use secrecy::SecretString;
 
 use crate::harness::database::{PrivateDatabase, QUICK};
@@ -51,12 +48,13 @@ async fn a_serialization_failure_is_tried_again() {
 }
 
 #[tokio::test]
-async fn codes_of_conflicts_and_rights_are_final_and_say_what_to_do() {
+async fn codes_that_no_retry_helps_are_handed_on_at_once_and_say_what_to_do() {
     let database = PrivateDatabase::migrated().await;
     for (code, advice) in [
         ("23505", "look at the row"),
         ("23503", "look at the row"),
         ("42501", "use the service-role key"),
+        ("PT409", "look for a trigger"),
         ("22P05", "look at the event at Stripe"),
     ] {
         database
@@ -75,19 +73,19 @@ async fn codes_of_conflicts_and_rights_are_final_and_say_what_to_do() {
 async fn a_database_that_is_away_or_unknown_says_so_without_the_password() {
     let away = "postgres://somebody:hunter2@127.0.0.1:1/nowhere";
     let once = Retries { retries_max: 0, ..QUICK };
-    let record = PostgresRecord::with_retries(&SecretString::from(away), Arc::new(SystemClock), once).unwrap();
+    let record = PostgresRecord::with_retries(&SecretString::from(away), once).unwrap();
     let error = record.check().await.unwrap_err();
     assert!(error.is_retryable(), "{error}");
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
 
     let database = PrivateDatabase::new().await;
     let unknown = database.url().replace("/finance_", "/no_such_");
-    let record = PostgresRecord::with_retries(&SecretString::from(unknown), Arc::new(SystemClock), QUICK).unwrap();
+    let record = PostgresRecord::with_retries(&SecretString::from(unknown), QUICK).unwrap();
     assert!(matches!(record.check().await.unwrap_err(), RecordError::KeyRefused { .. }));
     database.drop().await;
 
     for url in ["", "mysql://x", "postgres://u:hunter2@h:port/x", "postgres://h/x?sslmode=perhaps"] {
-        let error = PostgresRecord::new(&SecretString::from(url), Arc::new(SystemClock)).err().unwrap();
+        let error = PostgresRecord::new(&SecretString::from(url)).err().unwrap();
         assert!(error.to_string().contains("DATABASE_URL"), "{url}: {error}");
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }
