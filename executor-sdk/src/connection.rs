@@ -12,7 +12,8 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::GeneralPurposeConfig;
 use bytes::Bytes;
-use http::{HeaderMap, Uri};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode, Uri};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::MapFrame;
@@ -73,14 +74,26 @@ fn invalid(address: &Address, error: &dyn std::error::Error) -> ClientError {
     ClientError::Invalid(format!("{address}: {error}{cause}; check the address"))
 }
 
-/// tonic panics on a `grpc-status-details-bin` that is not base64, and a broken-into broker must not be able
-/// to end a bee with one header. Such a header is dropped, where tonic would see it: in head and trailers.
-fn guard_response(mut response: http::Response<Body>) -> http::Response<Guarded> {
+/// Makes answers harmless, and those of no gRPC server readable.
+fn guard_response(response: http::Response<Body>) -> http::Response<Guarded> {
+    let mut response = if is_grpc(response.headers()) { response } else { away(response.status()) };
     drop_bad_details(response.headers_mut());
     let guard: fn(Frame<Bytes>) -> Frame<Bytes> = guard_frame;
     response.map(|body| body.map_frame(guard))
 }
 
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// A proxy that does not reach the broker answers with a page, and the gRPC library would make a riddle of it.
+fn away(status: StatusCode) -> http::Response<Body> {
+    let words = format!("an HTTP proxy answered {} with a page", status.as_u16());
+    tonic::Status::unavailable(words).into_http()
+}
+
+/// tonic panics on a `grpc-status-details-bin` that is not base64, and a broken-into broker must not be able
+/// to end a bee with one header. Such a header is dropped, where tonic would see it: in head and trailers.
 fn guard_frame(mut frame: Frame<Bytes>) -> Frame<Bytes> {
     if let Some(trailers) = frame.trailers_mut() {
         drop_bad_details(trailers);
@@ -106,6 +119,21 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn an_answer_that_is_no_grpc_means_that_the_broker_is_away() {
+        for (status, content_type) in
+            [(502, Some("text/html")), (504, None), (404, Some("application/json")), (200, None)]
+        {
+            let mut page = http::Response::new(Body::empty());
+            *page.status_mut() = StatusCode::from_u16(status).unwrap();
+            page.headers_mut().extend(content_type.map(|value| (CONTENT_TYPE, HeaderValue::from_static(value))));
+            let guarded = guard_response(page);
+            let read = tonic::Status::from_header_map(guarded.headers()).unwrap();
+            assert_eq!(read.code(), tonic::Code::Unavailable);
+            assert_eq!(read.message(), format!("an HTTP proxy answered {status} with a page"));
+        }
+    }
+
     #[tokio::test]
     async fn details_that_would_trip_the_grpc_library_are_dropped_in_head_and_trailers() {
         for (value, stays) in [("AAEC", true), ("AA==", true), ("AA", true), ("", true), ("!", false)] {
@@ -115,8 +143,9 @@ mod tests {
                 http_body_util::Empty::<Bytes>::new().with_trailers(std::future::ready(Some(Ok(headers.clone()))));
             let mut response = http::Response::new(Body::new(body));
             *response.headers_mut() = headers;
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
             let response = guard_response(response);
-            assert_eq!(response.headers().is_empty(), !stays);
+            assert_eq!(response.headers().len() == 1, !stays);
             let trailers = response.into_body().collect().await.unwrap().trailers().cloned().unwrap();
             assert_eq!(trailers.is_empty(), !stays);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use apiary_identity::{DocumentError, EnvelopeError};
 use apiary_protocol::details::Details;
+use apiary_protocol::fault::of_grpc_status;
 use apiary_protocol::{Fault, Reason};
 use tonic::{Code, Status};
 
@@ -100,13 +101,13 @@ impl ClientError {
             return Self::Refused { reason, message: clipped(status.message(), 4096), retryable: detail.retryable };
         }
         // A source means that the status was made on this side, out of a transport's error.
-        let transport = status.source().is_some() || status.code() == Code::Unavailable;
+        let transport = status.source().is_some();
         match status.code() {
             Code::DeadlineExceeded => Self::Timeout { method, after: timeout },
             Code::OutOfRange => Self::Answer(clipped(status.message(), 512)),
-            _ if transport => Self::Unreachable { address: address.to_owned(), problem: words(status) },
-            // tonic says so of a connection that could not be made.
-            Code::Unknown => Self::Unreachable { address: address.to_owned(), problem: words(status) },
+            code if transport || of_grpc_status(code.into()) == Fault::Again => {
+                Self::Unreachable { address: address.to_owned(), problem: words(status) }
+            }
             code => Self::Status {
                 code: format!("{code:?}"),
                 message: format!("{method}: {}", clipped(status.message(), 4096)),

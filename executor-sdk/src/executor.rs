@@ -12,6 +12,7 @@ mod contact;
 mod drain;
 mod heartbeat;
 mod introduce;
+mod polls;
 mod rules;
 mod waits;
 mod works;

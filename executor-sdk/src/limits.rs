@@ -28,6 +28,10 @@ pub const LEASE_MIN: Duration = Duration::from_secs(1);
 pub const LEASE_MAX: Duration = Duration::from_secs(3600);
 /// How long one claim waits for work.
 pub const CLAIM_WAIT: Duration = Duration::from_secs(20);
+/// The shortest wait of a claim whose polls are cut by something in between.
+pub const CLAIM_WAIT_MIN: Duration = Duration::from_millis(600);
+/// Polls that were cut are tried at full length again after this long.
+pub const CLAIM_WAIT_SHORT_FOR: Duration = Duration::from_secs(600);
 /// An empty answer that comes sooner than this after the question is followed by a pause, so that a broker
 /// that does not wait cannot make an executor spin.
 pub const CLAIM_EMPTY_MIN: Duration = Duration::from_millis(500);

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use apiary_proto::v1;
+use apiary_protocol::Fault;
 use futures::future::join_all;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -11,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::Context;
 use super::contact::{Contact, can_pass};
 use super::introduce::{Introduction, Welcome};
+use super::polls::Polls;
 use super::works::Works;
 use crate::client::millis;
 use crate::lease::Subject;
-use crate::limits::{CLAIM_EMPTY_MIN, CLAIM_WAIT, POLL_GRACE, RELEASE_TIMEOUT};
+use crate::limits::{CLAIM_EMPTY_MIN, POLL_GRACE, RELEASE_TIMEOUT};
 use crate::wire::offer_to_proto;
 use crate::{Client, ClientError};
 
@@ -22,13 +24,19 @@ use crate::{Client, ClientError};
 pub(super) struct Claims {
     contact: Contact,
     introduction: Introduction,
+    polls: Polls,
     /// The colony's rules were asked for.
     is_guarded: bool,
 }
 
 impl Claims {
     pub(super) fn new() -> Self {
-        Self { contact: Contact::new(), introduction: Introduction::default(), is_guarded: false }
+        Self {
+            contact: Contact::new(),
+            introduction: Introduction::default(),
+            polls: Polls::default(),
+            is_guarded: false,
+        }
     }
 
     /// Claims work until the executor is to stop.
@@ -44,7 +52,7 @@ impl Claims {
             broker = %client.address(), executor = %client.id(), executor_type = settings.executor_type,
             slots = settings.slots, functions = functions.join(" "), "claiming work"
         );
-        let Self { contact, introduction, is_guarded } = self;
+        let Self { contact, introduction, polls, is_guarded } = self;
         loop {
             let free = tokio::select! {
                 biased;
@@ -64,7 +72,8 @@ impl Claims {
                     () = context.rules.asked() => *is_guarded = true,
                 }
             }
-            let Some(claimed) = claim(context, free, shutdown).await else {
+            let asked_at = Instant::now();
+            let Some(claimed) = claim(context, free, polls.wait(asked_at), shutdown).await else {
                 return Ok(());
             };
             let pause = match claimed {
@@ -77,6 +86,10 @@ impl Claims {
                         }
                         false => contact.pause(),
                     }
+                }
+                Err(error) if error.fault() == Fault::Again && polls.cut(asked_at, Instant::now()) => {
+                    tracing::debug!(%error, "a poll was cut: the next is shorter");
+                    continue;
                 }
                 Err(error) => contact.failed(error)?,
             };
@@ -117,11 +130,16 @@ struct Claimed {
 }
 
 /// Claims once; `None` if the executor was told to stop meanwhile.
-async fn claim(context: &Context, free: usize, shutdown: &CancellationToken) -> Option<Result<Claimed, ClientError>> {
+async fn claim(
+    context: &Context,
+    free: usize,
+    wait: Duration,
+    shutdown: &CancellationToken,
+) -> Option<Result<Claimed, ClientError>> {
     let request = v1::ClaimRequest {
         executor_type: context.settings.executor_type.clone(),
         count_max: i32::try_from(free).unwrap_or(i32::MAX),
-        wait_ms: millis(CLAIM_WAIT),
+        wait_ms: millis(wait),
         lease_ms: millis(context.settings.lease),
         offer: Some(offer_to_proto(&context.settings.offer)),
     };

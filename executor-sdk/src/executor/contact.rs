@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apiary_protocol::Reason;
+use apiary_protocol::{Fault, Reason};
 use backon::ExponentialBackoff;
 
 use crate::ClientError;
@@ -62,16 +62,18 @@ impl Contact {
     }
 }
 
-/// Whether the error can go away by itself: the broker comes back, is repaired, or the clocks agree again.
+/// Whether the error can go away by itself: the broker comes back, is repaired, or the clocks agree again. Only a reason that the
+/// broker gives says otherwise: whatever else answers stands between it and this executor.
 pub(super) fn can_pass(error: &ClientError) -> bool {
-    error.is_retryable()
-        || matches!(
-            error,
-            ClientError::Refused {
-                reason: Reason::Internal | Reason::BrokerUnknown | Reason::RequestStale | Reason::RequestReplayed,
-                ..
-            }
-        )
+    match error {
+        ClientError::Refused { reason: Reason::Internal | Reason::RequestStale, .. } => true,
+        ClientError::Refused { .. } => error.fault() == Fault::Again,
+        ClientError::Invalid(_) => false,
+        ClientError::Status { .. }
+        | ClientError::Unreachable { .. }
+        | ClientError::Timeout { .. }
+        | ClientError::Answer(_) => true,
+    }
 }
 
 /// What makes two errors the same trouble; their words may differ from one try to the next.
@@ -112,6 +114,8 @@ mod tests {
         assert!(contact.failed(away()).is_ok());
         assert!(contact.failed(refusal("DRAINING", true)).is_ok());
         assert!(contact.failed(refusal("REQUEST_STALE", false)).is_ok());
+        let status = ClientError::Status { code: "Unimplemented".to_owned(), message: "no".to_owned() };
+        assert!(contact.failed(status).is_ok());
         assert_eq!(contact.failed(refusal("NOT_PERMITTED", false)).unwrap_err().reason(), Some("NOT_PERMITTED"));
         contact.accepted();
         assert!(contact.failed(refusal("NOT_PERMITTED", false)).is_ok());
