@@ -34,7 +34,7 @@ impl Contact {
 
     pub(crate) fn note(&self, answer: &Result<Submitted, SinkError>) {
         let state = match answer {
-            Ok(_) | Err(SinkError::Unacceptable { .. } | SinkError::Failed { .. }) => BrokerState::Reachable,
+            Ok(_) | Err(SinkError::Unacceptable { .. }) => BrokerState::Reachable,
             Err(SinkError::Away(_)) => BrokerState::Away,
             Err(SinkError::Refused { reason, .. }) => BrokerState::Refusing { reason: reason.clone() },
         };

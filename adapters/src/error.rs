@@ -41,6 +41,9 @@ pub enum SpoolError {
     /// Something else is there.
     #[error("the spool {} is no folder: name one, or a place where one can be made", .0.display())]
     NoFolder(PathBuf),
+    /// Nothing was ever spooled there.
+    #[error("{} holds no spool: name the folder of the adapter's spool (`webhook.spool`)", .0.display())]
+    NoSpool(PathBuf),
     /// Events hold customers' data, which is nobody else's.
     #[error(
         "{path} can be read or written by others (mode {mode:04o}): run `chmod {wanted:o} {path}`",

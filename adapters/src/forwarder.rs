@@ -6,14 +6,15 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_daemon::Notices;
 use apiary_identity::{Clock, Document as _, Spec};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::contact::Contact;
 use crate::limits::{
-    FORWARD_FAILURES_MAX, FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_PAUSE_REFUSED_MAX, FORWARD_TIMEOUT,
-    SET_ASIDE_RETRY,
+    FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_PAUSE_REFUSED_MAX, FORWARD_TIMEOUT, SET_ASIDE_RETRY,
+    SPOOL_REFRESH,
 };
 use crate::spool::{Spool, SpoolTotals, Waiting};
 use crate::stats::Counters;
@@ -26,9 +27,11 @@ pub(crate) struct Forwarder {
     contact: Arc<Contact>,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
-    /// Failures in a row, of the event that is first.
-    failures: u32,
+    notices: Notices,
 }
+
+/// The kind of notice while the broker refuses events.
+const SET_ASIDE: &str = "EVENTS_SET_ASIDE";
 
 /// What became of the event that was first.
 enum Step {
@@ -45,8 +48,9 @@ impl Forwarder {
         contact: Arc<Contact>,
         counters: Arc<Counters>,
         clock: Arc<dyn Clock>,
+        notices: Notices,
     ) -> Self {
-        Self { sink, spool, contact, counters, clock, failures: 0 }
+        Self { sink, spool, contact, counters, clock, notices }
     }
 
     /// Forwards until `stop`; ends earlier if the spool does. May be cut anywhere: an event leaves the spool after the broker has committed it, and one
@@ -65,11 +69,21 @@ impl Forwarder {
                 self.retry_set_aside().await;
                 retry_at = Instant::now() + SET_ASIDE_RETRY;
             }
-            // Wakes at once when an event comes into an empty spool.
-            match timeout_at(retry_at, totals.wait_for(SpoolTotals::has_waiting)).await {
-                Ok(Ok(_)) => {}
+            // Wakes at once when an event comes into an empty spool, and looks now and then whether an operator put one there.
+            let look_at = Instant::now() + SPOOL_REFRESH;
+            let woken = timeout_at(look_at.min(retry_at), totals.wait_for(SpoolTotals::has_waiting)).await;
+            // What it found borrows the totals, and is not needed.
+            let woken = woken.map(|found| found.map(drop));
+            match woken {
+                Ok(Ok(())) => {}
                 Ok(Err(_)) => return,
-                Err(_) => continue,
+                Err(_) => {
+                    if let Err(error) = self.spool.refresh().await {
+                        tracing::debug!(%error, "the spool could not be counted");
+                    }
+                    self.report_set_aside();
+                    continue;
+                }
             }
             match self.step().await {
                 Ok(Step::Done) => pause = FORWARD_PAUSE_FIRST,
@@ -94,7 +108,6 @@ impl Forwarder {
         self.contact.note(&answer);
         let error = match answer {
             Ok(submitted) => {
-                self.failures = 0;
                 self.spool.remove(waiting.seq).await?;
                 self.counters.forwarded.add_one();
                 self.counters.note(&submitted);
@@ -110,13 +123,8 @@ impl Forwarder {
                 tracing::error!(%error, waiting, "events wait in the spool until the broker takes them");
                 Ok(Step::Wait(FORWARD_PAUSE_REFUSED_MAX))
             }
-            SinkError::Failed { .. } if self.failures + 1 < FORWARD_FAILURES_MAX => {
-                self.failures += 1;
-                tracing::warn!(%error, event = waiting.idempotency_key, failures = self.failures, "trying again");
-                Ok(Step::Wait(FORWARD_PAUSE_AWAY_MAX))
-            }
-            SinkError::Failed { .. } | SinkError::Unacceptable { .. } => {
-                self.failures = 0;
+            // At once: whatever the broker has against it, those behind it are not to wait.
+            SinkError::Unacceptable { .. } => {
                 self.set_aside(&waiting, &error).await?;
                 Ok(Step::Done)
             }
@@ -141,7 +149,21 @@ impl Forwarder {
             event = waiting.idempotency_key,
             "an event was set aside, for those behind it; it is tried again within the hour, and at the next start"
         );
+        let text = format!("{}: {error}; `apiary spool list` shows what was set aside", waiting.idempotency_key);
+        self.notices.raise(SET_ASIDE, "", text);
         Ok(())
+    }
+
+    /// Keeps the notice for as long as something is set aside, also from before the start.
+    fn report_set_aside(&self) {
+        match self.spool.totals().set_aside_events {
+            0 => self.notices.resolve(SET_ASIDE, ""),
+            _ if self.notices.list().iter().any(|notice| notice.kind == SET_ASIDE) => {}
+            events => {
+                let text = format!("the broker refuses {events} events; `apiary spool list` shows which, and why");
+                self.notices.raise(SET_ASIDE, "", text);
+            }
+        }
     }
 
     async fn retry_set_aside(&self) {

@@ -48,7 +48,7 @@ pub use contact::BrokerState;
 pub use error::{SpoolError, StartError};
 pub use limits::WebhookLimits;
 pub use sink::{Sink, SinkError};
-pub use spool::{SetAside, SpoolTotals};
+pub use spool::{SetAside, SetAsideFilter, SpoolFile, SpoolTotals};
 pub use stats::WebhookStats;
 pub use stripe::StripeConfig;
 pub use webhook::Webhook;

@@ -33,6 +33,8 @@ pub(crate) const SPOOL_COMMIT_AGE_MAX: Duration = Duration::from_secs(5);
 pub(crate) const SPOOL_PROOF_TIME_MAX: Duration = Duration::from_secs(2);
 /// Events that a list of what was set aside shows.
 pub(crate) const SET_ASIDE_LIST_MAX: i64 = 1000;
+/// How often the adapter looks whether an operator's command changed the spool's file.
+pub(crate) const SPOOL_REFRESH: Duration = Duration::from_secs(1);
 /// Characters of the broker's words that are kept with an event that was set aside.
 pub(crate) const REFUSAL_CHARS_MAX: usize = 1024;
 
@@ -44,8 +46,6 @@ pub(crate) const FORWARD_PAUSE_FIRST: Duration = Duration::from_millis(100);
 pub(crate) const FORWARD_PAUSE_AWAY_MAX: Duration = Duration::from_secs(5);
 /// The forwarder's longest pause while the broker refuses, which only a person can change.
 pub(crate) const FORWARD_PAUSE_REFUSED_MAX: Duration = Duration::from_secs(60);
-/// How often one event may fail at a broker that is there, before it is set aside for those behind it.
-pub(crate) const FORWARD_FAILURES_MAX: u32 = 10;
 /// How often events that were set aside get another chance.
 pub(crate) const SET_ASIDE_RETRY: Duration = Duration::from_secs(3600);
 

@@ -29,14 +29,6 @@ pub enum SinkError {
         /// The broker's own words.
         message: String,
     },
-    /// Something went wrong at the broker, perhaps because of this very spec.
-    #[error("the broker could not take the event: {message} ({reason})")]
-    Failed {
-        /// The exact reason, for programs.
-        reason: String,
-        /// The broker's own words.
-        message: String,
-    },
     /// This very spec is not acceptable, and trying again does not change that.
     #[error("the broker does not accept the event: {message} ({reason})")]
     Unacceptable {
@@ -52,7 +44,7 @@ impl SinkError {
     pub fn reason(&self) -> &str {
         match self {
             Self::Away(_) => "UNREACHABLE",
-            Self::Refused { reason, .. } | Self::Failed { reason, .. } | Self::Unacceptable { reason, .. } => reason,
+            Self::Refused { reason, .. } | Self::Unacceptable { reason, .. } => reason,
         }
     }
 }
@@ -81,7 +73,8 @@ impl From<ClientError> for SinkError {
             },
             ClientError::Status { code, message } => Self::Refused { reason: code, message },
             ClientError::Invalid(message) => Self::Unacceptable { reason: "INVALID".to_owned(), message },
-            other => Self::Failed { reason: "ANSWER".to_owned(), message: other.to_string() },
+            // Whatever answers so, it is no broker that has looked at the event.
+            other => Self::Away(other.to_string()),
         }
     }
 }
@@ -111,10 +104,12 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_means_away_and_nonsense_is_a_failure() {
+    fn no_answer_means_away_and_so_does_nonsense() {
         let unreachable = ClientError::Unreachable { address: "broker".to_owned(), problem: "refused".to_owned() };
         assert!(matches!(unreachable.into(), SinkError::Away(_)));
-        assert!(matches!(ClientError::Answer("no UUID".to_owned()).into(), SinkError::Failed { .. }));
+        assert!(matches!(ClientError::Answer("no UUID".to_owned()).into(), SinkError::Away(_)));
+        let status = ClientError::Status { code: "Unimplemented".to_owned(), message: "no".to_owned() };
+        assert!(matches!(status.into(), SinkError::Refused { .. }));
         assert!(matches!(ClientError::Invalid("too deep".to_owned()).into(), SinkError::Unacceptable { .. }));
     }
 }

@@ -48,7 +48,8 @@ impl Webhook {
         let tasks = Supervisor::new(notices.clone());
         let spool = Arc::new(Spool::open(&spool_path, sink.colony(), &limits, &tasks).await?);
         let (contact, counters) = (Arc::new(Contact::default()), Arc::new(Counters::default()));
-        let forwarder = Forwarder::new(sink.clone(), spool.clone(), contact.clone(), counters.clone(), clock.clone());
+        let (to, time) = (sink.clone(), clock.clone());
+        let forwarder = Forwarder::new(to, spool.clone(), contact.clone(), counters.clone(), time, notices.clone());
         let (submit_timeout, answer_timeout) = (limits.submit_timeout, limits.answer_timeout);
         let intake = Intake { sink, spool, contact, counters, clock, submit_timeout, answer_timeout };
         let door = door(&limits, trusted_proxies, notices);

@@ -10,7 +10,7 @@ use tracing::Level;
 
 use crate::commands::{
     bee, broker, bulk, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, lease,
-    limit, pause, process, record, tls, up, webhook,
+    limit, pause, process, record, spool, tls, up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, Quiet, ReaderGone};
@@ -110,6 +110,8 @@ enum Command {
     Guard(guard::Command),
     #[command(subcommand)]
     Record(record::Command),
+    #[command(subcommand)]
+    Spool(spool::Command),
     #[command(subcommand)]
     Import(import::Command),
     Doctor(doctor::Arguments),
@@ -270,6 +272,7 @@ impl Command {
             Self::Limit(command) => command.run(context).await,
             Self::Guard(command) => command.run(context).await,
             Self::Record(command) => command.run(context).await,
+            Self::Spool(command) => command.run(context).await,
             Self::Import(command) => command.run(context).await,
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),

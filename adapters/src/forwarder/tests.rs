@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apiary_daemon::{Notices, Supervisor};
-use apiary_executor_sdk::{Submitted, v1};
+use apiary_executor_sdk::{ClientError, Submitted, v1};
 use apiary_identity::{Clock, Document as _, Id, KeyPair, ManualClock, Spec, SystemClock};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -66,10 +66,6 @@ impl Sink for Script {
     }
 }
 
-fn failed() -> SinkError {
-    SinkError::Failed { reason: "INTERNAL".to_owned(), message: "no".to_owned() }
-}
-
 fn refused() -> SinkError {
     SinkError::Refused { reason: "NOT_PERMITTED".to_owned(), message: "no".to_owned() }
 }
@@ -97,7 +93,8 @@ async fn spool(folder: &Path, colony: Id, clock: &dyn Clock, keys: &[&str]) -> A
 /// Forwards until as much was submitted.
 async fn forward(script: &Arc<Script>, spool: &Arc<Spool>, clock: Arc<ManualClock>, submits: usize) {
     let (contact, counters) = (Arc::new(Contact::default()), Arc::new(Counters::default()));
-    let mut forwarder = Forwarder::new(script.clone(), spool.clone(), contact, counters, clock);
+    let notices = Notices::new(clock.clone());
+    let mut forwarder = Forwarder::new(script.clone(), spool.clone(), contact, counters, clock, notices);
     let stop = CancellationToken::new();
     let forwarding = tokio::spawn({
         let stop = stop.clone();
@@ -134,16 +131,17 @@ async fn a_broker_that_refuses_is_asked_for_ever_and_no_event_is_set_aside_for_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_fails_again_and_again_makes_way_and_gets_another_chance() {
+async fn events_that_the_broker_refuses_cost_those_behind_them_one_round_trip_each() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
-    let script = Script::new((0..10).map(|_| failed()));
-    let spool = spool(folder.path(), script.colony, &*clock, &["a", "b", "c"]).await;
-    forward(&script, &spool, clock, 13).await;
-    let mut order = vec!["a"; 10];
-    order.extend(["b", "c", "a"]);
-    assert_eq!(script.keys(), order);
-    let last = *script.pauses().last().unwrap();
-    assert!(last > Duration::from_secs(3000) && last < Duration::from_secs(3601), "within the hour: {last:?}");
+    let reasons = ["ARGS_REFUSED", "LIMIT_UNKNOWN", "INTERNAL", "TOO_LARGE", "TAKEN", "SOMETHING_LATER"];
+    let refusal =
+        |reason: &str| ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable: false };
+    let script = Script::new(reasons.map(|reason| refusal(reason).into()));
+    let spool = spool(folder.path(), script.colony, &*clock, &["a", "b", "c", "d", "e", "f", "good"]).await;
+    forward(&script, &spool, clock, 7).await;
+    assert_eq!(script.keys(), ["a", "b", "c", "d", "e", "f", "good"]);
+    assert!(script.pauses().iter().all(|pause| pause.is_zero()), "{:?}", script.pauses());
+    assert_eq!(spool.totals().set_aside_events, 6);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,8 @@ use sqlx::{Row as _, query};
 use super::totals::SpoolTotals;
 use crate::SpoolError;
 
+/// The file's name in the spool's folder.
+pub(super) const FILE: &str = "spool.sqlite";
 const APPLICATION_ID: i64 = 1_095_780_680;
 const VERSION: i64 = 1;
 
@@ -58,14 +60,23 @@ pub(super) async fn oldest_ms(transaction: &mut SqliteTransaction) -> Result<Opt
 
 /// Makes the tables of a new file; refuses files of others.
 async fn prepare(transaction: &mut SqliteTransaction, path: &Path) -> Result<(), SpoolError> {
+    if check_kind(transaction, path).await? {
+        return Ok(());
+    }
+    let made = transaction.script(include_str!("migrations/0001_spool.sql")).await;
+    made.map_err(|error| SpoolError::sql(path, &error))
+}
+
+/// Whether the file is a spool; false if nothing is in it yet. Refuses files of others.
+pub(super) async fn check_kind(transaction: &mut SqliteTransaction, path: &Path) -> Result<bool, SpoolError> {
     let sql = |error| SpoolError::sql(path, &error);
     let row = transaction.row(query(include_str!("application.sql"))).await.map_err(sql)?;
     let row = row.ok_or(sqlx::Error::RowNotFound).map_err(sql)?;
     let number = |column| row.try_get::<i64, _>(column).map_err(sql);
     let foreign = |problem: &str| Err(SpoolError::Foreign { path: path.to_owned(), problem: problem.to_owned() });
     match (number("application_id")?, number("user_version")?, number("tables")?) {
-        (0, 0, 0) => transaction.script(include_str!("migrations/0001_spool.sql")).await.map_err(sql),
-        (APPLICATION_ID, VERSION, _) => Ok(()),
+        (0, 0, 0) => Ok(false),
+        (APPLICATION_ID, VERSION, _) => Ok(true),
         (APPLICATION_ID, _, _) => foreign("is of a later version: start that version of the adapter"),
         _ => foreign("is another program's database: give the adapter a folder of its own"),
     }

@@ -31,7 +31,7 @@ impl Folder {
             Err(TryLockError::Error(error)) => return Err(SpoolError::io(path, &error)),
         }
         // Made here and not by SQLite, which gives its journals the database's own mode.
-        let database = path.join("spool.sqlite");
+        let database = path.join(super::database::FILE);
         drop(open(&database)?);
         // The names must be on disk as well as what is in the files.
         for folder in [Some(path), path.parent().filter(|parent| !parent.as_os_str().is_empty())].into_iter().flatten()

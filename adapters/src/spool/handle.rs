@@ -1,6 +1,7 @@
 //! The spool as the rest of the adapter sees it.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use apiary_daemon::Supervisor;
 use apiary_database::Commits;
@@ -24,6 +25,8 @@ pub(crate) struct Spool {
     close: CancellationToken,
     path: PathBuf,
     commits: Commits,
+    /// The file's version as it was counted last.
+    seen: AtomicI64,
 }
 
 /// What became of an event.
@@ -84,7 +87,7 @@ impl Spool {
         let state = (writer, close.clone());
         tasks.spawn("spool writer", close.clone(), state, |(writer, close)| Box::pin(writer.run(close)));
         tasks.close();
-        Ok(Self { jobs, totals, writer: tasks, close, path: path.to_owned(), commits })
+        Ok(Self { jobs, totals, writer: tasks, close, path: path.to_owned(), commits, seen: AtomicI64::new(0) })
     }
 
     /// Puts an event at the end of the line; when this returns, it is on disk. May be dropped half-way: then the event
@@ -140,6 +143,17 @@ impl Spool {
             return true;
         }
         matches!(timeout(SPOOL_PROOF_TIME_MAX, self.ask(Ask::Prove)).await, Ok(Ok(_)))
+    }
+
+    /// Counts anew if somebody else has changed the file.
+    pub(crate) async fn refresh(&self) -> Result<(), SpoolError> {
+        match self.ask(Ask::Refresh { seen: self.seen.load(Ordering::Relaxed) }).await? {
+            Answer::Version(version) => {
+                self.seen.store(version, Ordering::Relaxed);
+                Ok(())
+            }
+            _ => Err(self.crossed()),
+        }
     }
 
     /// Whether nothing is in line. An event counts from before its `append` returns until after it was removed.

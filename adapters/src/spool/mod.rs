@@ -2,14 +2,16 @@
 //!
 //! One SQLite file in a folder of its own (WAL, `synchronous=FULL`: a commit is on disk when it returns), written by
 //! one task, which commits together whatever waits. A lock on the folder keeps a second adapter out, and is gone with
-//! the process, however that ends.
+//! the process, however that ends. An operator's commands work on the file beside the adapter, which notices.
 
 mod database;
+mod file;
 mod folder;
 mod handle;
 mod totals;
 mod writer;
 
+pub use file::{SetAsideFilter, SpoolFile};
 pub use handle::SetAside;
 pub(crate) use handle::{Appended, Spool, Waiting};
 pub use totals::SpoolTotals;

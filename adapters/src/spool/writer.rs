@@ -8,10 +8,10 @@ use sqlx::{Row as _, query};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::database;
 use super::folder::Folder;
 use super::handle::{Appended, SetAside, Waiting};
 use super::totals::SpoolTotals;
+use super::{database, file};
 use crate::limits::{SET_ASIDE_LIST_MAX, SPOOL_BATCH_MAX};
 use crate::{SpoolError, WebhookLimits};
 
@@ -44,6 +44,9 @@ pub(super) enum Ask {
     ListSetAside,
     /// Write something of no meaning.
     Prove,
+    Refresh {
+        seen: i64,
+    },
 }
 
 /// What came of it.
@@ -54,6 +57,7 @@ pub(super) enum Answer {
     Done,
     Retried(u64),
     SetAside(Vec<SetAside>),
+    Version(i64),
 }
 
 /// Owns the file.
@@ -200,6 +204,7 @@ async fn apply(db: &mut SqliteTransaction, totals: &mut SpoolTotals, ask: &Ask) 
         }
         Ask::ListSetAside => list_set_aside(db).await.map(Answer::SetAside),
         Ask::Prove => Ok(Answer::Done),
+        Ask::Refresh { seen } => refresh(db, totals, *seen).await.map(Answer::Version),
     }
 }
 
@@ -224,17 +229,20 @@ async fn remove(db: &mut SqliteTransaction, totals: &mut SpoolTotals, seq: i64) 
 }
 
 async fn list_set_aside(db: &mut SqliteTransaction) -> Result<Vec<SetAside>, sqlx::Error> {
-    let rows = db.rows(query(include_str!("list_set_aside.sql")).bind(SET_ASIDE_LIST_MAX)).await?;
-    let event = |row: &sqlx::sqlite::SqliteRow| {
-        Ok(SetAside {
-            idempotency_key: row.try_get("idempotency_key")?,
-            received_ms: row.try_get("received_ms")?,
-            refused_ms: row.try_get("refused_ms")?,
-            reason: row.try_get("reason")?,
-            message: row.try_get("message")?,
-        })
-    };
-    rows.iter().map(event).collect()
+    let all =
+        query(include_str!("list_set_aside.sql")).bind(SET_ASIDE_LIST_MAX).bind(None::<String>).bind(None::<String>);
+    db.rows(all).await?.iter().map(file::event).collect()
+}
+
+/// Counts anew if somebody else has changed the file since the version `seen`.
+async fn refresh(db: &mut SqliteTransaction, totals: &mut SpoolTotals, seen: i64) -> Result<i64, sqlx::Error> {
+    let row = db.row(query(include_str!("version.sql"))).await?.ok_or(sqlx::Error::RowNotFound)?;
+    let version: i64 = row.try_get(0)?;
+    if version != seen {
+        let SpoolTotals { is_failing, is_full, .. } = *totals;
+        *totals = SpoolTotals { is_failing, is_full, ..database::totals(db).await? };
+    }
+    Ok(version)
 }
 
 fn size(bytes: usize) -> u64 {

@@ -13,7 +13,8 @@ use crate::source::{Event, Source};
 
 /// An event is a few statements; more than this is a database that hangs.
 const MAX_EXEC: Duration = Duration::from_secs(30);
-/// With the back-off below, this tries for some nine hours: payments outlast a database's bad night.
+/// For conflicts with what is stored, and executors that are lost: some nine hours with the back-off below. A state of record that is
+/// away or takes no key spends none of them.
 const MAX_RETRIES: i32 = 20;
 const BACKOFF: Backoff = Backoff { first_ms: 1000, factor: 2.0, most_ms: 3_600_000, jitter: 0.2 };
 

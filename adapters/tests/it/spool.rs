@@ -6,7 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_adapters::{BrokerState, SpoolError, StartError, Webhook, WebhookConfig};
+use apiary_adapters::{
+    BrokerState, SetAside, SetAsideFilter, SpoolError, SpoolFile, StartError, Webhook, WebhookConfig,
+};
 use apiary_identity::SystemClock;
 use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
@@ -358,4 +360,50 @@ async fn an_event_that_cannot_be_written_is_answered_503_and_later_ones_are_kept
     broker.is_back();
     eventually("all are forwarded", || webhook.stats().forwarded == 2).await;
     assert_eq!(broker.events(), ids(1..3));
+}
+
+#[tokio::test]
+async fn an_operator_lists_retries_and_deletes_refused_events_beside_the_running_adapter() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::new());
+    broker.does_not_accept("evt_0");
+    broker.does_not_accept("evt_1");
+    let config = config(folder.path());
+    let path = config.spool_path.clone();
+    let webhook = start(config, &broker).await;
+    for id in ids(0..3) {
+        post(webhook.address(), &event(&id)).await.unwrap();
+    }
+    eventually("both are set aside", || webhook.spool().set_aside_events == 2).await;
+    let health = get(webhook.address(), "/healthz").await.body;
+    assert_eq!(health["notices"][0]["kind"], json!("EVENTS_SET_ASIDE"), "{health}");
+
+    let file = SpoolFile::open(&path).await.unwrap();
+    let keys = |events: Vec<SetAside>| events.into_iter().map(|one| one.idempotency_key).collect::<Vec<_>>();
+    let all = SetAsideFilter::default();
+    assert_eq!(keys(file.list(&all).await.unwrap()), ["stripe:live::evt_0", "stripe:live::evt_1"]);
+    let one = SetAsideFilter { key_part: Some("evt_1".to_owned()), reason: Some("INVALID".to_owned()) };
+    assert_eq!(keys(file.list(&one).await.unwrap()), ["stripe:live::evt_1"]);
+    let other = SetAsideFilter { reason: Some("TOO_LARGE".to_owned()), ..SetAsideFilter::default() };
+    assert_eq!(file.list(&other).await.unwrap(), []);
+    let (_, spec) = file.show("stripe:live::evt_1").await.unwrap().unwrap();
+    assert!(String::from_utf8(spec).unwrap().contains("stripe:live::evt_1"));
+
+    broker.accepts_all();
+    assert!(file.retry("stripe:live::evt_0").await.unwrap());
+    assert!(!file.retry("stripe:live::evt_0").await.unwrap(), "it is back in the line");
+    eventually("the adapter notices and forwards it", || broker.events() == ["evt_2", "evt_0"]).await;
+    assert!(file.delete("stripe:live::evt_1").await.unwrap());
+    assert!(file.show("stripe:live::evt_1").await.unwrap().is_none());
+    eventually("the adapter notices", || webhook.spool().set_aside_events == 0).await;
+    eventually("the notice ends", || webhook.notices().list().is_empty()).await;
+    file.close().await;
+    webhook.stop().await;
+}
+
+#[tokio::test]
+async fn a_folder_without_a_spool_is_said_to_be_none_and_stays_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = SpoolFile::open(folder.path()).await.unwrap_err();
+    assert!(matches!(error, SpoolError::NoSpool(_)) && error.to_string().contains("webhook.spool"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

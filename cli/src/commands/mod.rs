@@ -19,6 +19,7 @@ pub(crate) mod limit;
 pub(crate) mod pause;
 pub(crate) mod process;
 pub(crate) mod record;
+pub(crate) mod spool;
 pub(crate) mod tls;
 pub(crate) mod up;
 pub(crate) mod webhook;

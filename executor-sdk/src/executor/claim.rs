@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use apiary_proto::v1;
-use apiary_protocol::Fault;
+use apiary_protocol::{Fault, Reason};
 use futures::future::join_all;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -112,7 +112,8 @@ async fn introduce(
         Ok(Welcome::Pending) => Ok(Some(contact.pause())),
         // A broker that knows nothing of it has nothing against claims.
         Err(error)
-            if matches!(&error, ClientError::Status { code, .. } if code == "Unimplemented")
+            if error.is(&Reason::Unimplemented)
+                || matches!(&error, ClientError::Status { code, .. } if code == "Unimplemented")
                 || (contact.is_accepted() && !can_pass(&error)) =>
         {
             tracing::warn!(%error, "the broker does not take what this executor says of itself; it works on");

@@ -68,7 +68,7 @@ pub(super) fn can_pass(error: &ClientError) -> bool {
     match error {
         ClientError::Refused { reason: Reason::Internal | Reason::RequestStale, .. } => true,
         ClientError::Refused { .. } => error.fault() == Fault::Again,
-        ClientError::Invalid(_) => false,
+        ClientError::Invalid(_) | ClientError::Broken(_) => false,
         ClientError::Status { .. }
         | ClientError::Unreachable { .. }
         | ClientError::Timeout { .. }

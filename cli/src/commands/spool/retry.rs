@@ -1,0 +1,40 @@
+//! `apiary spool retry`.
+
+use apiary_adapters::SetAsideFilter;
+use clap::Args;
+
+use super::{Done, open, unknown};
+use crate::context::Context;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary spool retry stripe:live::evt_1
+  apiary spool retry --all";
+
+/// Put events back in the line: a running adapter submits them again within seconds
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Their names, as `apiary spool list` shows them
+    #[arg(value_name = "EVENT", required_unless_present = "all")]
+    events: Vec<String>,
+    /// Every event that is set aside, up to a thousand at once
+    #[arg(long, conflicts_with = "events")]
+    all: bool,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let spool = open(context).await?;
+    let mut events = arguments.events.clone();
+    if arguments.all {
+        events = spool.list(&SetAsideFilter::default()).await?.into_iter().map(|one| one.idempotency_key).collect();
+    }
+    for event in &events {
+        // One that is gone meanwhile was retried by the adapter itself.
+        if !spool.retry(event).await? && !arguments.all {
+            return Err(unknown(event).into());
+        }
+    }
+    spool.close().await;
+    Done { events }.print(context, "back in the line:")
+}
