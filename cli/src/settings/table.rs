@@ -138,7 +138,7 @@ pub(crate) const BROKER_DATABASE_DIRECT_URL: Setting = Setting::new(
     "broker.database_direct_url",
     Kind::Text,
     BROKER,
-    "Postgres's own URL, past a transaction pooler: for migrations, and to hear of other brokers' work at once",
+    "the URL of Postgres itself, past a transaction pooler: for migrations, and to hear of other brokers' work at once",
 )
 .secret();
 pub(crate) const BROKER_MIGRATE: Setting =
