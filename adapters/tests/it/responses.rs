@@ -16,7 +16,7 @@ async fn a_signed_event_is_answered_when_it_is_a_process() {
     let spec = broker.spec("evt_1");
     assert_eq!(
         answer.body,
-        json!({ "outcome": "submitted", "event": "evt_1", "process_id": spec.process_id, "existed": false })
+        json!({ "outcome": "submitted", "event": "evt_1", "process_id": spec.process_id, "existed": false, "redriven": false })
     );
     assert_eq!(spec.args().to_bytes().unwrap(), body, "byte by byte");
     assert_eq!((spec.executor_type.as_str(), spec.function.as_str()), ("finance", "stripe.event"));

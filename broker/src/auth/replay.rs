@@ -151,7 +151,8 @@ mod tests {
         assert!(matches!(replay.admit(quiet, first, 1000), Err(Error::RequestReplayed)));
         // Nobody calls any more: what is over holds no room.
         assert!(replay.admit(quiet, Nonce::generate(), 120_001).is_ok());
-        assert_eq!((replay.lock().count, replay.lock().keys.len()), (1, 1));
+        let seen = replay.lock();
+        assert_eq!((seen.count, seen.keys.len()), (1, 1));
     }
 
     #[test]
