@@ -5,8 +5,8 @@ use std::process::Command;
 
 use apiary_identity::chain::verify_spec;
 use apiary_identity::{
-    Backoff, Content, Document, Envelope, Grant, GrantRight, KeyPair, Outcome, OutcomeKind, Request, Revocation, Spec,
-    limits, write_key_file,
+    Backoff, Content, Document, Envelope, Grant, GrantRight, KeyPair, OnFailed, Outcome, OutcomeKind, Request,
+    Revocation, Spec, limits, write_key_file,
 };
 
 use crate::support::{Scene, seal, value};
@@ -72,7 +72,7 @@ fn full_spec(scene: &Scene) -> Spec {
     (spec.concurrency_key, spec.rate_key) = (Some("key".to_owned()), Some("key".to_owned()));
     spec.not_before = Some(scene.now);
     spec.parents.insert(uuid::Uuid::nil());
-    spec.idempotency_key = Some("key".to_owned());
+    (spec.idempotency_key, spec.on_failed) = (Some("key".to_owned()), OnFailed::Redrive);
     spec.traceparent = Some("00".to_owned());
     spec
 }
