@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use apiary_daemon::door::{Bodies, BodyLimits, ConnectionLimits, Connections, Door, Handshake, HttpLimits, Listener};
+use apiary_daemon::door::{Bodies, BodyLimits, ConnectionLimits, Connections, Door, HttpLimits, Listener};
 use apiary_daemon::{Notices, Supervisor};
 use apiary_identity::Clock;
 use axum::Router;
@@ -27,7 +27,7 @@ use crate::rpc::{Rpc, routes};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
-use crate::tls;
+use crate::tls::{Loaded, Tls};
 
 /// A running broker. Dropping it without [`stop`](Self::stop) begins the same stop without waiting for it; the runtime's end cuts
 /// what is still in progress, and nothing that was acknowledged is lost.
@@ -35,6 +35,7 @@ pub struct Broker {
     address: Option<SocketAddr>,
     socket: Option<PathBuf>,
     store: Arc<dyn Store>,
+    tls: Option<Arc<Tls>>,
     /// Ends polls, watches and sweeps.
     drain: CancellationToken,
     /// Ends the servers; cancelled with `drain`, or when the broker is dropped.
@@ -49,7 +50,7 @@ impl Broker {
     /// Checks the settings, opens the store, and serves. When it returns, it listens.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         config.check()?;
-        let handshake = config.listen.tls.as_ref().map(tls::handshake).transpose()?;
+        let tls = config.listen.tls.as_ref().map(Loaded::read).transpose()?;
         let store = open(&config).await?;
         let broker_id = Uuid::new_v4();
         let tasks = Supervisor::new(Notices::new(clock.clone()));
@@ -62,11 +63,12 @@ impl Broker {
             retention: retention(&config.retention),
             unattended_after: config.executors.unattended_after,
         };
+        let tls = tls.map(|files| files.serve(clock.clone(), tasks.notices().clone()));
         let engine = Engine::start(store.clone(), clock, broker_id, tuning, &tasks, drain.clone(), &finish).await?;
         let auth = Auth::new(engine.grants(), engine.clock(), broker_id, config.server_owner, REQUEST_WINDOW_MS);
         let routes = routes(Rpc::new(engine, Arc::new(auth), broker_id), bodies())?;
-        let mut broker = Self { address: None, socket: None, store, drain, _cut: cut, finish, servers, tasks };
-        if let Err(error) = broker.serve(config.listen, handshake, routes).await {
+        let mut broker = Self { address: None, socket: None, store, tls, drain, _cut: cut, finish, servers, tasks };
+        if let Err(error) = broker.serve(config.listen, routes).await {
             // Whoever tries again must not find the file locked and the connections taken.
             broker.stop().await;
             return Err(error);
@@ -106,6 +108,13 @@ impl Broker {
         &self.tasks
     }
 
+    /// Reads the files of TLS again, as is done when they change. What cannot be used stays out of effect, with a notice.
+    pub fn reload_tls(&self) {
+        if let Some(tls) = &self.tls {
+            tls.refresh(true);
+        }
+    }
+
     /// Stops in order: waiting claims and watches are answered, calls in progress end, what is queued is written, the store
     /// is closed.
     pub async fn stop(self) {
@@ -130,15 +139,10 @@ impl Broker {
         tracing::info!("broker stopped");
     }
 
-    async fn serve(
-        &mut self,
-        listen: ListenConfig,
-        handshake: Option<Handshake>,
-        routes: Router,
-    ) -> Result<(), StartError> {
+    async fn serve(&mut self, listen: ListenConfig, routes: Router) -> Result<(), StartError> {
         let door = door(&listen.door, self.tasks.notices().clone());
         if let Some(address) = listen.address {
-            self.serve_tcp(address, door.clone(), handshake, routes.clone()).await?;
+            self.serve_tcp(address, door.clone(), routes.clone()).await?;
         }
         if let Some(path) = listen.socket {
             self.serve_socket(path, door, routes)?;
@@ -146,16 +150,15 @@ impl Broker {
         Ok(())
     }
 
-    async fn serve_tcp(
-        &mut self,
-        address: SocketAddr,
-        door: Arc<Door>,
-        handshake: Option<Handshake>,
-        routes: Router,
-    ) -> Result<(), StartError> {
+    async fn serve_tcp(&mut self, address: SocketAddr, door: Arc<Door>, routes: Router) -> Result<(), StartError> {
         let listen = |source| StartError::Listen { address: address.to_string(), source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         self.address = Some(listener.local_addr().map_err(listen)?);
+        if let Some(tls) = &self.tls {
+            let state = (Arc::clone(tls), self.drain.clone());
+            self.tasks.spawn("TLS files", self.drain.clone(), state, |(tls, stop)| Box::pin(tls.watch(stop)));
+        }
+        let handshake = self.tls.as_ref().map(Tls::handshake);
         let connections = self.servers.clone();
         self.servers.spawn(door.serve(Listener::Tcp(listener), handshake, routes, self.drain.clone(), connections));
         Ok(())

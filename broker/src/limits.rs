@@ -41,10 +41,14 @@ pub const CALL_TIME_MAX: Duration = Duration::from_secs(90);
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How often a client that watches gRPC's health is told of a change, at the most.
 pub const HEALTH_LOOK: Duration = Duration::from_secs(2);
-/// Bytes of a TLS key file, which has a few thousand at the most.
-pub const TLS_KEY_BYTES_MAX: usize = 64 * 1024;
 /// How long a client may take for a TLS handshake, and for the head of an HTTP/1 request.
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a client that failed the TLS handshake may take to read why.
+pub const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
+/// What a client may still send after it failed the TLS handshake, in bytes.
+pub const LINGER_BYTES_MAX: u64 = 64 * 1024;
+/// The files of TLS are looked at this often.
+pub const TLS_FILES_CHECKED_EVERY: Duration = Duration::from_secs(2);
 /// Connections at the same time, if nothing else is set.
 pub const CONNECTIONS_MAX: usize = 2048;
 /// Connections of strangers from one address at the same time, if nothing else is set.

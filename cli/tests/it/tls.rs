@@ -4,12 +4,19 @@
 use std::os::unix::fs::MetadataExt as _;
 
 use apiary_identity::{Clock as _, SystemClock};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
-use crate::scene::Scene;
+use crate::scene::{Scene, eventually};
 
 /// What openssl says, on either stream.
 fn openssl(scene: &Scene, arguments: &[&str]) -> String {
-    let output = std::process::Command::new("openssl").args(arguments).current_dir(scene.path(".")).output().unwrap();
+    let output = std::process::Command::new("openssl")
+        .args(arguments)
+        .current_dir(scene.path("."))
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
     [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat()
 }
 
@@ -106,6 +113,35 @@ fn an_authority_that_openssl_made_certifies_too() {
     let until: jiff::Timestamp = made[0]["until"].as_str().unwrap().parse().unwrap();
     let days = SystemClock.now().until(until).unwrap().total(jiff::Unit::Hour).unwrap() / 24.0;
     assert!((29.0..30.1).contains(&days), "no longer than the authority: {days}");
+}
+
+#[test]
+fn a_running_broker_takes_up_a_renewed_certificate_at_sighup() {
+    let scene = Scene::new();
+    scene.run(&["tls", "new", "localhost", "--days", "5"]).ok();
+    let log = std::fs::File::create(scene.path("log")).unwrap();
+    let mut command = scene.process(&["broker", "--listen", "127.0.0.1:0"]);
+    command.env("APIARY_DATABASE_URL", "sqlite:broker.db").env("APIARY_BROKER_TLS_CERTIFICATE", "tls/server.pem");
+    let mut broker = command.env("APIARY_BROKER_TLS_KEY", "tls/server-key.pem").stderr(log).spawn().unwrap();
+    let address = eventually("the broker is ready", || {
+        let log = scene.read("log");
+        Some(log.split_once("ready: broker on ")?.1.split_whitespace().next()?.to_owned())
+    });
+    assert!(scene.read("log").contains("expires on"), "told at the start: {}", scene.read("log"));
+    let ends_late = || {
+        let shown = openssl(&scene, &["s_client", "-connect", &address, "-CAfile", "tls/ca.pem"]);
+        scene.write("shown.pem", &shown);
+        let words = openssl(&scene, &["x509", "-in", "shown.pem", "-noout", "-checkend", "6000000"]);
+        words.contains("will not expire").then_some(())
+    };
+    assert_eq!(ends_late(), None);
+    scene.run(&["tls", "renew", "--days", "90"]).ok();
+    let process = Pid::from_raw(i32::try_from(broker.id()).unwrap());
+    kill(process, Signal::SIGHUP).unwrap();
+    eventually("the renewed certificate is served", ends_late);
+    kill(process, Signal::SIGTERM).unwrap();
+    let code = eventually("the broker ends", || broker.try_wait().unwrap()).code();
+    assert_eq!(code, Some(0), "{}", scene.read("log"));
 }
 
 #[test]

@@ -1,0 +1,8 @@
+//! TLS as it is served: read from files, and read again when they change, so that a renewed certificate needs no restart.
+
+mod handshake;
+mod served;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use served::{Loaded, Tls};
