@@ -61,7 +61,7 @@ impl Webhook {
         let state = (forwarder, stop.1.clone());
         tasks.spawn("forwarder", stop.1.clone(), state, |(forwarder, stop)| Box::pin(forwarder.run(stop)));
         let router = router(app.clone(), sources);
-        connections.spawn(door.serve(Listener::Tcp(listener), None, router, stop.0.clone(), connections.clone()));
+        door.open_at(Listener::Tcp(listener), None, router, stop.0.clone(), connections.clone(), &tasks);
         tracing::info!(%address, spool = %spool_path.display(), "webhook adapter listens");
         let cut = (stop.0.clone().drop_guard(), stop.1.clone().drop_guard());
         Ok(Self { address, app, connections, tasks, stop, _cut: cut })

@@ -160,7 +160,7 @@ impl Broker {
         }
         let handshake = self.tls.as_ref().map(Tls::handshake);
         let connections = self.servers.clone();
-        self.servers.spawn(door.serve(Listener::Tcp(listener), handshake, routes, self.drain.clone(), connections));
+        door.open_at(Listener::Tcp(listener), handshake, routes, self.drain.clone(), connections, &self.tasks);
         Ok(())
     }
 
@@ -173,7 +173,7 @@ impl Broker {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(listen)?;
         self.socket = Some(path);
         let connections = self.servers.clone();
-        self.servers.spawn(door.serve(Listener::Unix(listener), None, routes, self.drain.clone(), connections));
+        door.open_at(Listener::Unix(listener), None, routes, self.drain.clone(), connections, &self.tasks);
         Ok(())
     }
 }

@@ -30,7 +30,7 @@ use super::limits::{
 };
 use super::peer::is_forwarded;
 use super::{Connections, Peer, TrustedProxies, proxy_protocol};
-use crate::Notices;
+use crate::{Notices, Supervisor};
 
 /// A byte stream in both directions.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -93,10 +93,27 @@ impl Door {
         Arc::new(Self { connections: Arc::new(connections), proxies, http, notices, setting })
     }
 
-    /// Serves what comes to a listener, until `stop`. Each connection becomes a task of `tasks`.
-    pub async fn serve(
+    /// Serves what comes to a listener, until `stop`. Each connection becomes a task of `connections`. The whole is a task of
+    /// `tasks`.
+    pub fn open_at(
         self: Arc<Self>,
         listener: Listener,
+        handshake: Option<Handshake>,
+        router: Router,
+        stop: CancellationToken,
+        connections: TaskTracker,
+        tasks: &Supervisor,
+    ) {
+        let ended = stop.clone();
+        tasks.spawn("door", ended, (self, listener), move |(door, listener)| {
+            let (handshake, router) = (handshake.clone(), router.clone());
+            Box::pin(door.serve(listener, handshake, router, stop.clone(), connections.clone()))
+        });
+    }
+
+    async fn serve(
+        self: &Arc<Self>,
+        listener: &Listener,
         handshake: Option<Handshake>,
         router: Router,
         stop: CancellationToken,
@@ -106,12 +123,13 @@ impl Door {
         report.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let accepted = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 _ = report.tick() => {
                     self.report_refusals();
                     continue;
                 }
-                accepted = self.accept(&listener) => accepted,
+                accepted = self.accept(listener) => accepted,
             };
             match accepted {
                 Ok(arrival) => {
