@@ -139,11 +139,14 @@ impl Tls {
     }
 }
 
-fn read(files: &TlsConfig) -> Result<(ServerConfig, Vec<(&'static str, Validity)>), TlsError> {
+/// The validity of each certificate, by the setting that names its file.
+type Validities = Vec<(&'static str, Validity)>;
+
+fn read(files: &TlsConfig) -> Result<(ServerConfig, Validities), TlsError> {
     let provider = Arc::new(ring::default_provider());
     let certificate = Pem::read(CERTIFICATE, &files.certificate)?;
     let certified = pair(&certificate, &Pem::read_secret(KEY, &files.key)?)?;
-    let mut validity: Vec<_> =
+    let mut validity: Validities =
         certified.end_entity_cert().ok().and_then(Validity::of).map(|of| (CERTIFICATE, of)).into_iter().collect();
     let failed = |error: rustls::Error| certificate.fault(&error.to_string());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
