@@ -16,9 +16,9 @@ pub(crate) const SHARE_BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub(crate) const SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a body beyond its limit that are still read, so that the client gets to read the answer.
 pub(crate) const DISCARD_BYTES_MAX: usize = 1024 * 1024;
-/// How long the next bytes of a body may take.
+/// Longest time that the next bytes of a body may take.
 pub(crate) const BODY_STALL_MAX: Duration = Duration::from_secs(5);
-/// How long a connection may be without a request.
+/// Longest time that a connection may be without a request.
 pub(crate) const IDLE_TIME_MAX: Duration = Duration::from_secs(300);
 /// Characters of a path that webhooks come to.
 pub(crate) const PATH_CHARS_MAX: usize = 256;
@@ -29,11 +29,11 @@ pub(crate) const SPOOL_QUEUE_MAX: usize = 256;
 pub(crate) const SPOOL_BATCH_MAX: usize = 128;
 /// A commit that is not older proves that the spool takes events; without one, a question after its health writes.
 pub(crate) const SPOOL_COMMIT_AGE_MAX: Duration = Duration::from_secs(5);
-/// How long the spool's disk may take to prove it.
+/// Longest time that the spool's disk may take to prove it.
 pub(crate) const SPOOL_PROOF_TIME_MAX: Duration = Duration::from_secs(2);
 /// Events that a list of what was set aside shows.
 pub(crate) const SET_ASIDE_LIST_MAX: i64 = 1000;
-/// How often the adapter looks whether an operator's command changed the spool's file.
+/// Interval at which the adapter looks whether an operator's command changed the spool's file.
 pub(crate) const SPOOL_REFRESH: Duration = Duration::from_secs(1);
 /// Characters of the broker's words that are kept with an event that was set aside.
 pub(crate) const REFUSAL_CHARS_MAX: usize = 1024;

@@ -98,7 +98,7 @@ impl Webhook {
         self.tasks.failed().await
     }
 
-    /// Its background tasks, for tests that make them panic.
+    /// The background tasks, for tests that make them panic.
     #[doc(hidden)]
     pub fn tasks(&self) -> &Supervisor {
         &self.tasks

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// Failures in a row after which the breaker opens, unless it is told otherwise.
 pub const FAILURES_MAX: u32 = 5;
-/// How long the breaker is open at first.
+/// Time that the breaker is open at first.
 pub const OPEN_FIRST: Duration = Duration::from_millis(250);
 /// The longest that the breaker is open before the next trial, unless the service asks for more.
 pub const OPEN_MOST: Duration = Duration::from_secs(60);
@@ -85,7 +85,7 @@ impl Breaker {
 }
 
 impl Default for Breaker {
-    /// One that opens after [`FAILURES_MAX`] failures in a row.
+    /// A breaker that opens after [`FAILURES_MAX`] failures in a row.
     fn default() -> Self {
         Self::new(FAILURES_MAX)
     }
@@ -162,7 +162,7 @@ mod tests {
         breaker
     }
 
-    /// How long a call waits to be admitted.
+    /// Longest time that a call waits to be admitted.
     async fn waited(breaker: &Breaker) -> (Duration, Pass<'_>) {
         let start = Instant::now();
         let pass = breaker.admit().await;

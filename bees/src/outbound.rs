@@ -26,7 +26,7 @@ pub enum Severity {
 pub trait CallError: Clone + std::fmt::Display {
     /// What it says about the service.
     fn severity(&self) -> Severity;
-    /// How long the service asks to be left alone. A lower bound, and nothing else.
+    /// Time for which the service asks to be left alone. A lower bound, and nothing else.
     fn retry_after(&self) -> Option<Duration>;
 }
 

@@ -102,7 +102,7 @@ impl Broker {
         self.tasks.failed().await
     }
 
-    /// Its background tasks, for tests that make them panic.
+    /// The background tasks, for tests that make them panic.
     #[doc(hidden)]
     pub fn tasks(&self) -> &Supervisor {
         &self.tasks

@@ -52,7 +52,7 @@ pub enum Error {
     Field {
         /// The field's name, with dots between levels.
         field: String,
-        /// What is wrong with it and what would be right.
+        /// The fault, and what would be right.
         problem: String,
     },
     /// The arguments do not fit what executors announce.

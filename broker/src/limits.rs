@@ -30,7 +30,7 @@ pub const SHARE_BODIES_BYTES_MAX: usize = 20 * 1024 * 1024;
 pub const UNSIGNED_STREAMS_MAX: usize = 256;
 /// A request's metadata or headers, in bytes.
 pub const HEADER_BYTES_MAX: usize = 16 * 1024;
-/// How long the next bytes of a message may take.
+/// Longest time that the next bytes of a message may take.
 pub const MESSAGE_STALL_MAX: Duration = Duration::from_secs(5);
 /// How long a client may take to send one message.
 pub const MESSAGE_TIME_MAX: Duration = Duration::from_secs(60);
@@ -41,9 +41,9 @@ pub const CALL_TIME_MAX: Duration = Duration::from_secs(90);
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How often a client that watches gRPC's health is told of a change, at the most.
 pub const HEALTH_LOOK: Duration = Duration::from_secs(2);
-/// How long a client may take for a TLS handshake, and for the head of an HTTP/1 request.
+/// Longest time that a client may take for a TLS handshake, and for the head of an HTTP/1 request.
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long a client that failed the TLS handshake may take to read why.
+/// Longest time that a client that failed the TLS handshake may take to read why.
 pub const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
 /// What a client may still send after it failed the TLS handshake, in bytes.
 pub const LINGER_BYTES_MAX: u64 = 64 * 1024;
@@ -53,9 +53,9 @@ pub const TLS_FILES_CHECKED_EVERY: Duration = Duration::from_secs(2);
 pub const CONNECTIONS_MAX: usize = 2048;
 /// Connections of strangers from one address at the same time, if nothing else is set.
 pub const CONNECTIONS_PER_PEER_MAX: usize = 256;
-/// How long a connection may take until its first request.
+/// Longest time that a connection may take until its first request.
 pub const FIRST_REQUEST_TIME_MAX: Duration = Duration::from_secs(20);
-/// How long a connection may be without a request.
+/// Longest time that a connection may be without a request.
 pub const IDLE_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// A request may be this much older or newer than the broker's clock, in milliseconds.
@@ -179,7 +179,7 @@ pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 4096;
 
 /// A commit that is not older proves that the database takes writes; without one, a question after readiness writes.
 pub const COMMIT_AGE_MAX: Duration = Duration::from_secs(5);
-/// How long the database may take to prove that it takes writes.
+/// Longest time that the database may take to prove that it takes writes.
 pub const READINESS_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// Watches at one broker, together with calls that await a process.

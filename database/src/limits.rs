@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// How long a write waits for the one that is under way.
+/// Longest time that a write waits for the one that is under way.
 pub(crate) const WRITER_WAIT_MAX: Duration = Duration::from_secs(30);
 /// A Postgres connection that was idle for longer is asked for a sign of life: firewalls forget idle connections silently.
 pub(crate) const IDLE_TRUST: Duration = Duration::from_secs(20);
-/// How long a suspect connection may take to give a sign of life.
+/// Longest time that a suspect connection may take to give a sign of life.
 pub(crate) const PING_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long the reason of a failed connection is still told to those who wait in vain.
 pub(crate) const REASON_AGE_MAX: Duration = Duration::from_secs(30);

@@ -53,7 +53,7 @@ impl SqliteWriter {
     /// transaction that would read first and write later could find in the middle that another program was faster.
     ///
     /// # Errors
-    /// What SQLite said, after a second try on a new connection.
+    /// SQLite's error, after a second try on a new connection.
     pub async fn begin(&self) -> Result<SqliteTransaction, Error> {
         let slot = timeout(WRITER_WAIT_MAX, self.slot.clone().lock_owned()).await.map_err(|_| Error::PoolTimedOut)?;
         if slot.is_closed {
@@ -101,7 +101,7 @@ impl SqliteWriter {
     /// Opens a connection beside the writer's own, for what cannot be done inside of one transaction.
     ///
     /// # Errors
-    /// What SQLite said.
+    /// SQLite's error.
     pub async fn connect(&self) -> Result<SqliteConnection, Error> {
         SqliteConnection::connect_with(&self.options).await
     }
@@ -136,7 +136,7 @@ impl SqliteTransaction {
     /// Runs a statement; returns all its rows.
     ///
     /// # Errors
-    /// What SQLite said. Nothing more can be done in this transaction then.
+    /// SQLite's error. Nothing more can be done in this transaction then.
     pub async fn rows(&mut self, statement: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>, Error> {
         let answer = statement.fetch_all(self.connection()?).await;
         self.settle(answer).await
@@ -178,7 +178,7 @@ impl SqliteTransaction {
     /// Commits: when this returns `Ok`, the change is on the disk.
     ///
     /// # Errors
-    /// What SQLite said. Whether the change is on the disk is not known then: whoever repeats it must bear to find it there.
+    /// SQLite's error. Whether the change is on the disk is not known then: whoever repeats it must bear to find it there.
     pub async fn commit(mut self) -> Result<(), Error> {
         let answer = self.connection()?.execute(raw_sql("COMMIT")).await;
         self.settle(answer).await?;
@@ -277,7 +277,7 @@ impl SqliteReaders {
     /// Runs a statement that reads; returns all its rows.
     ///
     /// # Errors
-    /// What SQLite said.
+    /// SQLite's error.
     pub async fn rows(&self, statement: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>, Error> {
         let mut connection = self.0.acquire().await?;
         let answer = statement.fetch_all(&mut *connection).await;

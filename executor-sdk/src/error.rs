@@ -35,7 +35,7 @@ pub enum ClientError {
     Unreachable {
         /// Where the broker was looked for.
         address: String,
-        /// What the network said, and what to do about it.
+        /// The network's error, and what to do about it.
         problem: String,
     },
     /// No answer in time. Whether the broker acted on the call is not known.
@@ -71,7 +71,7 @@ impl ClientError {
         matches!(self, Self::Refused { reason: given, .. } if given == reason)
     }
 
-    /// Whose fault it is. What cannot be sent is the document's, and an answer that nobody can read is not.
+    /// The side at fault. What cannot be sent is the document's, and an answer that nobody can read is not.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Refused { reason, retryable, .. } => reason.fault(*retryable),

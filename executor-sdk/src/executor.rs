@@ -102,7 +102,7 @@ impl Executor {
         self.tasks.notices().clone()
     }
 
-    /// Its loops, for tests that make them panic.
+    /// The loops, for tests that make them panic.
     #[doc(hidden)]
     pub fn tasks(&self) -> &Supervisor {
         &self.tasks

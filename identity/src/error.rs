@@ -40,7 +40,7 @@ pub enum KeyError {
     Readable {
         /// The file.
         path: String,
-        /// Its permission bits.
+        /// The permission bits.
         mode: u32,
     },
     /// Other people on the machine can change the file, and this process cannot close it to them.
@@ -51,7 +51,7 @@ pub enum KeyError {
     Writable {
         /// The file.
         path: String,
-        /// Its permission bits.
+        /// The permission bits.
         mode: u32,
     },
     /// A key is there already; it is never overwritten.

@@ -29,7 +29,7 @@ pub struct Details {
 pub struct Violation {
     /// The field's name, with dots between levels.
     pub field: String,
-    /// What is wrong with it.
+    /// The fault.
     pub description: String,
 }
 

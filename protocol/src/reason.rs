@@ -122,7 +122,7 @@ impl Reason {
         matches!(self, Self::Overloaded | Self::DeadlineExceeded | Self::Draining | Self::Unavailable)
     }
 
-    /// Whose fault it is. Of a reason with no name here, the broker's word on whether to try again decides: what it calls final
+    /// The side at fault. Of a reason with no name here, the broker's word on whether to try again decides: what it calls final
     /// is held against the document.
     pub fn fault(&self, retryable: bool) -> Fault {
         match self {

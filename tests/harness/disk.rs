@@ -32,7 +32,7 @@ pub struct Disk {
     beside: TempDir,
 }
 
-/// How often files are looked for.
+/// Interval at which files are looked for.
 const TRIES_MAX: usize = 5;
 /// Bytes of a disk that is to be full.
 const SIZE: &str = "size=16m";

@@ -54,7 +54,7 @@ impl SpoolFile {
     ///
     /// # Errors
     ///
-    /// What SQLite said.
+    /// SQLite's error.
     pub async fn list(&self, filter: &SetAsideFilter) -> Result<Vec<SetAside>, SpoolError> {
         let list = query(include_str!("list_set_aside.sql"))
             .bind(SET_ASIDE_LIST_MAX)
@@ -70,7 +70,7 @@ impl SpoolFile {
     ///
     /// # Errors
     ///
-    /// What SQLite said.
+    /// SQLite's error.
     pub async fn show(&self, key: &str) -> Result<Option<(SetAside, Vec<u8>)>, SpoolError> {
         let mut transaction = self.begin().await?;
         let show = query(include_str!("show_set_aside.sql")).bind(key.to_owned());
@@ -84,7 +84,7 @@ impl SpoolFile {
     ///
     /// # Errors
     ///
-    /// What SQLite said. Nothing was changed then.
+    /// SQLite's error. Nothing was changed then.
     pub async fn retry(&self, key: &str) -> Result<bool, SpoolError> {
         let mut transaction = self.begin().await?;
         let back = query(include_str!("retry_one.sql")).bind(key.to_owned());
@@ -97,7 +97,7 @@ impl SpoolFile {
     ///
     /// # Errors
     ///
-    /// What SQLite said. Nothing was changed then.
+    /// SQLite's error. Nothing was changed then.
     pub async fn delete(&self, key: &str) -> Result<bool, SpoolError> {
         let mut transaction = self.begin().await?;
         let gone = self.forget(&mut transaction, key).await?;

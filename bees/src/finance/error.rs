@@ -96,7 +96,7 @@ impl RecordError {
         matches!(self.severity(), Severity::Busy | Severity::Down)
     }
 
-    /// Whose fault it is.
+    /// The side at fault.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Conflict { .. } | Self::Refused { .. } => Fault::Document,

@@ -31,9 +31,9 @@ pub struct DoorConfig {
     pub connections_max: usize,
     /// Connections of strangers from one address at the same time: 1 to 100,000.
     pub connections_per_peer_max: usize,
-    /// How long a connection may take until its first request.
+    /// Longest time that a connection may take until its first request.
     pub first_request_timeout: Duration,
-    /// How long a connection may be without a request.
+    /// Longest time that a connection may be without a request.
     pub idle_timeout: Duration,
     /// The proxies that are believed when they say whom they speak for.
     pub trusted_proxies: TrustedProxies,

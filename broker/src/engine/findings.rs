@@ -38,7 +38,7 @@ pub(super) struct Facts<'f> {
     pub(super) executors: &'f [(String, Candidate)],
     /// What is paused.
     pub(super) pauses: &'f [Pause],
-    /// What ended badly, and what waits for its surroundings.
+    /// Processes that ended badly, and what waits for its surroundings.
     pub(super) troubles: &'f Troubles,
     /// Work that waits, and that nobody who is there can take.
     pub(super) unserved: Vec<Finding>,
@@ -163,7 +163,7 @@ fn outside(waits: &WaitSummary, now_ms: i64) -> Finding {
     }
 }
 
-/// What ended badly.
+/// Processes that ended badly.
 fn failed(failures: &FailureSummary) -> Finding {
     let FailureSummary { state, count, since_ms, last, function, reason } = failures;
     let last = format!("the last is {last}, `{function}`: {reason}");

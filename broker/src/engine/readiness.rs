@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// How long an answer is remembered.
+/// Time for which an answer is remembered.
 const REMEMBERED: Duration = Duration::from_millis(500);
 
 /// A question to the database that is asked once however many want to know, and whose answer is remembered for a moment: strangers

@@ -77,11 +77,11 @@ pub struct WaitingType {
 /// What somebody should look at in a colony.
 #[derive(Clone, Debug, Default)]
 pub struct Troubles {
-    /// What ended badly, by state.
+    /// Processes that ended badly, by state.
     pub failures: Vec<FailureSummary>,
     /// Failed processes that others wait for.
     pub parents: Vec<FailedParent>,
-    /// What waits for its surroundings, by executor type and cause.
+    /// Processes that wait for their surroundings, by executor type and cause.
     pub waits: Vec<WaitSummary>,
 }
 
@@ -96,7 +96,7 @@ pub struct FailureSummary {
     pub since_ms: i64,
     /// The last one.
     pub last: Uuid,
-    /// Its function.
+    /// The function.
     pub function: String,
     /// What went wrong with it.
     pub reason: String,

@@ -25,7 +25,7 @@ use crate::Error;
 /// Wraps all that is served. It must be the outermost of the broker's own layers: tonic's timer then starts after this one.
 #[derive(Clone)]
 pub(crate) struct Answers {
-    /// How long a call may take until its answer begins, whatever its client allows.
+    /// Longest time that a call may take until its answer begins, whatever its client allows.
     pub(crate) time_max: Duration,
 }
 

@@ -8,7 +8,7 @@ use crate::limits::{
 /// What is known of a request by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CallRule {
-    /// Where the signature is.
+    /// The signature's place.
     pub(super) signature: Signature,
     /// The most bytes of its message or body.
     pub(super) bytes_max: usize,
@@ -16,7 +16,7 @@ pub(super) struct CallRule {
     pub(super) is_long: bool,
 }
 
-/// Where the signature of a call is.
+/// The place of a call's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signature {
     /// In the metadata.
@@ -31,7 +31,7 @@ pub(super) enum Signature {
     Stream,
 }
 
-/// Where the signature is, the most bytes, and whether it is long.
+/// The signature's place, the most bytes, and whether it is long.
 type Row = (&'static str, Signature, usize, bool);
 
 const ALONE: Signature = Signature::Document { alone: true };

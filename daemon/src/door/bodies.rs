@@ -45,15 +45,15 @@ pub struct BodyBounds {
     pub bytes_max: usize,
     /// How many bytes beyond it are read and thrown away, so that the client gets to read the answer.
     pub discard_bytes_max: usize,
-    /// How long the next bytes may take.
+    /// Longest time that the next bytes may take.
     pub stall_max: Duration,
-    /// How long all of it may take.
+    /// Longest time that all of it may take.
     pub time_max: Duration,
     /// Returns how long the body will be, once its first bytes tell.
     pub length: fn(&[u8]) -> Option<usize>,
 }
 
-/// Why a body was not read.
+/// The reason why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyError {
     /// More bytes than it may have.
@@ -115,7 +115,7 @@ struct Hold {
     cut: CancellationToken,
 }
 
-/// One of those that wait for room.
+/// A body that waits for room.
 struct Waiting<'s>(&'s Shared);
 
 impl Bodies {

@@ -18,9 +18,9 @@ pub struct ConnectionLimits {
     pub connections_max: usize,
     /// Connections of strangers from one peer at the same time; those over which a permitted call came count only in all.
     pub connections_per_peer_max: usize,
-    /// How long a connection may take until its first request, the handshake included.
+    /// Longest time that a connection may take until its first request, the handshake included.
     pub first_request_timeout: Duration,
-    /// How long a connection may be without a request.
+    /// Longest time that a connection may be without a request.
     pub idle_timeout: Duration,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Refusals {
     pub(super) refused: u64,
 }
 
-/// One open connection. A request finds it among its extensions.
+/// An open connection. A request finds it among its extensions.
 #[derive(Debug)]
 pub struct Connection {
     id: u64,

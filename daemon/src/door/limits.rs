@@ -6,12 +6,12 @@ use std::time::Duration;
 pub const HEADERS_MAX: usize = 64;
 /// The smallest buffer that HTTP/1 can read heads with.
 pub const HTTP1_BUFFER_BYTES_MIN: usize = 8192;
-/// What one HTTP/2 stream may send ahead of its reader, in bytes.
+/// Bytes that one HTTP/2 stream may send ahead of its reader.
 pub const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 /// What the streams of one HTTP/2 connection may send ahead of their readers together, in bytes. The library allows small frames
 /// by half of it: less would end connections on which as many calls as may be begin at once.
 pub const CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
-/// What one HTTP/2 stream may have written ahead of its client, in bytes.
+/// Bytes that one HTTP/2 stream may have written ahead of its client.
 pub const SEND_BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// Streams that an HTTP/2 client may reset before they are looked at; beyond it the connection ends.
 pub const RESET_STREAMS_MAX: usize = 20;
@@ -22,7 +22,7 @@ pub const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
 
 /// An idle HTTP/2 connection is asked for a sign of life this often, and closed after as long without one.
 pub const KEEPALIVE: Duration = Duration::from_secs(20);
-/// How long a connection that is asked to end may take for it.
+/// Longest time that a connection that is asked to end may take for it.
 pub const CLOSE_TIME_MAX: Duration = Duration::from_secs(5);
 /// After a connection could not be accepted (no file descriptors left, as a rule), the next comes this much later.
 pub const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
@@ -40,13 +40,13 @@ pub const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(60);
 pub const REQUEST_BYTES: usize = 8 * 1024;
 /// A body on the way for less than this gives way to no other.
 pub const BODY_GRACE: Duration = Duration::from_millis(500);
-/// How long a body waits for room before it is refused.
+/// Longest time that a body waits for room before it is refused.
 pub const ROOM_WAIT_MAX: Duration = Duration::from_secs(2);
 /// How much later it is said that there was no room: whoever comes again at once is slowed down.
 pub const REFUSAL_PAUSE: Duration = Duration::from_millis(250);
 /// Refusals that are held back at once.
 pub const REFUSALS_HELD_MAX: usize = 1024;
-/// How often a body that waits looks for room without being told.
+/// Interval at which a body that waits looks for room without being told.
 pub const ROOM_LOOK: Duration = Duration::from_millis(50);
 /// Bodies that wait for room at once; beyond it they are refused.
 pub const BODIES_WAITING_MAX: usize = 64;

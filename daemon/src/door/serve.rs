@@ -48,9 +48,9 @@ pub struct HttpLimits {
     pub has_http2: bool,
     /// The largest head of a request, in bytes.
     pub header_bytes_max: usize,
-    /// How long a client may take to send the head of an HTTP/1 request, and how long such a connection may be idle.
+    /// Longest time that a client may take to send the head of an HTTP/1 request, and how long such a connection may be idle.
     pub header_timeout: Duration,
-    /// How long requests in progress may go on after the stop began.
+    /// Longest time that requests in progress may go on after the stop began.
     pub drain_timeout: Duration,
 }
 

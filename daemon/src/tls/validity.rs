@@ -13,9 +13,9 @@ pub const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 3600);
 /// The time for which a certificate holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
-    /// Its first moment.
+    /// The first moment.
     pub not_before: Timestamp,
-    /// Its last.
+    /// The last moment.
     pub not_after: Timestamp,
 }
 

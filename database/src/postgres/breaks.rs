@@ -38,7 +38,7 @@ pub struct Breaks(Arc<Mutex<Last>>, Arc<Notify>);
 #[derive(Debug, Default)]
 struct Last {
     broke: Option<Instant>,
-    /// Why no connection came about.
+    /// The reason why no connection came about.
     refused: Option<(Instant, String)>,
 }
 

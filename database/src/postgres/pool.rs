@@ -22,9 +22,9 @@ const MARK: &str = "apiary.direct";
 pub struct PostgresPoolOptions {
     /// Connections at the most.
     pub connections_max: u32,
-    /// How long a call waits for a free connection, or for the server to come back.
+    /// Longest time that a call waits for a free connection, or for the server to come back.
     pub acquire_time_max: Duration,
-    /// How long a call waits for the answer to a statement.
+    /// Longest time that a call waits for the answer to a statement.
     pub answer_time_max: Duration,
     /// The statement, if any, that makes the settings of a session.
     pub session_settings: String,

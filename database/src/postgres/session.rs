@@ -56,7 +56,7 @@ impl PostgresSession {
     /// Runs a statement; returns all its rows.
     ///
     /// # Errors
-    /// What Postgres said, or that it did not answer in time.
+    /// Postgres's error, or that it did not answer in time.
     pub async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
         let is_single = self.enter().await?;
         let statement = statement.persistent(self.pooled_begin.is_none());

@@ -27,7 +27,7 @@ const PARAMETERS: [&str; 17] = [
     "user",
 ];
 
-/// Why a database URL cannot be used. Holds nothing of the URL.
+/// The reason why a database URL cannot be used. Holds nothing of the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the database URL cannot be read: {0}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters in \
@@ -38,7 +38,7 @@ pub struct UrlError(&'static str);
 /// Reads a database URL.
 ///
 /// # Errors
-/// What is wrong with it, in words that show nothing of it.
+/// The fault, in words that show nothing of it.
 pub fn read_url(url: &str) -> Result<PgConnectOptions, UrlError> {
     let url = url.trim();
     let rest = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"));

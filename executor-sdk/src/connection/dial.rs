@@ -44,7 +44,7 @@ impl std::error::Error for Fault {}
 pub(crate) struct Diagnosis(Arc<Mutex<Option<Fault>>>);
 
 impl Diagnosis {
-    /// Why there was no connection; nothing if that is not known, or there is one.
+    /// The reason why there was no connection; nothing if that is not known, or there is one.
     pub(crate) fn words(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(ToString::to_string)
     }

@@ -13,7 +13,7 @@ pub use postgrest::{PostgrestError, of_http_answer};
 pub use sqlite::of_sqlite;
 pub use sqlstate::of_sqlstate;
 
-/// Whose fault a failure is, and so what becomes of the document that met it.
+/// The side at fault in a failure, and so what becomes of the document that met it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// This very document is refused, by a code that says so: final.

@@ -16,11 +16,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-/// How long an attack lasts in CI.
+/// Duration of an attack in CI.
 pub(super) const QUICK: Duration = Duration::from_secs(5);
 /// How long it lasts in `cargo xtask check-long`.
 pub(super) const LONG: Duration = Duration::from_secs(90);
-/// How long an honest call may take: two cores share the attackers, the broker and the rest of the suite.
+/// Longest time that an honest call may take: two cores share the attackers, the broker and the rest of the suite.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// What the broker may take of the memory, in bytes.
 const MEMORY_MAX: u64 = 150_000_000;

@@ -14,7 +14,7 @@ use super::{by_way_of, finance_bee};
 
 /// Events, one after the other; the fail-over comes in the middle of them.
 const EVENTS: usize = 60;
-/// How long anything may take that waits for the fail-over to be noticed: commits that the standby will never confirm are given up
+/// Longest time that anything may take that waits for the fail-over to be noticed: commits that the standby will never confirm are given up
 /// after 20 s, and a bee whose calls all failed rests for a while.
 const PATIENCE: Duration = Duration::from_secs(180);
 

@@ -16,7 +16,7 @@ use super::{by_way_of, finance_bee};
 
 /// More than the pooler has connections.
 const AT_ONCE: usize = 24;
-/// How long events may take on a busy machine.
+/// Longest time that events may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 mod postgres {

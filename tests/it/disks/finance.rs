@@ -12,7 +12,7 @@ use super::{assert_all_there, column, on_each_disk};
 
 on_each_disk!(every_event_that_the_finance_bee_applied_is_there);
 
-/// How long the broker may wait before it hands an event out again that was not applied.
+/// Longest time that the broker may wait before it hands an event out again that was not applied.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
 
 async fn every_event_that_the_finance_bee_applied_is_there(disk: Disk) {
