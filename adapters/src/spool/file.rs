@@ -20,12 +20,12 @@ pub struct SpoolFile {
     path: PathBuf,
 }
 
-/// Which events to list; an absent part lets all pass.
+/// A filter of events; an absent part lets all pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SetAsideFilter {
-    /// Those that were refused for exactly this reason.
+    /// The exact reason of the refusal.
     pub reason: Option<String>,
-    /// Those whose key holds this.
+    /// A part of the event's key.
     pub key_part: Option<String>,
 }
 

@@ -58,7 +58,7 @@ pub enum RecordError {
         "a write was dropped without an error ({what}): look for a trigger or a rule on the tables that does so; the event waits"
     )]
     Dropped {
-        /// What was noticed.
+        /// The problem that was noticed.
         what: String,
     },
     /// A key or reference that exists, or is missing, forbids the write.

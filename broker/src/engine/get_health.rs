@@ -73,7 +73,7 @@ impl Crowd {
         self.views.iter().map(|view| (view.record.executor_type.clone(), Candidate::of(view, true))).collect()
     }
 
-    /// Those of a type, or that have a grant for it and never said a word, as they are to a function.
+    /// Returns those of a type, or that have a grant for it and never said a word, as they are to a function.
     fn candidates(&self, executor_type: &str, function: &str) -> Vec<Candidate> {
         let is_of_type = |view: &&ExecutorView| match view.record.executor_type.as_str() {
             "" => self.licences.covers_type(&view.record.key, executor_type),

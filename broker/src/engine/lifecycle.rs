@@ -29,7 +29,7 @@ pub enum Event {
     /// Somebody with the right to it stopped it, or a parent that it waits for will never succeed. To cancel what runs is only a mark;
     /// this is its attempt's end, however it ended.
     Cancelled,
-    /// It is to be tried again, with all its retries: by somebody with the right to it, or by its submitter's next spec of the same
+    /// A redrive: the process is to be tried again, with all its retries: by somebody with the right to it, or by its submitter's next spec of the same
     /// idempotency key.
     Redriven,
     /// Somebody with the right to it gave it up.

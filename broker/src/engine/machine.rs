@@ -231,7 +231,7 @@ impl Engine {
         self.grants.clone()
     }
 
-    /// Why no work can be taken and handed out, as far as that shows without a write: the broker stops, a task is down, or the
+    /// Returns why no work can be taken and handed out, as far as that shows without a write: the broker stops, a task is down, or the
     /// database does not answer.
     pub(crate) async fn unready(&self) -> Option<String> {
         if self.drain.is_cancelled() {
@@ -265,7 +265,7 @@ impl Engine {
     }
 }
 
-/// Why the database did not do this, if so.
+/// Returns why the database did not do this, if so.
 async fn unavailable(call: impl Future<Output = StoreResult<()>>) -> Option<String> {
     match tokio::time::timeout(READINESS_TIME_MAX, call).await {
         Ok(Ok(())) => None,

@@ -37,16 +37,16 @@ pub(super) struct Candidate {
     pub(super) functions: Vec<String>,
 }
 
-/// What decides who may have a process.
+/// The facts that decide who may have a process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Need<'f> {
     /// By which kind of executor.
     pub(super) executor_type: &'f str,
-    /// What is to be done.
+    /// The function to be done.
     pub(super) function: &'f str,
     /// If not empty, only executors of these names.
     pub(super) executor_names: &'f [String],
-    /// What its executor must have.
+    /// The requirements on its executor.
     pub(super) requires: &'f Requirements,
 }
 

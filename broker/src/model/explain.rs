@@ -10,7 +10,7 @@ use super::{Bucket, FailedParent, ProcessState, ProcessSummary};
 pub struct ExplainRecord {
     /// The process.
     pub summary: ProcessSummary,
-    /// What its executor must have.
+    /// The requirements on its executor.
     pub requires: Requirements,
     /// If not empty, only executors of these names may have it.
     pub executor_names: Vec<String>,
@@ -36,7 +36,7 @@ pub struct ExplainRecord {
 /// Waiting processes that are alike in all that decides who may have them.
 #[derive(Clone, Debug)]
 pub struct WaitingSort {
-    /// What is to be done.
+    /// The function to be done.
     pub function: String,
     /// What an executor must have.
     pub requires: Requirements,

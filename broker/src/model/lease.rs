@@ -94,7 +94,7 @@ pub struct LeaseRecord {
     pub process_id: Uuid,
     /// Its colony and executor type.
     pub lane: Lane,
-    /// What is to be done.
+    /// The function to be done.
     pub function: String,
     /// The attempt's number.
     pub attempt: i32,

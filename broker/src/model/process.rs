@@ -80,7 +80,7 @@ pub struct NewProcess {
     pub colony: ColonyKey,
     /// The grant that allowed it.
     pub submitter: GrantKey,
-    /// What is to be done.
+    /// The function to be done.
     pub function: String,
     /// By which kind of executor.
     pub executor_type: String,
@@ -201,7 +201,7 @@ pub struct ProcessSummary {
     pub process_id: Uuid,
     /// The tenant.
     pub colony: ColonyKey,
-    /// What is to be done.
+    /// The function to be done.
     pub function: String,
     /// By which kind of executor.
     pub executor_type: String,

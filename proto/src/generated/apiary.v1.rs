@@ -339,7 +339,7 @@ pub struct Process {
     /// UUIDv7, chosen by the submitter.
     #[prost(string, tag = "1")]
     pub process_id: ::prost::alloc::string::String,
-    /// What is to be done.
+    /// The function to be done.
     #[prost(string, tag = "2")]
     pub function: ::prost::alloc::string::String,
     /// Which kind of executor does it.

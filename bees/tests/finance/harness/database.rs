@@ -19,7 +19,7 @@ pub(crate) const QUICK: Retries =
 /// The roles that Supabase's API acts as.
 const ROLES: [&str; 3] = ["anon", "authenticated", "service_role"];
 
-/// What Supabase gives its roles by default to everything new in `public`.
+/// Rights that Supabase gives its roles by default to everything new in `public`.
 const DEFAULTS: &str = "
     grant usage on schema public to anon, authenticated, service_role;
     alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
