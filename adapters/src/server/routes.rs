@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use apiary_daemon::Supervisor;
+use apiary_daemon::door::HeldBody;
 use apiary_executor_sdk::Submitted;
 use apiary_protocol::pages;
 use axum::Router;
@@ -61,14 +62,15 @@ pub(crate) fn router(app: Arc<App>, sources: Vec<Arc<dyn Source>>) -> Router {
 /// Reads, verifies and keeps an event.
 async fn take(app: &App, source: &dyn Source, request: Request) -> Result<Taken, Refusal> {
     let (parts, body) = request.into_parts();
-    let body = app.bodies.read(&parts, body).await?;
+    let HeldBody { blocks, hold: _hold } = app.bodies.read(&parts, body).await?;
+    let body = blocks.join();
     let intake = &app.intake;
     let now = intake.clock.now();
-    let event = source.verify(&parts.headers, &body.bytes, now)?;
+    let event = source.verify(&parts.headers, &body, now)?;
     if let Some(connection) = connection(&parts) {
         connection.vouch();
     }
-    let Some(spec) = source.spec(&event, &body.bytes, intake.sink.colony(), now) else {
+    let Some(spec) = source.spec(&event, &body, intake.sink.colony(), now) else {
         intake.counters.ignored.add_one();
         tracing::info!(event = event.id, kind = event.kind, "ignored: nobody handles events of this type");
         return Ok(Taken { event, kept: None });

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use apiary_daemon::door::{Bodies, BodyBounds, BodyError, Connection, HeldBody, Peer, Share};
+use apiary_daemon::door::{Bodies, BodyBounds, BodyError, BodyHold, Connection, HeldBody, Peer, Share};
 use apiary_identity::Envelope;
 use apiary_proto::v1 as pb;
 use axum::body::Body;
@@ -94,12 +94,12 @@ where
                 Ok(long) => long,
                 Err(error) => return Ok(refused(rule, &error)),
             };
-            let (request, held) = match gate.receive(rule, connection.as_ref(), request).await {
+            let (request, hold) = match gate.receive(rule, connection.as_ref(), request).await {
                 Ok(received) => received,
                 Err(error) => return Ok(refused(rule, &error)),
             };
             let answer = inner.call(request).await?;
-            drop(held);
+            drop(hold);
             if let Some(connection) = connection.filter(|_| rule.signature.is_proved_by(&answer)) {
                 connection.vouch();
             }
@@ -149,7 +149,7 @@ impl Gate {
         rule: CallRule,
         connection: Option<&Arc<Connection>>,
         request: http::Request<Body>,
-    ) -> Result<(http::Request<Body>, Option<HeldBody>), Error> {
+    ) -> Result<(http::Request<Body>, Option<BodyHold>), Error> {
         let (mut parts, body) = request.into_parts();
         if rule.signature == Signature::Stream {
             let body = Body::new(Limited::new(body, rule.bytes_max));
@@ -171,11 +171,16 @@ impl Gate {
         let arriving = connection.map(Connection::suspect);
         let held = self.bodies.read(share, body, bounds(rule)).await.map_err(|error| error_of(rule, error))?;
         drop(arriving);
-        if let Some(signed) = signed {
-            parts.extensions.insert(self.auth.caller(&signed, &message(&held.bytes)?)?);
-        }
-        let body = Body::new(Full::new(held.bytes.clone()));
-        Ok((http::Request::from_parts(parts, body), Some(held)))
+        let HeldBody { blocks, hold } = held;
+        let body = match signed {
+            Some(signed) => {
+                let bytes = blocks.join();
+                parts.extensions.insert(self.auth.caller(&signed, &message(&bytes)?)?);
+                Body::new(Full::new(bytes))
+            }
+            None => Body::new(blocks),
+        };
+        Ok((http::Request::from_parts(parts, body), Some(hold)))
     }
 }
 

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::Buf as _;
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::Peer;
 use super::limits::{
     BODIES_WAITING_MAX, BODY_GRACE, REFUSAL_PAUSE, REFUSALS_HELD_MAX, REQUEST_BYTES, ROOM_LOOK, ROOM_WAIT_MAX,
 };
+use super::{Blocks, Peer};
 
 /// Whose bodies count together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,8 +69,9 @@ pub enum BodyError {
 /// A body in memory, and its part of the memory until it is dropped.
 pub struct HeldBody {
     /// All of it.
-    pub bytes: Bytes,
-    _hold: Hold,
+    pub blocks: Blocks,
+    /// Its part of the memory, also when the blocks are elsewhere.
+    pub hold: BodyHold,
 }
 
 /// Reads bodies, and bounds what all of them together hold of the memory. Clones share the bounds.
@@ -106,8 +107,8 @@ struct Arrival {
     cut: CancellationToken,
 }
 
-/// A body's part of the memory. One that gave way has none: it is cut under the lock, and its reader ends soon.
-struct Hold {
+/// A body's part of the memory, given back when it is dropped. One that gave way has none: it is cut under the lock, and its reader ends soon.
+pub struct BodyHold {
     shared: Arc<Shared>,
     share: Share,
     id: u64,
@@ -161,7 +162,7 @@ impl Bodies {
         bounds: BodyBounds,
     ) -> Result<HeldBody, BodyError> {
         let end = Instant::now() + bounds.time_max;
-        let mut hold = Hold::begin(&self.0, share);
+        let mut hold = BodyHold::begin(&self.0, share);
         hold.grow(REQUEST_BYTES).await?;
         let cut = hold.cut.clone();
         let collected = tokio::select! {
@@ -169,27 +170,27 @@ impl Bodies {
             () = cut.cancelled() => Err(BodyError::NoRoom),
             collected = timeout_at(end, collect(&mut hold, body, bounds)) => collected.unwrap_or(Err(BodyError::Slow)),
         };
-        let bytes = collected?;
+        let blocks = collected?;
         if !hold.arrived() {
             return Err(BodyError::NoRoom);
         }
-        Ok(HeldBody { bytes, _hold: hold })
+        Ok(HeldBody { blocks, hold })
     }
 }
 
-async fn collect<B: Body + Unpin>(hold: &mut Hold, mut body: B, bounds: BodyBounds) -> Result<Bytes, BodyError> {
+async fn collect<B: Body + Unpin>(hold: &mut BodyHold, mut body: B, bounds: BodyBounds) -> Result<Blocks, BodyError> {
     let hint = body.size_hint();
     let beyond = bounds.bytes_max.saturating_add(bounds.discard_bytes_max);
     let declared = hint.exact().map_or(Some(0), |exact| usize::try_from(exact).ok());
     if declared.is_none_or(|declared| declared > beyond) {
         return Err(BodyError::TooLarge);
     }
-    let (mut collected, mut seen) = (BytesMut::new(), 0_usize);
+    let (mut collected, mut seen) = (Blocks::default(), 0_usize);
     while let Some(frame) = timeout(bounds.stall_max, body.frame()).await.map_err(|_| BodyError::Slow)? {
         let Ok(mut data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         seen = seen.saturating_add(data.remaining());
         if seen > bounds.bytes_max {
-            collected = BytesMut::new();
+            collected = Blocks::default();
             hold.shrink(REQUEST_BYTES);
             if seen > beyond {
                 break;
@@ -197,23 +198,16 @@ async fn collect<B: Body + Unpin>(hold: &mut Hold, mut body: B, bounds: BodyBoun
             continue;
         }
         hold.grow(data.remaining()).await?;
-        if collected.is_empty() {
-            // All at once: a buffer that grows copies, and holds two for a moment.
-            collected.reserve(declared.unwrap_or(0).min(bounds.bytes_max));
-        }
         while data.has_remaining() {
             let chunk = data.chunk();
-            collected.extend_from_slice(chunk);
+            collected.extend(chunk);
             data.advance(chunk.len());
         }
-        if let Some(length) = (bounds.length)(&collected) {
-            if length > bounds.bytes_max {
-                return Err(BodyError::TooLarge);
-            }
-            collected.reserve(length.saturating_sub(collected.len()));
+        if (bounds.length)(collected.beginning()).is_some_and(|length| length > bounds.bytes_max) {
+            return Err(BodyError::TooLarge);
         }
     }
-    if seen > bounds.bytes_max { Err(BodyError::TooLarge) } else { Ok(collected.freeze()) }
+    if seen > bounds.bytes_max { Err(BodyError::TooLarge) } else { Ok(collected) }
 }
 
 impl Shared {
@@ -295,7 +289,7 @@ impl State {
     }
 }
 
-impl Hold {
+impl BodyHold {
     fn begin(shared: &Arc<Shared>, share: Share) -> Self {
         let cut = CancellationToken::new();
         let mut state = shared.lock();
@@ -365,7 +359,7 @@ impl Hold {
     }
 }
 
-impl Drop for Hold {
+impl Drop for BodyHold {
     fn drop(&mut self) {
         self.shrink(0);
         self.shared.lock().end_arrival(self.share, self.id);

@@ -38,6 +38,8 @@ pub const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(60);
 
 /// What a request counts against the bytes of bodies while its body is on the way: its headers and its stream.
 pub const REQUEST_BYTES: usize = 8 * 1024;
+/// Bytes of one block of a body.
+pub const BLOCK_BYTES: usize = 16 * 1024;
 /// A body on the way for less than this gives way to no other.
 pub const BODY_GRACE: Duration = Duration::from_millis(500);
 /// Longest time that a body waits for room before it is refused.

@@ -1,6 +1,7 @@
 //! The door of a long-running part: takes connections, bounds them and the bodies of their requests in all and per peer, and
 //! lets strangers give way, so that no load without a known signature shuts out anybody else.
 
+mod blocks;
 mod bodies;
 mod connections;
 pub mod limits;
@@ -8,7 +9,8 @@ mod peer;
 mod proxy_protocol;
 mod serve;
 
-pub use bodies::{Bodies, BodyBounds, BodyError, BodyLimits, HeldBody, Share};
+pub use blocks::Blocks;
+pub use bodies::{Bodies, BodyBounds, BodyError, BodyHold, BodyLimits, HeldBody, Share};
 pub use connections::{Connection, ConnectionLimits, Connections};
 pub use peer::{Peer, TrustedProxies};
 pub use serve::{Door, Handshake, HttpLimits, Listener, Stream};
