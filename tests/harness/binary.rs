@@ -2,10 +2,17 @@
 
 use std::path::PathBuf;
 
-/// Where the `apiary` binary of this build is. `cargo xtask test` builds it before the tests start.
+/// Names another `apiary` binary to test, such as that of a release build.
+const OTHER_BINARY: &str = "APIARY_TEST_BINARY";
+
+/// Where the `apiary` binary of this build is, unless `APIARY_TEST_BINARY` names another. `cargo xtask test` builds it before the
+/// tests start.
 #[expect(clippy::panic, reason = "a test without its subject must fail, and say what to do")]
 pub fn apiary_binary() -> PathBuf {
     let name = format!("apiary{}", std::env::consts::EXE_SUFFIX);
+    if let Some(other) = std::env::var_os(OTHER_BINARY) {
+        return PathBuf::from(other);
+    }
     // A test binary lies in `<target>/<profile>/deps`, the program beside that folder.
     let found = std::env::current_exe().ok().and_then(|test| Some(test.parent()?.parent()?.join(&name)));
     match found {

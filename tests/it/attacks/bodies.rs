@@ -25,7 +25,6 @@ const STREAMS: usize = 20;
 const CHUNK: usize = 16 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not held yet in a debug build on two cores; check-long runs its long form"]
 async fn unfinished_messages_fill_no_memory() {
     unfinished_messages(QUICK).await;
 }
@@ -37,7 +36,6 @@ async fn long_unfinished_messages_fill_no_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not held yet in a debug build on two cores; check-long runs its long form"]
 async fn unfinished_http_bodies_fill_no_memory() {
     unfinished_http_bodies(QUICK).await;
 }
