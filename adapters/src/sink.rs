@@ -66,7 +66,7 @@ impl From<ClientError> for SinkError {
             return Self::Away(error.to_string());
         }
         match error {
-            ClientError::Refused { reason, message, retryable } => match reason.fault(retryable) {
+            ClientError::Refused { reason, message, retryable, .. } => match reason.fault(retryable) {
                 Fault::Document => Self::Unacceptable { reason: reason.to_string(), message },
                 Fault::Surroundings => Self::Refused { reason: reason.to_string(), message },
                 Fault::Again => Self::Away(message),
@@ -86,7 +86,7 @@ mod tests {
     use super::SinkError;
 
     fn of(reason: &str, retryable: bool) -> SinkError {
-        ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable }.into()
+        ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable, retry_after: None }.into()
     }
 
     #[test]

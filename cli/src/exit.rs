@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     fn refused(reason: &str, retryable: bool) -> anyhow::Error {
-        ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable }.into()
+        ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable, retry_after: None }.into()
     }
 
     #[test]

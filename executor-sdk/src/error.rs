@@ -9,6 +9,8 @@ use apiary_protocol::fault::of_grpc_status;
 use apiary_protocol::{Fault, Reason};
 use tonic::{Code, Status};
 
+use crate::limits::RETRY_AFTER_MOST;
+
 /// Why a call gave nothing.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ClientError {
@@ -21,6 +23,8 @@ pub enum ClientError {
         message: String,
         /// True if the same call can succeed later without a change.
         retryable: bool,
+        /// The shortest pause before that, if the broker names one; at most [`RETRY_AFTER_MOST`].
+        retry_after: Option<Duration>,
     },
     /// An answer with a gRPC status and no reason: a proxy's, or that of another server in the broker's place.
     #[error("{message} (gRPC status {code}, without a reason); is that an Apiary broker?")]
@@ -91,6 +95,14 @@ impl ClientError {
         }
     }
 
+    /// The shortest pause before the same call is made again; zero if the broker names none.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::Refused { retry_after, .. } => retry_after.unwrap_or_default(),
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Translates a gRPC status.
     pub(crate) fn from_status(address: &str, method: &'static str, timeout: Duration, status: &Status) -> Self {
         if let Some(detail) = Details::of(status) {
@@ -98,7 +110,10 @@ impl ClientError {
             if reason == Reason::DeadlineExceeded {
                 return Self::Timeout { method, after: timeout };
             }
-            return Self::Refused { reason, message: clipped(status.message(), 4096), retryable: detail.retryable };
+            let (message, retryable) = (clipped(status.message(), 4096), detail.retryable);
+            // A broker that asks for an age of patience would have its callers stand still.
+            let retry_after = detail.retry_after.map(|after| after.min(RETRY_AFTER_MOST));
+            return Self::Refused { reason, message, retryable, retry_after };
         }
         // A source means that the status was made on this side, out of a transport's error.
         let transport = status.source().is_some();

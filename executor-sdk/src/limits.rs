@@ -41,6 +41,9 @@ pub const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 /// The longest pause after calls that failed.
 pub const BACKOFF_MOST: Duration = Duration::from_secs(15);
 
+/// The longest that a broker can ask its callers to wait before they try again.
+pub const RETRY_AFTER_MOST: Duration = Duration::from_secs(60);
+
 /// The shortest that a handler can put work off.
 pub const SNOOZE_MIN: Duration = Duration::from_millis(100);
 /// The longest that a handler can put work off: a year, the broker's own bound.

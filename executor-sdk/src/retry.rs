@@ -9,7 +9,8 @@ use crate::ClientError;
 use crate::limits::{BACKOFF_FIRST, BACKOFF_MOST};
 
 /// Runs `operation` again, after growing pauses with jitter, while it fails with an error that is
-/// [retryable](ClientError::is_retryable) and the pauses add up to no more than `most`.
+/// [retryable](ClientError::is_retryable) and the pauses add up to no more than `most`. No pause is shorter than the broker
+/// [asks for](ClientError::retry_after).
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -24,7 +25,13 @@ where
     O: FnMut() -> F,
     F: Future<Output = Result<T, ClientError>>,
 {
-    operation.retry(policy().with_total_delay(Some(most))).when(ClientError::is_retryable).await
+    let mut left = most;
+    let next = |error: &ClientError, pause: Option<Duration>| {
+        let pause = pause?.max(error.retry_after());
+        left = left.checked_sub(pause)?;
+        Some(pause)
+    };
+    operation.retry(policy()).when(ClientError::is_retryable).adjust(next).await
 }
 
 /// The pauses between tries, without end.

@@ -134,8 +134,12 @@ async fn a_broker_that_refuses_is_asked_for_ever_and_no_event_is_set_aside_for_i
 async fn events_that_the_broker_refuses_cost_those_behind_them_one_round_trip_each() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
     let reasons = ["ARGS_REFUSED", "LIMIT_UNKNOWN", "INTERNAL", "TOO_LARGE", "TAKEN", "SOMETHING_LATER"];
-    let refusal =
-        |reason: &str| ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable: false };
+    let refusal = |reason: &str| ClientError::Refused {
+        reason: reason.into(),
+        message: "no".to_owned(),
+        retryable: false,
+        retry_after: None,
+    };
     let script = Script::new(reasons.map(|reason| refusal(reason).into()));
     let spool = spool(folder.path(), script.colony, &*clock, &["a", "b", "c", "d", "e", "f", "good"]).await;
     forward(&script, &spool, clock, 7).await;

@@ -1,5 +1,7 @@
 //! Waiting for a process to finish.
 
+use std::time::Duration;
+
 use apiary_proto::v1;
 use apiary_proto::v1::ProcessState;
 use uuid::Uuid;
@@ -14,14 +16,14 @@ impl Client {
     pub async fn wait_until_finished(&self, process_id: Uuid) -> Result<v1::Process, ClientError> {
         let mut tries = pauses();
         loop {
-            match self.watch_until_finished(process_id).await {
+            let at_least = match self.watch_until_finished(process_id).await {
                 Ok(Some(process)) => return Ok(process),
                 // The stream ended early; whoever answered is asked again.
-                Ok(None) => {}
-                Err(error) if error.is_retryable() => {}
+                Ok(None) => Duration::ZERO,
+                Err(error) if error.is_retryable() => error.retry_after(),
                 Err(error) => return Err(error),
-            }
-            tokio::time::sleep(tries.next().unwrap_or_default()).await;
+            };
+            tokio::time::sleep(tries.next().unwrap_or_default().max(at_least)).await;
         }
     }
 

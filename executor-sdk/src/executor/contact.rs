@@ -49,7 +49,7 @@ impl Contact {
         if !self.accepted && !can_pass(&error) {
             return Err(error);
         }
-        let kind = kind(&error);
+        let (kind, at_least) = (kind(&error), error.retry_after());
         if self.trouble.as_deref() != Some(kind) {
             if can_pass(&error) {
                 tracing::warn!(%error, "cannot claim work for the moment; trying again until it works");
@@ -58,7 +58,7 @@ impl Contact {
             }
             self.trouble = Some(kind.to_owned());
         }
-        Ok(self.pause())
+        Ok(self.pause().max(at_least))
     }
 }
 
@@ -91,7 +91,20 @@ mod tests {
     use super::*;
 
     fn refusal(reason: &str, retryable: bool) -> ClientError {
-        ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable }
+        ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable, retry_after: None }
+    }
+
+    #[test]
+    fn no_pause_is_shorter_than_the_broker_asks_for() {
+        let asked = Duration::from_secs(40);
+        let overloaded = |retry_after| ClientError::Refused {
+            reason: Reason::Overloaded,
+            message: "no".to_owned(),
+            retryable: true,
+            retry_after,
+        };
+        assert_eq!(Contact::new().failed(overloaded(Some(asked))).unwrap(), asked);
+        assert!(Contact::new().failed(overloaded(None)).unwrap() < Duration::from_secs(1));
     }
 
     fn away() -> ClientError {

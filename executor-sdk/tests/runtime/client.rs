@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use apiary_executor_sdk::{Client, ClientConfig, ClientError, retry, v1};
 use apiary_identity::{KeyPair, Spec, SystemClock};
+use tokio::time::Instant;
 
 use crate::scene::Scene;
 
@@ -84,9 +85,29 @@ async fn only_what_can_pass_is_retried() {
         tries.fetch_add(1, Ordering::SeqCst);
         async { Err::<(), _>(error) }
     };
-    let refused = |retryable| ClientError::Refused { reason: "X".into(), message: "no".to_owned(), retryable };
+    let refused =
+        |retryable| ClientError::Refused { reason: "X".into(), message: "no".to_owned(), retryable, retry_after: None };
     retry(Duration::from_secs(1), || attempt(refused(false))).await.unwrap_err();
     assert_eq!(tries.swap(0, Ordering::SeqCst), 1);
     retry(Duration::from_secs(1), || attempt(refused(true))).await.unwrap_err();
     assert!(tries.load(Ordering::SeqCst) > 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_waits_as_long_as_the_broker_asks() {
+    let busy = || ClientError::Refused {
+        reason: "OVERLOADED".into(),
+        message: "no".to_owned(),
+        retryable: true,
+        retry_after: Some(Duration::from_secs(7)),
+    };
+    let (started, tries) = (Instant::now(), AtomicUsize::new(0));
+    retry(Duration::from_secs(20), || {
+        tries.fetch_add(1, Ordering::SeqCst);
+        async { Err::<(), _>(busy()) }
+    })
+    .await
+    .unwrap_err();
+    // Twice 7 s fit into 20 s, and a third pause does not.
+    assert_eq!((tries.load(Ordering::SeqCst), started.elapsed().as_secs()), (3, 14));
 }

@@ -89,6 +89,7 @@ fn lost(subject: Subject) -> ClientError {
         reason: Reason::LeaseLost,
         message: format!("the lease of {} is lost: stop the work, nothing of it is taken", subject.process_id),
         retryable: false,
+        retry_after: None,
     }
 }
 
