@@ -258,16 +258,26 @@ pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Failed processes that others wait for, told of by the colony's health.
 pub const FAILED_PARENTS_TOLD: i64 = 20;
+/// Failures, the latest of each state, and blocked processes, those blocked longest, among which the colony's health looks for such.
+pub const FAILED_PARENTS_LOOK: i64 = 1_000;
+/// Processes that wait for a failed one, counted by the colony's health; beyond it says "at least".
+pub const HEALTH_CHILDREN_MAX: i64 = 500;
 /// Dead letters and failures that the colony's health counts, of each; beyond it says "at least".
-pub const HEALTH_COUNT_MAX: i64 = 10_000;
+pub const HEALTH_COUNT_MAX: i64 = 1_000;
 /// Processes that wait for their surroundings, counted by the colony's health.
 pub const HEALTH_WAITS_MAX: i64 = 1_000;
 /// Causes of such waits, told of by the colony's health.
 pub const HEALTH_CAUSES_MAX: i64 = 20;
+/// Lanes that are looked at when it is told what waits.
+pub const HEALTH_LANES_MAX: i64 = 10_000;
+/// Waiting processes that are counted for it, shared evenly among the lanes; beyond its share it says "at least".
+pub const HEALTH_ROWS_MAX: i64 = 5_000;
 /// Executor types whose waiting work the colony's health looks into, those that wait longest first.
 pub const HEALTH_TYPES_MAX: usize = 50;
 /// Sorts of work that nobody can take, told of by the colony's health.
 pub const HEALTH_SORTS_MAX: usize = 50;
+/// Waiting processes of a type that are looked at when it is explained why an executor gets no work, the first of them.
+pub const EXPLAIN_ROWS_MAX: i64 = 10_000;
 /// Executors that explaining looks at.
 pub const EXPLAIN_EXECUTORS_MAX: i64 = 1000;
 /// The time whose runs an estimate goes by, in milliseconds.

@@ -5,7 +5,7 @@ use super::reasons::{self, Asker, Candidate};
 use super::roster::{ExecutorView, Licences};
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::limits::EXPLAIN_EXECUTORS_MAX;
+use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_ROWS_MAX};
 use crate::model::{ExecutorFilter, Explained, Lane, Page, WaitingSort};
 
 /// Why the executors of a name get no work.
@@ -42,7 +42,7 @@ impl Engine {
         for view in &executors {
             let record = &view.record;
             let lane = Lane { colony: colony.key, executor_type: record.executor_type.clone() };
-            let waiting = self.store.waiting_sorts(&lane).await?;
+            let waiting = self.store.waiting_sorts(&lane, EXPLAIN_ROWS_MAX).await?;
             let is_held = |sort: &WaitingSort| standing.holds(&record.executor_type, sort, now_ms);
             let executor = Candidate::of(view, true);
             let covers = |function: &str| licences.covers(&record.key, &record.executor_type, function);

@@ -4,7 +4,7 @@ use apiary_daemon::Notice;
 
 use super::presence::Presence;
 use super::reasons::{Candidate, Need, counted, is_paused, nobody, span, unknown_function};
-use crate::limits::{HEALTH_COUNT_MAX, HEALTH_SORTS_MAX, HEALTH_WAITS_MAX};
+use crate::limits::{HEALTH_CHILDREN_MAX, HEALTH_COUNT_MAX, HEALTH_SORTS_MAX, HEALTH_WAITS_MAX};
 use crate::model::{Explained, FailureSummary, Pause, ProcessState, Troubles, WaitSummary, WaitingSort, WaitingType};
 
 /// Executors that were not heard for longer, and processes that nobody took longer ago, are not told of any more, in milliseconds.
@@ -62,7 +62,7 @@ pub(super) fn findings(facts: Facts<'_>) -> Vec<Finding> {
         text: format!(
             "process {} failed, and {} for it: `apiary process redrive` tries it again",
             parent.process_id,
-            counted(parent.count, "other waits", "others wait")
+            bounded(parent.count, HEALTH_CHILDREN_MAX, "other waits", "others wait")
         ),
         subject: parent.process_id.to_string(),
         count: parent.count,
@@ -137,7 +137,7 @@ pub(super) fn unattended(
         text: format!(
             "nobody listens for executor type `{}`: {} waiting, the first for {}; start an executor of that type",
             waiting.executor_type,
-            waiting.count,
+            if waiting.is_cut { format!("at least {}", waiting.count) } else { waiting.count.to_string() },
             span(waited_ms)
         ),
         subject: waiting.executor_type.clone(),

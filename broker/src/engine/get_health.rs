@@ -14,7 +14,7 @@ use super::reasons::Candidate;
 use super::roster::{ExecutorView, Licences};
 use crate::Error;
 use crate::auth::{Permit, action};
-use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX, HEALTH_TYPES_MAX};
+use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX, HEALTH_ROWS_MAX, HEALTH_TYPES_MAX};
 use crate::model::{Colony, ColonyKey, ExecutorFilter, Lane, Page, WaitingType};
 use crate::store::{Store, StoreResult};
 
@@ -51,9 +51,11 @@ impl Engine {
         let after_ms = millis(self.unattended_after);
         let is_old = |waiting: &&WaitingType| now_ms.saturating_sub(waiting.since_ms) >= after_ms;
         let mut found = Vec::new();
-        for WaitingType { executor_type, .. } in waiting.iter().filter(is_old).take(HEALTH_TYPES_MAX) {
+        let old: Vec<&WaitingType> = waiting.iter().filter(is_old).take(HEALTH_TYPES_MAX).collect();
+        let rows = HEALTH_ROWS_MAX / i64::try_from(old.len()).unwrap_or(i64::MAX).max(1);
+        for WaitingType { executor_type, .. } in old {
             let lane = Lane { colony: colony.key, executor_type: executor_type.clone() };
-            let sorts = self.store.waiting_sorts(&lane).await?;
+            let sorts = self.store.waiting_sorts(&lane, rows).await?;
             let candidates = |function: &str| crowd.candidates(executor_type, function);
             found.extend(unserved(executor_type, &sorts, candidates, after_ms, now_ms));
         }

@@ -68,9 +68,11 @@ pub struct Holders {
 pub struct WaitingType {
     /// The executor type.
     pub executor_type: String,
-    /// How many wait.
+    /// How many wait, up to a share of [`HEALTH_ROWS_MAX`](crate::limits::HEALTH_ROWS_MAX).
     pub count: i64,
-    /// Since when the first of them could run.
+    /// More may wait than were counted.
+    pub is_cut: bool,
+    /// Since when the first of those counted could run.
     pub since_ms: i64,
 }
 

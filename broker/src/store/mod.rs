@@ -351,10 +351,11 @@ pub trait Store: Send + Sync + 'static {
     /// Who holds the places of a limit for this key or name, and what is left of its rate.
     async fn limit_holders(&self, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders>;
 
-    /// What waits in a lane, sorted by all that decides who may have it: the first ten thousand, the thousand largest sorts.
-    async fn waiting_sorts(&self, lane: &Lane) -> StoreResult<Vec<WaitingSort>>;
+    /// What waits in a lane, sorted by all that decides who may have it: the thousand largest sorts among so many of the first.
+    async fn waiting_sorts(&self, lane: &Lane, rows: i64) -> StoreResult<Vec<WaitingSort>>;
 
     /// What waits, by executor type, of one colony or of all: at most a thousand types, those that wait longest first.
+    /// Takes no longer when more waits: each is counted up to a bound.
     async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>>;
 
     /// The colony's dead letters, what failed since `since_ms` because nobody took it, what waits for its surroundings, and failed

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::fault::{Fault, until_settled};
 use super::session::Statement;
 use super::{PostgresStore, process_ids};
+use crate::limits::{FAILED_PARENTS_LOOK, FAILED_PARENTS_TOLD, HEALTH_CHILDREN_MAX};
 use crate::model::{ColonyKey, FailedParent, Parent, Settled};
 use crate::store::{StoreResult, checks, rows};
 
@@ -26,8 +27,12 @@ pub(super) async fn ended_parents(store: &PostgresStore, limit: i64) -> StoreRes
     process_ids(&store.session().await?.rows(select).await?)
 }
 
-pub(super) async fn failed(store: &PostgresStore, colony: ColonyKey, limit: i64) -> StoreResult<Vec<FailedParent>> {
-    let select = query(include_str!("dependencies/failed.sql")).bind(colony.0).bind(limit);
+pub(super) async fn failed(store: &PostgresStore, colony: ColonyKey) -> StoreResult<Vec<FailedParent>> {
+    let select = query(include_str!("dependencies/failed.sql"))
+        .bind(colony.0)
+        .bind(FAILED_PARENTS_TOLD)
+        .bind(FAILED_PARENTS_LOOK)
+        .bind(HEALTH_CHILDREN_MAX);
     store.session().await?.rows(select).await?.iter().map(|row| rows::failed_parent(row)).collect()
 }
 

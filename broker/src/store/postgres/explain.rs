@@ -4,7 +4,7 @@ use sqlx::query;
 use uuid::Uuid;
 
 use super::{PostgresStore, dependencies};
-use crate::limits::{FAILED_PARENTS_TOLD, HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_WAITS_MAX};
+use crate::limits::{HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_LANES_MAX, HEALTH_ROWS_MAX, HEALTH_WAITS_MAX};
 use crate::model::{
     Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, ProcessState, Troubles, WaitingSort, WaitingType,
 };
@@ -40,13 +40,16 @@ pub(super) async fn holders(
     Ok(holders)
 }
 
-pub(super) async fn sorts(store: &PostgresStore, lane: &Lane) -> StoreResult<Vec<WaitingSort>> {
-    let select = query(include_str!("executors/explain.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+pub(super) async fn sorts(store: &PostgresStore, lane: &Lane, rows: i64) -> StoreResult<Vec<WaitingSort>> {
+    let select = query(include_str!("executors/explain.sql")).bind(lane.colony.0).bind(&lane.executor_type).bind(rows);
     store.session().await?.rows(select).await?.iter().map(|row| rows::waiting_sort(row)).collect()
 }
 
 pub(super) async fn types(store: &PostgresStore, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
-    let select = query(include_str!("colonies/get_health.sql")).bind(colony.map(|colony| colony.0));
+    let select = query(include_str!("colonies/get_health.sql"))
+        .bind(colony.map(|colony| colony.0))
+        .bind(HEALTH_LANES_MAX)
+        .bind(HEALTH_ROWS_MAX);
     store.session().await?.rows(select).await?.iter().map(|row| rows::waiting_type(row)).collect()
 }
 
@@ -63,7 +66,7 @@ pub(super) async fn troubles(store: &PostgresStore, colony: ColonyKey, since_ms:
     };
     Ok(Troubles {
         failures: failures.iter().map(|row| rows::failure_summary(row)).collect::<StoreResult<_>>()?,
-        parents: dependencies::failed(store, colony, FAILED_PARENTS_TOLD).await?,
+        parents: dependencies::failed(store, colony).await?,
         waits: waits.iter().map(|row| rows::wait_summary(row)).collect::<StoreResult<_>>()?,
     })
 }

@@ -366,8 +366,8 @@ impl Store for PostgresStore {
         explain::holders(self, colony, kind, key).await
     }
 
-    async fn waiting_sorts(&self, lane: &Lane) -> StoreResult<Vec<WaitingSort>> {
-        explain::sorts(self, lane).await
+    async fn waiting_sorts(&self, lane: &Lane, rows: i64) -> StoreResult<Vec<WaitingSort>> {
+        explain::sorts(self, lane, rows).await
     }
 
     async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {

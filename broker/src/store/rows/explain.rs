@@ -62,6 +62,7 @@ pub(in crate::store) fn waiting_type(row: &dyn Columns) -> StoreResult<(Colony, 
     let waiting = WaitingType {
         executor_type: fields.text("executor_type")?,
         count: fields.number("count")?,
+        is_cut: fields.number("is_cut")? != 0,
         since_ms: fields.number("since_ms")?,
     };
     Ok((colony(row)?, waiting))

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::SqliteStore;
 use super::batch::ids;
 use super::transaction::{Statement, Write, read};
+use crate::limits::{FAILED_PARENTS_LOOK, FAILED_PARENTS_TOLD, HEALTH_CHILDREN_MAX};
 use crate::model::{ColonyKey, FailedParent, Parent, Settled};
 use crate::store::{StoreResult, checks, rows};
 
@@ -25,8 +26,12 @@ pub(super) async fn ended_parents(store: &SqliteStore, limit: i64) -> StoreResul
     read(&store.readers, select).await?.iter().map(|row| rows::process_id(row)).collect()
 }
 
-pub(super) async fn failed(store: &SqliteStore, colony: ColonyKey, limit: i64) -> StoreResult<Vec<FailedParent>> {
-    let select = query(include_str!("dependencies/failed.sql")).bind(colony.0).bind(limit);
+pub(super) async fn failed(store: &SqliteStore, colony: ColonyKey) -> StoreResult<Vec<FailedParent>> {
+    let select = query(include_str!("dependencies/failed.sql"))
+        .bind(colony.0)
+        .bind(FAILED_PARENTS_TOLD)
+        .bind(FAILED_PARENTS_LOOK)
+        .bind(HEALTH_CHILDREN_MAX);
     read(&store.readers, select).await?.iter().map(|row| rows::failed_parent(row)).collect()
 }
 

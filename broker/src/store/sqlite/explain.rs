@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::transaction::read;
 use super::{SqliteStore, dependencies};
-use crate::limits::{FAILED_PARENTS_TOLD, HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_WAITS_MAX};
+use crate::limits::{HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_LANES_MAX, HEALTH_ROWS_MAX, HEALTH_WAITS_MAX};
 use crate::model::{
     Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, ProcessState, Troubles, WaitingSort, WaitingType,
 };
@@ -42,13 +42,16 @@ pub(super) async fn holders(
     Ok(holders)
 }
 
-pub(super) async fn sorts(store: &SqliteStore, lane: &Lane) -> StoreResult<Vec<WaitingSort>> {
-    let select = query(include_str!("executors/explain.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+pub(super) async fn sorts(store: &SqliteStore, lane: &Lane, rows: i64) -> StoreResult<Vec<WaitingSort>> {
+    let select = query(include_str!("executors/explain.sql")).bind(lane.colony.0).bind(&lane.executor_type).bind(rows);
     read(&store.readers, select).await?.iter().map(|row| rows::waiting_sort(row)).collect()
 }
 
 pub(super) async fn types(store: &SqliteStore, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {
-    let select = query(include_str!("colonies/get_health.sql")).bind(colony.map(|colony| colony.0));
+    let select = query(include_str!("colonies/get_health.sql"))
+        .bind(colony.map(|colony| colony.0))
+        .bind(HEALTH_LANES_MAX)
+        .bind(HEALTH_ROWS_MAX);
     read(&store.readers, select).await?.iter().map(|row| rows::waiting_type(row)).collect()
 }
 
@@ -62,7 +65,7 @@ pub(super) async fn troubles(store: &SqliteStore, colony: ColonyKey, since_ms: i
     let (failures, waits) = (read(&store.readers, failures).await?, read(&store.readers, waits).await?);
     Ok(Troubles {
         failures: failures.iter().map(|row| rows::failure_summary(row)).collect::<StoreResult<_>>()?,
-        parents: dependencies::failed(store, colony, FAILED_PARENTS_TOLD).await?,
+        parents: dependencies::failed(store, colony).await?,
         waits: waits.iter().map(|row| rows::wait_summary(row)).collect::<StoreResult<_>>()?,
     })
 }

@@ -362,8 +362,8 @@ impl Store for SqliteStore {
         explain::holders(self, colony, kind, key).await
     }
 
-    async fn waiting_sorts(&self, lane: &Lane) -> StoreResult<Vec<WaitingSort>> {
-        explain::sorts(self, lane).await
+    async fn waiting_sorts(&self, lane: &Lane, rows: i64) -> StoreResult<Vec<WaitingSort>> {
+        explain::sorts(self, lane, rows).await
     }
 
     async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>> {

@@ -1,13 +1,45 @@
--- What waits, by colony and executor type, and since when the first of each could run: at most a thousand, the oldest first.
--- $1 colony: bigint, or null for all. Race: none; it is for showing.
-SELECT colony.key, colony.id, colony.name, colony.created_at_ms, waiting.executor_type, waiting.count, waiting.since_ms
-FROM (
-    SELECT colony, executor_type, count(*) AS count, min(since_ms) AS since_ms
-    FROM apiary.queue
-    WHERE $1::bigint IS NULL OR colony = $1
-    GROUP BY colony, executor_type
-    ORDER BY min(since_ms)
-    LIMIT 1000
-) AS waiting
-JOIN apiary.colonies AS colony ON colony.key = waiting.colony
-ORDER BY waiting.since_ms
+-- What waits, by colony and executor type, how much of it, and since when the first could run: at most a thousand, the oldest first.
+-- $1 colony: bigint, or null for all, $2 lanes at most: bigint, $3 rows at most, shared among the lanes: bigint.
+-- Race: none; it is for showing. It skips from lane to lane in the index `queue_lane`, and reads the head of each, where the oldest are,
+-- so that it takes no longer when more waits. A lane with as many as its share may have more.
+WITH RECURSIVE lane AS (
+    (
+        SELECT colony, executor_type
+        FROM apiary.queue
+        WHERE colony >= coalesce($1::bigint, -9223372036854775808)
+            AND colony <= coalesce($1::bigint, 9223372036854775807)
+        ORDER BY colony, executor_type
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT next.colony, next.executor_type
+    FROM lane
+    CROSS JOIN LATERAL (
+        SELECT waits.colony, waits.executor_type
+        FROM apiary.queue AS waits
+        WHERE (waits.colony, waits.executor_type) > (lane.colony, lane.executor_type)
+            AND waits.colony <= coalesce($1::bigint, 9223372036854775807)
+        ORDER BY waits.colony, waits.executor_type
+        LIMIT 1
+    ) AS next
+),
+lanes AS MATERIALIZED (SELECT colony, executor_type FROM lane LIMIT $2),
+share AS MATERIALIZED (SELECT greatest($3::bigint / greatest(count(*), 1), 10) AS rows FROM lanes)
+SELECT colony.key, colony.id, colony.name, colony.created_at_ms, lanes.executor_type, head.count, head.since_ms,
+       (head.count >= share.rows)::integer::bigint AS is_cut
+FROM lanes
+CROSS JOIN share
+CROSS JOIN LATERAL (
+    SELECT count(*) AS count, min(first.since_ms) AS since_ms
+    FROM (
+        SELECT waits.since_ms
+        FROM apiary.queue AS waits
+        WHERE waits.colony = lanes.colony AND waits.executor_type = lanes.executor_type
+        ORDER BY waits.colony, waits.executor_type, waits.priority_time_us, waits.process_id
+        LIMIT (SELECT rows FROM share)
+    ) AS first
+) AS head
+JOIN apiary.colonies AS colony ON colony.key = lanes.colony
+WHERE head.count > 0
+ORDER BY head.since_ms
+LIMIT 1000

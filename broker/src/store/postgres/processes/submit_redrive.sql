@@ -14,6 +14,7 @@ WITH taken AS (
         AND spec.process_id = item.first AND now.key = item.submitter AND before.key = spec.submitter
         AND now.colony = item.colony AND before.colony = item.colony AND now.grantee = before.grantee
         AND NOT EXISTS (SELECT FROM apiary.deleted AS gone WHERE gone.process_id = item.process_id)
+        AND NOT EXISTS (SELECT FROM apiary.specs AS known WHERE known.process_id = item.process_id)
     RETURNING ended.process_id, ended.colony, ended.attempt, item.process_id AS spec_id, item.digest, item.submit_by_ms,
               spec.priority_time_us, spec.max_wait_ms, spec.executor_type, spec.executor_names, spec.function, spec.requires,
               spec.concurrency_key, spec.rate_key

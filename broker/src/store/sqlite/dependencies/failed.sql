@@ -1,10 +1,53 @@
--- Processes that failed and are waited for: those that most wait for, how many, and since when. ?1 colony, ?2 at most.
--- Race: they may be redriven the next moment; one statement sees one moment.
-SELECT waited.parent AS process_id, count(*) AS count, min(held.since_ms) AS since_ms
-FROM blocked AS held
-JOIN dependencies AS waited ON waited.child = held.process_id
-JOIN finished AS ended ON ended.process_id = waited.parent
-WHERE held.colony = ?1 AND held.parents_left IS NOT NULL AND ended.state IN ('failed', 'dead_letter')
-GROUP BY waited.parent
-ORDER BY count(*) DESC, waited.parent
+-- Processes that failed and are waited for: those that most wait for, how many, and since when.
+-- ?1 colony, ?2 at most, ?3 rows that are looked at, of each sort, ?4 children that are counted, of each.
+-- Race: they may be redriven the next moment; one statement sees one moment. However much failed or is blocked, no more is read than
+-- this: the latest failures, the parents of those that are blocked longest, and the first children of each.
+WITH failed AS MATERIALIZED (
+    SELECT process_id FROM (
+        SELECT process_id
+        FROM finished
+        WHERE colony = ?1 AND state = 'dead_letter'
+        ORDER BY finished_at_ms DESC
+        LIMIT ?3
+    )
+    UNION
+    SELECT process_id FROM (
+        SELECT process_id
+        FROM finished
+        WHERE colony = ?1 AND state = 'failed'
+        ORDER BY finished_at_ms DESC
+        LIMIT ?3
+    )
+    UNION
+    SELECT ended.process_id
+    FROM (
+        SELECT waited.parent
+        FROM (
+            SELECT process_id
+            FROM blocked
+            WHERE colony = ?1 AND parents_left IS NOT NULL
+            ORDER BY since_ms
+            LIMIT ?3
+        ) AS child
+        JOIN dependencies AS waited ON waited.child = child.process_id
+        LIMIT 10 * ?3
+    ) AS waited
+    JOIN finished AS ended ON ended.process_id = waited.parent
+    WHERE ended.state IN ('dead_letter', 'failed')
+),
+counted AS MATERIALIZED (
+    SELECT failed.process_id,
+           (SELECT json_array(count(*), min(child.since_ms)) FROM (
+               SELECT child.since_ms
+               FROM dependencies AS waited
+               JOIN blocked AS child ON child.process_id = waited.child
+               WHERE waited.parent = failed.process_id AND child.colony = ?1 AND child.parents_left IS NOT NULL
+               LIMIT ?4
+           ) AS child) AS children
+    FROM failed
+)
+SELECT process_id, children ->> 0 AS count, children ->> 1 AS since_ms
+FROM counted
+WHERE children ->> 0 > 0
+ORDER BY children ->> 0 DESC, process_id
 LIMIT ?2

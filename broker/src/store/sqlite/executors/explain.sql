@@ -1,12 +1,12 @@
--- What waits for an executor type, sorted by all that decides who may have it: the first ten thousand, the thousand largest sorts.
--- ?1 colony, ?2 executor_type. Race: none; it is for showing.
+-- What waits for an executor type, sorted by all that decides who may have it: the thousand largest sorts among the first.
+-- ?1 colony, ?2 executor_type, ?3 how many of the first. Race: none; it is for showing.
 SELECT function, executor_names, requires, concurrency_key, rate_key, count(*) AS count, min(since_ms) AS since_ms
 FROM (
     SELECT function, executor_names AS executor_names, requires AS requires, concurrency_key, rate_key, since_ms
     FROM queue
     WHERE colony = ?1 AND executor_type = ?2
     ORDER BY priority_time_us, process_id
-    LIMIT 10000
+    LIMIT ?3
 ) AS first
 GROUP BY function, executor_names, requires, concurrency_key, rate_key
 ORDER BY count(*) DESC

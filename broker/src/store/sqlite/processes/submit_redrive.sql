@@ -11,4 +11,5 @@ JOIN grants AS now ON now.key = item.value ->> 'submitter' AND now.colony = ende
 JOIN grants AS before ON before.key = spec.submitter AND before.colony = ended.colony AND before.grantee = now.grantee
 WHERE ended.state IN ('dead_letter', 'failed') AND ended.replaced_by IS NULL
     AND NOT EXISTS (SELECT 1 FROM deleted AS gone WHERE gone.process_id = unhex(item.value ->> 'process_id'))
+    AND NOT EXISTS (SELECT 1 FROM specs AS known WHERE known.process_id = unhex(item.value ->> 'process_id'))
 RETURNING redrove AS process_id
