@@ -1,17 +1,21 @@
 //! Random calls: both back-ends do what the reference does, answer for answer.
 
+mod calls;
+
 use std::collections::BTreeSet;
 
 use apiary_broker::model::{
     AttemptEnding, Cancel, ClaimSlot, Completion, Discard, Failure, GrantKey, LeaseRef, NewProcess, Page, Pause,
-    PauseKind, Paused, ProcessFilter, ProcessState, Release, Renewal,
+    ProcessFilter, ProcessState, Release, Renewal, Resubmission,
 };
+use apiary_identity::{Digest, KeyPair, Role};
 use apiary_tests::Backend;
 use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
 
+use self::calls::{Again, Call, Drawn, Token, calls};
 use crate::reference::{Got, Reference, Shown};
 use crate::tenant::{ALL, Bee, KIND, NOW, Tenant, ends};
 
@@ -20,7 +24,11 @@ const CALLS: std::ops::Range<usize> = 20..60;
 /// So few processes, keys and executors that calls meet each other all the time.
 const PROCESSES: u8 = 5;
 const KEYS: u8 = 2;
+/// More ids than that become no processes, but for some calls.
+const SPECS: u8 = PROCESSES + 3;
 const BEES: usize = 2;
+/// Grants of users; the first two are of one key.
+const USERS: usize = 3;
 const FUNCTIONS: u8 = 2;
 /// All times are some of these apart, so that what ends and what begins often fall on the same millisecond.
 const TICK_MS: i64 = 10;
@@ -39,144 +47,27 @@ mod postgres {
     }
 }
 
-/// One call.
-#[derive(Clone, Debug)]
-enum Call {
-    Submit(Vec<Drawn>),
-    Claim(Vec<(usize, usize, i64)>),
-    Renew(Vec<Token>, i64),
-    Complete(Vec<Token>),
-    Fail(Vec<(Token, usize, i32)>),
-    Release(Vec<Token>, Option<i64>),
-    Cancel(Vec<u8>, i64),
-    Redrive(Vec<u8>),
-    Discard(Vec<u8>, bool),
-    Retry(Vec<u8>),
-    Delete(Vec<u8>, Option<i64>),
-    Pause(Paused),
-    Resume(Paused),
-    SweepLeases,
-    Settle,
-    Unblock,
-    ExpireWaiting,
-    ForgetKeys,
-    Advance(i64),
-}
-
-/// A process to submit.
-#[derive(Clone, Debug)]
-struct Drawn {
-    number: u8,
-    /// Another variant is another spec under the same id.
-    variant: bool,
-    place: i64,
-    bees: Vec<usize>,
-    not_before_ms: Option<i64>,
-    max_wait_ms: i64,
-    max_exec_ms: i64,
-    key: Option<(u8, i64)>,
-    parents: Vec<u8>,
-}
-
-/// Which process's lease, and what is wrong with its token.
-#[derive(Clone, Debug)]
-struct Token {
-    number: u8,
-    attempt_off: i32,
-    is_stranger: bool,
-}
-
-fn calls() -> impl Strategy<Value = Vec<Call>> {
-    let tokens = || prop::collection::vec(token(), 1..4);
-    let call = prop_oneof![
-        6 => prop::collection::vec(drawn(), 1..5).prop_map(Call::Submit),
-        6 => prop::collection::vec((0..BEES, 0..4_usize, ticks(1..4)), 1..3).prop_map(Call::Claim),
-        2 => (tokens(), ticks(1..5)).prop_map(|(tokens, ms)| Call::Renew(tokens, ms)),
-        3 => tokens().prop_map(Call::Complete),
-        4 => prop::collection::vec((token(), 0..5_usize, 0..5), 1..4).prop_map(Call::Fail),
-        2 => (tokens(), prop::option::of(ticks(1..3))).prop_map(|(tokens, delay_ms)| Call::Release(tokens, delay_ms)),
-        3 => (numbers(), ticks(0..4)).prop_map(|(numbers, grace_ms)| Call::Cancel(numbers, grace_ms)),
-        2 => numbers().prop_map(Call::Redrive),
-        1 => (numbers(), prop::bool::ANY).prop_map(|(numbers, is_replaced)| Call::Discard(numbers, is_replaced)),
-        1 => numbers().prop_map(Call::Retry),
-        1 => (numbers(), prop::option::of(ticks(0..3))).prop_map(|(numbers, kept_ms)| Call::Delete(numbers, kept_ms)),
-        2 => paused().prop_map(Call::Pause),
-        4 => paused().prop_map(Call::Resume),
-        2 => Just(Call::SweepLeases),
-        3 => Just(Call::Settle),
-        2 => Just(Call::Unblock),
-        2 => Just(Call::ExpireWaiting),
-        1 => Just(Call::ForgetKeys),
-        4 => ticks(1..3).prop_map(Call::Advance),
-    ];
-    prop::collection::vec(call, CALLS)
-}
-
-fn paused() -> impl Strategy<Value = Paused> {
-    let named = |kind, name: &str| Paused { kind, name: name.to_owned() };
-    prop_oneof![
-        Just(named(PauseKind::Colony, "")),
-        Just(named(PauseKind::ExecutorType, KIND)),
-        (0..FUNCTIONS).prop_map(move |number| named(PauseKind::Function, &function(number))),
-    ]
-}
-
-fn numbers() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::btree_set(0..PROCESSES, 1..4).prop_map(|numbers| numbers.into_iter().collect())
-}
-
-fn ticks(count: std::ops::Range<i64>) -> impl Strategy<Value = i64> {
-    count.prop_map(|count| count * TICK_MS)
-}
-
-fn drawn() -> impl Strategy<Value = Drawn> {
-    let names = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(0..BEES + 1, 1..3)];
-    let limit = || prop_oneof![2 => Just(0), 1 => ticks(1..4)];
-    let key = prop::option::of((0..KEYS, ticks(1..4)));
-    let not_before = prop::option::weighted(0.3, ticks(-1..3));
-    let parents = prop_oneof![2 => Just(Vec::new()), 1 => numbers()];
-    (0..PROCESSES, prop::bool::weighted(0.2), 0..3_i64, names, not_before, limit(), limit(), key, parents).prop_map(
-        |(number, variant, place, bees, not_before_ms, max_wait_ms, max_exec_ms, key, parents)| Drawn {
-            number,
-            variant,
-            place,
-            bees,
-            not_before_ms,
-            max_wait_ms,
-            max_exec_ms,
-            key,
-            parents,
-        },
-    )
-}
-
-fn token() -> impl Strategy<Value = Token> {
-    let off = prop_oneof![8 => Just(0), 1 => Just(-1), 1 => Just(1)];
-    (0..PROCESSES, off, prop::bool::weighted(0.1)).prop_map(|(number, attempt_off, is_stranger)| Token {
-        number,
-        attempt_off,
-        is_stranger,
-    })
-}
-
 /// Draws the calls anew this many times.
 fn agree(backend: impl Future<Output = Backend>, cases: u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (backend, tenant, bees) = runtime.block_on(async {
+    let (backend, tenant, users, bees) = runtime.block_on(async {
         let backend = backend.await;
         let tenant = Tenant::on(&backend).await;
+        let again = tenant.member(&tenant.user_key, Role::User, "ada-again").await;
+        let users = [tenant.user, again, tenant.member(&KeyPair::generate(), Role::User, "linus").await];
         let mut bees = Vec::new();
         for number in 0..BEES {
             bees.push(tenant.bee(&format!("bee-{number}")).await);
         }
-        (backend, tenant, bees)
+        (backend, tenant, users, bees)
     });
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
     TestRunner::new(config)
         .run(&calls(), |calls| {
             runtime.block_on(async {
                 empty(&backend).await;
-                let mut run = Run { tenant: &tenant, bees: &bees, reference: Reference::default(), now_ms: NOW };
+                let reference = Reference::of_users([&users[..2], &users[2..]]);
+                let mut run = Run { tenant: &tenant, users, bees: &bees, reference, now_ms: NOW };
                 for call in &calls {
                     run.step(call).await?;
                 }
@@ -199,6 +90,7 @@ async fn empty(backend: &Backend) {
 /// The same calls to the store and to the reference.
 struct Run<'a> {
     tenant: &'a Tenant,
+    users: [GrantKey; USERS],
     bees: &'a [Bee],
     reference: Reference,
     now_ms: i64,
@@ -212,6 +104,11 @@ impl Run<'_> {
             Call::Submit(drawn) => {
                 let batch = self.batch(drawn);
                 prop_assert_eq!(store.submit(&batch, now_ms).await.unwrap(), self.reference.submit(&batch, now_ms));
+            }
+            Call::SubmitRedrive(drawn) => {
+                let batch = self.resubmissions(drawn);
+                let redriven = store.submit_redrive(&batch, now_ms).await.unwrap();
+                prop_assert_eq!(redriven, self.reference.submit_redrive(&batch, now_ms));
             }
             Call::Claim(polls) => {
                 let slots = self.slots(polls);
@@ -380,10 +277,27 @@ impl Run<'_> {
         drawn.iter().filter(fits).map(|one| self.process(one)).collect()
     }
 
+    /// A batch without two specs of one id, or that met one process, as the contract asks. Most met one that failed, if any did.
+    fn resubmissions(&self, drawn: &[Again]) -> Vec<Resubmission> {
+        let (failed, mut specs, mut met) = (self.reference.failed(), BTreeSet::new(), BTreeSet::new());
+        let resubmission = |again: &Again| Resubmission {
+            process_id: process_id(again.number),
+            first: match failed.len() {
+                count if count > 0 && again.met_failed => failed[usize::from(again.first) % count],
+                _ => process_id(again.first),
+            },
+            colony: self.tenant.colony.key,
+            submitter: self.users[again.user],
+            digest: digest(again.number, again.variant),
+            submit_by_ms: i64::MAX,
+        };
+        let mut batch: Vec<Resubmission> = drawn.iter().map(resubmission).collect();
+        batch.retain(|spec| spec.process_id != spec.first && specs.insert(spec.process_id) && met.insert(spec.first));
+        batch
+    }
+
     fn process(&self, drawn: &Drawn) -> NewProcess {
         let payload = Bytes::from(format!("{} {}", drawn.number, drawn.variant));
-        let mut digest = [0; 32];
-        (digest[0], digest[1]) = (drawn.number, u8::from(drawn.variant));
         NewProcess {
             submit_by_ms: i64::MAX,
             requires: Default::default(),
@@ -396,6 +310,7 @@ impl Run<'_> {
             concurrency_key: None,
             rate_key: None,
             process_id: process_id(drawn.number),
+            submitter: self.users[drawn.user],
             function: function(drawn.number % FUNCTIONS),
             executor_type: KIND.to_owned(),
             executor_names: drawn.bees.iter().map(|number| format!("bee-{number}")).collect(),
@@ -407,7 +322,7 @@ impl Run<'_> {
             idempotency: drawn.key.map(|(key, ms)| (format!("key-{key}"), self.now_ms + ms)),
             payload,
             signature: [drawn.number; 64],
-            digest: apiary_identity::Digest(digest),
+            digest: digest(drawn.number, drawn.variant),
             ..self.tenant.process()
         }
     }
@@ -458,6 +373,13 @@ impl Run<'_> {
 /// The id of a process by its number, so that the same is met again.
 fn process_id(number: u8) -> Uuid {
     Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(number))
+}
+
+/// The digest of a spec by its number and variant.
+fn digest(number: u8, variant: bool) -> Digest {
+    let mut digest = [0; 32];
+    (digest[0], digest[1]) = (number, u8::from(variant));
+    Digest(digest)
 }
 
 fn function(number: u8) -> String {

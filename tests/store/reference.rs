@@ -1,11 +1,15 @@
 //! What a store must do, in memory and as plainly as it can be said: the measure for both back-ends.
 
+mod resubmissions;
+mod waits;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use apiary_broker::model::{
-    Cancel, ClaimSlot, Discard, Effect, Failure, LeaseEnd, LeaseRef, NewProcess, Pause, Paused, ProcessState, Release,
-    Renewal, Submitted,
+    Cancel, ClaimSlot, Discard, Effect, Failure, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release, Renewal,
+    Submitted,
 };
+use apiary_identity::Digest;
 use uuid::Uuid;
 
 use crate::standstill::Pauses;
@@ -18,6 +22,10 @@ pub(crate) struct Reference {
     keys: BTreeMap<(String, String), (Uuid, i64)>,
     /// What was deleted, and its state then.
     deleted: BTreeMap<Uuid, (NewProcess, ProcessState)>,
+    /// The digest of each spec that put another process back, and that process.
+    redrove: BTreeMap<Uuid, (Digest, Uuid)>,
+    /// Which user each grant is of.
+    users: BTreeMap<i64, usize>,
     pauses: Pauses,
 }
 
@@ -85,6 +93,16 @@ impl Process {
         self.parents.clear();
     }
 
+    /// Puts it back, if it failed.
+    fn redrive(&mut self, now_ms: i64) -> bool {
+        let fits = matches!(self.state(), ProcessState::DeadLetter | ProcessState::Failed);
+        if fits {
+            (self.retries_spent, self.reason, self.ended_by) = (0, None, None);
+            self.queue(now_ms);
+        }
+        fits
+    }
+
     /// Ends the attempt: wherever `next` says, or cancelled, if that is what it is being.
     fn end(
         &mut self,
@@ -105,18 +123,6 @@ impl Process {
                 LeaseEnd::Cancelled
             }
         }
-    }
-
-    /// When its `max_wait` is over, if it is counted now; and what is left of it, if it stands still.
-    fn wait(&self, pauses: &Pauses, now_ms: i64) -> (Option<i64>, Option<i64>) {
-        let Place::Queue { stands_still } = self.place else { return (None, None) };
-        if self.spec.max_wait_ms == 0 {
-            return (None, None);
-        }
-        // From when the earliest pause began that goes on, its deadline is not looked at before it is due.
-        let at_ms = pauses.since_ms(&self.spec).map_or(now_ms, |paused_ms| paused_ms.max(self.since_ms));
-        let left_ms = self.spec.max_wait_ms - pauses.counted_ms(&self.spec, self.since_ms, at_ms);
-        if stands_still { (None, Some(left_ms)) } else { (Some(at_ms + left_ms), None) }
     }
 
     /// Whether this token holds the lease, and until when.
@@ -147,6 +153,9 @@ impl Reference {
             let is_same = known.payload == spec.payload && known.signature == spec.signature;
             let existed = Submitted::Existed { process_id: spec.process_id, state: *state };
             return if is_same { existed } else { Submitted::IdTaken };
+        }
+        if let Some(answer) = self.redriven_by(spec) {
+            return answer;
         }
         if let Some((key, expires_at_ms)) = &spec.idempotency {
             let key = (spec.function.clone(), key.clone());
@@ -278,14 +287,7 @@ impl Reference {
     }
 
     pub(crate) fn redrive(&mut self, ids: &[Uuid], now_ms: i64) -> Vec<Effect> {
-        self.change(ids, |process| {
-            let fits = matches!(process.state(), ProcessState::DeadLetter | ProcessState::Failed);
-            if fits {
-                (process.retries_spent, process.reason, process.ended_by) = (0, None, None);
-                process.queue(now_ms);
-            }
-            fits
-        })
+        self.change(ids, |process| process.redrive(now_ms))
     }
 
     pub(crate) fn discard(&mut self, ids: &[Uuid], discard: &Discard, now_ms: i64) -> Vec<Effect> {
@@ -390,55 +392,6 @@ impl Reference {
             }
         }
         (freed, cancelled)
-    }
-
-    pub(crate) fn expire_waiting(&mut self, now_ms: i64) -> Vec<Uuid> {
-        let mut expired = Vec::new();
-        for process in self.processes.values_mut() {
-            let (deadline_ms, _) = process.wait(&self.pauses, now_ms);
-            if deadline_ms.is_none_or(|deadline_ms| deadline_ms > now_ms) {
-                continue;
-            }
-            if self.pauses.since_ms(&process.spec).is_some() {
-                process.place = Place::Queue { stands_still: true };
-                continue;
-            }
-            let reason = "nobody claimed it within its max_wait".to_owned();
-            process.finish(ProcessState::Failed, Some(reason), now_ms);
-            expired.push(process.spec.process_id);
-        }
-        expired
-    }
-
-    pub(crate) fn pause(&mut self, pause: &Pause) -> bool {
-        self.pauses.pause(pause)
-    }
-
-    pub(crate) fn resume(&mut self, what: &Paused, now_ms: i64) -> bool {
-        let ended = self.pauses.resume(what, now_ms);
-        for process in self.processes.values_mut() {
-            let Place::Queue { stands_still } = &mut process.place else { continue };
-            if !what.covers(&process.spec.executor_type, &process.spec.function) {
-                continue;
-            }
-            match (ended, self.pauses.since_ms(&process.spec)) {
-                (_, None) => *stands_still = false,
-                // Nobody knows any more that it was paused before the other pause began.
-                (Some(since_ms), Some(still_ms)) => *stands_still |= since_ms.max(process.since_ms) < still_ms,
-                (None, Some(_)) => {}
-            }
-        }
-        ended.is_some()
-    }
-
-    /// The deadlines and what is left of those that wait, in the order of ids.
-    pub(crate) fn waits(&self, now_ms: i64) -> Vec<(Uuid, Option<i64>, Option<i64>)> {
-        let waiting = self.processes.values().filter(|process| process.state() == ProcessState::Waiting);
-        let wait = |process: &Process| {
-            let (deadline_ms, left_ms) = process.wait(&self.pauses, now_ms);
-            (process.spec.process_id, deadline_ms, left_ms)
-        };
-        waiting.map(wait).collect()
     }
 
     pub(crate) fn forget_idempotency_keys(&mut self, now_ms: i64) -> usize {

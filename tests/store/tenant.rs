@@ -61,12 +61,17 @@ impl Tenant {
 
     /// An executor of this name, with a key of its own.
     pub(crate) async fn bee(&self, name: &str) -> Bee {
-        let key = KeyPair::generate();
-        let grant = grant(&self.key, &key, Role::Executor, name);
+        let grant = self.member(&KeyPair::generate(), Role::Executor, name).await;
+        Bee { grant, name: name.to_owned() }
+    }
+
+    /// A grant of this name for a key, which may have others.
+    pub(crate) async fn member(&self, key: &KeyPair, role: Role, name: &str) -> GrantKey {
+        let grant = grant(&self.key, key, role, name);
         let envelope = Envelope::seal(&self.key, &grant).unwrap();
         self.store.add_grant(&self.colony, &grant, &envelope, NOW).await.unwrap();
         let kept = self.store.grants_of_key(&self.colony, &key.id()).await.unwrap();
-        Bee { grant: kept[0].key, name: name.to_owned() }
+        kept.iter().map(|grant| grant.key).max_by_key(|key| key.0).expect("the grant was added")
     }
 
     /// A process that is ready to be kept, made later than all before it.
