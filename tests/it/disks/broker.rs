@@ -9,22 +9,18 @@ use apiary_tests::{Disk, Port};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use super::{REFUSALS, WRITES_MAX, assert_all_there, column, on_each_disk, wait_for_readiness};
+use super::{Sender, assert_all_there, column, on_each_disk, start_on, wait_for_readiness};
 
 on_each_disk!(every_process_that_the_broker_acknowledged_is_there);
 
 async fn every_process_that_the_broker_acknowledged_is_there(disk: Disk) {
     let (folder, port, colony) = (tempfile::tempdir().unwrap(), Port::take(), KeyPair::generate());
     let file = disk.path().join("broker.db");
-    let mut broker = Daemon::new("broker", &["broker"], folder.path(), Some(port.address()))
+    let daemon = Daemon::new("broker", &["broker"], folder.path(), Some(port.address()))
         .set("APIARY_BROKER_LISTEN", port.address())
         .set("APIARY_DATABASE_URL", format!("sqlite:{}", file.display()))
         .set("APIARY_BROKER_SERVER_OWNER", colony.id());
-    for (variable, value) in disk.environment() {
-        broker = broker.set(variable, value);
-    }
-    broker.start();
-    broker.ready().await;
+    let mut broker = start_on(&disk, daemon).await;
     let config = ClientConfig::new(format!("http://{}", port.address()).parse().unwrap());
     let client = Client::new(&config, colony.id(), colony.clone(), Arc::new(SystemClock)).unwrap();
     client.create_colony("shop").await.unwrap();
@@ -42,39 +38,21 @@ async fn every_process_that_the_broker_acknowledged_is_there(disk: Disk) {
     };
     client.add_grant(&Envelope::seal(&colony, &grant).unwrap()).await.unwrap();
     let client = Client::new(&config, colony.id(), user, Arc::new(SystemClock)).unwrap();
-    let mut acknowledged = Vec::new();
-    let send = async || {
+    let mut sender = Sender::new(async |_| {
         let spec = client.spec("t", "f");
         client.submit(&spec).await.map(|submitted| submitted.process_id.simple().to_string().to_uppercase())
-    };
-    for _ in 0..10 {
-        acknowledged.push(send().await.unwrap());
-    }
+    });
+    sender.send_all(10).await;
     wait_for_readiness(port.address(), 200).await;
 
     disk.fail();
-    let mut refused = 0;
-    for _ in 0..WRITES_MAX {
-        match send().await {
-            Ok(id) => acknowledged.push(id),
-            Err(error) => {
-                assert!(error.is_retryable(), "{error}");
-                refused += 1;
-            }
-        }
-        if refused == REFUSALS {
-            break;
-        }
-    }
-    assert_eq!(refused, REFUSALS, "the disk does not fail");
+    sender.send_until_refused(|error| error.is_retryable()).await;
     let reason = wait_for_readiness(port.address(), 503).await;
     assert!(reason.contains("the database is not available"), "{reason}");
 
     disk.mend();
     wait_for_readiness(port.address(), 200).await;
-    for _ in 0..30 {
-        acknowledged.push(send().await.unwrap());
-    }
+    sender.send_all(30).await;
     broker.kill();
-    assert_all_there(&acknowledged, &column(&file, "SELECT hex(process_id) FROM specs").await);
+    assert_all_there(&sender.acknowledged, &column(&file, "SELECT hex(process_id) FROM specs").await);
 }

@@ -8,7 +8,7 @@ use apiary_tests::daemon::Daemon;
 use apiary_tests::{Backend, Disk, TestColony, eventually_within, stripe};
 use uuid::Uuid;
 
-use super::{assert_all_there, column, on_each_disk};
+use super::{assert_all_there, column, on, on_each_disk};
 
 on_each_disk!(every_event_that_the_finance_bee_applied_is_there);
 
@@ -23,14 +23,12 @@ async fn every_event_that_the_finance_bee_applied_is_there(disk: Disk) {
     let key = folder.path().join("finance.pem");
     write_key_file(&key, &colony.key_of("finance"), None).unwrap();
     let file = disk.path().join("record.db");
-    let mut bee = Daemon::new("finance", &["bee", "finance"], folder.path(), None)
+    let bee = Daemon::new("finance", &["bee", "finance"], folder.path(), None)
         .set("APIARY_BROKER", format!("http://{}", colony.address()))
         .set("APIARY_COLONY", colony.key.id())
         .set("APIARY_KEY_FILE", key.display())
         .set("APIARY_FINANCE_SQLITE", file.display());
-    for (variable, value) in disk.environment() {
-        bee = bee.set(variable, value);
-    }
+    let mut bee = on(&disk, bee);
     bee.start();
     let mut number = 0..;
     let mut send = async || {

@@ -31,12 +31,14 @@ macro_rules! on_each_disk {
 }
 use on_each_disk;
 
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use apiary_identity::{Clock as _, SystemClock};
-use apiary_tests::{eventually, http, stripe};
+use apiary_tests::daemon::Daemon;
+use apiary_tests::{Disk, eventually, http, stripe};
 use serde_json::Value;
 
 /// The signing secret of every webhook here.
@@ -46,6 +48,62 @@ const SECRET: &str = "whsec_only_for_this_test";
 const REFUSALS: usize = 3;
 /// Writes that a failing disk may still take, into room that the files have already.
 const WRITES_MAX: usize = 5000;
+
+/// A daemon as one needs it whose files are on this disk.
+fn on(disk: &Disk, daemon: Daemon) -> Daemon {
+    disk.environment().into_iter().fold(daemon, |daemon, (variable, value)| daemon.set(variable, value))
+}
+
+/// The same, started and ready.
+async fn start_on(disk: &Disk, daemon: Daemon) -> Daemon {
+    let mut daemon = on(disk, daemon);
+    daemon.start();
+    daemon.ready().await;
+    daemon
+}
+
+/// Writes to a daemon, and what it acknowledged of them.
+struct Sender<S> {
+    send: S,
+    numbers: usize,
+    acknowledged: Vec<String>,
+}
+
+impl<S: AsyncFnMut(usize) -> Result<String, E>, E: Debug> Sender<S> {
+    /// Sends by this, which gets the number of the write, and returns how to find it again.
+    fn new(send: S) -> Self {
+        Self { send, numbers: 0, acknowledged: Vec::new() }
+    }
+
+    /// Sends so many that must be acknowledged.
+    async fn send_all(&mut self, count: usize) {
+        for _ in 0..count {
+            self.send().await.unwrap();
+        }
+    }
+
+    /// Sends until the disk has surely failed. Each refusal must be one of these.
+    async fn send_until_refused(&mut self, is_right: impl Fn(&E) -> bool) {
+        let mut refused = 0;
+        for _ in 0..WRITES_MAX {
+            if let Err(refusal) = self.send().await {
+                assert!(is_right(&refusal), "{refusal:?}");
+                refused += 1;
+            }
+            if refused == REFUSALS {
+                return;
+            }
+        }
+        panic!("the disk does not fail");
+    }
+
+    async fn send(&mut self) -> Result<(), E> {
+        let number = self.numbers;
+        self.numbers += 1;
+        self.acknowledged.push((self.send)(number).await?);
+        Ok(())
+    }
+}
 
 /// A page of a daemon: its status, and its JSON.
 async fn page(address: SocketAddr, path: &str) -> Option<(u16, Value)> {
@@ -62,11 +120,11 @@ async fn wait_for_readiness(address: SocketAddr, status: u16) -> String {
 }
 
 /// Posts a Stripe event once; whether it was acknowledged, with its id.
-async fn post(webhook: SocketAddr, path: &str, secret: &str, number: usize) -> Result<String, u16> {
+async fn post(webhook: SocketAddr, number: usize) -> Result<String, u16> {
     let event = stripe::subscription_created(number, SystemClock.now().as_second());
     let body = event.to_string();
-    let signature = stripe::signature(secret, body.as_bytes(), SystemClock.now().as_second());
-    let request = http().post(format!("http://{webhook}{path}")).header("stripe-signature", signature);
+    let signature = stripe::signature(SECRET, body.as_bytes(), SystemClock.now().as_second());
+    let request = http().post(format!("http://{webhook}/webhooks/stripe")).header("stripe-signature", signature);
     match request.body(body).send().await {
         Ok(answer) if answer.status().is_success() => Ok(event["id"].as_str().unwrap().to_owned()),
         Ok(answer) => Err(answer.status().as_u16()),
