@@ -1,5 +1,7 @@
 //! What is printed: data on standard output, everything else on standard error.
 
+mod table;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -11,6 +13,7 @@ use anyhow::Context as _;
 use apiary_daemon::LogWriter;
 use serde::Serialize;
 
+pub(crate) use self::table::{listing, table};
 use crate::exit::ReaderGone;
 
 /// How data is printed.
@@ -34,11 +37,6 @@ pub(crate) enum Color {
     /// Never.
     Never,
 }
-
-/// Spaces between two columns of a table.
-const GAP: usize = 2;
-/// Characters that are left of a cell that is cut.
-const CELL_CHARS_MIN: usize = 8;
 
 /// Good news.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -191,76 +189,9 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// A table without frame; columns are two spaces apart.
-pub(crate) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let rows = rows.into_iter().map(|row| row.iter().map(|cell| plain(cell)).collect());
-    let mut rows: Vec<Vec<String>> =
-        std::iter::once(head.iter().map(|name| name.to_uppercase()).collect()).chain(rows).collect();
-    if let Some(width) = width() {
-        fit(&mut rows, width);
-    }
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    table.add_rows(rows);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, u16::try_from(GAP).unwrap_or(0)));
-    }
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
-}
-
-/// The columns that a line has: as COLUMNS says, or the terminal; any number where the output goes elsewhere.
-fn width() -> Option<usize> {
-    let set = std::env::var("COLUMNS").ok().and_then(|text| text.trim().parse().ok()).filter(|columns| *columns > 0);
-    set.or_else(|| terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0)))
-}
-
-/// Cuts cells until the lines fit, the widest first. What people copy (the first column, ids, times) stays whole, and
-/// lines are longer than they should be rather than that.
-fn fit(rows: &mut [Vec<String>], width: usize) {
-    let is_copied = |cell: &str| !cell.contains(' ') && cell.contains(|c: char| c.is_ascii_digit());
-    let chars = |cell: &String| cell.chars().count();
-    let columns = rows.first().map_or(0, Vec::len);
-    let column = |at: usize| rows.iter().filter_map(move |row| row.get(at));
-    let mut widths: Vec<usize> = (0..columns).map(|at| column(at).map(chars).max().unwrap_or(0)).collect();
-    let least = |at: usize| match at == 0 || column(at).any(|cell| is_copied(cell)) {
-        true => usize::MAX,
-        false => column(at).next().map_or(0, chars).max(CELL_CHARS_MIN),
-    };
-    let least: Vec<usize> = (0..columns).map(least).collect();
-    let mut over = (widths.iter().sum::<usize>() + GAP * columns.saturating_sub(1)).saturating_sub(width);
-    while over > 0 {
-        let widest = (0..columns).filter(|&at| widths[at] > least[at]).max_by_key(|&at| widths[at]);
-        let Some(at) = widest else { break };
-        widths[at] -= 1;
-        over -= 1;
-    }
-    for (cell, width) in rows.iter_mut().flat_map(|row| row.iter_mut().zip(&widths)) {
-        if chars(cell) > *width {
-            *cell = cell.chars().take(width - 1).chain(['…']).collect();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn fitted(rows: &[&[&str]], width: usize) -> Vec<String> {
-        let mut rows: Vec<Vec<String>> =
-            rows.iter().map(|row| row.iter().map(|&cell| cell.to_owned()).collect()).collect();
-        fit(&mut rows, width);
-        rows.iter().map(|row| row.join("  ")).collect()
-    }
-
-    #[test]
-    fn a_table_is_cut_where_nobody_copies_from() {
-        let rows: &[&[&str]] =
-            &[&["PROCESS", "KEY", "REASON"], &["0198c0de-0000", "ed25519:1", "nothing is as it was before"]];
-        assert_eq!(fitted(rows, 80)[1], "0198c0de-0000  ed25519:1  nothing is as it was before");
-        assert_eq!(fitted(rows, 40)[1], "0198c0de-0000  ed25519:1  nothing is as…");
-        assert_eq!(fitted(rows, 10)[1], "0198c0de-0000  ed25519:1  nothing…");
-        assert_eq!(fitted(&[], 10), Vec::<String>::new());
-    }
 
     #[test]
     fn a_path_survives_the_shell() {

@@ -39,13 +39,3 @@ fn a_suggested_command_looks_where_this_one_looked() {
     let ran = scene.run(&["--data", data, "doctor"]);
     assert!(ran.stdout.contains(&format!("`apiary --data {data} up`")), "{}", ran.stdout);
 }
-
-#[test]
-fn a_table_keeps_to_the_columns_that_there_are_and_its_first_column_whole() {
-    let scene = Scene::new();
-    let list = |columns: &str| scene.run_with(&[("COLUMNS", columns)], &["webhook", "send", "--list"]).ok();
-    let narrow = list("66");
-    assert!(narrow.lines().all(|line| line.chars().count() <= 66), "{narrow}");
-    assert!(narrow.contains("customer.subscription.pending_update_applied") && narrow.contains('…'), "{narrow}");
-    assert!(!list("").contains('…'), "nothing is cut where the output goes elsewhere");
-}

@@ -1,13 +1,11 @@
 //! `apiary colony health`.
 
-use std::fmt::Write as _;
-
 use clap::Args;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::exit::{Exit, Quiet};
-use crate::output::plain;
+use crate::output::listing;
 use crate::profile;
 
 const EXAMPLES: &str = "\
@@ -59,9 +57,5 @@ fn text(health: &Health) -> String {
     if health.healthy {
         return "nothing needs attention".to_owned();
     }
-    let mut text = String::new();
-    for finding in &health.findings {
-        let _ = writeln!(text, "{:<22} {}", plain(&finding.kind), plain(&finding.text));
-    }
-    text
+    listing(health.findings.iter().map(|finding| (finding.kind.clone(), finding.text.clone())))
 }
