@@ -51,7 +51,10 @@ impl Engine {
         let after_ms = millis(self.unattended_after);
         let is_old = |waiting: &&WaitingType| now_ms.saturating_sub(waiting.since_ms) >= after_ms;
         let mut found = Vec::new();
-        let old: Vec<&WaitingType> = waiting.iter().filter(is_old).take(HEALTH_TYPES_MAX).collect();
+        // Of a type without executors another finding says so.
+        let has_executors = |waiting: &&WaitingType| !crowd.candidates(&waiting.executor_type, "").is_empty();
+        let old = waiting.iter().filter(is_old).filter(has_executors).take(HEALTH_TYPES_MAX);
+        let old: Vec<&WaitingType> = old.collect();
         let rows = HEALTH_ROWS_MAX / i64::try_from(old.len()).unwrap_or(i64::MAX).max(1);
         for WaitingType { executor_type, .. } in old {
             let lane = Lane { colony: colony.key, executor_type: executor_type.clone() };
