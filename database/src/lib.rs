@@ -11,7 +11,7 @@ mod sqlite;
 
 pub use commits::Commits;
 pub use postgres::{
-    Breaks, PostgresPool, PostgresPoolOptions, PostgresSession, UrlError, describe, is_break, read_url,
-    read_url_encrypted,
+    Breaks, PostgresPool, PostgresPoolOptions, PostgresSession, UrlError, describe, is_break, leads_to_pooler,
+    read_url, read_url_encrypted,
 };
 pub use sqlite::{SqliteReaders, SqliteTransaction, SqliteWriter, is_sqlite_busy};

@@ -10,3 +10,5 @@ pub(crate) const IDLE_TRUST: Duration = Duration::from_secs(20);
 pub(crate) const PING_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long the reason of a failed connection is still told to those who wait in vain.
 pub(crate) const REASON_AGE_MAX: Duration = Duration::from_secs(30);
+/// Longest time that an answer is waited for from a server that was demoted meanwhile: it may wait for a standby that is gone.
+pub(crate) const DEMOTED_ANSWER_MAX: Duration = Duration::from_secs(2);

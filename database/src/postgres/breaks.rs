@@ -1,11 +1,11 @@
 //! Connections that are of no more use, and those that became suspect with them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::Error;
 use sqlx::pool::PoolConnectionMetadata;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::limits::{IDLE_TRUST, REASON_AGE_MAX};
 
@@ -23,6 +23,12 @@ pub fn is_break(error: &Error) -> bool {
     }
 }
 
+/// Whether an error says that the server takes no more writes: it was demoted, and another one has its place. What it has not yet
+/// confirmed it may never confirm, for want of a standby.
+fn is_demotion(error: &Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "25006")
+}
+
 /// Whether an error is the server's ordinary way to refuse one statement: another transaction was first, or a constraint does
 /// not hold. After a rollback that succeeded, the connection is as good as before.
 pub(super) fn is_ordinary(error: &Error) -> bool {
@@ -33,7 +39,11 @@ pub(super) fn is_ordinary(error: &Error) -> bool {
 /// When a connection last broke, and why. Connections from before that moment are not used again, so that a restart or a
 /// fail-over of the database costs each caller at most one failed call, not one for each connection. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Breaks(Arc<Mutex<Last>>, Arc<Notify>);
+pub struct Breaks {
+    last: Arc<Mutex<Last>>,
+    broke: Arc<Notify>,
+    demotions: Arc<watch::Sender<u64>>,
+}
 
 #[derive(Debug, Default)]
 struct Last {
@@ -43,32 +53,50 @@ struct Last {
 }
 
 impl Breaks {
-    /// Records that a connection broke.
-    pub(super) fn note(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).broke = Some(Instant::now());
-        self.1.notify_waiters();
+    /// Records that a connection broke by this error.
+    pub(super) fn note(&self, error: &Error) {
+        self.lock().broke = Some(Instant::now());
+        self.broke.notify_waiters();
+        if is_demotion(error) {
+            self.note_demotion();
+        }
+    }
+
+    /// Records that the server takes no more writes.
+    pub(super) fn note_demotion(&self) {
+        self.demotions.send_modify(|count| *count += 1);
+    }
+
+    /// Returns what tells of the demotions from now on.
+    pub(super) fn demotions(&self) -> watch::Receiver<u64> {
+        self.demotions.subscribe()
     }
 
     /// Waits until the next connection breaks.
     pub async fn next(&self) {
-        self.1.notified().await;
+        self.broke.notified().await;
     }
 
     /// Records why no connection came about.
     pub(super) fn note_refusal(&self, reason: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).refused = Some((Instant::now(), reason));
+        self.lock().refused = Some((Instant::now(), reason));
     }
 
     /// Returns why no connection came about, if that was recently.
     pub(super) fn refusal(&self) -> Option<String> {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self.lock();
         last.refused.as_ref().filter(|(at, _)| at.elapsed() < REASON_AGE_MAX).map(|(_, reason)| reason.clone())
     }
 
     /// Whether another connection broke since this one was made.
     pub(super) fn is_outdated(&self, connection: &PoolConnectionMetadata) -> bool {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).broke;
+        let last = self.lock().broke;
         last.is_some_and(|at| at.elapsed() <= connection.age)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Last> {
+        // No code that can panic runs under the lock.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -80,10 +80,7 @@ impl PostgresPool {
     /// That the server is away, or lets nobody in.
     pub async fn is_pooled(&self) -> Result<bool, Error> {
         let found = self.is_pooled.get_or_try_init(|| async {
-            let found = timeout(self.options.acquire_time_max, is_pooled(&self.server)).await;
-            let found = found.unwrap_or_else(|_| {
-                Err(Error::Io(IoError::new(ErrorKind::TimedOut, "the server did not answer in time")))
-            })?;
+            let found = leads_to_pooler(&self.server, self.options.acquire_time_max).await?;
             if found {
                 tracing::info!(
                     "a connection pooler stands before the database: every statement runs in a transaction of its own"
@@ -135,25 +132,42 @@ fn open(
             let refusals = refusals.clone();
             let settings = if is_pooled.get() == Some(&true) { String::new() } else { settings.clone() };
             Box::pin(async move {
-                let prepared = prepare_session(connection, &settings).await;
+                let prepared = match prepare_session(connection, &settings).await {
+                    Ok(false) => return Ok(()),
+                    // The connections that are open lead to the same server, or to one that it has taken the place of.
+                    Ok(true) => {
+                        refusals.note_demotion();
+                        Err(read_only())
+                    }
+                    Err(error) => Err(error),
+                };
                 prepared.inspect_err(|error| refusals.note_refusal(error.to_string()))
             })
         })
         .connect_lazy_with(server)
 }
 
-/// Prepares a new session, and refuses one with a server that takes no writes: a standby, or a primary that was demoted.
+/// Prepares a new session; true if its server takes no writes: a standby, or a primary that was demoted.
 /// Behind a pooler, settings would leak to its other clients: there they are set in each transaction.
-async fn prepare_session(connection: &mut PgConnection, settings: &str) -> Result<(), Error> {
+async fn prepare_session(connection: &mut PgConnection, settings: &str) -> Result<bool, Error> {
     let statements = format!("{settings}; SHOW transaction_read_only");
     let rows = connection.fetch_all(raw_sql(AssertSqlSafe(statements))).await?;
     let is_read_only = |row: &PgRow| row.try_get::<String, _>("transaction_read_only").is_ok_and(|on| on == "on");
-    if rows.last().is_some_and(is_read_only) {
-        let words =
-            "the server takes no writes: it is a standby or was demoted, or `default_transaction_read_only` is on";
-        return Err(Error::Io(IoError::other(words)));
-    }
-    Ok(())
+    Ok(rows.last().is_some_and(is_read_only))
+}
+
+fn read_only() -> Error {
+    let words = "the server takes no writes: it is a standby or was demoted, or `default_transaction_read_only` is on";
+    Error::Io(IoError::other(words))
+}
+
+/// Whether a pooler stands there that gives each transaction another connection.
+///
+/// # Errors
+/// That the server is away, lets nobody in, or does not answer in this time.
+pub async fn leads_to_pooler(server: &PgConnectOptions, time_max: Duration) -> Result<bool, Error> {
+    let late = |_| Err(Error::Io(IoError::new(ErrorKind::TimedOut, "the server did not answer in time")));
+    timeout(time_max, is_pooled(server)).await.unwrap_or_else(late)
 }
 
 /// Connects with a setting of our own, and asks for it: a pooler refuses the setting, or forgets it on the way.

@@ -1,15 +1,18 @@
 //! One connection for one call.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Error, Executor as _, Postgres, raw_sql};
-use tokio::time::timeout;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use super::breaks::{Breaks, is_break, is_ordinary};
 use crate::Commits;
+use crate::limits::DEMOTED_ANSWER_MAX;
 
 /// A statement with its parameters.
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
@@ -22,6 +25,7 @@ pub struct PostgresSession {
     /// when the server cannot be heard any more.
     answer_time_max: Duration,
     breaks: Breaks,
+    demotions: watch::Receiver<u64>,
     commits: Commits,
     /// Where a pooler gives each transaction whatever connection is free: how each transaction begins. No statement is
     /// prepared under a name there, and none runs outside of a transaction, because its two halves may reach two servers.
@@ -40,10 +44,12 @@ impl PostgresSession {
         commits: Commits,
         pooled_begin: Option<String>,
     ) -> Self {
+        let demotions = breaks.demotions();
         Self {
             connection,
             answer_time_max,
             breaks,
+            demotions,
             commits,
             pooled_begin,
             is_between_statements: true,
@@ -61,7 +67,7 @@ impl PostgresSession {
         let is_single = self.enter().await?;
         let statement = statement.persistent(self.pooled_begin.is_none());
         self.is_between_statements = false;
-        let answer = timeout(self.answer_time_max, self.connection.fetch_all(statement)).await;
+        let answer = hear(self.connection.fetch_all(statement), self.answer_time_max, &mut self.demotions).await;
         let rows = self.settle(answer)?;
         self.leave(is_single).await?;
         Ok(rows)
@@ -83,7 +89,7 @@ impl PostgresSession {
         let is_single = self.enter().await?;
         let statement = statement.persistent(self.pooled_begin.is_none());
         self.is_between_statements = false;
-        let answer = timeout(self.answer_time_max, self.connection.execute(statement)).await;
+        let answer = hear(self.connection.execute(statement), self.answer_time_max, &mut self.demotions).await;
         let changed = self.settle(answer)?.rows_affected();
         self.has_changed |= changed > 0;
         self.leave(is_single).await?;
@@ -148,16 +154,11 @@ impl PostgresSession {
     async fn run(&mut self, statements: String) -> Result<PgQueryResult, Error> {
         self.is_between_statements = false;
         let run = self.connection.execute(raw_sql(AssertSqlSafe(statements)));
-        let answer = timeout(self.answer_time_max, run).await;
+        let answer = hear(run, self.answer_time_max, &mut self.demotions).await;
         self.settle(answer)
     }
 
-    fn settle<T>(&mut self, answer: Result<Result<T, Error>, tokio::time::error::Elapsed>) -> Result<T, Error> {
-        let seconds = self.answer_time_max.as_secs();
-        let answer = answer.unwrap_or_else(|_| {
-            let words = format!("the server did not answer within {seconds} s");
-            Err(Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, words)))
-        });
+    fn settle<T>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
         match answer {
             Ok(value) => {
                 self.is_between_statements = true;
@@ -167,12 +168,37 @@ impl PostgresSession {
                 self.is_between_statements = is_ordinary(&error);
                 self.is_condemned |= !is_ordinary(&error);
                 if is_break(&error) {
-                    self.breaks.note();
+                    self.breaks.note(&error);
                 }
                 Err(error)
             }
         }
     }
+}
+
+/// Waits for the answer to a statement, and not for long once another connection found the server demoted: a commit that only a
+/// standby can confirm stays without an answer then.
+async fn hear<T>(
+    call: impl Future<Output = Result<T, Error>>,
+    most: Duration,
+    demotions: &mut watch::Receiver<u64>,
+) -> Result<T, Error> {
+    let (mut call, end) = (pin!(call), Instant::now() + most);
+    tokio::select! {
+        biased;
+        answer = timeout_at(end, &mut call) => return answer.unwrap_or_else(|_| Err(late("", most))),
+        // The sender lives as long as the session.
+        _ = demotions.changed() => {}
+    }
+    // The statements that follow in this session are no better off.
+    demotions.mark_changed();
+    let end = end.min(Instant::now() + DEMOTED_ANSWER_MAX);
+    timeout_at(end, call).await.unwrap_or_else(|_| Err(late(", which was demoted,", DEMOTED_ANSWER_MAX)))
+}
+
+fn late(server: &str, after: Duration) -> Error {
+    let words = format!("the server{server} did not answer within {} s", after.as_secs());
+    Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, words))
 }
 
 impl Drop for PostgresSession {
