@@ -173,7 +173,12 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
             StoreError::Taken(words) => Self::Taken(words),
-            StoreError::Open(_) | StoreError::Corrupt(_) | StoreError::Schema(_) | StoreError::Refused(_) => {
+            // Not the call's fault, so the caller waits; the log tells the operator what to mend.
+            StoreError::Open(_) | StoreError::Schema(_) | StoreError::Trouble(_) => {
+                tracing::error!(%error, "the database is in the way of every call of this kind");
+                Self::Unavailable(error.to_string())
+            }
+            StoreError::Corrupt(_) | StoreError::Refused(_) => {
                 // Logged here, where it turns into a short word for the caller, who can do nothing about it.
                 tracing::error!(%error, "the store failed");
                 Self::Internal(error.to_string())

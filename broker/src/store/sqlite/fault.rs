@@ -1,8 +1,11 @@
 //! What went wrong in SQLite, sorted by what can be done about it.
 
+use apiary_protocol::Fault;
+use apiary_protocol::fault::of_sqlite;
+
 use crate::store::StoreError;
 
-/// Sorts an error by its primary result code (sqlite.org/rescode.html).
+/// Sorts an error: whose fault a result code is decides the classifier that every part of Apiary asks.
 pub(super) fn sorted(error: sqlx::Error) -> StoreError {
     let words = error.to_string();
     match error {
@@ -23,40 +26,74 @@ pub(super) fn is_no_database(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| primary_code(error) == Some(NOTADB))
 }
 
-const ERROR: i32 = 1;
-const BUSY: i32 = 5;
-const LOCKED: i32 = 6;
-const NOMEM: i32 = 7;
-const READONLY: i32 = 8;
-const IOERR: i32 = 10;
-const CORRUPT: i32 = 11;
-const FULL: i32 = 13;
-const CANTOPEN: i32 = 14;
-const NOTADB: i32 = 26;
+const ERROR: i64 = 1;
+const NOMEM: i64 = 7;
+const READONLY: i64 = 8;
+const IOERR: i64 = 10;
+const CORRUPT: i64 = 11;
+const FULL: i64 = 13;
+const CANTOPEN: i64 = 14;
+const NOTADB: i64 = 26;
 
-fn primary_code(error: &dyn sqlx::error::DatabaseError) -> Option<i32> {
+fn primary_code(error: &dyn sqlx::error::DatabaseError) -> Option<i64> {
     // The low byte; the rest refines it.
-    error.code()?.parse::<i32>().ok().map(|code| code & 0xff)
+    error.code()?.parse::<i64>().ok().map(|code| code & 0xff)
 }
 
-fn of_code(code: Option<i32>, message: &str) -> StoreError {
+fn of_code(code: Option<i64>, message: &str) -> StoreError {
     let words = match code {
         Some(code) => format!("{message} (SQLite result code {code})"),
         None => message.to_owned(),
     };
-    match code {
-        Some(BUSY | LOCKED) => StoreError::Unavailable(format!(
+    match code.map_or(Fault::Surroundings, of_sqlite) {
+        Fault::Again => StoreError::Unavailable(format!(
             "{words}: another program holds the file; a backup should use `VACUUM INTO`"
         )),
+        Fault::Document => StoreError::Refused(words),
+        Fault::Surroundings => surroundings(code, message, words),
+    }
+}
+
+/// The file, its disk or its rights are in the way of whatever comes.
+fn surroundings(code: Option<i64>, message: &str, words: String) -> StoreError {
+    match code {
         Some(FULL) => StoreError::Unavailable(format!("{words}: the disk is full; make room")),
-        Some(IOERR | NOMEM | CANTOPEN) => StoreError::Unavailable(words),
         Some(READONLY) => StoreError::Unavailable(format!(
             "{words}: let the broker's user write the file and its folder, and look whether the disk is mounted read-only"
         )),
-        Some(CORRUPT | NOTADB) => StoreError::Corrupt(format!("{words}: restore the file from a backup")),
+        Some(CORRUPT | NOTADB) => StoreError::Trouble(format!("{words}: restore the file from a backup")),
         Some(ERROR) if message.contains("no such table") => StoreError::Schema(format!(
             "{words}: the file has no schema for this broker; run `apiary broker --migrate`"
         )),
-        _ => StoreError::Refused(words),
+        Some(NOMEM | IOERR | CANTOPEN) => StoreError::Unavailable(words),
+        _ => StoreError::Trouble(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_the_documents_fault_reaches_no_caller_as_if_it_were() {
+        for code in 0..=255 {
+            let reason = crate::Error::from(of_code(Some(code), "no")).reason();
+            let is_documents = reason.fault(reason.is_retryable()) == Fault::Document;
+            assert_eq!(is_documents, of_sqlite(code) == Fault::Document, "{code}");
+        }
+    }
+
+    #[test]
+    fn the_advice_fits_the_code() {
+        for (code, message, advice) in [
+            (5, "database is locked", "another program holds the file"),
+            (8, "attempt to write a readonly database", "mounted read-only"),
+            (11, "database disk image is malformed", "restore the file from a backup"),
+            (13, "database or disk is full", "make room"),
+            (1, "no such table: specs", "run `apiary broker --migrate`"),
+        ] {
+            let words = of_code(Some(code), message).to_string();
+            assert!(words.contains(advice), "{words}");
+        }
     }
 }
