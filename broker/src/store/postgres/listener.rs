@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apiary_database::Breaks;
+use apiary_database::{Breaks, describe, leads_to_pooler};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -29,12 +29,26 @@ pub(super) async fn listen(store: &PostgresStore) -> StoreResult<Option<mpsc::Re
         );
         return Ok(None);
     };
+    if store.direct.is_some() {
+        check_direct(server, store.options.acquire_time_max).await?;
+    }
     let ear = Ear { server: server.clone(), acquire_time_max: store.options.acquire_time_max };
     // The first time here, so that who calls knows that nothing is missed from now on.
     let listener = ear.subscribe().await.map_err(|error| StoreError::from(Fault::from(error)))?;
     let (sender, receiver) = mpsc::channel(MESSAGES_MAX);
     store.listeners.spawn(run(ear, listener, store.pool.breaks().clone(), sender, store.stop.clone()));
     Ok(Some(receiver))
+}
+
+/// Refuses a direct URL that is none: nothing would ever be heard there, and nothing would say so.
+async fn check_direct(server: &PgConnectOptions, time_max: Duration) -> StoreResult<()> {
+    if leads_to_pooler(server, time_max).await.map_err(|error| StoreError::from(Fault::from(error)))? {
+        return Err(StoreError::Open(format!(
+            "broker.database_direct_url leads to a connection pooler ({}): give it the server's own URL, or leave it out",
+            describe(server)
+        )));
+    }
+    Ok(())
 }
 
 async fn run(
