@@ -159,6 +159,17 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_record_that_hangs_is_given_up_on_while_the_event_can_still_be_given_back() {
+        let start = tokio::time::Instant::now();
+        let error = within(8_000, std::future::pending::<Result<(), RecordError>>()).await.unwrap_err();
+        assert_eq!(failure(&error).cause(), Some("record-unavailable"), "it spends no retry");
+        assert_eq!(start.elapsed(), Duration::from_secs(6), "three quarters of the attempt");
+        for none in [0, -1] {
+            assert_eq!(within(none, std::future::ready(Ok(7))).await.unwrap(), 7);
+        }
+    }
+
     #[test]
     fn only_what_is_the_events_own_fault_gives_it_up() {
         let what = || "text".to_owned();

@@ -84,6 +84,7 @@ fn quote(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use apiary_executor_sdk::Fault;
+    use apiary_protocol::fault::of_http_answer;
     use reqwest::header::HeaderValue;
 
     use super::*;
@@ -123,6 +124,20 @@ mod tests {
                 let body = format!(r#"{{"code":"{code}","message":"no"}}"#);
                 assert_eq!(of(status, None, body.as_bytes()).fault(), expected, "{status} {code}");
             }
+        }
+    }
+
+    #[test]
+    fn whose_fault_an_answer_is_decides_the_one_classifier() {
+        let codes =
+            ["00", "08", "21", "22", "23", "25", "28", "40", "42", "44", "53", "54", "55", "57", "P0", "PT", "XX"];
+        let coded =
+            codes.iter().flat_map(|class| ["000", "001", "006", "P01", "P03"].map(|rest| format!("{class}{rest}")));
+        let own = (0..=999).map(|number| format!("PGRST{number:03}"));
+        for code in coded.chain(own) {
+            let body = format!(r#"{{"code":"{code}","message":"no"}}"#);
+            let found = of(StatusCode::BAD_REQUEST, None, body.as_bytes()).fault();
+            assert_eq!(found, of_http_answer(body.as_bytes()), "{code}");
         }
     }
 
