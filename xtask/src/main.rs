@@ -9,6 +9,7 @@ mod go;
 mod lint_pages;
 mod lint_proto;
 mod node;
+mod pgbouncer;
 mod postgres;
 mod proto;
 mod python;

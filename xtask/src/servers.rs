@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 use crate::node::Package;
 use crate::postgres::Cluster;
-use crate::{apt, children, go, lint_proto, python, workspace};
+use crate::{apt, children, go, lint_proto, pgbouncer, python, workspace};
 
 /// Supabase's own PostgREST-compatible server, and the Postgres driver that it wants beside it.
 const SUPABASE_LITE: Package =
@@ -100,9 +100,18 @@ impl Servers {
         Ok(())
     }
 
-    /// What brings a database, or its disk, into trouble.
+    /// What stands before a broker or a database, and what brings a disk into trouble.
     fn provide_faults(&mut self) -> anyhow::Result<()> {
+        self.note("nginx", "nginx", program("nginx", "nginx", &["nginx-light"]))?;
         self.note("PgBouncer", "pgbouncer", program("pgbouncer", "pgbouncer", &["pgbouncer"]))?;
+        match pgbouncer::newer() {
+            Ok(program) => {
+                self.present.push("a newer PgBouncer".to_owned());
+                self.variables.push(("APIARY_TEST_NEWER_PGBOUNCER", program.into()));
+            }
+            // Not every machine can have it beside its own.
+            Err(error) => self.miss("a newer PgBouncer", "postgres::newer", &error, false),
+        }
         self.note("a C compiler", "failing_fsync", program("cc", "gcc", &["gcc", "libc6-dev"]))?;
         self.look("a disk that can be full", "full_disk", can_mount());
         self.look("a file that takes no change", "immutable_disk", can_make_immutable());
@@ -134,11 +143,15 @@ impl Servers {
         match outcome {
             Ok(provided) => Ok(Some(provided)),
             Err(error) => {
-                let advice = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
-                self.missing.push(Missing { name, advice, path_part, installable: true });
+                self.miss(name, path_part, &error, true);
                 Ok(None)
             }
         }
+    }
+
+    fn miss(&mut self, name: &'static str, path_part: &'static str, error: &anyhow::Error, installable: bool) {
+        let advice = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
+        self.missing.push(Missing { name, advice, path_part, installable });
     }
 }
 
