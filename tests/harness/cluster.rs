@@ -21,6 +21,8 @@ use crate::{Port, eventually};
 
 /// Where Debian keeps Postgres's programs, by version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
+/// Where `cargo xtask test` tells of a PgBouncer that is newer than the system's.
+const NEWER_PGBOUNCER: &str = "APIARY_TEST_NEWER_PGBOUNCER";
 
 /// A server, as the account `postgres` if we are root: Postgres and PgBouncer refuse to run as root.
 pub struct Server {
@@ -30,6 +32,26 @@ pub struct Server {
     port: Port,
     /// Gone with the server.
     _folder: TempDir,
+}
+
+/// One of the two kinds of PgBouncer.
+#[derive(Clone, Copy, Debug)]
+pub enum PgBouncer {
+    /// The system's own.
+    Installed,
+    /// One that keeps prepared statements: version 1.21 or later.
+    Newer,
+}
+
+impl PgBouncer {
+    fn program(self) -> PathBuf {
+        const ADVICE: &str = "PgBouncer: run `cargo xtask test`";
+        const PROGRAMS: [&str; 3] = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"];
+        match self {
+            Self::Installed => PROGRAMS.iter().map(PathBuf::from).find(|path| path.exists()).expect(ADVICE),
+            Self::Newer => std::env::var_os(NEWER_PGBOUNCER).map(PathBuf::from).expect(ADVICE),
+        }
+    }
 }
 
 impl Server {
@@ -75,14 +97,16 @@ impl Server {
     }
 
     /// A PgBouncer before the server at this URL, which gives each transaction one of few connections.
-    pub async fn pgbouncer(target: &reqwest::Url) -> Self {
+    pub async fn pgbouncer(which: PgBouncer, target: &reqwest::Url) -> Self {
         let (folder, port) = (folder(), Port::take());
         let (user, password) = (target.username(), target.password().unwrap_or_default());
         let users = folder.path().join("users.txt");
         let settings = folder.path().join("pgbouncer.ini");
+        // Servers that trust whoever comes from this machine give out no password.
+        let check = if password.is_empty() { "trust" } else { "plain" };
         std::fs::write(&users, format!("\"{user}\" \"{password}\"\n")).unwrap();
         let text = format!(
-            "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {}\nauth_type = plain\n\
+            "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {}\nauth_type = {check}\n\
              auth_file = {}\npool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 200\nunix_socket_dir =\n",
             target.host_str().unwrap(),
             target.port().unwrap_or(5432),
@@ -90,10 +114,7 @@ impl Server {
             users.display(),
         );
         std::fs::write(&settings, text).unwrap();
-        let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"];
-        let program =
-            program.iter().map(Path::new).find(|path| path.exists()).expect("PgBouncer: run `cargo xtask test`");
-        let mut command = as_account(program);
+        let mut command = as_account(&which.program());
         command.arg("--quiet").arg(&settings);
         // A test that runs in the background of a shell ignores SIGQUIT, and hands that on.
         let server = Self { child: spawn(&mut command), end: Signal::SIGTERM, port, _folder: folder };
@@ -128,6 +149,15 @@ impl Server {
     pub async fn demote(&self) {
         self.execute("postgres", "ALTER SYSTEM SET default_transaction_read_only = on").await;
         self.execute("postgres", "SELECT pg_reload_conf()").await;
+    }
+
+    /// Waits until commits wait for a standby that is gone.
+    pub async fn wait_for_unconfirmed_commits(&self) {
+        let sql = "SELECT pid::text FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        eventually("a commit waits for the standby", async || {
+            (!self.column("postgres", sql).await.is_empty()).then_some(())
+        })
+        .await;
     }
 
     /// Promotes a standby, and waits until it takes writes.

@@ -102,9 +102,19 @@ impl Daemon {
         self.child.as_ref().map(Child::id)
     }
 
+    /// Whether it runs: it was started, and neither ended by itself nor was killed.
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
+    /// All that it said.
+    pub fn words(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// The end of what it said.
     pub fn last_words(&self) -> String {
-        let words = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let words = self.words();
         let lines: Vec<_> = words.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }

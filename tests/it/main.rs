@@ -38,5 +38,6 @@ mod leases;
 mod limits;
 mod pauses;
 mod processes;
+mod proxies;
 mod restart;
 mod security;

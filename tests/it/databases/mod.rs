@@ -1,6 +1,7 @@
-//! What stands where the database is expected: a promoted standby, a pooler.
+//! What stands where a database is expected: a promoted standby, a pooler, a server that answers with errors.
 
 mod failover;
+mod outages;
 mod pgbouncer;
 
 use std::path::Path;
@@ -9,19 +10,26 @@ use apiary_identity::{Role, write_key_file};
 use apiary_tests::TestColony;
 use apiary_tests::daemon::Daemon;
 
-/// A finance bee that keeps its record in this Postgres, as a real process.
-async fn finance_bee(colony: &TestColony, folder: &Path, record: &str) -> Daemon {
+/// A finance bee with these settings for its record, as a real process.
+async fn finance_bee(colony: &TestColony, folder: &Path, record: &[(&str, &str)]) -> Daemon {
     colony.grant("finance", Role::Executor, &["*"], &["finance"], &[]).await;
     let key = folder.join("finance.pem");
     write_key_file(&key, &colony.key_of("finance"), None).expect("the key is written");
     let mut bee = Daemon::new("finance", &["bee", "finance"], folder, None)
         .set("APIARY_BROKER", format!("http://{}", colony.address()))
         .set("APIARY_COLONY", colony.key.id())
-        .set("APIARY_KEY_FILE", key.display())
-        .set("APIARY_FINANCE_DATABASE_URL", record)
-        .set("APIARY_FINANCE_MIGRATE", true);
+        .set("APIARY_KEY_FILE", key.display());
+    for (variable, value) in record {
+        bee = bee.set(variable, value);
+    }
     bee.start();
     bee
+}
+
+/// A finance bee that keeps its record in this Postgres, as a real process.
+async fn finance_bee_on_postgres(colony: &TestColony, folder: &Path, record: &str) -> Daemon {
+    let settings = [("APIARY_FINANCE_DATABASE_URL", record), ("APIARY_FINANCE_MIGRATE", "true")];
+    finance_bee(colony, folder, &settings).await
 }
 
 /// The same address and database, reached by another way.

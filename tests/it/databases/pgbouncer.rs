@@ -1,5 +1,5 @@
-//! A transaction pooler before the database, which nobody told broker or bee about: Debian's PgBouncer, which knows no prepared
-//! statements and refuses start-up parameters.
+//! A transaction pooler before the database, which nobody told broker or bee about: Debian 12's PgBouncer, which knows no prepared
+//! statements, and a newer one. Both refuse start-up parameters.
 
 use std::time::Duration;
 
@@ -9,36 +9,49 @@ use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_identity::{Clock as _, SystemClock};
 use apiary_tests::colony::state_of;
-use apiary_tests::{Backend, Server, TestColony, eventually_within, http, stripe};
+use apiary_tests::{Backend, PgBouncer, Server, TestColony, eventually_within, http, stripe};
 use futures::future::try_join_all;
 
-use super::{by_way_of, finance_bee};
+use super::{by_way_of, finance_bee_on_postgres};
 
 /// More than the pooler has connections.
 const AT_ONCE: usize = 24;
 /// Longest time that events may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-mod postgres {
-    #[tokio::test(flavor = "multi_thread")]
-    async fn broker_and_bee_work_behind_a_pooler_without_a_setting() {
-        super::broker_and_bee_work_behind_a_pooler_without_a_setting().await;
-    }
+/// Runs each named test, an `async fn(PgBouncer)` beside the call, with PgBouncer as the system has it and with a newer one.
+macro_rules! with_each_pgbouncer {
+    ($($name:ident),+ $(,)?) => {
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(apiary_tests::PgBouncer::Installed).await;
+            })+
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn brokers_hear_of_each_others_work_past_the_pooler() {
-        super::brokers_hear_of_each_others_work_past_the_pooler().await;
-    }
+            mod newer {
+                $(#[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::super::$name(apiary_tests::PgBouncer::Newer).await;
+                })+
+            }
+        }
+    };
 }
 
-async fn broker_and_bee_work_behind_a_pooler_without_a_setting() {
+with_each_pgbouncer!(
+    broker_and_bee_work_behind_a_pooler_without_a_setting,
+    brokers_hear_of_each_others_work_past_the_pooler,
+    a_direct_url_that_leads_to_the_pooler_is_refused,
+);
+
+async fn broker_and_bee_work_behind_a_pooler_without_a_setting(which: PgBouncer) {
     let (backend, record) = (Backend::postgres().await, Backend::postgres().await);
-    let pooler = Server::pgbouncer(&reqwest::Url::parse(&backend.url()).unwrap()).await;
+    let pooler = Server::pgbouncer(which, &reqwest::Url::parse(&backend.url()).unwrap()).await;
     let store = StoreConfig::postgres(by_way_of(&backend.url(), pooler.address()));
     let folder = tempfile::tempdir().unwrap();
     let colony = TestColony::start_on(backend, store).await;
     let (user, reader) = (colony.user("adapter").await, colony.reader().await);
-    let _bee = finance_bee(&colony, folder.path(), &by_way_of(&record.url(), pooler.address())).await;
+    let _bee = finance_bee_on_postgres(&colony, folder.path(), &by_way_of(&record.url(), pooler.address())).await;
     let submits = (0..AT_ONCE).map(|number| {
         let event = stripe::subscription_created(number, SystemClock.now().as_second());
         let user = &user;
@@ -54,9 +67,9 @@ async fn broker_and_bee_work_behind_a_pooler_without_a_setting() {
     assert_eq!(ready.status(), 200, "{}", ready.text().await.unwrap());
 }
 
-async fn brokers_hear_of_each_others_work_past_the_pooler() {
+async fn brokers_hear_of_each_others_work_past_the_pooler(which: PgBouncer) {
     let backend = Backend::postgres().await;
-    let pooler = Server::pgbouncer(&reqwest::Url::parse(&backend.url()).unwrap()).await;
+    let pooler = Server::pgbouncer(which, &reqwest::Url::parse(&backend.url()).unwrap()).await;
     let url = by_way_of(&backend.url(), pooler.address());
     let direct = PostgresOptions { direct_url: Some(backend.url()), ..PostgresOptions::default() };
     let store = PostgresStore::connect(&url, direct).await.unwrap();
@@ -68,4 +81,17 @@ async fn brokers_hear_of_each_others_work_past_the_pooler() {
     let store = PostgresStore::connect(&url, PostgresOptions::default()).await.unwrap();
     assert!(store.listen().await.unwrap().is_none());
     store.close().await;
+}
+
+async fn a_direct_url_that_leads_to_the_pooler_is_refused(which: PgBouncer) {
+    let backend = Backend::postgres().await;
+    let pooler = Server::pgbouncer(which, &reqwest::Url::parse(&backend.url()).unwrap()).await;
+    let url = by_way_of(&backend.url(), pooler.address());
+    for server in [&url, &backend.url()] {
+        let options = PostgresOptions { direct_url: Some(url.clone()), ..PostgresOptions::default() };
+        let store = PostgresStore::connect(server, options).await.unwrap();
+        let words = store.listen().await.unwrap_err().to_string();
+        assert!(words.contains("broker.database_direct_url leads to a connection pooler"), "{words}");
+        store.close().await;
+    }
 }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use apiary_executor_sdk::v1::ProcessState;
+use apiary_identity::OutcomeKind;
 use apiary_tests::TestColony;
-use apiary_tests::colony::claim;
+use apiary_tests::colony::{claim, state_of};
 
 on_each_store!(
     it_waits_again_at_once_and_spends_no_retry,
     only_the_holder_releases,
     it_snoozes_and_spends_no_retry,
+    waits_for_surroundings_spend_no_retry_however_many_there_are,
     a_process_that_is_given_back_waits_no_longer_than_it_may
 );
 
@@ -59,6 +61,35 @@ async fn it_snoozes_and_spends_no_retry(colony: TestColony) {
         assert_eq!(refused.reason(), Some("INVALID"));
     }
     bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
+}
+
+/// With one retry, which is there for what the work itself does wrong.
+async fn waits_for_surroundings_spend_no_retry_however_many_there_are(colony: TestColony) {
+    const WAITS: usize = 50;
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    let mut spec = user.spec("t", "f");
+    (spec.max_retries, spec.backoff.first_ms) = (1, 0);
+    user.submit(&spec).await.unwrap();
+    let wait = async || {
+        for _ in 0..WAITS {
+            let lease = colony.claim_one(&bee, "t").await;
+            let pause = Duration::from_millis(1);
+            bee.release_to_wait(spec.process_id, lease.attempt, pause, "record-key", "the key is refused")
+                .await
+                .unwrap();
+        }
+        reader.get_process(spec.process_id).await.unwrap().process.unwrap()
+    };
+    let process = wait().await;
+    assert_eq!((process.attempt, process.retries_spent), (50, 0));
+    let lease = colony.claim_one(&bee, "t").await;
+    bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedRetryable, "no")).await.unwrap();
+    let process = wait().await;
+    assert_eq!((process.attempt, process.retries_spent), (101, 1));
+    let lease = colony.claim_one(&bee, "t").await;
+    assert_eq!(lease.retries_left, 0);
+    bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedRetryable, "no")).await.unwrap();
+    assert_eq!(state_of(&reader, spec.process_id).await, ProcessState::DeadLetter, "its own failures count");
 }
 
 async fn a_process_that_is_given_back_waits_no_longer_than_it_may(colony: TestColony) {

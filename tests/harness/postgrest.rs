@@ -1,0 +1,126 @@
+//! A server in Supabase's place, which answers as it is told, and remembers when it was asked what.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::AbortOnDropHandle;
+
+/// One call of the function that takes an event.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The event's id.
+    pub event: String,
+    /// When the call had arrived.
+    pub asked: Instant,
+    /// Whether the event was taken.
+    pub is_taken: bool,
+}
+
+/// A state of record that takes every event, or refuses all.
+pub struct PostgrestStub {
+    url: String,
+    state: Arc<Mutex<State>>,
+    _serving: AbortOnDropHandle<()>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Status line and further headers, and the body, while it refuses.
+    refusal: Option<(String, String)>,
+    /// Whether calls stay without an answer.
+    hangs: bool,
+    calls: Vec<Call>,
+}
+
+impl PostgrestStub {
+    /// A server that takes every event.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer(stream, Arc::clone(&shared)));
+            }
+        });
+        Self { url, state, _serving: AbortOnDropHandle::new(serving) }
+    }
+
+    /// The project's URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Refuses every call from now on: with this status line and further headers, each after a line's end, and with this body.
+    pub fn refuse(&self, head: &str, body: &str) {
+        self.state.lock().unwrap().refusal = Some((head.to_owned(), body.to_owned()));
+    }
+
+    /// Answers no call from now on. Those that come now stay without an answer for good.
+    pub fn hang(&self) {
+        self.state.lock().unwrap().hangs = true;
+    }
+
+    /// Takes every event from now on.
+    pub fn take(&self) {
+        let mut state = self.state.lock().unwrap();
+        (state.refusal, state.hangs) = (None, false);
+    }
+
+    /// The calls so far, in their order.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state.lock().unwrap().calls.clone()
+    }
+}
+
+async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
+    let Some(body) = read(&mut stream).await else { return };
+    let asked = Instant::now();
+    let event = event_of(&body);
+    if state.lock().unwrap().hangs {
+        // Until the client goes away.
+        let _ = stream.read(&mut [0]).await;
+        return;
+    }
+    let refusal = state.lock().unwrap().refusal.clone();
+    let is_taken = refusal.is_none();
+    let taken = if event.is_some() { r#"{"outcome":"applied"}"# } else { r#"{"outcome":"ready"}"# };
+    let (head, body) = refusal.unwrap_or_else(|| ("200 OK".to_owned(), taken.to_owned()));
+    let reply = format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    let _ = stream.write_all(reply.as_bytes()).await;
+    if let Some(event) = event {
+        state.lock().unwrap().calls.push(Call { event, asked, is_taken });
+    }
+}
+
+/// The id of the event that a call is about; `None` for a question whether calls would be taken.
+fn event_of(body: &str) -> Option<String> {
+    let arguments: Value = serde_json::from_str(body).ok()?;
+    let change: Value = serde_json::from_str(arguments["change"].as_str()?).ok()?;
+    Some(change["event"]["id"].as_str()?.to_owned())
+}
+
+/// The body of a request.
+async fn read(stream: &mut TcpStream) -> Option<String> {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+            });
+            if body.len() >= length.unwrap_or(0) {
+                return Some(body.to_owned());
+            }
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+}

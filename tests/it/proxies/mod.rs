@@ -1,0 +1,3 @@
+//! An HTTP proxy between the broker and those that call it.
+
+mod nginx;
