@@ -250,3 +250,27 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+#[cfg(test)]
+mod tests {
+    use apiary_protocol::Fault;
+
+    use super::*;
+
+    #[test]
+    fn a_database_in_no_state_to_work_is_not_held_against_the_call() {
+        let words = || "no".to_owned();
+        for (error, expected) in [
+            (StoreError::Unavailable(words()), Fault::Again),
+            (StoreError::Trouble(words()), Fault::Again),
+            (StoreError::Open(words()), Fault::Again),
+            (StoreError::Schema(words()), Fault::Again),
+            (StoreError::Refused(words()), Fault::Document),
+            (StoreError::Corrupt(words()), Fault::Document),
+            (StoreError::Taken(words()), Fault::Document),
+        ] {
+            let reason = Error::from(error).reason();
+            assert_eq!(reason.fault(reason.is_retryable()), expected, "{reason}");
+        }
+    }
+}

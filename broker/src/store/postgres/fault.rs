@@ -126,7 +126,6 @@ mod tests {
     use std::error::Error;
     use std::fmt;
 
-    use apiary_protocol::Reason;
     use sqlx::error::ErrorKind;
 
     use super::*;
@@ -167,15 +166,8 @@ mod tests {
         }
     }
 
-    /// Whose fault a caller takes an error for that is not tried again here.
-    fn at_the_caller(code: &'static str) -> WhoseFault {
-        let error = crate::Error::from(StoreError::from(of_database(&Answer(code, None))));
-        let reason = error.reason();
-        reason.fault(reason.is_retryable())
-    }
-
     #[test]
-    fn what_is_not_the_documents_fault_reaches_no_caller_as_if_it_were() {
+    fn only_what_the_classifier_holds_against_the_document_is_refused() {
         for (code, is_documents) in [
             ("08006", false),
             ("0A000", false),
@@ -212,10 +204,9 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(of_sqlstate(code) == WhoseFault::Document, is_documents, "{code}");
-            let expected = if is_documents { WhoseFault::Document } else { WhoseFault::Again };
-            assert_eq!(at_the_caller(code), expected, "{code}");
+            let error = StoreError::from(of_database(&Answer(code, None)));
+            assert_eq!(matches!(error, StoreError::Refused(_)), is_documents, "{code}: {error}");
         }
-        assert_eq!(Reason::Unavailable.fault(true), WhoseFault::Again, "it is waited for without an end");
     }
 
     #[test]

@@ -75,11 +75,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_the_documents_fault_reaches_no_caller_as_if_it_were() {
+    fn only_what_the_classifier_holds_against_the_document_is_refused() {
         for code in 0..=255 {
-            let reason = crate::Error::from(of_code(Some(code), "no")).reason();
-            let is_documents = reason.fault(reason.is_retryable()) == Fault::Document;
-            assert_eq!(is_documents, of_sqlite(code) == Fault::Document, "{code}");
+            let error = of_code(Some(code), "no");
+            let is_documents = of_sqlite(code) == Fault::Document;
+            assert_eq!(matches!(error, StoreError::Refused(_)), is_documents, "{code}: {error}");
         }
     }
 
