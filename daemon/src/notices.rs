@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use apiary_identity::Clock;
 
+use crate::Throttle;
+
 /// Conditions kept at once. Past it, new ones are logged and counted under [`OVERFLOW`], so that a hostile stream of
 /// causes fills neither the memory nor the health page.
 const NOTICES_MAX: usize = 256;
@@ -40,50 +42,66 @@ pub struct Notices(Arc<Shared>);
 
 struct Shared {
     clock: Arc<dyn Clock>,
+    /// Of log lines about conditions that come and go.
+    lines: Throttle,
     open: Mutex<BTreeMap<(&'static str, String), Open>>,
 }
 
 struct Open {
     notice: Notice,
     logged_ms: i64,
+    /// Whether its beginning was logged, so that its end is to be.
+    is_logged: bool,
+}
+
+/// A line of the log about a condition.
+struct Line {
+    kind: &'static str,
+    subject: String,
+    count: u64,
+    /// Lines like this one that the log did not get.
+    held_back: u64,
 }
 
 impl Notices {
     /// No conditions yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Shared { clock, open: Mutex::default() }))
+        let lines = Throttle::new(Arc::clone(&clock));
+        Self(Arc::new(Shared { clock, lines, open: Mutex::default() }))
     }
 
     /// Records an occurrence. Logs a warning for the first one of a kind and subject, and at most every ten minutes
-    /// after that.
+    /// after that; of one that comes and goes, the first few within ten minutes.
     pub fn raise(&self, kind: &'static str, subject: impl Into<String>, text: impl Into<String>) {
         let (subject, text) = (subject.into(), clipped(&text.into()));
-        if let Some((kind, subject, count)) = self.count(kind, subject, &text) {
+        if let Some(Line { kind, subject, count, held_back }) = self.count(kind, subject, &text, true) {
             // The log may be slow: nobody else waits for it.
-            tracing::warn!(kind, subject, count, "{text}");
+            tracing::warn!(kind, subject, count, held_back, "{text}");
         }
     }
 
     /// Records an occurrence that whoever found it has logged.
     pub fn record(&self, kind: &'static str, subject: impl Into<String>, text: impl Into<String>) {
-        self.count(kind, subject.into(), &clipped(&text.into()));
+        self.count(kind, subject.into(), &clipped(&text.into()), false);
     }
 
-    /// Counts an occurrence; returns under which kind and subject, and the count, if it is to be logged.
-    fn count(&self, kind: &'static str, subject: String, text: &str) -> Option<(&'static str, String, u64)> {
+    /// Counts an occurrence; returns the line to log if the log is to have one, and had not too many like it.
+    fn count(&self, kind: &'static str, subject: String, text: &str, is_to_log: bool) -> Option<Line> {
         let now_ms = self.0.clock.now_ms();
         let (mut kind, mut subject) = (kind, subject);
         let mut open = self.lock();
         if open.len() >= NOTICES_MAX && !open.contains_key(&(kind, subject.clone())) {
             (kind, subject) = (OVERFLOW, String::new());
         }
+        let pass = |kind, subject: &str| if is_to_log { self.0.lines.pass(&format!("{kind} {subject}")) } else { None };
         match open.entry((kind, subject.clone())) {
             Entry::Vacant(entry) => {
                 let text = text.to_owned();
                 let notice =
                     Notice { kind, subject: subject.clone(), text, count: 1, since_ms: now_ms, last_ms: now_ms };
-                entry.insert(Open { notice, logged_ms: now_ms });
-                Some((kind, subject, 1))
+                let held_back = pass(kind, &subject);
+                entry.insert(Open { notice, logged_ms: now_ms, is_logged: !is_to_log || held_back.is_some() });
+                held_back.map(|held_back| Line { kind, subject, count: 1, held_back })
             }
             Entry::Occupied(mut entry) => {
                 let open = entry.get_mut();
@@ -94,15 +112,17 @@ impl Notices {
                     return None;
                 }
                 open.logged_ms = now_ms;
-                Some((kind, subject, open.notice.count))
+                let held_back = pass(kind, &subject)?;
+                open.is_logged = true;
+                Some(Line { kind, subject, count: open.notice.count, held_back })
             }
         }
     }
 
-    /// Ends a condition; logs that it is over if it was there.
+    /// Ends a condition; logs that it is over if it was there, and its beginning was logged.
     pub fn resolve(&self, kind: &'static str, subject: &str) {
         let ended = self.lock().remove(&(kind, subject.to_owned()));
-        if let Some(Open { notice, .. }) = ended {
+        if let Some(Open { notice, is_logged: true, .. }) = ended {
             tracing::info!(kind, subject, count = notice.count, "resolved");
         }
     }
@@ -155,6 +175,22 @@ mod tests {
         notices.raise("RECORD_AWAY", "supabase", "away");
         notices.resolve("RECORD_AWAY", "supabase");
         assert_eq!(notices.list(), []);
+    }
+
+    #[test]
+    fn a_condition_that_comes_and_goes_does_not_fill_the_log() {
+        let (clock, notices) = notices();
+        let is_logged = || {
+            let line = notices.count("BROKER_AWAY", String::new(), "away", true);
+            notices.resolve("BROKER_AWAY", "");
+            clock.advance(Duration::from_millis(10));
+            line
+        };
+        assert_eq!((0..1000).filter_map(|_| is_logged()).count(), 5);
+        let other = notices.count("BROKER_REFUSES", "NOT_PERMITTED".to_owned(), "refused", true);
+        assert!(other.is_some(), "another cause is not hidden");
+        clock.advance(Duration::from_secs(600));
+        assert_eq!(is_logged().unwrap().held_back, 995);
     }
 
     #[test]
