@@ -1,10 +1,20 @@
-//! What is known of the broker: how the last submit went.
+//! What is known of the broker: how the last submit went, and since when it takes nothing.
 
 use std::sync::{Mutex, PoisonError};
 
+use apiary_daemon::Notices;
 use apiary_executor_sdk::Submitted;
 
 use crate::SinkError;
+
+/// The notice while the broker does not answer.
+pub(crate) const BROKER_AWAY: &str = "BROKER_AWAY";
+/// The notice while the broker takes nothing from this adapter; its subject is the exact reason.
+pub(crate) const BROKER_REFUSES: &str = "BROKER_REFUSES";
+/// The notice while events that the broker refused are set aside.
+pub(crate) const EVENTS_SET_ASIDE: &str = "EVENTS_SET_ASIDE";
+/// Characters of a reason that are kept: it is the broker's word, and shown to the world.
+const REASON_CHARS_MAX: usize = 64;
 
 /// How the last submit went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,34 +33,140 @@ pub enum BrokerState {
     },
 }
 
-/// Keeps [`BrokerState`], and tells the log when it changes: not once for every event.
-#[derive(Debug, Default)]
-pub(crate) struct Contact(Mutex<BrokerState>);
+impl BrokerState {
+    /// Returns the kind and the subject of the notice that is listed in this state.
+    fn notice(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Unknown | Self::Reachable => None,
+            Self::Away => Some((BROKER_AWAY, "")),
+            Self::Refusing { reason } => Some((BROKER_REFUSES, reason)),
+        }
+    }
+}
+
+/// Keeps [`BrokerState`], and a notice for as long as events wait for the broker.
+pub(crate) struct Contact {
+    state: Mutex<BrokerState>,
+    notices: Notices,
+}
 
 impl Contact {
+    /// Nothing was submitted yet.
+    pub(crate) fn new(notices: Notices) -> Self {
+        Self { state: Mutex::default(), notices }
+    }
+
     pub(crate) fn state(&self) -> BrokerState {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn note(&self, answer: &Result<Submitted, SinkError>) {
         let state = match answer {
             Ok(_) | Err(SinkError::Unacceptable { .. }) => BrokerState::Reachable,
             Err(SinkError::Away(_)) => BrokerState::Away,
-            Err(SinkError::Refused { reason, .. }) => BrokerState::Refusing { reason: reason.clone() },
+            Err(SinkError::Refused { reason, .. }) => {
+                BrokerState::Refusing { reason: reason.chars().take(REASON_CHARS_MAX).collect() }
+            }
         };
-        let before = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), state.clone());
-        if before == state {
-            return;
+        let before = std::mem::replace(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner), state.clone());
+        let (was_listed, is_listed) = (before.notice(), state.notice());
+        if let (Some((kind, subject)), true) = (was_listed, was_listed != is_listed) {
+            self.notices.resolve(kind, subject);
         }
-        match answer {
-            Err(error @ SinkError::Away(_)) => {
-                tracing::warn!(%error, "events go to the spool until the broker is back");
-            }
-            Err(error @ SinkError::Refused { .. }) => {
-                tracing::error!(%error, "events go to the spool, and stay there until the broker takes them");
-            }
-            _ if before == BrokerState::Unknown => tracing::debug!("the broker answers"),
-            _ => tracing::info!("the broker is back"),
+        if let (Some((kind, subject)), Err(error)) = (is_listed, answer) {
+            let words = match error {
+                SinkError::Away(_) => "events go to the spool until it is back",
+                _ => "events go to the spool, and stay there until it takes them",
+            };
+            let remedy = remedy(kind, subject);
+            self.notices.raise(kind, subject, format!("{error}; {words}: {remedy}"));
+        }
+    }
+}
+
+/// Returns what to do about a notice of this kind. Fit for the world to read: it names no event, file or host.
+pub(crate) fn remedy(kind: &str, subject: &str) -> &'static str {
+    match kind {
+        BROKER_AWAY => {
+            "start the broker, or look at its log; if it runs, check `broker.address` of the adapter and the way between"
+        }
+        BROKER_REFUSES => remedy_of_refusal(subject),
+        EVENTS_SET_ASIDE => "`apiary spool list` shows which and why; once that is mended, `apiary spool retry --all`",
+        "CONNECTIONS_FULL" => "raise `webhook.connections_max`, or find out who holds so many connections open",
+        "CONNECTION_NOT_ACCEPTED" => "raise the limit of open files (LimitNOFILE, ulimit -n)",
+        "PROXY_NOT_TRUSTED" => "list the proxy in `webhook.trusted_proxies`",
+        "TASK_RESTARTED" | "TASK_FAILED" => "see the log, and report it as a fault of the program",
+        _ => "see the log",
+    }
+}
+
+fn remedy_of_refusal(reason: &str) -> &'static str {
+    match reason {
+        "NOT_PERMITTED" => {
+            "grant the adapter's key the function and executor type of its events: `apiary grant list`, then \
+             `apiary grant add` with the colony's key"
+        }
+        "UNSIGNED" | "SIGNATURE_INVALID" => "give the adapter the key that was granted (`key_file`), and start it anew",
+        "REQUEST_STALE" | "SUBMIT_BY_OVER" => "set the clocks of this machine and of the broker's (NTP)",
+        "COLONY_UNKNOWN" => "set `colony` of the adapter to the colony's id, or make it: `apiary colony create`",
+        "UNIMPLEMENTED" => "bring broker and adapter to the same version",
+        _ => "see the adapter's log and the broker's; check `broker.address` of the adapter",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use apiary_identity::ManualClock;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn refused(reason: &str) -> Result<Submitted, SinkError> {
+        Err(SinkError::Refused { reason: reason.to_owned(), message: "no".to_owned() })
+    }
+
+    fn away() -> Result<Submitted, SinkError> {
+        Err(SinkError::Away("nobody listens there".to_owned()))
+    }
+
+    #[test]
+    fn each_wait_for_the_broker_is_a_notice_with_its_beginning_and_what_to_do_until_it_is_over() {
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let notices = Notices::new(clock.clone());
+        let contact = Contact::new(notices.clone());
+        let listed = || notices.list().into_iter().map(|one| (one.kind, one.subject, one.count)).collect::<Vec<_>>();
+        for answer in [away(), away(), refused("NOT_PERMITTED")] {
+            contact.note(&answer);
+            clock.advance(Duration::from_secs(60));
+        }
+        assert_eq!(listed(), [(BROKER_REFUSES, "NOT_PERMITTED".to_owned(), 1)], "it is not away any more");
+        assert_eq!(notices.list()[0].since_ms, 120_000);
+        assert!(notices.list()[0].text.contains("apiary grant add"), "{:?}", notices.list());
+        contact.note(&refused("SIGNATURE_INVALID"));
+        assert_eq!(listed(), [(BROKER_REFUSES, "SIGNATURE_INVALID".to_owned(), 1)]);
+        contact.note(&away());
+        contact.note(&away());
+        assert_eq!(listed(), [(BROKER_AWAY, String::new(), 2)]);
+        // A broker that looks at an event is there, whatever it says of it.
+        contact.note(&Err(SinkError::Unacceptable { reason: "INVALID".to_owned(), message: "no".to_owned() }));
+        assert_eq!(listed(), []);
+        assert_eq!(contact.state(), BrokerState::Reachable);
+    }
+
+    #[test]
+    fn each_refusal_of_the_adapter_has_a_remedy_of_its_own() {
+        for (reason, words) in [
+            ("NOT_PERMITTED", "apiary grant add"),
+            ("SIGNATURE_INVALID", "`key_file`"),
+            ("REQUEST_STALE", "NTP"),
+            ("COLONY_UNKNOWN", "`colony`"),
+            ("UNIMPLEMENTED", "version"),
+            ("Unknown", "`broker.address`"),
+        ] {
+            assert!(remedy(BROKER_REFUSES, reason).contains(words), "{reason}");
         }
     }
 }

@@ -90,6 +90,17 @@ pub enum SpoolError {
         /// How many.
         events: u64,
     },
+    /// The file takes no change from this process.
+    #[error(
+        "the spool {path} cannot be written here: {problem}; run this as the adapter's user, and see that the disk is not \
+         mounted read-only", path = .path.display()
+    )]
+    NotWritable {
+        /// The spool.
+        path: PathBuf,
+        /// What was said.
+        problem: String,
+    },
     /// The file system or database said no. Nothing of it was acknowledged.
     #[error("the spool {path} failed: {problem}; check the disk and its free space", path = .path.display())]
     Failed {
@@ -110,8 +121,10 @@ impl SpoolError {
 
     pub(crate) fn sql(path: &Path, error: &sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<i32>().ok());
-        // Extended result codes carry the plain one in their low byte: 11 is CORRUPT, 26 is NOTADB.
+        // Extended result codes carry the plain one in their low byte: 11 is CORRUPT, 26 is NOTADB, 3 is PERM, 8 is READONLY,
+        // 14 is CANTOPEN.
         match code.map(|code| code & 0xff) {
+            Some(3 | 8 | 14) => Self::NotWritable { path: path.to_owned(), problem: error.to_string() },
             Some(11 | 26) => Self::Damaged { path: path.to_owned(), problem: error.to_string() },
             _ => Self::Failed { path: path.to_owned(), problem: error.to_string() },
         }

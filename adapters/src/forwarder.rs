@@ -6,12 +6,12 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_daemon::Notices;
+use apiary_daemon::{Notices, Throttle};
 use apiary_identity::{Clock, Document as _, Spec};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::contact::Contact;
+use crate::contact::{Contact, EVENTS_SET_ASIDE};
 use crate::limits::{
     FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_PAUSE_REFUSED_MAX, FORWARD_TIMEOUT, SET_ASIDE_RETRY,
     SPOOL_REFRESH,
@@ -28,10 +28,9 @@ pub(crate) struct Forwarder {
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
     notices: Notices,
+    /// Of log lines about events that were set aside, and about the spool.
+    lines: Throttle,
 }
-
-/// The kind of notice while the broker refuses events.
-const SET_ASIDE: &str = "EVENTS_SET_ASIDE";
 
 /// What became of the event that was first.
 enum Step {
@@ -50,7 +49,8 @@ impl Forwarder {
         clock: Arc<dyn Clock>,
         notices: Notices,
     ) -> Self {
-        Self { sink, spool, contact, counters, clock, notices }
+        let lines = Throttle::new(clock.clone());
+        Self { sink, spool, contact, counters, clock, notices, lines }
     }
 
     /// Forwards until `stop`; ends earlier if the spool does. May be cut anywhere: an event leaves the spool after the broker has committed it, and one
@@ -78,26 +78,46 @@ impl Forwarder {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return,
                 Err(_) => {
-                    if let Err(error) = self.spool.refresh().await {
-                        tracing::debug!(%error, "the spool could not be counted");
-                    }
-                    self.report_set_aside();
+                    self.refresh().await;
                     continue;
                 }
             }
             match self.step().await {
                 Ok(Step::Done) => pause = FORWARD_PAUSE_FIRST,
                 Ok(Step::Wait(most)) => {
-                    sleep(pause.min(most)).await;
+                    self.rest(pause.min(most)).await;
                     pause = pause.saturating_mul(2).min(most);
                 }
                 Err(SpoolError::Closed) => return,
                 Err(error) => {
-                    tracing::error!(%error, "the spool does not give its events; trying again");
-                    sleep(FORWARD_PAUSE_AWAY_MAX).await;
+                    let error = error.to_string();
+                    if let Some(held_back) = self.lines.pass(&error) {
+                        tracing::error!(error, held_back, "the spool does not give its events; it is asked again");
+                    }
+                    self.rest(FORWARD_PAUSE_AWAY_MAX).await;
                 }
             }
         }
+    }
+
+    /// Waits, and meanwhile notices what an operator changes in the spool.
+    async fn rest(&self, pause: Duration) {
+        let end = Instant::now() + pause;
+        loop {
+            sleep_until(end.min(Instant::now() + SPOOL_REFRESH)).await;
+            if Instant::now() >= end {
+                return;
+            }
+            self.refresh().await;
+        }
+    }
+
+    /// Counts the spool anew if an operator changed it.
+    async fn refresh(&self) {
+        if let Err(error) = self.spool.refresh().await {
+            tracing::debug!(%error, "the spool could not be counted");
+        }
+        self.report_set_aside();
     }
 
     /// Forwards the event that is first.
@@ -108,7 +128,7 @@ impl Forwarder {
         self.contact.note(&answer);
         let error = match answer {
             Ok(submitted) => {
-                self.spool.remove(waiting.seq).await?;
+                self.spool.remove(&waiting).await?;
                 self.counters.forwarded.add_one();
                 self.counters.note(&submitted);
                 tracing::debug!(event = waiting.idempotency_key, process_id = %submitted.process_id, "forwarded");
@@ -118,11 +138,7 @@ impl Forwarder {
         };
         match error {
             SinkError::Away(_) => Ok(Step::Wait(FORWARD_PAUSE_AWAY_MAX)),
-            SinkError::Refused { .. } => {
-                let waiting = self.spool.totals().waiting_events;
-                tracing::error!(%error, waiting, "events wait in the spool until the broker takes them");
-                Ok(Step::Wait(FORWARD_PAUSE_REFUSED_MAX))
-            }
+            SinkError::Refused { .. } => Ok(Step::Wait(FORWARD_PAUSE_REFUSED_MAX)),
             // At once: whatever the broker has against it, those behind it are not to wait.
             SinkError::Unacceptable { .. } => {
                 self.set_aside(&waiting, &error).await?;
@@ -144,24 +160,29 @@ impl Forwarder {
     async fn set_aside(&self, waiting: &Waiting, error: &SinkError) -> Result<(), SpoolError> {
         self.spool.set_aside(waiting.seq, error, self.clock.now_ms()).await?;
         self.counters.set_aside.add_one();
-        tracing::error!(
-            %error,
-            event = waiting.idempotency_key,
-            "an event was set aside, for those behind it; it is tried again within the hour, and at the next start"
-        );
-        let text = format!("{}: {error}; `apiary spool list` shows what was set aside", waiting.idempotency_key);
-        self.notices.raise(SET_ASIDE, "", text);
+        let (event, error) = (&waiting.idempotency_key, error.to_string());
+        if let Some(held_back) = self.lines.pass(&error) {
+            tracing::warn!(
+                error,
+                event,
+                held_back,
+                "an event was set aside, for those behind it: `apiary spool show` shows it; it is tried again within the \
+                 hour, and at the next start"
+            );
+        }
+        let text = format!("{event}: {error}; `apiary spool list` shows what was set aside");
+        self.notices.record(EVENTS_SET_ASIDE, "", text);
         Ok(())
     }
 
     /// Keeps the notice for as long as something is set aside, also from before the start.
     fn report_set_aside(&self) {
         match self.spool.totals().set_aside_events {
-            0 => self.notices.resolve(SET_ASIDE, ""),
-            _ if self.notices.list().iter().any(|notice| notice.kind == SET_ASIDE) => {}
+            0 => self.notices.resolve(EVENTS_SET_ASIDE, ""),
+            _ if self.notices.list().iter().any(|notice| notice.kind == EVENTS_SET_ASIDE) => {}
             events => {
                 let text = format!("the broker refuses {events} events; `apiary spool list` shows which, and why");
-                self.notices.raise(SET_ASIDE, "", text);
+                self.notices.raise(EVENTS_SET_ASIDE, "", text);
             }
         }
     }

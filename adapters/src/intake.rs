@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_daemon::Throttle;
 use apiary_executor_sdk::Submitted;
 use apiary_identity::{Clock, Spec};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -20,6 +21,8 @@ pub(crate) struct Intake {
     pub(crate) contact: Arc<Contact>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Of log lines about events that could not be kept.
+    pub(crate) lines: Throttle,
     pub(crate) submit_timeout: Duration,
     pub(crate) answer_timeout: Duration,
 }
@@ -43,6 +46,7 @@ impl Intake {
         {
             self.counters.submitted.add_one();
             self.counters.note(&submitted);
+            self.forget_set_aside(spec, deadline).await;
             return Ok(Kept::Submitted(submitted));
         }
         // Whatever the broker did not take goes to the spool, also what it refuses for ever: the sender would only
@@ -54,13 +58,33 @@ impl Intake {
             }
             Ok(Ok(Appended::Full)) => Err(Refusal::SpoolFull),
             Ok(Err(error)) => {
-                tracing::error!(%error, "an event was not kept");
+                self.report_not_kept(&error.to_string());
                 Err(Refusal::NotKept)
             }
             Err(_) => {
-                tracing::error!("the spool's disk took too long; an event was not kept");
+                self.report_not_kept("the spool's disk took too long; look at it");
                 Err(Refusal::NotKept)
             }
+        }
+    }
+
+    /// Forgets that the broker once refused this event: its sender sent it again, and now it is a process. Should that fail, the
+    /// next retry of what is set aside finds the process.
+    async fn forget_set_aside(&self, spec: &Spec, deadline: Instant) {
+        let Some(key) = spec.idempotency_key.as_ref().filter(|_| self.spool.totals().set_aside_events > 0) else {
+            return;
+        };
+        match timeout_at(deadline, self.spool.forget_set_aside(key)).await {
+            Ok(Ok(true)) => tracing::info!(event = key, "the broker takes an event that was set aside"),
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => tracing::debug!(%error, event = key, "an event that the broker took stays set aside"),
+            Err(_) => tracing::debug!(event = key, "an event that the broker took stays set aside: the disk is slow"),
+        }
+    }
+
+    fn report_not_kept(&self, error: &str) {
+        if let Some(held_back) = self.lines.pass(error) {
+            tracing::error!(error, held_back, "an event was not kept; its sender was told to send it again");
         }
     }
 

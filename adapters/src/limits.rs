@@ -31,6 +31,8 @@ pub(crate) const SPOOL_BATCH_MAX: usize = 128;
 pub(crate) const SPOOL_COMMIT_AGE_MAX: Duration = Duration::from_secs(5);
 /// Longest time that the spool's disk may take to prove it.
 pub(crate) const SPOOL_PROOF_TIME_MAX: Duration = Duration::from_secs(2);
+/// Longest time that an operator's command waits for the adapter to finish a write.
+pub(crate) const SPOOL_FILE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Events that a list of what was set aside shows.
 pub(crate) const SET_ASIDE_LIST_MAX: i64 = 1000;
 /// Interval at which the adapter looks whether an operator's command changed the spool's file.

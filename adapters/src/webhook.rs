@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use apiary_daemon::door::Listener;
-use apiary_daemon::{Notices, Supervisor};
+use apiary_daemon::{Notices, Supervisor, Throttle};
 use apiary_identity::Clock;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -47,11 +47,12 @@ impl Webhook {
         let notices = Notices::new(clock.clone());
         let tasks = Supervisor::new(notices.clone());
         let spool = Arc::new(Spool::open(&spool_path, sink.colony(), &limits, &tasks).await?);
-        let (contact, counters) = (Arc::new(Contact::default()), Arc::new(Counters::default()));
+        let (contact, counters) = (Arc::new(Contact::new(notices.clone())), Arc::new(Counters::default()));
         let (to, time) = (sink.clone(), clock.clone());
         let forwarder = Forwarder::new(to, spool.clone(), contact.clone(), counters.clone(), time, notices.clone());
         let (submit_timeout, answer_timeout) = (limits.submit_timeout, limits.answer_timeout);
-        let intake = Intake { sink, spool, contact, counters, clock, submit_timeout, answer_timeout };
+        let lines = Throttle::new(clock.clone());
+        let intake = Intake { sink, spool, contact, counters, clock, lines, submit_timeout, answer_timeout };
         let door = door(&limits, trusted_proxies, notices);
         let bodies = WebhookBodies::new(limits.body_bytes_max, limits.body_timeout);
         let app = Arc::new(App { intake, bodies, refusals: RefusalLog::default(), tasks: tasks.clone() });

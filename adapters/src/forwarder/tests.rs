@@ -92,8 +92,8 @@ async fn spool(folder: &Path, colony: Id, clock: &dyn Clock, keys: &[&str]) -> A
 
 /// Forwards until as much was submitted.
 async fn forward(script: &Arc<Script>, spool: &Arc<Spool>, clock: Arc<ManualClock>, submits: usize) {
-    let (contact, counters) = (Arc::new(Contact::default()), Arc::new(Counters::default()));
     let notices = Notices::new(clock.clone());
+    let (contact, counters) = (Arc::new(Contact::new(notices.clone())), Arc::new(Counters::default()));
     let mut forwarder = Forwarder::new(script.clone(), spool.clone(), contact, counters, clock, notices);
     let stop = CancellationToken::new();
     let forwarding = tokio::spawn({

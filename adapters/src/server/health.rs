@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::routes::App;
 use crate::BrokerState;
+use crate::contact::{BROKER_AWAY, BROKER_REFUSES, remedy};
 
 /// The process runs; 200 also when not all is well, because a restart would not help.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
@@ -28,7 +29,8 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
         && can_write
         && !totals.is_full
         && notices.is_empty();
-    let oldest_age_ms = totals.oldest_ms.map(|oldest_ms| app.intake.clock.now_ms().saturating_sub(oldest_ms).max(0));
+    let now_ms = app.intake.clock.now_ms();
+    let age_ms = |since_ms: Option<i64>| since_ms.map(|since_ms| now_ms.saturating_sub(since_ms).max(0));
     Json(json!({
         "status": if is_well { "ok" } else { "degraded" },
         "broker_reachable": reachable,
@@ -36,8 +38,9 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
         "spool": {
             "events": totals.waiting_events,
             "bytes": totals.waiting_bytes,
-            "oldest_age_ms": oldest_age_ms,
+            "oldest_age_ms": age_ms(totals.oldest_ms),
             "set_aside": totals.set_aside_events,
+            "set_aside_oldest_age_ms": age_ms(totals.set_aside_oldest_ms),
             "full": totals.is_full,
             "failing": !can_write,
         },
@@ -46,10 +49,18 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
     }))
 }
 
-/// Leaves out subject and text, which the log has: they may name events, files and hosts.
+/// Leaves out the text, and subjects but for the broker's reason: the log has them, and they may name events, files and hosts.
 fn of_notice(notice: &Notice) -> Value {
-    let Notice { kind, count, since_ms, last_ms, .. } = notice;
-    json!({ "kind": kind, "count": count, "since_ms": since_ms, "last_ms": last_ms })
+    let Notice { kind, subject, count, since_ms, last_ms, .. } = notice;
+    let cause = match *kind {
+        BROKER_AWAY => Some("UNREACHABLE"),
+        BROKER_REFUSES => Some(subject.as_str()),
+        _ => None,
+    };
+    let remedy = remedy(kind, subject);
+    json!({
+        "kind": kind, "cause": cause, "remedy": remedy, "count": count, "since_ms": since_ms, "last_ms": last_ms,
+    })
 }
 
 /// Whether an event that comes now can be kept.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apiary_database::{SqliteTransaction, SqliteWriter};
 use apiary_identity::Id;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{Row as _, query};
 
 use super::totals::SpoolTotals;
@@ -48,6 +48,7 @@ pub(super) async fn totals(transaction: &mut SqliteTransaction) -> Result<SpoolT
         waiting_bytes: number("waiting_bytes")?,
         set_aside_events: number("set_aside_events")?,
         set_aside_bytes: number("set_aside_bytes")?,
+        set_aside_oldest_ms: row.try_get("set_aside_oldest_ms")?,
         oldest_ms: oldest_ms(transaction).await?,
         ..SpoolTotals::default()
     })
@@ -56,6 +57,13 @@ pub(super) async fn totals(transaction: &mut SqliteTransaction) -> Result<SpoolT
 /// When the event came that is first in the line.
 pub(super) async fn oldest_ms(transaction: &mut SqliteTransaction) -> Result<Option<i64>, sqlx::Error> {
     transaction.row(query(include_str!("oldest.sql"))).await?.map(|row| row.try_get(0)).transpose()
+}
+
+/// A text as a row has it. One that a failing disk made unreadable must not hide the others, nor stop the line: what is no
+/// UTF-8 of it is replaced.
+pub(super) fn text(row: &SqliteRow, column: &str) -> Result<String, sqlx::Error> {
+    let bytes: Vec<u8> = row.try_get_unchecked(column)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Makes the tables of a new file; refuses files of others.
@@ -68,9 +76,14 @@ async fn prepare(transaction: &mut SqliteTransaction, path: &Path) -> Result<(),
 }
 
 /// Whether the file is a spool; false if nothing is in it yet. Refuses files of others.
-pub(super) async fn check_kind(transaction: &mut SqliteTransaction, path: &Path) -> Result<bool, SpoolError> {
+async fn check_kind(transaction: &mut SqliteTransaction, path: &Path) -> Result<bool, SpoolError> {
+    let row = transaction.row(query(include_str!("application.sql"))).await;
+    kind(path, row.map_err(|error| SpoolError::sql(path, &error))?.as_ref())
+}
+
+/// The same of what the file said of itself.
+pub(super) fn kind(path: &Path, row: Option<&SqliteRow>) -> Result<bool, SpoolError> {
     let sql = |error| SpoolError::sql(path, &error);
-    let row = transaction.row(query(include_str!("application.sql"))).await.map_err(sql)?;
     let row = row.ok_or(sqlx::Error::RowNotFound).map_err(sql)?;
     let number = |column| row.try_get::<i64, _>(column).map_err(sql);
     let foreign = |problem: &str| Err(SpoolError::Foreign { path: path.to_owned(), problem: problem.to_owned() });

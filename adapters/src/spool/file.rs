@@ -3,20 +3,21 @@
 //! SQLite lets several processes in, one of them writing at a time. The adapter notices what was changed here, and counts anew.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use apiary_database::{SqliteTransaction, SqliteWriter};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{Row as _, query};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow};
+use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection, query};
 
 use super::{SetAside, database};
 use crate::SpoolError;
-use crate::limits::SET_ASIDE_LIST_MAX;
+use crate::limits::{SET_ASIDE_LIST_MAX, SPOOL_FILE_WAIT_MAX};
 
 /// The file of a spool, beside the adapter that holds the spool, or while none does.
 #[derive(Debug)]
 pub struct SpoolFile {
     database: SqliteWriter,
+    reading: SqliteConnectOptions,
     path: PathBuf,
 }
 
@@ -40,12 +41,13 @@ impl SpoolFile {
         if !path.is_file() {
             return Err(SpoolError::NoSpool(folder.to_owned()));
         }
-        let options =
-            SqliteConnectOptions::new().filename(&path).create_if_missing(false).busy_timeout(Duration::from_secs(5));
-        let file = Self { database: SqliteWriter::new(options), path };
-        let mut transaction = file.begin().await?;
-        match database::check_kind(&mut transaction, &file.path).await? {
-            true => file.end(transaction).await.map(|()| file),
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(false);
+        let options = options.busy_timeout(SPOOL_FILE_WAIT_MAX);
+        let reading = options.clone().read_only(true);
+        let file = Self { database: SqliteWriter::new(options), reading, path };
+        let found = file.read(|| query(include_str!("application.sql"))).await?;
+        match database::kind(&file.path, found.first())? {
+            true => Ok(file),
             false => Err(SpoolError::NoSpool(folder.to_owned())),
         }
     }
@@ -56,14 +58,13 @@ impl SpoolFile {
     ///
     /// SQLite's error.
     pub async fn list(&self, filter: &SetAsideFilter) -> Result<Vec<SetAside>, SpoolError> {
-        let list = query(include_str!("list_set_aside.sql"))
-            .bind(SET_ASIDE_LIST_MAX)
-            .bind(filter.reason.clone())
-            .bind(filter.key_part.clone());
-        let mut transaction = self.begin().await?;
-        let rows = transaction.rows(list).await.map_err(|error| self.sql(&error))?;
-        self.end(transaction).await?;
-        rows.iter().map(event).collect::<Result<_, _>>().map_err(|error| self.sql(&error))
+        let list = || {
+            query(include_str!("list_set_aside.sql"))
+                .bind(SET_ASIDE_LIST_MAX)
+                .bind(filter.reason.clone())
+                .bind(filter.key_part.clone())
+        };
+        self.read(list).await?.iter().map(event).collect::<Result<_, _>>().map_err(|error| self.sql(&error))
     }
 
     /// Returns one event that was set aside, and its unsigned spec as JSON; `None` if there is no such event.
@@ -72,11 +73,8 @@ impl SpoolFile {
     ///
     /// SQLite's error.
     pub async fn show(&self, key: &str) -> Result<Option<(SetAside, Vec<u8>)>, SpoolError> {
-        let mut transaction = self.begin().await?;
-        let show = query(include_str!("show_set_aside.sql")).bind(key.to_owned());
-        let row = transaction.row(show).await.map_err(|error| self.sql(&error))?;
-        self.end(transaction).await?;
-        let read = row.map(|row| Ok((event(&row)?, row.try_get("spec")?))).transpose();
+        let rows = self.read(|| query(include_str!("show_set_aside.sql")).bind(key.to_owned())).await?;
+        let read = rows.first().map(|row| Ok((event(row)?, row.try_get("spec")?))).transpose();
         read.map_err(|error: sqlx::Error| self.sql(&error))
     }
 
@@ -109,6 +107,25 @@ impl SpoolFile {
         transaction.changed(forget).await.map(|rows| rows > 0).map_err(|error| self.sql(&error))
     }
 
+    /// Reads without a lock that others wait for. On a disk that takes no change, SQLite reads if it is told that nobody else
+    /// writes, which is so where nothing waits to be moved into the file.
+    async fn read<'q>(
+        &self,
+        question: impl Fn() -> Query<'q, Sqlite, SqliteArguments>,
+    ) -> Result<Vec<SqliteRow>, SpoolError> {
+        let error = match rows(&self.reading, question()).await {
+            Ok(rows) => return Ok(rows),
+            Err(error) => self.sql(&error),
+        };
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        let is_settled = std::fs::metadata(log).map_or(true, |log| log.len() == 0);
+        if !matches!(error, SpoolError::NotWritable { .. }) || !is_settled {
+            return Err(error);
+        }
+        rows(&self.reading.clone().immutable(true), question()).await.map_err(|error| self.sql(&error))
+    }
+
     async fn begin(&self) -> Result<SqliteTransaction, SpoolError> {
         self.database.begin().await.map_err(|error| self.sql(&error))
     }
@@ -127,13 +144,25 @@ impl SpoolFile {
     }
 }
 
+/// Asks on a connection of its own.
+async fn rows(
+    options: &SqliteConnectOptions,
+    question: Query<'_, Sqlite, SqliteArguments>,
+) -> Result<Vec<SqliteRow>, sqlx::Error> {
+    let mut connection = SqliteConnection::connect_with(options).await?;
+    let rows = question.fetch_all(&mut connection).await;
+    // There is nothing to lose: nothing was written.
+    let _ = connection.close().await;
+    rows
+}
+
 /// An event that was set aside, as a row has it.
 pub(super) fn event(row: &SqliteRow) -> Result<SetAside, sqlx::Error> {
     Ok(SetAside {
-        idempotency_key: row.try_get("idempotency_key")?,
+        idempotency_key: database::text(row, "idempotency_key")?,
         received_ms: row.try_get("received_ms")?,
         refused_ms: row.try_get("refused_ms")?,
-        reason: row.try_get("reason")?,
-        message: row.try_get("message")?,
+        reason: database::text(row, "reason")?,
+        message: database::text(row, "message")?,
     })
 }

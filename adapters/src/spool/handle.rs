@@ -109,9 +109,17 @@ impl Spool {
         }
     }
 
-    /// Takes an event out of the line, because the broker has it.
-    pub(crate) async fn remove(&self, seq: i64) -> Result<(), SpoolError> {
-        self.ask(Ask::Remove { seq }).await.map(drop)
+    /// Takes an event out of the line, because the broker has it; also from among those set aside, if it was refused before.
+    pub(crate) async fn remove(&self, waiting: &Waiting) -> Result<(), SpoolError> {
+        self.ask(Ask::Remove { seq: waiting.seq, key: waiting.idempotency_key.clone() }).await.map(drop)
+    }
+
+    /// Forgets an event that was set aside, because the broker has it now; false if there is no such event.
+    pub(crate) async fn forget_set_aside(&self, key: &str) -> Result<bool, SpoolError> {
+        match self.ask(Ask::ForgetSetAside { key: key.to_owned() }).await? {
+            Answer::Forgotten(forgotten) => Ok(forgotten),
+            _ => Err(self.crossed()),
+        }
     }
 
     /// Takes an event out of the line and keeps it, because the broker does not accept it.

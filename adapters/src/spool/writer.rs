@@ -33,6 +33,10 @@ pub(super) enum Ask {
     First,
     Remove {
         seq: i64,
+        key: String,
+    },
+    ForgetSetAside {
+        key: String,
     },
     SetAside {
         seq: i64,
@@ -55,6 +59,7 @@ pub(super) enum Answer {
     Appended(Appended),
     First(Option<Waiting>),
     Done,
+    Forgotten(bool),
     Retried(u64),
     SetAside(Vec<SetAside>),
     Version(i64),
@@ -182,10 +187,12 @@ async fn apply(db: &mut SqliteTransaction, totals: &mut SpoolTotals, ask: &Ask) 
             Ok(Answer::Appended(Appended::Kept))
         }
         Ask::First => first(db).await.map(Answer::First),
-        Ask::Remove { seq } => {
+        Ask::Remove { seq, key } => {
             remove(db, totals, *seq).await?;
+            forget_set_aside(db, totals, key).await?;
             Ok(Answer::Done)
         }
+        Ask::ForgetSetAside { key } => forget_set_aside(db, totals, key).await.map(Answer::Forgotten),
         Ask::SetAside { seq, now_ms, reason, message } => {
             let copy = query(include_str!("set_aside.sql")).bind(seq).bind(now_ms).bind(reason).bind(message);
             db.changed(copy).await?;
@@ -212,7 +219,7 @@ async fn first(db: &mut SqliteTransaction) -> Result<Option<Waiting>, sqlx::Erro
     let Some(row) = db.row(query(include_str!("first.sql"))).await? else { return Ok(None) };
     Ok(Some(Waiting {
         seq: row.try_get("seq")?,
-        idempotency_key: row.try_get("idempotency_key")?,
+        idempotency_key: database::text(&row, "idempotency_key")?,
         spec: row.try_get("spec")?,
     }))
 }
@@ -226,6 +233,23 @@ async fn remove(db: &mut SqliteTransaction, totals: &mut SpoolTotals, seq: i64) 
         totals.is_full = false;
     }
     Ok(())
+}
+
+/// Forgets an event that was set aside. Only the adapter puts events there, so that there are never more than it knows of.
+async fn forget_set_aside(
+    db: &mut SqliteTransaction,
+    totals: &mut SpoolTotals,
+    key: &str,
+) -> Result<bool, sqlx::Error> {
+    if totals.set_aside_events == 0 {
+        return Ok(false);
+    }
+    let forget = query(include_str!("delete_set_aside.sql")).bind(key.to_owned());
+    let is_gone = db.changed(forget).await? > 0;
+    if is_gone {
+        *totals = SpoolTotals { is_failing: totals.is_failing, ..database::totals(db).await? };
+    }
+    Ok(is_gone)
 }
 
 async fn list_set_aside(db: &mut SqliteTransaction) -> Result<Vec<SetAside>, sqlx::Error> {

@@ -9,3 +9,4 @@ mod responses;
 mod settings;
 mod slow;
 mod spool;
+mod waits;
