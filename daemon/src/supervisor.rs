@@ -30,6 +30,10 @@ const STEADY_AFTER: Duration = Duration::from_millis(500);
 /// A restart is listed as a notice for this long after the task became steady.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
+/// A variable of the environment that makes tasks panic at their start, in builds for tests only: `NAME=TIMES`, with commas between
+/// several.
+const SABOTAGED_TASKS: &str = "SABOTAGED_TASKS";
+
 /// The notice of a task that was started again.
 const TASK_RESTARTED: &str = "TASK_RESTARTED";
 /// The notice of a task that fails again and again.
@@ -57,6 +61,8 @@ struct Shared {
 struct Known {
     down: usize,
     sabotage: Arc<Notify>,
+    /// Starts that are to panic.
+    panics_left: u32,
 }
 
 /// The restarts of one task.
@@ -116,7 +122,7 @@ impl Supervisor {
 
     /// The restarts of a task that its owner runs itself, with [`Life::run`]. It is not restarted after `stop`.
     pub fn life(&self, name: &'static str, stop: CancellationToken) -> Life {
-        let sabotage = Arc::clone(&self.shared.known().entry(name).or_default().sabotage);
+        let sabotage = Arc::clone(&self.shared.known().entry(name).or_insert_with(|| Known::of(name)).sabotage);
         let shared = Arc::clone(&self.shared);
         Life { shared, name, stop, sabotage, failures: VecDeque::new(), is_down: false, is_noticed: false }
     }
@@ -167,7 +173,31 @@ impl Supervisor {
     }
 }
 
+impl Known {
+    fn of(name: &str) -> Self {
+        Self { panics_left: panics_of(name), ..Self::default() }
+    }
+}
+
+/// Returns how many starts of this task are to panic, in a build for tests.
+fn panics_of(name: &str) -> u32 {
+    if !cfg!(debug_assertions) {
+        return 0;
+    }
+    let orders = std::env::var(SABOTAGED_TASKS).unwrap_or_default();
+    let mut orders = orders.split(',').filter_map(|order| order.split_once('='));
+    orders.find(|(task, _)| *task == name).and_then(|(_, times)| times.parse().ok()).unwrap_or(0)
+}
+
 impl Shared {
+    /// Whether this start of a task is to panic.
+    fn take_panic(&self, name: &str) -> bool {
+        let mut known = self.known();
+        let Some(known) = known.get_mut(name).filter(|known| known.panics_left > 0) else { return false };
+        known.panics_left -= 1;
+        true
+    }
+
     fn known(&self) -> MutexGuard<'_, BTreeMap<&'static str, Known>> {
         // It is changed in steps that cannot panic half-way.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -187,8 +217,11 @@ impl Shared {
 impl Life {
     /// Runs the task. Returns `None` if it panicked: then it was reported, the pause is over, and the caller runs it again.
     pub async fn run<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
-        let sabotage = Arc::clone(&self.sabotage);
+        let (sabotage, is_to_panic) = (Arc::clone(&self.sabotage), self.shared.take_panic(self.name));
         let work = async {
+            if is_to_panic {
+                sabotaged()
+            }
             tokio::select! {
                 biased;
                 () = sabotage.notified() => sabotaged(),
