@@ -122,7 +122,8 @@ impl Executor {
         self.run_with(&shutdown, &CancellationToken::new()).await
     }
 
-    /// [`run`](Self::run) until SIGTERM or SIGINT. A second signal cuts the drain timeout short.
+    /// [`run`](Self::run) until SIGTERM or SIGINT. A second signal cuts the drain timeout short. SIGHUP, a service manager's
+    /// `reload`, ends nothing: there is nothing to read again.
     ///
     /// # Errors
     ///
@@ -131,6 +132,7 @@ impl Executor {
         let listen = |kind| signal(kind).map_err(|error| ClientError::Invalid(format!("no signals: {error}")));
         let mut terminate = listen(SignalKind::terminate())?;
         let mut interrupt = listen(SignalKind::interrupt())?;
+        let mut hangup = listen(SignalKind::hangup())?;
         let (shutdown, hurry) = (CancellationToken::new(), CancellationToken::new());
         let mut running = pin!(self.run_with(&shutdown, &hurry));
         loop {
@@ -138,6 +140,10 @@ impl Executor {
                 ended = &mut running => return ended,
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                _ = hangup.recv() => {
+                    tracing::info!("SIGHUP: nothing to reload; the files of TLS are read for each new connection");
+                    continue;
+                }
             }
             if shutdown.is_cancelled() {
                 hurry.cancel();

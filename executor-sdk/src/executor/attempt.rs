@@ -95,7 +95,7 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
     let running = async move { handler(work).await }.in_current_span();
     let mut task: Task = AbortOnDropHandle::new(tokio::spawn(running));
     let notice = Notice::default();
-    let mut beat = pin!(keep(&context.client, held, &notice));
+    let mut beat = pin!(keep(&context.client, held, &notice, &context.tasks));
     tokio::select! {
         biased;
         joined = &mut task => {

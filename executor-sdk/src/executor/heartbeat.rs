@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use apiary_daemon::Supervisor;
 use apiary_protocol::Reason;
+use backon::ExponentialBackoff;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -78,37 +80,67 @@ impl fmt::Display for Lost {
     }
 }
 
-/// Renews a lease each third of its length; ends when it is lost. Gives notice when the process is being cancelled; the lease then
-/// goes on until the broker ends it, at the deadline.
-pub(super) async fn keep(client: &Client, held: &Held, notice: &Notice) -> Lost {
-    let exec_end = held.max_exec.and_then(|most| held.claimed_at.checked_add(most));
-    let mut lease_end = held.claimed_at + held.lease;
-    let mut next = held.claimed_at + held.lease / 3;
-    let mut tries = pauses();
+/// Keeps a lease until it is lost, and gives notice when the process is being cancelled; the lease then goes on until the broker ends
+/// it, at the deadline. Started again after a panic with what it knows, for as long as the lease lasts.
+pub(super) async fn keep(client: &Client, held: &Held, notice: &Notice, tasks: &Supervisor) -> Lost {
+    let mut beats = Beats::new(client, held, notice);
+    let mut life = tasks.life("heartbeats", CancellationToken::new());
     loop {
-        let (end, lost) = match exec_end {
-            Some(exec_end) if exec_end <= lease_end => (exec_end, Lost::ExecTimeOver),
-            _ => (lease_end, Lost::Over),
-        };
-        sleep_until(next.min(end)).await;
-        let asked_at = Instant::now();
-        if asked_at >= end {
+        if let Some(lost) = life.run(beats.run()).await {
             return lost;
         }
-        match timeout_at(end, client.renew(held.process_id, held.attempt, held.lease)).await {
-            Ok(Ok(renewed)) => {
-                (lease_end, next, tries) = (asked_at + held.lease, asked_at + held.lease / 3, pauses());
-                if renewed.cancelled {
-                    next = next.min(asked_at + until_deadline(client, renewed.cancel_deadline_ms));
-                    notice.give(&renewed.cancel_reason);
+    }
+}
+
+/// The renewals of one lease.
+struct Beats<'a> {
+    client: &'a Client,
+    held: &'a Held,
+    notice: &'a Notice,
+    /// The end of the time that the attempt may take.
+    exec_end: Option<Instant>,
+    lease_end: Instant,
+    /// The time of the next renewal.
+    next: Instant,
+    tries: ExponentialBackoff,
+}
+
+impl<'a> Beats<'a> {
+    fn new(client: &'a Client, held: &'a Held, notice: &'a Notice) -> Self {
+        let exec_end = held.max_exec.and_then(|most| held.claimed_at.checked_add(most));
+        let (lease_end, next) = (held.claimed_at + held.lease, held.claimed_at + held.lease / 3);
+        Self { client, held, notice, exec_end, lease_end, next, tries: pauses() }
+    }
+
+    /// Renews the lease each third of its length; ends when it is lost.
+    async fn run(&mut self) -> Lost {
+        let Self { client, held, notice, .. } = *self;
+        loop {
+            let (end, lost) = match self.exec_end {
+                Some(exec_end) if exec_end <= self.lease_end => (exec_end, Lost::ExecTimeOver),
+                _ => (self.lease_end, Lost::Over),
+            };
+            sleep_until(self.next.min(end)).await;
+            let asked_at = Instant::now();
+            if asked_at >= end {
+                return lost;
+            }
+            match timeout_at(end, client.renew(held.process_id, held.attempt, held.lease)).await {
+                Ok(Ok(renewed)) => {
+                    (self.lease_end, self.next) = (asked_at + held.lease, asked_at + held.lease / 3);
+                    self.tries = pauses();
+                    if renewed.cancelled {
+                        self.next = self.next.min(asked_at + until_deadline(client, renewed.cancel_deadline_ms));
+                        notice.give(&renewed.cancel_reason);
+                    }
                 }
+                Ok(Err(error)) if error.is(&Reason::LeaseLost) => return Lost::Taken,
+                Ok(Err(error)) => {
+                    tracing::debug!(process_id = %held.process_id, attempt = held.attempt, %error, "lease not renewed");
+                    self.next = Instant::now() + self.tries.next().unwrap_or(BACKOFF_MOST).min(held.lease / 6);
+                }
+                Err(_) => return lost,
             }
-            Ok(Err(error)) if error.is(&Reason::LeaseLost) => return Lost::Taken,
-            Ok(Err(error)) => {
-                tracing::debug!(process_id = %held.process_id, attempt = held.attempt, %error, "lease not renewed");
-                next = Instant::now() + tries.next().unwrap_or(BACKOFF_MOST).min(held.lease / 6);
-            }
-            Err(_) => return lost,
         }
     }
 }

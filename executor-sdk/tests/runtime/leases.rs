@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use apiary_executor_sdk::{Failure, Work};
+use apiary_executor_sdk::{ClientError, Failure, Work};
 use apiary_identity::OutcomeKind;
 use futures::future::BoxFuture;
 use tokio::sync::Notify;
@@ -51,6 +51,67 @@ async fn a_lease_is_renewed_while_its_work_is_done() {
     let state = scene.fake.state();
     let renewal = &state.renewals[0];
     assert_eq!((renewal.process_id.as_str(), renewal.attempt, renewal.lease_ms), (&*process_id.to_string(), 1, 3000));
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_panics_goes_on_and_its_work_is_finished() {
+    let scene = Scene::new();
+    scene.hand_out("f", "1");
+    let finish = Arc::new(Notify::new());
+    let signal = Arc::clone(&finish);
+    let handler = move |work: Work| {
+        let finish = Arc::clone(&signal);
+        async move {
+            finish.notified().await;
+            Ok(work.is_cancelled())
+        }
+    };
+    let executor = scene.executor().lease(Duration::from_secs(3)).handle("f", handler).build().unwrap();
+    let tasks = executor.tasks().clone();
+    let running = Running::new(executor);
+    let renewals = || scene.fake.state().renewals.len();
+    eventually("a renewal", || renewals() >= 1).await;
+    tasks.sabotage("heartbeats");
+    let notice = || tasks.notices().list().into_iter().find(|notice| notice.subject == "heartbeats");
+    eventually("the panic is reported", || notice().is_some()).await;
+    assert_eq!(notice().unwrap().kind, "TASK_RESTARTED");
+    // Longer than one lease lasts.
+    let before = renewals();
+    eventually("four renewals more", || renewals() >= before + 4).await;
+    assert!(tasks.is_up(), "it is steady again");
+    finish.notify_one();
+    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    running.stop().await;
+    let outcome = scene.fake.outcomes().remove(0);
+    assert_eq!(outcome.outcome, OutcomeKind::Succeeded);
+    assert_eq!(outcome.output().to_bytes().unwrap().as_ref(), b"false", "it was never cancelled");
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_panics_again_and_again_ends_the_executor_with_an_error() {
+    let scene = Scene::new();
+    scene.hand_out("f", "1");
+    let handler = |work: Work| async move {
+        work.cancelled().await;
+        Ok(())
+    };
+    let builder = scene.executor().drain_timeout(Duration::ZERO).handle("f", handler);
+    let executor = builder.build().unwrap();
+    let tasks = executor.tasks().clone();
+    let running = Running::new(executor);
+    eventually("it beats", || tasks.names().contains(&"heartbeats")).await;
+    let ending = tasks.clone();
+    let saboteur = tokio::spawn(async move {
+        loop {
+            tasks.sabotage("heartbeats");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let problem = ending.failed().await;
+    let error = running.ended().await.unwrap_err();
+    saboteur.abort();
+    assert!(problem.contains("`heartbeats`"), "{problem}");
+    assert!(matches!(&error, ClientError::Broken(words) if *words == problem), "{error}");
 }
 
 #[tokio::test]

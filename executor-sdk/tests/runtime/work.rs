@@ -124,7 +124,7 @@ async fn a_loop_of_the_executor_that_panics_goes_on_and_the_work_in_hand_with_it
     scene.hand_out("f", "1");
     let running = Running::new(executor);
     is_told.cancelled().await;
-    assert_eq!(tasks.names(), ["claims", "reports", "rules"]);
+    assert_eq!(tasks.names(), ["claims", "heartbeats", "reports", "rules"]);
     // One claim was answered with the first lease, and the next waits.
     let mut claims = 2;
     for (name, count) in tasks.names().into_iter().zip(1..) {
@@ -140,7 +140,7 @@ async fn a_loop_of_the_executor_that_panics_goes_on_and_the_work_in_hand_with_it
         eventually("the next is done", || scene.fake.state().results.len() == count).await;
     }
     go_on.cancel();
-    eventually("the first is done", || scene.fake.state().results.len() == 4).await;
+    eventually("the first is done", || scene.fake.state().results.len() == 5).await;
     running.stop().await;
     assert!(scene.fake.outcomes().iter().all(|outcome| outcome.outcome == OutcomeKind::Succeeded));
 }
