@@ -108,11 +108,13 @@ impl Broker {
         &self.tasks
     }
 
-    /// Reads the files of TLS again, as is done when they change. What cannot be used stays out of effect, with a notice.
-    pub fn reload_tls(&self) {
+    /// Reads the files of TLS again, as is done when they change; false if it serves none. What cannot be used stays out of
+    /// effect, with a notice.
+    pub fn reload_tls(&self) -> bool {
         if let Some(tls) = &self.tls {
             tls.refresh(true);
         }
+        self.tls.is_some()
     }
 
     /// Stops in order: waiting claims and watches are answered, calls in progress end, what is queued is written, the store

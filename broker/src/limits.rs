@@ -266,6 +266,8 @@ pub const HEALTH_CHILDREN_MAX: i64 = 500;
 pub const HEALTH_COUNT_MAX: i64 = 1_000;
 /// Processes that wait for their surroundings, counted by the colony's health.
 pub const HEALTH_WAITS_MAX: i64 = 1_000;
+/// Characters of a process's labels that a finding repeats.
+pub const HEALTH_LABELS_CHARS_MAX: usize = 200;
 /// Causes of such waits, told of by the colony's health.
 pub const HEALTH_CAUSES_MAX: i64 = 20;
 /// Lanes that are looked at when it is told what waits.

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use apiary_daemon::Throttle;
 use apiary_identity::Clock;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
@@ -126,7 +127,14 @@ impl Claimer {
 
     /// Serves polls until `stop`, then answers the rest with nothing. `slow_poll` says whether to look now and then
     /// without being told, because other brokers' hints may get lost.
-    pub(crate) async fn run(&self, store: &dyn Store, clock: &dyn Clock, slow_poll: bool, stop: &CancellationToken) {
+    pub(crate) async fn run(
+        &self,
+        store: &dyn Store,
+        clock: &dyn Clock,
+        slow_poll: bool,
+        lines: &Throttle,
+        stop: &CancellationToken,
+    ) {
         // Looks of an earlier run were cut off by its panic.
         self.board().start_over();
         let mut passes = FuturesUnordered::new();
@@ -140,7 +148,7 @@ impl Claimer {
                     continue;
                 }
                 let Some(pass) = self.board().begin_pass() else { break };
-                passes.push(self.pass(store, clock, pass).boxed());
+                passes.push(self.pass(store, clock, pass, lines).boxed());
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -191,7 +199,7 @@ impl Claimer {
         true
     }
 
-    async fn pass(&self, store: &dyn Store, clock: &dyn Clock, pass: Pass) {
+    async fn pass(&self, store: &dyn Store, clock: &dyn Clock, pass: Pass, lines: &Throttle) {
         match claim(store, clock, &pass).await {
             Ok(claims) => {
                 self.board().hold(&pass, &claims, clock.now_ms());
@@ -201,7 +209,10 @@ impl Claimer {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, executor_type = pass.lane.executor_type, "claiming failed; it is tried again");
+                let (words, executor_type) = (error.to_string(), &pass.lane.executor_type);
+                if let Some(held_back) = lines.pass(&format!("claiming {words}")) {
+                    tracing::warn!(error = words, executor_type, held_back, "claiming failed; it is tried again");
+                }
                 self.board().fail_pass(&pass, &error.into());
                 tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
                 self.board().resume(&pass);

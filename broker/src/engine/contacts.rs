@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use apiary_daemon::Throttle;
 use apiary_identity::{Clock, Id, Offer};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,8 @@ pub(crate) struct Contacts {
     heard: Mutex<HashMap<(ColonyKey, Id), HashMap<String, Heard>>>,
     /// Somebody was heard for the first time, or offers something else.
     news: Notify,
+    /// Of log lines about what could not be written down.
+    lines: Throttle,
 }
 
 /// What is known of one key and executor type.
@@ -48,7 +51,8 @@ pub(crate) struct Listening {
 impl Contacts {
     /// Nobody heard yet.
     pub(crate) fn new(clock: Arc<dyn Clock>, times: PresenceTimes) -> Self {
-        Self { clock, times, heard: Mutex::default(), news: Notify::new() }
+        let lines = Throttle::new(clock.clone());
+        Self { clock, times, heard: Mutex::default(), news: Notify::new(), lines }
     }
 
     /// The bounds that states are derived by.
@@ -113,7 +117,14 @@ impl Contacts {
                 _ = forget.tick() => self.forget(store).await,
             }
             if let Err(error) = self.write(store).await {
-                tracing::warn!(%error, "when executors were heard was not written down; it is tried again");
+                let error = error.to_string();
+                if let Some(held_back) = self.lines.pass(&error) {
+                    tracing::warn!(
+                        error,
+                        held_back,
+                        "when executors were heard was not written down; it is tried again"
+                    );
+                }
             }
         }
     }

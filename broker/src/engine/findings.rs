@@ -1,10 +1,14 @@
 //! What needs somebody's attention in a colony: a pure function of what is known. `docs/explain.md` lists the kinds.
 
+use std::collections::BTreeMap;
+
 use apiary_daemon::Notice;
 
 use super::presence::Presence;
 use super::reasons::{Candidate, Need, counted, is_paused, nobody, span, unknown_function};
-use crate::limits::{HEALTH_CHILDREN_MAX, HEALTH_COUNT_MAX, HEALTH_SORTS_MAX, HEALTH_WAITS_MAX};
+use crate::limits::{
+    HEALTH_CHILDREN_MAX, HEALTH_COUNT_MAX, HEALTH_LABELS_CHARS_MAX, HEALTH_SORTS_MAX, HEALTH_WAITS_MAX,
+};
 use crate::model::{Explained, FailureSummary, Pause, ProcessState, Troubles, WaitSummary, WaitingSort, WaitingType};
 
 /// Executors that were not heard for longer, and processes that nobody took longer ago, are not told of any more, in milliseconds.
@@ -148,14 +152,16 @@ pub(super) fn unattended(
 
 /// Work that was given back because something around it is out of order.
 fn outside(waits: &WaitSummary, now_ms: i64) -> Finding {
-    let WaitSummary { executor_type, surroundings, reason, count, since_ms } = waits;
+    let WaitSummary { executor_type, surroundings, longest, function, labels, reason, count, since_ms } = waits;
     let since = since_ms
         .map_or_else(String::new, |since_ms| format!(", the first for {}", span(now_ms.saturating_sub(since_ms))));
     Finding {
         kind: "WAITS_ON_SURROUNDINGS",
         text: format!(
-            "{} of type `{executor_type}` cannot go on{since}: {reason}; nothing is lost, and they go on by themselves once that is mended",
-            bounded(*count, HEALTH_WAITS_MAX, "process", "processes")
+            "{} of type `{executor_type}` cannot go on{since}: {reason}; the first is {longest}, `{function}`{}; nothing is lost, and \
+             they go on by themselves once that is mended",
+            bounded(*count, HEALTH_WAITS_MAX, "process", "processes"),
+            in_brackets(labels),
         ),
         subject: surroundings.clone(),
         count: *count,
@@ -165,8 +171,8 @@ fn outside(waits: &WaitSummary, now_ms: i64) -> Finding {
 
 /// Processes that ended badly.
 fn failed(failures: &FailureSummary) -> Finding {
-    let FailureSummary { state, count, since_ms, last, function, reason } = failures;
-    let last = format!("the last is {last}, `{function}`: {reason}");
+    let FailureSummary { state, count, since_ms, last, function, labels, reason } = failures;
+    let last = format!("the last is {last}, `{function}`{}: {reason}", in_brackets(labels));
     let (kind, text) = match state {
         ProcessState::DeadLetter => (
             "DEAD_LETTERS",
@@ -184,6 +190,16 @@ fn failed(failures: &FailureSummary) -> Finding {
         ),
     };
     Finding { kind, text, subject: String::new(), count: *count, since_ms: Some(*since_ms) }
+}
+
+/// The labels of a process, which name what it is about: a few words.
+fn in_brackets(labels: &BTreeMap<String, String>) -> String {
+    if labels.is_empty() {
+        return String::new();
+    }
+    let words: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let words: String = words.join(" ").chars().take(HEALTH_LABELS_CHARS_MAX).collect();
+    format!(" ({words})")
 }
 
 /// A number of things that were counted up to a bound.

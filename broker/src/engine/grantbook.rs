@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use apiary_daemon::Throttle;
 use apiary_identity::{Clock, Id};
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +40,8 @@ pub(crate) struct GrantBook {
     /// When other brokers' revocations were looked for; `None` where there are no other brokers.
     looked_ms: Option<AtomicI64>,
     clock: Arc<dyn Clock>,
+    /// Of log lines about revocations that could not be looked for.
+    lines: Throttle,
     /// Grows with each revocation or new grant that is heard of: what was read before one must not be remembered after it.
     revocations: AtomicU64,
 }
@@ -59,6 +62,7 @@ impl GrantBook {
             claimer,
             watches,
             looked_ms: is_shared.then(|| AtomicI64::new(clock.now_ms())),
+            lines: Throttle::new(clock.clone()),
             clock,
             revocations: AtomicU64::new(0),
         }
@@ -154,7 +158,10 @@ impl GrantBook {
                     REVOCATIONS_LOOK.saturating_sub(age).max(LOOK_PAUSE_MIN)
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "revocations cannot be looked for; it is tried again");
+                    let error = error.to_string();
+                    if let Some(held_back) = self.lines.pass(&error) {
+                        tracing::warn!(error, held_back, "revocations cannot be looked for; it is tried again");
+                    }
                     PAUSE_AFTER_FAILURE
                 }
             };

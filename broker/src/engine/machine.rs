@@ -72,8 +72,8 @@ pub(crate) struct Engine {
     pub(super) watches: Arc<Watches>,
     pub(super) desk: LeaseDesk,
     pub(super) operations: Operations,
-    /// Of log lines about work that waits for its surroundings.
-    pub(super) waits: Throttle,
+    /// Of log lines about work that waits for its surroundings, or that the broker itself ended, and about sweeps that failed.
+    pub(super) lines: Throttle,
     /// Told when a bulk action was started.
     pub(super) bulks: Arc<Notify>,
     pub(super) polls: Places,
@@ -147,17 +147,18 @@ impl Engine {
         let bulks_started = Arc::new(Notify::new());
         let bulks = Bulks::new(store.clone(), clock.clone(), operations.clone(), broker_id, bulks_started.clone());
         tasks.spawn("bulk actions", drain.clone(), (bulks, drain.clone()), |(bulks, stop)| Box::pin(bulks.run(stop)));
-        let state = (claimer.clone(), store.clone(), clock.clone(), drain.clone());
-        tasks.spawn("claimer", drain.clone(), state, move |(claimer, store, clock, stop)| {
-            Box::pin(claimer.run(&**store, &**clock, shared, stop))
+        let lines = Throttle::new(clock.clone());
+        let state = (claimer.clone(), store.clone(), clock.clone(), lines.clone(), drain.clone());
+        tasks.spawn("claimer", drain.clone(), state, move |(claimer, store, clock, lines, stop)| {
+            Box::pin(claimer.run(&**store, &**clock, shared, lines, stop))
         });
-        let state = (store.clone(), clock.clone(), wakeups.clone(), drain.clone());
-        tasks.spawn("sweeps", drain.clone(), state, move |(store, clock, wakeups, stop)| {
-            Box::pin(sweep::run(&**store, &**clock, wakeups, tuning.retention, stop))
+        let state = (store.clone(), clock.clone(), wakeups.clone(), lines.clone(), drain.clone());
+        tasks.spawn("sweeps", drain.clone(), state, move |(store, clock, wakeups, lines, stop)| {
+            Box::pin(sweep::run(&**store, &**clock, wakeups, tuning.retention, lines, stop))
         });
-        let state = (store.clone(), clock.clone(), wakeups.clone(), drain.clone());
-        tasks.spawn("dependencies", drain.clone(), state, |(store, clock, wakeups, stop)| {
-            Box::pin(sweep::settle_dependencies(&**store, &**clock, wakeups, stop))
+        let state = (store.clone(), clock.clone(), wakeups.clone(), lines.clone(), drain.clone());
+        tasks.spawn("dependencies", drain.clone(), state, |(store, clock, wakeups, lines, stop)| {
+            Box::pin(sweep::settle_dependencies(&**store, &**clock, wakeups, lines, stop))
         });
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
@@ -206,7 +207,7 @@ impl Engine {
             unattended_after: tuning.unattended_after,
             desk,
             operations,
-            waits: Throttle::new(clock.clone()),
+            lines,
             bulks: bulks_started,
             polls: Places::default(),
             newcomers: Newcomers::default(),

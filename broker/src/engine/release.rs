@@ -46,7 +46,7 @@ impl Engine {
             surroundings,
         };
         if let Some(surroundings) = &release.surroundings
-            && let Some(held_back) = self.waits.pass(&format!("{} {surroundings}", lease.lane.executor_type))
+            && let Some(held_back) = self.lines.pass(&format!("{} {surroundings}", lease.lane.executor_type))
         {
             tracing::warn!(
                 %process_id, function = lease.function, attempt, surroundings, reason = release.reason, held_back, delay_ms,

@@ -34,7 +34,7 @@ impl Engine {
         for grant in &revoked {
             self.wakeups.tell(|| Hint::Revoked(*grant));
         }
-        let moved = give_back_removed(&*self.store, &*self.clock, &self.wakeups).await?;
+        let moved = give_back_removed(&*self.store, &*self.clock, &self.wakeups, &self.lines).await?;
         // A claim that was under way at another broker may lease something still: the next sweep gives it back.
         self.wakeups.due_at(now_ms.saturating_add(GIVE_BACK_AGAIN_MS));
         let leases = moved.iter().filter(|lease| lease.lane.colony == colony.key).count();

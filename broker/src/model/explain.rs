@@ -1,5 +1,7 @@
 //! What explaining needs to know, as kept, and what it says.
 
+use std::collections::BTreeMap;
+
 use apiary_identity::Requirements;
 use uuid::Uuid;
 
@@ -100,6 +102,8 @@ pub struct FailureSummary {
     pub last: Uuid,
     /// The function.
     pub function: String,
+    /// The labels, which name what it was about.
+    pub labels: BTreeMap<String, String>,
     /// What went wrong with it.
     pub reason: String,
 }
@@ -111,7 +115,13 @@ pub struct WaitSummary {
     pub executor_type: String,
     /// The name of what is waited for.
     pub surroundings: String,
-    /// The same in the words of one of their executors.
+    /// The one that waits longest.
+    pub longest: Uuid,
+    /// The function of that one.
+    pub function: String,
+    /// The labels of that one, which name what it is about.
+    pub labels: BTreeMap<String, String>,
+    /// What is waited for, in the words of that one's executor.
     pub reason: String,
     /// How many, up to [`HEALTH_WAITS_MAX`](crate::limits::HEALTH_WAITS_MAX).
     pub count: i64,

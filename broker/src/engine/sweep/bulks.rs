@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use apiary_daemon::Throttle;
 use apiary_identity::Clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ pub(crate) struct Bulks {
     operations: Operations,
     broker_id: Uuid,
     started: Arc<Notify>,
+    lines: Throttle,
 }
 
 impl Bulks {
@@ -33,7 +35,8 @@ impl Bulks {
         broker_id: Uuid,
         started: Arc<Notify>,
     ) -> Self {
-        Self { store, clock, operations, broker_id, started }
+        let lines = Throttle::new(clock.clone());
+        Self { store, clock, operations, broker_id, started, lines }
     }
 
     /// Goes on until `stop`. What another broker left is found at the next look.
@@ -43,7 +46,10 @@ impl Bulks {
                 Ok(true) => BULK_PAUSE,
                 Ok(false) => BULK_LOOK,
                 Err(error) => {
-                    tracing::warn!(%error, "a step of a bulk action failed; it is tried again");
+                    let error = error.to_string();
+                    if let Some(held_back) = self.lines.pass(&error) {
+                        tracing::warn!(error, held_back, "a step of a bulk action failed; it is tried again");
+                    }
                     BULK_LOOK
                 }
             };

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use apiary_daemon::Throttle;
 use apiary_identity::Clock;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -66,6 +67,7 @@ pub(crate) async fn settle_dependencies(
     store: &dyn Store,
     clock: &dyn Clock,
     wakeups: &Wakeups,
+    lines: &Throttle,
     stop: &CancellationToken,
 ) {
     let ended = wakeups.ended_processes();
@@ -80,11 +82,14 @@ pub(crate) async fn settle_dependencies(
             }
         }
         let settled = match ended.take() {
-            Some(parents) => settle(store, clock, wakeups, &parents, stop).await.map(drop),
-            None => settle_all(store, clock, wakeups, stop).await,
+            Some(parents) => settle(store, clock, wakeups, &parents, lines, stop).await.map(drop),
+            None => settle_all(store, clock, wakeups, lines, stop).await,
         };
         if let Err(error) = settled {
-            tracing::warn!(%error, "what waits for other processes was not looked at; it is tried again");
+            let error = error.to_string();
+            if let Some(held_back) = lines.pass(&format!("dependencies {error}")) {
+                tracing::warn!(error, held_back, "what waits for other processes was not looked at; it is tried again");
+            }
             ended.note_any();
             ended.more.notify_one();
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -97,12 +102,13 @@ async fn settle_all(
     store: &dyn Store,
     clock: &dyn Clock,
     wakeups: &Wakeups,
+    lines: &Throttle,
     stop: &CancellationToken,
 ) -> StoreResult<()> {
     loop {
         let parents = store.ended_parents(SWEEP_ROWS).await?;
         let is_over = i64::try_from(parents.len()).is_ok_and(|count| count < SWEEP_ROWS);
-        let moved = settle(store, clock, wakeups, &parents, stop).await?;
+        let moved = settle(store, clock, wakeups, &parents, lines, stop).await?;
         // Where nothing moved, another broker is at it.
         if is_over || !moved || stop.is_cancelled() {
             return Ok(());
@@ -116,6 +122,7 @@ async fn settle(
     clock: &dyn Clock,
     wakeups: &Wakeups,
     parents: &[Uuid],
+    lines: &Throttle,
     stop: &CancellationToken,
 ) -> StoreResult<bool> {
     let mut moved = false;
@@ -123,7 +130,9 @@ async fn settle(
         let now_ms = clock.now_ms();
         let settled = store.settle(parents, now_ms, SWEEP_ROWS).await?;
         for (colony, process_id) in settled.cancelled {
-            tracing::warn!(%process_id, "cancelled: what it waited for never succeeds");
+            if let Some(held_back) = lines.pass("cancelled with its parents") {
+                tracing::warn!(%process_id, held_back, "cancelled: what it waited for never succeeds");
+            }
             wakeups.ended(Change { colony, process_id });
         }
         settled.replacements.into_iter().for_each(|by| wakeups.may_have_ended(by));

@@ -27,6 +27,7 @@ mod waits;
 
 use std::time::Duration;
 
+use apiary_daemon::Throttle;
 use apiary_identity::Clock;
 use tokio_util::sync::CancellationToken;
 
@@ -48,18 +49,22 @@ pub(crate) async fn run(
     clock: &dyn Clock,
     wakeups: &Wakeups,
     retention: Retention,
+    lines: &Throttle,
     stop: &CancellationToken,
 ) {
     let mut keeper = Keeper::new(retention);
     loop {
         // What is heard from here on is not part of this round.
         wakeups.deadline().take();
-        let swept = round(store, clock, wakeups).await;
+        let swept = round(store, clock, wakeups, lines).await;
         let kept = keeper.sweep(store, clock, wakeups).await;
         let sleep = match swept.and_then(|next_ms| Ok(kept?.min(next_ms.unwrap_or(i64::MAX)))) {
             Ok(next_ms) => until(Some(next_ms), clock.now_ms()),
             Err(error) => {
-                tracing::warn!(%error, "a sweep failed; it is tried again");
+                let error = error.to_string();
+                if let Some(held_back) = lines.pass(&format!("sweep {error}")) {
+                    tracing::warn!(error, held_back, "a sweep failed; it is tried again");
+                }
                 Duration::from_secs(1)
             }
         };
@@ -71,12 +76,12 @@ pub(crate) async fn run(
 
 /// Does everything that is due; says when the next thing is. A sweep that fails, because of one damaged row, does not keep the
 /// others from their work.
-async fn round(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups) -> StoreResult<Option<i64>> {
+async fn round(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups, lines: &Throttle) -> StoreResult<Option<i64>> {
     let unblocked = unblock::sweep(store, clock, wakeups).await;
     // Before the leases' ends: what a removed executor held costs no retry.
-    let given_back = give_back_removed(store, clock, wakeups).await;
-    let ended = leases::sweep(store, clock, wakeups).await;
-    let expired = waits::sweep(store, clock, wakeups).await;
+    let given_back = give_back_removed(store, clock, wakeups, lines).await;
+    let ended = leases::sweep(store, clock, wakeups, lines).await;
+    let expired = waits::sweep(store, clock, wakeups, lines).await;
     let all_forgotten = keys::sweep(store, clock).await;
     let no_bucket_left = buckets::sweep(store, clock).await;
     given_back?;
@@ -187,9 +192,10 @@ mod tests {
         store.submit(&processes, 0).await.unwrap();
         let (wakeups, _) = Wakeups::start(Arc::new(Claimer::default()), false);
         let clock = At(10_000);
+        let lines = Throttle::new(Arc::new(At(10_000)));
         // More than one statement's worth is due: the next round must not wait for something else to be.
-        assert_eq!(round(&store, &clock, &wakeups).await.unwrap(), Some(10_000));
-        assert_eq!(round(&store, &clock, &wakeups).await.unwrap(), None);
+        assert_eq!(round(&store, &clock, &wakeups, &lines).await.unwrap(), Some(10_000));
+        assert_eq!(round(&store, &clock, &wakeups, &lines).await.unwrap(), None);
         assert_eq!(store.forget_idempotency_keys(10_000, SWEEP_ROWS).await.unwrap(), 0);
     }
 }

@@ -1,5 +1,6 @@
 //! Leases under grants that were revoked.
 
+use apiary_daemon::Throttle;
 use apiary_identity::Clock;
 
 use crate::engine::wakeups::{Change, Wakeups};
@@ -12,6 +13,7 @@ pub(crate) async fn give_back_removed(
     store: &dyn Store,
     clock: &dyn Clock,
     wakeups: &Wakeups,
+    lines: &Throttle,
 ) -> StoreResult<Vec<LeaseRecord>> {
     let mut given_back = Vec::new();
     loop {
@@ -29,7 +31,12 @@ pub(crate) async fn give_back_removed(
         let (found, before) = (removed.len(), given_back.len());
         for (lease, end) in removed.into_iter().zip(ends).filter(|(_, end)| *end != LeaseEnd::Lost) {
             let process_id = lease.process_id;
-            tracing::warn!(%process_id, attempt = lease.attempt, "given back: the executor's grant was revoked");
+            if let Some(held_back) = lines.pass(&format!("revoked {}", lease.lane.executor_type)) {
+                tracing::warn!(
+                    %process_id, attempt = lease.attempt, held_back,
+                    "given back, for another executor to take: the grant of the one that had it was revoked"
+                );
+            }
             let change = Change { colony: lease.lane.colony, process_id };
             if end == LeaseEnd::Done {
                 wakeups.work(&lease.lane);

@@ -68,7 +68,7 @@ pub(in crate::store) fn waiting_type(row: &dyn Columns) -> StoreResult<(Colony, 
     Ok((colony(row)?, waiting))
 }
 
-/// Processes that ended badly, from `process_id` (the last of them), `state, count, since_ms, function, reason`.
+/// Processes that ended badly, from `process_id` (the last of them), `state, count, since_ms, function, labels, reason`.
 pub(in crate::store) fn failure_summary(row: &dyn Columns) -> StoreResult<FailureSummary> {
     let (fields, last) = Fields::of_process(row, "finished")?;
     Ok(FailureSummary {
@@ -77,14 +77,20 @@ pub(in crate::store) fn failure_summary(row: &dyn Columns) -> StoreResult<Failur
         since_ms: fields.number("since_ms")?,
         last,
         function: fields.text("function")?,
+        // Words for people: a damaged row must not hide the rest.
+        labels: fields.json("labels").unwrap_or_default(),
         reason: fields.text_if_any("reason")?.unwrap_or_default(),
     })
 }
 
-/// Processes that wait for what is around them, from `executor_type, waits_on, reason, count, since_ms`.
+/// Processes that wait for what is around them, from `process_id` (the one that waits longest), `executor_type, waits_on,
+/// function, labels, reason, count, since_ms`.
 pub(in crate::store) fn wait_summary(row: &dyn Columns) -> StoreResult<WaitSummary> {
-    let fields = Fields::of_summary(row, "blocked");
+    let (fields, longest) = Fields::of_process(row, "blocked")?;
     Ok(WaitSummary {
+        longest,
+        function: fields.text("function")?,
+        labels: fields.json("labels").unwrap_or_default(),
         executor_type: fields.text("executor_type")?,
         surroundings: fields.text_if_any("waits_on")?.unwrap_or_default(),
         reason: fields.text_if_any("reason")?.unwrap_or_default(),

@@ -28,7 +28,7 @@ counted AS (
     FROM latest
     GROUP BY state
 )
-SELECT counted.process_id, counted.state, counted.count, counted.since_ms, spec.function, ended.reason
+SELECT counted.process_id, counted.state, counted.count, counted.since_ms, spec.function, spec.labels::text AS labels, ended.reason
 FROM counted
 JOIN apiary.finished AS ended ON ended.process_id = counted.process_id
 JOIN apiary.specs AS spec ON spec.process_id = counted.process_id
