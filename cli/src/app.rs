@@ -15,7 +15,8 @@ use crate::commands::{
 use crate::context::Context;
 use crate::exit::{self, Fault, Quiet, ReaderGone};
 use crate::output::{self, BAD, Color, Format, STRONG, WARN, note, quoted, styled};
-use crate::settings::{Flags, Place, Settings, table, unknown_variables};
+use crate::reload::Source;
+use crate::settings::{Flags, Place, table, unknown_variables};
 use crate::{logging, mistakes};
 
 /// A broker for signed work, the bees that do it, and the tools to run and question them.
@@ -160,17 +161,18 @@ fn report(error: &anyhow::Error) -> ExitCode {
 impl Cli {
     fn run(self) -> anyhow::Result<()> {
         let Self { global, command } = self;
-        let settings = if command.reads_settings() { global.settings(&command)? } else { Settings::default() };
+        let source = if command.reads_settings() { Some(global.source(&command)?) } else { None };
+        let settings = source.as_ref().map(Source::load).transpose()?.unwrap_or_default();
         if command.runs_on() {
             output::never_wait()?;
         }
-        logging::start(&settings, command.log_level(), global.verbose, global.quiet);
+        let log = logging::start(&settings, command.log_level(), global.verbose, global.quiet);
         settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         if command.reads_settings() && global.quiet == 0 {
             warn_of_unknown_variables();
         }
         crate::daemon::raise_open_files();
-        let context = Context { settings, format: global.output };
+        let context = Context { settings, source, log, format: global.output };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(command.run(&context))
     }
@@ -194,14 +196,14 @@ impl Global {
         flags.collect::<Vec<_>>().join(" ")
     }
 
-    fn settings(&self, command: &Command) -> Result<Settings, Fault> {
+    fn source(&self, command: &Command) -> Result<Source, Fault> {
         let variable = |name: &str| std::env::var(name).ok();
         let path = |name: &str| variable(name).filter(|path| !path.is_empty()).map(PathBuf::from);
         let place = Place {
             named: self.config.clone().or_else(|| path("APIARY_CONFIG").filter(|_| self.data.is_none())),
             data: self.data.clone().or_else(|| path(&table::DATA.variable())),
         };
-        Settings::load(&place, &self.flags(command)?, &variable)
+        Ok(Source::new(place, self.flags(command)?))
     }
 
     fn flags(&self, command: &Command) -> Result<Flags, Fault> {

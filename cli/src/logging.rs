@@ -1,36 +1,88 @@
 //! The log: on standard error, as much as the settings say; panics, too.
 
+use std::sync::{Mutex, PoisonError};
+
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
-use crate::output::Stderr;
+use crate::output::{Stderr, note};
 use crate::settings::{Settings, table};
 
 const LEVELS: [Level; 5] = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
 
+/// The log, once it was started.
+pub(crate) struct Log {
+    /// The level if the settings name none.
+    default: Level,
+    verbose: u8,
+    quiet: u8,
+    /// What is in effect.
+    directives: Mutex<String>,
+    /// Puts another filter in effect; whether that could be done.
+    replace: Box<dyn Fn(EnvFilter) -> bool + Send + Sync>,
+}
+
+impl Log {
+    /// Takes up the level of these settings; whether it is another one than before.
+    pub(crate) fn follow(&self, settings: &Settings) -> bool {
+        let wanted = directives(settings, self.default, self.verbose, self.quiet);
+        // Nothing that can panic runs under the lock.
+        let mut directives = self.directives.lock().unwrap_or_else(PoisonError::into_inner);
+        if *directives == wanted || !(self.replace)(EnvFilter::new(&wanted)) {
+            return false;
+        }
+        *directives = wanted;
+        drop(directives);
+        // Past the log, which may be told to say nothing of it.
+        note(&format!("SIGHUP: the log's level is {} now", level(settings, self.default).as_str().to_lowercase()));
+        true
+    }
+}
+
 /// Starts the log. `default` is the level if the settings name none; each `-v` is one more, each `-q` one less.
-pub(crate) fn start(settings: &Settings, default: Level, verbose: u8, quiet: u8) {
-    let level = settings.text(&table::LOG_LEVEL).and_then(|word| word.parse().ok()).unwrap_or(default);
-    let level = shifted(level, verbose, quiet);
+pub(crate) fn start(settings: &Settings, default: Level, verbose: u8, quiet: u8) -> Log {
+    let directives = directives(settings, default, verbose, quiet);
+    // Its complaints about its own troubles would go to standard error past what keeps that harmless.
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&directives))
+        .log_internal_errors(false)
+        .with_writer(|| Stderr);
+    // An error means that a log was started before, as in tests: then that one is used.
+    let replace: Box<dyn Fn(EnvFilter) -> bool + Send + Sync> = match settings.text(&table::LOG_FORMAT) {
+        Some("json") => {
+            let subscriber = subscriber.json().flatten_event(true).with_filter_reloading();
+            let handle = subscriber.reload_handle();
+            let _ = subscriber.try_init();
+            Box::new(move |filter| handle.reload(filter).is_ok())
+        }
+        _ => {
+            let subscriber = subscriber.with_ansi(is_coloured()).with_target(false).with_filter_reloading();
+            let handle = subscriber.reload_handle();
+            let _ = subscriber.try_init();
+            Box::new(move |filter| handle.reload(filter).is_ok())
+        }
+    };
+    apiary_daemon::log_panics();
+    Log { default, verbose, quiet, directives: Mutex::new(directives), replace }
+}
+
+/// What is logged, in the words of the filter.
+fn directives(settings: &Settings, default: Level, verbose: u8, quiet: u8) -> String {
+    let level = shifted(level(settings, default), verbose, quiet);
     // What `apiary up` tells of its processes is not a warning, and is told all the same.
-    let activity = settings.text(&table::LOG_LEVEL).and_then(|word| word.parse().ok()).unwrap_or(Level::INFO);
-    let activity = shifted(activity, verbose, quiet);
+    let activity = shifted(self::level(settings, Level::INFO), verbose, quiet);
     // What lies under us is told from one level further down: their "info" is our "debug".
     let under = shifted(level, 0, 1);
     // A client can make the HTTP/2 library warn without end.
-    let filter = EnvFilter::new(format!(
+    format!(
         "{under},apiary={level},apiary_broker={level},apiary_executor_sdk={level},apiary_bees={level},\
          apiary_adapters={level},apiary_identity={level},apiary::up::activity={activity},sqlx=warn,h2=error"
-    ));
-    // Its complaints about its own troubles would go to standard error past what keeps that harmless.
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false).with_writer(|| Stderr);
-    // An error means that a log was started before, as in tests: then that one is used.
-    let _ = match settings.text(&table::LOG_FORMAT) {
-        Some("json") => subscriber.json().flatten_event(true).try_init(),
-        _ => subscriber.with_ansi(is_coloured()).with_target(false).try_init(),
-    };
-    apiary_daemon::log_panics();
+    )
+}
+
+/// The level that the settings name.
+fn level(settings: &Settings, default: Level) -> Level {
+    settings.text(&table::LOG_LEVEL).and_then(|word| word.parse().ok()).unwrap_or(default)
 }
 
 fn shifted(level: Level, verbose: u8, quiet: u8) -> Level {

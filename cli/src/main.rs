@@ -14,6 +14,7 @@ mod mistakes;
 mod output;
 mod passphrase;
 mod profile;
+mod reload;
 mod settings;
 mod up;
 

@@ -16,6 +16,7 @@ use crate::daemon::{self, Signals};
 use crate::exit::{Exit, Fault};
 use crate::output::note;
 use crate::profile;
+use crate::reload::Hangups;
 use crate::settings::{Flags, Setting, Settings, table};
 
 const EXAMPLES: &str = "\
@@ -56,7 +57,7 @@ impl Arguments {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let settings = &context.settings;
-    let mut signals = Signals::listen()?;
+    let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let client = profile::client(settings)?;
     let equipment = Equipment::of(settings)?;
     let Some(record) = signals.unless(arguments.bee.record(settings)).await else { return Ok(()) };
@@ -70,7 +71,10 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let shutdown = CancellationToken::new();
     note(&format!("ready: bee {} `{name}` claims at {}", arguments.bee.name(), profile::address(settings)?));
     let service = async {
-        let ended = executor.run(shutdown.clone()).await;
+        let ended = tokio::select! {
+            ended = executor.run(shutdown.clone()) => ended,
+            never = hangups.heed(context, || false) => match never {},
+        };
         if let Some(record) = record {
             record.close().await;
         }

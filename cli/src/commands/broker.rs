@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use apiary_broker::Broker;
 use apiary_broker::config::{
     Config, DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig,
@@ -14,7 +13,6 @@ use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
 use apiary_broker::store::sqlite::SqliteStore;
 use clap::Args;
 use secrecy::ExposeSecret as _;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
@@ -22,6 +20,7 @@ use crate::daemon::{self, Signals};
 use crate::exit::Fault;
 use crate::output::note;
 use crate::profile;
+use crate::reload::Hangups;
 use crate::settings::{Flags, Settings, table};
 
 const EXAMPLES: &str = "\
@@ -59,8 +58,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         return migrate(&config.store).await;
     }
     let mut signals = Signals::listen()?;
-    // Files that changed are read again: a service manager's `reload`.
-    let mut hangup = signal(SignalKind::hangup()).context("signals cannot be listened to")?;
+    let mut hangups = Hangups::listen()?;
     let Some(broker) = signals.unless(Broker::start(config, profile::clock())).await else { return Ok(()) };
     let broker = broker?;
     let socket = broker.socket().map(|path| format!(" and unix:{}", path.display())).unwrap_or_default();
@@ -68,15 +66,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     note(&format!("ready: broker on {address}{socket}"));
     let shutdown = CancellationToken::new();
     let service = async {
-        let reloads = async {
-            while hangup.recv().await.is_some() {
-                broker.reload_tls();
-            }
-            std::future::pending().await
-        };
         let ended = tokio::select! {
             ended = daemon::until(&shutdown, broker.failed()) => ended,
-            never = reloads => never,
+            never = hangups.heed(context, || broker.reload_tls()) => match never {},
         };
         broker.stop().await;
         ended

@@ -1,6 +1,7 @@
 //! `apiary up`.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use apiary_identity::Id;
@@ -16,6 +17,7 @@ use crate::daemon::{self, Signals};
 use crate::exit::{Fault, ReaderGone};
 use crate::output::{STRONG, note, quoted, styled};
 use crate::profile;
+use crate::reload::Hangups;
 use crate::settings::{Settings, default_data_folder, table};
 use crate::up::{Config, Folder, LocalColony, PROFILE, Ports};
 
@@ -56,7 +58,8 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     let mut webhook = webhook::config(settings)?;
     webhook.stripe.secrets = settings.secrets(&table::WEBHOOK_STRIPE_SECRETS);
     let equipment = Equipment::of(settings)?;
-    let mut signals = Signals::listen()?;
+    let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
+    let has_terminal = std::io::stdin().is_terminal();
     let data = data_folder(settings)?;
     warn_of_unused(settings);
     let mut tries = 0;
@@ -94,7 +97,20 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
         Ok(()) => {}
     }
     let shutdown = CancellationToken::new();
-    daemon::serve(signals, &shutdown, colony.run(&shutdown)).await
+    let service = async {
+        // A terminal that was closed takes along what was started in it.
+        let follow_terminal = || {
+            if has_terminal {
+                shutdown.cancel();
+            }
+            has_terminal
+        };
+        tokio::select! {
+            ended = colony.run(&shutdown) => ended,
+            never = hangups.heed(context, follow_terminal) => match never {},
+        }
+    };
+    daemon::serve(signals, &shutdown, service).await
 }
 
 fn data_folder(settings: &Settings) -> Result<PathBuf, Fault> {

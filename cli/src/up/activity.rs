@@ -3,9 +3,11 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use apiary_daemon::Supervisor;
 use apiary_executor_sdk::Client;
 use apiary_executor_sdk::v1::{Process, ProcessFilter, ProcessState, WatchRequest};
 use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
 
 use crate::commands::process::view::{is_finished, state_word};
 use crate::output::plain;
@@ -15,8 +17,17 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Characters of a reason that are told; `apiary process show` has all of it.
 const REASON_CHARS_MAX: usize = 200;
 
-/// Tells what becomes of the colony's processes.
-pub(super) async fn tell(client: &Client) -> Infallible {
+/// Tells what becomes of the colony's processes. Started again after a panic.
+pub(super) async fn tell(client: &Client, tasks: &Supervisor) -> Infallible {
+    let mut life = tasks.life("activity lines", CancellationToken::new());
+    loop {
+        if let Some(never) = life.run(watch(client)).await {
+            match never {}
+        }
+    }
+}
+
+async fn watch(client: &Client) -> Infallible {
     loop {
         let request = WatchRequest { filter: Some(ProcessFilter::default()), ..Default::default() };
         match client.watch(request).await {

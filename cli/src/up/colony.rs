@@ -10,6 +10,7 @@ use apiary_bees::finance::{Record, SqliteRecord};
 use apiary_bees::{echo, finance};
 use apiary_broker::Broker;
 use apiary_broker::config::{DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
+use apiary_daemon::Supervisor;
 use apiary_executor_sdk::{Address, Client, ClientConfig, ClientError, Executor, Reason};
 use apiary_identity::{Clock, Id, KeyPair};
 use tokio::task::JoinSet;
@@ -118,16 +119,19 @@ impl LocalColony {
 
     /// Runs until `shutdown`, or until a part ends by itself, which is an error; stops in order in either case.
     pub(crate) async fn run(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        // What becomes of it is in the colony's health, as of everything else that runs here.
+        let tasks = Supervisor::new(self.broker.notices());
         let failed = async {
             tokio::select! {
                 problem = self.broker.failed() => problem,
                 problem = self.webhook.failed() => problem,
+                problem = tasks.failed() => problem,
             }
         };
         let ended = tokio::select! {
             stopped = daemon::until(shutdown, failed) => Err(stopped),
             ended = self.bees.join_next() => Ok(ended),
-            never = activity::tell(&self.operator) => match never {},
+            never = activity::tell(&self.operator, &tasks) => match never {},
         };
         self.stop().await;
         match ended {

@@ -18,6 +18,8 @@ pub(crate) const PROFILE: &str = "apiary.toml";
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// The state of record in the folder.
 pub(super) const RECORD: &str = "finance.db";
+/// The webhook adapter's spool in the folder.
+pub(super) const SPOOL: &str = "spool";
 /// The secret that webhooks are signed with.
 const SIGNING_SECRET: &str = "keys/stripe-webhook-secret";
 /// The file whose lock is held by the `apiary up` that uses the folder: its process number, and its webhook adapter's address.
@@ -90,7 +92,7 @@ impl Folder {
 
     /// The adapter's spool.
     pub(crate) fn spool(&self) -> PathBuf {
-        self.path.join("spool")
+        self.path.join(SPOOL)
     }
 
     /// The state of record.

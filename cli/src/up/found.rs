@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::folder::{LOCK, LOCK_BYTES_MAX, RECORD};
+use super::folder::{LOCK, LOCK_BYTES_MAX, RECORD, SPOOL};
 use super::signing_secret;
 use crate::exit::Fault;
 use crate::settings::{Settings, default_data_folder, table};
@@ -42,6 +42,16 @@ pub(crate) fn webhook_secret(folder: &Path) -> anyhow::Result<Option<SecretStrin
 /// The state of record in the folder, if there is one.
 pub(crate) fn record(settings: &Settings) -> Option<PathBuf> {
     data_folder(settings).map(|folder| folder.join(RECORD)).filter(|path| path.is_file())
+}
+
+/// The webhook adapter's spool: set by somebody, or in the data folder of an `apiary up`, or at the usual place.
+pub(crate) fn spool(settings: &Settings) -> PathBuf {
+    let set = settings.path(&table::WEBHOOK_SPOOL).unwrap_or_default();
+    let is_folder_named = settings.path(&table::DATA).is_some() || settings.file().is_some();
+    if settings.is_set(&table::WEBHOOK_SPOOL) || (!is_folder_named && set.is_dir()) {
+        return set;
+    }
+    data_folder(settings).map(|folder| folder.join(SPOOL)).filter(|path| path.is_dir()).unwrap_or(set)
 }
 
 /// What the `apiary up` that runs in the folder wrote beside its process number.

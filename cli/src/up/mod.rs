@@ -11,5 +11,5 @@ mod signing_secret;
 
 pub(crate) use colony::{Config, LocalColony};
 pub(crate) use folder::{Folder, PROFILE};
-pub(crate) use found::{data_folder, record, webhook_address, webhook_secret};
+pub(crate) use found::{data_folder, record, spool, webhook_address, webhook_secret};
 pub(crate) use ports::Ports;

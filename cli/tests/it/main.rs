@@ -22,6 +22,7 @@ mod record;
 mod running_apart;
 mod scene;
 mod shell_executor;
+mod spool;
 mod tables;
 mod tampering;
 mod tls;

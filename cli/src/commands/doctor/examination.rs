@@ -71,7 +71,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 async fn examine(settings: &Settings, key: &anyhow::Result<KeyPair>) -> Vec<Finding> {
     let mut findings = settings::examine(settings, key);
     findings.extend(broker::examine(settings, key.as_ref().ok().cloned()).await);
-    findings.push(neighbours::webhook(settings).await);
+    findings.extend(neighbours::webhook(settings).await);
     findings.push(neighbours::record(settings).await);
     findings
 }

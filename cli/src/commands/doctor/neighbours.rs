@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::Value;
 
 use super::finding::Finding;
@@ -12,14 +13,18 @@ use crate::up;
 
 /// How long the adapter may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// Kinds of the adapter's notices that have words of their own here.
+const BROKER_AWAY: &str = "BROKER_AWAY";
+const BROKER_REFUSES: &str = "BROKER_REFUSES";
+const EVENTS_SET_ASIDE: &str = "EVENTS_SET_ASIDE";
 
 /// Asks the webhook adapter on this machine how it is.
-pub(super) async fn webhook(settings: &Settings) -> Finding {
+pub(super) async fn webhook(settings: &Settings) -> Vec<Finding> {
     let Ok(address) = up::webhook_address(settings) else {
-        return Finding::skipped("webhook", "`webhook.listen` is not set");
+        return vec![Finding::skipped("webhook", "`webhook.listen` is not set")];
     };
-    match healthz(&format!("http://{address}/healthz")).await {
-        Ok(health) => judge(&address.to_string(), &health),
+    let finding = match healthz(&format!("http://{address}/healthz")).await {
+        Ok(health) => return judge(&address.to_string(), &health),
         // Somebody who said where it is expects it there.
         Err(error) if error.is_connect() && settings.is_set(&table::WEBHOOK_LISTEN) => Finding::bad(
             "webhook",
@@ -32,7 +37,8 @@ pub(super) async fn webhook(settings: &Settings) -> Finding {
             format!("what answers at {address} is no webhook adapter: {}", error.without_url()),
             "set `webhook.listen` to the adapter's address",
         ),
-    }
+    };
+    vec![finding]
 }
 
 async fn healthz(url: &str) -> Result<Value, reqwest::Error> {
@@ -40,23 +46,57 @@ async fn healthz(url: &str) -> Result<Value, reqwest::Error> {
     http.get(url).send().await?.error_for_status()?.json().await
 }
 
-fn judge(address: &str, health: &Value) -> Finding {
+/// Says how the adapter is, and each thing that it reports of itself: since when, why, and what to do.
+fn judge(address: &str, health: &Value) -> Vec<Finding> {
     let number = |name: &str| health["spool"][name].as_u64().unwrap_or(0);
     let (waiting, set_aside) = (number("events"), number("set_aside"));
     let words = format!("the adapter at {address} has {waiting} events in its spool, {set_aside} set aside");
-    if health["spool"]["full"] == true || health["spool"]["failing"] == true {
-        return Finding::bad("webhook", format!("{words}, and can keep no more"), "look at its log, and at its disk");
+    let mut findings = vec![if health["spool"]["full"] == true || health["spool"]["failing"] == true {
+        Finding::bad("webhook", format!("{words}, and can keep no more"), "look at its log, and at its disk")
+    } else {
+        Finding::good("webhook", words)
+    }];
+    if set_aside > 0 {
+        findings.push(of_set_aside(set_aside, number("set_aside_oldest_age_ms")));
     }
-    if let Some(reason) = health["broker_refuses"].as_str() {
-        return Finding::bad(
+    let notices = health["notices"].as_array().into_iter().flatten();
+    // The count of what is set aside says more.
+    findings.extend(notices.filter(|notice| notice["kind"] != EVENTS_SET_ASIDE).map(of_notice));
+    findings
+}
+
+fn of_set_aside(events: u64, oldest_age_ms: u64) -> Finding {
+    let oldest = i64::try_from(oldest_age_ms).map(SignedDuration::from_millis).unwrap_or_default();
+    let oldest = oldest.round(Unit::Second).unwrap_or(oldest);
+    let (events, came) = match events {
+        1 => ("one event".to_owned(), "it came"),
+        events => (format!("{events} events"), "the oldest came"),
+    };
+    Finding::warning(
+        "webhook",
+        format!("the broker refuses {events}, set aside in the adapter's spool; {came} {oldest:#} ago"),
+        "`apiary spool list` shows which and why; once that is mended, `apiary spool retry --all`",
+    )
+}
+
+/// One thing that the adapter reports of itself.
+fn of_notice(notice: &Value) -> Finding {
+    let text = |name: &str| notice[name].as_str().unwrap_or_default();
+    let (kind, cause) = (text("kind"), text("cause"));
+    let since = notice["since_ms"].as_i64().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let since = since.map(|since| format!(" since {since:.0}")).unwrap_or_default();
+    let count = notice["count"].as_u64().unwrap_or(1);
+    let advice = if text("remedy").is_empty() { "see the adapter's log" } else { text("remedy") };
+    match kind {
+        BROKER_REFUSES => {
+            Finding::bad("webhook", format!("the broker refuses the adapter{since}: {cause}, {count} times"), advice)
+        }
+        BROKER_AWAY => Finding::warning(
             "webhook",
-            format!("{words}; the broker refuses it: {reason}"),
-            "look at its grant: `apiary grant list`",
-        );
-    }
-    match health["status"].as_str() {
-        Some("ok") => Finding::good("webhook", words),
-        _ => Finding::warning("webhook", words, "its events wait for the broker, or for somebody to look: see its log"),
+            format!("the adapter gets no answer from its broker{since}, tried {count} times; its events wait"),
+            advice,
+        ),
+        kind => Finding::warning("webhook", format!("the adapter reports {kind}{since}, {count} times"), advice),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Done, open, unknown};
+use super::{Done, open};
 use crate::context::Context;
 
 const EXAMPLES: &str = "\
@@ -20,11 +20,12 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let spool = open(context).await?;
+    let (mut events, mut missing) = (Vec::new(), None);
     for event in &arguments.events {
-        if !spool.delete(event).await? {
-            return Err(unknown(event).into());
+        match spool.delete(event).await? {
+            true => events.push(event.clone()),
+            false => missing = missing.or(Some(event)),
         }
     }
-    spool.close().await;
-    Done { events: arguments.events.clone() }.print(context, "deleted")
+    Done { events }.print(context, "deleted", &spool, missing).await
 }

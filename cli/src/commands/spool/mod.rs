@@ -6,7 +6,8 @@ mod retry;
 mod show;
 
 use anyhow::Context as _;
-use apiary_adapters::{SetAside, SpoolError, SpoolFile};
+use apiary_adapters::{SetAside, SetAsideFilter, SpoolError, SpoolFile};
+use apiary_protocol::near::nearest;
 use clap::Subcommand;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,7 +15,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
 use crate::output::plain;
-use crate::settings::table;
+use crate::up;
 
 /// Look after events that the broker refused and the webhook adapter set aside
 #[derive(Subcommand)]
@@ -65,27 +66,52 @@ struct Done {
 }
 
 impl Done {
-    fn print(self, context: &Context, what: &str) -> anyhow::Result<()> {
-        context.format.print(&self, |done| match done.events.as_slice() {
-            [] => "nothing is set aside".to_owned(),
-            events => events.iter().map(|event| plain(&format!("{what} {event}"))).collect::<Vec<_>>().join("\n"),
-        })
+    /// Tells what was done; then, as an error, of which event there was none.
+    async fn print(
+        self,
+        context: &Context,
+        what: &str,
+        spool: &SpoolFile,
+        missing: Option<&String>,
+    ) -> anyhow::Result<()> {
+        let fault = match missing {
+            Some(event) => Some(unknown(spool, event).await),
+            None => None,
+        };
+        if fault.is_none() || !self.events.is_empty() {
+            context.format.print(&self, |done| match done.events.as_slice() {
+                [] => "nothing is set aside".to_owned(),
+                events => events.iter().map(|event| plain(&format!("{what} {event}"))).collect::<Vec<_>>().join("\n"),
+            })?;
+        }
+        fault.map_or(Ok(()), |fault| Err(fault.into()))
     }
 }
 
 /// Opens the spool of the settings.
 async fn open(context: &Context) -> anyhow::Result<SpoolFile> {
-    let folder = context.settings.path(&table::WEBHOOK_SPOOL).unwrap_or_default();
+    let folder = up::spool(&context.settings);
     match SpoolFile::open(&folder).await {
         Err(error @ SpoolError::NoSpool(_)) => {
-            let hint = "say where it is: `--set webhook.spool=…`; that of `apiary up` is in its data folder";
+            let hint = "say where it is: `--set webhook.spool=…`, or `--data DIR` for that of `apiary up`";
             Err(Fault::new(Exit::NotFound, error.to_string()).hint(hint).into())
         }
         opened => opened.context("the spool"),
     }
 }
 
-fn unknown(event: &str) -> Fault {
-    Fault::new(Exit::NotFound, format!("no event `{event}` is set aside"))
-        .hint("`apiary spool list` shows those that are")
+/// Says that no event of this name is set aside, and which one may be meant: the nearest name, or the one that ends so, as
+/// Stripe's own name of an event does.
+async fn unknown(spool: &SpoolFile, event: &str) -> Fault {
+    // Without it there is no proposal, and nothing else is lost.
+    let events = spool.list(&SetAsideFilter::default()).await.unwrap_or_default();
+    let mut names = events.iter().map(|one| one.idempotency_key.as_str());
+    let ending = format!("::{event}");
+    let meant = names.clone().find(|name| name.ends_with(&ending)).or_else(|| nearest(event, names.by_ref()));
+    let hint = match meant {
+        Some(name) => format!("is `{name}` meant? `apiary spool list` shows all"),
+        None if events.is_empty() => "no event is set aside at all".to_owned(),
+        None => "`apiary spool list` shows those that are".to_owned(),
+    };
+    Fault::new(Exit::NotFound, format!("no event `{event}` is set aside")).hint(hint)
 }

@@ -3,7 +3,7 @@
 use apiary_adapters::SetAsideFilter;
 use clap::Args;
 
-use super::{Done, open, unknown};
+use super::{Done, open};
 use crate::context::Context;
 
 const EXAMPLES: &str = "\
@@ -25,16 +25,18 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let spool = open(context).await?;
-    let mut events = arguments.events.clone();
+    let mut named = arguments.events.clone();
     if arguments.all {
-        events = spool.list(&SetAsideFilter::default()).await?.into_iter().map(|one| one.idempotency_key).collect();
+        named = spool.list(&SetAsideFilter::default()).await?.into_iter().map(|one| one.idempotency_key).collect();
     }
-    for event in &events {
-        // One that is gone meanwhile was retried by the adapter itself.
-        if !spool.retry(event).await? && !arguments.all {
-            return Err(unknown(event).into());
+    let (mut events, mut missing) = (Vec::new(), None);
+    for event in &named {
+        match spool.retry(event).await? {
+            true => events.push(event.clone()),
+            // The adapter was faster.
+            false if arguments.all => {}
+            false => missing = missing.or(Some(event)),
         }
     }
-    spool.close().await;
-    Done { events }.print(context, "back in the line:")
+    Done { events }.print(context, "back in the line:", &spool, missing).await
 }

@@ -13,6 +13,9 @@ Examples:
   apiary spool show stripe:live::evt_1
   apiary spool show stripe:live::evt_1 -o json | jq .spec";
 
+/// The words in the place of a spec that is damaged.
+const UNREADABLE: &str = "damaged: no JSON; have the sender send the event again, and delete this one";
+
 /// Show one event that the broker refused, with the spec that was submitted
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -31,9 +34,10 @@ struct Shown {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let spool = open(context).await?;
-    let found = spool.show(&arguments.event).await?;
+    let Some((event, spec)) = spool.show(&arguments.event).await? else {
+        return Err(unknown(&spool, &arguments.event).await.into());
+    };
     spool.close().await;
-    let (event, spec) = found.ok_or_else(|| unknown(&arguments.event))?;
     let spec = String::from_utf8(spec).ok().and_then(|spec| RawValue::from_string(spec).ok());
     context.format.print(&Shown { event: event.into(), spec }, |shown| {
         let one = &shown.event;
@@ -44,7 +48,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
             ("refused", &at(one.refused_at)),
             ("reason", &one.reason),
             ("why", &one.message),
-            ("spec", shown.spec.as_ref().map_or("", |spec| spec.get())),
+            ("spec", shown.spec.as_ref().map_or(UNREADABLE, |spec| spec.get())),
         ];
         lines.map(|(name, value)| format!("{name:<10}{}", plain(value))).join("\n")
     })

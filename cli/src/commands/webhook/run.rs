@@ -13,6 +13,7 @@ use crate::daemon::{self, Signals};
 use crate::exit::Fault;
 use crate::output::note;
 use crate::profile;
+use crate::reload::Hangups;
 use crate::settings::{Flags, Settings, table};
 
 const EXAMPLES: &str = "\
@@ -65,14 +66,17 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
             .into());
     }
     let client = profile::client(settings)?;
-    let mut signals = Signals::listen()?;
+    let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let started = signals.unless(Webhook::start(config, Arc::new(client), profile::clock())).await;
     let Some(webhook) = started else { return Ok(()) };
     let webhook = webhook.map_err(named)?;
     note(&format!("ready: webhooks on http://{}/webhooks/stripe", webhook.address()));
     let shutdown = CancellationToken::new();
     let service = async {
-        let ended = daemon::until(&shutdown, webhook.failed()).await;
+        let ended = tokio::select! {
+            ended = daemon::until(&shutdown, webhook.failed()) => ended,
+            never = hangups.heed(context, || false) => match never {},
+        };
         webhook.stop().await;
         ended
     };
