@@ -112,6 +112,19 @@ impl Backend {
         }
     }
 
+    /// Reads a number past every store.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let read = match &self.0 {
+            Database::Postgres { url, .. } => {
+                sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut postgres(url).await).await
+            }
+            Database::Sqlite { .. } => {
+                sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut sqlite(&self.path()).await).await
+            }
+        };
+        read.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
     /// Begins a transaction past every store with this SQL, as another broker would, and leaves it open.
     pub async fn hold(&self, sql: &str) -> Hold {
         match &self.0 {

@@ -92,9 +92,23 @@ impl Daemon {
 
     /// SIGTERM, and waits for the end; returns the exit code.
     pub async fn terminate(&mut self) -> Option<i32> {
-        let mut child = self.child.take()?;
-        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGTERM).unwrap();
-        eventually("the daemon ends", async || child.try_wait().unwrap()).await.code()
+        self.signal(Signal::SIGTERM);
+        self.ended().await
+    }
+
+    /// Sends a signal, if it runs.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(child) = &self.child {
+            kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+        }
+    }
+
+    /// Waits for its end; returns the exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let child = self.child.as_mut()?;
+        let code = eventually("the daemon ends", async || child.try_wait().unwrap()).await.code();
+        self.child = None;
+        code
     }
 
     /// The process's number, while it runs.

@@ -3,3 +3,4 @@
 mod answers;
 mod connect;
 mod health;
+mod readiness;

@@ -1,7 +1,8 @@
 //! A colony in parts: real processes, real sockets.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub(super) struct Parts {
     pub(super) server_owner: KeyPair,
     pub(super) adapter: KeyPair,
     pub(super) finance: KeyPair,
+    folder: PathBuf,
     /// Held while the parts are dead, too.
     _ports: [Port; 2],
 }
@@ -41,6 +43,7 @@ impl Parts {
         let ports = [Port::take(), Port::take()];
         let [broker_address, webhook_address] = ports.each_ref().map(Port::address);
         let broker_url = format!("http://{broker_address}");
+        file("colony.pem", &colony);
         let broker = Daemon::new("broker", &["broker"], folder, Some(broker_address))
             .set("APIARY_BROKER_LISTEN", broker_address)
             .set("APIARY_DATABASE_URL", database_url)
@@ -67,6 +70,7 @@ impl Parts {
             server_owner,
             adapter,
             finance,
+            folder: folder.to_owned(),
             _ports: ports,
         }
     }
@@ -74,6 +78,16 @@ impl Parts {
     pub(super) fn client(&self, key: &KeyPair) -> Client {
         let config = ClientConfig::new(format!("http://{}", self.broker_address).parse().unwrap());
         Client::new(&config, self.colony.id(), key.clone(), Arc::new(SystemClock)).unwrap()
+    }
+
+    /// Runs a command with the colony's key, on the adapter's machine.
+    pub(super) async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(apiary_tests::apiary_binary());
+        command.args(arguments).current_dir(&self.folder).env_clear();
+        command.env("APIARY_BROKER", format!("http://{}", self.broker_address)).env("APIARY_KEY_FILE", "colony.pem");
+        command.env("APIARY_COLONY", self.colony.id().to_string()).env("APIARY_WEBHOOK_SPOOL", "spool");
+        command.env("APIARY_WEBHOOK_LISTEN", self.webhook_address.to_string());
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
 
     /// The colony, and the least that adapter and bee need.

@@ -1,0 +1,83 @@
+//! What the broker ends by itself is warned of: the first few of each cause, with the process and the remedy, and no flood.
+
+use apiary_executor_sdk::v1;
+use apiary_identity::{Envelope, Grant, GrantRight, KeyPair, Role, Scopes};
+use apiary_tests::{Backend, eventually};
+use uuid::Uuid;
+
+use super::parts::Parts;
+
+const PROCESSES: usize = 30;
+
+/// A key that may do all of it.
+async fn member(parts: &Parts, role: Role, name: &str) -> apiary_executor_sdk::Client {
+    use apiary_identity::Clock as _;
+    let (key, now) = (KeyPair::generate(), apiary_identity::SystemClock.now());
+    let grant = Grant {
+        colony: parts.colony.id(),
+        grant_id: Uuid::new_v4(),
+        key: key.id(),
+        role,
+        name: name.into(),
+        scopes: Scopes { functions: vec!["*".into()], executor_types: vec!["*".into()] },
+        rights: Vec::<GrantRight>::new(),
+        valid_from: now - jiff::SignedDuration::from_mins(5),
+        valid_until: now + jiff::SignedDuration::from_hours(1),
+    };
+    parts.client(&parts.colony).add_grant(&Envelope::seal(&parts.colony, &grant).unwrap()).await.unwrap();
+    parts.client(&key)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_waits_and_thirty_leases_that_are_over_are_a_few_warnings_each() {
+    let (folder, backend) = (tempfile::tempdir().unwrap(), Backend::sqlite().await);
+    let mut parts = Parts::new(folder.path(), &backend.url());
+    parts.broker.start();
+    parts.broker.ready().await;
+    parts.set_up().await;
+    let (user, bee) = (member(&parts, Role::User, "ada").await, member(&parts, Role::Executor, "bee").await);
+    let reader = parts.client(&parts.colony);
+    let (mut late, mut lost) = (Vec::new(), Vec::new());
+    for _ in 0..PROCESSES {
+        let mut spec = user.spec("nobody", "f");
+        spec.max_wait_ms = 1;
+        late.push(user.submit(&spec).await.unwrap().process_id.to_string());
+        let mut spec = user.spec("t", "g");
+        spec.max_retries = 0;
+        lost.push(user.submit(&spec).await.unwrap().process_id.to_string());
+    }
+    let mut claimed = 0;
+    while claimed < PROCESSES {
+        let request = v1::ClaimRequest {
+            executor_type: "t".to_owned(),
+            count_max: 30,
+            wait_ms: 1000,
+            lease_ms: 1000,
+            ..Default::default()
+        };
+        claimed += bee.claim(request).await.unwrap().leases.len();
+    }
+    for (ids, state) in [(&late, v1::ProcessState::Failed), (&lost, v1::ProcessState::DeadLetter)] {
+        eventually("all of them are over", async || {
+            let request = v1::ListProcessesRequest { page_size: 1000, ..Default::default() };
+            let processes = reader.list_processes(request).await.ok()?.processes;
+            let over = processes.iter().filter(|one| one.state() == state && ids.contains(&one.process_id));
+            (over.count() == PROCESSES).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(parts.broker.terminate().await, Some(0));
+    let words = parts.broker.words();
+    let lines = |words_of_it: &str| words.lines().filter(|line| line.contains(words_of_it)).collect::<Vec<_>>();
+    for (told, ids, remedy) in [
+        ("nobody claimed it within max_wait", &late, "apiary process explain"),
+        ("attempt ended by the broker", &lost, "see the log of its executor"),
+    ] {
+        let told = lines(told);
+        assert!((1..=5).contains(&told.len()), "{}: {told:#?}", told.len());
+        for line in &told {
+            assert!(line.contains("WARN") && line.contains(remedy), "{line}");
+            assert!(ids.iter().any(|id| line.contains(id)), "{line}");
+        }
+    }
+}
