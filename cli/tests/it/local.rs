@@ -34,8 +34,20 @@ impl Local {
 
     /// The same, where it says what goes wrong elsewhere.
     pub(crate) fn start_on(scene: &Scene, arguments: &[&str], stderr: Stdio) -> Self {
+        Self::spawn(scene, command(&scene.path("data")).args(arguments).stderr(stderr))
+    }
+
+    /// One whose tasks are told to panic at their start: `NAME=TIMES`.
+    #[cfg(debug_assertions)]
+    pub(crate) fn start_sabotaged(scene: &Scene, orders: &str) -> Self {
+        let stderr = std::fs::File::create(scene.path("up.log")).unwrap();
+        Self::spawn(scene, command(&scene.path("data")).env("SABOTAGED_TASKS", orders).stderr(stderr))
+    }
+
+    /// Starts this command, and waits until it says where it listens.
+    pub(crate) fn spawn(scene: &Scene, command: &mut std::process::Command) -> Self {
         let (data, log) = (scene.path("data"), scene.path("up.log"));
-        let mut child = command(&data).args(arguments).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let announced = serde_json::from_str(&line);
@@ -87,8 +99,18 @@ impl Local {
     }
 
     /// SIGTERM, and waits for the end; returns the exit code and all that was said.
-    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
-        kill(self.pid(), Signal::SIGTERM).unwrap();
+    pub(crate) fn stop(self) -> (Option<i32>, String) {
+        self.signal(Signal::SIGTERM);
+        self.ended()
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    /// Waits for the end; returns the exit code and all that was said.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let status = eventually("`apiary up` ends", || self.child.try_wait().unwrap());
         (status.code(), self.words())
     }
@@ -115,7 +137,10 @@ impl Drop for Local {
 pub(crate) fn command(data: &Path) -> std::process::Command {
     let data = data.to_str().unwrap();
     let ports = ["--set", "broker.listen=127.0.0.1:0", "--set", "webhook.listen=127.0.0.1:0"];
-    process_in("/".as_ref(), &[&["-o", "json", "--data", data][..], &ports[..], &["up"]].concat())
+    let mut command = process_in("/".as_ref(), &[&["-o", "json", "--data", data][..], &ports[..], &["up"]].concat());
+    // Whoever runs the test may have a terminal.
+    command.stdin(Stdio::null());
+    command
 }
 
 /// Runs `apiary up` where it is to refuse; returns what it said.

@@ -50,6 +50,64 @@ fn a_colony_works_on_whatever_becomes_of_its_standard_error() {
     drop(unread);
 }
 
+#[cfg(debug_assertions)]
+#[test]
+fn lines_about_processes_outlive_a_panic_which_is_in_the_colonys_health() {
+    let scene = Scene::new();
+    let local = Local::start_sabotaged(&scene, "activity lines=1");
+    let finding = eventually("the panic is reported", || {
+        let health: Value = serde_json::from_str(&local.run(&["colony", "health", "-o", "json"]).stdout).unwrap();
+        let findings = health["findings"].as_array().unwrap();
+        findings.iter().find(|one| one["kind"] == "TASK_RESTARTED" && one["subject"] == "activity lines").cloned()
+    });
+    assert!(finding["text"].as_str().unwrap().contains("sabotaged by a test"), "{finding}");
+    // The watch is open again once it tells anything.
+    eventually("a process is told of", || {
+        let process_id = local.echo("1");
+        local.words().lines().any(|line| line.contains(&process_id)).then_some(())
+    });
+    let (code, words) = local.stop();
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("a background task failed; it is started again"), "{words}");
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_task_that_panics_at_every_start_ends_the_colony_in_order_and_with_an_error() {
+    for task in ["activity lines", "claimer", "forwarder", "claims"] {
+        let scene = Scene::new();
+        let local = Local::start_sabotaged(&scene, &format!("{task}=1000"));
+        let (code, words) = local.ended();
+        assert_eq!(code, Some(1), "{words}");
+        assert!(words.contains(&format!("the task `{task}` failed 5 times within a minute")), "{words}");
+        assert!(!scene.path("data/broker.sock").exists(), "{task}: it stopped in order");
+    }
+}
+
+#[test]
+fn a_signal_to_reload_ends_nothing() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    local.signal(Signal::SIGHUP);
+    eventually("it says so", || local.words().contains("SIGHUP: nothing to reload").then_some(()));
+    local.echo("1");
+    assert_eq!(local.stop().0, Some(0));
+}
+
+#[test]
+fn a_terminal_that_is_closed_stops_what_was_started_in_it_in_order() {
+    let scene = Scene::new();
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    let stderr = std::fs::File::create(scene.path("up.log")).unwrap();
+    let mut command = command(&scene.path("data"));
+    let local = Local::spawn(&scene, command.stdin(Stdio::from(terminal.slave)).stderr(stderr));
+    local.echo("1");
+    local.signal(Signal::SIGHUP);
+    let (code, words) = local.ended();
+    assert_eq!(code, Some(0), "{words}");
+    assert!(!scene.path("data/broker.sock").exists(), "it stopped in order");
+}
+
 #[test]
 fn the_commands_that_it_names_work_when_pasted() {
     let scene = Scene::new();
