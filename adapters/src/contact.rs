@@ -68,7 +68,9 @@ impl Contact {
                 BrokerState::Refusing { reason: reason.chars().take(REASON_CHARS_MAX).collect() }
             }
         };
-        let before = std::mem::replace(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner), state.clone());
+        // Held to the end: the notices are those of the state, in whatever order answers come.
+        let mut known = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *known, state.clone());
         let (was_listed, is_listed) = (before.notice(), state.notice());
         if let (Some((kind, subject)), true) = (was_listed, was_listed != is_listed) {
             self.notices.resolve(kind, subject);
