@@ -81,6 +81,16 @@ impl PostgresSession {
         Ok(self.rows(statement).await?.into_iter().next())
     }
 
+    /// Runs a statement that returns one row for each change that it makes.
+    ///
+    /// # Errors
+    /// As for [`Self::rows`].
+    pub async fn changes(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
+        let rows = self.rows(statement).await?;
+        self.note_change(!rows.is_empty());
+        Ok(rows)
+    }
+
     /// Runs a statement; returns how many rows it changed.
     ///
     /// # Errors
@@ -91,12 +101,17 @@ impl PostgresSession {
         self.is_between_statements = false;
         let answer = hear(self.connection.execute(statement), self.answer_time_max, &mut self.demotions).await;
         let changed = self.settle(answer)?.rows_affected();
-        self.has_changed |= changed > 0;
         self.leave(is_single).await?;
-        if self.has_changed && !self.is_in_transaction {
+        self.note_change(changed > 0);
+        Ok(changed)
+    }
+
+    /// Remembers a change until it is committed, which it is by now if it stands on its own.
+    fn note_change(&mut self, is_change: bool) {
+        self.has_changed |= is_change;
+        if !self.is_in_transaction && std::mem::take(&mut self.has_changed) {
             self.commits.note();
         }
-        Ok(changed)
     }
 
     /// Runs statements without parameters.
@@ -136,6 +151,7 @@ impl PostgresSession {
         if self.is_between_statements && !self.is_condemned && self.run("ROLLBACK".to_owned()).await.is_ok() {
             self.is_in_transaction = false;
         }
+        self.has_changed = false;
     }
 
     /// Begins a transaction for a single statement, where statements need one.

@@ -85,7 +85,7 @@ async fn lease(
         .bind(column(taken, |one| one.executor.0))
         .bind(column(taken, |one| slots[one.slot].lease_ms))
         .bind(clock.now_ms());
-    let leased = session.rows(statement).await?;
+    let leased = session.changes(statement).await?;
     limits::spend(session, lane.colony, &assignment.spent()).await?;
     Ok((assignment.claims(&leased)?, None))
 }
@@ -162,7 +162,7 @@ pub(super) async fn renew(
             .bind(column(&sorted, |renewal| renewal.lease.executor.0))
             .bind(column(&sorted, |renewal| renewal.expires_at_ms))
             .bind(now_ms);
-        let found = store.session().await?.rows(update).await?;
+        let found = store.session().await?.changes(update).await?;
         Ok::<_, Fault>(found.iter().map(|row| rows::renewed(row)).collect::<StoreResult<_>>()?)
     })?;
     Ok(checks::in_order(renewals, |renewal| renewal.lease.process_id, &renewed))
@@ -201,7 +201,7 @@ pub(super) async fn complete(
             .bind(column(&sorted, |completion| &completion.payload[..]))
             .bind(column(&sorted, |completion| completion.signature.as_slice()))
             .bind(now_ms);
-        Ok::<_, Fault>(lease_ends(&store.session().await?.rows(statement).await?)?)
+        Ok::<_, Fault>(lease_ends(&store.session().await?.changes(statement).await?)?)
     })?;
     Ok(checks::ended(completions, |completion| completion.lease.process_id, &ended))
 }
@@ -226,7 +226,7 @@ pub(super) async fn fail(store: &PostgresStore, failures: &[Failure], now_ms: i6
             .bind(column(&sorted, |failure| failure.blocked_until_ms))
             .bind(column(&sorted, |failure| failure.retries_spent))
             .bind(now_ms);
-        Ok::<_, Fault>(lease_ends(&store.session().await?.rows(statement).await?)?)
+        Ok::<_, Fault>(lease_ends(&store.session().await?.changes(statement).await?)?)
     })?;
     Ok(checks::ended(failures, |failure| failure.lease.process_id, &ended))
 }
@@ -246,7 +246,7 @@ pub(super) async fn release(store: &PostgresStore, releases: &[Release], now_ms:
             .bind(now_ms)
             .bind(column(&sorted, |release| release.reason.as_deref().map(checks::storable)))
             .bind(column(&sorted, |release| release.surroundings.as_deref()));
-        Ok::<_, Fault>(lease_ends(&store.session().await?.rows(statement).await?)?)
+        Ok::<_, Fault>(lease_ends(&store.session().await?.changes(statement).await?)?)
     })?;
     Ok(checks::ended(releases, |release| release.lease.process_id, &ended))
 }

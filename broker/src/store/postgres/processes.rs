@@ -131,7 +131,7 @@ async fn keep(session: &mut Session, open: &[&NewProcess], now_ms: i64) -> Resul
         .bind(column(open, |process| process.submit_by_ms))
         .bind(now_ms)
         .bind(column(open, |process| checks::json_if_any(&process.parents, process.parents.is_empty())));
-    let kept = session.rows(insert).await?;
+    let kept = session.changes(insert).await?;
     Ok(super::process_ids(&kept)?.into_iter().collect())
 }
 

@@ -24,6 +24,11 @@ impl Session {
         Ok(self.0.row(statement).await?)
     }
 
+    /// Runs a statement that returns one row for each change that it makes.
+    pub(super) async fn changes(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
+        Ok(self.0.changes(statement).await?)
+    }
+
     /// Runs a statement; how many rows it changed.
     pub(super) async fn changed(&mut self, statement: Statement<'_>) -> Result<u64, Fault> {
         Ok(self.0.changed(statement).await?)
