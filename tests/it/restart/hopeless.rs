@@ -52,7 +52,7 @@ async fn a_bee_whose_task_panics_at_every_start_ends_with_an_error_and_one_panic
     parts.set_up().await;
     assert_it_gives_up(&mut parts.bee, "claims").await;
     apiary_tests::eventually("it runs, and has panicked once", async || {
-        let words = parts.bee.all_words();
+        let words = parts.bee.words();
         let second = words.rsplit("ready: bee finance").next()?;
         (words.matches("ready: bee finance").count() == 2 && second.contains("failures=1")).then_some(())
     })
