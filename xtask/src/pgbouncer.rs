@@ -11,9 +11,8 @@ use crate::{children, workspace};
 
 /// The first version that keeps prepared statements.
 const VERSION_MIN: (u32, u32) = (1, 21);
-/// The release that has a newer one, from the server that Debian's own packages come from.
+/// The release that has a newer one.
 const SUITE: &str = "trixie";
-const SOURCE: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// PgBouncer and the libraries that it is linked with, which are newer than those of an older release.
 const PACKAGES: [&str; 16] = [
@@ -70,7 +69,7 @@ fn fetch(folder: &Path) -> anyhow::Result<()> {
     for part in ["lists/partial", "cache/archives/partial", "packages", "root"] {
         fs::create_dir_all(folder.join(part))?;
     }
-    fs::write(folder.join("sources.list"), format!("deb [signed-by={KEYRING}] {SOURCE} {SUITE} main\n"))?;
+    fs::write(folder.join("sources.list"), format!("deb [signed-by={KEYRING}] {} {SUITE} main\n", source()?))?;
     eprintln!("fetching PgBouncer of Debian's release {SUITE}");
     apt_get(folder, &["update"])?;
     let packages = PACKAGES.map(|package| format!("{package}/{SUITE}"));
@@ -91,6 +90,15 @@ fn fetch(folder: &Path) -> anyhow::Result<()> {
     fs::write(&program, text)?;
     fs::set_permissions(&program, Permissions::from_mode(0o755))?;
     Ok(())
+}
+
+/// Returns where this machine has Debian's packages from.
+fn source() -> anyhow::Result<String> {
+    let of_debian = ["indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Origin: Debian", "Component: main"];
+    let known = children::output_of(Command::new("apt-get").args(of_debian))?;
+    // Security fixes and updates have places of their own, with a dash in the release's name.
+    let source = known.lines().filter_map(|line| line.split_once(' ')).find(|(release, _)| !release.contains('-'));
+    Ok(source.context("apt-get knows no source of Debian's packages; it may need `apt-get update`")?.1.to_owned())
 }
 
 fn apt_get(folder: &Path, arguments: &[&str]) -> anyhow::Result<()> {
