@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contact::{Contact, EVENTS_SET_ASIDE};
 use crate::limits::{
-    FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_PAUSE_REFUSED_MAX, FORWARD_TIMEOUT, SET_ASIDE_RETRY,
-    SPOOL_REFRESH,
+    FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_PAUSE_REFUSED_MAX, FORWARD_TIMEOUT, SET_ASIDE_RETRY_MAX,
+    SET_ASIDE_RETRY_MIN, SPOOL_REFRESH,
 };
 use crate::spool::{Spool, SpoolTotals, Waiting};
 use crate::stats::Counters;
@@ -63,11 +63,14 @@ impl Forwarder {
         let mut totals = self.spool.watch();
         let mut pause = FORWARD_PAUSE_FIRST;
         // What was set aside gets its next chance now: perhaps the restart is because somebody repaired something.
-        let mut retry_at = Instant::now();
+        self.retry_set_aside().await;
+        let mut retried_at = Instant::now();
         loop {
+            let retry_at = retried_at + self.retry_pause();
             if Instant::now() >= retry_at {
                 self.retry_set_aside().await;
-                retry_at = Instant::now() + SET_ASIDE_RETRY;
+                retried_at = Instant::now();
+                continue;
             }
             // Wakes at once when an event comes into an empty spool, and looks now and then whether an operator put one there.
             let look_at = Instant::now() + SPOOL_REFRESH;
@@ -166,8 +169,8 @@ impl Forwarder {
                 error,
                 event,
                 held_back,
-                "an event was set aside, for those behind it: `apiary spool show` shows it; it is tried again within the \
-                 hour, and at the next start"
+                "an event was set aside, for those behind it: `apiary spool show` shows it; it is tried again after \
+                 a minute, then less often, and at the next start"
             );
         }
         let text = format!("{event}: {error}; `apiary spool list` shows what was set aside");
@@ -185,6 +188,14 @@ impl Forwarder {
                 self.notices.raise(EVENTS_SET_ASIDE, "", text);
             }
         }
+    }
+
+    /// Returns how long what was set aside waits for its next chance: as long as the youngest of it has waited already, so that
+    /// a broker that refused everything for a short time costs about twice that time, and one bad event next to nothing.
+    fn retry_pause(&self) -> Duration {
+        let newest_ms = self.spool.totals().set_aside_newest_ms.unwrap_or(i64::MIN);
+        let age_ms = u64::try_from(self.clock.now_ms().saturating_sub(newest_ms)).unwrap_or_default();
+        Duration::from_millis(age_ms).clamp(SET_ASIDE_RETRY_MIN, SET_ASIDE_RETRY_MAX)
     }
 
     async fn retry_set_aside(&self) {

@@ -48,8 +48,10 @@ pub(crate) const FORWARD_PAUSE_FIRST: Duration = Duration::from_millis(100);
 pub(crate) const FORWARD_PAUSE_AWAY_MAX: Duration = Duration::from_secs(5);
 /// The forwarder's longest pause while the broker refuses, which only a person can change.
 pub(crate) const FORWARD_PAUSE_REFUSED_MAX: Duration = Duration::from_secs(60);
-/// How often events that were set aside get another chance.
-pub(crate) const SET_ASIDE_RETRY: Duration = Duration::from_secs(3600);
+/// The shortest pause between the chances of events that were set aside.
+pub(crate) const SET_ASIDE_RETRY_MIN: Duration = Duration::from_secs(60);
+/// The longest pause between the chances of events that were set aside.
+pub(crate) const SET_ASIDE_RETRY_MAX: Duration = Duration::from_secs(3600);
 
 /// What an operator may set.
 #[derive(Clone, Debug)]

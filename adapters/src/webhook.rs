@@ -106,7 +106,7 @@ impl Webhook {
     }
 
     /// Events that the broker does not accept, oldest first, up to a thousand. They stay in the spool, and are tried
-    /// again every hour and at the next start.
+    /// again when they are a minute, two, four and so on old, then every hour, and at the next start.
     pub async fn set_aside(&self) -> Result<Vec<SetAside>, SpoolError> {
         self.app.intake.spool.list_set_aside().await
     }

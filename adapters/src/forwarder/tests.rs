@@ -155,9 +155,19 @@ async fn an_event_that_is_not_acceptable_makes_way_at_once_and_is_kept() {
     let spool = spool(folder.path(), script.colony, &*clock, &["a", "b"]).await;
     forward(&script, &spool, clock, 3).await;
     assert_eq!(script.keys(), ["a", "b", "a"]);
-    let pauses = script.pauses();
-    assert_eq!(pauses[0], Duration::ZERO);
-    assert!(pauses[1] > Duration::from_secs(3500), "its next chance comes after an hour: {pauses:?}");
+    assert_eq!(script.pauses(), [Duration::ZERO, Duration::from_secs(60)], "its next chance comes after a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_gets_its_chances_less_often_the_older_it_is() {
+    for (age_s, pause_s) in [(600, 600), (86_400, 3600)] {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+        let script = Script::new([unacceptable()]);
+        let spool = spool(folder.path(), script.colony, &*clock, &["a"]).await;
+        clock.advance(Duration::from_secs(age_s));
+        forward(&script, &spool, clock, 2).await;
+        assert_eq!(script.pauses(), [Duration::from_secs(pause_s)], "{age_s}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -49,6 +49,7 @@ pub(super) async fn totals(transaction: &mut SqliteTransaction) -> Result<SpoolT
         set_aside_events: number("set_aside_events")?,
         set_aside_bytes: number("set_aside_bytes")?,
         set_aside_oldest_ms: row.try_get("set_aside_oldest_ms")?,
+        set_aside_newest_ms: row.try_get("set_aside_newest_ms")?,
         oldest_ms: oldest_ms(transaction).await?,
         ..SpoolTotals::default()
     })

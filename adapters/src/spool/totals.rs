@@ -15,6 +15,8 @@ pub struct SpoolTotals {
     pub set_aside_bytes: u64,
     /// When the first of them came, in milliseconds since 1970-01-01 UTC.
     pub set_aside_oldest_ms: Option<i64>,
+    /// When the last of them came, in milliseconds since 1970-01-01 UTC.
+    pub set_aside_newest_ms: Option<i64>,
     /// True if the last write failed: the disk is full, or broken.
     pub is_failing: bool,
     /// True if an event found no room, and none has been forwarded since.
