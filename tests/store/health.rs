@@ -18,6 +18,43 @@ on_each_store!(
     children_of_a_failed_parent_are_counted_up_to_a_bound,
 );
 
+mod plan {
+    use sqlx::postgres::PgConnection;
+    use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+
+    /// The statements of a look at health, and how many parameters each has.
+    const STATEMENTS: [(&str, usize); 5] = [
+        (include_str!("../../broker/src/store/postgres/colonies/get_health.sql"), 3),
+        (include_str!("../../broker/src/store/postgres/colonies/get_health_failures.sql"), 3),
+        (include_str!("../../broker/src/store/postgres/colonies/get_health_waits.sql"), 3),
+        (include_str!("../../broker/src/store/postgres/dependencies/failed.sql"), 4),
+        (include_str!("../../broker/src/store/postgres/executors/explain.sql"), 3),
+    ];
+
+    #[tokio::test]
+    async fn no_look_at_health_reads_a_table_from_end_to_end() {
+        let backend = apiary_tests::Backend::postgres().await;
+        backend.open().await;
+        let mut connection = PgConnection::connect(&backend.url()).await.unwrap();
+        connection.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan").await.unwrap();
+        for (number, (sql, parameters)) in STATEMENTS.into_iter().enumerate() {
+            let nulls = vec!["NULL"; parameters].join(", ");
+            let prepare = format!("PREPARE look_{number} AS {sql}");
+            connection.execute(AssertSqlSafe(prepare)).await.unwrap();
+            let explain = AssertSqlSafe(format!("EXPLAIN EXECUTE look_{number} ({nulls})"));
+            let plan: Vec<String> = sqlx::query_scalar(explain).fetch_all(&mut connection).await.unwrap();
+            let plan = plan.join("\n");
+            for table in ["queue", "blocked", "finished", "dependencies", "specs", "attempts"] {
+                assert!(!plan.contains(&format!("Seq Scan on {table}")), "{sql}\n{plan}");
+            }
+            // One that joins by hash reads one side whole. Colonies are few.
+            let plan = plan.replace("(lanes.colony = colony.key)", "");
+            assert!(!plan.contains("Hash Cond: (") && !plan.contains("Merge Cond: ("), "{sql}\n{plan}");
+        }
+        connection.close().await.unwrap();
+    }
+}
+
 async fn what_waits_is_told_by_lane_the_oldest_first(backend: Backend) {
     let store = backend.open().await;
     let (tenant, other) = (Tenant::in_store(&store, "meadow").await, Tenant::in_store(&store, "desert").await);

@@ -17,6 +17,7 @@ fn migrations() -> Vec<Migration> {
         (2, "operations", include_str!("migrations/0002_operations.sql")),
         (3, "recovery", include_str!("migrations/0003_recovery.sql")),
         (4, "readiness", include_str!("migrations/0004_readiness.sql")),
+        (5, "health", include_str!("migrations/0005_health.sql")),
     ];
     all.into_iter()
         .map(|(version, name, sql)| {

@@ -1,7 +1,8 @@
 -- Processes that failed and are waited for: those that most wait for, how many, and since when.
 -- $1 colony: bigint, $2 at most: bigint, $3 rows that are looked at, of each sort: bigint, $4 children that are counted, of each: bigint.
 -- Race: they may be redriven the next moment; one statement sees one moment. However much failed or is blocked, no more is read than
--- this: the latest failures, the parents of those that are blocked longest, and the first children of each.
+-- this: the latest failures, the parents of those that are blocked longest, and the first children of each. The limits inside keep a
+-- plan that was made for empty tables from reading the full ones.
 WITH failed AS MATERIALIZED (
     (
         SELECT process_id
@@ -29,11 +30,17 @@ WITH failed AS MATERIALIZED (
             ORDER BY since_ms
             LIMIT $3
         ) AS child
-        JOIN apiary.dependencies AS waited ON waited.child = child.process_id
+        CROSS JOIN LATERAL (
+            SELECT one.parent FROM apiary.dependencies AS one WHERE one.child = child.process_id LIMIT 10 * $3
+        ) AS waited
         LIMIT 10 * $3
     ) AS waited
-    JOIN apiary.finished AS ended ON ended.process_id = waited.parent
-    WHERE ended.state IN ('dead_letter', 'failed')
+    CROSS JOIN LATERAL (
+        SELECT process_id
+        FROM apiary.finished
+        WHERE process_id = waited.parent AND state IN ('dead_letter', 'failed')
+        LIMIT 1
+    ) AS ended
 ),
 held AS MATERIALIZED (
     SELECT failed.process_id, child.since_ms
@@ -41,8 +48,13 @@ held AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT child.since_ms
         FROM apiary.dependencies AS waited
-        JOIN apiary.blocked AS child ON child.process_id = waited.child
-        WHERE waited.parent = failed.process_id AND child.colony = $1 AND child.parents_left IS NOT NULL
+        CROSS JOIN LATERAL (
+            SELECT since_ms
+            FROM apiary.blocked
+            WHERE process_id = waited.child AND colony = $1 AND parents_left IS NOT NULL
+            LIMIT 1
+        ) AS child
+        WHERE waited.parent = failed.process_id
         LIMIT $4
     ) AS child
     LIMIT 10 * $3
