@@ -7,6 +7,7 @@ mod documents;
 mod files;
 mod layers;
 mod pages;
+mod shared;
 mod statements;
 mod tree;
 mod verbs;
