@@ -56,17 +56,26 @@ pub(crate) fn explain(mut error: Error, tree: &Command, arguments: impl Iterator
 /// Commands that may have been meant, the likeliest first.
 fn tips(tree: &Command, arguments: impl Iterator<Item = String>, word: &str) -> Vec<String> {
     let (mut command, mut path) = (tree, tree.get_name().to_owned());
-    for argument in arguments.skip(1).take_while(|argument| argument.to_lowercase() != word) {
+    // `apiary help WORD` asks for a command as `apiary WORD` does.
+    let arguments = arguments.skip(1).filter(|argument| argument != "help");
+    for argument in arguments.take_while(|argument| argument.to_lowercase() != word) {
         if let Some(inner) = command.find_subcommand(&argument) {
             path = format!("{path} {}", inner.get_name());
             command = inner;
         }
     }
-    let found = if path == tree.get_name() { at_the_top(tree, word) } else { under_a_noun(command, word) };
+    let mut found = if path == tree.get_name() { Vec::new() } else { under_a_noun(command, word) };
+    if found.is_empty() {
+        // Perhaps another noun has it.
+        (found, path) = (at_the_top(tree, word), tree.get_name().to_owned());
+    }
     found.into_iter().take(TIPS_MAX).map(|tip| format!("{path} {tip}")).collect()
 }
 
 fn at_the_top(tree: &Command, word: &str) -> Vec<String> {
+    if tree.get_subcommands().any(|command| command.get_name() == word) {
+        return vec![word.to_owned()];
+    }
     if let Some((_, meant)) = MEANT.iter().find(|(words, _)| words.contains(&word)) {
         return meant.iter().map(|&command| command.to_owned()).collect();
     }
@@ -145,10 +154,17 @@ mod tests {
             ("grant delete", "`apiary grant revoke`"),
             ("key generate", "`apiary key new`"),
             ("limit add", "`apiary limit set`"),
+            ("process pause", "`apiary pause`"),
+            ("grant keygen", "`apiary key new`"),
+            ("help status", "`apiary doctor` or `apiary colony health`"),
+            ("help sumbit", "`apiary process submit`"),
+            ("help process sumbit", "`apiary process submit`"),
         ] {
             assert!(tip(line).contains(meant), "{line}: {}", tip(line));
         }
-        assert_eq!(tip("xylophone"), "");
+        for line in ["xylophone", "help xylophone", "process xylophone"] {
+            assert_eq!(tip(line), "", "{line}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Who calls which broker, as the settings say.
 
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -25,8 +26,13 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 /// The pinned colony.
 pub(crate) fn colony(settings: &Settings) -> Result<Id, Fault> {
     settings.id(&table::COLONY).ok_or_else(|| {
-        Fault::usage("no colony is set")
-            .hint("give --colony ed25519:…, set `colony` in apiary.toml, or set APIARY_COLONY")
+        let without_file = |folder: &PathBuf| settings.file().is_none() && !folder.join("apiary.toml").is_file();
+        match settings.path(&table::DATA).filter(without_file) {
+            None => Fault::usage("no colony is set")
+                .hint("give --colony ed25519:…, set `colony` in apiary.toml, or set APIARY_COLONY"),
+            Some(folder) => Fault::usage(format!("no colony is set: {} has no apiary.toml", folder.display()))
+                .hint("`apiary up` makes a colony there; for another, give --colony ed25519:…"),
+        }
     })
 }
 

@@ -36,6 +36,10 @@ fn a_suggested_command_looks_where_this_one_looked() {
     assert!(hint(&["--data", data]).contains(&format!("`apiary --data {data} executor list`")));
     assert!(hint(&["--config", config]).contains(&format!("`apiary --config {config} executor list`")));
     drop(local);
+    let nowhere = scene.path("nowhere").display().to_string();
+    let words = scene.run(&["--data", &nowhere, "process", "list"]).fails_with(2);
+    assert!(words.contains(&format!("{nowhere} has no apiary.toml")), "{words}");
+    assert!(words.contains(&format!("`apiary --data {nowhere} up`")), "{words}");
     let ran = scene.run(&["--data", data, "doctor"]);
     assert!(ran.stdout.contains(&format!("`apiary --data {data} up`")), "{}", ran.stdout);
 }
