@@ -143,8 +143,20 @@ fn about_alert(alert: AlertDescription, is_client_shown: bool) -> String {
         }
         Alert::NoApplicationProtocol => NO_HTTP2.to_owned(),
         Alert::ProtocolVersion => "it speaks only versions of TLS that are too old; update what answers there".to_owned(),
-        other => format!("it ended the TLS handshake ({other:?}); check that this is the broker's port"),
+        other => format!("it ended the TLS handshake ({}); check that this is the broker's port", name_of(other)),
     }
+}
+
+/// The name of an alert, in words: `illegal parameter`.
+fn name_of(alert: AlertDescription) -> String {
+    let mut name = String::new();
+    for c in format!("{alert:?}").chars() {
+        if c.is_ascii_uppercase() && name.ends_with(|before: char| before.is_ascii_lowercase()) {
+            name.push(' ');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
 }
 
 /// A broker that asks for a client's certificate.
