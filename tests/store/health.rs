@@ -78,7 +78,7 @@ async fn what_waits_is_told_by_lane_the_oldest_first(backend: Backend) {
     let own = store.waiting_types(Some(tenant.colony.key)).await.unwrap();
     assert_eq!(own, [of(&tenant, &c), of(&tenant, &b), of(&tenant, &a)]);
     let theirs = of(&other, &told("a", 1, NOW + 1));
-    assert_eq!(store.waiting_types(Some(other.colony.key)).await.unwrap(), [theirs.clone()]);
+    assert_eq!(store.waiting_types(Some(other.colony.key)).await.unwrap(), std::slice::from_ref(&theirs));
     assert_eq!(store.waiting_types(None).await.unwrap(), [of(&tenant, &c), theirs, of(&tenant, &b), of(&tenant, &a)]);
 }
 
