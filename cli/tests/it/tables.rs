@@ -1,4 +1,5 @@
 //! Tables on terminals of several widths, as a real terminal tells them, and elsewhere.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::fs::File;
 use std::io::Read as _;
