@@ -19,6 +19,11 @@ pub struct Blocks {
 }
 
 impl Blocks {
+    /// Returns the bytes, piece after piece.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.blocks.iter().map(Vec::as_slice)
+    }
+
     /// Returns the first bytes: those of the first block.
     pub(super) fn beginning(&self) -> &[u8] {
         self.blocks.front().map_or(&[], Vec::as_slice)

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Peer;
-use super::limits::{KNOWN_IDLE_MIN, LONG_CALLS_OF_CONNECTION_MAX, STAY_MIN};
+use super::limits::{KNOWN_IDLE_MIN, LONG_CALLS_OF_CONNECTION_MAX, REFUSED_REQUESTS_MAX, STAY_MIN};
 
 /// Bounds on connections.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,8 @@ pub struct Connection {
     long_calls: AtomicUsize,
     /// Requests that only somebody harmful keeps open for long: their message is on the way, or they stream without a signature.
     suspects: AtomicU32,
+    /// Requests that found no room.
+    refused: AtomicU32,
     last_ms: AtomicU64,
     cut: CancellationToken,
 }
@@ -132,6 +134,7 @@ impl Connections {
             requests_open: AtomicU32::new(0),
             long_calls: AtomicUsize::new(0),
             suspects: AtomicU32::new(0),
+            refused: AtomicU32::new(0),
             last_ms: AtomicU64::new(now_ms),
             cut: CancellationToken::new(),
         });
@@ -153,7 +156,7 @@ impl Connections {
     fn idlest_known(&self, open: &Open) -> Option<Arc<Connection>> {
         let all = open.peers.values().flat_map(BTreeMap::values);
         let idle = all.filter(|one| one.idle_time() >= KNOWN_IDLE_MIN);
-        idle.min_by_key(|one| one.last_ms()).cloned()
+        idle.min_by_key(|one| (one.last_ms(), one.id)).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -242,6 +245,23 @@ impl Connection {
         self.requests_open.fetch_add(1, Ordering::AcqRel);
         self.requests.fetch_add(1, Ordering::AcqRel);
         RequestOpen(self.clone())
+    }
+
+    /// Notes that a request found no room. Whoever goes on all the same is cut: refusing costs, too.
+    pub(super) fn note_refusal(&self) {
+        if self.refused.fetch_add(1, Ordering::AcqRel) >= REFUSED_REQUESTS_MAX && !self.is_known() {
+            self.give_way();
+        }
+    }
+
+    /// Cuts the connection for the sake of others.
+    pub(super) fn give_way(&self) {
+        self.cut.cancel();
+    }
+
+    #[cfg(test)]
+    pub(super) fn gave_way(&self) -> bool {
+        self.cut.is_cancelled()
     }
 
     pub(super) fn note_forwarding(&self) {

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const HEADERS_MAX: usize = 64;
 /// The smallest buffer that HTTP/1 can read heads with.
 pub const HTTP1_BUFFER_BYTES_MIN: usize = 8192;
+/// Bytes that are read from one connection before the others have their turn.
+pub const TURN_BYTES_MAX: u64 = 8 * 1024;
 /// Bytes that one HTTP/2 stream may send ahead of its reader.
 pub const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 /// What the streams of one HTTP/2 connection may send ahead of their readers together, in bytes. The library allows small frames
@@ -36,8 +38,14 @@ pub const PAUSE_AFTER_EARLY_CUT: Duration = Duration::from_millis(2);
 /// Connections that gave way or were refused are logged this often at the most.
 pub const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(60);
 
-/// What a request counts against the bytes of bodies while its body is on the way: its headers and its stream.
+/// What a request counts beside its headers while it is in progress: its stream and its task.
 pub const REQUEST_BYTES: usize = 8 * 1024;
+/// Bytes of requests in progress of strangers from one peer: as many as one connection carries, with usual headers.
+pub const PEER_REQUESTS_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// The same, of all strangers together.
+pub const REQUESTS_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Requests without room that a stranger's connection may bring; with more, it is closed.
+pub const REFUSED_REQUESTS_MAX: u32 = 100;
 /// Bytes of one block of a body.
 pub const BLOCK_BYTES: usize = 16 * 1024;
 /// A body on the way for less than this gives way to no other.
@@ -47,7 +55,7 @@ pub const ROOM_WAIT_MAX: Duration = Duration::from_secs(2);
 /// How much later it is said that there was no room: whoever comes again at once is slowed down.
 pub const REFUSAL_PAUSE: Duration = Duration::from_millis(250);
 /// Refusals that are held back at once.
-pub const REFUSALS_HELD_MAX: usize = 1024;
+pub const REFUSALS_HELD_MAX: usize = 256;
 /// Interval at which a body that waits looks for room without being told.
 pub const ROOM_LOOK: Duration = Duration::from_millis(50);
 /// Bodies that wait for room at once; beyond it they are refused.

@@ -5,12 +5,15 @@ mod blocks;
 mod bodies;
 mod connections;
 pub mod limits;
+mod pace;
 mod peer;
 mod proxy_protocol;
+mod requests;
 mod serve;
 
 pub use blocks::Blocks;
 pub use bodies::{Bodies, BodyBounds, BodyError, BodyHold, BodyLimits, HeldBody, Share};
 pub use connections::{Connection, ConnectionLimits, Connections};
 pub use peer::{Peer, TrustedProxies};
+pub use requests::RequestRoom;
 pub use serve::{Door, Handshake, HttpLimits, Listener, Stream};

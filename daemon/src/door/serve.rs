@@ -28,7 +28,9 @@ use super::limits::{
     PAUSE_AFTER_EARLY_CUT, REFUSALS_LOGGED_EVERY, RESET_STREAMS_MAX, SEND_BUFFER_BYTES_MAX, STREAM_WINDOW_BYTES,
     STREAMS_PER_CONNECTION_MAX,
 };
+use super::pace::Paced;
 use super::peer::is_forwarded;
+use super::requests::{RequestRoom, Requests};
 use super::{Connections, Peer, TrustedProxies, proxy_protocol};
 use crate::{Notices, Supervisor};
 
@@ -57,6 +59,7 @@ pub struct HttpLimits {
 /// A door: what its listeners share.
 pub struct Door {
     connections: Arc<Connections>,
+    requests: Arc<Requests>,
     proxies: TrustedProxies,
     http: HttpLimits,
     notices: Notices,
@@ -90,7 +93,8 @@ impl Door {
         notices: Notices,
         setting: &'static str,
     ) -> Arc<Self> {
-        Arc::new(Self { connections: Arc::new(connections), proxies, http, notices, setting })
+        let (connections, requests) = (Arc::new(connections), Arc::default());
+        Arc::new(Self { connections, requests, proxies, http, notices, setting })
     }
 
     /// Serves what comes to a listener, until `stop`. Each connection becomes a task of `connections`. The whole is a task of
@@ -247,13 +251,12 @@ impl Door {
             let peer = self.peer_of(connection, &request);
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(connection.clone());
-            let is_large = header_bytes(request.headers()) > self.http.header_bytes_max;
-            let answer = (!is_large).then(|| router.clone().call(request));
+            let answer = self.admit(connection, peer, &mut request).map(|room| (router.clone().call(request), room));
             let (connection, notices, setting) = (connection.clone(), self.notices.clone(), self.setting);
             async move {
-                let answer = match answer {
-                    Some(answer) => answer.await?,
-                    None => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response(),
+                let (answer, room) = match answer {
+                    Ok((answer, room)) => (answer.await?, room),
+                    Err(status) => (status.into_response(), None),
                 };
                 if connection.is_forwarded_for_somebody_known() {
                     notices.raise(
@@ -265,14 +268,14 @@ impl Door {
                 // The request is open until its answer is sent: a stream of answers holds it in this closure.
                 Ok::<_, Infallible>(answer.map(|body| {
                     body.map_frame(move |frame| {
-                        let _open = &open;
+                        let _open = (&open, &room);
                         frame
                     })
                 }))
             }
         });
         let builder = self.builder();
-        let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut serving = pin!(builder.serve_connection(TokioIo::new(Paced::new(stream)), service));
         let ended = tokio::select! {
             ended = serving.as_mut() => return ended.map_err(io::Error::other),
             () = stop.cancelled() => self.http.drain_timeout,
@@ -281,6 +284,29 @@ impl Door {
         serving.as_mut().graceful_shutdown();
         // Whoever reads no answers, or does not come to an end, is cut.
         timeout(ended, serving).await.unwrap_or(Ok(())).map_err(io::Error::other)
+    }
+
+    /// Checks what a request's head takes, before anything else is done for it. Returns its room, which somebody known does not
+    /// need.
+    fn admit(
+        &self,
+        connection: &Arc<super::Connection>,
+        peer: Peer,
+        request: &mut Request<Incoming>,
+    ) -> Result<Option<Arc<RequestRoom>>, StatusCode> {
+        let bytes = header_bytes(request.headers());
+        if bytes > self.http.header_bytes_max {
+            return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        }
+        if connection.is_known() {
+            return Ok(None);
+        }
+        let Some(room) = self.requests.begin(connection, peer, bytes).map(Arc::new) else {
+            connection.note_refusal();
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        request.extensions_mut().insert(room.clone());
+        Ok(Some(room))
     }
 
     /// Whose request it is: on a trusted proxy's connection, as the proxy says.
