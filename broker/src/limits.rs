@@ -18,6 +18,8 @@ pub const ATTRIBUTES_MESSAGE_BYTES_MAX: usize = ATTRIBUTES_CALL_MAX * (ATTRIBUTE
 pub const REGISTER_MESSAGE_BYTES_MAX: usize = ANNOUNCED_BYTES_MAX + 256 * 1024;
 /// The largest message of a call that needs no signature and carries none, in bytes.
 pub const UNSIGNED_MESSAGE_BYTES_MAX: usize = 4 * 1024;
+/// Fields of one message, those of a kind that repeats counted each: more than any call has that could be accepted.
+pub const MESSAGE_FIELDS_MAX: usize = 4096;
 /// The largest body of `POST /v1/processes`, in bytes: a document in base64, and its envelope.
 pub const HTTP_BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Bytes of messages on the way and in progress, of everybody together.

@@ -9,6 +9,7 @@ mod decode;
 mod encode;
 mod executors;
 mod explanations;
+mod frame;
 mod grants;
 mod health;
 mod http;

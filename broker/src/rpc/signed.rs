@@ -6,12 +6,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use apiary_daemon::door::{Bodies, BodyBounds, BodyError, BodyHold, Connection, HeldBody, Peer, Share};
+use apiary_daemon::door::{Bodies, BodyBounds, BodyError, BodyHold, Connection, HeldBody, Peer, RequestRoom, Share};
 use apiary_identity::Envelope;
 use apiary_proto::v1 as pb;
 use axum::body::Body;
 use axum::response::Response;
-use bytes::{Buf as _, Bytes};
 use futures::future::BoxFuture;
 use http_body_util::{BodyExt as _, Full, Limited};
 use prost::Message as _;
@@ -22,6 +21,7 @@ use tower::{Layer, Service};
 
 use super::bounds::{CallRule, Signature, rule};
 use super::decode;
+use super::frame::{self, FRAME_BYTES, framed_length};
 use super::http::refusal;
 use super::status::status;
 use crate::Error;
@@ -30,8 +30,6 @@ use crate::limits::{HTTP_BODY_BYTES_MAX, MESSAGE_STALL_MAX, MESSAGE_TIME_MAX, UN
 
 /// The metadata that carries the signed request.
 const METADATA: &str = "apiary-request-bin";
-/// A gRPC frame starts with one byte for compression and four for the length.
-const FRAME_BYTES: usize = 5;
 /// Bytes of an HTTP body beyond its bound that are read and thrown away: a client that still sends when the connection closes
 /// gets a reset, and no answer.
 const DISCARD_BYTES_MAX: usize = HTTP_BODY_BYTES_MAX;
@@ -163,6 +161,9 @@ impl Gate {
             && self.auth.knows(signed).await
         {
             connection.vouch();
+            if let Some(room) = parts.extensions.get::<Arc<RequestRoom>>() {
+                room.give_back();
+            }
         }
         let share = match connection.filter(|connection| connection.is_known()) {
             Some(connection) => Share::Known(connection.id()),
@@ -172,10 +173,13 @@ impl Gate {
         let held = self.bodies.read(share, body, bounds(rule)).await.map_err(|error| error_of(rule, error))?;
         drop(arriving);
         let HeldBody { blocks, hold } = held;
+        if rule.signature != Signature::Http {
+            frame::check(blocks.pieces())?;
+        }
         let body = match signed {
             Some(signed) => {
                 let bytes = blocks.join();
-                parts.extensions.insert(self.auth.caller(&signed, &message(&bytes)?)?);
+                parts.extensions.insert(self.auth.caller(&signed, &frame::message(&bytes)?)?);
                 Body::new(Full::new(bytes))
             }
             None => Body::new(blocks),
@@ -211,12 +215,6 @@ fn bounds(rule: CallRule) -> BodyBounds {
     }
 }
 
-/// How long the frame is that begins so.
-fn framed_length(bytes: &[u8]) -> Option<usize> {
-    let mut frame = bytes.get(1..FRAME_BYTES)?;
-    Some(usize::try_from(frame.get_u32()).unwrap_or(usize::MAX).saturating_add(FRAME_BYTES))
-}
-
 fn error_of(rule: CallRule, error: BodyError) -> Error {
     match error {
         BodyError::TooLarge => {
@@ -246,19 +244,4 @@ fn envelope(headers: &http::HeaderMap) -> Result<Envelope, Error> {
     let bytes = value.to_bytes().map_err(|_| form("base64"))?;
     let envelope = pb::Envelope::decode(bytes).map_err(|_| form("apiary.v1.Envelope"))?;
     decode::envelope(METADATA, Some(envelope))
-}
-
-/// The one message of a unary call, out of its frame.
-fn message(body: &Bytes) -> Result<Bytes, Error> {
-    let mut frame = body.clone();
-    if frame.len() < FRAME_BYTES {
-        return Err(Error::Invalid("the call has no message".into()));
-    }
-    if frame.get_u8() != 0 {
-        return Err(Error::Invalid("signed messages are sent uncompressed".into()));
-    }
-    if frame.get_u32() as usize != frame.len() {
-        return Err(Error::Invalid("the call has more or less than one message".into()));
-    }
-    Ok(frame)
 }
