@@ -34,11 +34,20 @@ impl Newcomers {
         Ok(())
     }
 
+    /// Returns whether no address has as many as it may.
+    pub(super) fn have_room(&self) -> bool {
+        let peers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        peers.values().all(|keys| keys.len() < PENDING_EXECUTORS_PER_PEER_MAX)
+    }
+
     /// Forgets a key that waits no longer.
     pub(super) fn forget(&self, peer: Peer, key: &Id) {
         let mut peers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(keys) = peers.get_mut(&peer) {
             keys.remove(key);
+            if keys.is_empty() {
+                peers.remove(&peer);
+            }
         }
     }
 }
@@ -59,9 +68,11 @@ mod tests {
             newcomers.admit(peer(1), *key, 0).unwrap();
         }
         assert!(matches!(newcomers.admit(peer(1), *last, 0), Err(Error::Overloaded(_))));
+        assert!(!newcomers.have_room());
         assert!(newcomers.admit(peer(1), keys[0], 0).is_ok(), "who waits may ask again");
         assert!(newcomers.admit(peer(2), *last, 0).is_ok(), "another address has its own room");
         newcomers.forget(peer(1), &keys[0]);
+        assert!(newcomers.have_room());
         assert!(newcomers.admit(peer(1), *last, 0).is_ok());
         assert!(newcomers.admit(peer(1), keys[0], PENDING_FORGET_AFTER_MS).is_ok(), "the others are forgotten");
     }

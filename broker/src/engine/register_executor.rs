@@ -1,7 +1,7 @@
 //! What an executor says of itself.
 
 use apiary_daemon::door::Peer;
-use apiary_identity::Offer;
+use apiary_identity::{Id, Offer};
 
 use super::Engine;
 use super::roster::ExecutorView;
@@ -45,11 +45,8 @@ impl Engine {
                 )));
             }
         }
-        match granted {
-            Some(_) => self.newcomers.forget(peer, &key),
-            None => self.newcomers.admit(peer, key, self.clock.now_ms())?,
-        }
         check_size(&introduction.functions, if granted.is_some() { ANNOUNCED_BYTES_MAX } else { PENDING_BYTES_MAX })?;
+        self.admit(peer, key, granted.is_some())?;
         // Whoever has no grant makes the broker compile nothing: its schemas are read once it has one.
         if granted.is_some() {
             self.catalogue.check_announced(&introduction.functions).await?;
@@ -70,6 +67,8 @@ impl Engine {
             gives_way_before_ms: now_ms.saturating_sub(PENDING_GIVES_WAY_AFTER_MS),
         };
         if !self.store.register_executor(colony.key, &registration, room, now_ms).await? {
+            // It does not wait, and takes nobody's room.
+            self.newcomers.forget(peer, &key);
             return Err(Error::Overloaded(format!(
                 "{PENDING_EXECUTORS_MAX} executors wait for the approval of colony `{}`: approve or reject some",
                 colony.name
@@ -85,6 +84,24 @@ impl Engine {
         let this = ExecutorFilter { executor_type: Some(registration.executor_type), ..of_key };
         let found = self.executors(colony, &this, Page { size: 1, after: None }).await?;
         found.into_iter().next().ok_or_else(|| Error::Internal("what was registered is not there any more".into()))
+    }
+
+    /// Counts who waits for approval, and tells the operator of an address from which more would wait than may.
+    fn admit(&self, peer: Peer, key: Id, is_granted: bool) -> Result<(), Error> {
+        const KIND: &str = "NEWCOMERS_FULL";
+        let admitted = if is_granted {
+            self.newcomers.forget(peer, &key);
+            Ok(())
+        } else {
+            self.newcomers.admit(peer, key, self.clock.now_ms())
+        };
+        match &admitted {
+            // One for all addresses: whoever has many must not fill the list.
+            Err(error) => self.tasks.notices().raise(KIND, "", error.to_string()),
+            Ok(()) if self.newcomers.have_room() => self.tasks.notices().resolve(KIND, ""),
+            Ok(()) => {}
+        }
+        admitted
     }
 }
 
