@@ -46,6 +46,65 @@ async fn long_unfinished_http_bodies_fill_no_memory() {
     unfinished_http_bodies(LONG).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_countless_fields_fill_no_memory() {
+    countless_fields(QUICK).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a rig of check-long"]
+async fn long_messages_of_countless_fields_fill_no_memory() {
+    countless_fields(LONG).await;
+}
+
+/// Whole batches of documents that are empty: two bytes each on the wire, and fifty times that when decoded.
+async fn countless_fields(time: Duration) {
+    const BATCHES: [(&str, usize); 3] = [
+        ("/apiary.v1.ProcessService/SubmitBatch", 4 << 20),
+        ("/apiary.v1.LeaseService/EndBatch", 4 << 20),
+        ("/apiary.v1.ProcessService/SubmitBatch", 15 << 20),
+    ];
+    let target = Target::start(&[]).await;
+    let address = target.address;
+    let mut attackers = JoinSet::new();
+    for (path, bytes) in BATCHES {
+        attackers.spawn(async move {
+            let message =
+                [&[0], u32::try_from(bytes).unwrap().to_be_bytes().as_slice(), &b"\x0a\0".repeat(bytes / 2)].concat();
+            let message = Bytes::from(message);
+            loop {
+                breath().await;
+                let Some(client) = http2(address).await else { continue };
+                while send_whole(client.clone(), address, path, message.clone()).await.is_some() {}
+            }
+        });
+    }
+    target.withstands(attackers, time).await;
+}
+
+/// Sends a message, as fast as it is taken, and waits for the answer.
+async fn send_whole(
+    client: h2::client::SendRequest<Bytes>,
+    address: SocketAddr,
+    path: &str,
+    message: Bytes,
+) -> Option<()> {
+    let mut client = client.ready().await.ok()?;
+    let (answer, mut stream) = client.send_request(call(address, path), false).ok()?;
+    let send = async {
+        let mut left = message;
+        while !left.is_empty() {
+            stream.reserve_capacity(left.len().min(CHUNK));
+            let room = poll_fn(|context| stream.poll_capacity(context)).await?.ok()?;
+            let part = left.split_to(room.min(left.len()));
+            stream.send_data(part, left.is_empty()).ok()?;
+        }
+        Some(())
+    };
+    let (_, answer) = tokio::join!(send, answer);
+    answer.ok().map(drop)
+}
+
 async fn unfinished_messages(time: Duration) {
     let target = Target::start(&[]).await;
     let mut attackers = JoinSet::new();

@@ -56,7 +56,7 @@ async fn silent_connections(settings: &[(&str, &str)], addresses: u8, of_each: u
 }
 
 /// A connection from one of this machine's many addresses.
-async fn connect(from: u8, to: SocketAddr) -> std::io::Result<TcpStream> {
+pub(super) async fn connect(from: u8, to: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(([127, 0, 0, from], 0).into())?;
     socket.connect(to).await

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod connections;
+mod newcomers;
 mod proxies;
 mod scene;
 mod streams;

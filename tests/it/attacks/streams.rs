@@ -12,7 +12,6 @@ use super::scene::{LONG, QUICK, Target, breath, call, http2};
 const CONNECTIONS: usize = 40;
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not held yet in a debug build on two cores; check-long runs its long form"]
 async fn resets_and_streams_without_end_keep_nobody_out() {
     floods(QUICK).await;
 }
