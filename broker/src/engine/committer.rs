@@ -144,7 +144,9 @@ async fn write<F: Flush>(flush: &F, batch: Vec<Waiting<F>>) {
     let answers = match flush_safely(flush, &items).await {
         Ok(answers) => answers,
         // The database dislikes something in the batch: whoever brought it must not take the others along.
-        Err(StoreError::Refused(_) | StoreError::Corrupt(_)) if items.len() > 1 => one_by_one(flush, &items).await,
+        Err(StoreError::Refused(_) | StoreError::Corrupt(_) | StoreError::Trouble(_)) if items.len() > 1 => {
+            one_by_one(flush, &items).await
+        }
         Err(error) => {
             let error = Error::from(error);
             items.iter().map(|_| Err(error.clone())).collect()
@@ -184,6 +186,9 @@ mod tests {
 
     use super::*;
 
+    /// Brings its batch into trouble.
+    const TROUBLE: u32 = 13;
+
     /// Keeps what it is given, a batch for each turn that it is given; 0 panics.
     #[derive(Clone)]
     struct Book {
@@ -209,6 +214,9 @@ mod tests {
         async fn flush(&self, items: &[u32]) -> StoreResult<Vec<Result<u32, Error>>> {
             self.turns.acquire().await.map_err(|error| StoreError::Unavailable(error.to_string()))?.forget();
             assert!(!items.contains(&0), "zero");
+            if items.contains(&TROUBLE) {
+                return Err(StoreError::Trouble("no".to_owned()));
+            }
             self.batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(items.to_vec());
             Ok(items.iter().map(|item| Ok(*item)).collect())
         }
@@ -268,6 +276,14 @@ mod tests {
         assert!(matches!(bad, Err(Error::Internal(_))), "{bad:?}");
         assert_eq!(good.unwrap(), 1);
         assert_eq!(scene.committer.commit(2).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_the_database_dislikes_takes_nothing_else_along() {
+        let scene = scene(10);
+        let (bad, good) = tokio::join!(scene.committer.commit(TROUBLE), scene.committer.commit(1));
+        assert!(matches!(bad, Err(Error::Unavailable(_))), "{bad:?}");
+        assert_eq!(good.unwrap(), 1);
     }
 
     #[tokio::test]
