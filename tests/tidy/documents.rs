@@ -200,3 +200,11 @@ fn is_upper_case(word: &str) -> bool {
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('"').filter(|word| word.len() < 64 && !word.contains(char::is_whitespace))
 }
+
+#[test]
+fn drawings_draw_their_own_arrowheads() {
+    let drawings = files().iter().filter(|file| file.path.ends_with(".svg"));
+    let marked = drawings.filter(|file| file.text.contains("<marker") || file.text.contains("marker-"));
+    let faults: Vec<String> = marked.map(|file| file.path.clone()).collect();
+    hold("draw arrowheads as paths: not every renderer draws markers", &faults);
+}

@@ -112,6 +112,20 @@ fn only_the_colonys_key_deletes_and_retention_does_it_by_itself() {
     assert!(words.contains("broker.retain_succeeded") && words.contains("forever"), "{words}");
 }
 
+#[test]
+fn a_monitor_reads_the_colonys_health_from_the_exit_code() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    assert_eq!(local.run(&["colony", "health"]).ok(), "nothing needs attention\n");
+    let args = ["--type", "echo", "--function", "fail", "--args", "{\"retryable\": false}"];
+    wait_for(&local, &submit(&local, &args), "dead_letter");
+    for arguments in [&["colony", "health"][..], &["colony", "health", "-q"], &["colony", "health", "-o", "json"]] {
+        let ran = local.run(arguments);
+        assert_eq!((ran.code, ran.stderr.as_str()), (10, ""), "{arguments:?}");
+        assert!(ran.stdout.contains("DEAD_LETTERS"), "{}", ran.stdout);
+    }
+}
+
 fn submit(local: &Local, arguments: &[&str]) -> String {
     local.run(&[&["process", "submit"], arguments].concat()).ok().trim().to_owned()
 }
