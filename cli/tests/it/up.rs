@@ -350,6 +350,9 @@ fn an_event_that_failed_is_seen_everywhere_and_is_tried_again_when_stripe_resend
     attempts(1);
     let listed = local.run(&["process", "list", "--state", "dead_letter", "-o", "json"]).json();
     assert_eq!(listed[0]["process_id"], process_id);
+    let reason = listed[0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("`data.object.items.data[0].quantity` of evt_big"), "{reason}");
+    assert!(reason.contains("`9223372036854775808`") && !reason.contains("line"), "{reason}");
     let ran = local.run(&["colony", "health", "-o", "json"]);
     let health: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((ran.code, &health["healthy"]), (10, &false.into()), "{health}");

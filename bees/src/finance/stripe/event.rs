@@ -19,15 +19,15 @@ pub enum EventError {
     #[error("not a Stripe event: {0}; submit the webhook's body as it came")]
     Form(String),
     /// An event whose object cannot be read.
-    #[error(
-        "event {event_id} ({event_type}) cannot be applied: its object does not read: {what}; look at the event at Stripe"
-    )]
+    #[error("`{field}` of {event_id} ({event_type}) does not read: {what}; look at the event at Stripe")]
     Object {
         /// `evt_…`
         event_id: String,
         /// Such as `invoice.paid`.
         event_type: String,
-        /// What is wrong, and where.
+        /// The field's path, such as `data.object.items.data[0].quantity`.
+        field: String,
+        /// What is wrong with it.
         what: String,
     },
     /// A field with a value that cannot be used.
@@ -175,9 +175,16 @@ fn meaning(event: &Occurrence, event_type: &str, object: &RawValue) -> Result<Me
 }
 
 fn read<'a, T: Deserialize<'a>>(event: &Occurrence, event_type: &str, object: &'a RawValue) -> Result<T, EventError> {
-    serde_json::from_str(object.get()).map_err(|error| EventError::Object {
-        event_id: event.id.clone(),
-        event_type: event_type.to_owned(),
-        what: error.to_string(),
+    let mut reader = serde_json::Deserializer::from_str(object.get());
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let (path, words) = (error.path().to_string(), error.inner().to_string());
+        EventError::Object {
+            event_id: event.id.clone(),
+            event_type: event_type.to_owned(),
+            // A dot alone is the object itself.
+            field: if path == "." { "data.object".to_owned() } else { format!("data.object.{path}") },
+            // Lines and columns are those of a text that nobody sees so.
+            what: words.rsplit_once(" at line ").map_or(&*words, |(what, _)| what).to_owned(),
+        }
     })
 }
