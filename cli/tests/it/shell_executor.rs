@@ -44,10 +44,9 @@ fn the_documented_script_is_an_executor() {
 
     let script = eventually("the script's own id is written", || scene.read("job").trim().parse().ok());
     kill(Pid::from_raw(script), Signal::SIGTERM).unwrap();
-    // It sees the signal when its claim is over; work that comes first ends the claim sooner, and is done.
-    let last = shout("\"last\"");
     eventually("the script ends", || all.child.try_wait().unwrap());
-    assert_eq!(ended(&last, "succeeded")["output"]["json"], "LAST", "{}", all.words());
+    // Its claim ended with it: what comes now waits for somebody else.
+    assert_eq!(shown(&shout("\"late\""))["state"], "waiting", "{}", all.words());
 }
 
 #[test]
