@@ -65,6 +65,13 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Reads a configuration file alone.
+    pub(crate) fn of_file(path: &Path) -> Result<Self, Fault> {
+        let mut settings = Self::default();
+        file::read(path, &mut settings)?;
+        Ok(settings)
+    }
+
     /// The file that was read.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_deref()

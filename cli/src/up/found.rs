@@ -11,8 +11,8 @@ use super::signing_secret;
 use crate::exit::Fault;
 use crate::settings::{Settings, default_data_folder, table};
 
-/// The data folder that the settings point at: the named one, or the one whose profile was read; where there is no
-/// configuration file at all, the usual one.
+/// The data folder that the settings point at: the named one, or the one whose profile was read, unless another colony is pinned
+/// than that profile's; where there is no configuration file at all, the usual one.
 pub(crate) fn data_folder(settings: &Settings) -> Option<PathBuf> {
     if let Some(named) = settings.path(&table::DATA) {
         return Some(named);
@@ -20,10 +20,15 @@ pub(crate) fn data_folder(settings: &Settings) -> Option<PathBuf> {
     match settings.file() {
         Some(file) => {
             let file = std::path::absolute(file).ok()?;
-            file.parent().filter(|folder| folder.join(LOCK).exists()).map(Path::to_owned)
+            file.parent().filter(|folder| folder.join(LOCK).exists() && pins(&file, settings)).map(Path::to_owned)
         }
         None => default_data_folder(),
     }
+}
+
+/// Whether the colony that is pinned is that of the file, whatever the environment and the flags say besides.
+fn pins(file: &Path, settings: &Settings) -> bool {
+    Settings::of_file(file).is_ok_and(|own| own.id(&table::COLONY) == settings.id(&table::COLONY))
 }
 
 /// The webhook adapter's address: set by somebody, or told by a running `apiary up`, or the usual one.

@@ -17,6 +17,7 @@ fn all_is_well_with_a_colony_that_is_up() {
     for check in ["settings", "colony", "key", "broker", "clock", "grants", "webhook", "record"] {
         assert_eq!(verdict(check), "good", "{check}");
     }
+    assert!(examination.to_string().contains(scene.path("data/finance.db").to_str().unwrap()), "{examination}");
 }
 
 #[test]
@@ -27,7 +28,10 @@ fn what_is_bad_is_named_with_advice() {
     let ran = local.run(&["doctor", "--colony", &stranger, "--set", "webhook.listen=127.0.0.1:9"]);
     assert!(ran.stdout.contains("BAD") && ran.stdout.contains("apiary colony create"), "{}", ran.stdout);
     assert!(ran.stdout.contains("no adapter answers at 127.0.0.1:9"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("no state of record is set here"), "the folder's is another colony's: {}", ran.stdout);
     assert!(ran.fails_with(1).contains("2 things are bad"));
+    let rows = local.run(&["record", "show", "--colony", &stranger]);
+    assert!(rows.fails_with(2).contains("no state of record is set"));
 }
 
 #[test]

@@ -120,7 +120,7 @@ pub(super) async fn record(settings: &Settings) -> Finding {
         anyhow::Ok(checked?)
     };
     match checked.await {
-        Ok(()) => Finding::good("record", "the state of record takes events"),
+        Ok(()) => Finding::good("record", format!("the state of record takes events: {}", show::place(settings))),
         Err(error) => Finding::of_error("record", &error),
     }
 }

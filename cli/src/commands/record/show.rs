@@ -106,6 +106,16 @@ pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Record>>
     }
 }
 
+/// Names the place of the state of record that [`open`] opens, without a secret.
+pub(crate) fn place(settings: &Settings) -> String {
+    let path = of_up(settings).or_else(|| settings.path(&settings_table::FINANCE_SQLITE));
+    match bee::choose(settings) {
+        Ok("supabase") => settings.text(&settings_table::FINANCE_SUPABASE_URL).unwrap_or_default().to_owned(),
+        Ok("postgres") => "the Postgres of `finance.database_url`".to_owned(),
+        _ => path.unwrap_or_default().display().to_string(),
+    }
+}
+
 /// The file of `apiary up`, where no other state of record is set.
 fn of_up(settings: &Settings) -> Option<PathBuf> {
     let ways = [
