@@ -7,6 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::context::Context;
 use crate::exit::Fault;
+use crate::output::note;
 use crate::settings::{Flags, Place, Settings};
 
 /// The place of the settings, from which they can be read again.
@@ -45,8 +46,9 @@ impl Hangups {
             }
             let is_own = own();
             if !follow_log_level(context) && !is_own {
-                tracing::info!(
-                    "SIGHUP: nothing to reload; the files of TLS are read for each new connection, other settings at the start"
+                // Past the log, whose level may leave it out: whoever sent the signal looks for an answer.
+                note(
+                    "SIGHUP: nothing to reload; the files of TLS are read for each new connection, other settings at the start",
                 );
             }
         }
