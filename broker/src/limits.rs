@@ -278,6 +278,14 @@ pub const HEALTH_LANES_MAX: i64 = 10_000;
 pub const HEALTH_ROWS_MAX: i64 = 5_000;
 /// Executor types whose waiting work the colony's health looks into, those that wait longest first.
 pub const HEALTH_TYPES_MAX: usize = 50;
+/// Grants that the colony's health looks at, the oldest first.
+pub const HEALTH_GRANTS_MAX: i64 = 5_000;
+/// And how many of them are read at once.
+pub const HEALTH_GRANTS_PAGE: i64 = 250;
+/// Grants that end soon, told of one by one by the colony's health; of the others it says how many.
+pub const HEALTH_GRANTS_TOLD_MAX: usize = 10;
+/// The colony's health tells of a grant's end so long before.
+pub const GRANT_ENDS_SOON: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// Sorts of work that nobody can take, told of by the colony's health.
 pub const HEALTH_SORTS_MAX: usize = 50;
 /// Waiting processes of a type that are looked at when it is explained why an executor gets no work, the first of them.

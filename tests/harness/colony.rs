@@ -197,7 +197,7 @@ impl TestColony {
         self.client(&key)
     }
 
-    /// A grant for a day, unsigned.
+    /// A grant for 90 days, unsigned: none of them is near its end.
     pub fn grant_document(
         &self,
         key: &KeyPair,
@@ -218,7 +218,7 @@ impl TestColony {
             scopes: Scopes { functions: owned(functions), executor_types: owned(executor_types) },
             rights: rights.to_vec(),
             valid_from: now - SignedDuration::from_mins(5),
-            valid_until: now + SignedDuration::from_hours(24),
+            valid_until: now + SignedDuration::from_hours(90 * 24),
         }
     }
 

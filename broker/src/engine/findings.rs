@@ -46,6 +46,8 @@ pub(super) struct Facts<'f> {
     pub(super) troubles: &'f Troubles,
     /// Work that waits, and that nobody who is there can take.
     pub(super) unserved: Vec<Finding>,
+    /// Grants that end soon.
+    pub(super) ending: Vec<Finding>,
     /// Work that nobody listens for is reported after so long.
     pub(super) unattended_after_ms: i64,
     /// The time.
@@ -83,6 +85,7 @@ pub(super) fn findings(facts: Facts<'_>) -> Vec<Finding> {
             since_ms: Some(pause.since_ms),
         }
     }));
+    findings.extend(facts.ending);
     for (executor_type, executor) in facts.executors {
         let quiet_ms = executor.heard_ms.map(|heard_ms| facts.now_ms.saturating_sub(heard_ms));
         let (kind, text) = match (executor.presence, quiet_ms) {

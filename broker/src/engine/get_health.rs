@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Engine;
 use super::contacts::Contacts;
 use super::findings::{Facts, Finding, NEWS_MS, findings, unattended, unserved};
+use super::grant_ends::{ending, grants_not_over};
 use super::reasons::Candidate;
 use super::roster::{ExecutorView, Licences};
 use crate::Error;
@@ -35,6 +36,7 @@ impl Engine {
             pauses: &self.store.list_pauses(colony.key).await?,
             troubles: &self.store.troubles(colony.key, now_ms.saturating_sub(NEWS_MS)).await?,
             unserved: self.unserved(colony, &waiting, &crowd, now_ms).await?,
+            ending: ending(&grants_not_over(&*self.store, colony, now_ms).await?, now_ms),
             unattended_after_ms: millis(self.unattended_after),
             now_ms,
         }))

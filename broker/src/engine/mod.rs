@@ -30,6 +30,7 @@ mod get_colony;
 mod get_guard;
 mod get_health;
 mod get_process;
+mod grant_ends;
 mod grantbook;
 mod holds;
 pub mod lifecycle;

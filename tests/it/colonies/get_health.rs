@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use apiary_executor_sdk::{Client, v1};
-use apiary_identity::{Envelope, OutcomeKind, Role};
+use apiary_identity::{Clock as _, Envelope, Grant, KeyPair, OutcomeKind, Revocation, Role, SystemClock};
 use apiary_tests::colony::claim;
 use apiary_tests::{Backend, TestColony, eventually};
+use jiff::SignedDuration;
+use uuid::Uuid;
 
 on_each_store!(
     a_quiet_colony_is_healthy,
@@ -13,6 +15,8 @@ on_each_store!(
     conditions_of_the_broker_itself_are_listed_until_they_end,
     what_ended_badly_is_told_until_it_is_redriven_or_given_up,
     work_that_waits_for_its_surroundings_is_told_with_the_cause_until_it_goes_on,
+    a_grant_that_ends_soon_is_told_until_another_goes_on_in_its_place,
+    of_many_grants_that_end_soon_the_first_are_told_and_the_others_counted,
     only_readers_ask
 );
 
@@ -249,6 +253,86 @@ async fn work_that_nobody_listens_for_is_reported_after_a_while(backend: Backend
     // Somebody comes: it is over, although the second still waits.
     claim(&bee, "t", 1, Duration::ZERO).await;
     eventually("it is over", async || kinds(&reader).await.is_empty().then_some(())).await;
+}
+
+/// A grant of a user or executor `bee` for all work, that ends after so many days, not yet delivered.
+fn grant_for(colony: &TestColony, key: &KeyPair, role: Role, days: i64) -> Grant {
+    let mut grant = colony.grant_document(key, "bee", role, &["*"], &["t"], &[]);
+    grant.valid_until = SystemClock.now() + SignedDuration::from_hours(24 * days);
+    grant
+}
+
+async fn add(colony: &TestColony, grant: &Grant) {
+    colony.client(&colony.key).add_grant(&Envelope::seal(&colony.key, grant).unwrap()).await.unwrap();
+}
+
+async fn a_grant_that_ends_soon_is_told_until_another_goes_on_in_its_place(colony: TestColony) {
+    let (reader, key) = (colony.reader().await, KeyPair::generate());
+    let mut over = grant_for(&colony, &key, Role::Executor, 5);
+    over.valid_until = SystemClock.now() - SignedDuration::from_secs(1);
+    let mut later = grant_for(&colony, &KeyPair::generate(), Role::User, 20);
+    later.valid_from = SystemClock.now() + SignedDuration::from_hours(24);
+    let lasting = grant_for(&colony, &KeyPair::generate(), Role::User, 31);
+    for grant in [&over, &later, &lasting] {
+        add(&colony, grant).await;
+    }
+    assert_eq!(kinds(&reader).await, Vec::<String>::new(), "over, not yet in force, and far from its end");
+
+    let first = grant_for(&colony, &key, Role::Executor, 5);
+    add(&colony, &first).await;
+    let health = reader.get_health().await.unwrap();
+    assert!(!health.healthy);
+    let [found] = health.findings.as_slice() else { panic!("{health:?}") };
+    assert_eq!((found.kind.as_str(), found.subject.as_str(), found.count), ("GRANTS_END", "bee", 1));
+    let (until, key_id, grant_id) = (first.valid_until, key.id().to_string(), first.grant_id.to_string());
+    for words in ["executor `bee`", &format!("{until:.0}"), "apiary grant add", &key_id, "grant revoke", &grant_id] {
+        assert!(found.text.contains(words), "{words}: {}", found.text);
+    }
+
+    // None of these gives for longer what this one gives.
+    let mut narrower = grant_for(&colony, &key, Role::Executor, 90);
+    narrower.scopes.functions = vec!["f".to_owned()];
+    let mut after_a_gap = grant_for(&colony, &key, Role::Executor, 90);
+    after_a_gap.valid_from = first.valid_until + SignedDuration::from_hours(10 * 24);
+    let other_role = grant_for(&colony, &key, Role::User, 90);
+    let other_key = grant_for(&colony, &KeyPair::generate(), Role::Executor, 90);
+    for grant in [&narrower, &after_a_gap, &other_role, &other_key] {
+        add(&colony, grant).await;
+        assert_eq!(kinds(&reader).await, ["GRANTS_END"], "{grant:?}");
+    }
+
+    // The next one may end soon, too: then it is the one that is told of.
+    let next = grant_for(&colony, &key, Role::Executor, 10);
+    add(&colony, &next).await;
+    let found = finding(&reader, "GRANTS_END").await.unwrap();
+    assert!(found.text.contains(&next.grant_id.to_string()), "{}", found.text);
+    let last = grant_for(&colony, &key, Role::Executor, 90);
+    add(&colony, &last).await;
+    assert_eq!(kinds(&reader).await, Vec::<String>::new());
+    let revoke = |grant_id| Revocation {
+        colony: colony.key.id(),
+        revocation_id: Uuid::new_v4(),
+        grant_id: Some(grant_id),
+        key: None,
+        from: SystemClock.now(),
+        reason: None,
+    };
+    for (grant, then) in [(&last, vec!["GRANTS_END"]), (&next, vec!["GRANTS_END"]), (&first, Vec::new())] {
+        let revocation = Envelope::seal(&colony.key, &revoke(grant.grant_id)).unwrap();
+        colony.client(&colony.key).revoke_grant(&revocation).await.unwrap();
+        assert_eq!(kinds(&reader).await, then);
+    }
+}
+
+async fn of_many_grants_that_end_soon_the_first_are_told_and_the_others_counted(colony: TestColony) {
+    let reader = colony.reader().await;
+    for days in (3..16).rev() {
+        add(&colony, &grant_for(&colony, &KeyPair::generate(), Role::User, days)).await;
+    }
+    let found = reader.get_health().await.unwrap().findings;
+    assert_eq!(found.iter().map(|one| one.count).collect::<Vec<_>>(), [[1; 10].as_slice(), &[3]].concat());
+    assert!(found.iter().all(|one| one.kind == "GRANTS_END"), "{found:?}");
+    assert!(found[0].text.contains("ends in 3 days") && found[10].text.starts_with("3 more grants end"), "{found:?}");
 }
 
 async fn only_readers_ask(colony: TestColony) {
