@@ -27,6 +27,13 @@ pub(crate) const PATH_CHARS_MAX: usize = 256;
 pub(crate) const SPOOL_QUEUE_MAX: usize = 256;
 /// What the spool's writer commits together.
 pub(crate) const SPOOL_BATCH_MAX: usize = 128;
+/// Bytes of events that it commits together; a single event may have more.
+pub(crate) const SPOOL_BATCH_BYTES_MAX: usize = 256 * 1024;
+/// Pages of SQLite's log, 4 KiB each, after which they are brought into the file.
+pub(crate) const SPOOL_LOG_PAGES: &str = "64";
+/// Bytes on the spool's disk that are kept for a full one, the first that there is room for: more than the log and the next
+/// commit hold together.
+pub(crate) const SPOOL_RESERVE_BYTES: [u64; 3] = [3 * 1024 * 1024, 1024 * 1024, 384 * 1024];
 /// A commit that is not older proves that the spool takes events; without one, a question after its health writes.
 pub(crate) const SPOOL_COMMIT_AGE_MAX: Duration = Duration::from_secs(5);
 /// Longest time that the spool's disk may take to prove it.

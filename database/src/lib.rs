@@ -14,4 +14,4 @@ pub use postgres::{
     Breaks, PostgresPool, PostgresPoolOptions, PostgresSession, UrlError, describe, is_break, leads_to_pooler,
     read_url, read_url_encrypted,
 };
-pub use sqlite::{SqliteReaders, SqliteTransaction, SqliteWriter, is_sqlite_busy};
+pub use sqlite::{SqliteReaders, SqliteTransaction, SqliteWriter, is_sqlite_busy, is_sqlite_full};

@@ -17,7 +17,10 @@ use crate::limits::WRITER_WAIT_MAX;
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const IOERR: i32 = 10;
+const FULL: i32 = 13;
 const CONSTRAINT: i32 = 19;
+/// No room for the memory that the connections of a file share.
+const IOERR_SHMSIZE: i32 = 4874;
 
 /// The writer of a file. It hands out one transaction at a time; what the connection was is forgotten after any failure.
 #[derive(Debug)]
@@ -296,6 +299,12 @@ impl SqliteReaders {
 /// Whether another program held the file for too long.
 pub fn is_sqlite_busy(error: &Error) -> bool {
     matches!(primary_code(error), Some(BUSY | LOCKED))
+}
+
+/// Whether the disk has no room, for the file or for what is beside it.
+pub fn is_sqlite_full(error: &Error) -> bool {
+    let code = || error.as_database_error()?.code()?.parse::<i32>().ok();
+    primary_code(error) == Some(FULL) || code() == Some(IOERR_SHMSIZE)
 }
 
 /// Brings the write-ahead log into the file after a failure. The log may end in a transaction whose fsync failed: a new

@@ -28,6 +28,7 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
         && totals.set_aside_events == 0
         && can_write
         && !totals.is_full
+        && !totals.lacks_reserve
         && notices.is_empty();
     let now_ms = app.intake.clock.now_ms();
     let age_ms = |since_ms: Option<i64>| since_ms.map(|since_ms| now_ms.saturating_sub(since_ms).max(0));
@@ -41,7 +42,7 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
             "oldest_age_ms": age_ms(totals.oldest_ms),
             "set_aside": totals.set_aside_events,
             "set_aside_oldest_age_ms": age_ms(totals.set_aside_oldest_ms),
-            "full": totals.is_full,
+            "full": totals.is_full || totals.lacks_reserve,
             "failing": !can_write,
         },
         "notices": notices.iter().map(of_notice).collect::<Vec<_>>(),

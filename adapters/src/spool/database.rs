@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use apiary_database::{SqliteTransaction, SqliteWriter};
 use apiary_identity::Id;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{Row as _, query};
 
 use super::totals::SpoolTotals;
 use crate::SpoolError;
+use crate::limits::SPOOL_LOG_PAGES;
 
 /// The file's name in the spool's folder.
 pub(super) const FILE: &str = "spool.sqlite";
@@ -23,6 +24,10 @@ pub(super) async fn open(path: &Path, colony: Id) -> Result<(SqliteWriter, Spool
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        // A disk that was full gets its room back as the line becomes shorter.
+        .auto_vacuum(SqliteAutoVacuum::Full)
+        // A short log: what is in it needs as much room again in the file before the log's own is free.
+        .pragma("wal_autocheckpoint", SPOOL_LOG_PAGES)
         .busy_timeout(Duration::from_secs(2));
     let writer = SqliteWriter::new(options);
     // In one transaction: whoever dies half-way leaves an empty file.
@@ -139,5 +144,7 @@ mod tests {
         let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
         let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await.unwrap();
         assert_eq!((journal.as_str(), synchronous), ("wal", 2), "2 is FULL: https://www.sqlite.org/pragma.html");
+        let vacuum: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(vacuum, 1, "the file shrinks with the line");
     }
 }

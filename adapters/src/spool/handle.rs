@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::database;
 use super::folder::Folder;
+use super::reserve::Reserve;
 use super::totals::SpoolTotals;
 use super::writer::{Answer, Ask, Job, Writer};
 use crate::limits::{REFUSAL_CHARS_MAX, SPOOL_COMMIT_AGE_MAX, SPOOL_PROOF_TIME_MAX, SPOOL_QUEUE_MAX};
@@ -73,7 +74,13 @@ impl Spool {
         tasks: &Supervisor,
     ) -> Result<Self, SpoolError> {
         let folder = Folder::take(path)?;
-        let (database, found) = database::open(&folder.database, colony).await?;
+        let mut reserve = Reserve::take(path).await;
+        let opened = match database::open(&folder.database, colony).await {
+            // To open the file needs room, too, if its last owner was killed.
+            Err(SpoolError::Failed { .. }) if reserve.give_up().await => database::open(&folder.database, colony).await,
+            opened => opened,
+        };
+        let (database, found) = opened?;
         if found.events() > 0 {
             let SpoolTotals { waiting_events, set_aside_events, .. } = found;
             let path = path.display();
@@ -82,7 +89,7 @@ impl Spool {
         let (jobs, asked) = mpsc::channel(SPOOL_QUEUE_MAX);
         let commits = database.commits().clone();
         let close = CancellationToken::new();
-        let (writer, totals) = Writer::new(folder, database, colony, found, limits, asked);
+        let (writer, totals) = Writer::new(folder, reserve, database, colony, found, limits, asked);
         let tasks = tasks.group();
         let state = (writer, close.clone());
         tasks.spawn("spool writer", close.clone(), state, |(writer, close)| Box::pin(writer.run(close)));
@@ -147,10 +154,11 @@ impl Spool {
 
     /// Whether the spool can keep an event: something was written lately, or something of no meaning is now.
     pub(crate) async fn can_write(&self) -> bool {
-        if self.commits.is_newer_than(SPOOL_COMMIT_AGE_MAX) && !self.totals().is_failing {
+        let SpoolTotals { is_failing, lacks_reserve, .. } = self.totals();
+        if self.commits.is_newer_than(SPOOL_COMMIT_AGE_MAX) && !is_failing && !lacks_reserve {
             return true;
         }
-        matches!(timeout(SPOOL_PROOF_TIME_MAX, self.ask(Ask::Prove)).await, Ok(Ok(_)))
+        matches!(timeout(SPOOL_PROOF_TIME_MAX, self.ask(Ask::Prove)).await, Ok(Ok(Answer::Done)))
     }
 
     /// Counts anew if somebody else has changed the file.

@@ -8,6 +8,7 @@ mod database;
 mod file;
 mod folder;
 mod handle;
+mod reserve;
 mod totals;
 mod writer;
 

@@ -19,6 +19,8 @@ pub struct SpoolTotals {
     pub set_aside_newest_ms: Option<i64>,
     /// True if the last write failed: the disk is full, or broken.
     pub is_failing: bool,
+    /// True while no room is kept for a full disk: what waits is forwarded, and no event is taken.
+    pub lacks_reserve: bool,
     /// True if an event found no room, and none has been forwarded since.
     pub is_full: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use apiary_database::{SqliteTransaction, SqliteWriter};
+use apiary_database::{SqliteTransaction, SqliteWriter, is_sqlite_full};
 use apiary_identity::Id;
 use sqlx::{Row as _, query};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::folder::Folder;
 use super::handle::{Appended, SetAside, Waiting};
+use super::reserve::Reserve;
 use super::totals::SpoolTotals;
 use super::{database, file};
-use crate::limits::{SET_ASIDE_LIST_MAX, SPOOL_BATCH_MAX};
+use crate::limits::{SET_ASIDE_LIST_MAX, SPOOL_BATCH_BYTES_MAX, SPOOL_BATCH_MAX};
 use crate::{SpoolError, WebhookLimits};
 
 /// Something to do, and where its answer goes.
@@ -74,12 +75,14 @@ pub(super) struct Writer {
     events_max: u64,
     bytes_max: u64,
     path: PathBuf,
+    reserve: Reserve,
     _folder: Folder,
 }
 
 impl Writer {
     pub(super) fn new(
         folder: Folder,
+        reserve: Reserve,
         database: SqliteWriter,
         colony: Id,
         found: SpoolTotals,
@@ -90,7 +93,7 @@ impl Writer {
         let (totals, watching) = watch::channel(found);
         let path = folder.database.clone();
         let colony = colony.to_string();
-        (Self { database, colony, totals, jobs, events_max, bytes_max, path, _folder: folder }, watching)
+        (Self { database, colony, totals, jobs, events_max, bytes_max, path, reserve, _folder: folder }, watching)
     }
 
     /// Works until `close`, or until nobody can ask any more; what was asked by then is done.
@@ -104,7 +107,10 @@ impl Writer {
                     if received == 0 {
                         break;
                     }
-                    self.work(&mut batch).await;
+                    while !batch.is_empty() {
+                        let mut next: Vec<Job> = batch.drain(..fitting(&batch)).collect();
+                        self.work(&mut next).await;
+                    }
                 }
             }
         }
@@ -116,7 +122,17 @@ impl Writer {
     /// Does a batch, all of it or nothing, and answers.
     async fn work(&mut self, batch: &mut Vec<Job>) {
         let before = *self.totals.borrow();
-        match self.commit(before, batch).await {
+        if batch.iter().any(|job| job.ask.fills()) {
+            self.reserve.ensure().await;
+        }
+        let mut outcome = self.commit(before, batch).await;
+        if outcome.as_ref().is_err_and(is_sqlite_full)
+            && batch.iter().any(|job| !job.ask.fills())
+            && self.reserve.give_up().await
+        {
+            outcome = self.commit(before, batch).await;
+        }
+        match outcome {
             Ok((answers, totals)) => {
                 // Before the answers: whoever knows that an event is in the line must not find the line empty.
                 self.publish(totals);
@@ -127,7 +143,7 @@ impl Writer {
             }
             Err(error) => {
                 let error = SpoolError::sql(&self.path, &error);
-                self.publish(SpoolTotals { is_failing: true, ..before });
+                self.publish(SpoolTotals { is_failing: true, lacks_reserve: !self.reserve.is_held(), ..before });
                 for job in batch.drain(..) {
                     job.reply.send(Err(error.clone())).ok();
                 }
@@ -157,10 +173,11 @@ impl Writer {
         let mut answers = Vec::with_capacity(batch.len());
         for job in batch {
             let answer = match &job.ask {
-                Ask::Append { spec, .. } if !has_room(&totals, size(spec.len())) => {
+                Ask::Append { spec, .. } if !self.reserve.is_held() || !has_room(&totals, size(spec.len())) => {
                     totals.is_full = true;
                     Answer::Appended(Appended::Full)
                 }
+                Ask::Prove if !self.reserve.is_held() => Answer::Appended(Appended::Full),
                 Ask::Prove => {
                     database::own(&mut transaction, &self.colony).await?;
                     Answer::Done
@@ -170,11 +187,32 @@ impl Writer {
             answers.push(answer);
         }
         totals.oldest_ms = database::oldest_ms(&mut transaction).await?;
+        totals.lacks_reserve = !self.reserve.is_held();
         // Reading proves nothing.
         totals.is_failing &= !transaction.has_changed();
         transaction.commit().await?;
         Ok((answers, totals))
     }
+}
+
+impl Ask {
+    /// Whether it asks for room on the disk for longer.
+    fn fills(&self) -> bool {
+        matches!(self, Self::Append { .. } | Self::Prove)
+    }
+}
+
+/// Returns how many of the first are committed together.
+fn fitting(jobs: &[Job]) -> usize {
+    let mut bytes = 0_usize;
+    let is_within = |job: &&Job| {
+        bytes = bytes.saturating_add(match &job.ask {
+            Ask::Append { spec, .. } => spec.len(),
+            _ => 0,
+        });
+        bytes <= SPOOL_BATCH_BYTES_MAX
+    };
+    jobs.iter().take_while(is_within).count().max(1)
 }
 
 async fn apply(db: &mut SqliteTransaction, totals: &mut SpoolTotals, ask: &Ask) -> Result<Answer, sqlx::Error> {

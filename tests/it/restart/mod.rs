@@ -2,6 +2,7 @@
 
 mod broker;
 mod database;
+mod full_disk;
 #[cfg(debug_assertions)]
 mod hopeless;
 mod kill;
