@@ -1,5 +1,7 @@
 //! `apiary doctor`.
 
+use apiary_identity::{Clock as _, Envelope, Id, KeyPair, Spec, SystemClock};
+
 use crate::local::Local;
 use crate::scene::{Scene, run};
 
@@ -56,4 +58,27 @@ fn a_key_that_may_not_read_is_no_fault() {
     let adapter = scene.path("data/keys/stripe-adapter.pem");
     let ran = local.run(&["doctor", "--key-file", adapter.to_str().unwrap(), "--only", "grants", "-o", "json"]);
     assert_eq!(ran.json()["findings"][0]["verdict"], "skipped");
+}
+
+#[test]
+fn a_proxy_that_is_not_trusted_is_told() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let health = || local.run(&["doctor", "--only", "health"]).ok();
+    assert!(health().contains("nothing needs attention"), "{}", health());
+    let colony: Id = local.announced["colony"].as_str().unwrap().parse().unwrap();
+    let key = KeyPair::from_pem(&scene.read("data/keys/operator.pem"), None).unwrap();
+    let spec = Spec::new(colony, "echo", "echo", SystemClock.now());
+    let envelope = Envelope::seal(&key, &spec).unwrap();
+    let post = async {
+        let url = format!("{}/v1/processes", local.announced["broker"].as_str().unwrap());
+        let request = apiary_tests::http().post(url).header("x-forwarded-for", "198.51.100.1");
+        request.body(envelope.to_json()).send().await.unwrap().status()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert!(runtime.block_on(post).is_success());
+    let told = health();
+    for words in ["PROXY_NOT_TRUSTED", "127.0.0.1", "`broker.trusted_proxies`"] {
+        assert!(told.contains(words), "{told}");
+    }
 }
