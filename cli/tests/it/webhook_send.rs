@@ -90,6 +90,16 @@ fn what_is_refused_or_not_there_has_its_exit_code_and_a_hint() {
 }
 
 #[test]
+fn a_field_with_the_name_of_a_setting_is_the_events() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    for field in ["data=null", "data={\"object\":5}"] {
+        let sent = local.run(&["webhook", "send", "invoice.paid", "--set", field, "-o", "json"]).json();
+        assert_eq!(sent["outcome"], "submitted", "{field}: {sent}");
+    }
+}
+
+#[test]
 fn a_setting_beside_a_field_is_still_a_setting() {
     let scene = Scene::new();
     let local = Local::start(&scene);

@@ -1,4 +1,4 @@
-//! `--set PATH=VALUE`: fields of an event, in the same flag as settings. No path of an event is the name of a setting.
+//! `--set PATH=VALUE`: fields of an event, in the same flag as settings. A name that is both, as `data` is, is the event's.
 
 use apiary_protocol::near::nearest;
 use serde_json::{Map, Value};
@@ -21,7 +21,7 @@ pub(super) struct Field {
 
 /// Whether `--set` speaks of an event here, and not of a setting. What is neither is told so in an event's words.
 pub(crate) fn is_field(text: &str) -> bool {
-    text.split_once('=').is_some_and(|(path, _)| !is_setting(path))
+    text.split_once('=').is_some_and(|(path, _)| TOP.contains(&path) || !is_setting(path))
 }
 
 impl Field {
@@ -130,6 +130,10 @@ mod tests {
     #[test]
     fn a_setting_is_not_taken_for_a_field() {
         assert!(is_field("data.object.quantity=3") && is_field("created=1"));
+        assert!(
+            is_field("data=null") && is_field("data={\"object\":5}") && is_field("data="),
+            "`--data` names the folder"
+        );
         assert!(!is_field("webhook.listen=127.0.0.1:1") && !is_field("data"));
     }
 }

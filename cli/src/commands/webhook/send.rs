@@ -141,7 +141,8 @@ fn event(kind: &str, customer: &str, now_s: i64, fields: &[Field]) -> anyhow::Re
 
 /// A subscription of one item tells its quantity twice; whoever changes one means both.
 fn mirror_quantity(event: &mut Value, before: &Value) {
-    let object = &mut event["data"]["object"];
+    // What was set may be anything, and stays as it is.
+    let Some(object) = event.pointer_mut("/data/object") else { return };
     if object["quantity"] != *before
         && let Some(item) = object.pointer("/items/data/0/quantity")
         && item == before
@@ -243,6 +244,21 @@ mod tests {
             quantities(&["data.object.quantity=3", "data.object.items.data.0.quantity=2"]),
             (3.into(), 2.into())
         );
+    }
+
+    #[test]
+    fn a_field_at_the_top_may_be_anything_and_stays_as_it_was_set() {
+        for (set, data) in [
+            ("data=null", Value::Null),
+            ("data={\"object\":5}", serde_json::json!({ "object": 5 })),
+            ("data=[]", serde_json::json!([])),
+            ("data=text", "text".into()),
+            ("data=5", 5.into()),
+        ] {
+            let event =
+                event("customer.subscription.updated", "ada", 1_763_690_000, &[Field::read(set).unwrap()]).unwrap();
+            assert_eq!(event["data"], data, "{set}");
+        }
     }
 
     #[test]
