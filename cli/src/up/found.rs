@@ -49,14 +49,17 @@ pub(crate) fn record(settings: &Settings) -> Option<PathBuf> {
     data_folder(settings).map(|folder| folder.join(RECORD)).filter(|path| path.is_file())
 }
 
-/// The webhook adapter's spool: set by somebody, or in the data folder of an `apiary up`, or at the usual place.
+/// The webhook adapter's spool: set by somebody, or in the data folder of an `apiary up`, or at the usual place. Where there is
+/// none at all, it is the one that a named data folder would have.
 pub(crate) fn spool(settings: &Settings) -> PathBuf {
     let set = settings.path(&table::WEBHOOK_SPOOL).unwrap_or_default();
     let is_folder_named = settings.path(&table::DATA).is_some() || settings.file().is_some();
     if settings.is_set(&table::WEBHOOK_SPOOL) || (!is_folder_named && set.is_dir()) {
         return set;
     }
-    data_folder(settings).map(|folder| folder.join(SPOOL)).filter(|path| path.is_dir()).unwrap_or(set)
+    let is_data_named = settings.path(&table::DATA).is_some();
+    let is_meant = |path: &PathBuf| path.is_dir() || (is_data_named && !set.is_dir());
+    data_folder(settings).map(|folder| folder.join(SPOOL)).filter(is_meant).unwrap_or(set)
 }
 
 /// What the `apiary up` that runs in the folder wrote beside its process number.

@@ -182,6 +182,30 @@ fn a_running_adapter_notices_although_its_broker_is_away() {
 }
 
 #[test]
+fn a_place_without_a_spool_is_named_with_the_ways_to_name_another() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path("own")).unwrap();
+    std::fs::create_dir_all(scene.path("empty/spool")).unwrap();
+    std::fs::write(scene.path("empty/spool/spool.sqlite"), "").unwrap();
+    for (flags, place) in [
+        (&[][..], "apiary-webhook-spool"),
+        (&["--data", "nope"], "nope/spool"),
+        (&["--data", "own"], "own/spool"),
+        (&["--data", "empty"], "empty/spool"),
+        (&["--set", "webhook.spool=own"], "own"),
+        (&["--data", "own", "--set", "webhook.spool=nope"], "nope"),
+    ] {
+        for command in [&["list"][..], &["show", "x"], &["retry", "x"], &["retry", "--all"], &["delete", "x"]] {
+            let words = scene.run(&[flags, &["spool"], command].concat()).fails_with(5);
+            assert!(words.contains(&format!("error: {place} holds no spool")), "{flags:?} {command:?}: {words}");
+            assert!(words.contains("--set webhook.spool=DIR") && words.contains("--data DIR"), "{words}");
+            assert!(!words.contains("WARN"), "{words}");
+        }
+    }
+    assert!(!scene.path("nope").exists(), "nothing is made by looking");
+}
+
+#[test]
 fn a_name_that_is_not_there_is_answered_with_the_one_that_is_meant_and_the_others_are_done() {
     let scene = Scene::new();
     let spool = Spool { scene: &scene, folder: scene.path("spool") };
