@@ -37,6 +37,26 @@ fn what_is_bad_is_named_with_advice() {
 }
 
 #[test]
+fn every_grant_that_ends_soon_is_told_not_only_that_of_the_own_key() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let (colony, key) = (scene.path("data/keys/colony.pem"), scene.new_key("bee.pem"));
+    let grant = ["grant", "add", "--key", &key, "--role", "executor", "--name", "bee", "--function", "*"];
+    let add = |days: &str| {
+        let rest = ["--executor-type", "t", "--colony-key", colony.to_str().unwrap(), "--valid-days", days];
+        local.run(&[&grant[..], &rest].concat()).ok();
+    };
+    add("5");
+    let told = local.run(&["doctor"]).ok();
+    assert!(told.contains("GRANTS_END: the grant of executor `bee` ends in 5 days"), "{told}");
+    assert_eq!(local.run(&["colony", "health"]).code, 10);
+    add("90");
+    let told = local.run(&["doctor"]).ok();
+    assert!(!told.contains("GRANTS_END"), "{told}");
+    local.run(&["colony", "health"]).ok();
+}
+
+#[test]
 fn a_key_from_standard_input_is_used_for_every_look() {
     let scene = Scene::new();
     let local = Local::start(&scene);
