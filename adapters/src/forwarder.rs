@@ -184,7 +184,8 @@ impl Forwarder {
             0 => self.notices.resolve(EVENTS_SET_ASIDE, ""),
             _ if self.notices.list().iter().any(|notice| notice.kind == EVENTS_SET_ASIDE) => {}
             events => {
-                let text = format!("the broker refuses {events} events; `apiary spool list` shows which, and why");
+                let noun = if events == 1 { "event" } else { "events" };
+                let text = format!("the broker refuses {events} {noun}; `apiary spool list` shows which, and why");
                 self.notices.raise(EVENTS_SET_ASIDE, "", text);
             }
         }
