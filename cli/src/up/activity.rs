@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::process::view::{is_finished, state_word};
-use crate::output::plain;
+use crate::output::{counted, plain};
 
 /// The pause before a watch that ended is opened anew.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -52,7 +52,8 @@ fn line(process: &Process) -> Option<String> {
         ProcessState::Succeeded => format!("succeeded in {}", took(process)),
         ProcessState::Cancelled => format!("cancelled after {}", took(process)),
         state if is_finished(state) => {
-            format!("{} after {} and {attempt} attempts", state_word(state).replace('_', " "), took(process))
+            let attempts = counted(i64::from(*attempt), "attempt", "attempts");
+            format!("{} after {} and {attempts}", state_word(state).replace('_', " "), took(process))
         }
         ProcessState::Blocked if process.blocked_cause == "backoff" => {
             let again = Timestamp::from_millisecond(process.state_until_ms).ok()?;
@@ -104,6 +105,8 @@ mod tests {
             line(&dead).unwrap(),
             "stripe.event dead letter after 1s 250ms and 2 attempts: no row (process 0198c0de)"
         );
+        dead.attempt = 1;
+        assert!(line(&dead).unwrap().contains(" and 1 attempt: no row"));
     }
 
     #[test]

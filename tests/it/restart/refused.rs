@@ -71,7 +71,7 @@ async fn a_refused_event_is_told_of_retried_and_ends_when_its_sender_sends_it_ag
     json(&parts, &["spool", "retry", &events[2]]).await;
     eventually("doctor says that the adapter waits", async || {
         let words = json(&parts, &["doctor", "--only", "webhook"]).await["findings"].to_string();
-        let is_told = ["no answer from its broker since", "start the broker", "has 1 events in its spool, 3 set aside"];
+        let is_told = ["no answer from its broker since", "start the broker", "has 1 event in its spool, 3 set aside"];
         is_told.iter().all(|told| words.contains(told)).then_some(())
     })
     .await;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::finding::Finding;
 use crate::commands::bee;
 use crate::commands::record::show;
+use crate::output::counted;
 use crate::settings::{Settings, table};
 use crate::up;
 
@@ -50,7 +51,8 @@ async fn healthz(url: &str) -> Result<Value, reqwest::Error> {
 fn judge(address: &str, health: &Value) -> Vec<Finding> {
     let number = |name: &str| health["spool"][name].as_u64().unwrap_or(0);
     let (waiting, set_aside) = (number("events"), number("set_aside"));
-    let words = format!("the adapter at {address} has {waiting} events in its spool, {set_aside} set aside");
+    let events = number_of(waiting, "event", "events");
+    let words = format!("the adapter at {address} has {events} in its spool, {set_aside} set aside");
     let mut findings = vec![if health["spool"]["full"] == true || health["spool"]["failing"] == true {
         Finding::bad("webhook", format!("{words}, and can keep no more"), "look at its log, and at its disk")
     } else {
@@ -63,6 +65,10 @@ fn judge(address: &str, health: &Value) -> Vec<Finding> {
     // The count of what is set aside says more.
     findings.extend(notices.filter(|notice| notice["kind"] != EVENTS_SET_ASIDE).map(of_notice));
     findings
+}
+
+fn number_of(count: u64, one: &str, many: &str) -> String {
+    counted(i64::try_from(count).unwrap_or(i64::MAX), one, many)
 }
 
 fn of_set_aside(events: u64, oldest_age_ms: u64) -> Finding {
@@ -85,18 +91,18 @@ fn of_notice(notice: &Value) -> Finding {
     let (kind, cause) = (text("kind"), text("cause"));
     let since = notice["since_ms"].as_i64().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     let since = since.map(|since| format!(" since {since:.0}")).unwrap_or_default();
-    let count = notice["count"].as_u64().unwrap_or(1);
+    let times = number_of(notice["count"].as_u64().unwrap_or(1), "time", "times");
     let advice = if text("remedy").is_empty() { "see the adapter's log" } else { text("remedy") };
     match kind {
         BROKER_REFUSES => {
-            Finding::bad("webhook", format!("the broker refuses the adapter{since}: {cause}, {count} times"), advice)
+            Finding::bad("webhook", format!("the broker refuses the adapter{since}: {cause}, {times}"), advice)
         }
         BROKER_AWAY => Finding::warning(
             "webhook",
-            format!("the adapter gets no answer from its broker{since}, tried {count} times; its events wait"),
+            format!("the adapter gets no answer from its broker{since}, tried {times}; its events wait"),
             advice,
         ),
-        kind => Finding::warning("webhook", format!("the adapter reports {kind}{since}, {count} times"), advice),
+        kind => Finding::warning("webhook", format!("the adapter reports {kind}{since}, {times}"), advice),
     }
 }
 
