@@ -110,7 +110,8 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
             never = hangups.heed(context, follow_terminal) => match never {},
         }
     };
-    daemon::serve(signals, &shutdown, service).await
+    // The future of a whole colony is large: it is kept off the stack.
+    Box::pin(daemon::serve(signals, &shutdown, service)).await
 }
 
 fn data_folder(settings: &Settings) -> Result<PathBuf, Fault> {
