@@ -144,7 +144,8 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
 
 /// Whether a path is that of a gRPC method: `/package.Service/Method`.
 fn is_method(path: &str) -> bool {
-    path.trim_start_matches('/').split_once('/').is_some_and(|(service, _)| service.contains('.'))
+    let parts = path.trim_start_matches('/').split_once('/');
+    parts.is_some_and(|(service, method)| service.contains('.') && !method.is_empty())
 }
 
 /// Reads how long the client waits: up to eight digits and a unit, as gRPC's protocol has it. What cannot be read is none.

@@ -1,16 +1,46 @@
 //! The finance bee's record.
 
+use std::path::Path;
+
 use apiary_executor_sdk::Client;
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_identity::{Clock as _, Role, SystemClock, write_key_file};
 use apiary_tests::colony::state_of;
 use apiary_tests::daemon::Daemon;
-use apiary_tests::{Backend, Disk, TestColony, eventually_within, stripe};
+use apiary_tests::{Backend, Disk, Fault, TestColony, eventually, eventually_within, stripe};
 use uuid::Uuid;
 
 use super::{assert_all_there, column, on, on_each_disk};
 
 on_each_disk!(every_event_that_the_finance_bee_applied_is_there);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bee_that_starts_on_a_full_disk_waits_for_room() {
+    let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::new(Fault::Full));
+    let colony = TestColony::start(Backend::sqlite().await).await;
+    let (user, reader) = (colony.user("adapter").await, colony.reader().await);
+    let mut bee = bee_of(&colony, folder.path(), &disk).await;
+    disk.fail();
+    bee.start();
+    eventually("it says that it waits", async || bee.words().contains("is not there yet").then_some(())).await;
+    let event = stripe::subscription_created(0, SystemClock.now().as_second());
+    let submitted = user.submit_json("finance", "stripe.event", &event).await.unwrap();
+    disk.mend();
+    wait_until(&reader, submitted.process_id, ProcessState::Succeeded).await;
+}
+
+/// A finance bee with its grant, whose record is on this disk.
+async fn bee_of(colony: &TestColony, folder: &Path, disk: &Disk) -> Daemon {
+    colony.grant("finance", Role::Executor, &["*"], &["finance"], &[]).await;
+    let key = folder.join("finance.pem");
+    write_key_file(&key, &colony.key_of("finance"), None).unwrap();
+    let bee = Daemon::new("finance", &["bee", "finance"], folder, None)
+        .set("APIARY_BROKER", format!("http://{}", colony.address()))
+        .set("APIARY_COLONY", colony.key.id())
+        .set("APIARY_KEY_FILE", key.display())
+        .set("APIARY_FINANCE_SQLITE", disk.path().join("record.db").display());
+    on(disk, bee)
+}
 
 /// Longest time that the broker may wait before it hands an event out again that was not applied.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
@@ -19,16 +49,8 @@ async fn every_event_that_the_finance_bee_applied_is_there(disk: Disk) {
     let folder = tempfile::tempdir().unwrap();
     let colony = TestColony::start(Backend::sqlite().await).await;
     let (user, reader) = (colony.user("adapter").await, colony.reader().await);
-    colony.grant("finance", Role::Executor, &["*"], &["finance"], &[]).await;
-    let key = folder.path().join("finance.pem");
-    write_key_file(&key, &colony.key_of("finance"), None).unwrap();
     let file = disk.path().join("record.db");
-    let bee = Daemon::new("finance", &["bee", "finance"], folder.path(), None)
-        .set("APIARY_BROKER", format!("http://{}", colony.address()))
-        .set("APIARY_COLONY", colony.key.id())
-        .set("APIARY_KEY_FILE", key.display())
-        .set("APIARY_FINANCE_SQLITE", file.display());
-    let mut bee = on(&disk, bee);
+    let mut bee = bee_of(&colony, folder.path(), &disk).await;
     bee.start();
     let mut number = 0..;
     let mut send = async || {

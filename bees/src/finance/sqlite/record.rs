@@ -58,7 +58,11 @@ impl SqliteRecord {
     /// A file that cannot be opened, is no database, or is of a newer version.
     pub async fn open(path: &Path) -> Result<Self, RecordError> {
         make_private(path).await?;
-        let cannot_open = |cause| RecordError::Setting(format!("cannot open {}: {cause}", path.display()));
+        let cannot_open = |cause: RecordError| match cause.is_retryable() {
+            // A disk that is full, or a file that another program holds.
+            true => cause,
+            false => RecordError::Setting(format!("cannot open {}: {cause}", path.display())),
+        };
         schema::refuse_foreign(path).await.map_err(cannot_open)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
