@@ -103,7 +103,7 @@ impl Parts {
                 scopes: Scopes { functions: vec!["stripe.event".into()], executor_types: vec!["finance".into()] },
                 rights: Vec::<GrantRight>::new(),
                 valid_from: SystemClock.now() - SignedDuration::from_mins(5),
-                valid_until: SystemClock.now() + SignedDuration::from_hours(1),
+                valid_until: SystemClock.now() + SignedDuration::from_hours(90 * 24),
             };
             self.client(&self.colony).add_grant(&Envelope::seal(&self.colony, &grant).unwrap()).await.unwrap();
         }
