@@ -34,6 +34,8 @@ pub(crate) struct Finding {
 
 /// All that is known of a colony.
 pub(super) struct Facts<'f> {
+    /// The reason why the broker is not ready for work, if so.
+    pub(super) unready: Option<&'f str>,
     /// Conditions of the broker as a whole.
     pub(super) notices: &'f [Notice],
     /// What waits, by executor type.
@@ -57,7 +59,8 @@ pub(super) struct Facts<'f> {
 /// What needs attention, the worst first.
 pub(super) fn findings(facts: Facts<'_>) -> Vec<Finding> {
     // A fault of the broker itself may be the cause of all that follows.
-    let mut findings: Vec<Finding> = facts.notices.iter().map(of_notice).collect();
+    let mut findings: Vec<Finding> = facts.unready.map(not_ready).into_iter().collect();
+    findings.extend(facts.notices.iter().map(of_notice));
     let unattended = |waiting| unattended(waiting, facts.executors, facts.unattended_after_ms, facts.now_ms);
     findings.extend(facts.waiting.iter().filter_map(unattended));
     findings.extend(facts.troubles.waits.iter().map(|waits| outside(waits, facts.now_ms)));
@@ -112,6 +115,19 @@ pub(super) fn findings(facts: Facts<'_>) -> Vec<Finding> {
         findings.push(Finding { kind, text, subject, count: 1, since_ms });
     }
     findings
+}
+
+/// The broker as a whole, which takes or hands out nothing.
+fn not_ready(reason: &str) -> Finding {
+    Finding {
+        kind: "BROKER_NOT_READY",
+        text: format!(
+            "the broker is not ready for work: {reason}; once that is mended it goes on by itself: see its /readyz and its log"
+        ),
+        subject: String::new(),
+        count: 1,
+        since_ms: None,
+    }
 }
 
 fn of_notice(notice: &Notice) -> Finding {

@@ -23,13 +23,18 @@ impl Engine {
     /// What needs attention in the colony, the worst first.
     pub(crate) async fn get_health(&self, permit: Permit<action::GetHealth>) -> Result<Vec<Finding>, Error> {
         let colony = permit.colony();
-        self.contacts.write(&*self.store).await?;
+        let unready = match self.unready_to_write().await {
+            // The one write of this verb: whoever asks while the database takes none is told why, and the rest besides.
+            None => self.contacts.write(&*self.store).await.err().map(|error| error.to_string()),
+            unready => unready,
+        };
         let now_ms = self.clock.now_ms();
         let waiting = self.store.waiting_types(Some(colony.key)).await?;
         let waiting: Vec<WaitingType> = waiting.into_iter().map(|(_, waiting)| waiting).collect();
         let listeners = Listeners { store: &*self.store, clock: &*self.clock, contacts: &self.contacts };
         let crowd = listeners.of(colony, None).await?;
         Ok(findings(Facts {
+            unready: unready.as_deref(),
             notices: &self.tasks.notices().list(),
             waiting: &waiting,
             executors: &crowd.all(),

@@ -13,7 +13,8 @@ const LONGER: Duration = Duration::from_secs(PROOF_S + 2);
 
 on_each_store!(
     a_commit_of_the_last_seconds_is_proof_enough_and_without_one_only_the_question_writes,
-    a_database_that_takes_no_writes_is_not_ready_and_says_so
+    a_database_that_takes_no_writes_is_not_ready_and_says_so,
+    a_broker_that_is_not_ready_is_in_the_health_of_its_colonies_until_it_is
 );
 
 /// What readiness writes is counted by the database itself.
@@ -81,8 +82,9 @@ async fn a_commit_of_the_last_seconds_is_proof_enough_and_without_one_only_the_q
     assert_eq!(proofs(&colony.backend).await, before + 1);
 }
 
-async fn a_database_that_takes_no_writes_is_not_ready_and_says_so(colony: TestColony) {
-    let refuse: &[&str] = match colony.backend.kind() {
+/// Lets the database refuse what readiness writes.
+async fn refuse_proofs(backend: &Backend) {
+    let refuse: &[&str] = match backend.kind() {
         "sqlite" => &[
             "CREATE TRIGGER no_insert BEFORE INSERT ON readiness BEGIN SELECT RAISE(ABORT, 'the disk is in flames'); END",
             "CREATE TRIGGER no_update BEFORE UPDATE ON readiness BEGIN SELECT RAISE(ABORT, 'the disk is in flames'); END",
@@ -94,8 +96,23 @@ async fn a_database_that_takes_no_writes_is_not_ready_and_says_so(colony: TestCo
         ],
     };
     for statement in refuse {
-        colony.backend.execute(statement).await;
+        backend.execute(statement).await;
     }
+}
+
+/// Ends that.
+async fn take_proofs(backend: &Backend) {
+    let remedy: &[&str] = match backend.kind() {
+        "sqlite" => &["DROP TRIGGER no_insert", "DROP TRIGGER no_update"],
+        _ => &["DROP TRIGGER no_write ON readiness"],
+    };
+    for statement in remedy {
+        backend.execute(statement).await;
+    }
+}
+
+async fn a_database_that_takes_no_writes_is_not_ready_and_says_so(colony: TestColony) {
+    refuse_proofs(&colony.backend).await;
     let words = eventually("it is not ready", async || {
         let (status, body) = ask(&colony).await;
         assert_eq!(body["ready"], status == 200, "{body}");
@@ -103,12 +120,30 @@ async fn a_database_that_takes_no_writes_is_not_ready_and_says_so(colony: TestCo
     });
     let words = words.await;
     assert!(words.contains("the disk is in flames"), "{words}");
-    let remedy: &[&str] = match colony.backend.kind() {
-        "sqlite" => &["DROP TRIGGER no_insert", "DROP TRIGGER no_update"],
-        _ => &["DROP TRIGGER no_write ON readiness"],
-    };
-    for statement in remedy {
-        colony.backend.execute(statement).await;
-    }
+    take_proofs(&colony.backend).await;
     eventually("it is ready again", async || (ask(&colony).await.0 == 200).then_some(())).await;
+}
+
+async fn a_broker_that_is_not_ready_is_in_the_health_of_its_colonies_until_it_is(colony: TestColony) {
+    let reader = colony.reader().await;
+    let health = async || reader.get_health().await.unwrap();
+    assert!(health().await.healthy);
+    refuse_proofs(&colony.backend).await;
+    // Asked by nobody else: health is not told of it by a page that somebody looked at.
+    let found = eventually("health tells of it", async || {
+        let answer = health().await;
+        assert_eq!(answer.healthy, answer.findings.is_empty());
+        answer.findings.into_iter().next()
+    });
+    let found = found.await;
+    assert_eq!((found.kind.as_str(), found.subject.as_str(), found.count), ("BROKER_NOT_READY", "", 1));
+    let (status, page) = ask(&colony).await;
+    assert_eq!(status, 503);
+    let reason = page["reason"].as_str().unwrap();
+    assert!(found.text.contains(reason) && found.text.contains("the disk is in flames"), "{found:?}: {page}");
+    assert!(found.text.contains("/readyz"), "{found:?}");
+    assert!(!reader.is_ready().await.unwrap());
+    take_proofs(&colony.backend).await;
+    eventually("it is over", async || health().await.healthy.then_some(())).await;
+    assert!(reader.is_ready().await.unwrap());
 }
