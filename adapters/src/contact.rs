@@ -7,7 +7,7 @@ use apiary_executor_sdk::Submitted;
 
 use crate::SinkError;
 
-/// The notice while the broker does not answer.
+/// The notice while the broker takes nothing for now; its subject is the exact reason, empty if the broker does not answer.
 pub(crate) const BROKER_AWAY: &str = "BROKER_AWAY";
 /// The notice while the broker takes nothing from this adapter; its subject is the exact reason.
 pub(crate) const BROKER_REFUSES: &str = "BROKER_REFUSES";
@@ -26,6 +26,11 @@ pub enum BrokerState {
     Reachable,
     /// No answer.
     Away,
+    /// It answers, and can take nothing for now.
+    Unready {
+        /// The exact reason, for example `UNAVAILABLE`.
+        reason: String,
+    },
     /// It answers, and takes nothing from this adapter: a person has to act.
     Refusing {
         /// The exact reason, for example `NOT_PERMITTED`.
@@ -39,6 +44,7 @@ impl BrokerState {
         match self {
             Self::Unknown | Self::Reachable => None,
             Self::Away => Some((BROKER_AWAY, "")),
+            Self::Unready { reason } => Some((BROKER_AWAY, reason)),
             Self::Refusing { reason } => Some((BROKER_REFUSES, reason)),
         }
     }
@@ -61,12 +67,12 @@ impl Contact {
     }
 
     pub(crate) fn note(&self, answer: &Result<Submitted, SinkError>) {
+        let bounded = |reason: &str| reason.chars().take(REASON_CHARS_MAX).collect();
         let state = match answer {
             Ok(_) | Err(SinkError::Unacceptable { .. }) => BrokerState::Reachable,
             Err(SinkError::Away(_)) => BrokerState::Away,
-            Err(SinkError::Refused { reason, .. }) => {
-                BrokerState::Refusing { reason: reason.chars().take(REASON_CHARS_MAX).collect() }
-            }
+            Err(SinkError::Unready { reason, .. }) => BrokerState::Unready { reason: bounded(reason) },
+            Err(SinkError::Refused { reason, .. }) => BrokerState::Refusing { reason: bounded(reason) },
         };
         // Held to the end: the notices are those of the state, in whatever order answers come.
         let mut known = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,6 +84,7 @@ impl Contact {
         if let (Some((kind, subject)), Err(error)) = (is_listed, answer) {
             let words = match error {
                 SinkError::Away(_) => "events go to the spool until it is back",
+                SinkError::Unready { .. } => "events go to the spool until it takes them",
                 _ => "events go to the spool, and stay there until it takes them",
             };
             let remedy = remedy(kind, subject);
@@ -89,9 +96,7 @@ impl Contact {
 /// Returns what to do about a notice of this kind. Fit for the world to read: it names no event, file or host.
 pub(crate) fn remedy(kind: &str, subject: &str) -> &'static str {
     match kind {
-        BROKER_AWAY => {
-            "start the broker, or look at its log; if it runs, check `broker.address` of the adapter and the way between"
-        }
+        BROKER_AWAY => remedy_of_wait(subject),
         BROKER_REFUSES => remedy_of_refusal(subject),
         EVENTS_SET_ASIDE => "`apiary spool list` shows which and why; once that is mended, `apiary spool retry --all`",
         "CONNECTIONS_FULL" => "raise `webhook.connections_max`, or find out who holds so many connections open",
@@ -99,6 +104,18 @@ pub(crate) fn remedy(kind: &str, subject: &str) -> &'static str {
         "PROXY_NOT_TRUSTED" => "list the proxy in `webhook.trusted_proxies`",
         "TASK_RESTARTED" | "TASK_FAILED" => "see the log, and report it as a fault of the program",
         _ => "see the log",
+    }
+}
+
+/// Returns what to do about a broker that takes nothing for now, for this reason; without one it does not answer.
+fn remedy_of_wait(reason: &str) -> &'static str {
+    match reason {
+        "" => {
+            "start the broker, or look at its log; if it runs, check `broker.address` of the adapter and the way between"
+        }
+        "DRAINING" => "the broker is stopping: start it again, unless something else does",
+        "OVERLOADED" => "the broker has too much to do at once: see its log, and `apiary colony health`",
+        _ => "see the broker's /readyz and its log, or `apiary colony health`",
     }
 }
 
@@ -156,6 +173,26 @@ mod tests {
         contact.note(&Err(SinkError::Unacceptable { reason: "INVALID".to_owned(), message: "no".to_owned() }));
         assert_eq!(listed(), []);
         assert_eq!(contact.state(), BrokerState::Reachable);
+    }
+
+    #[test]
+    fn a_broker_that_answers_is_quoted_with_its_reason_and_words_and_a_remedy_of_its_own() {
+        let notices = Notices::new(Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)));
+        let contact = Contact::new(notices.clone());
+        contact.note(&away());
+        for (reason, words) in [("UNAVAILABLE", "/readyz"), ("OVERLOADED", "too much"), ("DRAINING", "stopping")] {
+            let message = "the disk is full; make room".to_owned();
+            contact.note(&Err(SinkError::Unready { reason: reason.to_owned(), message }));
+            let listed = notices.list();
+            assert_eq!((listed.len(), listed[0].kind, listed[0].subject.as_str()), (1, BROKER_AWAY, reason));
+            for part in ["the disk is full; make room", reason, words] {
+                assert!(listed[0].text.contains(part), "{part}: {}", listed[0].text);
+            }
+            assert!(!listed[0].text.contains("broker.address"), "it was reached: {}", listed[0].text);
+            assert_eq!(contact.state(), BrokerState::Unready { reason: reason.to_owned() });
+        }
+        contact.note(&away());
+        assert_eq!((notices.list().len(), notices.list()[0].subject.as_str()), (1, ""));
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Forwarder {
             Err(error) => error,
         };
         match error {
-            SinkError::Away(_) => Ok(Step::Wait(FORWARD_PAUSE_AWAY_MAX)),
+            SinkError::Away(_) | SinkError::Unready { .. } => Ok(Step::Wait(FORWARD_PAUSE_AWAY_MAX)),
             SinkError::Refused { .. } => Ok(Step::Wait(FORWARD_PAUSE_REFUSED_MAX)),
             // At once: whatever the broker has against it, those behind it are not to wait.
             SinkError::Unacceptable { .. } => {

@@ -18,9 +18,17 @@ pub trait Sink: Send + Sync + 'static {
 /// Why a spec was not taken, by what can be done about it. In every case the event stays on this machine's disk.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SinkError {
-    /// No answer, or not now: try again.
+    /// No answer of a broker: try again.
     #[error("the broker is away: {0}")]
     Away(String),
+    /// The broker answers, and can take nothing for now: try again.
+    #[error("the broker takes nothing for now: {message} ({reason})")]
+    Unready {
+        /// The exact reason, for programs.
+        reason: String,
+        /// The broker's own words.
+        message: String,
+    },
     /// The broker refuses this adapter, whatever it brings: a person has to change a grant, a key or an address.
     #[error("the broker refuses this adapter: {message} ({reason})")]
     Refused {
@@ -44,7 +52,7 @@ impl SinkError {
     pub fn reason(&self) -> &str {
         match self {
             Self::Away(_) => "UNREACHABLE",
-            Self::Refused { reason, .. } | Self::Unacceptable { reason, .. } => reason,
+            Self::Unready { reason, .. } | Self::Refused { reason, .. } | Self::Unacceptable { reason, .. } => reason,
         }
     }
 }
@@ -62,18 +70,18 @@ impl Sink for Client {
 
 impl From<ClientError> for SinkError {
     fn from(error: ClientError) -> Self {
-        if error.is_retryable() {
-            return Self::Away(error.to_string());
-        }
         match error {
+            ClientError::Refused { reason, message, retryable: true, .. } => {
+                Self::Unready { reason: reason.to_string(), message }
+            }
             ClientError::Refused { reason, message, retryable, .. } => match reason.fault(retryable) {
                 Fault::Document => Self::Unacceptable { reason: reason.to_string(), message },
                 Fault::Surroundings => Self::Refused { reason: reason.to_string(), message },
-                Fault::Again => Self::Away(message),
+                Fault::Again => Self::Unready { reason: reason.to_string(), message },
             },
             ClientError::Status { code, message } => Self::Refused { reason: code, message },
             ClientError::Invalid(message) => Self::Unacceptable { reason: "INVALID".to_owned(), message },
-            // Whatever answers so, it is no broker that has looked at the event.
+            // Nobody answers; or whatever does, it is no broker that has looked at the event.
             other => Self::Away(other.to_string()),
         }
     }
@@ -99,7 +107,8 @@ mod tests {
             assert!(matches!(of(reason, false), SinkError::Unacceptable { .. }), "{reason}");
         }
         for reason in ["OVERLOADED", "DRAINING", "UNAVAILABLE"] {
-            assert!(matches!(of(reason, true), SinkError::Away(_)), "{reason}");
+            let error = of(reason, true);
+            assert!(matches!(error, SinkError::Unready { .. }) && error.reason() == reason, "{error:?}");
         }
     }
 
@@ -107,6 +116,8 @@ mod tests {
     fn no_answer_means_away_and_so_does_nonsense() {
         let unreachable = ClientError::Unreachable { address: "broker".to_owned(), problem: "refused".to_owned() };
         assert!(matches!(unreachable.into(), SinkError::Away(_)));
+        let timeout = ClientError::Timeout { method: "Submit", after: std::time::Duration::from_secs(1) };
+        assert!(matches!(timeout.into(), SinkError::Away(_)));
         assert!(matches!(ClientError::Answer("no UUID".to_owned()).into(), SinkError::Away(_)));
         let status = ClientError::Status { code: "Unimplemented".to_owned(), message: "no".to_owned() };
         assert!(matches!(status.into(), SinkError::Refused { .. }));

@@ -21,6 +21,8 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
         BrokerState::Unknown => (None, None),
         BrokerState::Reachable => (Some(true), None),
         BrokerState::Away => (Some(false), None),
+        // The cause is in the notice: it refuses nobody.
+        BrokerState::Unready { .. } => (Some(true), None),
         BrokerState::Refusing { reason } => (Some(true), Some(reason)),
     };
     let notices = app.tasks.notices().list();
@@ -54,8 +56,8 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
 fn of_notice(notice: &Notice) -> Value {
     let Notice { kind, subject, count, since_ms, last_ms, .. } = notice;
     let cause = match *kind {
-        BROKER_AWAY => Some("UNREACHABLE"),
-        BROKER_REFUSES => Some(subject.as_str()),
+        BROKER_AWAY if subject.is_empty() => Some("UNREACHABLE"),
+        BROKER_AWAY | BROKER_REFUSES => Some(subject.as_str()),
         _ => None,
     };
     let remedy = remedy(kind, subject);

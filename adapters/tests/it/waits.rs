@@ -87,6 +87,14 @@ async fn a_wait_for_the_broker_is_in_healthz_with_since_when_the_cause_and_the_r
     eventually("each try counts", || webhook.notices().list()[0].count > 1).await;
     assert_eq!(webhook.notices().list()[0].since_ms, since_ms, "it began once");
 
+    broker.is_unready();
+    eventually("its answer is told", || webhook.notices().list()[0].subject == "UNAVAILABLE").await;
+    let health = get(webhook.address(), "/healthz").await.body;
+    assert_eq!((health["notices"].as_array().unwrap().len(), &health["broker_reachable"]), (1, &json!(true)));
+    let unready = notice(&health, "BROKER_AWAY").unwrap();
+    assert_eq!((&health["status"], &unready["cause"]), (&json!("degraded"), &json!("UNAVAILABLE")));
+    assert!(unready["remedy"].as_str().unwrap().contains("/readyz"), "{unready}");
+
     broker.refuses();
     eventually("it is refused", || webhook.notices().list()[0].kind == "BROKER_REFUSES").await;
     let health = get(webhook.address(), "/healthz").await.body;

@@ -14,6 +14,8 @@ use async_trait::async_trait;
 enum Mood {
     Takes,
     IsAway,
+    /// Answers that it can take nothing for now.
+    IsUnready,
     /// Takes it, and says so never: the answer gets lost.
     Hangs,
     Refuses,
@@ -60,6 +62,10 @@ impl Broker {
 
     pub(crate) fn goes_away(&self) {
         self.state.lock().unwrap().mood = Mood::IsAway;
+    }
+
+    pub(crate) fn is_unready(&self) {
+        self.state.lock().unwrap().mood = Mood::IsUnready;
     }
 
     pub(crate) fn hangs(&self) {
@@ -120,6 +126,10 @@ impl Sink for Broker {
             let no = |reason: &str| (reason.to_owned(), "no".to_owned());
             match state.mood {
                 Mood::IsAway => return Err(SinkError::Away("nobody listens there".to_owned())),
+                Mood::IsUnready => {
+                    let (reason, message) = no("UNAVAILABLE");
+                    return Err(SinkError::Unready { reason, message });
+                }
                 Mood::Refuses => {
                     let (reason, message) = no("NOT_PERMITTED");
                     return Err(SinkError::Refused { reason, message });
