@@ -12,6 +12,8 @@ use crate::settings::Settings;
 
 /// A clock this much apart gets half-way to being refused.
 const CLOCK_DISTANCE_SHARE: i64 = 2;
+/// The kind of the finding of a broker that is not ready.
+const NOT_READY: &str = "BROKER_NOT_READY";
 /// A grant that ends within this time deserves a look.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -39,17 +41,32 @@ pub(super) async fn examine(settings: &Settings, key: Option<KeyPair>) -> Vec<Fi
         Err(error) => return vec![Finding::of_error("broker", &error.into())],
     };
     let now_ms = client.clock().now_ms();
+    let words = format!("version {} at {}, {} ms away", answer.version, client.address(), now_ms - before_ms);
     let mut findings = vec![
-        Finding::good(
-            "broker",
-            format!("version {} at {}, {} ms away", answer.version, client.address(), now_ms - before_ms),
-        ),
+        readiness(&client, words, known).await,
         clock(answer.time_ms.saturating_sub(before_ms.midpoint(now_ms)), answer.request_window_ms),
     ];
     if known {
         findings.extend(colony_and_grants(&client).await);
     }
     findings
+}
+
+/// Says whether the broker, which is there, can do its work; if not, why, as the health of a known colony has it.
+async fn readiness(client: &Client, words: String, known: bool) -> Finding {
+    match client.is_ready().await {
+        Ok(true) => Finding::good("broker", words),
+        Ok(false) => {
+            let told = if known { client.get_health().await.ok() } else { None };
+            let told = told.and_then(|health| health.findings.into_iter().find(|finding| finding.kind == NOT_READY));
+            let reason = told.map_or_else(
+                || "the broker is not ready for work: see its /readyz and its log".to_owned(),
+                |finding| finding.text,
+            );
+            Finding::bad("broker", format!("{words}: {reason}"), "mend what it says; it goes on without a restart")
+        }
+        Err(error) => Finding::of_error("broker", &error.into()),
+    }
 }
 
 fn clock(distance_ms: i64, window_ms: i64) -> Finding {

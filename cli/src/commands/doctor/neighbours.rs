@@ -97,6 +97,11 @@ fn of_notice(notice: &Value) -> Finding {
         BROKER_REFUSES => {
             Finding::bad("webhook", format!("the broker refuses the adapter{since}: {cause}, {times}"), advice)
         }
+        BROKER_AWAY if !matches!(cause, "" | "UNREACHABLE") => Finding::warning(
+            "webhook",
+            format!("the broker answers the adapter with {cause}{since}, tried {times}; its events wait"),
+            advice,
+        ),
         BROKER_AWAY => Finding::warning(
             "webhook",
             format!("the adapter gets no answer from its broker{since}, tried {times}; its events wait"),
