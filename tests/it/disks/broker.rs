@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use apiary_executor_sdk::{Client, ClientConfig};
-use apiary_identity::{Clock as _, Envelope, Grant, KeyPair, Role, Scopes, SystemClock};
+use apiary_identity::{KeyPair, SystemClock};
 use apiary_tests::daemon::Daemon;
 use apiary_tests::{Disk, Port};
-use jiff::SignedDuration;
-use uuid::Uuid;
 
-use super::{Sender, assert_all_there, column, on_each_disk, start_on, wait_for_readiness};
+use super::{Sender, add_user, assert_all_there, column, on_each_disk, start_on, wait_for_readiness};
 
 on_each_disk!(every_process_that_the_broker_acknowledged_is_there);
 
@@ -24,19 +22,8 @@ async fn every_process_that_the_broker_acknowledged_is_there(disk: Disk) {
     let config = ClientConfig::new(format!("http://{}", port.address()).parse().unwrap());
     let client = Client::new(&config, colony.id(), colony.clone(), Arc::new(SystemClock)).unwrap();
     client.create_colony("shop").await.unwrap();
-    let user = KeyPair::generate();
-    let grant = Grant {
-        colony: colony.id(),
-        grant_id: Uuid::new_v4(),
-        key: user.id(),
-        role: Role::User,
-        name: "ada".to_owned(),
-        scopes: Scopes { functions: vec!["*".to_owned()], executor_types: vec!["*".to_owned()] },
-        rights: Vec::new(),
-        valid_from: SystemClock.now() - SignedDuration::from_mins(5),
-        valid_until: SystemClock.now() + SignedDuration::from_hours(1),
-    };
-    client.add_grant(&Envelope::seal(&colony, &grant).unwrap()).await.unwrap();
+    let user = add_user(&client, &colony).await;
+    let owner = client;
     let client = Client::new(&config, colony.id(), user, Arc::new(SystemClock)).unwrap();
     let mut sender = Sender::new(async |_| {
         let spec = client.spec("t", "f");
@@ -49,9 +36,15 @@ async fn every_process_that_the_broker_acknowledged_is_there(disk: Disk) {
     sender.send_until_refused(|error| error.is_retryable()).await;
     let reason = wait_for_readiness(port.address(), 503).await;
     assert!(reason.contains("the database is not available"), "{reason}");
+    let health = owner.get_health().await.unwrap();
+    let found = health.findings.first().unwrap_or_else(|| panic!("health tells nothing, and readiness: {reason}"));
+    assert!(!health.healthy && found.kind == "BROKER_NOT_READY", "{found:?}");
+    assert!(found.text.contains("the database is not available"), "{found:?}");
+    assert!(!owner.is_ready().await.unwrap());
 
     disk.mend();
     wait_for_readiness(port.address(), 200).await;
+    assert_eq!(owner.get_health().await.unwrap().findings, []);
     sender.send_all(30).await;
     broker.kill();
     assert_all_there(&sender.acknowledged, &column(&file, "SELECT hex(process_id) FROM specs").await);

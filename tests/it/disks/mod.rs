@@ -3,6 +3,7 @@
 
 mod broker;
 mod finance;
+mod operator;
 mod up;
 mod webhook;
 
@@ -36,10 +37,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use apiary_identity::{Clock as _, SystemClock};
+use apiary_executor_sdk::Client;
+use apiary_identity::{Clock as _, Envelope, Grant, KeyPair, Role, Scopes, SystemClock};
 use apiary_tests::daemon::Daemon;
 use apiary_tests::{Disk, eventually, http, stripe};
+use jiff::SignedDuration;
 use serde_json::Value;
+use uuid::Uuid;
 
 /// The signing secret of every webhook here.
 const SECRET: &str = "whsec_only_for_this_test";
@@ -60,6 +64,24 @@ async fn start_on(disk: &Disk, daemon: Daemon) -> Daemon {
     daemon.start();
     daemon.ready().await;
     daemon
+}
+
+/// A key that may submit anything, granted by the colony's own through its client.
+async fn add_user(client: &Client, colony: &KeyPair) -> KeyPair {
+    let user = KeyPair::generate();
+    let grant = Grant {
+        colony: colony.id(),
+        grant_id: Uuid::new_v4(),
+        key: user.id(),
+        role: Role::User,
+        name: "ada".to_owned(),
+        scopes: Scopes { functions: vec!["*".to_owned()], executor_types: vec!["*".to_owned()] },
+        rights: Vec::new(),
+        valid_from: SystemClock.now() - SignedDuration::from_mins(5),
+        valid_until: SystemClock.now() + SignedDuration::from_hours(1),
+    };
+    client.add_grant(&Envelope::seal(colony, &grant).unwrap()).await.unwrap();
+    user
 }
 
 /// Writes to a daemon, and what it acknowledged of them.
