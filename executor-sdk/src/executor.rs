@@ -20,7 +20,6 @@ mod works;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,7 +133,7 @@ impl Executor {
         let mut interrupt = listen(SignalKind::interrupt())?;
         let mut hangup = listen(SignalKind::hangup())?;
         let (shutdown, hurry) = (CancellationToken::new(), CancellationToken::new());
-        let mut running = pin!(self.run_with(&shutdown, &hurry));
+        let mut running = Box::pin(self.run_with(&shutdown, &hurry));
         loop {
             tokio::select! {
                 ended = &mut running => return ended,
