@@ -34,6 +34,8 @@ pub(crate) const SPOOL_LOG_PAGES: &str = "64";
 /// Bytes on the spool's disk that are kept for a full one, the first that there is room for: more than the log and the next
 /// commit hold together.
 pub(crate) const SPOOL_RESERVE_BYTES: [u64; 3] = [3 * 1024 * 1024, 1024 * 1024, 384 * 1024];
+/// Bytes that must be free beside a reserve that was given up, before it is made anew: more than the log gives back.
+pub(crate) const SPOOL_RESERVE_MARGIN_BYTES: u64 = 512 * 1024;
 /// A commit that is not older proves that the spool takes events; without one, a question after its health writes.
 pub(crate) const SPOOL_COMMIT_AGE_MAX: Duration = Duration::from_secs(5);
 /// Longest time that the spool's disk may take to prove it.

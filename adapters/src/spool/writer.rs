@@ -127,7 +127,8 @@ impl Writer {
         }
         let mut outcome = self.commit(before, batch).await;
         if outcome.as_ref().is_err_and(is_sqlite_full)
-            && batch.iter().any(|job| !job.ask.fills())
+            && before.events() > 0
+            && batch.iter().any(|job| job.ask.empties())
             && self.reserve.give_up().await
         {
             outcome = self.commit(before, batch).await;
@@ -199,6 +200,18 @@ impl Ask {
     /// Whether it asks for room on the disk for longer.
     fn fills(&self) -> bool {
         matches!(self, Self::Append { .. } | Self::Prove)
+    }
+
+    /// Whether it brings an event out of the line, or a step nearer to that.
+    fn empties(&self) -> bool {
+        match self {
+            Self::First
+            | Self::Remove { .. }
+            | Self::ForgetSetAside { .. }
+            | Self::SetAside { .. }
+            | Self::RetrySetAside => true,
+            Self::Append { .. } | Self::ListSetAside | Self::Prove | Self::Refresh { .. } => false,
+        }
     }
 }
 
