@@ -23,7 +23,7 @@ pub(super) const LONG: Duration = Duration::from_secs(90);
 /// Longest time that an honest call may take: two cores share the attackers, the broker and the rest of the suite.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How often an honest caller whom nobody knows yet opens its connection again for one call.
-const RETRIES_MAX: u32 = 1;
+const RETRIES_MAX: u32 = 3;
 /// What the broker may take of the memory, in bytes.
 const MEMORY_MAX: u64 = 150_000_000;
 

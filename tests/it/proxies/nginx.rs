@@ -71,13 +71,8 @@ impl Scene {
     /// Waits until both programs say that a page of this status came, and proves that both run.
     async fn wait_for_words(&mut self, status: u16) {
         let words = format!("an HTTP proxy answered {status} with a page");
-        for daemon in [&mut self.webhook, &mut self.bee] {
-            eventually_within(PATIENCE, "it says what is wrong", async || {
-                daemon.words().contains(&words).then_some(())
-            })
-            .await;
-            assert!(daemon.is_running());
-        }
+        wait_for(&mut self.webhook, &words).await;
+        wait_for(&mut self.bee, &words).await;
     }
 
     /// Waits until so many events are in the record, each once and by its first attempt, and nothing is left in the spool.
@@ -100,6 +95,11 @@ impl Scene {
         assert_eq!(processes.len(), events, "one process for each event");
         assert!(self.webhook.is_running() && self.bee.is_running());
     }
+}
+
+async fn wait_for(daemon: &mut Daemon, words: &str) {
+    eventually_within(PATIENCE, "it says what is wrong", async || daemon.words().contains(words).then_some(())).await;
+    assert!(daemon.is_running());
 }
 
 async fn events_in(record: &Path) -> Vec<String> {
@@ -135,7 +135,11 @@ async fn pages_of_any_status_mean_that_the_broker_is_away() {
     for (number, status) in (1..).zip(PAGES) {
         scene.nginx.answer_with(status);
         assert_eq!(scene.post(number).await, 202, "{status}: it is kept");
-        scene.wait_for_words(status).await;
+        // The adapter tells of what comes and goes only the first few times.
+        if number == 1 {
+            scene.wait_for_words(status).await;
+        }
+        wait_for(&mut scene.bee, &format!("an HTTP proxy answered {status} with a page")).await;
         let refused = command(&scene, &["process", "list"]).await;
         assert!(refused.contains(&format!("an HTTP proxy answered {status} with a page")), "{refused}");
         scene.nginx.pass_on();
