@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use apiary_database::sqlite_primary_code;
+
 /// Why an adapter did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -120,10 +122,8 @@ impl SpoolError {
     }
 
     pub(crate) fn sql(path: &Path, error: &sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<i32>().ok());
-        // Extended result codes carry the plain one in their low byte: 11 is CORRUPT, 26 is NOTADB, 3 is PERM, 8 is READONLY,
-        // 14 is CANTOPEN.
-        match code.map(|code| code & 0xff) {
+        // 3 is PERM, 8 READONLY, 14 CANTOPEN, 11 CORRUPT, 26 NOTADB.
+        match sqlite_primary_code(error) {
             Some(3 | 8 | 14) => Self::NotWritable { path: path.to_owned(), problem: error.to_string() },
             Some(11 | 26) => Self::Damaged { path: path.to_owned(), problem: error.to_string() },
             _ => Self::Failed { path: path.to_owned(), problem: error.to_string() },

@@ -14,4 +14,6 @@ pub use postgres::{
     Breaks, PostgresPool, PostgresPoolOptions, PostgresSession, UrlError, describe, is_break, leads_to_pooler,
     read_url, read_url_encrypted,
 };
-pub use sqlite::{SqliteReaders, SqliteTransaction, SqliteWriter, is_sqlite_busy, is_sqlite_full};
+pub use sqlite::{
+    SqliteReaders, SqliteTransaction, SqliteWriter, is_sqlite_busy, is_sqlite_full, sqlite_code, sqlite_primary_code,
+};

@@ -14,13 +14,13 @@ use tokio::time::timeout;
 use crate::Commits;
 use crate::limits::WRITER_WAIT_MAX;
 
-const BUSY: i32 = 5;
-const LOCKED: i32 = 6;
-const IOERR: i32 = 10;
-const FULL: i32 = 13;
-const CONSTRAINT: i32 = 19;
+const BUSY: i64 = 5;
+const LOCKED: i64 = 6;
+const IOERR: i64 = 10;
+const FULL: i64 = 13;
+const CONSTRAINT: i64 = 19;
 /// No room for the memory that the connections of a file share.
-const IOERR_SHMSIZE: i32 = 4874;
+const IOERR_SHMSIZE: i64 = 4874;
 
 /// The writer of a file. It hands out one transaction at a time; what the connection was is forgotten after any failure.
 #[derive(Debug)]
@@ -230,7 +230,7 @@ impl SqliteTransaction {
 
     /// Logs once that writing fails, until it succeeds again.
     fn fail(&mut self, error: Error) -> Error {
-        let is_refusal = primary_code(&error) == Some(CONSTRAINT);
+        let is_refusal = sqlite_primary_code(&error) == Some(CONSTRAINT);
         if !is_refusal && !std::mem::replace(&mut self.slot.is_failing, true) {
             tracing::warn!(
                 %error,
@@ -298,13 +298,12 @@ impl SqliteReaders {
 
 /// Whether another program held the file for too long.
 pub fn is_sqlite_busy(error: &Error) -> bool {
-    matches!(primary_code(error), Some(BUSY | LOCKED))
+    matches!(sqlite_primary_code(error), Some(BUSY | LOCKED))
 }
 
 /// Whether the disk has no room, for the file or for what is beside it.
 pub fn is_sqlite_full(error: &Error) -> bool {
-    let code = || error.as_database_error()?.code()?.parse::<i32>().ok();
-    primary_code(error) == Some(FULL) || code() == Some(IOERR_SHMSIZE)
+    sqlite_primary_code(error) == Some(FULL) || sqlite_code(error) == Some(IOERR_SHMSIZE)
 }
 
 /// Brings the write-ahead log into the file after a failure. The log may end in a transaction whose fsync failed: a new
@@ -317,7 +316,7 @@ async fn settle_log(connection: &mut SqliteConnection) -> Result<(), Error> {
             Ok(())
         }
         // A device that fails proves nothing. For want of room alone, the log stays as it is.
-        Err(error) if primary_code(&error) == Some(IOERR) => Err(error),
+        Err(error) if sqlite_primary_code(&error) == Some(IOERR) => Err(error),
         Err(error) => {
             tracing::debug!(%error, "the log was not brought into the file");
             Ok(())
@@ -332,9 +331,14 @@ async fn close(connection: SqliteConnection) {
     }
 }
 
-fn primary_code(error: &Error) -> Option<i32> {
-    // The low byte of a result code is the primary one; the rest refines it.
-    error.as_database_error()?.code()?.parse::<i32>().ok().map(|code| code & 0xff)
+/// Returns SQLite's result code (<https://www.sqlite.org/rescode.html>); the low byte is the primary one, and the rest refines it.
+pub fn sqlite_code(error: &Error) -> Option<i64> {
+    error.as_database_error()?.code()?.parse().ok()
+}
+
+/// Returns the primary result code.
+pub fn sqlite_primary_code(error: &Error) -> Option<i64> {
+    sqlite_code(error).map(|code| code & 0xff)
 }
 
 #[cfg(test)]

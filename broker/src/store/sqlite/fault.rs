@@ -1,5 +1,6 @@
 //! What went wrong in SQLite, sorted by what can be done about it.
 
+use apiary_database::sqlite_primary_code;
 use apiary_protocol::Fault;
 use apiary_protocol::fault::of_sqlite;
 
@@ -7,9 +8,9 @@ use crate::store::StoreError;
 
 /// Sorts an error: whose fault a result code is decides the classifier that every part of Apiary asks.
 pub(super) fn sorted(error: sqlx::Error) -> StoreError {
-    let words = error.to_string();
+    let (words, code) = (error.to_string(), sqlite_primary_code(&error));
     match error {
-        sqlx::Error::Database(error) => of_code(primary_code(&*error), error.message()),
+        sqlx::Error::Database(error) => of_code(code, error.message()),
         sqlx::Error::PoolTimedOut => StoreError::Unavailable(
             "the writer did not come free in time: the disk is too slow for this load".to_owned(),
         ),
@@ -23,7 +24,7 @@ pub(super) fn sorted(error: sqlx::Error) -> StoreError {
 
 /// Whether the file is no SQLite database at all.
 pub(super) fn is_no_database(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|error| primary_code(error) == Some(NOTADB))
+    sqlite_primary_code(error) == Some(NOTADB)
 }
 
 const ERROR: i64 = 1;
@@ -34,11 +35,6 @@ const CORRUPT: i64 = 11;
 const FULL: i64 = 13;
 const CANTOPEN: i64 = 14;
 const NOTADB: i64 = 26;
-
-fn primary_code(error: &dyn sqlx::error::DatabaseError) -> Option<i64> {
-    // The low byte; the rest refines it.
-    error.code()?.parse::<i64>().ok().map(|code| code & 0xff)
-}
 
 fn of_code(code: Option<i64>, message: &str) -> StoreError {
     let words = match code {
