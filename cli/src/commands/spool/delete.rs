@@ -27,5 +27,5 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
             false => missing = missing.or(Some(event)),
         }
     }
-    Done { events }.print(context, "deleted", &spool, missing).await
+    Done { events }.print(context, "deleted", spool, missing).await
 }

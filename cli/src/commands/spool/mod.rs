@@ -71,13 +71,14 @@ impl Done {
         self,
         context: &Context,
         what: &str,
-        spool: &SpoolFile,
+        spool: SpoolFile,
         missing: Option<&String>,
     ) -> anyhow::Result<()> {
         let fault = match missing {
-            Some(event) => Some(unknown(spool, event).await),
+            Some(event) => Some(unknown(&spool, event).await),
             None => None,
         };
+        spool.close().await;
         if fault.is_none() || !self.events.is_empty() {
             context.format.print(&self, |done| match done.events.as_slice() {
                 [] => "nothing is set aside".to_owned(),
