@@ -1,4 +1,4 @@
-//! What is known of the broker: how the last submit went, and since when it takes nothing.
+//! How the last submit to the broker went, and since when it takes nothing.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,11 +8,11 @@ use apiary_executor_sdk::Submitted;
 use crate::SinkError;
 
 /// The notice while the broker takes nothing for now; its subject is the exact reason, empty if the broker does not answer.
-pub(crate) const BROKER_AWAY: &str = "BROKER_AWAY";
+pub const BROKER_AWAY: &str = "BROKER_AWAY";
 /// The notice while the broker takes nothing from this adapter; its subject is the exact reason.
-pub(crate) const BROKER_REFUSES: &str = "BROKER_REFUSES";
+pub const BROKER_REFUSES: &str = "BROKER_REFUSES";
 /// The notice while events that the broker refused are set aside.
-pub(crate) const EVENTS_SET_ASIDE: &str = "EVENTS_SET_ASIDE";
+pub const EVENTS_SET_ASIDE: &str = "EVENTS_SET_ASIDE";
 /// Characters of a reason that are kept: it is the broker's word, and shown to the world.
 const REASON_CHARS_MAX: usize = 64;
 
@@ -26,7 +26,7 @@ pub enum BrokerState {
     Reachable,
     /// No answer.
     Away,
-    /// It answers, and can take nothing for now.
+    /// An answer, that it can take nothing for now.
     Unready {
         /// The exact reason, for example `UNAVAILABLE`.
         reason: String,

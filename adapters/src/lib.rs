@@ -44,7 +44,7 @@ pub mod stripe;
 mod webhook;
 
 pub use config::WebhookConfig;
-pub use contact::BrokerState;
+pub use contact::{BROKER_AWAY, BROKER_REFUSES, BrokerState, EVENTS_SET_ASIDE};
 pub use error::{SpoolError, StartError};
 pub use limits::WebhookLimits;
 pub use sink::{Sink, SinkError};

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use apiary_adapters::{BROKER_AWAY, BROKER_REFUSES, EVENTS_SET_ASIDE};
 use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::Value;
 
 use super::finding::Finding;
-use crate::commands::bee;
 use crate::commands::record::show;
 use crate::output::counted;
 use crate::settings::{Settings, table};
@@ -14,10 +14,6 @@ use crate::up;
 
 /// How long the adapter may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Kinds of the adapter's notices that have words of their own here.
-const BROKER_AWAY: &str = "BROKER_AWAY";
-const BROKER_REFUSES: &str = "BROKER_REFUSES";
-const EVENTS_SET_ASIDE: &str = "EVENTS_SET_ASIDE";
 
 /// Asks the webhook adapter on this machine how it is.
 pub(super) async fn webhook(settings: &Settings) -> Vec<Finding> {
@@ -119,9 +115,7 @@ pub(super) async fn record(settings: &Settings) -> Finding {
         return Finding::skipped("record", "no state of record is set here");
     }
     // Looking must not make a file.
-    if let (Ok("sqlite"), Some(path)) = (bee::choose(settings), settings.path(&table::FINANCE_SQLITE))
-        && !path.exists()
-    {
+    if let Some(path) = show::file(settings).filter(|path| !path.exists()) {
         return Finding::skipped("record", format!("{} is made when the finance bee starts", path.display()));
     }
     let checked = async {

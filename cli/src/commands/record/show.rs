@@ -97,23 +97,28 @@ async fn read(record: &dyn Record, arguments: &Arguments) -> anyhow::Result<(Vec
 
 /// Opens the state of record that is set; else the one of `apiary up`. Looking makes no file.
 pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
-    if let Some(path) = of_up(settings) {
-        return open_file(path).await;
-    }
-    match (bee::choose(settings)?, settings.path(&settings_table::FINANCE_SQLITE)) {
-        ("sqlite", Some(path)) => open_file(path).await,
-        _ => bee::open_record(settings).await,
+    match file(settings) {
+        Some(path) => open_file(path).await,
+        None => bee::open_record(settings).await,
     }
 }
 
 /// Names the place of the state of record that [`open`] opens, without a secret.
 pub(crate) fn place(settings: &Settings) -> String {
-    let path = of_up(settings).or_else(|| settings.path(&settings_table::FINANCE_SQLITE));
-    match bee::choose(settings) {
-        Ok("supabase") => settings.text(&settings_table::FINANCE_SUPABASE_URL).unwrap_or_default().to_owned(),
-        Ok("postgres") => "the Postgres of `finance.database_url`".to_owned(),
-        _ => path.unwrap_or_default().display().to_string(),
+    match (file(settings), bee::choose(settings)) {
+        (Some(path), _) => path.display().to_string(),
+        (None, Ok("supabase")) => settings.text(&settings_table::FINANCE_SUPABASE_URL).unwrap_or_default().to_owned(),
+        (None, _) => "the Postgres of `finance.database_url`".to_owned(),
     }
+}
+
+/// Returns the file, where the state of record is one: that of `apiary up`, or the one that is set.
+pub(crate) fn file(settings: &Settings) -> Option<PathBuf> {
+    let set = || match bee::choose(settings) {
+        Ok("sqlite") => settings.path(&settings_table::FINANCE_SQLITE),
+        _ => None,
+    };
+    of_up(settings).or_else(set)
 }
 
 /// The file of `apiary up`, where no other state of record is set.
