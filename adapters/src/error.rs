@@ -1,8 +1,9 @@
 //! Why an adapter does not start, and what can go wrong with its spool.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use apiary_database::sqlite_primary_code;
+use apiary_database::{is_sqlite_full, sqlite_primary_code};
 
 /// Why an adapter did not start.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +104,14 @@ pub enum SpoolError {
         /// What was said.
         problem: String,
     },
+    /// There is no room on its disk. Nothing of it was acknowledged.
+    #[error("the disk of the spool {path} is full: {problem}; make room", path = .path.display())]
+    Full {
+        /// The spool.
+        path: PathBuf,
+        /// What was said.
+        problem: String,
+    },
     /// The file system or database said no. Nothing of it was acknowledged.
     #[error("the spool {path} failed: {problem}; check the disk and its free space", path = .path.display())]
     Failed {
@@ -118,7 +127,11 @@ pub enum SpoolError {
 
 impl SpoolError {
     pub(crate) fn io(path: &Path, error: &std::io::Error) -> Self {
-        Self::Failed { path: path.to_owned(), problem: error.to_string() }
+        let (path, problem) = (path.to_owned(), error.to_string());
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full { path, problem },
+            _ => Self::Failed { path, problem },
+        }
     }
 
     pub(crate) fn sql(path: &Path, error: &sqlx::Error) -> Self {
@@ -126,6 +139,7 @@ impl SpoolError {
         match sqlite_primary_code(error) {
             Some(3 | 8 | 14) => Self::NotWritable { path: path.to_owned(), problem: error.to_string() },
             Some(11 | 26) => Self::Damaged { path: path.to_owned(), problem: error.to_string() },
+            _ if is_sqlite_full(error) => Self::Full { path: path.to_owned(), problem: error.to_string() },
             _ => Self::Failed { path: path.to_owned(), problem: error.to_string() },
         }
     }

@@ -15,6 +15,7 @@ mod output;
 mod passphrase;
 mod profile;
 mod reload;
+mod room;
 mod settings;
 mod up;
 

@@ -77,7 +77,9 @@ impl Spool {
         let mut reserve = Reserve::take(path).await;
         let opened = match database::open(&folder.database, colony).await {
             // To open the file needs room, too, if its last owner was killed.
-            Err(SpoolError::Failed { .. }) if reserve.give_up().await => database::open(&folder.database, colony).await,
+            Err(SpoolError::Full { .. } | SpoolError::Failed { .. }) if reserve.give_up().await => {
+                database::open(&folder.database, colony).await
+            }
             opened => opened,
         };
         let (database, found) = opened?;

@@ -1,7 +1,6 @@
 //! `apiary bee`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use apiary_bees::finance::{PostgresRecord, PostgrestRecord, Record, SqliteRecord};
@@ -18,12 +17,8 @@ use crate::exit::{Exit, Fault};
 use crate::output::note;
 use crate::profile;
 use crate::reload::Hangups;
+use crate::room::open_with_room;
 use crate::settings::{Flags, Setting, Settings, table};
-
-/// The first pause before a state of record that could not be opened is opened again; it doubles.
-const OPEN_PAUSE_FIRST: Duration = Duration::from_secs(1);
-/// The longest.
-const OPEN_PAUSE_MOST: Duration = Duration::from_secs(15);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -137,7 +132,7 @@ async fn record(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
     if choose(settings)? == "postgres" && settings.flag(&table::FINANCE_MIGRATE) {
         postgres(settings)?.migrate().await.context("deploy/supabase/migrations")?;
     }
-    let record = opened(settings).await?;
+    let record = open_with_room("the state of record", async || open_record(settings).await).await?;
     match record.check().await {
         Ok(()) => Ok(record),
         // The bee waits for what comes back by itself; its work is retried until then.
@@ -146,23 +141,6 @@ async fn record(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
             Ok(record)
         }
         Err(error) => Err(error).context("the state of record"),
-    }
-}
-
-/// Opens the state of record; waits for a file whose disk is full, or that another program holds.
-async fn opened(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
-    let can_pass =
-        |error: &anyhow::Error| error.downcast_ref::<finance::RecordError>().is_some_and(|error| error.is_retryable());
-    let mut pause = OPEN_PAUSE_FIRST;
-    loop {
-        match open_record(settings).await {
-            Err(error) if can_pass(&error) => {
-                tracing::warn!(error = format!("{error:#}"), "the state of record is not there yet");
-                tokio::time::sleep(pause).await;
-                pause = pause.saturating_mul(2).min(OPEN_PAUSE_MOST);
-            }
-            done => return done,
-        }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::exit::Fault;
 use crate::output::note;
 use crate::profile;
 use crate::reload::Hangups;
+use crate::room::open_with_room;
 use crate::settings::{Flags, Settings, table};
 
 const EXAMPLES: &str = "\
@@ -59,7 +60,14 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     }
     let mut signals = Signals::listen()?;
     let mut hangups = Hangups::listen()?;
-    let Some(broker) = signals.unless(Broker::start(config, profile::clock())).await else { return Ok(()) };
+    let start = async || Broker::start(config.clone(), profile::clock()).await;
+    let started = async {
+        match config.store {
+            StoreConfig::Sqlite { .. } => open_with_room("the database", start).await,
+            StoreConfig::Postgres { .. } => Ok(start().await?),
+        }
+    };
+    let Some(broker) = signals.unless(started).await else { return Ok(()) };
     let broker = broker?;
     let socket = broker.socket().map(|path| format!(" and unix:{}", path.display())).unwrap_or_default();
     let address = broker.address().map(|address| address.to_string()).unwrap_or_default();

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use apiary_adapters::WebhookConfig;
 use apiary_identity::Id;
 use clap::Args;
 use serde::Serialize;
@@ -18,6 +19,7 @@ use crate::exit::{Fault, ReaderGone};
 use crate::output::{STRONG, note, quoted, styled};
 use crate::profile;
 use crate::reload::Hangups;
+use crate::room::open_with_room;
 use crate::settings::{Settings, default_data_folder, table};
 use crate::up::{Config, Folder, LocalColony, PROFILE, Ports};
 
@@ -55,34 +57,16 @@ struct Announcement {
 
 pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> {
     let settings = &context.settings;
-    let mut webhook = webhook::config(settings)?;
-    webhook.stripe.secrets = settings.secrets(&table::WEBHOOK_STRIPE_SECRETS);
-    let equipment = Equipment::of(settings)?;
+    // What cannot be used is told before anything is waited for.
+    let (webhook, equipment) = (webhook::config(settings)?, Equipment::of(settings)?);
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let has_terminal = std::io::stdin().is_terminal();
     let data = data_folder(settings)?;
     warn_of_unused(settings);
-    let mut tries = 0;
-    let colony = loop {
-        tries += 1;
-        let folder = Folder::open(&data)?;
-        let ports = Ports::free(settings)?;
-        webhook.listen = ports.webhook;
-        let config = Config {
-            broker: ports.broker,
-            door: door(settings),
-            retention: retention(settings),
-            executors: executors(settings),
-            equipment: equipment.clone(),
-            webhook: webhook.clone(),
-        };
-        let started = signals.unless(Box::pin(LocalColony::start(folder, config, profile::clock()))).await;
-        match started {
-            None => return Ok(()),
-            Some(Err(error)) if tries < TRIES_MAX && Ports::was_taken(&error) => {}
-            Some(colony) => break colony?,
-        }
-    };
+    let start = async || start(settings, &data, &webhook, &equipment).await;
+    let started = open_with_room("the colony", start);
+    let Some(colony) = signals.unless(Box::pin(started)).await else { return Ok(()) };
+    let colony = colony?;
     if let Err(error) = colony.folder().announce(colony.webhook()) {
         // Others then look for the adapter at its usual place.
         tracing::warn!(%error, "the webhook adapter's address was not noted in the data folder");
@@ -112,6 +96,36 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     };
     // The future of a whole colony is large: it is kept off the stack.
     Box::pin(daemon::serve(signals, &shutdown, service)).await
+}
+
+/// Starts the colony; begins anew where somebody was faster at a port.
+async fn start(
+    settings: &Settings,
+    data: &Path,
+    webhook: &WebhookConfig,
+    equipment: &Equipment,
+) -> anyhow::Result<LocalColony> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let folder = Folder::open(data)?;
+        let ports = Ports::free(settings)?;
+        let mut webhook = webhook.clone();
+        webhook.listen = ports.webhook;
+        webhook.stripe.secrets = settings.secrets(&table::WEBHOOK_STRIPE_SECRETS);
+        let config = Config {
+            broker: ports.broker,
+            door: door(settings),
+            retention: retention(settings),
+            executors: executors(settings),
+            equipment: equipment.clone(),
+            webhook,
+        };
+        match Box::pin(LocalColony::start(folder, config, profile::clock())).await {
+            Err(error) if tries < TRIES_MAX && Ports::was_taken(&error) => {}
+            started => return started,
+        }
+    }
 }
 
 fn data_folder(settings: &Settings) -> Result<PathBuf, Fault> {

@@ -5,11 +5,29 @@ use std::sync::Arc;
 use apiary_executor_sdk::{Client, ClientConfig};
 use apiary_identity::{KeyPair, SystemClock};
 use apiary_tests::daemon::Daemon;
-use apiary_tests::{Disk, Port};
+use apiary_tests::{Disk, Fault, Port, eventually};
 
 use super::{Sender, add_user, assert_all_there, column, on_each_disk, start_on, wait_for_readiness};
 
 on_each_disk!(every_process_that_the_broker_acknowledged_is_there);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_starts_on_a_full_disk_waits_for_room() {
+    let (folder, disk, port) = (tempfile::tempdir().unwrap(), Disk::new(Fault::Full), Port::take());
+    let mut broker = Daemon::new("broker", &["broker"], folder.path(), Some(port.address()))
+        .set("APIARY_BROKER_LISTEN", port.address())
+        .set("APIARY_DATABASE_URL", format!("sqlite:{}", disk.path().join("broker.db").display()));
+    disk.fail();
+    let is_waiting = |broker: &Daemon| broker.words().contains("the database is not there yet").then_some(());
+    broker.start();
+    eventually("it says that it waits", async || is_waiting(&broker)).await;
+    assert!(broker.words().contains("the disk is full; make room"), "{}", broker.last_words());
+    assert_eq!(broker.terminate().await, Some(0), "{}", broker.last_words());
+    broker.start();
+    disk.mend();
+    broker.ready().await;
+    wait_for_readiness(port.address(), 200).await;
+}
 
 async fn every_process_that_the_broker_acknowledged_is_there(disk: Disk) {
     let (folder, port, colony) = (tempfile::tempdir().unwrap(), Port::take(), KeyPair::generate());

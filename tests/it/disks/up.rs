@@ -1,11 +1,48 @@
 //! `apiary up`, all of whose files are on the disk that fails.
 
 use apiary_tests::daemon::Daemon;
-use apiary_tests::{Disk, Port};
+use apiary_tests::{Disk, Fault, Port, eventually};
+use nix::sys::signal::Signal;
 
 use super::{SECRET, Sender, assert_all_there, column, on_each_disk, post, start_on, wait_for_readiness};
 
 on_each_disk!(every_event_that_a_local_colony_acknowledged_is_there);
+
+/// Times that a daemon has said that it waits.
+fn waits(up: &Daemon) -> usize {
+    up.words().matches("the colony is not there yet").count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_colony_that_starts_on_a_full_disk_waits_for_room_and_ends_at_once_when_it_is_told() {
+    let (folder, disk, broker, port) =
+        (tempfile::tempdir().unwrap(), Disk::new(Fault::Full), Port::take(), Port::take());
+    let mut up = Daemon::new("up", &["up"], folder.path(), Some(port.address()))
+        .set("APIARY_DATA", disk.path().join("data").display())
+        .set("APIARY_BROKER_LISTEN", broker.address())
+        .set("APIARY_WEBHOOK_LISTEN", port.address())
+        .set("STRIPE_WEBHOOK_SECRET", SECRET);
+    // At its first start, and where there is a colony already.
+    for _ in 0..2 {
+        disk.fail();
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            let before = waits(&up);
+            up.start();
+            eventually("it says that it waits", async || (waits(&up) > before).then_some(())).await;
+            assert!(up.words().contains("No space left on device"), "{}", up.last_words());
+            up.signal(signal);
+            assert_eq!(up.ended().await, Some(0), "{}", up.last_words());
+        }
+        let before = waits(&up);
+        up.start();
+        eventually("it says that it waits", async || (waits(&up) > before).then_some(())).await;
+        disk.mend();
+        up.ready().await;
+        wait_for_readiness(broker.address(), 200).await;
+        post(port.address(), before).await.unwrap();
+        assert_eq!(up.terminate().await, Some(0), "{}", up.last_words());
+    }
+}
 
 async fn every_event_that_a_local_colony_acknowledged_is_there(disk: Disk) {
     let (folder, broker, port) = (tempfile::tempdir().unwrap(), Port::take(), Port::take());

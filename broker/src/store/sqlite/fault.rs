@@ -1,6 +1,6 @@
 //! What went wrong in SQLite, sorted by what can be done about it.
 
-use apiary_database::sqlite_primary_code;
+use apiary_database::{is_sqlite_full, sqlite_primary_code};
 use apiary_protocol::Fault;
 use apiary_protocol::fault::of_sqlite;
 
@@ -8,7 +8,9 @@ use crate::store::StoreError;
 
 /// Sorts an error: whose fault a result code is decides the classifier that every part of Apiary asks.
 pub(super) fn sorted(error: sqlx::Error) -> StoreError {
-    let (words, code) = (error.to_string(), sqlite_primary_code(&error));
+    // No room for what the connections of a file share is an I/O error, too.
+    let code = if is_sqlite_full(&error) { Some(FULL) } else { sqlite_primary_code(&error) };
+    let words = error.to_string();
     match error {
         sqlx::Error::Database(error) => of_code(code, error.message()),
         sqlx::Error::PoolTimedOut => StoreError::Unavailable(

@@ -14,6 +14,7 @@ use crate::exit::Fault;
 use crate::output::note;
 use crate::profile;
 use crate::reload::Hangups;
+use crate::room::open_with_room;
 use crate::settings::{Flags, Settings, table};
 
 const EXAMPLES: &str = "\
@@ -67,9 +68,10 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     }
     let client = profile::client(settings)?;
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
-    let started = signals.unless(Webhook::start(config, Arc::new(client), profile::clock())).await;
-    let Some(webhook) = started else { return Ok(()) };
-    let webhook = webhook.map_err(named)?;
+    let client = Arc::new(client);
+    let start = async || Webhook::start(config.clone(), client.clone(), profile::clock()).await.map_err(named);
+    let Some(webhook) = signals.unless(open_with_room("the spool", start)).await else { return Ok(()) };
+    let webhook = webhook?;
     note(&format!("ready: webhooks on http://{}/webhooks/stripe", webhook.address()));
     let shutdown = CancellationToken::new();
     let service = async {
