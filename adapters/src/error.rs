@@ -69,7 +69,7 @@ pub enum SpoolError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
     },
     /// The file belongs to another program or a later version.
@@ -101,7 +101,7 @@ pub enum SpoolError {
     NotWritable {
         /// The spool.
         path: PathBuf,
-        /// What was said.
+        /// The words of the file system or the database.
         problem: String,
     },
     /// There is no room on its disk. Nothing of it was acknowledged.
@@ -117,7 +117,7 @@ pub enum SpoolError {
     Failed {
         /// The spool.
         path: PathBuf,
-        /// What was said.
+        /// The words of the file system or the database.
         problem: String,
     },
     /// The spool is closed, because the adapter stops.

@@ -9,7 +9,7 @@ use crate::settings::Settings;
 pub(crate) struct Context {
     /// The settings in effect.
     pub(crate) settings: Settings,
-    /// Where they were read; nothing for a command that reads none.
+    /// The place that they were read from; `None` for a command that reads none.
     pub(crate) source: Option<Source>,
     /// The log.
     pub(crate) log: Log,

@@ -16,7 +16,7 @@ pub(crate) struct Log {
     default: Level,
     verbose: u8,
     quiet: u8,
-    /// What is in effect.
+    /// The filter in effect.
     directives: Mutex<String>,
     /// Puts another filter in effect; whether that could be done.
     replace: Box<dyn Fn(EnvFilter) -> bool + Send + Sync>,
@@ -66,7 +66,7 @@ pub(crate) fn start(settings: &Settings, default: Level, verbose: u8, quiet: u8)
     Log { default, verbose, quiet, directives: Mutex::new(directives), replace }
 }
 
-/// What is logged, in the words of the filter.
+/// Makes the directives of the filter from the settings and flags.
 fn directives(settings: &Settings, default: Level, verbose: u8, quiet: u8) -> String {
     let level = shifted(level(settings, default), verbose, quiet);
     // What `apiary up` tells of its processes is not a warning, and is told all the same.

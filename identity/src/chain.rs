@@ -105,7 +105,7 @@ pub enum BrokenLink {
     Statement {
         /// Which of them.
         what: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         error: EnvelopeError,
     },
     /// A revocation or guard is signed, but by another key than the colony's.

@@ -136,7 +136,7 @@ pub enum DocumentError {
     Field {
         /// The field's name.
         field: &'static str,
-        /// What is wrong with it and what would be right.
+        /// The fault, and what would be right.
         problem: String,
     },
 }

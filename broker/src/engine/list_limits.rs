@@ -23,9 +23,9 @@ pub(crate) struct LimitStanding {
 pub(crate) struct KeyStanding {
     /// The key or name.
     pub(crate) key: String,
-    /// How many run.
+    /// The number of those that run.
     pub(crate) running: i64,
-    /// How many wait.
+    /// The number of those that wait.
     pub(crate) waiting: i64,
     /// When the next may start, by its rate; `None` for now.
     pub(crate) next_start_ms: Option<i64>,

@@ -22,7 +22,7 @@ pub enum ParentEnd {
 pub struct FailedParent {
     /// The process.
     pub process_id: Uuid,
-    /// How many wait for it.
+    /// The number of processes that wait for it.
     pub count: i64,
     /// Since when the first of them does.
     pub since_ms: i64,
@@ -40,7 +40,7 @@ pub struct Parent {
 /// What became of those that waited for processes that ended.
 #[derive(Clone, Debug, Default)]
 pub struct Settled {
-    /// How many waitings of one process for another were ended, or passed on.
+    /// The number of waits of one process for another that were ended, or passed on.
     pub ended: usize,
     /// Those that wait for nobody any more: [`unblock`](crate::store::Store::unblock) frees them.
     pub freed: Vec<Uuid>,

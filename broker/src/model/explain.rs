@@ -70,7 +70,7 @@ pub struct Holders {
 pub struct WaitingType {
     /// The executor type.
     pub executor_type: String,
-    /// How many wait, up to a share of [`HEALTH_ROWS_MAX`](crate::limits::HEALTH_ROWS_MAX).
+    /// The number of processes that wait, up to a share of [`HEALTH_ROWS_MAX`](crate::limits::HEALTH_ROWS_MAX).
     pub count: i64,
     /// More may wait than were counted.
     pub is_cut: bool,
@@ -121,7 +121,7 @@ pub struct WaitSummary {
     pub function: String,
     /// The labels of that one, which name what it is about.
     pub labels: BTreeMap<String, String>,
-    /// What is waited for, in the words of that one's executor.
+    /// The condition that is waited for, in the words of that one's executor.
     pub reason: String,
     /// How many, up to [`HEALTH_WAITS_MAX`](crate::limits::HEALTH_WAITS_MAX).
     pub count: i64,

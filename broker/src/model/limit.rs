@@ -127,9 +127,9 @@ pub struct LimitUse {
     pub kind: LimitKind,
     /// The key or name.
     pub key: String,
-    /// How many run.
+    /// The number of those that run.
     pub running: i64,
-    /// How many wait.
+    /// The number of those that wait.
     pub waiting: i64,
     /// What is left of its rate; `None` if all of it.
     pub bucket: Option<Bucket>,

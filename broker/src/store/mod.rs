@@ -351,7 +351,7 @@ pub trait Store: Send + Sync + 'static {
     /// Who holds the places of a limit for this key or name, and what is left of its rate.
     async fn limit_holders(&self, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders>;
 
-    /// What waits in a lane, sorted by all that decides who may have it: the thousand largest sorts among so many of the first.
+    /// Sorts the waiting work of a lane by all that decides who may have it: the thousand largest sorts among so many of the first.
     async fn waiting_sorts(&self, lane: &Lane, rows: i64) -> StoreResult<Vec<WaitingSort>>;
 
     /// What waits, by executor type, of one colony or of all: at most a thousand types, those that wait longest first.

@@ -18,7 +18,7 @@ pub enum GuardError {
         rule: String,
         /// Which of its fields.
         field: String,
-        /// What is wrong with it and what would be right.
+        /// The fault, and what would be right.
         problem: String,
     },
     /// Not signed by the pinned colony, or not for it.

@@ -27,7 +27,7 @@ pub enum EventError {
         event_type: String,
         /// The field's path, such as `data.object.items.data[0].quantity`.
         field: String,
-        /// What is wrong with it.
+        /// The fault.
         what: String,
     },
     /// A field with a value that cannot be used.
@@ -35,7 +35,7 @@ pub enum EventError {
     Field {
         /// The field's path.
         field: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         what: String,
     },
 }

@@ -75,7 +75,7 @@ pub(super) fn because(reason: Option<&str>) -> String {
     }
 }
 
-/// How many wait.
+/// Says how many processes wait.
 pub(super) fn waits(count: i64) -> String {
     counted(count, "process waits", "processes wait")
 }

@@ -85,7 +85,8 @@ impl From<sqlx::Error> for Fault {
     }
 }
 
-/// Whose fault a SQLSTATE is decides the classifier that every part of Apiary asks; here it gets the advice that fits.
+/// Sorts a database's error by whose fault its SQLSTATE is, as the classifier says that every part of Apiary asks, and adds the advice
+/// that fits.
 fn of_database(error: &dyn DatabaseError) -> Fault {
     let code = error.code().unwrap_or_default();
     let words = format!("{} (SQLSTATE {code})", error.message());

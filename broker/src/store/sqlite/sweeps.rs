@@ -40,7 +40,7 @@ pub(super) async fn expire_waiting(store: &SqliteStore, now_ms: i64, limit: i64)
     }
 }
 
-/// How many waits stand still from now on, and which are over.
+/// Lets the waits of paused work stand still, and ends those that are over; returns how many stand still, and which ended.
 async fn expire_first(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<(u64, Vec<(Uuid, Lane)>)> {
     let mut write = Write::begin(&store.writer).await?;
     let stand = query(include_str!("sweeps/expire_waiting_paused.sql")).bind(now_ms).bind(limit.max(0));

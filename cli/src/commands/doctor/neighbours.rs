@@ -81,7 +81,7 @@ fn of_set_aside(events: u64, oldest_age_ms: u64) -> Finding {
     )
 }
 
-/// One thing that the adapter reports of itself.
+/// Turns a notice that the adapter reports of itself into a finding.
 fn of_notice(notice: &Value) -> Finding {
     let text = |name: &str| notice[name].as_str().unwrap_or_default();
     let (kind, cause) = (text("kind"), text("cause"));
