@@ -10,4 +10,4 @@ pub mod tls;
 pub use log::{LogWriter, log_panics};
 pub use notices::{Notice, Notices};
 pub use supervisor::{Life, Supervisor, words};
-pub use throttle::Throttle;
+pub use throttle::{HeldBack, Throttle};

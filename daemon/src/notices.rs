@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use apiary_identity::Clock;
 
-use crate::Throttle;
+use crate::{HeldBack, Throttle};
 
 /// Conditions kept at once. Past it, new ones are logged and counted under [`OVERFLOW`], so that a hostile stream of
 /// causes fills neither the memory nor the health page.
@@ -60,7 +60,7 @@ struct Line {
     subject: String,
     count: u64,
     /// Lines like this one that the log did not get.
-    held_back: u64,
+    held_back: HeldBack,
 }
 
 impl Notices {
@@ -145,6 +145,7 @@ fn clipped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
     use std::time::Duration;
 
     use apiary_identity::ManualClock;
@@ -190,7 +191,7 @@ mod tests {
         let other = notices.count("BROKER_REFUSES", "NOT_PERMITTED".to_owned(), "refused", true);
         assert!(other.is_some(), "another cause is not hidden");
         clock.advance(Duration::from_secs(600));
-        assert_eq!(is_logged().unwrap().held_back, 995);
+        assert_eq!(is_logged().unwrap().held_back, NonZeroU64::new(995));
     }
 
     #[test]

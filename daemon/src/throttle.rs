@@ -1,6 +1,7 @@
 //! Log lines of one cause: the first few go through, the rest are counted.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use apiary_identity::Clock;
@@ -13,6 +14,9 @@ const WINDOW_MS: i64 = 600_000;
 const CAUSES_MAX: usize = 256;
 /// Characters of a cause that count.
 const CAUSE_CHARS_MAX: usize = 256;
+
+/// The number of lines that were held back since the last of their cause; `None` for none, which the log leaves out.
+pub type HeldBack = Option<NonZeroU64>;
 
 /// Lets log lines through, so that a thousand failures of one cause do not hide the one of another. Clones share it.
 #[derive(Clone)]
@@ -36,25 +40,25 @@ impl Throttle {
 
     /// Returns how many lines like this one were held back since the last that went through, or nothing if this one is to be held back.
     /// Texts that differ in nothing but words with digits, such as ids and times, are one cause.
-    pub fn pass(&self, cause: &str) -> Option<u64> {
+    pub fn pass(&self, cause: &str) -> Option<HeldBack> {
         let (now_ms, cause) = (self.0.clock.now_ms(), kind_of(cause));
         let mut causes = self.lock();
         if let Some(known) = causes.get_mut(&cause) {
             let is_over = now_ms.saturating_sub(known.since_ms) >= WINDOW_MS;
             if !is_over {
                 known.lines = known.lines.saturating_add(1);
-                return (known.lines <= LINES_MAX).then_some(0);
+                return (known.lines <= LINES_MAX).then_some(None);
             }
             let held_back = known.lines.saturating_sub(LINES_MAX);
             *known = Cause { since_ms: now_ms, lines: 1 };
-            return Some(held_back);
+            return Some(NonZeroU64::new(held_back));
         }
         if causes.len() >= CAUSES_MAX {
             let oldest = causes.iter().min_by_key(|(_, known)| known.since_ms).map(|(cause, _)| cause.clone());
             oldest.and_then(|oldest| causes.remove(&oldest));
         }
         causes.insert(cause, Cause { since_ms: now_ms, lines: 1 });
-        Some(0)
+        Some(None)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Cause>> {
@@ -88,7 +92,7 @@ mod tests {
         let (_, throttle) = throttle();
         let passed = (0..1000).filter(|number| throttle.pass(&format!("no customer cus_{number}")).is_some()).count();
         assert_eq!(passed, 5);
-        assert_eq!(throttle.pass("no price price_7"), Some(0));
+        assert_eq!(throttle.pass("no price price_7"), Some(None));
     }
 
     #[test]
@@ -99,8 +103,8 @@ mod tests {
         });
         assert_eq!(throttle.pass("the bank is closed"), None);
         clock.advance(Duration::from_secs(600));
-        assert_eq!(throttle.pass("the bank is closed"), Some(8));
-        assert_eq!(throttle.pass("the bank is closed"), Some(0));
+        assert_eq!(throttle.pass("the bank is closed"), Some(NonZeroU64::new(8)));
+        assert_eq!(throttle.pass("the bank is closed"), Some(None));
     }
 
     #[test]
@@ -113,7 +117,7 @@ mod tests {
         }
         for number in 0..100 {
             let letters: String = number.to_string().bytes().map(|digit| char::from(digit + 49)).collect();
-            assert_eq!(throttle.pass(&letters), Some(0));
+            assert_eq!(throttle.pass(&letters), Some(None));
         }
         assert_eq!(throttle.lock().len(), CAUSES_MAX);
         assert!(!throttle.lock().contains_key("x "));
