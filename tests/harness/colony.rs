@@ -207,19 +207,7 @@ impl TestColony {
         executor_types: &[&str],
         rights: &[GrantRight],
     ) -> Grant {
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let now = SystemClock.now();
-        Grant {
-            colony: self.key.id(),
-            grant_id: Uuid::new_v4(),
-            key: key.id(),
-            role,
-            name: name.to_owned(),
-            scopes: Scopes { functions: owned(functions), executor_types: owned(executor_types) },
-            rights: rights.to_vec(),
-            valid_from: now - SignedDuration::from_mins(5),
-            valid_until: now + SignedDuration::from_hours(90 * 24),
-        }
+        grant_document(&self.key, key, name, role, (functions, executor_types), rights)
     }
 
     /// Claims one process that is surely coming.
@@ -290,6 +278,30 @@ impl Peer {
     /// Stops it, in order.
     pub async fn stop(self) {
         self.broker.stop().await;
+    }
+}
+
+/// A grant by a colony for 90 days, unsigned: none of them is near its end. The scopes are functions and executor types.
+pub fn grant_document(
+    colony: &KeyPair,
+    key: &KeyPair,
+    name: &str,
+    role: Role,
+    (functions, executor_types): (&[&str], &[&str]),
+    rights: &[GrantRight],
+) -> Grant {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let now = SystemClock.now();
+    Grant {
+        colony: colony.id(),
+        grant_id: Uuid::new_v4(),
+        key: key.id(),
+        role,
+        name: name.to_owned(),
+        scopes: Scopes { functions: owned(functions), executor_types: owned(executor_types) },
+        rights: rights.to_vec(),
+        valid_from: now - SignedDuration::from_mins(5),
+        valid_until: now + SignedDuration::from_hours(90 * 24),
     }
 }
 

@@ -17,7 +17,7 @@ pub mod web;
 pub use backend::{Backend, Hold};
 pub use binary::apiary_binary;
 pub use cluster::{PgBouncer, Server};
-pub use colony::TestColony;
+pub use colony::{TestColony, grant_document};
 pub use disk::{Disk, Fault};
 pub use eventually::{eventually, eventually_within};
 pub use nginx::Nginx;

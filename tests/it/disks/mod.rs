@@ -38,12 +38,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use apiary_executor_sdk::Client;
-use apiary_identity::{Clock as _, Envelope, Grant, KeyPair, Role, Scopes, SystemClock};
+use apiary_identity::{Clock as _, Envelope, KeyPair, Role, SystemClock};
 use apiary_tests::daemon::Daemon;
-use apiary_tests::{Disk, eventually, http, stripe};
-use jiff::SignedDuration;
+use apiary_tests::{Disk, eventually, grant_document, http, stripe};
 use serde_json::Value;
-use uuid::Uuid;
 
 /// The signing secret of every webhook here.
 const SECRET: &str = "whsec_only_for_this_test";
@@ -69,18 +67,7 @@ async fn start_on(disk: &Disk, daemon: Daemon) -> Daemon {
 /// A key that may submit anything, granted by the colony's own through its client.
 async fn add_user(client: &Client, colony: &KeyPair) -> KeyPair {
     let user = KeyPair::generate();
-    let grant = Grant {
-        colony: colony.id(),
-        grant_id: Uuid::new_v4(),
-        key: user.id(),
-        role: Role::User,
-        name: "ada".to_owned(),
-        scopes: Scopes { functions: vec!["*".to_owned()], executor_types: vec!["*".to_owned()] },
-        rights: Vec::new(),
-        valid_from: SystemClock.now() - SignedDuration::from_mins(5),
-        // The colony's health tells of grants that end within a month.
-        valid_until: SystemClock.now() + SignedDuration::from_hours(90 * 24),
-    };
+    let grant = grant_document(colony, &user, "ada", Role::User, (&["*"], &["*"]), &[]);
     client.add_grant(&Envelope::seal(colony, &grant).unwrap()).await.unwrap();
     user
 }

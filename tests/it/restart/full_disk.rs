@@ -21,9 +21,7 @@ async fn a_spool_that_filled_its_disk_gives_all_of_it_to_the_broker_and_takes_ev
     std::fs::write(disk.path().join("others"), vec![0xa5; OTHERS]).unwrap();
     let mut parts = Parts::new(folder.path(), &backend.url());
     parts.webhook = parts.webhook.set("APIARY_WEBHOOK_SPOOL", disk.path().join("spool").display());
-    parts.broker.start();
-    parts.broker.ready().await;
-    parts.set_up().await;
+    parts.start_broker().await;
     parts.broker.kill();
     parts.webhook.start();
     parts.webhook.ready().await;

@@ -47,9 +47,7 @@ async fn an_adapter_whose_task_panics_at_every_start_ends_with_an_error_and_one_
 async fn a_bee_whose_task_panics_at_every_start_ends_with_an_error_and_one_panic_ends_nothing() {
     let (folder, backend) = (tempfile::tempdir().unwrap(), Backend::sqlite().await);
     let mut parts = Parts::new(folder.path(), &backend.url());
-    parts.broker.start();
-    parts.broker.ready().await;
-    parts.set_up().await;
+    parts.start_broker().await;
     assert_it_gives_up(&mut parts.bee, "claims").await;
     apiary_tests::eventually("it runs, and has panicked once", async || {
         let words = parts.bee.words();

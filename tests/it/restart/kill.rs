@@ -70,11 +70,7 @@ async fn post(webhook: SocketAddr, number: usize, done: &AtomicUsize) {
 async fn every_event_answered_2xx_is_applied_exactly_once(backend: Backend) {
     let folder = tempfile::tempdir().unwrap();
     let mut parts = Parts::new(folder.path(), &backend.url());
-    parts.broker.start();
-    parts.broker.ready().await;
-    parts.set_up().await;
-    parts.webhook.start();
-    parts.webhook.ready().await;
+    parts.start_broker_and_webhook().await;
     parts.bee.start();
 
     let done = AtomicUsize::new(0);

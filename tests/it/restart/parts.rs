@@ -7,11 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_executor_sdk::{Client, ClientConfig};
-use apiary_identity::{Clock as _, Envelope, Grant, GrantRight, KeyPair, Role, Scopes, SystemClock, write_key_file};
+use apiary_identity::{Clock as _, Envelope, KeyPair, Role, SystemClock, write_key_file};
 use apiary_tests::daemon::Daemon;
-use apiary_tests::{Port, stripe};
-use jiff::SignedDuration;
-use uuid::Uuid;
+use apiary_tests::{Port, grant_document, stripe};
 
 const SECRET: &str = "whsec_only_for_this_test";
 
@@ -90,21 +88,26 @@ impl Parts {
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
 
+    /// Starts the broker, and sets the colony up.
+    pub(super) async fn start_broker(&mut self) {
+        self.broker.start();
+        self.broker.ready().await;
+        self.set_up().await;
+    }
+
+    /// Starts broker and adapter, and sets the colony up between them.
+    pub(super) async fn start_broker_and_webhook(&mut self) {
+        self.start_broker().await;
+        self.webhook.start();
+        self.webhook.ready().await;
+    }
+
     /// The colony, and the least that adapter and bee need.
     pub(super) async fn set_up(&self) {
         self.client(&self.server_owner).create_colony("shop").await.unwrap();
         for (key, name, role) in [(&self.adapter, "adapter", Role::User), (&self.finance, "finance", Role::Executor)] {
-            let grant = Grant {
-                colony: self.colony.id(),
-                grant_id: Uuid::new_v4(),
-                key: key.id(),
-                role,
-                name: name.into(),
-                scopes: Scopes { functions: vec!["stripe.event".into()], executor_types: vec!["finance".into()] },
-                rights: Vec::<GrantRight>::new(),
-                valid_from: SystemClock.now() - SignedDuration::from_mins(5),
-                valid_until: SystemClock.now() + SignedDuration::from_hours(90 * 24),
-            };
+            let scopes: (&[&str], &[&str]) = (&["stripe.event"], &["finance"]);
+            let grant = grant_document(&self.colony, key, name, role, scopes, &[]);
             self.client(&self.colony).add_grant(&Envelope::seal(&self.colony, &grant).unwrap()).await.unwrap();
         }
     }

@@ -37,11 +37,7 @@ async fn set_aside(parts: &Parts) -> Vec<String> {
 async fn a_refused_event_is_told_of_retried_and_ends_when_its_sender_sends_it_again() {
     let (folder, backend) = (tempfile::tempdir().unwrap(), Backend::sqlite().await);
     let mut parts = Parts::new(folder.path(), &backend.url());
-    parts.broker.start();
-    parts.broker.ready().await;
-    parts.set_up().await;
-    parts.webhook.start();
-    parts.webhook.ready().await;
+    parts.start_broker_and_webhook().await;
     announce(&parts, r#"{"type":"object","required":["never"]}"#).await;
     let reader = parts.client(&parts.colony);
     let processes = async || reader.list_processes(Default::default()).await.unwrap().processes.len();

@@ -18,11 +18,7 @@ async fn hang_up_until(part: &Daemon, words: &str) {
 async fn a_signal_to_reload_ends_neither_broker_nor_adapter_nor_bee_and_work_goes_on() {
     let (folder, backend) = (tempfile::tempdir().unwrap(), Backend::sqlite().await);
     let mut parts = Parts::new(folder.path(), &backend.url());
-    parts.broker.start();
-    parts.broker.ready().await;
-    parts.set_up().await;
-    parts.webhook.start();
-    parts.webhook.ready().await;
+    parts.start_broker_and_webhook().await;
     parts.bee.start();
     eventually("the bee is ready", async || parts.bee.last_words().contains("ready: bee finance").then_some(())).await;
     for (part, number) in [&parts.broker, &parts.webhook, &parts.bee].into_iter().zip(0..) {

@@ -1,63 +1,20 @@
 //! Something around a bee that is out of order: the colony's health names the process, the event and the remedy until it is mended.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use apiary_tests::{Backend, eventually};
+use apiary_tests::{Backend, PostgrestStub, eventually};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
 use super::parts::{Parts, post_once};
 
-/// In Supabase's place: over its quota until it is paid for.
-async fn supabase(is_paid: Arc<AtomicBool>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(answer(stream, Arc::clone(&is_paid)));
-        }
-    });
-    address
-}
-
-async fn answer(mut stream: TcpStream, is_paid: Arc<AtomicBool>) -> std::io::Result<()> {
-    let mut request = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&request).to_lowercase();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-            if body.len() >= length.and_then(|length| length.trim().parse().ok()).unwrap_or(0) {
-                break;
-            }
-        }
-        if stream.read_buf(&mut request).await? == 0 {
-            return Ok(());
-        }
-    }
-    let (status, body) = match is_paid.load(Ordering::SeqCst) {
-        true => ("200 OK", r#"{"outcome":"applied"}"#),
-        false => ("402 Payment Required", r#"{"message":"exceed_egress_quota"}"#),
-    };
-    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
-    stream.write_all(answer.as_bytes()).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_colonys_health_names_process_event_and_remedy_while_supabase_is_over_its_quota() {
-    let (folder, backend, is_paid) = (tempfile::tempdir().unwrap(), Backend::sqlite().await, Arc::default());
-    let supabase = supabase(Arc::clone(&is_paid)).await;
+    let (folder, backend) = (tempfile::tempdir().unwrap(), Backend::sqlite().await);
+    let supabase = PostgrestStub::start().await;
+    supabase.refuse("402 Payment Required", r#"{"message":"exceed_egress_quota"}"#);
     let mut parts = Parts::new(folder.path(), &backend.url());
-    parts.bee.settings("SUPABASE_URL", format!("http://{supabase}"));
+    parts.bee.settings("SUPABASE_URL", supabase.url());
     parts.bee.settings("SUPABASE_SERVICE_ROLE_KEY", "only-for-this-test");
     parts.bee.settings("APIARY_FINANCE_RECORD", "supabase");
-    parts.broker.start();
-    parts.broker.ready().await;
-    parts.set_up().await;
-    parts.webhook.start();
-    parts.webhook.ready().await;
+    parts.start_broker_and_webhook().await;
     parts.bee.start();
     let posted: Value = post_once(parts.webhook_address, 7).await.unwrap().json().await.unwrap();
     let (process, event) = (posted["process_id"].as_str().unwrap(), posted["event"].as_str().unwrap());
@@ -88,7 +45,7 @@ async fn the_colonys_health_names_process_event_and_remedy_while_supabase_is_ove
         assert!(log.contains(words), "{words}: {log}");
     }
 
-    is_paid.store(true, Ordering::SeqCst);
+    supabase.take();
     eventually("nothing needs attention", async || {
         parts.run(&["colony", "health"]).await.status.success().then_some(())
     })

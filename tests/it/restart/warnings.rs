@@ -1,9 +1,8 @@
 //! What the broker ends by itself is warned of: the first few of each cause, with the process and the remedy, and no flood.
 
 use apiary_executor_sdk::v1;
-use apiary_identity::{Envelope, Grant, GrantRight, KeyPair, Role, Scopes};
-use apiary_tests::{Backend, eventually};
-use uuid::Uuid;
+use apiary_identity::{Envelope, KeyPair, Role};
+use apiary_tests::{Backend, eventually, grant_document};
 
 use super::parts::Parts;
 
@@ -11,19 +10,8 @@ const PROCESSES: usize = 30;
 
 /// A key that may do all of it.
 async fn member(parts: &Parts, role: Role, name: &str) -> apiary_executor_sdk::Client {
-    use apiary_identity::Clock as _;
-    let (key, now) = (KeyPair::generate(), apiary_identity::SystemClock.now());
-    let grant = Grant {
-        colony: parts.colony.id(),
-        grant_id: Uuid::new_v4(),
-        key: key.id(),
-        role,
-        name: name.into(),
-        scopes: Scopes { functions: vec!["*".into()], executor_types: vec!["*".into()] },
-        rights: Vec::<GrantRight>::new(),
-        valid_from: now - jiff::SignedDuration::from_mins(5),
-        valid_until: now + jiff::SignedDuration::from_hours(1),
-    };
+    let key = KeyPair::generate();
+    let grant = grant_document(&parts.colony, &key, name, role, (&["*"], &["*"]), &[]);
     parts.client(&parts.colony).add_grant(&Envelope::seal(&parts.colony, &grant).unwrap()).await.unwrap();
     parts.client(&key)
 }
@@ -32,9 +20,7 @@ async fn member(parts: &Parts, role: Role, name: &str) -> apiary_executor_sdk::C
 async fn thirty_waits_and_thirty_leases_that_are_over_are_a_few_warnings_each() {
     let (folder, backend) = (tempfile::tempdir().unwrap(), Backend::sqlite().await);
     let mut parts = Parts::new(folder.path(), &backend.url());
-    parts.broker.start();
-    parts.broker.ready().await;
-    parts.set_up().await;
+    parts.start_broker().await;
     let (user, bee) = (member(&parts, Role::User, "ada").await, member(&parts, Role::Executor, "bee").await);
     let reader = parts.client(&parts.colony);
     let (mut late, mut lost) = (Vec::new(), Vec::new());
@@ -77,6 +63,7 @@ async fn thirty_waits_and_thirty_leases_that_are_over_are_a_few_warnings_each() 
         assert!((1..=5).contains(&told.len()), "{}: {told:#?}", told.len());
         for line in &told {
             assert!(line.contains("WARN") && line.contains(remedy), "{line}");
+            assert!(!line.contains("held_back"), "none was held back yet: {line}");
             assert!(ids.iter().any(|id| line.contains(id)), "{line}");
         }
     }
