@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::Engine;
+use super::presence::Presence;
 use super::reasons::{self, Candidate, Facts};
 use super::roster::{ExecutorView, Licences};
 use crate::Error;
@@ -72,7 +73,10 @@ impl Engine {
         let candidate =
             |view: ExecutorView| Candidate::of(&view, licences.covers(&view.record.key, executor_type, function));
         let suits = |view: &ExecutorView| {
-            !view.record.executor_type.is_empty() || licences.covers_type(&view.record.key, executor_type)
+            let (key, is_removed) = (&view.record.key, view.presence == Presence::Removed);
+            !view.record.executor_type.is_empty()
+                || licences.covers_type(key, executor_type)
+                || is_removed && licences.covered_type(key, executor_type)
         };
         Ok(views.into_iter().filter(suits).map(candidate).collect())
     }

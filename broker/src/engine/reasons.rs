@@ -210,13 +210,7 @@ pub(super) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms: i64) -> Op
     let Need { executor_type, function, executor_names, requires } = need;
     let granted: Vec<&Candidate> = executors.iter().filter(|one| is_granted(one.presence)).collect();
     if granted.is_empty() {
-        let pending = executors.iter().filter(|one| one.presence == Presence::Pending);
-        let pending: Vec<String> = pending.map(|one| one.name.clone()).collect();
-        let hint = match pending.as_slice() {
-            [] => "start one, and grant its key the type".to_owned(),
-            names => format!("{} waits for approval: `apiary executor approve NAME`", named(names)),
-        };
-        return Some(reason("NO_EXECUTOR", format!("no executor of type `{executor_type}` is known: {hint}"), pending));
+        return Some(nobody_granted(executor_type, executors));
     }
     let aimed: Vec<&Candidate> = granted.iter().filter(|one| one.is_meant(executor_names)).copied().collect();
     if aimed.is_empty() {
@@ -276,6 +270,28 @@ pub(super) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms: i64) -> Op
         return Some(reason("EXECUTORS_SILENT", text, names));
     }
     None
+}
+
+/// Says of a type without any grant in force whom to approve, to grant again, or to start.
+fn nobody_granted(executor_type: &str, executors: &[Candidate]) -> Explained {
+    let those = |presence| names_of(&executors.iter().filter(|one| one.presence == presence).collect::<Vec<_>>());
+    let (pending, removed) = (those(Presence::Pending), those(Presence::Removed));
+    let (text, names) = match (pending.as_slice(), removed.as_slice()) {
+        ([], []) => ("is known: start one, and grant its key the type".to_owned(), Vec::new()),
+        ([], names) => {
+            let were = if names.len() == 1 { "was" } else { "were" };
+            let text = format!(
+                "has a grant any more: {} {were} removed, or the grant is over; add it again with `apiary grant add` and its key \
+                 (`apiary executor list` shows the key), or start another one",
+                named(names)
+            );
+            (text, removed)
+        }
+        (names, _) => {
+            (format!("is known: {} waits for approval: `apiary executor approve NAME`", named(names)), pending)
+        }
+    };
+    reason("NO_EXECUTOR", format!("no executor of type `{executor_type}` {text}"), names)
 }
 
 /// Why nobody who may take a process would know what to do with it, as far as they say what they do: it is handed out all the same.

@@ -66,6 +66,12 @@ impl Licences {
         self.standing(key, executor_type).0 == Standing::InForce
     }
 
+    /// Whether a grant of a key covers the executor type or did, before it was revoked or over.
+    pub(super) fn covered_type(&self, key: &Id, executor_type: &str) -> bool {
+        let mut grants = self.by_key.get(key.as_bytes().as_slice()).into_iter().flatten();
+        grants.any(|(grant, _)| grant.scopes.cover_executor_type(executor_type))
+    }
+
     /// Whether a grant of a key, in force, covers the function for the executor type.
     pub(super) fn covers(&self, key: &Id, executor_type: &str, function: &str) -> bool {
         let Some(grants) = self.by_key.get(key.as_bytes().as_slice()) else { return false };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apiary_executor_sdk::{Client, v1};
-use apiary_identity::{Clock as _, OutcomeKind, Requirements, Role, SystemClock};
+use apiary_identity::{Clock as _, Envelope, OutcomeKind, Requirements, Revocation, Role, SystemClock};
 use apiary_tests::TestColony;
 use apiary_tests::colony::claim;
 use jiff::SignedDuration;
@@ -12,6 +12,7 @@ use uuid::Uuid;
 on_each_store!(
     no_executor_of_its_type_is_known,
     an_executor_that_waits_for_approval_is_named,
+    an_executor_that_was_removed_is_named_and_how_it_comes_back,
     the_executors_of_its_type_never_came,
     it_is_for_an_executor_that_nobody_is,
     no_grant_covers_its_function,
@@ -79,6 +80,30 @@ async fn an_executor_that_waits_for_approval_is_named(colony: TestColony) {
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let reason = first(&reader, id, "NO_EXECUTOR").await;
     assert!(reason.text.contains("`new-bee` waits for approval"), "{}", reason.text);
+}
+
+async fn an_executor_that_was_removed_is_named_and_how_it_comes_back(colony: TestColony) {
+    let (user, reader) = (colony.user("ada").await, colony.reader().await);
+    colony.executor("never-heard", "t").await;
+    idle(&colony, "bee", "t").await;
+    idle(&colony, "other-bee", "other").await;
+    let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
+    for name in ["bee", "never-heard", "other-bee"] {
+        let revocation = Revocation {
+            colony: colony.key.id(),
+            revocation_id: Uuid::new_v4(),
+            grant_id: None,
+            key: Some(colony.key_of(name).id()),
+            from: SystemClock.now(),
+            reason: None,
+        };
+        colony.client(&colony.key).revoke_grant(&Envelope::seal(&colony.key, &revocation).unwrap()).await.unwrap();
+    }
+    let reason = first(&reader, id, "NO_EXECUTOR").await;
+    assert_eq!(reason.subjects, ["bee", "never-heard"]);
+    for words in ["`bee`, `never-heard` were removed", "`apiary grant add`", "start another"] {
+        assert!(reason.text.contains(words), "{}", reason.text);
+    }
 }
 
 async fn the_executors_of_its_type_never_came(colony: TestColony) {
