@@ -16,6 +16,9 @@ use zeroize::Zeroizing;
 const FILE_BYTES_MAX: usize = 1024 * 1024;
 const KEY_BYTES_MAX: usize = 64 * 1024;
 
+const CERTIFICATE_FOR_KEY: &str =
+    "holds a certificate, not a secret key: were the two settings swapped, or both given one file?";
+
 /// A mistake in the files of TLS, in words that name the setting, the file and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsError(String);
@@ -62,11 +65,16 @@ impl Pem {
     /// Reads the secret key that a setting names, under the rule for secret files.
     pub fn read_secret(setting: &str, path: &Path) -> Result<Self, TlsError> {
         let name = named(setting, path);
-        match read_secret_file(path, KEY_BYTES_MAX) {
-            Ok(text) => Ok(Self { name, text }),
-            Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::InvalidData => Err(not_pem(&name, "pkey")),
-            Err(KeyError::Io { source, .. }) => Err(TlsError(format!("{name}: {source}"))),
-            Err(error) => Err(TlsError(format!("`{setting}`: {error}"))),
+        let fault = match read_secret_file(path, KEY_BYTES_MAX) {
+            Ok(text) => return Ok(Self { name, text }),
+            Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::InvalidData => not_pem(&name, "pkey"),
+            Err(KeyError::Io { source, .. }) => TlsError(format!("{name}: {source}")),
+            Err(error) => TlsError(format!("`{setting}`: {error}")),
+        };
+        // A certificate may well be readable by everybody: closing it to others would not make a key of it.
+        match Self::read(setting, path) {
+            Ok(pem) if pem.has("CERTIFICATE") && !pem.has("PRIVATE KEY") => Err(pem.fault(CERTIFICATE_FOR_KEY)),
+            _ => Err(fault),
         }
     }
 
@@ -88,9 +96,7 @@ impl Pem {
                 "the key is encrypted, and a server starts without asking: `openssl pkey -in FILE -out FILE` opens it"
             }
             Err(_) if self.has("PRIVATE KEY") => "the PEM is damaged: copy the file again",
-            Err(_) if self.has("CERTIFICATE") => {
-                "holds a certificate, not a secret key: were the two settings swapped, or both given one file?"
-            }
+            Err(_) if self.has("CERTIFICATE") => CERTIFICATE_FOR_KEY,
             Err(_) if self.has("PUBLIC KEY") => "holds a public key, not the secret one",
             Err(_) if self.text.trim().is_empty() => "the file is empty",
             Err(_) => return Err(not_pem(&self.name, "pkey")),

@@ -158,6 +158,8 @@ async fn files_that_cannot_be_used_are_refused_by_setting_and_remedy_before_anyt
         file("request.pem", b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n");
     let open = file("open-key.pem", key.as_bytes());
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644))?;
+    let shown = file("shown.pem", certificate.as_bytes());
+    std::fs::set_permissions(&shown, std::fs::Permissions::from_mode(0o644))?;
     let missing = folder.path().join("missing.pem");
     let config = || ClientConfig::new("https://localhost:1".parse().unwrap());
     let ca = |path: &Path| config().ca_file(path);
@@ -170,6 +172,7 @@ async fn files_that_cannot_be_used_are_refused_by_setting_and_remedy_before_anyt
         (ca(&request), "broker.ca_file", "a request for a certificate"),
         (pair(&good_key, &good), "broker.client_certificate", "swapped"),
         (pair(&good, &good), "broker.client_key", "holds a certificate, not a secret key"),
+        (pair(&good_key, &shown), "broker.client_key", "swapped"),
         (pair(&good, &der), "broker.client_key", "openssl pkey -inform der"),
         (pair(&good, &encrypted), "broker.client_key", "encrypted"),
         (pair(&good, &other_key), "broker.client_key", "is not the key of the certificate"),

@@ -216,6 +216,8 @@ async fn sqlite_files_that_cannot_be_served_are_refused_before_the_port_opens() 
     let junk = served.write("junk.pem", "junk");
     let open = served.write("open.pem", &std::fs::read_to_string(&served.tls.key).unwrap());
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let shown = served.write("shown.pem", &std::fs::read_to_string(&served.tls.certificate).unwrap());
+    std::fs::set_permissions(&shown, std::fs::Permissions::from_mode(0o644)).unwrap();
     let tls = || served.tls.clone();
     for (tls, setting, words) in [
         (TlsConfig { certificate: junk.clone(), ..tls() }, "broker.tls_certificate", "is no PEM"),
@@ -226,6 +228,7 @@ async fn sqlite_files_that_cannot_be_served_are_refused_before_the_port_opens() 
         ),
         (TlsConfig { certificate: tls().key, key: tls().certificate, ..tls() }, "broker.tls_certificate", "swapped"),
         (TlsConfig { key: tls().certificate, ..tls() }, "broker.tls_key", "holds a certificate, not a secret key"),
+        (TlsConfig { certificate: tls().key, key: shown, ..tls() }, "broker.tls_key", "swapped"),
         (TlsConfig { certificate: other, ..tls() }, "broker.tls_key", "is not the key of the certificate"),
         (TlsConfig { key: other_key, ..tls() }, "broker.tls_key", "is not the key of the certificate"),
         (TlsConfig { key: open, ..tls() }, "broker.tls_key", "chmod 600"),
