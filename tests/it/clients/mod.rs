@@ -7,12 +7,14 @@ mod node;
 mod python;
 
 use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
+use apiary_broker::config::{Config, TlsConfig};
 use apiary_executor_sdk::{Watch, v1};
 use apiary_identity::{Clock as _, Envelope, Request, SystemClock, write_key_file};
-use apiary_tests::{Backend, TestColony};
+use apiary_tests::{Backend, TestColony, apiary_binary};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use prost::Message;
@@ -168,38 +170,67 @@ impl Case {
     }
 }
 
-/// Runs an example of `docs/protocol.md` as it stands there, in the language of its fence, on a process that is done.
-async fn example(fence: &str, extension: &str, program: impl Into<PathBuf>) {
-    let colony = TestColony::start(Backend::sqlite().await).await;
+/// Runs an example of `docs/protocol.md` as it stands there, in the language of its fence, on a process that is done: in plain text, and
+/// over TLS with an authority that this variable names, as the page says.
+async fn example(fence: &str, extension: &str, program: impl Into<PathBuf>, ca_variable: &str) {
+    apiary_tests::web::install_tls();
+    let tls = Arc::new(Mutex::new(None));
+    let served = Arc::clone(&tls);
+    let tune = move |config: &mut Config| config.listen.tls.clone_from(&served.lock().unwrap());
+    let mut colony = TestColony::start_tuned(Backend::sqlite().await, tune).await;
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     colony.reader().await;
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let lease = colony.claim_one(&bee, "t").await;
     bee.complete(&colony.success("bee", &lease, b"{\"paid\": true}")).await.unwrap();
     let page = include_str!("../../../docs/protocol.md");
+    assert!(page.contains(&format!("`{ca_variable}=tls/ca.pem`")), "the page names {ca_variable}");
     let (_, rest) = page.split_once(&format!("```{fence}\n")).expect("the page has an example");
     let (script, _) = rest.split_once("```").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (file, key_file) = (folder.path().join("example").with_extension(extension), folder.path().join("key.pem"));
     std::fs::write(&file, script).unwrap();
     write_key_file(&key_file, &colony.key_of("reader"), None).unwrap();
-    let mut command = Command::new(program.into());
-    command
-        .arg(file)
-        .env("BROKER_URL", format!("http://{}", colony.address()))
-        .env("COLONY_ID", colony.key.id().to_string())
-        .env("KEY_FILE", key_file)
-        .env("PROCESS_ID", id.to_string())
-        .env("TZ", "XXX-14")
-        .env("no_proxy", "*");
-    let output =
-        tokio::task::spawn_blocking(move || command.output().expect("the language is installed")).await.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&answer["state"], &answer["output"]), (&json!("succeeded"), &json!({ "paid": true })), "{answer}");
+    let (program, colony_id) = (program.into(), colony.key.id().to_string());
+    let run = async |url: String, ca: Option<&Path>| {
+        let mut command = Command::new(&program);
+        command
+            .arg(&file)
+            .env("BROKER_URL", url)
+            .env("COLONY_ID", &colony_id)
+            .env("KEY_FILE", &key_file)
+            .env("PROCESS_ID", id.to_string())
+            .env("TZ", "XXX-14")
+            .env("no_proxy", "*")
+            .envs(ca.map(|ca| (ca_variable, ca)));
+        tokio::task::spawn_blocking(move || command.output().expect("the language is installed")).await.unwrap()
+    };
+    let succeeds = |output: Output| {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&answer["state"], &answer["output"]), (&json!("succeeded"), &json!({ "paid": true })), "{answer}");
+    };
+    succeeds(run(format!("http://{}", colony.address()), None).await);
+    let (config, ca) = certified(folder.path());
+    *tls.lock().unwrap() = Some(config);
+    colony.stop().await;
+    colony.start_again().await;
+    let url = format!("https://{}", colony.address());
+    assert!(!run(url.clone(), None).await.status.success(), "it does not believe an authority that nobody named");
+    succeeds(run(url, Some(&ca)).await);
+}
+
+/// Makes an authority, and a certificate by it for the address that tests listen at, as the page says; returns the authority's file, too.
+fn certified(folder: &Path) -> (TlsConfig, PathBuf) {
+    let mut command = Command::new(apiary_binary());
+    let made = command.args(["tls", "new", "127.0.0.1"]).current_dir(folder).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let file = |name: &str| folder.join("tls").join(name);
+    let tls = TlsConfig { certificate: file("server.pem"), key: file("server-key.pem"), client_authorities: None };
+    (tls, file("ca.pem"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_commands_read_a_result() {
-    example("bash", "sh", "bash").await;
+    example("bash", "sh", "bash", "CURL_CA_BUNDLE").await;
 }

@@ -18,5 +18,5 @@ async fn connect_node_reads_refusals() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_example_reads_a_result() {
-    example("js", "mjs", "node").await;
+    example("js", "mjs", "node", "NODE_EXTRA_CA_CERTS").await;
 }

@@ -14,5 +14,5 @@ async fn grpcio_status_reads_refusals() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_example_reads_a_result() {
-    example("python", "py", installed("APIARY_TEST_PYTHON")).await;
+    example("python", "py", installed("APIARY_TEST_PYTHON"), "SSL_CERT_FILE").await;
 }
