@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use apiary_daemon::LogWriter;
 use serde::Serialize;
 
-pub(crate) use self::table::{listing, table};
+pub(crate) use self::table::{hanging, listing, table};
 use crate::exit::ReaderGone;
 
 /// How data is printed.

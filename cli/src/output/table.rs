@@ -62,6 +62,24 @@ fn broken(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// A text behind its head, which takes so many columns, styled or not. On a terminal the text is broken between its words, and its
+/// further lines stand under the first, or, where too little room is left of that, a little in.
+pub(crate) fn hanging(head: &str, columns: usize, text: &str) -> String {
+    hung(head, columns, text, width())
+}
+
+fn hung(head: &str, columns: usize, text: &str, width: Option<usize>) -> String {
+    let Some(width) = width.filter(|width| columns + text.width() > *width) else { return format!("{head}{text}") };
+    let beside = width.saturating_sub(columns) >= columns.max(4 * CELL_MIN);
+    let indent = if beside { columns } else { INDENT };
+    let lines = broken(text, width.saturating_sub(indent).max(1));
+    let gap = format!("\n{}", " ".repeat(indent));
+    match beside {
+        true => format!("{head}{}", lines.join(&gap)),
+        false => format!("{}{gap}{}", head.trim_end(), lines.join(&gap)),
+    }
+}
+
 /// The columns that a line has: as COLUMNS says, or the terminal; any number where the output goes elsewhere.
 fn width() -> Option<usize> {
     if !io::stdout().is_terminal() {
@@ -232,6 +250,17 @@ mod tests {
             entry_lines(&entries, Some(30)),
             ["PAUSED", "  the type `finance` is paused", "  by operator, since noon"]
         );
+    }
+
+    #[test]
+    fn a_text_hangs_behind_its_head_or_stands_under_it() {
+        let text = "the type `finance` is paused by operator, since noon";
+        assert_eq!(hung("state  ", 7, text, None), format!("state  {text}"));
+        assert_eq!(hung("state  ", 7, text, Some(59)), format!("state  {text}"));
+        let folded = "state  the type `finance` is paused by\n       operator, since noon";
+        assert_eq!(hung("state  ", 7, text, Some(44)), folded);
+        let under = "state\n  the type `finance` is paused\n  by operator, since noon";
+        assert_eq!(hung("state  ", 7, text, Some(31)), under);
     }
 
     #[test]

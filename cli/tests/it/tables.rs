@@ -19,7 +19,7 @@ fn every_list_keeps_to_the_width_of_the_terminal() {
     let local = Local::start(&scene);
     let process_id = furnish(&local);
     let colony = scene.path("data/keys/colony.pem").display().to_string();
-    let lists: [&[&str]; 13] = [
+    let lists: [&[&str]; 16] = [
         &["process", "list"],
         &["grant", "list"],
         &["executor", "list"],
@@ -33,6 +33,9 @@ fn every_list_keeps_to_the_width_of_the_terminal() {
         &["spool", "list"],
         &["webhook", "send", "--list"],
         &["colony", "health"],
+        &["doctor"],
+        &["process", "show", &process_id],
+        &["process", "explain", &process_id],
     ];
     for list in lists {
         let whole = local.run(list).stdout;

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::output::{BAD, GOOD, WARN, plain, styled, with_place_flags};
+use crate::output::{BAD, GOOD, WARN, hanging, plain, styled, with_place_flags};
+
+/// Columns before the words: the verdict and the check.
+const WORDS_AT: usize = 16;
 
 /// How it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -53,7 +56,7 @@ impl Finding {
         Self { check, verdict: Verdict::Bad, words: crate::exit::words(error), advice }
     }
 
-    /// A line for people, two with advice.
+    /// A line for people, two with advice; more on a terminal that is narrow.
     pub(super) fn text(&self) -> String {
         let mark = match self.verdict {
             Verdict::Good => styled(GOOD, "good"),
@@ -61,9 +64,10 @@ impl Finding {
             Verdict::Bad => styled(BAD, "BAD "),
             Verdict::Skipped => "-   ".to_owned(),
         };
-        let mut text = format!("{mark}  {:<9} {}", self.check, plain(&self.words));
+        let mut text = hanging(&format!("{mark}  {:<9} ", self.check), WORDS_AT, &plain(&self.words));
         if let Some(advice) = &self.advice {
-            let _ = write!(text, "\n                → {}", with_place_flags(&plain(advice)));
+            let head = format!("{:WORDS_AT$}→ ", "");
+            let _ = write!(text, "\n{}", hanging(&head, WORDS_AT + 2, &with_place_flags(&plain(advice))));
         }
         text
     }

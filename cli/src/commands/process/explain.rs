@@ -1,16 +1,15 @@
 //! `apiary process explain`.
 
-use std::fmt::Write as _;
-
 use apiary_executor_sdk::v1;
 use clap::Args;
 use jiff::SignedDuration;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::select::Which;
 use super::view::ProcessView;
 use crate::context::Context;
-use crate::output::plain;
+use crate::output::{hanging, plain};
 use crate::profile;
 
 const EXAMPLES: &str = "\
@@ -65,23 +64,25 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 
 fn text(shown: &Explained) -> String {
     let process = &shown.process;
-    let mut text = format!("{} is {}\n", plain(&process.process_id), plain(&process.state));
+    let mut lines = vec![behind(&format!("{} ", plain(&process.process_id)), &format!("is {}", process.state))];
     for reason in &shown.reasons {
-        let _ = writeln!(text, "  {:<22} {}", plain(&reason.kind), plain(&reason.text));
+        lines.push(behind(&format!("  {:<22} ", plain(&reason.kind)), &reason.text));
         // Parents are named, each with its state, in the sentence.
         let holders = if reason.kind == "WAITS_FOR_PARENTS" { &[][..] } else { &reason.process_ids };
-        for process_id in holders {
-            let _ = writeln!(text, "  {:<22} held by {}", "", plain(process_id));
-        }
+        lines.extend(holders.iter().map(|holder| behind(&format!("  {:<22} ", ""), &format!("held by {holder}"))));
     }
     if let Some(wait_ms) = shown.estimated_wait_ms {
         let wait = SignedDuration::from_secs(wait_ms / 1000);
-        let _ = match wait_ms {
-            0..1000 => writeln!(text, "its turn comes as soon as an executor asks"),
-            _ => writeln!(text, "if work takes as long as in the last hour, its turn comes in about {wait:#}"),
-        };
+        lines.push(match wait_ms {
+            0..1000 => behind("", "its turn comes as soon as an executor asks"),
+            _ => behind("", &format!("if work takes as long as in the last hour, its turn comes in about {wait:#}")),
+        });
     }
-    text
+    lines.join("\n")
+}
+
+fn behind(head: &str, text: &str) -> String {
+    hanging(head, head.width(), &plain(text))
 }
 
 impl From<v1::ExplainedReason> for Reason {

@@ -9,13 +9,14 @@ use apiary_identity::{OnFailed, Outcome, Progress, Requirements, Spec};
 use clap::Args;
 use jiff::SignedDuration;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 use uuid::Uuid;
 
 use super::requires;
 use super::select::Which;
 use super::view::{AttemptView, AttributeView, ContentView, ProcessView};
 use crate::context::Context;
-use crate::output::{STRONG, plain, styled};
+use crate::output::{STRONG, hanging, plain, styled};
 use crate::profile;
 
 const EXAMPLES: &str = "\
@@ -169,7 +170,8 @@ pub(super) fn text(shown: &Shown) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         if !value.is_empty() {
-            let _ = writeln!(text, "{} {}", styled(STRONG, &format!("{name:<12}")), plain(&value));
+            let head = format!("{name:<12} ");
+            let _ = writeln!(text, "{}", hanging(&styled(STRONG, &head), head.width(), &plain(&value)));
         }
     };
     let moment = |at: Option<jiff::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
