@@ -57,6 +57,22 @@ fn every_grant_that_ends_soon_is_told_not_only_that_of_the_own_key() {
 }
 
 #[test]
+fn the_end_of_the_own_keys_grant_is_told_once() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let (colony, key) = (scene.path("data/keys/colony.pem"), scene.new_key("own.pem"));
+    let grant =
+        ["grant", "add", "--key", &key, "--role", "user", "--name", "own", "--function", "*", "--right", "read"];
+    let rest = ["--executor-type", "*", "--colony-key", colony.to_str().unwrap(), "--valid-days", "5"];
+    local.run(&[&grant[..], &rest].concat()).ok();
+    let own = scene.path("own.pem");
+    let told = local.run(&["doctor", "--key-file", own.to_str().unwrap()]).ok();
+    let looks: Vec<&str> = told.lines().filter(|line| line.starts_with("look")).collect();
+    assert!(looks.len() == 1 && looks[0].contains("GRANTS_END: the grant of user `own` ends in 5 days"), "{told}");
+    assert!(told.contains("this key has 1, until"), "{told}");
+}
+
+#[test]
 fn a_key_from_standard_input_is_used_for_every_look() {
     let scene = Scene::new();
     let local = Local::start(&scene);

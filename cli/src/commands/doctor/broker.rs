@@ -1,6 +1,6 @@
 //! The broker: whether it is there, what time it has, and what this key may do.
 
-use apiary_executor_sdk::v1::HealthFinding;
+use apiary_executor_sdk::v1::{GetHealthResponse, HealthFinding};
 use apiary_executor_sdk::{Client, ClientError, Reason};
 use apiary_identity::{Grant, KeyPair};
 use jiff::SignedDuration;
@@ -14,6 +14,8 @@ use crate::settings::Settings;
 const CLOCK_DISTANCE_SHARE: i64 = 2;
 /// The kind of the finding of a broker that is not ready.
 const NOT_READY: &str = "BROKER_NOT_READY";
+/// The kind of the finding of a grant that ends soon.
+const GRANTS_END: &str = "GRANTS_END";
 /// A grant that ends within this time deserves a look.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -87,8 +89,12 @@ async fn colony_and_grants(client: &Client) -> Vec<Finding> {
         Ok(answer) => {
             let name = answer.colony.map(|colony| colony.name).unwrap_or_default();
             let mut findings = vec![Finding::good("colony", format!("`{name}` is known to the broker"))];
-            findings.extend(health(client).await);
-            findings.push(grants(client).await);
+            let health = client.get_health().await;
+            let told = health.as_ref().map_or(&[][..], |answer| &answer.findings);
+            let told = told.iter().filter(|finding| finding.kind == GRANTS_END).map(|finding| finding.subject.clone());
+            let told: Vec<String> = told.collect();
+            findings.extend(of_health(health));
+            findings.push(grants(client, &told).await);
             findings
         }
         Err(error) if error.is(&Reason::NotPermitted) => {
@@ -102,8 +108,8 @@ async fn colony_and_grants(client: &Client) -> Vec<Finding> {
 }
 
 /// Says what `colony health` says.
-async fn health(client: &Client) -> Vec<Finding> {
-    match client.get_health().await {
+fn of_health(health: Result<GetHealthResponse, ClientError>) -> Vec<Finding> {
+    match health {
         Ok(answer) if answer.findings.is_empty() => {
             vec![Finding::good("health", "nothing needs attention: no dead letters, nothing that cannot go on")]
         }
@@ -117,7 +123,8 @@ async fn health(client: &Client) -> Vec<Finding> {
     }
 }
 
-async fn grants(client: &Client) -> Finding {
+/// Looks at the key's own grants. The colony's health told already of the ends of those with these names.
+async fn grants(client: &Client, ends_told: &[String]) -> Finding {
     let (grants, broken) = match list::all(client).await {
         Ok(all) => all,
         Err(error) => return Finding::of_error("grants", &error),
@@ -140,9 +147,10 @@ async fn grants(client: &Client) -> Finding {
         return Finding::bad("grants", "this key has none", "`apiary grant add`, with the colony's key");
     }
     let (valid, over): (Vec<&Grant>, Vec<&Grant>) = mine.iter().partition(|grant| grant.is_valid_at(now));
+    let is_told = valid.iter().any(|grant| ends_told.contains(&grant.name));
     let latest = valid.iter().map(|grant| grant.valid_until).max();
     match latest {
-        Some(until) if until.duration_since(now) < EXPIRES_SOON => Finding::warning(
+        Some(until) if until.duration_since(now) < EXPIRES_SOON && !is_told => Finding::warning(
             "grants",
             format!("this key's ends {until:.0}"),
             "`apiary grant add` makes the next one, at any time",
