@@ -69,6 +69,7 @@ fn the_same_event_sent_again_is_told_so() {
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines.len(), 2, "{told}");
     assert!(lines[0].contains("submitted as process") && lines[1].contains("there already"), "{told}");
+    assert!(lines[1].contains("with what came first; a corrected event needs another id"), "{told}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use apiary_executor_sdk::v1::{ListLogsRequest, Process, ProcessState};
+use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_executor_sdk::{Client, Submitted};
 use apiary_identity::limits::{CONTENT_BYTES_MAX, PRIORITY_MAX, RETRIES_MAX};
 use apiary_identity::{Content, OnFailed, Spec};
@@ -135,13 +136,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let client = profile::client(&context.settings)?;
     let spec = arguments.spec(&client, content);
     let submitted = client.submit(&spec).await?;
+    let met = meeting(&client, &spec, submitted).await;
     if arguments.wait || arguments.follow {
         // At once, for whoever gives up waiting; standard output is for what comes of it.
-        note(&format!(
-            "process {}{}",
-            submitted.process_id,
-            meeting(submitted).map_or(String::new(), |met| format!(": {met}"))
-        ));
+        let met = met.map_or(String::new(), |met| format!(": {met}"));
+        note(&format!("process {}{met}", submitted.process_id));
         return wait(arguments, context, &client, submitted).await;
     }
     let answer = Answer {
@@ -150,8 +149,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         redriven: submitted.redriven,
         state: state_word(submitted.state),
     };
-    if let Some(met) = meeting(submitted) {
-        note(met);
+    if let Some(met) = met {
+        note(&met);
     }
     if is_finished(submitted.state) && submitted.state != ProcessState::Succeeded {
         note(&format!("it is {}: `apiary process explain {}` says why", answer.state, answer.process_id));
@@ -159,17 +158,25 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     context.format.print(&answer, |answer| answer.process_id.clone())
 }
 
-/// What the spec met, if it made no process of its own.
-fn meeting(submitted: Submitted) -> Option<&'static str> {
-    match submitted {
-        Submitted { redriven: true, .. } => {
-            Some("it had failed before, and is tried again, with all its retries; nothing new was submitted")
-        }
-        Submitted { existed: true, .. } => {
-            Some("it was there before: the same spec, or another with its idempotency key; nothing was submitted")
-        }
-        _ => None,
+/// Says what the spec met, if it made no process of its own, and whose arguments count.
+async fn meeting(client: &Client, spec: &Spec, submitted: Submitted) -> Option<String> {
+    if !submitted.existed {
+        return None;
     }
+    let met = match submitted.redriven {
+        true => "it had failed before, and is tried again, with all its retries",
+        false => "it was there before: the same spec, or another with its idempotency key",
+    };
+    // The answer does not hold the spec that is kept, and not every key may read it.
+    let kept = client.get_process(submitted.process_id).await.ok().and_then(|process| process.spec);
+    let kept: Option<Spec> = kept.and_then(|kept| envelope_from_proto(&kept).ok()?.open().ok());
+    let bytes = |spec: &Spec| spec.args().to_bytes().ok();
+    let whose = match kept.map(|kept| bytes(&kept) == bytes(spec)) {
+        Some(true) => "",
+        Some(false) => "; its arguments differ from these and stay: submit these with another idempotency key",
+        None => "; its arguments stay: submit others with another idempotency key",
+    };
+    Some(format!("{met}; nothing new was submitted{whose}"))
 }
 
 async fn wait(arguments: &Arguments, context: &Context, client: &Client, submitted: Submitted) -> anyhow::Result<()> {

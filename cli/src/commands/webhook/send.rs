@@ -214,7 +214,9 @@ impl Sent {
         let Self { event, kind, url, status, outcome, .. } = self;
         let process = self.process_id.as_deref().unwrap_or("-");
         let became = match (outcome.as_str(), self.existed) {
-            ("submitted", Some(true)) => format!("there already, as process {process}"),
+            ("submitted", Some(true)) => {
+                format!("there already, as process {process}, with what came first; a corrected event needs another id")
+            }
             ("submitted", _) => format!("submitted as process {process}"),
             ("spooled", _) => "spooled: the adapter forwards it when the broker takes it".to_owned(),
             ("ignored", _) => "ignored: the adapter does not handle this type".to_owned(),
