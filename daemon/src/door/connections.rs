@@ -241,6 +241,11 @@ impl Connection {
         self.start.elapsed().saturating_sub(Duration::from_millis(self.opened_ms))
     }
 
+    /// Returns how many requests have begun.
+    pub(super) fn begun(&self) -> u64 {
+        self.requests.load(Ordering::Acquire)
+    }
+
     pub(super) fn begin(self: &Arc<Self>) -> RequestOpen {
         self.requests_open.fetch_add(1, Ordering::AcqRel);
         self.requests.fetch_add(1, Ordering::AcqRel);
@@ -259,7 +264,6 @@ impl Connection {
         self.cut.cancel();
     }
 
-    #[cfg(test)]
     pub(super) fn gave_way(&self) -> bool {
         self.cut.is_cancelled()
     }
@@ -281,7 +285,7 @@ impl Connection {
     /// Waits until the connection was without a request for too long.
     pub(super) async fn silence(&self, limits: ConnectionLimits) {
         loop {
-            let has_asked = self.requests.load(Ordering::Acquire) > 0;
+            let has_asked = self.begun() > 0;
             let patience = if has_asked { limits.idle_timeout } else { limits.first_request_timeout };
             let now = Instant::now();
             let since = if self.is_busy() { now } else { self.start + Duration::from_millis(self.last_ms()) };
@@ -346,10 +350,10 @@ fn millis(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn connections(connections_max: usize, connections_per_peer_max: usize) -> Arc<Connections> {
+    pub(in super::super) fn connections(connections_max: usize, connections_per_peer_max: usize) -> Arc<Connections> {
         Arc::new(Connections::new(ConnectionLimits {
             connections_max,
             connections_per_peer_max,
@@ -358,7 +362,7 @@ mod tests {
         }))
     }
 
-    fn peer(last: u8) -> Peer {
+    pub(in super::super) fn peer(last: u8) -> Peer {
         Peer::of([198, 51, 100, last].into())
     }
 

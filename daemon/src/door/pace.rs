@@ -1,12 +1,17 @@
-//! The pace of one connection: few bytes in one turn.
+//! The pace of one connection: few bytes in one turn, and turns by what those before have cost.
 
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
+use tokio::time::{Sleep, sleep};
 
-use super::limits::TURN_BYTES_MAX;
+use super::Connection;
+use super::limits::{PAUSE_IN_CROWD, TURN_BYTES_MAX};
+use super::requests::Requests;
 use super::serve::Duplex;
 
 /// A stream of which few bytes are read before every other task had its turn. A connection's task reads for as long as there are
@@ -16,6 +21,53 @@ pub(super) struct Paced<S>(Take<S>);
 impl<S: Duplex> Paced<S> {
     pub(super) fn new(stream: S) -> Self {
         Self(stream.take(TURN_BYTES_MAX))
+    }
+}
+
+/// Turns of one connection. While too many requests wait for theirs, a stranger who brought more than one in a turn waits with the
+/// next: a hundred small requests cost more than one large one, and whoever comes with one must not wait for a hundred of each other.
+pub(super) struct Turns {
+    connection: Arc<Connection>,
+    requests: Arc<Requests>,
+    begun: u64,
+    brings_many: bool,
+}
+
+impl Turns {
+    pub(super) fn new(connection: Arc<Connection>, requests: Arc<Requests>) -> Self {
+        Self { connection, requests, begun: 0, brings_many: false }
+    }
+
+    /// Serves the connection with this future, in its turns.
+    pub(super) async fn take<F: Future>(mut self, serving: F) -> F::Output {
+        let mut serving = pin!(serving);
+        let mut pause = pin!(None::<Sleep>);
+        poll_fn(|context| {
+            loop {
+                if let Some(pausing) = pause.as_mut().as_pin_mut() {
+                    ready!(pausing.poll(context));
+                    pause.set(None);
+                }
+                if self.may_begin() {
+                    return serving.as_mut().poll(context);
+                }
+                // Not only behind all that are ready now: a task that is ready again at once keeps others of its thread waiting.
+                pause.set(Some(sleep(PAUSE_IN_CROWD)));
+            }
+        })
+        .await
+    }
+
+    fn may_begin(&mut self) -> bool {
+        if self.connection.is_known() || self.connection.gave_way() {
+            return true;
+        }
+        let begun = self.connection.begun();
+        if begun > self.begun {
+            self.brings_many = begun - self.begun > 1;
+            self.begun = begun;
+        }
+        !(self.brings_many && self.requests.is_crowded())
     }
 }
 
@@ -67,9 +119,12 @@ impl<S: Duplex> AsyncWrite for Paced<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use super::super::connections::Room;
+    use super::super::connections::tests::{connections, peer};
+    use super::super::limits::REQUESTS_QUEUED_MAX;
+    use super::super::requests::RequestRoom;
     use super::*;
 
     #[tokio::test]
@@ -92,5 +147,24 @@ mod tests {
         other.abort();
         assert_eq!(read, bytes, "and not a byte is lost");
         assert!(turns.load(Ordering::Relaxed) >= TURNS - 1, "{turns:?} turns");
+    }
+
+    #[tokio::test]
+    async fn whoever_brings_many_requests_waits_in_a_crowd() {
+        let connections = connections(10, 10);
+        let [crowd, one, many] = [1, 2, 3].map(|last| connections.open(peer(last), false).unwrap());
+        let requests = Arc::new(Requests::default());
+        let begin = |room: &Room| requests.begin(room.connection(), room.connection().peer(), 0);
+        let queued: Vec<_> = (0..=REQUESTS_QUEUED_MAX).map(|_| begin(&crowd)).collect();
+        let turns = |room: &Room| Turns::new(room.connection().clone(), requests.clone());
+        let (mut of_one, mut of_many) = (turns(&one), turns(&many));
+        let _request = one.connection().begin();
+        let _requests = [(); 2].map(|()| many.connection().begin());
+        assert!(of_one.may_begin() && !of_many.may_begin());
+        queued.iter().flatten().for_each(RequestRoom::start);
+        assert!(of_many.may_begin(), "all have had their turn");
+        let _refused = [(); 2].map(|()| begin(&crowd));
+        crowd.connection().give_way();
+        assert!(of_one.may_begin() && of_many.may_begin());
     }
 }

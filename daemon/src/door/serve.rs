@@ -28,7 +28,7 @@ use super::limits::{
     PAUSE_AFTER_EARLY_CUT, REFUSALS_LOGGED_EVERY, RESET_STREAMS_MAX, SEND_BUFFER_BYTES_MAX, STREAM_WINDOW_BYTES,
     STREAMS_PER_CONNECTION_MAX,
 };
-use super::pace::Paced;
+use super::pace::{Paced, Turns};
 use super::peer::is_forwarded;
 use super::requests::{RequestRoom, Requests};
 use super::{Connections, Peer, TrustedProxies, proxy_protocol};
@@ -215,10 +215,14 @@ impl Door {
             };
             self.serve_stream(stream, &room, router, &stop).await
         };
-        let served = tokio::select! {
-            served = served => served,
-            () = connection.cut() => Ok(()),
+        let served = async {
+            tokio::select! {
+                served = served => served,
+                () = connection.cut() => Ok(()),
+            }
         };
+        let turns = Turns::new(connection.clone(), self.requests.clone());
+        let served = turns.take(served).await;
         if let Err(error) = served {
             tracing::debug!(%error, peer = %connection.peer(), "a connection broke");
         }
@@ -251,12 +255,16 @@ impl Door {
             let peer = self.peer_of(connection, &request);
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(connection.clone());
-            let answer = self.admit(connection, peer, &mut request).map(|room| (router.clone().call(request), room));
+            let admitted = self.admit(connection, peer, &mut request);
+            let answer = admitted.map(|room| (router.clone().call(request), room));
             let (connection, notices, setting) = (connection.clone(), self.notices.clone(), self.setting);
             async move {
+                if let Ok((_, Some(room))) = &answer {
+                    room.start();
+                }
                 let (answer, room) = match answer {
                     Ok((answer, room)) => (answer.await?, room),
-                    Err(status) => (status.into_response(), None),
+                    Err((status, room)) => (status.into_response(), room.map(Arc::new)),
                 };
                 if connection.is_forwarded_for_somebody_known() {
                     notices.raise(
@@ -293,18 +301,19 @@ impl Door {
         connection: &Arc<super::Connection>,
         peer: Peer,
         request: &mut Request<Incoming>,
-    ) -> Result<Option<Arc<RequestRoom>>, StatusCode> {
+    ) -> Result<Option<Arc<RequestRoom>>, (StatusCode, Option<RequestRoom>)> {
         let bytes = header_bytes(request.headers());
         if bytes > self.http.header_bytes_max {
-            return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+            return Err((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, None));
         }
         if connection.is_known() {
             return Ok(None);
         }
-        let Some(room) = self.requests.begin(connection, peer, bytes).map(Arc::new) else {
+        let room = self.requests.begin(connection, peer, bytes).map_err(|refused| {
             connection.note_refusal();
-            return Err(StatusCode::SERVICE_UNAVAILABLE);
-        };
+            (StatusCode::SERVICE_UNAVAILABLE, Some(refused))
+        })?;
+        let room = Arc::new(room);
         request.extensions_mut().insert(room.clone());
         Ok(Some(room))
     }

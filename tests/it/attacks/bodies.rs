@@ -74,7 +74,7 @@ async fn countless_fields(time: Duration) {
             let message = Bytes::from(message);
             loop {
                 breath().await;
-                let Some(client) = http2(address).await else { continue };
+                let Some(client) = http2(1, address).await else { continue };
                 while send_whole(client.clone(), address, path, message.clone()).await.is_some() {}
             }
         });
@@ -118,7 +118,7 @@ async fn unfinished_messages(time: Duration) {
 async fn attack_over_one_connection(address: SocketAddr, number: usize) {
     loop {
         breath().await;
-        let Some(client) = http2(address).await else { continue };
+        let Some(client) = http2(1, address).await else { continue };
         let messages = (0..STREAMS).map(|stream| {
             let (path, bytes) = CALLS[(number + stream) % CALLS.len()];
             send_unfinished(client.clone(), address, path, bytes)

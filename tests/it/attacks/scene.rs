@@ -11,10 +11,11 @@ use apiary_tests::daemon::Daemon;
 use bytes::Bytes;
 use jiff::SignedDuration;
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
+
+use super::connections::connect;
 
 /// Duration of an attack in CI.
 pub(super) const QUICK: Duration = Duration::from_secs(5);
@@ -158,9 +159,9 @@ pub(super) async fn breath() {
     tokio::time::sleep(Duration::from_millis(10)).await;
 }
 
-/// An HTTP/2 connection by hand, and the task that drives it until it is dropped.
-pub(super) async fn http2(address: SocketAddr) -> Option<h2::client::SendRequest<Bytes>> {
-    let stream = TcpStream::connect(address).await.ok()?;
+/// An HTTP/2 connection by hand from one of this machine's many addresses, and the task that drives it until it is dropped.
+pub(super) async fn http2(from: u8, address: SocketAddr) -> Option<h2::client::SendRequest<Bytes>> {
+    let stream = connect(from, address).await.ok()?;
     let mut builder = h2::client::Builder::new();
     builder.max_concurrent_reset_streams(100_000).max_send_buffer_size(64 * 1024);
     let (client, connection) = builder.handshake(stream).await.ok()?;

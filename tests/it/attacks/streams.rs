@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::scene::{LONG, QUICK, Target, breath, call, http2};
 
 const CONNECTIONS: usize = 40;
+const ADDRESSES: u8 = 120;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resets_and_streams_without_end_keep_nobody_out() {
@@ -30,7 +31,7 @@ async fn floods(time: Duration) {
         attackers.spawn(async move {
             loop {
                 breath().await;
-                let Some(client) = http2(address).await else { continue };
+                let Some(client) = http2(1, address).await else { continue };
                 match number % 3 {
                     0 => reset(client, address).await,
                     1 => open_streams(client, address, "/grpc.health.v1.Health/Watch", true).await,
@@ -40,6 +41,50 @@ async fn floods(time: Duration) {
         });
     }
     target.withstands(attackers, time).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_without_end_from_many_addresses_keep_nobody_out() {
+    floods_from_many(QUICK).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a rig of check-long"]
+async fn long_streams_without_end_from_many_addresses_keep_nobody_out() {
+    floods_from_many(LONG).await;
+}
+
+/// One connection from each of many addresses, none of which has many streams.
+async fn floods_from_many(time: Duration) {
+    let target = Target::start(&[]).await;
+    let address = target.address;
+    let mut attackers = JoinSet::new();
+    for from in 1..=ADDRESSES {
+        attackers.spawn(async move {
+            loop {
+                breath().await;
+                let Some(client) = http2(from, address).await else { continue };
+                open_slowly(client, address).await;
+            }
+        });
+    }
+    target.withstands(attackers, time).await;
+}
+
+/// Begins a few calls at a time, each with the beginning of a message, and ends none of them.
+async fn open_slowly(client: h2::client::SendRequest<Bytes>, address: std::net::SocketAddr) -> Option<()> {
+    let mut open = Vec::new();
+    loop {
+        for _ in 0..20 {
+            let mut client = client.clone().ready().await.ok()?;
+            let submit = call(address, "/apiary.v1.ProcessService/Submit");
+            let (answer, mut stream) = client.send_request(submit, false).ok()?;
+            stream.send_data(Bytes::from_static(&[0, 0, 0, 1, 0, 1, 2, 3, 4]), false).ok()?;
+            open.push((answer, stream));
+        }
+        // The pace of the attack.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Begins calls and resets them at once, in rows with one whole call at the end, until the connection is closed.
