@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_executor_sdk::{Client, ClientConfig, ClientError};
-use apiary_identity::{Clock as _, Envelope, Grant, GrantRight, KeyPair, Role, Scopes, SystemClock};
-use apiary_tests::Port;
+use apiary_identity::{Envelope, GrantRight, KeyPair, Role, SystemClock};
 use apiary_tests::daemon::Daemon;
+use apiary_tests::{Port, grant_document};
 use bytes::Bytes;
-use jiff::SignedDuration;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
-use uuid::Uuid;
 
 use super::connections::connect;
 
@@ -55,17 +53,8 @@ impl Target {
         broker.ready().await;
         let target = Self { broker, address, colony, user, _port: port, _folder: folder };
         target.client(&owner).create_colony("calm").await.unwrap();
-        let grant = Grant {
-            colony: target.colony.id(),
-            grant_id: Uuid::new_v4(),
-            key: target.user.id(),
-            role: Role::User,
-            name: "ada".into(),
-            scopes: Scopes { functions: vec!["*".into()], executor_types: vec!["*".into()] },
-            rights: vec![GrantRight::Read],
-            valid_from: SystemClock.now() - SignedDuration::from_mins(5),
-            valid_until: SystemClock.now() + SignedDuration::from_hours(1),
-        };
+        let grant =
+            grant_document(&target.colony, &target.user, "ada", Role::User, (&["*"], &["*"]), &[GrantRight::Read]);
         let envelope = Envelope::seal(&target.colony, &grant).unwrap();
         target.client(&target.colony).add_grant(&envelope).await.unwrap();
         target
