@@ -5,7 +5,7 @@ use crate::tree::{TextFile, under, words};
 
 /// What each part of the broker may name of the others. `Error` stands for what `lib.rs` exports.
 /// Whatever is not in this table is the wiring, which may name everything.
-const BROKER: [(&str, &[&str]); 8] = [
+const BROKER: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("limits", &[]),
     ("error", &["store", "limits"]),
@@ -23,9 +23,11 @@ const BROKER: [(&str, &[&str]); 8] = [
             "auth::ServerPermit",
             "auth::Who",
             "auth::action",
+            "grant_cache",
         ],
     ),
-    ("auth", &["engine", "model", "limits", "error", "Error"]),
+    ("grant_cache", &["store", "model", "limits", "Error"]),
+    ("auth", &["grant_cache", "model", "limits", "error", "Error"]),
     ("rpc", &["auth", "engine", "model", "limits", "error", "Error", "StartError"]),
     ("config", &["limits", "error", "Error", "StartError"]),
 ];
@@ -62,6 +64,49 @@ fn a_layer_is_left_by_its_name_not_by_super() {
         }
     }
     hold("write `crate::<layer>`, so that the law about layers can see it", &faults);
+}
+
+/// The engine's folders, those that all may use first: each names only folders before it.
+const ENGINE: [&str; 17] = [
+    "lifecycle",
+    "clock",
+    "presence",
+    "explain",
+    "schemas",
+    "limits",
+    "dispatch",
+    "commit",
+    "notify",
+    "leases",
+    "grants",
+    "executors",
+    "colonies",
+    "pauses",
+    "processes",
+    "bulks",
+    "background",
+];
+
+#[test]
+fn the_engines_folders_have_no_circles() {
+    let mut faults = Vec::new();
+    for file in under("broker/src/engine/", ".rs") {
+        let folder = file.path.trim_start_matches("broker/src/engine/").split(['/', '.']).next().unwrap_or_default();
+        if ["machine", "mod", "readiness"].contains(&folder) {
+            continue;
+        }
+        let Some(place) = ENGINE.iter().position(|name| *name == folder) else {
+            faults.push(format!("{} is in no folder of ENGINE in tests/tidy/layers.rs", file.path));
+            continue;
+        };
+        for (line, name) in names_from_the_root(file) {
+            let below = ENGINE.iter().position(|other| name.strip_prefix("engine::") == Some(other));
+            if below.is_some_and(|other| other > place) {
+                faults.push(format!("{}:{line} names {name}", file.path));
+            }
+        }
+    }
+    hold("a folder of the engine names only those before it in ENGINE: move what both need down", &faults);
 }
 
 #[test]

@@ -87,8 +87,9 @@ fn every_noun_has_its_door() {
 fn every_verb_is_in_the_engine() {
     let mut faults = Vec::new();
     for rpc in rpcs().iter().filter(|rpc| !excused("engine", rpc)) {
-        if !rpc.spellings().iter().any(|name| file(&format!("broker/src/engine/{name}.rs")).is_some()) {
-            faults.push(format!("broker/src/engine/{}.rs", rpc.name));
+        let folder = format!("broker/src/engine/{}/", rpc.nouns);
+        if !rpc.spellings().iter().any(|name| file(&format!("{folder}{name}.rs")).is_some()) {
+            faults.push(format!("{folder}{}.rs", rpc.verb()));
         }
     }
     hold("name the engine's file after the call", &faults);

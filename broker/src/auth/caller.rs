@@ -13,7 +13,7 @@ use super::policy::{grant_suits, grounds, needed};
 use super::replay::Replay;
 use super::{Permit, ServerPermit, Who};
 use crate::Error;
-use crate::engine::GrantBook;
+use crate::grant_cache::GrantCache;
 use crate::limits::CLOCK_SKEW_MS_MAX;
 use crate::model::{Colony, GrantRecord};
 
@@ -44,7 +44,7 @@ pub(crate) enum End {
 
 /// Checks signatures and makes permits.
 pub(crate) struct Auth {
-    grants: Arc<GrantBook>,
+    grants: Arc<GrantCache>,
     clock: Arc<dyn Clock>,
     broker_id: Uuid,
     server_owner: Option<Id>,
@@ -54,7 +54,7 @@ pub(crate) struct Auth {
 
 impl Auth {
     pub(crate) fn new(
-        grants: Arc<GrantBook>,
+        grants: Arc<GrantCache>,
         clock: Arc<dyn Clock>,
         broker_id: Uuid,
         server_owner: Option<Id>,

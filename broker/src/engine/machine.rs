@@ -9,34 +9,34 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::add_logs::LogFlush;
-use super::catalogue::Catalogue;
-use super::claim::Places;
-use super::claimer::Claimer;
+use super::background;
+use super::background::Bulks;
 use super::clock::DatabaseClock;
-use super::committer::Committer;
-use super::complete::CompleteFlush;
-use super::contacts::Contacts;
-use super::endings::LeaseDesk;
-use super::fail::FailFlush;
-use super::get_health;
-use super::grantbook::GrantBook;
-use super::newcomers::Newcomers;
-use super::operations::Operations;
-use super::presence::PresenceTimes;
-use super::prioritytime::Stamps;
+use super::colonies::get_health;
+use super::commit::committer::Committer;
+use super::dispatch::dispatcher::Claimer;
+use super::executors::newcomers::Newcomers;
+use super::leases::add_logs::LogFlush;
+use super::leases::claim::Places;
+use super::leases::complete::CompleteFlush;
+use super::leases::desk::LeaseDesk;
+use super::leases::fail::FailFlush;
+use super::leases::renew::RenewFlush;
+use super::leases::report::ReportFlush;
+use super::leases::set_attributes::AttributeFlush;
+use super::notify::relay;
+use super::notify::wakeups::Wakeups;
+use super::notify::watches::{self, Watches};
+use super::presence::last_seen::Contacts;
+use super::presence::state::PresenceTimes;
+use super::processes::operations::Operations;
+use super::processes::priority_time::Stamps;
+use super::processes::submit::{ResubmitFlush, SubmitFlush};
 use super::readiness::Probe;
-use super::relay;
-use super::renew::RenewFlush;
-use super::report::ReportFlush;
-use super::set_attributes::AttributeFlush;
-use super::submit::{ResubmitFlush, SubmitFlush};
-use super::sweep;
-use super::sweep::Bulks;
-use super::wakeups::Wakeups;
-use super::watches::Watches;
+use super::schemas::catalogue::Catalogue;
+use crate::grant_cache::{GrantCache, UnderGrants};
 use crate::limits::{COMMIT_AGE_MAX, READINESS_TIME_MAX};
-use crate::model::Retention;
+use crate::model::{GrantKey, Retention, RevokedGrant};
 use crate::store::{Store, StoreResult};
 
 /// What can be set.
@@ -54,7 +54,7 @@ pub(crate) struct Tuning {
 pub(crate) struct Engine {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) grants: Arc<GrantBook>,
+    pub(super) grants: Arc<GrantCache>,
     pub(super) claimer: Arc<Claimer>,
     pub(super) contacts: Arc<Contacts>,
     pub(super) catalogue: Arc<Catalogue>,
@@ -111,12 +111,12 @@ impl Engine {
             });
             let state = (clock.clone(), store.clone(), drain.clone());
             tasks.spawn("database clock", drain.clone(), state, |(clock, store, stop)| {
-                Box::pin(sweep::keep_time(clock, &**store, stop))
+                Box::pin(background::keep_time(clock, &**store, stop))
             });
         }
         let watches = Arc::new(Watches::new(clock.clone()));
-        let ended_with_grants = (claimer.clone(), watches.clone());
-        let grants = Arc::new(GrantBook::new(store.clone(), clock.clone(), ended_with_grants, shared));
+        let waiting = Arc::new(Waiting { claimer: claimer.clone(), watches: watches.clone() });
+        let grants = Arc::new(GrantCache::new(store.clone(), clock.clone(), waiting, shared));
         if shared {
             tasks.spawn("revocations", drain.clone(), (grants.clone(), drain.clone()), |(grants, stop)| {
                 Box::pin(grants.keep_looking(stop))
@@ -154,11 +154,11 @@ impl Engine {
         });
         let state = (store.clone(), clock.clone(), wakeups.clone(), lines.clone(), drain.clone());
         tasks.spawn("sweeps", drain.clone(), state, move |(store, clock, wakeups, lines, stop)| {
-            Box::pin(sweep::run(&**store, &**clock, wakeups, tuning.retention, lines, stop))
+            Box::pin(background::run(&**store, &**clock, wakeups, tuning.retention, lines, stop))
         });
         let state = (store.clone(), clock.clone(), wakeups.clone(), lines.clone(), drain.clone());
         tasks.spawn("dependencies", drain.clone(), state, |(store, clock, wakeups, lines, stop)| {
-            Box::pin(sweep::settle_dependencies(&**store, &**clock, wakeups, lines, stop))
+            Box::pin(background::settle_dependencies(&**store, &**clock, wakeups, lines, stop))
         });
         let desk = LeaseDesk::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
@@ -228,7 +228,7 @@ impl Engine {
     }
 
     /// The grants that it works from.
-    pub(crate) fn grants(&self) -> Arc<GrantBook> {
+    pub(crate) fn grants(&self) -> Arc<GrantCache> {
         self.grants.clone()
     }
 
@@ -263,6 +263,20 @@ impl Engine {
     /// How many claims wait.
     pub(crate) fn claims_waiting(&self) -> usize {
         self.claimer.waiting()
+    }
+}
+
+/// Callers that wait under grants: for work, or for news of processes.
+struct Waiting {
+    claimer: Arc<Claimer>,
+    watches: Arc<Watches>,
+}
+
+impl UnderGrants for Waiting {
+    fn end(&self, revoked: &[RevokedGrant]) {
+        let keys: Vec<GrantKey> = revoked.iter().map(|grant| grant.key).collect();
+        self.claimer.expel(&keys, &watches::revoked());
+        self.watches.expel(revoked);
     }
 }
 

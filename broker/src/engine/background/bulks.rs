@@ -1,0 +1,119 @@
+//! Bulk actions: one at a time and in steps, so that they starve nobody. A step that is repeated, because the broker died before
+//! it was noted, leaves alone what came into its state after the start, also by the step itself, and so changes nothing twice.
+
+use std::sync::Arc;
+
+use apiary_daemon::Throttle;
+use apiary_identity::Clock;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::engine::processes::operations::Operations;
+use crate::limits::{BULK_HOLD_MS, BULK_LOOK, BULK_PAUSE, CANCEL_GRACE_MS_DEFAULT, SWEEP_ROWS};
+use crate::model::{
+    Bulk, BulkAction, BulkState, BulkStep, Cancel, Discard, Effect, Page, ProcessCursor, ProcessSummary,
+};
+use crate::store::{Store, StoreResult};
+
+/// Goes on with bulk actions, for this broker.
+pub(crate) struct Bulks {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    operations: Operations,
+    broker_id: Uuid,
+    started: Arc<Notify>,
+    lines: Throttle,
+}
+
+impl Bulks {
+    /// `started` says that there may be a new one.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        operations: Operations,
+        broker_id: Uuid,
+        started: Arc<Notify>,
+    ) -> Self {
+        let lines = Throttle::new(clock.clone());
+        Self { store, clock, operations, broker_id, started, lines }
+    }
+
+    /// Goes on until `stop`. What another broker left is found at the next look.
+    pub(crate) async fn run(&self, stop: &CancellationToken) {
+        loop {
+            let pause = match self.step().await {
+                Ok(true) => BULK_PAUSE,
+                Ok(false) => BULK_LOOK,
+                Err(error) => {
+                    let error = error.to_string();
+                    if let Some(held_back) = self.lines.pass(&error) {
+                        tracing::warn!(error, held_back, "a step of a bulk action failed; it is tried again");
+                    }
+                    BULK_LOOK
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+                () = self.started.notified() => {}
+            }
+        }
+    }
+
+    /// Does one step of one bulk action; false if there is none.
+    async fn step(&self) -> StoreResult<bool> {
+        let now_ms = self.clock.now_ms();
+        let held_until_ms = now_ms.saturating_add(BULK_HOLD_MS);
+        let Some(bulk) = self.store.hold_bulk(self.broker_id, now_ms, held_until_ms).await? else { return Ok(false) };
+        let page = Page { size: SWEEP_ROWS, after: bulk.after };
+        let found = self.store.list_processes(bulk.colony, &bulk.filter, page).await?;
+        let is_last = i64::try_from(found.len()).is_ok_and(|count| count < SWEEP_ROWS);
+        let meant = found.iter().filter(|process| is_meant(&bulk, process));
+        let ids: Vec<Uuid> = meant.map(|process| process.process_id).collect();
+        let changed = if ids.is_empty() { 0 } else { self.act(&bulk, &ids).await? };
+        let now_ms = self.clock.now_ms();
+        let step = BulkStep {
+            changed,
+            skipped: i64::try_from(found.len()).unwrap_or(i64::MAX).saturating_sub(changed),
+            after: found
+                .last()
+                .map(cursor)
+                .or(bulk.after)
+                .unwrap_or(ProcessCursor { submitted_at_ms: bulk.started_at_ms, process_id: Uuid::max() }),
+            held_until_ms: if is_last { now_ms } else { now_ms.saturating_add(BULK_HOLD_MS) },
+            finished_at_ms: is_last.then_some(now_ms),
+        };
+        let state = self.store.advance_bulk(bulk.bulk_id, self.broker_id, &step).await?;
+        if state == Some(BulkState::Finished) {
+            tracing::info!(bulk_id = %bulk.bulk_id, action = bulk.action.as_str(), "bulk action finished");
+        }
+        Ok(true)
+    }
+
+    /// Applies the action; how many it changed.
+    async fn act(&self, bulk: &Bulk, ids: &[Uuid]) -> StoreResult<i64> {
+        let (colony, operations) = (bulk.colony, &self.operations);
+        let (reason, by) = (bulk.reason.clone(), bulk.by.clone());
+        let effects = match bulk.action {
+            BulkAction::Cancel => {
+                let deadline_ms = self.clock.now_ms().saturating_add(CANCEL_GRACE_MS_DEFAULT);
+                operations.cancel(colony, ids, &Cancel { deadline_ms, reason, by }).await?
+            }
+            BulkAction::Redrive => operations.redrive(colony, ids).await?,
+            BulkAction::Discard => operations.discard(colony, ids, &Discard { reason, by, is_replaced: false }).await?,
+            BulkAction::Retry => operations.retry(colony, ids).await?,
+            BulkAction::Delete => operations.delete(colony, ids).await?,
+        };
+        Ok(i64::try_from(effects.iter().filter(|effect| **effect == Effect::Changed).count()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Whether a process is in its state since before the start. What runs may be cancelled whenever it began.
+fn is_meant(bulk: &Bulk, process: &ProcessSummary) -> bool {
+    bulk.action == BulkAction::Cancel || process.since_ms <= bulk.started_at_ms
+}
+
+fn cursor(process: &ProcessSummary) -> ProcessCursor {
+    ProcessCursor { submitted_at_ms: process.submitted_at_ms, process_id: process.process_id }
+}

@@ -1,0 +1,103 @@
+//! Processes that wait for others: once what they wait for has ended, they are freed, passed on to its replacement, or cancelled.
+//!
+//! It is done after the commit of whatever ended a parent, and after the commit of a child, so that of two that come together the
+//! second finds the first; and once in a while for all, because a broker may die in between.
+
+use std::time::Duration;
+
+use apiary_daemon::Throttle;
+use apiary_identity::Clock;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::unblock;
+use crate::engine::notify::wakeups::{Change, Wakeups};
+use crate::limits::{SETTLE_ALL_INTERVAL, SWEEP_ROWS};
+use crate::store::{Store, StoreResult};
+
+/// Settles what waits for others, until `stop`.
+pub(crate) async fn settle_dependencies(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    wakeups: &Wakeups,
+    lines: &Throttle,
+    stop: &CancellationToken,
+) {
+    let ended = wakeups.ended_processes();
+    let mut all_at = Instant::now();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = ended.noted_more() => {}
+            () = tokio::time::sleep_until(all_at) => {
+                ended.note_any();
+                all_at = Instant::now() + SETTLE_ALL_INTERVAL;
+            }
+        }
+        let settled = match ended.take() {
+            Some(parents) => settle(store, clock, wakeups, &parents, lines, stop).await.map(drop),
+            None => settle_all(store, clock, wakeups, lines, stop).await,
+        };
+        if let Err(error) = settled {
+            let error = error.to_string();
+            if let Some(held_back) = lines.pass(&format!("dependencies {error}")) {
+                tracing::warn!(error, held_back, "what waits for other processes was not looked at; it is tried again");
+            }
+            ended.note_any();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// Whatever ended, whoever missed it.
+async fn settle_all(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    wakeups: &Wakeups,
+    lines: &Throttle,
+    stop: &CancellationToken,
+) -> StoreResult<()> {
+    loop {
+        let parents = store.ended_parents(SWEEP_ROWS).await?;
+        let is_over = i64::try_from(parents.len()).is_ok_and(|count| count < SWEEP_ROWS);
+        let moved = settle(store, clock, wakeups, &parents, lines, stop).await?;
+        // Where nothing moved, another broker is at it.
+        if is_over || !moved || stop.is_cancelled() {
+            return Ok(());
+        }
+    }
+}
+
+/// In parts, so that nobody else waits long for the database; whether there was anything to do.
+async fn settle(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    wakeups: &Wakeups,
+    parents: &[Uuid],
+    lines: &Throttle,
+    stop: &CancellationToken,
+) -> StoreResult<bool> {
+    let mut moved = false;
+    while !parents.is_empty() && !stop.is_cancelled() {
+        let now_ms = clock.now_ms();
+        let settled = store.settle(parents, now_ms, SWEEP_ROWS).await?;
+        for (colony, process_id) in settled.cancelled {
+            if let Some(held_back) = lines.pass("cancelled with its parents") {
+                tracing::warn!(%process_id, held_back, "cancelled: what it waited for never succeeds");
+            }
+            wakeups.ended(Change { colony, process_id });
+        }
+        settled.replacements.into_iter().for_each(|by| wakeups.may_have_ended(by));
+        if !settled.freed.is_empty() {
+            unblock::sweep(store, clock, wakeups).await?;
+            // Some may not start yet, and the `max_wait` of the others runs: the sweep is to look when that is over.
+            wakeups.due_at(now_ms);
+        }
+        if settled.ended == 0 {
+            break;
+        }
+        moved = true;
+    }
+    Ok(moved)
+}

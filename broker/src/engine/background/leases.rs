@@ -1,0 +1,51 @@
+//! Leases whose executors are gone, and attempts that take longer than `max_exec`.
+
+use apiary_daemon::Throttle;
+use apiary_identity::Clock;
+
+use crate::engine::leases::overdue::end_of_overdue;
+use crate::engine::notify::wakeups::{Change, Wakeups};
+use crate::limits::SWEEP_ROWS;
+use crate::model::{Failure, LeaseEnd, LeaseRecord, ProcessState};
+use crate::store::{Store, StoreResult};
+
+/// From `leases` to wherever the table of the life cycle says. A lease that is renewed in between stays: the statement
+/// looks again.
+pub(super) async fn sweep(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    wakeups: &Wakeups,
+    lines: &Throttle,
+) -> StoreResult<()> {
+    loop {
+        let now_ms = clock.now_ms();
+        let overdue = store.overdue_leases(now_ms, SWEEP_ROWS).await?;
+        let failures: Vec<_> = overdue.iter().map(|lease| end_of_overdue(lease, now_ms)).collect();
+        let done = store.fail(&failures, now_ms).await?;
+        let mut moved = false;
+        for ((lease, failure), end) in overdue.iter().zip(&failures).zip(done).filter(|(_, end)| *end != LeaseEnd::Lost)
+        {
+            moved = true;
+            tell(lease, failure, lines);
+            if end == LeaseEnd::Done && failure.next == ProcessState::Waiting {
+                wakeups.work(&lease.lane);
+            }
+            let change = Change { colony: lease.lane.colony, process_id: lease.process_id };
+            if end == LeaseEnd::Cancelled { wakeups.ended(change) } else { wakeups.changed(change) }
+        }
+        if !moved || i64::try_from(overdue.len()).is_ok_and(|count| count < SWEEP_ROWS) {
+            return Ok(());
+        }
+    }
+}
+
+/// Says that an attempt ended so. Of a thousand that end alike, the first few.
+fn tell(lease: &LeaseRecord, failure: &Failure, lines: &Throttle) {
+    let (function, reason, next) = (&lease.function, &failure.reason, failure.next.as_str());
+    if let Some(held_back) = lines.pass(&format!("{} {function} {reason} {next}", lease.lane.executor_type)) {
+        tracing::warn!(
+            process_id = %lease.process_id, function, attempt = lease.attempt, reason, next, held_back,
+            "attempt ended by the broker: see the log of its executor"
+        );
+    }
+}

@@ -1,0 +1,33 @@
+//! Processes that nobody claimed within their `max_wait`.
+
+use apiary_daemon::Throttle;
+use apiary_identity::Clock;
+
+use crate::engine::notify::wakeups::{Change, Wakeups};
+use crate::limits::SWEEP_ROWS;
+use crate::store::{Store, StoreResult};
+
+/// From `queue` to `finished`, failed.
+pub(super) async fn sweep(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    wakeups: &Wakeups,
+    lines: &Throttle,
+) -> StoreResult<()> {
+    loop {
+        let over = store.expire_waiting(clock.now_ms(), SWEEP_ROWS).await?;
+        for (process_id, lane) in &over {
+            let executor_type = &lane.executor_type;
+            if let Some(held_back) = lines.pass(&format!("max_wait {executor_type}")) {
+                tracing::warn!(
+                    %process_id, executor_type, held_back,
+                    "nobody claimed it within max_wait: `apiary process explain` says why, `redrive` tries it again"
+                );
+            }
+            wakeups.changed(Change { colony: lane.colony, process_id: *process_id });
+        }
+        if i64::try_from(over.len()).is_ok_and(|count| count < SWEEP_ROWS) {
+            return Ok(());
+        }
+    }
+}

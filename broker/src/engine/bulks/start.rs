@@ -1,0 +1,120 @@
+//! Starting one verb on all processes that match.
+
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::limits::{BULKS_KEPT, BULKS_RUNNING_MAX};
+use crate::model::{Bulk, BulkAction, BulkState, ProcessFilter, ProcessState};
+
+/// What to do to what.
+pub(crate) struct BulkOrder {
+    /// The caller's choice; the same again returns the first.
+    pub(crate) bulk_id: Uuid,
+    /// What is to be done.
+    pub(crate) action: BulkAction,
+    /// To which processes.
+    pub(crate) filter: ProcessFilter,
+    /// Why.
+    pub(crate) reason: String,
+    /// Only count.
+    pub(crate) dry_run: bool,
+}
+
+impl Engine {
+    /// Starts a bulk action, which goes on in the background; or says how many processes it would be about.
+    pub(crate) async fn start_bulk(
+        &self,
+        permit: Permit<action::StartBulk>,
+        mut order: BulkOrder,
+    ) -> Result<Bulk, Error> {
+        Self::check_may(permit.grant(), order.action)?;
+        let (colony, now_ms) = (permit.colony(), self.clock.now_ms());
+        if let Some(known) = self.store.get_bulk(colony.key, order.bulk_id).await? {
+            return Ok(known);
+        }
+        order.filter.states = states(order.action, &order.filter.states)?;
+        order.filter.submitted_until_ms = Some(order.filter.submitted_until_ms.map_or(now_ms, |ms| ms.min(now_ms)));
+        self.check_names(colony, &order.filter).await?;
+        let bulk = Bulk {
+            bulk_id: order.bulk_id,
+            colony: colony.key,
+            action: order.action,
+            matched: self.store.count_processes(colony.key, &order.filter).await?,
+            filter: order.filter,
+            reason: order.reason,
+            by: permit.actor().to_owned(),
+            state: BulkState::Running,
+            changed: 0,
+            skipped: 0,
+            started_at_ms: now_ms,
+            ended_at_ms: None,
+            after: None,
+        };
+        if !order.dry_run && !self.store.start_bulk(&bulk, [BULKS_RUNNING_MAX, BULKS_KEPT]).await? {
+            if let Some(other) = self.store.get_bulk(colony.key, order.bulk_id).await? {
+                return Ok(other);
+            }
+            let known = self.store.list_bulks(colony.key, BULKS_KEPT).await?;
+            let running = known.iter().filter(|one| one.state == BulkState::Running).count();
+            return Err(match i64::try_from(running) {
+                Ok(running) if running < BULKS_RUNNING_MAX => {
+                    Error::Taken("`bulk_id` is taken: make a new UUIDv7 for each".into())
+                }
+                _ => Error::Overloaded(format!(
+                    "{BULKS_RUNNING_MAX} bulk actions of this colony are under way: wait until one has ended, or stop one"
+                )),
+            });
+        }
+        if !order.dry_run {
+            tracing::info!(
+                colony = colony.name, bulk_id = %bulk.bulk_id, action = bulk.action.as_str(), matched = bulk.matched,
+                by = bulk.by, "bulk action started"
+            );
+            self.bulks.notify_one();
+        }
+        Ok(bulk)
+    }
+
+    /// A bulk action needs the right that the single verb needs.
+    pub(in crate::engine) fn check_may(
+        grant: Option<&crate::model::GrantRecord>,
+        action: BulkAction,
+    ) -> Result<(), Error> {
+        use apiary_identity::GrantRight::{Cancel, Operate};
+        let Some(grant) = grant else { return Ok(()) };
+        let needed = match action {
+            BulkAction::Cancel => Cancel,
+            BulkAction::Redrive | BulkAction::Discard | BulkAction::Retry => Operate,
+            BulkAction::Delete => {
+                return Err(Error::NotPermitted("deleting needs the colony's own key".into()));
+            }
+        };
+        if grant.grant.has_right(needed) {
+            return Ok(());
+        }
+        Err(Error::NotPermitted(format!(
+            "`{}` in bulk needs the colony's own key or a grant with the right `{}`",
+            action.as_str(),
+            needed.as_str()
+        )))
+    }
+}
+
+/// The states to look in: those that were asked for, or those that the action is for.
+fn states(action: BulkAction, asked: &[ProcessState]) -> Result<Vec<ProcessState>, Error> {
+    let possible = action.states();
+    if asked.is_empty() {
+        return Ok(action.default_states().to_vec());
+    }
+    match asked.iter().find(|state| !possible.contains(state)) {
+        None => Ok(asked.to_vec()),
+        Some(state) => Err(Error::Invalid(format!(
+            "`filter.states`: what is `{}` is not there to `{}`; that is for {}",
+            state.as_str(),
+            action.as_str(),
+            possible.iter().map(|state| format!("`{}`", state.as_str())).collect::<Vec<_>>().join(", ")
+        ))),
+    }
+}

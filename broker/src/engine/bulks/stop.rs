@@ -1,0 +1,35 @@
+//! Stopping a bulk action where it is, and letting it go on.
+
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::model::{Bulk, BulkState};
+
+impl Engine {
+    /// Stops it, or lets it go on. What it is in the middle of is done; again changes nothing.
+    pub(crate) async fn stop_bulk(
+        &self,
+        permit: Permit<action::StopBulk>,
+        bulk_id: Uuid,
+        go_on: bool,
+    ) -> Result<Bulk, Error> {
+        let colony = permit.colony();
+        let bulk = self.bulk_of(colony, bulk_id).await?;
+        Self::check_may(permit.grant(), bulk.action)?;
+        let wanted = if go_on { BulkState::Running } else { BulkState::Stopped };
+        let moved = self.store.stop_bulk(colony.key, bulk_id, go_on, self.clock.now_ms()).await?;
+        let bulk = self.bulk_of(colony, bulk_id).await?;
+        if bulk.state != wanted {
+            return Err(Error::Invalid(format!(
+                "the bulk action is `{}` already: start a new one",
+                bulk.state.as_str()
+            )));
+        }
+        if moved && go_on {
+            self.bulks.notify_one();
+        }
+        Ok(bulk)
+    }
+}

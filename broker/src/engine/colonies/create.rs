@@ -1,0 +1,18 @@
+//! Creating a colony. Its permit is special: the server owner stands outside every colony.
+
+use apiary_identity::{Id, check_colony_name};
+
+use crate::Error;
+use crate::auth::ServerPermit;
+use crate::engine::Engine;
+use crate::model::Colony;
+
+impl Engine {
+    /// Creates a colony; the same id and name again return the first.
+    pub(crate) async fn create_colony(&self, _: ServerPermit, id: &Id, name: &str) -> Result<Colony, Error> {
+        check_colony_name(name)?;
+        let colony = self.store.create_colony(id, name, self.clock.now_ms()).await?;
+        tracing::info!(colony = colony.name, id = %colony.id, "colony created or found");
+        Ok(colony)
+    }
+}

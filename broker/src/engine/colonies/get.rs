@@ -1,0 +1,19 @@
+//! Reading a colony.
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::model::{Colony, ProcessState};
+
+impl Engine {
+    /// The caller's colony, and how many processes are in each state that has any, in the order of a life.
+    pub(crate) async fn get_colony(
+        &self,
+        permit: Permit<action::GetColony>,
+    ) -> Result<(Colony, Vec<(ProcessState, i64)>), Error> {
+        let mut counts = self.store.count_states(permit.colony().key).await?;
+        let place = |state: ProcessState| ProcessState::ALL.iter().position(|other| *other == state);
+        counts.sort_by_key(|(state, _)| place(*state));
+        Ok((permit.colony().clone(), counts))
+    }
+}

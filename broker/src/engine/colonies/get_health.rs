@@ -1,0 +1,185 @@
+//! Saying what needs somebody's attention, when asked and by itself.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiary_identity::Clock;
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::colonies::findings::{Facts, Finding, NEWS_MS, findings, unattended, unserved};
+use crate::engine::colonies::grant_ends::{ending, grants_not_over};
+use crate::engine::explain::Candidate;
+use crate::engine::presence::last_seen::Contacts;
+use crate::engine::presence::roster::{ExecutorView, Licences};
+use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX, HEALTH_ROWS_MAX, HEALTH_TYPES_MAX};
+use crate::model::{Colony, ColonyKey, ExecutorFilter, Lane, Page, WaitingType};
+use crate::store::{Store, StoreResult};
+
+impl Engine {
+    /// What needs attention in the colony, the worst first.
+    pub(crate) async fn get_health(&self, permit: Permit<action::GetHealth>) -> Result<Vec<Finding>, Error> {
+        let colony = permit.colony();
+        let unready = match self.unready_to_write().await {
+            // The one write of this verb: whoever asks while the database takes none is told why, and the rest besides.
+            None => self.contacts.write(&*self.store).await.err().map(|error| error.to_string()),
+            unready => unready,
+        };
+        let now_ms = self.clock.now_ms();
+        let waiting = self.store.waiting_types(Some(colony.key)).await?;
+        let waiting: Vec<WaitingType> = waiting.into_iter().map(|(_, waiting)| waiting).collect();
+        let listeners = Listeners { store: &*self.store, clock: &*self.clock, contacts: &self.contacts };
+        let crowd = listeners.of(colony, None).await?;
+        Ok(findings(Facts {
+            unready: unready.as_deref(),
+            notices: &self.tasks.notices().list(),
+            waiting: &waiting,
+            executors: &crowd.all(),
+            pauses: &self.store.list_pauses(colony.key).await?,
+            troubles: &self.store.troubles(colony.key, now_ms.saturating_sub(NEWS_MS)).await?,
+            unserved: self.unserved(colony, &waiting, &crowd, now_ms).await?,
+            ending: ending(&grants_not_over(&*self.store, colony, now_ms).await?, now_ms),
+            unattended_after_ms: millis(self.unattended_after),
+            now_ms,
+        }))
+    }
+
+    /// Work that waits although executors of its type are there, because none of them can take it.
+    async fn unserved(
+        &self,
+        colony: &Colony,
+        waiting: &[WaitingType],
+        crowd: &Crowd,
+        now_ms: i64,
+    ) -> Result<Vec<Finding>, Error> {
+        let after_ms = millis(self.unattended_after);
+        let is_old = |waiting: &&WaitingType| now_ms.saturating_sub(waiting.since_ms) >= after_ms;
+        let mut found = Vec::new();
+        // Of a type without executors another finding says so.
+        let has_executors = |waiting: &&WaitingType| !crowd.candidates(&waiting.executor_type, "").is_empty();
+        let old = waiting.iter().filter(is_old).filter(has_executors).take(HEALTH_TYPES_MAX);
+        let old: Vec<&WaitingType> = old.collect();
+        let rows = HEALTH_ROWS_MAX / i64::try_from(old.len()).unwrap_or(i64::MAX).max(1);
+        for WaitingType { executor_type, .. } in old {
+            let lane = Lane { colony: colony.key, executor_type: executor_type.clone() };
+            let sorts = self.store.waiting_sorts(&lane, rows).await?;
+            let candidates = |function: &str| crowd.candidates(executor_type, function);
+            found.extend(unserved(executor_type, &sorts, candidates, after_ms, now_ms));
+        }
+        Ok(found)
+    }
+}
+
+/// Executors of a colony, with their grants.
+struct Crowd {
+    views: Vec<ExecutorView>,
+    licences: Licences,
+}
+
+impl Crowd {
+    /// All of them, with their types; what they may do is left open.
+    fn all(&self) -> Vec<(String, Candidate)> {
+        self.views.iter().map(|view| (view.record.executor_type.clone(), Candidate::of(view, true))).collect()
+    }
+
+    /// Returns those of a type, or that have a grant for it and never said a word, as they are to a function.
+    fn candidates(&self, executor_type: &str, function: &str) -> Vec<Candidate> {
+        let is_of_type = |view: &&ExecutorView| match view.record.executor_type.as_str() {
+            "" => self.licences.covers_type(&view.record.key, executor_type),
+            said => said == executor_type,
+        };
+        let covers = |view: &ExecutorView| self.licences.covers(&view.record.key, executor_type, function);
+        self.views.iter().filter(is_of_type).map(|view| Candidate::of(view, covers(view))).collect()
+    }
+}
+
+/// Who is there to take work.
+struct Listeners<'l> {
+    store: &'l dyn Store,
+    clock: &'l dyn Clock,
+    contacts: &'l Contacts,
+}
+
+impl Listeners<'_> {
+    /// The executors of a colony, of one type or of all.
+    async fn of(&self, colony: &Colony, executor_type: Option<&str>) -> StoreResult<Crowd> {
+        let filter = ExecutorFilter { executor_type: executor_type.map(str::to_owned), ..ExecutorFilter::default() };
+        let page = Page { size: EXPLAIN_EXECUTORS_MAX, after: None };
+        let records = self.store.list_executors(colony.key, &filter, page, self.clock.now_ms()).await?;
+        let keys = records.iter().map(|record| record.key);
+        let licences = Licences::read(self.store, self.clock, colony, keys).await?;
+        let views = records.into_iter().map(|record| licences.view(record, colony, self.contacts)).collect();
+        Ok(Crowd { views, licences })
+    }
+}
+
+/// Reports by itself, in the log, when work has waited for long and nobody listens for it, and when somebody does again.
+pub(in crate::engine) struct Attendant {
+    pub(in crate::engine) store: Arc<dyn Store>,
+    pub(in crate::engine) clock: Arc<dyn Clock>,
+    pub(in crate::engine) contacts: Arc<Contacts>,
+    pub(in crate::engine) unattended_after: Duration,
+}
+
+impl Attendant {
+    /// Reports until `stop`.
+    pub(in crate::engine) async fn run(&self, stop: &CancellationToken) {
+        let every = (self.unattended_after / 2).clamp(ATTEND_EVERY_MIN, ATTEND_EVERY_MAX);
+        let mut reported = HashSet::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(every) => {}
+            }
+            let listeners = Listeners { store: &*self.store, clock: &*self.clock, contacts: &self.contacts };
+            match listeners.unattended(self.unattended_after).await {
+                Ok(found) => reported = report(found, &reported),
+                Err(error) => tracing::debug!(%error, "whether anybody listens could not be told; it is tried again"),
+            }
+        }
+    }
+}
+
+impl Listeners<'_> {
+    async fn unattended(&self, after: Duration) -> StoreResult<Vec<(Colony, Finding)>> {
+        let (now_ms, after_ms) = (self.clock.now_ms(), millis(after));
+        let mut found = Vec::new();
+        for (colony, waiting) in self.store.waiting_types(None).await? {
+            if now_ms.saturating_sub(waiting.since_ms) < after_ms {
+                continue;
+            }
+            let executors = self.of(&colony, Some(&waiting.executor_type)).await?.all();
+            found.extend(unattended(&waiting, &executors, after_ms, now_ms).map(|finding| (colony, finding)));
+        }
+        Ok(found)
+    }
+}
+
+/// Tells what is new, and what is over.
+fn report(found: Vec<(Colony, Finding)>, reported: &HashSet<(ColonyKey, String)>) -> HashSet<(ColonyKey, String)> {
+    let mut now = HashSet::with_capacity(found.len());
+    for (colony, finding) in found {
+        let key = (colony.key, finding.subject.clone());
+        if !reported.contains(&key) {
+            tracing::warn!(
+                colony = colony.name,
+                executor_type = finding.subject,
+                waiting = finding.count,
+                "{}",
+                finding.text
+            );
+        }
+        now.insert(key);
+    }
+    for (_, executor_type) in reported.difference(&now) {
+        tracing::info!(executor_type, "its waiting work is taken or gone: somebody listens again, or nothing waits");
+    }
+    now
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,27 @@
+//! Keeping the colony's rules.
+
+use apiary_identity::{Envelope, Guard};
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+
+impl Engine {
+    /// Keeps rules that the colony signed, in place of an older version. Whether they can be used is for the executors, which ask
+    /// for them: the broker does not read them, so that it cannot be the one that decides.
+    pub(crate) async fn set_guard(
+        &self,
+        permit: Permit<action::SetGuard>,
+        guard: &Guard,
+        envelope: &Envelope,
+    ) -> Result<(), Error> {
+        self.store.set_guard(permit.colony(), guard.version, envelope).await?;
+        tracing::info!(
+            colony = permit.colony().name,
+            version = guard.version,
+            rules = guard.rules.len(),
+            "the colony's rules kept"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! Group commit: concurrent writes go to the database together.
+
+pub(super) mod committer;

@@ -1,0 +1,37 @@
+//! Letting an executor take no new work.
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::presence::roster::ExecutorView;
+use crate::limits::PAGE_SIZE_MAX;
+use crate::model::{ExecutorFilter, Lane, Page};
+
+impl Engine {
+    /// Lets all executors of a name take no new work, or again take it. What they have they finish.
+    pub(crate) async fn drain_executor(
+        &self,
+        permit: Permit<action::DrainExecutor>,
+        name: &str,
+        drain: bool,
+    ) -> Result<Vec<ExecutorView>, Error> {
+        let colony = permit.colony();
+        let filter = ExecutorFilter { name: Some(name.to_owned()), ..ExecutorFilter::default() };
+        let page = Page { size: i64::from(PAGE_SIZE_MAX), after: None };
+        if self.executors(colony, &filter, Page { size: 1, after: None }).await?.is_empty() {
+            return Err(Error::NotFound(format!("no executor `{name}` in colony `{}`: list them", colony.name)));
+        }
+        if drain {
+            self.store.drain_executor(colony.key, name, permit.actor(), self.clock.now_ms()).await?;
+        } else {
+            self.store.drain_executor_off(colony.key, name).await?;
+        }
+        tracing::info!(colony = colony.name, name, drain, by = permit.actor(), "executor drained, or no longer");
+        let executors = self.executors(colony, &filter, page).await?;
+        for view in executors.iter().filter(|view| !view.record.executor_type.is_empty()) {
+            // Its polls wait, and nobody told them of the work that came meanwhile.
+            self.wakeups.work(&Lane { colony: colony.key, executor_type: view.record.executor_type.clone() });
+        }
+        Ok(executors)
+    }
+}

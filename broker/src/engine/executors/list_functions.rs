@@ -1,0 +1,83 @@
+//! The catalogue: what executors announce, and how it did.
+
+use std::collections::BTreeMap;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::presence::roster::Licences;
+use crate::limits::{ANNOUNCERS_MAX, CATALOGUE_ROWS_MAX, FUNCTIONS_MAX, PAGE_BYTES_MAX, STATISTICS_PROCESSES_MAX};
+use crate::model::{AnnouncedFunction, FunctionStatistics, cut_to_bytes};
+
+/// Names and numbers of a function, at the most; what is announced and who does so come on top.
+const FUNCTION_BYTES: usize = 1024;
+
+/// A function, who announces it, and how it did.
+pub(crate) struct FunctionView {
+    /// Its executor type.
+    pub(crate) executor_type: String,
+    /// As it was announced last.
+    pub(crate) function: AnnouncedFunction,
+    /// The names of those who announce it, who may do so.
+    pub(crate) executors: Vec<String>,
+    /// How it did; absent if none finished.
+    pub(crate) statistics: Option<FunctionStatistics>,
+}
+
+impl Engine {
+    /// The functions that approved executors announce and may do, and those whose processes finished within the window.
+    pub(crate) async fn list_functions(
+        &self,
+        permit: Permit<action::ListFunctions>,
+        executor_type: Option<&str>,
+        window_ms: i64,
+    ) -> Result<Vec<FunctionView>, Error> {
+        let colony = permit.colony();
+        let announcements = self.store.list_functions(colony.key, executor_type, CATALOGUE_ROWS_MAX).await?;
+        let keys = announcements.iter().map(|one| one.key);
+        let licences = Licences::read(&*self.store, &*self.clock, colony, keys).await?;
+        let mut found: BTreeMap<(String, String), FunctionView> = BTreeMap::new();
+        for one in announcements {
+            let covered = |function: &AnnouncedFunction| licences.covers(&one.key, &one.executor_type, &function.name);
+            for function in one.functions.into_iter().filter(covered) {
+                let place = (one.executor_type.clone(), function.name.clone());
+                // Those heard last come first: theirs is what is shown.
+                let view = found.entry(place).or_insert_with(|| FunctionView::new(&one.executor_type, function));
+                if view.executors.len() < ANNOUNCERS_MAX && !view.executors.contains(&one.name) {
+                    view.executors.push(one.name.clone());
+                }
+            }
+        }
+        let since_ms = self.clock.now_ms().saturating_sub(window_ms);
+        let maxima = [STATISTICS_PROCESSES_MAX, FUNCTIONS_MAX];
+        for statistics in self.store.function_statistics(colony.key, executor_type, since_ms, maxima).await? {
+            let place = (statistics.executor_type.clone(), statistics.function.clone());
+            let unannounced = || AnnouncedFunction {
+                name: statistics.function.clone(),
+                description: String::new(),
+                args_schema: String::new(),
+            };
+            let view =
+                found.entry(place).or_insert_with(|| FunctionView::new(&statistics.executor_type, unannounced()));
+            view.statistics = Some(statistics);
+        }
+        let mut functions: Vec<_> =
+            found.into_values().take(usize::try_from(FUNCTIONS_MAX).unwrap_or(usize::MAX)).collect();
+        let beyond = cut_to_bytes(&mut functions, PAGE_BYTES_MAX, FunctionView::bytes);
+        if !beyond.is_empty() {
+            tracing::warn!(count = beyond.len(), "the catalogue is larger than an answer: ask by executor type");
+        }
+        Ok(functions)
+    }
+}
+
+impl FunctionView {
+    fn new(executor_type: &str, function: AnnouncedFunction) -> Self {
+        Self { executor_type: executor_type.to_owned(), function, executors: Vec::new(), statistics: None }
+    }
+
+    fn bytes(&self) -> usize {
+        let names: usize = self.executors.iter().map(String::len).sum();
+        FUNCTION_BYTES + names + self.function.description.len() + self.function.args_schema.len()
+    }
+}

@@ -1,0 +1,20 @@
+//! Turning down an executor that waits for approval.
+
+use apiary_identity::Id;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+
+impl Engine {
+    /// Turns a key down; false if it did not wait for approval. It may not register again until it is granted.
+    pub(crate) async fn reject_executor(
+        &self,
+        permit: Permit<action::RejectExecutor>,
+        key: &Id,
+    ) -> Result<bool, Error> {
+        let existed = self.store.reject_executor(permit.colony().key, key, self.clock.now_ms()).await?;
+        tracing::info!(colony = permit.colony().name, %key, by = permit.actor(), existed, "executor turned down");
+        Ok(existed)
+    }
+}

@@ -1,0 +1,466 @@
+//! Why a process is not running, and why an executor gets no work: pure functions of what is known, which decide as a claim does.
+//! `docs/explain.md` lists the kinds.
+
+mod executor;
+mod words;
+
+pub(in crate::engine) use executor::{Asker, of_executor};
+pub(in crate::engine) use words::{counted, is_paused, moment, span};
+
+use apiary_identity::{Offer, Requirements};
+use apiary_protocol::near::nearest;
+use uuid::Uuid;
+
+use self::words::{because, has, named, names_of, paused, reason, shortfalls, until, waits};
+use crate::engine::presence::roster::ExecutorView;
+use crate::engine::presence::state::Presence;
+use crate::model::{ExplainRecord, Explained, Pause, ProcessState};
+
+/// An executor of the type, as far as it matters to waiting work.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Candidate {
+    /// Its name.
+    pub(in crate::engine) name: String,
+    /// Its state.
+    pub(in crate::engine) presence: Presence,
+    /// When it was heard last.
+    pub(in crate::engine) heard_ms: Option<i64>,
+    /// What it offers.
+    pub(in crate::engine) offer: Offer,
+    /// Whether a grant of it, in force, covers the function.
+    pub(in crate::engine) covers_function: bool,
+    /// How many leases it holds.
+    pub(in crate::engine) running: i64,
+    /// How many it can hold, if it says so.
+    pub(in crate::engine) slots: Option<i64>,
+    /// The functions that it announces.
+    pub(in crate::engine) functions: Vec<String>,
+}
+
+/// The facts that decide who may have a process.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) struct Need<'f> {
+    /// By which kind of executor.
+    pub(in crate::engine) executor_type: &'f str,
+    /// The function to be done.
+    pub(in crate::engine) function: &'f str,
+    /// If not empty, only executors of these names.
+    pub(in crate::engine) executor_names: &'f [String],
+    /// The requirements on its executor.
+    pub(in crate::engine) requires: &'f Requirements,
+}
+
+impl Candidate {
+    /// An executor as it is now.
+    pub(in crate::engine) fn of(view: &ExecutorView, covers_function: bool) -> Self {
+        let record = &view.record;
+        Self {
+            name: record.name.clone(),
+            presence: view.presence,
+            heard_ms: record.last_heard_ms,
+            offer: record.offer.clone(),
+            covers_function,
+            running: record.running,
+            slots: record.slots,
+            functions: record.functions.iter().map(|function| function.name.clone()).collect(),
+        }
+    }
+
+    /// Whether work for executors of these names, or of any if there are none, is for it, too.
+    fn is_meant(&self, executor_names: &[String]) -> bool {
+        executor_names.is_empty() || executor_names.contains(&self.name)
+    }
+
+    /// How many it works on at once. Whoever does not say so is believed to do one at a time.
+    fn slots(&self) -> i64 {
+        self.slots.unwrap_or(1)
+    }
+
+    /// How many more it takes.
+    fn places(&self) -> i64 {
+        self.slots().saturating_sub(self.running).max(0)
+    }
+}
+
+/// A limit that counts a process.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Counted {
+    /// `concurrency key`, `executor type`, `function` or `rate key`.
+    pub(in crate::engine) kind: &'static str,
+    /// The key or name.
+    pub(in crate::engine) key: String,
+    /// How many run, and how many may; `None` without such a limit.
+    pub(in crate::engine) places: Option<(i64, i64)>,
+    /// Who holds the places.
+    pub(in crate::engine) holders: Vec<Uuid>,
+    /// When the next may start by the rate, if it may not now.
+    pub(in crate::engine) next_start_ms: Option<i64>,
+}
+
+/// All that is known about one process.
+pub(in crate::engine) struct Facts<'f> {
+    /// The process.
+    pub(in crate::engine) process: &'f ExplainRecord,
+    /// What is paused in its colony.
+    pub(in crate::engine) pauses: &'f [Pause],
+    /// The executors of its type.
+    pub(in crate::engine) executors: &'f [Candidate],
+    /// The limits that count it.
+    pub(in crate::engine) limits: &'f [Counted],
+    /// The time.
+    pub(in crate::engine) now_ms: i64,
+}
+
+impl Facts<'_> {
+    fn need(&self) -> Need<'_> {
+        let process = self.process;
+        Need {
+            executor_type: &process.summary.executor_type,
+            function: &process.summary.function,
+            executor_names: &process.executor_names,
+            requires: &process.requires,
+        }
+    }
+}
+
+/// Every reason that holds a process, the most important first. One that could run this moment has none but its place.
+pub(in crate::engine) fn of_process(facts: &Facts<'_>) -> Vec<Explained> {
+    let summary = &facts.process.summary;
+    match summary.state {
+        ProcessState::Waiting => waiting(facts),
+        ProcessState::Blocked => {
+            let mut reasons = blocked(facts);
+            // What would hold it next, so that nobody waits for a time after which nothing happens.
+            reasons.extend(pauses(facts));
+            reasons.extend(nobody(facts.need(), facts.executors, facts.now_ms));
+            reasons
+        }
+        ProcessState::Running => vec![leased(facts)],
+        ProcessState::Succeeded => vec![ended(facts, "SUCCEEDED", "it has succeeded".to_owned())],
+        ProcessState::DeadLetter => {
+            let why = summary.reason.as_deref().unwrap_or("no reason was kept");
+            let text = format!(
+                "it is a dead letter after {}: {why}; `apiary process redrive` tries it again, `apiary process discard` gives it up",
+                counted(i64::from(summary.attempt), "attempt", "attempts")
+            );
+            vec![ended(facts, "DEAD_LETTER", text)]
+        }
+        ProcessState::Failed | ProcessState::Cancelled => {
+            let by = summary.ended_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+            let why = because(summary.reason.as_deref());
+            let (kind, word) = match summary.state {
+                ProcessState::Cancelled => ("CANCELLED", "was cancelled"),
+                _ if summary.ended_by.is_some() => ("FAILED", "was given up"),
+                _ => ("FAILED", "has failed"),
+            };
+            vec![ended(facts, kind, format!("it {word}{by}{why}"))]
+        }
+    }
+}
+
+fn waiting(facts: &Facts<'_>) -> Vec<Explained> {
+    let mut reasons: Vec<Explained> = pauses(facts).collect();
+    reasons.extend(nobody(facts.need(), facts.executors, facts.now_ms));
+    reasons.extend(facts.limits.iter().filter_map(|limit| full(limit, facts.now_ms)));
+    reasons.push(queued(facts));
+    reasons.extend(max_wait(facts));
+    reasons
+}
+
+fn max_wait(facts: &Facts<'_>) -> Option<Explained> {
+    let process = facts.process;
+    let paused_since_ms = covering(facts).map(|pause| pause.since_ms).min();
+    let (text, time_ms) = match (process.wait_left_ms, process.wait_deadline_ms, paused_since_ms) {
+        (Some(left_ms), ..) => (stands_still(left_ms), None),
+        (None, Some(deadline_ms), Some(paused_ms)) => {
+            let stands_ms = paused_ms.max(process.summary.since_ms).min(facts.now_ms);
+            (stands_still(deadline_ms.saturating_sub(stands_ms)), None)
+        }
+        (None, Some(deadline_ms), None) => {
+            let when = until(facts.now_ms, deadline_ms);
+            (format!("it fails {when} unless it is claimed before: its `max_wait`"), Some(deadline_ms))
+        }
+        (None, None, _) => return None,
+    };
+    Some(Explained { kind: "MAX_WAIT", text, time_ms, ..Explained::default() })
+}
+
+fn stands_still(left_ms: i64) -> String {
+    format!("its `max_wait` stands still while it is paused, with {} left", span(left_ms))
+}
+
+/// The pauses that hold it.
+fn covering<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = &'f Pause> {
+    let summary = &facts.process.summary;
+    facts.pauses.iter().filter(|pause| pause.what.covers(&summary.executor_type, &summary.function))
+}
+
+fn pauses<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = Explained> + 'f {
+    covering(facts).map(|pause| Explained {
+        kind: "PAUSED",
+        text: paused(pause),
+        subjects: vec![pause.what.kind.as_str().to_owned(), pause.what.name.clone()],
+        time_ms: Some(pause.since_ms),
+        ..Explained::default()
+    })
+}
+
+/// Why no executor takes a process: each step leaves fewer of them, and the first that leaves none is the reason.
+pub(in crate::engine) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms: i64) -> Option<Explained> {
+    let Need { executor_type, function, executor_names, requires } = need;
+    let granted: Vec<&Candidate> = executors.iter().filter(|one| is_granted(one.presence)).collect();
+    if granted.is_empty() {
+        return Some(nobody_granted(executor_type, executors));
+    }
+    let aimed: Vec<&Candidate> = granted.iter().filter(|one| one.is_meant(executor_names)).copied().collect();
+    if aimed.is_empty() {
+        let text = format!(
+            "it is for {} alone, and there is no such executor of type `{executor_type}`",
+            named(executor_names)
+        );
+        return Some(reason("NAMED_EXECUTOR_UNKNOWN", text, executor_names.to_vec()));
+    }
+    let live: Vec<&Candidate> = aimed.iter().filter(|one| one.presence.is_live()).copied().collect();
+    if live.is_empty() {
+        let heard = aimed.iter().filter_map(|one| one.heard_ms).max();
+        let last = heard.map_or_else(
+            || "none of them was ever heard".to_owned(),
+            |heard_ms| format!("the last was heard {} ago", span(now_ms.saturating_sub(heard_ms))),
+        );
+        let names = names_of(&aimed);
+        let whose = if executor_names.is_empty() { "no executor" } else { "none of the named executors" };
+        let text = format!("{whose} of type `{executor_type}` is there ({}): {last}", named(&names));
+        return Some(Explained { time_ms: heard, ..reason("NO_LIVE_EXECUTOR", text, names) });
+    }
+    let covering: Vec<&Candidate> = live.iter().filter(|one| one.covers_function).copied().collect();
+    if covering.is_empty() {
+        let names = names_of(&live);
+        let text =
+            format!("no grant of {} covers function `{function}`: grant it{}", named(&names), meant(function, &live));
+        return Some(reason("FUNCTION_NOT_GRANTED", text, names));
+    }
+    let fitting: Vec<&Candidate> = covering.iter().filter(|one| requires.is_met_by(&one.offer)).copied().collect();
+    if fitting.is_empty() {
+        let names = names_of(&covering);
+        let gone = aimed.iter().filter(|one| one.presence == Presence::Gone && requires.is_met_by(&one.offer));
+        let gone: Vec<&Candidate> = gone.copied().collect();
+        let had = match gone.as_slice() {
+            [] => String::new(),
+            _ => format!("; {} had it, and is gone", named(&names_of(&gone))),
+        };
+        let text = format!("no executor has what it requires: {}{had}", shortfalls(requires, &covering));
+        return Some(reason("REQUIREMENTS_UNMET", text, names));
+    }
+    let taking: Vec<&Candidate> = fitting.iter().filter(|one| one.presence != Presence::Draining).copied().collect();
+    if taking.is_empty() {
+        let names = names_of(&fitting);
+        let text =
+            format!("all that could take it are being drained ({}): `apiary executor drain NAME --off`", named(&names));
+        return Some(reason("DRAINING", text, names));
+    }
+    if taking.iter().all(|one| one.places() == 0) {
+        let names = names_of(&taking);
+        let text = format!("all that could take it are at work ({}); one that is free takes it at once", named(&names));
+        return Some(reason("EXECUTORS_BUSY", text, names));
+    }
+    if taking.iter().all(|one| one.presence == Presence::Silent || one.places() == 0) {
+        let silent: Vec<&Candidate> = taking.iter().filter(|one| one.presence == Presence::Silent).copied().collect();
+        let names = names_of(&silent);
+        let text = format!("{} could take it and {} not been heard for a while", named(&names), has(&names));
+        return Some(reason("EXECUTORS_SILENT", text, names));
+    }
+    None
+}
+
+/// Says of a type without any grant in force whom to approve, to grant again, or to start.
+fn nobody_granted(executor_type: &str, executors: &[Candidate]) -> Explained {
+    let those = |presence| names_of(&executors.iter().filter(|one| one.presence == presence).collect::<Vec<_>>());
+    let (pending, removed) = (those(Presence::Pending), those(Presence::Removed));
+    let (text, names) = match (pending.as_slice(), removed.as_slice()) {
+        ([], []) => ("is known: start one, and grant its key the type".to_owned(), Vec::new()),
+        ([], names) => {
+            let were = if names.len() == 1 { "was" } else { "were" };
+            let text = format!(
+                "has a grant any more: {} {were} removed, or the grant is over; add it again with `apiary grant add` and its key \
+                 (`apiary executor list` shows the key), or start another one",
+                named(names)
+            );
+            (text, removed)
+        }
+        (names, _) => {
+            (format!("is known: {} waits for approval: `apiary executor approve NAME`", named(names)), pending)
+        }
+    };
+    reason("NO_EXECUTOR", format!("no executor of type `{executor_type}` {text}"), names)
+}
+
+/// Why nobody who may take a process would know what to do with it, as far as they say what they do: it is handed out all the same.
+pub(in crate::engine) fn unknown_function(need: Need<'_>, executors: &[Candidate]) -> Option<Explained> {
+    let able: Vec<&Candidate> = executors.iter().filter(|one| one.presence.is_live() && one.covers_function).collect();
+    let may_know =
+        |one: &&Candidate| one.functions.is_empty() || one.functions.iter().any(|name| name == need.function);
+    if able.is_empty() || able.iter().any(may_know) {
+        return None;
+    }
+    let (function, names) = (need.function, names_of(&able));
+    let text = format!(
+        "{} may do function `{function}`, and none announces it: `apiary function list` shows what they do{}",
+        named(&names),
+        meant(function, &able)
+    );
+    Some(reason("FUNCTION_UNKNOWN", text, names))
+}
+
+/// The function that may have been meant, as the end of a sentence.
+fn meant(function: &str, executors: &[&Candidate]) -> String {
+    let known = executors.iter().flat_map(|one| one.functions.iter().map(String::as_str));
+    nearest(function, known).map_or_else(String::new, |name| format!("; is `{name}` meant?"))
+}
+
+/// How long a process may have to wait for its turn, if nothing else holds it: work before it, and as long as the type's work took
+/// of late, over the places of those who could take it. The guess is on the long side: some of what is before it may be for others.
+pub(in crate::engine) fn estimated_wait_ms(facts: &Facts<'_>) -> Option<i64> {
+    let process = facts.process;
+    let is_held =
+        covering(facts).next().is_some() || facts.limits.iter().any(|limit| full(limit, facts.now_ms).is_some());
+    if process.summary.state != ProcessState::Waiting || is_held {
+        return None;
+    }
+    let takes = |one: &&Candidate| {
+        matches!(one.presence, Presence::Idle | Presence::Busy)
+            && one.is_meant(&process.executor_names)
+            && one.covers_function
+            && process.requires.is_met_by(&one.offer)
+    };
+    let sum = |places: fn(&Candidate) -> i64| {
+        facts.executors.iter().filter(takes).map(places).fold(0_i64, i64::saturating_add)
+    };
+    let (all, free) = (sum(Candidate::slots), sum(Candidate::places));
+    let turn = process.ahead.saturating_add(1).saturating_sub(free).max(0);
+    match (all, turn, process.run_ms_mean) {
+        (0, _, _) => None,
+        (_, 0, _) => Some(0),
+        (_, _, run_ms) => run_ms.map(|run_ms| turn.saturating_mul(run_ms) / all),
+    }
+}
+
+fn full(limit: &Counted, now_ms: i64) -> Option<Explained> {
+    let (kind, key) = (limit.kind, &limit.key);
+    if let Some((running, most)) = limit.places.filter(|(running, most)| running >= most) {
+        return Some(Explained {
+            kind: "CONCURRENCY_LIMIT",
+            text: format!("{kind} `{key}`: {running} of {most} run already"),
+            subjects: vec![key.clone()],
+            process_ids: limit.holders.clone(),
+            used: running,
+            limit: most,
+            ..Explained::default()
+        });
+    }
+    let next_ms = limit.next_start_ms.filter(|next_ms| *next_ms > now_ms)?;
+    Some(Explained {
+        kind: "RATE_LIMIT",
+        text: format!("{kind} `{key}`: the next may start {}", until(now_ms, next_ms)),
+        subjects: vec![key.clone()],
+        time_ms: Some(next_ms),
+        ..Explained::default()
+    })
+}
+
+fn queued(facts: &Facts<'_>) -> Explained {
+    let ahead = facts.process.ahead;
+    let text = match ahead {
+        0 => "it is the first in the queue of its type".to_owned(),
+        _ => format!("{} before it in the queue of its type", waits(ahead)),
+    };
+    Explained {
+        kind: "QUEUED",
+        text,
+        time_ms: Some(facts.process.summary.since_ms),
+        used: ahead.saturating_add(1),
+        ..Explained::default()
+    }
+}
+
+fn blocked(facts: &Facts<'_>) -> Vec<Explained> {
+    let summary = &facts.process.summary;
+    if summary.blocked_cause.as_deref() == Some("parents") {
+        let early = summary.until_ms.map(|until_ms| blocked_until(facts, until_ms, Some("not_before")));
+        return std::iter::once(waits_for(&facts.process.parents)).chain(early).collect();
+    }
+    vec![blocked_until(facts, summary.until_ms.unwrap_or(0), summary.blocked_cause.as_deref())]
+}
+
+fn waits_for(parents: &[(Uuid, Option<ProcessState>)]) -> Explained {
+    let shown = |(process_id, state): &(Uuid, Option<ProcessState>)| {
+        format!("{process_id} ({})", state.map_or("deleted", ProcessState::as_str))
+    };
+    let shown: Vec<String> = parents.iter().map(shown).collect();
+    let has_failed = |(_, state): &(Uuid, Option<ProcessState>)| {
+        matches!(state, Some(ProcessState::Failed | ProcessState::DeadLetter))
+    };
+    let advice = match parents.iter().any(has_failed) {
+        true => "; redrive what failed, or cancel this one",
+        false => "",
+    };
+    Explained {
+        kind: "WAITS_FOR_PARENTS",
+        text: format!(
+            "it waits for {} to succeed: {}{advice}",
+            counted(i64::try_from(parents.len()).unwrap_or(i64::MAX), "parent", "parents"),
+            shown.join(", ")
+        ),
+        subjects: parents.iter().map(|(_, state)| state.map_or("deleted", ProcessState::as_str).to_owned()).collect(),
+        process_ids: parents.iter().map(|(process_id, _)| *process_id).collect(),
+        ..Explained::default()
+    }
+}
+
+fn blocked_until(facts: &Facts<'_>, until_ms: i64, cause: Option<&str>) -> Explained {
+    let summary = &facts.process.summary;
+    let when = until(facts.now_ms, until_ms);
+    let (kind, text) = match cause {
+        Some("not_before") => ("NOT_BEFORE", format!("it may not start before {}, which is {when}", moment(until_ms))),
+        Some(cause @ ("snooze" | "surroundings")) => {
+            let kind = if cause == "snooze" { "SNOOZED" } else { "WAITS_ON_SURROUNDINGS" };
+            let why = because(summary.reason.as_deref());
+            (kind, format!("its executor gave it back, to be taken again {when}{why}"))
+        }
+        _ => {
+            let why = summary.reason.as_deref().unwrap_or("no reason was kept");
+            let text = format!("attempt {} failed ({why}); the next may begin {when}", summary.attempt);
+            ("BACKING_OFF", text)
+        }
+    };
+    Explained { kind, text, time_ms: Some(until_ms), ..Explained::default() }
+}
+
+fn leased(facts: &Facts<'_>) -> Explained {
+    let summary = &facts.process.summary;
+    let executor = summary.executor.as_deref().unwrap_or("somebody");
+    let expires_ms = summary.until_ms.unwrap_or(0);
+    let renewed = facts.process.renewed_at_ms.unwrap_or(summary.since_ms);
+    let mut text = format!(
+        "it runs at {executor} since {}, attempt {}; the lease was renewed {} ago and ends {} unless it is renewed",
+        moment(summary.since_ms),
+        summary.attempt,
+        span(facts.now_ms.saturating_sub(renewed)),
+        until(facts.now_ms, expires_ms)
+    );
+    let mut kind = "LEASED";
+    if let Some(deadline_ms) = summary.cancel_deadline_ms {
+        kind = "CANCELLING";
+        let by = summary.ended_by.as_deref().unwrap_or("somebody");
+        let why = because(summary.reason.as_deref());
+        text = format!("{by} cancels it{why}; it ends {} at the latest; {text}", until(facts.now_ms, deadline_ms));
+    }
+    Explained { kind, text, subjects: vec![executor.to_owned()], time_ms: Some(expires_ms), ..Explained::default() }
+}
+
+fn ended(facts: &Facts<'_>, kind: &'static str, text: String) -> Explained {
+    Explained { kind, text, time_ms: Some(facts.process.summary.since_ms), ..Explained::default() }
+}
+
+fn is_granted(presence: Presence) -> bool {
+    !matches!(presence, Presence::Pending | Presence::Rejected | Presence::Removed)
+}

@@ -1,0 +1,35 @@
+//! Keeping a grant.
+
+use apiary_identity::{Envelope, Grant};
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::notify::wakeups::Hint;
+
+impl Engine {
+    /// Keeps a grant that the colony signed; true if this very grant was there. One whose key is revoked is kept and dead, and
+    /// refused: a dead key stays dead.
+    pub(crate) async fn add_grant(
+        &self,
+        permit: Permit<action::AddGrant>,
+        grant: &Grant,
+        envelope: &Envelope,
+    ) -> Result<bool, Error> {
+        let existed = self.store.add_grant(permit.colony(), grant, envelope, self.clock.now_ms()).await?;
+        tracing::info!(
+            colony = permit.colony().name, name = grant.name, role = grant.role.as_str(), key = %grant.key, existed,
+            "grant kept"
+        );
+        // Remembered anew, and at other brokers forgotten: whoever has several grants claims under all of them.
+        let grants = self.grants.of_key(permit.colony(), &grant.key).await?;
+        self.wakeups.tell(|| Hint::Announced(permit.colony().key));
+        if grants.iter().any(|kept| kept.grant.grant_id == grant.grant_id && kept.revoked_from_ms.is_some()) {
+            return Err(Error::NotPermitted(format!(
+                "the key {} or this very grant is revoked: grant a new key",
+                grant.key
+            )));
+        }
+        Ok(existed)
+    }
+}

@@ -1,0 +1,46 @@
+//! Ending grants.
+
+use apiary_identity::{Envelope, Revocation};
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::leases::revoked::give_back_revoked;
+use crate::engine::notify::wakeups::Hint;
+use crate::limits::GIVE_BACK_AGAIN_MS;
+
+/// What a revocation ended.
+pub(crate) struct Revoked {
+    /// Grants that are revoked by it.
+    pub(crate) grants: usize,
+    /// Leases that were given back.
+    pub(crate) leases: usize,
+}
+
+impl Engine {
+    /// Ends the grants that a revocation names. From the answer on nothing is done under them here; other brokers hear of it at
+    /// once, or look within seconds. What is leased under them waits again, and no retry is spent.
+    pub(crate) async fn revoke_grant(
+        &self,
+        permit: Permit<action::RevokeGrant>,
+        revocation: &Revocation,
+        envelope: &Envelope,
+    ) -> Result<Revoked, Error> {
+        let colony = permit.colony();
+        let now_ms = self.clock.now_ms();
+        let revoked = self.store.revoke_grant(colony, revocation, envelope, now_ms).await?;
+        self.grants.revoked(&revoked);
+        self.catalogue.forget(colony.key);
+        for grant in &revoked {
+            self.wakeups.tell(|| Hint::Revoked(*grant));
+        }
+        let moved = give_back_revoked(&*self.store, &*self.clock, &self.wakeups, &self.lines).await?;
+        // A claim that was under way at another broker may lease something still: the next sweep gives it back.
+        self.wakeups.due_at(now_ms.saturating_add(GIVE_BACK_AGAIN_MS));
+        let leases = moved.iter().filter(|lease| lease.lane.colony == colony.key).count();
+        tracing::info!(
+            colony = colony.name, revocation_id = %revocation.revocation_id, grants = revoked.len(), leases, "grants revoked"
+        );
+        Ok(Revoked { grants: revoked.len(), leases })
+    }
+}

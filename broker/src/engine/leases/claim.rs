@@ -1,0 +1,207 @@
+//! Handing out work.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use apiary_identity::Offer;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::dispatch::dispatcher::Handover;
+use crate::engine::leases::checkpoints::Checkpoint;
+use crate::engine::lifecycle::retries_left;
+use crate::engine::notify::wakeups::Change;
+use crate::limits::CLAIM_BYTES_MAX;
+use crate::model::{ClaimSlot, Claimed, GrantRecord, Lane, LeaseRef, SlotGrant, StoredGrant, cut_to_bytes};
+
+/// Ids, signatures and type names around a spec and its grant, at the most.
+const LEASE_FRAME_BYTES: usize = 1024;
+
+/// What an executor asks for, checked.
+pub(crate) struct ClaimOrder {
+    /// The executor type to claim for.
+    pub(crate) executor_type: String,
+    /// At most this many.
+    pub(crate) count: usize,
+    /// How long to wait for the first.
+    pub(crate) wait: Duration,
+    /// How long each lease lasts.
+    pub(crate) lease_ms: i64,
+    /// What the executor has.
+    pub(crate) offer: Offer,
+}
+
+/// What it gets.
+pub(crate) struct ClaimAnswer {
+    /// The leases, in the order of their processes.
+    pub(crate) leases: Vec<Leased>,
+    /// The executor is to take no new work, or the broker is about to stop.
+    pub(crate) drain: bool,
+}
+
+/// A lease, with what the executor needs to check the work.
+pub(crate) struct Leased {
+    /// The lease and the signed spec.
+    pub(crate) claimed: Claimed,
+    /// The submitter's grant, unless the database lost it.
+    pub(crate) submitter: Option<Arc<StoredGrant>>,
+    /// Retries left after this attempt; −1 for no limit.
+    pub(crate) retries_left: i32,
+    /// What an earlier attempt left for this one.
+    pub(crate) checkpoint: Option<Checkpoint>,
+}
+
+impl Engine {
+    /// Takes waiting work, or waits for some, under any of these grants of the caller's. If the caller goes away, nothing is lost:
+    /// what was taken for it goes back. An executor that is being drained gets nothing, at once.
+    pub(crate) async fn claim(
+        &self,
+        permit: Permit<action::Claim>,
+        grants: &[GrantRecord],
+        order: ClaimOrder,
+    ) -> Result<ClaimAnswer, Error> {
+        let grant = permit.grant().ok_or_else(|| Error::NotPermitted("claiming needs a grant".into()))?;
+        let lane = Lane { colony: permit.colony().key, executor_type: order.executor_type };
+        let slot = ClaimSlot {
+            grants: grants.iter().map(slot_grant).collect(),
+            offer: Arc::new(order.offer),
+            count: order.count,
+            lease_ms: order.lease_ms,
+        };
+        let _place = self.polls.take(grant.key.0)?;
+        let executor = (lane.colony, permit.key());
+        let _heard = self.contacts.listen(executor, &lane.executor_type, &grant.grant.name, &slot.offer);
+        let given = self.claimer.poll(&lane, slot, order.wait).await?;
+        // Until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
+        let handover = Handover::new(self.claimer.clone(), lane.clone(), &given.claimed);
+        let mut leases = self.with_grants(given.claimed).await?;
+        self.weigh_checkpoints(&mut leases).await?;
+        let excess = split_by_size(&mut leases);
+        self.read_checkpoints(&mut leases).await?;
+        handover.delivered();
+        self.claimer.put_back(&lane, excess.iter().map(|leased| lease_of(&leased.claimed)).collect());
+        for Leased { claimed, .. } in &leases {
+            self.wakeups.due_at(claimed.expires_at_ms);
+            self.wakeups.changed(Change { colony: lane.colony, process_id: claimed.process_id });
+        }
+        Ok(ClaimAnswer { leases, drain: given.is_drained || self.drain.is_cancelled() })
+    }
+
+    async fn with_grants(&self, claimed: Vec<Claimed>) -> Result<Vec<Leased>, Error> {
+        let grants: HashMap<_, _> = self.grants.stored(claimed.iter().map(|claim| claim.submitter)).await?;
+        Ok(claimed
+            .into_iter()
+            .map(|claimed| Leased {
+                submitter: grants.get(&claimed.submitter).cloned(),
+                retries_left: retries_left(claimed.retries_spent, claimed.max_retries),
+                checkpoint: None,
+                claimed,
+            })
+            .collect())
+    }
+}
+
+impl Leased {
+    /// What it adds to an answer, with room for all that is small.
+    fn bytes(&self) -> usize {
+        let grant = self.submitter.as_ref().map_or(0, |grant| grant.payload.len());
+        let checkpoint = self.checkpoint.as_ref().map_or(0, Checkpoint::bytes);
+        self.claimed.payload.len() + grant + checkpoint + LEASE_FRAME_BYTES
+    }
+}
+
+fn slot_grant(record: &GrantRecord) -> SlotGrant {
+    SlotGrant { key: record.key, name: record.grant.name.clone(), scopes: record.grant.scopes.clone() }
+}
+
+fn lease_of(claim: &Claimed) -> LeaseRef {
+    LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor: claim.executor }
+}
+
+/// Cuts off what would make the answer larger than a message may be. The first always stays.
+fn split_by_size(leases: &mut Vec<Leased>) -> Vec<Leased> {
+    cut_to_bytes(leases, CLAIM_BYTES_MAX, Leased::bytes)
+}
+
+/// How many claims each key has waiting, so that one executor cannot take every place.
+#[derive(Default)]
+pub(crate) struct Places {
+    by_grant: std::sync::Mutex<HashMap<i64, Arc<AtomicUsize>>>,
+}
+
+/// One claim's place, given back when dropped.
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Places {
+    fn take(&self, grant: i64) -> Result<Place, Error> {
+        let mut places = self.by_grant.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        places.retain(|key, count| *key == grant || count.load(Ordering::Acquire) > 0);
+        let count = places.entry(grant).or_default().clone();
+        if count.fetch_add(1, Ordering::AcqRel) >= crate::limits::POLLS_PER_KEY_MAX {
+            count.fetch_sub(1, Ordering::AcqRel);
+            return Err(Error::Overloaded(format!(
+                "{} claims of this executor wait already",
+                crate::limits::POLLS_PER_KEY_MAX
+            )));
+        }
+        Ok(Place(count))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::GrantKey;
+
+    fn leased(spec_bytes: usize, grant_bytes: usize) -> Leased {
+        let grant = StoredGrant {
+            key: GrantKey(1),
+            colony_id: Vec::new(),
+            grantee: Vec::new(),
+            name: "ada".into(),
+            payload: Bytes::from(vec![0; grant_bytes]),
+            signature: Vec::new(),
+            revoked_from_ms: None,
+        };
+        let claimed = Claimed {
+            slot: 0,
+            executor: GrantKey(2),
+            process_id: uuid::Uuid::new_v4(),
+            attempt: 1,
+            retries_spent: 0,
+            max_retries: 0,
+            expires_at_ms: 0,
+            submitter: GrantKey(1),
+            payload: Bytes::from(vec![0; spec_bytes]),
+            signature: Vec::new(),
+        };
+        Leased { claimed, submitter: Some(Arc::new(grant)), retries_left: 0, checkpoint: None }
+    }
+
+    #[test]
+    fn an_answer_stays_below_the_message_limit_with_its_grants() {
+        let mut leases: Vec<_> = (0..256).map(|_| leased(100, 64 * 1024)).collect();
+        let excess = split_by_size(&mut leases);
+        assert_eq!(leases.len() + excess.len(), 256);
+        assert!(leases.iter().map(Leased::bytes).sum::<usize>() <= CLAIM_BYTES_MAX);
+        assert!(leases.len() > 200, "{}", leases.len());
+    }
+
+    #[test]
+    fn the_first_always_stays() {
+        let mut leases = vec![leased(CLAIM_BYTES_MAX, 1), leased(1, 1)];
+        assert_eq!(split_by_size(&mut leases).len(), 1);
+        assert_eq!(leases.len(), 1);
+    }
+}

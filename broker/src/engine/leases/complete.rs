@@ -1,0 +1,134 @@
+//! Ending attempts with success.
+
+use std::sync::Arc;
+
+use apiary_identity::{Clock, Digest, Envelope, Outcome, OutcomeKind};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::commit::committer::Flush;
+use crate::engine::leases::desk::{Ended, Holder, LeaseDesk};
+use crate::engine::notify::wakeups::{Change, Wakeups};
+use crate::model::{Completion, LeaseEnd, LeaseRecord};
+use crate::store::StoreResult;
+
+impl Engine {
+    /// Keeps a success. The same result again is answered as the first time; any other for a lost lease is refused, and so is
+    /// one for a process that is being cancelled, which is cancelled then.
+    pub(crate) async fn complete(
+        &self,
+        permit: Permit<action::Complete>,
+        outcome: &Outcome,
+        envelope: Envelope,
+    ) -> Result<Ended, Error> {
+        if outcome.outcome != OutcomeKind::Succeeded {
+            return Err(Error::field("outcome", "is a failure: send it to Fail"));
+        }
+        let holder = Holder::new(&permit, outcome.process_id, outcome.attempt)?;
+        let item = ResultItem::new(holder.clone(), outcome, envelope.clone());
+        match self.completions.commit(item).await {
+            Err(Error::LeaseLost { .. }) => self.desk.after_the_end(&holder, &envelope).await,
+            Err(error) => Err(error),
+            Ok(()) => Ok(Ended { existed: false }),
+        }
+    }
+}
+
+/// A signed result on its way into the store.
+pub(crate) struct ResultItem {
+    pub(in crate::engine) holder: Holder,
+    spec_digest: Digest,
+    /// When the executor says that it finished.
+    finished_at: Timestamp,
+    pub(in crate::engine) envelope: Envelope,
+}
+
+impl ResultItem {
+    pub(in crate::engine) fn new(holder: Holder, outcome: &Outcome, envelope: Envelope) -> Self {
+        Self { holder, spec_digest: outcome.spec_digest, finished_at: outcome.finished_at, envelope }
+    }
+
+    /// Checks that the result can be verified afterwards.
+    pub(in crate::engine) async fn check_statement(
+        &self,
+        desk: &LeaseDesk,
+        lease: &LeaseRecord,
+        says_done: bool,
+        now_ms: i64,
+    ) -> Result<(), Error> {
+        desk.may_state(lease, "finished_at", says_done, self.finished_at, now_ms).await
+    }
+
+    /// A result must name the bytes that the work was done from: those that the broker handed out.
+    pub(in crate::engine) fn check_spec(&self, kept: Digest) -> Result<(), Error> {
+        self.holder.check_spec(self.spec_digest, kept)
+    }
+}
+
+/// Writes gathered successes.
+pub(crate) struct CompleteFlush {
+    desk: LeaseDesk,
+    wakeups: Wakeups,
+    clock: Arc<dyn Clock>,
+}
+
+impl CompleteFlush {
+    pub(crate) fn new(desk: LeaseDesk, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
+        Self { desk, wakeups, clock }
+    }
+}
+
+#[async_trait::async_trait]
+impl Flush for CompleteFlush {
+    type Item = ResultItem;
+    type Answer = ();
+    type Key = Uuid;
+
+    fn keys(&self, item: &ResultItem) -> Vec<Uuid> {
+        vec![item.holder.process_id]
+    }
+
+    fn bytes(&self, item: &ResultItem) -> usize {
+        item.envelope.payload.len()
+    }
+
+    async fn flush(&self, items: &[ResultItem]) -> StoreResult<Vec<Result<(), Error>>> {
+        let now_ms = self.clock.now_ms();
+        let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
+        let (mut answers, mut completions, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for (item, lease) in items.iter().zip(leases) {
+            // Until the database says otherwise, it is lost.
+            let Some(lease) = lease else {
+                answers.push(Err(item.holder.lost()));
+                continue;
+            };
+            let acceptable = match item.check_spec(lease.spec_digest) {
+                Ok(()) => item.check_statement(&self.desk, &lease, true, now_ms).await,
+                Err(error) => Err(error),
+            };
+            if acceptable.is_ok() {
+                places.push((answers.len(), lease.lane.colony));
+                completions.push(Completion {
+                    lease: lease.reference(),
+                    payload: item.envelope.payload.clone(),
+                    signature: item.envelope.signature,
+                });
+            }
+            answers.push(acceptable.and(Err(item.holder.lost())));
+        }
+        let done = self.desk.store().complete(&completions, now_ms).await?;
+        for ((place, colony), end) in places.into_iter().zip(done) {
+            let holder = &items[place].holder;
+            answers[place] = match end {
+                LeaseEnd::Lost => continue,
+                LeaseEnd::Done => Ok(()),
+                LeaseEnd::Cancelled => Err(holder.cancelled()),
+            };
+            self.wakeups.ended(Change { colony, process_id: holder.process_id });
+        }
+        Ok(answers)
+    }
+}

@@ -1,0 +1,168 @@
+//! What renewing, completing, failing and releasing share: whose lease it is, and what to answer when it is gone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use apiary_identity::chain::{self, WorkStatement};
+use apiary_identity::{Digest, Document as _, Envelope, Grant, Id};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::grant_cache::GrantCache;
+use crate::limits::REQUEST_WINDOW_MS;
+use crate::model::{AttemptEnding, ColonyKey, LeaseRecord, LeaseRef};
+use crate::store::{Store, StoreError, StoreResult};
+
+/// Somebody who says that they hold a lease.
+#[derive(Clone, Debug)]
+pub(crate) struct Holder {
+    /// The colony that the permit is good in.
+    colony: ColonyKey,
+    /// The process.
+    pub(in crate::engine) process_id: Uuid,
+    /// The attempt that the lease is for.
+    pub(in crate::engine) attempt: i32,
+    /// The key that was granted it.
+    key: Id,
+}
+
+/// An attempt that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// This very result had been accepted before.
+    pub(crate) existed: bool,
+}
+
+/// Looks up leases for those who say that they hold them.
+#[derive(Clone)]
+pub(crate) struct LeaseDesk {
+    store: Arc<dyn Store>,
+    grants: Arc<GrantCache>,
+}
+
+impl Holder {
+    pub(in crate::engine) fn new<A: action::Action>(
+        permit: &Permit<A>,
+        process_id: Uuid,
+        attempt: i32,
+    ) -> Result<Self, Error> {
+        let grant = permit.grant().ok_or_else(|| Error::NotPermitted("a lease is held under a grant".into()))?;
+        Ok(Self { colony: permit.colony().key, process_id, attempt, key: grant.grant.key })
+    }
+
+    pub(in crate::engine) fn cancelled(&self) -> Error {
+        Error::Cancelled { process_id: self.process_id, attempt: self.attempt }
+    }
+
+    pub(in crate::engine) fn lost(&self) -> Error {
+        Error::LeaseLost { process_id: self.process_id, attempt: self.attempt }
+    }
+
+    /// What an executor signs about its work must name the bytes that the work is done from: those that the broker handed out.
+    pub(in crate::engine) fn check_spec(&self, named: Digest, kept: Digest) -> Result<(), Error> {
+        if named == kept {
+            return Ok(());
+        }
+        Err(Error::field(
+            "spec_digest",
+            format!(
+                "is not that of the spec that was submitted as {}: the work was done from other bytes",
+                self.process_id
+            ),
+        ))
+    }
+}
+
+impl LeaseRecord {
+    /// The fencing token.
+    pub(in crate::engine) fn reference(&self) -> LeaseRef {
+        LeaseRef { process_id: self.process_id, attempt: self.attempt, executor: self.executor }
+    }
+}
+
+impl LeaseDesk {
+    pub(in crate::engine) fn new(store: Arc<dyn Store>, grants: Arc<GrantCache>) -> Self {
+        Self { store, grants }
+    }
+
+    pub(in crate::engine) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// The lease of each holder, if it is theirs: of this colony, of this attempt, and granted to this key. It compares keys, not
+    /// grants, because a key may have several, also in several colonies.
+    pub(in crate::engine) async fn held<'a>(
+        &self,
+        holders: impl Iterator<Item = &'a Holder> + Clone + Send,
+    ) -> StoreResult<Vec<Option<LeaseRecord>>> {
+        let ids: Vec<_> = holders.clone().map(|holder| holder.process_id).collect();
+        let leases = self.store.leases(&ids).await?;
+        let grants = self
+            .grants
+            .stored(leases.iter().map(|lease| lease.executor))
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let by_process: HashMap<_, _> = leases.into_iter().map(|lease| (lease.process_id, lease)).collect();
+        Ok(holders
+            .map(|holder| {
+                let lease = by_process.get(&holder.process_id)?;
+                let grant = grants.get(&lease.executor)?;
+                let theirs = lease.lane.colony == holder.colony
+                    && lease.attempt == holder.attempt
+                    && grant.grantee == holder.key.as_bytes();
+                theirs.then(|| lease.clone())
+            })
+            .collect())
+    }
+
+    /// Checks that what an executor signed about its work can be verified by whoever receives it, and that its time is one at which
+    /// the work was under way: after the claim, and not in the future. Clocks may differ as far as those of callers may.
+    pub(in crate::engine) async fn may_state(
+        &self,
+        lease: &LeaseRecord,
+        field: &'static str,
+        says_done: bool,
+        at: Timestamp,
+        now_ms: i64,
+    ) -> Result<(), Error> {
+        let (from_ms, until_ms) =
+            (lease.claimed_at_ms.saturating_sub(REQUEST_WINDOW_MS), now_ms.saturating_add(REQUEST_WINDOW_MS));
+        if !(from_ms..=until_ms).contains(&at.as_millisecond()) {
+            let shown = |ms| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
+            return Err(Error::NotPermitted(format!(
+                "`{field}` is {at}, and the attempt ran from {} until now, {}: set the executor's clock (NTP)",
+                shown(lease.claimed_at_ms),
+                shown(now_ms)
+            )));
+        }
+        let grants = self.grants.stored([lease.executor]).await?;
+        let Some(grant) = grants.get(&lease.executor).and_then(|grant| Grant::from_json(&grant.payload).ok()) else {
+            return Err(Error::NotPermitted(
+                "the executor's grant cannot be read: ask the colony's owner for a new one".into(),
+            ));
+        };
+        let (executor_type, function) = (lease.lane.executor_type.as_str(), lease.function.as_str());
+        Ok(chain::may_state(&grant, &WorkStatement { executor_type, function, says_done, at })?)
+    }
+
+    /// What to answer somebody whose lease is gone. If this very result ended the attempt, its sender asks again because the
+    /// answer got lost; if the attempt was cancelled, its holder is told so as the first time.
+    pub(in crate::engine) async fn after_the_end(&self, holder: &Holder, result: &Envelope) -> Result<Ended, Error> {
+        let Some(attempt) = self.store.attempt(holder.process_id, holder.attempt).await? else {
+            return Err(holder.lost());
+        };
+        let is_known = attempt
+            .result
+            .as_ref()
+            .is_some_and(|(payload, signature)| *payload == result.payload && signature.as_slice() == result.signature);
+        if is_known {
+            return Ok(Ended { existed: true });
+        }
+        let grants = self.grants.stored([attempt.executor]).await?;
+        let is_theirs = grants.get(&attempt.executor).is_some_and(|grant| grant.grantee == holder.key.as_bytes());
+        let is_cancelled = attempt.ending == AttemptEnding::Cancelled.as_str();
+        Err(if is_theirs && is_cancelled { holder.cancelled() } else { holder.lost() })
+    }
+}

@@ -1,0 +1,76 @@
+//! Giving work back untouched, to be done at once or later.
+
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::leases::desk::Holder;
+use crate::engine::notify::wakeups::Change;
+use crate::model::{AttemptEnding, LeaseEnd, Release};
+
+/// When work that is given back is to come again, and why.
+pub(crate) struct Return {
+    /// Not to be claimed before so long; 0 for at once.
+    pub(crate) delay_ms: i64,
+    /// In words, what is waited for; may be empty.
+    pub(crate) reason: String,
+    /// The name of what is out of order around the work, and should be mended.
+    pub(crate) surroundings: Option<String>,
+}
+
+impl Engine {
+    /// Gives a lease back, and no retry is spent: the process waits again at its place, or, with a delay, is blocked until that
+    /// is over. One that is being cancelled is cancelled then.
+    pub(crate) async fn release(
+        &self,
+        permit: Permit<action::Release>,
+        process_id: Uuid,
+        attempt: i32,
+        back: Return,
+    ) -> Result<(), Error> {
+        let holder = Holder::new(&permit, process_id, attempt)?;
+        let held = self.desk.held(std::iter::once(&holder)).await?;
+        let lease = held.into_iter().next().flatten().ok_or_else(|| holder.lost())?;
+        let now_ms = self.clock.now_ms();
+        let Return { delay_ms, reason, surroundings } = back;
+        let release = Release {
+            lease: lease.reference(),
+            ending: match (delay_ms, &surroundings) {
+                (0, _) => AttemptEnding::Released,
+                (_, Some(_)) => AttemptEnding::Surroundings,
+                (_, None) => AttemptEnding::Snoozed,
+            },
+            until_ms: (delay_ms > 0).then(|| now_ms.saturating_add(delay_ms)),
+            reason: (!reason.is_empty()).then_some(reason),
+            surroundings,
+        };
+        if let Some(surroundings) = &release.surroundings
+            && let Some(held_back) = self.lines.pass(&format!("{} {surroundings}", lease.lane.executor_type))
+        {
+            tracing::warn!(
+                %process_id, function = lease.function, attempt, surroundings, reason = release.reason, held_back, delay_ms,
+                "given back: something around it is out of order; it goes on by itself once that is mended"
+            );
+        }
+        let until_ms = release.until_ms;
+        let change = Change { colony: lease.lane.colony, process_id };
+        match self.store.release(&[release], now_ms).await?[..] {
+            [LeaseEnd::Done] => match until_ms {
+                Some(until_ms) => self.wakeups.due_at(until_ms),
+                None => {
+                    self.wakeups.work(&lease.lane);
+                    // Its `max_wait` runs again: the sweep is to look when that is over.
+                    self.wakeups.due_at(now_ms);
+                }
+            },
+            [LeaseEnd::Cancelled] => {
+                self.wakeups.ended(change);
+                return Ok(());
+            }
+            _ => return Err(holder.lost()),
+        }
+        self.wakeups.changed(change);
+        Ok(())
+    }
+}

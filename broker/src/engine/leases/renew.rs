@@ -1,0 +1,85 @@
+//! Prolonging leases.
+
+use std::sync::Arc;
+
+use apiary_identity::Clock;
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::commit::committer::Flush;
+use crate::engine::leases::desk::{Holder, LeaseDesk};
+use crate::model::{Renewal, Renewed};
+use crate::store::StoreResult;
+
+impl Engine {
+    /// Prolongs a lease; says until when, whether it is being cancelled, and whether its executor, or the broker, is drained.
+    pub(crate) async fn renew(
+        &self,
+        permit: Permit<action::Renew>,
+        process_id: Uuid,
+        attempt: i32,
+        lease_ms: i64,
+    ) -> Result<Renewed, Error> {
+        self.contacts.touch((permit.colony().key, permit.key()));
+        let holder = Holder::new(&permit, process_id, attempt)?;
+        let renewed = self.renewals.commit(RenewItem { holder, lease_ms }).await?;
+        Ok(Renewed { is_drained: renewed.is_drained || self.drain.is_cancelled(), ..renewed })
+    }
+}
+
+/// A lease to prolong.
+pub(crate) struct RenewItem {
+    holder: Holder,
+    lease_ms: i64,
+}
+
+/// Writes gathered renewals.
+pub(crate) struct RenewFlush {
+    desk: LeaseDesk,
+    clock: Arc<dyn Clock>,
+}
+
+impl RenewFlush {
+    pub(crate) fn new(desk: LeaseDesk, clock: Arc<dyn Clock>) -> Self {
+        Self { desk, clock }
+    }
+}
+
+#[async_trait::async_trait]
+impl Flush for RenewFlush {
+    type Item = RenewItem;
+    type Answer = Renewed;
+    type Key = Uuid;
+
+    fn keys(&self, item: &RenewItem) -> Vec<Uuid> {
+        vec![item.holder.process_id]
+    }
+
+    fn bytes(&self, _: &RenewItem) -> usize {
+        size_of::<RenewItem>()
+    }
+
+    async fn flush(&self, items: &[RenewItem]) -> StoreResult<Vec<Result<Renewed, Error>>> {
+        let now_ms = self.clock.now_ms();
+        let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
+        let (mut answers, mut renewals, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for (item, lease) in items.iter().zip(&leases) {
+            // Until the database says otherwise, it is lost.
+            answers.push(Err(item.holder.lost()));
+            if let Some(lease) = lease {
+                places.push(answers.len() - 1);
+                renewals
+                    .push(Renewal { lease: lease.reference(), expires_at_ms: now_ms.saturating_add(item.lease_ms) });
+            }
+        }
+        let renewed = self.desk.store().renew(&renewals, now_ms).await?;
+        for (place, renewed) in places.into_iter().zip(renewed) {
+            if let Some(renewed) = renewed {
+                answers[place] = Ok(renewed);
+            }
+        }
+        Ok(answers)
+    }
+}

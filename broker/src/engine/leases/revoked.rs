@@ -1,0 +1,54 @@
+//! Leases under grants that were revoked.
+
+use apiary_daemon::Throttle;
+use apiary_identity::Clock;
+
+use crate::engine::notify::wakeups::{Change, Wakeups};
+use crate::limits::SWEEP_ROWS;
+use crate::model::{AttemptEnding, LeaseEnd, LeaseRecord, Release};
+use crate::store::{Store, StoreResult};
+
+/// From `leases` back to `queue`, or, being cancelled, to `finished`, whatever broker leased them; returns them.
+pub(crate) async fn give_back_revoked(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    wakeups: &Wakeups,
+    lines: &Throttle,
+) -> StoreResult<Vec<LeaseRecord>> {
+    let mut given_back = Vec::new();
+    loop {
+        let now_ms = clock.now_ms();
+        let removed = store.removed_leases(now_ms, SWEEP_ROWS).await?;
+        let release = |lease: &LeaseRecord| Release {
+            lease: lease.reference(),
+            ending: AttemptEnding::Removed,
+            until_ms: None,
+            reason: None,
+            surroundings: None,
+        };
+        let releases: Vec<_> = removed.iter().map(release).collect();
+        let ends = store.release(&releases, now_ms).await?;
+        let (found, before) = (removed.len(), given_back.len());
+        for (lease, end) in removed.into_iter().zip(ends).filter(|(_, end)| *end != LeaseEnd::Lost) {
+            let process_id = lease.process_id;
+            if let Some(held_back) = lines.pass(&format!("revoked {}", lease.lane.executor_type)) {
+                tracing::warn!(
+                    %process_id, attempt = lease.attempt, held_back,
+                    "given back, for another executor to take: the grant of the one that had it was revoked"
+                );
+            }
+            let change = Change { colony: lease.lane.colony, process_id };
+            if end == LeaseEnd::Done {
+                wakeups.work(&lease.lane);
+                wakeups.changed(change);
+            } else {
+                wakeups.ended(change);
+            }
+            given_back.push(lease);
+        }
+        let moved = given_back.len() > before;
+        if !moved || i64::try_from(found).is_ok_and(|count| count < SWEEP_ROWS) {
+            return Ok(given_back);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Removing a limit.
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::model::LimitKind;
+
+impl Engine {
+    /// Removes a limit, and looks for the polls that wait, at every broker. False if there was none.
+    pub(crate) async fn remove_limit(
+        &self,
+        permit: Permit<action::RemoveLimit>,
+        kind: LimitKind,
+        pattern: &str,
+    ) -> Result<bool, Error> {
+        let colony = permit.colony();
+        let existed = self.store.remove_limit(colony.key, kind, pattern).await?;
+        // Also if it was not there: whoever asks again because an answer got lost wants the work to move.
+        self.wakeups.colony(colony.key);
+        tracing::info!(
+            colony = colony.name,
+            kind = kind.as_str(),
+            pattern,
+            by = permit.actor(),
+            existed,
+            "limit removed"
+        );
+        Ok(existed)
+    }
+}

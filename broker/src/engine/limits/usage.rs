@@ -1,0 +1,111 @@
+//! Which limits count a process, and how they stand: for explaining.
+
+use std::collections::HashMap;
+
+use crate::Error;
+use crate::engine::Engine;
+use crate::engine::explain::Counted;
+use crate::model::{Bucket, Colony, ExplainRecord, Limit, LimitKind, LimitUse, Limits, WaitingSort};
+
+impl Engine {
+    /// How the limits that count a process stand.
+    pub(in crate::engine) async fn counted(
+        &self,
+        colony: &Colony,
+        record: &ExplainRecord,
+        now_ms: i64,
+    ) -> Result<Vec<Counted>, Error> {
+        let limits = self.limits_of(colony).await?;
+        let mut counted = Vec::new();
+        let (executor_type, function) = (&record.summary.executor_type, &record.summary.function);
+        for (kind, key) in counters(executor_type, function, &record.concurrency_key, &record.rate_key) {
+            let limit = limits.holding(kind, key);
+            let running_max = running_max(kind, limit);
+            let rate = limit.and_then(|limit| limit.rate);
+            if running_max.is_none() && rate.is_none() {
+                continue;
+            }
+            let holders = self.store.limit_holders(colony.key, kind, key).await?;
+            counted.push(Counted {
+                kind: words(kind),
+                key: key.to_owned(),
+                places: running_max.map(|most| (holders.running, most)),
+                holders: holders.process_ids,
+                next_start_ms: next_start_ms(limit, holders.bucket, now_ms),
+            });
+        }
+        Ok(counted)
+    }
+
+    /// How all limits of a colony stand that are used most.
+    pub(in crate::engine) async fn standing(&self, colony: &Colony) -> Result<Standing, Error> {
+        let limits = self.limits_of(colony).await?;
+        let uses = self.store.list_limit_uses(colony.key).await?;
+        let uses = uses.into_iter().map(|used| ((used.kind, used.key.clone()), used)).collect();
+        Ok(Standing { limits, uses })
+    }
+
+    async fn limits_of(&self, colony: &Colony) -> Result<Limits, Error> {
+        Ok(self.store.list_limits(colony.key).await?.into_iter().map(|record| record.limit).collect())
+    }
+}
+
+/// What a colony's limits let through.
+pub(in crate::engine) struct Standing {
+    limits: Limits,
+    uses: HashMap<(LimitKind, String), LimitUse>,
+}
+
+impl Standing {
+    /// Whether a limit holds these waiting processes.
+    pub(in crate::engine) fn holds(&self, executor_type: &str, sort: &WaitingSort, now_ms: i64) -> bool {
+        let mut keys = counters(executor_type, &sort.function, &sort.concurrency_key, &sort.rate_key);
+        keys.any(|(kind, key)| {
+            let limit = self.limits.holding(kind, key);
+            let used = self.uses.get(&(kind, key.to_owned()));
+            let running = used.map_or(0, |used| used.running);
+            running_max(kind, limit).is_some_and(|most| running >= most)
+                || next_start_ms(limit, used.and_then(|used| used.bucket), now_ms).is_some()
+        })
+    }
+}
+
+/// What a process is counted by.
+fn counters<'p>(
+    executor_type: &'p str,
+    function: &'p str,
+    concurrency_key: &'p Option<String>,
+    rate_key: &'p Option<String>,
+) -> impl Iterator<Item = (LimitKind, &'p str)> {
+    let keys = [
+        (LimitKind::ConcurrencyKey, concurrency_key.as_deref()),
+        (LimitKind::RateKey, rate_key.as_deref()),
+        (LimitKind::ExecutorType, Some(executor_type)),
+        (LimitKind::Function, Some(function)),
+    ];
+    keys.into_iter().filter_map(|(kind, key)| Some((kind, key?)))
+}
+
+/// How many may run; a concurrency key that no limit fits runs one at a time.
+fn running_max(kind: LimitKind, limit: Option<&Limit>) -> Option<i64> {
+    match (kind, limit) {
+        (LimitKind::ConcurrencyKey, None) => Some(Limit::DEFAULT_RUNNING_MAX),
+        (_, limit) => limit.and_then(|limit| limit.running_max).map(i64::from),
+    }
+}
+
+/// When the next may start by the rate, if none may now.
+fn next_start_ms(limit: Option<&Limit>, bucket: Option<Bucket>, now_ms: i64) -> Option<i64> {
+    let (rate, bucket) = limit.and_then(|limit| limit.rate).zip(bucket)?;
+    let left = bucket.refilled(&rate, now_ms);
+    (!left.has_token()).then(|| left.next_start_ms(&rate))
+}
+
+fn words(kind: LimitKind) -> &'static str {
+    match kind {
+        LimitKind::ConcurrencyKey => "concurrency key",
+        LimitKind::RateKey => "rate key",
+        LimitKind::ExecutorType => "executor type",
+        LimitKind::Function => "function",
+    }
+}

@@ -1,0 +1,13 @@
+//! Listing what is paused.
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::model::Pause;
+
+impl Engine {
+    /// Everything that is paused in the colony, by kind and name.
+    pub(crate) async fn list_pauses(&self, permit: Permit<action::ListPauses>) -> Result<Vec<Pause>, Error> {
+        Ok(self.store.list_pauses(permit.colony().key).await?)
+    }
+}

@@ -1,0 +1,30 @@
+//! Pausing a colony, an executor type or a function.
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::limits::{PAUSES_MAX, REASON_BYTES_MAX};
+use crate::model::{Pause, Paused};
+
+impl Engine {
+    /// Keeps a pause: from now on no broker hands out any of it. What runs goes on. The pause as it is kept, and whether it was
+    /// there: to pause again changes nothing.
+    pub(crate) async fn pause(
+        &self,
+        permit: Permit<action::Pause>,
+        what: Paused,
+        reason: String,
+    ) -> Result<(Pause, bool), Error> {
+        if reason.len() > REASON_BYTES_MAX || reason.contains('\0') {
+            return Err(Error::field("reason", format!("is text of at most {REASON_BYTES_MAX} bytes without NUL")));
+        }
+        let pause = Pause { what, by: permit.actor().to_owned(), reason, since_ms: self.clock.now_ms() };
+        let kept = self.store.pause(permit.colony().key, &pause).await?;
+        let (kept, existed) = kept.ok_or_else(|| {
+            Error::Invalid(format!("{PAUSES_MAX} things of this colony are paused, and that is the most: resume some"))
+        })?;
+        let (kind, name) = (kept.what.kind.as_str(), kept.what.name.as_str());
+        tracing::info!(colony = permit.colony().name, kind, name, by = permit.actor(), existed, "paused");
+        Ok((kept, existed))
+    }
+}

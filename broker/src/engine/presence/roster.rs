@@ -1,0 +1,120 @@
+//! Executors as they are now: their rows, their grants, and what was heard here, put together.
+
+use std::collections::HashMap;
+
+use apiary_identity::{Clock, Document as _, Grant, Id, Role};
+use jiff::Timestamp;
+
+use crate::engine::presence::last_seen::Contacts;
+use crate::engine::presence::state::{Facts, Presence, Standing};
+use crate::model::{Announcement, Colony, ExecutorRecord, StoredGrant};
+use crate::store::{Store, StoreResult};
+
+/// An executor as it is now.
+#[derive(Clone, Debug)]
+pub(crate) struct ExecutorView {
+    /// What is kept of it, with what this broker heard later.
+    pub(crate) record: ExecutorRecord,
+    /// Its state.
+    pub(crate) presence: Presence,
+    /// When its grant ends, if one is in force.
+    pub(crate) granted_until_ms: Option<i64>,
+}
+
+/// The executor's grants of some keys, for showing: permission is for `auth`, which checks signatures.
+pub(in crate::engine) struct Licences {
+    by_key: HashMap<Vec<u8>, Vec<(Grant, Option<i64>)>>,
+    now: Timestamp,
+}
+
+impl Licences {
+    /// Reads them.
+    pub(in crate::engine) async fn read(
+        store: &dyn Store,
+        clock: &dyn Clock,
+        colony: &Colony,
+        keys: impl Iterator<Item = Id>,
+    ) -> StoreResult<Self> {
+        let mut keys: Vec<Id> = keys.collect();
+        keys.sort_unstable_by_key(|key| *key.as_bytes());
+        keys.dedup();
+        let mut by_key: HashMap<_, Vec<_>> = HashMap::new();
+        for stored in store.grants_of_keys(colony, &keys).await? {
+            if let Some(grant) = executor_grant(&stored) {
+                by_key.entry(stored.grantee).or_default().push((grant, stored.revoked_from_ms));
+            }
+        }
+        Ok(Self { by_key, now: clock.now() })
+    }
+
+    /// What they say about a key and an executor type (any, if it is empty), and until when.
+    pub(in crate::engine) fn standing(&self, key: &Id, executor_type: &str) -> (Standing, Option<i64>) {
+        let Some(grants) = self.by_key.get(key.as_bytes().as_slice()) else { return (Standing::Never, None) };
+        let in_force = grants.iter().filter(|(grant, revoked_from_ms)| {
+            revoked_from_ms.is_none()
+                && grant.is_valid_at(self.now)
+                && (executor_type.is_empty() || grant.scopes.cover_executor_type(executor_type))
+        });
+        match in_force.map(|(grant, _)| grant.valid_until.as_millisecond()).max() {
+            Some(until_ms) => (Standing::InForce, Some(until_ms)),
+            None => (Standing::Ended, None),
+        }
+    }
+
+    /// Whether a grant of a key, in force, covers the executor type.
+    pub(in crate::engine) fn covers_type(&self, key: &Id, executor_type: &str) -> bool {
+        self.standing(key, executor_type).0 == Standing::InForce
+    }
+
+    /// Whether a grant of a key covers the executor type or did, before it was revoked or over.
+    pub(in crate::engine) fn covered_type(&self, key: &Id, executor_type: &str) -> bool {
+        let mut grants = self.by_key.get(key.as_bytes().as_slice()).into_iter().flatten();
+        grants.any(|(grant, _)| grant.scopes.cover_executor_type(executor_type))
+    }
+
+    /// Whether a grant of a key, in force, covers the function for the executor type.
+    pub(in crate::engine) fn covers(&self, key: &Id, executor_type: &str, function: &str) -> bool {
+        let Some(grants) = self.by_key.get(key.as_bytes().as_slice()) else { return false };
+        grants.iter().any(|(grant, revoked_from_ms)| {
+            revoked_from_ms.is_none() && grant.is_valid_at(self.now) && grant.scopes.cover(executor_type, function)
+        })
+    }
+
+    /// The state of an executor; its record's moment is brought up to what was heard here.
+    pub(in crate::engine) fn view(
+        &self,
+        mut record: ExecutorRecord,
+        colony: &Colony,
+        contacts: &Contacts,
+    ) -> ExecutorView {
+        let (standing, granted_until_ms) = self.standing(&record.key, &record.executor_type);
+        if let Some((heard_ms, offer)) = contacts.last((colony.key, record.key), &record.executor_type) {
+            record.last_heard_ms = record.last_heard_ms.max(Some(heard_ms));
+            record.offer = offer.unwrap_or(record.offer);
+        }
+        let facts = Facts {
+            standing,
+            is_rejected: record.rejected_at_ms.is_some(),
+            is_drained: record.drained_at_ms.is_some(),
+            running: record.running,
+            heard_ms: record.last_heard_ms,
+        };
+        let presence = Presence::at(self.now.as_millisecond(), &facts, contacts.times());
+        ExecutorView { record, presence, granted_until_ms }
+    }
+
+    /// Whether whoever announces this may do it, and was heard not too long ago.
+    pub(in crate::engine) fn is_live(&self, announcement: &Announcement, colony: &Colony, contacts: &Contacts) -> bool {
+        let (standing, _) = self.standing(&announcement.key, &announcement.executor_type);
+        let heard = contacts.last((colony.key, announcement.key), &announcement.executor_type);
+        let heard_ms = announcement.last_heard_ms.max(heard.map(|(heard_ms, _)| heard_ms));
+        let facts = Facts { standing, is_rejected: false, is_drained: false, running: 0, heard_ms };
+        Presence::at(self.now.as_millisecond(), &facts, contacts.times()).is_live()
+    }
+}
+
+/// A grant that makes an executor. One that was tampered with makes nobody.
+fn executor_grant(stored: &StoredGrant) -> Option<Grant> {
+    let grant = Grant::from_json(&stored.payload).ok()?;
+    (grant.role == Role::Executor && grant.key.as_bytes().as_slice() == stored.grantee).then_some(grant)
+}

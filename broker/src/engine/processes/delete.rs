@@ -1,0 +1,30 @@
+//! Deleting processes with all that belongs to them.
+
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::processes::operations::Operations;
+use crate::model::{ColonyKey, Effect};
+use crate::store::StoreResult;
+
+impl Engine {
+    /// Deletes a process that does not run. Its id stays taken until its spec's `submit_by`.
+    pub(crate) async fn delete(&self, permit: Permit<action::Delete>, process_id: Uuid) -> Result<(), Error> {
+        let colony = permit.colony();
+        let effects = self.operations.delete(colony.key, &[process_id]).await?;
+        Self::check_effect(colony, process_id, &effects, "cancel it first, and delete it when it has ended")?;
+        tracing::info!(colony = colony.name, %process_id, by = permit.actor(), "process deleted");
+        Ok(())
+    }
+}
+
+impl Operations {
+    /// Deletes processes, and tells whom it concerns.
+    pub(crate) async fn delete(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
+        let effects = self.store.delete(colony, process_ids, None).await?;
+        self.announce(colony, process_ids, &effects).await;
+        Ok(effects)
+    }
+}

@@ -1,0 +1,41 @@
+//! Giving dead letters up.
+
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::processes::operations::Operations;
+use crate::model::{ColonyKey, Discard, Effect, ProcessSummary};
+use crate::store::StoreResult;
+
+impl Engine {
+    /// Gives a dead letter up: it is failed from then on.
+    pub(crate) async fn discard(
+        &self,
+        permit: Permit<action::Discard>,
+        process_id: Uuid,
+        reason: String,
+    ) -> Result<ProcessSummary, Error> {
+        let colony = permit.colony();
+        let discard = Discard { reason, by: permit.actor().to_owned(), is_replaced: false };
+        let effects = self.operations.discard(colony.key, &[process_id], &discard).await?;
+        let advice = "only a dead letter can be discarded; what is not finished can be cancelled";
+        Self::check_effect(colony, process_id, &effects, advice)?;
+        self.summary(colony, process_id).await
+    }
+}
+
+impl Operations {
+    /// Gives dead letters up, and tells whom it concerns.
+    pub(crate) async fn discard(
+        &self,
+        colony: ColonyKey,
+        process_ids: &[Uuid],
+        discard: &Discard,
+    ) -> StoreResult<Vec<Effect>> {
+        let effects = self.store.discard(colony, process_ids, discard, self.clock.now_ms()).await?;
+        self.announce(colony, process_ids, &effects).await;
+        Ok(effects)
+    }
+}

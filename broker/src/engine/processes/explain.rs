@@ -1,0 +1,83 @@
+//! Saying why a process is not running.
+
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::explain::{self, Candidate, Facts};
+use crate::engine::presence::roster::{ExecutorView, Licences};
+use crate::engine::presence::state::Presence;
+use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_RUNS_WINDOW_MS};
+use crate::model::{Colony, ExecutorFilter, Explained, Page, ProcessState, ProcessSummary};
+
+/// Why a process is where it is.
+pub(crate) struct Explanation {
+    /// The process.
+    pub(crate) process: ProcessSummary,
+    /// Every reason, the most important first.
+    pub(crate) reasons: Vec<Explained>,
+    /// Its place in the queue, from 1, if it waits.
+    pub(crate) queue_position: Option<i64>,
+    /// An estimate from how long its type's work took in the last hour, if it only waits for its turn.
+    pub(crate) estimated_wait_ms: Option<i64>,
+}
+
+impl Engine {
+    /// Every reason that holds a process, as of this moment.
+    pub(crate) async fn explain(
+        &self,
+        permit: Permit<action::Explain>,
+        process_id: Uuid,
+    ) -> Result<Explanation, Error> {
+        let (colony, now_ms) = (permit.colony(), self.clock.now_ms());
+        let since_ms = now_ms.saturating_sub(EXPLAIN_RUNS_WINDOW_MS);
+        let Some(record) = self.store.explain(colony.key, process_id, since_ms).await? else {
+            return Err(Error::NotFound(format!("no process {process_id} in this colony")));
+        };
+        let unfinished = matches!(record.summary.state, ProcessState::Waiting | ProcessState::Blocked);
+        let (pauses, executors, limits) = if unfinished {
+            let executors = self.candidates(colony, &record.summary.executor_type, &record.summary.function).await?;
+            (self.store.list_pauses(colony.key).await?, executors, self.counted(colony, &record, now_ms).await?)
+        } else {
+            (Vec::new(), Vec::new(), Vec::new())
+        };
+        let facts = Facts { process: &record, pauses: &pauses, executors: &executors, limits: &limits, now_ms };
+        let (reasons, estimated_wait_ms) = (explain::of_process(&facts), explain::estimated_wait_ms(&facts));
+        let waits = record.summary.state == ProcessState::Waiting;
+        Ok(Explanation {
+            reasons,
+            queue_position: waits.then(|| record.ahead.saturating_add(1)),
+            estimated_wait_ms,
+            process: record.summary,
+        })
+    }
+
+    /// The executors of a type, and which of them may do a function.
+    pub(in crate::engine) async fn candidates(
+        &self,
+        colony: &Colony,
+        executor_type: &str,
+        function: &str,
+    ) -> Result<Vec<Candidate>, Error> {
+        // Whoever came a moment ago is one of them.
+        self.contacts.write(&*self.store).await?;
+        let filter = ExecutorFilter { executor_type: Some(executor_type.to_owned()), ..ExecutorFilter::default() };
+        let page = Page { size: EXPLAIN_EXECUTORS_MAX, after: None };
+        let mut views = self.executors(colony, &filter, page).await?;
+        // Those that have a grant for the type, and never said a word.
+        let silent = ExecutorFilter { executor_type: Some(String::new()), ..ExecutorFilter::default() };
+        views.extend(self.executors(colony, &silent, page).await?);
+        let keys = views.iter().map(|view| view.record.key);
+        let licences = Licences::read(&*self.store, &*self.clock, colony, keys).await?;
+        let candidate =
+            |view: ExecutorView| Candidate::of(&view, licences.covers(&view.record.key, executor_type, function));
+        let suits = |view: &ExecutorView| {
+            let (key, is_removed) = (&view.record.key, view.presence == Presence::Removed);
+            !view.record.executor_type.is_empty()
+                || licences.covers_type(key, executor_type)
+                || is_removed && licences.covered_type(key, executor_type)
+        };
+        Ok(views.into_iter().filter(suits).map(candidate).collect())
+    }
+}

@@ -1,0 +1,85 @@
+//! Reading one process, whole.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::limits::PAGE_BYTES_MAX;
+use crate::model::{Attempt, Attribute, ProcessRecord, StoredGrant, StoredProgress, cut_to_bytes};
+
+/// Bytes of attempts in one answer: beside them are the spec, the last progress, their grants, and the attributes.
+const ATTEMPTS_BYTES_MAX: usize = PAGE_BYTES_MAX - 7 * 1024 * 1024;
+/// An attempt's executor, its grant, names and numbers, at the most.
+const ATTEMPT_FRAME_BYTES: usize = 66 * 1024;
+
+/// A process with everything needed to check its chain. All of it is as the database holds it: whoever needs to know
+/// checks it against the colony's key.
+pub(crate) struct ProcessDetail {
+    /// The process and its signed spec.
+    pub(crate) process: ProcessRecord,
+    /// The submitter's grant, unless the database lost it.
+    pub(crate) submitter: Option<Arc<StoredGrant>>,
+    /// The last attempts, as many as fit into an answer, with their executors' grants, oldest first.
+    pub(crate) attempts: Vec<(Attempt, Option<Arc<StoredGrant>>)>,
+    /// The last signed progress with its executor's grant.
+    pub(crate) progress: Option<(StoredProgress, Option<Arc<StoredGrant>>)>,
+    /// What is attached to it.
+    pub(crate) attributes: Vec<Attribute>,
+}
+
+impl Engine {
+    /// One process of the caller's colony.
+    pub(crate) async fn get_process(
+        &self,
+        permit: Permit<action::GetProcess>,
+        process_id: Uuid,
+    ) -> Result<ProcessDetail, Error> {
+        let found = self.store.get_process(permit.colony().key, process_id).await?;
+        let process = found
+            .ok_or_else(|| Error::NotFound(format!("no process {process_id} in colony `{}`", permit.colony().name)))?;
+        let attempts = newest_that_fit(self.store.attempts(process_id).await?);
+        let progress = self.store.progress(process_id).await?;
+        let attributes = self.store.attributes(process_id).await?;
+        let signers =
+            attempts.iter().map(|attempt| attempt.executor).chain(progress.as_ref().map(|last| last.executor));
+        let mut keys: Vec<_> = signers.chain([process.submitter]).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        // Not from memory: whoever verifies a chain wants to know what the database holds now.
+        let grants: HashMap<_, _> =
+            self.store.grants_by_key(&keys).await?.into_iter().map(|grant| (grant.key, Arc::new(grant))).collect();
+        let attempts = attempts
+            .into_iter()
+            .map(|attempt| {
+                let grant = grants.get(&attempt.executor).cloned();
+                (attempt, grant)
+            })
+            .collect();
+        let progress = progress.map(|last| {
+            let grant = grants.get(&last.executor).cloned();
+            (last, grant)
+        });
+        Ok(ProcessDetail {
+            submitter: grants.get(&process.submitter).cloned(),
+            process,
+            attempts,
+            progress,
+            attributes,
+        })
+    }
+}
+
+/// Cuts off the oldest, where all of them would make the answer larger than a message may be.
+fn newest_that_fit(mut attempts: Vec<Attempt>) -> Vec<Attempt> {
+    attempts.reverse();
+    cut_to_bytes(&mut attempts, ATTEMPTS_BYTES_MAX, |attempt| {
+        let result = attempt.result.as_ref().map_or(0, |(payload, _)| payload.len());
+        ATTEMPT_FRAME_BYTES + attempt.reason.as_ref().map_or(0, String::len) + result
+    });
+    attempts.reverse();
+    attempts
+}

@@ -1,0 +1,62 @@
+//! Listing processes.
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::limits::PAGE_BYTES_MAX;
+use crate::model::{Colony, Page, ProcessCursor, ProcessFilter, ProcessSummary, cut_to_bytes};
+
+/// A summary's ids, names, numbers and words, at the most; its labels come on top.
+const SUMMARY_BYTES: usize = 6 * 1024;
+/// What one label's frame adds.
+const LABEL_FRAME_BYTES: usize = 16;
+
+/// One page of processes.
+pub(crate) struct ProcessPage {
+    /// The processes, newest first.
+    pub(crate) processes: Vec<ProcessSummary>,
+    /// Where the next page starts, if there may be one.
+    pub(crate) next: Option<ProcessCursor>,
+}
+
+impl Engine {
+    /// One page of the colony's processes that match, newest first.
+    pub(crate) async fn list_processes(
+        &self,
+        permit: Permit<action::ListProcesses>,
+        filter: &ProcessFilter,
+        page: Page<ProcessCursor>,
+    ) -> Result<ProcessPage, Error> {
+        self.check_names(permit.colony(), filter).await?;
+        let mut processes = self.store.list_processes(permit.colony().key, filter, page).await?;
+        let full = i64::try_from(processes.len()).is_ok_and(|count| count >= page.size);
+        let full = !cut_to_bytes(&mut processes, PAGE_BYTES_MAX, bytes_of).is_empty() || full;
+        let next = processes
+            .last()
+            .filter(|_| full)
+            .map(|process| ProcessCursor { submitted_at_ms: process.submitted_at_ms, process_id: process.process_id });
+        Ok(ProcessPage { processes, next })
+    }
+}
+
+impl Engine {
+    /// A filter by a name that nobody ever had is a slip, not an empty list.
+    pub(in crate::engine) async fn check_names(&self, colony: &Colony, filter: &ProcessFilter) -> Result<(), Error> {
+        for (field, name) in [("submitter", &filter.submitter), ("executor", &filter.executor)] {
+            if let Some(name) = name
+                && !self.store.is_named(colony.key, name).await?
+            {
+                return Err(Error::NotFound(format!(
+                    "`filter.{field}`: no grant in colony `{}` was ever given to a `{name}`: `apiary grant list` has the names",
+                    colony.name
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn bytes_of(process: &ProcessSummary) -> usize {
+    let labels = process.labels.iter().map(|(key, value)| key.len() + value.len() + LABEL_FRAME_BYTES);
+    SUMMARY_BYTES + labels.sum::<usize>()
+}

@@ -1,0 +1,17 @@
+//! Processes: one file per call, and what those share.
+
+pub(super) mod r#await;
+pub(super) mod cancel;
+pub(super) mod delete;
+pub(super) mod discard;
+pub(super) mod explain;
+pub(super) mod get;
+pub(super) mod list;
+pub(super) mod list_logs;
+pub(super) mod operations;
+pub(super) mod priority_time;
+pub(super) mod redrive;
+pub(super) mod retry;
+pub(super) mod submit;
+pub(super) mod submit_batch;
+pub(super) mod watch;

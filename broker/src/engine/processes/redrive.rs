@@ -1,0 +1,108 @@
+//! Trying dead letters and failed processes again: the same, or a spec signed anew in their place.
+
+use apiary_identity::{Envelope, Spec};
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::processes::operations::Operations;
+use crate::limits::REPLACING_MS_MAX;
+use crate::model::{Colony, ColonyKey, Discard, Effect, ProcessSummary};
+use crate::store::StoreResult;
+
+const ADVICE: &str = "only a dead letter or a failed one can be redriven; a blocked one can be tried now (`retry`)";
+
+/// A spec that takes a process's place, and the leave to submit it.
+pub(crate) struct Replacement {
+    /// By the new spec's own signature.
+    pub(crate) permit: Permit<action::Submit>,
+    /// What it says.
+    pub(crate) spec: Spec,
+    /// The signed bytes.
+    pub(crate) envelope: Envelope,
+}
+
+impl Engine {
+    /// Lets a dead letter or a failed process wait again, with all its retries.
+    pub(crate) async fn redrive(
+        &self,
+        permit: Permit<action::Redrive>,
+        process_id: Uuid,
+    ) -> Result<ProcessSummary, Error> {
+        let colony = permit.colony();
+        self.let_go_of_stale(colony, process_id).await?;
+        let effects = self.operations.redrive(colony.key, &[process_id]).await?;
+        Self::check_effect(colony, process_id, &effects, ADVICE)?;
+        self.summary(colony, process_id).await
+    }
+
+    /// Submits a new spec in a process's place; the old one is failed, and says by which it was replaced. The old one is kept for
+    /// the new one first, so that of two who replace or redrive it one does; if the broker dies in between, the same call again does
+    /// the rest, and any other may after a while, if the new one was never submitted.
+    pub(crate) async fn redrive_as(
+        &self,
+        permit: Permit<action::Redrive>,
+        process_id: Uuid,
+        replacement: Replacement,
+    ) -> Result<ProcessSummary, Error> {
+        let colony = permit.colony();
+        let new_id = replacement.spec.process_id;
+        if replacement.permit.colony().key != colony.key {
+            return Err(Error::field("spec", "is of another colony: redrive within one"));
+        }
+        if new_id == process_id {
+            return Err(Error::field("spec", "has the id of the process that it replaces: make a new UUIDv7"));
+        }
+        let open = match self.open_parents(colony, &replacement.spec).await {
+            // A repeat, whatever became of its parents since.
+            Err(_) if self.store.get_process(colony.key, new_id).await?.is_some() => Vec::new(),
+            open => open?,
+        };
+        if let Some(parent) = open.first() {
+            return Err(Error::field(
+                "parents",
+                format!(
+                    "of `spec` names process {parent}, which has not succeeded: what takes another's place waits for nobody"
+                ),
+            ));
+        }
+        self.let_go_of_stale(colony, process_id).await?;
+        let effect = self.store.replace(colony.key, process_id, new_id, self.clock.now_ms()).await?;
+        Self::check_effect(colony, process_id, &[effect], ADVICE)?;
+        let submitted = self.submit(replacement.permit, replacement.spec, replacement.envelope).await;
+        let submitted = submitted.and_then(|kept| match kept.process_id == new_id {
+            true => Ok(()),
+            false => Err(Error::Taken(format!(
+                "the idempotency key of `spec` belongs to process {}: leave it out of a spec that replaces another",
+                kept.process_id
+            ))),
+        });
+        if let Err(error) = submitted {
+            // It stays kept if it was submitted after all, and its answer was lost.
+            self.store.replace_off(colony.key, process_id, self.clock.now_ms()).await?;
+            return Err(error);
+        }
+        let reason = format!("redriven as {new_id}");
+        let discard = Discard { reason, by: permit.actor().to_owned(), is_replaced: true };
+        let effects = self.operations.discard(colony.key, &[process_id], &discard).await?;
+        let advice = format!("{new_id} was submitted in its place, and both go on now; cancel one of them");
+        Self::check_effect(colony, process_id, &effects, &advice)?;
+        self.summary(colony, new_id).await
+    }
+
+    /// A process that was kept for another, by somebody who died before submitting it, can be redriven again.
+    async fn let_go_of_stale(&self, colony: &Colony, process_id: Uuid) -> StoreResult<()> {
+        let until_ms = self.clock.now_ms().saturating_sub(REPLACING_MS_MAX);
+        self.store.replace_off(colony.key, process_id, until_ms).await
+    }
+}
+
+impl Operations {
+    /// Lets processes wait again, and tells whom it concerns.
+    pub(crate) async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
+        let effects = self.store.redrive(colony, process_ids, self.clock.now_ms()).await?;
+        self.announce(colony, process_ids, &effects).await;
+        Ok(effects)
+    }
+}

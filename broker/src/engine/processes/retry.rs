@@ -1,0 +1,30 @@
+//! Trying blocked processes now.
+
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::processes::operations::Operations;
+use crate::model::{ColonyKey, Effect, ProcessSummary};
+use crate::store::StoreResult;
+
+impl Engine {
+    /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. One that waits for parents is refused.
+    pub(crate) async fn retry(&self, permit: Permit<action::Retry>, process_id: Uuid) -> Result<ProcessSummary, Error> {
+        let colony = permit.colony();
+        let effects = self.operations.retry(colony.key, &[process_id]).await?;
+        let advice = "only a blocked one can be tried now; a dead letter or a failed one can be redriven";
+        Self::check_effect(colony, process_id, &effects, advice)?;
+        self.summary(colony, process_id).await
+    }
+}
+
+impl Operations {
+    /// Lets blocked processes wait now, and tells whom it concerns.
+    pub(crate) async fn retry(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
+        let effects = self.store.retry(colony, process_ids, self.clock.now_ms()).await?;
+        self.announce(colony, process_ids, &effects).await;
+        Ok(effects)
+    }
+}

@@ -1,0 +1,63 @@
+//! Taking many signed specs into keeping.
+
+use std::collections::HashSet;
+
+use apiary_identity::{Envelope, Spec};
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::processes::submit::Kept;
+
+/// A spec, and the leave to submit it.
+pub(crate) struct Submission {
+    /// By the spec's own signature.
+    pub(crate) permit: Permit<action::Submit>,
+    /// What it says.
+    pub(crate) spec: Spec,
+    /// The signed bytes.
+    pub(crate) envelope: Envelope,
+}
+
+impl Engine {
+    /// Keeps processes, each by itself: the answers in the items' order. Parents are kept before those that wait for them, and the
+    /// others all at once, so that they share commits.
+    pub(crate) async fn submit_batch(&self, batch: Vec<Result<Submission, Error>>) -> Vec<Result<Kept, Error>> {
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut open = Vec::new();
+        for (place, item) in batch.into_iter().enumerate() {
+            match item {
+                Ok(item) => open.push((place, item)),
+                Err(error) => answers.push((place, Err(error))),
+            }
+        }
+        while !open.is_empty() {
+            let ids: HashSet<Uuid> = open.iter().map(|(_, item)| item.spec.process_id).collect();
+            let is_ready =
+                |(_, item): &(usize, Submission)| item.spec.parents.iter().all(|parent| !ids.contains(parent));
+            let (ready, rest): (Vec<_>, Vec<_>) = open.into_iter().partition(is_ready);
+            if ready.is_empty() {
+                answers.extend(rest.into_iter().map(|(place, item)| (place, Err(circle(&item.spec)))));
+                break;
+            }
+            open = rest;
+            let submits = ready.into_iter().map(|(place, Submission { permit, spec, envelope })| async move {
+                (place, self.submit(permit, spec, envelope).await)
+            });
+            answers.extend(futures::future::join_all(submits).await);
+        }
+        answers.sort_unstable_by_key(|(place, _)| *place);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+}
+
+fn circle(spec: &Spec) -> Error {
+    Error::field(
+        "parents",
+        format!(
+            "of process {} lead in a circle, by itself or through others of this batch: none of them could ever start",
+            spec.process_id
+        ),
+    )
+}

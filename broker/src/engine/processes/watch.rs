@@ -1,0 +1,335 @@
+//! Watching processes move. A watch tells what a process is now; states that pass while it reads may be left out, the last
+//! one never. It ends with the grant that it was opened under.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::Error;
+use crate::auth::{Permit, action};
+use crate::engine::Engine;
+use crate::engine::notify::wakeups::Change;
+use crate::engine::notify::watches::{Place, Room};
+use crate::engine::processes::list_logs::bytes_of;
+use crate::limits::{PAGE_BYTES_MAX, WATCH_LINES_MAX, WATCH_PROCESSES_MAX, WATCH_READ_BYTES_MAX, WATCH_STALL_MAX};
+use crate::model::{ColonyKey, LogCursor, LogFilter, LogLine, Page, ProcessFilter, ProcessSummary, cut_to_bytes};
+use crate::store::Store;
+
+/// One process is read again this often without a sign, because another broker's hint may get lost.
+const SLOW_LOOK: Duration = Duration::from_secs(5);
+/// Names and numbers of a process, at the most; words and labels come on top.
+const PROCESS_BYTES: usize = 1024;
+/// What a client may be behind before the watch waits for it.
+const AHEAD_MAX: usize = 64;
+/// The same of a watch with log lines, which are longer.
+const AHEAD_WITH_LOGS_MAX: usize = 2;
+
+/// What to watch.
+pub(crate) enum WatchTarget {
+    /// One process, until it is finished.
+    Process {
+        /// Which.
+        process_id: Uuid,
+        /// Also its log lines, from now on.
+        logs: bool,
+    },
+    /// All that match, for as long as somebody watches.
+    Filter(ProcessFilter),
+}
+
+/// What a watch tells.
+#[derive(Debug)]
+pub(crate) enum Sighting {
+    /// A process as it is now.
+    Process(Box<ProcessSummary>),
+    /// Log lines that came since the last.
+    Logs(Vec<LogLine>),
+}
+
+/// What a watch tells, with the room that it takes until its client has it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// What was seen.
+    pub(crate) sighting: Sighting,
+    /// Dropped once the client has asked for more.
+    pub(crate) room: Option<Room>,
+}
+
+/// The process whose log lines are watched, and how far they were told.
+struct LogReader {
+    signs: broadcast::Receiver<Change>,
+    last: LogCursor,
+}
+
+impl Engine {
+    /// Starts a watch; it ends with the receiver.
+    pub(crate) async fn watch(
+        &self,
+        permit: Permit<action::Watch>,
+        target: WatchTarget,
+    ) -> Result<mpsc::Receiver<Result<Told, Error>>, Error> {
+        let place = Arc::new(self.place(&permit).await?);
+        let colony = permit.colony().key;
+        // Subscribed before the first look, so that nothing falls between them.
+        let changes = self.wakeups.subscribe();
+        let mut logs = None;
+        if let WatchTarget::Process { process_id, logs: with_logs } = target {
+            let known = self.store.get_process(colony, process_id).await?;
+            known.ok_or_else(|| Error::NotFound(format!("no process {process_id} in this colony")))?;
+            if with_logs {
+                let signs = self.wakeups.subscribe_to_logs();
+                let newest = self.store.list_last_logs(colony, &of_process(process_id), 1).await?;
+                logs =
+                    Some(LogReader { signs, last: newest.first().map_or_else(LogCursor::default, |line| line.line) });
+            }
+        }
+        // One place more, for the error that ends it.
+        let ahead = if logs.is_some() { AHEAD_WITH_LOGS_MAX } else { AHEAD_MAX };
+        let (sender, receiver) = mpsc::channel(ahead + 1);
+        let watch =
+            Watch { store: self.store.clone(), colony, place, changes, logs, sender, drain: self.drain.clone() };
+        self.tasks.track(watch.run(target));
+        Ok(receiver)
+    }
+}
+
+struct Watch {
+    store: Arc<dyn Store>,
+    colony: ColonyKey,
+    place: Arc<Place>,
+    changes: broadcast::Receiver<Change>,
+    logs: Option<LogReader>,
+    sender: mpsc::Sender<Result<Told, Error>>,
+    drain: CancellationToken,
+}
+
+impl Watch {
+    async fn run(mut self, target: WatchTarget) {
+        let closed = self.sender.clone();
+        // Kept from the start: whoever reads slowly must still learn that the watch ended too early.
+        let Ok(last) = self.sender.clone().reserve_owned().await else { return };
+        let (drain, place) = (self.drain.clone(), self.place.clone());
+        let ended = tokio::select! {
+            // A grant that ended comes before all that it would have shown.
+            biased;
+            ended = place.ended() => Err(ended),
+            () = closed.closed() => return,
+            () = drain.cancelled() => Err(Error::Draining),
+            ended = AssertUnwindSafe(self.follow(&target)).catch_unwind() => {
+                ended.unwrap_or_else(|_| Err(Error::Internal("the watch failed; the log says why".into())))
+            }
+        };
+        if let Err(error) = ended {
+            last.send(Err(error));
+        }
+    }
+
+    async fn follow(&mut self, target: &WatchTarget) -> Result<(), Error> {
+        match target {
+            WatchTarget::Process { process_id, .. } => self.follow_one(*process_id).await,
+            WatchTarget::Filter(filter) => self.follow_many(filter).await,
+        }
+    }
+
+    async fn follow_one(&mut self, process_id: Uuid) -> Result<(), Error> {
+        let mut last = None;
+        loop {
+            let room = self.place.room(WATCH_READ_BYTES_MAX).await?;
+            let now = self.store.summaries(&[process_id]).await?.pop();
+            let now = now.ok_or_else(|| Error::NotFound(format!("process {process_id} was deleted meanwhile")))?;
+            let room = room.keep(weight(&now));
+            let finished = now.state.is_finished();
+            let told = (last.as_ref() != Some(&now)).then(|| {
+                last = Some(now.clone());
+                Told { sighting: Sighting::Process(Box::new(now)), room }
+            });
+            // After the state: a process that is finished logs no more, so its last lines are among these.
+            self.tell_logs(process_id).await?;
+            if let Some(told) = told
+                && (!self.tell(told).await? || finished)
+            {
+                return Ok(());
+            }
+            // A look without a sign also covers a lagging receiver.
+            let signs = self.logs.as_mut().map(|logs| &mut logs.signs);
+            let _ = tokio::time::timeout(SLOW_LOOK, sign_of(process_id, &mut self.changes, signs)).await;
+        }
+    }
+
+    /// Tells the log lines that came since the last look.
+    async fn tell_logs(&mut self, process_id: Uuid) -> Result<(), Error> {
+        let Some(reader) = &self.logs else { return Ok(()) };
+        let mut last = reader.last;
+        loop {
+            let room = self.place.room(WATCH_READ_BYTES_MAX).await?;
+            let page = Page { size: WATCH_LINES_MAX, after: Some(last) };
+            let mut lines = self.store.list_logs(self.colony, &of_process(process_id), page).await?;
+            let Some(newest) = lines.last().map(|line| line.line) else { break };
+            last = newest;
+            let told = lines.len();
+            // The bound of one message; a page of lines is below it, unless somebody wrote into the database.
+            cut_to_bytes(&mut lines, PAGE_BYTES_MAX, bytes_of);
+            let room = room.keep(lines.iter().map(bytes_of).sum());
+            if !self.tell(Told { sighting: Sighting::Logs(lines), room }).await?
+                || told < usize::try_from(WATCH_LINES_MAX).unwrap_or(0)
+            {
+                break;
+            }
+        }
+        if let Some(reader) = &mut self.logs {
+            reader.last = last;
+        }
+        Ok(())
+    }
+
+    /// Hands one sighting to the client; false if the client is gone. One that does not read is cut: what waits for it takes
+    /// memory, and a place that another could have.
+    async fn tell(&self, told: Told) -> Result<bool, Error> {
+        match self.sender.send_timeout(Ok(told), WATCH_STALL_MAX).await {
+            Ok(()) => Ok(true),
+            Err(mpsc::error::SendTimeoutError::Closed(_)) => Ok(false),
+            Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
+                Err(Error::Overloaded(format!("the watch was not read for {} s: it ended", WATCH_STALL_MAX.as_secs())))
+            }
+        }
+    }
+
+    async fn follow_many(&mut self, filter: &ProcessFilter) -> Result<(), Error> {
+        loop {
+            let moved = self.gather().await?;
+            let moved: Vec<_> = moved.into_iter().collect();
+            for ids in moved.chunks(WATCH_PROCESSES_MAX) {
+                for told in self.matching(ids, filter).await? {
+                    if !self.tell(told).await? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Those of these processes that are of this colony and match. The room that was taken for reading them is free again, but for
+    /// what they need.
+    async fn matching(&self, ids: &[Uuid], filter: &ProcessFilter) -> Result<Vec<Told>, Error> {
+        let mut room = self.place.room(WATCH_READ_BYTES_MAX).await?;
+        let mut processes = self.store.summaries(ids).await?;
+        processes.retain(|process| process.colony == self.colony && filter.matches(process));
+        let told = |process: ProcessSummary| {
+            let room = room.split(weight(&process));
+            Told { sighting: Sighting::Process(Box::new(process)), room }
+        };
+        Ok(processes.into_iter().map(told).collect())
+    }
+
+    /// Waits for a change in this colony, and takes all others that are there by then.
+    async fn gather(&mut self) -> Result<BTreeSet<Uuid>, Error> {
+        let mut moved = BTreeSet::new();
+        while moved.is_empty() {
+            let received = self.changes.recv().await;
+            self.note(received, &mut moved)?;
+        }
+        loop {
+            match self.changes.try_recv() {
+                Ok(change) => self.note(Ok(change), &mut moved)?,
+                Err(broadcast::error::TryRecvError::Lagged(count)) => {
+                    self.note(Err(broadcast::error::RecvError::Lagged(count)), &mut moved)?;
+                }
+                Err(_) => return Ok(moved),
+            }
+        }
+    }
+
+    fn note(
+        &self,
+        received: Result<Change, broadcast::error::RecvError>,
+        moved: &mut BTreeSet<Uuid>,
+    ) -> Result<(), Error> {
+        match received {
+            Ok(change) => {
+                if change.colony == self.colony {
+                    moved.insert(change.process_id);
+                }
+                Ok(())
+            }
+            Err(broadcast::error::RecvError::Lagged(count)) => Err(Error::Overloaded(format!(
+                "the watch fell {count} changes behind: read faster, or narrow the filter"
+            ))),
+            Err(broadcast::error::RecvError::Closed) => Err(Error::Draining),
+        }
+    }
+}
+
+/// What a process takes in memory, about.
+fn weight(process: &ProcessSummary) -> usize {
+    let words = [&process.reason, &process.progress].into_iter().flatten().map(String::len);
+    let labels = process.labels.iter().map(|(key, value)| key.len() + value.len());
+    PROCESS_BYTES + words.sum::<usize>() + labels.sum::<usize>()
+}
+
+/// All log lines of a process.
+fn of_process(process_id: Uuid) -> LogFilter {
+    LogFilter { process_id: Some(process_id), ..LogFilter::default() }
+}
+
+/// Waits until this process moved, or logged. A receiver that lags has missed something: that is a sign, too.
+async fn sign_of(
+    process_id: Uuid,
+    changes: &mut broadcast::Receiver<Change>,
+    logs: Option<&mut broadcast::Receiver<Change>>,
+) {
+    match logs {
+        None => next_of(process_id, changes).await,
+        Some(logs) => tokio::select! {
+            () = next_of(process_id, changes) => {}
+            () = next_of(process_id, logs) => {}
+        },
+    }
+}
+
+async fn next_of(process_id: Uuid, changes: &mut broadcast::Receiver<Change>) {
+    while let Ok(change) = changes.recv().await {
+        if change.process_id == process_id {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use apiary_identity::{KeyPair, SystemClock};
+    use tokio::sync::mpsc::error::TrySendError;
+
+    use super::*;
+    use crate::engine::notify::watches::Watches;
+    use crate::store::sqlite::SqliteStore;
+
+    #[tokio::test]
+    async fn a_slow_reader_still_learns_why_the_watch_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(&folder.path().join("broker.db")).await.unwrap());
+        let (sender, mut receiver) = mpsc::channel(AHEAD_MAX + 1);
+        let (changes, drain) = (broadcast::Sender::new(1), CancellationToken::new());
+        let filling = sender.clone();
+        let (colony, changes) = (ColonyKey(1), changes.subscribe());
+        let watches = Arc::new(Watches::new(Arc::new(SystemClock)));
+        let place = Arc::new(watches.take((colony, KeyPair::generate().id()), None).unwrap());
+        let watch = Watch { store, colony, place, changes, logs: None, sender, drain: drain.clone() };
+        let mut running = Box::pin(watch.run(WatchTarget::Filter(ProcessFilter::default())));
+        assert!(futures::poll!(&mut running).is_pending());
+        while !matches!(filling.try_send(Err(Error::Unsigned)), Err(TrySendError::Full(_))) {}
+        drain.cancel();
+        running.await;
+        drop(filling);
+        let mut last = None;
+        while let Some(seen) = receiver.recv().await {
+            last = Some(seen);
+        }
+        assert!(matches!(last, Some(Err(Error::Draining))), "{last:?}");
+    }
+}

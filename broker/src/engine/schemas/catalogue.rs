@@ -1,0 +1,197 @@
+//! What functions take, as executors announce it: remembered for a few seconds, so that a submit that cannot work is refused at
+//! the door and no submit pays a look into the database for it.
+//!
+//! The rule: where executors that may do the function, and were heard not too long ago, announce it, the arguments must fit one of
+//! their schemas. One who announces it without a schema takes anything. What nobody announces is accepted,
+//! because somebody may still come who does it. The check is a courtesy to the submitter: the executor's own is what counts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use apiary_identity::{Clock, Spec};
+use serde_json::Value;
+
+use crate::Error;
+use crate::engine::presence::last_seen::Contacts;
+use crate::engine::presence::roster::Licences;
+use crate::engine::schemas::args_schema::ArgsSchema;
+use crate::engine::schemas::cache::{Purpose, SchemaBook};
+use crate::limits::{ARGS_CHECKED_BYTES_MAX, CATALOGUE_AGE_MAX, CATALOGUE_ROWS_MAX, COLONIES_REMEMBERED_MAX};
+use crate::model::{AnnouncedFunction, Colony, ColonyKey};
+use crate::store::Store;
+
+/// What is announced in the colonies that were submitted to lately.
+pub(crate) struct Catalogue {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    contacts: Arc<Contacts>,
+    colonies: Mutex<HashMap<ColonyKey, Remembered>>,
+    schemas: SchemaBook,
+    /// Whoever comes while one reads for the same colony waits for what it finds.
+    reading: Mutex<HashMap<ColonyKey, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+#[derive(Clone)]
+struct Remembered {
+    since: Instant,
+    functions: Arc<Functions>,
+}
+
+/// The schemas of each executor type's functions, of the executor heard last first; `None` takes anything.
+type Functions = HashMap<(String, String), Vec<Option<Arc<ArgsSchema>>>>;
+
+impl Catalogue {
+    /// Nothing remembered.
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, contacts: Arc<Contacts>) -> Self {
+        Self {
+            store,
+            clock,
+            contacts,
+            colonies: Mutex::default(),
+            schemas: SchemaBook::new(),
+            reading: Mutex::default(),
+        }
+    }
+
+    /// Something was announced or revoked in this colony.
+    pub(crate) fn forget(&self, colony: ColonyKey) {
+        lock(&self.colonies).remove(&colony);
+    }
+
+    /// Refuses what an executor announces with schemas that are none.
+    pub(crate) async fn check_announced(&self, functions: &[AnnouncedFunction]) -> Result<(), Error> {
+        let with_schema: Vec<_> = functions.iter().filter(|function| !function.args_schema.is_empty()).collect();
+        let texts: Vec<&str> = with_schema.iter().map(|function| function.args_schema.as_str()).collect();
+        for (function, compiled) in with_schema.iter().zip(self.schemas.compiled(&texts, Purpose::Announce).await?) {
+            compiled.map_err(|problem| {
+                Error::Invalid(format!("`functions`: the `args_schema` of `{}` {problem}", function.name))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a spec whose arguments fit none of the announced schemas.
+    pub(crate) async fn check(&self, colony: &Colony, spec: &Spec) -> Result<(), Error> {
+        let functions = self.functions(colony).await;
+        let Some(schemas) = functions.get(&(spec.executor_type.clone(), spec.function.clone())) else { return Ok(()) };
+        let schemas: Option<Vec<_>> = schemas.iter().map(Option::as_deref).collect();
+        let Some(schemas) = schemas else { return Ok(()) };
+        let args = spec.args().to_bytes()?;
+        if args.len() > ARGS_CHECKED_BYTES_MAX {
+            return Ok(());
+        }
+        let refused = |words: &str| {
+            Error::ArgsRefused(format!(
+                "{words}; executors of type `{}` announce what `{}` takes: `apiary function list` shows it",
+                spec.executor_type, spec.function
+            ))
+        };
+        // Nothing is what JSON calls null.
+        let text: &[u8] = if args.is_empty() { b"null" } else { &args };
+        let args: Value = serde_json::from_slice(text).map_err(|_| refused("`args` is no JSON"))?;
+        let mut first = None;
+        for schema in schemas {
+            match schema.check(&args) {
+                Ok(()) => return Ok(()),
+                Err(words) => first = first.or(Some(words)),
+            }
+        }
+        first.map_or(Ok(()), |words| Err(refused(&words)))
+    }
+
+    async fn functions(&self, colony: &Colony) -> Arc<Functions> {
+        if let Some(functions) = self.fresh(colony.key) {
+            return functions;
+        }
+        let turn = self.turn(colony.key);
+        let _reading = turn.lock().await;
+        if let Some(functions) = self.fresh(colony.key) {
+            return functions;
+        }
+        let functions = match self.read(colony).await {
+            Ok(functions) => Arc::new(functions),
+            Err(error) => {
+                tracing::warn!(%error, colony = colony.name, "what executors announce cannot be read; arguments are not checked");
+                Arc::default()
+            }
+        };
+        let mut colonies = lock(&self.colonies);
+        if colonies.len() >= COLONIES_REMEMBERED_MAX {
+            colonies.clear();
+        }
+        colonies.insert(colony.key, Remembered { since: Instant::now(), functions: functions.clone() });
+        functions
+    }
+
+    /// One colony's many schemas keep no other colony waiting.
+    fn turn(&self, colony: ColonyKey) -> Arc<tokio::sync::Mutex<()>> {
+        let mut reading = lock(&self.reading);
+        reading.retain(|of, turn| *of == colony || Arc::strong_count(turn) > 1);
+        reading.entry(colony).or_default().clone()
+    }
+
+    fn fresh(&self, colony: ColonyKey) -> Option<Arc<Functions>> {
+        let colonies = lock(&self.colonies);
+        let remembered = colonies.get(&colony)?;
+        (remembered.since.elapsed() < CATALOGUE_AGE_MAX).then(|| remembered.functions.clone())
+    }
+
+    async fn read(&self, colony: &Colony) -> Result<Functions, Error> {
+        let announcements = self.store.list_functions(colony.key, None, CATALOGUE_ROWS_MAX).await?;
+        let keys = announcements.iter().map(|one| one.key);
+        let licences = Licences::read(&*self.store, &*self.clock, colony, keys).await?;
+        let mut functions = Functions::new();
+        for one in announcements {
+            if !licences.is_live(&one, colony, &self.contacts) {
+                continue;
+            }
+            // Its grant says what it may do; what else it announces keeps no work from those who may.
+            let mut covered = one.functions;
+            covered.retain(|function| licences.covers(&one.key, &one.executor_type, &function.name));
+            for (name, schema) in self.schemas_of(&one.name, covered).await {
+                let schemas = functions.entry((one.executor_type.clone(), name)).or_default();
+                // A thousand executors of one build announce one schema.
+                let is_known = |known: &Option<Arc<ArgsSchema>>| match (known, &schema) {
+                    (Some(known), Some(schema)) => Arc::ptr_eq(known, schema),
+                    (known, schema) => known.is_none() && schema.is_none(),
+                };
+                if !schemas.iter().any(is_known) {
+                    schemas.push(schema);
+                }
+            }
+        }
+        Ok(functions)
+    }
+
+    /// Functions that an executor announces, with their schemas. What it says before it has a grant is kept unread, so there may be
+    /// schemas that are none: these take anything.
+    async fn schemas_of(
+        &self,
+        executor: &str,
+        functions: Vec<AnnouncedFunction>,
+    ) -> Vec<(String, Option<Arc<ArgsSchema>>)> {
+        let texts = functions.iter().map(|function| function.args_schema.as_str()).filter(|text| !text.is_empty());
+        let texts: Vec<&str> = texts.collect();
+        let compiled = self.schemas.compiled(&texts, Purpose::Check).await;
+        let compiled = compiled.unwrap_or_else(|problem| vec![Err(problem.to_string().into()); texts.len()]);
+        let (mut compiled, mut wrong) = (compiled.into_iter(), None);
+        let mut schemas = Vec::with_capacity(functions.len());
+        for AnnouncedFunction { name, args_schema, .. } in functions {
+            let schema = match args_schema.is_empty() {
+                true => None,
+                false => compiled.next().and_then(|schema| schema.map_err(|problem| wrong = Some(problem)).ok()),
+            };
+            schemas.push((name, schema));
+        }
+        if let Some(problem) = wrong {
+            tracing::warn!(executor, %problem, "an announced `args_schema` cannot be used: those arguments are not checked");
+        }
+        schemas
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is remembered is changed in steps that cannot panic half-way.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,239 @@
+//! The grants of recently seen keys. A grant never changes once it is kept, so a remembered "yes" stays right until its
+//! time is over or it is revoked: this broker's revocations are known at once, other brokers tell theirs, and because a hint may
+//! get lost they are looked for every few seconds. A "no" is always asked of the store again, because another broker may have
+//! added a grant.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use apiary_daemon::Throttle;
+use apiary_identity::{Clock, Id};
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::limits::{GRANT_CACHE_KEYS_MAX, REVOCATIONS_LOOK, REVOCATIONS_MAX, REVOCATIONS_OVERLAP_MS};
+use crate::model::{Colony, ColonyKey, GrantKey, GrantRecord, RevokedGrant, StoredGrant};
+use crate::store::Store;
+
+/// Every grant of a key.
+type GrantsOfKey = Arc<[GrantRecord]>;
+
+/// After a look for revocations that failed, the next comes so much later.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// And after any other, so much later at the least.
+const LOOK_PAUSE_MIN: Duration = Duration::from_millis(20);
+
+/// Whatever goes on under grants, and ends with them.
+pub(crate) trait UnderGrants: Send + Sync {
+    /// Ends what goes on under these grants, which were revoked.
+    fn end(&self, revoked: &[RevokedGrant]);
+}
+
+/// Colonies and grants, remembered.
+pub(crate) struct GrantCache {
+    store: Arc<dyn Store>,
+    colonies: RwLock<HashMap<Id, Colony>>,
+    by_key: RwLock<HashMap<(ColonyKey, Id), GrantsOfKey>>,
+    stored: RwLock<HashMap<GrantKey, Arc<StoredGrant>>>,
+    /// Polls and watches.
+    under_grants: Arc<dyn UnderGrants>,
+    /// When other brokers' revocations were looked for; `None` where there are no other brokers.
+    looked_ms: Option<AtomicI64>,
+    clock: Arc<dyn Clock>,
+    /// Of log lines about revocations that could not be looked for.
+    lines: Throttle,
+    /// Grows with each revocation or new grant that is heard of: what was read before one must not be remembered after it.
+    revocations: AtomicU64,
+}
+
+impl GrantCache {
+    /// Returns an empty cache over this store, which other brokers may share.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        under_grants: Arc<dyn UnderGrants>,
+        is_shared: bool,
+    ) -> Self {
+        Self {
+            store,
+            colonies: RwLock::default(),
+            by_key: RwLock::default(),
+            stored: RwLock::default(),
+            under_grants,
+            looked_ms: is_shared.then(|| AtomicI64::new(clock.now_ms())),
+            lines: Throttle::new(clock.clone()),
+            clock,
+            revocations: AtomicU64::new(0),
+        }
+    }
+
+    /// The colony of this key.
+    pub(crate) async fn colony(&self, id: &Id) -> Result<Colony, Error> {
+        if let Some(colony) = read(&self.colonies, id) {
+            return Ok(colony);
+        }
+        let found = self.store.get_colony(id).await?;
+        let colony = found.ok_or_else(|| Error::ColonyUnknown(id.to_string()))?;
+        remember(&self.colonies, *id, colony.clone());
+        Ok(colony)
+    }
+
+    /// The first of the key's grants that is not revoked and `suits`.
+    pub(crate) async fn find(
+        &self,
+        colony: &Colony,
+        key: &Id,
+        suits: impl Fn(&GrantRecord) -> bool,
+    ) -> Result<Option<GrantRecord>, Error> {
+        self.look().await?;
+        let suits = |grant: &&GrantRecord| grant.revoked_from_ms.is_none() && suits(grant);
+        let remembered = read(&self.by_key, &(colony.key, *key));
+        if let Some(grant) = remembered.and_then(|grants| grants.iter().find(suits).cloned()) {
+            return Ok(Some(grant));
+        }
+        Ok(self.of_key(colony, key).await?.iter().find(suits).cloned())
+    }
+
+    /// Every grant of a key, as it is now, expired and revoked ones too.
+    pub(crate) async fn of_key(&self, colony: &Colony, key: &Id) -> Result<GrantsOfKey, Error> {
+        let revocations = self.revocations.load(Ordering::Acquire);
+        let grants: GrantsOfKey = self.store.grants_of_key(colony, key).await?.into();
+        if !grants.is_empty() {
+            remember(&self.by_key, (colony.key, *key), grants.clone());
+            if self.revocations.load(Ordering::Acquire) != revocations {
+                forget(&self.by_key, &(colony.key, *key));
+            }
+        }
+        Ok(grants)
+    }
+
+    /// All of the key's grants that are not revoked and `suit`, the oldest first.
+    pub(crate) async fn find_all(
+        &self,
+        colony: &Colony,
+        key: &Id,
+        suit: impl Fn(&GrantRecord) -> bool,
+    ) -> Result<Vec<GrantRecord>, Error> {
+        self.look().await?;
+        let suit = |grant: &&GrantRecord| grant.revoked_from_ms.is_none() && suit(grant);
+        let suitable = |grants: &GrantsOfKey| grants.iter().filter(suit).cloned().collect::<Vec<_>>();
+        match read(&self.by_key, &(colony.key, *key)).map(|grants| suitable(&grants)) {
+            Some(found) if !found.is_empty() => Ok(found),
+            _ => Ok(suitable(&self.of_key(colony, key).await?)),
+        }
+    }
+
+    /// These grants are dead: what is remembered of their keys is forgotten, and their polls and watches end.
+    pub(crate) fn revoked(&self, grants: &[RevokedGrant]) {
+        self.revocations.fetch_add(1, Ordering::AcqRel);
+        for grant in grants {
+            forget(&self.by_key, &(grant.colony, grant.grantee));
+            forget(&self.stored, &grant.key);
+        }
+        self.under_grants.end(grants);
+    }
+
+    /// Another broker keeps a new grant of this colony: what is remembered is right, and may be less than there is.
+    pub(crate) fn forget_colony(&self, colony: ColonyKey) {
+        self.revocations.fetch_add(1, Ordering::AcqRel);
+        self.by_key.write().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| *of != colony);
+    }
+
+    /// Looks for other brokers' revocations also while nobody calls, until `stop`: polls and watches wait for long.
+    pub(crate) async fn keep_looking(&self, stop: &CancellationToken) {
+        let Some(looked_ms) = &self.looked_ms else { return };
+        let mut pause = REVOCATIONS_LOOK;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = match self.look().await {
+                Ok(()) => {
+                    let age_ms = self.clock.now_ms().saturating_sub(looked_ms.load(Ordering::Acquire));
+                    let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
+                    REVOCATIONS_LOOK.saturating_sub(age).max(LOOK_PAUSE_MIN)
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    if let Some(held_back) = self.lines.pass(&error) {
+                        tracing::warn!(error, held_back, "revocations cannot be looked for; it is tried again");
+                    }
+                    PAUSE_AFTER_FAILURE
+                }
+            };
+        }
+    }
+
+    /// Looks for other brokers' revocations if that was long ago. Whoever comes while one looks goes on with what is remembered.
+    async fn look(&self) -> Result<(), Error> {
+        let Some(looked_ms) = &self.looked_ms else { return Ok(()) };
+        let (last_ms, now_ms) = (looked_ms.load(Ordering::Acquire), self.clock.now_ms());
+        let age_ms = now_ms.saturating_sub(last_ms);
+        if i64::try_from(REVOCATIONS_LOOK.as_millis()).is_ok_and(|every_ms| age_ms < every_ms)
+            || looked_ms.compare_exchange(last_ms, now_ms, Ordering::AcqRel, Ordering::Acquire).is_err()
+        {
+            return Ok(());
+        }
+        let since_ms = last_ms.saturating_sub(REVOCATIONS_OVERLAP_MS);
+        match self.store.revoked_grants(since_ms, REVOCATIONS_MAX).await {
+            Ok(grants) if i64::try_from(grants.len()).is_ok_and(|count| count >= REVOCATIONS_MAX) => {
+                self.revoked(&grants);
+                self.by_key.write().unwrap_or_else(PoisonError::into_inner).clear();
+            }
+            Ok(grants) if grants.is_empty() => {}
+            Ok(grants) => self.revoked(&grants),
+            Err(error) => {
+                // The next call looks again, back to where this one would have.
+                looked_ms.store(last_ms, Ordering::Release);
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// These grants as the database holds them, for those who check them themselves.
+    pub(crate) async fn stored(
+        &self,
+        keys: impl IntoIterator<Item = GrantKey>,
+    ) -> Result<HashMap<GrantKey, Arc<StoredGrant>>, Error> {
+        let (mut found, mut missing) = (HashMap::new(), Vec::new());
+        for key in keys {
+            match read(&self.stored, &key) {
+                Some(grant) => {
+                    found.insert(key, grant);
+                }
+                None => missing.push(key),
+            }
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        if !missing.is_empty() {
+            for grant in self.store.grants_by_key(&missing).await? {
+                let grant = Arc::new(grant);
+                remember(&self.stored, grant.key, grant.clone());
+                found.insert(grant.key, grant);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn read<K: Eq + std::hash::Hash, V: Clone>(map: &RwLock<HashMap<K, V>>, key: &K) -> Option<V> {
+    map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+}
+
+fn forget<K: Eq + std::hash::Hash, V>(map: &RwLock<HashMap<K, V>>, key: &K) {
+    map.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+}
+
+/// Remembers within bounds: a full cache is emptied, which costs a few reads and needs no order of use.
+fn remember<K: Eq + std::hash::Hash, V>(map: &RwLock<HashMap<K, V>>, key: K, value: V) {
+    let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
+    if map.len() >= GRANT_CACHE_KEYS_MAX {
+        map.clear();
+    }
+    map.insert(key, value);
+}
