@@ -10,5 +10,7 @@ pub(crate) const IDLE_TRUST: Duration = Duration::from_secs(20);
 pub(crate) const PING_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long the reason of a failed connection is still told to those who wait in vain.
 pub(crate) const REASON_AGE_MAX: Duration = Duration::from_secs(30);
+/// Time after work found no room on the disk for which the commit of a small row does not prove that there is room.
+pub(crate) const FULL_DISK_DOUBT: Duration = Duration::from_secs(10);
 /// Longest time that an answer is waited for from a server that was demoted meanwhile: it may wait for a standby that is gone.
 pub(crate) const DEMOTED_ANSWER_MAX: Duration = Duration::from_secs(2);

@@ -58,6 +58,18 @@ impl SqliteWriter {
     /// # Errors
     /// SQLite's error, after a second try on a new connection.
     pub async fn begin(&self) -> Result<SqliteTransaction, Error> {
+        self.begin_as(false).await
+    }
+
+    /// The same, of a transaction that writes little: where it finds room, work may not.
+    ///
+    /// # Errors
+    /// As for [`Self::begin`].
+    pub async fn begin_small(&self) -> Result<SqliteTransaction, Error> {
+        self.begin_as(true).await
+    }
+
+    async fn begin_as(&self, is_small: bool) -> Result<SqliteTransaction, Error> {
         let slot = timeout(WRITER_WAIT_MAX, self.slot.clone().lock_owned()).await.map_err(|_| Error::PoolTimedOut)?;
         if slot.is_closed {
             return Err(Error::PoolClosed);
@@ -66,6 +78,7 @@ impl SqliteWriter {
             connection: None,
             is_sound: false,
             has_changed: false,
+            is_small,
             commits: self.commits.clone(),
             slot,
         };
@@ -109,7 +122,7 @@ impl SqliteWriter {
         SqliteConnection::connect_with(&self.options).await
     }
 
-    /// When a change was last committed.
+    /// What commits say about whether the file takes writes.
     pub fn commits(&self) -> &Commits {
         &self.commits
     }
@@ -131,6 +144,7 @@ pub struct SqliteTransaction {
     /// Whether every statement so far has succeeded, and none is under way.
     is_sound: bool,
     has_changed: bool,
+    is_small: bool,
     commits: Commits,
     slot: OwnedMutexGuard<Slot>,
 }
@@ -187,8 +201,8 @@ impl SqliteTransaction {
         self.settle(answer).await?;
         self.bring_back();
         if self.has_changed {
-            self.commits.note();
-            if std::mem::take(&mut self.slot.is_failing) {
+            self.commits.note(self.is_small);
+            if self.commits.doubt().is_none() && std::mem::take(&mut self.slot.is_failing) {
                 tracing::info!(file = %self.slot.file.display(), "the database file takes writes again");
             }
         }
@@ -231,6 +245,10 @@ impl SqliteTransaction {
     /// Logs once that writing fails, until it succeeds again.
     fn fail(&mut self, error: Error) -> Error {
         let is_refusal = sqlite_primary_code(&error) == Some(CONSTRAINT);
+        if !is_refusal {
+            let lacks_room = is_sqlite_full(&error) && !self.is_small;
+            self.commits.void(lacks_room.then(|| error.to_string()));
+        }
         if !is_refusal && !std::mem::replace(&mut self.slot.is_failing, true) {
             tracing::warn!(
                 %error,
@@ -419,7 +437,45 @@ mod tests {
         add(&mut transaction, "kept").await.unwrap();
         transaction.commit().await.unwrap();
         assert_eq!(notes(&writer).await, ["kept"]);
-        assert!(writer.commits().is_newer_than(std::time::Duration::from_secs(60)));
+        assert_eq!(prove(&writer).await, Ok(()));
+    }
+
+    async fn prove(writer: &SqliteWriter) -> Result<(), String> {
+        let write = async || {
+            let mut transaction = writer.begin_small().await.map_err(|error| error.to_string())?;
+            add(&mut transaction, "probe").await.map_err(|error| error.to_string())?;
+            transaction.commit().await.map_err(|error| error.to_string())
+        };
+        writer
+            .commits()
+            .prove(std::time::Duration::from_secs(60), |words| format!("no room for work: {words}"), write)
+            .await
+    }
+
+    #[tokio::test]
+    async fn work_that_finds_no_room_voids_the_proof_though_a_small_row_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new().filename(folder.path().join("file.db")).create_if_missing(true);
+        let writer = SqliteWriter::new(options.pragma("max_page_count", "16"));
+        let mut transaction = writer.begin().await.unwrap();
+        transaction.script("CREATE TABLE notes (note TEXT PRIMARY KEY)").await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(prove(&writer).await, Ok(()), "a commit proves it");
+
+        let mut transaction = writer.begin().await.unwrap();
+        let error = add(&mut transaction, &"x".repeat(200_000)).await.unwrap_err();
+        assert!(is_sqlite_full(&error), "{error}");
+        drop(transaction);
+        let mut small = writer.begin_small().await.unwrap();
+        add(&mut small, "small").await.unwrap();
+        small.commit().await.unwrap();
+        let words = prove(&writer).await.unwrap_err();
+        assert!(words.contains("no room for work"), "{words}");
+
+        let mut transaction = writer.begin().await.unwrap();
+        add(&mut transaction, "work").await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(prove(&writer).await, Ok(()), "work that finds room proves it");
     }
 
     #[tokio::test]

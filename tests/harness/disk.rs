@@ -79,6 +79,13 @@ impl Disk {
         }
     }
 
+    /// Fills a disk of its own but for so many bytes.
+    pub fn fill_but(&self, bytes: u64) {
+        self.fail();
+        let ballast = std::fs::File::options().write(true).open(self.ballast()).unwrap();
+        ballast.set_len(ballast.metadata().unwrap().len() - bytes).unwrap();
+    }
+
     /// Makes it work again.
     pub fn mend(&self) {
         match self.fault {

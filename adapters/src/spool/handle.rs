@@ -154,13 +154,21 @@ impl Spool {
         }
     }
 
-    /// Whether the spool can keep an event: something was written lately, or something of no meaning is now.
+    /// Whether the spool can keep an event: one was written lately, or something of no meaning is now.
     pub(crate) async fn can_write(&self) -> bool {
-        let SpoolTotals { is_failing, lacks_reserve, .. } = self.totals();
-        if self.commits.is_newer_than(SPOOL_COMMIT_AGE_MAX) && !is_failing && !lacks_reserve {
-            return true;
-        }
-        matches!(timeout(SPOOL_PROOF_TIME_MAX, self.ask(Ask::Prove)).await, Ok(Ok(Answer::Done)))
+        let full = |problem| SpoolError::Full { path: self.path.clone(), problem };
+        let write = async || match self.ask(Ask::Prove).await? {
+            Answer::Done => Ok(()),
+            _ => Err(full("no room is kept for a full disk".to_owned())),
+        };
+        let proof = async {
+            if self.totals().lacks_reserve {
+                write().await
+            } else {
+                self.commits.prove(SPOOL_COMMIT_AGE_MAX, full, write).await
+            }
+        };
+        matches!(timeout(SPOOL_PROOF_TIME_MAX, proof).await, Ok(Ok(())))
     }
 
     /// Counts anew if somebody else has changed the file.

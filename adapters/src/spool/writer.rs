@@ -165,7 +165,10 @@ impl Writer {
         let has_room = |totals: &SpoolTotals, bytes: u64| {
             totals.events() < events_max && totals.bytes().saturating_add(bytes) <= bytes_max
         };
-        let mut transaction = self.database.begin().await?;
+        let has_event = batch.iter().any(|job| matches!(job.ask, Ask::Append { .. }));
+        // What takes little room proves nothing about an event's.
+        let begun = if has_event { self.database.begin().await } else { self.database.begin_small().await };
+        let mut transaction = begun?;
         if totals.is_failing {
             // Whether the batch that failed is on disk is not known: a commit can fail after it was written.
             let SpoolTotals { is_failing, is_full, .. } = totals;
@@ -174,7 +177,9 @@ impl Writer {
         let mut answers = Vec::with_capacity(batch.len());
         for job in batch {
             let answer = match &job.ask {
-                Ask::Append { spec, .. } if !self.reserve.is_held() || !has_room(&totals, size(spec.len())) => {
+                // Until the reserve is there again, which may be long before an event leaves.
+                Ask::Append { .. } if !self.reserve.is_held() => Answer::Appended(Appended::Full),
+                Ask::Append { spec, .. } if !has_room(&totals, size(spec.len())) => {
                     totals.is_full = true;
                     Answer::Appended(Appended::Full)
                 }

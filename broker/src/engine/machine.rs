@@ -249,7 +249,7 @@ impl Engine {
         match self.unready().await {
             None => {
                 let proof = self.store.prove_writable(COMMIT_AGE_MAX, self.clock.now_ms());
-                self.probes[1].ask(unavailable(proof)).await
+                self.probes[1].ask_unless_bad(unavailable(proof)).await
             }
             unready => unready,
         }

@@ -24,6 +24,15 @@ impl Probe {
         *last = Some((Instant::now(), answer.clone()));
         answer
     }
+
+    /// The same, where only bad news is remembered: a good answer that costs nothing to repeat may have become wrong since.
+    pub(super) async fn ask_unless_bad(&self, question: impl Future<Output = Option<String>>) -> Option<String> {
+        let answer = self.ask(question).await;
+        if answer.is_none() {
+            *self.0.lock().await = None;
+        }
+        answer
+    }
 }
 
 #[cfg(test)]

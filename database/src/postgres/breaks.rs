@@ -23,6 +23,17 @@ pub fn is_break(error: &Error) -> bool {
     }
 }
 
+/// Whether the server's disk has no room.
+pub(super) fn is_full(error: &Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "53100")
+}
+
+/// Whether an error says that the server could not write, whatever was to be written.
+pub(super) fn is_failed_write(error: &Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    is_break(error) || is_full(error) || code.is_some_and(|code| code.starts_with("58"))
+}
+
 /// Whether an error says that the server takes no more writes: it was demoted, and another one has its place. What it has not yet
 /// confirmed it may never confirm, for want of a standby.
 fn is_demotion(error: &Error) -> bool {

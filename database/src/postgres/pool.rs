@@ -96,7 +96,7 @@ impl PostgresPool {
         &self.breaks
     }
 
-    /// When a change was last committed.
+    /// What commits say about whether the server takes writes.
     pub fn commits(&self) -> &Commits {
         &self.commits
     }

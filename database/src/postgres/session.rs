@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Error, Executor as _, Postgres, raw_sql};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::breaks::{Breaks, is_break, is_ordinary};
+use super::breaks::{Breaks, is_break, is_failed_write, is_full, is_ordinary};
 use crate::Commits;
 use crate::limits::DEMOTED_ANSWER_MAX;
 
@@ -34,6 +34,7 @@ pub struct PostgresSession {
     is_in_transaction: bool,
     is_condemned: bool,
     has_changed: bool,
+    is_small: bool,
 }
 
 impl PostgresSession {
@@ -56,6 +57,7 @@ impl PostgresSession {
             is_in_transaction: false,
             is_condemned: false,
             has_changed: false,
+            is_small: false,
         }
     }
 
@@ -106,11 +108,22 @@ impl PostgresSession {
         Ok(changed)
     }
 
+    /// The same of a statement that writes little: where it finds room, work may not.
+    ///
+    /// # Errors
+    /// As for [`Self::rows`].
+    pub async fn changed_little(&mut self, statement: Statement<'_>) -> Result<u64, Error> {
+        self.is_small = true;
+        let changed = self.changed(statement).await;
+        self.is_small = false;
+        changed
+    }
+
     /// Remembers a change until it is committed, which it is by now if it stands on its own.
     fn note_change(&mut self, is_change: bool) {
         self.has_changed |= is_change;
         if !self.is_in_transaction && std::mem::take(&mut self.has_changed) {
-            self.commits.note();
+            self.commits.note(self.is_small);
         }
     }
 
@@ -140,7 +153,7 @@ impl PostgresSession {
         self.run("COMMIT".to_owned()).await?;
         self.is_in_transaction = false;
         if std::mem::take(&mut self.has_changed) {
-            self.commits.note();
+            self.commits.note(self.is_small);
         }
         Ok(())
     }
@@ -185,6 +198,10 @@ impl PostgresSession {
                 self.is_condemned |= !is_ordinary(&error);
                 if is_break(&error) {
                     self.breaks.note(&error);
+                }
+                if is_failed_write(&error) {
+                    let lacks_room = is_full(&error) && !self.is_small;
+                    self.commits.void(lacks_room.then(|| error.to_string()));
                 }
                 Err(error)
             }

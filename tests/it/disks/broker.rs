@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use apiary_executor_sdk::{Client, ClientConfig};
-use apiary_identity::{KeyPair, SystemClock};
+use apiary_identity::{Content, KeyPair, SystemClock};
 use apiary_tests::daemon::Daemon;
 use apiary_tests::{Disk, Fault, Port, eventually};
 
-use super::{Sender, add_user, assert_all_there, column, on_each_disk, start_on, wait_for_readiness};
+use super::{LITTLE, Sender, add_user, assert_all_there, column, on_each_disk, page, start_on, wait_for_readiness};
 
 on_each_disk!(every_process_that_the_broker_acknowledged_is_there);
 
@@ -26,6 +26,40 @@ async fn a_broker_that_starts_on_a_full_disk_waits_for_room() {
     broker.start();
     disk.mend();
     broker.ready().await;
+    wait_for_readiness(port.address(), 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_whose_disk_has_room_for_a_small_row_only_is_not_ready() {
+    let (folder, disk, port, colony) =
+        (tempfile::tempdir().unwrap(), Disk::new(Fault::Full), Port::take(), KeyPair::generate());
+    let daemon = Daemon::new("broker", &["broker"], folder.path(), Some(port.address()))
+        .set("APIARY_BROKER_LISTEN", port.address())
+        .set("APIARY_DATABASE_URL", format!("sqlite:{}", disk.path().join("broker.db").display()))
+        .set("APIARY_BROKER_SERVER_OWNER", colony.id());
+    let _broker = start_on(&disk, daemon).await;
+    let config = ClientConfig::new(format!("http://{}", port.address()).parse().unwrap());
+    let owner = Client::new(&config, colony.id(), colony.clone(), Arc::new(SystemClock)).unwrap();
+    owner.create_colony("shop").await.unwrap();
+    let client = Client::new(&config, colony.id(), add_user(&owner, &colony).await, Arc::new(SystemClock)).unwrap();
+    let submit = async |bytes| {
+        let args = Content::from_bytes(&vec![0xff; bytes]);
+        client.submit(&client.spec("t", "f").with_args(args)).await
+    };
+    submit(1).await.unwrap();
+    wait_for_readiness(port.address(), 200).await;
+
+    disk.fill_but(LITTLE);
+    let refusal = submit(200_000).await.unwrap_err();
+    assert!(refusal.is_retryable(), "{refusal}");
+    // However often it is asked: each time it could write its own row.
+    for _ in 0..3 {
+        let (status, readiness) = page(port.address(), "/readyz").await.unwrap();
+        assert_eq!(status, 503, "{readiness}");
+        assert!(readiness["reason"].as_str().unwrap().contains("the disk is full; make room"), "{readiness}");
+    }
+    disk.mend();
+    submit(200_000).await.unwrap();
     wait_for_readiness(port.address(), 200).await;
 }
 

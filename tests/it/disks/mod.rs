@@ -48,6 +48,8 @@ const SECRET: &str = "whsec_only_for_this_test";
 /// Refusals after which the disk has surely failed for good: the first may leave the driver in a wrong state, the second used to
 /// hide it.
 const REFUSALS: usize = 3;
+/// Bytes in which a small row has room, and no large document.
+const LITTLE: u64 = 64 * 1024;
 /// Writes that a failing disk may still take, into room that the files have already.
 const WRITES_MAX: usize = 5000;
 
@@ -131,7 +133,11 @@ async fn wait_for_readiness(address: SocketAddr, status: u16) -> String {
 
 /// Posts a Stripe event once; whether it was acknowledged, with its id.
 async fn post(webhook: SocketAddr, number: usize) -> Result<String, u16> {
-    let event = stripe::subscription_created(number, SystemClock.now().as_second());
+    post_event(webhook, &stripe::subscription_created(number, SystemClock.now().as_second())).await
+}
+
+/// The same of this event.
+async fn post_event(webhook: SocketAddr, event: &Value) -> Result<String, u16> {
     let body = event.to_string();
     let signature = stripe::signature(SECRET, body.as_bytes(), SystemClock.now().as_second());
     let request = http().post(format!("http://{webhook}/webhooks/stripe")).header("stripe-signature", signature);

@@ -19,17 +19,13 @@ pub(super) async fn notify(store: &PostgresStore, message: &str) -> StoreResult<
     Ok(())
 }
 
-/// Writes a row of no meaning, unless a change was committed within `age_max`.
+/// Writes a row of no meaning, unless work was committed within `age_max`.
 pub(super) async fn prove_writable(store: &PostgresStore, age_max: Duration, now_ms: i64) -> StoreResult<()> {
-    let is_proved = || store.pool.commits().is_newer_than(age_max);
-    if is_proved() {
-        return Ok(());
-    }
-    let _one_at_a_time = store.proof.lock().await;
-    if is_proved() {
-        return Ok(());
-    }
-    let write = query(include_str!("connections/prove_writable.sql")).bind(now_ms);
-    store.session().await?.changed(write).await?;
-    Ok(())
+    let full = |words| StoreError::Unavailable(format!("{words}: the database's disk is full; make room"));
+    let write = async || {
+        let write = query(include_str!("connections/prove_writable.sql")).bind(now_ms);
+        store.session().await?.changed_little(write).await?;
+        Ok(())
+    };
+    store.pool.commits().prove(age_max, full, write).await
 }

@@ -34,6 +34,11 @@ impl Session {
         Ok(self.0.changed(statement).await?)
     }
 
+    /// The same of a statement that writes little: where it finds room, work may not.
+    pub(super) async fn changed_little(&mut self, statement: Statement<'_>) -> Result<u64, Fault> {
+        Ok(self.0.changed_little(statement).await?)
+    }
+
     /// Begins a transaction. It is rolled back unless [`commit`](Self::commit) comes.
     pub(super) async fn begin(&mut self) -> Result<(), Fault> {
         Ok(self.0.begin().await?)

@@ -3,7 +3,6 @@
 use apiary_database::{PostgresPool, describe};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnectOptions;
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,8 +19,6 @@ pub struct PostgresStore {
     /// The server's own address, if the other is a pooler's.
     pub(super) direct: Option<PgConnectOptions>,
     pub(super) options: PostgresOptions,
-    /// Held by whoever proves that writing works: those who come meanwhile share the proof.
-    pub(super) proof: Mutex<()>,
     pub(super) listeners: TaskTracker,
     pub(super) stop: CancellationToken,
 }
@@ -44,7 +41,7 @@ impl PostgresStore {
         let pool = connect::pool(server.clone(), &options);
         pool.is_pooled().await.map_err(Fault::from)?;
         let (listeners, stop) = (TaskTracker::new(), CancellationToken::new());
-        Ok(Self { pool, server, direct, options, proof: Mutex::default(), listeners, stop })
+        Ok(Self { pool, server, direct, options, listeners, stop })
     }
 
     /// A connection of the pool, for one call.

@@ -24,6 +24,11 @@ pub(super) fn sorted(error: sqlx::Error) -> StoreError {
     }
 }
 
+/// Work found no room on the disk.
+pub(super) fn full(words: String) -> StoreError {
+    StoreError::Unavailable(format!("{words}: the disk is full; make room"))
+}
+
 /// Whether the file is no SQLite database at all.
 pub(super) fn is_no_database(error: &sqlx::Error) -> bool {
     sqlite_primary_code(error) == Some(NOTADB)
@@ -55,7 +60,7 @@ fn of_code(code: Option<i64>, message: &str) -> StoreError {
 /// The file, its disk or its rights are in the way of whatever comes.
 fn surroundings(code: Option<i64>, message: &str, words: String) -> StoreError {
     match code {
-        Some(FULL) => StoreError::Unavailable(format!("{words}: the disk is full; make room")),
+        Some(FULL) => full(words),
         Some(READONLY) => StoreError::Unavailable(format!(
             "{words}: let the broker's user write the file and its folder, and look whether the disk is mounted read-only"
         )),

@@ -14,7 +14,7 @@ use crate::store::StoreResult;
 pub struct SqliteStore {
     pub(super) writer: SqliteWriter,
     pub(super) readers: SqliteReaders,
-    /// Held by whoever migrates, and by whoever proves that writing works: those who come meanwhile share what came of it.
+    /// Held by whoever migrates.
     pub(super) alone: AsyncMutex<()>,
     /// Held while the store is open, so that a second broker on the same file is refused.
     pub(super) lock: Mutex<Option<File>>,

@@ -8,7 +8,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use super::SqliteStore;
-use super::fault::sorted;
+use super::fault::{full, sorted};
 use crate::store::StoreResult;
 
 /// A statement with its parameters.
@@ -45,17 +45,12 @@ impl Write {
     }
 }
 
-/// Writes a row of no meaning, unless a change was committed within `age_max`.
+/// Writes a row of no meaning, unless work was committed within `age_max`.
 pub(super) async fn prove_writable(store: &SqliteStore, age_max: Duration, now_ms: i64) -> StoreResult<()> {
-    let is_proved = || store.writer.commits().is_newer_than(age_max);
-    if is_proved() {
-        return Ok(());
-    }
-    let _one_at_a_time = store.alone.lock().await;
-    if is_proved() {
-        return Ok(());
-    }
-    let mut write = Write::begin(&store.writer).await?;
-    write.changed(sqlx::query(include_str!("connections/prove_writable.sql")).bind(now_ms)).await?;
-    write.commit().await
+    let write = async || {
+        let mut write = store.writer.begin_small().await.map(Write).map_err(sorted)?;
+        write.changed(sqlx::query(include_str!("connections/prove_writable.sql")).bind(now_ms)).await?;
+        write.commit().await
+    };
+    store.writer.commits().prove(age_max, full, write).await
 }
