@@ -92,6 +92,19 @@ fn every_crate_takes_the_shared_lints() {
 }
 
 #[test]
+fn every_crate_has_the_licence_of_the_project() {
+    let text = file("LICENSE").map_or("", |file| &file.text);
+    let shared = file("Cargo.toml").is_some_and(|file| file.text.contains("\nlicense = \"Apache-2.0\"\n"));
+    let mut faults = Vec::new();
+    if !text.contains("Apache License") || !text.contains("END OF TERMS AND CONDITIONS") || !shared {
+        faults.push("LICENSE is the text of Apache-2.0, and Cargo.toml names it".to_owned());
+    }
+    let manifests = under("", "/Cargo.toml").filter(|file| !file.text.contains("\nlicense.workspace = true\n"));
+    faults.extend(manifests.map(|file| file.path.clone()));
+    hold("add `license.workspace = true`", &faults);
+}
+
+#[test]
 fn every_dependency_is_used() {
     let mut faults = Vec::new();
     for (name, _) in CRATES {
