@@ -6,7 +6,13 @@ use crate::hold;
 use crate::tree::{TextFile, file, files, root, rust};
 
 /// As long as a newcomer reads.
-const LENGTHS: [(&str, usize); 2] = [("README.md", 150), ("ARCHITECTURE.md", 200)];
+const LENGTHS: [(&str, usize); 4] =
+    [("README.md", 150), ("ARCHITECTURE.md", 200), ("CONTRIBUTING.md", 120), ("SECURITY.md", 60)];
+
+/// The page that lists all others.
+const INDEX: &str = "docs/README.md";
+/// Pages of a folder with an index of its own.
+const INDEXED_ELSEWHERE: &str = "docs/adr/0";
 
 /// What follows the last dot of a path.
 const ENDINGS: [&str; 9] = ["rs", "sql", "proto", "md", "toml", "yaml", "json", "service", "sh"];
@@ -98,6 +104,53 @@ fn every_reason_of_a_refusal_is_explained() {
     let missing = reasons.iter().filter(|reason| !page.text.contains(&format!("`{reason}`")));
     let faults: Vec<String> = missing.map(|reason| format!("docs/errors.md lacks `{reason}`")).collect();
     hold("say there what it means and what the caller can do", &faults);
+}
+
+#[test]
+fn every_page_stands_in_the_index() {
+    let index: BTreeSet<String> = file(INDEX).map(links).unwrap_or_default().into_iter().map(|(_, to)| to).collect();
+    let listed: BTreeSet<String> = index.iter().map(|target| resolve("docs", target)).collect();
+    let pages = files().iter().map(|file| file.path.as_str()).filter(|path| {
+        let in_docs = path.starts_with("docs/") && (path.ends_with(".md") || path.ends_with(".json"));
+        let at_the_root = !path.contains('/') && path.ends_with(".md");
+        in_docs || at_the_root || path.starts_with("deploy/") && path.ends_with("/README.md")
+    });
+    let missing =
+        pages.filter(|path| *path != INDEX && !path.starts_with(INDEXED_ELSEWHERE) && !listed.contains(*path));
+    let faults: Vec<String> = missing.map(|path| format!("{INDEX} lacks {path}")).collect();
+    hold("add a line to the index: users first, contributors second", &faults);
+}
+
+#[test]
+fn every_decision_stands_in_its_index() {
+    let index = file("docs/adr/README.md").map_or("", |file| &file.text);
+    let decisions = files().iter().filter_map(|file| file.path.strip_prefix("docs/adr/"));
+    let missing = decisions.filter(|name| name.starts_with('0') && !index.contains(&format!("({name})")));
+    let faults: Vec<String> = missing.map(|name| format!("docs/adr/README.md lacks {name}")).collect();
+    hold("add a line to the index", &faults);
+}
+
+#[test]
+fn every_folder_stands_in_the_tables() {
+    let folders: BTreeSet<&str> = files()
+        .iter()
+        .filter_map(|file| file.path.split_once('/'))
+        .map(|(folder, _)| folder)
+        .filter(|folder| !folder.starts_with('.'))
+        .collect();
+    let mut faults = Vec::new();
+    for (page, left_out) in [("README.md", ""), ("ARCHITECTURE.md", "docs")] {
+        let page_text = file(page).map_or("", |file| &file.text);
+        let rows: BTreeSet<&str> = page_text
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .filter_map(|line| line.split('|').nth(1))
+            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .collect();
+        let missing = folders.iter().filter(|folder| **folder != left_out && !rows.contains(*folder));
+        faults.extend(missing.map(|folder| format!("{page} lacks `{folder}`")));
+    }
+    hold("add a row to the table of folders", &faults);
 }
 
 fn documents() -> impl Iterator<Item = &'static TextFile> {
