@@ -1,10 +1,12 @@
-//! Words that both sides of the wire share: refusal reasons, and whose fault a failure is. Pure: no I/O, no async.
+//! Words that both sides of the wire share: refusal reasons, whose fault a failure is, and schemas of arguments. Pure: no I/O, no async.
 
 pub mod details;
 pub mod fault;
 pub mod near;
 pub mod pages;
 mod reason;
+#[cfg(feature = "schema")]
+pub mod schema;
 
 pub use fault::Fault;
 pub use reason::Reason;

@@ -1,7 +1,6 @@
-//! Schemas of arguments: JSON Schema, bounded, and with nothing fetched from anywhere.
+//! Schemas of arguments in rules.
 
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{PatternOptions, ValidationError, Validator};
+use apiary_protocol::schema::{self, ReadSchema, SchemaBounds, Why};
 use serde_json::Value;
 
 use super::args::Args;
@@ -9,14 +8,17 @@ use super::error::plain;
 use super::texts::push_step;
 use crate::limits::{GUARD_REGEX_BYTES_MAX, GUARD_SCHEMA_DEPTH_MAX, GUARD_SCHEMA_VALUES_MAX};
 
-/// References whose target depends on who refers: they cannot be bounded by looking at the schema.
-const REFUSED_KEYWORDS: [&str; 5] = ["$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "$anchor"];
+const BOUNDS: SchemaBounds = SchemaBounds {
+    values_max: GUARD_SCHEMA_VALUES_MAX,
+    depth_max: GUARD_SCHEMA_DEPTH_MAX,
+    pattern_bytes_max: GUARD_REGEX_BYTES_MAX,
+};
 
-/// A schema, compiled.
+/// A compiled schema.
 #[derive(Debug)]
-pub(super) struct Schema(Validator);
+pub(super) struct Schema(schema::Schema);
 
-/// Where arguments do not fit, and what they do not fit.
+/// A field of arguments that does not fit, and the reason.
 pub(super) struct Misfit {
     /// The field, as a JSON Pointer fit for words.
     pub(super) field: String,
@@ -25,93 +27,35 @@ pub(super) struct Misfit {
 }
 
 impl Schema {
-    /// Compiles a schema. Patterns in it run in time linear to the text, as those of the rules do.
+    /// Compiles a schema.
     pub(super) fn compile(json: &str) -> Result<Self, String> {
         let Args::Json(schema) = Args::read(json.as_bytes()) else {
             return Err("is no JSON that can be read in one way only: name each key once".to_owned());
         };
-        Walk { root: &schema, values: 0 }.count(&schema, 0)?;
-        let patterns = PatternOptions::regex().size_limit(GUARD_REGEX_BYTES_MAX).dfa_size_limit(GUARD_REGEX_BYTES_MAX);
-        let validator = jsonschema::options().with_pattern_options(patterns).offline().build(&schema);
-        validator.map(Self).map_err(|error| format!("is no JSON Schema: {}", plain(&error.to_string())))
+        ReadSchema::read(schema, BOUNDS)?.compile().map(Self)
     }
 
     /// Checks arguments.
     pub(super) fn check(&self, args: &Value) -> Result<(), Misfit> {
-        self.0.validate(args).map_err(|error| Misfit::of(&error))
+        self.0.check(args).map_err(Misfit::of)
     }
 }
 
 impl Misfit {
-    fn of(error: &ValidationError<'_>) -> Self {
+    fn of(misfit: schema::Misfit) -> Self {
         let mut field = String::new();
-        for step in error.instance_path().as_str().split('/').skip(1) {
+        for step in misfit.pointer.split('/').skip(1) {
             // A key with `/` or `~` in it arrives escaped, and does not look like a name.
             push_step(&mut field, step);
         }
-        let why = match error.kind() {
-            // The name stands in the schema.
-            ValidationErrorKind::Required { property } => {
-                format!("does not fit the schema: {} is missing", plain(&property.to_string()))
-            }
-            kind => format!("does not fit the schema: `{}`", plain(kind.keyword())),
+        let why = match misfit.why {
+            // The names stand in the schema.
+            Why::Missing(names) => format!("does not fit the schema: \"{}\" is missing", plain(&names.join(", "))),
+            // These are the arguments' own.
+            Why::Unknown(_) => "does not fit the schema: `additionalProperties`".to_owned(),
+            Why::Keyword { keyword, .. } => format!("does not fit the schema: `{keyword}`"),
         };
         Self { field, why }
-    }
-}
-
-/// Counts a schema with every reference in it replaced by what it refers to, because that is what checking walks
-/// through: a few lines of references can mean more than any machine finishes.
-struct Walk<'s> {
-    root: &'s Value,
-    values: usize,
-}
-
-impl Walk<'_> {
-    fn count(&mut self, value: &Value, depth: usize) -> Result<(), String> {
-        self.values += 1;
-        if self.values > GUARD_SCHEMA_VALUES_MAX {
-            return Err(format!(
-                "has more than {GUARD_SCHEMA_VALUES_MAX} values, counting each reference as what it refers to: make it smaller"
-            ));
-        }
-        if depth > GUARD_SCHEMA_DEPTH_MAX {
-            return Err(format!(
-                "nests more than {GUARD_SCHEMA_DEPTH_MAX} levels, references included: it may not refer to itself"
-            ));
-        }
-        match value {
-            Value::Array(items) => items.iter().try_for_each(|item| self.count(item, depth + 1)),
-            Value::Object(fields) => {
-                for (key, field) in fields {
-                    match field {
-                        Value::String(target) if key == "$ref" => self.follow(target, depth)?,
-                        Value::String(_) | Value::Bool(_) if REFUSED_KEYWORDS.contains(&key.as_str()) => {
-                            return Err(format!("uses `{key}`: refer by `$ref` to `#/$defs/…`"));
-                        }
-                        Value::String(_) if key == "$id" && depth > 0 => {
-                            return Err("has an `$id` inside: references are counted from its beginning".to_owned());
-                        }
-                        field => self.count(field, depth + 1)?,
-                    }
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn follow(&mut self, target: &str, depth: usize) -> Result<(), String> {
-        let pointer = target.strip_prefix('#').filter(|pointer| pointer.is_empty() || pointer.starts_with('/'));
-        let Some(pointer) = pointer else {
-            return Err(format!(
-                "refers to `{}`: nothing is fetched, so refer to `#/$defs/…` in the schema itself",
-                plain(target)
-            ));
-        };
-        let missing = || format!("refers to `{}`, which is not in it", plain(target));
-        let root = self.root;
-        self.count(root.pointer(pointer).ok_or_else(missing)?, depth + 1)
     }
 }
 
@@ -162,7 +106,7 @@ mod tests {
             assert!(words(&json!({ "$ref": target })).contains("nothing is fetched"), "{target}");
         }
         assert!(
-            words(&json!({ "$schema": "https://example.com/meta", "type": "object" })).contains("is no JSON Schema")
+            words(&json!({ "$schema": "https://example.com/meta", "type": "object" })).contains("another `$schema`")
         );
     }
 
@@ -178,7 +122,7 @@ mod tests {
         }
         defs.insert("20".to_owned(), json!(true));
         assert!(words(&json!({ "$ref": "#/$defs/0", "$defs": defs })).contains("more than"));
-        assert!(words(&json!({ "$dynamicRef": "#x" })).contains("`$dynamicRef`"));
+        assert!(words(&json!({ "$dynamicRef": "#x" })).contains("$dynamicRef"));
         assert!(words(&json!({ "$ref": "#/$defs/none" })).contains("not in it"));
     }
 

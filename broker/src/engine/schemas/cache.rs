@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use apiary_protocol::schema::ReadSchema;
 use tokio::sync::Semaphore;
 
 use crate::Error;
-use crate::engine::schemas::args_schema::{ArgsSchema, ReadSchema};
+use crate::engine::schemas::args_schema::ArgsSchema;
 use crate::limits::{ARGS_SCHEMA_COMPILERS_MAX, ARGS_SCHEMA_PATTERNS_MAX, ARGS_SCHEMAS_BYTES_MAX, ARGS_SCHEMAS_MAX};
 
 /// A schema, or what is wrong with it.
@@ -98,7 +99,7 @@ impl Known {
 
 /// Compiles them, after a look at how much there is to do.
 fn compile(texts: Vec<Arc<str>>) -> Result<Vec<(Arc<str>, Compiled)>, Error> {
-    let read: Vec<_> = texts.into_iter().map(|text| (ReadSchema::read(&text), text)).collect();
+    let read: Vec<_> = texts.into_iter().map(|text| (ArgsSchema::read(&text), text)).collect();
     let patterns: usize = read.iter().filter_map(|(schema, _)| Some(schema.as_ref().ok()?.patterns())).sum();
     if patterns > ARGS_SCHEMA_PATTERNS_MAX {
         return Err(Error::Invalid(format!(
@@ -107,7 +108,7 @@ fn compile(texts: Vec<Arc<str>>) -> Result<Vec<(Arc<str>, Compiled)>, Error> {
         )));
     }
     let compiled = |(schema, text): (Result<ReadSchema, String>, Arc<str>)| {
-        let schema = schema.and_then(|schema| schema.compile());
+        let schema = schema.and_then(ArgsSchema::compile);
         (text, schema.map(Arc::new).map_err(Arc::from))
     };
     Ok(read.into_iter().map(compiled).collect())

@@ -1,0 +1,141 @@
+//! Schemas of arguments: JSON Schema, draft 2020-12, with bounds, because strangers send them, and with nothing fetched from
+//! anywhere.
+
+mod misfit;
+mod weight;
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt;
+
+use boon::{CompileError, Compiler, Draft, SchemaIndex, Schemas, UrlLoader};
+use regex::RegexBuilder;
+use serde_json::Value;
+
+use misfit::pointer;
+pub use misfit::{Misfit, Why};
+use weight::Weighing;
+
+/// The draft that schemas are in, whether they say so or not.
+const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
+/// The name under which the compiler knows the one schema that it has.
+const PLACE: &str = "apiary:///schema";
+/// Somebody else's words in an error, in characters.
+const WORDS_MAX: usize = 200;
+
+/// Bounds on a schema.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemaBounds {
+    /// JSON values, each reference counted as what it refers to.
+    pub values_max: usize,
+    /// Levels, references included.
+    pub depth_max: usize,
+    /// Bytes of one compiled pattern.
+    pub pattern_bytes_max: usize,
+}
+
+/// A schema that is small enough, and is not compiled yet.
+pub struct ReadSchema {
+    schema: Value,
+    patterns: Vec<String>,
+    pattern_bytes_max: usize,
+}
+
+/// A compiled schema.
+pub struct Schema {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl ReadSchema {
+    /// Weighs a schema.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with it, and where: another draft, beyond the bounds, or with references that cannot be bounded.
+    pub fn read(schema: Value, bounds: SchemaBounds) -> Result<Self, String> {
+        let draft = schema.get("$schema");
+        if draft.is_some_and(|draft| draft.as_str().map(|text| text.trim_end_matches('#')) != Some(DRAFT)) {
+            return Err(format!("names another `$schema` than {DRAFT}: leave it out, or name that one"));
+        }
+        let patterns = Weighing::of(&schema, bounds)?;
+        Ok(Self { schema, patterns, pattern_bytes_max: bounds.pattern_bytes_max })
+    }
+
+    /// Returns how many patterns are to be compiled, each reference counted as what it refers to: they are what is dear.
+    pub fn patterns(&self) -> usize {
+        self.patterns.len()
+    }
+
+    /// Compiles the schema. Patterns run in time linear to the text.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with it, and where.
+    pub fn compile(self) -> Result<Schema, String> {
+        for pattern in self.patterns.into_iter().collect::<BTreeSet<_>>() {
+            let limit = self.pattern_bytes_max;
+            let built = RegexBuilder::new(&pattern).size_limit(limit).dfa_size_limit(limit).build();
+            built.map_err(|error| {
+                format!("is no JSON Schema: the pattern `{}`: {}", shown(&pattern), last_line(&error))
+            })?;
+        }
+        let mut compiler = Compiler::new();
+        compiler.set_default_draft(Draft::V2020_12);
+        compiler.use_loader(Box::new(Nowhere));
+        let mut schemas = Schemas::new();
+        let compiled = compiler.add_resource(PLACE, self.schema);
+        let index = compiled.and_then(|()| compiler.compile(PLACE, &mut schemas)).map_err(|error| no_schema(&error))?;
+        Ok(Schema { schemas, index })
+    }
+}
+
+impl Schema {
+    /// Checks arguments.
+    ///
+    /// # Errors
+    ///
+    /// Says which field does not fit, and why, without anything that it holds.
+    pub fn check(&self, args: &Value) -> Result<(), Misfit> {
+        self.schemas.validate(args, self.index).map_err(|error| Misfit::of(&error))
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schema").finish_non_exhaustive()
+    }
+}
+
+/// Words of somebody else, fit for one line of an error.
+pub fn shown(words: &str) -> String {
+    words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS_MAX).collect()
+}
+
+/// The loader of documents that are referred to: there are none.
+struct Nowhere;
+
+impl UrlLoader for Nowhere {
+    fn load(&self, _: &str) -> Result<Value, Box<dyn Error>> {
+        Err("nothing is fetched".into())
+    }
+}
+
+fn no_schema(error: &CompileError) -> String {
+    match error {
+        CompileError::ValidationError { src, .. } => {
+            let (place, misfit) = (pointer(src), Misfit::of(src));
+            format!("is no JSON Schema at `{}`: {}", shown(if place.is_empty() { "/" } else { &place }), misfit.why)
+        }
+        error => format!("is no JSON Schema: {}", shown(&error.to_string())),
+    }
+}
+
+/// The message of a pattern's error: the lines before it draw the pattern.
+fn last_line(error: &regex::Error) -> String {
+    let words = error.to_string();
+    shown(words.lines().last().unwrap_or_default().trim_start_matches("error: "))
+}
+
+#[cfg(test)]
+mod tests;
