@@ -22,7 +22,7 @@ pub enum BrokerState {
     /// Nothing was submitted yet.
     #[default]
     Unknown,
-    /// It took an event, or looked at it.
+    /// It took an event, or looked at it, or said that it is ready.
     Reachable,
     /// No answer.
     Away,
@@ -64,6 +64,21 @@ impl Contact {
 
     pub(crate) fn state(&self) -> BrokerState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the broker takes nothing for now, so that it may take something again with nothing changed here.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self.state(), BrokerState::Away | BrokerState::Unready { .. })
+    }
+
+    /// Records that a broker which took nothing for now is ready again.
+    pub(crate) fn note_ready(&self) {
+        let mut known = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let BrokerState::Away | BrokerState::Unready { .. } = *known
+            && let Some((kind, subject)) = std::mem::replace(&mut *known, BrokerState::Reachable).notice()
+        {
+            self.notices.resolve(kind, subject);
+        }
     }
 
     pub(crate) fn note(&self, answer: &Result<Submitted, SinkError>) {

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contact::{Contact, EVENTS_SET_ASIDE};
 use crate::limits::{
-    FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_PAUSE_REFUSED_MAX, FORWARD_TIMEOUT, SET_ASIDE_RETRY_MAX,
-    SET_ASIDE_RETRY_MIN, SPOOL_REFRESH,
+    FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_PAUSE_REFUSED_MAX, FORWARD_TIMEOUT, READY_TIMEOUT,
+    SET_ASIDE_RETRY_MAX, SET_ASIDE_RETRY_MIN, SPOOL_REFRESH,
 };
 use crate::spool::{Spool, SpoolTotals, Waiting};
 use crate::stats::Counters;
@@ -82,6 +82,7 @@ impl Forwarder {
                 Ok(Err(_)) => return,
                 Err(_) => {
                     self.refresh().await;
+                    self.look_for_broker().await;
                     continue;
                 }
             }
@@ -100,6 +101,14 @@ impl Forwarder {
                     self.rest(FORWARD_PAUSE_AWAY_MAX).await;
                 }
             }
+        }
+    }
+
+    /// Asks a broker that is away whether it is back. An event that waits asks by itself; without one nobody else would.
+    async fn look_for_broker(&self) {
+        if self.contact.is_away() && timeout(READY_TIMEOUT, self.sink.is_ready()).await == Ok(true) {
+            tracing::info!("the broker is ready again");
+            self.contact.note_ready();
         }
     }
 

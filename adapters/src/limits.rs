@@ -51,6 +51,8 @@ pub(crate) const REFUSAL_CHARS_MAX: usize = 1024;
 
 /// How long the forwarder waits for one answer of the broker's.
 pub(crate) const FORWARD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the forwarder waits for the answer whether the broker is ready.
+pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// The forwarder's first pause after a submit that failed; it doubles.
 pub(crate) const FORWARD_PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// The forwarder's longest pause while the broker is away: how late it may notice that the broker is back.

@@ -13,6 +13,9 @@ pub trait Sink: Send + Sync + 'static {
     /// Signs and submits a spec; when it returns, the process is committed. May be dropped half-way, and be called
     /// again with a spec of the same idempotency key: that gives the first process.
     async fn submit(&self, spec: &Spec) -> Result<Submitted, SinkError>;
+
+    /// Asks whether specs would be taken, without one; false also where nobody answers.
+    async fn is_ready(&self) -> bool;
 }
 
 /// Why a spec was not taken, by what can be done about it. In every case the event stays on this machine's disk.
@@ -65,6 +68,10 @@ impl Sink for Client {
 
     async fn submit(&self, spec: &Spec) -> Result<Submitted, SinkError> {
         Self::submit(self, spec).await.map_err(SinkError::from)
+    }
+
+    async fn is_ready(&self) -> bool {
+        Self::is_ready(self).await.unwrap_or(false)
     }
 }
 

@@ -38,6 +38,10 @@ impl Sink for Broker {
         }
         Err(SinkError::Away("nobody listens there".to_owned()))
     }
+
+    async fn is_ready(&self) -> bool {
+        false
+    }
 }
 
 async fn post(webhook: &Webhook, number: usize) {

@@ -19,7 +19,7 @@ use super::Forwarder;
 use crate::contact::Contact;
 use crate::spool::Spool;
 use crate::stats::Counters;
-use crate::{Sink, SinkError, WebhookLimits};
+use crate::{BrokerState, Sink, SinkError, WebhookLimits};
 
 /// Answers as it was told, then takes everything; remembers what came and when.
 struct Script {
@@ -27,12 +27,20 @@ struct Script {
     answers: Mutex<VecDeque<SinkError>>,
     submits: Mutex<Vec<(Instant, Spec)>>,
     count: watch::Sender<usize>,
+    /// Questions whether it is ready; it is from the third on.
+    questions: watch::Sender<usize>,
 }
 
 impl Script {
     fn new(answers: impl IntoIterator<Item = SinkError>) -> Arc<Self> {
         let (colony, answers) = (KeyPair::generate().id(), Mutex::new(answers.into_iter().collect()));
-        Arc::new(Self { colony, answers, submits: Mutex::default(), count: watch::Sender::new(0) })
+        Arc::new(Self {
+            colony,
+            answers,
+            submits: Mutex::default(),
+            count: watch::Sender::new(0),
+            questions: watch::Sender::new(0),
+        })
     }
 
     fn keys(&self) -> Vec<String> {
@@ -64,6 +72,34 @@ impl Sink for Script {
             }),
         }
     }
+
+    async fn is_ready(&self) -> bool {
+        self.questions.send_modify(|questions| *questions += 1);
+        *self.questions.borrow() >= 3
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_is_back_is_noticed_without_an_event() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+    let script = Script::new([]);
+    let spool = spool(folder.path(), script.colony, &*clock, &[]).await;
+    let notices = Notices::new(clock.clone());
+    let (contact, counters) = (Arc::new(Contact::new(notices.clone())), Arc::new(Counters::default()));
+    contact.note(&Err(SinkError::Away("no".to_owned())));
+    assert_eq!(notices.list().len(), 1);
+    let mut forwarder = Forwarder::new(script.clone(), spool, contact.clone(), counters, clock, notices.clone());
+    let stop = CancellationToken::new();
+    let forwarding = tokio::spawn({
+        let stop = stop.clone();
+        async move { forwarder.run(&stop).await }
+    });
+    script.questions.subscribe().wait_for(|questions| *questions >= 3).await.unwrap();
+    assert_eq!(notices.list(), []);
+    assert_eq!(contact.state(), BrokerState::Reachable);
+    stop.cancel();
+    forwarding.await.unwrap();
+    assert_eq!(*script.questions.borrow(), 3, "nobody asks any more");
 }
 
 fn refused() -> SinkError {

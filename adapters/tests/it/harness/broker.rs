@@ -153,4 +153,8 @@ impl Sink for Broker {
         }
         Ok(submitted)
     }
+
+    async fn is_ready(&self) -> bool {
+        matches!(self.state.lock().unwrap().mood, Mood::Takes)
+    }
 }
