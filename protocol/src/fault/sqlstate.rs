@@ -9,6 +9,9 @@ pub fn of_sqlstate(code: &str) -> Fault {
         "55P03" | "55006" => Fault::Again,
         // PostgREST reports so a role that is not there, and Postgres a sequence that is used up: neither names a value.
         "22023" | "2200H" => Fault::Surroundings,
+        // A row, an index entry or a value that is larger or nested deeper than Postgres can keep. The statements are always the same,
+        // so that it is the document's; the rest of the class is about tables and functions.
+        "54000" | "54001" => Fault::Document,
         _ if code.len() != 5 || !code.is_ascii() => Fault::Surroundings,
         _ => match code.get(..2) {
             // Serialization failures and deadlocks.
@@ -43,6 +46,9 @@ mod tests {
             };
             for rest in ["000", "001", "P01", "999"] {
                 let code = format!("{class}{rest}");
+                if matches!(code.as_str(), "54000" | "54001") {
+                    continue;
+                }
                 assert_eq!(of_sqlstate(&code), expected, "{code}");
             }
         }
@@ -70,6 +76,10 @@ mod tests {
             ("42703", Fault::Surroundings),
             ("42P01", Fault::Surroundings),
             ("53100", Fault::Surroundings),
+            ("54000", Fault::Document),
+            ("54001", Fault::Document),
+            ("54011", Fault::Surroundings),
+            ("54023", Fault::Surroundings),
             ("57014", Fault::Surroundings),
             ("P0001", Fault::Surroundings),
             ("PT409", Fault::Surroundings),
