@@ -53,6 +53,31 @@ fn secrets_are_hidden() {
 }
 
 #[test]
+fn a_database_url_whose_password_holds_a_bare_sign_is_refused_and_shown_nowhere() {
+    let scene = Scene::new();
+    let import = ["import", "colony-tasks", "--source", "shop", "--executor-type", "echo", "--dry-run"];
+    for password in ["sesame@wicket.invalid/wren", "sesame@wicket.invalid"] {
+        let url = format!("postgres://lovelace:{password}@meadow.example/d");
+        for (variable, arguments) in [
+            ("APIARY_DATABASE_URL", &["broker"][..]),
+            ("APIARY_FINANCE_DATABASE_URL", &["record", "show"]),
+            ("APIARY_FINANCE_DATABASE_URL", &["doctor"]),
+            ("APIARY_IMPORT_DATABASE_URL", &import),
+            ("DATABASE_URL", &["broker"]),
+            ("DATABASE_URL", &["config", "show"]),
+        ] {
+            let ran = scene.run_with(&[(variable, &url)], arguments);
+            let words = format!("{}{}", ran.stdout, ran.stderr);
+            for part in ["lovelace", "sesame", "wicket", "wren", "meadow"] {
+                assert!(!words.contains(part), "{arguments:?} shows `{part}`: {words}");
+            }
+            let is_refused = words.contains("the database URL cannot be read");
+            assert!(is_refused || arguments[0] == "config", "{arguments:?}: {words}");
+        }
+    }
+}
+
+#[test]
 fn a_variable_that_sets_nothing_is_pointed_out() {
     let scene = Scene::new();
     let ran = scene.run_with(&[("APIARY_BROKER_LISTN", "127.0.0.1:1")], &["config", "show"]);

@@ -25,7 +25,7 @@ fn the_demo_turns_webhooks_into_rows() {
     let count = |name: &str| report[name].as_u64().unwrap();
     assert!(count("events_duplicate") > 0, "some were posted twice");
     let told = count("processes_succeeded") + count("events_duplicate") + count("events_refused");
-    assert_eq!(count("events_posted"), told, "every post is accounted for");
+    assert_eq!((count("events_posted"), told), (28, 28), "every post is accounted for");
     let rows: Vec<_> = report["subscriptions"]
         .as_array()
         .unwrap()
@@ -34,6 +34,18 @@ fn the_demo_turns_webhooks_into_rows() {
         .collect();
     assert_eq!(rows, [("sub_demo_ada", "canceled"), ("sub_demo_bo", "active")]);
     assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "the folder is removed");
+}
+
+#[test]
+fn a_demo_accounts_for_every_webhook_in_words() {
+    let told = Scene::new().run(&["demo"]).ok();
+    let account = told.lines().find(|line| line.contains("webhooks posted")).unwrap();
+    let numbers = |text: &str| text.split(' ').filter_map(|word| word.parse().ok()).collect::<Vec<u32>>();
+    let (posted, became) = account.rsplit_once(" refused").unwrap().0.split_once(':').unwrap();
+    assert_eq!((numbers(posted), numbers(became).iter().sum::<u32>()), (vec![28], 28), "{account}");
+    for fate in ["succeeded", "sent again", "forged"] {
+        assert!(became.contains(fate), "{fate}: {account}");
+    }
 }
 
 #[test]

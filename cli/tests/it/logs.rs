@@ -1,7 +1,9 @@
 //! What a process says while it runs, as a person sees it.
 
+use std::process::Stdio;
+
 use crate::local::Local;
-use crate::scene::Scene;
+use crate::scene::{Scene, eventually};
 
 const COUNT: [&str; 6] = ["process", "submit", "--type", "echo", "--function", "count"];
 
@@ -71,4 +73,24 @@ fn whoever_waits_is_told_what_holds_the_process() {
         assert!(words.starts_with("process 0") && words.contains("\nnot running: "), "the id comes first:\n{words}");
         assert!(words.contains("why: `apiary ") && words.contains(" process explain 0"), "{words}");
     }
+}
+
+#[test]
+fn whoever_waits_is_told_again_when_something_else_holds_the_process() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let submit = ["process", "submit", "--type", "nobody", "--function", "echo", "--wait"];
+    let told = std::fs::File::create(scene.path("told")).unwrap();
+    let mut waiting = local.process(&submit).stdout(Stdio::null()).stderr(told).spawn().unwrap();
+    let is_told = |words: &str| {
+        let told = scene.read("told");
+        told.lines().any(|line| line.starts_with("not running: ") && line.contains(words)).then_some(())
+    };
+    eventually("the id is told", || scene.read("told").starts_with("process 0").then_some(()));
+    eventually("it is told that nobody runs the work", || is_told("`nobody`"));
+    local.run(&["pause", "add", "function", "echo", "--reason", "the valley is closed"]).ok();
+    eventually("it is told that the work is paused", || is_told("the valley is closed"));
+    local.run(&["process", "cancel", "latest"]).ok();
+    let ended = eventually("the wait ends", || waiting.try_wait().unwrap());
+    assert_eq!(ended.code(), Some(1), "{}", scene.read("told"));
 }

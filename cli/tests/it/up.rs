@@ -114,6 +114,9 @@ fn the_commands_that_it_names_work_when_pasted() {
     let local = Local::start(&scene);
     let commands = local.announced["try"].as_array().unwrap();
     assert_eq!(commands.len(), 5);
+    for offered in [" webhook send ", " record show", " process submit ", " process verify ", " doctor"] {
+        assert!(commands.iter().any(|line| line.as_str().unwrap().contains(offered)), "{offered}: {commands:?}");
+    }
     for line in commands {
         let line = line.as_str().unwrap();
         let mut shell = assert_cmd::Command::new("sh");

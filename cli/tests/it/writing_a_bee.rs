@@ -2,11 +2,23 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::path::PathBuf;
+use std::process::{Child, Stdio};
 
 use apiary_tests::Port;
 
+use crate::local::Local;
 use crate::page::{self, commands};
-use crate::scene::Scene;
+use crate::scene::{Scene, eventually};
+
+/// A bee that runs; killed when dropped.
+struct Bee(Child);
+
+impl Drop for Bee {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 #[test]
 fn the_example_bee_greets_after_apiary_up() {
@@ -32,6 +44,22 @@ fn the_example_bee_asks_where_apiary_up_listens() {
     let usual = shown.split('"').find(|text| text.starts_with("http://127.0.0.1:")).unwrap().to_owned();
     let source = std::fs::read_to_string(page::repository().join("executor-sdk/examples/bee.rs")).unwrap();
     assert!(source.contains(&format!("\"{usual}\"")), "the example does not name {usual}");
+}
+
+#[test]
+fn the_example_bee_without_a_grant_gives_its_name_and_goes_on_once_approved() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    scene.new_key("bee.pem");
+    let mut bee = std::process::Command::new(example());
+    bee.current_dir(scene.path(".")).env_clear().env("APIARY_COLONY", local.announced["colony"].as_str().unwrap());
+    bee.env("APIARY_BROKER", local.announced["broker"].as_str().unwrap()).stdout(Stdio::null());
+    let _bee = Bee(bee.stderr(std::fs::File::create(scene.path("bee.log")).unwrap()).spawn().unwrap());
+    let says = |words: &str| scene.read("bee.log").contains(words).then_some(());
+    eventually("it says how it is approved", || says("apiary executor approve greeter"));
+    let colony = scene.path("data/keys/colony.pem");
+    local.run(&["executor", "approve", "greeter", "--colony-key", colony.to_str().unwrap()]).ok();
+    eventually("it works", || says("claiming work"));
 }
 
 #[test]
