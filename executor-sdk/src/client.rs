@@ -93,6 +93,7 @@ impl Client {
     }
 
     /// The broker instance that calls are signed for at the moment, if one is known.
+    #[cfg(feature = "executor")]
     pub(crate) async fn known_broker(&self) -> Option<std::sync::Arc<str>> {
         self.shared.session.known().await
     }

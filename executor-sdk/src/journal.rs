@@ -6,73 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use apiary_identity::{Clock, Content};
 use apiary_proto::v1;
+use apiary_protocol::{AttributeKind, LogLevel};
 use tokio::sync::Notify;
 
 use crate::limits::{
     ATTRIBUTES_MAX, LOG_BATCH_BYTES, LOG_BATCH_LINES, LOG_BUFFER_BYTES_MAX, LOG_BUFFER_LINES_MAX, LOG_CALL_BYTES_MAX,
     LOG_CALL_LINES_MAX, LOG_FIELDS_BYTES_MAX, LOG_MESSAGE_BYTES_MAX,
 };
-
-/// How grave a log line is, or where it was captured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Every step.
-    Trace,
-    /// For whoever looks for a fault.
-    Debug,
-    /// As it should be.
-    Info,
-    /// Not as it should be, and it goes on.
-    Warn,
-    /// It failed.
-    Error,
-    /// A line that a child process wrote.
-    Stdout,
-    /// A line that a child process wrote as an error.
-    Stderr,
-}
-
-impl LogLevel {
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-        }
-    }
-}
-
-/// What an attribute of a process tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttributeKind {
-    /// What went in.
-    In,
-    /// What came out.
-    Out,
-    /// What went wrong.
-    Err,
-    /// What it ran under.
-    Env,
-}
-
-impl AttributeKind {
-    pub(crate) const ALL: [Self; 4] = [Self::In, Self::Out, Self::Err, Self::Env];
-
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::In => "in",
-            Self::Out => "out",
-            Self::Err => "err",
-            Self::Env => "env",
-        }
-    }
-}
 
 /// How far the work is, as last said.
 #[derive(Clone, Default)]

@@ -45,29 +45,39 @@ mod client;
 mod config;
 mod connection;
 mod error;
+#[cfg(feature = "executor")]
 mod executor;
+#[cfg(feature = "executor")]
 pub mod guard;
+#[cfg(feature = "executor")]
 mod handler;
+#[cfg(feature = "executor")]
 mod journal;
+#[cfg(feature = "executor")]
 pub mod lease;
 pub mod limits;
+#[cfg(feature = "executor")]
 mod outcome;
 mod retry;
 mod session;
+#[cfg(feature = "executor")]
 pub mod testing;
 pub mod wire;
+#[cfg(feature = "executor")]
 mod work;
 
 pub use address::Address;
 pub use apiary_identity as identity;
 pub use apiary_proto::v1;
-pub use apiary_protocol::{Fault, Reason};
+pub use apiary_protocol::{AttributeKind, Fault, LogLevel, Reason};
 pub use client::{Client, Sighting, Submitted, Watch};
 pub use config::{ClientConfig, Proxy};
 pub use error::ClientError;
+#[cfg(feature = "executor")]
 pub use executor::{Executor, ExecutorBuilder};
-pub use journal::{AttributeKind, LogLevel};
+#[cfg(feature = "executor")]
 pub use outcome::{Failure, IntoOutput, Output};
 pub use retry::retry;
 pub use tokio_util::sync::CancellationToken;
+#[cfg(feature = "executor")]
 pub use work::Work;

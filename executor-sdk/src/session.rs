@@ -33,6 +33,7 @@ impl Session {
     }
 
     /// The broker instance, if it is known already.
+    #[cfg(feature = "executor")]
     pub(crate) async fn known(&self) -> Option<Arc<str>> {
         self.broker_id.lock().await.clone()
     }

@@ -1,8 +1,7 @@
 //! Between the wire's envelopes and those of `apiary_identity`.
 
-use apiary_identity::{Digest, Envelope, Id, Offer};
+use apiary_identity::{Envelope, Offer};
 use apiary_proto::v1;
-use sha2::{Digest as _, Sha256};
 
 use crate::ClientError;
 
@@ -38,21 +37,6 @@ pub fn offer_to_proto(offer: &Offer) -> v1::Offer {
     }
 }
 
-/// The digest of an envelope as it was received, be it what it may: [`Envelope::digest`] without its form.
-/// `any_id` can be any identity, because the digest does not cover the key id.
-pub(crate) fn digest_as_received(envelope: &v1::Envelope, any_id: Id) -> Digest {
-    let unsigned = Envelope {
-        payload_type: envelope.payload_type.clone(),
-        payload: envelope.payload.clone(),
-        key_id: any_id,
-        signature: [0; 64],
-    };
-    let mut hash = Sha256::new();
-    hash.update(unsigned.encoding());
-    hash.update(&envelope.signature);
-    Digest(hash.finalize().into())
-}
-
 #[cfg(test)]
 mod tests {
     use apiary_identity::KeyPair;
@@ -61,21 +45,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_envelope_survives_the_wire_and_keeps_its_digest() {
+    fn an_envelope_survives_the_wire() {
         let key = KeyPair::generate();
         let envelope = Envelope::sign(&key, "application/x", Bytes::from_static(b"{}"));
         let wire = envelope_to_proto(&envelope);
         assert_eq!(envelope_from_proto(&wire).unwrap(), envelope);
-        assert_eq!(digest_as_received(&wire, KeyPair::generate().id()), envelope.digest());
     }
 
     #[test]
-    fn an_envelope_with_half_a_signature_is_no_envelope_but_has_a_digest() {
+    fn an_envelope_with_half_a_signature_is_no_envelope() {
         let envelope = v1::Envelope { signature: Bytes::from_static(&[1; 32]), ..Default::default() };
         let words = envelope_from_proto(&envelope).unwrap_err().to_string();
         assert!(words.contains("32 bytes, not 64"), "{words}");
-        let other = v1::Envelope::default();
-        let id = KeyPair::generate().id();
-        assert_ne!(digest_as_received(&envelope, id), digest_as_received(&other, id));
     }
 }

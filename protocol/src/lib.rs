@@ -2,6 +2,7 @@
 
 pub mod details;
 pub mod fault;
+mod journal;
 pub mod near;
 pub mod pages;
 mod reason;
@@ -9,4 +10,5 @@ mod reason;
 pub mod schema;
 
 pub use fault::Fault;
+pub use journal::{AttributeKind, LogLevel};
 pub use reason::Reason;

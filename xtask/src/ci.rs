@@ -18,13 +18,16 @@ enum Outcome {
 type Step = fn() -> anyhow::Result<Outcome>;
 
 /// The steps, the quick ones first. Documentation follows clippy, because it reuses what clippy has compiled.
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 9] = [
     ("format", || cargo(&["fmt", "--all", "--check"], &[])),
     ("generated code", || held(proto::run(true))),
     ("schema lint", || held(lint_proto::run())),
     ("page lint", || held(lint_pages::run())),
     ("dependencies", dependencies),
     ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])),
+    ("client alone", || {
+        cargo(&["clippy", "--package", "apiary-executor-sdk", "--no-default-features", "--", "-D", "warnings"], &[])
+    }),
     ("documentation", || cargo(&["doc", "--no-deps", "--workspace"], &[("RUSTDOCFLAGS", "-D warnings")])),
     ("tests", tests),
 ];

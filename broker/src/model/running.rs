@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
+pub use apiary_protocol::{AttributeKind, LogLevel};
+
 use super::{ColonyKey, GrantKey, LeaseRef};
 
 /// A signed `progress.v1` document to keep.
@@ -90,49 +92,6 @@ impl NewLogLine {
     }
 }
 
-/// How grave a log line is, or where it was captured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Every step.
-    Trace,
-    /// For whoever looks for a fault.
-    Debug,
-    /// As it should be.
-    Info,
-    /// Not as it should be, and it goes on.
-    Warn,
-    /// It failed.
-    Error,
-    /// A line that a child process wrote.
-    Stdout,
-    /// A line that a child process wrote as an error.
-    Stderr,
-}
-
-impl LogLevel {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Stdout, Self::Stderr];
-
-    /// The word in tables and on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-        }
-    }
-
-    /// The level of a word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.as_str() == word)
-    }
-}
-
 /// A log line as kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
@@ -191,39 +150,6 @@ pub struct NewAttribute {
     pub key: String,
     /// Its value.
     pub value: String,
-}
-
-/// Sorts of attributes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum AttributeKind {
-    /// What went in.
-    In,
-    /// What came out.
-    Out,
-    /// What went wrong.
-    Err,
-    /// What it ran under.
-    Env,
-}
-
-impl AttributeKind {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::In, Self::Out, Self::Err, Self::Env];
-
-    /// The word in tables and on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::In => "in",
-            Self::Out => "out",
-            Self::Err => "err",
-            Self::Env => "env",
-        }
-    }
-
-    /// The kind of a word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
 }
 
 /// What became of values to attach.

@@ -1,12 +1,12 @@
 //! Which attempt is spoken of.
 
-use apiary_identity::{Content, Digest, Envelope, Outcome, OutcomeKind, Progress};
+use apiary_identity::{Content, Digest, Envelope, Id, Outcome, OutcomeKind, Progress};
 use apiary_proto::v1;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::ending::Ending;
 use crate::client::millis;
-use crate::wire::digest_as_received;
 use crate::{Client, ClientError, Failure};
 
 /// Which attempt something is said of: progress, or its end.
@@ -75,5 +75,44 @@ impl Subject {
         let words = if words.trim().is_empty() { "the handler gave no reason" } else { &words };
         let (Self { process_id, attempt, spec_digest }, now) = (*self, client.clock().now());
         Outcome::failed(client.colony(), process_id, attempt, spec_digest, now, kind, words)
+    }
+}
+
+/// Returns the digest of an envelope as it was received, be it what it may: [`Envelope::digest`] without its form.
+/// `any_id` can be any identity, because the digest does not cover the key id.
+fn digest_as_received(envelope: &v1::Envelope, any_id: Id) -> Digest {
+    let unsigned = Envelope {
+        payload_type: envelope.payload_type.clone(),
+        payload: envelope.payload.clone(),
+        key_id: any_id,
+        signature: [0; 64],
+    };
+    let mut hash = Sha256::new();
+    hash.update(unsigned.encoding());
+    hash.update(&envelope.signature);
+    Digest(hash.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use apiary_identity::KeyPair;
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::wire::envelope_to_proto;
+
+    #[test]
+    fn an_envelope_keeps_its_digest_over_the_wire() {
+        let key = KeyPair::generate();
+        let envelope = Envelope::sign(&key, "application/x", Bytes::from_static(b"{}"));
+        let wire = envelope_to_proto(&envelope);
+        assert_eq!(digest_as_received(&wire, KeyPair::generate().id()), envelope.digest());
+    }
+
+    #[test]
+    fn half_a_signature_has_a_digest_of_its_own() {
+        let envelope = v1::Envelope { signature: Bytes::from_static(&[1; 32]), ..Default::default() };
+        let id = KeyPair::generate().id();
+        assert_ne!(digest_as_received(&envelope, id), digest_as_received(&v1::Envelope::default(), id));
     }
 }
