@@ -1,4 +1,35 @@
-//! Submit signed work to an Apiary broker, or be a *bee*: claim it, verify it, do it, sign the result.
+//! Client and executor runtime of Apiary: submit signed work to a broker, or be a *bee*, which claims it, verifies it, does it, and
+//! signs the result.
+//!
+//! # Tour
+//!
+//! | to | begin with |
+//! |---|---|
+//! | submit, read, watch, operate | [`Client`], one method for each call of the broker; [`ClientConfig`] says where it is |
+//! | be a bee | [`Executor::builder`]; handlers take a [`Work`] and return an output or a [`Failure`] |
+//! | test a handler without a broker | [`testing::work`] |
+//! | claim by hand, without the runtime | [`lease`] |
+//! | refuse dangerous arguments | [`guard`] |
+//! | sign and verify | [`identity`]; [`wire`] turns its envelopes into messages and back |
+//!
+//! A handler is a function, and its test needs nothing else:
+//!
+//! ```
+//! use apiary_executor_sdk::{Failure, Work, testing};
+//!
+//! async fn greet(name: String, work: Work) -> Result<String, Failure> {
+//!     if name.is_empty() {
+//!         // No further attempt can help. `Failure::retryable` says the opposite.
+//!         return Err(Failure::fatal("nobody to greet: give a name"));
+//!     }
+//!     Ok(format!("Hello, {name}! (attempt {})", work.attempt()))
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let work = testing::work("greet").args("Ada").build();
+//! assert_eq!(greet(work.json().unwrap(), work).await.unwrap(), "Hello, Ada! (attempt 1)");
+//! # });
+//! ```
 //!
 //! # A complete bee
 //!
@@ -8,37 +39,39 @@
 //!
 //! [`Executor`] claims by long poll from wherever it runs, checks each spec's chain of signatures up to the
 //! colony's key before a handler sees it, renews leases in the background, cancels work whose lease was lost,
-//! signs results and sends them until the broker has them, and drains on SIGTERM. Its [`guard`] looks at what
+//! signs results and sends them until the broker has them, and drains on SIGTERM. Its [`guard`] checks what
 //! signed work contains, and refuses what no shell should be asked for.
 //!
 //! An attempt may be made more than once: a bee may die after its work is done and before the broker knows.
 //! Handlers that must not act twice use [`Work::process_id`] as their key of idempotency.
 //!
-//! # Submitting
+//! # A complete submitter
 //!
 //! ```no_run
-//! use std::{sync::Arc, time::Duration};
-//! use apiary_executor_sdk::identity::{SystemClock, read_key_file};
-//! use apiary_executor_sdk::{Client, ClientConfig, retry};
+#![doc = include_str!("../examples/submitter.rs")]
+//! ```
 //!
-//! # async fn submit() -> Result<(), Box<dyn std::error::Error>> {
-//! let key = read_key_file("submitter.pem".as_ref(), None)?;
-//! let config = ClientConfig::new("https://broker.example:7420".parse()?);
-//! let client = Client::new(&config, std::env::var("APIARY_COLONY")?.parse()?, key, Arc::new(SystemClock))?;
+//! [`Client::submit_json`] is shorter where every option keeps its default, and [`Client::submit`] signs a
+//! [`Spec`](identity::Spec) whose fields are the options:
 //!
-//! // Arguments as JSON, every option at its default.
+//! ```no_run
+//! # async fn submit(client: apiary_executor_sdk::Client) -> Result<(), apiary_executor_sdk::ClientError> {
 //! client.submit_json("greeter", "greet", &serde_json::json!({ "name": "Ada" })).await?;
 //!
-//! // Every option, and tried again while the broker is away: the same spec is never stored twice.
 //! let mut spec = client.spec("greeter", "greet");
 //! spec.priority = 10;
 //! spec.idempotency_key = Some("greeting-4711".to_owned());
-//! let submitted = retry(Duration::from_secs(60), || client.submit(&spec)).await?;
-//! let process = client.wait_until_finished(submitted.process_id).await?;
-//! println!("{:?}", process.state());
+//! client.submit(&spec).await?;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Where to go on
+//!
+//! - `examples/http_bee.rs`: a bee that calls URLs, waits when a server asks for it, and reaches no private address.
+//! - `docs/writing-a-bee.md` in the repository: from an empty folder to a running bee, with its key and its grant.
+//! - [`ClientError`]: whose fault a refusal is, and whether the same call can succeed later; [`retry()`] makes it again.
+//! - [`limits`]: the bounds and pauses that the SDK keeps to.
 
 mod address;
 mod client;

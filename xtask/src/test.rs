@@ -15,8 +15,8 @@ const THREADS: &str = "RUST_TEST_THREADS";
 const TESTS_PER_CORE: usize = 2;
 
 /// Programs that a package's tests start, and the packages that they belong to.
-const STARTED: [(&str, &str, [&str; 2]); 2] =
-    [("apiary-tests", "apiary", ["--bin", "apiary"]), ("apiary", "apiary-executor-sdk", ["--example", "bee"])];
+const STARTED: [(&str, &str, &[&str]); 2] =
+    [("apiary-tests", "apiary", &["--bin", "apiary"]), ("apiary", "apiary-executor-sdk", &["--examples"])];
 
 /// Which tests, and how strictly.
 #[derive(clap::Args, Default)]

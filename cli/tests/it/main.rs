@@ -21,6 +21,7 @@ mod proxy;
 mod record;
 mod running_apart;
 mod scene;
+mod sdk_examples;
 mod shell_executor;
 mod spool;
 mod tables;

@@ -30,7 +30,7 @@ fn the_example_bee_greets_after_apiary_up() {
         format!("export APIARY_BROKER_LISTEN={broker} APIARY_WEBHOOK_LISTEN={webhook} APIARY_BROKER=http://{broker}\n");
     let script = commands("writing-a-bee.md");
     assert!(script.contains("\ncargo run &\n"), "{script}");
-    let script = elsewhere + &script.replace("cargo run &", &format!("{} &", example().display()));
+    let script = elsewhere + &script.replace("cargo run &", &format!("{} &", example("bee").display()));
     let (code, words) = page::run_script(&scene, &script);
     assert_eq!(code, Some(0), "{words}");
     for told in ["claiming work", "greeting Ada", "Hello, Ada! (attempt 1)", "holds   result"] {
@@ -51,7 +51,7 @@ fn the_example_bee_without_a_grant_gives_its_name_and_goes_on_once_approved() {
     let scene = Scene::new();
     let local = Local::start(&scene);
     scene.new_key("bee.pem");
-    let mut bee = std::process::Command::new(example());
+    let mut bee = std::process::Command::new(example("bee"));
     bee.current_dir(scene.path(".")).env_clear().env("APIARY_COLONY", local.announced["colony"].as_str().unwrap());
     bee.env("APIARY_BROKER", local.announced["broker"].as_str().unwrap()).stdout(Stdio::null());
     let _bee = Bee(bee.stderr(std::fs::File::create(scene.path("bee.log")).unwrap()).spawn().unwrap());
@@ -66,7 +66,7 @@ fn the_example_bee_without_a_grant_gives_its_name_and_goes_on_once_approved() {
 fn the_example_bee_says_what_it_lacks() {
     let scene = Scene::new();
     let run = |variables: &[(&str, &str)]| {
-        let mut bee = assert_cmd::Command::new(example());
+        let mut bee = assert_cmd::Command::new(example("bee"));
         bee.current_dir(scene.path(".")).env_clear().envs(variables.iter().copied()).timeout(crate::scene::PATIENCE);
         let ran = crate::scene::run(&mut bee);
         assert_eq!(ran.code, 1);
@@ -79,13 +79,13 @@ fn the_example_bee_says_what_it_lacks() {
     assert!(words.contains("bee.pem") && words.contains("`apiary key new bee.pem`"), "{words}");
 }
 
-/// The SDK's example, which `cargo xtask test` builds before the tests start.
-fn example() -> PathBuf {
+/// An example of the SDK, which `cargo xtask test` builds before the tests start.
+pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let example = test.parent().unwrap().parent().unwrap().join("examples/bee");
+    let example = test.parent().unwrap().parent().unwrap().join("examples").join(name);
     assert!(
         example.is_file(),
-        "the example is not built: run `cargo xtask test`, or `cargo build --package apiary-executor-sdk --example bee`"
+        "the example is not built: run `cargo xtask test`, or `cargo build --package apiary-executor-sdk --examples`"
     );
     example
 }
