@@ -10,7 +10,7 @@ use tracing::Level;
 
 use crate::commands::{
     bee, broker, bulk, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, lease,
-    limit, pause, process, record, spool, tls, up, webhook,
+    limit, man, pause, process, record, spool, tls, up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, Quiet, ReaderGone};
@@ -119,6 +119,7 @@ enum Command {
     #[command(subcommand)]
     Config(config::Command),
     Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Runs the program.
@@ -232,7 +233,7 @@ impl Global {
 impl Command {
     /// What needs no settings must work with broken ones.
     fn reads_settings(&self) -> bool {
-        !matches!(self, Self::Completions(_) | Self::Demo(_))
+        !matches!(self, Self::Completions(_) | Self::Man(_) | Self::Demo(_))
     }
 
     /// What runs on tells what it does; the rest tells what goes wrong.
@@ -279,6 +280,7 @@ impl Command {
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),
             Self::Completions(arguments) => completions::run(&arguments),
+            Self::Man(arguments) => man::run(&arguments),
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod lease;
 pub(crate) mod limit;
+pub(crate) mod man;
 pub(crate) mod pause;
 pub(crate) mod process;
 pub(crate) mod record;

@@ -97,6 +97,8 @@ fn a_broken_file_stops_everything_but_what_needs_no_settings() {
         assert!(words.contains("apiary.toml: `broker.listen`: expected an IP address and a port"), "{words}");
     }
     assert!(scene.run(&["completions", "bash"]).ok().contains("apiary"));
+    scene.run(&["man", "man/man1"]).ok();
+    assert!(scene.read("man/man1/apiary-process-submit.1").contains("apiary process submit"));
 }
 
 #[test]
