@@ -5,6 +5,7 @@ mod cases;
 mod dependencies;
 mod documents;
 mod files;
+mod image;
 mod layers;
 mod pages;
 mod shared;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use crate::{children, lint_pages, lint_proto, proto, test, workspace};
+use crate::{children, lint_image, lint_pages, lint_proto, proto, test, workspace};
 
 /// How a step went.
 enum Outcome {
@@ -18,11 +18,12 @@ enum Outcome {
 type Step = fn() -> anyhow::Result<Outcome>;
 
 /// The steps, the quick ones first. Documentation follows clippy, because it reuses what clippy has compiled.
-const STEPS: [(&str, Step); 9] = [
+const STEPS: [(&str, Step); 10] = [
     ("format", || cargo(&["fmt", "--all", "--check"], &[])),
     ("generated code", || held(proto::run(true))),
     ("schema lint", || held(lint_proto::run())),
     ("page lint", || held(lint_pages::run())),
+    ("image lint", || held(lint_image::run())),
     ("dependencies", dependencies),
     ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])),
     ("client alone", || {

@@ -5,7 +5,9 @@ mod bench;
 mod check_long;
 mod children;
 mod ci;
+mod dist;
 mod go;
+mod lint_image;
 mod lint_pages;
 mod lint_proto;
 mod node;
@@ -54,6 +56,10 @@ enum Task {
     LintProto,
     /// Holds `docs/openapi.json` to OpenAPI's own rules.
     LintPages,
+    /// Holds `deploy/Dockerfile` to hadolint's rules.
+    LintImage,
+    /// Makes the archive of a release: program, completions, manual pages, licence; and its checksum.
+    Dist(dist::Arguments),
     /// Holds a private Postgres until standard input ends. `test` and `bench` start it.
     #[command(hide = true)]
     GuardPostgres,
@@ -72,6 +78,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Proto { check } => proto::run(check).map(|()| ExitCode::SUCCESS),
         Task::LintProto => lint_proto::run().map(|()| ExitCode::SUCCESS),
         Task::LintPages => lint_pages::run().map(|()| ExitCode::SUCCESS),
+        Task::LintImage => lint_image::run().map(|()| ExitCode::SUCCESS),
+        Task::Dist(arguments) => dist::run(&arguments).map(|()| ExitCode::SUCCESS),
         Task::GuardPostgres => postgres::run_guard().map(|()| ExitCode::SUCCESS),
     };
     done.or_else(|error| match error.downcast_ref::<children::Interrupted>() {

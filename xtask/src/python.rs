@@ -1,4 +1,4 @@
-//! Python, and packages from PyPI in an environment of their own under the build folder.
+//! Python, and packages from PyPI, kept under the build folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,32 +8,42 @@ use anyhow::{Context as _, bail};
 
 use crate::{apt, children, workspace};
 
-/// What the clients in `tests/clients/python` and the example in `docs/protocol.md` need, with exact versions.
-const PACKAGES: [&str; 3] = ["grpcio==1.76.0", "grpcio-status==1.76.0", "cryptography==50.0.2"];
 /// Names what is installed; written last, so that an interrupted installation is never taken for a whole one.
 const INSTALLED: &str = "installed.txt";
 
-/// Returns the Python that finds the packages; installs it and them where they are missing.
-pub(crate) fn installed() -> anyhow::Result<PathBuf> {
-    let folder = workspace::target().join("tools/python");
-    let python = folder.join("bin/python");
-    let wanted = PACKAGES.join("\n");
-    if fs::read_to_string(folder.join(INSTALLED)).is_ok_and(|installed| installed == wanted) && works(&python) {
-        return Ok(python);
+/// Packages from PyPI, with their exact versions, in an environment of their own.
+pub(crate) struct Environment {
+    /// The folder's name under the build folder.
+    pub(crate) folder: &'static str,
+    /// The packages.
+    pub(crate) packages: &'static [&'static str],
+}
+
+impl Environment {
+    /// Returns the folder with Python and the packages' programs; installs it and them where they are missing.
+    pub(crate) fn installed(&self) -> anyhow::Result<PathBuf> {
+        let folder = workspace::target().join("tools").join(self.folder);
+        let programs = folder.join("bin");
+        let python = programs.join("python");
+        let wanted = self.packages.join("\n");
+        if fs::read_to_string(folder.join(INSTALLED)).is_ok_and(|installed| installed == wanted) && works(&python) {
+            return Ok(programs);
+        }
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        make_environment(&folder)?;
+        let names = self.packages.join(", ");
+        eprintln!("installing {names} with pip");
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--only-binary", ":all:"])
+            .args(self.packages);
+        if !children::run(&mut pip)?.success() {
+            bail!("pip cannot install {names}");
+        }
+        fs::write(folder.join(INSTALLED), wanted)?;
+        Ok(programs)
     }
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    make_environment(&folder)?;
-    eprintln!("installing {} with pip", PACKAGES.join(", "));
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--only-binary", ":all:"])
-        .args(PACKAGES);
-    if !children::run(&mut pip)?.success() {
-        bail!("pip cannot install {}", PACKAGES.join(", "));
-    }
-    fs::write(folder.join(INSTALLED), wanted)?;
-    Ok(python)
 }
 
 fn make_environment(folder: &Path) -> anyhow::Result<()> {

@@ -9,11 +9,16 @@ use anyhow::Context as _;
 
 use crate::node::Package;
 use crate::postgres::Cluster;
-use crate::{apt, children, go, lint_proto, pgbouncer, python, workspace};
+use crate::python::Environment;
+use crate::{apt, children, go, lint_proto, pgbouncer, workspace};
 
 /// Supabase's own PostgREST-compatible server, and the Postgres driver that it wants beside it.
 const SUPABASE_LITE: Package =
     Package { folder: "supabase-lite", name: "@supabase/lite", version: "0.10.0", peers: &["postgres@3.4.9"] };
+
+/// What the clients in `tests/clients/python` and the example in `docs/protocol.md` need.
+const GRPCIO: Environment =
+    Environment { folder: "python", packages: &["grpcio==1.76.0", "grpcio-status==1.76.0", "cryptography==50.0.2"] };
 
 /// connect-node, another gRPC library, and what it wants beside it.
 const CONNECT_NODE: Package = Package {
@@ -85,9 +90,9 @@ impl Servers {
             self.present.push("grpc-go".to_owned());
             self.variables.push(("APIARY_TEST_GRPC_GO", program.into()));
         }
-        if let Some(program) = self.note("grpcio-status", "clients::python", python::installed())? {
+        if let Some(programs) = self.note("grpcio-status", "clients::python", GRPCIO.installed())? {
             self.present.push("grpcio-status".to_owned());
-            self.variables.push(("APIARY_TEST_PYTHON", program.into()));
+            self.variables.push(("APIARY_TEST_PYTHON", programs.join("python").into()));
         }
         if let Some(folder) = self.note(CONNECT_NODE.name, "clients::node", CONNECT_NODE.installed())? {
             self.present.push(format!("{} {}", CONNECT_NODE.name, CONNECT_NODE.version));

