@@ -12,6 +12,8 @@
 //! | refuse dangerous arguments | [`guard`] |
 //! | sign and verify | [`identity`]; [`wire`] turns its envelopes into messages and back |
 //!
+//! Without the default feature `executor`, the crate is the client alone.
+//!
 //! A handler is a function, and its test needs nothing else:
 //!
 //! ```
