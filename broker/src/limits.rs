@@ -77,13 +77,13 @@ pub const GRANT_CACHE_KEYS_MAX: usize = 10_000;
 pub const CLAIM_WAIT_MS_MAX: i64 = 60_000;
 /// The most processes of one claim.
 pub const CLAIM_COUNT_MAX: i32 = 1000;
-/// The most processes that one look into a lane takes, for all polls together: their specs are in memory at once, at most 1 MiB
+/// The most processes that one pass takes from a lane, for all its polls together: their specs are in memory at once, at most 1 MiB
 /// each as a rule.
 pub const CLAIM_PASS_COUNT_MAX: usize = 256;
-/// The most polls that one look into a lane is for; the others are in the next.
+/// The most polls that one pass serves; the others are in the next.
 pub const CLAIM_PASS_POLLS_MAX: usize = 10_000;
-/// A claim that does not wait is looked for again while looks end before the end of its lane, but so often at the most.
-pub const CLAIM_LOOKS_MAX: u32 = 4;
+/// A claim that does not wait is in another pass while passes end before the end of its lane, but in so many at the most.
+pub const CLAIM_PASSES_PER_POLL_MAX: u32 = 4;
 /// The most bytes of specs and grants in one claim's answer; what does not fit goes back to the queue.
 pub const CLAIM_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 1024 * 1024;
 /// Claims that wait at one broker.
@@ -125,8 +125,8 @@ pub const LIMIT_USES_SHOWN: usize = 10;
 pub const LIMIT_USES_READ: i64 = 10_000;
 /// How long a broker goes by the limits of a colony that it has read, where no other broker tells it of a change.
 pub const LIMITS_REMEMBERED: Duration = Duration::from_secs(5);
-/// A lane where a limit holds work is looked into again this much later at the earliest.
-pub const HELD_LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// A lane in which limits keep work waiting has its next pass this much later at the earliest.
+pub const LIMITED_PASS_PAUSE: Duration = Duration::from_millis(20);
 /// How long what runs has to stop by itself when a limit cancels it, in milliseconds.
 pub const LIMIT_GRACE_MS: i64 = 30_000;
 /// Processes that one submit cancels, of one key.

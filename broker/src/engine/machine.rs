@@ -14,7 +14,7 @@ use super::background::Bulks;
 use super::clock::DatabaseClock;
 use super::colonies::get_health;
 use super::commit::committer::Committer;
-use super::dispatch::dispatcher::Claimer;
+use super::dispatch::dispatcher::Dispatcher;
 use super::executors::newcomers::Newcomers;
 use super::leases::add_logs::LogFlush;
 use super::leases::claim::Places;
@@ -55,7 +55,7 @@ pub(crate) struct Engine {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) grants: Arc<GrantCache>,
-    pub(super) claimer: Arc<Claimer>,
+    pub(super) dispatcher: Arc<Dispatcher>,
     pub(super) contacts: Arc<Contacts>,
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) wakeups: Wakeups,
@@ -87,7 +87,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts the writers, the claimer, the sweeps and the talk with other brokers, all in `tasks`. They end once `drain` is
+    /// Starts the writers, the dispatcher, the sweeps and the talk with other brokers, all in `tasks`. They end once `drain` is
     /// cancelled; the writers only at `finish`, or when the engine is dropped.
     pub(crate) async fn start(
         store: Arc<dyn Store>,
@@ -102,8 +102,8 @@ impl Engine {
         clock.sync(&*store).await?;
         // A database with a clock of its own is one that other brokers may use, too.
         let shared = store.database_time_ms().await?.is_some();
-        let claimer = Arc::new(Claimer::default());
-        let (wakeups, hints) = Wakeups::start(claimer.clone(), shared);
+        let dispatcher = Arc::new(Dispatcher::default());
+        let (wakeups, hints) = Wakeups::start(dispatcher.clone(), shared);
         if let Some(hints) = hints {
             let state = (store.clone(), hints, drain.clone());
             tasks.spawn("hints to other brokers", drain.clone(), state, move |(store, hints, stop)| {
@@ -115,7 +115,7 @@ impl Engine {
             });
         }
         let watches = Arc::new(Watches::new(clock.clone()));
-        let waiting = Arc::new(Waiting { claimer: claimer.clone(), watches: watches.clone() });
+        let waiting = Arc::new(Waiting { dispatcher: dispatcher.clone(), watches: watches.clone() });
         let grants = Arc::new(GrantCache::new(store.clone(), clock.clone(), waiting, shared));
         if shared {
             tasks.spawn("revocations", drain.clone(), (grants.clone(), drain.clone()), |(grants, stop)| {
@@ -148,9 +148,9 @@ impl Engine {
         let bulks = Bulks::new(store.clone(), clock.clone(), operations.clone(), broker_id, bulks_started.clone());
         tasks.spawn("bulk actions", drain.clone(), (bulks, drain.clone()), |(bulks, stop)| Box::pin(bulks.run(stop)));
         let lines = Throttle::new(clock.clone());
-        let state = (claimer.clone(), store.clone(), clock.clone(), lines.clone(), drain.clone());
-        tasks.spawn("claimer", drain.clone(), state, move |(claimer, store, clock, lines, stop)| {
-            Box::pin(claimer.run(&**store, &**clock, shared, lines, stop))
+        let state = (dispatcher.clone(), store.clone(), clock.clone(), lines.clone(), drain.clone());
+        tasks.spawn("dispatcher", drain.clone(), state, move |(dispatcher, store, clock, lines, stop)| {
+            Box::pin(dispatcher.run(&**store, &**clock, shared, lines, stop))
         });
         let state = (store.clone(), clock.clone(), wakeups.clone(), lines.clone(), drain.clone());
         tasks.spawn("sweeps", drain.clone(), state, move |(store, clock, wakeups, lines, stop)| {
@@ -216,7 +216,7 @@ impl Engine {
             watches,
             store,
             clock,
-            claimer,
+            dispatcher,
             wakeups,
             drain,
         }))
@@ -262,20 +262,20 @@ impl Engine {
 
     /// How many claims wait.
     pub(crate) fn claims_waiting(&self) -> usize {
-        self.claimer.waiting()
+        self.dispatcher.waiting()
     }
 }
 
 /// Callers that wait under grants: for work, or for news of processes.
 struct Waiting {
-    claimer: Arc<Claimer>,
+    dispatcher: Arc<Dispatcher>,
     watches: Arc<Watches>,
 }
 
 impl UnderGrants for Waiting {
     fn end(&self, revoked: &[RevokedGrant]) {
         let keys: Vec<GrantKey> = revoked.iter().map(|grant| grant.key).collect();
-        self.claimer.expel(&keys, &watches::revoked());
+        self.dispatcher.expel(&keys, &watches::revoked());
         self.watches.expel(revoked);
     }
 }

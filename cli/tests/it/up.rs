@@ -74,7 +74,7 @@ fn lines_about_processes_outlive_a_panic_which_is_in_the_colonys_health() {
 #[cfg(debug_assertions)]
 #[test]
 fn a_task_that_panics_at_every_start_ends_the_colony_in_order_and_with_an_error() {
-    for task in ["activity lines", "claimer", "forwarder", "claims"] {
+    for task in ["activity lines", "dispatcher", "forwarder", "claims"] {
         let scene = Scene::new();
         let local = Local::start_sabotaged(&scene, &format!("{task}=1000"));
         let (code, words) = local.ended();

@@ -26,7 +26,7 @@ async fn assert_it_gives_up(part: &mut Daemon, task: &str) {
 async fn a_broker_whose_task_panics_at_every_start_ends_with_an_error_and_one_panic_ends_nothing() {
     let (folder, backend) = (tempfile::tempdir().unwrap(), Backend::sqlite().await);
     let mut parts = Parts::new(folder.path(), &backend.url());
-    for task in ["claimer", "submit writer"] {
+    for task in ["dispatcher", "submit writer"] {
         assert_it_gives_up(&mut parts.broker, task).await;
         assert_eq!(parts.broker.terminate().await, Some(0), "{}", parts.broker.last_words());
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 on_each_store!(
     each_task_may_panic_and_work_goes_on,
-    a_poll_that_waits_outlives_the_claimer,
+    a_poll_that_waits_outlives_the_dispatcher,
     a_task_that_is_down_is_shown_until_it_runs_again
 );
 
@@ -91,13 +91,13 @@ async fn each_task_may_panic_and_work_goes_on(colony: TestColony) {
     working.await.unwrap().unwrap();
 }
 
-async fn a_poll_that_waits_outlives_the_claimer(colony: TestColony) {
+async fn a_poll_that_waits_outlives_the_dispatcher(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let poll = tokio::spawn(async move { claim(&bee, "t", 1, Duration::from_secs(50)).await });
     colony.wait_for_polls(1).await;
     let tasks = colony.tasks();
-    tasks.sabotage("claimer");
-    eventually("the panic is reported", async || is_reported(&tasks, "claimer")).await;
+    tasks.sabotage("dispatcher");
+    eventually("the panic is reported", async || is_reported(&tasks, "dispatcher")).await;
     let process_id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let leases = tokio::time::timeout(Duration::from_secs(20), poll).await.unwrap().unwrap();
     assert_eq!(leases[0].process_id, process_id.to_string());

@@ -120,7 +120,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::engine::dispatch::dispatcher::Claimer;
+    use crate::engine::dispatch::dispatcher::Dispatcher;
     use crate::limits::SWEEP_ROWS;
     use crate::model::{Colony, GrantKey, NewProcess};
     use crate::store::sqlite::SqliteStore;
@@ -188,7 +188,7 @@ mod tests {
         let (colony, submitter) = granted(&store).await;
         let processes: Vec<_> = (0..=SWEEP_ROWS).map(|number| process(&colony, submitter, number)).collect();
         store.submit(&processes, 0).await.unwrap();
-        let (wakeups, _) = Wakeups::start(Arc::new(Claimer::default()), false);
+        let (wakeups, _) = Wakeups::start(Arc::new(Dispatcher::default()), false);
         let clock = At(10_000);
         let lines = Throttle::new(Arc::new(At(10_000)));
         // More than one statement's worth is due: the next round must not wait for something else to be.

@@ -1,4 +1,4 @@
-//! One claimer per broker: it takes work in batches for all polls that wait, instead of every poll asking the
+//! One dispatcher per broker: it takes work in batches for all polls that wait, instead of every poll asking the
 //! database for itself. A poll that goes away never takes a process with it, at whatever moment it goes.
 
 use std::panic::AssertUnwindSafe;
@@ -13,32 +13,32 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
-use crate::engine::dispatch::polls::{Board, Given, Pass, Reply, references};
+use crate::engine::dispatch::polls::{Given, Pass, PollQueue, Reply, references};
 use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
 use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef, Release};
 use crate::store::{Store, StoreError, StoreResult};
 
-/// After a failed look at the database, the next comes this much later.
+/// After a pass that failed, the lane's next comes this much later.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
 
 /// Takes work for the polls that wait.
 #[derive(Default)]
-pub(crate) struct Claimer {
-    board: Mutex<Board>,
+pub(crate) struct Dispatcher {
+    queue: Mutex<PollQueue>,
     wake: Notify,
 }
 
-/// Leases on the way to their claimer. Dropped before it is [`delivered`](Self::delivered), it gives them back.
+/// Leases on the way to their dispatcher. Dropped before it is [`delivered`](Self::delivered), it gives them back.
 pub(crate) struct Handover {
-    claimer: Arc<Claimer>,
+    dispatcher: Arc<Dispatcher>,
     lane: Lane,
     leases: Vec<LeaseRef>,
 }
 
 impl Handover {
-    /// For work that [`Claimer::poll`] gave.
-    pub(crate) fn new(claimer: Arc<Claimer>, lane: Lane, claimed: &[Claimed]) -> Self {
-        Self { claimer, lane, leases: references(claimed) }
+    /// For work that [`Dispatcher::poll`] gave.
+    pub(crate) fn new(dispatcher: Arc<Dispatcher>, lane: Lane, claimed: &[Claimed]) -> Self {
+        Self { dispatcher, lane, leases: references(claimed) }
     }
 
     /// The caller has them.
@@ -49,21 +49,21 @@ impl Handover {
 
 impl Drop for Handover {
     fn drop(&mut self) {
-        self.claimer.put_back(&self.lane, std::mem::take(&mut self.leases));
+        self.dispatcher.put_back(&self.lane, std::mem::take(&mut self.leases));
     }
 }
 
-impl Claimer {
-    /// Waits up to `wait` for work; with no wait, looks once. An empty answer is not an error.
+impl Dispatcher {
+    /// Waits up to `wait` for work; with no wait, makes one pass. An empty answer is not an error.
     pub(in crate::engine) async fn poll(&self, lane: &Lane, slot: ClaimSlot, wait: Duration) -> Reply {
         let (id, answer) = self.register(lane, slot, wait.is_zero())?;
-        // Takes the poll off the board if the caller goes away in the middle of this function.
-        let mut poll = Registered { claimer: self, lane, id, answer };
+        // Takes the poll out of the queue if the caller goes away in the middle of this function.
+        let mut poll = Registered { dispatcher: self, lane, id, answer };
         if !wait.is_zero() {
             match tokio::time::timeout(wait, &mut poll.answer).await {
                 Ok(reply) => return reply.unwrap_or_else(|_| Ok(Given::default())),
                 Err(_) if self.give_up(lane, id) => return Ok(Given::default()),
-                // A look for this poll is under way: what it finds is already ours.
+                // A pass with this poll is under way: what it finds is already ours.
                 Err(_) => {}
             }
         }
@@ -75,57 +75,57 @@ impl Claimer {
         if leases.is_empty() {
             return;
         }
-        let mut board = self.board();
-        if board.closed {
+        let mut queue = self.queue();
+        if queue.closed {
             tracing::warn!(count = leases.len(), "claimers went away from a stopping broker; their leases will end");
             return;
         }
-        board.unheard.push((lane.clone(), leases));
-        drop(board);
+        queue.unheard.push((lane.clone(), leases));
+        drop(queue);
         self.wake.notify_one();
     }
 
     /// Work may wait in this lane.
     pub(crate) fn wake(&self, lane: &Lane) {
-        if self.board().mark(lane) {
+        if self.queue().mark(lane) {
             self.wake.notify_one();
         }
     }
 
     /// Something of this colony may be free again, in whatever lane.
     pub(crate) fn wake_colony(&self, colony: ColonyKey) {
-        if self.board().mark_colony(colony) {
+        if self.queue().mark_colony(colony) {
             self.wake.notify_one();
         }
     }
 
-    /// A process of this colony moved: what limits hold may be free.
+    /// Notes that a process of this colony moved: limited work may be free.
     pub(crate) fn moved(&self, colony: ColonyKey) {
-        if self.board().moved(colony) {
+        if self.queue().moved(colony) {
             self.wake.notify_one();
         }
     }
 
-    /// Returns when it is time to look again for what limits hold.
-    async fn held(&self) {
-        let next = self.board().next_look();
+    /// Returns when a lane with limited work is due.
+    async fn limited_due(&self) {
+        let next = self.queue().limited_due_at();
         match next {
             Some(next) => tokio::time::sleep_until(next).await,
             None => std::future::pending().await,
         }
     }
 
-    /// Ends the polls under these grants. What a look under way finds for them goes back.
+    /// Ends the polls under these grants. What a pass under way finds for them goes back.
     pub(crate) fn expel(&self, executors: &[GrantKey], error: &Error) {
-        self.board().expel(executors, error);
+        self.queue().expel(executors, error);
     }
 
     /// How many polls wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.board().polls
+        self.queue().polls
     }
 
-    /// Serves polls until `stop`, then answers the rest with nothing. `slow_poll` says whether to look now and then
+    /// Serves polls until `stop`, then answers the rest with nothing. `slow_poll` says whether to pass through all lanes now and then
     /// without being told, because other brokers' hints may get lost.
     pub(crate) async fn run(
         &self,
@@ -135,75 +135,70 @@ impl Claimer {
         lines: &Throttle,
         stop: &CancellationToken,
     ) {
-        // Looks of an earlier run were cut off by its panic.
-        self.board().start_over();
+        // Passes of an earlier run were cut off by its panic.
+        self.queue().start_over();
         let mut passes = FuturesUnordered::new();
         let mut slow = tokio::time::interval(SLOW_POLL);
         slow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             while passes.len() < CLAIM_PASSES_MAX {
-                let unheard = self.board().unheard.pop();
+                let unheard = self.queue().unheard.pop();
                 if let Some((lane, leases)) = unheard {
                     passes.push(self.give_back(store, clock, lane, leases).boxed());
                     continue;
                 }
-                let Some(pass) = self.board().begin_pass() else { break };
+                let Some(pass) = self.queue().begin_pass() else { break };
                 passes.push(self.pass(store, clock, pass, lines).boxed());
             }
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(()) = passes.next(), if !passes.is_empty() => {}
                 () = self.wake.notified() => {}
-                _ = slow.tick(), if slow_poll => self.board().mark_all(),
-                () = self.held() => self.board().mark_held(),
+                _ = slow.tick(), if slow_poll => self.queue().mark_all(),
+                () = self.limited_due() => self.queue().mark_limited(),
             }
         }
         // What the database has already handed over must still reach its poll.
         while passes.next().await.is_some() {}
         drop(passes);
-        let unheard = self.board().close();
+        let unheard = self.queue().close();
         for (lane, leases) in unheard {
             self.give_back(store, clock, lane, leases).await;
         }
     }
 
-    fn register(
-        &self,
-        lane: &Lane,
-        slot: ClaimSlot,
-        last_look: bool,
-    ) -> Result<(u64, oneshot::Receiver<Reply>), Error> {
+    fn register(&self, lane: &Lane, slot: ClaimSlot, is_last: bool) -> Result<(u64, oneshot::Receiver<Reply>), Error> {
         let (reply, answer) = oneshot::channel();
-        let mut board = self.board();
-        if board.closed {
+        let mut queue = self.queue();
+        if queue.closed {
             return Err(Error::Draining);
         }
-        if board.polls >= POLLS_MAX {
+        if queue.polls >= POLLS_MAX {
             return Err(Error::Overloaded(format!("{POLLS_MAX} claims wait at this broker")));
         }
-        let id = board.add(lane, slot, reply, last_look);
-        drop(board);
+        let id = queue.add(lane, slot, reply, is_last);
+        drop(queue);
         self.wake.notify_one();
         Ok((id, answer))
     }
 
-    /// Takes a poll off the board; false if a look for it is under way, which will answer it.
+    /// Takes a poll out of the queue; returns false if a pass with it is under way, which will answer it.
     fn give_up(&self, lane: &Lane, id: u64) -> bool {
-        let mut board = self.board();
-        let Some(poll) = board.poll(lane, id) else { return false };
+        let mut queue = self.queue();
+        let Some(poll) = queue.poll(lane, id) else { return false };
         if poll.passing {
-            poll.last_look = true;
+            poll.is_last = true;
             return false;
         }
-        board.remove(lane, id);
+        queue.remove(lane, id);
         true
     }
 
     async fn pass(&self, store: &dyn Store, clock: &dyn Clock, pass: Pass, lines: &Throttle) {
         match claim(store, clock, &pass).await {
             Ok(claims) => {
-                self.board().hold(&pass, &claims, clock.now_ms());
-                let orphans = self.board().end_pass(&pass, claims);
+                self.queue().plan_limited(&pass, &claims, clock.now_ms());
+                let orphans = self.queue().end_pass(&pass, claims);
                 if !orphans.is_empty() {
                     self.give_back(store, clock, pass.lane, orphans).await;
                 }
@@ -213,9 +208,9 @@ impl Claimer {
                 if let Some(held_back) = lines.pass(&format!("claiming {words}")) {
                     tracing::warn!(error = words, executor_type, held_back, "claiming failed; it is tried again");
                 }
-                self.board().fail_pass(&pass, &error.into());
+                self.queue().fail_pass(&pass, &error.into());
                 tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-                self.board().resume(&pass);
+                self.queue().resume(&pass);
             }
         }
         self.wake.notify_one();
@@ -233,21 +228,21 @@ impl Claimer {
         self.moved(lane.colony);
     }
 
-    fn board(&self) -> MutexGuard<'_, Board> {
-        // The board is only ever changed in steps that cannot panic half-way.
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, PollQueue> {
+        // It is only ever changed in steps that cannot panic half-way.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Asks the database. A panic in one lane must not end the claimer for all.
+/// Asks the database. A panic in one lane must not end the dispatcher for all.
 async fn claim(store: &dyn Store, clock: &dyn Clock, pass: &Pass) -> StoreResult<Claims> {
     let claimed = AssertUnwindSafe(store.claim(&pass.lane, &pass.slots, clock)).catch_unwind().await;
     claimed.unwrap_or_else(|_| Err(StoreError::Refused("the claim failed half-way; the log says why".into())))
 }
 
-/// A poll on the board, for as long as its caller waits.
+/// A poll in the queue, for as long as its caller waits.
 struct Registered<'a> {
-    claimer: &'a Claimer,
+    dispatcher: &'a Dispatcher,
     lane: &'a Lane,
     id: u64,
     answer: oneshot::Receiver<Reply>,
@@ -255,11 +250,11 @@ struct Registered<'a> {
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.claimer.board().remove(self.lane, self.id);
+        self.dispatcher.queue().remove(self.lane, self.id);
         // An answer may have come that the caller did not live to read.
         self.answer.close();
         if let Ok(Ok(given)) = self.answer.try_recv() {
-            self.claimer.put_back(self.lane, references(&given.claimed));
+            self.dispatcher.put_back(self.lane, references(&given.claimed));
         }
     }
 }

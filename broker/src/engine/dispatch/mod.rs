@@ -1,6 +1,6 @@
 //! Dispatch: polls that wait for work, and the claims made for them.
 
+pub(super) mod counting;
 pub(super) mod dispatcher;
-pub(super) mod holds;
+pub(super) mod limited_lanes;
 pub(super) mod polls;
-pub(super) mod turns;

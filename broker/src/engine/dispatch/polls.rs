@@ -1,4 +1,4 @@
-//! The polls that wait, by lane: which of them the next look is for, and who gets what it found. No I/O; the claimer has the lock.
+//! Polls that wait for work, grouped by lane: which of them the next pass serves, and who gets what it found. No I/O; the dispatcher limited the lock.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -6,15 +6,15 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::Error;
-use crate::engine::dispatch::holds::Holds;
-use crate::engine::dispatch::turns::Turns;
-use crate::limits::{CLAIM_LOOKS_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX, HELD_LOOK_PAUSE};
+use crate::engine::dispatch::counting::CountingTurns;
+use crate::engine::dispatch::limited_lanes::LimitedLanes;
+use crate::limits::{CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX, CLAIM_PASSES_PER_POLL_MAX, LIMITED_PASS_PAUSE};
 use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef};
 
-/// What a poll is answered with.
+/// The answer to a poll.
 pub(in crate::engine) type Reply = Result<Given, Error>;
 
-/// What a poll got.
+/// The work that a poll got.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Given {
     /// Leases, in the order of their processes; none if there was no work.
@@ -23,111 +23,111 @@ pub(in crate::engine) struct Given {
     pub(in crate::engine) is_drained: bool,
 }
 
-/// The polls that wait, by lane, and what is to be done for them.
+/// Polls that wait for work, grouped by lane.
 #[derive(Default)]
-pub(in crate::engine) struct Board {
-    lanes: HashMap<Lane, LaneBoard>,
-    /// Lanes to look into, each once.
+pub(in crate::engine) struct PollQueue {
+    lanes: HashMap<Lane, LanePolls>,
+    /// Lanes that are due for a pass, each once.
     pub(in crate::engine) due: VecDeque<Lane>,
     /// Leases that were made for callers who went away, to be given back.
     pub(in crate::engine) unheard: Vec<(Lane, Vec<LeaseRef>)>,
     pub(in crate::engine) polls: usize,
     last_id: u64,
     pub(in crate::engine) closed: bool,
-    /// What limits hold.
-    holds: Holds,
-    /// Whose turn it is to count them.
-    turns: Turns,
+    /// Lanes in which limits keep work waiting.
+    limited: LimitedLanes,
+    /// Lanes that take turns, because their passes count limits.
+    turns: CountingTurns,
 }
 
 #[derive(Default)]
-struct LaneBoard {
-    /// Its last look counted no limits.
+struct LanePolls {
+    /// Its last pass counted no limits.
     is_uncounted: bool,
     /// By their numbers, which is the order in which they came.
     polls: BTreeMap<u64, Poll>,
-    /// In the line of lanes that are due.
+    /// In the queue of lanes that are due.
     queued: bool,
-    /// Work may have come since its polls were looked for.
+    /// Work may have come since its last pass began.
     woken: bool,
-    /// A look is under way; there is never a second.
+    /// A pass is under way; there is never a second.
     passing: bool,
 }
 
 pub(in crate::engine) struct Poll {
     slot: ClaimSlot,
     reply: oneshot::Sender<Reply>,
-    /// Looked for since work last came.
-    looked: bool,
-    /// How often it was looked for.
-    looks: u32,
-    /// Part of the look under way.
+    /// In a pass since work last came.
+    served: bool,
+    /// Passes that it was in.
+    passes: u32,
+    /// In the pass under way.
     pub(in crate::engine) passing: bool,
-    /// To be answered after the next look to the lane's end, whatever it gives.
-    pub(in crate::engine) last_look: bool,
+    /// To be answered after the next pass that reaches the lane's end, whatever it gives.
+    pub(in crate::engine) is_last: bool,
 }
 
-/// A look into one lane for some of its polls.
+/// A claim from one lane, for some of its polls.
 pub(in crate::engine) struct Pass {
     pub(in crate::engine) lane: Lane,
     pub(in crate::engine) ids: Vec<u64>,
     pub(in crate::engine) slots: Vec<ClaimSlot>,
-    /// How many processes had moved when it began.
+    /// The number of moves when it began.
     moves: u64,
-    /// It is one of those that take turns.
+    /// It takes turns with other lanes of the colony.
     is_turn: bool,
     began: Instant,
 }
 
-impl Board {
-    /// A new poll, to be looked for; returns its number.
+impl PollQueue {
+    /// Adds a poll, due for a pass; returns its number.
     pub(in crate::engine) fn add(
         &mut self,
         lane: &Lane,
         slot: ClaimSlot,
         reply: oneshot::Sender<Reply>,
-        last_look: bool,
+        is_last: bool,
     ) -> u64 {
         self.last_id += 1;
         self.polls += 1;
         let id = self.last_id;
-        let poll = Poll { slot, reply, looked: false, looks: 0, passing: false, last_look };
+        let poll = Poll { slot, reply, served: false, passes: 0, passing: false, is_last };
         self.lanes.entry(lane.clone()).or_default().polls.insert(id, poll);
         self.enqueue(lane);
         id
     }
 
-    /// Work may have come: every poll of the lane is to be looked for. False if nobody waits there.
+    /// Notes that work may have come: every poll of the lane is due for a pass. Returns whether anybody waits there.
     pub(in crate::engine) fn mark(&mut self, lane: &Lane) -> bool {
-        let Some(board) = self.lanes.get_mut(lane) else { return false };
-        board.woken = true;
+        let Some(lane_polls) = self.lanes.get_mut(lane) else { return false };
+        lane_polls.woken = true;
         self.enqueue(lane);
         true
     }
 
-    /// Puts a lane in the line, unless it is there. One that is being looked into comes back at the end of the look.
+    /// Puts a lane in the queue, unless it is there. A lane whose pass is under way comes back at its end.
     pub(in crate::engine) fn enqueue(&mut self, lane: &Lane) {
-        if let Some(board) = self.lanes.get_mut(lane)
-            && !board.passing
-            && !std::mem::replace(&mut board.queued, true)
+        if let Some(lane_polls) = self.lanes.get_mut(lane)
+            && !lane_polls.passing
+            && !std::mem::replace(&mut lane_polls.queued, true)
         {
             self.due.push_back(lane.clone());
         }
     }
 
-    /// A process of this colony moved: a place under a limit may be free. True if that is to be looked for.
+    /// Notes that a process of this colony moved: a place under a limit may be free. Returns whether a pass is due earlier for it.
     pub(in crate::engine) fn moved(&mut self, colony: ColonyKey) -> bool {
-        self.holds.moved(colony, Instant::now())
+        self.limited.moved(colony, Instant::now())
     }
 
-    /// When to look again for what limits hold.
-    pub(in crate::engine) fn next_look(&self) -> Option<Instant> {
-        self.holds.next()
+    /// Returns when a lane with limited work is due.
+    pub(in crate::engine) fn limited_due_at(&self) -> Option<Instant> {
+        self.limited.next()
     }
 
-    /// It is time for that.
-    pub(in crate::engine) fn mark_held(&mut self) {
-        for lane in self.holds.due(Instant::now()) {
+    /// Marks the lanes with limited work that are due.
+    pub(in crate::engine) fn mark_limited(&mut self) {
+        for lane in self.limited.due(Instant::now()) {
             self.mark(&lane);
         }
     }
@@ -136,7 +136,7 @@ impl Board {
         self.mark_lanes(|_| true);
     }
 
-    /// Work may be free in every lane of this colony. False if nobody waits there.
+    /// Notes that work may be free in every lane of this colony. Returns whether anybody waits there.
     pub(in crate::engine) fn mark_colony(&mut self, colony: ColonyKey) -> bool {
         self.mark_lanes(|lane| lane.colony == colony)
     }
@@ -147,33 +147,33 @@ impl Board {
         !lanes.is_empty()
     }
 
-    /// Begins anew after looks that were cut off: their polls are looked for again, and nobody's turn is waited for.
+    /// Begins anew after passes that were cut off: their polls are due again, and no lane waits for its turn.
     pub(in crate::engine) fn start_over(&mut self) {
-        self.turns = Turns::default();
+        self.turns = CountingTurns::default();
         self.due.clear();
-        for board in self.lanes.values_mut() {
-            (board.passing, board.queued) = (false, false);
-            board.polls.values_mut().for_each(|poll| poll.passing = false);
+        for lane_polls in self.lanes.values_mut() {
+            (lane_polls.passing, lane_polls.queued) = (false, false);
+            lane_polls.polls.values_mut().for_each(|poll| poll.passing = false);
         }
         self.mark_all();
     }
 
     pub(in crate::engine) fn begin_pass(&mut self) -> Option<Pass> {
         while let Some(lane) = self.due.pop_front() {
-            let Some(board) = self.lanes.get_mut(&lane) else { continue };
-            if board.polls.is_empty() {
+            let Some(lane_polls) = self.lanes.get_mut(&lane) else { continue };
+            if lane_polls.polls.is_empty() {
                 self.lanes.remove(&lane);
                 continue;
             }
-            let is_turn = !board.is_uncounted && self.turns.are_for(lane.colony);
+            let is_turn = !lane_polls.is_uncounted && self.turns.are_for(lane.colony);
             if is_turn && !self.turns.begin(&lane) {
                 continue;
             }
-            board.queued = false;
-            let (ids, slots) = board.choose();
+            lane_polls.queued = false;
+            let (ids, slots) = lane_polls.choose();
             if !ids.is_empty() {
-                board.passing = true;
-                return Some(Pass { lane, ids, slots, moves: self.holds.moves(), is_turn, began: Instant::now() });
+                lane_polls.passing = true;
+                return Some(Pass { lane, ids, slots, moves: self.limited.moves(), is_turn, began: Instant::now() });
             }
             if is_turn {
                 self.end_turn(lane.colony);
@@ -182,16 +182,16 @@ impl Board {
         None
     }
 
-    /// The next lanes of the colony may be looked into, in the order in which they came.
+    /// Lets the next lanes of the colony take their turn, in the order in which they came.
     fn end_turn(&mut self, colony: ColonyKey) {
         self.due.extend(self.turns.end(colony));
     }
 
-    /// What limits hold is to be looked for again.
-    pub(in crate::engine) fn hold(&mut self, pass: &Pass, claims: &Claims, now_ms: i64) {
+    /// Plans the next pass for work that limits keep waiting.
+    pub(in crate::engine) fn plan_limited(&mut self, pass: &Pass, claims: &Claims, now_ms: i64) {
         let now = Instant::now();
-        let pause = HELD_LOOK_PAUSE.max(now.saturating_duration_since(pass.began));
-        self.holds.looked(&pass.lane, pass.moves, claims, pause, now_ms, now);
+        let pause = LIMITED_PASS_PAUSE.max(now.saturating_duration_since(pass.began));
+        self.limited.pass_ended(&pass.lane, pass.moves, claims, pause, now_ms, now);
     }
 
     /// Answers the polls that got something, are drained or wait no longer; returns what was taken for polls that are gone.
@@ -200,8 +200,8 @@ impl Board {
         if claims.is_counted {
             self.turns.count(pass.lane.colony);
         }
-        if let Some(board) = self.lanes.get_mut(&pass.lane) {
-            board.is_uncounted = !claims.is_counted;
+        if let Some(lane_polls) = self.lanes.get_mut(&pass.lane) {
+            lane_polls.is_uncounted = !claims.is_counted;
         }
         let mut given: Vec<Given> = pass.slots.iter().map(|_| Given::default()).collect();
         for slot in claims.drained {
@@ -232,11 +232,11 @@ impl Board {
         orphans
     }
 
-    /// Tells the polls that wait no longer; the others wait on.
+    /// Answers the polls that wait no longer; the others wait on.
     pub(in crate::engine) fn fail_pass(&mut self, pass: &Pass, error: &Error) {
         for id in &pass.ids {
             match self.poll(&pass.lane, *id) {
-                Some(poll) if !poll.last_look => poll.passing = false,
+                Some(poll) if !poll.is_last => poll.passing = false,
                 Some(_) => {
                     if let Some(poll) = self.remove(&pass.lane, *id) {
                         let _ = poll.reply.send(Err(error.clone()));
@@ -251,19 +251,19 @@ impl Board {
         self.finish_pass(pass, true);
     }
 
-    fn finish_pass(&mut self, pass: &Pass, look_again: bool) {
+    fn finish_pass(&mut self, pass: &Pass, is_due: bool) {
         let lane = &pass.lane;
         if pass.is_turn {
             self.end_turn(lane.colony);
         }
-        let Some(board) = self.lanes.get_mut(lane) else { return };
-        board.passing = false;
-        if board.polls.is_empty() {
+        let Some(lane_polls) = self.lanes.get_mut(lane) else { return };
+        lane_polls.passing = false;
+        if lane_polls.polls.is_empty() {
             self.lanes.remove(lane);
-        } else if look_again {
+        } else if is_due {
             self.mark(lane);
-        } else if board.woken || board.polls.values().any(|poll| !poll.looked) {
-            // Polls that came, or were left out, while the look was under way have not been looked for.
+        } else if lane_polls.woken || lane_polls.polls.values().any(|poll| !poll.served) {
+            // Polls that came, or were left out, while the pass was under way were in none yet.
             self.enqueue(lane);
         }
     }
@@ -273,11 +273,11 @@ impl Board {
     }
 
     pub(in crate::engine) fn remove(&mut self, lane: &Lane, id: u64) -> Option<Poll> {
-        let board = self.lanes.get_mut(lane)?;
-        let poll = board.polls.remove(&id)?;
+        let lane_polls = self.lanes.get_mut(lane)?;
+        let poll = lane_polls.polls.remove(&id)?;
         self.polls -= 1;
-        // A lane in the line stays, so that a caller who comes and goes does not put it there again and again.
-        if board.polls.is_empty() && !board.passing && !board.queued {
+        // A lane in the queue stays, so that a caller who comes and goes does not put it there again and again.
+        if lane_polls.polls.is_empty() && !lane_polls.passing && !lane_polls.queued {
             self.lanes.remove(lane);
         }
         Some(poll)
@@ -286,8 +286,8 @@ impl Board {
     /// Takes these grants from the polls under them, and answers those with an error that have no other.
     pub(in crate::engine) fn expel(&mut self, grants: &[GrantKey], error: &Error) {
         let mut expelled = Vec::new();
-        for (lane, board) in &mut self.lanes {
-            for (id, poll) in &mut board.polls {
+        for (lane, lane_polls) in &mut self.lanes {
+            for (id, poll) in &mut lane_polls.polls {
                 if !poll.slot.grants.iter().any(|grant| grants.contains(&grant.key)) {
                     continue;
                 }
@@ -308,7 +308,7 @@ impl Board {
     /// Answers every poll with nothing; returns what is still to be given back.
     pub(in crate::engine) fn close(&mut self) -> Vec<(Lane, Vec<LeaseRef>)> {
         self.closed = true;
-        for poll in self.lanes.drain().flat_map(|(_, board)| board.polls.into_values()) {
+        for poll in self.lanes.drain().flat_map(|(_, lane_polls)| lane_polls.polls.into_values()) {
             let _ = poll.reply.send(Ok(Given::default()));
         }
         self.due.clear();
@@ -318,26 +318,26 @@ impl Board {
 }
 
 impl Poll {
-    /// Whether it stays if a look gave it nothing. One that does not wait is answered, unless the look ended before the lane's
+    /// Returns whether it stays if a pass gave it nothing. One that does not wait is answered, unless the pass ended before the lane's
     /// end: further down there may be something for it.
     fn waits_on(&self, has_more: bool) -> bool {
-        !self.last_look || (has_more && self.looks < CLAIM_LOOKS_MAX)
+        !self.is_last || (has_more && self.passes < CLAIM_PASSES_PER_POLL_MAX)
     }
 }
 
-impl LaneBoard {
-    /// The polls of the next look: those not looked for since work last came, in the order in which they came. All of them, because
+impl LanePolls {
+    /// Chooses the polls of the next pass: those in none since work last came, in the order in which they came. All of them, because
     /// the work that came may be for any of them. Each gets room for one before any gets room for more, so that a big claim does
     /// not keep the others out.
     fn choose(&mut self) -> (Vec<u64>, Vec<ClaimSlot>) {
         if std::mem::take(&mut self.woken) {
-            self.polls.values_mut().for_each(|poll| poll.looked = false);
+            self.polls.values_mut().for_each(|poll| poll.served = false);
         }
-        let polls = self.polls.iter_mut().filter(|(_, poll)| !poll.looked).take(CLAIM_PASS_POLLS_MAX);
+        let polls = self.polls.iter_mut().filter(|(_, poll)| !poll.served).take(CLAIM_PASS_POLLS_MAX);
         let (ids, mut slots): (Vec<_>, Vec<_>) = polls
             .map(|(id, poll)| {
-                (poll.looked, poll.passing) = (true, true);
-                poll.looks = poll.looks.saturating_add(1);
+                (poll.served, poll.passing) = (true, true);
+                poll.passes = poll.passes.saturating_add(1);
                 (*id, poll.slot.clone())
             })
             .unzip();

@@ -74,15 +74,15 @@ impl Engine {
         let _place = self.polls.take(grant.key.0)?;
         let executor = (lane.colony, permit.key());
         let _heard = self.contacts.listen(executor, &lane.executor_type, &grant.grant.name, &slot.offer);
-        let given = self.claimer.poll(&lane, slot, order.wait).await?;
+        let given = self.dispatcher.poll(&lane, slot, order.wait).await?;
         // Until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
-        let handover = Handover::new(self.claimer.clone(), lane.clone(), &given.claimed);
+        let handover = Handover::new(self.dispatcher.clone(), lane.clone(), &given.claimed);
         let mut leases = self.with_grants(given.claimed).await?;
         self.weigh_checkpoints(&mut leases).await?;
         let excess = split_by_size(&mut leases);
         self.read_checkpoints(&mut leases).await?;
         handover.delivered();
-        self.claimer.put_back(&lane, excess.iter().map(|leased| lease_of(&leased.claimed)).collect());
+        self.dispatcher.put_back(&lane, excess.iter().map(|leased| lease_of(&leased.claimed)).collect());
         for Leased { claimed, .. } in &leases {
             self.wakeups.due_at(claimed.expires_at_ms);
             self.wakeups.changed(Change { colony: lane.colony, process_id: claimed.process_id });

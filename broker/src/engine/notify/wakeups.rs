@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{Notify, broadcast, mpsc};
 use uuid::Uuid;
 
-use crate::engine::dispatch::dispatcher::Claimer;
+use crate::engine::dispatch::dispatcher::Dispatcher;
 use crate::engine::limits::cache::LimitBook;
 use crate::engine::notify::ended::Ended;
 use crate::limits::{COMMIT_QUEUE_MAX, WATCH_LAG_MAX};
@@ -42,7 +42,7 @@ pub(crate) enum Hint {
 /// The one place that is told of every move, after its commit.
 #[derive(Clone)]
 pub(crate) struct Wakeups {
-    claimer: Arc<Claimer>,
+    dispatcher: Arc<Dispatcher>,
     changes: broadcast::Sender<Change>,
     logs: broadcast::Sender<Change>,
     deadline: Arc<Deadline>,
@@ -53,7 +53,7 @@ pub(crate) struct Wakeups {
 
 impl Wakeups {
     /// Wake-ups inside this broker; with a second half for [`crate::engine::notify::relay`] if there may be other brokers.
-    pub(crate) fn start(claimer: Arc<Claimer>, shared: bool) -> (Self, Option<mpsc::Receiver<Hint>>) {
+    pub(crate) fn start(dispatcher: Arc<Dispatcher>, shared: bool) -> (Self, Option<mpsc::Receiver<Hint>>) {
         let (relay, hints) = if shared {
             let (sender, receiver) = mpsc::channel(COMMIT_QUEUE_MAX);
             (Some(sender), Some(receiver))
@@ -63,12 +63,12 @@ impl Wakeups {
         let changes = broadcast::Sender::new(WATCH_LAG_MAX);
         let logs = broadcast::Sender::new(WATCH_LAG_MAX);
         let deadline = Arc::new(Deadline::default());
-        (Self { claimer, changes, logs, deadline, relay, limits: Arc::default(), ended: Arc::default() }, hints)
+        (Self { dispatcher, changes, logs, deadline, relay, limits: Arc::default(), ended: Arc::default() }, hints)
     }
 
     /// Work waits in this lane.
     pub(crate) fn work(&self, lane: &Lane) {
-        self.claimer.wake(lane);
+        self.dispatcher.wake(lane);
         self.tell(|| Hint::Work(lane.clone()));
     }
 
@@ -81,7 +81,7 @@ impl Wakeups {
 
     fn look_again(&self, colony: ColonyKey) {
         self.limits.forget(colony);
-        self.claimer.wake_colony(colony);
+        self.dispatcher.wake_colony(colony);
         // A `max_wait` that stood still under a pause may be over sooner than anything that was heard of.
         self.due_at(0);
     }
@@ -90,7 +90,7 @@ impl Wakeups {
     pub(crate) fn changed(&self, change: Change) {
         // Nobody watching is no error.
         let _ = self.changes.send(change);
-        self.claimer.moved(change.colony);
+        self.dispatcher.moved(change.colony);
         self.tell(|| Hint::Change(change));
     }
 
@@ -124,11 +124,11 @@ impl Wakeups {
     /// A hint from another broker: acted on, not passed on. What is remembered is for [`crate::engine::notify::relay`].
     pub(crate) fn hear(&self, hint: &Hint) {
         match hint {
-            Hint::Work(lane) => self.claimer.wake(lane),
+            Hint::Work(lane) => self.dispatcher.wake(lane),
             Hint::Colony(colony) => self.look_again(*colony),
             Hint::Change(change) => {
                 let _ = self.changes.send(*change);
-                self.claimer.moved(change.colony);
+                self.dispatcher.moved(change.colony);
             }
             Hint::Logged(change) => {
                 let _ = self.logs.send(*change);

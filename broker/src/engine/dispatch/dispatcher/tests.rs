@@ -5,7 +5,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::*;
-use crate::limits::{CLAIM_LOOKS_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX};
+use crate::limits::{CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX, CLAIM_PASSES_PER_POLL_MAX};
 use crate::model::{Claims, SlotGrant};
 
 fn lane() -> Lane {
@@ -32,220 +32,220 @@ fn claimed() -> Claimed {
     }
 }
 
-/// A look that gave these leases.
+/// A pass that gave these leases.
 fn gave(claimed: Vec<Claimed>) -> Claims {
     Claims { claimed, ..Claims::default() }
 }
 
 #[test]
-fn one_look_is_for_all_polls_that_wait() {
-    let claimer = Claimer::default();
+fn one_pass_is_for_all_polls_that_wait() {
+    let dispatcher = Dispatcher::default();
     let polls: Vec<_> =
-        (0..CLAIM_PASS_COUNT_MAX + 44).map(|_| claimer.register(&lane(), slot(1), true).unwrap()).collect();
-    let mut board = claimer.board();
-    let pass = board.begin_pass().expect("polls have not been looked for");
+        (0..CLAIM_PASS_COUNT_MAX + 44).map(|_| dispatcher.register(&lane(), slot(1), true).unwrap()).collect();
+    let mut queue = dispatcher.queue();
+    let pass = queue.begin_pass().expect("polls were in no pass yet");
     assert_eq!(pass.ids.len(), CLAIM_PASS_COUNT_MAX + 44);
-    board.end_pass(&pass, Claims::default());
-    assert!(board.begin_pass().is_none());
-    assert_eq!(board.polls, 0);
-    drop(board);
+    queue.end_pass(&pass, Claims::default());
+    assert!(queue.begin_pass().is_none());
+    assert_eq!(queue.polls, 0);
+    drop(queue);
     for (_, mut answer) in polls {
         assert!(answer.try_recv().unwrap().unwrap().claimed.is_empty());
     }
 }
 
 #[test]
-fn looks_that_count_the_limits_of_a_colony_take_turns() {
-    let claimer = Claimer::default();
+fn passes_that_count_the_limits_of_a_colony_take_turns() {
+    let dispatcher = Dispatcher::default();
     let lane = |colony, executor_type: &str| Lane { colony: ColonyKey(colony), executor_type: executor_type.into() };
     let types = ["a", "b", "c", "d"];
-    let _polls: Vec<_> = types.map(|name| claimer.register(&lane(1, name), slot(1), false).unwrap()).into();
-    let mut board = claimer.board();
+    let _polls: Vec<_> = types.map(|name| dispatcher.register(&lane(1, name), slot(1), false).unwrap()).into();
+    let mut queue = dispatcher.queue();
     let counted = || Claims { is_counted: true, ..Claims::default() };
-    let begin = |board: &mut Board| board.begin_pass().map(|pass| (pass.lane.executor_type.clone(), pass));
+    let begin = |queue: &mut PollQueue| queue.begin_pass().map(|pass| (pass.lane.executor_type.clone(), pass));
     // Nothing is known of them yet.
-    let passes: Vec<Pass> = types.iter().map(|_| board.begin_pass().unwrap()).collect();
-    board.end_pass(&passes[0], counted());
-    board.end_pass(&passes[1], counted());
-    board.end_pass(&passes[2], counted());
-    board.end_pass(&passes[3], Claims::default());
-    board.mark_all();
-    let mut first = begin(&mut board).unwrap();
-    let mut second = begin(&mut board).unwrap();
+    let passes: Vec<Pass> = types.iter().map(|_| queue.begin_pass().unwrap()).collect();
+    queue.end_pass(&passes[0], counted());
+    queue.end_pass(&passes[1], counted());
+    queue.end_pass(&passes[2], counted());
+    queue.end_pass(&passes[3], Claims::default());
+    queue.mark_all();
+    let mut first = begin(&mut queue).unwrap();
+    let mut second = begin(&mut queue).unwrap();
     if first.0 == "d" {
         std::mem::swap(&mut first, &mut second);
     }
     assert_eq!(second.0, "d", "it counts none, and waits for nobody");
-    assert!(begin(&mut board).is_none(), "two of the others wait for their turn");
-    board.end_pass(&second.1, Claims::default());
-    assert!(begin(&mut board).is_none(), "it is not over by the end of another's look");
+    assert!(begin(&mut queue).is_none(), "two of the others wait for their turn");
+    queue.end_pass(&second.1, Claims::default());
+    assert!(begin(&mut queue).is_none(), "it is not over by the end of another's pass");
     let mut seen = vec![first.0.clone()];
     let mut pass = first.1;
     while seen.len() < 3 {
         if seen.len() == 1 {
-            board.end_pass(&pass, counted());
+            queue.end_pass(&pass, counted());
         } else {
-            board.fail_pass(&pass, &Error::Draining);
-            board.resume(&pass);
+            queue.fail_pass(&pass, &Error::Draining);
+            queue.resume(&pass);
         }
-        let next = begin(&mut board).expect("the next has its turn");
+        let next = begin(&mut queue).expect("the next has its turn");
         seen.push(next.0);
         pass = next.1;
-        assert!(begin(&mut board).is_none(), "one after the other");
+        assert!(begin(&mut queue).is_none(), "one after the other");
     }
     seen.sort();
     assert_eq!(seen, ["a", "b", "c"]);
 }
 
 #[test]
-fn polls_that_one_look_leaves_out_are_in_the_next() {
-    let claimer = Claimer::default();
+fn polls_that_one_pass_leaves_out_are_in_the_next() {
+    let dispatcher = Dispatcher::default();
     let _polls: Vec<_> =
-        (0..CLAIM_PASS_POLLS_MAX + 44).map(|_| claimer.register(&lane(), slot(1), true).unwrap()).collect();
-    let mut board = claimer.board();
+        (0..CLAIM_PASS_POLLS_MAX + 44).map(|_| dispatcher.register(&lane(), slot(1), true).unwrap()).collect();
+    let mut queue = dispatcher.queue();
     for expected in [CLAIM_PASS_POLLS_MAX, 44] {
-        let pass = board.begin_pass().expect("polls have not been looked for");
+        let pass = queue.begin_pass().expect("polls were in no pass yet");
         assert_eq!(pass.ids.len(), expected);
-        board.end_pass(&pass, Claims::default());
+        queue.end_pass(&pass, Claims::default());
     }
-    assert!(board.begin_pass().is_none());
+    assert!(queue.begin_pass().is_none());
 }
 
 #[test]
-fn a_claim_that_does_not_wait_is_looked_for_again_while_looks_end_before_the_end_of_its_lane() {
-    let claimer = Claimer::default();
-    let (_, mut answer) = claimer.register(&lane(), slot(1), true).unwrap();
-    let mut board = claimer.board();
-    for _ in 0..CLAIM_LOOKS_MAX {
+fn a_claim_that_does_not_wait_is_in_another_pass_while_passes_end_before_the_end_of_its_lane() {
+    let dispatcher = Dispatcher::default();
+    let (_, mut answer) = dispatcher.register(&lane(), slot(1), true).unwrap();
+    let mut queue = dispatcher.queue();
+    for _ in 0..CLAIM_PASSES_PER_POLL_MAX {
         assert!(answer.try_recv().is_err(), "further down there may be something for it");
-        let pass = board.begin_pass().expect("it is looked for again");
-        board.end_pass(&pass, Claims { has_more: true, ..Claims::default() });
+        let pass = queue.begin_pass().expect("it is due again");
+        queue.end_pass(&pass, Claims { has_more: true, ..Claims::default() });
     }
     assert!(answer.try_recv().unwrap().unwrap().claimed.is_empty(), "it does not wait for ever");
-    assert!(board.begin_pass().is_none());
+    assert!(queue.begin_pass().is_none());
 }
 
 #[test]
-fn polls_of_a_look_that_was_cut_off_are_looked_for_again() {
-    let claimer = Claimer::default();
-    let (_, mut once) = claimer.register(&lane(), slot(1), true).unwrap();
-    let (_, mut waiting) = claimer.register(&lane(), slot(1), false).unwrap();
-    let cut = claimer.board().begin_pass().unwrap();
-    assert!(claimer.board().begin_pass().is_none());
+fn polls_of_a_pass_that_was_cut_off_are_due_again() {
+    let dispatcher = Dispatcher::default();
+    let (_, mut once) = dispatcher.register(&lane(), slot(1), true).unwrap();
+    let (_, mut waiting) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let cut = dispatcher.queue().begin_pass().unwrap();
+    assert!(dispatcher.queue().begin_pass().is_none());
     drop(cut);
-    claimer.board().start_over();
-    let pass = claimer.board().begin_pass().expect("they are looked for again");
+    dispatcher.queue().start_over();
+    let pass = dispatcher.queue().begin_pass().expect("they are due again");
     assert_eq!(pass.ids.len(), 2);
-    claimer.board().end_pass(&pass, gave(vec![Claimed { slot: 1, ..claimed() }]));
+    dispatcher.queue().end_pass(&pass, gave(vec![Claimed { slot: 1, ..claimed() }]));
     assert!(once.try_recv().unwrap().unwrap().claimed.is_empty());
     assert_eq!(waiting.try_recv().unwrap().unwrap().claimed.len(), 1);
 }
 
 #[test]
 fn who_is_drained_is_told_at_once() {
-    let claimer = Claimer::default();
-    let (_, mut drained) = claimer.register(&lane(), slot(1), false).unwrap();
-    let (_, mut other) = claimer.register(&lane(), slot(1), false).unwrap();
-    let pass = claimer.board().begin_pass().unwrap();
-    claimer.board().end_pass(&pass, Claims { drained: vec![0], ..Claims::default() });
+    let dispatcher = Dispatcher::default();
+    let (_, mut drained) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let (_, mut other) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let pass = dispatcher.queue().begin_pass().unwrap();
+    dispatcher.queue().end_pass(&pass, Claims { drained: vec![0], ..Claims::default() });
     assert!(drained.try_recv().unwrap().unwrap().is_drained);
     assert!(other.try_recv().is_err(), "the other waits on");
 }
 
 #[test]
-fn what_is_free_again_in_a_colony_is_looked_for_in_its_lanes_alone() {
-    let claimer = Claimer::default();
+fn what_is_free_again_in_a_colony_makes_its_lanes_alone_due() {
+    let dispatcher = Dispatcher::default();
     let elsewhere = Lane { colony: ColonyKey(2), ..lane() };
-    let _polls = [lane(), elsewhere].map(|lane| claimer.register(&lane, slot(1), false).unwrap());
-    let mut board = claimer.board();
-    while let Some(pass) = board.begin_pass() {
-        board.end_pass(&pass, Claims::default());
+    let _polls = [lane(), elsewhere].map(|lane| dispatcher.register(&lane, slot(1), false).unwrap());
+    let mut queue = dispatcher.queue();
+    while let Some(pass) = queue.begin_pass() {
+        queue.end_pass(&pass, Claims::default());
     }
-    drop(board);
-    claimer.wake_colony(ColonyKey(1));
-    let mut board = claimer.board();
-    assert_eq!(board.begin_pass().map(|pass| pass.lane), Some(lane()));
-    assert!(board.begin_pass().is_none());
+    drop(queue);
+    dispatcher.wake_colony(ColonyKey(1));
+    let mut queue = dispatcher.queue();
+    assert_eq!(queue.begin_pass().map(|pass| pass.lane), Some(lane()));
+    assert!(queue.begin_pass().is_none());
 }
 
 #[test]
 fn a_big_claim_leaves_room_for_the_others() {
-    let claimer = Claimer::default();
-    let _polls = [1000, 1000, 1].map(|count| claimer.register(&lane(), slot(count), false).unwrap());
-    let pass = claimer.board().begin_pass().unwrap();
+    let dispatcher = Dispatcher::default();
+    let _polls = [1000, 1000, 1].map(|count| dispatcher.register(&lane(), slot(count), false).unwrap());
+    let pass = dispatcher.queue().begin_pass().unwrap();
     let counts: Vec<_> = pass.slots.iter().map(|slot| slot.count).collect();
     assert_eq!(counts, [CLAIM_PASS_COUNT_MAX - 2, 1, 1]);
 }
 
 #[test]
-fn waiting_polls_are_looked_for_again_only_when_work_may_have_come() {
-    let claimer = Claimer::default();
-    let _poll = claimer.register(&lane(), slot(1), false).unwrap();
-    let pass = claimer.board().begin_pass().unwrap();
-    claimer.board().end_pass(&pass, Claims::default());
-    assert!(claimer.board().begin_pass().is_none());
-    claimer.wake(&lane());
-    let pass = claimer.board().begin_pass().unwrap();
-    // Work that comes during a look may not be in it.
-    claimer.wake(&lane());
-    assert!(claimer.board().begin_pass().is_none(), "a lane is looked into once at a time");
-    claimer.board().end_pass(&pass, Claims::default());
-    assert!(claimer.board().begin_pass().is_some());
+fn waiting_polls_are_due_again_only_when_work_may_have_come() {
+    let dispatcher = Dispatcher::default();
+    let _poll = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let pass = dispatcher.queue().begin_pass().unwrap();
+    dispatcher.queue().end_pass(&pass, Claims::default());
+    assert!(dispatcher.queue().begin_pass().is_none());
+    dispatcher.wake(&lane());
+    let pass = dispatcher.queue().begin_pass().unwrap();
+    // Work that comes during a pass may not be in it.
+    dispatcher.wake(&lane());
+    assert!(dispatcher.queue().begin_pass().is_none(), "a lane has one pass at a time");
+    dispatcher.queue().end_pass(&pass, Claims::default());
+    assert!(dispatcher.queue().begin_pass().is_some());
 }
 
 #[test]
 fn a_caller_who_comes_and_goes_is_in_the_line_once() {
-    let claimer = Claimer::default();
+    let dispatcher = Dispatcher::default();
     for _ in 0..10 {
-        let (id, _) = claimer.register(&lane(), slot(1), false).unwrap();
-        claimer.board().remove(&lane(), id);
+        let (id, _) = dispatcher.register(&lane(), slot(1), false).unwrap();
+        dispatcher.queue().remove(&lane(), id);
     }
-    let _poll = claimer.register(&lane(), slot(1), false).unwrap();
-    let mut board = claimer.board();
-    assert_eq!(board.due.len(), 1);
-    assert!(board.begin_pass().is_some());
-    assert!(board.begin_pass().is_none(), "a lane is looked into once at a time");
+    let _poll = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let mut queue = dispatcher.queue();
+    assert_eq!(queue.due.len(), 1);
+    assert!(queue.begin_pass().is_some());
+    assert!(queue.begin_pass().is_none(), "a lane has one pass at a time");
 }
 
 #[tokio::test]
 async fn work_for_a_caller_who_left_before_reading_the_answer_goes_back() {
-    let (claimer, lane, work) = (Claimer::default(), lane(), claimed());
-    let mut poll = Box::pin(claimer.poll(&lane, slot(1), Duration::from_secs(60)));
+    let (dispatcher, lane, work) = (Dispatcher::default(), lane(), claimed());
+    let mut poll = Box::pin(dispatcher.poll(&lane, slot(1), Duration::from_secs(60)));
     assert!(futures::poll!(&mut poll).is_pending());
-    let pass = claimer.board().begin_pass().unwrap();
-    assert!(claimer.board().end_pass(&pass, gave(vec![work.clone()])).is_empty(), "somebody waits for it");
+    let pass = dispatcher.queue().begin_pass().unwrap();
+    assert!(dispatcher.queue().end_pass(&pass, gave(vec![work.clone()])).is_empty(), "somebody waits for it");
     drop(poll);
-    let unheard = std::mem::take(&mut claimer.board().unheard);
+    let unheard = std::mem::take(&mut dispatcher.queue().unheard);
     assert_eq!(unheard, [(lane, references(&[work]))]);
 }
 
 #[test]
 fn work_that_is_not_delivered_goes_back() {
-    let (claimer, work) = (Arc::new(Claimer::default()), [claimed()]);
-    Handover::new(claimer.clone(), lane(), &work).delivered();
-    assert!(claimer.board().unheard.is_empty());
-    drop(Handover::new(claimer.clone(), lane(), &work));
-    assert_eq!(claimer.board().unheard, [(lane(), references(&work))]);
+    let (dispatcher, work) = (Arc::new(Dispatcher::default()), [claimed()]);
+    Handover::new(dispatcher.clone(), lane(), &work).delivered();
+    assert!(dispatcher.queue().unheard.is_empty());
+    drop(Handover::new(dispatcher.clone(), lane(), &work));
+    assert_eq!(dispatcher.queue().unheard, [(lane(), references(&work))]);
 }
 
 #[tokio::test]
 async fn polls_under_a_revoked_grant_end_and_the_others_wait_on() {
-    let claimer = Claimer::default();
+    let dispatcher = Dispatcher::default();
     let of = |keys: &[i64]| {
         let grant = |key: &i64| SlotGrant { key: GrantKey(*key), name: "bee".into(), scopes: Scopes::default() };
         ClaimSlot { grants: keys.iter().map(grant).collect(), ..slot(1) }
     };
-    let (_, mut expelled) = claimer.register(&lane(), of(&[7]), false).unwrap();
-    let (_, mut with_another) = claimer.register(&lane(), of(&[7, 8]), false).unwrap();
-    let (_, mut other) = claimer.register(&lane(), of(&[8]), false).unwrap();
-    let pass = claimer.board().begin_pass().unwrap();
-    claimer.expel(&[GrantKey(7)], &Error::NotPermitted("revoked".into()));
+    let (_, mut expelled) = dispatcher.register(&lane(), of(&[7]), false).unwrap();
+    let (_, mut with_another) = dispatcher.register(&lane(), of(&[7, 8]), false).unwrap();
+    let (_, mut other) = dispatcher.register(&lane(), of(&[8]), false).unwrap();
+    let pass = dispatcher.queue().begin_pass().unwrap();
+    dispatcher.expel(&[GrantKey(7)], &Error::NotPermitted("revoked".into()));
     assert!(matches!(expelled.try_recv(), Ok(Err(Error::NotPermitted(_)))));
-    // What the look under way found for it goes back.
-    assert_eq!(claimer.board().end_pass(&pass, gave(vec![claimed()])).len(), 1);
+    // What the pass under way found for it goes back.
+    assert_eq!(dispatcher.queue().end_pass(&pass, gave(vec![claimed()])).len(), 1);
     assert!(with_another.try_recv().is_err() && other.try_recv().is_err(), "they wait on");
-    claimer.wake(&lane());
-    let pass = claimer.board().begin_pass().unwrap();
+    dispatcher.wake(&lane());
+    let pass = dispatcher.queue().begin_pass().unwrap();
     let keys = pass.slots.iter().map(|slot| slot.grants.iter().map(|grant| grant.key).collect::<Vec<_>>());
     assert_eq!(keys.collect::<Vec<_>>(), [[GrantKey(8)], [GrantKey(8)]]);
 }

@@ -1,0 +1,146 @@
+//! Lanes in which limits keep work waiting, and when each is due for another pass. No I/O; the dispatcher limited the lock.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::limits::SLOW_POLL;
+use crate::model::{Claims, ColonyKey, Lane};
+
+/// Lanes in which limits keep work waiting, by colony and executor type.
+#[derive(Default)]
+pub(in crate::engine) struct LimitedLanes {
+    lanes: HashMap<ColonyKey, HashMap<String, LimitedLane>>,
+    moves: u64,
+}
+
+struct LimitedLane {
+    /// The earliest time for the next pass.
+    rested_at: Instant,
+    /// A place may get free whenever a process of the colony moves.
+    waits_for_place: bool,
+    due_at: Instant,
+}
+
+impl LimitedLanes {
+    /// Returns how many processes have moved so far, to be told at the end of a pass that begins now.
+    pub(in crate::engine) fn moves(&self) -> u64 {
+        self.moves
+    }
+
+    /// Notes the end of a pass that began after so many moves. If a limit kept something from being given, the lane is due again:
+    /// when a rate lets the next start, and when a place may have become free, which may have been during the pass. In any case
+    /// after a while: no mistake in telling leaves work lying. Passes for a place have this pause between them.
+    pub(in crate::engine) fn pass_ended(
+        &mut self,
+        lane: &Lane,
+        moves: u64,
+        claims: &Claims,
+        pause: Duration,
+        now_ms: i64,
+        now: Instant,
+    ) {
+        if !claims.is_held {
+            self.forget(lane);
+            return;
+        }
+        let by_rate = claims.next_start_ms.map(|next_ms| {
+            Duration::from_millis(u64::try_from(next_ms.saturating_sub(now_ms)).unwrap_or(0)).min(SLOW_POLL)
+        });
+        let has_moved = claims.waits_for_place && self.moves != moves;
+        let due_at = now + if has_moved { pause } else { by_rate.unwrap_or(SLOW_POLL) };
+        let limited = LimitedLane { rested_at: now + pause, waits_for_place: claims.waits_for_place, due_at };
+        self.lanes.entry(lane.colony).or_default().insert(lane.executor_type.clone(), limited);
+    }
+
+    /// Notes that a process of the colony moved: its place may be free. Returns whether a lane is due earlier than was planned.
+    pub(in crate::engine) fn moved(&mut self, colony: ColonyKey, now: Instant) -> bool {
+        self.moves = self.moves.wrapping_add(1);
+        let Some(lanes) = self.lanes.get_mut(&colony) else { return false };
+        let mut is_earlier = false;
+        for lane in lanes.values_mut().filter(|lane| lane.waits_for_place) {
+            // A busy colony does not make the passes of one lane follow each other without a pause.
+            let due_at = now.max(lane.rested_at);
+            is_earlier |= due_at < lane.due_at;
+            lane.due_at = lane.due_at.min(due_at);
+        }
+        is_earlier
+    }
+
+    /// Returns when the next lane is due.
+    pub(in crate::engine) fn next(&self) -> Option<Instant> {
+        self.lanes.values().flat_map(HashMap::values).map(|lane| lane.due_at).min()
+    }
+
+    /// Takes the lanes that are due now. They are no longer here until a pass says so.
+    pub(in crate::engine) fn due(&mut self, now: Instant) -> Vec<Lane> {
+        let mut due = Vec::new();
+        for (colony, lanes) in &mut self.lanes {
+            let ready = lanes.extract_if(|_, lane| lane.due_at <= now);
+            due.extend(ready.map(|(executor_type, _)| Lane { colony: *colony, executor_type }));
+        }
+        self.lanes.retain(|_, lanes| !lanes.is_empty());
+        due
+    }
+
+    fn forget(&mut self, lane: &Lane) {
+        if let Some(lanes) = self.lanes.get_mut(&lane.colony) {
+            lanes.remove(&lane.executor_type);
+            if lanes.is_empty() {
+                self.lanes.remove(&lane.colony);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::LIMITED_PASS_PAUSE;
+
+    const COLONY: ColonyKey = ColonyKey(1);
+
+    fn lane() -> Lane {
+        Lane { colony: COLONY, executor_type: "t".into() }
+    }
+
+    fn by_place() -> Claims {
+        Claims { is_held: true, waits_for_place: true, ..Claims::default() }
+    }
+
+    #[test]
+    fn a_place_that_gets_free_makes_its_lane_due_at_once_and_then_not_without_a_pause() {
+        let (mut limited, now) = (LimitedLanes::default(), Instant::now());
+        limited.pass_ended(&lane(), limited.moves(), &by_place(), LIMITED_PASS_PAUSE, 0, now);
+        assert_eq!(limited.next(), Some(now + SLOW_POLL));
+        let later = now + Duration::from_secs(1);
+        assert!(limited.moved(COLONY, later));
+        assert!(!limited.moved(ColonyKey(2), later), "of another colony");
+        assert_eq!(limited.due(later), [lane()]);
+        assert_eq!(limited.next(), None);
+        limited.pass_ended(&lane(), limited.moves(), &by_place(), LIMITED_PASS_PAUSE, 0, later);
+        assert!(limited.moved(COLONY, later));
+        assert_eq!(limited.next(), Some(later + LIMITED_PASS_PAUSE));
+    }
+
+    #[test]
+    fn a_place_that_got_free_during_the_pass_makes_its_lane_due() {
+        let (mut limited, now) = (LimitedLanes::default(), Instant::now());
+        let moves = limited.moves();
+        assert!(!limited.moved(COLONY, now), "nobody waits yet");
+        limited.pass_ended(&lane(), moves, &by_place(), LIMITED_PASS_PAUSE, 0, now);
+        assert_eq!(limited.next(), Some(now + LIMITED_PASS_PAUSE));
+    }
+
+    #[test]
+    fn a_rate_says_itself_when_its_lane_is_due() {
+        let (mut limited, now) = (LimitedLanes::default(), Instant::now());
+        let claims = Claims { is_held: true, next_start_ms: Some(1300), ..Claims::default() };
+        limited.pass_ended(&lane(), 0, &claims, LIMITED_PASS_PAUSE, 1000, now);
+        assert!(!limited.moved(COLONY, now));
+        assert_eq!(limited.next(), Some(now + Duration::from_millis(300)));
+        limited.pass_ended(&lane(), 0, &Claims::default(), LIMITED_PASS_PAUSE, 1000, now);
+        assert_eq!(limited.next(), None);
+    }
+}
