@@ -6,7 +6,7 @@ use std::time::Duration;
 use apiary_database::{SqliteTransaction, SqliteWriter};
 use apiary_identity::Id;
 use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
-use sqlx::{Row as _, query};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _, query};
 
 use super::totals::SpoolTotals;
 use crate::SpoolError;
@@ -19,18 +19,36 @@ const VERSION: i64 = 1;
 
 /// Opens a spool that belongs to `colony`, or to nobody yet.
 pub(super) async fn open(path: &Path, colony: Id) -> Result<(SqliteWriter, SpoolTotals), SpoolError> {
-    let sql = |error| SpoolError::sql(path, &error);
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        // A disk that was full gets its room back as the line becomes shorter.
-        .auto_vacuum(SqliteAutoVacuum::Full)
         // A short log: what is in it needs as much room again in the file before the log's own is free.
         .pragma("wal_autocheckpoint", SPOOL_LOG_PAGES)
         .busy_timeout(Duration::from_secs(2));
+    if std::fs::metadata(path).map_or(true, |file| file.len() == 0) {
+        make(&options).await.map_err(|error| SpoolError::sql(path, &error))?;
+    }
     let writer = SqliteWriter::new(options);
-    // In one transaction: whoever dies half-way leaves an empty file.
+    match take(&writer, path, colony).await {
+        Ok(totals) => Ok((writer, totals)),
+        Err(error) => {
+            writer.close().await;
+            Err(error)
+        }
+    }
+}
+
+/// Makes an empty file that gives room back as the line becomes shorter, so that a disk that was full gets it. Only a file without
+/// tables can be made so, and SQLite writes whenever it is asked for it, also into a file that is so already, or is damaged.
+async fn make(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
+    let options = options.clone().auto_vacuum(SqliteAutoVacuum::Full);
+    options.connect().await?.close().await
+}
+
+/// Checks the file and binds it to the colony, in one transaction: whoever dies half-way leaves a file without tables.
+async fn take(writer: &SqliteWriter, path: &Path, colony: Id) -> Result<SpoolTotals, SpoolError> {
+    let sql = |error| SpoolError::sql(path, &error);
     let mut transaction = writer.begin().await.map_err(sql)?;
     prepare(&mut transaction, path).await?;
     let verdict = transaction.row(query(include_str!("check.sql"))).await.map_err(sql)?;
@@ -41,7 +59,7 @@ pub(super) async fn open(path: &Path, colony: Id) -> Result<(SqliteWriter, Spool
     let totals = totals(&mut transaction).await.map_err(sql)?;
     claim(&mut transaction, path, colony, &totals).await?;
     transaction.commit().await.map_err(sql)?;
-    Ok((writer, totals))
+    Ok(totals)
 }
 
 /// Counts what is there.
