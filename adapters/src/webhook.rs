@@ -43,7 +43,7 @@ impl Webhook {
         config.check()?;
         let WebhookConfig { listen: address, stripe, spool_path, limits, trusted_proxies, .. } = config;
         let sources: Vec<Arc<dyn Source>> = vec![Arc::new(StripeSource::new(stripe))];
-        let (listener, address) = listen(address).await?;
+        let (listener, address) = listen(address)?;
         let notices = Notices::new(clock.clone());
         let tasks = Supervisor::new(notices.clone());
         let spool = Arc::new(Spool::open(&spool_path, sink.colony(), &limits, &tasks).await?);

@@ -9,7 +9,7 @@ use apiary_daemon::door::{Bodies, BodyLimits, ConnectionLimits, Connections, Doo
 use apiary_daemon::{Notices, Supervisor};
 use apiary_identity::Clock;
 use axum::Router;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -154,7 +154,7 @@ impl Broker {
 
     async fn serve_tcp(&mut self, address: SocketAddr, door: Arc<Door>, routes: Router) -> Result<(), StartError> {
         let listen = |source| StartError::Listen { address: address.to_string(), source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let listener = apiary_daemon::door::bind(address).map_err(listen)?;
         self.address = Some(listener.local_addr().map_err(listen)?);
         if let Some(tls) = &self.tls {
             let state = (Arc::clone(tls), self.drain.clone());

@@ -11,9 +11,9 @@ use crate::limits::IDLE_TIME_MAX;
 use crate::{StartError, WebhookLimits};
 
 /// Opens the port.
-pub(crate) async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let error = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(error)?;
+    let listener = apiary_daemon::door::bind(address).map_err(error)?;
     let address = listener.local_addr().map_err(error)?;
     Ok((listener, address))
 }

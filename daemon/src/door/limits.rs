@@ -22,6 +22,9 @@ pub const LONG_CALLS_OF_CONNECTION_MAX: usize = 960;
 /// Calls in progress on one HTTP/2 connection.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
 
+/// Connections that may wait to be accepted; the system may allow fewer (`net.core.somaxconn`). Beyond it they are dropped, and clients
+/// try again only after seconds.
+pub const ACCEPT_QUEUE_MAX: u32 = 4096;
 /// An idle HTTP/2 connection is asked for a sign of life this often, and closed after as long without one.
 pub const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Longest time that a connection that is asked to end may take for it.

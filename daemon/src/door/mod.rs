@@ -16,4 +16,4 @@ pub use bodies::{Bodies, BodyBounds, BodyError, BodyHold, BodyLimits, HeldBody, 
 pub use connections::{Connection, ConnectionLimits, Connections};
 pub use peer::{Peer, TrustedProxies};
 pub use requests::RequestRoom;
-pub use serve::{Door, Handshake, HttpLimits, Listener, Stream};
+pub use serve::{Door, Handshake, HttpLimits, Listener, Stream, bind};

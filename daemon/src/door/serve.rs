@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,9 +25,9 @@ use tower::Service as _;
 
 use super::connections::Room;
 use super::limits::{
-    CLOSE_TIME_MAX, CONNECTION_WINDOW_BYTES, HEADERS_MAX, HTTP1_BUFFER_BYTES_MIN, KEEPALIVE, PAUSE_AFTER_ACCEPT_ERROR,
-    PAUSE_AFTER_EARLY_CUT, REFUSALS_LOGGED_EVERY, RESET_STREAMS_MAX, SEND_BUFFER_BYTES_MAX, STREAM_WINDOW_BYTES,
-    STREAMS_PER_CONNECTION_MAX,
+    ACCEPT_QUEUE_MAX, CLOSE_TIME_MAX, CONNECTION_WINDOW_BYTES, HEADERS_MAX, HTTP1_BUFFER_BYTES_MIN, KEEPALIVE,
+    PAUSE_AFTER_ACCEPT_ERROR, PAUSE_AFTER_EARLY_CUT, REFUSALS_LOGGED_EVERY, RESET_STREAMS_MAX, SEND_BUFFER_BYTES_MAX,
+    STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX,
 };
 use super::pace::{Paced, Turns};
 use super::peer::is_forwarded;
@@ -82,6 +83,19 @@ struct Arrival {
     is_known: bool,
     /// To be asked for whom it speaks.
     is_proxy: bool,
+}
+
+/// Opens a port.
+///
+/// # Errors
+///
+/// The system's error.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A port of a process that has just ended is free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(ACCEPT_QUEUE_MAX)
 }
 
 impl Door {
