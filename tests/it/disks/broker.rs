@@ -7,16 +7,16 @@ use apiary_identity::{Content, KeyPair, SystemClock};
 use apiary_tests::daemon::Daemon;
 use apiary_tests::{Disk, Fault, Port, eventually};
 
-use super::{LITTLE, Sender, add_user, assert_all_there, column, on_each_disk, page, start_on, wait_for_readiness};
+use super::{
+    LITTLE, Sender, add_user, assert_all_there, broker_of, column, on_each_disk, page, start_on, wait_for_readiness,
+};
 
 on_each_disk!(every_process_that_the_broker_acknowledged_is_there);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_starts_on_a_full_disk_waits_for_room() {
     let (folder, disk, port) = (tempfile::tempdir().unwrap(), Disk::new(Fault::Full), Port::take());
-    let mut broker = Daemon::new("broker", &["broker"], folder.path(), Some(port.address()))
-        .set("APIARY_BROKER_LISTEN", port.address())
-        .set("APIARY_DATABASE_URL", format!("sqlite:{}", disk.path().join("broker.db").display()));
+    let mut broker = broker_of(&disk, folder.path(), &port);
     disk.fail();
     let is_waiting = |broker: &Daemon| broker.words().contains("the database is not there yet").then_some(());
     broker.start();
@@ -33,10 +33,7 @@ async fn a_broker_that_starts_on_a_full_disk_waits_for_room() {
 async fn a_broker_whose_disk_has_room_for_a_small_row_only_is_not_ready() {
     let (folder, disk, port, colony) =
         (tempfile::tempdir().unwrap(), Disk::new(Fault::Full), Port::take(), KeyPair::generate());
-    let daemon = Daemon::new("broker", &["broker"], folder.path(), Some(port.address()))
-        .set("APIARY_BROKER_LISTEN", port.address())
-        .set("APIARY_DATABASE_URL", format!("sqlite:{}", disk.path().join("broker.db").display()))
-        .set("APIARY_BROKER_SERVER_OWNER", colony.id());
+    let daemon = broker_of(&disk, folder.path(), &port).set("APIARY_BROKER_SERVER_OWNER", colony.id());
     let _broker = start_on(&disk, daemon).await;
     let config = ClientConfig::new(format!("http://{}", port.address()).parse().unwrap());
     let owner = Client::new(&config, colony.id(), colony.clone(), Arc::new(SystemClock)).unwrap();
@@ -66,10 +63,7 @@ async fn a_broker_whose_disk_has_room_for_a_small_row_only_is_not_ready() {
 async fn every_process_that_the_broker_acknowledged_is_there(disk: Disk) {
     let (folder, port, colony) = (tempfile::tempdir().unwrap(), Port::take(), KeyPair::generate());
     let file = disk.path().join("broker.db");
-    let daemon = Daemon::new("broker", &["broker"], folder.path(), Some(port.address()))
-        .set("APIARY_BROKER_LISTEN", port.address())
-        .set("APIARY_DATABASE_URL", format!("sqlite:{}", file.display()))
-        .set("APIARY_BROKER_SERVER_OWNER", colony.id());
+    let daemon = broker_of(&disk, folder.path(), &port).set("APIARY_BROKER_SERVER_OWNER", colony.id());
     let mut broker = start_on(&disk, daemon).await;
     let config = ClientConfig::new(format!("http://{}", port.address()).parse().unwrap());
     let client = Client::new(&config, colony.id(), colony.clone(), Arc::new(SystemClock)).unwrap();

@@ -40,7 +40,7 @@ use std::time::Duration;
 use apiary_executor_sdk::Client;
 use apiary_identity::{Clock as _, Envelope, KeyPair, Role, SystemClock};
 use apiary_tests::daemon::Daemon;
-use apiary_tests::{Disk, eventually, grant_document, http, stripe};
+use apiary_tests::{Disk, Port, eventually, grant_document, http, stripe};
 use serde_json::Value;
 
 /// The signing secret of every webhook here.
@@ -64,6 +64,13 @@ async fn start_on(disk: &Disk, daemon: Daemon) -> Daemon {
     daemon.start();
     daemon.ready().await;
     daemon
+}
+
+/// A broker whose database is on the disk; its logs are in the folder.
+fn broker_of(disk: &Disk, folder: &Path, port: &Port) -> Daemon {
+    Daemon::new("broker", &["broker"], folder, Some(port.address()))
+        .set("APIARY_BROKER_LISTEN", port.address())
+        .set("APIARY_DATABASE_URL", format!("sqlite:{}", disk.path().join("broker.db").display()))
 }
 
 /// A key that may submit anything, granted by the colony's own through its client.

@@ -9,7 +9,7 @@ use apiary_identity::{KeyPair, SystemClock, write_key_file};
 use apiary_tests::daemon::Daemon;
 use apiary_tests::{Disk, Fault, Port, apiary_binary, eventually};
 
-use super::{SECRET, Sender, add_user, page, post, start_on, wait_for_readiness};
+use super::{SECRET, Sender, add_user, broker_of, page, post, start_on, wait_for_readiness};
 
 /// The exit code of `colony health` when something needs attention.
 const ATTENTION: i32 = 10;
@@ -32,10 +32,7 @@ fn run(folder: &Path, settings: &[(&str, String)], arguments: &[&str]) -> (Optio
 async fn a_full_disk_of_the_broker_is_named_by_health_doctor_and_the_adapter_until_there_is_room() {
     let (folder, disk, port, door) = (tempfile::tempdir().unwrap(), Disk::new(Fault::Full), Port::take(), Port::take());
     let colony = KeyPair::generate();
-    let daemon = Daemon::new("broker", &["broker"], folder.path(), Some(port.address()))
-        .set("APIARY_BROKER_LISTEN", port.address())
-        .set("APIARY_DATABASE_URL", format!("sqlite:{}", disk.path().join("broker.db").display()))
-        .set("APIARY_BROKER_SERVER_OWNER", colony.id());
+    let daemon = broker_of(&disk, folder.path(), &port).set("APIARY_BROKER_SERVER_OWNER", colony.id());
     let _broker = start_on(&disk, daemon).await;
     let config = ClientConfig::new(format!("http://{}", port.address()).parse().unwrap());
     let client = Client::new(&config, colony.id(), colony.clone(), Arc::new(SystemClock)).unwrap();
