@@ -49,7 +49,7 @@ pub const PEER_REQUESTS_BYTES_MAX: usize = 10 * 1024 * 1024;
 pub const REQUESTS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Requests of strangers that may wait for their first turn or their last; with more, connections that bring many wait, too.
 pub const REQUESTS_QUEUED_MAX: usize = 256;
-/// How long they wait before they look again.
+/// Their pause before they look again.
 pub const PAUSE_IN_CROWD: Duration = Duration::from_millis(2);
 /// Requests without room that a stranger's connection may bring; with more, it is closed.
 pub const REFUSED_REQUESTS_MAX: u32 = 100;

@@ -147,15 +147,19 @@ impl RequestRoom {
 
     /// Gives the room back before the request ends: somebody known signed it.
     pub fn give_back(&self) {
-        let bytes = self.bytes.swap(0, Ordering::AcqRel);
-        self.requests.lock().give_back(self.connection, bytes);
+        self.give_back_in(&mut self.requests.lock());
+    }
+
+    fn give_back_in(&self, used: &mut Use) {
+        used.give_back(self.connection, self.bytes.swap(0, Ordering::AcqRel));
     }
 }
 
 impl Drop for RequestRoom {
     fn drop(&mut self) {
-        self.give_back();
-        self.requests.lock().end(self.connection, self.has_started.load(Ordering::Acquire));
+        let mut used = self.requests.lock();
+        self.give_back_in(&mut used);
+        used.end(self.connection, self.has_started.load(Ordering::Acquire));
     }
 }
 
