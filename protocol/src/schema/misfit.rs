@@ -39,11 +39,6 @@ impl Misfit {
     }
 }
 
-/// The place of the first leaf of an error.
-pub(super) fn pointer(error: &ValidationError<'_, '_>) -> String {
-    leaf(error).instance_location.to_string()
-}
-
 /// The first cause that says what is wrong, and not only that something inside is.
 fn leaf<'e, 's, 'v>(error: &'e ValidationError<'s, 'v>) -> &'e ValidationError<'s, 'v> {
     let is_around = matches!(

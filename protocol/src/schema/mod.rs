@@ -12,7 +12,6 @@ use boon::{CompileError, Compiler, Draft, SchemaIndex, Schemas, UrlLoader};
 use regex::RegexBuilder;
 use serde_json::Value;
 
-use misfit::pointer;
 pub use misfit::{Misfit, Why};
 use weight::Weighing;
 
@@ -124,8 +123,8 @@ impl UrlLoader for Nowhere {
 fn no_schema(error: &CompileError) -> String {
     match error {
         CompileError::ValidationError { src, .. } => {
-            let (place, misfit) = (pointer(src), Misfit::of(src));
-            format!("is no JSON Schema at `{}`: {}", shown(if place.is_empty() { "/" } else { &place }), misfit.why)
+            let Misfit { pointer, why } = Misfit::of(src);
+            format!("is no JSON Schema at `{}`: {why}", shown(if pointer.is_empty() { "/" } else { &pointer }))
         }
         error => format!("is no JSON Schema: {}", shown(&error.to_string())),
     }
