@@ -22,7 +22,7 @@ pub enum BrokerState {
     /// Nothing was submitted yet.
     #[default]
     Unknown,
-    /// It took an event, or looked at it, or said that it is ready.
+    /// An event that was taken or looked at, or the answer that the broker is ready.
     Reachable,
     /// No answer.
     Away,
@@ -39,6 +39,11 @@ pub enum BrokerState {
 }
 
 impl BrokerState {
+    /// Returns whether the broker takes nothing for now, so that it may take something again with nothing changed here.
+    fn is_away(&self) -> bool {
+        matches!(self, Self::Away | Self::Unready { .. })
+    }
+
     /// Returns the kind and the subject of the notice that is listed in this state.
     fn notice(&self) -> Option<(&'static str, &str)> {
         match self {
@@ -66,15 +71,15 @@ impl Contact {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the broker takes nothing for now, so that it may take something again with nothing changed here.
+    /// Returns whether the broker takes nothing for now.
     pub(crate) fn is_away(&self) -> bool {
-        matches!(self.state(), BrokerState::Away | BrokerState::Unready { .. })
+        self.state().is_away()
     }
 
     /// Records that a broker which took nothing for now is ready again.
     pub(crate) fn note_ready(&self) {
         let mut known = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let BrokerState::Away | BrokerState::Unready { .. } = *known
+        if known.is_away()
             && let Some((kind, subject)) = std::mem::replace(&mut *known, BrokerState::Reachable).notice()
         {
             self.notices.resolve(kind, subject);

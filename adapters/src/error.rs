@@ -104,7 +104,7 @@ pub enum SpoolError {
         /// The words of the file system or the database.
         problem: String,
     },
-    /// There is no room on its disk. Nothing of it was acknowledged.
+    /// A disk without room. Nothing of what was to be kept was acknowledged.
     #[error("the disk of the spool {path} is full: {problem}; make room", path = .path.display())]
     Full {
         /// The spool.

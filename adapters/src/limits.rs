@@ -51,7 +51,7 @@ pub(crate) const REFUSAL_CHARS_MAX: usize = 1024;
 
 /// How long the forwarder waits for one answer of the broker's.
 pub(crate) const FORWARD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the forwarder waits for the answer whether the broker is ready.
+/// Longest time that the forwarder waits for the answer whether the broker is ready.
 pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// The forwarder's first pause after a submit that failed; it doubles.
 pub(crate) const FORWARD_PAUSE_FIRST: Duration = Duration::from_millis(100);

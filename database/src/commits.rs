@@ -1,4 +1,4 @@
-//! What commits, and failures of commits, say about whether the database can write.
+//! The proof that the database can write, from commits and from failures of commits.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ impl Commits {
     /// a time only other work is proof, and without it the answer is what `full` makes of the words.
     ///
     /// # Errors
-    /// Those of `write`, and of `full`.
+    /// The errors of `write` and of `full`.
     pub async fn prove<E>(
         &self,
         age_max: Duration,

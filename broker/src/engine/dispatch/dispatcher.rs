@@ -1,4 +1,4 @@
-//! One dispatcher per broker: it takes work in batches for all polls that wait, instead of every poll asking the
+//! The dispatcher, one per broker: takes work in batches for all polls that wait, instead of every poll asking the
 //! database for itself. A poll that goes away never takes a process with it, at whatever moment it goes.
 
 use std::panic::AssertUnwindSafe;

@@ -42,7 +42,7 @@ pub(in crate::engine) struct PollQueue {
 
 #[derive(Default)]
 struct LanePolls {
-    /// Its last pass counted no limits.
+    /// Set if the last pass counted no limits.
     is_uncounted: bool,
     /// By their numbers, which is the order in which they came.
     polls: BTreeMap<u64, Poll>,
@@ -74,7 +74,7 @@ pub(in crate::engine) struct Pass {
     pub(in crate::engine) slots: Vec<ClaimSlot>,
     /// The number of moves when it began.
     moves: u64,
-    /// It takes turns with other lanes of the colony.
+    /// Set if the lane takes turns with others of the colony.
     is_turn: bool,
     began: Instant,
 }

@@ -18,7 +18,7 @@ pub(crate) struct Ended {
 #[derive(Default)]
 struct Noted {
     process_ids: HashSet<Uuid>,
-    /// There were too many to remember: any may have ended.
+    /// Set if there were too many to remember: any may have ended.
     any: bool,
 }
 
@@ -51,7 +51,7 @@ impl Ended {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those noted since the last time; `None` for any.
+    /// Takes those noted since the last time; `None` for any.
     pub(in crate::engine) fn take(&self) -> Option<Vec<Uuid>> {
         let noted = std::mem::take(&mut *self.noted());
         (!noted.any).then(|| noted.process_ids.into_iter().collect())

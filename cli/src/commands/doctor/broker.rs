@@ -90,11 +90,10 @@ async fn colony_and_grants(client: &Client) -> Vec<Finding> {
             let name = answer.colony.map(|colony| colony.name).unwrap_or_default();
             let mut findings = vec![Finding::good("colony", format!("`{name}` is known to the broker"))];
             let health = client.get_health().await;
-            let told = health.as_ref().map_or(&[][..], |answer| &answer.findings);
-            let told = told.iter().filter(|finding| finding.kind == GRANTS_END).map(|finding| finding.subject.clone());
-            let told: Vec<String> = told.collect();
+            let told = health.iter().flat_map(|answer| &answer.findings).filter(|finding| finding.kind == GRANTS_END);
+            let ends_told: Vec<String> = told.map(|finding| finding.subject.clone()).collect();
             findings.extend(of_health(health));
-            findings.push(grants(client, &told).await);
+            findings.push(grants(client, &ends_told).await);
             findings
         }
         Err(error) if error.is(&Reason::NotPermitted) => {
