@@ -1,27 +1,27 @@
-//! A row's command: which function it calls, with what.
+//! Reads a row's command: the function and its arguments.
 
 use apiary_identity::Content;
 use serde_json::value::RawValue;
 
 use super::fields::Fields;
 
-/// Where a command says what is to be done, the first that is there.
+/// Keys of a command that may name the function, in order of precedence.
 const FUNCTION_KEYS: [&str; 4] = ["function", "type", "action", "name"];
-/// Where a command keeps the arguments. Two of them at once are refused.
+/// Keys of a command that may hold the arguments. A command with two of them is rejected.
 const ARGS_KEYS: [&str; 4] = ["args", "params", "payload", "data"];
 
-/// What a command calls.
+/// A function call read from a command.
 #[derive(Debug, Default)]
 pub(super) struct Call {
     /// The function, if the row names one.
     pub(super) function: Option<String>,
     /// The arguments, byte by byte as they stand in the row.
     pub(super) args: Content,
-    /// Keys of the command that are neither.
+    /// Keys of the command other than function and arguments.
     pub(super) left_out: Vec<String>,
 }
 
-/// Reads a command. `function` is what the row's own column says, which counts before the command.
+/// Reads a command. `function` is the value of the row's own column, which takes precedence over the command.
 pub(super) fn read(command: Option<&RawValue>, function: Option<String>) -> Result<Call, String> {
     let Some(command) = command else { return Ok(Call { function, ..Call::default() }) };
     if command.get().starts_with('"') {
@@ -57,8 +57,8 @@ fn read_fields(json: &str, fields: &Fields, column: Option<String>) -> Result<Ca
     let rest: Vec<String> = rest.map(str::to_owned).collect();
     match args[..] {
         [] if rest.is_empty() => Ok(Call { function, ..Call::default() }),
-        // Without a field for the arguments, they stand beside the function: the whole command is handed on, so that
-        // nothing of it is lost.
+        // Without a key for the arguments, they stand beside the function: the whole command is passed on, so that no
+        // argument is lost.
         [] => Ok(Call { function, args: Content::from_bytes(json.as_bytes()), left_out: Vec::new() }),
         [name] => {
             let args = fields.raw(name).map(RawValue::get).unwrap_or_default();
@@ -70,7 +70,8 @@ fn read_fields(json: &str, fields: &Fields, column: Option<String>) -> Result<Ca
     }
 }
 
-/// The first key that says what is to be done. If it is no text, nothing is guessed.
+/// Returns the value of the first function key. An error if that value is not a text: a guess could call the wrong
+/// function.
 fn function_of(fields: &Fields) -> Result<Option<String>, String> {
     let Some(name) = FUNCTION_KEYS.into_iter().find(|name| fields.raw(name).is_some()) else { return Ok(None) };
     match fields.raw(name).filter(|value| value.get().starts_with('"')) {

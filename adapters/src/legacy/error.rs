@@ -1,33 +1,33 @@
-//! Why an import could not begin, or ended early. What is wrong with one row is a [`Problem`](super::Problem) instead.
+//! Errors that prevent or end an import. A fault of a single row is a [`Problem`](super::Problem) instead.
 
 use apiary_executor_sdk::ClientError;
 
-/// Why an import could not begin, or ended early. Never holds a URL, a password or a row's contents. In each case the
-/// import can be run again: what was submitted is found to exist.
+/// Reasons why an import did not start or ended early. Never holds a URL, a password or a row's contents. The import
+/// can be run again in every case: rows already submitted are recognised by their idempotency key.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LegacyError {
-    /// A setting cannot be used; nothing was read.
+    /// An invalid setting; nothing was read.
     #[error("{0}")]
     Setting(String),
-    /// There is no such table.
+    /// No table `colony_tasks` is visible to the role.
     #[error(
         "{0} has no table `colony_tasks` that this role sees: check the database in the URL, name the schema, and see \
          that the role may read it"
     )]
     NoTable(String),
-    /// The table's database cannot be reached, or not now.
+    /// The table's database is unreachable or temporarily unavailable.
     #[error("the database of `colony_tasks` is not available: {0}; run the import again, it goes on where it ended")]
     Unavailable(String),
-    /// The source cannot be read, or not to its end.
+    /// The source is unreadable, from the start or from some row on.
     #[error("`colony_tasks` cannot be read: {0}")]
     Unreadable(String),
-    /// The broker is away, or takes nothing from this caller, whatever the row.
+    /// The broker is unreachable, or rejects this caller whatever the row.
     #[error(transparent)]
     Broker(#[from] ClientError),
 }
 
 impl LegacyError {
-    /// What sqlx reports. Texts of the database are passed on; details, which quote rows, are not.
+    /// Converts an error of sqlx. Passes on the database's message, but not its details, because these quote rows.
     pub(super) fn sql(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Configuration(error) => Self::Setting(format!("the URL cannot be used: {error}")),

@@ -1,4 +1,4 @@
-//! The fields of a row, or of a command: their values as they were written, not yet believed to be anything.
+//! Fields of a row or of a command: raw JSON values, validated on access.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,11 +8,12 @@ use serde_json::value::RawValue;
 
 use super::limits::SHOWN_CHARS_MAX;
 
-/// A JSON object's fields by name. An object with the same name twice is refused: whose value counts would be a guess.
+/// Fields of a JSON object by name. An object with a duplicate name is rejected, because the choice of a value would be
+/// a guess.
 pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
 
 impl Fields {
-    /// Reads an object.
+    /// Parses a JSON object.
     pub(super) fn read(json: &str) -> Result<Self, String> {
         serde_json::from_str(json).map_err(|error| {
             format!(
@@ -21,17 +22,17 @@ impl Fields {
         })
     }
 
-    /// A field's value as it was written; `None` also for `null`.
+    /// Returns a field's raw value; `None` also for `null`.
     pub(super) fn raw(&self, name: &str) -> Option<&RawValue> {
         self.0.get(name).map(Box::as_ref).filter(|value| value.get() != "null")
     }
 
-    /// The names of the fields that are not `null`.
+    /// Returns the names of the fields that are not `null`.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str).filter(|name| self.raw(name).is_some())
     }
 
-    /// A text, or a number or truth value as it was written. An empty text is as good as none.
+    /// Returns a text, or a number or boolean in its raw spelling. An empty text counts as absent.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, String> {
         let Some(value) = self.raw(name) else { return Ok(None) };
         let text = match value.get().as_bytes().first() {
@@ -50,7 +51,7 @@ impl Fields {
         Ok(Some(text).filter(|text| !text.trim().is_empty()))
     }
 
-    /// A whole number, also where it stands in a text.
+    /// Returns a whole number, also if it is written as a text.
     pub(super) fn integer(&self, name: &str) -> Result<Option<i32>, String> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let number = text.trim().parse();
@@ -58,12 +59,12 @@ impl Fields {
     }
 }
 
-/// Somebody else's words as they are shown: in quotes, and no more than a line can bear.
+/// Quotes foreign text for a message, clipped to [`SHOWN_CHARS_MAX`] characters.
 pub(super) fn shown(text: &str) -> String {
     format!("{:?}", clipped(text, SHOWN_CHARS_MAX))
 }
 
-/// The beginning of a text.
+/// Returns at most `chars_max` characters of a text, with `…` if some were cut off.
 pub(super) fn clipped(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         Some((end, _)) => format!("{}…", &text[..end]),

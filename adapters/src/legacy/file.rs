@@ -1,4 +1,4 @@
-//! A dump of the table: one JSON object a line, or one JSON array of objects. Read as a stream, however long it is.
+//! Reads a dump of the table, as a stream: one JSON object a line, or one JSON array of objects.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use super::fields::Fields;
 use super::limits::{PAGE_ROWS, ROW_BYTES_MAX};
 use super::source::{Found, Page};
 
-/// What some programs put before UTF-8.
+/// Byte order mark that some programs put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A dump that is being read.
@@ -17,42 +17,42 @@ pub struct LegacyFile {
     reader: Box<dyn AsyncBufRead + Send + Unpin>,
     form: Form,
     rows: u64,
-    /// What ended the reading.
+    /// Error that ended the reading.
     failed: Option<LegacyError>,
 }
 
-/// How rows are told from each other.
+/// Layouts of a dump, and states of its reader.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// Nothing was read yet.
+    /// Nothing has been read yet.
     Unread,
-    /// By the line's end.
+    /// Rows separated by line ends.
     Lines,
-    /// By commas, inside of an array.
+    /// Rows separated by commas, inside an array.
     Array,
     /// The array is closed.
     Closed,
-    /// There is nothing more.
+    /// The end of the dump.
     Ended,
 }
 
-/// What was read up to an end.
+/// Bytes read up to a delimiter.
 struct Piece {
-    /// At most [`ROW_BYTES_MAX`] of its bytes.
+    /// At most [`ROW_BYTES_MAX`] of the bytes.
     bytes: Vec<u8>,
-    /// How many there were.
+    /// Number of all bytes, also of those that were dropped.
     length: usize,
-    /// The byte that ended it; `None` at the end of the file.
+    /// The delimiter; `None` at the end of the file.
     end: Option<u8>,
 }
 
 impl LegacyFile {
-    /// A dump from wherever bytes come.
+    /// Creates a reader for a dump.
     pub fn new(reader: impl AsyncBufRead + Send + Unpin + 'static) -> Self {
         Self { reader: Box::new(reader), form: Form::Unread, rows: 0, failed: None }
     }
 
-    /// The next rows; `None` at the end.
+    /// Returns the next rows; `None` at the end.
     pub(super) async fn next_page(&mut self) -> Result<Option<Page>, LegacyError> {
         let mut page = Page::default();
         while page.rows.len() < PAGE_ROWS && self.failed.is_none() {
@@ -62,7 +62,7 @@ impl LegacyFile {
                 Err(error) => self.failed = Some(error),
             }
         }
-        // What was read before an error is not lost.
+        // Rows read before an error are returned first; the next call returns the error.
         match self.failed.clone() {
             Some(error) if page.rows.is_empty() => Err(error),
             _ => Ok(Some(page).filter(|page| !page.rows.is_empty())),
@@ -81,16 +81,16 @@ impl LegacyFile {
         }
     }
 
-    /// The first byte that says something tells an array from lines.
+    /// Skips the byte order mark and white space, and tells an array from lines by the first other byte.
     async fn find_form(&mut self) -> io::Result<Form> {
-        // A buffer's first filling has these three bytes, or is a file of fewer.
+        // The first fill of a buffer holds these three bytes, unless the file is shorter.
         if self.reader.fill_buf().await?.starts_with(BYTE_ORDER_MARK) {
             self.reader.consume(BYTE_ORDER_MARK.len());
         }
         loop {
             match self.reader.fill_buf().await?.first() {
                 None => return Ok(Form::Ended),
-                // A line's end counts as a line.
+                // Blank lines count, so that later line numbers match an editor's.
                 Some(b'\n') => self.rows += 1,
                 Some(byte) if byte.is_ascii_whitespace() => {}
                 Some(b'[') => {
@@ -155,7 +155,7 @@ impl LegacyFile {
         }
     }
 
-    /// Reads up to a byte that `ends`, and past it. No more than a row may have is kept of it.
+    /// Reads up to a byte for which `ends` is true, and past it. Keeps at most [`ROW_BYTES_MAX`] bytes.
     async fn read_until(&mut self, mut ends: impl FnMut(u8) -> bool) -> io::Result<Piece> {
         let mut piece = Piece { bytes: Vec::new(), length: 0, end: None };
         loop {
@@ -165,6 +165,8 @@ impl LegacyFile {
             }
             let end = buffer.iter().position(|byte| ends(*byte));
             let part = &buffer[..end.unwrap_or(buffer.len())];
+            // A row that is too long is read to its end all the same: its length belongs in the report, and the next
+            // row must be found.
             let room = ROW_BYTES_MAX.saturating_sub(piece.bytes.len());
             piece.bytes.extend_from_slice(&part[..part.len().min(room)]);
             piece.length = piece.length.saturating_add(part.len());
@@ -192,7 +194,7 @@ impl Piece {
     }
 }
 
-/// Where in JSON a byte is.
+/// Position in JSON: the depth of nesting, and the state inside a string.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
@@ -201,7 +203,7 @@ struct Nesting {
 }
 
 impl Nesting {
-    /// Takes in the next byte; true if an element of the outer array ends before it.
+    /// Advances over the next byte. Returns true if an element of the outer array ends before it.
     fn ends_before(&mut self, byte: u8) -> bool {
         if self.in_string {
             match byte {
@@ -214,6 +216,7 @@ impl Nesting {
         }
         match byte {
             b'"' => self.in_string = true,
+            // Braces and brackets are not matched with each other: the JSON parser does that, and rejects the row.
             b'{' | b'[' => self.depth += 1,
             b']' | b',' if self.depth == 0 => return true,
             b'}' | b']' => self.depth = self.depth.saturating_sub(1),
@@ -223,7 +226,7 @@ impl Nesting {
     }
 }
 
-/// What is wrong with a row that is too long.
+/// Returns the fault of a row that is too long.
 pub(super) fn too_long(bytes: usize) -> String {
     format!("it has {bytes} bytes as JSON, the most is {ROW_BYTES_MAX}")
 }

@@ -1,4 +1,4 @@
-//! The work: rows out of a source, one after the other, into the broker.
+//! Submits the rows of a source to the broker.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::source::{Found, Page, Source};
 use super::status::Standing;
 use super::task::Task;
 
-/// An import that is to be run.
+/// An import, ready to run.
 pub struct Import {
     mapping: Mapping,
     colony: Id,
@@ -29,23 +29,23 @@ pub struct Import {
     report: Report,
 }
 
-/// How an import ended.
+/// Result of an import.
 #[derive(Debug)]
 pub struct Ended {
-    /// What was done until then.
+    /// Counts and tasks up to the end.
     pub report: Report,
-    /// Why it ended before the source did. It can be run again: what was submitted is found to exist.
+    /// Error that ended the import early. The import can be run again: rows already submitted are recognised.
     pub cut_short: Option<LegacyError>,
 }
 
 impl Import {
-    /// An import that submits through this client.
+    /// Creates an import that submits through this client.
     pub fn new(mapping: Mapping, broker: Client) -> Self {
         let (colony, clock) = (broker.colony(), Arc::clone(broker.clock()));
         Self { broker: Some(broker), ..Self::dry_run(mapping, colony, clock) }
     }
 
-    /// An import that sends nothing, and says what it would do.
+    /// Creates an import that sends nothing and reports what it would submit.
     pub fn dry_run(mapping: Mapping, colony: Id, clock: Arc<dyn Clock>) -> Self {
         let report = Report { source: mapping.source().to_owned(), ..Report::default() };
         Self {
@@ -60,15 +60,15 @@ impl Import {
         }
     }
 
-    /// Has so many submits under way at the same time, from 1 to [`PARALLEL_MAX`]. With more than one, rows next to each
-    /// other may change places in the queue.
+    /// Sets the number of concurrent submits, from 1 to [`PARALLEL_MAX`]. With more than one, neighbouring rows may
+    /// change places in the queue.
     #[must_use]
     pub fn parallel(mut self, submits: usize) -> Self {
         self.parallel = submits.clamp(1, PARALLEL_MAX);
         self
     }
 
-    /// Takes every row of the source, in its order.
+    /// Imports every row of the source, in order.
     pub async fn run(mut self, mut source: Source) -> Ended {
         self.report.dry_run = self.broker.is_none();
         let cut_short = loop {
@@ -80,7 +80,8 @@ impl Import {
             if let Err(error) = self.take(page).await {
                 break Some(error.into());
             }
-            // A broker that was never reached is not waited for: its address may be wrong.
+            // Retries only after the first page: a broker that never answered may have a wrong address, and that should
+            // fail at once.
             self.patience = BROKER_PATIENCE;
             tracing::info!(rows = self.report.rows, submitted = self.report.submitted, "a page of rows was taken");
         };
@@ -105,9 +106,10 @@ impl Import {
         }
     }
 
-    /// The task of a row, if it is one, and its spec.
+    /// Converts a row to a task and its spec; `None` if the row is counted only, or is wrong.
     fn plan(&mut self, row: Found) -> Option<(Task, Spec)> {
         let id = row.fields.as_ref().ok().and_then(|fields| mapping::id(fields).ok().flatten());
+        // The id finds the row again also in the table; the position holds only for this dump.
         let place = id.unwrap_or(row.place);
         match row.fields.and_then(|fields| self.task(&fields)) {
             Ok(task) => task,
@@ -118,7 +120,7 @@ impl Import {
         }
     }
 
-    /// Counts a row, and reads it if it is to be submitted.
+    /// Counts a row, and converts it if its status is to be submitted.
     fn task(&mut self, row: &Fields) -> Result<Option<(Task, Spec)>, String> {
         if !self.mapping.is_ours(row)? {
             self.report.count_other_colony(1);
@@ -137,8 +139,8 @@ impl Import {
         Ok(Some((task, spec)))
     }
 
-    /// Submits in order. A row that is refused stops no other; a broker that takes nothing from anybody, or not from this
-    /// caller, ends it.
+    /// Submits in order. A rejected row does not stop the others; an unavailable broker, or one that rejects this
+    /// caller, ends the import.
     async fn submit(&mut self, broker: &Client, planned: Vec<(Task, Spec)>) -> Result<(), ClientError> {
         let patience = self.patience;
         let submits = planned.into_iter().map(|(task, spec)| async move {
@@ -162,8 +164,8 @@ impl Import {
     }
 }
 
-/// Whether another row may fare better. The reasons are those of `docs/errors.md`. A grant may cover one function and not
-/// another; a colony or key that is not known is not known for any.
+/// Returns true if the error concerns this row alone, so that other rows may succeed. The reasons are those of
+/// `docs/errors.md`. A grant may cover one function and not another; an unknown colony or key is unknown for every row.
 fn is_about_the_row(error: &ClientError) -> bool {
     match error {
         ClientError::Invalid(_) => true,

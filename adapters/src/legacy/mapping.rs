@@ -1,4 +1,4 @@
-//! What becomes of a row: the whole mapping, as pure functions.
+//! Maps rows to tasks, in pure functions.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::status::Standing;
 use super::task::Task;
 use super::{command, priority};
 
-/// Columns that become part of the spec, or are known to say nothing of it.
+/// Columns that become part of the spec, or that are known to carry nothing for it.
 const COLUMNS: [&str; 16] = [
     "id",
     "status",
@@ -33,11 +33,11 @@ const COLUMNS: [&str; 16] = [
     "scheduled_at",
     "scheduled_for",
 ];
-/// Where a row says that it must not start yet, the first that is there.
+/// Columns that may hold the earliest start, in order of precedence.
 const TIME_COLUMNS: [&str; 4] = ["not_before", "run_at", "scheduled_at", "scheduled_for"];
-/// Where a row says which kind of executor does it, the first that is there.
+/// Columns that may hold the executor type, in order of precedence.
 const EXECUTOR_COLUMNS: [&str; 2] = ["executor_type", "executor"];
-/// Columns that become labels.
+/// Columns that become labels, with the label's name.
 const LABELS: [(&str, &str); 4] = [
     ("created_at", "legacy_created_at"),
     ("retry_count", "legacy_retry_count"),
@@ -45,23 +45,23 @@ const LABELS: [(&str, &str); 4] = [
     ("colony", "legacy_colony"),
 ];
 
-/// What the operator says about a table.
+/// The operator's settings for a table.
 #[derive(Clone, Debug)]
 pub struct Mapping {
     source: String,
-    /// For rows that name no executor type.
+    /// Executor type of rows that name none.
     pub executor_type: Option<String>,
-    /// For rows that name no function.
+    /// Function of rows that name none.
     pub function: Option<String>,
-    /// Rows that an older worker may be at are submitted, too.
+    /// Submits also rows that an older worker may be working on.
     pub include_running: bool,
-    /// If set, only rows whose `colony` column says this.
+    /// If set, imports only rows with this value in the column `colony`.
     pub from_colony: Option<String>,
 }
 
 impl Mapping {
-    /// A mapping for the source of this name: 1 to 64 letters, digits and `. _ -`. The name is part of every row's
-    /// idempotency key: another name, and the rows are others.
+    /// Creates a mapping for a source. The name has 1 to 64 letters, digits and `. _ -`. It is part of every row's
+    /// idempotency key: under another name, the same rows are submitted again.
     ///
     /// # Errors
     ///
@@ -84,12 +84,12 @@ impl Mapping {
         })
     }
 
-    /// The source's name.
+    /// Returns the source's name.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Whether rows of this standing are submitted.
+    /// Returns true if rows of this standing are submitted.
     pub fn submits(&self, standing: Standing) -> bool {
         match standing {
             Standing::Waiting => true,
@@ -98,7 +98,7 @@ impl Mapping {
         }
     }
 
-    /// Whether a row is of the colony that is asked for, if one is.
+    /// Returns true if a row belongs to the requested colony, or if none is requested.
     pub(super) fn is_ours(&self, row: &Fields) -> Result<bool, String> {
         match &self.from_colony {
             Some(wanted) => Ok(row.text("colony")?.as_ref() == Some(wanted)),
@@ -106,12 +106,12 @@ impl Mapping {
         }
     }
 
-    /// A row's status, as the row has it.
+    /// Returns a row's status as written; empty if there is none.
     pub(super) fn status(row: &Fields) -> Result<String, String> {
         Ok(row.text("status")?.unwrap_or_default())
     }
 
-    /// The task that a row is, for rows that are submitted; the error says what is wrong with the row.
+    /// Converts a row to a task. The error names the fault of the row.
     pub(super) fn task(&self, row: &Fields) -> Result<Task, String> {
         let status = Self::status(row)?;
         let id = id(row)?.ok_or("it has no `id`: nothing would keep it from being submitted twice")?;
@@ -124,7 +124,7 @@ impl Mapping {
             executor_type.ok_or("it names no executor type: say which is meant, with `--executor-type`")?;
         let (time_column, not_before) = first(row, &TIME_COLUMNS)?.unzip();
         let not_before = not_before.map(|text| moment(time_column.unwrap_or_default(), &text)).transpose()?;
-        // Of two columns that say the same, the second is told to be left out.
+        // Of two columns for the same setting, the second is reported as omitted.
         let passed_over = |column: &&str| {
             EXECUTOR_COLUMNS.contains(column) && executor_column != Some(column)
                 || TIME_COLUMNS.contains(column) && time_column != Some(column)
@@ -163,7 +163,7 @@ impl Mapping {
     }
 }
 
-/// The row's id. Numbers and texts of the same letters are the same id: a dump may print a number either way.
+/// Returns the row's id. A number and a text of the same characters are the same id: a dump may contain either.
 pub(super) fn id(row: &Fields) -> Result<Option<String>, String> {
     let Some(text) = row.text("id")? else { return Ok(None) };
     let is_number = row.raw("id").is_some_and(|raw| !raw.get().starts_with('"'));
@@ -176,7 +176,7 @@ pub(super) fn id(row: &Fields) -> Result<Option<String>, String> {
     Ok(Some(text))
 }
 
-/// The first of these columns that has a value, and the value.
+/// Returns the first of these columns that has a value, with the value.
 fn first(row: &Fields, columns: &'static [&'static str]) -> Result<Option<(&'static str, String)>, String> {
     for column in columns {
         if let Some(value) = row.text(column)? {
@@ -186,7 +186,7 @@ fn first(row: &Fields, columns: &'static [&'static str]) -> Result<Option<(&'sta
     Ok(None)
 }
 
-/// A moment as databases print it; without an offset it is UTC.
+/// Parses a time as databases print it; without an offset, UTC.
 fn moment(column: &str, text: &str) -> Result<Timestamp, String> {
     let text = text.trim();
     let moment = text.parse::<Timestamp>().ok().or_else(|| {

@@ -1,4 +1,4 @@
-//! Rows as they come, and what becomes of them.
+//! Tests the mapping of rows to tasks.
 
 use apiary_identity::limits::CONTENT_BYTES_MAX;
 use apiary_identity::{KeyPair, Spec};
@@ -168,7 +168,7 @@ fn a_source_has_a_plain_name() {
 }
 
 proptest! {
-    /// Whatever stands in a row: it is decided upon or refused, and a spec that comes of it is one that can be signed.
+    /// Arbitrary values in a row lead to an error or to a spec that can be signed.
     #[test]
     fn no_row_can_break_the_mapping(
         values in proptest::collection::btree_map(

@@ -1,10 +1,11 @@
-//! The bridge from an older queue: reads a `colony_tasks` table, or a dump of one, and submits what is still to be done.
+//! Imports work from an older queue: reads a `colony_tasks` table, or a dump of one, and submits the tasks that are
+//! still to be done.
 //!
-//! The table stays as it is: nothing is ever written to it. What stands in its rows is judged, not believed: each row
-//! that cannot become a process is named, with what is wrong, and stops no other. Every row has an idempotency key made
-//! of its own id, so that an import may be broken off and run again. `docs/legacy-import.md` has the mapping in words.
+//! The table is only read, never written. Rows are untrusted input: a row that cannot become a process is reported with
+//! its fault, and does not stop the others. Every row's idempotency key is made of the row's own id, so that an import
+//! may be interrupted and run again. `docs/legacy-import.md` describes the mapping.
 //!
-//! `mapping`, and the files that it asks, are pure; `file` and `postgres` read; `import` does the work.
+//! `mapping`, and the modules that it calls, are pure; `file` and `postgres` read; `import` submits.
 
 mod command;
 mod error;

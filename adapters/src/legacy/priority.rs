@@ -1,11 +1,11 @@
-//! An older queue's priority as a number of ours.
+//! Converts an older queue's priority to a number.
 
 use apiary_identity::limits::PRIORITY_MAX;
 
 use super::fields::shown;
 
-/// The words that are known. Each step outweighs one day of waiting: what is critical comes before all that is normal and
-/// came less than ten days earlier.
+/// Known words. Each step outweighs one day of waiting: a critical task precedes every normal one that is less than ten
+/// days older.
 const WORDS: [(&str, i32); 8] = [
     ("critical", 10),
     ("urgent", 10),
@@ -17,7 +17,7 @@ const WORDS: [(&str, i32); 8] = [
     ("lowest", -10),
 ];
 
-/// Reads a word, or a number as it is; none is normal.
+/// Parses a word or a number; an absent priority is normal.
 pub(super) fn read(text: Option<&str>) -> Result<i32, String> {
     let Some(text) = text.map(str::trim) else { return Ok(0) };
     let word = text.to_lowercase();

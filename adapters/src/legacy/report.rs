@@ -1,4 +1,4 @@
-//! What an import did, or would do, in numbers and names.
+//! Report of an import: counts, problems and tasks.
 
 use std::collections::BTreeMap;
 
@@ -10,42 +10,42 @@ use super::limits::{LEFT_OUT_MAX, PROBLEM_CHARS_MAX, PROBLEMS_MAX, SHOWN_CHARS_M
 use super::status::Standing;
 use super::task::Task;
 
-/// Under which name rows are counted, and names that are too many.
+/// Names under which rows without a status, and entries beyond a bound, are counted.
 const NO_STATUS: &str = "(none)";
 const OTHERS: &str = "(others)";
 
-/// What an import did, or would do.
+/// Results of an import, or of a dry run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// The source's name.
     pub source: String,
-    /// Whether nothing was sent.
+    /// True if nothing was sent.
     pub dry_run: bool,
-    /// Rows that were looked at.
+    /// Rows read or counted.
     pub rows: u64,
-    /// Of these, rows that are to be submitted and have nothing wrong with them.
+    /// Rows that are to be submitted and have no fault.
     pub to_submit: u64,
-    /// Rows that became a process now.
+    /// Rows that became a process in this run.
     pub submitted: u64,
-    /// Rows that were a process already.
+    /// Rows whose process existed before.
     pub existed: u64,
     /// Rows that are finished.
     pub skipped: u64,
-    /// Rows that an older worker may be at.
+    /// Rows that an older worker may be working on.
     pub left: u64,
     /// Rows of another colony of the older queue.
     pub other_colony: u64,
-    /// Rows of a status that is not known.
+    /// Rows with an unknown status.
     pub unknown: u64,
-    /// Rows that could not be submitted.
+    /// Rows that were not submitted because of a fault.
     pub failed: u64,
     /// Rows by their status.
     pub statuses: Vec<StatusCount>,
-    /// What is wrong with which row, up to a bound.
+    /// Rows with a fault, at most [`PROBLEMS_MAX`].
     pub problems: Vec<Problem>,
-    /// Columns, and keys of commands, that are not carried over, and how many rows have them.
+    /// Omitted columns and command keys, each with the number of rows that have it.
     pub left_out: BTreeMap<String, u64>,
-    /// The tasks one by one, up to a bound.
+    /// Tasks, at most [`TASKS_MAX`].
     pub tasks: Vec<TaskView>,
 }
 
@@ -54,18 +54,18 @@ pub struct Report {
 pub struct StatusCount {
     /// The status.
     pub status: String,
-    /// How many rows have it.
+    /// Number of rows with this status.
     pub rows: u64,
-    /// What is done with them: `submitted`, `left`, `skipped` or `unknown`.
+    /// Treatment of these rows: `submitted`, `left`, `skipped` or `unknown`.
     pub action: &'static str,
 }
 
-/// What is wrong with a row.
+/// A row with a fault.
 #[derive(Clone, Debug, Serialize)]
 pub struct Problem {
-    /// Its id, or where it stands.
+    /// The row's id, or its position in the source.
     pub row: String,
-    /// What is wrong.
+    /// Description of the fault.
     pub problem: String,
 }
 
@@ -74,24 +74,24 @@ pub struct Problem {
 pub struct TaskView {
     /// The row's id.
     pub id: String,
-    /// Its status at the older queue.
+    /// Status in the older queue.
     pub status: String,
-    /// By which kind of executor it is done.
+    /// Executor type.
     pub executor_type: String,
-    /// What is to be done.
+    /// Function.
     pub function: String,
-    /// Its priority.
+    /// Priority.
     pub priority: i32,
-    /// How many attempts after the first, if the row says.
+    /// Attempts after the first, if the row says.
     pub max_retries: Option<i32>,
-    /// The process that it became, or was already.
+    /// The process, new or existing.
     pub process_id: Option<String>,
-    /// Whether it was already.
+    /// True if the process existed before.
     pub existed: Option<bool>,
 }
 
 impl Report {
-    /// Counts rows of a status. `submits` tells whether the mapping takes them.
+    /// Counts rows of a status. `submits` is true if the mapping submits them.
     pub(super) fn count(&mut self, status: &str, standing: Standing, submits: bool, rows: u64) {
         let action = if submits { Standing::Waiting } else { standing };
         match action {
@@ -103,6 +103,7 @@ impl Report {
         let status = clipped(status.trim(), SHOWN_CHARS_MAX);
         let name = if status.is_empty() { NO_STATUS } else { &status };
         let is_new = !self.statuses.iter().any(|count| count.status == name);
+        // The bound holds also if a column with a value of its own in every row was named as the status.
         let name = if is_new && self.statuses.len() >= STATUSES_MAX { OTHERS } else { name };
         match self.statuses.iter_mut().find(|count| count.status == name) {
             Some(count) => count.rows += rows,
@@ -115,7 +116,7 @@ impl Report {
         self.other_colony += rows;
     }
 
-    /// Notes a row that could not be submitted.
+    /// Records a row with a fault.
     pub(super) fn fail(&mut self, row: &str, problem: &str) {
         self.failed += 1;
         if self.problems.len() < PROBLEMS_MAX {
@@ -124,7 +125,7 @@ impl Report {
         }
     }
 
-    /// Notes a task that is to be submitted, and what of its row it leaves out.
+    /// Records a task that is to be submitted, and the fields that its spec omits.
     pub(super) fn plan(&mut self, task: &Task) {
         self.to_submit += 1;
         for name in &task.left_out {
@@ -134,7 +135,7 @@ impl Report {
         }
     }
 
-    /// Lists a task, with the process that it became.
+    /// Lists a task, with its process.
     pub(super) fn list(&mut self, task: Task, submitted: Option<Submitted>) {
         match submitted {
             Some(Submitted { existed: true, .. }) => self.existed += 1,

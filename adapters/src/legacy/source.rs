@@ -1,11 +1,11 @@
-//! Where rows come from: a table, or a dump of one.
+//! Sources of rows: a table, or a dump of one.
 
 use super::error::LegacyError;
 use super::fields::Fields;
 use super::file::LegacyFile;
 use super::postgres::LegacyTable;
 
-/// Where rows come from.
+/// A source of rows.
 pub enum Source {
     /// A dump.
     File(LegacyFile),
@@ -13,35 +13,35 @@ pub enum Source {
     Table(LegacyTable),
 }
 
-/// Some rows, in order.
+/// A page of rows, in order.
 #[derive(Default)]
 pub(super) struct Page {
     /// The rows that were read.
     pub(super) rows: Vec<Found>,
-    /// Rows that the source counted without reading them, by their status; none of them is submitted.
+    /// Rows counted by the source without being read, by status; none of them is submitted.
     pub(super) counted: Vec<(String, u64)>,
-    /// The same of other colonies.
+    /// Rows of other colonies, counted without being read.
     pub(super) other_colony: u64,
 }
 
 impl Page {
-    /// How many rows it tells of.
+    /// Returns the number of rows, read or counted.
     pub(super) fn total(&self) -> u64 {
         let read = u64::try_from(self.rows.len()).unwrap_or(u64::MAX);
         self.counted.iter().map(|(_, rows)| rows).fold(read + self.other_colony, |sum, rows| sum.saturating_add(*rows))
     }
 }
 
-/// A row as it was found.
+/// A row as read.
 pub(super) struct Found {
-    /// Where it was found, such as `line 12`, or its id.
+    /// The row's id, or its position, such as `line 12`.
     pub(super) place: String,
-    /// Its fields, or why they cannot be read.
+    /// The row's fields, or the reason why they are unreadable.
     pub(super) fields: Result<Fields, String>,
 }
 
 impl Source {
-    /// The next rows; `None` at the end.
+    /// Returns the next rows; `None` at the end.
     pub(super) async fn next_page(&mut self) -> Result<Option<Page>, LegacyError> {
         match self {
             Self::File(file) => file.next_page().await,

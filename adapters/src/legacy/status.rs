@@ -1,19 +1,19 @@
-//! What an older queue's status says about a task.
+//! Classifies the statuses of an older queue.
 
-/// What becomes of rows of one status.
+/// Treatment of the rows of one status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Still to be done: submitted.
     Waiting,
-    /// An older worker may be at it: left, unless the operator says otherwise.
+    /// Possibly in progress at an older worker: left, unless the operator says otherwise.
     Running,
-    /// Nothing is left to do: skipped.
+    /// Finished: skipped.
     Finished,
-    /// Nobody knows: refused, and listed by its name.
+    /// Unknown: not submitted, and listed by name.
     Unknown,
 }
 
-/// The words that are known. [`Standing::of`] compares in lower case, with `_` for `-` and spaces.
+/// Known words. [`Standing::of`] compares in lower case, with `_` for `-` and spaces.
 const WORDS: [(Standing, &[&str]); 3] = [
     (Standing::Waiting, &["pending", "queued", "waiting", "retry", "retrying"]),
     (Standing::Running, &["running", "assigned", "in_progress", "processing"]),
@@ -36,14 +36,14 @@ const WORDS: [(Standing, &[&str]); 3] = [
 ];
 
 impl Standing {
-    /// What this status says.
+    /// Classifies a status.
     pub fn of(status: &str) -> Self {
         let word = status.trim().to_lowercase().replace(['-', ' '], "_");
         let known = WORDS.iter().find(|(_, words)| words.contains(&word.as_str()));
         known.map_or(Self::Unknown, |(standing, _)| *standing)
     }
 
-    /// What is done with such a row, in a word.
+    /// Returns a report's word for the treatment.
     pub fn word(self) -> &'static str {
         match self {
             Self::Waiting => "submitted",

@@ -1,4 +1,4 @@
-//! A row that is to be submitted, and the spec that it becomes.
+//! A row's task, and its conversion to a spec.
 
 use std::collections::BTreeMap;
 
@@ -13,31 +13,31 @@ use super::limits::RETENTION_MS;
 pub(super) struct Task {
     /// The row's id at the older queue.
     pub(super) id: String,
-    /// Its status there.
+    /// Status in the older queue.
     pub(super) status: String,
-    /// What is to be done.
+    /// Function.
     pub(super) function: String,
-    /// By which kind of executor.
+    /// Executor type.
     pub(super) executor_type: String,
     /// The arguments.
     pub(super) args: Content,
-    /// Its place in the queue.
+    /// Priority.
     pub(super) priority: i32,
-    /// How many attempts after the first, if the row says.
+    /// Attempts after the first, if the row says.
     pub(super) max_retries: Option<i32>,
-    /// Not to be started before this.
+    /// Earliest start.
     pub(super) not_before: Option<Timestamp>,
-    /// The same for each import of the row.
+    /// Key that is the same for every import of the row.
     pub(super) idempotency_key: String,
-    /// What else the row says, for finding it again.
+    /// Further values of the row, for finding the process again.
     pub(super) labels: BTreeMap<String, String>,
-    /// Names of columns, and of keys of the command, that the spec does not carry.
+    /// Names of columns and command keys that the spec omits.
     pub(super) left_out: Vec<String>,
 }
 
 impl Task {
-    /// The spec, made now. Ids out of one `context` ascend, also within a millisecond: the broker orders by them what it
-    /// got at the same time.
+    /// Builds the spec, with a new process id. Ids from one `context` ascend, also within a millisecond: the broker
+    /// orders processes that it received at the same time by id.
     pub(super) fn spec(&self, colony: Id, now: Timestamp, context: &ContextV7) -> Result<Spec, String> {
         let mut spec = Spec::new(colony, &self.executor_type, &self.function, now).with_args(self.args.clone());
         spec.process_id = ascending(now, context);

@@ -1,4 +1,4 @@
-//! The table itself, in a Postgres: read in one read-only transaction, so that what is read is one state of it.
+//! Reads the table from Postgres, in one read-only transaction, so that all rows come from one snapshot.
 
 use std::time::Duration;
 
@@ -15,23 +15,23 @@ use super::mapping::Mapping;
 use super::source::{Found, Page};
 use super::status::Standing;
 
-/// Columns without which a row says nothing.
+/// Columns that every table must have.
 const NEEDED: [&str; 2] = ["id", "status"];
 
-/// A table that is being read.
+/// An open table.
 pub struct LegacyTable {
     connection: PgConnection,
-    /// What was counted at the opening, until it is handed over.
+    /// Rows counted when the table was opened; returned as the first page.
     counted: Option<Page>,
 }
 
 impl LegacyTable {
-    /// Opens the table `colony_tasks` behind this URL (`postgres://…`), in this schema or where the role finds it. Rows
-    /// that the mapping does not take are counted there, and not read.
+    /// Opens the table `colony_tasks` behind this URL (`postgres://…`), in this schema or on the role's search path.
+    /// Rows that the mapping does not submit are counted by the database, and not read.
     ///
     /// # Errors
     ///
-    /// What is wrong with URL, table or database.
+    /// An invalid URL, a table that is missing or unsuitable, or an unavailable database.
     pub async fn open(url: &SecretString, schema: Option<&str>, mapping: &Mapping) -> Result<Self, LegacyError> {
         let options = options(url)?;
         let connection = within(CONNECT_TIMEOUT, options.connect()).await?;
@@ -44,7 +44,7 @@ impl LegacyTable {
         Ok(table)
     }
 
-    /// The next rows; `None` at the end.
+    /// Returns the next rows; `None` at the end.
     pub(super) async fn next_page(&mut self) -> Result<Option<Page>, LegacyError> {
         if let Some(page) = self.counted.take() {
             return Ok(Some(page));
@@ -74,12 +74,13 @@ impl LegacyTable {
         }
     }
 
-    /// Counts all rows by their status. Returns what is not read, and the statuses that are.
+    /// Counts all rows by status. Returns the counts of the rows that are not read, and the statuses that are.
     async fn count(&mut self, mapping: &Mapping) -> Result<(Page, Vec<String>), LegacyError> {
         let most = i64::try_from(STATUSES_MAX).unwrap_or(i64::MAX);
         let count = query(include_str!("count.sql"))
             .bind(mapping.from_colony.as_deref())
             .bind(i32::try_from(SHOWN_CHARS_MAX).unwrap_or(i32::MAX))
+            // One more than the bound, so that an excess is visible.
             .bind(most.saturating_add(1));
         let rows = within(READ_TIMEOUT, count.fetch_all(&mut self.connection)).await?;
         if rows.len() > STATUSES_MAX {
@@ -92,6 +93,7 @@ impl LegacyTable {
             let status: String = row.try_get("status").map_err(sql)?;
             let (ours, others): (i64, i64) = (row.try_get("ours").map_err(sql)?, row.try_get("others").map_err(sql)?);
             page.other_colony += u64::try_from(others).unwrap_or(0);
+            // Rows to be submitted are counted when they are read: counted here too, they would count twice.
             if mapping.submits(Standing::of(&status)) {
                 wanted.push(status);
             } else if ours > 0 {
@@ -115,6 +117,7 @@ fn found(row: &PgRow) -> Result<Found, LegacyError> {
     let json: Option<String> = row.try_get("fields").map_err(sql)?;
     let bytes: i32 = row.try_get("bytes").map_err(sql)?;
     let place = id.unwrap_or_else(|| "a row without `id`".to_owned());
+    // The database leaves out the JSON of a row that is too long, so that it never enters memory here.
     let fields = match json {
         Some(json) => Fields::read(&json),
         None => Err(too_long(usize::try_from(bytes).unwrap_or(usize::MAX))),
@@ -122,12 +125,13 @@ fn found(row: &PgRow) -> Result<Found, LegacyError> {
     Ok(Found { place, fields })
 }
 
-/// Without a name at the server: behind a transaction pooler, the next query may meet another server process.
+/// Builds a query without a named prepared statement: behind a transaction pooler, the next query may reach another
+/// server process.
 fn query(sql: &'static str) -> sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments> {
     sqlx::query(sql).persistent(false)
 }
 
-/// The URL's options. A URL that does not say (`sslmode=…`) gets encryption, unless the server is on this machine.
+/// Parses the URL. A URL without `sslmode=…` gets encryption, unless the server is on this machine.
 fn options(url: &SecretString) -> Result<PgConnectOptions, LegacyError> {
     let options = read_url_encrypted(url.expose_secret()).map_err(|error| LegacyError::Setting(error.to_string()))?;
     Ok(options.application_name("apiary-import"))
