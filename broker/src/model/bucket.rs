@@ -3,30 +3,30 @@
 
 use super::Rate;
 
-/// What a sum of fractions may be short of a whole token.
+/// Tolerance for rounding: this much less than one token still counts as one token.
 const ROUNDING: f64 = 1e-6;
 
-/// A time that is before the one at which a bucket was counted is taken for that one, up to so much, in milliseconds: brokers' clocks
-/// differ a little. One that is further back is a clock that was set, and the bucket goes on from it.
+/// Largest step back in time that is ignored, in milliseconds: brokers' clocks differ a little. After a larger step the bucket
+/// counts on from the new time, because the clock was set.
 const CLOCK_BACK_MS_MAX: i64 = 2 * 60_000;
 
-/// What is left of a rate.
+/// The state of a rate limit: the free starts, and the time at which they were counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bucket {
-    /// Starts that are free.
+    /// The number of free starts; a fraction of one is possible.
     pub tokens: f64,
     /// When they were counted.
     pub filled_at_ms: i64,
 }
 
 impl Bucket {
-    /// All of it is left.
+    /// Returns a bucket with all its tokens.
     pub fn full(rate: &Rate, now_ms: i64) -> Self {
         Self { tokens: f64::from(rate.burst), filled_at_ms: now_ms }
     }
 
-    /// With the tokens that came since it was counted. A time before that brings none, and the bucket keeps its own, so that no time
-    /// is counted twice. One that is minutes before goes on from there, so that nothing waits for a time that was a mistake.
+    /// Returns the bucket with the tokens that came since it was counted. An earlier time adds none, and the bucket keeps its own, so that
+    /// no interval counts twice. After a time that is minutes earlier it counts on from there, so that nothing waits for a mistake.
     #[must_use]
     pub fn refilled(self, rate: &Rate, now_ms: i64) -> Self {
         let most = f64::from(rate.burst);
@@ -40,22 +40,22 @@ impl Bucket {
         Self { tokens, filled_at_ms: if is_absurd { now_ms } else { self.filled_at_ms } }
     }
 
-    /// Whether something may start.
+    /// True if a start is allowed.
     pub fn has_token(&self) -> bool {
         self.tokens + ROUNDING >= 1.0
     }
 
-    /// Something starts.
+    /// Takes the token of a start.
     pub fn take(&mut self) {
         self.tokens = (self.tokens - 1.0).max(0.0);
     }
 
-    /// When the next may start; the past or now, if one may.
+    /// Returns the time of the next allowed start; a time up to now if one is allowed already.
     pub fn next_start_ms(&self, rate: &Rate) -> i64 {
         self.reaches_ms(1.0, rate)
     }
 
-    /// When it is full: from then on it need not be kept.
+    /// Returns the time at which the bucket is full: from then on it need not be stored.
     pub fn full_at_ms(&self, rate: &Rate) -> i64 {
         self.reaches_ms(f64::from(rate.burst), rate)
     }
@@ -68,7 +68,7 @@ impl Bucket {
     }
 }
 
-/// Tokens that come in a millisecond.
+/// Returns the number of tokens that come in a millisecond.
 fn per_ms(rate: &Rate) -> f64 {
     f64::from(rate.count.max(1)) / millis(rate.interval_ms.max(1))
 }

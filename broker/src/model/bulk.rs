@@ -4,26 +4,26 @@ use uuid::Uuid;
 
 use super::{ColonyKey, ProcessCursor, ProcessFilter, ProcessState};
 
-/// What is done to all processes that match.
+/// The change that a bulk action makes to every process that matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BulkAction {
-    /// Cancelled.
+    /// Cancel them.
     Cancel,
-    /// Tried again, with all their retries.
+    /// Try them again, with all their retries.
     Redrive,
-    /// Given up.
+    /// Give them up.
     Discard,
-    /// Tried now.
+    /// Try blocked ones now.
     Retry,
-    /// Deleted.
+    /// Delete them.
     Delete,
 }
 
 impl BulkAction {
-    /// All of them.
+    /// Every action.
     pub const ALL: [Self; 5] = [Self::Cancel, Self::Redrive, Self::Discard, Self::Retry, Self::Delete];
 
-    /// The word in tables and on the wire.
+    /// Returns the word in tables and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cancel => "cancel",
@@ -34,17 +34,18 @@ impl BulkAction {
         }
     }
 
-    /// The action of this word.
+    /// Returns the action of this word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.as_str() == word)
     }
 
-    /// The states that are looked in where none is named. What was given up, or found nobody in time, is tried again only on request.
+    /// Returns the states to search if the filter names none. A redrive then leaves out [`ProcessState::Failed`]: work that was given up,
+    /// or found no executor in time, is tried again only on request.
     pub fn default_states(self) -> &'static [ProcessState] {
         if self == Self::Redrive { &[ProcessState::DeadLetter] } else { self.states() }
     }
 
-    /// The states in which it can happen.
+    /// Returns the states in which the action is possible.
     pub fn states(self) -> &'static [ProcessState] {
         use ProcessState::{Blocked, Cancelled, DeadLetter, Failed, Running, Succeeded, Waiting};
         match self {
@@ -57,22 +58,22 @@ impl BulkAction {
     }
 }
 
-/// Where a bulk action is.
+/// The state of a bulk action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BulkState {
-    /// Some broker goes on with it.
+    /// In progress: some broker takes its next step.
     Running,
-    /// Somebody stopped it.
+    /// Stopped by an operator.
     Stopped,
-    /// It is through.
+    /// Complete.
     Finished,
 }
 
 impl BulkState {
-    /// All of them.
+    /// Every state.
     pub const ALL: [Self; 3] = [Self::Running, Self::Stopped, Self::Finished];
 
-    /// The word in tables and on the wire.
+    /// Returns the word in tables and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -81,54 +82,54 @@ impl BulkState {
         }
     }
 
-    /// The state of this word.
+    /// Returns the state of this word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 }
 
-/// One verb on all processes that match.
+/// A bulk action: one verb on all processes that match a filter.
 #[derive(Clone, Debug)]
 pub struct Bulk {
     /// The caller's choice, UUIDv7.
     pub bulk_id: Uuid,
     /// The tenant.
     pub colony: ColonyKey,
-    /// What is done.
+    /// The change to make.
     pub action: BulkAction,
-    /// To which processes.
+    /// The processes to change.
     pub filter: ProcessFilter,
-    /// Why.
+    /// The reason, in words.
     pub reason: String,
-    /// Who started it.
+    /// The name of the operator who started it.
     pub by: String,
-    /// Where it is.
+    /// The state.
     pub state: BulkState,
-    /// How many matched when it was started.
+    /// The number of processes that matched at the start.
     pub matched: i64,
-    /// How many it has changed.
+    /// The number of processes changed so far.
     pub changed: i64,
-    /// How many had moved on meanwhile.
+    /// The number of processes left alone so far, because the action did not apply to them when their turn came.
     pub skipped: i64,
     /// When it was started.
     pub started_at_ms: i64,
     /// When it was finished or stopped.
     pub ended_at_ms: Option<i64>,
-    /// The last process that it looked at; the next is the one submitted before.
+    /// The last process that was examined; the next is the one submitted before it.
     pub after: Option<ProcessCursor>,
 }
 
-/// How far a bulk action came in one step.
+/// The progress of a bulk action in one step.
 #[derive(Clone, Copy, Debug)]
 pub struct BulkStep {
-    /// How many more it changed.
+    /// The number of processes changed in this step.
     pub changed: i64,
-    /// How many more had moved on.
+    /// The number of processes left alone in this step.
     pub skipped: i64,
-    /// The last process that it looked at.
+    /// The last process that was examined.
     pub after: ProcessCursor,
-    /// Until when it is held for the next step.
+    /// The end of this broker's hold on the bulk action; after it another broker may take the next step.
     pub held_until_ms: i64,
-    /// When it was through; `None` if there is more.
+    /// The time of completion; `None` if there is more to do.
     pub finished_at_ms: Option<i64>,
 }

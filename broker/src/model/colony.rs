@@ -9,11 +9,11 @@ pub struct ColonyKey(pub i64);
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Colony {
-    /// Its number in this store.
+    /// The colony's number in this store.
     pub key: ColonyKey,
-    /// Its public key, the root of its trust.
+    /// The colony's public key, the root of its trust.
     pub id: Id,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
     /// When it was created, Unix milliseconds.
     pub created_at_ms: i64,

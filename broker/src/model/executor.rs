@@ -1,4 +1,4 @@
-//! Executors, as kept: what they say of themselves, and what is known of them.
+//! Executors, as stored: what they report about themselves, and what the broker knows of them.
 
 use apiary_identity::{Id, Offer};
 use serde::{Deserialize, Serialize};
@@ -8,152 +8,152 @@ use super::{ColonyKey, GrantKey};
 /// A function that an executor announces.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnnouncedFunction {
-    /// Its name.
+    /// The function's name.
     pub name: String,
-    /// What it does.
+    /// A description for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// What its arguments must be, as JSON Schema; empty means anything.
+    /// The JSON Schema of the arguments; empty allows any.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub args_schema: String,
 }
 
-/// What an executor says of itself.
+/// An executor's own description of itself.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    /// Its public key.
+    /// The executor's public key.
     pub key: Id,
-    /// Its executor type.
+    /// The executor type.
     pub executor_type: String,
-    /// Its name: its grant's, or the one that it would like.
+    /// The name in its grant; without a grant, the name that it asks for.
     pub name: String,
-    /// What it has.
+    /// The labels and resources that it offers.
     pub offer: Offer,
-    /// What it can do.
+    /// The functions that it announces.
     pub functions: Vec<AnnouncedFunction>,
-    /// Its version, for people.
+    /// The software's version, for people.
     pub version: String,
-    /// How many processes it works on at once, if it says so.
+    /// The number of processes that it works on at once; `None` if it does not say.
     pub slots: Option<i64>,
-    /// Whether an executor's grant is in force; without one there is a bound on how many may be kept.
+    /// True if a grant of the executor is in force. The number of executors without one is bounded.
     pub is_granted: bool,
 }
 
-/// How many executors without a grant may wait in a colony.
+/// The bound on executors without a grant in a colony.
 #[derive(Clone, Copy, Debug)]
 pub struct PendingRoom {
-    /// At most so many.
+    /// The greatest number of them.
     pub count_max: i64,
-    /// If there are as many, the one silent longest gives way, if it was last heard before this.
+    /// At that number, the executor silent longest is removed to make room, if it was last heard before this time.
     pub gives_way_before_ms: i64,
 }
 
-/// Executors that are to be forgotten.
+/// Bounds of age for the executors to delete.
 #[derive(Clone, Copy, Debug)]
 pub struct Forgettable {
-    /// Those last heard before this.
+    /// Executors last heard before this time.
     pub before_ms: i64,
-    /// Those that wait for approval and were last heard before this.
+    /// Executors that wait for approval and were last heard before this time.
     pub pending_before_ms: i64,
 }
 
-/// That an executor was heard.
+/// A last-seen record of an executor, to be flushed to the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// Its colony.
+    /// The executor's colony.
     pub colony: ColonyKey,
-    /// Its public key.
+    /// The executor's public key.
     pub key: Id,
-    /// Its executor type.
+    /// The executor type.
     pub executor_type: String,
-    /// Its name, from its grant.
+    /// The executor's name, from its grant.
     pub name: String,
-    /// When it was heard last.
+    /// When it was last heard.
     pub last_heard_ms: i64,
-    /// What it offered last, if that is known.
+    /// The last offer, if known.
     pub offer: Option<Offer>,
 }
 
-/// One executor: a key and an executor type.
+/// An executor: a key and an executor type.
 #[derive(Clone, Debug)]
 pub struct ExecutorRecord {
-    /// Its place in the list.
+    /// The position in the list.
     pub number: i64,
-    /// Its public key.
+    /// The executor's public key.
     pub key: Id,
-    /// Its executor type; empty while only its grant is known.
+    /// The executor type; empty while only its grant is known.
     pub executor_type: String,
-    /// Its name.
+    /// The executor's name.
     pub name: String,
     /// When it registered.
     pub registered_at_ms: Option<i64>,
-    /// When it was turned down.
+    /// When an operator rejected it.
     pub rejected_at_ms: Option<i64>,
-    /// When it was heard last.
+    /// When it was last heard.
     pub last_heard_ms: Option<i64>,
-    /// What it offered last.
+    /// The last offer.
     pub offer: Offer,
-    /// What it announced.
+    /// The functions that it announced.
     pub functions: Vec<AnnouncedFunction>,
-    /// Its version, as it says.
+    /// The software's version, as reported.
     pub version: String,
-    /// How many processes it works on at once, if it says so.
+    /// The number of processes that it works on at once; `None` if it does not say.
     pub slots: Option<i64>,
-    /// How many leases it holds.
+    /// The number of leases that it holds.
     pub running: i64,
-    /// Since when its name is drained.
+    /// The time since which its name is drained.
     pub drained_at_ms: Option<i64>,
 }
 
-/// Which executors; what is absent matches all.
+/// A filter on executors; an absent field matches all.
 #[derive(Clone, Debug, Default)]
 pub struct ExecutorFilter {
-    /// Of this type.
+    /// The executor type.
     pub executor_type: Option<String>,
-    /// Of this name.
+    /// The executor's name.
     pub name: Option<String>,
-    /// Of this key.
+    /// The executor's public key.
     pub key: Option<Id>,
 }
 
-/// What one executor announces.
+/// The functions that one executor announces.
 #[derive(Clone, Debug)]
 pub struct Announcement {
-    /// Its public key.
+    /// The executor's public key.
     pub key: Id,
-    /// Its executor type.
+    /// The executor type.
     pub executor_type: String,
-    /// Its name.
+    /// The executor's name.
     pub name: String,
-    /// When it was heard last, as far as the database knows.
+    /// When it was last heard, according to the database.
     pub last_heard_ms: Option<i64>,
-    /// What it announces.
+    /// The functions.
     pub functions: Vec<AnnouncedFunction>,
 }
 
-/// Least, mean and most of something; absent if there was none.
+/// Minimum, mean and maximum; absent if there was nothing to measure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spread {
-    /// The least.
+    /// The minimum.
     pub min: Option<i64>,
     /// The mean.
     pub mean: Option<i64>,
-    /// The most.
+    /// The maximum.
     pub max: Option<i64>,
 }
 
-/// How the processes of a function did.
+/// Statistics of the finished processes of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionStatistics {
     /// The executor type.
     pub executor_type: String,
     /// The function.
     pub function: String,
-    /// How many finished.
+    /// The number of processes that finished.
     pub count: i64,
-    /// How many of them succeeded.
+    /// The number of them that succeeded.
     pub succeeded: i64,
-    /// Milliseconds from when it was submitted to its first claim.
+    /// Milliseconds from the submit to the first claim.
     pub wait_ms: Spread,
     /// Milliseconds of the last attempt.
     pub run_ms: Spread,
@@ -162,10 +162,10 @@ pub struct FunctionStatistics {
 /// A grant that was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevokedGrant {
-    /// Its number in this store.
+    /// The grant's number in this store.
     pub key: GrantKey,
-    /// The colony that gave it.
+    /// The colony that issued it.
     pub colony: ColonyKey,
-    /// The key that it was about.
+    /// The public key that it was about.
     pub grantee: Id,
 }

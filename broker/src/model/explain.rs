@@ -1,4 +1,4 @@
-//! What explaining needs to know, as kept, and what it says.
+//! Explanations: the stored facts that they need, and the reasons that they give.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Bucket, FailedParent, ProcessState, ProcessSummary};
 
-/// A process with all that decides whether it runs.
+/// A process with everything that decides whether it runs.
 #[derive(Clone, Debug)]
 pub struct ExplainRecord {
     /// The process.
@@ -16,52 +16,52 @@ pub struct ExplainRecord {
     pub requires: Requirements,
     /// If not empty, only executors of these names may have it.
     pub executor_names: Vec<String>,
-    /// What it is counted by while it runs.
+    /// The key by which it is counted while it runs.
     pub concurrency_key: Option<String>,
-    /// What its start is counted by.
+    /// The key by which its start is counted.
     pub rate_key: Option<String>,
-    /// When it fails if nobody has claimed it by then, and nothing of the time until then is under a pause.
+    /// When it fails unless it is claimed first; a pause before then moves the time.
     pub wait_deadline_ms: Option<i64>,
-    /// What is left of its `max_wait`, once that stands still under a pause.
+    /// The part of its `max_wait` that is left, once a pause has stopped the count.
     pub wait_left_ms: Option<i64>,
-    /// How many of its executor type wait before it.
+    /// The number of processes of its executor type that wait ahead of it.
     pub ahead: i64,
-    /// How long the last attempts of its executor type ran, in the mean, in milliseconds: of those among the colony's last ten
-    /// thousand processes that finished in the time that was asked for.
+    /// The mean duration of its executor type's last attempts, in milliseconds: of those among the colony's last ten thousand
+    /// processes that finished in the time that was asked for.
     pub run_ms_mean: Option<i64>,
     /// The processes that it still waits for, and their states: `None` for one that was deleted.
     pub parents: Vec<(Uuid, Option<ProcessState>)>,
-    /// When its lease was renewed last, or made.
+    /// When its lease was last renewed, or made.
     pub renewed_at_ms: Option<i64>,
 }
 
-/// Waiting processes that are alike in all that decides who may have them.
+/// Waiting processes with the same function, requirements, names and keys: the same executors may have all of them.
 #[derive(Clone, Debug)]
 pub struct WaitingSort {
     /// The function to be done.
     pub function: String,
-    /// What an executor must have.
+    /// The requirements on their executor.
     pub requires: Requirements,
     /// If not empty, only executors of these names may have them.
     pub executor_names: Vec<String>,
-    /// What they are counted by while they run.
+    /// The key by which they are counted while they run.
     pub concurrency_key: Option<String>,
-    /// What their starts are counted by.
+    /// The key by which their starts are counted.
     pub rate_key: Option<String>,
-    /// How many there are.
+    /// The number of such processes.
     pub count: i64,
-    /// Since when the first of them could run.
+    /// The time since which the first of them could run.
     pub since_ms: i64,
 }
 
-/// Who holds the places of a limit.
+/// The use of a limit: the processes that run under it, and the rest of its rate.
 #[derive(Clone, Debug, Default)]
 pub struct Holders {
-    /// How many run.
+    /// The number of processes that run.
     pub running: i64,
     /// The oldest of them, at most ten.
     pub process_ids: Vec<Uuid>,
-    /// What is left of its rate; `None` if all of it.
+    /// The rest of its rate; `None` if all of it.
     pub bucket: Option<Bucket>,
 }
 
@@ -72,13 +72,13 @@ pub struct WaitingType {
     pub executor_type: String,
     /// The number of processes that wait, up to a share of [`HEALTH_ROWS_MAX`](crate::limits::HEALTH_ROWS_MAX).
     pub count: i64,
-    /// More may wait than were counted.
+    /// True if more may wait than were counted.
     pub is_cut: bool,
-    /// Since when the first of those counted could run.
+    /// The time since which the first of those counted could run.
     pub since_ms: i64,
 }
 
-/// What somebody should look at in a colony.
+/// The conditions in a colony that need an operator's attention.
 #[derive(Clone, Debug, Default)]
 pub struct Troubles {
     /// Processes that ended badly, by state.
@@ -89,61 +89,61 @@ pub struct Troubles {
     pub waits: Vec<WaitSummary>,
 }
 
-/// Processes that ended badly.
+/// Processes that ended badly, summed up by state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailureSummary {
     /// [`ProcessState::DeadLetter`] or [`ProcessState::Failed`].
     pub state: ProcessState,
-    /// How many, up to [`HEALTH_COUNT_MAX`](crate::limits::HEALTH_COUNT_MAX).
+    /// The number, up to [`HEALTH_COUNT_MAX`](crate::limits::HEALTH_COUNT_MAX).
     pub count: i64,
     /// When the first of those counted ended.
     pub since_ms: i64,
-    /// The last one.
+    /// The last of them.
     pub last: Uuid,
-    /// The function.
+    /// The last one's function.
     pub function: String,
-    /// The labels, which name what it was about.
+    /// The last one's labels, which name what it was about.
     pub labels: BTreeMap<String, String>,
-    /// What went wrong with it.
+    /// The last one's reason.
     pub reason: String,
 }
 
 /// Processes that were given back because something around them is out of order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitSummary {
-    /// Their executor type.
+    /// The executor type.
     pub executor_type: String,
     /// The name of what is waited for.
     pub surroundings: String,
-    /// The one that waits longest.
+    /// The process that waits longest.
     pub longest: Uuid,
-    /// The function of that one.
+    /// The longest waiter's function.
     pub function: String,
-    /// The labels of that one, which name what it is about.
+    /// The longest waiter's labels, which name what it is about.
     pub labels: BTreeMap<String, String>,
-    /// The condition that is waited for, in the words of that one's executor.
+    /// The condition that is waited for, in the words of the longest waiter's executor.
     pub reason: String,
-    /// How many, up to [`HEALTH_WAITS_MAX`](crate::limits::HEALTH_WAITS_MAX).
+    /// The number, up to [`HEALTH_WAITS_MAX`](crate::limits::HEALTH_WAITS_MAX).
     pub count: i64,
-    /// Since when the first of them waits.
+    /// The time since which the first of them waits.
     pub since_ms: Option<i64>,
 }
 
-/// One reason, for people and for programs.
+/// A reason, for people and for programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explained {
-    /// Which: one of `docs/explain.md`.
+    /// The kind: one of `docs/explain.md`.
     pub kind: &'static str,
-    /// In a sentence.
+    /// The reason in a sentence.
     pub text: String,
-    /// Who or what it is about.
+    /// The names that it is about: executors, executor types, functions, keys.
     pub subjects: Vec<String>,
     /// The processes that it is about.
     pub process_ids: Vec<Uuid>,
     /// When it began or will end.
     pub time_ms: Option<i64>,
-    /// How much is used.
+    /// The amount in use.
     pub used: i64,
-    /// How much there is.
+    /// The amount available.
     pub limit: i64,
 }

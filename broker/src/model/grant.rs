@@ -12,22 +12,22 @@ pub struct GrantKey(pub i64);
 /// A grant whose signature was checked when it was read.
 #[derive(Clone, Debug)]
 pub struct GrantRecord {
-    /// Its number in this store.
+    /// The grant's number in this store.
     pub key: GrantKey,
-    /// The colony that gave it.
+    /// The colony that issued it.
     pub colony: ColonyKey,
-    /// What it says.
+    /// The grant's content.
     pub grant: Grant,
     /// The signed bytes.
     pub envelope: Envelope,
-    /// Since when it is revoked.
+    /// The time since which it is revoked.
     pub revoked_from_ms: Option<i64>,
 }
 
-/// A grant as the database holds it, unverified: for showing, and for those who check it themselves.
+/// A grant as the database holds it, unverified: for display, and for callers that verify it themselves.
 #[derive(Clone, Debug)]
 pub struct StoredGrant {
-    /// Its number in this store.
+    /// The grant's number in this store.
     pub key: GrantKey,
     /// The colony's public key, 32 bytes if nobody tampered.
     pub colony_id: Vec<u8>,
@@ -39,6 +39,6 @@ pub struct StoredGrant {
     pub payload: Bytes,
     /// Their signature by the colony, 64 bytes if nobody tampered.
     pub signature: Vec<u8>,
-    /// Since when it is revoked.
+    /// The time since which it is revoked.
     pub revoked_from_ms: Option<i64>,
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{ColonyKey, GrantKey, ProcessState};
 
-/// Where work waits: one queue for each executor type of each colony.
+/// A queue of waiting work: one for each executor type of each colony.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Lane {
     /// The tenant.
@@ -17,55 +17,55 @@ pub struct Lane {
     pub executor_type: String,
 }
 
-/// One poll that waits for work. There may be thousands of one lane, and each look into the lane needs them all: the large parts
+/// A poll that waits for work. Thousands of polls may share a lane, and each pass over the lane needs them all: the large parts
 /// are shared.
 #[derive(Clone, Debug)]
 pub struct ClaimSlot {
     /// The executor's grants that cover the lane's executor type, the oldest first. A lease is given under the first that covers
     /// the work, so that a result signed under it can be verified.
     pub grants: Arc<[SlotGrant]>,
-    /// What the executor has.
+    /// The labels and resources that the executor offers.
     pub offer: Arc<Offer>,
-    /// At most this many.
+    /// The most leases to give.
     pub count: usize,
-    /// How long each lease lasts.
+    /// The duration of each lease.
     pub lease_ms: i64,
 }
 
-/// One of the grants that an executor claims under.
+/// A grant that an executor claims under.
 #[derive(Clone, Debug)]
 pub struct SlotGrant {
     /// The grant.
     pub key: GrantKey,
     /// The executor's name in it, for work that is aimed at names.
     pub name: String,
-    /// What it covers.
+    /// The grant's scopes.
     pub scopes: Scopes,
 }
 
-/// What a look into a lane gave.
+/// The result of one pass over a lane.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
     /// The leases, in the order of their processes.
     pub claimed: Vec<Claimed>,
-    /// The look ended before the end of the lane: more may wait.
+    /// True if the pass ended before the end of the lane: more may wait.
     pub has_more: bool,
-    /// It counted limits, for which all such looks of a colony take turns.
+    /// True if the pass counted limits. Such passes run one at a time in a colony.
     pub is_counted: bool,
-    /// The slots whose executor is being drained: they get nothing, and need not wait for it.
+    /// The slots whose executor is being drained: they get nothing, and need not wait.
     pub drained: Vec<usize>,
-    /// A limit kept work from being given.
+    /// True if a limit held back work.
     pub is_held: bool,
-    /// Some of that waits for the end of something that runs.
+    /// True if some of that work waits until something that runs ends.
     pub waits_for_place: bool,
-    /// When the next of it may start, where a rate keeps it.
+    /// The time of the next allowed start, if a rate held back work.
     pub next_start_ms: Option<i64>,
 }
 
-/// A lease that was just made, with what the executor needs.
+/// A new lease, with what the executor needs.
 #[derive(Clone, Debug)]
 pub struct Claimed {
-    /// Which of the claim's slots got it.
+    /// The index of the claim's slot that got it.
     pub slot: usize,
     /// The grant that it is leased to: one of the slot's.
     pub executor: GrantKey,
@@ -73,7 +73,7 @@ pub struct Claimed {
     pub process_id: Uuid,
     /// The attempt's number, from 1; it fences.
     pub attempt: i32,
-    /// How many retries are spent before this attempt.
+    /// The number of retries spent before this attempt.
     pub retries_spent: i32,
     /// Attempts after the first; −1 for no limit.
     pub max_retries: i32,
@@ -83,24 +83,24 @@ pub struct Claimed {
     pub submitter: GrantKey,
     /// The signed spec.
     pub payload: Bytes,
-    /// Its signature, as kept.
+    /// The spec's signature, as stored.
     pub signature: Vec<u8>,
 }
 
-/// A lease as it is now, with what deciding about it needs.
+/// A current lease, with what decisions about it need.
 #[derive(Clone, Debug)]
 pub struct LeaseRecord {
     /// The process.
     pub process_id: Uuid,
-    /// Its colony and executor type.
+    /// The colony and the executor type.
     pub lane: Lane,
-    /// The function to be done.
+    /// The function to execute.
     pub function: String,
     /// The attempt's number.
     pub attempt: i32,
     /// The executor's grant.
     pub executor: GrantKey,
-    /// How many retries are spent.
+    /// The number of retries spent.
     pub retries_spent: i32,
     /// Attempts after the first; −1 for no limit.
     pub max_retries: i32,
@@ -110,20 +110,20 @@ pub struct LeaseRecord {
     pub expires_at_ms: i64,
     /// When `max_exec` ends the attempt, renewed or not.
     pub exec_deadline_ms: Option<i64>,
-    /// Names the spec's signed bytes.
+    /// The digest of the spec's signed bytes.
     pub spec_digest: Digest,
-    /// That it is being cancelled, if it is.
+    /// The cancellation, if one was requested.
     pub cancel: Option<CancelMark>,
 }
 
-/// That a running process is to be cancelled: it is when its lease ends, however that ends.
+/// A requested cancellation of a running process: the process becomes cancelled when its lease ends, however it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CancelMark {
     /// When the lease ends at the latest.
     pub deadline_ms: i64,
-    /// Why, in words.
+    /// The reason, in words.
     pub reason: String,
-    /// Who asked for it, by name.
+    /// The name of the caller who asked for it.
     pub by: String,
 }
 
@@ -134,109 +134,109 @@ pub struct LeaseRef {
     pub process_id: Uuid,
     /// The attempt.
     pub attempt: i32,
-    /// The grant that holds it.
+    /// The grant that it is leased to.
     pub executor: GrantKey,
 }
 
 /// A lease to prolong.
 #[derive(Clone, Copy, Debug)]
 pub struct Renewal {
-    /// Which.
+    /// The lease.
     pub lease: LeaseRef,
-    /// Its new end; the store cuts it to the attempt's `exec_deadline_ms` and to a cancellation's deadline.
+    /// The new end; the store cuts it to the attempt's `exec_deadline_ms` and to a cancellation's deadline.
     pub expires_at_ms: i64,
 }
 
 /// A lease that was prolonged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Renewed {
-    /// Its new end.
+    /// The new end.
     pub expires_at_ms: i64,
-    /// That it is being cancelled, if it is.
+    /// The cancellation, if one was requested.
     pub cancel: Option<CancelMark>,
-    /// Its executor is to take no new work.
+    /// True if its executor is being drained: it is to take no new work.
     pub is_drained: bool,
 }
 
 /// A lease to give back.
 #[derive(Clone, Debug)]
 pub struct Release {
-    /// Which.
+    /// The lease.
     pub lease: LeaseRef,
     /// [`AttemptEnding::Released`], [`AttemptEnding::Snoozed`], [`AttemptEnding::Surroundings`] or [`AttemptEnding::Removed`].
     pub ending: AttemptEnding,
-    /// Not to be claimed again before this time; `None` waits again at once.
+    /// The earliest time of the next claim; `None` for at once.
     pub until_ms: Option<i64>,
-    /// In words, what is waited for.
+    /// The cause of the wait, in words.
     pub reason: Option<String>,
     /// The name of what is out of order around it, with [`AttemptEnding::Surroundings`].
     pub surroundings: Option<String>,
 }
 
 impl Release {
-    /// Back to the queue at once, untouched.
+    /// Returns a release that puts the process back into the queue at once, untouched.
     pub fn at_once(lease: LeaseRef) -> Self {
         Self { lease, ending: AttemptEnding::Released, until_ms: None, reason: None, surroundings: None }
     }
 }
 
-/// What became of a lease that somebody wanted to end.
+/// The result of an attempt to end a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseEnd {
-    /// Nothing: it was gone, of another attempt or executor, or over.
+    /// Nothing changed: the lease was gone, held by another attempt or executor, or over.
     Lost,
-    /// It ended as it was asked for.
+    /// The lease ended as requested.
     Done,
-    /// It was being cancelled: it ended, and the process is cancelled.
+    /// The lease ended, and the process is cancelled, because a cancellation was requested before.
     Cancelled,
 }
 
-/// A success to keep.
+/// A success to store.
 #[derive(Clone, Debug)]
 pub struct Completion {
-    /// Which lease it ends.
+    /// The lease that it ends.
     pub lease: LeaseRef,
     /// The signed result.
     pub payload: Bytes,
-    /// Its signature.
+    /// The result's signature.
     pub signature: [u8; 64],
 }
 
-/// An attempt that did not succeed, and what becomes of the process.
+/// An attempt that did not succeed, and the next state of its process.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Which lease it ends.
+    /// The lease that it ends.
     pub lease: LeaseRef,
-    /// If given, only if the lease, or its `max_exec`, is over at this time: a sweep must lose against a renewal
+    /// If given, the failure applies only if the lease, or its `max_exec`, is over at this time: a sweep must lose against a renewal
     /// that came in between.
     pub only_if_over_at_ms: Option<i64>,
-    /// How the attempt ended.
+    /// The outcome of the attempt.
     pub ending: AttemptEnding,
-    /// In words.
+    /// The reason, in words.
     pub reason: String,
     /// The signed result, if the executor sent one.
     pub result: Option<(Bytes, [u8; 64])>,
     /// [`ProcessState::Waiting`], [`ProcessState::Blocked`], [`ProcessState::Failed`], [`ProcessState::DeadLetter`]; or
     /// [`ProcessState::Cancelled`], which only a lease that is being cancelled can end in.
     pub next: ProcessState,
-    /// Until when, if `next` is blocked.
+    /// The end of the wait, if `next` is blocked.
     pub blocked_until_ms: Option<i64>,
-    /// Retries spent from now on.
+    /// The number of retries spent after this failure.
     pub retries_spent: i32,
 }
 
-/// How an attempt ended.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptEnding {
     /// With a result.
     Succeeded,
-    /// The executor said so.
+    /// The executor reported a failure.
     Failed,
-    /// The executor did not believe the spec.
+    /// The executor rejected the spec: its signatures did not verify.
     Refused,
-    /// The lease was not renewed.
+    /// The lease expired without a renewal.
     LeaseLost,
-    /// `max_exec` was over.
+    /// The attempt exceeded `max_exec`.
     ExecTimeExceeded,
     /// The executor gave it back untouched.
     Released,
@@ -244,14 +244,14 @@ pub enum AttemptEnding {
     Snoozed,
     /// The executor gave it back, because something around the work is out of order.
     Surroundings,
-    /// The process was being cancelled, and the executor stopped, or was stopped at the deadline.
+    /// The process was being cancelled, and the executor stopped, or the deadline ended the lease.
     Cancelled,
     /// The executor was removed.
     Removed,
 }
 
 impl AttemptEnding {
-    /// The word in tables and on the wire.
+    /// Returns the word in tables and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",

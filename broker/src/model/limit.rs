@@ -1,19 +1,19 @@
-//! Limits, as kept: how much runs at once, and how fast it starts.
+//! Limits, as stored: how many processes run at once, and how fast they start.
 
 use std::collections::HashMap;
 
 use super::Bucket;
 
-/// What a limit counts by.
+/// The property of a process that a limit counts by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LimitKind {
-    /// The specs' concurrency keys.
+    /// The spec's concurrency key.
     ConcurrencyKey,
-    /// An executor type.
+    /// The executor type.
     ExecutorType,
-    /// A function.
+    /// The function.
     Function,
-    /// The specs' rate keys.
+    /// The spec's rate key.
     RateKey,
 }
 
@@ -21,7 +21,7 @@ impl LimitKind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::ConcurrencyKey, Self::ExecutorType, Self::Function, Self::RateKey];
 
-    /// The word in tables and on the wire.
+    /// Returns the word in tables and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ConcurrencyKey => "concurrency_key",
@@ -31,26 +31,26 @@ impl LimitKind {
         }
     }
 
-    /// The kind of this word.
+    /// Returns the kind of this word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
-    /// Whether submitters choose what it counts by; then a pattern may be the beginning of many.
+    /// True if submitters choose the value. Only then may a pattern be a prefix of many values.
     pub fn is_key(self) -> bool {
         matches!(self, Self::ConcurrencyKey | Self::RateKey)
     }
 }
 
-/// What happens to a process beyond `running_max` of its concurrency key.
+/// The treatment of a process beyond `running_max` of its concurrency key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LimitPolicy {
-    /// It waits.
+    /// The new process waits.
     #[default]
     Queue,
-    /// It is cancelled.
+    /// The new process is cancelled.
     DropNewest,
-    /// The oldest unfinished one is cancelled.
+    /// The oldest unfinished process is cancelled.
     CancelOldest,
 }
 
@@ -58,7 +58,7 @@ impl LimitPolicy {
     /// Every policy.
     pub const ALL: [Self; 3] = [Self::Queue, Self::DropNewest, Self::CancelOldest];
 
-    /// The word in tables and on the wire.
+    /// Returns the word in tables and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Queue => "queue",
@@ -67,79 +67,79 @@ impl LimitPolicy {
         }
     }
 
-    /// The policy of this word.
+    /// Returns the policy of this word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|policy| policy.as_str() == word)
     }
 }
 
-/// How fast something may start. All parts are 1 or more.
+/// A maximum rate of starts. All parts are 1 or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// At most so many, in the long run,
+    /// The most starts, in the long run,
     pub count: i32,
-    /// in each interval of so many milliseconds;
+    /// in each interval of this many milliseconds;
     pub interval_ms: i64,
-    /// and so many at once after a pause.
+    /// and the most starts at once after a time without any.
     pub burst: i32,
 }
 
 /// A limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// What it counts by.
+    /// The property that it counts by.
     pub kind: LimitKind,
-    /// A whole key or name; or, for keys, the beginning of keys and a `*`: each such key has the limit for itself.
+    /// A whole key or name; or, for keys, a prefix and a `*`: each key with the prefix has the limit for itself.
     pub pattern: String,
-    /// At most so many run at once; `None` for no limit of this sort.
+    /// The most processes that run at once; `None` for no limit of this sort.
     pub running_max: Option<i32>,
-    /// What happens beyond `running_max`.
+    /// The treatment of processes beyond `running_max`.
     pub policy: LimitPolicy,
-    /// How fast they may start; `None` for no limit of this sort.
+    /// The maximum rate of starts; `None` for no limit of this sort.
     pub rate: Option<Rate>,
 }
 
 impl Limit {
-    /// What holds for a concurrency key that no limit fits: one at a time.
+    /// The `running_max` of a concurrency key without a limit of its own: one at a time.
     pub const DEFAULT_RUNNING_MAX: i64 = 1;
 
-    /// The beginning of the keys that it is for; `None` for one whole key or name.
+    /// Returns the prefix of the keys that it is for; `None` for one whole key or name.
     pub fn prefix(&self) -> Option<&str> {
         self.kind.is_key().then(|| self.pattern.strip_suffix('*')).flatten()
     }
 }
 
-/// A limit, and who set it.
+/// A limit with the caller who set it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitRecord {
     /// The limit.
     pub limit: Limit,
-    /// Who set it last.
+    /// The name of the caller who set it last.
     pub by: String,
     /// When it was set last.
     pub set_at_ms: i64,
 }
 
-/// How much of its limit a key or name uses.
+/// The use of a limit by one key or name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitUse {
-    /// What it is.
+    /// The kind of the key or name.
     pub kind: LimitKind,
     /// The key or name.
     pub key: String,
-    /// The number of those that run.
+    /// The number of processes that run.
     pub running: i64,
-    /// The number of those that wait.
+    /// The number of processes that wait.
     pub waiting: i64,
-    /// What is left of its rate; `None` if all of it.
+    /// The rest of its rate; `None` if all of it.
     pub bucket: Option<Bucket>,
 }
 
-/// The limits of a colony, to be looked up.
+/// The limits of a colony, indexed by key and prefix.
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
     whole: HashMap<LimitKind, HashMap<String, Limit>>,
-    /// By their beginnings; the longest is the first.
+    /// Limits with a prefix; the longest prefix is the first.
     beginnings: HashMap<LimitKind, Vec<Limit>>,
 }
 
@@ -160,7 +160,7 @@ impl FromIterator<Limit> for Limits {
 }
 
 impl Limits {
-    /// The limit that holds for a key or name: its own, or the one with the longest beginning of it.
+    /// Returns the limit that applies to a key or name: its own, or the one with the longest matching prefix.
     pub fn holding(&self, kind: LimitKind, key: &str) -> Option<&Limit> {
         let own = self.whole.get(&kind).and_then(|limits| limits.get(key));
         own.or_else(|| {
@@ -169,7 +169,7 @@ impl Limits {
         })
     }
 
-    /// Whether a key has a limit that cancels what is too much.
+    /// Returns the limit of a concurrency key if it cancels processes instead of queueing them.
     pub fn cancelling(&self, key: &str) -> Option<&Limit> {
         self.holding(LimitKind::ConcurrencyKey, key).filter(|limit| limit.policy != LimitPolicy::Queue)
     }

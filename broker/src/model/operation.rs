@@ -1,44 +1,44 @@
-//! What operators do to processes, and what becomes of it.
+//! Operators' changes to processes, and their results.
 
 use super::ProcessState;
 
-/// A cancellation. What does not run is cancelled at once; a lease gets a mark, and ends at the deadline at the latest.
+/// A cancellation. A process that is not running is cancelled at once; a lease is marked, and ends at the deadline at the latest.
 #[derive(Clone, Debug)]
 pub struct Cancel {
-    /// When a lease ends at the latest. Of two cancellations the earlier deadline holds.
+    /// The latest end of a lease. Of two cancellations the earlier deadline applies.
     pub deadline_ms: i64,
-    /// Why, in words. Of two cancellations the first one's words are kept.
+    /// The reason, in words. The first cancellation's reason is kept.
     pub reason: String,
-    /// Who asked for it, by name.
+    /// The name of the caller who asked for it.
     pub by: String,
 }
 
-/// A dead letter, given up.
+/// A request to give up a dead letter.
 #[derive(Clone, Debug)]
 pub struct Discard {
-    /// Why, in words.
+    /// The reason, in words.
     pub reason: String,
-    /// Who asked for it, by name.
+    /// The name of the caller who asked for it.
     pub by: String,
-    /// That another process takes its place: then a failed process is marked so, too.
+    /// True if another process replaces it. A failed process may be replaced, too, and is then marked so.
     pub is_replaced: bool,
 }
 
-/// How long finished processes are kept, in milliseconds; `None` for ever.
+/// Retention times of finished processes, in milliseconds; `None` for ever.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Retention {
-    /// Those that succeeded.
+    /// The time for processes that succeeded.
     pub succeeded_ms: Option<i64>,
-    /// Those that failed.
+    /// The time for processes that failed.
     pub failed_ms: Option<i64>,
-    /// Those that were cancelled.
+    /// The time for processes that were cancelled.
     pub cancelled_ms: Option<i64>,
-    /// Those that were set aside.
+    /// The time for dead letters.
     pub dead_letters_ms: Option<i64>,
 }
 
 impl Retention {
-    /// The states that are not kept for ever, and for how long they are.
+    /// Returns the states that are not kept for ever, each with its retention time.
     pub fn of_states(self) -> impl Iterator<Item = (ProcessState, i64)> {
         let kept = [
             (ProcessState::Succeeded, self.succeeded_ms),
@@ -50,19 +50,19 @@ impl Retention {
     }
 }
 
-/// What became of one process that somebody wanted to change.
+/// The result of a change to one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It was changed; or, where the change is a mark, it has it.
+    /// Success: the process was changed; or, where the change is a mark, it has the mark.
     Changed,
-    /// Nothing: it is in this state, in which that cannot be done.
+    /// Nothing changed: the process is in this state, in which the change is impossible.
     Unfit(ProcessState),
-    /// Nothing: another process takes its place, or has.
+    /// Nothing changed: another process replaces it, or has replaced it.
     Replaced,
-    /// Nothing: what is to take its place is there already.
+    /// Nothing changed: the id of its replacement exists already.
     Taken,
-    /// Nothing: it waits for other processes.
+    /// Nothing changed: it waits for other processes.
     HasParents,
-    /// Nothing: the colony has no such process.
+    /// Nothing changed: the colony has no such process.
     Unknown,
 }

@@ -4,29 +4,29 @@ use uuid::Uuid;
 
 use super::GrantKey;
 
-/// How much of a list, from where.
+/// A part of a list: its size and its start.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<C> {
-    /// At most this many rows.
+    /// The most rows.
     pub size: i64,
-    /// After this row; from the start if absent.
+    /// The last row of the page before; `None` for the start of the list.
     pub after: Option<C>,
 }
 
-/// A place in the list of processes, which goes from the newest to the oldest.
+/// A position in the list of processes, which goes from the newest to the oldest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessCursor {
     /// The row's `submitted_at_ms`.
     pub submitted_at_ms: i64,
-    /// The row's process id, which settles ties.
+    /// The row's process id, to break ties.
     pub process_id: Uuid,
 }
 
-/// A place in the list of grants, which goes from the oldest to the newest.
+/// A position in the list of grants, which goes from the oldest to the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrantCursor(pub GrantKey);
 
-/// A place in the list of executors, which goes by their first appearance.
+/// A position in the list of executors, which goes by their first appearance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExecutorCursor(pub i64);
 

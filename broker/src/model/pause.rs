@@ -1,6 +1,6 @@
 //! Pauses, as kept.
 
-/// What can be paused.
+/// The sorts of things that can be paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PauseKind {
     /// All work of the colony.
@@ -15,7 +15,7 @@ impl PauseKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Colony, Self::ExecutorType, Self::Function];
 
-    /// The word in tables and on the wire.
+    /// Returns the word in tables and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Colony => "colony",
@@ -24,23 +24,23 @@ impl PauseKind {
         }
     }
 
-    /// The kind of this word.
+    /// Returns the kind of this word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
-/// One thing that can be paused.
+/// A thing that can be paused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Paused {
-    /// What sort of thing.
+    /// The sort of thing.
     pub kind: PauseKind,
-    /// Which one; empty for the colony.
+    /// The name; empty for the colony.
     pub name: String,
 }
 
 impl Paused {
-    /// Whether this is paused with it: the work of one function for one executor type.
+    /// True if it covers the work of this function for this executor type.
     pub fn covers(&self, executor_type: &str, function: &str) -> bool {
         match self.kind {
             PauseKind::Colony => true,
@@ -50,15 +50,15 @@ impl Paused {
     }
 }
 
-/// A pause: who paused what, and why.
+/// A pause, with its author and reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
-    /// What is paused.
+    /// The thing that is paused.
     pub what: Paused,
-    /// Who paused it.
+    /// The name of the caller who paused it.
     pub by: String,
-    /// Why, in words.
+    /// The reason, in words.
     pub reason: String,
-    /// Since when.
+    /// The time of the pause.
     pub since_ms: i64,
 }

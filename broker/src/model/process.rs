@@ -10,18 +10,18 @@ use uuid::Uuid;
 
 use super::{ColonyKey, GrantKey};
 
-/// Where a process is in its life: which thin table its row is in.
+/// The state of a process, which decides the table of its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProcessState {
     /// In `queue`: ready to be claimed.
     Waiting,
-    /// In `blocked`: its time has not come.
+    /// In `blocked`: not ready yet.
     Blocked,
     /// In `leases`.
     Running,
     /// In `finished`.
     Succeeded,
-    /// In `finished`: nobody came in time, or an operator gave it up or replaced it.
+    /// In `finished`: nobody claimed it in time, or an operator gave it up or replaced it.
     Failed,
     /// In `finished`.
     Cancelled,
@@ -30,11 +30,11 @@ pub enum ProcessState {
 }
 
 impl ProcessState {
-    /// All of them, in the order of a life.
+    /// Every state, in the order of a life.
     pub const ALL: [Self; 7] =
         [Self::Waiting, Self::Blocked, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled, Self::DeadLetter];
 
-    /// The word in tables and on the wire.
+    /// Returns the word in tables and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -47,12 +47,12 @@ impl ProcessState {
         }
     }
 
-    /// The state of a word.
+    /// Returns the state of a word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
-    /// Whether nothing more happens by itself.
+    /// True if the process is over: only an operator can change it.
     pub fn is_finished(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled | Self::DeadLetter)
     }
@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for ProcessState {
     }
 }
 
-/// A process about to be kept. Its spec was checked; these are the parts that the store must see.
+/// A process to store. Its spec was checked; these are the parts that the store must see.
 #[derive(Clone, Debug)]
 pub struct NewProcess {
     /// The submitter's choice, UUIDv7.
@@ -80,93 +80,93 @@ pub struct NewProcess {
     pub colony: ColonyKey,
     /// The grant that allowed it.
     pub submitter: GrantKey,
-    /// The function to be done.
+    /// The function to execute.
     pub function: String,
-    /// By which kind of executor.
+    /// The executor type that may run it.
     pub executor_type: String,
-    /// If not empty, only by executors of these names.
+    /// The only executors that may run it, by name; empty for all.
     pub executor_names: Vec<String>,
     /// Between −50000 and 50000.
     pub priority: i32,
-    /// The place in the queue, in microseconds: lower goes first.
+    /// The position in the queue, in microseconds: lower goes first.
     pub priority_time_us: i64,
-    /// For finding it again.
+    /// Free labels, to find it again.
     pub labels: BTreeMap<String, String>,
-    /// Fails after waiting this long, from when it could run; 0 for no limit.
+    /// The longest wait, from when it could run, after which it fails; 0 for no limit.
     pub max_wait_ms: i64,
-    /// The hard cap of one attempt; 0 for no limit.
+    /// The longest duration of one attempt; 0 for no limit.
     pub max_exec_ms: i64,
     /// Attempts after the first; −1 for no limit.
     pub max_retries: i32,
-    /// When it may start, if that is later than `submitted_at_ms`.
+    /// The earliest start, if that is later than `submitted_at_ms`.
     pub not_before_ms: Option<i64>,
     /// The processes that it waits for: those of its spec's parents that have not succeeded.
     pub parents: Vec<Uuid>,
     /// When it was accepted.
     pub submitted_at_ms: i64,
-    /// No longer accepted after this.
+    /// The latest time of acceptance.
     pub submit_by_ms: i64,
-    /// What its executor must offer.
+    /// The requirements on its executor.
     pub requires: Requirements,
     /// The key by which it is counted while it runs.
     pub concurrency_key: Option<String>,
     /// The key by which its starts are counted.
     pub rate_key: Option<String>,
-    /// The idempotency key, and when it is forgotten.
+    /// The idempotency key, and its time of expiry.
     pub idempotency: Option<(String, i64)>,
     /// The signed bytes.
     pub payload: Bytes,
     /// Their signature, by the key of `submitter`.
     pub signature: [u8; 64],
-    /// Names the signed bytes.
+    /// The digest of the signed bytes.
     pub digest: Digest,
 }
 
-/// A spec that met another process by its idempotency key, and asks that this be tried again if it failed.
+/// A spec that met another process by its idempotency key, and asks that the other be tried again if it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resubmission {
     /// The spec's own id, which becomes no process.
     pub process_id: Uuid,
-    /// The process that has the key.
+    /// The process that holds the key.
     pub first: Uuid,
     /// The tenant of both.
     pub colony: ColonyKey,
     /// The grant that allows the spec.
     pub submitter: GrantKey,
-    /// Names the spec's signed bytes.
+    /// The digest of the spec's signed bytes.
     pub digest: Digest,
-    /// The spec is no longer accepted after this.
+    /// The latest time of acceptance.
     pub submit_by_ms: i64,
 }
 
-/// What became of a submit.
+/// The result of a submit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Submitted {
-    /// It was stored.
+    /// A new process was stored.
     New {
         /// [`ProcessState::Waiting`] or [`ProcessState::Blocked`].
         state: ProcessState,
     },
-    /// The same spec, or the first of its idempotency key, was there.
+    /// A process existed already: the same spec, or the first with its idempotency key.
     Existed {
-        /// The process that was there.
+        /// The process that existed.
         process_id: Uuid,
-        /// Its state now.
+        /// The state now.
         state: ProcessState,
     },
     /// Another spec has this process id.
     IdTaken,
 }
 
-/// What to match. Everything that is given must hold.
+/// A filter on processes. All given conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProcessFilter {
-    /// Any of these; empty for all.
+    /// Any of these states; empty for all.
     pub states: Vec<ProcessState>,
-    /// Exactly this.
+    /// Exactly this executor type.
     pub executor_type: Option<String>,
-    /// Exactly this.
+    /// Exactly this function.
     pub function: Option<String>,
     /// All of these.
     pub labels: BTreeMap<String, String>,
@@ -181,7 +181,7 @@ pub struct ProcessFilter {
 }
 
 impl ProcessFilter {
-    /// Whether a process passes.
+    /// True if a process matches.
     pub fn matches(&self, process: &ProcessSummary) -> bool {
         (self.states.is_empty() || self.states.contains(&process.state))
             && self.executor_type.as_ref().is_none_or(|wanted| *wanted == process.executor_type)
@@ -197,19 +197,19 @@ impl ProcessFilter {
 /// A process without its documents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProcessSummary {
-    /// Its id.
+    /// The process id.
     pub process_id: Uuid,
     /// The tenant.
     pub colony: ColonyKey,
-    /// The function to be done.
+    /// The function to execute.
     pub function: String,
-    /// By which kind of executor.
+    /// The executor type that may run it.
     pub executor_type: String,
-    /// Where it is in its life.
+    /// The state.
     pub state: ProcessState,
-    /// How often it was claimed.
+    /// The number of claims.
     pub attempt: i32,
-    /// How many retries are spent.
+    /// The number of retries spent.
     pub retries_spent: i32,
     /// Between −50000 and 50000.
     pub priority: i32,
@@ -221,21 +221,21 @@ pub struct ProcessSummary {
     pub until_ms: Option<i64>,
     /// The submitter's name.
     pub submitter: String,
-    /// The name of whoever runs it or ran it last.
+    /// The name of its executor, or of the last one.
     pub executor: Option<String>,
-    /// Why the last attempt failed or it was set aside.
+    /// The reason for the last attempt's failure, or for its becoming a dead letter.
     pub reason: Option<String>,
-    /// For finding it again.
+    /// Free labels, to find it again.
     pub labels: BTreeMap<String, String>,
-    /// Who cancelled or discarded it, or asked for that.
+    /// The name of the caller who cancelled or discarded it, or asked for that.
     pub ended_by: Option<String>,
-    /// Until when a cancelled process may still run.
+    /// The latest end of a cancelled process's lease.
     pub cancel_deadline_ms: Option<i64>,
-    /// What a blocked process waits for: `parents`, `not_before`, `backoff`, `snooze` or `surroundings`.
+    /// The cause of a block: `parents`, `not_before`, `backoff`, `snooze` or `surroundings`.
     pub blocked_cause: Option<String>,
-    /// How far the last attempt said that it is, 0 to 100.
+    /// The progress that the last attempt reported, 0 to 100.
     pub percent: Option<f64>,
-    /// What the last attempt said last of its progress.
+    /// The last progress message of the last attempt.
     pub progress: Option<String>,
 }
 
@@ -261,10 +261,10 @@ pub struct SpecRecord {
     pub payload: Bytes,
 }
 
-/// One try at a process, running or over.
+/// An attempt at a process, running or over.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// Its number.
+    /// The attempt's number.
     pub attempt: i32,
     /// The executor's grant.
     pub executor: GrantKey,
@@ -274,7 +274,7 @@ pub struct Attempt {
     pub ended_at_ms: Option<i64>,
     /// The [`super::AttemptEnding`]'s word, or `running`.
     pub ending: String,
-    /// What went wrong.
+    /// The reason for its failure.
     pub reason: Option<String>,
     /// The signed result's bytes and signature, if the executor sent one.
     pub result: Option<(Bytes, Vec<u8>)>,

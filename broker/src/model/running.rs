@@ -1,4 +1,4 @@
-//! What a process says while it runs, as kept: progress, checkpoints, log lines, attributes.
+//! Reports of a running process, as stored: progress, checkpoints, log lines, attributes.
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -7,18 +7,18 @@ pub use apiary_protocol::{AttributeKind, LogLevel};
 
 use super::{ColonyKey, GrantKey, LeaseRef};
 
-/// A signed `progress.v1` document to keep.
+/// A signed `progress.v1` document to store.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Which lease it is about.
+    /// The lease that it is about.
     pub lease: LeaseRef,
-    /// Counts the attempt's reports.
+    /// The report's number within the attempt.
     pub number: i64,
-    /// How much is done, 0 to 100; absent leaves what the attempt said before.
+    /// The progress, 0 to 100; absent keeps the attempt's last value.
     pub percent: Option<f64>,
-    /// What it is doing, in words; absent leaves what the attempt said before.
+    /// The current activity, in words; absent keeps the attempt's last message.
     pub message: Option<String>,
-    /// Whether the document carries a checkpoint for the next attempt.
+    /// True if the document carries a checkpoint for the next attempt.
     pub has_checkpoint: bool,
     /// The signed bytes.
     pub payload: Bytes,
@@ -26,14 +26,14 @@ pub struct Report {
     pub signature: [u8; 64],
 }
 
-/// What became of a report.
+/// The result of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reported {
-    /// It is the last one now.
+    /// The report is the latest now.
     Kept,
-    /// A newer one was there: nothing changed.
+    /// A newer report was stored already: nothing changed.
     Older,
-    /// The lease is gone, or another's.
+    /// The lease is gone, or held by another attempt or executor.
     Lost,
 }
 
@@ -50,7 +50,7 @@ pub struct StoredProgress {
     pub signature: Vec<u8>,
 }
 
-/// How large the last progress with a checkpoint is.
+/// The size of the last progress with a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckpointSize {
     /// The process.
@@ -61,10 +61,10 @@ pub struct CheckpointSize {
     pub bytes: usize,
 }
 
-/// Log lines of one attempt to keep.
+/// Log lines of one attempt, to store.
 #[derive(Clone, Debug)]
 pub struct LogBatch {
-    /// Which lease they are about.
+    /// The lease that they are about.
     pub lease: LeaseRef,
     /// The tenant.
     pub colony: ColonyKey,
@@ -72,12 +72,12 @@ pub struct LogBatch {
     pub lines: Vec<NewLogLine>,
 }
 
-/// A log line to keep.
+/// A log line to store.
 #[derive(Clone, Debug)]
 pub struct NewLogLine {
-    /// When, by the executor's clock, Unix milliseconds.
+    /// The executor's clock at the line, Unix milliseconds.
     pub time_ms: i64,
-    /// How grave it is, or where it was captured.
+    /// The severity, or the stream that it was captured from.
     pub level: LogLevel,
     /// The text.
     pub message: String,
@@ -86,16 +86,16 @@ pub struct NewLogLine {
 }
 
 impl NewLogLine {
-    /// How many bytes of text it has.
+    /// Returns the number of bytes of its text and fields.
     pub fn bytes(&self) -> usize {
         self.message.len() + self.fields.as_ref().map_or(0, String::len)
     }
 }
 
-/// A log line as kept.
+/// A log line, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
-    /// Its number in the store, growing.
+    /// The line's number in the store; later lines have greater numbers.
     pub line: LogCursor,
     /// The process.
     pub process_id: Uuid,
@@ -103,9 +103,9 @@ pub struct LogLine {
     pub attempt: i32,
     /// The executor's name.
     pub executor: String,
-    /// When, by the executor's clock.
+    /// The executor's clock at the line.
     pub time_ms: i64,
-    /// How grave it is, or where it was captured.
+    /// The severity, or the stream that it was captured from.
     pub level: String,
     /// The text.
     pub message: String,
@@ -113,29 +113,29 @@ pub struct LogLine {
     pub fields: Option<String>,
 }
 
-/// A place in the list of log lines, which goes from the oldest to the newest: a line's number.
+/// A position in the list of log lines, which goes from the oldest to the newest: a line's number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogCursor(pub i64);
 
-/// What log lines to match. Everything that is given must hold.
+/// A filter on log lines. All given conditions must hold.
 #[derive(Clone, Debug, Default)]
 pub struct LogFilter {
-    /// Of this process.
+    /// Lines of this process.
     pub process_id: Option<Uuid>,
-    /// Of executors of this name.
+    /// Lines of executors of this name.
     pub executor: Option<String>,
-    /// At this time or later.
+    /// Lines at this time or later.
     pub since_ms: Option<i64>,
-    /// At this level.
+    /// Lines of this level.
     pub level: Option<LogLevel>,
-    /// Containing this text; `a` to `z` also as capitals, and the other way round.
+    /// Lines that contain this text; letters `a` to `z` match in either case.
     pub text: Option<String>,
 }
 
 /// Values to attach to a process.
 #[derive(Clone, Debug)]
 pub struct AttributeBatch {
-    /// Which lease they are about.
+    /// The lease that they are about.
     pub lease: LeaseRef,
     /// The values; no two of one kind and key.
     pub attributes: Vec<NewAttribute>,
@@ -144,22 +144,22 @@ pub struct AttributeBatch {
 /// A value to attach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAttribute {
-    /// Which of the four sorts.
+    /// The sort of value.
     pub kind: AttributeKind,
-    /// Its name.
+    /// The name.
     pub key: String,
-    /// Its value.
+    /// The value.
     pub value: String,
 }
 
-/// What became of values to attach.
+/// The result of attaching values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attached {
-    /// All are kept.
+    /// All values were stored.
     Kept,
-    /// The process would have more than it may: none is kept.
+    /// The process would exceed its bound: none was stored.
     Full,
-    /// The lease is gone, or another's.
+    /// The lease is gone, or held by another attempt or executor.
     Lost,
 }
 
@@ -168,9 +168,9 @@ pub enum Attached {
 pub struct Attribute {
     /// The [`AttributeKind`]'s word.
     pub kind: String,
-    /// Its name.
+    /// The name.
     pub key: String,
-    /// Its value.
+    /// The value.
     pub value: String,
     /// The attempt that set it last.
     pub attempt: i32,
