@@ -1,7 +1,7 @@
 //! The chain of trust, from the colony's key down: colony → grant → spec, and colony → grant → result.
 //!
-//! A broken-into broker can show an executor any bytes it likes. What passes here was signed by somebody
-//! to whom the colony gave that right; everything else has a [`BrokenLink`] that says where it broke.
+//! A compromised broker can send an executor any bytes. Bytes that pass these checks were signed by a key to which the
+//! colony granted that right; all others give a [`BrokenLink`] that names the failed check.
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::{
     Document, Envelope, EnvelopeError, Grant, Guard, Id, Outcome, OutcomeKind, Progress, Revocation, Role, Spec,
 };
 
-/// The link that broke.
+/// Failed checks of the chain, each with the link that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BrokenLink {
     /// The grant is not what the colony signed.
@@ -18,22 +18,22 @@ pub enum BrokenLink {
     /// The grant is signed, but by another key than the colony's.
     #[error("grant: signed by {signer}, not by the colony {colony}")]
     GrantForeign {
-        /// Who signed it.
+        /// The signer.
         signer: Id,
-        /// Who would have had to.
+        /// The colony, whose signature is required.
         colony: Id,
     },
-    /// The grant is signed by this colony, but speaks of another.
+    /// The grant is signed by this colony, but made for another.
     #[error("grant: made for colony {0}")]
     GrantElsewhere(Id),
-    /// The grant does not make its key what it acts as.
+    /// The grant gives its key another role than the one needed.
     #[error("grant: `{name}` is {found}, and this needs {needed}")]
     GrantRole {
         /// The grant's name.
         name: String,
-        /// What it is.
+        /// The grant's role.
         found: &'static str,
-        /// What it would have to be.
+        /// The role needed.
         needed: &'static str,
     },
     /// The grant was not in force.
@@ -41,11 +41,11 @@ pub enum BrokenLink {
     GrantExpired {
         /// The grant's name.
         name: String,
-        /// From when it holds.
+        /// Start of its validity, included.
         valid_from: Timestamp,
-        /// Until when.
+        /// End of its validity, not included.
         valid_until: Timestamp,
-        /// When it was used.
+        /// Time of its use.
         moment: Timestamp,
     },
     /// The grant does not cover this work.
@@ -61,12 +61,12 @@ pub enum BrokenLink {
     /// The spec is not what its submitter signed.
     #[error("spec: {0}")]
     Spec(EnvelopeError),
-    /// The spec is signed, but not by the key that the grant is about.
+    /// The spec is signed, but not by the key that the grant names.
     #[error("spec: signed by {signer}, and the grant is for {granted}")]
     SpecSigner {
-        /// Who signed it.
+        /// The signer.
         signer: Id,
-        /// Whom the grant is for.
+        /// The key that the grant names.
         granted: Id,
     },
     /// The spec is for another colony.
@@ -75,35 +75,35 @@ pub enum BrokenLink {
     /// The result is not what its executor signed.
     #[error("result: {0}")]
     Result(EnvelopeError),
-    /// The result is signed, but not by the key that the grant is about.
+    /// The result is signed, but not by the key that the grant names.
     #[error("result: signed by {signer}, and the grant is for {granted}")]
     ResultSigner {
-        /// Who signed it.
+        /// The signer.
         signer: Id,
-        /// Whom the grant is for.
+        /// The key that the grant names.
         granted: Id,
     },
-    /// The result belongs to other work than it is shown with.
+    /// The result belongs to another process, attempt or spec; the text is the field that differs.
     #[error("result: its `{0}` is not that of the work it is shown with")]
     ResultElsewhere(&'static str),
     /// The progress is not what its executor signed.
     #[error("progress: {0}")]
     Progress(EnvelopeError),
-    /// The progress is signed, but not by the key that the grant is about.
+    /// The progress is signed, but not by the key that the grant names.
     #[error("progress: signed by {signer}, and the grant is for {granted}")]
     ProgressSigner {
-        /// Who signed it.
+        /// The signer.
         signer: Id,
-        /// Whom the grant is for.
+        /// The key that the grant names.
         granted: Id,
     },
-    /// The progress belongs to other work than it is shown with.
+    /// The progress belongs to another process, attempt or spec; the text is the field that differs.
     #[error("progress: its `{0}` is not that of the work it is shown with")]
     ProgressElsewhere(&'static str),
     /// A revocation or guard is not what the colony signed.
     #[error("{what}: {error}")]
     Statement {
-        /// Which of them.
+        /// `revocation` or `guard`.
         what: &'static str,
         /// The fault.
         error: EnvelopeError,
@@ -111,29 +111,29 @@ pub enum BrokenLink {
     /// A revocation or guard is signed, but by another key than the colony's.
     #[error("{what}: signed by {signer}, not by the colony {colony}")]
     StatementForeign {
-        /// Which of them.
+        /// `revocation` or `guard`.
         what: &'static str,
-        /// Who signed it.
+        /// The signer.
         signer: Id,
-        /// Who would have had to.
+        /// The colony, whose signature is required.
         colony: Id,
     },
-    /// A revocation or guard is signed by this colony, but speaks of another.
+    /// A revocation or guard is signed by this colony, but made for another.
     #[error("{what}: made for colony {colony}")]
     StatementElsewhere {
-        /// Which of them.
+        /// `revocation` or `guard`.
         what: &'static str,
-        /// The colony that it speaks of.
+        /// The colony that it names.
         colony: Id,
     },
 }
 
-/// A spec that somebody with the right to it asked for.
+/// A spec whose chain was checked, with the grant that permits it.
 #[derive(Clone, Debug)]
 pub struct VerifiedSpec {
-    /// What is to be done.
+    /// The function to run.
     pub spec: Spec,
-    /// Who asked.
+    /// The submitter's grant.
     pub grant: Grant,
 }
 
@@ -155,7 +155,7 @@ pub fn verify_revocation(colony: &Id, revocation: &Envelope) -> Result<Revocatio
     statement("revocation", colony, revocation, |revocation: &Revocation| revocation.colony)
 }
 
-/// Checks a guard: signed by this colony, for this colony. That no newer one is there is for whoever keeps the last.
+/// Checks a guard: signed by this colony, for this colony. The caller compares versions: an old guard still verifies.
 pub fn verify_guard(colony: &Id, guard: &Envelope) -> Result<Guard, BrokenLink> {
     statement("guard", colony, guard, |guard: &Guard| guard.colony)
 }
@@ -163,12 +163,14 @@ pub fn verify_guard(colony: &Id, guard: &Envelope) -> Result<Guard, BrokenLink> 
 /// Checks a spec and the grant under it. The grant must have been in force when the spec was made.
 pub fn verify_spec(colony: &Id, grant: &Envelope, spec: &Envelope) -> Result<VerifiedSpec, BrokenLink> {
     let grant = verify_grant(colony, grant)?;
+    // The signature is checked against the key named in the envelope; `permits` then requires that key to be the
+    // grant's.
     let opened: Spec = spec.open().map_err(BrokenLink::Spec)?;
     permits(colony, &grant, spec.key_id, &opened)?;
     Ok(VerifiedSpec { spec: opened, grant })
 }
 
-/// Whether a grant, checked before, lets `signer` submit this spec, checked before.
+/// Checks that a verified grant lets `signer` submit this verified spec.
 pub fn permits(colony: &Id, grant: &Grant, signer: Id, spec: &Spec) -> Result<(), BrokenLink> {
     if grant.key != signer {
         return Err(BrokenLink::SpecSigner { signer, granted: grant.key });
@@ -178,36 +180,38 @@ pub fn permits(colony: &Id, grant: &Grant, signer: Id, spec: &Spec) -> Result<()
     }
     // Executors may submit too: a child's spec is signed by the executor that wants it done.
     covers(grant, &spec.executor_type, &spec.function)?;
+    // A checked spec always has a time; without one it would count as made before every grant.
     in_force(grant, spec.made_at().unwrap_or(Timestamp::MIN))
 }
 
-/// A thing that an executor signs about work: a result, or progress.
+/// An executor's signed statement about its work: a result, or progress.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkStatement<'a> {
     /// The executor type that the work is for.
     pub executor_type: &'a str,
-    /// What is to be done.
+    /// The function to run.
     pub function: &'a str,
-    /// Whether the function was done, wholly or in part, by this statement.
+    /// `true` if the statement says that the function was run, wholly or in part.
     pub says_done: bool,
-    /// When, by the executor's clock.
+    /// Time of the statement, by the executor's clock.
     pub at: Timestamp,
 }
 
-/// Checks that a grant, verified before, lets its key state this: it is an executor's, in force at that time, and covers the function
-/// where that was done. Both sides ask here, the broker before it keeps a statement and the verifier afterwards, so that nothing
-/// is kept that cannot be verified.
+/// Checks that a verified grant lets its key sign this statement: an executor's grant, in force at that time, that
+/// covers the function if the function was run. The broker calls this before it stores a statement and the verifier
+/// calls it afterwards, so that every stored statement can be verified.
 pub fn may_state(grant: &Grant, statement: &WorkStatement<'_>) -> Result<(), BrokenLink> {
     if grant.role != Role::Executor {
         return Err(BrokenLink::GrantRole { name: grant.name.clone(), found: grant.role.as_str(), needed: "executor" });
     }
     in_force(grant, statement.at)?;
-    // Any executor of the type may say that it cannot do a function; to have done it takes a grant for it.
+    // Any executor of the type may report that it cannot run a function. A grant for the function is needed to have run
+    // it.
     if statement.says_done { covers(grant, statement.executor_type, statement.function) } else { Ok(()) }
 }
 
-/// Checks a result, the executor's grant under it, and that it answers this spec in this attempt. Who asked for the spec is
-/// for [`verify_spec`].
+/// Checks a result, the executor's grant, and that the result answers this spec in this attempt. [`verify_spec`] checks
+/// the submitter.
 pub fn verify_result(
     colony: &Id,
     grant: &Envelope,
@@ -228,8 +232,10 @@ pub fn verify_result(
         at: outcome.finished_at,
     };
     may_state(&grant, &statement)?;
-    // A refusal says that other bytes were handed out than were submitted, and names those.
+    // A refusal reports that the bytes received differ from the bytes submitted. It carries the digest of those
+    // received.
     let is_of_the_spec = outcome.outcome == OutcomeKind::Refused || outcome.spec_digest == spec.digest();
+    // The executor's signature alone is no proof: a broker could show a real result of other work in this one's place.
     let belongs = [
         ("colony", outcome.colony == *colony),
         ("process_id", outcome.process_id == asked.process_id),
@@ -244,8 +250,8 @@ pub fn verify_result(
     }
 }
 
-/// Checks progress that an earlier attempt left behind, the executor's grant under it, and that it was made for this spec: what
-/// the attempt of the number `attempt` may go on from. The grant must have been in force when the progress was made.
+/// Checks an earlier attempt's progress, from which attempt number `attempt` may continue: the executor's grant, in
+/// force when the progress was made, and that it was made for this spec.
 pub fn verify_progress(
     colony: &Id,
     grant: &Envelope,
@@ -275,7 +281,7 @@ pub fn verify_progress(
     }
 }
 
-/// Opens what only the colony may say.
+/// Opens a statement that only the colony may sign.
 fn statement<D: Document>(
     what: &'static str,
     colony: &Id,

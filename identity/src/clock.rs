@@ -1,16 +1,16 @@
-//! Time is handed in, so that tests can turn it.
+//! The clock as a parameter, so that tests can set the time.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// Where the time comes from.
+/// Source of the current time.
 pub trait Clock: Send + Sync + 'static {
-    /// The time now.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// The time now, in milliseconds since 1970-01-01 UTC.
+    /// Returns the current time in milliseconds since 1970-01-01 UTC.
     fn now_ms(&self) -> i64 {
         self.now().as_millisecond()
     }
@@ -27,12 +27,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told to move.
+/// A clock that moves only by [`advance`](Self::advance).
 #[derive(Debug)]
 pub struct ManualClock(Mutex<Timestamp>);
 
 impl ManualClock {
-    /// A clock that shows `start`.
+    /// Creates a clock that shows `start`.
     pub fn new(start: Timestamp) -> Self {
         Self(Mutex::new(start))
     }

@@ -1,4 +1,4 @@
-//! Arguments and outputs: bytes that keep every one of their bytes inside a JSON document.
+//! Arguments and outputs: bytes that are stored unchanged inside a JSON document.
 
 use std::fmt;
 
@@ -19,8 +19,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// Content of these bytes: inline where they are JSON that survives inside a document byte by byte,
-    /// as base64 otherwise.
+    /// Wraps bytes: inline if they are JSON that a document keeps byte by byte, as base64 otherwise.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         if bytes.is_empty() {
             return Self::default();
@@ -29,7 +28,7 @@ impl Content {
             .ok()
             .filter(|text| depth(text.as_bytes()) <= JSON_DEPTH_MAX)
             .and_then(|text| serde_json::from_str::<Box<RawValue>>(text).ok())
-            // White space around a value belongs to the document around it and would not come back.
+            // White space around a value would become part of the surrounding document and be lost.
             .filter(|raw| raw.get().len() == bytes.len());
         match inline {
             Some(raw) => Self { json: Some(raw), base64: None },
@@ -37,7 +36,7 @@ impl Content {
         }
     }
 
-    /// The bytes, as they were given. Content of a document that was opened is readable.
+    /// Returns the bytes as given. Never fails for content of an opened document, which was checked.
     pub fn to_bytes(&self) -> Result<Bytes, DocumentError> {
         match (&self.json, &self.base64) {
             (Some(raw), _) => Ok(Bytes::copy_from_slice(raw.get().as_bytes())),
@@ -46,12 +45,12 @@ impl Content {
         }
     }
 
-    /// Itself, or nothing if there is none.
+    /// Returns the content, or `None` if both fields are absent.
     pub(crate) fn given(self) -> Option<Self> {
         (self.json.is_some() || self.base64.is_some()).then_some(self)
     }
 
-    /// Checks that one form is used, in bounds, and readable.
+    /// Checks that at most one of the two forms is used, and that it is readable and within its bounds.
     pub(crate) fn check(&self, field: &'static str, base64_field: &'static str) -> Result<(), DocumentError> {
         let length = match (&self.json, &self.base64) {
             (Some(_), Some(_)) => {
@@ -83,7 +82,7 @@ impl Content {
 }
 
 impl fmt::Debug for Content {
-    /// How much there is, and not what: arguments may be somebody's secrets.
+    /// Prints the size only: arguments may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.json, &self.base64) {
             (Some(raw), _) => write!(f, "Content({} bytes of JSON)", raw.get().len()),
@@ -93,7 +92,7 @@ impl fmt::Debug for Content {
     }
 }
 
-/// Reads a present field as it stands, also `null`, which `Option` alone would take for absent.
+/// Reads a present field unchanged. `null` counts as present, where `Option` alone would read it as absent.
 pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }
@@ -104,8 +103,9 @@ fn decode(field: &'static str, text: &str) -> Result<Vec<u8>, DocumentError> {
         .map_err(|error| DocumentError::field(field, format!("is not base64 (RFC 4648, padded, in one line): {error}")))
 }
 
-/// How deep `[` and `{` nest, strings left out. The text need not be valid JSON.
+/// Returns the greatest nesting depth of `[` and `{` outside strings. The text may be invalid JSON.
 pub(crate) fn depth(json: &[u8]) -> usize {
+    // A byte scan, because a recursive parser would overflow its stack on the very texts that this bound is for.
     let (mut deepest, mut level, mut in_string, mut escaped) = (0_usize, 0_usize, false, false);
     for byte in json {
         match byte {

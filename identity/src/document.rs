@@ -1,4 +1,4 @@
-//! Documents: what can be inside an envelope.
+//! Documents: the payloads of envelopes.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,8 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::limits::{DOCUMENT_BYTES_MAX, DURATION_MAX_MS};
 use crate::{DocumentError, strict};
 
-/// A JSON document that somebody signs. Unknown fields are refused: a misspelt option must not be a
-/// silent default.
+/// A JSON document that is signed. Unknown fields are refused: a misspelt option must not become a silent default.
 pub trait Document: Serialize + DeserializeOwned {
     /// The DSSE payload type.
     const PAYLOAD_TYPE: &'static str;
@@ -27,7 +26,7 @@ pub trait Document: Serialize + DeserializeOwned {
         Ok(document)
     }
 
-    /// Checks the document and prints it, once, for signing.
+    /// Checks the document and prints it for signing. These bytes are what is signed, and they are never printed again.
     fn to_json(&self) -> Result<Vec<u8>, DocumentError> {
         self.check()?;
         let json = serde_json::to_vec(self).map_err(|error| DocumentError::json(&error))?;
@@ -36,7 +35,7 @@ pub trait Document: Serialize + DeserializeOwned {
     }
 }
 
-/// Checks that a document is no larger than any may be.
+/// Checks a document's size against [`DOCUMENT_BYTES_MAX`].
 pub(crate) fn check_size(json: &[u8]) -> Result<(), DocumentError> {
     if json.len() <= DOCUMENT_BYTES_MAX {
         return Ok(());
@@ -44,7 +43,7 @@ pub(crate) fn check_size(json: &[u8]) -> Result<(), DocumentError> {
     Err(DocumentError::TooLarge { found: json.len(), limit: DOCUMENT_BYTES_MAX })
 }
 
-/// Checks text that is kept and shown: at most so many bytes, and without the NUL that no Postgres text can hold.
+/// Checks stored text: at most `bytes_max` bytes, and no NUL, which a Postgres text cannot hold.
 pub(crate) fn check_text(field: &'static str, text: &str, bytes_max: usize) -> Result<(), DocumentError> {
     if text.len() > bytes_max {
         return Err(DocumentError::field(field, format!("has {} bytes, the most is {bytes_max}", text.len())));
@@ -55,14 +54,14 @@ pub(crate) fn check_text(field: &'static str, text: &str, bytes_max: usize) -> R
     Ok(())
 }
 
-/// Returns the text as every document may hold it: cut where a character ends if it is too long, and a NUL replaced.
+/// Returns the text within a document's bounds: cut at a character's end if too long, each NUL replaced by U+FFFD.
 pub fn cut_text(text: &str, bytes_max: usize) -> String {
     let mut text = text.replace('\0', "\u{fffd}");
     text.truncate(text.floor_char_boundary(bytes_max));
     text
 }
 
-/// Checks a duration in milliseconds; 0 is allowed and means what the field says.
+/// Checks a duration in milliseconds; 0 is allowed and has the meaning that the field's documentation gives.
 pub(crate) fn check_duration_ms(field: &'static str, ms: i64) -> Result<(), DocumentError> {
     if (0..=DURATION_MAX_MS).contains(&ms) {
         return Ok(());
@@ -70,7 +69,7 @@ pub(crate) fn check_duration_ms(field: &'static str, ms: i64) -> Result<(), Docu
     Err(DocumentError::field(field, format!("is 0 to {DURATION_MAX_MS} milliseconds (ten years); got {ms}")))
 }
 
-/// Checks that a validity has not ended before it begins.
+/// Checks that a validity ends after it begins.
 pub(crate) fn check_order(field: &'static str, from: Timestamp, until: Timestamp) -> Result<(), DocumentError> {
     if from < until {
         return Ok(());

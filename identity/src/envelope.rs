@@ -1,4 +1,4 @@
-//! The one signing primitive: a DSSE envelope with one Ed25519 signature.
+//! The only signed form: a DSSE envelope with one Ed25519 signature.
 
 use std::fmt;
 
@@ -12,20 +12,20 @@ use crate::document::check_size;
 use crate::error::shown;
 use crate::{Document, EnvelopeError, Id, KeyPair, strict};
 
-/// SHA-256 of an envelope's signed encoding and its signature: it names these very bytes by this author.
+/// SHA-256 of an envelope's signed encoding and its signature: identifies exactly these bytes by this signer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(pub [u8; 32]);
 
-/// A signed document: the payload's bytes exactly as the signer made them, and who signed.
+/// A signed document: the payload's bytes exactly as the signer made them, with the signer's id and signature.
 ///
-/// An `Envelope` is a claim, not a proof, until [`verify`](Self::verify) or [`open`](Self::open) said yes.
+/// Untrusted until [`verify`](Self::verify) or [`open`](Self::open) returns `Ok`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// What the payload is.
+    /// The payload's type, [`Document::PAYLOAD_TYPE`].
     pub payload_type: String,
     /// The signed bytes.
     pub payload: Bytes,
-    /// Who signed, as the envelope says.
+    /// The signer as the envelope claims it.
     pub key_id: Id,
     /// Ed25519 over [`encoding`](Self::encoding).
     pub signature: [u8; 64],
@@ -37,13 +37,13 @@ impl Envelope {
         Ok(Self::sign(key, D::PAYLOAD_TYPE, document.to_json()?.into()))
     }
 
-    /// Signs bytes that are a document already.
+    /// Signs bytes that are already a document.
     pub fn sign(key: &KeyPair, payload_type: &str, payload: Bytes) -> Self {
         let signature = key.sign(&encoding(payload_type, &payload));
         Self { payload_type: payload_type.to_owned(), payload, key_id: key.id(), signature }
     }
 
-    /// DSSE's pre-authentication encoding: what the signature is over.
+    /// Returns DSSE's pre-authentication encoding, the bytes that are signed.
     pub fn encoding(&self) -> Vec<u8> {
         encoding(&self.payload_type, &self.payload)
     }
@@ -61,27 +61,31 @@ impl Envelope {
         if self.payload_type != D::PAYLOAD_TYPE {
             return Err(EnvelopeError::Type { expected: D::PAYLOAD_TYPE, found: shown(&self.payload_type) });
         }
-        // First what is cheap: a signature over megabytes is not.
+        // The size comes first: checking a signature hashes the whole payload, which a stranger could make megabytes
+        // long.
         check_size(&self.payload)?;
         self.verify()?;
+        // Parsed only now: no byte reaches the JSON reader before its signer is known.
         Ok(D::from_json(&self.payload)?)
     }
 
-    /// Names these very bytes by this author.
+    /// Returns the digest that identifies exactly these bytes by this signer.
     pub fn digest(&self) -> Digest {
         let mut hash = Sha256::new();
         hash.update(self.encoding());
+        // With the signature, or two signers of the same payload would share a digest.
         hash.update(self.signature);
         Digest(hash.finalize().into())
     }
 
-    /// Reads DSSE's JSON form. Base64 may be of either alphabet, and fields that later versions may add are ignored, as DSSE
-    /// asks of readers.
+    /// Reads DSSE's JSON form. As DSSE requires of readers, both base64 alphabets are accepted and unknown fields are
+    /// ignored.
     pub fn from_json(json: &[u8]) -> Result<Self, EnvelopeError> {
         let mut reader = serde_json::Deserializer::from_slice(json);
         let form: JsonForm = strict::object(&mut reader)
             .and_then(|form| reader.end().map(|()| form))
             .map_err(|error| EnvelopeError::json(&error))?;
+        // DSSE permits several signatures. Exactly one leaves no question of which of them a check was about.
         let [Signature(signature)] = form.signatures.as_slice() else {
             return Err(EnvelopeError::SignatureCount(form.signatures.len()));
         };
@@ -106,13 +110,13 @@ impl Envelope {
                 sig: STANDARD.encode(self.signature),
             })],
         };
-        // Strings into a byte vector: nothing here can fail.
+        // Infallible: the form has only strings, and the writer is a byte vector.
         serde_json::to_vec(&form).unwrap_or_default()
     }
 }
 
 impl fmt::Debug for Envelope {
-    /// Short, and without the payload: arguments may be somebody's secrets.
+    /// Prints type, size and signer, without the payload: arguments may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Envelope({}, {} bytes, by {})", self.payload_type, self.payload.len(), self.key_id)
     }
@@ -141,13 +145,14 @@ impl<'de> Deserialize<'de> for Digest {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         let mut bytes = [0; 32];
         match hex::decode_to_slice(text.as_bytes(), &mut bytes) {
+            // One spelling per digest, so that comparing texts and comparing bytes agree.
             Ok(()) if !text.contains(|c: char| c.is_ascii_uppercase()) => Ok(Self(bytes)),
             _ => Err(serde::de::Error::custom("expected a SHA-256 digest as 64 lower-case hexadecimal characters")),
         }
     }
 }
 
-/// `DSSEv1 <length> <type> <length> <payload>`; the lengths make it impossible to shift bytes between fields.
+/// Builds `DSSEv1 <length> <type> <length> <payload>`; the lengths make it impossible to shift bytes between fields.
 fn encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
     bytes.extend_from_slice(payload);

@@ -1,12 +1,12 @@
-//! What can be wrong with keys, envelopes, documents and amounts, in words that say what to do.
+//! Errors of keys, envelopes, documents and amounts. Each text ends in advice.
 
 use crate::Id;
 use crate::limits::QUANTITY_BYTES_MAX;
 
-/// Characters of a stranger's text that an error repeats.
+/// Maximum number of characters that an error quotes from untrusted text.
 const SHOWN_CHARS_MAX: usize = 300;
 
-/// Why a text or some bytes are not an identity.
+/// Errors of reading an identity from text or bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// Not `ed25519:` and 43 base64url characters.
@@ -23,7 +23,7 @@ pub enum IdError {
     Spki(String),
 }
 
-/// Why a secret key could not be read or written. Never holds key material.
+/// Errors of reading or writing a secret key. Never holds key material.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// Not PKCS#8, not Ed25519, or halves that do not belong together.
@@ -35,7 +35,7 @@ pub enum KeyError {
     /// Encrypted with another passphrase.
     #[error("the key does not open with this passphrase")]
     PassphraseWrong,
-    /// Other people on the machine can read the file, and this process could close it to them.
+    /// Other users of the machine can read the file, and this process has the right to change its mode.
     #[error("{path} can be read by others (mode {mode:04o}): run `chmod 600 {path}`")]
     Readable {
         /// The file.
@@ -43,7 +43,7 @@ pub enum KeyError {
         /// The permission bits.
         mode: u32,
     },
-    /// Other people on the machine can change the file, and this process cannot close it to them.
+    /// Other users of the machine can change the file, and this process may not change its mode.
     #[error(
         "{path} can be changed by others (mode {mode:04o}), and this process may not change its mode: let its owner run \
          `chmod 400 {path}`, or mount it with mode 0400"
@@ -54,20 +54,20 @@ pub enum KeyError {
         /// The permission bits.
         mode: u32,
     },
-    /// A key is there already; it is never overwritten.
+    /// A file of this name exists; it is never overwritten.
     #[error("{0} exists and is not overwritten: choose another file, or move the old key away")]
     Exists(String),
-    /// The file system said no.
+    /// An I/O error.
     #[error("{path}: {source}")]
     Io {
         /// The file.
         path: String,
-        /// What it said.
+        /// The operating system's error.
         source: std::io::Error,
     },
 }
 
-/// Why an envelope is not believed.
+/// Errors of reading, opening or verifying an envelope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// The JSON form does not have the fields of a DSSE envelope.
@@ -87,20 +87,20 @@ pub enum EnvelopeError {
     /// The signature is not by that key over these bytes.
     #[error("the signature is not by {0} over this payload: sign the DSSE encoding of the exact bytes that are sent")]
     Signature(Id),
-    /// Signed, but something else than is wanted here.
+    /// A document of another type than the expected one.
     #[error("expected a document of type `{expected}`, got `{found}`")]
     Type {
-        /// What is wanted here.
+        /// The expected payload type.
         expected: &'static str,
-        /// What came.
+        /// The payload type found.
         found: String,
     },
-    /// Signed, but not a document that can be accepted.
+    /// Signed, but the document is invalid.
     #[error(transparent)]
     Document(#[from] DocumentError),
 }
 
-/// Why a text is not an amount of cpu or memory.
+/// An error of reading an amount of cpu or memory.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{given:?} is no amount of {kind}: {problem}; {accepted}")]
 pub struct QuantityError {
@@ -111,21 +111,21 @@ pub struct QuantityError {
 }
 
 impl QuantityError {
-    /// What is wrong with a text, of which the beginning is repeated, and what would be right.
+    /// Creates the error, with the beginning of the text, the problem, and the accepted forms.
     pub(crate) fn new(kind: &'static str, text: &str, problem: &'static str, accepted: &'static str) -> Self {
         Self { kind, given: text.chars().take(QUANTITY_BYTES_MAX).collect(), problem, accepted }
     }
 }
 
-/// Why a signed document is not acceptable.
+/// Errors of a document's content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
-    /// Larger than any document may be.
+    /// Larger than the bound on documents.
     #[error("the document has {found} bytes, the most is {limit}")]
     TooLarge {
-        /// How many bytes it has.
+        /// Size in bytes.
         found: usize,
-        /// How many it may have.
+        /// Maximum size in bytes.
         limit: usize,
     },
     /// Not JSON, a field missing, unknown or twice, or of another type.
@@ -136,32 +136,32 @@ pub enum DocumentError {
     Field {
         /// The field's name.
         field: &'static str,
-        /// The fault, and what would be right.
+        /// The problem and the accepted values.
         problem: String,
     },
 }
 
 impl DocumentError {
-    /// What serde has against a text.
+    /// Converts a serde error, with its text cut by [`shown`].
     pub(crate) fn json(error: &serde_json::Error) -> Self {
         Self::Json(shown(&error.to_string()))
     }
 
-    /// A field outside its bounds.
+    /// Creates a [`DocumentError::Field`].
     pub(crate) fn field(field: &'static str, problem: impl Into<String>) -> Self {
         Self::Field { field, problem: problem.into() }
     }
 }
 
 impl EnvelopeError {
-    /// What serde has against a text.
+    /// Converts a serde error, with its text cut by [`shown`].
     pub(crate) fn json(error: &serde_json::Error) -> Self {
         Self::Json(shown(&error.to_string()))
     }
 }
 
-/// What of a text an error may repeat. The parser's words quote the sender, who may have sent megabytes, or control
-/// characters for whoever reads the log. The end is kept: it says where in the text the fault is.
+/// Cuts a parser's message and replaces control characters. It quotes the sender, who may send megabytes, or control
+/// characters aimed at the log's reader. The end is kept, because it gives the position of the error.
 pub(crate) fn shown(text: &str) -> String {
     const HALF: usize = SHOWN_CHARS_MAX / 2;
     let plain = |c: char| if c.is_control() { ' ' } else { c };

@@ -15,30 +15,30 @@ use crate::{Document, DocumentError, Id, strict, time};
 pub struct Grant {
     /// The colony, whose key signs.
     pub colony: Id,
-    /// Names this grant.
+    /// Unique id of this grant.
     #[serde(deserialize_with = "strict::uuid")]
     pub grant_id: Uuid,
-    /// Whose key it is about.
+    /// The key that receives the rights.
     pub key: Id,
-    /// What the key is.
+    /// The key's role.
     pub role: Role,
-    /// What people call it. Two keys may share a name while one replaces the other.
+    /// Name of the user or executor. Two keys may share a name while one replaces the other.
     pub name: String,
-    /// What it may touch.
+    /// The functions and executor types that the key may use.
     #[serde(deserialize_with = "strict::object")]
     pub scopes: Scopes,
-    /// What else it may do.
+    /// Rights beyond the role.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rights: Vec<GrantRight>,
-    /// From when.
+    /// Start of the validity, included.
     #[serde(deserialize_with = "time::time")]
     pub valid_from: Timestamp,
-    /// Until when, not included.
+    /// End of the validity, not included.
     #[serde(deserialize_with = "time::time")]
     pub valid_until: Timestamp,
 }
 
-/// What a key is.
+/// A key's role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// May submit.
@@ -58,46 +58,46 @@ pub enum GrantRight {
     Operate,
 }
 
-/// What a key may touch. An entry is a whole name, a prefix ending in `*`, or `*` for all.
+/// The work that a key may submit or run. An entry is a whole name, a prefix ending in `*`, or `*` for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scopes {
-    /// Functions that it may submit (a user) or run (an executor).
+    /// Functions that the key may submit (a user) or run (an executor).
     pub functions: Vec<String>,
-    /// Executor types that it may submit for (a user) or claim as (an executor).
+    /// Executor types that the key may submit for (a user) or claim as (an executor).
     pub executor_types: Vec<String>,
 }
 
 impl Scopes {
-    /// Whether both names are covered.
+    /// Returns `true` if both names are covered.
     pub fn cover(&self, executor_type: &str, function: &str) -> bool {
         self.cover_executor_type(executor_type) && self.cover_function(function)
     }
 
-    /// Whether the function is covered.
+    /// Returns `true` if the function is covered.
     pub fn cover_function(&self, function: &str) -> bool {
         self.functions.iter().any(|entry| covers(entry, function))
     }
 
-    /// Whether the executor type is covered.
+    /// Returns `true` if the executor type is covered.
     pub fn cover_executor_type(&self, executor_type: &str) -> bool {
         self.executor_types.iter().any(|entry| covers(entry, executor_type))
     }
 }
 
 impl Grant {
-    /// Whether it holds at this moment.
+    /// Returns `true` if the grant is valid at this moment.
     pub fn is_valid_at(&self, moment: Timestamp) -> bool {
         self.valid_from <= moment && moment < self.valid_until
     }
 
-    /// Whether it gives this right.
+    /// Returns `true` if the grant gives this right.
     pub fn has_right(&self, right: GrantRight) -> bool {
         self.rights.contains(&right)
     }
 
-    /// Refuses a grant that permits nothing: work is covered only where both lists cover it. A user without work, who has a
-    /// right, is somebody who looks or operates.
+    /// Refuses a grant that permits nothing: work is covered only if both lists cover it. A user with rights and empty
+    /// scopes is allowed, for reading or operating only.
     fn check_use(&self) -> Result<(), DocumentError> {
         let empty = match (self.scopes.functions.is_empty(), self.scopes.executor_types.is_empty()) {
             (false, false) => return Ok(()),
@@ -112,7 +112,7 @@ impl Grant {
 impl Role {
     const ALL: [Self; 2] = [Self::User, Self::Executor];
 
-    /// The word on the wire.
+    /// Returns the word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -124,7 +124,7 @@ impl Role {
 impl GrantRight {
     const ALL: [Self; 3] = [Self::Read, Self::Cancel, Self::Operate];
 
-    /// The word on the wire.
+    /// Returns the word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",

@@ -1,5 +1,5 @@
-//! Guards: the colony's signed rules about what specs may ask for, a second layer behind the signatures. Executors hold
-//! every spec against them before they work; how is the executor's matter (the SDK's), what may be written is here.
+//! Guards: the colony's signed rules for the arguments of specs, a second layer behind the signatures. Executors check
+//! every spec against them before they run it. This module has the format of the rules; the SDK evaluates them.
 
 use std::collections::BTreeSet;
 
@@ -16,57 +16,57 @@ use crate::limits::{
 use crate::name::{check_name, check_pattern, covers};
 use crate::{Document, DocumentError, Id, strict, time};
 
-/// The rules of a colony, all of them: a newer guard takes the place of the one before it.
+/// The complete rules of a colony. A newer guard replaces the one before it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {
     /// The colony, whose key signs.
     pub colony: Id,
-    /// From 1, and higher with each guard of the colony: an older one never replaces a newer one.
+    /// Version, from 1, higher with each guard of the colony: an older guard never replaces a newer one.
     pub version: i64,
-    /// When it was made.
+    /// Time of its making.
     #[serde(deserialize_with = "time::time")]
     pub made_at: Timestamp,
-    /// The rules, at most 256; a spec must hold against each that covers it.
+    /// The rules, at most 256; a spec must satisfy each rule that covers it.
     #[serde(deserialize_with = "strict::objects")]
     pub rules: Vec<GuardRule>,
 }
 
-/// What the arguments of some functions must be like. It has a schema, or a pattern, or both.
+/// A rule for the arguments of some functions, with a schema, patterns, or both.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuardRule {
-    /// What refusals call it; no other rule of the guard has this name.
+    /// Name of the rule in refusals, unique within the guard.
     pub name: String,
-    /// Which executor types it is about: a name, a prefix ending in `*`, or `*` for all.
+    /// Executor types covered: a name, a prefix ending in `*`, or `*` for all.
     pub executor_type: String,
-    /// Which functions it is about, likewise.
+    /// Functions covered: a name, a prefix ending in `*`, or `*` for all.
     pub function: String,
     /// The JSON Schema that the arguments must satisfy, an object of at most 64 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Box<RawValue>>,
-    /// No text at or below such a field may match its pattern.
+    /// Forbidden patterns: no text at or below the field may match.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "strict::objects")]
     pub deny: Vec<FieldPattern>,
-    /// Such a field must be there, and every value at or below it must match, from end to end, one of the patterns that
-    /// name the field.
+    /// Required patterns: the field must be present, and every value at or below it must match, as a whole, one of the
+    /// patterns for this field.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "strict::objects")]
     pub allow: Vec<FieldPattern>,
 }
 
-/// A pattern for what is in a place of the arguments.
+/// A pattern for the values at one place of the arguments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FieldPattern {
     /// JSON Pointer (RFC 6901) into the arguments; the empty one means any string in them.
     pub field: String,
-    /// A regular expression that matches in linear time (no look-around, no back references). In `deny` it is looked for
-    /// anywhere in the text unless it is anchored. Whether it can be read is for whoever matches.
+    /// A regular expression that matches in linear time (no look-around, no back references). In `deny`, an unanchored
+    /// one matches anywhere in the text. Its syntax is checked by the SDK when it compiles the guard, not here.
     pub pattern: String,
 }
 
 impl GuardRule {
-    /// Reads a JSON array of rules, written as in a guard, and checks it as a guard's: for whoever keeps rules of their own.
+    /// Reads and checks a JSON array of rules in a guard's format, for executors with rules of their own.
     pub fn list_from_json(json: &[u8]) -> Result<Vec<Self>, DocumentError> {
         check_size(json)?;
         let mut reader = serde_json::Deserializer::from_slice(json);
@@ -100,7 +100,7 @@ impl GuardRule {
         Ok(())
     }
 
-    /// Whether it is about this work.
+    /// Returns `true` if the rule covers this work.
     pub fn covers(&self, executor_type: &str, function: &str) -> bool {
         covers(&self.executor_type, executor_type) && covers(&self.function, function)
     }
@@ -164,7 +164,7 @@ fn check_schema(schema: &str) -> Result<(), DocumentError> {
     Err(DocumentError::field("rules.schema", problem))
 }
 
-/// Whether every part begins with a slash, and every tilde is one of the two escapes.
+/// Returns `true` if every part begins with a slash, and every tilde is one of the two escapes.
 fn is_pointer(text: &str) -> bool {
     let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
     (text.is_empty() || text.starts_with('/')) && escapes

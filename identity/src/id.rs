@@ -1,4 +1,4 @@
-//! Identities: Ed25519 public keys, as people and wires see them.
+//! Identities: Ed25519 public keys and their text, byte and file forms.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,19 +14,20 @@ use crate::IdError;
 
 const PREFIX: &str = "ed25519:";
 
-/// The keys that were met last. To find the point of a key and to check it takes a fifth of what checking a signature takes, and the
-/// same few keys are named in every document. Whoever sends many others only makes it as slow as without.
+/// Cache of recently used keys, one per value of the first byte. Decompressing and checking a key costs a fifth of a
+/// signature check, and the same few keys are in every document. A flood of other keys costs only the cache's benefit.
 static KNOWN: [Mutex<Option<Id>>; 256] = [const { Mutex::new(None) }; 256];
 
-/// A public key that signatures can be checked against. Low-order points and encodings that are not
-/// canonical never become an `Id`, so that two ids are equal exactly if they are the same key.
+/// A public key that signatures are checked against. Low-order points and non-canonical encodings are refused, so that
+/// two ids are equal exactly if they are the same key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Id(VerifyingKey);
 
 impl Id {
-    /// An identity from the 32 bytes of RFC 8032.
+    /// Reads an identity from the 32 bytes of RFC 8032.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, IdError> {
-        // The bytes of a key are as good as random. Nobody waits here for the checks of another's key.
+        // The first byte of a key is as good as random, so that entries spread. The lock is not held during the checks:
+        // a cheap lookup never waits for another thread's decompression.
         let place = || KNOWN[usize::from(bytes[0])].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = place().filter(|known| known.as_bytes() == bytes) {
             return Ok(known);
@@ -36,47 +37,47 @@ impl Id {
         Ok(id)
     }
 
-    /// An identity from a slice, which must have 32 bytes.
+    /// Reads an identity from a slice, which must have 32 bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, IdError> {
         Self::from_bytes(bytes.try_into().map_err(|_| IdError::Point)?)
     }
 
-    /// An identity from a SubjectPublicKeyInfo document in DER (RFC 8410).
+    /// Reads an identity from a SubjectPublicKeyInfo document in DER (RFC 8410).
     pub fn from_spki_der(der: &[u8]) -> Result<Self, IdError> {
         let key = VerifyingKey::from_public_key_der(der).map_err(|error| IdError::Spki(error.to_string()))?;
         Self::from_key(key)
     }
 
-    /// The same in PEM, as `openssl pkey -pubout` prints it.
+    /// Reads an identity from SubjectPublicKeyInfo in PEM, as `openssl pkey -pubout` prints it.
     pub fn from_spki_pem(pem: &str) -> Result<Self, IdError> {
         let key = VerifyingKey::from_public_key_pem(pem).map_err(|error| IdError::Spki(error.to_string()))?;
         Self::from_key(key)
     }
 
-    /// The public key as a PEM file that openssl reads.
+    /// Returns the public key as a PEM file that openssl reads.
     pub fn to_spki_pem(&self) -> String {
-        // Encoding 32 bytes into a fixed frame has no way to fail.
+        // Infallible: 32 bytes in a fixed frame.
         self.0.to_public_key_pem(Default::default()).unwrap_or_default()
     }
 
-    /// The 32 bytes of RFC 8032.
+    /// Returns the 32 bytes of RFC 8032.
     pub fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }
 
-    /// Whether `signature` is this key's over `message`: strict, so that there is one signature a signer
-    /// could have meant (S below the group order, no low-order R; RFC 8032 section 5.1.7).
+    /// Returns `true` if `signature` is this key's over `message`. Strict (S below the group order, no low-order R; RFC
+    /// 8032 section 5.1.7), so that a third party cannot turn a signature into a second valid one.
     pub fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }
 
-    /// The public half of a pair, which is canonical and strong by the way it is made.
+    /// Returns the public half of a pair, which is canonical and not low-order by construction.
     pub(crate) fn of_pair(pair: &SigningKey) -> Self {
         Self(pair.verifying_key())
     }
 
     fn from_key(key: VerifyingKey) -> Result<Self, IdError> {
-        // The curve library takes y ≥ p, too; the same point then has a second spelling.
+        // The curve library also accepts y ≥ p, which would give the same point a second encoding.
         if key.to_edwards().compress().as_bytes() != key.as_bytes() {
             return Err(IdError::Point);
         }

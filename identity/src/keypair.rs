@@ -1,4 +1,4 @@
-//! Key pairs: the secrets. They are wiped from memory when dropped and never printed.
+//! Key pairs: secrets, wiped from memory when dropped and never printed.
 
 use std::fmt;
 
@@ -21,24 +21,24 @@ const ENCRYPTED_LABEL: &str = "ENCRYPTED PRIVATE KEY";
 pub struct KeyPair(SigningKey);
 
 impl KeyPair {
-    /// A new key pair from the operating system's randomness, asked directly: a generator in between would keep a copy of
-    /// the seed in its buffer.
+    /// Generates a key pair from the operating system's randomness directly: a generator in between would keep a copy
+    /// of the seed in its buffer.
     ///
     /// # Panics
     ///
-    /// If the operating system has no randomness to give; there is no key to go on with then.
+    /// If the operating system cannot provide randomness.
     pub fn generate() -> Self {
         let mut seed = Zeroizing::new([0_u8; 32]);
         UnwrapErr(SysRng).fill_bytes(seed.as_mut_slice());
         Self::from_seed(&seed)
     }
 
-    /// The key pair of a 32-byte seed (RFC 8032's private key).
+    /// Returns the key pair of a 32-byte seed (RFC 8032's private key).
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         Self(SigningKey::from_bytes(seed))
     }
 
-    /// A key pair from unencrypted PKCS#8 PEM, or from encrypted PEM with its passphrase.
+    /// Reads a key pair from unencrypted PKCS#8 PEM, or from encrypted PEM with its passphrase.
     pub fn from_pem(pem: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
         if pem.contains(ENCRYPTED_LABEL) {
             return Self::from_encrypted_pem(pem, passphrase.ok_or(KeyError::PassphraseMissing)?);
@@ -47,10 +47,10 @@ impl KeyPair {
         Ok(Self(key))
     }
 
-    /// PKCS#8 PEM, encrypted (scrypt with 16 MiB, AES-256-CBC) if a passphrase is given; openssl reads both.
+    /// Returns PKCS#8 PEM, encrypted (scrypt with 16 MiB, AES-256-CBC) if a passphrase is given; openssl reads both.
     pub fn to_pem(&self, passphrase: Option<&str>) -> Result<Zeroizing<String>, KeyError> {
         let format = |error: &dyn fmt::Display| KeyError::Format(error.to_string());
-        // Without the public half: with it, it is version 2 (RFC 5958), which openssl 3.0 does not read.
+        // Without the public half: PKCS#8 with it is version 2 (RFC 5958), which openssl 3.0 does not read.
         let bytes = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
         let Some(passphrase) = passphrase else {
             return bytes.to_pkcs8_pem(LineEnding::LF).map_err(|error| format(&error));
@@ -61,12 +61,12 @@ impl KeyPair {
         encrypted.to_pem(ENCRYPTED_LABEL, LineEnding::LF).map_err(|error| format(&error))
     }
 
-    /// The public half.
+    /// Returns the public half.
     pub fn id(&self) -> Id {
         Id::of_pair(&self.0)
     }
 
-    /// The signature of RFC 8032 over `message`.
+    /// Returns the signature of RFC 8032 over `message`.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         use ed25519_dalek::Signer as _;
         self.0.sign(message).to_bytes()
@@ -81,7 +81,8 @@ impl KeyPair {
         let encrypted = EncryptedPrivateKeyInfoOwned::from_der(document.as_bytes())
             .map_err(|error| KeyError::Format(error.to_string()))?;
         let plain = encrypted.decrypt(passphrase).map_err(|error| match error {
-            // A wrong passphrase shows as bad padding; one time in 256 as good padding around garbage.
+            // A wrong passphrase mostly gives bad padding; about once in 256 times the padding is right and the content
+            // garbage.
             pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::DecryptFailed) | pkcs8::Error::Asn1(_) => {
                 KeyError::PassphraseWrong
             }

@@ -6,8 +6,8 @@ use std::time::Duration;
 pub const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes of arguments or output kept inside a document.
 pub const CONTENT_BYTES_MAX: usize = 1024 * 1024;
-/// Levels of `[` and `{` in inline JSON. Readers give up at 128 levels of the whole text (serde_json's do), and a document is
-/// shown inside others.
+/// Levels of `[` and `{` in inline JSON. Readers such as serde_json stop at 128 levels of the whole text, and a
+/// document is itself embedded in answers.
 pub const JSON_DEPTH_MAX: usize = 100;
 /// Characters of a function, executor type, label key or user's or executor's name.
 pub const NAME_CHARS_MAX: usize = 128;
@@ -33,13 +33,13 @@ pub const QUANTITY_BYTES_MAX: usize = 32;
 pub const SCOPE_ENTRIES_MAX: usize = 256;
 /// Bytes of a failure's message.
 pub const FAILURE_BYTES_MAX: usize = 4096;
-/// Priority lies between minus this and this.
+/// Bound on the absolute value of a priority.
 pub const PRIORITY_MAX: i32 = 50_000;
-/// The most retries that can be asked for by number; −1 asks for no limit.
+/// Maximum number of retries; −1 requests no limit.
 pub const RETRIES_MAX: i32 = 1_000_000;
-/// How long after its making a spec may still be submitted.
+/// Longest time between a spec's making and its submission.
 pub const SUBMIT_BY_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
-/// The longest time-out, back-off or retention that can be asked for: ten years.
+/// Longest time-out, back-off or retention: ten years.
 pub const DURATION_MAX_MS: i64 = 10 * 366 * 24 * 3600 * 1000;
 /// Rules of one guard.
 pub const GUARD_RULES_MAX: usize = 256;
@@ -47,7 +47,7 @@ pub const GUARD_RULES_MAX: usize = 256;
 pub const GUARD_PATTERNS_MAX: usize = 64;
 /// Bytes of one pattern.
 pub const GUARD_PATTERN_BYTES_MAX: usize = 512;
-/// Bytes of the JSON Pointer that says where a pattern looks.
+/// Bytes of a pattern's JSON Pointer.
 pub const GUARD_POINTER_BYTES_MAX: usize = 512;
 /// Bytes of a rule's JSON Schema.
 pub const GUARD_SCHEMA_BYTES_MAX: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! What may be a name.
+//! Rules for names and for the patterns that match them.
 
 use crate::DocumentError;
 use crate::limits::{COLONY_NAME_CHARS_MAX, NAME_CHARS_MAX};
@@ -41,7 +41,7 @@ pub(crate) fn check_pattern(field: &'static str, pattern: &str) -> Result<(), Do
     }
 }
 
-/// Whether a pattern for names covers this name.
+/// Returns `true` if the pattern covers this name.
 pub(crate) fn covers(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(prefix) => name.starts_with(prefix),

@@ -1,4 +1,4 @@
-//! Progress: what an executor says while it works, and what it leaves for the attempt after it.
+//! Progress: an executor's reports during its work, and its checkpoint for the next attempt.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::envelope::Digest;
 use crate::limits::VALUE_BYTES_MAX;
 use crate::{Document, DocumentError, Id, strict, time};
 
-/// "Attempt n of this process, made from these signed bytes, is this far." Only what has changed need be said.
+/// "Attempt n of this process, made from these signed bytes, is this far." Unchanged fields may be left out.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
@@ -22,19 +22,19 @@ pub struct Progress {
     /// The process.
     #[serde(deserialize_with = "strict::uuid")]
     pub process_id: Uuid,
-    /// The attempt's number; it fences.
+    /// Number of the attempt. The broker refuses reports of an attempt that is no longer the current one.
     pub attempt: i32,
-    /// Digest of the spec's envelope: which signed bytes the work is done from.
+    /// Digest of the spec's envelope, the signed bytes that the executor works from.
     pub spec_digest: Digest,
-    /// Counts this attempt's reports from 1, so that an older one never replaces a newer one.
+    /// Number of the report within its attempt, from 1, so that an older one never replaces a newer one.
     pub number: i64,
-    /// When the executor made the report.
+    /// Time of the report, by the executor's clock.
     #[serde(deserialize_with = "time::time")]
     pub at: Timestamp,
-    /// How much is done, 0 to 100.
+    /// Percentage done, 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<f64>,
-    /// What it is doing, in words.
+    /// Current activity, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// The output so far, as JSON.
@@ -43,16 +43,16 @@ pub struct Progress {
     /// The output so far, as base64 of any bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     output_base64: Option<String>,
-    /// What the next attempt receives, as JSON.
+    /// The checkpoint for the next attempt, as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "content::present")]
     checkpoint: Option<Box<RawValue>>,
-    /// What the next attempt receives, as base64 of any bytes.
+    /// The checkpoint for the next attempt, as base64 of any bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     checkpoint_base64: Option<String>,
 }
 
 impl Progress {
-    /// A report that says nothing yet.
+    /// Creates an empty report.
     pub fn new(colony: Id, process_id: Uuid, attempt: i32, spec_digest: Digest, number: i64, at: Timestamp) -> Self {
         Self {
             colony,
@@ -70,33 +70,33 @@ impl Progress {
         }
     }
 
-    /// The same with these words, cut to what can be kept.
+    /// Sets the message, cut to [`VALUE_BYTES_MAX`].
     #[must_use]
     pub fn with_message(mut self, message: &str) -> Self {
         self.message = Some(cut_text(message, VALUE_BYTES_MAX));
         self
     }
 
-    /// The same with this output, which watchers see before the end.
+    /// Sets the output, which watchers see before the end.
     #[must_use]
     pub fn with_output(mut self, output: Content) -> Self {
         (self.output, self.output_base64) = (output.json, output.base64);
         self
     }
 
-    /// The same with this checkpoint.
+    /// Sets the checkpoint.
     #[must_use]
     pub fn with_checkpoint(mut self, checkpoint: Content) -> Self {
         (self.checkpoint, self.checkpoint_base64) = (checkpoint.json, checkpoint.base64);
         self
     }
 
-    /// The output so far, if this report brings one.
+    /// Returns the output so far, if this report has one.
     pub fn output(&self) -> Option<Content> {
         Content { json: self.output.clone(), base64: self.output_base64.clone() }.given()
     }
 
-    /// What the next attempt receives, if this report brings it.
+    /// Returns the checkpoint for the next attempt, if this report has one.
     pub fn checkpoint(&self) -> Option<Content> {
         Content { json: self.checkpoint.clone(), base64: self.checkpoint_base64.clone() }.given()
     }
@@ -126,7 +126,7 @@ impl Document for Progress {
 }
 
 impl fmt::Debug for Progress {
-    /// Without output and checkpoint, which may be somebody's secrets.
+    /// Prints sizes only of output and checkpoint, which may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Progress")
             .field("process_id", &self.process_id)

@@ -22,15 +22,15 @@ pub struct Cpu(i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Memory(i64);
 
-/// What differs from one kind of amount to another.
+/// The properties of one kind of amount.
 struct Kind {
-    /// What is measured.
+    /// The kind's name.
     name: &'static str,
-    /// What it is counted in.
+    /// Error text for an amount that is not a whole number of the smallest unit.
     counted_in: &'static str,
-    /// What may be written.
+    /// Error text with the accepted forms.
     accepted: &'static str,
-    /// How many one of this unit is; none if there is no such unit.
+    /// Returns the number of smallest units in a unit, or `None` for an unknown unit.
     unit: fn(&str) -> Option<i128>,
 }
 
@@ -48,7 +48,7 @@ const MEMORY: Kind = Kind {
     unit: memory_unit,
 };
 
-/// Bytes of each unit. Of two that print equally short, the first is printed.
+/// Bytes of each unit. Of two equally short spellings, the first is printed.
 const MEMORY_UNITS: [(&str, i64); 12] = [
     ("", 1),
     ("k", 1000),
@@ -65,24 +65,24 @@ const MEMORY_UNITS: [(&str, i64); 12] = [
 ];
 
 impl Cpu {
-    /// So many millicores, more than zero.
+    /// Creates an amount from millicores, more than zero.
     pub fn from_millicores(millicores: i64) -> Result<Self, QuantityError> {
         CPU.positive(millicores, || format!("{millicores}m")).map(Self)
     }
 
-    /// How many millicores.
+    /// Returns the millicores.
     pub fn millicores(self) -> i64 {
         self.0
     }
 }
 
 impl Memory {
-    /// So many bytes, more than zero.
+    /// Creates an amount from bytes, more than zero.
     pub fn from_bytes(bytes: i64) -> Result<Self, QuantityError> {
         MEMORY.positive(bytes, || bytes.to_string()).map(Self)
     }
 
-    /// How many bytes.
+    /// Returns the bytes.
     pub fn bytes(self) -> i64 {
         self.0
     }
@@ -103,7 +103,7 @@ impl fmt::Display for Memory {
 }
 
 impl Kind {
-    /// Reads an amount. What is not understood is refused: a zero in its place would match anything.
+    /// Reads an amount. Unreadable text is an error: a default of zero would match every offer.
     fn read(&self, text: &str) -> Result<i64, QuantityError> {
         let refuse = |problem| Err(self.refusal(text, problem));
         if text.is_empty() {
@@ -120,7 +120,7 @@ impl Kind {
         let Some(each) = (self.unit)(unit) else {
             return refuse("its unit is unknown");
         };
-        // Exact, and not by way of a float: 0.1 has to be what it says.
+        // Integer arithmetic, because 0.1 has no exact float: the digits without the point, divided by a power of ten.
         let fraction = fraction.trim_end_matches('0');
         let digits: Option<i128> = format!("{whole}{fraction}").parse().ok();
         let parts = u32::try_from(fraction.len()).ok().and_then(|places| 10_i128.checked_pow(places));
@@ -149,7 +149,7 @@ impl Kind {
     }
 }
 
-/// The forms in text and in JSON, the same for both kinds.
+/// Implements the text and JSON forms, the same for both kinds.
 macro_rules! text_forms {
     ($type:ident, $kind:ident) => {
         impl FromStr for $type {
@@ -177,7 +177,7 @@ macro_rules! text_forms {
 text_forms!(Cpu, CPU);
 text_forms!(Memory, MEMORY);
 
-/// Reads an amount from a JSON text. A number is refused: whether 4 means cores or millicores, nobody could tell.
+/// Visitor that reads an amount from a JSON string. A JSON number is refused: 4 could mean cores or millicores.
 struct Text<T> {
     kind: &'static Kind,
     amount: PhantomData<T>,
@@ -213,7 +213,7 @@ impl<T: FromStr<Err = QuantityError>> Visitor<'_> for Text<T> {
     }
 }
 
-/// Reads a field that holds an amount, or none, and names the field in what is wrong with it.
+/// Reads an optional amount, and puts the field's name into the error.
 pub(crate) fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
     field: &'static str,

@@ -21,10 +21,10 @@ pub struct Request {
     pub colony: Id,
     /// The broker instance that the call is for, as `Connect` named it.
     pub broker_id: String,
-    /// When it was signed.
+    /// Time of the signature, by the caller's clock.
     #[serde(deserialize_with = "time::time")]
     pub time: Timestamp,
-    /// Makes the request unlike every other.
+    /// Makes the request unique.
     pub nonce: Nonce,
     /// SHA-256 of the protobuf message, as sent, without gRPC's five-byte frame.
     pub message_sha256: Digest,
@@ -35,7 +35,7 @@ pub struct Request {
 pub struct Nonce(pub [u8; 16]);
 
 impl Nonce {
-    /// A nonce that nobody has used.
+    /// Generates a new nonce.
     pub fn generate() -> Self {
         let mut bytes = [0; 16];
         rand::rng().fill_bytes(&mut bytes);
@@ -44,7 +44,7 @@ impl Nonce {
 }
 
 impl Request {
-    /// A request for a message about to be sent.
+    /// Creates a request for a message about to be sent.
     pub fn new(method: &str, colony: Id, broker_id: &str, now: Timestamp, message: &[u8]) -> Self {
         Self {
             method: method.to_owned(),
@@ -56,7 +56,7 @@ impl Request {
         }
     }
 
-    /// SHA-256 of a message.
+    /// Returns the SHA-256 of a message.
     pub fn digest(message: &[u8]) -> Digest {
         Digest(Sha256::digest(message).into())
     }

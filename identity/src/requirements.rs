@@ -1,4 +1,4 @@
-//! What work needs of an executor, what an executor offers, and what is missing between the two.
+//! Requirements of work, offers of executors, and the shortfalls between the two.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::name::check_name;
 use crate::quantity;
 use crate::{Cpu, DocumentError, Memory, strict};
 
-/// What a process needs. What is left out, it does not ask for.
+/// Requirements of a process on its executor. An absent field requires nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requirements {
@@ -20,21 +20,21 @@ pub struct Requirements {
     /// Memory.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "memory")]
     pub memory: Option<Memory>,
-    /// How many GPUs, at most 65536.
+    /// Number of GPUs, at most 65536.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpus: Option<u32>,
     /// Memory of each GPU.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "gpu_memory")]
     pub gpu_memory: Option<Memory>,
-    /// Where, a name; upper and lower case are the same.
+    /// Name of the location; upper and lower case are the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// Names of whatever else it needs, at most 64; all must be offered.
+    /// Further requirements by name, at most 64; all must be offered.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "strict::set")]
     pub tags: BTreeSet<String>,
 }
 
-/// What an executor offers.
+/// Resources that an executor offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
@@ -44,69 +44,69 @@ pub struct Offer {
     /// Memory; not limited if left out.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "memory")]
     pub memory: Option<Memory>,
-    /// How many GPUs, at most 65536; none if left out.
+    /// Number of GPUs, at most 65536; 0 if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpus: Option<u32>,
     /// Memory of each GPU; not limited if left out.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "gpu_memory")]
     pub gpu_memory: Option<Memory>,
-    /// Where it is, a name; without one it gets no work that is bound to a place.
+    /// Name of the location; an executor without one gets no work that requires a location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// Names of what else it has, at most 64.
+    /// Further resources by name, at most 64.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "strict::set")]
     pub tags: BTreeSet<String>,
 }
 
-/// One thing that an offer lacks.
+/// A requirement that an offer does not meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shortfall {
     /// Too little processor time.
     Cpu {
-        /// How much it takes.
+        /// The required amount.
         needed: Cpu,
-        /// How much there is.
+        /// The offered amount.
         offered: Cpu,
     },
     /// Too little memory.
     Memory {
-        /// How much it takes.
+        /// The required amount.
         needed: Memory,
-        /// How much there is.
+        /// The offered amount.
         offered: Memory,
     },
     /// Too few GPUs.
     Gpus {
-        /// How many it takes.
+        /// The required number.
         needed: u32,
-        /// How many there are.
+        /// The offered number.
         offered: u32,
     },
     /// Too little memory in each GPU.
     GpuMemory {
-        /// How much it takes.
+        /// The required amount.
         needed: Memory,
-        /// How much there is.
+        /// The offered amount.
         offered: Memory,
     },
-    /// Another place, or none.
+    /// Another location, or none.
     Location {
-        /// Where it has to be.
+        /// The required location.
         needed: String,
-        /// Where it is, if it says so.
+        /// The offered location, if any.
         offered: Option<String>,
     },
     /// Tags that are not offered.
     Tags {
-        /// Those that are missing.
+        /// The required tags that are missing.
         needed: BTreeSet<String>,
-        /// Those that there are.
+        /// All offered tags.
         offered: BTreeSet<String>,
     },
 }
 
 impl Requirements {
-    /// Whether it asks for nothing, so that every offer will do.
+    /// Returns `true` if nothing is required, so that every offer meets it.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -117,12 +117,12 @@ impl Requirements {
         check_names(["requires.location", "requires.tags"], self.location.as_deref(), &self.tags)
     }
 
-    /// Whether the offer lacks nothing.
+    /// Returns `true` if the offer has no shortfall.
     pub fn is_met_by(&self, offer: &Offer) -> bool {
         self.shortfalls(offer).is_empty()
     }
 
-    /// Everything that the offer lacks, in the order of the fields.
+    /// Returns every shortfall of the offer, in the order of the fields.
     pub fn shortfalls(&self, offer: &Offer) -> Vec<Shortfall> {
         [self.cpu(offer), self.memory(offer), self.gpus(offer), self.gpu_memory(offer)]
             .into_iter()
@@ -142,7 +142,7 @@ impl Requirements {
     }
 
     fn gpus(&self, offer: &Offer) -> Option<Shortfall> {
-        // Whoever needs a GPU's memory needs a GPU.
+        // A requirement on GPU memory implies one GPU.
         let (needed, offered) = (self.gpus.unwrap_or(self.gpu_memory.map_or(0, |_| 1)), offer.gpus.unwrap_or(0));
         (offered < needed).then_some(Shortfall::Gpus { needed, offered })
     }

@@ -1,5 +1,5 @@
-//! Results: what an attempt gave, signed by its executor. The Rust type is `Outcome`, because `Result`
-//! is taken; the document's type is `result.v1`.
+//! Results: the end of an attempt, signed by its executor. The Rust type is `Outcome`, because `Result` is taken; the
+//! document's type is `result.v1`.
 
 use std::fmt;
 
@@ -23,13 +23,13 @@ pub struct Outcome {
     /// The process.
     #[serde(deserialize_with = "strict::uuid")]
     pub process_id: Uuid,
-    /// The attempt's number; it fences.
+    /// Number of the attempt. The broker refuses results of an attempt that is no longer the current one.
     pub attempt: i32,
-    /// Digest of the spec's envelope: which signed bytes the work was done from.
+    /// Digest of the spec's envelope, the signed bytes that the executor worked from.
     pub spec_digest: Digest,
-    /// How it ended.
+    /// Kind of the result.
     pub outcome: OutcomeKind,
-    /// When the executor finished.
+    /// Time of the end, by the executor's clock.
     #[serde(deserialize_with = "time::time")]
     pub finished_at: Timestamp,
     /// The output, as JSON.
@@ -38,31 +38,31 @@ pub struct Outcome {
     /// The output, as base64 of any bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     output_base64: Option<String>,
-    /// What went wrong, in words.
+    /// Cause of the failure, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// For a failure worth a retry: not before so many milliseconds, whatever the back-off says.
+    /// Minimum wait before the next attempt in milliseconds, for a retryable failure; may exceed the back-off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<i64>,
 }
 
-/// How an attempt ended.
+/// Kinds of result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutcomeKind {
     /// The work is done.
     Succeeded,
-    /// It failed, and another attempt may succeed.
+    /// Failed; another attempt may succeed.
     FailedRetryable,
-    /// It failed, and no attempt can succeed.
+    /// Failed; no attempt can succeed.
     FailedFinal,
-    /// The executor does not believe the spec: its signature chain is broken.
+    /// The executor refused the spec: its signature chain is broken.
     Refused,
     /// The executor stopped because it was told to.
     Cancelled,
 }
 
 impl Outcome {
-    /// A success.
+    /// Creates a success.
     pub fn succeeded(
         colony: Id,
         process_id: Uuid,
@@ -85,8 +85,8 @@ impl Outcome {
         }
     }
 
-    /// A failure. Words beyond the bound are cut, and a NUL, which cannot be kept, is replaced: a failure must always be
-    /// reportable.
+    /// Creates a failure. A message beyond the bound is cut and each NUL, which cannot be stored, is replaced: a
+    /// failure must always be reportable.
     pub fn failed(
         colony: Id,
         process_id: Uuid,
@@ -102,7 +102,7 @@ impl Outcome {
         outcome
     }
 
-    /// The output.
+    /// Returns the output.
     pub fn output(&self) -> Content {
         Content { json: self.output.clone(), base64: self.output_base64.clone() }
     }
@@ -111,7 +111,7 @@ impl Outcome {
 impl OutcomeKind {
     const ALL: [Self; 5] = [Self::Succeeded, Self::FailedRetryable, Self::FailedFinal, Self::Refused, Self::Cancelled];
 
-    /// The word on the wire.
+    /// Returns the word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
@@ -149,7 +149,7 @@ impl Document for Outcome {
 }
 
 impl fmt::Debug for Outcome {
-    /// Without the output, which may be somebody's secrets.
+    /// Prints the output's size only: it may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outcome")
             .field("process_id", &self.process_id)

@@ -1,4 +1,4 @@
-//! Revocations: the colony's signed statement that a grant, or a key, is dead.
+//! Revocations: the colony's signed statement that a grant, or every grant of a key, has ended.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,31 +8,31 @@ use crate::document::check_text;
 use crate::limits::VALUE_BYTES_MAX;
 use crate::{Document, DocumentError, Grant, Id, strict, time};
 
-/// "This grant, or every grant of this key, is dead from this moment." It names one of the two.
+/// "This grant, or every grant of this key, has ended from this moment." Exactly one of `grant_id` and `key` is set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revocation {
     /// The colony, whose key signs.
     pub colony: Id,
-    /// Names this revocation.
+    /// Unique id of this revocation.
     #[serde(deserialize_with = "strict::uuid")]
     pub revocation_id: Uuid,
-    /// The one grant that is dead.
+    /// The grant that has ended.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "strict::optional_uuid")]
     pub grant_id: Option<Uuid>,
-    /// The key of which every grant is dead, also one that is made later.
+    /// The key whose grants have all ended, including grants made later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Id>,
-    /// From when, included.
+    /// Start of the revocation, included.
     #[serde(deserialize_with = "time::time")]
     pub from: Timestamp,
-    /// Why, in words.
+    /// Reason, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl Revocation {
-    /// Whether the grant is dead at this moment by it.
+    /// Returns `true` if this ends the grant at or before the given moment.
     pub fn revokes(&self, grant: &Grant, moment: Timestamp) -> bool {
         let is_about = self.grant_id == Some(grant.grant_id) || self.key == Some(grant.key);
         is_about && self.colony == grant.colony && self.from <= moment

@@ -1,4 +1,4 @@
-//! Files that hold secrets: closed to everybody else on the machine, as far as this process can see to it.
+//! Files that hold secrets: inaccessible to other users of the machine, as far as this process can ensure that.
 
 use std::fmt;
 use std::fs::File;
@@ -10,13 +10,13 @@ use zeroize::Zeroizing;
 
 use crate::KeyError;
 
-/// Permission bits that let others do anything at all.
+/// Permission bits that give others any access.
 const OTHERS: u32 = 0o077;
 /// Permission bits that let others change the file.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// A secret file that others can read, which this process cannot change: Kubernetes and Docker mount secrets so. Its
-/// text is a warning.
+/// Warning about a secret file that others can read and whose mode this process may not change, as Kubernetes and
+/// Docker mount secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exposed {
     path: String,
@@ -34,8 +34,8 @@ impl fmt::Display for Exposed {
     }
 }
 
-/// Checks that an open file may hold a secret. Refused is a file that others can change, and one that others can read
-/// although this process could close it to them. The file may be a link's target: its own permissions count.
+/// Checks that an open file may hold a secret. Refuses a file that others can change, and a file that others can read
+/// although this process may change its mode. For a link, the target's permissions count.
 pub fn check_secret_file(path: &Path, file: &File) -> Result<Option<Exposed>, KeyError> {
     let io = |source| KeyError::Io { path: path.display().to_string(), source };
     let metadata = file.metadata().map_err(io)?;
@@ -44,8 +44,8 @@ pub fn check_secret_file(path: &Path, file: &File) -> Result<Option<Exposed>, Ke
         return Ok(None);
     }
     let path = path.display().to_string();
-    // Setting the mode that is there already changes nothing, and tells what no comparison of user ids would: whether the
-    // owner, the capabilities, the mount and the file's attributes together allow it.
+    // Setting the current mode again changes nothing, but shows whether owner, capabilities, mount and file attributes
+    // together permit a change. A comparison of user ids would not show that.
     if file.set_permissions(metadata.permissions()).is_ok() {
         return Err(KeyError::Readable { path, mode });
     }
@@ -55,8 +55,9 @@ pub fn check_secret_file(path: &Path, file: &File) -> Result<Option<Exposed>, Ke
     Ok(Some(Exposed { path, mode }))
 }
 
-/// Whether systemd put the file there for this program (`LoadCredential=`, systemd.exec(5)): as `key_file=%d/…` in a unit.
-/// It keeps others out by the folder and an access list, which makes the file's mode 0440 (acl(5): group bits are the mask).
+/// Returns `true` for a file that systemd provides to this program (`LoadCredential=`, systemd.exec(5)), such as
+/// `key_file=%d/…` in a unit. Its folder and an access list keep others out, and the list makes the mode 0440 (acl(5):
+/// group bits are the mask).
 fn is_credential(path: &Path) -> bool {
     let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
     folder.is_some_and(|folder| path.parent() == Some(Path::new(&folder)))
@@ -70,7 +71,7 @@ pub fn read_secret_file(path: &Path, bytes_max: usize) -> Result<Zeroizing<Strin
     if let Some(exposed) = check_secret_file(path, &file)? {
         tracing::warn!("{exposed}");
     }
-    // All the room at once: text that grows leaves copies behind, which nobody wipes.
+    // Full capacity at once: growing would leave unwiped copies of the text in freed memory.
     let mut text = Zeroizing::new(String::with_capacity(bytes_max + 64));
     file.take(bytes_max as u64).read_to_string(&mut text).map_err(io)?;
     Ok(text)

@@ -1,4 +1,4 @@
-//! Specs: what is to be done, signed whole by whoever wants it done.
+//! Specs: requests for work, signed as a whole by the submitter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,18 +23,18 @@ use crate::{Document, DocumentError, Id, Requirements, strict, time};
 pub struct Spec {
     /// The colony.
     pub colony: Id,
-    /// UUIDv7, chosen by the submitter; its time is when the spec was made.
+    /// UUIDv7, chosen by the submitter; its timestamp is the time of the spec's making.
     #[serde(deserialize_with = "strict::uuid")]
     pub process_id: Uuid,
-    /// Not accepted after this, at most 30 days after `process_id`'s time: what makes a replay harmless
-    /// even when the process itself is long forgotten.
+    /// Deadline for submission, at most 30 days after `process_id`'s time. It makes a replay harmless even after the
+    /// process was deleted.
     #[serde(deserialize_with = "time::time")]
     pub submit_by: Timestamp,
-    /// What is to be done.
+    /// The function to run.
     pub function: String,
-    /// Which kind of executor does it.
+    /// The type of executor that runs it.
     pub executor_type: String,
-    /// If not empty, only executors with one of these names.
+    /// Names of the only executors that may run it; empty for any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub executor_names: Vec<String>,
     /// The arguments, as JSON.
@@ -46,7 +46,7 @@ pub struct Spec {
     /// Between −50000 and 50000; each step outweighs one day of waiting.
     #[serde(default, skip_serializing_if = "is_default")]
     pub priority: i32,
-    /// What it needs of an executor.
+    /// Requirements on the executor.
     #[serde(default, skip_serializing_if = "Requirements::is_empty", deserialize_with = "strict::object")]
     pub requires: Requirements,
     /// Processes with the same key run at most so many at a time, if the colony limits the key.
@@ -55,38 +55,40 @@ pub struct Spec {
     /// Processes with the same key start at most so often, if the colony limits the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_key: Option<String>,
-    /// For finding it again.
+    /// Labels to filter by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "strict::map")]
     pub labels: BTreeMap<String, String>,
-    /// Handed to the executor.
+    /// Variables for the executor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "strict::map")]
     pub env: BTreeMap<String, String>,
-    /// Fails if nobody claims it within this time from when it could run, pauses not counted; 0 means no limit.
+    /// Longest wait for a claim, from the time the process can run, pauses not counted; it fails afterwards. 0 means no
+    /// limit.
     #[serde(default, skip_serializing_if = "is_default")]
     pub max_wait_ms: i64,
-    /// The longest that one attempt may take, renewed or not; 0 means no limit.
+    /// Longest duration of one attempt, even if its lease is renewed; 0 means no limit.
     #[serde(default, skip_serializing_if = "is_default")]
     pub max_exec_ms: i64,
-    /// How many attempts after the first; −1 means no limit.
+    /// Number of attempts after the first; −1 means no limit.
     #[serde(default = "Spec::default_max_retries")]
     pub max_retries: i32,
-    /// How long to wait between attempts.
+    /// Waits between attempts.
     #[serde(default, deserialize_with = "strict::object")]
     pub backoff: Backoff,
-    /// Does not start before this.
+    /// Earliest start.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time::optional_time")]
     pub not_before: Option<Timestamp>,
-    /// Does not start before all of these processes of the colony have succeeded, and is cancelled once one of them never will.
+    /// Processes of the colony that must succeed before this one starts. It is cancelled once one of them cannot
+    /// succeed any more.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "strict::uuids")]
     pub parents: BTreeSet<Uuid>,
-    /// A later spec of the same function with the same key returns this process instead.
+    /// Key by which a later spec of the same function returns this process instead of a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// How long the key is remembered; 0 means not at all.
+    /// Time for which the key is remembered; 0 means not at all.
     #[serde(default = "Spec::default_idempotency_retention_ms")]
     pub idempotency_retention_ms: i64,
-    /// Whether this spec puts the process of the same submitter, function and idempotency key back in the queue, if that failed
-    /// or is a dead letter.
+    /// Handling of an earlier process of the same submitter, function and idempotency key that failed or is a dead
+    /// letter.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_failed: OnFailed,
     /// W3C Trace Context `traceparent` of the submitter.
@@ -94,28 +96,28 @@ pub struct Spec {
     pub traceparent: Option<String>,
 }
 
-/// The fate of a failed process or dead letter whose idempotency key a later spec has.
+/// Handling of a failed process or dead letter when a later spec has its idempotency key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailed {
-    /// Stays as it is, and is answered with.
+    /// Returns the process unchanged.
     #[default]
     Keep,
-    /// Waits again, with all its retries.
+    /// Puts the process back in the queue, with all its retries.
     Redrive,
 }
 
-/// Exponential back-off: attempt n waits `first_ms · factor^(n−1)`, at most `most_ms`, and of that a
-/// random part of up to `jitter` is taken off, so that many failures do not come back at once.
+/// Exponential back-off: retry n waits `first_ms · factor^(n−1)`, at most `most_ms`, less a random part of up to
+/// `jitter` of it, so that many failures do not retry at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Backoff {
-    /// Before the first retry.
+    /// Wait before the first retry.
     pub first_ms: i64,
     /// Growth from one retry to the next, 1 to 100.
     pub factor: f64,
     /// The longest wait.
     pub most_ms: i64,
-    /// From 0 (exact) to 1 (anything down to none).
+    /// Random part, from 0 (none) to 1 (the wait may be anything down to 0).
     pub jitter: f64,
 }
 
@@ -126,7 +128,7 @@ impl Default for Backoff {
 }
 
 impl Spec {
-    /// A spec with every option at its default, made now: submit within a day, three retries.
+    /// Creates a spec with default options: submission within a day, three retries.
     pub fn new(colony: Id, executor_type: &str, function: &str, now: Timestamp) -> Self {
         let millisecond = u64::try_from(now.as_millisecond()).unwrap_or(0);
         let stamp = uuid::Timestamp::from_unix(
@@ -162,19 +164,19 @@ impl Spec {
         }
     }
 
-    /// The same spec with these arguments.
+    /// Sets the arguments.
     #[must_use]
     pub fn with_args(mut self, args: Content) -> Self {
         (self.args, self.args_base64) = (args.json, args.base64);
         self
     }
 
-    /// The arguments.
+    /// Returns the arguments.
     pub fn args(&self) -> Content {
         Content { json: self.args.clone(), base64: self.args_base64.clone() }
     }
 
-    /// When the spec was made: the time inside `process_id`.
+    /// Returns the time of the spec's making, which is inside `process_id`.
     pub fn made_at(&self) -> Option<Timestamp> {
         let (seconds, nanoseconds) = self.process_id.get_timestamp()?.to_unix();
         Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()
@@ -246,7 +248,7 @@ impl Spec {
 impl OnFailed {
     const ALL: [Self; 2] = [Self::Keep, Self::Redrive];
 
-    /// The word on the wire.
+    /// Returns the word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
@@ -333,7 +335,7 @@ impl Document for Spec {
 }
 
 impl fmt::Debug for Spec {
-    /// What it is, without arguments and variables, which may be somebody's secrets.
+    /// Prints the identifying fields, without the values of arguments and variables, which may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spec")
             .field("colony", &self.colony)
@@ -346,7 +348,7 @@ impl fmt::Debug for Spec {
     }
 }
 
-/// Checks a key that limits are set on. A limit's own key may end in `*`, so that no process may be counted under one.
+/// Checks a concurrency or rate key. `*` is refused, because it marks a prefix in the keys of limits.
 fn check_limit_key(field: &'static str, key: Option<&str>) -> Result<(), DocumentError> {
     let Some(key) = key else { return Ok(()) };
     if key.is_empty() {

@@ -1,6 +1,6 @@
-//! Reading JSON so that a document can be written in one way only. What serde's derived readers let through besides
-//! (objects as arrays, words as objects, ids in four spellings, keys twice) is refused here: a reader in another language
-//! would take it for something else, or for nothing.
+//! Strict readers of JSON: a document has one form only. serde's derived readers also accept objects as arrays, words
+//! as objects, ids in four spellings, and duplicate keys. These are refused here, because readers in other languages
+//! would read them differently or not at all.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use uuid::Uuid;
 
-/// Reads a struct from a JSON object, and not from an array of its fields' values.
+/// Reads a struct from a JSON object; an array of its fields' values is refused.
 pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     struct Object<T>(PhantomData<T>);
 
@@ -81,7 +81,7 @@ pub(crate) fn set<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet
     Ok(items)
 }
 
-/// Reads a list of UUIDs that are all different, each in its one form.
+/// Reads a list of UUIDs that are all different, each in its only accepted form.
 pub(crate) fn uuids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Uuid>, D::Error> {
     let mut items = BTreeSet::new();
     for Form(item) in Vec::<Form>::deserialize(deserializer)? {
@@ -92,7 +92,7 @@ pub(crate) fn uuids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeS
     Ok(items)
 }
 
-/// A UUID in its one form.
+/// A UUID in its only accepted form.
 struct Form(Uuid);
 
 impl<'de> Deserialize<'de> for Form {
@@ -101,12 +101,12 @@ impl<'de> Deserialize<'de> for Form {
     }
 }
 
-/// Reads a UUID in its one form, or none.
+/// Reads an optional UUID in its only accepted form.
 pub(crate) fn optional_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
     Ok(Option::<Form>::deserialize(deserializer)?.map(|Form(uuid)| uuid))
 }
 
-/// Reads a UUID in its one form: 36 characters with hyphens (RFC 9562, section 4).
+/// Reads a UUID in its only accepted form: 36 characters with hyphens (RFC 9562, section 4).
 pub(crate) fn uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
     let text = Cow::<'de, str>::deserialize(deserializer)?;
     let hyphenated = text.parse::<uuid::fmt::Hyphenated>();

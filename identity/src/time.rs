@@ -1,16 +1,16 @@
-//! Times in documents: RFC 3339 and nothing else. A reader that guessed at other forms would take a time for another than the signer
-//! meant, and two readers would not agree.
+//! Times in documents: RFC 3339 only. A reader that guessed at other forms could read another time than the signer
+//! meant, and two readers could disagree.
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
-/// Characters of a text that an error repeats.
+/// Maximum number of characters that an error quotes.
 const SHOWN_CHARS_MAX: usize = 64;
 
-/// Reads a time as RFC 3339 writes it (`T` and `Z` may be small letters there), with up to nine digits of a second. A leap second
-/// is refused: a clock that counts the seconds since 1970 has none.
+/// Reads a time in RFC 3339 (`T` and `Z` may be lower case), with up to nine digits of a second. A leap second is
+/// refused: a count of seconds since 1970 cannot hold it.
 fn parse_time(text: &str) -> Option<Timestamp> {
     if !has_form(text.as_bytes()) {
         return None;
@@ -18,8 +18,8 @@ fn parse_time(text: &str) -> Option<Timestamp> {
     text.to_ascii_uppercase().parse().ok()
 }
 
-/// Whether the digits and signs are where they must be, and hours, minutes and seconds within their bounds. What day a month has is
-/// for the calendar.
+/// Returns `true` if digits and signs are in their places, and hours, minutes and seconds within their bounds. The
+/// parser checks the calendar date.
 fn has_form(text: &[u8]) -> bool {
     const LOCAL: usize = "2026-11-29T10:00:00".len();
     const DIGITS_MAX: usize = 9;
@@ -66,7 +66,7 @@ pub(crate) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timesta
     })
 }
 
-/// Reads a time of a document, or none.
+/// Reads an optional time of a document.
 pub(crate) fn optional_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     struct Form(Timestamp);
 

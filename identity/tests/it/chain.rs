@@ -1,4 +1,4 @@
-//! The chain of trust: each link breaks where it should, and any changed byte is found.
+//! The chain of trust: each check can fail, and any changed byte is detected.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::support::{Scene, seal};
 
-/// Everything that a process's chain is made of.
+/// All documents of a process's chain.
 #[derive(Clone)]
 struct Chain {
     colony: Id,
@@ -19,7 +19,7 @@ struct Chain {
     executor_grant: Envelope,
     spec: Envelope,
     result: Envelope,
-    /// What the first attempt left for the second.
+    /// Progress of the first attempt, from which the second continues.
     progress: Envelope,
     guard: Envelope,
 }
@@ -67,7 +67,8 @@ fn an_executor_may_submit_too() {
     assert!(verify_spec(&scene.colony.id(), &grant, &spec).is_ok());
 }
 
-/// The name of a link; a new one does not compile until it is listed here, and `every_link_can_break` then wants it.
+/// Returns the name of a link. A new link does not compile until it is listed here, and then `every_link_can_break`
+/// requires a case for it.
 fn name(link: &BrokenLink) -> &'static str {
     match link {
         BrokenLink::Grant(_) => "grant",
@@ -93,7 +94,7 @@ fn name(link: &BrokenLink) -> &'static str {
 
 const LINKS: usize = 18;
 
-/// A change to a chain that still holds, the link that it breaks, and what the words must hold.
+/// The link that breaks, a part of its message, and the change to a valid chain that breaks it.
 type Break = (&'static str, &'static str, fn(&Scene, &mut Chain));
 
 const BREAKS: &[Break] = &[
@@ -298,7 +299,7 @@ fn a_grant_holds_from_its_first_moment_to_before_its_last() {
         let spec = Spec::new(colony, "finance", "billing.apply", moment);
         verify_spec(&colony, &sealed, &seal(&scene.user, &spec))
     };
-    // A spec's time is that of its UUID, whole milliseconds.
+    // A spec's time is that of its UUID, in whole milliseconds.
     let tick = SignedDuration::from_millis(1);
     assert!(made_at(grant.valid_from).is_ok());
     assert!(made_at(grant.valid_until - tick).is_ok());
@@ -334,7 +335,7 @@ proptest! {
             _ => &mut chain.result,
         };
         let Some(flipped) = flip(envelope, at, bit) else {
-            // The bytes are no key and no text any more; nothing is left that could be believed.
+            // The changed bytes are no key or no UTF-8 any more, so there is no envelope to verify.
             return Ok(());
         };
         *envelope = flipped;
@@ -342,7 +343,7 @@ proptest! {
     }
 }
 
-/// The envelope with one bit of its four parts turned, if that still is an envelope.
+/// Returns the envelope with one bit of its four parts flipped, if the result still is an envelope.
 fn flip(envelope: &Envelope, at: prop::sample::Index, bit: u8) -> Option<Envelope> {
     let parts = [
         envelope.payload_type.as_bytes(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Scene, assert_refused, refusal, seal, value};
 
-/// The bytes that come out of a signed spec and of a signed result that they were put into.
+/// Returns the bytes after a round trip through a signed spec and a signed result.
 fn through(bytes: &[u8]) -> [Vec<u8>; 2] {
     let scene = Scene::new();
     let spec = seal(&scene.user, &scene.spec().with_args(Content::from_bytes(bytes)));
@@ -120,7 +120,7 @@ fn nesting_that_readers_give_up_at_goes_as_base64() {
         assert_eq!(json.get("args").is_some(), levels <= JSON_DEPTH_MAX, "{levels} levels");
         assert_eq!(through(&bytes)[0], bytes);
     }
-    // Within the bound a generic reader can read the document, also inside an answer around it.
+    // At the bound, a generic reader can still read the document inside an answer.
     let document = Scene::new().spec().with_args(Content::from_bytes(&nested(JSON_DEPTH_MAX))).to_json().unwrap();
     let answer = format!("{}{}{}", "[".repeat(20), String::from_utf8(document).unwrap(), "]".repeat(20));
     assert!(serde_json::from_str::<Value>(&answer).is_ok());

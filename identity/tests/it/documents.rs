@@ -1,4 +1,4 @@
-//! What holds for every kind of document.
+//! Rules common to every kind of document.
 
 use apiary_identity::limits::DOCUMENT_BYTES_MAX;
 use apiary_identity::{

@@ -1,4 +1,4 @@
-//! DSSE: what is signed, and the JSON form.
+//! DSSE: the signed encoding and the JSON form.
 
 use apiary_identity::{Document as _, Envelope, EnvelopeError, Grant, KeyPair, Request, Spec};
 use base64::Engine as _;
@@ -70,7 +70,7 @@ fn base64_has_one_spelling() {
         assert!(error.to_string().contains("`payload` is not base64"), "{payload:?}: {error}");
         assert!(error.to_string().contains("one line"), "{payload:?}: {error}");
     }
-    // The alphabet that the text is in is the one that is complained about.
+    // The error is that of the alphabet in which the text is written.
     assert!(from(&form(&envelope, "+/8", &sig)).unwrap_err().to_string().contains("adding"));
     let error = from(&form(&envelope, "+/8=", "?")).unwrap_err();
     assert!(error.to_string().contains("`sig` is not base64"), "{error}");
@@ -156,7 +156,7 @@ fn a_document_opens_as_what_it_was_signed_as_alone() {
     let scene = Scene::new();
     let spec = seal(&scene.user, &scene.spec());
     assert!(matches!(spec.open::<Grant>(), Err(EnvelopeError::Type { expected: Grant::PAYLOAD_TYPE, .. })));
-    // The same bytes under another type: the type is signed.
+    // The same bytes under another type fail, because the type is signed too.
     let relabelled = Envelope { payload_type: Request::PAYLOAD_TYPE.to_owned(), ..spec.clone() };
     assert_eq!(relabelled.open::<Request>(), Err(EnvelopeError::Signature(spec.key_id)));
 }

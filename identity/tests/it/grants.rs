@@ -1,4 +1,4 @@
-//! Grants: who may, what, from, until.
+//! Grants: roles, scopes, rights and validity.
 
 use apiary_identity::{Document as _, Grant, GrantRight, KeyPair, Role, Scopes};
 use jiff::SignedDuration;

@@ -1,4 +1,4 @@
-//! Guards: what the colony's rules may look like.
+//! Guards: the accepted format of the colony's rules.
 
 use apiary_identity::chain::{BrokenLink, verify_guard};
 use apiary_identity::{Document as _, Guard, GuardRule};
@@ -10,7 +10,7 @@ fn good() -> Value {
     value(&Scene::new().guard())
 }
 
-/// The guard with the first rule's field set so.
+/// Asserts that a guard whose first rule has this field set to `bad` is refused, with these words.
 #[track_caller]
 fn assert_rule_refused(field: &str, bad: Value, words: &str) {
     let mut json = good();

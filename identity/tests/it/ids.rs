@@ -1,4 +1,4 @@
-//! Identities: one spelling for each key, and none for keys that prove nothing.
+//! Identities: one spelling for each key, and none for weak keys.
 
 use apiary_identity::{Id, IdError, KeyPair};
 use curve25519_dalek::scalar::{Scalar, clamp_integer};
@@ -21,7 +21,7 @@ fn every_spelling_of_a_low_order_point_is_refused() {
 
 #[test]
 fn a_key_that_was_met_before_is_the_same_and_a_bad_one_stays_bad() {
-    // More than are remembered, so that they take each other's places.
+    // More keys than the cache holds, so that entries are evicted.
     let keys: Vec<Id> = (0..1000).map(|_| KeyPair::generate().id()).collect();
     for _ in 0..2 {
         for id in &keys {
@@ -35,7 +35,7 @@ fn a_key_that_was_met_before_is_the_same_and_a_bad_one_stays_bad() {
 
 #[test]
 fn a_second_spelling_of_a_point_is_refused() {
-    // y + p for every y below 19, which is what still fits into 255 bits, with both signs.
+    // y + p for every y below 19, the only ones that fit into 255 bits, with both signs.
     for y in 0..19_u8 {
         for sign in [0, 0x80] {
             let mut bytes = [0xff; 32];
@@ -51,8 +51,8 @@ fn a_second_spelling_of_a_point_is_refused() {
 
 #[test]
 fn a_signature_with_a_low_order_r_is_refused() {
-    // With R the neutral element, S = k·a satisfies the plain equation: a signature that says nothing about its nonce, and
-    // that the lax check of the curve library lets pass.
+    // With R the neutral element, S = k·a satisfies the plain equation. The curve library's lax check accepts this
+    // signature, which needs no nonce.
     let (seed, message) = ([7; 32], b"anything");
     let (id, neutral) = (KeyPair::from_seed(&seed).id(), weak_points()[0]);
     let secret = Scalar::from_bytes_mod_order(clamp_integer(Sha512::digest(seed)[..32].try_into().unwrap()));

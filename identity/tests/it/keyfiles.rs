@@ -1,4 +1,4 @@
-//! Key files: for their owner alone, never overwritten, whole or not there.
+//! Key files: readable by their owner only, never overwritten, complete or absent.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
@@ -88,7 +88,7 @@ fn writers_of_neighbouring_files_do_not_meet() {
 fn what_a_crash_left_behind_is_in_nobodys_way() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("alice.pem");
-    // A crash before the name was given, in the form that this process would use, and in others.
+    // Leftovers of crashed writers, under several names.
     let process = std::process::id();
     for left in [format!("alice.{process}.unfinished"), ".alice.pem.unfinished".to_owned()] {
         std::fs::write(folder.path().join(&left), "-----BEGIN PRIV").unwrap();
@@ -177,7 +177,7 @@ fn an_encrypted_file_opens_with_its_passphrase_alone() {
 
 #[test]
 fn halves_that_do_not_belong_together_are_refused() {
-    // PKCS#8 of version 2 (RFC 8410, section 7) carries the public key, too: here somebody else's.
+    // PKCS#8 of version 2 (RFC 8410, section 7) also has the public key: here that of another pair.
     let (mine, other) = (KeyPair::from_seed(&[7; 32]), KeyPair::from_seed(&[8; 32]));
     let pem = |public: &KeyPair| {
         let start: [&[u8]; 3] = [

@@ -1,4 +1,4 @@
-//! The signed documents, checked from outside: against published cases, against openssl, and against their own rules.
+//! Tests of the signed documents through the public API: against published cases, openssl, and their own rules.
 
 mod cases;
 mod chain;

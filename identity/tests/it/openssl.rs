@@ -1,4 +1,4 @@
-//! What openssl makes is read here, and what is made here is read by openssl.
+//! Interoperability with openssl: each side reads the other's keys and signatures.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "without openssl nothing here can be shown")]
 
@@ -104,7 +104,7 @@ fn encrypted_by_openssl(plain: &Path, how: &[&str]) -> String {
     String::from_utf8(openssl(start.chain(["-in"]), plain)).unwrap()
 }
 
-/// What `openssl` prints; it must succeed. The passphrase travels by the environment, never as an argument.
+/// Runs `openssl`, which must succeed, and returns its output. The passphrase is in the environment, never an argument.
 fn openssl<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, file: &Path) -> Vec<u8> {
     let ran = Command::new("openssl").args(arguments).arg(file).env("PASSPHRASE", PASSPHRASE).output();
     let output = ran.unwrap_or_else(|error| {

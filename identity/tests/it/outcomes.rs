@@ -1,4 +1,4 @@
-//! Results: what an attempt gave.
+//! Results of attempts.
 
 use apiary_identity::limits::{DURATION_MAX_MS, FAILURE_BYTES_MAX};
 use apiary_identity::{Document as _, Outcome, OutcomeKind};

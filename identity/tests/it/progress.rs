@@ -1,4 +1,4 @@
-//! Progress: what an executor says before the end.
+//! Progress: an executor's reports before the end.
 
 use apiary_identity::{Content, Document as _, Progress};
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ fn output_and_checkpoint_have_the_bounds_of_arguments() {
         without.as_object_mut().unwrap().remove(field);
         assert_refused::<Progress>(&without, &other, json!("?"), &format!("`{other}` is not base64"));
     }
-    // Each may be as large as can be, but not both.
+    // Each alone may have the maximum size; both together exceed the document's bound.
     let large = Content::from_bytes(&[0xff; 1024 * 1024]);
     assert!(progress().with_output(large.clone()).to_json().is_ok());
     let both = progress().with_output(large.clone()).with_checkpoint(large).to_json().unwrap_err().to_string();

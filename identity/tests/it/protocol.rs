@@ -1,4 +1,4 @@
-//! The example in docs/protocol.md: what a reader copies makes an envelope that is accepted.
+//! The example in docs/protocol.md: its commands make a valid envelope.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::support::{Scene, seal, value};
 
 const PROTOCOL: &str = include_str!("../../../docs/protocol.md");
 
-/// The shell blocks of the page, in order.
+/// Returns the shell blocks of the page, in order.
 fn blocks() -> Vec<String> {
     let mut blocks = Vec::new();
     let mut lines = PROTOCOL.lines();
@@ -43,7 +43,7 @@ fn the_documented_commands_sign_a_spec_that_holds() {
         .env("EXECUTOR_TYPE", "finance")
         .env("FUNCTION", "billing.apply")
         .env("ARGS", "{\"customer\": \"cus_1\", \"name\": \"Zoë\", \"n\": 1.0}")
-        // Far from UTC, so that a local time in a document would show.
+        // Far from UTC, so that a local time in a document would be found.
         .env("TZ", "XXX-14")
         .env("LC_ALL", "C.UTF-8")
         .output()
@@ -60,7 +60,7 @@ fn the_documented_commands_sign_a_spec_that_holds() {
     assert!((3590..=3600).contains(&open), "{open} s");
 }
 
-/// A spec with every field that can stand beside the others.
+/// Returns a spec with every field that can be combined with the others.
 fn full_spec(scene: &Scene) -> Spec {
     let mut spec = scene.spec();
     spec.executor_names = vec!["bee".to_owned()];

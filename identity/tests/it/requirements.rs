@@ -1,4 +1,4 @@
-//! What work needs and executors offer: who may take what, and how far off the others are.
+//! Requirements and offers: which offers meet which requirements, and the shortfalls of the others.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
@@ -19,7 +19,7 @@ fn offers(json: Value) -> Offer {
     offer
 }
 
-/// What is missing, in words.
+/// Returns the shortfalls as text.
 fn missing(needed: Value, offered: Value) -> Vec<String> {
     let (needs, offer) = (needs(needed), offers(offered));
     let words: Vec<_> = needs.shortfalls(&offer).iter().map(ToString::to_string).collect();

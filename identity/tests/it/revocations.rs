@@ -1,4 +1,4 @@
-//! Revocations: what is dead, and from when.
+//! Revocations: the grants that they end, and from which moment.
 
 use apiary_identity::chain::{BrokenLink, verify_revocation};
 use apiary_identity::{Document as _, KeyPair, Revocation};

@@ -1,5 +1,5 @@
-//! Secret files of somebody else, as containers mount them: used where this process cannot close them and nobody can
-//! change them. Its own it closes, or says so.
+//! Secret files of another user, as containers mount them: accepted if this process cannot change their mode and others
+//! cannot change their content. A file of its own with open permissions is refused.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
@@ -11,7 +11,7 @@ use apiary_identity::{KeyError, KeyPair, check_secret_file, read_key_file};
 use nix::unistd::{Uid, geteuid, setfsuid};
 use tempfile::TempDir;
 
-/// Somebody who owns none of the files.
+/// Id of a user who owns none of the files.
 const SOMEBODY: u32 = 65_534;
 
 /// A key as Kubernetes mounts it: a link to a file in a folder behind another link.
@@ -27,10 +27,10 @@ fn mounted(mode: u32) -> (TempDir, PathBuf, KeyPair) {
     (folder, path, pair)
 }
 
-/// Runs `work` in the place of somebody who owns none of the files. `None` if that takes a right that the tests do not
-/// have: then there is nobody else's file to look at either.
+/// Runs `work` as a user who owns none of the files. Returns `None` if the tests lack the right to change the user:
+/// then no file belongs to another user either.
 fn as_somebody<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
-    // The file system's idea of who asks belongs to one thread, which ends here.
+    // The file-system user id is per thread, so that it ends with this thread.
     let change = || {
         setfsuid(Uid::from_raw(SOMEBODY));
         work()

@@ -1,4 +1,4 @@
-//! Nothing that holds a secret prints it.
+//! Debug and error output without secrets.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
@@ -10,7 +10,7 @@ use crate::support::{Scene, seal};
 
 const SEED: [u8; 32] = *b"an-Ed25519-seed-of-32-bytes-here";
 
-/// The seed in every form in which it could slip out.
+/// Returns the seed in every form in which output could contain it.
 fn forms(secret: &[u8]) -> Vec<String> {
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -43,7 +43,7 @@ fn a_key_pair_prints_who_it_is_and_no_more() {
     assert_debug_hides(&SEED, &pair);
     assert_debug_hides(&SEED, &Some((pair.clone(), [pair.clone()])));
     assert!(format!("{pair:?}").contains(&pair.id().to_string()));
-    // The pin that the search above can find what it looks for.
+    // Shows that the search above does find a leaked seed.
     assert!(forms(&SEED).iter().any(|form| format!("{:?}", SEED).contains(form)));
 }
 

@@ -1,4 +1,4 @@
-//! Specs: every bound has a door that closes.
+//! Specs: every bound is enforced.
 
 use apiary_identity::limits::DURATION_MAX_MS;
 use apiary_identity::{Backoff, Document as _, OnFailed, Spec};
@@ -271,7 +271,7 @@ fn submit_by_is_within_thirty_days_of_the_making() {
 
 #[test]
 fn a_uuid_of_the_far_future_overflows_nothing() {
-    // All 48 bits of time set: the year 10889, which is no time that documents can hold.
+    // All 48 bits of time set: the year 10889, beyond the times that documents can hold.
     let far = Uuid::from_u128(0xffff_ffff_ffff_7000_8000_0000_0000_0000);
     let good = value(&Scene::new().spec());
     assert_refused::<Spec>(&good, "process_id", json!(far.to_string()), "`process_id`");

@@ -1,4 +1,4 @@
-//! A small colony to test with, and ways to write documents that the types would not let through.
+//! A small colony to test with, and helpers to write documents that the types do not allow.
 
 #![expect(clippy::unwrap_used, reason = "fixtures: what cannot be made fails the test that wants it")]
 
@@ -80,7 +80,7 @@ impl Scene {
         }
     }
 
-    /// One rule, about functions `shell.*` of executors of type `ops`.
+    /// Returns a guard with a single rule, for functions `shell.*` of executors of type `ops`.
     pub(crate) fn guard(&self) -> Guard {
         let deny = FieldPattern { field: "/command".to_owned(), pattern: "rm -rf".to_owned() };
         let rule = GuardRule {
