@@ -1,4 +1,4 @@
-//! The only wiring: what a broker is made of, how it starts and stops.
+//! The wiring of a broker: its parts, its start and its stop.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -30,7 +30,7 @@ use crate::store::{Store, StoreError};
 use crate::tls::{Loaded, Tls};
 
 /// A running broker. Dropping it without [`stop`](Self::stop) begins the same stop without waiting for it; the runtime's end cuts
-/// what is still in progress, and nothing that was acknowledged is lost.
+/// off calls in progress, but nothing that was acknowledged is lost.
 pub struct Broker {
     address: Option<SocketAddr>,
     socket: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Checks the settings, opens the store, and serves. When it returns, it listens.
+    /// Checks the settings, opens the store, and serves. It listens by the time it returns.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         config.check()?;
         let tls = config.listen.tls.as_ref().map(Loaded::read).transpose()?;
@@ -69,7 +69,7 @@ impl Broker {
         let routes = routes(Rpc::new(engine, Arc::new(auth), broker_id), bodies())?;
         let mut broker = Self { address: None, socket: None, store, tls, drain, _cut: cut, finish, servers, tasks };
         if let Err(error) = broker.serve(config.listen, routes).await {
-            // Whoever tries again must not find the file locked and the connections taken.
+            // A second try must not find the file locked and the connections taken.
             broker.stop().await;
             return Err(error);
         }
@@ -80,12 +80,12 @@ impl Broker {
         Ok(broker)
     }
 
-    /// The TCP address, with the port that was really taken.
+    /// Returns the TCP address, with the actual port.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// The Unix socket.
+    /// Returns the Unix socket.
     pub fn socket(&self) -> Option<&Path> {
         self.socket.as_deref()
     }
@@ -96,20 +96,20 @@ impl Broker {
         self.tasks.notices().clone()
     }
 
-    /// Completes when one of its tasks fails again and again, with what it is. Then the broker is to be stopped, and the
-    /// process to end with an error, so that it is started anew.
+    /// Completes with the task's name when one of its tasks fails again and again. The broker must then be stopped, and the
+    /// process must end with an error, so that it is started anew.
     pub async fn failed(&self) -> String {
         self.tasks.failed().await
     }
 
-    /// The background tasks, for tests that make them panic.
+    /// Returns the background tasks, for tests that make them panic.
     #[doc(hidden)]
     pub fn tasks(&self) -> &Supervisor {
         &self.tasks
     }
 
-    /// Reads the files of TLS again, as is done when they change; false if it serves none. What cannot be used stays out of
-    /// effect, with a notice.
+    /// Reads the files of TLS again, as is done when they change; false without TLS. Unusable files take no
+    /// effect, and raise a notice.
     pub fn reload_tls(&self) -> bool {
         if let Some(tls) = &self.tls {
             tls.refresh(true);
@@ -117,7 +117,7 @@ impl Broker {
         self.tls.is_some()
     }
 
-    /// Stops in order: waiting claims and watches are answered, calls in progress end, what is queued is written, the store
+    /// Stops in order: waiting claims and watches are answered, calls in progress end, queued writes are flushed, the store
     /// is closed.
     pub async fn stop(self) {
         // While it still listens: a broker that starts at this path from now on makes a socket of its own, which must stay.
@@ -210,7 +210,7 @@ fn presence_times(config: &ExecutorsConfig) -> PresenceTimes {
     PresenceTimes { silent_after_ms: millis(config.silent_after), gone_after_ms: millis(config.gone_after) }
 }
 
-/// The same in milliseconds, as everything that is kept.
+/// Converts to milliseconds, the unit of everything stored.
 fn retention(config: &RetentionConfig) -> Retention {
     let ms = |kept: Option<std::time::Duration>| kept.map(|kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
     Retention {
@@ -241,7 +241,7 @@ async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     Ok(store)
 }
 
-/// Whether this is what a killed broker left behind: a socket on which nobody answers. Any other file is somebody's.
+/// True if this is the socket of a killed broker: a socket that nobody answers. Any other file belongs to somebody.
 fn is_abandoned_socket(path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
     let refused = |error: std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;

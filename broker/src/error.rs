@@ -1,5 +1,5 @@
-//! What the broker refuses, and what a caller can do about it. `rpc/status.rs` is the one place that turns
-//! these into gRPC statuses; `docs/errors.md` explains each [`Reason`].
+//! Errors that callers get, with advice. `rpc/status.rs` is the one place that turns these into gRPC statuses; `docs/errors.md`
+//! explains each [`Reason`].
 
 use apiary_identity::chain::BrokenLink;
 use apiary_identity::{DocumentError, EnvelopeError};
@@ -7,7 +7,7 @@ use apiary_protocol::Reason;
 
 use crate::store::StoreError;
 
-/// Why a call was refused.
+/// The reason for rejecting a call.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The call carries no signature where it needs one.
@@ -25,14 +25,14 @@ pub enum Error {
          {window_ms} ms; set the caller's clock (NTP)"
     )]
     RequestStale {
-        /// When it says that it was signed.
+        /// The time of the signature, according to the request.
         signed_at: String,
         /// The broker's time.
         now: String,
-        /// The most between the two, milliseconds.
+        /// The largest allowed difference, milliseconds.
         window_ms: i64,
     },
-    /// The very same request was here before.
+    /// The same request was used before.
     #[error("the request was used before: sign each call anew")]
     RequestReplayed,
     /// The request is for another broker instance.
@@ -41,7 +41,7 @@ pub enum Error {
     /// No such colony.
     #[error("no colony `{0}` here: create it first (`apiary colony create`), or check the broker's address")]
     ColonyUnknown(String),
-    /// The caller is known, or not, and may not do this.
+    /// The caller, known or unknown, may not do this.
     #[error("not permitted: {0}")]
     NotPermitted(String),
     /// A message or document is not acceptable.
@@ -52,16 +52,16 @@ pub enum Error {
     Field {
         /// The field's name, with dots between levels.
         field: String,
-        /// The fault, and what would be right.
+        /// The fault, and the correct form.
         problem: String,
     },
-    /// The arguments do not fit what executors announce.
+    /// The arguments do not match the schemas that executors announce.
     #[error("{0}")]
     ArgsRefused(String),
-    /// Larger than can be accepted.
+    /// The message or document is too large.
     #[error("{0}")]
     TooLarge(String),
-    /// No such thing in this colony.
+    /// The colony has no such thing.
     #[error("{0}")]
     NotFound(String),
     /// The lease is gone: expired, ended, or of another attempt or executor.
@@ -74,7 +74,7 @@ pub enum Error {
         /// The attempt.
         attempt: i32,
     },
-    /// The process is being cancelled, or was.
+    /// The process is being cancelled, or was cancelled.
     #[error("process {process_id} is cancelled, and attempt {attempt} with it: drop the work, its result is not kept")]
     Cancelled {
         /// The process.
@@ -82,13 +82,13 @@ pub enum Error {
         /// The attempt.
         attempt: i32,
     },
-    /// The process is in a state in which that cannot be done.
+    /// The process is in a state in which the action is impossible.
     #[error("{0}")]
     StateConflict(String),
-    /// An id or name belongs to something else.
+    /// The id or name belongs to something else.
     #[error("{0}")]
     Taken(String),
-    /// `submit_by` is over.
+    /// The spec's `submit_by` is over.
     #[error("the spec was to be submitted by {submit_by}, and the broker's clock shows {now}: make and sign a new one")]
     SubmitByOver {
         /// The spec's limit.
@@ -96,13 +96,13 @@ pub enum Error {
         /// The broker's time.
         now: String,
     },
-    /// A spec has a rate key that no limit is for.
+    /// The spec has a rate key without a limit.
     #[error(
         "no limit is for rate key {0:?}: an operator sets one first (`apiary limit set rate-key {0:?} --rate 10/1s`), or the spec \
          goes without `rate_key`"
     )]
     LimitUnknown(String),
-    /// Too much at once.
+    /// Too many requests, or too many bytes, at once.
     #[error("{0}; wait a little and try again")]
     Overloaded(String),
     /// No answer within the time that the client, or the broker, allows.
@@ -110,13 +110,13 @@ pub enum Error {
         "no answer in the time that the call allows; what it asks for may be done or not: try again, or allow more time"
     )]
     DeadlineExceeded,
-    /// No such method or page.
+    /// The method or page does not exist.
     #[error("{0}")]
     Unimplemented(String),
-    /// A page that is there, asked for by another method than it takes.
+    /// The page exists, but does not take this HTTP method.
     #[error("this page does not take {0}: the `Allow` header lists the methods that it takes")]
     MethodNotAllowed(String),
-    /// A gRPC method, called by something else than gRPC.
+    /// The gRPC method was called without gRPC.
     #[error(
         "{0} is a gRPC method: call it with gRPC (`content-type: application/grpc`), or use the pages that docs/protocol.md lists"
     )]
@@ -127,18 +127,18 @@ pub enum Error {
     /// The database did not answer.
     #[error("{0}; nothing was acknowledged, try again")]
     Unavailable(String),
-    /// A fault of the broker's or in its database. The log has the rest.
+    /// A fault of the broker or in its database. The log has the details.
     #[error("the broker could not do it: {0}")]
     Internal(String),
 }
 
 impl Error {
-    /// A field that is not acceptable.
+    /// Returns an error about a field.
     pub(crate) fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Field { field: field.into(), problem: problem.into() }
     }
 
-    /// The exact reason.
+    /// Returns the machine-readable reason.
     pub fn reason(&self) -> Reason {
         match self {
             Self::Unsigned => Reason::Unsigned,
@@ -173,13 +173,13 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
             StoreError::Taken(words) => Self::Taken(words),
-            // Not the call's fault, so the caller waits; the log tells the operator what to mend.
+            // Not the call's fault, so the caller waits; the log tells the operator about the repair.
             StoreError::Open(_) | StoreError::Schema(_) | StoreError::Trouble(_) => {
                 tracing::error!(%error, "the database is in the way of every call of this kind");
                 Self::Unavailable(error.to_string())
             }
             StoreError::Corrupt(_) | StoreError::Refused(_) => {
-                // Logged here, where it turns into a short word for the caller, who can do nothing about it.
+                // Logged here, where it turns into a short message for the caller, who can do nothing about it.
                 tracing::error!(%error, "the store failed");
                 Self::Internal(error.to_string())
             }
@@ -224,7 +224,7 @@ impl From<BrokenLink> for Error {
     }
 }
 
-/// Why a broker did not start.
+/// The reason for a failed start of the broker.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A setting cannot be used.
@@ -232,15 +232,15 @@ pub enum StartError {
     Setting {
         /// The setting's name.
         setting: &'static str,
-        /// What is wrong, and what to do.
+        /// The fault, and the remedy.
         problem: String,
     },
     /// A port or socket cannot be opened.
     #[error("cannot listen on {address}: {source}; is another broker running there?")]
     Listen {
-        /// What was to be opened.
+        /// The address or path.
         address: String,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The certificate or its key cannot be used.

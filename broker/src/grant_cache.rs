@@ -1,6 +1,6 @@
-//! The grants of recently seen keys. A grant never changes once it is kept, so a remembered "yes" stays right until its
-//! time is over or it is revoked: this broker's revocations are known at once, other brokers tell theirs, and because a hint may
-//! get lost they are looked for every few seconds. A "no" is always asked of the store again, because another broker may have
+//! The grants of recently seen keys. A stored grant never changes, so a remembered "yes" stays right until the grant expires or is
+//! revoked: this broker's revocations are known at once, other brokers send hints about theirs, and because a hint may get lost,
+//! revocations are read every few seconds. A "no" is always checked in the store again, because another broker may have
 //! added a grant.
 
 use std::collections::HashMap;
@@ -20,18 +20,18 @@ use crate::store::Store;
 /// Every grant of a key.
 type GrantsOfKey = Arc<[GrantRecord]>;
 
-/// After a look for revocations that failed, the next comes so much later.
+/// The pause after a failed read of revocations.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// And after any other, so much later at the least.
+/// The shortest pause after any other.
 const LOOK_PAUSE_MIN: Duration = Duration::from_millis(20);
 
-/// Whatever goes on under grants, and ends with them.
+/// Calls that go on under grants, and end with them.
 pub(crate) trait UnderGrants: Send + Sync {
-    /// Ends what goes on under these grants, which were revoked.
+    /// Ends the calls under these revoked grants.
     fn end(&self, revoked: &[RevokedGrant]);
 }
 
-/// Colonies and grants, remembered.
+/// A cache of colonies and grants.
 pub(crate) struct GrantCache {
     store: Arc<dyn Store>,
     colonies: RwLock<HashMap<Id, Colony>>,
@@ -39,12 +39,12 @@ pub(crate) struct GrantCache {
     stored: RwLock<HashMap<GrantKey, Arc<StoredGrant>>>,
     /// Polls and watches.
     under_grants: Arc<dyn UnderGrants>,
-    /// When other brokers' revocations were looked for; `None` where there are no other brokers.
+    /// When other brokers' revocations were last read; `None` without other brokers.
     looked_ms: Option<AtomicI64>,
     clock: Arc<dyn Clock>,
-    /// Of log lines about revocations that could not be looked for.
+    /// The throttle of log lines about failed reads of revocations.
     lines: Throttle,
-    /// Grows with each revocation or new grant that is heard of: what was read before one must not be remembered after it.
+    /// The number of revocations and new grants heard of. Grants read before such an event must not be cached after it.
     revocations: AtomicU64,
 }
 
@@ -69,7 +69,7 @@ impl GrantCache {
         }
     }
 
-    /// The colony of this key.
+    /// Returns the colony of this key.
     pub(crate) async fn colony(&self, id: &Id) -> Result<Colony, Error> {
         if let Some(colony) = read(&self.colonies, id) {
             return Ok(colony);
@@ -80,7 +80,7 @@ impl GrantCache {
         Ok(colony)
     }
 
-    /// The first of the key's grants that is not revoked and `suits`.
+    /// Returns the first of the key's grants that is not revoked and `suits`.
     pub(crate) async fn find(
         &self,
         colony: &Colony,
@@ -96,7 +96,7 @@ impl GrantCache {
         Ok(self.of_key(colony, key).await?.iter().find(suits).cloned())
     }
 
-    /// Every grant of a key, as it is now, expired and revoked ones too.
+    /// Returns every grant of a key, as it is now, including expired and revoked ones.
     pub(crate) async fn of_key(&self, colony: &Colony, key: &Id) -> Result<GrantsOfKey, Error> {
         let revocations = self.revocations.load(Ordering::Acquire);
         let grants: GrantsOfKey = self.store.grants_of_key(colony, key).await?.into();
@@ -109,7 +109,7 @@ impl GrantCache {
         Ok(grants)
     }
 
-    /// All of the key's grants that are not revoked and `suit`, the oldest first.
+    /// Returns all of the key's grants that are not revoked and `suit`, the oldest first.
     pub(crate) async fn find_all(
         &self,
         colony: &Colony,
@@ -125,7 +125,7 @@ impl GrantCache {
         }
     }
 
-    /// These grants are dead: what is remembered of their keys is forgotten, and their polls and watches end.
+    /// Forgets these revoked grants, and ends their polls and watches.
     pub(crate) fn revoked(&self, grants: &[RevokedGrant]) {
         self.revocations.fetch_add(1, Ordering::AcqRel);
         for grant in grants {
@@ -135,13 +135,13 @@ impl GrantCache {
         self.under_grants.end(grants);
     }
 
-    /// Another broker keeps a new grant of this colony: what is remembered is right, and may be less than there is.
+    /// Forgets the cached grants of a colony: another broker has stored a new one, so they may be incomplete.
     pub(crate) fn forget_colony(&self, colony: ColonyKey) {
         self.revocations.fetch_add(1, Ordering::AcqRel);
         self.by_key.write().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| *of != colony);
     }
 
-    /// Looks for other brokers' revocations also while nobody calls, until `stop`: polls and watches wait for long.
+    /// Reads other brokers' revocations regularly, until `stop`, even without calls: polls and watches wait for long.
     pub(crate) async fn keep_looking(&self, stop: &CancellationToken) {
         let Some(looked_ms) = &self.looked_ms else { return };
         let mut pause = REVOCATIONS_LOOK;
@@ -167,7 +167,7 @@ impl GrantCache {
         }
     }
 
-    /// Looks for other brokers' revocations if that was long ago. Whoever comes while one looks goes on with what is remembered.
+    /// Reads other brokers' revocations if the last read is old. A concurrent caller does not wait for it, and uses the cache.
     async fn look(&self) -> Result<(), Error> {
         let Some(looked_ms) = &self.looked_ms else { return Ok(()) };
         let (last_ms, now_ms) = (looked_ms.load(Ordering::Acquire), self.clock.now_ms());
@@ -186,7 +186,7 @@ impl GrantCache {
             Ok(grants) if grants.is_empty() => {}
             Ok(grants) => self.revoked(&grants),
             Err(error) => {
-                // The next call looks again, back to where this one would have.
+                // The next call tries again, from the same time.
                 looked_ms.store(last_ms, Ordering::Release);
                 return Err(error.into());
             }
@@ -194,7 +194,7 @@ impl GrantCache {
         Ok(())
     }
 
-    /// These grants as the database holds them, for those who check them themselves.
+    /// Returns these grants as the database holds them, for callers that verify them themselves.
     pub(crate) async fn stored(
         &self,
         keys: impl IntoIterator<Item = GrantKey>,
@@ -229,7 +229,7 @@ fn forget<K: Eq + std::hash::Hash, V>(map: &RwLock<HashMap<K, V>>, key: &K) {
     map.write().unwrap_or_else(PoisonError::into_inner).remove(key);
 }
 
-/// Remembers within bounds: a full cache is emptied, which costs a few reads and needs no order of use.
+/// Adds a value. A full cache is emptied, which costs a few reads and needs no order of use.
 fn remember<K: Eq + std::hash::Hash, V>(map: &RwLock<HashMap<K, V>>, key: K, value: V) {
     let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
     if map.len() >= GRANT_CACHE_KEYS_MAX {

@@ -1,4 +1,4 @@
-//! From a signature to a permit.
+//! Signature checks, and the permits that follow from them.
 
 use std::sync::Arc;
 
@@ -17,28 +17,28 @@ use crate::grant_cache::GrantCache;
 use crate::limits::CLOCK_SKEW_MS_MAX;
 use crate::model::{Colony, GrantRecord};
 
-/// Somebody whose signature under this very call was checked.
+/// A caller whose signature under this very call was checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
-    /// Whose signature.
+    /// The key that signed.
     pub(crate) key: Id,
-    /// Which colony the call is about.
+    /// The colony that the call is about.
     pub(crate) colony: Id,
-    /// Makes the call good once; `None` where the message is signed itself.
+    /// The nonce to use up; `None` if the message itself is the signed document.
     nonce: Option<Nonce>,
 }
 
-/// A signature under a call whose message is still to be checked.
+/// A checked signature under a call whose message has not been read yet.
 pub(crate) struct SignedRequest {
     key: Id,
     request: Request,
 }
 
-/// Leave to end an attempt, and with what.
+/// Permission to end an attempt, with its signed outcome.
 pub(crate) enum End {
-    /// With success.
+    /// A success.
     Complete(Permit<action::Complete>, Outcome),
-    /// Otherwise.
+    /// Any other outcome.
     Fail(Permit<action::Fail>, Outcome),
 }
 
@@ -63,8 +63,8 @@ impl Auth {
         Self { grants, clock, broker_id, server_owner, window_ms, replay: Replay::new(window_ms) }
     }
 
-    /// Checks the signature under a call before its message is here: that it is for this method, this broker, and now, and that
-    /// it was not used before.
+    /// Checks the signature under a call before its message is read: it must name this method and this broker, be recent, and carry an
+    /// unused nonce.
     pub(crate) fn request(&self, envelope: &Envelope, method: &str) -> Result<SignedRequest, Error> {
         let request: Request = envelope.open()?;
         if request.broker_id != self.broker_id.to_string() {
@@ -76,6 +76,7 @@ impl Auth {
                 request.method
             )));
         }
+        // Age before nonce: the nonce of an older request may be forgotten already, so the memory could no longer detect a repeat.
         let now = self.clock.now();
         let distance_ms = now.as_millisecond().saturating_sub(request.time.as_millisecond());
         if distance_ms.saturating_abs() > self.window_ms {
@@ -85,12 +86,13 @@ impl Auth {
                 window_ms: self.window_ms,
             });
         }
+        // Only looked up here: the message may turn out to be another one, and the caller may have no permission.
         self.replay.check(envelope.key_id, request.nonce)?;
         Ok(SignedRequest { key: envelope.key_id, request })
     }
 
-    /// Checks that a signed request is for this message. That it is used for the first time is noted with the permit: strangers,
-    /// who can sign as much as they like, must not fill the memory of nonces.
+    /// Checks that a signed request is for this message. The nonce is used up later, with the permit: strangers, who can sign as much
+    /// as they like, must not fill the memory of nonces.
     pub(crate) fn caller(&self, signed: &SignedRequest, message: &[u8]) -> Result<Caller, Error> {
         let SignedRequest { key, request } = signed;
         if request.message_sha256 != Request::digest(message) {
@@ -101,8 +103,8 @@ impl Auth {
         Ok(Caller { key: *key, colony: request.colony, nonce: Some(request.nonce) })
     }
 
-    /// Returns whether somebody signed a request who has a grant in force, or is an owner. A database that cannot be asked knows
-    /// nobody; the call itself then says so.
+    /// True if the signer of a request has a grant in force, or is an owner. If the database cannot be asked, the signer counts as
+    /// unknown; the call itself then reports the failure.
     pub(crate) async fn knows(&self, signed: &SignedRequest) -> bool {
         let key = signed.key;
         if self.server_owner == Some(key) {
@@ -114,16 +116,18 @@ impl Auth {
         key == colony.id || is_granted.await.is_ok_and(|grant| grant.is_some())
     }
 
-    /// Takes the nonce of a call that is permitted otherwise.
+    /// Uses up the nonce of a call that is permitted otherwise.
     fn once(&self, caller: &Caller) -> Result<(), Error> {
+        // A signed document has no nonce: its ids make a repeat harmless.
         let Some(nonce) = caller.nonce else { return Ok(()) };
         self.replay.admit(caller.key, nonce, self.clock.now_ms())
     }
 
-    /// Leave for a caller to do `A`, by the policy's table.
+    /// Permits a caller to do `A`, by the policy's table.
     pub(crate) async fn permit<A: Action>(&self, caller: &Caller) -> Result<Permit<A>, Error> {
         let colony = self.colony_of(caller).await?;
         let grounds = grounds(A::VERB);
+        // The colony's own key comes first: it needs no grant, so nothing is read.
         if caller.key == colony.id && grounds.contains(&super::policy::Ground::ColonyOwner) {
             self.once(caller)?;
             return Ok(Permit::new(colony, Who::ColonyOwner));
@@ -132,6 +136,7 @@ impl Auth {
         let suits = |grant: &GrantRecord| grant.grant.is_valid_at(now) && grant_suits(grounds, &grant.grant);
         match self.grants.find(&colony, &caller.key, suits).await? {
             Some(grant) => {
+                // Only after a grant was found: see `caller`.
                 self.once(caller)?;
                 Ok(Permit::new(colony, Who::Granted(Box::new(grant))))
             }
@@ -139,8 +144,8 @@ impl Auth {
         }
     }
 
-    /// Leave to claim work of one executor type, and all of the caller's grants that give it: an executor may have one for each
-    /// function.
+    /// Permits a caller to claim work of one executor type. Returns all of the caller's grants that cover it, because an executor may
+    /// have one for each function.
     pub(crate) async fn permit_claim(
         &self,
         caller: &Caller,
@@ -148,6 +153,7 @@ impl Auth {
     ) -> Result<(Permit<action::Claim>, Vec<GrantRecord>), Error> {
         let colony = self.colony_of(caller).await?;
         let now = self.clock.now();
+        // Only the executor type is checked here. The functions are matched process by process, under the grant that covers each.
         let suits = |grant: &GrantRecord| {
             let grant = &grant.grant;
             grant.role == Role::Executor && grant.is_valid_at(now) && grant.scopes.cover_executor_type(executor_type)
@@ -164,7 +170,7 @@ impl Auth {
         }
     }
 
-    /// Leave to say what an executor is: for whoever is one, and for whoever has never been one and asks to be.
+    /// Permits an executor to register: one with a grant, or a key that never had one and asks for approval.
     pub(crate) async fn permit_register(
         &self,
         caller: &Caller,
@@ -183,9 +189,10 @@ impl Auth {
         if caller.key == colony.id {
             return Err(Error::NotPermitted("the colony's own key is no executor's: make one for the executor".into()));
         }
+        // A key that had a grant does not wait for approval again: the owner who ended the grant decides, not the queue of strangers.
         let grants = self.grants.of_key(&colony, &caller.key).await?;
         match grants.iter().rfind(|grant| is_executor(grant)) {
-            // Not remembered as used: a stranger signs as much as he likes, and saying the same again changes nothing.
+            // The nonce is not used up: a stranger signs as much as he likes, and registering the same again changes nothing.
             None => Ok(Permit::new(colony, Who::Stranger(caller.key))),
             Some(grant) => Err(Error::NotPermitted(match grant.revoked_from_ms {
                 Some(_) => format!("`{}` was removed: ask the colony's owner for a new grant", grant.grant.name),
@@ -197,7 +204,7 @@ impl Auth {
         }
     }
 
-    /// Leave to end grants: the colony's own signature is its permission.
+    /// Permits the revocation of grants: the colony's own signature is the permission.
     pub(crate) async fn permit_revoke_grant(
         &self,
         envelope: &Envelope,
@@ -217,7 +224,7 @@ impl Auth {
         Ok((Permit::new(colony, Who::ColonyOwner), revocation))
     }
 
-    /// Leave to create a colony: the server owner's alone.
+    /// Permits the server owner, and nobody else, to create a colony.
     pub(crate) fn permit_server_owner(&self, caller: &Caller) -> Result<ServerPermit, Error> {
         match self.server_owner {
             Some(owner) if owner == caller.key => {
@@ -232,10 +239,11 @@ impl Auth {
         }
     }
 
-    /// Leave to submit this spec: its own signature is its permission.
+    /// Permits the submit of this spec: its own signature is the permission.
     pub(crate) async fn permit_submit(&self, envelope: &Envelope) -> Result<(Permit<action::Submit>, Spec), Error> {
         let spec: Spec = envelope.open()?;
         let now = self.clock.now();
+        // After `submit_by` the id of a deleted process may be forgotten: the same spec would then make the process again.
         if spec.submit_by < now {
             return Err(Error::SubmitByOver { submit_by: spec.submit_by.to_string(), now: now.to_string() });
         }
@@ -251,6 +259,7 @@ impl Auth {
         }
         let colony = self.grants.colony(&spec.colony).await?;
         let grounds = grounds(action::Submit::VERB);
+        // A key may have several grants; any of them that covers this very spec is enough.
         let fits = |grant: &GrantRecord| {
             grant.grant.is_valid_at(now)
                 && grant_suits(grounds, &grant.grant)
@@ -262,14 +271,14 @@ impl Auth {
         }
     }
 
-    /// Leave to end an attempt with this result: its own signature is its permission.
+    /// Permits the end of an attempt with this result: its own signature is the permission.
     pub(crate) async fn permit_result<A: Action>(&self, envelope: &Envelope) -> Result<(Permit<A>, Outcome), Error> {
         let outcome: Outcome = envelope.open()?;
         let caller = Caller { key: envelope.key_id, colony: outcome.colony, nonce: None };
         Ok((self.permit(&caller).await?, outcome))
     }
 
-    /// Leave to end an attempt with this result, as its outcome says.
+    /// Permits the end of an attempt with this result, as a success or a failure according to its outcome.
     pub(crate) async fn permit_end(&self, envelope: &Envelope) -> Result<End, Error> {
         let outcome: Outcome = envelope.open()?;
         let caller = Caller { key: envelope.key_id, colony: outcome.colony, nonce: None };
@@ -279,14 +288,14 @@ impl Auth {
         })
     }
 
-    /// Leave to keep this progress: its own signature is its permission.
+    /// Permits this progress report: its own signature is the permission.
     pub(crate) async fn permit_report(&self, envelope: &Envelope) -> Result<(Permit<action::Report>, Progress), Error> {
         let progress: Progress = envelope.open()?;
         let caller = Caller { key: envelope.key_id, colony: progress.colony, nonce: None };
         Ok((self.permit(&caller).await?, progress))
     }
 
-    /// Leave to keep this grant: the colony's own signature is its permission.
+    /// Permits this grant: the colony's own signature is the permission.
     pub(crate) async fn permit_add_grant(
         &self,
         envelope: &Envelope,
@@ -296,7 +305,7 @@ impl Auth {
         Ok((Permit::new(colony, Who::ColonyOwner), grant))
     }
 
-    /// Leave to set the colony's rules: the colony's own signature is its permission.
+    /// Permits a change of the colony's rules: the colony's own signature is the permission.
     pub(crate) async fn permit_set_guard(
         &self,
         envelope: &Envelope,
@@ -306,8 +315,9 @@ impl Auth {
         Ok((Permit::new(colony, Who::ColonyOwner), guard))
     }
 
-    /// The colony whose own key signed a document of this type; the signature itself is still to be checked.
+    /// Returns the colony whose own key signed a document of this type; the signature itself is still to be checked.
     async fn signing_colony<D: Document>(&self, envelope: &Envelope, documents: &str) -> Result<Colony, Error> {
+        // Checked first: a document of another type would otherwise be reported as one signed by the wrong key.
         if envelope.payload_type != D::PAYLOAD_TYPE {
             return Err(envelope.open::<D>().err().map_or(Error::Unsigned, Error::from));
         }
@@ -323,9 +333,10 @@ impl Auth {
         self.grants.colony(&caller.colony).await
     }
 
-    /// The nearest miss, in words: which of the key's grants fails at what.
+    /// Returns the reason why no grant permits the spec: the failing check of the grant that comes closest.
     async fn why_not(&self, colony: &Colony, envelope: &Envelope, spec: &Spec) -> Result<Error, Error> {
         let grants = self.grants.of_key(colony, &envelope.key_id).await?;
+        // A revoked grant explains a rejection only if the key has no other.
         let Some(grant) = grants.iter().find(|grant| grant.revoked_from_ms.is_none()).or(grants.first()) else {
             return Ok(Error::NotPermitted(format!(
                 "the key {} has no grant in colony `{}`",

@@ -1,4 +1,4 @@
-//! Who calls, and what they may do. Only this layer makes a [`Permit`], and every verb of the engine asks for one, so
+//! Authentication and permission. Only this layer makes a [`Permit`], and every verb of the engine asks for one, so
 //! that a forgotten check does not compile.
 
 mod caller;

@@ -6,11 +6,11 @@ use apiary_identity::Id;
 
 use crate::model::{Colony, GrantRecord};
 
-/// The verbs that a permit can be for. Each is a type, so that a permit for one is none for another.
+/// The verbs that a permit can be for. Each is a type, so that a permit for one verb is not one for another.
 pub(crate) mod action {
-    /// Something that a caller may or may not do.
+    /// An action that needs permission.
     pub(crate) trait Action: Send + Sync + 'static {
-        /// Its place in the policy's table.
+        /// The action's entry in the policy's table.
         const VERB: Verb;
     }
 
@@ -84,7 +84,7 @@ pub(crate) mod action {
     );
 }
 
-/// Leave to do one thing in one colony. Only `auth` makes it.
+/// Permission to do one thing in one colony. Only `auth` makes it.
 #[derive(Debug)]
 pub(crate) struct Permit<A: action::Action> {
     colony: Colony,
@@ -92,11 +92,11 @@ pub(crate) struct Permit<A: action::Action> {
     action: PhantomData<A>,
 }
 
-/// Leave to create colonies: the server owner's, who stands outside every colony.
+/// Permission to create colonies: only for the server owner, who is outside every colony.
 #[derive(Debug)]
 pub(crate) struct ServerPermit(());
 
-/// On what ground a permit stands.
+/// The ground of a permit.
 #[derive(Clone, Debug)]
 pub(crate) enum Who {
     /// The colony's own key.
@@ -112,17 +112,17 @@ impl<A: action::Action> Permit<A> {
         Self { colony, who, action: PhantomData }
     }
 
-    /// The colony that it is good in.
+    /// Returns the colony that the permit is for.
     pub(crate) fn colony(&self) -> &Colony {
         &self.colony
     }
 
-    /// Who acts, by name, for what is kept about it: the grant's name, or `colony` for the colony's own key.
+    /// Returns the caller's name for stored records: the grant's name, or `colony` for the colony's own key.
     pub(crate) fn actor(&self) -> &str {
         self.grant().map_or("colony", |grant| grant.grant.name.as_str())
     }
 
-    /// Whose signature it stands on.
+    /// Returns the key that signed.
     pub(crate) fn key(&self) -> Id {
         match &self.who {
             Who::ColonyOwner => self.colony.id,
@@ -131,7 +131,7 @@ impl<A: action::Action> Permit<A> {
         }
     }
 
-    /// The grant that it stands on; `None` for the colony's own key, and for a key without one.
+    /// Returns the grant that it is based on; `None` for the colony's own key, and for a key without a grant.
     pub(crate) fn grant(&self) -> Option<&GrantRecord> {
         match &self.who {
             Who::ColonyOwner | Who::Stranger(_) => None,

@@ -4,7 +4,7 @@ use apiary_identity::{Grant, GrantRight, Role};
 
 use super::action::Verb;
 
-/// What lets somebody do something.
+/// A ground for permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ground {
     /// The colony's own key.
@@ -19,8 +19,8 @@ pub(crate) enum Ground {
     Member,
 }
 
-/// On which grounds each verb may be done; any one of them is enough. Creating a colony is not in the table: it happens outside
-/// every colony, and is the server owner's alone ([`super::ServerPermit`]).
+/// Returns the grounds of each verb; any one of them is enough. Creating a colony is not in the table: it happens outside every
+/// colony, and only the server owner may do it ([`super::ServerPermit`]).
 pub(crate) fn grounds(verb: Verb) -> &'static [Ground] {
     use Ground::{ColonyOwner, Executor, Member, Right, User};
     const READERS: &[Ground] = &[ColonyOwner, Right(GrantRight::Read)];
@@ -49,14 +49,14 @@ pub(crate) fn grounds(verb: Verb) -> &'static [Ground] {
         | Verb::RemoveLimit
         | Verb::RejectExecutor
         | Verb::DrainExecutor => OPERATORS,
-        // Which right a bulk action needs depends on the action: its verb asks for it, too.
+        // A bulk action may cancel or operate: its verb asks for the right of its action as well.
         Verb::StartBulk | Verb::StopBulk => &[ColonyOwner, Right(GrantRight::Operate), Right(GrantRight::Cancel)],
         Verb::GetBulk | Verb::ListBulks => {
             &[ColonyOwner, Right(GrantRight::Operate), Right(GrantRight::Cancel), Right(GrantRight::Read)]
         }
-        // Which keys use the limits is for some of the members: the verb looks.
+        // The keys in use under a limit are for some members only: the verb checks that.
         Verb::GetGuard | Verb::ListPauses | Verb::ListLimits => &[ColonyOwner, Member],
-        // Executors submit children. Scopes say what.
+        // Executors submit children, too. The grant's scopes bound what.
         Verb::Submit => &[User, Executor],
         Verb::Claim
         | Verb::Renew
@@ -70,7 +70,7 @@ pub(crate) fn grounds(verb: Verb) -> &'static [Ground] {
     }
 }
 
-/// Whether a grant gives one of these grounds.
+/// True if a grant gives one of these grounds.
 pub(crate) fn grant_suits(grounds: &[Ground], grant: &Grant) -> bool {
     grounds.iter().any(|ground| match ground {
         Ground::ColonyOwner => false,
@@ -81,7 +81,7 @@ pub(crate) fn grant_suits(grounds: &[Ground], grant: &Grant) -> bool {
     })
 }
 
-/// What somebody without permission would need, in words.
+/// Returns the missing permission in words.
 pub(crate) fn needed(grounds: &[Ground]) -> String {
     let words: Vec<_> = grounds
         .iter()

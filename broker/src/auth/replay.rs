@@ -9,8 +9,8 @@ use apiary_identity::{Id, Nonce};
 use crate::Error;
 use crate::limits::{NONCES_MAX, NONCES_PER_KEY_MAX, NONCES_PER_KEY_RESERVED};
 
-/// Remembers each nonce for as long as its request would be accepted. Each key has a memory of its own: one that calls without
-/// end takes no other key's room, and forgets nothing of it.
+/// A memory of nonces, each for as long as its request would be accepted. Each key has a memory of its own: a key that calls without
+/// end takes no room from others, and loses no nonce of its own.
 pub(crate) struct Replay {
     window_ms: i64,
     bounds: Bounds,
@@ -28,7 +28,7 @@ struct Bounds {
 struct Seen {
     count: usize,
     keys: HashMap<Id, OfKey>,
-    /// When nonces of all keys were last forgotten.
+    /// When expired nonces of all keys were last removed.
     swept_ms: i64,
 }
 
@@ -39,14 +39,14 @@ struct OfKey {
 }
 
 impl Replay {
-    /// Remembers for the whole window: a request may be dated up to the window ahead and is acceptable until the window after
+    /// Returns a memory for the whole window: a request may be dated up to the window ahead and is acceptable until the window after
     /// that.
     pub(crate) fn new(window_ms: i64) -> Self {
         let bounds = Bounds { of_key: NONCES_PER_KEY_MAX, reserved: NONCES_PER_KEY_RESERVED, in_all: NONCES_MAX };
         Self { window_ms, bounds, seen: Mutex::default() }
     }
 
-    /// Refuses a nonce that was taken, and takes none.
+    /// Rejects a used nonce; uses up none.
     pub(crate) fn check(&self, key: Id, nonce: Nonce) -> Result<(), Error> {
         match self.lock().keys.get(&key).is_some_and(|of_key| of_key.nonces.contains(&nonce)) {
             true => Err(Error::RequestReplayed),
@@ -54,7 +54,7 @@ impl Replay {
         }
     }
 
-    /// Takes a nonce, once.
+    /// Uses up a nonce; rejects one that was used before.
     pub(crate) fn admit(&self, key: Id, nonce: Nonce, now_ms: i64) -> Result<(), Error> {
         let mut seen = self.lock();
         seen.forget_of(&key, now_ms);
@@ -89,7 +89,7 @@ impl Seen {
         }
     }
 
-    /// Forgets for all keys: those that do not call any more hold no room.
+    /// Removes the expired nonces of all keys: keys that no longer call must not take up room.
     fn forget(&mut self, now_ms: i64) {
         self.swept_ms = now_ms;
         let mut forgotten = 0;

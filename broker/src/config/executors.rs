@@ -1,23 +1,23 @@
-//! How long executors may not be heard.
+//! Settings about executors that are not heard.
 
 use std::time::Duration;
 
 use crate::StartError;
 use crate::limits::{EXECUTOR_GONE_AFTER, EXECUTOR_SILENT_AFTER, UNATTENDED_AFTER};
 
-/// The longest that an executor may be unheard before it counts as gone.
+/// The longest allowed time until an executor counts as gone.
 const MOST: Duration = Duration::from_secs(24 * 3600);
-/// The shortest that an executor may be unheard before it counts as silent.
+/// The shortest allowed time until an executor counts as silent.
 const LEAST: Duration = Duration::from_millis(100);
 
-/// How long executors may not be heard.
+/// Times after which executors count as silent or gone, and waiting work as unattended.
 #[derive(Clone, Debug)]
 pub struct ExecutorsConfig {
-    /// After so long one is silent: 100 milliseconds to a day.
+    /// The time without a sign of an executor after which it is silent: 100 milliseconds to a day.
     pub silent_after: Duration,
-    /// After so long one is gone: longer, up to a day.
+    /// The time after which it is gone: longer, up to a day.
     pub gone_after: Duration,
-    /// Work that has waited for so long, and nobody listens, is reported: 100 milliseconds to a day.
+    /// The time after which waiting work without a listening executor is reported: 100 milliseconds to a day.
     pub unattended_after: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Where the broker listens, and under which certificate.
+//! Addresses, sockets and certificates of the broker.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use apiary_daemon::door::TrustedProxies;
 use crate::StartError;
 use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, FIRST_REQUEST_TIME_MAX, IDLE_TIME_MAX};
 
-/// Ports and sockets.
+/// The addresses and sockets to listen on.
 #[derive(Clone, Debug, Default)]
 pub struct ListenConfig {
     /// The TCP address for gRPC and HTTP; port 0 takes a free one.
@@ -18,7 +18,7 @@ pub struct ListenConfig {
     pub socket: Option<PathBuf>,
     /// The certificate to serve TCP under.
     pub tls: Option<TlsConfig>,
-    /// Serves TCP without TLS on addresses that other machines can reach.
+    /// True to serve TCP without TLS even on addresses that other machines can reach.
     pub allow_plaintext: bool,
     /// Bounds on connections.
     pub door: DoorConfig,
@@ -35,7 +35,7 @@ pub struct DoorConfig {
     pub first_request_timeout: Duration,
     /// Longest time that a connection may be without a request.
     pub idle_timeout: Duration,
-    /// The proxies that are believed when they say whom they speak for.
+    /// The proxies whose word about the client's address is trusted.
     pub trusted_proxies: TrustedProxies,
 }
 
@@ -64,14 +64,14 @@ impl DoorConfig {
     }
 }
 
-/// A certificate.
+/// A certificate with its key.
 #[derive(Clone, Debug)]
 pub struct TlsConfig {
     /// The certificate chain, a PEM file.
     pub certificate: PathBuf,
-    /// Its secret key, a PEM file.
+    /// The certificate's secret key, a PEM file.
     pub key: PathBuf,
-    /// If given, clients must show a certificate by one of these authorities, a PEM file.
+    /// If given, clients must show a certificate of one of these authorities, a PEM file.
     pub client_authorities: Option<PathBuf>,
 }
 

@@ -1,5 +1,5 @@
-//! What a broker is told at its start. Where the values come from (file, environment, flags) is the command line's business;
-//! what they may be is checked here, before a port opens.
+//! The broker's settings. Their sources (file, environment, flags) are read by the command line; their values are checked here,
+//! before a port opens.
 
 mod executors;
 mod listen;
@@ -15,20 +15,20 @@ pub use store::StoreConfig;
 
 use crate::StartError;
 
-/// Everything that a broker can be told.
+/// All settings of a broker.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where it listens.
+    /// The addresses and sockets.
     pub listen: ListenConfig,
-    /// Where it keeps things.
+    /// The database.
     pub store: StoreConfig,
-    /// Whether to bring the database's schema up to date at the start; otherwise an old schema is refused.
+    /// True to bring the database's schema up to date at the start; otherwise an old schema is rejected.
     pub migrate: bool,
-    /// Whose key may create colonies; nobody's if absent.
+    /// The key that may create colonies; `None` for no such key.
     pub server_owner: Option<Id>,
-    /// How long executors may not be heard.
+    /// The times after which executors count as silent or gone.
     pub executors: ExecutorsConfig,
-    /// How long finished processes are kept.
+    /// The retention times of finished processes.
     pub retention: RetentionConfig,
 }
 

@@ -1,4 +1,4 @@
-//! How long finished processes are kept.
+//! Retention times of finished processes.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use crate::StartError;
 /// The shortest retention.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// How long finished processes are kept, by how they ended; `None`, the default, for ever.
+/// Retention times of finished processes, by final state; `None`, the default, for ever.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RetentionConfig {
-    /// Those that succeeded.
+    /// The time for processes that succeeded.
     pub succeeded: Option<Duration>,
-    /// Those that failed.
+    /// The time for processes that failed.
     pub failed: Option<Duration>,
-    /// Those that were cancelled.
+    /// The time for processes that were cancelled.
     pub cancelled: Option<Duration>,
-    /// Those that were set aside.
+    /// The time for dead letters.
     pub dead_letters: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! Where the broker keeps things.
+//! Settings of the database.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use apiary_database::read_url;
 
 use crate::StartError;
 
-/// Connections to Postgres at the most, if nothing else is said.
+/// The most connections to Postgres, by default.
 const POSTGRES_CONNECTIONS_DEFAULT: u32 = 16;
 
-/// One of the two databases.
+/// The database: SQLite or Postgres.
 #[derive(Clone)]
 pub enum StoreConfig {
     /// A file on this machine, for one broker.
@@ -22,9 +22,9 @@ pub enum StoreConfig {
     Postgres {
         /// `postgres://user:password@host:port/database`.
         url: String,
-        /// Connections at the most.
+        /// The most connections.
         connections_max: u32,
-        /// Whether a transaction pooler (PgBouncer, Supavisor) surely stands in between; if not, it is found out.
+        /// True if a transaction pooler (PgBouncer, Supavisor) is known to be in between; if false, the broker finds out.
         has_transaction_pooler: bool,
         /// The server's own URL, past the pooler.
         direct_url: Option<String>,
@@ -32,7 +32,7 @@ pub enum StoreConfig {
 }
 
 impl StoreConfig {
-    /// A Postgres server with the usual number of connections.
+    /// Returns the settings of a Postgres server with the default number of connections.
     pub fn postgres(url: impl Into<String>) -> Self {
         Self::Postgres {
             url: url.into(),
@@ -60,7 +60,7 @@ impl StoreConfig {
 }
 
 impl fmt::Debug for StoreConfig {
-    /// Without the URL, which holds a password.
+    /// Formats without the URL, which holds a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite { path } => write!(f, "Sqlite({})", path.display()),

@@ -11,7 +11,7 @@ use super::Tls;
 use crate::limits::{HANDSHAKE_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX};
 
 impl Tls {
-    /// Returns what makes the handshake of each connection.
+    /// Returns the function that performs each connection's handshake.
     pub(crate) fn handshake(self: &Arc<Self>) -> Handshake {
         let tls = Arc::clone(self);
         Arc::new(move |stream: Stream| {
@@ -29,8 +29,8 @@ impl Tls {
     }
 }
 
-/// Lets the client read why it was refused: a connection that is closed while there is something to read from it is reset,
-/// and what was sent before is lost.
+/// Lets the client read the reason for the rejection: a connection that is closed while there is something to read from it is reset,
+/// and data sent before is lost.
 async fn linger(mut stream: Stream) {
     let _ = stream.shutdown().await;
     let _ = tokio::io::copy(&mut stream.take(LINGER_BYTES_MAX), &mut tokio::io::sink()).await;

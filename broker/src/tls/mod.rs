@@ -1,4 +1,4 @@
-//! TLS as it is served: read from files, and read again when they change, so that a renewed certificate needs no restart.
+//! TLS from certificate files that are read again when they change, so that a renewed certificate needs no restart.
 
 mod handshake;
 mod served;

@@ -1,4 +1,4 @@
-//! The certificate in effect: the last one that could be used, whatever the files hold by now.
+//! The certificate in effect: the last usable one, even if the files hold something else by now.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,15 +41,15 @@ pub(crate) struct Loaded {
 
 struct State {
     config: Arc<ServerConfig>,
-    /// The time for which the server's certificate, and each authority of clients, holds.
+    /// The validity of the server's certificate, and of each authority of clients.
     validity: Vec<(&'static str, Validity)>,
     /// The files as they were when they were last read.
     seen: Vec<Option<Seen>>,
-    /// The concerns about them that were raised last.
+    /// The notices that were raised last.
     raised: Vec<(&'static str, String)>,
 }
 
-/// Differences between two states of a file. The time at which its attributes changed is left out: reading a secret file
+/// The state of a file, to notice changes. The time at which its attributes changed is left out: reading a secret file
 /// may change that.
 #[derive(PartialEq, Eq)]
 struct Seen {
@@ -58,7 +58,7 @@ struct Seen {
 }
 
 impl Loaded {
-    /// Reads the files; refuses what cannot be served.
+    /// Reads the files; returns an error if they cannot be served.
     pub(crate) fn read(files: &TlsConfig) -> Result<Self, StartError> {
         let seen = seen(files);
         let (config, validity) = read(files).map_err(|error| StartError::Tls(error.to_string()))?;
@@ -66,7 +66,7 @@ impl Loaded {
         Ok(Self { files: files.clone(), state })
     }
 
-    /// Puts them in effect, with a place for what an operator should know of them.
+    /// Puts them in effect, and raises notices for the operator.
     pub(crate) fn serve(self, clock: Arc<dyn Clock>, notices: Notices) -> Arc<Tls> {
         let tls = Tls { files: self.files, clock, notices, state: Mutex::new(self.state) };
         tls.report();
@@ -75,12 +75,12 @@ impl Loaded {
 }
 
 impl Tls {
-    /// Returns what the next handshake is made with.
+    /// Returns the configuration of the next handshake.
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.lock().config)
     }
 
-    /// Reads the files again if they changed, or in any case. What cannot be used changes nothing but the notices.
+    /// Reads the files again if they changed, or in any case. Unusable files change nothing but the notices.
     pub(crate) fn refresh(&self, in_any_case: bool) {
         let seen = seen(&self.files);
         if in_any_case || self.lock().seen != seen {
@@ -103,7 +103,7 @@ impl Tls {
         self.report();
     }
 
-    /// Looks at the files every few seconds, until `stop`.
+    /// Checks the files every few seconds, until `stop`.
     pub(crate) async fn watch(self: &Arc<Self>, stop: &CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(TLS_FILES_CHECKED_EVERY)).await.is_some() {
             let tls = Arc::clone(self);
@@ -112,7 +112,7 @@ impl Tls {
         }
     }
 
-    /// Raises a notice for each certificate that ends soon, once a day; ends those that no longer hold.
+    /// Raises a notice for each certificate that ends soon, once a day; ends the notices that no longer apply.
     fn report(&self) {
         let mut state = self.lock();
         let now = self.clock.now();

@@ -1,4 +1,4 @@
-//! What the operator is told of certificates, on a clock that the test sets.
+//! Notices about certificates, on a clock that the test sets.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
