@@ -1,4 +1,4 @@
-//! A circuit breaker: stops calling a service that is down, and notices when it is back.
+//! A circuit breaker: stops calls to an unavailable service, and notices its recovery.
 //!
 //! ```text
 //!              failures_max in a row                 its time has passed
@@ -8,23 +8,23 @@
 //!                                            └────── the trial fails: for longer┘
 //! ```
 //!
-//! Half-open lets one call through, the trial, for as long as it takes. All others wait for how it ends, and go out at once
-//! when it succeeds. The first time is short and each further one half as long again, so that a service that is back is noticed
-//! before it was away twice as long.
+//! A half-open breaker admits one call, the trial, for as long as it takes. All others wait for its outcome, and start
+//! at once if it succeeds. The first open time is short, and each further one half as long again, so that a recovery is
+//! noticed after at most about twice the outage.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// Failures in a row after which the breaker opens, unless it is told otherwise.
+/// Default number of failures in a row after which the breaker opens.
 pub const FAILURES_MAX: u32 = 5;
-/// Time that the breaker is open at first.
+/// First open time.
 pub const OPEN_FIRST: Duration = Duration::from_millis(250);
-/// The longest that the breaker is open before the next trial, unless the service asks for more.
+/// Longest open time before the next trial, unless the service asks for more.
 pub const OPEN_MOST: Duration = Duration::from_secs(60);
 
-/// Counts failures in a row, and holds calls back for a while after too many.
+/// A counter of failures in a row, which holds calls back after too many.
 pub struct Breaker {
     failures_max: u32,
     state: watch::Sender<State>,
@@ -39,20 +39,21 @@ enum State {
         until: Instant,
         span: Duration,
     },
-    /// A trial is under way, after the breaker was open for `span`.
+    /// A trial is running, after an open time of `span`.
     HalfOpen {
         span: Duration,
     },
 }
 
 impl Breaker {
-    /// A closed breaker that opens after `failures_max` failures in a row (at least one).
+    /// Creates a closed breaker that opens after `failures_max` failures in a row (at least one).
     pub fn new(failures_max: u32) -> Self {
         let (state, _) = watch::channel(State::Closed { failures: 0 });
         Self { failures_max: failures_max.max(1), state }
     }
 
-    /// Waits until a call may go out. Nobody is served first: when the time has come, any of those that wait is the trial.
+    /// Waits until a call is admitted. In no particular order: when the open time ends, any waiting call becomes the
+    /// trial.
     pub async fn admit(&self) -> Pass<'_> {
         let mut watching = self.state.subscribe();
         loop {
@@ -85,20 +86,20 @@ impl Breaker {
 }
 
 impl Default for Breaker {
-    /// A breaker that opens after [`FAILURES_MAX`] failures in a row.
+    /// Creates a breaker that opens after [`FAILURES_MAX`] failures in a row.
     fn default() -> Self {
         Self::new(FAILURES_MAX)
     }
 }
 
-/// The right to one call. Dropped without a word, as when the call is cancelled, it says nothing about the service.
+/// Admission of one call. If it is dropped without an outcome, as when the call is cancelled, nothing is counted.
 pub struct Pass<'a> {
     breaker: &'a Breaker,
     is_trial: bool,
 }
 
 impl Pass<'_> {
-    /// The service answered, be it with a refusal: it is there.
+    /// Counts a success: the service answered, even if with a refusal.
     pub fn succeeded(mut self) {
         self.is_trial = false;
         self.breaker.state.send_if_modified(|state| {
@@ -108,7 +109,8 @@ impl Pass<'_> {
         });
     }
 
-    /// The service did not answer, or said that it cannot, and asks to be left alone for so long.
+    /// Counts a failure: the service did not answer, or reported that it is unavailable, with the wait that it asks
+    /// for.
     pub fn failed(mut self, retry_after: Option<Duration>) {
         let is_trial = std::mem::take(&mut self.is_trial);
         let now = Instant::now();
@@ -120,7 +122,8 @@ impl Pass<'_> {
                 }
                 State::Closed { .. } => open(OPEN_FIRST),
                 State::HalfOpen { span } if is_trial => open((span + span / 2).min(OPEN_MOST)),
-                // A call that was admitted before the breaker opened changes no more than the time that the service asks for.
+                // A call admitted before the breaker opened can only prolong the open time, by the wait that the
+                // service asks for.
                 State::Open { until, span } => {
                     State::Open { until: until.max(now + retry_after.unwrap_or_default()), span }
                 }
@@ -135,7 +138,7 @@ impl Drop for Pass<'_> {
         if !self.is_trial {
             return;
         }
-        // The next one may try at once: this trial did not end.
+        // The trial ended without an outcome, so the next call may start another at once.
         self.breaker.state.send_if_modified(|state| match *state {
             State::HalfOpen { span } => {
                 *state = State::Open { until: Instant::now(), span };

@@ -9,56 +9,56 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::breaker::Breaker;
 
-/// What a failed call says about the service and about trying again.
+/// Meaning of a failed call for the service and for retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// The service answered, and the answer is no to this call: it is handed on.
+    /// A final answer: the service rejects this call. The error is returned at once.
     Final,
-    /// The service answered that somebody was in the way; trying again at once makes sense.
+    /// Contention with another caller: retried at once.
     Busy,
-    /// The service did not answer, or said that it cannot: counts towards opening the breaker, and is tried again.
+    /// No answer, or a temporary fault of the service: counts towards opening the breaker, and is retried.
     Down,
-    /// The service takes no call until somebody mends something: counts towards opening the breaker, and is handed on.
+    /// A fault that lasts until somebody repairs it: counts towards opening the breaker, and is returned at once.
     Shut,
 }
 
-/// An error of a call to a service outside.
+/// An error of a call to an external service.
 pub trait CallError: Clone + std::fmt::Display {
-    /// What it says about the service.
+    /// Returns the meaning for the service and for retries.
     fn severity(&self) -> Severity;
-    /// Time for which the service asks to be left alone. A lower bound, and nothing else.
+    /// Returns the wait that the service asks for (`Retry-After`), a lower bound.
     fn retry_after(&self) -> Option<Duration>;
 }
 
-/// How often and when a call is tried again before its error is handed on.
+/// Limits of the retries before an error is returned.
 #[derive(Clone, Copy, Debug)]
 pub struct Retries {
     /// Attempts after the first.
     pub retries_max: usize,
-    /// The wait before the first retry; it doubles from one to the next.
+    /// Wait before the first retry; doubled each time.
     pub first_wait: Duration,
-    /// From the first attempt on, no other begins later than this, be it for the waits between them, for `Retry-After` or for
-    /// an open breaker: the error is handed on, for the broker to schedule.
+    /// Time from the first attempt after which no other begins, whatever it would wait for: its turn, `Retry-After` or
+    /// an open breaker. The error is returned, and the broker schedules the retry.
     pub wait_max: Duration,
 }
 
 impl Default for Retries {
-    /// For 10 seconds, after 0.5, 1, 2 and 4 seconds.
+    /// Retries for 10 seconds, after 0.5, 1, 2 and 4 seconds.
     fn default() -> Self {
         Self { retries_max: 8, first_wait: Duration::from_millis(500), wait_max: Duration::from_secs(10) }
     }
 }
 
-/// The way out to one service.
+/// Calls to one service.
 pub struct Outbound<E> {
     breaker: Breaker,
     retries: Retries,
-    /// The failure that the breaker counted last: calls that wait for an open breaker in vain say what they waited for.
+    /// The failure that the breaker counted last: returned by calls that wait in vain for an open breaker.
     last: Mutex<Option<E>>,
 }
 
 impl<E: CallError> Outbound<E> {
-    /// Calls go through a breaker of their own and are tried again as `retries` says.
+    /// Creates a caller with its own breaker.
     pub fn new(retries: Retries) -> Self {
         Self { breaker: Breaker::default(), retries, last: Mutex::default() }
     }
@@ -67,7 +67,7 @@ impl<E: CallError> Outbound<E> {
     ///
     /// # Errors
     ///
-    /// The last attempt's error, or what keeps the breaker open.
+    /// The last attempt's error, or the one that keeps the breaker open.
     pub async fn call<T, F>(&self, call: impl Fn() -> F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>>,
@@ -104,7 +104,7 @@ impl<E: CallError> Outbound<E> {
             Ok(pass) => pass,
             Err(_) => match self.last() {
                 Some(last) => return Err(last),
-                // Nothing has failed yet, so the breaker is closed.
+                // No failure has been counted, so the breaker is closed.
                 None => self.breaker.admit().await,
             },
         };

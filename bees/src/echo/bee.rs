@@ -19,14 +19,14 @@ pub const EXECUTOR_TYPE: &str = "echo";
 pub const FUNCTIONS: [&str; 5] = ["echo", "sleep", "snooze", "count", "fail"];
 /// The most that is counted to.
 const COUNT_MAX: u32 = 1_000_000;
-/// What `sleep` takes.
+/// JSON Schema of the arguments of `sleep`.
 const SLEEP_ARGS: &str = r#"{
   "type": "object",
   "properties": { "ms": { "type": "integer", "minimum": 0, "maximum": 3600000 } },
   "required": ["ms"],
   "additionalProperties": false
 }"#;
-/// What `count` takes.
+/// JSON Schema of the arguments of `count`.
 const COUNT_ARGS: &str = r#"{
   "type": "object",
   "properties": {
@@ -37,7 +37,7 @@ const COUNT_ARGS: &str = r#"{
   "required": ["to"],
   "additionalProperties": false
 }"#;
-/// What `fail` takes.
+/// JSON Schema of the arguments of `fail`.
 const FAIL_ARGS: &str = r#"{
   "type": "object",
   "properties": {
@@ -90,7 +90,7 @@ struct Count {
 
 #[derive(Debug, PartialEq, Serialize)]
 struct Counted {
-    /// Where this attempt began.
+    /// First number of this attempt.
     from: u32,
     to: u32,
 }

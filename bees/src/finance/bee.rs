@@ -1,4 +1,4 @@
-//! The executor: one function, `stripe.event`, whose argument is a Stripe event as its webhook brought it.
+//! The executor for Stripe events: one function, `stripe.event`, whose argument is the body of a Stripe webhook.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,41 +12,42 @@ use super::limits::SLOTS;
 use super::record::{Applied, Record};
 use crate::outbound::CallError as _;
 
-/// The type of executor that applies Stripe events.
+/// Executor type of the finance bee.
 pub const EXECUTOR_TYPE: &str = "finance";
-/// The function that it does.
+/// Function that applies one event.
 pub const FUNCTION: &str = "stripe.event";
-/// What it takes. No more than every event has: one of a kind that is not known here is not refused at the door.
+/// JSON Schema of the arguments. Requires only the fields that every event has, so that unknown kinds of events are
+/// accepted, too.
 const EVENT_ARGS: &str = r#"{
   "type": "object",
   "properties": { "id": { "type": "string" }, "type": { "type": "string" } },
   "required": ["id", "type"]
 }"#;
 
-/// What became of an event: a finished process's output.
+/// Output of a finished process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// `evt_…`
+    /// Event id, `evt_…`.
     pub event_id: String,
-    /// Such as `invoice.paid`.
+    /// Event type, such as `invoice.paid`.
     pub event_type: String,
-    /// What it did.
+    /// Effect on the state of record.
     pub outcome: Applied,
     /// Live or test mode.
     pub livemode: bool,
-    /// The customer that it is about.
+    /// Customer of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<String>,
-    /// The subscription that it is about.
+    /// Subscription of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_id: Option<String>,
-    /// Why it was ignored.
+    /// Reason why the event was ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// The finance bee, with [`SLOTS`] slots; name, lease and the rest are for the caller to set. Whoever starts
-/// it calls [`Record::check`] first: a bee that cannot write should not claim.
+/// Builds the finance bee, with [`SLOTS`] slots; the caller sets name, lease and the rest. Call [`Record::check`]
+/// first: a bee that cannot write should not claim.
 pub fn bee(client: Client, record: Arc<dyn Record>) -> ExecutorBuilder {
     Executor::builder(client)
         .executor_type(EXECUTOR_TYPE)
@@ -60,7 +61,8 @@ pub fn bee(client: Client, record: Arc<dyn Record>) -> ExecutorBuilder {
 }
 
 async fn apply(record: &dyn Record, work: &Work) -> Result<Receipt, Failure> {
-    // An event that cannot be read today cannot be read tomorrow: it belongs with the failed ones, seen.
+    // Fatal, because a retry reads the same bytes: the process fails at once, and the operator sees it among the failed
+    // ones.
     let change = Change::from_event(work.args()).map_err(Failure::fatal)?;
     let outcome = within(work.spec().max_exec_ms, record.apply(&change)).await.map_err(|error| failure(&error))?;
     let event = change.event;
@@ -77,8 +79,9 @@ async fn apply(record: &dyn Record, work: &Work) -> Result<Receipt, Failure> {
     })
 }
 
-/// Gives up in time to give the work back: an attempt that reaches its `max_exec` spends a retry, and a state of record that hangs
-/// is not the event's fault. What is committed all the same is found by the repetition.
+/// Ends a call after three quarters of `max_exec`, in time to give the work back: an attempt that reaches `max_exec`
+/// spends a retry, and an unresponsive state of record is not the event's fault. If the call commits all the same, the
+/// next attempt gets [`Applied::Duplicate`].
 async fn within<T>(max_exec_ms: i64, call: impl Future<Output = Result<T, RecordError>>) -> Result<T, RecordError> {
     let Some(most) = u64::try_from(max_exec_ms).ok().filter(|ms| *ms > 0) else { return call.await };
     let limit = Duration::from_millis(most / 4 * 3);
@@ -88,10 +91,10 @@ async fn within<T>(max_exec_ms: i64, call: impl Future<Output = Result<T, Record
 
 fn failure(error: &RecordError) -> Failure {
     let failure = match error.fault() {
-        // A conflict depends on what is stored, which may change: it is tried again, as often as its spec says.
+        // A conflict depends on stored rows, which may change: retried, as often as the spec says.
         Fault::Document if matches!(error, RecordError::Conflict { .. }) => Failure::retryable(error),
         Fault::Document => Failure::fatal(error),
-        // Contention that outlasts the call's own retries is no more the event's fault than a wrong key.
+        // Contention that outlasts the call's own retries is not the event's fault: the attempt spends no retry.
         Fault::Surroundings | Fault::Again => Failure::surroundings(error.cause(), error),
     };
     match error.retry_after() {
@@ -142,7 +145,7 @@ mod tests {
         }
     }
 
-    /// A state of record that is always away.
+    /// A state of record that is never available.
     struct Away;
 
     #[async_trait]

@@ -1,53 +1,53 @@
-//! What one event changes, in the columns of the state of record.
+//! Changes that one event makes to the state of record, named after its columns.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// One event, reduced to what the state of record keeps of it. Names are the columns' names, so that a
-/// database can read the document without any knowledge of Stripe.
+/// An event, reduced to the values that the state of record keeps. Fields are named after columns, so that the database
+/// can read the document without knowledge of Stripe.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
     /// The event's own row.
     pub event: EventRow,
-    /// What it says about a customer.
+    /// Changes to a customer, if the event names one.
     pub customer: Option<CustomerChange>,
-    /// What it says about a subscription.
+    /// Changes to a subscription, if the event names one.
     pub subscription: Option<SubscriptionChange>,
 }
 
-/// An event as it is recorded.
+/// An event as recorded.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EventRow {
     /// Live or test mode; part of every key.
     pub livemode: bool,
-    /// `evt_…`
+    /// Event id, `evt_…`.
     pub id: String,
-    /// Such as `customer.subscription.updated`.
+    /// Event type, such as `customer.subscription.updated`.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// Stripe's time, in whole seconds.
+    /// Stripe's timestamp, in whole seconds.
     pub created: Timestamp,
-    /// The version of Stripe's API that the event is written in.
+    /// Version of Stripe's API in which the event is written.
     pub api_version: Option<String>,
-    /// The customer that it is about.
+    /// Customer of the event.
     pub customer_id: Option<String>,
-    /// The subscription that it is about.
+    /// Subscription of the event.
     pub subscription_id: Option<String>,
-    /// Why it changes nothing.
+    /// Reason why the event changes no customer and no subscription.
     pub reason: Option<String>,
-    /// The event as it came; `None` above [`PAYLOAD_BYTES_MAX`](super::limits::PAYLOAD_BYTES_MAX).
+    /// The event as received; `None` above [`PAYLOAD_BYTES_MAX`](super::limits::PAYLOAD_BYTES_MAX).
     pub payload: Option<String>,
 }
 
-/// What an event says about a customer. A register is written if its version is greater than the stored
-/// one; the empty version never is.
+/// Changes to a customer. A register is written if its version is greater than the stored one. An empty version is
+/// never greater, so it leaves the register as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CustomerChange {
     /// Live or test mode.
     pub livemode: bool,
-    /// `cus_…`
+    /// Customer id, `cus_…`.
     pub id: String,
     /// Version of the customer's own events; covers the five fields that follow.
     pub state_version: String,
@@ -57,55 +57,55 @@ pub struct CustomerChange {
     pub name: Option<String>,
     /// Metadata, in bounds.
     pub metadata: BTreeMap<String, String>,
-    /// The user that the metadata name.
+    /// User id in the metadata.
     pub metadata_user_id: Option<String>,
-    /// Deleted at Stripe, for good.
+    /// True if the customer was deleted at Stripe, which is final.
     pub deleted: bool,
     /// Version of the checkout; covers the three fields that follow.
     pub checkout_version: String,
-    /// E-mail address entered there.
+    /// E-mail address entered in the checkout.
     pub checkout_email: Option<String>,
-    /// Name entered there.
+    /// Name entered in the checkout.
     pub checkout_name: Option<String>,
-    /// The user that the checkout names.
+    /// User id of the checkout.
     pub checkout_user_id: Option<String>,
 }
 
-/// What an event says about a subscription.
+/// Changes to a subscription. Versions work as in [`CustomerChange`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SubscriptionChange {
     /// Live or test mode.
     pub livemode: bool,
-    /// `sub_…`
+    /// Subscription id, `sub_…`.
     pub id: String,
     /// Version of the next field.
     pub customer_version: String,
-    /// Whose subscription it is.
+    /// Customer of the subscription.
     pub customer_id: Option<String>,
     /// Version of the subscription's own events; covers [`Self::state`].
     pub state_version: String,
-    /// The subscription as those events show it.
+    /// State of the subscription in those events.
     #[serde(flatten)]
     pub state: SubscriptionState,
     /// Version of the checkout; covers the two fields that follow.
     pub checkout_version: String,
-    /// `cs_…`
+    /// Checkout session id, `cs_…`.
     pub checkout_session_id: Option<String>,
-    /// The user that the checkout names.
+    /// User id of the checkout.
     pub checkout_user_id: Option<String>,
     /// Version of the invoice; covers [`Self::invoice`].
     pub invoice_version: String,
-    /// What became of the newest invoice.
+    /// Outcome of the newest invoice.
     #[serde(flatten)]
     pub invoice: InvoiceState,
 }
 
-/// The fields of a subscription that are kept.
+/// Stored fields of a subscription.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SubscriptionState {
-    /// As Stripe writes it: one of its eight, or one that is new.
+    /// Status in Stripe's spelling: one of the eight known ones, or a newer one.
     pub status: Option<String>,
-    /// Price (or, long ago, plan) of the first item.
+    /// Price of the first item, or its plan in old API versions.
     pub price_id: Option<String>,
     /// Product of the first item.
     pub product_id: Option<String>,
@@ -115,15 +115,15 @@ pub struct SubscriptionState {
     pub currency: Option<String>,
     /// Start of the earliest current period of all items.
     pub current_period_start: Option<Timestamp>,
-    /// End of the latest current period of all items: paid until.
+    /// End of the latest current period of all items: the subscription is paid until then.
     pub current_period_end: Option<Timestamp>,
-    /// Ends with its period.
+    /// True if the subscription ends with its current period.
     pub cancel_at_period_end: Option<bool>,
-    /// Will end then.
+    /// Scheduled end.
     pub cancel_at: Option<Timestamp>,
-    /// When its end was decided.
+    /// Time of the cancellation.
     pub canceled_at: Option<Timestamp>,
-    /// When it ended.
+    /// Time of the actual end.
     pub ended_at: Option<Timestamp>,
     /// Start of the trial.
     pub trial_start: Option<Timestamp>,
@@ -131,23 +131,23 @@ pub struct SubscriptionState {
     pub trial_end: Option<Timestamp>,
     /// Metadata, in bounds.
     pub metadata: BTreeMap<String, String>,
-    /// The user that the metadata name.
+    /// User id in the metadata.
     pub metadata_user_id: Option<String>,
 }
 
-/// The fields of a subscription's newest invoice that are kept.
+/// Stored fields of a subscription's newest invoice.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct InvoiceState {
-    /// `in_…`
+    /// Invoice id, `in_…`.
     pub last_invoice_id: Option<String>,
     /// `finalized`, `action_required`, `failed`, `paid`, `voided` or `uncollectible`.
     pub last_invoice_outcome: Option<String>,
-    /// In the currency's smallest unit.
+    /// Amount due, in the currency's smallest unit.
     pub last_invoice_amount_due: Option<i64>,
-    /// In the currency's smallest unit.
+    /// Amount paid, in the currency's smallest unit.
     pub last_invoice_amount_paid: Option<i64>,
     /// ISO 4217, lower case.
     pub last_invoice_currency: Option<String>,
-    /// When that happened.
+    /// Time of the outcome.
     pub last_invoice_at: Option<Timestamp>,
 }

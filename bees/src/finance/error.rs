@@ -1,4 +1,4 @@
-//! Why the state of record did not take something, and what to do about it.
+//! Errors of the state of record, with advice.
 
 use std::time::Duration;
 
@@ -6,51 +6,51 @@ use apiary_executor_sdk::Fault;
 
 use crate::outbound::{CallError, Severity};
 
-/// Why a call to the state of record failed. Never holds a key, a password or a row's contents.
+/// An error of a call to the state of record. Never holds a key, a password or a row's contents.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RecordError {
-    /// It cannot be reached, does not answer in time, or says that it cannot now.
+    /// Unreachable, no answer in time, or temporarily unavailable.
     #[error("the state of record is not available: {what}; it is tried again")]
     Unavailable {
-        /// What happened.
+        /// Description of the fault.
         what: String,
-        /// How long it asks to be left alone.
+        /// Wait that the service asks for (`Retry-After`).
         retry_after: Option<Duration>,
     },
-    /// Another transaction was in the way.
+    /// A conflict with a concurrent transaction.
     #[error("another transaction was in the way ({code}): it is tried again")]
     Contended {
         /// The SQLSTATE, or SQLite's name for it.
         code: String,
     },
-    /// The key or password is not accepted.
+    /// Key or password rejected.
     #[error(
         "the state of record does not accept the key ({what}): check SUPABASE_SERVICE_ROLE_KEY, or user, \
          password and database in DATABASE_URL; the event waits"
     )]
     KeyRefused {
-        /// What it said.
+        /// The service's message.
         what: String,
     },
-    /// The role behind the key may not do this.
+    /// Missing rights of the role behind the key.
     #[error(
         "the state of record forbids it ({what}): use the service-role key, not the anon key, and apply \
          deploy/supabase/migrations, which grant it what it needs; the event waits"
     )]
     Forbidden {
-        /// What it said.
+        /// The service's message.
         what: String,
     },
-    /// Tables or functions are missing.
+    /// Missing tables or functions.
     #[error("tables or functions are missing ({what}): apply deploy/supabase/migrations; the event waits")]
     NotInstalled {
-        /// What it said.
+        /// The service's message.
         what: String,
     },
-    /// The file is not what was written.
+    /// A damaged database file.
     #[error("the state of record is damaged ({what}): restore the file from a backup; the event waits")]
     Damaged {
-        /// What SQLite said.
+        /// SQLite's message.
         what: String,
     },
     /// A write changed nothing, and no error was reported.
@@ -58,45 +58,45 @@ pub enum RecordError {
         "a write was dropped without an error ({what}): look for a trigger or a rule on the tables that does so; the event waits"
     )]
     Dropped {
-        /// The problem that was noticed.
+        /// Description of the missing effect.
         what: String,
     },
-    /// A key or reference that exists, or is missing, forbids the write.
+    /// Violation of a unique key or a reference.
     #[error(
         "the write conflicts with what is stored ({code}: {what}): look at the row, and for constraints on its table"
     )]
     Conflict {
         /// The SQLSTATE.
         code: String,
-        /// What it said.
+        /// The database's message.
         what: String,
     },
-    /// It refuses these values.
+    /// Values rejected by the database.
     #[error("the state of record refuses the event ({code}: {what}): look at the event at Stripe")]
     Refused {
         /// The SQLSTATE or HTTP status.
         code: String,
-        /// What it said.
+        /// The database's message.
         what: String,
     },
-    /// Its answer is not understood.
+    /// An answer in an unknown form.
     #[error(
         "the state of record gave an answer that is not understood: {0}; check SUPABASE_URL, and that \
          deploy/supabase/migrations are of this version"
     )]
     Answer(String),
-    /// A setting cannot be used.
+    /// An invalid setting.
     #[error("{0}")]
     Setting(String),
 }
 
 impl RecordError {
-    /// Whether another attempt, with nothing changed by hand, can succeed.
+    /// Returns true if another attempt can succeed without a change by hand.
     pub fn is_retryable(&self) -> bool {
         matches!(self.severity(), Severity::Busy | Severity::Down)
     }
 
-    /// The side at fault.
+    /// Returns the side at fault.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Conflict { .. } | Self::Refused { .. } => Fault::Document,
@@ -112,7 +112,7 @@ impl RecordError {
         }
     }
 
-    /// A stable name of what is in the way: errors of one name are one condition.
+    /// Returns a stable name of the condition. Errors with the same name count as one condition.
     pub fn cause(&self) -> &'static str {
         match self {
             Self::Unavailable { .. } => "record-unavailable",

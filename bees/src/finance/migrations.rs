@@ -1,11 +1,11 @@
-//! The SQL of `deploy/supabase/migrations`, for whoever applies or prints it from the program.
+//! The SQL of `deploy/supabase/migrations`, embedded so that the program can apply or print it.
 
-/// One migration. Every one can be run again without harm.
+/// A migration; safe to repeat.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
-    /// The file's name, which begins with its time.
+    /// File name, which begins with the migration's time.
     pub name: &'static str,
-    /// Its SQL.
+    /// SQL script.
     pub sql: &'static str,
 }
 

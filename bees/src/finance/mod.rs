@@ -1,24 +1,24 @@
-//! The finance bee: Stripe's events become the state of subscriptions in the state of record.
+//! The finance bee: applies Stripe's events to customers and subscriptions in the state of record.
 //!
-//! An event is read into a [`Change`], in the columns of the state of record; a [`Record`] takes it in, wholly
-//! or not at all. There are three: [`PostgrestRecord`] (Supabase's REST API), [`PostgresRecord`] (a direct
+//! An event is read into a [`Change`], named after the columns of the state of record; a [`Record`] applies it, wholly
+//! or not at all. There are three back-ends: [`PostgrestRecord`] (Supabase's REST API), [`PostgresRecord`] (a direct
 //! connection) and [`SqliteRecord`] (one file, for `apiary up`).
 //!
-//! # The same end state, whatever the order
+//! # The same end state in every order
 //!
-//! Stripe delivers events more than once, in any order, and stamps them with whole seconds. So what is stored
-//! does not depend on when an event arrives, but only on which events have arrived:
+//! Stripe delivers events more than once, in any order, and stamps them with whole seconds. The stored state therefore
+//! depends only on the set of events that have arrived, never on the order of arrival:
 //!
-//! - A row is made of *registers*: groups of columns that one kind of event tells completely. A customer has
-//!   its state (`customer.*`) and its checkout; a subscription has its customer, its state
-//!   (`customer.subscription.*`), its checkout (`checkout.session.*`) and its newest invoice (`invoice.*`). No
-//!   kind of event writes another's register, so the kinds cannot overwrite each other.
-//! - A register has a *version*, and an event overwrites it exactly if the event's version is greater. Versions
-//!   are texts compared byte by byte; each ends with the event's id, so no two events have the same one. The
-//!   greatest version wins in whatever order they come, and coming twice changes nothing.
-//! - Rows are made by whichever event names them first, and never deleted.
+//! - A row is made of *registers*: groups of columns that one kind of event sets completely. A customer has its state
+//! (`customer.*`) and its checkout; a subscription has its customer, its state (`customer.subscription.*`), its
+//! checkout (`checkout.session.*`) and its newest invoice (`invoice.*`). No kind of event writes another's register, so
+//! the kinds cannot overwrite each other.
+//! - A register has a *version*, and an event overwrites it exactly if the event's version is greater. Versions are
+//! texts compared byte by byte; each ends with the event's id, so no two events have the same version. The greatest
+//! version wins in every order of arrival, and a repeated event changes nothing.
+//! - The first event that names a row inserts it; rows are never deleted.
 //!
-//! A version is made of, first to last:
+//! The parts of a version, first to last:
 //!
 //! | register | version |
 //! |---|---|
@@ -28,19 +28,18 @@
 //! | newest invoice | the invoice's own `created` · invoice id · `created` · outcome · event id |
 //! | subscription's customer | `created` · event id |
 //!
-//! *Ended* comes before time, because a canceled or expired subscription never lives again at Stripe: no other
-//! event of it, however late its stamp, brings it back. In one second, *kind* puts `created` before `updated`
-//! (and all others) before `deleted`. Among updates of one second, *status* goes by the order in which Stripe
-//! moves: incomplete, trialing, paused, active, past_due, unpaid, any status unknown today,
-//! incomplete_expired, canceled. All of Stripe's moves go up in it, but for a recovery (past_due or unpaid to
-//! active), which takes a payment that hardly fails and succeeds within one second. Then the later *end of
-//! period*, because periods are renewed forwards; and what is still equal is decided by the event's id, which
-//! says nothing about time, but says the same everywhere.
+//! *Ended* precedes time, because Stripe never revives a canceled or expired subscription: no other event of it,
+//! however late its timestamp, brings it back. Within one second, *kind* puts `created` before `updated` (and all
+//! others) before `deleted`. Among updates of one second, *status* follows the order of Stripe's transitions:
+//! incomplete, trialing, paused, active, past_due, unpaid, any status unknown today, incomplete_expired, canceled. All
+//! transitions go up in that order except a recovery (past_due or unpaid to active), which needs a payment that fails
+//! and succeeds within one second. Then the later *end of period* wins, because periods are renewed forwards. A
+//! remaining tie is decided by the event's id, which says nothing about time, but gives the same result everywhere.
 //!
 //! # Statuses
 //!
-//! A status is stored as Stripe writes it, without a list of allowed ones: an event about a payment is not
-//! lost because Stripe has a new word. Readers treat a word that they do not know as not active.
+//! A status is stored in Stripe's spelling, without a list of allowed ones, so that an event with a new status is not
+//! lost. Readers treat an unknown status as not active.
 //!
 //! # Users
 //!

@@ -1,4 +1,4 @@
-//! The state of record, as the bee sees it.
+//! The interface to the state of record.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -8,50 +8,50 @@ use super::change::Change;
 use super::error::RecordError;
 use super::limits::PAGE_MAX;
 
-/// Where customers and subscriptions are kept.
+/// A store of customers and subscriptions.
 #[async_trait]
 pub trait Record: Send + Sync + 'static {
-    /// Takes in one event, wholly or not at all. Safe to repeat: after a lost answer, call again.
+    /// Applies one event, wholly or not at all. Safe to repeat: after a lost answer, call again.
     ///
     /// # Errors
     ///
-    /// [`RecordError::is_retryable`] says whether another attempt can succeed.
+    /// [`RecordError::is_retryable`] returns true if another attempt can succeed.
     async fn apply(&self, change: &Change) -> Result<Applied, RecordError>;
 
-    /// One page of the subscriptions, by id.
+    /// Returns one page of subscriptions, ordered by id.
     ///
     /// # Errors
     ///
-    /// As for [`Self::apply`].
+    /// Those of [`Self::apply`].
     async fn subscriptions(&self, query: &SubscriptionQuery) -> Result<Vec<Subscription>, RecordError>;
 
-    /// Makes sure that events could be applied, before any is claimed.
+    /// Checks that events could be applied. Called before any is claimed.
     ///
     /// # Errors
     ///
-    /// What is missing, and what to do.
+    /// The missing part, with advice.
     async fn check(&self) -> Result<(), RecordError>;
 
-    /// Lets go of connections and files. Nothing is applied after it.
+    /// Closes connections and files. No call may follow.
     async fn close(&self) {}
 }
 
-/// What applying an event did.
+/// Outcome of applying an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Applied {
-    /// Something changed.
+    /// Changed at least one register.
     Applied,
-    /// Everything in it is older than what is stored; the event is recorded.
+    /// Recorded without a change: every stored register is newer.
     Superseded,
-    /// It says nothing about customers or subscriptions; the event is recorded.
+    /// Recorded without a change: the event names no customer and no subscription.
     Ignored,
-    /// This very event was taken in before.
+    /// The same event was recorded before.
     Duplicate,
 }
 
 impl Applied {
-    /// The word in receipts and logs.
+    /// Returns the word in receipts and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -62,21 +62,21 @@ impl Applied {
     }
 }
 
-/// Which subscriptions to list.
+/// A selection of subscriptions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriptionQuery {
-    /// Those of live mode, or those of test mode.
+    /// True for live mode, false for test mode.
     pub livemode: bool,
-    /// Those of one customer.
+    /// Only subscriptions of this customer.
     pub customer_id: Option<String>,
-    /// Those after this id: the last one of the page before.
+    /// Only subscriptions after this id: the last one of the previous page.
     pub after_id: Option<String>,
-    /// At most so many; never more than [`PAGE_MAX`].
+    /// Most subscriptions in the answer; capped at [`PAGE_MAX`].
     pub limit: u32,
 }
 
 impl SubscriptionQuery {
-    /// The first page of all subscriptions of a mode.
+    /// Selects the first page of all subscriptions of a mode.
     pub fn all(livemode: bool) -> Self {
         Self { livemode, customer_id: None, after_id: None, limit: PAGE_MAX }
     }
@@ -86,18 +86,18 @@ impl SubscriptionQuery {
     }
 }
 
-/// A subscription as it is stored. Every field but the key is `None` until an event has told it.
+/// A subscription as stored. Every field but the key is `None` until an event sets it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
     /// Live or test mode.
     pub livemode: bool,
-    /// `sub_…`
+    /// Subscription id, `sub_…`.
     pub id: String,
-    /// `cus_…`
+    /// Customer id, `cus_…`.
     pub customer_id: Option<String>,
-    /// The user that the subscription's metadata, or its checkout, name.
+    /// User id from the subscription's metadata, or from its checkout.
     pub user_id: Option<String>,
-    /// Stripe's word; treat one that you do not know as not active.
+    /// Status in Stripe's spelling; treat an unknown one as not active.
     pub status: Option<String>,
     /// Price of the first item.
     pub price_id: Option<String>,
@@ -109,15 +109,15 @@ pub struct Subscription {
     pub currency: Option<String>,
     /// Start of the current period.
     pub current_period_start: Option<Timestamp>,
-    /// End of the current period: paid until.
+    /// End of the current period: the subscription is paid until then.
     pub current_period_end: Option<Timestamp>,
-    /// Ends with its period.
+    /// True if the subscription ends with its current period.
     pub cancel_at_period_end: Option<bool>,
-    /// Will end then.
+    /// Scheduled end.
     pub cancel_at: Option<Timestamp>,
-    /// When its end was decided.
+    /// Time of the cancellation.
     pub canceled_at: Option<Timestamp>,
-    /// When it ended.
+    /// Time of the actual end.
     pub ended_at: Option<Timestamp>,
     /// Start of the trial.
     pub trial_start: Option<Timestamp>,
@@ -125,18 +125,18 @@ pub struct Subscription {
     pub trial_end: Option<Timestamp>,
     /// Metadata, in bounds.
     pub metadata: serde_json::Value,
-    /// `cs_…`
+    /// Checkout session id, `cs_…`.
     pub checkout_session_id: Option<String>,
-    /// `in_…`, the newest.
+    /// Id of the newest invoice, `in_…`.
     pub last_invoice_id: Option<String>,
-    /// What became of it: `finalized`, `action_required`, `failed`, `paid`, `voided` or `uncollectible`.
+    /// Outcome of that invoice: `finalized`, `action_required`, `failed`, `paid`, `voided` or `uncollectible`.
     pub last_invoice_outcome: Option<String>,
-    /// In the currency's smallest unit.
+    /// Amount due, in the currency's smallest unit.
     pub last_invoice_amount_due: Option<i64>,
-    /// In the currency's smallest unit.
+    /// Amount paid, in the currency's smallest unit.
     pub last_invoice_amount_paid: Option<i64>,
     /// ISO 4217, lower case.
     pub last_invoice_currency: Option<String>,
-    /// When that became of it.
+    /// Time of the outcome.
     pub last_invoice_at: Option<Timestamp>,
 }

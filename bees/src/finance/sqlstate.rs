@@ -1,27 +1,27 @@
-//! Postgres's error codes, in the terms of the state of record.
+//! Converts Postgres's error codes to errors of the state of record.
 
 use apiary_executor_sdk::Fault;
 use apiary_protocol::fault::of_sqlstate;
 
 use super::error::RecordError;
 
-/// The error behind a SQLSTATE. Whose fault it is decides the classifier; here it gets the advice that fits.
+/// Converts a SQLSTATE. The classifier decides the side at fault; this function adds the fitting advice.
 pub(super) fn error(code: &str, message: &str) -> RecordError {
     let what = format!("{code}: {message}");
     match (of_sqlstate(code), code.get(..2).unwrap_or_default()) {
         (Fault::Again, _) => RecordError::Contended { code: code.to_owned() },
-        // References, unique keys and exclusions: they depend on other rows.
+        // References, unique keys and exclusions depend on other rows, which may change.
         (Fault::Document, _) if matches!(code, "23503" | "23505" | "23P01") => {
             RecordError::Conflict { code: code.to_owned(), what: message.to_owned() }
         }
         (Fault::Document, _) => RecordError::Refused { code: code.to_owned(), what: message.to_owned() },
         (Fault::Surroundings, class) => match (code, class) {
             ("42501", _) => RecordError::Forbidden { what },
-            // Bad password, unknown role; unknown database.
+            // Wrong password, unknown role, or unknown database.
             ("22023", _) | (_, "28" | "3D") => RecordError::KeyRefused { what },
-            // A function, table, column or schema that is not there, or not of this version.
+            // A function, table, column or schema is missing, or not of this version.
             (_, "42" | "3F") => RecordError::NotInstalled { what },
-            // PostgREST's way for a function to set the HTTP status: ours raises it for a write that matched nothing.
+            // PostgREST lets a function set the HTTP status this way: ours raises it for a write that matched no row.
             ("PT409", _) => RecordError::Dropped { what },
             _ => RecordError::unavailable(what),
         },

@@ -1,12 +1,12 @@
-//! Versions: texts that sort, byte by byte, as the states that they stand for follow each other.
+//! Versions: texts whose byte order is the order of the states that they stand for.
 //!
-//! The rule, and why it is this one, is in the [module's documentation](super).
+//! The [module's documentation](super) has the rule and its reasons.
 
 use super::stripe::Occurrence;
 
-/// The version of what a `customer.subscription.*` event shows.
+/// Returns the version of the state in a `customer.subscription.*` event.
 ///
-/// Ended before time, time before kind, kind before status, status before period, and the event's id last.
+/// Order of the parts: ended, time, kind, status, period, event id.
 pub(super) fn of_subscription_state(
     event: &Occurrence,
     ended: bool,
@@ -18,27 +18,27 @@ pub(super) fn of_subscription_state(
     format!("{ended}-{:012}-{kind}-{status:02}-{period_end_s:012}-{}", event.created_s, event.id)
 }
 
-/// The version of what a `customer.*` event shows.
+/// Returns the version of the state in a `customer.*` event.
 pub(super) fn of_customer_state(event: &Occurrence, deleted: bool, kind: u8) -> String {
     format!("{}-{:012}-{kind}-{}", u8::from(deleted), event.created_s, event.id)
 }
 
-/// The version of what a checkout says.
+/// Returns the version of a checkout.
 pub(super) fn of_checkout(event: &Occurrence, kind: u8) -> String {
     format!("{:012}-{kind}-{}", event.created_s, event.id)
 }
 
-/// The version of what became of an invoice: the newest invoice first, then its latest event.
+/// Returns the version of an invoice's outcome: the newest invoice counts first, then its latest event.
 pub(super) fn of_invoice(event: &Occurrence, invoice_created_s: i64, invoice_id: &str, kind: u8) -> String {
     format!("{invoice_created_s:012}-{invoice_id}-{:012}-{kind}-{}", event.created_s, event.id)
 }
 
-/// The version of the plain fact that an event names something.
+/// Returns the version of a mere mention: an event that names a customer.
 pub(super) fn of_mention(event: &Occurrence) -> String {
     format!("{:012}-{}", event.created_s, event.id)
 }
 
-/// Where a status stands in the course of a subscription's life, for events of the same second.
+/// Ranks a status in the course of a subscription's life, for events of the same second.
 fn status_rank(status: &str) -> u8 {
     match status {
         "incomplete" => 10,
@@ -49,7 +49,7 @@ fn status_rank(status: &str) -> u8 {
         "unpaid" => 60,
         "incomplete_expired" => 80,
         "canceled" => 90,
-        // Unknown today: more probably a new way to be in trouble than a new way to begin.
+        // An unknown status is more probably a new kind of trouble than a new kind of beginning.
         _ => 70,
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn hostile_metadata() -> Vec<Value> {
     ]
 }
 
-/// One event for each, of a subscription for each.
+/// Returns one event for each kind of hostile metadata, each of its own subscription.
 pub(crate) fn hostile_events() -> Vec<Vec<u8>> {
     let events = (0..).zip(hostile_metadata()).map(|(n, metadata)| {
         let mut object = subscription(&format!("sub_{n:02}"), "cus_'; drop table stripe_customers; --", "active", T0);
@@ -37,7 +37,7 @@ pub(crate) fn hostile_events() -> Vec<Vec<u8>> {
     events.collect()
 }
 
-/// What must be stored of them.
+/// Asserts that the events' metadata are stored within bounds.
 pub(crate) fn assert_hostile_metadata_are_stored_safely(rows: &[Subscription]) {
     assert_eq!(rows.len(), hostile_metadata().len());
     for row in rows {

@@ -1,4 +1,4 @@
-//! What events say, kind by kind.
+//! Tests each kind of event.
 
 use apiary_bees::finance::{Applied, Change, Record as _, Subscription, SubscriptionQuery};
 use serde_json::{Value, json};

@@ -24,7 +24,7 @@ fn record(server: &Scripted, key: &str, retries: Retries) -> PostgrestRecord {
     PostgrestRecord::with_retries(&server.url, &SecretString::from(key), Arc::new(SystemClock), retries).unwrap()
 }
 
-/// How an event fares when these are the answers, and how many calls were made.
+/// Applies an event against these answers; returns the outcome and the number of calls.
 async fn applied(answers: impl IntoIterator<Item = Answer>) -> (Result<Applied, RecordError>, usize) {
     let server = Scripted::new(answers).await;
     let outcome = record(&server, JWT, QUICK).apply(&change()).await;

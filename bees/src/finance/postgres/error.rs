@@ -1,9 +1,9 @@
-//! What sqlx reports, in the terms of the state of record.
+//! Converts errors of sqlx to those of the state of record.
 
 use super::super::error::RecordError;
 use super::super::sqlstate;
 
-/// Texts of the database are passed on; details, which quote rows, are not.
+/// Converts an error. Passes on the database's message, but not its details, because these quote rows.
 pub(super) fn of(error: sqlx::Error) -> RecordError {
     match error {
         sqlx::Error::Database(error) => {

@@ -1,4 +1,4 @@
-//! The state of record by a direct connection to Postgres.
+//! The state of record over a direct connection to Postgres.
 
 mod error;
 mod record;

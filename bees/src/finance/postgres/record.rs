@@ -1,4 +1,4 @@
-//! Connects, applies, lists.
+//! Connects, applies and lists.
 
 use std::time::Duration;
 
@@ -16,27 +16,27 @@ use super::super::record::{Applied, Record, Subscription, SubscriptionQuery};
 use super::error;
 use crate::outbound::{Outbound, Retries};
 
-/// Customers and subscriptions in a Postgres, Supabase's or any other.
+/// Customers and subscriptions in a Postgres database, Supabase's or another.
 pub struct PostgresRecord {
     pool: PostgresPool,
     outbound: Outbound<RecordError>,
 }
 
 impl PostgresRecord {
-    /// A record behind this URL (`postgres://…`); connects at the first call.
+    /// Creates a record for this URL (`postgres://…`). Connects at the first call.
     ///
     /// # Errors
     ///
-    /// [`RecordError::Setting`] for a URL that cannot be used.
+    /// [`RecordError::Setting`] for an invalid URL.
     pub fn new(url: &SecretString) -> Result<Self, RecordError> {
         Self::with_retries(url, Retries::default())
     }
 
-    /// As [`Self::new`], with other retries.
+    /// Creates a record as [`Self::new`] does, with other retries.
     ///
     /// # Errors
     ///
-    /// As [`Self::new`].
+    /// The errors of [`Self::new`].
     pub fn with_retries(url: &SecretString, retries: Retries) -> Result<Self, RecordError> {
         let server = read_url_encrypted(url.expose_secret())
             .map_err(|error| RecordError::Setting(format!("DATABASE_URL: {error}")))?
@@ -53,14 +53,15 @@ impl PostgresRecord {
         Ok(Self { pool, outbound: Outbound::new(retries) })
     }
 
-    /// Applies every migration; safe to repeat, and from several processes at once.
+    /// Applies every migration; safe to repeat, also by several processes at the same time.
     ///
     /// # Errors
     ///
-    /// What Postgres said.
+    /// The error of the database.
     pub async fn migrate(&self) -> Result<(), RecordError> {
         let mut session = self.pool.session().await.map_err(error::of)?;
         session.begin().await.map_err(error::of)?;
+        // The lock makes concurrent runs wait for each other: two of them would create the same table.
         session.script(include_str!("migration_lock.sql")).await.map_err(error::of)?;
         for migration in MIGRATIONS {
             session.script(migration.sql).await.map_err(error::of)?;
@@ -116,8 +117,7 @@ impl Record for PostgresRecord {
     }
 }
 
-/// Ends a call that takes too long. Should Postgres commit it all the same, the repetition finds the event
-/// taken.
+/// Ends a call that takes too long. If Postgres commits it all the same, the repetition gets [`Applied::Duplicate`].
 async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, RecordError> {
     match tokio::time::timeout(limit, call).await {
         Ok(answer) => answer.map_err(error::of),

@@ -1,4 +1,4 @@
-//! A small client of PostgREST: calls a function, reads rows.
+//! A minimal PostgREST client: calls functions and reads rows.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::super::error::RecordError;
 use super::super::limits::{ANSWER_BYTES_MAX, CONNECT_TIMEOUT, READ_TIMEOUT, WRITE_TIMEOUT};
 use super::{error, key};
 
-/// One PostgREST, as one role.
+/// A client of one PostgREST service, with the rights of one role.
 pub(super) struct PostgrestClient {
     http: Client,
     base: Url,
@@ -21,7 +21,7 @@ pub(super) struct PostgrestClient {
 }
 
 impl PostgrestClient {
-    /// A client of a Supabase project, by its URL (`https://….supabase.co`).
+    /// Creates a client of a Supabase project from its URL (`https://….supabase.co`).
     pub(super) fn new(url: &str, key: &SecretString, clock: Arc<dyn Clock>) -> Result<Self, RecordError> {
         let base = rest_base(url)?;
         let mut headers: HeaderMap = key::headers(key)?;
@@ -43,7 +43,7 @@ impl PostgrestClient {
         self.send(request, WRITE_TIMEOUT).await
     }
 
-    /// Reads rows: `GET /rest/v1/<table>?…`, with filters as PostgREST has them.
+    /// Reads rows: `GET /rest/v1/<table>?…`, with PostgREST's filters.
     pub(super) async fn select(&self, table: &str, filters: &[(&str, String)]) -> Result<Vec<u8>, RecordError> {
         let mut url = self.endpoint(&[table])?;
         url.query_pairs_mut().extend_pairs(filters);
@@ -67,7 +67,7 @@ impl PostgrestClient {
     }
 }
 
-/// Reads the body, up to a bound, so that no answer fills the memory.
+/// Reads the body, up to [`ANSWER_BYTES_MAX`], so that no answer exhausts the memory.
 async fn read(mut response: Response, timeout: Duration) -> Result<Vec<u8>, RecordError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| transport(error, timeout))? {
@@ -79,7 +79,7 @@ async fn read(mut response: Response, timeout: Duration) -> Result<Vec<u8>, Reco
     Ok(body)
 }
 
-/// No answer. The URL is left out of the text: it may hold what somebody put there that should not be.
+/// Converts an error without an answer. The text omits the URL, because its query or user part may hold a secret.
 fn transport(error: reqwest::Error, timeout: Duration) -> RecordError {
     if error.is_timeout() && !error.is_connect() {
         return RecordError::unavailable(format!("no answer within {} s", timeout.as_secs()));
@@ -94,7 +94,7 @@ fn transport(error: reqwest::Error, timeout: Duration) -> RecordError {
     RecordError::unavailable(text)
 }
 
-/// The address of the REST API, from the project's URL or from the API's own.
+/// Returns the URL of the REST API, from the project's URL or from the API's own.
 fn rest_base(url: &str) -> Result<Url, RecordError> {
     let setting = |what: &str| {
         RecordError::Setting(format!("SUPABASE_URL {what}: set it to the project's URL, https://<project>.supabase.co"))
@@ -123,10 +123,11 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// reqwest panics without one; `main` installs it first thing, but a library does not rely on that.
+/// Installs a TLS provider if there is none, because reqwest panics without one. `main` installs one first, but a
+/// library cannot rely on that.
 fn install_crypto_provider() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Losing the race to another thread is as good as winning it: a provider is there.
+        // Losing the race to another thread is harmless: a provider is installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }

@@ -1,4 +1,4 @@
-//! What PostgREST, or a gateway before it, answers instead of what was asked for.
+//! Converts error answers of PostgREST, or of a gateway in front of it.
 //!
 //! The codes: <https://docs.postgrest.org/en/stable/references/errors.html>.
 
@@ -13,11 +13,11 @@ use super::super::error::RecordError;
 use super::super::limits::RETRY_AFTER_MAX;
 use super::super::sqlstate;
 
-/// Characters of an answer that is not PostgREST's which are quoted.
+/// Characters quoted from an answer that is not PostgREST's.
 const QUOTED_CHARS_MAX: usize = 200;
 
-/// The error behind an answer: by Postgres's or PostgREST's code where there is one. Without one, the status only says what advice
-/// fits.
+/// Converts an error answer by the code of Postgres or PostgREST. Without a code, the HTTP status only selects the
+/// advice.
 pub(super) fn of(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> RecordError {
     let error = match PostgrestError::read(body) {
         Some(PostgrestError { code, message }) => of_code(&code, &message),
@@ -33,9 +33,9 @@ fn of_code(code: &str, message: &str) -> RecordError {
     let what = || format!("{code}: {message}");
     match code.strip_prefix("PGRST") {
         None => sqlstate::error(code, message),
-        // The connection to the database, or the schema cache, is not there yet.
+        // Codes 0xx: no connection to the database, or no schema cache yet.
         Some(number) if number.starts_with('0') => RecordError::unavailable(what()),
-        // The schema that is exposed; a function or table that is not in the schema cache.
+        // An exposed schema is missing; or, with codes 2xx, a function or table is missing in the schema cache.
         Some("106") => RecordError::NotInstalled { what: what() },
         Some(number) if number.starts_with('2') => RecordError::NotInstalled { what: what() },
         Some(number) if number.starts_with('3') => RecordError::KeyRefused { what: what() },
@@ -43,12 +43,13 @@ fn of_code(code: &str, message: &str) -> RecordError {
     }
 }
 
-/// No answer of PostgREST's: a gateway, a proxy or a firewall speaks, of anything but the event.
+/// Converts an answer of a gateway, a proxy or a firewall. Such an answer is about the connection, never about the
+/// event.
 fn of_gateway(status: StatusCode, text: &str) -> RecordError {
     let what = format!("{status}, not from PostgREST: {text}");
     match status {
         StatusCode::UNAUTHORIZED => RecordError::KeyRefused { what },
-        // A redirect would carry the key to another host, so none is followed.
+        // A redirect would send the key to another host, so none is followed.
         status if status.is_redirection() => RecordError::Answer(format!("{status}, a redirect")),
         StatusCode::PAYMENT_REQUIRED => {
             RecordError::unavailable(format!("{what}; look at the project's quota and its billing page"))
@@ -64,7 +65,8 @@ fn is_transient(status: StatusCode) -> bool {
     matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS)
 }
 
-/// Returns what `Retry-After` asks for: seconds, or a date (RFC 9110, section 10.2.3), at most [`RETRY_AFTER_MAX`].
+/// Returns the wait asked for by `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3), at most
+/// [`RETRY_AFTER_MAX`].
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let asked = match value.parse() {

@@ -1,4 +1,4 @@
-//! The key, as it travels.
+//! HTTP headers that carry the key.
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -7,10 +7,10 @@ use super::super::error::RecordError;
 
 const API_KEY: HeaderName = HeaderName::from_static("apikey");
 
-/// The headers that say who calls. They are marked sensitive, so that nothing prints them.
+/// Returns the headers that authenticate the caller. They are marked sensitive, so that no log prints them.
 ///
-/// Supabase has two kinds of keys. The newer (`sb_secret_…`) travel as `apikey` only. The older are JWTs, and
-/// travel a second time as a bearer token, which is what PostgREST itself looks at.
+/// Supabase has two kinds of keys. New keys (`sb_secret_…`) are sent as `apikey` only. Old keys are JWTs, and are sent
+/// also as a bearer token, which is the header that PostgREST itself reads.
 pub(super) fn headers(key: &SecretString) -> Result<HeaderMap, RecordError> {
     let key = key.expose_secret().trim();
     if key.is_empty() {

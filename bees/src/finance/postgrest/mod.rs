@@ -1,4 +1,4 @@
-//! The state of record by Supabase's REST API, which is [PostgREST](https://docs.postgrest.org).
+//! The state of record over Supabase's REST API, which is [PostgREST](https://docs.postgrest.org).
 
 mod client;
 mod error;

@@ -14,7 +14,7 @@ use super::super::record::{Applied, Record, Subscription, SubscriptionQuery};
 use super::client::PostgrestClient;
 use crate::outbound::{Outbound, Retries};
 
-/// The columns of [`Subscription`].
+/// Columns of [`Subscription`].
 const COLUMNS: &str = "livemode,id,customer_id,user_id,status,price_id,product_id,quantity,currency,\
     current_period_start,current_period_end,cancel_at_period_end,cancel_at,canceled_at,ended_at,trial_start,\
     trial_end,metadata,checkout_session_id,last_invoice_id,last_invoice_outcome,last_invoice_amount_due,\
@@ -27,20 +27,20 @@ pub struct PostgrestRecord {
 }
 
 impl PostgrestRecord {
-    /// A record in the project with this URL, written with its service-role key. Connects at the first call.
+    /// Creates a record in the project with this URL, written with its service-role key. Connects at the first call.
     ///
     /// # Errors
     ///
-    /// [`RecordError::Setting`] for a URL or key that cannot be used.
+    /// [`RecordError::Setting`] for an invalid URL or key.
     pub fn new(url: &str, service_role_key: &SecretString, clock: Arc<dyn Clock>) -> Result<Self, RecordError> {
         Self::with_retries(url, service_role_key, clock, Retries::default())
     }
 
-    /// As [`Self::new`], with other retries.
+    /// Creates a record as [`Self::new`] does, with other retries.
     ///
     /// # Errors
     ///
-    /// As [`Self::new`].
+    /// The errors of [`Self::new`].
     pub fn with_retries(
         url: &str,
         service_role_key: &SecretString,

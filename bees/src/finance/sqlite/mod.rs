@@ -1,7 +1,7 @@
 //! The state of record in one SQLite file, for `apiary up`.
 //!
-//! The same merge as the Postgres function's, register by register: each `.sql` file here is one statement
-//! of it, and reads the same JSON document (`?1`).
+//! The same merge as in the Postgres function, register by register: each `.sql` file here is one statement of it, and
+//! reads the same JSON document (`?1`).
 
 mod error;
 mod record;

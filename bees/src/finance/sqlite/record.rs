@@ -1,4 +1,4 @@
-//! Opens, applies, lists.
+//! Opens, applies and lists.
 
 use std::path::Path;
 
@@ -16,11 +16,11 @@ use super::{error, schema};
 
 /// Customers and subscriptions in a SQLite file.
 pub struct SqliteRecord {
-    /// One connection: SQLite has one writer, and what waits for it here waits in order.
+    /// Single connection: SQLite has one writer, so callers queue here in order instead of getting SQLITE_BUSY.
     writer: SqliteWriter,
 }
 
-/// How one row is written: its registers, and the check that it is there as it should be.
+/// Statements for one row: a write for each register, and the check that the row exists.
 struct Row {
     writes: &'static [&'static str],
     check: &'static str,
@@ -50,16 +50,16 @@ const SUBSCRIPTION: Row = Row {
 };
 
 impl SqliteRecord {
-    /// Opens the file, makes it (readable by its owner only) where there is none, and brings it to this
-    /// version's schema. Every commit is on the disk before it counts (`synchronous=FULL`).
+    /// Opens the file, creates it if missing (readable by its owner only), and migrates it to this version's schema.
+    /// Every commit is on the disk before it counts (`synchronous=FULL`).
     ///
     /// # Errors
     ///
-    /// A file that cannot be opened, is no database, or is of a newer version.
+    /// A file that cannot be opened, is not a database, or has a newer version.
     pub async fn open(path: &Path) -> Result<Self, RecordError> {
         make_private(path).await?;
         let cannot_open = |cause: RecordError| match cause.is_retryable() {
-            // A disk that is full, or a file that another program holds.
+            // A full disk, or a file locked by another program.
             true => cause,
             false => RecordError::Setting(format!("cannot open {}: {cause}", path.display())),
         };
@@ -102,21 +102,23 @@ impl Record for SqliteRecord {
         self.subscriptions(&SubscriptionQuery { limit: 1, ..SubscriptionQuery::all(true) }).await.map(drop)
     }
 
-    /// Everything is written back from the write-ahead log: the one file is all there is.
+    /// Checkpoints the write-ahead log, so that the one file holds everything.
     async fn close(&self) {
         self.writer.close().await;
     }
 }
 
-/// Makes the file, where there is none, for its owner only: it holds names and e-mail addresses. SQLite gives
-/// the files beside it the same permissions.
+/// Creates the file, if missing, for its owner only: it holds names and e-mail addresses. SQLite gives the files beside
+/// it the same permissions.
 async fn make_private(path: &Path) -> Result<(), RecordError> {
     let made = tokio::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).await;
     made.map(drop).map_err(|error| RecordError::Setting(format!("cannot open {}: {error}", path.display())))
 }
 
-/// The steps of the Postgres function `apply_stripe_event`, one statement each.
+/// Applies a change with the steps of the Postgres function `apply_stripe_event`, one statement each.
 async fn merge(transaction: &mut SqliteTransaction, change: &Change, document: &str) -> Result<Applied, RecordError> {
+    // Inserted first: no row means that an event with this id was recorded before, in a transaction that committed
+    // wholly.
     if execute(transaction, include_str!("record_event.sql"), document).await? == 0 {
         return Ok(Applied::Duplicate);
     }
@@ -137,12 +139,13 @@ async fn merge(transaction: &mut SqliteTransaction, change: &Change, document: &
     Ok(applied)
 }
 
-/// Writes every register of one row, and makes sure that the row is there as it should be.
+/// Writes every register of one row, and checks that the row exists afterwards.
 async fn write(transaction: &mut SqliteTransaction, row: &Row, document: &str) -> Result<u64, RecordError> {
     let mut rows_changed = 0;
     for statement in row.writes {
         rows_changed += execute(transaction, statement, document).await?;
     }
+    // A trigger may drop a write without an error. Without this check, the event would count as applied and be lost.
     let found = transaction.row(query(row.check).bind(document)).await.map_err(error::of)?;
     let rows: i64 = found.map_or(Ok(0), |found| found.try_get(0)).map_err(error::of)?;
     if rows != 1 {

@@ -1,4 +1,4 @@
-//! Brings a file to this version's schema.
+//! Migrates a file to this version's schema.
 
 use std::path::Path;
 
@@ -9,12 +9,13 @@ use sqlx::{Connection as _, Row as _, SqliteConnection, query};
 use super::super::error::RecordError;
 use super::error;
 
-/// Step n brings a file from version n to n + 1; the file itself keeps its number (`user_version`).
+/// Migration steps. Step n takes a file from version n to n + 1; the file stores its version (`user_version`).
 const STEPS: [&str; 1] = [include_str!("schema.sql")];
-/// What marks a file as ours (<https://www.sqlite.org/pragma.html#pragma_application_id>): "APFN".
+/// Application id that marks a file of the finance bee (<https://www.sqlite.org/pragma.html#pragma_application_id>):
+/// "APFN".
 const APPLICATION_ID: i64 = 0x4150_464e;
 
-/// Refuses a database that is another program's, before anything in it is changed: not even its journal mode.
+/// Rejects another program's database before anything in it is changed, even its journal mode.
 pub(super) async fn refuse_foreign(path: &Path) -> Result<(), RecordError> {
     let options = SqliteConnectOptions::new().filename(path);
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(error::of)?;
@@ -28,7 +29,7 @@ pub(super) async fn refuse_foreign(path: &Path) -> Result<(), RecordError> {
     is_ours
 }
 
-/// Applies the steps that the file lacks, all or none with the transaction.
+/// Applies the missing steps, all or none with the transaction.
 pub(super) async fn migrate(transaction: &mut SqliteTransaction) -> Result<(), RecordError> {
     let version = transaction.row(query("pragma user_version")).await.map_err(error::of)?;
     let version: i64 = version.map_or(Ok(0), |row| row.try_get(0)).map_err(error::of)?;
@@ -42,7 +43,7 @@ pub(super) async fn migrate(transaction: &mut SqliteTransaction) -> Result<(), R
     for step in &STEPS[done..] {
         transaction.script(*step).await.map_err(error::of)?;
     }
-    // A pragma takes no parameter; there is one step, so there is one number.
+    // A pragma takes no parameter. The literal is right because there is only one step.
     transaction.script("pragma user_version = 1").await.map_err(error::of)
 }
 

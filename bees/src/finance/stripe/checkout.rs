@@ -13,7 +13,7 @@ use crate::finance::version;
 #[derive(Deserialize)]
 pub(super) struct Session {
     id: String,
-    /// Absent before API version 2019-03-14: then a session with a subscription was for a subscription.
+    /// Absent before API version 2019-03-14. Then a session with a subscription counts as one in subscription mode.
     #[serde(default)]
     mode: Option<String>,
     #[serde(default)]
@@ -63,7 +63,8 @@ pub(super) fn completed(event: &Occurrence, kind: u8, session: Session) -> Resul
 }
 
 impl Session {
-    /// What your server wrote comes first: with a payment link, the payer can choose `client_reference_id`.
+    /// Returns the user id. The metadata, written by the seller's server, take precedence: with a payment link, the
+    /// payer can choose `client_reference_id`.
     fn user_id(&self) -> Option<String> {
         self.metadata.user_id().or_else(|| user_id(self.client_reference_id.as_deref()))
     }

@@ -46,7 +46,7 @@ fn state(event: &Occurrence, kind: u8, customer: Customer, deleted: bool) -> Res
     Ok(Meaning { customer: Some(change), ..Meaning::default() })
 }
 
-/// A customer of whom an event says no more than that there is one.
+/// Builds the change for a customer that an event only names.
 pub(super) fn mentioned(event: &Occurrence, id: &str) -> CustomerChange {
     CustomerChange { livemode: event.livemode, id: id.to_owned(), ..CustomerChange::default() }
 }

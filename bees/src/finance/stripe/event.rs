@@ -1,4 +1,4 @@
-//! The event around an object, and which kind of event goes where.
+//! Parses an event, and dispatches its object by the type of event.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -9,28 +9,28 @@ use super::{checkout, customer, invoice, subscription};
 use crate::finance::change::{Change, CustomerChange, EventRow, SubscriptionChange};
 use crate::finance::limits::{EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX};
 
-/// Why some bytes are not an event that can be applied. No retry changes that.
+/// Errors of bytes that are not an applicable event. No retry can succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// More bytes than any event of Stripe's.
+    /// Larger than any event of Stripe's.
     #[error("the event has {0} bytes, the most is {EVENT_BYTES_MAX}: check what was submitted as `stripe.event`")]
     TooLarge(usize),
-    /// Not an event.
+    /// Not a Stripe event.
     #[error("not a Stripe event: {0}; submit the webhook's body as it came")]
     Form(String),
-    /// An event whose object cannot be read.
+    /// An event with an unreadable object.
     #[error("`{field}` of {event_id} ({event_type}) does not read: {what}; look at the event at Stripe")]
     Object {
-        /// `evt_…`
+        /// Event id, `evt_…`.
         event_id: String,
-        /// Such as `invoice.paid`.
+        /// Event type, such as `invoice.paid`.
         event_type: String,
         /// The field's path, such as `data.object.items.data[0].quantity`.
         field: String,
         /// The fault.
         what: String,
     },
-    /// A field with a value that cannot be used.
+    /// A field with an unusable value.
     #[error("the event cannot be applied: `{field}` {what}; look at the event at Stripe")]
     Field {
         /// The field's path.
@@ -46,7 +46,7 @@ impl EventError {
     }
 }
 
-/// That something happened at Stripe: what versions are made of.
+/// Id and time of an event: the values that versions are made of.
 #[derive(Clone, Debug)]
 pub(in crate::finance) struct Occurrence {
     pub(in crate::finance) id: String,
@@ -54,12 +54,12 @@ pub(in crate::finance) struct Occurrence {
     pub(in crate::finance) livemode: bool,
 }
 
-/// What an event means for the state of record.
+/// Changes that an event makes to the state of record.
 #[derive(Default)]
 pub(super) struct Meaning {
     pub(super) customer: Option<CustomerChange>,
     pub(super) subscription: Option<SubscriptionChange>,
-    /// Why it means nothing.
+    /// Reason why the event changes nothing.
     pub(super) reason: Option<&'static str>,
 }
 
@@ -90,11 +90,11 @@ struct Data<'a> {
 }
 
 impl Change {
-    /// What the event in these bytes, a webhook's body, changes.
+    /// Reads the change from the body of a webhook.
     ///
     /// # Errors
     ///
-    /// Bytes that are no event, or an event whose object lacks what cannot be done without.
+    /// Bytes that are not an event, or an event whose object lacks a required field.
     pub fn from_event(bytes: &[u8]) -> Result<Self, EventError> {
         if bytes.len() > EVENT_BYTES_MAX {
             return Err(EventError::TooLarge(bytes.len()));
@@ -134,7 +134,7 @@ fn row(event: &Event<'_>, occurrence: &Occurrence, text: &str) -> Result<EventRo
     })
 }
 
-/// The table of event types. The number is the type's place among events of the same second.
+/// Dispatches by type of event. The number ranks the type among events of the same second.
 fn meaning(event: &Occurrence, event_type: &str, object: &RawValue) -> Result<Meaning, EventError> {
     use invoice::Outcome;
 
@@ -181,9 +181,9 @@ fn read<'a, T: Deserialize<'a>>(event: &Occurrence, event_type: &str, object: &'
         EventError::Object {
             event_id: event.id.clone(),
             event_type: event_type.to_owned(),
-            // A dot alone is the object itself.
+            // A lone dot is the object itself.
             field: if path == "." { "data.object".to_owned() } else { format!("data.object.{path}") },
-            // Lines and columns are those of a text that nobody sees so.
+            // Lines and columns are cut off: they count in the object alone, not in the event that the operator sees.
             what: words.rsplit_once(" at line ").map_or(&*words, |(what, _)| what).to_owned(),
         }
     })

@@ -1,4 +1,4 @@
-//! Kinds of fields that occur in many of Stripe's objects.
+//! Kinds of fields common to many of Stripe's objects.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -6,10 +6,10 @@ use serde::Deserialize;
 use super::EventError;
 use crate::finance::limits::{ID_CHARS_MAX, TEXT_CHARS_MAX};
 
-/// The latest second that has a four-digit year.
+/// The latest second with a four-digit year.
 const SECOND_MAX: i64 = 253_402_300_799;
 
-/// A reference to another object: its id, or, where it was expanded, the object itself.
+/// A reference to another object: an id, or the object itself if it was expanded.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Reference {
@@ -25,15 +25,15 @@ impl Reference {
     }
 }
 
-/// Stripe's lists, of which events carry the first page.
+/// A list of Stripe's, of which events carry the first page.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct List<T> {
     #[serde(default = "Vec::new")]
     pub(super) data: Vec<T>,
 }
 
-/// Checks an id that becomes a key: not empty, in bounds, no control characters. Customers of old accounts
-/// have ids of their owner's choosing, so nothing is said about the characters otherwise.
+/// Checks an id that becomes a key: not empty, in bounds, no control characters. Owners of old accounts could choose
+/// the ids of customers, so other characters are not restricted.
 pub(super) fn object_id(field: &'static str, id: &str) -> Result<String, EventError> {
     if id.is_empty() || id.chars().count() > ID_CHARS_MAX || id.chars().any(char::is_control) {
         return Err(EventError::field(field, format!("is no id: expected 1 to {ID_CHARS_MAX} printable characters")));
@@ -41,7 +41,7 @@ pub(super) fn object_id(field: &'static str, id: &str) -> Result<String, EventEr
     Ok(id.to_owned())
 }
 
-/// Checks an id that becomes part of a version, where it must not be mistaken for another part.
+/// Checks an id that becomes part of a version, where other characters could be confused with the separator.
 pub(super) fn version_id(field: &'static str, id: &str) -> Result<String, EventError> {
     let id = object_id(field, id)?;
     if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
@@ -50,7 +50,7 @@ pub(super) fn version_id(field: &'static str, id: &str) -> Result<String, EventE
     Ok(id)
 }
 
-/// The id behind a reference that may be missing.
+/// Returns the id behind an optional reference.
 pub(super) fn reference(field: &'static str, reference: Option<&Reference>) -> Result<Option<String>, EventError> {
     reference.map(|reference| object_id(field, reference.id())).transpose()
 }
@@ -63,19 +63,19 @@ pub(super) fn second(field: &'static str, second: i64) -> Result<i64, EventError
     Ok(second)
 }
 
-/// A time in seconds since 1970, where there is one.
+/// Converts an optional time in seconds since 1970.
 pub(super) fn timestamp(field: &'static str, seconds: Option<i64>) -> Result<Option<Timestamp>, EventError> {
     let Some(seconds) = seconds else { return Ok(None) };
     let seconds = second(field, seconds)?;
     Timestamp::from_second(seconds).map(Some).map_err(|error| EventError::field(field, error.to_string()))
 }
 
-/// A text for people, cut to bounds, empty as absent.
+/// Shortens a text for people to [`TEXT_CHARS_MAX`]; an empty one counts as absent.
 pub(super) fn short_text(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(|text| storable(text).chars().take(TEXT_CHARS_MAX).collect())
 }
 
-/// The text with U+FFFD in place of U+0000, which Postgres cannot store.
+/// Replaces U+0000, which Postgres cannot store, with U+FFFD.
 pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -1,5 +1,5 @@
-//! `invoice.*` events. They say what became of an invoice; the subscription's status follows in an event of
-//! its own, which alone is believed about it.
+//! `invoice.*` events. They set the outcome of an invoice, not the subscription's status: that follows in an event of
+//! its own.
 
 use serde::Deserialize;
 
@@ -10,7 +10,7 @@ use super::field::{Reference, reference, second, short_text, timestamp, version_
 use crate::finance::change::{InvoiceState, SubscriptionChange};
 use crate::finance::version;
 
-/// What became of an invoice, in the order in which it can happen within one second.
+/// Outcomes of an invoice, in the order in which they can follow each other within one second.
 #[derive(Clone, Copy)]
 pub(super) enum Outcome {
     Finalized,
@@ -39,12 +39,12 @@ pub(super) struct Invoice {
     id: String,
     #[serde(default)]
     created: Option<i64>,
-    /// Called `date` before API version 2019-03-14.
+    /// Name of `created` before API version 2019-03-14.
     #[serde(default)]
     date: Option<i64>,
     #[serde(default)]
     customer: Option<Reference>,
-    /// Under `parent` from API version 2025-03-31.basil on.
+    /// Moved to `parent` in API version 2025-03-31.basil.
     #[serde(default)]
     subscription: Option<Reference>,
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Metadata: whatever somebody wrote into a Stripe object, so nothing about it can be relied on.
+//! Metadata: untrusted values that the seller, or a customer, wrote into a Stripe object.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,22 @@ use serde_json::Value;
 use super::field::storable;
 use crate::finance::limits::{ID_CHARS_MAX, METADATA_ENTRIES_MAX, METADATA_KEY_CHARS_MAX, METADATA_VALUE_CHARS_MAX};
 
-/// Keys under which a user's id is looked for, best first: the plain one, and what common templates write.
+/// Keys that may hold a user id, in order of precedence: the plain one, then those of common templates.
 const USER_ID_KEYS: [&str; 4] = ["user_id", "userId", "supabase_user_id", "supabaseUUID"];
 
-/// The entries that Stripe itself could have produced: texts within its bounds, the first 50 by key. Others
-/// are passed over, so that metadata never make an event fail; the payload keeps them.
+/// Metadata within Stripe's own bounds: texts, the first 50 by key. Other entries are skipped, so that metadata never
+/// make an event fail; the payload keeps them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Metadata(pub(super) BTreeMap<String, String>);
 
 impl Metadata {
-    /// The user that the metadata name.
+    /// Returns the user id in the metadata.
     pub(super) fn user_id(&self) -> Option<String> {
         USER_ID_KEYS.iter().find_map(|key| self.0.get(*key)).and_then(|value| user_id(Some(value)))
     }
 }
 
-/// A user's id as it is stored: trimmed; none if empty or longer than an id.
+/// Normalises a user id: trimmed; `None` if empty or longer than [`ID_CHARS_MAX`].
 pub(super) fn user_id(text: Option<&str>) -> Option<String> {
     text.map(str::trim).filter(|id| !id.is_empty() && id.chars().count() <= ID_CHARS_MAX).map(storable)
 }

@@ -1,7 +1,6 @@
-//! Stripe's events, of every API version, read into [`Change`](super::Change)s.
+//! Reads Stripe's events, of every API version, into [`Change`](super::Change)s.
 //!
-//! Types are narrow: they name what is used and pass over the rest, so that a new field, or an old one that
-//! is gone, does not matter.
+//! Types name only the fields in use and skip the rest, so that added or removed fields do not matter.
 
 mod checkout;
 mod customer;

@@ -11,7 +11,7 @@ use super::metadata::Metadata;
 use crate::finance::change::{SubscriptionChange, SubscriptionState};
 use crate::finance::version;
 
-/// The statuses that a subscription never leaves.
+/// Final statuses: a subscription never leaves them.
 const ENDED: [&str; 2] = ["canceled", "incomplete_expired"];
 
 #[derive(Deserialize)]
@@ -22,14 +22,14 @@ pub(super) struct Subscription {
     customer: Option<Reference>,
     #[serde(default)]
     items: Option<List<Item>>,
-    /// Before items, a subscription had one plan.
+    /// The only plan of a subscription, in API versions before items.
     #[serde(default)]
     plan: Option<Price>,
     #[serde(default)]
     quantity: Option<i64>,
     #[serde(default)]
     currency: Option<String>,
-    /// On the items from API version 2025-03-31.basil on.
+    /// Moved to the items in API version 2025-03-31.basil.
     #[serde(default)]
     current_period_start: Option<i64>,
     #[serde(default)]
@@ -78,7 +78,7 @@ pub(super) fn changed(event: &Occurrence, kind: u8, subscription: Subscription) 
     state(event, kind, subscription, status)
 }
 
-/// A deleted subscription is canceled, even if its object should say something else.
+/// Reads a deletion. The stored status is a final one, even if the object says something else.
 pub(super) fn deleted(event: &Occurrence, kind: u8, subscription: Subscription) -> Result<Meaning, EventError> {
     let ended = ENDED.contains(&subscription.status.as_str());
     let status = if ended { subscription.status.clone() } else { "canceled".to_owned() };
@@ -136,8 +136,8 @@ impl Subscription {
         self.currency.as_deref().or_else(|| self.price()?.currency.as_deref())
     }
 
-    /// The current period: of the items, which may differ in length, from the first start to the last end;
-    /// of the subscription where the items have none.
+    /// Returns the current period: of the items, which may differ in length, from the first start to the last end; of
+    /// the subscription if the items have none.
     fn period(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), EventError> {
         let starts = self.items().iter().filter_map(|item| item.current_period_start);
         let ends = self.items().iter().filter_map(|item| item.current_period_end);

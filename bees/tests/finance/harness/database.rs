@@ -60,7 +60,7 @@ impl PrivateDatabase {
         database
     }
 
-    /// One with the tables and the function.
+    /// Creates a database with the tables and the function.
     pub(crate) async fn migrated() -> Self {
         let database = Self::new().await;
         database.record().migrate().await.unwrap();

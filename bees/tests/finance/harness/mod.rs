@@ -1,4 +1,4 @@
-//! What the tests stand on.
+//! Harness of the finance tests: databases, servers and events.
 
 pub(crate) mod database;
 pub(crate) mod event;

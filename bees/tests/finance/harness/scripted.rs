@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
-/// One answer.
+/// A scripted answer.
 #[derive(Clone)]
 pub(crate) enum Answer {
     /// Status line and headers, without the last empty line; and a body.

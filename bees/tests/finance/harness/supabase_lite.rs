@@ -17,10 +17,10 @@ use uuid::Uuid;
 
 use super::database::{PrivateDatabase, QUICK};
 
-/// How long the server may take to start on a busy machine.
+/// Time limit for the server's start on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The server, and its database. It is killed when dropped.
+/// A running server with its database; killed on drop.
 pub(crate) struct SupabaseLite {
     pub(crate) url: String,
     pub(crate) database: PrivateDatabase,

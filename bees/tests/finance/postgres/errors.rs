@@ -1,4 +1,4 @@
-//! What a real Postgres says, in the terms of the state of record.
+//! Tests how errors of a real Postgres are converted.
 
 use apiary_bees::finance::{Applied, Change, PostgresRecord, Record as _, RecordError};
 use apiary_bees::outbound::Retries;

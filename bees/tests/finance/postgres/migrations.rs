@@ -46,7 +46,7 @@ async fn they_need_no_superuser() {
     database.drop().await;
 }
 
-/// Whether this role can do this; the answer's code if not.
+/// Runs a statement as this role; the error is its code.
 async fn as_role(database: &PrivateDatabase, role: &str, sql: &str) -> Result<(), String> {
     let mut connection = database.connect().await;
     sqlx::query(sqlx::AssertSqlSafe(format!("set role {role}"))).execute(&mut connection).await.unwrap();
