@@ -192,7 +192,7 @@ impl Auth {
         // A key that had a grant does not wait for approval again: the owner who ended the grant decides, not the queue of strangers.
         let grants = self.grants.of_key(&colony, &caller.key).await?;
         match grants.iter().rfind(|grant| is_executor(grant)) {
-            // The nonce is not used up: a stranger signs as much as he likes, and registering the same again changes nothing.
+            // The nonce is not used up: strangers sign as much as they like, and registering the same again changes nothing.
             None => Ok(Permit::new(colony, Who::Stranger(caller.key))),
             Some(grant) => Err(Error::NotPermitted(match grant.revoked_from_ms {
                 Some(_) => format!("`{}` was removed: ask the colony's owner for a new grant", grant.grant.name),

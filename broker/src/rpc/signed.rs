@@ -1,6 +1,6 @@
 //! Reads every call's message, within bounds, and checks the signature under it before anything else sees it. A signature is over
 //! the message's bytes as they came, so this must happen below the decoder: re-encoding another language's message may give
-//! other bytes. What of the signature can be checked without the message is checked before it is read.
+//! other bytes. Everything about the signature that can be checked without the message is checked before the message is read.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -34,20 +34,20 @@ const METADATA: &str = "apiary-request-bin";
 /// gets a reset, and no answer.
 const DISCARD_BYTES_MAX: usize = HTTP_BODY_BYTES_MAX;
 
-/// Wraps the services.
+/// A layer that checks the signature of every call.
 #[derive(Clone)]
 pub(super) struct SignedCalls(Arc<Gate>);
 
-/// What all calls share.
+/// State that all calls share.
 struct Gate {
     auth: Arc<Auth>,
     bodies: Bodies,
-    /// Streams without an end of clients that sign nothing.
+    /// Endless streams of clients that sign nothing.
     streams: Arc<Semaphore>,
 }
 
 impl SignedCalls {
-    /// Checks by `auth`, and reads messages within the bounds of `bodies`.
+    /// Returns a layer that checks by `auth`, and reads messages within the bounds of `bodies`.
     pub(super) fn new(auth: Arc<Auth>, bodies: Bodies) -> Self {
         Self(Arc::new(Gate { auth, bodies, streams: Arc::new(Semaphore::new(UNSIGNED_STREAMS_MAX)) }))
     }
@@ -82,12 +82,14 @@ where
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        // The clone that is ready must make the call: readiness does not carry over to a new clone.
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let gate = self.gate.clone();
         Box::pin(async move {
             let rule = rule(request.uri().path());
             let connection = request.extensions().get::<Arc<Connection>>().cloned();
+            // Before the message is read: a call without a place must not take memory for its message.
             let long = match gate.begin_long(rule, connection.as_ref()) {
                 Ok(long) => long,
                 Err(error) => return Ok(refused(rule, &error)),
@@ -97,6 +99,7 @@ where
                 Err(error) => return Ok(refused(rule, &error)),
             };
             let answer = inner.call(request).await?;
+            // The message has been consumed: its bytes no longer count against the bounds.
             drop(hold);
             if let Some(connection) = connection.filter(|_| rule.signature.is_proved_by(&answer)) {
                 connection.vouch();
@@ -123,6 +126,7 @@ impl Gate {
         if !rule.is_long {
             return Ok(None);
         }
+        // Only unsigned streams are counted here; signed ones have their own bounds per key.
         let stream = match rule.signature {
             Signature::None | Signature::Stream => {
                 let full =
@@ -137,11 +141,12 @@ impl Gate {
                 "as many calls wait on this connection as leave streams for short ones: open another connection".into(),
             )
         })?;
+        // Such a stream proves nothing about its client, so its connection gives way to others under load.
         let suspect = stream.as_ref().map(|_| connection.suspect());
         Ok(Some(Box::new((stream, suspect, call))))
     }
 
-    /// Checks what can be checked, then reads the message, then checks the rest.
+    /// Checks everything possible, then reads the message, then checks the rest.
     async fn receive(
         &self,
         rule: CallRule,
@@ -149,6 +154,7 @@ impl Gate {
         request: http::Request<Body>,
     ) -> Result<(http::Request<Body>, Option<BodyHold>), Error> {
         let (mut parts, body) = request.into_parts();
+        // Its messages come one by one, for as long as the client likes: only the whole is bounded.
         if rule.signature == Signature::Stream {
             let body = Body::new(Limited::new(body, rule.bytes_max));
             return Ok((http::Request::from_parts(parts, body), None));
@@ -157,6 +163,7 @@ impl Gate {
             Signature::Metadata => Some(self.auth.request(&envelope(&parts.headers)?, parts.uri.path())?),
             _ => None,
         };
+        // A known client's message counts in its own share from now on, so strangers who fill theirs do not block it.
         if let (Some(signed), Some(connection)) = (&signed, connection.filter(|connection| !connection.is_known()))
             && self.auth.knows(signed).await
         {
@@ -169,6 +176,7 @@ impl Gate {
             Some(connection) => Share::Known(connection.id()),
             None => Share::Stranger(parts.extensions.get().copied().unwrap_or(Peer::Local)),
         };
+        // While its message arrives, a slow client's connection gives way to others under load.
         let arriving = connection.map(Connection::suspect);
         let held = self.bodies.read(share, body, bounds(rule)).await.map_err(|error| error_of(rule, error))?;
         drop(arriving);
@@ -189,9 +197,10 @@ impl Gate {
 }
 
 impl Signature {
-    /// Whether this answer says that somebody known signed: a refusal has its status in the head.
+    /// True if this answer proves that a known key signed: a rejection has its status in the head.
     fn is_proved_by(self, answer: &Response) -> bool {
         match self {
+            // gRPC puts the status into the head only if there is no message, which means an error.
             Self::Document { alone } => alone && !answer.headers().contains_key(Status::GRPC_STATUS),
             Self::Http => matches!(answer.status(), http::StatusCode::CREATED),
             Self::Metadata | Self::None | Self::Stream => false,
@@ -200,7 +209,7 @@ impl Signature {
 }
 
 fn bounds(rule: CallRule) -> BodyBounds {
-    /// Reads, from its first bytes, how long a body is going to be.
+    /// Reads, from its first bytes, the length of a body.
     type Length = fn(&[u8]) -> Option<usize>;
     let (frame_bytes, discard_bytes_max, length): (usize, usize, Length) = match rule.signature {
         Signature::Http => (0, DISCARD_BYTES_MAX, |_| None),

@@ -1,5 +1,5 @@
 //! Group commit: concurrent writes are gathered and written together. A flush starts at once when the writer is idle, so
-//! that one caller alone pays no delay; whoever comes while it runs is in the next.
+//! that a single caller has no delay; writes that come during a flush are in the next.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -15,23 +15,23 @@ use crate::Error;
 use crate::limits::{COMMIT_BATCH_MAX, COMMIT_BYTES_MAX, COMMIT_QUEUE_BYTES_MAX, COMMIT_QUEUE_MAX};
 use crate::store::{StoreError, StoreResult};
 
-/// How one kind of write is done in bulk.
+/// A kind of write that can be done in bulk.
 #[async_trait::async_trait]
 pub(crate) trait Flush: Send + Sync + 'static {
     /// One caller's write.
     type Item: Send + Sync + 'static;
     /// One caller's answer.
     type Answer: Send + 'static;
-    /// What two items of one batch must not share.
+    /// A key that two items of one batch must not share.
     type Key: Eq + Hash + Send;
 
-    /// This item's keys.
+    /// Returns the item's keys.
     fn keys(&self, item: &Self::Item) -> Vec<Self::Key>;
 
-    /// Roughly how many bytes it brings.
+    /// Returns roughly the number of bytes of an item.
     fn bytes(&self, item: &Self::Item) -> usize;
 
-    /// Writes a batch and wakes whom it concerns; answers item by item, in order.
+    /// Writes a batch and sends the wake-ups; answers item by item, in order.
     async fn flush(&self, items: &[Self::Item]) -> StoreResult<Vec<Result<Self::Answer, Error>>>;
 }
 
@@ -39,14 +39,14 @@ pub(crate) trait Flush: Send + Sync + 'static {
 pub(crate) struct Committer<F: Flush> {
     flush: Arc<F>,
     queue: mpsc::Sender<Waiting<F>>,
-    /// Bytes that may yet be queued.
+    /// The bytes that may still be queued.
     room: Arc<Semaphore>,
 }
 
 struct Waiting<F: Flush> {
     item: F::Item,
     reply: oneshot::Sender<Result<F::Answer, Error>>,
-    /// Its bytes, until it is written.
+    /// The item's share of the queue's bytes, until it is written.
     room: OwnedSemaphorePermit,
 }
 
@@ -61,9 +61,10 @@ impl<F: Flush> Committer<F> {
         Self { flush, queue, room: Arc::new(Semaphore::new(COMMIT_QUEUE_BYTES_MAX)) }
     }
 
-    /// Hands in a write and waits until it is on disk. A caller that stops waiting does not undo it.
+    /// Queues a write and waits until it is on disk. A caller that stops waiting does not undo it.
     pub(crate) async fn commit(&self, item: F::Item) -> Result<F::Answer, Error> {
         let bytes = u32::try_from(self.flush.bytes(&item)).unwrap_or(u32::MAX);
+        // Never waits for room: a caller that waits here would hide the overload and hold its memory all the same.
         let room = self
             .room
             .clone()
@@ -80,11 +81,11 @@ impl<F: Flush> Committer<F> {
     }
 }
 
-/// The writers' end. Its queue outlives a panic; whoever was in a batch then is answered with an error.
+/// The writer's end. Its queue outlives a panic; the callers of the batch then get an error.
 struct Writer<F: Flush> {
     flush: Arc<F>,
     waiting: mpsc::Receiver<Waiting<F>>,
-    /// Received, and not yet written.
+    /// Writes that were received, and not yet written.
     queued: Vec<Waiting<F>>,
     stop: CancellationToken,
 }
@@ -95,14 +96,14 @@ impl<F: Flush> Writer<F> {
             if self.queued.is_empty() {
                 tokio::select! {
                     count = self.waiting.recv_many(&mut self.queued, COMMIT_BATCH_MAX) => if count == 0 {
-                        // Nobody can ask any more, told to stop or not.
+                        // No caller is left, with or without `stop`.
                         return self.stop.cancel();
                     },
-                    // What is queued can still be received; nothing more can be queued.
+                    // Queued writes can still be received; new ones are rejected.
                     () = self.stop.cancelled(), if !self.waiting.is_closed() => self.waiting.close(),
                 }
             }
-            // Those who came while the last batch was written go along with what it left: otherwise a single repeat of a key
+            // Writes that came during the last batch are added to what it left: otherwise a single repeat of a key
             // would cost everybody a commit.
             while self.queued.len() < COMMIT_BATCH_MAX
                 && let Ok(more) = self.waiting.try_recv()
@@ -116,13 +117,14 @@ impl<F: Flush> Writer<F> {
     }
 }
 
-/// The longest batch from the front without shared keys and within the bounds; and what is left for the next.
+/// Splits off the longest batch from the front without shared keys and within the bounds; returns it, and the rest.
 fn split<F: Flush>(flush: &F, queued: Vec<Waiting<F>>) -> (Vec<Waiting<F>>, Vec<Waiting<F>>) {
     let (mut batch, mut rest) = (Vec::with_capacity(queued.len()), Vec::new());
     let (mut seen, mut bytes) = (HashSet::new(), 0);
     for waiting in queued {
         let keys = flush.keys(&waiting.item);
         let size = flush.bytes(&waiting.item);
+        // An item beyond the bound on its own must still be written, alone.
         let fits = batch.is_empty() || bytes + size <= COMMIT_BYTES_MAX;
         // An item behind one with the same key stays behind it, so its keys count as seen either way.
         let fresh = keys.iter().all(|key| !seen.contains(key));
@@ -138,15 +140,16 @@ fn split<F: Flush>(flush: &F, queued: Vec<Waiting<F>>) -> (Vec<Waiting<F>>, Vec<
 }
 
 async fn write<F: Flush>(flush: &F, batch: Vec<Waiting<F>>) {
-    // What it took of the room is given back when the batch is written.
+    // The room is given back when the batch is written.
     let (items, replies): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|waiting| (waiting.item, (waiting.reply, waiting.room))).unzip();
     let answers = match flush_safely(flush, &items).await {
         Ok(answers) => answers,
-        // The database dislikes something in the batch: whoever brought it must not take the others along.
+        // The database rejects some item of the batch: the others must not fail with it.
         Err(StoreError::Refused(_) | StoreError::Corrupt(_) | StoreError::Trouble(_)) if items.len() > 1 => {
             one_by_one(flush, &items).await
         }
+        // With an unavailable database, one try for each item would only cost as many timeouts.
         Err(error) => {
             let error = Error::from(error);
             items.iter().map(|_| Err(error.clone())).collect()
@@ -158,7 +161,7 @@ async fn write<F: Flush>(flush: &F, batch: Vec<Waiting<F>>) {
     }
 }
 
-/// A panic in one batch must not end the writer: every later write would be refused, and nobody would know why.
+/// Catches a panic of one batch, which must not end the writer: every later write would be rejected, and no caller would know why.
 async fn flush_safely<F: Flush>(flush: &F, items: &[F::Item]) -> StoreResult<Vec<Result<F::Answer, Error>>> {
     let flushed = AssertUnwindSafe(flush.flush(items)).catch_unwind().await;
     flushed.unwrap_or_else(|_| Err(StoreError::Refused("the writer failed in the middle of a batch".into())))

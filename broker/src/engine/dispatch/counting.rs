@@ -1,17 +1,17 @@
-//! Passes that count limits: they need the colony's lock, so one lane of a colony at a time has its pass. The others would each sit on
-//! a connection, and keep all other colonies from theirs. No I/O; the dispatcher limited the lock.
+//! Turns of the passes that count limits: they need the colony's lock, so one lane of a colony at a time has its pass. The others
+//! would each occupy a connection, and keep all other colonies waiting. No I/O; the dispatcher holds the lock.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::model::{ColonyKey, Lane};
 
-/// The lanes of each colony that take turns.
+/// Turns of the lanes of each colony.
 #[derive(Default)]
 pub(in crate::engine) struct CountingTurns {
-    /// Colonies in which some pass has counted limits. One that does so no more stays here: its lanes know better, each for itself.
+    /// Colonies in which some pass has counted limits; never removed, because each lane remembers whether its own last pass counted.
     counting: HashSet<ColonyKey>,
-    /// Colonies in which it is some lane's turn, and the lanes that come after it.
+    /// Colonies in which a lane has its turn, and the lanes that come after it.
     taken: HashMap<ColonyKey, VecDeque<Lane>>,
 }
 
@@ -21,12 +21,12 @@ impl CountingTurns {
         self.counting.insert(colony);
     }
 
-    /// Returns whether passes of this colony take turns.
+    /// True if passes of this colony take turns.
     pub(in crate::engine) fn are_for(&self, colony: ColonyKey) -> bool {
         self.counting.contains(&colony)
     }
 
-    /// Begins the lane's turn, if it may now; else the lane comes out of [`end`](Self::end) in time.
+    /// Begins the lane's turn, if none is under way; otherwise [`end`](Self::end) returns the lane later.
     pub(in crate::engine) fn begin(&mut self, lane: &Lane) -> bool {
         match self.taken.entry(lane.colony) {
             Entry::Vacant(free) => {
@@ -40,8 +40,9 @@ impl CountingTurns {
         }
     }
 
-    /// Ends a turn; returns the lanes that waited for that.
+    /// Ends a turn; returns the lanes that waited for it.
     pub(in crate::engine) fn end(&mut self, colony: ColonyKey) -> VecDeque<Lane> {
+        // All of them are due now; the first to begin makes the others wait again, in the same order.
         self.taken.remove(&colony).unwrap_or_default()
     }
 }

@@ -1,5 +1,5 @@
-//! The dispatcher, one per broker: takes work in batches for all polls that wait, instead of every poll asking the
-//! database for itself. A poll that goes away never takes a process with it, at whatever moment it goes.
+//! The dispatcher, one per broker: claims work in batches for all waiting polls, instead of one query per poll. A poll whose caller
+//! goes away loses no process, at whatever moment that happens.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,17 +18,17 @@ use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
 use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef, Release};
 use crate::store::{Store, StoreError, StoreResult};
 
-/// After a pass that failed, the lane's next comes this much later.
+/// The pause of a lane after a failed pass.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
 
-/// Takes work for the polls that wait.
+/// Claims work for the waiting polls.
 #[derive(Default)]
 pub(crate) struct Dispatcher {
     queue: Mutex<PollQueue>,
     wake: Notify,
 }
 
-/// Leases on the way to their dispatcher. Dropped before it is [`delivered`](Self::delivered), it gives them back.
+/// Leases on the way to their caller. If it is dropped before [`delivered`](Self::delivered), the leases are released.
 pub(crate) struct Handover {
     dispatcher: Arc<Dispatcher>,
     lane: Lane,
@@ -36,12 +36,12 @@ pub(crate) struct Handover {
 }
 
 impl Handover {
-    /// For work that [`Dispatcher::poll`] gave.
+    /// Returns a handover of the leases that [`Dispatcher::poll`] returned.
     pub(crate) fn new(dispatcher: Arc<Dispatcher>, lane: Lane, claimed: &[Claimed]) -> Self {
         Self { dispatcher, lane, leases: references(claimed) }
     }
 
-    /// The caller has them.
+    /// Ends the handover: the caller has the leases.
     pub(crate) fn delivered(mut self) {
         self.leases.clear();
     }
@@ -63,19 +63,20 @@ impl Dispatcher {
             match tokio::time::timeout(wait, &mut poll.answer).await {
                 Ok(reply) => return reply.unwrap_or_else(|_| Ok(Given::default())),
                 Err(_) if self.give_up(lane, id) => return Ok(Given::default()),
-                // A pass with this poll is under way: what it finds is already ours.
+                // A pass with this poll is under way and may have made leases for it already, so its end is awaited.
                 Err(_) => {}
             }
         }
         (&mut poll.answer).await.unwrap_or_else(|_| Ok(Given::default()))
     }
 
-    /// Gives back, soon, what was leased to somebody who does not get it: no retry is spent.
+    /// Releases, soon, leases that their caller does not get; no retry is spent.
     pub(crate) fn put_back(&self, lane: &Lane, leases: Vec<LeaseRef>) {
         if leases.is_empty() {
             return;
         }
         let mut queue = self.queue();
+        // No pass will run any more, so nothing would read the list.
         if queue.closed {
             tracing::warn!(count = leases.len(), "claimers went away from a stopping broker; their leases will end");
             return;
@@ -85,48 +86,49 @@ impl Dispatcher {
         self.wake.notify_one();
     }
 
-    /// Work may wait in this lane.
+    /// Marks a lane as due: work may wait in it.
     pub(crate) fn wake(&self, lane: &Lane) {
         if self.queue().mark(lane) {
             self.wake.notify_one();
         }
     }
 
-    /// Something of this colony may be free again, in whatever lane.
+    /// Marks every lane of a colony as due: some of its work may have become free.
     pub(crate) fn wake_colony(&self, colony: ColonyKey) {
         if self.queue().mark_colony(colony) {
             self.wake.notify_one();
         }
     }
 
-    /// Notes that a process of this colony moved: limited work may be free.
+    /// Notes that a process of this colony changed state: limited work may be free.
     pub(crate) fn moved(&self, colony: ColonyKey) {
         if self.queue().moved(colony) {
             self.wake.notify_one();
         }
     }
 
-    /// Returns when a lane with limited work is due.
+    /// Completes when a lane with limited work is due.
     async fn limited_due(&self) {
         let next = self.queue().limited_due_at();
+        // A new notification restarts the wait with the new time, so that reading it once is enough.
         match next {
             Some(next) => tokio::time::sleep_until(next).await,
             None => std::future::pending().await,
         }
     }
 
-    /// Ends the polls under these grants. What a pass under way finds for them goes back.
+    /// Ends the polls under these grants. A pass under way releases what it finds for them.
     pub(crate) fn expel(&self, executors: &[GrantKey], error: &Error) {
         self.queue().expel(executors, error);
     }
 
-    /// How many polls wait.
+    /// Returns the number of waiting polls.
     pub(crate) fn waiting(&self) -> usize {
         self.queue().polls
     }
 
-    /// Serves polls until `stop`, then answers the rest with nothing. `slow_poll` says whether to pass through all lanes now and then
-    /// without being told, because other brokers' hints may get lost.
+    /// Serves polls until `stop`, then answers the rest with nothing. With `slow_poll`, it passes through all lanes from time to time
+    /// without a hint, because other brokers' hints may get lost.
     pub(crate) async fn run(
         &self,
         store: &dyn Store,
@@ -142,6 +144,7 @@ impl Dispatcher {
         slow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             while passes.len() < CLAIM_PASSES_MAX {
+                // Releases come first: other polls may be waiting for exactly this work.
                 let unheard = self.queue().unheard.pop();
                 if let Some((lane, leases)) = unheard {
                     passes.push(self.give_back(store, clock, lane, leases).boxed());
@@ -158,7 +161,7 @@ impl Dispatcher {
                 () = self.limited_due() => self.queue().mark_limited(),
             }
         }
-        // What the database has already handed over must still reach its poll.
+        // Leases that the database has made already must still reach their polls.
         while passes.next().await.is_some() {}
         drop(passes);
         let unheard = self.queue().close();
@@ -182,7 +185,7 @@ impl Dispatcher {
         Ok((id, answer))
     }
 
-    /// Takes a poll out of the queue; returns false if a pass with it is under way, which will answer it.
+    /// Removes a poll from the queue; returns false if a pass with it is under way, which will answer it.
     fn give_up(&self, lane: &Lane, id: u64) -> bool {
         let mut queue = self.queue();
         let Some(poll) = queue.poll(lane, id) else { return false };
@@ -209,6 +212,7 @@ impl Dispatcher {
                     tracing::warn!(error = words, executor_type, held_back, "claiming failed; it is tried again");
                 }
                 self.queue().fail_pass(&pass, &error.into());
+                // The pass stays open during the pause, so that the lane is not tried again by every poll that comes.
                 tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
                 self.queue().resume(&pass);
             }
@@ -216,7 +220,7 @@ impl Dispatcher {
         self.wake.notify_one();
     }
 
-    /// Puts back what was taken for callers who are gone. What cannot be put back now, the lease's end puts back.
+    /// Releases the leases of callers who are gone. If that fails, the leases end by themselves.
     async fn give_back(&self, store: &dyn Store, clock: &dyn Clock, lane: Lane, leases: Vec<LeaseRef>) {
         let releases: Vec<_> = leases.iter().copied().map(Release::at_once).collect();
         if let Err(error) = store.release(&releases, clock.now_ms()).await {
@@ -224,6 +228,7 @@ impl Dispatcher {
                 %error, count = leases.len(), "could not give back work whose claimers went away; their leases will end"
             );
         }
+        // The process is back in its lane, and its place under a limit is free again.
         self.wake(&lane);
         self.moved(lane.colony);
     }
@@ -234,7 +239,7 @@ impl Dispatcher {
     }
 }
 
-/// Asks the database. A panic in one lane must not end the dispatcher for all.
+/// Claims from the database. A panic in one lane must not end the dispatcher for all.
 async fn claim(store: &dyn Store, clock: &dyn Clock, pass: &Pass) -> StoreResult<Claims> {
     let claimed = AssertUnwindSafe(store.claim(&pass.lane, &pass.slots, clock)).catch_unwind().await;
     claimed.unwrap_or_else(|_| Err(StoreError::Refused("the claim failed half-way; the log says why".into())))
@@ -251,7 +256,7 @@ struct Registered<'a> {
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
         self.dispatcher.queue().remove(self.lane, self.id);
-        // An answer may have come that the caller did not live to read.
+        // An answer may have been sent that the caller never reads.
         self.answer.close();
         if let Ok(Ok(given)) = self.answer.try_recv() {
             self.dispatcher.put_back(self.lane, references(&given.claimed));

@@ -1,4 +1,4 @@
-//! Lanes in which limits keep work waiting, and when each is due for another pass. No I/O; the dispatcher limited the lock.
+//! Lanes in which limits hold back work, and the time of each one's next pass. No I/O; the dispatcher holds the lock.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::limits::SLOW_POLL;
 use crate::model::{Claims, ColonyKey, Lane};
 
-/// Lanes in which limits keep work waiting, by colony and executor type.
+/// Lanes in which limits hold back work, by colony and executor type.
 #[derive(Default)]
 pub(in crate::engine) struct LimitedLanes {
     lanes: HashMap<ColonyKey, HashMap<String, LimitedLane>>,
@@ -18,20 +18,20 @@ pub(in crate::engine) struct LimitedLanes {
 struct LimitedLane {
     /// The earliest time for the next pass.
     rested_at: Instant,
-    /// A place may get free whenever a process of the colony moves.
+    /// True if any state change in the colony may free a place.
     waits_for_place: bool,
     due_at: Instant,
 }
 
 impl LimitedLanes {
-    /// Returns how many processes have moved so far, to be told at the end of a pass that begins now.
+    /// Returns the number of state changes so far; a pass takes it at its begin, for [`pass_ended`](Self::pass_ended).
     pub(in crate::engine) fn moves(&self) -> u64 {
         self.moves
     }
 
-    /// Notes the end of a pass that began after so many moves. If a limit kept something from being given, the lane is due again:
-    /// when a rate lets the next start, and when a place may have become free, which may have been during the pass. In any case
-    /// after a while: no mistake in telling leaves work lying. Passes for a place have this pause between them.
+    /// Plans a lane after a pass that began at this number of state changes. If a limit held back work, the lane is due again when a rate
+    /// allows the next start, and when a place may have become free, which may have happened during the pass. It is due after
+    /// [`SLOW_POLL`] in any case, so that a lost hint delays work but never stops it. Passes for a place have this pause between them.
     pub(in crate::engine) fn pass_ended(
         &mut self,
         lane: &Lane,
@@ -48,19 +48,20 @@ impl LimitedLanes {
         let by_rate = claims.next_start_ms.map(|next_ms| {
             Duration::from_millis(u64::try_from(next_ms.saturating_sub(now_ms)).unwrap_or(0)).min(SLOW_POLL)
         });
+        // A place that became free during the pass was not seen by it, and no further state change may come.
         let has_moved = claims.waits_for_place && self.moves != moves;
         let due_at = now + if has_moved { pause } else { by_rate.unwrap_or(SLOW_POLL) };
         let limited = LimitedLane { rested_at: now + pause, waits_for_place: claims.waits_for_place, due_at };
         self.lanes.entry(lane.colony).or_default().insert(lane.executor_type.clone(), limited);
     }
 
-    /// Notes that a process of the colony moved: its place may be free. Returns whether a lane is due earlier than was planned.
+    /// Notes that a process of the colony changed state: its place may be free. Returns true if a lane is due earlier than planned.
     pub(in crate::engine) fn moved(&mut self, colony: ColonyKey, now: Instant) -> bool {
         self.moves = self.moves.wrapping_add(1);
         let Some(lanes) = self.lanes.get_mut(&colony) else { return false };
         let mut is_earlier = false;
         for lane in lanes.values_mut().filter(|lane| lane.waits_for_place) {
-            // A busy colony does not make the passes of one lane follow each other without a pause.
+            // A busy colony must not make the passes of one lane follow each other without a pause.
             let due_at = now.max(lane.rested_at);
             is_earlier |= due_at < lane.due_at;
             lane.due_at = lane.due_at.min(due_at);
@@ -68,12 +69,12 @@ impl LimitedLanes {
         is_earlier
     }
 
-    /// Returns when the next lane is due.
+    /// Returns the time at which the next lane is due.
     pub(in crate::engine) fn next(&self) -> Option<Instant> {
         self.lanes.values().flat_map(HashMap::values).map(|lane| lane.due_at).min()
     }
 
-    /// Takes the lanes that are due now. They are no longer here until a pass says so.
+    /// Removes and returns the lanes that are due now. The next pass adds a lane again if it is still limited.
     pub(in crate::engine) fn due(&mut self, now: Instant) -> Vec<Lane> {
         let mut due = Vec::new();
         for (colony, lanes) in &mut self.lanes {

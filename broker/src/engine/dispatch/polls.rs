@@ -1,4 +1,5 @@
-//! Polls that wait for work, grouped by lane: which of them the next pass serves, and who gets what it found. No I/O; the dispatcher limited the lock.
+//! Waiting polls, grouped by lane: the choice of polls for the next pass, and the distribution of what it found. No I/O; the dispatcher
+//! holds the lock.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -14,27 +15,27 @@ use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseR
 /// The answer to a poll.
 pub(in crate::engine) type Reply = Result<Given, Error>;
 
-/// The work that a poll got.
+/// The leases that a poll got.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Given {
     /// Leases, in the order of their processes; none if there was no work.
     pub(in crate::engine) claimed: Vec<Claimed>,
-    /// The executor is to take no new work.
+    /// True if the executor is to take no new work.
     pub(in crate::engine) is_drained: bool,
 }
 
-/// Polls that wait for work, grouped by lane.
+/// Waiting polls, grouped by lane.
 #[derive(Default)]
 pub(in crate::engine) struct PollQueue {
     lanes: HashMap<Lane, LanePolls>,
     /// Lanes that are due for a pass, each once.
     pub(in crate::engine) due: VecDeque<Lane>,
-    /// Leases that were made for callers who went away, to be given back.
+    /// Leases whose callers went away, to be released.
     pub(in crate::engine) unheard: Vec<(Lane, Vec<LeaseRef>)>,
     pub(in crate::engine) polls: usize,
     last_id: u64,
     pub(in crate::engine) closed: bool,
-    /// Lanes in which limits keep work waiting.
+    /// Lanes in which limits hold back work.
     limited: LimitedLanes,
     /// Lanes that take turns, because their passes count limits.
     turns: CountingTurns,
@@ -42,28 +43,28 @@ pub(in crate::engine) struct PollQueue {
 
 #[derive(Default)]
 struct LanePolls {
-    /// Set if the last pass counted no limits.
+    /// True if the last pass counted no limits.
     is_uncounted: bool,
-    /// By their numbers, which is the order in which they came.
+    /// The polls by number, which is the order of arrival.
     polls: BTreeMap<u64, Poll>,
-    /// In the queue of lanes that are due.
+    /// True if the lane is in the queue of lanes that are due.
     queued: bool,
-    /// Work may have come since its last pass began.
+    /// True if work may have come since the last pass began.
     woken: bool,
-    /// A pass is under way; there is never a second.
+    /// True during a pass; there is never a second at the same time.
     passing: bool,
 }
 
 pub(in crate::engine) struct Poll {
     slot: ClaimSlot,
     reply: oneshot::Sender<Reply>,
-    /// In a pass since work last came.
+    /// True if it took part in a pass since work last came.
     served: bool,
-    /// Passes that it was in.
+    /// The number of passes that it took part in.
     passes: u32,
-    /// In the pass under way.
+    /// True if it takes part in the pass under way.
     pub(in crate::engine) passing: bool,
-    /// To be answered after the next pass that reaches the lane's end, whatever it gives.
+    /// True if it must be answered after the next pass that reaches the lane's end, even with nothing.
     pub(in crate::engine) is_last: bool,
 }
 
@@ -72,9 +73,9 @@ pub(in crate::engine) struct Pass {
     pub(in crate::engine) lane: Lane,
     pub(in crate::engine) ids: Vec<u64>,
     pub(in crate::engine) slots: Vec<ClaimSlot>,
-    /// The number of moves when it began.
+    /// The number of state changes when it began.
     moves: u64,
-    /// Set if the lane takes turns with others of the colony.
+    /// True if the lane takes turns with others of the colony.
     is_turn: bool,
     began: Instant,
 }
@@ -97,7 +98,7 @@ impl PollQueue {
         id
     }
 
-    /// Notes that work may have come: every poll of the lane is due for a pass. Returns whether anybody waits there.
+    /// Notes that work may have come: every poll of the lane is due for a pass. Returns true if any poll waits there.
     pub(in crate::engine) fn mark(&mut self, lane: &Lane) -> bool {
         let Some(lane_polls) = self.lanes.get_mut(lane) else { return false };
         lane_polls.woken = true;
@@ -105,7 +106,7 @@ impl PollQueue {
         true
     }
 
-    /// Puts a lane in the queue, unless it is there. A lane whose pass is under way comes back at its end.
+    /// Puts a lane into the queue, once. A lane whose pass is under way comes back at its end.
     pub(in crate::engine) fn enqueue(&mut self, lane: &Lane) {
         if let Some(lane_polls) = self.lanes.get_mut(lane)
             && !lane_polls.passing
@@ -115,12 +116,12 @@ impl PollQueue {
         }
     }
 
-    /// Notes that a process of this colony moved: a place under a limit may be free. Returns whether a pass is due earlier for it.
+    /// Notes that a process of this colony changed state: a place under a limit may be free. Returns true if a pass is due earlier for it.
     pub(in crate::engine) fn moved(&mut self, colony: ColonyKey) -> bool {
         self.limited.moved(colony, Instant::now())
     }
 
-    /// Returns when a lane with limited work is due.
+    /// Returns the time at which a lane with limited work is due.
     pub(in crate::engine) fn limited_due_at(&self) -> Option<Instant> {
         self.limited.next()
     }
@@ -136,7 +137,7 @@ impl PollQueue {
         self.mark_lanes(|_| true);
     }
 
-    /// Notes that work may be free in every lane of this colony. Returns whether anybody waits there.
+    /// Notes that work may be free in every lane of this colony. Returns true if any poll waits there.
     pub(in crate::engine) fn mark_colony(&mut self, colony: ColonyKey) -> bool {
         self.mark_lanes(|lane| lane.colony == colony)
     }
@@ -147,8 +148,9 @@ impl PollQueue {
         !lanes.is_empty()
     }
 
-    /// Begins anew after passes that were cut off: their polls are due again, and no lane waits for its turn.
+    /// Starts over after passes that were cut off: their polls are due again, and no lane waits for its turn.
     pub(in crate::engine) fn start_over(&mut self) {
+        // The lanes that waited for a turn are marked again below; the old turns would never end.
         self.turns = CountingTurns::default();
         self.due.clear();
         for lane_polls in self.lanes.values_mut() {
@@ -166,6 +168,7 @@ impl PollQueue {
                 continue;
             }
             let is_turn = !lane_polls.is_uncounted && self.turns.are_for(lane.colony);
+            // The lane is kept by `turns`, marked as queued, until the turn before it ends.
             if is_turn && !self.turns.begin(&lane) {
                 continue;
             }
@@ -175,6 +178,7 @@ impl PollQueue {
                 lane_polls.passing = true;
                 return Some(Pass { lane, ids, slots, moves: self.limited.moves(), is_turn, began: Instant::now() });
             }
+            // Every poll was served already: the turn goes on at once, or the other lanes would wait for a pass that never ends.
             if is_turn {
                 self.end_turn(lane.colony);
             }
@@ -182,19 +186,20 @@ impl PollQueue {
         None
     }
 
-    /// Lets the next lanes of the colony take their turn, in the order in which they came.
+    /// Lets the next lanes of the colony take their turn, in the order of arrival.
     fn end_turn(&mut self, colony: ColonyKey) {
         self.due.extend(self.turns.end(colony));
     }
 
-    /// Plans the next pass for work that limits keep waiting.
+    /// Plans the next pass for work that limits hold back.
     pub(in crate::engine) fn plan_limited(&mut self, pass: &Pass, claims: &Claims, now_ms: i64) {
         let now = Instant::now();
+        // At least as long as the pass took: a slow database gets half of the time for other work.
         let pause = LIMITED_PASS_PAUSE.max(now.saturating_duration_since(pass.began));
         self.limited.pass_ended(&pass.lane, pass.moves, claims, pause, now_ms, now);
     }
 
-    /// Answers the polls that got something, are drained or wait no longer; returns what was taken for polls that are gone.
+    /// Answers the polls that got something, are drained or no longer wait; returns the leases of polls that are gone.
     pub(in crate::engine) fn end_pass(&mut self, pass: &Pass, claims: Claims) -> Vec<LeaseRef> {
         let has_more = claims.has_more;
         if claims.is_counted {
@@ -215,6 +220,7 @@ impl PollQueue {
             }
         }
         let mut orphans = Vec::new();
+        // Polls may have left during the pass: their leases are returned, and so are those that the receiver no longer takes.
         for (id, given) in pass.ids.iter().zip(given) {
             let answered = match self.poll(&pass.lane, *id) {
                 Some(poll) if given.claimed.is_empty() && !given.is_drained && poll.waits_on(has_more) => {
@@ -232,7 +238,7 @@ impl PollQueue {
         orphans
     }
 
-    /// Answers the polls that wait no longer; the others wait on.
+    /// Answers the polls that no longer wait; the others wait on.
     pub(in crate::engine) fn fail_pass(&mut self, pass: &Pass, error: &Error) {
         for id in &pass.ids {
             match self.poll(&pass.lane, *id) {
@@ -263,7 +269,7 @@ impl PollQueue {
         } else if is_due {
             self.mark(lane);
         } else if lane_polls.woken || lane_polls.polls.values().any(|poll| !poll.served) {
-            // Polls that came, or were left out, while the pass was under way were in none yet.
+            // Polls that came, or were left out, during the pass have not been served yet.
             self.enqueue(lane);
         }
     }
@@ -283,7 +289,7 @@ impl PollQueue {
         Some(poll)
     }
 
-    /// Takes these grants from the polls under them, and answers those with an error that have no other.
+    /// Removes these grants from the polls under them, and answers polls without another grant with an error.
     pub(in crate::engine) fn expel(&mut self, grants: &[GrantKey], error: &Error) {
         let mut expelled = Vec::new();
         for (lane, lane_polls) in &mut self.lanes {
@@ -291,6 +297,7 @@ impl PollQueue {
                 if !poll.slot.grants.iter().any(|grant| grants.contains(&grant.key)) {
                     continue;
                 }
+                // A new list, because a pass under way shares the old one. A sweep releases leases that it still makes under these grants.
                 let others = poll.slot.grants.iter().filter(|grant| !grants.contains(&grant.key));
                 poll.slot.grants = others.cloned().collect();
                 if poll.slot.grants.is_empty() {
@@ -305,7 +312,7 @@ impl PollQueue {
         }
     }
 
-    /// Answers every poll with nothing; returns what is still to be given back.
+    /// Answers every poll with nothing; returns the leases that are still to be released.
     pub(in crate::engine) fn close(&mut self) -> Vec<(Lane, Vec<LeaseRef>)> {
         self.closed = true;
         for poll in self.lanes.drain().flat_map(|(_, lane_polls)| lane_polls.polls.into_values()) {
@@ -318,17 +325,17 @@ impl PollQueue {
 }
 
 impl Poll {
-    /// Returns whether it stays if a pass gave it nothing. One that does not wait is answered, unless the pass ended before the lane's
-    /// end: further down there may be something for it.
+    /// True if the poll stays after a pass that gave it nothing. A poll that does not wait is answered, unless the pass ended before the
+    /// lane's end: there may be work for it further down.
     fn waits_on(&self, has_more: bool) -> bool {
         !self.is_last || (has_more && self.passes < CLAIM_PASSES_PER_POLL_MAX)
     }
 }
 
 impl LanePolls {
-    /// Chooses the polls of the next pass: those in none since work last came, in the order in which they came. All of them, because
-    /// the work that came may be for any of them. Each gets room for one before any gets room for more, so that a big claim does
-    /// not keep the others out.
+    /// Chooses the polls of the next pass: those not served since work last came, in the order of arrival. All of them, because the new
+    /// work may be for any of them. Each gets room for one lease before any gets room for more, so that a big claim does not
+    /// keep the others out.
     fn choose(&mut self) -> (Vec<u64>, Vec<ClaimSlot>) {
         if std::mem::take(&mut self.woken) {
             self.polls.values_mut().for_each(|poll| poll.served = false);
@@ -341,6 +348,7 @@ impl LanePolls {
                 (*id, poll.slot.clone())
             })
             .unzip();
+        // The bound of a pass is shared, because the specs of all its leases are in memory at once.
         let mut room = CLAIM_PASS_COUNT_MAX.saturating_sub(slots.len());
         for slot in &mut slots {
             let more = slot.count.saturating_sub(1).min(room);
@@ -351,7 +359,7 @@ impl LanePolls {
     }
 }
 
-/// The fencing tokens of what was given.
+/// Returns the fencing tokens of leases.
 pub(in crate::engine) fn references(claimed: &[Claimed]) -> Vec<LeaseRef> {
     let reference =
         |claim: &Claimed| LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor: claim.executor };

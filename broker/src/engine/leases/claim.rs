@@ -1,4 +1,4 @@
-//! Handing out work.
+//! Claims: handing out work.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,46 +17,46 @@ use crate::engine::notify::wakeups::Change;
 use crate::limits::CLAIM_BYTES_MAX;
 use crate::model::{ClaimSlot, Claimed, GrantRecord, Lane, LeaseRef, SlotGrant, StoredGrant, cut_to_bytes};
 
-/// Ids, signatures and type names around a spec and its grant, at the most.
+/// Bytes of ids, signatures and type names around a spec and its grant, at the most.
 const LEASE_FRAME_BYTES: usize = 1024;
 
-/// What an executor asks for, checked.
+/// A checked claim request.
 pub(crate) struct ClaimOrder {
     /// The executor type to claim for.
     pub(crate) executor_type: String,
-    /// At most this many.
+    /// The most leases.
     pub(crate) count: usize,
-    /// How long to wait for the first.
+    /// The longest wait for the first lease.
     pub(crate) wait: Duration,
-    /// How long each lease lasts.
+    /// The duration of each lease.
     pub(crate) lease_ms: i64,
-    /// What the executor has.
+    /// The labels and resources that the executor offers.
     pub(crate) offer: Offer,
 }
 
-/// What it gets.
+/// The answer to a claim.
 pub(crate) struct ClaimAnswer {
     /// The leases, in the order of their processes.
     pub(crate) leases: Vec<Leased>,
-    /// The executor is to take no new work, or the broker is about to stop.
+    /// True if the executor is to take no new work, or the broker is about to stop.
     pub(crate) drain: bool,
 }
 
-/// A lease, with what the executor needs to check the work.
+/// A lease, with what the executor needs to verify the work.
 pub(crate) struct Leased {
     /// The lease and the signed spec.
     pub(crate) claimed: Claimed,
-    /// The submitter's grant, unless the database lost it.
+    /// The submitter's grant; `None` if the database lost it.
     pub(crate) submitter: Option<Arc<StoredGrant>>,
     /// Retries left after this attempt; −1 for no limit.
     pub(crate) retries_left: i32,
-    /// What an earlier attempt left for this one.
+    /// The checkpoint of an earlier attempt.
     pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 impl Engine {
-    /// Takes waiting work, or waits for some, under any of these grants of the caller's. If the caller goes away, nothing is lost:
-    /// what was taken for it goes back. An executor that is being drained gets nothing, at once.
+    /// Claims waiting work, or waits for some, under any of these grants of the caller's. If the caller goes away, nothing is lost:
+    /// its leases are released. An executor that is being drained gets an empty answer at once.
     pub(crate) async fn claim(
         &self,
         permit: Permit<action::Claim>,
@@ -73,16 +73,19 @@ impl Engine {
         };
         let _place = self.polls.take(grant.key.0)?;
         let executor = (lane.colony, permit.key());
+        // Held until the answer: a waiting claim is a sign of life of its executor.
         let _heard = self.contacts.listen(executor, &lane.executor_type, &grant.grant.name, &slot.offer);
         let given = self.dispatcher.poll(&lane, slot, order.wait).await?;
-        // Until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
+        // Held until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
         let handover = Handover::new(self.dispatcher.clone(), lane.clone(), &given.claimed);
         let mut leases = self.with_grants(given.claimed).await?;
+        // Sizes before contents: a checkpoint that does not fit into the answer is never read.
         self.weigh_checkpoints(&mut leases).await?;
         let excess = split_by_size(&mut leases);
         self.read_checkpoints(&mut leases).await?;
         handover.delivered();
         self.dispatcher.put_back(&lane, excess.iter().map(|leased| lease_of(&leased.claimed)).collect());
+        // Only for leases that the caller gets: the others are released, which sends its own wake-ups.
         for Leased { claimed, .. } in &leases {
             self.wakeups.due_at(claimed.expires_at_ms);
             self.wakeups.changed(Change { colony: lane.colony, process_id: claimed.process_id });
@@ -105,7 +108,7 @@ impl Engine {
 }
 
 impl Leased {
-    /// What it adds to an answer, with room for all that is small.
+    /// Returns the bytes that it adds to an answer, including names and numbers.
     fn bytes(&self) -> usize {
         let grant = self.submitter.as_ref().map_or(0, |grant| grant.payload.len());
         let checkpoint = self.checkpoint.as_ref().map_or(0, Checkpoint::bytes);
@@ -121,23 +124,24 @@ fn lease_of(claim: &Claimed) -> LeaseRef {
     LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor: claim.executor }
 }
 
-/// Cuts off what would make the answer larger than a message may be. The first always stays.
+/// Cuts off the leases that would make the answer larger than a message may be. The first always stays.
 fn split_by_size(leases: &mut Vec<Leased>) -> Vec<Leased> {
     cut_to_bytes(leases, CLAIM_BYTES_MAX, Leased::bytes)
 }
 
-/// How many claims each key has waiting, so that one executor cannot take every place.
+/// The number of waiting claims of each grant, so that one executor cannot take every place.
 #[derive(Default)]
 pub(crate) struct Places {
     by_grant: std::sync::Mutex<HashMap<i64, Arc<AtomicUsize>>>,
 }
 
-/// One claim's place, given back when dropped.
+/// The place of one claim, given back when it is dropped.
 pub(crate) struct Place(Arc<AtomicUsize>);
 
 impl Places {
     fn take(&self, grant: i64) -> Result<Place, Error> {
         let mut places = self.by_grant.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Counts at zero are removed here, not on drop, so that dropping needs no lock.
         places.retain(|key, count| *key == grant || count.load(Ordering::Acquire) > 0);
         let count = places.entry(grant).or_default().clone();
         if count.fetch_add(1, Ordering::AcqRel) >= crate::limits::POLLS_PER_KEY_MAX {

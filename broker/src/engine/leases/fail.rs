@@ -1,4 +1,4 @@
-//! Ending attempts without success, and deciding what becomes of the process.
+//! Failures of attempts, and the next state of the process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::model::{AttemptEnding, Failure, LeaseEnd, LeaseRecord, ProcessState};
 use crate::store::StoreResult;
 
-/// An attempt that failed.
+/// The result of reporting a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Failed {
-    /// Whether it was known.
+    /// The end of the attempt: new, or known before.
     pub(crate) ended: Ended,
     /// When the next attempt may begin; `None` if there will be none, or if this result was known before.
     pub(crate) retry_at_ms: Option<i64>,
 }
 
 impl Engine {
-    /// Keeps a failure. The same result again is answered as known; any other for a lost lease is refused.
+    /// Stores a failure. The same result again is answered as known; any other for a lost lease is rejected.
     pub(crate) async fn fail(
         &self,
         permit: Permit<action::Fail>,
@@ -80,8 +80,8 @@ impl FailFlush {
         Self { desk, wakeups, failures: Throttle::new(clock.clone()), clock }
     }
 
-    /// The back-off of each process that asks for a retry. A spec that the database garbled gets the default: the executor
-    /// finds the damage, not the broker.
+    /// Returns the back-off of each process that asks for a retry. A damaged spec gets the default: the executor finds the
+    /// damage, not the broker.
     async fn backoffs(&self, items: &[FailItem]) -> StoreResult<HashMap<Uuid, Backoff>> {
         let retryable = items.iter().filter(|item| item.kind == OutcomeKind::FailedRetryable);
         let ids: Vec<_> = retryable.map(|item| item.result.holder.process_id).collect();
@@ -91,7 +91,7 @@ impl FailFlush {
     }
 
     async fn check(&self, item: &FailItem, lease: &LeaseRecord, now_ms: i64) -> Result<(), Error> {
-        // A refusal is about bytes that are not what was submitted, so their digest differs, rightly.
+        // A refusal is about bytes that differ from what was submitted, so their digest differs, too.
         if item.kind != OutcomeKind::Refused {
             item.result.check_spec(lease.spec_digest)?;
             check_cancelled(item, lease)?;
@@ -99,7 +99,7 @@ impl FailFlush {
         item.result.check_statement(&self.desk, lease, false, now_ms).await
     }
 
-    /// Says that a process failed for good, and what to do. Of a thousand that failed alike, the first few.
+    /// Logs that a process failed for good, and what to do. Of a thousand that failed alike, only the first few are logged.
     fn tell(&self, failure: &Failure, lease: &LeaseRecord) {
         let Some(held_back) = self.failures.pass(&format!("{} {}", lease.function, failure.reason)) else { return };
         tracing::warn!(
@@ -135,7 +135,7 @@ impl Flush for FailFlush {
     }
 
     fn bytes(&self, item: &FailItem) -> usize {
-        // Deciding about a retry reads the spec.
+        // The decision about a retry reads the spec.
         let spec = if item.kind == OutcomeKind::FailedRetryable { DOCUMENT_BYTES_MAX } else { 0 };
         item.result.envelope.payload.len() + spec
     }
@@ -146,7 +146,7 @@ impl Flush for FailFlush {
         let backoffs = self.backoffs(items).await?;
         let (mut answers, mut failures, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(leases) {
-            // Until the database says otherwise, it is lost.
+            // Until the database says otherwise, the lease is lost.
             answers.push(Err(item.result.holder.lost()));
             let Some(lease) = lease else { continue };
             if let Err(error) = self.check(item, &lease, now_ms).await {
@@ -158,6 +158,7 @@ impl Flush for FailFlush {
             failures.push(decide(item, &lease, &backoff, now_ms));
             places.push((answers.len() - 1, lease));
         }
+        // The statement checks each lease again: it may have been renewed, lost or cancelled since it was read.
         let done = self.desk.store().fail(&failures, now_ms).await?;
         for (((place, lease), failure), done) in places.into_iter().zip(&failures).zip(done) {
             if done != LeaseEnd::Lost {
@@ -170,7 +171,7 @@ impl Flush for FailFlush {
     }
 }
 
-/// An executor cannot cancel by itself.
+/// Rejects `cancelled` from an executor if no cancellation was requested.
 fn check_cancelled(item: &FailItem, lease: &LeaseRecord) -> Result<(), Error> {
     if item.kind != OutcomeKind::Cancelled || lease.cancel.is_some() {
         return Ok(());
@@ -191,9 +192,10 @@ fn decide(item: &FailItem, lease: &LeaseRecord, backoff: &Backoff, now_ms: i64) 
         OutcomeKind::FailedRetryable => (Event::FailedRetryable, AttemptEnding::Failed),
         OutcomeKind::FailedFinal | OutcomeKind::Succeeded => (Event::FailedFinal, AttemptEnding::Failed),
     };
-    // What is being cancelled is cancelled by its attempt's end, whatever the executor makes of it.
+    // A process that is being cancelled is cancelled at its attempt's end, however the attempt ends.
     let event = if lease.cancel.is_some() { Event::Cancelled } else { event };
     let (state, retries_spent) = lifecycle::after_attempt(event, lease.retries_spent, lease.max_retries);
+    // The executor may ask for a longer wait than the back-off, such as a `Retry-After` that it got, but not for a shorter one.
     let wait_ms = backoff_ms(backoff, retries_spent, rand::random()).max(item.retry_after_ms.unwrap_or(0));
     Failure {
         lease: lease.reference(),

@@ -1,4 +1,4 @@
-//! Processes that ended, until what waits for them was looked at.
+//! Processes that ended, until their children were checked.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::limits::ENDED_NOTED_MAX;
 
-/// Processes that others may wait for, and that ended.
+/// Processes that ended, and that others may wait for.
 #[derive(Default)]
 pub(crate) struct Ended {
     noted: Mutex<Noted>,
@@ -18,12 +18,12 @@ pub(crate) struct Ended {
 #[derive(Default)]
 struct Noted {
     process_ids: HashSet<Uuid>,
-    /// Set if there were too many to remember: any may have ended.
+    /// True if there were too many to remember: any process may have ended.
     any: bool,
 }
 
 impl Ended {
-    /// This one ended, or may have.
+    /// Notes that this process ended, or may have ended.
     pub(in crate::engine) fn note(&self, process_id: Uuid) {
         let mut noted = self.noted();
         if noted.process_ids.len() < ENDED_NOTED_MAX {
@@ -35,23 +35,23 @@ impl Ended {
         self.more.notify_one();
     }
 
-    /// Any of them may have ended.
+    /// Notes that any process may have ended.
     pub(in crate::engine) fn note_any(&self) {
         self.noted().any = true;
         self.more.notify_one();
     }
 
-    /// Returns when one was noted since this was last awaited.
+    /// Completes when a process was noted since this was last awaited.
     pub(in crate::engine) async fn noted_more(&self) {
         self.more.notified().await;
     }
 
     fn noted(&self) -> MutexGuard<'_, Noted> {
-        // A panic elsewhere leaves a set that is still one.
+        // A panic elsewhere leaves a valid set.
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes those noted since the last time; `None` for any.
+    /// Takes the processes noted since the last call; `None` for any.
     pub(in crate::engine) fn take(&self) -> Option<Vec<Uuid>> {
         let noted = std::mem::take(&mut *self.noted());
         (!noted.any).then(|| noted.process_ids.into_iter().collect())

@@ -1,4 +1,4 @@
-//! Notifications: who is told when something changed, in this broker and in others.
+//! Notifications about changes, inside this broker and to others.
 
 pub(super) mod ended;
 pub(super) mod relay;

@@ -1,4 +1,4 @@
-//! Hints between brokers on one database: gathered for a moment, told apart by broker, sent in few messages.
+//! Hints between brokers on one database: gathered for a moment, grouped by kind, sent in few messages.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::limits::{COMMIT_BATCH_MAX, NOTIFY_GATHER};
 use crate::model::{ColonyKey, GrantKey, Lane, RevokedGrant};
 use crate::store::Store;
 
-/// So many lanes, processes or colonies keep a message below the 8,000 bytes that Postgres allows: a lane has at most 128
+/// The most lanes, processes or colonies of a message, which keep it below the 8,000 bytes that Postgres allows: a lane has at most 128
 /// characters of type, a process 36 of id, a colony 20 digits.
 const LANES_PER_MESSAGE: usize = 40;
 const CHANGES_PER_MESSAGE: usize = 120;
@@ -27,7 +27,7 @@ const LISTEN_PAUSE: Duration = Duration::from_secs(1);
 /// A revocation is two numbers and a key of 51 characters.
 const REVOCATIONS_PER_MESSAGE: usize = 60;
 
-/// What goes over the wire between brokers.
+/// A message between brokers.
 #[derive(Default, Serialize, Deserialize)]
 struct Message {
     broker_id: Uuid,
@@ -45,15 +45,15 @@ struct Message {
     announced: Vec<i64>,
 }
 
-/// What this broker remembers of the database, to be forgotten when another broker changes it.
+/// The caches of this broker, to be invalidated when another broker changes the database.
 pub(crate) struct Memory {
-    /// Who may do what.
+    /// The cached grants.
     pub(crate) grants: Arc<GrantCache>,
-    /// What functions take.
+    /// The cached announcements.
     pub(crate) catalogue: Arc<Catalogue>,
 }
 
-/// Tells the other brokers, until `stop`.
+/// Sends hints to the other brokers, until `stop`.
 pub(crate) async fn tell(
     store: &dyn Store,
     broker_id: Uuid,
@@ -66,12 +66,14 @@ pub(crate) async fn tell(
             () = stop.cancelled() => return,
             count = hints.recv_many(&mut gathered, COMMIT_BATCH_MAX) => if count == 0 { return },
         }
+        // The same lane or process often comes many times in a moment: waiting turns many notifications into one.
         tokio::time::sleep(NOTIFY_GATHER).await;
         while let Ok(hint) = hints.try_recv() {
             gathered.push(hint);
         }
         for message in messages(broker_id, std::mem::take(&mut gathered)) {
             if let Err(error) = store.notify(&message).await {
+                // The rest of the batch is dropped, too: a retry would only delay newer hints, and no hint is needed for correctness.
                 tracing::debug!(%error, "other brokers were not told; their slow poll finds the work");
                 break;
             }
@@ -79,7 +81,7 @@ pub(crate) async fn tell(
     }
 }
 
-/// The reader of what other brokers tell.
+/// The reader of other brokers' hints.
 pub(crate) struct HintReader {
     pub(crate) store: Arc<dyn Store>,
     /// The messages; `None` once the store sends no more.
@@ -90,18 +92,20 @@ pub(crate) struct HintReader {
 }
 
 impl HintReader {
-    /// Acts on what comes. Ends when the store sends no more; the next run begins with a new subscription. What is missed between
-    /// is found by slower looks.
+    /// Acts on hints. Ends when the store sends no more; the next run begins with a new subscription. Changes that it misses in between
+    /// are found by periodic reads.
     pub(crate) async fn run(&mut self) {
         if self.messages.is_none() {
             self.messages = subscribe(&*self.store).await;
         }
-        // Where there are no messages, there is nothing to do.
+        // Without messages there is nothing to do.
         let Some(messages) = &mut self.messages else { return std::future::pending().await };
         while let Some(text) = messages.recv().await {
             match serde_json::from_str::<Message>(&text) {
+                // A broker receives its own messages, too; it acted on these changes when it made them.
                 Ok(message) if message.broker_id == self.broker_id => {}
                 Ok(message) => heed(message, &self.wakeups, &self.memory),
+                // Anybody with access to the database can send a message: it is not a fault of this broker, and must not end the reader.
                 Err(_) => {
                     tracing::warn!(
                         bytes = text.len(),
@@ -148,6 +152,7 @@ fn heed(message: Message, wakeups: &Wakeups, memory: &Memory) {
 }
 
 fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
+    // Sets, because one gathering often has the same lane or process many times.
     let (mut lanes, mut changes, mut colonies) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut logged = BTreeSet::new();
     let (mut revoked, mut announced) = (BTreeSet::new(), BTreeSet::new());
@@ -174,7 +179,7 @@ fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
         }
     }
     let message = || Message { broker_id, ..Message::default() };
-    // What must not be done any more comes before what can be done.
+    // Revocations first: calls that must end come before calls that may begin.
     let all = parts(revoked, REVOCATIONS_PER_MESSAGE)
         .map(|revoked| Message { revoked, ..message() })
         .chain(parts(announced, COLONIES_PER_MESSAGE).map(|announced| Message { announced, ..message() }))
@@ -182,11 +187,11 @@ fn messages(broker_id: Uuid, hints: Vec<Hint>) -> Vec<String> {
         .chain(parts(changes, CHANGES_PER_MESSAGE).map(|changes| Message { changes, ..message() }))
         .chain(parts(colonies, COLONIES_PER_MESSAGE).map(|colonies| Message { colonies, ..message() }))
         .chain(parts(logged, CHANGES_PER_MESSAGE).map(|logged| Message { logged, ..message() }));
-    // Numbers, ids and checked names: printing them cannot fail.
+    // Numbers, ids and checked names: serializing them cannot fail.
     all.filter_map(|message| serde_json::to_string(&message).ok()).collect()
 }
 
-/// A set in lists of at most so many.
+/// Splits a set into lists of at most `most` items.
 fn parts<T: Clone>(set: BTreeSet<T>, most: usize) -> impl Iterator<Item = Vec<T>> {
     let all: Vec<T> = set.into_iter().collect();
     all.chunks(most).map(<[T]>::to_vec).collect::<Vec<_>>().into_iter()

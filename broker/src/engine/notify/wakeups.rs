@@ -1,4 +1,4 @@
-//! Who must be told when something moved: polls that wait for work, watchers, the sweeps' timer, other brokers.
+//! Wake-ups after a change: for waiting polls, watches, the sweeps' timer, and other brokers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,7 +12,7 @@ use crate::engine::notify::ended::Ended;
 use crate::limits::{COMMIT_QUEUE_MAX, WATCH_LAG_MAX};
 use crate::model::{ColonyKey, Lane, RevokedGrant};
 
-/// A process that entered a state. It says which, not what: whoever cares reads it.
+/// A process that entered a state. It carries the id only: the receiver reads the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     /// The tenant.
@@ -21,25 +21,25 @@ pub(crate) struct Change {
     pub(crate) process_id: Uuid,
 }
 
-/// Something that other brokers on the same database may care about.
+/// A change that other brokers on the same database may need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Hint {
     /// Work waits in this lane.
     Work(Lane),
-    /// A process moved.
+    /// A process changed state.
     Change(Change),
-    /// What keeps the colony's work from being handed out has changed: something may be free.
+    /// A pause or a limit of the colony changed: some of its work may be free.
     Colony(ColonyKey),
     /// A process logged.
     Logged(Change),
 
-    /// A grant is dead.
+    /// A grant was revoked.
     Revoked(RevokedGrant),
-    /// An executor of the colony says something else of itself, or somebody was granted something.
+    /// An executor of the colony announced something else, or a grant was added.
     Announced(ColonyKey),
 }
 
-/// The one place that is told of every move, after its commit.
+/// The receiver of every change, after its commit.
 #[derive(Clone)]
 pub(crate) struct Wakeups {
     dispatcher: Arc<Dispatcher>,
@@ -52,7 +52,7 @@ pub(crate) struct Wakeups {
 }
 
 impl Wakeups {
-    /// Wake-ups inside this broker; with a second half for [`crate::engine::notify::relay`] if there may be other brokers.
+    /// Returns the wake-ups inside this broker; with a receiver for [`crate::engine::notify::relay`] if there may be other brokers.
     pub(crate) fn start(dispatcher: Arc<Dispatcher>, shared: bool) -> (Self, Option<mpsc::Receiver<Hint>>) {
         let (relay, hints) = if shared {
             let (sender, receiver) = mpsc::channel(COMMIT_QUEUE_MAX);
@@ -66,14 +66,14 @@ impl Wakeups {
         (Self { dispatcher, changes, logs, deadline, relay, limits: Arc::default(), ended: Arc::default() }, hints)
     }
 
-    /// Work waits in this lane.
+    /// Wakes the polls of this lane, here and at other brokers.
     pub(crate) fn work(&self, lane: &Lane) {
         self.dispatcher.wake(lane);
         self.tell(|| Hint::Work(lane.clone()));
     }
 
-    /// What keeps the colony's work from being handed out, or an executor from getting it, has changed: every poll of the colony
-    /// is to be looked for.
+    /// Wakes every poll of the colony, here and at other brokers, because a pause, a limit, or the drain of an executor has
+    /// changed.
     pub(crate) fn colony(&self, colony: ColonyKey) {
         self.look_again(colony);
         self.tell(|| Hint::Colony(colony));
@@ -82,46 +82,46 @@ impl Wakeups {
     fn look_again(&self, colony: ColonyKey) {
         self.limits.forget(colony);
         self.dispatcher.wake_colony(colony);
-        // A `max_wait` that stood still under a pause may be over sooner than anything that was heard of.
+        // A `max_wait` that stopped under a pause may be over sooner than any known deadline.
         self.due_at(0);
     }
 
-    /// A process moved.
+    /// Tells watches, limited lanes and other brokers that a process changed state.
     pub(crate) fn changed(&self, change: Change) {
-        // Nobody watching is no error.
+        // Without a watch, sending fails; that is no error.
         let _ = self.changes.send(change);
         self.dispatcher.moved(change.colony);
         self.tell(|| Hint::Change(change));
     }
 
-    /// A process ended, or is gone: what waits for it is looked at.
+    /// Tells that a process ended, or is gone: its children are checked.
     pub(crate) fn ended(&self, change: Change) {
         self.changed(change);
         self.ended.note(change.process_id);
     }
 
-    /// A process may have ended while another was submitted that waits for it.
+    /// Notes that a process may have ended while a child of it was submitted.
     pub(crate) fn may_have_ended(&self, process_id: Uuid) {
         self.ended.note(process_id);
     }
 
-    /// Those that ended, until somebody has looked at what waits for them.
+    /// Returns the processes that ended, until their children were checked.
     pub(crate) fn ended_processes(&self) -> Arc<Ended> {
         self.ended.clone()
     }
 
-    /// A process logged. Told apart from its moves, so that only those who watch log lines look.
+    /// Tells that a process logged. Separate from state changes, so that only watches of log lines read.
     pub(crate) fn logged(&self, change: Change) {
         let _ = self.logs.send(change);
         self.tell(|| Hint::Logged(change));
     }
 
-    /// A lease, a block or a wait ends at this time.
+    /// Notes that a lease, a block or a wait ends at this time.
     pub(crate) fn due_at(&self, ms: i64) {
         self.deadline.lower(ms);
     }
 
-    /// A hint from another broker: acted on, not passed on. What is remembered is for [`crate::engine::notify::relay`].
+    /// Acts on a hint from another broker, and does not pass it on. [`crate::engine::notify::relay`] invalidates the caches.
     pub(crate) fn hear(&self, hint: &Hint) {
         match hint {
             Hint::Work(lane) => self.dispatcher.wake(lane),
@@ -137,27 +137,27 @@ impl Wakeups {
         }
     }
 
-    /// The limits of colonies, remembered.
+    /// Returns the cached limits of colonies.
     pub(crate) fn limits(&self) -> &LimitBook {
         &self.limits
     }
 
-    /// Changes from now on.
+    /// Subscribes to the changes from now on.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
     }
 
-    /// Processes that log, from now on.
+    /// Subscribes to the processes that log, from now on.
     pub(crate) fn subscribe_to_logs(&self) -> broadcast::Receiver<Change> {
         self.logs.subscribe()
     }
 
-    /// The sweeps' timer.
+    /// Returns the sweeps' timer.
     pub(crate) fn deadline(&self) -> &Deadline {
         &self.deadline
     }
 
-    /// Something that other brokers remember is out of date.
+    /// Sends a hint to the other brokers, if there are any.
     pub(crate) fn tell(&self, hint: impl FnOnce() -> Hint) {
         if let Some(relay) = &self.relay {
             // A full queue drops the hint: the others' slow poll finds the work.
@@ -166,7 +166,7 @@ impl Wakeups {
     }
 }
 
-/// The earliest time at which a sweep has something to do, as far as this broker has heard.
+/// The earliest known time at which a sweep has something to do.
 pub(crate) struct Deadline {
     earliest_ms: AtomicI64,
     lowered: Notify,
@@ -185,17 +185,17 @@ impl Deadline {
         }
     }
 
-    /// Takes what was heard so far and starts anew.
+    /// Takes the earliest time, and starts anew.
     pub(crate) fn take(&self) -> i64 {
         self.earliest_ms.swap(i64::MAX, Ordering::AcqRel)
     }
 
-    /// What was heard since the last [`take`](Self::take).
+    /// Returns the earliest time noted since the last [`take`](Self::take).
     pub(crate) fn heard(&self) -> i64 {
         self.earliest_ms.load(Ordering::Acquire)
     }
 
-    /// Returns when an earlier time was heard than any since the last [`take`](Self::take).
+    /// Completes when an earlier time was noted than any since the last [`take`](Self::take).
     pub(crate) async fn lowered(&self) {
         self.lowered.notified().await;
     }

@@ -1,5 +1,5 @@
-//! The places of those who watch and await: how many there are, whose they are, and how much they hold in memory. A place
-//! stands on a grant, and ends with it.
+//! Places of watches and awaiting calls: their number, their holders, and the memory that they use. A place belongs to a
+//! grant, and ends with it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ use crate::limits::{
 };
 use crate::model::{ColonyKey, GrantKey, GrantRecord, RevokedGrant};
 
-/// Whose places.
+/// The key that holds places, in its colony.
 type Holder = (ColonyKey, Id);
 
 /// All places of this broker.
@@ -36,14 +36,14 @@ struct Open {
     by_holder: HashMap<Holder, Held>,
 }
 
-/// What one key has.
+/// The places and the memory of one key.
 struct Held {
     room: Arc<Semaphore>,
-    /// By number, with the grant that each stands on; the colony's own key needs none.
+    /// The places by number, each with its grant; the colony's own key needs none.
     places: HashMap<u64, (Option<GrantKey>, CancellationToken)>,
 }
 
-/// The place of one who watches or awaits, free again when it is dropped.
+/// The place of a watch or an awaiting call, freed when it is dropped.
 pub(in crate::engine) struct Place {
     watches: Arc<Watches>,
     holder: Holder,
@@ -53,7 +53,7 @@ pub(in crate::engine) struct Place {
     room: Arc<Semaphore>,
 }
 
-/// Room in memory, free again when it is dropped.
+/// A share of the memory, freed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Room {
     of_key: OwnedSemaphorePermit,
@@ -61,17 +61,18 @@ pub(crate) struct Room {
 }
 
 impl Watches {
-    /// None open yet.
+    /// Returns an empty set of places.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, room: Arc::new(Semaphore::new(WATCH_BYTES_MAX)), open: Mutex::default() }
     }
 
-    /// A place for whoever holds this key, under this grant.
+    /// Takes a place for this key, under this grant.
     pub(in crate::engine) fn take(
         self: &Arc<Self>,
         holder: Holder,
         grant: Option<&GrantRecord>,
     ) -> Result<Place, Error> {
+        // Both bounds are checked under one lock, so that concurrent calls cannot exceed them together.
         let mut open = self.open();
         if open.count >= WATCHES_MAX {
             return Err(Error::Overloaded(format!("{WATCHES_MAX} watches are open at this broker")));
@@ -92,10 +93,11 @@ impl Watches {
         Ok(Place { watches: self.clone(), holder, number, revoked, valid_until, room: held.room.clone() })
     }
 
-    /// Ends what stands on these grants.
+    /// Ends the places under these grants.
     pub(in crate::engine) fn expel(&self, grants: &[RevokedGrant]) {
         let open = self.open();
         for grant in grants {
+            // Only the grant's own places: a key with several grants keeps the places under the others.
             let Some(held) = open.by_holder.get(&(grant.colony, grant.grantee)) else { continue };
             for (_, revoked) in held.places.values().filter(|(under, _)| *under == Some(grant.key)) {
                 revoked.cancel();
@@ -110,7 +112,7 @@ impl Watches {
 }
 
 impl Place {
-    /// Returns when the grant that it stands on is revoked or over, with what to tell the caller.
+    /// Completes when the place's grant is revoked or over; returns the error for the caller.
     pub(in crate::engine) async fn ended(&self) -> Error {
         tokio::select! {
             () = self.revoked.cancelled() => revoked(),
@@ -129,15 +131,16 @@ impl Place {
             }
             let left_ms = until.as_millisecond().saturating_sub(now.as_millisecond()).saturating_add(1);
             let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
-            // In short steps, because clocks are set.
+            // Sleeps briefly each time: the wall clock may be adjusted.
             tokio::time::sleep(left.min(GRANT_END_LOOK)).await;
         }
     }
 
-    /// Waits for room for so many bytes, beside what this key's watches hold and what all hold. Whoever is not read gives none
-    /// back, and after a while those who wait for it are cut.
+    /// Waits for memory for so many bytes, beside what this key's watches hold and what all hold. A client that does not read frees
+    /// none, and after a while the watches that wait for it end.
     pub(in crate::engine) async fn room(&self, bytes: usize) -> Result<Room, Error> {
         let wanted = u32::try_from(bytes).unwrap_or(u32::MAX);
+        // The key's share first: a key that is at its bound must not hold back memory of all while it waits.
         let taken = async {
             let of_key = self.room.clone().acquire_many_owned(wanted).await;
             let of_all = self.watches.room.clone().acquire_many_owned(wanted).await;
@@ -180,11 +183,11 @@ impl Room {
 }
 
 impl Engine {
-    /// A place to watch or to await from.
+    /// Takes a place to watch or to await from.
     pub(in crate::engine) async fn place<A: Action>(&self, permit: &Permit<A>) -> Result<Place, Error> {
         let (colony, key) = (permit.colony(), permit.key());
         let place = self.watches.take((colony.key, key), permit.grant())?;
-        // It may have been revoked between the permit and the place, when there was nothing to end.
+        // The grant may have been revoked between the permit and the place, when there was nothing to end.
         if let Some(grant) = permit.grant() {
             let same = self.grants.find(colony, &key, |known| known.key == grant.key).await?;
             same.ok_or_else(revoked)?;
@@ -193,7 +196,7 @@ impl Engine {
     }
 }
 
-/// What the caller is told.
+/// Returns the error for the caller of a call whose grant was revoked.
 pub(in crate::engine) fn revoked() -> Error {
     Error::NotPermitted("the grant was revoked: ask the colony's owner".into())
 }

@@ -1,5 +1,5 @@
-//! When executors were heard, in memory, and written down now and then. One who waits for work is heard all the time, and costs
-//! a row in a statement twice a minute.
+//! Last-seen times of executors, in memory, flushed to the database periodically. An executor that polls is heard all the time,
+//! and costs one row in a statement twice a minute.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -19,29 +19,29 @@ use crate::limits::{
 use crate::model::{ColonyKey, Contact, Forgettable};
 use crate::store::{Store, StoreResult};
 
-/// Executors heard at this broker.
+/// Last-seen times of the executors at this broker.
 pub(crate) struct Contacts {
     clock: Arc<dyn Clock>,
     times: PresenceTimes,
     heard: Mutex<HashMap<(ColonyKey, Id), HashMap<String, Heard>>>,
-    /// Somebody was heard for the first time, or offers something else.
+    /// Notified when an executor is heard for the first time, or offers something else.
     news: Notify,
-    /// Of log lines about what could not be written down.
+    /// The throttle of log lines about failed flushes.
     lines: Throttle,
 }
 
-/// What is known of one key and executor type.
+/// The last-seen record of one key and executor type.
 struct Heard {
     name: String,
     last_heard_ms: i64,
     offer: Option<Offer>,
-    /// Claims of it that wait right now.
+    /// The number of its waiting polls.
     polls: usize,
-    /// As of when it was written down.
+    /// The last-seen time of the last flush.
     written_ms: Option<i64>,
 }
 
-/// A claim in progress: its executor is heard as long as it waits.
+/// A claim in progress: its executor counts as heard as long as it waits.
 pub(crate) struct Listening {
     contacts: Arc<Contacts>,
     executor: (ColonyKey, Id),
@@ -49,18 +49,18 @@ pub(crate) struct Listening {
 }
 
 impl Contacts {
-    /// Nobody heard yet.
+    /// Returns an empty record.
     pub(crate) fn new(clock: Arc<dyn Clock>, times: PresenceTimes) -> Self {
         let lines = Throttle::new(clock.clone());
         Self { clock, times, heard: Mutex::default(), news: Notify::new(), lines }
     }
 
-    /// The bounds that states are derived by.
+    /// Returns the times that states are derived by.
     pub(crate) fn times(&self) -> PresenceTimes {
         self.times
     }
 
-    /// An executor claims, and is heard until the answer is dropped.
+    /// Notes that an executor claims; it counts as heard until the answer is dropped.
     pub(crate) fn listen(
         self: &Arc<Self>,
         executor: (ColonyKey, Id),
@@ -70,7 +70,7 @@ impl Contacts {
     ) -> Listening {
         let now_ms = self.clock.now_ms();
         let mut heard = self.heard();
-        // Beyond the bounds executors work as ever, and are shown as of when they registered.
+        // Beyond the bounds executors work as ever, but are shown with the time of their registration.
         if heard.len() < CONTACT_KEYS_MAX || heard.contains_key(&executor) {
             let types = heard.entry(executor).or_default();
             let has_room = types.len() < EXECUTOR_TYPES_PER_KEY_MAX;
@@ -90,28 +90,30 @@ impl Contacts {
         Listening { contacts: self.clone(), executor, executor_type: executor_type.to_owned() }
     }
 
-    /// An executor that claimed here before said something.
+    /// Notes a call of an executor that claimed here before.
     pub(crate) fn touch(&self, executor: (ColonyKey, Id)) {
+        // An unknown key is not added: only a claim says which type it is, and what it offers.
         let now_ms = self.clock.now_ms();
         if let Some(types) = self.heard().get_mut(&executor) {
             types.values_mut().for_each(|one| one.last_heard_ms = now_ms);
         }
     }
 
-    /// When an executor was heard here, and what it offered.
+    /// Returns the last-seen time of an executor at this broker, and its offer.
     pub(crate) fn last(&self, executor: (ColonyKey, Id), executor_type: &str) -> Option<(i64, Option<Offer>)> {
         let heard = self.heard();
         let one = heard.get(&executor)?.get(executor_type)?;
         Some((one.heard_at(self.clock.now_ms()), one.offer.clone()))
     }
 
-    /// Writes down what is new, until `stop`; and forgets, now and then, who was not heard for long.
+    /// Flushes new last-seen times until `stop`; deletes, from time to time, executors that were not heard for long.
     pub(crate) async fn run(&self, store: &dyn Store, stop: &CancellationToken) {
         let mut forget = tokio::time::interval(EXECUTOR_FORGET_EVERY);
         forget.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
+                // Thousands of executors may connect at once after a restart: a short wait writes them together.
                 () = self.news.notified() => tokio::time::sleep(NOTIFY_GATHER).await,
                 () = tokio::time::sleep(self.tick()) => {}
                 _ = forget.tick() => self.forget(store).await,
@@ -129,7 +131,7 @@ impl Contacts {
         }
     }
 
-    /// Writes down what is due: who was never written down is, so that the database knows everybody who was heard here.
+    /// Flushes what is due. A new executor is always due, so that the database knows everyone who was heard here.
     pub(in crate::engine) async fn write(&self, store: &dyn Store) -> StoreResult<()> {
         loop {
             let due = self.due();
@@ -147,6 +149,7 @@ impl Contacts {
             before_ms: now_ms.saturating_sub(EXECUTOR_FORGET_AFTER_MS),
             pending_before_ms: now_ms.saturating_sub(PENDING_FORGET_AFTER_MS),
         };
+        // Deletes in steps, so that no statement holds its locks for long.
         loop {
             match store.forget_executors(which, SWEEP_ROWS).await {
                 Ok(0) => return,
@@ -159,7 +162,7 @@ impl Contacts {
         }
     }
 
-    /// A batch of what is to be written; drops from memory who was not heard for long.
+    /// Returns a batch to flush; drops executors from memory that were not heard for long.
     fn due(&self) -> Vec<Contact> {
         let (now_ms, rewrite_ms) = (self.clock.now_ms(), self.rewrite_ms());
         let mut heard = self.heard();
@@ -188,14 +191,14 @@ impl Contacts {
         for contact in contacts {
             let types = heard.get_mut(&(contact.colony, contact.key));
             let one = types.and_then(|types| types.get_mut(&contact.executor_type));
-            // What changed meanwhile is still to be written.
+            // A change since the batch was made is still to be written.
             if let Some(one) = one.filter(|one| one.offer == contact.offer) {
                 one.written_ms = Some(contact.last_heard_ms);
             }
         }
     }
 
-    /// Another broker must not take for silent who is heard here.
+    /// Returns the interval of flushes: at most half of `silent_after`, so that other brokers do not take the executor for silent.
     fn rewrite_ms(&self) -> i64 {
         CONTACT_REWRITE_MS.min(self.times.silent_after_ms / 2)
     }
@@ -215,22 +218,25 @@ impl Heard {
         Self { name: name.to_owned(), last_heard_ms: now_ms, offer: Some(offer.clone()), polls: 1, written_ms: None }
     }
 
-    /// Heard again; true if it says something else than before.
+    /// Notes another claim; returns true if its name or offer changed.
     fn again(&mut self, now_ms: i64, name: &str, offer: &Offer) -> bool {
         self.last_heard_ms = now_ms;
         self.polls += 1;
         if self.name == name && self.offer.as_ref() == Some(offer) {
             return false;
         }
+        // Due at once: the change must reach the database at the next flush, not only after the interval.
         (self.name, self.offer, self.written_ms) = (name.to_owned(), Some(offer.clone()), None);
         true
     }
 
     fn heard_at(&self, now_ms: i64) -> i64 {
+        // A waiting poll is a sign of life by itself: nothing has to update the time while it waits.
         if self.polls > 0 { now_ms } else { self.last_heard_ms }
     }
 
     fn is_over(&self, now_ms: i64, times: PresenceTimes) -> bool {
+        // A record that was never flushed stays, or the database would never know of the executor.
         let written = self.written_ms.is_some();
         written && now_ms.saturating_sub(self.heard_at(now_ms)) > times.gone_after_ms.saturating_mul(2)
     }

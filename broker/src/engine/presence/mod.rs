@@ -1,4 +1,4 @@
-//! Presence: which executors are there, and in which state.
+//! Presence of executors: last-seen times, grants, and the state derived from them.
 
 pub(super) mod last_seen;
 pub(super) mod roster;

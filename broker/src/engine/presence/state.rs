@@ -1,63 +1,63 @@
-//! The state that an executor is in, derived from what is known of it: a pure function, and nothing that is stored.
+//! The state of an executor, derived from the known facts: a pure function; the state is never stored.
 
-/// How long an executor may not be heard.
+/// Times without a sign of an executor, after which its state changes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PresenceTimes {
-    /// After so long it is silent, in milliseconds.
+    /// The time after which it is silent, in milliseconds.
     pub(crate) silent_after_ms: i64,
-    /// After so long it is gone, in milliseconds.
+    /// The time after which it is gone, in milliseconds.
     pub(crate) gone_after_ms: i64,
 }
 
 /// The state of an executor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Presence {
-    /// It registered, and never had a grant.
+    /// Registered, and never granted.
     Pending,
-    /// It was turned down.
+    /// Turned down by an operator.
     Rejected,
-    /// It is there, and has nothing to do.
+    /// Present, without a lease.
     Idle,
-    /// It holds leases.
+    /// Present, with leases.
     Busy,
-    /// It is there, and is to take no new work.
+    /// Present, and to take no new work.
     Draining,
-    /// It was not heard for a while.
+    /// Not heard for a while.
     Silent,
-    /// It was not heard for long, or never.
+    /// Not heard for long, or never.
     Gone,
-    /// Its grants are revoked or over.
+    /// Without a grant in force: revoked or over.
     Removed,
 }
 
-/// What grants say about an executor.
+/// The standing of an executor's grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// One is in force for its executor type.
+    /// A grant is in force for its executor type.
     InForce,
-    /// There was one, which is revoked or over.
+    /// There was a grant, which is revoked or over.
     Ended,
-    /// There was never one.
+    /// There was never a grant.
     Never,
 }
 
-/// What is known of an executor at a moment.
+/// The known facts about an executor at a moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
-    /// What its grants say.
+    /// The standing of its grants.
     pub(crate) standing: Standing,
-    /// Whether it was turned down.
+    /// True if an operator turned it down.
     pub(crate) is_rejected: bool,
-    /// Whether its name is drained.
+    /// True if its name is drained.
     pub(crate) is_drained: bool,
-    /// How many leases it holds that are not over.
+    /// The number of its leases that are not over.
     pub(crate) running: i64,
-    /// When it was heard last.
+    /// When it was last heard.
     pub(crate) heard_ms: Option<i64>,
 }
 
 impl Presence {
-    /// All of them, in the order of a life.
+    /// Every state, in the order of a life.
     pub(crate) const ALL: [Self; 8] = [
         Self::Pending,
         Self::Rejected,
@@ -69,8 +69,8 @@ impl Presence {
         Self::Removed,
     ];
 
-    /// The state at this moment. Permission comes first. Who holds a lease is there, however long ago it was heard: a lease is
-    /// renewed, or it ends.
+    /// Returns the state at this moment. Permission comes first. An executor with a lease counts as present even if it was not
+    /// heard for long: a lease is renewed, or it ends.
     pub(crate) fn at(now_ms: i64, facts: &Facts, times: PresenceTimes) -> Self {
         match facts.standing {
             Standing::Never if facts.is_rejected => return Self::Rejected,
@@ -92,12 +92,12 @@ impl Presence {
         }
     }
 
-    /// Whether it may take work, and was heard not too long ago: whoever waits for it has reason to.
+    /// True if it may take work, and was heard recently: its polls can be expected.
     pub(crate) fn is_live(self) -> bool {
         matches!(self, Self::Idle | Self::Busy | Self::Draining | Self::Silent)
     }
 
-    /// The word on the wire.
+    /// Returns the word on the wire.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -111,7 +111,7 @@ impl Presence {
         }
     }
 
-    /// The state of this word.
+    /// Returns the state of this word.
     pub(crate) fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }

@@ -1,4 +1,4 @@
-//! Taking a signed spec into keeping.
+//! Storing a process from a signed spec.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -19,22 +19,22 @@ use crate::model::{
 };
 use crate::store::{Store, StoreResult};
 
-/// The process that a submit made, or that was there before.
+/// The process that a submit made, or that existed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
     /// The spec's own id, or that of the first process with its idempotency key.
     pub(crate) process_id: Uuid,
-    /// Nothing was stored, because it was there.
+    /// True if nothing was stored, because the process existed.
     pub(crate) existed: bool,
-    /// It had failed, and this spec put it back in the queue.
+    /// True if it had failed, and this spec put it back in the queue.
     pub(crate) redriven: bool,
-    /// Its state now.
+    /// The state now.
     pub(crate) state: ProcessState,
 }
 
 impl Engine {
-    /// Keeps a process. When it returns, the process is on disk; the same spec again returns the first. Another with its idempotency key
-    /// does, too, and redrives it if it asks for that.
+    /// Stores a process, durably by the time it returns; the same spec again returns the first. Another spec with its idempotency key
+    /// does, too, and redrives the process if it asks for that.
     pub(crate) async fn submit(
         &self,
         permit: Permit<action::Submit>,
@@ -42,6 +42,7 @@ impl Engine {
         envelope: Envelope,
     ) -> Result<Kept, Error> {
         let grant = permit.grant().ok_or_else(|| Error::NotPermitted("submitting needs a grant".into()))?;
+        // The result is used below: a repeat of a stored spec must not fail on checks that have changed since.
         let parents = self.check(permit.colony(), &spec).await;
         let now_ms = self.clock.now_ms();
         let not_before_ms = spec.not_before.map(|moment| moment.as_millisecond()).filter(|moment| *moment > now_ms);
@@ -74,7 +75,7 @@ impl Engine {
         let process_id = process.process_id;
         let resubmission = Resubmission {
             process_id,
-            // Until the store says which it met.
+            // Replaced once the store says which process holds the key.
             first: process_id,
             colony: process.colony,
             submitter: process.submitter,
@@ -84,7 +85,7 @@ impl Engine {
         let may_redrive = spec.on_failed == OnFailed::Redrive;
         let submitted = match parents {
             Ok(parents) => self.submits.commit(NewProcess { parents, ..process }).await?,
-            // What was kept before stays kept, and is answered as before, whatever became of limits, schemas and parents.
+            // A stored process stays stored, and is answered as before, whatever happened to limits, schemas and parents.
             Err(error) => self.store.known(&process, now_ms).await?.ok_or(error)?,
         };
         match submitted {
@@ -102,43 +103,46 @@ impl Engine {
         }
     }
 
-    /// Redrives the process that a spec met, unless somebody else was faster, or the spec is of another submitter or did so before.
+    /// Redrives the process that a spec met, unless another call was faster, or the spec is of another submitter or did so before.
     async fn resubmit(&self, colony: &Colony, spec: Resubmission, state: ProcessState) -> Result<Kept, Error> {
         let redriven = self.resubmits.commit(spec).await?;
         if redriven {
             tracing::info!(
                 colony = colony.name, process_id = %spec.first, spec = %spec.process_id, "redriven by its submitter's next spec"
             );
-            // Whoever was faster than this look has taken it up already.
+            // An executor may have claimed it already; the answer says what this call did.
             return Ok(Kept { process_id: spec.first, existed: true, redriven, state: ProcessState::Waiting });
         }
-        // Whoever was faster has changed it; and what was deleted stays answered with its last state.
+        // Another call was faster and has changed the state; a deleted process is answered with its last state.
         let found = self.store.summaries(&[spec.first]).await?.pop();
         let state = found.map_or(state, |process| process.state);
         Ok(Kept { process_id: spec.first, existed: true, redriven, state })
     }
 
-    /// What only the state of the colony decides; the processes that it is to wait for.
+    /// Checks what only the state of the colony decides; returns the processes to wait for.
     async fn check(&self, colony: &Colony, spec: &Spec) -> Result<Vec<Uuid>, Error> {
+        // In the order of cost: the first two are answered from memory as a rule.
         self.check_rate_key(colony.key, spec).await?;
         self.catalogue.check(colony, spec).await?;
         self.open_parents(colony, spec).await
     }
 
-    /// A rate key means nothing without a limit, and whoever names one counts on it: a slip in the key is refused.
+    /// Rejects a rate key without a limit: the submitter counts on the limit, so this is a mistake in the key.
     async fn check_rate_key(&self, colony: ColonyKey, spec: &Spec) -> Result<(), Error> {
         let Some(key) = &spec.rate_key else { return Ok(()) };
         let is_limited = |limits: &Limits| limits.holding(LimitKind::RateKey, key).is_some();
         let book = self.wakeups.limits();
+        // The cache first. A limit that is missing there may be new, so the database is asked before the spec is rejected.
         if is_limited(&*book.of(&*self.store, colony).await?) || is_limited(&*book.read(&*self.store, colony).await?) {
             return Ok(());
         }
         Err(Error::LimitUnknown(key.clone()))
     }
 
-    /// The parents that have not succeeded, or what took their places. One that is not there, or never will succeed, is refused.
+    /// Returns the parents that have not succeeded, or their replacements. Rejects a parent that does not exist, or will never succeed.
     pub(in crate::engine) async fn open_parents(&self, colony: &Colony, spec: &Spec) -> Result<Vec<Uuid>, Error> {
         let (mut open, mut asked) = (BTreeSet::new(), spec.parents.clone());
+        // Each round follows the replacements of the round before. The bound keeps one submit from following a long chain.
         for _ in 0..REPLACEMENTS_FOLLOWED_MAX {
             if asked.is_empty() {
                 break;
@@ -156,7 +160,7 @@ impl Engine {
                 }
             }
         }
-        // What is left was replaced very often: whoever settles it goes on from there.
+        // What is left was replaced very often: the sweep that settles it follows the chain further.
         open.extend(asked);
         Ok(open.into_iter().collect())
     }
@@ -188,7 +192,7 @@ impl SubmitFlush {
     }
 
     fn announce(&self, process: &NewProcess, state: ProcessState) {
-        // Between the look at them and the commit they may have ended.
+        // The parents may have ended between the check and the commit.
         process.parents.iter().for_each(|parent| self.wakeups.may_have_ended(*parent));
         match (state, process.not_before_ms) {
             (ProcessState::Cancelled, _) => {}
@@ -205,7 +209,7 @@ impl SubmitFlush {
     }
 }
 
-/// Redrives what gathered specs met.
+/// Redrives the processes that gathered specs met.
 pub(crate) struct ResubmitFlush(Operations);
 
 impl ResubmitFlush {
@@ -242,7 +246,7 @@ impl Flush for ResubmitFlush {
     }
 }
 
-/// What two submits of one batch must not share.
+/// A key that two submits of one batch must not share.
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) enum SubmitKey {
     Process(Uuid),
@@ -269,6 +273,7 @@ impl Flush for SubmitFlush {
 
     async fn flush(&self, processes: &[NewProcess]) -> StoreResult<Vec<Result<Submitted, Error>>> {
         let now_ms = self.clock.now_ms();
+        // Only a concurrency key can have a limit that cancels at the submit: a batch without keys takes the cheaper statement.
         let has_keys = processes.iter().any(|process| process.concurrency_key.is_some());
         let (answers, cancelled) = match has_keys {
             true => self.store.submit_limited(processes, now_ms).await?,
@@ -280,7 +285,7 @@ impl Flush for SubmitFlush {
             }
         }
         for (colony, process_id) in cancelled {
-            // If it runs, it is to end by then.
+            // If it runs, it must end by then.
             self.wakeups.due_at(now_ms.saturating_add(LIMIT_GRACE_MS));
             self.wakeups.ended(Change { colony, process_id });
         }

@@ -1,5 +1,5 @@
-//! Watching processes move. A watch tells what a process is now; states that pass while it reads may be left out, the last
-//! one never. It ends with the grant that it was opened under.
+//! Watches of processes. A watch reports the current state; states that pass while it reads may be left out, but never the last
+//! one. It ends with the grant that it was opened under.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -21,47 +21,47 @@ use crate::limits::{PAGE_BYTES_MAX, WATCH_LINES_MAX, WATCH_PROCESSES_MAX, WATCH_
 use crate::model::{ColonyKey, LogCursor, LogFilter, LogLine, Page, ProcessFilter, ProcessSummary, cut_to_bytes};
 use crate::store::Store;
 
-/// One process is read again this often without a sign, because another broker's hint may get lost.
+/// The interval at which one process is read again without a hint, because another broker's hint may get lost.
 const SLOW_LOOK: Duration = Duration::from_secs(5);
-/// Names and numbers of a process, at the most; words and labels come on top.
+/// Bytes of a process's names and numbers, at the most; texts and labels come on top.
 const PROCESS_BYTES: usize = 1024;
-/// What a client may be behind before the watch waits for it.
+/// The most messages that a client may be behind before the watch waits for it.
 const AHEAD_MAX: usize = 64;
-/// The same of a watch with log lines, which are longer.
+/// The same for a watch with log lines, which are longer.
 const AHEAD_WITH_LOGS_MAX: usize = 2;
 
-/// What to watch.
+/// The processes to watch.
 pub(crate) enum WatchTarget {
     /// One process, until it is finished.
     Process {
-        /// Which.
+        /// The process id.
         process_id: Uuid,
-        /// Also its log lines, from now on.
+        /// True to include its log lines, from now on.
         logs: bool,
     },
-    /// All that match, for as long as somebody watches.
+    /// All processes that match, until the client goes away.
     Filter(ProcessFilter),
 }
 
-/// What a watch tells.
+/// A message of a watch.
 #[derive(Debug)]
 pub(crate) enum Sighting {
     /// A process as it is now.
     Process(Box<ProcessSummary>),
-    /// Log lines that came since the last.
+    /// Log lines that came since the last message.
     Logs(Vec<LogLine>),
 }
 
-/// What a watch tells, with the room that it takes until its client has it.
+/// A message of a watch, with the memory that it takes until its client has it.
 #[derive(Debug)]
 pub(crate) struct Told {
-    /// What was seen.
+    /// The message.
     pub(crate) sighting: Sighting,
-    /// Dropped once the client has asked for more.
+    /// The memory, freed once the client has asked for more.
     pub(crate) room: Option<Room>,
 }
 
-/// The process whose log lines are watched, and how far they were told.
+/// The position in the log of the watched process.
 struct LogReader {
     signs: broadcast::Receiver<Change>,
     last: LogCursor,
@@ -76,7 +76,7 @@ impl Engine {
     ) -> Result<mpsc::Receiver<Result<Told, Error>>, Error> {
         let place = Arc::new(self.place(&permit).await?);
         let colony = permit.colony().key;
-        // Subscribed before the first look, so that nothing falls between them.
+        // Subscribed before the first read, so that no change falls between them.
         let changes = self.wakeups.subscribe();
         let mut logs = None;
         if let WatchTarget::Process { process_id, logs: with_logs } = target {
@@ -89,7 +89,7 @@ impl Engine {
                     Some(LogReader { signs, last: newest.first().map_or_else(LogCursor::default, |line| line.line) });
             }
         }
-        // One place more, for the error that ends it.
+        // One slot more, for the error that ends it.
         let ahead = if logs.is_some() { AHEAD_WITH_LOGS_MAX } else { AHEAD_MAX };
         let (sender, receiver) = mpsc::channel(ahead + 1);
         let watch =
@@ -112,11 +112,11 @@ struct Watch {
 impl Watch {
     async fn run(mut self, target: WatchTarget) {
         let closed = self.sender.clone();
-        // Kept from the start: whoever reads slowly must still learn that the watch ended too early.
+        // Reserved from the start: a client that reads slowly must still learn that the watch ended too early.
         let Ok(last) = self.sender.clone().reserve_owned().await else { return };
         let (drain, place) = (self.drain.clone(), self.place.clone());
         let ended = tokio::select! {
-            // A grant that ended comes before all that it would have shown.
+            // The end of a grant comes before anything that it would have shown.
             biased;
             ended = place.ended() => Err(ended),
             () = closed.closed() => return,
@@ -145,28 +145,30 @@ impl Watch {
             let now = now.ok_or_else(|| Error::NotFound(format!("process {process_id} was deleted meanwhile")))?;
             let room = room.keep(weight(&now));
             let finished = now.state.is_finished();
+            // A hint does not always mean a visible change, and the same state is not sent twice.
             let told = (last.as_ref() != Some(&now)).then(|| {
                 last = Some(now.clone());
                 Told { sighting: Sighting::Process(Box::new(now)), room }
             });
-            // After the state: a process that is finished logs no more, so its last lines are among these.
+            // After the state: a finished process logs no more, so its last lines are among these.
             self.tell_logs(process_id).await?;
             if let Some(told) = told
                 && (!self.tell(told).await? || finished)
             {
                 return Ok(());
             }
-            // A look without a sign also covers a lagging receiver.
+            // The timeout also covers a lagging receiver.
             let signs = self.logs.as_mut().map(|logs| &mut logs.signs);
             let _ = tokio::time::timeout(SLOW_LOOK, sign_of(process_id, &mut self.changes, signs)).await;
         }
     }
 
-    /// Tells the log lines that came since the last look.
+    /// Sends the log lines that came since the last read.
     async fn tell_logs(&mut self, process_id: Uuid) -> Result<(), Error> {
         let Some(reader) = &self.logs else { return Ok(()) };
         let mut last = reader.last;
         loop {
+            // Room is taken before the read, not after: otherwise a thousand watches could hold their pages in memory at once.
             let room = self.place.room(WATCH_READ_BYTES_MAX).await?;
             let page = Page { size: WATCH_LINES_MAX, after: Some(last) };
             let mut lines = self.store.list_logs(self.colony, &of_process(process_id), page).await?;
@@ -188,7 +190,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Hands one sighting to the client; false if the client is gone. One that does not read is cut: what waits for it takes
+    /// Sends one message to the client; false if the client is gone. A client that does not read is cut off: what waits for it takes
     /// memory, and a place that another could have.
     async fn tell(&self, told: Told) -> Result<bool, Error> {
         match self.sender.send_timeout(Ok(told), WATCH_STALL_MAX).await {
@@ -214,8 +216,8 @@ impl Watch {
         }
     }
 
-    /// Those of these processes that are of this colony and match. The room that was taken for reading them is free again, but for
-    /// what they need.
+    /// Returns the messages for those of these processes that are of this colony and match. The memory that was taken for reading them is
+    /// freed again, except for what they need.
     async fn matching(&self, ids: &[Uuid], filter: &ProcessFilter) -> Result<Vec<Told>, Error> {
         let mut room = self.place.room(WATCH_READ_BYTES_MAX).await?;
         let mut processes = self.store.summaries(ids).await?;
@@ -227,13 +229,14 @@ impl Watch {
         Ok(processes.into_iter().map(told).collect())
     }
 
-    /// Waits for a change in this colony, and takes all others that are there by then.
+    /// Waits for a change in this colony, and takes all others that have come by then.
     async fn gather(&mut self) -> Result<BTreeSet<Uuid>, Error> {
         let mut moved = BTreeSet::new();
         while moved.is_empty() {
             let received = self.changes.recv().await;
             self.note(received, &mut moved)?;
         }
+        // Many changes of one process become one read.
         loop {
             match self.changes.try_recv() {
                 Ok(change) => self.note(Ok(change), &mut moved)?,
@@ -265,19 +268,19 @@ impl Watch {
     }
 }
 
-/// What a process takes in memory, about.
+/// Returns roughly the bytes of a process in memory.
 fn weight(process: &ProcessSummary) -> usize {
     let words = [&process.reason, &process.progress].into_iter().flatten().map(String::len);
     let labels = process.labels.iter().map(|(key, value)| key.len() + value.len());
     PROCESS_BYTES + words.sum::<usize>() + labels.sum::<usize>()
 }
 
-/// All log lines of a process.
+/// Returns the filter for all log lines of a process.
 fn of_process(process_id: Uuid) -> LogFilter {
     LogFilter { process_id: Some(process_id), ..LogFilter::default() }
 }
 
-/// Waits until this process moved, or logged. A receiver that lags has missed something: that is a sign, too.
+/// Waits until this process changed state, or logged. A receiver that lags has missed something, which counts as a change, too.
 async fn sign_of(
     process_id: Uuid,
     changes: &mut broadcast::Receiver<Change>,
