@@ -1,4 +1,4 @@
-//! What a webhook adapter is told.
+//! Settings of a webhook adapter.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,26 +7,27 @@ use apiary_daemon::door::TrustedProxies;
 
 use crate::{StartError, StripeConfig, WebhookLimits};
 
-/// What a webhook adapter is told. Checked as a whole before a port opens.
+/// Settings of a webhook adapter, checked as a whole before a port is opened.
 #[derive(Clone, Debug)]
 pub struct WebhookConfig {
-    /// Where to listen, in plain HTTP/1.1: senders speak TLS with a proxy or tunnel in front.
+    /// Address to listen on, in plain HTTP/1.1: a proxy or tunnel in front speaks TLS with the senders.
     pub listen: SocketAddr,
-    /// Lets plain HTTP come from other machines, so that everybody between the proxy and here can read events.
+    /// Accepts plain HTTP from other machines. Everybody on the network between the proxy and this machine can read
+    /// events then.
     pub allow_plaintext: bool,
-    /// Stripe's side.
+    /// Settings of Stripe's webhooks.
     pub stripe: StripeConfig,
-    /// The spool's own folder, on a disk of this machine that survives a restart; made if it is missing (mode 0700).
-    /// Only one adapter can use it, for one colony.
+    /// The spool's own folder, on a local disk that survives a restart; created if missing (mode 0700). Only one
+    /// adapter may use it, for one colony.
     pub spool_path: PathBuf,
     /// The bounds.
     pub limits: WebhookLimits,
-    /// The proxies that are believed when they say whom they speak for.
+    /// Proxies whose word about the client's address is trusted.
     pub trusted_proxies: TrustedProxies,
 }
 
 impl WebhookConfig {
-    /// Every option at its default.
+    /// Returns the defaults for all other settings.
     pub fn new(listen: SocketAddr, stripe: StripeConfig, spool_path: PathBuf) -> Self {
         Self {
             listen,

@@ -1,4 +1,4 @@
-//! How the last submit to the broker went, and since when it takes nothing.
+//! State of the connection to the broker, and its notices.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,31 +7,32 @@ use apiary_executor_sdk::Submitted;
 
 use crate::SinkError;
 
-/// The notice while the broker takes nothing for now; its subject is the exact reason, empty if the broker does not answer.
+/// Kind of notice while the broker temporarily accepts nothing. Its subject is the exact reason; empty if the broker
+/// does not answer.
 pub const BROKER_AWAY: &str = "BROKER_AWAY";
-/// The notice while the broker takes nothing from this adapter; its subject is the exact reason.
+/// Kind of notice while the broker rejects this adapter. Its subject is the exact reason.
 pub const BROKER_REFUSES: &str = "BROKER_REFUSES";
-/// The notice while events that the broker refused are set aside.
+/// Kind of notice while rejected events are set aside.
 pub const EVENTS_SET_ASIDE: &str = "EVENTS_SET_ASIDE";
-/// Characters of a reason that are kept: it is the broker's word, and shown to the world.
+/// Characters of a stored reason. Bounded, because the broker chooses it and the public health page shows it.
 const REASON_CHARS_MAX: usize = 64;
 
-/// How the last submit went.
+/// Result of the last submit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum BrokerState {
-    /// Nothing was submitted yet.
+    /// Nothing has been submitted yet.
     #[default]
     Unknown,
-    /// An event that was taken or looked at, or the answer that the broker is ready.
+    /// The broker accepted or examined an event, or answered that it is ready.
     Reachable,
-    /// No answer.
+    /// The broker did not answer.
     Away,
-    /// An answer, that it can take nothing for now.
+    /// The broker answered that it temporarily accepts nothing.
     Unready {
         /// The exact reason, for example `UNAVAILABLE`.
         reason: String,
     },
-    /// It answers, and takes nothing from this adapter: a person has to act.
+    /// The broker rejects this adapter until a person changes something.
     Refusing {
         /// The exact reason, for example `NOT_PERMITTED`.
         reason: String,
@@ -39,12 +40,13 @@ pub enum BrokerState {
 }
 
 impl BrokerState {
-    /// Returns whether the broker takes nothing for now, so that it may take something again with nothing changed here.
+    /// Returns true if the broker is unreachable or temporarily unavailable, so that a later submit may succeed without
+    /// any change here.
     fn is_away(&self) -> bool {
         matches!(self, Self::Away | Self::Unready { .. })
     }
 
-    /// Returns the kind and the subject of the notice that is listed in this state.
+    /// Returns kind and subject of the notice for this state.
     fn notice(&self) -> Option<(&'static str, &str)> {
         match self {
             Self::Unknown | Self::Reachable => None,
@@ -55,14 +57,14 @@ impl BrokerState {
     }
 }
 
-/// Keeps [`BrokerState`], and a notice for as long as events wait for the broker.
+/// The [`BrokerState`], with a notice for as long as events wait for the broker.
 pub(crate) struct Contact {
     state: Mutex<BrokerState>,
     notices: Notices,
 }
 
 impl Contact {
-    /// Nothing was submitted yet.
+    /// Creates a contact to which nothing has been submitted yet.
     pub(crate) fn new(notices: Notices) -> Self {
         Self { state: Mutex::default(), notices }
     }
@@ -71,12 +73,12 @@ impl Contact {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns whether the broker takes nothing for now.
+    /// Returns true if the broker is unreachable or temporarily unavailable.
     pub(crate) fn is_away(&self) -> bool {
         self.state().is_away()
     }
 
-    /// Records that a broker which took nothing for now is ready again.
+    /// Records that an unavailable broker is ready again.
     pub(crate) fn note_ready(&self) {
         let mut known = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if known.is_away()
@@ -94,7 +96,7 @@ impl Contact {
             Err(SinkError::Unready { reason, .. }) => BrokerState::Unready { reason: bounded(reason) },
             Err(SinkError::Refused { reason, .. }) => BrokerState::Refusing { reason: bounded(reason) },
         };
-        // Held to the end: the notices are those of the state, in whatever order answers come.
+        // The lock is held to the end, so that the notices match the state even if answers arrive concurrently.
         let mut known = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *known, state.clone());
         let (was_listed, is_listed) = (before.notice(), state.notice());
@@ -113,7 +115,7 @@ impl Contact {
     }
 }
 
-/// Returns what to do about a notice of this kind. Fit for the world to read: it names no event, file or host.
+/// Returns the advice for a notice of this kind. Suitable for a public page: it names no event, file or host.
 pub(crate) fn remedy(kind: &str, subject: &str) -> &'static str {
     match kind {
         BROKER_AWAY => remedy_of_wait(subject),
@@ -127,7 +129,7 @@ pub(crate) fn remedy(kind: &str, subject: &str) -> &'static str {
     }
 }
 
-/// Returns what to do about a broker that takes nothing for now, for this reason; without one it does not answer.
+/// Returns the advice for a broker that temporarily accepts nothing, by reason; an empty reason means no answer.
 fn remedy_of_wait(reason: &str) -> &'static str {
     match reason {
         "" => {

@@ -1,30 +1,30 @@
-//! Why an adapter does not start, and what can go wrong with its spool.
+//! Errors of an adapter's start and of its spool.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use apiary_database::{is_sqlite_full, sqlite_primary_code};
 
-/// Why an adapter did not start.
+/// Reasons why an adapter did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A setting cannot be used. Never shows a secret.
+    /// An invalid setting. The text never contains a secret.
     #[error("`{setting}` {problem}")]
     Setting {
         /// The setting's name.
         setting: &'static str,
-        /// What is wrong, and what to do.
+        /// Description of the fault, with advice.
         problem: String,
     },
     /// The port cannot be opened.
     #[error("cannot listen on {address}: {source}; is another adapter running there?")]
     Listen {
-        /// What was to be opened.
+        /// The address.
         address: std::net::SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The spool cannot be used.
+    /// An unusable spool.
     #[error(transparent)]
     Spool(#[from] SpoolError),
 }
@@ -35,19 +35,19 @@ impl StartError {
     }
 }
 
-/// What can go wrong with a spool.
+/// Errors of a spool.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SpoolError {
-    /// Two adapters must not forward the same events.
+    /// Another adapter uses the spool, and two must not forward the same events.
     #[error("the spool {0} is in use: stop the other adapter, or give this one a folder of its own")]
     InUse(PathBuf),
-    /// Something else is there.
+    /// The path is not a folder.
     #[error("the spool {} is no folder: name one, or a place where one can be made", .0.display())]
     NoFolder(PathBuf),
-    /// Nothing was ever spooled there.
+    /// The folder holds no spool.
     #[error("{} holds no spool: name the folder of the adapter's spool (`webhook.spool`)", .0.display())]
     NoSpool(PathBuf),
-    /// Events hold customers' data, which is nobody else's.
+    /// Others may read or write the folder or file, although events hold customers' data.
     #[error(
         "{path} can be read or written by others (mode {mode:04o}): run `chmod {wanted:o} {path}`",
         path = .path.display()
@@ -55,12 +55,12 @@ pub enum SpoolError {
     Readable {
         /// The folder or file.
         path: PathBuf,
-        /// Its permission bits.
+        /// Permission bits of the folder or file.
         mode: u32,
-        /// What they should be.
+        /// The mode that is required.
         wanted: u32,
     },
-    /// The file does not read as a spool any more.
+    /// The file is damaged.
     #[error(
         "the spool {path} is damaged: {problem}; it may hold events that were answered and not forwarded. Copy the \
          folder away, save what reads with `sqlite3 spool.sqlite .recover`, start with an empty folder, and have the \
@@ -77,7 +77,7 @@ pub enum SpoolError {
     Foreign {
         /// The file.
         path: PathBuf,
-        /// Whose it is, and what to do.
+        /// The owner, with advice.
         problem: String,
     },
     /// The spool holds another colony's events.
@@ -88,12 +88,12 @@ pub enum SpoolError {
     Colony {
         /// The spool.
         path: PathBuf,
-        /// Whose events they are.
+        /// The other colony's id.
         colony: String,
-        /// How many.
+        /// Number of events.
         events: u64,
     },
-    /// The file takes no change from this process.
+    /// The file is not writable by this process.
     #[error(
         "the spool {path} cannot be written here: {problem}; run this as the adapter's user, and see that the disk is not \
          mounted read-only", path = .path.display()
@@ -101,26 +101,26 @@ pub enum SpoolError {
     NotWritable {
         /// The spool.
         path: PathBuf,
-        /// The words of the file system or the database.
+        /// The error of the file system or the database.
         problem: String,
     },
-    /// A disk without room. Nothing of what was to be kept was acknowledged.
+    /// The disk is full. No event of the failed write was acknowledged.
     #[error("the disk of the spool {path} is full: {problem}; make room", path = .path.display())]
     Full {
         /// The spool.
         path: PathBuf,
-        /// What was said.
+        /// The error of the file system or the database.
         problem: String,
     },
-    /// The file system or database said no. Nothing of it was acknowledged.
+    /// The file system or database failed. No event of the failed write was acknowledged.
     #[error("the spool {path} failed: {problem}; check the disk and its free space", path = .path.display())]
     Failed {
         /// The spool.
         path: PathBuf,
-        /// The words of the file system or the database.
+        /// The error of the file system or the database.
         problem: String,
     },
-    /// The spool is closed, because the adapter stops.
+    /// The spool is closed, because the adapter is stopping.
     #[error("the spool is closed: the adapter is stopping")]
     Closed,
 }
@@ -135,7 +135,7 @@ impl SpoolError {
     }
 
     pub(crate) fn sql(path: &Path, error: &sqlx::Error) -> Self {
-        // 3 is PERM, 8 READONLY, 14 CANTOPEN, 11 CORRUPT, 26 NOTADB.
+        // SQLite's primary result codes: 3 is PERM, 8 READONLY, 14 CANTOPEN, 11 CORRUPT, 26 NOTADB.
         match sqlite_primary_code(error) {
             Some(3 | 8 | 14) => Self::NotWritable { path: path.to_owned(), problem: error.to_string() },
             Some(11 | 26) => Self::Damaged { path: path.to_owned(), problem: error.to_string() },

@@ -1,4 +1,4 @@
-//! The one task that brings events from the spool to the broker, in order.
+//! Forwards events from the spool to the broker, in order, in a single task.
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +20,7 @@ use crate::spool::{Spool, SpoolTotals, Waiting};
 use crate::stats::Counters;
 use crate::{Sink, SinkError, SpoolError};
 
-/// Brings events from the spool to the broker.
+/// The task that forwards events from the spool.
 pub(crate) struct Forwarder {
     sink: Arc<dyn Sink>,
     spool: Arc<Spool>,
@@ -28,15 +28,15 @@ pub(crate) struct Forwarder {
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
     notices: Notices,
-    /// Of log lines about events that were set aside, and about the spool.
+    /// Limits the rate of log lines about set-aside events and the spool.
     lines: Throttle,
 }
 
-/// What became of the event that was first.
+/// Result of forwarding the first event.
 enum Step {
-    /// It is out of the way.
+    /// The event has left the line.
     Done,
-    /// It stays first, for a while that grows up to this.
+    /// The event stays first. Wait before the next attempt, at most for this time.
     Wait(Duration),
 }
 
@@ -53,8 +53,8 @@ impl Forwarder {
         Self { sink, spool, contact, counters, clock, notices, lines }
     }
 
-    /// Forwards until `stop`; ends earlier if the spool does. May be cut anywhere: an event leaves the spool after the broker has committed it, and one
-    /// that is submitted twice becomes one process.
+    /// Forwards until `stop`, or until the spool closes. May be cancelled anywhere: an event leaves the spool only
+    /// after the broker has committed it, and an event submitted twice becomes one process.
     pub(crate) async fn run(&mut self, stop: &CancellationToken) {
         stop.run_until_cancelled(self.forward()).await;
     }
@@ -62,7 +62,7 @@ impl Forwarder {
     async fn forward(&mut self) {
         let mut totals = self.spool.watch();
         let mut pause = FORWARD_PAUSE_FIRST;
-        // What was set aside gets its next chance now: perhaps the restart is because somebody repaired something.
+        // Set-aside events are retried at every start: a restart often follows a repair.
         self.retry_set_aside().await;
         let mut retried_at = Instant::now();
         loop {
@@ -72,10 +72,11 @@ impl Forwarder {
                 retried_at = Instant::now();
                 continue;
             }
-            // Wakes at once when an event comes into an empty spool, and looks now and then whether an operator put one there.
+            // Wakes at once when an event enters an empty spool, and checks periodically whether an operator's command
+            // added one.
             let look_at = Instant::now() + SPOOL_REFRESH;
             let woken = timeout_at(look_at.min(retry_at), totals.wait_for(SpoolTotals::has_waiting)).await;
-            // What it found borrows the totals, and is not needed.
+            // Drops the borrow of the totals, which would block their next update.
             let woken = woken.map(|found| found.map(drop));
             match woken {
                 Ok(Ok(())) => {}
@@ -104,7 +105,8 @@ impl Forwarder {
         }
     }
 
-    /// Asks a broker that is away whether it is back. An event that waits asks by itself; without one nobody else would.
+    /// Asks an unavailable broker whether it is ready. Waiting events ask by being submitted; without any, nothing else
+    /// would ask.
     async fn look_for_broker(&self) {
         if self.contact.is_away() && timeout(READY_TIMEOUT, self.sink.is_ready()).await == Ok(true) {
             tracing::info!("the broker is ready again");
@@ -112,7 +114,7 @@ impl Forwarder {
         }
     }
 
-    /// Waits, and meanwhile notices what an operator changes in the spool.
+    /// Pauses, and meanwhile notices an operator's changes to the spool.
     async fn rest(&self, pause: Duration) {
         let end = Instant::now() + pause;
         loop {
@@ -124,7 +126,7 @@ impl Forwarder {
         }
     }
 
-    /// Counts the spool anew if an operator changed it.
+    /// Recounts the spool if an operator changed it.
     async fn refresh(&self) {
         if let Err(error) = self.spool.refresh().await {
             tracing::debug!(%error, "the spool could not be counted");
@@ -132,14 +134,15 @@ impl Forwarder {
         self.report_set_aside();
     }
 
-    /// Forwards the event that is first.
+    /// Forwards the first event.
     async fn step(&mut self) -> Result<Step, SpoolError> {
-        // Only this task takes events out of the line; should somebody meddle with the file, do not spin.
+        // Only this task removes waiting events. If the file was changed by hand, pause instead of spinning.
         let Some(waiting) = self.spool.first().await? else { return Ok(Step::Wait(FORWARD_PAUSE_AWAY_MAX)) };
         let answer = self.submit(&waiting).await;
         self.contact.note(&answer);
         let error = match answer {
             Ok(submitted) => {
+                // Removed after the commit: a crash in between submits the event again, under the same idempotency key.
                 self.spool.remove(&waiting).await?;
                 self.counters.forwarded.add_one();
                 self.counters.note(&submitted);
@@ -151,7 +154,7 @@ impl Forwarder {
         match error {
             SinkError::Away(_) | SinkError::Unready { .. } => Ok(Step::Wait(FORWARD_PAUSE_AWAY_MAX)),
             SinkError::Refused { .. } => Ok(Step::Wait(FORWARD_PAUSE_REFUSED_MAX)),
-            // At once: whatever the broker has against it, those behind it are not to wait.
+            // Set aside at once, so that one rejected event does not block the events behind it.
             SinkError::Unacceptable { .. } => {
                 self.set_aside(&waiting, &error).await?;
                 Ok(Step::Done)
@@ -162,7 +165,7 @@ impl Forwarder {
     async fn submit(&self, waiting: &Waiting) -> Result<apiary_executor_sdk::Submitted, SinkError> {
         let mut spec = Spec::from_json(&waiting.spec)
             .map_err(|error| SinkError::Unacceptable { reason: "INVALID".to_owned(), message: error.to_string() })?;
-        // A spec says when it was made, and may only be submitted for a time after; an event may wait for longer.
+        // A spec may only be submitted for a limited time after its creation, and an event may wait longer: renew it.
         let stamp = Spec::new(spec.colony, &spec.executor_type, &spec.function, self.clock.now());
         (spec.process_id, spec.submit_by) = (stamp.process_id, stamp.submit_by);
         let answer = timeout(FORWARD_TIMEOUT, self.sink.submit(&spec)).await;
@@ -187,7 +190,7 @@ impl Forwarder {
         Ok(())
     }
 
-    /// Keeps the notice for as long as something is set aside, also from before the start.
+    /// Keeps the notice for as long as events are set aside, including those from before the start.
     fn report_set_aside(&self) {
         match self.spool.totals().set_aside_events {
             0 => self.notices.resolve(EVENTS_SET_ASIDE, ""),
@@ -200,8 +203,9 @@ impl Forwarder {
         }
     }
 
-    /// Returns how long what was set aside waits for its next chance: as long as the youngest of it has waited already, so that
-    /// a broker that refused everything for a short time costs about twice that time, and one bad event next to nothing.
+    /// Returns the pause between retries of set-aside events: as long as the newest of them has been set aside. A
+    /// broker that rejected everything for a short time thus delays events by about twice that time, and a single bad
+    /// event costs few retries.
     fn retry_pause(&self) -> Duration {
         let newest_ms = self.spool.totals().set_aside_newest_ms.unwrap_or(i64::MIN);
         let age_ms = u64::try_from(self.clock.now_ms().saturating_sub(newest_ms)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The one question of an event that has arrived: to the broker, or to the spool?
+//! Stores a verified event durably: with the broker, or else in the spool.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,32 +14,33 @@ use crate::spool::{Appended, Spool};
 use crate::stats::Counters;
 use crate::{Sink, SinkError};
 
-/// Takes verified events into safe keeping.
+/// Durable storage of verified events.
 pub(crate) struct Intake {
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) spool: Arc<Spool>,
     pub(crate) contact: Arc<Contact>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Of log lines about events that could not be kept.
+    /// Limits the rate of log lines about events that could not be stored.
     pub(crate) lines: Throttle,
     pub(crate) submit_timeout: Duration,
     pub(crate) answer_timeout: Duration,
 }
 
-/// Where an event is safe.
+/// Place where an event is stored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kept {
     /// The broker has committed it.
     Submitted(Submitted),
-    /// It is on this machine's disk, and will be forwarded.
+    /// On this machine's disk, to be forwarded.
     Spooled,
 }
 
 impl Intake {
-    /// Keeps an event; when this returns, it is durable. Events that arrive one after the other keep their order: as
-    /// long as one waits in the spool, those that come later wait behind it.
+    /// Stores an event; it is durable on return. Consecutive events keep their order: as long as one waits in the
+    /// spool, later ones queue behind it.
     pub(crate) async fn keep(&self, spec: &Spec) -> Result<Kept, Refusal> {
+        // One deadline for both attempts: a sender that waits longer gives up, and counts the event as not delivered.
         let deadline = Instant::now() + self.answer_timeout;
         if self.spool.is_empty()
             && let Ok(submitted) = self.submit(spec).await
@@ -49,8 +50,8 @@ impl Intake {
             self.forget_set_aside(spec, deadline).await;
             return Ok(Kept::Submitted(submitted));
         }
-        // Whatever the broker did not take goes to the spool, also what it refuses for ever: the sender would only
-        // send the same again, and give up in the end. The forwarder sorts out which is which.
+        // The spool takes also events that the broker rejects for good: the sender would only repeat them, and give up
+        // in the end. The forwarder sets them aside.
         match timeout_at(deadline, self.spool.append(spec, self.clock.now_ms())).await {
             Ok(Ok(Appended::Kept)) => {
                 self.counters.spooled.add_one();
@@ -68,9 +69,10 @@ impl Intake {
         }
     }
 
-    /// Forgets that the broker once refused this event: its sender sent it again, and now it is a process. Should that fail, the
-    /// next retry of what is set aside finds the process.
+    /// Removes this event from those set aside: its sender sent it again, and it is a process now. If that fails, the
+    /// next retry of the set-aside event finds the process.
     async fn forget_set_aside(&self, spec: &Spec, deadline: Instant) {
+        // The total is in memory: the disk is asked only if some event is set aside.
         let Some(key) = spec.idempotency_key.as_ref().filter(|_| self.spool.totals().set_aside_events > 0) else {
             return;
         };

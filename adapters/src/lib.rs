@@ -1,10 +1,10 @@
-//! Doors for other people's webhooks: verified over the raw body, durable before they are answered, then submitted as
-//! signed specs.
+//! Receives webhooks of other services: verified over the raw body, stored durably before they are answered, then
+//! submitted as signed specs.
 //!
-//! A sender such as Stripe forgets an event as soon as it is answered with 2xx. So an event is answered only when the
-//! broker has committed it, or when it is on this machine's own disk: while the broker is away, or refuses, events go
-//! to a [spool](WebhookConfig::spool_path), and are forwarded from there in order, also after a restart. Every event
-//! has an idempotency key, so that one that comes twice, or is forwarded twice, becomes one process.
+//! A sender such as Stripe forgets an event as soon as it gets a 2xx answer. An event is therefore answered only when
+//! the broker has committed it, or when it is on this machine's disk: while the broker is unavailable, or rejects,
+//! events go to a [spool](WebhookConfig::spool_path), and are forwarded from there in order, also after a restart.
+//! Every event has an idempotency key, so that one that arrives or is forwarded twice becomes one process.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -25,7 +25,7 @@
 //!
 //! Another sender is one implementation of `source::Source`, as `stripe/` is, and its line in `webhook.rs`.
 //!
-//! Beside the webhooks stands [`legacy`], which brings over what an older queue still holds.
+//! The module [`legacy`] imports the remaining work of an older queue.
 
 mod config;
 mod contact;

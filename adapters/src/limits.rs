@@ -1,4 +1,4 @@
-//! Every bound of the adapters, named: those that an operator may set, and those that are fixed.
+//! Bounds of the adapters: those that an operator may set, and fixed ones.
 
 use std::time::Duration;
 
@@ -6,89 +6,89 @@ use apiary_identity::limits::CONTENT_BYTES_MAX;
 
 use crate::StartError;
 
-/// Bytes of bodies that are in memory at the same time, over all connections.
+/// Bytes of bodies in memory at the same time, over all connections.
 pub(crate) const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// The same, of requests on connections over which no event with a right signature came yet.
+/// Part of these bytes for connections that have not sent a correctly signed event yet.
 pub(crate) const STRANGERS_BODIES_BYTES_MAX: usize = 48 * 1024 * 1024;
-/// The same, of one address, or of one connection over which events came.
+/// Part of these bytes for one address, or for one connection that has sent such an event.
 pub(crate) const SHARE_BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Bytes of a body to which others give way at once; most events are that small.
+/// Largest body that larger ones give way to at once, in bytes; most events are smaller.
 pub(crate) const SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of a body beyond its limit that are still read, so that the client gets to read the answer.
+/// Bytes of a body beyond its limit that are still read, so that the client can read the answer.
 pub(crate) const DISCARD_BYTES_MAX: usize = 1024 * 1024;
-/// Longest time that the next bytes of a body may take.
+/// Longest wait for the next bytes of a body.
 pub(crate) const BODY_STALL_MAX: Duration = Duration::from_secs(5);
-/// Longest time that a connection may be without a request.
+/// Longest time of a connection without a request.
 pub(crate) const IDLE_TIME_MAX: Duration = Duration::from_secs(300);
-/// Characters of a path that webhooks come to.
+/// Characters of a webhook's path.
 pub(crate) const PATH_CHARS_MAX: usize = 256;
 
-/// What waits for the spool's writer; beyond it, callers wait.
+/// Jobs that queue for the spool's writer; beyond it, callers wait.
 pub(crate) const SPOOL_QUEUE_MAX: usize = 256;
-/// What the spool's writer commits together.
+/// Jobs that the spool's writer commits together.
 pub(crate) const SPOOL_BATCH_MAX: usize = 128;
-/// Bytes of events that it commits together; a single event may have more.
+/// Bytes of events in one commit; a single event may have more.
 pub(crate) const SPOOL_BATCH_BYTES_MAX: usize = 256 * 1024;
-/// Pages of SQLite's log, 4 KiB each, after which they are brought into the file.
+/// Pages of SQLite's log, 4 KiB each, after which they are moved into the file.
 pub(crate) const SPOOL_LOG_PAGES: &str = "64";
-/// Bytes on the spool's disk that are kept for a full one, the first that there is room for: more than the log and the next
-/// commit hold together.
+/// Sizes of the reserve on the spool's disk, in bytes; the first that fits is used. Each is more than the log and the
+/// next commit need together.
 pub(crate) const SPOOL_RESERVE_BYTES: [u64; 3] = [3 * 1024 * 1024, 1024 * 1024, 384 * 1024];
-/// Bytes that must be free beside a reserve that was given up, before it is made anew: more than the log gives back.
+/// Bytes that must be free beside a reserve that was given up, before it is created again: more than the log releases.
 pub(crate) const SPOOL_RESERVE_MARGIN_BYTES: u64 = 512 * 1024;
-/// A commit that is not older proves that the spool takes events; without one, a question after its health writes.
+/// Age up to which the last commit proves that the spool is writable; after it, a health check writes.
 pub(crate) const SPOOL_COMMIT_AGE_MAX: Duration = Duration::from_secs(5);
-/// Longest time that the spool's disk may take to prove it.
+/// Longest wait for that write.
 pub(crate) const SPOOL_PROOF_TIME_MAX: Duration = Duration::from_secs(2);
-/// Longest time that an operator's command waits for the adapter to finish a write.
+/// Longest wait of an operator's command for a write of the adapter.
 pub(crate) const SPOOL_FILE_WAIT_MAX: Duration = Duration::from_secs(5);
-/// Events that a list of what was set aside shows.
+/// Set-aside events in one list.
 pub(crate) const SET_ASIDE_LIST_MAX: i64 = 1000;
-/// Interval at which the adapter looks whether an operator's command changed the spool's file.
+/// Interval of checks whether an operator's command changed the spool's file.
 pub(crate) const SPOOL_REFRESH: Duration = Duration::from_secs(1);
-/// Characters of the broker's words that are kept with an event that was set aside.
+/// Characters of the broker's message stored with a set-aside event.
 pub(crate) const REFUSAL_CHARS_MAX: usize = 1024;
 
-/// How long the forwarder waits for one answer of the broker's.
+/// Time limit for one answer of the broker to the forwarder.
 pub(crate) const FORWARD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest time that the forwarder waits for the answer whether the broker is ready.
+/// Time limit for the broker's answer whether it is ready.
 pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(2);
-/// The forwarder's first pause after a submit that failed; it doubles.
+/// First pause of the forwarder after a failed submit; doubled each time.
 pub(crate) const FORWARD_PAUSE_FIRST: Duration = Duration::from_millis(100);
-/// The forwarder's longest pause while the broker is away: how late it may notice that the broker is back.
+/// Longest pause of the forwarder while the broker is unavailable: the delay until it notices a recovery.
 pub(crate) const FORWARD_PAUSE_AWAY_MAX: Duration = Duration::from_secs(5);
-/// The forwarder's longest pause while the broker refuses, which only a person can change.
+/// Longest pause of the forwarder while the broker rejects the adapter, which only a person can change.
 pub(crate) const FORWARD_PAUSE_REFUSED_MAX: Duration = Duration::from_secs(60);
-/// The shortest pause between the chances of events that were set aside.
+/// Shortest pause between retries of set-aside events.
 pub(crate) const SET_ASIDE_RETRY_MIN: Duration = Duration::from_secs(60);
-/// The longest pause between the chances of events that were set aside.
+/// Longest pause between retries of set-aside events.
 pub(crate) const SET_ASIDE_RETRY_MAX: Duration = Duration::from_secs(3600);
 
-/// What an operator may set.
+/// Bounds that an operator may set.
 #[derive(Clone, Debug)]
 pub struct WebhookLimits {
     /// The largest body, in bytes; more is answered 413. At most what a spec can hold.
     pub body_bytes_max: usize,
-    /// How long a client may take to send its body; longer is answered 408.
+    /// Time limit for receiving a body; beyond it, the answer is 408.
     pub body_timeout: Duration,
     /// The largest head of a request, in bytes, from 1 KiB to 64 KiB; more is answered 431.
     pub header_bytes_max: usize,
-    /// How long a client may take to send the head of a request, and how long a connection may be idle.
+    /// Time limit for receiving the head of a request, and for the first request on a connection.
     pub header_timeout: Duration,
-    /// Connections at the same time; for another, one of those without a signed event gives way.
+    /// Connections at the same time. Beyond it, a connection without a signed event is closed for a new one.
     pub connections_max: usize,
-    /// Connections from one address at the same time over which no signed event came.
+    /// Connections without a signed event at the same time, from one address.
     pub connections_per_peer_max: usize,
-    /// How long the broker has to commit an event before the event goes to the spool instead.
+    /// Time limit for the broker's commit, after which the event goes to the spool instead.
     pub submit_timeout: Duration,
-    /// How long it may take to answer an event that has arrived, the way over the spool included; longer is answered
+    /// Time limit for answering an event that has arrived, including the way over the spool; beyond it, the answer is
     /// 503.
     pub answer_timeout: Duration,
-    /// Events that the spool holds, those set aside included; beyond it, events are answered 503.
+    /// Events in the spool, including those set aside; beyond it, the answer is 503.
     pub spool_events_max: u64,
-    /// The same in bytes of events.
+    /// Bytes of events in the spool, including those set aside; beyond it, the answer is 503.
     pub spool_bytes_max: u64,
-    /// How long requests in progress may go on after the stop began.
+    /// Time limit for requests in progress after a stop has begun.
     pub drain_timeout: Duration,
 }
 

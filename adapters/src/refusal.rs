@@ -1,9 +1,9 @@
-//! Why a request is not answered with 2xx.
+//! Reasons for rejecting a request.
 
 use std::time::Duration;
 
-/// Why a request is not answered with 2xx. `server/answer.rs` is the one table from here to HTTP. The words go to
-/// whoever sent the request: they hold nothing of its body or headers, and nothing about this machine.
+/// Reasons for an answer other than 2xx. `server/answer.rs` is the only table from here to HTTP. The sender sees the
+/// texts: they contain nothing of the request's body or headers, and nothing about this machine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("the request has no `{0}` header: only the sender's own webhooks are taken here")]

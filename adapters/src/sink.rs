@@ -1,57 +1,57 @@
-//! Where verified events go: the broker, behind a seam.
+//! The interface to the broker, for verified events.
 
 use apiary_executor_sdk::{Client, ClientError, Fault, Submitted};
 use apiary_identity::{Id, Spec};
 use async_trait::async_trait;
 
-/// Takes specs into safe keeping. [`Client`] does it by asking its broker.
+/// A destination that stores specs durably. [`Client`] submits them to its broker.
 #[async_trait]
 pub trait Sink: Send + Sync + 'static {
-    /// The colony whose processes the specs become.
+    /// Returns the colony whose processes the specs become.
     fn colony(&self) -> Id;
 
-    /// Signs and submits a spec; when it returns, the process is committed. May be dropped half-way, and be called
-    /// again with a spec of the same idempotency key: that gives the first process.
+    /// Signs and submits a spec; the process is committed on return. May be cancelled, and repeated with a spec of the
+    /// same idempotency key, which returns the first process.
     async fn submit(&self, spec: &Spec) -> Result<Submitted, SinkError>;
 
-    /// Asks whether specs would be taken, without one; false also where nobody answers.
+    /// Returns true if specs would be accepted, without submitting one; false if nothing answers.
     async fn is_ready(&self) -> bool;
 }
 
-/// Why a spec was not taken, by what can be done about it. In every case the event stays on this machine's disk.
+/// Reasons why a spec was not accepted, by the remedy. In every case the event stays on this machine's disk.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SinkError {
-    /// No answer of a broker: try again.
+    /// No answer of a broker: retry.
     #[error("the broker is away: {0}")]
     Away(String),
-    /// The broker answers, and can take nothing for now: try again.
+    /// The broker is temporarily unavailable: retry.
     #[error("the broker takes nothing for now: {message} ({reason})")]
     Unready {
         /// The exact reason, for programs.
         reason: String,
-        /// The broker's own words.
+        /// The broker's message.
         message: String,
     },
-    /// The broker refuses this adapter, whatever it brings: a person has to change a grant, a key or an address.
+    /// The broker rejects every event of this adapter: a person has to change a grant, a key or an address.
     #[error("the broker refuses this adapter: {message} ({reason})")]
     Refused {
         /// The exact reason, for programs.
         reason: String,
-        /// The broker's own words.
+        /// The broker's message.
         message: String,
     },
-    /// This very spec is not acceptable, and trying again does not change that.
+    /// The broker rejects this spec for good: a retry does not help.
     #[error("the broker does not accept the event: {message} ({reason})")]
     Unacceptable {
         /// The exact reason, for programs.
         reason: String,
-        /// The broker's own words.
+        /// The broker's message.
         message: String,
     },
 }
 
 impl SinkError {
-    /// The exact reason, for programs.
+    /// Returns the exact reason, for programs.
     pub fn reason(&self) -> &str {
         match self {
             Self::Away(_) => "UNREACHABLE",
@@ -88,7 +88,7 @@ impl From<ClientError> for SinkError {
             },
             ClientError::Status { code, message } => Self::Refused { reason: code, message },
             ClientError::Invalid(message) => Self::Unacceptable { reason: "INVALID".to_owned(), message },
-            // Nobody answers; or whatever does, it is no broker that has looked at the event.
+            // No answer; or an answer of a proxy or another program, which has not examined the event.
             other => Self::Away(other.to_string()),
         }
     }

@@ -1,4 +1,4 @@
-//! What a sender of webhooks is to this adapter.
+//! The interface that every sender of webhooks implements.
 
 use apiary_identity::{Id, Spec};
 use http::HeaderMap;
@@ -6,29 +6,29 @@ use jiff::Timestamp;
 
 use crate::refusal::Refusal;
 
-/// One sender of webhooks: how its requests are verified, and what becomes of its events.
+/// A sender of webhooks: verification of its requests, and conversion of its events.
 pub(crate) trait Source: Send + Sync + 'static {
-    /// The path that it posts to.
+    /// Returns the path that the sender posts to.
     fn path(&self) -> &str;
 
-    /// Checks that a request is the sender's own, and reads what is needed of it. `body` is the raw body, byte by byte:
-    /// that is what is signed.
+    /// Verifies that a request comes from the sender, and reads the event. `body` is the raw body, because the
+    /// signature is over its bytes.
     fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Event, Refusal>;
 
-    /// The work that an event is for `colony`; `None` if nobody here handles events of its type. The spec has an
-    /// idempotency key: the same event gives the same key, whenever and however often it comes.
+    /// Converts an event to a spec for `colony`; `None` if no executor handles events of its type. The spec has an
+    /// idempotency key, which is the same for every delivery of the event.
     fn spec(&self, event: &Event, body: &[u8], colony: Id, now: Timestamp) -> Option<Spec>;
 }
 
-/// What is needed of an event. Every text is bounded, and plain enough to be logged and kept.
+/// An event's identifying values. Every text is bounded, and safe to log and store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// Its name at the sender.
+    /// The event's id at the sender.
     pub(crate) id: String,
-    /// What happened, in the sender's words.
+    /// Type of event, in the sender's terms.
     pub(crate) kind: String,
-    /// Whether it happened in earnest, and not in a test environment.
+    /// True for live events, false for those of a test environment.
     pub(crate) livemode: bool,
-    /// On whose behalf, where the sender serves several accounts.
+    /// Account of the event, if the sender serves several.
     pub(crate) account: Option<String>,
 }

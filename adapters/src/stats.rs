@@ -1,42 +1,42 @@
-//! What the adapter has done since it started, in numbers.
+//! Counts the adapter's work since its start.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apiary_executor_sdk::Submitted;
 use serde::Serialize;
 
-/// What the adapter has done since it started.
+/// Numbers of events and requests since the adapter's start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WebhookStats {
-    /// Events that the broker committed before they were answered.
+    /// Events committed by the broker before they were answered.
     pub submitted: u64,
-    /// Of those and of the forwarded ones: events that the broker knew already.
+    /// Events, submitted or forwarded, that the broker had already.
     pub duplicates: u64,
-    /// Of those: events that had failed, and are tried again because their sender sent them again.
+    /// Failed events among these duplicates that are retried, because their sender sent them again.
     pub redriven: u64,
-    /// Events that were answered when they were on disk.
+    /// Events answered when they were on disk.
     pub spooled: u64,
-    /// Events that came to the broker from the spool.
+    /// Events forwarded from the spool to the broker.
     pub forwarded: u64,
-    /// Events of types that nobody handles.
+    /// Events of types that no executor handles.
     pub ignored: u64,
-    /// Events that the broker does not accept, kept in the spool; a second try counts again.
+    /// Events rejected by the broker and kept in the spool; a repeated rejection counts again.
     pub set_aside: u64,
-    /// Requests that were answered 4xx.
+    /// Requests answered 4xx.
     pub rejected: u64,
-    /// Requests that were answered 5xx.
+    /// Requests answered 5xx.
     pub unkept: u64,
 }
 
 macro_rules! counters {
     ($($name:ident),+ $(,)?) => {
-        /// The same, counting.
+        /// The counters behind [`WebhookStats`].
         #[derive(Debug, Default)]
         pub(crate) struct Counters { $(pub(crate) $name: Counter),+ }
 
         impl Counters {
-            /// Counts what an event met that the broker knew already.
+            /// Counts an event that the broker had already.
             pub(crate) fn note(&self, submitted: &Submitted) {
                 if submitted.existed {
                     self.duplicates.add_one();
@@ -56,7 +56,7 @@ macro_rules! counters {
 
 counters!(submitted, duplicates, redriven, spooled, forwarded, ignored, set_aside, rejected, unkept);
 
-/// A number that only grows.
+/// A counter that only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 

@@ -1,4 +1,4 @@
-//! The only wiring: what a webhook adapter is made of, how it starts and stops.
+//! Builds a webhook adapter from its parts, starts and stops it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::stats::Counters;
 use crate::stripe::StripeSource;
 use crate::{BrokerState, Sink, SpoolError, StartError, WebhookConfig, WebhookStats};
 
-/// A running webhook adapter. Dropping it without [`stop`](Self::stop) cuts requests in progress, and loses nothing
+/// A running webhook adapter. Dropping it without [`stop`](Self::stop) cuts requests in progress, and loses no event
 /// that was answered with 2xx.
 pub struct Webhook {
     address: SocketAddr,
@@ -27,18 +27,18 @@ pub struct Webhook {
     connections: TaskTracker,
     /// The forwarder and the spool's writer.
     tasks: Supervisor,
-    /// Ends the server first, then the forwarder.
+    /// Tokens that stop the server and then the forwarder.
     stop: (CancellationToken, CancellationToken),
     _cut: (DropGuard, DropGuard),
 }
 
 impl Webhook {
-    /// Checks the settings, takes the spool, opens the port, and goes on forwarding what is in the spool from before.
-    /// When it returns, it listens; the broker need not be there.
+    /// Checks the settings, opens the spool and the port, and resumes forwarding from the spool. It listens on return;
+    /// the broker may be unreachable.
     ///
     /// # Errors
     ///
-    /// A setting that cannot be used, a port that is taken, or a spool that is in use, damaged, or another colony's.
+    /// An invalid setting, a port in use, or a spool that is in use, damaged, or another colony's.
     pub async fn start(config: WebhookConfig, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         config.check()?;
         let WebhookConfig { listen: address, stripe, spool_path, limits, trusted_proxies, .. } = config;
@@ -68,51 +68,51 @@ impl Webhook {
         Ok(Self { address, app, connections, tasks, stop, _cut: cut })
     }
 
-    /// Where it listens, with the port that was really taken.
+    /// Returns the listening address, with the actual port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it has done since it started.
+    /// Returns the counters since the start.
     pub fn stats(&self) -> WebhookStats {
         self.app.intake.counters.snapshot()
     }
 
-    /// How much is in the spool.
+    /// Returns the spool's totals.
     pub fn spool(&self) -> SpoolTotals {
         self.app.intake.spool.totals()
     }
 
-    /// How the last submit to the broker went.
+    /// Returns the result of the last submit to the broker.
     pub fn broker(&self) -> BrokerState {
         self.app.intake.contact.state()
     }
 
-    /// Returns the list to which any part of the adapter adds conditions that an operator should know of.
+    /// Returns the notices, to which every part of the adapter adds conditions that an operator should know of.
     pub fn notices(&self) -> Notices {
         self.tasks.notices().clone()
     }
 
-    /// Completes when one of its tasks fails again and again, with what it is. Then the adapter is to be stopped, and the
-    /// process to end with an error, so that it is started anew.
+    /// Completes when one of the tasks fails repeatedly, with its name. The caller should stop the adapter then, and
+    /// end the process with an error, so that it is restarted.
     pub async fn failed(&self) -> String {
         self.tasks.failed().await
     }
 
-    /// The background tasks, for tests that make them panic.
+    /// Returns the background tasks, for tests that make them panic.
     #[doc(hidden)]
     pub fn tasks(&self) -> &Supervisor {
         &self.tasks
     }
 
-    /// Events that the broker does not accept, oldest first, up to a thousand. They stay in the spool, and are tried
-    /// again when they are a minute, two, four and so on old, then every hour, and at the next start.
+    /// Lists the events that the broker rejects, oldest first, up to a thousand. They stay in the spool, and are
+    /// retried when they are a minute, two, four and so on old, then every hour, and at the next start.
     pub async fn set_aside(&self) -> Result<Vec<SetAside>, SpoolError> {
         self.app.intake.spool.list_set_aside().await
     }
 
-    /// Stops in order: no more connections, requests in progress end (or are cut when their time is over), the
-    /// forwarder rests, the spool is closed. What is in the spool is forwarded after the next start.
+    /// Stops in order: no more connections; requests in progress end, or are cut at the time limit; the forwarder ends;
+    /// the spool is closed. Events in the spool are forwarded after the next start.
     pub async fn stop(self) {
         self.stop.0.cancel();
         self.connections.close();

@@ -1,5 +1,5 @@
-//! What takes minutes and hours, in a time that passes by itself: it jumps to the next pause's end whenever there is
-//! nothing to do. So nothing here may wait by looking again and again, which would let time run while the disk works.
+//! Tests of pauses of minutes and hours, in paused time: the clock jumps to the end of the next pause whenever nothing
+//! is running. Tests must not poll, which would advance the clock while the disk works.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -21,13 +21,13 @@ use crate::spool::Spool;
 use crate::stats::Counters;
 use crate::{BrokerState, Sink, SinkError, WebhookLimits};
 
-/// Answers as it was told, then takes everything; remembers what came and when.
+/// A sink that gives scripted answers, then accepts everything; records each submit with its time.
 struct Script {
     colony: Id,
     answers: Mutex<VecDeque<SinkError>>,
     submits: Mutex<Vec<(Instant, Spec)>>,
     count: watch::Sender<usize>,
-    /// Questions whether it is ready; it is from the third on.
+    /// Number of readiness checks; the answer is yes from the third on.
     questions: watch::Sender<usize>,
 }
 
@@ -47,7 +47,7 @@ impl Script {
         self.submits.lock().unwrap().iter().map(|(_, spec)| spec.idempotency_key.clone().unwrap()).collect()
     }
 
-    /// The time between one submit and the next.
+    /// Returns the time between consecutive submits.
     fn pauses(&self) -> Vec<Duration> {
         self.submits.lock().unwrap().windows(2).map(|pair| pair[1].0 - pair[0].0).collect()
     }
@@ -114,7 +114,7 @@ fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(Timestamp::from_second(1_700_000_000).unwrap()))
 }
 
-/// A spool with these events in it.
+/// Creates a spool that holds these events.
 async fn spool(folder: &Path, colony: Id, clock: &dyn Clock, keys: &[&str]) -> Arc<Spool> {
     let tasks = Supervisor::new(Notices::new(Arc::new(SystemClock)));
     let spool = Spool::open(&folder.join("spool"), colony, &WebhookLimits::default(), &tasks).await.unwrap();
@@ -126,7 +126,7 @@ async fn spool(folder: &Path, colony: Id, clock: &dyn Clock, keys: &[&str]) -> A
     Arc::new(spool)
 }
 
-/// Forwards until as much was submitted.
+/// Forwards until this many events were submitted.
 async fn forward(script: &Arc<Script>, spool: &Arc<Spool>, clock: Arc<ManualClock>, submits: usize) {
     let notices = Notices::new(clock.clone());
     let (contact, counters) = (Arc::new(Contact::new(notices.clone())), Arc::new(Counters::default()));

@@ -1,4 +1,4 @@
-//! The one table from what became of a request to HTTP.
+//! Converts results to HTTP answers, in one table.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -10,10 +10,10 @@ use crate::intake::Kept;
 use crate::refusal::Refusal;
 use crate::source::Event;
 
-/// How long a sender should wait, in seconds, when it is not its fault.
+/// Wait that a sender is asked for, in seconds, if the fault is not the sender's.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("30");
 
-/// An event that is safe, or that nobody handles.
+/// An event that is stored; or that was ignored, if `kept` is `None`.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) event: Event,
@@ -50,7 +50,7 @@ impl IntoResponse for Refusal {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
         }
         if matches!(self, Self::BodyTooLarge(_) | Self::BodySlow(_) | Self::BodyBroken | Self::Busy) {
-            // The rest of the body is still on the way, and must not be taken for another request.
+            // The rest of the body is still arriving, and must not be parsed as another request.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -77,7 +77,7 @@ fn row(refusal: &Refusal) -> (StatusCode, &'static str) {
     }
 }
 
-/// The status that a refusal is answered with.
+/// Returns the status of the answer to a refusal.
 pub(super) fn status(refusal: &Refusal) -> StatusCode {
     row(refusal).0
 }

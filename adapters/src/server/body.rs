@@ -1,4 +1,4 @@
-//! Reading a webhook's body: raw, whole, and within bounds of size, time and memory.
+//! Reads a webhook's body: raw, complete, and within bounds of size, time and memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::limits::{
 };
 use crate::refusal::Refusal;
 
-/// Reads webhooks' bodies.
+/// A reader of webhooks' bodies.
 pub(crate) struct WebhookBodies {
     bodies: Bodies,
     bytes_max: usize,
@@ -21,7 +21,7 @@ pub(crate) struct WebhookBodies {
 }
 
 impl WebhookBodies {
-    /// Returns a reader of bodies of so many bytes at the most, each within a time.
+    /// Creates a reader of bodies, each with at most so many bytes and within this time.
     pub(crate) fn new(bytes_max: usize, timeout: Duration) -> Self {
         let bodies = Bodies::new(BodyLimits {
             bytes_max: BODIES_BYTES_MAX,
@@ -32,7 +32,7 @@ impl WebhookBodies {
         Self { bodies, bytes_max, timeout }
     }
 
-    /// Reads a body, all of it.
+    /// Reads a complete body.
     pub(super) async fn read(&self, parts: &Parts, body: Body) -> Result<HeldBody, Refusal> {
         let bounds = BodyBounds {
             bytes_max: self.bytes_max,
@@ -55,7 +55,7 @@ impl WebhookBodies {
     }
 }
 
-/// The connection that a request came on.
+/// Returns the connection of a request.
 pub(super) fn connection(parts: &Parts) -> Option<&Arc<Connection>> {
     parts.extensions.get()
 }

@@ -1,4 +1,4 @@
-//! The port, and the bounds on its connections.
+//! Opens the port, and bounds its connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), S
     Ok((listener, address))
 }
 
-/// Returns the door that takes connections within these bounds: plain HTTP/1.1, because senders speak TLS with the proxy in
-/// front.
+/// Creates the door for connections within these bounds: plain HTTP/1.1, because the proxy in front speaks TLS with the
+/// senders.
 pub(crate) fn door(limits: &WebhookLimits, proxies: TrustedProxies, notices: Notices) -> Arc<Door> {
     let connections = Connections::new(ConnectionLimits {
         connections_max: limits.connections_max,

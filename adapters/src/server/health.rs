@@ -1,4 +1,4 @@
-//! How the adapter is, for probes and people. Numbers and reasons only: this is on the port that the world may reach.
+//! Health of the adapter, for probes and people. Numbers and reasons only: these pages may be public.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::routes::App;
 use crate::BrokerState;
 use crate::contact::{BROKER_AWAY, BROKER_REFUSES, remedy};
 
-/// The process runs; 200 also when not all is well, because a restart would not help.
+/// Returns the adapter's health. Answers 200 also while degraded, because a restart would not help.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
     let can_write = app.intake.spool.can_write().await;
     let (totals, broker) = (app.intake.spool.totals(), app.intake.contact.state());
@@ -21,7 +21,7 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
         BrokerState::Unknown => (None, None),
         BrokerState::Reachable => (Some(true), None),
         BrokerState::Away => (Some(false), None),
-        // The cause is in the notice: it refuses nobody.
+        // The notice has the cause. The broker rejects nobody, so there is no reason to show.
         BrokerState::Unready { .. } => (Some(true), None),
         BrokerState::Refusing { reason } => (Some(true), Some(reason)),
     };
@@ -52,7 +52,8 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
     }))
 }
 
-/// Leaves out the text, and subjects but for the broker's reason: the log has them, and they may name events, files and hosts.
+/// Converts a notice. Omits its text, and every subject but the broker's reason: these may name events, files and
+/// hosts, and the log has them.
 fn of_notice(notice: &Notice) -> Value {
     let Notice { kind, subject, count, since_ms, last_ms, .. } = notice;
     let cause = match *kind {
@@ -66,7 +67,7 @@ fn of_notice(notice: &Notice) -> Value {
     })
 }
 
-/// Whether an event that comes now can be kept.
+/// Returns 200 if an event that arrives now can be stored.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     let can_write = app.intake.spool.can_write().await;
     let ready = can_write && !app.intake.spool.totals().is_full && app.tasks.is_up();

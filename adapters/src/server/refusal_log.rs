@@ -1,4 +1,4 @@
-//! Refusals in the log, without letting strangers fill the disk.
+//! Logs refusals at a bounded rate, so that strangers cannot fill the disk.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use crate::refusal::Refusal;
 
-/// At most one line in this time; the next one says how many went without.
+/// Interval between lines; each line has the number of refusals since the last.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// Tells the log of refusals.
+/// A rate-limited log of refusals.
 #[derive(Debug, Default)]
 pub(crate) struct RefusalLog(Mutex<(Option<Instant>, u64)>);
 

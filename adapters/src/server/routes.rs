@@ -1,4 +1,4 @@
-//! What is where, and one webhook's way from its request to its answer.
+//! Routes, and the handling of a webhook's request.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -22,16 +22,16 @@ use crate::intake::{Intake, Kept};
 use crate::refusal::Refusal;
 use crate::source::Source;
 
-/// What requests share.
+/// State shared by all requests.
 pub(crate) struct App {
     pub(crate) intake: Intake,
     pub(crate) bodies: WebhookBodies,
     pub(crate) refusals: RefusalLog,
-    /// The tasks behind it; `/healthz` lists their notices.
+    /// The adapter's tasks; `/healthz` lists their notices.
     pub(crate) tasks: Supervisor,
 }
 
-/// The pages: one for each source of webhooks, and two that tell how the adapter is.
+/// Builds the routes: one for each source of webhooks, and two for the adapter's health.
 pub(crate) fn router(app: Arc<App>, sources: Vec<Arc<dyn Source>>) -> Router {
     let mut router = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz));
     let mut paths = vec!["/healthz".to_owned(), "/readyz".to_owned()];
@@ -39,7 +39,7 @@ pub(crate) fn router(app: Arc<App>, sources: Vec<Arc<dyn Source>>) -> Router {
         let path = source.path().to_owned();
         paths.push(path.clone());
         let receive = move |State(app): State<Arc<App>>, request: Request| async move {
-            // Whoever sent an event gets an answer, and sends it again, whatever is wrong with us.
+            // A panic here is answered, too, so that the sender repeats the event.
             match AssertUnwindSafe(take(&app, &*source, request)).catch_unwind().await {
                 Ok(Ok(taken)) => taken.into_response(),
                 Ok(Err(refusal)) => refuse(&app, refusal),

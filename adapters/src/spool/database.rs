@@ -1,4 +1,4 @@
-//! The spool's file: opened, checked, and made if it is new.
+//! Opens, checks and creates the spool's file.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use super::totals::SpoolTotals;
 use crate::SpoolError;
 use crate::limits::SPOOL_LOG_PAGES;
 
-/// The file's name in the spool's folder.
+/// Name of the file in the spool's folder.
 pub(super) const FILE: &str = "spool.sqlite";
 const APPLICATION_ID: i64 = 1_095_780_680;
 const VERSION: i64 = 1;
 
-/// Opens a spool that belongs to `colony`, or to nobody yet.
+/// Opens a spool that belongs to `colony`, or to no colony yet.
 pub(super) async fn open(path: &Path, colony: Id) -> Result<(SqliteWriter, SpoolTotals), SpoolError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        // A short log: what is in it needs as much room again in the file before the log's own is free.
+        // A short log: before its room is free again, its contents need as much room in the file.
         .pragma("wal_autocheckpoint", SPOOL_LOG_PAGES)
         .busy_timeout(Duration::from_secs(2));
     if std::fs::metadata(path).map_or(true, |file| file.len() == 0) {
@@ -39,14 +39,14 @@ pub(super) async fn open(path: &Path, colony: Id) -> Result<(SqliteWriter, Spool
     }
 }
 
-/// Makes an empty file that gives room back as the line becomes shorter, so that a disk that was full gets it. Only a file without
-/// tables can be made so, and SQLite writes whenever it is asked for it, also into a file that is so already, or is damaged.
+/// Creates an empty file that shrinks with the line, so that a full disk regains room. SQLite can set this only in a
+/// file without tables, and writes on every request for it, also into a damaged file.
 async fn make(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
     let options = options.clone().auto_vacuum(SqliteAutoVacuum::Full);
     options.connect().await?.close().await
 }
 
-/// Checks the file and binds it to the colony, in one transaction: whoever dies half-way leaves a file without tables.
+/// Checks the file and binds it to the colony, in one transaction: a crash in between leaves a file without tables.
 async fn take(writer: &SqliteWriter, path: &Path, colony: Id) -> Result<SpoolTotals, SpoolError> {
     let sql = |error| SpoolError::sql(path, &error);
     let mut transaction = writer.begin().await.map_err(sql)?;
@@ -62,7 +62,7 @@ async fn take(writer: &SqliteWriter, path: &Path, colony: Id) -> Result<SpoolTot
     Ok(totals)
 }
 
-/// Counts what is there.
+/// Counts events and bytes.
 pub(super) async fn totals(transaction: &mut SqliteTransaction) -> Result<SpoolTotals, sqlx::Error> {
     let row = transaction.row(query(include_str!("totals.sql"))).await?.ok_or(sqlx::Error::RowNotFound)?;
     let number = |column| row.try_get::<i64, _>(column).map(|number| u64::try_from(number).unwrap_or(0));
@@ -78,19 +78,19 @@ pub(super) async fn totals(transaction: &mut SqliteTransaction) -> Result<SpoolT
     })
 }
 
-/// When the event came that is first in the line.
+/// Returns the arrival time of the first event in the line.
 pub(super) async fn oldest_ms(transaction: &mut SqliteTransaction) -> Result<Option<i64>, sqlx::Error> {
     transaction.row(query(include_str!("oldest.sql"))).await?.map(|row| row.try_get(0)).transpose()
 }
 
-/// A text as a row has it. One that a failing disk made unreadable must not hide the others, nor stop the line: what is no
-/// UTF-8 of it is replaced.
+/// Returns a text column, with invalid UTF-8 replaced. A text damaged by a failing disk must not hide the other rows,
+/// nor block the line.
 pub(super) fn text(row: &SqliteRow, column: &str) -> Result<String, sqlx::Error> {
     let bytes: Vec<u8> = row.try_get_unchecked(column)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Makes the tables of a new file; refuses files of others.
+/// Creates the tables of a new file; rejects other programs' files.
 async fn prepare(transaction: &mut SqliteTransaction, path: &Path) -> Result<(), SpoolError> {
     if check_kind(transaction, path).await? {
         return Ok(());
@@ -99,13 +99,13 @@ async fn prepare(transaction: &mut SqliteTransaction, path: &Path) -> Result<(),
     made.map_err(|error| SpoolError::sql(path, &error))
 }
 
-/// Whether the file is a spool; false if nothing is in it yet. Refuses files of others.
+/// Returns true if the file is a spool, false if it is empty. Rejects other programs' files.
 async fn check_kind(transaction: &mut SqliteTransaction, path: &Path) -> Result<bool, SpoolError> {
     let row = transaction.row(query(include_str!("application.sql"))).await;
     kind(path, row.map_err(|error| SpoolError::sql(path, &error))?.as_ref())
 }
 
-/// The same of what the file said of itself.
+/// Returns the same for a row of `application.sql`.
 pub(super) fn kind(path: &Path, row: Option<&SqliteRow>) -> Result<bool, SpoolError> {
     let sql = |error| SpoolError::sql(path, &error);
     let row = row.ok_or(sqlx::Error::RowNotFound).map_err(sql)?;
@@ -119,7 +119,7 @@ pub(super) fn kind(path: &Path, row: Option<&SqliteRow>) -> Result<bool, SpoolEr
     }
 }
 
-/// Binds the spool to a colony: events that came for one must never be forwarded to another.
+/// Binds the spool to a colony: events received for one must never be forwarded to another.
 async fn claim(
     transaction: &mut SqliteTransaction,
     path: &Path,
@@ -140,7 +140,7 @@ async fn claim(
     own(transaction, &wanted).await.map_err(sql)
 }
 
-/// Writes whose events these are. Also a proof that the file takes writes, if it says so already.
+/// Writes the owning colony. Serves also as a write test, if the colony is there already.
 pub(super) async fn own(transaction: &mut SqliteTransaction, colony: &str) -> Result<(), sqlx::Error> {
     transaction.changed(query(include_str!("disown.sql"))).await?;
     transaction.changed(query(include_str!("own.sql")).bind(colony.to_owned())).await.map(drop)

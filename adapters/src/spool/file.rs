@@ -1,6 +1,6 @@
-//! The spool's file, opened beside the adapter that holds it: what was set aside, for an operator.
+//! Access to the spool's file for an operator's commands, beside the adapter that uses it.
 //!
-//! SQLite lets several processes in, one of them writing at a time. The adapter notices what was changed here, and counts anew.
+//! SQLite admits several processes, one writer at a time. The adapter notices changes made here, and recounts.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::{SetAside, database};
 use crate::SpoolError;
 use crate::limits::{SET_ASIDE_LIST_MAX, SPOOL_FILE_WAIT_MAX};
 
-/// The file of a spool, beside the adapter that holds the spool, or while none does.
+/// A spool's file, opened while an adapter uses the spool, or while none does.
 #[derive(Debug)]
 pub struct SpoolFile {
     database: SqliteWriter,
@@ -21,12 +21,12 @@ pub struct SpoolFile {
     path: PathBuf,
 }
 
-/// A filter of events; an absent part lets all pass.
+/// A filter of set-aside events; an absent field matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SetAsideFilter {
-    /// The exact reason of the refusal.
+    /// Exact reason of the rejection.
     pub reason: Option<String>,
-    /// A part of the event's key.
+    /// Part of the event's key.
     pub key_part: Option<String>,
 }
 
@@ -35,7 +35,7 @@ impl SpoolFile {
     ///
     /// # Errors
     ///
-    /// A folder without a spool, and a file that is of another program or version.
+    /// A folder without a spool, or a file of another program or version.
     pub async fn open(folder: &Path) -> Result<Self, SpoolError> {
         let path = folder.join(database::FILE);
         if !path.is_file() {
@@ -52,7 +52,7 @@ impl SpoolFile {
         }
     }
 
-    /// Lists what was set aside, oldest first, up to a thousand.
+    /// Lists set-aside events, oldest first, up to a thousand.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl SpoolFile {
         self.read(list).await?.iter().map(event).collect::<Result<_, _>>().map_err(|error| self.sql(&error))
     }
 
-    /// Returns one event that was set aside, and its unsigned spec as JSON; `None` if there is no such event.
+    /// Returns a set-aside event and its unsigned spec as JSON; `None` if there is none with this key.
     ///
     /// # Errors
     ///
@@ -78,11 +78,11 @@ impl SpoolFile {
         read.map_err(|error: sqlx::Error| self.sql(&error))
     }
 
-    /// Puts an event back at the end of the line; false if there is no such event.
+    /// Moves an event to the end of the line; false if there is none with this key.
     ///
     /// # Errors
     ///
-    /// SQLite's error. Nothing was changed then.
+    /// SQLite's error. Nothing was changed.
     pub async fn retry(&self, key: &str) -> Result<bool, SpoolError> {
         let mut transaction = self.begin().await?;
         let back = query(include_str!("retry_one.sql")).bind(key.to_owned());
@@ -91,11 +91,11 @@ impl SpoolFile {
         self.end(transaction).await.map(|()| gone)
     }
 
-    /// Forgets an event for good; false if there is no such event.
+    /// Deletes an event for good; false if there is none with this key.
     ///
     /// # Errors
     ///
-    /// SQLite's error. Nothing was changed then.
+    /// SQLite's error. Nothing was changed.
     pub async fn delete(&self, key: &str) -> Result<bool, SpoolError> {
         let mut transaction = self.begin().await?;
         let gone = self.forget(&mut transaction, key).await?;
@@ -107,8 +107,8 @@ impl SpoolFile {
         transaction.changed(forget).await.map(|rows| rows > 0).map_err(|error| self.sql(&error))
     }
 
-    /// Reads without a lock that others wait for. On a disk that takes no change, SQLite reads if it is told that nobody else
-    /// writes, which is so where nothing waits to be moved into the file.
+    /// Reads without a lock that would block the adapter. On a read-only disk, SQLite reads only if it is told that the
+    /// file is immutable, which is true if no log waits to be moved into the file.
     async fn read<'q>(
         &self,
         question: impl Fn() -> Query<'q, Sqlite, SqliteArguments>,
@@ -138,25 +138,25 @@ impl SpoolFile {
         SpoolError::sql(&self.path, error)
     }
 
-    /// Closes the file. Dropped instead, it is closed some time later.
+    /// Closes the file. A dropped one is closed some time later.
     pub async fn close(self) {
         self.database.close().await;
     }
 }
 
-/// Asks on a connection of its own.
+/// Runs a query on a new connection.
 async fn rows(
     options: &SqliteConnectOptions,
     question: Query<'_, Sqlite, SqliteArguments>,
 ) -> Result<Vec<SqliteRow>, sqlx::Error> {
     let mut connection = SqliteConnection::connect_with(options).await?;
     let rows = question.fetch_all(&mut connection).await;
-    // There is nothing to lose: nothing was written.
+    // Nothing was written, so an error at closing loses nothing.
     let _ = connection.close().await;
     rows
 }
 
-/// An event that was set aside, as a row has it.
+/// Converts a row to a set-aside event.
 pub(super) fn event(row: &SqliteRow) -> Result<SetAside, sqlx::Error> {
     Ok(SetAside {
         idempotency_key: database::text(row, "idempotency_key")?,

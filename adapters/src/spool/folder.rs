@@ -1,4 +1,4 @@
-//! The spool's folder: nobody else's to read, and one adapter's at a time.
+//! The spool's folder: private to its owner, and used by one adapter at a time.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 
 use crate::SpoolError;
 
-/// A folder that this process holds.
+/// A folder locked by this process.
 #[derive(Debug)]
 pub(super) struct Folder {
-    /// The database in it.
+    /// Path of the database.
     pub(super) database: PathBuf,
-    /// Locked for as long as it is open; the system lets go of it when the process ends.
+    /// Lock file. The system releases the lock when the process ends.
     _lock: File,
 }
 
 impl Folder {
-    /// Takes the folder; makes it, and the files in it, if they are missing.
+    /// Locks the folder; creates it and its files if missing.
     pub(super) fn take(path: &Path) -> Result<Self, SpoolError> {
         match DirBuilder::new().recursive(true).mode(0o700).create(path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(SpoolError::io(path, &error)),
@@ -30,10 +30,10 @@ impl Folder {
             Err(TryLockError::WouldBlock) => return Err(SpoolError::InUse(path.to_owned())),
             Err(TryLockError::Error(error)) => return Err(SpoolError::io(path, &error)),
         }
-        // Made here and not by SQLite, which gives its journals the database's own mode.
+        // Created here and not by SQLite, because SQLite gives its journals the database's own mode.
         let database = path.join(super::database::FILE);
         drop(open(&database)?);
-        // The names must be on disk as well as what is in the files.
+        // The directory entries must be on disk, too, not only the contents.
         for folder in [Some(path), path.parent().filter(|parent| !parent.as_os_str().is_empty())].into_iter().flatten()
         {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| SpoolError::io(folder, &error))?;

@@ -1,4 +1,4 @@
-//! The spool as the rest of the adapter sees it.
+//! The spool's interface to the rest of the adapter.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,7 +18,7 @@ use super::writer::{Answer, Ask, Job, Writer};
 use crate::limits::{REFUSAL_CHARS_MAX, SPOOL_COMMIT_AGE_MAX, SPOOL_PROOF_TIME_MAX, SPOOL_QUEUE_MAX};
 use crate::{SinkError, SpoolError, WebhookLimits};
 
-/// A spool that this process holds. What is asked of it is done in order.
+/// A spool used by this process. Requests are handled in order.
 pub(crate) struct Spool {
     jobs: mpsc::Sender<Job>,
     totals: watch::Receiver<SpoolTotals>,
@@ -26,47 +26,47 @@ pub(crate) struct Spool {
     close: CancellationToken,
     path: PathBuf,
     commits: Commits,
-    /// The file's version as it was counted last.
+    /// Version of the file at the last count.
     seen: AtomicI64,
 }
 
-/// What became of an event.
+/// Result of appending an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Appended {
-    /// It is on disk, now or since before.
+    /// The event is on disk, now or from before.
     Kept,
-    /// There is no room for it.
+    /// No room for the event.
     Full,
 }
 
-/// The event that is first in the line.
+/// The first event in the line.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
-    /// Its place.
+    /// Position in the line.
     pub(crate) seq: i64,
-    /// Its name here.
+    /// Idempotency key.
     pub(crate) idempotency_key: String,
     /// The unsigned spec, as JSON.
     pub(crate) spec: Vec<u8>,
 }
 
-/// An event that the broker does not accept, without its content.
+/// An event that the broker rejects, without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {
-    /// Its name, which holds the sender's own, for example `stripe:live::evt_…`.
+    /// Idempotency key, which contains the sender's id of the event, for example `stripe:live::evt_…`.
     pub idempotency_key: String,
-    /// When it came, in milliseconds since 1970-01-01 UTC.
+    /// Arrival time, in milliseconds since 1970-01-01 UTC.
     pub received_ms: i64,
-    /// When the broker refused it last, in milliseconds since 1970-01-01 UTC.
+    /// Time of the last rejection, in milliseconds since 1970-01-01 UTC.
     pub refused_ms: i64,
     /// The exact reason, for example `INVALID`.
     pub reason: String,
-    /// The broker's own words.
+    /// The broker's message.
     pub message: String,
 }
 
 impl Spool {
-    /// Takes a spool, with everything that is in it from before.
+    /// Opens a spool, with the events that it holds.
     pub(crate) async fn open(
         path: &Path,
         colony: Id,
@@ -76,7 +76,7 @@ impl Spool {
         let folder = Folder::take(path)?;
         let mut reserve = Reserve::take(path).await;
         let opened = match database::open(&folder.database, colony).await {
-            // To open the file needs room, too, if its last owner was killed.
+            // Opening the file needs room, too, if its last user was killed.
             Err(SpoolError::Full { .. } | SpoolError::Failed { .. }) if reserve.give_up().await => {
                 database::open(&folder.database, colony).await
             }
@@ -99,8 +99,7 @@ impl Spool {
         Ok(Self { jobs, totals, writer: tasks, close, path: path.to_owned(), commits, seen: AtomicI64::new(0) })
     }
 
-    /// Puts an event at the end of the line; when this returns, it is on disk. May be dropped half-way: then the event
-    /// is in the line, or it is not.
+    /// Appends an event to the line; it is on disk on return. May be cancelled: then the event is in the line, or not.
     pub(crate) async fn append(&self, spec: &Spec, received_ms: i64) -> Result<Appended, SpoolError> {
         let key = spec.idempotency_key.clone().unwrap_or_else(|| spec.process_id.to_string());
         let json = spec.to_json().map_err(|error| self.failed(error.to_string()))?;
@@ -110,7 +109,7 @@ impl Spool {
         }
     }
 
-    /// The event that is first in the line.
+    /// Returns the first event in the line.
     pub(crate) async fn first(&self) -> Result<Option<Waiting>, SpoolError> {
         match self.ask(Ask::First).await? {
             Answer::First(first) => Ok(first),
@@ -118,12 +117,12 @@ impl Spool {
         }
     }
 
-    /// Takes an event out of the line, because the broker has it; also from among those set aside, if it was refused before.
+    /// Removes an event that the broker has committed, from the line and from those set aside.
     pub(crate) async fn remove(&self, waiting: &Waiting) -> Result<(), SpoolError> {
         self.ask(Ask::Remove { seq: waiting.seq, key: waiting.idempotency_key.clone() }).await.map(drop)
     }
 
-    /// Forgets an event that was set aside, because the broker has it now; false if there is no such event.
+    /// Removes a set-aside event that the broker has committed; false if there is none with this key.
     pub(crate) async fn forget_set_aside(&self, key: &str) -> Result<bool, SpoolError> {
         match self.ask(Ask::ForgetSetAside { key: key.to_owned() }).await? {
             Answer::Forgotten(forgotten) => Ok(forgotten),
@@ -131,14 +130,14 @@ impl Spool {
         }
     }
 
-    /// Takes an event out of the line and keeps it, because the broker does not accept it.
+    /// Moves an event that the broker rejects from the line to those set aside.
     pub(crate) async fn set_aside(&self, seq: i64, error: &SinkError, now_ms: i64) -> Result<(), SpoolError> {
         let clip = |text: &str| text.chars().take(REFUSAL_CHARS_MAX).collect::<String>();
         let (reason, message) = (clip(error.reason()), clip(&error.to_string()));
         self.ask(Ask::SetAside { seq, now_ms, reason, message }).await.map(drop)
     }
 
-    /// Puts everything that was set aside back at the end of the line; says how much that was.
+    /// Moves all set-aside events to the end of the line; returns their number.
     pub(crate) async fn retry_set_aside(&self) -> Result<u64, SpoolError> {
         match self.ask(Ask::RetrySetAside).await? {
             Answer::Retried(events) => Ok(events),
@@ -146,7 +145,7 @@ impl Spool {
         }
     }
 
-    /// What was set aside, oldest first, up to a thousand.
+    /// Lists set-aside events, oldest first, up to a thousand.
     pub(crate) async fn list_set_aside(&self) -> Result<Vec<SetAside>, SpoolError> {
         match self.ask(Ask::ListSetAside).await? {
             Answer::SetAside(events) => Ok(events),
@@ -154,7 +153,7 @@ impl Spool {
         }
     }
 
-    /// Whether the spool can keep an event: one was written lately, or something of no meaning is now.
+    /// Returns true if the spool can store an event: a recent commit proves it, or else a small write now.
     pub(crate) async fn can_write(&self) -> bool {
         let full = |problem| SpoolError::Full { path: self.path.clone(), problem };
         let write = async || match self.ask(Ask::Prove).await? {
@@ -171,7 +170,7 @@ impl Spool {
         matches!(timeout(SPOOL_PROOF_TIME_MAX, proof).await, Ok(Ok(())))
     }
 
-    /// Counts anew if somebody else has changed the file.
+    /// Recounts if another process has changed the file.
     pub(crate) async fn refresh(&self) -> Result<(), SpoolError> {
         match self.ask(Ask::Refresh { seen: self.seen.load(Ordering::Relaxed) }).await? {
             Answer::Version(version) => {
@@ -182,22 +181,23 @@ impl Spool {
         }
     }
 
-    /// Whether nothing is in line. An event counts from before its `append` returns until after it was removed.
+    /// Returns true if no event is in the line. An event counts from before its `append` returns until after its
+    /// removal.
     pub(crate) fn is_empty(&self) -> bool {
         !self.totals.borrow().has_waiting()
     }
 
-    /// How much there is.
+    /// Returns the current totals.
     pub(crate) fn totals(&self) -> SpoolTotals {
         *self.totals.borrow()
     }
 
-    /// How much there is, each time that it changes.
+    /// Returns a receiver of the totals.
     pub(crate) fn watch(&self) -> watch::Receiver<SpoolTotals> {
         self.totals.clone()
     }
 
-    /// Does what was asked until now, then closes the file and lets go of the folder.
+    /// Finishes the requests made until now, then closes the file and unlocks the folder.
     pub(crate) async fn close(&self) {
         self.close.cancel();
         self.writer.wait().await;
@@ -206,7 +206,7 @@ impl Spool {
     async fn ask(&self, ask: Ask) -> Result<Answer, SpoolError> {
         let (reply, answer) = oneshot::channel();
         self.jobs.send(Job { ask, reply }).await.map_err(|_| SpoolError::Closed)?;
-        // A writer that died in the middle of a batch is started again; whether the batch is on disk is not known.
+        // A writer that failed within a batch is restarted; the batch may be on disk or not.
         answer.await.map_err(|_| self.failed("the writer failed half-way: ask again".to_owned()))?
     }
 
@@ -214,7 +214,7 @@ impl Spool {
         SpoolError::Failed { path: self.path.clone(), problem }
     }
 
-    /// The writer answers each ask with its own kind of answer, so that this does not happen.
+    /// Returns the error for an answer of the wrong kind, which the writer never gives.
     fn crossed(&self) -> SpoolError {
         self.failed("an answer went to another question".to_owned())
     }

@@ -1,8 +1,10 @@
-//! Events on this machine's disk, in the order they came: what was answered and the broker does not have yet.
+//! Stores events on this machine's disk, in order of arrival: those that were answered, and that the broker does not
+//! have yet.
 //!
 //! One SQLite file in a folder of its own (WAL, `synchronous=FULL`: a commit is on disk when it returns), written by
-//! one task, which commits together whatever waits. A lock on the folder keeps a second adapter out, and is gone with
-//! the process, however that ends. An operator's commands work on the file beside the adapter, which notices.
+//! one task, which commits all queued requests together. A lock on the folder excludes a second adapter, and is
+//! released with the process, however that ends. An operator's commands work on the file directly, and the adapter
+//! notices.
 
 mod database;
 mod file;

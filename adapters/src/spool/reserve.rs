@@ -1,4 +1,4 @@
-//! Room on the spool's disk that is kept for a disk that is full: to take an event out of the line needs some, too.
+//! Reserves room on the spool's disk for a full disk: removing an event from the line needs some, too.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -7,30 +7,32 @@ use std::path::{Path, PathBuf};
 
 use crate::limits::{SPOOL_RESERVE_BYTES, SPOOL_RESERVE_MARGIN_BYTES};
 
-/// A file of no meaning beside the spool's. It is there before an event is taken, so that whatever was taken can leave again: when
-/// the disk is full it is deleted, and until it can be made anew no event is taken that would use up its room.
+/// A filler file beside the spool's. It exists before an event is accepted, so that every accepted event can be removed
+/// again: when the disk is full, the file is deleted. Until it can be created again, no event is accepted that would
+/// use its room.
 #[derive(Debug)]
 pub(super) struct Reserve {
     path: PathBuf,
     is_held: bool,
-    /// Bytes that were given up last: more must be free before it is made anew, or what it gave would come and go.
+    /// Size of the reserve given up last, in bytes. Creating it again needs more free room than that: otherwise it
+    /// would come and go.
     given_up: u64,
 }
 
 impl Reserve {
-    /// Finds the reserve in this folder, or makes it if there is room.
+    /// Finds the reserve in this folder, or creates it if there is room.
     pub(super) async fn take(folder: &Path) -> Self {
         let mut reserve = Self { path: folder.join("reserve"), is_held: false, given_up: 0 };
         reserve.ensure().await;
         reserve
     }
 
-    /// Whether the room is kept.
+    /// Returns true if the reserve exists.
     pub(super) fn is_held(&self) -> bool {
         self.is_held
     }
 
-    /// Keeps the room, if it is there; returns whether it is kept.
+    /// Creates the reserve if missing; returns true if it exists.
     pub(super) async fn ensure(&mut self) -> bool {
         if !self.is_held {
             let (path, given_up) = (self.path.clone(), self.given_up);
@@ -42,7 +44,7 @@ impl Reserve {
         self.is_held
     }
 
-    /// Gives the room to whoever writes next; returns whether there was any.
+    /// Deletes the reserve, for the next write; returns true if there was one.
     pub(super) async fn give_up(&mut self) -> bool {
         if !std::mem::take(&mut self.is_held) {
             return false;
@@ -55,7 +57,7 @@ impl Reserve {
     }
 }
 
-/// Makes the largest that there is room for; not less than was given up, and only if there is some room beside it.
+/// Creates the largest reserve that fits; not smaller than the one given up, and only with some room beside it.
 fn make(path: &Path, given_up: u64) -> io::Result<()> {
     let mut made = Ok(());
     for bytes in SPOOL_RESERVE_BYTES.into_iter().filter(|bytes| *bytes >= given_up) {
@@ -67,7 +69,7 @@ fn make(path: &Path, given_up: u64) -> io::Result<()> {
         if made.is_ok() {
             return Ok(());
         }
-        // A part of it is room that the events need.
+        // A partial file would take room that the events need.
         std::fs::remove_file(path).ok();
     }
     made

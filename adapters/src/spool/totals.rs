@@ -1,27 +1,27 @@
-//! How much is in a spool.
+//! Totals of a spool.
 
-/// How much is in a spool, and how it does.
+/// Numbers of a spool's events, and its state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SpoolTotals {
-    /// Events in line for the broker.
+    /// Events waiting in the line.
     pub waiting_events: u64,
-    /// Their bytes.
+    /// Bytes of the waiting events.
     pub waiting_bytes: u64,
-    /// When the first of them came, in milliseconds since 1970-01-01 UTC.
+    /// Arrival time of the first waiting event, in milliseconds since 1970-01-01 UTC.
     pub oldest_ms: Option<i64>,
-    /// Events that the broker does not accept.
+    /// Events that the broker rejects.
     pub set_aside_events: u64,
-    /// Their bytes.
+    /// Bytes of the set-aside events.
     pub set_aside_bytes: u64,
-    /// When the first of them came, in milliseconds since 1970-01-01 UTC.
+    /// Arrival time of the oldest set-aside event, in milliseconds since 1970-01-01 UTC.
     pub set_aside_oldest_ms: Option<i64>,
-    /// When the last of them came, in milliseconds since 1970-01-01 UTC.
+    /// Arrival time of the newest set-aside event, in milliseconds since 1970-01-01 UTC.
     pub set_aside_newest_ms: Option<i64>,
-    /// True if the last write failed: the disk is full, or broken.
+    /// True if the last write failed because of a full or faulty disk.
     pub is_failing: bool,
-    /// True while no room is kept for a full disk: what waits is forwarded, and no event is taken.
+    /// True while the reserve for a full disk is missing: events are forwarded, and none is accepted.
     pub lacks_reserve: bool,
-    /// True if an event found no room, and none has been forwarded since.
+    /// True if an event was rejected for lack of room, and none has been forwarded since.
     pub is_full: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The one task that touches the spool's file: it commits together whatever waits, and answers after the commit.
+//! Writes the spool's file, in a single task: commits all queued requests together, and answers after the commit.
 
 use std::path::PathBuf;
 
@@ -16,14 +16,14 @@ use super::{database, file};
 use crate::limits::{SET_ASIDE_LIST_MAX, SPOOL_BATCH_BYTES_MAX, SPOOL_BATCH_MAX};
 use crate::{SpoolError, WebhookLimits};
 
-/// Something to do, and where its answer goes.
+/// A request with the channel for its answer.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) ask: Ask,
     pub(super) reply: oneshot::Sender<Result<Answer, SpoolError>>,
 }
 
-/// Something to do.
+/// A request to the writer.
 #[derive(Debug)]
 pub(super) enum Ask {
     Append {
@@ -47,14 +47,14 @@ pub(super) enum Ask {
     },
     RetrySetAside,
     ListSetAside,
-    /// Write something of no meaning.
+    /// Makes a small write, as a test.
     Prove,
     Refresh {
         seen: i64,
     },
 }
 
-/// What came of it.
+/// An answer of the writer.
 #[derive(Debug)]
 pub(super) enum Answer {
     Appended(Appended),
@@ -66,7 +66,7 @@ pub(super) enum Answer {
     Version(i64),
 }
 
-/// Owns the file.
+/// The task that owns the file.
 pub(super) struct Writer {
     database: SqliteWriter,
     colony: String,
@@ -96,7 +96,7 @@ impl Writer {
         (Self { database, colony, totals, jobs, events_max, bytes_max, path, reserve, _folder: folder }, watching)
     }
 
-    /// Works until `close`, or until nobody can ask any more; what was asked by then is done.
+    /// Works until `close`, or until all senders are gone; finishes the requests made by then.
     pub(super) async fn run(&mut self, close: &CancellationToken) {
         let mut batch = Vec::with_capacity(SPOOL_BATCH_MAX);
         loop {
@@ -115,17 +115,20 @@ impl Writer {
             }
         }
         self.database.close().await;
-        // Nobody can ask any more, told to close or not.
+        // Also after the senders are gone: tells the supervisor that the end is intended, and not a failure.
         close.cancel();
     }
 
-    /// Does a batch, all of it or nothing, and answers.
+    /// Commits a batch, all or nothing, and answers.
     async fn work(&mut self, batch: &mut Vec<Job>) {
         let before = *self.totals.borrow();
+        // A request that needs room for good must not use the reserve's.
         if batch.iter().any(|job| job.ask.fills()) {
             self.reserve.ensure().await;
         }
         let mut outcome = self.commit(before, batch).await;
+        // With a full disk, only a batch that can remove events may use the reserve. A batch with nothing to remove
+        // would use it up in vain.
         if outcome.as_ref().is_err_and(is_sqlite_full)
             && before.events() > 0
             && batch.iter().any(|job| job.ask.empties())
@@ -135,10 +138,11 @@ impl Writer {
         }
         match outcome {
             Ok((answers, totals)) => {
-                // Before the answers: whoever knows that an event is in the line must not find the line empty.
+                // Published before the answers: a caller that knows of its event in the line must not see an empty
+                // line.
                 self.publish(totals);
                 for (job, answer) in batch.drain(..).zip(answers) {
-                    // Whoever no longer waits for an answer asked in vain, and asks again.
+                    // A receiver that was dropped repeats its request.
                     job.reply.send(Ok(answer)).ok();
                 }
             }
@@ -166,24 +170,25 @@ impl Writer {
             totals.events() < events_max && totals.bytes().saturating_add(bytes) <= bytes_max
         };
         let has_event = batch.iter().any(|job| matches!(job.ask, Ask::Append { .. }));
-        // What takes little room proves nothing about an event's.
+        // A small transaction is no proof that an event fits.
         let begun = if has_event { self.database.begin().await } else { self.database.begin_small().await };
         let mut transaction = begun?;
         if totals.is_failing {
-            // Whether the batch that failed is on disk is not known: a commit can fail after it was written.
+            // A commit can fail after it was written, so the failed batch may be on disk: count again.
             let SpoolTotals { is_failing, is_full, .. } = totals;
             totals = SpoolTotals { is_failing, is_full, ..database::totals(&mut transaction).await? };
         }
         let mut answers = Vec::with_capacity(batch.len());
         for job in batch {
             let answer = match &job.ask {
-                // Until the reserve is there again, which may be long before an event leaves.
+                // Until the reserve exists again, which may be long before an event leaves the line.
                 Ask::Append { .. } if !self.reserve.is_held() => Answer::Appended(Appended::Full),
                 Ask::Append { spec, .. } if !has_room(&totals, size(spec.len())) => {
                     totals.is_full = true;
                     Answer::Appended(Appended::Full)
                 }
                 Ask::Prove if !self.reserve.is_held() => Answer::Appended(Appended::Full),
+                // The write test is a real row, in a real commit: only that finds a full disk or a read-only file.
                 Ask::Prove => {
                     database::own(&mut transaction, &self.colony).await?;
                     Answer::Done
@@ -194,7 +199,7 @@ impl Writer {
         }
         totals.oldest_ms = database::oldest_ms(&mut transaction).await?;
         totals.lacks_reserve = !self.reserve.is_held();
-        // Reading proves nothing.
+        // A transaction that only reads does not prove that writes work.
         totals.is_failing &= !transaction.has_changed();
         transaction.commit().await?;
         Ok((answers, totals))
@@ -202,12 +207,12 @@ impl Writer {
 }
 
 impl Ask {
-    /// Whether it asks for room on the disk for longer.
+    /// Returns true if the request needs room on the disk for good.
     fn fills(&self) -> bool {
         matches!(self, Self::Append { .. } | Self::Prove)
     }
 
-    /// Whether it brings an event out of the line, or a step nearer to that.
+    /// Returns true if the request removes an event from the line, or leads to it.
     fn empties(&self) -> bool {
         match self {
             Self::First
@@ -220,7 +225,7 @@ impl Ask {
     }
 }
 
-/// Returns how many of the first are committed together.
+/// Returns how many of the first requests are committed together.
 fn fitting(jobs: &[Job]) -> usize {
     let mut bytes = 0_usize;
     let is_within = |job: &&Job| {
@@ -230,6 +235,7 @@ fn fitting(jobs: &[Job]) -> usize {
         });
         bytes <= SPOOL_BATCH_BYTES_MAX
     };
+    // At least one, because a single event may exceed the bound.
     jobs.iter().take_while(is_within).count().max(1)
 }
 
@@ -253,6 +259,7 @@ async fn apply(db: &mut SqliteTransaction, totals: &mut SpoolTotals, ask: &Ask) 
             let copy = query(include_str!("set_aside.sql")).bind(seq).bind(now_ms).bind(reason).bind(message);
             db.changed(copy).await?;
             remove(db, totals, *seq).await?;
+            // Counted anew, because the copy may have replaced an older one of the same event.
             *totals = database::totals(db).await?;
             Ok(Answer::Done)
         }
@@ -262,6 +269,7 @@ async fn apply(db: &mut SqliteTransaction, totals: &mut SpoolTotals, ask: &Ask) 
             }
             db.changed(query(include_str!("retry_set_aside.sql"))).await?;
             let cleared = db.changed(query(include_str!("clear_set_aside.sql"))).await?;
+            // Counted anew, because an event that was also in the line is merged with it.
             *totals = database::totals(db).await?;
             Ok(Answer::Retried(cleared))
         }
@@ -291,7 +299,7 @@ async fn remove(db: &mut SqliteTransaction, totals: &mut SpoolTotals, seq: i64) 
     Ok(())
 }
 
-/// Forgets an event that was set aside. Only the adapter puts events there, so that there are never more than it knows of.
+/// Deletes a set-aside event. Only the adapter sets events aside, so there are never more than it has counted.
 async fn forget_set_aside(
     db: &mut SqliteTransaction,
     totals: &mut SpoolTotals,
@@ -314,7 +322,7 @@ async fn list_set_aside(db: &mut SqliteTransaction) -> Result<Vec<SetAside>, sql
     db.rows(all).await?.iter().map(file::event).collect()
 }
 
-/// Counts anew if somebody else has changed the file since the version `seen`.
+/// Recounts if another process has changed the file since the version `seen`.
 async fn refresh(db: &mut SqliteTransaction, totals: &mut SpoolTotals, seen: i64) -> Result<i64, sqlx::Error> {
     let row = db.row(query(include_str!("version.sql"))).await?.ok_or(sqlx::Error::RowNotFound)?;
     let version: i64 = row.try_get(0)?;

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::harness::{Broker, config, event, eventually, post, start};
 
-/// Where the adapter to be killed keeps its spool; set only in its own process.
+/// Variable with the spool's folder; set only in the process that is to be killed.
 const FOLDER: &str = "APIARY_TEST_KILL_FOLDER";
 const COLONY: &str = "APIARY_TEST_KILL_COLONY";
 const ROUNDS: usize = 4;

@@ -1,4 +1,4 @@
-//! What each kind of request is answered, and what then has happened.
+//! Tests the answer to each kind of request, and its effects.
 
 #![expect(clippy::panic, reason = "what goes wrong in a helper fails the test")]
 

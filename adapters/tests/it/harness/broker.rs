@@ -9,7 +9,7 @@ use apiary_executor_sdk::{Submitted, v1};
 use apiary_identity::{Id, KeyPair, Spec};
 use async_trait::async_trait;
 
-/// What the broker does with what is submitted.
+/// Behaviour of the test broker.
 #[derive(Clone, Copy, Debug)]
 enum Mood {
     Takes,
@@ -36,12 +36,12 @@ struct State {
 }
 
 impl Broker {
-    /// One that takes everything, for a colony of its own.
+    /// Creates a broker that accepts everything, for a new colony.
     pub(crate) fn new() -> Arc<Self> {
         Self::of(KeyPair::generate().id())
     }
 
-    /// One that takes everything, for this colony.
+    /// Creates a broker that accepts everything, for this colony.
     pub(crate) fn of(colony: Id) -> Arc<Self> {
         let state = State {
             mood: Mood::Takes,
@@ -53,7 +53,7 @@ impl Broker {
         Arc::new(Self { colony, state: Mutex::new(state) })
     }
 
-    /// One that nobody reaches, for a colony of its own.
+    /// Creates an unreachable broker, for a new colony.
     pub(crate) fn away() -> Arc<Self> {
         let broker = Self::new();
         broker.goes_away();
@@ -101,7 +101,7 @@ impl Broker {
         self.state.lock().unwrap().specs[&key(id)].clone()
     }
 
-    /// How often something was submitted.
+    /// Returns the number of submits.
     pub(crate) fn submits(&self) -> u64 {
         self.state.lock().unwrap().submits
     }

@@ -24,7 +24,7 @@ impl Answer {
     }
 }
 
-/// One request on a connection of its own; fails if there is no whole answer.
+/// Sends a request on a new connection; fails without a complete answer.
 pub(crate) async fn request(
     address: SocketAddr,
     method: &str,

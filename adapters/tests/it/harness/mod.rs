@@ -1,4 +1,4 @@
-//! What the tests are made with.
+//! Harness of the adapter's tests.
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test that wants it")]
 
