@@ -1,6 +1,6 @@
-//! The broker's time. Where several brokers share a database, its clock is the one that counts: each broker reads it now and then
-//! and goes on from there by a steady clock, so that leases made by one are judged alike by all, and a machine whose clock is set by
-//! an hour ends nobody's lease.
+//! The broker's time. Where several brokers share a database, its clock is authoritative: each broker reads it now and then
+//! and counts on by a steady clock, so that all brokers judge each other's leases alike, and no lease ends because a machine's clock
+//! is set by an hour.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -10,13 +10,13 @@ use tokio::time::Instant;
 
 use crate::store::{Store, StoreResult};
 
-/// The database's clock where it is one that counts, else the local one.
+/// The database's clock if it is authoritative, else the local one.
 pub(crate) struct DatabaseClock {
     local: Arc<dyn Clock>,
     reading: RwLock<Option<Reading>>,
 }
 
-/// What the database's clock showed.
+/// A reading of the database's clock.
 #[derive(Clone, Copy)]
 struct Reading {
     at: Instant,
@@ -24,12 +24,12 @@ struct Reading {
 }
 
 impl DatabaseClock {
-    /// Shows the local clock until [`sync`](Self::sync) read another.
+    /// Returns a clock that shows the local time until [`sync`](Self::sync) reads another.
     pub(crate) fn new(local: Arc<dyn Clock>) -> Self {
         Self { local, reading: RwLock::new(None) }
     }
 
-    /// Reads the database's clock, if it is one that counts, and takes half the round trip for the way back.
+    /// Reads the database's clock, if it is authoritative, and takes half the round trip for the way back.
     pub(crate) async fn sync(&self, store: &dyn Store) -> StoreResult<()> {
         let asked = Instant::now();
         if let Some(showed_ms) = store.database_time_ms().await? {

@@ -1,55 +1,55 @@
-//! The life of a process as one table: a state, an event, and what comes of it. The SQL of both stores agrees
+//! The life cycle of a process as one table from a state and an event to the next state. The SQL of both stores agrees
 //! with it by test; `docs/process-lifecycle.md` draws it.
 
 use crate::model::ProcessState;
 
-/// What can happen to a process.
+/// An event in the life of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Its time has come.
+    /// The block is over.
     Ready,
-    /// An executor took it.
+    /// An executor claimed it.
     Claimed,
-    /// Nobody took it within `max_wait`.
+    /// No executor claimed it within `max_wait`.
     WaitOver,
-    /// The executor finished it.
+    /// The executor reported success.
     Succeeded,
-    /// The executor failed, and a retry may help.
+    /// The executor reported a failure that a retry may repair.
     FailedRetryable,
-    /// The executor failed, and no retry can help.
+    /// The executor reported a failure that no retry can repair.
     FailedFinal,
-    /// The executor did not believe the spec.
+    /// The executor rejected the spec: its signatures did not verify.
     Refused,
-    /// The lease was not renewed, or `max_exec` is over.
+    /// The lease expired, or `max_exec` is over.
     Lost,
     /// The executor gave it back untouched.
     Released,
     /// The executor gave it back, to be tried again later.
     Snoozed,
-    /// Somebody with the right to it stopped it, or a parent that it waits for will never succeed. To cancel what runs is only a mark;
-    /// this is its attempt's end, however it ended.
+    /// An authorized caller or a limit cancelled it, or a parent that it waits for will never succeed. Cancelling a running process is
+    /// only a mark; this event is its attempt's end, however it ended.
     Cancelled,
-    /// A redrive: the process is to be tried again, with all its retries: by somebody with the right to it, or by its submitter's next spec of the same
+    /// A redrive: the process is to be tried again, with all its retries; by an operator, or by its submitter's next spec with the same
     /// idempotency key.
     Redriven,
-    /// Somebody with the right to it gave it up.
+    /// An operator gave it up.
     Discarded,
-    /// Somebody with the right to it put another process in its place.
+    /// An operator replaced it by another process.
     Replaced,
-    /// Somebody with the right to it does not want to wait for its time.
+    /// An operator ended its block early.
     Retried,
 }
 
-/// What comes of an event.
+/// The effect of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Next {
     /// The new state.
     pub state: ProcessState,
-    /// Whether a retry is spent.
+    /// True if a retry is spent.
     pub spends_retry: bool,
 }
 
-/// The table. `None` means that the event cannot happen in that state and must be refused.
+/// Returns the effect of an event. `None` means that the event cannot happen in that state and must be rejected.
 pub fn next(state: ProcessState, event: Event, retry_left: bool) -> Option<Next> {
     use ProcessState::{Blocked, Cancelled, DeadLetter, Failed, Running, Succeeded, Waiting};
     let (state, spends_retry) = match (state, event) {
@@ -58,14 +58,14 @@ pub fn next(state: ProcessState, event: Event, retry_left: bool) -> Option<Next>
         (Waiting, Event::WaitOver) => (Failed, false),
         (Running, Event::Succeeded) => (Succeeded, false),
         (Running, Event::FailedRetryable) if retry_left => (Blocked, true),
-        // A lost executor is not the work's fault: no back-off, its place in the queue is its own.
+        // A lost executor is not the work's fault: no back-off, and it keeps its place in the queue.
         (Running, Event::Lost) if retry_left => (Waiting, true),
-        // Whatever gives up on work leaves it where an operator looks for it.
+        // Work without another attempt goes to the dead letters, where an operator looks for it.
         (Running, Event::FailedFinal | Event::FailedRetryable | Event::Lost | Event::Refused) => (DeadLetter, false),
         (Running, Event::Released) => (Waiting, false),
         (Running, Event::Snoozed) => (Blocked, false),
         (Waiting | Blocked | Running, Event::Cancelled) => (Cancelled, false),
-        // The retries are counted anew; the numbers of attempts go on.
+        // The retries are counted anew; the attempt numbers go on.
         (DeadLetter | Failed, Event::Redriven) => (Waiting, false),
         (DeadLetter, Event::Discarded) => (Failed, false),
         (DeadLetter | Failed, Event::Replaced) => (Failed, false),
@@ -74,20 +74,20 @@ pub fn next(state: ProcessState, event: Event, retry_left: bool) -> Option<Next>
     Some(Next { state, spends_retry })
 }
 
-/// What becomes of a running process, and how many retries are spent then. What the table does not know, which is no end of an
-/// attempt, is set aside.
+/// Returns the next state of a running process, and the retries spent then. An event that ends no attempt, which the table does not
+/// allow, makes it a dead letter.
 pub fn after_attempt(event: Event, retries_spent: i32, max_retries: i32) -> (ProcessState, i32) {
     let next = next(ProcessState::Running, event, retry_left(retries_spent, max_retries));
     let Some(Next { state, spends_retry }) = next else { return (ProcessState::DeadLetter, retries_spent) };
     (state, retries_spent.saturating_add(i32::from(spends_retry)))
 }
 
-/// Whether another attempt is left; −1 allowed retries mean that there always is.
+/// True if another attempt is left; always for −1 allowed retries.
 pub fn retry_left(retries_spent: i32, max_retries: i32) -> bool {
     max_retries < 0 || retries_spent < max_retries
 }
 
-/// How many retries are left after the present attempt; −1 for no limit.
+/// Returns the number of retries left after the present attempt; −1 for no limit.
 pub fn retries_left(retries_spent: i32, max_retries: i32) -> i32 {
     if max_retries < 0 { -1 } else { max_retries.saturating_sub(retries_spent).max(0) }
 }

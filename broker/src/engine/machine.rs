@@ -1,4 +1,4 @@
-//! The engine's parts and their start and stop. The verbs are in files of their own.
+//! The engine's parts, their start and their stop. The verbs are in files of their own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,18 +39,18 @@ use crate::limits::{COMMIT_AGE_MAX, READINESS_TIME_MAX};
 use crate::model::{GrantKey, Retention, RevokedGrant};
 use crate::store::{Store, StoreResult};
 
-/// What can be set.
+/// The engine's settings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tuning {
-    /// How long executors may not be heard.
+    /// The times after which executors count as silent or gone.
     pub(crate) presence: PresenceTimes,
-    /// How long finished processes are kept.
+    /// The retention times of finished processes.
     pub(crate) retention: Retention,
-    /// Work that has waited for so long, and nobody listens, is reported.
+    /// The age at which waiting work without a listening executor is reported.
     pub(crate) unattended_after: Duration,
 }
 
-/// Everything that happens to processes.
+/// The engine: all verbs, and the parts that they share.
 pub(crate) struct Engine {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
@@ -72,22 +72,22 @@ pub(crate) struct Engine {
     pub(super) watches: Arc<Watches>,
     pub(super) desk: LeaseDesk,
     pub(super) operations: Operations,
-    /// Of log lines about work that waits for its surroundings, or that the broker itself ended, and about sweeps that failed.
+    /// The throttle of log lines about work that waits for its surroundings, or that the broker itself ended, and about failed sweeps.
     pub(super) lines: Throttle,
-    /// Told when a bulk action was started.
+    /// Notified when a bulk action was started.
     pub(super) bulks: Arc<Notify>,
     pub(super) polls: Places,
     pub(super) newcomers: Newcomers,
-    /// Whether the database answers, and whether it takes writes.
+    /// Probes of the database: that it answers, and that it takes writes.
     probes: [Probe; 2],
-    /// The loops, without which work stands still, and the watches. Its notices are of the broker as a whole and listed in every
-    /// colony's health: they must not name what is one colony's.
+    /// The loops, which must run for work to go on, and the watches. Its notices are about the broker as a whole and are listed in every
+    /// colony's health: they must not name anything of one colony.
     pub(super) tasks: Supervisor,
     pub(super) drain: CancellationToken,
 }
 
 impl Engine {
-    /// Starts the writers, the dispatcher, the sweeps and the talk with other brokers, all in `tasks`. They end once `drain` is
+    /// Starts the writers, the dispatcher, the sweeps and the exchange with other brokers, all in `tasks`. They end once `drain` is
     /// cancelled; the writers only at `finish`, or when the engine is dropped.
     pub(crate) async fn start(
         store: Arc<dyn Store>,
@@ -100,7 +100,7 @@ impl Engine {
     ) -> StoreResult<Arc<Self>> {
         let clock = Arc::new(DatabaseClock::new(local_clock));
         clock.sync(&*store).await?;
-        // A database with a clock of its own is one that other brokers may use, too.
+        // Other brokers may use a database that has a clock of its own.
         let shared = store.database_time_ms().await?.is_some();
         let dispatcher = Arc::new(Dispatcher::default());
         let (wakeups, hints) = Wakeups::start(dispatcher.clone(), shared);
@@ -222,18 +222,18 @@ impl Engine {
         }))
     }
 
-    /// The broker's time.
+    /// Returns the broker's clock.
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
         self.clock.clone()
     }
 
-    /// The grants that it works from.
+    /// Returns the grants that it works with.
     pub(crate) fn grants(&self) -> Arc<GrantCache> {
         self.grants.clone()
     }
 
-    /// Returns why no work can be taken and handed out, as far as that shows without a write: the broker stops, a task is down, or the
-    /// database does not answer.
+    /// Returns the reason why no work can be taken and handed out, as far as that shows without a write: the broker stops, a task is down,
+    /// or the database does not answer.
     pub(crate) async fn unready(&self) -> Option<String> {
         if self.drain.is_cancelled() {
             return Some("the broker is stopping".to_owned());
@@ -244,7 +244,7 @@ impl Engine {
         self.probes[0].ask(unavailable(self.store.check_schema())).await
     }
 
-    /// The same, and that the database takes no writes. An idle broker writes for this, and at no other time.
+    /// Does the same, and checks that the database takes writes. An idle broker writes for this, and at no other time.
     pub(crate) async fn unready_to_write(&self) -> Option<String> {
         match self.unready().await {
             None => {
@@ -255,18 +255,18 @@ impl Engine {
         }
     }
 
-    /// Waits until the broker begins to stop.
+    /// Completes when the broker begins to stop.
     pub(crate) async fn stopping(&self) {
         self.drain.cancelled().await;
     }
 
-    /// How many claims wait.
+    /// Returns the number of waiting claims.
     pub(crate) fn claims_waiting(&self) -> usize {
         self.dispatcher.waiting()
     }
 }
 
-/// Callers that wait under grants: for work, or for news of processes.
+/// Calls that wait under grants: polls and watches.
 struct Waiting {
     dispatcher: Arc<Dispatcher>,
     watches: Arc<Watches>,
@@ -280,7 +280,7 @@ impl UnderGrants for Waiting {
     }
 }
 
-/// Returns why the database did not do this, if so.
+/// Returns the reason if the database did not answer this call.
 async fn unavailable(call: impl Future<Output = StoreResult<()>>) -> Option<String> {
     match tokio::time::timeout(READINESS_TIME_MAX, call).await {
         Ok(Ok(())) => None,

@@ -1,4 +1,4 @@
-//! What happens to processes: the verbs, one file each, and the machinery that they share.
+//! The engine: the verbs on processes, one file each, and the machinery that they share.
 
 mod background;
 mod bulks;

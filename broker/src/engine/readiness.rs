@@ -1,20 +1,20 @@
-//! Asking the database whether it can do its work, on behalf of anybody who asks the broker.
+//! Readiness checks of the database.
 
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// Time for which an answer is remembered.
+/// The age up to which an answer is used again.
 const REMEMBERED: Duration = Duration::from_millis(500);
 
-/// A question to the database that is asked once however many want to know, and whose answer is remembered for a moment: strangers
+/// A check of the database that is made once for many callers, and whose answer is kept for a moment: strangers
 /// ask, too, and must not keep the database busy.
 #[derive(Default)]
 pub(super) struct Probe(Mutex<Option<(Instant, Option<String>)>>);
 
 impl Probe {
-    /// Returns the answer to this question, or the one of a moment ago.
+    /// Returns the answer to this check, or the one of a moment ago.
     pub(super) async fn ask(&self, question: impl Future<Output = Option<String>>) -> Option<String> {
         let mut last = self.0.lock().await;
         if let Some((_, answer)) = last.as_ref().filter(|(asked, _)| asked.elapsed() < REMEMBERED) {
@@ -25,7 +25,7 @@ impl Probe {
         answer
     }
 
-    /// The same, where only bad news is remembered: a good answer that costs nothing to repeat may have become wrong since.
+    /// Does the same, but keeps only a failure: a success that costs nothing to repeat may be out of date.
     pub(super) async fn ask_unless_bad(&self, question: impl Future<Output = Option<String>>) -> Option<String> {
         let answer = self.ask(question).await;
         if answer.is_none() {

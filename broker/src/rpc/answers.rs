@@ -1,5 +1,5 @@
-//! Every call's answer: in time, and with details that programs read, whoever refuses. tonic itself refuses what it cannot decode,
-//! and calls a deadline that is over `CANCELLED`, which clients take for their own doing.
+//! Answers in time, and with details that programs read, whichever layer rejects the call. tonic itself rejects what it cannot decode,
+//! and reports an exceeded deadline as `CANCELLED`, which clients take for their own doing.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -22,10 +22,10 @@ use super::http::refusal;
 use super::status::status;
 use crate::Error;
 
-/// Wraps all that is served. It must be the outermost of the broker's own layers: tonic's timer then starts after this one.
+/// A layer around all services. It must be the outermost of the broker's own layers: tonic's timer then starts after this one.
 #[derive(Clone)]
 pub(crate) struct Answers {
-    /// Longest time that a call may take until its answer begins, whatever its client allows.
+    /// Longest time until the answer to a call begins, even if its client allows more.
     pub(crate) time_max: Duration,
 }
 
@@ -79,8 +79,8 @@ where
     }
 }
 
-/// Returns what the call gives, or none once its time is over. Goes by the clock as well as by the timer: tonic polls this future
-/// when its own timer has fired, and then takes whatever this gives instead of its own answer.
+/// Returns the result of the call, or `None` once its time is over. Checks the clock as well as the timer: tonic polls this future
+/// when its own timer has fired, and then takes this result instead of its own answer.
 async fn until<F: Future>(deadline: Instant, call: F) -> Option<F::Output> {
     let mut call = pin!(call);
     let mut timer = pin!(sleep_until(deadline));
@@ -92,7 +92,7 @@ async fn until<F: Future>(deadline: Instant, call: F) -> Option<F::Output> {
     .await
 }
 
-/// Adds details to a refusal that has none: in the head, or in the trailers.
+/// Adds details to a rejection that has none: in the head, or in the trailers.
 fn explained(answer: Response<Body>) -> Response<Body> {
     let (mut parts, body) = answer.into_parts();
     if parts.headers.contains_key(Status::GRPC_STATUS) {
@@ -120,7 +120,7 @@ fn explain(headers: &mut HeaderMap, before_the_handler: bool) {
     }
 }
 
-/// The refusal that a library's status stands for. Handlers refuse with details, so this one was made before or after them.
+/// Returns the error for a library's status. Handlers reject with details, so this status was made before or after them.
 fn error_of(found: &Status, before_the_handler: bool) -> Error {
     let words = found.message().to_owned();
     match found.code() {
@@ -142,13 +142,13 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Whether a path is that of a gRPC method: `/package.Service/Method`.
+/// True if a path is that of a gRPC method: `/package.Service/Method`.
 fn is_method(path: &str) -> bool {
     let parts = path.trim_start_matches('/').split_once('/');
     parts.is_some_and(|(service, method)| service.contains('.') && !method.is_empty())
 }
 
-/// Reads how long the client waits: up to eight digits and a unit, as gRPC's protocol has it. What cannot be read is none.
+/// Reads the client's deadline: up to eight digits and a unit, as gRPC's protocol has it. An unreadable value counts as none.
 fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     const DIGITS_MAX: usize = 8;
     let text = headers.get("grpc-timeout")?.to_str().ok()?;

@@ -1,18 +1,18 @@
-//! How each call is authenticated, and how large its message may be: as large as the largest that could be accepted.
+//! Authentication and message size of each call: the bound is the size of the largest acceptable message.
 
 use crate::limits::{
     ATTRIBUTES_MESSAGE_BYTES_MAX, DOCUMENT_MESSAGE_BYTES_MAX, FILTER_MESSAGE_BYTES_MAX, HTTP_BODY_BYTES_MAX,
     MESSAGE_BYTES_MAX, REGISTER_MESSAGE_BYTES_MAX, SMALL_MESSAGE_BYTES_MAX, UNSIGNED_MESSAGE_BYTES_MAX,
 };
 
-/// What is known of a request by its path.
+/// The rule for a request, by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CallRule {
     /// The signature's place.
     pub(super) signature: Signature,
     /// The most bytes of its message or body.
     pub(super) bytes_max: usize,
-    /// Whether it may wait for long, or streams.
+    /// True if it may wait for long, or streams.
     pub(super) is_long: bool,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct CallRule {
 pub(super) enum Signature {
     /// In the metadata.
     Metadata,
-    /// In the documents that the message carries; `alone` if success says that the one document is somebody's who is known.
+    /// In the documents that the message carries; `alone` if success proves that a known key signed the one document.
     Document { alone: bool },
     /// In the body of an HTTP request.
     Http,
@@ -37,7 +37,7 @@ type Row = (&'static str, Signature, usize, bool);
 const ALONE: Signature = Signature::Document { alone: true };
 const SEVERAL: Signature = Signature::Document { alone: false };
 
-/// Calls that are not signed in the metadata, that are larger, or that are longer, than others are.
+/// Calls that are unsigned in the metadata, larger, or longer than the others.
 const CALLS: [Row; 23] = [
     ("/apiary.v1.BrokerService/Connect", Signature::None, UNSIGNED_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.BulkService/StartBulk", Signature::Metadata, FILTER_MESSAGE_BYTES_MAX, false),
@@ -69,7 +69,7 @@ const CALLS: [Row; 23] = [
     ),
 ];
 
-/// Returns what holds for a path. A call that is not in the table needs a signed request, also where nobody knows it.
+/// Returns the rule for a path. A call that is not in the table needs a signed request, even if no service knows it.
 pub(super) fn rule(path: &str) -> CallRule {
     if let Some((_, signature, bytes_max, is_long)) = CALLS.iter().find(|(known, ..)| *known == path) {
         return CallRule { signature: *signature, bytes_max: *bytes_max, is_long: *is_long };
@@ -78,7 +78,7 @@ pub(super) fn rule(path: &str) -> CallRule {
         return CallRule { signature: Signature::Metadata, bytes_max: SMALL_MESSAGE_BYTES_MAX, is_long: false };
     }
     let bytes_max = if path == "/v1/processes" { HTTP_BODY_BYTES_MAX } else { UNSIGNED_MESSAGE_BYTES_MAX };
-    // Whoever waits for a result does so on a page of its own.
+    // Only the page for results waits.
     let is_long = path.starts_with("/v1/processes/") && path.ends_with("/result");
     CallRule { signature: Signature::Http, bytes_max, is_long }
 }

@@ -1,4 +1,4 @@
-//! From the wire, checking form: ids, bounds, pages.
+//! Decoding from the wire, with checks of form: ids, bounds, pages.
 
 mod executors;
 
@@ -24,10 +24,10 @@ use crate::model::{
 
 pub(super) use executors::{executor_query, function_query, introduction, key_id, needed_name};
 
-/// Labels in one filter.
+/// The most labels in one filter.
 const FILTER_LABELS_MAX: usize = 16;
 
-/// An envelope that must be there.
+/// Decodes an envelope that must be there.
 pub(super) fn envelope(field: &'static str, envelope: Option<pb::Envelope>) -> Result<Envelope, Error> {
     let envelope = envelope.ok_or_else(|| Error::field(field, "is missing: send a signed document"))?;
     if envelope.payload.len() > DOCUMENT_BYTES_MAX {
@@ -45,17 +45,17 @@ pub(super) fn envelope(field: &'static str, envelope: Option<pb::Envelope>) -> R
     Ok(Envelope { payload_type: envelope.payload_type, payload: envelope.payload, key_id, signature })
 }
 
-/// A colony's id.
+/// Decodes a colony's id.
 pub(super) fn colony_id(text: &str) -> Result<Id, Error> {
     text.parse().map_err(|error| Error::field("colony_id", format!("is {error}")))
 }
 
-/// A process's id.
+/// Decodes a process's id.
 pub(super) fn process_id(text: &str) -> Result<Uuid, Error> {
     Uuid::try_parse(text).map_err(|_| Error::field("process_id", "is a UUID, as submit returned it"))
 }
 
-/// What an executor asks for.
+/// Decodes a claim.
 pub(super) fn claim(request: pb::ClaimRequest) -> Result<ClaimOrder, Error> {
     let executor_type = exact("executor_type", request.executor_type)?
         .ok_or_else(|| Error::field("executor_type", "is missing: name the type to claim for"))?;
@@ -74,14 +74,14 @@ pub(super) fn claim(request: pb::ClaimRequest) -> Result<ClaimOrder, Error> {
     })
 }
 
-/// How long a call may wait.
+/// Decodes the longest wait of a call.
 pub(super) fn wait(wait_ms: i64) -> Result<Duration, Error> {
     let wait_ms =
         u64::try_from(wait_ms).map_err(|_| Error::field("wait_ms", format!("is 0 or more; got {wait_ms}")))?;
     Ok(Duration::from_millis(wait_ms.min(CLAIM_WAIT_MS_MAX.unsigned_abs())))
 }
 
-/// A batch is of at least one document, and not of more than there may be.
+/// Checks that a batch has at least one document, and not too many.
 pub(super) fn check_batch(field: &str, count: usize) -> Result<(), Error> {
     if (1..=BATCH_DOCUMENTS_MAX).contains(&count) {
         return Ok(());
@@ -89,7 +89,7 @@ pub(super) fn check_batch(field: &str, count: usize) -> Result<(), Error> {
     Err(Error::field(field, format!("holds 1 to {BATCH_DOCUMENTS_MAX} documents; got {count}")))
 }
 
-/// What an executor has. What is not understood is refused: read as zero it would match anything, or nothing.
+/// Decodes an executor's offer. Unreadable amounts are rejected: read as zero they would match anything, or nothing.
 pub(super) fn offer(offer: pb::Offer) -> Result<Offer, Error> {
     let offer = Offer {
         cpu: amount("offer.cpu", &offer.cpu)?,
@@ -121,7 +121,7 @@ fn tags(tags: Vec<String>) -> Result<BTreeSet<String>, Error> {
     Ok(tags)
 }
 
-/// What is paused or resumed.
+/// Decodes the thing to pause or resume.
 pub(super) fn paused(kind: &str, name: String) -> Result<Paused, Error> {
     let Some(kind) = PauseKind::from_word(kind) else {
         return Err(Error::field("kind", "is `colony`, `executor_type` or `function`: say what to pause"));
@@ -139,7 +139,7 @@ pub(super) fn paused(kind: &str, name: String) -> Result<Paused, Error> {
     }
 }
 
-/// How long a lease lasts.
+/// Decodes the duration of a lease.
 pub(super) fn lease_ms(ms: i64) -> Result<i64, Error> {
     match ms {
         0 => Ok(LEASE_MS_DEFAULT),
@@ -148,7 +148,7 @@ pub(super) fn lease_ms(ms: i64) -> Result<i64, Error> {
     }
 }
 
-/// A bulk action to start.
+/// Decodes a bulk action to start.
 pub(super) fn bulk_order(request: pb::StartBulkRequest) -> Result<BulkOrder, Error> {
     let Some(action) = BulkAction::from_word(&request.action) else {
         return Err(Error::field("action", "is `cancel`, `redrive`, `discard`, `retry` or `delete`: say what to do"));
@@ -162,7 +162,7 @@ pub(super) fn bulk_order(request: pb::StartBulkRequest) -> Result<BulkOrder, Err
     })
 }
 
-/// The id of a bulk action.
+/// Decodes the id of a bulk action.
 pub(super) fn bulk_id(text: &str) -> Result<Uuid, Error> {
     match Uuid::try_parse(text) {
         Ok(id) if id.get_version_num() == 7 => Ok(id),
@@ -170,7 +170,7 @@ pub(super) fn bulk_id(text: &str) -> Result<Uuid, Error> {
     }
 }
 
-/// A moment, or none for 0.
+/// Decodes a moment; 0 stands for none.
 fn moment(field: &str, ms: i64) -> Result<Option<i64>, Error> {
     match ms {
         0 => Ok(None),
@@ -179,7 +179,7 @@ fn moment(field: &str, ms: i64) -> Result<Option<i64>, Error> {
     }
 }
 
-/// When work that is given back is to come again, and why.
+/// Decodes a release: the delay and its reason.
 pub(super) fn back(request: pb::ReleaseRequest) -> Result<Return, Error> {
     let pb::ReleaseRequest { delay_ms, surroundings, .. } = request;
     if !(0..=SNOOZE_MS_MAX).contains(&delay_ms) {
@@ -201,7 +201,7 @@ pub(super) fn back(request: pb::ReleaseRequest) -> Result<Return, Error> {
     Ok(Return { delay_ms, reason, surroundings: Some(surroundings) })
 }
 
-/// How long a process that is cancelled may still run.
+/// Decodes the grace time of a cancelled process.
 pub(super) fn grace_ms(ms: i64) -> Result<i64, Error> {
     match ms {
         -1 => Ok(CANCEL_GRACE_MS_DEFAULT),
@@ -213,7 +213,7 @@ pub(super) fn grace_ms(ms: i64) -> Result<i64, Error> {
     }
 }
 
-/// Why something is done, in words.
+/// Decodes a reason in words.
 pub(super) fn reason(words: String) -> Result<String, Error> {
     if words.len() > REASON_BYTES_MAX || words.contains('\0') {
         return Err(Error::field("reason", format!("is text of at most {REASON_BYTES_MAX} bytes without NUL")));
@@ -221,7 +221,7 @@ pub(super) fn reason(words: String) -> Result<String, Error> {
     Ok(words)
 }
 
-/// What to match.
+/// Decodes a filter on processes.
 pub(super) fn filter(filter: Option<pb::ProcessFilter>) -> Result<ProcessFilter, Error> {
     let Some(filter) = filter else { return Ok(ProcessFilter::default()) };
     let states = filter.states.iter().map(|state| process_state(*state)).collect::<Result<_, _>>()?;
@@ -245,7 +245,7 @@ pub(super) fn filter(filter: Option<pb::ProcessFilter>) -> Result<ProcessFilter,
     })
 }
 
-/// What to watch.
+/// Decodes the target of a watch.
 pub(super) fn watch(request: pb::WatchRequest) -> Result<WatchTarget, Error> {
     if request.process_id.is_empty() {
         if request.logs {
@@ -259,7 +259,7 @@ pub(super) fn watch(request: pb::WatchRequest) -> Result<WatchTarget, Error> {
     Ok(WatchTarget::Process { process_id: process_id(&request.process_id)?, logs: request.logs })
 }
 
-/// A page of processes; the token is `<submitted_at_ms>.<process_id>`.
+/// Decodes a page of processes; the token is `<submitted_at_ms>.<process_id>`.
 pub(super) fn process_page(size: i32, token: &str) -> Result<Page<ProcessCursor>, Error> {
     page(size, token, |token| {
         let (submitted_at_ms, process_id) = token.split_once('.')?;
@@ -270,7 +270,7 @@ pub(super) fn process_page(size: i32, token: &str) -> Result<Page<ProcessCursor>
     })
 }
 
-/// A page of grants; the token is the last row's number.
+/// Decodes a page of grants; the token is the last row's number.
 pub(super) fn grant_page(size: i32, token: &str) -> Result<Page<GrantCursor>, Error> {
     page(size, token, |token| Some(GrantCursor(GrantKey(token.parse().ok()?))))
 }

@@ -1,4 +1,4 @@
-//! To the wire. Documents go out as the database holds them: whoever reads them checks them.
+//! Encoding to the wire. Documents are sent as the database holds them: the receiver verifies them.
 
 mod executors;
 
@@ -13,12 +13,12 @@ use crate::model::{Attempt, Bulk, Colony, Pause, ProcessState, ProcessSummary, R
 
 pub(super) use executors::{executor, executor_page, function, revoked};
 
-/// A colony.
+/// Encodes a colony.
 pub(super) fn colony(colony: &Colony) -> pb::Colony {
     pb::Colony { colony_id: colony.id.to_string(), name: colony.name.clone(), created_at_ms: colony.created_at_ms }
 }
 
-/// A state.
+/// Encodes a state.
 pub(super) fn state(state: ProcessState) -> pb::ProcessState {
     match state {
         ProcessState::Waiting => pb::ProcessState::Waiting,
@@ -31,7 +31,7 @@ pub(super) fn state(state: ProcessState) -> pb::ProcessState {
     }
 }
 
-/// A process in a line.
+/// Encodes a process's summary.
 pub(super) fn process(process: ProcessSummary) -> pb::Process {
     pb::Process {
         process_id: process.process_id.to_string(),
@@ -56,7 +56,7 @@ pub(super) fn process(process: ProcessSummary) -> pb::Process {
     }
 }
 
-/// How a process stands.
+/// Encodes an awaited process.
 pub(super) fn awaited(awaited: Awaited) -> pb::AwaitResponse {
     pb::AwaitResponse {
         process: Some(process(awaited.process)),
@@ -64,7 +64,7 @@ pub(super) fn awaited(awaited: Awaited) -> pb::AwaitResponse {
     }
 }
 
-/// What became of a spec.
+/// Encodes the result of a submit.
 pub(super) fn kept(kept: Kept) -> pb::SubmitResponse {
     pb::SubmitResponse {
         process_id: kept.process_id.to_string(),
@@ -74,7 +74,7 @@ pub(super) fn kept(kept: Kept) -> pb::SubmitResponse {
     }
 }
 
-/// What became of one spec of a batch.
+/// Encodes the result of one spec of a batch.
 pub(super) fn submit_answer(answer: Result<Kept, Error>) -> pb::SubmitAnswer {
     match answer {
         Ok(process) => pb::SubmitAnswer { process: Some(kept(process)), ..Default::default() },
@@ -84,7 +84,7 @@ pub(super) fn submit_answer(answer: Result<Kept, Error>) -> pb::SubmitAnswer {
     }
 }
 
-/// What became of one result of a batch.
+/// Encodes the result of one outcome of a batch.
 pub(super) fn end_answer(answer: Result<pb::EndAnswer, Error>) -> pb::EndAnswer {
     answer.unwrap_or_else(|error| pb::EndAnswer {
         reason: error.reason().as_str().to_owned(),
@@ -93,7 +93,7 @@ pub(super) fn end_answer(answer: Result<pb::EndAnswer, Error>) -> pb::EndAnswer 
     })
 }
 
-/// A bulk action.
+/// Encodes a bulk action.
 pub(super) fn bulk(bulk: Bulk) -> pb::Bulk {
     pb::Bulk {
         bulk_id: bulk.bulk_id.to_string(),
@@ -119,7 +119,7 @@ pub(super) fn bulk(bulk: Bulk) -> pb::Bulk {
     }
 }
 
-/// A page of processes.
+/// Encodes a page of processes.
 pub(super) fn process_page(page: ProcessPage) -> pb::ListProcessesResponse {
     let next = page.next.map(|cursor| format!("{}.{}", cursor.submitted_at_ms, cursor.process_id));
     pb::ListProcessesResponse {
@@ -128,7 +128,7 @@ pub(super) fn process_page(page: ProcessPage) -> pb::ListProcessesResponse {
     }
 }
 
-/// A process, whole.
+/// Encodes a process with its documents.
 pub(super) fn detail(detail: ProcessDetail) -> pb::GetProcessResponse {
     let spec = signed(
         Spec::PAYLOAD_TYPE,
@@ -147,7 +147,7 @@ pub(super) fn detail(detail: ProcessDetail) -> pb::GetProcessResponse {
     }
 }
 
-/// A page of grants.
+/// Encodes a page of grants.
 pub(super) fn grant_page(page: &GrantPage) -> pb::ListGrantsResponse {
     pb::ListGrantsResponse {
         grants: page.grants.iter().map(grant).collect(),
@@ -156,7 +156,7 @@ pub(super) fn grant_page(page: &GrantPage) -> pb::ListGrantsResponse {
     }
 }
 
-/// A lease.
+/// Encodes a lease.
 pub(super) fn lease(leased: Leased) -> pb::Lease {
     let claimed = leased.claimed;
     let submitter = leased.submitter.as_deref();
@@ -178,7 +178,7 @@ pub(super) fn lease(leased: Leased) -> pb::Lease {
     }
 }
 
-/// A pause.
+/// Encodes a pause.
 pub(super) fn pause(pause: Pause) -> pb::PauseRecord {
     pb::PauseRecord {
         kind: pause.what.kind.as_str().to_owned(),
@@ -189,7 +189,7 @@ pub(super) fn pause(pause: Pause) -> pb::PauseRecord {
     }
 }
 
-/// A lease that was prolonged.
+/// Encodes a renewed lease.
 pub(super) fn renewed(renewed: Renewed) -> pb::RenewResponse {
     let cancelled = renewed.cancel.is_some();
     let (cancel_deadline_ms, cancel_reason) =
@@ -203,7 +203,7 @@ pub(super) fn renewed(renewed: Renewed) -> pb::RenewResponse {
     }
 }
 
-/// A checkpoint, and the grant of its signer.
+/// Encodes a checkpoint, and the grant of its signer.
 fn checkpoint(checkpoint: Option<Checkpoint>) -> (Option<pb::Envelope>, Option<pb::Envelope>) {
     let Some(Checkpoint { progress: Some(last), executor, .. }) = checkpoint else { return (None, None) };
     let by = executor.as_deref();
@@ -214,7 +214,7 @@ fn progress(last: StoredProgress, executor: Option<&StoredGrant>) -> pb::Envelop
     signed(Progress::PAYLOAD_TYPE, last.payload, executor.map(grantee).unwrap_or_default(), last.signature)
 }
 
-/// One try.
+/// Encodes an attempt.
 pub(super) fn attempt(attempt: Attempt, executor: Option<&StoredGrant>) -> pb::Attempt {
     let signer = executor.map(grantee).unwrap_or_default();
     pb::Attempt {
@@ -229,7 +229,7 @@ pub(super) fn attempt(attempt: Attempt, executor: Option<&StoredGrant>) -> pb::A
     }
 }
 
-/// The colony's rules, as it signed them.
+/// Encodes the colony's rules, as it signed them.
 pub(super) fn guard(guard: Envelope) -> pb::Envelope {
     signed(&guard.payload_type, guard.payload, guard.key_id.to_string(), guard.signature.to_vec())
 }
@@ -242,7 +242,7 @@ fn grantee(grant: &StoredGrant) -> String {
     key(&grant.grantee)
 }
 
-/// A key as kept; one that is none stays visibly none.
+/// Encodes a stored key; an invalid one stays visibly invalid.
 fn key(bytes: &[u8]) -> String {
     Id::from_slice(bytes).map_or_else(|_| format!("invalid:{}", hex::encode(bytes)), |id| id.to_string())
 }

@@ -1,4 +1,4 @@
-//! Explanations and findings, to the wire.
+//! Encoding of explanations and findings.
 
 use apiary_proto::v1 as pb;
 
@@ -6,7 +6,7 @@ use super::encode;
 use crate::engine::{ExecutorExplanation, Explanation, Finding};
 use crate::model::Explained;
 
-/// Why a process is where it is.
+/// Encodes the reasons for a process's state.
 pub(super) fn explanation(explanation: Explanation) -> pb::ExplainResponse {
     pb::ExplainResponse {
         process: Some(encode::process(explanation.process)),
@@ -28,7 +28,7 @@ fn reason(reason: Explained) -> pb::ExplainedReason {
     }
 }
 
-/// Why an executor gets no work.
+/// Encodes the reasons why an executor gets no work.
 pub(super) fn executor_explanation(explanation: ExecutorExplanation) -> pb::ExplainExecutorResponse {
     let reason = |(executor_type, reason): (String, Explained)| pb::ExecutorReason {
         kind: reason.kind.to_owned(),
@@ -42,7 +42,7 @@ pub(super) fn executor_explanation(explanation: ExecutorExplanation) -> pb::Expl
     }
 }
 
-/// How a colony is.
+/// Encodes the findings of a colony.
 pub(super) fn health(findings: Vec<Finding>) -> pb::GetHealthResponse {
     let finding = |finding: Finding| pb::HealthFinding {
         kind: finding.kind.to_owned(),

@@ -1,4 +1,4 @@
-//! The frame around a unary call's message, and what is known of the message before it is decoded.
+//! The frame around a unary call's message, and checks of the message before it is decoded.
 
 use bytes::{Buf as _, Bytes};
 
@@ -8,13 +8,13 @@ use crate::limits::MESSAGE_FIELDS_MAX;
 /// A gRPC frame starts with one byte for compression and four for the length.
 pub(super) const FRAME_BYTES: usize = 5;
 
-/// Returns how long the frame is that begins so.
+/// Returns the length of the frame that begins with these bytes.
 pub(super) fn framed_length(bytes: &[u8]) -> Option<usize> {
     let mut frame = bytes.get(1..FRAME_BYTES)?;
     Some(usize::try_from(frame.get_u32()).unwrap_or(usize::MAX).saturating_add(FRAME_BYTES))
 }
 
-/// Refuses a body that is not one frame, or whose message has more fields than any that could be accepted. Decoded, a field of two
+/// Rejects a body that is not one frame, or whose message has more fields than any acceptable one. Decoded, a field of two
 /// bytes takes a hundred: a message within its bound could fill the memory.
 pub(super) fn check<'b>(pieces: impl Iterator<Item = &'b [u8]> + Clone) -> Result<(), Error> {
     let bytes: usize = pieces.clone().map(<[u8]>::len).sum();
@@ -22,7 +22,7 @@ pub(super) fn check<'b>(pieces: impl Iterator<Item = &'b [u8]> + Clone) -> Resul
     let head: Option<Vec<u8>> = (0..FRAME_BYTES).map(|_| reader.byte()).collect();
     let Some(head) = head else { return Err(Error::Invalid("the call has no message".into())) };
     if head.first() != Some(&0) {
-        // Compressed: the decoder refuses it unread.
+        // Compressed: the decoder rejects it unread.
         return Ok(());
     }
     if framed_length(&head) != Some(bytes) {
@@ -48,7 +48,7 @@ pub(super) fn message(body: &Bytes) -> Result<Bytes, Error> {
     Ok(body.slice(FRAME_BYTES.min(body.len())..))
 }
 
-/// Reads fields one after the other without looking into them.
+/// A reader of fields that skips their contents.
 struct Reader<'b, I> {
     pieces: I,
     piece: &'b [u8],
@@ -86,7 +86,7 @@ impl<'b, I: Iterator<Item = &'b [u8]>> Reader<'b, I> {
         None
     }
 
-    /// Reads one field; `None` at the end, and where only the decoder can say what is wrong.
+    /// Reads one field; `None` at the end, and where only the decoder can name the fault.
     fn field(&mut self) -> Option<()> {
         match self.varint()? & 7 {
             0 => self.varint().map(drop),

@@ -1,4 +1,4 @@
-//! gRPC's own health protocol: whether the broker can do its work, under the name of each service.
+//! gRPC's own health protocol: the broker's readiness, under the name of each service.
 
 use apiary_proto::health::health_check_response::ServingStatus;
 use apiary_proto::health::health_server::{Health, SERVICE_NAME};
@@ -14,7 +14,7 @@ use crate::Error;
 use crate::engine::Engine;
 use crate::limits::HEALTH_LOOK;
 
-/// The services that have a state, all the same one: a broker does its work, or it does not. The empty name is the whole broker's.
+/// The services that have a state, all the same one: the broker is ready, or it is not. The empty name is the whole broker's.
 const SERVICES: [&str; 11] = [
     "",
     SERVICE_NAME,
@@ -63,10 +63,10 @@ impl Health for Rpc {
     }
 }
 
-/// Waits for a state other than the one told last. Ends after it was told that the broker stops.
+/// Waits for a state other than the last one sent. Ends after the broker's stop was sent.
 async fn change(engine: &Engine, told: Option<ServingStatus>) -> Option<ServingStatus> {
     loop {
-        // Without a write: an idle broker does not write for as long as somebody looks on.
+        // Without a write: an idle broker must not write for as long as a client watches.
         let now = status(engine.unready().await.as_deref());
         if told != Some(now) {
             return Some(now);

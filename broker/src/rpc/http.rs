@@ -1,5 +1,5 @@
-//! The HTTP door, for those without gRPC: `POST /v1/processes` takes a DSSE envelope as JSON, processes are read with a signed header,
-//! and two pages tell how the broker is. `docs/openapi.json` describes it all.
+//! The HTTP API, for clients without gRPC: `POST /v1/processes` takes a DSSE envelope as JSON, processes are read with a signed header,
+//! and two pages show the broker's state. `docs/openapi.json` describes it all.
 
 mod read;
 
@@ -22,7 +22,7 @@ use crate::Error;
 
 /// Characters of a method's name that an answer repeats.
 const METHOD_CHARS_MAX: usize = 16;
-/// The pages that there are, for those who ask for others.
+/// The existing pages, for answers about unknown ones.
 const PAGES: [&str; 7] = [
     "/v1/processes",
     "/v1/processes/{id}",
@@ -33,7 +33,7 @@ const PAGES: [&str; 7] = [
     "/openapi.json",
 ];
 
-/// The pages.
+/// Returns the routes of the pages.
 pub(super) fn router(rpc: Arc<Rpc>) -> Router {
     Router::new()
         .route("/v1/processes", post(submit))
@@ -49,7 +49,7 @@ pub(super) fn router(rpc: Arc<Rpc>) -> Router {
         .with_state(rpc)
 }
 
-/// The answer to whoever asks for what is not there, by gRPC or otherwise.
+/// Answers a request for an unknown page or service, by gRPC or otherwise.
 pub(super) async fn unknown(request: axum::extract::Request) -> Response {
     if is_grpc(request.headers()) {
         let words = "this broker has no such service: check its name and the broker's version";
@@ -58,24 +58,24 @@ pub(super) async fn unknown(request: axum::extract::Request) -> Response {
     refusal(&Error::NotFound(pages::advice(request.uri().path(), PAGES)))
 }
 
-/// axum adds the `Allow` header, which names the methods that there are.
+/// Answers a request with a wrong method. axum adds the `Allow` header, which names the right ones.
 async fn method_not_allowed(method: Method) -> Response {
     let method: String = method.as_str().chars().take(METHOD_CHARS_MAX).collect();
     refusal(&Error::MethodNotAllowed(method))
 }
 
-/// The description of all pages.
+/// Returns the description of all pages.
 async fn description() -> Response {
     let json = include_str!("../../../docs/openapi.json");
     ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
-/// The process runs.
+/// Answers that the process runs.
 async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The process runs, and its database takes writes.
+/// Answers whether the database takes writes.
 async fn readyz(State(rpc): State<Arc<Rpc>>) -> Response {
     match rpc.engine.unready_to_write().await {
         None => Json(json!({ "ready": true, "claims_waiting": rpc.engine.claims_waiting() })).into_response(),
@@ -99,7 +99,7 @@ async fn accept(rpc: &Rpc, body: &[u8]) -> Result<Response, Error> {
     Ok((status, Json(body)).into_response())
 }
 
-/// The answer to what is refused.
+/// Returns the answer for an error.
 pub(super) fn refusal(error: &Error) -> Response {
     let reason = error.reason();
     let mut body = json!({

@@ -94,7 +94,7 @@ impl LeaseService for Rpc {
 }
 
 impl Rpc {
-    /// What a batch does for each result: `Complete` or `Fail`, as its outcome says.
+    /// Ends one attempt of a batch: `Complete` or `Fail`, according to its outcome.
     async fn end(&self, result: pb::Envelope) -> Result<pb::EndAnswer, Error> {
         let envelope = decode::envelope("results", Some(result))?;
         let (existed, retry_at_ms) = match self.auth.permit_end(&envelope).await? {

@@ -43,7 +43,7 @@ impl LimitService for Rpc {
     }
 }
 
-/// A limit, its parts checked against each other: one that could not mean anything is refused, never read as none.
+/// Decodes a limit, and checks its parts against each other: a limit without a meaning is rejected, never read as none.
 fn decode(limit: pb::Limit) -> Result<Limit, Error> {
     let (kind, pattern) = limited(&limit.kind, limit.pattern)?;
     let running_max = Some(count("running_max", limit.running_max)?).filter(|most| *most > 0);
@@ -74,7 +74,7 @@ fn decode(limit: pb::Limit) -> Result<Limit, Error> {
     Err(Error::Invalid(refused.into()))
 }
 
-/// What is limited.
+/// Decodes the kind and the pattern of a limit.
 fn limited(kind: &str, pattern: String) -> Result<(LimitKind, String), Error> {
     let kind = LimitKind::from_word(kind).ok_or_else(|| {
         Error::field("kind", "is `concurrency_key`, `rate_key`, `executor_type` or `function`: say what to count by")

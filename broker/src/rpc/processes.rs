@@ -14,7 +14,7 @@ use crate::Error;
 use crate::engine::{Replacement, Submission};
 
 impl Rpc {
-    /// What both doors for specs do: this service, and `POST /v1/processes`.
+    /// Submits a spec, from this service or from `POST /v1/processes`.
     pub(super) async fn submit_envelope(&self, envelope: Envelope) -> Result<pb::SubmitResponse, Error> {
         let (permit, spec) = self.auth.permit_submit(&envelope).await?;
         self.engine.submit(permit, spec, envelope).await.map(encode::kept)

@@ -27,7 +27,7 @@ use crate::engine::Engine;
 use crate::limits::{CALL_TIME_MAX, MESSAGE_BYTES_MAX};
 use crate::{Error, StartError};
 
-/// What every service works on.
+/// The state that all services share.
 pub(crate) struct Rpc {
     pub(super) engine: Arc<Engine>,
     pub(super) auth: Arc<Auth>,
@@ -35,13 +35,13 @@ pub(crate) struct Rpc {
 }
 
 impl Rpc {
-    /// The edge over an engine.
+    /// Returns the edge over an engine.
     pub(crate) fn new(engine: Arc<Engine>, auth: Arc<Auth>, broker_id: Uuid) -> Self {
         Self { engine, auth, broker_id }
     }
 }
 
-/// Everything that the broker serves.
+/// Returns the routes of all services.
 pub(crate) fn routes(rpc: Rpc, bodies: Bodies) -> Result<Router, StartError> {
     let auth = rpc.auth.clone();
     let rpc = Arc::new(rpc);
@@ -49,7 +49,7 @@ pub(crate) fn routes(rpc: Rpc, bodies: Bodies) -> Result<Router, StartError> {
         setting: "reflection",
         problem: error.to_string(),
     };
-    // Clients of two ages ask for it under two names.
+    // Older and newer clients ask for it under different names.
     let mut routes = Routes::new(reflection().build_v1().map_err(failed)?)
         .add_service(reflection().build_v1alpha().map_err(failed)?)
         .add_service(HealthServer::from_arc(rpc.clone()));
@@ -82,12 +82,12 @@ fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {
     tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(apiary_proto::DESCRIPTORS)
 }
 
-/// Whose call this is, by its address.
+/// Returns the client's address.
 pub(super) fn peer<T>(request: &Request<T>) -> Peer {
     request.extensions().get().copied().unwrap_or(Peer::Local)
 }
 
-/// Whose signature is under this call.
+/// Returns the caller whose signature is under this call.
 pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     request.extensions().get::<Caller>().copied().ok_or_else(|| status(&Error::Unsigned))
 }

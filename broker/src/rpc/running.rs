@@ -1,4 +1,4 @@
-//! To and from the wire: what processes say while they run.
+//! Encoding and decoding of running processes' reports.
 
 use apiary_proto::v1 as pb;
 use futures::Stream;
@@ -18,7 +18,7 @@ use crate::model::{
     Attribute, AttributeKind, LogCursor, LogFilter, LogLevel, LogLine, NewAttribute, NewLogLine, ProcessSummary,
 };
 
-/// Log lines to keep.
+/// Decodes log lines to store.
 pub(super) fn log_lines(lines: Vec<pb::NewLogLine>) -> Result<Vec<NewLogLine>, Error> {
     if !(1..=LOG_CALL_LINES_MAX).contains(&lines.len()) {
         return Err(Error::field("lines", format!("has 1 to {LOG_CALL_LINES_MAX} lines; got {}", lines.len())));
@@ -67,7 +67,7 @@ fn log_level(word: &str) -> Result<LogLevel, Error> {
         .ok_or_else(|| Error::field("level", "is `trace`, `debug`, `info`, `warn`, `error`, `stdout` or `stderr`"))
 }
 
-/// Which log lines, and how many.
+/// Decodes a filter on log lines, and their number.
 pub(super) fn log_order(request: pb::ListLogsRequest) -> Result<(LogFilter, LogOrder), Error> {
     let since_ms = match request.since_ms {
         0 => None,
@@ -99,7 +99,7 @@ pub(super) fn log_order(request: pb::ListLogsRequest) -> Result<(LogFilter, LogO
     Ok((filter, order))
 }
 
-/// Values to attach.
+/// Decodes values to attach.
 pub(super) fn attributes(attributes: Vec<pb::NewAttribute>) -> Result<Vec<NewAttribute>, Error> {
     if !(1..=ATTRIBUTES_CALL_MAX).contains(&attributes.len()) {
         return Err(Error::field(
@@ -129,12 +129,12 @@ fn new_attribute(attribute: pb::NewAttribute) -> Result<NewAttribute, Error> {
     Ok(NewAttribute { kind, key: attribute.key, value: attribute.value })
 }
 
-/// A value attached to a process.
+/// Encodes a value attached to a process.
 pub(super) fn attribute(attribute: Attribute) -> pb::Attribute {
     pb::Attribute { kind: attribute.kind, key: attribute.key, value: attribute.value, attempt: attribute.attempt }
 }
 
-/// A page of log lines.
+/// Encodes a page of log lines.
 pub(super) fn log_page(page: LogPage) -> pb::ListLogsResponse {
     pb::ListLogsResponse {
         lines: page.lines.into_iter().map(kept_line).collect(),
@@ -142,7 +142,7 @@ pub(super) fn log_page(page: LogPage) -> pb::ListLogsResponse {
     }
 }
 
-/// What a watch tells, as its client asks for it. The room of what was told is free again once the client wants more: until then
+/// Returns the messages of a watch, at the client's pace. The memory of a message is freed once the client wants more: until then
 /// it may still be on its way.
 pub(super) fn sightings(
     told: mpsc::Receiver<Result<Told, Error>>,

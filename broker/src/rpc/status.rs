@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use crate::Error;
 use crate::limits::RETRY_AFTER;
 
-/// The gRPC status of a refusal: code, words, and details for programs.
+/// Returns the gRPC status of an error: code, words, and details for programs.
 pub(super) fn status(error: &Error) -> Status {
     let reason = error.reason();
     let violation = match error {
@@ -25,13 +25,13 @@ pub(super) fn status(error: &Error) -> Status {
     details.into_status(code(&reason), error.to_string())
 }
 
-/// Returns how long a caller waits, at the least, before the same call can succeed.
+/// Returns the shortest wait of a caller before the same call can succeed.
 pub(super) fn retry_after(reason: &Reason) -> Option<Duration> {
     let has_time = matches!(reason, Reason::Overloaded | Reason::Draining | Reason::Unavailable);
     has_time.then_some(RETRY_AFTER)
 }
 
-/// The same for `map_err`.
+/// Returns the status of an error, for `map_err`; logs internal errors.
 pub(super) fn refused(error: Error) -> Status {
     if error.reason() == Reason::Internal {
         tracing::error!(%error, "a call failed");
@@ -39,7 +39,7 @@ pub(super) fn refused(error: Error) -> Status {
     status(&error)
 }
 
-/// The gRPC code of each reason.
+/// Returns the gRPC code of each reason.
 pub(super) fn code(reason: &Reason) -> Code {
     match reason {
         Reason::Unsigned
@@ -59,12 +59,12 @@ pub(super) fn code(reason: &Reason) -> Code {
         Reason::DeadlineExceeded => Code::DeadlineExceeded,
         Reason::Unimplemented => Code::Unimplemented,
         Reason::Draining | Reason::Unavailable => Code::Unavailable,
-        // This broker gives no reason that it does not know.
+        // This broker sends no reason that it does not know.
         Reason::Internal | Reason::Unknown(_) => Code::Internal,
     }
 }
 
-/// The HTTP status of each reason.
+/// Returns the HTTP status of each reason.
 pub(super) fn http_status(reason: &Reason) -> http::StatusCode {
     use http::StatusCode;
     match reason {

@@ -1,5 +1,5 @@
-//! Bulk actions: one at a time and in steps, so that they starve nobody. A step that is repeated, because the broker died before
-//! it was noted, leaves alone what came into its state after the start, also by the step itself, and so changes nothing twice.
+//! Bulk actions: one at a time and in steps, so that other work gets its turn. A step that is repeated, because the broker died before
+//! it was noted, skips processes that entered their state after the start, also by the step itself, and so changes nothing twice.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::store::{Store, StoreResult};
 
-/// Goes on with bulk actions, for this broker.
+/// The worker for bulk actions of this broker.
 pub(crate) struct Bulks {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -27,7 +27,7 @@ pub(crate) struct Bulks {
 }
 
 impl Bulks {
-    /// `started` says that there may be a new one.
+    /// Returns a worker; `started` is notified when there may be a new bulk action.
     pub(crate) fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -39,7 +39,7 @@ impl Bulks {
         Self { store, clock, operations, broker_id, started, lines }
     }
 
-    /// Goes on until `stop`. What another broker left is found at the next look.
+    /// Takes steps until `stop`. Bulk actions that another broker left are found at the next look.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         loop {
             let pause = match self.step().await {
@@ -61,7 +61,7 @@ impl Bulks {
         }
     }
 
-    /// Does one step of one bulk action; false if there is none.
+    /// Takes one step of one bulk action; false if there is none.
     async fn step(&self) -> StoreResult<bool> {
         let now_ms = self.clock.now_ms();
         let held_until_ms = now_ms.saturating_add(BULK_HOLD_MS);
@@ -91,7 +91,7 @@ impl Bulks {
         Ok(true)
     }
 
-    /// Applies the action; how many it changed.
+    /// Applies the action; returns the number of processes changed.
     async fn act(&self, bulk: &Bulk, ids: &[Uuid]) -> StoreResult<i64> {
         let (colony, operations) = (bulk.colony, &self.operations);
         let (reason, by) = (bulk.reason.clone(), bulk.by.clone());
@@ -109,7 +109,7 @@ impl Bulks {
     }
 }
 
-/// Whether a process is in its state since before the start. What runs may be cancelled whenever it began.
+/// True if the process has been in its state since before the start. A running process may be cancelled whenever it began.
 fn is_meant(bulk: &Bulk, process: &ProcessSummary) -> bool {
     bulk.action == BulkAction::Cancel || process.since_ms <= bulk.started_at_ms
 }

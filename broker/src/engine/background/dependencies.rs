@@ -1,7 +1,7 @@
-//! Processes that wait for others: once what they wait for has ended, they are freed, passed on to its replacement, or cancelled.
+//! Processes that wait for others: once a parent has ended, they are freed, passed on to its replacement, or cancelled.
 //!
-//! It is done after the commit of whatever ended a parent, and after the commit of a child, so that of two that come together the
-//! second finds the first; and once in a while for all, because a broker may die in between.
+//! This happens after the commit of the parent's end, and after the commit of a child, so that of two concurrent commits the
+//! second finds the first; and periodically for all, because a broker may die in between.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::limits::{SETTLE_ALL_INTERVAL, SWEEP_ROWS};
 use crate::store::{Store, StoreResult};
 
-/// Settles what waits for others, until `stop`.
+/// Settles the waits for ended processes, until `stop`.
 pub(crate) async fn settle_dependencies(
     store: &dyn Store,
     clock: &dyn Clock,
@@ -50,7 +50,7 @@ pub(crate) async fn settle_dependencies(
     }
 }
 
-/// Whatever ended, whoever missed it.
+/// Settles the waits for all ended processes, including ends that no broker noticed.
 async fn settle_all(
     store: &dyn Store,
     clock: &dyn Clock,
@@ -62,14 +62,14 @@ async fn settle_all(
         let parents = store.ended_parents(SWEEP_ROWS).await?;
         let is_over = i64::try_from(parents.len()).is_ok_and(|count| count < SWEEP_ROWS);
         let moved = settle(store, clock, wakeups, &parents, lines, stop).await?;
-        // Where nothing moved, another broker is at it.
+        // If nothing moved, another broker is at it.
         if is_over || !moved || stop.is_cancelled() {
             return Ok(());
         }
     }
 }
 
-/// In parts, so that nobody else waits long for the database; whether there was anything to do.
+/// Settles in parts, so that other statements do not wait long for the database; returns true if there was anything to do.
 async fn settle(
     store: &dyn Store,
     clock: &dyn Clock,
@@ -91,7 +91,7 @@ async fn settle(
         settled.replacements.into_iter().for_each(|by| wakeups.may_have_ended(by));
         if !settled.freed.is_empty() {
             unblock::sweep(store, clock, wakeups).await?;
-            // Some may not start yet, and the `max_wait` of the others runs: the sweep is to look when that is over.
+            // Some may not start yet, and the `max_wait` of the others runs: the sweep must wake when that is over.
             wakeups.due_at(now_ms);
         }
         if settled.ended == 0 {

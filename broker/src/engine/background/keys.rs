@@ -5,7 +5,7 @@ use apiary_identity::Clock;
 use crate::limits::SWEEP_ROWS;
 use crate::store::{Store, StoreResult};
 
-/// Forgets a statement's worth of them, because nobody waits for it; true if these were all.
+/// Deletes one statement's worth of them, because no caller waits for it; true if these were all.
 pub(super) async fn sweep(store: &dyn Store, clock: &dyn Clock) -> StoreResult<bool> {
     let forgotten = store.forget_idempotency_keys(clock.now_ms(), SWEEP_ROWS).await?;
     if forgotten > 0 {

@@ -1,4 +1,4 @@
-//! Leases whose executors are gone, and attempts that take longer than `max_exec`.
+//! Leases that expired, and attempts that take longer than `max_exec`.
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
@@ -9,8 +9,8 @@ use crate::limits::SWEEP_ROWS;
 use crate::model::{Failure, LeaseEnd, LeaseRecord, ProcessState};
 use crate::store::{Store, StoreResult};
 
-/// From `leases` to wherever the table of the life cycle says. A lease that is renewed in between stays: the statement
-/// looks again.
+/// Moves their processes from `leases` to the state of the life-cycle table. A lease that is renewed in between stays: the statement
+/// checks again.
 pub(super) async fn sweep(
     store: &dyn Store,
     clock: &dyn Clock,
@@ -39,7 +39,7 @@ pub(super) async fn sweep(
     }
 }
 
-/// Says that an attempt ended so. Of a thousand that end alike, the first few.
+/// Logs that the broker ended an attempt. Of a thousand that end alike, only the first few are logged.
 fn tell(lease: &LeaseRecord, failure: &Failure, lines: &Throttle) {
     let (function, reason, next) = (&lease.function, &failure.reason, failure.next.as_str());
     if let Some(held_back) = lines.pass(&format!("{} {function} {reason} {next}", lease.lane.executor_type)) {

@@ -1,4 +1,4 @@
-//! What must happen without anybody asking. One loop does all sweeps, when the earliest of them is due; an idle broker asks
+//! Background work. One loop runs all sweeps, when the earliest of them is due; an idle broker asks
 //! the database a few times a minute.
 //!
 //! | sweep | moves | when |
@@ -8,8 +8,8 @@
 //! | [`give_back_revoked`] | running → waiting | the executor's grant is revoked |
 //! | [`waits`] | waiting → failed | `max_wait` is over |
 //! | [`keys`] | idempotency keys → forgotten | their retention is over |
-//! | [`settle_dependencies`] | who waits for processes that ended → freed, or cancelled | after each end; all of them every minute |
-//! | [`Bulks`] | what bulk actions are about | while there are some |
+//! | [`settle_dependencies`] | children of processes that ended → freed, or cancelled | after each end; all of them every minute |
+//! | [`Bulks`] | processes of bulk actions | while there are some |
 //! | [`retention`] | finished and deleted processes → gone | their retention is over; every minute |
 //! | [`buckets`] | buckets of rates → forgotten | they are full again |
 //! | [`keep_time`] | the broker's clock → the database's | every minute, where brokers share a database |
@@ -41,7 +41,7 @@ pub(crate) use bulks::Bulks;
 pub(crate) use dependencies::settle_dependencies;
 pub(crate) use timekeeping::keep_time;
 
-/// Sweeps until `stop`.
+/// Runs the sweeps until `stop`.
 pub(crate) async fn run(
     store: &dyn Store,
     clock: &dyn Clock,
@@ -52,7 +52,7 @@ pub(crate) async fn run(
 ) {
     let mut keeper = Keeper::new(retention);
     loop {
-        // What is heard from here on is not part of this round.
+        // A deadline noted from here on is not part of this round.
         wakeups.deadline().take();
         let swept = round(store, clock, wakeups, lines).await;
         let kept = keeper.sweep(store, clock, wakeups).await;
@@ -72,11 +72,11 @@ pub(crate) async fn run(
     }
 }
 
-/// Does everything that is due; says when the next thing is. A sweep that fails, because of one damaged row, does not keep the
+/// Runs every sweep that is due; returns the time of the next. A sweep that fails, because of one damaged row, does not keep the
 /// others from their work.
 async fn round(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups, lines: &Throttle) -> StoreResult<Option<i64>> {
     let unblocked = unblock::sweep(store, clock, wakeups).await;
-    // Before the leases' ends: what a removed executor held costs no retry.
+    // Before the leases' ends: the lease of a removed executor costs no retry.
     let given_back = give_back_revoked(store, clock, wakeups, lines).await;
     let ended = leases::sweep(store, clock, wakeups, lines).await;
     let expired = waits::sweep(store, clock, wakeups, lines).await;
@@ -90,7 +90,7 @@ async fn round(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups, lines: &
     store.next_deadline_ms().await
 }
 
-/// Sleeps, or less if something earlier was heard of; false to stop.
+/// Sleeps, or less if an earlier deadline is noted; false to stop.
 async fn rest(sleep: Duration, clock: &dyn Clock, wakeups: &Wakeups, stop: &CancellationToken) -> bool {
     let mut wake_at = tokio::time::Instant::now() + sleep;
     loop {

@@ -1,4 +1,4 @@
-//! Finished processes that are kept no longer, and deleted ones that need not be remembered any more.
+//! Retention of finished processes, and of the ids of deleted ones.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::limits::{DELETED_KEPT_MS, RETENTION_LOOK_MS_MAX, RETENTION_PAUSE_MS, 
 use crate::model::{ColonyKey, Effect, ProcessState, Retention};
 use crate::store::{Store, StoreResult};
 
-/// Deletes what is past its retention, a little at a time and seldom: nobody waits for it.
+/// The sweep that deletes processes past their retention, a little at a time and seldom: no caller waits for it.
 pub(super) struct Keeper {
     retention: Retention,
     /// The pause between two looks.
@@ -24,7 +24,7 @@ impl Keeper {
         Self { retention, look_ms, next_ms: i64::MIN }
     }
 
-    /// Looks, if it is time to; says when it is next.
+    /// Runs if it is due; returns the time of the next run.
     pub(super) async fn sweep(&mut self, store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups) -> StoreResult<i64> {
         let now_ms = clock.now_ms();
         if now_ms >= self.next_ms {
@@ -37,7 +37,7 @@ impl Keeper {
         Ok(self.next_ms)
     }
 
-    /// One statement's worth of each state; true if there may be more.
+    /// Runs one statement for each state; true if there may be more.
     async fn look(&self, store: &dyn Store, now_ms: i64, wakeups: &Wakeups) -> StoreResult<bool> {
         let forgotten = store.forget_deleted(now_ms.saturating_sub(DELETED_KEPT_MS), RETENTION_ROWS).await?;
         let mut is_more = is_full(forgotten);

@@ -1,4 +1,4 @@
-//! Keeping the broker's clock to the database's.
+//! Synchronization of the broker's clock with the database's.
 
 use tokio_util::sync::CancellationToken;
 
@@ -6,7 +6,7 @@ use crate::engine::clock::DatabaseClock;
 use crate::limits::CLOCK_SYNC;
 use crate::store::Store;
 
-/// Reads the database's clock now and then, until `stop`.
+/// Reads the database's clock periodically, until `stop`.
 pub(crate) async fn keep_time(clock: &DatabaseClock, store: &dyn Store, stop: &CancellationToken) {
     loop {
         tokio::select! {

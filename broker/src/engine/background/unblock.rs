@@ -1,4 +1,4 @@
-//! Processes whose time has come.
+//! Blocked processes whose block is over.
 
 use apiary_identity::Clock;
 
@@ -6,7 +6,7 @@ use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::limits::SWEEP_ROWS;
 use crate::store::{Store, StoreResult};
 
-/// From `blocked` to `queue`, and the polls are told.
+/// Moves them from `blocked` to `queue`, and wakes the polls.
 pub(super) async fn sweep(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups) -> StoreResult<()> {
     loop {
         let ready = store.unblock(clock.now_ms(), SWEEP_ROWS).await?;

@@ -1,4 +1,4 @@
-//! Processes that nobody claimed within their `max_wait`.
+//! Processes that no executor claimed within their `max_wait`.
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
@@ -7,7 +7,7 @@ use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::limits::SWEEP_ROWS;
 use crate::store::{Store, StoreResult};
 
-/// From `queue` to `finished`, failed.
+/// Moves them from `queue` to `finished`, as failed.
 pub(super) async fn sweep(
     store: &dyn Store,
     clock: &dyn Clock,

@@ -1,4 +1,4 @@
-//! Reading how far a bulk action is.
+//! Reading the progress of a bulk action.
 
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::model::{Bulk, Colony};
 
 impl Engine {
-    /// One bulk action of the caller's colony.
+    /// Returns a bulk action of the caller's colony.
     pub(crate) async fn get_bulk(&self, permit: Permit<action::GetBulk>, bulk_id: Uuid) -> Result<Bulk, Error> {
         self.bulk_of(permit.colony(), bulk_id).await
     }

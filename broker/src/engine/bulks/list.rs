@@ -7,7 +7,7 @@ use crate::limits::BULKS_LISTED_MAX;
 use crate::model::Bulk;
 
 impl Engine {
-    /// The colony's last bulk actions, newest first.
+    /// Returns the colony's last bulk actions, newest first.
     pub(crate) async fn list_bulks(&self, permit: Permit<action::ListBulks>) -> Result<Vec<Bulk>, Error> {
         Ok(self.store.list_bulks(permit.colony().key, BULKS_LISTED_MAX).await?)
     }

@@ -8,22 +8,22 @@ use crate::engine::Engine;
 use crate::limits::{BULKS_KEPT, BULKS_RUNNING_MAX};
 use crate::model::{Bulk, BulkAction, BulkState, ProcessFilter, ProcessState};
 
-/// What to do to what.
+/// A bulk action to start.
 pub(crate) struct BulkOrder {
-    /// The caller's choice; the same again returns the first.
+    /// The caller's choice; the same id again returns the first.
     pub(crate) bulk_id: Uuid,
-    /// What is to be done.
+    /// The change to make.
     pub(crate) action: BulkAction,
-    /// To which processes.
+    /// The processes to change.
     pub(crate) filter: ProcessFilter,
-    /// Why.
+    /// The reason, in words.
     pub(crate) reason: String,
-    /// Only count.
+    /// True to count only.
     pub(crate) dry_run: bool,
 }
 
 impl Engine {
-    /// Starts a bulk action, which goes on in the background; or says how many processes it would be about.
+    /// Starts a bulk action, which goes on in the background; a dry run only counts the processes.
     pub(crate) async fn start_bulk(
         &self,
         permit: Permit<action::StartBulk>,
@@ -77,7 +77,7 @@ impl Engine {
         Ok(bulk)
     }
 
-    /// A bulk action needs the right that the single verb needs.
+    /// Checks that the grant has the right that the single verb needs.
     pub(in crate::engine) fn check_may(
         grant: Option<&crate::model::GrantRecord>,
         action: BulkAction,
@@ -102,7 +102,7 @@ impl Engine {
     }
 }
 
-/// The states to look in: those that were asked for, or those that the action is for.
+/// Returns the states to search: the given ones, or the default ones of the action.
 fn states(action: BulkAction, asked: &[ProcessState]) -> Result<Vec<ProcessState>, Error> {
     let possible = action.states();
     if asked.is_empty() {

@@ -1,4 +1,4 @@
-//! Stopping a bulk action where it is, and letting it go on.
+//! Stopping and resuming a bulk action.
 
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::model::{Bulk, BulkState};
 
 impl Engine {
-    /// Stops it, or lets it go on. What it is in the middle of is done; again changes nothing.
+    /// Stops or resumes a bulk action. A step in progress is finished; a repeat changes nothing.
     pub(crate) async fn stop_bulk(
         &self,
         permit: Permit<action::StopBulk>,

@@ -1,4 +1,4 @@
-//! Creating a colony. Its permit is special: the server owner stands outside every colony.
+//! Creating a colony. Its permit is special: the server owner is outside every colony.
 
 use apiary_identity::{Id, check_colony_name};
 

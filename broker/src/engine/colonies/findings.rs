@@ -1,4 +1,4 @@
-//! What needs somebody's attention in a colony: a pure function of what is known. `docs/explain.md` lists the kinds.
+//! Conditions in a colony that need attention: a pure function of the known facts. `docs/explain.md` lists the kinds.
 
 use std::collections::BTreeMap;
 
@@ -11,54 +11,54 @@ use crate::limits::{
 };
 use crate::model::{Explained, FailureSummary, Pause, ProcessState, Troubles, WaitSummary, WaitingSort, WaitingType};
 
-/// Executors that were not heard for longer, and processes that nobody took longer ago, are not told of any more, in milliseconds.
+/// The age from which gone executors, and processes that no executor took in time, are no longer reported, in milliseconds.
 pub(in crate::engine) const NEWS_MS: i64 = 24 * 3_600_000;
-/// Reasons that somebody must mend, before any executor takes a process, however long it waits.
+/// Reasons that an operator must remove before any executor can take a process, however long it waits.
 const UNSERVED: [&str; 4] =
     ["FUNCTION_NOT_GRANTED", "FUNCTION_UNKNOWN", "REQUIREMENTS_UNMET", "NAMED_EXECUTOR_UNKNOWN"];
 
-/// One thing that needs attention.
+/// A condition that needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
-    /// Which: one of `docs/explain.md`.
+    /// The kind: one of `docs/explain.md`.
     pub(crate) kind: &'static str,
-    /// In a sentence, with what to do.
+    /// The finding in a sentence, with advice.
     pub(crate) text: String,
     /// The name that it is about.
     pub(crate) subject: String,
-    /// How many processes or executors.
+    /// The number of processes or executors.
     pub(crate) count: i64,
-    /// Since when.
+    /// The time since which it lasts.
     pub(crate) since_ms: Option<i64>,
 }
 
-/// All that is known of a colony.
+/// The known facts about a colony.
 pub(in crate::engine) struct Facts<'f> {
     /// The reason why the broker is not ready for work, if so.
     pub(in crate::engine) unready: Option<&'f str>,
     /// Conditions of the broker as a whole.
     pub(in crate::engine) notices: &'f [Notice],
-    /// What waits, by executor type.
+    /// The waiting work, by executor type.
     pub(in crate::engine) waiting: &'f [WaitingType],
-    /// Its executors, with their types.
+    /// The executors, with their types.
     pub(in crate::engine) executors: &'f [(String, Candidate)],
-    /// What is paused.
+    /// The pauses.
     pub(in crate::engine) pauses: &'f [Pause],
-    /// Processes that ended badly, and what waits for its surroundings.
+    /// Processes that ended badly, and processes that wait for their surroundings.
     pub(in crate::engine) troubles: &'f Troubles,
-    /// Work that waits, and that nobody who is there can take.
+    /// Waiting work that no present executor can take.
     pub(in crate::engine) unserved: Vec<Finding>,
     /// Grants that end soon.
     pub(in crate::engine) ending: Vec<Finding>,
-    /// Work that nobody listens for is reported after so long.
+    /// The age at which waiting work without a listening executor is reported.
     pub(in crate::engine) unattended_after_ms: i64,
     /// The time.
     pub(in crate::engine) now_ms: i64,
 }
 
-/// What needs attention, the worst first.
+/// Returns the findings, the worst first.
 pub(in crate::engine) fn findings(facts: Facts<'_>) -> Vec<Finding> {
-    // A fault of the broker itself may be the cause of all that follows.
+    // A fault of the broker itself may be the cause of everything that follows.
     let mut findings: Vec<Finding> = facts.unready.map(not_ready).into_iter().collect();
     findings.extend(facts.notices.iter().map(of_notice));
     let unattended = |waiting| unattended(waiting, facts.executors, facts.unattended_after_ms, facts.now_ms);
@@ -92,7 +92,7 @@ pub(in crate::engine) fn findings(facts: Facts<'_>) -> Vec<Finding> {
     for (executor_type, executor) in facts.executors {
         let quiet_ms = executor.heard_ms.map(|heard_ms| facts.now_ms.saturating_sub(heard_ms));
         let (kind, text) = match (executor.presence, quiet_ms) {
-            // One that is gone for a day is no news.
+            // An executor that is gone for a day is no news.
             (Presence::Gone, Some(quiet_ms)) if quiet_ms > NEWS_MS => continue,
             (Presence::Silent | Presence::Gone, Some(quiet_ms)) => {
                 let quiet = span(quiet_ms);
@@ -117,7 +117,7 @@ pub(in crate::engine) fn findings(facts: Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The broker as a whole, which takes or hands out nothing.
+/// Returns the finding about a broker that takes or hands out no work.
 fn not_ready(reason: &str) -> Finding {
     Finding {
         kind: "BROKER_NOT_READY",
@@ -140,7 +140,7 @@ fn of_notice(notice: &Notice) -> Finding {
     }
 }
 
-/// Work that has waited for long, and nobody is there to take it.
+/// Returns the finding about work that has waited for long without an executor to take it.
 pub(in crate::engine) fn unattended(
     waiting: &WaitingType,
     executors: &[(String, Candidate)],
@@ -169,7 +169,7 @@ pub(in crate::engine) fn unattended(
     })
 }
 
-/// Work that was given back because something around it is out of order.
+/// Returns the finding about work that was given back because something around it is out of order.
 fn outside(waits: &WaitSummary, now_ms: i64) -> Finding {
     let WaitSummary { executor_type, surroundings, longest, function, labels, reason, count, since_ms } = waits;
     let since = since_ms
@@ -188,7 +188,7 @@ fn outside(waits: &WaitSummary, now_ms: i64) -> Finding {
     }
 }
 
-/// Processes that ended badly.
+/// Returns the finding about processes that ended badly.
 fn failed(failures: &FailureSummary) -> Finding {
     let FailureSummary { state, count, since_ms, last, function, labels, reason } = failures;
     let last = format!("the last is {last}, `{function}`{}: {reason}", in_brackets(labels));
@@ -211,7 +211,7 @@ fn failed(failures: &FailureSummary) -> Finding {
     Finding { kind, text, subject: String::new(), count: *count, since_ms: Some(*since_ms) }
 }
 
-/// The labels of a process, which name what it is about: a few words.
+/// Formats the labels of a process, which name what it is about: a few words.
 fn in_brackets(labels: &BTreeMap<String, String>) -> String {
     if labels.is_empty() {
         return String::new();
@@ -221,14 +221,14 @@ fn in_brackets(labels: &BTreeMap<String, String>) -> String {
     format!(" ({words})")
 }
 
-/// A number of things that were counted up to a bound.
+/// Formats a number of things that were counted up to a bound.
 fn bounded(count: i64, most: i64, one: &str, many: &str) -> String {
     let words = counted(count, one, many);
     if count < most { words } else { format!("at least {words}") }
 }
 
-/// Waiting work of a type that nobody who is there can take, however long it waits: each reason once, with how many processes it holds.
-/// `candidates` are the executors of the type, as they are to a function.
+/// Returns the findings about waiting work of a type that no present executor can take, however long it waits: each reason once, with the
+/// number of its processes. `candidates` are the executors of the type, for a function.
 pub(in crate::engine) fn unserved(
     executor_type: &str,
     sorts: &[WaitingSort],

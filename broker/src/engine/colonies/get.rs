@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::model::{Colony, ProcessState};
 
 impl Engine {
-    /// The caller's colony, and how many processes are in each state that has any, in the order of a life.
+    /// Returns the caller's colony, and the number of processes in each state that has any, in the order of a life.
     pub(crate) async fn get_colony(
         &self,
         permit: Permit<action::GetColony>,

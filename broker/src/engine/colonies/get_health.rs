@@ -1,4 +1,4 @@
-//! Saying what needs somebody's attention, when asked and by itself.
+//! Health of a colony, on request, and reports about unattended work in the log.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use crate::model::{Colony, ColonyKey, ExecutorFilter, Lane, Page, WaitingType};
 use crate::store::{Store, StoreResult};
 
 impl Engine {
-    /// What needs attention in the colony, the worst first.
+    /// Returns the conditions that need attention in the colony, the worst first.
     pub(crate) async fn get_health(&self, permit: Permit<action::GetHealth>) -> Result<Vec<Finding>, Error> {
         let colony = permit.colony();
         let unready = match self.unready_to_write().await {
-            // The one write of this verb: whoever asks while the database takes none is told why, and the rest besides.
+            // The one write of this verb: if it fails, the answer says so, and still lists the rest.
             None => self.contacts.write(&*self.store).await.err().map(|error| error.to_string()),
             unready => unready,
         };
@@ -47,7 +47,7 @@ impl Engine {
         }))
     }
 
-    /// Work that waits although executors of its type are there, because none of them can take it.
+    /// Returns findings about work that waits although its type has executors, because none of them can take it.
     async fn unserved(
         &self,
         colony: &Colony,
@@ -58,7 +58,7 @@ impl Engine {
         let after_ms = millis(self.unattended_after);
         let is_old = |waiting: &&WaitingType| now_ms.saturating_sub(waiting.since_ms) >= after_ms;
         let mut found = Vec::new();
-        // Of a type without executors another finding says so.
+        // A type without executors has another finding.
         let has_executors = |waiting: &&WaitingType| !crowd.candidates(&waiting.executor_type, "").is_empty();
         let old = waiting.iter().filter(is_old).filter(has_executors).take(HEALTH_TYPES_MAX);
         let old: Vec<&WaitingType> = old.collect();
@@ -80,12 +80,12 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// All of them, with their types; what they may do is left open.
+    /// Returns all of them, with their types; `covers_function` does not matter.
     fn all(&self) -> Vec<(String, Candidate)> {
         self.views.iter().map(|view| (view.record.executor_type.clone(), Candidate::of(view, true))).collect()
     }
 
-    /// Returns those of a type, or that have a grant for it and never said a word, as they are to a function.
+    /// Returns the executors of a type, and those with a grant for it that have not registered, as candidates for a function.
     fn candidates(&self, executor_type: &str, function: &str) -> Vec<Candidate> {
         let is_of_type = |view: &&ExecutorView| match view.record.executor_type.as_str() {
             "" => self.licences.covers_type(&view.record.key, executor_type),
@@ -96,7 +96,7 @@ impl Crowd {
     }
 }
 
-/// Who is there to take work.
+/// The lookup of executors that can take work.
 struct Listeners<'l> {
     store: &'l dyn Store,
     clock: &'l dyn Clock,
@@ -104,7 +104,7 @@ struct Listeners<'l> {
 }
 
 impl Listeners<'_> {
-    /// The executors of a colony, of one type or of all.
+    /// Returns the executors of a colony, of one type or of all.
     async fn of(&self, colony: &Colony, executor_type: Option<&str>) -> StoreResult<Crowd> {
         let filter = ExecutorFilter { executor_type: executor_type.map(str::to_owned), ..ExecutorFilter::default() };
         let page = Page { size: EXPLAIN_EXECUTORS_MAX, after: None };
@@ -116,7 +116,7 @@ impl Listeners<'_> {
     }
 }
 
-/// Reports by itself, in the log, when work has waited for long and nobody listens for it, and when somebody does again.
+/// The reporter of unattended work: it logs when work has waited for long without a listening executor, and when that ends.
 pub(in crate::engine) struct Attendant {
     pub(in crate::engine) store: Arc<dyn Store>,
     pub(in crate::engine) clock: Arc<dyn Clock>,
@@ -158,7 +158,7 @@ impl Listeners<'_> {
     }
 }
 
-/// Tells what is new, and what is over.
+/// Logs findings that are new, and findings that are over; returns the current ones.
 fn report(found: Vec<(Colony, Finding)>, reported: &HashSet<(ColonyKey, String)>) -> HashSet<(ColonyKey, String)> {
     let mut now = HashSet::with_capacity(found.len());
     for (colony, finding) in found {

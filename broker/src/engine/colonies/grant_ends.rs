@@ -1,4 +1,4 @@
-//! Telling in time of grants that end: whoever holds one stops working at that moment.
+//! Warnings about grants that end soon: their holders stop working at that moment.
 
 use apiary_identity::{Document as _, Grant};
 
@@ -8,7 +8,7 @@ use crate::limits::{GRANT_ENDS_SOON, HEALTH_GRANTS_MAX, HEALTH_GRANTS_PAGE, HEAL
 use crate::model::{Colony, GrantCursor, Page, StoredGrant};
 use crate::store::{Store, StoreResult};
 
-/// Reads a colony's grants that are not over, for showing: permission is for `auth`, which checks signatures.
+/// Reads a colony's grants that are not over, for display only: permission is the task of `auth`, which checks signatures.
 pub(in crate::engine) async fn grants_not_over(
     store: &dyn Store,
     colony: &Colony,
@@ -25,7 +25,7 @@ pub(in crate::engine) async fn grants_not_over(
     Ok(grants)
 }
 
-/// A grant that is neither revoked nor over. One that was tampered with is none.
+/// Returns the grant unless it is revoked, over, or was tampered with.
 fn not_over(stored: &StoredGrant, now_ms: i64) -> Option<Grant> {
     if stored.revoked_from_ms.is_some() {
         return None;
@@ -35,7 +35,7 @@ fn not_over(stored: &StoredGrant, now_ms: i64) -> Option<Grant> {
     (is_right && grant.valid_until.as_millisecond() > now_ms).then_some(grant)
 }
 
-/// Says which grants in force end soon and have no successor, those that end first before the others.
+/// Returns findings about the grants in force that end soon and have no successor, those that end first before the others.
 pub(in crate::engine) fn ending(grants: &[Grant], now_ms: i64) -> Vec<Finding> {
     let soon_ms = now_ms.saturating_add(i64::try_from(GRANT_ENDS_SOON.as_millis()).unwrap_or(i64::MAX));
     let ends_soon =
@@ -62,7 +62,7 @@ pub(in crate::engine) fn ending(grants: &[Grant], now_ms: i64) -> Vec<Finding> {
     findings
 }
 
-/// Whether a grant goes on, without a gap, with all that another of the same key gives. Of two that end together one does.
+/// True if a grant covers, without a gap, everything that another of the same key covers. Of two that end together one does.
 fn succeeds(grant: &Grant, other: &Grant) -> bool {
     // An entry is covered as if it were a name: `*` stands at its end only, and a shorter prefix covers a longer one.
     grant.key == other.key
@@ -91,7 +91,7 @@ fn ends(grant: &Grant, now_ms: i64) -> Finding {
     }
 }
 
-/// A time to come: in days, rounded up, from two of them on.
+/// Formats a future time: in days, rounded up, from two days on.
 fn away(ms: i64) -> String {
     const DAY_MS: i64 = 24 * 3_600_000;
     if ms <= 2 * DAY_MS { span(ms) } else { counted(ms.saturating_add(DAY_MS - 1) / DAY_MS, "day", "days") }

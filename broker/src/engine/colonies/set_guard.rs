@@ -1,4 +1,4 @@
-//! Keeping the colony's rules.
+//! Storing the colony's rules.
 
 use apiary_identity::{Envelope, Guard};
 
@@ -7,8 +7,8 @@ use crate::auth::{Permit, action};
 use crate::engine::Engine;
 
 impl Engine {
-    /// Keeps rules that the colony signed, in place of an older version. Whether they can be used is for the executors, which ask
-    /// for them: the broker does not read them, so that it cannot be the one that decides.
+    /// Stores rules that the colony signed, in place of an older version. The broker does not read them, so that it cannot decide by them:
+    /// the executors fetch them, and check whether they are usable.
     pub(crate) async fn set_guard(
         &self,
         permit: Permit<action::SetGuard>,

@@ -1,4 +1,4 @@
-//! Letting an executor take no new work.
+//! Drains of executors.
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -8,7 +8,7 @@ use crate::limits::PAGE_SIZE_MAX;
 use crate::model::{ExecutorFilter, Lane, Page};
 
 impl Engine {
-    /// Lets all executors of a name take no new work, or again take it. What they have they finish.
+    /// Drains all executors of a name, or ends the drain. They finish the work that they have.
     pub(crate) async fn drain_executor(
         &self,
         permit: Permit<action::DrainExecutor>,
@@ -29,7 +29,7 @@ impl Engine {
         tracing::info!(colony = colony.name, name, drain, by = permit.actor(), "executor drained, or no longer");
         let executors = self.executors(colony, &filter, page).await?;
         for view in executors.iter().filter(|view| !view.record.executor_type.is_empty()) {
-            // Its polls wait, and nobody told them of the work that came meanwhile.
+            // Its polls were not woken by the work that came during the drain.
             self.wakeups.work(&Lane { colony: colony.key, executor_type: view.record.executor_type.clone() });
         }
         Ok(executors)

@@ -1,4 +1,4 @@
-//! Saying why an executor gets no work.
+//! Explanations of why an executor gets no work.
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -8,23 +8,23 @@ use crate::engine::presence::roster::{ExecutorView, Licences};
 use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_ROWS_MAX};
 use crate::model::{ExecutorFilter, Explained, Lane, Page, WaitingSort};
 
-/// Why the executors of a name get no work.
+/// The reasons why the executors of a name get no work.
 pub(crate) struct ExecutorExplanation {
     /// The executors of that name: each key and executor type.
     pub(crate) executors: Vec<ExecutorView>,
-    /// The reasons of each, with the executor type that they are about.
+    /// The reasons of each, with its executor type.
     pub(crate) reasons: Vec<(String, Explained)>,
 }
 
 impl Engine {
-    /// Every reason why the executors of this name get no work, as of this moment.
+    /// Returns every reason why the executors of this name get no work, as of this moment.
     pub(crate) async fn explain_executor(
         &self,
         permit: Permit<action::ExplainExecutor>,
         name: &str,
     ) -> Result<ExecutorExplanation, Error> {
         let (colony, now_ms) = (permit.colony(), self.clock.now_ms());
-        // Whoever came a moment ago is one of them.
+        // Flushed first, so that executors that came a moment ago are among them.
         self.contacts.write(&*self.store).await?;
         let filter = ExecutorFilter { name: Some(name.to_owned()), ..ExecutorFilter::default() };
         let page = Page { size: EXPLAIN_EXECUTORS_MAX, after: None };

@@ -10,30 +10,30 @@ use crate::model::{Colony, ExecutorCursor, ExecutorFilter, Page, cut_to_bytes};
 
 /// Rows that are read together: each may announce as much as a registration can hold.
 const ROWS: i64 = 100;
-/// Names, numbers, key and offer of an executor, at the most; what it announces comes on top.
+/// Bytes of an executor's names, numbers, key and offer, at the most; its functions come on top.
 const EXECUTOR_BYTES: usize = 12 * 1024;
-/// What one announced function's frame adds.
+/// Bytes that an announced function's frame adds.
 const FUNCTION_FRAME_BYTES: usize = 32;
 
-/// Which executors to list.
+/// A query for executors.
 #[derive(Default)]
 pub(crate) struct ExecutorQuery {
-    /// By what is kept of them.
+    /// The filter on stored properties.
     pub(crate) filter: ExecutorFilter,
-    /// Only in these states; all if there are none.
+    /// The states to list; empty for all.
     pub(crate) states: Vec<Presence>,
 }
 
-/// One page of executors.
+/// A page of executors.
 pub(crate) struct ExecutorPage {
     /// The executors, by their first appearance.
     pub(crate) executors: Vec<ExecutorView>,
-    /// Where the next page starts, if there may be one.
+    /// The start of the next page, if there may be one.
     pub(crate) next: Option<ExecutorCursor>,
 }
 
 impl Engine {
-    /// One page of the colony's executors that match. Where few do, a page may have less than it could, and yet not be the last.
+    /// Returns a page of the colony's executors that match. If few match, a page may be short although there is a next one.
     pub(crate) async fn list_executors(
         &self,
         permit: Permit<action::ListExecutors>,
@@ -65,7 +65,7 @@ impl Engine {
         Ok(ExecutorPage { executors: found, next })
     }
 
-    /// Executors as they are now.
+    /// Returns executors as they are now.
     pub(in crate::engine) async fn executors(
         &self,
         colony: &Colony,

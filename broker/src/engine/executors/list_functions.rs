@@ -1,4 +1,4 @@
-//! The catalogue: what executors announce, and how it did.
+//! The catalogue of announced functions, with statistics.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,23 @@ use crate::engine::presence::roster::Licences;
 use crate::limits::{ANNOUNCERS_MAX, CATALOGUE_ROWS_MAX, FUNCTIONS_MAX, PAGE_BYTES_MAX, STATISTICS_PROCESSES_MAX};
 use crate::model::{AnnouncedFunction, FunctionStatistics, cut_to_bytes};
 
-/// Names and numbers of a function, at the most; what is announced and who does so come on top.
+/// Bytes of a function's names and numbers, at the most; the announcement and the executors' names come on top.
 const FUNCTION_BYTES: usize = 1024;
 
-/// A function, who announces it, and how it did.
+/// A function, with the executors that announce it and its statistics.
 pub(crate) struct FunctionView {
-    /// Its executor type.
+    /// The executor type.
     pub(crate) executor_type: String,
-    /// As it was announced last.
+    /// The latest announcement.
     pub(crate) function: AnnouncedFunction,
-    /// The names of those who announce it, who may do so.
+    /// The names of the executors that announce it and may do it.
     pub(crate) executors: Vec<String>,
-    /// How it did; absent if none finished.
+    /// Its statistics; absent if no process finished.
     pub(crate) statistics: Option<FunctionStatistics>,
 }
 
 impl Engine {
-    /// The functions that approved executors announce and may do, and those whose processes finished within the window.
+    /// Returns the functions that approved executors announce and may do, and those whose processes finished within the window.
     pub(crate) async fn list_functions(
         &self,
         permit: Permit<action::ListFunctions>,
@@ -41,7 +41,7 @@ impl Engine {
             let covered = |function: &AnnouncedFunction| licences.covers(&one.key, &one.executor_type, &function.name);
             for function in one.functions.into_iter().filter(covered) {
                 let place = (one.executor_type.clone(), function.name.clone());
-                // Those heard last come first: theirs is what is shown.
+                // The executor last heard comes first: its announcement is shown.
                 let view = found.entry(place).or_insert_with(|| FunctionView::new(&one.executor_type, function));
                 if view.executors.len() < ANNOUNCERS_MAX && !view.executors.contains(&one.name) {
                     view.executors.push(one.name.clone());

@@ -1,4 +1,4 @@
-//! Executors: what they announce, when they were last seen, and the state that follows from it.
+//! Executors: their announcements, their last-seen times, and the state that follows.
 
 pub(super) mod drain;
 pub(super) mod explain;

@@ -1,4 +1,4 @@
-//! Executors that wait for approval, by the address that they came from: one stranger, who can make keys without end, leaves
+//! Executors that wait for approval, by address: a stranger, who can make keys without end, must leave
 //! room for others.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use apiary_identity::Id;
 use crate::Error;
 use crate::limits::{PENDING_EXECUTORS_PER_PEER_MAX, PENDING_FORGET_AFTER_MS};
 
-/// Keys without a grant that registered lately, by their address, each with the last time. In memory only: after a restart, an
+/// Keys without a grant that registered recently, by address, each with the last time. In memory only: after a restart, an
 /// address has its whole room again.
 #[derive(Default)]
 pub(in crate::engine) struct Newcomers(Mutex<HashMap<Peer, HashMap<Id, i64>>>);
@@ -34,13 +34,13 @@ impl Newcomers {
         Ok(())
     }
 
-    /// Returns whether no address has as many as it may.
+    /// True if every address is below its bound.
     pub(in crate::engine) fn have_room(&self) -> bool {
         let peers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         peers.values().all(|keys| keys.len() < PENDING_EXECUTORS_PER_PEER_MAX)
     }
 
-    /// Forgets a key that waits no longer.
+    /// Removes a key that no longer waits.
     pub(in crate::engine) fn forget(&self, peer: Peer, key: &Id) {
         let mut peers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(keys) = peers.get_mut(&peer) {

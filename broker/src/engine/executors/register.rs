@@ -1,4 +1,4 @@
-//! What an executor says of itself.
+//! Registration: an executor's own description of itself.
 
 use apiary_daemon::door::Peer;
 use apiary_identity::{Id, Offer};
@@ -11,24 +11,24 @@ use crate::engine::presence::roster::ExecutorView;
 use crate::limits::{ANNOUNCED_BYTES_MAX, PENDING_BYTES_MAX, PENDING_EXECUTORS_MAX, PENDING_GIVES_WAY_AFTER_MS};
 use crate::model::{AnnouncedFunction, ExecutorFilter, Page, PendingRoom, Registration};
 
-/// What an executor says of itself, checked for form.
+/// An executor's own description of itself, checked for form.
 pub(crate) struct Introduction {
-    /// Its executor type.
+    /// The executor type.
     pub(crate) executor_type: String,
-    /// The name that it would like.
+    /// The name that it asks for.
     pub(crate) name: String,
-    /// What it has.
+    /// The labels and resources that it offers.
     pub(crate) offer: Offer,
-    /// What it can do.
+    /// The functions that it announces.
     pub(crate) functions: Vec<AnnouncedFunction>,
-    /// Its version.
+    /// Its software's version.
     pub(crate) version: String,
-    /// How many processes it works on at once, if it says so.
+    /// The number of processes that it works on at once; `None` if it does not say.
     pub(crate) slots: Option<i64>,
 }
 
 impl Engine {
-    /// Keeps what an executor says of itself, in the place of what it said before. Without a grant it is then pending.
+    /// Stores an executor's description, replacing the one before. Without a grant the executor is then pending.
     pub(crate) async fn register_executor(
         &self,
         permit: Permit<action::RegisterExecutor>,
@@ -47,7 +47,7 @@ impl Engine {
         }
         check_size(&introduction.functions, if granted.is_some() { ANNOUNCED_BYTES_MAX } else { PENDING_BYTES_MAX })?;
         self.admit(peer, key, granted.is_some())?;
-        // Whoever has no grant makes the broker compile nothing: its schemas are read once it has one.
+        // Without a grant nothing is compiled: a stranger must not make the broker work. The schemas are read once it has one.
         if granted.is_some() {
             self.catalogue.check_announced(&introduction.functions).await?;
         }
@@ -67,7 +67,7 @@ impl Engine {
             gives_way_before_ms: now_ms.saturating_sub(PENDING_GIVES_WAY_AFTER_MS),
         };
         if !self.store.register_executor(colony.key, &registration, room, now_ms).await? {
-            // It does not wait, and takes nobody's room.
+            // The executor does not wait for approval, so it must not take up room.
             self.newcomers.forget(peer, &key);
             return Err(Error::Overloaded(format!(
                 "{PENDING_EXECUTORS_MAX} executors wait for the approval of colony `{}`: approve or reject some",
@@ -86,7 +86,7 @@ impl Engine {
         found.into_iter().next().ok_or_else(|| Error::Internal("what was registered is not there any more".into()))
     }
 
-    /// Counts who waits for approval, and tells the operator of an address from which more would wait than may.
+    /// Counts the executors that wait for approval, and raises a notice about an address that has reached its bound.
     fn admit(&self, peer: Peer, key: Id, is_granted: bool) -> Result<(), Error> {
         const KIND: &str = "NEWCOMERS_FULL";
         let admitted = if is_granted {
@@ -96,7 +96,7 @@ impl Engine {
             self.newcomers.admit(peer, key, self.clock.now_ms())
         };
         match &admitted {
-            // One for all addresses: whoever has many must not fill the list.
+            // One notice for all addresses: a stranger with many addresses must not fill the list.
             Err(error) => self.tasks.notices().raise(KIND, "", error.to_string()),
             Ok(()) if self.newcomers.have_room() => self.tasks.notices().resolve(KIND, ""),
             Ok(()) => {}

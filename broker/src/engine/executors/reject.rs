@@ -1,4 +1,4 @@
-//! Turning down an executor that waits for approval.
+//! Rejections of executors that wait for approval.
 
 use apiary_identity::Id;
 
@@ -7,7 +7,7 @@ use crate::auth::{Permit, action};
 use crate::engine::Engine;
 
 impl Engine {
-    /// Turns a key down; false if it did not wait for approval. It may not register again until it is granted.
+    /// Rejects a key; false if it did not wait for approval. It may not register again until it is granted.
     pub(crate) async fn reject_executor(
         &self,
         permit: Permit<action::RejectExecutor>,

@@ -1,30 +1,30 @@
-//! Why an executor gets no work.
+//! Explanations of why an executor gets no work.
 
 use super::Candidate;
 use super::words::{counted, named, paused, shortfalls, span, waits};
 use crate::engine::presence::state::Presence;
 use crate::model::{Explained, Pause, PauseKind, WaitingSort};
 
-/// An executor that asks why it gets nothing.
+/// An executor, with the facts that decide whether it gets work.
 pub(in crate::engine) struct Asker<'f> {
     /// The executor; `covers_function` does not matter.
     pub(in crate::engine) executor: &'f Candidate,
-    /// Its type.
+    /// The executor type.
     pub(in crate::engine) executor_type: &'f str,
-    /// What waits for its type.
+    /// The waiting work of its type.
     pub(in crate::engine) waiting: &'f [WaitingSort],
-    /// What is paused in its colony.
+    /// The pauses of its colony.
     pub(in crate::engine) pauses: &'f [Pause],
-    /// Which functions its grants cover.
+    /// The check that its grants cover a function.
     pub(in crate::engine) covers: &'f dyn Fn(&str) -> bool,
-    /// Which of the waiting ones a limit holds.
+    /// The check that a limit holds back a sort of waiting work.
     pub(in crate::engine) is_held: &'f dyn Fn(&WaitingSort) -> bool,
     /// The time.
     pub(in crate::engine) now_ms: i64,
 }
 
-/// Every reason why an executor gets no work, the most important first; the count is that of the waiting processes. None if it is
-/// being served.
+/// Returns every reason why an executor gets no work, the most important first; the count is that of the waiting processes. None if it
+/// is being served.
 pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<Explained> {
     let (executor, executor_type) = (asker.executor, asker.executor_type);
     let one = |kind, text: String| vec![Explained { kind, text, ..Explained::default() }];
@@ -57,7 +57,7 @@ pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<Explained> {
     }
     let mut reasons = Vec::new();
     for pause in asker.pauses {
-        // What is paused for one function only is told with the work that waits.
+        // A pause of one function is reported with the work that waits for it.
         if pause.what.kind != PauseKind::Function && pause.what.covers(executor_type, "") {
             let text = paused(pause);
             reasons.push(Explained { kind: "PAUSED", text, time_ms: Some(pause.since_ms), ..Explained::default() });
@@ -78,7 +78,7 @@ pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<Explained> {
     reasons
 }
 
-/// Why each waiting process is not for an executor.
+/// Counts of waiting processes by the reason why they are not for an executor.
 #[derive(Default)]
 struct Tally {
     free: i64,

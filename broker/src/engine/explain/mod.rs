@@ -1,5 +1,5 @@
-//! Why a process is not running, and why an executor gets no work: pure functions of what is known, which decide as a claim does.
-//! `docs/explain.md` lists the kinds.
+//! Explanations of why a process is not running, and why an executor gets no work: pure functions of the known facts, which decide as a
+//! claim does. `docs/explain.md` lists the kinds.
 
 mod executor;
 mod words;
@@ -16,42 +16,42 @@ use crate::engine::presence::roster::ExecutorView;
 use crate::engine::presence::state::Presence;
 use crate::model::{ExplainRecord, Explained, Pause, ProcessState};
 
-/// An executor of the type, as far as it matters to waiting work.
+/// An executor of the type, with the properties that matter to waiting work.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Candidate {
-    /// Its name.
+    /// The executor's name.
     pub(in crate::engine) name: String,
-    /// Its state.
+    /// The state.
     pub(in crate::engine) presence: Presence,
-    /// When it was heard last.
+    /// When it was last heard.
     pub(in crate::engine) heard_ms: Option<i64>,
-    /// What it offers.
+    /// The labels and resources that it offers.
     pub(in crate::engine) offer: Offer,
-    /// Whether a grant of it, in force, covers the function.
+    /// True if a grant of it, in force, covers the function.
     pub(in crate::engine) covers_function: bool,
-    /// How many leases it holds.
+    /// The number of leases that it holds.
     pub(in crate::engine) running: i64,
-    /// How many it can hold, if it says so.
+    /// The number of leases that it can hold; `None` if it does not say.
     pub(in crate::engine) slots: Option<i64>,
     /// The functions that it announces.
     pub(in crate::engine) functions: Vec<String>,
 }
 
-/// The facts that decide who may have a process.
+/// The facts that decide which executors may have a process.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine) struct Need<'f> {
-    /// By which kind of executor.
+    /// The executor type.
     pub(in crate::engine) executor_type: &'f str,
-    /// The function to be done.
+    /// The function to execute.
     pub(in crate::engine) function: &'f str,
-    /// If not empty, only executors of these names.
+    /// The only executors that may have it, by name; empty for all.
     pub(in crate::engine) executor_names: &'f [String],
     /// The requirements on its executor.
     pub(in crate::engine) requires: &'f Requirements,
 }
 
 impl Candidate {
-    /// An executor as it is now.
+    /// Returns an executor as it is now.
     pub(in crate::engine) fn of(view: &ExecutorView, covers_function: bool) -> Self {
         let record = &view.record;
         Self {
@@ -66,17 +66,17 @@ impl Candidate {
         }
     }
 
-    /// Whether work for executors of these names, or of any if there are none, is for it, too.
+    /// True if work for executors of these names, or of any if there are none, may go to it.
     fn is_meant(&self, executor_names: &[String]) -> bool {
         executor_names.is_empty() || executor_names.contains(&self.name)
     }
 
-    /// How many it works on at once. Whoever does not say so is believed to do one at a time.
+    /// Returns the number of processes that it works on at once; one if it does not say.
     fn slots(&self) -> i64 {
         self.slots.unwrap_or(1)
     }
 
-    /// How many more it takes.
+    /// Returns the number of further processes that it takes.
     fn places(&self) -> i64 {
         self.slots().saturating_sub(self.running).max(0)
     }
@@ -89,19 +89,19 @@ pub(in crate::engine) struct Counted {
     pub(in crate::engine) kind: &'static str,
     /// The key or name.
     pub(in crate::engine) key: String,
-    /// How many run, and how many may; `None` without such a limit.
+    /// The number of running processes, and the most that may run; `None` without such a limit.
     pub(in crate::engine) places: Option<(i64, i64)>,
-    /// Who holds the places.
+    /// The processes that hold the places.
     pub(in crate::engine) holders: Vec<Uuid>,
-    /// When the next may start by the rate, if it may not now.
+    /// The time of the next start by the rate, if none is allowed now.
     pub(in crate::engine) next_start_ms: Option<i64>,
 }
 
-/// All that is known about one process.
+/// The known facts about one process.
 pub(in crate::engine) struct Facts<'f> {
     /// The process.
     pub(in crate::engine) process: &'f ExplainRecord,
-    /// What is paused in its colony.
+    /// The pauses of its colony.
     pub(in crate::engine) pauses: &'f [Pause],
     /// The executors of its type.
     pub(in crate::engine) executors: &'f [Candidate],
@@ -123,14 +123,14 @@ impl Facts<'_> {
     }
 }
 
-/// Every reason that holds a process, the most important first. One that could run this moment has none but its place.
+/// Returns every reason that holds a process, the most important first. A process that could run now has only its place in the queue.
 pub(in crate::engine) fn of_process(facts: &Facts<'_>) -> Vec<Explained> {
     let summary = &facts.process.summary;
     match summary.state {
         ProcessState::Waiting => waiting(facts),
         ProcessState::Blocked => {
             let mut reasons = blocked(facts);
-            // What would hold it next, so that nobody waits for a time after which nothing happens.
+            // The next obstacles as well, so that no operator waits for the end of a block after which nothing happens.
             reasons.extend(pauses(facts));
             reasons.extend(nobody(facts.need(), facts.executors, facts.now_ms));
             reasons
@@ -189,7 +189,7 @@ fn stands_still(left_ms: i64) -> String {
     format!("its `max_wait` stands still while it is paused, with {} left", span(left_ms))
 }
 
-/// The pauses that hold it.
+/// Returns the pauses that hold it.
 fn covering<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = &'f Pause> {
     let summary = &facts.process.summary;
     facts.pauses.iter().filter(|pause| pause.what.covers(&summary.executor_type, &summary.function))
@@ -205,7 +205,7 @@ fn pauses<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = Explained> + 'f {
     })
 }
 
-/// Why no executor takes a process: each step leaves fewer of them, and the first that leaves none is the reason.
+/// Returns the reason why no executor takes a process: each step rules some out, and the first that leaves none is the reason.
 pub(in crate::engine) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms: i64) -> Option<Explained> {
     let Need { executor_type, function, executor_names, requires } = need;
     let granted: Vec<&Candidate> = executors.iter().filter(|one| is_granted(one.presence)).collect();
@@ -272,7 +272,7 @@ pub(in crate::engine) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms:
     None
 }
 
-/// Says of a type without any grant in force whom to approve, to grant again, or to start.
+/// Returns the reason for a type without a grant in force: the executor to approve, to grant again, or to start.
 fn nobody_granted(executor_type: &str, executors: &[Candidate]) -> Explained {
     let those = |presence| names_of(&executors.iter().filter(|one| one.presence == presence).collect::<Vec<_>>());
     let (pending, removed) = (those(Presence::Pending), those(Presence::Removed));
@@ -294,7 +294,7 @@ fn nobody_granted(executor_type: &str, executors: &[Candidate]) -> Explained {
     reason("NO_EXECUTOR", format!("no executor of type `{executor_type}` {text}"), names)
 }
 
-/// Why nobody who may take a process would know what to do with it, as far as they say what they do: it is handed out all the same.
+/// Returns a reason if no executor that may take a process announces its function; it is handed out all the same.
 pub(in crate::engine) fn unknown_function(need: Need<'_>, executors: &[Candidate]) -> Option<Explained> {
     let able: Vec<&Candidate> = executors.iter().filter(|one| one.presence.is_live() && one.covers_function).collect();
     let may_know =
@@ -311,14 +311,14 @@ pub(in crate::engine) fn unknown_function(need: Need<'_>, executors: &[Candidate
     Some(reason("FUNCTION_UNKNOWN", text, names))
 }
 
-/// The function that may have been meant, as the end of a sentence.
+/// Formats a suggestion for a misspelt function, as the end of a sentence.
 fn meant(function: &str, executors: &[&Candidate]) -> String {
     let known = executors.iter().flat_map(|one| one.functions.iter().map(String::as_str));
     nearest(function, known).map_or_else(String::new, |name| format!("; is `{name}` meant?"))
 }
 
-/// How long a process may have to wait for its turn, if nothing else holds it: work before it, and as long as the type's work took
-/// of late, over the places of those who could take it. The guess is on the long side: some of what is before it may be for others.
+/// Estimates the wait of a process for its turn, if nothing else holds it: the work ahead of it, times the recent duration of the type's
+/// work, over the places of the executors that could take it. The estimate is high: some of the work ahead may be for other executors.
 pub(in crate::engine) fn estimated_wait_ms(facts: &Facts<'_>) -> Option<i64> {
     let process = facts.process;
     let is_held =

@@ -1,4 +1,4 @@
-//! The words of reasons: names, counts and times in a sentence.
+//! Text of reasons: names, counts and times in a sentence.
 
 use apiary_identity::Requirements;
 use jiff::{SignedDuration, Timestamp};
@@ -6,15 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::Candidate;
 use crate::model::{Explained, Pause, PauseKind};
 
-/// Executors, functions or processes named in one sentence, at the most.
+/// The most executors, functions or processes named in one sentence.
 const NAMED_MAX: usize = 5;
 
-/// A reason about somebody.
+/// Returns a reason about these names.
 pub(super) fn reason(kind: &'static str, text: String, subjects: Vec<String>) -> Explained {
     Explained { kind, text, subjects, ..Explained::default() }
 }
 
-/// The names of executors, each once.
+/// Returns the names of executors, each once.
 pub(super) fn names_of(executors: &[&Candidate]) -> Vec<String> {
     let mut names: Vec<String> = executors.iter().map(|one| one.name.clone()).collect();
     names.sort_unstable();
@@ -22,7 +22,7 @@ pub(super) fn names_of(executors: &[&Candidate]) -> Vec<String> {
     names
 }
 
-/// Names in a sentence: the first few, and how many more there are.
+/// Formats names in a sentence: the first few, and the number of the rest.
 pub(super) fn named(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(NAMED_MAX).map(|name| format!("`{name}`")).collect();
     match names.len().saturating_sub(NAMED_MAX) {
@@ -31,7 +31,7 @@ pub(super) fn named(names: &[String]) -> String {
     }
 }
 
-/// What those who come nearest lack.
+/// Formats the requirements that the nearest executors lack.
 pub(super) fn shortfalls(requires: &Requirements, executors: &[&Candidate]) -> String {
     let mut lacks: Vec<(usize, String)> = executors
         .iter()
@@ -47,12 +47,12 @@ pub(super) fn shortfalls(requires: &Requirements, executors: &[&Candidate]) -> S
     shown.join(", ")
 }
 
-/// A number of things: `1 attempt`, `2 attempts`.
+/// Formats a number of things: `1 attempt`, `2 attempts`.
 pub(in crate::engine) fn counted(count: i64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
-/// A pause in a sentence.
+/// Formats a pause in a sentence.
 pub(super) fn paused(pause: &Pause) -> String {
     let what = match pause.what.kind {
         PauseKind::Colony => "the colony".to_owned(),
@@ -62,12 +62,12 @@ pub(super) fn paused(pause: &Pause) -> String {
     format!("{what} {}", is_paused(pause))
 }
 
-/// By whom it is paused, since when and why.
+/// Formats the author, the time and the reason of a pause.
 pub(in crate::engine) fn is_paused(pause: &Pause) -> String {
     format!("is paused by {} since {}{}", pause.by, moment(pause.since_ms), because(Some(&pause.reason)))
 }
 
-/// Why, where somebody said so.
+/// Formats a reason, if there is one.
 pub(super) fn because(reason: Option<&str>) -> String {
     match reason {
         None | Some("") => String::new(),
@@ -75,17 +75,17 @@ pub(super) fn because(reason: Option<&str>) -> String {
     }
 }
 
-/// Says how many processes wait.
+/// Formats the number of processes that wait.
 pub(super) fn waits(count: i64) -> String {
     counted(count, "process waits", "processes wait")
 }
 
-/// The verb for so many names.
+/// Returns the verb for this number of names.
 pub(super) fn has(names: &[String]) -> &'static str {
     if names.len() == 1 { "has" } else { "have" }
 }
 
-/// A moment for people, to the second.
+/// Formats a moment for people, to the second.
 pub(in crate::engine) fn moment(ms: i64) -> String {
     match Timestamp::from_second(ms.div_euclid(1000)) {
         Ok(moment) => moment.to_string(),
@@ -93,7 +93,7 @@ pub(in crate::engine) fn moment(ms: i64) -> String {
     }
 }
 
-/// How far a moment is away.
+/// Formats the distance of a moment.
 pub(super) fn until(now_ms: i64, then_ms: i64) -> String {
     match then_ms.saturating_sub(now_ms) {
         left if left > 0 => format!("in {}", span(left)),
@@ -101,7 +101,7 @@ pub(super) fn until(now_ms: i64, then_ms: i64) -> String {
     }
 }
 
-/// A length of time for people, to the second.
+/// Formats a duration for people, to the second.
 pub(in crate::engine) fn span(ms: i64) -> String {
     let seconds = ms.max(0).saturating_add(999) / 1000;
     format!("{:#}", SignedDuration::from_secs(seconds))

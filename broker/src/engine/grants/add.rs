@@ -1,4 +1,4 @@
-//! Keeping a grant.
+//! Storing a grant.
 
 use apiary_identity::{Envelope, Grant};
 
@@ -8,8 +8,8 @@ use crate::engine::Engine;
 use crate::engine::notify::wakeups::Hint;
 
 impl Engine {
-    /// Keeps a grant that the colony signed; true if this very grant was there. One whose key is revoked is kept and dead, and
-    /// refused: a dead key stays dead.
+    /// Stores a grant that the colony signed; true if this very grant existed. The grant of a revoked key is stored as revoked, and
+    /// rejected: a revoked key is never trusted again.
     pub(crate) async fn add_grant(
         &self,
         permit: Permit<action::AddGrant>,
@@ -21,7 +21,7 @@ impl Engine {
             colony = permit.colony().name, name = grant.name, role = grant.role.as_str(), key = %grant.key, existed,
             "grant kept"
         );
-        // Remembered anew, and at other brokers forgotten: whoever has several grants claims under all of them.
+        // The new grant enters this cache and clears those of other brokers: an executor with several grants claims under all of them.
         let grants = self.grants.of_key(permit.colony(), &grant.key).await?;
         self.wakeups.tell(|| Hint::Announced(permit.colony().key));
         if grants.iter().any(|kept| kept.grant.grant_id == grant.grant_id && kept.revoked_from_ms.is_some()) {

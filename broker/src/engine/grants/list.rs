@@ -6,19 +6,19 @@ use crate::engine::Engine;
 use crate::limits::PAGE_BYTES_MAX;
 use crate::model::{GrantCursor, Page, StoredGrant, cut_to_bytes};
 
-/// An envelope's ids, type and signature, at the most; the signed bytes come on top.
+/// Bytes of an envelope's ids, type and signature, at the most; the signed bytes come on top.
 const ENVELOPE_FRAME_BYTES: usize = 512;
 
-/// One page of grants.
+/// A page of grants.
 pub(crate) struct GrantPage {
     /// The grants, oldest first.
     pub(crate) grants: Vec<StoredGrant>,
-    /// Where the next page starts, if there may be one.
+    /// The start of the next page, if there may be one.
     pub(crate) next: Option<GrantCursor>,
 }
 
 impl Engine {
-    /// One page of the colony's grants, oldest first.
+    /// Returns a page of the colony's grants, oldest first.
     pub(crate) async fn list_grants(
         &self,
         permit: Permit<action::ListGrants>,

@@ -1,4 +1,4 @@
-//! Grants: one file per call.
+//! Grants: one file per verb.
 
 pub(super) mod add;
 pub(super) mod list;

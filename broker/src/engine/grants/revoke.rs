@@ -1,4 +1,4 @@
-//! Ending grants.
+//! Revoking grants.
 
 use apiary_identity::{Envelope, Revocation};
 
@@ -9,17 +9,17 @@ use crate::engine::leases::revoked::give_back_revoked;
 use crate::engine::notify::wakeups::Hint;
 use crate::limits::GIVE_BACK_AGAIN_MS;
 
-/// What a revocation ended.
+/// The effect of a revocation.
 pub(crate) struct Revoked {
-    /// Grants that are revoked by it.
+    /// The number of revoked grants.
     pub(crate) grants: usize,
-    /// Leases that were given back.
+    /// The number of released leases.
     pub(crate) leases: usize,
 }
 
 impl Engine {
-    /// Ends the grants that a revocation names. From the answer on nothing is done under them here; other brokers hear of it at
-    /// once, or look within seconds. What is leased under them waits again, and no retry is spent.
+    /// Revokes the grants that a revocation names. Once it returns, this broker does nothing more under them; other brokers get a hint at
+    /// once, or read it within seconds. Work that is leased under them waits again, and no retry is spent.
     pub(crate) async fn revoke_grant(
         &self,
         permit: Permit<action::RevokeGrant>,
@@ -35,7 +35,7 @@ impl Engine {
             self.wakeups.tell(|| Hint::Revoked(*grant));
         }
         let moved = give_back_revoked(&*self.store, &*self.clock, &self.wakeups, &self.lines).await?;
-        // A claim that was under way at another broker may lease something still: the next sweep gives it back.
+        // A claim that was under way at another broker may still lease work: the next sweep releases it.
         self.wakeups.due_at(now_ms.saturating_add(GIVE_BACK_AGAIN_MS));
         let leases = moved.iter().filter(|lease| lease.lane.colony == colony.key).count();
         tracing::info!(

@@ -1,4 +1,4 @@
-//! Keeping log lines of running attempts.
+//! Log lines of running attempts.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::model::{LogBatch, NewLogLine};
 use crate::store::StoreResult;
 
-/// What a line adds to its text in memory.
+/// Bytes that a line adds to its text in memory.
 const LINE_BYTES: usize = 128;
 
 impl Engine {
-    /// Keeps log lines of an attempt whose lease is held; says how many were dropped because the process has as many as it may.
+    /// Stores log lines of an attempt whose lease is held; returns the number of lines dropped because the process has its maximum.
     pub(crate) async fn add_logs(
         &self,
         permit: Permit<action::AddLogs>,
@@ -70,7 +70,7 @@ impl Flush for LogFlush {
         let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut batches, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(&leases) {
-            // Until the database says otherwise, it is lost.
+            // Until the database says otherwise, the lease is lost.
             answers.push(Err(item.holder.lost()));
             if let Some(lease) = lease {
                 places.push(answers.len() - 1);

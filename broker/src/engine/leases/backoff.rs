@@ -1,9 +1,9 @@
-//! How long a failed process waits before its next attempt.
+//! The wait of a failed process before its next attempt.
 
 use apiary_identity::Backoff;
 use apiary_identity::limits::DURATION_MAX_MS;
 
-/// The wait before retry number `retry` (from 1), in milliseconds. `random` is from 0 to 1 and decides how much of the
+/// Returns the wait before retry number `retry` (from 1), in milliseconds. `random` is from 0 to 1 and decides how much of the
 /// jitter is taken off.
 pub(in crate::engine) fn backoff_ms(backoff: &Backoff, retry: i32, random: f64) -> i64 {
     let exponent = retry.saturating_sub(1).max(0);

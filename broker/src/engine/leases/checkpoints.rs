@@ -1,5 +1,5 @@
-//! What an earlier attempt left for the next: handed out with the claim, for whoever gets it to verify. What was left under a grant
-//! that is revoked is not: the colony trusts its signer no more.
+//! Checkpoints of earlier attempts, handed out with the claim; the executor verifies them. A checkpoint under a revoked grant
+//! is left out: the colony no longer trusts its signer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use crate::engine::Engine;
 use crate::engine::leases::claim::Leased;
 use crate::model::{StoredGrant, StoredProgress};
 
-/// A checkpoint with its signer's grant. Both are as the database holds them: the executor checks them.
+/// A checkpoint with its signer's grant. Both are as the database holds them: the executor verifies them.
 pub(crate) struct Checkpoint {
-    /// The signed progress that carries it, once it is read.
+    /// The signed progress that carries it; `None` until it is read.
     pub(crate) progress: Option<StoredProgress>,
-    /// The grant of the executor that signed it, unless the database lost it.
+    /// The grant of the executor that signed it; `None` if the database lost it.
     pub(crate) executor: Option<Arc<StoredGrant>>,
     bytes: usize,
 }
 
 impl Checkpoint {
-    /// What it adds to an answer.
+    /// Returns the bytes that it adds to an answer.
     pub(in crate::engine) fn bytes(&self) -> usize {
         self.bytes + self.executor.as_ref().map_or(0, |grant| grant.payload.len())
     }
 }
 
 impl Engine {
-    /// Notes which processes that were tried before have a checkpoint, and how large it is: what does not fit into the answer
-    /// is never read. Usually nothing was tried before, and nothing is asked.
+    /// Notes the sizes of the checkpoints of processes that were tried before: a checkpoint that does not fit into the answer
+    /// is never read. For first attempts, as usual, the database is not asked.
     pub(in crate::engine) async fn weigh_checkpoints(&self, leases: &mut [Leased]) -> Result<(), Error> {
         let again = leases.iter().filter(|leased| leased.claimed.attempt > 1);
         let again: Vec<Uuid> = again.map(|leased| leased.claimed.process_id).collect();
@@ -49,7 +49,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads the checkpoints that were noted.
+    /// Reads the checkpoints whose sizes were noted.
     pub(in crate::engine) async fn read_checkpoints(&self, leases: &mut [Leased]) -> Result<(), Error> {
         let noted = leases.iter().filter(|leased| leased.checkpoint.is_some());
         let noted: Vec<Uuid> = noted.map(|leased| leased.claimed.process_id).collect();

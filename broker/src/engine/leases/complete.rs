@@ -1,4 +1,4 @@
-//! Ending attempts with success.
+//! Successes of attempts.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::model::{Completion, LeaseEnd, LeaseRecord};
 use crate::store::StoreResult;
 
 impl Engine {
-    /// Keeps a success. The same result again is answered as the first time; any other for a lost lease is refused, and so is
+    /// Stores a success. The same result again is answered as the first time; any other for a lost lease is rejected. So is
     /// one for a process that is being cancelled, which is cancelled then.
     pub(crate) async fn complete(
         &self,
@@ -41,7 +41,7 @@ impl Engine {
 pub(crate) struct ResultItem {
     pub(in crate::engine) holder: Holder,
     spec_digest: Digest,
-    /// When the executor says that it finished.
+    /// The executor's time of completion.
     finished_at: Timestamp,
     pub(in crate::engine) envelope: Envelope,
 }
@@ -62,7 +62,7 @@ impl ResultItem {
         desk.may_state(lease, "finished_at", says_done, self.finished_at, now_ms).await
     }
 
-    /// A result must name the bytes that the work was done from: those that the broker handed out.
+    /// Checks that the result names the bytes of the spec that the broker handed out.
     pub(in crate::engine) fn check_spec(&self, kept: Digest) -> Result<(), Error> {
         self.holder.check_spec(self.spec_digest, kept)
     }
@@ -100,7 +100,7 @@ impl Flush for CompleteFlush {
         let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut completions, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(leases) {
-            // Until the database says otherwise, it is lost.
+            // Until the database says otherwise, the lease is lost.
             let Some(lease) = lease else {
                 answers.push(Err(item.holder.lost()));
                 continue;

@@ -1,4 +1,4 @@
-//! What renewing, completing, failing and releasing share: whose lease it is, and what to answer when it is gone.
+//! Lookup of leases for renewing, completing, failing and releasing: the holder's check, and the answer when the lease is gone.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,27 +15,27 @@ use crate::limits::REQUEST_WINDOW_MS;
 use crate::model::{AttemptEnding, ColonyKey, LeaseRecord, LeaseRef};
 use crate::store::{Store, StoreError, StoreResult};
 
-/// Somebody who says that they hold a lease.
+/// A caller who claims to hold a lease.
 #[derive(Clone, Debug)]
 pub(crate) struct Holder {
-    /// The colony that the permit is good in.
+    /// The colony of the permit.
     colony: ColonyKey,
     /// The process.
     pub(in crate::engine) process_id: Uuid,
     /// The attempt that the lease is for.
     pub(in crate::engine) attempt: i32,
-    /// The key that was granted it.
+    /// The caller's key.
     key: Id,
 }
 
-/// An attempt that ended.
+/// The end of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
-    /// This very result had been accepted before.
+    /// True if this very result had been accepted before.
     pub(crate) existed: bool,
 }
 
-/// Looks up leases for those who say that they hold them.
+/// The lookup of leases by holder.
 #[derive(Clone)]
 pub(crate) struct LeaseDesk {
     store: Arc<dyn Store>,
@@ -60,7 +60,7 @@ impl Holder {
         Error::LeaseLost { process_id: self.process_id, attempt: self.attempt }
     }
 
-    /// What an executor signs about its work must name the bytes that the work is done from: those that the broker handed out.
+    /// Checks that a statement about the work names the bytes of the spec that the broker handed out.
     pub(in crate::engine) fn check_spec(&self, named: Digest, kept: Digest) -> Result<(), Error> {
         if named == kept {
             return Ok(());
@@ -76,7 +76,7 @@ impl Holder {
 }
 
 impl LeaseRecord {
-    /// The fencing token.
+    /// Returns the fencing token.
     pub(in crate::engine) fn reference(&self) -> LeaseRef {
         LeaseRef { process_id: self.process_id, attempt: self.attempt, executor: self.executor }
     }
@@ -91,7 +91,7 @@ impl LeaseDesk {
         &*self.store
     }
 
-    /// The lease of each holder, if it is theirs: of this colony, of this attempt, and granted to this key. It compares keys, not
+    /// Returns the lease of each holder, if it is theirs: of this colony, of this attempt, and granted to this key. It compares keys, not
     /// grants, because a key may have several, also in several colonies.
     pub(in crate::engine) async fn held<'a>(
         &self,
@@ -117,8 +117,8 @@ impl LeaseDesk {
             .collect())
     }
 
-    /// Checks that what an executor signed about its work can be verified by whoever receives it, and that its time is one at which
-    /// the work was under way: after the claim, and not in the future. Clocks may differ as far as those of callers may.
+    /// Checks that an executor's statement about its work can be verified by everyone who receives it, and that its time lies within
+    /// the attempt: after the claim, and not in the future. Clocks may differ as much as those of callers.
     pub(in crate::engine) async fn may_state(
         &self,
         lease: &LeaseRecord,
@@ -147,8 +147,8 @@ impl LeaseDesk {
         Ok(chain::may_state(&grant, &WorkStatement { executor_type, function, says_done, at })?)
     }
 
-    /// What to answer somebody whose lease is gone. If this very result ended the attempt, its sender asks again because the
-    /// answer got lost; if the attempt was cancelled, its holder is told so as the first time.
+    /// Returns the answer for a lease that is gone. If this very result ended the attempt, its sender repeats it because the
+    /// answer got lost; if the attempt was cancelled, its holder gets that error again.
     pub(in crate::engine) async fn after_the_end(&self, holder: &Holder, result: &Envelope) -> Result<Ended, Error> {
         let Some(attempt) = self.store.attempt(holder.process_id, holder.attempt).await? else {
             return Err(holder.lost());

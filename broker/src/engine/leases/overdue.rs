@@ -1,9 +1,9 @@
-//! Leases that are over without a word of their holder.
+//! Leases that are over without a report from their holder.
 
 use crate::engine::lifecycle::{self, Event};
 use crate::model::{AttemptEnding, Failure, LeaseRecord};
 
-/// Returns the end of a lease that is over: the attempt is lost, or, at the deadline of a cancellation, stopped.
+/// Returns the end of a lease that is over: the attempt is lost, or, at the deadline of a cancellation, cancelled.
 pub(in crate::engine) fn end_of_overdue(lease: &LeaseRecord, now_ms: i64) -> Failure {
     let is_stopped = lease.cancel.as_ref().is_some_and(|mark| mark.deadline_ms <= now_ms);
     let is_too_long = lease.exec_deadline_ms.is_some_and(|deadline| deadline <= now_ms);

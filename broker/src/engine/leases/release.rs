@@ -1,4 +1,4 @@
-//! Giving work back untouched, to be done at once or later.
+//! Releases: giving work back untouched, at once or for later.
 
 use uuid::Uuid;
 
@@ -9,19 +9,19 @@ use crate::engine::leases::desk::Holder;
 use crate::engine::notify::wakeups::Change;
 use crate::model::{AttemptEnding, LeaseEnd, Release};
 
-/// When work that is given back is to come again, and why.
+/// A release order: the delay, and its reason.
 pub(crate) struct Return {
-    /// Not to be claimed before so long; 0 for at once.
+    /// The shortest delay until the next claim; 0 for none.
     pub(crate) delay_ms: i64,
-    /// In words, what is waited for; may be empty.
+    /// The cause of the delay in words; may be empty.
     pub(crate) reason: String,
-    /// The name of what is out of order around the work, and should be mended.
+    /// The name of what is out of order around the work, and must be repaired.
     pub(crate) surroundings: Option<String>,
 }
 
 impl Engine {
-    /// Gives a lease back, and no retry is spent: the process waits again at its place, or, with a delay, is blocked until that
-    /// is over. One that is being cancelled is cancelled then.
+    /// Releases a lease without spending a retry: the process waits again at its place, or, with a delay, is blocked until that
+    /// is over. A process that is being cancelled is cancelled then.
     pub(crate) async fn release(
         &self,
         permit: Permit<action::Release>,
@@ -60,7 +60,7 @@ impl Engine {
                 Some(until_ms) => self.wakeups.due_at(until_ms),
                 None => {
                     self.wakeups.work(&lease.lane);
-                    // Its `max_wait` runs again: the sweep is to look when that is over.
+                    // Its `max_wait` runs again: the sweep must wake when that is over.
                     self.wakeups.due_at(now_ms);
                 }
             },

@@ -1,4 +1,4 @@
-//! Prolonging leases.
+//! Renewals of leases.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::model::{Renewal, Renewed};
 use crate::store::StoreResult;
 
 impl Engine {
-    /// Prolongs a lease; says until when, whether it is being cancelled, and whether its executor, or the broker, is drained.
+    /// Renews a lease; returns its end, a cancellation if there is one, and whether its executor, or the broker, is being drained.
     pub(crate) async fn renew(
         &self,
         permit: Permit<action::Renew>,
@@ -29,7 +29,7 @@ impl Engine {
     }
 }
 
-/// A lease to prolong.
+/// A lease to renew.
 pub(crate) struct RenewItem {
     holder: Holder,
     lease_ms: i64,
@@ -66,7 +66,7 @@ impl Flush for RenewFlush {
         let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut renewals, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(&leases) {
-            // Until the database says otherwise, it is lost.
+            // Until the database says otherwise, the lease is lost.
             answers.push(Err(item.holder.lost()));
             if let Some(lease) = lease {
                 places.push(answers.len() - 1);

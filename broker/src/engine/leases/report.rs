@@ -1,4 +1,4 @@
-//! Keeping signed progress: how far an attempt is, its output so far, and what the next attempt receives.
+//! Signed progress: the percentage, the output so far, and the checkpoint for the next attempt.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::model::{Report, Reported};
 use crate::store::StoreResult;
 
 impl Engine {
-    /// Keeps progress of an attempt whose lease is held. An older report than the last one changes nothing, and is no error: its
+    /// Stores progress of an attempt whose lease is held. A report older than the last one changes nothing, and is not an error: its
     /// sender's newer one came first.
     pub(crate) async fn report(
         &self,
@@ -83,12 +83,12 @@ impl Flush for ReportFlush {
         let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut reports, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(leases) {
-            // Until the database says otherwise, it is lost.
+            // Until the database says otherwise, the lease is lost.
             let Some(lease) = lease else {
                 answers.push(Err(item.holder.lost()));
                 continue;
             };
-            // What would not verify when the next attempt receives it must not be kept: it would end that attempt.
+            // Progress that does not verify must not be stored: the next attempt would receive it, and end.
             let acceptable = match item.holder.check_spec(item.spec_digest, lease.spec_digest) {
                 Ok(()) => self.desk.may_state(&lease, "at", true, item.at, now_ms).await,
                 Err(error) => Err(error),

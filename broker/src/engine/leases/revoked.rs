@@ -1,4 +1,4 @@
-//! Leases under grants that were revoked.
+//! Leases under revoked grants.
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
@@ -8,7 +8,7 @@ use crate::limits::SWEEP_ROWS;
 use crate::model::{AttemptEnding, LeaseEnd, LeaseRecord, Release};
 use crate::store::{Store, StoreResult};
 
-/// From `leases` back to `queue`, or, being cancelled, to `finished`, whatever broker leased them; returns them.
+/// Moves their processes from `leases` back to `queue`, or, being cancelled, to `finished`, for every broker; returns the leases.
 pub(crate) async fn give_back_revoked(
     store: &dyn Store,
     clock: &dyn Clock,

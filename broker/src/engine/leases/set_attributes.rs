@@ -1,4 +1,4 @@
-//! Attaching values to processes while they run.
+//! Attributes of running processes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::model::{Attached, AttributeBatch, NewAttribute};
 use crate::store::StoreResult;
 
 impl Engine {
-    /// Attaches values to a process whose lease is held: all of them, or none. Of two with one kind and key the later counts.
+    /// Attaches values to a process whose lease is held: all of them, or none. Of two with one kind and key the later one is stored.
     pub(crate) async fn set_attributes(
         &self,
         permit: Permit<action::SetAttributes>,

@@ -1,5 +1,5 @@
-//! The limits of colonies, remembered for a moment, for the one question that a submit has: is there a limit for this key at all?
-//! Whoever counts by limits reads them in the transaction in which it counts.
+//! A cache of the limits of colonies, for the one question of a submit: is there a limit for this key at all?
+//! A pass that counts by limits reads them in its own transaction.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use crate::limits::{GRANT_CACHE_KEYS_MAX, LIMITS_REMEMBERED};
 use crate::model::{ColonyKey, Limits};
 use crate::store::{Store, StoreResult};
 
-/// Limits of colonies.
+/// The cached limits of colonies.
 #[derive(Default)]
 pub(crate) struct LimitBook {
     pages: Mutex<Pages>,
@@ -19,12 +19,12 @@ pub(crate) struct LimitBook {
 #[derive(Default)]
 struct Pages {
     by_colony: HashMap<ColonyKey, (Arc<Limits>, Instant)>,
-    /// How often something was forgotten: what is read meanwhile may be old.
+    /// The number of invalidations: limits read before one may be out of date.
     forgotten: u64,
 }
 
 impl LimitBook {
-    /// The colony's limits, as remembered or as kept.
+    /// Returns the colony's limits, from the cache or the store.
     pub(crate) async fn of(&self, store: &dyn Store, colony: ColonyKey) -> StoreResult<Arc<Limits>> {
         let remembered = self.pages().by_colony.get(&colony).cloned();
         match remembered {
@@ -33,7 +33,7 @@ impl LimitBook {
         }
     }
 
-    /// The colony's limits, as kept now.
+    /// Returns the colony's limits from the store.
     pub(crate) async fn read(&self, store: &dyn Store, colony: ColonyKey) -> StoreResult<Arc<Limits>> {
         let forgotten = self.pages().forgotten;
         let kept = store.list_limits(colony).await?;
@@ -48,7 +48,7 @@ impl LimitBook {
         Ok(limits)
     }
 
-    /// Somebody changed them.
+    /// Drops a colony whose limits have changed.
     pub(crate) fn forget(&self, colony: ColonyKey) {
         let mut pages = self.pages();
         pages.forgotten = pages.forgotten.wrapping_add(1);

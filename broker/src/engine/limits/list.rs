@@ -1,5 +1,5 @@
-//! Listing limits, with what is used of them. Every member may see what is limited; which keys are in use, customers' as a rule, is for
-//! those who may read processes or set limits.
+//! Listing limits, with their use. Every member may see the limits; the keys in use, which often name customers, are only for
+//! members who may read processes or set limits.
 
 use std::collections::HashMap;
 
@@ -11,28 +11,28 @@ use crate::engine::Engine;
 use crate::limits::LIMIT_USES_SHOWN;
 use crate::model::{Limit, LimitKind, LimitRecord, LimitUse, Limits};
 
-/// A limit and how it stands.
+/// A limit with its use.
 pub(crate) struct LimitStanding {
-    /// The limit, and who set it.
+    /// The limit, with the caller who set it.
     pub(crate) record: LimitRecord,
     /// The keys or names that use most of it.
     pub(crate) uses: Vec<KeyStanding>,
 }
 
-/// How much of a limit one key or name uses.
+/// The use of a limit by one key or name.
 pub(crate) struct KeyStanding {
     /// The key or name.
     pub(crate) key: String,
-    /// The number of those that run.
+    /// The number of processes that run.
     pub(crate) running: i64,
-    /// The number of those that wait.
+    /// The number of processes that wait.
     pub(crate) waiting: i64,
-    /// When the next may start, by its rate; `None` for now.
+    /// The time of the next start by its rate; `None` for now.
     pub(crate) next_start_ms: Option<i64>,
 }
 
 impl Engine {
-    /// Every limit of the colony, by kind and pattern; with its uses for those who may see them.
+    /// Returns every limit of the colony, by kind and pattern; with its uses for callers who may see them.
     pub(crate) async fn list_limits(&self, permit: Permit<action::ListLimits>) -> Result<Vec<LimitStanding>, Error> {
         let colony = permit.colony().key;
         let records = self.store.list_limits(colony).await?;
@@ -47,7 +47,7 @@ impl Engine {
     }
 }
 
-/// Gives each use, those that use most first, to the limit that holds for it.
+/// Assigns each use, the largest first, to the limit that applies to it.
 fn standings(records: Vec<LimitRecord>, uses: Vec<LimitUse>, now_ms: i64) -> Vec<LimitStanding> {
     let limits: Limits = records.iter().map(|record| record.limit.clone()).collect();
     let mut by_limit: HashMap<(LimitKind, String), Vec<KeyStanding>> = HashMap::new();

@@ -1,4 +1,4 @@
-//! Limits, and how much of them is used.
+//! Limits, and their use.
 
 pub(super) mod cache;
 pub(super) mod list;

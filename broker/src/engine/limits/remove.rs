@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::model::LimitKind;
 
 impl Engine {
-    /// Removes a limit, and looks for the polls that wait, at every broker. False if there was none.
+    /// Removes a limit, and wakes the polls of the colony, at every broker. False if there was none.
     pub(crate) async fn remove_limit(
         &self,
         permit: Permit<action::RemoveLimit>,
@@ -15,7 +15,7 @@ impl Engine {
     ) -> Result<bool, Error> {
         let colony = permit.colony();
         let existed = self.store.remove_limit(colony.key, kind, pattern).await?;
-        // Also if it was not there: whoever asks again because an answer got lost wants the work to move.
+        // Also without a limit: a caller that repeats the call because an answer got lost wants the work to move.
         self.wakeups.colony(colony.key);
         tracing::info!(
             colony = colony.name,

@@ -7,8 +7,8 @@ use crate::limits::LIMITS_MAX;
 use crate::model::{Limit, LimitRecord};
 
 impl Engine {
-    /// Keeps a limit, or changes it. Claims that begin from now on go by it, at every broker, and polls that wait are looked for
-    /// again. What runs goes on.
+    /// Stores a limit, or changes it. New claims follow it, at every broker, and the polls of the colony are woken.
+    /// Running work goes on.
     pub(crate) async fn set_limit(&self, permit: Permit<action::SetLimit>, limit: Limit) -> Result<LimitRecord, Error> {
         let colony = permit.colony();
         let record = LimitRecord { limit, by: permit.actor().to_owned(), set_at_ms: self.clock.now_ms() };

@@ -1,4 +1,4 @@
-//! Which limits count a process, and how they stand: for explaining.
+//! Use of the limits that count a process, for explanations.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use crate::engine::explain::Counted;
 use crate::model::{Bucket, Colony, ExplainRecord, Limit, LimitKind, LimitUse, Limits, WaitingSort};
 
 impl Engine {
-    /// How the limits that count a process stand.
+    /// Returns the limits that count a process, with their use.
     pub(in crate::engine) async fn counted(
         &self,
         colony: &Colony,
@@ -37,7 +37,7 @@ impl Engine {
         Ok(counted)
     }
 
-    /// How all limits of a colony stand that are used most.
+    /// Returns the limits of a colony, with the largest uses.
     pub(in crate::engine) async fn standing(&self, colony: &Colony) -> Result<Standing, Error> {
         let limits = self.limits_of(colony).await?;
         let uses = self.store.list_limit_uses(colony.key).await?;
@@ -50,14 +50,14 @@ impl Engine {
     }
 }
 
-/// What a colony's limits let through.
+/// The limits of a colony, with their use.
 pub(in crate::engine) struct Standing {
     limits: Limits,
     uses: HashMap<(LimitKind, String), LimitUse>,
 }
 
 impl Standing {
-    /// Whether a limit holds these waiting processes.
+    /// True if a limit holds back these waiting processes.
     pub(in crate::engine) fn holds(&self, executor_type: &str, sort: &WaitingSort, now_ms: i64) -> bool {
         let mut keys = counters(executor_type, &sort.function, &sort.concurrency_key, &sort.rate_key);
         keys.any(|(kind, key)| {
@@ -70,7 +70,7 @@ impl Standing {
     }
 }
 
-/// What a process is counted by.
+/// Returns the keys and names that a process is counted by.
 fn counters<'p>(
     executor_type: &'p str,
     function: &'p str,
@@ -86,7 +86,7 @@ fn counters<'p>(
     keys.into_iter().filter_map(|(kind, key)| Some((kind, key?)))
 }
 
-/// How many may run; a concurrency key that no limit fits runs one at a time.
+/// Returns the most processes that may run; a concurrency key without a limit runs one at a time.
 fn running_max(kind: LimitKind, limit: Option<&Limit>) -> Option<i64> {
     match (kind, limit) {
         (LimitKind::ConcurrencyKey, None) => Some(Limit::DEFAULT_RUNNING_MAX),
@@ -94,7 +94,7 @@ fn running_max(kind: LimitKind, limit: Option<&Limit>) -> Option<i64> {
     }
 }
 
-/// When the next may start by the rate, if none may now.
+/// Returns the time of the next start by the rate, if none is allowed now.
 fn next_start_ms(limit: Option<&Limit>, bucket: Option<Bucket>, now_ms: i64) -> Option<i64> {
     let (rate, bucket) = limit.and_then(|limit| limit.rate).zip(bucket)?;
     let left = bucket.refilled(&rate, now_ms);

@@ -1,4 +1,4 @@
-//! Listing what is paused.
+//! Listing pauses.
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::model::Pause;
 
 impl Engine {
-    /// Everything that is paused in the colony, by kind and name.
+    /// Returns every pause of the colony, by kind and name.
     pub(crate) async fn list_pauses(&self, permit: Permit<action::ListPauses>) -> Result<Vec<Pause>, Error> {
         Ok(self.store.list_pauses(permit.colony().key).await?)
     }

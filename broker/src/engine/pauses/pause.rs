@@ -7,8 +7,8 @@ use crate::limits::{PAUSES_MAX, REASON_BYTES_MAX};
 use crate::model::{Pause, Paused};
 
 impl Engine {
-    /// Keeps a pause: from now on no broker hands out any of it. What runs goes on. The pause as it is kept, and whether it was
-    /// there: to pause again changes nothing.
+    /// Stores a pause: from now on no broker hands out the work that it covers. Running work goes on. Returns the stored pause, and
+    /// whether it existed: a repeat changes nothing.
     pub(crate) async fn pause(
         &self,
         permit: Permit<action::Pause>,

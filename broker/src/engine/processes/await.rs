@@ -12,16 +12,16 @@ use crate::engine::Engine;
 use crate::limits::AWAIT_LOOK;
 use crate::model::{Attempt, ProcessSummary, StoredGrant};
 
-/// How a process stands, with its last attempt.
+/// The state of an awaited process, with its last attempt.
 pub(crate) struct Awaited {
-    /// The process: finished, or not yet when the time was over.
+    /// The process: finished, or unfinished when the time was over.
     pub(crate) process: ProcessSummary,
     /// The last attempt, with its executor's grant; `None` if it was never claimed.
     pub(crate) attempt: Option<(Attempt, Option<Arc<StoredGrant>>)>,
 }
 
 impl Engine {
-    /// Waits up to `wait` until a process is finished, at the most as long as the grant holds. It takes one of the places of watches.
+    /// Waits up to `wait` until a process is finished, but no longer than the grant is valid. It takes one of the places of watches.
     pub(crate) async fn r#await(
         &self,
         permit: Permit<action::Await>,
@@ -30,7 +30,7 @@ impl Engine {
     ) -> Result<Awaited, Error> {
         let place = self.place(&permit).await?;
         let (colony, until) = (permit.colony(), Instant::now() + wait);
-        // Subscribed before the first look, so that nothing falls between them.
+        // Subscribed before the first read, so that no change falls between them.
         let mut changes = self.wakeups.subscribe();
         let process = loop {
             let found = self.store.summaries(&[process_id]).await?.pop().filter(|found| found.colony == colony.key);
@@ -40,11 +40,11 @@ impl Engine {
             if process.state.is_finished() || Instant::now() >= until {
                 break process;
             }
-            // A look without a sign, because another broker's hint may get lost; it also covers a lagging receiver.
+            // A read without a hint, because another broker's hint may get lost; it also covers a lagging receiver.
             let look = until.min(Instant::now() + AWAIT_LOOK);
             let sign = async { while changes.recv().await.is_ok_and(|change| change.process_id != process_id) {} };
             tokio::select! {
-                // A grant that ended comes before all that it would have shown.
+                // The end of a grant comes before anything that it would have shown.
                 biased;
                 ended = place.ended() => return Err(ended),
                 () = self.drain.cancelled() => return Err(Error::Draining),

@@ -1,4 +1,4 @@
-//! Cancelling: at once what does not run; what runs is told, and ends at a deadline in any case.
+//! Cancellations: a process that does not run is cancelled at once; a running one is told, and ends at a deadline in any case.
 
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::model::{Cancel, ColonyKey, Effect, LeaseEnd, ProcessSummary};
 use crate::store::StoreResult;
 
 impl Engine {
-    /// Cancels a process. One that runs has `grace_ms` to stop by itself.
+    /// Cancels a process. A running one has `grace_ms` to stop by itself.
     pub(crate) async fn cancel(
         &self,
         permit: Permit<action::Cancel>,
@@ -29,7 +29,7 @@ impl Engine {
 }
 
 impl Operations {
-    /// Cancels processes, and tells whom it concerns.
+    /// Cancels processes, and sends the wake-ups.
     pub(crate) async fn cancel(
         &self,
         colony: ColonyKey,
@@ -45,7 +45,7 @@ impl Operations {
         Ok(effects)
     }
 
-    /// Ends what has no time to stop by itself. What is not reached here, because the broker dies in between, the sweep ends.
+    /// Ends leases whose deadline is over already. The sweep ends those that are missed because the broker dies in between.
     async fn end_at_once(&self, process_ids: &[Uuid], now_ms: i64) -> StoreResult<()> {
         let leases = self.store.leases(process_ids).await?;
         let over = leases.iter().filter(|lease| lease.cancel.as_ref().is_some_and(|mark| mark.deadline_ms <= now_ms));

@@ -1,4 +1,4 @@
-//! Deleting processes with all that belongs to them.
+//! Deletion of processes with everything that belongs to them.
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::model::{ColonyKey, Effect};
 use crate::store::StoreResult;
 
 impl Engine {
-    /// Deletes a process that does not run. Its id stays taken until its spec's `submit_by`.
+    /// Deletes a process that does not run. Its id stays reserved until its spec's `submit_by`.
     pub(crate) async fn delete(&self, permit: Permit<action::Delete>, process_id: Uuid) -> Result<(), Error> {
         let colony = permit.colony();
         let effects = self.operations.delete(colony.key, &[process_id]).await?;
@@ -21,7 +21,7 @@ impl Engine {
 }
 
 impl Operations {
-    /// Deletes processes, and tells whom it concerns.
+    /// Deletes processes, and sends the wake-ups.
     pub(crate) async fn delete(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
         let effects = self.store.delete(colony, process_ids, None).await?;
         self.announce(colony, process_ids, &effects).await;

@@ -1,4 +1,4 @@
-//! Giving dead letters up.
+//! Discards of dead letters.
 
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ impl Engine {
 }
 
 impl Operations {
-    /// Gives dead letters up, and tells whom it concerns.
+    /// Gives dead letters up, and sends the wake-ups.
     pub(crate) async fn discard(
         &self,
         colony: ColonyKey,

@@ -1,4 +1,4 @@
-//! Saying why a process is not running.
+//! Explanations of why a process is not running.
 
 use uuid::Uuid;
 
@@ -11,20 +11,20 @@ use crate::engine::presence::state::Presence;
 use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_RUNS_WINDOW_MS};
 use crate::model::{Colony, ExecutorFilter, Explained, Page, ProcessState, ProcessSummary};
 
-/// Why a process is where it is.
+/// The reasons for a process's state.
 pub(crate) struct Explanation {
     /// The process.
     pub(crate) process: ProcessSummary,
     /// Every reason, the most important first.
     pub(crate) reasons: Vec<Explained>,
-    /// Its place in the queue, from 1, if it waits.
+    /// The position in the queue, from 1, if it waits.
     pub(crate) queue_position: Option<i64>,
-    /// An estimate from how long its type's work took in the last hour, if it only waits for its turn.
+    /// The estimated wait, from the duration of its type's work in the last hour, if it only waits for its turn.
     pub(crate) estimated_wait_ms: Option<i64>,
 }
 
 impl Engine {
-    /// Every reason that holds a process, as of this moment.
+    /// Returns every reason that holds a process, as of this moment.
     pub(crate) async fn explain(
         &self,
         permit: Permit<action::Explain>,
@@ -53,19 +53,19 @@ impl Engine {
         })
     }
 
-    /// The executors of a type, and which of them may do a function.
+    /// Returns the executors of a type, with whether each may do a function.
     pub(in crate::engine) async fn candidates(
         &self,
         colony: &Colony,
         executor_type: &str,
         function: &str,
     ) -> Result<Vec<Candidate>, Error> {
-        // Whoever came a moment ago is one of them.
+        // Flushed first, so that executors that came a moment ago are among them.
         self.contacts.write(&*self.store).await?;
         let filter = ExecutorFilter { executor_type: Some(executor_type.to_owned()), ..ExecutorFilter::default() };
         let page = Page { size: EXPLAIN_EXECUTORS_MAX, after: None };
         let mut views = self.executors(colony, &filter, page).await?;
-        // Those that have a grant for the type, and never said a word.
+        // Executors that have a grant for the type, and have not registered.
         let silent = ExecutorFilter { executor_type: Some(String::new()), ..ExecutorFilter::default() };
         views.extend(self.executors(colony, &silent, page).await?);
         let keys = views.iter().map(|view| view.record.key);

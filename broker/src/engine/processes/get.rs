@@ -1,4 +1,4 @@
-//! Reading one process, whole.
+//! Reading one process with its documents.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,26 +13,26 @@ use crate::model::{Attempt, Attribute, ProcessRecord, StoredGrant, StoredProgres
 
 /// Bytes of attempts in one answer: beside them are the spec, the last progress, their grants, and the attributes.
 const ATTEMPTS_BYTES_MAX: usize = PAGE_BYTES_MAX - 7 * 1024 * 1024;
-/// An attempt's executor, its grant, names and numbers, at the most.
+/// Bytes of an attempt's executor, its grant, names and numbers, at the most.
 const ATTEMPT_FRAME_BYTES: usize = 66 * 1024;
 
-/// A process with everything needed to check its chain. All of it is as the database holds it: whoever needs to know
-/// checks it against the colony's key.
+/// A process with everything needed to verify its chain. All of it is as the database holds it: a caller who needs proof
+/// verifies it against the colony's key.
 pub(crate) struct ProcessDetail {
     /// The process and its signed spec.
     pub(crate) process: ProcessRecord,
-    /// The submitter's grant, unless the database lost it.
+    /// The submitter's grant; `None` if the database lost it.
     pub(crate) submitter: Option<Arc<StoredGrant>>,
     /// The last attempts, as many as fit into an answer, with their executors' grants, oldest first.
     pub(crate) attempts: Vec<(Attempt, Option<Arc<StoredGrant>>)>,
     /// The last signed progress with its executor's grant.
     pub(crate) progress: Option<(StoredProgress, Option<Arc<StoredGrant>>)>,
-    /// What is attached to it.
+    /// The attributes.
     pub(crate) attributes: Vec<Attribute>,
 }
 
 impl Engine {
-    /// One process of the caller's colony.
+    /// Returns a process of the caller's colony.
     pub(crate) async fn get_process(
         &self,
         permit: Permit<action::GetProcess>,
@@ -49,7 +49,7 @@ impl Engine {
         let mut keys: Vec<_> = signers.chain([process.submitter]).collect();
         keys.sort_unstable();
         keys.dedup();
-        // Not from memory: whoever verifies a chain wants to know what the database holds now.
+        // Not from the cache: a caller who verifies a chain wants what the database holds now.
         let grants: HashMap<_, _> =
             self.store.grants_by_key(&keys).await?.into_iter().map(|grant| (grant.key, Arc::new(grant))).collect();
         let attempts = attempts
@@ -73,7 +73,7 @@ impl Engine {
     }
 }
 
-/// Cuts off the oldest, where all of them would make the answer larger than a message may be.
+/// Cuts off the oldest if all of them would make the answer larger than a message may be.
 fn newest_that_fit(mut attempts: Vec<Attempt>) -> Vec<Attempt> {
     attempts.reverse();
     cut_to_bytes(&mut attempts, ATTEMPTS_BYTES_MAX, |attempt| {

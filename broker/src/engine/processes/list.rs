@@ -6,21 +6,21 @@ use crate::engine::Engine;
 use crate::limits::PAGE_BYTES_MAX;
 use crate::model::{Colony, Page, ProcessCursor, ProcessFilter, ProcessSummary, cut_to_bytes};
 
-/// A summary's ids, names, numbers and words, at the most; its labels come on top.
+/// Bytes of a summary's ids, names, numbers and words, at the most; its labels come on top.
 const SUMMARY_BYTES: usize = 6 * 1024;
-/// What one label's frame adds.
+/// Bytes that a label's frame adds.
 const LABEL_FRAME_BYTES: usize = 16;
 
-/// One page of processes.
+/// A page of processes.
 pub(crate) struct ProcessPage {
     /// The processes, newest first.
     pub(crate) processes: Vec<ProcessSummary>,
-    /// Where the next page starts, if there may be one.
+    /// The start of the next page, if there may be one.
     pub(crate) next: Option<ProcessCursor>,
 }
 
 impl Engine {
-    /// One page of the colony's processes that match, newest first.
+    /// Returns a page of the colony's processes that match, newest first.
     pub(crate) async fn list_processes(
         &self,
         permit: Permit<action::ListProcesses>,
@@ -40,7 +40,7 @@ impl Engine {
 }
 
 impl Engine {
-    /// A filter by a name that nobody ever had is a slip, not an empty list.
+    /// Rejects a filter by a name that was never granted: it is a mistake, not an empty list.
     pub(in crate::engine) async fn check_names(&self, colony: &Colony, filter: &ProcessFilter) -> Result<(), Error> {
         for (field, name) in [("submitter", &filter.submitter), ("executor", &filter.executor)] {
             if let Some(name) = name

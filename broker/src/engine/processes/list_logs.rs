@@ -6,27 +6,27 @@ use crate::engine::Engine;
 use crate::limits::PAGE_BYTES_MAX;
 use crate::model::{LogCursor, LogFilter, LogLine, Page, cut_to_bytes};
 
-/// A line's ids, names and numbers, at the most; its text comes on top.
+/// Bytes of a line's ids, names and numbers, at the most; its text comes on top.
 const LINE_BYTES: usize = 1024;
 
-/// How much of the lines is wanted.
+/// The part of the log to list.
 pub(crate) enum LogOrder {
     /// A page, from the oldest on.
     Page(Page<LogCursor>),
-    /// The last ones, so many.
+    /// This many last lines.
     Last(i64),
 }
 
-/// One page of log lines.
+/// A page of log lines.
 pub(crate) struct LogPage {
     /// The lines, oldest first.
     pub(crate) lines: Vec<LogLine>,
-    /// Where the next page starts, if there may be one.
+    /// The start of the next page, if there may be one.
     pub(crate) next: Option<LogCursor>,
 }
 
 impl Engine {
-    /// The colony's log lines that match, oldest first: a page of them, or the last.
+    /// Returns the colony's log lines that match, oldest first: a page of them, or the last.
     pub(crate) async fn list_logs(
         &self,
         permit: Permit<action::ListLogs>,
@@ -48,7 +48,7 @@ impl Engine {
                 LogPage { lines, next: None }
             }
         };
-        // Nothing to show: is there nothing, or is the question wrong?
+        // An empty answer must not hide a wrong process id.
         if let (true, Some(process_id)) = (page.lines.is_empty(), filter.process_id) {
             let known = self.store.get_process(colony.key, process_id).await?;
             known.ok_or_else(|| Error::NotFound(format!("no process {process_id} in colony `{}`", colony.name)))?;
@@ -57,7 +57,7 @@ impl Engine {
     }
 }
 
-/// What a line adds to an answer.
+/// Returns the bytes that a line adds to an answer.
 pub(in crate::engine) fn bytes_of(line: &LogLine) -> usize {
     LINE_BYTES + line.message.len() + line.fields.as_ref().map_or(0, String::len)
 }

@@ -1,4 +1,4 @@
-//! Processes: one file per call, and what those share.
+//! Processes: one file per verb, and the parts that they share.
 
 pub(super) mod r#await;
 pub(super) mod cancel;

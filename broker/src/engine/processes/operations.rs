@@ -1,5 +1,5 @@
-//! What cancelling, redriving, discarding, retrying and deleting share: one method a verb for any number of processes, and whom
-//! to tell of it.
+//! Operators' changes: one method for each verb and any number of processes, and the wake-ups
+//! afterwards.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::model::{Colony, ColonyKey, Effect, Lane, ProcessState, ProcessSummary};
 use crate::store::Store;
 
-/// Changes processes on an operator's word. The verbs are in files of their own.
+/// Changes to processes by an operator. The verbs are in files of their own.
 #[derive(Clone)]
 pub(crate) struct Operations {
     pub(in crate::engine) store: Arc<dyn Store>,
@@ -26,8 +26,8 @@ impl Operations {
         Self { store, wakeups, clock }
     }
 
-    /// Tells polls, watchers and sweeps of what was changed. It is changed already: where they cannot be told, they find it by
-    /// themselves in a while, and nobody is answered that it failed.
+    /// Wakes polls, watches and sweeps after a change. The change is committed already: if the wake-ups fail, the receivers find it by
+    /// themselves in a while, and the call still succeeds.
     pub(in crate::engine) async fn announce(&self, colony: ColonyKey, process_ids: &[Uuid], effects: &[Effect]) {
         let changed: Vec<Uuid> = process_ids
             .iter()
@@ -48,7 +48,7 @@ impl Operations {
             match process.state {
                 ProcessState::Waiting => {
                     self.wakeups.work(&Lane { colony, executor_type: process.executor_type });
-                    // Its `max_wait` runs: the sweep is to look when that is over.
+                    // Its `max_wait` runs: the sweep must wake when that is over.
                     self.wakeups.due_at(self.clock.now_ms());
                 }
                 ProcessState::Running => self.wakeups.due_at(process.until_ms.unwrap_or(0)),
@@ -57,14 +57,14 @@ impl Operations {
         }
         for process_id in changed {
             let change = Change { colony, process_id };
-            // What is not there was deleted.
+            // A process without a summary was deleted.
             if unfinished.contains(&process_id) { self.wakeups.changed(change) } else { self.wakeups.ended(change) }
         }
     }
 }
 
 impl Engine {
-    /// Whether the one process was changed; otherwise why not, and what could be done instead.
+    /// Returns an error with advice unless the one process was changed.
     pub(in crate::engine) fn check_effect(
         colony: &Colony,
         process_id: Uuid,
@@ -90,14 +90,14 @@ impl Engine {
         }
     }
 
-    /// How a process of this colony is now.
+    /// Returns a process of this colony as it is now.
     pub(in crate::engine) async fn summary(&self, colony: &Colony, process_id: Uuid) -> Result<ProcessSummary, Error> {
         let found = self.store.summaries(&[process_id]).await?.pop();
         found.filter(|process| process.colony == colony.key).ok_or_else(|| no_process(colony, process_id))
     }
 }
 
-/// What to answer somebody who asks for a process that is not there.
+/// Returns the error for a process that does not exist.
 pub(in crate::engine) fn no_process(colony: &Colony, process_id: Uuid) -> Error {
     Error::NotFound(format!("no process {process_id} in colony `{}`", colony.name))
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 const DAY_US: i64 = 24 * 3600 * 1_000_000;
 
-/// Stamps that grow strictly, near the time: what one broker accepts first goes first, also within one millisecond. Between
+/// Strictly increasing stamps, near the time: what one broker accepts first goes first, also within one millisecond. Between
 /// brokers their clocks decide.
 #[derive(Default)]
 pub(in crate::engine) struct Stamps {
@@ -12,11 +12,11 @@ pub(in crate::engine) struct Stamps {
 }
 
 impl Stamps {
-    /// The next stamp, in microseconds since 1970-01-01 UTC.
+    /// Returns the next stamp, in microseconds since 1970-01-01 UTC.
     pub(in crate::engine) fn next_us(&self, now_ms: i64) -> i64 {
         let now_us = now_ms.saturating_mul(1000);
         let after = |last: i64| Some(now_us.max(last.saturating_add(1)));
-        // The closure always gives a value, so that both arms hold the stamp before.
+        // The closure always returns a value, so both arms have the stamp before.
         let last = match self.last_us.fetch_update(Ordering::AcqRel, Ordering::Acquire, after) {
             Ok(last) | Err(last) => last,
         };
@@ -24,8 +24,8 @@ impl Stamps {
     }
 }
 
-/// The place in the queue; lower goes first. With priorities that differ, one step outweighs a day of waiting,
-/// so nothing starves; inside a priority, first in is first out.
+/// Returns the position in the queue; lower goes first. One step of priority outweighs a day of waiting,
+/// so no process waits for ever; within a priority, first in is first out.
 pub(in crate::engine) fn priority_time_us(submitted_at_us: i64, priority: i32) -> i64 {
     submitted_at_us.saturating_sub(i64::from(priority).saturating_mul(DAY_US))
 }

@@ -1,4 +1,4 @@
-//! Trying dead letters and failed processes again: the same, or a spec signed anew in their place.
+//! Redrives of dead letters and failed processes: the same process again, or a newly signed spec as its replacement.
 
 use apiary_identity::{Envelope, Spec};
 use uuid::Uuid;
@@ -13,18 +13,18 @@ use crate::store::StoreResult;
 
 const ADVICE: &str = "only a dead letter or a failed one can be redriven; a blocked one can be tried now (`retry`)";
 
-/// A spec that takes a process's place, and the leave to submit it.
+/// A spec that replaces a process, and the permit to submit it.
 pub(crate) struct Replacement {
-    /// By the new spec's own signature.
+    /// The permit by the new spec's own signature.
     pub(crate) permit: Permit<action::Submit>,
-    /// What it says.
+    /// The new spec.
     pub(crate) spec: Spec,
     /// The signed bytes.
     pub(crate) envelope: Envelope,
 }
 
 impl Engine {
-    /// Lets a dead letter or a failed process wait again, with all its retries.
+    /// Puts a dead letter or a failed process back into the queue, with all its retries.
     pub(crate) async fn redrive(
         &self,
         permit: Permit<action::Redrive>,
@@ -37,8 +37,8 @@ impl Engine {
         self.summary(colony, process_id).await
     }
 
-    /// Submits a new spec in a process's place; the old one is failed, and says by which it was replaced. The old one is kept for
-    /// the new one first, so that of two who replace or redrive it one does; if the broker dies in between, the same call again does
+    /// Submits a new spec as a process's replacement; the old process is failed, and names its replacement. The old one is first
+    /// reserved for the new one, so that exactly one of several concurrent redrives succeeds; if the broker dies in between, the same call again does
     /// the rest, and any other may after a while, if the new one was never submitted.
     pub(crate) async fn redrive_as(
         &self,
@@ -55,7 +55,7 @@ impl Engine {
             return Err(Error::field("spec", "has the id of the process that it replaces: make a new UUIDv7"));
         }
         let open = match self.open_parents(colony, &replacement.spec).await {
-            // A repeat, whatever became of its parents since.
+            // A repeat must succeed, whatever happened to its parents since.
             Err(_) if self.store.get_process(colony.key, new_id).await?.is_some() => Vec::new(),
             open => open?,
         };
@@ -79,7 +79,7 @@ impl Engine {
             ))),
         });
         if let Err(error) = submitted {
-            // It stays kept if it was submitted after all, and its answer was lost.
+            // The reservation stays if the new process was submitted after all, and only the answer was lost.
             self.store.replace_off(colony.key, process_id, self.clock.now_ms()).await?;
             return Err(error);
         }
@@ -91,7 +91,7 @@ impl Engine {
         self.summary(colony, new_id).await
     }
 
-    /// A process that was kept for another, by somebody who died before submitting it, can be redriven again.
+    /// Ends an old reservation, whose broker died before it submitted the replacement, so that the process can be redriven again.
     async fn let_go_of_stale(&self, colony: &Colony, process_id: Uuid) -> StoreResult<()> {
         let until_ms = self.clock.now_ms().saturating_sub(REPLACING_MS_MAX);
         self.store.replace_off(colony.key, process_id, until_ms).await
@@ -99,7 +99,7 @@ impl Engine {
 }
 
 impl Operations {
-    /// Lets processes wait again, and tells whom it concerns.
+    /// Puts processes back into the queue, and sends the wake-ups.
     pub(crate) async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
         let effects = self.store.redrive(colony, process_ids, self.clock.now_ms()).await?;
         self.announce(colony, process_ids, &effects).await;

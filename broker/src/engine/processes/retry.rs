@@ -1,4 +1,4 @@
-//! Trying blocked processes now.
+//! Early ends of blocks.
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::model::{ColonyKey, Effect, ProcessSummary};
 use crate::store::StoreResult;
 
 impl Engine {
-    /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. One that waits for parents is refused.
+    /// Ends the block of a process now, be it a back-off, a snooze or `not_before`. A process that waits for parents is rejected.
     pub(crate) async fn retry(&self, permit: Permit<action::Retry>, process_id: Uuid) -> Result<ProcessSummary, Error> {
         let colony = permit.colony();
         let effects = self.operations.retry(colony.key, &[process_id]).await?;
@@ -21,7 +21,7 @@ impl Engine {
 }
 
 impl Operations {
-    /// Lets blocked processes wait now, and tells whom it concerns.
+    /// Ends the blocks of processes now, and sends the wake-ups.
     pub(crate) async fn retry(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
         let effects = self.store.retry(colony, process_ids, self.clock.now_ms()).await?;
         self.announce(colony, process_ids, &effects).await;

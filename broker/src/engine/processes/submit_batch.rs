@@ -1,4 +1,4 @@
-//! Taking many signed specs into keeping.
+//! Storing processes from many signed specs.
 
 use std::collections::HashSet;
 
@@ -10,18 +10,18 @@ use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::processes::submit::Kept;
 
-/// A spec, and the leave to submit it.
+/// A spec, and the permit to submit it.
 pub(crate) struct Submission {
-    /// By the spec's own signature.
+    /// The permit by the spec's own signature.
     pub(crate) permit: Permit<action::Submit>,
-    /// What it says.
+    /// The spec.
     pub(crate) spec: Spec,
     /// The signed bytes.
     pub(crate) envelope: Envelope,
 }
 
 impl Engine {
-    /// Keeps processes, each by itself: the answers in the items' order. Parents are kept before those that wait for them, and the
+    /// Stores processes, each by itself; returns the answers in the items' order. Parents are stored before their children, and the
     /// others all at once, so that they share commits.
     pub(crate) async fn submit_batch(&self, batch: Vec<Result<Submission, Error>>) -> Vec<Result<Kept, Error>> {
         let mut answers = Vec::with_capacity(batch.len());

@@ -11,23 +11,23 @@ const BOUNDS: SchemaBounds = SchemaBounds {
     pattern_bytes_max: ARGS_SCHEMA_PATTERN_BYTES_MAX,
 };
 
-/// A function's schema of its arguments.
+/// The schema of a function's arguments.
 #[derive(Debug)]
 pub(in crate::engine) struct ArgsSchema(Schema);
 
 impl ArgsSchema {
-    /// Reads a schema, to be compiled; says what is wrong with it, and where.
+    /// Reads a schema, to be compiled; the error names the fault and its place.
     pub(in crate::engine) fn read(text: &str) -> Result<ReadSchema, String> {
         let schema = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
         ReadSchema::read(schema, BOUNDS)
     }
 
-    /// Compiles a schema; says what is wrong with it, and where.
+    /// Compiles a schema; the error names the fault and its place.
     pub(in crate::engine) fn compile(schema: ReadSchema) -> Result<Self, String> {
         schema.compile().map(Self)
     }
 
-    /// Checks arguments; says which field does not fit, and why, without anything that it holds.
+    /// Checks arguments; the error names the wrong field and the reason, but no value.
     pub(in crate::engine) fn check(&self, args: &Value) -> Result<(), String> {
         self.0.check(args).map_err(|Misfit { pointer, why }| {
             let colon = if matches!(why, Why::Keyword { .. }) { ":" } else { "" };

@@ -1,4 +1,4 @@
-//! The schemas of arguments that are in use, compiled: by their texts, because a thousand executors of one build announce the same.
+//! A cache of compiled schemas of arguments, by their texts, because a thousand executors of one build announce the same.
 //! Compiling keeps a processor busy, so it is done on threads of its own, a few executors at a time.
 
 use std::collections::HashMap;
@@ -11,19 +11,19 @@ use crate::Error;
 use crate::engine::schemas::args_schema::ArgsSchema;
 use crate::limits::{ARGS_SCHEMA_COMPILERS_MAX, ARGS_SCHEMA_PATTERNS_MAX, ARGS_SCHEMAS_BYTES_MAX, ARGS_SCHEMAS_MAX};
 
-/// A schema, or what is wrong with it.
+/// A schema, or its fault.
 pub(in crate::engine) type Compiled = Result<Arc<ArgsSchema>, Arc<str>>;
 
-/// What schemas are compiled for.
+/// The purpose of compiling.
 #[derive(Clone, Copy)]
 pub(in crate::engine) enum Purpose {
     /// An executor announces them.
     Announce,
-    /// Arguments are to be checked: a submit waits, and not behind those who announce.
+    /// Arguments are to be checked: a submit waits, and must not queue behind announcements.
     Check,
 }
 
-/// Compiled schemas, remembered.
+/// A cache of compiled schemas.
 pub(in crate::engine) struct SchemaBook {
     known: Mutex<Known>,
     announcing: Semaphore,
@@ -37,14 +37,14 @@ struct Known {
 }
 
 impl SchemaBook {
-    /// Nothing remembered.
+    /// Returns an empty cache.
     pub(in crate::engine) fn new() -> Self {
         let compilers = || Semaphore::new(ARGS_SCHEMA_COMPILERS_MAX);
         Self { known: Mutex::default(), announcing: compilers(), checking: compilers() }
     }
 
-    /// The schemas of these texts, all of one executor, in their order. [`Error::Invalid`] if those that are to be compiled have too
-    /// many patterns together.
+    /// Returns the schemas of these texts, all of one executor, in their order. [`Error::Invalid`] if those to compile have too many
+    /// patterns together.
     pub(in crate::engine) async fn compiled(&self, texts: &[&str], purpose: Purpose) -> Result<Vec<Compiled>, Error> {
         let mut known: HashMap<Arc<str>, Compiled> = HashMap::new();
         let mut unknown: Vec<Arc<str>> = Vec::new();
@@ -79,13 +79,13 @@ impl SchemaBook {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        // What is remembered is changed in steps that cannot panic half-way.
+        // The cache is changed in steps that cannot panic half-way.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Known {
-    /// Remembers within bounds: a full book is emptied, which costs some compiling and needs no order of use.
+    /// Adds a schema. A full cache is emptied, which costs some compiling and needs no order of use.
     fn remember(&mut self, text: Arc<str>, schema: Compiled) {
         let bytes = text.len();
         if self.by_text.len() >= ARGS_SCHEMAS_MAX || self.bytes.saturating_add(bytes) > ARGS_SCHEMAS_BYTES_MAX {
@@ -97,7 +97,7 @@ impl Known {
     }
 }
 
-/// Compiles them, after a look at how much there is to do.
+/// Compiles schemas, after a check of how much there is to do.
 fn compile(texts: Vec<Arc<str>>) -> Result<Vec<(Arc<str>, Compiled)>, Error> {
     let read: Vec<_> = texts.into_iter().map(|text| (ArgsSchema::read(&text), text)).collect();
     let patterns: usize = read.iter().filter_map(|(schema, _)| Some(schema.as_ref().ok()?.patterns())).sum();

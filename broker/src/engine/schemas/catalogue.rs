@@ -1,9 +1,9 @@
-//! What functions take, as executors announce it: remembered for a few seconds, so that a submit that cannot work is refused at
-//! the door and no submit pays a look into the database for it.
+//! A cache of announced functions, kept for a few seconds, so that a submit that cannot work is rejected early
+//! and no submit pays a database read for the check.
 //!
-//! The rule: where executors that may do the function, and were heard not too long ago, announce it, the arguments must fit one of
-//! their schemas. One who announces it without a schema takes anything. What nobody announces is accepted,
-//! because somebody may still come who does it. The check is a courtesy to the submitter: the executor's own is what counts.
+//! The rule: if executors that may do the function, and were heard recently, announce it, the arguments must match one of
+//! their schemas. An announcement without a schema accepts anything. A function that no executor announces is accepted,
+//! because one may still come. The check is a courtesy to the submitter: the executor's own check is the one that counts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,14 +21,14 @@ use crate::limits::{ARGS_CHECKED_BYTES_MAX, CATALOGUE_AGE_MAX, CATALOGUE_ROWS_MA
 use crate::model::{AnnouncedFunction, Colony, ColonyKey};
 use crate::store::Store;
 
-/// What is announced in the colonies that were submitted to lately.
+/// The announcements in colonies with recent submits.
 pub(crate) struct Catalogue {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     contacts: Arc<Contacts>,
     colonies: Mutex<HashMap<ColonyKey, Remembered>>,
     schemas: SchemaBook,
-    /// Whoever comes while one reads for the same colony waits for what it finds.
+    /// One lock for each colony: concurrent callers wait for the read of the first.
     reading: Mutex<HashMap<ColonyKey, Arc<tokio::sync::Mutex<()>>>>,
 }
 
@@ -38,11 +38,11 @@ struct Remembered {
     functions: Arc<Functions>,
 }
 
-/// The schemas of each executor type's functions, of the executor heard last first; `None` takes anything.
+/// The schemas of each executor type's functions, those of the executor last heard first; `None` accepts anything.
 type Functions = HashMap<(String, String), Vec<Option<Arc<ArgsSchema>>>>;
 
 impl Catalogue {
-    /// Nothing remembered.
+    /// Returns an empty cache.
     pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, contacts: Arc<Contacts>) -> Self {
         Self {
             store,
@@ -54,12 +54,12 @@ impl Catalogue {
         }
     }
 
-    /// Something was announced or revoked in this colony.
+    /// Drops a colony after an announcement or a revocation.
     pub(crate) fn forget(&self, colony: ColonyKey) {
         lock(&self.colonies).remove(&colony);
     }
 
-    /// Refuses what an executor announces with schemas that are none.
+    /// Rejects announced functions with invalid schemas.
     pub(crate) async fn check_announced(&self, functions: &[AnnouncedFunction]) -> Result<(), Error> {
         let with_schema: Vec<_> = functions.iter().filter(|function| !function.args_schema.is_empty()).collect();
         let texts: Vec<&str> = with_schema.iter().map(|function| function.args_schema.as_str()).collect();
@@ -71,7 +71,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// Refuses a spec whose arguments fit none of the announced schemas.
+    /// Rejects a spec whose arguments match none of the announced schemas.
     pub(crate) async fn check(&self, colony: &Colony, spec: &Spec) -> Result<(), Error> {
         let functions = self.functions(colony).await;
         let Some(schemas) = functions.get(&(spec.executor_type.clone(), spec.function.clone())) else { return Ok(()) };
@@ -87,7 +87,7 @@ impl Catalogue {
                 spec.executor_type, spec.function
             ))
         };
-        // Nothing is what JSON calls null.
+        // Empty arguments stand for JSON's null.
         let text: &[u8] = if args.is_empty() { b"null" } else { &args };
         let args: Value = serde_json::from_slice(text).map_err(|_| refused("`args` is no JSON"))?;
         let mut first = None;
@@ -124,7 +124,7 @@ impl Catalogue {
         functions
     }
 
-    /// One colony's many schemas keep no other colony waiting.
+    /// Returns the colony's own lock, so that the many schemas of one colony keep no other waiting.
     fn turn(&self, colony: ColonyKey) -> Arc<tokio::sync::Mutex<()>> {
         let mut reading = lock(&self.reading);
         reading.retain(|of, turn| *of == colony || Arc::strong_count(turn) > 1);
@@ -146,7 +146,7 @@ impl Catalogue {
             if !licences.is_live(&one, colony, &self.contacts) {
                 continue;
             }
-            // Its grant says what it may do; what else it announces keeps no work from those who may.
+            // Functions that its grant does not cover are left out: they must not keep work from executors that may do it.
             let mut covered = one.functions;
             covered.retain(|function| licences.covers(&one.key, &one.executor_type, &function.name));
             for (name, schema) in self.schemas_of(&one.name, covered).await {
@@ -164,8 +164,8 @@ impl Catalogue {
         Ok(functions)
     }
 
-    /// Functions that an executor announces, with their schemas. What it says before it has a grant is kept unread, so there may be
-    /// schemas that are none: these take anything.
+    /// Returns the functions that an executor announces, with their schemas. An announcement without a grant is stored unread, so it may
+    /// contain invalid schemas: these accept anything.
     async fn schemas_of(
         &self,
         executor: &str,
@@ -192,6 +192,6 @@ impl Catalogue {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is remembered is changed in steps that cannot panic half-way.
+    // The cache is changed in steps that cannot panic half-way.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Schemas of arguments, as executors announce them: compiled, and remembered.
+//! Schemas of arguments, as executors announce them: compiled, and cached.
 
 pub(super) mod args_schema;
 pub(super) mod cache;

@@ -1,4 +1,4 @@
-//! From the wire: executors.
+//! Decoding from the wire: executors.
 
 use apiary_identity::{Id, check_name};
 use apiary_proto::v1 as pb;
@@ -12,7 +12,7 @@ use crate::limits::{
 };
 use crate::model::{AnnouncedFunction, ExecutorCursor, ExecutorFilter, Page};
 
-/// What an executor says of itself.
+/// Decodes a registration.
 pub(in crate::rpc) fn introduction(request: pb::RegisterExecutorRequest) -> Result<Introduction, Error> {
     let count = request.functions.len();
     if count > ANNOUNCED_FUNCTIONS_MAX {
@@ -37,7 +37,7 @@ pub(in crate::rpc) fn introduction(request: pb::RegisterExecutorRequest) -> Resu
     })
 }
 
-/// Which page of which executors; the token is the last row's number.
+/// Decodes a query for executors, and its page; the token is the last row's number.
 pub(in crate::rpc) fn executor_query(
     request: pb::ListExecutorsRequest,
 ) -> Result<(ExecutorQuery, Page<ExecutorCursor>), Error> {
@@ -52,7 +52,7 @@ pub(in crate::rpc) fn executor_query(
     Ok((ExecutorQuery { filter, states: states.collect::<Result<_, _>>()? }, page))
 }
 
-/// Which functions, and of which window.
+/// Decodes the executor type and the window of a query for functions.
 pub(in crate::rpc) fn function_query(request: pb::ListFunctionsRequest) -> Result<(Option<String>, i64), Error> {
     let window_ms = match request.window_ms {
         0 => STATISTICS_WINDOW_MS_DEFAULT,
@@ -62,13 +62,13 @@ pub(in crate::rpc) fn function_query(request: pb::ListFunctionsRequest) -> Resul
     Ok((exact("executor_type", request.executor_type)?, window_ms))
 }
 
-/// A name that must be there.
+/// Checks a name that must be there.
 pub(in crate::rpc) fn needed_name(field: &'static str, name: String) -> Result<String, Error> {
     check_name(field, &name)?;
     Ok(name)
 }
 
-/// A key's id.
+/// Decodes a key's id.
 pub(in crate::rpc) fn key_id(text: &str) -> Result<Id, Error> {
     text.parse().map_err(|error| Error::field("key_id", format!("is {error}")))
 }

@@ -1,4 +1,4 @@
-//! To the wire: executors.
+//! Encoding to the wire: executors.
 
 use apiary_identity::Offer;
 use apiary_proto::v1 as pb;
@@ -6,7 +6,7 @@ use apiary_proto::v1 as pb;
 use crate::engine::{ExecutorPage, ExecutorView, FunctionView, Revoked};
 use crate::model::{AnnouncedFunction, FunctionStatistics, Spread};
 
-/// An executor.
+/// Encodes an executor.
 pub(in crate::rpc) fn executor(view: ExecutorView) -> pb::Executor {
     let record = view.record;
     pb::Executor {
@@ -25,7 +25,7 @@ pub(in crate::rpc) fn executor(view: ExecutorView) -> pb::Executor {
     }
 }
 
-/// A page of executors.
+/// Encodes a page of executors.
 pub(in crate::rpc) fn executor_page(page: ExecutorPage) -> pb::ListExecutorsResponse {
     pb::ListExecutorsResponse {
         executors: page.executors.into_iter().map(executor).collect(),
@@ -33,7 +33,7 @@ pub(in crate::rpc) fn executor_page(page: ExecutorPage) -> pb::ListExecutorsResp
     }
 }
 
-/// A function.
+/// Encodes a function.
 pub(in crate::rpc) fn function(view: FunctionView) -> pb::FunctionRecord {
     pb::FunctionRecord {
         executor_type: view.executor_type,
@@ -43,7 +43,7 @@ pub(in crate::rpc) fn function(view: FunctionView) -> pb::FunctionRecord {
     }
 }
 
-/// What a revocation ended.
+/// Encodes the effect of a revocation.
 pub(in crate::rpc) fn revoked(revoked: &Revoked) -> pb::RevokeGrantResponse {
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     pb::RevokeGrantResponse { grants: count(revoked.grants), leases: count(revoked.leases) }

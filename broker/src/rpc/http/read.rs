@@ -1,4 +1,4 @@
-//! Reading over HTTP: a process, and its result as soon as there is one. Each request is signed as a gRPC call is, in a header.
+//! Reading over HTTP: a process, and its result once there is one. Each request is signed as a gRPC call is, in a header.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,13 +26,13 @@ use crate::rpc::{Rpc, decode, encode};
 
 /// The header that carries the signed request: an envelope as JSON, in base64.
 const HEADER: &str = "apiary-request";
-/// Padded or not: tools differ.
+/// Base64 with or without padding: tools differ.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Whom to sign for.
+/// Returns the broker instance to sign for.
 pub(super) async fn broker(State(rpc): State<Arc<Rpc>>) -> Json<Value> {
     Json(json!({
         "broker_id": rpc.broker_id.to_string(),
@@ -43,7 +43,7 @@ pub(super) async fn broker(State(rpc): State<Arc<Rpc>>) -> Json<Value> {
     }))
 }
 
-/// A process, whole, with the documents that were signed about it.
+/// Returns a process with its signed documents.
 pub(super) async fn process(State(rpc): State<Arc<Rpc>>, Path(id): Path<String>, parts: Parts) -> Response {
     let read = async {
         let permit: Permit<action::GetProcess> = permit(&rpc, &parts).await?;
@@ -54,7 +54,7 @@ pub(super) async fn process(State(rpc): State<Arc<Rpc>>, Path(id): Path<String>,
     answer(read.await.map(|detail| Json(whole(detail)).into_response()))
 }
 
-/// The result of a process; waits for it as long as the caller asks.
+/// Returns the result of a process; waits for it as long as the caller asks.
 pub(super) async fn result(State(rpc): State<Arc<Rpc>>, Path(id): Path<String>, parts: Parts) -> Response {
     let read = async {
         let permit: Permit<action::Await> = permit(&rpc, &parts).await?;
@@ -72,7 +72,7 @@ pub(super) async fn result(State(rpc): State<Arc<Rpc>>, Path(id): Path<String>, 
 
 fn answer(read: Result<Response, Error>) -> Response {
     let mut answer = read.unwrap_or_else(|error| refusal(&error));
-    // What one caller may read is not for whoever asks a cache next.
+    // An answer for one caller must not reach the next one from a cache.
     answer.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     answer
 }
@@ -96,7 +96,7 @@ fn parameters(parts: &Parts) -> impl Iterator<Item = (&str, &str)> {
     all.map(|one| one.split_once('=').unwrap_or((one, "")))
 }
 
-/// A misspelt parameter must not be a silent default.
+/// Rejects unknown parameters: a misspelt one must not be a silent default.
 fn check_parameters(parts: &Parts, known: &[&str]) -> Result<(), Error> {
     let mut seen = Vec::new();
     for (name, _) in parameters(parts) {
@@ -111,7 +111,7 @@ fn check_parameters(parts: &Parts, known: &[&str]) -> Result<(), Error> {
     Ok(())
 }
 
-/// How long to wait: `30s`, `500ms`, or nothing.
+/// Reads a wait: `30s`, `500ms`, or nothing.
 fn wait(text: Option<&str>) -> Result<Duration, Error> {
     let Some(text) = text else { return Ok(Duration::ZERO) };
     let (digits, unit_ms) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
@@ -139,7 +139,7 @@ fn whole(detail: pb::GetProcessResponse) -> Value {
     Value::Object(whole)
 }
 
-/// A process in a line. What there is nothing to say of is `null`.
+/// Returns a process's summary. Absent values are `null`.
 fn summary(process: &pb::Process) -> Map<String, Value> {
     let fields = [
         ("process_id", json!(process.process_id)),
@@ -178,10 +178,10 @@ fn attempt(one: &pb::Attempt) -> Value {
     })
 }
 
-/// How a process ended, or stands: the output as its executor printed it, and the signed result that it is from.
+/// Returns the end of a process, or its state: the output as its executor printed it, and the signed result that contains it.
 fn ended(process: &pb::Process, last: Option<&pb::Attempt>) -> Ended {
     let result = last.and_then(|attempt| attempt.result.as_ref());
-    // Read, not checked: whoever wants proof has the signed bytes beside it.
+    // Read, not verified: the answer contains the signed bytes for callers who need proof.
     let said = result
         .and_then(|result| Outcome::from_json(&result.payload).ok().and(serde_json::from_slice(&result.payload).ok()));
     let said: Said = said.unwrap_or_default();
@@ -199,14 +199,14 @@ fn ended(process: &pb::Process, last: Option<&pb::Attempt>) -> Ended {
     }
 }
 
-/// What a result says, its numbers as they were printed.
+/// The content of a result, with its numbers as they were printed.
 #[derive(Default, Deserialize)]
 struct Said {
     output: Option<Box<RawValue>>,
     output_base64: Option<String>,
 }
 
-/// How a process ended, or stands.
+/// The end of a process, or its state.
 #[derive(serde::Serialize)]
 struct Ended {
     process_id: String,
@@ -221,7 +221,7 @@ struct Ended {
     executor_grant: Value,
 }
 
-/// A signed document as DSSE writes it.
+/// Returns a signed document in DSSE's form.
 fn signed(envelope: Option<&pb::Envelope>) -> Value {
     let standard = base64::engine::general_purpose::STANDARD;
     envelope.map_or(Value::Null, |envelope| {
@@ -233,7 +233,7 @@ fn signed(envelope: Option<&pb::Envelope>) -> Value {
     })
 }
 
-/// A state's word, as in documents and commands.
+/// Returns a state's word, as in documents and commands.
 pub(super) fn word(state: pb::ProcessState) -> String {
     state.as_str_name().trim_start_matches("PROCESS_STATE_").to_ascii_lowercase()
 }

@@ -32,7 +32,7 @@ fn claimed() -> Claimed {
     }
 }
 
-/// A pass that gave these leases.
+/// A pass that returned these leases.
 fn gave(claimed: Vec<Claimed>) -> Claims {
     Claims { claimed, ..Claims::default() }
 }
@@ -241,7 +241,7 @@ async fn polls_under_a_revoked_grant_end_and_the_others_wait_on() {
     let pass = dispatcher.queue().begin_pass().unwrap();
     dispatcher.expel(&[GrantKey(7)], &Error::NotPermitted("revoked".into()));
     assert!(matches!(expelled.try_recv(), Ok(Err(Error::NotPermitted(_)))));
-    // What the pass under way found for it goes back.
+    // Leases that the pass under way made for it are released.
     assert_eq!(dispatcher.queue().end_pass(&pass, gave(vec![claimed()])).len(), 1);
     assert!(with_another.try_recv().is_err() && other.try_recv().is_err(), "they wait on");
     dispatcher.wake(&lane());
