@@ -138,7 +138,7 @@ pub const REASON_BYTES_MAX: usize = 4096;
 pub const SURROUNDINGS_BYTES_MAX: usize = 128;
 
 /// The longest hold on a process whose replacement is being submitted, in milliseconds: far longer than [`CALL_TIME_MAX`], after
-/// which nobody submits it any more.
+/// which its submit has ended.
 pub const REPLACING_MS_MAX: i64 = 3 * 60_000;
 /// The interval at which an awaited process is read without a hint.
 pub const AWAIT_LOOK: Duration = Duration::from_secs(5);

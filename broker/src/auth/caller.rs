@@ -224,7 +224,7 @@ impl Auth {
         Ok((Permit::new(colony, Who::ColonyOwner), revocation))
     }
 
-    /// Permits the server owner, and nobody else, to create a colony.
+    /// Permits the server owner, and no other key, to create a colony.
     pub(crate) fn permit_server_owner(&self, caller: &Caller) -> Result<ServerPermit, Error> {
         match self.server_owner {
             Some(owner) if owner == caller.key => {

@@ -149,7 +149,7 @@ mod tests {
         assert!(matches!(replay.admit(loud, Nonce::generate(), 0), Err(Error::Overloaded(_))));
         assert!(replay.admit(quiet, Nonce::generate(), 0).is_ok(), "the other has its own");
         assert!(matches!(replay.admit(quiet, first, 1000), Err(Error::RequestReplayed)));
-        // Nobody calls any more: what is over holds no room.
+        // The loud key calls no more: its expired nonces take up no room.
         assert!(replay.admit(quiet, Nonce::generate(), 120_001).is_ok());
         let seen = replay.lock();
         assert_eq!((seen.count, seen.keys.len()), (1, 1));

@@ -18,9 +18,9 @@ use crate::store::{StoreError, StoreResult};
 /// A kind of write that can be done in bulk.
 #[async_trait::async_trait]
 pub(crate) trait Flush: Send + Sync + 'static {
-    /// One caller's write.
+    /// The write of a caller.
     type Item: Send + Sync + 'static;
-    /// One caller's answer.
+    /// The answer to a caller.
     type Answer: Send + 'static;
     /// A key that two items of one batch must not share.
     type Key: Eq + Hash + Send;

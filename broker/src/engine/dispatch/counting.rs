@@ -34,6 +34,7 @@ impl CountingTurns {
                 true
             }
             Entry::Occupied(mut taken) => {
+                // Only the lane waits, not a pass: it holds no connection, and its polls can still leave.
                 taken.get_mut().push_back(lane.clone());
                 false
             }

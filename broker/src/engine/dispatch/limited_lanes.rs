@@ -78,6 +78,7 @@ impl LimitedLanes {
     pub(in crate::engine) fn due(&mut self, now: Instant) -> Vec<Lane> {
         let mut due = Vec::new();
         for (colony, lanes) in &mut self.lanes {
+            // Removed, because the pass itself may find that nothing is limited any more.
             let ready = lanes.extract_if(|_, lane| lane.due_at <= now);
             due.extend(ready.map(|(executor_type, _)| Lane { colony: *colony, executor_type }));
         }

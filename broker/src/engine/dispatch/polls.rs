@@ -282,7 +282,8 @@ impl PollQueue {
         let lane_polls = self.lanes.get_mut(lane)?;
         let poll = lane_polls.polls.remove(&id)?;
         self.polls -= 1;
-        // A lane in the queue stays, so that a caller who comes and goes does not put it there again and again.
+        // A lane in the queue stays, so that a caller who comes and goes does not put it there again and again. A lane in a pass
+        // stays, too, because the end of the pass reads its state.
         if lane_polls.polls.is_empty() && !lane_polls.passing && !lane_polls.queued {
             self.lanes.remove(lane);
         }

@@ -20,7 +20,7 @@ pub(crate) struct FunctionView {
     pub(crate) function: AnnouncedFunction,
     /// The names of the executors that announce it and may do it.
     pub(crate) executors: Vec<String>,
-    /// Its statistics; absent if no process finished.
+    /// The statistics; absent if no process finished.
     pub(crate) statistics: Option<FunctionStatistics>,
 }
 

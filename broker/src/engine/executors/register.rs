@@ -21,7 +21,7 @@ pub(crate) struct Introduction {
     pub(crate) offer: Offer,
     /// The functions that it announces.
     pub(crate) functions: Vec<AnnouncedFunction>,
-    /// Its software's version.
+    /// The software's version.
     pub(crate) version: String,
     /// The number of processes that it works on at once; `None` if it does not say.
     pub(crate) slots: Option<i64>,

@@ -149,6 +149,7 @@ impl Flush for FailFlush {
             // Until the database says otherwise, the lease is lost.
             answers.push(Err(item.result.holder.lost()));
             let Some(lease) = lease else { continue };
+            // A result that does not verify is the sender's mistake: the others of the batch are still written.
             if let Err(error) = self.check(item, &lease, now_ms).await {
                 answers.pop();
                 answers.push(Err(error));

@@ -35,9 +35,9 @@ pub(crate) enum Presence {
 pub(crate) enum Standing {
     /// A grant is in force for its executor type.
     InForce,
-    /// There was a grant, which is revoked or over.
+    /// Every grant for its executor type is revoked or over.
     Ended,
-    /// There was never a grant.
+    /// No grant was ever given.
     Never,
 }
 
@@ -72,12 +72,14 @@ impl Presence {
     /// Returns the state at this moment. Permission comes first. An executor with a lease counts as present even if it was not
     /// heard for long: a lease is renewed, or it ends.
     pub(crate) fn at(now_ms: i64, facts: &Facts, times: PresenceTimes) -> Self {
+        // A rejection counts only until there is a grant: granting a rejected key approves it.
         match facts.standing {
             Standing::Never if facts.is_rejected => return Self::Rejected,
             Standing::Never => return Self::Pending,
             Standing::Ended => return Self::Removed,
             Standing::InForce => {}
         }
+        // A granted executor that was never heard counts as gone, not as silent: no time is known from which it could be late.
         let quiet_ms = facts.heard_ms.map_or(i64::MAX, |heard_ms| now_ms.saturating_sub(heard_ms));
         if facts.running == 0 && quiet_ms >= times.gone_after_ms {
             Self::Gone

@@ -38,8 +38,8 @@ impl Engine {
     }
 
     /// Submits a new spec as a process's replacement; the old process is failed, and names its replacement. The old one is first
-    /// reserved for the new one, so that exactly one of several concurrent redrives succeeds; if the broker dies in between, the same call again does
-    /// the rest, and any other may after a while, if the new one was never submitted.
+    /// reserved for the new one, so that exactly one of several concurrent redrives succeeds. If the broker dies in between, the
+    /// same call again does the rest, and any other may after a while, if the new one was never submitted.
     pub(crate) async fn redrive_as(
         &self,
         permit: Permit<action::Redrive>,

@@ -32,7 +32,7 @@ const AHEAD_WITH_LOGS_MAX: usize = 2;
 
 /// The processes to watch.
 pub(crate) enum WatchTarget {
-    /// One process, until it is finished.
+    /// A process, until it is finished.
     Process {
         /// The process id.
         process_id: Uuid,
@@ -175,7 +175,7 @@ impl Watch {
             let Some(newest) = lines.last().map(|line| line.line) else { break };
             last = newest;
             let told = lines.len();
-            // The bound of one message; a page of lines is below it, unless somebody wrote into the database.
+            // The bound of one message; a page of lines is below it, unless the database was tampered with.
             cut_to_bytes(&mut lines, PAGE_BYTES_MAX, bytes_of);
             let room = room.keep(lines.iter().map(bytes_of).sum());
             if !self.tell(Told { sighting: Sighting::Logs(lines), room }).await?

@@ -28,7 +28,7 @@ pub(crate) struct Catalogue {
     contacts: Arc<Contacts>,
     colonies: Mutex<HashMap<ColonyKey, Remembered>>,
     schemas: SchemaBook,
-    /// One lock for each colony: concurrent callers wait for the read of the first.
+    /// A lock for each colony: concurrent callers wait for the read of the first.
     reading: Mutex<HashMap<ColonyKey, Arc<tokio::sync::Mutex<()>>>>,
 }
 
