@@ -8,6 +8,10 @@ use std::sync::Arc;
 use apiary_daemon::door::{Bodies, BodyLimits, ConnectionLimits, Connections, Door, HttpLimits, Listener};
 use apiary_daemon::{Notices, Supervisor};
 use apiary_identity::Clock;
+use apiary_store::model::Retention;
+use apiary_store::{Store, StoreError};
+use apiary_store_postgres::{PostgresOptions, PostgresStore};
+use apiary_store_sqlite::SqliteStore;
 use axum::Router;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
@@ -22,11 +26,7 @@ use crate::limits::{
     BODIES_BYTES_MAX, DRAIN_TIME_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX, REQUEST_WINDOW_MS, SHARE_BODIES_BYTES_MAX,
     SMALL_MESSAGE_BYTES_MAX, STRANGERS_BODIES_BYTES_MAX,
 };
-use crate::model::Retention;
 use crate::rpc::{Rpc, routes};
-use crate::store::postgres::{PostgresOptions, PostgresStore};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
 use crate::tls::{Loaded, Tls};
 
 /// A running broker. Dropping it without [`stop`](Self::stop) begins the same stop without waiting for it; the runtime's end cuts
@@ -221,8 +221,12 @@ fn retention(config: &RetentionConfig) -> Retention {
     }
 }
 
-async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
-    let store: Arc<dyn Store> = match &config.store {
+/// Opens the store as it is, its schema unread.
+///
+/// # Errors
+/// [`StoreError::Open`] if the address or the file can never do, [`StoreError::Unavailable`] if it may do later.
+pub async fn open_store(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match config {
         StoreConfig::Sqlite { path } => Arc::new(SqliteStore::open(path).await?),
         StoreConfig::Postgres { url, connections_max, has_transaction_pooler, direct_url } => {
             let options = PostgresOptions {
@@ -233,7 +237,11 @@ async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
             };
             Arc::new(PostgresStore::connect(url, options).await?)
         }
-    };
+    })
+}
+
+async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+    let store = open_store(&config.store).await?;
     if config.migrate {
         store.migrate().await?;
     }

@@ -4,8 +4,7 @@
 use apiary_identity::chain::BrokenLink;
 use apiary_identity::{DocumentError, EnvelopeError};
 use apiary_protocol::Reason;
-
-use crate::store::StoreError;
+use apiary_store::StoreError;
 
 /// The reason for rejecting a call.
 #[derive(Clone, Debug, thiserror::Error)]

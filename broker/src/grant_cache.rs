@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use apiary_daemon::Throttle;
 use apiary_identity::{Clock, Id};
+use apiary_store::Store;
+use apiary_store::model::{Colony, ColonyKey, GrantKey, GrantRecord, RevokedGrant, StoredGrant};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::limits::{GRANT_CACHE_KEYS_MAX, REVOCATIONS_LOOK, REVOCATIONS_MAX, REVOCATIONS_OVERLAP_MS};
-use crate::model::{Colony, ColonyKey, GrantKey, GrantRecord, RevokedGrant, StoredGrant};
-use crate::store::Store;
 
 /// Every grant of a key.
 type GrantsOfKey = Arc<[GrantRecord]>;

@@ -1,7 +1,7 @@
 //! The broker: keeps signed specs, hands them out under leases, keeps signed results.
 //!
 //! Layers, each knowing only those below it: `rpc` translates, `engine` decides, `auth` says who may,
-//! `grant_cache` remembers grants, `store` writes. `model` and `limits` are shared by all; [`Broker`] is the only place that wires them.
+//! `grant_cache` remembers grants, and the crate `apiary-store` says what a database must do. [`Broker`] is the only place that wires them.
 
 mod auth;
 mod broker;
@@ -10,12 +10,10 @@ mod engine;
 mod error;
 mod grant_cache;
 pub mod limits;
-pub mod model;
 mod rpc;
-pub mod store;
 mod tls;
 
-pub use broker::Broker;
+pub use broker::{Broker, open_store};
 pub use config::Config;
 pub use engine::lifecycle;
 pub use error::{Error, StartError};

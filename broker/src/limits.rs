@@ -77,9 +77,6 @@ pub const GRANT_CACHE_KEYS_MAX: usize = 10_000;
 pub const CLAIM_WAIT_MS_MAX: i64 = 60_000;
 /// The most processes of one claim.
 pub const CLAIM_COUNT_MAX: i32 = 1000;
-/// The most processes that one pass takes from a lane, for all its polls together: their specs are in memory at once, at most 1 MiB
-/// each as a rule.
-pub const CLAIM_PASS_COUNT_MAX: usize = 256;
 /// The most polls that one pass serves; the others are in the next.
 pub const CLAIM_PASS_POLLS_MAX: usize = 10_000;
 /// The most passes of a claim that does not wait. It takes part in another pass only while passes end before the end of its lane.
@@ -170,8 +167,6 @@ pub const LOG_FIELDS_BYTES_MAX: usize = 16 * 1024;
 pub const LOG_TIME_MS_MAX: i64 = 253_402_300_799_999;
 /// Bytes of a text to search for in log lines.
 pub const LOG_TEXT_BYTES_MAX: usize = 256;
-/// Attributes that one process may have.
-pub const ATTRIBUTES_MAX: usize = 256;
 /// Attributes of one call.
 pub const ATTRIBUTES_CALL_MAX: usize = 64;
 /// Characters of an attribute's key.

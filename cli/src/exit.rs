@@ -3,8 +3,8 @@
 use std::fmt;
 
 use apiary_broker::StartError;
-use apiary_broker::store::StoreError;
 use apiary_executor_sdk::{ClientError, Reason};
+use apiary_store::StoreError;
 
 /// The table of exit codes, as `--help` shows it. `docs/configuration.md` has the same.
 pub(crate) const TABLE: &str = "\

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use apiary_adapters::SpoolError;
 use apiary_bees::finance::RecordError;
-use apiary_broker::store::StoreError;
 use apiary_executor_sdk::ClientError;
 use apiary_identity::KeyError;
+use apiary_store::StoreError;
 
 use crate::exit::words;
 

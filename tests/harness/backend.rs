@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apiary_broker::config::StoreConfig;
-use apiary_broker::store::Store;
-use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
-use apiary_broker::store::sqlite::SqliteStore;
+use apiary_store::Store;
+use apiary_store_postgres::{PostgresOptions, PostgresStore};
+use apiary_store_sqlite::SqliteStore;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};

@@ -4,11 +4,11 @@ mod calls;
 
 use std::collections::BTreeSet;
 
-use apiary_broker::model::{
+use apiary_identity::{Digest, KeyPair, Role};
+use apiary_store::model::{
     AttemptEnding, Cancel, ClaimSlot, Completion, Discard, Failure, GrantKey, LeaseRef, NewProcess, Page, Pause,
     ProcessFilter, ProcessState, Release, Renewal, Resubmission,
 };
-use apiary_identity::{Digest, KeyPair, Role};
 use apiary_tests::Backend;
 use bytes::Bytes;
 use proptest::prelude::*;

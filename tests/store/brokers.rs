@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apiary_broker::store::StoreError;
+use apiary_store::StoreError;
 use apiary_tests::Backend;
 use apiary_tests::eventually;
 

@@ -1,6 +1,6 @@
 //! Bulk actions: held by one broker, taken over when it died, stopped where they are.
 
-use apiary_broker::model::{Bulk, BulkAction, BulkState, BulkStep, ProcessCursor, ProcessFilter, ProcessState};
+use apiary_store::model::{Bulk, BulkAction, BulkState, BulkStep, ProcessCursor, ProcessFilter, ProcessState};
 use apiary_tests::Backend;
 use uuid::Uuid;
 

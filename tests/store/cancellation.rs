@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
 
-use apiary_broker::model::{ProcessState, Submitted};
+use apiary_store::model::{ProcessState, Submitted};
 use apiary_tests::{Backend, eventually};
 
 use crate::tenant::{NOW, Tenant, at, completion};
@@ -56,7 +56,7 @@ async fn a_caller_that_goes_away_leaves_nothing_half_done(backend: Backend) {
 
         let lease = tenant.store.leases(&[process_id]).await.unwrap().remove(0);
         assert_eq!(lease.attempt, 1);
-        let token = apiary_broker::model::LeaseRef { process_id, attempt: 1, executor: lease.executor };
+        let token = apiary_store::model::LeaseRef { process_id, attempt: 1, executor: lease.executor };
         let completions = [completion(token, "{}")];
         cut_short(tenant.store.complete(&completions, NOW), polls).await;
         eventually("the process has succeeded", async || {

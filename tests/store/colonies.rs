@@ -1,8 +1,8 @@
 //! Colonies: created once, found by their key, counted.
 
-use apiary_broker::model::ProcessState;
-use apiary_broker::store::StoreError;
 use apiary_identity::{Envelope, Guard, KeyPair};
+use apiary_store::StoreError;
+use apiary_store::model::ProcessState;
 use apiary_tests::Backend;
 
 use crate::tenant::{NOW, Tenant, completion};
@@ -70,9 +70,7 @@ async fn states_are_counted_for_each_colony_alone(backend: Backend) {
 }
 
 /// A colony with its key, which signs rules.
-async fn ruled(
-    backend: &Backend,
-) -> (std::sync::Arc<dyn apiary_broker::store::Store>, apiary_broker::model::Colony, KeyPair) {
+async fn ruled(backend: &Backend) -> (std::sync::Arc<dyn apiary_store::Store>, apiary_store::model::Colony, KeyPair) {
     let (store, key) = (backend.open().await, KeyPair::generate());
     let colony = store.create_colony(&key.id(), "meadow", NOW).await.unwrap();
     (store, colony, key)

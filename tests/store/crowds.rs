@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use apiary_broker::limits::CLAIM_WALK_MAX;
-use apiary_broker::model::{Bucket, Limit, LimitKind, LimitPolicy, LimitRecord, NewProcess, Rate};
+use apiary_store::limits::CLAIM_WALK_MAX;
+use apiary_store::model::{Bucket, Limit, LimitKind, LimitPolicy, LimitRecord, NewProcess, Rate};
 use apiary_tests::{Backend, Hold};
 use uuid::Uuid;
 

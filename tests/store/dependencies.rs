@@ -1,6 +1,6 @@
 //! Processes that wait for others.
 
-use apiary_broker::model::{Discard, Effect, NewProcess, ProcessState, Settled, Submitted};
+use apiary_store::model::{Discard, Effect, NewProcess, ProcessState, Settled, Submitted};
 use apiary_tests::Backend;
 use uuid::Uuid;
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use apiary_broker::model::{
+use apiary_identity::{Envelope, Id, KeyPair, Offer, Role};
+use apiary_store::model::{
     AnnouncedFunction, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, Forgettable, FunctionStatistics, Page,
     PendingRoom, Registration, Spread,
 };
-use apiary_identity::{Envelope, Id, KeyPair, Offer, Role};
 use apiary_tests::Backend;
 
 use crate::tenant::{ALL, Bee, KIND, NOW, Tenant, completion, grant};

@@ -1,8 +1,8 @@
 //! Grants: kept as they were signed, and believed only while they are what was signed.
 
-use apiary_broker::model::{GrantCursor, GrantKey, Page};
-use apiary_broker::store::StoreError;
 use apiary_identity::{Envelope, KeyPair, Role};
+use apiary_store::StoreError;
+use apiary_store::model::{GrantCursor, GrantKey, Page};
 use apiary_tests::Backend;
 
 use crate::tenant::{ALL, NOW, Tenant, grant};

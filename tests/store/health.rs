@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use apiary_broker::limits::{FAILED_PARENTS_LOOK, HEALTH_CHILDREN_MAX, HEALTH_COUNT_MAX, HEALTH_ROWS_MAX};
-use apiary_broker::model::{Lane, NewProcess, ProcessState, WaitingType};
+use apiary_store::limits::{FAILED_PARENTS_LOOK, HEALTH_CHILDREN_MAX, HEALTH_COUNT_MAX, HEALTH_ROWS_MAX};
+use apiary_store::model::{Lane, NewProcess, ProcessState, WaitingType};
 use apiary_tests::Backend;
 use uuid::Uuid;
 
@@ -24,11 +24,11 @@ mod plan {
 
     /// The statements of a look at health, and how many parameters each has.
     const STATEMENTS: [(&str, usize); 5] = [
-        (include_str!("../../broker/src/store/postgres/colonies/get_health.sql"), 3),
-        (include_str!("../../broker/src/store/postgres/colonies/get_health_failures.sql"), 3),
-        (include_str!("../../broker/src/store/postgres/colonies/get_health_waits.sql"), 3),
-        (include_str!("../../broker/src/store/postgres/dependencies/failed.sql"), 4),
-        (include_str!("../../broker/src/store/postgres/executors/explain.sql"), 3),
+        (include_str!("../../broker/store-postgres/src/colonies/get_health.sql"), 3),
+        (include_str!("../../broker/store-postgres/src/colonies/get_health_failures.sql"), 3),
+        (include_str!("../../broker/store-postgres/src/colonies/get_health_waits.sql"), 3),
+        (include_str!("../../broker/store-postgres/src/dependencies/failed.sql"), 4),
+        (include_str!("../../broker/store-postgres/src/executors/explain.sql"), 3),
     ];
 
     #[tokio::test]

@@ -1,8 +1,8 @@
 //! What the stores' statements do is what the table of the life cycle says, for every state and every end of an attempt.
 
 use apiary_broker::lifecycle::{self, Event};
-use apiary_broker::model::{AttemptEnding, Discard, LeaseRef, ProcessState, Release};
-use apiary_broker::store::Store;
+use apiary_store::Store;
+use apiary_store::model::{AttemptEnding, Discard, LeaseRef, ProcessState, Release};
 use apiary_tests::Backend;
 use uuid::Uuid;
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use apiary_broker::model::{Bucket, Limit, LimitKind, LimitPolicy, LimitRecord, LimitUse, NewProcess, Rate};
-use apiary_broker::store::StoreError;
+use apiary_store::StoreError;
+use apiary_store::model::{Bucket, Limit, LimitKind, LimitPolicy, LimitRecord, LimitUse, NewProcess, Rate};
 use apiary_tests::Backend;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -308,7 +308,7 @@ async fn complete(tenant: &Tenant, bee: &Bee, process_id: Uuid) {
 }
 
 async fn complete_attempt(tenant: &Tenant, bee: &Bee, process_id: Uuid, attempt: i32) {
-    let lease = apiary_broker::model::LeaseRef { process_id, attempt, executor: bee.grant };
+    let lease = apiary_store::model::LeaseRef { process_id, attempt, executor: bee.grant };
     tenant.store.complete(&[completion(lease, "{}")], NOW).await.unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! The store contract: every law of `broker/src/store/mod.rs`, on each back-end.
+//! The store contract: every law of `broker/store/src/contract/mod.rs`, on each back-end.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a call that fails must fail its test")]
 
 /// Runs each named test, an `async fn(Backend)`, on a SQLite file and on a Postgres database of its own.

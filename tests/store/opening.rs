@@ -2,10 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
-use apiary_broker::store::sqlite::SqliteStore;
-use apiary_broker::store::{Store as _, StoreError};
 use apiary_identity::KeyPair;
+use apiary_store::{BrokerStore as _, ColonyStore as _, Store as _, StoreError};
+use apiary_store_postgres::{PostgresOptions, PostgresStore};
+use apiary_store_sqlite::SqliteStore;
 use apiary_tests::{Backend, Port};
 
 use crate::tenant::NOW;

@@ -1,6 +1,6 @@
 //! What operators do: cancel, redrive, discard, retry, delete; each item answered, and of a race exactly one wins.
 
-use apiary_broker::model::{
+use apiary_store::model::{
     AttemptEnding, Cancel, Discard, Effect, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release, Submitted,
 };
 use apiary_tests::Backend;

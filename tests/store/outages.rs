@@ -1,6 +1,6 @@
 //! A server that cuts its connections, as a restart or a fail-over does.
 
-use apiary_broker::store::StoreError;
+use apiary_store::StoreError;
 use apiary_tests::{Backend, eventually};
 
 use crate::tenant::{NOW, Tenant};

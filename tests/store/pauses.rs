@@ -1,7 +1,7 @@
 //! Pauses and drains: what no claim gives, from the commit on.
 
-use apiary_broker::model::{LeaseEnd, NewProcess, Pause, PauseKind, Paused, ProcessState};
-use apiary_broker::store::StoreError;
+use apiary_store::StoreError;
+use apiary_store::model::{LeaseEnd, NewProcess, Pause, PauseKind, Paused, ProcessState};
 use apiary_tests::Backend;
 
 use crate::tenant::{KIND, NOW, Tenant, at};
@@ -45,8 +45,7 @@ async fn a_paused_function_stays_where_it_is(backend: Backend) {
     }
     let what = named(PauseKind::Function, "charge");
     pause(&tenant, &what).await;
-    let got =
-        |claimed: Vec<apiary_broker::model::Claimed>| claimed.iter().map(|one| one.process_id).collect::<Vec<_>>();
+    let got = |claimed: Vec<apiary_store::model::Claimed>| claimed.iter().map(|one| one.process_id).collect::<Vec<_>>();
     assert_eq!(got(tenant.claim_at(&bee, 9, NOW).await), [ids[1]]);
     tenant.store.resume(tenant.colony.key, &what, NOW).await.unwrap();
     assert_eq!(got(tenant.claim_at(&bee, 9, NOW).await), [ids[0], ids[2]]);

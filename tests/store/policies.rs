@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use apiary_broker::model::{Limit, LimitKind, LimitPolicy, LimitRecord, NewProcess, ProcessState, Submitted};
+use apiary_store::model::{Limit, LimitKind, LimitPolicy, LimitRecord, NewProcess, ProcessState, Submitted};
 use apiary_tests::Backend;
 use tokio::task::JoinSet;
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! A broker that stops and starts again.
 
-use apiary_broker::model::ProcessState;
-use apiary_broker::store::StoreError;
+use apiary_store::StoreError;
+use apiary_store::model::ProcessState;
 use apiary_tests::Backend;
 
 use crate::tenant::Tenant;

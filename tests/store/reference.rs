@@ -5,11 +5,11 @@ mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apiary_broker::model::{
+use apiary_identity::Digest;
+use apiary_store::model::{
     Cancel, ClaimSlot, Discard, Effect, Failure, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release, Renewal,
     Submitted,
 };
-use apiary_identity::Digest;
 use uuid::Uuid;
 
 use crate::standstill::Pauses;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use apiary_broker::model::{Effect, NewProcess, ProcessState, Resubmission, Submitted};
 use apiary_identity::{KeyPair, Role};
+use apiary_store::model::{Effect, NewProcess, ProcessState, Resubmission, Submitted};
 use apiary_tests::Backend;
 use futures::future::join_all;
 use uuid::Uuid;

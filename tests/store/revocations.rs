@@ -1,10 +1,10 @@
 //! Revocations: a grant that is dead, and what was leased under it.
 
-use apiary_broker::model::{
+use apiary_identity::{Envelope, Id, KeyPair, Revocation, Role};
+use apiary_store::StoreError;
+use apiary_store::model::{
     AttemptEnding, GrantKey, LeaseEnd, LeaseRecord, LeaseRef, ProcessState, Release, Report, RevokedGrant,
 };
-use apiary_broker::store::StoreError;
-use apiary_identity::{Envelope, Id, KeyPair, Revocation, Role};
 use apiary_tests::Backend;
 use jiff::Timestamp;
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! The schema: brought up to date once, and checked.
 
-use apiary_broker::store::{Store, StoreError};
+use apiary_store::{Store, StoreError};
 use apiary_tests::Backend;
 
 use crate::tenant::NOW;

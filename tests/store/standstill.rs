@@ -1,6 +1,6 @@
 //! The reference's pauses: what is paused, and when it was. `max_wait` is counted millisecond by millisecond.
 
-use apiary_broker::model::{NewProcess, Pause, Paused};
+use apiary_store::model::{NewProcess, Pause, Paused};
 
 /// Every pause there ever was.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use apiary_broker::model::ProcessState;
+use apiary_store::model::ProcessState;
 use apiary_tests::Backend;
 use uuid::Uuid;
 
@@ -160,7 +160,7 @@ async fn two_sweeps_at_once_move_each_process_once(backend: Backend) {
         .collect();
     tenant.store.submit(&batch, NOW).await.unwrap();
     let moved = |sweeps: Vec<Vec<(Uuid, _)>>| -> Vec<Uuid> {
-        sweeps.concat().into_iter().map(|(process_id, _): (Uuid, apiary_broker::model::Lane)| process_id).collect()
+        sweeps.concat().into_iter().map(|(process_id, _): (Uuid, apiary_store::model::Lane)| process_id).collect()
     };
     let unblocked = futures::future::try_join_all((0..8).map(|_| tenant.store.unblock(NOW + 1, 100))).await.unwrap();
     let expired = {

@@ -1,7 +1,7 @@
 //! A broken-into database: what does not fit is an error that names table and row, never a panic.
 
-use apiary_broker::model::{Page, ProcessFilter};
-use apiary_broker::store::StoreError;
+use apiary_store::StoreError;
+use apiary_store::model::{Page, ProcessFilter};
 use apiary_tests::Backend;
 
 use crate::tenant::{ALL, LEASE_MS, NOW, Tenant, at};

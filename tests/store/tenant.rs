@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use apiary_broker::model::{
+use apiary_identity::{Document as _, Envelope, Grant, KeyPair, ManualClock, Requirements, Role, Scopes, Spec};
+use apiary_store::Store;
+use apiary_store::model::{
     AttemptEnding, Cancel, ClaimSlot, Claimed, Colony, Completion, Failure, GrantKey, Lane, LeaseEnd, LeaseRef,
     NewProcess, Page, ProcessFilter, ProcessState, ProcessSummary, Renewal, Renewed, SlotGrant, Submitted,
 };
-use apiary_broker::store::Store;
-use apiary_identity::{Document as _, Envelope, Grant, KeyPair, ManualClock, Requirements, Role, Scopes, Spec};
 use apiary_tests::Backend;
 use bytes::Bytes;
 use jiff::Timestamp;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use apiary_broker::model::{ExplainRecord, NewProcess, Pause, PauseKind, Paused, ProcessState};
+use apiary_store::model::{ExplainRecord, NewProcess, Pause, PauseKind, Paused, ProcessState};
 use apiary_tests::Backend;
 use uuid::Uuid;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::hold;
-use crate::tree::{file, files, under, words};
+use crate::tree::{TextFile, file, files, under, words};
 
 /// Everything that the program is made of.
 const PARTS: &[&str] = &[
@@ -16,6 +16,9 @@ const PARTS: &[&str] = &[
     "apiary-identity",
     "apiary-proto",
     "apiary-protocol",
+    "apiary-store",
+    "apiary-store-postgres",
+    "apiary-store-sqlite",
 ];
 
 /// The program, and the harness of its tests.
@@ -29,17 +32,37 @@ const CLI: &[&str] = &[
     "apiary-identity",
     "apiary-proto",
     "apiary-protocol",
+    "apiary-store",
     "apiary-tests",
 ];
 
+/// The parts that a database's store is made of.
+const STORE: &[&str] = &["apiary-store", "apiary-database", "apiary-identity", "apiary-protocol"];
+
 /// What each crate may take of the others.
-const CRATES: [(&str, &[&str]); 12] = [
+const CRATES: [(&str, &[&str]); 15] = [
     ("proto", &[]),
     ("identity", &[]),
     ("protocol", &["apiary-proto", "apiary-identity"]),
     ("daemon", &["apiary-identity"]),
     ("database", &["apiary-protocol", "apiary-identity"]),
-    ("broker", &["apiary-proto", "apiary-identity", "apiary-protocol", "apiary-daemon", "apiary-database"]),
+    ("broker/store", &["apiary-identity", "apiary-protocol"]),
+    ("broker/store-postgres", STORE),
+    ("broker/store-sqlite", STORE),
+    (
+        "broker",
+        &[
+            "apiary-proto",
+            "apiary-identity",
+            "apiary-protocol",
+            "apiary-daemon",
+            "apiary-database",
+            "apiary-store",
+            // Its wiring only, and its tests.
+            "apiary-store-postgres",
+            "apiary-store-sqlite",
+        ],
+    ),
     ("executor-sdk", &["apiary-proto", "apiary-identity", "apiary-protocol", "apiary-daemon"]),
     (
         "bees",
@@ -111,14 +134,23 @@ fn every_dependency_is_used() {
         let manifest = format!("{name}/Cargo.toml");
         for dependency in dependencies(&manifest) {
             let ident = dependency.replace('-', "_");
-            let folder = format!("{name}/");
-            let used = under(&folder, ".rs").any(|file| words(&file.text, &ident).next().is_some());
+            let used = own_files(name).any(|file| words(&file.text, &ident).next().is_some());
             if !used && !USED_WITHOUT_A_NAME.contains(&(name, dependency.as_str())) {
                 faults.push(format!("{manifest} names {dependency}, and no code does"));
             }
         }
     }
     hold("remove the dependency, which costs build time and trust", &faults);
+}
+
+/// The Rust files of a crate, without those of a crate in a folder of it.
+fn own_files(name: &'static str) -> impl Iterator<Item = &'static TextFile> {
+    let inner = |path: &str| {
+        let longer = |other: &str| other.len() > name.len() && path.starts_with(&format!("{other}/"));
+        CRATES.iter().any(|(other, _)| longer(other))
+    };
+    let own = move |path: &str| path.starts_with(&format!("{name}/")) && path.ends_with(".rs") && !inner(path);
+    files().iter().filter(move |file| own(&file.path))
 }
 
 #[test]

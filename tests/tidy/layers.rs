@@ -5,31 +5,28 @@ use crate::tree::{TextFile, under, words};
 
 /// What each part of the broker may name of the others. `Error` stands for what `lib.rs` exports.
 /// Whatever is not in this table is the wiring, which may name everything.
-const BROKER: [(&str, &[&str]); 9] = [
-    ("model", &[]),
+const BROKER: [(&str, &[&str]); 7] = [
     ("limits", &[]),
-    ("error", &["store", "limits"]),
-    ("store", &["model", "limits"]),
+    ("error", &["limits"]),
     // A permit is proof that `auth` said yes: the engine asks for it, but cannot make one, nor ask who may do what.
     (
         "engine",
-        &[
-            "store",
-            "model",
-            "limits",
-            "error",
-            "Error",
-            "auth::Permit",
-            "auth::ServerPermit",
-            "auth::Who",
-            "auth::action",
-            "grant_cache",
-        ],
+        &["limits", "error", "Error", "auth::Permit", "auth::ServerPermit", "auth::Who", "auth::action", "grant_cache"],
     ),
-    ("grant_cache", &["store", "model", "limits", "Error"]),
-    ("auth", &["grant_cache", "model", "limits", "error", "Error"]),
-    ("rpc", &["auth", "engine", "model", "limits", "error", "Error", "StartError"]),
+    ("grant_cache", &["limits", "Error"]),
+    ("auth", &["grant_cache", "limits", "error", "Error"]),
+    ("rpc", &["auth", "engine", "limits", "error", "Error", "StartError"]),
     ("config", &["limits", "error", "Error", "StartError"]),
+];
+
+/// The parts of the crate `apiary-store` that each layer may name. The rest is for those who implement a store.
+const STORE: [(&str, &[&str]); 6] = [
+    ("error", &["StoreError"]),
+    ("engine", &["model", "limits", "Store", "StoreError", "StoreResult"]),
+    ("grant_cache", &["model", "Store"]),
+    ("auth", &["model", "limits"]),
+    ("rpc", &["model", "limits"]),
+    ("config", &[]),
 ];
 
 /// Files that put the layers together.
@@ -64,6 +61,24 @@ fn a_layer_is_left_by_its_name_not_by_super() {
         }
     }
     hold("write `crate::<layer>`, so that the law about layers can see it", &faults);
+}
+
+#[test]
+fn each_layer_names_its_part_of_the_store() {
+    let mut faults = Vec::new();
+    for file in under("broker/src/", ".rs") {
+        let Some((_, allowed)) = STORE.iter().find(|(layer, _)| *layer == layer_of(file)) else { continue };
+        for (line, name) in names_below("apiary_store", file) {
+            let part = name.split("::").next().unwrap_or_default();
+            if !allowed.contains(&part) {
+                faults.push(format!("{}:{line} names apiary_store::{name}", file.path));
+            }
+        }
+    }
+    hold(
+        "only the engine asks the store, and by its contract alone: add a method to broker/store/src/contract",
+        &faults,
+    );
 }
 
 /// The engine's folders, those that all may use first: each names only folders before it.
@@ -111,14 +126,14 @@ fn the_engines_folders_have_no_circles() {
 
 #[test]
 fn only_the_store_names_sqlx() {
-    let faults = naming("sqlx", |path| path.starts_with("broker/src/store/"));
-    hold("only broker/src/store speaks SQL: add a method to the store's contract", &faults);
+    let faults = naming("sqlx", |_| false);
+    hold("only the crates in broker/store* speak SQL: add a method to the store's contract", &faults);
 }
 
 #[test]
 fn only_rpc_and_the_wiring_name_the_wire() {
     let faults = naming("apiary_proto", |path| path.starts_with("broker/src/rpc/") || WIRING.contains(&path));
-    hold("only broker/src/rpc translates messages: use a type of broker/src/model", &faults);
+    hold("only broker/src/rpc translates messages: use a type of broker/store/src/model", &faults);
 }
 
 #[test]
@@ -145,13 +160,19 @@ fn layer_of(file: &TextFile) -> &str {
     inside.split(['/', '.']).next().unwrap_or_default()
 }
 
-/// What follows each `crate::`, two names deep, with braces taken apart.
+/// The names that follow each `crate::`, two deep, with braces taken apart.
 fn names_from_the_root(file: &TextFile) -> Vec<(usize, String)> {
+    names_below("crate", file)
+}
+
+/// The names that follow each `root::`, two deep, with braces taken apart.
+fn names_below(root: &str, file: &TextFile) -> Vec<(usize, String)> {
+    let prefix = format!("{root}::");
     let code: Vec<(usize, &str)> = file.code().collect();
     let mut names = Vec::new();
     for (index, (line, text)) in code.iter().enumerate() {
-        for start in words(text, "crate") {
-            let Some(first) = text[start..].strip_prefix("crate::") else { continue };
+        for start in words(text, root) {
+            let Some(first) = text[start..].strip_prefix(prefix.as_str()) else { continue };
             // A list of names may go on over the next lines.
             let rest: String = std::iter::once(first).chain(code[index + 1..].iter().map(|(_, text)| *text)).collect();
             names.extend(expand(&rest, 2).into_iter().map(|name| (*line, name)));

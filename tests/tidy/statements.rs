@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::hold;
 use crate::tree::{files, under, words};
 
-const POSTGRES: &str = "broker/src/store/postgres/";
-const SQLITE: &str = "broker/src/store/sqlite/";
+const POSTGRES: &str = "broker/store-postgres/src/";
+const SQLITE: &str = "broker/store-sqlite/src/";
 
 /// Statements that only one of the databases needs, and why. A folder's name stands for all in it.
 const ONLY_ONE: [(&str, &str); 6] = [

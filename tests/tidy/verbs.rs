@@ -100,7 +100,7 @@ fn every_verb_has_its_statement_in_both_stores() {
     let mut faults = Vec::new();
     for rpc in rpcs().iter().filter(|rpc| !excused("store", rpc)) {
         for store in ["postgres", "sqlite"] {
-            let folder = format!("broker/src/store/{store}/{}/", rpc.nouns);
+            let folder = format!("broker/store-{store}/src/{}/", rpc.nouns);
             let spellings = rpc.spellings();
             // A verb of several statements has several files: `submit.sql`, `submit_known.sql`.
             let mut found = under(&folder, ".sql").filter(|file| {

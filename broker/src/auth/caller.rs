@@ -6,6 +6,7 @@ use apiary_identity::{
     Clock, Document, Envelope, Grant, Guard, Id, Nonce, Outcome, OutcomeKind, Progress, Request, Revocation, Role,
     Spec, chain,
 };
+use apiary_store::model::{Colony, GrantRecord};
 use uuid::Uuid;
 
 use super::action::{self, Action};
@@ -15,7 +16,6 @@ use super::{Permit, ServerPermit, Who};
 use crate::Error;
 use crate::grant_cache::GrantCache;
 use crate::limits::CLOCK_SKEW_MS_MAX;
-use crate::model::{Colony, GrantRecord};
 
 /// A caller whose signature under this very call was checked.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,7 @@
 use std::marker::PhantomData;
 
 use apiary_identity::Id;
-
-use crate::model::{Colony, GrantRecord};
+use apiary_store::model::{Colony, GrantRecord};
 
 /// The verbs that a permit can be for. Each is a type, so that a permit for one verb is not one for another.
 pub(crate) mod action {

@@ -5,10 +5,9 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use apiary_identity::Clock;
+use apiary_store::{Store, StoreResult};
 use jiff::Timestamp;
 use tokio::time::Instant;
-
-use crate::store::{Store, StoreResult};
 
 /// The database's clock if it is authoritative, else the local one.
 pub(crate) struct DatabaseClock {

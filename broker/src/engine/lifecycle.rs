@@ -1,7 +1,7 @@
 //! The life cycle of a process as one table from a state and an event to the next state. The SQL of both stores agrees
 //! with it by test; `docs/process-lifecycle.md` draws it.
 
-use crate::model::ProcessState;
+use apiary_store::model::ProcessState;
 
 /// An event in the life of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub fn retries_left(retries_spent: i32, max_retries: i32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ProcessState::{Blocked, DeadLetter, Failed, Running, Succeeded, Waiting};
+    use apiary_store::model::ProcessState::{Blocked, DeadLetter, Failed, Running, Succeeded, Waiting};
 
     const EVENTS: [Event; 15] = [
         Event::Ready,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use apiary_daemon::{Supervisor, Throttle};
 use apiary_identity::Clock;
+use apiary_store::model::{GrantKey, Retention, RevokedGrant};
+use apiary_store::{Store, StoreResult};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -36,8 +38,6 @@ use super::readiness::Probe;
 use super::schemas::catalogue::Catalogue;
 use crate::grant_cache::{GrantCache, UnderGrants};
 use crate::limits::{COMMIT_AGE_MAX, READINESS_TIME_MAX};
-use crate::model::{GrantKey, Retention, RevokedGrant};
-use crate::store::{Store, StoreResult};
 
 /// The engine's settings.
 #[derive(Clone, Copy, Debug)]

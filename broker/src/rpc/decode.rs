@@ -9,6 +9,9 @@ use std::time::Duration;
 use apiary_identity::limits::{DOCUMENT_BYTES_MAX, NAME_CHARS_MAX, VALUE_BYTES_MAX};
 use apiary_identity::{DocumentError, Envelope, Id, Offer, QuantityError};
 use apiary_proto::v1 as pb;
+use apiary_store::model::{
+    BulkAction, GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState,
+};
 use uuid::Uuid;
 
 use crate::Error;
@@ -17,9 +20,6 @@ use crate::limits::{
     BATCH_DOCUMENTS_MAX, CANCEL_GRACE_MS_DEFAULT, CANCEL_GRACE_MS_MAX, CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX,
     LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_BYTES_MAX, SNOOZE_MS_MAX,
     SURROUNDINGS_BYTES_MAX,
-};
-use crate::model::{
-    BulkAction, GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState,
 };
 
 pub(super) use executors::{executor_query, function_query, introduction, key_id, needed_name};

@@ -4,12 +4,14 @@ mod executors;
 
 use apiary_identity::{Document as _, Envelope, Grant, Id, Outcome, Progress, Spec};
 use apiary_proto::v1 as pb;
+use apiary_store::model::{
+    Attempt, Bulk, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant, StoredProgress,
+};
 use bytes::Bytes;
 
 use super::running;
 use crate::Error;
 use crate::engine::{Awaited, Checkpoint, GrantPage, Kept, Leased, ProcessDetail, ProcessPage};
-use crate::model::{Attempt, Bulk, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant, StoredProgress};
 
 pub(super) use executors::{executor, executor_page, function, revoked};
 

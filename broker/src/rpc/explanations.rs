@@ -1,10 +1,10 @@
 //! Encoding of explanations and findings.
 
 use apiary_proto::v1 as pb;
+use apiary_store::model::Explained;
 
 use super::encode;
 use crate::engine::{ExecutorExplanation, Explanation, Finding};
-use crate::model::Explained;
 
 /// Encodes the reasons for a process's state.
 pub(super) fn explanation(explanation: Explanation) -> pb::ExplainResponse {

@@ -3,6 +3,8 @@
 use apiary_identity::limits::{LIMIT_KEY_BYTES_MAX, NAME_CHARS_MAX};
 use apiary_proto::v1 as pb;
 use apiary_proto::v1::limit_service_server::LimitService;
+use apiary_store::limits::{LIMIT_COUNT_MAX, LIMIT_INTERVAL_MS_MAX};
+use apiary_store::model::{Limit, LimitKind, LimitPolicy, LimitRecord, Rate};
 use tonic::{Request, Response, Status};
 
 use super::Rpc;
@@ -10,8 +12,6 @@ use super::routes::caller;
 use super::status::refused;
 use crate::Error;
 use crate::engine::{KeyStanding, LimitStanding};
-use crate::limits::{LIMIT_COUNT_MAX, LIMIT_INTERVAL_MS_MAX};
-use crate::model::{Limit, LimitKind, LimitPolicy, LimitRecord, Rate};
 
 #[tonic::async_trait]
 impl LimitService for Rpc {

@@ -1,6 +1,10 @@
 //! Encoding and decoding of running processes' reports.
 
 use apiary_proto::v1 as pb;
+use apiary_store::limits::LOG_BYTES_MAX;
+use apiary_store::model::{
+    Attribute, AttributeKind, LogCursor, LogFilter, LogLevel, LogLine, NewAttribute, NewLogLine, ProcessSummary,
+};
 use futures::Stream;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -11,11 +15,8 @@ use super::{decode, encode};
 use crate::Error;
 use crate::engine::{LogOrder, LogPage, Sighting, Told};
 use crate::limits::{
-    ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_CALL_MAX, LOG_BYTES_MAX, LOG_CALL_LINES_MAX,
-    LOG_FIELDS_BYTES_MAX, LOG_MESSAGE_BYTES_MAX, LOG_TEXT_BYTES_MAX, LOG_TIME_MS_MAX, PAGE_SIZE_MAX,
-};
-use crate::model::{
-    Attribute, AttributeKind, LogCursor, LogFilter, LogLevel, LogLine, NewAttribute, NewLogLine, ProcessSummary,
+    ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_CALL_MAX, LOG_CALL_LINES_MAX, LOG_FIELDS_BYTES_MAX,
+    LOG_MESSAGE_BYTES_MAX, LOG_TEXT_BYTES_MAX, LOG_TIME_MS_MAX, PAGE_SIZE_MAX,
 };
 
 /// Decodes log lines to store.

@@ -1,16 +1,12 @@
 //! `apiary broker`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_broker::Broker;
 use apiary_broker::config::{
     Config, DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig,
 };
-use apiary_broker::store::Store;
-use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
-use apiary_broker::store::sqlite::SqliteStore;
+use apiary_broker::{Broker, open_store};
 use clap::Args;
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
@@ -85,16 +81,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 }
 
 async fn migrate(store: &StoreConfig) -> anyhow::Result<()> {
-    let store: Arc<dyn Store> = match store {
-        StoreConfig::Sqlite { path } => Arc::new(SqliteStore::open(path).await?),
-        StoreConfig::Postgres { url, connections_max, has_transaction_pooler, direct_url } => {
-            let (connections_max, has_transaction_pooler) = (*connections_max, *has_transaction_pooler);
-            let direct_url = direct_url.clone();
-            let options =
-                PostgresOptions { connections_max, has_transaction_pooler, direct_url, ..PostgresOptions::default() };
-            Arc::new(PostgresStore::connect(url, options).await?)
-        }
-    };
+    let store = open_store(store).await?;
     let migrated = store.migrate().await;
     store.close().await;
     migrated?;

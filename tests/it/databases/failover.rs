@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use apiary_broker::config::StoreConfig;
-use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
-use apiary_broker::store::{Store as _, StoreError};
 use apiary_executor_sdk::retry;
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_identity::{Clock as _, Content, KeyPair, SystemClock};
+use apiary_store::ColonyStore as _;
+use apiary_store::{Store as _, StoreError};
+use apiary_store_postgres::{PostgresOptions, PostgresStore};
 use apiary_tests::colony::state_of;
 use apiary_tests::{Backend, Proxy, Server, TestColony, eventually, eventually_within, http, stripe};
 

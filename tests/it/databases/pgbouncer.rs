@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use apiary_broker::config::StoreConfig;
-use apiary_broker::store::Store as _;
-use apiary_broker::store::postgres::{PostgresOptions, PostgresStore};
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_identity::{Clock as _, SystemClock};
+use apiary_store::BrokerStore as _;
+use apiary_store::Store as _;
+use apiary_store_postgres::{PostgresOptions, PostgresStore};
 use apiary_tests::colony::state_of;
 use apiary_tests::{Backend, PgBouncer, Server, TestColony, eventually_within, http, stripe};
 use futures::future::try_join_all;

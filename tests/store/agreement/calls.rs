@@ -1,6 +1,6 @@
 //! What is drawn: calls, and what they are about.
 
-use apiary_broker::model::{PauseKind, Paused};
+use apiary_store::model::{PauseKind, Paused};
 use proptest::prelude::*;
 
 use super::{BEES, CALLS, FUNCTIONS, KEYS, KIND, PROCESSES, SPECS, TICK_MS, USERS, function};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use apiary_broker::limits::{LOG_BYTES_MAX, LOG_LINES_MAX, LOG_MESSAGE_BYTES_MAX};
-use apiary_broker::model::{GrantKey, LeaseRef, LogBatch, LogFilter, LogLevel, LogLine, NewLogLine, Page};
+use apiary_broker::limits::LOG_MESSAGE_BYTES_MAX;
+use apiary_store::limits::{LOG_BYTES_MAX, LOG_LINES_MAX};
+use apiary_store::model::{GrantKey, LeaseRef, LogBatch, LogFilter, LogLevel, LogLine, NewLogLine, Page};
 use apiary_tests::Backend;
 use uuid::Uuid;
 

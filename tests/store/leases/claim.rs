@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use apiary_broker::model::{Lane, ProcessState};
+use apiary_store::model::{Lane, ProcessState};
 use apiary_tests::Backend;
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! Complete: once, by the token, while the lease is held.
 
-use apiary_broker::model::{GrantKey, LeaseRef, ProcessState, Release};
+use apiary_store::model::{GrantKey, LeaseRef, ProcessState, Release};
 use apiary_tests::Backend;
 use uuid::Uuid;
 

@@ -1,7 +1,7 @@
 //! Fail: to wherever it says, the ending kept.
 
-use apiary_broker::model::{AttemptEnding, ProcessState};
-use apiary_broker::store::StoreError;
+use apiary_store::StoreError;
+use apiary_store::model::{AttemptEnding, ProcessState};
 use apiary_tests::Backend;
 
 use crate::tenant::{DONE, LEASE_MS, LOST, NOW, Tenant, failure, lost};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use apiary_broker::model::{ClaimSlot, NewProcess, SlotGrant};
 use apiary_identity::{Offer, Requirements, Scopes};
+use apiary_store::model::{ClaimSlot, NewProcess, SlotGrant};
 use apiary_tests::Backend;
 use uuid::Uuid;
 
@@ -173,7 +173,7 @@ fn under(bee: &Bee, grants: &[(i64, &str, &[&str])]) -> ClaimSlot {
     let grant = |(key, name, functions): &(i64, &str, &[&str])| {
         let functions = functions.iter().map(|name| (*name).to_owned()).collect();
         let scopes = Scopes { functions, executor_types: vec!["*".to_owned()] };
-        SlotGrant { key: apiary_broker::model::GrantKey(*key), name: (*name).to_owned(), scopes }
+        SlotGrant { key: apiary_store::model::GrantKey(*key), name: (*name).to_owned(), scopes }
     };
     ClaimSlot { grants: grants.iter().map(grant).collect(), ..bee.slot(9) }
 }

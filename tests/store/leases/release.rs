@@ -1,6 +1,6 @@
 //! Release: back at its place, as if nothing had been spent.
 
-use apiary_broker::model::{ProcessState, Release};
+use apiary_store::model::{ProcessState, Release};
 use apiary_tests::Backend;
 
 use crate::tenant::{DONE, LOST, NOW, Tenant, failure};

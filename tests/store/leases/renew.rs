@@ -1,6 +1,6 @@
 //! Renew: only by the token, only while the lease is held.
 
-use apiary_broker::model::{GrantKey, LeaseRef};
+use apiary_store::model::{GrantKey, LeaseRef};
 use apiary_tests::Backend;
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! Report: the last progress, the last checkpoint, only by whoever holds the lease.
 
-use apiary_broker::model::{GrantKey, LeaseEnd, LeaseRef, Report, Reported};
+use apiary_store::model::{GrantKey, LeaseEnd, LeaseRef, Report, Reported};
 use apiary_tests::Backend;
 use bytes::Bytes;
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! Set attributes: all or none, within bounds, only by whoever holds the lease.
 
-use apiary_broker::limits::ATTRIBUTES_MAX;
-use apiary_broker::model::{Attached, AttributeBatch, AttributeKind, GrantKey, LeaseRef, NewAttribute};
+use apiary_store::limits::ATTRIBUTES_MAX;
+use apiary_store::model::{Attached, AttributeBatch, AttributeKind, GrantKey, LeaseRef, NewAttribute};
 use apiary_tests::Backend;
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! Attempts: each kept with how it ended.
 
-use apiary_broker::model::Release;
+use apiary_store::model::Release;
 use apiary_tests::Backend;
 use bytes::Bytes;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ async fn attempts_are_kept_oldest_first_the_running_one_last(backend: Backend) {
     tenant.store.release(&[Release::at_once(lease)], NOW + 15).await.unwrap();
     let lease = tenant.claim_one(&second, NOW + 20).await;
 
-    let shown = |attempts: &[apiary_broker::model::Attempt]| {
+    let shown = |attempts: &[apiary_store::model::Attempt]| {
         attempts
             .iter()
             .map(|one| (one.attempt, one.executor, one.claimed_at_ms, one.ended_at_ms, one.ending.clone()))

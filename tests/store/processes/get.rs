@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use apiary_broker::model::{ProcessState, ProcessSummary};
+use apiary_store::model::{ProcessState, ProcessSummary};
 use apiary_tests::Backend;
 use uuid::Uuid;
 

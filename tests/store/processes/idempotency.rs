@@ -1,6 +1,6 @@
 //! Idempotency keys: the first process of a key is the answer until its retention is over.
 
-use apiary_broker::model::{NewProcess, ProcessState, Submitted};
+use apiary_store::model::{NewProcess, ProcessState, Submitted};
 use apiary_tests::Backend;
 
 use crate::tenant::{NOW, Tenant, completion};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use apiary_broker::model::{Page, ProcessCursor, ProcessFilter, ProcessState};
+use apiary_store::model::{Page, ProcessCursor, ProcessFilter, ProcessState};
 use apiary_tests::Backend;
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! Lists of log lines: filtered, in pages that inserts do not shift, never another colony's.
 
-use apiary_broker::model::{LogCursor, LogFilter, LogLevel, NewLogLine, Page};
+use apiary_store::model::{LogCursor, LogFilter, LogLevel, NewLogLine, Page};
 use apiary_tests::Backend;
 
 use crate::leases::add_logs::line;

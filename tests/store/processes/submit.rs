@@ -1,6 +1,6 @@
 //! Submit: kept once, answered item by item.
 
-use apiary_broker::model::{ProcessState, Submitted};
+use apiary_store::model::{ProcessState, Submitted};
 use apiary_tests::Backend;
 
 use crate::tenant::{NOW, Tenant};

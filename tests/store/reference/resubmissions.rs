@@ -1,6 +1,6 @@
 //! The reference's redrives by submitters: a spec that met a failed process of the same key puts it back, once.
 
-use apiary_broker::model::{GrantKey, NewProcess, ProcessState, Resubmission, Submitted};
+use apiary_store::model::{GrantKey, NewProcess, ProcessState, Resubmission, Submitted};
 use uuid::Uuid;
 
 use super::{Process, Reference};

@@ -1,6 +1,6 @@
 //! The reference's `max_wait`: it ends what nobody took, and stands still under a pause.
 
-use apiary_broker::model::{Pause, Paused, ProcessState};
+use apiary_store::model::{Pause, Paused, ProcessState};
 use uuid::Uuid;
 
 use super::{Place, Process, Reference};

@@ -1,9 +1,9 @@
 //! Rate buckets that are full again.
 
 use apiary_identity::Clock;
+use apiary_store::{Store, StoreResult};
 
 use crate::limits::SWEEP_ROWS;
-use crate::store::{Store, StoreResult};
 
 /// Deletes one statement's worth of them, because no caller waits for it; true if these were all.
 pub(super) async fn sweep(store: &dyn Store, clock: &dyn Clock) -> StoreResult<bool> {

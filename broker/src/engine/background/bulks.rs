@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
+use apiary_store::model::{
+    Bulk, BulkAction, BulkState, BulkStep, Cancel, Discard, Effect, Page, ProcessCursor, ProcessSummary,
+};
+use apiary_store::{Store, StoreResult};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::engine::processes::operations::Operations;
 use crate::limits::{BULK_HOLD_MS, BULK_LOOK, BULK_PAUSE, CANCEL_GRACE_MS_DEFAULT, SWEEP_ROWS};
-use crate::model::{
-    Bulk, BulkAction, BulkState, BulkStep, Cancel, Discard, Effect, Page, ProcessCursor, ProcessSummary,
-};
-use crate::store::{Store, StoreResult};
 
 /// The worker for bulk actions of this broker.
 pub(crate) struct Bulks {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
+use apiary_store::{Store, StoreResult};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -14,7 +15,6 @@ use uuid::Uuid;
 use super::unblock;
 use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::limits::{SETTLE_ALL_INTERVAL, SWEEP_ROWS};
-use crate::store::{Store, StoreResult};
 
 /// Settles the waits for ended processes, until `stop`.
 pub(crate) async fn settle_dependencies(

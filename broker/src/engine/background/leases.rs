@@ -2,12 +2,12 @@
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
+use apiary_store::model::{Failure, LeaseEnd, LeaseRecord, ProcessState};
+use apiary_store::{Store, StoreResult};
 
 use crate::engine::leases::overdue::end_of_overdue;
 use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::limits::SWEEP_ROWS;
-use crate::model::{Failure, LeaseEnd, LeaseRecord, ProcessState};
-use crate::store::{Store, StoreResult};
 
 /// Moves their processes from `leases` to the state of the life-cycle table. A lease that is renewed in between stays: the statement
 /// checks again.

@@ -33,8 +33,8 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::leases::revoked::give_back_revoked;
 use crate::engine::notify::wakeups::Wakeups;
 use crate::limits::{SWEEP_SLEEP_MAX, SWEEP_SLEEP_MIN};
-use crate::model::Retention;
-use crate::store::{Store, StoreResult};
+use apiary_store::model::Retention;
+use apiary_store::{Store, StoreResult};
 use retention::Keeper;
 
 pub(crate) use bulks::Bulks;
@@ -116,14 +116,14 @@ mod tests {
     use std::sync::Arc;
 
     use apiary_identity::{Digest, Envelope, Grant, KeyPair, Role, Scopes};
+    use apiary_store::model::{Colony, GrantKey, NewProcess};
+    use apiary_store_sqlite::SqliteStore;
     use jiff::Timestamp;
     use uuid::Uuid;
 
     use super::*;
     use crate::engine::dispatch::dispatcher::Dispatcher;
     use crate::limits::SWEEP_ROWS;
-    use crate::model::{Colony, GrantKey, NewProcess};
-    use crate::store::sqlite::SqliteStore;
 
     struct At(i64);
 
@@ -133,7 +133,7 @@ mod tests {
         }
     }
 
-    async fn granted(store: &SqliteStore) -> (Colony, GrantKey) {
+    async fn granted(store: &dyn Store) -> (Colony, GrantKey) {
         let (key, user) = (KeyPair::generate(), KeyPair::generate());
         let colony = store.create_colony(&key.id(), "test", 0).await.unwrap();
         let grant = Grant {
@@ -183,17 +183,17 @@ mod tests {
     #[tokio::test]
     async fn idempotency_keys_are_forgotten_as_fast_as_they_come() {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&folder.path().join("broker.db")).await.unwrap();
+        let store: Box<dyn Store> = Box::new(SqliteStore::open(&folder.path().join("broker.db")).await.unwrap());
         store.migrate().await.unwrap();
-        let (colony, submitter) = granted(&store).await;
+        let (colony, submitter) = granted(&*store).await;
         let processes: Vec<_> = (0..=SWEEP_ROWS).map(|number| process(&colony, submitter, number)).collect();
         store.submit(&processes, 0).await.unwrap();
         let (wakeups, _) = Wakeups::start(Arc::new(Dispatcher::default()), false);
         let clock = At(10_000);
         let lines = Throttle::new(Arc::new(At(10_000)));
         // More than one statement's worth is due: the next round must not wait for something else to be.
-        assert_eq!(round(&store, &clock, &wakeups, &lines).await.unwrap(), Some(10_000));
-        assert_eq!(round(&store, &clock, &wakeups, &lines).await.unwrap(), None);
+        assert_eq!(round(&*store, &clock, &wakeups, &lines).await.unwrap(), Some(10_000));
+        assert_eq!(round(&*store, &clock, &wakeups, &lines).await.unwrap(), None);
         assert_eq!(store.forget_idempotency_keys(10_000, SWEEP_ROWS).await.unwrap(), 0);
     }
 }

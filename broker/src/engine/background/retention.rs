@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use apiary_identity::Clock;
+use apiary_store::model::{ColonyKey, Effect, ProcessState, Retention};
+use apiary_store::{Store, StoreResult};
 
 use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::limits::{DELETED_KEPT_MS, RETENTION_LOOK_MS_MAX, RETENTION_PAUSE_MS, RETENTION_ROWS};
-use crate::model::{ColonyKey, Effect, ProcessState, Retention};
-use crate::store::{Store, StoreResult};
 
 /// The sweep that deletes processes past their retention, a little at a time and seldom: no caller waits for it.
 pub(super) struct Keeper {

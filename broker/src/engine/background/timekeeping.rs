@@ -1,10 +1,10 @@
 //! Synchronization of the broker's clock with the database's.
 
+use apiary_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::clock::DatabaseClock;
 use crate::limits::CLOCK_SYNC;
-use crate::store::Store;
 
 /// Reads the database's clock periodically, until `stop`.
 pub(crate) async fn keep_time(clock: &DatabaseClock, store: &dyn Store, stop: &CancellationToken) {

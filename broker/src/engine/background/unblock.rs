@@ -1,10 +1,10 @@
 //! Blocked processes whose block is over.
 
 use apiary_identity::Clock;
+use apiary_store::{Store, StoreResult};
 
 use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::limits::SWEEP_ROWS;
-use crate::store::{Store, StoreResult};
 
 /// Moves them from `blocked` to `queue`, and wakes the polls.
 pub(super) async fn sweep(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups) -> StoreResult<()> {

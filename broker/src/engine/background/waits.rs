@@ -2,10 +2,10 @@
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
+use apiary_store::{Store, StoreResult};
 
 use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::limits::SWEEP_ROWS;
-use crate::store::{Store, StoreResult};
 
 /// Moves them from `queue` to `finished`, as failed.
 pub(super) async fn sweep(

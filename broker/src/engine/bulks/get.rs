@@ -1,11 +1,11 @@
 //! Reading the progress of a bulk action.
 
+use apiary_store::model::{Bulk, Colony};
 use uuid::Uuid;
 
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::model::{Bulk, Colony};
 
 impl Engine {
     /// Returns a bulk action of the caller's colony.

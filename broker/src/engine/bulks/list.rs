@@ -1,10 +1,11 @@
 //! Listing bulk actions.
 
+use apiary_store::model::Bulk;
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::limits::BULKS_LISTED_MAX;
-use crate::model::Bulk;
 
 impl Engine {
     /// Returns the colony's last bulk actions, newest first.

@@ -1,12 +1,12 @@
 //! Starting one verb on all processes that match.
 
+use apiary_store::model::{Bulk, BulkAction, BulkState, ProcessFilter, ProcessState};
 use uuid::Uuid;
 
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::limits::{BULKS_KEPT, BULKS_RUNNING_MAX};
-use crate::model::{Bulk, BulkAction, BulkState, ProcessFilter, ProcessState};
 
 /// A bulk action to start.
 pub(crate) struct BulkOrder {
@@ -79,7 +79,7 @@ impl Engine {
 
     /// Checks that the grant has the right that the single verb needs.
     pub(in crate::engine) fn check_may(
-        grant: Option<&crate::model::GrantRecord>,
+        grant: Option<&apiary_store::model::GrantRecord>,
         action: BulkAction,
     ) -> Result<(), Error> {
         use apiary_identity::GrantRight::{Cancel, Operate};

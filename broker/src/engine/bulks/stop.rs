@@ -1,11 +1,11 @@
 //! Stopping and resuming a bulk action.
 
+use apiary_store::model::{Bulk, BulkState};
 use uuid::Uuid;
 
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::model::{Bulk, BulkState};
 
 impl Engine {
     /// Stops or resumes a bulk action. A step in progress is finished; a repeat changes nothing.

@@ -1,11 +1,11 @@
 //! Creating a colony. Its permit is special: the server owner is outside every colony.
 
 use apiary_identity::{Id, check_colony_name};
+use apiary_store::model::Colony;
 
 use crate::Error;
 use crate::auth::ServerPermit;
 use crate::engine::Engine;
-use crate::model::Colony;
 
 impl Engine {
     /// Creates a colony; the same id and name again return the first.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use apiary_daemon::Notice;
+use apiary_store::limits::{HEALTH_CHILDREN_MAX, HEALTH_COUNT_MAX, HEALTH_WAITS_MAX};
+use apiary_store::model::{
+    Explained, FailureSummary, Pause, ProcessState, Troubles, WaitSummary, WaitingSort, WaitingType,
+};
 
 use crate::engine::explain::{Candidate, Need, counted, is_paused, nobody, span, unknown_function};
 use crate::engine::presence::state::Presence;
-use crate::limits::{
-    HEALTH_CHILDREN_MAX, HEALTH_COUNT_MAX, HEALTH_LABELS_CHARS_MAX, HEALTH_SORTS_MAX, HEALTH_WAITS_MAX,
-};
-use crate::model::{Explained, FailureSummary, Pause, ProcessState, Troubles, WaitSummary, WaitingSort, WaitingType};
+use crate::limits::{HEALTH_LABELS_CHARS_MAX, HEALTH_SORTS_MAX};
 
 /// The age from which gone executors, and processes that no executor took in time, are no longer reported, in milliseconds.
 pub(in crate::engine) const NEWS_MS: i64 = 24 * 3_600_000;

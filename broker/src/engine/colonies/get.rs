@@ -1,9 +1,10 @@
 //! Reading a colony.
 
+use apiary_store::model::{Colony, ProcessState};
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::model::{Colony, ProcessState};
 
 impl Engine {
     /// Returns the caller's colony, and the number of processes in each state that has any, in the order of a life.

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_identity::Clock;
+use apiary_store::limits::HEALTH_ROWS_MAX;
+use apiary_store::model::{Colony, ColonyKey, ExecutorFilter, Lane, Page, WaitingType};
+use apiary_store::{Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
@@ -15,9 +18,7 @@ use crate::engine::colonies::grant_ends::{ending, grants_not_over};
 use crate::engine::explain::Candidate;
 use crate::engine::presence::last_seen::Contacts;
 use crate::engine::presence::roster::{ExecutorView, Licences};
-use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX, HEALTH_ROWS_MAX, HEALTH_TYPES_MAX};
-use crate::model::{Colony, ColonyKey, ExecutorFilter, Lane, Page, WaitingType};
-use crate::store::{Store, StoreResult};
+use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX, HEALTH_TYPES_MAX};
 
 impl Engine {
     /// Returns the conditions that need attention in the colony, the worst first.

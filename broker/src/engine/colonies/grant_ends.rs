@@ -1,12 +1,12 @@
 //! Warnings about grants that end soon: their holders stop working at that moment.
 
 use apiary_identity::{Document as _, Grant};
+use apiary_store::model::{Colony, GrantCursor, Page, StoredGrant};
+use apiary_store::{Store, StoreResult};
 
 use crate::engine::colonies::findings::Finding;
 use crate::engine::explain::{counted, moment, span};
 use crate::limits::{GRANT_ENDS_SOON, HEALTH_GRANTS_MAX, HEALTH_GRANTS_PAGE, HEALTH_GRANTS_TOLD_MAX};
-use crate::model::{Colony, GrantCursor, Page, StoredGrant};
-use crate::store::{Store, StoreResult};
 
 /// Reads a colony's grants that are not over, for display only: permission is the task of `auth`, which checks signatures.
 pub(in crate::engine) async fn grants_not_over(

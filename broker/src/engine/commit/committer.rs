@@ -7,13 +7,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use apiary_daemon::Supervisor;
+use apiary_store::{StoreError, StoreResult};
 use futures::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::limits::{COMMIT_BATCH_MAX, COMMIT_BYTES_MAX, COMMIT_QUEUE_BYTES_MAX, COMMIT_QUEUE_MAX};
-use crate::store::{StoreError, StoreResult};
 
 /// A kind of write that can be done in bulk.
 #[async_trait::async_trait]

@@ -4,7 +4,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::model::{ColonyKey, Lane};
+use apiary_store::model::{ColonyKey, Lane};
 
 /// Turns of the lanes of each colony.
 #[derive(Default)]

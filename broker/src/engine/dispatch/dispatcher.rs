@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
+use apiary_store::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef, Release};
+use apiary_store::{Store, StoreError, StoreResult};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Notify, oneshot};
@@ -15,8 +17,6 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::engine::dispatch::polls::{Given, Pass, PollQueue, Reply, references};
 use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
-use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef, Release};
-use crate::store::{Store, StoreError, StoreResult};
 
 /// The pause of a lane after a failed pass.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use apiary_store::model::{Claims, ColonyKey, Lane};
 use tokio::time::Instant;
 
 use crate::limits::SLOW_POLL;
-use crate::model::{Claims, ColonyKey, Lane};
 
 /// Lanes in which limits hold back work, by colony and executor type.
 #[derive(Default)]

@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use apiary_store::limits::CLAIM_PASS_COUNT_MAX;
+use apiary_store::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::Error;
 use crate::engine::dispatch::counting::CountingTurns;
 use crate::engine::dispatch::limited_lanes::LimitedLanes;
-use crate::limits::{CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX, CLAIM_PASSES_PER_POLL_MAX, LIMITED_PASS_PAUSE};
-use crate::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef};
+use crate::limits::{CLAIM_PASS_POLLS_MAX, CLAIM_PASSES_PER_POLL_MAX, LIMITED_PASS_PAUSE};
 
 /// The answer to a poll.
 pub(in crate::engine) type Reply = Result<Given, Error>;

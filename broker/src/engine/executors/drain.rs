@@ -1,11 +1,12 @@
 //! Drains of executors.
 
+use apiary_store::model::{ExecutorFilter, Lane, Page};
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::presence::roster::ExecutorView;
 use crate::limits::PAGE_SIZE_MAX;
-use crate::model::{ExecutorFilter, Lane, Page};
 
 impl Engine {
     /// Drains all executors of a name, or ends the drain. They finish the work that they have.

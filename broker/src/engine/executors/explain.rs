@@ -1,12 +1,13 @@
 //! Explanations of why an executor gets no work.
 
+use apiary_store::model::{ExecutorFilter, Explained, Lane, Page, WaitingSort};
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::explain::{self, Asker, Candidate};
 use crate::engine::presence::roster::{ExecutorView, Licences};
 use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_ROWS_MAX};
-use crate::model::{ExecutorFilter, Explained, Lane, Page, WaitingSort};
 
 /// The reasons why the executors of a name get no work.
 pub(crate) struct ExecutorExplanation {

@@ -1,12 +1,13 @@
 //! Listing executors.
 
+use apiary_store::model::{Colony, ExecutorCursor, ExecutorFilter, Page, cut_to_bytes};
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::presence::roster::{ExecutorView, Licences};
 use crate::engine::presence::state::Presence;
 use crate::limits::{EXECUTORS_LOOKED_AT_MAX, PAGE_BYTES_MAX};
-use crate::model::{Colony, ExecutorCursor, ExecutorFilter, Page, cut_to_bytes};
 
 /// Rows that are read together: each may announce as much as a registration can hold.
 const ROWS: i64 = 100;

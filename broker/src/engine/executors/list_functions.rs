@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use apiary_store::model::{AnnouncedFunction, FunctionStatistics, cut_to_bytes};
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::presence::roster::Licences;
 use crate::limits::{ANNOUNCERS_MAX, CATALOGUE_ROWS_MAX, FUNCTIONS_MAX, PAGE_BYTES_MAX, STATISTICS_PROCESSES_MAX};
-use crate::model::{AnnouncedFunction, FunctionStatistics, cut_to_bytes};
 
 /// Bytes of a function's names and numbers, at the most; the announcement and the executors' names come on top.
 const FUNCTION_BYTES: usize = 1024;

@@ -2,6 +2,7 @@
 
 use apiary_daemon::door::Peer;
 use apiary_identity::{Id, Offer};
+use apiary_store::model::{AnnouncedFunction, ExecutorFilter, Page, PendingRoom, Registration};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -9,7 +10,6 @@ use crate::engine::Engine;
 use crate::engine::notify::wakeups::Hint;
 use crate::engine::presence::roster::ExecutorView;
 use crate::limits::{ANNOUNCED_BYTES_MAX, PENDING_BYTES_MAX, PENDING_EXECUTORS_MAX, PENDING_GIVES_WAY_AFTER_MS};
-use crate::model::{AnnouncedFunction, ExecutorFilter, Page, PendingRoom, Registration};
 
 /// An executor's own description of itself, checked for form.
 pub(crate) struct Introduction {

@@ -1,9 +1,10 @@
 //! Explanations of why an executor gets no work.
 
+use apiary_store::model::{Explained, Pause, PauseKind, WaitingSort};
+
 use super::Candidate;
 use super::words::{counted, named, paused, shortfalls, span, waits};
 use crate::engine::presence::state::Presence;
-use crate::model::{Explained, Pause, PauseKind, WaitingSort};
 
 /// An executor, with the facts that decide whether it gets work.
 pub(in crate::engine) struct Asker<'f> {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use self::words::{because, has, named, names_of, paused, reason, shortfalls, until, waits};
 use crate::engine::presence::roster::ExecutorView;
 use crate::engine::presence::state::Presence;
-use crate::model::{ExplainRecord, Explained, Pause, ProcessState};
+use apiary_store::model::{ExplainRecord, Explained, Pause, ProcessState};
 
 /// An executor of the type, with the properties that matter to waiting work.
 #[derive(Clone, Debug)]

@@ -1,10 +1,10 @@
 //! Text of reasons: names, counts and times in a sentence.
 
 use apiary_identity::Requirements;
+use apiary_store::model::{Explained, Pause, PauseKind};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Candidate;
-use crate::model::{Explained, Pause, PauseKind};
 
 /// The most executors, functions or processes named in one sentence.
 const NAMED_MAX: usize = 5;

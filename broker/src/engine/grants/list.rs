@@ -1,10 +1,11 @@
 //! Listing grants.
 
+use apiary_store::model::{GrantCursor, Page, StoredGrant, cut_to_bytes};
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::limits::PAGE_BYTES_MAX;
-use crate::model::{GrantCursor, Page, StoredGrant, cut_to_bytes};
 
 /// Bytes of an envelope's ids, type and signature, at the most; the signed bytes come on top.
 const ENVELOPE_FRAME_BYTES: usize = 512;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use apiary_identity::Clock;
+use apiary_store::StoreResult;
+use apiary_store::model::{LogBatch, NewLogLine};
 use uuid::Uuid;
 
 use crate::Error;
@@ -11,8 +13,6 @@ use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
 use crate::engine::leases::desk::{Holder, LeaseDesk};
 use crate::engine::notify::wakeups::{Change, Wakeups};
-use crate::model::{LogBatch, NewLogLine};
-use crate::store::StoreResult;
 
 /// Bytes that a line adds to its text in memory.
 const LINE_BYTES: usize = 128;

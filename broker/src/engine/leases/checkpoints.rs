@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use apiary_store::model::{StoredGrant, StoredProgress};
 use uuid::Uuid;
 
 use crate::Error;
 use crate::engine::Engine;
 use crate::engine::leases::claim::Leased;
-use crate::model::{StoredGrant, StoredProgress};
 
 /// A checkpoint with its signer's grant. Both are as the database holds them: the executor verifies them.
 pub(crate) struct Checkpoint {

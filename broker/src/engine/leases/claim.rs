@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use apiary_identity::Offer;
+use apiary_store::model::{ClaimSlot, Claimed, GrantRecord, Lane, LeaseRef, SlotGrant, StoredGrant, cut_to_bytes};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -15,7 +16,6 @@ use crate::engine::leases::checkpoints::Checkpoint;
 use crate::engine::lifecycle::retries_left;
 use crate::engine::notify::wakeups::Change;
 use crate::limits::CLAIM_BYTES_MAX;
-use crate::model::{ClaimSlot, Claimed, GrantRecord, Lane, LeaseRef, SlotGrant, StoredGrant, cut_to_bytes};
 
 /// Bytes of ids, signatures and type names around a spec and its grant, at the most.
 const LEASE_FRAME_BYTES: usize = 1024;
@@ -166,7 +166,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::model::GrantKey;
+    use apiary_store::model::GrantKey;
 
     fn leased(spec_bytes: usize, grant_bytes: usize) -> Leased {
         let grant = StoredGrant {

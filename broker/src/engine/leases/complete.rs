@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use apiary_identity::{Clock, Digest, Envelope, Outcome, OutcomeKind};
+use apiary_store::StoreResult;
+use apiary_store::model::{Completion, LeaseEnd, LeaseRecord};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -12,8 +14,6 @@ use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
 use crate::engine::leases::desk::{Ended, Holder, LeaseDesk};
 use crate::engine::notify::wakeups::{Change, Wakeups};
-use crate::model::{Completion, LeaseEnd, LeaseRecord};
-use crate::store::StoreResult;
 
 impl Engine {
     /// Stores a success. The same result again is answered as the first time; any other for a lost lease is rejected. So is

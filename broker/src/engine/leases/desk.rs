@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use apiary_identity::chain::{self, WorkStatement};
 use apiary_identity::{Digest, Document as _, Envelope, Grant, Id};
+use apiary_store::model::{AttemptEnding, ColonyKey, LeaseRecord};
+use apiary_store::{Store, StoreError, StoreResult};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -12,8 +14,6 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::grant_cache::GrantCache;
 use crate::limits::REQUEST_WINDOW_MS;
-use crate::model::{AttemptEnding, ColonyKey, LeaseRecord, LeaseRef};
-use crate::store::{Store, StoreError, StoreResult};
 
 /// A caller who claims to hold a lease.
 #[derive(Clone, Debug)]
@@ -72,13 +72,6 @@ impl Holder {
                 self.process_id
             ),
         ))
-    }
-}
-
-impl LeaseRecord {
-    /// Returns the fencing token.
-    pub(in crate::engine) fn reference(&self) -> LeaseRef {
-        LeaseRef { process_id: self.process_id, attempt: self.attempt, executor: self.executor }
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use apiary_daemon::Throttle;
 use apiary_identity::limits::DOCUMENT_BYTES_MAX;
 use apiary_identity::{Backoff, Clock, Document as _, Envelope, Outcome, OutcomeKind, Spec};
+use apiary_store::StoreResult;
+use apiary_store::model::{AttemptEnding, Failure, LeaseEnd, LeaseRecord, ProcessState};
 use uuid::Uuid;
 
 use crate::Error;
@@ -17,8 +19,6 @@ use crate::engine::leases::complete::ResultItem;
 use crate::engine::leases::desk::{Ended, Holder, LeaseDesk};
 use crate::engine::lifecycle::{self, Event};
 use crate::engine::notify::wakeups::{Change, Wakeups};
-use crate::model::{AttemptEnding, Failure, LeaseEnd, LeaseRecord, ProcessState};
-use crate::store::StoreResult;
 
 /// The result of reporting a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

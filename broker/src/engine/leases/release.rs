@@ -1,5 +1,6 @@
 //! Releases: giving work back untouched, at once or for later.
 
+use apiary_store::model::{AttemptEnding, LeaseEnd, Release};
 use uuid::Uuid;
 
 use crate::Error;
@@ -7,7 +8,6 @@ use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::leases::desk::Holder;
 use crate::engine::notify::wakeups::Change;
-use crate::model::{AttemptEnding, LeaseEnd, Release};
 
 /// A release order: the delay, and its reason.
 pub(crate) struct Return {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use apiary_identity::Clock;
+use apiary_store::StoreResult;
+use apiary_store::model::{Renewal, Renewed};
 use uuid::Uuid;
 
 use crate::Error;
@@ -10,8 +12,6 @@ use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
 use crate::engine::leases::desk::{Holder, LeaseDesk};
-use crate::model::{Renewal, Renewed};
-use crate::store::StoreResult;
 
 impl Engine {
     /// Renews a lease; returns its end, a cancellation if there is one, and whether its executor, or the broker, is being drained.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use apiary_identity::{Clock, Digest, Envelope, Progress};
+use apiary_store::StoreResult;
+use apiary_store::model::{Report, Reported};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -12,8 +14,6 @@ use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
 use crate::engine::leases::desk::{Holder, LeaseDesk};
 use crate::engine::notify::wakeups::{Change, Wakeups};
-use crate::model::{Report, Reported};
-use crate::store::StoreResult;
 
 impl Engine {
     /// Stores progress of an attempt whose lease is held. A report older than the last one changes nothing, and is not an error: its

@@ -2,11 +2,11 @@
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
+use apiary_store::model::{AttemptEnding, LeaseEnd, LeaseRecord, Release};
+use apiary_store::{Store, StoreResult};
 
 use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::limits::SWEEP_ROWS;
-use crate::model::{AttemptEnding, LeaseEnd, LeaseRecord, Release};
-use crate::store::{Store, StoreResult};
 
 /// Moves their processes from `leases` back to `queue`, or, being cancelled, to `finished`, for every broker; returns the leases.
 pub(crate) async fn give_back_revoked(

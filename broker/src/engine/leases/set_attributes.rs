@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apiary_identity::Clock;
+use apiary_store::StoreResult;
+use apiary_store::limits::ATTRIBUTES_MAX;
+use apiary_store::model::{Attached, AttributeBatch, NewAttribute};
 use uuid::Uuid;
 
 use crate::Error;
@@ -11,9 +14,6 @@ use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
 use crate::engine::leases::desk::{Holder, LeaseDesk};
-use crate::limits::ATTRIBUTES_MAX;
-use crate::model::{Attached, AttributeBatch, NewAttribute};
-use crate::store::StoreResult;
 
 impl Engine {
     /// Attaches values to a process whose lease is held: all of them, or none. Of two with one kind and key the later one is stored.

@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use apiary_store::model::{ColonyKey, Limits};
+use apiary_store::{Store, StoreResult};
 use tokio::time::Instant;
 
 use crate::limits::{GRANT_CACHE_KEYS_MAX, LIMITS_REMEMBERED};
-use crate::model::{ColonyKey, Limits};
-use crate::store::{Store, StoreResult};
 
 /// The cached limits of colonies.
 #[derive(Default)]

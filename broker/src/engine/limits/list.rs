@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 
 use apiary_identity::GrantRight;
+use apiary_store::model::{Limit, LimitKind, LimitRecord, LimitUse, Limits};
 
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::limits::LIMIT_USES_SHOWN;
-use crate::model::{Limit, LimitKind, LimitRecord, LimitUse, Limits};
 
 /// A limit with its use.
 pub(crate) struct LimitStanding {
@@ -75,7 +75,7 @@ fn standing(limit: &Limit, found: LimitUse, now_ms: i64) -> KeyStanding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Bucket, LimitPolicy, Rate};
+    use apiary_store::model::{Bucket, LimitPolicy, Rate};
 
     fn record(kind: LimitKind, pattern: &str, rate: Option<Rate>) -> LimitRecord {
         let (pattern, policy) = (pattern.to_owned(), LimitPolicy::Queue);

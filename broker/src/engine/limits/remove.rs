@@ -1,9 +1,10 @@
 //! Removing a limit.
 
+use apiary_store::model::LimitKind;
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::model::LimitKind;
 
 impl Engine {
     /// Removes a limit, and wakes the polls of the colony, at every broker. False if there was none.

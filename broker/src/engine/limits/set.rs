@@ -1,10 +1,11 @@
 //! Setting a limit.
 
+use apiary_store::limits::LIMITS_MAX;
+use apiary_store::model::{Limit, LimitRecord};
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::limits::LIMITS_MAX;
-use crate::model::{Limit, LimitRecord};
 
 impl Engine {
     /// Stores a limit, or changes it. New claims follow it, at every broker, and the polls of the colony are woken.

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use apiary_store::model::{Bucket, Colony, ExplainRecord, Limit, LimitKind, LimitUse, Limits, WaitingSort};
+
 use crate::Error;
 use crate::engine::Engine;
 use crate::engine::explain::Counted;
-use crate::model::{Bucket, Colony, ExplainRecord, Limit, LimitKind, LimitUse, Limits, WaitingSort};
 
 impl Engine {
     /// Returns the limits that count a process, with their use.

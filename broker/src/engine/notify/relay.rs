@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_identity::Id;
+use apiary_store::Store;
+use apiary_store::model::{ColonyKey, GrantKey, Lane, RevokedGrant};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -14,8 +16,6 @@ use crate::engine::notify::wakeups::{Change, Hint, Wakeups};
 use crate::engine::schemas::catalogue::Catalogue;
 use crate::grant_cache::GrantCache;
 use crate::limits::{COMMIT_BATCH_MAX, NOTIFY_GATHER};
-use crate::model::{ColonyKey, GrantKey, Lane, RevokedGrant};
-use crate::store::Store;
 
 /// The most lanes, processes or colonies of a message, which keep it below the 8,000 bytes that Postgres allows: a lane has at most 128
 /// characters of type, a process 36 of id, a colony 20 digits.

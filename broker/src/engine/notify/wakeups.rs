@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use apiary_store::model::{ColonyKey, Lane, RevokedGrant};
 use tokio::sync::{Notify, broadcast, mpsc};
 use uuid::Uuid;
 
@@ -10,7 +11,6 @@ use crate::engine::dispatch::dispatcher::Dispatcher;
 use crate::engine::limits::cache::LimitBook;
 use crate::engine::notify::ended::Ended;
 use crate::limits::{COMMIT_QUEUE_MAX, WATCH_LAG_MAX};
-use crate::model::{ColonyKey, Lane, RevokedGrant};
 
 /// A process that entered a state. It carries the id only: the receiver reads the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use apiary_identity::{Clock, Id};
+use apiary_store::model::{ColonyKey, GrantKey, GrantRecord, RevokedGrant};
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,6 @@ use crate::engine::Engine;
 use crate::limits::{
     GRANT_END_LOOK, WATCH_BYTES_MAX, WATCH_BYTES_PER_KEY_MAX, WATCH_STALL_MAX, WATCHES_MAX, WATCHES_PER_KEY_MAX,
 };
-use crate::model::{ColonyKey, GrantKey, GrantRecord, RevokedGrant};
 
 /// The key that holds places, in its colony.
 type Holder = (ColonyKey, Id);

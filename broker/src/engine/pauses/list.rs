@@ -1,9 +1,10 @@
 //! Listing pauses.
 
+use apiary_store::model::Pause;
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::model::Pause;
 
 impl Engine {
     /// Returns every pause of the colony, by kind and name.

@@ -1,10 +1,12 @@
 //! Pausing a colony, an executor type or a function.
 
+use apiary_store::limits::PAUSES_MAX;
+use apiary_store::model::{Pause, Paused};
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::limits::{PAUSES_MAX, REASON_BYTES_MAX};
-use crate::model::{Pause, Paused};
+use crate::limits::REASON_BYTES_MAX;
 
 impl Engine {
     /// Stores a pause: from now on no broker hands out the work that it covers. Running work goes on. Returns the stored pause, and

@@ -1,9 +1,10 @@
 //! Ending a pause.
 
+use apiary_store::model::Paused;
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::model::Paused;
 
 impl Engine {
     /// Ends a pause, and wakes the polls of the colony, at every broker; the rest of each `max_wait` is counted on

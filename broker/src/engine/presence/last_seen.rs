@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use apiary_daemon::Throttle;
 use apiary_identity::{Clock, Id, Offer};
+use apiary_store::model::{ColonyKey, Contact, Forgettable};
+use apiary_store::{Store, StoreResult};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -16,8 +18,6 @@ use crate::limits::{
     COMMIT_BATCH_MAX, CONTACT_KEYS_MAX, CONTACT_REWRITE_MS, CONTACT_TICK, EXECUTOR_FORGET_AFTER_MS,
     EXECUTOR_FORGET_EVERY, EXECUTOR_TYPES_PER_KEY_MAX, NOTIFY_GATHER, PENDING_FORGET_AFTER_MS, SWEEP_ROWS,
 };
-use crate::model::{ColonyKey, Contact, Forgettable};
-use crate::store::{Store, StoreResult};
 
 /// Last-seen times of the executors at this broker.
 pub(crate) struct Contacts {

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use apiary_identity::{Clock, Document as _, Grant, Id, Role};
+use apiary_store::model::{Announcement, Colony, ExecutorRecord, StoredGrant};
+use apiary_store::{Store, StoreResult};
 use jiff::Timestamp;
 
 use crate::engine::presence::last_seen::Contacts;
 use crate::engine::presence::state::{Facts, Presence, Standing};
-use crate::model::{Announcement, Colony, ExecutorRecord, StoredGrant};
-use crate::store::{Store, StoreResult};
 
 /// An executor as it is now.
 #[derive(Clone, Debug)]

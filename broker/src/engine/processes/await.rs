@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_store::model::{Attempt, ProcessSummary, StoredGrant};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -10,7 +11,6 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::limits::AWAIT_LOOK;
-use crate::model::{Attempt, ProcessSummary, StoredGrant};
 
 /// The state of an awaited process, with its last attempt.
 pub(crate) struct Awaited {

@@ -1,5 +1,7 @@
 //! Cancellations: a process that does not run is cancelled at once; a running one is told, and ends at a deadline in any case.
 
+use apiary_store::StoreResult;
+use apiary_store::model::{Cancel, ColonyKey, Effect, LeaseEnd, ProcessSummary};
 use uuid::Uuid;
 
 use crate::Error;
@@ -7,8 +9,6 @@ use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::leases::overdue::end_of_overdue;
 use crate::engine::processes::operations::Operations;
-use crate::model::{Cancel, ColonyKey, Effect, LeaseEnd, ProcessSummary};
-use crate::store::StoreResult;
 
 impl Engine {
     /// Cancels a process. A running one has `grace_ms` to stop by itself.

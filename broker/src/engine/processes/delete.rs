@@ -1,13 +1,13 @@
 //! Deletion of processes with everything that belongs to them.
 
+use apiary_store::StoreResult;
+use apiary_store::model::{ColonyKey, Effect};
 use uuid::Uuid;
 
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::processes::operations::Operations;
-use crate::model::{ColonyKey, Effect};
-use crate::store::StoreResult;
 
 impl Engine {
     /// Deletes a process that does not run. Its id stays reserved until its spec's `submit_by`.

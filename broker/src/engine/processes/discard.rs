@@ -1,13 +1,13 @@
 //! Discards of dead letters.
 
+use apiary_store::StoreResult;
+use apiary_store::model::{ColonyKey, Discard, Effect, ProcessSummary};
 use uuid::Uuid;
 
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::processes::operations::Operations;
-use crate::model::{ColonyKey, Discard, Effect, ProcessSummary};
-use crate::store::StoreResult;
 
 impl Engine {
     /// Gives a dead letter up: it is failed from then on.

@@ -1,5 +1,6 @@
 //! Explanations of why a process is not running.
 
+use apiary_store::model::{Colony, ExecutorFilter, Explained, Page, ProcessState, ProcessSummary};
 use uuid::Uuid;
 
 use crate::Error;
@@ -9,7 +10,6 @@ use crate::engine::explain::{self, Candidate, Facts};
 use crate::engine::presence::roster::{ExecutorView, Licences};
 use crate::engine::presence::state::Presence;
 use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_RUNS_WINDOW_MS};
-use crate::model::{Colony, ExecutorFilter, Explained, Page, ProcessState, ProcessSummary};
 
 /// The reasons for a process's state.
 pub(crate) struct Explanation {

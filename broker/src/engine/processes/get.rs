@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use apiary_store::model::{Attempt, Attribute, ProcessRecord, StoredGrant, StoredProgress, cut_to_bytes};
 use uuid::Uuid;
 
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::limits::PAGE_BYTES_MAX;
-use crate::model::{Attempt, Attribute, ProcessRecord, StoredGrant, StoredProgress, cut_to_bytes};
 
 /// Bytes of attempts in one answer: beside them are the spec, the last progress, their grants, and the attributes.
 const ATTEMPTS_BYTES_MAX: usize = PAGE_BYTES_MAX - 7 * 1024 * 1024;

@@ -1,10 +1,11 @@
 //! Listing processes.
 
+use apiary_store::model::{Colony, Page, ProcessCursor, ProcessFilter, ProcessSummary, cut_to_bytes};
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::limits::PAGE_BYTES_MAX;
-use crate::model::{Colony, Page, ProcessCursor, ProcessFilter, ProcessSummary, cut_to_bytes};
 
 /// Bytes of a summary's ids, names, numbers and words, at the most; its labels come on top.
 const SUMMARY_BYTES: usize = 6 * 1024;

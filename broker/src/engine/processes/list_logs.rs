@@ -1,10 +1,11 @@
 //! Listing log lines.
 
+use apiary_store::model::{LogCursor, LogFilter, LogLine, Page, cut_to_bytes};
+
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::limits::PAGE_BYTES_MAX;
-use crate::model::{LogCursor, LogFilter, LogLine, Page, cut_to_bytes};
 
 /// Bytes of a line's ids, names and numbers, at the most; its text comes on top.
 const LINE_BYTES: usize = 1024;

@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use apiary_identity::Clock;
+use apiary_store::Store;
+use apiary_store::model::{Colony, ColonyKey, Effect, Lane, ProcessState, ProcessSummary};
 use uuid::Uuid;
 
 use crate::Error;
 use crate::engine::Engine;
 use crate::engine::notify::wakeups::{Change, Wakeups};
-use crate::model::{Colony, ColonyKey, Effect, Lane, ProcessState, ProcessSummary};
-use crate::store::Store;
 
 /// Changes to processes by an operator. The verbs are in files of their own.
 #[derive(Clone)]

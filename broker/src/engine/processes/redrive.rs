@@ -1,6 +1,8 @@
 //! Redrives of dead letters and failed processes: the same process again, or a newly signed spec as its replacement.
 
 use apiary_identity::{Envelope, Spec};
+use apiary_store::StoreResult;
+use apiary_store::model::{Colony, ColonyKey, Discard, Effect, ProcessSummary};
 use uuid::Uuid;
 
 use crate::Error;
@@ -8,8 +10,6 @@ use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::processes::operations::Operations;
 use crate::limits::REPLACING_MS_MAX;
-use crate::model::{Colony, ColonyKey, Discard, Effect, ProcessSummary};
-use crate::store::StoreResult;
 
 const ADVICE: &str = "only a dead letter or a failed one can be redriven; a blocked one can be tried now (`retry`)";
 

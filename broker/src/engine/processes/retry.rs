@@ -1,13 +1,13 @@
 //! Early ends of blocks.
 
+use apiary_store::StoreResult;
+use apiary_store::model::{ColonyKey, Effect, ProcessSummary};
 use uuid::Uuid;
 
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::processes::operations::Operations;
-use crate::model::{ColonyKey, Effect, ProcessSummary};
-use crate::store::StoreResult;
 
 impl Engine {
     /// Ends the block of a process now, be it a back-off, a snooze or `not_before`. A process that waits for parents is rejected.

@@ -4,6 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use apiary_identity::{Clock, Envelope, OnFailed, Spec};
+use apiary_store::limits::LIMIT_GRACE_MS;
+use apiary_store::model::{
+    Colony, ColonyKey, Effect, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Resubmission, Submitted,
+};
+use apiary_store::{Store, StoreResult};
 use uuid::Uuid;
 
 use crate::Error;
@@ -13,11 +18,7 @@ use crate::engine::commit::committer::Flush;
 use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::engine::processes::operations::Operations;
 use crate::engine::processes::priority_time::priority_time_us;
-use crate::limits::{LIMIT_GRACE_MS, REPLACEMENTS_FOLLOWED_MAX};
-use crate::model::{
-    Colony, ColonyKey, Effect, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Resubmission, Submitted,
-};
-use crate::store::{Store, StoreResult};
+use crate::limits::REPLACEMENTS_FOLLOWED_MAX;
 
 /// The process that a submit made, or that existed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_store::Store;
+use apiary_store::model::{
+    ColonyKey, LogCursor, LogFilter, LogLine, Page, ProcessFilter, ProcessSummary, cut_to_bytes,
+};
 use futures::FutureExt as _;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -18,8 +22,6 @@ use crate::engine::notify::wakeups::Change;
 use crate::engine::notify::watches::{Place, Room};
 use crate::engine::processes::list_logs::bytes_of;
 use crate::limits::{PAGE_BYTES_MAX, WATCH_LINES_MAX, WATCH_PROCESSES_MAX, WATCH_READ_BYTES_MAX, WATCH_STALL_MAX};
-use crate::model::{ColonyKey, LogCursor, LogFilter, LogLine, Page, ProcessFilter, ProcessSummary, cut_to_bytes};
-use crate::store::Store;
 
 /// The interval at which one process is read again without a hint, because another broker's hint may get lost.
 const SLOW_LOOK: Duration = Duration::from_secs(5);
@@ -310,7 +312,7 @@ mod tests {
 
     use super::*;
     use crate::engine::notify::watches::Watches;
-    use crate::store::sqlite::SqliteStore;
+    use apiary_store_sqlite::SqliteStore;
 
     #[tokio::test]
     async fn a_slow_reader_still_learns_why_the_watch_ended() {

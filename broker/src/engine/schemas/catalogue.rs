@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use apiary_identity::{Clock, Spec};
+use apiary_store::Store;
+use apiary_store::model::{AnnouncedFunction, Colony, ColonyKey};
 use serde_json::Value;
 
 use crate::Error;
@@ -18,8 +20,6 @@ use crate::engine::presence::roster::Licences;
 use crate::engine::schemas::args_schema::ArgsSchema;
 use crate::engine::schemas::cache::{Purpose, SchemaBook};
 use crate::limits::{ARGS_CHECKED_BYTES_MAX, CATALOGUE_AGE_MAX, CATALOGUE_ROWS_MAX, COLONIES_REMEMBERED_MAX};
-use crate::model::{AnnouncedFunction, Colony, ColonyKey};
-use crate::store::Store;
 
 /// The announcements in colonies with recent submits.
 pub(crate) struct Catalogue {

@@ -2,6 +2,7 @@
 
 use apiary_identity::{Id, check_name};
 use apiary_proto::v1 as pb;
+use apiary_store::model::{AnnouncedFunction, ExecutorCursor, ExecutorFilter, Page};
 
 use super::{exact, offer, page};
 use crate::Error;
@@ -10,7 +11,6 @@ use crate::limits::{
     ANNOUNCED_FUNCTIONS_MAX, ARGS_SCHEMA_BYTES_MAX, CLAIM_COUNT_MAX, DESCRIPTION_BYTES_MAX,
     STATISTICS_WINDOW_MS_DEFAULT, STATISTICS_WINDOW_MS_MAX, VERSION_BYTES_MAX,
 };
-use crate::model::{AnnouncedFunction, ExecutorCursor, ExecutorFilter, Page};
 
 /// Decodes a registration.
 pub(in crate::rpc) fn introduction(request: pb::RegisterExecutorRequest) -> Result<Introduction, Error> {

@@ -2,9 +2,9 @@
 
 use apiary_identity::Offer;
 use apiary_proto::v1 as pb;
+use apiary_store::model::{AnnouncedFunction, FunctionStatistics, Spread};
 
 use crate::engine::{ExecutorPage, ExecutorView, FunctionView, Revoked};
-use crate::model::{AnnouncedFunction, FunctionStatistics, Spread};
 
 /// Encodes an executor.
 pub(in crate::rpc) fn executor(view: ExecutorView) -> pb::Executor {

@@ -1,12 +1,13 @@
 //! Polls that come, wait, are answered and go, without a database.
 
 use apiary_identity::{Offer, Scopes};
+use apiary_store::limits::CLAIM_PASS_COUNT_MAX;
+use apiary_store::model::{Claims, SlotGrant};
 use bytes::Bytes;
 use uuid::Uuid;
 
 use super::*;
-use crate::limits::{CLAIM_PASS_COUNT_MAX, CLAIM_PASS_POLLS_MAX, CLAIM_PASSES_PER_POLL_MAX};
-use crate::model::{Claims, SlotGrant};
+use crate::limits::{CLAIM_PASS_POLLS_MAX, CLAIM_PASSES_PER_POLL_MAX};
 
 fn lane() -> Lane {
     Lane { colony: ColonyKey(1), executor_type: "t".into() }

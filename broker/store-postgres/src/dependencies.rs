@@ -1,0 +1,111 @@
+//! Who waits for whom, in Postgres.
+
+use std::collections::HashMap;
+
+use apiary_store::limits::{FAILED_PARENTS_LOOK, FAILED_PARENTS_TOLD, HEALTH_CHILDREN_MAX};
+use apiary_store::model::{ColonyKey, FailedParent, Parent, Settled};
+use apiary_store::{DependencyStore, StoreResult, checks, rows};
+use sqlx::postgres::PgRow;
+use sqlx::query;
+use uuid::Uuid;
+
+use crate::fault::{Fault, until_settled};
+use crate::session::Statement;
+use crate::{PostgresStore, process_ids};
+
+#[async_trait::async_trait]
+impl DependencyStore for PostgresStore {
+    async fn parents(&self, colony: ColonyKey, ids: &[Uuid]) -> StoreResult<HashMap<Uuid, Parent>> {
+        let select = query(include_str!("dependencies/parents.sql")).bind(colony.0).bind(ids);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::future_parent(row)).collect()
+    }
+
+    async fn ended_parents(&self, limit: i64) -> StoreResult<Vec<Uuid>> {
+        let select = query(include_str!("dependencies/ended_parents.sql")).bind(limit);
+        process_ids(&self.session().await?.rows(select).await?)
+    }
+
+    async fn settle(&self, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<Settled> {
+        // One statement an end. All of them may be repeated, and what one broker does another passes over.
+        let mut settled = Settled::default();
+        let mut session = self.session().await?;
+        let select = query(include_str!("dependencies/awaited.sql")).bind(parents);
+        let awaited = process_ids(&session.rows(select).await?)?;
+        if awaited.is_empty() {
+            return Ok(settled);
+        }
+        let found = session.rows(query(include_str!("dependencies/settle.sql")).bind(awaited)).await?;
+        drop(session);
+        let ends = found.iter().map(|row| rows::parent_end(row)).collect::<StoreResult<Vec<_>>>()?;
+        let succeeded = checks::succeeded(&ends);
+        if !succeeded.is_empty() {
+            let released = until_settled!(release(self, &succeeded, limit))?;
+            settled.ended += released.len();
+            settled
+                .freed
+                .extend(released.into_iter().filter(|(_, is_free)| *is_free).map(|(process_id, _)| process_id));
+        }
+        let lost = checks::never_succeeding(&ends);
+        if !lost.is_empty() {
+            until_settled!(cancel(self, &lost, now_ms, limit, &mut settled))?;
+        }
+        for (parent, by) in checks::replaced(&ends) {
+            settled.ended += until_settled!(pass_on(self, parent, by, limit))?;
+            settled.replacements.push(by);
+        }
+        Ok(settled)
+    }
+}
+
+pub(super) async fn failed(store: &PostgresStore, colony: ColonyKey) -> StoreResult<Vec<FailedParent>> {
+    let select = query(include_str!("dependencies/failed.sql"))
+        .bind(colony.0)
+        .bind(FAILED_PARENTS_TOLD)
+        .bind(FAILED_PARENTS_LOOK)
+        .bind(HEALTH_CHILDREN_MAX);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::failed_parent(row)).collect()
+}
+
+async fn release(store: &PostgresStore, parents: &[Uuid], limit: i64) -> Result<Vec<(Uuid, bool)>, Fault> {
+    let statement = query(include_str!("dependencies/release.sql")).bind(parents).bind(limit);
+    let found = planned_anew(store, statement).await?;
+    Ok(found.iter().map(|row| rows::freed(row)).collect::<StoreResult<_>>()?)
+}
+
+async fn cancel(
+    store: &PostgresStore,
+    lost: &[(Uuid, String)],
+    now_ms: i64,
+    limit: i64,
+    settled: &mut Settled,
+) -> Result<(), Fault> {
+    let (parents, reasons): (Vec<Uuid>, Vec<&str>) = lost.iter().map(|(id, reason)| (*id, reason.as_str())).unzip();
+    let statement = query(include_str!("dependencies/cancel.sql")).bind(parents).bind(reasons).bind(now_ms).bind(limit);
+    for row in planned_anew(store, statement).await? {
+        settled.ended += 1;
+        settled.cancelled.extend(rows::of_colony_if_any(&row)?);
+    }
+    Ok(())
+}
+
+async fn pass_on(store: &PostgresStore, parent: Uuid, by: Uuid, limit: i64) -> Result<usize, Fault> {
+    let statement = query(include_str!("dependencies/pass_on.sql")).bind(parent).bind(by).bind(limit);
+    Ok(planned_anew(store, statement).await?.len())
+}
+
+/// Runs a statement with a plan of its own: one that was kept from when these tables were empty would read them from end to end
+/// once they are not. In a transaction, so that a pooler gives the plan and the call to the same server connection.
+async fn planned_anew(store: &PostgresStore, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
+    let mut session = store.session().await?;
+    session.begin().await?;
+    match session.rows(statement.persistent(false)).await {
+        Ok(found) => {
+            session.commit().await?;
+            Ok(found)
+        }
+        Err(fault) => {
+            session.rollback().await;
+            Err(fault)
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Executors in Postgres.
+
+use apiary_identity::Id;
+use apiary_store::model::{
+    Announcement, ColonyKey, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
+    PendingRoom, Registration,
+};
+use apiary_store::{ExecutorStore, StoreResult, checks, rows};
+use sqlx::query;
+
+use crate::fault::{Fault, until_settled};
+use crate::{PostgresStore, column};
+
+#[async_trait::async_trait]
+impl ExecutorStore for PostgresStore {
+    async fn register_executor(
+        &self,
+        colony: ColonyKey,
+        registration: &Registration,
+        room: PendingRoom,
+        now_ms: i64,
+    ) -> StoreResult<bool> {
+        let (offer, functions) = checks::registration_json(registration)?;
+        let insert = query(include_str!("executors/register.sql"))
+            .bind(colony.0)
+            .bind(registration.key.as_bytes().as_slice())
+            .bind(&registration.executor_type)
+            .bind(&registration.name)
+            .bind(now_ms)
+            .bind(offer)
+            .bind(functions)
+            .bind(&registration.version)
+            .bind(registration.is_granted)
+            .bind(room.count_max)
+            .bind(registration.slots)
+            .bind(room.gives_way_before_ms);
+        Ok(self.session().await?.row(insert).await?.is_some())
+    }
+
+    async fn reject_executor(&self, colony: ColonyKey, key: &Id, now_ms: i64) -> StoreResult<bool> {
+        let update =
+            query(include_str!("executors/reject.sql")).bind(colony.0).bind(key.as_bytes().as_slice()).bind(now_ms);
+        Ok(self.session().await?.changed(update).await? > 0)
+    }
+
+    async fn list_executors(
+        &self,
+        colony: ColonyKey,
+        filter: &ExecutorFilter,
+        page: Page<ExecutorCursor>,
+        now_ms: i64,
+    ) -> StoreResult<Vec<ExecutorRecord>> {
+        let select = query(include_str!("executors/list.sql"))
+            .bind(colony.0)
+            .bind(page.after.map_or(i64::MIN, |cursor| cursor.0))
+            .bind(page.size.max(0))
+            .bind(filter.executor_type.as_deref())
+            .bind(filter.name.as_deref())
+            .bind(filter.key.as_ref().map(|key| key.as_bytes().as_slice()))
+            .bind(now_ms);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::executor(row)).collect()
+    }
+
+    async fn hear_executors(&self, contacts: &[Contact]) -> StoreResult<()> {
+        if contacts.is_empty() {
+            return Ok(());
+        }
+        let offers = contacts.iter().map(checks::offer_json).collect::<StoreResult<Vec<_>>>()?;
+        until_settled!(async {
+            let insert = query(include_str!("executors/hear.sql"))
+                .bind(column(contacts, |contact| contact.colony.0))
+                .bind(column(contacts, |contact| contact.key.as_bytes().as_slice()))
+                .bind(column(contacts, |contact| contact.executor_type.as_str()))
+                .bind(column(contacts, |contact| contact.name.as_str()))
+                .bind(column(contacts, |contact| contact.last_heard_ms))
+                .bind(offers.clone());
+            self.session().await?.changed(insert).await?;
+            Ok::<_, Fault>(())
+        })
+    }
+
+    async fn drain_executor(&self, colony: ColonyKey, name: &str, drained_by: &str, now_ms: i64) -> StoreResult<()> {
+        let insert = query(include_str!("executors/drain.sql")).bind(colony.0).bind(name).bind(drained_by).bind(now_ms);
+        self.session().await?.changed(insert).await?;
+        Ok(())
+    }
+
+    async fn drain_executor_off(&self, colony: ColonyKey, name: &str) -> StoreResult<()> {
+        let delete = query(include_str!("executors/drain_off.sql")).bind(colony.0).bind(name);
+        self.session().await?.changed(delete).await?;
+        Ok(())
+    }
+
+    async fn list_functions(
+        &self,
+        colony: ColonyKey,
+        executor_type: Option<&str>,
+        limit: i64,
+    ) -> StoreResult<Vec<Announcement>> {
+        let select =
+            query(include_str!("executors/list_functions.sql")).bind(colony.0).bind(executor_type).bind(limit.max(0));
+        self.session().await?.rows(select).await?.iter().map(|row| rows::announcement(row)).collect()
+    }
+
+    async fn function_statistics(
+        &self,
+        colony: ColonyKey,
+        executor_type: Option<&str>,
+        since_ms: i64,
+        [processes_max, functions_max]: [i64; 2],
+    ) -> StoreResult<Vec<FunctionStatistics>> {
+        let select = query(include_str!("executors/list_functions_statistics.sql"))
+            .bind(colony.0)
+            .bind(executor_type)
+            .bind(since_ms)
+            .bind(processes_max)
+            .bind(functions_max);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::function_statistics(row)).collect()
+    }
+}

@@ -1,0 +1,254 @@
+//! Leases in Postgres.
+
+use std::collections::HashMap;
+
+use apiary_identity::Clock;
+use apiary_store::limits::CLAIM_WALK_MAX;
+use apiary_store::matching::assignment::{Assignment, Candidate, Rest};
+use apiary_store::matching::gates::{self, Gates};
+use apiary_store::model::{
+    ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
+};
+use apiary_store::{LeaseStore, StoreResult, checks, rows};
+use sqlx::postgres::PgRow;
+use sqlx::query;
+use uuid::Uuid;
+
+use crate::fault::{Fault, until_settled};
+use crate::session::Session;
+use crate::{PostgresStore, column, limits};
+
+#[async_trait::async_trait]
+impl LeaseStore for PostgresStore {
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<Claims> {
+        if slots.is_empty() {
+            return Ok(Claims::default());
+        }
+        let mut rest = None;
+        loop {
+            let (claims, further) = until_settled!(claim_once(self, lane, slots, clock, rest.as_ref()))?;
+            rest = further;
+            if rest.is_none() {
+                return Ok(claims);
+            }
+        }
+    }
+
+    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>> {
+        if renewals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sorted = sorted(renewals, |renewal| renewal.lease.process_id);
+        let renewed: HashMap<Uuid, Renewed> = until_settled!(async {
+            let update = query(include_str!("leases/renew.sql"))
+                .bind(column(&sorted, |renewal| renewal.lease.process_id))
+                .bind(column(&sorted, |renewal| renewal.lease.attempt))
+                .bind(column(&sorted, |renewal| renewal.lease.executor.0))
+                .bind(column(&sorted, |renewal| renewal.expires_at_ms))
+                .bind(now_ms);
+            let found = self.session().await?.changes(update).await?;
+            Ok::<_, Fault>(found.iter().map(|row| rows::renewed(row)).collect::<StoreResult<_>>()?)
+        })?;
+        Ok(checks::in_order(renewals, |renewal| renewal.lease.process_id, &renewed))
+    }
+
+    async fn leases(&self, process_ids: &[Uuid]) -> StoreResult<Vec<LeaseRecord>> {
+        if process_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = query(include_str!("leases/get.sql")).bind(process_ids);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::lease_record(row)).collect()
+    }
+
+    async fn specs(&self, process_ids: &[Uuid]) -> StoreResult<Vec<SpecRecord>> {
+        if process_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = query(include_str!("leases/specs.sql")).bind(process_ids);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::spec_record(row)).collect()
+    }
+
+    async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
+        if completions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sorted = sorted(completions, |completion| completion.lease.process_id);
+        let ended = until_settled!(async {
+            let statement = query(include_str!("leases/complete.sql"))
+                .bind(column(&sorted, |completion| completion.lease.process_id))
+                .bind(column(&sorted, |completion| completion.lease.attempt))
+                .bind(column(&sorted, |completion| completion.lease.executor.0))
+                .bind(column(&sorted, |completion| &completion.payload[..]))
+                .bind(column(&sorted, |completion| completion.signature.as_slice()))
+                .bind(now_ms);
+            Ok::<_, Fault>(lease_ends(&self.session().await?.changes(statement).await?)?)
+        })?;
+        Ok(checks::ended(completions, |completion| completion.lease.process_id, &ended))
+    }
+
+    async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
+        if failures.is_empty() {
+            return Ok(Vec::new());
+        }
+        checks::check_failures(failures)?;
+        let sorted = sorted(failures, |failure| failure.lease.process_id);
+        let ended = until_settled!(async {
+            let statement = query(include_str!("leases/fail.sql"))
+                .bind(column(&sorted, |failure| failure.lease.process_id))
+                .bind(column(&sorted, |failure| failure.lease.attempt))
+                .bind(column(&sorted, |failure| failure.lease.executor.0))
+                .bind(column(&sorted, |failure| failure.only_if_over_at_ms))
+                .bind(column(&sorted, |failure| failure.ending.as_str()))
+                .bind(column(&sorted, |failure| checks::storable(&failure.reason).into_owned()))
+                .bind(column(&sorted, |failure| failure.result.as_ref().map(|(payload, _)| &payload[..])))
+                .bind(column(&sorted, |failure| failure.result.as_ref().map(|(_, signature)| signature.as_slice())))
+                .bind(column(&sorted, |failure| failure.next.as_str()))
+                .bind(column(&sorted, |failure| failure.blocked_until_ms))
+                .bind(column(&sorted, |failure| failure.retries_spent))
+                .bind(now_ms);
+            Ok::<_, Fault>(lease_ends(&self.session().await?.changes(statement).await?)?)
+        })?;
+        Ok(checks::ended(failures, |failure| failure.lease.process_id, &ended))
+    }
+
+    async fn release(&self, releases: &[Release], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
+        if releases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sorted = sorted(releases, |release| release.lease.process_id);
+        let ended = until_settled!(async {
+            let statement = query(include_str!("leases/release.sql"))
+                .bind(column(&sorted, |release| release.lease.process_id))
+                .bind(column(&sorted, |release| release.lease.attempt))
+                .bind(column(&sorted, |release| release.lease.executor.0))
+                .bind(column(&sorted, |release| release.ending.as_str()))
+                .bind(column(&sorted, |release| release.until_ms))
+                .bind(now_ms)
+                .bind(column(&sorted, |release| release.reason.as_deref().map(checks::storable)))
+                .bind(column(&sorted, |release| release.surroundings.as_deref()));
+            Ok::<_, Fault>(lease_ends(&self.session().await?.changes(statement).await?)?)
+        })?;
+        Ok(checks::ended(releases, |release| release.lease.process_id, &ended))
+    }
+}
+
+/// One transaction of a claim, and where the next goes on.
+async fn claim_once(
+    store: &PostgresStore,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    clock: &dyn Clock,
+    rest: Option<&Rest>,
+) -> Result<(Claims, Option<Rest>), Fault> {
+    let mut session = store.session().await?;
+    session.begin().await?;
+    match lease(&mut session, lane, slots, clock, rest).await {
+        Ok(claims) => {
+            session.commit().await?;
+            Ok(claims)
+        }
+        Err(fault) => {
+            session.rollback().await;
+            Err(fault)
+        }
+    }
+}
+
+async fn lease(
+    session: &mut Session,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    clock: &dyn Clock,
+    rest: Option<&Rest>,
+) -> Result<(Claims, Option<Rest>), Fault> {
+    let gates = gates(session, lane, slots).await?;
+    let mut assignment = Assignment::new(slots, gates);
+    if assignment.is_limited() {
+        assignment = assignment.within(limits::allowance(session, lane, clock).await?);
+    }
+    if let Some(rest) = rest {
+        assignment = assignment.resuming(rest);
+    }
+    assign(session, lane, &mut assignment).await?;
+    let taken = assignment.taken();
+    if taken.is_empty() {
+        let rest = assignment.rest();
+        return Ok((assignment.empty_handed(), rest));
+    }
+    let statement = query(include_str!("leases/claim.sql"))
+        .bind(column(taken, |one| one.process_id))
+        .bind(column(taken, |one| one.executor.0))
+        .bind(column(taken, |one| slots[one.slot].lease_ms))
+        .bind(clock.now_ms());
+    let leased = session.changes(statement).await?;
+    limits::spend(session, lane.colony, &assignment.spent()).await?;
+    Ok((assignment.claims(&leased)?, None))
+}
+
+/// What stands in the way of the lane's work now.
+async fn gates(session: &mut Session, lane: &Lane, slots: &[ClaimSlot]) -> Result<Gates, Fault> {
+    let select = query(include_str!("leases/claim_gates.sql"))
+        .bind(lane.colony.0)
+        .bind(&lane.executor_type)
+        .bind(gates::grants_of(slots));
+    let found = session.rows(select).await?;
+    Ok(found.iter().map(|row| rows::gate(row)).collect::<StoreResult<_>>()?)
+}
+
+/// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
+async fn assign(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
+    loop {
+        survey(session, lane, assignment).await?;
+        let Some(look) = assignment.next_look() else { return Ok(()) };
+        let select = query(include_str!("leases/claim_candidates.sql"))
+            .bind(lane.colony.0)
+            .bind(&lane.executor_type)
+            .bind(&look.names)
+            .bind(&look.functions)
+            .bind(&look.prefixes)
+            .bind(&look.closed_functions)
+            .bind(&look.refused_sorts)
+            .bind(look.after.0)
+            .bind(look.after.1)
+            .bind(i64::try_from(look.most).unwrap_or(i64::MAX))
+            .bind(look.with_keys)
+            .bind(&look.full_concurrency_keys)
+            .bind(&look.spent_rate_keys)
+            .bind(look.until.0)
+            .bind(look.until.1);
+        let found = session.rows(select).await?;
+        let found: Vec<Candidate> = found.iter().map(|row| rows::candidate(row)).collect::<StoreResult<_>>()?;
+        assignment.count(limits::uses(session, lane.colony, &assignment.uncounted(&found)).await?);
+        assignment.give(&look, &found);
+    }
+}
+
+/// Before a walk past what nobody can take: how far this transaction goes, and which keys it need not look at.
+async fn survey(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
+    if let Some(after) = assignment.asks_for_end() {
+        let select = query(include_str!("leases/claim_end.sql"))
+            .bind(lane.colony.0)
+            .bind(&lane.executor_type)
+            .bind(after.0)
+            .bind(after.1)
+            .bind(CLAIM_WALK_MAX - 1);
+        let end = session.row(select).await?.map(|row| rows::place(&row)).transpose()?;
+        assignment.end_at(end);
+    }
+    if assignment.asks_for_keys() {
+        assignment.count_keys(limits::keys(session, lane.colony).await?);
+    }
+    Ok(())
+}
+
+/// What became of the leases that a statement ended.
+fn lease_ends(found: &[PgRow]) -> StoreResult<HashMap<Uuid, LeaseEnd>> {
+    found.iter().map(|row| rows::lease_end(row)).collect()
+}
+
+/// One order of rows for all brokers makes deadlocks rare; those that still happen are run again.
+fn sorted<T>(items: &[T], process_id: impl Fn(&T) -> Uuid) -> Vec<&T> {
+    let mut sorted: Vec<&T> = items.iter().collect();
+    sorted.sort_unstable_by_key(|item| process_id(item));
+    sorted
+}

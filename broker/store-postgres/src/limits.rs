@@ -1,0 +1,170 @@
+//! Limits in Postgres. Whoever counts by them, or changes them, holds the colony's lock until its transaction ends.
+
+use std::collections::{BTreeSet, HashMap};
+
+use apiary_identity::Clock;
+use apiary_store::limits::{CLAIM_KEYS_MAX, LIMIT_USES_READ, LIMITS_MAX};
+use apiary_store::matching::allowance::{Allowance, Counter, Spent};
+use apiary_store::matching::overflow::Crowd;
+use apiary_store::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits};
+use apiary_store::{LimitStore, StoreResult, rows};
+use sqlx::query;
+use uuid::Uuid;
+
+use crate::fault::{Fault, until_settled};
+use crate::session::Session;
+use crate::{PostgresStore, column, process_ids};
+
+#[async_trait::async_trait]
+impl LimitStore for PostgresStore {
+    async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool> {
+        until_settled!(set_once(self, colony, record))
+    }
+
+    async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool> {
+        until_settled!(async {
+            let delete = query(include_str!("limits/remove.sql")).bind(colony.0).bind(kind.as_str()).bind(pattern);
+            let mut session = self.session().await?;
+            session.begin().await?;
+            lock(&mut session, colony).await?;
+            let existed = session.changed(delete).await? > 0;
+            session.commit().await?;
+            Ok::<_, Fault>(existed)
+        })
+    }
+
+    async fn list_limits(&self, colony: ColonyKey) -> StoreResult<Vec<LimitRecord>> {
+        let select = query(include_str!("limits/list.sql")).bind(colony.0).bind(LIMITS_MAX);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::limit_record(row)).collect()
+    }
+
+    async fn list_limit_uses(&self, colony: ColonyKey) -> StoreResult<Vec<LimitUse>> {
+        let select = query(include_str!("limits/list_uses.sql")).bind(colony.0).bind(LIMIT_USES_READ);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::limit_use(row)).collect()
+    }
+}
+
+/// How often a cancellation looks again for what escaped it.
+const CANCEL_ROUNDS: usize = 3;
+
+/// Waits until nobody else counts the limits of this colony.
+pub(super) async fn lock(session: &mut Session, colony: ColonyKey) -> Result<(), Fault> {
+    session.rows(query(include_str!("limits/lock.sql")).bind(colony.0)).await.map(|_| ())
+}
+
+/// The limits that matter in this lane, with the lock on them.
+pub(super) async fn allowance(session: &mut Session, lane: &Lane, clock: &dyn Clock) -> Result<Allowance, Fault> {
+    lock(session, lane.colony).await?;
+    let select = query(include_str!("leases/claim_limits.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+    let found = session.rows(select).await?;
+    let limits = found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?;
+    // Read under the lock: whoever had it before counted by an earlier time.
+    Ok(Allowance::new(limits, &lane.executor_type, clock.now_ms()))
+}
+
+/// How much of these is in use.
+pub(super) async fn uses(
+    session: &mut Session,
+    colony: ColonyKey,
+    counters: &[Counter],
+) -> Result<Vec<LimitUse>, Fault> {
+    if counters.is_empty() {
+        return Ok(Vec::new());
+    }
+    let select = query(include_str!("leases/claim_uses.sql"))
+        .bind(colony.0)
+        .bind(column(counters, |(kind, _)| kind.as_str()))
+        .bind(column(counters, |(_, key)| key.as_str()));
+    let found = session.rows(select).await?;
+    Ok(found.iter().map(|row| rows::limit_use(row)).collect::<StoreResult<_>>()?)
+}
+
+/// The concurrency keys in use, each with how much of it is.
+pub(super) async fn keys(session: &mut Session, colony: ColonyKey) -> Result<Vec<LimitUse>, Fault> {
+    let select = query(include_str!("leases/claim_keys.sql")).bind(colony.0).bind(CLAIM_KEYS_MAX);
+    let found = session.rows(select).await?;
+    Ok(found.iter().map(|row| rows::limit_use(row)).collect::<StoreResult<_>>()?)
+}
+
+/// Keeps what is left of rates.
+pub(super) async fn spend(session: &mut Session, colony: ColonyKey, spent: &[Spent<'_>]) -> Result<(), Fault> {
+    if spent.is_empty() {
+        return Ok(());
+    }
+    let keep = query(include_str!("leases/claim_buckets.sql"))
+        .bind(colony.0)
+        .bind(column(spent, |one| one.kind.as_str()))
+        .bind(column(spent, |one| one.key))
+        .bind(column(spent, |one| one.bucket.tokens))
+        .bind(column(spent, |one| one.bucket.filled_at_ms))
+        .bind(column(spent, |one| one.full_at_ms));
+    session.changed(keep).await.map(|_| ())
+}
+
+/// The limits of the concurrency keys of these colonies.
+pub(super) async fn of_keys(
+    session: &mut Session,
+    colonies: &BTreeSet<ColonyKey>,
+) -> Result<HashMap<ColonyKey, Limits>, Fault> {
+    let mut limits = HashMap::new();
+    for colony in colonies {
+        let found = session.rows(query(include_str!("processes/submit_limits.sql")).bind(colony.0)).await?;
+        limits.insert(*colony, found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?);
+    }
+    Ok(limits)
+}
+
+/// Cancels what is too much of a key, under the lock. What is ended, or freed, in this very moment escapes the statement: then it
+/// is counted again.
+pub(super) async fn cancel(session: &mut Session, crowd: &Crowd, now_ms: i64) -> Result<Vec<Uuid>, Fault> {
+    let (mut cancelled, cancel) = (Vec::new(), crowd.cancel(now_ms));
+    for _ in 0..CANCEL_ROUNDS {
+        let count = query(include_str!("processes/submit_unfinished.sql")).bind(crowd.colony.0).bind(&crowd.key);
+        let unfinished = super::number(session.row(count).await?.as_ref(), "unfinished")?.unwrap_or(0);
+        let surplus = crowd.surplus(unfinished);
+        let chosen = match crowd.policy {
+            _ if surplus == 0 => break,
+            LimitPolicy::CancelOldest => {
+                let oldest = query(include_str!("processes/submit_oldest.sql")).bind(crowd.colony.0).bind(&crowd.key);
+                process_ids(&session.rows(oldest.bind(surplus)).await?)?
+            }
+            LimitPolicy::DropNewest | LimitPolicy::Queue => crowd.newest(surplus),
+        };
+        let end = query(include_str!("processes/cancel.sql"))
+            .bind(crowd.colony.0)
+            .bind(&chosen)
+            .bind(cancel.deadline_ms)
+            .bind(&cancel.reason)
+            .bind(&cancel.by)
+            .bind(now_ms);
+        let done = process_ids(&session.rows(end).await?)?;
+        let is_done = done.len() == chosen.len();
+        cancelled.extend(done);
+        if is_done {
+            break;
+        }
+    }
+    Ok(cancelled)
+}
+
+async fn set_once(store: &PostgresStore, colony: ColonyKey, record: &LimitRecord) -> Result<bool, Fault> {
+    let limit = &record.limit;
+    let insert = query(include_str!("limits/set.sql"))
+        .bind(colony.0)
+        .bind(limit.kind.as_str())
+        .bind(&limit.pattern)
+        .bind(limit.running_max.unwrap_or(0))
+        .bind(limit.policy.as_str())
+        .bind(limit.rate.map_or(0, |rate| rate.count))
+        .bind(limit.rate.map_or(0, |rate| rate.interval_ms))
+        .bind(limit.rate.map_or(0, |rate| rate.burst))
+        .bind(&record.by)
+        .bind(record.set_at_ms)
+        .bind(LIMITS_MAX);
+    let mut session = store.session().await?;
+    session.begin().await?;
+    lock(&mut session, colony).await?;
+    let kept = session.changed(insert).await? > 0;
+    session.commit().await?;
+    Ok(kept)
+}

@@ -1,0 +1,122 @@
+//! Hearing what other brokers tell.
+
+use std::time::Duration;
+
+use apiary_database::{Breaks, describe, leads_to_pooler};
+use apiary_store::{StoreError, StoreResult};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::PostgresStore;
+use crate::fault::Fault;
+
+/// The channel that brokers talk on.
+const CHANNEL: &str = "apiary";
+/// Messages that wait to be read. They are hints: what does not fit is dropped, and a slow poll finds the work.
+const MESSAGES_MAX: usize = 1024;
+/// The pause before the next try to reach the server.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Listens on a connection of its own until the receiver is dropped or the store closes.
+pub(super) async fn listen(store: &PostgresStore) -> StoreResult<Option<mpsc::Receiver<String>>> {
+    let is_pooled = store.pool.is_pooled().await.map_err(Fault::from)?;
+    // A pooler hears for nobody: the session that listened is the next transaction's.
+    let Some(server) = store.direct.as_ref().or((!is_pooled).then_some(&store.server)) else {
+        tracing::info!(
+            "other brokers' work is noticed by slow polls: set `broker.database_direct_url` to the server's own URL, past the \
+             pooler, for it to be noticed at once"
+        );
+        return Ok(None);
+    };
+    if store.direct.is_some() {
+        check_direct(server, store.options.acquire_time_max).await?;
+    }
+    let ear = Ear { server: server.clone(), acquire_time_max: store.options.acquire_time_max };
+    // The first time here, so that who calls knows that nothing is missed from now on.
+    let listener = ear.subscribe().await.map_err(|error| StoreError::from(Fault::from(error)))?;
+    let (sender, receiver) = mpsc::channel(MESSAGES_MAX);
+    store.listeners.spawn(run(ear, listener, store.pool.breaks().clone(), sender, store.stop.clone()));
+    Ok(Some(receiver))
+}
+
+/// Refuses a direct URL that is none: nothing would ever be heard there, and nothing would say so.
+async fn check_direct(server: &PgConnectOptions, time_max: Duration) -> StoreResult<()> {
+    if leads_to_pooler(server, time_max).await.map_err(|error| StoreError::from(Fault::from(error)))? {
+        return Err(StoreError::Open(format!(
+            "broker.database_direct_url leads to a connection pooler ({}): give it the server's own URL, or leave it out",
+            describe(server)
+        )));
+    }
+    Ok(())
+}
+
+async fn run(
+    ear: Ear,
+    mut listener: PgListener,
+    breaks: Breaks,
+    sender: mpsc::Sender<String>,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sender.closed() => return,
+            error = forward(&mut listener, &sender) => {
+                tracing::warn!(%error, "lost the connection for messages between brokers; other brokers' work is noticed later \
+                    until it is back");
+            }
+            // A server that was demoted lets its listeners hear nothing, and cuts none of them off.
+            () = breaks.next() => tracing::debug!("another connection broke; listening anew"),
+        }
+        listener = tokio::select! {
+            () = stop.cancelled() => return,
+            () = sender.closed() => return,
+            again = ear.subscribe_again() => again,
+        };
+    }
+}
+
+/// How to listen, each time on a new connection.
+struct Ear {
+    server: PgConnectOptions,
+    acquire_time_max: Duration,
+}
+
+impl Ear {
+    async fn subscribe(&self) -> Result<PgListener, sqlx::Error> {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(self.acquire_time_max)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connect_lazy_with(self.server.clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    }
+
+    async fn subscribe_again(&self) -> PgListener {
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            match self.subscribe().await {
+                Ok(listener) => return listener,
+                Err(error) => tracing::debug!(%error, "still no connection for messages between brokers"),
+            }
+        }
+    }
+}
+
+/// Hands messages on until the connection fails; sqlx repairs the usual breaks by itself.
+async fn forward(listener: &mut PgListener, sender: &mpsc::Sender<String>) -> sqlx::Error {
+    loop {
+        match listener.recv().await {
+            Ok(notification) => {
+                if sender.try_send(notification.payload().to_owned()).is_err() {
+                    tracing::debug!("dropped a message from another broker: nobody reads them fast enough");
+                }
+            }
+            Err(error) => return error,
+        }
+    }
+}

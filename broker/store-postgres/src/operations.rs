@@ -1,0 +1,171 @@
+//! What operators do to processes, in Postgres.
+
+use std::collections::{HashMap, HashSet};
+
+use apiary_store::model::{Cancel, ColonyKey, Discard, Effect, ProcessState, Resubmission};
+use apiary_store::rows::KnownState;
+use apiary_store::{OperationStore, StoreResult, checks, rows};
+use sqlx::query;
+use uuid::Uuid;
+
+use crate::fault::{Conflicts, Fault, until_settled};
+use crate::session::Statement;
+use crate::{PostgresStore, column, process_ids};
+
+#[async_trait::async_trait]
+impl OperationStore for PostgresStore {
+    async fn submit_redrive(&self, specs: &[Resubmission], now_ms: i64) -> StoreResult<Vec<bool>> {
+        if specs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = || {
+            query(include_str!("processes/submit_redrive.sql"))
+                .bind(column(specs, |spec| spec.process_id))
+                .bind(column(specs, |spec| spec.first))
+                .bind(column(specs, |spec| spec.colony.0))
+                .bind(column(specs, |spec| spec.submitter.0))
+                .bind(column(specs, |spec| spec.digest.0.to_vec()))
+                .bind(column(specs, |spec| spec.submit_by_ms))
+                .bind(now_ms)
+        };
+        let redriven = until_settled!(changed(self, statement()))?;
+        Ok(specs.iter().map(|spec| redriven.contains(&spec.first)).collect())
+    }
+
+    async fn cancel(&self, colony: ColonyKey, ids: &[Uuid], cancel: &Cancel, now_ms: i64) -> StoreResult<Vec<Effect>> {
+        let (reason, by) = (checks::storable(&cancel.reason), checks::storable(&cancel.by));
+        let statement = |ids: Vec<Uuid>| {
+            query(include_str!("processes/cancel.sql"))
+                .bind(colony.0)
+                .bind(ids)
+                .bind(cancel.deadline_ms)
+                .bind(&*reason)
+                .bind(&*by)
+                .bind(now_ms)
+        };
+        change(self, colony, ids, checks::can_be_cancelled, statement).await
+    }
+
+    async fn redrive(&self, colony: ColonyKey, ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
+        let statement =
+            |ids: Vec<Uuid>| query(include_str!("processes/redrive.sql")).bind(colony.0).bind(ids).bind(now_ms);
+        change(self, colony, ids, checks::can_be_redriven, statement).await
+    }
+
+    async fn replace(
+        &self,
+        colony: ColonyKey,
+        process_id: Uuid,
+        replaced_by: Uuid,
+        now_ms: i64,
+    ) -> StoreResult<Effect> {
+        let taken = query(include_str!("processes/replace_taken.sql")).bind(replaced_by);
+        let is_taken = self.session().await?.row(taken).await?.is_some();
+        let statement = |ids: Vec<Uuid>| {
+            let id = ids.first().copied();
+            query(include_str!("processes/replace.sql")).bind(colony.0).bind(id).bind(replaced_by).bind(now_ms)
+        };
+        // One that is there already can only be the one that it was kept for before.
+        let fits = |known: &KnownState| checks::can_be_redriven(known) && !is_taken;
+        let effects = change(self, colony, &[process_id], fits, statement).await?;
+        Ok(checks::replaced_effect(effects.first().copied(), is_taken))
+    }
+
+    async fn replace_off(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()> {
+        let update = query(include_str!("processes/replace_off.sql")).bind(colony.0).bind(process_id).bind(until_ms);
+        self.session().await?.changed(update).await?;
+        Ok(())
+    }
+
+    async fn discard(
+        &self,
+        colony: ColonyKey,
+        ids: &[Uuid],
+        discard: &Discard,
+        now_ms: i64,
+    ) -> StoreResult<Vec<Effect>> {
+        let (reason, by) = (checks::storable(&discard.reason), checks::storable(&discard.by));
+        let states = checks::states_to_discard(discard);
+        let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+        let statement = |ids: Vec<Uuid>| {
+            query(include_str!("processes/discard.sql"))
+                .bind(colony.0)
+                .bind(ids)
+                .bind(words.clone())
+                .bind(&*reason)
+                .bind(&*by)
+                .bind(now_ms)
+                .bind(discard.is_replaced)
+        };
+        change(self, colony, ids, |known| states.contains(&known.state), statement).await
+    }
+
+    async fn retry(&self, colony: ColonyKey, ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
+        let statement =
+            |ids: Vec<Uuid>| query(include_str!("processes/retry.sql")).bind(colony.0).bind(ids).bind(now_ms);
+        change(self, colony, ids, checks::can_be_retried, statement).await
+    }
+
+    async fn delete(
+        &self,
+        colony: ColonyKey,
+        ids: &[Uuid],
+        finished_until_ms: Option<i64>,
+    ) -> StoreResult<Vec<Effect>> {
+        let statement = |ids: Vec<Uuid>| {
+            query(include_str!("processes/delete.sql")).bind(colony.0).bind(ids).bind(finished_until_ms)
+        };
+        // What retention does not find any more, it leaves alone.
+        let fits = |known: &KnownState| finished_until_ms.is_none() && known.state != ProcessState::Running;
+        change(self, colony, ids, fits, statement).await
+    }
+}
+
+/// Runs the statement. What it did not change is looked up; what was in transition, and is in a state now in which it can be
+/// changed, is tried again.
+async fn change<'q>(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    fits: impl Fn(&KnownState) -> bool,
+    statement: impl Fn(Vec<Uuid>) -> Statement<'q>,
+) -> StoreResult<Vec<Effect>> {
+    let mut effects: HashMap<Uuid, Effect> = HashMap::with_capacity(ids.len());
+    let mut open: Vec<Uuid> = ids.to_vec();
+    let mut conflicts = Conflicts::default();
+    while !open.is_empty() {
+        match changed(store, statement(open.clone())).await {
+            Ok(changed) => {
+                open.retain(|id| !changed.contains(id));
+                effects.extend(changed.into_iter().map(|id| (id, Effect::Changed)));
+            }
+            Err(Fault::Conflict(_)) if conflicts.again() => continue,
+            Err(fault) => return Err(fault.into()),
+        }
+        if open.is_empty() {
+            break;
+        }
+        let states = states(store, colony, &open).await?;
+        for id in &open {
+            match states.get(id) {
+                None => drop(effects.insert(*id, Effect::Unknown)),
+                Some(known) if !fits(known) => drop(effects.insert(*id, checks::unfit(known))),
+                Some(_) => {}
+            }
+        }
+        open.retain(|id| !effects.contains_key(id));
+        if !open.is_empty() && !conflicts.again() {
+            return Err(Fault::Conflict("a process went from state to state while it was to be changed".into()).into());
+        }
+    }
+    Ok(ids.iter().map(|id| effects.get(id).copied().unwrap_or(Effect::Unknown)).collect())
+}
+
+async fn changed(store: &PostgresStore, statement: Statement<'_>) -> Result<HashSet<Uuid>, Fault> {
+    Ok(process_ids(&store.session().await?.rows(statement).await?)?.into_iter().collect())
+}
+
+async fn states(store: &PostgresStore, colony: ColonyKey, ids: &[Uuid]) -> StoreResult<HashMap<Uuid, KnownState>> {
+    let select = query(include_str!("processes/states.sql")).bind(colony.0).bind(ids);
+    store.session().await?.rows(select).await?.iter().map(|row| rows::known_state(row)).collect()
+}

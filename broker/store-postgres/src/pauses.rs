@@ -1,0 +1,66 @@
+//! Pauses in Postgres.
+
+use apiary_store::limits::PAUSES_MAX;
+use apiary_store::model::{ColonyKey, Pause, Paused};
+use apiary_store::{PauseStore, StoreResult, rows};
+use sqlx::query;
+
+use crate::PostgresStore;
+use crate::fault::{Fault, until_settled};
+
+#[async_trait::async_trait]
+impl PauseStore for PostgresStore {
+    async fn pause(&self, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>> {
+        let mut session = self.session().await?;
+        // Between the two statements somebody may end the pause that is in the way: then there is room.
+        for _ in 0..2 {
+            let insert = query(include_str!("pauses/pause.sql"))
+                .bind(colony.0)
+                .bind(pause.what.kind.as_str())
+                .bind(&pause.what.name)
+                .bind(&pause.by)
+                .bind(&pause.reason)
+                .bind(pause.since_ms)
+                .bind(PAUSES_MAX);
+            if let Some(row) = session.row(insert).await? {
+                return Ok(Some((rows::pause(&row)?, false)));
+            }
+            let select = query(include_str!("pauses/pause_known.sql"))
+                .bind(colony.0)
+                .bind(pause.what.kind.as_str())
+                .bind(&pause.what.name);
+            if let Some(row) = session.row(select).await? {
+                return Ok(Some((rows::pause(&row)?, true)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn resume(&self, colony: ColonyKey, what: &Paused, now_ms: i64) -> StoreResult<bool> {
+        until_settled!(resume_once(self, colony, what, now_ms))
+    }
+
+    async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>> {
+        let select = query(include_str!("pauses/list.sql")).bind(colony.0).bind(PAUSES_MAX);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::pause(row)).collect()
+    }
+}
+
+async fn resume_once(store: &PostgresStore, colony: ColonyKey, what: &Paused, now_ms: i64) -> Result<bool, Fault> {
+    let mut session = store.session().await?;
+    session.begin().await?;
+    session.changed(query(include_str!("pauses/lock.sql")).bind(colony.0)).await?;
+    let delete = query(include_str!("pauses/resume.sql")).bind(colony.0).bind(what.kind.as_str()).bind(&what.name);
+    let ended = session.row(delete).await?;
+    let since_ms = super::number(ended.as_ref(), "since_ms")?;
+    let wait_on = query(include_str!("pauses/resume_waiting.sql"))
+        .bind(colony.0)
+        .bind(what.kind.as_str())
+        .bind(&what.name)
+        // If it was not paused, nothing is added, and what stands still all the same is counted on.
+        .bind(since_ms.unwrap_or(now_ms))
+        .bind(now_ms);
+    session.changed(wait_on).await?;
+    session.commit().await?;
+    Ok(ended.is_some())
+}

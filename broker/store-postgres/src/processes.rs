@@ -1,0 +1,241 @@
+//! Processes in Postgres.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use apiary_store::limits::ATTEMPTS_MAX;
+use apiary_store::matching::overflow;
+use apiary_store::model::{
+    Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Submitted,
+};
+use apiary_store::{ProcessStore, StoreError, StoreResult, checks, rows};
+use sqlx::query;
+use uuid::Uuid;
+
+use crate::fault::{Conflicts, Fault};
+use crate::session::{Session, Statement};
+use crate::{PostgresStore, column, limits};
+
+#[async_trait::async_trait]
+impl ProcessStore for PostgresStore {
+    async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>> {
+        submit(self, processes, now_ms, false).await.map(|(answers, _)| answers)
+    }
+
+    async fn submit_limited(
+        &self,
+        processes: &[NewProcess],
+        now_ms: i64,
+    ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
+        submit(self, processes, now_ms, true).await
+    }
+
+    async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<Submitted>> {
+        Ok(known(self, &[process], now_ms).await?.next().map(|(_, answer)| answer))
+    }
+
+    async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>> {
+        let select = query(include_str!("processes/get.sql")).bind(colony.0).bind(process_id);
+        self.session().await?.row(select).await?.map(|row| rows::process_record(&row)).transpose()
+    }
+
+    async fn summaries(&self, process_ids: &[Uuid]) -> StoreResult<Vec<ProcessSummary>> {
+        if process_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = query(include_str!("processes/summaries.sql")).bind(process_ids);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::summary(row)).collect()
+    }
+
+    async fn attempts(&self, process_id: Uuid) -> StoreResult<Vec<Attempt>> {
+        let select = query(include_str!("processes/attempts.sql")).bind(process_id).bind(ATTEMPTS_MAX);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::attempt(row)).collect()
+    }
+
+    async fn attempt(&self, process_id: Uuid, attempt: i32) -> StoreResult<Option<Attempt>> {
+        let select = query(include_str!("processes/attempt.sql")).bind(process_id).bind(attempt);
+        self.session().await?.row(select).await?.map(|row| rows::attempt(&row)).transpose()
+    }
+
+    async fn list_processes(
+        &self,
+        colony: ColonyKey,
+        filter: &ProcessFilter,
+        page: Page<ProcessCursor>,
+    ) -> StoreResult<Vec<ProcessSummary>> {
+        // Planned anew for each call (not `persistent`), because the best plan depends on the filter. In a transaction, so
+        // that a pooler gives the plan and the call to the same server connection.
+        let select = filtered(include_str!("processes/list.sql"), colony, filter)
+            // Without a cursor, after the last of all imaginable rows.
+            .bind(page.after.map_or(i64::MAX, |cursor| cursor.submitted_at_ms))
+            .bind(page.after.map_or(Uuid::max(), |cursor| cursor.process_id))
+            .bind(page.size.max(0));
+        let mut session = self.session().await?;
+        session.begin().await?;
+        let found = session.rows(select).await?;
+        session.commit().await?;
+        found.iter().map(|row| rows::summary(row)).collect()
+    }
+
+    async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
+        let select = filtered(include_str!("processes/count.sql"), colony, filter);
+        let mut session = self.session().await?;
+        session.begin().await?;
+        let found = session.row(select).await?;
+        session.commit().await?;
+        found.map_or(Ok(0), |row| rows::count(&row))
+    }
+}
+
+/// One statement keeps what can be kept. What it did not keep is looked up; in the rare case that nothing stands in
+/// its way any more (its idempotency key was just forgotten), it is tried again.
+pub(super) async fn submit(
+    store: &PostgresStore,
+    processes: &[NewProcess],
+    now_ms: i64,
+    is_limited: bool,
+) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
+    let mut cancelled = Vec::new();
+    let mut answers: HashMap<Uuid, Submitted> = HashMap::with_capacity(processes.len());
+    let mut open: Vec<&NewProcess> = processes.iter().collect();
+    // One order of rows for all brokers: of two batches with common rows, one waits for the other, never both.
+    open.sort_unstable_by_key(|process| process.process_id);
+    let mut conflicts = Conflicts::default();
+    while !open.is_empty() {
+        match keep_once(store, &open, now_ms, is_limited).await {
+            Ok((kept, dropped)) => {
+                cancelled.extend(dropped);
+                let new = open.iter().filter(|process| kept.contains(&process.process_id));
+                answers.extend(new.map(|process| (process.process_id, checks::submitted_new(process, now_ms))));
+                open.retain(|process| !kept.contains(&process.process_id));
+            }
+            Err(Fault::Conflict(_)) if conflicts.again() => continue,
+            Err(fault) => return Err(fault.into()),
+        }
+        if !open.is_empty() {
+            answers.extend(known(store, &open, now_ms).await?);
+            open.retain(|process| !answers.contains_key(&process.process_id));
+            if !open.is_empty() && !conflicts.again() {
+                return Err(Fault::Conflict("a submitted process was neither kept nor found".to_owned()).into());
+            }
+        }
+    }
+    let answers = checks::in_order(processes, |process| process.process_id, &answers)
+        .into_iter()
+        .map(|answer| answer.ok_or_else(|| StoreError::Refused("a submitted process got no answer".to_owned())))
+        .collect::<StoreResult<_>>()?;
+    Ok((checks::with_cancelled(processes, answers, &cancelled), cancelled))
+}
+
+/// One statement; or, where limits may cancel something, one transaction.
+async fn keep_once(
+    store: &PostgresStore,
+    open: &[&NewProcess],
+    now_ms: i64,
+    is_limited: bool,
+) -> Result<(HashSet<Uuid>, Vec<(ColonyKey, Uuid)>), Fault> {
+    let mut session = store.session().await?;
+    if !is_limited {
+        return Ok((keep(&mut session, open, now_ms).await?, Vec::new()));
+    }
+    session.begin().await?;
+    match keep_within_limits(&mut session, open, now_ms).await {
+        Ok(done) => {
+            session.commit().await?;
+            Ok(done)
+        }
+        Err(fault) => {
+            session.rollback().await;
+            Err(fault)
+        }
+    }
+}
+
+async fn keep_within_limits(
+    session: &mut Session,
+    open: &[&NewProcess],
+    now_ms: i64,
+) -> Result<(HashSet<Uuid>, Vec<(ColonyKey, Uuid)>), Fault> {
+    let keyed = open.iter().filter(|process| process.concurrency_key.is_some());
+    // In one order at every broker, because the locks on them are held together.
+    let colonies: BTreeSet<ColonyKey> = keyed.map(|process| process.colony).collect();
+    let mut limits = limits::of_keys(session, &colonies).await?;
+    if !overflow::crowds(open.iter().copied(), &limits).is_empty() {
+        for colony in &colonies {
+            limits::lock(session, *colony).await?;
+        }
+        limits = limits::of_keys(session, &colonies).await?;
+    }
+    let kept = keep(session, open, now_ms).await?;
+    let new = open.iter().copied().filter(|process| kept.contains(&process.process_id));
+    let mut cancelled = Vec::new();
+    for crowd in overflow::crowds(new, &limits) {
+        let dropped = limits::cancel(session, &crowd, now_ms).await?;
+        cancelled.extend(dropped.into_iter().map(|process_id| (crowd.colony, process_id)));
+    }
+    Ok((kept, cancelled))
+}
+
+async fn keep(session: &mut Session, open: &[&NewProcess], now_ms: i64) -> Result<HashSet<Uuid>, Fault> {
+    let insert = query(include_str!("processes/submit.sql"))
+        .bind(column(open, |process| process.process_id))
+        .bind(column(open, |process| process.colony.0))
+        .bind(column(open, |process| process.submitter.0))
+        .bind(column(open, |process| process.priority_time_us))
+        .bind(column(open, |process| process.max_wait_ms))
+        .bind(column(open, |process| process.max_exec_ms))
+        .bind(column(open, |process| process.submitted_at_ms))
+        .bind(column(open, |process| process.priority))
+        .bind(column(open, |process| process.max_retries))
+        .bind(column(open, |process| process.function.as_str()))
+        .bind(column(open, |process| process.executor_type.as_str()))
+        .bind(column(open, |process| checks::json_if_any(&process.executor_names, process.executor_names.is_empty())))
+        .bind(column(open, |process| checks::json_if_any(&process.labels, process.labels.is_empty())))
+        .bind(column(open, |process| process.not_before_ms))
+        .bind(column(open, |process| process.idempotency.as_ref().map(|(key, _)| key.as_str())))
+        .bind(column(open, |process| process.idempotency.as_ref().map(|(_, expires_at_ms)| *expires_at_ms)))
+        .bind(column(open, |process| process.digest.0.as_slice()))
+        .bind(column(open, |process| process.signature.as_slice()))
+        .bind(column(open, |process| &process.payload[..]))
+        .bind(column(open, |process| checks::json_if_any(&process.requires, process.requires.is_empty())))
+        .bind(column(open, |process| process.concurrency_key.as_deref()))
+        .bind(column(open, |process| process.rate_key.as_deref()))
+        .bind(column(open, |process| process.submit_by_ms))
+        .bind(now_ms)
+        .bind(column(open, |process| checks::json_if_any(&process.parents, process.parents.is_empty())));
+    let kept = session.changes(insert).await?;
+    Ok(super::process_ids(&kept)?.into_iter().collect())
+}
+
+async fn known(
+    store: &PostgresStore,
+    open: &[&NewProcess],
+    now_ms: i64,
+) -> StoreResult<impl Iterator<Item = (Uuid, Submitted)> + use<>> {
+    let select = query(include_str!("processes/submit_known.sql"))
+        .bind(column(open, |process| process.process_id))
+        .bind(column(open, |process| process.colony.0))
+        .bind(column(open, |process| process.function.as_str()))
+        .bind(column(open, |process| process.idempotency.as_ref().map(|(key, _)| key.as_str())))
+        .bind(column(open, |process| process.digest.0.as_slice()))
+        .bind(now_ms);
+    let found = store.session().await?.rows(select).await?;
+    let known = found.iter().map(|row| rows::known_process(row)).collect::<StoreResult<Vec<_>>>()?;
+    Ok(known.into_iter().filter_map(|(process_id, answer)| answer.map(|answer| (process_id, answer))))
+}
+
+/// A statement with the parameters of a filter, $1 to $9; its plan is made anew for each call.
+fn filtered<'q>(statement: &'static str, colony: ColonyKey, filter: &'q ProcessFilter) -> Statement<'q> {
+    let states = (!filter.states.is_empty()).then(|| column(&filter.states, |state: &ProcessState| state.as_str()));
+    query(statement)
+        .bind(colony.0)
+        .bind(states)
+        .bind(filter.executor_type.as_deref())
+        .bind(filter.function.as_deref())
+        .bind(checks::json_if_any(&filter.labels, filter.labels.is_empty()))
+        .bind(filter.submitter.as_deref())
+        .bind(filter.executor.as_deref())
+        .bind(filter.submitted_from_ms)
+        .bind(filter.submitted_until_ms)
+        .persistent(false)
+}

@@ -1,0 +1,86 @@
+//! The schema: bringing it up to date, and checking that it is.
+
+use std::borrow::Cow;
+
+use apiary_store::{StoreError, StoreResult, schema};
+use sqlx::Row as _;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, SqlSafeStr as _, raw_sql};
+
+use crate::fault::Fault;
+use crate::{PostgresStore, connect};
+
+/// Every migration, in order. One that was released is never changed again.
+fn migrations() -> Vec<Migration> {
+    let all = [
+        (1, "foundation", include_str!("migrations/0001_foundation.sql")),
+        (2, "operations", include_str!("migrations/0002_operations.sql")),
+        (3, "recovery", include_str!("migrations/0003_recovery.sql")),
+        (4, "readiness", include_str!("migrations/0004_readiness.sql")),
+        (5, "health", include_str!("migrations/0005_health.sql")),
+    ];
+    all.into_iter()
+        .map(|(version, name, sql)| {
+            Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
+        })
+        .collect()
+}
+
+impl PostgresStore {
+    /// Runs what is missing, all or nothing, on a connection of its own without time limits.
+    pub(super) async fn run_migrations(&self) -> StoreResult<()> {
+        // Past a pooler where possible, and as behind one where not: statements without names, in one transaction.
+        let server = self.direct.as_ref().unwrap_or(&self.server);
+        let mut connection = connect::connect_once(server, self.options.acquire_time_max).await?;
+        let run = migrate_with(&mut connection).await;
+        // Closing ends the session, and with it a transaction that failed.
+        if let Err(error) = connection.close().await {
+            tracing::debug!(%error, "the connection that migrated did not close cleanly");
+        }
+        run
+    }
+
+    /// Compares what was run with what this broker was built for.
+    pub(super) async fn compare_schema(&self) -> StoreResult<()> {
+        let mut session = self.session().await?;
+        let present = session.row(sqlx::query(include_str!("connections/has_migrations.sql"))).await?;
+        if !present.is_some_and(|row| row.try_get("present").unwrap_or(false)) {
+            return schema::compare(&migrations(), &[]);
+        }
+        let rows = session.rows(sqlx::query(include_str!("connections/applied_migrations.sql"))).await?;
+        let applied = rows
+            .iter()
+            .map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?)))
+            .collect::<Result<Vec<(i64, Vec<u8>)>, sqlx::Error>>()
+            .map_err(Fault::from)?;
+        schema::compare(&migrations(), &applied)
+    }
+}
+
+async fn migrate_with(connection: &mut PgConnection) -> StoreResult<()> {
+    let failed = |error| StoreError::from(Fault::from(error));
+    let mut transaction = connection.begin().await.map_err(failed)?;
+    // Of brokers that start at once, one migrates and the others wait.
+    raw_sql(include_str!("connections/lock_migrations.sql")).execute(&mut *transaction).await.map_err(failed)?;
+    let present = sqlx::query(include_str!("connections/has_schema.sql"))
+        .persistent(false)
+        .fetch_one(&mut *transaction)
+        .await
+        .and_then(|row| row.try_get::<bool, _>("present"))
+        .map_err(failed)?;
+    let mut migrator = Migrator::with_migrations(migrations());
+    migrator.dangerous_set_table_name("apiary.migrations");
+    if !present {
+        migrator.create_schema("apiary");
+    }
+    // The transaction has locked already, in a way that a pooler keeps.
+    migrator.set_locking(false);
+    migrator.run_direct(None, &mut *transaction, false).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
+            Fault::from(error).into()
+        }
+        other => schema::refused(&other),
+    })?;
+    transaction.commit().await.map_err(failed)
+}

@@ -1,0 +1,56 @@
+//! One connection for one call, its failures sorted.
+
+use apiary_database::PostgresSession;
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+
+use crate::fault::Fault;
+
+/// A statement with its parameters.
+pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+/// A connection taken from the pool.
+pub(super) struct Session(pub(super) PostgresSession);
+
+impl Session {
+    /// Runs a statement; all its rows.
+    pub(super) async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
+        Ok(self.0.rows(statement).await?)
+    }
+
+    /// Runs a statement; its first row, if any.
+    pub(super) async fn row(&mut self, statement: Statement<'_>) -> Result<Option<PgRow>, Fault> {
+        Ok(self.0.row(statement).await?)
+    }
+
+    /// Runs a statement that returns one row for each change that it makes.
+    pub(super) async fn changes(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
+        Ok(self.0.changes(statement).await?)
+    }
+
+    /// Runs a statement; how many rows it changed.
+    pub(super) async fn changed(&mut self, statement: Statement<'_>) -> Result<u64, Fault> {
+        Ok(self.0.changed(statement).await?)
+    }
+
+    /// The same of a statement that writes little: where it finds room, work may not.
+    pub(super) async fn changed_little(&mut self, statement: Statement<'_>) -> Result<u64, Fault> {
+        Ok(self.0.changed_little(statement).await?)
+    }
+
+    /// Begins a transaction. It is rolled back unless [`commit`](Self::commit) comes.
+    pub(super) async fn begin(&mut self) -> Result<(), Fault> {
+        Ok(self.0.begin().await?)
+    }
+
+    /// Commits.
+    pub(super) async fn commit(&mut self) -> Result<(), Fault> {
+        Ok(self.0.commit().await?)
+    }
+
+    /// Rolls back at once, so that the rows that were locked are free for others when the caller hears of the failure.
+    pub(super) async fn rollback(&mut self) {
+        self.0.rollback().await;
+    }
+}

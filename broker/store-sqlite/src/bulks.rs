@@ -1,0 +1,81 @@
+//! Bulk actions in SQLite.
+
+use apiary_store::model::{Bulk, BulkState, BulkStep, ColonyKey};
+use apiary_store::{BulkStore, StoreResult, checks, rows};
+use sqlx::query;
+use uuid::Uuid;
+
+use crate::SqliteStore;
+use crate::transaction::{Write, read};
+
+#[async_trait::async_trait]
+impl BulkStore for SqliteStore {
+    async fn start_bulk(&self, bulk: &Bulk, [running_max, kept_min]: [i64; 2]) -> StoreResult<bool> {
+        let insert = query(include_str!("bulks/start.sql"))
+            .bind(bulk.bulk_id)
+            .bind(bulk.colony.0)
+            .bind(bulk.action.as_str())
+            .bind(checks::json(&bulk.filter)?)
+            .bind(checks::storable(&bulk.reason).into_owned())
+            .bind(&bulk.by)
+            .bind(bulk.matched)
+            .bind(bulk.started_at_ms)
+            .bind(running_max);
+        let forget = query(include_str!("bulks/forget.sql")).bind(bulk.colony.0).bind(kept_min);
+        let mut write = Write::begin(&self.writer).await?;
+        let is_new = !write.rows(insert).await?.is_empty();
+        write.changed(forget).await?;
+        write.commit().await?;
+        Ok(is_new)
+    }
+
+    async fn get_bulk(&self, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>> {
+        let select = query(include_str!("bulks/get.sql")).bind(colony.0).bind(bulk_id);
+        read(&self.readers, select).await?.first().map(|row| rows::bulk(row)).transpose()
+    }
+
+    async fn list_bulks(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<Bulk>> {
+        let select = query(include_str!("bulks/list.sql")).bind(colony.0).bind(limit);
+        read(&self.readers, select).await?.iter().map(|row| rows::bulk(row)).collect()
+    }
+
+    async fn stop_bulk(&self, colony: ColonyKey, bulk_id: Uuid, go_on: bool, now_ms: i64) -> StoreResult<bool> {
+        let (from, to) =
+            if go_on { (BulkState::Stopped, BulkState::Running) } else { (BulkState::Running, BulkState::Stopped) };
+        let update = query(include_str!("bulks/stop.sql"))
+            .bind(colony.0)
+            .bind(bulk_id)
+            .bind(from.as_str())
+            .bind(to.as_str())
+            .bind((!go_on).then_some(now_ms));
+        let mut write = Write::begin(&self.writer).await?;
+        let moved = write.changed(update).await? > 0;
+        write.commit().await?;
+        Ok(moved)
+    }
+
+    async fn hold_bulk(&self, broker_id: Uuid, now_ms: i64, until_ms: i64) -> StoreResult<Option<Bulk>> {
+        let update = query(include_str!("bulks/hold.sql")).bind(broker_id).bind(now_ms).bind(until_ms);
+        let mut write = Write::begin(&self.writer).await?;
+        let held = write.rows(update).await?;
+        // Held also if it cannot be read, so that the others get their turn.
+        write.commit().await?;
+        held.first().map(|row| rows::bulk(row)).transpose()
+    }
+
+    async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>> {
+        let update = query(include_str!("bulks/advance.sql"))
+            .bind(bulk_id)
+            .bind(broker_id)
+            .bind(step.changed)
+            .bind(step.skipped)
+            .bind(step.after.submitted_at_ms)
+            .bind(step.after.process_id)
+            .bind(step.held_until_ms)
+            .bind(step.finished_at_ms);
+        let mut write = Write::begin(&self.writer).await?;
+        let state = write.rows(update).await?.first().map(|row| rows::bulk_state(row)).transpose()?;
+        write.commit().await?;
+        Ok(state)
+    }
+}

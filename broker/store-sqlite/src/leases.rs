@@ -1,0 +1,228 @@
+//! Leases in SQLite.
+
+use std::collections::{HashMap, HashSet};
+
+use apiary_identity::Clock;
+use apiary_store::limits::CLAIM_WALK_MAX;
+use apiary_store::matching::assignment::{Assignment, Candidate, Rest};
+use apiary_store::matching::gates::{self, Gates};
+use apiary_store::model::{
+    ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
+};
+use apiary_store::{LeaseStore, StoreResult, checks, rows};
+use sqlx::query;
+use uuid::Uuid;
+
+use crate::batch::{
+    ClaimItem, CompletionItem, Documents, FailureItem, ReleaseItem, RenewalItem, ids, list, list_if_any,
+};
+use crate::transaction::{Write, read};
+use crate::{SqliteStore, limits, process_ids};
+
+#[async_trait::async_trait]
+impl LeaseStore for SqliteStore {
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<Claims> {
+        if slots.is_empty() {
+            return Ok(Claims::default());
+        }
+        let mut rest = None;
+        loop {
+            let (claims, further) = claim_once(self, lane, slots, clock, rest.as_ref()).await?;
+            rest = further;
+            if rest.is_none() {
+                return Ok(claims);
+            }
+        }
+    }
+
+    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>> {
+        if renewals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let items = list(renewals.iter().map(RenewalItem::new))?;
+        let mut write = Write::begin(&self.writer).await?;
+        let found = write.rows(query(include_str!("leases/renew.sql")).bind(items).bind(now_ms)).await?;
+        let renewed = found.iter().map(|row| rows::renewed(row)).collect::<StoreResult<_>>()?;
+        write.commit().await?;
+        Ok(checks::in_order(renewals, |renewal| renewal.lease.process_id, &renewed))
+    }
+
+    async fn leases(&self, process_ids: &[Uuid]) -> StoreResult<Vec<LeaseRecord>> {
+        if process_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = query(include_str!("leases/get.sql")).bind(ids(process_ids)?);
+        read(&self.readers, select).await?.iter().map(|row| rows::lease_record(row)).collect()
+    }
+
+    async fn specs(&self, process_ids: &[Uuid]) -> StoreResult<Vec<SpecRecord>> {
+        if process_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = query(include_str!("leases/specs.sql")).bind(ids(process_ids)?);
+        read(&self.readers, select).await?.iter().map(|row| rows::spec_record(row)).collect()
+    }
+
+    async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
+        if completions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut documents = Documents::default();
+        let items = list(completions.iter().map(|completion| CompletionItem::new(completion, &mut documents)))?;
+        let mut write = Write::begin(&self.writer).await?;
+        let keep = query(include_str!("leases/complete.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
+        let ended = process_ids(&write.rows(keep).await?)?;
+        if ended.is_empty() {
+            return Ok(vec![LeaseEnd::Lost; completions.len()]);
+        }
+        let finish = query(include_str!("steps/complete_finish.sql")).bind(ids(&ended)?).bind(now_ms);
+        write.changed(finish).await?;
+        let ends = end(write, &ended, now_ms).await?;
+        Ok(checks::ended(completions, |completion| completion.lease.process_id, &ends))
+    }
+
+    async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
+        if failures.is_empty() {
+            return Ok(Vec::new());
+        }
+        checks::check_failures(failures)?;
+        let mut documents = Documents::default();
+        let items = list(failures.iter().map(|failure| FailureItem::new(failure, &mut documents)))?;
+        let mut write = Write::begin(&self.writer).await?;
+        let keep = query(include_str!("leases/fail.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
+        let ended = process_ids(&write.rows(keep).await?)?;
+        if ended.is_empty() {
+            return Ok(vec![LeaseEnd::Lost; failures.len()]);
+        }
+        let set: HashSet<&Uuid> = ended.iter().collect();
+        let routed = failures.iter().filter(|failure| set.contains(&failure.lease.process_id));
+        let items = list(routed.map(|failure| FailureItem::new(failure, &mut Documents::default())))?;
+        for statement in [
+            include_str!("steps/fail_wait.sql"),
+            include_str!("steps/fail_block.sql"),
+            include_str!("steps/fail_finish.sql"),
+        ] {
+            write.changed(query(statement).bind(items.clone()).bind(now_ms)).await?;
+        }
+        let ends = end(write, &ended, now_ms).await?;
+        Ok(checks::ended(failures, |failure| failure.lease.process_id, &ends))
+    }
+
+    async fn release(&self, releases: &[Release], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
+        if releases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let items = list(releases.iter().map(ReleaseItem::new))?;
+        let mut write = Write::begin(&self.writer).await?;
+        let keep = query(include_str!("leases/release.sql")).bind(items).bind(now_ms);
+        let ended = process_ids(&write.rows(keep).await?)?;
+        if ended.is_empty() {
+            return Ok(vec![LeaseEnd::Lost; releases.len()]);
+        }
+        let set: HashSet<&Uuid> = ended.iter().collect();
+        let routed = releases.iter().filter(|release| set.contains(&release.lease.process_id));
+        let items = list(routed.map(ReleaseItem::new))?;
+        for statement in [include_str!("steps/release_wait.sql"), include_str!("steps/release_block.sql")] {
+            write.changed(query(statement).bind(items.clone()).bind(now_ms)).await?;
+        }
+        let ends = end(write, &ended, now_ms).await?;
+        Ok(checks::ended(releases, |release| release.lease.process_id, &ends))
+    }
+}
+
+/// One transaction of a claim, and where the next goes on.
+async fn claim_once(
+    store: &SqliteStore,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    clock: &dyn Clock,
+    rest: Option<&Rest>,
+) -> StoreResult<(Claims, Option<Rest>)> {
+    let mut write = Write::begin(&store.writer).await?;
+    let mut assignment = Assignment::new(slots, gates(&mut write, lane, slots).await?);
+    if assignment.is_limited() {
+        assignment = assignment.within(limits::allowance(&mut write, lane, clock).await?);
+    }
+    if let Some(rest) = rest {
+        assignment = assignment.resuming(rest);
+    }
+    assign(&mut write, lane, &mut assignment).await?;
+    if assignment.taken().is_empty() {
+        let rest = assignment.rest();
+        return Ok((assignment.empty_handed(), rest));
+    }
+    let items = list(assignment.taken().iter().map(|one| ClaimItem::new(one, &slots[one.slot])))?;
+    write.changed(query(include_str!("leases/claim.sql")).bind(items.clone()).bind(clock.now_ms())).await?;
+    write.changed(query(include_str!("steps/claim_unqueue.sql")).bind(items.clone())).await?;
+    let leased = write.rows(query(include_str!("steps/claim_leased.sql")).bind(items)).await?;
+    limits::spend(&mut write, lane.colony, &assignment.spent()).await?;
+    let claims = assignment.claims(&leased)?;
+    write.commit().await?;
+    Ok((claims, None))
+}
+
+/// What stands in the way of the lane's work now.
+async fn gates(write: &mut Write, lane: &Lane, slots: &[ClaimSlot]) -> StoreResult<Gates> {
+    let select = query(include_str!("leases/claim_gates.sql"))
+        .bind(lane.colony.0)
+        .bind(&lane.executor_type)
+        .bind(list(gates::grants_of(slots))?);
+    write.rows(select).await?.iter().map(|row| rows::gate(row)).collect()
+}
+
+/// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
+async fn assign(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
+    loop {
+        survey(write, lane, assignment).await?;
+        let Some(look) = assignment.next_look() else { return Ok(()) };
+        let select = query(include_str!("leases/claim_candidates.sql"))
+            .bind(lane.colony.0)
+            .bind(&lane.executor_type)
+            .bind(list(&look.names)?)
+            .bind(look.functions.as_ref().map(list).transpose()?)
+            .bind(list(&look.prefixes)?)
+            .bind(list_if_any(&look.closed_functions)?)
+            .bind(list_if_any(&look.refused_sorts)?)
+            .bind(look.after.0)
+            .bind(look.after.1)
+            .bind(i64::try_from(look.most).unwrap_or(i64::MAX))
+            .bind(look.with_keys)
+            .bind(list_if_any(&look.full_concurrency_keys)?)
+            .bind(list_if_any(&look.spent_rate_keys)?)
+            .bind(look.until.0)
+            .bind(look.until.1);
+        let found = write.rows(select).await?;
+        let found: Vec<Candidate> = found.iter().map(|row| rows::candidate(row)).collect::<StoreResult<_>>()?;
+        assignment.count(limits::uses(write, lane.colony, &assignment.uncounted(&found)).await?);
+        assignment.give(&look, &found);
+    }
+}
+
+/// Before a walk past what nobody can take: how far this transaction goes, and which keys it need not look at.
+async fn survey(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
+    if let Some(after) = assignment.asks_for_end() {
+        let select = query(include_str!("leases/claim_end.sql"))
+            .bind(lane.colony.0)
+            .bind(&lane.executor_type)
+            .bind(after.0)
+            .bind(after.1)
+            .bind(CLAIM_WALK_MAX - 1);
+        let end = write.rows(select).await?.first().map(|row| rows::place(row)).transpose()?;
+        assignment.end_at(end);
+    }
+    if assignment.asks_for_keys() {
+        assignment.count_keys(limits::keys(write, lane.colony).await?);
+    }
+    Ok(())
+}
+
+/// Finishes those that were being cancelled, removes the leases, and commits; says what became of each.
+async fn end(mut write: Write, ended: &[Uuid], now_ms: i64) -> StoreResult<HashMap<Uuid, LeaseEnd>> {
+    let finish = query(include_str!("steps/end_cancelled.sql")).bind(ids(ended)?).bind(now_ms);
+    let cancelled = process_ids(&write.rows(finish).await?)?;
+    write.changed(query(include_str!("steps/end.sql")).bind(ids(ended)?)).await?;
+    write.commit().await?;
+    let mut ends: HashMap<Uuid, LeaseEnd> = ended.iter().map(|process_id| (*process_id, LeaseEnd::Done)).collect();
+    ends.extend(cancelled.into_iter().map(|process_id| (process_id, LeaseEnd::Cancelled)));
+    Ok(ends)
+}

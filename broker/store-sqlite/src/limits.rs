@@ -1,0 +1,154 @@
+//! Limits in SQLite. There is one writer, so whoever counts by them in the write transaction counts alone.
+
+use std::collections::{HashMap, HashSet};
+
+use apiary_identity::Clock;
+use apiary_store::limits::{CLAIM_KEYS_MAX, LIMIT_USES_READ, LIMITS_MAX};
+use apiary_store::matching::allowance::{Allowance, Counter, Spent};
+use apiary_store::matching::overflow::{self, Crowd};
+use apiary_store::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, NewProcess};
+use apiary_store::{LimitStore, StoreResult, rows};
+use serde::Serialize;
+use sqlx::query;
+use uuid::Uuid;
+
+use crate::batch::{ids, list as json_list};
+use crate::transaction::{Write, read};
+use crate::{SqliteStore, process_ids};
+
+#[async_trait::async_trait]
+impl LimitStore for SqliteStore {
+    async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool> {
+        let limit = &record.limit;
+        let insert = query(include_str!("limits/set.sql"))
+            .bind(colony.0)
+            .bind(limit.kind.as_str())
+            .bind(&limit.pattern)
+            .bind(limit.running_max.unwrap_or(0))
+            .bind(limit.policy.as_str())
+            .bind(limit.rate.map_or(0, |rate| rate.count))
+            .bind(limit.rate.map_or(0, |rate| rate.interval_ms))
+            .bind(limit.rate.map_or(0, |rate| rate.burst))
+            .bind(&record.by)
+            .bind(record.set_at_ms)
+            .bind(LIMITS_MAX);
+        let mut write = Write::begin(&self.writer).await?;
+        let kept = write.changed(insert).await? > 0;
+        write.commit().await?;
+        Ok(kept)
+    }
+
+    async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool> {
+        let delete = query(include_str!("limits/remove.sql")).bind(colony.0).bind(kind.as_str()).bind(pattern);
+        let mut write = Write::begin(&self.writer).await?;
+        let existed = write.changed(delete).await? > 0;
+        write.commit().await?;
+        Ok(existed)
+    }
+
+    async fn list_limits(&self, colony: ColonyKey) -> StoreResult<Vec<LimitRecord>> {
+        let select = query(include_str!("limits/list.sql")).bind(colony.0).bind(LIMITS_MAX);
+        read(&self.readers, select).await?.iter().map(|row| rows::limit_record(row)).collect()
+    }
+
+    async fn list_limit_uses(&self, colony: ColonyKey) -> StoreResult<Vec<LimitUse>> {
+        let select = query(include_str!("limits/list_uses.sql")).bind(colony.0).bind(LIMIT_USES_READ);
+        read(&self.readers, select).await?.iter().map(|row| rows::limit_use(row)).collect()
+    }
+}
+
+/// Something to be counted.
+#[derive(Serialize)]
+struct CounterItem<'a> {
+    kind: &'static str,
+    key: &'a str,
+}
+
+/// A bucket to keep.
+#[derive(Serialize)]
+struct BucketItem<'a> {
+    kind: &'static str,
+    key: &'a str,
+    tokens: f64,
+    filled_at_ms: i64,
+    full_at_ms: i64,
+}
+
+/// The limits that matter in this lane.
+pub(super) async fn allowance(write: &mut Write, lane: &Lane, clock: &dyn Clock) -> StoreResult<Allowance> {
+    let select = query(include_str!("leases/claim_limits.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+    let found = write.rows(select).await?;
+    let limits = found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?;
+    Ok(Allowance::new(limits, &lane.executor_type, clock.now_ms()))
+}
+
+/// How much of these is in use.
+pub(super) async fn uses(write: &mut Write, colony: ColonyKey, counters: &[Counter]) -> StoreResult<Vec<LimitUse>> {
+    if counters.is_empty() {
+        return Ok(Vec::new());
+    }
+    let items = json_list(counters.iter().map(|(kind, key)| CounterItem { kind: kind.as_str(), key }))?;
+    let select = query(include_str!("leases/claim_uses.sql")).bind(colony.0).bind(items);
+    write.rows(select).await?.iter().map(|row| rows::limit_use(row)).collect()
+}
+
+/// The concurrency keys in use, each with how much of it is.
+pub(super) async fn keys(write: &mut Write, colony: ColonyKey) -> StoreResult<Vec<LimitUse>> {
+    let select = query(include_str!("leases/claim_keys.sql")).bind(colony.0).bind(CLAIM_KEYS_MAX);
+    write.rows(select).await?.iter().map(|row| rows::limit_use(row)).collect()
+}
+
+/// Keeps what is left of rates.
+pub(super) async fn spend(write: &mut Write, colony: ColonyKey, spent: &[Spent<'_>]) -> StoreResult<()> {
+    if spent.is_empty() {
+        return Ok(());
+    }
+    let items = json_list(spent.iter().map(|one| BucketItem {
+        kind: one.kind.as_str(),
+        key: one.key,
+        tokens: one.bucket.tokens,
+        filled_at_ms: one.bucket.filled_at_ms,
+        full_at_ms: one.full_at_ms,
+    }))?;
+    write.changed(query(include_str!("leases/claim_buckets.sql")).bind(colony.0).bind(items)).await.map(|_| ())
+}
+
+/// Cancels what is too much of the keys of these new processes.
+pub(super) async fn hold(write: &mut Write, new: &[&NewProcess], now_ms: i64) -> StoreResult<Vec<(ColonyKey, Uuid)>> {
+    let keyed = new.iter().filter(|process| process.concurrency_key.is_some());
+    let mut limits: HashMap<ColonyKey, Limits> = HashMap::new();
+    for colony in keyed.map(|process| process.colony).collect::<HashSet<_>>() {
+        let found = write.rows(query(include_str!("processes/submit_limits.sql")).bind(colony.0)).await?;
+        limits.insert(colony, found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?);
+    }
+    let mut cancelled = Vec::new();
+    for crowd in overflow::crowds(new.iter().copied(), &limits) {
+        let dropped = cancel(write, &crowd, now_ms).await?;
+        cancelled.extend(dropped.into_iter().map(|process_id| (crowd.colony, process_id)));
+    }
+    Ok(cancelled)
+}
+
+async fn cancel(write: &mut Write, crowd: &Crowd, now_ms: i64) -> StoreResult<Vec<Uuid>> {
+    let count = query(include_str!("processes/submit_unfinished.sql")).bind(crowd.colony.0).bind(&crowd.key);
+    let counted = write.rows(count).await?;
+    let unfinished =
+        counted.first().map_or(Ok(0), |row| rows::Fields::of_summary(row, "queue").number("unfinished"))?;
+    let surplus = crowd.surplus(unfinished);
+    let chosen = match crowd.policy {
+        _ if surplus == 0 => return Ok(Vec::new()),
+        LimitPolicy::CancelOldest => {
+            let oldest = query(include_str!("processes/submit_oldest.sql")).bind(crowd.colony.0).bind(&crowd.key);
+            process_ids(&write.rows(oldest.bind(surplus)).await?)?
+        }
+        LimitPolicy::DropNewest | LimitPolicy::Queue => crowd.newest(surplus),
+    };
+    let (cancel, ids) = (crowd.cancel(now_ms), ids(&chosen)?);
+    let finish = query(include_str!("steps/cancel_finish.sql")).bind(crowd.colony.0).bind(ids.clone());
+    write.changed(finish.bind(&cancel.reason).bind(&cancel.by).bind(now_ms)).await?;
+    write.changed(query(include_str!("steps/leave_queue.sql")).bind(ids.clone())).await?;
+    write.changed(query(include_str!("steps/leave_blocked.sql")).bind(ids.clone())).await?;
+    let mark = query(include_str!("processes/cancel.sql")).bind(crowd.colony.0).bind(ids).bind(cancel.deadline_ms);
+    write.changed(mark.bind(&cancel.reason).bind(&cancel.by)).await?;
+    Ok(chosen)
+}

@@ -1,0 +1,224 @@
+//! What operators do to processes, in SQLite. Each is one transaction: it looks who is in a state for it, and changes those.
+
+use std::collections::{HashMap, HashSet};
+
+use apiary_store::model::{Cancel, ColonyKey, Discard, Effect, ProcessState, Resubmission};
+use apiary_store::rows::KnownState;
+use apiary_store::{OperationStore, StoreResult, checks, rows};
+use sqlx::query;
+use uuid::Uuid;
+
+use crate::SqliteStore;
+use crate::batch::{ResubmissionItem, ids as json_ids, list};
+use crate::transaction::Write;
+
+#[async_trait::async_trait]
+impl OperationStore for SqliteStore {
+    async fn submit_redrive(&self, specs: &[Resubmission], now_ms: i64) -> StoreResult<Vec<bool>> {
+        // One transaction: remembers the specs that redrive something, and puts that back in the queue.
+        if specs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut write = Write::begin(&self.writer).await?;
+        let items = list(specs.iter().map(ResubmissionItem::new))?;
+        let redriven = write.rows(query(include_str!("processes/submit_redrive.sql")).bind(items)).await?;
+        let redriven = redriven.iter().map(|row| rows::process_id(row)).collect::<StoreResult<HashSet<Uuid>>>()?;
+        let mut by_colony: HashMap<ColonyKey, Vec<Uuid>> = HashMap::new();
+        for spec in specs.iter().filter(|spec| redriven.contains(&spec.first)) {
+            by_colony.entry(spec.colony).or_default().push(spec.first);
+        }
+        for (colony, ids) in by_colony {
+            put_back(&mut write, colony, &json_ids(&ids)?, now_ms).await?;
+        }
+        if !redriven.is_empty() {
+            write.commit().await?;
+        }
+        Ok(specs.iter().map(|spec| redriven.contains(&spec.first)).collect())
+    }
+
+    async fn cancel(&self, colony: ColonyKey, ids: &[Uuid], cancel: &Cancel, now_ms: i64) -> StoreResult<Vec<Effect>> {
+        let Some(mut change) = Change::begin(self, colony, ids, checks::can_be_cancelled).await? else {
+            return Ok(Vec::new());
+        };
+        if let Some(fit) = change.fit()? {
+            let (reason, by) = (checks::storable(&cancel.reason), checks::storable(&cancel.by));
+            let finish = query(include_str!("steps/cancel_finish.sql")).bind(colony.0).bind(fit.clone());
+            change.write.changed(finish.bind(&*reason).bind(&*by).bind(now_ms)).await?;
+            change.write.changed(query(include_str!("steps/leave_queue.sql")).bind(fit.clone())).await?;
+            change.write.changed(query(include_str!("steps/leave_blocked.sql")).bind(fit.clone())).await?;
+            let mark = query(include_str!("processes/cancel.sql")).bind(colony.0).bind(fit).bind(cancel.deadline_ms);
+            change.write.changed(mark.bind(&*reason).bind(&*by)).await?;
+        }
+        change.commit(ids).await
+    }
+
+    async fn redrive(&self, colony: ColonyKey, ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
+        let Some(mut change) = Change::begin(self, colony, ids, checks::can_be_redriven).await? else {
+            return Ok(Vec::new());
+        };
+        if let Some(fit) = change.fit()? {
+            put_back(&mut change.write, colony, &fit, now_ms).await?;
+        }
+        change.commit(ids).await
+    }
+
+    async fn replace(
+        &self,
+        colony: ColonyKey,
+        process_id: Uuid,
+        replaced_by: Uuid,
+        now_ms: i64,
+    ) -> StoreResult<Effect> {
+        let mut write = Write::begin(&self.writer).await?;
+        let select = query(include_str!("processes/states.sql")).bind(colony.0).bind(json_ids(&[process_id])?);
+        let known = write.rows(select).await?.first().map(|row| rows::known_state(row)).transpose()?;
+        let Some((_, known)) = known else { return Ok(Effect::Unknown) };
+        let update = query(include_str!("processes/replace.sql"))
+            .bind(colony.0)
+            .bind(process_id.as_bytes().as_slice())
+            .bind(replaced_by.as_bytes().as_slice())
+            .bind(now_ms);
+        if write.rows(update).await?.is_empty() {
+            let taken = query(include_str!("processes/replace_taken.sql")).bind(replaced_by.as_bytes().as_slice());
+            let is_taken = !write.rows(taken).await?.is_empty();
+            return Ok(checks::replaced_effect(Some(checks::unfit(&known)), is_taken));
+        }
+        write.commit().await?;
+        Ok(Effect::Changed)
+    }
+
+    async fn replace_off(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()> {
+        let update = query(include_str!("processes/replace_off.sql"))
+            .bind(colony.0)
+            .bind(process_id.as_bytes().as_slice())
+            .bind(until_ms);
+        let mut write = Write::begin(&self.writer).await?;
+        write.changed(update).await?;
+        write.commit().await
+    }
+
+    async fn discard(
+        &self,
+        colony: ColonyKey,
+        ids: &[Uuid],
+        discard: &Discard,
+        now_ms: i64,
+    ) -> StoreResult<Vec<Effect>> {
+        let states = checks::states_to_discard(discard);
+        let Some(mut change) = Change::begin(self, colony, ids, |known| states.contains(&known.state)).await? else {
+            return Ok(Vec::new());
+        };
+        if let Some(fit) = change.fit()? {
+            let (reason, by) = (checks::storable(&discard.reason), checks::storable(&discard.by));
+            let give_up = query(include_str!("processes/discard.sql"))
+                .bind(colony.0)
+                .bind(fit)
+                .bind(list(states.iter().map(|state| state.as_str()))?)
+                .bind(&*reason)
+                .bind(&*by)
+                .bind(now_ms)
+                .bind(discard.is_replaced);
+            change.write.changed(give_up).await?;
+        }
+        change.commit(ids).await
+    }
+
+    async fn retry(&self, colony: ColonyKey, ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
+        let Some(mut change) = Change::begin(self, colony, ids, checks::can_be_retried).await? else {
+            return Ok(Vec::new());
+        };
+        if let Some(fit) = change.fit()? {
+            let queue = query(include_str!("processes/retry.sql")).bind(colony.0).bind(fit.clone()).bind(now_ms);
+            change.write.changed(queue).await?;
+            change.write.changed(query(include_str!("steps/leave_blocked.sql")).bind(fit)).await?;
+        }
+        change.commit(ids).await
+    }
+
+    async fn delete(
+        &self,
+        colony: ColonyKey,
+        ids: &[Uuid],
+        finished_until_ms: Option<i64>,
+    ) -> StoreResult<Vec<Effect>> {
+        let fits = |known: &KnownState| match finished_until_ms {
+            None => known.state != ProcessState::Running,
+            Some(until_ms) => known.state.is_finished() && known.since_ms <= until_ms,
+        };
+        let Some(mut change) = Change::begin(self, colony, ids, fits).await? else { return Ok(Vec::new()) };
+        if let Some(fit) = change.fit()? {
+            let remember = query(include_str!("processes/delete.sql")).bind(colony.0).bind(fit.clone());
+            change.write.changed(remember).await?;
+            for statement in BELONGINGS {
+                change.write.changed(query(statement).bind(fit.clone())).await?;
+            }
+        }
+        change.commit(ids).await
+    }
+}
+
+/// What is deleted with a process, beside its row in one of the thin tables.
+const BELONGINGS: [&str; 11] = [
+    include_str!("steps/leave_queue.sql"),
+    include_str!("steps/leave_blocked.sql"),
+    include_str!("steps/leave_finished.sql"),
+    include_str!("steps/delete_spec.sql"),
+    include_str!("steps/delete_dependencies.sql"),
+    include_str!("steps/delete_attempts.sql"),
+    include_str!("steps/delete_progress.sql"),
+    include_str!("steps/delete_logs.sql"),
+    include_str!("steps/delete_log_totals.sql"),
+    include_str!("steps/delete_attributes.sql"),
+    include_str!("steps/delete_keys.sql"),
+];
+
+async fn put_back(write: &mut Write, colony: ColonyKey, ids: &str, now_ms: i64) -> StoreResult<()> {
+    write.changed(query(include_str!("processes/redrive.sql")).bind(colony.0).bind(ids).bind(now_ms)).await?;
+    write.changed(query(include_str!("steps/leave_finished.sql")).bind(ids)).await?;
+    Ok(())
+}
+
+/// A transaction that knows what will become of each process.
+struct Change {
+    write: Write,
+    effects: HashMap<Uuid, Effect>,
+}
+
+impl Change {
+    /// Looks at each process: `fits` says, by its state and since when it is in it, whether it can be changed. `None` for an
+    /// empty batch.
+    async fn begin(
+        store: &SqliteStore,
+        colony: ColonyKey,
+        ids: &[Uuid],
+        fits: impl Fn(&KnownState) -> bool,
+    ) -> StoreResult<Option<Self>> {
+        if ids.is_empty() {
+            return Ok(None);
+        }
+        let mut write = Write::begin(&store.writer).await?;
+        let select = query(include_str!("processes/states.sql")).bind(colony.0).bind(json_ids(ids)?);
+        let mut effects = HashMap::with_capacity(ids.len());
+        for row in write.rows(select).await? {
+            let (process_id, known) = rows::known_state(&row)?;
+            let effect = if fits(&known) { Effect::Changed } else { checks::unfit(&known) };
+            effects.insert(process_id, effect);
+        }
+        Ok(Some(Self { write, effects }))
+    }
+
+    /// Those that can be changed, for a statement; `None` if there are none.
+    fn fit(&self) -> StoreResult<Option<String>> {
+        let fit = self.effects.iter().filter(|(_, effect)| **effect == Effect::Changed);
+        let fit: Vec<Uuid> = fit.map(|(process_id, _)| *process_id).collect();
+        if fit.is_empty() { Ok(None) } else { json_ids(&fit).map(Some) }
+    }
+
+    /// Commits, if anything was changed; the answers in the items' order.
+    async fn commit(self, ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
+        if self.effects.values().any(|effect| *effect == Effect::Changed) {
+            self.write.commit().await?;
+        }
+        Ok(ids.iter().map(|id| self.effects.get(id).copied().unwrap_or(Effect::Unknown)).collect())
+    }
+}

@@ -1,0 +1,155 @@
+//! Processes in SQLite.
+
+use std::collections::HashMap;
+
+use apiary_store::limits::ATTEMPTS_MAX;
+use apiary_store::model::{
+    Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
+    Submitted,
+};
+use apiary_store::{ProcessStore, StoreResult, checks, rows};
+use sqlx::query;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use crate::batch::{Documents, KnownItem, ProcessItem, ids, list as json_list};
+use crate::transaction::{Statement, Write, read};
+use crate::{SqliteStore, limits};
+
+#[async_trait::async_trait]
+impl ProcessStore for SqliteStore {
+    async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>> {
+        submit(self, processes, now_ms, false).await.map(|(answers, _)| answers)
+    }
+
+    async fn submit_limited(
+        &self,
+        processes: &[NewProcess],
+        now_ms: i64,
+    ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
+        submit(self, processes, now_ms, true).await
+    }
+
+    async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<Submitted>> {
+        let items = json_list([KnownItem::new(process)])?;
+        let select = query(include_str!("processes/submit_known.sql")).bind(items).bind(now_ms);
+        Ok(answers(&read(&self.readers, select).await?)?.remove(&process.process_id))
+    }
+
+    async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>> {
+        let select = query(include_str!("processes/get.sql")).bind(colony.0).bind(process_id);
+        read(&self.readers, select).await?.first().map(|row| rows::process_record(row)).transpose()
+    }
+
+    async fn summaries(&self, process_ids: &[Uuid]) -> StoreResult<Vec<ProcessSummary>> {
+        if process_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = query(include_str!("processes/summaries.sql")).bind(ids(process_ids)?);
+        read(&self.readers, select).await?.iter().map(|row| rows::summary(row)).collect()
+    }
+
+    async fn attempts(&self, process_id: Uuid) -> StoreResult<Vec<Attempt>> {
+        let select = query(include_str!("processes/attempts.sql")).bind(process_id).bind(ATTEMPTS_MAX);
+        read(&self.readers, select).await?.iter().map(|row| rows::attempt(row)).collect()
+    }
+
+    async fn attempt(&self, process_id: Uuid, attempt: i32) -> StoreResult<Option<Attempt>> {
+        let select = query(include_str!("processes/attempt.sql")).bind(process_id).bind(attempt);
+        read(&self.readers, select).await?.first().map(|row| rows::attempt(row)).transpose()
+    }
+
+    async fn list_processes(
+        &self,
+        colony: ColonyKey,
+        filter: &ProcessFilter,
+        page: Page<ProcessCursor>,
+    ) -> StoreResult<Vec<ProcessSummary>> {
+        let has_few = !filter.states.is_empty() && !filter.states.contains(&ProcessState::Succeeded);
+        let statement =
+            if has_few { include_str!("processes/list_by_state.sql") } else { include_str!("processes/list.sql") };
+        let select = filtered(statement, colony, filter)
+            // Without a cursor, after the last of all imaginable rows.
+            .bind(page.after.map_or(i64::MAX, |cursor| cursor.submitted_at_ms))
+            .bind(page.after.map_or(Uuid::max(), |cursor| cursor.process_id))
+            .bind(page.size.max(0));
+        read(&self.readers, select).await?.iter().map(|row| rows::summary(row)).collect()
+    }
+
+    async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
+        let select = filtered(include_str!("processes/count.sql"), colony, filter);
+        read(&self.readers, select).await?.first().map_or(Ok(0), |row| rows::count(row))
+    }
+}
+
+/// One transaction: looks what stands in the way, then keeps the rest.
+pub(super) async fn submit(
+    store: &SqliteStore,
+    processes: &[NewProcess],
+    now_ms: i64,
+    is_limited: bool,
+) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
+    let mut cancelled = Vec::new();
+    if processes.is_empty() {
+        return Ok((Vec::new(), cancelled));
+    }
+    let mut write = Write::begin(&store.writer).await?;
+    let known = known(&mut write, processes, now_ms).await?;
+    let new: Vec<&NewProcess> = processes.iter().filter(|process| !known.contains_key(&process.process_id)).collect();
+    if !new.is_empty() {
+        keep(&mut write, &new, now_ms).await?;
+        if is_limited {
+            cancelled = limits::hold(&mut write, &new, now_ms).await?;
+        }
+        write.commit().await?;
+    }
+    let answer = |process: &NewProcess| match known.get(&process.process_id) {
+        Some(answer) => *answer,
+        None => checks::submitted_new(process, now_ms),
+    };
+    let answers = processes.iter().map(answer).collect();
+    Ok((checks::with_cancelled(processes, answers, &cancelled), cancelled))
+}
+
+async fn known(write: &mut Write, processes: &[NewProcess], now_ms: i64) -> StoreResult<HashMap<Uuid, Submitted>> {
+    let items = json_list(processes.iter().map(KnownItem::new))?;
+    answers(&write.rows(query(include_str!("processes/submit_known.sql")).bind(items).bind(now_ms)).await?)
+}
+
+fn answers(found: &[SqliteRow]) -> StoreResult<HashMap<Uuid, Submitted>> {
+    let known = found.iter().map(|row| rows::known_process(row)).collect::<StoreResult<Vec<_>>>()?;
+    Ok(known.into_iter().filter_map(|(process_id, answer)| answer.map(|answer| (process_id, answer))).collect())
+}
+
+async fn keep(write: &mut Write, new: &[&NewProcess], now_ms: i64) -> StoreResult<()> {
+    let mut documents = Documents::default();
+    let items = json_list(new.iter().map(|process| ProcessItem::new(process, &mut documents)))?;
+    let specs = query(include_str!("processes/submit.sql")).bind(items.clone()).bind(documents.into_bytes());
+    write.changed(specs).await?;
+    if new.iter().any(|process| process.idempotency.is_some()) {
+        write.changed(query(include_str!("steps/submit_key.sql")).bind(items.clone())).await?;
+    }
+    if new.iter().any(|process| !process.parents.is_empty()) {
+        write.changed(query(include_str!("steps/submit_parents.sql")).bind(items.clone())).await?;
+    }
+    if new.iter().any(|process| process.not_before_ms.is_some() || !process.parents.is_empty()) {
+        write.changed(query(include_str!("steps/submit_block.sql")).bind(items.clone()).bind(now_ms)).await?;
+    }
+    write.changed(query(include_str!("steps/submit_wait.sql")).bind(items).bind(now_ms)).await?;
+    Ok(())
+}
+
+/// A statement with the parameters of a filter, ?1 to ?9.
+fn filtered<'q>(statement: &'static str, colony: ColonyKey, filter: &'q ProcessFilter) -> Statement<'q> {
+    let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+    query(statement)
+        .bind(colony.0)
+        .bind(checks::json_if_any(&states, states.is_empty()))
+        .bind(filter.executor_type.as_deref())
+        .bind(filter.function.as_deref())
+        .bind(checks::json_if_any(&filter.labels, filter.labels.is_empty()))
+        .bind(filter.submitter.as_deref())
+        .bind(filter.executor.as_deref())
+        .bind(filter.submitted_from_ms)
+        .bind(filter.submitted_until_ms)
+}

@@ -1,0 +1,57 @@
+//! The schema: bringing it up to date, and checking that it is.
+
+use std::borrow::Cow;
+
+use apiary_store::{StoreError, StoreResult, schema};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{Connection as _, Row as _, SqlSafeStr as _, query};
+
+use crate::SqliteStore;
+use crate::fault::sorted;
+use crate::transaction::read;
+
+/// Every migration, in order. One that was released is never changed again.
+fn migrations() -> Vec<Migration> {
+    let all = [
+        (1, "foundation", include_str!("migrations/0001_foundation.sql")),
+        (2, "operations", include_str!("migrations/0002_operations.sql")),
+        (3, "recovery", include_str!("migrations/0003_recovery.sql")),
+        (4, "readiness", include_str!("migrations/0004_readiness.sql")),
+        (5, "health", include_str!("migrations/0005_health.sql")),
+    ];
+    all.into_iter()
+        .map(|(version, name, sql)| {
+            Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
+        })
+        .collect()
+}
+
+/// Runs what is missing. The lock on the file keeps other brokers away.
+pub(super) async fn migrate(store: &SqliteStore) -> StoreResult<()> {
+    let mut migrator = Migrator::with_migrations(migrations());
+    migrator.dangerous_set_table_name("migrations");
+    let _alone = store.alone.lock().await;
+    // On a connection of its own, which is gone afterwards, however far it came.
+    let mut connection = store.writer.connect().await.map_err(sorted)?;
+    let migrated = migrator.run_direct(None, &mut connection, false).await.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => sorted(error),
+        other => schema::refused(&other),
+    });
+    connection.close().await.map_err(sorted)?;
+    migrated
+}
+
+/// Compares what was run with what this broker was built for.
+pub(super) async fn check(store: &SqliteStore) -> StoreResult<()> {
+    let applied = match read(&store.readers, query(include_str!("connections/applied_migrations.sql"))).await {
+        // A file that was never migrated has no such table.
+        Err(StoreError::Schema(_)) => Vec::new(),
+        other => other?,
+    };
+    let applied = applied
+        .iter()
+        .map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?)))
+        .collect::<Result<Vec<(i64, Vec<u8>)>, sqlx::Error>>()
+        .map_err(sorted)?;
+    schema::compare(&migrations(), &applied)
+}

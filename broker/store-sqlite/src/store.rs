@@ -1,0 +1,36 @@
+//! What the store holds: the file, its one writer and its readers.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Mutex;
+
+use apiary_database::{SqliteReaders, SqliteWriter};
+use apiary_store::StoreResult;
+use tokio::sync::Mutex as AsyncMutex;
+
+use crate::file;
+
+/// The store in a SQLite file.
+pub struct SqliteStore {
+    pub(super) writer: SqliteWriter,
+    pub(super) readers: SqliteReaders,
+    /// Held by whoever migrates.
+    pub(super) alone: AsyncMutex<()>,
+    /// Held while the store is open, so that a second broker on the same file is refused.
+    pub(super) lock: Mutex<Option<File>>,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it (mode 0600). The schema is left as it is.
+    ///
+    /// # Errors
+    /// [`Open`](apiary_store::StoreError::Open), with advice, if the folder is missing, the file is no SQLite database,
+    /// belongs to another program, or is open in another broker.
+    pub async fn open(path: &Path) -> StoreResult<Self> {
+        let lock = file::lock(path)?;
+        file::create(path)?;
+        let writer = file::writer(path).await?;
+        let (readers, lock) = (file::readers(path), Mutex::new(Some(lock)));
+        Ok(Self { writer, readers, alone: AsyncMutex::default(), lock })
+    }
+}

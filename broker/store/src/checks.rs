@@ -1,0 +1,269 @@
+//! What is refused or made fit before a database sees it, for both databases.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+use apiary_identity::{Envelope, Grant, Id};
+use uuid::Uuid;
+
+use crate::logbook::Fitted;
+use crate::model::{
+    Attached, AttributeBatch, Colony, ColonyKey, Contact, Discard, Effect, Failure, LeaseEnd, LogBatch, NewProcess,
+    ParentEnd, ProcessState, Registration, Report, Reported, Submitted,
+};
+use crate::rows::{Columns, Fields, KnownState};
+use crate::{StoreError, StoreResult};
+
+/// The longest message between brokers, in bytes: Postgres refuses 8,000.
+const NOTIFICATION_BYTES_MAX: usize = 7_900;
+
+/// Checks that what follows a failure is a state that can follow it.
+pub fn check_failures(failures: &[Failure]) -> StoreResult<()> {
+    for failure in failures {
+        let fits = match failure.next {
+            ProcessState::Waiting | ProcessState::Failed | ProcessState::DeadLetter | ProcessState::Cancelled => true,
+            ProcessState::Blocked => failure.blocked_until_ms.is_some(),
+            ProcessState::Running | ProcessState::Succeeded => false,
+        };
+        if !fits {
+            return Err(StoreError::Refused(format!(
+                "a failure of process {} cannot be followed by `{}`",
+                failure.lease.process_id,
+                failure.next.as_str()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What a process that was just kept is answered with.
+pub fn submitted_new(process: &NewProcess, now_ms: i64) -> Submitted {
+    let is_early = process.not_before_ms.is_some_and(|not_before_ms| not_before_ms > now_ms);
+    let is_blocked = is_early || !process.parents.is_empty();
+    Submitted::New { state: if is_blocked { ProcessState::Blocked } else { ProcessState::Waiting } }
+}
+
+/// The answers, where some of the new processes were cancelled in the same transaction.
+pub fn with_cancelled(
+    processes: &[NewProcess],
+    mut answers: Vec<Submitted>,
+    cancelled: &[(ColonyKey, Uuid)],
+) -> Vec<Submitted> {
+    let cancelled: std::collections::HashSet<&Uuid> = cancelled.iter().map(|(_, process_id)| process_id).collect();
+    for (process, answer) in processes.iter().zip(&mut answers) {
+        if let Submitted::New { state } = answer
+            && cancelled.contains(&process.process_id)
+        {
+            *state = ProcessState::Cancelled;
+        }
+    }
+    answers
+}
+
+/// Checks a message's length.
+pub fn check_notification(message: &str) -> StoreResult<()> {
+    if message.len() <= NOTIFICATION_BYTES_MAX {
+        return Ok(());
+    }
+    Err(StoreError::Refused(format!(
+        "a message between brokers has {} bytes, the most is {NOTIFICATION_BYTES_MAX}: send several",
+        message.len()
+    )))
+}
+
+/// Text that either database can hold. An executor chooses a failure's words, and one NUL in them, which Postgres
+/// refuses, must not fail the whole batch.
+pub fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+/// A value as JSON text.
+pub fn json<T: serde::Serialize>(value: &T) -> StoreResult<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Refused(format!("it cannot be written ({error})")))
+}
+
+/// JSON text of names or labels, or nothing if there are none.
+pub fn json_if_any<T: serde::Serialize>(value: &T, is_empty: bool) -> Option<String> {
+    if is_empty { None } else { serde_json::to_string(value).ok() }
+}
+
+/// What an executor has and can do, as JSON texts.
+pub fn registration_json(registration: &Registration) -> StoreResult<(String, String)> {
+    Ok((json(&registration.offer)?, json(&registration.functions)?))
+}
+
+/// What an executor offered, as JSON text.
+pub fn offer_json(contact: &Contact) -> StoreResult<Option<String>> {
+    contact.offer.as_ref().map(json).transpose()
+}
+
+/// What became of each item's lease; lost is what the statement did not end.
+pub fn ended<T>(items: &[T], process_id: impl Fn(&T) -> Uuid, ends: &HashMap<Uuid, LeaseEnd>) -> Vec<LeaseEnd> {
+    items.iter().map(|item| ends.get(&process_id(item)).copied().unwrap_or(LeaseEnd::Lost)).collect()
+}
+
+/// Whether a process in this state can be cancelled.
+pub fn can_be_cancelled(known: &KnownState) -> bool {
+    !known.state.is_finished()
+}
+
+/// Whether a process can be redriven.
+pub fn can_be_redriven(known: &KnownState) -> bool {
+    matches!(known.state, ProcessState::DeadLetter | ProcessState::Failed) && !known.is_replaced
+}
+
+/// Why a process stays as it is.
+pub fn unfit(known: &KnownState) -> Effect {
+    match known {
+        KnownState { is_replaced: true, .. } => Effect::Replaced,
+        KnownState { has_parents: true, .. } => Effect::HasParents,
+        KnownState { state, .. } => Effect::Unfit(*state),
+    }
+}
+
+/// What became of a process that another was to replace, where that other may be there already.
+pub fn replaced_effect(effect: Option<Effect>, is_taken: bool) -> Effect {
+    match effect {
+        Some(Effect::Unfit(ProcessState::DeadLetter | ProcessState::Failed)) if is_taken => Effect::Taken,
+        Some(effect) => effect,
+        None => Effect::Unknown,
+    }
+}
+
+/// Whether a process can be tried now.
+pub fn can_be_retried(known: &KnownState) -> bool {
+    known.state == ProcessState::Blocked && !known.has_parents
+}
+
+/// The parents that succeeded.
+pub fn succeeded(ends: &[(Uuid, ParentEnd)]) -> Vec<Uuid> {
+    ends.iter().filter(|(_, end)| *end == ParentEnd::Succeeded).map(|(process_id, _)| *process_id).collect()
+}
+
+/// The parents that were replaced, and by whom.
+pub fn replaced(ends: &[(Uuid, ParentEnd)]) -> Vec<(Uuid, Uuid)> {
+    let by = |(process_id, end): &(Uuid, ParentEnd)| match end {
+        ParentEnd::Replaced(by) => Some((*process_id, *by)),
+        _ => None,
+    };
+    ends.iter().filter_map(by).collect()
+}
+
+/// The parents that never succeed, and why those are cancelled that wait for them.
+pub fn never_succeeding(ends: &[(Uuid, ParentEnd)]) -> Vec<(Uuid, String)> {
+    let reason = |(process_id, end): &(Uuid, ParentEnd)| match end {
+        ParentEnd::Succeeded | ParentEnd::Replaced(_) => None,
+        ParentEnd::Cancelled => Some((*process_id, format!("its parent {process_id} was cancelled"))),
+        ParentEnd::Deleted => Some((*process_id, format!("its parent {process_id} was deleted"))),
+    };
+    ends.iter().filter_map(reason).collect()
+}
+
+/// The states in which a process can be given up.
+pub fn states_to_discard(discard: &Discard) -> &'static [ProcessState] {
+    if discard.is_replaced { &[ProcessState::DeadLetter, ProcessState::Failed] } else { &[ProcessState::DeadLetter] }
+}
+
+/// The items' answers, in the items' order.
+pub fn in_order<T, K: Eq + Hash, A: Clone>(
+    items: &[T],
+    key: impl Fn(&T) -> K,
+    answers: &HashMap<K, A>,
+) -> Vec<Option<A>> {
+    items.iter().map(|item| answers.get(&key(item)).cloned()).collect()
+}
+
+/// What became of reports; `held` knows the processes whose lease is held, and whether theirs is the newest.
+pub fn reported(reports: &[Report], held: impl Fn(&Uuid) -> Option<bool>) -> Vec<Reported> {
+    let answer = |report: &Report| match held(&report.lease.process_id) {
+        Some(true) => Reported::Kept,
+        Some(false) => Reported::Older,
+        None => Reported::Lost,
+    };
+    reports.iter().map(answer).collect()
+}
+
+/// How many lines of each batch were dropped; none is known of a lease that is lost.
+pub fn dropped(batches: &[LogBatch], fitted: &[Fitted<'_>]) -> Vec<Option<usize>> {
+    let dropped: HashMap<Uuid, usize> = fitted.iter().map(|one| (one.batch.lease.process_id, one.dropped())).collect();
+    in_order(batches, |batch| batch.lease.process_id, &dropped)
+}
+
+/// What became of attributes.
+pub fn attached(batches: &[AttributeBatch], held: &HashSet<Uuid>, kept: &HashSet<Uuid>) -> Vec<Attached> {
+    let answer = |batch: &AttributeBatch| match &batch.lease.process_id {
+        lost if !held.contains(lost) => Attached::Lost,
+        process_id if kept.contains(process_id) || batch.attributes.is_empty() => Attached::Kept,
+        _ => Attached::Full,
+    };
+    batches.iter().map(answer).collect()
+}
+
+/// A pattern of `LIKE ... ESCAPE '\'` that matches what contains this text.
+pub fn pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// Whether the colony that is in the way of a new one is the same.
+pub fn same_colony(known: Option<Colony>, id: &Id, name: &str) -> StoreResult<Colony> {
+    match known {
+        Some(colony) if colony.name == name => Ok(colony),
+        Some(colony) => Err(StoreError::Taken(format!(
+            "the colony {id} is called `{}` here: use that name, or another key",
+            colony.name
+        ))),
+        None => Err(StoreError::Taken(format!("another colony is called `{name}` here: choose another name"))),
+    }
+}
+
+/// Whether the grant that is in the way of a new one (its row with `key, payload, signature`) is the same.
+pub fn same_grant(known: Option<&dyn Columns>, grant: &Grant, envelope: &Envelope) -> StoreResult<bool> {
+    let Some(row) = known else {
+        // It was there a moment ago, and grants are never removed.
+        return Err(StoreError::Corrupt(format!("table `grants`: the grant {} vanished", grant.grant_id)));
+    };
+    let (fields, _) = Fields::of_number(row, "grants")?;
+    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature {
+        return Ok(true);
+    }
+    Err(StoreError::Taken(format!("another grant has the id {}: sign this one with a new id", grant.grant_id)))
+}
+
+/// Whether the revocation under an id (its row with `key, payload, signature`) is this one.
+pub fn same_revocation(known: Option<&dyn Columns>, id: uuid::Uuid, envelope: &Envelope) -> StoreResult<()> {
+    let Some(row) = known else { return Ok(()) };
+    let (fields, _) = Fields::of_number(row, "revocations")?;
+    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature {
+        return Ok(());
+    }
+    Err(StoreError::Taken(format!("another revocation has the id {id}: sign this one with a new id")))
+}
+
+/// Whether the rules that are in the way of others (their row with `key, version, payload, signature`) are the same.
+pub fn same_guard(known: Option<&dyn Columns>, version: i64, envelope: &Envelope) -> StoreResult<()> {
+    let Some(row) = known else {
+        // They were there a moment ago, and rules are never removed.
+        return Err(StoreError::Corrupt("table `guards`: the colony's rules vanished".to_owned()));
+    };
+    let (fields, _) = Fields::of_number(row, "guards")?;
+    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature {
+        return Ok(());
+    }
+    let kept = fields.number("version")?;
+    Err(StoreError::Taken(match kept == version {
+        true => format!("other rules of the colony have version {version}: sign these with a higher one"),
+        false => {
+            format!("the colony's rules have version {kept}, and these have {version}: sign them with a higher one")
+        }
+    }))
+}

@@ -1,0 +1,56 @@
+//! Bounds of what is stored, and of one statement's work. Those of the calls are in the broker's own `limits.rs`.
+
+/// The most processes that one pass takes from a lane, for all its polls together: their specs are in memory at once, at most 1 MiB
+/// each as a rule.
+pub const CLAIM_PASS_COUNT_MAX: usize = 256;
+/// Waiting processes that a claim looks at together.
+pub const CLAIM_PAGE_MAX: usize = 1000;
+/// Waiting processes that a claim walks past in one transaction; then it ends it, so that nobody waits long for its locks, and goes on
+/// from there in the next.
+pub const CLAIM_WALK_MAX: i64 = 10_000;
+/// Keys that a claim knows to be used up and that its next look leaves out; work of further keys is looked at one by one.
+pub const CLAIM_KEYS_MAX: i64 = 10_000;
+/// Sorts of work that a claim found nobody for and that its next look leaves out; work of further sorts is looked at one by one.
+pub const CLAIM_REFUSED_MAX: usize = 128;
+/// Sorts of work of which a claim remembers which poll may take them.
+pub const CLAIM_SORTS_MAX: usize = 1000;
+/// Names and beginnings of functions by which a claim narrows its looks; beyond it, all functions are looked at.
+pub const CLAIM_PATTERNS_MAX: usize = 1000;
+/// Things that are paused in one colony.
+pub const PAUSES_MAX: i64 = 1000;
+/// Limits of one colony.
+pub const LIMITS_MAX: i64 = 1000;
+/// The most that a limit allows to run at once, or to start in an interval, or at once after a pause.
+pub const LIMIT_COUNT_MAX: i32 = 1_000_000;
+/// The longest interval of a rate, in milliseconds: a day.
+pub const LIMIT_INTERVAL_MS_MAX: i64 = 86_400_000;
+/// Keys and names that are read to find those.
+pub const LIMIT_USES_READ: i64 = 10_000;
+/// How long what runs has to stop by itself when a limit cancels it, in milliseconds.
+pub const LIMIT_GRACE_MS: i64 = 30_000;
+/// Processes that one submit cancels, of one key.
+pub const LIMIT_CANCELS_MAX: i64 = 500;
+/// Log lines that one process may have; what comes beyond is dropped, and counted.
+pub const LOG_LINES_MAX: usize = 10_000;
+/// Bytes of messages and fields that the log lines of one process may have.
+pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Attributes that one process may have.
+pub const ATTRIBUTES_MAX: usize = 256;
+/// The most attempts of one process that are shown: the last ones.
+pub const ATTEMPTS_MAX: i64 = 100;
+/// Failed processes that others wait for, told of by the colony's health.
+pub const FAILED_PARENTS_TOLD: i64 = 20;
+/// Failures, the latest of each state, and blocked processes, those blocked longest, among which the colony's health looks for such.
+pub const FAILED_PARENTS_LOOK: i64 = 1_000;
+/// Processes that wait for a failed one, counted by the colony's health; beyond it says "at least".
+pub const HEALTH_CHILDREN_MAX: i64 = 500;
+/// Dead letters and failures that the colony's health counts, of each; beyond it says "at least".
+pub const HEALTH_COUNT_MAX: i64 = 1_000;
+/// Processes that wait for their surroundings, counted by the colony's health.
+pub const HEALTH_WAITS_MAX: i64 = 1_000;
+/// Causes of such waits, told of by the colony's health.
+pub const HEALTH_CAUSES_MAX: i64 = 20;
+/// Lanes that are looked at when it is told what waits.
+pub const HEALTH_LANES_MAX: i64 = 10_000;
+/// Waiting processes that are counted for it, shared evenly among the lanes; beyond its share it says "at least".
+pub const HEALTH_ROWS_MAX: i64 = 5_000;

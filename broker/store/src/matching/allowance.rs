@@ -1,0 +1,348 @@
+//! What limits leave room for in one claim: pure accounting. What runs is counted from `leases`, where it cannot drift from the
+//! truth; only the tokens of rates are kept.
+
+use std::collections::{HashMap, HashSet};
+
+use super::assignment::Candidate;
+use crate::limits::CLAIM_KEYS_MAX;
+use crate::model::{Bucket, Limit, LimitKind, LimitUse, Limits, Rate};
+
+/// What is counted: a kind, and a key or name.
+pub type Counter = (LimitKind, String);
+
+/// Room under the limits of a colony, for one lane.
+#[derive(Debug, Default)]
+pub struct Allowance {
+    limits: Limits,
+    executor_type: String,
+    now_ms: i64,
+    is_counted: bool,
+    left: HashMap<Counter, Left>,
+    knows_keys: bool,
+    is_held: bool,
+    waits_for_place: bool,
+}
+
+/// What a walk that goes on in another transaction has found used up. It stays so until the walk's end, also if it gets free
+/// meanwhile: else work further down would be given what work that was passed over waits for.
+#[derive(Clone, Debug)]
+pub struct Held {
+    used_up: HashMap<Counter, Left>,
+    knows_keys: bool,
+    is_held: bool,
+    waits_for_place: bool,
+}
+
+/// What is left of one limit.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    /// How many more may run; `None` for any number.
+    places: Option<i64>,
+    /// How many more may start; `None` for any number.
+    rate: Option<(Rate, Bucket)>,
+    is_touched: bool,
+}
+
+/// A bucket from which this claim took.
+#[derive(Debug)]
+pub struct Spent<'a> {
+    /// What is counted.
+    pub kind: LimitKind,
+    /// The key or name.
+    pub key: &'a str,
+    /// What is left.
+    pub bucket: Bucket,
+    /// When it is full again.
+    pub full_at_ms: i64,
+}
+
+impl Left {
+    fn new(limit: Option<&Limit>, found: &LimitUse, now_ms: i64) -> Self {
+        let most = match (limit, found.kind) {
+            (None, LimitKind::ConcurrencyKey) => Some(Limit::DEFAULT_RUNNING_MAX),
+            (limit, _) => limit.and_then(|limit| limit.running_max).map(i64::from),
+        };
+        let bucket = |rate: Rate| match found.bucket {
+            Some(bucket) => bucket.refilled(&rate, now_ms),
+            None => Bucket::full(&rate, now_ms),
+        };
+        Self {
+            places: most.map(|most| most.saturating_sub(found.running)),
+            rate: limit.and_then(|limit| limit.rate).map(|rate| (rate, bucket(rate))),
+            is_touched: false,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.places.is_some_and(|places| places <= 0)
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.is_full() || self.rate.is_some_and(|(_, bucket)| !bucket.has_token())
+    }
+
+    fn take(&mut self) {
+        self.is_touched = true;
+        self.places = self.places.map(|places| places - 1);
+        if let Some((_, bucket)) = &mut self.rate {
+            bucket.take();
+        }
+    }
+}
+
+impl Allowance {
+    /// Under these limits, nothing counted yet. The caller keeps all other claims of the colony from counting meanwhile.
+    pub fn new(limits: Limits, executor_type: &str, now_ms: i64) -> Self {
+        let executor_type = executor_type.to_owned();
+        Self { limits, executor_type, now_ms, is_counted: true, ..Self::default() }
+    }
+
+    /// What is to be known in the next part of the walk.
+    pub fn held(&self) -> Held {
+        let used_up = self.left.iter().filter(|(_, left)| left.is_used_up());
+        Held {
+            used_up: used_up.map(|(counter, left)| (counter.clone(), *left)).collect(),
+            knows_keys: self.knows_keys,
+            is_held: self.is_held,
+            waits_for_place: self.waits_for_place,
+        }
+    }
+
+    /// The same, in the next part of a walk.
+    pub fn resume(&mut self, held: &Held) {
+        self.left.extend(held.used_up.iter().map(|(counter, left)| (counter.clone(), *left)));
+        self.knows_keys = held.knows_keys;
+        self.is_held = held.is_held;
+        self.waits_for_place = held.waits_for_place;
+    }
+
+    /// Whether limits are counted. Where they are not, work with keys is left out.
+    pub fn is_counted(&self) -> bool {
+        self.is_counted
+    }
+
+    /// What of these is not known yet.
+    pub fn uncounted(&self, found: &[Candidate]) -> Vec<Counter> {
+        if !self.is_counted {
+            return Vec::new();
+        }
+        let asked: HashSet<Counter> = found.iter().flat_map(|candidate| self.counters(candidate)).collect();
+        asked.into_iter().filter(|counter| !self.left.contains_key(counter)).collect()
+    }
+
+    /// How much of each is in use.
+    pub fn count(&mut self, uses: Vec<LimitUse>) {
+        for found in uses {
+            let left = Left::new(self.limits.holding(found.kind, &found.key), &found, self.now_ms);
+            // What is known counts what this claim took itself.
+            self.left.entry((found.kind, found.key)).or_insert(left);
+        }
+    }
+
+    /// Whether to find out, all at once, which keys are in use: work waits for the place of some.
+    pub fn asks_for_keys(&self) -> bool {
+        self.is_counted && self.waits_for_place && !self.knows_keys
+    }
+
+    /// The concurrency keys that are in use.
+    pub fn count_keys(&mut self, uses: Vec<LimitUse>) {
+        self.count(uses);
+        self.knows_keys = true;
+    }
+
+    /// Whether there is room for this process, by everything that it is counted by. What was not counted has none.
+    pub fn allows(&mut self, candidate: &Candidate) -> bool {
+        let (mut allows, mut is_full) = (true, false);
+        for counter in self.counters(candidate) {
+            let left = self.left.get(&counter);
+            allows &= left.is_some_and(|left| !left.is_used_up());
+            is_full |= left.is_none_or(Left::is_full);
+        }
+        self.is_held |= !allows;
+        self.waits_for_place |= is_full;
+        allows
+    }
+
+    /// The process was given to somebody.
+    pub fn take(&mut self, candidate: &Candidate) {
+        for counter in self.counters(candidate) {
+            if let Some(left) = self.left.get_mut(&counter) {
+                left.take();
+            }
+        }
+    }
+
+    /// Keys or names that need not be looked at any more: some of them, if they are very many.
+    pub fn used_up(&self, kind: LimitKind) -> Vec<String> {
+        let of_kind = self.left.iter().filter(|((of, _), left)| *of == kind && left.is_used_up());
+        let most = usize::try_from(CLAIM_KEYS_MAX).unwrap_or(usize::MAX);
+        of_kind.map(|((_, key), _)| key.clone()).take(most).collect()
+    }
+
+    /// Whether nothing more of the whole lane may be given.
+    pub fn is_type_used_up(&self) -> bool {
+        let mut of_type = self.left.iter().filter(|((kind, _), _)| *kind == LimitKind::ExecutorType);
+        of_type.any(|(_, left)| left.is_used_up())
+    }
+
+    /// Whether a limit kept something from being given.
+    pub fn is_held(&self) -> bool {
+        self.is_held
+    }
+
+    /// Whether that waits for the end of something that runs.
+    pub fn waits_for_place(&self) -> bool {
+        self.waits_for_place
+    }
+
+    /// When the first rate that is used up lets something start again.
+    pub fn next_start_ms(&self) -> Option<i64> {
+        let spent = self.left.values().filter_map(|left| left.rate).filter(|(_, bucket)| !bucket.has_token());
+        spent.map(|(rate, bucket)| bucket.next_start_ms(&rate)).min().filter(|_| self.is_held)
+    }
+
+    /// The buckets from which something was taken.
+    pub fn spent(&self) -> Vec<Spent<'_>> {
+        let touched = self.left.iter().filter(|(_, left)| left.is_touched);
+        let spent = touched.filter_map(|((kind, key), left)| {
+            let (rate, bucket) = left.rate?;
+            Some(Spent { kind: *kind, key, bucket, full_at_ms: bucket.full_at_ms(&rate) })
+        });
+        spent.collect()
+    }
+
+    /// By what this process is counted.
+    fn counters(&self, candidate: &Candidate) -> Vec<Counter> {
+        let names = [(LimitKind::ExecutorType, &self.executor_type), (LimitKind::Function, &candidate.function)];
+        let limited = names.into_iter().chain(candidate.rate_key.as_ref().map(|key| (LimitKind::RateKey, key)));
+        let limited = limited.filter(|(kind, key)| self.limits.holding(*kind, key).is_some());
+        // A concurrency key counts also where nobody set a limit.
+        let key = candidate.concurrency_key.as_ref().map(|key| (LimitKind::ConcurrencyKey, key));
+        limited.chain(key).map(|(kind, key)| (kind, key.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::LimitPolicy;
+
+    const KEY: LimitKind = LimitKind::ConcurrencyKey;
+
+    fn limit(kind: LimitKind, pattern: &str, running_max: Option<i32>, rate: Option<Rate>) -> Limit {
+        Limit { kind, pattern: pattern.to_owned(), running_max, policy: LimitPolicy::Queue, rate }
+    }
+
+    fn candidate(concurrency_key: Option<&str>, rate_key: Option<&str>) -> Candidate {
+        Candidate {
+            function: "f".to_owned(),
+            concurrency_key: concurrency_key.map(str::to_owned),
+            rate_key: rate_key.map(str::to_owned),
+            ..Candidate::default()
+        }
+    }
+
+    fn used(kind: LimitKind, key: &str, running: i64, bucket: Option<Bucket>) -> LimitUse {
+        LimitUse { kind, key: key.to_owned(), running, waiting: 0, bucket }
+    }
+
+    fn allowance(limits: impl IntoIterator<Item = Limit>, uses: Vec<LimitUse>) -> Allowance {
+        let mut allowance = Allowance::new(limits.into_iter().collect(), "t", 1000);
+        allowance.count(uses);
+        allowance
+    }
+
+    fn taken(allowance: &mut Allowance, candidate: &Candidate) -> usize {
+        let mut taken = 0;
+        while allowance.allows(candidate) {
+            allowance.take(candidate);
+            taken += 1;
+            assert!(taken < 1000, "no limit");
+        }
+        taken
+    }
+
+    #[test]
+    fn a_key_that_nobody_limited_runs_one_at_a_time() {
+        let mut free = allowance([], vec![used(KEY, "a", 0, None)]);
+        assert_eq!(taken(&mut free, &candidate(Some("a"), None)), 1);
+        let mut busy = allowance([], vec![used(KEY, "a", 1, None)]);
+        assert_eq!(taken(&mut busy, &candidate(Some("a"), None)), 0);
+        assert_eq!(busy.used_up(KEY), ["a"]);
+        assert!(busy.is_held() && busy.waits_for_place());
+        assert_eq!(busy.next_start_ms(), None);
+    }
+
+    #[test]
+    fn more_than_the_limit_may_run_after_it_was_lowered_and_nothing_starts() {
+        let mut lowered =
+            allowance([limit(KEY, "a*", Some(2), None)], vec![used(KEY, "ab", 5, None), used(KEY, "a", 1, None)]);
+        assert_eq!(taken(&mut lowered, &candidate(Some("ab"), None)), 0);
+        assert_eq!(taken(&mut lowered, &candidate(Some("a"), None)), 1, "each key has the limit for itself");
+    }
+
+    #[test]
+    fn the_narrowest_of_all_limits_decides_and_each_counts() {
+        let rate = Rate { count: 3, interval_ms: 1000, burst: 3 };
+        let limits = [
+            limit(KEY, "a", Some(10), None),
+            limit(LimitKind::Function, "f", Some(5), None),
+            limit(LimitKind::ExecutorType, "t", Some(100), None),
+            limit(LimitKind::RateKey, "r", None, Some(rate)),
+        ];
+        let both = candidate(Some("a"), Some("r"));
+        let mut all = allowance(limits, Vec::new());
+        let mut asked = all.uncounted(std::slice::from_ref(&both));
+        asked.sort();
+        assert_eq!(asked.len(), 4);
+        all.count(asked.iter().map(|(kind, key)| used(*kind, key, 0, None)).collect());
+        assert!(all.uncounted(std::slice::from_ref(&both)).is_empty());
+        assert_eq!(taken(&mut all, &both), 3, "by the rate");
+        assert_eq!(all.next_start_ms(), Some(1334));
+        assert_eq!(all.used_up(LimitKind::RateKey), ["r"]);
+        let spent = all.spent();
+        assert_eq!((spent.len(), spent[0].key, spent[0].full_at_ms), (1, "r", 2000));
+        assert_eq!(taken(&mut all, &candidate(None, None)), 2, "by the function");
+        assert!(!all.is_type_used_up());
+    }
+
+    #[test]
+    fn what_a_walk_found_used_up_stays_so_to_its_end() {
+        let mut first = allowance([], vec![used(KEY, "full", 1, None), used(KEY, "free", 0, None)]);
+        assert!(!first.allows(&candidate(Some("full"), None)));
+        assert!(first.asks_for_keys());
+        first.count_keys(vec![used(KEY, "full", 1, None), used(KEY, "unseen", 1, None)]);
+        let mut next = allowance([], Vec::new());
+        next.resume(&first.held());
+        assert!(next.is_held() && next.waits_for_place() && !next.asks_for_keys());
+        let mut keys = next.used_up(KEY);
+        keys.sort();
+        assert_eq!(keys, ["full", "unseen"]);
+        next.count(vec![used(KEY, "full", 0, None)]);
+        assert!(!next.allows(&candidate(Some("full"), None)), "work that was passed over comes first");
+        let free = candidate(Some("free"), None);
+        assert_eq!(next.uncounted(std::slice::from_ref(&free)), [(KEY, "free".to_owned())], "counted anew");
+    }
+
+    #[test]
+    fn what_was_not_counted_is_not_given() {
+        let mut allowance = allowance([], Vec::new());
+        assert!(!allowance.allows(&candidate(Some("a"), None)));
+        assert!(allowance.allows(&candidate(None, Some("of no limit"))));
+    }
+
+    #[test]
+    fn a_rate_that_is_spent_says_when_the_next_may_start() {
+        let rate = Rate { count: 1, interval_ms: 60_000, burst: 1 };
+        let bucket = Bucket { tokens: 0.5, filled_at_ms: 1000 };
+        let mut spent = allowance(
+            [limit(LimitKind::RateKey, "*", None, Some(rate))],
+            vec![used(LimitKind::RateKey, "r", 0, Some(bucket))],
+        );
+        assert_eq!(spent.next_start_ms(), None, "nothing waits for it");
+        assert!(!spent.allows(&candidate(None, Some("r"))));
+        assert_eq!(spent.next_start_ms(), Some(31_000));
+        assert!(spent.is_held() && !spent.waits_for_place());
+        assert!(spent.spent().is_empty(), "nothing was taken");
+    }
+}

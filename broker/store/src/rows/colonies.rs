@@ -1,0 +1,46 @@
+//! Rows about colonies.
+
+use apiary_identity::{Document as _, Envelope, Guard, chain};
+
+use super::{Columns, Fields};
+use crate::StoreResult;
+use crate::model::{Colony, ColonyKey, ProcessState};
+
+/// A colony from `key, id, name, created_at_ms`.
+pub fn colony(row: &dyn Columns) -> StoreResult<Colony> {
+    let (fields, key) = Fields::of_number(row, "colonies")?;
+    Ok(Colony {
+        key: ColonyKey(key),
+        id: fields.id("id")?,
+        name: fields.text("name")?,
+        created_at_ms: fields.number("created_at_ms")?,
+    })
+}
+
+/// A count from `state, processes`.
+pub fn state_count(row: &dyn Columns) -> StoreResult<(ProcessState, i64)> {
+    let fields = Fields::of_summary(row, "finished");
+    Ok((super::processes::state(&fields)?, fields.number("processes")?))
+}
+
+/// The colony's rules from `key, version, signature, payload`, checked against the colony's public key: the bytes are what the
+/// colony signed, and the version is the one that they have.
+pub fn guard(row: &dyn Columns, colony: &Colony) -> StoreResult<Envelope> {
+    let (fields, _) = Fields::of_number(row, "guards")?;
+    let signature = fields.bytes("signature")?;
+    let found = signature.len();
+    let envelope = Envelope {
+        payload_type: Guard::PAYLOAD_TYPE.to_owned(),
+        payload: fields.bytes("payload")?.into(),
+        key_id: colony.id,
+        signature: signature
+            .try_into()
+            .map_err(|_| fields.corrupt("signature", format!("has {found} bytes, a signature has 64")))?,
+    };
+    let guard = chain::verify_guard(&colony.id, &envelope)
+        .map_err(|broken| fields.corrupt("payload", format!("is not what the colony signed ({broken})")))?;
+    if fields.number("version")? != guard.version {
+        return Err(fields.corrupt("version", "is not the version that the rules have"));
+    }
+    Ok(envelope)
+}

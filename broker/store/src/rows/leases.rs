@@ -1,0 +1,117 @@
+//! Rows about leases.
+
+use uuid::Uuid;
+
+use super::{Columns, Fields};
+use crate::StoreResult;
+use crate::matching::assignment::{Candidate, Place};
+use crate::matching::gates::Gate;
+use crate::model::{CancelMark, Claimed, ColonyKey, GrantKey, Lane, LeaseEnd, LeaseRecord, Renewed};
+
+/// A waiting process from `process_id, priority_time_us, function`, `executor_names` and `requires` as text, `concurrency_key,
+/// rate_key`, and `sort`.
+pub fn candidate(row: &dyn Columns) -> StoreResult<Candidate> {
+    let (fields, process_id) = Fields::of_process(row, "queue")?;
+    Ok(Candidate {
+        process_id,
+        priority_time_us: fields.number("priority_time_us")?,
+        function: fields.text("function")?,
+        executor_names: fields.json("executor_names")?,
+        requires: fields.json("requires")?,
+        concurrency_key: fields.text_if_any("concurrency_key")?,
+        rate_key: fields.text_if_any("rate_key")?,
+        sort: fields.text("sort")?,
+    })
+}
+
+/// A place in a queue from `process_id, priority_time_us`.
+pub fn place(row: &dyn Columns) -> StoreResult<Place> {
+    let (fields, process_id) = Fields::of_process(row, "queue")?;
+    Ok((fields.number("priority_time_us")?, process_id))
+}
+
+/// Something that stands in the way of a claim, from `kind, name`.
+pub fn gate(row: &dyn Columns) -> StoreResult<Gate> {
+    let fields = Fields::of_summary(row, "pauses");
+    let name = fields.text("name")?;
+    match fields.text("kind")?.as_str() {
+        "colony" | "executor_type" => Ok(Gate::Closed),
+        "function" => Ok(Gate::PausedFunction(name)),
+        "drain" => Ok(Gate::DrainedName(name)),
+        "limited" => Ok(Gate::Limited),
+        "revoked" => name
+            .parse()
+            .map(|key| Gate::RevokedGrant(GrantKey(key)))
+            .map_err(|_| fields.corrupt("name", "is no grant's number")),
+        other => Err(fields.corrupt("kind", format!("is {other:?}, which cannot be paused"))),
+    }
+}
+
+/// A lease that was just made for this slot, from its row in `leases` and its spec.
+pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<Claimed> {
+    let (fields, process_id) = Fields::of_process(row, "specs")?;
+    Ok(Claimed {
+        slot,
+        process_id,
+        executor: GrantKey(fields.number("executor")?),
+        attempt: fields.small("attempt")?,
+        retries_spent: fields.small("retries_spent")?,
+        max_retries: fields.small("max_retries")?,
+        expires_at_ms: fields.number("expires_at_ms")?,
+        submitter: GrantKey(fields.number("submitter")?),
+        payload: fields.bytes("payload")?.into(),
+        signature: fields.bytes("signature")?,
+    })
+}
+
+/// A lease from its row in `leases` and its spec's `function`, `max_retries` and `digest`.
+pub fn lease_record(row: &dyn Columns) -> StoreResult<LeaseRecord> {
+    let (fields, process_id) = Fields::of_process(row, "leases")?;
+    Ok(LeaseRecord {
+        process_id,
+        lane: Lane { colony: ColonyKey(fields.number("colony")?), executor_type: fields.text("executor_type")? },
+        function: fields.text("function")?,
+        attempt: fields.small("attempt")?,
+        executor: GrantKey(fields.number("executor")?),
+        retries_spent: fields.small("retries_spent")?,
+        max_retries: fields.small("max_retries")?,
+        claimed_at_ms: fields.number("claimed_at_ms")?,
+        expires_at_ms: fields.number("expires_at_ms")?,
+        exec_deadline_ms: fields.number_if_any("exec_deadline_ms")?,
+        spec_digest: fields.digest("digest")?,
+        cancel: cancel_mark(&fields)?,
+    })
+}
+
+/// A lease's cancellation from `cancel_deadline_ms, cancel_reason, cancel_by`.
+fn cancel_mark(fields: &Fields<'_>) -> StoreResult<Option<CancelMark>> {
+    let Some(deadline_ms) = fields.number_if_any("cancel_deadline_ms")? else { return Ok(None) };
+    let reason = fields.text_if_any("cancel_reason")?.unwrap_or_default();
+    let by = fields.text_if_any("cancel_by")?.unwrap_or_default();
+    Ok(Some(CancelMark { deadline_ms, reason, by }))
+}
+
+/// What became of a lease, from `process_id, cancelled`.
+pub fn lease_end(row: &dyn Columns) -> StoreResult<(Uuid, LeaseEnd)> {
+    let (fields, process_id) = Fields::of_process(row, "leases")?;
+    let end = if fields.number("cancelled")? == 0 { LeaseEnd::Done } else { LeaseEnd::Cancelled };
+    Ok((process_id, end))
+}
+
+/// A process that a sweep moved, from `process_id, colony, executor_type`.
+pub fn moved(row: &dyn Columns) -> StoreResult<(Uuid, Lane)> {
+    let (fields, process_id) = Fields::of_process(row, "queue")?;
+    let lane = Lane { colony: ColonyKey(fields.number("colony")?), executor_type: fields.text("executor_type")? };
+    Ok((process_id, lane))
+}
+
+/// A lease's new end and its cancellation, from `process_id, expires_at_ms, drained_at_ms` and the columns of a cancellation.
+pub fn renewed(row: &dyn Columns) -> StoreResult<(Uuid, Renewed)> {
+    let (fields, process_id) = Fields::of_process(row, "leases")?;
+    let renewed = Renewed {
+        expires_at_ms: fields.number("expires_at_ms")?,
+        cancel: cancel_mark(&fields)?,
+        is_drained: fields.number_if_any("drained_at_ms")?.is_some(),
+    };
+    Ok((process_id, renewed))
+}

@@ -1,0 +1,32 @@
+//! From rows to the model's types, for both databases. What is read is not trusted: whatever does not fit is a
+//! [`StoreError::Corrupt`](super::StoreError::Corrupt) that names the table and the row.
+
+mod bulks;
+mod colonies;
+mod columns;
+mod dependencies;
+mod executors;
+mod explain;
+mod grants;
+mod leases;
+mod limits;
+mod pauses;
+mod processes;
+mod running;
+
+pub use bulks::{bulk, bulk_state, count, named};
+pub use colonies::{colony, guard, state_count};
+pub use columns::{Columns, Fields};
+pub use dependencies::{failed_parent, freed, future_parent, parent, parent_end};
+pub use executors::{announcement, executor, function_statistics};
+pub use explain::{bucket, explain, failure_summary, holders, wait_summary, waiting_sort, waiting_type};
+pub use grants::{grant_record, revoked_grant, revoked_grant_of_any, stored_grant};
+pub use leases::{candidate, claimed, gate, lease_end, lease_record, moved, place, renewed};
+pub use limits::{limit, limit_record, limit_use};
+pub use pauses::pause;
+use processes::state;
+pub use processes::{
+    KnownState, attempt, known_process, known_state, of_colony, of_colony_if_any, process_id, process_record,
+    spec_record, summary,
+};
+pub use running::{attribute, checkpoint_size, log_line, log_totals, reported, stored_progress};

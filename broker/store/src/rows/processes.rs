@@ -1,0 +1,143 @@
+//! Rows about processes.
+
+use uuid::Uuid;
+
+use super::{Columns, Fields};
+use crate::StoreResult;
+use crate::model::{Attempt, ColonyKey, GrantKey, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, Submitted};
+
+/// The state in a row's `state`.
+pub(super) fn state(fields: &Fields<'_>) -> StoreResult<ProcessState> {
+    let word = fields.text("state")?;
+    ProcessState::from_word(&word).ok_or_else(|| {
+        let shown: String = word.chars().take(40).collect();
+        fields.corrupt("state", format!("is {shown:?}, which is no state"))
+    })
+}
+
+/// A process id alone.
+pub fn process_id(row: &dyn Columns) -> StoreResult<Uuid> {
+    Fields::of_process(row, "queue").map(|(_, process_id)| process_id)
+}
+
+/// What decides whether a process can be changed.
+#[derive(Clone, Copy)]
+pub struct KnownState {
+    /// Where it is.
+    pub state: ProcessState,
+    /// Since when.
+    pub since_ms: i64,
+    /// Another takes its place, or has.
+    pub is_replaced: bool,
+    /// It waits for others.
+    pub has_parents: bool,
+}
+
+/// A process's state, from `process_id, state, since_ms, is_replaced, has_parents`.
+pub fn known_state(row: &dyn Columns) -> StoreResult<(Uuid, KnownState)> {
+    let (fields, process_id) = Fields::of_process(row, "states")?;
+    let known = KnownState {
+        state: state(&fields)?,
+        since_ms: fields.number("since_ms")?,
+        is_replaced: fields.number("is_replaced")? != 0,
+        has_parents: fields.number("has_parents")? != 0,
+    };
+    Ok((process_id, known))
+}
+
+/// A process and its colony, from `process_id, colony`.
+pub fn of_colony(row: &dyn Columns) -> StoreResult<(ColonyKey, Uuid)> {
+    let (fields, process_id) = Fields::of_process(row, "finished")?;
+    Ok((ColonyKey(fields.number("colony")?), process_id))
+}
+
+/// The same, if the colony is not null.
+pub fn of_colony_if_any(row: &dyn Columns) -> StoreResult<Option<(ColonyKey, Uuid)>> {
+    let (fields, process_id) = Fields::of_process(row, "finished")?;
+    Ok(fields.number_if_any("colony")?.map(|colony| (ColonyKey(colony), process_id)))
+}
+
+/// A process without its documents, from a row of the view `processes` with its labels as text.
+pub fn summary(row: &dyn Columns) -> StoreResult<ProcessSummary> {
+    let (fields, process_id) = Fields::of_process(row, "processes")?;
+    Ok(ProcessSummary {
+        process_id,
+        colony: ColonyKey(fields.number("colony")?),
+        function: fields.text("function")?,
+        executor_type: fields.text("executor_type")?,
+        state: state(&fields)?,
+        attempt: fields.small("attempt")?,
+        retries_spent: fields.small("retries_spent")?,
+        priority: fields.small("priority")?,
+        submitted_at_ms: fields.number("submitted_at_ms")?,
+        since_ms: fields.number("since_ms")?,
+        until_ms: fields.number_if_any("until_ms")?,
+        submitter: fields.text_if_any("submitter_name")?.unwrap_or_default(),
+        executor: fields.text_if_any("executor_name")?,
+        reason: fields.text_if_any("reason")?,
+        labels: fields.json("labels")?,
+        ended_by: fields.text_if_any("ended_by")?,
+        cancel_deadline_ms: fields.number_if_any("cancel_deadline_ms")?,
+        blocked_cause: fields.text_if_any("cause")?,
+        percent: fields.real_if_any("percent")?,
+        progress: fields.text_if_any("progress")?,
+    })
+}
+
+/// A process with its signed spec: the same, and `submitter, payload, signature`.
+pub fn process_record(row: &dyn Columns) -> StoreResult<ProcessRecord> {
+    let (fields, _) = Fields::of_process(row, "specs")?;
+    Ok(ProcessRecord {
+        summary: summary(row)?,
+        submitter: GrantKey(fields.number("submitter")?),
+        payload: fields.bytes("payload")?.into(),
+        signature: fields.bytes("signature")?,
+    })
+}
+
+/// A spec from `process_id, payload`.
+pub fn spec_record(row: &dyn Columns) -> StoreResult<SpecRecord> {
+    let (fields, process_id) = Fields::of_process(row, "specs")?;
+    Ok(SpecRecord { process_id, payload: fields.bytes("payload")?.into() })
+}
+
+/// An attempt from `process_id` and the columns of `attempts`, or of a lease as one that is `running`.
+pub fn attempt(row: &dyn Columns) -> StoreResult<Attempt> {
+    let (fields, _) = Fields::of_process(row, "attempts")?;
+    let payload = fields.bytes_if_any("result_payload")?;
+    let signature = fields.bytes_if_any("result_signature")?;
+    Ok(Attempt {
+        attempt: fields.small("attempt")?,
+        executor: GrantKey(fields.number("executor")?),
+        claimed_at_ms: fields.number("claimed_at_ms")?,
+        ended_at_ms: fields.number_if_any("ended_at_ms")?,
+        ending: fields.text("ending")?,
+        reason: fields.text_if_any("reason")?,
+        result: match (payload, signature) {
+            (Some(payload), Some(signature)) => Some((payload.into(), signature)),
+            (None, None) => None,
+            _ => return Err(fields.corrupt("result_signature", "is without its payload, or the other way round")),
+        },
+    })
+}
+
+/// What is known of an item of a submit, from `process_id` (the item's), `same`, `first`, `redrove` and `state`:
+/// - `same` is 1 if the id is taken by the very same spec of the same colony, 0 by something else, else null;
+/// - `first` is the process of its live idempotency key, else null;
+/// - `redrove` is the process that the very same spec put back in the queue before, else null;
+/// - `state` is the state of the process that is to be answered with.
+///
+/// No answer for an item that nothing stands in the way of.
+pub fn known_process(row: &dyn Columns) -> StoreResult<(Uuid, Option<Submitted>)> {
+    let (fields, process_id) = Fields::of_process(row, "specs")?;
+    let answer = match (fields.number_if_any("same")?, fields.uuid_if_any("first")?) {
+        (Some(1), _) => {
+            let process_id = fields.uuid_if_any("redrove")?.unwrap_or(process_id);
+            Some(Submitted::Existed { process_id, state: state(&fields)? })
+        }
+        (Some(_), _) => Some(Submitted::IdTaken),
+        (None, Some(first)) => Some(Submitted::Existed { process_id: first, state: state(&fields)? }),
+        (None, None) => None,
+    };
+    Ok((process_id, answer))
+}

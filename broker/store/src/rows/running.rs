@@ -1,0 +1,67 @@
+//! Rows about what processes say while they run.
+
+use uuid::Uuid;
+
+use super::{Columns, Fields};
+use crate::StoreResult;
+use crate::logbook::Totals;
+use crate::model::{Attribute, CheckpointSize, GrantKey, LogCursor, LogLine, StoredProgress};
+
+/// A held lease's report, from `process_id, changed`: whether it was newer than what was there.
+pub fn reported(row: &dyn Columns) -> StoreResult<(Uuid, bool)> {
+    let (fields, process_id) = Fields::of_process(row, "progress")?;
+    Ok((process_id, fields.number("changed")? != 0))
+}
+
+/// Signed progress from `process_id, executor, payload, signature`.
+pub fn stored_progress(row: &dyn Columns) -> StoreResult<StoredProgress> {
+    let (fields, process_id) = Fields::of_process(row, "progress")?;
+    Ok(StoredProgress {
+        process_id,
+        executor: GrantKey(fields.number("executor")?),
+        payload: fields.bytes("payload")?.into(),
+        signature: fields.bytes("signature")?,
+    })
+}
+
+/// How large a checkpoint is, from `process_id, executor, bytes`.
+pub fn checkpoint_size(row: &dyn Columns) -> StoreResult<CheckpointSize> {
+    let (fields, process_id) = Fields::of_process(row, "progress")?;
+    Ok(CheckpointSize {
+        process_id,
+        executor: GrantKey(fields.number("executor")?),
+        bytes: usize::try_from(fields.number("bytes")?).unwrap_or(usize::MAX),
+    })
+}
+
+/// How much a process has logged, from `process_id, lines, bytes`.
+pub fn log_totals(row: &dyn Columns) -> StoreResult<(Uuid, Totals)> {
+    let (fields, process_id) = Fields::of_process(row, "log_totals")?;
+    Ok((process_id, Totals { lines: fields.small("lines")?, bytes: fields.number("bytes")? }))
+}
+
+/// A log line from its columns and `executor_name`.
+pub fn log_line(row: &dyn Columns) -> StoreResult<LogLine> {
+    let (fields, process_id) = Fields::of_process(row, "logs")?;
+    Ok(LogLine {
+        line: LogCursor(fields.number("line")?),
+        process_id,
+        attempt: fields.small("attempt")?,
+        executor: fields.text_if_any("executor_name")?.unwrap_or_default(),
+        time_ms: fields.number("time_ms")?,
+        level: fields.text("level")?,
+        message: fields.text("message")?,
+        fields: fields.text_if_any("fields")?,
+    })
+}
+
+/// An attribute from its columns.
+pub fn attribute(row: &dyn Columns) -> StoreResult<Attribute> {
+    let (fields, _) = Fields::of_process(row, "attributes")?;
+    Ok(Attribute {
+        kind: fields.text("kind")?,
+        key: fields.text("key")?,
+        value: fields.text("value")?,
+        attempt: fields.small("attempt")?,
+    })
+}

@@ -1,0 +1,52 @@
+//! What a schema must be, for both databases.
+
+use sqlx::migrate::{MigrateError, Migration};
+
+use crate::{StoreError, StoreResult};
+
+/// Compares the migrations that were run (version and checksum) with those of this broker.
+pub fn compare(wanted: &[Migration], applied: &[(i64, Vec<u8>)]) -> StoreResult<()> {
+    if let Some((version, _)) = applied.iter().find(|(version, _)| wanted.iter().all(|one| one.version != *version)) {
+        return Err(StoreError::Schema(format!(
+            "the database was migrated by a newer broker (migration {version} is not known here): start that version of \
+             the broker, or restore the backup from before the upgrade"
+        )));
+    }
+    for migration in wanted {
+        match applied.iter().find(|(version, _)| *version == migration.version) {
+            None => {
+                return Err(StoreError::Schema(format!(
+                    "the database lacks migration {} ({}): run `apiary broker --migrate`",
+                    migration.version, migration.description
+                )));
+            }
+            Some((version, checksum)) if *checksum != *migration.checksum => {
+                return Err(altered(*version));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// What the migrator says before it runs anything.
+pub fn refused(error: &MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(version) => StoreError::Schema(format!(
+            "the database was migrated by a newer broker (migration {version} is not known here): start that version of \
+             the broker, or restore the backup from before the upgrade"
+        )),
+        MigrateError::VersionMismatch(version) => altered(*version),
+        MigrateError::Dirty(version) => StoreError::Schema(format!(
+            "migration {version} was begun and not ended: restore the backup from before it, then start the broker again"
+        )),
+        other => StoreError::Schema(other.to_string()),
+    }
+}
+
+fn altered(version: i64) -> StoreError {
+    StoreError::Schema(format!(
+        "migration {version} in the database is not the one of this broker: it was altered, or made by an unreleased \
+         build; restore a backup, or start with an empty database"
+    ))
+}
