@@ -94,40 +94,12 @@ pub const LEASE_MS_MAX: i64 = 3_600_000;
 /// The default duration of a lease, in milliseconds.
 pub const LEASE_MS_DEFAULT: i64 = 30_000;
 
-/// Waiting processes that a claim reads at once.
-pub const CLAIM_PAGE_MAX: usize = 1000;
-/// Waiting processes that a claim walks past in one transaction; it goes on from there in the next, so that other transactions do not
-/// wait long for its locks.
-pub const CLAIM_WALK_MAX: i64 = 10_000;
-/// Keys at their limit that a claim's next read leaves out; processes of further keys are checked one by one.
-pub const CLAIM_KEYS_MAX: i64 = 10_000;
-/// Sorts of work without a suitable poll that a claim's next read leaves out; processes of further sorts are checked one by one.
-pub const CLAIM_REFUSED_MAX: usize = 128;
-/// Sorts of work for which a claim remembers the suitable polls.
-pub const CLAIM_SORTS_MAX: usize = 1000;
-/// Names and prefixes of functions by which a claim narrows its reads; beyond it, all functions are read.
-pub const CLAIM_PATTERNS_MAX: usize = 1000;
-
-/// Pauses of one colony.
-pub const PAUSES_MAX: i64 = 1000;
-/// Limits of one colony.
-pub const LIMITS_MAX: i64 = 1000;
-/// The greatest count, rate or burst of a limit.
-pub const LIMIT_COUNT_MAX: i32 = 1_000_000;
-/// The longest interval of a rate, in milliseconds: a day.
-pub const LIMIT_INTERVAL_MS_MAX: i64 = 86_400_000;
 /// Keys of one limit whose use is shown.
 pub const LIMIT_USES_SHOWN: usize = 10;
-/// Keys and names that are read to find those.
-pub const LIMIT_USES_READ: i64 = 10_000;
 /// The age at which a colony's limits are read again, in case no other broker sent a hint about a change.
 pub const LIMITS_REMEMBERED: Duration = Duration::from_secs(5);
 /// The shortest pause between two passes of a lane in which limits hold back work.
 pub const LIMITED_PASS_PAUSE: Duration = Duration::from_millis(20);
-/// The grace time of a running process that a limit cancels, in milliseconds.
-pub const LIMIT_GRACE_MS: i64 = 30_000;
-/// Processes of one key that one submit cancels.
-pub const LIMIT_CANCELS_MAX: i64 = 500;
 
 /// A reason in words, in bytes.
 pub const REASON_BYTES_MAX: usize = 4096;
@@ -153,10 +125,6 @@ pub const BULK_PAUSE: Duration = Duration::from_millis(20);
 pub const BULK_LOOK: Duration = Duration::from_secs(2);
 /// Documents of one batch.
 pub const BATCH_DOCUMENTS_MAX: usize = 1000;
-/// Log lines that one process may have; further lines are dropped, and counted.
-pub const LOG_LINES_MAX: usize = 10_000;
-/// Bytes of messages and fields that the log lines of one process may have.
-pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Log lines of one call.
 pub const LOG_CALL_LINES_MAX: usize = 1000;
 /// Bytes of one log line's message.
@@ -193,8 +161,6 @@ pub const WATCH_READ_BYTES_MAX: usize = 1024 * 1024;
 pub const WATCH_PROCESSES_MAX: usize = 64;
 /// Changes that a watch may lag behind before it is cut.
 pub const WATCH_LAG_MAX: usize = 8192;
-/// The most attempts of one process that are shown: the last ones.
-pub const ATTEMPTS_MAX: i64 = 100;
 /// The grace time of a cancelled process, by default, in milliseconds.
 pub const CANCEL_GRACE_MS_DEFAULT: i64 = 30_000;
 /// The longest grace time of a cancelled process, in milliseconds.
@@ -253,24 +219,8 @@ pub const NOTIFY_GATHER: Duration = Duration::from_millis(20);
 /// Longest time that a stopping broker waits for calls in progress.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Failed parents that the colony's health reports.
-pub const FAILED_PARENTS_TOLD: i64 = 20;
-/// Failures, the latest of each state, and blocked processes, those blocked longest, that the colony's health searches for such parents.
-pub const FAILED_PARENTS_LOOK: i64 = 1_000;
-/// Processes that wait for a failed one, counted by the colony's health; beyond it says "at least".
-pub const HEALTH_CHILDREN_MAX: i64 = 500;
-/// Dead letters and failures that the colony's health counts, of each; beyond it says "at least".
-pub const HEALTH_COUNT_MAX: i64 = 1_000;
-/// Processes that wait for their surroundings, counted by the colony's health.
-pub const HEALTH_WAITS_MAX: i64 = 1_000;
 /// Characters of a process's labels that a finding repeats.
 pub const HEALTH_LABELS_CHARS_MAX: usize = 200;
-/// Causes of such waits that the colony's health reports.
-pub const HEALTH_CAUSES_MAX: i64 = 20;
-/// Lanes that are read to report waiting work.
-pub const HEALTH_LANES_MAX: i64 = 10_000;
-/// Waiting processes that are counted for it, shared evenly among the lanes; beyond its share it says "at least".
-pub const HEALTH_ROWS_MAX: i64 = 5_000;
 /// Executor types whose waiting work the colony's health examines, those that wait longest first.
 pub const HEALTH_TYPES_MAX: usize = 50;
 /// Grants that the colony's health examines, the oldest first.

@@ -3,34 +3,34 @@
 /// The most processes that one pass takes from a lane, for all its polls together: their specs are in memory at once, at most 1 MiB
 /// each as a rule.
 pub const CLAIM_PASS_COUNT_MAX: usize = 256;
-/// Waiting processes that a claim looks at together.
+/// Waiting processes that a claim reads at once.
 pub const CLAIM_PAGE_MAX: usize = 1000;
-/// Waiting processes that a claim walks past in one transaction; then it ends it, so that nobody waits long for its locks, and goes on
-/// from there in the next.
+/// Waiting processes that a claim walks past in one transaction; it goes on from there in the next, so that other transactions do not
+/// wait long for its locks.
 pub const CLAIM_WALK_MAX: i64 = 10_000;
-/// Keys that a claim knows to be used up and that its next look leaves out; work of further keys is looked at one by one.
+/// Keys at their limit that a claim's next read leaves out; processes of further keys are checked one by one.
 pub const CLAIM_KEYS_MAX: i64 = 10_000;
-/// Sorts of work that a claim found nobody for and that its next look leaves out; work of further sorts is looked at one by one.
+/// Sorts of work without a suitable poll that a claim's next read leaves out; processes of further sorts are checked one by one.
 pub const CLAIM_REFUSED_MAX: usize = 128;
-/// Sorts of work of which a claim remembers which poll may take them.
+/// Sorts of work for which a claim remembers the suitable polls.
 pub const CLAIM_SORTS_MAX: usize = 1000;
-/// Names and beginnings of functions by which a claim narrows its looks; beyond it, all functions are looked at.
+/// Names and prefixes of functions by which a claim narrows its reads; beyond it, all functions are read.
 pub const CLAIM_PATTERNS_MAX: usize = 1000;
-/// Things that are paused in one colony.
+/// Pauses of one colony.
 pub const PAUSES_MAX: i64 = 1000;
 /// Limits of one colony.
 pub const LIMITS_MAX: i64 = 1000;
-/// The most that a limit allows to run at once, or to start in an interval, or at once after a pause.
+/// The greatest count, rate or burst of a limit.
 pub const LIMIT_COUNT_MAX: i32 = 1_000_000;
 /// The longest interval of a rate, in milliseconds: a day.
 pub const LIMIT_INTERVAL_MS_MAX: i64 = 86_400_000;
 /// Keys and names that are read to find those.
 pub const LIMIT_USES_READ: i64 = 10_000;
-/// How long what runs has to stop by itself when a limit cancels it, in milliseconds.
+/// The grace time of a running process that a limit cancels, in milliseconds.
 pub const LIMIT_GRACE_MS: i64 = 30_000;
-/// Processes that one submit cancels, of one key.
+/// Processes of one key that one submit cancels.
 pub const LIMIT_CANCELS_MAX: i64 = 500;
-/// Log lines that one process may have; what comes beyond is dropped, and counted.
+/// Log lines that one process may have; further lines are dropped, and counted.
 pub const LOG_LINES_MAX: usize = 10_000;
 /// Bytes of messages and fields that the log lines of one process may have.
 pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -38,9 +38,9 @@ pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const ATTRIBUTES_MAX: usize = 256;
 /// The most attempts of one process that are shown: the last ones.
 pub const ATTEMPTS_MAX: i64 = 100;
-/// Failed processes that others wait for, told of by the colony's health.
+/// Failed parents that the colony's health reports.
 pub const FAILED_PARENTS_TOLD: i64 = 20;
-/// Failures, the latest of each state, and blocked processes, those blocked longest, among which the colony's health looks for such.
+/// Failures, the latest of each state, and blocked processes, those blocked longest, that the colony's health searches for such parents.
 pub const FAILED_PARENTS_LOOK: i64 = 1_000;
 /// Processes that wait for a failed one, counted by the colony's health; beyond it says "at least".
 pub const HEALTH_CHILDREN_MAX: i64 = 500;
@@ -48,9 +48,9 @@ pub const HEALTH_CHILDREN_MAX: i64 = 500;
 pub const HEALTH_COUNT_MAX: i64 = 1_000;
 /// Processes that wait for their surroundings, counted by the colony's health.
 pub const HEALTH_WAITS_MAX: i64 = 1_000;
-/// Causes of such waits, told of by the colony's health.
+/// Causes of such waits that the colony's health reports.
 pub const HEALTH_CAUSES_MAX: i64 = 20;
-/// Lanes that are looked at when it is told what waits.
+/// Lanes that are read to report waiting work.
 pub const HEALTH_LANES_MAX: i64 = 10_000;
 /// Waiting processes that are counted for it, shared evenly among the lanes; beyond its share it says "at least".
 pub const HEALTH_ROWS_MAX: i64 = 5_000;

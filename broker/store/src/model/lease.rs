@@ -116,6 +116,13 @@ pub struct LeaseRecord {
     pub cancel: Option<CancelMark>,
 }
 
+impl LeaseRecord {
+    /// Returns the fencing token.
+    pub fn reference(&self) -> LeaseRef {
+        LeaseRef { process_id: self.process_id, attempt: self.attempt, executor: self.executor }
+    }
+}
+
 /// A requested cancellation of a running process: the process becomes cancelled when its lease ends, however it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CancelMark {

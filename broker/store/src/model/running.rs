@@ -5,6 +5,8 @@ use uuid::Uuid;
 
 use super::{ColonyKey, GrantKey, LeaseRef};
 
+pub use apiary_protocol::{AttributeKind, LogLevel};
+
 /// A signed `progress.v1` document to store.
 #[derive(Clone, Debug)]
 pub struct Report {
