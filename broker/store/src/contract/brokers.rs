@@ -5,10 +5,11 @@ use crate::StoreResult;
 /// Messages between the brokers that share a database.
 #[async_trait::async_trait]
 pub trait BrokerStore: Send + Sync {
-    /// Tells the other brokers on this database something, at most 7,900 bytes; nothing where there are none. A hint:
-    /// it may get lost.
+    /// Sends a message of at most 7,900 bytes to all brokers on this database, this one included. Does nothing on a database that only
+    /// one broker uses. Delivery is not guaranteed: a message is a hint.
     async fn notify(&self, message: &str) -> StoreResult<()>;
 
-    /// What other brokers (and this one) tell from now on; `None` where there are none.
+    /// Returns the messages that brokers send from now on, those of this broker included. `None` if messages cannot arrive: only one
+    /// broker uses the database, or a connection pooler stands in between and no direct URL is set.
     async fn listen(&self) -> StoreResult<Option<tokio::sync::mpsc::Receiver<String>>>;
 }

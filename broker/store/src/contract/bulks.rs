@@ -5,25 +5,27 @@ use uuid::Uuid;
 use crate::StoreResult;
 use crate::model::{Bulk, BulkState, BulkStep, ColonyKey};
 
-/// Bulk actions. One broker at a time holds one, and advances it in steps.
+/// Bulk actions. At any time at most one broker holds a bulk action and advances it in steps.
 #[async_trait::async_trait]
 pub trait BulkStore: Send + Sync {
-    /// Keeps a bulk action that was just started; false if one of its id is there, or as many run in its colony as the first of
-    /// `bounds` allows. Of those that ended, at least the newest stay that the second says.
+    /// Stores a new bulk action, and deletes old finished ones of the colony. `bounds` is the greatest number that may run in the colony,
+    /// and the number of newest ones that are kept in any case. False, and nothing stored, if the id exists or too many run.
     async fn start_bulk(&self, bulk: &Bulk, bounds: [i64; 2]) -> StoreResult<bool>;
 
-    /// One bulk action.
+    /// Returns a bulk action; `None` if the colony has none with this id.
     async fn get_bulk(&self, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>>;
 
-    /// The colony's last bulk actions, newest first.
+    /// Returns the colony's latest bulk actions, newest first, at most `limit`.
     async fn list_bulks(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<Bulk>>;
 
-    /// Moves a bulk action from running to stopped, or back; false if it is not in that state.
+    /// Moves a bulk action from running to stopped or, with `go_on`, from stopped to running. False, and nothing changed, if it is in
+    /// another state or does not exist.
     async fn stop_bulk(&self, colony: ColonyKey, bulk_id: Uuid, go_on: bool, now_ms: i64) -> StoreResult<bool>;
 
-    /// Takes a running bulk action that nobody holds, for `broker_id`, until then.
+    /// Gives `broker_id` the hold on a running bulk action until `until_ms`, and returns it. `None` if every one is held by
+    /// another broker, or none runs. A hold that is over at `now_ms` counts as none.
     async fn hold_bulk(&self, broker_id: Uuid, now_ms: i64, until_ms: i64) -> StoreResult<Option<Bulk>>;
 
-    /// Keeps how far it is; the state that it is in then, or `None` if another broker holds it.
+    /// Adds a step to the progress of a bulk action, and returns its state then. `None`, and nothing changed, if another broker holds it.
     async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>>;
 }

@@ -8,20 +8,21 @@ use crate::model::{Colony, ColonyKey, ProcessState};
 /// Colonies, their counts, and their signed rules.
 #[async_trait::async_trait]
 pub trait ColonyStore: Send + Sync {
-    /// Creates a colony; the same id with the same name again returns the first.
-    /// [`StoreError::Taken`] if the id has another name or the name another id.
+    /// Creates a colony and returns it. The same id with the same name again returns the existing colony.
+    /// [`StoreError::Taken`](crate::StoreError::Taken) if the id has another name, or the name belongs to another id.
     async fn create_colony(&self, id: &Id, name: &str, now_ms: i64) -> StoreResult<Colony>;
 
-    /// The colony of this key.
+    /// Returns the colony of this public key; `None` if there is none.
     async fn get_colony(&self, id: &Id) -> StoreResult<Option<Colony>>;
 
-    /// How many processes are in each state that has any.
+    /// Returns the number of processes in each state; states without processes are left out.
     async fn count_states(&self, colony: ColonyKey) -> StoreResult<Vec<(ProcessState, i64)>>;
 
-    /// Keeps the colony's signed rules in place of an older version; the same bytes again change nothing.
-    /// [`StoreError::Taken`] if a newer version is kept, or another document of this one.
+    /// Stores the colony's signed rules in place of an older version; the same bytes again change nothing.
+    /// [`StoreError::Taken`](crate::StoreError::Taken) if a newer version is stored, or another document with this version.
     async fn set_guard(&self, colony: &Colony, version: i64, envelope: &Envelope) -> StoreResult<()>;
 
-    /// The colony's signed rules, its signature checked: what was altered in the database is a [`StoreError::Corrupt`].
+    /// Returns the colony's signed rules, after checking the signature; `None` if the colony has set none.
+    /// [`StoreError::Corrupt`](crate::StoreError::Corrupt) if they were altered in the database.
     async fn get_guard(&self, colony: &Colony) -> StoreResult<Option<Envelope>>;
 }

@@ -11,8 +11,8 @@ use crate::model::{
 /// Executors as they announce themselves. A row is a key and an executor type.
 #[async_trait::async_trait]
 pub trait ExecutorStore: Send + Sync {
-    /// Keeps what an executor says of itself, in the place of what it said before. False if it is not granted, is not yet
-    /// kept, and there is no room for another that waits. Being turned down stays.
+    /// Stores an executor's description of itself in place of the previous one. False, and nothing stored, if the executor has no grant, is
+    /// not stored yet, and `room` is used up. A rejection stays.
     async fn register_executor(
         &self,
         colony: ColonyKey,
@@ -21,11 +21,11 @@ pub trait ExecutorStore: Send + Sync {
         now_ms: i64,
     ) -> StoreResult<bool>;
 
-    /// Turns a key down that registered and never had an executor's grant; false if there is none.
+    /// Rejects a key that registered and never had an executor's grant. False, and nothing changed, if there is no such key.
     async fn reject_executor(&self, colony: ColonyKey, key: &Id, now_ms: i64) -> StoreResult<bool>;
 
-    /// One page of executors by their first appearance, with how many leases they hold that are not over at `now_ms`. One that
-    /// is known by its grant alone has no executor type, and is left out once its key has said one.
+    /// Returns a page of executors in the order of their first appearance, each with the number of its leases that are not over at
+    /// `now_ms`. An executor that is known by its grant alone has no executor type; it is left out once its key has registered with one.
     async fn list_executors(
         &self,
         colony: ColonyKey,
@@ -34,17 +34,17 @@ pub trait ExecutorStore: Send + Sync {
         now_ms: i64,
     ) -> StoreResult<Vec<ExecutorRecord>>;
 
-    /// Notes when executors were heard, and makes those known that were not; the later moment counts. No two contacts are of
-    /// the same colony, key and type.
+    /// Stores last-seen times and offers, and adds executors that are not stored yet. A time before the stored one changes nothing. No two
+    /// contacts have the same colony, key and type.
     async fn hear_executors(&self, contacts: &[Contact]) -> StoreResult<()>;
 
-    /// Has executors of this name take no new work.
+    /// Stops new work for executors of this name. Repeating it keeps the first caller and time.
     async fn drain_executor(&self, colony: ColonyKey, name: &str, drained_by: &str, now_ms: i64) -> StoreResult<()>;
 
-    /// Lets executors of this name take work again.
+    /// Allows new work for executors of this name again; does nothing if they were not drained.
     async fn drain_executor_off(&self, colony: ColonyKey, name: &str) -> StoreResult<()>;
 
-    /// What executors with a grant announce, those heard last first.
+    /// Returns the announced functions of executors with a grant that is not revoked, those heard last first, at most `limit` executors.
     async fn list_functions(
         &self,
         colony: ColonyKey,
@@ -52,8 +52,8 @@ pub trait ExecutorStore: Send + Sync {
         limit: i64,
     ) -> StoreResult<Vec<Announcement>>;
 
-    /// How functions did, by executor type and name: of the last `maxima[0]` processes that finished since, at most
-    /// `maxima[1]` functions.
+    /// Returns statistics of functions, in the order of executor type and name: over the last `maxima[0]` processes that finished since
+    /// `since_ms`, for at most `maxima[1]` functions.
     async fn function_statistics(
         &self,
         colony: ColonyKey,

@@ -8,20 +8,23 @@ use crate::model::{Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, T
 /// Reasons why work waits: for showing, never for deciding.
 #[async_trait::async_trait]
 pub trait ExplainStore: Send + Sync {
-    /// A process with what decides whether it runs, and how long what finished since had run.
+    /// Returns a process with everything that decides whether it runs, and the mean duration of its type's attempts since `since_ms`.
+    /// `None` if the colony has no such process.
     async fn explain(&self, colony: ColonyKey, process_id: Uuid, since_ms: i64) -> StoreResult<Option<ExplainRecord>>;
 
-    /// Who holds the places of a limit for this key or name, and what is left of its rate.
+    /// Returns the processes that run under a limit for this key or name, and the rest of its rate.
     async fn limit_holders(&self, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders>;
 
-    /// Sorts the waiting work of a lane by all that decides who may have it: the thousand largest sorts among so many of the first.
+    /// Groups the first `rows` waiting processes of a lane by everything that decides which executors may have them. Returns the thousand
+    /// largest groups.
     async fn waiting_sorts(&self, lane: &Lane, rows: i64) -> StoreResult<Vec<WaitingSort>>;
 
-    /// What waits, by executor type, of one colony or of all: at most a thousand types, those that wait longest first.
-    /// Takes no longer when more waits: each is counted up to a bound.
+    /// Returns the waiting work by executor type, of one colony or, with `None`, of all: at most a thousand types, the longest wait first.
+    /// Its duration does not grow with the queue: each type is counted up to a bound.
     async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>>;
 
-    /// The colony's dead letters, what failed since `since_ms` because nobody took it, what waits for its surroundings, and failed
-    /// processes that others wait for, those first that most wait for; each up to a bound.
+    /// Returns the conditions of the colony that need an operator, each counted up to a bound: dead letters; processes that failed since
+    /// `since_ms` because no executor claimed them; processes that wait for their surroundings; and failed processes that others
+    /// wait for, those with the most children first.
     async fn troubles(&self, colony: ColonyKey, since_ms: i64) -> StoreResult<Troubles>;
 }

@@ -8,38 +8,45 @@ use crate::model::{
     ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
 };
 
-/// Leases. Each method is guarded by the attempt's number: a lease that is gone is an answer, not an error.
+/// Leases. A lease is named by its fencing token (process, attempt, executor): a token that matches no lease is an answer, not an error.
 #[async_trait::async_trait]
 pub trait LeaseStore: Send + Sync {
-    /// Moves the first waiting processes of a lane from `queue` to `leases`, by `priority_time_us`, ties by process id, at
-    /// most [`CLAIM_PASS_COUNT_MAX`](crate::limits::CLAIM_PASS_COUNT_MAX): each to the first slot that still has room, whose
-    /// offer meets what it requires, and one of whose grants has a name that it accepts and covers its function. Nothing
-    /// is taken that is paused (the colony, the type, the function), and nothing under a grant whose name is being
-    /// drained. A process that no slot can take stays and does not hinder those behind it. Never waits for rows that
-    /// another broker is claiming. A lease ends after the slot's `lease_ms`, or earlier, at its `max_exec`; both from the time that
-    /// the clock shows when all waiting for connections and locks is over. Where nobody can take what waits, it walks
-    /// [`CLAIM_WALK_MAX`](crate::limits::CLAIM_WALK_MAX) processes in a transaction, and goes on in the next.
+    /// Moves the first waiting processes of a lane from `queue` to `leases`, in the order of `priority_time_us` and process id, at most
+    /// [`CLAIM_PASS_COUNT_MAX`](crate::limits::CLAIM_PASS_COUNT_MAX). An answer without leases means that no slot can have any of the
+    /// waiting work now; its fields say why.
+    ///
+    /// - Each process goes to the first slot that has room, whose offer meets the requirements, and one of whose grants covers the
+    ///   function and has an accepted name. A process that no slot can take stays, and does not delay those behind it.
+    /// - No paused work is given (colony, executor type or function), nothing beyond a limit, and nothing under a grant that is revoked or
+    ///   whose name is drained.
+    /// - A lease ends after the slot's `lease_ms`, or at its `max_exec` if that is earlier. The time is read from `clock` after all waits
+    ///   for connections and locks, so that a lease is never shortened by them.
+    /// - A claim does not wait for rows that another broker is claiming.
+    /// - If no slot can take what it reads, it reads at most [`CLAIM_WALK_MAX`](crate::limits::CLAIM_WALK_MAX) processes in one
+    ///   transaction, and continues in another.
     async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<Claims>;
 
-    /// Prolongs leases that are still held (the token matches) and not yet over at `now_ms`, but never past the deadline of a
-    /// cancellation; `None` for a lost lease. Says whether the executor is being drained, as its grant names it.
+    /// Prolongs leases whose token matches and that are not over at `now_ms`, but never beyond `max_exec` or the deadline of a
+    /// cancellation. `None` for a lost lease. The answer also says whether the executor's name, as in its grant, is drained.
     async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>>;
 
-    /// The leases of these processes, in any order; those not leased are left out.
+    /// Returns the leases of these processes, in any order; processes without a lease are left out.
     async fn leases(&self, process_ids: &[Uuid]) -> StoreResult<Vec<LeaseRecord>>;
 
-    /// The signed specs of these processes, in any order.
+    /// Returns the signed specs of these processes, in any order; unknown ids are left out.
     async fn specs(&self, process_ids: &[Uuid]) -> StoreResult<Vec<SpecRecord>>;
 
-    /// Ends attempts with success: from `leases` to `finished`, the result kept. Lost is a lease that is gone, of another
-    /// attempt or executor, or over at `now_ms`. One that is being cancelled ends so, and its result is not kept.
+    /// Ends attempts with success: moves each process from `leases` to `finished`, and stores the result. A lease is lost if it is gone,
+    /// has another attempt or executor, or is over at `now_ms`. If a cancellation was requested, the process is cancelled instead, and
+    /// the result is not stored.
     async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<LeaseEnd>>;
 
-    /// Ends attempts otherwise: from `leases` to wherever `next` says, or, being cancelled, to `finished`; the ending kept.
-    /// A process that waits again keeps its place in the queue (its `priority_time_us`).
+    /// Ends attempts without success: moves each process from `leases` to the table of its `next` state, and stores the outcome. If a
+    /// cancellation was requested, the process is cancelled instead. A process that waits again keeps its place in the queue (its
+    /// `priority_time_us`). [`StoreError::Refused`](crate::StoreError::Refused), for the whole batch, if a `next` cannot follow a failure.
     async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<LeaseEnd>>;
 
-    /// Gives leases back, no retry spent: to `queue`, at their place, or to `blocked` where they are to wait; or, being
-    /// cancelled, to `finished`.
+    /// Gives leases back without spending a retry: moves each process to `queue`, at its old place, or to `blocked` until its `until_ms`.
+    /// If a cancellation was requested, the process is cancelled instead.
     async fn release(&self, releases: &[Release], now_ms: i64) -> StoreResult<Vec<LeaseEnd>>;
 }

@@ -7,17 +7,17 @@ use crate::model::{ColonyKey, LimitKind, LimitRecord, LimitUse};
 /// A concurrency key without a fitting limit runs one process at a time.
 #[async_trait::async_trait]
 pub trait LimitStore: Send + Sync {
-    /// Keeps a limit, in place of one of the same kind and pattern; a claim that begins afterwards goes by it. False if
-    /// [`LIMITS_MAX`](crate::limits::LIMITS_MAX) others are kept.
+    /// Stores a limit in place of one with the same kind and pattern; it applies to every claim that begins afterwards. False, and nothing
+    /// stored, if the colony has [`LIMITS_MAX`](crate::limits::LIMITS_MAX) others.
     async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool>;
 
-    /// Removes a limit; whether there was one.
+    /// Removes a limit; false if there was none.
     async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool>;
 
-    /// Every limit of the colony, by kind and pattern.
+    /// Returns every limit of the colony, by kind and pattern.
     async fn list_limits(&self, colony: ColonyKey) -> StoreResult<Vec<LimitRecord>>;
 
-    /// What the colony's keys use of their limits, and its limited functions and executor types, those that use most first: at
-    /// most [`LIMIT_USES_READ`](crate::limits::LIMIT_USES_READ).
+    /// Returns the use of limits by the colony's keys in use, and by its limited functions and executor types, the greatest use first:
+    /// at most [`LIMIT_USES_READ`](crate::limits::LIMIT_USES_READ).
     async fn list_limit_uses(&self, colony: ColonyKey) -> StoreResult<Vec<LimitUse>>;
 }

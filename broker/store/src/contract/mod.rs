@@ -34,15 +34,17 @@ pub use processes::ProcessStore;
 pub use running::RunningStore;
 pub use sweeps::SweepStore;
 
-/// Everything that the broker asks of a database.
+/// The whole contract: everything that the broker asks of a database.
 ///
-/// Laws that hold for every method of this trait and of those that it gathers:
-/// - When it returns `Ok`, the change is on disk (commit with `fsync`); when it returns `Err`, either nothing
-///   changed or the connection broke during the commit, and repeating the call is safe.
+/// Laws that hold for every method of this trait and of its supertraits:
+/// - `Ok` means that the change is on disk (a commit with `fsync`). `Err` means that nothing changed, or that the connection broke
+///   during the commit; repeating the call is safe.
+/// - Every method can fail with [`StoreError::Unavailable`](crate::StoreError::Unavailable) and the other errors of a database.
+///   A method's own documentation names only further errors.
 /// - Times are Unix milliseconds, handed in: the store reads no clock.
-/// - Batches are answered in the order of their items, one answer an item; an empty batch asks nothing of the
-///   database. No batch has two items of the same process (or, in `submit`, of the same idempotency key).
-/// - Rows of one colony are never seen through another colony's key.
+/// - A batch is answered in the order of its items, with one answer for each item. An empty batch does not reach the database. No
+///   batch has two items of the same process (or, in `submit`, of the same idempotency key).
+/// - A call with one colony's key never returns or changes rows of another colony.
 #[async_trait::async_trait]
 pub trait Store:
     BrokerStore
@@ -61,22 +63,24 @@ pub trait Store:
     + SweepStore
     + 'static
 {
-    /// Which database this is, `postgres` or `sqlite`.
+    /// Returns the name of the database: `postgres` or `sqlite`.
     fn kind(&self) -> &'static str;
 
-    /// Brings the schema up to date, forward only. Safe when several brokers start at once.
+    /// Runs the migrations that are missing, forward only. Safe when several brokers start at once.
+    /// [`StoreError::Schema`](crate::StoreError::Schema) if the database is newer than this broker, or a migration was altered.
     async fn migrate(&self) -> StoreResult<()>;
 
-    /// Fails, naming the fix, unless the schema is exactly the one this broker was built for.
+    /// Fails with [`StoreError::Schema`](crate::StoreError::Schema), and the remedy, unless the schema is exactly the one that this broker
+    /// was built for. Changes nothing.
     async fn check_schema(&self) -> StoreResult<()>;
 
-    /// Fails unless changes can be committed: one was within the last `age_max`, or a small one is now. Callers who come at once
-    /// share one write.
+    /// Fails unless changes can be committed. A commit within the last `age_max` is proof enough; otherwise the method writes one small
+    /// row. Simultaneous callers share that write.
     async fn prove_writable(&self, age_max: Duration, now_ms: i64) -> StoreResult<()>;
 
-    /// The database's clock, Unix milliseconds, where several brokers share the database; else `None`.
+    /// Returns the time of the database's clock in Unix milliseconds; `None` for a database that only one broker uses.
     async fn database_time_ms(&self) -> StoreResult<Option<i64>>;
 
-    /// Ends all connections after their statements in progress.
+    /// Closes all connections, each after its statement in progress.
     async fn close(&self);
 }

@@ -9,13 +9,13 @@ use crate::model::{Cancel, ColonyKey, Discard, Effect, Resubmission};
 /// action changes nothing; the answer gives that state.
 #[async_trait::async_trait]
 pub trait OperationStore: Send + Sync {
-    /// Redrives the processes that specs met by their idempotency keys: failed ones and dead letters of the same submitter's key.
-    /// Remembers each spec that does so, until its `submit_by_ms`, and answers it with that process from then on; so it never does
-    /// so twice. Says which of them did. No two specs of a batch met the same process.
+    /// Redrives the processes that hold the idempotency keys of these specs: failed ones and dead letters, and only those submitted by the
+    /// same public key. True for each spec that redrove its process. Such a spec is remembered until its `submit_by_ms`, and submitting
+    /// it again is answered with that process; so no spec redrives twice. No two specs of a batch have the same process.
     async fn submit_redrive(&self, specs: &[Resubmission], now_ms: i64) -> StoreResult<Vec<bool>>;
 
-    /// Cancels: what waits or is blocked at once; a lease gets the mark, ends at the deadline at the latest, and its process is
-    /// cancelled then, however it ends. A lease that has the mark keeps its words, and the earlier deadline.
+    /// Cancels processes. A waiting or blocked process is cancelled at once. A lease is marked: it ends at the deadline at the latest, and
+    /// its process is cancelled then, whatever the outcome. A lease that was marked before keeps its reason and the earlier deadline.
     async fn cancel(
         &self,
         colony: ColonyKey,
@@ -24,19 +24,21 @@ pub trait OperationStore: Send + Sync {
         now_ms: i64,
     ) -> StoreResult<Vec<Effect>>;
 
-    /// Lets dead letters and failed processes wait again, at their place, with all their retries. Attempts stay, and their
-    /// numbers go on.
+    /// Moves dead letters and failed processes back to `queue`, at their old place and with all their retries. Their attempts stay,
+    /// and the numbering continues.
     async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>>;
 
-    /// Keeps a dead letter or a failed process for another to take its place, which is to be submitted next: nobody else can
-    /// redrive it from then on. The same other again changes nothing; an other that is there already is refused.
+    /// Reserves a dead letter or a failed process for its replacement, which is to be submitted next; nobody else can redrive it
+    /// from then on. Repeating it with the same replacement succeeds. [`Effect::Replaced`] if another replacement is reserved,
+    /// [`Effect::Taken`] if the id of the replacement exists already.
     async fn replace(&self, colony: ColonyKey, process_id: Uuid, replaced_by: Uuid, now_ms: i64)
     -> StoreResult<Effect>;
 
-    /// Lets go of a process whose replacement was to come at `until_ms` or before, and is not there.
+    /// Ends the reservation for a replacement that was made at `until_ms` or before, if the replacement was never submitted; otherwise
+    /// changes nothing.
     async fn replace_off(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()>;
 
-    /// Gives dead letters up: failed from `now_ms` on.
+    /// Moves dead letters to the state failed, as finished at `now_ms`.
     async fn discard(
         &self,
         colony: ColonyKey,
@@ -45,12 +47,12 @@ pub trait OperationStore: Send + Sync {
         now_ms: i64,
     ) -> StoreResult<Vec<Effect>>;
 
-    /// Lets blocked processes wait now, but for those that wait for parents.
+    /// Moves blocked processes to `queue` now; those that wait for parents stay ([`Effect::HasParents`]).
     async fn retry(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>>;
 
-    /// Deletes processes that do not run, with all that belongs to them. Until its `submit_by_ms` is forgotten, the same spec
-    /// submitted again is answered with the state that it was deleted in, and does not run. With `finished_until_ms`, for
-    /// retention, only what has been finished since then or longer.
+    /// Deletes processes that are not running, with everything that belongs to them. Until its `submit_by_ms`, a deleted spec that is
+    /// submitted again is answered with the state in which it was deleted, and does not run. `finished_until_ms` is for retention: only
+    /// processes that finished at that time or before are deleted.
     async fn delete(
         &self,
         colony: ColonyKey,

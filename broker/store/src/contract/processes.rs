@@ -7,41 +7,42 @@ use crate::model::{
     Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessSummary, Submitted,
 };
 
-/// Processes, from their submission to what is shown of them.
+/// Processes: submission, lookup, lists and counts.
 #[async_trait::async_trait]
 pub trait ProcessStore: Send + Sync {
-    /// Keeps processes: each signed spec as an immutable row, its idempotency key, and a thin row in `queue` (or,
-    /// if `not_before_ms` lies after `now_ms`, in `blocked`). An item whose process id or live idempotency key
-    /// is taken changes nothing and answers with what is there.
+    /// Stores new processes: each signed spec as an immutable row, its idempotency key, and a thin row in `queue` or, if it has parents or
+    /// its `not_before_ms` lies after `now_ms`, in `blocked`. An item whose process id or live idempotency key exists changes nothing, and
+    /// is answered with the existing process.
     async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>>;
 
-    /// The same, and holds the new processes to the limits of their concurrency keys whose policy is not to queue, in the same
-    /// transaction: at most so many of a key are unfinished afterwards, or on the way to their end, up to
-    /// [`LIMIT_CANCELS_MAX`](crate::limits::LIMIT_CANCELS_MAX). Says also which were cancelled for it, the new ones among them.
+    /// Stores new processes like [`submit`](Self::submit), and applies in the same transaction the limits of their concurrency keys whose
+    /// policy is not to queue: cancels what exceeds the limit, at most [`LIMIT_CANCELS_MAX`](crate::limits::LIMIT_CANCELS_MAX)
+    /// processes of a key. A running process is marked, and may run a little longer. Returns also the cancelled processes, new
+    /// ones included.
     async fn submit_limited(
         &self,
         processes: &[NewProcess],
         now_ms: i64,
     ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)>;
 
-    /// How [`submit`](Self::submit) would answer what was submitted before: the same spec, also if it was deleted, or another with its
-    /// idempotency key.
+    /// Returns the answer of [`submit`](Self::submit) for a spec that was submitted before, also if its process was deleted, or whose
+    /// process id or idempotency key is taken. `None` if the process would be new. Changes nothing.
     async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<Submitted>>;
 
-    /// One process.
+    /// Returns a process with its signed spec; `None` if the colony has no such process.
     async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>>;
 
-    /// These processes' summaries, in any order; those that do not exist are left out. For watchers.
+    /// Returns the summaries of these processes, in any order; unknown ids are left out. For watchers.
     async fn summaries(&self, process_ids: &[Uuid]) -> StoreResult<Vec<ProcessSummary>>;
 
-    /// The last attempts at a process, at most [`ATTEMPTS_MAX`](crate::limits::ATTEMPTS_MAX), oldest first, the running one
-    /// last.
+    /// Returns the last attempts at a process, at most [`ATTEMPTS_MAX`](crate::limits::ATTEMPTS_MAX), oldest first; a running one is
+    /// the last.
     async fn attempts(&self, process_id: Uuid) -> StoreResult<Vec<Attempt>>;
 
-    /// One attempt at a process, by its number.
+    /// Returns the attempt at a process with this number; `None` if there is none.
     async fn attempt(&self, process_id: Uuid, attempt: i32) -> StoreResult<Option<Attempt>>;
 
-    /// One page of the colony's processes that match, newest first.
+    /// Returns a page of the colony's processes that match, newest first. Fewer than the page's size means that it is the last page.
     async fn list_processes(
         &self,
         colony: ColonyKey,
@@ -49,6 +50,6 @@ pub trait ProcessStore: Send + Sync {
         page: Page<ProcessCursor>,
     ) -> StoreResult<Vec<ProcessSummary>>;
 
-    /// How many of the colony's processes match.
+    /// Returns the number of the colony's processes that match.
     async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64>;
 }
