@@ -1,5 +1,5 @@
-//! What programs read of a refusal: `google.rpc.Status` in gRPC's status details, with `ErrorInfo`, `RetryInfo` and `BadRequest`,
-//! as every gRPC library reads it.
+//! Machine-readable details of a refusal: `google.rpc.Status` in gRPC's status details, with `ErrorInfo`, `RetryInfo`
+//! and `BadRequest`, which every gRPC library reads.
 
 use std::time::Duration;
 
@@ -16,25 +16,25 @@ pub const RETRYABLE: &str = "retryable";
 pub struct Details {
     /// The exact reason, for example `LEASE_LOST`.
     pub reason: String,
-    /// Whether the same call can succeed later without a change.
+    /// `true` if the same call can succeed later without a change.
     pub retryable: bool,
-    /// How long to wait before that, at the least.
+    /// Minimum wait before the next try.
     pub retry_after: Option<Duration>,
-    /// The field that is not acceptable, and why.
+    /// The invalid field, if the refusal is about one.
     pub violation: Option<Violation>,
 }
 
-/// A field that is not acceptable.
+/// An invalid field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The field's name, with dots between levels.
     pub field: String,
-    /// The fault.
+    /// The reason.
     pub description: String,
 }
 
 impl Details {
-    /// Makes the status that carries them.
+    /// Makes the status that carries these details.
     pub fn into_status(self, code: Code, message: impl Into<String>) -> Status {
         let metadata = [(RETRYABLE.to_owned(), self.retryable.to_string())];
         let mut details = ErrorDetails::with_error_info(self.reason, DOMAIN, metadata);
@@ -47,7 +47,7 @@ impl Details {
         Status::with_error_details(code, message, details)
     }
 
-    /// Reads them out of a status; none if it is not by Apiary.
+    /// Reads the details of a status; `None` if the status is not from Apiary.
     pub fn of(status: &Status) -> Option<Self> {
         let details = status.check_error_details().ok()?;
         let info = details.error_info().filter(|info| info.domain == DOMAIN && !info.reason.is_empty())?;

@@ -1,26 +1,26 @@
-//! Words of what executors say of their work while they do it.
+//! Log levels and kinds of attributes, which executors report during their work.
 
-/// The severity of a log line, or where it was captured.
+/// Severity of a log line, or the stream from which it was captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogLevel {
-    /// Every step.
+    /// Each step.
     Trace,
-    /// For whoever looks for a fault.
+    /// Details for debugging.
     Debug,
-    /// As it should be.
+    /// Normal operation.
     Info,
-    /// Not as it should be, and it goes on.
+    /// A problem that does not stop the work.
     Warn,
-    /// It failed.
+    /// A failure.
     Error,
-    /// A line that a child process wrote.
+    /// A line from a child process's standard output.
     Stdout,
-    /// A line that a child process wrote as an error.
+    /// A line from a child process's standard error.
     Stderr,
 }
 
 impl LogLevel {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 7] =
         [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Stdout, Self::Stderr];
 
@@ -46,18 +46,18 @@ impl LogLevel {
 /// The meaning of an attribute of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AttributeKind {
-    /// Something that went in.
+    /// An input.
     In,
-    /// Something that came out.
+    /// An output.
     Out,
-    /// Something that went wrong.
+    /// An error.
     Err,
-    /// Something that it ran under.
+    /// A part of the environment of the work.
     Env,
 }
 
 impl AttributeKind {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 4] = [Self::In, Self::Out, Self::Err, Self::Env];
 
     /// Returns the word in tables and on the wire.

@@ -1,4 +1,5 @@
-//! Words that both sides of the wire share: refusal reasons, whose fault a failure is, and schemas of arguments. Pure: no I/O, no async.
+//! Vocabulary shared by both sides of the wire: refusal reasons, the side at fault in a failure, and schemas of
+//! arguments. Pure: no I/O, no async.
 
 pub mod details;
 pub mod fault;

@@ -1,6 +1,6 @@
-//! Names that somebody may have meant.
+//! Suggestions for misspelt names.
 
-/// Returns the word most like `wanted`, if it is alike enough to be worth a suggestion.
+/// Returns the word most similar to `wanted`, if it is similar enough to suggest.
 pub fn nearest<'a>(wanted: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     words
         .map(|word| (distance(wanted, word), word))
@@ -9,7 +9,7 @@ pub fn nearest<'a>(wanted: &str, words: impl Iterator<Item = &'a str>) -> Option
         .map(|(_, word)| word)
 }
 
-/// Counts the letters that must be put in, taken out, or changed (Levenshtein).
+/// Counts the letters to insert, delete or replace (Levenshtein distance).
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();

@@ -1,9 +1,10 @@
-//! Advice to somebody who asked an HTTP door for a page that is not there.
+//! Text of an HTTP door's answer to a request for an unknown page.
 
-/// Characters of a path that an answer repeats.
+/// Maximum number of characters of the path that an answer quotes.
 const PATH_CHARS_MAX: usize = 100;
 
-/// Says that a path is no page, and which page may have been meant. A part in braces, such as `{id}`, stands for any text.
+/// Returns the text that a page does not exist, with the nearest page or all pages. A part in braces, such as `{id}`,
+/// stands for any text.
 pub fn advice<'a>(path: &str, pages: impl IntoIterator<Item = &'a str> + Clone) -> String {
     let shown: String = path.chars().take(PATH_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
     match nearest(&shown, pages.clone()) {
@@ -15,7 +16,7 @@ pub fn advice<'a>(path: &str, pages: impl IntoIterator<Item = &'a str> + Clone) 
     }
 }
 
-/// Returns the page that a path is a misspelling of, if it is near enough to one.
+/// Returns the page nearest to a path, if it is near enough to be a misspelling.
 fn nearest<'a>(path: &str, pages: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const CHANGES_MIN: usize = 2;
     let near = pages.into_iter().map(|page| (distance(path, &filled(page, path)), page));
@@ -23,7 +24,7 @@ fn nearest<'a>(path: &str, pages: impl IntoIterator<Item = &'a str>) -> Option<&
     (changes <= CHANGES_MIN.max(page.len() / 4)).then_some(page)
 }
 
-/// The page with the path's own text where it takes any.
+/// Returns the page with its parts in braces filled from the path.
 fn filled(page: &str, path: &str) -> String {
     let mut given = path.split('/');
     let parts = page.split('/').map(|part| match given.next() {
@@ -33,7 +34,7 @@ fn filled(page: &str, path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// How many characters must be put in, taken out or changed to make one text of the other.
+/// Counts the characters to insert, delete or replace (Levenshtein distance).
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();

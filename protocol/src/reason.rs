@@ -6,46 +6,46 @@ use std::str::FromStr;
 
 use crate::Fault;
 
-/// The exact reason of a refusal. Open: a newer broker may know reasons that this side does not.
+/// The exact reason of a refusal. Open-ended: a newer broker may send reasons that this version does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// The call carries no signature where it needs one.
+    /// The call needs a signature and has none.
     Unsigned,
-    /// The signature, or the form of what is signed, is wrong.
+    /// The signature, or the form of the signed document, is wrong.
     SignatureInvalid,
     /// The request was signed too long ago, or in the future.
     RequestStale,
-    /// The very same request was here before.
+    /// The same signed request was received before.
     RequestReplayed,
     /// The request is for another broker instance.
     BrokerUnknown,
     /// No such colony.
     ColonyUnknown,
-    /// The caller may not do this.
+    /// The caller has no right to this.
     NotPermitted,
-    /// A field or document is not acceptable.
+    /// A field or document is invalid.
     Invalid,
-    /// The arguments do not fit what executors announce.
+    /// The arguments do not fit the schema that executors announce.
     ArgsRefused,
-    /// Larger than can be accepted.
+    /// Larger than the bound.
     TooLarge,
     /// No such thing in this colony.
     NotFound,
-    /// The lease is gone: expired, ended, or of another attempt or executor.
+    /// The lease has expired or ended, or belongs to another attempt or executor.
     LeaseLost,
     /// The process is being cancelled, or was.
     Cancelled,
-    /// The process is in a state in which that cannot be done.
+    /// The process's state does not allow this.
     StateConflict,
-    /// An id or name belongs to something else.
+    /// The id or name is already in use.
     Taken,
-    /// The spec's `submit_by` is over.
+    /// The spec's `submit_by` has passed.
     SubmitByOver,
-    /// A spec has a rate key that no limit is for.
+    /// The spec has a rate key for which no limit is set.
     LimitUnknown,
-    /// Too much at once.
+    /// Too many requests at once.
     Overloaded,
-    /// No answer in the time that the call allows.
+    /// No answer within the call's deadline.
     DeadlineExceeded,
     /// No such method or page.
     Unimplemented,
@@ -53,14 +53,14 @@ pub enum Reason {
     Draining,
     /// The broker's database did not answer.
     Unavailable,
-    /// A fault of the broker's or in its database.
+    /// A fault in the broker or its database.
     Internal,
-    /// A word that this side does not know.
+    /// A reason that this version does not know.
     Unknown(String),
 }
 
 impl Reason {
-    /// Every reason that has a name.
+    /// Every known reason.
     pub const ALL: [Self; 23] = [
         Self::Unsigned,
         Self::SignatureInvalid,
@@ -87,7 +87,7 @@ impl Reason {
         Self::Internal,
     ];
 
-    /// The word on the wire.
+    /// Returns the word on the wire.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Unsigned => "UNSIGNED",
@@ -117,13 +117,13 @@ impl Reason {
         }
     }
 
-    /// Whether the same call can succeed later without a change.
+    /// Returns `true` if the same call can succeed later without a change.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Overloaded | Self::DeadlineExceeded | Self::Draining | Self::Unavailable)
     }
 
-    /// The side at fault. Of a reason with no name here, the broker's word on whether to try again decides: what it calls final
-    /// is held against the document.
+    /// Returns the side at fault. For an unknown reason, `retryable` as sent by the broker decides: if it is `false`,
+    /// the document is at fault.
     pub fn fault(&self, retryable: bool) -> Fault {
         match self {
             Self::Overloaded
@@ -132,7 +132,8 @@ impl Reason {
             | Self::Unavailable
             | Self::RequestReplayed
             | Self::BrokerUnknown => Fault::Again,
-            // The caller's key, grant, address or clock, or the broker's version: the same document passes once somebody has put that right.
+            // The caller's key, grant, address or clock, or the broker's version: the same document succeeds once that
+            // is fixed.
             Self::Unsigned
             | Self::SignatureInvalid
             | Self::RequestStale
@@ -141,7 +142,7 @@ impl Reason {
             | Self::NotPermitted
             | Self::Unimplemented => Fault::Surroundings,
             Self::Unknown(_) if retryable => Fault::Again,
-            // INTERNAL too: the broker works, and fails at this document.
+            // INTERNAL too: the broker is running, and fails on this document.
             Self::Invalid
             | Self::ArgsRefused
             | Self::TooLarge

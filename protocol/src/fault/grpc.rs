@@ -1,10 +1,9 @@
-//! gRPC statuses without a reason of Apiary's: from a proxy, from the gRPC library, or from another server in the broker's
-//! place.
+//! gRPC statuses without an Apiary reason: from a proxy, the gRPC library, or another server at the broker's address.
 
 use super::Fault;
 
-/// Returns whose fault a status with this code and no reason is. It is never the document's: the broker gives a reason with
-/// every refusal.
+/// Returns the side at fault for a status with this code and no reason. It is never the document, because the broker
+/// gives a reason with every refusal.
 pub fn of_grpc_status(code: i32) -> Fault {
     match code {
         // CANCELLED, UNKNOWN (a connection that broke), DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, UNAVAILABLE.

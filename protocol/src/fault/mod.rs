@@ -1,7 +1,7 @@
-//! Whose fault a failure is. Bees, adapters, the SDK and the CLI ask here, and nothing else decides.
+//! The side at fault in a failure. Bees, adapters, the SDK and the CLI all use this module, so that they agree.
 //!
-//! The rule: a document is at fault only if a coded refusal names it. An answer without such a code comes from something in
-//! between, or speaks of the project, and says nothing about the document.
+//! The rule: a document is at fault only if a refusal with a code says so. An answer without a known code comes from a
+//! proxy or gateway, or is about the project, and says nothing about the document.
 
 mod grpc;
 mod postgrest;
@@ -13,14 +13,14 @@ pub use postgrest::{PostgrestError, of_http_answer};
 pub use sqlite::of_sqlite;
 pub use sqlstate::of_sqlstate;
 
-/// The side at fault in a failure, and so what becomes of the document that met it.
+/// The side at fault in a failure, which decides whether the document fails, waits or is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// This very document is refused, by a code that says so: final.
+    /// The document: refused by a code that says so. Final.
     Document,
-    /// The key, the quota, the tables, the network or a proxy: the document waits without an end and without spending retries, and
-    /// an operator is told.
+    /// The key, quota, tables, network or a proxy. The document waits without a limit and without using up retries, and
+    /// an operator is notified.
     Surroundings,
-    /// Somebody was in the way for a moment: try again, now or soon.
+    /// A temporary conflict, such as a lock: retry now or soon.
     Again,
 }

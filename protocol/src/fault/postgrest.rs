@@ -1,20 +1,21 @@
-//! Answers of PostgREST, or of a gateway before it (<https://docs.postgrest.org/en/stable/references/errors.html>).
+//! Answers of PostgREST, or of a gateway in front of it
+//! (<https://docs.postgrest.org/en/stable/references/errors.html>).
 
 use serde::Deserialize;
 
 use super::{Fault, of_sqlstate};
 
-/// The body of an error, as PostgREST writes it. A gateway's pages and messages have no such code.
+/// Body of a PostgREST error. A gateway's pages and messages have no such code.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct PostgrestError {
     /// A SQLSTATE, or a code of PostgREST's own (`PGRST…`).
     pub code: String,
-    /// The words that came with it.
+    /// The error's text.
     pub message: String,
 }
 
 impl PostgrestError {
-    /// Reads a body; `None` if PostgREST did not write it.
+    /// Reads a body; `None` if it is not from PostgREST.
     pub fn read(body: &[u8]) -> Option<Self> {
         let error: Self = serde_json::from_slice(body).ok()?;
         let is_plain = |c: u8| c.is_ascii_uppercase() || c.is_ascii_digit();
@@ -23,8 +24,9 @@ impl PostgrestError {
     }
 }
 
-/// Returns whose fault an HTTP answer in place of the wanted one is. The code outweighs the status, and without a code no status
-/// says anything about the document. PostgREST's own codes speak of the request's form, the schema or the key.
+/// Returns the side at fault for an unexpected HTTP answer. The code alone decides, never the status: without a code,
+/// the answer says nothing about the document. PostgREST's own codes are about the request's form, the schema or the
+/// key.
 pub fn of_http_answer(body: &[u8]) -> Fault {
     match PostgrestError::read(body) {
         Some(error) => of_sqlstate(&error.code),

@@ -2,14 +2,14 @@
 
 use super::Fault;
 
-/// Returns whose fault an error with this result code is; the low byte is the primary one.
+/// Returns the side at fault for a result code; its low byte is the primary code.
 pub fn of_sqlite(code: i64) -> Fault {
     match code & 0xff {
         // BUSY, LOCKED.
         5 | 6 => Fault::Again,
-        // TOOBIG, CONSTRAINT, MISMATCH: of the values.
+        // TOOBIG, CONSTRAINT, MISMATCH: the values do not fit.
         18..=20 => Fault::Document,
-        // The disk, the file, its rights, the memory, and misuse, which is a fault of the program.
+        // The disk, the file, its permissions, the memory, and MISUSE, which is a bug of the program.
         _ => Fault::Surroundings,
     }
 }

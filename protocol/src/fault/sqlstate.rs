@@ -1,25 +1,26 @@
-//! Postgres's error codes (PostgreSQL's manual, appendix A), which come the same way by the wire and by PostgREST.
+//! Postgres's error codes (PostgreSQL's manual, appendix A), the same over the wire and through PostgREST.
 
 use super::Fault;
 
-/// Returns whose fault an error with this SQLSTATE is.
+/// Returns the side at fault for a SQLSTATE.
 pub fn of_sqlstate(code: &str) -> Fault {
     match code {
         // A lock that was not free, an object in use.
         "55P03" | "55006" => Fault::Again,
-        // PostgREST reports so a role that is not there, and Postgres a sequence that is used up: neither names a value.
+        // PostgREST's code for a missing role, and Postgres's for an exhausted sequence. Neither is about a value,
+        // although class 22 is.
         "22023" | "2200H" => Fault::Surroundings,
-        // A row, an index entry or a value that is larger or nested deeper than Postgres can keep. The statements are always the same,
-        // so that it is the document's; the rest of the class is about tables and functions.
+        // A row, index entry or value that is too large or nested too deep for Postgres. The statements never change,
+        // so that the document is the cause. The rest of the class is about tables and functions.
         "54000" | "54001" => Fault::Document,
         _ if code.len() != 5 || !code.is_ascii() => Fault::Surroundings,
         _ => match code.get(..2) {
             // Serialization failures and deadlocks.
             Some("40") => Fault::Again,
-            // Values that cannot be stored; constraints that the row breaks, also those of a view.
+            // Values that cannot be stored, and constraints that the row violates, including those of a view.
             Some("22" | "23" | "44") => Fault::Document,
-            // Connections, rights, schema, syntax, resources, limits, the operator, the system, exceptions that a trigger raises
-            // without a code of its own, and what Postgres adds later.
+            // Connections, rights, schema, syntax, resources, limits, operator intervention, system errors, exceptions
+            // from triggers without a code of their own, and codes of later Postgres versions.
             _ => Fault::Surroundings,
         },
     }

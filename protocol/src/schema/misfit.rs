@@ -12,22 +12,22 @@ use super::shown;
 pub struct Misfit {
     /// The field, as a JSON Pointer (RFC 6901); empty for the whole document.
     pub pointer: String,
-    /// The reason, without anything that the document holds, except for names of fields that the schema does not know.
+    /// The reason. Holds no values of the document, only names of fields that the schema does not know.
     pub why: Why,
 }
 
 /// The reason why a field does not fit.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Why {
-    /// Fields that are missing; their names stand in the schema.
+    /// Required fields that are missing.
     Missing(Vec<String>),
     /// Fields that the schema does not know.
     Unknown(Vec<String>),
-    /// Anything else.
+    /// Another keyword of the schema that is not satisfied.
     Keyword {
         /// The schema's keyword: `maximum`.
         keyword: &'static str,
-        /// In words.
+        /// The misfit in words.
         words: String,
     },
 }
@@ -39,7 +39,7 @@ impl Misfit {
     }
 }
 
-/// The first cause that says what is wrong, and not only that something inside is.
+/// Returns the first specific cause, below errors that only group others.
 fn leaf<'e, 's, 'v>(error: &'e ValidationError<'s, 'v>) -> &'e ValidationError<'s, 'v> {
     let is_around = matches!(
         error.kind,

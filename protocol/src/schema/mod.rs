@@ -1,5 +1,5 @@
-//! Schemas of arguments: JSON Schema, draft 2020-12, with bounds, because strangers send them, and with nothing fetched from
-//! anywhere.
+//! Schemas of arguments: JSON Schema, draft 2020-12. They come from untrusted senders, so that their size is bounded
+//! and nothing is fetched.
 
 mod misfit;
 mod weight;
@@ -15,17 +15,17 @@ use serde_json::Value;
 pub use misfit::{Misfit, Why};
 use weight::Weighing;
 
-/// The draft that schemas are in, whether they say so or not.
+/// The draft of all schemas, with or without `$schema`.
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
-/// The name under which the compiler knows the one schema that it has.
+/// URL of the schema inside the compiler.
 const PLACE: &str = "apiary:///schema";
-/// Somebody else's words in an error, in characters.
+/// Maximum number of characters that an error quotes from others.
 const WORDS_MAX: usize = 200;
 
 /// Bounds on a schema.
 #[derive(Clone, Copy, Debug)]
 pub struct SchemaBounds {
-    /// JSON values, each reference counted as what it refers to.
+    /// JSON values, each reference counted as the values it refers to.
     pub values_max: usize,
     /// Levels, references included.
     pub depth_max: usize,
@@ -33,7 +33,7 @@ pub struct SchemaBounds {
     pub pattern_bytes_max: usize,
 }
 
-/// A schema that is small enough, and is not compiled yet.
+/// A schema within its bounds, not yet compiled.
 pub struct ReadSchema {
     schema: Value,
     patterns: Vec<String>,
@@ -47,11 +47,11 @@ pub struct Schema {
 }
 
 impl ReadSchema {
-    /// Weighs a schema.
+    /// Checks a schema against its bounds.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with it, and where: another draft, beyond the bounds, or with references that cannot be bounded.
+    /// The problem and its place: another draft, too large, or with references whose size cannot be bounded.
     pub fn read(schema: Value, bounds: SchemaBounds) -> Result<Self, String> {
         let draft = schema.get("$schema");
         if draft.is_some_and(|draft| draft.as_str().map(|text| text.trim_end_matches('#')) != Some(DRAFT)) {
@@ -61,7 +61,8 @@ impl ReadSchema {
         Ok(Self { schema, patterns, pattern_bytes_max: bounds.pattern_bytes_max })
     }
 
-    /// Returns how many patterns are to be compiled, each reference counted as what it refers to: they are what is dear.
+    /// Returns the number of patterns to compile, each reference counted as the patterns it refers to. Patterns are the
+    /// expensive part.
     pub fn patterns(&self) -> usize {
         self.patterns.len()
     }
@@ -70,10 +71,11 @@ impl ReadSchema {
     ///
     /// # Errors
     ///
-    /// Says what is wrong with it, and where.
+    /// The problem and its place.
     pub fn compile(self) -> Result<Schema, String> {
         for pattern in self.patterns.into_iter().collect::<BTreeSet<_>>() {
             let limit = self.pattern_bytes_max;
+            // The compiler below has only the regex crate's default limit. Building the patterns here first refuses large ones.
             let built = RegexBuilder::new(&pattern).size_limit(limit).dfa_size_limit(limit).build();
             built.map_err(|error| {
                 format!("is no JSON Schema: the pattern `{}`: {}", shown(&pattern), last_line(&error))
@@ -94,7 +96,7 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// Says which field does not fit, and why, without anything that it holds.
+    /// The field and the reason, without the field's value.
     pub fn check(&self, args: &Value) -> Result<(), Misfit> {
         self.schemas.validate(args, self.index).map_err(|error| Misfit::of(&error))
     }
@@ -106,12 +108,12 @@ impl fmt::Debug for Schema {
     }
 }
 
-/// Words of somebody else, fit for one line of an error.
+/// Cuts text from others to one line of an error.
 pub fn shown(words: &str) -> String {
     words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS_MAX).collect()
 }
 
-/// The loader of documents that are referred to: there are none.
+/// Loader that refuses every referenced document.
 struct Nowhere;
 
 impl UrlLoader for Nowhere {
@@ -130,7 +132,7 @@ fn no_schema(error: &CompileError) -> String {
     }
 }
 
-/// The message of a pattern's error: the lines before it draw the pattern.
+/// Returns the message of a pattern's error, which is its last line; the lines before it draw the pattern.
 fn last_line(error: &regex::Error) -> String {
     let words = error.to_string();
     shown(words.lines().last().unwrap_or_default().trim_start_matches("error: "))

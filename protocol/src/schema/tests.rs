@@ -1,4 +1,4 @@
-//! What is a schema, what fits it, and what is refused.
+//! Tests of schemas: accepted and refused schemas, and arguments that fit or do not.
 
 use serde_json::json;
 

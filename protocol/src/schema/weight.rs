@@ -1,14 +1,14 @@
-//! What a schema weighs.
+//! Size of a schema with its references expanded.
 
 use serde_json::Value;
 
 use super::{SchemaBounds, shown};
 
-/// References whose target depends on who refers: what they cost cannot be seen in the schema.
+/// References whose target depends on the place of the reference: their cost cannot be computed from the schema.
 const REFUSED: [&str; 5] = ["$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "$anchor"];
 
-/// Weighs a schema with every reference in it replaced by what it refers to, because that is what checking walks through: a
-/// few lines of references can mean more than any machine finishes.
+/// Walk over a schema with every reference expanded, as validation walks it. A few lines of references can otherwise
+/// mean more work than any machine can finish.
 pub(super) struct Weighing<'s> {
     root: &'s Value,
     bounds: SchemaBounds,
@@ -58,7 +58,7 @@ impl<'s> Weighing<'s> {
         }
         match field {
             Value::String(target) if key == "$ref" => {
-                // Whoever resolves an escaped reference may find another place than was weighed here.
+                // The compiler would decode an escape and might resolve it to another place than the one measured here.
                 let pointer = target.strip_prefix('#').filter(|rest| !rest.contains('%'));
                 let pointer = pointer.filter(|rest| rest.is_empty() || rest.starts_with('/'));
                 let target = pointer.and_then(|pointer| self.root.pointer(pointer)).ok_or_else(|| {
