@@ -1,4 +1,4 @@
-//! The proof that the database can write, from commits and from failures of commits.
+//! Evidence that the database can write, from successful and failed commits.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,26 +7,27 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::limits::FULL_DISK_DOUBT;
 
-/// Memory of the last commit that changed something, the best proof that the database can write, and of what has failed since.
-/// Clones share it.
+/// Time of the last commit that changed something, the best evidence that the database can write, and of failures
+/// since. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Commits {
     proof: Arc<Mutex<Proof>>,
-    /// Held by whoever proves that writing works: those who come meanwhile share what came of it.
+    /// Held during a trial write, so that concurrent callers share its result.
     one_at_a_time: Arc<AsyncMutex<()>>,
 }
 
 #[derive(Debug, Default)]
 struct Proof {
     committed: Option<Instant>,
-    /// When work last found no room, and the words for it.
+    /// Time and error of the last failure for want of disk space.
     full: Option<(Instant, String)>,
 }
 
 impl Commits {
-    /// Makes sure that work can be committed: something was within `age_max`, or else `write`, which commits a row of no meaning,
-    /// succeeds. A failure of any write voids what was proved before it. Where work found no room, a small row may still fit: for
-    /// a time only other work is proof, and without it the answer is what `full` makes of the words.
+    /// Checks that work can be committed: there was a commit within `age_max`, or else `write`, which commits a
+    /// meaningless row, succeeds. A failure of any write voids earlier evidence. After work failed on a full disk, a
+    /// small row may still fit. For some time only a commit of other work counts then, and without one the error is
+    /// `full` of the recorded text.
     ///
     /// # Errors
     /// The errors of `write` and of `full`.
@@ -40,6 +41,7 @@ impl Commits {
             return Ok(());
         }
         let _one_at_a_time = self.one_at_a_time.lock().await;
+        // Checked again: another caller's trial write may have succeeded while this one waited for the lock.
         if self.is_newer_than(age_max) {
             return Ok(());
         }
@@ -53,13 +55,13 @@ impl Commits {
         self.lock().committed.is_some_and(|at| at.elapsed() < age_max)
     }
 
-    /// Returns the words of the last work that found no room, if that was a moment ago.
+    /// Returns the error of the last work that failed on a full disk, if that was recent.
     pub(crate) fn doubt(&self) -> Option<String> {
         let proof = self.lock();
         proof.full.as_ref().filter(|(at, _)| at.elapsed() < FULL_DISK_DOUBT).map(|(_, words)| words.clone())
     }
 
-    /// Records a commit: of work, or of something small that `is_proof` and nothing else.
+    /// Records a commit. `is_proof` marks a small trial write, which does not show that there is room for work.
     pub(crate) fn note(&self, is_proof: bool) {
         if is_proof && self.doubt().is_some() {
             return;
@@ -67,7 +69,7 @@ impl Commits {
         *self.lock() = Proof { committed: Some(Instant::now()), full: None };
     }
 
-    /// Records that something could not be written; with the words where it was work that found no room.
+    /// Records a failed write; `full` is the error if work failed on a full disk.
     pub(crate) fn void(&self, full: Option<String>) {
         let mut proof = self.lock();
         proof.committed = None;

@@ -1,8 +1,8 @@
-//! Discipline for database connections: one whose begin, statement, commit or rollback failed is dropped, never reused.
+//! Connections to databases. A connection whose begin, statement, commit or rollback failed is dropped, never reused.
 //!
-//! A driver's own idea of where a connection stands can be wrong after a failure. sqlx, for example, counts a SQLite
-//! transaction as open after its COMMIT failed, and from then on commits no more than savepoints; and a Postgres that was
-//! demoted answers every write with an error for as long as it is asked. A new connection starts from nothing.
+//! A driver's record of a connection's state can be wrong after a failure. sqlx, for example, counts a SQLite
+//! transaction as open after its COMMIT failed, and then commits only savepoints. A demoted Postgres answers every
+//! further write with an error. A new connection starts in a known state.
 
 mod commits;
 mod limits;

@@ -1,4 +1,4 @@
-//! The one connection that writes to a SQLite file.
+//! Connections to a SQLite file: a single writer, and readers beside it.
 
 use std::path::PathBuf;
 use std::pin::pin;
@@ -19,10 +19,10 @@ const LOCKED: i64 = 6;
 const IOERR: i64 = 10;
 const FULL: i64 = 13;
 const CONSTRAINT: i64 = 19;
-/// No room for the memory that the connections of a file share.
+/// No disk space for the shared-memory file of a database's connections.
 const IOERR_SHMSIZE: i64 = 4874;
 
-/// The writer of a file. It hands out one transaction at a time; what the connection was is forgotten after any failure.
+/// The writer of a file. Gives out a single transaction at a time, and opens a new connection after any failure.
 #[derive(Debug)]
 pub struct SqliteWriter {
     options: SqliteConnectOptions,
@@ -30,22 +30,22 @@ pub struct SqliteWriter {
     commits: Commits,
 }
 
-/// The place of the connection between two transactions. A transaction takes it out, and brings it back only if all of its
-/// statements succeeded: whatever else ends the transaction, also a caller who goes away in the middle, ends the connection.
+/// Keeps the connection between two transactions. A transaction takes it out, and returns it only if all of its
+/// statements succeeded. Any other end of the transaction, including a cancelled caller, ends the connection.
 #[derive(Debug)]
 struct Slot {
-    /// For the log.
+    /// Path, for log lines.
     file: PathBuf,
     connection: Option<SqliteConnection>,
-    /// Whether a connection was taken out and did not come back.
+    /// `true` if a connection was taken out and not returned.
     is_lost: bool,
-    /// Whether the last failure was logged and no commit has succeeded since.
+    /// `true` if a failure was logged and no commit has succeeded since.
     is_failing: bool,
     is_closed: bool,
 }
 
 impl SqliteWriter {
-    /// A writer that connects at its first transaction.
+    /// Creates a writer that connects at its first transaction.
     pub fn new(options: SqliteConnectOptions) -> Self {
         let file = options.get_filename().to_owned();
         let slot = Slot { file, connection: None, is_lost: false, is_failing: false, is_closed: false };
@@ -53,7 +53,7 @@ impl SqliteWriter {
     }
 
     /// Waits until no other transaction is open, and begins one. `IMMEDIATE` takes SQLite's write lock at once: a
-    /// transaction that would read first and write later could find in the middle that another program was faster.
+    /// transaction that reads first could fail at its first write, because another program wrote in between.
     ///
     /// # Errors
     /// SQLite's error, after a second try on a new connection.
@@ -61,7 +61,7 @@ impl SqliteWriter {
         self.begin_as(false).await
     }
 
-    /// The same, of a transaction that writes little: where it finds room, work may not.
+    /// Begins a transaction that writes little. Its success does not show that there is room for work.
     ///
     /// # Errors
     /// As for [`Self::begin`].
@@ -90,13 +90,15 @@ impl SqliteWriter {
 
     async fn enter(&self, transaction: &mut SqliteTransaction) -> Result<(), Error> {
         if let Some(mut known) = transaction.slot.connection.take() {
+            // Set before the await: after a caller cancelled during `BEGIN`, the next transaction must settle the log.
             transaction.slot.is_lost = true;
             match known.execute(raw_sql("BEGIN IMMEDIATE")).await {
                 Ok(_) => {
                     transaction.hold(known);
                     return Ok(());
                 }
-                // Another program holds the file: it has been waited for, and a new connection would wait again.
+                // Another program holds the file, and still did after the busy time-out. A new connection would wait
+                // again.
                 Err(error) if is_sqlite_busy(&error) => return Err(error),
                 Err(error) => {
                     tracing::debug!(%error, "no transaction could be begun; trying again on a new connection");
@@ -114,7 +116,7 @@ impl SqliteWriter {
         Ok(())
     }
 
-    /// Opens a connection beside the writer's own, for what cannot be done inside of one transaction.
+    /// Opens a connection beside the writer's own, for statements that cannot run inside a transaction.
     ///
     /// # Errors
     /// SQLite's error.
@@ -122,12 +124,12 @@ impl SqliteWriter {
         SqliteConnection::connect_with(&self.options).await
     }
 
-    /// What commits say about whether the file takes writes.
+    /// Returns the evidence, from commits, that the file accepts writes.
     pub fn commits(&self) -> &Commits {
         &self.commits
     }
 
-    /// Waits for the transaction that is open, closes the connection, and refuses to begin again.
+    /// Waits for the open transaction, closes the connection, and refuses further transactions.
     pub async fn close(&self) {
         let mut slot = self.slot.lock().await;
         slot.is_closed = true;
@@ -141,7 +143,7 @@ impl SqliteWriter {
 #[derive(Debug)]
 pub struct SqliteTransaction {
     connection: Option<SqliteConnection>,
-    /// Whether every statement so far has succeeded, and none is under way.
+    /// `true` if every statement so far has succeeded, and none is in progress.
     is_sound: bool,
     has_changed: bool,
     is_small: bool,
@@ -153,7 +155,7 @@ impl SqliteTransaction {
     /// Runs a statement; returns all its rows.
     ///
     /// # Errors
-    /// SQLite's error. Nothing more can be done in this transaction then.
+    /// SQLite's error. Every later statement of this transaction fails then.
     pub async fn rows(&mut self, statement: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>, Error> {
         let answer = statement.fetch_all(self.connection()?).await;
         self.settle(answer).await
@@ -167,7 +169,7 @@ impl SqliteTransaction {
         Ok(self.rows(statement).await?.into_iter().next())
     }
 
-    /// Runs a statement; returns how many rows it changed.
+    /// Runs a statement; returns the number of rows it changed.
     ///
     /// # Errors
     /// As for [`Self::rows`].
@@ -187,7 +189,7 @@ impl SqliteTransaction {
         self.settle(answer).await.map(drop)
     }
 
-    /// Whether anything was changed so far.
+    /// Returns `true` if any statement so far changed a row.
     pub fn has_changed(&self) -> bool {
         self.has_changed
     }
@@ -195,13 +197,14 @@ impl SqliteTransaction {
     /// Commits: when this returns `Ok`, the change is on the disk.
     ///
     /// # Errors
-    /// SQLite's error. Whether the change is on the disk is not known then: whoever repeats it must bear to find it there.
+    /// SQLite's error. The change may or may not be on the disk then: a repetition must accept to find it there.
     pub async fn commit(mut self) -> Result<(), Error> {
         let answer = self.connection()?.execute(raw_sql("COMMIT")).await;
         self.settle(answer).await?;
         self.bring_back();
         if self.has_changed {
             self.commits.note(self.is_small);
+            // A small write that succeeds after a full disk ends no failure: work may still not fit.
             if self.commits.doubt().is_none() && std::mem::take(&mut self.slot.is_failing) {
                 tracing::info!(file = %self.slot.file.display(), "the database file takes writes again");
             }
@@ -219,8 +222,8 @@ impl SqliteTransaction {
         self.is_sound = true;
     }
 
-    /// The connection, for one statement. SQLite may have ended the transaction at a failure, and a later statement would
-    /// then stand on its own: there is none.
+    /// Returns the connection for the next statement, and an error after a failed statement: SQLite may have ended the
+    /// transaction, and a later statement would commit on its own.
     fn connection(&mut self) -> Result<&mut SqliteConnection, Error> {
         let is_sound = std::mem::replace(&mut self.is_sound, false);
         let connection = self.connection.as_mut().filter(|_| is_sound);
@@ -242,8 +245,9 @@ impl SqliteTransaction {
         }
     }
 
-    /// Logs once that writing fails, until it succeeds again.
+    /// Records a failure, and logs only the first until a commit succeeds.
     fn fail(&mut self, error: Error) -> Error {
+        // A violated constraint is the caller's fault, and says nothing about the disk.
         let is_refusal = sqlite_primary_code(&error) == Some(CONSTRAINT);
         if !is_refusal {
             let lacks_room = is_sqlite_full(&error) && !self.is_small;
@@ -262,9 +266,9 @@ impl SqliteTransaction {
 }
 
 impl Drop for SqliteTransaction {
-    /// Rolls back. After a failure, and in the middle of a statement, that is left to SQLite, which does it when the connection
-    /// is closed. Otherwise the command is sent and its answer not waited for: should it fail, the next `BEGIN` will, too, and
-    /// the connection is dropped then.
+    /// Rolls back. After a failure or during a statement, closing the connection makes SQLite roll back. Otherwise
+    /// `ROLLBACK` is sent without waiting for its answer: if it fails, the next `BEGIN` fails too, and the connection
+    /// is dropped then.
     fn drop(&mut self) {
         if !self.is_sound {
             self.connection = None;
@@ -272,19 +276,19 @@ impl Drop for SqliteTransaction {
         let Some(connection) = &mut self.connection else { return };
         {
             let rollback = pin!(connection.execute(raw_sql("ROLLBACK")));
-            // The first poll sends it.
+            // The first poll sends the command to the connection's worker thread, which runs it without a waiter, too.
             let _ = rollback.poll(&mut Context::from_waker(Waker::noop()));
         }
         self.bring_back();
     }
 }
 
-/// Connections that read a file, beside the one that writes. They see the last commit and never wait for the writer.
+/// Read-only connections to a file, beside its writer. They see the last commit and never wait for the writer.
 #[derive(Debug)]
 pub struct SqliteReaders(SqlitePool);
 
 impl SqliteReaders {
-    /// At most so many readers, who connect when they are needed.
+    /// Creates a pool of at most `readers_max` connections, opened on demand.
     pub fn new(options: SqliteConnectOptions, readers_max: u32) -> Self {
         let pool = SqlitePoolOptions::new()
             .max_connections(readers_max)
@@ -314,26 +318,26 @@ impl SqliteReaders {
     }
 }
 
-/// Whether another program held the file for too long.
+/// Returns `true` if another program held the file's lock for too long.
 pub fn is_sqlite_busy(error: &Error) -> bool {
     matches!(sqlite_primary_code(error), Some(BUSY | LOCKED))
 }
 
-/// Whether the disk has no room, for the file or for what is beside it.
+/// Returns `true` if the disk is full, for the file or for the files beside it.
 pub fn is_sqlite_full(error: &Error) -> bool {
     sqlite_primary_code(error) == Some(FULL) || sqlite_code(error) == Some(IOERR_SHMSIZE)
 }
 
-/// Brings the write-ahead log into the file after a failure. The log may end in a transaction whose fsync failed: a new
-/// connection reads it as committed, from memory that the system holds for written, and what is appended behind it would be
-/// lost with it in a power cut. In the file it is written, and synchronised, anew.
+/// Moves the write-ahead log into the file after a failure. The log may end in a transaction whose fsync failed. A new
+/// connection reads it as committed, from page cache that the system considers written, and a power cut would lose it
+/// together with everything appended after it. Moving it writes and syncs it again.
 async fn settle_log(connection: &mut SqliteConnection) -> Result<(), Error> {
     match raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await {
         Ok(row) => {
             tracing::debug!(busy = row.try_get::<i64, _>(0).unwrap_or(-1), "brought the log into the file");
             Ok(())
         }
-        // A device that fails proves nothing. For want of room alone, the log stays as it is.
+        // After an I/O error the log's state is unknown. If only space is missing, the log is intact and stays.
         Err(error) if sqlite_primary_code(&error) == Some(IOERR) => Err(error),
         Err(error) => {
             tracing::debug!(%error, "the log was not brought into the file");
@@ -342,14 +346,14 @@ async fn settle_log(connection: &mut SqliteConnection) -> Result<(), Error> {
     }
 }
 
-/// Waits until the file is let go, so that the next connection does not meet this one.
+/// Waits until the file is released, so that its lock does not block the next connection.
 async fn close(connection: SqliteConnection) {
     if let Err(error) = connection.close().await {
         tracing::debug!(%error, "a connection did not close cleanly");
     }
 }
 
-/// Returns SQLite's result code (<https://www.sqlite.org/rescode.html>); the low byte is the primary one, and the rest refines it.
+/// Returns SQLite's result code (<https://www.sqlite.org/rescode.html>); the low byte is the primary code.
 pub fn sqlite_code(error: &Error) -> Option<i64> {
     error.as_database_error()?.code()?.parse().ok()
 }
@@ -371,7 +375,7 @@ mod tests {
         let mut transaction = writer.begin().await.unwrap();
         transaction.script("CREATE TABLE notes (note TEXT PRIMARY KEY)").await.unwrap();
         transaction.commit().await.unwrap();
-        // Lasts as long as the connection.
+        // A temporary table exists as long as its connection, so that it identifies the connection.
         let mut transaction = writer.begin().await.unwrap();
         transaction.script("CREATE TEMP TABLE mark (one)").await.unwrap();
         transaction.commit().await.unwrap();
@@ -399,7 +403,7 @@ mod tests {
             let mut transaction = writer.begin().await.unwrap();
             add(&mut transaction, "dropped").await.unwrap();
             drop(transaction);
-            // Nobody else is kept out: the busy handler waits for the rollback that was sent.
+            // Another connection is not blocked: its busy handler waits for the rollback that was sent.
             let mut beside = writer.connect().await.unwrap();
             beside.execute(raw_sql("BEGIN IMMEDIATE; ROLLBACK")).await.unwrap();
         }

@@ -1,4 +1,4 @@
-//! Connections that are of no more use, and those that became suspect with them.
+//! Broken connections, and the older connections that are not trusted after one broke.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use tokio::sync::{Notify, watch};
 
 use crate::limits::{IDLE_TRUST, REASON_AGE_MAX};
 
-/// Whether an error says that the server behind the connection is gone, going, or no longer the one that takes writes.
+/// Returns `true` if the error means that the server is gone, shutting down, or no longer the primary.
 ///
-/// 25006 comes from a standby, and from a primary that was demoted: the next connection may reach its successor. Class 08 and
-/// 57P01 to 57P05 end the connection, or precede its end; so does 25P03, a transaction that was left idle.
+/// 25006 comes from a standby and from a demoted primary: the next connection may reach the new primary. Class 08,
+/// 57P01 to 57P05, and 25P03 (an idle transaction) end the connection or precede its end.
 pub fn is_break(error: &Error) -> bool {
     match error {
         Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::WorkerCrashed => true,
@@ -23,32 +23,33 @@ pub fn is_break(error: &Error) -> bool {
     }
 }
 
-/// Whether the server's disk has no room.
+/// Returns `true` if the server's disk is full.
 pub(super) fn is_full(error: &Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "53100")
 }
 
-/// Whether an error says that the server could not write, whatever was to be written.
+/// Returns `true` if the server cannot write at all, independent of the statement.
 pub(super) fn is_failed_write(error: &Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     is_break(error) || is_full(error) || code.is_some_and(|code| code.starts_with("58"))
 }
 
-/// Whether an error says that the server takes no more writes: it was demoted, and another one has its place. What it has not yet
-/// confirmed it may never confirm, for want of a standby.
+/// Returns `true` if the server was demoted and another one is primary. Commits in progress may never be confirmed, for
+/// want of a standby.
 fn is_demotion(error: &Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "25006")
 }
 
-/// Whether an error is the server's ordinary way to refuse one statement: another transaction was first, or a constraint does
-/// not hold. After a rollback that succeeded, the connection is as good as before.
+/// Returns `true` for the normal refusal of a statement: a conflict with another transaction, or a violated constraint.
+/// After a successful rollback the connection can be reused.
 pub(super) fn is_ordinary(error: &Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code.starts_with("40") || code.starts_with("23") || code == "55P03")
 }
 
-/// When a connection last broke, and why. Connections from before that moment are not used again, so that a restart or a
-/// fail-over of the database costs each caller at most one failed call, not one for each connection. Clones share it.
+/// Time of the last broken connection, and the last refusal. Connections from before that time are not used again, so
+/// that a restart or fail-over of the database costs each caller at most one failed call, not one per connection.
+/// Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Breaks {
     last: Arc<Mutex<Last>>,
@@ -59,12 +60,12 @@ pub struct Breaks {
 #[derive(Debug, Default)]
 struct Last {
     broke: Option<Instant>,
-    /// The reason why no connection came about.
+    /// Time and reason of the last failed attempt to connect.
     refused: Option<(Instant, String)>,
 }
 
 impl Breaks {
-    /// Records that a connection broke by this error.
+    /// Records that a connection broke with this error.
     pub(super) fn note(&self, error: &Error) {
         self.lock().broke = Some(Instant::now());
         self.broke.notify_waiters();
@@ -73,12 +74,12 @@ impl Breaks {
         }
     }
 
-    /// Records that the server takes no more writes.
+    /// Records that the server was demoted.
     pub(super) fn note_demotion(&self) {
         self.demotions.send_modify(|count| *count += 1);
     }
 
-    /// Returns what tells of the demotions from now on.
+    /// Subscribes to demotions from now on.
     pub(super) fn demotions(&self) -> watch::Receiver<u64> {
         self.demotions.subscribe()
     }
@@ -88,18 +89,18 @@ impl Breaks {
         self.broke.notified().await;
     }
 
-    /// Records why no connection came about.
+    /// Records the reason of a failed attempt to connect.
     pub(super) fn note_refusal(&self, reason: String) {
         self.lock().refused = Some((Instant::now(), reason));
     }
 
-    /// Returns why no connection came about, if that was recently.
+    /// Returns the reason of the last failed attempt to connect, if it is recent.
     pub(super) fn refusal(&self) -> Option<String> {
         let last = self.lock();
         last.refused.as_ref().filter(|(at, _)| at.elapsed() < REASON_AGE_MAX).map(|(_, reason)| reason.clone())
     }
 
-    /// Whether another connection broke since this one was made.
+    /// Returns `true` if another connection broke after this one was opened.
     pub(super) fn is_outdated(&self, connection: &PoolConnectionMetadata) -> bool {
         let last = self.lock().broke;
         last.is_some_and(|at| at.elapsed() <= connection.age)
@@ -111,7 +112,7 @@ impl Breaks {
     }
 }
 
-/// Whether a connection was silent for so long that it is asked for a sign of life.
+/// Returns `true` if a connection was idle for so long that it is pinged before use.
 pub(super) fn was_idle_for_long(idle_for: Duration) -> bool {
     idle_for > IDLE_TRUST
 }

@@ -1,4 +1,4 @@
-//! The pool, which opens connections when they are needed, and finds out what it is connected to.
+//! The pool: opens connections on demand, and detects a transaction pooler.
 
 use std::io::{Error as IoError, ErrorKind};
 use std::sync::Arc;
@@ -14,40 +14,40 @@ use super::session::PostgresSession;
 use crate::Commits;
 use crate::limits::PING_TIME_MAX;
 
-/// A setting that no server knows and every server keeps, so that it comes back only from a server that was asked itself.
+/// Name of a custom setting. Every server keeps it for the session; a transaction pooler refuses it or loses it.
 const MARK: &str = "apiary.direct";
 
-/// How many connections there are, and how they are used.
+/// Settings of the pool and its sessions.
 #[derive(Clone, Debug)]
 pub struct PostgresPoolOptions {
-    /// Connections at the most.
+    /// Maximum number of connections.
     pub connections_max: u32,
-    /// Longest time that a call waits for a free connection, or for the server to come back.
+    /// Longest wait of a call for a free connection, or for the server to return.
     pub acquire_time_max: Duration,
-    /// Longest time that a call waits for the answer to a statement.
+    /// Longest wait of a call for the answer to a statement.
     pub answer_time_max: Duration,
-    /// The statement, if any, that makes the settings of a session.
+    /// Statements that set up a session; may be empty.
     pub session_settings: String,
-    /// The same for one transaction, where sessions are shared with others.
+    /// Statements that set up a transaction, used behind a pooler, where sessions are shared with others.
     pub transaction_settings: String,
-    /// Whether a transaction pooler is surely in between. If not, it is found out.
+    /// `true` if there is known to be a transaction pooler. Otherwise it is detected.
     pub has_transaction_pooler: bool,
 }
 
-/// Connections to one server, or to whatever stands where it is.
+/// Connections to the server, or the pooler, at one address.
 #[derive(Debug)]
 pub struct PostgresPool {
     server: PgConnectOptions,
     options: PostgresPoolOptions,
     pool: PgPool,
-    /// Found out at the first use, so that a pool can be made while the server is away.
+    /// Detected at the first use, so that a pool can be created while the server is down.
     is_pooled: Arc<OnceCell<bool>>,
     breaks: Breaks,
     commits: Commits,
 }
 
 impl PostgresPool {
-    /// A pool that connects at its first use.
+    /// Creates a pool that connects at its first use.
     pub fn new(server: PgConnectOptions, options: PostgresPoolOptions) -> Self {
         let is_pooled = Arc::new(OnceCell::new_with(options.has_transaction_pooler.then_some(true)));
         let breaks = Breaks::default();
@@ -58,11 +58,13 @@ impl PostgresPool {
     /// Takes a connection, for one call.
     ///
     /// # Errors
-    /// [`Error::PoolTimedOut`], or why the server refuses connections.
+    /// [`Error::PoolTimedOut`], or the reason why the server refuses connections.
     pub async fn session(&self) -> Result<PostgresSession, Error> {
         let is_pooled = self.is_pooled().await?;
         let connection = match self.pool.acquire().await {
             Err(Error::PoolTimedOut) => {
+                // A bare time-out would hide the cause: sqlx retries failed connections silently until the time is
+                // over.
                 let refused = |reason| Error::Io(IoError::new(ErrorKind::TimedOut, reason));
                 return Err(self.breaks.refusal().map_or(Error::PoolTimedOut, refused));
             }
@@ -73,11 +75,11 @@ impl PostgresPool {
         Ok(PostgresSession::new(connection, self.options.answer_time_max, breaks, commits, begin))
     }
 
-    /// Whether a pooler stands in between that gives each transaction another connection: a session's own settings, named
-    /// statements and `LISTEN` cannot be used then.
+    /// Returns `true` if there is a transaction pooler, which may give each transaction another connection. Session
+    /// settings, named statements and `LISTEN` cannot be used then.
     ///
     /// # Errors
-    /// That the server is away, or lets nobody in.
+    /// The server is unreachable or refuses the connection.
     pub async fn is_pooled(&self) -> Result<bool, Error> {
         let found = self.is_pooled.get_or_try_init(|| async {
             let found = leads_to_pooler(&self.server, self.options.acquire_time_max).await?;
@@ -91,12 +93,12 @@ impl PostgresPool {
         found.await.copied()
     }
 
-    /// When connections broke.
+    /// Returns the record of broken connections.
     pub fn breaks(&self) -> &Breaks {
         &self.breaks
     }
 
-    /// What commits say about whether the server takes writes.
+    /// Returns the evidence, from commits, that the server accepts writes.
     pub fn commits(&self) -> &Commits {
         &self.commits
     }
@@ -117,11 +119,13 @@ fn open(
     PgPoolOptions::new()
         .max_connections(options.connections_max.max(1))
         .acquire_timeout(options.acquire_time_max)
-        // Asking each connection before each use would double the round trips.
+        // Pinging before every use would double the round trips. Only connections that were idle for long are pinged,
+        // below.
         .test_before_acquire(false)
         .before_acquire(move |connection, metadata| {
             let (is_outdated, is_suspect) = (suspects.is_outdated(&metadata), was_idle_for_long(metadata.idle_for));
             Box::pin(async move {
+                // `false` makes the pool close this connection and take another.
                 if is_outdated || !is_suspect {
                     return Ok(!is_outdated);
                 }
@@ -134,7 +138,7 @@ fn open(
             Box::pin(async move {
                 let prepared = match prepare_session(connection, &settings).await {
                     Ok(false) => return Ok(()),
-                    // The connections that are open lead to the same server, or to one that it has taken the place of.
+                    // The open connections lead to this same read-only server, or to the one that it replaced.
                     Ok(true) => {
                         refusals.note_demotion();
                         Err(read_only())
@@ -147,9 +151,10 @@ fn open(
         .connect_lazy_with(server)
 }
 
-/// Prepares a new session; true if its server takes no writes: a standby, or a primary that was demoted.
-/// Behind a pooler, settings would leak to its other clients: there they are set in each transaction.
+/// Prepares a new session; returns `true` if its server is read-only: a standby, or a demoted primary. Behind a pooler,
+/// session settings would leak to other clients, so that `settings` is empty there.
 async fn prepare_session(connection: &mut PgConnection, settings: &str) -> Result<bool, Error> {
+    // Both in one message, so that a new connection costs a single extra round trip.
     let statements = format!("{settings}; SHOW transaction_read_only");
     let rows = connection.fetch_all(raw_sql(AssertSqlSafe(statements))).await?;
     let is_read_only = |row: &PgRow| row.try_get::<String, _>("transaction_read_only").is_ok_and(|on| on == "on");
@@ -161,16 +166,16 @@ fn read_only() -> Error {
     Error::Io(IoError::other(words))
 }
 
-/// Whether a pooler stands there that gives each transaction another connection.
+/// Returns `true` if the address leads to a transaction pooler.
 ///
 /// # Errors
-/// That the server is away, lets nobody in, or does not answer in this time.
+/// The server is unreachable, refuses the connection, or does not answer in time.
 pub async fn leads_to_pooler(server: &PgConnectOptions, time_max: Duration) -> Result<bool, Error> {
     let late = |_| Err(Error::Io(IoError::new(ErrorKind::TimedOut, "the server did not answer in time")));
     timeout(time_max, is_pooled(server)).await.unwrap_or_else(late)
 }
 
-/// Connects with a setting of our own, and asks for it: a pooler refuses the setting, or forgets it on the way.
+/// Connects with a custom setting and reads it back: a pooler refuses the setting or loses it.
 async fn is_pooled(server: &PgConnectOptions) -> Result<bool, Error> {
     match PgConnection::connect_with(&server.clone().options([(MARK, "on")])).await {
         Ok(mut connection) => {
@@ -181,7 +186,8 @@ async fn is_pooled(server: &PgConnectOptions) -> Result<bool, Error> {
             }
             Ok(mark.as_deref() != Some("on"))
         }
-        // Protocol violation: how PgBouncer refuses a start-up parameter. Feature not supported: how others do.
+        // PgBouncer refuses an unknown start-up parameter as a protocol violation, other poolers as an unsupported
+        // feature.
         Err(Error::Database(error)) if matches!(error.code().as_deref(), Some("08P01" | "0A000")) => Ok(true),
         Err(error) => Err(error),
     }

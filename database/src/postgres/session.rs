@@ -1,4 +1,4 @@
-//! One connection for one call.
+//! A session: a pooled connection, used by a single call.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -17,18 +17,19 @@ use crate::limits::DEMOTED_ANSWER_MAX;
 /// A statement with its parameters.
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
-/// A connection taken from the pool. It goes back only in a known state: after a failure, or dropped in the middle of a
-/// statement or a transaction (the caller went away, the network fell silent), it is closed, and the server rolls back.
+/// A connection taken from the pool. It returns to the pool only in a known state. After a failure, or when dropped
+/// during a statement or transaction (the caller was cancelled, the network is silent), it is closed and the server
+/// rolls back.
 pub struct PostgresSession {
     connection: PoolConnection<Postgres>,
-    /// The longest that a statement may take, seen from here. The server may have a shorter limit of its own; this one is for
-    /// when the server cannot be heard any more.
+    /// Longest duration of a statement on the client's clock. The server may have a shorter limit; this one is for a
+    /// server that does not answer any more.
     answer_time_max: Duration,
     breaks: Breaks,
     demotions: watch::Receiver<u64>,
     commits: Commits,
-    /// Where a pooler gives each transaction whatever connection is free: how each transaction begins. No statement is
-    /// prepared under a name there, and none runs outside of a transaction, because its two halves may reach two servers.
+    /// Statements that begin each transaction behind a transaction pooler. No statement is prepared under a name there,
+    /// and none runs outside a transaction, because its parse and execute messages may reach two servers.
     pooled_begin: Option<String>,
     is_between_statements: bool,
     is_in_transaction: bool,
@@ -64,10 +65,12 @@ impl PostgresSession {
     /// Runs a statement; returns all its rows.
     ///
     /// # Errors
-    /// Postgres's error, or that it did not answer in time.
+    /// Postgres's error, or a time-out.
     pub async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
         let is_single = self.enter().await?;
         let statement = statement.persistent(self.pooled_begin.is_none());
+        // Set before the await: a caller cancelled here leaves half an answer on the connection, and `drop` must close
+        // it.
         self.is_between_statements = false;
         let answer = hear(self.connection.fetch_all(statement), self.answer_time_max, &mut self.demotions).await;
         let rows = self.settle(answer)?;
@@ -93,7 +96,7 @@ impl PostgresSession {
         Ok(rows)
     }
 
-    /// Runs a statement; returns how many rows it changed.
+    /// Runs a statement; returns the number of rows it changed.
     ///
     /// # Errors
     /// As for [`Self::rows`].
@@ -108,7 +111,8 @@ impl PostgresSession {
         Ok(changed)
     }
 
-    /// The same of a statement that writes little: where it finds room, work may not.
+    /// Runs a statement that writes little; returns the number of rows it changed. Its success does not show that there
+    /// is room for work.
     ///
     /// # Errors
     /// As for [`Self::rows`].
@@ -119,7 +123,7 @@ impl PostgresSession {
         changed
     }
 
-    /// Remembers a change until it is committed, which it is by now if it stands on its own.
+    /// Remembers a change until the commit. Outside a transaction it is already committed.
     fn note_change(&mut self, is_change: bool) {
         self.has_changed |= is_change;
         if !self.is_in_transaction && std::mem::take(&mut self.has_changed) {
@@ -135,20 +139,21 @@ impl PostgresSession {
         self.run(statements.to_owned()).await.map(drop)
     }
 
-    /// Begins a transaction. It is rolled back unless [`commit`](Self::commit) comes.
+    /// Begins a transaction. It is rolled back unless [`commit`](Self::commit) is called.
     ///
     /// # Errors
     /// As for [`Self::rows`].
     pub async fn begin(&mut self) -> Result<(), Error> {
+        // Set before the await: a `BEGIN` that was sent but not answered may have opened a transaction.
         self.is_in_transaction = true;
         let begin = self.pooled_begin.clone().unwrap_or_else(|| "BEGIN".to_owned());
         self.run(begin).await.map(drop)
     }
 
-    /// Commits.
+    /// Commits the transaction.
     ///
     /// # Errors
-    /// As for [`Self::rows`]. Whether the change was committed is not known then.
+    /// As for [`Self::rows`]. The change may or may not be committed then.
     pub async fn commit(&mut self) -> Result<(), Error> {
         self.run("COMMIT".to_owned()).await?;
         self.is_in_transaction = false;
@@ -158,8 +163,8 @@ impl PostgresSession {
         Ok(())
     }
 
-    /// Rolls back at once, so that the rows that were locked are free for others when the caller hears of the failure. If that
-    /// fails, too, the connection is closed instead, to the same end.
+    /// Rolls back at once, so that locked rows are free for others before the caller learns of the failure. If the
+    /// rollback fails, the connection is closed instead, and the server rolls back.
     pub async fn rollback(&mut self) {
         if self.is_between_statements && !self.is_condemned && self.run("ROLLBACK".to_owned()).await.is_ok() {
             self.is_in_transaction = false;
@@ -167,7 +172,7 @@ impl PostgresSession {
         self.has_changed = false;
     }
 
-    /// Begins a transaction for a single statement, where statements need one.
+    /// Begins a transaction for a single statement, if statements need one (behind a pooler).
     async fn enter(&mut self) -> Result<bool, Error> {
         let is_single = self.pooled_begin.is_some() && !self.is_in_transaction;
         if is_single {
@@ -194,12 +199,15 @@ impl PostgresSession {
                 Ok(value)
             }
             Err(error) => {
+                // An ordinary refusal leaves the connection in a known state, on which ROLLBACK can run. After any
+                // other error it can be anywhere in the protocol.
                 self.is_between_statements = is_ordinary(&error);
                 self.is_condemned |= !is_ordinary(&error);
                 if is_break(&error) {
                     self.breaks.note(&error);
                 }
                 if is_failed_write(&error) {
+                    // A small write that fails needs no time of doubt: the next small write would fail, too.
                     let lacks_room = is_full(&error) && !self.is_small;
                     self.commits.void(lacks_room.then(|| error.to_string()));
                 }
@@ -209,8 +217,8 @@ impl PostgresSession {
     }
 }
 
-/// Waits for the answer to a statement, and not for long once another connection found the server demoted: a commit that only a
-/// standby can confirm stays without an answer then.
+/// Waits for the answer to a statement, but only briefly once another connection has found the server demoted: a commit
+/// that needs a standby's confirmation would never be answered.
 async fn hear<T>(
     call: impl Future<Output = Result<T, Error>>,
     most: Duration,
@@ -220,10 +228,10 @@ async fn hear<T>(
     tokio::select! {
         biased;
         answer = timeout_at(end, &mut call) => return answer.unwrap_or_else(|_| Err(late("", most))),
-        // The sender lives as long as the session.
+        // `changed` cannot fail: the session holds the sender.
         _ = demotions.changed() => {}
     }
-    // The statements that follow in this session are no better off.
+    // Marked as unseen again, so that the session's further statements wait only briefly, too.
     demotions.mark_changed();
     let end = end.min(Instant::now() + DEMOTED_ANSWER_MAX);
     timeout_at(end, call).await.unwrap_or_else(|_| Err(late(", which was demoted,", DEMOTED_ANSWER_MAX)))

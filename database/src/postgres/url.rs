@@ -1,12 +1,12 @@
-//! Database URLs, read strictly: a password with a bare `@` in it must not be taken for a host name, looked up in the DNS and
-//! printed. Nothing that follows `://` is in any error.
+//! Strict reader of database URLs. A password with an unencoded `@` must not be read as a host name, looked up in the
+//! DNS and printed. No error quotes anything after `://`.
 
 use std::net::IpAddr;
 use std::str::FromStr as _;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-/// Parameters that the driver knows.
+/// Parameters supported by the driver.
 const PARAMETERS: [&str; 17] = [
     "application_name",
     "dbname",
@@ -27,7 +27,7 @@ const PARAMETERS: [&str; 17] = [
     "user",
 ];
 
-/// The reason why a database URL cannot be used. Holds nothing of the URL.
+/// An error of reading a database URL. Quotes no part of the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the database URL cannot be read: {0}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters in \
@@ -38,19 +38,19 @@ pub struct UrlError(&'static str);
 /// Reads a database URL.
 ///
 /// # Errors
-/// The fault, in words that show nothing of it.
+/// The problem, without any part of the URL.
 pub fn read_url(url: &str) -> Result<PgConnectOptions, UrlError> {
     let url = url.trim();
     let rest = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"));
     check(rest.ok_or(UrlError("it does not begin with postgres://"))?)?;
-    // What the driver has against it may quote it.
+    // The driver's error may quote the password, so that it is dropped.
     let options = PgConnectOptions::from_str(url).map_err(|_| UrlError("a part of it has no meaning"))?;
-    // Poolers refuse start-up parameters that they do not know, and nothing here prints a float.
+    // sqlx sends `extra_float_digits` at start-up, which poolers refuse. No statement here returns a float as text.
     Ok(options.extra_float_digits(None))
 }
 
-/// Reads a database URL. Where it does not say (`sslmode=…`), a connection that leaves this machine is encrypted or not made; the
-/// driver itself would fall back to plain text.
+/// Reads a database URL. Without `sslmode=…`, a connection to another machine must be encrypted; the driver would fall
+/// back to plain text.
 ///
 /// # Errors
 /// As for [`read_url`].
@@ -68,7 +68,7 @@ fn is_local(options: &PgConnectOptions) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Names the server, without the password.
+/// Describes the server, without the password.
 pub fn describe(options: &PgConnectOptions) -> String {
     format!(
         "postgres at {}:{}, database `{}`, user `{}`",
@@ -79,7 +79,7 @@ pub fn describe(options: &PgConnectOptions) -> String {
     )
 }
 
-/// Checks what follows `://`: a character that should be encoded must not move the border between password and host.
+/// Checks the part after `://`: a character that should be encoded must not move the border between password and host.
 fn check(rest: &str) -> Result<(), UrlError> {
     if rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(UrlError("it holds white space"));
@@ -90,6 +90,8 @@ fn check(rest: &str) -> Result<(), UrlError> {
     check_percent(rest)?;
     let (address, query) = rest.split_once('?').map_or((rest, None), |(address, query)| (address, Some(query)));
     let (authority, path) = address.split_once('/').unwrap_or((address, ""));
+    // An unencoded `/` or `?` in a password ends the authority early, so that the rest of the password and the `@` are
+    // here.
     if path.contains(['@', '/', ':']) || query.is_some_and(|query| query.contains(['@', '?'])) {
         return Err(UrlError("an `@`, `/`, `:` or `?` stands where it must be encoded"));
     }
@@ -119,7 +121,7 @@ fn check_percent(rest: &str) -> Result<(), UrlError> {
     Ok(())
 }
 
-/// A host name, an address in brackets, or the percent-encoded folder of a socket; and a port.
+/// Checks the host (a name, an address in brackets, or the percent-encoded folder of a socket) and the port.
 fn check_server(server: &str) -> Result<(), UrlError> {
     let (host, port) = match server.strip_prefix('[') {
         Some(rest) => {
@@ -143,7 +145,7 @@ fn check_server(server: &str) -> Result<(), UrlError> {
 fn check_query(query: &str) -> Result<(), UrlError> {
     let name = |part: &str| part.split('=').next().unwrap_or_default().to_owned();
     let is_known = |part: &str| PARAMETERS.contains(&name(part).as_str()) || name(part).starts_with("options[");
-    // Not ignored, as the driver would: a password may have got there.
+    // Unknown parameters are refused, although the driver ignores them: part of a password may be here.
     if query.split('&').filter(|part| !part.is_empty()).all(is_known) {
         Ok(())
     } else {
