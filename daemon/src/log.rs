@@ -1,4 +1,4 @@
-//! A log that never fails, panics or blocks whoever writes to it, whatever becomes of the stream behind it.
+//! A log that never fails, panics or blocks its writers, whatever happens to the stream behind it.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,15 +7,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Bytes that wait for the stream. Lines past it are dropped and counted.
+/// Bytes that may wait for the stream. Lines beyond it are dropped and counted.
 const QUEUE_BYTES_MAX: usize = 1 << 20;
-/// The pause before the next try on a stream that takes nothing for the moment.
+/// Pause before the next try on a stream that accepts nothing at the moment.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// A bounded queue of lines in front of a stream, and the thread that writes them. Clones share both.
 ///
-/// A stream that is closed, full or read by nobody costs lines, and nothing else: the caller never waits for it. Once
-/// the stream takes lines again, a warning says how many were lost.
+/// A stream that is closed, full or unread costs lines only: the caller never waits for it. Once the stream accepts
+/// lines again, a warning gives the number of lost lines.
 #[derive(Clone)]
 pub struct LogWriter(Arc<Shared>);
 
@@ -29,14 +29,14 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     bytes: Vec<u8>,
-    /// Lines that found no room since the thread looked last.
+    /// Lines dropped since the thread last took the queue.
     dropped: u64,
     is_writing: bool,
 }
 
 impl LogWriter {
-    /// Starts the thread. It writes to a duplicate of the descriptor, so that a write that hangs holds no lock of the
-    /// standard library's, and lives as long as the program.
+    /// Starts the thread, which lives as long as the program. It writes to a duplicate of the descriptor, so that a
+    /// blocked write does not hold the standard library's lock on the stream.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl LogWriter {
         Ok(writer)
     }
 
-    /// Puts text in the queue, or drops and counts it if there is no room.
+    /// Appends text to the queue, or drops and counts it if there is no room.
     pub fn push(&self, text: &[u8]) {
         let mut queue = self.0.lock();
         if queue.bytes.len().saturating_add(text.len()) > QUEUE_BYTES_MAX {
@@ -64,7 +64,7 @@ impl LogWriter {
         self.0.filled.notify_one();
     }
 
-    /// Waits until everything is written, for no longer than this; false if something was left.
+    /// Waits until everything is written, for at most `patience`; returns `false` if something was left.
     pub fn flush_within(&self, patience: Duration) -> bool {
         let is_busy = |queue: &mut Queue| queue.is_writing || !queue.bytes.is_empty();
         let waited = self.0.emptied.wait_timeout_while(self.0.lock(), patience, is_busy);
@@ -94,7 +94,7 @@ impl Shared {
             match write_all(&mut output, &batch) {
                 Err(unwritten) => lost = lost.saturating_add(unwritten),
                 Ok(()) if lost > 0 && !batch.is_empty() => {
-                    // Through the log itself, so that it has the form of every other line. There is room again.
+                    // Through the log itself, so that it has the form of every other line. The queue has room again.
                     tracing::warn!(
                         lines = lost,
                         "log lines were lost: nobody read the log, or it could not be written"
@@ -103,35 +103,37 @@ impl Shared {
                 }
                 Ok(()) => {}
             }
+            // Cleared only after the write, so that `flush_within` does not take an empty queue for a written one.
             self.lock().is_writing = false;
             self.emptied.notify_all();
         }
     }
 
-    /// Waits for lines, and moves them into the batch; returns how many were dropped meanwhile.
+    /// Waits for lines, and moves them into the batch; returns the number dropped meanwhile.
     fn take(&self, batch: &mut Vec<u8>) -> u64 {
         batch.clear();
         let is_idle = |queue: &mut Queue| queue.bytes.is_empty() && queue.dropped == 0;
         let mut queue = self.filled.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        // Swapped, so that writers wait for a pointer exchange only, and both buffers are reused.
         std::mem::swap(&mut queue.bytes, batch);
         queue.is_writing = true;
         std::mem::take(&mut queue.dropped)
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        // It is changed in steps that cannot panic half-way.
+        // The state is valid after a panic: no step that changes it can panic half-way.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Writes it all; or returns how many lines were not written, because the stream is closed or full.
+/// Writes all bytes, or returns the number of lines not written because the stream is closed or full.
 fn write_all(output: &mut impl Write, mut bytes: &[u8]) -> Result<(), u64> {
     while !bytes.is_empty() {
         match output.write(bytes) {
             Ok(0) => return Err(lines(bytes)),
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // Somebody else made the shared stream non-blocking.
+            // Another process may have made the shared stream non-blocking.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(BUSY_PAUSE),
             Err(_) => return Err(lines(bytes)),
         }
@@ -144,13 +146,13 @@ fn lines(text: &[u8]) -> u64 {
     u64::try_from(ends).unwrap_or(u64::MAX).max(1)
 }
 
-/// From now on, a panic is a line of the log. The standard library would write it to standard error and wait for
-/// whoever reads that.
+/// Makes panics lines of the log. The standard library would write them to standard error, and block while nobody reads
+/// it.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let words = panic.payload_as_str().unwrap_or("without words");
-        // One line, whatever an assertion has to show.
+        // On one line, because assertions print values with line breaks.
         let words: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let thread = thread::current();
         tracing::error!(place, thread = thread.name().unwrap_or_default(), "panic: {words}");
@@ -166,7 +168,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// Refuses so many writes, then keeps what it is given.
+    /// A stream that refuses the first writes and keeps the rest.
     struct Grudging {
         refusals: usize,
         kept: Arc<Mutex<Vec<u8>>>,

@@ -1,5 +1,4 @@
-//! Conditions that an operator should know of: logged once per cause and then rarely, counted, and listed wherever this
-//! part of the system reports its health.
+//! Conditions for the operator: logged once per cause and then rarely, counted, and listed in the health report.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -9,17 +8,17 @@ use apiary_identity::Clock;
 
 use crate::{HeldBack, Throttle};
 
-/// Conditions kept at once. Past it, new ones are logged and counted under [`OVERFLOW`], so that a hostile stream of
-/// causes fills neither the memory nor the health page.
+/// Conditions kept at once. Beyond it, new ones are counted under [`OVERFLOW`], so that a hostile stream of causes
+/// fills neither the memory nor the health page.
 const NOTICES_MAX: usize = 256;
-/// A condition that lasts is logged again after this long, in milliseconds.
+/// Interval after which a lasting condition is logged again, in milliseconds.
 const REPEAT_AFTER_MS: i64 = 600_000;
-/// Characters of a text that are kept.
+/// Maximum number of characters of a text.
 const TEXT_CHARS_MAX: usize = 1024;
-/// The kind under which conditions past the bound are counted.
+/// The kind under which conditions beyond the bound are counted.
 const OVERFLOW: &str = "TOO_MANY_NOTICES";
 
-/// A condition that lasts, or that happened and was not resolved.
+/// A condition that lasts, or that occurred and was not resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// The kind, in capitals, for programs; `docs/explain.md` lists them.
@@ -42,7 +41,7 @@ pub struct Notices(Arc<Shared>);
 
 struct Shared {
     clock: Arc<dyn Clock>,
-    /// Of log lines about conditions that come and go.
+    /// Throttle of the log lines about conditions that come and go.
     lines: Throttle,
     open: Mutex<BTreeMap<(&'static str, String), Open>>,
 }
@@ -50,21 +49,21 @@ struct Shared {
 struct Open {
     notice: Notice,
     logged_ms: i64,
-    /// Whether its beginning was logged, so that its end is to be.
+    /// `true` if its beginning was logged, so that its end is logged, too.
     is_logged: bool,
 }
 
-/// A line of the log about a condition.
+/// A log line about a condition.
 struct Line {
     kind: &'static str,
     subject: String,
     count: u64,
-    /// Lines like this one that the log did not get.
+    /// Suppressed lines like this one.
     held_back: HeldBack,
 }
 
 impl Notices {
-    /// No conditions yet.
+    /// Creates an empty set of conditions.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let lines = Throttle::new(Arc::clone(&clock));
         Self(Arc::new(Shared { clock, lines, open: Mutex::default() }))
@@ -75,17 +74,17 @@ impl Notices {
     pub fn raise(&self, kind: &'static str, subject: impl Into<String>, text: impl Into<String>) {
         let (subject, text) = (subject.into(), clipped(&text.into()));
         if let Some(Line { kind, subject, count, held_back }) = self.count(kind, subject, &text, true) {
-            // The log may be slow: nobody else waits for it.
+            // Logged outside the lock, so that a slow log does not block other callers.
             tracing::warn!(kind, subject, count, held_back, "{text}");
         }
     }
 
-    /// Records an occurrence that whoever found it has logged.
+    /// Records an occurrence that the caller has already logged.
     pub fn record(&self, kind: &'static str, subject: impl Into<String>, text: impl Into<String>) {
         self.count(kind, subject.into(), &clipped(&text.into()), false);
     }
 
-    /// Counts an occurrence; returns the line to log if the log is to have one, and had not too many like it.
+    /// Counts an occurrence; returns the line to log, if one is wanted and there were not too many like it.
     fn count(&self, kind: &'static str, subject: String, text: &str, is_to_log: bool) -> Option<Line> {
         let now_ms = self.0.clock.now_ms();
         let (mut kind, mut subject) = (kind, subject);
@@ -119,7 +118,7 @@ impl Notices {
         }
     }
 
-    /// Ends a condition; logs that it is over if it was there, and its beginning was logged.
+    /// Ends a condition. Logs the end if its beginning was logged.
     pub fn resolve(&self, kind: &'static str, subject: &str) {
         let ended = self.lock().remove(&(kind, subject.to_owned()));
         if let Some(Open { notice, is_logged: true, .. }) = ended {
@@ -133,12 +132,12 @@ impl Notices {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Open>> {
-        // No code that can panic runs under the lock; a poisoned map is whole all the same.
+        // No code that can panic runs under the lock, and a poisoned map would be complete all the same.
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The text, bounded, and without control characters that could rewrite a terminal or a log.
+/// Returns the text, cut to its bound and without control characters, which could rewrite a terminal or a log.
 fn clipped(text: &str) -> String {
     text.chars().take(TEXT_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

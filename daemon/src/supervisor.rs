@@ -1,4 +1,4 @@
-//! Background tasks that are started again when they panic or end before their time, and reported.
+//! Background tasks that are restarted and reported when they panic or end too early.
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
@@ -17,33 +17,32 @@ use tokio_util::task::TaskTracker;
 
 use crate::Notices;
 
-/// The pause before a task is started again; each failure in the window doubles it.
+/// Pause before a restart; each failure in the window doubles it.
 const RESTART_PAUSE: Duration = Duration::from_millis(100);
-/// The longest such pause.
+/// Longest pause before a restart.
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
-/// More failures of one task than this within the window show that restarts do not help.
+/// Failures of one task within the window beyond which restarts are given up.
 const RESTARTS_MAX: usize = 5;
 /// The window in which failures of one task are counted.
 const RESTART_WINDOW: Duration = Duration::from_secs(60);
-/// A task that was started again counts as running after this long.
+/// Time after which a restarted task counts as running.
 const STEADY_AFTER: Duration = Duration::from_millis(500);
-/// A restart is listed as a notice for this long after the task became steady.
+/// Time for which a restart is listed as a notice after the task became steady.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
-/// A variable of the environment that makes tasks panic at their start, in builds for tests only: `NAME=TIMES`, with commas between
-/// several.
+/// Environment variable that makes tasks panic at their start, in debug builds only: `NAME=TIMES`, separated by commas.
 const SABOTAGED_TASKS: &str = "SABOTAGED_TASKS";
 
-/// The notice of a task that was started again.
+/// The notice of a restarted task.
 const TASK_RESTARTED: &str = "TASK_RESTARTED";
-/// The notice of a task that fails again and again.
+/// The notice of a task that failed too often.
 const TASK_FAILED: &str = "TASK_FAILED";
 
 /// The background tasks of one running part. Clones share them.
 ///
-/// A task that panics, or ends although nobody told it to, is logged, raises a notice, and is started again with its
-/// state after a pause. When restarts do not help, [`failed`](Self::failed) completes: the process is to end with an
-/// error, so that whatever started it starts it anew.
+/// A task that panics, or ends before `stop`, is logged, raises a notice, and is restarted with its state after a
+/// pause. When restarts do not help, [`failed`](Self::failed) completes: the process should end with an error, so that
+/// its service manager restarts it.
 #[derive(Clone)]
 pub struct Supervisor {
     shared: Arc<Shared>,
@@ -52,7 +51,7 @@ pub struct Supervisor {
 
 struct Shared {
     notices: Notices,
-    /// By the name of the task: how many of that name are down, and the bell that makes one panic in a test.
+    /// State by task name.
     known: Mutex<BTreeMap<&'static str, Known>>,
     failure: watch::Sender<Option<String>>,
 }
@@ -61,11 +60,11 @@ struct Shared {
 struct Known {
     down: usize,
     sabotage: Arc<Notify>,
-    /// Starts that are to panic.
+    /// Further starts that panic, for tests.
     panics_left: u32,
 }
 
-/// The restarts of one task.
+/// The life of one task over its restarts.
 pub struct Life {
     shared: Arc<Shared>,
     name: &'static str,
@@ -78,26 +77,26 @@ pub struct Life {
 }
 
 impl Supervisor {
-    /// No tasks yet. What happens to them is added to these notices.
+    /// Creates a supervisor without tasks. Failures are added to these notices.
     pub fn new(notices: Notices) -> Self {
         let (known, failure) = (Mutex::default(), watch::Sender::new(None));
         Self { shared: Arc::new(Shared { notices, known, failure }), tasks: TaskTracker::new() }
     }
 
-    /// Tasks that are waited for apart from the others, and otherwise are of the same running part.
+    /// Returns a supervisor whose tasks are waited for separately, with the same notices and failure.
     pub fn group(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), tasks: TaskTracker::new() }
     }
 
-    /// The notices that restarts are added to.
+    /// Returns the notices to which restarts are added.
     pub fn notices(&self) -> &Notices {
         &self.shared.notices
     }
 
-    /// Starts a task. It may end once `stop` is cancelled, also when it cancels that itself; an earlier end is a fault.
+    /// Starts a task. It may end once `stop` is cancelled, also by itself; an earlier end is a fault.
     ///
-    /// `state` is lent to each run, so that queues and the like outlive a panic; what a run has taken out of it and not
-    /// put back is dropped.
+    /// `state` is lent to each run, so that queues survive a panic. Anything that a run has taken out of it and not put
+    /// back is dropped.
     pub fn spawn<S: Send + 'static>(
         &self,
         name: &'static str,
@@ -108,8 +107,9 @@ impl Supervisor {
         let mut life = self.life(name, stop.clone());
         self.tasks.spawn(async move {
             loop {
-                // Called inside, because it may panic before it returns its future.
+                // `run` is called inside the future, because it may panic before it returns one.
                 let ended = life.run(async { run(&mut state).await }).await;
+                // After `stop`, a task that panicked still runs again to finish its work, unless it fails every time.
                 if stop.is_cancelled() && (ended.is_some() || life.is_hopeless()) {
                     return;
                 }
@@ -120,30 +120,31 @@ impl Supervisor {
         });
     }
 
-    /// The restarts of a task that its owner runs itself, with [`Life::run`]. It is not restarted after `stop`.
+    /// Returns the life of a task that its owner runs itself, with [`Life::run`]. `stop` ends the pauses before
+    /// restarts.
     pub fn life(&self, name: &'static str, stop: CancellationToken) -> Life {
         let sabotage = Arc::clone(&self.shared.known().entry(name).or_insert_with(|| Known::of(name)).sabotage);
         let shared = Arc::clone(&self.shared);
         Life { shared, name, stop, sabotage, failures: VecDeque::new(), is_down: false, is_noticed: false }
     }
 
-    /// Runs something that ends by itself, such as the answer to one call, and is waited for by [`wait`](Self::wait).
+    /// Runs a future that ends by itself, such as the answer to a call. [`wait`](Self::wait) waits for it.
     pub fn track(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
     }
 
-    /// Whether every task runs: none has failed and is not yet steady again.
+    /// Returns `true` if every task runs: none has failed without being steady again.
     pub fn is_up(&self) -> bool {
         self.shared.known().values().all(|known| known.down == 0)
     }
 
-    /// Completes when a task fails again and again, with what it is.
+    /// Waits until a task has failed too often; returns the problem.
     pub async fn failed(&self) -> String {
         let mut failure = self.shared.failure.subscribe();
         let problem = failure.wait_for(Option::is_some).await.ok().and_then(|problem| (*problem).clone());
         match problem {
             Some(problem) => problem,
-            // The sender is in `self`: there is always something to wait for.
+            // Unreachable: `self` holds the sender, so that the wait never fails.
             None => std::future::pending().await,
         }
     }
@@ -158,13 +159,13 @@ impl Supervisor {
         self.tasks.wait().await;
     }
 
-    /// The names of all tasks that were ever started.
+    /// Returns the names of all tasks ever started.
     #[doc(hidden)]
     pub fn names(&self) -> Vec<&'static str> {
         self.shared.known().keys().copied().collect()
     }
 
-    /// Makes a task of this name panic once, at its next await. For tests of what happens then.
+    /// Makes a task of this name panic once, at its next await. For tests only.
     #[doc(hidden)]
     pub fn sabotage(&self, name: &str) {
         if let Some(known) = self.shared.known().get(name) {
@@ -179,7 +180,7 @@ impl Known {
     }
 }
 
-/// Returns how many starts of this task are to panic, in a build for tests.
+/// Returns the number of starts of this task that panic, from [`SABOTAGED_TASKS`].
 fn panics_of(name: &str) -> u32 {
     if !cfg!(debug_assertions) {
         return 0;
@@ -190,7 +191,7 @@ fn panics_of(name: &str) -> u32 {
 }
 
 impl Shared {
-    /// Whether this start of a task is to panic.
+    /// Returns `true` if this start of a task must panic, and counts it.
     fn take_panic(&self, name: &str) -> bool {
         let mut known = self.known();
         let Some(known) = known.get_mut(name).filter(|known| known.panics_left > 0) else { return false };
@@ -199,13 +200,14 @@ impl Shared {
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<&'static str, Known>> {
-        // It is changed in steps that cannot panic half-way.
+        // The state is valid after a panic: no step that changes it can panic half-way.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn give_up(&self, name: &'static str, problem: &str) {
         let text = format!("the task `{name}` failed {RESTARTS_MAX} times within a minute, at last it {problem}");
         self.notices.record(TASK_FAILED, name, format!("{text}; the process ends, to be started anew: see the log"));
+        // The first task to fail is the cause; the tasks that fail after it are often only a consequence.
         self.failure.send_if_modified(|failure| {
             let is_first = failure.is_none();
             failure.get_or_insert(text);
@@ -215,7 +217,8 @@ impl Shared {
 }
 
 impl Life {
-    /// Runs the task. Returns `None` if it panicked: then it was reported, the pause is over, and the caller runs it again.
+    /// Runs the task. Returns `None` if it panicked; then the panic was reported and the pause is over, and the caller
+    /// runs it again.
     pub async fn run<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let (sabotage, is_to_panic) = (Arc::clone(&self.sabotage), self.shared.take_panic(self.name));
         let work = async {
@@ -231,6 +234,8 @@ impl Life {
         let ended = tokio::select! {
             biased;
             ended = AssertUnwindSafe(work).catch_unwind() => ended,
+            // Beside the work, because a task that runs well for long never returns to a place where it could be called
+            // steady.
             never = self.recover() => match never {},
         };
         match ended {
@@ -242,11 +247,12 @@ impl Life {
         }
     }
 
-    /// Reports a failure, and waits for as long as the next start is to be put off.
+    /// Reports a failure, and waits for the pause before the next start.
     pub async fn fail(&mut self, problem: &str) {
         let now = Instant::now();
         self.failures.retain(|at| now.saturating_duration_since(*at) < RESTART_WINDOW);
         self.failures.push_back(now);
+        // Counted once per task, however often it fails before it is steady.
         if !std::mem::replace(&mut self.is_down, true) {
             self.shared.known().entry(self.name).or_default().down += 1;
         }
@@ -258,7 +264,7 @@ impl Life {
         if self.is_hopeless() {
             self.shared.give_up(task, problem);
         }
-        // The queue holds no more than fit into the window.
+        // Bounded, so that the shift below cannot overflow.
         let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
         let pause = RESTART_PAUSE.saturating_mul(1 << doublings).min(RESTART_PAUSE_MAX);
         tokio::select! {
@@ -267,12 +273,12 @@ impl Life {
         }
     }
 
-    /// Whether restarts do not help.
+    /// Returns `true` if the task has failed too often within the window.
     pub fn is_hopeless(&self) -> bool {
         self.failures.len() > RESTARTS_MAX
     }
 
-    /// Takes back, in time, what was said of a task that runs again. Never ends.
+    /// Marks a restarted task as running after [`STEADY_AFTER`], and resolves its notice later. Never ends.
     async fn recover(&mut self) -> Infallible {
         if self.is_down {
             sleep(STEADY_AFTER).await;
@@ -306,7 +312,7 @@ fn sabotaged<T>() -> T {
     panic!("sabotaged by a test")
 }
 
-/// The text of a panic.
+/// Returns the text of a panic.
 pub fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("without words")
@@ -328,7 +334,7 @@ mod tests {
         supervisor.notices().list().into_iter().map(|notice| notice.kind).collect()
     }
 
-    /// Doubles what comes in; dies of 0.
+    /// Starts a task that doubles numbers and panics on 0.
     fn start_doubler(supervisor: &Supervisor, stop: &CancellationToken) -> (mpsc::Sender<u32>, mpsc::Receiver<u32>) {
         let (sender, queue) = mpsc::channel(8);
         let (out, doubled) = mpsc::channel(8);

@@ -1,4 +1,4 @@
-//! Log lines of one cause: the first few go through, the rest are counted.
+//! Throttle of log lines: the first few of one cause pass, the rest are counted.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -6,19 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use apiary_identity::Clock;
 
-/// Lines of one cause that go through within [`WINDOW_MS`].
+/// Lines of one cause that pass within [`WINDOW_MS`].
 const LINES_MAX: u64 = 5;
-/// The time after which a cause starts anew, in milliseconds.
+/// Time after which the count of a cause starts again, in milliseconds.
 const WINDOW_MS: i64 = 600_000;
-/// Causes kept at once; past it the oldest is forgotten, and starts anew.
+/// Causes kept at once; beyond it the oldest is forgotten and its count starts again.
 const CAUSES_MAX: usize = 256;
-/// Characters of a cause that count.
+/// Characters by which causes are compared.
 const CAUSE_CHARS_MAX: usize = 256;
 
-/// The number of lines that were held back since the last of their cause; `None` for none, which the log leaves out.
+/// Number of lines suppressed since the last one of their cause that passed; `None` for none, which the log omits.
 pub type HeldBack = Option<NonZeroU64>;
 
-/// Lets log lines through, so that a thousand failures of one cause do not hide the one of another. Clones share it.
+/// Decides which log lines pass, so that a thousand failures of one cause do not hide a single one of another. Clones
+/// share it.
 #[derive(Clone)]
 pub struct Throttle(Arc<Shared>);
 
@@ -33,13 +34,13 @@ struct Cause {
 }
 
 impl Throttle {
-    /// Creates a throttle that nothing has gone through.
+    /// Creates a throttle without any cause.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Shared { clock, causes: Mutex::default() }))
     }
 
-    /// Returns how many lines like this one were held back since the last that went through, or nothing if this one is to be held back.
-    /// Texts that differ in nothing but words with digits, such as ids and times, are one cause.
+    /// Returns the number of similar lines suppressed since the last one that passed, or `None` if this one must be
+    /// suppressed. Texts that differ only in words with digits, such as ids and times, are one cause.
     pub fn pass(&self, cause: &str) -> Option<HeldBack> {
         let (now_ms, cause) = (self.0.clock.now_ms(), kind_of(cause));
         let mut causes = self.lock();
@@ -67,7 +68,7 @@ impl Throttle {
     }
 }
 
-/// The text without the words that name one occurrence.
+/// Returns the text without words that contain digits, such as ids and times.
 fn kind_of(text: &str) -> String {
     let words = text.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
     words.flat_map(|word| word.chars().chain([' '])).take(CAUSE_CHARS_MAX).collect()

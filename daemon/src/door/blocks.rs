@@ -1,4 +1,4 @@
-//! The memory of one body: blocks of one size, which never leave behind more than they hold.
+//! Memory of a request's body: blocks of one size, which leave no uncounted memory in the allocator.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -10,8 +10,8 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::limits::BLOCK_BYTES;
 
-/// A body's bytes as they come. Room for bytes that are only announced is not reserved: memory of which another body has used a
-/// part before would stay with the process, uncounted. And blocks of one size fit where others were.
+/// A body's bytes in the order of arrival. Announced bytes are not reserved in advance: the process would keep the
+/// memory, uncounted, once part of it was used. Blocks of one size fit into the gaps of freed ones.
 #[derive(Default)]
 pub struct Blocks {
     blocks: VecDeque<Vec<u8>>,
@@ -19,12 +19,12 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Returns the bytes, piece after piece.
+    /// Returns the bytes, block by block.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.blocks.iter().map(Vec::as_slice)
     }
 
-    /// Returns the first bytes: those of the first block.
+    /// Returns the first block's bytes.
     pub(super) fn beginning(&self) -> &[u8] {
         self.blocks.front().map_or(&[], Vec::as_slice)
     }
@@ -43,13 +43,13 @@ impl Blocks {
         }
     }
 
-    /// Joins all into one piece, which is of no use before the last byte is there.
+    /// Joins the blocks of a complete body.
     pub fn join(mut self) -> Bytes {
         if self.blocks.len() <= 1 {
             return self.blocks.pop_front().unwrap_or_default().into();
         }
         let mut joined = Vec::with_capacity(self.bytes);
-        // Each block is freed once it is copied.
+        // Each block is freed once copied, so that the body is never in memory twice as a whole.
         while let Some(block) = self.blocks.pop_front() {
             joined.extend_from_slice(&block);
         }
@@ -57,7 +57,7 @@ impl Blocks {
     }
 }
 
-/// Block after block, each free as soon as its reader is done with it.
+/// Yields block by block, each freed as soon as its reader drops it.
 impl Body for Blocks {
     type Data = Bytes;
     type Error = Infallible;

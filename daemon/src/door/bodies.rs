@@ -1,4 +1,5 @@
-//! Reading bodies: whole, and within bounds of size, time and memory, for each, for each share and for all together.
+//! Reader of whole request bodies, with bounds of size, time and memory: per body, per share, and for all bodies
+//! together.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,65 +17,65 @@ use super::limits::{
 };
 use super::{Blocks, Peer};
 
-/// Whose bodies count together.
+/// A group of bodies that share a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Share {
-    /// Strangers from one peer.
+    /// All strangers (clients without a known signature) from one peer.
     Stranger(Peer),
-    /// The connection of somebody known, by its number.
+    /// The connection of a known client, by its id.
     Known(u64),
 }
 
-/// Bounds on the bodies that are in memory together, in bytes.
+/// Bounds on the bodies in memory, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimits {
-    /// Of everybody.
+    /// All bodies together.
     pub bytes_max: usize,
-    /// Of all strangers; the rest is for those who are known.
+    /// Bodies of all strangers; the rest is reserved for known clients.
     pub strangers_bytes_max: usize,
-    /// Of one share; more than the largest body.
+    /// Bodies of one share; larger than the largest body.
     pub share_bytes_max: usize,
-    /// Of one body that needs no patience: while it has no more, others give way to it at once. Most calls are that small.
+    /// Size up to which a body displaces others at once, without a grace period. Most calls are that small.
     pub small_bytes_max: usize,
 }
 
 /// Bounds on one body.
 #[derive(Clone, Copy)]
 pub struct BodyBounds {
-    /// The most bytes.
+    /// Maximum number of bytes.
     pub bytes_max: usize,
-    /// How many bytes beyond it are read and thrown away, so that the client gets to read the answer.
+    /// Bytes beyond the maximum that are read and discarded, so that the client reads the answer instead of a reset.
     pub discard_bytes_max: usize,
-    /// Longest time that the next bytes may take.
+    /// Longest wait for the next bytes.
     pub stall_max: Duration,
-    /// Longest time that all of it may take.
+    /// Longest time for the whole body.
     pub time_max: Duration,
-    /// Returns how long the body will be, once its first bytes tell.
+    /// Returns the body's length as declared in its first bytes, or `None` if they do not declare it yet.
     pub length: fn(&[u8]) -> Option<usize>,
 }
 
-/// The reason why a body was not read.
+/// An error of reading a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyError {
-    /// More bytes than it may have.
+    /// More bytes than the bound.
     TooLarge,
-    /// Bytes that were too long in coming.
+    /// Bytes that came too slowly.
     Slow,
-    /// The connection or stream broke off.
+    /// A connection or stream that broke.
     Broken,
-    /// Other bodies needed the memory.
+    /// No memory left, because of other bodies.
     NoRoom,
 }
 
-/// A body in memory, and its part of the memory until it is dropped.
+/// A complete body, and its reservation of memory.
 pub struct HeldBody {
-    /// All of it.
+    /// The bytes.
     pub blocks: Blocks,
-    /// Its part of the memory, also when the blocks are elsewhere.
+    /// The reservation, to be kept for as long as the blocks are in memory, wherever they move.
     pub hold: BodyHold,
 }
 
-/// Reads bodies, and bounds what all of them together hold of the memory. Clones share the bounds.
+/// Reader of bodies that bounds their memory in total. Clones share the bounds.
 #[derive(Clone)]
 pub struct Bodies(Arc<Shared>);
 
@@ -97,7 +98,7 @@ struct State {
 #[derive(Default)]
 struct ShareUse {
     bytes: usize,
-    /// Bodies on the way, the oldest first.
+    /// Incomplete bodies, the oldest first.
     arriving: BTreeMap<u64, Arrival>,
 }
 
@@ -107,7 +108,8 @@ struct Arrival {
     cut: CancellationToken,
 }
 
-/// A body's part of the memory, given back when it is dropped. One that gave way has none: it is cut under the lock, and its reader ends soon.
+/// A body's reservation of memory, returned when dropped. A displaced body's is returned at once, under the lock, and
+/// its reader ends soon after.
 pub struct BodyHold {
     shared: Arc<Shared>,
     share: Share,
@@ -116,7 +118,7 @@ pub struct BodyHold {
     cut: CancellationToken,
 }
 
-/// A body that waits for room.
+/// A body's place among those that wait for memory.
 struct Waiting<'s>(&'s Shared);
 
 impl Bodies {
@@ -130,7 +132,7 @@ impl Bodies {
         }))
     }
 
-    /// Returns the bytes that are held.
+    /// Returns the reserved bytes.
     pub fn bytes(&self) -> usize {
         self.0.lock().bytes
     }
@@ -139,7 +141,7 @@ impl Bodies {
     ///
     /// # Errors
     ///
-    /// A body that is too large, too slow or broken off, or for which there is no room even though others gave way.
+    /// A body that is too large, too slow or broken, or for which no memory was free in time.
     pub async fn read<B: Body + Unpin>(
         &self,
         share: Share,
@@ -147,6 +149,8 @@ impl Bodies {
         bounds: BodyBounds,
     ) -> Result<HeldBody, BodyError> {
         let read = self.read_at_once(share, body, bounds).await;
+        // Clients often retry a refusal at once. Answering late slows them down, and the semaphore bounds the memory
+        // that waiting answers cost.
         if matches!(read, Err(BodyError::NoRoom))
             && let Ok(_held) = self.0.refusals.try_acquire()
         {
@@ -164,6 +168,7 @@ impl Bodies {
         let end = Instant::now() + bounds.time_max;
         let mut hold = BodyHold::begin(&self.0, share);
         hold.grow(REQUEST_BYTES).await?;
+        // `biased`: a displaced body has lost its reservation, and must not read on.
         let cut = hold.cut.clone();
         let collected = tokio::select! {
             biased;
@@ -171,6 +176,7 @@ impl Bodies {
             collected = timeout_at(end, collect(&mut hold, body, bounds)) => collected.unwrap_or(Err(BodyError::Slow)),
         };
         let blocks = collected?;
+        // It may have been displaced after its last byte, before this task ran again.
         if !hold.arrived() {
             return Err(BodyError::NoRoom);
         }
@@ -181,6 +187,7 @@ impl Bodies {
 async fn collect<B: Body + Unpin>(hold: &mut BodyHold, mut body: B, bounds: BodyBounds) -> Result<Blocks, BodyError> {
     let hint = body.size_hint();
     let beyond = bounds.bytes_max.saturating_add(bounds.discard_bytes_max);
+    // Refuses by the declared length alone, before a byte is read.
     let declared = hint.exact().map_or(Some(0), |exact| usize::try_from(exact).ok());
     if declared.is_none_or(|declared| declared > beyond) {
         return Err(BodyError::TooLarge);
@@ -190,6 +197,8 @@ async fn collect<B: Body + Unpin>(hold: &mut BodyHold, mut body: B, bounds: Body
         let Ok(mut data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         seen = seen.saturating_add(data.remaining());
         if seen > bounds.bytes_max {
+            // Frees the memory now. The rest is read only for the client's sake, which would otherwise get a reset
+            // instead of an answer.
             collected = Blocks::default();
             hold.shrink(REQUEST_BYTES);
             if seen > beyond {
@@ -197,6 +206,7 @@ async fn collect<B: Body + Unpin>(hold: &mut BodyHold, mut body: B, bounds: Body
             }
             continue;
         }
+        // Reserved before the copy. While this waits, nothing is read, and flow control holds the client back.
         hold.grow(data.remaining()).await?;
         while data.has_remaining() {
             let chunk = data.chunk();
@@ -218,7 +228,7 @@ impl Shared {
 }
 
 impl State {
-    /// Whether so many bytes more have room; if not, the share in which somebody must give way, or `None` for all strangers.
+    /// Checks whether `bytes` more fit. If not, returns the share that must shrink, or `None` for all strangers.
     fn room(&self, limits: &BodyLimits, share: Share, bytes: usize) -> Result<(), Option<Share>> {
         let of_share = self.shares.get(&share).map_or(0, |used| used.bytes);
         if of_share + bytes > limits.share_bytes_max {
@@ -268,8 +278,8 @@ impl State {
         }
     }
 
-    /// Lets the body give way that has been on the way for the longest: of this share, or of the stranger with most bytes.
-    /// Returns whether there was one that has been so for `grace`.
+    /// Displaces the oldest incomplete body of share `of`, or, for `None`, of the stranger with the most bytes. Returns
+    /// `false` if there is none that is older than `grace`.
     fn make_room(&mut self, of: Option<Share>, for_id: u64, grace: Duration) -> bool {
         let is_candidate = |(share, _): &(&Share, &ShareUse)| match of {
             Some(of) => **share == of,
@@ -277,11 +287,13 @@ impl State {
         };
         let shares = self.shares.iter().filter(is_candidate);
         let shares = shares.filter(|(_, used)| used.arriving.keys().any(|id| *id != for_id));
+        // The heaviest stranger pays, so that many bodies from one peer displace each other before anyone else's.
         let Some((share, heaviest)) = shares.max_by_key(|(_, used)| used.bytes) else { return false };
         let mut arrivals = heaviest.arriving.iter().filter(|(id, _)| **id != for_id);
         let oldest = arrivals.next().filter(|(_, arrival)| arrival.begun.elapsed() >= grace);
         let Some((share, id)) = oldest.map(|(id, _)| (*share, *id)) else { return false };
         if let Some(arrival) = self.end_arrival(share, id) {
+            // Given back here and not by the displaced task: the memory counts as free at once, and exactly once.
             self.give_back(share, id, arrival.bytes);
             arrival.cut.cancel();
         }
@@ -301,12 +313,13 @@ impl BodyHold {
         Self { shared: shared.clone(), share, id, bytes: 0, cut }
     }
 
-    /// Takes room for so many bytes more; where there is none, somebody gives way, or this body waits for a moment.
+    /// Reserves `bytes` more. Without room, another body is displaced, or this one waits up to [`ROOM_WAIT_MAX`].
     async fn grow(&mut self, bytes: usize) -> Result<(), BodyError> {
         if self.try_grow(bytes) {
             return Ok(());
         }
         let shared = self.shared.clone();
+        // Bounded: each waiting body holds a connection and what it has read so far.
         let Some(_waiting) = Waiting::begin(&shared) else { return Err(BodyError::NoRoom) };
         let end = Instant::now() + ROOM_WAIT_MAX;
         while !self.try_grow(bytes) {
@@ -314,6 +327,8 @@ impl BodyHold {
                 return Err(BodyError::NoRoom);
             }
             tokio::select! {
+                // Polls as well: a body's grace period can end without any memory being freed, and a notification
+                // between `try_grow` and this line is lost.
                 () = shared.freed.notified() => {}
                 () = sleep(ROOM_LOOK) => {}
             }
@@ -339,10 +354,11 @@ impl BodyHold {
         true
     }
 
-    /// Gives back all but so many bytes.
+    /// Returns the reservation except for `bytes`.
     fn shrink(&mut self, bytes: usize) {
         let excess = self.bytes.saturating_sub(bytes);
         let mut state = self.shared.lock();
+        // Whoever displaced this body has given its bytes back already.
         if excess == 0 || self.cut.is_cancelled() {
             return;
         }
@@ -352,7 +368,8 @@ impl BodyHold {
         self.shared.freed.notify_waiters();
     }
 
-    /// From now on the body gives way to nobody, and counts by its bytes alone. False if it has given way.
+    /// Marks the body complete: it is not displaced any more, and counts without the overhead of its request. Returns
+    /// `false` if it was displaced.
     fn arrived(&mut self) -> bool {
         self.shrink(self.bytes.saturating_sub(REQUEST_BYTES));
         self.shared.lock().end_arrival(self.share, self.id).is_some()

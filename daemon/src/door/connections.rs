@@ -1,4 +1,4 @@
-//! The connections that are open, in all and per peer, and which of them gives way when there is no room for another.
+//! Open connections, bounded in total and per peer. When there is no room for another, one of them is closed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -16,15 +16,16 @@ use super::limits::{KNOWN_IDLE_MIN, LONG_CALLS_OF_CONNECTION_MAX, REFUSED_REQUES
 pub struct ConnectionLimits {
     /// Connections at the same time.
     pub connections_max: usize,
-    /// Connections of strangers from one peer at the same time; those over which a permitted call came count only in all.
+    /// Connections of strangers from one peer at the same time. A connection with a permitted call counts only toward
+    /// the total.
     pub connections_per_peer_max: usize,
-    /// Longest time that a connection may take until its first request, the handshake included.
+    /// Longest time from opening to the first request, including the handshake.
     pub first_request_timeout: Duration,
-    /// Longest time that a connection may be without a request.
+    /// Longest time without a request.
     pub idle_timeout: Duration,
 }
 
-/// The connections that are open.
+/// The open connections of a door.
 pub struct Connections {
     limits: ConnectionLimits,
     start: Instant,
@@ -37,54 +38,55 @@ struct Open {
     count: usize,
     peers: HashMap<Peer, BTreeMap<u64, Arc<Connection>>>,
     refusals: Refusals,
-    /// The last connection that gave way had only just come.
+    /// `true` if the connection closed last had only just been opened.
     is_hasty: bool,
 }
 
-/// Connections for which there was no room, since they were last asked for.
+/// Connections closed or refused for want of room, since the last report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Refusals {
     /// Connections that were closed to make room.
     pub(super) gave_way: u64,
-    /// Connections that found no room.
+    /// New connections that were refused.
     pub(super) refused: u64,
 }
 
-/// An open connection. A request finds it among its extensions.
+/// An open connection. Handlers find it in the request's extensions.
 #[derive(Debug)]
 pub struct Connection {
     id: u64,
     peer: Peer,
     start: Instant,
     opened_ms: u64,
-    /// Over it came a call that somebody known signed.
+    /// `true` once a call with a known signature came over it.
     is_known: AtomicBool,
-    /// Over it came a request that claims to be forwarded, and its proxy is not trusted.
+    /// `true` once a request with a forwarding header came from an untrusted address.
     claims_to_forward: AtomicBool,
     requests: AtomicU64,
     requests_open: AtomicU32,
     long_calls: AtomicUsize,
-    /// Requests that only somebody harmful keeps open for long: their message is on the way, or they stream without a signature.
+    /// Requests that an honest client does not keep open for long: their message is incomplete, or they stream without
+    /// a signature.
     suspects: AtomicU32,
-    /// Requests that found no room.
+    /// Requests refused for want of room.
     refused: AtomicU32,
     last_ms: AtomicU64,
     cut: CancellationToken,
 }
 
-/// A connection's room, given back when it is dropped.
+/// A connection's place among the open ones, returned when dropped.
 pub(super) struct Room {
     connections: Arc<Connections>,
     connection: Arc<Connection>,
 }
 
-/// A request in progress.
+/// Guard of a request in progress.
 pub(super) struct RequestOpen(Arc<Connection>);
 
-/// A call without an end in sight, for as long as it is held.
+/// Guard of a call that may last for an unlimited time, such as a stream.
 pub struct LongCall(Arc<Connection>);
 
-/// A request that only somebody harmful keeps open for long, for as long as it is held.
+/// Guard of a request that an honest client does not keep open for long.
 pub struct Suspect(Arc<Connection>);
 
 impl Connections {
@@ -98,13 +100,14 @@ impl Connections {
         self.limits
     }
 
-    /// Makes room for a connection: where there is none, a stranger's gives way, of the peer that has most of them. `None` if all
-    /// are in use by somebody known.
+    /// Makes room for a connection. If there is none, closes a stranger's connection, from the peer with the most of
+    /// them, or else one of a known client that is idle. `None` if no connection can be closed.
     pub(super) fn open(self: &Arc<Self>, peer: Peer, is_known: bool) -> Option<Room> {
         let mut open = self.lock();
         let strangers = |peer: &Peer, open: &Open| {
             open.peers.get(peer).map_or(0, |all| all.values().filter(|one| !one.is_known()).count())
         };
+        // A peer at its bound displaces its own connections and never another peer's.
         if !is_known && strangers(&peer, &open) >= self.limits.connections_per_peer_max {
             let victim = open.peers.get(&peer).and_then(least_stranger);
             open.close(victim);
@@ -143,12 +146,12 @@ impl Connections {
         Some(Room { connections: self.clone(), connection })
     }
 
-    /// Returns whether a connection had to give way that had only just come.
+    /// Returns `true` if a connection was closed that had only just been opened, and resets this.
     pub(super) fn take_haste(&self) -> bool {
         std::mem::take(&mut self.lock().is_hasty)
     }
 
-    /// Returns what found no room since the last time, and counts anew.
+    /// Returns the counts since the last call, and resets them.
     pub(super) fn take_refusals(&self) -> Refusals {
         std::mem::take(&mut self.lock().refusals)
     }
@@ -166,7 +169,7 @@ impl Connections {
 }
 
 impl Open {
-    /// Cuts a connection, and counts it as gone at once: its task may take a moment.
+    /// Closes a connection. It stops counting at once, although its task may take a moment to end.
     fn close(&mut self, victim: Option<Arc<Connection>>) {
         let Some(victim) = victim else { return };
         victim.cut.cancel();
@@ -187,12 +190,13 @@ impl Open {
     }
 }
 
-/// The stranger's connection that gives way first: one that came without any request, then one that is idle, then one with a request
-/// that is not complete, each if it had a second for it; then any. Of each, the one that is open for the longest. Somebody honest
-/// sends a request at once, all of it, and has its answer soon.
+/// Chooses the stranger's connection to close. The order is: without any request, idle, with an incomplete request
+/// (each only after [`STAY_MIN`]), any other; within each, the longest open or idle. An honest client sends a complete
+/// request at once and has its answer soon.
 fn least_stranger(all: &BTreeMap<u64, Arc<Connection>>) -> Option<Arc<Connection>> {
     let strangers = all.values().filter(|one| !one.is_known());
     let rank = |one: &&Arc<Connection>| match one.requests.load(Ordering::Relaxed) {
+        // Honest clients in the middle of a handshake look like silent ones for a moment: new connections come last.
         _ if one.age() < STAY_MIN => (3, one.opened_ms),
         0 => (0, one.opened_ms),
         _ if one.idle_time() >= STAY_MIN => (1, one.last_ms()),
@@ -203,28 +207,29 @@ fn least_stranger(all: &BTreeMap<u64, Arc<Connection>>) -> Option<Arc<Connection
 }
 
 impl Connection {
-    /// Returns a number that no other connection of this process has.
+    /// Returns the connection's id, unique in this process.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// Returns whether somebody known signed a call on this connection.
+    /// Returns `true` if a call with a known signature came over this connection.
     pub fn is_known(&self) -> bool {
         self.is_known.load(Ordering::Relaxed)
     }
 
-    /// Notes that somebody known signed a call on this connection: it does not give way to strangers any more.
+    /// Marks the connection as a known client's: it is not closed for strangers any more.
     pub fn vouch(&self) {
         self.is_known.store(true, Ordering::Relaxed);
     }
 
-    /// Begins a part of a request that is over soon if whoever sends it is honest.
+    /// Begins a part of a request that an honest client ends soon.
     pub fn suspect(self: &Arc<Self>) -> Suspect {
         self.suspects.fetch_add(1, Ordering::AcqRel);
         Suspect(self.clone())
     }
 
-    /// Begins a call without an end in sight; `None` if the connection has so many that others would find no stream.
+    /// Begins a call of unlimited duration; `None` if the connection has so many that no streams would be left for
+    /// short calls.
     pub fn begin_long_call(self: &Arc<Self>) -> Option<LongCall> {
         if self.long_calls.fetch_add(1, Ordering::AcqRel) >= LONG_CALLS_OF_CONNECTION_MAX {
             self.long_calls.fetch_sub(1, Ordering::AcqRel);
@@ -241,7 +246,7 @@ impl Connection {
         self.start.elapsed().saturating_sub(Duration::from_millis(self.opened_ms))
     }
 
-    /// Returns how many requests have begun.
+    /// Returns the number of requests begun so far.
     pub(super) fn begun(&self) -> u64 {
         self.requests.load(Ordering::Acquire)
     }
@@ -252,14 +257,14 @@ impl Connection {
         RequestOpen(self.clone())
     }
 
-    /// Notes that a request found no room. Whoever goes on all the same is cut: refusing costs, too.
+    /// Counts a request refused for want of room. After too many the connection is closed: refusing costs time, too.
     pub(super) fn note_refusal(&self) {
         if self.refused.fetch_add(1, Ordering::AcqRel) >= REFUSED_REQUESTS_MAX && !self.is_known() {
             self.give_way();
         }
     }
 
-    /// Cuts the connection for the sake of others.
+    /// Closes the connection to make room for others.
     pub(super) fn give_way(&self) {
         self.cut.cancel();
     }
@@ -272,22 +277,24 @@ impl Connection {
         self.claims_to_forward.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether somebody known comes through a proxy that is not trusted.
+    /// Returns `true` for a known client behind an untrusted proxy.
     pub(super) fn is_forwarded_for_somebody_known(&self) -> bool {
         self.is_known() && self.claims_to_forward.load(Ordering::Relaxed)
     }
 
-    /// Waits until the connection has given way to another.
+    /// Waits until the connection is closed to make room.
     pub(super) async fn cut(&self) {
         self.cut.cancelled().await;
     }
 
-    /// Waits until the connection was without a request for too long.
+    /// Waits until the connection has been without a request for too long.
     pub(super) async fn silence(&self, limits: ConnectionLimits) {
         loop {
             let has_asked = self.begun() > 0;
             let patience = if has_asked { limits.idle_timeout } else { limits.first_request_timeout };
             let now = Instant::now();
+            // A deadline computed once would be wrong: requests begin and end while this sleeps. It is computed again
+            // after each sleep.
             let since = if self.is_busy() { now } else { self.start + Duration::from_millis(self.last_ms()) };
             let end = since + patience;
             if end <= now {
@@ -297,7 +304,7 @@ impl Connection {
         }
     }
 
-    /// How long it is without a request in progress.
+    /// Returns the time without a request in progress.
     fn idle_time(&self) -> Duration {
         if self.is_busy() {
             return Duration::ZERO;
@@ -375,7 +382,7 @@ pub(super) mod tests {
         let connections = connections(100, 3);
         let other = connections.open(peer(1), false).unwrap();
         let rooms: Vec<Room> = (0..3).map(|_| connections.open(peer(2), false).unwrap()).collect();
-        // One has a request in progress, one is idle, and one has not said anything.
+        // Of the three, one has a request in progress, one is idle, and one has sent nothing.
         let _request = rooms[0].connection().begin();
         drop(rooms[1].connection().begin());
         tokio::time::advance(STAY_MIN).await;

@@ -1,5 +1,5 @@
-//! The door of a long-running part: takes connections, bounds them and the bodies of their requests in all and per peer, and
-//! lets strangers give way, so that no load without a known signature shuts out anybody else.
+//! The door of a long-running part: accepts connections, and bounds them and the bodies of their requests in total and
+//! per peer. At a bound, strangers are closed first, so that load without a known signature shuts out nobody else.
 
 mod blocks;
 mod bodies;

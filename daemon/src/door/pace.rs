@@ -1,4 +1,4 @@
-//! The pace of one connection: few bytes in one turn, and turns by what those before have cost.
+//! Fair scheduling of connections: few bytes per turn, and delayed turns for connections that bring many requests.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,8 +14,9 @@ use super::limits::{PAUSE_IN_CROWD, TURN_BYTES_MAX};
 use super::requests::Requests;
 use super::serve::Duplex;
 
-/// A stream of which few bytes are read before every other task had its turn. A connection's task reads for as long as there are
-/// bytes, and thousands of requests with nothing in them fit into the system's buffer: everybody else would wait for all of them.
+/// A stream that yields to other tasks after [`TURN_BYTES_MAX`] bytes. A connection's task otherwise reads for as long
+/// as there are bytes, and thousands of empty requests fit into the system's buffer: every other connection would wait
+/// for all of them.
 pub(super) struct Paced<S>(Take<S>);
 
 impl<S: Duplex> Paced<S> {
@@ -24,8 +25,9 @@ impl<S: Duplex> Paced<S> {
     }
 }
 
-/// Turns of one connection. While too many requests wait for theirs, a stranger who brought more than one in a turn waits with the
-/// next: a hundred small requests cost more than one large one, and whoever comes with one must not wait for a hundred of each other.
+/// Turns of one connection. While too many requests are queued, a stranger's connection that brought more than one in
+/// its last turn is delayed: a hundred small requests cost more than a large one, and a client with one must not wait
+/// for hundreds of others.
 pub(super) struct Turns {
     connection: Arc<Connection>,
     requests: Arc<Requests>,
@@ -38,7 +40,7 @@ impl Turns {
         Self { connection, requests, begun: 0, brings_many: false }
     }
 
-    /// Serves the connection with this future, in its turns.
+    /// Polls the connection's future in its turns.
     pub(super) async fn take<F: Future>(mut self, serving: F) -> F::Output {
         let mut serving = pin!(serving);
         let mut pause = pin!(None::<Sleep>);
@@ -51,7 +53,7 @@ impl Turns {
                 if self.may_begin() {
                     return serving.as_mut().poll(context);
                 }
-                // Not only behind all that are ready now: a task that is ready again at once keeps others of its thread waiting.
+                // A sleep and not a yield: a task that is ready again at once keeps the others of its thread waiting.
                 pause.set(Some(sleep(PAUSE_IN_CROWD)));
             }
         })
@@ -59,6 +61,7 @@ impl Turns {
     }
 
     fn may_begin(&mut self) -> bool {
+        // A connection that is being closed is polled without delay, so that it ends and frees its memory.
         if self.connection.is_known() || self.connection.gave_way() {
             return true;
         }
@@ -79,11 +82,12 @@ impl<S: Duplex> AsyncRead for Paced<S> {
     ) -> Poll<io::Result<()>> {
         if self.0.limit() == 0 {
             self.0.set_limit(TURN_BYTES_MAX);
-            // Behind all that are ready now.
+            // Wakes itself at once, so that it runs again behind all tasks that are ready now.
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         let read = Pin::new(&mut self.0).poll_read(context, buffer);
+        // The task yields here anyway, so that the next bytes are a new turn.
         if read.is_pending() {
             self.0.set_limit(TURN_BYTES_MAX);
         }

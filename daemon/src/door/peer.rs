@@ -1,4 +1,4 @@
-//! Whose a connection or request is, as far as an address can tell, and which proxies are believed about it.
+//! The peer of a connection or request, by its address, and the proxies trusted to name it.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -7,19 +7,19 @@ use ipnet::IpNet;
 
 use super::limits::TRUSTED_PROXIES_MAX;
 
-/// The bits of an IPv6 address that name a network: one customer has at least that network for itself.
+/// Bits of an IPv6 address that count: a customer usually has at least a /64 network of its own.
 const V6_NETWORK_BITS: u32 = 64;
 
 /// The other side of a connection. Of an IPv6 address, only the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Peer {
-    /// A process on this machine, by a Unix socket that only its owner may open.
+    /// A process on this machine, over a Unix socket that only its owner may open.
     Local,
     /// An address.
     Address(IpAddr),
 }
 
-/// The proxies that are believed when they say whom they speak for.
+/// The proxies whose statement of the client's address is trusted.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -47,7 +47,7 @@ impl TrustedProxies {
     ///
     /// # Errors
     ///
-    /// The entry that is neither, in words that end in advice.
+    /// The entry that is neither, with advice.
     pub fn parse<T: AsRef<str>>(entries: &[T]) -> Result<Self, String> {
         if entries.len() > TRUSTED_PROXIES_MAX {
             return Err(format!("has more than {TRUSTED_PROXIES_MAX} entries: name networks instead of addresses"));
@@ -66,21 +66,22 @@ impl TrustedProxies {
         entries.iter().map(network).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Returns whether an address is a trusted proxy's.
+    /// Returns `true` if the address is a trusted proxy's.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Returns for whom a trusted proxy forwards a request: the last address that is not itself a trusted proxy's. `None`
-    /// where the headers do not tell, or tell two things.
+    /// Returns the client for whom a trusted proxy forwards a request: the last address that is not itself a trusted
+    /// proxy's. `None` if the headers have none, or disagree.
     pub fn forwarded_for(&self, headers: &HeaderMap) -> Option<IpAddr> {
         let x_forwarded = self.last_stranger(values(headers, X_FORWARDED_FOR).rev().map(address));
         let forwarded = self.last_stranger(values(headers, FORWARDED).rev().map(|entry| address(for_of(entry)?)));
         match (headers.contains_key(X_FORWARDED_FOR), headers.contains_key(FORWARDED)) {
             (true, false) => x_forwarded,
             (false, true) => forwarded,
-            // A proxy adds to one of the two and passes the client's other on, and nobody can tell which.
+            // A proxy appends to one of the two headers and passes the client's other one on. Which one cannot be
+            // known, so that only an address in both counts.
             (true, true) => x_forwarded.filter(|address| forwarded == Some(*address)),
             (false, false) => None,
         }
@@ -88,7 +89,7 @@ impl TrustedProxies {
 
     fn last_stranger(&self, from_the_end: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
         for entry in from_the_end {
-            // What stands before something unreadable, anybody may have written.
+            // Entries before an unreadable one may be forged by the client.
             let address = entry?;
             if !self.contains(address) {
                 return Some(address);
@@ -101,18 +102,18 @@ impl TrustedProxies {
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED: &str = "forwarded";
 
-/// Returns whether somebody claims to forward this request.
+/// Returns `true` if the request has a forwarding header.
 pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED)
 }
 
-/// The entries of a header's lists, one after the other.
+/// Returns the entries of all lines of a list header, in order.
 fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl DoubleEndedIterator<Item = &'h str> {
     let lines: Vec<&str> = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("?")).collect();
     lines.into_iter().flat_map(|line| line.split(',').collect::<Vec<_>>())
 }
 
-/// The `for` of one element of `Forwarded` (RFC 7239).
+/// Returns the `for` parameter of an element of `Forwarded` (RFC 7239).
 fn for_of(element: &str) -> Option<&str> {
     element.split(';').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
@@ -120,7 +121,7 @@ fn for_of(element: &str) -> Option<&str> {
     })
 }
 
-/// An address, with or without a port.
+/// Reads an address, with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
@@ -145,7 +146,7 @@ mod tests {
         type Headers<'a> = &'a [(&'a str, &'a str)];
         let table: [(Headers<'_>, Option<&str>); 13] = [
             (&[("x-forwarded-for", "198.51.100.7")], Some("198.51.100.7")),
-            // What a client wrote itself stands further to the left, and is not believed.
+            // Entries written by the client are further to the left, and are not trusted.
             (&[("x-forwarded-for", "1.1.1.1, 198.51.100.7")], Some("198.51.100.7")),
             (&[("x-forwarded-for", "198.51.100.7, 10.2.3.4")], Some("198.51.100.7")),
             (&[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "198.51.100.7")], Some("198.51.100.7")),

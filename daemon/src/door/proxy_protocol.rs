@@ -1,5 +1,5 @@
-//! The PROXY protocol, versions 1 and 2: a few bytes before all others, by which a proxy says whose connection it passes on. They
-//! are read only where they come from a trusted proxy.
+//! The PROXY protocol, versions 1 and 2: a header before all other bytes, in which a proxy names the client of the
+//! connection. Read only from trusted proxies.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,17 +8,17 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::limits::{PROXY_BINARY_BYTES_MAX, PROXY_LINE_BYTES_MAX};
 
-/// Bytes that tell either version from TLS and HTTP, whose first message is longer.
+/// Bytes needed to distinguish both versions from TLS and HTTP, whose first message is longer.
 const START_BYTES: usize = 6;
 const LINE_START: &[u8; START_BYTES] = b"PROXY ";
 const BINARY_START: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// The beginning of a connection that comes from a proxy.
+/// The beginning of a connection from a proxy.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Opening {
-    /// For whom the proxy speaks; `None` if it does not say, or speaks for itself.
+    /// The client; `None` if the header names none, or the connection is the proxy's own.
     pub(super) address: Option<IpAddr>,
-    /// What was read and is no PROXY header.
+    /// Bytes already read that belong to no PROXY header.
     pub(super) rest: Vec<u8>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Opening {
 ///
 /// # Errors
 ///
-/// A header that is cut short, too long, or says something else than the protocol allows.
+/// A header that is incomplete, too long, or violates the protocol.
 pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Opening> {
     let mut start = [0; START_BYTES];
     stream.read_exact(&mut start).await?;
@@ -41,7 +41,7 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Op
 
 async fn read_line(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<IpAddr>> {
     let mut line = Vec::with_capacity(PROXY_LINE_BYTES_MAX);
-    // Byte by byte: what follows the line is not for this function.
+    // Byte by byte: the bytes after the line belong to the next reader.
     while !line.ends_with(b"\r\n") {
         if START_BYTES + line.len() >= PROXY_LINE_BYTES_MAX {
             return Err(wrong("a line without an end"));
@@ -53,6 +53,7 @@ async fn read_line(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<I
     let (source, destination) = match words[..] {
         ["UNKNOWN", ..] => return Ok(None),
         [family @ ("TCP4" | "TCP6"), source, destination, source_port, destination_port] => {
+            // The standard library's parser accepts `+80`, which the protocol does not allow.
             let ports =
                 [source_port, destination_port].map(|port| port.parse::<u16>().is_ok() && !port.starts_with('+'));
             if ports != [true, true] {
@@ -86,7 +87,8 @@ async fn read_binary(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
     match (command, family >> 4) {
-        // The proxy's own connection, such as a health check; and a family that has no address.
+        // LOCAL: the proxy's own connection, such as a health check. PROXY with an unspecified or Unix family has no
+        // address.
         (0x20, _) | (0x21, 0 | 3) => Ok(None),
         (0x21, 1) => Ok(Some(octets::<4>(&body, 12)?.into())),
         (0x21, 2) => Ok(Some(octets::<16>(&body, 36)?.into())),
@@ -94,7 +96,7 @@ async fn read_binary(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option
     }
 }
 
-/// The source address, at the head of both addresses and both ports.
+/// Returns the source address, the first of the two addresses and two ports.
 fn octets<const N: usize>(body: &[u8], least: usize) -> io::Result<[u8; N]> {
     let whole = body.len() >= least;
     body.first_chunk().copied().filter(|_| whole).ok_or_else(|| wrong("fewer bytes than its addresses have"))

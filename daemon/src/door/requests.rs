@@ -1,4 +1,4 @@
-//! The requests of strangers that are in progress, bounded by the memory that they take before anybody has looked at them.
+//! Strangers' requests in progress, bounded by the memory that they take before a handler has examined them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,17 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::limits::{PEER_REQUESTS_BYTES_MAX, REQUEST_BYTES, REQUESTS_BYTES_MAX, REQUESTS_QUEUED_MAX};
 use super::{Connection, Peer};
 
-/// Requests of strangers. A request's task may start late where many come at once, so they are counted where they come in: one
-/// connection may have a thousand streams, each with a large head.
+/// Requests of strangers. When many come at once, a request's task starts late, so that requests are counted on
+/// arrival: a connection may have a thousand streams, each with large headers.
 #[derive(Default)]
 pub(super) struct Requests(Mutex<Use>);
 
 #[derive(Default)]
 struct Use {
-    /// Of requests in progress.
+    /// Bytes of requests in progress.
     bytes: usize,
-    /// Requests whose tasks have yet to have their first turn, or their last. They hold their memory until then, and with many
-    /// connections that is not soon.
+    /// Requests whose tasks wait for their first or last turn. They hold their memory until then, which may take long
+    /// with many connections.
     queued: usize,
     connections: HashMap<u64, ConnectionUse>,
 }
@@ -26,11 +26,11 @@ struct ConnectionUse {
     connection: Arc<Connection>,
     peer: Peer,
     bytes: usize,
-    /// Requests that have had their first turn.
+    /// Requests that had their first turn.
     running: usize,
 }
 
-/// A request's part of the memory, given back when it is dropped. A request finds it among its extensions.
+/// A request's reservation of memory, returned when dropped. Handlers find it in the request's extensions.
 pub struct RequestRoom {
     requests: Arc<Requests>,
     /// `None` if the request was refused.
@@ -40,9 +40,9 @@ pub struct RequestRoom {
 }
 
 impl Requests {
-    /// Takes room for a request with so many bytes of headers. Where there is none, the connection that takes most of it is cut, of
-    /// this peer or of all. Refuses the request if that is this very connection, or if it was cut; a refused request has room until
-    /// it ends, too.
+    /// Reserves memory for a request with `header_bytes`. If there is none, closes the connection that uses most, of
+    /// this peer or of all. Refuses the request if that is this connection, or if this connection was closed. A refused
+    /// request also has a room, so that it counts as queued until it ends.
     pub(super) fn begin(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
@@ -64,9 +64,11 @@ impl Requests {
                     heaviest.give_way();
                     used.end_all(heaviest.id());
                 }
+                // This connection itself uses most: it is refused, and no other pays for it.
                 _ => return Err(room(None, 0)),
             }
         }
+        // A closed connection may still bring requests until its task ends. Counting them would bring its entry back.
         if connection.gave_way() {
             return Err(room(None, 0));
         }
@@ -76,7 +78,7 @@ impl Requests {
         Ok(room(Some(connection.id()), bytes))
     }
 
-    /// Returns whether so many requests wait for their turn that those who bring many are to wait, too.
+    /// Returns `true` if so many requests are queued that connections with many requests must wait.
     pub(super) fn is_crowded(&self) -> bool {
         self.lock().queued > REQUESTS_QUEUED_MAX
     }
@@ -88,12 +90,12 @@ impl Requests {
 }
 
 impl Use {
-    /// Whether there is room; if not, of which peer some must give way, or `None` for any.
+    /// Checks whether `bytes` more fit. If not, returns the peer that must give up memory, or `None` for any.
     fn room(&self, peer: Peer, bytes: usize) -> Result<(), Option<Peer>> {
         if self.bytes + bytes > REQUESTS_BYTES_MAX {
             return Err(None);
         }
-        // Seldom more than a few hundred connections, and only of strangers.
+        // A linear scan: there are seldom more than a few hundred connections here, only of strangers.
         let of_peer: usize = self.connections.values().filter(|one| one.peer == peer).map(|one| one.bytes).sum();
         if of_peer + bytes > PEER_REQUESTS_BYTES_MAX { Err(Some(peer)) } else { Ok(()) }
     }
@@ -103,14 +105,15 @@ impl Use {
         all.max_by_key(|one| one.bytes).map(|one| one.connection.clone())
     }
 
-    /// Counts the requests of a connection that was cut among those that end.
+    /// Moves the requests of a closed connection to those that wait for their last turn.
     fn end_all(&mut self, connection: u64) {
         let Some(used) = self.connections.remove(&connection) else { return };
         self.bytes -= used.bytes;
         self.queued += used.running;
     }
 
-    /// A connection that was cut is not among these any more, and begins no request.
+    /// Returns the entry of a request's connection; `None` once the connection was closed, or if the request was
+    /// refused.
     fn of_request(&mut self, connection: Option<u64>) -> Option<&mut ConnectionUse> {
         self.connections.get_mut(&connection?)
     }
@@ -136,7 +139,7 @@ impl Use {
 }
 
 impl RequestRoom {
-    /// Notes that the request's task has its first turn.
+    /// Records the first turn of the request's task.
     pub(super) fn start(&self) {
         let mut used = self.requests.lock();
         let Some(of_connection) = used.of_request(self.connection) else { return };
@@ -145,7 +148,7 @@ impl RequestRoom {
         self.has_started.store(true, Ordering::Release);
     }
 
-    /// Gives the room back before the request ends: somebody known signed it.
+    /// Returns the memory before the request ends, because a known client signed it.
     pub fn give_back(&self) {
         self.give_back_in(&mut self.requests.lock());
     }
@@ -158,6 +161,7 @@ impl RequestRoom {
 impl Drop for RequestRoom {
     fn drop(&mut self) {
         let mut used = self.requests.lock();
+        // The lock is taken once for both steps, because thousands of requests may end at the same time.
         self.give_back_in(&mut used);
         used.end(self.connection, self.has_started.load(Ordering::Acquire));
     }

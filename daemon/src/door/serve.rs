@@ -1,4 +1,4 @@
-//! Taking connections and serving requests on them, each within its time.
+//! The door's server: accepts connections and serves their requests, each within its time limits.
 
 use std::convert::Infallible;
 use std::io;
@@ -41,23 +41,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
 /// Any byte stream in both directions.
 pub type Stream = Box<dyn Duplex>;
-/// Makes a connection's stream out of its bytes, as TLS does.
+/// Wraps a connection's byte stream, as TLS does.
 pub type Handshake = Arc<dyn Fn(Stream) -> BoxFuture<'static, io::Result<Stream>> + Send + Sync>;
 
 /// Bounds on the protocol.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpLimits {
-    /// Only HTTP/1.1, or HTTP/2 as well.
+    /// `true` for HTTP/1.1 and HTTP/2, `false` for HTTP/1.1 only.
     pub has_http2: bool,
-    /// The largest head of a request, in bytes.
+    /// Maximum size of a request's headers, in bytes.
     pub header_bytes_max: usize,
-    /// Longest time that a client may take to send the head of an HTTP/1 request, and how long such a connection may be idle.
+    /// Longest time for the head of an HTTP/1 request, and longest idle time of such a connection.
     pub header_timeout: Duration,
-    /// Longest time that requests in progress may go on after the stop began.
+    /// Longest time for requests in progress after the stop began.
     pub drain_timeout: Duration,
 }
 
-/// A door: what its listeners share.
+/// A door: the state shared by its listeners.
 pub struct Door {
     connections: Arc<Connections>,
     requests: Arc<Requests>,
@@ -67,21 +67,21 @@ pub struct Door {
     setting: &'static str,
 }
 
-/// A place where connections come in.
+/// A source of connections.
 pub enum Listener {
     /// A port.
     Tcp(TcpListener),
-    /// A Unix socket, which only its owner may open.
+    /// A Unix socket that only its owner may open.
     Unix(UnixListener),
 }
 
-/// A connection as the system hands it over.
+/// A newly accepted connection.
 struct Arrival {
     stream: Stream,
     peer: Peer,
-    /// By a Unix socket, or from a trusted proxy: not a stranger.
+    /// `true` for a Unix socket or a trusted proxy: not a stranger.
     is_known: bool,
-    /// To be asked for whom it speaks.
+    /// `true` for a trusted proxy, whose PROXY header names the client.
     is_proxy: bool,
 }
 
@@ -92,14 +92,14 @@ struct Arrival {
 /// The system's error.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A port of a process that has just ended is free.
+    // Without it, the port of a process that has just ended stays busy for a minute (TIME_WAIT).
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(ACCEPT_QUEUE_MAX)
 }
 
 impl Door {
-    /// Returns a door. `setting` names the setting that lists trusted proxies, for advice.
+    /// Creates a door. `setting` is the name of the setting with the trusted proxies, for advice in notices.
     pub fn new(
         connections: Connections,
         proxies: TrustedProxies,
@@ -111,8 +111,7 @@ impl Door {
         Arc::new(Self { connections, requests, proxies, http, notices, setting })
     }
 
-    /// Serves what comes to a listener, until `stop`. Each connection becomes a task of `connections`. The whole is a task of
-    /// `tasks`.
+    /// Serves a listener until `stop`, in a task of `tasks`. Each connection is a task of `connections`.
     pub fn open_at(
         self: Arc<Self>,
         listener: Listener,
@@ -153,13 +152,15 @@ impl Door {
                 Ok(arrival) => {
                     let serving = self.clone().connection(arrival, handshake.clone(), router.clone(), stop.clone());
                     tasks.spawn(serving);
+                    // Connections come faster than they can prove themselves. Accepting more slowly leaves the rest in
+                    // the system's queue, where they cost no memory here.
                     if self.connections.take_haste() {
                         sleep(PAUSE_AFTER_EARLY_CUT).await;
                     }
                 }
                 Err(error) => {
-                    // A connection that is gone again, or no descriptor left: neither is a reason to stop, and where it is
-                    // for want of descriptors, the next would fail at once.
+                    // The connection is gone again, or there are no descriptors left. Neither is a reason to stop.
+                    // Without descriptors the next accept would fail at once, hence the pause.
                     tracing::debug!(%error, "a connection could not be accepted");
                     self.notices.raise(
                         "CONNECTION_NOT_ACCEPTED",
@@ -214,6 +215,7 @@ impl Door {
         stop: CancellationToken,
     ) {
         let limits = self.connections.limits();
+        // Only a proxy's header can be late here. Until it is read, the connection has no peer and is not counted.
         let opened = timeout(limits.first_request_timeout, self.open(arrival)).await;
         let (room, stream) = match opened {
             Ok(Ok(Some(opened))) => opened,
@@ -232,6 +234,7 @@ impl Door {
         let served = async {
             tokio::select! {
                 served = served => served,
+                // Dropping the future closes the socket at once. A graceful end would keep the memory that others need.
                 () = connection.cut() => Ok(()),
             }
         };
@@ -242,14 +245,16 @@ impl Door {
         }
     }
 
-    /// Finds out whose connection it is, and makes room for it.
+    /// Determines the connection's peer, and makes room for it.
     async fn open(&self, arrival: Arrival) -> io::Result<Option<(Room, Stream)>> {
         let Arrival { mut stream, mut peer, mut is_known, is_proxy } = arrival;
         if is_proxy {
             let opening = proxy_protocol::read(&mut stream).await?;
             if let Some(address) = opening.address {
+                // The proxy is trusted, the client behind it is not.
                 (peer, is_known) = (Peer::of(address), false);
             }
+            // The bytes read in search of a PROXY header come first again.
             let (reader, writer) = tokio::io::split(stream);
             stream = Box::new(tokio::io::join(io::Cursor::new(opening.rest).chain(reader), writer));
         }
@@ -287,7 +292,8 @@ impl Door {
                         not_trusted(connection.peer(), setting),
                     );
                 }
-                // The request is open until its answer is sent: a stream of answers holds it in this closure.
+                // The request is open until its answer is sent. This closure keeps the guards alive for as long as the
+                // body's frames are sent.
                 Ok::<_, Infallible>(answer.map(|body| {
                     body.map_frame(move |frame| {
                         let _open = (&open, &room);
@@ -304,12 +310,12 @@ impl Door {
             () = connection.silence(self.connections.limits()) => CLOSE_TIME_MAX,
         };
         serving.as_mut().graceful_shutdown();
-        // Whoever reads no answers, or does not come to an end, is cut.
+        // A client that does not read its answers, or never ends its requests, is closed after this time.
         timeout(ended, serving).await.unwrap_or(Ok(())).map_err(io::Error::other)
     }
 
-    /// Checks what a request's head takes, before anything else is done for it. Returns its room, which somebody known does not
-    /// need.
+    /// Checks the size of a request's headers, before any other work for it. Returns its reservation, or `None` for a
+    /// known client, who needs none.
     fn admit(
         &self,
         connection: &Arc<super::Connection>,
@@ -332,7 +338,7 @@ impl Door {
         Ok(Some(room))
     }
 
-    /// Whose request it is: on a trusted proxy's connection, as the proxy says.
+    /// Returns the peer of a request: on a trusted proxy's connection, the client that the proxy names.
     fn peer_of(&self, connection: &super::Connection, request: &Request<Incoming>) -> Peer {
         let peer = connection.peer();
         let headers = request.headers();
@@ -344,6 +350,8 @@ impl Door {
                 self.proxies.forwarded_for(headers).map_or(peer, Peer::of)
             }
             Peer::Address(_) => {
+                // The header is ignored, and if the client turns out to be known, the operator learns that a proxy is
+                // missing from the setting.
                 connection.note_forwarding();
                 peer
             }
@@ -377,7 +385,7 @@ impl Door {
     }
 }
 
-/// The bytes of a request's headers, as HTTP/1 writes them.
+/// Returns the bytes of a request's headers, in HTTP/1's form.
 fn header_bytes(headers: &HeaderMap) -> usize {
     const AROUND: usize = ": \r\n".len();
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + AROUND).sum()

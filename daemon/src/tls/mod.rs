@@ -1,4 +1,5 @@
-//! Certificates and keys of TLS: read from PEM files with errors that name the setting and the remedy, and watched for their end.
+//! TLS certificates and keys: read from PEM files, with errors that name the setting and the remedy, and checked for
+//! expiry.
 
 mod pem;
 mod validity;

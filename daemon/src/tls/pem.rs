@@ -1,4 +1,5 @@
-//! PEM files of certificates and keys. Each mistake has words of its own: the wrong file, the wrong form, the wrong pair.
+//! PEM files of certificates and keys. Each mistake has an error of its own: the wrong file, the wrong form, the wrong
+//! pair.
 
 use std::fmt;
 use std::io::{ErrorKind, Read as _};
@@ -12,19 +13,19 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
-/// Bytes of a file: some hundreds of authorities, or a key of a few thousand bytes.
+/// Bytes of a certificate file: enough for some hundreds of authorities.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
 const KEY_BYTES_MAX: usize = 64 * 1024;
 
 const CERTIFICATE_FOR_KEY: &str =
     "holds a certificate, not a secret key: were the two settings swapped, or both given one file?";
 
-/// A mistake in the files of TLS, in words that name the setting, the file and the remedy.
+/// A mistake in the TLS files. The text names the setting, the file and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsError(String);
 
 impl TlsError {
-    /// An error in these words.
+    /// Creates an error with this text.
     pub fn new(words: impl Into<String>) -> Self {
         Self(words.into())
     }
@@ -38,7 +39,7 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// PEM text under the name of its setting and file.
+/// PEM text, with the name of its setting and file for errors.
 #[derive(Clone)]
 pub struct Pem {
     name: String,
@@ -46,12 +47,12 @@ pub struct Pem {
 }
 
 impl Pem {
-    /// Text that came from elsewhere than a file.
+    /// Wraps text from a source other than a file.
     pub fn new(name: &str, text: Zeroizing<String>) -> Self {
         Self { name: name.to_owned(), text }
     }
 
-    /// Reads the certificates that a setting names.
+    /// Reads the certificate file of a setting.
     pub fn read(setting: &str, path: &Path) -> Result<Self, TlsError> {
         let name = named(setting, path);
         let fault = |error: std::io::Error| TlsError(format!("{name}: {error}"));
@@ -62,7 +63,7 @@ impl Pem {
         Ok(Self { name, text: Zeroizing::new(text) })
     }
 
-    /// Reads the secret key that a setting names, under the rule for secret files.
+    /// Reads the key file of a setting, under the rules for secret files.
     pub fn read_secret(setting: &str, path: &Path) -> Result<Self, TlsError> {
         let name = named(setting, path);
         let fault = match read_secret_file(path, KEY_BYTES_MAX) {
@@ -71,7 +72,8 @@ impl Pem {
             Err(KeyError::Io { source, .. }) => TlsError(format!("{name}: {source}")),
             Err(error) => TlsError(format!("`{setting}`: {error}")),
         };
-        // A certificate may well be readable by everybody: closing it to others would not make a key of it.
+        // A certificate is usually readable by everybody. Then the fault is the wrong file, and advice to change its
+        // mode would mislead.
         match Self::read(setting, path) {
             Ok(pem) if pem.has("CERTIFICATE") && !pem.has("PRIVATE KEY") => Err(pem.fault(CERTIFICATE_FOR_KEY)),
             _ => Err(fault),
@@ -119,13 +121,13 @@ impl Pem {
         self.fault(problem)
     }
 
-    /// Whether there is a block whose kind ends so: `EC PRIVATE KEY` is a private key.
+    /// Returns `true` if there is a block whose kind ends in `kind`: `EC PRIVATE KEY` is a `PRIVATE KEY`.
     fn has(&self, kind: &str) -> bool {
         let ending = format!("{kind}-----");
         self.text.lines().any(|line| line.starts_with("-----BEGIN ") && line.trim_end().ends_with(&ending))
     }
 
-    /// An error about this file.
+    /// Creates an error about this file.
     pub fn fault(&self, problem: &str) -> TlsError {
         TlsError(format!("{}: {problem}", self.name))
     }

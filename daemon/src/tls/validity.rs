@@ -1,4 +1,4 @@
-//! The time for which a certificate holds.
+//! Validity of certificates.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
-/// So long before its end, a certificate is reported.
+/// Time before its end at which a certificate is reported.
 pub const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 3600);
 
-/// The time for which a certificate holds.
+/// The validity of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     /// The first moment.
@@ -20,7 +20,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// Reads it from a certificate; nothing if the bytes are none.
+    /// Reads the validity from a certificate; `None` if the bytes are not a certificate.
     pub fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
         let certificate = Certificate::from_der(certificate).ok()?;
         let validity = certificate.tbs_certificate().validity();
@@ -31,7 +31,8 @@ impl Validity {
         Some(Self { not_before: at(validity.not_before)?, not_after: at(validity.not_after)? })
     }
 
-    /// Returns what an operator should know: that it is over, has not begun, or ends soon. The text is the same for a day.
+    /// Returns a warning if the certificate has expired, is not valid yet, or expires soon. The text stays the same for
+    /// a day.
     pub fn concern(&self, now: Timestamp) -> Option<String> {
         let left = self.not_after.as_second().saturating_sub(now.as_second());
         if left < 0 {

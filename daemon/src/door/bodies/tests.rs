@@ -1,4 +1,4 @@
-//! Bodies that come at once, slowly, or never to an end, and who gives way.
+//! Tests of bodies that arrive at once, slowly or never completely, and of the bodies that are displaced.
 
 use std::convert::Infallible;
 
@@ -28,7 +28,7 @@ fn stranger(last: u8) -> Share {
     Share::Stranger(Peer::of([198, 51, 100, last].into()))
 }
 
-/// A body that comes as it is sent, and the task that reads it.
+/// A body fed by the test, and the task that reads it.
 fn slow(bodies: &Bodies, share: Share) -> (mpsc::Sender<usize>, tokio::task::JoinHandle<Result<HeldBody, BodyError>>) {
     let (sender, receiver) = mpsc::channel(16);
     let frames =
