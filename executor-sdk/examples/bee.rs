@@ -1,4 +1,4 @@
-//! A complete bee: it greets whoever it is told to. `docs/writing-a-bee.md` runs it.
+//! A complete bee that greets by name. `docs/writing-a-bee.md` runs it.
 
 use std::process::ExitCode;
 use std::sync::Arc;

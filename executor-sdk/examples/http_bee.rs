@@ -1,6 +1,7 @@
 //! A bee that calls URLs: `http.call` sends GET, or POST where there is a body, and comes back when a busy server says when.
 //!
-//! The URL is somebody else's, and this machine may reach what they may not: other machines of its network, a cloud's metadata.
+//! The URL comes from another user, and this machine may reach what that user may not: other machines of its network, a
+//! cloud's metadata.
 //! So only public addresses are called, checked after the name is resolved; no redirect is followed, and no proxy is used, which
 //! would resolve names itself. `HTTP_BEE_ALLOW_LOOPBACK=yes` lets calls to this machine through, to try it out.
 
@@ -188,7 +189,7 @@ impl Resolve for Reach {
     }
 }
 
-/// Whether nothing in IANA's registry of special addresses makes it private.
+/// Returns `true` if the address is public: not in IANA's registries of special addresses.
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let shared = a == 100 && (64..128).contains(&b);
@@ -200,7 +201,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !(special || shared || protocols || benchmarks || a == 0 || a >= 224)
 }
 
-/// Only what is given out to the public, and of that no tunnel, which hides an address of the other version.
+/// Returns `true` for the range of public addresses, without tunnels, which contain an address of the other version.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     let teredo_and_others = a == 0x2001 && b < 0x200;

@@ -40,7 +40,7 @@ async fn run() -> Result<String, Box<dyn std::error::Error>> {
         .map_err(|error| format!("{error}; `apiary key new submitter.pem` makes one"))?;
     let client = Client::new(&ClientConfig::new(broker.parse()?), colony, key.clone(), Arc::new(SystemClock))?;
 
-    // Signed once: however often it is sent, one process comes of it.
+    // Signed once: however often it is sent, it creates a single process.
     let spec = client.spec(executor_type, function).with_args(Content::from_bytes(args.as_bytes()));
     let spec = Envelope::seal(&key, &spec)?;
     let process_id = retry(PATIENCE, || client.submit_envelope(&spec)).await?.process_id;
@@ -50,7 +50,8 @@ async fn run() -> Result<String, Box<dyn std::error::Error>> {
     let process = finished.map_err(|_| format!("{process_id} is not finished after {RESULT_TIMEOUT:?}"))??;
     let answer = retry(PATIENCE, || client.r#await(process_id, Duration::ZERO)).await?;
 
-    // What the broker says proves nothing. The result does: it names these very bytes, and the colony granted its key.
+    // The broker's answer proves nothing. The result does: it names exactly these bytes, and the colony granted its
+    // key.
     let attempt = answer.attempt.unwrap_or_default();
     let (Some(grant), Some(result)) = (attempt.executor_grant, attempt.result) else {
         return Err(format!("no executor finished it: {:?}", process.state()).into());

@@ -1,4 +1,4 @@
-//! Where a broker is.
+//! Addresses of brokers.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -26,17 +26,17 @@ pub enum Address {
         /// The port.
         port: u16,
     },
-    /// A Unix socket; the file system's permissions say who may use it.
+    /// A Unix socket, protected by the file system's permissions.
     Unix(PathBuf),
 }
 
 impl Address {
-    /// Whether the bytes leave this machine unencrypted.
+    /// Returns `true` if the bytes leave this machine unencrypted.
     pub fn is_exposed(&self) -> bool {
         matches!(self, Self::Http { .. }) && !self.is_local()
     }
 
-    /// Whether the broker is on this machine.
+    /// Returns `true` if the broker is on this machine.
     pub(crate) fn is_local(&self) -> bool {
         match self {
             Self::Https { host, .. } | Self::Http { host, .. } => is_loopback(host),
@@ -49,7 +49,7 @@ impl FromStr for Address {
     type Err = ClientError;
 
     fn from_str(text: &str) -> Result<Self, ClientError> {
-        // Not shown in full: what was pasted here by mistake may be a secret.
+        // Cut, because a secret may have been pasted here by mistake.
         let shown: String = text.chars().take(100).collect();
         let invalid = |problem: &str| {
             let shown = if shown.contains('@') { "the address" } else { shown.as_str() };
@@ -99,7 +99,8 @@ impl fmt::Display for Address {
     }
 }
 
-/// `localhost` by name, because systems pin it there (RFC 6761, section 6.3), and the loopback networks.
+/// Returns `true` for the loopback networks, and for the name `localhost`, which systems resolve to them (RFC 6761,
+/// section 6.3).
 fn is_loopback(host: &str) -> bool {
     match host.parse::<IpAddr>() {
         Ok(ip) => ip.to_canonical().is_loopback(),

@@ -1,4 +1,4 @@
-//! A client of one broker, in the name of one key, for one colony.
+//! A client of a single broker, with one key, for one colony.
 
 mod broker;
 mod bulks;
@@ -34,9 +34,9 @@ use crate::{Address, ClientConfig, ClientError};
 pub(crate) use leases::millis;
 pub use processes::{Sighting, Submitted, Watch};
 
-/// A client of one broker, in the name of one key, for one colony. Clones share one connection, which is
-/// made at the first call and made again whenever it broke. No call is repeated behind the caller's back,
-/// but for one: a call that was signed for a broker instance that is gone is signed again for the new one.
+/// A client of a single broker, with one key, for one colony. Clones share a connection, which is opened at the first
+/// call and reopened whenever it breaks. Calls are never repeated silently, with one exception: a call signed for a
+/// broker instance that is gone is signed again for the new instance.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -54,7 +54,7 @@ struct Shared {
 }
 
 impl Client {
-    /// A client. Nothing is sent before the first call; must be made inside a Tokio runtime.
+    /// Creates a client. Nothing is sent before the first call. Must be called inside a Tokio runtime.
     ///
     /// # Errors
     ///
@@ -68,22 +68,22 @@ impl Client {
         })
     }
 
-    /// The colony.
+    /// Returns the colony.
     pub fn colony(&self) -> Id {
         self.shared.colony
     }
 
-    /// In whose name it calls.
+    /// Returns the identity of the client's key.
     pub fn id(&self) -> Id {
         self.shared.key.id()
     }
 
-    /// Where the broker is.
+    /// Returns the broker's address.
     pub fn address(&self) -> &Address {
         &self.shared.address
     }
 
-    /// Where the client takes the time from.
+    /// Returns the client's clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.shared.clock
     }
@@ -92,7 +92,7 @@ impl Client {
         &self.shared.key
     }
 
-    /// The broker instance that calls are signed for at the moment, if one is known.
+    /// Returns the broker instance for which calls are currently signed, if one is known.
     #[cfg(feature = "executor")]
     pub(crate) async fn known_broker(&self) -> Option<std::sync::Arc<str>> {
         self.shared.session.known().await
@@ -102,7 +102,7 @@ impl Client {
         self.shared.call_timeout
     }
 
-    /// A call that needs no signature, or carries a signed document.
+    /// Makes a call that needs no signature, or carries a signed document.
     async fn call<M, R>(&self, method: &'static str, message: M, timeout: Duration) -> Result<R, ClientError>
     where
         M: Message + Send + Sync + 'static,
@@ -112,7 +112,7 @@ impl Client {
         tokio::time::timeout(timeout, work).await.map_err(|_| ClientError::Timeout { method, after: timeout })?
     }
 
-    /// A call that the caller signs. The time-out covers all of it, also learning whom to sign for.
+    /// Makes a signed call. The time-out covers everything, including the `Connect` that learns the broker instance.
     async fn call_signed<M, R>(&self, method: &'static str, message: M, timeout: Duration) -> Result<R, ClientError>
     where
         M: Message + Clone + Send + Sync + 'static,
@@ -121,7 +121,7 @@ impl Client {
         self.call_signed_with::<M, R, ProstCodec<M, R>>(method, message, timeout).await
     }
 
-    /// The same, with the answer read by another codec.
+    /// Makes a signed call, and reads the answer with another codec.
     async fn call_signed_with<M, R, C>(
         &self,
         method: &'static str,
@@ -140,6 +140,8 @@ impl Client {
                 Err(error) if error.is(&Reason::BrokerUnknown) => {}
                 answer => return answer,
             }
+            // The broker has restarted, and refused the call before it acted on it. So it is safe to sign and send it
+            // again, once.
             self.shared.session.forget(&broker_id).await;
             let broker_id = self.shared.session.broker_id(self).await?;
             let request = sign(self, &broker_id, method, message)?;
@@ -159,7 +161,8 @@ impl Client {
         R: Send + Sync + 'static,
         C: Codec<Encode = M, Decode = R> + Default,
     {
-        // The server's deadline is a little later than ours, so that it is always ours that speaks.
+        // The server's deadline is a little later than the client's, so that the client's error is always the one
+        // reported.
         request.set_timeout(timeout.saturating_add(Duration::from_secs(1)));
         let answer = async {
             let mut grpc = self.grpc();

@@ -1,4 +1,4 @@
-//! How to reach a broker.
+//! Settings of the connection to a broker.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::Address;
 use crate::limits::CALL_TIMEOUT;
 
-/// How to reach a broker: its address, the way there, and what TLS needs.
+/// Settings of the connection to a broker: its address, proxy and TLS.
 #[derive(Clone)]
 pub struct ClientConfig {
     pub(crate) address: Address,
@@ -20,27 +20,27 @@ pub struct ClientConfig {
     pub(crate) call_timeout: Duration,
 }
 
-/// The HTTP proxy (CONNECT) between a client and its broker. What stays on this machine goes through none.
+/// The HTTP proxy (CONNECT) between a client and its broker. Connections within this machine never use a proxy.
 #[derive(Clone, Default)]
 pub enum Proxy {
-    /// The one that `HTTPS_PROXY` (for https addresses), `HTTP_PROXY` (for http) or `ALL_PROXY` names, unless `NO_PROXY`
-    /// lists the host; in capitals or not.
+    /// The proxy in `HTTPS_PROXY` (for https addresses), `HTTP_PROXY` (for http) or `ALL_PROXY`, unless `NO_PROXY`
+    /// lists the host; in upper or lower case.
     #[default]
     Environment,
-    /// None.
+    /// No proxy.
     Direct,
-    /// The one at `http://[USER:PASSWORD@]HOST:PORT`, or https, for every host.
+    /// The proxy at `http://[USER:PASSWORD@]HOST:PORT`, or https, for every host.
     Url(String),
 }
 
-/// A certificate that mutual TLS shows to the broker, and its secret key.
+/// A client certificate for mutual TLS, and its secret key.
 #[derive(Clone)]
 pub(crate) struct ClientIdentity {
     pub(crate) certificate: PemSource,
     pub(crate) key: PemSource,
 }
 
-/// PEM, or a file that holds it.
+/// PEM text, or a file with it.
 #[derive(Clone)]
 pub(crate) enum PemSource {
     Text(Zeroizing<String>),
@@ -48,7 +48,7 @@ pub(crate) enum PemSource {
 }
 
 impl ClientConfig {
-    /// A broker at this address; TLS trusts the system's certificate authorities.
+    /// Creates settings for a broker at this address; TLS trusts the system's certificate authorities.
     pub fn new(address: Address) -> Self {
         Self {
             address,
@@ -60,29 +60,29 @@ impl ClientConfig {
         }
     }
 
-    /// Chooses the proxy; the environment's if not set.
+    /// Sets the proxy; the environment's if not set.
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = proxy;
         self
     }
 
-    /// Trusts these certificate authorities, in PEM, instead of the system's. Besides them, a server is believed that
-    /// shows exactly one of these certificates, such as a self-signed one.
+    /// Trusts these certificate authorities, in PEM, instead of the system's. Also trusts a server whose certificate is
+    /// exactly one of these, such as a self-signed one.
     #[must_use]
     pub fn ca_pem(mut self, pem: impl Into<String>) -> Self {
         self.ca = Some(PemSource::Text(Zeroizing::new(pem.into())));
         self
     }
 
-    /// Does the same with a file, which is read anew for each connection.
+    /// Does the same with a file, which is read again for each connection.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca = Some(PemSource::File(path.into()));
         self
     }
 
-    /// Shows this certificate to the broker (mutual TLS): its chain, and its secret key, both in PEM.
+    /// Sets the client certificate for mutual TLS: its chain, and its secret key, both in PEM.
     #[must_use]
     pub fn client_identity(mut self, certificate_pem: impl Into<String>, key_pem: impl Into<String>) -> Self {
         let text = |pem: String| PemSource::Text(Zeroizing::new(pem));
@@ -91,7 +91,7 @@ impl ClientConfig {
         self
     }
 
-    /// Does the same with files, which are read anew for each connection: a renewed certificate needs no restart.
+    /// Does the same with files, which are read again for each connection: a renewed certificate needs no restart.
     #[must_use]
     pub fn client_identity_files(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         let (certificate, key) = (PemSource::File(certificate.into()), PemSource::File(key.into()));
@@ -99,14 +99,15 @@ impl ClientConfig {
         self
     }
 
-    /// Lets plain text leave this machine. Signatures still hold, but everybody on the way can read.
+    /// Allows plain text to other machines. Signatures still protect the content from changes, but everybody on the
+    /// network path can read it.
     #[must_use]
     pub fn allow_plaintext(mut self, allow: bool) -> Self {
         self.allow_plaintext = allow;
         self
     }
 
-    /// Sets how long one call may take, connecting included; 15 seconds if not set. A claim's wait comes on top.
+    /// Sets the time-out of a call, including connecting; 15 seconds if not set. A claim's wait is added to it.
     #[must_use]
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = timeout;
@@ -118,7 +119,7 @@ impl ClientConfig {
         &self.address
     }
 
-    /// Whether a part of it is in files, which may change.
+    /// Returns `true` if certificates are in files, which may change.
     pub(crate) fn has_tls_files(&self) -> bool {
         let sources = self.client_identity.iter().flat_map(|identity| [&identity.certificate, &identity.key]);
         self.ca.iter().chain(sources).any(|source| matches!(source, PemSource::File(_)))
@@ -126,7 +127,7 @@ impl ClientConfig {
 }
 
 impl fmt::Debug for ClientConfig {
-    /// Without the secret key.
+    /// Prints no certificates and no secret key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientConfig")
             .field("address", &self.address)
@@ -140,7 +141,7 @@ impl fmt::Debug for ClientConfig {
 }
 
 impl fmt::Debug for Proxy {
-    /// Without the address, which may hold a password.
+    /// Prints no address, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Environment => "Environment",

@@ -1,4 +1,4 @@
-//! The connection under a client: made when first needed, made again whenever it broke.
+//! The connection of a client: opened when first needed, and reopened whenever it breaks.
 
 mod dial;
 mod proxy;
@@ -28,11 +28,12 @@ use crate::{Address, ClientConfig, ClientError};
 pub(crate) use dial::Diagnosis;
 use dial::Dialer;
 
-/// A channel whose answers cannot trip the gRPC library.
+/// A channel whose answers cannot make the gRPC library panic.
 pub(crate) type Connection = MapResponse<Channel, fn(http::Response<Body>) -> http::Response<Guarded>>;
 type Guarded = MapFrame<Body, fn(Frame<Bytes>) -> Frame<Bytes>>;
 
-/// Prepares a connection; nothing is sent before the first call. The diagnosis says why there is none.
+/// Prepares a connection; nothing is sent before the first call. The diagnosis has the reason of the last failure to
+/// connect.
 pub(crate) fn open(config: &ClientConfig, clock: &Arc<dyn Clock>) -> Result<(Connection, Diagnosis), ClientError> {
     let address = &config.address;
     if address.is_exposed() && !config.allow_plaintext {
@@ -51,7 +52,7 @@ pub(crate) fn open(config: &ClientConfig, clock: &Arc<dyn Clock>) -> Result<(Con
         Address::Https { .. } | Address::Http { .. } => {
             let dialer = Dialer::new(config, clock, diagnosis.clone())?;
             let origin: Uri = address.to_string().parse().map_err(|error| invalid(address, &error))?;
-            // TLS is the dialer's work: for the library's own connector the address would have to say https.
+            // The dialer does TLS. With https in this address, the library would expect its own TLS connector.
             let endpoint = endpoint(address, format!("http://{}", dialer.authority()))?.origin(origin);
             endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| dialer.clone().connect()))
         }
@@ -74,7 +75,7 @@ fn invalid(address: &Address, error: &dyn std::error::Error) -> ClientError {
     ClientError::Invalid(format!("{address}: {error}{cause}; check the address"))
 }
 
-/// Makes answers harmless, and those of no gRPC server readable.
+/// Removes dangerous headers, and turns answers that are not gRPC into a readable status.
 fn guard_response(response: http::Response<Body>) -> http::Response<Guarded> {
     let mut response = if is_grpc(response.headers()) { response } else { away(response.status()) };
     drop_bad_details(response.headers_mut());
@@ -86,14 +87,16 @@ fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// A proxy that does not reach the broker answers with a page, and the gRPC library would make a riddle of it.
+/// Makes the status for an HTTP page, which a proxy sends if it cannot reach the broker. The gRPC library's own error
+/// for it would be unclear.
 fn away(status: StatusCode) -> http::Response<Body> {
     let words = format!("an HTTP proxy answered {} with a page", status.as_u16());
     tonic::Status::unavailable(words).into_http()
 }
 
-/// tonic panics on a `grpc-status-details-bin` that is not base64, and a broken-into broker must not be able
-/// to end a bee with one header. Such a header is dropped, where tonic would see it: in head and trailers.
+/// Drops an invalid `grpc-status-details-bin` from the trailers. tonic panics on one that is not base64, and a
+/// compromised broker must not be able to crash a bee with a header. The response's head is checked by
+/// [`guard_response`].
 fn guard_frame(mut frame: Frame<Bytes>) -> Frame<Bytes> {
     if let Some(trailers) = frame.trailers_mut() {
         drop_bad_details(trailers);
@@ -103,7 +106,7 @@ fn guard_frame(mut frame: Frame<Bytes>) -> Frame<Bytes> {
 
 fn drop_bad_details(headers: &mut HeaderMap) {
     const DETAILS: &str = "grpc-status-details-bin";
-    // Padded or not, as tonic reads it.
+    // With or without padding, as tonic accepts it.
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &base64::alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),

@@ -1,4 +1,4 @@
-//! What can go wrong between a client and its broker, and what to do about it.
+//! Errors between a client and its broker, each with advice.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -11,58 +11,58 @@ use tonic::{Code, Status};
 
 use crate::limits::RETRY_AFTER_MOST;
 
-/// Why a call gave nothing.
+/// The error of a call.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The broker answered, and said no.
+    /// The broker refused the call.
     #[error("{message} ({reason})")]
     Refused {
         /// The exact reason, for programs; `docs/errors.md` lists them.
         reason: Reason,
-        /// The broker's own words, which end in advice.
+        /// The broker's message, which ends in advice.
         message: String,
-        /// True if the same call can succeed later without a change.
+        /// `true` if the same call can succeed later without a change.
         retryable: bool,
-        /// The shortest pause before that, if the broker names one; at most [`RETRY_AFTER_MOST`].
+        /// Minimum wait before the next try, if the broker gives one; at most [`RETRY_AFTER_MOST`].
         retry_after: Option<Duration>,
     },
-    /// An answer with a gRPC status and no reason: a proxy's, or that of another server in the broker's place.
+    /// A gRPC status without a reason: from a proxy, or another server at the broker's address.
     #[error("{message} (gRPC status {code}, without a reason); is that an Apiary broker?")]
     Status {
         /// The gRPC code's name, for example `Unimplemented`.
         code: String,
-        /// The call, and the words that came with the status.
+        /// The call, and the status's message.
         message: String,
     },
-    /// No answer: no connection, or it broke. Whether the broker acted on the call is not known.
+    /// No answer: no connection, or it broke. The broker may or may not have acted on the call.
     #[error("the broker at {address} cannot be reached: {problem}")]
     Unreachable {
-        /// Where the broker was looked for.
+        /// The address tried.
         address: String,
-        /// The network's error, and what to do about it.
+        /// The network's error, with advice.
         problem: String,
     },
-    /// No answer in time. Whether the broker acted on the call is not known.
+    /// No answer in time. The broker may or may not have acted on the call.
     #[error("{method} took longer than {} ms: try again, or raise the client's call timeout", .after.as_millis())]
     Timeout {
         /// The call.
         method: &'static str,
-        /// How long it was given.
+        /// The time-out.
         after: Duration,
     },
-    /// Something given to the SDK cannot be used. Nothing was sent.
+    /// An argument or setting of the SDK is invalid. Nothing was sent.
     #[error("{0}")]
     Invalid(String),
-    /// The broker's answer cannot be right.
+    /// The broker's answer is invalid.
     #[error("the broker's answer makes no sense: {0}; is this an Apiary broker of the same version?")]
     Answer(String),
-    /// A part of this program panicked again and again; its log says where. A new start may help.
+    /// A part of this program panicked repeatedly; the log has the place. A restart may help.
     #[error("{0}")]
     Broken(String),
 }
 
 impl ClientError {
-    /// The exact reason of a refusal, as on the wire.
+    /// Returns the exact reason of a refusal, as on the wire.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Refused { reason, .. } => Some(reason.as_str()),
@@ -70,12 +70,13 @@ impl ClientError {
         }
     }
 
-    /// Whether the broker refused for exactly this reason.
+    /// Returns `true` if the broker refused for exactly this reason.
     pub fn is(&self, reason: &Reason) -> bool {
         matches!(self, Self::Refused { reason: given, .. } if given == reason)
     }
 
-    /// The side at fault. What cannot be sent is the document's, and an answer that nobody can read is not.
+    /// Returns the side at fault. A document that cannot be sent is at fault itself; an unreadable answer is not the
+    /// document's fault.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Refused { reason, retryable, .. } => reason.fault(*retryable),
@@ -85,8 +86,8 @@ impl ClientError {
         }
     }
 
-    /// Whether the same call can succeed later without a change. Calls that carry a signed document can be
-    /// repeated without harm: the broker answers the same document as it did the first time.
+    /// Returns `true` if the same call can succeed later without a change. Calls with a signed document can be repeated
+    /// safely: the broker answers the same document as it did the first time.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Refused { retryable, .. } => *retryable,
@@ -95,7 +96,7 @@ impl ClientError {
         }
     }
 
-    /// The shortest pause before the same call is made again; zero if the broker names none.
+    /// Returns the minimum wait before the next try; zero if the broker gives none.
     pub fn retry_after(&self) -> Duration {
         match self {
             Self::Refused { retry_after, .. } => retry_after.unwrap_or_default(),
@@ -111,11 +112,11 @@ impl ClientError {
                 return Self::Timeout { method, after: timeout };
             }
             let (message, retryable) = (clipped(status.message(), 4096), detail.retryable);
-            // A broker that asks for an age of patience would have its callers stand still.
+            // Bounded, because a faulty or hostile broker could otherwise stop its callers for years.
             let retry_after = detail.retry_after.map(|after| after.min(RETRY_AFTER_MOST));
             return Self::Refused { reason, message, retryable, retry_after };
         }
-        // A source means that the status was made on this side, out of a transport's error.
+        // A status with a source was made on this side, from a transport error.
         let transport = status.source().is_some();
         match status.code() {
             Code::DeadlineExceeded => Self::Timeout { method, after: timeout },
@@ -143,7 +144,7 @@ impl From<DocumentError> for ClientError {
     }
 }
 
-/// The status's message and what lies under it, because "transport error" alone helps nobody.
+/// Returns the status's message with its sources, because "transport error" alone is no help.
 fn words(status: &Status) -> String {
     let mut words = status.message().to_owned();
     let mut source = status.source();
@@ -160,7 +161,7 @@ fn words(status: &Status) -> String {
     format!("{}; check the address, and that the broker runs", clipped(&words, 512))
 }
 
-/// A broker's words, bounded, and without control characters that could rewrite a terminal or a log.
+/// Cuts text from a broker, and replaces control characters, which could rewrite a terminal or a log.
 pub(crate) fn clipped(text: &str, chars_max: usize) -> String {
     text.chars().take(chars_max).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

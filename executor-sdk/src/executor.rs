@@ -1,9 +1,9 @@
-//! The executor: claims work, checks it, does it, signs what came of it.
+//! The executor: claims work, verifies it, runs it, and signs the results.
 //!
-//! One loop ([`claim`]) asks for as many works as there are free slots. Each work is an [`attempt`] in a task of
-//! its own: checked by [`lease::examine`](crate::lease), which also asks the guard (the colony's part of it is kept up to date by
-//! [`rules`]), its lease kept by [`heartbeat`], its result signed and brought home as [`lease`](crate::lease) does it.
-//! [`drain`] ends it all.
+//! A single loop ([`claim`]) requests as many works as there are free slots. Each work is an [`attempt`] in a task of
+//! its own: [`lease::examine`](crate::lease) verifies it and applies the guard (whose colony rules [`rules`] keeps up
+//! to date), [`heartbeat`] renews its lease, and [`lease`](crate::lease) signs and sends its result. [`drain`] ends
+//! everything.
 
 mod attempt;
 mod builder;
@@ -36,9 +36,8 @@ pub use builder::ExecutorBuilder;
 
 /// An executor, ready to run.
 ///
-/// It trusts its colony's key and nothing else: not the broker, not the network. What reaches a handler was
-/// signed by somebody to whom the colony gave that right; what was not is refused towards the broker, which
-/// sets it aside.
+/// Trusts only its colony's key: not the broker, not the network. Work that reaches a handler was signed by a key to
+/// which the colony granted that right. All other work is refused, and the broker sets it aside.
 pub struct Executor {
     client: Client,
     settings: Settings,
@@ -47,16 +46,16 @@ pub struct Executor {
     tasks: Supervisor,
 }
 
-/// What an executor announces of a function that it does.
+/// An executor's announcement of a function.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Function {
-    /// What it does.
+    /// Description for people.
     pub(crate) description: String,
-    /// What its arguments must be, as JSON Schema; empty means anything.
+    /// JSON Schema of the arguments; empty means anything.
     pub(crate) args_schema: String,
 }
 
-/// How an executor runs.
+/// Settings of an executor.
 struct Settings {
     executor_type: String,
     name: Option<String>,
@@ -69,64 +68,63 @@ struct Settings {
     guard_refresh: Duration,
 }
 
-/// What every part of a running executor shares.
+/// State shared by the parts of a running executor.
 struct Context {
     client: Client,
     settings: Settings,
     rules: rules::Rules,
     waits: waits::Waits,
-    /// Of log lines about work that failed for good, or that waits for its surroundings.
+    /// Throttle of log lines about work that failed for good, or waits for its surroundings.
     warnings: Throttle,
     handlers: BTreeMap<String, Handler>,
-    /// The loops of the executor, and what became of them.
+    /// The executor's loops and their failures.
     tasks: Supervisor,
-    /// Cancelled when an executor that stops waits for its handlers no longer.
+    /// Cancelled when a stopping executor no longer waits for its handlers.
     give_up: CancellationToken,
 }
 
 impl Executor {
-    /// An executor that works in this client's name, for its colony.
+    /// Creates a builder of an executor with this client's key, for its colony.
     pub fn builder(client: Client) -> ExecutorBuilder {
         ExecutorBuilder::new(client)
     }
 
-    /// How often its guard refused work, by rule: counted on while it runs.
+    /// Returns the live counts of the guard's refusals, by rule.
     pub fn guard_refusals(&self) -> Refusals {
         self.guard.refusals()
     }
 
-    /// Returns the list of conditions that an operator should know of: those that the executor finds, and those that
-    /// its handlers add.
+    /// Returns the notices for the operator: from the executor, and from its handlers.
     pub fn notices(&self) -> Notices {
         self.tasks.notices().clone()
     }
 
-    /// The loops, for tests that make them panic.
+    /// Returns the loops, for tests that make them panic.
     #[doc(hidden)]
     pub fn tasks(&self) -> &Supervisor {
         &self.tasks
     }
 
-    /// Works until `shutdown` is cancelled. Then it claims no more at once, gives its handlers the drain timeout to
-    /// finish, cancels those that are left, and gives their work back untouched.
+    /// Works until `shutdown` is cancelled. Then it stops claiming at once, waits for its handlers up to the drain
+    /// timeout, cancels the rest, and releases their work.
     ///
-    /// A broker that is away is waited for, as long as it takes.
+    /// Waits for an unreachable broker without a limit.
     ///
     /// # Errors
     ///
-    /// A refusal that no retry can help, such as `NOT_PERMITTED`, if it comes before the first claim was accepted:
-    /// then key, grant or address are wrong. Later ones are logged and tried again, because work is in hand. And
-    /// [`ClientError::Broken`] if a part of the executor panics again and again.
+    /// A final refusal, such as `NOT_PERMITTED`, before the first claim was accepted: then key, grant or address are
+    /// wrong. Later refusals are logged and retried, because there may be work in progress. Also
+    /// [`ClientError::Broken`] if a part of the executor panics repeatedly.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ClientError> {
         self.run_with(&shutdown, &CancellationToken::new()).await
     }
 
-    /// [`run`](Self::run) until SIGTERM or SIGINT. A second signal cuts the drain timeout short. SIGHUP, a service manager's
-    /// `reload`, ends nothing: there is nothing to read again.
+    /// Works, like [`run`](Self::run), until SIGTERM or SIGINT. A second signal ends the drain timeout early. SIGHUP, a
+    /// service manager's `reload`, is ignored: there is nothing to reload.
     ///
     /// # Errors
     ///
-    /// As `run`, and if the signals cannot be listened to.
+    /// As `run`, and a failure to listen for signals.
     pub async fn run_until_signalled(self) -> Result<(), ClientError> {
         let listen = |kind| signal(kind).map_err(|error| ClientError::Invalid(format!("no signals: {error}")));
         let mut terminate = listen(SignalKind::terminate())?;
@@ -144,6 +142,7 @@ impl Executor {
                     continue;
                 }
             }
+            // Only a second signal gets here with `shutdown` already cancelled.
             if shutdown.is_cancelled() {
                 hurry.cancel();
             }
@@ -158,6 +157,8 @@ impl Executor {
         let warnings = Throttle::new(Arc::clone(client.clock()));
         let context = Arc::new(Context { client, settings, rules, waits, warnings, handlers, tasks, give_up });
         let mut works = works::Works::new(Arc::clone(&context));
+        // Dropping the loops cancels no work: attempts are tasks of `works`, and `drain` waits for them below, also
+        // after an error.
         let ended = tokio::select! {
             ended = claim_through_panics(&context, &mut works, shutdown) => ended,
             never = Box::pin(keep_rules_through_panics(&context, shutdown)) => match never {},
@@ -168,13 +169,14 @@ impl Executor {
     }
 }
 
-/// Claims until the executor is to stop. The works in hand go on while the loop is started again after a panic.
+/// Claims until the executor stops. Works in progress continue while the loop restarts after a panic.
 async fn claim_through_panics(
     context: &Context,
     works: &mut works::Works,
     shutdown: &CancellationToken,
 ) -> Result<(), ClientError> {
     let mut life = context.tasks.life("claims", shutdown.clone());
+    // Outside the loop, so that a panic does not reset the back-off or register the executor again.
     let mut claims = claim::Claims::new();
     loop {
         match life.run(claims.run(context, works, shutdown)).await {
@@ -185,7 +187,7 @@ async fn claim_through_panics(
     }
 }
 
-/// Keeps the colony's rules up to date until the executor is to stop.
+/// Keeps the colony's rules up to date until the executor stops.
 async fn keep_rules_through_panics(context: &Context, shutdown: &CancellationToken) -> Infallible {
     let mut life = context.tasks.life("rules", shutdown.clone());
     loop {

@@ -1,4 +1,4 @@
-//! Handlers: what an executor does for each function.
+//! Handlers: the code that an executor runs for each function.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 
 use crate::{Failure, IntoOutput, Work};
 
-/// A handler without its types.
+/// A handler with its types erased.
 pub(crate) type Handler = Arc<dyn Fn(Work) -> BoxFuture<'static, Result<Bytes, Failure>> + Send + Sync>;
 
-/// A handler of whole works.
+/// Wraps a handler that takes the [`Work`].
 pub(crate) fn of_work<H, F, O>(handler: H) -> Handler
 where
     H: Fn(Work) -> F + Send + Sync + 'static,
@@ -23,7 +23,7 @@ where
     Arc::new(move |work| handler(work).map(|output| output?.into_output()).boxed())
 }
 
-/// A handler of arguments in JSON.
+/// Wraps a handler that takes its arguments from JSON.
 pub(crate) fn of_json<T, H, F, O>(handler: H) -> Handler
 where
     T: DeserializeOwned,

@@ -1,5 +1,5 @@
-//! What a handler says while it works, until it is brought home. Pure but for a lock: nothing here waits, and all of it is
-//! bounded, because a handler may say more than a broker can take.
+//! Buffer of a handler's reports, log lines and attributes until they are sent. Nothing here waits, and everything is
+//! bounded, because a handler may produce more than a broker accepts.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,23 +14,23 @@ use crate::limits::{
     LOG_CALL_LINES_MAX, LOG_FIELDS_BYTES_MAX, LOG_MESSAGE_BYTES_MAX,
 };
 
-/// How far the work is, as last said.
+/// The handler's latest report.
 #[derive(Clone, Default)]
 pub(crate) struct Said {
     pub(crate) percent: Option<f64>,
     pub(crate) message: Option<String>,
     pub(crate) output: Option<Content>,
-    /// Only until it was sent: the broker keeps it apart from what is said later.
+    /// `None` once it was sent: the broker keeps it apart from later reports.
     pub(crate) checkpoint: Option<Content>,
 }
 
-/// What waits to be brought home.
+/// Reports, log lines and attributes that wait to be sent.
 pub(crate) struct Journal {
     state: Mutex<State>,
     clock: Arc<dyn Clock>,
-    /// Something waits.
+    /// Notified when there is something to send.
     pub(crate) some: Notify,
-    /// So much waits that it should go now.
+    /// Notified when there is enough to send at once.
     pub(crate) much: Notify,
 }
 
@@ -51,7 +51,7 @@ impl Journal {
         Self { state: Mutex::default(), clock, some: Notify::new(), much: Notify::new() }
     }
 
-    /// Changes what is said of the work.
+    /// Changes the report.
     pub(crate) fn say(&self, change: impl FnOnce(&mut Said)) {
         let mut state = self.lock();
         if !state.is_closed {
@@ -61,7 +61,7 @@ impl Journal {
         }
     }
 
-    /// Attaches a value; false if more wait than a process may have.
+    /// Sets an attribute; returns `false` if more wait than a process may have.
     pub(crate) fn attach(&self, kind: AttributeKind, key: &str, value: &str) -> bool {
         let mut state = self.lock();
         let key = (kind.as_str(), key.to_owned());
@@ -73,7 +73,7 @@ impl Journal {
         state.is_closed
     }
 
-    /// Notes a log line, or several if its text is too long for one.
+    /// Adds a log line, or several if its text is too long for one.
     pub(crate) fn log(&self, level: LogLevel, message: &str, fields: Option<String>) {
         let time_ms = self.clock.now_ms();
         let mut fields = fields.map(fitting);
@@ -107,7 +107,7 @@ impl Journal {
         self.some.notify_one();
     }
 
-    /// What is to be reported, if there is news.
+    /// Takes the report to send, if it has changed.
     pub(crate) fn take_said(&self) -> Option<Said> {
         let mut state = self.lock();
         if !std::mem::take(&mut state.is_news) {
@@ -117,7 +117,7 @@ impl Journal {
         Some(Said { checkpoint, ..state.said.clone() })
     }
 
-    /// Puts a report back that could not be sent. What was said meanwhile counts more.
+    /// Puts back a report that could not be sent. A newer checkpoint takes precedence.
     pub(crate) fn unsaid(&self, said: Said) {
         let mut state = self.lock();
         if state.said.checkpoint.is_none() {
@@ -127,7 +127,7 @@ impl Journal {
         self.some.notify_one();
     }
 
-    /// The oldest lines, as many as one call may carry. If lines were dropped, the first says how many.
+    /// Takes the oldest lines, as many as a call may carry. If lines were dropped, the first line gives their number.
     pub(crate) fn take_lines(&self) -> Vec<v1::NewLogLine> {
         let mut state = self.lock();
         let mut taken = Vec::new();
@@ -149,7 +149,7 @@ impl Journal {
         taken
     }
 
-    /// Puts lines back that could not be sent, before those that came meanwhile.
+    /// Puts back lines that could not be sent, before newer ones.
     pub(crate) fn unsent(&self, lines: Vec<v1::NewLogLine>) {
         let mut state = self.lock();
         for line in lines.into_iter().rev() {
@@ -160,7 +160,7 @@ impl Journal {
         self.some.notify_one();
     }
 
-    /// The broker keeps no more lines of this process: from now on none is noted.
+    /// Discards all lines from now on, because the broker stores no more lines of this process.
     pub(crate) fn take_no_lines(&self) {
         let mut state = self.lock();
         state.takes_no_lines = true;
@@ -168,7 +168,7 @@ impl Journal {
         state.line_bytes = 0;
     }
 
-    /// The values to attach, as many as one call may carry.
+    /// Takes the attributes to send, as many as a call may carry.
     pub(crate) fn take_attributes(&self, most: usize) -> Vec<v1::NewAttribute> {
         let mut state = self.lock();
         let mut taken = Vec::new();
@@ -180,7 +180,7 @@ impl Journal {
         taken
     }
 
-    /// Puts values back that could not be attached; those that were set meanwhile stay.
+    /// Puts back attributes that could not be sent; newer values stay.
     pub(crate) fn unattached(&self, attributes: Vec<v1::NewAttribute>) {
         let mut state = self.lock();
         for attribute in attributes {
@@ -192,25 +192,25 @@ impl Journal {
         self.some.notify_one();
     }
 
-    /// Whether anything waits.
+    /// Returns `true` if nothing waits to be sent.
     pub(crate) fn is_empty(&self) -> bool {
         let state = self.lock();
         !state.is_news && state.lines.is_empty() && state.dropped == 0 && state.attributes.is_empty()
     }
 
-    /// Notes nothing from now on: the work has ended.
+    /// Discards everything from now on, because the work has ended.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change leaves the state whole, whatever panics around it.
+        // Valid after a panic: every change is complete or not made.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// The oldest lines go first: what came last says why something failed.
+    /// Drops the oldest lines beyond the bounds: the last lines are those that explain a failure.
     fn drop_beyond_bounds(&mut self) {
         while self.lines.len() > LOG_BUFFER_LINES_MAX || self.line_bytes > LOG_BUFFER_BYTES_MAX {
             let Some(oldest) = self.lines.pop_front() else { return };
@@ -224,7 +224,7 @@ fn bytes_of(line: &v1::NewLogLine) -> usize {
     line.message.len() + line.fields.len()
 }
 
-/// Fields that are too large say so, instead of making the line unfit.
+/// Replaces fields that are too large by their size, so that the line can still be sent.
 fn fitting(fields: String) -> String {
     if fields.len() <= LOG_FIELDS_BYTES_MAX {
         return fields;

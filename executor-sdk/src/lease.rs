@@ -1,7 +1,8 @@
-//! One lease, by hand: checked as an [`Executor`](crate::Executor) checks it, told of, and ended with a signed result.
+//! Leases by hand: verified as an [`Executor`](crate::Executor) verifies them, reported, and ended with a signed
+//! result.
 //!
-//! An `Executor` is made of these parts, and most bees want nothing else. They are here for whoever cannot hand a handler
-//! over: a program whose work is done by another program, such as `apiary lease`.
+//! An `Executor` is made of these parts, and most bees need only that. They are public for programs without a handler,
+//! whose work is done by another program, such as `apiary lease`.
 //!
 //! ```no_run
 //! # use apiary_executor_sdk::{Client, ClientError, guard::Guard, lease::{self, Claimant, Subject}, v1};

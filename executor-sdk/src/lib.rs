@@ -1,5 +1,5 @@
-//! Client and executor runtime of Apiary: submit signed work to a broker, or be a *bee*, which claims it, verifies it, does it, and
-//! signs the result.
+//! Client and executor runtime of Apiary: submit signed work to a broker, or be a *bee*, which claims work, verifies
+//! it, runs it, and signs the result.
 //!
 //! # Tour
 //!

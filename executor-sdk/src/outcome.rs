@@ -1,4 +1,4 @@
-//! What a handler gives: an output, or a failure that says whether another attempt makes sense.
+//! Results of a handler: an output, or a failure that decides whether there is another attempt.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::ClientError;
 use crate::limits::{SNOOZE_MAX, SNOOZE_MIN};
 
-/// Why a handler failed, and whether another attempt may succeed.
+/// A handler's failure: the reason, and whether another attempt may succeed.
 #[derive(Clone, Debug)]
 pub struct Failure {
     message: String,
@@ -18,44 +18,45 @@ pub struct Failure {
     retry_after: Option<Duration>,
 }
 
-/// What becomes of work that failed.
+/// Kinds of failure.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     /// No attempt can succeed.
     Final,
     /// Another attempt may succeed.
     Retryable,
-    /// It is too early: it goes back for so long.
+    /// Too early: the work is released for this time.
     Snooze(Duration),
-    /// Something around it is in the way: it goes back until that is over.
+    /// A problem in the surroundings: the work is released until that is over.
     Surroundings { cause: String },
 }
 
 impl Failure {
-    /// Another attempt may succeed; the spec's back-off says when.
+    /// Creates a failure after which another attempt may succeed, at the time that the spec's back-off gives.
     pub fn retryable(message: impl fmt::Display) -> Self {
         Self::new(Kind::Retryable, message)
     }
 
-    /// No attempt can succeed.
+    /// Creates a failure after which no attempt can succeed.
     pub fn fatal(message: impl fmt::Display) -> Self {
         Self::new(Kind::Final, message)
     }
 
-    /// The work itself may be sound, and something around it is in the way: a service is away, a key is not accepted, a quota
-    /// is used up, a table is missing. The work goes back, no retry is spent, and it comes again without an end, after
-    /// pauses that grow with the time that this lasts, up to a minute; after [`retry_after`](Self::retry_after) at the least.
+    /// Creates a failure caused by the surroundings and not by the work: a service is unreachable, a key is refused, a
+    /// quota is exhausted, a table is missing. The work is released without spending a retry, and is tried again
+    /// without a limit, after pauses that grow with the time that the problem lasts, up to a minute; at least after
+    /// [`retry_after`](Self::retry_after).
     ///
-    /// `cause` is a stable word or name for what is in the way, such as `supabase-key`: failures of one cause count as one
-    /// condition. `message` says what happened, and ends in what an operator can do.
+    /// `cause` is a stable name of the problem, such as `supabase-key`: failures with one cause count as one condition.
+    /// `message` describes the problem, and ends in advice for an operator.
     pub fn surroundings(cause: impl Into<String>, message: impl fmt::Display) -> Self {
         Self::new(Kind::Surroundings { cause: cause.into() }, message)
     }
 
-    /// No failure at all: it is too early. The work goes back, and comes again after so long, at most a year; no retry is spent.
-    /// What is waited for goes to the executor's log.
+    /// Snoozes the work, because it is too early: it is released, and tried again after `delay`, at most a year. No
+    /// retry is spent. `waiting_for` goes to the executor's log.
     pub fn snooze(delay: Duration, waiting_for: impl fmt::Display) -> Self {
-        // A delay of nothing would hand the work out again at once, for ever.
+        // Without a minimum, a delay of zero would hand the work out again at once, in an endless loop.
         let delay = delay.clamp(SNOOZE_MIN, SNOOZE_MAX);
         Self::new(Kind::Snooze(delay), waiting_for)
     }
@@ -64,25 +65,25 @@ impl Failure {
         Self { message: message.to_string(), kind, retry_after: None }
     }
 
-    /// The next attempt not before so long from now, whatever the back-off says: for a service that said when
-    /// to come back. Of no effect on a fatal failure.
+    /// Sets the minimum wait before the next attempt, which may exceed the back-off: for a service that gave a time for
+    /// a retry. Has no effect on a fatal failure.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
         self
     }
 
-    /// What went wrong, in words. It is sent to the broker and shown to people: no secrets in it.
+    /// Returns the reason. It is sent to the broker and shown to people, so that it must contain no secrets.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Whether another attempt may succeed.
+    /// Returns `true` if another attempt may succeed.
     pub fn is_retryable(&self) -> bool {
         !matches!(self.kind, Kind::Final)
     }
 
-    /// The stable name of what is in the way, if that is nothing of the work's own.
+    /// Returns the stable name of the problem, if it is in the surroundings.
     pub fn cause(&self) -> Option<&str> {
         match &self.kind {
             Kind::Surroundings { cause } => Some(cause),
@@ -90,7 +91,7 @@ impl Failure {
         }
     }
 
-    /// The next attempt not before so long from now.
+    /// Returns the minimum wait before the next attempt.
     pub fn earliest(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -109,7 +110,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 impl From<ClientError> for Failure {
-    /// For handlers that call the broker themselves: final only if the broker refused what was asked for.
+    /// Converts the error of a handler's own call to the broker: fatal only if the broker refused the document.
     fn from(error: ClientError) -> Self {
         match error.fault() {
             Fault::Document => Self::fatal(error),
@@ -119,25 +120,25 @@ impl From<ClientError> for Failure {
     }
 }
 
-/// An output that is not made by serde: any bytes, byte-exact.
+/// An output of any bytes, sent unchanged and not through serde.
 #[derive(Clone, Debug, Default)]
 pub struct Output(Bytes);
 
 impl Output {
-    /// These bytes.
+    /// Creates an output of these bytes.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         Self(bytes.into())
     }
 
-    /// No output at all.
+    /// Creates an empty output.
     pub fn none() -> Self {
         Self::default()
     }
 }
 
-/// What a handler may return: anything that serde can turn into JSON, or an [`Output`] of any bytes.
+/// Types that a handler may return: anything that serde can convert to JSON, or an [`Output`] of any bytes.
 pub trait IntoOutput {
-    /// The output's bytes.
+    /// Converts the value to the output's bytes.
     ///
     /// # Errors
     ///

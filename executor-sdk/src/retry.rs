@@ -1,4 +1,4 @@
-//! Trying again, without everybody trying at the same moment.
+//! Retries with jitter, so that callers do not retry at the same moment.
 
 use std::future::Future;
 use std::time::Duration;
@@ -34,7 +34,7 @@ where
     operation.retry(policy()).when(ClientError::is_retryable).adjust(next).await
 }
 
-/// The pauses between tries, without end.
+/// Returns an endless sequence of pauses between tries.
 pub(crate) fn pauses() -> ExponentialBackoff {
     policy().build()
 }

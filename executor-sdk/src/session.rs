@@ -1,4 +1,4 @@
-//! Signing calls for the broker instance at the other end.
+//! Signatures of calls, for the connected broker instance.
 
 use std::sync::Arc;
 
@@ -10,35 +10,37 @@ use tonic::metadata::MetadataValue;
 use crate::wire::envelope_to_proto;
 use crate::{Client, ClientError};
 
-/// Carries the signed `request.v1` document: the protobuf bytes of an `apiary.v1.Envelope`.
+/// Metadata key of the signed `request.v1` document: the protobuf bytes of an `apiary.v1.Envelope`.
 const REQUEST_METADATA: &str = "apiary-request-bin";
 
-/// Which broker instance requests are signed for. Learned when first needed, and anew when a broker says
-/// that it is another: after its restart, or behind a balancer.
+/// The broker instance for which requests are signed. Read when first needed, and again when a broker reports another
+/// id: after its restart, or behind a load balancer.
 #[derive(Default)]
 pub(crate) struct Session {
     broker_id: Mutex<Option<Arc<str>>>,
 }
 
 impl Session {
-    /// The broker instance. Callers that ask at the same time share one `Connect`.
+    /// Returns the broker instance. Concurrent callers share a single `Connect`.
     pub(crate) async fn broker_id(&self, client: &Client) -> Result<Arc<str>, ClientError> {
         let mut known = self.broker_id.lock().await;
         if let Some(broker_id) = &*known {
             return Ok(Arc::clone(broker_id));
         }
+        // The lock is held over the call, so that a hundred waiting calls after a restart send one `Connect` and not a
+        // hundred.
         let broker_id: Arc<str> = client.connect().await?.broker_id.into();
         *known = Some(Arc::clone(&broker_id));
         Ok(broker_id)
     }
 
-    /// The broker instance, if it is known already.
+    /// Returns the broker instance, if it is known already.
     #[cfg(feature = "executor")]
     pub(crate) async fn known(&self) -> Option<Arc<str>> {
         self.broker_id.lock().await.clone()
     }
 
-    /// Forgets an instance that is gone, unless another call did so already and learned of the next.
+    /// Forgets an instance that is gone, unless another call has already replaced it by the new one.
     pub(crate) async fn forget(&self, broker_id: &Arc<str>) {
         let mut known = self.broker_id.lock().await;
         if known.as_ref().is_some_and(|known| known == broker_id) {
@@ -47,14 +49,15 @@ impl Session {
     }
 }
 
-/// A message with the caller's signature over it in its metadata, good for one call.
+/// Signs a message for a single call; the signature is in the request's metadata.
 pub(crate) fn sign<M: Message>(
     client: &Client,
     broker_id: &str,
     method: &'static str,
     message: M,
 ) -> Result<tonic::Request<M>, ClientError> {
-    // prost writes the same bytes again when the message is sent: fields in order, maps sorted.
+    // The signature covers these bytes. prost encodes the message to the same bytes when it is sent: fields in order,
+    // maps sorted.
     let bytes = message.encode_to_vec();
     let document = Request::new(method, client.colony(), broker_id, client.clock().now(), &bytes);
     let envelope = Envelope::seal(client.key(), &document)?;

@@ -1,4 +1,4 @@
-//! For unit tests of handlers: work made by hand, without a broker.
+//! Unit tests of handlers: work made by hand, without a broker.
 //!
 //! ```
 //! use apiary_executor_sdk::{Failure, Work, testing};
@@ -31,7 +31,7 @@ use crate::Work;
 use crate::journal::Journal;
 use crate::work::Parts;
 
-/// Work for this function: its first attempt, without arguments, as a user called `tester` would ask for it.
+/// Creates work for this function: a first attempt, without arguments, submitted by a user named `tester`.
 pub fn work(function: &str) -> WorkBuilder {
     WorkBuilder {
         function: function.to_owned(),
@@ -44,7 +44,7 @@ pub fn work(function: &str) -> WorkBuilder {
     }
 }
 
-/// Work being made by hand.
+/// Builder of work made by hand.
 #[must_use = "call `build`"]
 pub struct WorkBuilder {
     function: String,
@@ -57,36 +57,36 @@ pub struct WorkBuilder {
 }
 
 impl WorkBuilder {
-    /// Arguments in JSON, for example made with `serde_json::json!`.
+    /// Sets arguments in JSON, for example made with `serde_json::json!`.
     pub fn args(self, args: impl Into<Value>) -> Self {
         self.args_bytes(args.into().to_string())
     }
 
-    /// Arguments that are any bytes.
+    /// Sets arguments of any bytes.
     pub fn args_bytes(mut self, args: impl Into<Bytes>) -> Self {
         self.args = args.into();
         self
     }
 
-    /// An environment variable.
+    /// Adds an environment variable.
     pub fn env(mut self, key: &str, value: &str) -> Self {
         self.env.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    /// A label.
+    /// Adds a label.
     pub fn label(mut self, key: &str, value: &str) -> Self {
         self.labels.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    /// The attempt's number.
+    /// Sets the attempt's number.
     pub fn attempt(mut self, attempt: i32) -> Self {
         self.attempt = attempt;
         self
     }
 
-    /// What an earlier attempt left.
+    /// Sets the checkpoint of an earlier attempt.
     pub fn checkpoint(mut self, checkpoint: impl Into<Bytes>) -> Self {
         self.checkpoint = Some(checkpoint.into());
         self
@@ -98,7 +98,7 @@ impl WorkBuilder {
         self
     }
 
-    /// The work, as a handler gets it.
+    /// Builds the work, as a handler receives it.
     pub fn build(self) -> Work {
         let colony = KeyPair::generate().id();
         let made_at = Timestamp::constant(1_800_000_000, 0);

@@ -1,11 +1,11 @@
-//! Between the wire's envelopes and those of `apiary_identity`.
+//! Conversions between the wire's messages and the types of `apiary_identity`.
 
 use apiary_identity::{Envelope, Offer};
 use apiary_proto::v1;
 
 use crate::ClientError;
 
-/// An envelope for the wire.
+/// Converts an envelope for the wire.
 pub fn envelope_to_proto(envelope: &Envelope) -> v1::Envelope {
     v1::Envelope {
         payload_type: envelope.payload_type.clone(),
@@ -15,7 +15,7 @@ pub fn envelope_to_proto(envelope: &Envelope) -> v1::Envelope {
     }
 }
 
-/// An envelope from the wire. It is a claim, not a proof, until it is verified.
+/// Converts an envelope from the wire. It is untrusted until it is verified.
 pub fn envelope_from_proto(envelope: &v1::Envelope) -> Result<Envelope, ClientError> {
     let signature = envelope.signature.as_ref().try_into().map_err(|_| {
         ClientError::Answer(format!("an envelope's signature has {} bytes, not 64", envelope.signature.len()))
@@ -25,7 +25,7 @@ pub fn envelope_from_proto(envelope: &v1::Envelope) -> Result<Envelope, ClientEr
     Ok(Envelope { payload_type: envelope.payload_type.clone(), payload: envelope.payload.clone(), key_id, signature })
 }
 
-/// An offer for the wire.
+/// Converts an offer for the wire.
 pub fn offer_to_proto(offer: &Offer) -> v1::Offer {
     v1::Offer {
         cpu: offer.cpu.map(|cpu| cpu.to_string()).unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! What a handler gets: one attempt at a process whose chain of signatures holds.
+//! The input of a handler: an attempt of a process with a verified chain of signatures.
 
 mod capture;
 mod saying;
@@ -16,15 +16,15 @@ use uuid::Uuid;
 use crate::Failure;
 use crate::journal::Journal;
 
-/// One attempt at a process. Everything in it was signed by somebody to whom the colony gave the right to ask
-/// for it, but for [`attempt`](Self::attempt) and [`retries_left`](Self::retries_left), which the broker counts.
-/// Clones are cheap and share one cancellation.
+/// An attempt of a process. Everything in it was signed by a key to which the colony granted that right, except
+/// [`attempt`](Self::attempt) and [`retries_left`](Self::retries_left), which the broker counts. Clones are cheap and
+/// share the cancellation.
 #[derive(Clone)]
 pub struct Work {
     shared: Arc<Parts>,
 }
 
-/// Where a [`Work`] is made of.
+/// The parts of a [`Work`].
 pub(crate) struct Parts {
     pub(crate) spec: Spec,
     pub(crate) args: Bytes,
@@ -38,7 +38,7 @@ pub(crate) struct Parts {
 }
 
 impl Work {
-    /// Where it says what it says.
+    /// Returns the buffer of the attempt's reports and log lines.
     pub(crate) fn journal(&self) -> Arc<Journal> {
         Arc::clone(&self.shared.journal)
     }
@@ -47,88 +47,88 @@ impl Work {
         Self { shared: Arc::new(parts) }
     }
 
-    /// The process.
+    /// Returns the process's id.
     pub fn process_id(&self) -> Uuid {
         self.shared.spec.process_id
     }
 
-    /// The attempt's number, from 1.
+    /// Returns the attempt's number, from 1.
     pub fn attempt(&self) -> i32 {
         self.shared.attempt
     }
 
-    /// How many attempts may follow this one, as the broker counts; `None` for no limit.
+    /// Returns the number of attempts that may follow this one, as counted by the broker; `None` for no limit.
     pub fn retries_left(&self) -> Option<u32> {
         self.shared.retries_left
     }
 
-    /// What is to be done.
+    /// Returns the function to run.
     pub fn function(&self) -> &str {
         &self.shared.spec.function
     }
 
-    /// The arguments, byte by byte as they were submitted.
+    /// Returns the arguments, byte by byte as they were submitted.
     pub fn args(&self) -> &Bytes {
         &self.shared.args
     }
 
-    /// The arguments from JSON. Arguments that are not what the handler expects will not be so at the next
-    /// attempt either, so the failure is a fatal one.
+    /// Reads the arguments from JSON. Arguments that do not fit are a fatal failure, because they will be the same in
+    /// the next attempt.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.shared.args)
             .map_err(|error| Failure::fatal(format!("the arguments of `{}` do not fit: {error}", self.function())))
     }
 
-    /// One of the spec's environment variables.
+    /// Returns one of the spec's environment variables.
     pub fn env(&self, key: &str) -> Option<&str> {
         self.shared.spec.env.get(key).map(String::as_str)
     }
 
-    /// One of the spec's labels.
+    /// Returns one of the spec's labels.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.shared.spec.labels.get(key).map(String::as_str)
     }
 
-    /// W3C Trace Context `traceparent` of whoever submitted it.
+    /// Returns the submitter's W3C Trace Context `traceparent`.
     pub fn traceparent(&self) -> Option<&str> {
         self.shared.spec.traceparent.as_deref()
     }
 
-    /// The spec, whole.
+    /// Returns the complete spec.
     pub fn spec(&self) -> &Spec {
         &self.shared.spec
     }
 
-    /// Who asked for it: the colony's grant to the spec's signer.
+    /// Returns the submitter: the colony's grant to the spec's signer.
     pub fn submitter(&self) -> &Grant {
         &self.shared.submitter
     }
 
-    /// When the attempt must have ended, renewed or not: the spec's `max_exec_ms` from when it was claimed.
+    /// Returns the latest end of the attempt, even if its lease is renewed: the spec's `max_exec_ms` from the claim.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.shared.deadline
     }
 
-    /// Completes when the work is to be dropped: somebody cancelled the process, its lease was lost, its deadline is over, or the
-    /// executor stops and waits no longer. Whatever the handler returns after a lost lease is not sent; of a cancelled process
-    /// nothing but that it stopped, and the words of a failure.
+    /// Waits until the work must stop: the process was cancelled, its lease was lost, its deadline has passed, or the
+    /// executor stops and waits no longer. The handler's result after a lost lease is not sent. Of a cancelled process,
+    /// only the fact that it stopped is sent, and the text of a failure.
     pub async fn cancelled(&self) {
         self.shared.cancellation.cancelled().await;
     }
 
-    /// Whether the work is to be dropped.
+    /// Returns `true` if the work must stop.
     pub fn is_cancelled(&self) -> bool {
         self.shared.cancellation.is_cancelled()
     }
 
-    /// The same as a token, for libraries that take one.
+    /// Returns the cancellation as a token, for libraries that take one.
     pub fn cancellation(&self) -> CancellationToken {
         self.shared.cancellation.clone()
     }
 }
 
 impl fmt::Debug for Work {
-    /// Without arguments and environment: they may be somebody's secrets.
+    /// Prints no arguments and no environment, which may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Work({} of {}, attempt {})", self.function(), self.process_id(), self.attempt())
     }

@@ -13,7 +13,7 @@ impl Client {
         bulk(answer.bulk)
     }
 
-    /// Reads how far a bulk action is.
+    /// Reads the progress of a bulk action.
     pub async fn get_bulk(&self, bulk_id: &str) -> Result<v1::Bulk, ClientError> {
         let request = v1::GetBulkRequest { bulk_id: bulk_id.to_owned() };
         let answer: v1::GetBulkResponse =
@@ -26,7 +26,7 @@ impl Client {
         self.call_signed("/apiary.v1.BulkService/ListBulks", v1::ListBulksRequest {}, self.call_timeout()).await
     }
 
-    /// Stops a bulk action where it is, or lets a stopped one go on.
+    /// Stops a bulk action, or resumes a stopped one if `go_on`.
     pub async fn stop_bulk(&self, bulk_id: &str, go_on: bool) -> Result<v1::Bulk, ClientError> {
         let request = v1::StopBulkRequest { bulk_id: bulk_id.to_owned(), go_on };
         let answer: v1::StopBulkResponse =

@@ -1,4 +1,4 @@
-//! Reading a claim's answer without believing in its size.
+//! Reader of a claim's answer that bounds the memory it takes.
 
 use apiary_proto::v1;
 use bytes::Buf as _;
@@ -9,8 +9,8 @@ use tonic_prost::ProstEncoder;
 
 use crate::limits::SLOTS_MAX;
 
-/// Counts the leases in a claim's answer before it makes them: two bytes on the wire are a lease of hundreds in
-/// memory, so that an answer within the message bound could still fill gigabytes.
+/// Codec that counts the leases in a claim's answer before it allocates them: two bytes on the wire become a lease of
+/// hundreds of bytes in memory, so that an answer within the message bound could still fill gigabytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ClaimCodec;
 
@@ -39,7 +39,7 @@ impl Decoder for ClaimCodec {
     }
 }
 
-/// A `ClaimResponse` whose leases are counted and not kept: a vector of nothings takes no memory.
+/// A `ClaimResponse` whose leases are only counted: a vector of `()` takes no memory.
 #[derive(Clone, PartialEq, Message)]
 struct Counted {
     #[prost(message, repeated, tag = "1")]
@@ -74,7 +74,7 @@ mod tests {
     fn an_answer_of_too_many_leases_is_refused_before_they_are_made() {
         let words = decode(answer(SLOTS_MAX + 1).encode_to_vec().into()).unwrap_err();
         assert!(words.message().contains("1001 leases"), "{words}");
-        // Sixteen mebibytes of empty leases: gigabytes, if they were made.
+        // Sixteen mebibytes of empty leases: gigabytes, if they were allocated.
         let bomb = [10, 0].repeat(8 << 20);
         assert_eq!(decode(bomb.into()).unwrap_err().code(), tonic::Code::OutOfRange);
     }

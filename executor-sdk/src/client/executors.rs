@@ -1,4 +1,4 @@
-//! Executors and what they can do.
+//! Executors and their functions.
 
 use apiary_proto::v1;
 
@@ -6,8 +6,8 @@ use super::Client;
 use crate::ClientError;
 
 impl Client {
-    /// Says what the client's key is as an executor, what it has and can do. Without an executor's grant it is then pending,
-    /// until the colony adds one. Again replaces what was said before.
+    /// Registers the client's key as an executor, with its offer and functions. Without an executor's grant it is
+    /// pending until the colony adds one. A later call replaces an earlier one.
     pub async fn register_executor(&self, request: v1::RegisterExecutorRequest) -> Result<v1::Executor, ClientError> {
         let timeout = self.call_timeout();
         let answer: v1::RegisterExecutorResponse =
@@ -23,8 +23,8 @@ impl Client {
         self.call_signed("/apiary.v1.ExecutorService/ListExecutors", request, self.call_timeout()).await
     }
 
-    /// Turns a key down that waits for approval; false if it did not. For the colony's own key, or a key with the right
-    /// `operate`.
+    /// Rejects a key that waits for approval; returns `false` if it did not wait. For the colony's own key, or a key
+    /// with the right `operate`.
     pub async fn reject_executor(&self, key: &apiary_identity::Id) -> Result<bool, ClientError> {
         let request = v1::RejectExecutorRequest { key_id: key.to_string() };
         let answer: v1::RejectExecutorResponse =
@@ -32,8 +32,8 @@ impl Client {
         Ok(answer.existed)
     }
 
-    /// Lets the executors of a name take no new work, or again take it; returns them. For the colony's own key, or a key with
-    /// the right `operate`.
+    /// Starts or ends the drain of the executors with a name, during which they get no new work; returns them. For the
+    /// colony's own key, or a key with the right `operate`.
     pub async fn drain_executor(&self, name: &str, drain: bool) -> Result<Vec<v1::Executor>, ClientError> {
         let request = v1::DrainExecutorRequest { name: name.to_owned(), drain };
         let answer: v1::DrainExecutorResponse =
@@ -41,14 +41,15 @@ impl Client {
         Ok(answer.executors)
     }
 
-    /// Reads why the executors of a name get no work. For the colony's own key, or a key with the right `read`.
+    /// Reads the reasons why the executors with a name get no work. For the colony's own key, or a key with the right
+    /// `read`.
     pub async fn explain_executor(&self, name: &str) -> Result<v1::ExplainExecutorResponse, ClientError> {
         let request = v1::ExplainExecutorRequest { name: name.to_owned() };
         self.call_signed("/apiary.v1.ExecutorService/ExplainExecutor", request, self.call_timeout()).await
     }
 
-    /// Lists the functions that executors announce, with how they did. For the colony's own key, or a key with the right
-    /// `read`.
+    /// Lists the functions that executors announce, with statistics of their results. For the colony's own key, or a
+    /// key with the right `read`.
     pub async fn list_functions(
         &self,
         request: v1::ListFunctionsRequest,

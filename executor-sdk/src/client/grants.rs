@@ -8,13 +8,13 @@ use crate::ClientError;
 use crate::wire::envelope_to_proto;
 
 impl Client {
-    /// Stores a `grant.v1` document that the colony signed. The same grant again changes nothing.
+    /// Stores a `grant.v1` document signed by the colony. Repeating the call changes nothing.
     pub async fn add_grant(&self, grant: &Envelope) -> Result<v1::AddGrantResponse, ClientError> {
         let request = v1::AddGrantRequest { grant: Some(envelope_to_proto(grant)) };
         self.call("/apiary.v1.GrantService/AddGrant", request, self.call_timeout()).await
     }
 
-    /// Ends the grants that a `revocation.v1` document names, which the colony signed. The same document again changes nothing.
+    /// Ends the grants named by a `revocation.v1` document signed by the colony. Repeating the call changes nothing.
     pub async fn revoke_grant(&self, revocation: &Envelope) -> Result<v1::RevokeGrantResponse, ClientError> {
         let request = v1::RevokeGrantRequest { revocation: Some(envelope_to_proto(revocation)) };
         self.call("/apiary.v1.GrantService/RevokeGrant", request, self.call_timeout()).await

@@ -1,4 +1,4 @@
-//! Leases: for whoever writes an executor by hand. [`Executor`](crate::Executor) does all of this.
+//! Leases, for hand-written executors. [`Executor`](crate::Executor) does all of this.
 
 use std::time::Duration;
 
@@ -13,15 +13,16 @@ use crate::limits::{RELEASE_REASON_BYTES_MAX, SURROUNDINGS_BYTES_MAX};
 use crate::wire::envelope_to_proto;
 
 impl Client {
-    /// Takes up to `count_max` waiting processes, or waits up to `wait_ms` for the first. None is no error.
+    /// Claims up to `count_max` waiting processes, or waits up to `wait_ms` for the first. An empty answer is not an
+    /// error.
     pub async fn claim(&self, request: v1::ClaimRequest) -> Result<v1::ClaimResponse, ClientError> {
         let wait = Duration::from_millis(u64::try_from(request.wait_ms).unwrap_or(0));
         let timeout = wait.saturating_add(self.call_timeout());
         self.call_signed_with::<_, _, ClaimCodec>("/apiary.v1.LeaseService/Claim", request, timeout).await
     }
 
-    /// Prolongs a lease to `lease` from now. Fails with `LEASE_LOST` once it is gone. The answer says whether the process is being
-    /// cancelled: then stop, and end the attempt with the outcome `cancelled`.
+    /// Renews a lease to `lease` from now. Fails with `LEASE_LOST` once it is lost. The answer has `cancelled` set if
+    /// the process is being cancelled: then stop, and end the attempt with the outcome `cancelled`.
     pub async fn renew(
         &self,
         process_id: Uuid,
@@ -44,7 +45,8 @@ impl Client {
         self.call("/apiary.v1.LeaseService/Fail", request, self.call_timeout()).await
     }
 
-    /// Ends many attempts, 1 to 1000: signed `result.v1` documents of any outcome. Each is answered for itself, in their order.
+    /// Ends many attempts, 1 to 1000: signed `result.v1` documents of any outcome. Each has an answer of its own, in
+    /// the same order.
     pub async fn end_batch(&self, results: &[Envelope]) -> Result<Vec<v1::EndAnswer>, ClientError> {
         let request = v1::EndBatchRequest { results: results.iter().map(envelope_to_proto).collect() };
         let answer: v1::EndBatchResponse =
@@ -55,14 +57,14 @@ impl Client {
         }
     }
 
-    /// Keeps a signed `progress.v1` document of a running attempt.
+    /// Stores a signed `progress.v1` document of a running attempt.
     pub async fn report(&self, progress: &Envelope) -> Result<(), ClientError> {
         let request = v1::ReportRequest { progress: Some(envelope_to_proto(progress)) };
         let v1::ReportResponse {} = self.call("/apiary.v1.LeaseService/Report", request, self.call_timeout()).await?;
         Ok(())
     }
 
-    /// Keeps log lines of a running attempt: 1 to 1000 of them, oldest first.
+    /// Stores log lines of a running attempt: 1 to 1000 of them, oldest first.
     pub async fn add_logs(
         &self,
         process_id: Uuid,
@@ -86,17 +88,18 @@ impl Client {
         Ok(())
     }
 
-    /// Gives a process back untouched: it waits again at once, and no retry is spent.
+    /// Releases a process: it waits again at once, and no retry is spent.
     pub async fn release(&self, process_id: Uuid, attempt: i32) -> Result<(), ClientError> {
         self.release_for(process_id, attempt, Duration::ZERO).await
     }
 
-    /// Gives a process back to be tried again after `delay`, at most a year: it snoozes, and no retry is spent.
+    /// Releases a process to be tried again after `delay`, at most a year: it snoozes, and no retry is spent.
     pub async fn release_for(&self, process_id: Uuid, attempt: i32, delay: Duration) -> Result<(), ClientError> {
         self.give_back(process_id, attempt, delay, String::new(), String::new()).await
     }
 
-    /// The same, and says what is waited for: at most 4096 bytes, shown to people, no secrets in it.
+    /// Releases a process to be tried again after `delay`, with a reason for people: at most 4096 bytes, without
+    /// secrets.
     pub async fn release_because(
         &self,
         process_id: Uuid,
@@ -107,9 +110,10 @@ impl Client {
         self.give_back(process_id, attempt, delay, cut_text(reason, RELEASE_REASON_BYTES_MAX), String::new()).await
     }
 
-    /// The same, where something around the work is out of order, such as a database that is away, a key that is refused or a
-    /// quota that is used up: the colony's health tells of it for as long as any process waits for it. `cause` is a stable name for
-    /// it, at most 128 bytes, such as `supabase-key`; `reason` says what happened and what to do about it.
+    /// Releases a process to be tried again after `delay`, because of a problem in its surroundings, such as an
+    /// unreachable database, a refused key or an exhausted quota. The colony's health shows the problem for as long as
+    /// any process waits for it. `cause` is a stable name for it, at most 128 bytes, such as `supabase-key`; `reason`
+    /// is the problem and its remedy.
     pub async fn release_to_wait(
         &self,
         process_id: Uuid,
@@ -144,7 +148,7 @@ impl Client {
     }
 }
 
-/// Whole milliseconds, as the wire wants them.
+/// Converts a duration to whole milliseconds for the wire.
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

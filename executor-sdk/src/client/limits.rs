@@ -6,8 +6,8 @@ use super::Client;
 use crate::ClientError;
 
 impl Client {
-    /// Sets a limit, in place of one of the same kind and pattern; it holds at once, at every broker. For the colony's own key, or a
-    /// key with the right `operate`.
+    /// Sets a limit, in place of one of the same kind and pattern. It takes effect at once, at every broker. For the
+    /// colony's own key, or a key with the right `operate`.
     pub async fn set_limit(&self, limit: v1::Limit) -> Result<v1::LimitRecord, ClientError> {
         let request = v1::SetLimitRequest { limit: Some(limit) };
         let answer: v1::SetLimitResponse =
@@ -15,7 +15,7 @@ impl Client {
         answer.limit.ok_or(ClientError::Answer("the broker did not say which limit it keeps".to_owned()))
     }
 
-    /// Removes a limit; whether there was one. For the colony's own key, or a key with the right `operate`.
+    /// Removes a limit; returns `false` if there was none. For the colony's own key, or a key with the right `operate`.
     pub async fn remove_limit(&self, kind: &str, pattern: &str) -> Result<bool, ClientError> {
         let request = v1::RemoveLimitRequest { kind: kind.to_owned(), pattern: pattern.to_owned() };
         let answer: v1::RemoveLimitResponse =
@@ -23,7 +23,7 @@ impl Client {
         Ok(answer.existed)
     }
 
-    /// Lists the limits, by kind and pattern, with what is used of them. For every member of the colony.
+    /// Lists the limits, by kind and pattern, with their current use. For every member of the colony.
     pub async fn list_limits(&self) -> Result<Vec<v1::LimitRecord>, ClientError> {
         let request = v1::ListLimitsRequest {};
         let answer: v1::ListLimitsResponse =

@@ -1,4 +1,4 @@
-//! What operators do to processes.
+//! Operators' actions on processes.
 
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ use crate::ClientError;
 use crate::wire::envelope_to_proto;
 
 impl Client {
-    /// Cancels a process: at once if it does not run; else its executor is told with its next heartbeat, and has `grace` to stop
-    /// by itself, at most an hour (30 s if `None`). What is finished is refused with `STATE_CONFLICT`.
+    /// Cancels a process: at once if it is not running; else its executor is notified with its next heartbeat, and has
+    /// `grace` to stop by itself, at most an hour (30 s if `None`). A finished process is refused with
+    /// `STATE_CONFLICT`.
     pub async fn cancel(
         &self,
         process_id: Uuid,
@@ -30,24 +31,24 @@ impl Client {
         present(answer.process)
     }
 
-    /// Lets a dead letter or a failed process wait again, with all its retries.
+    /// Puts a dead letter or a failed process back in the queue, with all its retries.
     pub async fn redrive(&self, process_id: Uuid) -> Result<v1::Process, ClientError> {
         self.call_redrive(v1::RedriveRequest { process_id: process_id.to_string(), spec: None }).await
     }
 
-    /// Signs a spec of a new id and submits it in the place of a dead letter or a failed process, which is failed then and says by
-    /// which it was replaced. The new process is answered; the same call again changes nothing more.
+    /// Signs a spec with a new id and submits it in place of a dead letter or a failed process, which is then failed
+    /// and names its replacement. Returns the new process. Repeating the call changes nothing.
     pub async fn redrive_as(&self, process_id: Uuid, spec: &Spec) -> Result<v1::Process, ClientError> {
         self.redrive_as_envelope(process_id, &Envelope::seal(self.key(), spec)?).await
     }
 
-    /// The same with a spec that was signed before, perhaps elsewhere.
+    /// Submits an already signed spec in place of a dead letter or a failed process.
     pub async fn redrive_as_envelope(&self, process_id: Uuid, spec: &Envelope) -> Result<v1::Process, ClientError> {
         let spec = Some(envelope_to_proto(spec));
         self.call_redrive(v1::RedriveRequest { process_id: process_id.to_string(), spec }).await
     }
 
-    /// Gives a dead letter up: it is failed from then on.
+    /// Discards a dead letter, which becomes failed.
     pub async fn discard(&self, process_id: Uuid, reason: &str) -> Result<v1::Process, ClientError> {
         let request = v1::DiscardRequest { process_id: process_id.to_string(), reason: reason.to_owned() };
         let answer: v1::DiscardResponse =
@@ -55,7 +56,8 @@ impl Client {
         present(answer.process)
     }
 
-    /// Lets a blocked process wait now: its back-off, snooze or `not_before` is over. One that waits for parents is refused.
+    /// Ends the back-off, snooze or `not_before` of a blocked process, so that it waits to be claimed. A process that
+    /// waits for parents is refused.
     pub async fn retry(&self, process_id: Uuid) -> Result<v1::Process, ClientError> {
         let request = v1::RetryRequest { process_id: process_id.to_string() };
         let answer: v1::RetryResponse =
@@ -63,7 +65,7 @@ impl Client {
         present(answer.process)
     }
 
-    /// Deletes a process that does not run, with all that belongs to it. Only the colony's own key may.
+    /// Deletes a process that is not running, with everything that belongs to it. For the colony's own key only.
     pub async fn delete(&self, process_id: Uuid) -> Result<(), ClientError> {
         let request = v1::DeleteRequest { process_id: process_id.to_string() };
         let v1::DeleteResponse {} =

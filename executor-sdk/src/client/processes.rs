@@ -21,32 +21,32 @@ use crate::wire::envelope_to_proto;
 
 const WATCH: &str = "/apiary.v1.ProcessService/Watch";
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Submitted {
     /// The process: the spec's own, or the first one with the same idempotency key.
     pub process_id: Uuid,
-    /// True if nothing was stored, because the process was there already.
+    /// `true` if nothing was stored, because the process existed already.
     pub existed: bool,
-    /// True if the process had failed, or was a dead letter, and this spec put it back in the queue.
+    /// `true` if the process had failed, or was a dead letter, and this spec put it back in the queue.
     pub redriven: bool,
-    /// Its state now.
+    /// The current state of the process.
     pub state: v1::ProcessState,
 }
 
 impl Client {
-    /// A spec for this colony with every option at its default, made now.
+    /// Creates a spec for this colony with default options, made now.
     pub fn spec(&self, executor_type: &str, function: &str) -> Spec {
         Spec::new(self.colony(), executor_type, function, self.clock().now())
     }
 
-    /// Signs a spec and submits it. It is in safe keeping once this returns. The same spec again returns the
-    /// same process, so this may be repeated, as [`retry`](crate::retry()) does.
+    /// Signs a spec and submits it. The process is stored durably once this returns. Submitting the same spec again
+    /// returns the same process, so that the call may be repeated, as [`retry`](crate::retry()) does.
     pub async fn submit(&self, spec: &Spec) -> Result<Submitted, ClientError> {
         self.submit_envelope(&Envelope::seal(self.key(), spec)?).await
     }
 
-    /// Submits a function call with arguments as JSON, and every option at its default.
+    /// Submits a function call with arguments as JSON and default options.
     pub async fn submit_json<T: Serialize + ?Sized>(
         &self,
         executor_type: &str,
@@ -58,7 +58,7 @@ impl Client {
         self.submit(&self.spec(executor_type, function).with_args(Content::from_bytes(&json))).await
     }
 
-    /// Submits a spec that was signed before, perhaps elsewhere.
+    /// Submits an already signed spec.
     pub async fn submit_envelope(&self, spec: &Envelope) -> Result<Submitted, ClientError> {
         let request = v1::SubmitRequest { spec: Some(envelope_to_proto(spec)) };
         let answer: v1::SubmitResponse =
@@ -68,8 +68,8 @@ impl Client {
         Ok(Submitted { process_id, existed: answer.existed, redriven: answer.redriven, state: answer.state() })
     }
 
-    /// Submits many specs that were signed before, 1 to 1000. Each is answered for itself, in their order: one that is refused
-    /// does not keep the others out. Like [`submit`](Self::submit) it may be repeated.
+    /// Submits many already signed specs, 1 to 1000. Each has an answer of its own, in the same order: a refused spec
+    /// does not affect the others. Like [`submit`](Self::submit), the call may be repeated.
     pub async fn submit_batch(&self, specs: &[Envelope]) -> Result<Vec<v1::SubmitAnswer>, ClientError> {
         let request = v1::SubmitBatchRequest { specs: specs.iter().map(envelope_to_proto).collect() };
         let answer: v1::SubmitBatchResponse =
@@ -80,22 +80,23 @@ impl Client {
         }
     }
 
-    /// Waits up to `wait` (the broker cuts it to a minute) until a process is finished; one that is not finished in the answer
-    /// says that the time was over. [`wait_until_finished`](Self::wait_until_finished) asks until it is.
+    /// Waits up to `wait` (the broker cuts it to a minute) until a process is finished. If the time is over first, the
+    /// answer has the unfinished process. [`wait_until_finished`](Self::wait_until_finished) repeats this until it is
+    /// finished.
     pub async fn r#await(&self, process_id: Uuid, wait: Duration) -> Result<v1::AwaitResponse, ClientError> {
         let request = v1::AwaitRequest { process_id: process_id.to_string(), wait_ms: millis(wait) };
         let timeout = wait.saturating_add(self.call_timeout());
         self.call_signed("/apiary.v1.ProcessService/Await", request, timeout).await
     }
 
-    /// Reads one process with everything that is needed to check its chain. What is read proves nothing until
-    /// it is checked with `apiary_identity::chain`.
+    /// Reads a process with everything needed to verify its chain. The answer proves nothing until it is verified with
+    /// `apiary_identity::chain`.
     pub async fn get_process(&self, process_id: Uuid) -> Result<v1::GetProcessResponse, ClientError> {
         let request = v1::GetProcessRequest { process_id: process_id.to_string() };
         self.call_signed("/apiary.v1.ProcessService/GetProcess", request, self.call_timeout()).await
     }
 
-    /// Reads why a process is not running: every reason that holds it.
+    /// Reads all reasons why a process is not running.
     pub async fn explain(&self, process_id: Uuid) -> Result<v1::ExplainResponse, ClientError> {
         let request = v1::ExplainRequest { process_id: process_id.to_string() };
         self.call_signed("/apiary.v1.ProcessService/Explain", request, self.call_timeout()).await
@@ -114,8 +115,9 @@ impl Client {
         self.call_signed("/apiary.v1.ProcessService/ListLogs", request, self.call_timeout()).await
     }
 
-    /// Watches state changes of one process, or of all that match a filter. Of one process the state now comes
-    /// first, and the stream ends when it is finished. A broker that stops ends it with an error that is retryable.
+    /// Watches state changes of a single process, or of all that match a filter. For a single process the current state
+    /// comes first, and the stream ends when the process is finished. A broker that stops ends the stream with a
+    /// retryable error.
     pub async fn watch(&self, request: v1::WatchRequest) -> Result<Watch, ClientError> {
         let after = self.call_timeout();
         let opening = async {
@@ -144,16 +146,16 @@ impl Client {
     }
 }
 
-/// What a watch tells.
+/// An event of a watch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Sighting {
-    /// A process as it is now.
+    /// A process in its current state.
     Process(Box<v1::Process>),
-    /// Log lines that came since the last.
+    /// Log lines since the last event with log lines.
     Logs(Vec<v1::LogLine>),
 }
 
-/// State changes, progress and, on request, log lines, as they come.
+/// Stream of state changes, progress and, on request, log lines.
 #[derive(Debug)]
 pub struct Watch {
     stream: Streaming<v1::WatchResponse>,
@@ -161,7 +163,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// The next change of a process, log lines passed over; `None` at the end.
+    /// Returns the next change of a process, without log lines; `None` at the end.
     pub async fn next(&mut self) -> Option<Result<v1::Process, ClientError>> {
         loop {
             match self.next_sighting().await? {

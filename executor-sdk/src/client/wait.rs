@@ -11,14 +11,14 @@ use crate::ClientError;
 use crate::retry::pauses;
 
 impl Client {
-    /// Waits until a process is finished, and says how it stands then. Goes on over a broker that is away or
-    /// stops in between, for ever: put a `tokio::time::timeout` around it.
+    /// Waits until a process is finished, and returns it. Has no time limit, and continues through broker failures and
+    /// restarts: put a `tokio::time::timeout` around it.
     pub async fn wait_until_finished(&self, process_id: Uuid) -> Result<v1::Process, ClientError> {
         let mut tries = pauses();
         loop {
             let at_least = match self.watch_until_finished(process_id).await {
                 Ok(Some(process)) => return Ok(process),
-                // The stream ended early; whoever answered is asked again.
+                // The stream ended early, without an error: ask again.
                 Ok(None) => Duration::ZERO,
                 Err(error) if error.is_retryable() => error.retry_after(),
                 Err(error) => return Err(error),
@@ -40,7 +40,7 @@ impl Client {
     }
 }
 
-/// Whether a process in this state moves no more by itself.
+/// Returns `true` if a process in this state does not change any more by itself.
 fn is_finished(state: ProcessState) -> bool {
     match state {
         ProcessState::Succeeded | ProcessState::Failed | ProcessState::Cancelled | ProcessState::DeadLetter => true,

@@ -1,5 +1,5 @@
-//! Making a connection: TCP, through a proxy if there is one, with TLS if the address says so. Each failure is remembered
-//! in words, because the layers above keep little more of it than that there was one.
+//! Dialer: TCP, through a proxy if there is one, with TLS for https addresses. The text of each failure is kept,
+//! because the layers above reduce it to "transport error".
 
 use std::fmt;
 use std::io;
@@ -21,7 +21,7 @@ use super::tls::{NO_HTTP2, Tls, WANTED};
 use crate::limits::CONNECT_TIMEOUT;
 use crate::{Address, ClientConfig, ClientError};
 
-/// A reason why there is no connection, in words that end in advice.
+/// The reason of a failure to connect, with advice.
 #[derive(Clone, Debug)]
 pub(super) struct Fault(String);
 
@@ -39,12 +39,12 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// The last reason, until a broker answered.
+/// The last failure to connect, until a broker answers.
 #[derive(Clone, Default)]
 pub(crate) struct Diagnosis(Arc<Mutex<Option<Fault>>>);
 
 impl Diagnosis {
-    /// The reason why there was no connection; nothing if that is not known, or there is one.
+    /// Returns the reason of the last failure; `None` if it is unknown, or there is a connection.
     pub(crate) fn words(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(ToString::to_string)
     }
@@ -54,26 +54,26 @@ impl Diagnosis {
     }
 }
 
-/// Connects to one broker, again and again.
+/// Opens connections to one broker.
 #[derive(Clone)]
 pub(super) struct Dialer {
-    /// The broker as `HOST:PORT`, and the host alone.
+    /// The broker as `HOST:PORT`.
     authority: String,
     host: String,
     tcp: HttpConnector,
     hop: Option<Hop>,
-    /// For a proxy that itself is reached by TLS.
+    /// TLS to the proxy itself, for one at an https address.
     hop_tls: Option<Arc<Tls>>,
     tls: Option<Arc<Tls>>,
     diagnosis: Diagnosis,
 }
 
-/// Any two-way stream of bytes.
+/// A byte stream in both directions.
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 impl Dialer {
-    /// Reads the certificates and finds the proxy; connects to nothing yet.
+    /// Reads the certificates and chooses the proxy; does not connect yet.
     pub(super) fn new(
         config: &ClientConfig,
         clock: &Arc<dyn Clock>,
@@ -86,6 +86,8 @@ impl Dialer {
         let invalid = |error| ClientError::Invalid(format!("{address}: {error}"));
         let hop = Hop::choose(&config.proxy, address, |name| std::env::var(name).ok())?;
         let hop_is_tls = hop.as_ref().is_some_and(|hop| hop.uri.scheme_str() == Some("https"));
+        // The broker's private authority and the client certificate are not for the proxy: it is checked by the
+        // system's list.
         let by_system = ClientConfig::new(address.clone());
         let hop_tls =
             if hop_is_tls { Some(Arc::new(Tls::new(&by_system, None, clock).map_err(invalid)?)) } else { None };
@@ -99,12 +101,12 @@ impl Dialer {
         Ok(Self { authority, host: host.clone(), tcp, hop, hop_tls, tls, diagnosis })
     }
 
-    /// The broker as `HOST:PORT`.
+    /// Returns the broker as `HOST:PORT`.
     pub(super) fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// Connects. The words of a failure are remembered until a broker answers.
+    /// Connects. The reason of a failure is kept until a broker answers.
     pub(super) async fn connect(self) -> Result<TokioIo<Wire>, Error> {
         self.diagnosis.set(None);
         let made = self.stream().await;
@@ -161,7 +163,7 @@ impl Dialer {
     }
 }
 
-/// The error of a connection, as the layers above take it.
+/// The error type that the layers above require.
 pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 async fn secured(tls: &Tls, way: Box<dyn Duplex>, host: &str) -> Result<Box<dyn Duplex>, Error> {
@@ -175,17 +177,18 @@ async fn secured(tls: &Tls, way: Box<dyn Duplex>, host: &str) -> Result<Box<dyn 
         Ok(Err(error)) => return Err(tls.explain(&error, host).map_or_else(|| error.into(), Error::from)),
         Ok(Ok(stream)) => stream,
     };
+    // A web server on this port finishes the handshake without ALPN, and would fail later with an unclear error.
     if tls.protocol().is_some() && stream.get_ref().1.alpn_protocol() != tls.protocol() {
         return Err(Fault::new(NO_HTTP2.to_owned()).into());
     }
     Ok(Box::new(stream))
 }
 
-/// A connection that watches for how it ends before the first answer: a server that speaks another protocol, or that wants
-/// a certificate, says so in a way that the layers above do not understand.
+/// A connection whose first bytes are examined. A server that speaks another protocol, or requires a client
+/// certificate, answers in a way that the layers above do not recognise.
 pub(super) struct Wire {
     stream: Box<dyn Duplex>,
-    /// The first bytes of the answer, as long as they may be something else than HTTP/2.
+    /// The first bytes of the answer, at most five, until they are identified.
     first: Vec<u8>,
     is_answered: bool,
     tls: Option<Arc<Tls>>,
@@ -193,12 +196,14 @@ pub(super) struct Wire {
     diagnosis: Diagnosis,
 }
 
-/// A TLS record with an alert begins so (RFC 8446, section 5.1).
+/// The first bytes of a TLS alert record (RFC 8446, section 5.1).
 const TLS_ALERT: &[u8] = &[0x15, 0x03];
 
 impl Wire {
     fn look(&mut self, read: io::Result<&[u8]>) -> io::Result<()> {
         let fault = match read {
+            // In TLS 1.3 the client finishes its handshake before the server checks the client's certificate. A refusal
+            // comes only now, and often as a bare end of the stream.
             Ok([]) if self.first.is_empty() && self.tls.is_some() => {
                 Fault::new(format!("it closed the connection right after the TLS handshake; perhaps {WANTED}"))
             }
@@ -214,6 +219,7 @@ impl Wire {
                 } else if self.first.starts_with(b"HTTP/") {
                     Fault::new(format!("it answers in HTTP/1: {NO_HTTP2}"))
                 } else {
+                    // Five bytes are enough to rule out `HTTP/` and an alert, which both may arrive in parts.
                     if self.first.len() == 5 {
                         self.is_answered = true;
                         self.diagnosis.set(None);

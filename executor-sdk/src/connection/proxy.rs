@@ -1,4 +1,4 @@
-//! The way through an HTTP proxy: which one, and how to ask it for a tunnel (CONNECT; RFC 9110, section 9.3.6).
+//! HTTP proxies: the choice of the proxy, and tunnels through it (CONNECT; RFC 9110, section 9.3.6).
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use super::dial::Fault;
 use crate::limits::PROXY_ANSWER_BYTES_MAX;
 use crate::{Address, ClientError, Proxy};
 
-/// A proxy that stands between this process and its broker.
+/// A proxy between this process and its broker.
 #[derive(Clone)]
 pub(super) struct Hop {
-    /// Where it is; without the user and password.
+    /// The proxy's address, without user and password.
     pub(super) uri: Uri,
     authorization: Option<http::HeaderValue>,
     /// The setting or environment variable that names it.
@@ -21,7 +21,7 @@ pub(super) struct Hop {
 }
 
 impl Hop {
-    /// Finds the proxy for an address, if there is one. What stays on this machine goes through none.
+    /// Chooses the proxy for an address, if there is one. Addresses on this machine need none.
     pub(super) fn choose(
         proxy: &Proxy,
         address: &Address,
@@ -39,7 +39,7 @@ impl Hop {
             Proxy::Direct => return Ok(None),
             Proxy::Url(url) => ("broker.proxy", url.clone(), String::new()),
             Proxy::Environment => {
-                // A web server hands a request's `Proxy:` header to its CGI programs under the name in capitals.
+                // In a CGI program, `HTTP_PROXY` is the request's `Proxy:` header, which an attacker chooses.
                 let is_cgi = variable("REQUEST_METHOD").is_some();
                 let names: &[&'static str] = match address {
                     Address::Https { .. } => &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
@@ -53,14 +53,15 @@ impl Hop {
         let target: Uri =
             address.to_string().parse().map_err(|_| ClientError::Invalid(format!("{address}: not an address")))?;
         let found = |list: String| Matcher::builder().all(url.trim().to_owned()).no(list).build().intercept(&target);
-        // Not shown: it may hold a password.
+        // The value is not quoted: it may contain a password.
         let wrong = |problem: &str| {
             ClientError::Invalid(format!(
                 "{origin} {problem}; write http://HOST:PORT, or set `broker.proxy` to `none` to go without a proxy"
             ))
         };
         let intercept = found(String::new()).ok_or_else(|| wrong("is not the address of a proxy"))?;
-        // A password with a bare `@` in it would end up in the host's name, and be shown and looked up.
+        // Part of a password with an unencoded `@` would be read as the host's name, be printed, and be looked up in
+        // the DNS.
         let at = intercept.uri().authority().map_or("", |authority| authority.as_str());
         if at.contains('@')
             || (at.rsplit(']').next().is_some_and(|end| end.contains(':')) && intercept.uri().port_u16().is_none())
@@ -80,7 +81,7 @@ impl Hop {
         Ok(Some(Self { uri: intercept.uri().clone(), authorization, origin }))
     }
 
-    /// Asks for a tunnel to a host, over a connection to the proxy.
+    /// Requests a tunnel to a host, over a connection to the proxy.
     pub(super) async fn tunnel<C>(&self, connection: &mut C, authority: &str) -> Result<(), Fault>
     where
         C: AsyncRead + AsyncWrite + Unpin,
@@ -113,7 +114,7 @@ impl Hop {
         }
     }
 
-    /// An error that this proxy is at the root of.
+    /// Makes an error caused by this proxy.
     pub(super) fn fault(&self, problem: &str, advice: &str) -> Fault {
         Fault::new(format!("the proxy at {} (from {}) {problem}; {advice}", self.shown(), self.origin))
     }
@@ -124,20 +125,20 @@ impl Hop {
 }
 
 impl fmt::Debug for Hop {
-    /// Without user and password.
+    /// Prints no user and no password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Hop({} from {})", self.shown(), self.origin)
     }
 }
 
-/// The list of hosts that need no proxy, as the matcher reads it: `*.example.com` is `.example.com`, an entry with a port
-/// counts for that port alone.
+/// Translates `NO_PROXY` for the matcher: `*.example.com` becomes `.example.com`, and an entry with a port counts for
+/// that port only.
 fn bypassed(list: &str, port: u16) -> String {
     let entries = list.split([',', ' ']).filter_map(|entry| {
         let entry = entry.trim();
         let entry = entry.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(entry);
         match entry.rsplit_once(':') {
-            // An IPv6 address has more colons, unless it is in brackets.
+            // An IPv6 address without brackets has several colons and no port.
             Some((name, number)) if !name.contains(':') || name.ends_with(']') => {
                 let fits = number.parse() == Ok(port);
                 fits.then(|| name.trim_start_matches('[').trim_end_matches(']').to_owned())
@@ -148,7 +149,7 @@ fn bypassed(list: &str, port: u16) -> String {
     entries.collect::<Vec<_>>().join(",")
 }
 
-/// Reads the head of the answer and not a byte more: what follows is the broker's. Nothing if it is not HTTP.
+/// Reads exactly the head of the answer, because the bytes after it are the broker's. Returns `None` if it is not HTTP.
 async fn status<C: AsyncRead + Unpin>(connection: &mut C) -> std::io::Result<Option<u16>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") && !head.ends_with(b"\n\n") {

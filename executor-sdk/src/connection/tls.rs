@@ -1,4 +1,4 @@
-//! TLS on the client's side: what is trusted, what is shown, and what a failed handshake means.
+//! TLS of the client: trusted authorities, client certificates, and explanations of failed handshakes.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ use rustls::{
 use super::dial::Fault;
 use crate::config::{ClientConfig, ClientIdentity, PemSource};
 
-/// What the next handshake is made with. Certificates that were given as files are read anew for each connection.
+/// Settings of handshakes. Certificates given as files are read again for each connection.
 pub(super) struct Tls {
     config: ClientConfig,
     /// The protocol to agree on (ALPN), if any.
@@ -30,7 +30,7 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// Reads what is trusted and shown; refuses what cannot be used.
+    /// Reads the authorities and certificates; an unusable one is an error.
     pub(super) fn new(
         config: &ClientConfig,
         protocol: Option<&'static [u8]>,
@@ -41,17 +41,19 @@ impl Tls {
         Ok(Self { config: config.clone(), protocol, clock: Arc::clone(clock), system, last })
     }
 
-    /// The protocol that the server must agree on.
+    /// Returns the protocol that the server must accept.
     pub(super) fn protocol(&self) -> Option<&'static [u8]> {
         self.protocol
     }
 
-    /// What the next handshake is made with: the files as they are now, or as they were when they could be used last.
+    /// Returns the settings of the next handshake: from the files as they are now, or as they last were usable.
     pub(super) fn current(&self) -> Arc<rustls::ClientConfig> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if self.config.has_tls_files() {
             match build(&self.config, self.protocol, self.system.as_ref(), self.clock.now()) {
                 Ok(config) => *last = config,
+                // A renewal replaces two files one after the other. In between they do not fit, and the old pair still
+                // works.
                 Err(error) => {
                     tracing::warn!("the files of TLS cannot be used, those read before stay in effect: {error}")
                 }
@@ -60,7 +62,7 @@ impl Tls {
         Arc::clone(&last)
     }
 
-    /// Says in words why a handshake with this host failed, or why the connection broke after it.
+    /// Explains why a handshake with this host failed, or why the connection broke after it.
     pub(super) fn explain(&self, error: &io::Error, host: &str) -> Option<Fault> {
         let is_client_shown = self.config.client_identity.is_some();
         match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
@@ -125,7 +127,7 @@ const NAMES: &str = "call it by a name in the certificate, or make one for this 
 /// Advice for a server that ended the handshake for want of a common protocol.
 pub(super) const NO_HTTP2: &str = "it speaks TLS but not HTTP/2; check that this is the broker's own port";
 
-/// A server's last words.
+/// Explains a server's TLS alert.
 fn about_alert(alert: AlertDescription, is_client_shown: bool) -> String {
     use AlertDescription as Alert;
     match alert {
@@ -147,7 +149,7 @@ fn about_alert(alert: AlertDescription, is_client_shown: bool) -> String {
     }
 }
 
-/// The name of an alert, in words: `illegal parameter`.
+/// Returns the name of an alert in words: `illegal parameter`.
 fn name_of(alert: AlertDescription) -> String {
     let mut name = String::new();
     for c in format!("{alert:?}").chars() {
@@ -159,7 +161,7 @@ fn name_of(alert: AlertDescription) -> String {
     name
 }
 
-/// A broker that asks for a client's certificate.
+/// Advice for a broker that requires a client certificate.
 pub(super) const WANTED: &str =
     "it wants a certificate of us; set `broker.client_certificate` and `broker.client_key` (mutual TLS)";
 
@@ -222,8 +224,8 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// Trusts authorities, and besides them exactly the certificates that it was given, as what they are: a self-signed
-/// certificate that says `CA:TRUE` is no server's by the rules of the web, but whoever pins it means it.
+/// Verifier that trusts authorities, and also servers with exactly one of the given certificates. By the rules of the
+/// web, a self-signed certificate with `CA:TRUE` is not a server's, but a pinned one is trusted on purpose.
 #[derive(Debug)]
 struct Pinned {
     usual: Arc<WebPkiServerVerifier>,
@@ -242,7 +244,7 @@ impl ServerCertVerifier for Pinned {
         if !self.pinned.iter().any(|pinned| pinned == end_entity) {
             return self.usual.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         }
-        // The handshake goes on to prove that the server has the key. Name and time are left to be checked here.
+        // The rest of the handshake proves that the server has the key. Only name and validity are left to check here.
         let validity = Validity::of(end_entity).ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let unix = |at: Timestamp| UnixTime::since_unix_epoch(at.duration_since(Timestamp::UNIX_EPOCH).unsigned_abs());
@@ -297,7 +299,7 @@ impl PemSource {
     }
 }
 
-/// `DnsName("broker.example")` as a name alone.
+/// Returns the name inside `DnsName("broker.example")`.
 fn bare(name: &str) -> &str {
     let inside = name.split_once('(').map_or(name, |(_, rest)| rest.trim_end_matches(')'));
     inside.trim_matches('"')

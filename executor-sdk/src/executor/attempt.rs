@@ -1,4 +1,4 @@
-//! One attempt: checked, done, reported.
+//! Attempts: verified, run and reported.
 
 use std::collections::BTreeMap;
 use std::pin::{Pin, pin};
@@ -29,24 +29,25 @@ use crate::retry::pauses;
 use crate::work::Parts;
 use crate::{ClientError, Failure, Work};
 
-/// A handler under way, in a task of its own: its panic ends the task, and nothing else.
+/// A running handler, in a task of its own, so that its panic ends only the task.
 type Task = AbortOnDropHandle<Result<Bytes, Failure>>;
 
-/// Work that may be done, and by what.
+/// Verified work and its handler.
 struct Sound {
     work: Work,
     handler: Handler,
 }
 
-/// Runs one attempt to its end, whatever that is.
+/// Runs an attempt to its end.
 pub(super) async fn run(context: &Context, subject: &Subject, lease: v1::Lease, claimed_at: Instant) {
-    // The rules that it is held against are those that its refusal is counted by.
+    // One copy for the whole check: the colony's rules may be replaced meanwhile, and a refusal must be counted by the
+    // guard that made it.
     let guard = context.rules.guard();
     let sound = match check(context, &guard, &lease) {
         Ok(sound) => sound,
         Err(rejection) => return reject(&context.client, &guard, subject, &rejection, context.settings.lease).await,
     };
-    // The envelopes are checked; what the handler holds is enough.
+    // Frees the envelopes, which hold a second copy of the arguments, for the time that the handler runs.
     drop(lease);
     let held = Held {
         process_id: subject.process_id,
@@ -62,7 +63,7 @@ pub(super) async fn run(context: &Context, subject: &Subject, lease: v1::Lease, 
     perform(context, subject, &held, sound).instrument(span).await;
 }
 
-/// Checks the lease, and finds who does its work.
+/// Verifies the lease, and finds the handler of its function.
 fn check(context: &Context, guard: &Guard, lease: &v1::Lease) -> Result<Sound, Rejection> {
     let claimant = Claimant {
         executor_type: &context.settings.executor_type,
@@ -91,13 +92,15 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
     let Sound { work, handler } = sound;
     let (cancellation, function) = (work.cancellation(), work.function().to_owned());
     let courier = Courier::start(context.client.clone(), *subject, work.journal(), &context.tasks);
-    // Called inside of its task, because a handler may panic before it returns its future.
+    // The handler is called inside its task, because it may panic before it returns its future.
     let running = async move { handler(work).await }.in_current_span();
     let mut task: Task = AbortOnDropHandle::new(tokio::spawn(running));
     let notice = Notice::default();
     let mut beat = pin!(keep(&context.client, held, &notice, &context.tasks));
     tokio::select! {
         biased;
+        // First, because `biased`: a result that is there counts, even if the lease ends or the process is cancelled at
+        // the same moment. The broker decides then.
         joined = &mut task => {
             if last_words(courier, beat.as_mut()).await {
                 report(context, subject, &function, returned(joined), beat).await;
@@ -119,8 +122,8 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
     }
 }
 
-/// Sends what the work said last, before its result: a watcher is not to miss it, nor the next attempt the checkpoint. False if
-/// the lease was lost meanwhile.
+/// Sends the last progress and log lines before the result, after which the broker would refuse them. Returns `false`
+/// if the lease was lost meanwhile.
 async fn last_words(courier: Courier, beat: Pin<&mut impl Future<Output = Lost>>) -> bool {
     tokio::select! {
         _ = courier.finish() => true,
@@ -131,7 +134,7 @@ async fn last_words(courier: Courier, beat: Pin<&mut impl Future<Output = Lost>>
     }
 }
 
-/// The process is being cancelled: its handler may stop by itself for as long as the broker leaves the lease.
+/// Handles a cancelled process: the handler may stop by itself for as long as the broker keeps the lease.
 async fn heed(
     context: &Context,
     subject: &Subject,
@@ -149,7 +152,7 @@ async fn heed(
         _ = &mut beat => {
             tracing::warn!("the handler did not stop by the deadline of the cancellation: dropping it");
             task.abort();
-            // Ended one way or the other; there is nothing to learn from how.
+            // The result is ignored: the lease is gone, and nothing can be reported.
             let _ = task.await;
             return;
         }
@@ -171,7 +174,7 @@ async fn heed(
     }
 }
 
-/// Brings the result home while the lease lasts.
+/// Delivers the result while the lease lasts.
 async fn report(
     context: &Context,
     subject: &Subject,
@@ -187,6 +190,8 @@ async fn report(
     let sent = async {
         let ending = ending(context, subject, returned)?;
         match deliver(context, &ending, beat).await {
+            // Sent again as it is, the output would be refused again. A failure that names the cause ends the attempt
+            // properly.
             Err(error) if error.is(&Reason::TooLarge) => {
                 let words = format!("the handler's output cannot be sent: {error}");
                 let failed = subject.failed(&context.client, &Failure::fatal(&words))?;
@@ -217,7 +222,7 @@ async fn report(
     }
 }
 
-/// Gives work back for later, for as long as the lease lasts.
+/// Releases work for a later attempt, with retries while the lease lasts.
 async fn put_off(
     context: &Context,
     subject: &Subject,
@@ -253,7 +258,7 @@ async fn put_off(
     }
 }
 
-/// Says that work went back: as a warning where somebody has to mend something, of each cause now and then.
+/// Logs that work was released: as a throttled warning if an operator must act, else as information.
 fn tell_put_off(context: &Context, delay: Duration, cause: Option<&str>, waiting_for: &str) {
     let delay_ms = millis(delay);
     let Some(cause) = cause else { return tracing::info!(delay_ms, waiting_for, "work put off") };
@@ -269,8 +274,8 @@ fn tell_put_off(context: &Context, delay: Duration, cause: Option<&str>, waiting
     }
 }
 
-/// Sends the result. The broker ends a lease when it takes the result, so a heartbeat that then says "lost" is no
-/// reason to stop listening for the answer.
+/// Sends the result. The broker ends a lease when it accepts the result. So a heartbeat that reports "lost" then is no
+/// reason to stop waiting for the answer.
 async fn deliver(
     context: &Context,
     ending: &Ending,
@@ -286,7 +291,7 @@ async fn deliver(
     timeout(LAST_ANSWER, sending).await.map_err(timed_out)?
 }
 
-/// What a handler returned. An output that cannot be sent is a failure that says so, and no retry helps it.
+/// Signs a handler's result. An output that cannot be sent becomes a final failure.
 fn ending(context: &Context, subject: &Subject, returned: Result<Bytes, Failure>) -> Result<Ending, ClientError> {
     let client = &context.client;
     let output = match returned {
@@ -307,7 +312,8 @@ fn too_large(length: usize) -> String {
     )
 }
 
-/// The executor waits no longer. Work that is done at the last moment is reported; the rest goes back untouched.
+/// Ends an attempt when the executor no longer waits: work that finishes in [`CANCEL_GRACE`] is reported, the rest is
+/// released.
 async fn give_up(
     context: &Context,
     subject: &Subject,
@@ -332,7 +338,8 @@ async fn give_up(
     }
     if joined.is_none() {
         task.abort();
-        // A handler that blocks its thread goes on, abort or not: its work must not be given to another yet.
+        // A handler that blocks its thread continues despite the abort. Releasing its work would let a second executor
+        // run it at the same time.
         if timeout(Duration::from_secs(1), &mut task).await.is_err() {
             tracing::warn!("the handler cannot be stopped: its lease ends by itself");
             return;
@@ -345,12 +352,13 @@ async fn give_up(
     }
 }
 
-/// Waits until a cancelled handler has ended. Its slot stays taken until then, so that handlers never outnumber slots.
+/// Waits until a cancelled handler has ended. Its slot stays occupied until then, so that there are never more handlers
+/// than slots.
 async fn stop(task: &mut Task) {
     if timeout(CANCEL_GRACE, &mut *task).await.is_err() {
         tracing::warn!("the handler does not heed its cancellation: dropping it at its next await");
         task.abort();
-        // Ended one way or the other; there is nothing to learn from how.
+        // The result is ignored: the lease is gone, and nothing can be reported.
         let _ = task.await;
     }
 }
@@ -367,7 +375,7 @@ fn words(error: JoinError) -> String {
     format!("the handler panicked: {}", words.unwrap_or("without words"))
 }
 
-/// The labels of a spec in a line: what the work is about.
+/// Returns the labels of a spec on one line, for the log.
 fn labels(labels: &BTreeMap<String, String>) -> String {
     let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     labels.join(" ")

@@ -1,4 +1,4 @@
-//! How an executor is put together.
+//! Builder of executors.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -19,7 +19,7 @@ use crate::limits::{
 };
 use crate::{Client, ClientError, Failure, IntoOutput, Work};
 
-/// How an executor is put together; [`build`](Self::build) checks it all at once.
+/// Builder of an executor; [`build`](Self::build) checks all settings.
 #[must_use = "an executor does nothing before it is built and run"]
 pub struct ExecutorBuilder {
     client: Client,
@@ -46,29 +46,29 @@ impl ExecutorBuilder {
         Self { client, settings, guard: Guard::default(), handlers: Vec::new(), notices }
     }
 
-    /// Which kind of work it claims; its grant must name the type.
+    /// Sets the executor type whose work is claimed; the grant must cover it.
     pub fn executor_type(mut self, executor_type: impl Into<String>) -> Self {
         self.settings.executor_type = executor_type.into();
         self
     }
 
-    /// Its own name, as in its grant. A spec may be aimed at executors by name, and an executor that does not
-    /// know its own refuses such work, because nobody but the broker says that it is meant.
+    /// Sets the executor's name, as in its grant. A spec may be aimed at executors by name. An executor without a name
+    /// refuses such work, because only the untrusted broker says that it is meant.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = Some(name.into());
         self
     }
 
-    /// Its version, for people who look at the colony's executors.
+    /// Sets the version, which is shown in the list of executors.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.settings.version = version.into();
         self
     }
 
-    /// Announces what a function does, and what its arguments must be, as JSON Schema (draft 2020-12; `""` means anything).
-    /// The broker then shows it in its catalogue, and refuses specs whose arguments do not fit before anybody claims them. It
-    /// says nothing about what the handler gets: arguments may come by another broker, so the handler checks them.
-    /// Functions with a handler and without this are announced by their name.
+    /// Announces a function with its description and the JSON Schema of its arguments (draft 2020-12; `""` means
+    /// anything). The broker shows it in its catalogue, and refuses specs whose arguments do not fit before they are
+    /// queued. The handler must still check its arguments, because the broker is not trusted to do so. Functions with a
+    /// handler and without this are announced by name only.
     pub fn function(
         mut self,
         name: impl Into<String>,
@@ -80,54 +80,55 @@ impl ExecutorBuilder {
         self
     }
 
-    /// How many works it does at the same time: 1 to 1000, 4 if not set.
+    /// Sets the number of works at the same time: 1 to 1000, 4 if not set.
     pub fn slots(mut self, slots: usize) -> Self {
         self.settings.slots = slots;
         self
     }
 
-    /// What it has, for work that requires something: cpu, memory, GPUs, a place, tags. Of cpu and memory it is not limited if
-    /// they are left out; GPUs, place and tags it does not have if they are. The same is offered for each slot, as if it had
-    /// no other work: an executor whose slots share a machine offers each its part.
+    /// Sets the resources offered to work with requirements: cpu, memory, GPUs, location, tags. Absent cpu and memory
+    /// mean no limit; absent GPUs, location and tags mean none. The offer is for each slot, as if there were no other
+    /// work: an executor whose slots share a machine offers each its share.
     pub fn offer(mut self, offer: Offer) -> Self {
         self.settings.offer = offer;
         self
     }
 
-    /// How long a lease lasts without renewal: 1 second to 1 hour, 30 seconds if not set. It is renewed in the
-    /// background each third of this; it is how long work stays put after its executor died.
+    /// Sets the length of a lease without renewal: 1 second to 1 hour, 30 seconds if not set. It is renewed in the
+    /// background each third of this. After a crash of the executor, its work waits for this time before another
+    /// executor gets it.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
         self
     }
 
-    /// How long handlers may go on after the signal to stop; 30 seconds if not set.
+    /// Sets the time for which handlers may continue after the signal to stop; 30 seconds if not set.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.settings.drain_timeout = timeout;
         self
     }
 
-    /// Holds work against this guard before a handler sees it; [`Guard::default`] if not set. What it refuses is
-    /// refused for good, because no other attempt would have other arguments.
+    /// Sets the guard that checks work before a handler sees it; [`Guard::default`] if not set. A refusal is final,
+    /// because another attempt would have the same arguments.
     pub fn guard(mut self, guard: Guard) -> Self {
         self.guard = guard;
         self
     }
 
-    /// Adds what an operator should know of to these notices, which others may share; to its own if not set.
+    /// Sets the notices to which conditions for the operator are added; notices of its own if not set.
     pub fn notices(mut self, notices: Notices) -> Self {
         self.notices = notices;
         self
     }
 
-    /// How often it asks for the colony's rules, which are held against work besides this guard: 10 milliseconds to 1 hour, 60
-    /// seconds if not set. It is how long work that the colony has just forbidden may still be done.
+    /// Sets the interval at which the colony's rules are read, which apply in addition to the guard: 10 milliseconds to
+    /// 1 hour, 60 seconds if not set. Work that the colony has just forbidden may still run for this long.
     pub fn guard_refresh(mut self, refresh: Duration) -> Self {
         self.settings.guard_refresh = refresh;
         self
     }
 
-    /// Does `function` with this handler.
+    /// Adds the handler of a function.
     pub fn handle<H, F, O>(mut self, function: impl Into<String>, handler: H) -> Self
     where
         H: Fn(Work) -> F + Send + Sync + 'static,
@@ -138,8 +139,8 @@ impl ExecutorBuilder {
         self
     }
 
-    /// Does `function` with this handler, which gets its arguments from JSON. Arguments that do not fit are a
-    /// fatal failure, which the handler does not see.
+    /// Adds the handler of a function whose arguments are read from JSON. Arguments that do not fit are a fatal
+    /// failure, and the handler is not called.
     pub fn handle_json<T, H, F, O>(mut self, function: impl Into<String>, handler: H) -> Self
     where
         T: DeserializeOwned,
@@ -151,7 +152,7 @@ impl ExecutorBuilder {
         self
     }
 
-    /// The executor, ready to run.
+    /// Builds the executor.
     ///
     /// # Errors
     ///

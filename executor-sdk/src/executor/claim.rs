@@ -1,4 +1,4 @@
-//! The one loop that claims work.
+//! The loop that claims work.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -20,12 +20,12 @@ use crate::limits::{CLAIM_EMPTY_MIN, POLL_GRACE, RELEASE_TIMEOUT};
 use crate::wire::offer_to_proto;
 use crate::{Client, ClientError};
 
-/// The loop's memory, which outlives a panic of the loop.
+/// State of the loop, which survives a panic of the loop.
 pub(super) struct Claims {
     contact: Contact,
     introduction: Introduction,
     polls: Polls,
-    /// The colony's rules were asked for.
+    /// `true` once the colony's rules were requested.
     is_guarded: bool,
 }
 
@@ -39,7 +39,7 @@ impl Claims {
         }
     }
 
-    /// Claims work until the executor is to stop.
+    /// Claims work until the executor stops.
     pub(super) async fn run(
         &mut self,
         context: &Context,
@@ -66,7 +66,8 @@ impl Claims {
                 }
             }
             if !*is_guarded {
-                // Not earlier: who is not approved yet may not read the colony's rules.
+                // Only after the introduction: an executor that is not approved yet may not read the colony's rules.
+                // And before the first claim, so that no work runs without them.
                 tokio::select! {
                     () = shutdown.cancelled() => return Ok(()),
                     () = context.rules.asked() => *is_guarded = true,
@@ -87,6 +88,7 @@ impl Claims {
                         false => contact.pause(),
                     }
                 }
+                // No pause: a proxy that cuts long polls is no sign of an overloaded broker.
                 Err(error) if error.fault() == Fault::Again && polls.cut(asked_at, Instant::now()) => {
                     tracing::debug!(%error, "a poll was cut: the next is shorter");
                     continue;
@@ -101,7 +103,7 @@ impl Claims {
     }
 }
 
-/// Tells the broker what the executor is, if it does not know; how long to wait if that has to be tried again.
+/// Registers the executor with the broker, unless that is done. Returns the pause if it must be tried again.
 async fn introduce(
     context: &Context,
     introduction: &mut Introduction,
@@ -110,7 +112,8 @@ async fn introduce(
     match introduction.tell(context).await {
         Ok(Welcome::Approved) => Ok(None),
         Ok(Welcome::Pending) => Ok(Some(contact.pause())),
-        // A broker that knows nothing of it has nothing against claims.
+        // A broker of a version without this call may still accept claims. And a running executor does not stop working
+        // because its announcement is refused.
         Err(error)
             if error.is(&Reason::Unimplemented)
                 || matches!(&error, ClientError::Status { code, .. } if code == "Unimplemented")
@@ -124,13 +127,13 @@ async fn introduce(
     }
 }
 
-/// What one claim brought, and how soon it did.
+/// The answer to a claim, and its speed.
 struct Claimed {
     answer: v1::ClaimResponse,
     is_early: bool,
 }
 
-/// Claims once; `None` if the executor was told to stop meanwhile.
+/// Claims once; `None` if the executor was stopped meanwhile.
 async fn claim(
     context: &Context,
     free: usize,
@@ -154,15 +157,16 @@ async fn claim(
         }
         () = shutdown.cancelled() => {}
     }
-    // Where there is work, the answer is on its way: cutting the poll now would leave that work to sit out its
-    // lease. Where there is none, nothing is lost by cutting it.
+    // An answer with work may be on its way. Dropping it would keep that work from everybody until its lease ends. A
+    // poll that waits for work can be dropped without loss.
     if let Ok(Ok(answer)) = timeout(POLL_GRACE, claiming).await {
         give_back(&context.client, &answer.leases, free).await;
     }
     None
 }
 
-/// Starts what was claimed. False if that did not go as it should, so that the next claim has to wait.
+/// Starts the claimed work. Returns `false` if the next claim must wait: the broker drains, answered too early, or sent
+/// only unusable leases.
 fn take(works: &mut Works, Claimed { answer, is_early }: Claimed, asked: usize) -> bool {
     if answer.leases.is_empty() {
         return !answer.drain && !is_early;
@@ -181,7 +185,7 @@ fn take(works: &mut Works, Claimed { answer, is_early }: Claimed, asked: usize) 
     started > 0
 }
 
-/// Gives back what came too late. A lease that cannot be given back ends by itself.
+/// Releases work that came too late. A lease that cannot be released ends by itself.
 async fn give_back(client: &Client, leases: &[v1::Lease], asked: usize) {
     let releases = leases.iter().take(asked).filter_map(|lease| Subject::of(client, lease)).map(|subject| async move {
         let Subject { process_id, attempt, .. } = subject;

@@ -1,4 +1,4 @@
-//! How it goes with the broker: pauses that grow while it goes badly, and one line of log per change.
+//! State of the contact with the broker: growing pauses while calls fail, and a log line per change.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::ClientError;
 use crate::limits::BACKOFF_MOST;
 use crate::retry::pauses;
 
-/// How it goes with the broker.
+/// State of the contact with the broker.
 pub(super) struct Contact {
     accepted: bool,
     trouble: Option<String>,
@@ -21,7 +21,7 @@ impl Contact {
         Self { accepted: false, trouble: None, pauses: pauses() }
     }
 
-    /// The broker accepted a claim.
+    /// Records that the broker accepted a claim.
     pub(super) fn accepted(&mut self) {
         self.accepted = true;
         if self.trouble.take().is_some() {
@@ -29,23 +29,25 @@ impl Contact {
         }
     }
 
-    /// Whether the broker has ever accepted a claim.
+    /// Returns `true` if the broker has ever accepted a claim.
     pub(super) fn is_accepted(&self) -> bool {
         self.accepted
     }
 
-    /// The broker did as it should: the next trouble starts with a short pause.
+    /// Resets the back-off after a normal answer.
     pub(super) fn went_well(&mut self) {
         self.pauses = pauses();
     }
 
-    /// How long to wait before the next claim.
+    /// Returns the wait before the next claim.
     pub(super) fn pause(&mut self) -> Duration {
         self.pauses.next().unwrap_or(BACKOFF_MOST)
     }
 
-    /// A claim failed: says how long to wait, or that waiting cannot help.
+    /// Records a failed claim; returns the wait, or the error if waiting cannot help.
     pub(super) fn failed(&mut self, error: ClientError) -> Result<Duration, ClientError> {
+        // Before the first accepted claim, a final refusal is most likely a wrong key, grant or address: end, so that
+        // it is noticed.
         if !self.accepted && !can_pass(&error) {
             return Err(error);
         }
@@ -62,8 +64,8 @@ impl Contact {
     }
 }
 
-/// Whether the error can go away by itself: the broker comes back, is repaired, or the clocks agree again. Only a reason that the
-/// broker gives says otherwise: whatever else answers stands between it and this executor.
+/// Returns `true` if the error can go away by itself: the broker returns, is repaired, or the clocks agree again. Only
+/// a reason given by the broker is final, because other answers come from something between it and this executor.
 pub(super) fn can_pass(error: &ClientError) -> bool {
     match error {
         ClientError::Refused { reason: Reason::Internal | Reason::RequestStale, .. } => true,
@@ -76,7 +78,7 @@ pub(super) fn can_pass(error: &ClientError) -> bool {
     }
 }
 
-/// What makes two errors the same trouble; their words may differ from one try to the next.
+/// Returns the key by which errors count as the same trouble; their texts may differ between tries.
 fn kind(error: &ClientError) -> &str {
     match error {
         ClientError::Refused { reason, .. } => reason.as_str(),

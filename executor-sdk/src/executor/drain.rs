@@ -1,4 +1,4 @@
-//! Stopping with nothing half-done: handlers finish, or their work goes back.
+//! Shutdown without loss: handlers finish, or their work is released.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::Context;
 use super::works::Works;
 use crate::limits::{CANCEL_GRACE, RELEASE_TIMEOUT};
 
-/// After handlers were given up: the time to return, to be dropped, and to give the work back.
+/// Time after handlers were given up: to return, to be dropped, and to release the work.
 const LAST_STEPS: Duration = CANCEL_GRACE.saturating_add(RELEASE_TIMEOUT).saturating_add(Duration::from_secs(2));
 
-/// Waits for the works in hand, up to the drain timeout or until `hurry`; then gives back what is left.
+/// Waits for the works in progress, up to the drain timeout or until `hurry`; then releases the rest.
 pub(super) async fn run(context: &Context, mut works: Works, hurry: &CancellationToken) {
     let in_hand = works.count();
     if in_hand > 0 {

@@ -1,4 +1,4 @@
-//! Keeping a lease while its work is done.
+//! Renewal of a lease during its work.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -16,25 +16,25 @@ use crate::error::clipped;
 use crate::limits::{BACKOFF_MOST, CANCEL_LOOK_MIN};
 use crate::retry::pauses;
 
-/// Of the words of a cancellation, so many go to the log.
+/// Characters of a cancellation's reason in the log.
 const REASON_CHARS_MAX: usize = 512;
 
-/// A lease in hand.
+/// A lease held by this executor.
 ///
-/// How long it lasts is reckoned from what was asked for and this machine's steady clock, and not from the time
-/// of its end that the broker sends: clocks differ, and a broken-into broker could send any time at all. Where
-/// that is wrong, the broker's fence is right: it takes no result of a lease that is over.
+/// Its end is computed from the requested length and this machine's monotonic clock, not from the time that the broker
+/// sends: clocks differ, and a compromised broker could send any time. If this is wrong, the broker still protects the
+/// process: it accepts no result of a lease that has ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     pub(super) process_id: Uuid,
     pub(super) attempt: i32,
     pub(super) lease: Duration,
     pub(super) claimed_at: Instant,
-    /// The longest that the attempt may take, renewed or not.
+    /// Longest duration of the attempt, even if renewed.
     pub(super) max_exec: Option<Duration>,
 }
 
-/// Tells the keeper of a lease and the one who does the work of each other: that the process is being cancelled, and why.
+/// Signal from the renewal of a lease to its work that the process is being cancelled, with the reason.
 #[derive(Debug, Default)]
 pub(super) struct Notice {
     reason: OnceLock<String>,
@@ -42,29 +42,29 @@ pub(super) struct Notice {
 }
 
 impl Notice {
-    /// Completes when the process is being cancelled.
+    /// Waits until the process is being cancelled.
     pub(super) async fn given(&self) {
         self.told.cancelled().await;
     }
 
-    /// Why, if it is being cancelled.
+    /// Returns the reason, if the process is being cancelled.
     pub(super) fn reason(&self) -> Option<&str> {
         self.reason.get().map(String::as_str)
     }
 
     fn give(&self, reason: &str) {
-        // The first words stay. They are the broker's, and go to the log.
+        // Every renewal repeats the notice; the first reason stays. It is untrusted text for the log, hence cut.
         let _ = self.reason.set(clipped(reason, REASON_CHARS_MAX));
         self.told.cancel();
     }
 }
 
-/// How a lease was lost.
+/// The reason why a lease was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lost {
-    /// The broker says so.
+    /// The broker reports it as lost.
     Taken,
-    /// It ended before the broker could be reached.
+    /// The lease ended before the broker could be reached.
     Over,
     /// The spec's `max_exec_ms` is over.
     ExecTimeOver,
@@ -80,10 +80,11 @@ impl fmt::Display for Lost {
     }
 }
 
-/// Keeps a lease until it is lost, and gives notice when the process is being cancelled; the lease then goes on until the broker ends
-/// it, at the deadline. Started again after a panic with what it knows, for as long as the lease lasts.
+/// Renews a lease until it is lost, and notifies when the process is being cancelled; then the lease continues until
+/// the broker ends it, at the deadline. Restarts after a panic with its state, for as long as the lease lasts.
 pub(super) async fn keep(client: &Client, held: &Held, notice: &Notice, tasks: &Supervisor) -> Lost {
     let mut beats = Beats::new(client, held, notice);
+    // A token that is never cancelled: work in progress keeps its lease while the executor drains.
     let mut life = tasks.life("heartbeats", CancellationToken::new());
     loop {
         if let Some(lost) = life.run(beats.run()).await {
@@ -97,10 +98,10 @@ struct Beats<'a> {
     client: &'a Client,
     held: &'a Held,
     notice: &'a Notice,
-    /// The end of the time that the attempt may take.
+    /// End of the longest time of the attempt.
     exec_end: Option<Instant>,
     lease_end: Instant,
-    /// The time of the next renewal.
+    /// Time of the next renewal.
     next: Instant,
     tries: ExponentialBackoff,
 }
@@ -112,7 +113,8 @@ impl<'a> Beats<'a> {
         Self { client, held, notice, exec_end, lease_end, next, tries: pauses() }
     }
 
-    /// Renews the lease each third of its length; ends when it is lost.
+    /// Renews the lease each third of its length, so that two renewals may fail before it ends. Returns when it is
+    /// lost.
     async fn run(&mut self) -> Lost {
         let Self { client, held, notice, .. } = *self;
         loop {
@@ -121,6 +123,8 @@ impl<'a> Beats<'a> {
                 _ => (self.lease_end, Lost::Over),
             };
             sleep_until(self.next.min(end)).await;
+            // Measured before the call: the broker starts the new lease later than this, so that the end computed here
+            // is never too late.
             let asked_at = Instant::now();
             if asked_at >= end {
                 return lost;
@@ -134,9 +138,12 @@ impl<'a> Beats<'a> {
                         notice.give(&renewed.cancel_reason);
                     }
                 }
+                // Only this reason ends the work. Any other error may be a proxy's or a broker's that restarts, and the
+                // lease still lasts.
                 Ok(Err(error)) if error.is(&Reason::LeaseLost) => return Lost::Taken,
                 Ok(Err(error)) => {
                     tracing::debug!(process_id = %held.process_id, attempt = held.attempt, %error, "lease not renewed");
+                    // At most a sixth of the lease, so that several tries fit into the rest of it.
                     self.next = Instant::now() + self.tries.next().unwrap_or(BACKOFF_MOST).min(held.lease / 6);
                 }
                 Err(_) => return lost,
@@ -145,8 +152,8 @@ impl<'a> Beats<'a> {
     }
 }
 
-/// How long until the broker ends a lease that is being cancelled, by this machine's clock. It only says when to ask next: whether
-/// the lease is over is for the broker to say.
+/// Returns the time until the broker ends the lease of a cancelled process, by this machine's clock. Used only for the
+/// time of the next renewal: the broker decides whether the lease is over.
 fn until_deadline(client: &Client, deadline_ms: i64) -> Duration {
     let left_ms = deadline_ms.saturating_sub(client.clock().now_ms());
     Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)).max(CANCEL_LOOK_MIN)

@@ -1,4 +1,4 @@
-//! Telling the broker what the executor is, has and can do: at the start, and whenever there is another broker instance.
+//! Registration of the executor's offer and functions with the broker: at the start, and with each new broker instance.
 
 use std::sync::Arc;
 
@@ -8,23 +8,23 @@ use super::{Context, Function};
 use crate::ClientError;
 use crate::wire::offer_to_proto;
 
-/// Which broker instance has been told.
+/// State of the registration.
 #[derive(Default)]
 pub(super) struct Introduction {
     told: Option<Arc<str>>,
     is_pending: bool,
 }
 
-/// How the broker takes it.
+/// The broker's answer to the registration.
 pub(super) enum Welcome {
-    /// It may claim, or has been told before.
+    /// The executor may claim.
     Approved,
-    /// It waits for the colony's approval.
+    /// The executor waits for the colony's approval.
     Pending,
 }
 
 impl Introduction {
-    /// Tells the broker, unless this instance knows.
+    /// Registers the executor, unless this broker instance knows it already.
     pub(super) async fn tell(&mut self, context: &Context) -> Result<Welcome, ClientError> {
         let client = &context.client;
         if self.told.is_some() && self.told == client.known_broker().await {
@@ -48,14 +48,14 @@ impl Introduction {
         Ok(Welcome::Pending)
     }
 
-    /// The instance does not want to know; work goes on without.
+    /// Gives up the registration with this broker instance; work continues without it.
     pub(super) async fn leave(&mut self, context: &Context) {
         self.told = context.client.known_broker().await;
     }
 }
 
-/// A bee that does not know its own name would refuse what is rightly aimed at it. It does not take a name from a broker, which
-/// could then hand it what is aimed at others.
+/// Checks that the granted name is the executor's own. An executor with another name would refuse work that is rightly
+/// aimed at it. It does not adopt the broker's name, because the broker could then give it work aimed at others.
 fn check_name(context: &Context, granted: &str) -> Result<(), ClientError> {
     match &context.settings.name {
         Some(name) if name != granted => Err(ClientError::Invalid(format!(
@@ -79,7 +79,7 @@ fn request(context: &Context) -> v1::RegisterExecutorRequest {
         offer: Some(offer_to_proto(&settings.offer)),
         functions: context.handlers.keys().map(announced).collect(),
         version: settings.version.clone(),
-        // The builder lets no more be than fit.
+        // Cannot fail: the builder bounds the slots.
         slots: i32::try_from(settings.slots).unwrap_or(0),
     }
 }

@@ -1,4 +1,4 @@
-//! The length of polls: shorter where something in between cuts long ones.
+//! The length of polls, shortened if a proxy cuts long ones.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::limits::{CLAIM_EMPTY_MIN, CLAIM_WAIT, CLAIM_WAIT_MIN, CLAIM_WAIT_SHORT_FOR};
 
-/// How long a claim waits for work. A proxy with a short time-out ends polls that the broker would still answer, and that looks
-/// like a broker that is away.
+/// The length of a claim's wait for work. A proxy with a short time-out ends polls that the broker would still answer,
+/// which looks like an unreachable broker.
 #[derive(Default)]
 pub(super) struct Polls {
     short: Option<Short>,
@@ -19,7 +19,7 @@ struct Short {
 }
 
 impl Polls {
-    /// Returns how long the next poll waits.
+    /// Returns the length of the next poll.
     pub(super) fn wait(&mut self, now: Instant) -> Duration {
         if self.short.as_ref().is_some_and(|short| now.duration_since(short.since) >= CLAIM_WAIT_SHORT_FOR) {
             self.short = None;
@@ -27,15 +27,15 @@ impl Polls {
         self.short.as_ref().map_or(CLAIM_WAIT, |short| short.wait)
     }
 
-    /// Notes a poll that ended without an answer. True if the next one is shorter and so may do better at once; false if the broker
-    /// must be taken for away: it was not there at all, or polls are as short as they get.
+    /// Records a poll that ended without an answer. Returns `true` if the next poll is shorter and may be sent at once;
+    /// `false` if the broker counts as unreachable: it never was there, or polls already have their minimum length.
     pub(super) fn cut(&mut self, asked_at: Instant, now: Instant) -> bool {
         let (lasted, wait) = (now.duration_since(asked_at), self.wait(now));
-        // A time-out of the call's own comes later than the poll's end, and says nothing about what lies between.
+        // The client's own time-out comes after the poll's end, and says nothing about a proxy.
         if lasted < CLAIM_EMPTY_MIN || lasted > wait || wait <= CLAIM_WAIT_MIN {
             return false;
         }
-        // Well below the time-out that it met.
+        // Well below the time-out that cut this one.
         self.short = Some(Short { wait: (lasted * 2 / 3).max(CLAIM_WAIT_MIN), since: now });
         true
     }

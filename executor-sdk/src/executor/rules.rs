@@ -1,5 +1,5 @@
-//! The guard of a running executor. The colony's rules in it are asked for before the first claim and ever again, and are only
-//! replaced by newer ones: whatever the broker says or does not say, no rule that is known is forgotten.
+//! The guard of a running executor. The colony's rules are read before the first claim and then periodically, and are
+//! only replaced by newer ones: no answer of the broker removes a known rule.
 
 use std::convert::Infallible;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,12 +12,12 @@ use crate::guard::Guard;
 use crate::limits::BACKOFF_MOST;
 use crate::retry::pauses;
 
-/// The guard that work is held against.
+/// The guard in effect.
 pub(super) struct Rules {
     guard: RwLock<Arc<Guard>>,
-    /// Cancelled once somebody is about to claim.
+    /// Cancelled before the first claim, to start the reading of the rules.
     wanted: CancellationToken,
-    /// The colony's rules were asked for.
+    /// Notified after each request for the colony's rules.
     asked: Notify,
 }
 
@@ -26,23 +26,25 @@ impl Rules {
         Self { guard: RwLock::new(Arc::new(guard)), wanted: CancellationToken::new(), asked: Notify::new() }
     }
 
-    /// The guard in effect.
+    /// Returns the guard in effect.
     pub(super) fn guard(&self) -> Arc<Guard> {
-        // It is replaced as a whole, so it is whole, whatever panics around it.
+        // Valid after a panic: the guard is only replaced as a whole.
         Arc::clone(&self.guard.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Waits until the colony's rules were asked for, successfully or not. Needs [`keep`] to be polled meanwhile.
+    /// Waits until the colony's rules were requested, successfully or not. [`keep`] must be polled meanwhile.
     pub(super) async fn asked(&self) {
         self.wanted.cancel();
         self.asked.notified().await;
     }
 
-    /// Takes what the broker gives as the colony's rules.
+    /// Adopts the broker's answer as the colony's rules, if it is newer and verifies.
     fn take(&self, context: &Context, answer: Option<&apiary_identity::Envelope>) -> Result<(), String> {
         let known = self.guard();
         let Some(envelope) = answer else {
             return match known.colony_version() {
+                // No rules are known, so that the broker may be right that there are none. Once some are known, it must
+                // be withholding them.
                 None => Ok(()),
                 Some(version) => {
                     Err(format!("the broker has none of the colony's rules; version {version} stays in effect"))
@@ -60,7 +62,7 @@ impl Rules {
     }
 }
 
-/// Keeps the colony's rules up to date, from the first claim on and for as long as it is polled.
+/// Keeps the colony's rules up to date, from the first claim on. Never returns.
 pub(super) async fn keep(context: &Context) -> Infallible {
     let (rules, refresh) = (&context.rules, context.settings.guard_refresh);
     rules.wanted.cancelled().await;
@@ -70,6 +72,8 @@ pub(super) async fn keep(context: &Context) -> Infallible {
             Ok(answer) => rules.take(context, answer.as_ref()),
             Err(error) => Err(error.to_string()),
         };
+        // Also after a failure: a broker that does not give the rules must not keep the executor from all work. Its own
+        // rules still apply.
         rules.asked.notify_one();
         let pause = match taken {
             Ok(()) => {

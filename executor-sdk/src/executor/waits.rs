@@ -1,4 +1,4 @@
-//! Pauses of work that something around it keeps from being done: they grow with the time that the cause lasts.
+//! Pauses of work that waits for its surroundings: they grow with the time that the cause lasts.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,13 +11,13 @@ use crate::Failure;
 use crate::limits::{SNOOZE_MAX, SURROUNDINGS_CAUSES_MAX, SURROUNDINGS_FIRST, SURROUNDINGS_MOST};
 use crate::outcome::Kind;
 
-/// Since when each function waits for what.
+/// Start of each function's wait, by function and cause.
 #[derive(Default)]
 pub(super) struct Waits(Mutex<BTreeMap<(String, String), Instant>>);
 
 impl Waits {
-    /// Returns for how long the work goes back, and what it waits for; `None` if its end is to be reported. A success says
-    /// that nothing is in the function's way any more.
+    /// Returns the delay and the reason if the work must be released; `None` if its result must be reported. A success
+    /// ends all waits of the function.
     pub(super) fn heed<'a>(&self, function: &str, returned: &'a Result<Bytes, Failure>) -> Option<(Duration, &'a str)> {
         let failure = match returned {
             Ok(_) => {
@@ -36,7 +36,8 @@ impl Waits {
         Some((delay, failure.message()))
     }
 
-    /// Returns half the time that the cause has lasted, so that no more than that is lost when it is over.
+    /// Returns half the time that the cause has lasted, so that the work resumes at most half as long again after the
+    /// cause ends.
     fn pause(&self, function: &str, cause: &str) -> Duration {
         let (now, key) = (Instant::now(), (function.to_owned(), cause.to_owned()));
         let mut since = self.lock();
@@ -48,7 +49,7 @@ impl Waits {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Instant>> {
-        // Inserting and removing leave the map whole, whatever panics around them.
+        // Valid after a panic: inserting and removing cannot leave the map half-changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The works in hand: one task each, in one slot each.
+//! Works in progress: each in a task and a slot of its own.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Context, attempt};
 use crate::lease::Subject;
 
-/// The works in hand. Dropping it stops them all.
+/// The works in progress. Dropping it stops them all.
 pub(super) struct Works {
     context: Arc<Context>,
     slots: Arc<Semaphore>,
@@ -28,9 +28,10 @@ impl Works {
         Self { context, slots, tasks: JoinSet::new(), in_hand: InHand::default() }
     }
 
-    /// Waits for a free slot, and says how many are free. Nobody else takes slots, so they stay free.
+    /// Waits for a free slot, and returns the number of free slots. Only the claim loop takes slots, so that they stay
+    /// free.
     pub(super) async fn free_slots(&mut self) -> usize {
-        // The semaphore is never closed; a closed one would have no slots.
+        // The semaphore is never closed; `is_ok` only counts the permit that is held here.
         let first = self.slots.acquire().await;
         let free = self.slots.available_permits() + usize::from(first.is_ok());
         while let Some(ended) = self.tasks.try_join_next() {
@@ -39,7 +40,7 @@ impl Works {
         free
     }
 
-    /// Starts an attempt, unless the lease is none, is in hand already, or there is no slot for it.
+    /// Starts an attempt. Returns `false` if the lease is invalid or already in progress, or no slot is free.
     pub(super) fn start(&mut self, lease: v1::Lease) -> bool {
         let Some(subject) = Subject::of(&self.context.client, &lease) else {
             tracing::warn!(process_id = lease.process_id, attempt = lease.attempt, "ignored a lease of no process");
@@ -62,12 +63,12 @@ impl Works {
         true
     }
 
-    /// How many are in hand.
+    /// Returns the number of works in progress.
     pub(super) fn count(&self) -> usize {
         lock(&self.in_hand).len()
     }
 
-    /// Waits until all are done.
+    /// Waits until all works have ended.
     pub(super) async fn finished(&mut self) {
         while let Some(ended) = self.tasks.join_next().await {
             heed(ended);
@@ -75,14 +76,14 @@ impl Works {
     }
 }
 
-/// A handler's panic ends its own task; one that comes here is a fault of this crate's.
+/// Logs a panic of an attempt, which is a bug of this crate: a handler's panic ends only the handler's own task.
 fn heed(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "an attempt ended without a report: its lease ends by itself");
     }
 }
 
-/// A slot with its work. Both are free again once it is dropped, also by a panic.
+/// A slot with its work. Both are released when dropped, also by a panic.
 struct Slot {
     key: (Uuid, i32),
     in_hand: InHand,
@@ -102,6 +103,6 @@ impl Drop for Slot {
 }
 
 fn lock(in_hand: &InHand) -> std::sync::MutexGuard<'_, HashSet<(Uuid, i32)>> {
-    // Inserting and removing leave the set whole, whatever panics around them.
+    // Valid after a panic: inserting and removing cannot leave the set half-changed.
     in_hand.lock().unwrap_or_else(PoisonError::into_inner)
 }

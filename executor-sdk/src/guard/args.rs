@@ -1,4 +1,4 @@
-//! Arguments, read so that they can mean one thing only.
+//! Reader of arguments that refuses ambiguous JSON.
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,15 +6,15 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// What arguments are to the guard.
+/// Arguments as the guard reads them.
 #[derive(Debug, PartialEq)]
 pub(super) enum Args {
-    /// One JSON document; no arguments at all are `null`.
+    /// A JSON document; absent arguments are `null`.
     Json(Value),
-    /// JSON in which an object has a key twice. One reader takes the first and another the last, so what the guard
-    /// would look at need not be what a handler acts on.
+    /// JSON in which an object has a duplicate key. Some readers take the first value and others the last, so that the
+    /// guard might check another value than the handler uses.
     Repeated,
-    /// Anything else, as text as far as it is text.
+    /// Anything else, as text, with invalid UTF-8 replaced.
     Text(String),
 }
 
@@ -35,7 +35,7 @@ impl Args {
     }
 }
 
-/// Reads a value, and notes if an object has a key twice.
+/// Visitor that reads a value and records duplicate keys.
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     repeated: &'a Cell<bool>,

@@ -1,5 +1,5 @@
-//! The colony's rules: signed by its key, so that nobody on the way can change them, and numbered, so that nobody can
-//! bring back what the colony replaced.
+//! The colony's rules: signed by its key, so that a broker cannot change them, and numbered, so that it cannot bring
+//! back old ones.
 
 use std::sync::Arc;
 
@@ -19,13 +19,13 @@ pub(super) struct ColonyRules {
 }
 
 impl Guard {
-    /// Takes the colony's rules from the envelope that its key signed, in place of those of an earlier version. The
-    /// default set and the executor's own rules stay: the colony's can only refuse more.
+    /// Sets the colony's rules from the signed envelope, in place of an earlier version. The default set and the
+    /// executor's own rules stay: the colony's rules can only refuse more.
     ///
     /// # Errors
     ///
-    /// If this colony did not sign it, if it is older than what is known or another document of the same version, or
-    /// if one of its rules cannot be used. What was in effect stays in effect then.
+    /// If this colony did not sign it, if it is older than the known one or another document of the same version, or if
+    /// one of its rules is invalid. The rules in effect stay then.
     pub fn with_colony(&mut self, colony: &Id, envelope: &Envelope) -> Result<(), GuardError> {
         let document = verify_guard(colony, envelope).map_err(|link| GuardError::Colony(Box::new(link)))?;
         let (version, digest) = (document.version, envelope.digest());
@@ -39,12 +39,13 @@ impl Guard {
             }
             _ => {}
         }
+        // Compiled before the old rules are replaced, so that an error leaves those in effect.
         let rules = compile(&document.rules)?;
         self.colony = Some(ColonyRules { version, digest, rules });
         Ok(())
     }
 
-    /// The version of the colony's rules in effect; `None` before there are any.
+    /// Returns the version of the colony's rules in effect; `None` before there are any.
     pub fn colony_version(&self) -> Option<i64> {
         self.colony.as_ref().map(|colony| colony.version)
     }

@@ -1,4 +1,5 @@
-//! Rules made ready: patterns and schemas compiled once, and all that is wrong with them said at once.
+//! Compiled rules: patterns and schemas are compiled once, when the rules are loaded, so that invalid ones are found
+//! then.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use super::error::{GuardError, plain};
 use super::schema::Schema;
 use crate::limits::{GUARD_PATTERNS_MAX, GUARD_REGEX_BYTES_MAX};
 
-/// A rule, ready to be held against arguments.
+/// A compiled rule.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) name: String,
@@ -21,16 +22,16 @@ pub(super) struct Rule {
     pub(super) allow: Vec<Allowed>,
 }
 
-/// What must not be found in a field.
+/// Forbidden patterns of a field.
 #[derive(Debug)]
 pub(super) struct Denied {
     /// JSON Pointer; empty for any text anywhere.
     pub(super) field: String,
-    /// What each is called in words (its named group, or its place in the rule), and the pattern.
+    /// Each pattern with its name in refusals: its named group, or its place in the rule.
     pub(super) patterns: Vec<(String, Regex)>,
 }
 
-/// What a field must be: entirely one of these.
+/// Allowed patterns of a field, one of which must match the whole value.
 #[derive(Debug)]
 pub(super) struct Allowed {
     /// JSON Pointer; empty for every string anywhere.
@@ -39,13 +40,13 @@ pub(super) struct Allowed {
 }
 
 impl Rule {
-    /// Whether it is about such work. Without an executor type, it is if it is about any.
+    /// Returns `true` if the rule covers this work. Without an executor type, only the function counts.
     pub(super) fn applies(&self, executor_type: Option<&str>, function: &str) -> bool {
         matches(&self.function, function) && executor_type.is_none_or(|name| matches(&self.executor_type, name))
     }
 }
 
-/// Whether a name is covered: by a whole name, a prefix ending in `*`, or `*`.
+/// Returns `true` if an entry covers a name: the whole name, a prefix ending in `*`, or `*`.
 pub(super) fn matches(entry: &str, name: &str) -> bool {
     match entry.strip_suffix('*') {
         Some(prefix) => name.starts_with(prefix),
@@ -53,7 +54,7 @@ pub(super) fn matches(entry: &str, name: &str) -> bool {
     }
 }
 
-/// Makes rules of one origin ready.
+/// Compiles the rules of one origin.
 pub(super) fn compile(rules: &[GuardRule]) -> Result<Vec<Arc<Rule>>, GuardError> {
     let mut known = Known::default();
     let mut compiled = Vec::with_capacity(rules.len());
@@ -63,7 +64,7 @@ pub(super) fn compile(rules: &[GuardRule]) -> Result<Vec<Arc<Rule>>, GuardError>
     Ok(compiled)
 }
 
-/// Patterns that were compiled already: rules for several functions often share theirs.
+/// Patterns already compiled: rules for several functions often share theirs.
 #[derive(Default)]
 struct Known<'r> {
     patterns: HashMap<&'r str, Regex>,
@@ -102,7 +103,7 @@ impl<'r> Known<'r> {
     fn allow(&mut self, rule: &str, patterns: &'r [FieldPattern]) -> Result<Vec<Allowed>, GuardError> {
         let mut fields: BTreeMap<&str, Vec<Regex>> = BTreeMap::new();
         for (index, FieldPattern { field, pattern }) in patterns.iter().enumerate() {
-            // Alone first, so that it cannot break out of what is put around it.
+            // Compiled alone first, so that a pattern such as `a)|(b` cannot break out of the group around it.
             let whole = self.pattern(pattern).and_then(|_| regex(&format!(r"\A(?:{pattern})\z")));
             let whole = whole.map_err(|problem| GuardError::rule(rule, format!("allow[{index}].pattern"), problem))?;
             fields.entry(field).or_default().push(whole);
@@ -123,12 +124,12 @@ impl<'r> Known<'r> {
     }
 }
 
-/// Compiles a pattern, in bounds. The engine runs in time linear to the text, whatever the pattern.
+/// Compiles a pattern within its bounds. The engine's time is linear in the text for every pattern.
 fn regex(pattern: &str) -> Result<Regex, String> {
     let built =
         RegexBuilder::new(pattern).size_limit(GUARD_REGEX_BYTES_MAX).dfa_size_limit(GUARD_REGEX_BYTES_MAX).build();
     built.map_err(|error| {
-        // The engine's words draw the pattern over several lines; the last one says what is wrong.
+        // The engine's message draws the pattern over several lines; the last line is the problem.
         let words = error.to_string();
         let last = words.lines().last().unwrap_or_default().trim_start_matches("error: ");
         format!("is no regular expression of the crate `regex`: {}", plain(last))

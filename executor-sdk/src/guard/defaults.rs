@@ -1,8 +1,8 @@
-//! The default set: what nobody who runs commands for others means to be asked for.
+//! The default set: patterns of commands that no service which runs commands for others should accept.
 //!
-//! It is about functions that are named like a shell, and about nothing else, so that a report about roots and
-//! killed birds is safe from it. It is a net for what is widely known, and no wall: whoever may run any command
-//! can find a way around any pattern. What must hold is said with `allow`.
+//! Covers only functions named like a shell, so that ordinary texts elsewhere are not refused. It catches widely known
+//! attacks and is no complete protection: a user who may run any command can avoid any pattern. Strict rules need
+//! `allow`.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use apiary_identity::{FieldPattern, GuardRule};
 
 use super::compile::matches;
 
-/// What functions that run commands are called.
+/// Names of functions that run commands.
 const FUNCTIONS: [&str; 20] = [
     "shell*",
     "Shell*",
@@ -34,18 +34,18 @@ const FUNCTIONS: [&str; 20] = [
     "ssh*",
 ];
 
-/// Parts that patterns share, by the letter that stands for them in `<…>`.
+/// Parts shared by patterns, by their placeholder.
 const PARTS: [(&str, &str); 8] = [
-    // Where a word can be a command: at the beginning, behind what separates commands, behind what runs another one.
+    // Start of a command: at the beginning, after a separator, or after a command that runs another one.
     (
         "<start>",
         r"(?:^|[;&|(){}`!\n]|sh\s(?:-\S+\s)*-[a-z]*c\s|-exec\s)\s*(?:(?:then|do|else|exec|eval|nohup|time|command|builtin|xargs|env|watch|nice)\s+)*(?:[A-Z_]\w*=\S*\s+)*(?:\S*/)?",
     ),
-    // Where a word begins.
+    // Start of a word.
     ("<word>", r"(?:^|[^\w.-])"),
-    // Where a word ends.
+    // End of a word.
     ("<end>", r#"(?:$|[\s;&|)}\]`'",])"#),
-    // Words of one command.
+    // Further words of the same command.
     ("<more>", r"\s(?:[^;&|\n]*\s)?"),
     // The recursive option.
     ("<recursive>", r"(?:-[a-z]*r[a-z]*|--recursive)"),
@@ -54,7 +54,7 @@ const PARTS: [(&str, &str); 8] = [
         "<root>",
         r"(?:/[/.*]*|(?:/\S*)?/\.\.(?:/\S*)?|[a-z]:[/\\]?\*?|/(?:etc|usr|usr/local|bin|sbin|lib|lib64|boot|dev|proc|sys|system|library|applications)/?\*?)",
     ),
-    // Somebody's home, or what many live from.
+    // A home folder, or a folder with data of many users or services.
     (
         "<home>",
         r"(?:~[\w-]*/?\*?|\$\{?HOME[^}/\s]*\}?/?\*?|/(?:root|home|users|home/[^/\s]+|users/[^/\s]+|var|var/lib|opt)/?\*?)",
@@ -66,8 +66,8 @@ const PARTS: [(&str, &str); 8] = [
     ),
 ];
 
-/// What is denied, and what it is called. White space, quotes, `$IFS` and the like need no care here: a pattern is
-/// also held against the text as a shell reads it.
+/// Denied patterns, by name. White space, quotes, `$IFS` and the like need no care here: each pattern is also tried on
+/// the text as a shell reads it.
 const DENIED: &[(&str, &[&str])] = &[
     (
         "recursive_delete",
@@ -190,7 +190,7 @@ const DENIED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The default set, as the document that a colony could sign. It is part of every guard but [`Guard::empty`].
+/// Returns the default set in the format of a guard document. Part of every guard except [`Guard::empty`].
 ///
 /// [`Guard::empty`]: super::Guard::empty
 pub fn default_rules() -> Vec<GuardRule> {
@@ -206,12 +206,12 @@ pub fn default_rules() -> Vec<GuardRule> {
     FUNCTIONS.iter().map(rule).collect()
 }
 
-/// Whether the default set is about this function.
+/// Returns `true` if the default set covers this function.
 pub(super) fn is_shell_like(function: &str) -> bool {
     FUNCTIONS.iter().any(|entry| matches(entry, function))
 }
 
-/// The patterns as they are compiled and printed: each with its name as a named group, letters of any case.
+/// Returns the patterns in full: each with its name as a named group, and case-insensitive.
 fn patterns() -> impl Iterator<Item = String> {
     let parts = BTreeMap::from(PARTS);
     DENIED.iter().flat_map(|(name, patterns)| patterns.iter().map(move |pattern| (name, pattern))).map(
@@ -220,7 +220,7 @@ fn patterns() -> impl Iterator<Item = String> {
             for (letter, part) in &parts {
                 whole = whole.replace(letter, part);
             }
-            // A word boundary of ASCII: the other one is slow, and no command is in need of it.
+            // ASCII word boundaries: Unicode ones are slow, and no command needs them.
             format!("(?i)(?<{name}>{})", whole.replace(r"\b", r"(?-u:\b)"))
         },
     )

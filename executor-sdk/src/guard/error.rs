@@ -1,51 +1,50 @@
-//! What the guard says: that rules cannot be used, or that work may not be done.
+//! Errors of the guard: invalid rules, and refusals of work.
 
 use std::fmt;
 
 use apiary_identity::DocumentError;
 use apiary_identity::chain::BrokenLink;
 
-/// Why rules cannot be used. None of them is in effect then: a rule is never skipped.
+/// Errors of loading rules. None of the rules is in effect then: a rule is never skipped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GuardError {
-    /// Not rules as they are written.
+    /// Not in the format of rules.
     #[error("the guard's rules: {0}; `apiary guard defaults` prints how rules are written")]
     Document(#[from] DocumentError),
-    /// One rule cannot be used.
+    /// An invalid rule.
     #[error("guard rule `{rule}`: `{field}` {problem}")]
     Rule {
         /// The rule's name.
         rule: String,
-        /// Which of its fields.
+        /// The field of the rule.
         field: String,
-        /// The fault, and what would be right.
+        /// The problem and the remedy.
         problem: String,
     },
-    /// Not signed by the pinned colony, or not for it.
+    /// Not signed by the pinned colony, or made for another.
     #[error("the colony's guard rules: {0}; those in effect stay")]
     Colony(Box<BrokenLink>),
-    /// Rules that newer ones replaced, handed out again.
+    /// Rules of an older version than the ones in effect.
     #[error("the colony's guard rules are of version {found}, and version {known} is known: those in effect stay")]
     Old {
-        /// The version that came.
+        /// The version received.
         found: i64,
         /// The version in effect.
         known: i64,
     },
-    /// Two documents of one version: which of them is meant, nobody can say.
+    /// Two different documents with the same version.
     #[error("the colony's guard rules are others than those known under version {0}: sign them with the next version")]
     Ambiguous(i64),
 }
 
 impl GuardError {
-    /// One field of one rule.
+    /// Creates an error about one field of a rule.
     pub(super) fn rule(rule: &str, field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Rule { rule: plain(rule), field: field.into(), problem: problem.into() }
     }
 }
 
-/// Why work may not be done. It names rule and field, and holds nothing of the arguments' values, which may be
-/// somebody's secrets.
+/// A refusal of work. Names the rule and the field, and contains none of the arguments' values, which may be secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     rule: String,
@@ -58,18 +57,17 @@ impl Refusal {
         Self { rule: plain(rule), field: field.into(), why: why.into() }
     }
 
-    /// The rule that refuses.
+    /// Returns the name of the rule that refuses.
     pub fn rule(&self) -> &str {
         &self.rule
     }
 
-    /// The field that it is about, as a JSON Pointer into the arguments (RFC 6901); empty for the arguments as a
-    /// whole.
+    /// Returns the field, as a JSON Pointer into the arguments (RFC 6901); empty for the arguments as a whole.
     pub fn field(&self) -> &str {
         &self.field
     }
 
-    /// What is wrong with the field.
+    /// Returns the reason.
     pub fn why(&self) -> &str {
         &self.why
     }
@@ -87,7 +85,7 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// An author's text, bounded, and without control characters that could rewrite a terminal or a log.
+/// Cuts text from a rule's author, and replaces control characters, which could rewrite a terminal or a log.
 pub(super) fn plain(text: &str) -> String {
     const CHARS_MAX: usize = 200;
     text.chars().take(CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()

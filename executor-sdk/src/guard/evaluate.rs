@@ -1,4 +1,4 @@
-//! Work held against the rules. Pure: bytes in, verdict out.
+//! Evaluation of work against the rules. Pure: no I/O, no clock.
 
 use std::ops::ControlFlow;
 
@@ -13,35 +13,34 @@ use super::schema::Misfit;
 use super::shell::as_a_shell_reads;
 use super::texts::{Place, each_leaf, each_text, text};
 
-/// Why a text that matches no pattern of `allow` is refused.
+/// Reason of a refusal by `allow`.
 const NOT_ALLOWED: &str = "none of what is allowed";
 
-/// Work, as far as the guard looks at it.
+/// The parts of work that the guard checks.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// The executor type that it is signed for; `None` for whichever, so that rules for any type are held against it.
+    /// The executor type of the spec; `None` to apply the rules for every type.
     pub executor_type: Option<&'a str>,
-    /// What is to be done.
+    /// The function to run.
     pub function: &'a str,
-    /// With what, byte by byte as submitted.
+    /// The arguments, byte by byte as submitted.
     pub args: &'a [u8],
 }
 
 impl Guard {
-    /// Whether the work may be done.
+    /// Checks that no rule refuses the work.
     ///
     /// # Errors
     ///
-    /// The first rule that refuses. The refusal names rule and field, and nothing of the arguments' values. It is not
-    /// counted here: who acts on it counts it.
+    /// The first refusal. It names the rule and the field, and none of the arguments' values. The caller counts it.
     pub fn check(&self, call: &Call<'_>) -> Result<(), Refusal> {
         let rules = match self.rules_about(call.executor_type, call.function) {
             Ok(rules) => rules,
-            // A default set that does not load must not mean that there is none.
+            // Fails closed: a default set that does not load must not allow everything.
             Err(error) => return Err(Refusal::new("default", "", format!("not checked: {error}"))),
         };
         let Some(first) = rules.first() else { return Ok(()) };
-        // Read only if somebody asks: most work has no rule about it.
+        // Parsed only now: most work has no rule that covers it.
         let args = match Args::read(call.args) {
             Args::Json(value) => value,
             Args::Text(text) => return rules.iter().try_for_each(|rule| rule.check_text(&text)),
@@ -64,6 +63,7 @@ impl Rule {
     }
 
     fn check_denied(&self, denied: &Denied, args: &Value) -> Result<(), Refusal> {
+        // An absent field has no text that could match.
         let Some(value) = args.pointer(&denied.field) else { return Ok(()) };
         let mut refusal = None;
         let _ = each_text(value, &Place::field(&denied.field), &mut |place, text| match denied.found_in(text) {
@@ -92,7 +92,7 @@ impl Rule {
         refusal.map_or(Ok(()), Err)
     }
 
-    /// Arguments that are no JSON have no fields: what asks for one cannot be answered, and is not waved through.
+    /// Checks arguments that are not JSON. They have no fields, so that a rule that names a field refuses them.
     fn check_text(&self, text: &str) -> Result<(), Refusal> {
         let refuse = |why: &str| Err(Refusal::new(&self.name, "", why));
         let names_a_field = self.deny.iter().any(|denied| !denied.field.is_empty())
@@ -108,7 +108,7 @@ impl Rule {
 }
 
 impl Denied {
-    /// The first pattern that is in the text as it stands, or as a shell reads it.
+    /// Returns the name of the first pattern that matches the text, or the text as a shell reads it.
     fn found_in(&self, text: &str) -> Option<&str> {
         let as_read = as_a_shell_reads(text);
         let found = |pattern: &Regex| pattern.is_match(text) || as_read != text && pattern.is_match(&as_read);

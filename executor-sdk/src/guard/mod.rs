@@ -1,10 +1,10 @@
-//! The guard: what work may contain. The second layer behind the signature.
+//! The guard: rules for the content of work, a second layer behind the signatures.
 //!
-//! A signature says who asks, and a grant that they may; neither says that what they ask for is harmless. The
-//! guard looks at the arguments, after the chain of signatures held and before a handler sees them. Rules come
-//! from three places, and each can only refuse more: the [default set](Guard::default) for functions that are
-//! named like a shell, the executor's own rules, and the colony's, which its key signed. A broker can withhold
-//! the colony's rules, and can drop none of the others.
+//! A signature proves who submitted the work, and a grant that they may; neither shows that the work is harmless. The
+//! guard checks the arguments, after the chain of signatures was verified and before a handler sees them. Rules have
+//! three origins, each of which can only refuse more: the [default set](Guard::default) for functions named like a
+//! shell, the executor's own rules, and the colony's, which its key signed. A broker can withhold the colony's rules,
+//! but none of the others.
 //!
 //! ```
 //! use apiary_executor_sdk::guard::{Call, Guard};

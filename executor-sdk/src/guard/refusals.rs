@@ -1,31 +1,31 @@
-//! How often which rule refused.
+//! Counts of the guard's refusals.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::limits::GUARD_COUNTERS_MAX;
 
-/// What refusals are counted under once there are too many names.
+/// Name under which refusals are counted once there are too many names.
 const OTHERS: &str = "(others)";
 
-/// How often which rule refused, since the guard was made. Clones count together.
+/// Number of refusals by rule, since the guard was created. Clones share the counts.
 #[derive(Clone, Debug, Default)]
 pub struct Refusals {
     by_rule: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
 impl Refusals {
-    /// The count of each rule that refused at least once, by the rule's name.
+    /// Returns the count of each rule that refused at least once, by the rule's name.
     pub fn by_rule(&self) -> BTreeMap<String, u64> {
         self.lock().clone()
     }
 
-    /// The sum of all.
+    /// Returns the sum of all counts.
     pub fn total(&self) -> u64 {
         self.lock().values().sum()
     }
 
-    /// Counts one, and says how many of this rule there are now.
+    /// Counts a refusal; returns the new count of its rule.
     pub(crate) fn count(&self, rule: &str) -> u64 {
         let mut by_rule = self.lock();
         let rule = if by_rule.contains_key(rule) || by_rule.len() < GUARD_COUNTERS_MAX { rule } else { OTHERS };
@@ -35,7 +35,7 @@ impl Refusals {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, u64>> {
-        // A count is whole before and after each change, whatever panics around it.
+        // Valid after a panic: no change of a count can be half-done.
         self.by_rule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The guard itself: which rules there are, and where they came from.
+//! The guard itself: its rules from all three origins.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -11,7 +11,7 @@ use super::defaults::{default_rules, is_shell_like};
 use super::error::GuardError;
 use super::refusals::Refusals;
 
-/// Rules about what work may contain. Work is done only if no rule of any origin refuses it.
+/// Rules for the content of work. Work is run only if no rule of any origin refuses it.
 ///
 /// Clones are cheap, and their refusals are counted together.
 #[derive(Clone, Default)]
@@ -22,20 +22,20 @@ pub struct Guard {
     pub(super) refusals: Refusals,
 }
 
-/// The default set, compiled when the first work for a function named like a shell comes.
+/// The default set, compiled at the first work for a function named like a shell.
 static DEFAULTS: LazyLock<Result<Vec<Arc<Rule>>, GuardError>> = LazyLock::new(|| compile(&default_rules()));
 
 impl Guard {
-    /// A guard without any rule, also without the default set, which [`Guard::default`] has.
+    /// Creates a guard without any rules, not even the default set of [`Guard::default`].
     pub fn empty() -> Self {
         Self { lacks_defaults: true, ..Self::default() }
     }
 
-    /// Adds rules of the executor's own. Nobody else can take them away.
+    /// Adds rules of the executor's own, which nothing else can remove.
     ///
     /// # Errors
     ///
-    /// If one of them cannot be used; it is named, and none is added.
+    /// An invalid rule, by name. None is added then.
     pub fn with_rules(mut self, rules: &[GuardRule]) -> Result<Self, GuardError> {
         GuardRule::check_list(rules)?;
         self.local.extend(compile(rules)?);
@@ -46,17 +46,17 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// If it is not valid, or one of the rules cannot be used; it is named, and none is added.
+    /// Invalid JSON, or an invalid rule, by name. None is added then.
     pub fn with_json(self, json: &[u8]) -> Result<Self, GuardError> {
         self.with_rules(&GuardRule::list_from_json(json)?)
     }
 
-    /// How often which rule refused.
+    /// Returns the live counts of refusals by rule.
     pub fn refusals(&self) -> Refusals {
         self.refusals.clone()
     }
 
-    /// The rules about such work: the default set's, the executor's own, and the colony's.
+    /// Returns the rules that cover this work: of the default set, the executor's own, and the colony's.
     pub(super) fn rules_about<'g>(
         &'g self,
         executor_type: Option<&'g str>,

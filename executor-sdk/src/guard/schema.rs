@@ -18,11 +18,11 @@ const BOUNDS: SchemaBounds = SchemaBounds {
 #[derive(Debug)]
 pub(super) struct Schema(schema::Schema);
 
-/// A field of arguments that does not fit, and the reason.
+/// A field of the arguments that does not fit, and the reason.
 pub(super) struct Misfit {
-    /// The field, as a JSON Pointer fit for words.
+    /// The field, as a JSON Pointer that is safe to print.
     pub(super) field: String,
-    /// In words, without anything of the arguments.
+    /// The reason, without any content of the arguments.
     pub(super) why: String,
 }
 
@@ -45,13 +45,13 @@ impl Misfit {
     fn of(misfit: schema::Misfit) -> Self {
         let mut field = String::new();
         for step in misfit.pointer.split('/').skip(1) {
-            // A key with `/` or `~` in it arrives escaped, and does not look like a name.
+            // A key with `/` or `~` is escaped here, so that `push_step` takes it for no name and leaves it out.
             push_step(&mut field, step);
         }
         let why = match misfit.why {
-            // The names stand in the schema.
+            // Safe: the names are in the schema.
             Why::Missing(names) => format!("does not fit the schema: \"{}\" is missing", plain(&names.join(", "))),
-            // These are the arguments' own.
+            // Left out: these names come from the arguments.
             Why::Unknown(_) => "does not fit the schema: `additionalProperties`".to_owned(),
             Why::Keyword { keyword, .. } => format!("does not fit the schema: `{keyword}`"),
         };
@@ -114,7 +114,7 @@ mod tests {
     fn a_schema_that_would_take_for_ever_is_refused() {
         assert!(words(&json!({ "$ref": "#" })).contains("refer to itself"));
         assert!(words(&json!({ "properties": { "next": { "$ref": "#" } } })).contains("refer to itself"));
-        // Twenty lines that mean a million.
+        // Twenty lines that expand to a million values.
         let mut defs = serde_json::Map::new();
         for level in 0..20 {
             let next = json!({ "$ref": format!("#/$defs/{}", level + 1) });

@@ -1,14 +1,13 @@
-//! A text as a shell would read it, so that a pattern need not know every way to write a word.
+//! Text as a shell would read it, so that a pattern need not match every way to write a word.
 
-/// The longest `{a,b,c}` that is taken apart, in bytes.
+/// The longest `{a,b,c}` that is expanded, in bytes.
 const BRACES_BYTES_MAX: usize = 1024;
-/// What a shell puts between words, and what it leaves out, when somebody writes a variable for it. Longer names first.
+/// Variables used to disguise commands, and their values: a separator, or nothing. Longer names first.
 const VARIABLES: [(&str, &str); 7] =
     [("${IFS}", " "), ("$IFS$9", " "), ("$IFS", " "), ("${@}", ""), ("${*}", ""), ("$@", ""), ("$*", "")];
 
-/// The text without quotes and backslashes, with one space where there was white space or `$IFS`, and with `{a,b}` and
-/// `$'\x61'` as the words that they stand for. It is meant for finding things, not for running them: it knows nothing
-/// of what is quoted and what is not.
+/// Returns the text without quotes and backslashes, with a single space for white space and `$IFS`, and with `{a,b}`
+/// and `$'\x61'` expanded. Good for searching only, not for running: quoted text is treated like unquoted text.
 pub(super) fn as_a_shell_reads(text: &str) -> String {
     let mut read = String::with_capacity(text.len());
     let mut rest = text;
@@ -26,7 +25,7 @@ pub(super) fn as_a_shell_reads(text: &str) -> String {
             '\'' | '"' | '\\' => {}
             '\n' => push_break(&mut read),
             c if c.is_whitespace() => push_space(&mut read),
-            // Neither seen nor heard by a shell, but enough to keep a pattern from matching.
+            // Invisible characters, which would keep a pattern from matching.
             c if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}') => {}
             c => read.push(c),
         }
@@ -34,7 +33,7 @@ pub(super) fn as_a_shell_reads(text: &str) -> String {
     read
 }
 
-/// `$IFS` and the like: what follows it.
+/// Reads a variable such as `$IFS`; returns the text after it.
 fn variable<'t>(text: &'t str, read: &mut String) -> Option<&'t str> {
     if !text.starts_with('$') {
         return None;
@@ -52,7 +51,7 @@ fn variable<'t>(text: &'t str, read: &mut String) -> Option<&'t str> {
     Some(rest)
 }
 
-/// `$'\x72\x6d'`: ANSI-C quoting.
+/// Reads `$'\x72\x6d'` (ANSI-C quoting); returns the text after it.
 fn escaped<'t>(text: &'t str, read: &mut String) -> Option<&'t str> {
     let mut rest = text.strip_prefix("$'")?;
     while let Some(c) = rest.chars().next() {
@@ -81,7 +80,7 @@ fn escaped<'t>(text: &'t str, read: &mut String) -> Option<&'t str> {
     Some(rest)
 }
 
-/// `{rm,-rf,/}`: the words in it.
+/// Reads `{rm,-rf,/}` as the words in it; returns the text after it.
 fn braces<'t>(text: &'t str, read: &mut String) -> Option<&'t str> {
     let inside = text.strip_prefix('{')?;
     let end = inside.bytes().take(BRACES_BYTES_MAX).position(|b| b == b'}' || b == b'{' || b.is_ascii_whitespace())?;
@@ -96,7 +95,7 @@ fn braces<'t>(text: &'t str, read: &mut String) -> Option<&'t str> {
     Some(&inside[end + 1..])
 }
 
-/// As many digits as there are, up to `most`.
+/// Returns the leading digits, up to `most`.
 fn taken(text: &str, most: usize, radix: u32) -> &str {
     let length = text.chars().take(most).take_while(|c| c.is_digit(radix)).count();
     &text[..length]

@@ -1,20 +1,20 @@
-//! The texts of a value: what patterns are held against, and where each stands.
+//! The texts of a value that patterns are tried on, with their places.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
-/// Fields that name a program, where a sibling field lists its arguments.
+/// Fields that name a program, if a sibling field lists its arguments.
 const PROGRAM_FIELDS: [&str; 6] = ["command", "cmd", "program", "executable", "shell", "bin"];
 /// Fields that list a program's arguments.
 const LIST_FIELDS: [&str; 5] = ["args", "argv", "arguments", "parameters", "params"];
-/// Keys longer than this are not repeated in words.
+/// Characters of a key beyond which it is not printed.
 const KEY_CHARS_MAX: usize = 64;
-/// A pointer of so many bytes is not made longer in words.
+/// Bytes of a pointer beyond which no further steps are printed.
 const POINTER_BYTES_MAX: usize = 128;
 
-/// Where a value stands in the arguments, up to its root.
+/// The place of a value in the arguments, as a chain up to the root.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     parent: Option<&'a Place<'a>>,
@@ -23,17 +23,17 @@ pub(super) struct Place<'a> {
 
 #[derive(Clone, Copy)]
 enum Step<'a> {
-    /// A JSON Pointer to begin with.
+    /// The JSON Pointer of the starting point.
     Root(&'a str),
     Key(&'a str),
     Index(usize),
 }
 
-/// Takes a text and where it stands; breaks off once it found what it looks for.
+/// Visitor of a text and its place; breaks once it has found a match.
 pub(super) type Take<'t> = &'t mut dyn FnMut(&Place<'_>, &str) -> ControlFlow<()>;
 
-/// Every text that somebody may have hidden something in: strings, numbers, keys; and what a handler is likely to
-/// put together again: a list of words, and a program with the list of its arguments beside it.
+/// Visits every text of a value: strings, numbers and keys; and combinations that a handler is likely to join: a list
+/// of words, and a program with the list of its arguments beside it.
 pub(super) fn each_text(value: &Value, at: &Place<'_>, take: Take<'_>) -> ControlFlow<()> {
     match value {
         Value::Array(items) => {
@@ -56,7 +56,7 @@ pub(super) fn each_text(value: &Value, at: &Place<'_>, take: Take<'_>) -> Contro
     }
 }
 
-/// Every value that is neither list nor object.
+/// Visits every value that is neither a list nor an object.
 pub(super) fn each_leaf(
     value: &Value,
     at: &Place<'_>,
@@ -73,7 +73,7 @@ pub(super) fn each_leaf(
     }
 }
 
-/// A string as it is, anything else as JSON prints it.
+/// Returns a string unchanged, anything else as JSON prints it.
 pub(super) fn text(leaf: &Value) -> Cow<'_, str> {
     match leaf {
         Value::String(text) => Cow::Borrowed(text),
@@ -81,8 +81,8 @@ pub(super) fn text(leaf: &Value) -> Cow<'_, str> {
     }
 }
 
-/// `{"command": "rm", "args": ["-rf", "/"]}` is one command line to whoever runs it. All lists are put behind each
-/// program at once, so that the work grows with the arguments and not with their square.
+/// Visits command lines split over fields, such as `{"command": "rm", "args": ["-rf", "/"]}`. All lists are appended to
+/// each program together, so that the cost is linear in the arguments and not quadratic.
 fn each_command_line(fields: &Map<String, Value>, at: &Place<'_>, take: Take<'_>) -> ControlFlow<()> {
     let lists: Vec<String> = LIST_FIELDS
         .iter()
@@ -104,14 +104,14 @@ fn each_command_line(fields: &Map<String, Value>, at: &Place<'_>, take: Take<'_>
     ControlFlow::Continue(())
 }
 
-/// A list as the words of one line. Lists and objects in it have their own turn.
+/// Joins a list's leaves into one line. Lists and objects inside it are visited separately.
 fn words(items: &[Value]) -> String {
     let leaves: Vec<_> = items.iter().filter(|item| !item.is_array() && !item.is_object()).map(text).collect();
     leaves.join(" ")
 }
 
 impl<'a> Place<'a> {
-    /// A field that a rule names.
+    /// Creates the place of a field named by a rule.
     pub(super) fn field(pointer: &'a str) -> Self {
         Self { parent: None, step: Step::Root(pointer) }
     }
@@ -120,7 +120,7 @@ impl<'a> Place<'a> {
         Place { parent: Some(self), step }
     }
 
-    /// The place as a JSON Pointer, fit for words.
+    /// Returns the place as a JSON Pointer that is safe to print.
     pub(super) fn pointer(&self) -> String {
         let mut steps = Vec::new();
         let mut place = Some(self);
@@ -140,8 +140,8 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Puts a key or an index behind a pointer, fit for words: a key may be somebody's secret as well as a value, so one
-/// that does not look like a name is left out. What is too long is left out as a whole.
+/// Appends a key or an index to a printed pointer. Keys may be secret like values, so that a key that does not look
+/// like a name is replaced by `…`. A pointer that is already too long stays as it is.
 pub(super) fn push_step(pointer: &mut String, step: &str) {
     match step {
         _ if pointer.len() > POINTER_BYTES_MAX => {}

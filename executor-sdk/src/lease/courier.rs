@@ -1,5 +1,5 @@
-//! Bringing home what a handler says while it works: in the background, at most every second, and the last of it before the
-//! result.
+//! Sender of a handler's reports, log lines and attributes: in the background, at most once a second, and the last ones
+//! before the result.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::limits::{ATTRIBUTES_CALL_MAX, BACKOFF_MOST, LAST_WORDS, SAYING_PAUSE}
 use crate::retry::pauses;
 use crate::{Client, ClientError};
 
-/// Brings home what one attempt says.
+/// Sender of one attempt's reports, log lines and attributes.
 pub(crate) struct Courier {
     journal: Arc<Journal>,
     ending: CancellationToken,
@@ -25,30 +25,30 @@ pub(crate) struct Courier {
 }
 
 impl Courier {
-    /// Starts; it ends with [`finish`](Self::finish), or when it is dropped.
+    /// Starts the sender; it ends with [`finish`](Self::finish), or when dropped.
     pub(crate) fn start(client: Client, subject: Subject, journal: Arc<Journal>, tasks: &Supervisor) -> Self {
         let (ending, lost) = (CancellationToken::new(), CancellationToken::new());
         let mut round = Round { client, subject, journal: Arc::clone(&journal), number: 0, lost: lost.clone() };
         let (mut life, told) = (tasks.life("reports", ending.clone()), ending.clone());
         let task = AbortOnDropHandle::new(tokio::spawn(async move {
-            // A panic costs what was on its way, and nothing of what is said later.
+            // A panic loses only the reports that were being sent.
             while life.run(round.run(&told)).await.is_none() && !life.is_hopeless() {}
         }));
         Self { journal, ending, lost, task }
     }
 
-    /// Where that is noted.
+    /// Returns the buffer of this attempt.
     pub(super) fn journal(&self) -> Arc<Journal> {
         Arc::clone(&self.journal)
     }
 
-    /// Completes when the lease is lost.
+    /// Waits until the lease is lost.
     pub(super) async fn lost(&self) {
         self.lost.cancelled().await;
     }
 
-    /// Sends what is left, as far as that is possible in a short time: the result must not wait for log lines.
-    /// False if the lease is lost.
+    /// Sends the rest, as far as possible in a short time: the result must not wait for log lines. Returns `false` if
+    /// the lease is lost.
     pub(crate) async fn finish(self) -> bool {
         self.journal.close();
         self.ending.cancel();
@@ -59,13 +59,13 @@ impl Courier {
     }
 }
 
-/// How a sending went.
+/// The result of sending.
 enum Sent {
-    /// Done, or given up for good.
+    /// Sent, or refused for good.
     Done,
-    /// It can go again later.
+    /// Failed for now; to be sent again later.
     Later,
-    /// The lease is lost: nothing of this attempt is taken any more.
+    /// The lease is lost: the broker accepts nothing of this attempt any more.
     Lost,
 }
 
@@ -73,7 +73,7 @@ struct Round {
     client: Client,
     subject: Subject,
     journal: Arc<Journal>,
-    /// Of the last report.
+    /// Number of the last report.
     number: i64,
     lost: CancellationToken,
 }
@@ -89,7 +89,7 @@ impl Round {
                     () = ending.cancelled() => {}
                 }
             }
-            // Gathered for a moment, unless much came or nothing more will come.
+            // Collects for a moment, unless there is already much to send, or the work has ended.
             tokio::select! {
                 () = sleep_until(earliest) => {}
                 () = self.journal.much.notified() => {}
@@ -101,7 +101,8 @@ impl Round {
                     return self.lost.cancel();
                 }
                 Sent::Later => {
-                    // Told to end, it tries once more at once, and then in its own time.
+                    // The end interrupts one pause, for an immediate last try. Later pauses run in full, or a broker
+                    // that is down would be called in a busy loop.
                     let is_told = ending.is_cancelled();
                     tokio::select! {
                         () = sleep(tries.next().unwrap_or(BACKOFF_MOST)) => {}
@@ -119,7 +120,7 @@ impl Round {
         }
     }
 
-    /// Sends what is there, each sort by itself: what cannot be sent of one must not keep the others.
+    /// Sends everything, each kind separately: a failure of one must not hold back the others.
     async fn send_all(&mut self) -> Sent {
         let mut all = Sent::Done;
         for sent in [self.send_said().await, self.send_attributes().await, self.send_lines().await] {
@@ -134,7 +135,8 @@ impl Round {
 
     async fn send_said(&mut self) -> Sent {
         let Some(mut said) = self.journal.take_said() else { return Sent::Done };
-        // A document has room for one of them at its largest; and the checkpoint is kept apart from what is said later.
+        // A document has room for only one of them at its maximum size. The checkpoint goes first, because the broker
+        // keeps it when later reports lack it.
         if said.output.is_some() && said.checkpoint.is_some() {
             let alone = Said { checkpoint: said.checkpoint.take(), output: None, ..said.clone() };
             match self.send_report(&alone).await {

@@ -1,4 +1,4 @@
-//! Results: signed once, sent until the broker has them.
+//! Results: signed once, sent until the broker accepts or refuses them.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::limits::BACKOFF_MOST;
 use crate::retry::{pauses, retry};
 use crate::{Client, ClientError};
 
-/// A signed result on its way.
+/// A signed result, to be sent.
 #[derive(Clone, Debug)]
 pub struct Ending {
     kind: OutcomeKind,
     envelope: Envelope,
 }
 
-/// What the broker makes of a result.
+/// The broker's answer to a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// This very result had been accepted before.
+    /// `true` if this same result was accepted before.
     pub existed: bool,
-    /// When the next attempt may begin; `None` if there will be none.
+    /// Earliest start of the next attempt; `None` if there will be none.
     pub retry_at: Option<Timestamp>,
 }
 
@@ -31,13 +31,13 @@ impl Ending {
         Ok(Self { kind: outcome.outcome, envelope: Envelope::seal(client.key(), outcome)? })
     }
 
-    /// How the attempt ends.
+    /// Returns the kind of result.
     pub fn kind(&self) -> OutcomeKind {
         self.kind
     }
 
-    /// Sends the very same bytes until the broker has them, or refuses them for good. Whoever calls decides how
-    /// long that makes sense.
+    /// Sends the same bytes until the broker accepts them, or refuses them for good. Has no time limit; the caller sets
+    /// one.
     pub async fn send(&self, client: &Client) -> Result<Ended, ClientError> {
         let mut tries = pauses();
         loop {
@@ -53,7 +53,8 @@ impl Ending {
         }
     }
 
-    /// The same while the pauses between tries add up to no more than `most`; then the last error.
+    /// Sends the same bytes until the broker accepts or refuses them, or the pauses between tries add up to `most`;
+    /// then returns the last error.
     pub async fn send_within(&self, client: &Client, most: Duration) -> Result<Ended, ClientError> {
         retry(most, || self.send_once(client)).await
     }

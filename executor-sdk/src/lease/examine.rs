@@ -1,4 +1,4 @@
-//! What a lease must be before anybody works on it. Pure: bytes in, verdict out.
+//! Verification of a lease before its work is run. Does no I/O.
 
 use std::fmt;
 
@@ -14,47 +14,47 @@ use crate::error::clipped;
 use crate::guard::{Call, Guard, Refusal};
 use crate::wire::envelope_from_proto;
 
-/// Whom a lease must be for.
+/// The executor that holds a lease.
 #[derive(Clone, Debug)]
 pub struct Claimant<'a> {
-    /// Its executor type.
+    /// Executor type.
     pub executor_type: &'a str,
-    /// Its own name, as in its grant. Work that is aimed at executors by name is refused by one that does not know its own,
-    /// because nobody but the broker says that it is meant.
+    /// Name, as in the grant. Without a name, work aimed at executors by name is refused, because only the untrusted
+    /// broker says that this one is meant.
     pub name: Option<&'a str>,
-    /// The functions that it does; `None` for whatever is asked of it.
+    /// Functions that it runs; `None` for all.
     pub functions: Option<Vec<&'a str>>,
 }
 
-/// Work that may be done. Everything in it was signed by somebody to whom the colony gave the right to ask for it, but for
-/// `attempt` and `retries_left`, which the broker counts.
+/// Verified work. Everything in it was signed by a key to which the colony granted that right, except `attempt` and
+/// `retries_left`, which the broker counts.
 #[derive(Clone)]
 pub struct VerifiedLease {
-    /// What is to be done.
+    /// The signed request.
     pub spec: Spec,
-    /// Who asked for it: the colony's grant to the spec's signer.
+    /// The colony's grant to the spec's signer.
     pub submitter: Grant,
     /// The arguments, byte by byte as they were submitted.
     pub args: Bytes,
     /// The attempt's number, from 1.
     pub attempt: i32,
-    /// How many attempts may follow this one; `None` for no limit.
+    /// Number of attempts that may follow this one; `None` for no limit.
     pub retries_left: Option<u32>,
-    /// When the attempt must have ended, renewed or not: the spec's `max_exec_ms` from now.
+    /// Latest end of the attempt, even if its lease is renewed: the spec's `max_exec_ms` from now.
     pub deadline: Option<Timestamp>,
-    /// What an earlier attempt left, signed by an executor of this colony that may do this work.
+    /// Checkpoint of an earlier attempt, signed by an executor of this colony that may run this work.
     pub checkpoint: Option<Bytes>,
 }
 
 impl fmt::Debug for VerifiedLease {
-    /// Without arguments and environment: they may be somebody's secrets.
+    /// Prints no arguments and no environment, which may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { spec, attempt, .. } = self;
         write!(f, "VerifiedLease({} of {}, attempt {attempt})", spec.function, spec.process_id)
     }
 }
 
-/// Why work is not done.
+/// The reason why work is not run.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     kind: OutcomeKind,
@@ -63,28 +63,28 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// How the attempt ends because of it.
+    /// Returns the kind of result that ends the attempt.
     pub fn kind(&self) -> OutcomeKind {
         self.kind
     }
 
-    /// The reason, for people.
+    /// Returns the reason, for people.
     pub fn words(&self) -> &str {
         &self.words
     }
 
-    /// The guard's rule, where it was the guard that refused.
+    /// Returns the guard's rule, if the guard refused.
     pub fn rule(&self) -> Option<&str> {
         self.rule.as_deref()
     }
 }
 
-/// Checks everything: the chain of signatures from the client's colony, that the lease hands out what was signed, that it is
-/// for the claimant, that the claimant does it, and that the guard has nothing against it.
+/// Verifies a lease completely: the chain of signatures from the client's colony, that the lease hands out the signed
+/// process, that it is for the claimant, that the claimant runs its function, and that the guard does not refuse it.
 ///
 /// # Errors
 ///
-/// The first thing that is wrong. [`reject`](super::reject) tells the broker.
+/// The first failed check. [`reject`](super::reject) reports it to the broker.
 pub fn examine(
     client: &Client,
     claimant: &Claimant<'_>,
@@ -94,7 +94,7 @@ pub fn examine(
     let colony = client.colony();
     let VerifiedSpec { spec, grant } = verify(&colony, lease)?;
     is_ours(claimant, &lease.process_id, &spec)?;
-    // Checked when the document was opened, so it is base64 if it is not JSON.
+    // Cannot fail: the arguments were checked when the document was opened.
     let args: Bytes = spec.args().to_bytes().map_err(|error| refused(format!("spec: {error}")))?;
     if !claimant.does(&spec.function) {
         return Err(claimant.without(&spec));
@@ -123,8 +123,8 @@ fn verify(colony: &Id, lease: &v1::Lease) -> Result<VerifiedSpec, Rejection> {
     verify_spec(colony, &grant, &spec).map_err(|link| refused(link.to_string()))
 }
 
-/// What an earlier attempt left. One that does not verify ends this attempt, as a forged spec does: somebody between that
-/// executor and this one wants the work to go on from something else, and going on without it could be just what they want.
+/// Verifies an earlier attempt's checkpoint. An invalid one ends this attempt, as a forged spec does: an attacker may
+/// want the work to continue from another state, and to continue without the checkpoint could be their aim.
 fn checkpoint(colony: &Id, lease: &v1::Lease) -> Result<Option<Bytes>, Rejection> {
     let Some(checkpoint) = &lease.checkpoint else { return Ok(None) };
     let envelope = |name: &str, envelope: Option<&v1::Envelope>| match envelope {
@@ -141,6 +141,7 @@ fn checkpoint(colony: &Id, lease: &v1::Lease) -> Result<Option<Bytes>, Rejection
 }
 
 fn is_ours(claimant: &Claimant<'_>, handed_out: &str, spec: &Spec) -> Result<(), Rejection> {
+    // The broker could hand out a real spec under another process's id, and have its result filed there.
     if Uuid::parse_str(handed_out) != Ok(spec.process_id) {
         return Err(refused(format!(
             "spec: signed for process {}, handed out as {}",
@@ -168,7 +169,7 @@ impl Claimant<'_> {
         self.functions.as_ref().is_none_or(|known| known.contains(&function))
     }
 
-    /// The rejection of work that it does not do.
+    /// Makes the rejection of work whose function the claimant does not run.
     pub(crate) fn without(&self, spec: &Spec) -> Rejection {
         let words = format!(
             "no handler for function `{}`: executors of type `{}` here do {}",

@@ -1,4 +1,4 @@
-//! Refusing work towards the broker.
+//! Rejection of work.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use super::subject::Subject;
 use crate::Client;
 use crate::guard::Guard;
 
-/// Tells the broker, for at most `most`, why the work is not done, so that it is set aside instead of handed out for ever. A
-/// refusal by the guard is counted. What went wrong is logged: there is nothing that whoever calls could do about it.
+/// Reports a rejection to the broker, for at most `most`, so that the work is set aside instead of handed out
+/// repeatedly. Counts a refusal by the guard. Errors are only logged, because the caller could do nothing about them.
 pub async fn reject(client: &Client, guard: &Guard, subject: &Subject, rejection: &Rejection, most: Duration) {
     let (process_id, attempt) = (subject.process_id, subject.attempt);
     let words = rejection.words();

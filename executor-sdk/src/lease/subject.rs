@@ -1,4 +1,4 @@
-//! Which attempt is spoken of.
+//! The attempt that progress and results refer to.
 
 use apiary_identity::{Content, Digest, Envelope, Id, Outcome, OutcomeKind, Progress};
 use apiary_proto::v1;
@@ -9,19 +9,20 @@ use super::ending::Ending;
 use crate::client::millis;
 use crate::{Client, ClientError, Failure};
 
-/// Which attempt something is said of: progress, or its end.
+/// The attempt that progress or a result refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// The process.
     pub process_id: Uuid,
-    /// The attempt's number; it fences.
+    /// Number of the attempt. The broker refuses statements of an attempt that is no longer the current one.
     pub attempt: i32,
-    /// Digest of the spec's envelope, as it was handed out.
+    /// Digest of the spec's envelope, as received.
     pub spec_digest: Digest,
 }
 
 impl Subject {
-    /// The attempt that a lease is for, whatever its spec is; `None` of a lease that does not say, of which nothing can be told.
+    /// Reads the attempt from a lease, even if its spec is invalid; `None` for a lease without process or attempt, of
+    /// which nothing can be reported.
     pub fn of(client: &Client, lease: &v1::Lease) -> Option<Self> {
         let process_id = lease.process_id.parse().ok()?;
         let none = v1::Envelope::default();
@@ -29,18 +30,18 @@ impl Subject {
         (lease.attempt >= 1).then_some(Self { process_id, attempt: lease.attempt, spec_digest })
     }
 
-    /// A success with these bytes as its output, signed.
+    /// Signs a success with this output.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Invalid`] if the output has more than 1 MiB, or cannot be kept.
+    /// [`ClientError::Invalid`] if the output has more than 1 MiB, or cannot be stored.
     pub fn succeeded(&self, client: &Client, output: &[u8]) -> Result<Ending, ClientError> {
         let (Self { process_id, attempt, spec_digest }, now) = (*self, client.clock().now());
         let content = Content::from_bytes(output);
         Ending::seal(client, &Outcome::succeeded(client.colony(), process_id, attempt, spec_digest, now, content))
     }
 
-    /// What a handler's failure says, signed. Work that goes back is no end of an attempt: it counts as retryable here.
+    /// Signs a handler's failure. A failure that should have released the work counts as retryable here.
     pub fn failed(&self, client: &Client, failure: &Failure) -> Result<Ending, ClientError> {
         let kind = if failure.is_retryable() { OutcomeKind::FailedRetryable } else { OutcomeKind::FailedFinal };
         let mut outcome = self.outcome(client, kind, failure.message());
@@ -51,13 +52,14 @@ impl Subject {
         Ending::seal(client, &outcome)
     }
 
-    /// An end without output in the executor's words: refused, or cancelled.
+    /// Signs an end without output, with the executor's reason: refused, or cancelled.
     pub fn ended(&self, client: &Client, kind: OutcomeKind, words: &str) -> Result<Ending, ClientError> {
         Ending::seal(client, &self.outcome(client, kind, words))
     }
 
-    /// Progress, signed. `number` counts the attempt's reports: an older one than the last changes nothing. What `fill` leaves
-    /// out stays as it was, but for the output so far, which each report brings or not.
+    /// Signs a report of progress. `number` counts the attempt's reports: a report older than the last changes nothing.
+    /// Fields that `fill` leaves out keep their last value, except the output so far, which is only in the report that
+    /// has it.
     pub fn progress(
         &self,
         client: &Client,
@@ -70,7 +72,7 @@ impl Subject {
     }
 
     fn outcome(&self, client: &Client, kind: OutcomeKind, words: &str) -> Outcome {
-        // Words are kept as text, and no database's text can hold a NUL.
+        // The reason is stored as text, and Postgres's text cannot hold a NUL.
         let words = words.replace('\0', "\u{fffd}");
         let words = if words.trim().is_empty() { "the handler gave no reason" } else { &words };
         let (Self { process_id, attempt, spec_digest }, now) = (*self, client.clock().now());
@@ -78,7 +80,8 @@ impl Subject {
     }
 }
 
-/// Returns the digest of an envelope as it was received, be it what it may: [`Envelope::digest`] without its form.
+/// Returns the digest of an envelope as received, even if it is malformed, where [`Envelope::digest`] needs a valid
+/// one.
 /// `any_id` can be any identity, because the digest does not cover the key id.
 fn digest_as_received(envelope: &v1::Envelope, any_id: Id) -> Digest {
     let unsigned = Envelope {

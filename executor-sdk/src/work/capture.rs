@@ -1,4 +1,4 @@
-//! Running a command as part of the work: what it prints becomes log lines.
+//! Runs a command as part of the work; its output becomes log lines.
 
 use std::io;
 use std::pin::pin;
@@ -13,24 +13,26 @@ use super::Work;
 use crate::LogLevel;
 use crate::limits::LOG_MESSAGE_BYTES_MAX;
 
-/// How long the last output of a command that has ended is waited for: a child of its own may hold the pipe open for ever.
+/// Longest wait for the last output of a command that has ended: a child of its own may hold the pipe open for ever.
 const TAIL_TIME_MAX: Duration = Duration::from_secs(1);
-/// How much is read at once.
+/// Bytes read at once.
 const READ_BYTES: usize = 8 * 1024;
 
 impl Work {
-    /// Runs a command to its end, and logs each line that it prints: as `stdout`, or as `stderr`. Lines longer than 16 KiB
-    /// become several, and bytes that are no UTF-8 are replaced. A command that prints faster than lines can be sent is not
-    /// held up: the oldest are dropped, and a line says how many.
+    /// Runs a command to its end, and logs each line of its output as `stdout` or `stderr`. Lines longer than 16 KiB
+    /// are split, and invalid UTF-8 is replaced. A command that prints faster than lines can be sent is not slowed
+    /// down: the oldest lines are dropped, and a line gives their number.
     ///
     /// When the work is cancelled, the command is killed.
     ///
     /// # Errors
     ///
-    /// If it cannot be started; [`Interrupted`](io::ErrorKind::Interrupted) if it was killed because the work was cancelled.
+    /// A failure to start the command; [`Interrupted`](io::ErrorKind::Interrupted) if it was killed because the work
+    /// was cancelled.
     pub async fn capture(&self, command: &mut Command) -> io::Result<ExitStatus> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        // Both pipes are read at the same time: a command blocks once one of them is full.
         let mut reading = pin!(async {
             tokio::join!(self.log_lines(LogLevel::Stdout, stdout), self.log_lines(LogLevel::Stderr, stderr))
         });
@@ -54,7 +56,7 @@ impl Work {
     async fn log_lines(&self, level: LogLevel, pipe: Option<impl AsyncRead + Unpin>) {
         let Some(mut pipe) = pipe else { return };
         let (mut line, mut buffer) = (Vec::new(), vec![0; READ_BYTES]);
-        // A pipe that cannot be read any more has ended.
+        // A read error counts as the end: the exit status decides about the command.
         while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
             for &byte in &buffer[..count] {
                 if byte == b'\n' {

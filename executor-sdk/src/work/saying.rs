@@ -1,7 +1,7 @@
-//! What a handler says while it works: progress, output so far, a checkpoint, log lines, attributes.
+//! A handler's reports during its work: progress, output so far, a checkpoint, log lines, attributes.
 //!
-//! All of it is noted at once and brought home in the background, at most every second; the last of it always before the
-//! result. None of it fails the work: what cannot be sent in time is dropped.
+//! Reports are buffered at once and sent in the background, at most once a second, and the last ones before the result.
+//! A failure to send never fails the work: reports that cannot be sent in time are dropped.
 
 use apiary_identity::Content;
 use apiary_identity::limits::{CONTENT_BYTES_MAX, VALUE_BYTES_MAX};
@@ -15,8 +15,8 @@ use crate::limits::{ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUT
 use crate::{AttributeKind, Failure, IntoOutput, LogLevel};
 
 impl Work {
-    /// Says how much is done, and with what it is busy. A percent below 0 counts as 0, one above 100 as 100, and one that is no
-    /// number is left out; of a long message the first 1,024 bytes are told.
+    /// Reports the percentage done, and the current activity. A percentage below 0 counts as 0, one above 100 as 100,
+    /// and NaN is ignored; a long message is cut to 1,024 bytes.
     pub fn report(&self, percent: f64, message: &str) {
         let percent = (!percent.is_nan()).then(|| percent.clamp(0.0, 100.0));
         let end = message.floor_char_boundary(VALUE_BYTES_MAX);
@@ -27,42 +27,43 @@ impl Work {
         });
     }
 
-    /// Shows this output to watchers before the end: anything that serde can turn into JSON, or an [`Output`](crate::Output) of
-    /// any bytes. What the handler returns replaces it.
+    /// Shows this output to watchers before the end: anything that serde can convert to JSON, or an
+    /// [`Output`](crate::Output) of any bytes. The handler's result replaces it.
     ///
     /// # Errors
     ///
-    /// A fatal failure for what is no JSON, or has more than 1 MiB.
+    /// A fatal failure for a value that JSON cannot hold, or of more than 1 MiB.
     pub fn set_output(&self, output: impl IntoOutput) -> Result<(), Failure> {
         let output = content("output", output)?;
         self.shared.journal.say(|said| said.output = Some(output));
         Ok(())
     }
 
-    /// Leaves this for the next attempt, should this one not reach its end: it finds it in [`checkpoint`](Self::checkpoint).
-    /// Anything that serde can turn into JSON, or an [`Output`](crate::Output) of any bytes. Only the last one counts.
+    /// Sets the checkpoint for the next attempt, in case this one does not reach its end; the next finds it in
+    /// [`checkpoint`](Self::checkpoint). Anything that serde can convert to JSON, or an [`Output`](crate::Output) of
+    /// any bytes. Only the last one counts.
     ///
     /// # Errors
     ///
-    /// A fatal failure for what is no JSON, is nothing at all, or has more than 1 MiB.
+    /// A fatal failure for a value that JSON cannot hold, that is empty, or of more than 1 MiB.
     pub fn checkpoint_with(&self, checkpoint: impl IntoOutput) -> Result<(), Failure> {
         let checkpoint = content("checkpoint", checkpoint)?;
         self.shared.journal.say(|said| said.checkpoint = Some(checkpoint));
         Ok(())
     }
 
-    /// What an earlier attempt left with [`checkpoint_with`](Self::checkpoint_with), byte by byte; `None` if there is none. It
-    /// was signed by an executor of this colony that may do this work, and made for this very spec. The broker can withhold it,
-    /// or show an older one: go on from it only if doing a part twice does no harm.
+    /// Returns the checkpoint that an earlier attempt set with [`checkpoint_with`](Self::checkpoint_with), byte by
+    /// byte; `None` if there is none. It was signed by an executor of this colony that may run this work, for this same
+    /// spec. The broker can withhold it or send an older one: continue from it only if repeating a part does no harm.
     pub fn checkpoint(&self) -> Option<&Bytes> {
         self.shared.checkpoint.as_ref()
     }
 
-    /// The same from JSON. One that is not what the handler expects is a fatal failure.
+    /// Reads the checkpoint from JSON.
     ///
     /// # Errors
     ///
-    /// If it is there and does not fit.
+    /// A fatal failure if there is a checkpoint and it does not fit.
     pub fn checkpoint_json<T: DeserializeOwned>(&self) -> Result<Option<T>, Failure> {
         let Some(bytes) = self.checkpoint() else { return Ok(None) };
         serde_json::from_slice(bytes)
@@ -70,13 +71,13 @@ impl Work {
             .map_err(|error| Failure::fatal(format!("the checkpoint of `{}` does not fit: {error}", self.function())))
     }
 
-    /// Logs a line. It is shown to whoever may read the colony: no secrets in it.
+    /// Logs a line. It is shown to everybody who may read the colony, so that it must contain no secrets.
     pub fn log(&self, level: LogLevel, message: &str) {
         self.shared.journal.log(level, message, None);
     }
 
-    /// Logs a line with structured fields, for example made with `serde_json::json!`. What is no object becomes one, as its
-    /// `value`; fields of more than 16 KiB are left out, and the line says so.
+    /// Logs a line with structured fields, for example made with `serde_json::json!`. A value that is not an object
+    /// becomes one with the key `value`; fields of more than 16 KiB are replaced by their size.
     pub fn log_with(&self, level: LogLevel, message: &str, fields: impl Serialize) {
         let fields = match serde_json::to_value(fields) {
             Ok(Value::Object(fields)) => Value::Object(fields),
@@ -86,7 +87,7 @@ impl Work {
         self.shared.journal.log(level, message, Some(fields.to_string()));
     }
 
-    /// Attaches a value to the process; one of the same kind and key replaces the older. A process has at most 256.
+    /// Sets an attribute of the process, in place of an older one of the same kind and key. A process has at most 256.
     ///
     /// # Errors
     ///

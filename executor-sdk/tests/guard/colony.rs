@@ -1,4 +1,4 @@
-//! The colony's rules: signed, numbered, and only ever in addition.
+//! The colony's rules: signed, numbered, and always in addition to other rules.
 
 use apiary_executor_sdk::guard::Guard;
 use apiary_identity::{Envelope, Guard as GuardDocument, GuardRule, KeyPair};

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{refusal, refusal_of, verdict};
 
-/// What each is called, and ways to write it.
+/// Patterns by name, with several ways to write each.
 const HOSTILE: &[(&str, &[&str])] = &[
     (
         "recursive_delete",
@@ -361,7 +361,8 @@ fn a_long_text_made_to_be_slow_is_not_slow() {
         let began = std::time::Instant::now();
         verdict(&text);
         let took = began.elapsed();
-        // A machine may be busy, and tests are not optimised; an engine that backtracks would take years.
+        // A generous bound, because the machine may be busy and tests are not optimised. An engine that backtracks
+        // would take years.
         assert!(took.as_secs() < 30, "{piece:?} took {took:?}");
     }
 }

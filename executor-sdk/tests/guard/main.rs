@@ -10,18 +10,18 @@ mod rules;
 use apiary_executor_sdk::guard::{Call, Guard};
 use serde_json::{Value, json};
 
-/// What the guard says to work of some executor type; `None` if it may be done.
+/// Returns the guard's refusal of work; `None` if it is allowed.
 fn refusal(guard: &Guard, function: &str, args: &[u8]) -> Option<String> {
     let call = Call { executor_type: Some("ops"), function, args };
     guard.check(&call).err().map(|refusal| refusal.to_string())
 }
 
-/// The same for arguments in JSON.
+/// Returns the guard's refusal of arguments in JSON.
 fn refusal_of(guard: &Guard, function: &str, args: &Value) -> Option<String> {
     refusal(guard, function, args.to_string().as_bytes())
 }
 
-/// What the default set says to a command.
+/// Returns the default set's refusal of a command.
 fn verdict(command: &str) -> Option<String> {
     refusal_of(&Guard::default(), "shell", &json!({ "command": command }))
 }

@@ -1,11 +1,11 @@
-//! Sentences and commands that nobody should be stopped for. `\u{2f}` is a slash: this tree holds no path into a home.
+//! Sentences and commands that must not be refused. `\u{2f}` is a slash: this tree holds no path into a home.
 
 use apiary_executor_sdk::guard::Guard;
 use serde_json::json;
 
 use crate::{refusal_of, verdict};
 
-/// What people write.
+/// Ordinary sentences.
 const SENTENCES: &[&str] = &[
     "Format the report.",
     "format the report as a table",
@@ -81,7 +81,7 @@ const SENTENCES: &[&str] = &[
     "すべて削除しないでください。",
 ];
 
-/// What bees run all day.
+/// Ordinary commands.
 const COMMANDS: &[&str] = &[
     "ls -la /",
     "ls -R ~",
@@ -205,7 +205,7 @@ fn ordinary_text_in_other_fields_is_left_alone() {
         "env": { "PATH": "/usr/bin:/bin", "HOME": "/home\u{2f}ada" },
         "tags": ["rm", "report"],
     });
-    // The reason begins with a command of its own, as far as anybody can tell.
+    // The text begins like a command, and cannot be told from one.
     assert!(
         refusal_of(&Guard::default(), "shell", &args).unwrap().contains("`/reason` (denied: privilege_escalation)")
     );

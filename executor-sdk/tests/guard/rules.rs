@@ -1,11 +1,11 @@
-//! Rules of one's own: what they refuse, and how they are refused themselves.
+//! The executor's own rules: their refusals, and invalid rules.
 
 use apiary_executor_sdk::guard::Guard;
 use serde_json::{Value, json};
 
 use crate::{refusal, refusal_of};
 
-/// A guard with this one rule, about everything.
+/// Returns a guard with this rule only, for all work.
 fn guard(rule: Value) -> Guard {
     try_guard(rule).unwrap()
 }

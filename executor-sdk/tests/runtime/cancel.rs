@@ -1,4 +1,4 @@
-//! Cancelled processes: the handler is told, and the broker learns that it stopped. And work that is put off.
+//! Cancelled processes: the handler is notified, and the broker learns that it stopped. Also work that is put off.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The submitter's side.
+//! The client of a submitter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -70,7 +70,7 @@ async fn plain_text_beyond_this_machine_must_be_allowed_in_so_many_words() {
 async fn nobody_at_the_address_is_said_plainly() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    // Somebody who accepts and says nothing, then nobody.
+    // First a server that accepts and never answers, then no server.
     let silent = client_for(&address).unwrap().connect().await.unwrap_err();
     assert!(matches!(silent, ClientError::Timeout { .. } | ClientError::Unreachable { .. }), "{silent}");
     drop(listener);

@@ -1,4 +1,4 @@
-//! Stopping.
+//! Shutdown of an executor.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A broker that does as a test tells it, good or bad, and writes down what it was asked.
+//! A fake broker whose answers a test sets, good or bad, and that records its calls.
 #![expect(clippy::unwrap_used, reason = "a broken fake is a failed test")]
 
 use std::collections::{HashSet, VecDeque};
@@ -23,7 +23,7 @@ use v1::process_service_server::{ProcessService, ProcessServiceServer};
 
 type Reply<T> = Result<Response<T>, Status>;
 
-/// What the broker was told to do, and what it was asked. Outlives the server, as a database does.
+/// State of the fake broker: the answers to give, and the calls received. Outlives the server, as a database does.
 #[derive(Clone, Default)]
 pub(crate) struct Fake {
     state: Arc<Mutex<State>>,
@@ -32,27 +32,27 @@ pub(crate) struct Fake {
 
 #[derive(Default)]
 pub(crate) struct State {
-    /// New at each start; requests for another are refused.
+    /// Id of the instance, new at each start; requests for another are refused.
     pub(crate) broker_id: String,
-    /// Handed out by the next claims.
+    /// Leases for the next claims.
     pub(crate) queue: VecDeque<v1::Lease>,
-    /// Whether claims get all of the queue, whatever they asked for.
+    /// `true` if claims get the whole queue, also beyond the requested number.
     pub(crate) overfill: bool,
-    /// Whether claims with nothing to give answer at once.
+    /// `true` if claims are answered at once when the queue is empty.
     pub(crate) impatient: bool,
-    /// Whether claims hold what they took until this is cancelled.
+    /// Holds back the answers to claims until it is cancelled.
     pub(crate) hold_claims: Option<CancellationToken>,
-    /// The answers to the next renewals; after them all is well.
+    /// Errors for the next renewals; later ones succeed.
     pub(crate) renew_refusals: VecDeque<Status>,
-    /// Whether renewals say that the process is being cancelled, and until when it may run.
+    /// Deadline of the cancellation that renewals report, if any.
     pub(crate) cancelled_until_ms: Option<i64>,
-    /// Whether every renewal is refused as retryable.
+    /// `true` if every renewal gets a retryable error.
     pub(crate) renew_never: bool,
-    /// The answers to the next claims; after them all is well.
+    /// Errors for the next claims; later ones succeed.
     pub(crate) claim_refusals: VecDeque<Status>,
-    /// The answers to the next results; after them all is well.
+    /// Errors for the next results; later ones succeed.
     pub(crate) result_refusals: VecDeque<Status>,
-    /// What came.
+    /// Claims received.
     pub(crate) claims: Vec<v1::ClaimRequest>,
     pub(crate) renewals: Vec<v1::RenewRequest>,
     pub(crate) releases: Vec<v1::ReleaseRequest>,
@@ -71,12 +71,12 @@ impl Fake {
         self.wake.notify_waiters();
     }
 
-    /// The results that were accepted or refused, opened.
+    /// Returns the opened results, accepted and refused.
     pub(crate) fn outcomes(&self) -> Vec<Outcome> {
         self.state().results.iter().map(|(_, result)| result.open().unwrap()).collect()
     }
 
-    /// The service that needs no signature.
+    /// Returns the service that needs no signature.
     pub(crate) fn broker(self) -> BrokerServiceServer<Self> {
         BrokerServiceServer::new(self)
     }
@@ -129,13 +129,13 @@ impl Fake {
     }
 }
 
-/// A refusal as the broker sends it.
+/// Makes a refusal as the broker sends it.
 pub(crate) fn refusal(code: tonic::Code, reason: &str, retryable: bool) -> Status {
     let details = Details { reason: reason.to_owned(), retryable, retry_after: None, violation: None };
     details.into_status(code, "the test said no")
 }
 
-/// A running server; dropped, it is gone as after `kill -9`.
+/// A running server; dropping it is like `kill -9`.
 pub(crate) struct Server {
     task: JoinHandle<()>,
     socket: std::path::PathBuf,
@@ -200,7 +200,7 @@ impl LeaseService for Fake {
         if state.renew_never {
             return Err(refusal(tonic::Code::Unavailable, "UNAVAILABLE", true));
         }
-        // An end of the lease that no executor should believe.
+        // A wrong end of the lease, which the executor must ignore.
         let answer = Response::new(v1::RenewResponse {
             expires_at_ms: i64::MIN,
             cancelled: state.cancelled_until_ms.is_some(),
@@ -272,7 +272,7 @@ impl ProcessService for Fake {
 
     type WatchStream = tokio_stream::wrappers::ReceiverStream<Result<v1::WatchResponse, Status>>;
 
-    /// Shows a process that waits, breaks off, and has it succeed at the second look.
+    /// Reports a waiting process and then breaks the stream; the second watch reports its success.
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Reply<Self::WatchStream> {
         let request = self.check("/apiary.v1.ProcessService/Watch", request)?;
         let (sender, receiver) = tokio::sync::mpsc::channel(4);

@@ -1,4 +1,4 @@
-//! A broker that means harm.
+//! A hostile broker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

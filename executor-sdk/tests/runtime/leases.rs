@@ -1,4 +1,4 @@
-//! Leases: kept while work is done, and what becomes of work whose lease is lost.
+//! Leases: renewed during the work, and the fate of work whose lease is lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fake::refusal;
 use crate::scene::{Running, Scene, eventually};
 
-/// A handler that waits for its cancellation, says that it came, and returns a result all the same.
+/// Returns a handler that waits for its cancellation, records it, and returns a result all the same.
 fn heedful(cancelled: &Arc<AtomicBool>) -> impl Fn(Work) -> BoxFuture<'static, Result<(), Failure>> + use<> {
     let cancelled = Arc::clone(cancelled);
     move |work: Work| {

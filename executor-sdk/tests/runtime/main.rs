@@ -1,5 +1,5 @@
-//! The SDK against a small broker in this process: what it does with work, with a broker that is away, and with
-//! one that is hostile. The real broker's turn is in `tests/it`.
+//! Tests of the SDK against a small fake broker in this process: normal work, an unreachable broker, and a hostile one.
+//! The tests with the real broker are in `tests/it`.
 
 mod cancel;
 mod client;

@@ -1,4 +1,4 @@
-//! A broker that is reached through an HTTP proxy only.
+//! A broker that is reachable through an HTTP proxy only.
 #![expect(clippy::unwrap_used, reason = "a broken proxy is a failed test")]
 
 use std::collections::VecDeque;
@@ -13,14 +13,14 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::tls::{authority, serve_for};
 
-/// The broker's address as the client knows it: no name server does.
+/// The broker's address as given to the client; no name server knows it.
 const BROKER: &str = "https://broker.example:7420";
 
-/// A proxy that opens tunnels to one place, whatever it is asked for, and writes down what it was asked.
+/// A proxy that opens every tunnel to the same address, and records the requests.
 #[derive(Clone)]
 struct Gate {
     heads: Arc<Mutex<Vec<String>>>,
-    /// Sent in place of a tunnel, one for each connection.
+    /// Answers sent in place of a tunnel, one for each connection.
     refusals: Arc<Mutex<VecDeque<&'static str>>>,
 }
 
@@ -107,7 +107,7 @@ async fn a_refusal_is_told_with_the_proxys_name_and_number() -> anyhow::Result<(
         assert!(error.is_retryable() && text.contains(words), "{text}");
         assert!(text.contains(&format!("the proxy at {address} (from broker.proxy)")), "{text}");
         assert!(!text.contains("hunter2") && !text.contains("Forbidden"), "{text}");
-        // What it refused once it may allow later.
+        // The proxy may allow later what it refused before.
         client.connect().await?;
     }
     Ok(())

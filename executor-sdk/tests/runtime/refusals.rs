@@ -1,4 +1,4 @@
-//! Work that must not reach a handler, and how the broker learns why.
+//! Work that must not reach a handler, and the reports to the broker about it.
 
 use apiary_executor_sdk::guard::Guard;
 use apiary_executor_sdk::{ExecutorBuilder, v1};
@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::scene::{Running, Scene, eventually, grant};
 
-/// Hands out one lease, and gives the one outcome, which must not come from the handler.
+/// Hands out a lease, and returns the only outcome, which must not come from the handler.
 async fn refusal_of(scene: &Scene, lease: v1::Lease) -> Outcome {
     refusal_by(scene, scene.executor(), lease).await
 }

@@ -57,12 +57,12 @@ impl Scene {
         Client::new(&config, self.colony.id(), self.executor.clone(), Arc::new(SystemClock)).unwrap()
     }
 
-    /// An executor of type `test`, with leases longer than a busy machine may hold a test up.
+    /// Returns an executor of type `test`, with leases long enough for a busy machine.
     pub(crate) fn executor(&self) -> ExecutorBuilder {
         Executor::builder(self.client()).executor_type("test").lease(Duration::from_secs(6))
     }
 
-    /// The same with the shortest lease, for tests that lose it.
+    /// Returns an executor of type `test` with the shortest lease, for tests that lose it.
     pub(crate) fn short_executor(&self) -> ExecutorBuilder {
         self.executor().lease(Duration::from_secs(1))
     }
@@ -71,7 +71,7 @@ impl Scene {
         Spec::new(self.colony.id(), "test", function, now()).with_args(Content::from_bytes(args.as_bytes()))
     }
 
-    /// A first attempt at this spec, signed and granted as it should be.
+    /// Returns a lease of a first attempt of this spec, correctly signed and granted.
     pub(crate) fn lease(&self, spec: &Spec) -> v1::Lease {
         v1::Lease {
             process_id: spec.process_id.to_string(),
@@ -84,7 +84,7 @@ impl Scene {
         }
     }
 
-    /// Hands out one such attempt, and says at which process.
+    /// Hands out such an attempt, and returns its process.
     pub(crate) fn hand_out(&self, function: &str, args: &str) -> Uuid {
         let spec = self.spec(function, args);
         self.fake.hand_out(self.lease(&spec));
@@ -109,7 +109,7 @@ impl Running {
     }
 }
 
-/// A grant of everything for one function, by a colony or by somebody who would like to be it.
+/// Returns a grant of everything for one function, signed by a colony or by a forger.
 pub(crate) fn grant(colony: &KeyPair, signer: &KeyPair, key: &KeyPair, function: &str) -> Envelope {
     let document = Grant {
         colony: colony.id(),

@@ -1,4 +1,4 @@
-//! TLS, with the client shown too where the broker asks for it.
+//! TLS, with a client certificate if the broker requires one.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ pub(crate) fn authority() -> anyhow::Result<Authority> {
     Ok(CertifiedIssuer::self_signed(params, TlsKey::generate()?)?)
 }
 
-/// A certificate for a host, and its key, in PEM.
+/// Returns a certificate for a host, and its key, in PEM.
 fn certificate(authority: &Authority, host: &str) -> anyhow::Result<(String, String)> {
     let key = TlsKey::generate()?;
     let certificate = CertificateParams::new(vec![host.to_owned()])?.signed_by(&key, authority)?;

@@ -1,4 +1,4 @@
-//! Work that goes as it should, and work whose handler fails.
+//! Work that succeeds, and work whose handler fails.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use apiary_identity::{Offer, Outcome, OutcomeKind};
 use crate::fake::refusal;
 use crate::scene::{Running, Scene, eventually};
 
-/// Runs one handler on one process, and gives the one outcome.
+/// Runs a handler on a process, and returns the only outcome.
 async fn outcome_of<F, O>(handler: impl Fn(Work) -> F + Send + Sync + 'static) -> Outcome
 where
     F: Future<Output = Result<O, Failure>> + Send + 'static,
@@ -128,7 +128,7 @@ async fn a_loop_of_the_executor_that_panics_goes_on_and_the_work_in_hand_with_it
     // One claim was answered with the first lease, and the next waits.
     let mut claims = 2;
     for (name, count) in tasks.names().into_iter().zip(1..) {
-        // The fake broker, unlike a real one, would hand the lease to a claim that is going to be cut off.
+        // The fake broker, unlike a real one, would hand the lease to a claim whose connection is about to be closed.
         eventually("a claim waits", || scene.fake.state().claims.len() >= claims).await;
         tasks.sabotage(name);
         let is_reported = || tasks.notices().list().iter().any(|notice| notice.subject == name);
