@@ -1,4 +1,4 @@
-//! Installing what is missing, where we may: Debian's packages, as root.
+//! Installation of missing Debian packages, if this runs as root.
 
 use std::process::Command;
 use std::sync::Once;
@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 
 use crate::{children, workspace};
 
-/// Installs packages, or says why it cannot.
+/// Installs packages, or returns the reason why it cannot.
 pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     check_possible()?;
     update();
@@ -19,7 +19,7 @@ pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The major version of a package that would be installed.
+/// Returns the major version of a package that would be installed.
 pub(crate) fn candidate_major(package: &str) -> anyhow::Result<u32> {
     check_possible()?;
     update();
@@ -41,7 +41,7 @@ fn check_possible() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fetches the package lists, once. If that fails, the lists that are there may still do.
+/// Fetches the package lists, once. A failure is ignored, because older lists may be enough.
 fn update() {
     static UPDATED: Once = Once::new();
     UPDATED.call_once(|| match children::run(apt_get().arg("update")) {

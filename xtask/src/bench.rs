@@ -7,7 +7,7 @@ use anyhow::bail;
 use crate::postgres::Cluster;
 use crate::{children, workspace};
 
-/// Measures and prints; in JSON if asked.
+/// Measures and prints the figures, as a table or in JSON.
 pub(crate) fn run(json: bool) -> anyhow::Result<ExitCode> {
     let built = children::run(workspace::cargo().args(["build", "--release", "--workspace", "--bin", "apiary"]))?;
     if !built.success() {

@@ -1,5 +1,5 @@
-//! `cargo xtask check-long`: what takes longer than a change waits for. Tests that are named `long_…` and ignored elsewhere run
-//! here, and quick ones run again and again.
+//! `cargo xtask check-long`: checks too long for every change. Tests named `long_…`, which are ignored elsewhere, run
+//! here, and quick tests run many times.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,32 +11,32 @@ use clap::ValueEnum;
 
 use crate::test;
 
-/// Which rigs, and how often.
+/// The rigs to run, and the number of repetitions.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only these; all of them if none is named.
+    /// Runs only these rigs; all if none is named.
     #[arg(value_name = "RIG")]
     rigs: Vec<Rig>,
-    /// How often the whole suite runs beside a load on every core.
+    /// Number of runs of the whole suite beside a load on every core.
     #[arg(long, default_value_t = 10, value_name = "COUNT")]
     suite_rounds: usize,
-    /// How often the processes of a colony are killed and counted.
+    /// Number of runs in which the processes of a colony are killed and counted.
     #[arg(long, default_value_t = 5, value_name = "COUNT")]
     kill_rounds: usize,
 }
 
-/// A check that takes long.
+/// A long check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Rig {
-    /// Every test named `long_…`: attacks of minutes, and others of their kind.
+    /// Every test named `long_…`, such as attacks of minutes.
     Long,
-    /// The test that kills broker, adapter and bee under load, again and again.
+    /// The test that kills broker, adapter and bee under load, repeatedly.
     Kill,
-    /// The whole suite, again and again, beside a load on every core.
+    /// The whole suite, repeatedly, beside a load on every core.
     Suite,
 }
 
-/// Runs the rigs, also after one has failed, and sums up.
+/// Runs all rigs, also after a failure, and prints a summary.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let rigs = if arguments.rigs.is_empty() { Rig::value_variants() } else { &arguments.rigs };
     let mut lines = Vec::new();
@@ -72,7 +72,7 @@ impl Rig {
     }
 }
 
-/// Threads that work without end, one for each core, until it is dropped.
+/// A busy thread for each core, until dropped.
 struct Load {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -92,7 +92,7 @@ impl Drop for Load {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
-            // It cannot panic: it does nothing.
+            // The thread cannot panic: its loop does nothing.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Child processes that end with us: each in a process group of its own, so that stopping `cargo test` also
+//! Child processes that end with this program: each in a process group of its own, so that stopping `cargo test` also
 //! stops the tests that it started, and the brokers that those started.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
@@ -14,16 +14,16 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// How long a process group may take to end after SIGTERM, before SIGKILL.
+/// Time between SIGTERM and SIGKILL for a process group.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The signal that told us to stop, or 0.
+/// The signal that stopped this program, or 0.
 static STOPPED_BY: AtomicI32 = AtomicI32::new(0);
 
-/// The process groups that run at the moment.
+/// The running process groups.
 static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
-/// We were told to stop; carries the signal.
+/// The error after a signal to stop; holds the signal.
 #[derive(Debug)]
 pub(crate) struct Interrupted(pub(crate) i32);
 
@@ -35,15 +35,15 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// From now on SIGINT, SIGTERM and SIGHUP end the running children (a second one kills them), and whoever waits
-/// for a child gets [`Interrupted`], so that everything is put away in order.
+/// Passes SIGINT, SIGTERM and SIGHUP on to the running children (a second one kills them). Waits for a child then
+/// return [`Interrupted`], so that everything is cleaned up in order.
 pub(crate) fn pass_signals_on() -> anyhow::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
         for signal in signals.forever() {
             let first = STOPPED_BY.swap(signal, Ordering::SeqCst) == 0;
             for group in groups().iter() {
-                // An error means that the group is gone, which is what was wanted.
+                // An error means that the group is gone already.
                 let _ = killpg(*group, if first { Signal::SIGTERM } else { Signal::SIGKILL });
             }
         }
@@ -51,7 +51,7 @@ pub(crate) fn pass_signals_on() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fails with [`Interrupted`] once we were told to stop.
+/// Fails with [`Interrupted`] after a signal to stop.
 pub(crate) fn go_on() -> anyhow::Result<()> {
     match STOPPED_BY.load(Ordering::SeqCst) {
         0 => Ok(()),
@@ -59,27 +59,27 @@ pub(crate) fn go_on() -> anyhow::Result<()> {
     }
 }
 
-/// Runs a command to its end, its output going to ours.
+/// Runs a command to its end, with this program's output.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<ExitStatus> {
     let mut child = spawn(command)?;
     end(&mut child, &name_of(command))
 }
 
-/// Runs a command to its end, its standard output going to ours and, line by line, to `each_line`.
+/// Runs a command to its end, and copies its standard output to this program's and, line by line, to `each_line`.
 pub(crate) fn run_and_read(command: &mut Command, each_line: impl FnMut(&str) + Send) -> anyhow::Result<ExitStatus> {
     let name = name_of(command);
     let mut child = spawn(command.stdout(Stdio::piped()))?;
     let output = child.stdout.take().context("the output was asked for")?;
     thread::scope(|scope| {
         let reader = scope.spawn(move || copy_lines(output, each_line));
-        // Nobody who could hold the pipe open outlives this.
+        // `end` also ends the child's descendants, which could hold the pipe open. So the reader's join below returns.
         let ended = end(&mut child, &name);
         reader.join().map_err(|_| anyhow::anyhow!("the reader of {name}'s output panicked"))??;
         ended
     })
 }
 
-/// Runs a command and gives what it prints; fails, with what it had to say, unless it succeeds.
+/// Runs a command and returns its standard output; a failure has its standard error.
 pub(crate) fn output_of(command: &mut Command) -> anyhow::Result<String> {
     let name = name_of(command);
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {name}"))?;
@@ -95,7 +95,7 @@ fn spawn(command: &mut Command) -> anyhow::Result<Child> {
     go_on()?;
     let name = name_of(command);
     command.stdin(Stdio::null()).process_group(0);
-    // Held across the start, so that a signal that comes now finds the group in the list.
+    // Locked across the start, so that a signal at this moment finds the group in the list.
     let mut groups = groups();
     let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
     groups.push(group_of(&child)?);
@@ -111,7 +111,7 @@ fn end(child: &mut Child, name: &str) -> anyhow::Result<ExitStatus> {
     Ok(status)
 }
 
-/// Ends what the child left behind.
+/// Ends the processes that the child left behind.
 fn end_group(group: Pid) {
     let deadline = Instant::now() + GRACE;
     let mut signal = Signal::SIGTERM;
@@ -135,7 +135,7 @@ fn copy_lines(output: impl Read, mut each_line: impl FnMut(&str)) -> anyhow::Res
 }
 
 fn groups() -> std::sync::MutexGuard<'static, Vec<Pid>> {
-    // A list of numbers is whole, whoever panicked while holding it.
+    // Valid after a panic: a list of numbers cannot be half-changed.
     GROUPS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 

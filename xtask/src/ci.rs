@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: everything that must hold before a change is taken, as `.ci/run` runs it.
+//! `cargo xtask ci`: everything that must pass before a change is accepted, as `.ci/run` runs it.
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -7,17 +7,18 @@ use anyhow::bail;
 
 use crate::{children, lint_image, lint_pages, lint_proto, proto, test, workspace};
 
-/// How a step went.
+/// Outcome of a step.
 enum Outcome {
     Held,
     Failed,
-    /// Left out, and why.
+    /// Skipped, with the reason.
     LeftOut(&'static str),
 }
 
 type Step = fn() -> anyhow::Result<Outcome>;
 
-/// The steps, the quick ones first. Documentation follows clippy, because it reuses what clippy has compiled.
+/// The steps, the quick ones first. Documentation follows clippy, because it reuses the artifacts that clippy has
+/// compiled.
 const STEPS: [(&str, Step); 10] = [
     ("format", || cargo(&["fmt", "--all", "--check"], &[])),
     ("generated code", || held(proto::run(true))),
@@ -33,14 +34,14 @@ const STEPS: [(&str, Step); 10] = [
     ("tests", tests),
 ];
 
-/// Runs every step, also after one has failed, and sums up.
+/// Runs all steps, also after a failure, and prints a summary.
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let mut outcomes = Vec::new();
     for (name, step) in STEPS {
         println!("\n=== {name}");
         let start = Instant::now();
         let outcome = step().or_else(|error| {
-            // Told to stop is not a failed step.
+            // A signal to stop is no failed step.
             children::go_on()?;
             eprintln!("{error:#}");
             anyhow::Ok(Outcome::Failed)

@@ -1,4 +1,4 @@
-//! Go, and the client in it that tests call.
+//! Go, and the client written in it that tests run.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 
 use crate::{apt, children, workspace};
 
-/// Returns the client's program, built; installs Go where it is missing.
+/// Builds the client and returns its program; installs Go if it is missing.
 pub(crate) fn built() -> anyhow::Result<PathBuf> {
     if !works() {
         apt::install(&["golang-go"]).context("install Go 1.19 or newer")?;
@@ -19,7 +19,7 @@ pub(crate) fn built() -> anyhow::Result<PathBuf> {
     let folder = workspace::target().join("tools/grpc-go");
     fs::create_dir_all(&folder)?;
     let program = folder.join("refusals");
-    // What is downloaded is what `go.sum` names, and nothing newer.
+    // Downloads exactly the versions in `go.sum`, nothing newer.
     let mut build = Command::new("go");
     build.args(["build", "-mod=readonly", "-o"]).arg(&program).arg(".");
     build.current_dir(workspace::root().join("tests/clients/go")).env("GOTOOLCHAIN", "local");

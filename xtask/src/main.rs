@@ -36,9 +36,9 @@ struct Arguments {
 enum Task {
     /// Runs every test, on SQLite, on a private Postgres, and against Supabase's own server.
     Test(test::Arguments),
-    /// Runs everything that must hold before a change is taken.
+    /// Runs everything that must pass before a change is accepted.
     Ci,
-    /// Runs what takes longer than a change waits for: attacks of minutes, kills and the whole suite again and again.
+    /// Runs checks too long for every change: attacks of minutes, kills, and the whole suite many times.
     CheckLong(check_long::Arguments),
     /// Measures latency, throughput and memory of a release build.
     Bench {
@@ -54,13 +54,13 @@ enum Task {
     },
     /// Lints `proto/schema` with buf.
     LintProto,
-    /// Holds `docs/openapi.json` to OpenAPI's own rules.
+    /// Checks `docs/openapi.json` against OpenAPI's own rules.
     LintPages,
-    /// Holds `deploy/Dockerfile` to hadolint's rules.
+    /// Checks `deploy/Dockerfile` with hadolint.
     LintImage,
     /// Makes the archive of a release: program, completions, manual pages, licence; and its checksum.
     Dist(dist::Arguments),
-    /// Holds a private Postgres until standard input ends. `test` and `bench` start it.
+    /// Runs a private Postgres until standard input ends. `test` and `bench` start it.
     #[command(hide = true)]
     GuardPostgres,
 }
@@ -83,7 +83,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::GuardPostgres => postgres::run_guard().map(|()| ExitCode::SUCCESS),
     };
     done.or_else(|error| match error.downcast_ref::<children::Interrupted>() {
-        // As a shell reports it.
+        // 128 and the signal's number, as a shell reports it.
         Some(children::Interrupted(signal)) => Ok(u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from)),
         None => Err(error),
     })

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 
 use crate::{apt, children, workspace};
 
-/// What the packages need; Node's oldest version that is still maintained.
+/// Oldest version of Node for the packages, and the oldest one still maintained.
 const NODE_MAJOR_MIN: u32 = 20;
 
 /// A program from npm, with its exact version.
@@ -17,14 +17,14 @@ pub(crate) struct Package {
     pub(crate) folder: &'static str,
     /// The package's name.
     pub(crate) name: &'static str,
-    /// Exactly this version.
+    /// The exact version.
     pub(crate) version: &'static str,
-    /// Packages that it wants beside it, with their versions.
+    /// Packages required beside it, with their versions.
     pub(crate) peers: &'static [&'static str],
 }
 
 impl Package {
-    /// The folder that holds its `node_modules`; installs Node and the package where they are missing.
+    /// Returns the folder with its `node_modules`; installs Node and the package if they are missing.
     pub(crate) fn installed(&self) -> anyhow::Result<PathBuf> {
         node()?;
         let folder = workspace::target().join("tools").join(self.folder);
@@ -41,14 +41,14 @@ impl Package {
         fs::read_to_string(manifest).is_ok_and(|manifest| manifest.contains(&version))
     }
 
-    /// Installs beside the folder and renames, so that an interrupted installation is never taken for a whole one.
+    /// Installs beside the folder and renames, so that an interrupted installation is never taken for a complete one.
     fn install_into(&self, folder: &Path) -> anyhow::Result<()> {
         let parent = folder.parent().context("the folder has a parent")?;
         fs::create_dir_all(parent)?;
         let fresh = tempfile::Builder::new().prefix(&format!("{}.", self.folder)).tempdir_in(parent)?;
         eprintln!("installing {} {} with npm", self.name, self.version);
         let status = children::run(
-            // No script of a stranger's package runs here.
+            // No installation script of a third party's package runs here.
             Command::new("npm")
                 .args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
                 .arg(fresh.path())
@@ -67,7 +67,7 @@ impl Package {
     }
 }
 
-/// Makes sure of a Node and an npm that are new enough.
+/// Installs Node and npm unless they are new enough.
 fn node() -> anyhow::Result<()> {
     if let Some(major) = node_major()
         && npm_works()
@@ -90,7 +90,7 @@ fn install_node() -> anyhow::Result<()> {
         bail!("apt-get offers Node {offered}, which is too old");
     }
     apt::install(&["nodejs"])?;
-    // Debian's npm is a package of its own; the Node project's packages bring it along.
+    // Debian's npm is a package of its own; the Node project's packages include it.
     if npm_works() { Ok(()) } else { apt::install(&["npm"]) }
 }
 

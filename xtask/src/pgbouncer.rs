@@ -1,4 +1,5 @@
-//! A PgBouncer that keeps prepared statements: the system's, if it is new enough, or the next Debian's, unpacked under the build folder.
+//! A PgBouncer that supports prepared statements: the system's, if it is new enough, or the next Debian's, unpacked
+//! under the build folder.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,12 +10,12 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::{children, workspace};
 
-/// The first version that keeps prepared statements.
+/// The first version that supports prepared statements.
 const VERSION_MIN: (u32, u32) = (1, 21);
-/// The release that has a newer one.
+/// The Debian release with a newer one.
 const SUITE: &str = "trixie";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// PgBouncer and the libraries that it is linked with, which are newer than those of an older release.
+/// PgBouncer and its libraries, which are newer than those of an older release.
 const PACKAGES: [&str; 16] = [
     "pgbouncer",
     "libaudit1",
@@ -34,7 +35,7 @@ const PACKAGES: [&str; 16] = [
     "zlib1g",
 ];
 
-/// Returns the program; fetches it where it is missing.
+/// Returns the program; fetches it if it is missing.
 pub(crate) fn newer() -> anyhow::Result<PathBuf> {
     let installed = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"].map(PathBuf::from);
     if let Some(program) = installed.into_iter().find(|program| is_new(program)) {
@@ -46,7 +47,7 @@ pub(crate) fn newer() -> anyhow::Result<PathBuf> {
         fetch(&folder).with_context(|| format!("fetch it from Debian's release {SUITE}"))?;
         ensure!(is_new(&program), "what was fetched does not run here");
     }
-    // It does not run as root.
+    // PgBouncer refuses to run as root, so that another account must be able to reach the program.
     let is_closed = |folder: &Path| fs::metadata(folder).map_or(true, |found| found.permissions().mode() & 0o001 == 0);
     if let Some(closed) = folder.ancestors().find(|folder| is_closed(folder)) {
         bail!("other accounts cannot enter {}: set CARGO_TARGET_DIR to a folder that they can", closed.display());
@@ -54,7 +55,7 @@ pub(crate) fn newer() -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-/// Whether the program is there and new enough.
+/// Returns `true` if the program exists and is new enough.
 fn is_new(program: &Path) -> bool {
     let Ok(words) = children::output_of(Command::new(program).arg("--version")) else { return false };
     let mut numbers = words.split([' ', '.', '\n']).filter_map(|word| word.parse().ok());
@@ -92,11 +93,11 @@ fn fetch(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns where this machine has Debian's packages from.
+/// Returns the address from which this machine gets Debian's packages.
 fn source() -> anyhow::Result<String> {
     let of_debian = ["indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Origin: Debian", "Component: main"];
     let known = children::output_of(Command::new("apt-get").args(of_debian))?;
-    // Security fixes and updates have places of their own, with a dash in the release's name.
+    // Security fixes and updates have addresses of their own, with a dash in the release's name.
     let source = known.lines().filter_map(|line| line.split_once(' ')).find(|(release, _)| !release.contains('-'));
     Ok(source.context("apt-get knows no source of Debian's packages; it may need `apt-get update`")?.1.to_owned())
 }
@@ -114,7 +115,7 @@ fn apt_get(folder: &Path, arguments: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The dynamic loader that came with the libraries, and where they are.
+/// Returns the dynamic loader that came with the libraries, and their folder.
 fn loader(root: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
     for libraries in fs::read_dir(root.join("usr/lib"))? {
         let libraries = libraries?.path();

@@ -7,11 +7,11 @@ use anyhow::{Context as _, bail};
 use prost::Message as _;
 
 const SCHEMA: &str = "proto/schema";
-/// The folders of the schema: ours, and gRPC's own health.
+/// The folders of the schema: Apiary's, and gRPC's own health.
 const PACKAGES: [&str; 2] = ["apiary/v1", "grpc/health/v1"];
 const GENERATED: &str = "proto/src/generated";
 
-/// Generates the code, or compares it with what is checked in.
+/// Generates the code, or compares it with the checked-in code.
 pub(crate) fn run(check: bool) -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies inside the workspace")?;
     let fresh = tempfile::tempdir()?;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 
 use crate::{apt, children, workspace};
 
-/// Names what is installed; written last, so that an interrupted installation is never taken for a whole one.
+/// List of the installed packages; written last, so that an interrupted installation is never taken for a complete one.
 const INSTALLED: &str = "installed.txt";
 
 /// Packages from PyPI, with their exact versions, in an environment of their own.
@@ -20,7 +20,7 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Returns the folder with Python and the packages' programs; installs it and them where they are missing.
+    /// Returns the folder with Python and the packages' programs; installs them if they are missing.
     pub(crate) fn installed(&self) -> anyhow::Result<PathBuf> {
         let folder = workspace::target().join("tools").join(self.folder);
         let programs = folder.join("bin");

@@ -1,4 +1,5 @@
-//! What tests need besides cargo: a Postgres, Supabase's server, gRPC libraries of other languages, outside cases. Each is provided, or named as missing.
+//! Requirements of tests besides cargo: a Postgres, Supabase's server, gRPC libraries of other languages, outside
+//! cases. Each is provided, or reported as missing.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,15 +13,15 @@ use crate::postgres::Cluster;
 use crate::python::Environment;
 use crate::{apt, children, go, lint_proto, pgbouncer, workspace};
 
-/// Supabase's own PostgREST-compatible server, and the Postgres driver that it wants beside it.
+/// Supabase's own PostgREST-compatible server, and the Postgres driver that it requires.
 const SUPABASE_LITE: Package =
     Package { folder: "supabase-lite", name: "@supabase/lite", version: "0.10.0", peers: &["postgres@3.4.9"] };
 
-/// What the clients in `tests/clients/python` and the example in `docs/protocol.md` need.
+/// Packages for the clients in `tests/clients/python` and the example in `docs/protocol.md`.
 const GRPCIO: Environment =
     Environment { folder: "python", packages: &["grpcio==1.76.0", "grpcio-status==1.76.0", "cryptography==50.0.2"] };
 
-/// connect-node, another gRPC library, and what it wants beside it.
+/// connect-node, another gRPC library, and the packages that it requires.
 const CONNECT_NODE: Package = Package {
     folder: "connect-node",
     name: "@connectrpc/connect-node",
@@ -28,31 +29,31 @@ const CONNECT_NODE: Package = Package {
     peers: &["@connectrpc/connect@2.1.0", "@bufbuild/protobuf@2.10.0"],
 };
 
-/// Everything that tests need, as far as it could be had.
+/// The requirements of tests that could be provided, and the missing ones.
 pub(crate) struct Servers {
-    /// Held so that it runs; gone when this is dropped.
+    /// The running cluster, which ends when this is dropped.
     _postgres: Option<Cluster>,
-    /// What is there, for people.
+    /// Provided requirements, for people.
     pub(crate) present: Vec<String>,
-    /// What is not.
+    /// Missing requirements.
     pub(crate) missing: Vec<Missing>,
     variables: Vec<(&'static str, OsString)>,
 }
 
-/// Something that tests need and that could not be had.
+/// A requirement of tests that could not be provided.
 pub(crate) struct Missing {
-    /// What.
+    /// Name of the requirement.
     pub(crate) name: &'static str,
-    /// Why, and what to do about it; one line.
+    /// The reason and the remedy, on one line.
     pub(crate) advice: String,
-    /// A test needs it if its path holds this.
+    /// Part of the paths of tests that need it.
     pub(crate) path_part: &'static str,
-    /// Whether it could have been installed, had the machine allowed it.
+    /// `true` if it could be installed on a machine that allows it.
     pub(crate) installable: bool,
 }
 
 impl Servers {
-    /// Provides what it can, installing what it may. Fails only if we are told to stop.
+    /// Provides all requirements that it can, with installations if allowed. Fails only after a signal to stop.
     pub(crate) fn provide() -> anyhow::Result<Self> {
         let mut servers =
             Self { _postgres: None, present: vec!["SQLite".to_owned()], missing: vec![], variables: vec![] };
@@ -84,7 +85,7 @@ impl Servers {
         Ok(servers)
     }
 
-    /// gRPC libraries of other languages, which read the broker's answers in tests.
+    /// Provides gRPC libraries of other languages, which read the broker's answers in tests.
     fn provide_clients(&mut self) -> anyhow::Result<()> {
         if let Some(program) = self.note("grpc-go", "clients::go", go::built())? {
             self.present.push("grpc-go".to_owned());
@@ -105,7 +106,7 @@ impl Servers {
         Ok(())
     }
 
-    /// What stands before a broker or a database, and what brings a disk into trouble.
+    /// Provides proxies and poolers for brokers and databases, and the means to make disks fail.
     fn provide_faults(&mut self) -> anyhow::Result<()> {
         self.note("nginx", "nginx", program("nginx", "nginx", &["nginx-light"]))?;
         self.note("PgBouncer", "pgbouncer", program("pgbouncer", "pgbouncer", &["pgbouncer"]))?;
@@ -114,7 +115,7 @@ impl Servers {
                 self.present.push("a newer PgBouncer".to_owned());
                 self.variables.push(("APIARY_TEST_NEWER_PGBOUNCER", program.into()));
             }
-            // Not every machine can have it beside its own.
+            // Not every machine can install it beside its own version.
             Err(error) => self.miss("a newer PgBouncer", "postgres::newer", &error, false),
         }
         self.note("a C compiler", "failing_fsync", program("cc", "gcc", &["gcc", "libc6-dev"]))?;
@@ -123,7 +124,7 @@ impl Servers {
         Ok(())
     }
 
-    /// Notes what a machine gives or does not give.
+    /// Records an ability of the machine as present or missing.
     fn look(&mut self, name: &'static str, path_part: &'static str, is_there: bool) {
         if is_there {
             self.present.push(name.to_owned());
@@ -133,7 +134,7 @@ impl Servers {
         }
     }
 
-    /// The variables that tests find all this by.
+    /// Returns the environment variables by which tests find the requirements.
     pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, &OsString)> {
         self.variables.iter().map(|(name, value)| (*name, value))
     }
@@ -160,7 +161,7 @@ impl Servers {
     }
 }
 
-/// Makes sure that a program is there: on `PATH`, or where Debian keeps servers.
+/// Installs a program unless it is on `PATH` or in Debian's folder of servers.
 fn program(name: &str, advice: &str, packages: &[&str]) -> anyhow::Result<()> {
     let is_there = || !workspace::on_path(name).is_empty() || Path::new("/usr/sbin").join(name).exists();
     if is_there() {
@@ -171,18 +172,18 @@ fn program(name: &str, advice: &str, packages: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a small file system can be mounted.
+/// Returns `true` if a small file system can be mounted.
 fn can_mount() -> bool {
     let Ok(folder) = tempfile::tempdir() else { return false };
     let mounted = succeeds(Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "apiary"]).arg(folder.path()));
     mounted && succeeds(Command::new("umount").arg(folder.path()))
 }
 
-/// Whether a file can be made immutable, and then is.
+/// Returns `true` if a file can be made immutable, and writes to it then fail.
 fn can_make_immutable() -> bool {
     let Ok(file) = tempfile::NamedTempFile::new() else { return false };
     let changed = succeeds(Command::new("chattr").arg("+i").arg(file.path()));
-    // Some file systems take the attribute and let open files be written all the same.
+    // Some file systems accept the attribute and still allow writes to open files.
     let holds = changed && std::io::Write::write_all(&mut file.as_file(), b"1").is_err();
     changed && succeeds(Command::new("chattr").arg("-i").arg(file.path())) && holds
 }
@@ -191,7 +192,7 @@ fn succeeds(command: &mut Command) -> bool {
     children::output_of(command).is_ok()
 }
 
-/// The folder of outside cases: as the environment says, or beside the checkout.
+/// Returns the folder of outside cases: from the environment, or beside the checkout.
 fn cases() -> Option<PathBuf> {
     let named = env::var_os("APIARY_CASES").map(|folder| workspace::root().join(folder));
     let folder = named.unwrap_or_else(|| workspace::root().join("../shared/cases"));

@@ -1,18 +1,18 @@
-//! Counting tests in what `cargo test` prints.
+//! Counts of tests in the output of `cargo test`.
 
-/// How many tests went how, over all binaries.
+/// Numbers of tests by outcome, over all binaries.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Ran and held.
+    /// Passed tests.
     pub(crate) passed: u64,
-    /// Ran and did not hold.
+    /// Failed tests.
     pub(crate) failed: u64,
-    /// Left out by the test itself.
+    /// Tests marked as ignored.
     pub(crate) ignored: u64,
 }
 
 impl Tally {
-    /// Adds one line of output, if it is one that sums up a binary:
+    /// Adds a line of output, if it is the summary of a binary:
     /// `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s`.
     pub(crate) fn add_line(&mut self, line: &str) {
         let Some((_, counts)) = line.split_once("test result: ").and_then(|(_, rest)| rest.split_once(". ")) else {

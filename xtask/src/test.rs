@@ -9,46 +9,46 @@ use crate::servers::{Missing, Servers};
 use crate::tally::Tally;
 use crate::{children, workspace};
 
-/// What says how many tests of a program run at once.
+/// Environment variable with the number of concurrent tests of a program.
 const THREADS: &str = "RUST_TEST_THREADS";
-/// Most tests wait, for a broker, an executor or a disk, and few for a core.
+/// Concurrent tests per core: most tests wait for a broker, an executor or a disk, few for a core.
 const TESTS_PER_CORE: usize = 2;
 
-/// Programs that a package's tests start, and the packages that they belong to.
+/// Programs started by a package's tests, and the packages that contain them.
 const STARTED: [(&str, &str, &[&str]); 2] =
     [("apiary-tests", "apiary", &["--bin", "apiary"]), ("apiary", "apiary-executor-sdk", &["--examples"])];
 
-/// Which tests, and how strictly.
+/// The tests to run, and the strictness.
 #[derive(clap::Args, Default)]
 pub(crate) struct Arguments {
-    /// Fails if anything that could be installed is missing, and so some tests cannot run.
+    /// Fails if a requirement that could be installed is missing, so that some tests cannot run.
     #[arg(long)]
     all: bool,
-    /// Only the tests of this package; may be given several times.
+    /// Runs only the tests of this package; may be given several times.
     #[arg(long, short, value_name = "PACKAGE")]
     package: Vec<String>,
-    /// Only tests whose path holds one of these.
+    /// Runs only tests whose path contains one of these.
     #[arg(value_name = "FILTER")]
     filters: Vec<String>,
-    /// Goes to the test programs, for example `-- --nocapture`.
+    /// Passes options to the test programs, for example `-- --nocapture`.
     #[arg(last = true, value_name = "OPTION")]
     options: Vec<String>,
 }
 
 impl Arguments {
-    /// Every test, and all of them must run.
+    /// Returns the arguments for every test, all of which must run.
     pub(crate) fn everything() -> Self {
         Self { all: true, ..Self::default() }
     }
 
-    /// The tests whose path holds this, with options for the test programs.
+    /// Returns the arguments for tests whose path contains `filter`, with options for the test programs.
     pub(crate) fn chosen(filter: &str, options: &[&str]) -> Self {
         let options = options.iter().map(|&option| option.to_owned()).collect();
         Self { filters: vec![filter.to_owned()], options, ..Self::default() }
     }
 }
 
-/// Runs the tests. Ends as they end.
+/// Runs the tests, and returns their exit code.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     build(arguments)?;
     let servers = Servers::provide()?;
@@ -85,8 +85,8 @@ fn test_command(arguments: &Arguments, servers: &Servers) -> Command {
     command
 }
 
-/// Builds the tests, and the programs that some of them start, in one go: alone, the programs' dependencies would be
-/// built a second time, without the features that only tests ask for.
+/// Builds the tests, and the programs that some of them start, in a single cargo call: separately, the programs'
+/// dependencies would be built a second time, without the features that only tests enable.
 fn build(arguments: &Arguments) -> anyhow::Result<()> {
     let mut command = workspace::cargo();
     select(command.args(["build", "--tests"]), arguments);
@@ -104,12 +104,12 @@ fn build(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The tests that need something that is missing, for each such thing.
+/// Returns the tests that cannot run, for each missing requirement.
 fn left_out(arguments: &Arguments, servers: &Servers) -> anyhow::Result<Vec<Vec<String>>> {
     if servers.missing.is_empty() {
         return Ok(Vec::new());
     }
-    // Unit and integration tests: an example in a document needs no server.
+    // Unit and integration tests only: an example in a document needs no server.
     let listing = children::output_of(cargo_test(arguments).args(["--tests", "--", "--list", "--format=terse"]))?;
     let chosen = |test: &&str| {
         arguments.filters.is_empty() || arguments.filters.iter().any(|filter| test.contains(filter.as_str()))
@@ -136,7 +136,7 @@ fn select(command: &mut Command, arguments: &Arguments) {
     }
 }
 
-/// Tests must not find the settings of whoever runs them.
+/// Removes the caller's settings from the environment of the tests.
 fn clean_environment(command: &mut Command) {
     const OURS_AND_VENDORS: [&str; 5] = ["APIARY_", "PG", "STRIPE_", "SUPABASE_", "DATABASE_URL"];
     for (name, _value) in std::env::vars_os() {

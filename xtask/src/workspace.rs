@@ -1,34 +1,34 @@
-//! Where things are: the checkout, the build folder, cargo.
+//! Paths of the checkout, the build folder and cargo.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The root of the checkout. Asked at run time, because a build folder may serve several checkouts.
+/// Returns the root of the checkout. Determined at run time, because a build folder may serve several checkouts.
 pub(crate) fn root() -> PathBuf {
     let xtask = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     xtask.parent().map_or_else(|| xtask.clone(), Path::to_path_buf)
 }
 
-/// The build folder.
+/// Returns the build folder.
 pub(crate) fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
 }
 
-/// The cargo that runs this program, at the root of the checkout.
+/// Creates a command of the cargo that runs this program, at the root of the checkout.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
 }
 
-/// This very program, also after cargo has built a newer one in its place.
+/// Returns the path of this running program, also after cargo has built a newer one in its place.
 pub(crate) fn this_program() -> std::io::Result<PathBuf> {
     let running = Path::new("/proc/self/exe");
     if running.exists() { Ok(running.to_path_buf()) } else { env::current_exe() }
 }
 
-/// The programs of this name on `PATH`, in its order.
+/// Returns the programs of this name on `PATH`, in its order.
 pub(crate) fn on_path(program: &str) -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).map(|folder| folder.join(program)).filter(|file| file.is_file()).collect()

@@ -1,4 +1,4 @@
-//! A tar archive whose bytes follow from names, contents and one time, and from nothing else.
+//! A reproducible tar archive: its bytes depend only on names, contents and a given time.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -8,13 +8,14 @@ use anyhow::{Context as _, bail};
 
 use crate::children;
 
-/// Packs `folder` of `parent` into `archive`, a `.tar.gz`: sorted, of one time, owned by root. It appears whole or not at all.
+/// Packs `folder` of `parent` into `archive`, a `.tar.gz`: sorted, with a single time, owned by root. The archive
+/// appears complete or not at all.
 pub(super) fn write(parent: &Path, folder: &str, seconds: u64, archive: &Path) -> anyhow::Result<()> {
     let unfinished = archive.with_extension("unfinished");
     let packed = archive.with_extension("packed");
     let mut tar = Command::new("tar");
     tar.args(["--create", "--format=ustar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"])
-        // What the umask of whoever packs it took away is given back.
+        // The same rights with every umask.
         .arg("--mode=u=rwX,go=rX")
         .arg(format!("--mtime=@{seconds}"))
         .arg("--file")
@@ -24,7 +25,7 @@ pub(super) fn write(parent: &Path, folder: &str, seconds: u64, archive: &Path) -
         .arg(folder);
     run(&mut tar)?;
     let mut gzip = Command::new("gzip");
-    // Without the name and the time of what is packed.
+    // Without the name and the time of the input, which would differ between runs.
     gzip.args(["--no-name", "--best", "--stdout"]).arg(&packed).stdout(File::create(&unfinished)?);
     let zipped = run(&mut gzip);
     fs::remove_file(&packed)?;
@@ -48,7 +49,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder with two files, written in this order, at this age, with these rights.
+    /// Packs a folder with two files, written in this order, at this age, with these rights.
     fn packed(names: [&str; 2], age: Duration, mode: u32) -> Vec<u8> {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("thing-1.0");

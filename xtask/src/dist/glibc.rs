@@ -1,4 +1,4 @@
-//! The oldest glibc that a program runs on.
+//! The oldest glibc on which a program runs.
 
 use std::fmt;
 use std::path::Path;
@@ -8,7 +8,7 @@ use anyhow::Context as _;
 
 use crate::children;
 
-/// A version of glibc: 2.34 is newer than 2.9.
+/// A version of glibc, compared by numbers: 2.34 is newer than 2.9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version {
     major: u32,
@@ -21,10 +21,10 @@ impl fmt::Display for Version {
     }
 }
 
-/// A mark that the loader has to understand, and the glibc that brought it.
+/// A mark that the loader must support, and the first glibc that does.
 const RELATIVE_RELOCATIONS: (&str, Version) = ("GLIBC_ABI_DT_RELR", Version { major: 2, minor: 36 });
 
-/// Returns the version that the program needs; none if it is linked with no glibc.
+/// Returns the version that the program needs; `None` if it is not linked with glibc.
 pub(super) fn needed_by(binary: &Path) -> anyhow::Result<Option<Version>> {
     let mut readelf = Command::new("readelf");
     readelf.args(["--version-info", "--wide"]).arg(binary).env("LC_ALL", "C");
@@ -32,7 +32,8 @@ pub(super) fn needed_by(binary: &Path) -> anyhow::Result<Option<Version>> {
     Ok(highest(&listing))
 }
 
-/// Returns the highest version in readelf's list of needed versions. A weak one is not needed: the loader goes on without.
+/// Returns the highest version in readelf's list of needed versions. Weak ones are ignored, because the loader
+/// continues without them.
 pub(super) fn highest(listing: &str) -> Option<Version> {
     let needed = listing.lines().filter(|line| !line.contains("WEAK")).filter_map(|line| {
         let name = line.split_once("Name: ")?.1.split_whitespace().next()?;

@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: what somebody without Rust installs, as one archive for this machine's own target, and its checksum.
+//! `cargo xtask dist`: an archive for users without Rust, for this machine's own target, and its checksum.
 
 mod archive;
 mod glibc;
@@ -12,22 +12,22 @@ use anyhow::{Context as _, bail};
 
 use crate::{children, workspace};
 
-/// The shells, and the file that each looks for.
+/// The shells, and the name of each one's completion file.
 const COMPLETIONS: [(&str, &str); 3] = [("bash", "apiary"), ("zsh", "_apiary"), ("fish", "apiary.fish")];
 /// Documents at the root of the archive.
 const DOCUMENTS: [&str; 4] = ["LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md"];
-/// Units of systemd, where there are any.
+/// Folder of the systemd units, if any.
 const UNITS: &str = "deploy/systemd";
-/// The file with the digest of the archive, as `sha256sum --check` reads it.
+/// File with the digest of the archive, in the format of `sha256sum --check`.
 const CHECKSUMS: &str = "SHA256SUMS";
 
-/// Which program goes into the archive, and where the archive goes.
+/// The program to pack, and the folder for the archive.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// This program of this machine's target, instead of a release build.
+    /// Packs this program, built for this machine's target, instead of a release build.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
-    /// The folder for the archive, instead of `dist` in the build folder.
+    /// Puts the archive into this folder, instead of `dist` in the build folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the release, from the versions in the lock file and no others.
+/// Builds the release, with exactly the versions in the lock file.
 fn release() -> anyhow::Result<PathBuf> {
     let mut build = workspace::cargo();
     if !children::run(build.args(["build", "--release", "--locked", "--package", "apiary", "--bin", "apiary"]))?
@@ -65,7 +65,7 @@ fn release() -> anyhow::Result<PathBuf> {
     Ok(workspace::target().join("release/apiary"))
 }
 
-/// Returns the name of archive and folder: version, target and, where it needs one, the oldest glibc that will do.
+/// Returns the name of archive and folder: version, target and, if the program needs it, the oldest glibc that works.
 fn name(version: &str, target: &str, glibc: Option<glibc::Version>) -> String {
     match glibc {
         Some(glibc) => format!("apiary-{version}-{target}-glibc{glibc}"),
@@ -99,7 +99,7 @@ fn fill(folder: &Path, binary: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the version that the program says it has.
+/// Returns the version that the program prints.
 fn version(binary: &Path) -> anyhow::Result<String> {
     let said = children::output_of(Command::new(binary).arg("--version"))?;
     let version = said.split_whitespace().nth(1);
@@ -114,8 +114,8 @@ fn target() -> anyhow::Result<String> {
     host.map(str::to_owned).context("`rustc -vV` names no host")
 }
 
-/// Returns the time of every file in the archive, in seconds since 1970: that of the commit, so that the same commit makes the
-/// same archive. `SOURCE_DATE_EPOCH` says it where there is no git.
+/// Returns the time of every file in the archive, in seconds since 1970: that of the commit, so that the same commit
+/// makes the same archive. Without git, `SOURCE_DATE_EPOCH` gives it.
 fn commit_time() -> anyhow::Result<u64> {
     let said = match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(seconds) => seconds,

@@ -1,4 +1,4 @@
-//! Postgres refuses to run as root, so root lends it an account that may do nothing.
+//! The account that runs Postgres, which refuses to run as root: then it is one without rights.
 
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
@@ -8,12 +8,12 @@ use std::process::Command;
 use anyhow::Context as _;
 use nix::unistd::{Gid, Uid, User, geteuid};
 
-/// Who Postgres runs as.
+/// The account that runs Postgres.
 #[derive(Clone, Copy)]
 pub(super) struct Account(Option<(Uid, Gid)>);
 
 impl Account {
-    /// Ourselves, or, if we are root, `postgres` or `nobody`.
+    /// Chooses the current account, or, for root, `postgres` or `nobody`.
     pub(super) fn choose() -> anyhow::Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self(None));
@@ -26,13 +26,13 @@ impl Account {
         anyhow::bail!("Postgres does not run as root, and there is no account `postgres` or `nobody` to run it as")
     }
 
-    /// A command that will run as this account.
+    /// Creates a command that runs as this account.
     pub(super) fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
         if let Some((uid, gid)) = self.0 {
             command.uid(uid.as_raw()).gid(gid.as_raw());
         }
-        // The folder that we stand in may be closed to the account.
+        // The current folder may be closed to the account.
         command.current_dir("/").env("LC_ALL", "C").env_remove("PGDATA");
         command
     }

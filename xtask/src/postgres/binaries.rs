@@ -1,4 +1,4 @@
-//! Finding Postgres's server programs, which Debian keeps off `PATH`.
+//! Search for Postgres's server programs, which Debian keeps off `PATH`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,26 +8,26 @@ use anyhow::Context as _;
 use super::account::Account;
 use crate::{apt, children, workspace};
 
-/// The oldest Postgres that its makers still mend.
+/// The oldest Postgres that is still maintained.
 const MAJOR_MIN: u32 = 14;
 
-/// Folders with one subfolder a version, and the way from there to the programs.
+/// Folders with a subfolder for each version.
 const VERSIONED: [&str; 3] = ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt"];
 
-/// One installation of Postgres that answers.
+/// A working installation of Postgres.
 pub(super) struct Binaries {
     folder: PathBuf,
-    /// For people, such as `15.18`.
+    /// Version for people, such as `15.18`.
     pub(super) version: String,
 }
 
 impl Binaries {
-    /// One of its programs.
+    /// Returns the path of one of its programs.
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// All that answer, the likeliest first: those on `PATH`, then versioned folders, the newest first.
+    /// Finds all working installations: those on `PATH` first, then versioned folders, the newest first.
     pub(super) fn find(account: Account) -> Vec<Self> {
         let on_path = workspace::on_path("initdb");
         let mut folders: Vec<PathBuf> = on_path.iter().filter_map(|initdb| folder_of(initdb)).collect();
@@ -53,7 +53,7 @@ impl Binaries {
     }
 }
 
-/// Where a program really lies: on `PATH` there may only be a link to it.
+/// Returns the folder of a program with links resolved: on `PATH` there may only be a link to it.
 fn folder_of(program: &Path) -> Option<PathBuf> {
     program.canonicalize().ok()?.parent().map(Path::to_path_buf)
 }
@@ -74,7 +74,7 @@ fn versioned_folders() -> Vec<PathBuf> {
     folders.into_iter().map(|(_major, folder)| folder).collect()
 }
 
-/// Asks the programs who they are, as the account that will run them: a link or a script on `PATH` may lead nowhere.
+/// Asks the programs for their version, as the account that will run them: a link or a script on `PATH` may be broken.
 fn check(folder: PathBuf, account: Account) -> Option<Binaries> {
     let ask = |name: &str| children::output_of(account.command(&folder.join(name)).arg("--version")).ok();
     ask("initdb")?;

@@ -1,4 +1,4 @@
-//! The cluster, seen by whoever uses it.
+//! The cluster from its user's side.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
@@ -10,12 +10,12 @@ use super::account::Account;
 use super::binaries::Binaries;
 use crate::{children, workspace};
 
-/// A private cluster. Gone, with its folder, once this is dropped.
+/// A private cluster. Dropping it ends the cluster and removes its folder.
 pub(crate) struct Cluster {
     guard: Child,
-    /// For people, such as `15.18`.
+    /// Version for people, such as `15.18`.
     pub(crate) version: String,
-    /// The superuser's URL of the database `postgres`. Holds a password.
+    /// The superuser's URL of the database `postgres`. Contains a password.
     pub(crate) url: String,
 }
 
@@ -29,7 +29,8 @@ impl Cluster {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Ctrl-C at a terminal goes to our process group; the guard ends after us, not with us.
+            // Ctrl-C at a terminal goes to this program's process group. The guard must outlive it, to stop Postgres
+            // and remove its folder.
             .process_group(0)
             .spawn()
             .context("cannot start the guard of the Postgres cluster")?;
@@ -55,7 +56,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // Closes the pipe, which is the guard's sign to end.
+        // Closes the pipe, which makes the guard end.
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
     }

@@ -1,5 +1,5 @@
-//! The cluster's temporary folder. Whoever uses one holds its lock, so that the next run can tell a folder in use
-//! from one that was left behind.
+//! The cluster's temporary folder. It is locked while in use, so that the next run can tell a folder in use from one
+//! that was left behind.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -14,21 +14,21 @@ use crate::children;
 const PREFIX: &str = "apiary-postgres-";
 const LOCK: &str = "lock";
 
-/// A folder of ours, locked. Removed with all that is in it when it is dropped.
+/// A locked folder of this run. Dropping it removes it with its content.
 pub(super) struct Folder {
     path: tempfile::TempDir,
     _lock: File,
 }
 
 impl Folder {
-    /// Makes one, with an empty `data` and an empty `sockets` that belong to `account`.
+    /// Makes a folder with an empty `data` and an empty `sockets` that belong to `account`.
     pub(super) fn make(account: Account) -> anyhow::Result<Self> {
         let path = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(Permissions::from_mode(0o755))
             .tempdir_in(parent())
             .context("cannot make a temporary folder")?;
-        // Locked before it has its name, so that nobody ever finds it there unlocked while we live.
+        // Locked before it has its final name, so that no other run finds it unlocked and removes this folder.
         let unnamed = path.path().join("lock.new");
         let lock = File::create(&unnamed)?;
         lock.lock()?;
@@ -41,17 +41,17 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The cluster's own folder.
+    /// Returns the folder of the cluster's data.
     pub(super) fn data(&self) -> PathBuf {
         self.path.path().join("data")
     }
 
-    /// Where its sockets are.
+    /// Returns the folder of its sockets.
     pub(super) fn sockets(&self) -> PathBuf {
         self.path.path().join("sockets")
     }
 
-    /// What it says.
+    /// Returns the path of its log.
     pub(super) fn log(&self) -> PathBuf {
         self.path.path().join("postgres.log")
     }
@@ -71,16 +71,17 @@ pub(super) fn clean_up_after_others(account: Account, binaries: &Binaries) {
 fn clean_up(folder: &Path, account: Account, binaries: &Binaries) -> anyhow::Result<()> {
     let metadata = fs::symlink_metadata(folder)?;
     if !metadata.is_dir() || metadata.uid() != nix::unistd::geteuid().as_raw() {
-        // Not made by us, whatever its name says.
+        // Not made by this account, whatever its name. A link here could lead to any folder.
         return Ok(());
     }
     let Ok(lock) = OpenOptions::new().write(true).open(folder.join(LOCK)) else { return Ok(()) };
+    // In use: another run holds the lock for as long as it lives.
     if lock.try_lock().is_err() {
         return Ok(());
     }
     let data = folder.join("data");
     if data.join("postmaster.pid").exists() {
-        // Fails if it is no longer running, which is as good.
+        // Fails if it is not running any more, which is fine.
         let _ = children::output_of(
             account.command(&binaries.program("pg_ctl")).args(["stop", "--mode=immediate", "--wait", "-D"]).arg(&data),
         );
@@ -89,7 +90,7 @@ fn clean_up(folder: &Path, account: Account, binaries: &Binaries) -> anyhow::Res
     Ok(())
 }
 
-/// The system's folder for temporary files, if the account that Postgres runs as can get there.
+/// Returns the system's folder for temporary files if Postgres's account can reach it, else `/tmp`.
 fn parent() -> PathBuf {
     let chosen = std::env::temp_dir();
     let open = |folder: &Path| fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o001 != 0);

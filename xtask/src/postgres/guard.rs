@@ -1,5 +1,5 @@
-//! The process that holds the cluster. It lives exactly as long as its standard input is open: however the run
-//! ends, even by `kill -9`, the pipe closes, and the cluster and its folder are gone a moment later.
+//! The process that runs the cluster. It lives exactly as long as its standard input is open: however the run ends,
+//! even by `kill -9`, the pipe closes, and the cluster and its folder are removed a moment later.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -19,18 +19,18 @@ use super::binaries::Binaries;
 use super::folder::{self, Folder};
 use crate::children;
 
-/// How long a cluster may take to start.
+/// Longest time for the cluster's start.
 const START: Duration = Duration::from_secs(60);
-/// How long it may take to stop before it is killed.
+/// Longest time for the cluster's stop, before it is killed.
 const STOP: Duration = Duration::from_secs(10);
-/// More than the tests that run at once can use.
+/// Maximum number of connections: more than concurrent tests can use.
 const CONNECTIONS_MAX: u32 = 300;
-/// Ports that are tried: between looking and listening, another program may take one.
+/// Number of ports to try: between the check and the start, another program may take one.
 const PORTS_MAX: u32 = 4;
-/// How often to look whether it has started or stopped.
+/// Interval of checks for the start or stop.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Starts a cluster, prints its version and URL on one line, and holds it until standard input ends.
+/// Starts a cluster, prints its version and URL on one line, and runs it until standard input ends.
 pub(crate) fn run() -> anyhow::Result<()> {
     let account = Account::choose()?;
     let installations = Binaries::find(account);
@@ -51,11 +51,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Err(failure.unwrap_or_else(|| anyhow::anyhow!("there is no Postgres")))
 }
 
-/// A running cluster. Stopped, and its folder removed, when it is dropped.
+/// A running cluster. Dropping it stops it and removes its folder.
 struct Server {
     postgres: Child,
     url: String,
-    /// Dropped, and so removed, after the server has stopped.
+    /// Removed after the server has stopped, because it is dropped later.
     _folder: Folder,
 }
 
@@ -66,7 +66,7 @@ impl Drop for Server {
 }
 
 fn stop(postgres: &mut Child) {
-    // SIGQUIT ends it at once: its data is thrown away anyhow.
+    // SIGQUIT ends it at once, without a checkpoint: its data is deleted anyway.
     let pid = i32::try_from(postgres.id()).map(Pid::from_raw);
     if let Ok(pid) = pid {
         let _ = kill(pid, Signal::SIGQUIT);
@@ -108,7 +108,7 @@ fn serve(account: Account, binaries: &Binaries, folder: &Folder, password: &str)
 }
 
 fn make_cluster(account: Account, binaries: &Binaries, folder: &Folder, password: &str) -> anyhow::Result<()> {
-    // In the sockets' folder, which nobody but the account can enter.
+    // In the sockets' folder, which only the account can enter.
     let password_file = folder.sockets().join("password");
     fs::write(&password_file, password)?;
     account.own(&password_file)?;
@@ -125,7 +125,7 @@ fn make_cluster(account: Account, binaries: &Binaries, folder: &Folder, password
     Ok(())
 }
 
-/// The server, as it is in production where durability is concerned: `fsync` and `synchronous_commit` stay on.
+/// Returns the server's command, with durability as in production: `fsync` and `synchronous_commit` stay on.
 fn postgres(account: Account, binaries: &Binaries, folder: &Folder, port: u16) -> Command {
     let mut command = account.command(&binaries.program("postgres"));
     command.stdin(Stdio::null()).arg("-D").arg(folder.data());
@@ -145,7 +145,7 @@ fn wait_until_ready(postgres: &mut Child, folder: &Folder) -> anyhow::Result<()>
     let deadline = Instant::now() + START;
     let pid_file = folder.data().join("postmaster.pid");
     loop {
-        // The eighth line says how far the server is.
+        // The eighth line is the server's status.
         let content = fs::read_to_string(&pid_file).unwrap_or_default();
         if content.lines().nth(7).is_some_and(|status| status.trim() == "ready") {
             return Ok(());
@@ -159,7 +159,7 @@ fn wait_until_ready(postgres: &mut Child, folder: &Folder) -> anyhow::Result<()>
     }
 }
 
-/// Waits until whoever started us is gone, or somebody wants us gone.
+/// Waits until the parent process has ended, or for a signal to stop.
 fn wait_for_the_end() -> anyhow::Result<()> {
     let (end, ended) = mpsc::sync_channel(1);
     let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
@@ -179,7 +179,7 @@ fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// 128 bits from the system, in hexadecimal: other accounts of the machine must not get in.
+/// Returns 128 bits from the system, in hexadecimal: other accounts of the machine must not get in.
 fn random_password() -> anyhow::Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
