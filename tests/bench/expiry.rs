@@ -1,4 +1,4 @@
-//! A hundred thousand processes whose `max_wait` is over at one and the same moment.
+//! A hundred thousand processes whose `max_wait` ends at the same moment.
 
 use std::time::Duration;
 
@@ -9,18 +9,19 @@ use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::bee::BENCH;
 
-/// How many.
+/// Number of processes.
 const WAITING: usize = 100_000;
-/// Submitted at once.
+/// Submits in progress at the same time.
 const AT_ONCE: usize = 64;
-/// Their `max_wait` as it is submitted: long enough for all of them to come in.
+/// Their `max_wait` when submitted: long enough for all of them to be submitted.
 const MAX_WAIT_MS: i64 = 3_600_000;
-/// From when their end is set until it comes: longer than the sweeps sleep, so that they know of it by then.
+/// Time between setting their common deadline and the deadline: longer than the sweeps' sleep, so that they know of it
+/// in time.
 const AHEAD_MS: i64 = 20_000;
-/// How long all of it may take.
+/// Longest time for all expiries.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// How many milliseconds after that moment the last of them is failed.
+/// Measures the milliseconds from that moment to the last failure.
 pub(crate) async fn last_late_ms(colony: &TestColony) -> anyhow::Result<i64> {
     let (submitter, reader) = (colony.user("submitter").await, colony.reader().await);
     let submits = futures::stream::iter(0..WAITING).map(|_| {

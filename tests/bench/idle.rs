@@ -1,4 +1,4 @@
-//! What a broker costs that has nothing to do but to hold polls and watches open.
+//! Cost of a broker that only holds polls and watches open.
 
 use std::time::{Duration, Instant};
 
@@ -13,31 +13,31 @@ use crate::processes::Broker;
 
 /// Executors, each with a key and a connection of its own.
 const EXECUTORS: usize = 10;
-/// Polls of each: a broker takes a few more of one key.
+/// Polls of each executor: slightly fewer than a broker accepts of a key.
 const POLLS_EACH: usize = 1000;
-/// Those who watch.
+/// Clients that watch.
 const WATCHERS: usize = 4;
-/// Watches of each, each of a process that nobody claims.
+/// Watches of each client, each of a process that is never claimed.
 const WATCHES_EACH: usize = 250;
-/// How long a poll waits before it asks anew; as long as the SDK's.
+/// Wait of a poll before it is repeated; the same as the SDK's.
 const POLL_WAIT_MS: i64 = 20_000;
-/// How long the processor's time is counted: every poll asks anew three times within it.
+/// Time over which processor time is counted: every poll is repeated three times within it.
 const SPAN: Duration = Duration::from_secs(60);
-/// How long all polls may take to come in.
+/// Longest time for all polls to arrive.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Resident memory in KiB, and processor time in percent of one core.
 #[derive(Serialize)]
 pub(crate) struct Idle {
-    /// Nobody is there.
+    /// Without clients.
     pub(crate) alone_kib: u64,
     /// With ten thousand polls.
     pub(crate) polls_kib: u64,
-    /// The same.
+    /// With ten thousand polls.
     pub(crate) polls_percent: f64,
-    /// With a thousand watches besides.
+    /// With a thousand watches in addition.
     pub(crate) watches_kib: u64,
-    /// The same.
+    /// With a thousand watches in addition.
     pub(crate) watches_percent: f64,
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn measure(backend: Backend) -> anyhow::Result<Idle> {
     Ok(Idle { alone_kib, polls_kib, polls_percent, watches_kib, watches_percent })
 }
 
-/// Polls for ever; ends only with an error.
+/// Polls endlessly; ends only with an error.
 async fn poll_on(executor: Client) {
     let request = v1::ClaimRequest {
         executor_type: "idle".to_owned(),
@@ -81,7 +81,7 @@ async fn poll_on(executor: Client) {
     while executor.claim(request.clone()).await.is_ok() {}
 }
 
-/// Opens the watches, one after the other, and sees that each shows something.
+/// Opens the watches, one after the other, and checks that each shows a process.
 async fn watch_on(watcher: &Client) -> anyhow::Result<Vec<apiary_executor_sdk::Watch>> {
     let mut watches = Vec::new();
     for _ in 0..WATCHES_EACH {
@@ -94,7 +94,7 @@ async fn watch_on(watcher: &Client) -> anyhow::Result<Vec<apiary_executor_sdk::W
     Ok(watches)
 }
 
-/// How busy the broker is over the span.
+/// Measures the broker's processor time over the span, in percent.
 async fn busy_percent(broker: &Broker) -> anyhow::Result<f64> {
     let (start, before) = (Instant::now(), broker.process().processor_time()?);
     tokio::time::sleep(SPAN).await;

@@ -1,4 +1,4 @@
-//! From the call of `submit` to the start of the handler, on an idle colony.
+//! Latency from the call of `submit` to the start of the handler, on an idle colony.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 
 use crate::bee::{BENCH, Bee};
 
-/// Long enough for the executor to have reported and to wait for work again: the colony is idle.
+/// Pause after which the colony is idle: the executor has reported and waits for work again.
 const IDLE: Duration = Duration::from_millis(10);
 
-/// Microseconds of each of `rounds` processes, after `warm_up` others.
+/// Measures the latency in microseconds of each of `rounds` processes, after `warm_up` others.
 pub(crate) async fn submit_to_start(
     colony: &TestColony,
     warm_up: usize,

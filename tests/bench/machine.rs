@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! Description of the machine of the measurement.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// Writes whose way to the disk is timed.
+/// Number of synced writes that are timed.
 const FSYNCS: usize = 200;
 
 /// A machine.
@@ -17,11 +17,11 @@ pub(crate) struct Machine {
     pub(crate) cores: usize,
     pub(crate) memory_mib: u64,
     pub(crate) kernel: String,
-    /// One page written and synced, in the folder where the databases are: what a commit cannot be faster than.
+    /// Time to write and sync a page, in the folder of the databases: the lower bound of a commit.
     pub(crate) fsync_p50_us: u64,
 }
 
-/// Describes this one, as Linux tells it.
+/// Describes this machine, from Linux's files.
 pub(crate) fn describe() -> anyhow::Result<Machine> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let memory_kib = number_after(&read("/proc/meminfo"), "MemTotal:").unwrap_or(0);
@@ -36,7 +36,7 @@ pub(crate) fn describe() -> anyhow::Result<Machine> {
     })
 }
 
-/// The number in the line that starts with `name`.
+/// Returns the number in the line that starts with `name`.
 pub(crate) fn number_after(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: figures of a broker and an executor over real sockets, with every signature checked.
 //!
-//! Broker, submitter and executor share this machine's cores, and the client its process with the broker, except
-//! where memory and an idle broker are measured: there each is a process of its own.
+//! Broker, submitter and executor share this machine's cores, and the client shares its process with the broker. For
+//! memory and the idle broker, each is a process of its own.
 
 mod bee;
 mod expiry;
@@ -25,7 +25,7 @@ const WARM_UP: usize = 50;
 const ROUNDS: usize = 1000;
 /// Processes one at a time.
 const ONE_AT_A_TIME: usize = 500;
-/// In flight at once, and how many in all.
+/// Processes in flight at the same time, and in total.
 const MANY: (usize, usize) = (64, 10_000);
 
 #[tokio::main]
@@ -47,8 +47,8 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each figure on a database of its own, so that none stands on another's rows. The first ones are told as soon as they are known:
-/// the others take minutes.
+/// Measures each figure on a database of its own, so that none is affected by another's rows. The first figures are
+/// printed as soon as they are known: the others take minutes.
 async fn measure<F: Future<Output = Backend>>(store: &'static str, backend: impl Fn() -> F) -> anyhow::Result<Figures> {
     let start_us = latency::submit_to_start(&TestColony::start(backend().await).await, WARM_UP, ROUNDS).await?;
     let one = throughput::completed_per_s(&TestColony::start(backend().await).await, 1, ONE_AT_A_TIME).await?;

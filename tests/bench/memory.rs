@@ -10,13 +10,13 @@ use tokio::task::JoinSet;
 
 use crate::processes::{Broker, ECHO};
 
-/// Processes that go through both before the first look.
+/// Processes that both handle before the first measurement.
 const DONE: usize = 1000;
-/// Processes that nobody claims, before the second look at the broker.
+/// Waiting processes before the second measurement of the broker.
 const WAITING: usize = 100_000;
-/// Submitted at once.
+/// Submits in progress at the same time.
 const AT_ONCE: usize = 64;
-/// Bytes of arguments of each.
+/// Bytes of arguments of each process.
 const ARGS_BYTES: usize = 256;
 
 /// Resident memory, in KiB.

@@ -19,21 +19,21 @@ use crate::machine::number_after;
 
 /// The type of the echo bee, and its function.
 pub(crate) const ECHO: &str = "echo";
-/// What the kernel counts processor time in, as programs see it.
+/// Unit of processor time in `/proc`.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A broker, and a colony on it.
+/// A broker with a colony.
 pub(crate) struct Broker {
     process: Process,
     socket: PathBuf,
     colony: KeyPair,
     folder: TempDir,
-    // The last to go: the broker must not outlive its database.
+    // Dropped last: the broker must not outlive its database.
     _backend: Backend,
 }
 
 impl Broker {
-    /// Starts one, and waits until it answers.
+    /// Starts a broker, and waits until it answers.
     pub(crate) async fn start(backend: Backend) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let (owner, colony) = (KeyPair::generate(), KeyPair::generate());
@@ -56,7 +56,7 @@ impl Broker {
         Ok(broker)
     }
 
-    /// Somebody new in the colony, with a connection of their own.
+    /// Adds a member to the colony, with a connection of its own.
     pub(crate) async fn member(&self, role: Role, name: &str) -> anyhow::Result<Client> {
         let key = KeyPair::generate();
         let member = self.client(&key)?;
@@ -79,12 +79,12 @@ impl Broker {
         Process::start(&["bee", ECHO], &variables, self.folder.path())
     }
 
-    /// The broker as a process.
+    /// Returns the broker's process.
     pub(crate) fn process(&self) -> &Process {
         &self.process
     }
 
-    /// How many claims wait at it, as it says itself.
+    /// Returns the number of waiting claims, from the readiness page.
     pub(crate) async fn claims_waiting(&self) -> anyhow::Result<u64> {
         let mut stream = UnixStream::connect(&self.socket).await?;
         stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: broker\r\nconnection: close\r\n\r\n").await?;
@@ -109,7 +109,7 @@ impl Broker {
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// Nothing of this process's environment goes to the child: only what is measured sets it up.
+    /// Starts a process with these variables only, so that this process's environment does not affect the measurement.
     fn start(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> anyhow::Result<Self> {
         let child = Command::new(apiary_binary())
             .args(arguments)
@@ -124,16 +124,17 @@ impl Process {
         Ok(Self(child))
     }
 
-    /// Resident memory, in KiB.
+    /// Returns the resident memory, in KiB.
     pub(crate) fn resident_kib(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
         number_after(&status, "VmRSS:").context("the process has ended")
     }
 
-    /// Processor time so far, of the program and of the kernel for it.
+    /// Returns the processor time so far, in user and kernel mode.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        // The name in brackets may hold anything; `utime` and `stime` are the 14th and 15th field, the 12th and 13th after it.
+        // The name in brackets may contain anything, so that fields are counted after it: `utime` and `stime` are the
+        // 14th and 15th field, the 12th and 13th after the name.
         let (_, fields) = stat.rsplit_once(") ").context("the process has ended")?;
         let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u32>).sum::<Result<u32, _>>()?;
         Ok(TICK * ticks)
@@ -142,7 +143,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Nothing that it keeps outlives the folder.
+        // A hard kill is enough: all its data is in the temporary folder.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

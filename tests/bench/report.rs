@@ -8,7 +8,7 @@ use crate::idle::Idle;
 use crate::machine::Machine;
 use crate::memory::Memory;
 
-/// Everything that was measured.
+/// All figures.
 #[derive(Serialize)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
@@ -16,7 +16,7 @@ pub(crate) struct Report {
     pub(crate) memory: Memory,
 }
 
-/// What was measured on one database.
+/// Figures of a database.
 #[derive(Serialize)]
 pub(crate) struct Figures {
     pub(crate) store: &'static str,
@@ -28,7 +28,7 @@ pub(crate) struct Figures {
     pub(crate) idle: Idle,
 }
 
-/// One figure, as it is printed.
+/// Formatter of a figure.
 type Figure = fn(&Figures) -> String;
 
 impl fmt::Display for Report {

@@ -1,4 +1,4 @@
-//! Processes per second, submitted, claimed, done, reported, and seen to have succeeded.
+//! Throughput: processes per second, submitted, claimed, run, reported, and seen as succeeded.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +12,10 @@ use tokio::task::JoinSet;
 
 use crate::bee::{BENCH, Bee};
 
-/// Who waits for which process.
+/// Waiters by process.
 type Waiting = Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>;
 
-/// Runs `count` processes with `in_flight` of them between submit and success at any time.
+/// Measures `count` processes, with `in_flight` of them between submit and success at any time.
 pub(crate) async fn completed_per_s(colony: &TestColony, in_flight: usize, count: usize) -> anyhow::Result<f64> {
     let bee = Bee::start(colony, in_flight, |_| {}).await?;
     let submitter = colony.user("submitter").await;
@@ -53,9 +53,9 @@ async fn run_one_after_another(submitter: Client, waiting: Waiting, count: usize
 async fn tell(mut watch: Watch, waiting: Waiting) {
     while let Some(Ok(process)) = watch.next().await {
         let done = waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&process.process_id);
-        // Whoever waits no longer need not know.
+        // A failed send means that the waiter is gone.
         let _ = done.map(|done| done.send(()));
     }
-    // Dropped senders tell everybody who still waits.
+    // Dropping the senders ends all remaining waits.
     waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }

@@ -1,4 +1,4 @@
-//! Databases for tests: each test its own, made empty and removed at the end.
+//! Databases for tests: an empty one for each test, removed at the end.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// Where `cargo xtask test` tells the URL of its Postgres.
+/// Environment variable with the URL of the Postgres of `cargo xtask test`.
 const POSTGRES_URL: &str = "APIARY_TEST_POSTGRES_URL";
-/// Connections of one store: many tests run at once on one server.
+/// Connections of a store: many tests run at the same time on one server.
 const CONNECTIONS_MAX: u32 = 8;
 
-/// An empty database of its own.
+/// An empty database of a test.
 pub struct Backend(Database);
 
 enum Database {
@@ -27,7 +27,7 @@ enum Database {
     Postgres { admin_url: String, name: String, url: String },
 }
 
-/// A transaction that is open.
+/// An open transaction.
 pub enum Hold {
     /// In a SQLite file.
     Sqlite(SqliteConnection),
@@ -36,24 +36,24 @@ pub enum Hold {
 }
 
 impl Backend {
-    /// A SQLite file in a temporary folder.
+    /// Creates a SQLite file in a temporary folder.
     pub async fn sqlite() -> Self {
         Self(Database::Sqlite { folder: tempfile::tempdir().expect("a temporary folder") })
     }
 
-    /// A database on the server that `cargo xtask test` runs.
+    /// Creates a database on the server of `cargo xtask test`.
     pub async fn postgres() -> Self {
         let admin_url = std::env::var(POSTGRES_URL).unwrap_or_else(|_| {
             panic!("{POSTGRES_URL} is not set, and this test needs Postgres: run `cargo xtask test`")
         });
         let name = format!("apiary_test_{}", Uuid::new_v4().simple());
-        // `template0`, because nobody is ever connected to it, and `CREATE DATABASE` copies only what nobody uses.
+        // `template0`, because nothing ever connects to it, and `CREATE DATABASE` needs a template without connections.
         on_postgres(&admin_url, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await;
         let url = with_database(&admin_url, &name);
         Self(Database::Postgres { admin_url, name, url })
     }
 
-    /// `sqlite` or `postgres`.
+    /// Returns `sqlite` or `postgres`.
     pub fn kind(&self) -> &'static str {
         match &self.0 {
             Database::Sqlite { .. } => "sqlite",
@@ -61,7 +61,7 @@ impl Backend {
         }
     }
 
-    /// For a broker's configuration.
+    /// Returns the setting for a broker's configuration.
     pub fn store_config(&self) -> StoreConfig {
         match &self.0 {
             Database::Sqlite { .. } => StoreConfig::Sqlite { path: self.path() },
@@ -74,7 +74,7 @@ impl Backend {
         }
     }
 
-    /// For a command line: the URL, or the file's path.
+    /// Returns the URL, or the file's path, for a command line.
     pub fn url(&self) -> String {
         match &self.0 {
             Database::Sqlite { .. } => self.path().display().to_string(),
@@ -82,14 +82,14 @@ impl Backend {
         }
     }
 
-    /// A store on this database, its schema up to date.
+    /// Opens a store on this database, and migrates its schema.
     pub async fn open(&self) -> Arc<dyn Store> {
         let store = self.open_as_it_is().await;
         store.migrate().await.expect("the schema is brought up to date");
         store
     }
 
-    /// A store on this database, its schema left as it is.
+    /// Opens a store on this database without a migration.
     pub async fn open_as_it_is(&self) -> Arc<dyn Store> {
         match &self.0 {
             Database::Sqlite { .. } => Arc::new(SqliteStore::open(&self.path()).await.expect("the file opens")),
@@ -100,7 +100,7 @@ impl Backend {
         }
     }
 
-    /// Runs SQL past every store, as somebody would who broke into the database. Tables go by the same names in both.
+    /// Runs SQL past every store, like an attacker in the database. Tables have the same names in both.
     pub async fn execute(&self, sql: &str) {
         match &self.0 {
             Database::Postgres { url, .. } => on_postgres(url, sql).await,
@@ -141,7 +141,8 @@ impl Backend {
         }
     }
 
-    /// Cuts every connection to a Postgres database, as a fail-over or restart does. Nothing for SQLite, which has none.
+    /// Cuts every connection to a Postgres database, as a fail-over or restart does. Does nothing for SQLite, which has
+    /// none.
     pub async fn cut_connections(&self) {
         if let Database::Postgres { admin_url, name, .. } = &self.0 {
             let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
@@ -149,10 +150,10 @@ impl Backend {
         }
     }
 
-    /// The SQLite file.
+    /// Returns the path of the SQLite file.
     ///
     /// # Panics
-    /// For Postgres, which has none.
+    /// For Postgres, which has no file.
     pub fn path(&self) -> PathBuf {
         match &self.0 {
             Database::Sqlite { folder } => folder.path().join("apiary.db"),
@@ -162,7 +163,7 @@ impl Backend {
 }
 
 impl Hold {
-    /// Ends it.
+    /// Ends the transaction.
     pub async fn end(self) {
         match self {
             Self::Sqlite(connection) => connection.close().await,
@@ -176,7 +177,7 @@ impl Drop for Backend {
     fn drop(&mut self) {
         let Database::Postgres { admin_url, name, .. } = &self.0 else { return };
         let (admin_url, remove) = (admin_url.clone(), format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
-        // A thread with a runtime of its own: the test's may be shutting down, after a panic, too.
+        // A thread with a runtime of its own: the test's runtime may be shutting down, also after a panic.
         let removal = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(on_postgres(&admin_url, &remove));
@@ -204,7 +205,7 @@ async fn on_postgres(url: &str, sql: &str) {
     connection.close().await.expect("the connection closes");
 }
 
-/// The URL of another database on the same server.
+/// Returns the URL of another database on the same server.
 fn with_database(url: &str, name: &str) -> String {
     let (address, parameters) = url.split_once('?').map_or((url, None), |(address, rest)| (address, Some(rest)));
     let server = match address.rsplit_once('/') {

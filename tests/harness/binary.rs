@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-/// Names another `apiary` binary to test, such as that of a release build.
+/// Environment variable with another `apiary` binary to test, such as that of a release build.
 const OTHER_BINARY: &str = "APIARY_TEST_BINARY";
 
-/// Where the `apiary` binary of this build is, unless `APIARY_TEST_BINARY` names another. `cargo xtask test` builds it before the
-/// tests start.
+/// Returns the path of the `apiary` binary of this build, unless `APIARY_TEST_BINARY` names another. `cargo xtask test`
+/// builds it before the tests start.
 #[expect(clippy::panic, reason = "a test without its subject must fail, and say what to do")]
 pub fn apiary_binary() -> PathBuf {
     let name = format!("apiary{}", std::env::consts::EXE_SUFFIX);

@@ -1,4 +1,4 @@
-//! Postgres clusters of a test's own, for what cannot be done to the one that all tests share: fail-over, and a pooler before it.
+//! Postgres clusters of a single test, for fail-over and poolers, which the server shared by all tests cannot do.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,27 +19,27 @@ use tempfile::TempDir;
 
 use crate::{Port, eventually};
 
-/// Where Debian keeps Postgres's programs, by version.
+/// Debian's folder of Postgres's programs, by version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
-/// Where `cargo xtask test` tells of a PgBouncer that is newer than the system's.
+/// Environment variable with the path of a PgBouncer newer than the system's.
 const NEWER_PGBOUNCER: &str = "APIARY_TEST_NEWER_PGBOUNCER";
 
-/// A server, as the account `postgres` if we are root: Postgres and PgBouncer refuse to run as root.
+/// A server, run by the account `postgres` if the tests run as root: Postgres and PgBouncer refuse to run as root.
 pub struct Server {
     child: Child,
-    /// Ends it at once: its data is thrown away anyhow.
+    /// Signal that ends it at once: its data is deleted anyway.
     end: Signal,
     port: Port,
-    /// Gone with the server.
+    /// Removed with the server.
     _folder: TempDir,
 }
 
-/// One of the two kinds of PgBouncer.
+/// Kinds of PgBouncer.
 #[derive(Clone, Copy, Debug)]
 pub enum PgBouncer {
-    /// The system's own.
+    /// The system's version.
     Installed,
-    /// One that keeps prepared statements: version 1.21 or later.
+    /// A version that supports prepared statements: 1.21 or later.
     Newer,
 }
 
@@ -55,7 +55,7 @@ impl PgBouncer {
 }
 
 impl Server {
-    /// A new cluster, alone. Commits wait for a standby once there is one, so that none is lost with the primary.
+    /// Starts a new cluster. Commits wait for a standby once there is one, so that none is lost with the primary.
     pub async fn primary() -> Self {
         let folder = folder();
         let data = folder.path().join("data");
@@ -65,7 +65,7 @@ impl Server {
         Self::serve(folder).await
     }
 
-    /// A standby of this server, which it waits for from now on.
+    /// Starts a standby of this server, whose commits wait for it from now on.
     pub async fn standby(&self) -> Self {
         let folder = folder();
         let data = folder.path().join("data");
@@ -96,13 +96,13 @@ impl Server {
         server
     }
 
-    /// A PgBouncer before the server at this URL, which gives each transaction one of few connections.
+    /// Starts a PgBouncer in front of the server at this URL, which gives each transaction one of few connections.
     pub async fn pgbouncer(which: PgBouncer, target: &reqwest::Url) -> Self {
         let (folder, port) = (folder(), Port::take());
         let (user, password) = (target.username(), target.password().unwrap_or_default());
         let users = folder.path().join("users.txt");
         let settings = folder.path().join("pgbouncer.ini");
-        // Servers that trust whoever comes from this machine give out no password.
+        // Servers that trust all clients of this machine have no password.
         let check = if password.is_empty() { "trust" } else { "plain" };
         std::fs::write(&users, format!("\"{user}\" \"{password}\"\n")).unwrap();
         let text = format!(
@@ -116,18 +116,18 @@ impl Server {
         std::fs::write(&settings, text).unwrap();
         let mut command = as_account(&which.program());
         command.arg("--quiet").arg(&settings);
-        // A test that runs in the background of a shell ignores SIGQUIT, and hands that on.
+        // Not SIGQUIT: a test in the background of a shell ignores it, and its children inherit that.
         let server = Self { child: spawn(&mut command), end: Signal::SIGTERM, port, _folder: folder };
         eventually("the pooler listens", async || tokio::net::TcpStream::connect(server.address()).await.ok()).await;
         server
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub fn address(&self) -> std::net::SocketAddr {
         self.port.address()
     }
 
-    /// The superuser's URL of a database.
+    /// Returns the superuser's URL of a database.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@{}/{database}", self.address())
     }
@@ -139,7 +139,7 @@ impl Server {
         connection.close().await.unwrap();
     }
 
-    /// One column of what a query finds in a database.
+    /// Returns the first column of a query's rows.
     pub async fn column(&self, database: &str, sql: &'static str) -> Vec<String> {
         let mut connection = PgConnection::connect(&self.url(database)).await.unwrap();
         sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
@@ -151,7 +151,7 @@ impl Server {
         self.execute("postgres", "SELECT pg_reload_conf()").await;
     }
 
-    /// Waits until commits wait for a standby that is gone.
+    /// Waits until there are commits that wait for a standby that is gone.
     pub async fn wait_for_unconfirmed_commits(&self) {
         let sql = "SELECT pid::text FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
         eventually("a commit waits for the standby", async || {
@@ -160,7 +160,7 @@ impl Server {
         .await;
     }
 
-    /// Promotes a standby, and waits until it takes writes.
+    /// Promotes a standby, and waits until it accepts writes.
     pub async fn promote(&self) {
         self.execute("postgres", "SELECT pg_promote(true)").await;
     }
@@ -175,7 +175,7 @@ impl Drop for Server {
     }
 }
 
-/// A folder that the account owns.
+/// Creates a folder owned by the account.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();

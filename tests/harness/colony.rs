@@ -19,27 +19,27 @@ use uuid::Uuid;
 use crate::web::http;
 use crate::{Backend, Port, eventually};
 
-/// How long a claim in a test waits for work that is surely coming.
+/// Wait of a claim in a test for work that is certain to come.
 pub const CLAIM_WAIT: Duration = Duration::from_secs(10);
 
-/// What a test sets otherwise than a broker has it.
+/// Changes of a broker's settings by a test.
 type Tune = Arc<dyn Fn(&mut Config) + Send + Sync>;
 
 /// A colony named `test` on a broker of its own.
 pub struct TestColony {
-    /// The database under it.
+    /// The broker's database.
     pub backend: Backend,
     /// The colony's key pair.
     pub key: KeyPair,
     /// The key pair that may create colonies.
     pub server_owner: KeyPair,
-    /// How long finished processes are kept, from the next start on.
+    /// Retention of finished processes, from the next start on.
     pub retention: RetentionConfig,
     store: StoreConfig,
     tune: Tune,
     clock: Arc<dyn Clock>,
     broker: Option<Broker>,
-    /// Held while the broker is stopped, too.
+    /// Reserved while the broker is stopped, too.
     port: Port,
     keys: Mutex<HashMap<String, KeyPair>>,
 }
@@ -51,18 +51,18 @@ impl TestColony {
         Self::start_on(backend, store).await
     }
 
-    /// The same, where the broker reaches its database by another way than the backend's own.
+    /// Starts a broker that reaches its database at another address than the backend's own.
     pub async fn start_on(backend: Backend, store: StoreConfig) -> Self {
         Self::start_with(backend, store, Arc::new(SystemClock)).await
     }
 
-    /// The same, with settings of the test's own.
+    /// Starts a broker with settings of the test's own.
     pub async fn start_tuned(backend: Backend, tune: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
         let store = backend.store_config();
         Self::start_as(backend, store, Arc::new(SystemClock), Arc::new(tune)).await
     }
 
-    /// The same, where the broker reads this clock. Over Postgres it goes by the database's instead.
+    /// Starts a broker with this clock. Over Postgres it uses the database's clock instead.
     pub async fn start_with(backend: Backend, store: StoreConfig, clock: Arc<dyn Clock>) -> Self {
         Self::start_as(backend, store, clock, Arc::new(|_| {})).await
     }
@@ -88,34 +88,34 @@ impl TestColony {
         colony
     }
 
-    /// Where the broker listens.
+    /// Returns the broker's address.
     pub fn address(&self) -> SocketAddr {
         self.port.address()
     }
 
-    /// Conditions that the broker's own parts tell of.
+    /// Returns the notices of the broker's own parts.
     pub fn notices(&self) -> apiary_daemon::Notices {
         self.broker.as_ref().expect("the broker was stopped").notices()
     }
 
-    /// The broker's background tasks.
+    /// Returns the broker's background tasks.
     pub fn tasks(&self) -> apiary_daemon::Supervisor {
         self.broker.as_ref().expect("the broker was stopped").tasks().clone()
     }
 
-    /// A bare gRPC connection, for calls that the SDK would not make.
+    /// Opens a bare gRPC connection, for calls that the SDK would not make.
     pub async fn channel(&self) -> tonic::transport::Channel {
         tonic::transport::Endpoint::from_shared(format!("http://{}", self.address())).unwrap().connect().await.unwrap()
     }
 
-    /// A second broker on the same database.
+    /// Starts a second broker on the same database.
     pub async fn start_peer(&self) -> Peer {
         let broker = self.start_broker(any_port()).await;
         let address = broker.address().unwrap();
         Peer { broker, address }
     }
 
-    /// A second broker, where the database can have several.
+    /// Starts a second broker if the database can have several.
     pub async fn start_peer_if_shared(&self) -> Option<Peer> {
         match self.backend.kind() {
             "postgres" => Some(self.start_peer().await),
@@ -128,7 +128,7 @@ impl TestColony {
         start_broker(store, self.retention, &self.server_owner, address, &self.clock, &self.tune).await
     }
 
-    /// Stops the broker, in order.
+    /// Stops the broker gracefully.
     pub async fn stop(&mut self) {
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
@@ -140,48 +140,49 @@ impl TestColony {
         self.broker = Some(self.start_broker(self.address()).await);
     }
 
-    /// Waits until exactly so many claims wait at the broker.
+    /// Waits until exactly `count` claims wait at the broker.
     pub async fn wait_for_polls(&self, count: u64) {
         wait_for_polls(self.address(), count).await;
     }
 
-    /// A client of this colony in the name of a key.
+    /// Returns a client of this colony with a key.
     pub fn client(&self, key: &KeyPair) -> Client {
         self.client_for(self.key.id(), key)
     }
 
-    /// A client of any colony in the name of a key.
+    /// Returns a client of any colony with a key.
     pub fn client_for(&self, colony: apiary_identity::Id, key: &KeyPair) -> Client {
         client_at(self.address(), colony, key)
     }
 
-    /// The key pair of somebody whom [`user`](Self::user), [`executor`](Self::executor) or [`grant`](Self::grant) made.
+    /// Returns the key pair of a member made by [`user`](Self::user), [`executor`](Self::executor) or
+    /// [`grant`](Self::grant).
     pub fn key_of(&self, name: &str) -> KeyPair {
         self.keys.lock().unwrap().get(name).cloned().expect("nobody of this name was granted anything")
     }
 
-    /// A user who may submit everything.
+    /// Adds a user who may submit everything.
     pub async fn user(&self, name: &str) -> Client {
         self.grant(name, Role::User, &["*"], &["*"], &[]).await
     }
 
-    /// A user who may read everything, and submit nothing.
+    /// Adds a user who may read everything, and submit nothing.
     pub async fn reader(&self) -> Client {
         self.grant("reader", Role::User, &[], &[], &[GrantRight::Read]).await
     }
 
-    /// A user who may read, cancel and operate, and submit nothing.
+    /// Adds a user who may read, cancel and operate, and submit nothing.
     pub async fn operator(&self, name: &str) -> Client {
         let rights = [GrantRight::Read, GrantRight::Cancel, GrantRight::Operate];
         self.grant(name, Role::User, &[], &[], &rights).await
     }
 
-    /// An executor of one type.
+    /// Adds an executor of one type.
     pub async fn executor(&self, name: &str, executor_type: &str) -> Client {
         self.grant(name, Role::Executor, &["*"], &[executor_type], &[]).await
     }
 
-    /// A new key with a grant; the client acts in its name.
+    /// Adds a grant for a new key; returns a client with this key.
     pub async fn grant(
         &self,
         name: &str,
@@ -197,7 +198,7 @@ impl TestColony {
         self.client(&key)
     }
 
-    /// A grant for 90 days, unsigned: none of them is near its end.
+    /// Returns an unsigned grant for 90 days, so that it is not reported as near its end.
     pub fn grant_document(
         &self,
         key: &KeyPair,
@@ -210,14 +211,14 @@ impl TestColony {
         grant_document(&self.key, key, name, role, (functions, executor_types), rights)
     }
 
-    /// Claims one process that is surely coming.
+    /// Claims a process that is certain to come.
     pub async fn claim_one(&self, executor: &Client, executor_type: &str) -> v1::Lease {
         let mut leases = claim(executor, executor_type, 1, CLAIM_WAIT).await;
         assert_eq!(leases.len(), 1, "one process was to be claimed");
         leases.remove(0)
     }
 
-    /// A signed success for a lease.
+    /// Signs a success for a lease.
     pub fn success(&self, name: &str, lease: &v1::Lease, output: &[u8]) -> Envelope {
         let document = Outcome::succeeded(
             self.key.id(),
@@ -230,20 +231,20 @@ impl TestColony {
         Envelope::seal(&self.key_of(name), &document).unwrap()
     }
 
-    /// Progress of a lease that says nothing yet, unsigned.
+    /// Returns unsigned, empty progress of a lease.
     pub fn progress(&self, lease: &v1::Lease, number: i64) -> Progress {
         let process_id = lease.process_id.parse().unwrap();
         Progress::new(self.key.id(), process_id, lease.attempt, spec_digest(lease), number, SystemClock.now())
     }
 
-    /// The colony's rules in a version, signed: a list as [`GuardRule`] reads it.
+    /// Signs a version of the colony's rules: a list as [`GuardRule`] reads it.
     pub fn guard(&self, version: i64, rules: &serde_json::Value) -> Envelope {
         let rules = GuardRule::list_from_json(rules.to_string().as_bytes()).unwrap();
         let guard = Guard { colony: self.key.id(), version, made_at: SystemClock.now(), rules };
         Envelope::seal(&self.key, &guard).unwrap()
     }
 
-    /// A signed failure for a lease.
+    /// Signs a failure for a lease.
     pub fn failure(&self, name: &str, lease: &v1::Lease, kind: OutcomeKind, words: &str) -> Envelope {
         let document = Outcome::failed(
             self.key.id(),
@@ -265,23 +266,24 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// A client of this broker.
+    /// Returns a client of this broker.
     pub fn client(&self, colony: apiary_identity::Id, key: &KeyPair) -> Client {
         client_at(self.address, colony, key)
     }
 
-    /// Waits until exactly so many claims wait at this broker.
+    /// Waits until exactly `count` claims wait at this broker.
     pub async fn wait_for_polls(&self, count: u64) {
         wait_for_polls(self.address, count).await;
     }
 
-    /// Stops it, in order.
+    /// Stops it gracefully.
     pub async fn stop(self) {
         self.broker.stop().await;
     }
 }
 
-/// A grant by a colony for 90 days, unsigned: none of them is near its end. The scopes are functions and executor types.
+/// Returns an unsigned grant by a colony for 90 days, so that it is not reported as near its end. The scopes are
+/// functions and executor types.
 pub fn grant_document(
     colony: &KeyPair,
     key: &KeyPair,
@@ -316,12 +318,12 @@ pub async fn claim(executor: &Client, executor_type: &str, count: i32, wait: Dur
     executor.claim(request).await.unwrap().leases
 }
 
-/// The digest of a lease's spec, as received.
+/// Returns the digest of a lease's spec, as received.
 pub fn spec_digest(lease: &v1::Lease) -> Digest {
     apiary_executor_sdk::wire::envelope_from_proto(lease.spec.as_ref().unwrap()).unwrap().digest()
 }
 
-/// The state of a process.
+/// Returns the state of a process.
 pub async fn state_of(reader: &Client, process_id: Uuid) -> v1::ProcessState {
     reader.get_process(process_id).await.unwrap().process.unwrap().state()
 }

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use crate::{apiary_binary, eventually};
 
-/// One `apiary` process: a command, its settings as environment variables, and a file for what it says.
+/// An `apiary` process: a command, its settings as environment variables, and a file for its output.
 pub struct Daemon {
     name: &'static str,
     arguments: Vec<String>,
@@ -23,7 +23,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// A daemon that is not started yet. `listens` is where it can be reached once it is ready.
+    /// Creates a daemon that is not started yet. `listens` is its address once it is ready.
     pub fn new(name: &'static str, arguments: &[&str], folder: &Path, listens: Option<SocketAddr>) -> Self {
         Self {
             name,
@@ -47,13 +47,13 @@ impl Daemon {
         self.settings.insert(variable.to_owned(), value.to_string());
     }
 
-    /// Starts it, with nothing but its own settings in the environment.
+    /// Starts it, with only its own settings in the environment.
     pub fn start(&mut self) {
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
         self.start_with(log.into());
     }
 
-    /// The same, where it says what goes wrong elsewhere.
+    /// Starts it with this standard error, with only its own settings in the environment.
     pub fn start_with(&mut self, stderr: Stdio) {
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
         let child = Command::new(apiary_binary())
@@ -69,7 +69,7 @@ impl Daemon {
         self.child = Some(child);
     }
 
-    /// Waits until it can be reached; a daemon that ended instead fails the test with its last words.
+    /// Waits until it can be reached; a daemon that ended instead fails the test with the end of its output.
     pub async fn ready(&mut self) {
         let Some(address) = self.listens else { return };
         eventually("the daemon listens", async || {
@@ -82,7 +82,7 @@ impl Daemon {
         .await;
     }
 
-    /// `kill -9`, and gone.
+    /// Kills it as `kill -9` does, and waits for the end.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
@@ -90,7 +90,7 @@ impl Daemon {
         }
     }
 
-    /// SIGTERM, and waits for the end; returns the exit code.
+    /// Sends SIGTERM, and waits for the end; returns the exit code.
     pub async fn terminate(&mut self) -> Option<i32> {
         self.signal(Signal::SIGTERM);
         self.ended().await
@@ -111,22 +111,22 @@ impl Daemon {
         code
     }
 
-    /// The process's number, while it runs.
+    /// Returns the process id, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)
     }
 
-    /// Whether it runs: it was started, and neither ended by itself nor was killed.
+    /// Returns `true` if it runs: it was started, and has neither ended by itself nor been killed.
     pub fn is_running(&mut self) -> bool {
         self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
-    /// All that it said.
+    /// Returns its complete output.
     pub fn words(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// The end of what it said.
+    /// Returns the end of its output.
     pub fn last_words(&self) -> String {
         let words = self.words();
         let lines: Vec<_> = words.lines().collect();

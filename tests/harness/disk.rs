@@ -1,5 +1,5 @@
-//! Folders whose disk can be made to fail, and to work again. Each way asks for something that not every machine gives;
-//! `cargo xtask test` names the tests that it leaves out for want of it.
+//! Folders whose disk can be made to fail, and to work again. Each fault needs an ability that not every machine has;
+//! `cargo xtask test` names the tests that it skips without it.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,14 +13,14 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// How a disk fails.
+/// Faults of a disk.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
     /// No room is left on a file system of its own. Needs root, and the right to mount.
     Full,
-    /// Its files take no change. Needs root, and a file system with `chattr`.
+    /// Files that cannot be changed. Needs root, and a file system with `chattr`.
     Immutable,
-    /// What is written does not reach the disk. Needs a C compiler.
+    /// Writes that do not reach the disk. Needs a C compiler.
     FailingFsync,
 }
 
@@ -28,7 +28,7 @@ pub enum Fault {
 pub struct Disk {
     fault: Fault,
     folder: TempDir,
-    /// What is not on the disk itself: the shim, and the sign that it looks for.
+    /// Folder on a working disk: for the shim, and the file that switches it on.
     beside: TempDir,
 }
 
@@ -38,7 +38,7 @@ const TRIES_MAX: usize = 5;
 const SIZE: &str = "size=16m";
 
 impl Disk {
-    /// A disk that works, and can fail in this way.
+    /// Creates a working disk that can fail in this way.
     pub fn new(fault: Fault) -> Self {
         let disk = Self { fault, folder: tempfile::tempdir().unwrap(), beside: tempfile::tempdir().unwrap() };
         match fault {
@@ -54,12 +54,12 @@ impl Disk {
         disk
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The environment of a process that is to meet the fault.
+    /// Returns the environment variables for a process on this disk.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         match self.fault {
             Fault::FailingFsync => vec![
@@ -70,7 +70,7 @@ impl Disk {
         }
     }
 
-    /// Makes it fail.
+    /// Makes the disk fail.
     pub fn fail(&self) {
         match self.fault {
             Fault::Full => fill(&self.ballast()),
@@ -79,14 +79,14 @@ impl Disk {
         }
     }
 
-    /// Fills a disk of its own but for so many bytes.
+    /// Fills a disk of its own except for `bytes`.
     pub fn fill_but(&self, bytes: u64) {
         self.fail();
         let ballast = std::fs::File::options().write(true).open(self.ballast()).unwrap();
         ballast.set_len(ballast.metadata().unwrap().len() - bytes).unwrap();
     }
 
-    /// Makes it work again.
+    /// Makes the disk work again.
     pub fn mend(&self) {
         match self.fault {
             Fault::Full => std::fs::remove_file(self.ballast()).unwrap(),
@@ -96,7 +96,7 @@ impl Disk {
     }
 
     fn change_attribute(&self, change: &str) {
-        // Again, if a file went away between being found and being changed.
+        // Repeated, because a file may disappear between its listing and its change.
         let done = (0..TRIES_MAX).any(|_| chattr(change, self.path()).output().is_ok_and(|done| done.status.success()));
         assert!(done, "this test needs root, and `chattr` on {}", self.path().display());
     }
@@ -117,7 +117,7 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         match self.fault {
-            // Lazily: a process that a failed test left behind may still have files open.
+            // Lazily: a process left behind by a failed test may still have files open.
             Fault::Full => drop(Command::new("umount").arg("--lazy").arg(self.path()).status()),
             Fault::Immutable => drop(chattr("-i", self.path()).output()),
             Fault::FailingFsync => {}
@@ -125,15 +125,15 @@ impl Drop for Disk {
     }
 }
 
-/// Changes an attribute of every file. Sockets have none; and a program that wrote to an immutable file in its memory, as SQLite does
-/// to its index of the log, would be ended by the system.
+/// Changes an attribute of every file. Sockets have none. Mapped files are left out: a program that writes to an
+/// immutable mapped file, as SQLite does to its index of the log, would be ended by the system.
 fn chattr(change: &str, folder: &Path) -> Command {
     let mut command = Command::new("find");
     command.arg(folder).args(["-type", "f", "-not", "-name", "*-shm", "-exec", "chattr", change, "{}", "+"]);
     command
 }
 
-/// Writes until not one byte more fits.
+/// Writes until not a single byte more fits.
 fn fill(ballast: &Path) {
     let mut file = std::fs::File::create(ballast).unwrap();
     for block in [&[0; 65_536][..], &[0; 512], &[0; 1]] {

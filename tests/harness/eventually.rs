@@ -1,16 +1,17 @@
-//! Waiting for a condition, never for a time.
+//! Waits for conditions, never for a fixed time.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long [`eventually`] waits: long enough for two busy cores, short enough to notice a hang.
+/// Longest wait of [`eventually`]: long enough for two busy cores, short enough to notice a hang.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The pause between two looks.
+/// Pause between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Looks until `look` finds what `what` says, and gives that back. Panics once [`PATIENCE`] is over.
+/// Calls `look` until it returns `Some`, and returns the value. `what` describes the condition for the panic after
+/// [`PATIENCE`].
 ///
 /// ```no_run
 /// # async fn state() -> &'static str { "succeeded" }
@@ -22,7 +23,7 @@ pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> 
     eventually_within(PATIENCE, what, look).await
 }
 
-/// As [`eventually`], with a patience of its own. One look that hangs is cut off at the end of it, too.
+/// Waits as [`eventually`] does, with another longest wait, which also ends a `look` that hangs.
 #[expect(clippy::panic, reason = "this is how a test that waited in vain fails")]
 pub async fn eventually_within<T>(patience: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + patience;

@@ -1,4 +1,4 @@
-//! What the tests of the whole stand on: servers, databases, keys, and waiting for conditions.
+//! Harness of the tests of the whole system: servers, databases, keys, and waits for conditions.
 
 pub mod backend;
 pub mod binary;

@@ -1,4 +1,4 @@
-//! A real nginx before a broker, and the pages that it answers when something is wrong.
+//! A real nginx in front of a broker, and the pages that it answers when something is wrong.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::fs;
@@ -10,21 +10,22 @@ use tempfile::TempDir;
 
 use crate::{Port, eventually};
 
-/// Where Debian and others keep the program.
+/// Paths of the program on Debian and other systems.
 const PROGRAMS: [&str; 3] = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"];
-/// Statuses of the pages that it can be told to answer everything with.
+/// Statuses of the pages that it can answer to all requests.
 pub const PAGES: [u16; 8] = [200, 403, 404, 413, 429, 500, 503, 504];
 
 /// An nginx that passes gRPC on.
 pub struct Nginx {
     child: Child,
     port: Port,
-    /// Gone with it.
+    /// Removed with it.
     folder: TempDir,
 }
 
 impl Nginx {
-    /// Passes everything on to the gRPC server at `target`, which need not be there. `directives` are added to the place that does so.
+    /// Starts an nginx that forwards everything to the gRPC server at `target`, which may be down. `directives` are
+    /// added to the location that forwards.
     pub async fn before(target: SocketAddr, directives: &str) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), Port::take());
         let settings = folder.path().join("nginx.conf");
@@ -38,7 +39,7 @@ impl Nginx {
         nginx
     }
 
-    /// Where it listens, for gRPC in plain text.
+    /// Returns its address, for gRPC in plain text.
     pub fn address(&self) -> SocketAddr {
         self.port.address()
     }
@@ -49,14 +50,14 @@ impl Nginx {
         fs::write(self.page(status), "").unwrap();
     }
 
-    /// Passes requests on again.
+    /// Forwards requests again.
     pub fn pass_on(&self) {
         for status in PAGES {
             let _ = fs::remove_file(self.page(status));
         }
     }
 
-    /// The number of requests to paths with this end that it answered with this status.
+    /// Returns the number of requests to paths with this end that it answered with this status.
     pub fn answers(&self, status: u16, path_end: &str) -> usize {
         let log = fs::read_to_string(self.folder.path().join("answers")).unwrap_or_default();
         let is_meant = |line: &&str| line.starts_with(&format!("{status} ")) && line.ends_with(path_end);
@@ -81,13 +82,13 @@ impl Drop for Nginx {
     }
 }
 
-/// The settings: one process, which writes nowhere but to its folder.
+/// Returns the settings: a single process, which writes only to its folder.
 fn text(folder: &Path, address: SocketAddr, target: SocketAddr, directives: &str) -> String {
     let folder = folder.display();
     let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let temporary: String = kinds.map(|kind| format!("{kind}_temp_path {folder}/{kind};\n")).concat();
     let page = |status| {
-        // nginx's own page, where it has one.
+        // nginx's own page, if it has one for the status.
         let words = if status == 200 { " '<html><body>Welcome to nginx!</body></html>'" } else { "" };
         format!("if (-f {folder}/page-{status}) {{ return {status}{words}; }}\n")
     };

@@ -1,5 +1,5 @@
-//! Ports that stay a test's own, also while nothing listens there: a server that is started again, or one that another
-//! program starts, must find its port free.
+//! Ports reserved for a test, also while nothing listens there: a server that is started again, or that another program
+//! starts, must find its port free.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::fs::{DirBuilder, File};
@@ -7,25 +7,26 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt as _;
 
-/// Below the ports that the system gives to outgoing connections and to port 0, so that nobody gets one by chance.
+/// Range below the ports that the system assigns to outgoing connections and to port 0, so that none is assigned by
+/// chance.
 const PORTS: Range<u16> = 20_000..32_000;
 
 /// A port of 127.0.0.1 that no other test gets while this lives, in this process or in another.
 pub struct Port {
     number: u16,
-    /// Locked; the system lets go of it when the process ends.
+    /// The lock, which the system releases when the process ends.
     _lock: File,
 }
 
 impl Port {
-    /// Takes one.
+    /// Reserves a port.
     pub fn take() -> Self {
         let folder = std::env::temp_dir().join(format!("apiary-test-ports-{}", nix::unistd::geteuid()));
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).unwrap();
         let first = rand::random_range(PORTS);
         for number in (first..PORTS.end).chain(PORTS.start..first) {
             let lock = File::options().create(true).append(true).open(folder.join(number.to_string())).unwrap();
-            // Another program may listen there, which knows nothing of locks.
+            // Programs other than tests do not use the locks, and may listen there.
             if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
                 return Self { number, _lock: lock };
             }
@@ -33,7 +34,7 @@ impl Port {
         panic!("no port in {PORTS:?} is free")
     }
 
-    /// The address to listen on, or to find nobody at.
+    /// Returns the address, to listen on, or for clients to find no server at.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.number).into()
     }

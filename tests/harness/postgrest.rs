@@ -1,4 +1,4 @@
-//! A server in Supabase's place, which answers as it is told, and remembers when it was asked what.
+//! A stub of Supabase with settable answers, which records its calls and their times.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::sync::{Arc, Mutex};
@@ -9,18 +9,18 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
-/// One call of the function that takes an event.
+/// A call of the function that applies an event.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The event's id.
     pub event: String,
-    /// When the call had arrived.
+    /// Time of the call's arrival.
     pub asked: Instant,
-    /// Whether the event was taken.
+    /// `true` if the event was accepted.
     pub is_taken: bool,
 }
 
-/// A state of record that takes every event, or refuses all.
+/// A state of record that accepts every event, or refuses all.
 pub struct PostgrestStub {
     url: String,
     state: Arc<Mutex<State>>,
@@ -29,15 +29,15 @@ pub struct PostgrestStub {
 
 #[derive(Default)]
 struct State {
-    /// Status line and further headers, and the body, while it refuses.
+    /// Status line with further headers, and the body, while it refuses.
     refusal: Option<(String, String)>,
-    /// Whether calls stay without an answer.
+    /// `true` if calls get no answer.
     hangs: bool,
     calls: Vec<Call>,
 }
 
 impl PostgrestStub {
-    /// A server that takes every event.
+    /// Starts a server that accepts every event.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -51,28 +51,29 @@ impl PostgrestStub {
         Self { url, state, _serving: AbortOnDropHandle::new(serving) }
     }
 
-    /// The project's URL.
+    /// Returns the project's URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Refuses every call from now on: with this status line and further headers, each after a line's end, and with this body.
+    /// Refuses every call from now on: with this status line and further headers, separated by line ends, and with this
+    /// body.
     pub fn refuse(&self, head: &str, body: &str) {
         self.state.lock().unwrap().refusal = Some((head.to_owned(), body.to_owned()));
     }
 
-    /// Answers no call from now on. Those that come now stay without an answer for good.
+    /// Answers no call from now on. Calls received meanwhile never get an answer.
     pub fn hang(&self) {
         self.state.lock().unwrap().hangs = true;
     }
 
-    /// Takes every event from now on.
+    /// Accepts every event from now on.
     pub fn take(&self) {
         let mut state = self.state.lock().unwrap();
         (state.refusal, state.hangs) = (None, false);
     }
 
-    /// The calls so far, in their order.
+    /// Returns the calls so far, in order.
     pub fn calls(&self) -> Vec<Call> {
         self.state.lock().unwrap().calls.clone()
     }
@@ -83,7 +84,7 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     let asked = Instant::now();
     let event = event_of(&body);
     if state.lock().unwrap().hangs {
-        // Until the client goes away.
+        // Waits until the client closes the connection.
         let _ = stream.read(&mut [0]).await;
         return;
     }
@@ -98,14 +99,14 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     }
 }
 
-/// The id of the event that a call is about; `None` for a question whether calls would be taken.
+/// Returns the id of a call's event; `None` for a probe without an event.
 fn event_of(body: &str) -> Option<String> {
     let arguments: Value = serde_json::from_str(body).ok()?;
     let change: Value = serde_json::from_str(arguments["change"].as_str()?).ok()?;
     Some(change["event"]["id"].as_str()?.to_owned())
 }
 
-/// The body of a request.
+/// Reads the body of a request.
 async fn read(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! A way to a server that can be closed and opened: what a network, a fail-over or a restart looks like from outside.
+//! A TCP proxy that can be closed and opened, to simulate network failures, fail-overs and restarts.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Forwards connections while it is open; closing it cuts all of them.
+/// A proxy that forwards connections while it is open; closing it cuts all of them.
 pub struct Proxy {
     address: SocketAddr,
     target: watch::Sender<String>,
@@ -16,7 +16,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// An open way to `target`.
+    /// Starts an open proxy to `target`.
     pub async fn to(target: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -30,22 +30,22 @@ impl Proxy {
         Self { address, target, open, _accepting: AbortOnDropHandle::new(accepting) }
     }
 
-    /// Where to connect.
+    /// Returns the address to connect to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Leads new connections elsewhere; those that are open stay where they are.
+    /// Forwards new connections to another target; open ones stay.
     pub fn redirect(&self, target: String) {
         self.target.send_replace(target);
     }
 
-    /// Cuts every connection, and every new one at once.
+    /// Cuts every connection now, and each new one as soon as it comes.
     pub fn close(&self) {
         self.open.send_replace(false);
     }
 
-    /// Lets new connections through.
+    /// Forwards new connections again.
     pub fn open(&self) {
         self.open.send_replace(true);
     }

@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// The `Stripe-Signature` header for a body, sent at this second.
+/// Returns the `Stripe-Signature` header for a body, sent at this second.
 pub fn signature(secret: &str, body: &[u8], unix_seconds: i64) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{unix_seconds}.").as_bytes());
@@ -13,7 +13,8 @@ pub fn signature(secret: &str, body: &[u8], unix_seconds: i64) -> String {
     format!("t={unix_seconds},v1={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-/// A `customer.subscription.created` of an active subscription, number `number`, in the API's present form.
+/// Returns a `customer.subscription.created` event of an active subscription with this number, in the API's current
+/// form.
 pub fn subscription_created(number: usize, created: i64) -> Value {
     json!({
         "id": format!("evt_test{number:08}"),

@@ -1,14 +1,14 @@
-//! The behaviour cases: `tests/cases.md` names for each the tests that hold it. A test says so itself, in a line
-//! `// Case 17.` or `// Cases 6, X20.` above it.
+//! The behaviour cases: `tests/cases.md` lists the tests of each case. A test names its cases in a line `// Case 17.`
+//! or `// Cases 6, X20.` above it.
 
 use std::collections::BTreeMap;
 
 use crate::hold;
 use crate::tree::{TextFile, file, rust};
 
-/// The table.
+/// The page with the table.
 const PAGE: &str = "tests/cases.md";
-/// What stands for the tests of a case that has none yet.
+/// Mark of a case without tests.
 const NONE: &str = "—";
 
 #[test]
@@ -49,11 +49,11 @@ fn rows() -> Vec<Row> {
         let cells: Vec<&str> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
         <[&str; 3]>::try_from(cells).ok()
     });
-    // The first is the heading.
+    // Skips the heading.
     cells.skip(1).map(|cells| cells.map(str::to_owned)).map(|[case, words, tests]| Row { case, words, tests }).collect()
 }
 
-/// Each case's tests, by file.
+/// Tests by case, each with its file.
 type Tests = BTreeMap<&'static str, Vec<&'static str>>;
 
 fn cell(tests: &Tests) -> String {
@@ -76,7 +76,7 @@ fn held() -> BTreeMap<String, Tests> {
     held
 }
 
-/// The marks of a file: the cases, and the test below them.
+/// Returns the marks of a file: the cases, and the test below them.
 fn marks(file: &'static TextFile) -> Vec<(Vec<String>, &'static str)> {
     let mut marks = Vec::new();
     let lines: Vec<&str> = file.text.lines().collect();

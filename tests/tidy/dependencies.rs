@@ -1,11 +1,11 @@
-//! Crates depend downwards, on what they use, from one public registry.
+//! Dependencies: crates depend downwards only, only on crates they use, and on a single public registry.
 
 use std::collections::BTreeSet;
 
 use crate::hold;
 use crate::tree::{TextFile, file, files, under, words};
 
-/// Everything that the program is made of.
+/// The crates of the program.
 const PARTS: &[&str] = &[
     "apiary-adapters",
     "apiary-bees",
@@ -21,7 +21,7 @@ const PARTS: &[&str] = &[
     "apiary-store-sqlite",
 ];
 
-/// The program, and the harness of its tests.
+/// Dependencies of the program and of the harness of its tests.
 const CLI: &[&str] = &[
     "apiary-adapters",
     "apiary-bees",
@@ -39,7 +39,7 @@ const CLI: &[&str] = &[
 /// The parts that a database's store is made of.
 const STORE: &[&str] = &["apiary-store", "apiary-database", "apiary-identity", "apiary-protocol"];
 
-/// What each crate may take of the others.
+/// The crates on which each crate may depend.
 const CRATES: [(&str, &[&str]); 15] = [
     ("proto", &[]),
     ("identity", &[]),
@@ -72,7 +72,7 @@ const CRATES: [(&str, &[&str]); 15] = [
             "apiary-protocol",
             "apiary-daemon",
             "apiary-database",
-            // Its tests only.
+            // For its tests only.
             "apiary-tests",
         ],
     ),
@@ -82,7 +82,7 @@ const CRATES: [(&str, &[&str]); 15] = [
     ("xtask", &[]),
 ];
 
-/// Dependencies that no line of code names, and why they are there.
+/// Dependencies that no line of code names, and their reasons.
 const USED_WITHOUT_A_NAME: [(&str, &str); 0] = [];
 
 #[test]
@@ -158,7 +158,7 @@ fn every_shared_dependency_is_some_crates() {
     let shared = section_names("Cargo.toml", &["[workspace.dependencies]"]);
     let used: BTreeSet<String> =
         CRATES.iter().flat_map(|(name, _)| dependencies(&format!("{name}/Cargo.toml"))).collect();
-    // A crate of our own may wait for its first user: several of them begin to use it at the same time.
+    // A crate of this workspace may have no user yet: several begin to use it at the same time.
     let unused = shared.difference(&used).filter(|name| !PARTS.contains(&name.as_str()));
     let faults: Vec<String> = unused.map(|name| format!("Cargo.toml shares {name}")).collect();
     hold("no crate uses it: remove it from the workspace's dependencies", &faults);
@@ -202,7 +202,7 @@ fn dependencies(manifest: &str) -> BTreeSet<String> {
     section_names(manifest, &["[dependencies]", "[dev-dependencies]", "[build-dependencies]"])
 }
 
-/// The names that are set in these sections of a manifest.
+/// Returns the names in these sections of a manifest.
 fn section_names(manifest: &str, sections: &[&str]) -> BTreeSet<String> {
     let mut inside = false;
     let mut names = BTreeSet::new();

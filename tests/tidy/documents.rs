@@ -1,11 +1,11 @@
-//! Documents say what is: paths, links, settings and reasons that they name exist.
+//! Accuracy of documents: the paths, links, settings and reasons that they name exist.
 
 use std::collections::BTreeSet;
 
 use crate::hold;
 use crate::tree::{TextFile, file, files, root, rust};
 
-/// As long as a newcomer reads.
+/// Maximum lengths in lines, for readers new to the project.
 const LENGTHS: [(&str, usize); 4] =
     [("README.md", 150), ("ARCHITECTURE.md", 200), ("CONTRIBUTING.md", 120), ("SECURITY.md", 60)];
 
@@ -14,10 +14,10 @@ const INDEX: &str = "docs/README.md";
 /// Pages of a folder with an index of its own.
 const INDEXED_ELSEWHERE: &str = "docs/adr/0";
 
-/// What follows the last dot of a path.
+/// File endings of paths in documents.
 const ENDINGS: [&str; 9] = ["rs", "sql", "proto", "md", "toml", "yaml", "json", "service", "sh"];
 
-/// The page about files that its reader is going to write.
+/// The page that names files which its reader has yet to write.
 const YET_TO_BE_WRITTEN: &str = "docs/adding-an-rpc.md";
 
 #[test]
@@ -76,7 +76,7 @@ fn variables_in_documents_are_read_by_the_code() {
     let mut faults = Vec::new();
     for document in files().iter().filter(|file| file.path.ends_with(".md") || file.path.starts_with("deploy/")) {
         for name in upper_case_words(&document.text).into_iter().filter(|word| word.starts_with("APIARY_")) {
-            // Settings are named by their key in the code, `broker.listen`; the variable follows from it.
+            // The code has only the key of a setting, `broker.listen`; the variable is derived from it.
             let key = name.trim_start_matches("APIARY_").to_lowercase();
             let spelled =
                 |text: &str| text.contains(&name) || quoted(text).any(|word| word.replace(['.', '-'], "_") == key);
@@ -157,14 +157,14 @@ fn documents() -> impl Iterator<Item = &'static TextFile> {
     files().iter().filter(|file| file.path.ends_with(".md") && file.path != "CHANGELOG.md")
 }
 
-/// Numbered code spans outside of code blocks.
+/// Returns numbered code spans outside code blocks.
 fn code_spans(document: &TextFile) -> impl Iterator<Item = (usize, String)> {
     prose(document).flat_map(|(line, text)| {
         text.split('`').skip(1).step_by(2).map(|span| (line, span.to_owned())).collect::<Vec<_>>()
     })
 }
 
-/// Numbered lines outside of code blocks.
+/// Returns numbered lines outside code blocks.
 fn prose(document: &TextFile) -> impl Iterator<Item = (usize, &str)> {
     let mut in_block = false;
     document.text.lines().enumerate().filter_map(move |(index, line)| {
@@ -174,7 +174,7 @@ fn prose(document: &TextFile) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// `a/{b,c}.rs` to `a/b.rs` and `a/c.rs`.
+/// Expands `a/{b,c}.rs` to `a/b.rs` and `a/c.rs`.
 fn braces(span: &str) -> Vec<String> {
     let parts = span.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
     match parts {
@@ -185,7 +185,7 @@ fn braces(span: &str) -> Vec<String> {
     }
 }
 
-/// Whether a code span means a file or folder of the checkout.
+/// Returns `true` if a code span names a file or folder of the checkout.
 fn is_path(span: &str) -> bool {
     let strange = |c: char| !c.is_ascii_alphanumeric() && !"./_-".contains(c);
     if span.contains(strange)
@@ -198,14 +198,15 @@ fn is_path(span: &str) -> bool {
     span.contains('/') && (span.ends_with('/') || ending.is_some_and(|ending| ENDINGS.contains(&ending)))
 }
 
-/// At the root, or, as one speaks of a crate's files, at the end of a longer path.
+/// Returns `true` if a path exists from the root, or, like the short names of a crate's files, as the end of a longer
+/// path.
 fn exists(path: &str) -> bool {
     let inner = format!("/{path}");
     root().join(path).exists()
         || files().iter().any(|file| file.path.ends_with(&inner) || path.ends_with('/') && file.path.contains(&inner))
 }
 
-/// Numbered targets of `[text](target)`.
+/// Returns the numbered targets of `[text](target)`.
 fn links(document: &TextFile) -> Vec<(usize, String)> {
     let mut links = Vec::new();
     for (line, text) in prose(document) {
@@ -229,7 +230,7 @@ fn resolve(folder: &str, path: &str) -> String {
     parts.join("/")
 }
 
-/// The anchors of a document's headings, as they are made from their words.
+/// Returns the anchors of a document's headings.
 fn anchors(document: &TextFile) -> BTreeSet<String> {
     let headings = prose(document).filter(|(_, line)| line.starts_with('#'));
     let anchor = |line: &str| {

@@ -3,9 +3,9 @@
 use crate::hold;
 use crate::tree::{files, rust, under, words};
 
-/// A file reads top-down in one sitting.
+/// Maximum number of lines, so that a file can be read in one sitting.
 const LINES_MAX: usize = 500;
-/// Folders below a crate's `src`.
+/// Maximum depth of folders below a crate's `src`.
 const FOLDERS_MAX: usize = 3;
 
 /// Crates with a `src` folder.
@@ -23,7 +23,7 @@ const CRATES: [&str; 11] = [
     "xtask",
 ];
 
-/// Names that say nothing, or only when.
+/// Names that say nothing about the content, or only about its age.
 const EMPTY_WORDS: [&str; 13] =
     ["util", "utils", "utility", "common", "helper", "helpers", "manager", "misc", "stuff", "v2", "v3", "old", "new"];
 

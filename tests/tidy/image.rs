@@ -1,4 +1,4 @@
-//! The container's image, as far as it can be read: who runs in it, and that nothing in it needs a shell.
+//! The container's image, as far as its Dockerfile shows: the user, and that nothing in it needs a shell.
 
 use crate::hold;
 use crate::tree::file;
@@ -9,7 +9,7 @@ const IMAGE: &str = "deploy/Dockerfile";
 fn the_image_runs_as_nobody_special_and_without_a_shell() {
     let text = file(IMAGE).map_or("", |file| &file.text);
     let whole = text.replace("\\\n", " ");
-    // The last stage is what runs.
+    // Only the last stage becomes the image.
     let last = whole.rsplit("\nFROM ").next().unwrap_or_default();
     let instruction = |name: &str| last.lines().rfind(|line| line.starts_with(&format!("{name} ")));
     let user = instruction("USER").and_then(|line| line[5..].split(':').next()?.trim().parse::<u32>().ok());

@@ -3,12 +3,13 @@
 use crate::hold;
 use crate::tree::{TextFile, under, words};
 
-/// What each part of the broker may name of the others. `Error` stands for what `lib.rs` exports.
-/// Whatever is not in this table is the wiring, which may name everything.
+/// The parts of the broker that each part may use. `Error` stands for the exports of `lib.rs`. Files of no part in this
+/// table are the wiring, which may use everything.
 const BROKER: [(&str, &[&str]); 7] = [
     ("limits", &[]),
     ("error", &["limits"]),
-    // A permit is proof that `auth` said yes: the engine asks for it, but cannot make one, nor ask who may do what.
+    // A permit proves that `auth` allowed a call: the engine requires it, but can neither make one nor check rights
+    // itself.
     (
         "engine",
         &["limits", "error", "Error", "auth::Permit", "auth::ServerPermit", "auth::Who", "auth::action", "grant_cache"],
@@ -81,7 +82,7 @@ fn each_layer_names_its_part_of_the_store() {
     );
 }
 
-/// The engine's folders, those that all may use first: each names only folders before it.
+/// The engine's folders, the most general first: each uses only folders before it.
 const ENGINE: [&str; 17] = [
     "lifecycle",
     "clock",
@@ -154,7 +155,7 @@ fn naming(word: &str, may: impl Fn(&str) -> bool) -> Vec<String> {
     faults
 }
 
-/// The first folder below `src`, or the file.
+/// Returns the first folder below `src`, or the file.
 fn layer_of(file: &TextFile) -> &str {
     let inside = file.path.trim_start_matches("broker/src/");
     inside.split(['/', '.']).next().unwrap_or_default()
@@ -173,7 +174,7 @@ fn names_below(root: &str, file: &TextFile) -> Vec<(usize, String)> {
     for (index, (line, text)) in code.iter().enumerate() {
         for start in words(text, root) {
             let Some(first) = text[start..].strip_prefix(prefix.as_str()) else { continue };
-            // A list of names may go on over the next lines.
+            // A list of names may continue on the next lines.
             let rest: String = std::iter::once(first).chain(code[index + 1..].iter().map(|(_, text)| *text)).collect();
             names.extend(expand(&rest, 2).into_iter().map(|name| (*line, name)));
         }
@@ -181,7 +182,7 @@ fn names_below(root: &str, file: &TextFile) -> Vec<(usize, String)> {
     names
 }
 
-/// `a::{b, c::d}` to `a::b`, `a::c`, at most `depth` names each.
+/// Expands `a::{b, c::d}` to `a::b`, `a::c`, with at most `depth` names each.
 fn expand(path: &str, depth: usize) -> Vec<String> {
     let path = path.trim_start();
     if let Some(list) = path.strip_prefix('{') {
@@ -195,7 +196,7 @@ fn expand(path: &str, depth: usize) -> Vec<String> {
     }
 }
 
-/// The items of a list up to its closing brace.
+/// Returns the items of a list up to its closing brace.
 fn split_list(list: &str) -> Vec<&str> {
     let (mut items, mut start, mut open) = (Vec::new(), 0, 0);
     for (index, c) in list.char_indices() {

@@ -1,5 +1,5 @@
-//! The laws of the layout, held by tests: each reads the checkout's files and names what breaks the law, and what to
-//! do about it. `ARCHITECTURE.md` says why the laws are as they are.
+//! The laws of the layout as tests: each reads the checkout's files, and reports violations with the remedy.
+//! `ARCHITECTURE.md` has the reasons of the laws.
 
 mod cases;
 mod dependencies;
@@ -14,7 +14,7 @@ mod tree;
 mod verbs;
 mod words;
 
-/// Fails, unless there is no fault, with all of them and what to do.
+/// Fails if there are faults, and prints all of them with the remedy.
 fn hold(what_to_do: &str, faults: &[String]) {
     assert!(faults.is_empty(), "{what_to_do}\n  {}\n", faults.join("\n  "));
 }

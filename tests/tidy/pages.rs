@@ -1,4 +1,4 @@
-//! Every page of the HTTP doors is described for programs.
+//! The description of HTTP pages: it covers every page of the doors.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use crate::tree::file;
 
 /// The description of all pages.
 const DESCRIPTION: &str = "docs/openapi.json";
-/// Where each door lists its pages, and its tag in the description. The adapter's webhooks have paths that are settings.
+/// The file with each door's pages, and its tag in the description. Paths of the adapter's webhooks are settings, and
+/// not listed.
 const DOORS: [(&str, &str); 2] = [("broker/src/rpc/http.rs", "broker"), ("adapters/src/server/routes.rs", "adapter")];
 
 #[test]
@@ -30,7 +31,7 @@ fn every_page_stands_in_the_description_and_no_other() {
     hold("describe the page, or remove its description", &faults);
 }
 
-/// The paths with an operation of this tag.
+/// Returns the paths with an operation of this tag.
 fn described<'a>(description: &'a Value, tag: &'a str) -> impl Iterator<Item = &'a str> {
     let paths = description["paths"].as_object().into_iter().flatten();
     let has_tag = move |page: &Value| {

@@ -1,10 +1,10 @@
-//! Tests run side by side, and share what is not their own database or folder: roles and settings of the whole Postgres, ports, files
-//! with fixed names, the environment. Each such thing has one place that owns it.
+//! Resources shared by concurrent tests: roles and settings of the whole Postgres, ports, files with fixed names, the
+//! environment. Each has a single owner in the code.
 
 use crate::hold;
 use crate::tree::{TextFile, files};
 
-/// What belongs to all tests, in lower case, and the one file that may touch it.
+/// Marks of shared resources, in lower case, and the only file that may use each.
 const SHARED: [(&str, Option<&str>); 10] = [
     ("alter role", Some("bees/tests/finance/harness/database.rs")),
     ("alter system", Some("tests/harness/cluster.rs")),
@@ -17,15 +17,15 @@ const SHARED: [(&str, Option<&str>); 10] = [
     ("file::create(\"/", None),
     ("fs::write(\"/", None),
 ];
-/// What a whole Postgres has by name, in lower case.
+/// Statements on objects named across a whole Postgres, in lower case.
 const NAMED: [&str; 6] =
     ["create database ", "create role ", "create user ", "create tablespace ", "drop database ", "drop role "];
-/// Fixed names that are made in one place, once for all.
+/// The only file that creates objects with fixed names, for all tests.
 const NAMES_FOR_ALL: &str = "bees/tests/finance/harness/database.rs";
-/// How a test says where something listens, as far as the port.
+/// Texts before a port on which a test listens.
 const LISTENS: [&str; 4] = ["bind(\"127.0.0.1:", "bind(\"0.0.0.0:", "bind(\"[::1]:", "listen=127.0.0.1:"];
 
-/// Ports from here on may be somebody's; nobody listens on those below, which tests name to find nobody.
+/// Lowest port that may be in use. Tests use lower ones as addresses without a server.
 const PORT_MIN: u16 = 1024;
 
 #[test]
@@ -79,12 +79,12 @@ fn what_a_whole_postgres_has_by_name_has_a_drawn_name() {
     hold("draw the name, with a UUID: another test, or another run, may be on the same server", &faults);
 }
 
-/// Rust files with tests and what tests stand on.
+/// Returns the Rust files of tests and their harnesses.
 fn tests() -> impl Iterator<Item = &'static TextFile> {
     let is_test = |file: &&TextFile| {
         let path = file.path.as_str();
         path.ends_with(".rs") && (path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("tests.rs"))
     };
-    // The law itself names all of it.
+    // Without the tidy tests, which contain all marks.
     files().iter().filter(is_test).filter(|file| !file.path.starts_with("tests/tidy/"))
 }

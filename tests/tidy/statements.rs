@@ -1,4 +1,4 @@
-//! SQL: one statement a file, each one run, the same ones in both stores.
+//! SQL files: a single statement each, all in use, the same ones in both stores.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::tree::{files, under, words};
 const POSTGRES: &str = "broker/store-postgres/src/";
 const SQLITE: &str = "broker/store-sqlite/src/";
 
-/// Statements that only one of the databases needs, and why. A folder's name stands for all in it.
+/// Statements that only one of the databases needs, with the reason. A folder's name stands for all its files.
 const ONLY_ONE: [(&str, &str); 6] = [
     ("brokers/", "brokers share a Postgres and its clock, and tell each other; a SQLite file has one broker"),
     ("connections/", "how a connection is prepared, and what a database says of itself, is each database's own"),
@@ -30,7 +30,7 @@ fn every_statement_is_run() {
     let mut faults = Vec::new();
     for file in statements().filter(|file| file.path.contains("/src/")) {
         let source = file.path.split_once("/src/").map_or("", |(name, _)| name);
-        // `include_str!("leases/claim.sql")`, by whatever part of the path is enough there.
+        // `include_str!("leases/claim.sql")` may name only the end of the path.
         let mut parts: Vec<&str> = file.path.split('/').collect();
         let mut named = false;
         while !parts.is_empty() && !named {

@@ -4,46 +4,47 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// Folders that nobody wrote.
+/// Folders without files of people.
 const NOT_OURS: [&str; 3] = ["target", ".git", "node_modules"];
 
 /// A text file of the checkout.
 pub(crate) struct TextFile {
-    /// From the root, with `/`.
+    /// Path from the root, with `/`.
     pub(crate) path: String,
-    /// What is in it.
+    /// Content.
     pub(crate) text: String,
 }
 
 impl TextFile {
-    /// Whether a program wrote it.
+    /// Returns `true` if the file is generated.
     pub(crate) fn is_generated(&self) -> bool {
         self.path.contains("/generated/") || self.path.ends_with(".lock") || self.path.ends_with("package-lock.json")
     }
 
-    /// Whether it is what a command prints, compared letter by letter, and named after the command.
+    /// Returns `true` if the file is the expected output of the command after which it is named, compared letter by
+    /// letter.
     pub(crate) fn is_printed(&self) -> bool {
         self.path.starts_with("cli/tests/cmd/")
     }
 
-    /// Its name without folders and extension.
+    /// Returns its name without folders and extension.
     pub(crate) fn stem(&self) -> &str {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         name.split_once('.').map_or(name, |(stem, _)| stem)
     }
 
-    /// Numbered lines of Rust, without comments.
+    /// Returns numbered lines of Rust, without comments.
     pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text.lines().enumerate().map(|(index, line)| (index + 1, without_comment(line)))
     }
 }
 
-/// The root of the checkout.
+/// Returns the root of the checkout.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// Every text file of the checkout, in order.
+/// Returns every text file of the checkout, in order.
 pub(crate) fn files() -> &'static [TextFile] {
     static FILES: OnceLock<Vec<TextFile>> = OnceLock::new();
     FILES.get_or_init(|| {
@@ -54,22 +55,22 @@ pub(crate) fn files() -> &'static [TextFile] {
     })
 }
 
-/// The files below a folder (named with its closing `/`) whose names end so.
+/// Returns the files below a folder (named with its closing `/`) whose names have this ending.
 pub(crate) fn under(folder: &str, ending: &str) -> impl Iterator<Item = &'static TextFile> {
     files().iter().filter(move |file| file.path.starts_with(folder) && file.path.ends_with(ending))
 }
 
-/// One file; nothing if it is not there.
+/// Returns a file; `None` if it does not exist.
 pub(crate) fn file(path: &str) -> Option<&'static TextFile> {
     files().iter().find(|file| file.path == path)
 }
 
-/// The Rust that people wrote.
+/// Returns the Rust files written by people.
 pub(crate) fn rust() -> impl Iterator<Item = &'static TextFile> {
     under("", ".rs").filter(|file| !file.is_generated())
 }
 
-/// The positions in `text` where `word` stands as a word of its own.
+/// Returns the positions of `word` in `text` as a whole word.
 pub(crate) fn words(text: &str, word: &str) -> impl Iterator<Item = usize> {
     let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(word).map(|(start, _)| start).filter(move |start| {
@@ -81,7 +82,7 @@ fn without_comment(line: &str) -> &str {
     let mut from = 0;
     while let Some(found) = line[from..].find("//") {
         let start = from + found;
-        // `https://` is no comment.
+        // The `//` of `https://` is no comment.
         if !line[..start].ends_with(':') {
             return &line[..start];
         }

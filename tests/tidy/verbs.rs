@@ -1,17 +1,17 @@
-//! One verb, one name, at every layer: finding the files named `claim` shows the whole feature.
+//! Names of verbs, the same at every layer: the files named `claim` are the whole feature.
 
 use crate::hold;
 use crate::tree::{file, under};
 
-/// A call of the schema.
+/// A gRPC call of the schema.
 struct Rpc {
     /// `claim`, `get_process`.
     name: String,
-    /// The file of the schema that it stands in: `leases`.
+    /// The file of the schema that has it: `leases`.
     nouns: String,
 }
 
-/// Where a verb needs no file, and why.
+/// Verbs that need no file in a layer, and the reason.
 const NO_VERB: &[(&str, &str, &str)] = &[
     ("engine", "connect", "it tells what the broker knows of itself"),
     ("store", "connect", "it tells what the broker knows of itself"),
@@ -23,10 +23,10 @@ const NO_VERB: &[(&str, &str, &str)] = &[
     ("store", "watch", "it reads the summaries of processes that are told to have changed"),
 ];
 
-/// The commands, where people have a verb for the call. A command's folder is the noun in the singular.
+/// The commands of the calls that people make. A command's folder is the noun in the singular.
 const COMMANDS: &[(&str, &str)] = &[
     ("create_colony", "colony/create"),
-    // People look at their colony; there is no other to get.
+    // `show` and not `get`: there is only the caller's own colony.
     ("get_colony", "colony/show"),
     ("set_guard", "guard/set"),
     ("get_guard", "guard/show"),
@@ -56,7 +56,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("retry", "process/retry"),
     ("delete", "process/delete"),
     ("list_logs", "process/logs"),
-    // People think of pauses as things that are there or not.
+    // For people, a pause is a thing that is added and removed.
     ("pause", "pause/add"),
     ("resume", "pause/remove"),
     ("list_pauses", "pause/list"),
@@ -70,10 +70,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ("set_limit", "limit/set"),
     ("remove_limit", "limit/remove"),
     ("list_limits", "limit/list"),
-    // To go on is a word of its own: `bulk resume`.
+    // The same call with `go_on` is a command of its own: `bulk resume`.
 ];
 
-/// Calls that are no command: programs make them.
+/// Calls without a command, made only by programs.
 const NO_COMMAND: &[&str] = &["connect", "await", "submit_batch", "end_batch"];
 
 #[test]
@@ -155,7 +155,7 @@ fn the_exceptions_are_still_calls() {
 }
 
 impl Rpc {
-    /// The call's name without its noun: `get` of `get_process`.
+    /// Returns the call's name without its noun: `get` of `get_process`.
     fn verb(&self) -> &str {
         let noun = singular(&self.nouns);
         [self.nouns.as_str(), &noun]
@@ -164,7 +164,7 @@ impl Rpc {
             .unwrap_or(&self.name)
     }
 
-    /// The names that its files may have.
+    /// Returns the names that its files may have.
     fn spellings(&self) -> [&str; 2] {
         [&self.name, self.verb()]
     }

@@ -3,11 +3,11 @@
 use crate::hold;
 use crate::tree::{files, rust, under};
 
-/// Libraries tell by `tracing`, or by what they return.
+/// Libraries, which report by `tracing` or by return values.
 const LIBRARIES: [&str; 9] =
     ["proto", "identity", "protocol", "daemon", "database", "broker", "executor-sdk", "bees", "adapters"];
 
-/// In two parts, so that this file does not find itself.
+/// Marks of unfinished work, in two parts, so that this file does not find itself.
 const UNFINISHED: [&str; 7] = [
     concat!("TO", "DO"),
     concat!("FIX", "ME"),
@@ -18,7 +18,7 @@ const UNFINISHED: [&str; 7] = [
     concat!("dbg", "!("),
 ];
 
-/// Folders of one machine.
+/// Folders specific to a machine.
 const MACHINE_PATHS: [&str; 4] =
     [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
 
@@ -60,8 +60,8 @@ fn logs_show_nothing_of_rusts_own() {
     hold("a field of a log line is text or a number: `%field`, or a word of its own instead of `?field`", &faults);
 }
 
-/// Whether a field is logged in the form that Rust has for its own developers: a question mark before a name, where a field
-/// begins, and not in a text.
+/// Returns `true` if a field is logged in Rust's debug form: a question mark before a name, at the start of a field,
+/// and not in a text.
 fn has_debug_field(code: &str) -> bool {
     code.match_indices('?').any(|(at, _)| {
         let (before, after) = (&code[..at], &code[at + 1..]);
@@ -101,7 +101,7 @@ fn tests_wait_for_conditions() {
     for file in rust().filter(|file| file.path.starts_with("tests/it/") || file.path.starts_with("tests/store/")) {
         let lines: Vec<&str> = file.text.lines().collect();
         for (line, code) in file.code().filter(|(_, code)| code.contains("sleep(")) {
-            // A handler may have to be slow; a comment on the line or above it says why.
+            // A handler may have to be slow; then a comment on the line or above it gives the reason.
             let explained = lines[line - 1].len() > code.len()
                 || line.checked_sub(2).is_some_and(|above| lines[above].trim_start().starts_with("//"));
             if !explained {
