@@ -1,5 +1,5 @@
-//! What limits leave room for in one claim: pure accounting. What runs is counted from `leases`, where it cannot drift from the
-//! truth; only the tokens of rates are kept.
+//! Room under limits, in one claim: pure accounting. Running processes are counted from `leases` each time, so no counter can drift
+//! from the truth; only the tokens of rates are stored.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,10 +7,10 @@ use super::assignment::Candidate;
 use crate::limits::CLAIM_KEYS_MAX;
 use crate::model::{Bucket, Limit, LimitKind, LimitUse, Limits, Rate};
 
-/// What is counted: a kind, and a key or name.
+/// A counted thing: a kind of limit, and a key or name.
 pub type Counter = (LimitKind, String);
 
-/// Room under the limits of a colony, for one lane.
+/// Room under the limits of a colony, for one lane. The default counts nothing, and gives out no work with a concurrency key.
 #[derive(Debug, Default)]
 pub struct Allowance {
     limits: Limits,
@@ -23,8 +23,8 @@ pub struct Allowance {
     waits_for_place: bool,
 }
 
-/// What a walk that goes on in another transaction has found used up. It stays so until the walk's end, also if it gets free
-/// meanwhile: else work further down would be given what work that was passed over waits for.
+/// The limits that a claim found used up before it continued in another transaction. They count as used up until the claim ends, even
+/// if room appears meanwhile: otherwise work further down the queue would get the room that earlier work waits for.
 #[derive(Clone, Debug)]
 pub struct Held {
     used_up: HashMap<Counter, Left>,
@@ -33,40 +33,44 @@ pub struct Held {
     waits_for_place: bool,
 }
 
-/// What is left of one limit.
+/// The room left under one limit.
 #[derive(Clone, Copy, Debug)]
 struct Left {
-    /// How many more may run; `None` for any number.
+    /// The number of processes that may still start to run; `None` for any number.
     places: Option<i64>,
-    /// How many more may start; `None` for any number.
+    /// The rate, and the tokens left; `None` for any number of starts.
     rate: Option<(Rate, Bucket)>,
     is_touched: bool,
 }
 
-/// A bucket from which this claim took.
+/// A token bucket from which this claim took.
 #[derive(Debug)]
 pub struct Spent<'a> {
-    /// What is counted.
+    /// The kind of limit.
     pub kind: LimitKind,
     /// The key or name.
     pub key: &'a str,
-    /// What is left.
+    /// The tokens left.
     pub bucket: Bucket,
-    /// When it is full again.
+    /// The time at which it is full again.
     pub full_at_ms: i64,
 }
 
 impl Left {
     fn new(limit: Option<&Limit>, found: &LimitUse, now_ms: i64) -> Self {
+        // A concurrency key says that its work must not overlap. Without a limit that holds one at a time, so that forgetting the
+        // limit is safe. Every other kind is free without a limit.
         let most = match (limit, found.kind) {
             (None, LimitKind::ConcurrencyKey) => Some(Limit::DEFAULT_RUNNING_MAX),
             (limit, _) => limit.and_then(|limit| limit.running_max).map(i64::from),
         };
+        // A missing bucket is full: a sweep deletes buckets that are full again.
         let bucket = |rate: Rate| match found.bucket {
             Some(bucket) => bucket.refilled(&rate, now_ms),
             None => Bucket::full(&rate, now_ms),
         };
         Self {
+            // Below zero after a limit was lowered while more ran: nothing starts until enough of it ended.
             places: most.map(|most| most.saturating_sub(found.running)),
             rate: limit.and_then(|limit| limit.rate).map(|rate| (rate, bucket(rate))),
             is_touched: false,
@@ -91,14 +95,17 @@ impl Left {
 }
 
 impl Allowance {
-    /// Under these limits, nothing counted yet. The caller keeps all other claims of the colony from counting meanwhile.
+    /// Returns the room under these limits, with nothing counted yet. The caller keeps all other claims of the colony from counting
+    /// meanwhile.
     pub fn new(limits: Limits, executor_type: &str, now_ms: i64) -> Self {
         let executor_type = executor_type.to_owned();
         Self { limits, executor_type, now_ms, is_counted: true, ..Self::default() }
     }
 
-    /// What is to be known in the next part of the walk.
+    /// Returns the knowledge that the claim needs when it continues in another transaction.
     pub fn held(&self) -> Held {
+        // Only what is used up. Everything else must be counted again: the lock is free between the two transactions, and other
+        // claims may have taken the rest.
         let used_up = self.left.iter().filter(|(_, left)| left.is_used_up());
         Held {
             used_up: used_up.map(|(counter, left)| (counter.clone(), *left)).collect(),
@@ -108,7 +115,7 @@ impl Allowance {
         }
     }
 
-    /// The same, in the next part of a walk.
+    /// Continues a claim of an earlier transaction.
     pub fn resume(&mut self, held: &Held) {
         self.left.extend(held.used_up.iter().map(|(counter, left)| (counter.clone(), *left)));
         self.knows_keys = held.knows_keys;
@@ -116,12 +123,12 @@ impl Allowance {
         self.waits_for_place = held.waits_for_place;
     }
 
-    /// Whether limits are counted. Where they are not, work with keys is left out.
+    /// Returns true if limits are counted. If not, the claim leaves out work with keys.
     pub fn is_counted(&self) -> bool {
         self.is_counted
     }
 
-    /// What of these is not known yet.
+    /// Returns the counters of these candidates that are not known yet.
     pub fn uncounted(&self, found: &[Candidate]) -> Vec<Counter> {
         if !self.is_counted {
             return Vec::new();
@@ -130,29 +137,33 @@ impl Allowance {
         asked.into_iter().filter(|counter| !self.left.contains_key(counter)).collect()
     }
 
-    /// How much of each is in use.
+    /// Adds the use of counters, as the database has it.
     pub fn count(&mut self, uses: Vec<LimitUse>) {
         for found in uses {
             let left = Left::new(self.limits.holding(found.kind, &found.key), &found, self.now_ms);
-            // What is known counts what this claim took itself.
+            // A known counter stays: it includes what this claim took itself, and the leases of that are not in the database yet.
             self.left.entry((found.kind, found.key)).or_insert(left);
         }
     }
 
-    /// Whether to find out, all at once, which keys are in use: work waits for the place of some.
+    /// Returns true if all concurrency keys in use should be read at once, because work waits for some of them.
     pub fn asks_for_keys(&self) -> bool {
+        // One read of all keys in use, instead of meeting the full ones page by page. Not before work was refused for a full limit:
+        // most claims need it never.
         self.is_counted && self.waits_for_place && !self.knows_keys
     }
 
-    /// The concurrency keys that are in use.
+    /// Adds the concurrency keys in use.
     pub fn count_keys(&mut self, uses: Vec<LimitUse>) {
         self.count(uses);
         self.knows_keys = true;
     }
 
-    /// Whether there is room for this process, by everything that it is counted by. What was not counted has none.
+    /// Returns true if every limit of this process has room. A counter that is not known has none.
     pub fn allows(&mut self, candidate: &Candidate) -> bool {
         let (mut allows, mut is_full) = (true, false);
+        // All counters, without stopping at the first refusal: the answer must say whether the work waits for a running process, for
+        // a token, or for both.
         for counter in self.counters(candidate) {
             let left = self.left.get(&counter);
             allows &= left.is_some_and(|left| !left.is_used_up());
@@ -163,7 +174,7 @@ impl Allowance {
         allows
     }
 
-    /// The process was given to somebody.
+    /// Takes the room for a process that is given out.
     pub fn take(&mut self, candidate: &Candidate) {
         for counter in self.counters(candidate) {
             if let Some(left) = self.left.get_mut(&counter) {
@@ -172,36 +183,38 @@ impl Allowance {
         }
     }
 
-    /// Keys or names that need not be looked at any more: some of them, if they are very many.
+    /// Returns the keys or names of this kind that are used up, which the next read leaves out. At most
+    /// [`CLAIM_KEYS_MAX`]: further ones are refused one by one.
     pub fn used_up(&self, kind: LimitKind) -> Vec<String> {
         let of_kind = self.left.iter().filter(|((of, _), left)| *of == kind && left.is_used_up());
         let most = usize::try_from(CLAIM_KEYS_MAX).unwrap_or(usize::MAX);
         of_kind.map(|((_, key), _)| key.clone()).take(most).collect()
     }
 
-    /// Whether nothing more of the whole lane may be given.
+    /// Returns true if the limit of the lane's executor type is used up: nothing more of the lane may start.
     pub fn is_type_used_up(&self) -> bool {
         let mut of_type = self.left.iter().filter(|((kind, _), _)| *kind == LimitKind::ExecutorType);
         of_type.any(|(_, left)| left.is_used_up())
     }
 
-    /// Whether a limit kept something from being given.
+    /// Returns true if a limit held back work.
     pub fn is_held(&self) -> bool {
         self.is_held
     }
 
-    /// Whether that waits for the end of something that runs.
+    /// Returns true if some of that work waits for a running process to end.
     pub fn waits_for_place(&self) -> bool {
         self.waits_for_place
     }
 
-    /// When the first rate that is used up lets something start again.
+    /// Returns the time of the next allowed start under a rate that is used up; `None` if no work was held back.
     pub fn next_start_ms(&self) -> Option<i64> {
+        // Without work that waits there is no need to wake up: the rate refills by itself.
         let spent = self.left.values().filter_map(|left| left.rate).filter(|(_, bucket)| !bucket.has_token());
         spent.map(|(rate, bucket)| bucket.next_start_ms(&rate)).min().filter(|_| self.is_held)
     }
 
-    /// The buckets from which something was taken.
+    /// Returns the buckets from which this claim took. Only these need to be written back.
     pub fn spent(&self) -> Vec<Spent<'_>> {
         let touched = self.left.iter().filter(|(_, left)| left.is_touched);
         let spent = touched.filter_map(|((kind, key), left)| {
@@ -211,12 +224,13 @@ impl Allowance {
         spent.collect()
     }
 
-    /// By what this process is counted.
+    /// Returns the counters of this process.
     fn counters(&self, candidate: &Candidate) -> Vec<Counter> {
         let names = [(LimitKind::ExecutorType, &self.executor_type), (LimitKind::Function, &candidate.function)];
         let limited = names.into_iter().chain(candidate.rate_key.as_ref().map(|key| (LimitKind::RateKey, key)));
+        // Names and rate keys without a limit are not counted, because each counter costs a count in the database.
         let limited = limited.filter(|(kind, key)| self.limits.holding(*kind, key).is_some());
-        // A concurrency key counts also where nobody set a limit.
+        // A concurrency key is counted also without a limit: then it has the default of one at a time.
         let key = candidate.concurrency_key.as_ref().map(|key| (LimitKind::ConcurrencyKey, key));
         limited.chain(key).map(|(kind, key)| (kind, key.clone())).collect()
     }

@@ -1,4 +1,7 @@
-//! Who gets what in a claim: a pure function of the waiting processes, in their order, of the polls, and of what stands in the way.
+//! The assignment of waiting processes to polls in a claim: a pure function of the queue, in its order, of the polls, and of the
+//! conditions that stop work.
+//!
+//! The store reads candidates page by page, as each [`Look`] says, and hands them to [`Assignment::give`] until no read is due.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
@@ -14,47 +17,47 @@ use crate::model::{ClaimSlot, Claimed, Claims, GrantKey, LimitKind, LimitUse, Sl
 use crate::rows::{self, Columns};
 use crate::{StoreError, StoreResult};
 
-/// A process that could be claimed, with all that a claim decides by.
+/// A waiting process, with everything that a claim decides by.
 #[derive(Clone, Debug, Default)]
 pub struct Candidate {
     /// The process.
     pub process_id: Uuid,
-    /// Its place in the queue.
+    /// The place in the queue: lower goes first.
     pub priority_time_us: i64,
-    /// What is to be done.
+    /// The function to execute.
     pub function: String,
     /// If not empty, only executors of these names may have it.
     pub executor_names: Vec<String>,
-    /// What an executor must have.
+    /// The requirements on its executor.
     pub requires: Requirements,
-    /// What it is counted by while it runs.
+    /// The key by which it is counted while it runs.
     pub concurrency_key: Option<String>,
-    /// What it is counted by when it starts.
+    /// The key by which its start is counted.
     pub rate_key: Option<String>,
-    /// Function, names and requirements as one text: what is true of one process is true of all of its sort.
+    /// Function, names and requirements as one text. All processes of a sort suit the same slots.
     pub sort: String,
 }
 
-/// A process that was given to somebody.
+/// A process with the slot that gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// The process.
     pub process_id: Uuid,
-    /// The number of the slot.
+    /// The index of the slot.
     pub slot: usize,
-    /// Which of the slot's grants covers it.
+    /// The first of the slot's grants that covers it.
     pub executor: GrantKey,
 }
 
-/// A place in a queue: `priority_time_us`, and the process.
+/// A place in a queue: `priority_time_us` and the process id.
 pub type Place = (i64, Uuid);
 
-/// Before all places.
+/// The place before all others.
 const START: Place = (i64::MIN, Uuid::nil());
-/// Not before any place.
+/// The place after all others.
 const END: Place = (i64::MAX, Uuid::max());
 
-/// Where a walk goes on in another transaction, and what it goes on with.
+/// The state in which a claim continues in another transaction.
 #[derive(Clone, Debug)]
 pub struct Rest {
     after: Place,
@@ -62,7 +65,7 @@ pub struct Rest {
     refused: Vec<String>,
 }
 
-/// Which waiting processes to look at next. It may let through what nobody can take, and leaves out nothing that somebody can.
+/// A filter on waiting processes, for the next read. May give false positives (work that no slot can take), never false negatives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     /// The names of executors with room: processes for other names are left out.
@@ -73,57 +76,59 @@ pub struct Look {
     pub prefixes: Vec<String>,
     /// Functions to leave out: they are paused, or their limits are reached.
     pub closed_functions: Vec<String>,
-    /// Whether to look at work with keys; it is left out where limits are not counted.
+    /// True to read work with keys; false if limits are not counted.
     pub with_keys: bool,
-    /// Concurrency keys to leave out: so many as may run at once do.
+    /// Concurrency keys to leave out, because their limit is reached.
     pub full_concurrency_keys: Vec<String>,
-    /// Rate keys to leave out: as many have started as may.
+    /// Rate keys to leave out, because their tokens are used up.
     pub spent_rate_keys: Vec<String>,
-    /// Sorts to leave out.
+    /// Sorts to leave out, because no slot suits them.
     pub refused_sorts: Vec<String>,
-    /// After this place in the queue.
+    /// The place after which to read.
     pub after: Place,
-    /// Up to this one.
+    /// The last place to read.
     pub until: Place,
-    /// At most so many.
+    /// The greatest number of rows.
     pub most: usize,
 }
 
-/// Slots being filled.
+/// A claim in progress: slots that are being filled.
 pub struct Assignment<'s> {
     slots: &'s [ClaimSlot],
     gates: Gates,
     allowance: Allowance,
-    /// What each slot can still take.
+    /// The number of leases that each slot can still take.
     room: Vec<usize>,
-    /// What all of them together can still take.
+    /// The number of leases that this claim may still give.
     room_left: usize,
     drained: Vec<usize>,
-    /// What was given, in the order of the queue.
+    /// The leases to make, in the order of the queue.
     taken: Vec<Taken>,
-    /// Before which slot nobody can take work of this sort: nobody gets room back in a claim, so it need not be asked again.
+    /// For each sort, the first slot that may still suit it. Room only shrinks during a claim, so the slots before need not be tried again.
     tried: HashMap<String, usize>,
-    /// Sorts that nobody can take.
+    /// Sorts that no slot with room suits.
     refused: Vec<String>,
-    /// The most that those offer who had room at the beginning.
+    /// The upper bound of the offers that had room when it was first needed.
     ceiling: OnceCell<Ceiling>,
     after: Place,
-    /// How far this transaction goes, once that was measured.
+    /// The last place that this transaction reads, once it was measured.
     until: Option<Place>,
-    /// How many to look at next.
+    /// The greatest number of rows of the next read.
     page: usize,
-    /// The last look gave nothing.
+    /// True if the last read gave nothing.
     walks: bool,
     is_over: bool,
 }
 
 impl<'s> Assignment<'s> {
-    /// Nothing given yet.
+    /// Returns a claim that has given nothing yet.
     pub fn new(slots: &'s [ClaimSlot], gates: Gates) -> Self {
+        // A slot stays in the list without room, because answers name slots by their index.
         let is_drained = |slot: &ClaimSlot| !slot.grants.iter().any(|grant| gates.let_in(grant));
         let drained: Vec<usize> = (0..slots.len()).filter(|index| is_drained(&slots[*index])).collect();
         let mut room: Vec<usize> = slots.iter().map(|slot| slot.count).collect();
         drained.iter().for_each(|index| room[*index] = 0);
+        // The specs of all leases are in memory at once when they are read: hence the maximum for one claim.
         let room_left = room.iter().fold(0_usize, |sum, room| sum.saturating_add(*room)).min(CLAIM_PASS_COUNT_MAX);
         let is_over = gates.is_closed();
         Self {
@@ -139,53 +144,58 @@ impl<'s> Assignment<'s> {
             ceiling: OnceCell::new(),
             after: START,
             until: None,
+            // The first read takes no more rows than there is room: as a rule all of them can be given, and in Postgres every row that is
+            // read is locked against other claims.
             page: room_left,
             walks: false,
             is_over,
         }
     }
 
-    /// Whether limits have to be counted.
+    /// Returns true if this claim must count limits.
     pub fn is_limited(&self) -> bool {
         self.gates.are_limited()
     }
 
-    /// The same, within limits.
+    /// Sets the room under limits.
     pub fn within(mut self, allowance: Allowance) -> Self {
         self.allowance = allowance;
         self
     }
 
-    /// The same, in the next part of a walk.
+    /// Continues a claim of an earlier transaction.
     pub fn resuming(mut self, rest: &Rest) -> Self {
         self.allowance.resume(&rest.held);
         self.refused.clone_from(&rest.refused);
+        // The transaction before gave nothing, so this one starts with large pages at once.
         (self.after, self.page, self.walks) = (rest.after, CLAIM_PAGE_MAX, true);
         self
     }
 
-    /// From which place on it is to be measured how far this transaction goes: a look that gives something needs no measure, but
-    /// past what nobody can take the way may be long.
+    /// Returns the place from which to measure the end of this transaction; `None` if no end is needed, or it was measured. The store
+    /// answers with [`end_at`](Self::end_at).
     pub fn asks_for_end(&self) -> Option<Place> {
+        // Measuring costs a read, and most claims give something at the first one. Only past work that nobody can take the way may be
+        // long, and a long transaction keeps its locks for as long.
         (self.walks && self.until.is_none() && !self.is_over && self.room_left > 0).then_some(self.after)
     }
 
-    /// It goes up to this place; to the end of the lane, if there is none.
+    /// Ends this transaction at this place; `None` is the end of the lane.
     pub fn end_at(&mut self, until: Option<Place>) {
         self.until = Some(until.unwrap_or(END));
     }
 
-    /// Whether to find out, all at once, which concurrency keys are in use.
+    /// Returns true if all concurrency keys in use should be read at once.
     pub fn asks_for_keys(&self) -> bool {
         self.walks && !self.is_over && self.allowance.asks_for_keys()
     }
 
-    /// How much of them is in use.
+    /// Adds the concurrency keys in use.
     pub fn count_keys(&mut self, uses: Vec<LimitUse>) {
         self.allowance.count_keys(uses);
     }
 
-    /// What to look at next; `None` once the slots are full, or nothing is left that one of them could take.
+    /// Returns the next read; `None` once the slots are full, or no further work could suit one of them.
     pub fn next_look(&self) -> Option<Look> {
         if self.is_over || self.room_left == 0 || self.allowance.is_type_used_up() {
             return None;
@@ -206,28 +216,30 @@ impl<'s> Assignment<'s> {
         })
     }
 
-    /// What has to be counted before this can be given.
+    /// Returns the counters that must be known before these candidates can be given.
     pub fn uncounted(&self, found: &[Candidate]) -> Vec<Counter> {
         self.allowance.uncounted(found)
     }
 
-    /// How much of it is in use.
+    /// Adds the use of counters.
     pub fn count(&mut self, uses: Vec<LimitUse>) {
         self.allowance.count(uses);
     }
 
-    /// What was taken of rates, to be kept.
+    /// Returns the token buckets from which this claim took, to be written back.
     pub fn spent(&self) -> Vec<Spent<'_>> {
         self.allowance.spent()
     }
 
-    /// Gives what this look found, in its order, as far as somebody can take it.
+    /// Gives the candidates of this read, in their order, to the slots that suit them.
     pub fn give(&mut self, look: &Look, found: &[Candidate]) {
         let before = self.taken.len();
         found.iter().for_each(|candidate| self.offer(candidate));
+        // Fewer rows than asked for: the read reached its last place. Rows that another broker is claiming are passed over, not waited
+        // for.
         self.is_over |= found.len() < look.most;
-        // Usually one look is enough. After one that gave nothing, the next is for more, so that a long row of what nobody can
-        // take is walked in few steps.
+        // Usually one read is enough. After one that gave nothing the next is larger, so that few reads pass a long row of work that
+        // nobody can take.
         self.walks = self.taken.len() == before;
         self.page = if self.walks { look.most.saturating_mul(8) } else { self.room_left };
         self.after = match found.last() {
@@ -236,18 +248,19 @@ impl<'s> Assignment<'s> {
         };
     }
 
-    /// Whether it ended before the end of the lane.
+    /// Returns true if the claim ended before the end of the lane, so that more work may wait.
     fn is_cut(&self) -> bool {
         self.room_left == 0 || self.until.is_some_and(|until| self.is_over && until < END)
     }
 
-    /// Where to go on in another transaction, if this one gave nothing and ended before the end of the lane.
+    /// Returns the state to continue with in another transaction; `None` unless this one gave nothing and ended before the end of the lane.
     pub fn rest(&self) -> Option<Rest> {
+        // After a lease the answer goes out at once: the executor should not wait while the rest of the lane is read.
         let is_to_go_on = self.taken.is_empty() && self.is_cut() && self.room_left > 0;
         is_to_go_on.then(|| Rest { after: self.after, held: self.allowance.held(), refused: self.refused.clone() })
     }
 
-    /// Gives the process to the first slot that has room and may have it, if there is one.
+    /// Gives the process to the first slot that has room and suits it, if there is one.
     fn offer(&mut self, candidate: &Candidate) {
         if self.room_left == 0 || !self.gates.let_through(candidate) {
             return;
@@ -255,25 +268,28 @@ impl<'s> Assignment<'s> {
         let from = self.tried.get(&candidate.sort).copied().unwrap_or(0);
         let fitting = self.fitting(candidate, from);
         if let Some((slot, executor)) = fitting {
-            // Where a limit stands in the way, others of the sort may have other keys.
+            // A limit refuses this process, not its sort: others of the sort may have other keys.
             if self.allowance.allows(candidate) {
                 self.allowance.take(candidate);
                 self.room[slot] -= 1;
                 self.room_left -= 1;
                 self.taken.push(Taken { process_id: candidate.process_id, slot, executor });
             }
+        // Bounded, because the list is a parameter of every further read; sorts beyond it are read and refused again.
         } else if from < self.slots.len() && self.refused.len() < CLAIM_REFUSED_MAX {
             self.refused.push(candidate.sort.clone());
         }
         let tried = fitting.map_or(self.slots.len(), |(slot, _)| slot);
+        // Bounded, because a colony may have any number of sorts; one that is not remembered is tried from the first slot again.
         if tried > from && (from > 0 || self.tried.len() < CLAIM_SORTS_MAX) {
             self.tried.insert(candidate.sort.clone(), tried);
         }
     }
 
-    /// The first slot from this one on that may have the process, and under which grant.
+    /// Returns the first slot from this index on that suits the process, and the grant that covers it.
     fn fitting(&self, candidate: &Candidate, from: usize) -> Option<(usize, GrantKey)> {
         let requires = &candidate.requires;
+        // One comparison with the upper bound refuses most impossible work; otherwise each candidate is compared with thousands of slots.
         if !requires.is_empty() && !self.ceiling().may_meet(requires) {
             return None;
         }
@@ -281,10 +297,12 @@ impl<'s> Assignment<'s> {
     }
 
     fn ceiling(&self) -> &Ceiling {
+        // Only on demand: most work has no requirements. Slots that fill up later stay in the bound, which is then higher than needed but
+        // still right.
         self.ceiling.get_or_init(|| Ceiling::of(self.open_from(0).map(|(_, slot)| &*slot.offer)))
     }
 
-    /// The grant under which the slot may have the process, if there is one.
+    /// Returns the first grant under which the slot may have the process; `None` if the slot does not suit it.
     fn may(&self, candidate: &Candidate, slot: &'s ClaimSlot) -> Option<&'s SlotGrant> {
         let names = &candidate.executor_names;
         let covers = |grant: &&SlotGrant| {
@@ -295,12 +313,12 @@ impl<'s> Assignment<'s> {
         slot.grants.iter().find(covers).filter(|_| candidate.requires.is_met_by(&slot.offer))
     }
 
-    /// What was given, in the order of the queue.
+    /// Returns the leases to make, in the order of the queue.
     pub fn taken(&self) -> &[Taken] {
         &self.taken
     }
 
-    /// The answer, if nothing was given.
+    /// Returns the answer of a claim that gave nothing.
     pub fn empty_handed(self) -> Claims {
         Claims {
             is_counted: self.allowance.is_counted(),
@@ -312,9 +330,13 @@ impl<'s> Assignment<'s> {
         }
     }
 
-    /// The answer, from the rows of the leases made of what was given (in any order). A lease that could not be made is
-    /// [`StoreError::Corrupt`]: the caller rolls back.
+    /// Returns the answer, from the rows of the new leases (in any order).
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if a lease could not be made: the caller rolls back.
     pub fn claims(self, leased: &[impl Columns]) -> StoreResult<Claims> {
+        // A process in `queue` without a spec yields no lease. It has left `queue` in this transaction, so a commit without it would lose
+        // the process.
         let mut rows =
             leased.iter().map(|row| Ok((rows::process_id(row)?, row))).collect::<StoreResult<HashMap<Uuid, _>>>()?;
         let claim = |taken: &Taken| match rows.remove(&taken.process_id) {
@@ -337,17 +359,18 @@ impl<'s> Assignment<'s> {
         })
     }
 
-    /// The names of the executors that still have room, each once.
+    /// Returns the names of the executors that still have room, each once.
     fn names(&self) -> Vec<String> {
         let grants = self.open_from(0).flat_map(|(_, slot)| slot.grants.iter());
         grants.map(|grant| grant.name.as_str()).collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
     }
 
-    /// The functions that those with room may run, whole names and beginnings apart; no names at all if one may run everything.
+    /// Returns the functions that executors with room may run, as whole names and as prefixes; `None` for the names if one may run all.
     fn functions(&self) -> (Option<Vec<String>>, Vec<String>) {
         let grants = self.open_from(0).flat_map(|(_, slot)| slot.grants.iter());
         let patterns: BTreeSet<&str> =
             grants.flat_map(|grant| grant.scopes.functions.iter()).map(String::as_str).collect();
+        // Too many patterns make the statement slower than reading too much: then all functions are read, and the grants decide.
         if patterns.contains("*") || patterns.len() > CLAIM_PATTERNS_MAX {
             return (None, Vec::new());
         }
@@ -357,7 +380,7 @@ impl<'s> Assignment<'s> {
         (Some(names.into_iter().map(str::to_owned).collect()), prefixes)
     }
 
-    /// The slots with room, from this one on.
+    /// Returns the slots with room, from this index on.
     fn open_from(&self, from: usize) -> impl Iterator<Item = (usize, &'s ClaimSlot)> {
         self.slots.iter().enumerate().skip(from).filter(|(index, _)| self.room[*index] > 0)
     }

@@ -1,27 +1,28 @@
-//! The most that any of many offers has.
+//! An upper bound of many offers.
 
 use std::collections::BTreeSet;
 
 use apiary_identity::{Offer, Requirements};
 
-/// An upper bound of many offers: what is beyond it, none of them meets. So thousands of polls need not be asked one by one for work
-/// that nobody can do.
+/// An upper bound of many offers: requirements beyond it are met by none of them. It spares comparing work that no executor can do
+/// with thousands of polls one by one.
 #[derive(Debug, Default)]
 pub(super) struct Ceiling {
-    /// The most of each amount, and every tag; no place.
+    /// The maximum of each amount, and all tags, without a location; `None` if there are no offers.
     most: Option<Offer>,
-    /// Every place, in lower case.
+    /// All locations, in lower case.
     places: BTreeSet<String>,
 }
 
 impl Ceiling {
-    /// The bound of these offers.
+    /// Returns the bound of these offers.
     pub(super) fn of<'o>(offers: impl Iterator<Item = &'o Offer>) -> Self {
         offers.fold(Self::default(), Self::with)
     }
 
-    /// Whether some of the offers may meet it. A no is certain.
+    /// Returns true if one of the offers may meet the requirements. False positives are possible, false negatives are not.
     pub(super) fn may_meet(&self, requires: &Requirements) -> bool {
+        // A location matches or does not, in any letter case, and has no maximum: so locations are a set apart from the amounts.
         let is_place = |place: &String| self.places.contains(&place.to_ascii_lowercase());
         let anywhere = Requirements { location: None, ..requires.clone() };
         requires.location.as_ref().is_none_or(is_place)
@@ -30,6 +31,7 @@ impl Ceiling {
 
     fn with(mut self, offer: &Offer) -> Self {
         self.places.extend(offer.location.as_deref().map(str::to_ascii_lowercase));
+        // The bound mixes the amounts and tags of different offers, which no single offer may have together: hence the false positives.
         let most = self.most.take().unwrap_or_else(|| Offer { location: None, ..offer.clone() });
         self.most = Some(Offer {
             cpu: larger(most.cpu, offer.cpu),
@@ -46,7 +48,7 @@ impl Ceiling {
     }
 }
 
-/// The larger of two amounts, of which `None` is not limited.
+/// Returns the larger of two amounts; `None` is unlimited.
 fn larger<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     one.zip(other).map(|(one, other)| one.max(other))
 }

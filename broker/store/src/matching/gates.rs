@@ -1,11 +1,11 @@
-//! What stands in the way of a lane's work, whoever asks for it.
+//! The conditions that stop the work of a lane for every caller: pauses, drains, revocations, limits.
 
 use std::collections::BTreeSet;
 
 use super::assignment::Candidate;
 use crate::model::{ClaimSlot, GrantKey, SlotGrant};
 
-/// One thing that stands in the way.
+/// A condition that stops work, or makes a claim count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// The colony, or the lane's executor type, is paused.
@@ -14,21 +14,21 @@ pub enum Gate {
     PausedFunction(String),
     /// An executor's name takes no new work.
     DrainedName(String),
-    /// Limits have to be counted: the lane's type or some function is limited, or work with keys waits.
+    /// Limits must be counted: the lane's type or a function of the colony is limited, or work with keys waits.
     Limited,
 
     /// A grant is revoked.
     RevokedGrant(GrantKey),
 }
 
-/// The grants that are claimed under, each once.
+/// Returns the grants that the slots claim under, each once and in order.
 pub fn grants_of(slots: &[ClaimSlot]) -> Vec<i64> {
     let keys = slots.iter().flat_map(|slot| slot.grants.iter()).map(|grant| grant.key.0);
     keys.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// All that stands in the way in one lane. It is read once in each claim, inside its transaction: so it holds at every broker from
-/// the moment on at which it was committed.
+/// All conditions that stop work in one lane. Every claim reads them inside its own transaction, so a pause, a drain or a revocation
+/// applies at every broker from its commit on.
 #[derive(Debug, Default)]
 pub struct Gates {
     is_closed: bool,
@@ -55,27 +55,29 @@ impl FromIterator<Gate> for Gates {
 }
 
 impl Gates {
-    /// Whether nothing of the lane is handed out.
+    /// Returns true if the lane gives out no work at all.
     pub fn is_closed(&self) -> bool {
         self.is_closed
     }
 
-    /// Whether limits have to be counted for this claim.
+    /// Returns true if this claim must count limits.
     pub fn are_limited(&self) -> bool {
+        // Counting takes the colony's lock, for which other claims wait. A closed lane gives out nothing, so it need not count.
         self.are_limited && !self.is_closed
     }
 
-    /// Whether the process may be handed out to anybody.
+    /// Returns true if no pause covers the process.
     pub fn let_through(&self, candidate: &Candidate) -> bool {
         !self.is_closed && !self.paused_functions.contains(&candidate.function)
     }
 
-    /// Whether somebody with this grant may be given anything under it.
+    /// Returns true if a lease may be given under this grant: its name is not drained, and it is not revoked.
     pub fn let_in(&self, grant: &SlotGrant) -> bool {
+        // An executor may have several grants with different names: the others stay usable. So this asks about the grant, not the executor.
         !self.drained_names.contains(&grant.name) && !self.revoked_grants.contains(&grant.key)
     }
 
-    /// The functions that are paused, for the statement that looks for candidates.
+    /// Returns the paused functions, which the statement that reads candidates leaves out.
     pub fn paused_functions(&self) -> Vec<String> {
         self.paused_functions.iter().cloned().collect()
     }

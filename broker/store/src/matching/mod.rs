@@ -1,4 +1,4 @@
-//! Who gets which process, decided without I/O inside the claim's transaction.
+//! The decisions of a claim, and of a submit under limits: pure functions, called inside the transaction of the store.
 
 pub mod allowance;
 pub mod assignment;

@@ -1,5 +1,5 @@
-//! What is too much under a policy that cancels: which concurrency keys have to be looked at after a submit, and what then becomes
-//! of whom. Pure; the stores do it in the transaction of the submit.
+//! Limits whose policy cancels: selects the concurrency keys to count after a submit, and the processes to cancel. Pure; the stores
+//! carry it out in the transaction of the submit.
 
 use std::collections::HashMap;
 
@@ -8,24 +8,24 @@ use uuid::Uuid;
 use crate::limits::{LIMIT_CANCELS_MAX, LIMIT_GRACE_MS};
 use crate::model::{Cancel, ColonyKey, LimitPolicy, Limits, NewProcess};
 
-/// A step of priority, in microseconds of the priority time.
+/// One step of priority, in microseconds of the priority time: a day.
 const PRIORITY_STEP_US: i64 = 24 * 3600 * 1_000_000;
 
-/// The unfinished processes of one key that has such a limit.
+/// A concurrency key whose limit cancels, with its new processes.
 #[derive(Debug)]
 pub struct Crowd {
     /// The tenant.
     pub colony: ColonyKey,
     /// The key.
     pub key: String,
-    /// What happens to those that are too many.
+    /// The choice of the processes to cancel.
     pub policy: LimitPolicy,
     most: i64,
-    /// Those that just came, the newest first.
+    /// The processes of this submit, newest first.
     new: Vec<Uuid>,
 }
 
-/// The keys of these new processes that have such a limit.
+/// Returns the keys of these new processes whose limit cancels, in the order of colony and key.
 pub fn crowds<'a>(new: impl Iterator<Item = &'a NewProcess>, limits: &HashMap<ColonyKey, Limits>) -> Vec<Crowd> {
     let mut by_key: HashMap<(ColonyKey, &str), Vec<&NewProcess>> = HashMap::new();
     for process in new {
@@ -34,38 +34,45 @@ pub fn crowds<'a>(new: impl Iterator<Item = &'a NewProcess>, limits: &HashMap<Co
         }
     }
     let crowd = |((colony, key), mut new): ((ColonyKey, &str), Vec<&NewProcess>)| {
+        // A key to which no limit applies queues: only a limit that says so cancels.
         let limit = limits.get(&colony)?.cancelling(key)?;
+        // Newest by the time of the submit, not by the place in the queue: a high priority does not make a process older.
         new.sort_by_key(|process| std::cmp::Reverse((submitted_us(process), process.process_id)));
         Some(Crowd {
             colony,
             key: key.to_owned(),
             policy: limit.policy,
+            // A limit with only a rate has no number of processes to exceed.
             most: i64::from(limit.running_max?),
             new: new.into_iter().map(|process| process.process_id).collect(),
         })
     };
     let mut crowds: Vec<Crowd> = by_key.into_iter().filter_map(crowd).collect();
+    // One order at every broker, not the hash map's: the keys are cancelled one after the other in one transaction, and transactions
+    // that lock common rows in different orders deadlock.
     crowds.sort_by(|one, other| (one.colony.0, &one.key).cmp(&(other.colony.0, &other.key)));
     crowds
 }
 
-/// When it was submitted, by the broker's strictly growing stamp: the place in the queue without the priority.
+/// Returns the broker's strictly increasing stamp of the submit, in microseconds: the place in the queue without the priority.
 fn submitted_us(process: &NewProcess) -> i64 {
     process.priority_time_us.saturating_add(i64::from(process.priority).saturating_mul(PRIORITY_STEP_US))
 }
 
 impl Crowd {
-    /// How many of so many unfinished ones are to be cancelled in one go.
+    /// Returns the number to cancel now, out of this number of unfinished processes.
     pub fn surplus(&self, unfinished: i64) -> i64 {
+        // Bounded, because all of it happens in one transaction: after a limit is lowered, the excess may be large. The next submits of
+        // the key cancel the rest.
         unfinished.saturating_sub(self.most).clamp(0, LIMIT_CANCELS_MAX)
     }
 
-    /// The newest of those that just came.
+    /// Returns the newest processes of this submit, at most `count`.
     pub fn newest(&self, count: i64) -> Vec<Uuid> {
         self.new.iter().take(usize::try_from(count).unwrap_or(0)).copied().collect()
     }
 
-    /// What is done to those that are too many.
+    /// Returns the cancellation of the processes that exceed the limit.
     pub fn cancel(&self, now_ms: i64) -> Cancel {
         Cancel {
             deadline_ms: now_ms.saturating_add(LIMIT_GRACE_MS),

@@ -1,4 +1,4 @@
-//! Who gets what, without a database.
+//! Tests of the assignment, without a database.
 
 use std::sync::Arc;
 
@@ -50,14 +50,14 @@ fn calling(number: u128, function: &str) -> Candidate {
     Candidate { function: function.to_owned(), sort: function.to_owned(), ..waiting(number, &[]) }
 }
 
-/// What one claim gives of this queue, look by look, as a store would answer them.
+/// Runs one claim on this queue, read by read, as a store answers them.
 fn assign<'s>(slots: &'s [ClaimSlot], gates: impl IntoIterator<Item = Gate>, queue: &[Candidate]) -> Assignment<'s> {
     let mut assignment = Assignment::new(slots, gates.into_iter().collect());
     while look(&mut assignment, queue) {}
     assignment
 }
 
-/// One look of a claim; false if none is due.
+/// Runs one read of a claim; false if none is due.
 fn look(assignment: &mut Assignment<'_>, queue: &[Candidate]) -> bool {
     let Some(look) = assignment.next_look() else { return false };
     let found = queue.iter().filter(|candidate| look.lets_through(candidate));
@@ -70,7 +70,8 @@ fn place(candidate: &Candidate) -> Place {
     (candidate.priority_time_us, candidate.process_id)
 }
 
-/// What one claim gives of this queue, and whether there may be more, if a transaction walks so far at the most; and how many it took.
+/// Runs a claim whose transactions read at most `walk` processes. Returns the assignments, true if more may wait, and the number of
+/// transactions.
 fn assign_in_parts(slots: &[ClaimSlot], gates: &[Gate], queue: &[Candidate], walk: usize) -> (Vec<Taken>, bool, usize) {
     let (mut rest, mut parts) = (None, 1);
     loop {
@@ -97,7 +98,7 @@ fn assign_in_parts(slots: &[ClaimSlot], gates: &[Gate], queue: &[Candidate], wal
 }
 
 impl Look {
-    /// What the statement says.
+    /// Returns true if the statement of the stores would return this candidate.
     fn lets_through(&self, candidate: &Candidate) -> bool {
         let names = &candidate.executor_names;
         let function = &candidate.function;
@@ -306,7 +307,7 @@ fn gates() -> impl Strategy<Value = Vec<Gate>> {
     prop::collection::vec(gate, 0..2)
 }
 
-/// Whether this slot may have this process, said as plainly as it can be.
+/// Returns true if this slot may have this process: the rule in its simplest form, to test against.
 fn fits(slot: &ClaimSlot, gates: &[Gate], candidate: &Candidate) -> bool {
     let names = &candidate.executor_names;
     let grant_fits = |grant: &SlotGrant| {
@@ -321,7 +322,7 @@ fn fits(slot: &ClaimSlot, gates: &[Gate], candidate: &Candidate) -> bool {
 }
 
 proptest! {
-    /// It never gives what does not fit, gives in order, and leaves nothing that fits while room is left.
+    /// Checks that a claim gives nothing that does not fit, gives in order, and leaves nothing that fits while room is left.
     #[test]
     fn everybody_gets_what_fits_in_order(slots in slots(), gates in gates(), queue in candidates()) {
         let assignment = assign(&slots, gates.clone(), &queue);
