@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
 
-use apiary_store::model::{ProcessState, Submitted};
+use apiary_store::model::{ProcessState, SubmitResult};
 use apiary_tests::{Backend, eventually};
 
 use crate::tenant::{NOW, Tenant, at, completion};
@@ -39,7 +39,7 @@ async fn a_caller_that_goes_away_leaves_nothing_half_done(backend: Backend) {
         cut_short(tenant.store.submit(std::slice::from_ref(&process), NOW), polls).await;
         // Whether it was kept or not, the same again is safe, and tells; what was cut short may still be at its end.
         let answers = tenant.store.submit(std::slice::from_ref(&process), NOW).await.unwrap();
-        assert!(!matches!(answers[0], Submitted::IdTaken), "{answers:?}");
+        assert!(!matches!(answers[0], SubmitResult::IdTaken), "{answers:?}");
         assert_eq!(tenant.state(process_id).await, ProcessState::Waiting);
 
         let slots = [bee.slot(1)];

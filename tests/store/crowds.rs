@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use apiary_store::limits::CLAIM_WALK_MAX;
+use apiary_store::limits::CLAIM_SCAN_ROWS_MAX;
 use apiary_store::model::{Bucket, Limit, LimitKind, LimitPolicy, LimitRecord, NewProcess, Rate};
 use apiary_tests::{Backend, Hold};
 use uuid::Uuid;
@@ -65,10 +65,10 @@ async fn what_can_be_taken_is_found_behind_a_long_row_of_used_up_keys(backend: B
     while running < 300 {
         running += tenant.claim_at(&bee, 256, NOW).await.len();
     }
-    let count = usize::try_from(CLAIM_WALK_MAX).unwrap() + 500;
+    let count = usize::try_from(CLAIM_SCAN_ROWS_MAX).unwrap() + 500;
     crowd(&backend, &tenant, count, |number| format!("k{}", number % 300)).await;
     let claims = tenant.store.claim(&tenant.lane(), &[bee.slot(1)], &at(NOW)).await.unwrap();
-    assert!(claims.claimed.is_empty() && claims.is_held && claims.waits_for_place && !claims.has_more);
+    assert!(claims.claimed.is_empty() && claims.hit_limit && claims.waits_for_running && !claims.has_more);
     let behind = [keyed(&tenant, "free"), keyed(&tenant, "free"), keyed(&tenant, "other")];
     let behind = behind.map(|process| NewProcess { priority_time_us: NOW + 1, ..process });
     let ids = tenant.store.submit(&behind, NOW).await.map(|_| behind.map(|process| process.process_id)).unwrap();
@@ -83,7 +83,7 @@ async fn a_place_that_gets_free_goes_to_the_first_that_waits_for_it(backend: Bac
     let lease = tenant.claim_one(&bee, NOW).await;
     assert_eq!(lease.process_id, ran);
     let first = tenant.submit(keyed(&tenant, "a")).await;
-    let count = usize::try_from(CLAIM_WALK_MAX).unwrap() + 500;
+    let count = usize::try_from(CLAIM_SCAN_ROWS_MAX).unwrap() + 500;
     crowd(&backend, &tenant, count, |_| "a".to_owned()).await;
     assert!(tenant.claim_at(&bee, 1, NOW).await.is_empty());
     let other = tenant.submit(NewProcess { priority_time_us: NOW + 1, ..keyed(&tenant, "a") }).await;

@@ -1,6 +1,6 @@
 //! Processes that wait for others.
 
-use apiary_store::model::{Discard, Effect, NewProcess, ProcessState, Settled, Submitted};
+use apiary_store::model::{Discard, Effect, NewProcess, ProcessState, SettleResult, SubmitResult};
 use apiary_tests::Backend;
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ impl Tenant {
         assert_eq!(self.store.complete(&[completion(lease, "{}")], NOW).await.unwrap(), [DONE]);
     }
 
-    async fn settle(&self, parents: Option<&[Uuid]>) -> Settled {
+    async fn settle(&self, parents: Option<&[Uuid]>) -> SettleResult {
         let parents = match parents {
             Some(parents) => parents.to_vec(),
             None => self.store.ended_parents(ALL).await.unwrap(),
@@ -67,7 +67,7 @@ async fn a_child_waits_for_all_of_its_parents(backend: Backend) {
     let (one, other) = (tenant.submit(tenant.process()).await, tenant.submit(tenant.process()).await);
     let child = tenant.child(&[one, other]);
     let answers = tenant.store.submit(std::slice::from_ref(&child), NOW).await.unwrap();
-    assert_eq!(answers, [Submitted::New { state: ProcessState::Blocked }]);
+    assert_eq!(answers, [SubmitResult::New { state: ProcessState::Blocked }]);
     let child = child.process_id;
     let shown = tenant.summary(child).await;
     assert_eq!((shown.blocked_cause.as_deref(), shown.until_ms), (Some("parents"), None));
@@ -230,7 +230,7 @@ async fn a_repeated_submit_makes_nobody_wait_twice(backend: Backend) {
     let parent = tenant.submit(tenant.process()).await;
     let child = tenant.child(&[parent]);
     tenant.submit(child.clone()).await;
-    let existed = Submitted::Existed { process_id: child.process_id, state: ProcessState::Blocked };
+    let existed = SubmitResult::Existed { process_id: child.process_id, state: ProcessState::Blocked };
     assert_eq!(tenant.store.submit(std::slice::from_ref(&child), NOW).await.unwrap(), [existed]);
     tenant.succeed(&bee, parent).await;
     assert_eq!(tenant.settle(None).await.freed, [child.process_id]);

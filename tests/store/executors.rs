@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use apiary_identity::{Envelope, Id, KeyPair, Offer, Role};
 use apiary_store::model::{
-    AnnouncedFunction, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, Forgettable, FunctionStatistics, Page,
-    PendingRoom, Registration, Spread,
+    AnnouncedFunction, LastSeen, ExecutorCursor, ExecutorFilter, ExecutorRecord, ExpiryBounds, FunctionStatistics, Page,
+    PendingBound, Registration, MinMeanMax,
 };
 use apiary_tests::Backend;
 
@@ -51,8 +51,8 @@ fn registration(key: Id, name: &str, functions: &[&str]) -> Registration {
     }
 }
 
-fn contact(tenant: &Tenant, key: Id, executor_type: &str, last_heard_ms: i64) -> Contact {
-    Contact {
+fn contact(tenant: &Tenant, key: Id, executor_type: &str, last_heard_ms: i64) -> LastSeen {
+    LastSeen {
         colony: tenant.colony.key,
         key,
         executor_type: executor_type.to_owned(),
@@ -72,7 +72,7 @@ async fn page(tenant: &Tenant, filter: &ExecutorFilter, size: i64, after: Option
 }
 
 async fn register(tenant: &Tenant, registration: &Registration, count_max: i64, now_ms: i64) -> bool {
-    let room = PendingRoom { count_max, gives_way_before_ms: now_ms - SILENT_MS };
+    let room = PendingBound { count_max, gives_way_before_ms: now_ms - SILENT_MS };
     tenant.store.register_executor(tenant.colony.key, registration, room, now_ms).await.unwrap()
 }
 
@@ -158,7 +158,7 @@ async fn strangers_are_forgotten_sooner_than_executors(backend: Backend) {
         register(&tenant, &registration(keys[at].id(), name, &[]), 9, heard_ms).await;
     }
     tenant.store.reject_executor(tenant.colony.key, &keys[2].id(), NOW).await.unwrap();
-    let which = Forgettable { before_ms: NOW, pending_before_ms: NOW + 1 };
+    let which = ExpiryBounds { before_ms: NOW, pending_before_ms: NOW + 1 };
     assert_eq!(tenant.store.forget_executors(which, 10).await.unwrap(), 1);
     let mut left: Vec<_> = all(&tenant).await.into_iter().map(|one| one.name).collect();
     left.sort();
@@ -186,7 +186,7 @@ async fn a_grant_makes_its_executor_known_until_it_says_more(backend: Backend) {
     let key = key_of(&tenant, &bee).await;
     let known = all(&tenant).await;
     assert_eq!((known.len(), known[0].executor_type.as_str(), known[0].key), (1, "", key), "users are no executors");
-    tenant.store.hear_executors(&[contact(&tenant, key, "t", NOW), contact(&tenant, key, "u", NOW)]).await.unwrap();
+    tenant.store.record_last_seen(&[contact(&tenant, key, "t", NOW), contact(&tenant, key, "u", NOW)]).await.unwrap();
     let types: Vec<_> = all(&tenant).await.into_iter().map(|one| one.executor_type).collect();
     assert_eq!(types, ["t", "u"]);
 }
@@ -195,11 +195,11 @@ async fn the_later_moment_counts_as_heard(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let key = KeyPair::generate().id();
     let offer = Offer { gpus: Some(2), ..Offer::default() };
-    let with_offer = Contact { offer: Some(offer.clone()), ..contact(&tenant, key, "t", NOW + 10) };
+    let with_offer = LastSeen { offer: Some(offer.clone()), ..contact(&tenant, key, "t", NOW + 10) };
     for contact in [contact(&tenant, key, "t", NOW), with_offer, contact(&tenant, key, "t", NOW + 5)] {
-        tenant.store.hear_executors(&[contact]).await.unwrap();
+        tenant.store.record_last_seen(&[contact]).await.unwrap();
     }
-    tenant.store.hear_executors(&[]).await.unwrap();
+    tenant.store.record_last_seen(&[]).await.unwrap();
     let known = all(&tenant).await;
     assert_eq!((known.len(), known[0].last_heard_ms, &known[0].offer), (1, Some(NOW + 10), &offer));
     assert_eq!(known[0].registered_at_ms, None);
@@ -211,10 +211,10 @@ async fn executors_not_heard_for_long_are_forgotten_and_those_never_heard_stay(b
     tenant.bee("never-heard").await;
     let [stale, recent, rejected] = [(); 3].map(|()| KeyPair::generate().id());
     let heard = [contact(&tenant, stale, "stale", NOW - 1), contact(&tenant, recent, "recent", NOW)];
-    tenant.store.hear_executors(&heard).await.unwrap();
+    tenant.store.record_last_seen(&heard).await.unwrap();
     register(&tenant, &registration(rejected, "rejected", &[]), 10, NOW - 5).await;
     tenant.store.reject_executor(tenant.colony.key, &rejected, NOW - 5).await.unwrap();
-    let which = Forgettable { before_ms: NOW, pending_before_ms: NOW };
+    let which = ExpiryBounds { before_ms: NOW, pending_before_ms: NOW };
     assert_eq!(tenant.store.forget_executors(which, 10).await.unwrap(), 1);
     assert_eq!(tenant.store.forget_executors(which, 10).await.unwrap(), 0);
     let left: Vec<_> = all(&tenant).await.into_iter().map(|one| one.key).collect();
@@ -230,7 +230,7 @@ async fn executors_are_listed_in_pages_with_what_they_run(backend: Backend) {
     let key = key_of(&tenant, &bee).await;
     tenant
         .store
-        .hear_executors(&[contact(&tenant, key, KIND, NOW), contact(&tenant, key, "other", NOW)])
+        .record_last_seen(&[contact(&tenant, key, KIND, NOW), contact(&tenant, key, "other", NOW)])
         .await
         .unwrap();
     for _ in 0..2 {
@@ -269,8 +269,8 @@ async fn a_drain_is_seen_and_lifted(backend: Backend) {
     store.drain_executor(colony, "bee", "ada", NOW).await.unwrap();
     store.drain_executor(colony, "bee", "eve", NOW + 1).await.unwrap();
     assert_eq!(all(&tenant).await[0].drained_at_ms, Some(NOW));
-    store.drain_executor_off(colony, "bee").await.unwrap();
-    store.drain_executor_off(colony, "bee").await.unwrap();
+    store.undrain_executor(colony, "bee").await.unwrap();
+    store.undrain_executor(colony, "bee").await.unwrap();
     assert_eq!(all(&tenant).await[0].drained_at_ms, None);
 }
 
@@ -311,7 +311,7 @@ async fn functions_are_counted_with_their_waits_and_runs(backend: Backend) {
         let maxima = [processes_max, 10];
         tenant.store.function_statistics(tenant.colony.key, executor_type, since_ms, maxima).await.unwrap()
     };
-    let spread = |min, mean, max| Spread { min: Some(min), mean: Some(mean), max: Some(max) };
+    let spread = |min, mean, max| MinMeanMax { min: Some(min), mean: Some(mean), max: Some(max) };
     let claimed = FunctionStatistics {
         executor_type: KIND.to_owned(),
         function: "validate_revenue".to_owned(),
@@ -325,8 +325,8 @@ async fn functions_are_counted_with_their_waits_and_runs(backend: Backend) {
         function: "unclaimed".to_owned(),
         count: 1,
         succeeded: 0,
-        wait_ms: Spread::default(),
-        run_ms: Spread::default(),
+        wait_ms: MinMeanMax::default(),
+        run_ms: MinMeanMax::default(),
     };
     assert_eq!(statistics(None, NOW, ALL).await, [unclaimed.clone(), claimed]);
     assert_eq!(statistics(Some(KIND), NOW, 1).await, [unclaimed], "of the last one");

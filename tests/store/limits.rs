@@ -35,7 +35,7 @@ async fn a_key_without_a_limit_runs_one_at_a_time_in_its_order(backend: Backend)
     let free = submit(&tenant, None, None).await;
     assert_eq!(claim(&tenant, &bee).await, [first, other, free]);
     let claims = tenant.store.claim(&tenant.lane(), &[bee.slot(9)], &at(NOW)).await.unwrap();
-    assert!(claims.claimed.is_empty() && claims.is_held && claims.waits_for_place && !claims.has_more);
+    assert!(claims.claimed.is_empty() && claims.hit_limit && claims.waits_for_running && !claims.has_more);
     complete(&tenant, &bee, first).await;
     assert_eq!(claim(&tenant, &bee).await, [second]);
 }
@@ -107,7 +107,7 @@ async fn a_rate_lets_a_burst_start_and_then_one_by_one(backend: Backend) {
     assert_eq!(started(2, NOW).await, 2);
     assert_eq!(started(9, NOW).await, 1, "three at once");
     let claims = tenant.store.claim(&tenant.lane(), &[bee.slot(9)], &at(NOW)).await.unwrap();
-    assert!(claims.claimed.is_empty() && claims.is_held && !claims.waits_for_place);
+    assert!(claims.claimed.is_empty() && claims.hit_limit && !claims.waits_for_running);
     assert_eq!(claims.next_start_ms, Some(NOW + 500));
     assert_eq!(started(9, NOW + 499).await, 0);
     assert_eq!(started(9, NOW + 500).await, 1);

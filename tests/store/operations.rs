@@ -1,7 +1,7 @@
 //! What operators do: cancel, redrive, discard, retry, delete; each item answered, and of a race exactly one wins.
 
 use apiary_store::model::{
-    AttemptEnding, Cancel, Discard, Effect, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release, Submitted,
+    AttemptEnding, Cancel, Discard, Effect, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release, SubmitResult,
 };
 use apiary_tests::Backend;
 use uuid::Uuid;
@@ -258,18 +258,18 @@ async fn what_another_is_to_replace_is_kept_for_it_until_that_never_comes(backen
     );
     assert_eq!(tenant.store.redrive(colony, &[process_id], NOW).await.unwrap(), [Effect::Replaced]);
     // It does not come: after its time the place is free.
-    tenant.store.replace_off(colony, process_id, NOW - 1).await.unwrap();
+    tenant.store.cancel_replacement(colony, process_id, NOW - 1).await.unwrap();
     assert_eq!(replace(other).await, Effect::Replaced);
-    tenant.store.replace_off(colony, process_id, NOW).await.unwrap();
+    tenant.store.cancel_replacement(colony, process_id, NOW).await.unwrap();
     assert_eq!(replace(one_id).await, Effect::Changed);
     // It has come: the place is taken for good, also once it is deleted.
     tenant.submit(one).await;
-    tenant.store.replace_off(colony, process_id, i64::MAX).await.unwrap();
+    tenant.store.cancel_replacement(colony, process_id, i64::MAX).await.unwrap();
     assert_eq!(tenant.store.redrive(colony, &[process_id], NOW).await.unwrap(), [Effect::Replaced]);
     let order = Discard { reason: "redriven".to_owned(), by: "grace".to_owned(), is_replaced: true };
     assert_eq!(tenant.store.discard(colony, &[process_id], &order, NOW).await.unwrap(), [Effect::Changed]);
     assert_eq!(tenant.store.delete(colony, &[one_id], None).await.unwrap(), [Effect::Changed]);
-    tenant.store.replace_off(colony, process_id, i64::MAX).await.unwrap();
+    tenant.store.cancel_replacement(colony, process_id, i64::MAX).await.unwrap();
     assert_eq!(replace(other).await, Effect::Replaced);
     assert_eq!(tenant.store.replace(colony, Uuid::now_v7(), other, NOW).await.unwrap(), Effect::Unknown);
 }
@@ -324,10 +324,10 @@ async fn a_deleted_process_leaves_nothing_but_that_its_spec_was_here(backend: Ba
         .await;
     // The same bytes again do not run again.
     let again = tenant.store.submit(std::slice::from_ref(&process), NOW).await.unwrap();
-    assert_eq!(again, [Submitted::Existed { process_id, state: ProcessState::Succeeded }]);
+    assert_eq!(again, [SubmitResult::Existed { process_id, state: ProcessState::Succeeded }]);
     let mut other = process.clone();
     other.digest.0[0] ^= 1;
-    assert_eq!(tenant.store.submit(&[other], NOW).await.unwrap(), [Submitted::IdTaken]);
+    assert_eq!(tenant.store.submit(&[other], NOW).await.unwrap(), [SubmitResult::IdTaken]);
     assert!(tenant.claim_at(&bee, 1, NOW).await.is_empty());
     // Its key is free.
     let next = NewProcess { idempotency: process.idempotency, ..tenant.process() };
@@ -347,7 +347,7 @@ async fn a_deleted_spec_is_forgotten_when_it_cannot_be_submitted_any_more(backen
     assert_eq!(tenant.store.forget_deleted(NOW + 999, 10).await.unwrap(), 0);
     assert_eq!(tenant.store.forget_deleted(NOW + 1000, 10).await.unwrap(), 1);
     let answer = tenant.store.submit(&[process], NOW).await.unwrap();
-    assert_eq!(answer, [Submitted::New { state: ProcessState::Waiting }]);
+    assert_eq!(answer, [SubmitResult::New { state: ProcessState::Waiting }]);
 }
 
 async fn retention_takes_what_is_finished_and_old_and_nothing_else(backend: Backend) {

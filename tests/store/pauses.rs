@@ -1,7 +1,7 @@
 //! Pauses and drains: what no claim gives, from the commit on.
 
 use apiary_store::StoreError;
-use apiary_store::model::{LeaseEnd, NewProcess, Pause, PauseKind, Paused, ProcessState};
+use apiary_store::model::{LeaseEnd, NewProcess, Pause, PauseKind, PauseTarget, ProcessState};
 use apiary_tests::Backend;
 
 use crate::tenant::{KIND, NOW, Tenant, at};
@@ -45,7 +45,7 @@ async fn a_paused_function_stays_where_it_is(backend: Backend) {
     }
     let what = named(PauseKind::Function, "charge");
     pause(&tenant, &what).await;
-    let got = |claimed: Vec<apiary_store::model::Claimed>| claimed.iter().map(|one| one.process_id).collect::<Vec<_>>();
+    let got = |claimed: Vec<apiary_store::model::ClaimedLease>| claimed.iter().map(|one| one.process_id).collect::<Vec<_>>();
     assert_eq!(got(tenant.claim_at(&bee, 9, NOW).await), [ids[1]]);
     tenant.store.resume(tenant.colony.key, &what, NOW).await.unwrap();
     assert_eq!(got(tenant.claim_at(&bee, 9, NOW).await), [ids[0], ids[2]]);
@@ -142,19 +142,19 @@ async fn a_pause_that_nobody_put_there_is_named(backend: Backend) {
     }
 }
 
-async fn pause(tenant: &Tenant, what: &Paused) {
+async fn pause(tenant: &Tenant, what: &PauseTarget) {
     let kept = tenant.store.pause(tenant.colony.key, &by("ada", what, NOW)).await.unwrap();
     assert!(!kept.unwrap().1, "it was not paused");
 }
 
-fn by(name: &str, what: &Paused, since_ms: i64) -> Pause {
+fn by(name: &str, what: &PauseTarget, since_ms: i64) -> Pause {
     Pause { what: what.clone(), by: name.to_owned(), reason: "the bank is away".to_owned(), since_ms }
 }
 
-fn colony() -> Paused {
+fn colony() -> PauseTarget {
     named(PauseKind::Colony, "")
 }
 
-fn named(kind: PauseKind, name: &str) -> Paused {
-    Paused { kind, name: name.to_owned() }
+fn named(kind: PauseKind, name: &str) -> PauseTarget {
+    PauseTarget { kind, name: name.to_owned() }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use apiary_store::model::{Limit, LimitKind, LimitPolicy, LimitRecord, NewProcess, ProcessState, Submitted};
+use apiary_store::model::{Limit, LimitKind, LimitPolicy, LimitRecord, NewProcess, ProcessState, SubmitResult};
 use apiary_tests::Backend;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -146,10 +146,10 @@ fn keyed(tenant: &Tenant, number: i64) -> NewProcess {
     NewProcess { concurrency_key: Some("k".to_owned()), priority_time_us: NOW + number, ..tenant.process() }
 }
 
-fn states(answers: &[Submitted]) -> Vec<ProcessState> {
-    let state = |answer: &Submitted| match answer {
-        Submitted::New { state } | Submitted::Existed { state, .. } => Some(*state),
-        Submitted::IdTaken => None,
+fn states(answers: &[SubmitResult]) -> Vec<ProcessState> {
+    let state = |answer: &SubmitResult| match answer {
+        SubmitResult::New { state } | SubmitResult::Existed { state, .. } => Some(*state),
+        SubmitResult::IdTaken => None,
     };
     answers.iter().map(|answer| state(answer).expect("no id is taken")).collect()
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use apiary_identity::Digest;
 use apiary_store::model::{
     Cancel, ClaimSlot, Discard, Effect, Failure, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release, Renewal,
-    Submitted,
+    SubmitResult,
 };
 use uuid::Uuid;
 
@@ -139,20 +139,20 @@ impl Process {
 }
 
 impl Reference {
-    pub(crate) fn submit(&mut self, batch: &[NewProcess], now_ms: i64) -> Vec<Submitted> {
+    pub(crate) fn submit(&mut self, batch: &[NewProcess], now_ms: i64) -> Vec<SubmitResult> {
         batch.iter().map(|process| self.submit_one(process, now_ms)).collect()
     }
 
-    fn submit_one(&mut self, spec: &NewProcess, now_ms: i64) -> Submitted {
+    fn submit_one(&mut self, spec: &NewProcess, now_ms: i64) -> SubmitResult {
         if let Some(known) = self.processes.get(&spec.process_id) {
             let is_same = known.spec.payload == spec.payload && known.spec.signature == spec.signature;
-            let existed = Submitted::Existed { process_id: spec.process_id, state: known.state() };
-            return if is_same { existed } else { Submitted::IdTaken };
+            let existed = SubmitResult::Existed { process_id: spec.process_id, state: known.state() };
+            return if is_same { existed } else { SubmitResult::IdTaken };
         }
         if let Some((known, state)) = self.deleted.get(&spec.process_id) {
             let is_same = known.payload == spec.payload && known.signature == spec.signature;
-            let existed = Submitted::Existed { process_id: spec.process_id, state: *state };
-            return if is_same { existed } else { Submitted::IdTaken };
+            let existed = SubmitResult::Existed { process_id: spec.process_id, state: *state };
+            return if is_same { existed } else { SubmitResult::IdTaken };
         }
         if let Some(answer) = self.redriven_by(spec) {
             return answer;
@@ -160,7 +160,7 @@ impl Reference {
         if let Some((key, expires_at_ms)) = &spec.idempotency {
             let key = (spec.function.clone(), key.clone());
             if let Some((first, _)) = self.keys.get(&key).filter(|(_, end_ms)| *end_ms > now_ms) {
-                return Submitted::Existed { process_id: *first, state: self.processes[first].state() };
+                return SubmitResult::Existed { process_id: *first, state: self.processes[first].state() };
             }
             self.keys.insert(key, (spec.process_id, *expires_at_ms));
         }
@@ -181,7 +181,7 @@ impl Reference {
         }
         let state = process.state();
         self.processes.insert(spec.process_id, process);
-        Submitted::New { state }
+        SubmitResult::New { state }
     }
 
     pub(crate) fn claim(&mut self, slots: &[ClaimSlot], now_ms: i64) -> Vec<Got> {

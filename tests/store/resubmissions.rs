@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apiary_identity::{KeyPair, Role};
-use apiary_store::model::{Effect, NewProcess, ProcessState, Resubmission, Submitted};
+use apiary_store::model::{Effect, NewProcess, ProcessState, Resubmission, SubmitResult};
 use apiary_tests::Backend;
 use futures::future::join_all;
 use uuid::Uuid;
@@ -30,17 +30,17 @@ async fn a_spec_that_put_a_process_back_is_answered_with_it_until_it_is_forgotte
     assert_eq!(shown.since_ms, NOW + 100);
     fail(&tenant, &bee).await;
     assert_eq!(tenant.store.submit_redrive(&[met(&spec, first)], NOW + 200).await.unwrap(), [false], "the same bytes");
-    let answer = |state| Submitted::Existed { process_id: first, state };
+    let answer = |state| SubmitResult::Existed { process_id: first, state };
     let submit = async || tenant.store.submit(std::slice::from_ref(&spec), NOW + 300).await.unwrap();
     assert_eq!(submit().await, [answer(ProcessState::DeadLetter)]);
     assert_eq!(tenant.store.known(&spec, NOW + 300).await.unwrap(), Some(answer(ProcessState::DeadLetter)));
     let other = NewProcess { digest: tenant.process().digest, ..spec.clone() };
-    assert_eq!(tenant.store.submit(&[other], NOW + 300).await.unwrap(), [Submitted::IdTaken]);
+    assert_eq!(tenant.store.submit(&[other], NOW + 300).await.unwrap(), [SubmitResult::IdTaken]);
     assert_eq!(tenant.store.delete(tenant.colony.key, &[first], None).await.unwrap(), [Effect::Changed]);
     assert_eq!(submit().await, [answer(ProcessState::DeadLetter)], "also when it is deleted");
     assert_eq!(tenant.store.forget_deleted(NOW + 499, 10).await.unwrap(), 0);
     assert_eq!(tenant.store.forget_deleted(NOW + 500, 10).await.unwrap(), 1);
-    assert_eq!(submit().await, [Submitted::New { state: ProcessState::Waiting }]);
+    assert_eq!(submit().await, [SubmitResult::New { state: ProcessState::Waiting }]);
 }
 
 async fn a_spec_that_is_a_process_itself_puts_no_other_back(backend: Backend) {
@@ -50,7 +50,7 @@ async fn a_spec_that_is_a_process_itself_puts_no_other_back(backend: Backend) {
     let spec = tenant.process();
     tenant.submit(spec.clone()).await;
     assert_eq!(tenant.store.submit_redrive(&[met(&spec, first)], NOW).await.unwrap(), [false]);
-    let itself = Submitted::Existed { process_id: spec.process_id, state: ProcessState::Waiting };
+    let itself = SubmitResult::Existed { process_id: spec.process_id, state: ProcessState::Waiting };
     assert_eq!(tenant.store.submit(&[spec], NOW).await.unwrap(), [itself]);
     assert_eq!(tenant.state(first).await, ProcessState::DeadLetter);
 }
@@ -81,7 +81,7 @@ async fn what_another_is_to_replace_is_not_put_back(backend: Backend) {
     assert_eq!(tenant.store.replace(colony, first, replacement, NOW).await.unwrap(), Effect::Changed);
     let spec = met(&tenant.process(), first);
     assert_eq!(tenant.store.submit_redrive(&[spec], NOW).await.unwrap(), [false]);
-    tenant.store.replace_off(colony, first, NOW).await.unwrap();
+    tenant.store.cancel_replacement(colony, first, NOW).await.unwrap();
     assert_eq!(tenant.store.submit_redrive(&[spec], NOW).await.unwrap(), [true], "the replacement never came");
 }
 

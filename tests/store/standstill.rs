@@ -1,13 +1,13 @@
 //! The reference's pauses: what is paused, and when it was. `max_wait` is counted millisecond by millisecond.
 
-use apiary_store::model::{NewProcess, Pause, Paused};
+use apiary_store::model::{NewProcess, Pause, PauseTarget};
 
 /// Every pause there ever was.
 #[derive(Default)]
 pub(crate) struct Pauses(Vec<Span>);
 
 struct Span {
-    what: Paused,
+    what: PauseTarget,
     since_ms: i64,
     until_ms: Option<i64>,
 }
@@ -30,7 +30,7 @@ impl Pauses {
     }
 
     /// Since when it was paused, if it was.
-    pub(crate) fn resume(&mut self, what: &Paused, now_ms: i64) -> Option<i64> {
+    pub(crate) fn resume(&mut self, what: &PauseTarget, now_ms: i64) -> Option<i64> {
         let span = self.0.iter_mut().find(|span| span.what == *what && span.until_ms.is_none())?;
         span.until_ms = Some(now_ms);
         Some(span.since_ms)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use apiary_identity::{Document as _, Envelope, Grant, KeyPair, ManualClock, Requirements, Role, Scopes, Spec};
 use apiary_store::Store;
 use apiary_store::model::{
-    AttemptEnding, Cancel, ClaimSlot, Claimed, Colony, Completion, Failure, GrantKey, Lane, LeaseEnd, LeaseRef,
-    NewProcess, Page, ProcessFilter, ProcessState, ProcessSummary, Renewal, Renewed, SlotGrant, Submitted,
+    AttemptEnding, Cancel, ClaimSlot, ClaimedLease, Colony, Completion, Failure, GrantKey, Lane, LeaseEnd, LeaseRef,
+    NewProcess, Page, ProcessFilter, ProcessState, ProcessSummary, Renewal, RenewedLease, SlotGrant, SubmitResult,
 };
 use apiary_tests::Backend;
 use bytes::Bytes;
@@ -114,17 +114,17 @@ impl Tenant {
     /// Keeps a process that nothing stands in the way of.
     pub(crate) async fn submit(&self, process: NewProcess) -> Uuid {
         let answers = self.store.submit(std::slice::from_ref(&process), process.submitted_at_ms).await.unwrap();
-        assert!(matches!(answers[..], [Submitted::New { .. }]), "{answers:?}");
+        assert!(matches!(answers[..], [SubmitResult::New { .. }]), "{answers:?}");
         process.process_id
     }
 
     /// Claims up to `count` at this time.
-    pub(crate) async fn claim_at(&self, bee: &Bee, count: usize, now_ms: i64) -> Vec<Claimed> {
+    pub(crate) async fn claim_at(&self, bee: &Bee, count: usize, now_ms: i64) -> Vec<ClaimedLease> {
         self.claim(&[bee.slot(count)], now_ms).await
     }
 
     /// Claims for these polls at this time.
-    pub(crate) async fn claim(&self, slots: &[ClaimSlot], now_ms: i64) -> Vec<Claimed> {
+    pub(crate) async fn claim(&self, slots: &[ClaimSlot], now_ms: i64) -> Vec<ClaimedLease> {
         self.store.claim(&self.lane(), slots, &at(now_ms)).await.unwrap().claimed
     }
 
@@ -162,7 +162,7 @@ impl Bee {
     }
 
     /// The token of a lease that this executor got.
-    pub(crate) fn lease(&self, claimed: &Claimed) -> LeaseRef {
+    pub(crate) fn lease(&self, claimed: &ClaimedLease) -> LeaseRef {
         LeaseRef { process_id: claimed.process_id, attempt: claimed.attempt, executor: self.grant }
     }
 }
@@ -198,7 +198,7 @@ pub(crate) fn renewal(lease: LeaseRef, expires_at_ms: i64) -> Renewal {
 }
 
 /// The new ends of leases that were renewed.
-pub(crate) fn ends(renewed: Vec<Option<Renewed>>) -> Vec<Option<i64>> {
+pub(crate) fn ends(renewed: Vec<Option<RenewedLease>>) -> Vec<Option<i64>> {
     renewed.into_iter().map(|renewed| Some(renewed?.expires_at_ms)).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use apiary_store::model::{ExplainRecord, NewProcess, Pause, PauseKind, Paused, ProcessState};
+use apiary_store::model::{ExplainRecord, NewProcess, Pause, PauseKind, PauseTarget, ProcessState};
 use apiary_tests::Backend;
 use uuid::Uuid;
 
@@ -74,7 +74,7 @@ async fn pauses_that_overlap_are_counted_once_and_none_is_lost(backend: Backend)
     let [colony, executor_type, function] = everything();
     for sweeps in [false, true] {
         let held = tenant.submit(NewProcess { max_wait_ms: 300, ..hasty(&tenant, NOW) }).await;
-        let steps: [(i64, &Paused, bool); 8] = [
+        let steps: [(i64, &PauseTarget, bool); 8] = [
             (10, &colony, true),
             (30, &function, true),
             (50, &colony, false),
@@ -278,21 +278,21 @@ async fn expire(tenant: &Tenant, now_ms: i64) -> Vec<Uuid> {
     expired.into_iter().map(|(process_id, _)| process_id).collect()
 }
 
-async fn pause(tenant: &Tenant, what: &Paused, since_ms: i64) {
+async fn pause(tenant: &Tenant, what: &PauseTarget, since_ms: i64) {
     let pause = Pause { what: what.clone(), by: "ada".to_owned(), reason: String::new(), since_ms };
     let (_, existed) = tenant.store.pause(tenant.colony.key, &pause).await.unwrap().unwrap();
     assert!(!existed, "it was not paused");
 }
 
-async fn resume(tenant: &Tenant, what: &Paused, now_ms: i64) {
+async fn resume(tenant: &Tenant, what: &PauseTarget, now_ms: i64) {
     assert!(tenant.store.resume(tenant.colony.key, what, now_ms).await.unwrap(), "it was paused");
 }
 
 /// Each pause that holds the tests' processes.
-fn everything() -> [Paused; 3] {
+fn everything() -> [PauseTarget; 3] {
     [named(PauseKind::Colony, ""), named(PauseKind::ExecutorType, KIND), named(PauseKind::Function, "validate_revenue")]
 }
 
-fn named(kind: PauseKind, name: &str) -> Paused {
-    Paused { kind, name: name.to_owned() }
+fn named(kind: PauseKind, name: &str) -> PauseTarget {
+    PauseTarget { kind, name: name.to_owned() }
 }

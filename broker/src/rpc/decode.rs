@@ -10,7 +10,7 @@ use apiary_identity::limits::{DOCUMENT_BYTES_MAX, NAME_CHARS_MAX, VALUE_BYTES_MA
 use apiary_identity::{DocumentError, Envelope, Id, Offer, QuantityError};
 use apiary_proto::v1 as pb;
 use apiary_store::model::{
-    BulkAction, GrantCursor, GrantKey, Page, PauseKind, Paused, ProcessCursor, ProcessFilter, ProcessState,
+    BulkAction, GrantCursor, GrantKey, Page, PauseKind, PauseTarget, ProcessCursor, ProcessFilter, ProcessState,
 };
 use uuid::Uuid;
 
@@ -122,18 +122,18 @@ fn tags(tags: Vec<String>) -> Result<BTreeSet<String>, Error> {
 }
 
 /// Decodes the thing to pause or resume.
-pub(super) fn paused(kind: &str, name: String) -> Result<Paused, Error> {
+pub(super) fn paused(kind: &str, name: String) -> Result<PauseTarget, Error> {
     let Some(kind) = PauseKind::from_word(kind) else {
         return Err(Error::field("kind", "is `colony`, `executor_type` or `function`: say what to pause"));
     };
     match (kind, exact("name", name)?) {
-        (PauseKind::Colony, None) => Ok(Paused { kind, name: String::new() }),
+        (PauseKind::Colony, None) => Ok(PauseTarget { kind, name: String::new() }),
         (PauseKind::Colony, Some(_)) => {
             Err(Error::field("name", "is left empty for the kind `colony`: it is your own colony"))
         }
         (_, Some(name)) => {
             apiary_identity::check_name("name", &name)?;
-            Ok(Paused { kind, name })
+            Ok(PauseTarget { kind, name })
         }
         (_, None) => Err(Error::field("name", format!("is missing: say which {}", kind.as_str()))),
     }

@@ -5,7 +5,7 @@ mod executors;
 use apiary_identity::{Document as _, Envelope, Grant, Id, Outcome, Progress, Spec};
 use apiary_proto::v1 as pb;
 use apiary_store::model::{
-    Attempt, Bulk, Colony, Pause, ProcessState, ProcessSummary, Renewed, StoredGrant, StoredProgress,
+    Attempt, Bulk, Colony, Pause, ProcessState, ProcessSummary, RenewedLease, StoredGrant, StoredProgress,
 };
 use bytes::Bytes;
 
@@ -192,7 +192,7 @@ pub(super) fn pause(pause: Pause) -> pb::PauseRecord {
 }
 
 /// Encodes a renewed lease.
-pub(super) fn renewed(renewed: Renewed) -> pb::RenewResponse {
+pub(super) fn renewed(renewed: RenewedLease) -> pb::RenewResponse {
     let cancelled = renewed.cancel.is_some();
     let (cancel_deadline_ms, cancel_reason) =
         renewed.cancel.map(|mark| (mark.deadline_ms, mark.reason)).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Encoding of explanations and findings.
 
 use apiary_proto::v1 as pb;
-use apiary_store::model::Explained;
+use apiary_store::model::ExplainReason;
 
 use super::encode;
 use crate::engine::{ExecutorExplanation, Explanation, Finding};
@@ -16,7 +16,7 @@ pub(super) fn explanation(explanation: Explanation) -> pb::ExplainResponse {
     }
 }
 
-fn reason(reason: Explained) -> pb::ExplainedReason {
+fn reason(reason: ExplainReason) -> pb::ExplainedReason {
     pb::ExplainedReason {
         kind: reason.kind.to_owned(),
         text: reason.text,
@@ -30,7 +30,7 @@ fn reason(reason: Explained) -> pb::ExplainedReason {
 
 /// Encodes the reasons why an executor gets no work.
 pub(super) fn executor_explanation(explanation: ExecutorExplanation) -> pb::ExplainExecutorResponse {
-    let reason = |(executor_type, reason): (String, Explained)| pb::ExecutorReason {
+    let reason = |(executor_type, reason): (String, ExplainReason)| pb::ExecutorReason {
         kind: reason.kind.to_owned(),
         text: reason.text,
         executor_type,

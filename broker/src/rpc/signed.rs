@@ -36,10 +36,10 @@ const DISCARD_BYTES_MAX: usize = HTTP_BODY_BYTES_MAX;
 
 /// A layer that checks the signature of every call.
 #[derive(Clone)]
-pub(super) struct SignedCalls(Arc<Gate>);
+pub(super) struct SignedCalls(Arc<LaneRestriction>);
 
 /// State that all calls share.
-struct Gate {
+struct LaneRestriction {
     auth: Arc<Auth>,
     bodies: Bodies,
     /// Endless streams of clients that sign nothing.
@@ -49,7 +49,7 @@ struct Gate {
 impl SignedCalls {
     /// Returns a layer that checks by `auth`, and reads messages within the bounds of `bodies`.
     pub(super) fn new(auth: Arc<Auth>, bodies: Bodies) -> Self {
-        Self(Arc::new(Gate { auth, bodies, streams: Arc::new(Semaphore::new(UNSIGNED_STREAMS_MAX)) }))
+        Self(Arc::new(LaneRestriction { auth, bodies, streams: Arc::new(Semaphore::new(UNSIGNED_STREAMS_MAX)) }))
     }
 }
 
@@ -64,7 +64,7 @@ impl<S> Layer<S> for SignedCalls {
 /// A service behind the check.
 #[derive(Clone)]
 pub(super) struct Signed<S> {
-    gate: Arc<Gate>,
+    gate: Arc<LaneRestriction>,
     inner: S,
 }
 
@@ -121,7 +121,7 @@ where
 /// The places of a call without an end in sight.
 type LongCall = Box<dyn std::any::Any + Send>;
 
-impl Gate {
+impl LaneRestriction {
     fn begin_long(&self, rule: CallRule, connection: Option<&Arc<Connection>>) -> Result<Option<LongCall>, Error> {
         if !rule.is_long {
             return Ok(None);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use apiary_store::limits::{FAILED_PARENTS_LOOK, FAILED_PARENTS_TOLD, HEALTH_CHILDREN_MAX};
-use apiary_store::model::{ColonyKey, FailedParent, Parent, Settled};
+use apiary_store::model::{ColonyKey, FailedParent, Parent, SettleResult};
 use apiary_store::{DependencyStore, StoreResult, checks, rows};
 use sqlx::postgres::PgRow;
 use sqlx::query;
@@ -25,9 +25,9 @@ impl DependencyStore for PostgresStore {
         process_ids(&self.session().await?.rows(select).await?)
     }
 
-    async fn settle(&self, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<Settled> {
+    async fn settle(&self, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<SettleResult> {
         // One statement an end. All of them may be repeated, and what one broker does another passes over.
-        let mut settled = Settled::default();
+        let mut settled = SettleResult::default();
         let mut session = self.session().await?;
         let select = query(include_str!("dependencies/awaited.sql")).bind(parents);
         let awaited = process_ids(&session.rows(select).await?)?;
@@ -77,7 +77,7 @@ async fn cancel(
     lost: &[(Uuid, String)],
     now_ms: i64,
     limit: i64,
-    settled: &mut Settled,
+    settled: &mut SettleResult,
 ) -> Result<(), Fault> {
     let (parents, reasons): (Vec<Uuid>, Vec<&str>) = lost.iter().map(|(id, reason)| (*id, reason.as_str())).unzip();
     let statement = query(include_str!("dependencies/cancel.sql")).bind(parents).bind(reasons).bind(now_ms).bind(limit);

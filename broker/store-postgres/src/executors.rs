@@ -2,8 +2,8 @@
 
 use apiary_identity::Id;
 use apiary_store::model::{
-    Announcement, ColonyKey, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
-    PendingRoom, Registration,
+    Announcement, ColonyKey, LastSeen, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
+    PendingBound, Registration,
 };
 use apiary_store::{ExecutorStore, StoreResult, checks, rows};
 use sqlx::query;
@@ -17,7 +17,7 @@ impl ExecutorStore for PostgresStore {
         &self,
         colony: ColonyKey,
         registration: &Registration,
-        room: PendingRoom,
+        room: PendingBound,
         now_ms: i64,
     ) -> StoreResult<bool> {
         let (offer, functions) = checks::registration_json(registration)?;
@@ -61,13 +61,13 @@ impl ExecutorStore for PostgresStore {
         self.session().await?.rows(select).await?.iter().map(|row| rows::executor(row)).collect()
     }
 
-    async fn hear_executors(&self, contacts: &[Contact]) -> StoreResult<()> {
+    async fn record_last_seen(&self, contacts: &[LastSeen]) -> StoreResult<()> {
         if contacts.is_empty() {
             return Ok(());
         }
         let offers = contacts.iter().map(checks::offer_json).collect::<StoreResult<Vec<_>>>()?;
         until_settled!(async {
-            let insert = query(include_str!("executors/hear.sql"))
+            let insert = query(include_str!("executors/record_last_seen.sql"))
                 .bind(column(contacts, |contact| contact.colony.0))
                 .bind(column(contacts, |contact| contact.key.as_bytes().as_slice()))
                 .bind(column(contacts, |contact| contact.executor_type.as_str()))
@@ -85,8 +85,8 @@ impl ExecutorStore for PostgresStore {
         Ok(())
     }
 
-    async fn drain_executor_off(&self, colony: ColonyKey, name: &str) -> StoreResult<()> {
-        let delete = query(include_str!("executors/drain_off.sql")).bind(colony.0).bind(name);
+    async fn undrain_executor(&self, colony: ColonyKey, name: &str) -> StoreResult<()> {
+        let delete = query(include_str!("executors/undrain_executor.sql")).bind(colony.0).bind(name);
         self.session().await?.changed(delete).await?;
         Ok(())
     }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use apiary_identity::Clock;
-use apiary_store::limits::CLAIM_WALK_MAX;
-use apiary_store::matching::assignment::{Assignment, Candidate, Rest};
-use apiary_store::matching::gates::{self, Gates};
+use apiary_store::limits::CLAIM_SCAN_ROWS_MAX;
+use apiary_store::matching::assignment::{Assignment, Candidate, Continuation};
+use apiary_store::matching::restrictions::{self, LaneRestrictions};
 use apiary_store::model::{
-    ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
+    ClaimSlot, ClaimResult, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, RenewedLease, SpecRecord,
 };
 use apiary_store::{LeaseStore, StoreResult, checks, rows};
 use sqlx::postgres::PgRow;
@@ -20,26 +20,26 @@ use crate::{PostgresStore, column, limits};
 
 #[async_trait::async_trait]
 impl LeaseStore for PostgresStore {
-    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<Claims> {
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<ClaimResult> {
         if slots.is_empty() {
-            return Ok(Claims::default());
+            return Ok(ClaimResult::default());
         }
-        let mut rest = None;
+        let mut continuation = None;
         loop {
-            let (claims, further) = until_settled!(claim_once(self, lane, slots, clock, rest.as_ref()))?;
-            rest = further;
-            if rest.is_none() {
+            let (claims, further) = until_settled!(claim_once(self, lane, slots, clock, continuation.as_ref()))?;
+            continuation = further;
+            if continuation.is_none() {
                 return Ok(claims);
             }
         }
     }
 
-    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>> {
+    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<RenewedLease>>> {
         if renewals.is_empty() {
             return Ok(Vec::new());
         }
         let sorted = sorted(renewals, |renewal| renewal.lease.process_id);
-        let renewed: HashMap<Uuid, Renewed> = until_settled!(async {
+        let renewed: HashMap<Uuid, RenewedLease> = until_settled!(async {
             let update = query(include_str!("leases/renew.sql"))
                 .bind(column(&sorted, |renewal| renewal.lease.process_id))
                 .bind(column(&sorted, |renewal| renewal.lease.attempt))
@@ -138,11 +138,11 @@ async fn claim_once(
     lane: &Lane,
     slots: &[ClaimSlot],
     clock: &dyn Clock,
-    rest: Option<&Rest>,
-) -> Result<(Claims, Option<Rest>), Fault> {
+    continuation: Option<&Continuation>,
+) -> Result<(ClaimResult, Option<Continuation>), Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
-    match lease(&mut session, lane, slots, clock, rest).await {
+    match lease(&mut session, lane, slots, clock, continuation).await {
         Ok(claims) => {
             session.commit().await?;
             Ok(claims)
@@ -159,79 +159,79 @@ async fn lease(
     lane: &Lane,
     slots: &[ClaimSlot],
     clock: &dyn Clock,
-    rest: Option<&Rest>,
-) -> Result<(Claims, Option<Rest>), Fault> {
-    let gates = gates(session, lane, slots).await?;
-    let mut assignment = Assignment::new(slots, gates);
+    continuation: Option<&Continuation>,
+) -> Result<(ClaimResult, Option<Continuation>), Fault> {
+    let restrictions = restrictions(session, lane, slots).await?;
+    let mut assignment = Assignment::new(slots, restrictions);
     if assignment.is_limited() {
         assignment = assignment.within(limits::allowance(session, lane, clock).await?);
     }
-    if let Some(rest) = rest {
-        assignment = assignment.resuming(rest);
+    if let Some(continuation) = continuation {
+        assignment = assignment.resuming(continuation);
     }
-    assign(session, lane, &mut assignment).await?;
-    let taken = assignment.taken();
-    if taken.is_empty() {
-        let rest = assignment.rest();
-        return Ok((assignment.empty_handed(), rest));
+    scan_lane(session, lane, &mut assignment).await?;
+    let matches = assignment.matches();
+    if matches.is_empty() {
+        let continuation = assignment.continuation();
+        return Ok((assignment.empty_handed(), continuation));
     }
     let statement = query(include_str!("leases/claim.sql"))
-        .bind(column(taken, |one| one.process_id))
-        .bind(column(taken, |one| one.executor.0))
-        .bind(column(taken, |one| slots[one.slot].lease_ms))
+        .bind(column(matches, |one| one.process_id))
+        .bind(column(matches, |one| one.executor.0))
+        .bind(column(matches, |one| slots[one.slot].lease_ms))
         .bind(clock.now_ms());
     let leased = session.changes(statement).await?;
-    limits::spend(session, lane.colony, &assignment.spent()).await?;
+    limits::spend(session, lane.colony, &assignment.token_uses()).await?;
     Ok((assignment.claims(&leased)?, None))
 }
 
 /// What stands in the way of the lane's work now.
-async fn gates(session: &mut Session, lane: &Lane, slots: &[ClaimSlot]) -> Result<Gates, Fault> {
-    let select = query(include_str!("leases/claim_gates.sql"))
+async fn restrictions(session: &mut Session, lane: &Lane, slots: &[ClaimSlot]) -> Result<LaneRestrictions, Fault> {
+    let select = query(include_str!("leases/claim_restrictions.sql"))
         .bind(lane.colony.0)
         .bind(&lane.executor_type)
-        .bind(gates::grants_of(slots));
+        .bind(restrictions::grants_of(slots));
     let found = session.rows(select).await?;
-    Ok(found.iter().map(|row| rows::gate(row)).collect::<StoreResult<_>>()?)
+    Ok(found.iter().map(|row| rows::restriction(row)).collect::<StoreResult<_>>()?)
 }
 
 /// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
-async fn assign(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
+async fn scan_lane(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
     loop {
-        survey(session, lane, assignment).await?;
-        let Some(look) = assignment.next_look() else { return Ok(()) };
+        prepare_scan(session, lane, assignment).await?;
+        let Some(scan) = assignment.next_scan() else { return Ok(()) };
         let select = query(include_str!("leases/claim_candidates.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
-            .bind(&look.names)
-            .bind(&look.functions)
-            .bind(&look.prefixes)
-            .bind(&look.closed_functions)
-            .bind(&look.refused_sorts)
-            .bind(look.after.0)
-            .bind(look.after.1)
-            .bind(i64::try_from(look.most).unwrap_or(i64::MAX))
-            .bind(look.with_keys)
-            .bind(&look.full_concurrency_keys)
-            .bind(&look.spent_rate_keys)
-            .bind(look.until.0)
-            .bind(look.until.1);
+            .bind(&scan.names)
+            .bind(&scan.functions)
+            .bind(&scan.prefixes)
+            .bind(&scan.closed_functions)
+            .bind(&scan.refused_sorts)
+            .bind(scan.after.0)
+            .bind(scan.after.1)
+            .bind(i64::try_from(scan.most).unwrap_or(i64::MAX))
+            .bind(scan.with_keys)
+            .bind(&scan.full_concurrency_keys)
+            .bind(&scan.spent_rate_keys)
+            .bind(scan.until.0)
+            .bind(scan.until.1);
         let found = session.rows(select).await?;
         let found: Vec<Candidate> = found.iter().map(|row| rows::candidate(row)).collect::<StoreResult<_>>()?;
         assignment.count(limits::uses(session, lane.colony, &assignment.uncounted(&found)).await?);
-        assignment.give(&look, &found);
+        assignment.assign(&scan, &found);
     }
 }
 
 /// Before a walk past what nobody can take: how far this transaction goes, and which keys it need not look at.
-async fn survey(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
+async fn prepare_scan(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
     if let Some(after) = assignment.asks_for_end() {
         let select = query(include_str!("leases/claim_end.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
             .bind(after.0)
             .bind(after.1)
-            .bind(CLAIM_WALK_MAX - 1);
+            .bind(CLAIM_SCAN_ROWS_MAX - 1);
         let end = session.row(select).await?.map(|row| rows::place(&row)).transpose()?;
         assignment.end_at(end);
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use apiary_identity::Clock;
 use apiary_store::limits::{CLAIM_KEYS_MAX, LIMIT_USES_READ, LIMITS_MAX};
-use apiary_store::matching::allowance::{Allowance, Counter, Spent};
-use apiary_store::matching::overflow::Crowd;
+use apiary_store::matching::allowance::{Allowance, Counter, TokenUse};
+use apiary_store::matching::overflow::LimitedKey;
 use apiary_store::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits};
 use apiary_store::{LimitStore, StoreResult, rows};
 use sqlx::query;
@@ -87,7 +87,7 @@ pub(super) async fn keys(session: &mut Session, colony: ColonyKey) -> Result<Vec
 }
 
 /// Keeps what is left of rates.
-pub(super) async fn spend(session: &mut Session, colony: ColonyKey, spent: &[Spent<'_>]) -> Result<(), Fault> {
+pub(super) async fn spend(session: &mut Session, colony: ColonyKey, spent: &[TokenUse<'_>]) -> Result<(), Fault> {
     if spent.is_empty() {
         return Ok(());
     }
@@ -116,22 +116,22 @@ pub(super) async fn of_keys(
 
 /// Cancels what is too much of a key, under the lock. What is ended, or freed, in this very moment escapes the statement: then it
 /// is counted again.
-pub(super) async fn cancel(session: &mut Session, crowd: &Crowd, now_ms: i64) -> Result<Vec<Uuid>, Fault> {
-    let (mut cancelled, cancel) = (Vec::new(), crowd.cancel(now_ms));
+pub(super) async fn cancel(session: &mut Session, limited_key: &LimitedKey, now_ms: i64) -> Result<Vec<Uuid>, Fault> {
+    let (mut cancelled, cancel) = (Vec::new(), limited_key.cancel(now_ms));
     for _ in 0..CANCEL_ROUNDS {
-        let count = query(include_str!("processes/submit_unfinished.sql")).bind(crowd.colony.0).bind(&crowd.key);
+        let count = query(include_str!("processes/submit_unfinished.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
         let unfinished = super::number(session.row(count).await?.as_ref(), "unfinished")?.unwrap_or(0);
-        let surplus = crowd.surplus(unfinished);
-        let chosen = match crowd.policy {
+        let surplus = limited_key.surplus(unfinished);
+        let chosen = match limited_key.policy {
             _ if surplus == 0 => break,
             LimitPolicy::CancelOldest => {
-                let oldest = query(include_str!("processes/submit_oldest.sql")).bind(crowd.colony.0).bind(&crowd.key);
+                let oldest = query(include_str!("processes/submit_oldest.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
                 process_ids(&session.rows(oldest.bind(surplus)).await?)?
             }
-            LimitPolicy::DropNewest | LimitPolicy::Queue => crowd.newest(surplus),
+            LimitPolicy::DropNewest | LimitPolicy::Queue => limited_key.newest(surplus),
         };
         let end = query(include_str!("processes/cancel.sql"))
-            .bind(crowd.colony.0)
+            .bind(limited_key.colony.0)
             .bind(&chosen)
             .bind(cancel.deadline_ms)
             .bind(&cancel.reason)

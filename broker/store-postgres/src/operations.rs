@@ -71,8 +71,8 @@ impl OperationStore for PostgresStore {
         Ok(checks::replaced_effect(effects.first().copied(), is_taken))
     }
 
-    async fn replace_off(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()> {
-        let update = query(include_str!("processes/replace_off.sql")).bind(colony.0).bind(process_id).bind(until_ms);
+    async fn cancel_replacement(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()> {
+        let update = query(include_str!("processes/cancel_replacement.sql")).bind(colony.0).bind(process_id).bind(until_ms);
         self.session().await?.changed(update).await?;
         Ok(())
     }

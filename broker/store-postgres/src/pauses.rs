@@ -1,7 +1,7 @@
 //! Pauses in Postgres.
 
 use apiary_store::limits::PAUSES_MAX;
-use apiary_store::model::{ColonyKey, Pause, Paused};
+use apiary_store::model::{ColonyKey, Pause, PauseTarget};
 use apiary_store::{PauseStore, StoreResult, rows};
 use sqlx::query;
 
@@ -36,7 +36,7 @@ impl PauseStore for PostgresStore {
         Ok(None)
     }
 
-    async fn resume(&self, colony: ColonyKey, what: &Paused, now_ms: i64) -> StoreResult<bool> {
+    async fn resume(&self, colony: ColonyKey, what: &PauseTarget, now_ms: i64) -> StoreResult<bool> {
         until_settled!(resume_once(self, colony, what, now_ms))
     }
 
@@ -46,7 +46,7 @@ impl PauseStore for PostgresStore {
     }
 }
 
-async fn resume_once(store: &PostgresStore, colony: ColonyKey, what: &Paused, now_ms: i64) -> Result<bool, Fault> {
+async fn resume_once(store: &PostgresStore, colony: ColonyKey, what: &PauseTarget, now_ms: i64) -> Result<bool, Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
     session.changed(query(include_str!("pauses/lock.sql")).bind(colony.0)).await?;

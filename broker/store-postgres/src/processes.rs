@@ -6,7 +6,7 @@ use apiary_store::limits::ATTEMPTS_MAX;
 use apiary_store::matching::overflow;
 use apiary_store::model::{
     Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
-    Submitted,
+    SubmitResult,
 };
 use apiary_store::{ProcessStore, StoreError, StoreResult, checks, rows};
 use sqlx::query;
@@ -18,7 +18,7 @@ use crate::{PostgresStore, column, limits};
 
 #[async_trait::async_trait]
 impl ProcessStore for PostgresStore {
-    async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>> {
+    async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<SubmitResult>> {
         submit(self, processes, now_ms, false).await.map(|(answers, _)| answers)
     }
 
@@ -26,11 +26,11 @@ impl ProcessStore for PostgresStore {
         &self,
         processes: &[NewProcess],
         now_ms: i64,
-    ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
+    ) -> StoreResult<(Vec<SubmitResult>, Vec<(ColonyKey, Uuid)>)> {
         submit(self, processes, now_ms, true).await
     }
 
-    async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<Submitted>> {
+    async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<SubmitResult>> {
         Ok(known(self, &[process], now_ms).await?.next().map(|(_, answer)| answer))
     }
 
@@ -94,9 +94,9 @@ pub(super) async fn submit(
     processes: &[NewProcess],
     now_ms: i64,
     is_limited: bool,
-) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
+) -> StoreResult<(Vec<SubmitResult>, Vec<(ColonyKey, Uuid)>)> {
     let mut cancelled = Vec::new();
-    let mut answers: HashMap<Uuid, Submitted> = HashMap::with_capacity(processes.len());
+    let mut answers: HashMap<Uuid, SubmitResult> = HashMap::with_capacity(processes.len());
     let mut open: Vec<&NewProcess> = processes.iter().collect();
     // One order of rows for all brokers: of two batches with common rows, one waits for the other, never both.
     open.sort_unstable_by_key(|process| process.process_id);
@@ -160,7 +160,7 @@ async fn keep_within_limits(
     // In one order at every broker, because the locks on them are held together.
     let colonies: BTreeSet<ColonyKey> = keyed.map(|process| process.colony).collect();
     let mut limits = limits::of_keys(session, &colonies).await?;
-    if !overflow::crowds(open.iter().copied(), &limits).is_empty() {
+    if !overflow::limited_keys(open.iter().copied(), &limits).is_empty() {
         for colony in &colonies {
             limits::lock(session, *colony).await?;
         }
@@ -169,9 +169,9 @@ async fn keep_within_limits(
     let kept = keep(session, open, now_ms).await?;
     let new = open.iter().copied().filter(|process| kept.contains(&process.process_id));
     let mut cancelled = Vec::new();
-    for crowd in overflow::crowds(new, &limits) {
-        let dropped = limits::cancel(session, &crowd, now_ms).await?;
-        cancelled.extend(dropped.into_iter().map(|process_id| (crowd.colony, process_id)));
+    for limited_key in overflow::limited_keys(new, &limits) {
+        let dropped = limits::cancel(session, &limited_key, now_ms).await?;
+        cancelled.extend(dropped.into_iter().map(|process_id| (limited_key.colony, process_id)));
     }
     Ok((kept, cancelled))
 }
@@ -211,7 +211,7 @@ async fn known(
     store: &PostgresStore,
     open: &[&NewProcess],
     now_ms: i64,
-) -> StoreResult<impl Iterator<Item = (Uuid, Submitted)> + use<>> {
+) -> StoreResult<impl Iterator<Item = (Uuid, SubmitResult)> + use<>> {
     let select = query(include_str!("processes/submit_known.sql"))
         .bind(column(open, |process| process.process_id))
         .bind(column(open, |process| process.colony.0))

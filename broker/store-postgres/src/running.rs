@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use apiary_store::limits::ATTRIBUTES_MAX;
-use apiary_store::logbook::{Fitted, Totals, fit};
+use apiary_store::logbook::{LogFit, Totals, fit};
 use apiary_store::model::{
-    Attached, Attribute, AttributeBatch, CheckpointSize, ColonyKey, LogBatch, LogCursor, LogFilter, LogLine, Page,
-    Report, Reported, StoredProgress,
+    AttachResult, Attribute, AttributeBatch, CheckpointSize, ColonyKey, LogBatch, LogCursor, LogFilter, LogLine, Page,
+    Report, ReportResult, StoredProgress,
 };
 use apiary_store::{RunningStore, StoreResult, checks, rows};
 use sqlx::query;
@@ -18,7 +18,7 @@ use crate::{PostgresStore, column, process_ids};
 
 #[async_trait::async_trait]
 impl RunningStore for PostgresStore {
-    async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>> {
+    async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<ReportResult>> {
         if reports.is_empty() {
             return Ok(Vec::new());
         }
@@ -108,7 +108,7 @@ impl RunningStore for PostgresStore {
         self.session().await?.rows(select).await?.iter().map(|row| rows::log_line(row)).collect()
     }
 
-    async fn set_attributes(&self, batches: &[AttributeBatch], now_ms: i64) -> StoreResult<Vec<Attached>> {
+    async fn set_attributes(&self, batches: &[AttributeBatch], now_ms: i64) -> StoreResult<Vec<AttachResult>> {
         if batches.is_empty() {
             return Ok(Vec::new());
         }
@@ -137,7 +137,7 @@ async fn keep_logs(session: &mut Session, batches: &[LogBatch], now_ms: i64) -> 
     let totals = session.rows(totals).await?;
     let totals: HashMap<Uuid, Totals> = totals.iter().map(|row| rows::log_totals(row)).collect::<StoreResult<_>>()?;
     let fitted = fit(batches, &totals);
-    let lines: Vec<_> = fitted.iter().flat_map(Fitted::lines).collect();
+    let lines: Vec<_> = fitted.iter().flat_map(LogFit::lines).collect();
     if !lines.is_empty() {
         let statement = query(include_str!("leases/add_logs.sql"))
             .bind(column(&lines, |(batch, _)| batch.colony.0))
@@ -174,14 +174,14 @@ async fn set_attributes_once(
     store: &PostgresStore,
     batches: &[AttributeBatch],
     now_ms: i64,
-) -> Result<Vec<Attached>, Fault> {
+) -> Result<Vec<AttachResult>, Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
     let kept = attach(&mut session, batches, now_ms).await;
     settle(session, kept).await
 }
 
-async fn attach(session: &mut Session, batches: &[AttributeBatch], now_ms: i64) -> Result<Vec<Attached>, Fault> {
+async fn attach(session: &mut Session, batches: &[AttributeBatch], now_ms: i64) -> Result<Vec<AttachResult>, Fault> {
     let hold = query(include_str!("leases/hold.sql"))
         .bind(column(batches, |batch| batch.lease.process_id))
         .bind(column(batches, |batch| batch.lease.attempt))

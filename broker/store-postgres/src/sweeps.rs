@@ -1,6 +1,6 @@
 //! Sweeps in Postgres.
 
-use apiary_store::model::{ColonyKey, Forgettable, Lane, LeaseRecord, ProcessState};
+use apiary_store::model::{ColonyKey, ExpiryBounds, Lane, LeaseRecord, ProcessState};
 use apiary_store::{StoreResult, SweepStore, rows};
 use sqlx::query;
 use uuid::Uuid;
@@ -37,7 +37,7 @@ impl SweepStore for PostgresStore {
         self.session().await?.rows(select).await?.iter().map(|row| rows::lease_record(row)).collect()
     }
 
-    async fn forget_executors(&self, which: Forgettable, limit: i64) -> StoreResult<u64> {
+    async fn forget_executors(&self, which: ExpiryBounds, limit: i64) -> StoreResult<u64> {
         until_settled!(async {
             let delete = query(include_str!("sweeps/forget_executors.sql"))
                 .bind(which.before_ms)

@@ -5,10 +5,10 @@
 use std::borrow::Cow;
 
 use apiary_identity::Digest;
-use apiary_store::logbook::Fitted;
-use apiary_store::matching::assignment::Taken;
+use apiary_store::logbook::LogFit;
+use apiary_store::matching::assignment::Match;
 use apiary_store::model::{
-    AttributeBatch, ClaimSlot, Completion, Contact, Failure, LeaseRef, LogBatch, NewLogLine, NewProcess, Release,
+    AttributeBatch, ClaimSlot, Completion, LastSeen, Failure, LeaseRef, LogBatch, NewLogLine, NewProcess, Release,
     Renewal, Report, Resubmission,
 };
 use apiary_store::{StoreError, StoreResult, checks};
@@ -172,7 +172,7 @@ pub(super) struct ClaimItem {
 }
 
 impl ClaimItem {
-    pub(super) fn new(taken: &Taken, slot: &ClaimSlot) -> Self {
+    pub(super) fn new(taken: &Match, slot: &ClaimSlot) -> Self {
         Self { process_id: taken.process_id.simple(), executor: taken.executor.0, lease_ms: slot.lease_ms }
     }
 }
@@ -336,7 +336,7 @@ pub(super) struct LogTotalItem {
 }
 
 impl LogTotalItem {
-    pub(super) fn new(fitted: &Fitted<'_>) -> Self {
+    pub(super) fn new(fitted: &LogFit<'_>) -> Self {
         let process_id = fitted.batch.lease.process_id.simple();
         Self { process_id, lines: fitted.more.lines, bytes: fitted.more.bytes }
     }
@@ -377,7 +377,7 @@ pub(super) struct ContactItem<'a> {
 }
 
 impl<'a> ContactItem<'a> {
-    pub(super) fn new(contact: &'a Contact) -> StoreResult<Self> {
+    pub(super) fn new(contact: &'a LastSeen) -> StoreResult<Self> {
         Ok(Self {
             colony: contact.colony.0,
             key: hex::encode(contact.key.as_bytes()),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use apiary_store::limits::{FAILED_PARENTS_LOOK, FAILED_PARENTS_TOLD, HEALTH_CHILDREN_MAX};
-use apiary_store::model::{ColonyKey, FailedParent, Parent, Settled};
+use apiary_store::model::{ColonyKey, FailedParent, Parent, SettleResult};
 use apiary_store::{DependencyStore, StoreResult, checks, rows};
 use sqlx::query;
 use uuid::Uuid;
@@ -24,20 +24,20 @@ impl DependencyStore for SqliteStore {
         read(&self.readers, select).await?.iter().map(|row| rows::process_id(row)).collect()
     }
 
-    async fn settle(&self, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<Settled> {
+    async fn settle(&self, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<SettleResult> {
         // A look for what is due, and one transaction if anything is.
         let select = query(include_str!("dependencies/awaited.sql")).bind(ids(parents)?);
         let awaited = read(&self.readers, select).await?;
         if awaited.is_empty() {
-            return Ok(Settled::default());
+            return Ok(SettleResult::default());
         }
         let awaited = awaited.iter().map(|row| rows::process_id(row)).collect::<StoreResult<Vec<_>>>()?;
         let found = read(&self.readers, query(include_str!("dependencies/settle.sql")).bind(ids(&awaited)?)).await?;
         let ends = found.iter().map(|row| rows::parent_end(row)).collect::<StoreResult<Vec<_>>>()?;
         if ends.is_empty() {
-            return Ok(Settled::default());
+            return Ok(SettleResult::default());
         }
-        let mut part = Part { write: Write::begin(&self.writer).await?, settled: Settled::default(), now_ms };
+        let mut part = Part { write: Write::begin(&self.writer).await?, settled: SettleResult::default(), now_ms };
         part.release(&checks::succeeded(&ends), limit).await?;
         let mut left = limit;
         for (parent, reason) in checks::never_succeeding(&ends) {
@@ -64,7 +64,7 @@ pub(super) async fn failed(store: &SqliteStore, colony: ColonyKey) -> StoreResul
 /// A transaction that settles at most so many waitings of each end.
 struct Part {
     write: Write,
-    settled: Settled,
+    settled: SettleResult,
     now_ms: i64,
 }
 

@@ -2,8 +2,8 @@
 
 use apiary_identity::Id;
 use apiary_store::model::{
-    Announcement, ColonyKey, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
-    PendingRoom, Registration,
+    Announcement, ColonyKey, LastSeen, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
+    PendingBound, Registration,
 };
 use apiary_store::{ExecutorStore, StoreResult, checks, rows};
 use sqlx::query;
@@ -18,7 +18,7 @@ impl ExecutorStore for SqliteStore {
         &self,
         colony: ColonyKey,
         registration: &Registration,
-        room: PendingRoom,
+        room: PendingBound,
         now_ms: i64,
     ) -> StoreResult<bool> {
         let (offer, functions) = checks::registration_json(registration)?;
@@ -76,13 +76,13 @@ impl ExecutorStore for SqliteStore {
         read(&self.readers, select).await?.iter().map(|row| rows::executor(row)).collect()
     }
 
-    async fn hear_executors(&self, contacts: &[Contact]) -> StoreResult<()> {
+    async fn record_last_seen(&self, contacts: &[LastSeen]) -> StoreResult<()> {
         if contacts.is_empty() {
             return Ok(());
         }
         let items = json(contacts.iter().map(ContactItem::new).collect::<StoreResult<Vec<_>>>()?)?;
         let mut write = Write::begin(&self.writer).await?;
-        write.changed(query(include_str!("executors/hear.sql")).bind(items)).await?;
+        write.changed(query(include_str!("executors/record_last_seen.sql")).bind(items)).await?;
         write.commit().await
     }
 
@@ -93,9 +93,9 @@ impl ExecutorStore for SqliteStore {
         write.commit().await
     }
 
-    async fn drain_executor_off(&self, colony: ColonyKey, name: &str) -> StoreResult<()> {
+    async fn undrain_executor(&self, colony: ColonyKey, name: &str) -> StoreResult<()> {
         let mut write = Write::begin(&self.writer).await?;
-        write.changed(query(include_str!("executors/drain_off.sql")).bind(colony.0).bind(name)).await?;
+        write.changed(query(include_str!("executors/undrain_executor.sql")).bind(colony.0).bind(name)).await?;
         write.commit().await
     }
 

@@ -2,7 +2,7 @@
 
 use apiary_store::limits::{HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_LANES_MAX, HEALTH_ROWS_MAX, HEALTH_WAITS_MAX};
 use apiary_store::model::{
-    Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, ProcessState, Troubles, WaitingSort, WaitingType,
+    Colony, ColonyKey, ExplainRecord, LimitHolders, Lane, LimitKind, ProcessState, ColonyProblems, WaitingGroup, WaitingType,
 };
 use apiary_store::{ExplainStore, StoreResult, rows};
 use sqlx::query;
@@ -26,7 +26,7 @@ impl ExplainStore for SqliteStore {
         Ok(Some(record))
     }
 
-    async fn limit_holders(&self, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders> {
+    async fn limit_holders(&self, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<LimitHolders> {
         let select = query(include_str!("processes/explain_holders.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
         let mut holders = rows::holders(&read(&self.readers, select).await?)?;
         let select = query(include_str!("processes/explain_bucket.sql")).bind(colony.0).bind(kind.as_str()).bind(key);
@@ -34,7 +34,7 @@ impl ExplainStore for SqliteStore {
         Ok(holders)
     }
 
-    async fn waiting_sorts(&self, lane: &Lane, rows: i64) -> StoreResult<Vec<WaitingSort>> {
+    async fn waiting_sorts(&self, lane: &Lane, rows: i64) -> StoreResult<Vec<WaitingGroup>> {
         let select =
             query(include_str!("executors/explain.sql")).bind(lane.colony.0).bind(&lane.executor_type).bind(rows);
         read(&self.readers, select).await?.iter().map(|row| rows::waiting_sort(row)).collect()
@@ -48,7 +48,7 @@ impl ExplainStore for SqliteStore {
         read(&self.readers, select).await?.iter().map(|row| rows::waiting_type(row)).collect()
     }
 
-    async fn troubles(&self, colony: ColonyKey, since_ms: i64) -> StoreResult<Troubles> {
+    async fn troubles(&self, colony: ColonyKey, since_ms: i64) -> StoreResult<ColonyProblems> {
         let failures = query(include_str!("colonies/get_health_failures.sql"))
             .bind(colony.0)
             .bind(since_ms)
@@ -58,7 +58,7 @@ impl ExplainStore for SqliteStore {
             .bind(HEALTH_WAITS_MAX)
             .bind(HEALTH_CAUSES_MAX);
         let (failures, waits) = (read(&self.readers, failures).await?, read(&self.readers, waits).await?);
-        Ok(Troubles {
+        Ok(ColonyProblems {
             failures: failures.iter().map(|row| rows::failure_summary(row)).collect::<StoreResult<_>>()?,
             parents: dependencies::failed(self, colony).await?,
             waits: waits.iter().map(|row| rows::wait_summary(row)).collect::<StoreResult<_>>()?,

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use apiary_identity::Clock;
-use apiary_store::limits::CLAIM_WALK_MAX;
-use apiary_store::matching::assignment::{Assignment, Candidate, Rest};
-use apiary_store::matching::gates::{self, Gates};
+use apiary_store::limits::CLAIM_SCAN_ROWS_MAX;
+use apiary_store::matching::assignment::{Assignment, Candidate, Continuation};
+use apiary_store::matching::restrictions::{self, LaneRestrictions};
 use apiary_store::model::{
-    ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
+    ClaimSlot, ClaimResult, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, RenewedLease, SpecRecord,
 };
 use apiary_store::{LeaseStore, StoreResult, checks, rows};
 use sqlx::query;
@@ -21,21 +21,21 @@ use crate::{SqliteStore, limits, process_ids};
 
 #[async_trait::async_trait]
 impl LeaseStore for SqliteStore {
-    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<Claims> {
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<ClaimResult> {
         if slots.is_empty() {
-            return Ok(Claims::default());
+            return Ok(ClaimResult::default());
         }
-        let mut rest = None;
+        let mut continuation = None;
         loop {
-            let (claims, further) = claim_once(self, lane, slots, clock, rest.as_ref()).await?;
-            rest = further;
-            if rest.is_none() {
+            let (claims, further) = claim_once(self, lane, slots, clock, continuation.as_ref()).await?;
+            continuation = further;
+            if continuation.is_none() {
                 return Ok(claims);
             }
         }
     }
 
-    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>> {
+    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<RenewedLease>>> {
         if renewals.is_empty() {
             return Ok(Vec::new());
         }
@@ -136,77 +136,77 @@ async fn claim_once(
     lane: &Lane,
     slots: &[ClaimSlot],
     clock: &dyn Clock,
-    rest: Option<&Rest>,
-) -> StoreResult<(Claims, Option<Rest>)> {
+    continuation: Option<&Continuation>,
+) -> StoreResult<(ClaimResult, Option<Continuation>)> {
     let mut write = Write::begin(&store.writer).await?;
-    let mut assignment = Assignment::new(slots, gates(&mut write, lane, slots).await?);
+    let mut assignment = Assignment::new(slots, restrictions(&mut write, lane, slots).await?);
     if assignment.is_limited() {
         assignment = assignment.within(limits::allowance(&mut write, lane, clock).await?);
     }
-    if let Some(rest) = rest {
-        assignment = assignment.resuming(rest);
+    if let Some(continuation) = continuation {
+        assignment = assignment.resuming(continuation);
     }
-    assign(&mut write, lane, &mut assignment).await?;
-    if assignment.taken().is_empty() {
-        let rest = assignment.rest();
-        return Ok((assignment.empty_handed(), rest));
+    scan_lane(&mut write, lane, &mut assignment).await?;
+    if assignment.matches().is_empty() {
+        let continuation = assignment.continuation();
+        return Ok((assignment.empty_handed(), continuation));
     }
-    let items = list(assignment.taken().iter().map(|one| ClaimItem::new(one, &slots[one.slot])))?;
+    let items = list(assignment.matches().iter().map(|one| ClaimItem::new(one, &slots[one.slot])))?;
     write.changed(query(include_str!("leases/claim.sql")).bind(items.clone()).bind(clock.now_ms())).await?;
     write.changed(query(include_str!("steps/claim_unqueue.sql")).bind(items.clone())).await?;
     let leased = write.rows(query(include_str!("steps/claim_leased.sql")).bind(items)).await?;
-    limits::spend(&mut write, lane.colony, &assignment.spent()).await?;
+    limits::spend(&mut write, lane.colony, &assignment.token_uses()).await?;
     let claims = assignment.claims(&leased)?;
     write.commit().await?;
     Ok((claims, None))
 }
 
 /// What stands in the way of the lane's work now.
-async fn gates(write: &mut Write, lane: &Lane, slots: &[ClaimSlot]) -> StoreResult<Gates> {
-    let select = query(include_str!("leases/claim_gates.sql"))
+async fn restrictions(write: &mut Write, lane: &Lane, slots: &[ClaimSlot]) -> StoreResult<LaneRestrictions> {
+    let select = query(include_str!("leases/claim_restrictions.sql"))
         .bind(lane.colony.0)
         .bind(&lane.executor_type)
-        .bind(list(gates::grants_of(slots))?);
-    write.rows(select).await?.iter().map(|row| rows::gate(row)).collect()
+        .bind(list(restrictions::grants_of(slots))?);
+    write.rows(select).await?.iter().map(|row| rows::restriction(row)).collect()
 }
 
 /// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
-async fn assign(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
+async fn scan_lane(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
     loop {
-        survey(write, lane, assignment).await?;
-        let Some(look) = assignment.next_look() else { return Ok(()) };
+        prepare_scan(write, lane, assignment).await?;
+        let Some(scan) = assignment.next_scan() else { return Ok(()) };
         let select = query(include_str!("leases/claim_candidates.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
-            .bind(list(&look.names)?)
-            .bind(look.functions.as_ref().map(list).transpose()?)
-            .bind(list(&look.prefixes)?)
-            .bind(list_if_any(&look.closed_functions)?)
-            .bind(list_if_any(&look.refused_sorts)?)
-            .bind(look.after.0)
-            .bind(look.after.1)
-            .bind(i64::try_from(look.most).unwrap_or(i64::MAX))
-            .bind(look.with_keys)
-            .bind(list_if_any(&look.full_concurrency_keys)?)
-            .bind(list_if_any(&look.spent_rate_keys)?)
-            .bind(look.until.0)
-            .bind(look.until.1);
+            .bind(list(&scan.names)?)
+            .bind(scan.functions.as_ref().map(list).transpose()?)
+            .bind(list(&scan.prefixes)?)
+            .bind(list_if_any(&scan.closed_functions)?)
+            .bind(list_if_any(&scan.refused_sorts)?)
+            .bind(scan.after.0)
+            .bind(scan.after.1)
+            .bind(i64::try_from(scan.most).unwrap_or(i64::MAX))
+            .bind(scan.with_keys)
+            .bind(list_if_any(&scan.full_concurrency_keys)?)
+            .bind(list_if_any(&scan.spent_rate_keys)?)
+            .bind(scan.until.0)
+            .bind(scan.until.1);
         let found = write.rows(select).await?;
         let found: Vec<Candidate> = found.iter().map(|row| rows::candidate(row)).collect::<StoreResult<_>>()?;
         assignment.count(limits::uses(write, lane.colony, &assignment.uncounted(&found)).await?);
-        assignment.give(&look, &found);
+        assignment.assign(&scan, &found);
     }
 }
 
 /// Before a walk past what nobody can take: how far this transaction goes, and which keys it need not look at.
-async fn survey(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
+async fn prepare_scan(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
     if let Some(after) = assignment.asks_for_end() {
         let select = query(include_str!("leases/claim_end.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
             .bind(after.0)
             .bind(after.1)
-            .bind(CLAIM_WALK_MAX - 1);
+            .bind(CLAIM_SCAN_ROWS_MAX - 1);
         let end = write.rows(select).await?.first().map(|row| rows::place(row)).transpose()?;
         assignment.end_at(end);
     }

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use apiary_identity::Clock;
 use apiary_store::limits::{CLAIM_KEYS_MAX, LIMIT_USES_READ, LIMITS_MAX};
-use apiary_store::matching::allowance::{Allowance, Counter, Spent};
-use apiary_store::matching::overflow::{self, Crowd};
+use apiary_store::matching::allowance::{Allowance, Counter, TokenUse};
+use apiary_store::matching::overflow::{self, LimitedKey};
 use apiary_store::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, NewProcess};
 use apiary_store::{LimitStore, StoreResult, rows};
 use serde::Serialize;
@@ -99,7 +99,7 @@ pub(super) async fn keys(write: &mut Write, colony: ColonyKey) -> StoreResult<Ve
 }
 
 /// Keeps what is left of rates.
-pub(super) async fn spend(write: &mut Write, colony: ColonyKey, spent: &[Spent<'_>]) -> StoreResult<()> {
+pub(super) async fn spend(write: &mut Write, colony: ColonyKey, spent: &[TokenUse<'_>]) -> StoreResult<()> {
     if spent.is_empty() {
         return Ok(());
     }
@@ -122,33 +122,33 @@ pub(super) async fn hold(write: &mut Write, new: &[&NewProcess], now_ms: i64) ->
         limits.insert(colony, found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?);
     }
     let mut cancelled = Vec::new();
-    for crowd in overflow::crowds(new.iter().copied(), &limits) {
-        let dropped = cancel(write, &crowd, now_ms).await?;
-        cancelled.extend(dropped.into_iter().map(|process_id| (crowd.colony, process_id)));
+    for limited_key in overflow::limited_keys(new.iter().copied(), &limits) {
+        let dropped = cancel(write, &limited_key, now_ms).await?;
+        cancelled.extend(dropped.into_iter().map(|process_id| (limited_key.colony, process_id)));
     }
     Ok(cancelled)
 }
 
-async fn cancel(write: &mut Write, crowd: &Crowd, now_ms: i64) -> StoreResult<Vec<Uuid>> {
-    let count = query(include_str!("processes/submit_unfinished.sql")).bind(crowd.colony.0).bind(&crowd.key);
+async fn cancel(write: &mut Write, limited_key: &LimitedKey, now_ms: i64) -> StoreResult<Vec<Uuid>> {
+    let count = query(include_str!("processes/submit_unfinished.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
     let counted = write.rows(count).await?;
     let unfinished =
         counted.first().map_or(Ok(0), |row| rows::Fields::of_summary(row, "queue").number("unfinished"))?;
-    let surplus = crowd.surplus(unfinished);
-    let chosen = match crowd.policy {
+    let surplus = limited_key.surplus(unfinished);
+    let chosen = match limited_key.policy {
         _ if surplus == 0 => return Ok(Vec::new()),
         LimitPolicy::CancelOldest => {
-            let oldest = query(include_str!("processes/submit_oldest.sql")).bind(crowd.colony.0).bind(&crowd.key);
+            let oldest = query(include_str!("processes/submit_oldest.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
             process_ids(&write.rows(oldest.bind(surplus)).await?)?
         }
-        LimitPolicy::DropNewest | LimitPolicy::Queue => crowd.newest(surplus),
+        LimitPolicy::DropNewest | LimitPolicy::Queue => limited_key.newest(surplus),
     };
-    let (cancel, ids) = (crowd.cancel(now_ms), ids(&chosen)?);
-    let finish = query(include_str!("steps/cancel_finish.sql")).bind(crowd.colony.0).bind(ids.clone());
+    let (cancel, ids) = (limited_key.cancel(now_ms), ids(&chosen)?);
+    let finish = query(include_str!("steps/cancel_finish.sql")).bind(limited_key.colony.0).bind(ids.clone());
     write.changed(finish.bind(&cancel.reason).bind(&cancel.by).bind(now_ms)).await?;
     write.changed(query(include_str!("steps/leave_queue.sql")).bind(ids.clone())).await?;
     write.changed(query(include_str!("steps/leave_blocked.sql")).bind(ids.clone())).await?;
-    let mark = query(include_str!("processes/cancel.sql")).bind(crowd.colony.0).bind(ids).bind(cancel.deadline_ms);
+    let mark = query(include_str!("processes/cancel.sql")).bind(limited_key.colony.0).bind(ids).bind(cancel.deadline_ms);
     write.changed(mark.bind(&cancel.reason).bind(&cancel.by)).await?;
     Ok(chosen)
 }

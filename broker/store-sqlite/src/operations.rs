@@ -87,8 +87,8 @@ impl OperationStore for SqliteStore {
         Ok(Effect::Changed)
     }
 
-    async fn replace_off(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()> {
-        let update = query(include_str!("processes/replace_off.sql"))
+    async fn cancel_replacement(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()> {
+        let update = query(include_str!("processes/cancel_replacement.sql"))
             .bind(colony.0)
             .bind(process_id.as_bytes().as_slice())
             .bind(until_ms);

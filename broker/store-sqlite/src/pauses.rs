@@ -1,7 +1,7 @@
 //! Pauses in SQLite.
 
 use apiary_store::limits::PAUSES_MAX;
-use apiary_store::model::{ColonyKey, Pause, Paused};
+use apiary_store::model::{ColonyKey, Pause, PauseTarget};
 use apiary_store::rows::{self, Fields};
 use apiary_store::{PauseStore, StoreResult};
 use sqlx::query;
@@ -33,7 +33,7 @@ impl PauseStore for SqliteStore {
         write.rows(select).await?.first().map(|row| Ok((rows::pause(row)?, true))).transpose()
     }
 
-    async fn resume(&self, colony: ColonyKey, what: &Paused, now_ms: i64) -> StoreResult<bool> {
+    async fn resume(&self, colony: ColonyKey, what: &PauseTarget, now_ms: i64) -> StoreResult<bool> {
         let delete = query(include_str!("pauses/resume.sql")).bind(colony.0).bind(what.kind.as_str()).bind(&what.name);
         let mut write = Write::begin(&self.writer).await?;
         let ended = write.rows(delete).await?;

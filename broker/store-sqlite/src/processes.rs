@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use apiary_store::limits::ATTEMPTS_MAX;
 use apiary_store::model::{
     Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
-    Submitted,
+    SubmitResult,
 };
 use apiary_store::{ProcessStore, StoreResult, checks, rows};
 use sqlx::query;
@@ -18,7 +18,7 @@ use crate::{SqliteStore, limits};
 
 #[async_trait::async_trait]
 impl ProcessStore for SqliteStore {
-    async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>> {
+    async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<SubmitResult>> {
         submit(self, processes, now_ms, false).await.map(|(answers, _)| answers)
     }
 
@@ -26,11 +26,11 @@ impl ProcessStore for SqliteStore {
         &self,
         processes: &[NewProcess],
         now_ms: i64,
-    ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
+    ) -> StoreResult<(Vec<SubmitResult>, Vec<(ColonyKey, Uuid)>)> {
         submit(self, processes, now_ms, true).await
     }
 
-    async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<Submitted>> {
+    async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<SubmitResult>> {
         let items = json_list([KnownItem::new(process)])?;
         let select = query(include_str!("processes/submit_known.sql")).bind(items).bind(now_ms);
         Ok(answers(&read(&self.readers, select).await?)?.remove(&process.process_id))
@@ -88,7 +88,7 @@ pub(super) async fn submit(
     processes: &[NewProcess],
     now_ms: i64,
     is_limited: bool,
-) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)> {
+) -> StoreResult<(Vec<SubmitResult>, Vec<(ColonyKey, Uuid)>)> {
     let mut cancelled = Vec::new();
     if processes.is_empty() {
         return Ok((Vec::new(), cancelled));
@@ -111,12 +111,12 @@ pub(super) async fn submit(
     Ok((checks::with_cancelled(processes, answers, &cancelled), cancelled))
 }
 
-async fn known(write: &mut Write, processes: &[NewProcess], now_ms: i64) -> StoreResult<HashMap<Uuid, Submitted>> {
+async fn known(write: &mut Write, processes: &[NewProcess], now_ms: i64) -> StoreResult<HashMap<Uuid, SubmitResult>> {
     let items = json_list(processes.iter().map(KnownItem::new))?;
     answers(&write.rows(query(include_str!("processes/submit_known.sql")).bind(items).bind(now_ms)).await?)
 }
 
-fn answers(found: &[SqliteRow]) -> StoreResult<HashMap<Uuid, Submitted>> {
+fn answers(found: &[SqliteRow]) -> StoreResult<HashMap<Uuid, SubmitResult>> {
     let known = found.iter().map(|row| rows::known_process(row)).collect::<StoreResult<Vec<_>>>()?;
     Ok(known.into_iter().filter_map(|(process_id, answer)| answer.map(|answer| (process_id, answer))).collect())
 }

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use apiary_store::limits::ATTRIBUTES_MAX;
-use apiary_store::logbook::{Fitted, Totals, fit};
+use apiary_store::logbook::{LogFit, Totals, fit};
 use apiary_store::model::{
-    Attached, Attribute, AttributeBatch, CheckpointSize, ColonyKey, LogBatch, LogCursor, LogFilter, LogLine, Page,
-    Report, Reported, StoredProgress,
+    AttachResult, Attribute, AttributeBatch, CheckpointSize, ColonyKey, LogBatch, LogCursor, LogFilter, LogLine, Page,
+    Report, ReportResult, StoredProgress,
 };
 use apiary_store::{RunningStore, StoreResult, checks, rows};
 use sqlx::query;
@@ -18,7 +18,7 @@ use crate::{SqliteStore, process_ids};
 
 #[async_trait::async_trait]
 impl RunningStore for SqliteStore {
-    async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>> {
+    async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<ReportResult>> {
         if reports.is_empty() {
             return Ok(Vec::new());
         }
@@ -67,7 +67,7 @@ impl RunningStore for SqliteStore {
         let totals: HashMap<Uuid, Totals> =
             totals.iter().map(|row| rows::log_totals(row)).collect::<StoreResult<_>>()?;
         let fitted = fit(batches, &totals);
-        let items = list(fitted.iter().flat_map(Fitted::lines).map(|(batch, line)| LogItem::new(batch, line)))?;
+        let items = list(fitted.iter().flat_map(LogFit::lines).map(|(batch, line)| LogItem::new(batch, line)))?;
         write.changed(query(include_str!("leases/add_logs.sql")).bind(items)).await?;
         let counts = list(fitted.iter().map(LogTotalItem::new))?;
         write.changed(query(include_str!("steps/add_logs_count.sql")).bind(counts)).await?;
@@ -113,7 +113,7 @@ impl RunningStore for SqliteStore {
         read(&self.readers, select).await?.iter().map(|row| rows::log_line(row)).collect()
     }
 
-    async fn set_attributes(&self, batches: &[AttributeBatch], now_ms: i64) -> StoreResult<Vec<Attached>> {
+    async fn set_attributes(&self, batches: &[AttributeBatch], now_ms: i64) -> StoreResult<Vec<AttachResult>> {
         if batches.is_empty() {
             return Ok(Vec::new());
         }

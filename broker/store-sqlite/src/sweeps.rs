@@ -1,6 +1,6 @@
 //! Sweeps in SQLite.
 
-use apiary_store::model::{ColonyKey, Forgettable, Lane, LeaseRecord, ProcessState};
+use apiary_store::model::{ColonyKey, ExpiryBounds, Lane, LeaseRecord, ProcessState};
 use apiary_store::rows::{self, Fields};
 use apiary_store::{StoreResult, SweepStore};
 use sqlx::query;
@@ -47,7 +47,7 @@ impl SweepStore for SqliteStore {
         read(&self.readers, select).await?.iter().map(|row| rows::lease_record(row)).collect()
     }
 
-    async fn forget_executors(&self, which: Forgettable, limit: i64) -> StoreResult<u64> {
+    async fn forget_executors(&self, which: ExpiryBounds, limit: i64) -> StoreResult<u64> {
         let mut write = Write::begin(&self.writer).await?;
         let delete = query(include_str!("sweeps/forget_executors.sql"))
             .bind(which.before_ms)

@@ -7,10 +7,10 @@ use std::hash::Hash;
 use apiary_identity::{Envelope, Grant, Id};
 use uuid::Uuid;
 
-use crate::logbook::Fitted;
+use crate::logbook::LogFit;
 use crate::model::{
-    Attached, AttributeBatch, Colony, ColonyKey, Contact, Discard, Effect, Failure, LeaseEnd, LogBatch, NewProcess,
-    ParentEnd, ProcessState, Registration, Report, Reported, Submitted,
+    AttachResult, AttributeBatch, Colony, ColonyKey, LastSeen, Discard, Effect, Failure, LeaseEnd, LogBatch, NewProcess,
+    ParentEnd, ProcessState, Registration, Report, ReportResult, SubmitResult,
 };
 use crate::rows::{Columns, Fields, KnownState};
 use crate::{StoreError, StoreResult};
@@ -38,21 +38,21 @@ pub fn check_failures(failures: &[Failure]) -> StoreResult<()> {
 }
 
 /// What a process that was just kept is answered with.
-pub fn submitted_new(process: &NewProcess, now_ms: i64) -> Submitted {
+pub fn submitted_new(process: &NewProcess, now_ms: i64) -> SubmitResult {
     let is_early = process.not_before_ms.is_some_and(|not_before_ms| not_before_ms > now_ms);
     let is_blocked = is_early || !process.parents.is_empty();
-    Submitted::New { state: if is_blocked { ProcessState::Blocked } else { ProcessState::Waiting } }
+    SubmitResult::New { state: if is_blocked { ProcessState::Blocked } else { ProcessState::Waiting } }
 }
 
 /// The answers, where some of the new processes were cancelled in the same transaction.
 pub fn with_cancelled(
     processes: &[NewProcess],
-    mut answers: Vec<Submitted>,
+    mut answers: Vec<SubmitResult>,
     cancelled: &[(ColonyKey, Uuid)],
-) -> Vec<Submitted> {
+) -> Vec<SubmitResult> {
     let cancelled: std::collections::HashSet<&Uuid> = cancelled.iter().map(|(_, process_id)| process_id).collect();
     for (process, answer) in processes.iter().zip(&mut answers) {
-        if let Submitted::New { state } = answer
+        if let SubmitResult::New { state } = answer
             && cancelled.contains(&process.process_id)
         {
             *state = ProcessState::Cancelled;
@@ -94,7 +94,7 @@ pub fn registration_json(registration: &Registration) -> StoreResult<(String, St
 }
 
 /// What an executor offered, as JSON text.
-pub fn offer_json(contact: &Contact) -> StoreResult<Option<String>> {
+pub fn offer_json(contact: &LastSeen) -> StoreResult<Option<String>> {
     contact.offer.as_ref().map(json).transpose()
 }
 
@@ -175,27 +175,27 @@ pub fn in_order<T, K: Eq + Hash, A: Clone>(
 }
 
 /// What became of reports; `held` knows the processes whose lease is held, and whether theirs is the newest.
-pub fn reported(reports: &[Report], held: impl Fn(&Uuid) -> Option<bool>) -> Vec<Reported> {
+pub fn reported(reports: &[Report], held: impl Fn(&Uuid) -> Option<bool>) -> Vec<ReportResult> {
     let answer = |report: &Report| match held(&report.lease.process_id) {
-        Some(true) => Reported::Kept,
-        Some(false) => Reported::Older,
-        None => Reported::Lost,
+        Some(true) => ReportResult::Kept,
+        Some(false) => ReportResult::Older,
+        None => ReportResult::Lost,
     };
     reports.iter().map(answer).collect()
 }
 
 /// How many lines of each batch were dropped; none is known of a lease that is lost.
-pub fn dropped(batches: &[LogBatch], fitted: &[Fitted<'_>]) -> Vec<Option<usize>> {
+pub fn dropped(batches: &[LogBatch], fitted: &[LogFit<'_>]) -> Vec<Option<usize>> {
     let dropped: HashMap<Uuid, usize> = fitted.iter().map(|one| (one.batch.lease.process_id, one.dropped())).collect();
     in_order(batches, |batch| batch.lease.process_id, &dropped)
 }
 
 /// What became of attributes.
-pub fn attached(batches: &[AttributeBatch], held: &HashSet<Uuid>, kept: &HashSet<Uuid>) -> Vec<Attached> {
+pub fn attached(batches: &[AttributeBatch], held: &HashSet<Uuid>, kept: &HashSet<Uuid>) -> Vec<AttachResult> {
     let answer = |batch: &AttributeBatch| match &batch.lease.process_id {
-        lost if !held.contains(lost) => Attached::Lost,
-        process_id if kept.contains(process_id) || batch.attributes.is_empty() => Attached::Kept,
-        _ => Attached::Full,
+        lost if !held.contains(lost) => AttachResult::Lost,
+        process_id if kept.contains(process_id) || batch.attributes.is_empty() => AttachResult::Kept,
+        _ => AttachResult::Full,
     };
     batches.iter().map(answer).collect()
 }

@@ -7,7 +7,7 @@ pub const CLAIM_PASS_COUNT_MAX: usize = 256;
 pub const CLAIM_PAGE_MAX: usize = 1000;
 /// Waiting processes that a claim walks past in one transaction; it goes on from there in the next, so that other transactions do not
 /// wait long for its locks.
-pub const CLAIM_WALK_MAX: i64 = 10_000;
+pub const CLAIM_SCAN_ROWS_MAX: i64 = 10_000;
 /// Keys at their limit that a claim's next read leaves out; processes of further keys are checked one by one.
 pub const CLAIM_KEYS_MAX: i64 = 10_000;
 /// Sorts of work without a suitable poll that a claim's next read leaves out; processes of further sorts are checked one by one.

@@ -17,14 +17,14 @@ pub struct Totals {
 }
 
 /// A batch of a lease that is held, and how much of it fits.
-pub struct Fitted<'a> {
+pub struct LogFit<'a> {
     /// All that came.
     pub batch: &'a LogBatch,
     /// What of it, from its first line on, is kept.
     pub more: Totals,
 }
 
-impl<'a> Fitted<'a> {
+impl<'a> LogFit<'a> {
     /// The lines that are kept, each with its batch.
     pub fn lines(&self) -> impl Iterator<Item = (&'a LogBatch, &'a NewLogLine)> + use<'a> {
         let batch = self.batch;
@@ -38,9 +38,9 @@ impl<'a> Fitted<'a> {
 }
 
 /// What fits of each batch whose process is among `totals`; the others' leases are lost.
-pub fn fit<'a>(batches: &'a [LogBatch], totals: &HashMap<Uuid, Totals>) -> Vec<Fitted<'a>> {
+pub fn fit<'a>(batches: &'a [LogBatch], totals: &HashMap<Uuid, Totals>) -> Vec<LogFit<'a>> {
     let held = batches.iter().filter_map(|batch| Some((batch, totals.get(&batch.lease.process_id)?)));
-    held.map(|(batch, there)| Fitted { batch, more: room_for(&batch.lines, *there) }).collect()
+    held.map(|(batch, there)| LogFit { batch, more: room_for(&batch.lines, *there) }).collect()
 }
 
 fn room_for(lines: &[NewLogLine], there: Totals) -> Totals {

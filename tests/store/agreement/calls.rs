@@ -1,6 +1,6 @@
 //! What is drawn: calls, and what they are about.
 
-use apiary_store::model::{PauseKind, Paused};
+use apiary_store::model::{PauseKind, PauseTarget};
 use proptest::prelude::*;
 
 use super::{BEES, CALLS, FUNCTIONS, KEYS, KIND, PROCESSES, SPECS, TICK_MS, USERS, function};
@@ -20,8 +20,8 @@ pub(super) enum Call {
     Discard(Vec<u8>, bool),
     Retry(Vec<u8>),
     Delete(Vec<u8>, Option<i64>),
-    Pause(Paused),
-    Resume(Paused),
+    Pause(PauseTarget),
+    Resume(PauseTarget),
     SweepLeases,
     Settle,
     Unblock,
@@ -94,8 +94,8 @@ pub(super) fn calls() -> impl Strategy<Value = Vec<Call>> {
     prop::collection::vec(call, CALLS)
 }
 
-fn paused() -> impl Strategy<Value = Paused> {
-    let named = |kind, name: &str| Paused { kind, name: name.to_owned() };
+fn paused() -> impl Strategy<Value = PauseTarget> {
+    let named = |kind, name: &str| PauseTarget { kind, name: name.to_owned() };
     prop_oneof![
         Just(named(PauseKind::Colony, "")),
         Just(named(PauseKind::ExecutorType, KIND)),

@@ -48,7 +48,7 @@ async fn a_renewal_says_whether_its_executor_is_drained(backend: Backend) {
     assert_eq!(drained().await, [false, false]);
     tenant.store.drain_executor(tenant.colony.key, "bee", "ada", NOW).await.unwrap();
     assert_eq!(drained().await, [true, false]);
-    tenant.store.drain_executor_off(tenant.colony.key, "bee").await.unwrap();
+    tenant.store.undrain_executor(tenant.colony.key, "bee").await.unwrap();
     assert_eq!(drained().await, [false, false]);
 }
 

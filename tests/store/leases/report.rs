@@ -1,6 +1,6 @@
 //! Report: the last progress, the last checkpoint, only by whoever holds the lease.
 
-use apiary_store::model::{GrantKey, LeaseEnd, LeaseRef, Report, Reported};
+use apiary_store::model::{GrantKey, LeaseEnd, LeaseRef, Report, ReportResult};
 use apiary_tests::Backend;
 use bytes::Bytes;
 use uuid::Uuid;
@@ -34,13 +34,13 @@ async fn the_newest_number_stays_whichever_comes_last(backend: Backend) {
     let id = tenant.submit(tenant.process()).await;
     let lease = tenant.claim_one(&bee, NOW).await;
     assert!(tenant.store.progress(id).await.unwrap().is_none());
-    assert_eq!(tenant.store.report(&[report(lease, 2)], NOW).await.unwrap(), [Reported::Kept]);
+    assert_eq!(tenant.store.report(&[report(lease, 2)], NOW).await.unwrap(), [ReportResult::Kept]);
     for older in [1, 2] {
-        assert_eq!(tenant.store.report(&[report(lease, older)], NOW).await.unwrap(), [Reported::Older]);
+        assert_eq!(tenant.store.report(&[report(lease, older)], NOW).await.unwrap(), [ReportResult::Older]);
     }
     let kept = tenant.store.progress(id).await.unwrap().unwrap();
     assert_eq!((kept.executor, kept.payload, kept.signature), (bee.grant, Bytes::from("report 2"), vec![7; 64]));
-    assert_eq!(tenant.store.report(&[report(lease, 3)], NOW).await.unwrap(), [Reported::Kept]);
+    assert_eq!(tenant.store.report(&[report(lease, 3)], NOW).await.unwrap(), [ReportResult::Kept]);
     let shown = tenant.summary(id).await;
     assert_eq!((shown.percent, shown.progress.as_deref()), (Some(3.0), Some("step 3")));
     // A batch is answered in its order.
@@ -48,9 +48,9 @@ async fn the_newest_number_stays_whichever_comes_last(backend: Backend) {
     let second = tenant.claim_one(&bee, NOW).await;
     let unknown = LeaseRef { process_id: Uuid::now_v7(), attempt: 1, executor: bee.grant };
     let batch = [report(second, 1), report(unknown, 1), report(lease, 3), report(LeaseRef { attempt: 9, ..lease }, 9)];
-    let expected = [Reported::Kept, Reported::Lost, Reported::Older];
+    let expected = [ReportResult::Kept, ReportResult::Lost, ReportResult::Older];
     assert_eq!(tenant.store.report(&batch[..3], NOW).await.unwrap(), expected);
-    assert_eq!(tenant.store.report(&batch[3..], NOW).await.unwrap(), [Reported::Lost]);
+    assert_eq!(tenant.store.report(&batch[3..], NOW).await.unwrap(), [ReportResult::Lost]);
     assert_eq!(tenant.store.progress(other).await.unwrap().unwrap().payload, "report 1");
 }
 
@@ -74,7 +74,7 @@ async fn what_a_report_leaves_out_stays_within_an_attempt(backend: Backend) {
     );
     // Counted anew in the next attempt, and nothing of the first is mixed in.
     let first = Report { percent: None, message: None, ..report(second, 1) };
-    assert_eq!(tenant.store.report(&[first], NOW).await.unwrap(), [Reported::Kept]);
+    assert_eq!(tenant.store.report(&[first], NOW).await.unwrap(), [ReportResult::Kept]);
     let shown = tenant.summary(id).await;
     assert_eq!((shown.percent, shown.progress.as_deref()), (None, None));
 }
@@ -116,10 +116,10 @@ async fn nobody_reports_without_the_lease(backend: Backend) {
         (lease, NOW + LEASE_MS),
     ];
     for (token, now_ms) in wrong {
-        assert_eq!(tenant.store.report(&[report(token, 1)], now_ms).await.unwrap(), [Reported::Lost]);
+        assert_eq!(tenant.store.report(&[report(token, 1)], now_ms).await.unwrap(), [ReportResult::Lost]);
     }
     tenant.store.complete(&[completion(lease, "{}")], NOW).await.unwrap();
-    assert_eq!(tenant.store.report(&[report(lease, 1)], NOW).await.unwrap(), [Reported::Lost]);
+    assert_eq!(tenant.store.report(&[report(lease, 1)], NOW).await.unwrap(), [ReportResult::Lost]);
     assert!(tenant.store.progress(id).await.unwrap().is_none());
 }
 
@@ -134,7 +134,7 @@ async fn a_report_and_the_end_of_the_attempt_agree_who_was_first(backend: Backen
             tokio::join!(tenant.store.report(&reports, NOW), tenant.store.complete(&completions, NOW));
         assert_eq!(completed.unwrap(), [LeaseEnd::Done]);
         let kept = tenant.store.progress(id).await.unwrap().is_some();
-        assert_eq!(reported.unwrap() == [Reported::Kept], kept);
+        assert_eq!(reported.unwrap() == [ReportResult::Kept], kept);
     }
 }
 
@@ -144,6 +144,6 @@ async fn a_nul_in_the_words_keeps_no_other_out(backend: Backend) {
     let id = tenant.submit(tenant.process()).await;
     let lease = tenant.claim_one(&bee, NOW).await;
     let odd = Report { message: Some("a\0b".to_owned()), ..report(lease, 1) };
-    assert_eq!(tenant.store.report(&[odd], NOW).await.unwrap(), [Reported::Kept]);
+    assert_eq!(tenant.store.report(&[odd], NOW).await.unwrap(), [ReportResult::Kept]);
     assert_eq!(tenant.summary(id).await.progress.as_deref(), Some("a\u{fffd}b"));
 }

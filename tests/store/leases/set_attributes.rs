@@ -1,7 +1,7 @@
 //! Set attributes: all or none, within bounds, only by whoever holds the lease.
 
 use apiary_store::limits::ATTRIBUTES_MAX;
-use apiary_store::model::{Attached, AttributeBatch, AttributeKind, GrantKey, LeaseRef, NewAttribute};
+use apiary_store::model::{AttachResult, AttributeBatch, AttributeKind, GrantKey, LeaseRef, NewAttribute};
 use apiary_tests::Backend;
 use uuid::Uuid;
 
@@ -34,11 +34,11 @@ async fn a_later_value_replaces_an_earlier_one(backend: Backend) {
     let unknown = LeaseRef { process_id: Uuid::now_v7(), ..lease };
     let first = batch(lease, vec![value(AttributeKind::Out, "k", "1"), value(AttributeKind::In, "k", "\u{1f41d}")]);
     let batches = [batch(unknown, vec![value(AttributeKind::Out, "k", "1")]), first];
-    assert_eq!(tenant.store.set_attributes(&batches, NOW).await.unwrap(), [Attached::Lost, Attached::Kept]);
+    assert_eq!(tenant.store.set_attributes(&batches, NOW).await.unwrap(), [AttachResult::Lost, AttachResult::Kept]);
     tenant.store.fail(&[failure(lease)], NOW).await.unwrap();
     let second = tenant.claim_one(&bee, NOW).await;
     let again = [batch(second, vec![value(AttributeKind::Out, "k", "2")])];
-    assert_eq!(tenant.store.set_attributes(&again, NOW).await.unwrap(), [Attached::Kept]);
+    assert_eq!(tenant.store.set_attributes(&again, NOW).await.unwrap(), [AttachResult::Kept]);
     let kept = tenant.store.attributes(id).await.unwrap();
     let kept: Vec<_> =
         kept.iter().map(|one| (one.kind.as_str(), one.key.as_str(), one.value.as_str(), one.attempt)).collect();
@@ -56,10 +56,10 @@ async fn nobody_attaches_without_the_lease(backend: Backend) {
         (lease, NOW + LEASE_MS),
     ];
     for (token, now_ms) in wrong {
-        assert_eq!(tenant.store.set_attributes(&[numbered(token, 0..1)], now_ms).await.unwrap(), [Attached::Lost]);
+        assert_eq!(tenant.store.set_attributes(&[numbered(token, 0..1)], now_ms).await.unwrap(), [AttachResult::Lost]);
     }
     tenant.store.complete(&[completion(lease, "{}")], NOW).await.unwrap();
-    assert_eq!(tenant.store.set_attributes(&[numbered(lease, 0..1)], NOW).await.unwrap(), [Attached::Lost]);
+    assert_eq!(tenant.store.set_attributes(&[numbered(lease, 0..1)], NOW).await.unwrap(), [AttachResult::Lost]);
     assert!(tenant.store.attributes(id).await.unwrap().is_empty());
 }
 
@@ -69,12 +69,12 @@ async fn a_process_has_so_many_and_no_more(backend: Backend) {
     let (id, other) = (tenant.submit(tenant.process()).await, tenant.submit(tenant.process()).await);
     let leases: Vec<_> = tenant.claim_at(&bee, 2, NOW).await.iter().map(|claimed| bee.lease(claimed)).collect();
     let all = [numbered(leases[0], 0..ATTRIBUTES_MAX)];
-    assert_eq!(tenant.store.set_attributes(&all, NOW).await.unwrap(), [Attached::Kept]);
+    assert_eq!(tenant.store.set_attributes(&all, NOW).await.unwrap(), [AttachResult::Kept]);
     // One more is too many; the same again is not; and another process in the batch is not kept out.
     let beyond = ATTRIBUTES_MAX - 1..ATTRIBUTES_MAX + 1;
     let batches = [numbered(leases[0], beyond), numbered(leases[1], 0..2)];
-    assert_eq!(tenant.store.set_attributes(&batches, NOW).await.unwrap(), [Attached::Full, Attached::Kept]);
-    assert_eq!(tenant.store.set_attributes(&all, NOW).await.unwrap(), [Attached::Kept]);
+    assert_eq!(tenant.store.set_attributes(&batches, NOW).await.unwrap(), [AttachResult::Full, AttachResult::Kept]);
+    assert_eq!(tenant.store.set_attributes(&all, NOW).await.unwrap(), [AttachResult::Kept]);
     assert_eq!(tenant.store.attributes(id).await.unwrap().len(), ATTRIBUTES_MAX);
     assert_eq!(tenant.store.attributes(other).await.unwrap().len(), 2);
 }
@@ -87,6 +87,6 @@ async fn brokers_that_attach_at_once_keep_to_the_bound(backend: Backend) {
     let batches: Vec<_> = (0..8).map(|call| [numbered(lease, call * 64..(call + 1) * 64)]).collect();
     let calls = batches.iter().map(|batch| tenant.store.set_attributes(batch, NOW));
     let answers = futures::future::try_join_all(calls).await.unwrap().concat();
-    assert_eq!(answers.iter().filter(|answer| **answer == Attached::Kept).count(), ATTRIBUTES_MAX / 64);
+    assert_eq!(answers.iter().filter(|answer| **answer == AttachResult::Kept).count(), ATTRIBUTES_MAX / 64);
     assert_eq!(tenant.store.attributes(id).await.unwrap().len(), ATTRIBUTES_MAX);
 }

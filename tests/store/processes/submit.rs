@@ -1,6 +1,6 @@
 //! Submit: kept once, answered item by item.
 
-use apiary_store::model::{ProcessState, Submitted};
+use apiary_store::model::{ProcessState, SubmitResult};
 use apiary_tests::Backend;
 
 use crate::tenant::{NOW, Tenant};
@@ -29,15 +29,15 @@ async fn a_batch_is_answered_item_by_item_in_its_order(backend: Backend) {
     let mut thief = tenant.process();
     thief.process_id = known.process_id;
     let (waiting, blocked_state) =
-        (Submitted::New { state: ProcessState::Waiting }, Submitted::New { state: ProcessState::Blocked });
+        (SubmitResult::New { state: ProcessState::Waiting }, SubmitResult::New { state: ProcessState::Blocked });
 
     let batch = [tenant.process(), blocked.clone(), known.clone(), due, tenant.process()];
-    let existed = Submitted::Existed { process_id: known.process_id, state: ProcessState::Waiting };
+    let existed = SubmitResult::Existed { process_id: known.process_id, state: ProcessState::Waiting };
     let answers = tenant.store.submit(&batch, NOW).await.unwrap();
     assert_eq!(answers, [waiting, blocked_state, existed, waiting, waiting]);
     let batch = [tenant.process(), thief, blocked.clone()];
-    let existed = Submitted::Existed { process_id: blocked.process_id, state: ProcessState::Blocked };
-    assert_eq!(tenant.store.submit(&batch, NOW).await.unwrap(), [waiting, Submitted::IdTaken, existed]);
+    let existed = SubmitResult::Existed { process_id: blocked.process_id, state: ProcessState::Blocked };
+    assert_eq!(tenant.store.submit(&batch, NOW).await.unwrap(), [waiting, SubmitResult::IdTaken, existed]);
 }
 
 async fn an_empty_batch_asks_nothing(backend: Backend) {
@@ -60,7 +60,7 @@ async fn the_same_spec_again_returns_the_process_and_its_state(backend: Backend)
     tenant.submit(process.clone()).await;
     let bee = tenant.bee("bee").await;
     tenant.claim_one(&bee, NOW).await;
-    let existed = Submitted::Existed { process_id: process.process_id, state: ProcessState::Running };
+    let existed = SubmitResult::Existed { process_id: process.process_id, state: ProcessState::Running };
     assert_eq!(tenant.store.submit(&[process], NOW).await.unwrap(), [existed]);
 }
 
@@ -70,7 +70,7 @@ async fn another_spec_under_the_same_id_is_refused(backend: Backend) {
     tenant.submit(process.clone()).await;
     let mut other = tenant.process();
     other.process_id = process.process_id;
-    assert_eq!(tenant.store.submit(&[other], NOW).await.unwrap(), [Submitted::IdTaken]);
+    assert_eq!(tenant.store.submit(&[other], NOW).await.unwrap(), [SubmitResult::IdTaken]);
     let kept = tenant.store.get_process(tenant.colony.key, process.process_id).await.unwrap().unwrap();
     assert_eq!(kept.payload, process.payload);
 }
@@ -82,7 +82,7 @@ async fn an_id_of_another_colony_is_taken_and_nothing_of_it_is_told(backend: Bac
     tenant.submit(process.clone()).await;
     let mut copy = process.clone();
     copy.colony = other.colony.key;
-    assert_eq!(other.store.submit(&[copy], NOW).await.unwrap(), [Submitted::IdTaken]);
+    assert_eq!(other.store.submit(&[copy], NOW).await.unwrap(), [SubmitResult::IdTaken]);
     assert!(other.store.get_process(other.colony.key, process.process_id).await.unwrap().is_none());
 }
 
@@ -93,12 +93,12 @@ async fn a_refused_item_leaves_nothing_behind(backend: Backend) {
     let mut thief = tenant.process();
     thief.process_id = process.process_id;
     thief.idempotency = Some(("invoice-7".to_owned(), NOW + 1000));
-    assert_eq!(tenant.store.submit(&[thief.clone()], NOW).await.unwrap(), [Submitted::IdTaken]);
+    assert_eq!(tenant.store.submit(&[thief.clone()], NOW).await.unwrap(), [SubmitResult::IdTaken]);
     // Its key is still free.
     let mut honest = tenant.process();
     honest.idempotency = Some(("invoice-7".to_owned(), NOW + 1000));
     let answers = tenant.store.submit(&[honest], NOW).await.unwrap();
-    assert_eq!(answers, [Submitted::New { state: ProcessState::Waiting }]);
+    assert_eq!(answers, [SubmitResult::New { state: ProcessState::Waiting }]);
 }
 
 async fn the_same_spec_at_the_same_moment_is_kept_once(backend: Backend) {
@@ -106,8 +106,8 @@ async fn the_same_spec_at_the_same_moment_is_kept_once(backend: Backend) {
     for _ in 0..10 {
         let process = [tenant.process()];
         let answers = futures::future::try_join_all((0..8).map(|_| tenant.store.submit(&process, NOW))).await.unwrap();
-        let new = answers.iter().filter(|answer| matches!(answer[0], Submitted::New { .. })).count();
-        let existed = answers.iter().filter(|answer| matches!(answer[0], Submitted::Existed { .. })).count();
+        let new = answers.iter().filter(|answer| matches!(answer[0], SubmitResult::New { .. })).count();
+        let existed = answers.iter().filter(|answer| matches!(answer[0], SubmitResult::Existed { .. })).count();
         assert_eq!((new, existed), (1, 7), "{answers:?}");
     }
 }
@@ -123,11 +123,11 @@ async fn two_specs_under_one_id_at_the_same_moment_one_is_kept(backend: Backend)
         let submits = specs.iter().map(|spec| tenant.store.submit(std::slice::from_ref(spec), NOW));
         let answers = futures::future::try_join_all(submits).await.unwrap();
         let kept: Vec<usize> =
-            (0..specs.len()).filter(|number| matches!(answers[*number][0], Submitted::New { .. })).collect();
+            (0..specs.len()).filter(|number| matches!(answers[*number][0], SubmitResult::New { .. })).collect();
         assert_eq!(kept.len(), 1, "{answers:?}");
         // The keys of the others are free: none leads to a process that is not theirs.
         for number in (0..specs.len()).filter(|number| *number != kept[0]) {
-            assert_eq!(answers[number], [Submitted::IdTaken]);
+            assert_eq!(answers[number], [SubmitResult::IdTaken]);
             let mut again = tenant.process();
             again.idempotency = specs[number].idempotency.clone();
             tenant.submit(again).await;
@@ -147,7 +147,7 @@ async fn batches_that_overlap_do_not_block_each_other(backend: Backend) {
     let backwards: Vec<_> = processes.iter().rev().cloned().collect();
     let batches = (0..10).map(|number| tenant.store.submit(if number % 2 == 0 { &processes } else { &backwards }, NOW));
     let answers = futures::future::try_join_all(batches).await.unwrap();
-    let new = answers.iter().flatten().filter(|answer| matches!(answer, Submitted::New { .. })).count();
+    let new = answers.iter().flatten().filter(|answer| matches!(answer, SubmitResult::New { .. })).count();
     assert_eq!(new, 50);
 }
 

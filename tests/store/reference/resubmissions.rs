@@ -1,6 +1,6 @@
 //! The reference's redrives by submitters: a spec that met a failed process of the same key puts it back, once.
 
-use apiary_store::model::{GrantKey, NewProcess, ProcessState, Resubmission, Submitted};
+use apiary_store::model::{GrantKey, NewProcess, ProcessState, Resubmission, SubmitResult};
 use uuid::Uuid;
 
 use super::{Process, Reference};
@@ -39,15 +39,15 @@ impl Reference {
     }
 
     /// How a spec is answered that redrove a process.
-    pub(super) fn redriven_by(&self, spec: &NewProcess) -> Option<Submitted> {
+    pub(super) fn redriven_by(&self, spec: &NewProcess) -> Option<SubmitResult> {
         let (digest, first) = self.redrove.get(&spec.process_id)?;
         if *digest != spec.digest {
-            return Some(Submitted::IdTaken);
+            return Some(SubmitResult::IdTaken);
         }
         let state = match self.processes.get(first) {
             Some(process) => process.state(),
             None => self.deleted.get(first)?.1,
         };
-        Some(Submitted::Existed { process_id: *first, state })
+        Some(SubmitResult::Existed { process_id: *first, state })
     }
 }

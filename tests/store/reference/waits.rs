@@ -1,6 +1,6 @@
 //! The reference's `max_wait`: it ends what nobody took, and stands still under a pause.
 
-use apiary_store::model::{Pause, Paused, ProcessState};
+use apiary_store::model::{Pause, PauseTarget, ProcessState};
 use uuid::Uuid;
 
 use super::{Place, Process, Reference};
@@ -43,7 +43,7 @@ impl Reference {
         self.pauses.pause(pause)
     }
 
-    pub(crate) fn resume(&mut self, what: &Paused, now_ms: i64) -> bool {
+    pub(crate) fn resume(&mut self, what: &PauseTarget, now_ms: i64) -> bool {
         let ended = self.pauses.resume(what, now_ms);
         for process in self.processes.values_mut() {
             let Place::Queue { stands_still } = &mut process.place else { continue };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use apiary_daemon::Notice;
 use apiary_store::limits::{HEALTH_CHILDREN_MAX, HEALTH_COUNT_MAX, HEALTH_WAITS_MAX};
 use apiary_store::model::{
-    Explained, FailureSummary, Pause, ProcessState, Troubles, WaitSummary, WaitingSort, WaitingType,
+    ExplainReason, FailureSummary, Pause, ProcessState, ColonyProblems, WaitSummary, WaitingGroup, WaitingType,
 };
 
 use crate::engine::explain::{Candidate, Need, counted, is_paused, nobody, span, unknown_function};
@@ -46,7 +46,7 @@ pub(in crate::engine) struct Facts<'f> {
     /// The pauses.
     pub(in crate::engine) pauses: &'f [Pause],
     /// Processes that ended badly, and processes that wait for their surroundings.
-    pub(in crate::engine) troubles: &'f Troubles,
+    pub(in crate::engine) troubles: &'f ColonyProblems,
     /// Waiting work that no present executor can take.
     pub(in crate::engine) unserved: Vec<Finding>,
     /// Grants that end soon.
@@ -232,18 +232,18 @@ fn bounded(count: i64, most: i64, one: &str, many: &str) -> String {
 /// number of its processes. `candidates` are the executors of the type, for a function.
 pub(in crate::engine) fn unserved(
     executor_type: &str,
-    sorts: &[WaitingSort],
+    sorts: &[WaitingGroup],
     candidates: impl Fn(&str) -> Vec<Candidate>,
     unattended_after_ms: i64,
     now_ms: i64,
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for sort in sorts.iter().filter(|sort| now_ms.saturating_sub(sort.since_ms) >= unattended_after_ms) {
-        let WaitingSort { function, executor_names, requires, count, since_ms, .. } = sort;
+        let WaitingGroup { function, executor_names, requires, count, since_ms, .. } = sort;
         let need = Need { executor_type, function, executor_names, requires };
         let executors = candidates(function);
         let held = nobody(need, &executors, now_ms).or_else(|| unknown_function(need, &executors));
-        let Some(Explained { kind, text, .. }) = held.filter(|held| UNSERVED.contains(&held.kind)) else { continue };
+        let Some(ExplainReason { kind, text, .. }) = held.filter(|held| UNSERVED.contains(&held.kind)) else { continue };
         let text = format!("waiting for `{function}` of type `{executor_type}`: {text}");
         match findings.iter().position(|known| (known.kind, &known.text) == (kind, &text)) {
             Some(place) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
-use apiary_store::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef, Release};
+use apiary_store::model::{ClaimSlot, ClaimedLease, ClaimResult, ColonyKey, GrantKey, Lane, LeaseRef, Release};
 use apiary_store::{Store, StoreError, StoreResult};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
@@ -37,7 +37,7 @@ pub(crate) struct Handover {
 
 impl Handover {
     /// Returns a handover of the leases that [`Dispatcher::poll`] returned.
-    pub(crate) fn new(dispatcher: Arc<Dispatcher>, lane: Lane, claimed: &[Claimed]) -> Self {
+    pub(crate) fn new(dispatcher: Arc<Dispatcher>, lane: Lane, claimed: &[ClaimedLease]) -> Self {
         Self { dispatcher, lane, leases: references(claimed) }
     }
 
@@ -240,7 +240,7 @@ impl Dispatcher {
 }
 
 /// Claims from the database. A panic in one lane must not end the dispatcher for all.
-async fn claim(store: &dyn Store, clock: &dyn Clock, pass: &Pass) -> StoreResult<Claims> {
+async fn claim(store: &dyn Store, clock: &dyn Clock, pass: &Pass) -> StoreResult<ClaimResult> {
     let claimed = AssertUnwindSafe(store.claim(&pass.lane, &pass.slots, clock)).catch_unwind().await;
     claimed.unwrap_or_else(|_| Err(StoreError::Refused("the claim failed half-way; the log says why".into())))
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use apiary_store::model::{Claims, ColonyKey, Lane};
+use apiary_store::model::{ClaimResult, ColonyKey, Lane};
 use tokio::time::Instant;
 
 use crate::limits::SLOW_POLL;
@@ -19,7 +19,7 @@ struct LimitedLane {
     /// The earliest time for the next pass.
     rested_at: Instant,
     /// True if any state change in the colony may free a place.
-    waits_for_place: bool,
+    waits_for_running: bool,
     due_at: Instant,
 }
 
@@ -36,12 +36,12 @@ impl LimitedLanes {
         &mut self,
         lane: &Lane,
         moves: u64,
-        claims: &Claims,
+        claims: &ClaimResult,
         pause: Duration,
         now_ms: i64,
         now: Instant,
     ) {
-        if !claims.is_held {
+        if !claims.hit_limit {
             self.forget(lane);
             return;
         }
@@ -49,9 +49,9 @@ impl LimitedLanes {
             Duration::from_millis(u64::try_from(next_ms.saturating_sub(now_ms)).unwrap_or(0)).min(SLOW_POLL)
         });
         // A place that became free during the pass was not seen by it, and no further state change may come.
-        let has_moved = claims.waits_for_place && self.moves != moves;
+        let has_moved = claims.waits_for_running && self.moves != moves;
         let due_at = now + if has_moved { pause } else { by_rate.unwrap_or(SLOW_POLL) };
-        let limited = LimitedLane { rested_at: now + pause, waits_for_place: claims.waits_for_place, due_at };
+        let limited = LimitedLane { rested_at: now + pause, waits_for_running: claims.waits_for_running, due_at };
         self.lanes.entry(lane.colony).or_default().insert(lane.executor_type.clone(), limited);
     }
 
@@ -60,7 +60,7 @@ impl LimitedLanes {
         self.moves = self.moves.wrapping_add(1);
         let Some(lanes) = self.lanes.get_mut(&colony) else { return false };
         let mut is_earlier = false;
-        for lane in lanes.values_mut().filter(|lane| lane.waits_for_place) {
+        for lane in lanes.values_mut().filter(|lane| lane.waits_for_running) {
             // A busy colony must not make the passes of one lane follow each other without a pause.
             let due_at = now.max(lane.rested_at);
             is_earlier |= due_at < lane.due_at;
@@ -107,8 +107,8 @@ mod tests {
         Lane { colony: COLONY, executor_type: "t".into() }
     }
 
-    fn by_place() -> Claims {
-        Claims { is_held: true, waits_for_place: true, ..Claims::default() }
+    fn by_place() -> ClaimResult {
+        ClaimResult { hit_limit: true, waits_for_running: true, ..ClaimResult::default() }
     }
 
     #[test]
@@ -138,11 +138,11 @@ mod tests {
     #[test]
     fn a_rate_says_itself_when_its_lane_is_due() {
         let (mut limited, now) = (LimitedLanes::default(), Instant::now());
-        let claims = Claims { is_held: true, next_start_ms: Some(1300), ..Claims::default() };
+        let claims = ClaimResult { hit_limit: true, next_start_ms: Some(1300), ..ClaimResult::default() };
         limited.pass_ended(&lane(), 0, &claims, LIMITED_PASS_PAUSE, 1000, now);
         assert!(!limited.moved(COLONY, now));
         assert_eq!(limited.next(), Some(now + Duration::from_millis(300)));
-        limited.pass_ended(&lane(), 0, &Claims::default(), LIMITED_PASS_PAUSE, 1000, now);
+        limited.pass_ended(&lane(), 0, &ClaimResult::default(), LIMITED_PASS_PAUSE, 1000, now);
         assert_eq!(limited.next(), None);
     }
 }

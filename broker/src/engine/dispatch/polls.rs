@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use apiary_store::limits::CLAIM_PASS_COUNT_MAX;
-use apiary_store::model::{ClaimSlot, Claimed, Claims, ColonyKey, GrantKey, Lane, LeaseRef};
+use apiary_store::model::{ClaimSlot, ClaimedLease, ClaimResult, ColonyKey, GrantKey, Lane, LeaseRef};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -20,7 +20,7 @@ pub(in crate::engine) type Reply = Result<Given, Error>;
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Given {
     /// Leases, in the order of their processes; none if there was no work.
-    pub(in crate::engine) claimed: Vec<Claimed>,
+    pub(in crate::engine) claimed: Vec<ClaimedLease>,
     /// True if the executor is to take no new work.
     pub(in crate::engine) is_drained: bool,
 }
@@ -193,7 +193,7 @@ impl PollQueue {
     }
 
     /// Plans the next pass for work that limits hold back.
-    pub(in crate::engine) fn plan_limited(&mut self, pass: &Pass, claims: &Claims, now_ms: i64) {
+    pub(in crate::engine) fn plan_limited(&mut self, pass: &Pass, claims: &ClaimResult, now_ms: i64) {
         let now = Instant::now();
         // At least as long as the pass took: a slow database gets half of the time for other work.
         let pause = LIMITED_PASS_PAUSE.max(now.saturating_duration_since(pass.began));
@@ -201,7 +201,7 @@ impl PollQueue {
     }
 
     /// Answers the polls that got something, are drained or no longer wait; returns the leases of polls that are gone.
-    pub(in crate::engine) fn end_pass(&mut self, pass: &Pass, claims: Claims) -> Vec<LeaseRef> {
+    pub(in crate::engine) fn end_pass(&mut self, pass: &Pass, claims: ClaimResult) -> Vec<LeaseRef> {
         let has_more = claims.has_more;
         if claims.is_counted {
             self.turns.count(pass.lane.colony);
@@ -362,8 +362,8 @@ impl LanePolls {
 }
 
 /// Returns the fencing tokens of leases.
-pub(in crate::engine) fn references(claimed: &[Claimed]) -> Vec<LeaseRef> {
+pub(in crate::engine) fn references(claimed: &[ClaimedLease]) -> Vec<LeaseRef> {
     let reference =
-        |claim: &Claimed| LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor: claim.executor };
+        |claim: &ClaimedLease| LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor: claim.executor };
     claimed.iter().map(reference).collect()
 }

@@ -25,7 +25,7 @@ impl Engine {
         if drain {
             self.store.drain_executor(colony.key, name, permit.actor(), self.clock.now_ms()).await?;
         } else {
-            self.store.drain_executor_off(colony.key, name).await?;
+            self.store.undrain_executor(colony.key, name).await?;
         }
         tracing::info!(colony = colony.name, name, drain, by = permit.actor(), "executor drained, or no longer");
         let executors = self.executors(colony, &filter, page).await?;

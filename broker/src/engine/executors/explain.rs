@@ -1,6 +1,6 @@
 //! Explanations of why an executor gets no work.
 
-use apiary_store::model::{ExecutorFilter, Explained, Lane, Page, WaitingSort};
+use apiary_store::model::{ExecutorFilter, ExplainReason, Lane, Page, WaitingGroup};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -14,7 +14,7 @@ pub(crate) struct ExecutorExplanation {
     /// The executors of that name: each key and executor type.
     pub(crate) executors: Vec<ExecutorView>,
     /// The reasons of each, with its executor type.
-    pub(crate) reasons: Vec<(String, Explained)>,
+    pub(crate) reasons: Vec<(String, ExplainReason)>,
 }
 
 impl Engine {
@@ -44,7 +44,7 @@ impl Engine {
             let record = &view.record;
             let lane = Lane { colony: colony.key, executor_type: record.executor_type.clone() };
             let waiting = self.store.waiting_sorts(&lane, EXPLAIN_ROWS_MAX).await?;
-            let is_held = |sort: &WaitingSort| standing.holds(&record.executor_type, sort, now_ms);
+            let is_held = |sort: &WaitingGroup| standing.holds(&record.executor_type, sort, now_ms);
             let executor = Candidate::of(view, true);
             let covers = |function: &str| licences.covers(&record.key, &record.executor_type, function);
             let found = explain::of_executor(&Asker {

@@ -2,7 +2,7 @@
 
 use apiary_daemon::door::Peer;
 use apiary_identity::{Id, Offer};
-use apiary_store::model::{AnnouncedFunction, ExecutorFilter, Page, PendingRoom, Registration};
+use apiary_store::model::{AnnouncedFunction, ExecutorFilter, Page, PendingBound, Registration};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -62,7 +62,7 @@ impl Engine {
             is_granted: granted.is_some(),
         };
         let now_ms = self.clock.now_ms();
-        let room = PendingRoom {
+        let room = PendingBound {
             count_max: PENDING_EXECUTORS_MAX,
             gives_way_before_ms: now_ms.saturating_sub(PENDING_GIVES_WAY_AFTER_MS),
         };

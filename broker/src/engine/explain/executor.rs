@@ -1,6 +1,6 @@
 //! Explanations of why an executor gets no work.
 
-use apiary_store::model::{Explained, Pause, PauseKind, WaitingSort};
+use apiary_store::model::{ExplainReason, Pause, PauseKind, WaitingGroup};
 
 use super::Candidate;
 use super::words::{counted, named, paused, shortfalls, span, waits};
@@ -13,22 +13,22 @@ pub(in crate::engine) struct Asker<'f> {
     /// The executor type.
     pub(in crate::engine) executor_type: &'f str,
     /// The waiting work of its type.
-    pub(in crate::engine) waiting: &'f [WaitingSort],
+    pub(in crate::engine) waiting: &'f [WaitingGroup],
     /// The pauses of its colony.
     pub(in crate::engine) pauses: &'f [Pause],
     /// The check that its grants cover a function.
     pub(in crate::engine) covers: &'f dyn Fn(&str) -> bool,
     /// The check that a limit holds back a sort of waiting work.
-    pub(in crate::engine) is_held: &'f dyn Fn(&WaitingSort) -> bool,
+    pub(in crate::engine) is_held: &'f dyn Fn(&WaitingGroup) -> bool,
     /// The time.
     pub(in crate::engine) now_ms: i64,
 }
 
 /// Returns every reason why an executor gets no work, the most important first; the count is that of the waiting processes. None if it
 /// is being served.
-pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<Explained> {
+pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<ExplainReason> {
     let (executor, executor_type) = (asker.executor, asker.executor_type);
-    let one = |kind, text: String| vec![Explained { kind, text, ..Explained::default() }];
+    let one = |kind, text: String| vec![ExplainReason { kind, text, ..ExplainReason::default() }];
     match executor.presence {
         Presence::Pending => {
             return one(
@@ -49,7 +49,7 @@ pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<Explained> {
                     format!("it has not asked for work for {quiet}: is it running, and does it reach the broker?")
                 },
             );
-            return vec![Explained { time_ms: executor.heard_ms, ..one("NOT_POLLING", text).remove(0) }];
+            return vec![ExplainReason { time_ms: executor.heard_ms, ..one("NOT_POLLING", text).remove(0) }];
         }
         Presence::Draining => {
             return one("DRAINED", format!("it is being drained: `apiary executor drain {} --off`", executor.name));
@@ -61,7 +61,7 @@ pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<Explained> {
         // A pause of one function is reported with the work that waits for it.
         if pause.what.kind != PauseKind::Function && pause.what.covers(executor_type, "") {
             let text = paused(pause);
-            reasons.push(Explained { kind: "PAUSED", text, time_ms: Some(pause.since_ms), ..Explained::default() });
+            reasons.push(ExplainReason { kind: "PAUSED", text, time_ms: Some(pause.since_ms), ..ExplainReason::default() });
         }
     }
     let mut tally = Tally::default();
@@ -93,7 +93,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, asker: &Asker<'_>, sort: &WaitingSort) {
+    fn add(&mut self, asker: &Asker<'_>, sort: &WaitingGroup) {
         let paused = |pause: &Pause| pause.what.kind == PauseKind::Function && pause.what.name == sort.function;
         let counter = if !asker.executor.is_meant(&sort.executor_names) {
             &mut self.others
@@ -113,7 +113,7 @@ impl Tally {
         *counter = counter.saturating_add(sort.count);
     }
 
-    fn reasons(mut self) -> impl Iterator<Item = Explained> {
+    fn reasons(mut self) -> impl Iterator<Item = ExplainReason> {
         self.functions.sort_unstable();
         self.functions.dedup();
         let functions = named(&self.functions);
@@ -129,11 +129,11 @@ impl Tally {
             ("FUNCTION_PAUSED", self.paused, "are of functions that are paused".to_owned()),
             ("LIMITED", self.held, "are held by a limit: `apiary limit list`".to_owned()),
         ];
-        all.into_iter().filter(|(_, count, _)| *count > 0).map(|(kind, count, what)| Explained {
+        all.into_iter().filter(|(_, count, _)| *count > 0).map(|(kind, count, what)| ExplainReason {
             kind,
             text: format!("{} that {what}", counted(count, "waiting process", "waiting processes")),
             used: count,
-            ..Explained::default()
+            ..ExplainReason::default()
         })
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use self::words::{because, has, named, names_of, paused, reason, shortfalls, until, waits};
 use crate::engine::presence::roster::ExecutorView;
 use crate::engine::presence::state::Presence;
-use apiary_store::model::{ExplainRecord, Explained, Pause, ProcessState};
+use apiary_store::model::{ExplainRecord, ExplainReason, Pause, ProcessState};
 
 /// An executor of the type, with the properties that matter to waiting work.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ impl Facts<'_> {
 }
 
 /// Returns every reason that holds a process, the most important first. A process that could run now has only its place in the queue.
-pub(in crate::engine) fn of_process(facts: &Facts<'_>) -> Vec<Explained> {
+pub(in crate::engine) fn of_process(facts: &Facts<'_>) -> Vec<ExplainReason> {
     let summary = &facts.process.summary;
     match summary.state {
         ProcessState::Waiting => waiting(facts),
@@ -158,8 +158,8 @@ pub(in crate::engine) fn of_process(facts: &Facts<'_>) -> Vec<Explained> {
     }
 }
 
-fn waiting(facts: &Facts<'_>) -> Vec<Explained> {
-    let mut reasons: Vec<Explained> = pauses(facts).collect();
+fn waiting(facts: &Facts<'_>) -> Vec<ExplainReason> {
+    let mut reasons: Vec<ExplainReason> = pauses(facts).collect();
     reasons.extend(nobody(facts.need(), facts.executors, facts.now_ms));
     reasons.extend(facts.limits.iter().filter_map(|limit| full(limit, facts.now_ms)));
     reasons.push(queued(facts));
@@ -167,7 +167,7 @@ fn waiting(facts: &Facts<'_>) -> Vec<Explained> {
     reasons
 }
 
-fn max_wait(facts: &Facts<'_>) -> Option<Explained> {
+fn max_wait(facts: &Facts<'_>) -> Option<ExplainReason> {
     let process = facts.process;
     let paused_since_ms = covering(facts).map(|pause| pause.since_ms).min();
     let (text, time_ms) = match (process.wait_left_ms, process.wait_deadline_ms, paused_since_ms) {
@@ -182,7 +182,7 @@ fn max_wait(facts: &Facts<'_>) -> Option<Explained> {
         }
         (None, None, _) => return None,
     };
-    Some(Explained { kind: "MAX_WAIT", text, time_ms, ..Explained::default() })
+    Some(ExplainReason { kind: "MAX_WAIT", text, time_ms, ..ExplainReason::default() })
 }
 
 fn stands_still(left_ms: i64) -> String {
@@ -195,18 +195,18 @@ fn covering<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = &'f Pause> {
     facts.pauses.iter().filter(|pause| pause.what.covers(&summary.executor_type, &summary.function))
 }
 
-fn pauses<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = Explained> + 'f {
-    covering(facts).map(|pause| Explained {
+fn pauses<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = ExplainReason> + 'f {
+    covering(facts).map(|pause| ExplainReason {
         kind: "PAUSED",
         text: paused(pause),
         subjects: vec![pause.what.kind.as_str().to_owned(), pause.what.name.clone()],
         time_ms: Some(pause.since_ms),
-        ..Explained::default()
+        ..ExplainReason::default()
     })
 }
 
 /// Returns the reason why no executor takes a process: each step rules some out, and the first that leaves none is the reason.
-pub(in crate::engine) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms: i64) -> Option<Explained> {
+pub(in crate::engine) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms: i64) -> Option<ExplainReason> {
     let Need { executor_type, function, executor_names, requires } = need;
     let granted: Vec<&Candidate> = executors.iter().filter(|one| is_granted(one.presence)).collect();
     if granted.is_empty() {
@@ -230,7 +230,7 @@ pub(in crate::engine) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms:
         let names = names_of(&aimed);
         let whose = if executor_names.is_empty() { "no executor" } else { "none of the named executors" };
         let text = format!("{whose} of type `{executor_type}` is there ({}): {last}", named(&names));
-        return Some(Explained { time_ms: heard, ..reason("NO_LIVE_EXECUTOR", text, names) });
+        return Some(ExplainReason { time_ms: heard, ..reason("NO_LIVE_EXECUTOR", text, names) });
     }
     let covering: Vec<&Candidate> = live.iter().filter(|one| one.covers_function).copied().collect();
     if covering.is_empty() {
@@ -273,7 +273,7 @@ pub(in crate::engine) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms:
 }
 
 /// Returns the reason for a type without a grant in force: the executor to approve, to grant again, or to start.
-fn nobody_granted(executor_type: &str, executors: &[Candidate]) -> Explained {
+fn nobody_granted(executor_type: &str, executors: &[Candidate]) -> ExplainReason {
     let those = |presence| names_of(&executors.iter().filter(|one| one.presence == presence).collect::<Vec<_>>());
     let (pending, removed) = (those(Presence::Pending), those(Presence::Removed));
     let (text, names) = match (pending.as_slice(), removed.as_slice()) {
@@ -295,7 +295,7 @@ fn nobody_granted(executor_type: &str, executors: &[Candidate]) -> Explained {
 }
 
 /// Returns a reason if no executor that may take a process announces its function; it is handed out all the same.
-pub(in crate::engine) fn unknown_function(need: Need<'_>, executors: &[Candidate]) -> Option<Explained> {
+pub(in crate::engine) fn unknown_function(need: Need<'_>, executors: &[Candidate]) -> Option<ExplainReason> {
     let able: Vec<&Candidate> = executors.iter().filter(|one| one.presence.is_live() && one.covers_function).collect();
     let may_know =
         |one: &&Candidate| one.functions.is_empty() || one.functions.iter().any(|name| name == need.function);
@@ -344,45 +344,45 @@ pub(in crate::engine) fn estimated_wait_ms(facts: &Facts<'_>) -> Option<i64> {
     }
 }
 
-fn full(limit: &Counted, now_ms: i64) -> Option<Explained> {
+fn full(limit: &Counted, now_ms: i64) -> Option<ExplainReason> {
     let (kind, key) = (limit.kind, &limit.key);
     if let Some((running, most)) = limit.places.filter(|(running, most)| running >= most) {
-        return Some(Explained {
+        return Some(ExplainReason {
             kind: "CONCURRENCY_LIMIT",
             text: format!("{kind} `{key}`: {running} of {most} run already"),
             subjects: vec![key.clone()],
             process_ids: limit.holders.clone(),
             used: running,
             limit: most,
-            ..Explained::default()
+            ..ExplainReason::default()
         });
     }
     let next_ms = limit.next_start_ms.filter(|next_ms| *next_ms > now_ms)?;
-    Some(Explained {
+    Some(ExplainReason {
         kind: "RATE_LIMIT",
         text: format!("{kind} `{key}`: the next may start {}", until(now_ms, next_ms)),
         subjects: vec![key.clone()],
         time_ms: Some(next_ms),
-        ..Explained::default()
+        ..ExplainReason::default()
     })
 }
 
-fn queued(facts: &Facts<'_>) -> Explained {
+fn queued(facts: &Facts<'_>) -> ExplainReason {
     let ahead = facts.process.ahead;
     let text = match ahead {
         0 => "it is the first in the queue of its type".to_owned(),
         _ => format!("{} before it in the queue of its type", waits(ahead)),
     };
-    Explained {
+    ExplainReason {
         kind: "QUEUED",
         text,
         time_ms: Some(facts.process.summary.since_ms),
         used: ahead.saturating_add(1),
-        ..Explained::default()
+        ..ExplainReason::default()
     }
 }
 
-fn blocked(facts: &Facts<'_>) -> Vec<Explained> {
+fn blocked(facts: &Facts<'_>) -> Vec<ExplainReason> {
     let summary = &facts.process.summary;
     if summary.blocked_cause.as_deref() == Some("parents") {
         let early = summary.until_ms.map(|until_ms| blocked_until(facts, until_ms, Some("not_before")));
@@ -391,7 +391,7 @@ fn blocked(facts: &Facts<'_>) -> Vec<Explained> {
     vec![blocked_until(facts, summary.until_ms.unwrap_or(0), summary.blocked_cause.as_deref())]
 }
 
-fn waits_for(parents: &[(Uuid, Option<ProcessState>)]) -> Explained {
+fn waits_for(parents: &[(Uuid, Option<ProcessState>)]) -> ExplainReason {
     let shown = |(process_id, state): &(Uuid, Option<ProcessState>)| {
         format!("{process_id} ({})", state.map_or("deleted", ProcessState::as_str))
     };
@@ -403,7 +403,7 @@ fn waits_for(parents: &[(Uuid, Option<ProcessState>)]) -> Explained {
         true => "; redrive what failed, or cancel this one",
         false => "",
     };
-    Explained {
+    ExplainReason {
         kind: "WAITS_FOR_PARENTS",
         text: format!(
             "it waits for {} to succeed: {}{advice}",
@@ -412,11 +412,11 @@ fn waits_for(parents: &[(Uuid, Option<ProcessState>)]) -> Explained {
         ),
         subjects: parents.iter().map(|(_, state)| state.map_or("deleted", ProcessState::as_str).to_owned()).collect(),
         process_ids: parents.iter().map(|(process_id, _)| *process_id).collect(),
-        ..Explained::default()
+        ..ExplainReason::default()
     }
 }
 
-fn blocked_until(facts: &Facts<'_>, until_ms: i64, cause: Option<&str>) -> Explained {
+fn blocked_until(facts: &Facts<'_>, until_ms: i64, cause: Option<&str>) -> ExplainReason {
     let summary = &facts.process.summary;
     let when = until(facts.now_ms, until_ms);
     let (kind, text) = match cause {
@@ -432,10 +432,10 @@ fn blocked_until(facts: &Facts<'_>, until_ms: i64, cause: Option<&str>) -> Expla
             ("BACKING_OFF", text)
         }
     };
-    Explained { kind, text, time_ms: Some(until_ms), ..Explained::default() }
+    ExplainReason { kind, text, time_ms: Some(until_ms), ..ExplainReason::default() }
 }
 
-fn leased(facts: &Facts<'_>) -> Explained {
+fn leased(facts: &Facts<'_>) -> ExplainReason {
     let summary = &facts.process.summary;
     let executor = summary.executor.as_deref().unwrap_or("somebody");
     let expires_ms = summary.until_ms.unwrap_or(0);
@@ -454,11 +454,11 @@ fn leased(facts: &Facts<'_>) -> Explained {
         let why = because(summary.reason.as_deref());
         text = format!("{by} cancels it{why}; it ends {} at the latest; {text}", until(facts.now_ms, deadline_ms));
     }
-    Explained { kind, text, subjects: vec![executor.to_owned()], time_ms: Some(expires_ms), ..Explained::default() }
+    ExplainReason { kind, text, subjects: vec![executor.to_owned()], time_ms: Some(expires_ms), ..ExplainReason::default() }
 }
 
-fn ended(facts: &Facts<'_>, kind: &'static str, text: String) -> Explained {
-    Explained { kind, text, time_ms: Some(facts.process.summary.since_ms), ..Explained::default() }
+fn ended(facts: &Facts<'_>, kind: &'static str, text: String) -> ExplainReason {
+    ExplainReason { kind, text, time_ms: Some(facts.process.summary.since_ms), ..ExplainReason::default() }
 }
 
 fn is_granted(presence: Presence) -> bool {

@@ -1,7 +1,7 @@
 //! Text of reasons: names, counts and times in a sentence.
 
 use apiary_identity::Requirements;
-use apiary_store::model::{Explained, Pause, PauseKind};
+use apiary_store::model::{ExplainReason, Pause, PauseKind};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Candidate;
@@ -10,8 +10,8 @@ use super::Candidate;
 const NAMED_MAX: usize = 5;
 
 /// Returns a reason about these names.
-pub(super) fn reason(kind: &'static str, text: String, subjects: Vec<String>) -> Explained {
-    Explained { kind, text, subjects, ..Explained::default() }
+pub(super) fn reason(kind: &'static str, text: String, subjects: Vec<String>) -> ExplainReason {
+    ExplainReason { kind, text, subjects, ..ExplainReason::default() }
 }
 
 /// Returns the names of executors, each once.

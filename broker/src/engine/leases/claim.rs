@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use apiary_identity::Offer;
-use apiary_store::model::{ClaimSlot, Claimed, GrantRecord, Lane, LeaseRef, SlotGrant, StoredGrant, cut_to_bytes};
+use apiary_store::model::{ClaimSlot, ClaimedLease, GrantRecord, Lane, LeaseRef, SlotGrant, StoredGrant, cut_to_bytes};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -45,7 +45,7 @@ pub(crate) struct ClaimAnswer {
 /// A lease, with what the executor needs to verify the work.
 pub(crate) struct Leased {
     /// The lease and the signed spec.
-    pub(crate) claimed: Claimed,
+    pub(crate) claimed: ClaimedLease,
     /// The submitter's grant; `None` if the database lost it.
     pub(crate) submitter: Option<Arc<StoredGrant>>,
     /// Retries left after this attempt; −1 for no limit.
@@ -93,7 +93,7 @@ impl Engine {
         Ok(ClaimAnswer { leases, drain: given.is_drained || self.drain.is_cancelled() })
     }
 
-    async fn with_grants(&self, claimed: Vec<Claimed>) -> Result<Vec<Leased>, Error> {
+    async fn with_grants(&self, claimed: Vec<ClaimedLease>) -> Result<Vec<Leased>, Error> {
         let grants: HashMap<_, _> = self.grants.stored(claimed.iter().map(|claim| claim.submitter)).await?;
         Ok(claimed
             .into_iter()
@@ -120,7 +120,7 @@ fn slot_grant(record: &GrantRecord) -> SlotGrant {
     SlotGrant { key: record.key, name: record.grant.name.clone(), scopes: record.grant.scopes.clone() }
 }
 
-fn lease_of(claim: &Claimed) -> LeaseRef {
+fn lease_of(claim: &ClaimedLease) -> LeaseRef {
     LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor: claim.executor }
 }
 
@@ -178,7 +178,7 @@ mod tests {
             signature: Vec::new(),
             revoked_from_ms: None,
         };
-        let claimed = Claimed {
+        let claimed = ClaimedLease {
             slot: 0,
             executor: GrantKey(2),
             process_id: uuid::Uuid::new_v4(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apiary_identity::Clock;
 use apiary_store::StoreResult;
-use apiary_store::model::{Renewal, Renewed};
+use apiary_store::model::{Renewal, RenewedLease};
 use uuid::Uuid;
 
 use crate::Error;
@@ -21,11 +21,11 @@ impl Engine {
         process_id: Uuid,
         attempt: i32,
         lease_ms: i64,
-    ) -> Result<Renewed, Error> {
+    ) -> Result<RenewedLease, Error> {
         self.contacts.touch((permit.colony().key, permit.key()));
         let holder = Holder::new(&permit, process_id, attempt)?;
         let renewed = self.renewals.commit(RenewItem { holder, lease_ms }).await?;
-        Ok(Renewed { is_drained: renewed.is_drained || self.drain.is_cancelled(), ..renewed })
+        Ok(RenewedLease { is_drained: renewed.is_drained || self.drain.is_cancelled(), ..renewed })
     }
 }
 
@@ -50,7 +50,7 @@ impl RenewFlush {
 #[async_trait::async_trait]
 impl Flush for RenewFlush {
     type Item = RenewItem;
-    type Answer = Renewed;
+    type Answer = RenewedLease;
     type Key = Uuid;
 
     fn keys(&self, item: &RenewItem) -> Vec<Uuid> {
@@ -61,7 +61,7 @@ impl Flush for RenewFlush {
         size_of::<RenewItem>()
     }
 
-    async fn flush(&self, items: &[RenewItem]) -> StoreResult<Vec<Result<Renewed, Error>>> {
+    async fn flush(&self, items: &[RenewItem]) -> StoreResult<Vec<Result<RenewedLease, Error>>> {
         let now_ms = self.clock.now_ms();
         let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut renewals, mut places) = (Vec::new(), Vec::new(), Vec::new());

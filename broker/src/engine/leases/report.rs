@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apiary_identity::{Clock, Digest, Envelope, Progress};
 use apiary_store::StoreResult;
-use apiary_store::model::{Report, Reported};
+use apiary_store::model::{Report, ReportResult};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -110,9 +110,9 @@ impl Flush for ReportFlush {
         let reported = self.desk.store().report(&reports, now_ms).await?;
         for ((place, colony), reported) in places.into_iter().zip(reported) {
             match reported {
-                Reported::Lost => {}
-                Reported::Older => answers[place] = Ok(()),
-                Reported::Kept => {
+                ReportResult::Lost => {}
+                ReportResult::Older => answers[place] = Ok(()),
+                ReportResult::Kept => {
                     answers[place] = Ok(());
                     self.wakeups.changed(Change { colony, process_id: items[place].holder.process_id });
                 }

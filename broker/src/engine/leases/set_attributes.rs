@@ -6,7 +6,7 @@ use std::sync::Arc;
 use apiary_identity::Clock;
 use apiary_store::StoreResult;
 use apiary_store::limits::ATTRIBUTES_MAX;
-use apiary_store::model::{Attached, AttributeBatch, NewAttribute};
+use apiary_store::model::{AttachResult, AttributeBatch, NewAttribute};
 use uuid::Uuid;
 
 use crate::Error;
@@ -80,9 +80,9 @@ impl Flush for AttributeFlush {
         let attached = self.desk.store().set_attributes(&batches, self.clock.now_ms()).await?;
         for (place, attached) in places.into_iter().zip(attached) {
             match attached {
-                Attached::Lost => {}
-                Attached::Kept => answers[place] = Ok(()),
-                Attached::Full => answers[place] = Err(Error::Invalid(full(items[place].holder.process_id))),
+                AttachResult::Lost => {}
+                AttachResult::Kept => answers[place] = Ok(()),
+                AttachResult::Full => answers[place] = Err(Error::Invalid(full(items[place].holder.process_id))),
             }
         }
         Ok(answers)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use apiary_store::model::{Bucket, Colony, ExplainRecord, Limit, LimitKind, LimitUse, Limits, WaitingSort};
+use apiary_store::model::{Bucket, Colony, ExplainRecord, Limit, LimitKind, LimitUse, Limits, WaitingGroup};
 
 use crate::Error;
 use crate::engine::Engine;
@@ -59,7 +59,7 @@ pub(in crate::engine) struct Standing {
 
 impl Standing {
     /// True if a limit holds back these waiting processes.
-    pub(in crate::engine) fn holds(&self, executor_type: &str, sort: &WaitingSort, now_ms: i64) -> bool {
+    pub(in crate::engine) fn holds(&self, executor_type: &str, sort: &WaitingGroup, now_ms: i64) -> bool {
         let mut keys = counters(executor_type, &sort.function, &sort.concurrency_key, &sort.rate_key);
         keys.any(|(kind, key)| {
             let limit = self.limits.holding(kind, key);

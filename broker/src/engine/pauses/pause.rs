@@ -1,7 +1,7 @@
 //! Pausing a colony, an executor type or a function.
 
 use apiary_store::limits::PAUSES_MAX;
-use apiary_store::model::{Pause, Paused};
+use apiary_store::model::{Pause, PauseTarget};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -14,7 +14,7 @@ impl Engine {
     pub(crate) async fn pause(
         &self,
         permit: Permit<action::Pause>,
-        what: Paused,
+        what: PauseTarget,
         reason: String,
     ) -> Result<(Pause, bool), Error> {
         if reason.len() > REASON_BYTES_MAX || reason.contains('\0') {

@@ -1,6 +1,6 @@
 //! Ending a pause.
 
-use apiary_store::model::Paused;
+use apiary_store::model::PauseTarget;
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -9,7 +9,7 @@ use crate::engine::Engine;
 impl Engine {
     /// Ends a pause, and wakes the polls of the colony, at every broker; the rest of each `max_wait` is counted on
     /// from now. False if there was no pause.
-    pub(crate) async fn resume(&self, permit: Permit<action::Resume>, what: &Paused) -> Result<bool, Error> {
+    pub(crate) async fn resume(&self, permit: Permit<action::Resume>, what: &PauseTarget) -> Result<bool, Error> {
         let colony = permit.colony();
         let existed = self.store.resume(colony.key, what, self.clock.now_ms()).await?;
         // Also without a pause: a caller that repeats the call because an answer got lost wants the work to move.

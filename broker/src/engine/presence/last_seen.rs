@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use apiary_daemon::Throttle;
 use apiary_identity::{Clock, Id, Offer};
-use apiary_store::model::{ColonyKey, Contact, Forgettable};
+use apiary_store::model::{ColonyKey, LastSeen, ExpiryBounds};
 use apiary_store::{Store, StoreResult};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -138,14 +138,14 @@ impl Contacts {
             if due.is_empty() {
                 return Ok(());
             }
-            store.hear_executors(&due).await?;
+            store.record_last_seen(&due).await?;
             self.written(&due);
         }
     }
 
     async fn forget(&self, store: &dyn Store) {
         let now_ms = self.clock.now_ms();
-        let which = Forgettable {
+        let which = ExpiryBounds {
             before_ms: now_ms.saturating_sub(EXECUTOR_FORGET_AFTER_MS),
             pending_before_ms: now_ms.saturating_sub(PENDING_FORGET_AFTER_MS),
         };
@@ -163,7 +163,7 @@ impl Contacts {
     }
 
     /// Returns a batch to flush; drops executors from memory that were not heard for long.
-    fn due(&self) -> Vec<Contact> {
+    fn due(&self) -> Vec<LastSeen> {
         let (now_ms, rewrite_ms) = (self.clock.now_ms(), self.rewrite_ms());
         let mut heard = self.heard();
         heard.retain(|_, types| {
@@ -174,7 +174,7 @@ impl Contacts {
         let due = all.filter_map(|((colony, key), executor_type, one)| {
             let last_heard_ms = one.heard_at(now_ms);
             let is_due = one.written_ms.is_none_or(|written_ms| last_heard_ms.saturating_sub(written_ms) >= rewrite_ms);
-            is_due.then(|| Contact {
+            is_due.then(|| LastSeen {
                 colony: *colony,
                 key: *key,
                 executor_type: executor_type.clone(),
@@ -186,7 +186,7 @@ impl Contacts {
         due.take(COMMIT_BATCH_MAX).collect()
     }
 
-    fn written(&self, contacts: &[Contact]) {
+    fn written(&self, contacts: &[LastSeen]) {
         let mut heard = self.heard();
         for contact in contacts {
             let types = heard.get_mut(&(contact.colony, contact.key));

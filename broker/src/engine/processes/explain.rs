@@ -1,6 +1,6 @@
 //! Explanations of why a process is not running.
 
-use apiary_store::model::{Colony, ExecutorFilter, Explained, Page, ProcessState, ProcessSummary};
+use apiary_store::model::{Colony, ExecutorFilter, ExplainReason, Page, ProcessState, ProcessSummary};
 use uuid::Uuid;
 
 use crate::Error;
@@ -16,7 +16,7 @@ pub(crate) struct Explanation {
     /// The process.
     pub(crate) process: ProcessSummary,
     /// Every reason, the most important first.
-    pub(crate) reasons: Vec<Explained>,
+    pub(crate) reasons: Vec<ExplainReason>,
     /// The position in the queue, from 1, if it waits.
     pub(crate) queue_position: Option<i64>,
     /// The estimated wait, from the duration of its type's work in the last hour, if it only waits for its turn.

@@ -80,7 +80,7 @@ impl Engine {
         });
         if let Err(error) = submitted {
             // The reservation stays if the new process was submitted after all, and only the answer was lost.
-            self.store.replace_off(colony.key, process_id, self.clock.now_ms()).await?;
+            self.store.cancel_replacement(colony.key, process_id, self.clock.now_ms()).await?;
             return Err(error);
         }
         let reason = format!("redriven as {new_id}");
@@ -94,7 +94,7 @@ impl Engine {
     /// Ends an old reservation, whose broker died before it submitted the replacement, so that the process can be redriven again.
     async fn let_go_of_stale(&self, colony: &Colony, process_id: Uuid) -> StoreResult<()> {
         let until_ms = self.clock.now_ms().saturating_sub(REPLACING_MS_MAX);
-        self.store.replace_off(colony.key, process_id, until_ms).await
+        self.store.cancel_replacement(colony.key, process_id, until_ms).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use apiary_identity::{Clock, Envelope, OnFailed, Spec};
 use apiary_store::limits::LIMIT_GRACE_MS;
 use apiary_store::model::{
-    Colony, ColonyKey, Effect, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Resubmission, Submitted,
+    Colony, ColonyKey, Effect, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Resubmission, SubmitResult,
 };
 use apiary_store::{Store, StoreResult};
 use uuid::Uuid;
@@ -90,17 +90,17 @@ impl Engine {
             Err(error) => self.store.known(&process, now_ms).await?.ok_or(error)?,
         };
         match submitted {
-            Submitted::IdTaken => Err(Error::Taken(format!(
+            SubmitResult::IdTaken => Err(Error::Taken(format!(
                 "process id {process_id} belongs to another spec: make a new UUIDv7 for each spec"
             ))),
-            Submitted::New { state } => Ok(Kept { process_id, existed: false, redriven: false, state }),
-            Submitted::Existed {
+            SubmitResult::New { state } => Ok(Kept { process_id, existed: false, redriven: false, state }),
+            SubmitResult::Existed {
                 process_id: first,
                 state: state @ (ProcessState::Failed | ProcessState::DeadLetter),
             } if may_redrive && first != process_id => {
                 self.resubmit(permit.colony(), Resubmission { first, ..resubmission }, state).await
             }
-            Submitted::Existed { process_id, state } => Ok(Kept { process_id, existed: true, redriven: false, state }),
+            SubmitResult::Existed { process_id, state } => Ok(Kept { process_id, existed: true, redriven: false, state }),
         }
     }
 
@@ -257,7 +257,7 @@ pub(crate) enum SubmitKey {
 #[async_trait::async_trait]
 impl Flush for SubmitFlush {
     type Item = NewProcess;
-    type Answer = Submitted;
+    type Answer = SubmitResult;
     type Key = SubmitKey;
 
     fn keys(&self, process: &NewProcess) -> Vec<SubmitKey> {
@@ -272,7 +272,7 @@ impl Flush for SubmitFlush {
         process.payload.len()
     }
 
-    async fn flush(&self, processes: &[NewProcess]) -> StoreResult<Vec<Result<Submitted, Error>>> {
+    async fn flush(&self, processes: &[NewProcess]) -> StoreResult<Vec<Result<SubmitResult, Error>>> {
         let now_ms = self.clock.now_ms();
         // Only a concurrency key can have a limit that cancels at the submit: a batch without keys takes the cheaper statement.
         let has_keys = processes.iter().any(|process| process.concurrency_key.is_some());
@@ -281,7 +281,7 @@ impl Flush for SubmitFlush {
             false => (self.store.submit(processes, now_ms).await?, Vec::new()),
         };
         for (process, answer) in processes.iter().zip(&answers) {
-            if let Submitted::New { state } = answer {
+            if let SubmitResult::New { state } = answer {
                 self.announce(process, *state);
             }
         }

@@ -2,7 +2,7 @@
 
 use apiary_identity::Offer;
 use apiary_proto::v1 as pb;
-use apiary_store::model::{AnnouncedFunction, FunctionStatistics, Spread};
+use apiary_store::model::{AnnouncedFunction, FunctionStatistics, MinMeanMax};
 
 use crate::engine::{ExecutorPage, ExecutorView, FunctionView, Revoked};
 
@@ -66,7 +66,7 @@ fn offer(offer: Offer) -> pb::Offer {
 
 fn statistics(statistics: FunctionStatistics) -> pb::FunctionStatistics {
     let [wait, run] = [statistics.wait_ms, statistics.run_ms]
-        .map(|Spread { min, mean, max }| [min, mean, max].map(|ms| ms.unwrap_or(0)));
+        .map(|MinMeanMax { min, mean, max }| [min, mean, max].map(|ms| ms.unwrap_or(0)));
     pb::FunctionStatistics {
         count: statistics.count,
         succeeded: statistics.succeeded,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use crate::StoreResult;
-use crate::model::{ColonyKey, Parent, Settled};
+use crate::model::{ColonyKey, Parent, SettleResult};
 
 /// Dependencies: parents and the processes that wait for them.
 #[async_trait::async_trait]
@@ -23,5 +23,5 @@ pub trait DependencyStore: Send + Sync {
     ///
     /// A call ends at most `limit` waits for each of these outcomes, and may apply the limit to each replaced process. An answer without
     /// ended waits means that none is left, or that another broker is ending them.
-    async fn settle(&self, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<Settled>;
+    async fn settle(&self, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<SettleResult>;
 }

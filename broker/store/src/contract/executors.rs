@@ -4,8 +4,8 @@ use apiary_identity::Id;
 
 use crate::StoreResult;
 use crate::model::{
-    Announcement, ColonyKey, Contact, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
-    PendingRoom, Registration,
+    Announcement, ColonyKey, LastSeen, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
+    PendingBound, Registration,
 };
 
 /// Executors as they announce themselves. A row is a key and an executor type.
@@ -17,7 +17,7 @@ pub trait ExecutorStore: Send + Sync {
         &self,
         colony: ColonyKey,
         registration: &Registration,
-        room: PendingRoom,
+        room: PendingBound,
         now_ms: i64,
     ) -> StoreResult<bool>;
 
@@ -36,13 +36,13 @@ pub trait ExecutorStore: Send + Sync {
 
     /// Stores last-seen times and offers, and adds executors that are not stored yet. A time before the stored one changes nothing. No two
     /// contacts have the same colony, key and type.
-    async fn hear_executors(&self, contacts: &[Contact]) -> StoreResult<()>;
+    async fn record_last_seen(&self, contacts: &[LastSeen]) -> StoreResult<()>;
 
     /// Stops new work for executors of this name. Repeating it keeps the first caller and time.
     async fn drain_executor(&self, colony: ColonyKey, name: &str, drained_by: &str, now_ms: i64) -> StoreResult<()>;
 
     /// Allows new work for executors of this name again; does nothing if they were not drained.
-    async fn drain_executor_off(&self, colony: ColonyKey, name: &str) -> StoreResult<()>;
+    async fn undrain_executor(&self, colony: ColonyKey, name: &str) -> StoreResult<()>;
 
     /// Returns the announced functions of executors with a grant that is not revoked, those heard last first, at most `limit` executors.
     async fn list_functions(

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::StoreResult;
-use crate::model::{Colony, ColonyKey, ExplainRecord, Holders, Lane, LimitKind, Troubles, WaitingSort, WaitingType};
+use crate::model::{Colony, ColonyKey, ExplainRecord, LimitHolders, Lane, LimitKind, ColonyProblems, WaitingGroup, WaitingType};
 
 /// Reasons why work waits: for showing, never for deciding.
 #[async_trait::async_trait]
@@ -13,11 +13,11 @@ pub trait ExplainStore: Send + Sync {
     async fn explain(&self, colony: ColonyKey, process_id: Uuid, since_ms: i64) -> StoreResult<Option<ExplainRecord>>;
 
     /// Returns the processes that run under a limit for this key or name, and the rest of its rate.
-    async fn limit_holders(&self, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<Holders>;
+    async fn limit_holders(&self, colony: ColonyKey, kind: LimitKind, key: &str) -> StoreResult<LimitHolders>;
 
     /// Groups the first `rows` waiting processes of a lane by everything that decides which executors may have them. Returns the thousand
     /// largest groups.
-    async fn waiting_sorts(&self, lane: &Lane, rows: i64) -> StoreResult<Vec<WaitingSort>>;
+    async fn waiting_sorts(&self, lane: &Lane, rows: i64) -> StoreResult<Vec<WaitingGroup>>;
 
     /// Returns the waiting work by executor type, of one colony or, with `None`, of all: at most a thousand types, the longest wait first.
     /// Its duration does not grow with the queue: each type is counted up to a bound.
@@ -26,5 +26,5 @@ pub trait ExplainStore: Send + Sync {
     /// Returns the conditions of the colony that need an operator, each counted up to a bound: dead letters; processes that failed since
     /// `since_ms` because no executor claimed them; processes that wait for their surroundings; and failed processes that others
     /// wait for, those with the most children first.
-    async fn troubles(&self, colony: ColonyKey, since_ms: i64) -> StoreResult<Troubles>;
+    async fn troubles(&self, colony: ColonyKey, since_ms: i64) -> StoreResult<ColonyProblems>;
 }

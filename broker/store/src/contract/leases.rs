@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::StoreResult;
 use crate::model::{
-    ClaimSlot, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, Renewed, SpecRecord,
+    ClaimSlot, ClaimResult, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, RenewedLease, SpecRecord,
 };
 
 /// Leases. A lease is named by its fencing token (process, attempt, executor): a token that matches no lease is an answer, not an error.
@@ -22,13 +22,13 @@ pub trait LeaseStore: Send + Sync {
     /// - A lease ends after the slot's `lease_ms`, or at its `max_exec` if that is earlier. The time is read from `clock` after all waits
     ///   for connections and locks, so that a lease is never shortened by them.
     /// - A claim does not wait for rows that another broker is claiming.
-    /// - If no slot can take what it reads, it reads at most [`CLAIM_WALK_MAX`](crate::limits::CLAIM_WALK_MAX) processes in one
+    /// - If no slot can take what it reads, it reads at most [`CLAIM_SCAN_ROWS_MAX`](crate::limits::CLAIM_SCAN_ROWS_MAX) processes in one
     ///   transaction, and continues in another.
-    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<Claims>;
+    async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<ClaimResult>;
 
     /// Prolongs leases whose token matches and that are not over at `now_ms`, but never beyond `max_exec` or the deadline of a
     /// cancellation. `None` for a lost lease. The answer also says whether the executor's name, as in its grant, is drained.
-    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<Renewed>>>;
+    async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<RenewedLease>>>;
 
     /// Returns the leases of these processes, in any order; processes without a lease are left out.
     async fn leases(&self, process_ids: &[Uuid]) -> StoreResult<Vec<LeaseRecord>>;

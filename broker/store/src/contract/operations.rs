@@ -36,7 +36,7 @@ pub trait OperationStore: Send + Sync {
 
     /// Ends the reservation for a replacement that was made at `until_ms` or before, if the replacement was never submitted; otherwise
     /// changes nothing.
-    async fn replace_off(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()>;
+    async fn cancel_replacement(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()>;
 
     /// Moves dead letters to the state failed, as finished at `now_ms`.
     async fn discard(

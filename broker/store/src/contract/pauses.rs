@@ -1,7 +1,7 @@
 //! Pauses.
 
 use crate::StoreResult;
-use crate::model::{ColonyKey, Pause, Paused};
+use crate::model::{ColonyKey, Pause, PauseTarget};
 
 /// Pauses. From the commit on, no broker gives out paused work. Running work continues.
 #[async_trait::async_trait]
@@ -12,7 +12,7 @@ pub trait PauseStore: Send + Sync {
 
     /// Ends a pause; false if there was none. The `max_wait` of processes that no other pause covers runs on: the time of the pause does
     /// not count.
-    async fn resume(&self, colony: ColonyKey, what: &Paused, now_ms: i64) -> StoreResult<bool>;
+    async fn resume(&self, colony: ColonyKey, what: &PauseTarget, now_ms: i64) -> StoreResult<bool>;
 
     /// Returns every pause of the colony, by kind and name.
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>>;

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::StoreResult;
 use crate::model::{
-    Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessSummary, Submitted,
+    Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessSummary, SubmitResult,
 };
 
 /// Processes: submission, lookup, lists and counts.
@@ -13,7 +13,7 @@ pub trait ProcessStore: Send + Sync {
     /// Stores new processes: each signed spec as an immutable row, its idempotency key, and a thin row in `queue` or, if it has parents or
     /// its `not_before_ms` lies after `now_ms`, in `blocked`. An item whose process id or live idempotency key exists changes nothing, and
     /// is answered with the existing process.
-    async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<Submitted>>;
+    async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<SubmitResult>>;
 
     /// Stores new processes like [`submit`](Self::submit), and applies in the same transaction the limits of their concurrency keys whose
     /// policy is not to queue: cancels what exceeds the limit, at most [`LIMIT_CANCELS_MAX`](crate::limits::LIMIT_CANCELS_MAX)
@@ -23,11 +23,11 @@ pub trait ProcessStore: Send + Sync {
         &self,
         processes: &[NewProcess],
         now_ms: i64,
-    ) -> StoreResult<(Vec<Submitted>, Vec<(ColonyKey, Uuid)>)>;
+    ) -> StoreResult<(Vec<SubmitResult>, Vec<(ColonyKey, Uuid)>)>;
 
     /// Returns the answer of [`submit`](Self::submit) for a spec that was submitted before, also if its process was deleted, or whose
     /// process id or idempotency key is taken. `None` if the process would be new. Changes nothing.
-    async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<Submitted>>;
+    async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<SubmitResult>>;
 
     /// Returns a process with its signed spec; `None` if the colony has no such process.
     async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>>;

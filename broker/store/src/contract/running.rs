@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use crate::StoreResult;
 use crate::model::{
-    Attached, Attribute, AttributeBatch, CheckpointSize, ColonyKey, LogBatch, LogCursor, LogFilter, LogLine, Page,
-    Report, Reported, StoredProgress,
+    AttachResult, Attribute, AttributeBatch, CheckpointSize, ColonyKey, LogBatch, LogCursor, LogFilter, LogLine, Page,
+    Report, ReportResult, StoredProgress,
 };
 
 /// Progress, checkpoints, logs and attributes. Every write requires a held lease (matching token, not over); without it nothing changes,
@@ -13,8 +13,8 @@ use crate::model::{
 #[async_trait::async_trait]
 pub trait RunningStore: Send + Sync {
     /// Stores the last signed progress of processes, and the last with a checkpoint, which outlives the attempt. A report whose attempt and
-    /// number are not greater than the stored ones changes nothing ([`Reported::Older`]).
-    async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<Reported>>;
+    /// number are not greater than the stored ones changes nothing ([`ReportResult::Older`]).
+    async fn report(&self, reports: &[Report], now_ms: i64) -> StoreResult<Vec<ReportResult>>;
 
     /// Returns the last signed progress of a process; `None` if it reported none.
     async fn progress(&self, process_id: Uuid) -> StoreResult<Option<StoredProgress>>;
@@ -44,8 +44,8 @@ pub trait RunningStore: Send + Sync {
     async fn list_last_logs(&self, colony: ColonyKey, filter: &LogFilter, count: i64) -> StoreResult<Vec<LogLine>>;
 
     /// Attaches values to processes; a value replaces the one with the same kind and key. A batch after which its process would have more
-    /// than [`ATTRIBUTES_MAX`](crate::limits::ATTRIBUTES_MAX) values attaches none ([`Attached::Full`]).
-    async fn set_attributes(&self, batches: &[AttributeBatch], now_ms: i64) -> StoreResult<Vec<Attached>>;
+    /// than [`ATTRIBUTES_MAX`](crate::limits::ATTRIBUTES_MAX) values attaches none ([`AttachResult::Full`]).
+    async fn set_attributes(&self, batches: &[AttributeBatch], now_ms: i64) -> StoreResult<Vec<AttachResult>>;
 
     /// Returns the values attached to a process, by kind and key.
     async fn attributes(&self, process_id: Uuid) -> StoreResult<Vec<Attribute>>;

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::StoreResult;
-use crate::model::{ColonyKey, Forgettable, Lane, LeaseRecord, ProcessState};
+use crate::model::{ColonyKey, ExpiryBounds, Lane, LeaseRecord, ProcessState};
 
 /// Sweeps. Each handles at most `limit` rows; fewer than `limit` means that nothing more is due, or that another broker is handling it.
 #[async_trait::async_trait]
@@ -23,7 +23,7 @@ pub trait SweepStore: Send + Sync {
 
     /// Deletes executors that were last heard before the given times, and returns their number. Rejected executors stay, and so do those
     /// that are known by their grant alone.
-    async fn forget_executors(&self, which: Forgettable, limit: i64) -> StoreResult<u64>;
+    async fn forget_executors(&self, which: ExpiryBounds, limit: i64) -> StoreResult<u64>;
 
     /// Deletes idempotency keys whose retention is over, and returns their number.
     async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;

@@ -17,25 +17,25 @@ pub struct Allowance {
     executor_type: String,
     now_ms: i64,
     is_counted: bool,
-    left: HashMap<Counter, Left>,
+    left: HashMap<Counter, Remaining>,
     knows_keys: bool,
-    is_held: bool,
-    waits_for_place: bool,
+    hit_limit: bool,
+    waits_for_running: bool,
 }
 
 /// The limits that a claim found used up before it continued in another transaction. They count as used up until the claim ends, even
 /// if room appears meanwhile: otherwise work further down the queue would get the room that earlier work waits for.
 #[derive(Clone, Debug)]
-pub struct Held {
-    used_up: HashMap<Counter, Left>,
+pub struct ExhaustedLimits {
+    used_up: HashMap<Counter, Remaining>,
     knows_keys: bool,
-    is_held: bool,
-    waits_for_place: bool,
+    hit_limit: bool,
+    waits_for_running: bool,
 }
 
 /// The room left under one limit.
 #[derive(Clone, Copy, Debug)]
-struct Left {
+struct Remaining {
     /// The number of processes that may still start to run; `None` for any number.
     places: Option<i64>,
     /// The rate, and the tokens left; `None` for any number of starts.
@@ -45,7 +45,7 @@ struct Left {
 
 /// A token bucket from which this claim took.
 #[derive(Debug)]
-pub struct Spent<'a> {
+pub struct TokenUse<'a> {
     /// The kind of limit.
     pub kind: LimitKind,
     /// The key or name.
@@ -56,7 +56,7 @@ pub struct Spent<'a> {
     pub full_at_ms: i64,
 }
 
-impl Left {
+impl Remaining {
     fn new(limit: Option<&Limit>, found: &LimitUse, now_ms: i64) -> Self {
         // A concurrency key says that its work must not overlap. Without a limit that holds one at a time, so that forgetting the
         // limit is safe. Every other kind is free without a limit.
@@ -103,24 +103,24 @@ impl Allowance {
     }
 
     /// Returns the knowledge that the claim needs when it continues in another transaction.
-    pub fn held(&self) -> Held {
+    pub fn exhausted(&self) -> ExhaustedLimits {
         // Only what is used up. Everything else must be counted again: the lock is free between the two transactions, and other
         // claims may have taken the rest.
         let used_up = self.left.iter().filter(|(_, left)| left.is_used_up());
-        Held {
+        ExhaustedLimits {
             used_up: used_up.map(|(counter, left)| (counter.clone(), *left)).collect(),
             knows_keys: self.knows_keys,
-            is_held: self.is_held,
-            waits_for_place: self.waits_for_place,
+            hit_limit: self.hit_limit,
+            waits_for_running: self.waits_for_running,
         }
     }
 
     /// Continues a claim of an earlier transaction.
-    pub fn resume(&mut self, held: &Held) {
-        self.left.extend(held.used_up.iter().map(|(counter, left)| (counter.clone(), *left)));
-        self.knows_keys = held.knows_keys;
-        self.is_held = held.is_held;
-        self.waits_for_place = held.waits_for_place;
+    pub fn resume(&mut self, exhausted: &ExhaustedLimits) {
+        self.left.extend(exhausted.used_up.iter().map(|(counter, left)| (counter.clone(), *left)));
+        self.knows_keys = exhausted.knows_keys;
+        self.hit_limit = exhausted.hit_limit;
+        self.waits_for_running = exhausted.waits_for_running;
     }
 
     /// Returns true if limits are counted. If not, the claim leaves out work with keys.
@@ -140,7 +140,7 @@ impl Allowance {
     /// Adds the use of counters, as the database has it.
     pub fn count(&mut self, uses: Vec<LimitUse>) {
         for found in uses {
-            let left = Left::new(self.limits.holding(found.kind, &found.key), &found, self.now_ms);
+            let left = Remaining::new(self.limits.holding(found.kind, &found.key), &found, self.now_ms);
             // A known counter stays: it includes what this claim took itself, and the leases of that are not in the database yet.
             self.left.entry((found.kind, found.key)).or_insert(left);
         }
@@ -150,7 +150,7 @@ impl Allowance {
     pub fn asks_for_keys(&self) -> bool {
         // One read of all keys in use, instead of meeting the full ones page by page. Not before work was refused for a full limit:
         // most claims need it never.
-        self.is_counted && self.waits_for_place && !self.knows_keys
+        self.is_counted && self.waits_for_running && !self.knows_keys
     }
 
     /// Adds the concurrency keys in use.
@@ -167,10 +167,10 @@ impl Allowance {
         for counter in self.counters(candidate) {
             let left = self.left.get(&counter);
             allows &= left.is_some_and(|left| !left.is_used_up());
-            is_full |= left.is_none_or(Left::is_full);
+            is_full |= left.is_none_or(Remaining::is_full);
         }
-        self.is_held |= !allows;
-        self.waits_for_place |= is_full;
+        self.hit_limit |= !allows;
+        self.waits_for_running |= is_full;
         allows
     }
 
@@ -198,30 +198,30 @@ impl Allowance {
     }
 
     /// Returns true if a limit held back work.
-    pub fn is_held(&self) -> bool {
-        self.is_held
+    pub fn hit_limit(&self) -> bool {
+        self.hit_limit
     }
 
     /// Returns true if some of that work waits for a running process to end.
-    pub fn waits_for_place(&self) -> bool {
-        self.waits_for_place
+    pub fn waits_for_running(&self) -> bool {
+        self.waits_for_running
     }
 
     /// Returns the time of the next allowed start under a rate that is used up; `None` if no work was held back.
     pub fn next_start_ms(&self) -> Option<i64> {
         // Without work that waits there is no need to wake up: the rate refills by itself.
-        let spent = self.left.values().filter_map(|left| left.rate).filter(|(_, bucket)| !bucket.has_token());
-        spent.map(|(rate, bucket)| bucket.next_start_ms(&rate)).min().filter(|_| self.is_held)
+        let token_uses = self.left.values().filter_map(|left| left.rate).filter(|(_, bucket)| !bucket.has_token());
+        token_uses.map(|(rate, bucket)| bucket.next_start_ms(&rate)).min().filter(|_| self.hit_limit)
     }
 
     /// Returns the buckets from which this claim took. Only these need to be written back.
-    pub fn spent(&self) -> Vec<Spent<'_>> {
+    pub fn token_uses(&self) -> Vec<TokenUse<'_>> {
         let touched = self.left.iter().filter(|(_, left)| left.is_touched);
-        let spent = touched.filter_map(|((kind, key), left)| {
+        let token_uses = touched.filter_map(|((kind, key), left)| {
             let (rate, bucket) = left.rate?;
-            Some(Spent { kind: *kind, key, bucket, full_at_ms: bucket.full_at_ms(&rate) })
+            Some(TokenUse { kind: *kind, key, bucket, full_at_ms: bucket.full_at_ms(&rate) })
         });
-        spent.collect()
+        token_uses.collect()
     }
 
     /// Returns the counters of this process.
@@ -283,7 +283,7 @@ mod tests {
         let mut busy = allowance([], vec![used(KEY, "a", 1, None)]);
         assert_eq!(taken(&mut busy, &candidate(Some("a"), None)), 0);
         assert_eq!(busy.used_up(KEY), ["a"]);
-        assert!(busy.is_held() && busy.waits_for_place());
+        assert!(busy.hit_limit() && busy.waits_for_running());
         assert_eq!(busy.next_start_ms(), None);
     }
 
@@ -314,8 +314,8 @@ mod tests {
         assert_eq!(taken(&mut all, &both), 3, "by the rate");
         assert_eq!(all.next_start_ms(), Some(1334));
         assert_eq!(all.used_up(LimitKind::RateKey), ["r"]);
-        let spent = all.spent();
-        assert_eq!((spent.len(), spent[0].key, spent[0].full_at_ms), (1, "r", 2000));
+        let token_uses = all.token_uses();
+        assert_eq!((token_uses.len(), token_uses[0].key, token_uses[0].full_at_ms), (1, "r", 2000));
         assert_eq!(taken(&mut all, &candidate(None, None)), 2, "by the function");
         assert!(!all.is_type_used_up());
     }
@@ -327,8 +327,8 @@ mod tests {
         assert!(first.asks_for_keys());
         first.count_keys(vec![used(KEY, "full", 1, None), used(KEY, "unseen", 1, None)]);
         let mut next = allowance([], Vec::new());
-        next.resume(&first.held());
-        assert!(next.is_held() && next.waits_for_place() && !next.asks_for_keys());
+        next.resume(&first.exhausted());
+        assert!(next.hit_limit() && next.waits_for_running() && !next.asks_for_keys());
         let mut keys = next.used_up(KEY);
         keys.sort();
         assert_eq!(keys, ["full", "unseen"]);
@@ -349,14 +349,14 @@ mod tests {
     fn a_rate_that_is_spent_says_when_the_next_may_start() {
         let rate = Rate { count: 1, interval_ms: 60_000, burst: 1 };
         let bucket = Bucket { tokens: 0.5, filled_at_ms: 1000 };
-        let mut spent = allowance(
+        let mut token_uses = allowance(
             [limit(LimitKind::RateKey, "*", None, Some(rate))],
             vec![used(LimitKind::RateKey, "r", 0, Some(bucket))],
         );
-        assert_eq!(spent.next_start_ms(), None, "nothing waits for it");
-        assert!(!spent.allows(&candidate(None, Some("r"))));
-        assert_eq!(spent.next_start_ms(), Some(31_000));
-        assert!(spent.is_held() && !spent.waits_for_place());
-        assert!(spent.spent().is_empty(), "nothing was taken");
+        assert_eq!(token_uses.next_start_ms(), None, "nothing waits for it");
+        assert!(!token_uses.allows(&candidate(None, Some("r"))));
+        assert_eq!(token_uses.next_start_ms(), Some(31_000));
+        assert!(token_uses.hit_limit() && !token_uses.waits_for_running());
+        assert!(token_uses.token_uses().is_empty(), "nothing was taken");
     }
 }

@@ -9,11 +9,11 @@ use std::collections::{BTreeSet, HashMap};
 use apiary_identity::Requirements;
 use uuid::Uuid;
 
-use super::allowance::{Allowance, Counter, Held, Spent};
-use super::ceiling::Ceiling;
-use super::gates::Gates;
+use super::allowance::{Allowance, Counter, ExhaustedLimits, TokenUse};
+use super::offer_bound::OfferBound;
+use super::restrictions::LaneRestrictions;
 use crate::limits::{CLAIM_PAGE_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PATTERNS_MAX, CLAIM_REFUSED_MAX, CLAIM_SORTS_MAX};
-use crate::model::{ClaimSlot, Claimed, Claims, GrantKey, LimitKind, LimitUse, SlotGrant};
+use crate::model::{ClaimSlot, ClaimedLease, ClaimResult, GrantKey, LimitKind, LimitUse, SlotGrant};
 use crate::rows::{self, Columns};
 use crate::{StoreError, StoreResult};
 
@@ -40,7 +40,7 @@ pub struct Candidate {
 
 /// A process with the slot that gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
+pub struct Match {
     /// The process.
     pub process_id: Uuid,
     /// The index of the slot.
@@ -50,24 +50,24 @@ pub struct Taken {
 }
 
 /// A place in a queue: `priority_time_us` and the process id.
-pub type Place = (i64, Uuid);
+pub type QueuePosition = (i64, Uuid);
 
 /// The place before all others.
-const START: Place = (i64::MIN, Uuid::nil());
+const START: QueuePosition = (i64::MIN, Uuid::nil());
 /// The place after all others.
-const END: Place = (i64::MAX, Uuid::max());
+const END: QueuePosition = (i64::MAX, Uuid::max());
 
 /// The state in which a claim continues in another transaction.
 #[derive(Clone, Debug)]
-pub struct Rest {
-    after: Place,
-    held: Held,
+pub struct Continuation {
+    after: QueuePosition,
+    exhausted: ExhaustedLimits,
     refused: Vec<String>,
 }
 
 /// A filter on waiting processes, for the next read. May give false positives (work that no slot can take), never false negatives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct Scan {
     /// The names of executors with room: processes for other names are left out.
     pub names: Vec<String>,
     /// The functions that executors with room may run; `None` if one of them may run all.
@@ -85,9 +85,9 @@ pub struct Look {
     /// Sorts to leave out, because no slot suits them.
     pub refused_sorts: Vec<String>,
     /// The place after which to read.
-    pub after: Place,
+    pub after: QueuePosition,
     /// The last place to read.
-    pub until: Place,
+    pub until: QueuePosition,
     /// The greatest number of rows.
     pub most: usize,
 }
@@ -95,7 +95,7 @@ pub struct Look {
 /// A claim in progress: slots that are being filled.
 pub struct Assignment<'s> {
     slots: &'s [ClaimSlot],
-    gates: Gates,
+    restrictions: LaneRestrictions,
     allowance: Allowance,
     /// The number of leases that each slot can still take.
     room: Vec<usize>,
@@ -103,58 +103,58 @@ pub struct Assignment<'s> {
     room_left: usize,
     drained: Vec<usize>,
     /// The leases to make, in the order of the queue.
-    taken: Vec<Taken>,
+    matches: Vec<Match>,
     /// For each sort, the first slot that may still suit it. Room only shrinks during a claim, so the slots before need not be tried again.
     tried: HashMap<String, usize>,
     /// Sorts that no slot with room suits.
     refused: Vec<String>,
     /// The upper bound of the offers that had room when it was first needed.
-    ceiling: OnceCell<Ceiling>,
-    after: Place,
+    offer_bound: OnceCell<OfferBound>,
+    after: QueuePosition,
     /// The last place that this transaction reads, once it was measured.
-    until: Option<Place>,
+    until: Option<QueuePosition>,
     /// The greatest number of rows of the next read.
     page: usize,
     /// True if the last read gave nothing.
-    walks: bool,
+    found_nothing: bool,
     is_over: bool,
 }
 
 impl<'s> Assignment<'s> {
     /// Returns a claim that has given nothing yet.
-    pub fn new(slots: &'s [ClaimSlot], gates: Gates) -> Self {
+    pub fn new(slots: &'s [ClaimSlot], restrictions: LaneRestrictions) -> Self {
         // A slot stays in the list without room, because answers name slots by their index.
-        let is_drained = |slot: &ClaimSlot| !slot.grants.iter().any(|grant| gates.let_in(grant));
+        let is_drained = |slot: &ClaimSlot| !slot.grants.iter().any(|grant| restrictions.allows_grant(grant));
         let drained: Vec<usize> = (0..slots.len()).filter(|index| is_drained(&slots[*index])).collect();
         let mut room: Vec<usize> = slots.iter().map(|slot| slot.count).collect();
         drained.iter().for_each(|index| room[*index] = 0);
         // The specs of all leases are in memory at once when they are read: hence the maximum for one claim.
         let room_left = room.iter().fold(0_usize, |sum, room| sum.saturating_add(*room)).min(CLAIM_PASS_COUNT_MAX);
-        let is_over = gates.is_closed();
+        let is_over = restrictions.is_closed();
         Self {
             slots,
-            gates,
+            restrictions,
             allowance: Allowance::default(),
             room,
             room_left,
             drained,
-            taken: Vec::new(),
+            matches: Vec::new(),
             tried: HashMap::new(),
             refused: Vec::new(),
-            ceiling: OnceCell::new(),
+            offer_bound: OnceCell::new(),
             after: START,
             until: None,
             // The first read takes no more rows than there is room: as a rule all of them can be given, and in Postgres every row that is
             // read is locked against other claims.
             page: room_left,
-            walks: false,
+            found_nothing: false,
             is_over,
         }
     }
 
     /// Returns true if this claim must count limits.
     pub fn is_limited(&self) -> bool {
-        self.gates.are_limited()
+        self.restrictions.are_limited()
     }
 
     /// Sets the room under limits.
@@ -164,30 +164,30 @@ impl<'s> Assignment<'s> {
     }
 
     /// Continues a claim of an earlier transaction.
-    pub fn resuming(mut self, rest: &Rest) -> Self {
-        self.allowance.resume(&rest.held);
-        self.refused.clone_from(&rest.refused);
+    pub fn resuming(mut self, continuation: &Continuation) -> Self {
+        self.allowance.resume(&continuation.exhausted);
+        self.refused.clone_from(&continuation.refused);
         // The transaction before gave nothing, so this one starts with large pages at once.
-        (self.after, self.page, self.walks) = (rest.after, CLAIM_PAGE_MAX, true);
+        (self.after, self.page, self.found_nothing) = (continuation.after, CLAIM_PAGE_MAX, true);
         self
     }
 
     /// Returns the place from which to measure the end of this transaction; `None` if no end is needed, or it was measured. The store
     /// answers with [`end_at`](Self::end_at).
-    pub fn asks_for_end(&self) -> Option<Place> {
+    pub fn asks_for_end(&self) -> Option<QueuePosition> {
         // Measuring costs a read, and most claims give something at the first one. Only past work that nobody can take the way may be
         // long, and a long transaction keeps its locks for as long.
-        (self.walks && self.until.is_none() && !self.is_over && self.room_left > 0).then_some(self.after)
+        (self.found_nothing && self.until.is_none() && !self.is_over && self.room_left > 0).then_some(self.after)
     }
 
     /// Ends this transaction at this place; `None` is the end of the lane.
-    pub fn end_at(&mut self, until: Option<Place>) {
+    pub fn end_at(&mut self, until: Option<QueuePosition>) {
         self.until = Some(until.unwrap_or(END));
     }
 
     /// Returns true if all concurrency keys in use should be read at once.
     pub fn asks_for_keys(&self) -> bool {
-        self.walks && !self.is_over && self.allowance.asks_for_keys()
+        self.found_nothing && !self.is_over && self.allowance.asks_for_keys()
     }
 
     /// Adds the concurrency keys in use.
@@ -196,16 +196,16 @@ impl<'s> Assignment<'s> {
     }
 
     /// Returns the next read; `None` once the slots are full, or no further work could suit one of them.
-    pub fn next_look(&self) -> Option<Look> {
+    pub fn next_scan(&self) -> Option<Scan> {
         if self.is_over || self.room_left == 0 || self.allowance.is_type_used_up() {
             return None;
         }
         let (functions, prefixes) = self.functions();
-        Some(Look {
+        Some(Scan {
             names: self.names(),
             functions,
             prefixes,
-            closed_functions: [self.gates.paused_functions(), self.allowance.used_up(LimitKind::Function)].concat(),
+            closed_functions: [self.restrictions.paused_functions(), self.allowance.used_up(LimitKind::Function)].concat(),
             with_keys: self.allowance.is_counted(),
             full_concurrency_keys: self.allowance.used_up(LimitKind::ConcurrencyKey),
             spent_rate_keys: self.allowance.used_up(LimitKind::RateKey),
@@ -227,24 +227,24 @@ impl<'s> Assignment<'s> {
     }
 
     /// Returns the token buckets from which this claim took, to be written back.
-    pub fn spent(&self) -> Vec<Spent<'_>> {
-        self.allowance.spent()
+    pub fn token_uses(&self) -> Vec<TokenUse<'_>> {
+        self.allowance.token_uses()
     }
 
     /// Gives the candidates of this read, in their order, to the slots that suit them.
-    pub fn give(&mut self, look: &Look, found: &[Candidate]) {
-        let before = self.taken.len();
-        found.iter().for_each(|candidate| self.offer(candidate));
+    pub fn assign(&mut self, scan: &Scan, found: &[Candidate]) {
+        let before = self.matches.len();
+        found.iter().for_each(|candidate| self.try_assign(candidate));
         // Fewer rows than asked for: the read reached its last place. Rows that another broker is claiming are passed over, not waited
         // for.
-        self.is_over |= found.len() < look.most;
+        self.is_over |= found.len() < scan.most;
         // Usually one read is enough. After one that gave nothing the next is larger, so that few reads pass a long row of work that
         // nobody can take.
-        self.walks = self.taken.len() == before;
-        self.page = if self.walks { look.most.saturating_mul(8) } else { self.room_left };
+        self.found_nothing = self.matches.len() == before;
+        self.page = if self.found_nothing { scan.most.saturating_mul(8) } else { self.room_left };
         self.after = match found.last() {
             Some(last) if !self.is_over => (last.priority_time_us, last.process_id),
-            _ => look.until,
+            _ => scan.until,
         };
     }
 
@@ -254,15 +254,15 @@ impl<'s> Assignment<'s> {
     }
 
     /// Returns the state to continue with in another transaction; `None` unless this one gave nothing and ended before the end of the lane.
-    pub fn rest(&self) -> Option<Rest> {
+    pub fn continuation(&self) -> Option<Continuation> {
         // After a lease the answer goes out at once: the executor should not wait while the rest of the lane is read.
-        let is_to_go_on = self.taken.is_empty() && self.is_cut() && self.room_left > 0;
-        is_to_go_on.then(|| Rest { after: self.after, held: self.allowance.held(), refused: self.refused.clone() })
+        let is_to_go_on = self.matches.is_empty() && self.is_cut() && self.room_left > 0;
+        is_to_go_on.then(|| Continuation { after: self.after, exhausted: self.allowance.exhausted(), refused: self.refused.clone() })
     }
 
     /// Gives the process to the first slot that has room and suits it, if there is one.
-    fn offer(&mut self, candidate: &Candidate) {
-        if self.room_left == 0 || !self.gates.let_through(candidate) {
+    fn try_assign(&mut self, candidate: &Candidate) {
+        if self.room_left == 0 || !self.restrictions.allows_process(candidate) {
             return;
         }
         let from = self.tried.get(&candidate.sort).copied().unwrap_or(0);
@@ -273,7 +273,7 @@ impl<'s> Assignment<'s> {
                 self.allowance.take(candidate);
                 self.room[slot] -= 1;
                 self.room_left -= 1;
-                self.taken.push(Taken { process_id: candidate.process_id, slot, executor });
+                self.matches.push(Match { process_id: candidate.process_id, slot, executor });
             }
         // Bounded, because the list is a parameter of every further read; sorts beyond it are read and refused again.
         } else if from < self.slots.len() && self.refused.len() < CLAIM_REFUSED_MAX {
@@ -290,23 +290,23 @@ impl<'s> Assignment<'s> {
     fn fitting(&self, candidate: &Candidate, from: usize) -> Option<(usize, GrantKey)> {
         let requires = &candidate.requires;
         // One comparison with the upper bound refuses most impossible work; otherwise each candidate is compared with thousands of slots.
-        if !requires.is_empty() && !self.ceiling().may_meet(requires) {
+        if !requires.is_empty() && !self.offer_bound().may_meet(requires) {
             return None;
         }
         self.open_from(from).find_map(|(index, slot)| Some((index, self.may(candidate, slot)?.key)))
     }
 
-    fn ceiling(&self) -> &Ceiling {
+    fn offer_bound(&self) -> &OfferBound {
         // Only on demand: most work has no requirements. Slots that fill up later stay in the bound, which is then higher than needed but
         // still right.
-        self.ceiling.get_or_init(|| Ceiling::of(self.open_from(0).map(|(_, slot)| &*slot.offer)))
+        self.offer_bound.get_or_init(|| OfferBound::of(self.open_from(0).map(|(_, slot)| &*slot.offer)))
     }
 
     /// Returns the first grant under which the slot may have the process; `None` if the slot does not suit it.
     fn may(&self, candidate: &Candidate, slot: &'s ClaimSlot) -> Option<&'s SlotGrant> {
         let names = &candidate.executor_names;
         let covers = |grant: &&SlotGrant| {
-            self.gates.let_in(grant)
+            self.restrictions.allows_grant(grant)
                 && (names.is_empty() || names.contains(&grant.name))
                 && grant.scopes.cover_function(&candidate.function)
         };
@@ -314,19 +314,19 @@ impl<'s> Assignment<'s> {
     }
 
     /// Returns the leases to make, in the order of the queue.
-    pub fn taken(&self) -> &[Taken] {
-        &self.taken
+    pub fn matches(&self) -> &[Match] {
+        &self.matches
     }
 
     /// Returns the answer of a claim that gave nothing.
-    pub fn empty_handed(self) -> Claims {
-        Claims {
+    pub fn empty_handed(self) -> ClaimResult {
+        ClaimResult {
             is_counted: self.allowance.is_counted(),
             drained: self.drained,
-            is_held: self.allowance.is_held(),
-            waits_for_place: self.allowance.waits_for_place(),
+            hit_limit: self.allowance.hit_limit(),
+            waits_for_running: self.allowance.waits_for_running(),
             next_start_ms: self.allowance.next_start_ms(),
-            ..Claims::default()
+            ..ClaimResult::default()
         }
     }
 
@@ -334,27 +334,27 @@ impl<'s> Assignment<'s> {
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if a lease could not be made: the caller rolls back.
-    pub fn claims(self, leased: &[impl Columns]) -> StoreResult<Claims> {
+    pub fn claims(self, leased: &[impl Columns]) -> StoreResult<ClaimResult> {
         // A process in `queue` without a spec yields no lease. It has left `queue` in this transaction, so a commit without it would lose
         // the process.
         let mut rows =
             leased.iter().map(|row| Ok((rows::process_id(row)?, row))).collect::<StoreResult<HashMap<Uuid, _>>>()?;
-        let claim = |taken: &Taken| match rows.remove(&taken.process_id) {
-            Some(row) => rows::claimed(row, taken.slot),
+        let claim = |matches: &Match| match rows.remove(&matches.process_id) {
+            Some(row) => rows::claimed(row, matches.slot),
             None => Err(StoreError::Corrupt(format!(
                 "table `specs`: there is none of process {}, which is in `queue`; restore it from a backup, or delete it \
                  from `queue`",
-                taken.process_id
+                matches.process_id
             ))),
         };
-        let claimed: Vec<Claimed> = self.taken.iter().map(claim).collect::<StoreResult<_>>()?;
-        Ok(Claims {
+        let claimed: Vec<ClaimedLease> = self.matches.iter().map(claim).collect::<StoreResult<_>>()?;
+        Ok(ClaimResult {
             claimed,
             has_more: self.is_cut(),
             is_counted: self.allowance.is_counted(),
             drained: self.drained,
-            is_held: self.allowance.is_held(),
-            waits_for_place: self.allowance.waits_for_place(),
+            hit_limit: self.allowance.hit_limit(),
+            waits_for_running: self.allowance.waits_for_running(),
             next_start_ms: self.allowance.next_start_ms(),
         })
     }

@@ -2,6 +2,6 @@
 
 pub mod allowance;
 pub mod assignment;
-mod ceiling;
-pub mod gates;
+mod offer_bound;
+pub mod restrictions;
 pub mod overflow;

@@ -13,7 +13,7 @@ const PRIORITY_STEP_US: i64 = 24 * 3600 * 1_000_000;
 
 /// A concurrency key whose limit cancels, with its new processes.
 #[derive(Debug)]
-pub struct Crowd {
+pub struct LimitedKey {
     /// The tenant.
     pub colony: ColonyKey,
     /// The key.
@@ -26,19 +26,19 @@ pub struct Crowd {
 }
 
 /// Returns the keys of these new processes whose limit cancels, in the order of colony and key.
-pub fn crowds<'a>(new: impl Iterator<Item = &'a NewProcess>, limits: &HashMap<ColonyKey, Limits>) -> Vec<Crowd> {
+pub fn limited_keys<'a>(new: impl Iterator<Item = &'a NewProcess>, limits: &HashMap<ColonyKey, Limits>) -> Vec<LimitedKey> {
     let mut by_key: HashMap<(ColonyKey, &str), Vec<&NewProcess>> = HashMap::new();
     for process in new {
         if let Some(key) = &process.concurrency_key {
             by_key.entry((process.colony, key)).or_default().push(process);
         }
     }
-    let crowd = |((colony, key), mut new): ((ColonyKey, &str), Vec<&NewProcess>)| {
+    let limited_key = |((colony, key), mut new): ((ColonyKey, &str), Vec<&NewProcess>)| {
         // A key to which no limit applies queues: only a limit that says so cancels.
         let limit = limits.get(&colony)?.cancelling(key)?;
         // Newest by the time of the submit, not by the place in the queue: a high priority does not make a process older.
         new.sort_by_key(|process| std::cmp::Reverse((submitted_us(process), process.process_id)));
-        Some(Crowd {
+        Some(LimitedKey {
             colony,
             key: key.to_owned(),
             policy: limit.policy,
@@ -47,11 +47,11 @@ pub fn crowds<'a>(new: impl Iterator<Item = &'a NewProcess>, limits: &HashMap<Co
             new: new.into_iter().map(|process| process.process_id).collect(),
         })
     };
-    let mut crowds: Vec<Crowd> = by_key.into_iter().filter_map(crowd).collect();
+    let mut limited_keys: Vec<LimitedKey> = by_key.into_iter().filter_map(limited_key).collect();
     // One order at every broker, not the hash map's: the keys are cancelled one after the other in one transaction, and transactions
     // that lock common rows in different orders deadlock.
-    crowds.sort_by(|one, other| (one.colony.0, &one.key).cmp(&(other.colony.0, &other.key)));
-    crowds
+    limited_keys.sort_by(|one, other| (one.colony.0, &one.key).cmp(&(other.colony.0, &other.key)));
+    limited_keys
 }
 
 /// Returns the broker's strictly increasing stamp of the submit, in microseconds: the place in the queue without the priority.
@@ -59,7 +59,7 @@ fn submitted_us(process: &NewProcess) -> i64 {
     process.priority_time_us.saturating_add(i64::from(process.priority).saturating_mul(PRIORITY_STEP_US))
 }
 
-impl Crowd {
+impl LimitedKey {
     /// Returns the number to cancel now, out of this number of unfinished processes.
     pub fn surplus(&self, unfinished: i64) -> i64 {
         // Bounded, because all of it happens in one transaction: after a limit is lowered, the excess may be large. The next submits of

@@ -39,7 +39,7 @@ pub struct Parent {
 
 /// The result of ending the waits for processes that ended.
 #[derive(Clone, Debug, Default)]
-pub struct Settled {
+pub struct SettleResult {
     /// The number of waits of one process for another that were ended, or passed on.
     pub ended: usize,
     /// Processes that wait for no other any more: [`unblock`](crate::Store::unblock) frees them.

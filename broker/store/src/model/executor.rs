@@ -41,7 +41,7 @@ pub struct Registration {
 
 /// The bound on executors without a grant in a colony.
 #[derive(Clone, Copy, Debug)]
-pub struct PendingRoom {
+pub struct PendingBound {
     /// The greatest number of them.
     pub count_max: i64,
     /// At that number, the executor silent longest is removed to make room, if it was last heard before this time.
@@ -50,7 +50,7 @@ pub struct PendingRoom {
 
 /// Bounds of age for the executors to delete.
 #[derive(Clone, Copy, Debug)]
-pub struct Forgettable {
+pub struct ExpiryBounds {
     /// Executors last heard before this time.
     pub before_ms: i64,
     /// Executors that wait for approval and were last heard before this time.
@@ -59,7 +59,7 @@ pub struct Forgettable {
 
 /// A last-seen record of an executor, to be flushed to the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contact {
+pub struct LastSeen {
     /// The executor's colony.
     pub colony: ColonyKey,
     /// The executor's public key.
@@ -133,7 +133,7 @@ pub struct Announcement {
 
 /// Minimum, mean and maximum; absent if there was nothing to measure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spread {
+pub struct MinMeanMax {
     /// The minimum.
     pub min: Option<i64>,
     /// The mean.
@@ -154,9 +154,9 @@ pub struct FunctionStatistics {
     /// The number of them that succeeded.
     pub succeeded: i64,
     /// Milliseconds from the submit to the first claim.
-    pub wait_ms: Spread,
+    pub wait_ms: MinMeanMax,
     /// Milliseconds of the last attempt.
-    pub run_ms: Spread,
+    pub run_ms: MinMeanMax,
 }
 
 /// A grant that was revoked.

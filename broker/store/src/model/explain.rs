@@ -37,7 +37,7 @@ pub struct ExplainRecord {
 
 /// Waiting processes with the same function, requirements, names and keys: the same executors may have all of them.
 #[derive(Clone, Debug)]
-pub struct WaitingSort {
+pub struct WaitingGroup {
     /// The function to be done.
     pub function: String,
     /// The requirements on their executor.
@@ -56,7 +56,7 @@ pub struct WaitingSort {
 
 /// The use of a limit: the processes that run under it, and the rest of its rate.
 #[derive(Clone, Debug, Default)]
-pub struct Holders {
+pub struct LimitHolders {
     /// The number of processes that run.
     pub running: i64,
     /// The oldest of them, at most ten.
@@ -80,7 +80,7 @@ pub struct WaitingType {
 
 /// The conditions in a colony that need an operator's attention.
 #[derive(Clone, Debug, Default)]
-pub struct Troubles {
+pub struct ColonyProblems {
     /// Processes that ended badly, by state.
     pub failures: Vec<FailureSummary>,
     /// Failed processes that others wait for.
@@ -131,7 +131,7 @@ pub struct WaitSummary {
 
 /// A reason, for people and for programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Explained {
+pub struct ExplainReason {
     /// The kind: one of `docs/explain.md`.
     pub kind: &'static str,
     /// The reason in a sentence.

@@ -45,9 +45,9 @@ pub struct SlotGrant {
 
 /// The result of one pass over a lane.
 #[derive(Clone, Debug, Default)]
-pub struct Claims {
+pub struct ClaimResult {
     /// The leases, in the order of their processes.
-    pub claimed: Vec<Claimed>,
+    pub claimed: Vec<ClaimedLease>,
     /// True if the pass ended before the end of the lane: more may wait.
     pub has_more: bool,
     /// True if the pass counted limits. Such passes run one at a time in a colony.
@@ -55,16 +55,16 @@ pub struct Claims {
     /// The slots whose executor is being drained: they get nothing, and need not wait.
     pub drained: Vec<usize>,
     /// True if a limit held back work.
-    pub is_held: bool,
+    pub hit_limit: bool,
     /// True if some of that work waits until something that runs ends.
-    pub waits_for_place: bool,
+    pub waits_for_running: bool,
     /// The time of the next allowed start, if a rate held back work.
     pub next_start_ms: Option<i64>,
 }
 
 /// A new lease, with what the executor needs.
 #[derive(Clone, Debug)]
-pub struct Claimed {
+pub struct ClaimedLease {
     /// The index of the claim's slot that got it.
     pub slot: usize,
     /// The grant that it is leased to: one of the slot's.
@@ -156,7 +156,7 @@ pub struct Renewal {
 
 /// A lease that was prolonged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Renewed {
+pub struct RenewedLease {
     /// The new end.
     pub expires_at_ms: i64,
     /// The cancellation, if one was requested.

@@ -18,27 +18,27 @@ mod running;
 pub use bucket::Bucket;
 pub use bulk::{Bulk, BulkAction, BulkState, BulkStep};
 pub use colony::{Colony, ColonyKey};
-pub use dependency::{FailedParent, Parent, ParentEnd, Settled};
+pub use dependency::{FailedParent, Parent, ParentEnd, SettleResult};
 pub use executor::{
-    AnnouncedFunction, Announcement, Contact, ExecutorFilter, ExecutorRecord, Forgettable, FunctionStatistics,
-    PendingRoom, Registration, RevokedGrant, Spread,
+    AnnouncedFunction, Announcement, LastSeen, ExecutorFilter, ExecutorRecord, ExpiryBounds, FunctionStatistics,
+    PendingBound, Registration, RevokedGrant, MinMeanMax,
 };
-pub use explain::{ExplainRecord, Explained, FailureSummary, Holders, Troubles, WaitSummary, WaitingSort, WaitingType};
+pub use explain::{ExplainRecord, ExplainReason, FailureSummary, LimitHolders, ColonyProblems, WaitSummary, WaitingGroup, WaitingType};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{
-    AttemptEnding, CancelMark, ClaimSlot, Claimed, Claims, Completion, Failure, Lane, LeaseEnd, LeaseRecord, LeaseRef,
-    Release, Renewal, Renewed, SlotGrant,
+    AttemptEnding, CancelMark, ClaimSlot, ClaimedLease, ClaimResult, Completion, Failure, Lane, LeaseEnd, LeaseRecord, LeaseRef,
+    Release, Renewal, RenewedLease, SlotGrant,
 };
 pub use limit::{Limit, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, Rate};
 pub use operation::{Cancel, Discard, Effect, Retention};
 pub use page::cut_to_bytes;
 pub use page::{ExecutorCursor, GrantCursor, Page, ProcessCursor};
-pub use pause::{Pause, PauseKind, Paused};
+pub use pause::{Pause, PauseKind, PauseTarget};
 pub use process::{
     Attempt, NewProcess, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Resubmission, SpecRecord,
-    Submitted,
+    SubmitResult,
 };
 pub use running::{
-    Attached, Attribute, AttributeBatch, AttributeKind, CheckpointSize, LogBatch, LogCursor, LogFilter, LogLevel,
-    LogLine, NewAttribute, NewLogLine, Report, Reported, StoredProgress,
+    AttachResult, Attribute, AttributeBatch, AttributeKind, CheckpointSize, LogBatch, LogCursor, LogFilter, LogLevel,
+    LogLine, NewAttribute, NewLogLine, Report, ReportResult, StoredProgress,
 };

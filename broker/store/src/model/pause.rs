@@ -32,14 +32,14 @@ impl PauseKind {
 
 /// A thing that can be paused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Paused {
+pub struct PauseTarget {
     /// The sort of thing.
     pub kind: PauseKind,
     /// The name; empty for the colony.
     pub name: String,
 }
 
-impl Paused {
+impl PauseTarget {
     /// True if it covers the work of this function for this executor type.
     pub fn covers(&self, executor_type: &str, function: &str) -> bool {
         match self.kind {
@@ -54,7 +54,7 @@ impl Paused {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
     /// The thing that is paused.
-    pub what: Paused,
+    pub what: PauseTarget,
     /// The name of the caller who paused it.
     pub by: String,
     /// The reason, in words.

@@ -141,7 +141,7 @@ pub struct Resubmission {
 
 /// The result of a submit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Submitted {
+pub enum SubmitResult {
     /// A new process was stored.
     New {
         /// [`ProcessState::Waiting`] or [`ProcessState::Blocked`].

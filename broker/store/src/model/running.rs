@@ -28,7 +28,7 @@ pub struct Report {
 
 /// The result of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reported {
+pub enum ReportResult {
     /// The report is the latest now.
     Kept,
     /// A newer report was stored already: nothing changed.
@@ -154,7 +154,7 @@ pub struct NewAttribute {
 
 /// The result of attaching values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attached {
+pub enum AttachResult {
     /// All values were stored.
     Kept,
     /// The process would exceed its bound: none was stored.

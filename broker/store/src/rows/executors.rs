@@ -2,7 +2,7 @@
 
 use super::{Columns, Fields};
 use crate::StoreResult;
-use crate::model::{Announcement, ExecutorRecord, FunctionStatistics, Spread};
+use crate::model::{Announcement, ExecutorRecord, FunctionStatistics, MinMeanMax};
 
 /// An executor, from its row in `executors` with `number` as `key` and `key` as `executor`, beside `running` and `drained_at_ms`.
 pub fn executor(row: &dyn Columns) -> StoreResult<ExecutorRecord> {
@@ -39,8 +39,8 @@ pub fn announcement(row: &dyn Columns) -> StoreResult<Announcement> {
 /// How a function did, from `executor_type, function, count, succeeded` and the least, mean and most of `wait_ms` and `run_ms`.
 pub fn function_statistics(row: &dyn Columns) -> StoreResult<FunctionStatistics> {
     let fields = Fields::of_summary(row, "finished");
-    let spread = |min, mean, max| -> StoreResult<Spread> {
-        Ok(Spread {
+    let spread = |min, mean, max| -> StoreResult<MinMeanMax> {
+        Ok(MinMeanMax {
             min: fields.number_if_any(min)?,
             mean: fields.number_if_any(mean)?,
             max: fields.number_if_any(max)?,

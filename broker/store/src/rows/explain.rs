@@ -2,7 +2,7 @@
 
 use super::{Columns, Fields, colony, state, summary};
 use crate::StoreResult;
-use crate::model::{Bucket, Colony, ExplainRecord, FailureSummary, Holders, WaitSummary, WaitingSort, WaitingType};
+use crate::model::{Bucket, Colony, ExplainRecord, FailureSummary, LimitHolders, WaitSummary, WaitingGroup, WaitingType};
 
 /// A process with what decides whether it runs: the columns of its summary, and those of its spec, place and lease.
 pub fn explain(row: &dyn Columns) -> StoreResult<ExplainRecord> {
@@ -23,8 +23,8 @@ pub fn explain(row: &dyn Columns) -> StoreResult<ExplainRecord> {
 }
 
 /// Who holds a limit's places, from `process_id, running` in each row.
-pub fn holders(rows: &[impl Columns]) -> StoreResult<Holders> {
-    let mut holders = Holders::default();
+pub fn holders(rows: &[impl Columns]) -> StoreResult<LimitHolders> {
+    let mut holders = LimitHolders::default();
     for row in rows {
         let (fields, process_id) = Fields::of_process(row, "leases")?;
         holders.running = fields.number("running")?;
@@ -43,9 +43,9 @@ pub fn bucket(row: &dyn Columns) -> StoreResult<Bucket> {
 }
 
 /// Waiting processes of one sort, from what decides who may have them, and `count`.
-pub fn waiting_sort(row: &dyn Columns) -> StoreResult<WaitingSort> {
+pub fn waiting_sort(row: &dyn Columns) -> StoreResult<WaitingGroup> {
     let fields = Fields::of_summary(row, "queue");
-    Ok(WaitingSort {
+    Ok(WaitingGroup {
         function: fields.text("function")?,
         requires: fields.json("requires")?,
         executor_names: fields.json("executor_names")?,

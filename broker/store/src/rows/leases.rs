@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use super::{Columns, Fields};
 use crate::StoreResult;
-use crate::matching::assignment::{Candidate, Place};
-use crate::matching::gates::Gate;
-use crate::model::{CancelMark, Claimed, ColonyKey, GrantKey, Lane, LeaseEnd, LeaseRecord, Renewed};
+use crate::matching::assignment::{Candidate, QueuePosition};
+use crate::matching::restrictions::LaneRestriction;
+use crate::model::{CancelMark, ClaimedLease, ColonyKey, GrantKey, Lane, LeaseEnd, LeaseRecord, RenewedLease};
 
 /// A waiting process from `process_id, priority_time_us, function`, `executor_names` and `requires` as text, `concurrency_key,
 /// rate_key`, and `sort`.
@@ -25,32 +25,32 @@ pub fn candidate(row: &dyn Columns) -> StoreResult<Candidate> {
 }
 
 /// A place in a queue from `process_id, priority_time_us`.
-pub fn place(row: &dyn Columns) -> StoreResult<Place> {
+pub fn place(row: &dyn Columns) -> StoreResult<QueuePosition> {
     let (fields, process_id) = Fields::of_process(row, "queue")?;
     Ok((fields.number("priority_time_us")?, process_id))
 }
 
 /// Something that stands in the way of a claim, from `kind, name`.
-pub fn gate(row: &dyn Columns) -> StoreResult<Gate> {
+pub fn restriction(row: &dyn Columns) -> StoreResult<LaneRestriction> {
     let fields = Fields::of_summary(row, "pauses");
     let name = fields.text("name")?;
     match fields.text("kind")?.as_str() {
-        "colony" | "executor_type" => Ok(Gate::Closed),
-        "function" => Ok(Gate::PausedFunction(name)),
-        "drain" => Ok(Gate::DrainedName(name)),
-        "limited" => Ok(Gate::Limited),
+        "colony" | "executor_type" => Ok(LaneRestriction::Closed),
+        "function" => Ok(LaneRestriction::PausedFunction(name)),
+        "drain" => Ok(LaneRestriction::DrainedName(name)),
+        "limited" => Ok(LaneRestriction::Limited),
         "revoked" => name
             .parse()
-            .map(|key| Gate::RevokedGrant(GrantKey(key)))
+            .map(|key| LaneRestriction::RevokedGrant(GrantKey(key)))
             .map_err(|_| fields.corrupt("name", "is no grant's number")),
         other => Err(fields.corrupt("kind", format!("is {other:?}, which cannot be paused"))),
     }
 }
 
 /// A lease that was just made for this slot, from its row in `leases` and its spec.
-pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<Claimed> {
+pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<ClaimedLease> {
     let (fields, process_id) = Fields::of_process(row, "specs")?;
-    Ok(Claimed {
+    Ok(ClaimedLease {
         slot,
         process_id,
         executor: GrantKey(fields.number("executor")?),
@@ -106,9 +106,9 @@ pub fn moved(row: &dyn Columns) -> StoreResult<(Uuid, Lane)> {
 }
 
 /// A lease's new end and its cancellation, from `process_id, expires_at_ms, drained_at_ms` and the columns of a cancellation.
-pub fn renewed(row: &dyn Columns) -> StoreResult<(Uuid, Renewed)> {
+pub fn renewed(row: &dyn Columns) -> StoreResult<(Uuid, RenewedLease)> {
     let (fields, process_id) = Fields::of_process(row, "leases")?;
-    let renewed = Renewed {
+    let renewed = RenewedLease {
         expires_at_ms: fields.number("expires_at_ms")?,
         cancel: cancel_mark(&fields)?,
         is_drained: fields.number_if_any("drained_at_ms")?.is_some(),

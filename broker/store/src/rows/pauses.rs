@@ -2,7 +2,7 @@
 
 use super::{Columns, Fields};
 use crate::StoreResult;
-use crate::model::{Pause, PauseKind, Paused};
+use crate::model::{Pause, PauseKind, PauseTarget};
 
 /// A pause from `kind, name, paused_by, reason, since_ms`.
 pub fn pause(row: &dyn Columns) -> StoreResult<Pause> {
@@ -12,7 +12,7 @@ pub fn pause(row: &dyn Columns) -> StoreResult<Pause> {
         return Err(fields.corrupt("kind", format!("is {word:?}, which cannot be paused")));
     };
     Ok(Pause {
-        what: Paused { kind, name: fields.text("name")? },
+        what: PauseTarget { kind, name: fields.text("name")? },
         by: fields.text("paused_by")?,
         reason: fields.text("reason")?,
         since_ms: fields.number("since_ms")?,

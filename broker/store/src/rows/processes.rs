@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{Columns, Fields};
 use crate::StoreResult;
-use crate::model::{Attempt, ColonyKey, GrantKey, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, Submitted};
+use crate::model::{Attempt, ColonyKey, GrantKey, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, SubmitResult};
 
 /// The state in a row's `state`.
 pub(super) fn state(fields: &Fields<'_>) -> StoreResult<ProcessState> {
@@ -128,15 +128,15 @@ pub fn attempt(row: &dyn Columns) -> StoreResult<Attempt> {
 /// - `state` is the state of the process that is to be answered with.
 ///
 /// No answer for an item that nothing stands in the way of.
-pub fn known_process(row: &dyn Columns) -> StoreResult<(Uuid, Option<Submitted>)> {
+pub fn known_process(row: &dyn Columns) -> StoreResult<(Uuid, Option<SubmitResult>)> {
     let (fields, process_id) = Fields::of_process(row, "specs")?;
     let answer = match (fields.number_if_any("same")?, fields.uuid_if_any("first")?) {
         (Some(1), _) => {
             let process_id = fields.uuid_if_any("redrove")?.unwrap_or(process_id);
-            Some(Submitted::Existed { process_id, state: state(&fields)? })
+            Some(SubmitResult::Existed { process_id, state: state(&fields)? })
         }
-        (Some(_), _) => Some(Submitted::IdTaken),
-        (None, Some(first)) => Some(Submitted::Existed { process_id: first, state: state(&fields)? }),
+        (Some(_), _) => Some(SubmitResult::IdTaken),
+        (None, Some(first)) => Some(SubmitResult::Existed { process_id: first, state: state(&fields)? }),
         (None, None) => None,
     };
     Ok((process_id, answer))

@@ -2,7 +2,7 @@
 
 use apiary_identity::{Offer, Scopes};
 use apiary_store::limits::CLAIM_PASS_COUNT_MAX;
-use apiary_store::model::{Claims, SlotGrant};
+use apiary_store::model::{ClaimResult, SlotGrant};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -18,8 +18,8 @@ fn slot(count: usize) -> ClaimSlot {
     ClaimSlot { grants: [grant].into(), offer: Arc::new(Offer::default()), count, lease_ms: 1000 }
 }
 
-fn claimed() -> Claimed {
-    Claimed {
+fn claimed() -> ClaimedLease {
+    ClaimedLease {
         slot: 0,
         executor: GrantKey(7),
         process_id: Uuid::new_v4(),
@@ -34,8 +34,8 @@ fn claimed() -> Claimed {
 }
 
 /// A pass that returned these leases.
-fn gave(claimed: Vec<Claimed>) -> Claims {
-    Claims { claimed, ..Claims::default() }
+fn gave(claimed: Vec<ClaimedLease>) -> ClaimResult {
+    ClaimResult { claimed, ..ClaimResult::default() }
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn one_pass_is_for_all_polls_that_wait() {
     let mut queue = dispatcher.queue();
     let pass = queue.begin_pass().expect("polls were in no pass yet");
     assert_eq!(pass.ids.len(), CLAIM_PASS_COUNT_MAX + 44);
-    queue.end_pass(&pass, Claims::default());
+    queue.end_pass(&pass, ClaimResult::default());
     assert!(queue.begin_pass().is_none());
     assert_eq!(queue.polls, 0);
     drop(queue);
@@ -62,14 +62,14 @@ fn passes_that_count_the_limits_of_a_colony_take_turns() {
     let types = ["a", "b", "c", "d"];
     let _polls: Vec<_> = types.map(|name| dispatcher.register(&lane(1, name), slot(1), false).unwrap()).into();
     let mut queue = dispatcher.queue();
-    let counted = || Claims { is_counted: true, ..Claims::default() };
+    let counted = || ClaimResult { is_counted: true, ..ClaimResult::default() };
     let begin = |queue: &mut PollQueue| queue.begin_pass().map(|pass| (pass.lane.executor_type.clone(), pass));
     // Nothing is known of them yet.
     let passes: Vec<Pass> = types.iter().map(|_| queue.begin_pass().unwrap()).collect();
     queue.end_pass(&passes[0], counted());
     queue.end_pass(&passes[1], counted());
     queue.end_pass(&passes[2], counted());
-    queue.end_pass(&passes[3], Claims::default());
+    queue.end_pass(&passes[3], ClaimResult::default());
     queue.mark_all();
     let mut first = begin(&mut queue).unwrap();
     let mut second = begin(&mut queue).unwrap();
@@ -78,7 +78,7 @@ fn passes_that_count_the_limits_of_a_colony_take_turns() {
     }
     assert_eq!(second.0, "d", "it counts none, and waits for nobody");
     assert!(begin(&mut queue).is_none(), "two of the others wait for their turn");
-    queue.end_pass(&second.1, Claims::default());
+    queue.end_pass(&second.1, ClaimResult::default());
     assert!(begin(&mut queue).is_none(), "it is not over by the end of another's pass");
     let mut seen = vec![first.0.clone()];
     let mut pass = first.1;
@@ -107,7 +107,7 @@ fn polls_that_one_pass_leaves_out_are_in_the_next() {
     for expected in [CLAIM_PASS_POLLS_MAX, 44] {
         let pass = queue.begin_pass().expect("polls were in no pass yet");
         assert_eq!(pass.ids.len(), expected);
-        queue.end_pass(&pass, Claims::default());
+        queue.end_pass(&pass, ClaimResult::default());
     }
     assert!(queue.begin_pass().is_none());
 }
@@ -120,7 +120,7 @@ fn a_claim_that_does_not_wait_is_in_another_pass_while_passes_end_before_the_end
     for _ in 0..CLAIM_PASSES_PER_POLL_MAX {
         assert!(answer.try_recv().is_err(), "further down there may be something for it");
         let pass = queue.begin_pass().expect("it is due again");
-        queue.end_pass(&pass, Claims { has_more: true, ..Claims::default() });
+        queue.end_pass(&pass, ClaimResult { has_more: true, ..ClaimResult::default() });
     }
     assert!(answer.try_recv().unwrap().unwrap().claimed.is_empty(), "it does not wait for ever");
     assert!(queue.begin_pass().is_none());
@@ -137,7 +137,7 @@ fn polls_of_a_pass_that_was_cut_off_are_due_again() {
     dispatcher.queue().start_over();
     let pass = dispatcher.queue().begin_pass().expect("they are due again");
     assert_eq!(pass.ids.len(), 2);
-    dispatcher.queue().end_pass(&pass, gave(vec![Claimed { slot: 1, ..claimed() }]));
+    dispatcher.queue().end_pass(&pass, gave(vec![ClaimedLease { slot: 1, ..claimed() }]));
     assert!(once.try_recv().unwrap().unwrap().claimed.is_empty());
     assert_eq!(waiting.try_recv().unwrap().unwrap().claimed.len(), 1);
 }
@@ -148,7 +148,7 @@ fn who_is_drained_is_told_at_once() {
     let (_, mut drained) = dispatcher.register(&lane(), slot(1), false).unwrap();
     let (_, mut other) = dispatcher.register(&lane(), slot(1), false).unwrap();
     let pass = dispatcher.queue().begin_pass().unwrap();
-    dispatcher.queue().end_pass(&pass, Claims { drained: vec![0], ..Claims::default() });
+    dispatcher.queue().end_pass(&pass, ClaimResult { drained: vec![0], ..ClaimResult::default() });
     assert!(drained.try_recv().unwrap().unwrap().is_drained);
     assert!(other.try_recv().is_err(), "the other waits on");
 }
@@ -160,7 +160,7 @@ fn what_is_free_again_in_a_colony_makes_its_lanes_alone_due() {
     let _polls = [lane(), elsewhere].map(|lane| dispatcher.register(&lane, slot(1), false).unwrap());
     let mut queue = dispatcher.queue();
     while let Some(pass) = queue.begin_pass() {
-        queue.end_pass(&pass, Claims::default());
+        queue.end_pass(&pass, ClaimResult::default());
     }
     drop(queue);
     dispatcher.wake_colony(ColonyKey(1));
@@ -183,14 +183,14 @@ fn waiting_polls_are_due_again_only_when_work_may_have_come() {
     let dispatcher = Dispatcher::default();
     let _poll = dispatcher.register(&lane(), slot(1), false).unwrap();
     let pass = dispatcher.queue().begin_pass().unwrap();
-    dispatcher.queue().end_pass(&pass, Claims::default());
+    dispatcher.queue().end_pass(&pass, ClaimResult::default());
     assert!(dispatcher.queue().begin_pass().is_none());
     dispatcher.wake(&lane());
     let pass = dispatcher.queue().begin_pass().unwrap();
     // Work that comes during a pass may not be in it.
     dispatcher.wake(&lane());
     assert!(dispatcher.queue().begin_pass().is_none(), "a lane has one pass at a time");
-    dispatcher.queue().end_pass(&pass, Claims::default());
+    dispatcher.queue().end_pass(&pass, ClaimResult::default());
     assert!(dispatcher.queue().begin_pass().is_some());
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apiary_identity::{Offer, Scopes};
 use proptest::prelude::*;
 
-use super::super::gates::Gate;
+use super::super::restrictions::LaneRestriction;
 use super::*;
 
 fn slot(name: &str, count: usize) -> ClaimSlot {
@@ -51,53 +51,53 @@ fn calling(number: u128, function: &str) -> Candidate {
 }
 
 /// Runs one claim on this queue, read by read, as a store answers them.
-fn assign<'s>(slots: &'s [ClaimSlot], gates: impl IntoIterator<Item = Gate>, queue: &[Candidate]) -> Assignment<'s> {
-    let mut assignment = Assignment::new(slots, gates.into_iter().collect());
-    while look(&mut assignment, queue) {}
+fn assign<'s>(slots: &'s [ClaimSlot], restrictions: impl IntoIterator<Item = LaneRestriction>, queue: &[Candidate]) -> Assignment<'s> {
+    let mut assignment = Assignment::new(slots, restrictions.into_iter().collect());
+    while scan(&mut assignment, queue) {}
     assignment
 }
 
 /// Runs one read of a claim; false if none is due.
-fn look(assignment: &mut Assignment<'_>, queue: &[Candidate]) -> bool {
-    let Some(look) = assignment.next_look() else { return false };
-    let found = queue.iter().filter(|candidate| look.lets_through(candidate));
-    let found: Vec<Candidate> = found.take(look.most).cloned().collect();
-    assignment.give(&look, &found);
+fn scan(assignment: &mut Assignment<'_>, queue: &[Candidate]) -> bool {
+    let Some(scan) = assignment.next_scan() else { return false };
+    let found = queue.iter().filter(|candidate| scan.lets_through(candidate));
+    let found: Vec<Candidate> = found.take(scan.most).cloned().collect();
+    assignment.assign(&scan, &found);
     true
 }
 
-fn place(candidate: &Candidate) -> Place {
+fn place(candidate: &Candidate) -> QueuePosition {
     (candidate.priority_time_us, candidate.process_id)
 }
 
 /// Runs a claim whose transactions read at most `walk` processes. Returns the assignments, true if more may wait, and the number of
 /// transactions.
-fn assign_in_parts(slots: &[ClaimSlot], gates: &[Gate], queue: &[Candidate], walk: usize) -> (Vec<Taken>, bool, usize) {
-    let (mut rest, mut parts) = (None, 1);
+fn assign_in_parts(slots: &[ClaimSlot], restrictions: &[LaneRestriction], queue: &[Candidate], walk: usize) -> (Vec<Match>, bool, usize) {
+    let (mut continuation, mut parts) = (None, 1);
     loop {
-        let mut assignment = Assignment::new(slots, gates.iter().cloned().collect());
-        if let Some(rest) = &rest {
-            assignment = assignment.resuming(rest);
+        let mut assignment = Assignment::new(slots, restrictions.iter().cloned().collect());
+        if let Some(continuation) = &continuation {
+            assignment = assignment.resuming(continuation);
         }
         loop {
             if let Some(after) = assignment.asks_for_end() {
                 let end = queue.iter().filter(|candidate| place(candidate) > after).nth(walk - 1);
                 assignment.end_at(end.map(place));
             }
-            if !look(&mut assignment, queue) {
+            if !scan(&mut assignment, queue) {
                 break;
             }
         }
-        rest = assignment.rest();
-        if rest.is_none() {
-            let taken = assignment.taken().to_vec();
-            return (taken.clone(), !taken.is_empty() && assignment.is_cut(), parts);
+        continuation = assignment.continuation();
+        if continuation.is_none() {
+            let matches = assignment.matches().to_vec();
+            return (matches.clone(), !matches.is_empty() && assignment.is_cut(), parts);
         }
         parts += 1;
     }
 }
 
-impl Look {
+impl Scan {
     /// Returns true if the statement of the stores would return this candidate.
     fn lets_through(&self, candidate: &Candidate) -> bool {
         let names = &candidate.executor_names;
@@ -121,7 +121,7 @@ fn assigned(slots: &[ClaimSlot], queue: &[Candidate]) -> Vec<(u128, usize)> {
 }
 
 fn numbers(assignment: &Assignment<'_>) -> Vec<(u128, usize)> {
-    assignment.taken().iter().map(|one| (one.process_id.as_u128(), one.slot)).collect()
+    assignment.matches().iter().map(|one| (one.process_id.as_u128(), one.slot)).collect()
 }
 
 #[test]
@@ -152,14 +152,14 @@ fn two_slots_of_one_name_are_filled_one_after_the_other() {
 fn a_look_is_only_for_names_and_functions_with_room() {
     let narrow = ClaimSlot { grants: [grant(2, "b", &["g", "billing.*"])].into(), ..slot("b", 1) };
     let slots = [slot("a", 1), narrow, slot("none", 0)];
-    let mut assignment = Assignment::new(&slots, Gates::default());
-    let look = assignment.next_look().unwrap();
-    assert_eq!((look.names.as_slice(), look.functions.as_ref()), (&["a".to_owned(), "b".to_owned()][..], None));
-    assignment.give(&look, &[waiting(1, &["a"]), waiting(2, &["a"])]);
-    let look = assignment.next_look().unwrap();
-    assert_eq!(look.names, ["b"]);
-    assert_eq!((look.functions, look.prefixes), (Some(vec!["g".to_owned()]), vec!["billing.".to_owned()]));
-    assert_eq!(look.refused_sorts, ["f [\"a\"]"]);
+    let mut assignment = Assignment::new(&slots, LaneRestrictions::default());
+    let scan = assignment.next_scan().unwrap();
+    assert_eq!((scan.names.as_slice(), scan.functions.as_ref()), (&["a".to_owned(), "b".to_owned()][..], None));
+    assignment.assign(&scan, &[waiting(1, &["a"]), waiting(2, &["a"])]);
+    let scan = assignment.next_scan().unwrap();
+    assert_eq!(scan.names, ["b"]);
+    assert_eq!((scan.functions, scan.prefixes), (Some(vec!["g".to_owned()]), vec!["billing.".to_owned()]));
+    assert_eq!(scan.refused_sorts, ["f [\"a\"]"]);
 }
 
 #[test]
@@ -182,15 +182,15 @@ fn work_is_leased_under_the_grant_that_covers_it() {
     let named = Candidate { function: "h".to_owned(), sort: "named".to_owned(), ..waiting(6, &["old"]) };
     let queue = [calling(1, "i.x"), calling(2, "g"), calling(3, "other"), calling(4, "h"), calling(5, "f"), named];
     let assignment = assign(&slots, [], &queue);
-    let got: Vec<_> = assignment.taken().iter().map(|one| (one.process_id.as_u128(), one.executor.0)).collect();
+    let got: Vec<_> = assignment.matches().iter().map(|one| (one.process_id.as_u128(), one.executor.0)).collect();
     assert_eq!(got, [(1, 3), (2, 2), (4, 2), (5, 1)]);
 }
 
 #[test]
 fn a_closed_lane_gives_nothing() {
     let slots = [slot("a", 9)];
-    let assignment = assign(&slots, [Gate::Closed], &[waiting(1, &[])]);
-    assert!(assignment.taken().is_empty());
+    let assignment = assign(&slots, [LaneRestriction::Closed], &[waiting(1, &[])]);
+    assert!(assignment.matches().is_empty());
     assert!(!assignment.empty_handed().has_more);
 }
 
@@ -198,7 +198,7 @@ fn a_closed_lane_gives_nothing() {
 fn a_paused_function_stays_and_hinders_nobody() {
     let slots = [slot("a", 9)];
     let queue = [calling(1, "f"), calling(2, "g"), calling(3, "f")];
-    let assignment = assign(&slots, [Gate::PausedFunction("f".to_owned())], &queue);
+    let assignment = assign(&slots, [LaneRestriction::PausedFunction("f".to_owned())], &queue);
     assert_eq!(numbers(&assignment), [(2, 0)]);
 }
 
@@ -207,9 +207,9 @@ fn who_is_drained_gets_nothing_and_is_told() {
     let two_names = ClaimSlot { grants: [grant(1, "a", &["*"]), grant(2, "c", &["*"])].into(), ..slot("", 1) };
     let slots = [slot("a", 9), slot("b", 1), two_names];
     let queue: Vec<Candidate> = (1..=3).map(|number| waiting(number, &[])).collect();
-    let assignment = assign(&slots, [Gate::DrainedName("a".to_owned())], &queue);
+    let assignment = assign(&slots, [LaneRestriction::DrainedName("a".to_owned())], &queue);
     assert_eq!(numbers(&assignment), [(1, 1), (2, 2)]);
-    assert_eq!(assignment.taken()[1].executor, GrantKey(2), "under the name that is not drained");
+    assert_eq!(assignment.matches()[1].executor, GrantKey(2), "under the name that is not drained");
     assert_eq!(assignment.empty_handed().drained, [0]);
 }
 
@@ -218,7 +218,7 @@ fn a_claim_takes_no_more_than_a_look_may() {
     let slots: Vec<ClaimSlot> = (0..CLAIM_PASS_COUNT_MAX + 10).map(|_| slot("a", 1)).collect();
     let queue: Vec<Candidate> = (0..2 * CLAIM_PASS_COUNT_MAX as u128).map(|number| waiting(number, &[])).collect();
     let assignment = assign(&slots, [], &queue);
-    assert_eq!(assignment.taken().len(), CLAIM_PASS_COUNT_MAX);
+    assert_eq!(assignment.matches().len(), CLAIM_PASS_COUNT_MAX);
 }
 
 #[test]
@@ -226,13 +226,13 @@ fn what_nobody_can_take_is_walked_in_few_looks() {
     let slots = [slot("a", 1)];
     let mut queue: Vec<Candidate> = (1..=20_000).map(|number| needing(number, "1", "nowhere")).collect();
     queue.push(waiting(30_000, &[]));
-    let mut assignment = Assignment::new(&slots, Gates::default());
+    let mut assignment = Assignment::new(&slots, LaneRestrictions::default());
     let (mut looks, mut seen) = (0, 0);
-    while let Some(look) = assignment.next_look() {
-        let beyond = queue.iter().filter(|one| look.lets_through(one));
-        let found: Vec<Candidate> = beyond.take(look.most).cloned().collect();
+    while let Some(scan) = assignment.next_scan() {
+        let beyond = queue.iter().filter(|one| scan.lets_through(one));
+        let found: Vec<Candidate> = beyond.take(scan.most).cloned().collect();
         (looks, seen) = (looks + 1, seen + found.len());
-        assignment.give(&look, &found);
+        assignment.assign(&scan, &found);
     }
     assert_eq!(numbers(&assignment), [(30_000, 0)]);
     assert!(looks <= 2 && seen <= 3, "{looks} looks at {seen} rows");
@@ -246,14 +246,14 @@ fn a_long_walk_is_cut_into_parts_and_ends_where_somebody_can_take_something() {
         .map(|number| Candidate { sort: format!("own {number}"), ..needing(number, "1", "nowhere") })
         .collect();
     queue.extend([waiting(5000, &[]), waiting(5001, &[])]);
-    let (taken, has_more, parts) = assign_in_parts(&slots, &[], &queue, 100);
-    assert_eq!(taken.iter().map(|one| one.process_id.as_u128()).collect::<Vec<_>>(), [5000, 5001]);
+    let (matches, has_more, parts) = assign_in_parts(&slots, &[], &queue, 100);
+    assert_eq!(matches.iter().map(|one| one.process_id.as_u128()).collect::<Vec<_>>(), [5000, 5001]);
     assert!(!has_more && parts == 10, "{parts} parts");
     queue.extend(
         (6000..6200).map(|number| Candidate { sort: format!("own {number}"), ..needing(number, "1", "nowhere") }),
     );
-    let (taken, has_more, _) = assign_in_parts(&slots, &[], &queue, 100);
-    assert!(taken.len() == 2 && has_more, "what it has is given before the rest is looked through");
+    let (matches, has_more, _) = assign_in_parts(&slots, &[], &queue, 100);
+    assert!(matches.len() == 2 && has_more, "what it has is given before the continuation is looked through");
 }
 
 fn names() -> impl Strategy<Value = Vec<&'static str>> {
@@ -298,25 +298,25 @@ fn slots() -> impl Strategy<Value = Vec<ClaimSlot>> {
     })
 }
 
-fn gates() -> impl Strategy<Value = Vec<Gate>> {
-    let gate = prop_oneof![
-        1 => Just(Gate::Closed),
-        4 => prop::sample::select(vec!["f", "g"]).prop_map(|name| Gate::PausedFunction(name.to_owned())),
-        4 => prop::sample::select(vec!["a", "b"]).prop_map(|name| Gate::DrainedName(name.to_owned())),
+fn restrictions() -> impl Strategy<Value = Vec<LaneRestriction>> {
+    let restriction = prop_oneof![
+        1 => Just(LaneRestriction::Closed),
+        4 => prop::sample::select(vec!["f", "g"]).prop_map(|name| LaneRestriction::PausedFunction(name.to_owned())),
+        4 => prop::sample::select(vec!["a", "b"]).prop_map(|name| LaneRestriction::DrainedName(name.to_owned())),
     ];
-    prop::collection::vec(gate, 0..2)
+    prop::collection::vec(restriction, 0..2)
 }
 
 /// Returns true if this slot may have this process: the rule in its simplest form, to test against.
-fn fits(slot: &ClaimSlot, gates: &[Gate], candidate: &Candidate) -> bool {
+fn fits(slot: &ClaimSlot, restrictions: &[LaneRestriction], candidate: &Candidate) -> bool {
     let names = &candidate.executor_names;
     let grant_fits = |grant: &SlotGrant| {
-        !gates.contains(&Gate::DrainedName(grant.name.clone()))
+        !restrictions.contains(&LaneRestriction::DrainedName(grant.name.clone()))
             && (names.is_empty() || names.contains(&grant.name))
             && grant.scopes.cover("any", &candidate.function)
     };
-    !gates.contains(&Gate::Closed)
-        && !gates.contains(&Gate::PausedFunction(candidate.function.clone()))
+    !restrictions.contains(&LaneRestriction::Closed)
+        && !restrictions.contains(&LaneRestriction::PausedFunction(candidate.function.clone()))
         && candidate.requires.is_met_by(&slot.offer)
         && slot.grants.iter().any(grant_fits)
 }
@@ -324,19 +324,19 @@ fn fits(slot: &ClaimSlot, gates: &[Gate], candidate: &Candidate) -> bool {
 proptest! {
     /// Checks that a claim gives nothing that does not fit, gives in order, and leaves nothing that fits while room is left.
     #[test]
-    fn everybody_gets_what_fits_in_order(slots in slots(), gates in gates(), queue in candidates()) {
-        let assignment = assign(&slots, gates.clone(), &queue);
+    fn everybody_gets_what_fits_in_order(slots in slots(), restrictions in restrictions(), queue in candidates()) {
+        let assignment = assign(&slots, restrictions.clone(), &queue);
         let mut room: Vec<usize> = slots.iter().map(|slot| slot.count).collect();
         let mut expected = Vec::new();
         for candidate in &queue {
-            let free = |index: &usize| room[*index] > 0 && fits(&slots[*index], &gates, candidate);
+            let free = |index: &usize| room[*index] > 0 && fits(&slots[*index], &restrictions, candidate);
             if let Some(index) = (0..slots.len()).find(free) {
                 room[index] -= 1;
                 expected.push((candidate.process_id.as_u128(), index));
             }
         }
         prop_assert_eq!(numbers(&assignment), expected);
-        for one in assignment.taken() {
+        for one in assignment.matches() {
             let candidate = queue.iter().find(|candidate| candidate.process_id == one.process_id).unwrap();
             let grant = slots[one.slot].grants.iter().find(|grant| grant.key == one.executor).unwrap();
             prop_assert!(grant.scopes.cover("any", &candidate.function), "leased under a grant that covers it");
@@ -345,12 +345,12 @@ proptest! {
 
     /// However short the parts are, claim after claim gives the same to the same.
     #[test]
-    fn in_parts_everybody_gets_the_same(slots in slots(), gates in gates(), queue in candidates(), walk in 1..20_usize) {
-        let expected = numbers(&assign(&slots, gates.clone(), &queue));
+    fn in_parts_everybody_gets_the_same(slots in slots(), restrictions in restrictions(), queue in candidates(), walk in 1..20_usize) {
+        let expected = numbers(&assign(&slots, restrictions.clone(), &queue));
         let (mut slots, mut queue, mut given, mut has_more) = (slots, queue, Vec::new(), true);
         while has_more {
-            let (taken, more, _) = assign_in_parts(&slots, &gates, &queue, walk);
-            for one in &taken {
+            let (matches, more, _) = assign_in_parts(&slots, &restrictions, &queue, walk);
+            for one in &matches {
                 slots[one.slot].count -= 1;
                 queue.retain(|candidate| candidate.process_id != one.process_id);
                 given.push((one.process_id.as_u128(), one.slot));

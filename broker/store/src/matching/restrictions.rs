@@ -7,7 +7,7 @@ use crate::model::{ClaimSlot, GrantKey, SlotGrant};
 
 /// A condition that stops work, or makes a claim count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Gate {
+pub enum LaneRestriction {
     /// The colony, or the lane's executor type, is paused.
     Closed,
     /// A function is paused.
@@ -30,7 +30,7 @@ pub fn grants_of(slots: &[ClaimSlot]) -> Vec<i64> {
 /// All conditions that stop work in one lane. Every claim reads them inside its own transaction, so a pause, a drain or a revocation
 /// applies at every broker from its commit on.
 #[derive(Debug, Default)]
-pub struct Gates {
+pub struct LaneRestrictions {
     is_closed: bool,
     paused_functions: BTreeSet<String>,
     drained_names: BTreeSet<String>,
@@ -38,23 +38,23 @@ pub struct Gates {
     revoked_grants: BTreeSet<GrantKey>,
 }
 
-impl FromIterator<Gate> for Gates {
-    fn from_iter<I: IntoIterator<Item = Gate>>(found: I) -> Self {
-        let mut gates = Self::default();
-        for gate in found {
-            match gate {
-                Gate::Closed => gates.is_closed = true,
-                Gate::PausedFunction(name) => _ = gates.paused_functions.insert(name),
-                Gate::DrainedName(name) => _ = gates.drained_names.insert(name),
-                Gate::Limited => gates.are_limited = true,
-                Gate::RevokedGrant(key) => _ = gates.revoked_grants.insert(key),
+impl FromIterator<LaneRestriction> for LaneRestrictions {
+    fn from_iter<I: IntoIterator<Item = LaneRestriction>>(found: I) -> Self {
+        let mut restrictions = Self::default();
+        for restriction in found {
+            match restriction {
+                LaneRestriction::Closed => restrictions.is_closed = true,
+                LaneRestriction::PausedFunction(name) => _ = restrictions.paused_functions.insert(name),
+                LaneRestriction::DrainedName(name) => _ = restrictions.drained_names.insert(name),
+                LaneRestriction::Limited => restrictions.are_limited = true,
+                LaneRestriction::RevokedGrant(key) => _ = restrictions.revoked_grants.insert(key),
             }
         }
-        gates
+        restrictions
     }
 }
 
-impl Gates {
+impl LaneRestrictions {
     /// Returns true if the lane gives out no work at all.
     pub fn is_closed(&self) -> bool {
         self.is_closed
@@ -67,12 +67,12 @@ impl Gates {
     }
 
     /// Returns true if no pause covers the process.
-    pub fn let_through(&self, candidate: &Candidate) -> bool {
+    pub fn allows_process(&self, candidate: &Candidate) -> bool {
         !self.is_closed && !self.paused_functions.contains(&candidate.function)
     }
 
     /// Returns true if a lease may be given under this grant: its name is not drained, and it is not revoked.
-    pub fn let_in(&self, grant: &SlotGrant) -> bool {
+    pub fn allows_grant(&self, grant: &SlotGrant) -> bool {
         // An executor may have several grants with different names: the others stay usable. So this asks about the grant, not the executor.
         !self.drained_names.contains(&grant.name) && !self.revoked_grants.contains(&grant.key)
     }

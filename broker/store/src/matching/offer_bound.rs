@@ -7,14 +7,14 @@ use apiary_identity::{Offer, Requirements};
 /// An upper bound of many offers: requirements beyond it are met by none of them. It spares comparing work that no executor can do
 /// with thousands of polls one by one.
 #[derive(Debug, Default)]
-pub(super) struct Ceiling {
+pub(super) struct OfferBound {
     /// The maximum of each amount, and all tags, without a location; `None` if there are no offers.
     most: Option<Offer>,
     /// All locations, in lower case.
     places: BTreeSet<String>,
 }
 
-impl Ceiling {
+impl OfferBound {
     /// Returns the bound of these offers.
     pub(super) fn of<'o>(offers: impl Iterator<Item = &'o Offer>) -> Self {
         offers.fold(Self::default(), Self::with)
@@ -75,21 +75,21 @@ mod tests {
     #[test]
     fn what_one_of_the_offers_meets_is_below_the_ceiling() {
         let offers = [offer("4", 0, "Lund", &["a"]), offer("2", 2, "", &["b", "c"])];
-        let ceiling = Ceiling::of(offers.iter());
+        let offer_bound = OfferBound::of(offers.iter());
         for met in [needs("4", "LUND", &["a"]), needs("2", "", &["c"]), Requirements::default()] {
-            assert!(offers.iter().any(|offer| met.is_met_by(offer)) && ceiling.may_meet(&met), "{met:?}");
+            assert!(offers.iter().any(|offer| met.is_met_by(offer)) && offer_bound.may_meet(&met), "{met:?}");
         }
         let gpus = |gpus| Requirements { gpus: Some(gpus), ..Requirements::default() };
-        assert!(ceiling.may_meet(&gpus(2)) && !ceiling.may_meet(&gpus(3)));
+        assert!(offer_bound.may_meet(&gpus(2)) && !offer_bound.may_meet(&gpus(3)));
         for unmet in [needs("4001m", "", &[]), needs("1", "kiel", &[]), needs("1", "", &["a", "d"])] {
-            assert!(!ceiling.may_meet(&unmet), "{unmet:?}");
+            assert!(!offer_bound.may_meet(&unmet), "{unmet:?}");
         }
     }
 
     #[test]
     fn one_offer_without_limit_lifts_it() {
         let offers = [offer("4", 0, "", &[]), offer("", 0, "", &[]), offer("1", 0, "", &[])];
-        assert!(Ceiling::of(offers.iter()).may_meet(&needs("4000", "", &[])));
-        assert!(!Ceiling::of([].into_iter()).may_meet(&Requirements::default()), "nobody meets nothing");
+        assert!(OfferBound::of(offers.iter()).may_meet(&needs("4000", "", &[])));
+        assert!(!OfferBound::of([].into_iter()).may_meet(&Requirements::default()), "nobody meets nothing");
     }
 }
