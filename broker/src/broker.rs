@@ -21,13 +21,13 @@ use uuid::Uuid;
 use crate::StartError;
 use crate::auth::Auth;
 use crate::config::{Config, DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
-use crate::engine::{Engine, PresenceTimes, Tuning};
+use crate::engine::{Engine, EngineSettings, PresenceTimes};
 use crate::limits::{
     BODIES_BYTES_MAX, DRAIN_TIME_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX, REQUEST_WINDOW_MS, SHARE_BODIES_BYTES_MAX,
     SMALL_MESSAGE_BYTES_MAX, STRANGERS_BODIES_BYTES_MAX,
 };
 use crate::rpc::{Rpc, routes};
-use crate::tls::{Loaded, Tls};
+use crate::tls::{Tls, TlsFiles};
 
 /// A running broker. Dropping it without [`stop`](Self::stop) begins the same stop without waiting for it; the runtime's end cuts
 /// off calls in progress, but nothing that was acknowledged is lost.
@@ -50,7 +50,7 @@ impl Broker {
     /// Checks the settings, opens the store, and serves. It listens by the time it returns.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         config.check()?;
-        let tls = config.listen.tls.as_ref().map(Loaded::read).transpose()?;
+        let tls = config.listen.tls.as_ref().map(TlsFiles::read).transpose()?;
         let store = open(&config).await?;
         let broker_id = Uuid::new_v4();
         let tasks = Supervisor::new(Notices::new(clock.clone()));
@@ -58,7 +58,7 @@ impl Broker {
         // A start that fails half-way must not leave loops behind.
         let cut = drain.clone().drop_guard();
         let finish = CancellationToken::new();
-        let tuning = Tuning {
+        let tuning = EngineSettings {
             presence: presence_times(&config.executors),
             retention: retention(&config.retention),
             unattended_after: config.executors.unattended_after,

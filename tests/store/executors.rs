@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use apiary_identity::{Envelope, Id, KeyPair, Offer, Role};
 use apiary_store::model::{
-    AnnouncedFunction, LastSeen, ExecutorCursor, ExecutorFilter, ExecutorRecord, ExpiryBounds, FunctionStatistics, Page,
-    PendingBound, Registration, MinMeanMax,
+    AnnouncedFunction, ExecutorCursor, ExecutorFilter, ExecutorRecord, ExpiryBounds, FunctionStatistics, LastSeen,
+    MinMeanMax, Page, PendingBound, Registration,
 };
 use apiary_tests::Backend;
 

@@ -45,7 +45,8 @@ async fn a_paused_function_stays_where_it_is(backend: Backend) {
     }
     let what = named(PauseKind::Function, "charge");
     pause(&tenant, &what).await;
-    let got = |claimed: Vec<apiary_store::model::ClaimedLease>| claimed.iter().map(|one| one.process_id).collect::<Vec<_>>();
+    let got =
+        |claimed: Vec<apiary_store::model::ClaimedLease>| claimed.iter().map(|one| one.process_id).collect::<Vec<_>>();
     assert_eq!(got(tenant.claim_at(&bee, 9, NOW).await), [ids[1]]);
     tenant.store.resume(tenant.colony.key, &what, NOW).await.unwrap();
     assert_eq!(got(tenant.claim_at(&bee, 9, NOW).await), [ids[0], ids[2]]);

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::action::{self, Action};
 use super::policy::{grant_suits, grounds, needed};
 use super::replay::Replay;
-use super::{Permit, ServerPermit, Who};
+use super::{Permit, PermitHolder, ServerPermit};
 use crate::Error;
 use crate::grant_cache::GrantCache;
 use crate::limits::CLOCK_SKEW_MS_MAX;
@@ -130,7 +130,7 @@ impl Auth {
         // The colony's own key comes first: it needs no grant, so nothing is read.
         if caller.key == colony.id && grounds.contains(&super::policy::Ground::ColonyOwner) {
             self.once(caller)?;
-            return Ok(Permit::new(colony, Who::ColonyOwner));
+            return Ok(Permit::new(colony, PermitHolder::ColonyOwner));
         }
         let now = self.clock.now();
         let suits = |grant: &GrantRecord| grant.grant.is_valid_at(now) && grant_suits(grounds, &grant.grant);
@@ -138,7 +138,7 @@ impl Auth {
             Some(grant) => {
                 // Only after a grant was found: see `caller`.
                 self.once(caller)?;
-                Ok(Permit::new(colony, Who::Granted(Box::new(grant))))
+                Ok(Permit::new(colony, PermitHolder::Granted(Box::new(grant))))
             }
             None => Err(Error::NotPermitted(format!("this needs {}, in force now", needed(grounds)))),
         }
@@ -162,7 +162,7 @@ impl Auth {
         match grants.first() {
             Some(first) => {
                 self.once(caller)?;
-                Ok((Permit::new(colony, Who::Granted(Box::new(first.clone()))), grants))
+                Ok((Permit::new(colony, PermitHolder::Granted(Box::new(first.clone()))), grants))
             }
             None => Err(Error::NotPermitted(format!(
                 "claiming needs an executor's grant for executor type `{executor_type}`, in force now"
@@ -184,7 +184,7 @@ impl Auth {
         };
         if let Some(grant) = self.grants.find(&colony, &caller.key, suits).await? {
             self.once(caller)?;
-            return Ok(Permit::new(colony, Who::Granted(Box::new(grant))));
+            return Ok(Permit::new(colony, PermitHolder::Granted(Box::new(grant))));
         }
         if caller.key == colony.id {
             return Err(Error::NotPermitted("the colony's own key is no executor's: make one for the executor".into()));
@@ -193,7 +193,7 @@ impl Auth {
         let grants = self.grants.of_key(&colony, &caller.key).await?;
         match grants.iter().rfind(|grant| is_executor(grant)) {
             // The nonce is not used up: strangers sign as much as they like, and registering the same again changes nothing.
-            None => Ok(Permit::new(colony, Who::Stranger(caller.key))),
+            None => Ok(Permit::new(colony, PermitHolder::Stranger(caller.key))),
             Some(grant) => Err(Error::NotPermitted(match grant.revoked_from_ms {
                 Some(_) => format!("`{}` was removed: ask the colony's owner for a new grant", grant.grant.name),
                 None => format!(
@@ -221,7 +221,7 @@ impl Auth {
                 ),
             ));
         }
-        Ok((Permit::new(colony, Who::ColonyOwner), revocation))
+        Ok((Permit::new(colony, PermitHolder::ColonyOwner), revocation))
     }
 
     /// Permits the server owner, and no other key, to create a colony.
@@ -266,7 +266,7 @@ impl Auth {
                 && chain::permits(&colony.id, &grant.grant, envelope.key_id, &spec).is_ok()
         };
         match self.grants.find(&colony, &envelope.key_id, fits).await? {
-            Some(grant) => Ok((Permit::new(colony, Who::Granted(Box::new(grant))), spec)),
+            Some(grant) => Ok((Permit::new(colony, PermitHolder::Granted(Box::new(grant))), spec)),
             None => Err(self.why_not(&colony, envelope, &spec).await?),
         }
     }
@@ -302,7 +302,7 @@ impl Auth {
     ) -> Result<(Permit<action::AddGrant>, Grant), Error> {
         let colony = self.signing_colony::<Grant>(envelope, "grants").await?;
         let grant = chain::verify_grant(&colony.id, envelope)?;
-        Ok((Permit::new(colony, Who::ColonyOwner), grant))
+        Ok((Permit::new(colony, PermitHolder::ColonyOwner), grant))
     }
 
     /// Permits a change of the colony's rules: the colony's own signature is the permission.
@@ -312,7 +312,7 @@ impl Auth {
     ) -> Result<(Permit<action::SetGuard>, Guard), Error> {
         let colony = self.signing_colony::<Guard>(envelope, "guards").await?;
         let guard = chain::verify_guard(&colony.id, envelope)?;
-        Ok((Permit::new(colony, Who::ColonyOwner), guard))
+        Ok((Permit::new(colony, PermitHolder::ColonyOwner), guard))
     }
 
     /// Returns the colony whose own key signed a document of this type; the signature itself is still to be checked.

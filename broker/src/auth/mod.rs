@@ -7,5 +7,5 @@ mod policy;
 mod replay;
 
 pub(crate) use caller::{Auth, Caller, End};
-use permit::Who;
+use permit::PermitHolder;
 pub(crate) use permit::{Permit, ServerPermit, action};

@@ -87,7 +87,7 @@ pub(crate) mod action {
 #[derive(Debug)]
 pub(crate) struct Permit<A: action::Action> {
     colony: Colony,
-    who: Who,
+    who: PermitHolder,
     action: PhantomData<A>,
 }
 
@@ -97,7 +97,7 @@ pub(crate) struct ServerPermit(());
 
 /// The ground of a permit.
 #[derive(Clone, Debug)]
-pub(crate) enum Who {
+pub(crate) enum PermitHolder {
     /// The colony's own key.
     ColonyOwner,
     /// A key with this grant.
@@ -107,7 +107,7 @@ pub(crate) enum Who {
 }
 
 impl<A: action::Action> Permit<A> {
-    pub(in crate::auth) fn new(colony: Colony, who: Who) -> Self {
+    pub(in crate::auth) fn new(colony: Colony, who: PermitHolder) -> Self {
         Self { colony, who, action: PhantomData }
     }
 
@@ -124,17 +124,17 @@ impl<A: action::Action> Permit<A> {
     /// Returns the key that signed.
     pub(crate) fn key(&self) -> Id {
         match &self.who {
-            Who::ColonyOwner => self.colony.id,
-            Who::Granted(grant) => grant.grant.key,
-            Who::Stranger(key) => *key,
+            PermitHolder::ColonyOwner => self.colony.id,
+            PermitHolder::Granted(grant) => grant.grant.key,
+            PermitHolder::Stranger(key) => *key,
         }
     }
 
     /// Returns the grant that it is based on; `None` for the colony's own key, and for a key without a grant.
     pub(crate) fn grant(&self) -> Option<&GrantRecord> {
         match &self.who {
-            Who::ColonyOwner | Who::Stranger(_) => None,
-            Who::Granted(grant) => Some(grant),
+            PermitHolder::ColonyOwner | PermitHolder::Stranger(_) => None,
+            PermitHolder::Granted(grant) => Some(grant),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::limits::{NONCES_MAX, NONCES_PER_KEY_MAX, NONCES_PER_KEY_RESERVED};
 pub(crate) struct Replay {
     window_ms: i64,
     bounds: Bounds,
-    seen: Mutex<Seen>,
+    seen: Mutex<NonceTable>,
 }
 
 #[derive(Clone, Copy)]
@@ -25,15 +25,15 @@ struct Bounds {
 }
 
 #[derive(Default)]
-struct Seen {
+struct NonceTable {
     count: usize,
-    keys: HashMap<Id, OfKey>,
+    keys: HashMap<Id, KeyNonces>,
     /// When expired nonces of all keys were last removed.
     swept_ms: i64,
 }
 
 #[derive(Default)]
-struct OfKey {
+struct KeyNonces {
     nonces: HashSet<Nonce>,
     by_age: VecDeque<(i64, Nonce)>,
 }
@@ -76,13 +76,13 @@ impl Replay {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, NonceTable> {
         // No code that can panic runs under the lock.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seen {
+impl NonceTable {
     fn forget_of(&mut self, key: &Id, now_ms: i64) {
         if let Some(of_key) = self.keys.get_mut(key) {
             self.count -= of_key.forget(now_ms);
@@ -101,7 +101,7 @@ impl Seen {
     }
 }
 
-impl OfKey {
+impl KeyNonces {
     fn forget(&mut self, now_ms: i64) -> usize {
         let mut forgotten = 0;
         while let Some((_, nonce)) = self.by_age.pop_front_if(|(forget_at_ms, _)| *forget_at_ms < now_ms) {

@@ -12,12 +12,12 @@ use tokio::time::Instant;
 /// The database's clock if it is authoritative, else the local one.
 pub(crate) struct DatabaseClock {
     local: Arc<dyn Clock>,
-    reading: RwLock<Option<Reading>>,
+    reading: RwLock<Option<ClockReading>>,
 }
 
 /// A reading of the database's clock.
 #[derive(Clone, Copy)]
-struct Reading {
+struct ClockReading {
     at: Instant,
     showed_ms: i64,
 }
@@ -32,12 +32,12 @@ impl DatabaseClock {
     pub(crate) async fn sync(&self, store: &dyn Store) -> StoreResult<()> {
         let asked = Instant::now();
         if let Some(showed_ms) = store.database_time_ms().await? {
-            self.set(Reading { at: asked + asked.elapsed() / 2, showed_ms });
+            self.set(ClockReading { at: asked + asked.elapsed() / 2, showed_ms });
         }
         Ok(())
     }
 
-    fn set(&self, reading: Reading) {
+    fn set(&self, reading: ClockReading) {
         *self.reading.write().unwrap_or_else(PoisonError::into_inner) = Some(reading);
     }
 }
@@ -45,7 +45,7 @@ impl DatabaseClock {
 impl Clock for DatabaseClock {
     fn now(&self) -> Timestamp {
         let reading = *self.reading.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(Reading { at, showed_ms }) = reading else { return self.local.now() };
+        let Some(ClockReading { at, showed_ms }) = reading else { return self.local.now() };
         let since_ms = i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX);
         Timestamp::from_millisecond(showed_ms.saturating_add(since_ms)).unwrap_or(Timestamp::MAX)
     }
@@ -64,7 +64,7 @@ mod tests {
         let local = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let clock = DatabaseClock::new(local.clone());
         assert_eq!(clock.now_ms(), 0, "the local clock, until another was read");
-        clock.set(Reading { at: Instant::now(), showed_ms: 5_000_000 });
+        clock.set(ClockReading { at: Instant::now(), showed_ms: 5_000_000 });
         local.advance(Duration::from_secs(3600));
         let shown = clock.now_ms();
         assert!((5_000_000..5_060_000).contains(&shown), "{shown}");
@@ -74,7 +74,7 @@ mod tests {
     async fn time_goes_on_between_readings() {
         let clock = DatabaseClock::new(Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)));
         let at = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
-        clock.set(Reading { at, showed_ms: 1000 });
+        clock.set(ClockReading { at, showed_ms: 1000 });
         assert!(clock.now_ms() >= 3000);
     }
 }

@@ -17,19 +17,19 @@ use super::clock::DatabaseClock;
 use super::colonies::get_health;
 use super::commit::committer::Committer;
 use super::dispatch::dispatcher::Dispatcher;
-use super::executors::newcomers::Newcomers;
+use super::executors::newcomers::PendingByAddress;
 use super::leases::add_logs::LogFlush;
-use super::leases::claim::Places;
+use super::leases::claim::PollSlots;
 use super::leases::complete::CompleteFlush;
-use super::leases::desk::LeaseDesk;
 use super::leases::fail::FailFlush;
+use super::leases::lookup::LeaseLookup;
 use super::leases::renew::RenewFlush;
 use super::leases::report::ReportFlush;
 use super::leases::set_attributes::AttributeFlush;
 use super::notify::relay;
 use super::notify::wakeups::Wakeups;
 use super::notify::watches::{self, Watches};
-use super::presence::last_seen::Contacts;
+use super::presence::last_seen::LastSeenTable;
 use super::presence::state::PresenceTimes;
 use super::processes::operations::Operations;
 use super::processes::priority_time::Stamps;
@@ -41,7 +41,7 @@ use crate::limits::{COMMIT_AGE_MAX, READINESS_TIME_MAX};
 
 /// The engine's settings.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tuning {
+pub(crate) struct EngineSettings {
     /// The times after which executors count as silent or gone.
     pub(crate) presence: PresenceTimes,
     /// The retention times of finished processes.
@@ -56,7 +56,7 @@ pub(crate) struct Engine {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) grants: Arc<GrantCache>,
     pub(super) dispatcher: Arc<Dispatcher>,
-    pub(super) contacts: Arc<Contacts>,
+    pub(super) contacts: Arc<LastSeenTable>,
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) wakeups: Wakeups,
     pub(super) submits: Committer<SubmitFlush>,
@@ -70,14 +70,14 @@ pub(crate) struct Engine {
     pub(super) stamps: Stamps,
     pub(super) unattended_after: Duration,
     pub(super) watches: Arc<Watches>,
-    pub(super) desk: LeaseDesk,
+    pub(super) lookup: LeaseLookup,
     pub(super) operations: Operations,
     /// The throttle of log lines about work that waits for its surroundings, or that the broker itself ended, and about failed sweeps.
     pub(super) lines: Throttle,
     /// Notified when a bulk action was started.
     pub(super) bulks: Arc<Notify>,
-    pub(super) polls: Places,
-    pub(super) newcomers: Newcomers,
+    pub(super) polls: PollSlots,
+    pub(super) newcomers: PendingByAddress,
     /// Probes of the database: that it answers, and that it takes writes.
     probes: [Probe; 2],
     /// The loops, which must run for work to go on, and the watches. Its notices are about the broker as a whole and are listed in every
@@ -93,7 +93,7 @@ impl Engine {
         store: Arc<dyn Store>,
         local_clock: Arc<dyn Clock>,
         broker_id: Uuid,
-        tuning: Tuning,
+        tuning: EngineSettings,
         tasks: &Supervisor,
         drain: CancellationToken,
         finish: &CancellationToken,
@@ -122,10 +122,10 @@ impl Engine {
                 Box::pin(grants.keep_looking(stop))
             });
         }
-        let contacts = Arc::new(Contacts::new(clock.clone(), tuning.presence));
+        let contacts = Arc::new(LastSeenTable::new(clock.clone(), tuning.presence));
         let catalogue = Arc::new(Catalogue::new(store.clone(), clock.clone(), contacts.clone()));
         if let Some(messages) = store.listen().await? {
-            let memory = relay::Memory { grants: grants.clone(), catalogue: catalogue.clone() };
+            let memory = relay::Caches { grants: grants.clone(), catalogue: catalogue.clone() };
             let (store, wakeups, messages) = (store.clone(), wakeups.clone(), Some(messages));
             let reader = relay::HintReader { store, messages, broker_id, wakeups, memory };
             tasks.spawn("hints from other brokers", drain.clone(), (reader, drain.clone()), |(reader, stop)| {
@@ -160,7 +160,7 @@ impl Engine {
         tasks.spawn("dependencies", drain.clone(), state, |(store, clock, wakeups, lines, stop)| {
             Box::pin(background::settle_dependencies(&**store, &**clock, wakeups, lines, stop))
         });
-        let desk = LeaseDesk::new(store.clone(), grants.clone());
+        let lookup = LeaseLookup::new(store.clone(), grants.clone());
         Ok(Arc::new(Self {
             submits: Committer::start(
                 tasks,
@@ -172,32 +172,32 @@ impl Engine {
             completions: Committer::start(
                 tasks,
                 "complete writer",
-                CompleteFlush::new(desk.clone(), wakeups.clone(), clock.clone()),
+                CompleteFlush::new(lookup.clone(), wakeups.clone(), clock.clone()),
                 finish,
             ),
             failures: Committer::start(
                 tasks,
                 "fail writer",
-                FailFlush::new(desk.clone(), wakeups.clone(), clock.clone()),
+                FailFlush::new(lookup.clone(), wakeups.clone(), clock.clone()),
                 finish,
             ),
-            renewals: Committer::start(tasks, "renew writer", RenewFlush::new(desk.clone(), clock.clone()), finish),
+            renewals: Committer::start(tasks, "renew writer", RenewFlush::new(lookup.clone(), clock.clone()), finish),
             reports: Committer::start(
                 tasks,
                 "report writer",
-                ReportFlush::new(desk.clone(), wakeups.clone(), clock.clone()),
+                ReportFlush::new(lookup.clone(), wakeups.clone(), clock.clone()),
                 finish,
             ),
             logs: Committer::start(
                 tasks,
                 "log writer",
-                LogFlush::new(desk.clone(), wakeups.clone(), clock.clone()),
+                LogFlush::new(lookup.clone(), wakeups.clone(), clock.clone()),
                 finish,
             ),
             attributes: Committer::start(
                 tasks,
                 "attribute writer",
-                AttributeFlush::new(desk.clone(), clock.clone()),
+                AttributeFlush::new(lookup.clone(), clock.clone()),
                 finish,
             ),
             grants,
@@ -205,12 +205,12 @@ impl Engine {
             catalogue,
             stamps: Stamps::default(),
             unattended_after: tuning.unattended_after,
-            desk,
+            lookup,
             operations,
             lines,
             bulks: bulks_started,
-            polls: Places::default(),
-            newcomers: Newcomers::default(),
+            polls: PollSlots::default(),
+            newcomers: PendingByAddress::default(),
             probes: Default::default(),
             tasks: tasks.clone(),
             watches,

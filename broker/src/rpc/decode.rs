@@ -15,7 +15,7 @@ use apiary_store::model::{
 use uuid::Uuid;
 
 use crate::Error;
-use crate::engine::{BulkOrder, ClaimOrder, Return, WatchTarget};
+use crate::engine::{BulkOrder, ClaimOrder, ReleaseOrder, WatchTarget};
 use crate::limits::{
     BATCH_DOCUMENTS_MAX, CANCEL_GRACE_MS_DEFAULT, CANCEL_GRACE_MS_MAX, CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX,
     LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_BYTES_MAX, SNOOZE_MS_MAX,
@@ -180,14 +180,14 @@ fn moment(field: &str, ms: i64) -> Result<Option<i64>, Error> {
 }
 
 /// Decodes a release: the delay and its reason.
-pub(super) fn back(request: pb::ReleaseRequest) -> Result<Return, Error> {
+pub(super) fn back(request: pb::ReleaseRequest) -> Result<ReleaseOrder, Error> {
     let pb::ReleaseRequest { delay_ms, surroundings, .. } = request;
     if !(0..=SNOOZE_MS_MAX).contains(&delay_ms) {
         return Err(Error::field("delay_ms", format!("is 0 to {SNOOZE_MS_MAX}; got {delay_ms}")));
     }
     let reason = reason(request.reason)?;
     if surroundings.is_empty() {
-        return Ok(Return { delay_ms, reason, surroundings: None });
+        return Ok(ReleaseOrder { delay_ms, reason, surroundings: None });
     }
     if delay_ms == 0 || reason.is_empty() {
         return Err(Error::field("surroundings", "needs a `delay_ms`, and a `reason` for people"));
@@ -198,7 +198,7 @@ pub(super) fn back(request: pb::ReleaseRequest) -> Result<Return, Error> {
             format!("is a name of at most {SURROUNDINGS_BYTES_MAX} bytes without control characters"),
         ));
     }
-    Ok(Return { delay_ms, reason, surroundings: Some(surroundings) })
+    Ok(ReleaseOrder { delay_ms, reason, surroundings: Some(surroundings) })
 }
 
 /// Decodes the grace time of a cancelled process.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::running;
 use crate::Error;
-use crate::engine::{Awaited, Checkpoint, GrantPage, Kept, Leased, ProcessDetail, ProcessPage};
+use crate::engine::{AwaitResult, Checkpoint, GrantPage, LeaseGrant, ProcessDetail, ProcessPage, SubmitOutcome};
 
 pub(super) use executors::{executor, executor_page, function, revoked};
 
@@ -59,7 +59,7 @@ pub(super) fn process(process: ProcessSummary) -> pb::Process {
 }
 
 /// Encodes an awaited process.
-pub(super) fn awaited(awaited: Awaited) -> pb::AwaitResponse {
+pub(super) fn awaited(awaited: AwaitResult) -> pb::AwaitResponse {
     pb::AwaitResponse {
         process: Some(process(awaited.process)),
         attempt: awaited.attempt.map(|(one, by)| attempt(one, by.as_deref())),
@@ -67,7 +67,7 @@ pub(super) fn awaited(awaited: Awaited) -> pb::AwaitResponse {
 }
 
 /// Encodes the result of a submit.
-pub(super) fn kept(kept: Kept) -> pb::SubmitResponse {
+pub(super) fn kept(kept: SubmitOutcome) -> pb::SubmitResponse {
     pb::SubmitResponse {
         process_id: kept.process_id.to_string(),
         existed: kept.existed,
@@ -77,7 +77,7 @@ pub(super) fn kept(kept: Kept) -> pb::SubmitResponse {
 }
 
 /// Encodes the result of one spec of a batch.
-pub(super) fn submit_answer(answer: Result<Kept, Error>) -> pb::SubmitAnswer {
+pub(super) fn submit_answer(answer: Result<SubmitOutcome, Error>) -> pb::SubmitAnswer {
     match answer {
         Ok(process) => pb::SubmitAnswer { process: Some(kept(process)), ..Default::default() },
         Err(error) => {
@@ -159,7 +159,7 @@ pub(super) fn grant_page(page: &GrantPage) -> pb::ListGrantsResponse {
 }
 
 /// Encodes a lease.
-pub(super) fn lease(leased: Leased) -> pb::Lease {
+pub(super) fn lease(leased: LeaseGrant) -> pb::Lease {
     let claimed = leased.claimed;
     let submitter = leased.submitter.as_deref();
     let (checkpoint, checkpoint_grant) = checkpoint(leased.checkpoint);

@@ -11,7 +11,7 @@ use super::Rpc;
 use super::routes::caller;
 use super::status::refused;
 use crate::Error;
-use crate::engine::{KeyStanding, LimitStanding};
+use crate::engine::{KeyUse, LimitWithUses};
 
 #[tonic::async_trait]
 impl LimitService for Rpc {
@@ -19,7 +19,7 @@ impl LimitService for Rpc {
         let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
         let limit = decode(request.into_inner().limit.unwrap_or_default()).map_err(refused)?;
         let record = self.engine.set_limit(permit, limit).await.map_err(refused)?;
-        Ok(Response::new(pb::SetLimitResponse { limit: Some(encode(LimitStanding { record, uses: Vec::new() })) }))
+        Ok(Response::new(pb::SetLimitResponse { limit: Some(encode(LimitWithUses { record, uses: Vec::new() })) }))
     }
 
     async fn remove_limit(
@@ -119,7 +119,7 @@ fn count(field: &'static str, count: i32) -> Result<i32, Error> {
     }
 }
 
-fn encode(standing: LimitStanding) -> pb::LimitRecord {
+fn encode(standing: LimitWithUses) -> pb::LimitRecord {
     let LimitRecord { limit, by, set_at_ms } = standing.record;
     let limit = pb::Limit {
         kind: limit.kind.as_str().to_owned(),
@@ -130,7 +130,7 @@ fn encode(standing: LimitStanding) -> pb::LimitRecord {
         interval_ms: limit.rate.map_or(0, |rate| rate.interval_ms),
         burst: limit.rate.map_or(0, |rate| rate.burst),
     };
-    let encode_use = |one: KeyStanding| pb::LimitUse {
+    let encode_use = |one: KeyUse| pb::LimitUse {
         key: one.key,
         running: i32::try_from(one.running).unwrap_or(i32::MAX),
         waiting: one.waiting,

@@ -13,7 +13,7 @@ use tonic::Status;
 use super::status::refused;
 use super::{decode, encode};
 use crate::Error;
-use crate::engine::{LogOrder, LogPage, Sighting, Told};
+use crate::engine::{LogOrder, LogPage, WatchEvent, WatchMessage};
 use crate::limits::{
     ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_CALL_MAX, LOG_CALL_LINES_MAX, LOG_FIELDS_BYTES_MAX,
     LOG_MESSAGE_BYTES_MAX, LOG_TEXT_BYTES_MAX, LOG_TIME_MS_MAX, PAGE_SIZE_MAX,
@@ -146,7 +146,7 @@ pub(super) fn log_page(page: LogPage) -> pb::ListLogsResponse {
 /// Returns the messages of a watch, at the client's pace. The memory of a message is freed once the client wants more: until then
 /// it may still be on its way.
 pub(super) fn sightings(
-    told: mpsc::Receiver<Result<Told, Error>>,
+    told: mpsc::Receiver<Result<WatchMessage, Error>>,
 ) -> impl Stream<Item = Result<pb::WatchResponse, Status>> {
     futures::stream::unfold((told, None), |(mut told, on_its_way)| async move {
         drop(on_its_way);
@@ -157,13 +157,15 @@ pub(super) fn sightings(
     })
 }
 
-fn sighting(seen: Sighting) -> pb::WatchResponse {
+fn sighting(seen: WatchEvent) -> pb::WatchResponse {
     match seen {
-        Sighting::Process(process) => {
+        WatchEvent::Process(process) => {
             let process: ProcessSummary = *process;
             pb::WatchResponse { process: Some(encode::process(process)), logs: Vec::new() }
         }
-        Sighting::Logs(lines) => pb::WatchResponse { process: None, logs: lines.into_iter().map(kept_line).collect() },
+        WatchEvent::Logs(lines) => {
+            pb::WatchResponse { process: None, logs: lines.into_iter().map(kept_line).collect() }
+        }
     }
 }
 

@@ -5,4 +5,4 @@ mod served;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use served::{Loaded, Tls};
+pub(crate) use served::{Tls, TlsFiles};

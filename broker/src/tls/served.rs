@@ -34,7 +34,7 @@ pub(crate) struct Tls {
 }
 
 /// Files of TLS that were read and can be served.
-pub(crate) struct Loaded {
+pub(crate) struct TlsFiles {
     files: TlsConfig,
     state: State,
 }
@@ -44,7 +44,7 @@ struct State {
     /// The validity of the server's certificate, and of each authority of clients.
     validity: Vec<(&'static str, Validity)>,
     /// The files as they were when they were last read.
-    seen: Vec<Option<Seen>>,
+    seen: Vec<Option<FileState>>,
     /// The notices that were raised last.
     raised: Vec<(&'static str, String)>,
 }
@@ -52,12 +52,12 @@ struct State {
 /// The state of a file, to notice changes. The time at which its attributes changed is left out: reading a secret file
 /// may change that.
 #[derive(PartialEq, Eq)]
-struct Seen {
+struct FileState {
     modified: Option<SystemTime>,
     numbers: [u64; 4],
 }
 
-impl Loaded {
+impl TlsFiles {
     /// Reads the files; returns an error if they cannot be served.
     pub(crate) fn read(files: &TlsConfig) -> Result<Self, StartError> {
         let seen = seen(files);
@@ -170,12 +170,12 @@ fn read(files: &TlsConfig) -> Result<(ServerConfig, Validities), TlsError> {
     Ok((config, validity))
 }
 
-fn seen(files: &TlsConfig) -> Vec<Option<Seen>> {
+fn seen(files: &TlsConfig) -> Vec<Option<FileState>> {
     let look = |path: &Path| {
         use std::os::unix::fs::MetadataExt as _;
         let found = std::fs::metadata(path).ok()?;
         let numbers = [found.dev(), found.ino(), found.len(), u64::from(found.mode())];
-        Some(Seen { modified: found.modified().ok(), numbers })
+        Some(FileState { modified: found.modified().ok(), numbers })
     };
     let paths = [Some(&files.certificate), Some(&files.key), files.client_authorities.as_ref()];
     paths.into_iter().flatten().map(|path| look(path)).collect()

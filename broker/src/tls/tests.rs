@@ -9,7 +9,7 @@ use apiary_daemon::Notices;
 use apiary_identity::ManualClock;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
-use super::Loaded;
+use super::TlsFiles;
 use crate::config::TlsConfig;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -35,7 +35,7 @@ fn a_certificate_near_its_end_is_reported_until_it_is_renewed() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new("2026-12-01T00:00:00Z".parse().unwrap()));
     let notices = Notices::new(clock.clone());
-    let tls = Loaded::read(&write(folder.path(), 2027)).unwrap().serve(clock.clone(), notices.clone());
+    let tls = TlsFiles::read(&write(folder.path(), 2027)).unwrap().serve(clock.clone(), notices.clone());
     assert_eq!(told(&notices), [], "a month is left");
     clock.advance(18 * DAY);
     for _ in 0..3 {
@@ -59,7 +59,7 @@ fn what_cannot_be_served_leaves_what_is_served_and_is_reported_until_it_is_put_r
     let clock = Arc::new(ManualClock::new("2026-06-01T00:00:00Z".parse().unwrap()));
     let notices = Notices::new(clock.clone());
     let files = write(folder.path(), 2027);
-    let tls = Loaded::read(&files).unwrap().serve(clock, notices.clone());
+    let tls = TlsFiles::read(&files).unwrap().serve(clock, notices.clone());
     let served = tls.current();
     std::fs::write(&files.certificate, "half a fi").unwrap();
     for _ in 0..3 {

@@ -2,7 +2,7 @@
 
 use apiary_identity::Id;
 use apiary_store::model::{
-    Announcement, ColonyKey, LastSeen, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
+    Announcement, ColonyKey, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, LastSeen, Page,
     PendingBound, Registration,
 };
 use apiary_store::{ExecutorStore, StoreResult, checks, rows};

@@ -7,7 +7,8 @@ use apiary_store::limits::CLAIM_SCAN_ROWS_MAX;
 use apiary_store::matching::assignment::{Assignment, Candidate, Continuation};
 use apiary_store::matching::restrictions::{self, LaneRestrictions};
 use apiary_store::model::{
-    ClaimSlot, ClaimResult, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, RenewedLease, SpecRecord,
+    ClaimResult, ClaimSlot, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, RenewedLease,
+    SpecRecord,
 };
 use apiary_store::{LeaseStore, StoreResult, checks, rows};
 use sqlx::postgres::PgRow;

@@ -119,13 +119,16 @@ pub(super) async fn of_keys(
 pub(super) async fn cancel(session: &mut Session, limited_key: &LimitedKey, now_ms: i64) -> Result<Vec<Uuid>, Fault> {
     let (mut cancelled, cancel) = (Vec::new(), limited_key.cancel(now_ms));
     for _ in 0..CANCEL_ROUNDS {
-        let count = query(include_str!("processes/submit_unfinished.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
+        let count =
+            query(include_str!("processes/submit_unfinished.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
         let unfinished = super::number(session.row(count).await?.as_ref(), "unfinished")?.unwrap_or(0);
         let surplus = limited_key.surplus(unfinished);
         let chosen = match limited_key.policy {
             _ if surplus == 0 => break,
             LimitPolicy::CancelOldest => {
-                let oldest = query(include_str!("processes/submit_oldest.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
+                let oldest = query(include_str!("processes/submit_oldest.sql"))
+                    .bind(limited_key.colony.0)
+                    .bind(&limited_key.key);
                 process_ids(&session.rows(oldest.bind(surplus)).await?)?
             }
             LimitPolicy::DropNewest | LimitPolicy::Queue => limited_key.newest(surplus),

@@ -72,7 +72,8 @@ impl OperationStore for PostgresStore {
     }
 
     async fn cancel_replacement(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()> {
-        let update = query(include_str!("processes/cancel_replacement.sql")).bind(colony.0).bind(process_id).bind(until_ms);
+        let update =
+            query(include_str!("processes/cancel_replacement.sql")).bind(colony.0).bind(process_id).bind(until_ms);
         self.session().await?.changed(update).await?;
         Ok(())
     }

@@ -8,7 +8,7 @@ use apiary_identity::Digest;
 use apiary_store::logbook::LogFit;
 use apiary_store::matching::assignment::Match;
 use apiary_store::model::{
-    AttributeBatch, ClaimSlot, Completion, LastSeen, Failure, LeaseRef, LogBatch, NewLogLine, NewProcess, Release,
+    AttributeBatch, ClaimSlot, Completion, Failure, LastSeen, LeaseRef, LogBatch, NewLogLine, NewProcess, Release,
     Renewal, Report, Resubmission,
 };
 use apiary_store::{StoreError, StoreResult, checks};

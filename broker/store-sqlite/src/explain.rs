@@ -2,7 +2,8 @@
 
 use apiary_store::limits::{HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_LANES_MAX, HEALTH_ROWS_MAX, HEALTH_WAITS_MAX};
 use apiary_store::model::{
-    Colony, ColonyKey, ExplainRecord, LimitHolders, Lane, LimitKind, ProcessState, ColonyProblems, WaitingGroup, WaitingType,
+    Colony, ColonyKey, ColonyProblems, ExplainRecord, Lane, LimitHolders, LimitKind, ProcessState, WaitingGroup,
+    WaitingType,
 };
 use apiary_store::{ExplainStore, StoreResult, rows};
 use sqlx::query;

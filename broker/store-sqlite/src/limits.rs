@@ -130,7 +130,8 @@ pub(super) async fn hold(write: &mut Write, new: &[&NewProcess], now_ms: i64) ->
 }
 
 async fn cancel(write: &mut Write, limited_key: &LimitedKey, now_ms: i64) -> StoreResult<Vec<Uuid>> {
-    let count = query(include_str!("processes/submit_unfinished.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
+    let count =
+        query(include_str!("processes/submit_unfinished.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
     let counted = write.rows(count).await?;
     let unfinished =
         counted.first().map_or(Ok(0), |row| rows::Fields::of_summary(row, "queue").number("unfinished"))?;
@@ -138,7 +139,8 @@ async fn cancel(write: &mut Write, limited_key: &LimitedKey, now_ms: i64) -> Sto
     let chosen = match limited_key.policy {
         _ if surplus == 0 => return Ok(Vec::new()),
         LimitPolicy::CancelOldest => {
-            let oldest = query(include_str!("processes/submit_oldest.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
+            let oldest =
+                query(include_str!("processes/submit_oldest.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
             process_ids(&write.rows(oldest.bind(surplus)).await?)?
         }
         LimitPolicy::DropNewest | LimitPolicy::Queue => limited_key.newest(surplus),
@@ -148,7 +150,8 @@ async fn cancel(write: &mut Write, limited_key: &LimitedKey, now_ms: i64) -> Sto
     write.changed(finish.bind(&cancel.reason).bind(&cancel.by).bind(now_ms)).await?;
     write.changed(query(include_str!("steps/leave_queue.sql")).bind(ids.clone())).await?;
     write.changed(query(include_str!("steps/leave_blocked.sql")).bind(ids.clone())).await?;
-    let mark = query(include_str!("processes/cancel.sql")).bind(limited_key.colony.0).bind(ids).bind(cancel.deadline_ms);
+    let mark =
+        query(include_str!("processes/cancel.sql")).bind(limited_key.colony.0).bind(ids).bind(cancel.deadline_ms);
     write.changed(mark.bind(&cancel.reason).bind(&cancel.by)).await?;
     Ok(chosen)
 }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::logbook::LogFit;
 use crate::model::{
-    AttachResult, AttributeBatch, Colony, ColonyKey, LastSeen, Discard, Effect, Failure, LeaseEnd, LogBatch, NewProcess,
-    ParentEnd, ProcessState, Registration, Report, ReportResult, SubmitResult,
+    AttachResult, AttributeBatch, Colony, ColonyKey, Discard, Effect, Failure, LastSeen, LeaseEnd, LogBatch,
+    NewProcess, ParentEnd, ProcessState, Registration, Report, ReportResult, SubmitResult,
 };
 use crate::rows::{Columns, Fields, KnownState};
 use crate::{StoreError, StoreResult};

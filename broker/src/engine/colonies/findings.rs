@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use apiary_daemon::Notice;
 use apiary_store::limits::{HEALTH_CHILDREN_MAX, HEALTH_COUNT_MAX, HEALTH_WAITS_MAX};
 use apiary_store::model::{
-    ExplainReason, FailureSummary, Pause, ProcessState, ColonyProblems, WaitSummary, WaitingGroup, WaitingType,
+    ColonyProblems, ExplainReason, FailureSummary, Pause, ProcessState, WaitSummary, WaitingGroup, WaitingType,
 };
 
 use crate::engine::explain::{Candidate, Need, counted, is_paused, nobody, span, unknown_function};
@@ -243,7 +243,9 @@ pub(in crate::engine) fn unserved(
         let need = Need { executor_type, function, executor_names, requires };
         let executors = candidates(function);
         let held = nobody(need, &executors, now_ms).or_else(|| unknown_function(need, &executors));
-        let Some(ExplainReason { kind, text, .. }) = held.filter(|held| UNSERVED.contains(&held.kind)) else { continue };
+        let Some(ExplainReason { kind, text, .. }) = held.filter(|held| UNSERVED.contains(&held.kind)) else {
+            continue;
+        };
         let text = format!("waiting for `{function}` of type `{executor_type}`: {text}");
         match findings.iter().position(|known| (known.kind, &known.text) == (kind, &text)) {
             Some(place) => {

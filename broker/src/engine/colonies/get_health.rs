@@ -16,8 +16,8 @@ use crate::engine::Engine;
 use crate::engine::colonies::findings::{Facts, Finding, NEWS_MS, findings, unattended, unserved};
 use crate::engine::colonies::grant_ends::{ending, grants_not_over};
 use crate::engine::explain::Candidate;
-use crate::engine::presence::last_seen::Contacts;
-use crate::engine::presence::roster::{ExecutorView, Licences};
+use crate::engine::presence::last_seen::LastSeenTable;
+use crate::engine::presence::roster::{ExecutorGrants, ExecutorView};
 use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX, HEALTH_TYPES_MAX};
 
 impl Engine {
@@ -53,7 +53,7 @@ impl Engine {
         &self,
         colony: &Colony,
         waiting: &[WaitingType],
-        crowd: &Crowd,
+        crowd: &ColonyExecutors,
         now_ms: i64,
     ) -> Result<Vec<Finding>, Error> {
         let after_ms = millis(self.unattended_after);
@@ -75,12 +75,12 @@ impl Engine {
 }
 
 /// Executors of a colony, with their grants.
-struct Crowd {
+struct ColonyExecutors {
     views: Vec<ExecutorView>,
-    licences: Licences,
+    licences: ExecutorGrants,
 }
 
-impl Crowd {
+impl ColonyExecutors {
     /// Returns all of them, with their types; `covers_function` does not matter.
     fn all(&self) -> Vec<(String, Candidate)> {
         self.views.iter().map(|view| (view.record.executor_type.clone(), Candidate::of(view, true))).collect()
@@ -101,19 +101,19 @@ impl Crowd {
 struct Listeners<'l> {
     store: &'l dyn Store,
     clock: &'l dyn Clock,
-    contacts: &'l Contacts,
+    contacts: &'l LastSeenTable,
 }
 
 impl Listeners<'_> {
     /// Returns the executors of a colony, of one type or of all.
-    async fn of(&self, colony: &Colony, executor_type: Option<&str>) -> StoreResult<Crowd> {
+    async fn of(&self, colony: &Colony, executor_type: Option<&str>) -> StoreResult<ColonyExecutors> {
         let filter = ExecutorFilter { executor_type: executor_type.map(str::to_owned), ..ExecutorFilter::default() };
         let page = Page { size: EXPLAIN_EXECUTORS_MAX, after: None };
         let records = self.store.list_executors(colony.key, &filter, page, self.clock.now_ms()).await?;
         let keys = records.iter().map(|record| record.key);
-        let licences = Licences::read(self.store, self.clock, colony, keys).await?;
+        let licences = ExecutorGrants::read(self.store, self.clock, colony, keys).await?;
         let views = records.into_iter().map(|record| licences.view(record, colony, self.contacts)).collect();
-        Ok(Crowd { views, licences })
+        Ok(ColonyExecutors { views, licences })
     }
 }
 
@@ -121,7 +121,7 @@ impl Listeners<'_> {
 pub(in crate::engine) struct Attendant {
     pub(in crate::engine) store: Arc<dyn Store>,
     pub(in crate::engine) clock: Arc<dyn Clock>,
-    pub(in crate::engine) contacts: Arc<Contacts>,
+    pub(in crate::engine) contacts: Arc<LastSeenTable>,
     pub(in crate::engine) unattended_after: Duration,
 }
 

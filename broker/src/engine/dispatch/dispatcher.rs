@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
-use apiary_store::model::{ClaimSlot, ClaimedLease, ClaimResult, ColonyKey, GrantKey, Lane, LeaseRef, Release};
+use apiary_store::model::{ClaimResult, ClaimSlot, ClaimedLease, ColonyKey, GrantKey, Lane, LeaseRef, Release};
 use apiary_store::{Store, StoreError, StoreResult};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
@@ -15,7 +15,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
-use crate::engine::dispatch::polls::{Given, Pass, PollQueue, Reply, references};
+use crate::engine::dispatch::polls::{Pass, PollQueue, PollResult, Reply, references};
 use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
 
 /// The pause of a lane after a failed pass.
@@ -29,13 +29,13 @@ pub(crate) struct Dispatcher {
 }
 
 /// Leases on the way to their caller. If it is dropped before [`delivered`](Self::delivered), the leases are released.
-pub(crate) struct Handover {
+pub(crate) struct LeaseGuard {
     dispatcher: Arc<Dispatcher>,
     lane: Lane,
     leases: Vec<LeaseRef>,
 }
 
-impl Handover {
+impl LeaseGuard {
     /// Returns a handover of the leases that [`Dispatcher::poll`] returned.
     pub(crate) fn new(dispatcher: Arc<Dispatcher>, lane: Lane, claimed: &[ClaimedLease]) -> Self {
         Self { dispatcher, lane, leases: references(claimed) }
@@ -47,7 +47,7 @@ impl Handover {
     }
 }
 
-impl Drop for Handover {
+impl Drop for LeaseGuard {
     fn drop(&mut self) {
         self.dispatcher.put_back(&self.lane, std::mem::take(&mut self.leases));
     }
@@ -58,16 +58,16 @@ impl Dispatcher {
     pub(in crate::engine) async fn poll(&self, lane: &Lane, slot: ClaimSlot, wait: Duration) -> Reply {
         let (id, answer) = self.register(lane, slot, wait.is_zero())?;
         // Takes the poll out of the queue if the caller goes away in the middle of this function.
-        let mut poll = Registered { dispatcher: self, lane, id, answer };
+        let mut poll = QueuedPoll { dispatcher: self, lane, id, answer };
         if !wait.is_zero() {
             match tokio::time::timeout(wait, &mut poll.answer).await {
-                Ok(reply) => return reply.unwrap_or_else(|_| Ok(Given::default())),
-                Err(_) if self.give_up(lane, id) => return Ok(Given::default()),
+                Ok(reply) => return reply.unwrap_or_else(|_| Ok(PollResult::default())),
+                Err(_) if self.give_up(lane, id) => return Ok(PollResult::default()),
                 // A pass with this poll is under way and may have made leases for it already, so its end is awaited.
                 Err(_) => {}
             }
         }
-        (&mut poll.answer).await.unwrap_or_else(|_| Ok(Given::default()))
+        (&mut poll.answer).await.unwrap_or_else(|_| Ok(PollResult::default()))
     }
 
     /// Releases, soon, leases that their caller does not get; no retry is spent.
@@ -246,14 +246,14 @@ async fn claim(store: &dyn Store, clock: &dyn Clock, pass: &Pass) -> StoreResult
 }
 
 /// A poll in the queue, for as long as its caller waits.
-struct Registered<'a> {
+struct QueuedPoll<'a> {
     dispatcher: &'a Dispatcher,
     lane: &'a Lane,
     id: u64,
     answer: oneshot::Receiver<Reply>,
 }
 
-impl Drop for Registered<'_> {
+impl Drop for QueuedPoll<'_> {
     fn drop(&mut self) {
         self.dispatcher.queue().remove(self.lane, self.id);
         // An answer may have been sent that the caller never reads.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use apiary_store::limits::CLAIM_PASS_COUNT_MAX;
-use apiary_store::model::{ClaimSlot, ClaimedLease, ClaimResult, ColonyKey, GrantKey, Lane, LeaseRef};
+use apiary_store::model::{ClaimResult, ClaimSlot, ClaimedLease, ColonyKey, GrantKey, Lane, LeaseRef};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -14,11 +14,11 @@ use crate::engine::dispatch::limited_lanes::LimitedLanes;
 use crate::limits::{CLAIM_PASS_POLLS_MAX, CLAIM_PASSES_PER_POLL_MAX, LIMITED_PASS_PAUSE};
 
 /// The answer to a poll.
-pub(in crate::engine) type Reply = Result<Given, Error>;
+pub(in crate::engine) type Reply = Result<PollResult, Error>;
 
 /// The leases that a poll got.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Given {
+pub(in crate::engine) struct PollResult {
     /// Leases, in the order of their processes; none if there was no work.
     pub(in crate::engine) claimed: Vec<ClaimedLease>,
     /// True if the executor is to take no new work.
@@ -209,7 +209,7 @@ impl PollQueue {
         if let Some(lane_polls) = self.lanes.get_mut(&pass.lane) {
             lane_polls.is_uncounted = !claims.is_counted;
         }
-        let mut given: Vec<Given> = pass.slots.iter().map(|_| Given::default()).collect();
+        let mut given: Vec<PollResult> = pass.slots.iter().map(|_| PollResult::default()).collect();
         for slot in claims.drained {
             if let Some(given) = given.get_mut(slot) {
                 given.is_drained = true;
@@ -318,7 +318,7 @@ impl PollQueue {
     pub(in crate::engine) fn close(&mut self) -> Vec<(Lane, Vec<LeaseRef>)> {
         self.closed = true;
         for poll in self.lanes.drain().flat_map(|(_, lane_polls)| lane_polls.polls.into_values()) {
-            let _ = poll.reply.send(Ok(Given::default()));
+            let _ = poll.reply.send(Ok(PollResult::default()));
         }
         self.due.clear();
         self.polls = 0;
@@ -363,7 +363,10 @@ impl LanePolls {
 
 /// Returns the fencing tokens of leases.
 pub(in crate::engine) fn references(claimed: &[ClaimedLease]) -> Vec<LeaseRef> {
-    let reference =
-        |claim: &ClaimedLease| LeaseRef { process_id: claim.process_id, attempt: claim.attempt, executor: claim.executor };
+    let reference = |claim: &ClaimedLease| LeaseRef {
+        process_id: claim.process_id,
+        attempt: claim.attempt,
+        executor: claim.executor,
+    };
     claimed.iter().map(reference).collect()
 }

@@ -5,8 +5,8 @@ use apiary_store::model::{ExecutorFilter, ExplainReason, Lane, Page, WaitingGrou
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::engine::explain::{self, Asker, Candidate};
-use crate::engine::presence::roster::{ExecutorView, Licences};
+use crate::engine::explain::{self, Candidate, ExecutorFacts};
+use crate::engine::presence::roster::{ExecutorGrants, ExecutorView};
 use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_ROWS_MAX};
 
 /// The reasons why the executors of a name get no work.
@@ -37,7 +37,8 @@ impl Engine {
         }
         let pauses = self.store.list_pauses(colony.key).await?;
         let licences =
-            Licences::read(&*self.store, &*self.clock, colony, executors.iter().map(|view| view.record.key)).await?;
+            ExecutorGrants::read(&*self.store, &*self.clock, colony, executors.iter().map(|view| view.record.key))
+                .await?;
         let standing = self.standing(colony).await?;
         let mut reasons = Vec::new();
         for view in &executors {
@@ -47,7 +48,7 @@ impl Engine {
             let is_held = |sort: &WaitingGroup| standing.holds(&record.executor_type, sort, now_ms);
             let executor = Candidate::of(view, true);
             let covers = |function: &str| licences.covers(&record.key, &record.executor_type, function);
-            let found = explain::of_executor(&Asker {
+            let found = explain::of_executor(&ExecutorFacts {
                 executor: &executor,
                 executor_type: &record.executor_type,
                 waiting: &waiting,

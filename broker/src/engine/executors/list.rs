@@ -5,7 +5,7 @@ use apiary_store::model::{Colony, ExecutorCursor, ExecutorFilter, Page, cut_to_b
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::engine::presence::roster::{ExecutorView, Licences};
+use crate::engine::presence::roster::{ExecutorGrants, ExecutorView};
 use crate::engine::presence::state::Presence;
 use crate::limits::{EXECUTORS_LOOKED_AT_MAX, PAGE_BYTES_MAX};
 
@@ -75,7 +75,7 @@ impl Engine {
     ) -> Result<Vec<ExecutorView>, Error> {
         let records = self.store.list_executors(colony.key, filter, page, self.clock.now_ms()).await?;
         let keys = records.iter().map(|record| record.key);
-        let licences = Licences::read(&*self.store, &*self.clock, colony, keys).await?;
+        let licences = ExecutorGrants::read(&*self.store, &*self.clock, colony, keys).await?;
         Ok(records.into_iter().map(|record| licences.view(record, colony, &self.contacts)).collect())
     }
 }

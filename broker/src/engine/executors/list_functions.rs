@@ -7,7 +7,7 @@ use apiary_store::model::{AnnouncedFunction, FunctionStatistics, cut_to_bytes};
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::engine::presence::roster::Licences;
+use crate::engine::presence::roster::ExecutorGrants;
 use crate::limits::{ANNOUNCERS_MAX, CATALOGUE_ROWS_MAX, FUNCTIONS_MAX, PAGE_BYTES_MAX, STATISTICS_PROCESSES_MAX};
 
 /// Bytes of a function's names and numbers, at the most; the announcement and the executors' names come on top.
@@ -36,7 +36,7 @@ impl Engine {
         let colony = permit.colony();
         let announcements = self.store.list_functions(colony.key, executor_type, CATALOGUE_ROWS_MAX).await?;
         let keys = announcements.iter().map(|one| one.key);
-        let licences = Licences::read(&*self.store, &*self.clock, colony, keys).await?;
+        let licences = ExecutorGrants::read(&*self.store, &*self.clock, colony, keys).await?;
         let mut found: BTreeMap<(String, String), FunctionView> = BTreeMap::new();
         for one in announcements {
             let covered = |function: &AnnouncedFunction| licences.covers(&one.key, &one.executor_type, &function.name);

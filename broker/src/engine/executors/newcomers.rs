@@ -13,9 +13,9 @@ use crate::limits::{PENDING_EXECUTORS_PER_PEER_MAX, PENDING_FORGET_AFTER_MS};
 /// Keys without a grant that registered recently, by address, each with the last time. In memory only: after a restart, an
 /// address has its whole room again.
 #[derive(Default)]
-pub(in crate::engine) struct Newcomers(Mutex<HashMap<Peer, HashMap<Id, i64>>>);
+pub(in crate::engine) struct PendingByAddress(Mutex<HashMap<Peer, HashMap<Id, i64>>>);
 
-impl Newcomers {
+impl PendingByAddress {
     /// Notes that a key without a grant registers from an address.
     pub(in crate::engine) fn admit(&self, peer: Peer, key: Id, now_ms: i64) -> Result<(), Error> {
         let mut peers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn one_address_leaves_room_for_others() {
-        let newcomers = Newcomers::default();
+        let newcomers = PendingByAddress::default();
         let peer = |last: u8| Peer::of([198, 51, 100, last].into());
         let keys: Vec<Id> = (0..=PENDING_EXECUTORS_PER_PEER_MAX).map(|_| KeyPair::generate().id()).collect();
         let (last, keys) = keys.split_last().unwrap();

@@ -12,7 +12,7 @@ use crate::engine::presence::roster::ExecutorView;
 use crate::limits::{ANNOUNCED_BYTES_MAX, PENDING_BYTES_MAX, PENDING_EXECUTORS_MAX, PENDING_GIVES_WAY_AFTER_MS};
 
 /// An executor's own description of itself, checked for form.
-pub(crate) struct Introduction {
+pub(crate) struct RegistrationRequest {
     /// The executor type.
     pub(crate) executor_type: String,
     /// The name that it asks for.
@@ -32,7 +32,7 @@ impl Engine {
     pub(crate) async fn register_executor(
         &self,
         permit: Permit<action::RegisterExecutor>,
-        introduction: Introduction,
+        introduction: RegistrationRequest,
         peer: Peer,
     ) -> Result<ExecutorView, Error> {
         let (colony, key, granted) = (permit.colony(), permit.key(), permit.grant());

@@ -7,7 +7,7 @@ use super::words::{counted, named, paused, shortfalls, span, waits};
 use crate::engine::presence::state::Presence;
 
 /// An executor, with the facts that decide whether it gets work.
-pub(in crate::engine) struct Asker<'f> {
+pub(in crate::engine) struct ExecutorFacts<'f> {
     /// The executor; `covers_function` does not matter.
     pub(in crate::engine) executor: &'f Candidate,
     /// The executor type.
@@ -26,7 +26,7 @@ pub(in crate::engine) struct Asker<'f> {
 
 /// Returns every reason why an executor gets no work, the most important first; the count is that of the waiting processes. None if it
 /// is being served.
-pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<ExplainReason> {
+pub(in crate::engine) fn of_executor(asker: &ExecutorFacts<'_>) -> Vec<ExplainReason> {
     let (executor, executor_type) = (asker.executor, asker.executor_type);
     let one = |kind, text: String| vec![ExplainReason { kind, text, ..ExplainReason::default() }];
     match executor.presence {
@@ -61,7 +61,12 @@ pub(in crate::engine) fn of_executor(asker: &Asker<'_>) -> Vec<ExplainReason> {
         // A pause of one function is reported with the work that waits for it.
         if pause.what.kind != PauseKind::Function && pause.what.covers(executor_type, "") {
             let text = paused(pause);
-            reasons.push(ExplainReason { kind: "PAUSED", text, time_ms: Some(pause.since_ms), ..ExplainReason::default() });
+            reasons.push(ExplainReason {
+                kind: "PAUSED",
+                text,
+                time_ms: Some(pause.since_ms),
+                ..ExplainReason::default()
+            });
         }
     }
     let mut tally = Tally::default();
@@ -93,7 +98,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, asker: &Asker<'_>, sort: &WaitingGroup) {
+    fn add(&mut self, asker: &ExecutorFacts<'_>, sort: &WaitingGroup) {
         let paused = |pause: &Pause| pause.what.kind == PauseKind::Function && pause.what.name == sort.function;
         let counter = if !asker.executor.is_meant(&sort.executor_names) {
             &mut self.others

@@ -4,7 +4,7 @@
 mod executor;
 mod words;
 
-pub(in crate::engine) use executor::{Asker, of_executor};
+pub(in crate::engine) use executor::{ExecutorFacts, of_executor};
 pub(in crate::engine) use words::{counted, is_paused, moment, span};
 
 use apiary_identity::{Offer, Requirements};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use self::words::{because, has, named, names_of, paused, reason, shortfalls, until, waits};
 use crate::engine::presence::roster::ExecutorView;
 use crate::engine::presence::state::Presence;
-use apiary_store::model::{ExplainRecord, ExplainReason, Pause, ProcessState};
+use apiary_store::model::{ExplainReason, ExplainRecord, Pause, ProcessState};
 
 /// An executor of the type, with the properties that matter to waiting work.
 #[derive(Clone, Debug)]
@@ -84,7 +84,7 @@ impl Candidate {
 
 /// A limit that counts a process.
 #[derive(Clone, Debug)]
-pub(in crate::engine) struct Counted {
+pub(in crate::engine) struct LimitUsage {
     /// `concurrency key`, `executor type`, `function` or `rate key`.
     pub(in crate::engine) kind: &'static str,
     /// The key or name.
@@ -106,7 +106,7 @@ pub(in crate::engine) struct Facts<'f> {
     /// The executors of its type.
     pub(in crate::engine) executors: &'f [Candidate],
     /// The limits that count it.
-    pub(in crate::engine) limits: &'f [Counted],
+    pub(in crate::engine) limits: &'f [LimitUsage],
     /// The time.
     pub(in crate::engine) now_ms: i64,
 }
@@ -344,7 +344,7 @@ pub(in crate::engine) fn estimated_wait_ms(facts: &Facts<'_>) -> Option<i64> {
     }
 }
 
-fn full(limit: &Counted, now_ms: i64) -> Option<ExplainReason> {
+fn full(limit: &LimitUsage, now_ms: i64) -> Option<ExplainReason> {
     let (kind, key) = (limit.kind, &limit.key);
     if let Some((running, most)) = limit.places.filter(|(running, most)| running >= most) {
         return Some(ExplainReason {
@@ -454,7 +454,13 @@ fn leased(facts: &Facts<'_>) -> ExplainReason {
         let why = because(summary.reason.as_deref());
         text = format!("{by} cancels it{why}; it ends {} at the latest; {text}", until(facts.now_ms, deadline_ms));
     }
-    ExplainReason { kind, text, subjects: vec![executor.to_owned()], time_ms: Some(expires_ms), ..ExplainReason::default() }
+    ExplainReason {
+        kind,
+        text,
+        subjects: vec![executor.to_owned()],
+        time_ms: Some(expires_ms),
+        ..ExplainReason::default()
+    }
 }
 
 fn ended(facts: &Facts<'_>, kind: &'static str, text: String) -> ExplainReason {

@@ -10,7 +10,7 @@ use crate::engine::notify::wakeups::Hint;
 use crate::limits::GIVE_BACK_AGAIN_MS;
 
 /// The effect of a revocation.
-pub(crate) struct Revoked {
+pub(crate) struct RevokeResult {
     /// The number of revoked grants.
     pub(crate) grants: usize,
     /// The number of released leases.
@@ -25,7 +25,7 @@ impl Engine {
         permit: Permit<action::RevokeGrant>,
         revocation: &Revocation,
         envelope: &Envelope,
-    ) -> Result<Revoked, Error> {
+    ) -> Result<RevokeResult, Error> {
         let colony = permit.colony();
         let now_ms = self.clock.now_ms();
         let revoked = self.store.revoke_grant(colony, revocation, envelope, now_ms).await?;
@@ -41,6 +41,6 @@ impl Engine {
         tracing::info!(
             colony = colony.name, revocation_id = %revocation.revocation_id, grants = revoked.len(), leases, "grants revoked"
         );
-        Ok(Revoked { grants: revoked.len(), leases })
+        Ok(RevokeResult { grants: revoked.len(), leases })
     }
 }

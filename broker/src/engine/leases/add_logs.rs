@@ -11,7 +11,7 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
-use crate::engine::leases::desk::{Holder, LeaseDesk};
+use crate::engine::leases::lookup::{Holder, LeaseLookup};
 use crate::engine::notify::wakeups::{Change, Wakeups};
 
 /// Bytes that a line adds to its text in memory.
@@ -41,14 +41,14 @@ pub(crate) struct LogItem {
 
 /// Writes gathered log lines.
 pub(crate) struct LogFlush {
-    desk: LeaseDesk,
+    lookup: LeaseLookup,
     wakeups: Wakeups,
     clock: Arc<dyn Clock>,
 }
 
 impl LogFlush {
-    pub(crate) fn new(desk: LeaseDesk, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
-        Self { desk, wakeups, clock }
+    pub(crate) fn new(lookup: LeaseLookup, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
+        Self { lookup, wakeups, clock }
     }
 }
 
@@ -67,7 +67,7 @@ impl Flush for LogFlush {
     }
 
     async fn flush(&self, items: &[LogItem]) -> StoreResult<Vec<Result<usize, Error>>> {
-        let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
+        let leases = self.lookup.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut batches, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(&leases) {
             // Until the database says otherwise, the lease is lost.
@@ -78,7 +78,7 @@ impl Flush for LogFlush {
                 batches.push(LogBatch { lease: lease.reference(), colony, lines });
             }
         }
-        let dropped = self.desk.store().add_logs(&batches, self.clock.now_ms()).await?;
+        let dropped = self.lookup.store().add_logs(&batches, self.clock.now_ms()).await?;
         for ((place, batch), dropped) in places.into_iter().zip(&batches).zip(dropped) {
             if let Some(dropped) = dropped {
                 answers[place] = Ok(dropped);

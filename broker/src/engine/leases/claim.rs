@@ -11,7 +11,7 @@ use apiary_store::model::{ClaimSlot, ClaimedLease, GrantRecord, Lane, LeaseRef, 
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::engine::dispatch::dispatcher::Handover;
+use crate::engine::dispatch::dispatcher::LeaseGuard;
 use crate::engine::leases::checkpoints::Checkpoint;
 use crate::engine::lifecycle::retries_left;
 use crate::engine::notify::wakeups::Change;
@@ -37,13 +37,13 @@ pub(crate) struct ClaimOrder {
 /// The answer to a claim.
 pub(crate) struct ClaimAnswer {
     /// The leases, in the order of their processes.
-    pub(crate) leases: Vec<Leased>,
+    pub(crate) leases: Vec<LeaseGrant>,
     /// True if the executor is to take no new work, or the broker is about to stop.
     pub(crate) drain: bool,
 }
 
 /// A lease, with what the executor needs to verify the work.
-pub(crate) struct Leased {
+pub(crate) struct LeaseGrant {
     /// The lease and the signed spec.
     pub(crate) claimed: ClaimedLease,
     /// The submitter's grant; `None` if the database lost it.
@@ -77,7 +77,7 @@ impl Engine {
         let _heard = self.contacts.listen(executor, &lane.executor_type, &grant.grant.name, &slot.offer);
         let given = self.dispatcher.poll(&lane, slot, order.wait).await?;
         // Held until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
-        let handover = Handover::new(self.dispatcher.clone(), lane.clone(), &given.claimed);
+        let handover = LeaseGuard::new(self.dispatcher.clone(), lane.clone(), &given.claimed);
         let mut leases = self.with_grants(given.claimed).await?;
         // Sizes before contents: a checkpoint that does not fit into the answer is never read.
         self.weigh_checkpoints(&mut leases).await?;
@@ -86,18 +86,18 @@ impl Engine {
         handover.delivered();
         self.dispatcher.put_back(&lane, excess.iter().map(|leased| lease_of(&leased.claimed)).collect());
         // Only for leases that the caller gets: the others are released, which sends its own wake-ups.
-        for Leased { claimed, .. } in &leases {
+        for LeaseGrant { claimed, .. } in &leases {
             self.wakeups.due_at(claimed.expires_at_ms);
             self.wakeups.changed(Change { colony: lane.colony, process_id: claimed.process_id });
         }
         Ok(ClaimAnswer { leases, drain: given.is_drained || self.drain.is_cancelled() })
     }
 
-    async fn with_grants(&self, claimed: Vec<ClaimedLease>) -> Result<Vec<Leased>, Error> {
+    async fn with_grants(&self, claimed: Vec<ClaimedLease>) -> Result<Vec<LeaseGrant>, Error> {
         let grants: HashMap<_, _> = self.grants.stored(claimed.iter().map(|claim| claim.submitter)).await?;
         Ok(claimed
             .into_iter()
-            .map(|claimed| Leased {
+            .map(|claimed| LeaseGrant {
                 submitter: grants.get(&claimed.submitter).cloned(),
                 retries_left: retries_left(claimed.retries_spent, claimed.max_retries),
                 checkpoint: None,
@@ -107,7 +107,7 @@ impl Engine {
     }
 }
 
-impl Leased {
+impl LeaseGrant {
     /// Returns the bytes that it adds to an answer, including names and numbers.
     fn bytes(&self) -> usize {
         let grant = self.submitter.as_ref().map_or(0, |grant| grant.payload.len());
@@ -125,21 +125,21 @@ fn lease_of(claim: &ClaimedLease) -> LeaseRef {
 }
 
 /// Cuts off the leases that would make the answer larger than a message may be. The first always stays.
-fn split_by_size(leases: &mut Vec<Leased>) -> Vec<Leased> {
-    cut_to_bytes(leases, CLAIM_BYTES_MAX, Leased::bytes)
+fn split_by_size(leases: &mut Vec<LeaseGrant>) -> Vec<LeaseGrant> {
+    cut_to_bytes(leases, CLAIM_BYTES_MAX, LeaseGrant::bytes)
 }
 
 /// The number of waiting claims of each grant, so that one executor cannot take every place.
 #[derive(Default)]
-pub(crate) struct Places {
+pub(crate) struct PollSlots {
     by_grant: std::sync::Mutex<HashMap<i64, Arc<AtomicUsize>>>,
 }
 
 /// The place of one claim, given back when it is dropped.
-pub(crate) struct Place(Arc<AtomicUsize>);
+pub(crate) struct PollSlot(Arc<AtomicUsize>);
 
-impl Places {
-    fn take(&self, grant: i64) -> Result<Place, Error> {
+impl PollSlots {
+    fn take(&self, grant: i64) -> Result<PollSlot, Error> {
         let mut places = self.by_grant.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Counts at zero are removed here, not on drop, so that dropping needs no lock.
         places.retain(|key, count| *key == grant || count.load(Ordering::Acquire) > 0);
@@ -151,11 +151,11 @@ impl Places {
                 crate::limits::POLLS_PER_KEY_MAX
             )));
         }
-        Ok(Place(count))
+        Ok(PollSlot(count))
     }
 }
 
-impl Drop for Place {
+impl Drop for PollSlot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
     use apiary_store::model::GrantKey;
 
-    fn leased(spec_bytes: usize, grant_bytes: usize) -> Leased {
+    fn leased(spec_bytes: usize, grant_bytes: usize) -> LeaseGrant {
         let grant = StoredGrant {
             key: GrantKey(1),
             colony_id: Vec::new(),
@@ -190,7 +190,7 @@ mod tests {
             payload: Bytes::from(vec![0; spec_bytes]),
             signature: Vec::new(),
         };
-        Leased { claimed, submitter: Some(Arc::new(grant)), retries_left: 0, checkpoint: None }
+        LeaseGrant { claimed, submitter: Some(Arc::new(grant)), retries_left: 0, checkpoint: None }
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
         let mut leases: Vec<_> = (0..256).map(|_| leased(100, 64 * 1024)).collect();
         let excess = split_by_size(&mut leases);
         assert_eq!(leases.len() + excess.len(), 256);
-        assert!(leases.iter().map(Leased::bytes).sum::<usize>() <= CLAIM_BYTES_MAX);
+        assert!(leases.iter().map(LeaseGrant::bytes).sum::<usize>() <= CLAIM_BYTES_MAX);
         assert!(leases.len() > 200, "{}", leases.len());
     }
 

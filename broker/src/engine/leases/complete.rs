@@ -12,7 +12,7 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
-use crate::engine::leases::desk::{Ended, Holder, LeaseDesk};
+use crate::engine::leases::lookup::{EndResult, Holder, LeaseLookup};
 use crate::engine::notify::wakeups::{Change, Wakeups};
 
 impl Engine {
@@ -23,16 +23,16 @@ impl Engine {
         permit: Permit<action::Complete>,
         outcome: &Outcome,
         envelope: Envelope,
-    ) -> Result<Ended, Error> {
+    ) -> Result<EndResult, Error> {
         if outcome.outcome != OutcomeKind::Succeeded {
             return Err(Error::field("outcome", "is a failure: send it to Fail"));
         }
         let holder = Holder::new(&permit, outcome.process_id, outcome.attempt)?;
         let item = ResultItem::new(holder.clone(), outcome, envelope.clone());
         match self.completions.commit(item).await {
-            Err(Error::LeaseLost { .. }) => self.desk.after_the_end(&holder, &envelope).await,
+            Err(Error::LeaseLost { .. }) => self.lookup.after_the_end(&holder, &envelope).await,
             Err(error) => Err(error),
-            Ok(()) => Ok(Ended { existed: false }),
+            Ok(()) => Ok(EndResult { existed: false }),
         }
     }
 }
@@ -54,12 +54,12 @@ impl ResultItem {
     /// Checks that the result can be verified afterwards.
     pub(in crate::engine) async fn check_statement(
         &self,
-        desk: &LeaseDesk,
+        lookup: &LeaseLookup,
         lease: &LeaseRecord,
         says_done: bool,
         now_ms: i64,
     ) -> Result<(), Error> {
-        desk.may_state(lease, "finished_at", says_done, self.finished_at, now_ms).await
+        lookup.may_state(lease, "finished_at", says_done, self.finished_at, now_ms).await
     }
 
     /// Checks that the result names the bytes of the spec that the broker handed out.
@@ -70,14 +70,14 @@ impl ResultItem {
 
 /// Writes gathered successes.
 pub(crate) struct CompleteFlush {
-    desk: LeaseDesk,
+    lookup: LeaseLookup,
     wakeups: Wakeups,
     clock: Arc<dyn Clock>,
 }
 
 impl CompleteFlush {
-    pub(crate) fn new(desk: LeaseDesk, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
-        Self { desk, wakeups, clock }
+    pub(crate) fn new(lookup: LeaseLookup, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
+        Self { lookup, wakeups, clock }
     }
 }
 
@@ -97,7 +97,7 @@ impl Flush for CompleteFlush {
 
     async fn flush(&self, items: &[ResultItem]) -> StoreResult<Vec<Result<(), Error>>> {
         let now_ms = self.clock.now_ms();
-        let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
+        let leases = self.lookup.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut completions, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(leases) {
             // Until the database says otherwise, the lease is lost.
@@ -106,7 +106,7 @@ impl Flush for CompleteFlush {
                 continue;
             };
             let acceptable = match item.check_spec(lease.spec_digest) {
-                Ok(()) => item.check_statement(&self.desk, &lease, true, now_ms).await,
+                Ok(()) => item.check_statement(&self.lookup, &lease, true, now_ms).await,
                 Err(error) => Err(error),
             };
             if acceptable.is_ok() {
@@ -119,7 +119,7 @@ impl Flush for CompleteFlush {
             }
             answers.push(acceptable.and(Err(item.holder.lost())));
         }
-        let done = self.desk.store().complete(&completions, now_ms).await?;
+        let done = self.lookup.store().complete(&completions, now_ms).await?;
         for ((place, colony), end) in places.into_iter().zip(done) {
             let holder = &items[place].holder;
             answers[place] = match end {

@@ -16,15 +16,15 @@ use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
 use crate::engine::leases::backoff::backoff_ms;
 use crate::engine::leases::complete::ResultItem;
-use crate::engine::leases::desk::{Ended, Holder, LeaseDesk};
+use crate::engine::leases::lookup::{EndResult, Holder, LeaseLookup};
 use crate::engine::lifecycle::{self, Event};
 use crate::engine::notify::wakeups::{Change, Wakeups};
 
 /// The result of reporting a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Failed {
+pub(crate) struct FailResult {
     /// The end of the attempt: new, or known before.
-    pub(crate) ended: Ended,
+    pub(crate) ended: EndResult,
     /// When the next attempt may begin; `None` if there will be none, or if this result was known before.
     pub(crate) retry_at_ms: Option<i64>,
 }
@@ -36,7 +36,7 @@ impl Engine {
         permit: Permit<action::Fail>,
         outcome: Outcome,
         envelope: Envelope,
-    ) -> Result<Failed, Error> {
+    ) -> Result<FailResult, Error> {
         if outcome.outcome == OutcomeKind::Succeeded {
             return Err(Error::field("outcome", "is a success: send it to Complete"));
         }
@@ -50,11 +50,11 @@ impl Engine {
         };
         match self.failures.commit(item).await {
             Err(Error::LeaseLost { .. }) => {
-                let ended = self.desk.after_the_end(&holder, &envelope).await?;
-                Ok(Failed { ended, retry_at_ms: None })
+                let ended = self.lookup.after_the_end(&holder, &envelope).await?;
+                Ok(FailResult { ended, retry_at_ms: None })
             }
             Err(error) => Err(error),
-            Ok(retry_at_ms) => Ok(Failed { ended: Ended { existed: false }, retry_at_ms }),
+            Ok(retry_at_ms) => Ok(FailResult { ended: EndResult { existed: false }, retry_at_ms }),
         }
     }
 }
@@ -69,15 +69,15 @@ pub(crate) struct FailItem {
 
 /// Writes gathered failures.
 pub(crate) struct FailFlush {
-    desk: LeaseDesk,
+    lookup: LeaseLookup,
     wakeups: Wakeups,
     clock: Arc<dyn Clock>,
     failures: Throttle,
 }
 
 impl FailFlush {
-    pub(crate) fn new(desk: LeaseDesk, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
-        Self { desk, wakeups, failures: Throttle::new(clock.clone()), clock }
+    pub(crate) fn new(lookup: LeaseLookup, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
+        Self { lookup, wakeups, failures: Throttle::new(clock.clone()), clock }
     }
 
     /// Returns the back-off of each process that asks for a retry. A damaged spec gets the default: the executor finds the
@@ -85,7 +85,7 @@ impl FailFlush {
     async fn backoffs(&self, items: &[FailItem]) -> StoreResult<HashMap<Uuid, Backoff>> {
         let retryable = items.iter().filter(|item| item.kind == OutcomeKind::FailedRetryable);
         let ids: Vec<_> = retryable.map(|item| item.result.holder.process_id).collect();
-        let specs = self.desk.store().specs(&ids).await?;
+        let specs = self.lookup.store().specs(&ids).await?;
         let backoff = |payload: &[u8]| Spec::from_json(payload).map(|spec| spec.backoff).unwrap_or_default();
         Ok(specs.into_iter().map(|spec| (spec.process_id, backoff(&spec.payload))).collect())
     }
@@ -96,7 +96,7 @@ impl FailFlush {
             item.result.check_spec(lease.spec_digest)?;
             check_cancelled(item, lease)?;
         }
-        item.result.check_statement(&self.desk, lease, false, now_ms).await
+        item.result.check_statement(&self.lookup, lease, false, now_ms).await
     }
 
     /// Logs that a process failed for good, and what to do. Of a thousand that failed alike, only the first few are logged.
@@ -142,7 +142,7 @@ impl Flush for FailFlush {
 
     async fn flush(&self, items: &[FailItem]) -> StoreResult<Vec<Result<Option<i64>, Error>>> {
         let now_ms = self.clock.now_ms();
-        let leases = self.desk.held(items.iter().map(|item| &item.result.holder)).await?;
+        let leases = self.lookup.held(items.iter().map(|item| &item.result.holder)).await?;
         let backoffs = self.backoffs(items).await?;
         let (mut answers, mut failures, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(leases) {
@@ -160,7 +160,7 @@ impl Flush for FailFlush {
             places.push((answers.len() - 1, lease));
         }
         // The statement checks each lease again: it may have been renewed, lost or cancelled since it was read.
-        let done = self.desk.store().fail(&failures, now_ms).await?;
+        let done = self.lookup.store().fail(&failures, now_ms).await?;
         for (((place, lease), failure), done) in places.into_iter().zip(&failures).zip(done) {
             if done != LeaseEnd::Lost {
                 let is_cancelled = done == LeaseEnd::Cancelled;

@@ -6,11 +6,11 @@ use uuid::Uuid;
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::engine::leases::desk::Holder;
+use crate::engine::leases::lookup::Holder;
 use crate::engine::notify::wakeups::Change;
 
 /// A release order: the delay, and its reason.
-pub(crate) struct Return {
+pub(crate) struct ReleaseOrder {
     /// The shortest delay until the next claim; 0 for none.
     pub(crate) delay_ms: i64,
     /// The cause of the delay in words; may be empty.
@@ -27,13 +27,13 @@ impl Engine {
         permit: Permit<action::Release>,
         process_id: Uuid,
         attempt: i32,
-        back: Return,
+        back: ReleaseOrder,
     ) -> Result<(), Error> {
         let holder = Holder::new(&permit, process_id, attempt)?;
-        let held = self.desk.held(std::iter::once(&holder)).await?;
+        let held = self.lookup.held(std::iter::once(&holder)).await?;
         let lease = held.into_iter().next().flatten().ok_or_else(|| holder.lost())?;
         let now_ms = self.clock.now_ms();
-        let Return { delay_ms, reason, surroundings } = back;
+        let ReleaseOrder { delay_ms, reason, surroundings } = back;
         let release = Release {
             lease: lease.reference(),
             ending: match (delay_ms, &surroundings) {

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
-use crate::engine::leases::desk::{Holder, LeaseDesk};
+use crate::engine::leases::lookup::{Holder, LeaseLookup};
 
 impl Engine {
     /// Renews a lease; returns its end, a cancellation if there is one, and whether its executor, or the broker, is being drained.
@@ -37,13 +37,13 @@ pub(crate) struct RenewItem {
 
 /// Writes gathered renewals.
 pub(crate) struct RenewFlush {
-    desk: LeaseDesk,
+    lookup: LeaseLookup,
     clock: Arc<dyn Clock>,
 }
 
 impl RenewFlush {
-    pub(crate) fn new(desk: LeaseDesk, clock: Arc<dyn Clock>) -> Self {
-        Self { desk, clock }
+    pub(crate) fn new(lookup: LeaseLookup, clock: Arc<dyn Clock>) -> Self {
+        Self { lookup, clock }
     }
 }
 
@@ -63,7 +63,7 @@ impl Flush for RenewFlush {
 
     async fn flush(&self, items: &[RenewItem]) -> StoreResult<Vec<Result<RenewedLease, Error>>> {
         let now_ms = self.clock.now_ms();
-        let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
+        let leases = self.lookup.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut renewals, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(&leases) {
             // Until the database says otherwise, the lease is lost.
@@ -74,7 +74,7 @@ impl Flush for RenewFlush {
                     .push(Renewal { lease: lease.reference(), expires_at_ms: now_ms.saturating_add(item.lease_ms) });
             }
         }
-        let renewed = self.desk.store().renew(&renewals, now_ms).await?;
+        let renewed = self.lookup.store().renew(&renewals, now_ms).await?;
         for (place, renewed) in places.into_iter().zip(renewed) {
             if let Some(renewed) = renewed {
                 answers[place] = Ok(renewed);

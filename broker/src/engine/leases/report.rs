@@ -12,7 +12,7 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
-use crate::engine::leases::desk::{Holder, LeaseDesk};
+use crate::engine::leases::lookup::{Holder, LeaseLookup};
 use crate::engine::notify::wakeups::{Change, Wakeups};
 
 impl Engine {
@@ -53,14 +53,14 @@ pub(crate) struct ReportItem {
 
 /// Writes gathered progress.
 pub(crate) struct ReportFlush {
-    desk: LeaseDesk,
+    lookup: LeaseLookup,
     wakeups: Wakeups,
     clock: Arc<dyn Clock>,
 }
 
 impl ReportFlush {
-    pub(crate) fn new(desk: LeaseDesk, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
-        Self { desk, wakeups, clock }
+    pub(crate) fn new(lookup: LeaseLookup, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
+        Self { lookup, wakeups, clock }
     }
 }
 
@@ -80,7 +80,7 @@ impl Flush for ReportFlush {
 
     async fn flush(&self, items: &[ReportItem]) -> StoreResult<Vec<Result<(), Error>>> {
         let now_ms = self.clock.now_ms();
-        let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
+        let leases = self.lookup.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut reports, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(leases) {
             // Until the database says otherwise, the lease is lost.
@@ -90,7 +90,7 @@ impl Flush for ReportFlush {
             };
             // Progress that does not verify must not be stored: the next attempt would receive it, and end.
             let acceptable = match item.holder.check_spec(item.spec_digest, lease.spec_digest) {
-                Ok(()) => self.desk.may_state(&lease, "at", true, item.at, now_ms).await,
+                Ok(()) => self.lookup.may_state(&lease, "at", true, item.at, now_ms).await,
                 Err(error) => Err(error),
             };
             if acceptable.is_ok() {
@@ -107,7 +107,7 @@ impl Flush for ReportFlush {
             }
             answers.push(acceptable.and(Err(item.holder.lost())));
         }
-        let reported = self.desk.store().report(&reports, now_ms).await?;
+        let reported = self.lookup.store().report(&reports, now_ms).await?;
         for ((place, colony), reported) in places.into_iter().zip(reported) {
             match reported {
                 ReportResult::Lost => {}

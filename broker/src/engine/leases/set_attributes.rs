@@ -13,7 +13,7 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
-use crate::engine::leases::desk::{Holder, LeaseDesk};
+use crate::engine::leases::lookup::{Holder, LeaseLookup};
 
 impl Engine {
     /// Attaches values to a process whose lease is held: all of them, or none. Of two with one kind and key the later one is stored.
@@ -42,13 +42,13 @@ pub(crate) struct AttributeItem {
 
 /// Writes gathered attributes.
 pub(crate) struct AttributeFlush {
-    desk: LeaseDesk,
+    lookup: LeaseLookup,
     clock: Arc<dyn Clock>,
 }
 
 impl AttributeFlush {
-    pub(crate) fn new(desk: LeaseDesk, clock: Arc<dyn Clock>) -> Self {
-        Self { desk, clock }
+    pub(crate) fn new(lookup: LeaseLookup, clock: Arc<dyn Clock>) -> Self {
+        Self { lookup, clock }
     }
 }
 
@@ -67,7 +67,7 @@ impl Flush for AttributeFlush {
     }
 
     async fn flush(&self, items: &[AttributeItem]) -> StoreResult<Vec<Result<(), Error>>> {
-        let leases = self.desk.held(items.iter().map(|item| &item.holder)).await?;
+        let leases = self.lookup.held(items.iter().map(|item| &item.holder)).await?;
         let (mut answers, mut batches, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (item, lease) in items.iter().zip(&leases) {
             // Until the database says otherwise, it is lost.
@@ -77,7 +77,7 @@ impl Flush for AttributeFlush {
                 batches.push(AttributeBatch { lease: lease.reference(), attributes: item.attributes.clone() });
             }
         }
-        let attached = self.desk.store().set_attributes(&batches, self.clock.now_ms()).await?;
+        let attached = self.lookup.store().set_attributes(&batches, self.clock.now_ms()).await?;
         for (place, attached) in places.into_iter().zip(attached) {
             match attached {
                 AttachResult::Lost => {}

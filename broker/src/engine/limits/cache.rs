@@ -12,7 +12,7 @@ use crate::limits::{GRANT_CACHE_KEYS_MAX, LIMITS_REMEMBERED};
 
 /// The cached limits of colonies.
 #[derive(Default)]
-pub(crate) struct LimitBook {
+pub(crate) struct LimitCache {
     pages: Mutex<Pages>,
 }
 
@@ -23,7 +23,7 @@ struct Pages {
     forgotten: u64,
 }
 
-impl LimitBook {
+impl LimitCache {
     /// Returns the colony's limits, from the cache or the store.
     pub(crate) async fn of(&self, store: &dyn Store, colony: ColonyKey) -> StoreResult<Arc<Limits>> {
         let remembered = self.pages().by_colony.get(&colony).cloned();

@@ -12,15 +12,15 @@ use crate::engine::Engine;
 use crate::limits::LIMIT_USES_SHOWN;
 
 /// A limit with its use.
-pub(crate) struct LimitStanding {
+pub(crate) struct LimitWithUses {
     /// The limit, with the caller who set it.
     pub(crate) record: LimitRecord,
     /// The keys or names that use most of it.
-    pub(crate) uses: Vec<KeyStanding>,
+    pub(crate) uses: Vec<KeyUse>,
 }
 
 /// The use of a limit by one key or name.
-pub(crate) struct KeyStanding {
+pub(crate) struct KeyUse {
     /// The key or name.
     pub(crate) key: String,
     /// The number of processes that run.
@@ -33,7 +33,7 @@ pub(crate) struct KeyStanding {
 
 impl Engine {
     /// Returns every limit of the colony, by kind and pattern; with its uses for callers who may see them.
-    pub(crate) async fn list_limits(&self, permit: Permit<action::ListLimits>) -> Result<Vec<LimitStanding>, Error> {
+    pub(crate) async fn list_limits(&self, permit: Permit<action::ListLimits>) -> Result<Vec<LimitWithUses>, Error> {
         let colony = permit.colony().key;
         let records = self.store.list_limits(colony).await?;
         let sees_uses = permit.grant().is_none_or(|record| {
@@ -48,9 +48,9 @@ impl Engine {
 }
 
 /// Assigns each use, the largest first, to the limit that applies to it.
-fn standings(records: Vec<LimitRecord>, uses: Vec<LimitUse>, now_ms: i64) -> Vec<LimitStanding> {
+fn standings(records: Vec<LimitRecord>, uses: Vec<LimitUse>, now_ms: i64) -> Vec<LimitWithUses> {
     let limits: Limits = records.iter().map(|record| record.limit.clone()).collect();
-    let mut by_limit: HashMap<(LimitKind, String), Vec<KeyStanding>> = HashMap::new();
+    let mut by_limit: HashMap<(LimitKind, String), Vec<KeyUse>> = HashMap::new();
     for found in uses {
         if let Some(limit) = limits.holding(found.kind, &found.key) {
             let shown = by_limit.entry((limit.kind, limit.pattern.clone())).or_default();
@@ -61,15 +61,15 @@ fn standings(records: Vec<LimitRecord>, uses: Vec<LimitUse>, now_ms: i64) -> Vec
     }
     let with_uses = |record: LimitRecord| {
         let uses = by_limit.remove(&(record.limit.kind, record.limit.pattern.clone())).unwrap_or_default();
-        LimitStanding { record, uses }
+        LimitWithUses { record, uses }
     };
     records.into_iter().map(with_uses).collect()
 }
 
-fn standing(limit: &Limit, found: LimitUse, now_ms: i64) -> KeyStanding {
+fn standing(limit: &Limit, found: LimitUse, now_ms: i64) -> KeyUse {
     let left = limit.rate.zip(found.bucket).map(|(rate, bucket)| (rate, bucket.refilled(&rate, now_ms)));
     let next_start_ms = left.filter(|(_, left)| !left.has_token()).map(|(rate, left)| left.next_start_ms(&rate));
-    KeyStanding { key: found.key, running: found.running, waiting: found.waiting, next_start_ms }
+    KeyUse { key: found.key, running: found.running, waiting: found.waiting, next_start_ms }
 }
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
         let used = |key: String| LimitUse { kind, key, running: 1, waiting: 2, bucket: None };
         let uses = (0..20).flat_map(|number| [used(format!("a-{number}")), used(format!("b-{number}"))]).collect();
         let all = standings(vec![record(kind, "a-*", None), record(kind, "a-3", None)], uses, 0);
-        let keys = |at: usize| all[at].uses.iter().map(|one: &KeyStanding| one.key.as_str()).collect::<Vec<_>>();
+        let keys = |at: usize| all[at].uses.iter().map(|one: &KeyUse| one.key.as_str()).collect::<Vec<_>>();
         assert_eq!(keys(0), ["a-0", "a-1", "a-2", "a-4", "a-5", "a-6", "a-7", "a-8", "a-9", "a-10"]);
         assert_eq!(keys(1), ["a-3"]);
         assert_eq!((all[0].uses[0].running, all[0].uses[0].waiting, all[0].uses[0].next_start_ms), (1, 2, None));

@@ -6,7 +6,7 @@ use apiary_store::model::{Bucket, Colony, ExplainRecord, Limit, LimitKind, Limit
 
 use crate::Error;
 use crate::engine::Engine;
-use crate::engine::explain::Counted;
+use crate::engine::explain::LimitUsage;
 
 impl Engine {
     /// Returns the limits that count a process, with their use.
@@ -15,7 +15,7 @@ impl Engine {
         colony: &Colony,
         record: &ExplainRecord,
         now_ms: i64,
-    ) -> Result<Vec<Counted>, Error> {
+    ) -> Result<Vec<LimitUsage>, Error> {
         let limits = self.limits_of(colony).await?;
         let mut counted = Vec::new();
         let (executor_type, function) = (&record.summary.executor_type, &record.summary.function);
@@ -27,7 +27,7 @@ impl Engine {
                 continue;
             }
             let holders = self.store.limit_holders(colony.key, kind, key).await?;
-            counted.push(Counted {
+            counted.push(LimitUsage {
                 kind: words(kind),
                 key: key.to_owned(),
                 places: running_max.map(|most| (holders.running, most)),
@@ -39,11 +39,11 @@ impl Engine {
     }
 
     /// Returns the limits of a colony, with the largest uses.
-    pub(in crate::engine) async fn standing(&self, colony: &Colony) -> Result<Standing, Error> {
+    pub(in crate::engine) async fn standing(&self, colony: &Colony) -> Result<ColonyLimits, Error> {
         let limits = self.limits_of(colony).await?;
         let uses = self.store.list_limit_uses(colony.key).await?;
         let uses = uses.into_iter().map(|used| ((used.kind, used.key.clone()), used)).collect();
-        Ok(Standing { limits, uses })
+        Ok(ColonyLimits { limits, uses })
     }
 
     async fn limits_of(&self, colony: &Colony) -> Result<Limits, Error> {
@@ -52,12 +52,12 @@ impl Engine {
 }
 
 /// The limits of a colony, with their use.
-pub(in crate::engine) struct Standing {
+pub(in crate::engine) struct ColonyLimits {
     limits: Limits,
     uses: HashMap<(LimitKind, String), LimitUse>,
 }
 
-impl Standing {
+impl ColonyLimits {
     /// True if a limit holds back these waiting processes.
     pub(in crate::engine) fn holds(&self, executor_type: &str, sort: &WaitingGroup, now_ms: i64) -> bool {
         let mut keys = counters(executor_type, &sort.function, &sort.concurrency_key, &sort.rate_key);

@@ -10,19 +10,19 @@ use crate::limits::ENDED_NOTED_MAX;
 
 /// Processes that ended, and that others may wait for.
 #[derive(Default)]
-pub(crate) struct Ended {
-    noted: Mutex<Noted>,
+pub(crate) struct EndedProcesses {
+    noted: Mutex<PendingEnds>,
     more: Notify,
 }
 
 #[derive(Default)]
-struct Noted {
+struct PendingEnds {
     process_ids: HashSet<Uuid>,
     /// True if there were too many to remember: any process may have ended.
     any: bool,
 }
 
-impl Ended {
+impl EndedProcesses {
     /// Notes that this process ended, or may have ended.
     pub(in crate::engine) fn note(&self, process_id: Uuid) {
         let mut noted = self.noted();
@@ -46,7 +46,7 @@ impl Ended {
         self.more.notified().await;
     }
 
-    fn noted(&self) -> MutexGuard<'_, Noted> {
+    fn noted(&self) -> MutexGuard<'_, PendingEnds> {
         // A panic elsewhere leaves a valid set.
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -46,7 +46,7 @@ struct Message {
 }
 
 /// The caches of this broker, to be invalidated when another broker changes the database.
-pub(crate) struct Memory {
+pub(crate) struct Caches {
     /// The cached grants.
     pub(crate) grants: Arc<GrantCache>,
     /// The cached announcements.
@@ -88,7 +88,7 @@ pub(crate) struct HintReader {
     pub(crate) messages: Option<mpsc::Receiver<String>>,
     pub(crate) broker_id: Uuid,
     pub(crate) wakeups: Wakeups,
-    pub(crate) memory: Memory,
+    pub(crate) memory: Caches,
 }
 
 impl HintReader {
@@ -128,7 +128,7 @@ async fn subscribe(store: &dyn Store) -> Option<mpsc::Receiver<String>> {
     }
 }
 
-fn heed(message: Message, wakeups: &Wakeups, memory: &Memory) {
+fn heed(message: Message, wakeups: &Wakeups, memory: &Caches) {
     for (colony, executor_type) in message.lanes {
         wakeups.hear(&Hint::Work(Lane { colony: ColonyKey(colony), executor_type }));
     }

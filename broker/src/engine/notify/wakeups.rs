@@ -8,8 +8,8 @@ use tokio::sync::{Notify, broadcast, mpsc};
 use uuid::Uuid;
 
 use crate::engine::dispatch::dispatcher::Dispatcher;
-use crate::engine::limits::cache::LimitBook;
-use crate::engine::notify::ended::Ended;
+use crate::engine::limits::cache::LimitCache;
+use crate::engine::notify::ended::EndedProcesses;
 use crate::limits::{COMMIT_QUEUE_MAX, WATCH_LAG_MAX};
 
 /// A process that entered a state. It carries the id only: the receiver reads the state.
@@ -47,8 +47,8 @@ pub(crate) struct Wakeups {
     logs: broadcast::Sender<Change>,
     deadline: Arc<Deadline>,
     relay: Option<mpsc::Sender<Hint>>,
-    limits: Arc<LimitBook>,
-    ended: Arc<Ended>,
+    limits: Arc<LimitCache>,
+    ended: Arc<EndedProcesses>,
 }
 
 impl Wakeups {
@@ -106,7 +106,7 @@ impl Wakeups {
     }
 
     /// Returns the processes that ended, until their children were checked.
-    pub(crate) fn ended_processes(&self) -> Arc<Ended> {
+    pub(crate) fn ended_processes(&self) -> Arc<EndedProcesses> {
         self.ended.clone()
     }
 
@@ -138,7 +138,7 @@ impl Wakeups {
     }
 
     /// Returns the cached limits of colonies.
-    pub(crate) fn limits(&self) -> &LimitBook {
+    pub(crate) fn limits(&self) -> &LimitCache {
         &self.limits
     }
 

@@ -26,25 +26,25 @@ type Holder = (ColonyKey, Id);
 pub(crate) struct Watches {
     clock: Arc<dyn Clock>,
     room: Arc<Semaphore>,
-    open: Mutex<Open>,
+    open: Mutex<WatchTable>,
 }
 
 #[derive(Default)]
-struct Open {
+struct WatchTable {
     count: usize,
     last: u64,
-    by_holder: HashMap<Holder, Held>,
+    by_holder: HashMap<Holder, KeyWatches>,
 }
 
 /// The places and the memory of one key.
-struct Held {
+struct KeyWatches {
     room: Arc<Semaphore>,
     /// The places by number, each with its grant; the colony's own key needs none.
     places: HashMap<u64, (Option<GrantKey>, CancellationToken)>,
 }
 
 /// The place of a watch or an awaiting call, freed when it is dropped.
-pub(in crate::engine) struct Place {
+pub(in crate::engine) struct WatchSlot {
     watches: Arc<Watches>,
     holder: Holder,
     number: u64,
@@ -55,7 +55,7 @@ pub(in crate::engine) struct Place {
 
 /// A share of the memory, freed when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct MemoryShare {
     of_key: OwnedSemaphorePermit,
     of_all: OwnedSemaphorePermit,
 }
@@ -71,7 +71,7 @@ impl Watches {
         self: &Arc<Self>,
         holder: Holder,
         grant: Option<&GrantRecord>,
-    ) -> Result<Place, Error> {
+    ) -> Result<WatchSlot, Error> {
         // Both bounds are checked under one lock, so that concurrent calls cannot exceed them together.
         let mut open = self.open();
         if open.count >= WATCHES_MAX {
@@ -86,11 +86,11 @@ impl Watches {
         open.count += 1;
         open.last += 1;
         let (number, revoked) = (open.last, CancellationToken::new());
-        let fresh = || Held { room: Arc::new(Semaphore::new(WATCH_BYTES_PER_KEY_MAX)), places: HashMap::new() };
+        let fresh = || KeyWatches { room: Arc::new(Semaphore::new(WATCH_BYTES_PER_KEY_MAX)), places: HashMap::new() };
         let held = open.by_holder.entry(holder).or_insert_with(fresh);
         held.places.insert(number, (grant.map(|grant| grant.key), revoked.clone()));
         let valid_until = grant.map(|grant| grant.grant.valid_until);
-        Ok(Place { watches: self.clone(), holder, number, revoked, valid_until, room: held.room.clone() })
+        Ok(WatchSlot { watches: self.clone(), holder, number, revoked, valid_until, room: held.room.clone() })
     }
 
     /// Ends the places under these grants.
@@ -105,13 +105,13 @@ impl Watches {
         }
     }
 
-    fn open(&self) -> MutexGuard<'_, Open> {
+    fn open(&self) -> MutexGuard<'_, WatchTable> {
         // It is only ever changed in steps that cannot panic half-way.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place {
+impl WatchSlot {
     /// Completes when the place's grant is revoked or over; returns the error for the caller.
     pub(in crate::engine) async fn ended(&self) -> Error {
         tokio::select! {
@@ -138,13 +138,13 @@ impl Place {
 
     /// Waits for memory for so many bytes, beside what this key's watches hold and what all hold. A client that does not read frees
     /// none, and after a while the watches that wait for it end.
-    pub(in crate::engine) async fn room(&self, bytes: usize) -> Result<Room, Error> {
+    pub(in crate::engine) async fn room(&self, bytes: usize) -> Result<MemoryShare, Error> {
         let wanted = u32::try_from(bytes).unwrap_or(u32::MAX);
         // The key's share first: a key that is at its bound must not hold back memory of all while it waits.
         let taken = async {
             let of_key = self.room.clone().acquire_many_owned(wanted).await;
             let of_all = self.watches.room.clone().acquire_many_owned(wanted).await;
-            Some(Room { of_key: of_key.ok()?, of_all: of_all.ok()? })
+            Some(MemoryShare { of_key: of_key.ok()?, of_all: of_all.ok()? })
         };
         let taken = tokio::time::timeout(WATCH_STALL_MAX, taken).await.ok().flatten();
         taken.ok_or_else(|| {
@@ -156,7 +156,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for WatchSlot {
     fn drop(&mut self) {
         let mut open = self.watches.open();
         open.count -= 1;
@@ -169,7 +169,7 @@ impl Drop for Place {
     }
 }
 
-impl Room {
+impl MemoryShare {
     /// Gives back all but room for so many bytes.
     pub(in crate::engine) fn keep(mut self, bytes: usize) -> Option<Self> {
         self.split(bytes)
@@ -184,7 +184,7 @@ impl Room {
 
 impl Engine {
     /// Takes a place to watch or to await from.
-    pub(in crate::engine) async fn place<A: Action>(&self, permit: &Permit<A>) -> Result<Place, Error> {
+    pub(in crate::engine) async fn place<A: Action>(&self, permit: &Permit<A>) -> Result<WatchSlot, Error> {
         let (colony, key) = (permit.colony(), permit.key());
         let place = self.watches.take((colony.key, key), permit.grant())?;
         // The grant may have been revoked between the permit and the place, when there was nothing to end.

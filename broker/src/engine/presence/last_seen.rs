@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use apiary_daemon::Throttle;
 use apiary_identity::{Clock, Id, Offer};
-use apiary_store::model::{ColonyKey, LastSeen, ExpiryBounds};
+use apiary_store::model::{ColonyKey, ExpiryBounds, LastSeen};
 use apiary_store::{Store, StoreResult};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -20,10 +20,10 @@ use crate::limits::{
 };
 
 /// Last-seen times of the executors at this broker.
-pub(crate) struct Contacts {
+pub(crate) struct LastSeenTable {
     clock: Arc<dyn Clock>,
     times: PresenceTimes,
-    heard: Mutex<HashMap<(ColonyKey, Id), HashMap<String, Heard>>>,
+    heard: Mutex<HashMap<(ColonyKey, Id), HashMap<String, LastSeenEntry>>>,
     /// Notified when an executor is heard for the first time, or offers something else.
     news: Notify,
     /// The throttle of log lines about failed flushes.
@@ -31,7 +31,7 @@ pub(crate) struct Contacts {
 }
 
 /// The last-seen record of one key and executor type.
-struct Heard {
+struct LastSeenEntry {
     name: String,
     last_heard_ms: i64,
     offer: Option<Offer>,
@@ -42,13 +42,13 @@ struct Heard {
 }
 
 /// A claim in progress: its executor counts as heard as long as it waits.
-pub(crate) struct Listening {
-    contacts: Arc<Contacts>,
+pub(crate) struct PollPresence {
+    contacts: Arc<LastSeenTable>,
     executor: (ColonyKey, Id),
     executor_type: String,
 }
 
-impl Contacts {
+impl LastSeenTable {
     /// Returns an empty record.
     pub(crate) fn new(clock: Arc<dyn Clock>, times: PresenceTimes) -> Self {
         let lines = Throttle::new(clock.clone());
@@ -67,7 +67,7 @@ impl Contacts {
         executor_type: &str,
         name: &str,
         offer: &Offer,
-    ) -> Listening {
+    ) -> PollPresence {
         let now_ms = self.clock.now_ms();
         let mut heard = self.heard();
         // Beyond the bounds executors work as ever, but are shown with the time of their registration.
@@ -77,7 +77,7 @@ impl Contacts {
             let is_news = match types.entry(executor_type.to_owned()) {
                 Entry::Occupied(mut known) => known.get_mut().again(now_ms, name, offer),
                 Entry::Vacant(place) if has_room => {
-                    place.insert(Heard::first(now_ms, name, offer));
+                    place.insert(LastSeenEntry::first(now_ms, name, offer));
                     true
                 }
                 Entry::Vacant(_) => false,
@@ -87,7 +87,7 @@ impl Contacts {
             }
         }
         drop(heard);
-        Listening { contacts: self.clone(), executor, executor_type: executor_type.to_owned() }
+        PollPresence { contacts: self.clone(), executor, executor_type: executor_type.to_owned() }
     }
 
     /// Notes a call of an executor that claimed here before.
@@ -207,13 +207,13 @@ impl Contacts {
         CONTACT_TICK.min(Duration::from_millis(self.rewrite_ms().unsigned_abs() / 2)).max(NOTIFY_GATHER)
     }
 
-    fn heard(&self) -> MutexGuard<'_, HashMap<(ColonyKey, Id), HashMap<String, Heard>>> {
+    fn heard(&self) -> MutexGuard<'_, HashMap<(ColonyKey, Id), HashMap<String, LastSeenEntry>>> {
         // It is only ever changed in steps that cannot panic half-way.
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Heard {
+impl LastSeenEntry {
     fn first(now_ms: i64, name: &str, offer: &Offer) -> Self {
         Self { name: name.to_owned(), last_heard_ms: now_ms, offer: Some(offer.clone()), polls: 1, written_ms: None }
     }
@@ -242,7 +242,7 @@ impl Heard {
     }
 }
 
-impl Drop for Listening {
+impl Drop for PollPresence {
     fn drop(&mut self) {
         let now_ms = self.contacts.clock.now_ms();
         let mut heard = self.contacts.heard();
@@ -265,9 +265,9 @@ mod tests {
 
     const TIMES: PresenceTimes = PresenceTimes { silent_after_ms: 60_000, gone_after_ms: 120_000 };
 
-    fn scene() -> (Arc<ManualClock>, Arc<Contacts>, (ColonyKey, Id)) {
+    fn scene() -> (Arc<ManualClock>, Arc<LastSeenTable>, (ColonyKey, Id)) {
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
-        let contacts = Arc::new(Contacts::new(clock.clone(), TIMES));
+        let contacts = Arc::new(LastSeenTable::new(clock.clone(), TIMES));
         (clock, contacts, (ColonyKey(1), KeyPair::generate().id()))
     }
 
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn short_settings_are_written_soon_enough_for_the_other_brokers() {
         let times = PresenceTimes { silent_after_ms: 400, gone_after_ms: 800 };
-        let contacts = Contacts::new(Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)), times);
+        let contacts = LastSeenTable::new(Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)), times);
         assert!(contacts.rewrite_ms() <= 200 && contacts.tick() <= Duration::from_millis(100));
     }
 }

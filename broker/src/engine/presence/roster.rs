@@ -7,8 +7,8 @@ use apiary_store::model::{Announcement, Colony, ExecutorRecord, StoredGrant};
 use apiary_store::{Store, StoreResult};
 use jiff::Timestamp;
 
-use crate::engine::presence::last_seen::Contacts;
-use crate::engine::presence::state::{Facts, Presence, Standing};
+use crate::engine::presence::last_seen::LastSeenTable;
+use crate::engine::presence::state::{Facts, GrantStatus, Presence};
 
 /// An executor as it is now.
 #[derive(Clone, Debug)]
@@ -22,12 +22,12 @@ pub(crate) struct ExecutorView {
 }
 
 /// The executor's grants of some keys, for display only: permission is the task of `auth`, which checks signatures.
-pub(in crate::engine) struct Licences {
+pub(in crate::engine) struct ExecutorGrants {
     by_key: HashMap<Vec<u8>, Vec<(Grant, Option<i64>)>>,
     now: Timestamp,
 }
 
-impl Licences {
+impl ExecutorGrants {
     /// Reads the grants of these keys.
     pub(in crate::engine) async fn read(
         store: &dyn Store,
@@ -49,8 +49,8 @@ impl Licences {
     }
 
     /// Returns the standing of a key for an executor type (any, if it is empty), and until when it is in force.
-    pub(in crate::engine) fn standing(&self, key: &Id, executor_type: &str) -> (Standing, Option<i64>) {
-        let Some(grants) = self.by_key.get(key.as_bytes().as_slice()) else { return (Standing::Never, None) };
+    pub(in crate::engine) fn standing(&self, key: &Id, executor_type: &str) -> (GrantStatus, Option<i64>) {
+        let Some(grants) = self.by_key.get(key.as_bytes().as_slice()) else { return (GrantStatus::Never, None) };
         let in_force = grants.iter().filter(|(grant, revoked_from_ms)| {
             revoked_from_ms.is_none()
                 && grant.is_valid_at(self.now)
@@ -58,14 +58,14 @@ impl Licences {
         });
         // The latest end counts: a grant that is about to end does not matter beside a newer one.
         match in_force.map(|(grant, _)| grant.valid_until.as_millisecond()).max() {
-            Some(until_ms) => (Standing::InForce, Some(until_ms)),
-            None => (Standing::Ended, None),
+            Some(until_ms) => (GrantStatus::InForce, Some(until_ms)),
+            None => (GrantStatus::Ended, None),
         }
     }
 
     /// True if a grant of the key, in force, covers the executor type.
     pub(in crate::engine) fn covers_type(&self, key: &Id, executor_type: &str) -> bool {
-        self.standing(key, executor_type).0 == Standing::InForce
+        self.standing(key, executor_type).0 == GrantStatus::InForce
     }
 
     /// True if a grant of the key covers the executor type, or covered it before it was revoked or over.
@@ -87,7 +87,7 @@ impl Licences {
         &self,
         mut record: ExecutorRecord,
         colony: &Colony,
-        contacts: &Contacts,
+        contacts: &LastSeenTable,
     ) -> ExecutorView {
         let (standing, granted_until_ms) = self.standing(&record.key, &record.executor_type);
         // The database gets last-seen times only now and then; this broker's memory may be newer.
@@ -107,7 +107,12 @@ impl Licences {
     }
 
     /// True if the executor may do what it announces, and was heard recently.
-    pub(in crate::engine) fn is_live(&self, announcement: &Announcement, colony: &Colony, contacts: &Contacts) -> bool {
+    pub(in crate::engine) fn is_live(
+        &self,
+        announcement: &Announcement,
+        colony: &Colony,
+        contacts: &LastSeenTable,
+    ) -> bool {
         let (standing, _) = self.standing(&announcement.key, &announcement.executor_type);
         let heard = contacts.last((colony.key, announcement.key), &announcement.executor_type);
         let heard_ms = announcement.last_heard_ms.max(heard.map(|(heard_ms, _)| heard_ms));

@@ -32,7 +32,7 @@ pub(crate) enum Presence {
 
 /// The standing of an executor's grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum GrantStatus {
     /// A grant is in force for its executor type.
     InForce,
     /// Every grant for its executor type is revoked or over.
@@ -45,7 +45,7 @@ pub(crate) enum Standing {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
     /// The standing of its grants.
-    pub(crate) standing: Standing,
+    pub(crate) standing: GrantStatus,
     /// True if an operator turned it down.
     pub(crate) is_rejected: bool,
     /// True if its name is drained.
@@ -74,10 +74,10 @@ impl Presence {
     pub(crate) fn at(now_ms: i64, facts: &Facts, times: PresenceTimes) -> Self {
         // A rejection counts only until there is a grant: granting a rejected key approves it.
         match facts.standing {
-            Standing::Never if facts.is_rejected => return Self::Rejected,
-            Standing::Never => return Self::Pending,
-            Standing::Ended => return Self::Removed,
-            Standing::InForce => {}
+            GrantStatus::Never if facts.is_rejected => return Self::Rejected,
+            GrantStatus::Never => return Self::Pending,
+            GrantStatus::Ended => return Self::Removed,
+            GrantStatus::InForce => {}
         }
         // A granted executor that was never heard counts as gone, not as silent: no time is known from which it could be late.
         let quiet_ms = facts.heard_ms.map_or(i64::MAX, |heard_ms| now_ms.saturating_sub(heard_ms));
@@ -125,7 +125,7 @@ mod tests {
 
     const TIMES: PresenceTimes = PresenceTimes { silent_after_ms: 60_000, gone_after_ms: 120_000 };
     const THERE: Facts =
-        Facts { standing: Standing::InForce, is_rejected: false, is_drained: false, running: 0, heard_ms: Some(0) };
+        Facts { standing: GrantStatus::InForce, is_rejected: false, is_drained: false, running: 0, heard_ms: Some(0) };
 
     fn after(seconds: i64, facts: Facts) -> Presence {
         Presence::at(seconds * 1000, &facts, TIMES)
@@ -154,9 +154,9 @@ mod tests {
     #[test]
     fn without_a_grant_nothing_else_counts() {
         let busy = Facts { running: 3, is_drained: true, ..THERE };
-        assert_eq!(after(0, Facts { standing: Standing::Never, ..busy }), Presence::Pending);
-        assert_eq!(after(0, Facts { standing: Standing::Never, is_rejected: true, ..busy }), Presence::Rejected);
-        assert_eq!(after(0, Facts { standing: Standing::Ended, ..busy }), Presence::Removed);
+        assert_eq!(after(0, Facts { standing: GrantStatus::Never, ..busy }), Presence::Pending);
+        assert_eq!(after(0, Facts { standing: GrantStatus::Never, is_rejected: true, ..busy }), Presence::Rejected);
+        assert_eq!(after(0, Facts { standing: GrantStatus::Ended, ..busy }), Presence::Removed);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::limits::AWAIT_LOOK;
 
 /// The state of an awaited process, with its last attempt.
-pub(crate) struct Awaited {
+pub(crate) struct AwaitResult {
     /// The process: finished, or unfinished when the time was over.
     pub(crate) process: ProcessSummary,
     /// The last attempt, with its executor's grant; `None` if it was never claimed.
@@ -27,7 +27,7 @@ impl Engine {
         permit: Permit<action::Await>,
         process_id: Uuid,
         wait: Duration,
-    ) -> Result<Awaited, Error> {
+    ) -> Result<AwaitResult, Error> {
         let place = self.place(&permit).await?;
         let (colony, until) = (permit.colony(), Instant::now() + wait);
         // Subscribed before the first read, so that no change falls between them.
@@ -52,9 +52,9 @@ impl Engine {
             }
         };
         let Some(attempt) = self.store.attempts(process_id).await?.pop() else {
-            return Ok(Awaited { process, attempt: None });
+            return Ok(AwaitResult { process, attempt: None });
         };
         let grant = self.store.grants_by_key(&[attempt.executor]).await?.pop().map(Arc::new);
-        Ok(Awaited { process, attempt: Some((attempt, grant)) })
+        Ok(AwaitResult { process, attempt: Some((attempt, grant)) })
     }
 }

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::explain::{self, Candidate, Facts};
-use crate::engine::presence::roster::{ExecutorView, Licences};
+use crate::engine::presence::roster::{ExecutorGrants, ExecutorView};
 use crate::engine::presence::state::Presence;
 use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_RUNS_WINDOW_MS};
 
@@ -69,7 +69,7 @@ impl Engine {
         let silent = ExecutorFilter { executor_type: Some(String::new()), ..ExecutorFilter::default() };
         views.extend(self.executors(colony, &silent, page).await?);
         let keys = views.iter().map(|view| view.record.key);
-        let licences = Licences::read(&*self.store, &*self.clock, colony, keys).await?;
+        let licences = ExecutorGrants::read(&*self.store, &*self.clock, colony, keys).await?;
         let candidate =
             |view: ExecutorView| Candidate::of(&view, licences.covers(&view.record.key, executor_type, function));
         let suits = |view: &ExecutorView| {

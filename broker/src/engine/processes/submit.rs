@@ -22,7 +22,7 @@ use crate::limits::REPLACEMENTS_FOLLOWED_MAX;
 
 /// The process that a submit made, or that existed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kept {
+pub(crate) struct SubmitOutcome {
     /// The spec's own id, or that of the first process with its idempotency key.
     pub(crate) process_id: Uuid,
     /// True if nothing was stored, because the process existed.
@@ -41,7 +41,7 @@ impl Engine {
         permit: Permit<action::Submit>,
         spec: Spec,
         envelope: Envelope,
-    ) -> Result<Kept, Error> {
+    ) -> Result<SubmitOutcome, Error> {
         let grant = permit.grant().ok_or_else(|| Error::NotPermitted("submitting needs a grant".into()))?;
         // The result is used below: a repeat of a stored spec must not fail on checks that have changed since.
         let parents = self.check(permit.colony(), &spec).await;
@@ -93,31 +93,33 @@ impl Engine {
             SubmitResult::IdTaken => Err(Error::Taken(format!(
                 "process id {process_id} belongs to another spec: make a new UUIDv7 for each spec"
             ))),
-            SubmitResult::New { state } => Ok(Kept { process_id, existed: false, redriven: false, state }),
+            SubmitResult::New { state } => Ok(SubmitOutcome { process_id, existed: false, redriven: false, state }),
             SubmitResult::Existed {
                 process_id: first,
                 state: state @ (ProcessState::Failed | ProcessState::DeadLetter),
             } if may_redrive && first != process_id => {
                 self.resubmit(permit.colony(), Resubmission { first, ..resubmission }, state).await
             }
-            SubmitResult::Existed { process_id, state } => Ok(Kept { process_id, existed: true, redriven: false, state }),
+            SubmitResult::Existed { process_id, state } => {
+                Ok(SubmitOutcome { process_id, existed: true, redriven: false, state })
+            }
         }
     }
 
     /// Redrives the process that a spec met, unless another call was faster, or the spec is of another submitter or did so before.
-    async fn resubmit(&self, colony: &Colony, spec: Resubmission, state: ProcessState) -> Result<Kept, Error> {
+    async fn resubmit(&self, colony: &Colony, spec: Resubmission, state: ProcessState) -> Result<SubmitOutcome, Error> {
         let redriven = self.resubmits.commit(spec).await?;
         if redriven {
             tracing::info!(
                 colony = colony.name, process_id = %spec.first, spec = %spec.process_id, "redriven by its submitter's next spec"
             );
             // An executor may have claimed it already; the answer says what this call did.
-            return Ok(Kept { process_id: spec.first, existed: true, redriven, state: ProcessState::Waiting });
+            return Ok(SubmitOutcome { process_id: spec.first, existed: true, redriven, state: ProcessState::Waiting });
         }
         // Another call was faster and has changed the state; a deleted process is answered with its last state.
         let found = self.store.summaries(&[spec.first]).await?.pop();
         let state = found.map_or(state, |process| process.state);
-        Ok(Kept { process_id: spec.first, existed: true, redriven, state })
+        Ok(SubmitOutcome { process_id: spec.first, existed: true, redriven, state })
     }
 
     /// Checks what only the state of the colony decides; returns the processes to wait for.

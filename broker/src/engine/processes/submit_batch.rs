@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::engine::processes::submit::Kept;
+use crate::engine::processes::submit::SubmitOutcome;
 
 /// A spec, and the permit to submit it.
 pub(crate) struct Submission {
@@ -23,7 +23,10 @@ pub(crate) struct Submission {
 impl Engine {
     /// Stores processes, each by itself; returns the answers in the items' order. Parents are stored before their children, and the
     /// others all at once, so that they share commits.
-    pub(crate) async fn submit_batch(&self, batch: Vec<Result<Submission, Error>>) -> Vec<Result<Kept, Error>> {
+    pub(crate) async fn submit_batch(
+        &self,
+        batch: Vec<Result<Submission, Error>>,
+    ) -> Vec<Result<SubmitOutcome, Error>> {
         let mut answers = Vec::with_capacity(batch.len());
         let mut open = Vec::new();
         for (place, item) in batch.into_iter().enumerate() {

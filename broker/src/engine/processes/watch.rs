@@ -19,7 +19,7 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::notify::wakeups::Change;
-use crate::engine::notify::watches::{Place, Room};
+use crate::engine::notify::watches::{MemoryShare, WatchSlot};
 use crate::engine::processes::list_logs::bytes_of;
 use crate::limits::{PAGE_BYTES_MAX, WATCH_LINES_MAX, WATCH_PROCESSES_MAX, WATCH_READ_BYTES_MAX, WATCH_STALL_MAX};
 
@@ -47,7 +47,7 @@ pub(crate) enum WatchTarget {
 
 /// A message of a watch.
 #[derive(Debug)]
-pub(crate) enum Sighting {
+pub(crate) enum WatchEvent {
     /// A process as it is now.
     Process(Box<ProcessSummary>),
     /// Log lines that came since the last message.
@@ -56,11 +56,11 @@ pub(crate) enum Sighting {
 
 /// A message of a watch, with the memory that it takes until its client has it.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct WatchMessage {
     /// The message.
-    pub(crate) sighting: Sighting,
+    pub(crate) sighting: WatchEvent,
     /// The memory, freed once the client has asked for more.
-    pub(crate) room: Option<Room>,
+    pub(crate) room: Option<MemoryShare>,
 }
 
 /// The position in the log of the watched process.
@@ -75,7 +75,7 @@ impl Engine {
         &self,
         permit: Permit<action::Watch>,
         target: WatchTarget,
-    ) -> Result<mpsc::Receiver<Result<Told, Error>>, Error> {
+    ) -> Result<mpsc::Receiver<Result<WatchMessage, Error>>, Error> {
         let place = Arc::new(self.place(&permit).await?);
         let colony = permit.colony().key;
         // Subscribed before the first read, so that no change falls between them.
@@ -104,10 +104,10 @@ impl Engine {
 struct Watch {
     store: Arc<dyn Store>,
     colony: ColonyKey,
-    place: Arc<Place>,
+    place: Arc<WatchSlot>,
     changes: broadcast::Receiver<Change>,
     logs: Option<LogReader>,
-    sender: mpsc::Sender<Result<Told, Error>>,
+    sender: mpsc::Sender<Result<WatchMessage, Error>>,
     drain: CancellationToken,
 }
 
@@ -150,7 +150,7 @@ impl Watch {
             // A hint does not always mean a visible change, and the same state is not sent twice.
             let told = (last.as_ref() != Some(&now)).then(|| {
                 last = Some(now.clone());
-                Told { sighting: Sighting::Process(Box::new(now)), room }
+                WatchMessage { sighting: WatchEvent::Process(Box::new(now)), room }
             });
             // After the state: a finished process logs no more, so its last lines are among these.
             self.tell_logs(process_id).await?;
@@ -180,7 +180,7 @@ impl Watch {
             // The bound of one message; a page of lines is below it, unless the database was tampered with.
             cut_to_bytes(&mut lines, PAGE_BYTES_MAX, bytes_of);
             let room = room.keep(lines.iter().map(bytes_of).sum());
-            if !self.tell(Told { sighting: Sighting::Logs(lines), room }).await?
+            if !self.tell(WatchMessage { sighting: WatchEvent::Logs(lines), room }).await?
                 || told < usize::try_from(WATCH_LINES_MAX).unwrap_or(0)
             {
                 break;
@@ -194,7 +194,7 @@ impl Watch {
 
     /// Sends one message to the client; false if the client is gone. A client that does not read is cut off: what waits for it takes
     /// memory, and a place that another could have.
-    async fn tell(&self, told: Told) -> Result<bool, Error> {
+    async fn tell(&self, told: WatchMessage) -> Result<bool, Error> {
         match self.sender.send_timeout(Ok(told), WATCH_STALL_MAX).await {
             Ok(()) => Ok(true),
             Err(mpsc::error::SendTimeoutError::Closed(_)) => Ok(false),
@@ -220,13 +220,13 @@ impl Watch {
 
     /// Returns the messages for those of these processes that are of this colony and match. The memory that was taken for reading them is
     /// freed again, except for what they need.
-    async fn matching(&self, ids: &[Uuid], filter: &ProcessFilter) -> Result<Vec<Told>, Error> {
+    async fn matching(&self, ids: &[Uuid], filter: &ProcessFilter) -> Result<Vec<WatchMessage>, Error> {
         let mut room = self.place.room(WATCH_READ_BYTES_MAX).await?;
         let mut processes = self.store.summaries(ids).await?;
         processes.retain(|process| process.colony == self.colony && filter.matches(process));
         let told = |process: ProcessSummary| {
             let room = room.split(weight(&process));
-            Told { sighting: Sighting::Process(Box::new(process)), room }
+            WatchMessage { sighting: WatchEvent::Process(Box::new(process)), room }
         };
         Ok(processes.into_iter().map(told).collect())
     }

@@ -12,7 +12,7 @@ use crate::engine::schemas::args_schema::ArgsSchema;
 use crate::limits::{ARGS_SCHEMA_COMPILERS_MAX, ARGS_SCHEMA_PATTERNS_MAX, ARGS_SCHEMAS_BYTES_MAX, ARGS_SCHEMAS_MAX};
 
 /// A schema, or its fault.
-pub(in crate::engine) type Compiled = Result<Arc<ArgsSchema>, Arc<str>>;
+pub(in crate::engine) type CompileResult = Result<Arc<ArgsSchema>, Arc<str>>;
 
 /// The purpose of compiling.
 #[derive(Clone, Copy)]
@@ -24,7 +24,7 @@ pub(in crate::engine) enum Purpose {
 }
 
 /// A cache of compiled schemas.
-pub(in crate::engine) struct SchemaBook {
+pub(in crate::engine) struct SchemaCache {
     known: Mutex<Known>,
     announcing: Semaphore,
     checking: Semaphore,
@@ -32,11 +32,11 @@ pub(in crate::engine) struct SchemaBook {
 
 #[derive(Default)]
 struct Known {
-    by_text: HashMap<Arc<str>, Compiled>,
+    by_text: HashMap<Arc<str>, CompileResult>,
     bytes: usize,
 }
 
-impl SchemaBook {
+impl SchemaCache {
     /// Returns an empty cache.
     pub(in crate::engine) fn new() -> Self {
         let compilers = || Semaphore::new(ARGS_SCHEMA_COMPILERS_MAX);
@@ -45,8 +45,12 @@ impl SchemaBook {
 
     /// Returns the schemas of these texts, all of one executor, in their order. [`Error::Invalid`] if those to compile have too many
     /// patterns together.
-    pub(in crate::engine) async fn compiled(&self, texts: &[&str], purpose: Purpose) -> Result<Vec<Compiled>, Error> {
-        let mut known: HashMap<Arc<str>, Compiled> = HashMap::new();
+    pub(in crate::engine) async fn compiled(
+        &self,
+        texts: &[&str],
+        purpose: Purpose,
+    ) -> Result<Vec<CompileResult>, Error> {
+        let mut known: HashMap<Arc<str>, CompileResult> = HashMap::new();
         let mut unknown: Vec<Arc<str>> = Vec::new();
         {
             let book = self.known();
@@ -86,7 +90,7 @@ impl SchemaBook {
 
 impl Known {
     /// Adds a schema. A full cache is emptied, which costs some compiling and needs no order of use.
-    fn remember(&mut self, text: Arc<str>, schema: Compiled) {
+    fn remember(&mut self, text: Arc<str>, schema: CompileResult) {
         let bytes = text.len();
         if self.by_text.len() >= ARGS_SCHEMAS_MAX || self.bytes.saturating_add(bytes) > ARGS_SCHEMAS_BYTES_MAX {
             (self.by_text, self.bytes) = (HashMap::new(), 0);
@@ -98,7 +102,7 @@ impl Known {
 }
 
 /// Compiles schemas, after a check of how much there is to do.
-fn compile(texts: Vec<Arc<str>>) -> Result<Vec<(Arc<str>, Compiled)>, Error> {
+fn compile(texts: Vec<Arc<str>>) -> Result<Vec<(Arc<str>, CompileResult)>, Error> {
     let read: Vec<_> = texts.into_iter().map(|text| (ArgsSchema::read(&text), text)).collect();
     let patterns: usize = read.iter().filter_map(|(schema, _)| Some(schema.as_ref().ok()?.patterns())).sum();
     if patterns > ARGS_SCHEMA_PATTERNS_MAX {
@@ -124,7 +128,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_compiled_is_remembered_and_answered_in_order() {
-        let book = SchemaBook::new();
+        let book = SchemaCache::new();
         let first = book.compiled(&["true", "{", "true"], Purpose::Check).await.unwrap();
         assert!(
             first[0].is_ok() && first[1].as_ref().is_err_and(|words| words.contains("no JSON")) && first[2].is_ok()
@@ -135,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_executor_has_so_many_patterns_and_no_more() {
-        let book = SchemaBook::new();
+        let book = SchemaCache::new();
         let texts: Vec<String> = (0..=ARGS_SCHEMA_PATTERNS_MAX).map(pattern).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let refused = book.compiled(&texts, Purpose::Check).await.unwrap_err();

@@ -15,25 +15,25 @@ use apiary_store::model::{AnnouncedFunction, Colony, ColonyKey};
 use serde_json::Value;
 
 use crate::Error;
-use crate::engine::presence::last_seen::Contacts;
-use crate::engine::presence::roster::Licences;
+use crate::engine::presence::last_seen::LastSeenTable;
+use crate::engine::presence::roster::ExecutorGrants;
 use crate::engine::schemas::args_schema::ArgsSchema;
-use crate::engine::schemas::cache::{Purpose, SchemaBook};
+use crate::engine::schemas::cache::{Purpose, SchemaCache};
 use crate::limits::{ARGS_CHECKED_BYTES_MAX, CATALOGUE_AGE_MAX, CATALOGUE_ROWS_MAX, COLONIES_REMEMBERED_MAX};
 
 /// The announcements in colonies with recent submits.
 pub(crate) struct Catalogue {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    contacts: Arc<Contacts>,
-    colonies: Mutex<HashMap<ColonyKey, Remembered>>,
-    schemas: SchemaBook,
+    contacts: Arc<LastSeenTable>,
+    colonies: Mutex<HashMap<ColonyKey, CatalogueEntry>>,
+    schemas: SchemaCache,
     /// A lock for each colony: concurrent callers wait for the read of the first.
     reading: Mutex<HashMap<ColonyKey, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 #[derive(Clone)]
-struct Remembered {
+struct CatalogueEntry {
     since: Instant,
     functions: Arc<Functions>,
 }
@@ -43,13 +43,13 @@ type Functions = HashMap<(String, String), Vec<Option<Arc<ArgsSchema>>>>;
 
 impl Catalogue {
     /// Returns an empty cache.
-    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, contacts: Arc<Contacts>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, contacts: Arc<LastSeenTable>) -> Self {
         Self {
             store,
             clock,
             contacts,
             colonies: Mutex::default(),
-            schemas: SchemaBook::new(),
+            schemas: SchemaCache::new(),
             reading: Mutex::default(),
         }
     }
@@ -120,7 +120,7 @@ impl Catalogue {
         if colonies.len() >= COLONIES_REMEMBERED_MAX {
             colonies.clear();
         }
-        colonies.insert(colony.key, Remembered { since: Instant::now(), functions: functions.clone() });
+        colonies.insert(colony.key, CatalogueEntry { since: Instant::now(), functions: functions.clone() });
         functions
     }
 
@@ -140,7 +140,7 @@ impl Catalogue {
     async fn read(&self, colony: &Colony) -> Result<Functions, Error> {
         let announcements = self.store.list_functions(colony.key, None, CATALOGUE_ROWS_MAX).await?;
         let keys = announcements.iter().map(|one| one.key);
-        let licences = Licences::read(&*self.store, &*self.clock, colony, keys).await?;
+        let licences = ExecutorGrants::read(&*self.store, &*self.clock, colony, keys).await?;
         let mut functions = Functions::new();
         for one in announcements {
             if !licences.is_live(&one, colony, &self.contacts) {

@@ -6,14 +6,14 @@ use apiary_store::model::{AnnouncedFunction, ExecutorCursor, ExecutorFilter, Pag
 
 use super::{exact, offer, page};
 use crate::Error;
-use crate::engine::{ExecutorQuery, Introduction, Presence};
+use crate::engine::{ExecutorQuery, Presence, RegistrationRequest};
 use crate::limits::{
     ANNOUNCED_FUNCTIONS_MAX, ARGS_SCHEMA_BYTES_MAX, CLAIM_COUNT_MAX, DESCRIPTION_BYTES_MAX,
     STATISTICS_WINDOW_MS_DEFAULT, STATISTICS_WINDOW_MS_MAX, VERSION_BYTES_MAX,
 };
 
 /// Decodes a registration.
-pub(in crate::rpc) fn introduction(request: pb::RegisterExecutorRequest) -> Result<Introduction, Error> {
+pub(in crate::rpc) fn introduction(request: pb::RegisterExecutorRequest) -> Result<RegistrationRequest, Error> {
     let count = request.functions.len();
     if count > ANNOUNCED_FUNCTIONS_MAX {
         return Err(Error::field("functions", format!("has {count}, the most is {ANNOUNCED_FUNCTIONS_MAX}")));
@@ -23,7 +23,7 @@ pub(in crate::rpc) fn introduction(request: pb::RegisterExecutorRequest) -> Resu
     if let Some([one, _]) = functions.array_windows::<2>().find(|[one, other]| one.name == other.name) {
         return Err(Error::field("functions", format!("has `{}` twice: announce it once", one.name)));
     }
-    Ok(Introduction {
+    Ok(RegistrationRequest {
         executor_type: needed_name("executor_type", request.executor_type)?,
         name: needed_name("name", request.name)?,
         offer: offer(request.offer.unwrap_or_default())?,

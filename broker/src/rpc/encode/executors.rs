@@ -4,7 +4,7 @@ use apiary_identity::Offer;
 use apiary_proto::v1 as pb;
 use apiary_store::model::{AnnouncedFunction, FunctionStatistics, MinMeanMax};
 
-use crate::engine::{ExecutorPage, ExecutorView, FunctionView, Revoked};
+use crate::engine::{ExecutorPage, ExecutorView, FunctionView, RevokeResult};
 
 /// Encodes an executor.
 pub(in crate::rpc) fn executor(view: ExecutorView) -> pb::Executor {
@@ -44,7 +44,7 @@ pub(in crate::rpc) fn function(view: FunctionView) -> pb::FunctionRecord {
 }
 
 /// Encodes the effect of a revocation.
-pub(in crate::rpc) fn revoked(revoked: &Revoked) -> pb::RevokeGrantResponse {
+pub(in crate::rpc) fn revoked(revoked: &RevokeResult) -> pb::RevokeGrantResponse {
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     pb::RevokeGrantResponse { grants: count(revoked.grants), leases: count(revoked.leases) }
 }

@@ -179,13 +179,13 @@ fn attempt(one: &pb::Attempt) -> Value {
 }
 
 /// Returns the end of a process, or its state: the output as its executor printed it, and the signed result that contains it.
-fn ended(process: &pb::Process, last: Option<&pb::Attempt>) -> Ended {
+fn ended(process: &pb::Process, last: Option<&pb::Attempt>) -> ResultPage {
     let result = last.and_then(|attempt| attempt.result.as_ref());
     // Read, not verified: the answer contains the signed bytes for callers who need proof.
     let said = result
         .and_then(|result| Outcome::from_json(&result.payload).ok().and(serde_json::from_slice(&result.payload).ok()));
-    let said: Said = said.unwrap_or_default();
-    Ended {
+    let said: ResultContent = said.unwrap_or_default();
+    ResultPage {
         process_id: process.process_id.clone(),
         state: word(process.state()),
         reason: text(&process.reason),
@@ -201,14 +201,14 @@ fn ended(process: &pb::Process, last: Option<&pb::Attempt>) -> Ended {
 
 /// The content of a result, with its numbers as they were printed.
 #[derive(Default, Deserialize)]
-struct Said {
+struct ResultContent {
     output: Option<Box<RawValue>>,
     output_base64: Option<String>,
 }
 
 /// The end of a process, or its state.
 #[derive(serde::Serialize)]
-struct Ended {
+struct ResultPage {
     process_id: String,
     state: String,
     reason: Value,

@@ -4,7 +4,7 @@ use apiary_identity::Id;
 
 use crate::StoreResult;
 use crate::model::{
-    Announcement, ColonyKey, LastSeen, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, Page,
+    Announcement, ColonyKey, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, LastSeen, Page,
     PendingBound, Registration,
 };
 

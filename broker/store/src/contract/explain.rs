@@ -3,7 +3,9 @@
 use uuid::Uuid;
 
 use crate::StoreResult;
-use crate::model::{Colony, ColonyKey, ExplainRecord, LimitHolders, Lane, LimitKind, ColonyProblems, WaitingGroup, WaitingType};
+use crate::model::{
+    Colony, ColonyKey, ColonyProblems, ExplainRecord, Lane, LimitHolders, LimitKind, WaitingGroup, WaitingType,
+};
 
 /// Reasons why work waits: for showing, never for deciding.
 #[async_trait::async_trait]

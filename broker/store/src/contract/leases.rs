@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use crate::StoreResult;
 use crate::model::{
-    ClaimSlot, ClaimResult, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, RenewedLease, SpecRecord,
+    ClaimResult, ClaimSlot, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, RenewedLease,
+    SpecRecord,
 };
 
 /// Leases. A lease is named by its fencing token (process, attempt, executor): a token that matches no lease is an answer, not an error.

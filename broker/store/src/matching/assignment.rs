@@ -13,7 +13,7 @@ use super::allowance::{Allowance, Counter, ExhaustedLimits, TokenUse};
 use super::offer_bound::OfferBound;
 use super::restrictions::LaneRestrictions;
 use crate::limits::{CLAIM_PAGE_MAX, CLAIM_PASS_COUNT_MAX, CLAIM_PATTERNS_MAX, CLAIM_REFUSED_MAX, CLAIM_SORTS_MAX};
-use crate::model::{ClaimSlot, ClaimedLease, ClaimResult, GrantKey, LimitKind, LimitUse, SlotGrant};
+use crate::model::{ClaimResult, ClaimSlot, ClaimedLease, GrantKey, LimitKind, LimitUse, SlotGrant};
 use crate::rows::{self, Columns};
 use crate::{StoreError, StoreResult};
 
@@ -205,7 +205,8 @@ impl<'s> Assignment<'s> {
             names: self.names(),
             functions,
             prefixes,
-            closed_functions: [self.restrictions.paused_functions(), self.allowance.used_up(LimitKind::Function)].concat(),
+            closed_functions: [self.restrictions.paused_functions(), self.allowance.used_up(LimitKind::Function)]
+                .concat(),
             with_keys: self.allowance.is_counted(),
             full_concurrency_keys: self.allowance.used_up(LimitKind::ConcurrencyKey),
             spent_rate_keys: self.allowance.used_up(LimitKind::RateKey),
@@ -257,7 +258,11 @@ impl<'s> Assignment<'s> {
     pub fn continuation(&self) -> Option<Continuation> {
         // After a lease the answer goes out at once: the executor should not wait while the rest of the lane is read.
         let is_to_go_on = self.matches.is_empty() && self.is_cut() && self.room_left > 0;
-        is_to_go_on.then(|| Continuation { after: self.after, exhausted: self.allowance.exhausted(), refused: self.refused.clone() })
+        is_to_go_on.then(|| Continuation {
+            after: self.after,
+            exhausted: self.allowance.exhausted(),
+            refused: self.refused.clone(),
+        })
     }
 
     /// Gives the process to the first slot that has room and suits it, if there is one.

@@ -3,5 +3,5 @@
 pub mod allowance;
 pub mod assignment;
 mod offer_bound;
-pub mod restrictions;
 pub mod overflow;
+pub mod restrictions;

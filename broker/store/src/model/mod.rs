@@ -20,14 +20,16 @@ pub use bulk::{Bulk, BulkAction, BulkState, BulkStep};
 pub use colony::{Colony, ColonyKey};
 pub use dependency::{FailedParent, Parent, ParentEnd, SettleResult};
 pub use executor::{
-    AnnouncedFunction, Announcement, LastSeen, ExecutorFilter, ExecutorRecord, ExpiryBounds, FunctionStatistics,
-    PendingBound, Registration, RevokedGrant, MinMeanMax,
+    AnnouncedFunction, Announcement, ExecutorFilter, ExecutorRecord, ExpiryBounds, FunctionStatistics, LastSeen,
+    MinMeanMax, PendingBound, Registration, RevokedGrant,
 };
-pub use explain::{ExplainRecord, ExplainReason, FailureSummary, LimitHolders, ColonyProblems, WaitSummary, WaitingGroup, WaitingType};
+pub use explain::{
+    ColonyProblems, ExplainReason, ExplainRecord, FailureSummary, LimitHolders, WaitSummary, WaitingGroup, WaitingType,
+};
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{
-    AttemptEnding, CancelMark, ClaimSlot, ClaimedLease, ClaimResult, Completion, Failure, Lane, LeaseEnd, LeaseRecord, LeaseRef,
-    Release, Renewal, RenewedLease, SlotGrant,
+    AttemptEnding, CancelMark, ClaimResult, ClaimSlot, ClaimedLease, Completion, Failure, Lane, LeaseEnd, LeaseRecord,
+    LeaseRef, Release, Renewal, RenewedLease, SlotGrant,
 };
 pub use limit::{Limit, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, Rate};
 pub use operation::{Cancel, Discard, Effect, Retention};

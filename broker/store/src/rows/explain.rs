@@ -2,7 +2,9 @@
 
 use super::{Columns, Fields, colony, state, summary};
 use crate::StoreResult;
-use crate::model::{Bucket, Colony, ExplainRecord, FailureSummary, LimitHolders, WaitSummary, WaitingGroup, WaitingType};
+use crate::model::{
+    Bucket, Colony, ExplainRecord, FailureSummary, LimitHolders, WaitSummary, WaitingGroup, WaitingType,
+};
 
 /// A process with what decides whether it runs: the columns of its summary, and those of its spec, place and lease.
 pub fn explain(row: &dyn Columns) -> StoreResult<ExplainRecord> {

@@ -4,7 +4,9 @@ use uuid::Uuid;
 
 use super::{Columns, Fields};
 use crate::StoreResult;
-use crate::model::{Attempt, ColonyKey, GrantKey, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, SubmitResult};
+use crate::model::{
+    Attempt, ColonyKey, GrantKey, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, SubmitResult,
+};
 
 /// The state in a row's `state`.
 pub(super) fn state(fields: &Fields<'_>) -> StoreResult<ProcessState> {

@@ -223,9 +223,9 @@ async fn work_for_a_caller_who_left_before_reading_the_answer_goes_back() {
 #[test]
 fn work_that_is_not_delivered_goes_back() {
     let (dispatcher, work) = (Arc::new(Dispatcher::default()), [claimed()]);
-    Handover::new(dispatcher.clone(), lane(), &work).delivered();
+    LeaseGuard::new(dispatcher.clone(), lane(), &work).delivered();
     assert!(dispatcher.queue().unheard.is_empty());
-    drop(Handover::new(dispatcher.clone(), lane(), &work));
+    drop(LeaseGuard::new(dispatcher.clone(), lane(), &work));
     assert_eq!(dispatcher.queue().unheard, [(lane(), references(&work))]);
 }
 

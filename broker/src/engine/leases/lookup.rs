@@ -30,14 +30,14 @@ pub(crate) struct Holder {
 
 /// The end of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ended {
+pub(crate) struct EndResult {
     /// True if this very result had been accepted before.
     pub(crate) existed: bool,
 }
 
 /// The lookup of leases by holder.
 #[derive(Clone)]
-pub(crate) struct LeaseDesk {
+pub(crate) struct LeaseLookup {
     store: Arc<dyn Store>,
     grants: Arc<GrantCache>,
 }
@@ -75,7 +75,7 @@ impl Holder {
     }
 }
 
-impl LeaseDesk {
+impl LeaseLookup {
     pub(in crate::engine) fn new(store: Arc<dyn Store>, grants: Arc<GrantCache>) -> Self {
         Self { store, grants }
     }
@@ -142,7 +142,11 @@ impl LeaseDesk {
 
     /// Returns the answer for a lease that is gone. If this very result ended the attempt, its sender repeats it because the
     /// answer got lost; if the attempt was cancelled, its holder gets that error again.
-    pub(in crate::engine) async fn after_the_end(&self, holder: &Holder, result: &Envelope) -> Result<Ended, Error> {
+    pub(in crate::engine) async fn after_the_end(
+        &self,
+        holder: &Holder,
+        result: &Envelope,
+    ) -> Result<EndResult, Error> {
         let Some(attempt) = self.store.attempt(holder.process_id, holder.attempt).await? else {
             return Err(holder.lost());
         };
@@ -151,7 +155,7 @@ impl LeaseDesk {
             .as_ref()
             .is_some_and(|(payload, signature)| *payload == result.payload && signature.as_slice() == result.signature);
         if is_known {
-            return Ok(Ended { existed: true });
+            return Ok(EndResult { existed: true });
         }
         let grants = self.grants.stored([attempt.executor]).await?;
         let is_theirs = grants.get(&attempt.executor).is_some_and(|grant| grant.grantee == holder.key.as_bytes());
