@@ -29,9 +29,9 @@ async fn what_is_started_is_kept_as_it_is_and_of_the_same_id_the_first(backend: 
         submitted_from_ms: Some(NOW - 5),
         submitted_until_ms: Some(NOW),
     };
-    assert!(tenant.store.start_bulk(&bulk, [20, 1000]).await.unwrap());
+    assert!(tenant.store.start_bulk(&bulk, 20, 1000).await.unwrap());
     let again = Bulk { action: BulkAction::Delete, ..bulk.clone() };
-    assert!(!tenant.store.start_bulk(&again, [20, 1000]).await.unwrap());
+    assert!(!tenant.store.start_bulk(&again, 20, 1000).await.unwrap());
     let kept = tenant.store.get_bulk(tenant.colony.key, bulk.bulk_id).await.unwrap().unwrap();
     assert_eq!(format!("{kept:?}"), format!("{bulk:?}"));
     assert!(tenant.store.get_bulk(other.colony.key, bulk.bulk_id).await.unwrap().is_none());
@@ -43,7 +43,7 @@ async fn one_broker_holds_it_and_another_takes_it_over_when_its_time_is_over(bac
     let tenant = Tenant::on(&backend).await;
     let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
     let bulk = bulk(&tenant);
-    tenant.store.start_bulk(&bulk, [20, 1000]).await.unwrap();
+    tenant.store.start_bulk(&bulk, 20, 1000).await.unwrap();
     assert!(hold(&tenant, first, NOW).await.is_some());
     assert!(hold(&tenant, second, NOW + HOLD_MS - 1).await.is_none(), "the first has it");
     let state = tenant.store.advance_bulk(bulk.bulk_id, first, &step(400, 100, None)).await.unwrap();
@@ -63,32 +63,35 @@ async fn one_broker_holds_it_and_another_takes_it_over_when_its_time_is_over(bac
 async fn what_is_stopped_is_not_gone_on_with_until_it_is_let(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let (broker, colony, bulk) = (Uuid::now_v7(), tenant.colony.key, bulk(&tenant));
-    tenant.store.start_bulk(&bulk, [20, 1000]).await.unwrap();
+    tenant.store.start_bulk(&bulk, 20, 1000).await.unwrap();
     hold(&tenant, broker, NOW).await.unwrap();
-    let stop = async |go_on| tenant.store.stop_bulk(colony, bulk.bulk_id, go_on, NOW + 3).await.unwrap();
-    assert!(!stop(true).await, "it runs");
-    assert!(stop(false).await);
-    assert!(!stop(false).await);
+    let stop = async |wanted| tenant.store.stop_bulk(colony, bulk.bulk_id, wanted, NOW + 3).await.unwrap();
+    assert!(!stop(BulkState::Running).await, "it runs");
+    assert!(stop(BulkState::Stopped).await);
+    assert!(!stop(BulkState::Stopped).await);
     // The step in the middle is counted, but does not make it run or finish.
     let state = tenant.store.advance_bulk(bulk.bulk_id, broker, &step(5, 0, None)).await.unwrap();
     assert_eq!(state, Some(BulkState::Stopped));
     assert!(hold(&tenant, broker, NOW + 4).await.is_none());
     let kept = tenant.store.get_bulk(colony, bulk.bulk_id).await.unwrap().unwrap();
     assert_eq!((kept.state, kept.ended_at_ms, kept.changed), (BulkState::Stopped, Some(NOW + 3), 5));
-    assert!(stop(true).await);
+    assert!(stop(BulkState::Running).await);
     let held = hold(&tenant, broker, NOW + 5).await.unwrap();
     assert_eq!((held.state, held.ended_at_ms, held.after), (BulkState::Running, None, Some(cursor())));
     let other = Tenant::in_store(&tenant.store, "desert").await;
-    assert!(!tenant.store.stop_bulk(other.colony.key, bulk.bulk_id, false, NOW).await.unwrap(), "it is not theirs");
+    assert!(
+        !tenant.store.stop_bulk(other.colony.key, bulk.bulk_id, BulkState::Stopped, NOW).await.unwrap(),
+        "it is not theirs"
+    );
 }
 
 async fn what_cannot_be_read_keeps_nobody_waiting(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let (broken, good) = (bulk(&tenant), bulk(&tenant));
-    tenant.store.start_bulk(&broken, [20, 1000]).await.unwrap();
+    tenant.store.start_bulk(&broken, 20, 1000).await.unwrap();
     let table = if backend.kind() == "postgres" { "apiary.bulks" } else { "bulks" };
     backend.execute(&format!("UPDATE {table} SET filter = '{{'")).await;
-    tenant.store.start_bulk(&good, [20, 1000]).await.unwrap();
+    tenant.store.start_bulk(&good, 20, 1000).await.unwrap();
     let broker = Uuid::now_v7();
     let mut held = Vec::new();
     for look in 0..2 {

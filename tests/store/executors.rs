@@ -308,8 +308,7 @@ async fn functions_are_counted_with_their_waits_and_runs(backend: Backend) {
     failing.executor_type = "another".to_owned();
     tenant.submit(failing).await;
     let statistics = async |executor_type: Option<&str>, since_ms, processes_max| {
-        let maxima = [processes_max, 10];
-        tenant.store.function_statistics(tenant.colony.key, executor_type, since_ms, maxima).await.unwrap()
+        tenant.store.function_statistics(tenant.colony.key, executor_type, since_ms, processes_max, 10).await.unwrap()
     };
     let spread = |min, mean, max| MinMeanMax { min: Some(min), mean: Some(mean), max: Some(max) };
     let claimed = FunctionStatistics {

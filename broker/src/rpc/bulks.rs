@@ -2,6 +2,7 @@
 
 use apiary_proto::v1 as pb;
 use apiary_proto::v1::bulk_service_server::BulkService;
+use apiary_store::model::BulkState;
 use tonic::{Request, Response, Status};
 
 use super::routes::caller;
@@ -40,7 +41,8 @@ impl BulkService for Rpc {
         let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
         let request = request.into_inner();
         let bulk_id = decode::bulk_id(&request.bulk_id).map_err(refused)?;
-        let bulk = self.engine.stop_bulk(permit, bulk_id, request.go_on).await.map_err(refused)?;
+        let wanted = if request.go_on { BulkState::Running } else { BulkState::Stopped };
+        let bulk = self.engine.stop_bulk(permit, bulk_id, wanted).await.map_err(refused)?;
         Ok(Response::new(pb::StopBulkResponse { bulk: Some(encode::bulk(bulk)) }))
     }
 }

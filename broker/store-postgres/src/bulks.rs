@@ -9,7 +9,7 @@ use crate::PostgresStore;
 
 #[async_trait::async_trait]
 impl BulkStore for PostgresStore {
-    async fn start_bulk(&self, bulk: &Bulk, [running_max, kept_min]: [i64; 2]) -> StoreResult<bool> {
+    async fn start_bulk(&self, bulk: &Bulk, running_max: i64, kept_min: i64) -> StoreResult<bool> {
         let insert = query(include_str!("bulks/start.sql"))
             .bind(bulk.bulk_id)
             .bind(bulk.colony.0)
@@ -36,15 +36,14 @@ impl BulkStore for PostgresStore {
         self.session().await?.rows(select).await?.iter().map(|row| rows::bulk(row)).collect()
     }
 
-    async fn stop_bulk(&self, colony: ColonyKey, bulk_id: Uuid, go_on: bool, now_ms: i64) -> StoreResult<bool> {
-        let (from, to) =
-            if go_on { (BulkState::Stopped, BulkState::Running) } else { (BulkState::Running, BulkState::Stopped) };
+    async fn stop_bulk(&self, colony: ColonyKey, bulk_id: Uuid, wanted: BulkState, now_ms: i64) -> StoreResult<bool> {
+        let from = if wanted == BulkState::Running { BulkState::Stopped } else { BulkState::Running };
         let update = query(include_str!("bulks/stop.sql"))
             .bind(colony.0)
             .bind(bulk_id)
             .bind(from.as_str())
-            .bind(to.as_str())
-            .bind((!go_on).then_some(now_ms));
+            .bind(wanted.as_str())
+            .bind((wanted == BulkState::Stopped).then_some(now_ms));
         Ok(self.session().await?.changed(update).await? > 0)
     }
 

@@ -107,7 +107,8 @@ impl ExecutorStore for PostgresStore {
         colony: ColonyKey,
         executor_type: Option<&str>,
         since_ms: i64,
-        [processes_max, functions_max]: [i64; 2],
+        processes_max: i64,
+        functions_max: i64,
     ) -> StoreResult<Vec<FunctionStatistics>> {
         let select = query(include_str!("executors/list_functions_statistics.sql"))
             .bind(colony.0)

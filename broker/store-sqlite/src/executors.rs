@@ -115,7 +115,8 @@ impl ExecutorStore for SqliteStore {
         colony: ColonyKey,
         executor_type: Option<&str>,
         since_ms: i64,
-        [processes_max, functions_max]: [i64; 2],
+        processes_max: i64,
+        functions_max: i64,
     ) -> StoreResult<Vec<FunctionStatistics>> {
         let select = query(include_str!("executors/list_functions_statistics.sql"))
             .bind(colony.0)

@@ -52,7 +52,7 @@ impl Engine {
             ended_at_ms: None,
             after: None,
         };
-        if !order.dry_run && !self.store.start_bulk(&bulk, [BULKS_RUNNING_MAX, BULKS_KEPT]).await? {
+        if !order.dry_run && !self.store.start_bulk(&bulk, BULKS_RUNNING_MAX, BULKS_KEPT).await? {
             if let Some(other) = self.store.get_bulk(colony.key, order.bulk_id).await? {
                 return Ok(other);
             }

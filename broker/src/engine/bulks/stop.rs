@@ -13,13 +13,12 @@ impl Engine {
         &self,
         permit: Permit<action::StopBulk>,
         bulk_id: Uuid,
-        go_on: bool,
+        wanted: BulkState,
     ) -> Result<Bulk, Error> {
         let colony = permit.colony();
         let bulk = self.bulk_of(colony, bulk_id).await?;
         Self::check_may(permit.grant(), bulk.action)?;
-        let wanted = if go_on { BulkState::Running } else { BulkState::Stopped };
-        let moved = self.store.stop_bulk(colony.key, bulk_id, go_on, self.clock.now_ms()).await?;
+        let moved = self.store.stop_bulk(colony.key, bulk_id, wanted, self.clock.now_ms()).await?;
         let bulk = self.bulk_of(colony, bulk_id).await?;
         if bulk.state != wanted {
             return Err(Error::Invalid(format!(
@@ -27,7 +26,7 @@ impl Engine {
                 bulk.state.as_str()
             )));
         }
-        if moved && go_on {
+        if moved && wanted == BulkState::Running {
             self.bulks.notify_one();
         }
         Ok(bulk)

@@ -50,8 +50,11 @@ impl Engine {
             }
         }
         let since_ms = self.clock.now_ms().saturating_sub(window_ms);
-        let maxima = [STATISTICS_PROCESSES_MAX, FUNCTIONS_MAX];
-        for statistics in self.store.function_statistics(colony.key, executor_type, since_ms, maxima).await? {
+        for statistics in self
+            .store
+            .function_statistics(colony.key, executor_type, since_ms, STATISTICS_PROCESSES_MAX, FUNCTIONS_MAX)
+            .await?
+        {
             let place = (statistics.executor_type.clone(), statistics.function.clone());
             let unannounced = || AnnouncedFunction {
                 name: statistics.function.clone(),

@@ -52,13 +52,14 @@ pub trait ExecutorStore: Send + Sync {
         limit: i64,
     ) -> StoreResult<Vec<Announcement>>;
 
-    /// Returns statistics of functions, in the order of executor type and name: over the last `maxima[0]` processes that finished since
-    /// `since_ms`, for at most `maxima[1]` functions.
+    /// Returns statistics of functions, in the order of executor type and name: over the last `processes_max` processes that finished since
+    /// `since_ms`, for at most `functions_max` functions.
     async fn function_statistics(
         &self,
         colony: ColonyKey,
         executor_type: Option<&str>,
         since_ms: i64,
-        maxima: [i64; 2],
+        processes_max: i64,
+        functions_max: i64,
     ) -> StoreResult<Vec<FunctionStatistics>>;
 }
