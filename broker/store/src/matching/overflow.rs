@@ -26,7 +26,10 @@ pub struct LimitedKey {
 }
 
 /// Returns the keys of these new processes whose limit cancels, in the order of colony and key.
-pub fn limited_keys<'a>(new: impl Iterator<Item = &'a NewProcess>, limits: &HashMap<ColonyKey, Limits>) -> Vec<LimitedKey> {
+pub fn limited_keys<'a>(
+    new: impl Iterator<Item = &'a NewProcess>,
+    limits: &HashMap<ColonyKey, Limits>,
+) -> Vec<LimitedKey> {
     let mut by_key: HashMap<(ColonyKey, &str), Vec<&NewProcess>> = HashMap::new();
     for process in new {
         if let Some(key) = &process.concurrency_key {

@@ -51,7 +51,11 @@ fn calling(number: u128, function: &str) -> Candidate {
 }
 
 /// Runs one claim on this queue, read by read, as a store answers them.
-fn assign<'s>(slots: &'s [ClaimSlot], restrictions: impl IntoIterator<Item = LaneRestriction>, queue: &[Candidate]) -> Assignment<'s> {
+fn assign<'s>(
+    slots: &'s [ClaimSlot],
+    restrictions: impl IntoIterator<Item = LaneRestriction>,
+    queue: &[Candidate],
+) -> Assignment<'s> {
     let mut assignment = Assignment::new(slots, restrictions.into_iter().collect());
     while scan(&mut assignment, queue) {}
     assignment
@@ -72,7 +76,12 @@ fn place(candidate: &Candidate) -> QueuePosition {
 
 /// Runs a claim whose transactions read at most `walk` processes. Returns the assignments, true if more may wait, and the number of
 /// transactions.
-fn assign_in_parts(slots: &[ClaimSlot], restrictions: &[LaneRestriction], queue: &[Candidate], walk: usize) -> (Vec<Match>, bool, usize) {
+fn assign_in_parts(
+    slots: &[ClaimSlot],
+    restrictions: &[LaneRestriction],
+    queue: &[Candidate],
+    walk: usize,
+) -> (Vec<Match>, bool, usize) {
     let (mut continuation, mut parts) = (None, 1);
     loop {
         let mut assignment = Assignment::new(slots, restrictions.iter().cloned().collect());
