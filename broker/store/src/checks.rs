@@ -1,4 +1,4 @@
-//! What is refused or made fit before a database sees it, for both databases.
+//! Checks and conversions of requests and answers, common to both databases.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -18,7 +18,7 @@ use crate::{StoreError, StoreResult};
 /// The longest message between brokers, in bytes: Postgres refuses 8,000.
 const NOTIFICATION_BYTES_MAX: usize = 7_900;
 
-/// Checks that what follows a failure is a state that can follow it.
+/// Checks that the next state of each failure can follow it. The error refuses the whole batch.
 pub fn check_failures(failures: &[Failure]) -> StoreResult<()> {
     for failure in failures {
         let fits = match failure.next {
@@ -37,14 +37,14 @@ pub fn check_failures(failures: &[Failure]) -> StoreResult<()> {
     Ok(())
 }
 
-/// What a process that was just kept is answered with.
+/// Returns the answer for a process that was just stored.
 pub fn submitted_new(process: &NewProcess, now_ms: i64) -> SubmitResult {
     let is_early = process.not_before_ms.is_some_and(|not_before_ms| not_before_ms > now_ms);
     let is_blocked = is_early || !process.parents.is_empty();
     SubmitResult::New { state: if is_blocked { ProcessState::Blocked } else { ProcessState::Waiting } }
 }
 
-/// The answers, where some of the new processes were cancelled in the same transaction.
+/// Corrects the answers for new processes that were cancelled in the same transaction.
 pub fn with_cancelled(
     processes: &[NewProcess],
     mut answers: Vec<SubmitResult>,
@@ -61,7 +61,7 @@ pub fn with_cancelled(
     answers
 }
 
-/// Checks a message's length.
+/// Checks the length of a message between brokers.
 pub fn check_notification(message: &str) -> StoreResult<()> {
     if message.len() <= NOTIFICATION_BYTES_MAX {
         return Ok(());
@@ -72,48 +72,48 @@ pub fn check_notification(message: &str) -> StoreResult<()> {
     )))
 }
 
-/// Text that either database can hold. An executor chooses a failure's words, and one NUL in them, which Postgres
-/// refuses, must not fail the whole batch.
+/// Returns text that either database can hold: NUL characters are replaced. Executors choose the text of a failure, and Postgres
+/// refuses NUL, so one such text would fail the whole batch.
 pub fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
-/// A value as JSON text.
+/// Returns a value as JSON text.
 pub fn json<T: serde::Serialize>(value: &T) -> StoreResult<String> {
     serde_json::to_string(value).map_err(|error| StoreError::Refused(format!("it cannot be written ({error})")))
 }
 
-/// JSON text of names or labels, or nothing if there are none.
+/// Returns names or labels as JSON text; `None` if there are none.
 pub fn json_if_any<T: serde::Serialize>(value: &T, is_empty: bool) -> Option<String> {
     if is_empty { None } else { serde_json::to_string(value).ok() }
 }
 
-/// What an executor has and can do, as JSON texts.
+/// Returns the offer and the functions of an executor, as JSON texts.
 pub fn registration_json(registration: &Registration) -> StoreResult<(String, String)> {
     Ok((json(&registration.offer)?, json(&registration.functions)?))
 }
 
-/// What an executor offered, as JSON text.
+/// Returns the offer of an executor as JSON text; `None` if it is not known.
 pub fn offer_json(contact: &LastSeen) -> StoreResult<Option<String>> {
     contact.offer.as_ref().map(json).transpose()
 }
 
-/// What became of each item's lease; lost is what the statement did not end.
+/// Returns the result for each item's lease; a lease that the statement did not end is lost.
 pub fn ended<T>(items: &[T], process_id: impl Fn(&T) -> Uuid, ends: &HashMap<Uuid, LeaseEnd>) -> Vec<LeaseEnd> {
     items.iter().map(|item| ends.get(&process_id(item)).copied().unwrap_or(LeaseEnd::Lost)).collect()
 }
 
-/// Whether a process in this state can be cancelled.
+/// Returns true if a process in this state can be cancelled.
 pub fn can_be_cancelled(known: &KnownState) -> bool {
     !known.state.is_finished()
 }
 
-/// Whether a process can be redriven.
+/// Returns true if a process in this state can be redriven.
 pub fn can_be_redriven(known: &KnownState) -> bool {
     matches!(known.state, ProcessState::DeadLetter | ProcessState::Failed) && !known.is_replaced
 }
 
-/// Why a process stays as it is.
+/// Returns the reason why a change is impossible.
 pub fn unfit(known: &KnownState) -> Effect {
     match known {
         KnownState { is_replaced: true, .. } => Effect::Replaced,
@@ -122,7 +122,7 @@ pub fn unfit(known: &KnownState) -> Effect {
     }
 }
 
-/// What became of a process that another was to replace, where that other may be there already.
+/// Returns the result of a replacement; `is_taken` says that the id of the replacement exists already.
 pub fn replaced_effect(effect: Option<Effect>, is_taken: bool) -> Effect {
     match effect {
         Some(Effect::Unfit(ProcessState::DeadLetter | ProcessState::Failed)) if is_taken => Effect::Taken,
@@ -131,17 +131,17 @@ pub fn replaced_effect(effect: Option<Effect>, is_taken: bool) -> Effect {
     }
 }
 
-/// Whether a process can be tried now.
+/// Returns true if a process in this state can be moved to the queue now.
 pub fn can_be_retried(known: &KnownState) -> bool {
     known.state == ProcessState::Blocked && !known.has_parents
 }
 
-/// The parents that succeeded.
+/// Returns the parents that succeeded.
 pub fn succeeded(ends: &[(Uuid, ParentEnd)]) -> Vec<Uuid> {
     ends.iter().filter(|(_, end)| *end == ParentEnd::Succeeded).map(|(process_id, _)| *process_id).collect()
 }
 
-/// The parents that were replaced, and by whom.
+/// Returns the parents that were replaced, each with its replacement.
 pub fn replaced(ends: &[(Uuid, ParentEnd)]) -> Vec<(Uuid, Uuid)> {
     let by = |(process_id, end): &(Uuid, ParentEnd)| match end {
         ParentEnd::Replaced(by) => Some((*process_id, *by)),
@@ -150,7 +150,7 @@ pub fn replaced(ends: &[(Uuid, ParentEnd)]) -> Vec<(Uuid, Uuid)> {
     ends.iter().filter_map(by).collect()
 }
 
-/// The parents that never succeed, and why those are cancelled that wait for them.
+/// Returns the parents that will never succeed, each with the reason for cancelling its children.
 pub fn never_succeeding(ends: &[(Uuid, ParentEnd)]) -> Vec<(Uuid, String)> {
     let reason = |(process_id, end): &(Uuid, ParentEnd)| match end {
         ParentEnd::Succeeded | ParentEnd::Replaced(_) => None,
@@ -160,12 +160,12 @@ pub fn never_succeeding(ends: &[(Uuid, ParentEnd)]) -> Vec<(Uuid, String)> {
     ends.iter().filter_map(reason).collect()
 }
 
-/// The states in which a process can be given up.
+/// Returns the states in which a process can be given up.
 pub fn states_to_discard(discard: &Discard) -> &'static [ProcessState] {
     if discard.is_replaced { &[ProcessState::DeadLetter, ProcessState::Failed] } else { &[ProcessState::DeadLetter] }
 }
 
-/// The items' answers, in the items' order.
+/// Returns the answers in the order of the items; `None` for an item without one.
 pub fn in_order<T, K: Eq + Hash, A: Clone>(
     items: &[T],
     key: impl Fn(&T) -> K,
@@ -174,7 +174,7 @@ pub fn in_order<T, K: Eq + Hash, A: Clone>(
     items.iter().map(|item| answers.get(&key(item)).cloned()).collect()
 }
 
-/// What became of reports; `held` knows the processes whose lease is held, and whether theirs is the newest.
+/// Returns the results of reports. `held` returns `None` for a process whose lease is not held, and true if its report is the newest.
 pub fn reported(reports: &[Report], held: impl Fn(&Uuid) -> Option<bool>) -> Vec<ReportResult> {
     let answer = |report: &Report| match held(&report.lease.process_id) {
         Some(true) => ReportResult::Kept,
@@ -184,13 +184,13 @@ pub fn reported(reports: &[Report], held: impl Fn(&Uuid) -> Option<bool>) -> Vec
     reports.iter().map(answer).collect()
 }
 
-/// How many lines of each batch were dropped; none is known of a lease that is lost.
+/// Returns the number of dropped lines of each batch; `None` for a lost lease.
 pub fn dropped(batches: &[LogBatch], fitted: &[LogFit<'_>]) -> Vec<Option<usize>> {
     let dropped: HashMap<Uuid, usize> = fitted.iter().map(|one| (one.batch.lease.process_id, one.dropped())).collect();
     in_order(batches, |batch| batch.lease.process_id, &dropped)
 }
 
-/// What became of attributes.
+/// Returns the results of attaching values, from the processes whose lease is held and those with room for the values.
 pub fn attached(batches: &[AttributeBatch], held: &HashSet<Uuid>, kept: &HashSet<Uuid>) -> Vec<AttachResult> {
     let answer = |batch: &AttributeBatch| match &batch.lease.process_id {
         lost if !held.contains(lost) => AttachResult::Lost,
@@ -200,7 +200,7 @@ pub fn attached(batches: &[AttributeBatch], held: &HashSet<Uuid>, kept: &HashSet
     batches.iter().map(answer).collect()
 }
 
-/// A pattern of `LIKE ... ESCAPE '\'` that matches what contains this text.
+/// Returns a pattern for `LIKE ... ESCAPE '\'` that matches values with this text in them.
 pub fn pattern(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');
@@ -214,7 +214,7 @@ pub fn pattern(text: &str) -> String {
     pattern
 }
 
-/// Whether the colony that is in the way of a new one is the same.
+/// Returns the existing colony that prevents a new one, if the two are the same; otherwise [`StoreError::Taken`].
 pub fn same_colony(known: Option<Colony>, id: &Id, name: &str) -> StoreResult<Colony> {
     match known {
         Some(colony) if colony.name == name => Ok(colony),
@@ -226,10 +226,11 @@ pub fn same_colony(known: Option<Colony>, id: &Id, name: &str) -> StoreResult<Co
     }
 }
 
-/// Whether the grant that is in the way of a new one (its row with `key, payload, signature`) is the same.
+/// Compares a grant with the stored one of the same id (its row with `key, payload, signature`). True if they are the same;
+/// otherwise [`StoreError::Taken`].
 pub fn same_grant(known: Option<&dyn Columns>, grant: &Grant, envelope: &Envelope) -> StoreResult<bool> {
     let Some(row) = known else {
-        // It was there a moment ago, and grants are never removed.
+        // The insert found it a moment ago, and grants are never removed.
         return Err(StoreError::Corrupt(format!("table `grants`: the grant {} vanished", grant.grant_id)));
     };
     let (fields, _) = Fields::of_number(row, "grants")?;
@@ -239,7 +240,8 @@ pub fn same_grant(known: Option<&dyn Columns>, grant: &Grant, envelope: &Envelop
     Err(StoreError::Taken(format!("another grant has the id {}: sign this one with a new id", grant.grant_id)))
 }
 
-/// Whether the revocation under an id (its row with `key, payload, signature`) is this one.
+/// Compares a revocation with the stored one of the same id, if any (its row with `key, payload, signature`). Fails with
+/// [`StoreError::Taken`] unless they are the same.
 pub fn same_revocation(known: Option<&dyn Columns>, id: uuid::Uuid, envelope: &Envelope) -> StoreResult<()> {
     let Some(row) = known else { return Ok(()) };
     let (fields, _) = Fields::of_number(row, "revocations")?;
@@ -249,10 +251,11 @@ pub fn same_revocation(known: Option<&dyn Columns>, id: uuid::Uuid, envelope: &E
     Err(StoreError::Taken(format!("another revocation has the id {id}: sign this one with a new id")))
 }
 
-/// Whether the rules that are in the way of others (their row with `key, version, payload, signature`) are the same.
+/// Compares rules with the stored ones that prevent them (their row with `key, version, payload, signature`). Fails with
+/// [`StoreError::Taken`] unless they are the same.
 pub fn same_guard(known: Option<&dyn Columns>, version: i64, envelope: &Envelope) -> StoreResult<()> {
     let Some(row) = known else {
-        // They were there a moment ago, and rules are never removed.
+        // The insert found them a moment ago, and rules are never removed.
         return Err(StoreError::Corrupt("table `guards`: the colony's rules vanished".to_owned()));
     };
     let (fields, _) = Fields::of_number(row, "guards")?;

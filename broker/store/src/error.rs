@@ -1,27 +1,27 @@
-//! What a store can answer besides yes.
+//! The errors of a store.
 
-/// Why a store did not do it.
+/// The error of a store, by the remedy: call again, repair the database, or change the request.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be reached, is overloaded, or broke off: the same call may succeed later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// The database cannot do its work until somebody mends something: a right, a setting, its files. Says nothing about the call.
+    /// The database cannot do its work until an operator repairs something: a right, a setting, its files. The call itself may be fine.
     #[error("the database cannot do its work: {0}")]
     Trouble(String),
-    /// The database cannot be opened as it is configured: the URL, the password, the file. Only when a store is made.
+    /// The database cannot be opened as configured: the URL, the password, the file. Only when a store is opened or starts to listen.
     #[error("{0}")]
     Open(String),
-    /// An id or name belongs to something else.
+    /// The id or name, or a newer version, is taken by something else.
     #[error("{0}")]
     Taken(String),
-    /// What the database holds is not what was put there.
+    /// The database holds something that this broker did not write, or altered data.
     #[error("the database holds something that was not put there: {0}")]
     Corrupt(String),
     /// The schema is not the one that this broker was built for.
     #[error("{0}")]
     Schema(String),
-    /// The database refused a statement because of what is in it.
+    /// The database refused a statement because of its contents: repeating the call fails again.
     #[error("the database refused a statement: {0}")]
     Refused(String),
 }

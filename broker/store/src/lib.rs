@@ -1,8 +1,8 @@
-//! What the broker asks of a database: plain types, one trait for each noun, and the pure decisions of a claim. No SQL and
-//! no I/O: the crates `store-postgres` and `store-sqlite` implement [`Store`], file for file, one `.sql` file for each statement.
+//! The contract between the broker and a database: plain types, one trait for each noun, and the pure decisions of a claim. No SQL
+//! and no I/O: the crates `store-postgres` and `store-sqlite` implement [`Store`], file for file, one `.sql` file for each statement.
 //!
-//! A process's state is which thin table its row is in; a transition deletes from one and inserts into the next in one
-//! transaction, and a row that is not there to be deleted means that somebody else was first.
+//! The state of a process is the thin table that holds its row. A transition deletes the row from one table and inserts it into the
+//! next, in one transaction. If there is no row to delete, another transition came first.
 
 pub mod checks;
 mod contract;
@@ -20,5 +20,5 @@ pub use contract::{
 };
 pub use error::StoreError;
 
-/// The answer of every method.
+/// The result of every method.
 pub type StoreResult<T> = Result<T, StoreError>;

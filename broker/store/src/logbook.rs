@@ -1,4 +1,4 @@
-//! How much of what a process logs is kept. Pure: what is there, what comes, what fits.
+//! The bounds on the log of a process: pure decisions about the lines that still fit.
 
 use std::collections::HashMap;
 
@@ -7,37 +7,37 @@ use uuid::Uuid;
 use crate::limits::{LOG_BYTES_MAX, LOG_LINES_MAX};
 use crate::model::{LogBatch, NewLogLine};
 
-/// How much a process has logged.
+/// The size of a process's log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Lines.
     pub lines: i32,
-    /// Bytes of their messages and fields.
+    /// The bytes of their messages and fields.
     pub bytes: i64,
 }
 
-/// A batch of a lease that is held, and how much of it fits.
+/// A batch of a held lease, with the part of it that fits.
 pub struct LogFit<'a> {
-    /// All that came.
+    /// The whole batch.
     pub batch: &'a LogBatch,
-    /// What of it, from its first line on, is kept.
+    /// The size of the part to store: the first lines of the batch.
     pub more: Totals,
 }
 
 impl<'a> LogFit<'a> {
-    /// The lines that are kept, each with its batch.
+    /// Returns the lines to store, each with its batch.
     pub fn lines(&self) -> impl Iterator<Item = (&'a LogBatch, &'a NewLogLine)> + use<'a> {
         let batch = self.batch;
         batch.lines.iter().take(usize::try_from(self.more.lines).unwrap_or(0)).map(move |line| (batch, line))
     }
 
-    /// How many lines are not kept.
+    /// Returns the number of lines that do not fit.
     pub fn dropped(&self) -> usize {
         self.batch.lines.len().saturating_sub(usize::try_from(self.more.lines).unwrap_or(0))
     }
 }
 
-/// What fits of each batch whose process is among `totals`; the others' leases are lost.
+/// Returns the part that fits of each batch whose process is in `totals`. The leases of the other batches are lost.
 pub fn fit<'a>(batches: &'a [LogBatch], totals: &HashMap<Uuid, Totals>) -> Vec<LogFit<'a>> {
     let held = batches.iter().filter_map(|batch| Some((batch, totals.get(&batch.lease.process_id)?)));
     held.map(|(batch, there)| LogFit { batch, more: room_for(&batch.lines, *there) }).collect()

@@ -1,10 +1,11 @@
-//! What a schema must be, for both databases.
+//! Checks of the schema's version, common to both databases.
 
 use sqlx::migrate::{MigrateError, Migration};
 
 use crate::{StoreError, StoreResult};
 
-/// Compares the migrations that were run (version and checksum) with those of this broker.
+/// Compares the migrations that were run (version and checksum) with those of this broker. [`StoreError::Schema`], with the remedy,
+/// if they differ.
 pub fn compare(wanted: &[Migration], applied: &[(i64, Vec<u8>)]) -> StoreResult<()> {
     if let Some((version, _)) = applied.iter().find(|(version, _)| wanted.iter().all(|one| one.version != *version)) {
         return Err(StoreError::Schema(format!(
@@ -29,7 +30,7 @@ pub fn compare(wanted: &[Migration], applied: &[(i64, Vec<u8>)]) -> StoreResult<
     Ok(())
 }
 
-/// What the migrator says before it runs anything.
+/// Returns the error for a migrator that refused to run.
 pub fn refused(error: &MigrateError) -> StoreError {
     match error {
         MigrateError::VersionMissing(version) => StoreError::Schema(format!(

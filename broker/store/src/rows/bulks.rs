@@ -4,7 +4,7 @@ use super::{Columns, Fields};
 use crate::StoreResult;
 use crate::model::{Bulk, BulkAction, BulkState, ColonyKey, ProcessCursor};
 
-/// A bulk action from its row.
+/// Reads a bulk action from its row.
 pub fn bulk(row: &dyn Columns) -> StoreResult<Bulk> {
     let fields = Fields::of_summary(row, "bulks");
     let (action, state) = (fields.text("action")?, fields.text("state")?);
@@ -27,18 +27,18 @@ pub fn bulk(row: &dyn Columns) -> StoreResult<Bulk> {
     })
 }
 
-/// The state of a bulk action from `state`.
+/// Reads the state of a bulk action from `state`.
 pub fn bulk_state(row: &dyn Columns) -> StoreResult<BulkState> {
     let fields = Fields::of_summary(row, "bulks");
     BulkState::from_word(&fields.text("state")?).ok_or_else(|| fields.corrupt("state", "is no state"))
 }
 
-/// A count from `count`.
+/// Reads a count from `count`.
 pub fn count(row: &dyn Columns) -> StoreResult<i64> {
     Fields::of_summary(row, "processes").number("count")
 }
 
-/// Whether a name is known, from `named`.
+/// Reads from `named` if a name is known.
 pub fn named(row: &dyn Columns) -> StoreResult<bool> {
     Ok(Fields::of_summary(row, "grants").small("named")? != 0)
 }

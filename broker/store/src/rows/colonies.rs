@@ -6,7 +6,7 @@ use super::{Columns, Fields};
 use crate::StoreResult;
 use crate::model::{Colony, ColonyKey, ProcessState};
 
-/// A colony from `key, id, name, created_at_ms`.
+/// Reads a colony from `key, id, name, created_at_ms`.
 pub fn colony(row: &dyn Columns) -> StoreResult<Colony> {
     let (fields, key) = Fields::of_number(row, "colonies")?;
     Ok(Colony {
@@ -17,14 +17,14 @@ pub fn colony(row: &dyn Columns) -> StoreResult<Colony> {
     })
 }
 
-/// A count from `state, processes`.
+/// Reads the number of processes in a state from `state, processes`.
 pub fn state_count(row: &dyn Columns) -> StoreResult<(ProcessState, i64)> {
     let fields = Fields::of_summary(row, "finished");
     Ok((super::processes::state(&fields)?, fields.number("processes")?))
 }
 
-/// The colony's rules from `key, version, signature, payload`, checked against the colony's public key: the bytes are what the
-/// colony signed, and the version is the one that they have.
+/// Reads the colony's rules from `key, version, signature, payload`, and checks them: the colony's public key must verify the
+/// signature, and the column `version` must match the signed version.
 pub fn guard(row: &dyn Columns, colony: &Colony) -> StoreResult<Envelope> {
     let (fields, _) = Fields::of_number(row, "guards")?;
     let signature = fields.bytes("signature")?;

@@ -1,4 +1,4 @@
-//! Reading columns of a row of either database.
+//! Access to the columns of a row of either database.
 
 use apiary_identity::{Digest, Id};
 use sqlx::Row as _;
@@ -8,19 +8,19 @@ use uuid::Uuid;
 
 use crate::{StoreError, StoreResult};
 
-/// A row, as the two databases both can give it. Each method reads one column by its name.
+/// A row of either database. Each method reads one column by its name; `None` is null.
 pub trait Columns: Sync {
-    /// A 64-bit number.
+    /// Reads a 64-bit number.
     fn number(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
-    /// A 32-bit number.
+    /// Reads a 32-bit number.
     fn small(&self, column: &str) -> Result<Option<i32>, sqlx::Error>;
-    /// A fraction.
+    /// Reads a fraction.
     fn real(&self, column: &str) -> Result<Option<f64>, sqlx::Error>;
-    /// Text.
+    /// Reads text.
     fn text(&self, column: &str) -> Result<Option<String>, sqlx::Error>;
-    /// Bytes.
+    /// Reads bytes.
     fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, sqlx::Error>;
-    /// A process or grant id.
+    /// Reads a process or grant id.
     fn uuid(&self, column: &str) -> Result<Option<Uuid>, sqlx::Error>;
 }
 
@@ -50,7 +50,7 @@ macro_rules! columns_of {
 }
 columns_of!(PgRow, SqliteRow);
 
-/// One row of a table, being read. It knows its name for the error that tells of a column that does not fit.
+/// A reader of one row, which knows the names of the table and the row for the error about a value that does not fit.
 pub struct Fields<'r> {
     row: &'r dyn Columns,
     table: &'static str,
@@ -58,7 +58,7 @@ pub struct Fields<'r> {
 }
 
 impl<'r> Fields<'r> {
-    /// A row whose key is a process id, and that id.
+    /// Reads a row whose key is a process id; returns also the id.
     pub fn of_process(row: &'r dyn Columns, table: &'static str) -> StoreResult<(Self, Uuid)> {
         let mut fields = Self { row, table, name: "of unreadable id".to_owned() };
         let process_id = fields.uuid("process_id")?;
@@ -66,7 +66,7 @@ impl<'r> Fields<'r> {
         Ok((fields, process_id))
     }
 
-    /// A row whose key is a number, and that number.
+    /// Reads a row whose key is a number; returns also the number.
     pub fn of_number(row: &'r dyn Columns, table: &'static str) -> StoreResult<(Self, i64)> {
         let mut fields = Self { row, table, name: "of unreadable key".to_owned() };
         let key = fields.number("key")?;
@@ -74,12 +74,12 @@ impl<'r> Fields<'r> {
         Ok((fields, key))
     }
 
-    /// A row without a key of its own.
+    /// Reads a row without a key of its own.
     pub fn of_summary(row: &'r dyn Columns, table: &'static str) -> Self {
         Self { row, table, name: "of a count".to_owned() }
     }
 
-    /// What to say of a column that does not hold what was put there.
+    /// Returns the error for a column whose value was altered or damaged.
     pub fn corrupt(&self, column: &str, problem: impl std::fmt::Display) -> StoreError {
         StoreError::Corrupt(format!(
             "table `{}`, the row {}: `{column}` {problem}; restore that row from a backup",
@@ -149,7 +149,7 @@ impl<'r> Fields<'r> {
         Id::from_slice(&self.bytes(column)?).map_err(|error| self.corrupt(column, format!("is {error}")))
     }
 
-    /// A column that holds JSON as text; the empty value where it holds nothing.
+    /// Reads a column of JSON text; null is the empty value.
     pub fn json<T: serde::de::DeserializeOwned + Default>(&self, column: &str) -> StoreResult<T> {
         match self.text_if_any(column)? {
             None => Ok(T::default()),

@@ -4,7 +4,8 @@ use super::{Columns, Fields};
 use crate::StoreResult;
 use crate::model::{Announcement, ExecutorRecord, FunctionStatistics, MinMeanMax};
 
-/// An executor, from its row in `executors` with `number` as `key` and `key` as `executor`, beside `running` and `drained_at_ms`.
+/// Reads an executor from its row in `executors` with `number` as `key` and `key` as `executor`, and from `running` and
+/// `drained_at_ms`.
 pub fn executor(row: &dyn Columns) -> StoreResult<ExecutorRecord> {
     let (fields, number) = Fields::of_number(row, "executors")?;
     Ok(ExecutorRecord {
@@ -24,7 +25,8 @@ pub fn executor(row: &dyn Columns) -> StoreResult<ExecutorRecord> {
     })
 }
 
-/// What an executor announces, from `number` as `key`, `key` as `executor`, and `executor_type, name, last_heard_ms, functions`.
+/// Reads the announcement of an executor from `number` as `key`, `key` as `executor`, and `executor_type, name, last_heard_ms,
+/// functions`.
 pub fn announcement(row: &dyn Columns) -> StoreResult<Announcement> {
     let (fields, _) = Fields::of_number(row, "executors")?;
     Ok(Announcement {
@@ -36,7 +38,8 @@ pub fn announcement(row: &dyn Columns) -> StoreResult<Announcement> {
     })
 }
 
-/// How a function did, from `executor_type, function, count, succeeded` and the least, mean and most of `wait_ms` and `run_ms`.
+/// Reads the statistics of a function from `executor_type, function, count, succeeded` and the minimum, mean and maximum of
+/// `wait_ms` and `run_ms`.
 pub fn function_statistics(row: &dyn Columns) -> StoreResult<FunctionStatistics> {
     let fields = Fields::of_summary(row, "finished");
     let spread = |min, mean, max| -> StoreResult<MinMeanMax> {

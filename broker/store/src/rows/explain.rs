@@ -1,4 +1,4 @@
-//! Rows about what holds work up.
+//! Rows about the reasons why work waits.
 
 use super::{Columns, Fields, colony, state, summary};
 use crate::StoreResult;
@@ -6,7 +6,7 @@ use crate::model::{
     Bucket, Colony, ExplainRecord, FailureSummary, LimitHolders, WaitSummary, WaitingGroup, WaitingType,
 };
 
-/// A process with what decides whether it runs: the columns of its summary, and those of its spec, place and lease.
+/// Reads a process with everything that decides whether it runs: the columns of its summary, spec, place in the queue and lease.
 pub fn explain(row: &dyn Columns) -> StoreResult<ExplainRecord> {
     let (fields, _) = Fields::of_process(row, "specs")?;
     Ok(ExplainRecord {
@@ -24,7 +24,7 @@ pub fn explain(row: &dyn Columns) -> StoreResult<ExplainRecord> {
     })
 }
 
-/// Who holds a limit's places, from `process_id, running` in each row.
+/// Reads the processes that run under a limit from `process_id, running` of each row.
 pub fn holders(rows: &[impl Columns]) -> StoreResult<LimitHolders> {
     let mut holders = LimitHolders::default();
     for row in rows {
@@ -35,7 +35,7 @@ pub fn holders(rows: &[impl Columns]) -> StoreResult<LimitHolders> {
     Ok(holders)
 }
 
-/// What is left of a rate, from `tokens, filled_at_ms`.
+/// Reads a token bucket from `tokens, filled_at_ms`.
 pub fn bucket(row: &dyn Columns) -> StoreResult<Bucket> {
     let fields = Fields::of_summary(row, "buckets");
     Ok(Bucket {
@@ -44,7 +44,7 @@ pub fn bucket(row: &dyn Columns) -> StoreResult<Bucket> {
     })
 }
 
-/// Waiting processes of one sort, from what decides who may have them, and `count`.
+/// Reads waiting processes of one sort from the columns that decide which executors may have them, `count` and `since_ms`.
 pub fn waiting_sort(row: &dyn Columns) -> StoreResult<WaitingGroup> {
     let fields = Fields::of_summary(row, "queue");
     Ok(WaitingGroup {
@@ -58,7 +58,8 @@ pub fn waiting_sort(row: &dyn Columns) -> StoreResult<WaitingGroup> {
     })
 }
 
-/// A colony, and the waiting work of one of its executor types, from the colony's columns and `executor_type, count, since_ms`.
+/// Reads a colony and the waiting work of one of its executor types from the colony's columns and `executor_type, count, is_cut,
+/// since_ms`.
 pub fn waiting_type(row: &dyn Columns) -> StoreResult<(Colony, WaitingType)> {
     let fields = Fields::of_summary(row, "queue");
     let waiting = WaitingType {
@@ -70,7 +71,7 @@ pub fn waiting_type(row: &dyn Columns) -> StoreResult<(Colony, WaitingType)> {
     Ok((colony(row)?, waiting))
 }
 
-/// Processes that ended badly, from `process_id` (the last of them), `state, count, since_ms, function, labels, reason`.
+/// Reads processes that ended badly from `process_id` (the last of them), `state, count, since_ms, function, labels, reason`.
 pub fn failure_summary(row: &dyn Columns) -> StoreResult<FailureSummary> {
     let (fields, last) = Fields::of_process(row, "finished")?;
     Ok(FailureSummary {
@@ -79,13 +80,13 @@ pub fn failure_summary(row: &dyn Columns) -> StoreResult<FailureSummary> {
         since_ms: fields.number("since_ms")?,
         last,
         function: fields.text("function")?,
-        // Words for people: a damaged row must not hide the rest.
+        // For display only: a damaged column must not hide the rest.
         labels: fields.json("labels").unwrap_or_default(),
         reason: fields.text_if_any("reason")?.unwrap_or_default(),
     })
 }
 
-/// Processes that wait for what is around them, from `process_id` (the one that waits longest), `executor_type, waits_on,
+/// Reads processes that wait for their surroundings from `process_id` (the one that waits longest), `executor_type, waits_on,
 /// function, labels, reason, count, since_ms`.
 pub fn wait_summary(row: &dyn Columns) -> StoreResult<WaitSummary> {
     let (fields, longest) = Fields::of_process(row, "blocked")?;

@@ -6,8 +6,8 @@ use super::{Columns, Fields};
 use crate::StoreResult;
 use crate::model::{Colony, ColonyKey, GrantKey, GrantRecord, RevokedGrant, StoredGrant};
 
-/// A grant from `key, grant_id, grantee, payload, signature, revoked_from_ms`, checked against the colony's public key: the bytes are
-/// what the colony signed, and the row is filed under the key and id that they speak of.
+/// Reads a grant from `key, grant_id, grantee, payload, signature, revoked_from_ms`, and checks it: the colony's public key must
+/// verify the signature, and the columns `grantee` and `grant_id` must match the signed ones.
 pub fn grant_record(row: &dyn Columns, colony: &Colony) -> StoreResult<GrantRecord> {
     let (fields, key) = Fields::of_number(row, "grants")?;
     let signature = fields.bytes("signature")?;
@@ -32,7 +32,7 @@ pub fn grant_record(row: &dyn Columns, colony: &Colony) -> StoreResult<GrantReco
     Ok(GrantRecord { key: GrantKey(key), colony: colony.key, grant, envelope, revoked_from_ms })
 }
 
-/// A grant as it lies there, from `key, colony_id, grantee, name, payload, signature, revoked_from_ms`.
+/// Reads an unverified grant from `key, colony_id, grantee, name, payload, signature, revoked_from_ms`.
 pub fn stored_grant(row: &dyn Columns) -> StoreResult<StoredGrant> {
     let (fields, key) = Fields::of_number(row, "grants")?;
     Ok(StoredGrant {
@@ -46,13 +46,13 @@ pub fn stored_grant(row: &dyn Columns) -> StoreResult<StoredGrant> {
     })
 }
 
-/// A grant that was revoked, from `key, grantee`.
+/// Reads a revoked grant of this colony from `key, grantee`.
 pub fn revoked_grant(row: &dyn Columns, colony: ColonyKey) -> StoreResult<RevokedGrant> {
     let (fields, key) = Fields::of_number(row, "grants")?;
     Ok(RevokedGrant { key: GrantKey(key), colony, grantee: fields.id("grantee")? })
 }
 
-/// The same, from `key, colony, grantee`.
+/// Reads a revoked grant of any colony from `key, colony, grantee`.
 pub fn revoked_grant_of_any(row: &dyn Columns) -> StoreResult<RevokedGrant> {
     let (fields, _) = Fields::of_number(row, "grants")?;
     revoked_grant(row, ColonyKey(fields.number("colony")?))

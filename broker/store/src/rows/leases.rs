@@ -8,7 +8,7 @@ use crate::matching::assignment::{Candidate, QueuePosition};
 use crate::matching::restrictions::LaneRestriction;
 use crate::model::{CancelMark, ClaimedLease, ColonyKey, GrantKey, Lane, LeaseEnd, LeaseRecord, RenewedLease};
 
-/// A waiting process from `process_id, priority_time_us, function`, `executor_names` and `requires` as text, `concurrency_key,
+/// Reads a waiting process from `process_id, priority_time_us, function`, `executor_names` and `requires` as text, `concurrency_key,
 /// rate_key`, and `sort`.
 pub fn candidate(row: &dyn Columns) -> StoreResult<Candidate> {
     let (fields, process_id) = Fields::of_process(row, "queue")?;
@@ -24,13 +24,13 @@ pub fn candidate(row: &dyn Columns) -> StoreResult<Candidate> {
     })
 }
 
-/// A place in a queue from `process_id, priority_time_us`.
+/// Reads a place in a queue from `process_id, priority_time_us`.
 pub fn place(row: &dyn Columns) -> StoreResult<QueuePosition> {
     let (fields, process_id) = Fields::of_process(row, "queue")?;
     Ok((fields.number("priority_time_us")?, process_id))
 }
 
-/// Something that stands in the way of a claim, from `kind, name`.
+/// Reads a condition that stops work from `kind, name`.
 pub fn restriction(row: &dyn Columns) -> StoreResult<LaneRestriction> {
     let fields = Fields::of_summary(row, "pauses");
     let name = fields.text("name")?;
@@ -47,7 +47,7 @@ pub fn restriction(row: &dyn Columns) -> StoreResult<LaneRestriction> {
     }
 }
 
-/// A lease that was just made for this slot, from its row in `leases` and its spec.
+/// Reads a new lease for this slot from its row in `leases` and its spec.
 pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<ClaimedLease> {
     let (fields, process_id) = Fields::of_process(row, "specs")?;
     Ok(ClaimedLease {
@@ -64,7 +64,7 @@ pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<ClaimedLease> {
     })
 }
 
-/// A lease from its row in `leases` and its spec's `function`, `max_retries` and `digest`.
+/// Reads a lease from its row in `leases` and its spec's `function`, `max_retries` and `digest`.
 pub fn lease_record(row: &dyn Columns) -> StoreResult<LeaseRecord> {
     let (fields, process_id) = Fields::of_process(row, "leases")?;
     Ok(LeaseRecord {
@@ -83,7 +83,7 @@ pub fn lease_record(row: &dyn Columns) -> StoreResult<LeaseRecord> {
     })
 }
 
-/// A lease's cancellation from `cancel_deadline_ms, cancel_reason, cancel_by`.
+/// Reads a lease's cancellation from `cancel_deadline_ms, cancel_reason, cancel_by`.
 fn cancel_mark(fields: &Fields<'_>) -> StoreResult<Option<CancelMark>> {
     let Some(deadline_ms) = fields.number_if_any("cancel_deadline_ms")? else { return Ok(None) };
     let reason = fields.text_if_any("cancel_reason")?.unwrap_or_default();
@@ -91,21 +91,21 @@ fn cancel_mark(fields: &Fields<'_>) -> StoreResult<Option<CancelMark>> {
     Ok(Some(CancelMark { deadline_ms, reason, by }))
 }
 
-/// What became of a lease, from `process_id, cancelled`.
+/// Reads the result for an ended lease from `process_id, cancelled`.
 pub fn lease_end(row: &dyn Columns) -> StoreResult<(Uuid, LeaseEnd)> {
     let (fields, process_id) = Fields::of_process(row, "leases")?;
     let end = if fields.number("cancelled")? == 0 { LeaseEnd::Done } else { LeaseEnd::Cancelled };
     Ok((process_id, end))
 }
 
-/// A process that a sweep moved, from `process_id, colony, executor_type`.
+/// Reads a process that a sweep moved, and its lane, from `process_id, colony, executor_type`.
 pub fn moved(row: &dyn Columns) -> StoreResult<(Uuid, Lane)> {
     let (fields, process_id) = Fields::of_process(row, "queue")?;
     let lane = Lane { colony: ColonyKey(fields.number("colony")?), executor_type: fields.text("executor_type")? };
     Ok((process_id, lane))
 }
 
-/// A lease's new end and its cancellation, from `process_id, expires_at_ms, drained_at_ms` and the columns of a cancellation.
+/// Reads a prolonged lease from `process_id, expires_at_ms, drained_at_ms` and the columns of a cancellation.
 pub fn renewed(row: &dyn Columns) -> StoreResult<(Uuid, RenewedLease)> {
     let (fields, process_id) = Fields::of_process(row, "leases")?;
     let renewed = RenewedLease {

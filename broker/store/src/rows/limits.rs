@@ -5,13 +5,13 @@ use crate::StoreResult;
 use crate::limits::{LIMIT_COUNT_MAX, LIMIT_INTERVAL_MS_MAX};
 use crate::model::{Bucket, Limit, LimitKind, LimitPolicy, LimitRecord, LimitUse, Rate};
 
-/// A limit and who set it, from `kind, pattern, running_max, policy, rate_count, interval_ms, burst, set_by, set_at_ms`.
+/// Reads a limit and its author from `kind, pattern, running_max, policy, rate_count, interval_ms, burst, set_by, set_at_ms`.
 pub fn limit_record(row: &dyn Columns) -> StoreResult<LimitRecord> {
     let fields = Fields::of_summary(row, "limits");
     Ok(LimitRecord { limit: limit(row)?, by: fields.text("set_by")?, set_at_ms: fields.number("set_at_ms")? })
 }
 
-/// A limit from `kind, pattern, running_max, policy, rate_count, interval_ms, burst`.
+/// Reads a limit from `kind, pattern, running_max, policy, rate_count, interval_ms, burst`.
 pub fn limit(row: &dyn Columns) -> StoreResult<Limit> {
     let fields = Fields::of_summary(row, "limits");
     let word = fields.text("policy")?;
@@ -40,7 +40,7 @@ pub fn limit(row: &dyn Columns) -> StoreResult<Limit> {
     })
 }
 
-/// How much of a limit is in use, from `kind, key, running, waiting, tokens, filled_at_ms`.
+/// Reads the use of a limit from `kind, key, running, waiting, tokens, filled_at_ms`.
 pub fn limit_use(row: &dyn Columns) -> StoreResult<LimitUse> {
     let fields = Fields::of_summary(row, "buckets");
     let bucket = match (fields.real_if_any("tokens")?, fields.number_if_any("filled_at_ms")?) {

@@ -1,4 +1,4 @@
-//! From rows to the model's types, for both databases. What is read is not trusted: whatever does not fit is a
+//! Conversions from rows to the model's types, for both databases. The rows are not trusted: a value that does not fit is a
 //! [`StoreError::Corrupt`](super::StoreError::Corrupt) that names the table and the row.
 
 mod bulks;

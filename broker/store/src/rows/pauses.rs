@@ -4,7 +4,7 @@ use super::{Columns, Fields};
 use crate::StoreResult;
 use crate::model::{Pause, PauseKind, PauseTarget};
 
-/// A pause from `kind, name, paused_by, reason, since_ms`.
+/// Reads a pause from `kind, name, paused_by, reason, since_ms`.
 pub fn pause(row: &dyn Columns) -> StoreResult<Pause> {
     let fields = Fields::of_summary(row, "pauses");
     let word = fields.text("kind")?;

@@ -8,7 +8,7 @@ use crate::model::{
     Attempt, ColonyKey, GrantKey, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, SubmitResult,
 };
 
-/// The state in a row's `state`.
+/// Reads a process's state from `state`.
 pub(super) fn state(fields: &Fields<'_>) -> StoreResult<ProcessState> {
     let word = fields.text("state")?;
     ProcessState::from_word(&word).ok_or_else(|| {
@@ -17,25 +17,25 @@ pub(super) fn state(fields: &Fields<'_>) -> StoreResult<ProcessState> {
     })
 }
 
-/// A process id alone.
+/// Reads a process id from `process_id`.
 pub fn process_id(row: &dyn Columns) -> StoreResult<Uuid> {
     Fields::of_process(row, "queue").map(|(_, process_id)| process_id)
 }
 
-/// What decides whether a process can be changed.
+/// The facts that decide whether an operator can change a process.
 #[derive(Clone, Copy)]
 pub struct KnownState {
-    /// Where it is.
+    /// The state.
     pub state: ProcessState,
-    /// Since when.
+    /// The time since which it is in this state.
     pub since_ms: i64,
-    /// Another takes its place, or has.
+    /// True if another process replaces it, or is to replace it.
     pub is_replaced: bool,
-    /// It waits for others.
+    /// True if it waits for other processes.
     pub has_parents: bool,
 }
 
-/// A process's state, from `process_id, state, since_ms, is_replaced, has_parents`.
+/// Reads those facts from `process_id, state, since_ms, is_replaced, has_parents`.
 pub fn known_state(row: &dyn Columns) -> StoreResult<(Uuid, KnownState)> {
     let (fields, process_id) = Fields::of_process(row, "states")?;
     let known = KnownState {
@@ -47,19 +47,19 @@ pub fn known_state(row: &dyn Columns) -> StoreResult<(Uuid, KnownState)> {
     Ok((process_id, known))
 }
 
-/// A process and its colony, from `process_id, colony`.
+/// Reads a process and its colony from `process_id, colony`.
 pub fn of_colony(row: &dyn Columns) -> StoreResult<(ColonyKey, Uuid)> {
     let (fields, process_id) = Fields::of_process(row, "finished")?;
     Ok((ColonyKey(fields.number("colony")?), process_id))
 }
 
-/// The same, if the colony is not null.
+/// Reads a process and its colony from `process_id, colony`; `None` if the colony is null.
 pub fn of_colony_if_any(row: &dyn Columns) -> StoreResult<Option<(ColonyKey, Uuid)>> {
     let (fields, process_id) = Fields::of_process(row, "finished")?;
     Ok(fields.number_if_any("colony")?.map(|colony| (ColonyKey(colony), process_id)))
 }
 
-/// A process without its documents, from a row of the view `processes` with its labels as text.
+/// Reads a process without its documents from a row of the view `processes` with its labels as text.
 pub fn summary(row: &dyn Columns) -> StoreResult<ProcessSummary> {
     let (fields, process_id) = Fields::of_process(row, "processes")?;
     Ok(ProcessSummary {
@@ -86,7 +86,7 @@ pub fn summary(row: &dyn Columns) -> StoreResult<ProcessSummary> {
     })
 }
 
-/// A process with its signed spec: the same, and `submitter, payload, signature`.
+/// Reads a process with its signed spec from the columns of its summary and `submitter, payload, signature`.
 pub fn process_record(row: &dyn Columns) -> StoreResult<ProcessRecord> {
     let (fields, _) = Fields::of_process(row, "specs")?;
     Ok(ProcessRecord {
@@ -97,13 +97,13 @@ pub fn process_record(row: &dyn Columns) -> StoreResult<ProcessRecord> {
     })
 }
 
-/// A spec from `process_id, payload`.
+/// Reads a spec from `process_id, payload`.
 pub fn spec_record(row: &dyn Columns) -> StoreResult<SpecRecord> {
     let (fields, process_id) = Fields::of_process(row, "specs")?;
     Ok(SpecRecord { process_id, payload: fields.bytes("payload")?.into() })
 }
 
-/// An attempt from `process_id` and the columns of `attempts`, or of a lease as one that is `running`.
+/// Reads an attempt from `process_id` and the columns of `attempts`, or from a lease whose ending is given as `running`.
 pub fn attempt(row: &dyn Columns) -> StoreResult<Attempt> {
     let (fields, _) = Fields::of_process(row, "attempts")?;
     let payload = fields.bytes_if_any("result_payload")?;
@@ -123,13 +123,13 @@ pub fn attempt(row: &dyn Columns) -> StoreResult<Attempt> {
     })
 }
 
-/// What is known of an item of a submit, from `process_id` (the item's), `same`, `first`, `redrove` and `state`:
-/// - `same` is 1 if the id is taken by the very same spec of the same colony, 0 by something else, else null;
-/// - `first` is the process of its live idempotency key, else null;
-/// - `redrove` is the process that the very same spec put back in the queue before, else null;
-/// - `state` is the state of the process that is to be answered with.
+/// Reads the answer for an item of a submit from `process_id` (the item's), `same`, `first`, `redrove` and `state`:
+/// - `same` is 1 if the id belongs to the same spec in the same colony, 0 if it belongs to anything else, and null if it is free;
+/// - `first` is the process of the item's live idempotency key, or null;
+/// - `redrove` is the process that the same spec put back into the queue earlier, or null;
+/// - `state` is the state of the process to answer with.
 ///
-/// No answer for an item that nothing stands in the way of.
+/// `None` for an item that can be stored.
 pub fn known_process(row: &dyn Columns) -> StoreResult<(Uuid, Option<SubmitResult>)> {
     let (fields, process_id) = Fields::of_process(row, "specs")?;
     let answer = match (fields.number_if_any("same")?, fields.uuid_if_any("first")?) {

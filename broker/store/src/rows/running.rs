@@ -1,4 +1,4 @@
-//! Rows about what processes say while they run.
+//! Rows about progress, logs and attributes.
 
 use uuid::Uuid;
 
@@ -7,13 +7,13 @@ use crate::StoreResult;
 use crate::logbook::Totals;
 use crate::model::{Attribute, CheckpointSize, GrantKey, LogCursor, LogLine, StoredProgress};
 
-/// A held lease's report, from `process_id, changed`: whether it was newer than what was there.
+/// Reads the result for a report under a held lease from `process_id, changed`; true if it was newer than the stored one.
 pub fn reported(row: &dyn Columns) -> StoreResult<(Uuid, bool)> {
     let (fields, process_id) = Fields::of_process(row, "progress")?;
     Ok((process_id, fields.number("changed")? != 0))
 }
 
-/// Signed progress from `process_id, executor, payload, signature`.
+/// Reads signed progress from `process_id, executor, payload, signature`.
 pub fn stored_progress(row: &dyn Columns) -> StoreResult<StoredProgress> {
     let (fields, process_id) = Fields::of_process(row, "progress")?;
     Ok(StoredProgress {
@@ -24,7 +24,7 @@ pub fn stored_progress(row: &dyn Columns) -> StoreResult<StoredProgress> {
     })
 }
 
-/// How large a checkpoint is, from `process_id, executor, bytes`.
+/// Reads the size of a checkpoint from `process_id, executor, bytes`.
 pub fn checkpoint_size(row: &dyn Columns) -> StoreResult<CheckpointSize> {
     let (fields, process_id) = Fields::of_process(row, "progress")?;
     Ok(CheckpointSize {
@@ -34,13 +34,13 @@ pub fn checkpoint_size(row: &dyn Columns) -> StoreResult<CheckpointSize> {
     })
 }
 
-/// How much a process has logged, from `process_id, lines, bytes`.
+/// Reads the size of a process's log from `process_id, lines, bytes`.
 pub fn log_totals(row: &dyn Columns) -> StoreResult<(Uuid, Totals)> {
     let (fields, process_id) = Fields::of_process(row, "log_totals")?;
     Ok((process_id, Totals { lines: fields.small("lines")?, bytes: fields.number("bytes")? }))
 }
 
-/// A log line from its columns and `executor_name`.
+/// Reads a log line from its columns and `executor_name`.
 pub fn log_line(row: &dyn Columns) -> StoreResult<LogLine> {
     let (fields, process_id) = Fields::of_process(row, "logs")?;
     Ok(LogLine {
@@ -55,7 +55,7 @@ pub fn log_line(row: &dyn Columns) -> StoreResult<LogLine> {
     })
 }
 
-/// An attribute from its columns.
+/// Reads an attribute from its columns.
 pub fn attribute(row: &dyn Columns) -> StoreResult<Attribute> {
     let (fields, _) = Fields::of_process(row, "attributes")?;
     Ok(Attribute {

@@ -352,7 +352,7 @@ proptest! {
         }
     }
 
-    /// However short the parts are, claim after claim gives the same to the same.
+    /// Checks that claims give the same work to the same slots, however few processes a transaction reads.
     #[test]
     fn in_parts_everybody_gets_the_same(slots in slots(), restrictions in restrictions(), queue in candidates(), walk in 1..20_usize) {
         let expected = numbers(&assign(&slots, restrictions.clone(), &queue));
