@@ -1,4 +1,4 @@
-//! Random calls: both back-ends do what the reference does, answer for answer.
+//! Random calls: both back-ends give the same answers as the reference.
 
 mod calls;
 
@@ -19,18 +19,18 @@ use self::calls::{Again, Call, Drawn, Token, calls};
 use crate::reference::{Got, Reference, Shown};
 use crate::tenant::{ALL, Bee, KIND, NOW, Tenant, ends};
 
-/// How many calls there are each time.
+/// Number of calls in each case.
 const CALLS: std::ops::Range<usize> = 20..60;
-/// So few processes, keys and executors that calls meet each other all the time.
+/// Number of processes; like keys and executors so few that calls often concern the same ones.
 const PROCESSES: u8 = 5;
 const KEYS: u8 = 2;
-/// More ids than that become no processes, but for some calls.
+/// Number of ids; a few more than there are processes, for calls about unknown ones.
 const SPECS: u8 = PROCESSES + 3;
 const BEES: usize = 2;
 /// Grants of users; the first two are of one key.
 const USERS: usize = 3;
 const FUNCTIONS: u8 = 2;
-/// All times are some of these apart, so that what ends and what begins often fall on the same millisecond.
+/// Unit of all times, so that ends and beginnings often fall on the same millisecond.
 const TICK_MS: i64 = 10;
 
 mod sqlite {
@@ -47,7 +47,7 @@ mod postgres {
     }
 }
 
-/// Draws the calls anew this many times.
+/// Runs this many cases, each with newly drawn calls.
 fn agree(backend: impl Future<Output = Backend>, cases: u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (backend, tenant, users, bees) = runtime.block_on(async {
@@ -87,7 +87,7 @@ async fn empty(backend: &Backend) {
         .await;
 }
 
-/// The same calls to the store and to the reference.
+/// A run of the same calls on the store and on the reference.
 struct Run<'a> {
     tenant: &'a Tenant,
     users: [GrantKey; USERS],
@@ -159,7 +159,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What operators and the broker itself do.
+    /// Makes a call of an operator or of the broker itself.
     async fn operate(&mut self, call: &Call) -> Result<(), TestCaseError> {
         let (store, colony, now_ms) = (&self.tenant.store, self.tenant.colony.key, self.now_ms);
         match call {
@@ -270,14 +270,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A batch without two items of one process or one key, as the contract asks.
+    /// Builds a batch without two items of one process or one key, as the contract requires.
     fn batch(&self, drawn: &[Drawn]) -> Vec<NewProcess> {
         let (mut numbers, mut keys) = (BTreeSet::new(), BTreeSet::new());
         let fits = |one: &&Drawn| numbers.insert(one.number) && one.key.is_none_or(|(key, _)| keys.insert(key));
         drawn.iter().filter(fits).map(|one| self.process(one)).collect()
     }
 
-    /// A batch without two specs of one id, or that met one process, as the contract asks. Most met one that failed, if any did.
+    /// Builds a batch without two specs of one id, or for one process, as the contract requires. Most are for a failed
+    /// process, if there is any.
     fn resubmissions(&self, drawn: &[Again]) -> Vec<Resubmission> {
         let (failed, mut specs, mut met) = (self.reference.failed(), BTreeSet::new(), BTreeSet::new());
         let resubmission = |again: &Again| Resubmission {
@@ -334,7 +335,7 @@ impl Run<'_> {
             .collect()
     }
 
-    /// The tokens of a batch, each process once.
+    /// Builds the tokens of a batch, each process once.
     fn leases(&self, tokens: &[Token]) -> Vec<LeaseRef> {
         let mut seen = BTreeSet::new();
         tokens.iter().filter(|token| seen.insert(token.number)).map(|token| self.lease(token)).collect()
@@ -370,12 +371,12 @@ impl Run<'_> {
     }
 }
 
-/// The id of a process by its number, so that the same is met again.
+/// Returns the id of a process by its number, so that calls concern the same processes.
 fn process_id(number: u8) -> Uuid {
     Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(number))
 }
 
-/// The digest of a spec by its number and variant.
+/// Returns the digest of a spec by its number and variant.
 fn digest(number: u8, variant: bool) -> Digest {
     let mut digest = [0; 32];
     (digest[0], digest[1]) = (number, u8::from(variant));

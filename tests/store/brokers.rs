@@ -1,4 +1,4 @@
-//! Between brokers: a common clock and messages where a database is shared, nothing where it is not.
+//! Several brokers: a common clock and messages if they share a database, neither if not.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn brokers_on_a_shared_database_hear_each_other_and_share_its_clock(backen
     assert!(first > 1_700_000_000_000 && (0..60_000).contains(&(second - first)), "{first} {second}");
     peer.close().await;
 
-    // The listener comes back by itself after the server cut it off.
+    // The listener reconnects by itself after the server has cut it.
     backend.cut_connections().await;
     eventually("messages arrive again", async || {
         store.notify("again").await.ok()?;

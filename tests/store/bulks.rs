@@ -1,4 +1,4 @@
-//! Bulk actions: held by one broker, taken over when it died, stopped where they are.
+//! Bulk actions: held by a single broker, taken over after its death, and stopped.
 
 use apiary_store::model::{Bulk, BulkAction, BulkState, BulkStep, ProcessCursor, ProcessFilter, ProcessState};
 use apiary_tests::Backend;
@@ -51,7 +51,7 @@ async fn one_broker_holds_it_and_another_takes_it_over_when_its_time_is_over(bac
     let taken = hold(&tenant, second, NOW + HOLD_MS).await.expect("the first is dead");
     assert_eq!((taken.changed, taken.skipped), (400, 100));
     assert_eq!(taken.after, Some(cursor()));
-    // What the first still says is not counted.
+    // Further steps of the first broker are not counted.
     assert_eq!(tenant.store.advance_bulk(bulk.bulk_id, first, &step(7, 7, Some(NOW))).await.unwrap(), None);
     let state = tenant.store.advance_bulk(bulk.bulk_id, second, &step(1, 2, Some(NOW + HOLD_MS + 5))).await.unwrap();
     assert_eq!(state, Some(BulkState::Finished));
@@ -69,7 +69,7 @@ async fn what_is_stopped_is_not_gone_on_with_until_it_is_let(backend: Backend) {
     assert!(!stop(BulkState::Running).await, "it runs");
     assert!(stop(BulkState::Stopped).await);
     assert!(!stop(BulkState::Stopped).await);
-    // The step in the middle is counted, but does not make it run or finish.
+    // The step in progress is counted, but does not make the stopped action run or finish.
     let state = tenant.store.advance_bulk(bulk.bulk_id, broker, &step(5, 0, None)).await.unwrap();
     assert_eq!(state, Some(BulkState::Stopped));
     assert!(hold(&tenant, broker, NOW + 4).await.is_none());

@@ -1,4 +1,4 @@
-//! Callers that go away in the middle: nothing half-done, nothing left open.
+//! Cancelled callers: nothing is half-done, and nothing stays open.
 
 use std::future::Future;
 use std::pin::pin;
@@ -11,7 +11,7 @@ use crate::tenant::{NOW, Tenant, at, completion};
 
 on_each_store!(a_caller_that_goes_away_leaves_nothing_half_done);
 
-/// Polls a call up to `polls` times, yielding in between, then drops it. True if it came to its end.
+/// Polls a call up to `polls` times, yielding in between, then drops it. Returns `true` if it was finished.
 async fn cut_short<F: Future>(call: F, polls: usize) -> bool {
     let mut call = pin!(call);
     for _ in 0..polls {
@@ -23,7 +23,7 @@ async fn cut_short<F: Future>(call: F, polls: usize) -> bool {
         if finished {
             return true;
         }
-        // The database's answer takes its time; give it some, so that every place to stop is met.
+        // Time for the database's answer, so that calls are dropped at every await.
         std::thread::sleep(std::time::Duration::from_micros(150));
         tokio::task::yield_now().await;
     }
@@ -37,7 +37,8 @@ async fn a_caller_that_goes_away_leaves_nothing_half_done(backend: Backend) {
         let process = tenant.process();
         let process_id = process.process_id;
         cut_short(tenant.store.submit(std::slice::from_ref(&process), NOW), polls).await;
-        // Whether it was kept or not, the same again is safe, and tells; what was cut short may still be at its end.
+        // The same submit again is safe and shows whether the first was stored. The dropped call may still be
+        // finishing.
         let answers = tenant.store.submit(std::slice::from_ref(&process), NOW).await.unwrap();
         assert!(!matches!(answers[0], SubmitResult::IdTaken), "{answers:?}");
         assert_eq!(tenant.state(process_id).await, ProcessState::Waiting);
@@ -45,7 +46,7 @@ async fn a_caller_that_goes_away_leaves_nothing_half_done(backend: Backend) {
         let slots = [bee.slot(1)];
         let lane = tenant.lane();
         cut_short(tenant.store.claim(&lane, &slots, &at(NOW)), polls).await;
-        // A claim that was dropped either never happened or made a lease, which the sweep will find.
+        // A dropped claim either never happened or made a lease, which the sweep will find.
         let state = eventually("the process is in one state", async || {
             let claimed = tenant.claim_at(&bee, 1, NOW).await;
             let state = tenant.state(process_id).await;

@@ -69,7 +69,7 @@ async fn states_are_counted_for_each_colony_alone(backend: Backend) {
     assert_eq!(other.store.count_states(other.colony.key).await.unwrap(), [(ProcessState::Waiting, 1)]);
 }
 
-/// A colony with its key, which signs rules.
+/// Creates a colony with its key, which signs rules.
 async fn ruled(backend: &Backend) -> (std::sync::Arc<dyn apiary_store::Store>, apiary_store::model::Colony, KeyPair) {
     let (store, key) = (backend.open().await, KeyPair::generate());
     let colony = store.create_colony(&key.id(), "meadow", NOW).await.unwrap();

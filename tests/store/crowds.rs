@@ -1,4 +1,4 @@
-//! Claims in lanes full of work that nobody can take now, and claims that had to wait themselves.
+//! Claims in lanes full of work that cannot be taken now, and claims that had to wait themselves.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -31,7 +31,7 @@ async fn the_time_of_a_claim_is_read_after_its_waits(backend: Backend) {
     assert_eq!((claimed[0].process_id, claimed[0].expires_at_ms), (process_id, NOW + 2000 + LEASE_MS));
 }
 
-/// One broker took from the rate while the claim of another, which asked before, waited for its turn.
+/// A broker takes from the rate while an earlier claim of another broker waits for its turn.
 async fn a_rate_counts_no_time_twice_after_a_claim_that_waited(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
@@ -87,7 +87,7 @@ async fn a_place_that_gets_free_goes_to_the_first_that_waits_for_it(backend: Bac
     crowd(&backend, &tenant, count, |_| "a".to_owned()).await;
     assert!(tenant.claim_at(&bee, 1, NOW).await.is_empty());
     let other = tenant.submit(NewProcess { priority_time_us: NOW + 1, ..keyed(&tenant, "a") }).await;
-    // Nothing of a look is locked after it.
+    // A claim keeps no locks afterwards.
     tenant.store.cancel(tenant.colony.key, &[other], &cancellation(NOW), NOW).await.unwrap();
     tenant.store.complete(&[completion(lease, "{}")], NOW).await.unwrap();
     let claimed = tenant.claim_at(&bee, 9, NOW).await;
@@ -101,7 +101,7 @@ async fn hold(backend: &Backend, tenant: &Tenant) -> Hold {
     backend.hold(if backend.kind() == "postgres" { &lock } else { "BEGIN IMMEDIATE" }).await
 }
 
-/// So many processes wait that nobody will take: no more of them than a claim sees.
+/// Submits as many processes as a claim examines, which no executor takes.
 async fn crowd(backend: &Backend, tenant: &Tenant, count: usize, key: impl Fn(usize) -> String) {
     let columns = "process_id, colony, priority_time_us, since_ms, attempt, retries_spent, executor_type, function, concurrency_key";
     let colony = tenant.colony.key.0;

@@ -43,7 +43,7 @@ impl Tenant {
         self.store.settle(&parents, NOW, ALL).await.unwrap()
     }
 
-    /// Settles as often as there is something to.
+    /// Settles until there is nothing left to settle.
     async fn settle_all(&self) -> Vec<Uuid> {
         let mut cancelled = Vec::new();
         loop {
@@ -240,7 +240,7 @@ async fn a_great_family_is_settled_in_parts(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
     let parent = tenant.submit(tenant.process()).await;
-    // Ten that wait for one, and ten that wait for two that never come.
+    // Ten that wait for one process, and ten that wait for two that are never submitted.
     let never = [(); 2].map(|()| Uuid::now_v7());
     for (one, count) in [(parent, 10), (never[0], 5), (never[1], 5)] {
         let children: Vec<NewProcess> = (0..count).map(|_| tenant.child(&[one])).collect();
@@ -274,13 +274,13 @@ async fn parents_that_end_at_once_free_their_child_once(backend: Backend) {
         tenant.settle(Some(&[lease.process_id])).await.freed
     });
     let mut freed: Vec<Uuid> = futures::future::join_all(ends).await.into_iter().flatten().collect();
-    // What one passed over because another was at it is found by the look at all.
+    // Children that one settle skipped because another had them locked are found by the settle of all.
     freed.extend(tenant.settle(None).await.freed);
     assert_eq!(freed, [child]);
     assert_eq!(tenant.unblocked(NOW).await, [child]);
 }
 
-/// A dead letter, one that waits for it, and what is to take its place, which is not submitted.
+/// Creates a dead letter, a child that waits for it, and its replacement, which is not submitted.
 async fn replaced(tenant: &Tenant, bee: &Bee) -> (Uuid, Uuid, NewProcess) {
     let (old, new) = (tenant.submit(tenant.process()).await, tenant.process());
     let mut failure = failure(tenant.claim_one(bee, NOW).await);
@@ -309,7 +309,7 @@ async fn what_is_there_already_takes_nobodys_place(backend: Backend) {
     let (bee, colony) = (tenant.bee("bee").await, tenant.colony.key);
     let (old, _, new) = replaced(&tenant, &bee).await;
     let new_id = tenant.submit(new).await;
-    // The same again is the same; another dead letter is not for it, or two could take each other's place.
+    // Repeating the call changes nothing. Another dead letter is refused, or two could replace each other.
     assert_eq!(tenant.store.replace(colony, old, new_id, NOW).await.unwrap(), Effect::Changed);
     let mut failure = failure(tenant.claim_one(&bee, NOW).await);
     failure.next = ProcessState::DeadLetter;

@@ -1,4 +1,4 @@
-//! Executors: what they say of themselves, when they were heard, what they announce, and how it did.
+//! Executors: registrations, last-seen times, announced functions and their statistics.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ on_each_store!(
     functions_are_counted_with_their_waits_and_runs,
 );
 
-/// Whoever waits for approval and was not heard for so long gives way.
+/// Time without contact after which a pending executor may be displaced by a new one.
 const SILENT_MS: i64 = 600_000;
 
 fn registration(key: Id, name: &str, functions: &[&str]) -> Registration {
@@ -112,7 +112,7 @@ async fn so_many_strangers_may_wait_and_no_more(backend: Backend) {
     assert!(register(&tenant, &registration(keys[1].id(), "b", &[]), 2, NOW).await, "it waits already");
     let granted = Registration { is_granted: true, ..registration(keys[3].id(), "d", &[]) };
     assert!(register(&tenant, &granted, 2, NOW).await, "the bound is for strangers");
-    // Approval and rejection make room; other colonies have rooms of their own.
+    // Approval and rejection make room; other colonies have bounds of their own.
     add_executor(&tenant, &keys[3], "d").await;
     add_executor(&tenant, &keys[0], "a").await;
     assert!(register(&tenant, &registration(keys[2].id(), "c", &[]), 2, NOW).await);
@@ -125,7 +125,7 @@ async fn the_stranger_silent_longest_gives_way(backend: Backend) {
     let keys = [(); 6].map(|()| KeyPair::generate());
     let stranger = |at: usize| registration(keys[at].id(), &format!("bee-{at}"), &[]);
     let later = NOW + SILENT_MS;
-    // Neither an executor nor one that was turned down gives way, silent as they are.
+    // Neither an approved nor a rejected executor is displaced, although both are silent.
     add_executor(&tenant, &keys[4], "granted").await;
     assert!(register(&tenant, &Registration { is_granted: true, ..stranger(4) }, 2, NOW - 9).await);
     assert!(register(&tenant, &stranger(5), 2, NOW - 8).await);
@@ -141,7 +141,7 @@ async fn the_stranger_silent_longest_gives_way(backend: Backend) {
         names
     };
     assert_eq!(pending().await, ["bee-1", "bee-2", "bee-4", "bee-5"], "bee-0 was silent longest");
-    // One that waits already takes nobody's place, and one with a grant neither.
+    // An executor that already waits displaces no other, nor does one with a grant.
     assert!(register(&tenant, &stranger(1), 2, later + 5).await);
     assert!(register(&tenant, &Registration { is_granted: true, ..stranger(4) }, 2, NOW * 2).await);
     assert_eq!(pending().await.len(), 4);
@@ -256,7 +256,7 @@ async fn executors_are_listed_in_pages_with_what_they_run(backend: Backend) {
     ] {
         assert_eq!(page(&tenant, &filter, ALL, None).await.len(), count, "{filter:?}");
     }
-    // A lease that is over is not run any more, whether it was swept or not.
+    // A lease that has ended does not count as running, swept or not.
     let (all, first) = (ExecutorFilter::default(), Page { size: 1, after: None });
     let later = tenant.store.list_executors(tenant.colony.key, &all, first, NOW * 2).await.unwrap();
     assert_eq!(later[0].running, 0);

@@ -1,4 +1,4 @@
-//! Grants: kept as they were signed, and believed only while they are what was signed.
+//! Grants: stored as signed, and trusted only while they are unchanged.
 
 use apiary_identity::{Envelope, KeyPair, Role};
 use apiary_store::StoreError;
@@ -52,7 +52,7 @@ async fn an_id_belongs_to_one_grant_of_a_colony(backend: Backend) {
     assert!(matches!(refused, StoreError::Taken(_)), "{refused}");
     assert!(tenant.store.grants_of_key(&tenant.colony, &thief.id()).await.unwrap().is_empty());
 
-    // Another colony chooses its ids for itself.
+    // Another colony may use the same ids.
     let other = Tenant::in_store(&tenant.store, "orchard").await;
     let mut same_id = grant(&other.key, &thief, Role::User, "eve");
     same_id.grant_id = signed.grant_id;

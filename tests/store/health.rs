@@ -1,4 +1,4 @@
-//! What a colony's health reads: enough to say what is wrong, and never more because there is more.
+//! Health of a colony: it reads enough to report every problem, within a fixed bound.
 
 use std::fmt::Write as _;
 
@@ -22,7 +22,7 @@ mod plan {
     use sqlx::postgres::PgConnection;
     use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
-    /// The statements of a look at health, and how many parameters each has.
+    /// Statements of a read of the health, with their numbers of parameters.
     const STATEMENTS: [(&str, usize); 5] = [
         (include_str!("../../broker/store-postgres/src/colonies/get_health.sql"), 3),
         (include_str!("../../broker/store-postgres/src/colonies/get_health_failures.sql"), 3),
@@ -47,7 +47,7 @@ mod plan {
             for table in ["queue", "blocked", "finished", "dependencies", "specs", "attempts"] {
                 assert!(!plan.contains(&format!("Seq Scan on {table}")), "{sql}\n{plan}");
             }
-            // One that joins by hash reads one side whole. Colonies are few.
+            // A hash join reads one side completely, which is fine for the few colonies.
             let plan = plan.replace("(lanes.colony = colony.key)", "");
             assert!(!plan.contains("Hash Cond: (") && !plan.contains("Merge Cond: ("), "{sql}\n{plan}");
         }
@@ -138,7 +138,7 @@ async fn children_of_a_failed_parent_are_counted_up_to_a_bound(backend: Backend)
     assert_eq!(told, [(one, HEALTH_CHILDREN_MAX), (other, 2)]);
 }
 
-/// A process that its executor gave up on.
+/// Creates a dead letter.
 async fn failed_parent(tenant: &Tenant) -> Uuid {
     let bee = tenant.bee(&format!("bee-{}", Uuid::now_v7())).await;
     let process_id = tenant.submit(tenant.process()).await;
@@ -148,7 +148,7 @@ async fn failed_parent(tenant: &Tenant) -> Uuid {
     process_id
 }
 
-/// Writes rows of processes that wait for this type: no more of them than the store's look at its health sees.
+/// Inserts rows of processes that wait for this type.
 async fn waiting(backend: &Backend, tenant: &Tenant, executor_type: &str, count: i64) {
     let columns = "process_id, colony, priority_time_us, since_ms, attempt, retries_spent, executor_type, function";
     let colony = tenant.colony.key.0;
@@ -156,7 +156,7 @@ async fn waiting(backend: &Backend, tenant: &Tenant, executor_type: &str, count:
     insert(backend, &format!("queue ({columns})"), count, row).await;
 }
 
-/// The same of processes that ended at this time.
+/// Inserts rows of processes that ended at this time.
 async fn finished(backend: &Backend, tenant: &Tenant, state: &str, at_ms: i64, count: i64) {
     let columns = "process_id, colony, finished_at_ms, attempt, retries_spent, state, reason";
     let colony = tenant.colony.key.0;

@@ -1,4 +1,4 @@
-//! What the stores' statements do is what the table of the life cycle says, for every state and every end of an attempt.
+//! Agreement of the stores' statements with the table of the life cycle, for every state and every end of an attempt.
 
 use apiary_broker::lifecycle::{self, Event};
 use apiary_store::Store;
@@ -10,7 +10,7 @@ use crate::tenant::{ALL, DONE, LEASE_MS, NOW, Tenant, cancellation, completion, 
 
 on_each_store!(the_statements_agree_with_the_table);
 
-/// How long a process of these tests may wait.
+/// `max_wait` of the processes of these tests.
 const MAX_WAIT_MS: i64 = 1000;
 const EVENTS: [Event; 15] = [
     Event::Ready,
@@ -44,7 +44,7 @@ async fn the_statements_agree_with_the_table(backend: Backend) {
     }
 }
 
-/// A process in this state, and the token of its first attempt, whether it has had one or not.
+/// Creates a process in this state; returns the token of its first attempt, even if it had none.
 async fn process_in(tenant: &Tenant, state: ProcessState) -> LeaseRef {
     let bee = tenant.bee("bee").await;
     let mut process = tenant.process();
@@ -71,14 +71,14 @@ async fn process_in(tenant: &Tenant, state: ProcessState) -> LeaseRef {
     lease
 }
 
-/// To cancel what runs is a mark; its attempt's end then ends it.
+/// Cancels a running process, which only marks it, and then ends its attempt.
 async fn cancel(tenant: &Tenant, lease: LeaseRef) {
     let (store, cancellation) = (&tenant.store, cancellation(NOW + LEASE_MS));
     store.cancel(tenant.colony.key, &[lease.process_id], &cancellation, NOW).await.unwrap();
     store.fail(&[failure(lease)], NOW).await.unwrap();
 }
 
-/// The statement that carries the event out.
+/// Runs the statement of the event.
 async fn happen(tenant: &Tenant, lease: LeaseRef, event: Event) {
     let store: &dyn Store = &*tenant.store;
     match event {

@@ -1,4 +1,4 @@
-//! Limits: what a claim gives at the most, and what is kept about it.
+//! Limits: the most that a claim gives, and the stored use.
 
 use std::collections::HashSet;
 
@@ -156,7 +156,7 @@ async fn two_claims_at_once_do_not_both_take_the_last_place(backend: Backend) {
         submit(&tenant, Some(if number % 2 == 0 { "a" } else { "b" }), None).await;
     }
     set(&tenant, limit(LimitKind::ConcurrencyKey, "b", 6)).await;
-    // Each on a store of its own, as brokers are.
+    // Each on a store of its own, like separate brokers.
     let mut claims = JoinSet::new();
     for number in 0..8 {
         let (store, lane) = (tenant.store.clone(), tenant.lane());
@@ -171,7 +171,7 @@ async fn two_claims_at_once_do_not_both_take_the_last_place(backend: Backend) {
     let uses = uses(&tenant).await;
     let running = |key: &str| uses.iter().find(|one| one.key == key).map_or(0, |one| one.running);
     assert!(running("a") <= 3 && running("b") <= 6 && running(KIND) <= 7, "{uses:?}");
-    // Rows that another claim had locked are passed over, so a few may be left: the next look takes them.
+    // Rows locked by another claim are skipped, so that a few may be left for the next claim.
     let bee = tenant.bee("last").await;
     assert_eq!(claimed.len() + claim(&tenant, &bee).await.len(), 7);
 }

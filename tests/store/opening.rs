@@ -1,4 +1,4 @@
-//! Opening a store: what cannot do is said at once, with advice, and without secrets.
+//! Opening a store: unsuitable databases are reported at once, with advice, and without secrets.
 
 use std::os::unix::fs::PermissionsExt as _;
 

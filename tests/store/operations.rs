@@ -1,4 +1,5 @@
-//! What operators do: cancel, redrive, discard, retry, delete; each item answered, and of a race exactly one wins.
+//! Operators' actions: cancel, redrive, discard, retry, delete. Each item has an answer, and exactly one of several
+//! concurrent calls succeeds.
 
 use apiary_store::model::{
     AttemptEnding, Cancel, Discard, Effect, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release, SubmitResult,
@@ -133,7 +134,7 @@ async fn an_executor_cannot_cancel_by_itself(backend: Backend) {
     assert_eq!(tenant.store.fail(&[stopped], NOW).await.unwrap(), [LeaseEnd::Cancelled]);
 }
 
-/// Either it is cancelled before it runs, or it runs with the mark: never both, never neither.
+/// The process is either cancelled before it runs, or runs with the mark: never both, never neither.
 async fn a_cancel_and_a_claim_never_lose_the_process(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
@@ -257,12 +258,12 @@ async fn what_another_is_to_replace_is_kept_for_it_until_that_never_comes(backen
         (Effect::Changed, Effect::Changed, Effect::Replaced)
     );
     assert_eq!(tenant.store.redrive(colony, &[process_id], NOW).await.unwrap(), [Effect::Replaced]);
-    // It does not come: after its time the place is free.
+    // The replacement is not submitted: after its deadline another may be named.
     tenant.store.cancel_replacement(colony, process_id, NOW - 1).await.unwrap();
     assert_eq!(replace(other).await, Effect::Replaced);
     tenant.store.cancel_replacement(colony, process_id, NOW).await.unwrap();
     assert_eq!(replace(one_id).await, Effect::Changed);
-    // It has come: the place is taken for good, also once it is deleted.
+    // The replacement was submitted: no other is accepted, even after its deletion.
     tenant.submit(one).await;
     tenant.store.cancel_replacement(colony, process_id, i64::MAX).await.unwrap();
     assert_eq!(tenant.store.redrive(colony, &[process_id], NOW).await.unwrap(), [Effect::Replaced]);
@@ -314,7 +315,7 @@ async fn a_deleted_process_leaves_nothing_but_that_its_spec_was_here(backend: Ba
     assert_eq!(tenant.store.delete(tenant.colony.key, &ids, None).await.unwrap(), [Effect::Unknown]);
     assert!(tenant.store.get_process(tenant.colony.key, process_id).await.unwrap().is_none());
     assert!(tenant.store.attempts(process_id).await.unwrap().is_empty());
-    // Fails on a row that is left.
+    // Fails if any row is left.
     let tables = ["specs", "attempts", "finished", "queue", "blocked", "leases", "idempotency_keys"];
     let count = tables.map(|table| format!("(SELECT count(*) FROM {table})")).join(" + ");
     backend
@@ -322,7 +323,7 @@ async fn a_deleted_process_leaves_nothing_but_that_its_spec_was_here(backend: Ba
             "CREATE TABLE left_over (rows integer CHECK (rows = 0)); INSERT INTO left_over SELECT {count}"
         ))
         .await;
-    // The same bytes again do not run again.
+    // Submitting the same bytes again does not run them again.
     let again = tenant.store.submit(std::slice::from_ref(&process), NOW).await.unwrap();
     assert_eq!(again, [SubmitResult::Existed { process_id, state: ProcessState::Succeeded }]);
     let mut other = process.clone();
@@ -414,7 +415,7 @@ async fn only_the_last_hundred_attempts_are_shown(backend: Backend) {
     assert!(tenant.store.attempt(process_id, 104).await.unwrap().is_none());
 }
 
-/// A process that runs, its executor, and its lease.
+/// Creates a running process, its executor, and its lease.
 async fn running(backend: &Backend) -> (Tenant, Bee, LeaseRef) {
     let tenant = Tenant::on(backend).await;
     let bee = tenant.bee("bee").await;
@@ -423,7 +424,7 @@ async fn running(backend: &Backend) -> (Tenant, Bee, LeaseRef) {
     (tenant, bee, lease)
 }
 
-/// Claims the one process that waits, and finishes it so.
+/// Claims the only waiting process, and finishes it in this state.
 async fn finish(tenant: &Tenant, bee: &Bee, state: ProcessState) {
     let lease = tenant.claim_one(bee, NOW).await;
     if state == ProcessState::Succeeded {

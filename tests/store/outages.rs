@@ -8,13 +8,13 @@ use crate::tenant::{NOW, Tenant};
 mod postgres {
     use super::*;
 
-    /// Every pooled connection is dead at once: one call may fail for it, not one call for each of them.
+    /// All pooled connections die at the same time: a single call may fail for that, not one per connection.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn after_all_connections_are_cut_at_most_one_call_fails() {
         let backend = Backend::postgres().await;
         let tenant = Tenant::on(&backend).await;
         for _ in 0..5 {
-            // As many connections as the pool may have.
+            // More concurrent calls than the pool has connections, so that all of them are open.
             let calls = (0..20).map(|_| tenant.store.database_time_ms());
             futures::future::try_join_all(calls).await.unwrap();
             backend.cut_connections().await;
@@ -30,7 +30,7 @@ mod postgres {
         }
     }
 
-    /// A call that loses its connection says that it may be repeated; repeated, it does what was asked once.
+    /// A call that loses its connection fails as retryable; the repetition takes effect exactly once.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn calls_cut_in_the_middle_are_unavailable_and_safe_to_repeat() {
         let backend = Backend::postgres().await;

@@ -1,4 +1,4 @@
-//! Pauses and drains: what no claim gives, from the commit on.
+//! Pauses and drains: no claim gives such work, from the commit on.
 
 use apiary_store::StoreError;
 use apiary_store::model::{LeaseEnd, NewProcess, Pause, PauseKind, PauseTarget, ProcessState};

@@ -1,4 +1,4 @@
-//! Limits whose policy cancels what is too much, in the transaction of the submit.
+//! Limits whose policy cancels excess processes, in the transaction of the submit.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ async fn the_newest_are_dropped_and_say_so(backend: Backend) {
 async fn the_oldest_make_room_for_the_new(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     set(&tenant, LimitPolicy::CancelOldest, 2).await;
-    // The priority decides who is next, not who is oldest.
+    // The priority decides which process is next, not which is the oldest.
     let first = NewProcess { priority: 5, priority_time_us: NOW - 5 * 86_400_000_000, ..keyed(&tenant, 0) };
     let second = NewProcess { priority_time_us: NOW + 1, ..keyed(&tenant, 1) };
     for process in [&first, &second] {
@@ -49,7 +49,7 @@ async fn the_oldest_make_room_for_the_new(backend: Backend) {
     assert_eq!(states(&answers), [ProcessState::Waiting]);
     assert_eq!(cancelled, [(tenant.colony.key, first.process_id)]);
     assert_eq!(tenant.state(first.process_id).await, ProcessState::Cancelled);
-    // A limit that was lowered holds from the next submit on.
+    // A lowered limit applies from the next submit on.
     set(&tenant, LimitPolicy::CancelOldest, 1).await;
     assert_eq!(tenant.state(second.process_id).await, ProcessState::Waiting);
     let (_, cancelled) = tenant.store.submit_limited(&[keyed(&tenant, 3)], NOW).await.unwrap();
@@ -68,7 +68,7 @@ async fn what_runs_is_marked_and_ends_by_a_deadline(backend: Backend) {
     let marked = tenant.summary(running.process_id).await;
     assert_eq!((marked.state, marked.cancel_deadline_ms), (ProcessState::Running, Some(NOW + 30_000)));
     assert!(tenant.claim_at(&bee, 9, NOW).await.is_empty(), "its place is not free before it has ended");
-    // Of three, one that is on its way out and one that waits make room for the last.
+    // Of three, one being cancelled and one waiting make room for the last.
     let last = keyed(&tenant, 2);
     let (answers, _) = tenant.store.submit_limited(std::slice::from_ref(&last), NOW + 1).await.unwrap();
     assert_eq!(states(&answers), [ProcessState::Waiting]);

@@ -1,4 +1,4 @@
-//! What a store must do, in memory and as plainly as it can be said: the measure for both back-ends.
+//! Reference implementation of a store, in memory and as simple as possible, to which both back-ends are compared.
 
 mod resubmissions;
 mod waits;
@@ -20,11 +20,11 @@ pub(crate) struct Reference {
     processes: BTreeMap<Uuid, Process>,
     /// Process and end of each idempotency key, by function.
     keys: BTreeMap<(String, String), (Uuid, i64)>,
-    /// What was deleted, and its state then.
+    /// Deleted processes, with their state before the deletion.
     deleted: BTreeMap<Uuid, (NewProcess, ProcessState)>,
-    /// The digest of each spec that put another process back, and that process.
+    /// Specs that redrove another process: the spec's digest, and the process.
     redrove: BTreeMap<Uuid, (Digest, Uuid)>,
-    /// Which user each grant is of.
+    /// User of each grant.
     users: BTreeMap<i64, usize>,
     pauses: Pauses,
 }
@@ -35,21 +35,21 @@ struct Process {
     attempt: i32,
     retries_spent: i32,
     since_ms: i64,
-    /// Number, ending and reason of each attempt that is over.
+    /// Number, ending and reason of each ended attempt.
     attempts: Vec<(i32, &'static str, Option<String>)>,
-    /// Why it is finished.
+    /// Reason of the end.
     reason: Option<String>,
-    /// Who finished it, where that was an operator.
+    /// The operator who finished it, if any.
     ended_by: Option<String>,
-    /// That its lease is being cancelled: the deadline, why, and by whom.
+    /// Mark of a lease that is being cancelled: the deadline, the reason, and the operator.
     mark: Option<(i64, String, String)>,
-    /// Whom it waits for, while it is blocked.
+    /// Parents for which it waits, while blocked.
     parents: BTreeSet<Uuid>,
 }
 
 #[derive(Clone, Copy)]
 enum Place {
-    /// Its `max_wait` may stand still under a pause: then nothing is due.
+    /// Waiting. If `stands_still`, a pause has stopped its `max_wait`, and nothing is due.
     Queue {
         stands_still: bool,
     },
@@ -64,9 +64,10 @@ enum Place {
     Finished(ProcessState),
 }
 
-/// What is compared of a lease just made: slot, process, attempt, retries spent, end.
+/// The compared parts of a new lease: slot, process, attempt, retries spent, end.
 pub(crate) type Got = (usize, Uuid, i32, i32, i64);
-/// What is compared of a process: id, state, attempt, retries spent, since, until, reason, who ended it, endings of its attempts.
+/// The compared parts of a process: id, state, attempt, retries spent, since, until, reason, operator who ended it,
+/// endings of its attempts.
 pub(crate) type Shown =
     (Uuid, ProcessState, i32, i32, i64, Option<i64>, Option<String>, Option<String>, Vec<(i32, String)>);
 
@@ -93,7 +94,7 @@ impl Process {
         self.parents.clear();
     }
 
-    /// Puts it back, if it failed.
+    /// Puts the process back in the queue, if it failed.
     fn redrive(&mut self, now_ms: i64) -> bool {
         let fits = matches!(self.state(), ProcessState::DeadLetter | ProcessState::Failed);
         if fits {
@@ -103,7 +104,7 @@ impl Process {
         fits
     }
 
-    /// Ends the attempt: wherever `next` says, or cancelled, if that is what it is being.
+    /// Ends the attempt: the process becomes cancelled if it is marked, else `next` decides.
     fn end(
         &mut self,
         ending: &'static str,
@@ -125,7 +126,7 @@ impl Process {
         }
     }
 
-    /// Whether this token holds the lease, and until when.
+    /// Returns the end of the lease, if this token holds it.
     fn held_until(&self, lease: &LeaseRef) -> Option<i64> {
         match self.place {
             Place::Lease { executor, expires_at_ms, .. }
@@ -340,13 +341,13 @@ impl Reference {
         ids.iter().map(change).collect()
     }
 
-    /// The process whose lease this token holds, if that is not over.
+    /// Returns the process whose lease this token holds, if the lease has not ended.
     fn held(&mut self, lease: &LeaseRef, now_ms: i64) -> Option<&mut Process> {
         let process = self.processes.get_mut(&lease.process_id)?;
         process.held_until(lease).is_some_and(|end_ms| end_ms > now_ms).then_some(process)
     }
 
-    /// The leases that are over, by their tokens, in the order of ids.
+    /// Returns the tokens of ended leases, in the order of ids.
     pub(crate) fn overdue(&self, now_ms: i64) -> Vec<(Uuid, i32, i64)> {
         let over = |process: &Process| match process.place {
             Place::Lease { executor, expires_at_ms, .. } if expires_at_ms <= now_ms => {
@@ -367,7 +368,8 @@ impl Reference {
         })
     }
 
-    /// Whom nobody has to wait for any more, and who waits for nobody now; who waits in vain is cancelled.
+    /// Settles dependencies: returns the children without open parents, and those cancelled because a parent cannot
+    /// succeed.
     pub(crate) fn settle(&mut self, now_ms: i64) -> (Vec<Uuid>, Vec<Uuid>) {
         let is = |states: &BTreeMap<Uuid, ProcessState>, id: &Uuid, state| states.get(id) == Some(&state);
         let states: BTreeMap<Uuid, ProcessState> =
@@ -410,12 +412,12 @@ impl Reference {
         self.processes.values().filter_map(deadline).min()
     }
 
-    /// Every process, in the order of ids.
+    /// Returns every process, in the order of ids.
     pub(crate) fn shown(&self) -> Vec<Shown> {
         self.processes.values().map(Process::shown).collect()
     }
 
-    /// The token that holds a process, if one does.
+    /// Returns the token that holds a process, if any.
     pub(crate) fn token(&self, process_id: Uuid) -> Option<(i32, i64)> {
         let process = self.processes.get(&process_id)?;
         match process.place {
@@ -443,7 +445,7 @@ impl Process {
         if let Place::Lease { .. } = self.place {
             endings.push((self.attempt, "running".to_owned()));
         }
-        // A cancellation that is not over yet says already why, and by whom.
+        // A cancellation in progress already shows its reason and its operator.
         let marked = self.mark.as_ref().map(|(_, reason, by)| (Some(reason.clone()), Some(by.clone())));
         let (reason, ended_by) = marked.unwrap_or_else(|| (self.reason.clone().or(last), self.ended_by.clone()));
         let (id, state) = (self.spec.process_id, self.state());

@@ -1,4 +1,5 @@
-//! Specs that meet a failed process by its idempotency key: exactly one puts it back, each at most once, and only its submitter's.
+//! Specs with the idempotency key of a failed process: exactly one puts it back, each at most once, and only one of its
+//! own submitter.
 
 use std::sync::Arc;
 
@@ -109,7 +110,7 @@ async fn one_spec_at_two_brokers_puts_back_one_process(backend: Backend) {
     }
 }
 
-/// How many of these specs put a process back, all at once and each in a transaction of its own.
+/// Submits these specs concurrently, each in a transaction of its own; returns the number that put a process back.
 async fn redriven(tenant: &Tenant, specs: Vec<Resubmission>) -> usize {
     let calls = specs.into_iter().map(|spec| {
         let store = Arc::clone(&tenant.store);
@@ -122,21 +123,21 @@ async fn redriven(tenant: &Tenant, specs: Vec<Resubmission>) -> usize {
         .count()
 }
 
-/// A process that its executor gave up on.
+/// Creates a dead letter.
 async fn dead_letter(tenant: &Tenant, bee: &Bee) -> Uuid {
     let process_id = tenant.submit(tenant.process()).await;
     fail(tenant, bee).await;
     process_id
 }
 
-/// Claims the one process that waits, and gives it up.
+/// Claims the only waiting process, and makes it a dead letter.
 async fn fail(tenant: &Tenant, bee: &Bee) {
     let mut failed = failure(tenant.claim_one(bee, NOW).await);
     failed.next = ProcessState::DeadLetter;
     assert_eq!(tenant.store.fail(&[failed], NOW).await.unwrap(), [DONE]);
 }
 
-/// This spec, which met that process.
+/// Builds the resubmission of a spec with that earlier process.
 fn met(spec: &NewProcess, first: Uuid) -> Resubmission {
     Resubmission {
         process_id: spec.process_id,

@@ -1,4 +1,4 @@
-//! Revocations: a grant that is dead, and what was leased under it.
+//! Revocations: ended grants, and the leases under them.
 
 use apiary_identity::{Envelope, Id, KeyPair, Revocation, Role};
 use apiary_store::StoreError;
@@ -22,7 +22,7 @@ on_each_store!(
     a_checkpoint_left_under_a_revoked_grant_is_not_handed_out,
 );
 
-/// What a revocation is about.
+/// The target of a revocation.
 enum About {
     Grant(Uuid),
     Key(Id),
@@ -49,7 +49,7 @@ fn revocation(tenant: &Tenant, about: About) -> Revocation {
     }
 }
 
-/// What a sweep does with leases under revoked grants.
+/// Releases the leases under revoked grants, as a sweep does.
 async fn give_back(tenant: &Tenant, now_ms: i64) -> Vec<(Uuid, LeaseEnd)> {
     let leases = tenant.store.removed_leases(now_ms, ALL).await.unwrap();
     let release = |lease: &LeaseRecord| Release {
@@ -104,7 +104,7 @@ async fn a_revoked_key_stays_dead_with_every_later_grant(backend: Backend) {
     let envelope = Envelope::seal(&tenant.key, &later).unwrap();
     assert!(!tenant.store.add_grant(&tenant.colony, &later, &envelope, NOW + 5).await.unwrap());
     assert_eq!(revoked_from(&tenant, &user).await, [Some(NOW), Some(NOW)]);
-    // A grant that is revoked before it comes is dead when it comes.
+    // A grant that is revoked before its delivery has no effect.
     let undelivered = grant(&tenant.key, &KeyPair::generate(), Role::User, "late");
     revoke(&tenant, About::Grant(undelivered.grant_id), NOW).await;
     let envelope = Envelope::seal(&tenant.key, &undelivered).unwrap();

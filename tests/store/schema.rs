@@ -1,4 +1,4 @@
-//! The schema: brought up to date once, and checked.
+//! The schema: migrated once, and checked.
 
 use apiary_store::{Store, StoreError};
 use apiary_tests::Backend;

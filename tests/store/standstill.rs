@@ -1,8 +1,8 @@
-//! The reference's pauses: what is paused, and when it was. `max_wait` is counted millisecond by millisecond.
+//! The reference's pauses, with their times. `max_wait` is counted millisecond by millisecond.
 
 use apiary_store::model::{NewProcess, Pause, PauseTarget};
 
-/// Every pause there ever was.
+/// All current and earlier pauses.
 #[derive(Default)]
 pub(crate) struct Pauses(Vec<Span>);
 
@@ -20,7 +20,7 @@ impl Span {
 }
 
 impl Pauses {
-    /// Whether it was paused already.
+    /// Adds a pause; returns `true` if it existed already.
     pub(crate) fn pause(&mut self, pause: &Pause) -> bool {
         let existed = self.0.iter().any(|span| span.what == pause.what && span.until_ms.is_none());
         if !existed {
@@ -29,19 +29,19 @@ impl Pauses {
         existed
     }
 
-    /// Since when it was paused, if it was.
+    /// Ends a pause; returns its start, if there was one.
     pub(crate) fn resume(&mut self, what: &PauseTarget, now_ms: i64) -> Option<i64> {
         let span = self.0.iter_mut().find(|span| span.what == *what && span.until_ms.is_none())?;
         span.until_ms = Some(now_ms);
         Some(span.since_ms)
     }
 
-    /// Since when the earliest pause that covers it goes on.
+    /// Returns the start of the earliest current pause that covers the process.
     pub(crate) fn since_ms(&self, spec: &NewProcess) -> Option<i64> {
         self.0.iter().filter(|span| span.until_ms.is_none() && span.covers(spec)).map(|span| span.since_ms).min()
     }
 
-    /// How much of this time it was not paused.
+    /// Returns the part of this time during which the process was not paused.
     pub(crate) fn counted_ms(&self, spec: &NewProcess, from_ms: i64, to_ms: i64) -> i64 {
         let is_paused = |ms: i64| {
             let then = |span: &Span| span.since_ms <= ms && span.until_ms.is_none_or(|until_ms| ms < until_ms);

@@ -1,4 +1,4 @@
-//! Sweeps: each does what is due, no more than it is told, and says what it did.
+//! Sweeps: each handles what is due, up to its bound, and reports it.
 
 use std::collections::BTreeSet;
 
@@ -69,7 +69,7 @@ async fn without_max_exec_a_renewed_attempt_is_never_overdue(backend: Backend) {
     assert_eq!(tenant.store.complete(&[completion(lease, "{}")], NOW + YEAR_MS - 1).await.unwrap(), [DONE]);
 }
 
-/// A heartbeat every ten seconds, and just before each the question that the sweep asks.
+/// A heartbeat every ten seconds, and just before each the sweep's query.
 // Case X11.
 async fn a_lease_that_is_renewed_for_twenty_minutes_is_kept(backend: Backend) {
     const HEARTBEAT_MS: usize = 10_000;
@@ -164,7 +164,7 @@ async fn two_sweeps_at_once_move_each_process_once(backend: Backend) {
     };
     let unblocked = futures::future::try_join_all((0..8).map(|_| tenant.store.unblock(NOW + 1, 100))).await.unwrap();
     let expired = {
-        // What two sweeps left to each other is for the next.
+        // Rows that two concurrent sweeps both skipped are for the next sweep.
         let mut unblocked = moved(unblocked);
         unblocked.extend(tenant.store.unblock(NOW + 1, 1000).await.unwrap().into_iter().map(|(id, _)| id));
         assert_eq!((unblocked.len(), unblocked.into_iter().collect::<BTreeSet<_>>().len()), (300, 300));

@@ -1,4 +1,4 @@
-//! A broken-into database: what does not fit is an error that names table and row, never a panic.
+//! A compromised database: an invalid row is an error that names table and row, never a panic.
 
 use apiary_store::StoreError;
 use apiary_store::model::{Page, ProcessFilter};
@@ -42,7 +42,7 @@ async fn an_altered_grant_is_not_believed(backend: Backend) {
 async fn a_grant_filed_under_another_key_is_not_believed(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
-    // The user's grant under the executor's key: the thief of the executor's key would become a user.
+    // The user's grant under the executor's key: otherwise a thief of the executor's key would become a user.
     backend
         .execute("UPDATE grants SET grantee = (SELECT grantee FROM grants WHERE name = 'bee') WHERE name = 'ada'")
         .await;
@@ -99,7 +99,7 @@ async fn broken_labels_and_names_are_named(backend: Backend) {
         let filter =
             ProcessFilter { labels: [("a".to_owned(), "1".to_owned())].into_iter().collect(), ..Default::default() };
         let page = Page { size: ALL, after: None };
-        // No label matches, or the row is named; either is fine, a wrong match or a panic is not.
+        // Either no label matches, or the error names the row; a wrong match or a panic would be a fault.
         match tenant.store.list_processes(tenant.colony.key, &filter, page).await {
             Ok(found) => assert!(found.is_empty(), "{found:?}"),
             Err(error) => assert!(matches!(error, StoreError::Corrupt(_)), "{error}"),
@@ -172,7 +172,7 @@ async fn numbers_that_do_not_fit_are_named(backend: Backend) {
     let bee = tenant.bee("bee").await;
     let process_id = tenant.submit(tenant.process()).await;
     if backend.kind() == "postgres" {
-        // Its columns hold nothing that does not fit, but a sum can.
+        // Every value of its columns is valid, but a sum of them can overflow.
         backend.execute("UPDATE queue SET attempt = 2147483647").await;
         let refused = tenant.store.claim(&tenant.lane(), &[bee.slot(1)], &at(NOW)).await.unwrap_err();
         assert!(matches!(refused, StoreError::Refused(_)), "{refused}");

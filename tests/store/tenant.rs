@@ -1,4 +1,4 @@
-//! A colony in a store, with a user and executors, and processes of its own.
+//! A colony in a store, with a user, executors and processes of its own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// When the tests take place, Unix milliseconds.
+/// The current time of the tests, in Unix milliseconds.
 pub(crate) const NOW: i64 = 1_800_000_000_000;
-/// How long a lease lasts, unless a test says otherwise.
+/// Length of a lease, unless a test sets another.
 pub(crate) const LEASE_MS: i64 = 30_000;
-/// A page that holds everything.
+/// Size of a page that holds everything.
 pub(crate) const ALL: i64 = 1000;
-/// A lease that ended as it was to end.
+/// Answer for a lease that ended as requested.
 pub(crate) const DONE: LeaseEnd = LeaseEnd::Done;
-/// A lease that nothing could be done to.
+/// Answer for a lease that was lost.
 pub(crate) const LOST: LeaseEnd = LeaseEnd::Lost;
 /// The executor type of the tests' processes.
 pub(crate) const KIND: &str = "finance";
@@ -44,12 +44,12 @@ pub(crate) struct Bee {
 }
 
 impl Tenant {
-    /// A colony on a store of its own.
+    /// Creates a colony on a store of its own.
     pub(crate) async fn on(backend: &Backend) -> Self {
         Self::in_store(&backend.open().await, "meadow").await
     }
 
-    /// A colony of this name, with a user `ada`.
+    /// Creates a colony of this name, with a user `ada`.
     pub(crate) async fn in_store(store: &Arc<dyn Store>, name: &str) -> Self {
         let (key, user_key) = (KeyPair::generate(), KeyPair::generate());
         let colony = store.create_colony(&key.id(), name, NOW).await.unwrap();
@@ -59,13 +59,13 @@ impl Tenant {
         Self { store: store.clone(), key, colony, user, user_key }
     }
 
-    /// An executor of this name, with a key of its own.
+    /// Adds an executor of this name, with a key of its own.
     pub(crate) async fn bee(&self, name: &str) -> Bee {
         let grant = self.member(&KeyPair::generate(), Role::Executor, name).await;
         Bee { grant, name: name.to_owned() }
     }
 
-    /// A grant of this name for a key, which may have others.
+    /// Adds a grant of this name for a key, which may have others.
     pub(crate) async fn member(&self, key: &KeyPair, role: Role, name: &str) -> GrantKey {
         let grant = grant(&self.key, key, role, name);
         let envelope = Envelope::seal(&self.key, &grant).unwrap();
@@ -74,7 +74,7 @@ impl Tenant {
         kept.iter().map(|grant| grant.key).max_by_key(|key| key.0).expect("the grant was added")
     }
 
-    /// A process that is ready to be kept, made later than all before it.
+    /// Builds a process to submit, made later than all before it.
     pub(crate) fn process(&self) -> NewProcess {
         let process_id = Uuid::now_v7();
         let payload = Bytes::from(format!("{{\"process_id\":\"{process_id}\"}}"));
@@ -106,12 +106,12 @@ impl Tenant {
         }
     }
 
-    /// The lane that the tests' processes wait in.
+    /// Returns the lane of the tests' processes.
     pub(crate) fn lane(&self) -> Lane {
         Lane { colony: self.colony.key, executor_type: KIND.to_owned() }
     }
 
-    /// Keeps a process that nothing stands in the way of.
+    /// Submits a process, which must be accepted.
     pub(crate) async fn submit(&self, process: NewProcess) -> Uuid {
         let answers = self.store.submit(std::slice::from_ref(&process), process.submitted_at_ms).await.unwrap();
         assert!(matches!(answers[..], [SubmitResult::New { .. }]), "{answers:?}");
@@ -128,24 +128,24 @@ impl Tenant {
         self.store.claim(&self.lane(), slots, &at(now_ms)).await.unwrap().claimed
     }
 
-    /// Claims the one process that waits.
+    /// Claims the only waiting process.
     pub(crate) async fn claim_one(&self, bee: &Bee, now_ms: i64) -> LeaseRef {
         let claimed = self.claim_at(bee, 1, now_ms).await;
         bee.lease(claimed.first().expect("a process waits"))
     }
 
-    /// A process's state and the rest of its summary.
+    /// Returns a process's summary.
     pub(crate) async fn summary(&self, process_id: Uuid) -> ProcessSummary {
         let found = self.store.summaries(&[process_id]).await.unwrap();
         found.into_iter().next().expect("the process is there")
     }
 
-    /// A process's state.
+    /// Returns a process's state.
     pub(crate) async fn state(&self, process_id: Uuid) -> ProcessState {
         self.summary(process_id).await.state
     }
 
-    /// Every process of the colony, newest first.
+    /// Returns every process of the colony, newest first.
     pub(crate) async fn list(&self, filter: &ProcessFilter) -> Vec<Uuid> {
         let page = Page { size: ALL, after: None };
         let found = self.store.list_processes(self.colony.key, filter, page).await.unwrap();
@@ -154,25 +154,25 @@ impl Tenant {
 }
 
 impl Bee {
-    /// A poll of this executor.
+    /// Builds a poll of this executor.
     pub(crate) fn slot(&self, count: usize) -> ClaimSlot {
         let scopes = Scopes { functions: vec!["*".to_owned()], executor_types: vec!["*".to_owned()] };
         let grant = SlotGrant { key: self.grant, name: self.name.clone(), scopes };
         ClaimSlot { grants: [grant].into(), offer: Arc::default(), count, lease_ms: LEASE_MS }
     }
 
-    /// The token of a lease that this executor got.
+    /// Returns the token of a lease of this executor.
     pub(crate) fn lease(&self, claimed: &ClaimedLease) -> LeaseRef {
         LeaseRef { process_id: claimed.process_id, attempt: claimed.attempt, executor: self.grant }
     }
 }
 
-/// A clock that stands still at this time.
+/// Creates a clock that stands still at this time.
 pub(crate) fn at(now_ms: i64) -> ManualClock {
     ManualClock::new(Timestamp::from_millisecond(now_ms).expect("a time that can be represented"))
 }
 
-/// A grant by this colony for everything.
+/// Builds a grant by this colony for everything.
 pub(crate) fn grant(colony: &KeyPair, grantee: &KeyPair, role: Role, name: &str) -> Grant {
     Grant {
         colony: colony.id(),
@@ -187,27 +187,27 @@ pub(crate) fn grant(colony: &KeyPair, grantee: &KeyPair, role: Role, name: &str)
     }
 }
 
-/// A success with this result.
+/// Builds a success with this result.
 pub(crate) fn completion(lease: LeaseRef, result: &str) -> Completion {
     Completion { lease, payload: Bytes::copy_from_slice(result.as_bytes()), signature: [9; 64] }
 }
 
-/// A renewal up to this time.
+/// Builds a renewal up to this time.
 pub(crate) fn renewal(lease: LeaseRef, expires_at_ms: i64) -> Renewal {
     Renewal { lease, expires_at_ms }
 }
 
-/// The new ends of leases that were renewed.
+/// Returns the new ends of renewed leases.
 pub(crate) fn ends(renewed: Vec<Option<RenewedLease>>) -> Vec<Option<i64>> {
     renewed.into_iter().map(|renewed| Some(renewed?.expires_at_ms)).collect()
 }
 
-/// A cancellation with this deadline.
+/// Builds a cancellation with this deadline.
 pub(crate) fn cancellation(deadline_ms: i64) -> Cancel {
     Cancel { deadline_ms, reason: "the customer left".to_owned(), by: "grace".to_owned() }
 }
 
-/// An executor's failure that leads to a retry at once.
+/// Builds an executor's failure with an immediate retry.
 pub(crate) fn failure(lease: LeaseRef) -> Failure {
     Failure {
         lease,
@@ -221,7 +221,7 @@ pub(crate) fn failure(lease: LeaseRef) -> Failure {
     }
 }
 
-/// What a sweep does with a lease that is over at this time.
+/// Builds the failure that a sweep writes for a lease that has ended at this time.
 pub(crate) fn lost(lease: LeaseRef, now_ms: i64) -> Failure {
     Failure {
         only_if_over_at_ms: Some(now_ms),

@@ -1,4 +1,4 @@
-//! `max_wait` and pauses: only the time counts in which a process could have run.
+//! `max_wait` and pauses: only time in which a process could have run counts.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ async fn nothing_fails_while_it_is_paused_and_the_rest_of_its_wait_ends_it(backe
         assert_eq!(tenant.store.next_deadline_ms().await.unwrap(), Some(NOW + HOUR_MS + 60));
         assert!(expire(&tenant, NOW + HOUR_MS + 59).await.is_empty());
         assert!(expire(&tenant, NOW + HOUR_MS + 60).await.contains(&held));
-        // And what is resumed can be claimed.
+        // Resumed work can be claimed.
         let again = submit(&tenant, NOW).await;
         pause(&tenant, &what, NOW).await;
         expire(&tenant, NOW + HOUR_MS).await;
@@ -171,7 +171,8 @@ async fn a_sweep_and_a_resume_at_once_fail_nothing_too_early_and_leave_nothing_s
         let (mut held, mut late) = (Vec::new(), BTreeSet::new());
         for _ in 0..20 {
             held.push(submit(&tenant, NOW).await);
-            // Over before the pause: due as soon as it ends, so that a sweep that began before sees it due, and paused.
+            // Expired before the pause: due as soon as the pause ends, so that a sweep that began earlier sees it due
+            // and paused.
             late.insert(tenant.submit(NewProcess { max_wait_ms: 10, ..hasty(&tenant, NOW) }).await);
         }
         pause(&tenant, &colony, NOW + 40).await;
@@ -230,7 +231,7 @@ async fn what_is_paused_hides_nothing_that_is_due_behind_it(backend: Backend) {
 
 async fn ten_thousand_waits_are_counted_on_with_one_resume(backend: Backend) {
     const COUNT: usize = 10_000;
-    /// Far below the 30 s after which a caller gives up, on a busy machine.
+    /// Bound well below the 30 s after which a caller gives up, on a busy machine.
     const LONGEST: Duration = Duration::from_secs(10);
     let tenant = Tenant::on(&backend).await;
     let [colony, ..] = everything();
@@ -238,7 +239,7 @@ async fn ten_thousand_waits_are_counted_on_with_one_resume(backend: Backend) {
         let batch: Vec<NewProcess> = (0..500).map(|_| hasty(&tenant, NOW)).collect();
         tenant.store.submit(&batch, NOW).await.unwrap();
     }
-    // Once while they are counted, and once after all of them came to stand still.
+    // Once while the waits are counted, and once after all of them stand still.
     for end in [NOW + 60, NOW + HOUR_MS] {
         pause(&tenant, &colony, end - 20).await;
         let began = Instant::now();
@@ -266,7 +267,7 @@ async fn submit(tenant: &Tenant, now_ms: i64) -> Uuid {
     tenant.submit(hasty(tenant, now_ms)).await
 }
 
-/// Its deadline, and what is left of a wait that stands still.
+/// Returns the deadline of a wait, or the rest of one that stands still.
 async fn wait(tenant: &Tenant, process_id: Uuid) -> (Option<i64>, Option<i64>) {
     let kept: ExplainRecord = tenant.store.explain(tenant.colony.key, process_id, 0).await.unwrap().unwrap();
     assert_eq!(kept.summary.state, ProcessState::Waiting);
@@ -288,7 +289,7 @@ async fn resume(tenant: &Tenant, what: &PauseTarget, now_ms: i64) {
     assert!(tenant.store.resume(tenant.colony.key, what, now_ms).await.unwrap(), "it was paused");
 }
 
-/// Each pause that holds the tests' processes.
+/// Returns each pause that covers the tests' processes.
 fn everything() -> [PauseTarget; 3] {
     [named(PauseKind::Colony, ""), named(PauseKind::ExecutorType, KIND), named(PauseKind::Function, "validate_revenue")]
 }

@@ -161,12 +161,12 @@ fn layer_of(file: &TextFile) -> &str {
     inside.split(['/', '.']).next().unwrap_or_default()
 }
 
-/// The names that follow each `crate::`, two deep, with braces taken apart.
+/// Returns the names after each `crate::`, two deep, with braces expanded.
 fn names_from_the_root(file: &TextFile) -> Vec<(usize, String)> {
     names_below("crate", file)
 }
 
-/// The names that follow each `root::`, two deep, with braces taken apart.
+/// Returns the names after each `root::`, two deep, with braces expanded.
 fn names_below(root: &str, file: &TextFile) -> Vec<(usize, String)> {
     let prefix = format!("{root}::");
     let code: Vec<(usize, &str)> = file.code().collect();

@@ -1,4 +1,4 @@
-//! Messages and bodies that are begun and never ended: the memory stays within its bound.
+//! Messages and bodies that never end: the memory stays within its bound.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::scene::{LONG, QUICK, Target, breath, call, http2};
 
-/// Calls that anybody may begin, and what each may be the beginning of.
+/// Calls that anybody may begin, with the beginning of each message.
 const CALLS: [(&str, usize); 6] = [
     ("/apiary.v1.BrokerService/Connect", 16 << 20),
     ("/apiary.v1.ProcessService/Submit", 2 << 20),
@@ -57,7 +57,7 @@ async fn long_messages_of_countless_fields_fill_no_memory() {
     countless_fields(LONG).await;
 }
 
-/// Whole batches of documents that are empty: two bytes each on the wire, and fifty times that when decoded.
+/// Complete batches of empty documents: two bytes each on the wire, and fifty times that when decoded.
 async fn countless_fields(time: Duration) {
     const BATCHES: [(&str, usize); 3] = [
         ("/apiary.v1.ProcessService/SubmitBatch", 4 << 20),
@@ -82,7 +82,7 @@ async fn countless_fields(time: Duration) {
     target.withstands(attackers, time).await;
 }
 
-/// Sends a message, as fast as it is taken, and waits for the answer.
+/// Sends a message, as fast as the broker reads it, and waits for the answer.
 async fn send_whole(
     client: h2::client::SendRequest<Bytes>,
     address: SocketAddr,
@@ -114,7 +114,7 @@ async fn unfinished_messages(time: Duration) {
     target.withstands(attackers, time).await;
 }
 
-/// Keeps so many unfinished messages under way on one connection, and opens it again whenever it is closed.
+/// Keeps many unfinished messages in progress on a connection, and opens it again whenever it is closed.
 async fn attack_over_one_connection(address: SocketAddr, number: usize) {
     loop {
         breath().await;
@@ -176,7 +176,7 @@ async fn unfinished_http_bodies(time: Duration) {
                     for _ in 0..SENT / CHUNK {
                         stream.write_all(&chunk).await?;
                     }
-                    // Until it is closed.
+                    // Waits until the connection is closed.
                     stream.read_to_end(&mut Vec::new()).await
                 };
                 let _ = send.await;

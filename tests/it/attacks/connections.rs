@@ -1,4 +1,4 @@
-//! Connections that say nothing, little, or nothing that ends: everybody else finds a place.
+//! Connections that send nothing, little, or an endless request: all other clients can still connect.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::scene::{LONG, QUICK, Target, breath};
 
-/// What a connection says before it falls silent.
+/// Bytes that a connection sends before it falls silent.
 const BEGINNINGS: [&[u8]; 4] = [
     b"",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
@@ -34,7 +34,7 @@ async fn long_silent_connections_keep_nobody_out() {
     silent_connections(&[], 20, 100, LONG).await;
 }
 
-/// So many connections from each of so many addresses, opened again whenever one is closed.
+/// Attacks with `of_each` connections from each of several addresses, opened again whenever one is closed.
 async fn silent_connections(settings: &[(&str, &str)], addresses: u8, of_each: usize, time: Duration) {
     let target = Target::start(settings).await;
     let mut attackers = JoinSet::new();
@@ -55,7 +55,7 @@ async fn silent_connections(settings: &[(&str, &str)], addresses: u8, of_each: u
     target.withstands(attackers, time).await;
 }
 
-/// A connection from one of this machine's many addresses.
+/// Opens a connection from one of this machine's loopback addresses.
 pub(super) async fn connect(from: u8, to: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(([127, 0, 0, from], 0).into())?;

@@ -1,4 +1,4 @@
-//! A stranger that makes keys without end, and asks with each to be approved.
+//! A stranger that makes endless keys, and registers each for approval.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::connections::connect;
 
-/// Executors from one address that may wait for approval.
+/// Maximum number of executors from one address that wait for approval.
 const PER_ADDRESS: usize = 100;
 
 fn newcomer() -> v1::RegisterExecutorRequest {
@@ -50,7 +50,7 @@ async fn one_stranger_leaves_room_for_other_newcomers() {
     assert!(!is_told().await, "there is room again");
 }
 
-/// A way to the broker that comes from another of this machine's addresses.
+/// Starts a proxy to the broker from another of this machine's addresses.
 async fn relay(from: u8, to: SocketAddr) -> (SocketAddr, AbortOnDropHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Whose connection or call it is, where proxies stand between.
+//! Peers of connections and calls behind proxies.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use apiary_tests::{Backend, TestColony, eventually};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// A colony whose broker believes loopback's proxies or not, and lets two strangers in from each address.
+/// Starts a colony whose broker trusts proxies on loopback or not, and accepts two strangers' connections from each
+/// address.
 async fn colony(proxies: &'static [&'static str]) -> TestColony {
     TestColony::start_tuned(Backend::sqlite().await, move |config| {
         config.listen.door = DoorConfig {
@@ -21,7 +22,7 @@ async fn colony(proxies: &'static [&'static str]) -> TestColony {
     .await
 }
 
-/// A connection that begins with these bytes, and says nothing else.
+/// Opens a connection that begins with these bytes, and sends nothing else.
 async fn silent(colony: &TestColony, beginning: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(colony.address()).await.unwrap();
     stream.write_all(beginning).await.unwrap();
@@ -36,7 +37,7 @@ async fn is_closed(stream: &mut TcpStream) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trusted_proxy_says_whose_connection_it_is() {
     let colony = colony(&["127.0.0.1"]).await;
-    // The beginning of a request, so that all of the header was read.
+    // The beginning of a request, so that the header is read completely.
     let header = |last: u8| format!("PROXY TCP4 198.51.100.{last} 10.0.0.1 4711 80\r\nGET").into_bytes();
     let mut other = silent(&colony, &header(1)).await;
     let mut first = silent(&colony, &header(2)).await;
@@ -46,7 +47,7 @@ async fn a_trusted_proxy_says_whose_connection_it_is() {
     })
     .await;
     assert!(!is_closed(&mut other).await, "another address has its own room");
-    // A request comes through, with or without the header.
+    // A request is answered, with or without the header.
     for beginning in [header(3), b"GET".to_vec()] {
         let mut stream = silent(&colony, &beginning).await;
         stream.write_all(b" /healthz HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await.unwrap();

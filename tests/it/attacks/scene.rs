@@ -1,4 +1,4 @@
-//! A broker under attack, and the honest callers beside the attackers.
+//! A broker under attack, with honest callers beside the attackers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use super::connections::connect;
 
 /// Duration of an attack in CI.
 pub(super) const QUICK: Duration = Duration::from_secs(5);
-/// How long it lasts in `cargo xtask check-long`.
+/// Duration of an attack in `cargo xtask check-long`.
 pub(super) const LONG: Duration = Duration::from_secs(90);
-/// Longest time that an honest call may take: two cores share the attackers, the broker and the rest of the suite.
+/// Longest time of an honest call: the attackers, the broker and the rest of the suite share two cores.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// How often an honest caller whom nobody knows yet opens its connection again for one call.
+/// Number of times that an honest, still unknown caller reopens its connection for a call.
 const RETRIES_MAX: u32 = 3;
-/// What the broker may take of the memory, in bytes.
+/// Maximum memory of the broker, in bytes.
 const MEMORY_MAX: u64 = 150_000_000;
 
 /// A broker process with a colony.
@@ -60,10 +60,10 @@ impl Target {
         target
     }
 
-    /// Lets attackers attack for so long, with honest calls beside them, and holds both promises.
+    /// Lets attackers attack for `time`, with honest calls beside them, and checks memory and latency.
     pub(super) async fn withstands(&self, attackers: JoinSet<()>, time: Duration) {
         let mut attackers = attackers;
-        // On a thread of its own: the attackers' tasks are to be in the broker's way, and not in this one's.
+        // On a thread of its own: the attackers' tasks must load the broker, and not delay these calls.
         let mut times = tokio::task::block_in_place(|| {
             std::thread::scope(|scope| {
                 let honest = scope.spawn(|| {
@@ -88,16 +88,16 @@ impl Target {
         assert!(self.client(&self.user).get_colony().await.is_ok(), "and it serves on");
     }
 
-    /// Calls until the end, as those do who are known, who come anew, and who ask for a page. Returns how long each call took.
+    /// Calls until the end, as a known client, as a new one, and for a page. Returns the duration of each call.
     async fn call_honestly(&self, time: Duration) -> Vec<Duration> {
         let end = Instant::now() + time;
         let known = self.client(&self.user);
         in_time("a caller that comes first", RETRIES_MAX, async || known.get_colony().await.map(drop)).await;
         let mut times = Vec::new();
         while Instant::now() < end {
-            // Its connection is known by now, and gives way to nobody.
+            // Its connection is a known client's by now, and is not closed for others.
             times.push(in_time("a known caller", 0, async || known.get_colony().await.map(drop)).await);
-            // A connection of its own, as every command of the command line has: nothing tells it from the attackers' but what
+            // A new connection, as every command of the command line has: it differs from the attackers' only in what
             // it sends.
             let fresh = self.client(&self.user);
             let submit = async || fresh.submit_json("t", "f", &"hello").await.map(drop);
@@ -117,7 +117,7 @@ impl Target {
         Client::new(&config, self.colony.id(), key.clone(), Arc::new(SystemClock)).unwrap()
     }
 
-    /// The most memory that the broker has had so far, in bytes.
+    /// Returns the peak memory of the broker so far, in bytes.
     fn memory_max(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.broker.pid().unwrap())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -125,8 +125,9 @@ impl Target {
     }
 }
 
-/// Calls until there is an answer, and returns how long that took. A connection may be cut before anything came over it, while
-/// nothing tells it from an attacker's; then it is opened again, as every bee and adapter does, so many times.
+/// Calls until there is an answer, and returns the duration. A new connection may be closed before its first request,
+/// because it looks like an attacker's; then it is opened again, as every bee and adapter does, up to [`RETRIES_MAX`]
+/// times.
 async fn in_time(who: &str, retries: u32, call: impl AsyncFn() -> Result<(), ClientError>) -> Duration {
     let begun = Instant::now();
     let answered = async {
@@ -142,13 +143,14 @@ async fn in_time(who: &str, retries: u32, call: impl AsyncFn() -> Result<(), Cli
     begun.elapsed()
 }
 
-/// An attacker's pause between two connections: the attackers share two cores with their victims, and ports run out.
+/// Waits between two connections of an attacker: the attackers share two cores with the broker, and ports run out.
 pub(super) async fn breath() {
-    // Not waiting for anything: the pace of the attack.
+    // The pace of the attack, not a wait for a condition.
     tokio::time::sleep(Duration::from_millis(10)).await;
 }
 
-/// An HTTP/2 connection by hand from one of this machine's many addresses, and the task that drives it until it is dropped.
+/// Opens a raw HTTP/2 connection from one of this machine's loopback addresses, with the task that drives it until
+/// dropped.
 pub(super) async fn http2(from: u8, address: SocketAddr) -> Option<h2::client::SendRequest<Bytes>> {
     let stream = connect(from, address).await.ok()?;
     let mut builder = h2::client::Builder::new();
@@ -158,7 +160,7 @@ pub(super) async fn http2(from: u8, address: SocketAddr) -> Option<h2::client::S
     Some(client)
 }
 
-/// The head of a gRPC call.
+/// Builds the head of a gRPC call.
 pub(super) fn call(address: SocketAddr, path: &str) -> http::Request<()> {
     let request = http::Request::post(format!("http://{address}{path}"));
     request.header("content-type", "application/grpc").header("te", "trailers").body(()).unwrap()

@@ -1,4 +1,4 @@
-//! What HTTP/2 lets a client do without end: streams, resets, headers. And what a known client does with too many polls.
+//! Endless HTTP/2 streams, resets and headers, and a known client with too many polls.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn long_streams_without_end_from_many_addresses_keep_nobody_out() {
     floods_from_many(LONG).await;
 }
 
-/// One connection from each of many addresses, none of which has many streams.
+/// Attacks with a connection from each of many addresses, each with few streams.
 async fn floods_from_many(time: Duration) {
     let target = Target::start(&[]).await;
     let address = target.address;
@@ -121,10 +121,10 @@ async fn open_streams(
             stream.send_data(Bytes::from_static(&[0; 5]), true).ok()?;
         }
         open.push((answer, stream));
-        // The library that attacks never waits by itself.
+        // The attacking library never waits by itself.
         tokio::task::yield_now().await;
         if open.len() > 900 {
-            // Those that were refused long ago make room for the next.
+            // Dropping streams that were refused long ago makes room for the next.
             open.drain(..100);
             breath().await;
         }

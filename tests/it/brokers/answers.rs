@@ -1,5 +1,5 @@
-//! Answers as clients of any make read them: refusals with details, whoever refuses, and deadlines by their own name. Raw HTTP/2,
-//! because a gRPC library would not send such things, and would blur what comes back.
+//! Answers on the wire: refusals with details from every layer, and deadlines under their own code. Raw HTTP/2, because
+//! a gRPC library would not send such requests, and would hide parts of the answers.
 
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ on_each_store!(
     only_grpc_may_call_a_method
 );
 
-/// A message in its frame.
+/// Builds a message in its frame.
 fn framed(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     [&[0], length.as_slice(), message].concat()
 }
 
-/// Calls, and reads the status that the head of the answer has.
+/// Calls, and reads the status in the head of the answer.
 async fn call(
     client: &reqwest::Client,
     colony: &TestColony,
@@ -73,7 +73,7 @@ async fn what_the_library_refuses_has_a_reason_too(colony: TestColony) {
     }
 }
 
-/// The metadata of a signed call.
+/// Builds the metadata of a signed call.
 async fn signature(colony: &TestColony, broker_id: &str, path: &str, message: &[u8]) -> String {
     use base64::Engine as _;
     let request = Request::new(path, colony.key.id(), broker_id, SystemClock.now(), message);
@@ -108,7 +108,7 @@ async fn a_deadline_is_never_called_a_cancellation(colony: TestColony) {
         let (client, colony, message, broker_id) = (&client, &colony, &message, &broker_id);
         async move {
             let signature = signature(colony, broker_id, CLAIM, message).await;
-            // From the one that is over at once to those that end while others do.
+            // From a deadline that has passed already to those that end during other calls.
             let timeout = format!("{}u", number * 500);
             let headers = [("apiary-request-bin", signature.as_str()), ("grpc-timeout", timeout.as_str())];
             call(client, colony, CLAIM, &headers, framed(message).into()).await

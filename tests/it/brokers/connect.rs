@@ -1,4 +1,4 @@
-//! `Connect`: whom to sign for.
+//! `Connect`: the broker instance to sign for.
 
 use apiary_identity::KeyPair;
 use apiary_tests::TestColony;

@@ -1,4 +1,4 @@
-//! `BrokerService`, and what every gRPC tool expects of a server.
+//! `BrokerService`, and the services that every gRPC tool expects.
 
 mod answers;
 mod connect;

@@ -1,4 +1,5 @@
-//! Readiness is the ability to write: a commit of the last seconds proves it, and only without one does the question itself write.
+//! Readiness is the ability to write: a commit of the last seconds proves it, and only without one does the check
+//! itself write.
 
 use std::time::Duration;
 
@@ -6,9 +7,9 @@ use apiary_tests::{Backend, TestColony, eventually};
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// The seconds for which a commit proves that the database takes writes.
+/// Seconds for which a commit proves that the database accepts writes.
 const PROOF_S: u64 = 5;
-/// Longer than a proof holds.
+/// Time longer than the validity of such a proof.
 const LONGER: Duration = Duration::from_secs(PROOF_S + 2);
 
 on_each_store!(
@@ -17,7 +18,7 @@ on_each_store!(
     a_broker_that_is_not_ready_is_in_the_health_of_its_colonies_until_it_is
 );
 
-/// What readiness writes is counted by the database itself.
+/// Adds triggers to the database that count the writes of readiness checks.
 async fn count_proofs(backend: &Backend) {
     backend.execute("CREATE TABLE proofs (number BIGINT)").await;
     let statements: &[&str] = match backend.kind() {
@@ -48,7 +49,7 @@ async fn ask(colony: &TestColony) -> (u16, Value) {
 async fn a_commit_of_the_last_seconds_is_proof_enough_and_without_one_only_the_question_writes(colony: TestColony) {
     let user = colony.user("ada").await;
     count_proofs(&colony.backend).await;
-    // For longer than an answer is remembered, and than a proof would be: each is after a commit of a moment ago.
+    // For longer than an answer or a proof is cached: each check follows a recent commit.
     let end = Instant::now() + LONGER;
     while Instant::now() < end {
         user.submit_json("t", "f", &()).await.unwrap();
@@ -56,7 +57,7 @@ async fn a_commit_of_the_last_seconds_is_proof_enough_and_without_one_only_the_q
     }
     assert_eq!(proofs(&colony.backend).await, 0, "work proves it");
 
-    // Nothing is committed from now on, but by those who ask.
+    // From now on, only readiness checks commit.
     let asked = eventually("the question writes", async || {
         assert_eq!(ask(&colony).await.0, 200);
         Some(proofs(&colony.backend).await).filter(|count| *count > 0)
@@ -69,7 +70,7 @@ async fn a_commit_of_the_last_seconds_is_proof_enough_and_without_one_only_the_q
     let most = 1 + i64::try_from(begun.elapsed().as_secs() / PROOF_S).unwrap();
     assert!(proofs(&colony.backend).await <= most, "at most one in that time");
 
-    // Whoever asks another question causes no write, however long nothing else happens.
+    // Other calls cause no write, however long nothing else happens.
     let (before, quiet) = (proofs(&colony.backend).await, Instant::now() + LONGER);
     while Instant::now() < quiet {
         let answer = apiary_tests::http().get(format!("http://{}/healthz", colony.address())).send().await.unwrap();
@@ -82,7 +83,7 @@ async fn a_commit_of_the_last_seconds_is_proof_enough_and_without_one_only_the_q
     assert_eq!(proofs(&colony.backend).await, before + 1);
 }
 
-/// Lets the database refuse what readiness writes.
+/// Makes the database refuse the writes of readiness checks.
 async fn refuse_proofs(backend: &Backend) {
     let refuse: &[&str] = match backend.kind() {
         "sqlite" => &[
@@ -100,7 +101,7 @@ async fn refuse_proofs(backend: &Backend) {
     }
 }
 
-/// Ends that.
+/// Makes the database accept them again.
 async fn take_proofs(backend: &Backend) {
     let remedy: &[&str] = match backend.kind() {
         "sqlite" => &["DROP TRIGGER no_insert", "DROP TRIGGER no_update"],
@@ -129,7 +130,7 @@ async fn a_broker_that_is_not_ready_is_in_the_health_of_its_colonies_until_it_is
     let health = async || reader.get_health().await.unwrap();
     assert!(health().await.healthy);
     refuse_proofs(&colony.backend).await;
-    // Asked by nobody else: health is not told of it by a page that somebody looked at.
+    // No readiness page was requested meanwhile, so that health finds it by itself.
     let found = eventually("health tells of it", async || {
         let answer = health().await;
         assert_eq!(answer.healthy, answer.findings.is_empty());

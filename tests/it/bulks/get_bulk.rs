@@ -1,4 +1,4 @@
-//! `GetBulk`: how far it is, for who may read.
+//! `GetBulk`: the progress of a bulk action, for readers.
 
 use apiary_executor_sdk::v1::{ProcessFilter, ProcessState};
 use apiary_tests::TestColony;

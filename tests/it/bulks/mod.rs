@@ -12,10 +12,10 @@ use apiary_identity::{Envelope, KeyPair};
 use apiary_tests::eventually_within;
 use uuid::Uuid;
 
-/// How long a bulk action of a test may take, also if another broker has to take it over.
+/// Longest time of a bulk action, also if another broker must take it over.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// An order with an id of its own.
+/// Builds a request with a new id.
 fn order(action: &str, filter: v1::ProcessFilter) -> v1::StartBulkRequest {
     v1::StartBulkRequest {
         bulk_id: Uuid::now_v7().to_string(),
@@ -26,12 +26,12 @@ fn order(action: &str, filter: v1::ProcessFilter) -> v1::StartBulkRequest {
     }
 }
 
-/// All processes in these states.
+/// Builds the filter for all processes in these states.
 fn in_states(states: &[v1::ProcessState]) -> v1::ProcessFilter {
     v1::ProcessFilter { states: states.iter().map(|state| (*state).into()).collect(), ..Default::default() }
 }
 
-/// Submits so many processes of one type; their ids, in order.
+/// Submits `count` processes of one type; returns their ids, in order.
 async fn submit_many(user: &Client, key: &KeyPair, executor_type: &str, count: usize) -> Vec<Uuid> {
     let specs: Vec<_> = (0..count).map(|_| user.spec(executor_type, "f")).collect();
     for part in specs.chunks(1000) {
@@ -42,17 +42,17 @@ async fn submit_many(user: &Client, key: &KeyPair, executor_type: &str, count: u
     specs.into_iter().map(|spec| spec.process_id).collect()
 }
 
-/// Waits until a bulk action is through.
+/// Waits until a bulk action is finished.
 async fn through(client: &Client, bulk_id: &str) -> v1::Bulk {
     eventually_within(PATIENCE, "the bulk action is through", async || {
-        // The broker may be on its way down or up.
+        // The broker may be stopping or starting.
         let bulk = client.get_bulk(bulk_id).await.ok()?;
         (bulk.state == "finished").then_some(bulk)
     })
     .await
 }
 
-/// How many processes match.
+/// Counts the processes that match.
 async fn count(reader: &Client, filter: v1::ProcessFilter) -> usize {
     let (mut found, mut page_token) = (0, String::new());
     loop {

@@ -1,4 +1,4 @@
-//! `StartBulk`: what matched is changed once, whatever happens to the broker meanwhile.
+//! `StartBulk`: every matching process is changed exactly once, whatever happens to the broker meanwhile.
 
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ async fn a_step_that_was_not_noted_is_repeated_and_redrives_nothing_twice(colony
     let started = ops.start_bulk(order("redrive", ProcessFilter::default())).await.unwrap();
     assert_eq!(through(&ops, &started.bulk_id).await.changed, 3);
     refuse().await;
-    // As if the broker had died before it noted the step, and they had failed again meanwhile.
+    // As if the broker had died before it recorded the step, and the processes had failed again meanwhile.
     let forget = "UPDATE bulks SET state = 'running', changed = 0, after_ms = NULL, after_id = NULL, held_until_ms = 0";
     colony.backend.execute(forget).await;
     let done = through(&ops, &started.bulk_id).await;
@@ -136,7 +136,7 @@ async fn no_more_than_a_few_run_in_a_colony_at_once(colony: TestColony) {
     submit_many(&user, &colony.key_of("ada"), "t", 1).await;
     let first = ops.start_bulk(order("retry", ProcessFilter::default())).await.unwrap();
     through(&ops, &first.bulk_id).await;
-    // Twenty that another broker is at, far into the future.
+    // Twenty bulk actions held by another broker, far into the future.
     for _ in 0..20 {
         let one = ops.start_bulk(order("retry", ProcessFilter::default())).await.unwrap();
         through(&ops, &one.bulk_id).await;

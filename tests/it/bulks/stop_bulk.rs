@@ -1,4 +1,4 @@
-//! `StopBulk`: it stays where it is, and goes on when it is let.
+//! `StopBulk`: the bulk action stops where it is, and can be resumed.
 
 use apiary_executor_sdk::v1::{ProcessFilter, ProcessState};
 use apiary_identity::{GrantRight, Role};

@@ -1,5 +1,5 @@
-//! Clients that are not ours, against a real broker: what gRPC's own libraries make of a refusal, and the examples of
-//! `docs/protocol.md` for other languages. `cargo xtask test` installs what they need.
+//! Third-party clients against a real broker: refusals as gRPC's own libraries report them, and the examples of
+//! `docs/protocol.md` for other languages. `cargo xtask test` installs their requirements.
 
 mod buf;
 mod go;
@@ -21,12 +21,12 @@ use prost::Message;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Watches that one key may have at a broker; calls that await a process count with them.
+/// Maximum number of watches of a key at a broker, including calls that await a process.
 const WATCHES: usize = apiary_broker::limits::WATCHES_PER_KEY_MAX;
-/// Calls whose deadline is over while they wait.
+/// Calls whose deadline passes while they wait.
 const DEADLINES: u32 = 40;
 
-/// A call, and how it is to be refused.
+/// A call, and its expected refusal.
 struct Case {
     call: Value,
     code: &'static str,
@@ -36,20 +36,20 @@ struct Case {
     words: &'static str,
 }
 
-/// A broker and what is to be asked of it.
+/// A broker for the clients' calls.
 struct Scene {
     colony: TestColony,
     broker_id: String,
-    /// Held, so that the next is one too many.
+    /// Open watches up to the bound, so that the next is one too many.
     watches: Vec<Watch>,
 }
 
-/// What a file of this repository is called on this machine.
+/// Returns the absolute path of a file of this repository.
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(name).canonicalize().unwrap()
 }
 
-/// What `cargo xtask test` has installed.
+/// Returns a path installed by `cargo xtask test`.
 fn installed(variable: &str) -> PathBuf {
     std::env::var_os(variable).unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test`")).into()
 }
@@ -66,7 +66,7 @@ impl Scene {
         Self { colony, broker_id, watches }
     }
 
-    /// A signed call, as JSON for a client program.
+    /// Builds a signed call, as JSON for a client program.
     fn call(&self, name: &str, method: &str, message: &impl Message) -> Value {
         let message = message.encode_to_vec();
         let request = Request::new(method, self.colony.key.id(), &self.broker_id, SystemClock.now(), &message);
@@ -116,7 +116,7 @@ impl Scene {
         for number in 0..DEADLINES {
             let mut call = self.call("bee", CLAIM, &claim);
             call["timeout_ms"] = json!(15 + number);
-            // The client's own timer may be the first, and has no details.
+            // The client's own deadline may be the first, and has no details.
             let deadline =
                 Case { code: "deadlineexceeded", reason: None, retry_ms: None, field: None, words: "", call };
             cases.push(deadline);
@@ -124,7 +124,7 @@ impl Scene {
         cases
     }
 
-    /// Runs a client program, and holds what it tells against what was to be seen.
+    /// Runs a client program, and compares its output with the expected refusals.
     async fn check(&self, mut command: Command) {
         let cases = self.cases();
         let lines: String = cases.iter().map(|case| format!("{}\n", case.call)).collect();
@@ -170,8 +170,8 @@ impl Case {
     }
 }
 
-/// Runs an example of `docs/protocol.md` as it stands there, in the language of its fence, on a process that is done: in plain text, and
-/// over TLS with an authority that this variable names, as the page says.
+/// Runs an example of `docs/protocol.md` unchanged, in the language of its fence, on a finished process: in plain text,
+/// and over TLS with an authority in this variable, as the page says.
 async fn example(fence: &str, extension: &str, program: impl Into<PathBuf>, ca_variable: &str) {
     apiary_tests::web::install_tls();
     let tls = Arc::new(Mutex::new(None));
@@ -220,7 +220,7 @@ async fn example(fence: &str, extension: &str, program: impl Into<PathBuf>, ca_v
     succeeds(run(url, Some(&ca)).await);
 }
 
-/// Makes an authority, and a certificate by it for the address that tests listen at, as the page says; returns the authority's file, too.
+/// Makes an authority, and its certificate for the tests' address, as the page says; returns the authority's file, too.
 fn certified(folder: &Path) -> (TlsConfig, PathBuf) {
     let mut command = Command::new(apiary_binary());
     let made = command.args(["tls", "new", "127.0.0.1"]).current_dir(folder).output().unwrap();

@@ -1,4 +1,4 @@
-//! `GetGuard`: for every member, and for nobody else.
+//! `GetGuard`: for members only.
 
 use apiary_identity::KeyPair;
 use apiary_tests::TestColony;

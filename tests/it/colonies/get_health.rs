@@ -1,4 +1,4 @@
-//! `GetHealth`: what needs somebody's attention.
+//! `GetHealth`: conditions that need attention.
 
 use std::time::Duration;
 
@@ -161,7 +161,7 @@ async fn work_that_waits_for_its_surroundings_is_told_with_the_cause_until_it_go
     assert_eq!(shown.process.unwrap().blocked_cause, "surroundings");
     assert_eq!(shown.attempts.last().unwrap().outcome, "surroundings");
 
-    // It is still out of order: it waits since it waited first, and no retry is spent.
+    // The problem still lasts: the wait counts from its first start, and no retry is spent.
     for id in &ids[1..] {
         ops.retry(*id).await.unwrap();
         let lease = colony.claim_one(&bee, "t").await;
@@ -250,12 +250,12 @@ async fn work_that_nobody_listens_for_is_reported_after_a_while(backend: Backend
     })
     .await;
     assert_eq!((finding.subject.as_str(), finding.count), ("t", 2));
-    // Somebody comes: it is over, although the second still waits.
+    // An executor comes: the condition ends, although the second process still waits.
     claim(&bee, "t", 1, Duration::ZERO).await;
     eventually("it is over", async || kinds(&reader).await.is_empty().then_some(())).await;
 }
 
-/// A grant of a user or executor `bee` for all work, that ends after so many days, not yet delivered.
+/// Builds a grant of a user or executor `bee` for all work that ends after this many days, not yet delivered.
 fn grant_for(colony: &TestColony, key: &KeyPair, role: Role, days: i64) -> Grant {
     let mut grant = colony.grant_document(key, "bee", role, &["*"], &["t"], &[]);
     grant.valid_until = SystemClock.now() + SignedDuration::from_hours(24 * days);
@@ -289,7 +289,7 @@ async fn a_grant_that_ends_soon_is_told_until_another_goes_on_in_its_place(colon
         assert!(found.text.contains(words), "{words}: {}", found.text);
     }
 
-    // None of these gives for longer what this one gives.
+    // None of these grants the same rights for longer.
     let mut narrower = grant_for(&colony, &key, Role::Executor, 90);
     narrower.scopes.functions = vec!["f".to_owned()];
     let mut after_a_gap = grant_for(&colony, &key, Role::Executor, 90);
@@ -301,7 +301,7 @@ async fn a_grant_that_ends_soon_is_told_until_another_goes_on_in_its_place(colon
         assert_eq!(kinds(&reader).await, ["GRANTS_END"], "{grant:?}");
     }
 
-    // The next one may end soon, too: then it is the one that is told of.
+    // The next grant may end soon, too: then that one is reported.
     let next = grant_for(&colony, &key, Role::Executor, 10);
     add(&colony, &next).await;
     let found = finding(&reader, "GRANTS_END").await.unwrap();

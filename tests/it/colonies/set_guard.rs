@@ -1,4 +1,4 @@
-//! `SetGuard`: the colony's own signature, and ever higher versions.
+//! `SetGuard`: the colony's own signature, and only higher versions.
 
 use apiary_executor_sdk::Client;
 use apiary_identity::{Envelope, Guard, KeyPair};
@@ -11,7 +11,7 @@ on_each_store!(
     rules_altered_after_signing_are_refused
 );
 
-/// Whoever holds signed rules may deliver them.
+/// Returns a client without rights: anybody may deliver signed rules.
 fn anybody(colony: &TestColony) -> Client {
     colony.client(&KeyPair::generate())
 }

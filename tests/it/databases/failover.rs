@@ -1,5 +1,5 @@
-//! A standby that is promoted under load, before or after its primary is demoted, without one connection cut: broker and bee find the
-//! new one by themselves, and nothing that was acknowledged is lost.
+//! A standby that is promoted under load, before or after its primary is demoted, without cutting a connection: broker
+//! and bee find the new primary by themselves, and no acknowledged write is lost.
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ use apiary_tests::{Backend, Proxy, Server, TestColony, eventually, eventually_wi
 
 use super::{by_way_of, finance_bee_on_postgres};
 
-/// Events, one after the other; the fail-over comes in the middle of them.
+/// Number of events, sent one after the other; the fail-over comes in the middle.
 const EVENTS: usize = 60;
-/// Longest time that anything may take that waits for the fail-over to be noticed.
+/// Longest time until the fail-over is noticed.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Longest time that the broker would wait for an answer, were nothing else known of the server.
+/// Longest wait of the broker for an answer, if it did not notice the fail-over.
 const ANSWER_MAX: Duration = Duration::from_secs(600);
 
-/// The order of a fail-over.
+/// The order of the steps of a fail-over.
 #[derive(Clone, Copy, Debug)]
 enum Order {
-    /// The primary takes no more writes, then the standby does.
+    /// The primary is demoted, then the standby promoted.
     DemoteFirst,
-    /// The standby is promoted while the primary still takes writes, which it can never confirm.
+    /// The standby is promoted while the primary still accepts writes, which it can never confirm.
     PromoteFirst,
 }
 
@@ -65,7 +65,7 @@ async fn a_promoted_standby_is_found_without_a_restart_and_nothing_is_lost(order
 
     let submit = async |number| {
         let event = stripe::subscription_created(number, SystemClock.now().as_second()).to_string();
-        // One spec, however often it takes: what was committed without an answer is found again.
+        // The same spec for all tries: a commit without an answer is found again.
         let spec = user.spec("finance", "stripe.event").with_args(Content::from_bytes(event.as_bytes()));
         retry(PATIENCE, || user.submit(&spec)).await.unwrap().process_id
     };
@@ -73,7 +73,7 @@ async fn a_promoted_standby_is_found_without_a_restart_and_nothing_is_lost(order
     for number in 0..EVENTS / 2 {
         submitted.push(submit(number).await);
     }
-    // Connections that are open stay with the old primary: it must be its answers, or that none comes, which end them.
+    // Open connections stay with the old primary: only its errors, or missing answers, can end them.
     let fail_over = async {
         match order {
             Order::DemoteFirst => {

@@ -1,4 +1,4 @@
-//! What stands where a database is expected: a promoted standby, a pooler, a server that answers with errors.
+//! Unusual servers at a database's address: a promoted standby, a pooler, a server that answers with errors.
 
 mod failover;
 mod outages;
@@ -10,7 +10,7 @@ use apiary_identity::{Role, write_key_file};
 use apiary_tests::TestColony;
 use apiary_tests::daemon::Daemon;
 
-/// A finance bee with these settings for its record, as a real process.
+/// Creates a finance bee with these settings for its record, as a real process.
 async fn finance_bee(colony: &TestColony, folder: &Path, record: &[(&str, &str)]) -> Daemon {
     colony.grant("finance", Role::Executor, &["*"], &["finance"], &[]).await;
     let key = folder.join("finance.pem");
@@ -26,13 +26,13 @@ async fn finance_bee(colony: &TestColony, folder: &Path, record: &[(&str, &str)]
     bee
 }
 
-/// A finance bee that keeps its record in this Postgres, as a real process.
+/// Creates a finance bee with its record in this Postgres, as a real process.
 async fn finance_bee_on_postgres(colony: &TestColony, folder: &Path, record: &str) -> Daemon {
     let settings = [("APIARY_FINANCE_DATABASE_URL", record), ("APIARY_FINANCE_MIGRATE", "true")];
     finance_bee(colony, folder, &settings).await
 }
 
-/// The same address and database, reached by another way.
+/// Returns the URL with another host and port.
 fn by_way_of(url: &str, way: std::net::SocketAddr) -> String {
     let mut url = reqwest::Url::parse(url).expect("a URL");
     url.set_host(Some(&way.ip().to_string())).expect("a host");

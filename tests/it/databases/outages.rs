@@ -1,5 +1,5 @@
-//! A state of record that answers with errors for a while: events wait for it no longer than it is away, and as long as it asks; nobody
-//! holds it against them.
+//! A state of record that answers with errors for a while: events wait for it only as long as necessary, and as long as
+//! it requests; no retry is spent.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use uuid::Uuid;
 
 use super::finance_bee;
 
-/// Events of one outage: as many as the bee applies at once.
+/// Events of an outage: as many as the bee applies at the same time.
 const EVENTS: usize = 8;
-/// Failures in a row after which the bee holds its calls back.
+/// Consecutive failures after which the bee holds back its calls.
 const FAILURES: usize = 5;
 /// The length of an outage.
 const OUTAGE: Duration = Duration::from_secs(2);
-/// Longest time that anything may take on a busy machine.
+/// Longest time of any step on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A colony with a finance bee whose state of record is a stub.
@@ -47,7 +47,7 @@ impl Scene {
         scene
     }
 
-    /// Submits so many events that may not be tried again.
+    /// Submits events without retries.
     async fn submit(&mut self, events: usize, max_exec_ms: i64) -> Vec<Uuid> {
         let mut submitted = Vec::new();
         for _ in 0..events {
@@ -69,7 +69,7 @@ impl Scene {
         }
     }
 
-    /// Waits until each of these was put off so often because of its surroundings.
+    /// Waits until each of these was put off this many times because of its surroundings.
     async fn wait_until_put_off(&self, processes: &[Uuid], times: usize) {
         for process_id in processes {
             eventually_within(PATIENCE, "the event is put off", async || {
@@ -84,7 +84,7 @@ impl Scene {
         self.reader.get_process(process_id).await.unwrap()
     }
 
-    /// Waits until the record was asked so often since it had been asked `seen` times.
+    /// Waits until the record has received this many calls after the first `seen`.
     async fn wait_for_calls(&self, seen: usize, calls: usize) {
         eventually_within(PATIENCE, "the record is asked", async || {
             (self.record.calls().len() >= seen + calls).then_some(())
@@ -92,7 +92,7 @@ impl Scene {
         .await;
     }
 
-    /// When the record was asked for each event, past the first `seen` calls.
+    /// Returns the times of the calls for each event, after the first `seen` calls.
     fn calls(&self, seen: usize) -> BTreeMap<String, Vec<Instant>> {
         let mut by_event = BTreeMap::<_, Vec<_>>::new();
         for call in self.record.calls().into_iter().skip(seen) {
@@ -121,7 +121,7 @@ async fn two_seconds_of_errors_put_no_event_off() {
         scene.record.take();
         scene.wait_until_applied(&processes).await;
         for process_id in processes {
-            // A bee that holds its calls back for a minute would have given its events back after ten seconds.
+            // A bee that holds back its calls for a minute would have released its events after ten seconds.
             let attempts = scene.process(process_id).await.attempts;
             let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome.as_str()).collect();
             assert_eq!(outcomes, ["succeeded"], "{head}");
@@ -163,7 +163,7 @@ async fn a_record_that_asks_for_minutes_is_not_asked_before() {
     assert_eq!(scene.record.calls().len(), seen + 1);
 }
 
-/// Without one retry to spend: a key that is revoked on Friday evening must not cost Saturday's payments.
+/// Events without retries survive a refused key: a key revoked on Friday evening must not cost Saturday's payments.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_refused_costs_no_event_however_often_it_is_tried() {
     let mut scene = Scene::start().await;

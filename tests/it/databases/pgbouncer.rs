@@ -1,4 +1,4 @@
-//! A transaction pooler before the database, which nobody told broker or bee about: Debian 12's PgBouncer, which knows no prepared
+//! A transaction pooler in front of the database, unknown to broker and bee: Debian 12's PgBouncer, without prepared
 //! statements, and a newer one. Both refuse start-up parameters.
 
 use std::time::Duration;
@@ -15,12 +15,12 @@ use futures::future::try_join_all;
 
 use super::{by_way_of, finance_bee_on_postgres};
 
-/// More than the pooler has connections.
+/// More processes than the pooler has connections.
 const AT_ONCE: usize = 24;
-/// Longest time that events may take on a busy machine.
+/// Longest time for the events on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs each named test, an `async fn(PgBouncer)` beside the call, with PgBouncer as the system has it and with a newer one.
+/// Runs each named test, an `async fn(PgBouncer)` beside the call, with the system's PgBouncer and with a newer one.
 macro_rules! with_each_pgbouncer {
     ($($name:ident),+ $(,)?) => {
         mod postgres {
@@ -78,7 +78,7 @@ async fn brokers_hear_of_each_others_work_past_the_pooler(which: PgBouncer) {
     store.notify("work").await.unwrap();
     assert_eq!(tokio::time::timeout(PATIENCE, heard.recv()).await.unwrap().as_deref(), Some("work"));
     store.close().await;
-    // Without the server's own URL there is nobody to listen to: polls find the work.
+    // Without the server's own URL there are no notifications: polls find the work.
     let store = PostgresStore::connect(&url, PostgresOptions::default()).await.unwrap();
     assert!(store.listen().await.unwrap().is_none());
     store.close().await;

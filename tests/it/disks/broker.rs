@@ -49,7 +49,7 @@ async fn a_broker_whose_disk_has_room_for_a_small_row_only_is_not_ready() {
     disk.fill_but(LITTLE);
     let refusal = submit(200_000).await.unwrap_err();
     assert!(refusal.is_retryable(), "{refusal}");
-    // However often it is asked: each time it could write its own row.
+    // Asked repeatedly, because each check could write its own small row.
     for _ in 0..3 {
         let (status, readiness) = page(port.address(), "/readyz").await.unwrap();
         assert_eq!(status, 503, "{readiness}");

@@ -29,7 +29,7 @@ async fn a_bee_that_starts_on_a_full_disk_waits_for_room() {
     wait_until(&reader, submitted.process_id, ProcessState::Succeeded).await;
 }
 
-/// A finance bee with its grant, whose record is on this disk.
+/// Creates a finance bee with its grant and its record on this disk.
 async fn bee_of(colony: &TestColony, folder: &Path, disk: &Disk) -> Daemon {
     colony.grant("finance", Role::Executor, &["*"], &["finance"], &[]).await;
     let key = folder.join("finance.pem");
@@ -42,7 +42,7 @@ async fn bee_of(colony: &TestColony, folder: &Path, disk: &Disk) -> Daemon {
     on(disk, bee)
 }
 
-/// Longest time that the broker may wait before it hands an event out again that was not applied.
+/// Longest wait of the broker before it hands out an unapplied event again.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
 
 async fn every_event_that_the_finance_bee_applied_is_there(disk: Disk) {

@@ -1,5 +1,6 @@
-//! Disks that are full, read-only or broken: what was acknowledged is there, as a second program reads it, and once the disk works
-//! again everything goes on without a restart. In each part that writes a SQLite file, as a real process.
+//! Disks that are full, read-only or broken: everything acknowledged is stored, as a second program reads it, and once
+//! the disk works again everything continues without a restart. For each part that writes a SQLite file, as a real
+//! process.
 
 mod broker;
 mod finance;
@@ -45,20 +46,20 @@ use serde_json::Value;
 
 /// The signing secret of every webhook here.
 const SECRET: &str = "whsec_only_for_this_test";
-/// Refusals after which the disk has surely failed for good: the first may leave the driver in a wrong state, the second used to
-/// hide it.
+/// Refusals after which the failure is certain to last: the first may leave the driver in a wrong state, which the
+/// second used to hide.
 const REFUSALS: usize = 3;
-/// Bytes in which a small row has room, and no large document.
+/// Free bytes in which a small row fits, and a large document does not.
 const LITTLE: u64 = 64 * 1024;
-/// Writes that a failing disk may still take, into room that the files have already.
+/// Writes that a failing disk may still accept, into space already allocated to the files.
 const WRITES_MAX: usize = 5000;
 
-/// A daemon as one needs it whose files are on this disk.
+/// Creates a daemon whose files are on this disk.
 fn on(disk: &Disk, daemon: Daemon) -> Daemon {
     disk.environment().into_iter().fold(daemon, |daemon, (variable, value)| daemon.set(variable, value))
 }
 
-/// The same, started and ready.
+/// Creates a daemon whose files are on this disk, and starts it.
 async fn start_on(disk: &Disk, daemon: Daemon) -> Daemon {
     let mut daemon = on(disk, daemon);
     daemon.start();
@@ -66,14 +67,14 @@ async fn start_on(disk: &Disk, daemon: Daemon) -> Daemon {
     daemon
 }
 
-/// A broker whose database is on the disk; its logs are in the folder.
+/// Creates a broker whose database is on the disk; its logs are in the folder.
 fn broker_of(disk: &Disk, folder: &Path, port: &Port) -> Daemon {
     Daemon::new("broker", &["broker"], folder, Some(port.address()))
         .set("APIARY_BROKER_LISTEN", port.address())
         .set("APIARY_DATABASE_URL", format!("sqlite:{}", disk.path().join("broker.db").display()))
 }
 
-/// A key that may submit anything, granted by the colony's own through its client.
+/// Creates a key that may submit anything, with a grant added by the colony's client.
 async fn add_user(client: &Client, colony: &KeyPair) -> KeyPair {
     let user = KeyPair::generate();
     let grant = grant_document(colony, &user, "ada", Role::User, (&["*"], &["*"]), &[]);
@@ -81,7 +82,7 @@ async fn add_user(client: &Client, colony: &KeyPair) -> KeyPair {
     user
 }
 
-/// Writes to a daemon, and what it acknowledged of them.
+/// Writes to a daemon, with the acknowledged ones.
 struct Sender<S> {
     send: S,
     numbers: usize,
@@ -89,19 +90,20 @@ struct Sender<S> {
 }
 
 impl<S: AsyncFnMut(usize) -> Result<String, E>, E: Debug> Sender<S> {
-    /// Sends by this, which gets the number of the write, and returns how to find it again.
+    /// Creates writes sent by this function, which gets the number of the write, and returns the text by which it is
+    /// found again.
     fn new(send: S) -> Self {
         Self { send, numbers: 0, acknowledged: Vec::new() }
     }
 
-    /// Sends so many that must be acknowledged.
+    /// Sends this many writes, all of which must be acknowledged.
     async fn send_all(&mut self, count: usize) {
         for _ in 0..count {
             self.send().await.unwrap();
         }
     }
 
-    /// Sends until the disk has surely failed. Each refusal must be one of these.
+    /// Sends until the disk is certain to have failed. Each refusal must be one of these.
     async fn send_until_refused(&mut self, is_right: impl Fn(&E) -> bool) {
         let mut refused = 0;
         for _ in 0..WRITES_MAX {
@@ -124,7 +126,7 @@ impl<S: AsyncFnMut(usize) -> Result<String, E>, E: Debug> Sender<S> {
     }
 }
 
-/// A page of a daemon: its status, and its JSON.
+/// Reads a page of a daemon: its status, and its JSON.
 async fn page(address: SocketAddr, path: &str) -> Option<(u16, Value)> {
     let answer = http().get(format!("http://{address}{path}")).timeout(Duration::from_secs(8)).send().await.ok()?;
     Some((answer.status().as_u16(), answer.json().await.ok()?))
@@ -138,12 +140,12 @@ async fn wait_for_readiness(address: SocketAddr, status: u16) -> String {
     found.await.1["reason"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Posts a Stripe event once; whether it was acknowledged, with its id.
+/// Posts a Stripe event once; returns its id if it was acknowledged, else the answer's status.
 async fn post(webhook: SocketAddr, number: usize) -> Result<String, u16> {
     post_event(webhook, &stripe::subscription_created(number, SystemClock.now().as_second())).await
 }
 
-/// The same of this event.
+/// Posts this event once; returns its id if it was acknowledged, else the answer's status.
 async fn post_event(webhook: SocketAddr, event: &Value) -> Result<String, u16> {
     let body = event.to_string();
     let signature = stripe::signature(SECRET, body.as_bytes(), SystemClock.now().as_second());
@@ -155,14 +157,14 @@ async fn post_event(webhook: SocketAddr, event: &Value) -> Result<String, u16> {
     }
 }
 
-/// One column of a file, read by a connection of its own.
+/// Returns the first column of a query on a file, by a connection of its own.
 async fn column(file: &Path, sql: &'static str) -> Vec<String> {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
     sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
 }
 
-/// Fails unless all that was acknowledged is there.
+/// Fails unless everything acknowledged is there.
 fn assert_all_there(acknowledged: &[String], there: &[String]) {
     let lost: Vec<_> = acknowledged.iter().filter(|id| !there.iter().any(|found| found.contains(*id))).collect();
     assert!(lost.is_empty(), "{} of {} were acknowledged and lost: {lost:?}", lost.len(), acknowledged.len());

@@ -1,4 +1,5 @@
-//! The operator of a broker whose disk is full: every command that tells of health names the disk, and none says that all is well.
+//! The operator of a broker whose disk is full: every command about health names the disk, and none reports that all is
+//! well.
 
 use std::path::Path;
 use std::process::Command;
@@ -81,7 +82,7 @@ async fn a_full_disk_of_the_broker_is_named_by_health_doctor_and_the_adapter_unt
     let broker = doctor.lines().find(|line| line.contains("  broker ")).unwrap();
     assert!(broker.starts_with("BAD") && broker.contains("the disk is full; make room"), "{doctor}");
     assert!(doctor.contains("with UNAVAILABLE") && !doctor.contains("gets no answer"), "{doctor}");
-    // A key that may not read the health is told, too, if not why.
+    // A key without the right to read the health gets a warning, too, without the reason.
     let mut narrow = settings.clone();
     narrow[2].1 = keys[1].display().to_string();
     let (code, doctor) = run(folder.path(), &narrow, &["doctor", "--only", "broker"]);

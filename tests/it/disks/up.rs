@@ -1,4 +1,4 @@
-//! `apiary up`, all of whose files are on the disk that fails.
+//! `apiary up` with all its files on the failing disk.
 
 use apiary_tests::daemon::Daemon;
 use apiary_tests::{Disk, Fault, Port, eventually};
@@ -8,7 +8,7 @@ use super::{SECRET, Sender, assert_all_there, column, on_each_disk, post, start_
 
 on_each_disk!(every_event_that_a_local_colony_acknowledged_is_there);
 
-/// Times that a daemon has said that it waits.
+/// Number of log lines in which a daemon says that it waits.
 fn waits(up: &Daemon) -> usize {
     up.words().matches("the colony is not there yet").count()
 }
@@ -22,7 +22,7 @@ async fn a_colony_that_starts_on_a_full_disk_waits_for_room_and_ends_at_once_whe
         .set("APIARY_BROKER_LISTEN", broker.address())
         .set("APIARY_WEBHOOK_LISTEN", port.address())
         .set("STRIPE_WEBHOOK_SECRET", SECRET);
-    // At its first start, and where there is a colony already.
+    // At the first start, and with an existing colony.
     for _ in 0..2 {
         disk.fail();
         for signal in [Signal::SIGINT, Signal::SIGTERM] {

@@ -25,7 +25,7 @@ async fn an_adapter_whose_disk_has_room_for_a_small_row_only_is_not_ready() {
     let mut event = stripe::subscription_created(1, SystemClock.now().as_second());
     event["data"]["object"]["description"] = "x".repeat(200_000).into();
     assert_eq!(post_event(port.address(), &event).await, Err(503));
-    // However often it is asked: each time it could write its own row.
+    // Asked repeatedly, because each check could write its own small row.
     for _ in 0..3 {
         assert_eq!(page(port.address(), "/readyz").await.unwrap().0, 503);
     }
@@ -35,7 +35,7 @@ async fn an_adapter_whose_disk_has_room_for_a_small_row_only_is_not_ready() {
     wait_for_readiness(port.address(), 200).await;
 }
 
-/// An adapter whose spool is on this disk.
+/// Creates an adapter whose spool is on this disk.
 fn adapter(folder: &Path, disk: &Disk, nobody: &Port, port: &Port) -> Daemon {
     let key = folder.join("adapter.pem");
     write_key_file(&key, &KeyPair::generate(), None).unwrap();
@@ -60,7 +60,7 @@ async fn every_event_that_the_spool_acknowledged_is_there(disk: Disk) {
     assert_eq!(page(port.address(), "/healthz").await.unwrap().1["spool"]["failing"], true);
 
     disk.mend();
-    // Nothing but the question brings it back.
+    // Only the readiness check itself detects the recovery.
     wait_for_readiness(port.address(), 200).await;
     sender.send_all(30).await;
     let health = page(port.address(), "/healthz").await.unwrap().1;

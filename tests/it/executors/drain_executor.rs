@@ -1,4 +1,4 @@
-//! `DrainExecutor`: it takes no new work, finishes what it has, and comes back.
+//! `DrainExecutor`: the executor gets no new work, finishes its current work, and can be resumed.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn a_drained_executor_finishes_and_takes_no_more_until_it_may(colony: Test
     assert!(!renewed.drain);
     let drained = operator.drain_executor("bee", true).await.unwrap();
     assert_eq!(drained.iter().map(|one| one.state.as_str()).collect::<Vec<_>>(), ["draining"]);
-    // What it has in hand goes on, and it is told with the next renewal.
+    // Its current work continues, and the next renewal reports the drain.
     let process_id = lease.process_id.parse().unwrap();
     let renewed = bee.renew(process_id, lease.attempt, Duration::from_secs(60)).await.unwrap();
     assert!(renewed.drain && !renewed.cancelled);
@@ -31,10 +31,10 @@ async fn a_drained_executor_finishes_and_takes_no_more_until_it_may(colony: Test
     assert!(claim(&bee, "t", 1, Duration::from_millis(300)).await.is_empty());
     bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
     assert_eq!(state_of(&reader, "bee").await.as_deref(), Some("draining"));
-    // Others of the type are not touched.
+    // Other executors of the type are not affected.
     colony.claim_one(&other, "t").await;
     user.submit_json("t", "f", &()).await.unwrap();
-    // A claim is answered at once, and says why there is nothing.
+    // A claim is answered at once, with the reason.
     let request = v1::ClaimRequest { executor_type: "t".into(), wait_ms: 60_000, ..Default::default() };
     let answer = bee.claim(request).await.unwrap();
     assert!(answer.leases.is_empty() && answer.drain);

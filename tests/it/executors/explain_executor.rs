@@ -1,4 +1,4 @@
-//! `ExplainExecutor`: why an executor gets no work, one test for each reason.
+//! `ExplainExecutor`: the reasons why an executor gets no work, with a test for each.
 
 use std::time::Duration;
 

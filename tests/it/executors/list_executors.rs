@@ -1,4 +1,4 @@
-//! `ListExecutors`: who there is, and how they stand.
+//! `ListExecutors`: the executors and their states.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn a_claim_is_heard_at_once_by_whoever_makes_it(colony: TestColony) {
     let before = list().await;
     assert_eq!((before.len(), before[0].state.as_str(), before[0].last_heard_ms), (1, "gone", 0), "it never came");
     claim(&bee, "t", 1, Duration::ZERO).await;
-    // At this broker at once, also before it is written down.
+    // At this broker at once, also before it is stored.
     let heard = eventually("it is written down, too", async || {
         Some(list().await.remove(0)).filter(|one| !one.executor_type.is_empty())
     })
@@ -90,7 +90,7 @@ async fn an_executor_that_is_not_heard_is_silent_and_then_gone(backend: Backend)
         eventually(state, async || (state_of(&reader, "bee").await.as_deref() == Some(state)).then_some(())).await;
     }
     assert_eq!(state_of(&reader, "waiting").await.as_deref(), Some("idle"), "who waits is heard all the time");
-    // Its owner is told, and whoever needs what only it had.
+    // Its owner is warned, and submitters whose work only it could run.
     let findings = reader.get_health().await.unwrap().findings;
     let found: Vec<_> = findings.iter().map(|one| (one.kind.as_str(), one.subject.as_str())).collect();
     assert_eq!(found, [("EXECUTOR_SILENT", "bee")]);
@@ -113,7 +113,7 @@ async fn what_one_broker_hears_the_other_knows_soon() {
     let poll = tokio::spawn(async move { claim(&bee, "t", 1, Duration::from_secs(60)).await });
     let idle = async || (state_of(&reader, "bee").await.as_deref() == Some("idle")).then_some(());
     eventually("it is idle here, too", idle).await;
-    // And stays so, longer than a silence lasts.
+    // The state stays longer than the time that counts as silence.
     let end = tokio::time::Instant::now() + Duration::from_secs(2);
     while tokio::time::Instant::now() < end {
         assert_eq!(idle().await, Some(()));

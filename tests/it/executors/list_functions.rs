@@ -1,4 +1,4 @@
-//! `ListFunctions`: what can be done here, and how it did.
+//! `ListFunctions`: the announced functions and their statistics.
 
 use apiary_executor_sdk::v1;
 use apiary_identity::KeyPair;

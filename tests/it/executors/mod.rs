@@ -1,4 +1,4 @@
-//! Executors: who they are, what they can do, how they stand.
+//! Executors: registrations, functions and states.
 
 mod drain_executor;
 mod explain_executor;
@@ -9,7 +9,7 @@ mod reject_executor;
 
 use apiary_executor_sdk::{Client, v1};
 
-/// What an executor of type `t` says of itself, with these functions and the schemas of their arguments.
+/// Builds the registration of an executor of type `t`, with these functions and the schemas of their arguments.
 fn saying(name: &str, functions: &[(&str, &str)]) -> v1::RegisterExecutorRequest {
     let announced = |(name, args_schema): &(&str, &str)| v1::AnnouncedFunction {
         name: (*name).to_owned(),
@@ -25,13 +25,13 @@ fn saying(name: &str, functions: &[(&str, &str)]) -> v1::RegisterExecutorRequest
     }
 }
 
-/// Every executor, by name and state.
+/// Returns every executor, by name and state.
 async fn states(reader: &Client) -> Vec<(String, String)> {
     let all = reader.list_executors(v1::ListExecutorsRequest::default()).await.unwrap();
     all.executors.into_iter().map(|one| (one.name, one.state)).collect()
 }
 
-/// The state of the one executor of this name.
+/// Returns the state of the executor of this name.
 async fn state_of(reader: &Client, name: &str) -> Option<String> {
     states(reader).await.into_iter().find(|(known, _)| known == name).map(|(_, state)| state)
 }

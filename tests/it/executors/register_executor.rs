@@ -1,4 +1,4 @@
-//! `RegisterExecutor`: what an executor says of itself, and what that changes.
+//! `RegisterExecutor`: an executor's registration and its effects.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ async fn a_stranger_waits_for_approval_and_can_do_nothing_else(colony: TestColon
     for (number, refused) in refusals.into_iter().enumerate() {
         assert_eq!(refused.unwrap_err().reason(), Some("NOT_PERMITTED"), "call {number}");
     }
-    // Approving is granting.
+    // Adding a grant approves the executor.
     let grant = colony.grant_document(&key, "newcomer", Role::Executor, &["*"], &["t"], &[]);
     reader.add_grant(&Envelope::seal(&colony.key, &grant).unwrap()).await.unwrap();
     assert!(stranger.claim(request()).await.is_ok());
@@ -117,7 +117,7 @@ async fn what_is_malformed_is_refused(colony: TestColony) {
         assert_eq!(refused.reason(), Some("INVALID"), "{named}");
         assert!(refused.to_string().contains(named), "{refused}");
     }
-    // A stranger may not say much.
+    // A registration without a grant has small bounds.
     let big = "x".repeat(4096);
     let much = v1::RegisterExecutorRequest {
         functions: (0..20)
@@ -169,7 +169,7 @@ async fn arguments_that_no_executor_takes_are_refused_at_submit(colony: TestColo
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let nap = async |args: &serde_json::Value| user.submit_json("t", "sleep", args).await;
     let (good, bad) = (serde_json::json!({ "ms": 1 }), serde_json::json!({ "ms": "sesame" }));
-    // Nobody announces it: somebody may still come who does it.
+    // No executor announces it yet: one may still come.
     nap(&bad).await.unwrap();
     bee.register_executor(saying("bee", &[("sleep", SCHEMA), ("other", "")])).await.unwrap();
     let refused = nap(&bad).await.unwrap_err();
@@ -182,14 +182,14 @@ async fn arguments_that_no_executor_takes_are_refused_at_submit(colony: TestColo
     for function in ["other", "unheard-of"] {
         user.submit_json("t", function, &bad).await.unwrap();
     }
-    // A second executor takes what the first does not: one of them is enough.
+    // A second executor accepts arguments that the first does not: one is enough.
     let second = colony.executor("second", "t").await;
     second
         .register_executor(saying("second", &[("sleep", r#"{"properties": {"ms": {"type": "string"}}}"#)]))
         .await
         .unwrap();
     nap(&bad).await.unwrap();
-    // The same signed spec again is answered as the first time, whatever is announced since.
+    // The same signed spec again has the same answer, whatever was announced meanwhile.
     let third = user.spec("t", "later").with_args(Content::from_bytes(b"7"));
     user.submit(&third).await.unwrap();
     bee.register_executor(saying("bee", &[("later", r#"{"type": "string"}"#)])).await.unwrap();
@@ -237,7 +237,7 @@ async fn what_a_grant_does_not_cover_is_announced_in_vain(colony: TestColony) {
 async fn what_a_stranger_announces_is_read_once_it_has_a_grant(colony: TestColony) {
     let (user, key) = (colony.user("ada").await, KeyPair::generate());
     let stranger = colony.client(&key);
-    // Kept unread: whether it is a schema is found out when somebody relies on it.
+    // Stored unchecked: an invalid schema is found only when it is used.
     stranger.register_executor(saying("newcomer", &[("sleep", SCHEMA), ("broken", "{")])).await.unwrap();
     user.submit_json("t", "sleep", &()).await.unwrap();
     let grant = colony.grant_document(&key, "newcomer", Role::Executor, &["*"], &["t"], &[]);

@@ -1,4 +1,4 @@
-//! `RejectExecutor`: a registration that is turned down stays so until a grant comes.
+//! `RejectExecutor`: a rejected registration stays rejected until there is a grant.
 
 use apiary_identity::{Envelope, GrantRight, KeyPair, Role};
 use apiary_tests::TestColony;

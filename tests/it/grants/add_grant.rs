@@ -1,4 +1,4 @@
-//! `AddGrant`: what the colony signed, and nothing else.
+//! `AddGrant`: only documents signed by the colony.
 
 use apiary_identity::{Clock as _, Envelope, KeyPair, Role, SystemClock};
 use apiary_tests::TestColony;
@@ -17,7 +17,7 @@ async fn a_grant_takes_effect_at_once(colony: TestColony) {
     let client = colony.client(&key);
     assert_eq!(client.submit_json("t", "f", &()).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
     let grant = colony.grant_document(&key, "ada", Role::User, &["f"], &["t"], &[]);
-    // Whoever holds a signed grant may deliver it.
+    // Anybody may deliver a signed grant.
     client.add_grant(&Envelope::seal(&colony.key, &grant).unwrap()).await.unwrap();
     assert!(client.submit_json("t", "f", &()).await.is_ok());
     let over = client.submit_json("t", "other", &()).await.unwrap_err();

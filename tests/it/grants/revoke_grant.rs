@@ -1,4 +1,4 @@
-//! `RevokeGrant`: from its answer on nothing is done under the grant any more.
+//! `RevokeGrant`: after its answer, the grant permits nothing any more.
 
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ async fn watch(reader: &Client, process_id: Option<Uuid>) -> Watch {
     reader.watch(v1::WatchRequest { process_id, ..Default::default() }).await.unwrap()
 }
 
-/// The reason for which a watch ends, once it does.
+/// Waits for the end of a watch; returns the reason.
 async fn end(mut watch: Watch) -> Option<String> {
     let end = async {
         loop {
@@ -160,7 +160,7 @@ async fn a_watch_at_another_broker_ends_also_if_no_notification_comes() {
     let told = watch(&there, None).await;
     revoke(&colony, &user, &of_key(&colony, reader.id())).await;
     assert_eq!(end(told).await.as_deref(), Some("NOT_PERMITTED"));
-    // The same in the database alone, as if the notification had got lost.
+    // The same change in the database only, as if the notification had been lost.
     let other = colony.grant("other", Role::User, &[], &[], READ).await;
     let untold = watch(&peer.client(colony.key.id(), &colony.key_of("other")), None).await;
     let now_ms = SystemClock.now().as_millisecond();
@@ -238,10 +238,10 @@ async fn a_revocation_at_one_broker_holds_at_the_other() {
         async move { there.claim(request).await }
     });
     revoke(&colony, &here, &of_key(&colony, here.id())).await;
-    // Nothing is handed out there from now on, whatever the other broker has heard.
+    // The other broker hands out nothing from now on, with or without the notification.
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     eventually("the other broker refuses", async || claim_refused(&there).await.then_some(())).await;
-    // Refused if the other broker heard of it before the work; else with nothing, because the claim itself looks.
+    // Refused if the other broker was notified before the work came; else empty, because the claim itself checks.
     match tokio::time::timeout(Duration::from_secs(20), poll).await.expect("the poll ends").unwrap() {
         Ok(answer) => assert!(answer.leases.is_empty() && answer.drain),
         Err(refused) => assert_eq!(refused.reason(), Some("NOT_PERMITTED")),

@@ -1,4 +1,4 @@
-//! `apiary import colony-tasks`: what is pending becomes a process, once.
+//! `apiary import colony-tasks`: each pending task becomes a process, once.
 
 use apiary_adapters::legacy::{Import, LegacyError, LegacyTable};
 use apiary_identity::{KeyPair, Role, SystemClock};
@@ -22,7 +22,7 @@ on_each_store!(
     a_broker_that_takes_nothing_ends_the_import
 );
 
-/// `count` rows, each of them pending, the first the oldest.
+/// Builds `count` pending rows, the first the oldest.
 fn many(count: u32) -> String {
     format!(
         "{TABLE}; INSERT INTO colony_tasks (id, status, command, created_at)
@@ -73,7 +73,7 @@ async fn pending_rows_of_a_postgres_table_become_processes_once(colony: TestColo
     assert_eq!(low.labels["legacy_created_at"], "2024-05-01T10:00:00+00:00");
     assert_eq!(text(&old, content).await, before, "the table is as it was");
 
-    // Also when the process is finished and its row still says that it is pending.
+    // Also when the process is finished and its row still is pending.
     let bee = colony.client(&colony.key_of("bee"));
     for lease in apiary_tests::colony::claim(&bee, "t", 10, std::time::Duration::ZERO).await {
         bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();

@@ -1,4 +1,4 @@
-//! Rows, tables and databases that nobody should trust: named, bounded, and harmless.
+//! Hostile rows, tables and databases: reported, bounded, and harmless.
 
 use apiary_adapters::legacy::{LegacyError, LegacyTable};
 use apiary_tests::TestColony;

@@ -1,4 +1,4 @@
-//! An older queue's tasks, brought over.
+//! Import of an older queue's tasks.
 
 mod colony_tasks;
 mod hostile;

@@ -1,4 +1,4 @@
-//! `AddLogs`: lines of a running attempt, by whoever holds its lease.
+//! `AddLogs`: lines of a running attempt, by its lease's holder.
 
 use apiary_executor_sdk::v1;
 use apiary_tests::TestColony;

@@ -1,4 +1,4 @@
-//! What one attempt leaves for the next, with the SDK's executor at both ends.
+//! Checkpoints from one attempt to the next, with the SDK's executor at both ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ on_each_store!(
     what_a_command_prints_is_logged
 );
 
-/// A spec whose retries come soon.
+/// Builds a spec with short back-off.
 async fn submit(user: &Client) -> Uuid {
     let mut spec = user.spec("t", "f");
     spec.max_retries = 3;
@@ -107,7 +107,7 @@ async fn a_forged_checkpoint_is_refused_and_the_handler_never_sees_it(colony: Te
     let progress = colony.progress(&lease, 1).with_checkpoint(Content::from_bytes(b"7"));
     bee.report(&Envelope::seal(&colony.key_of("bee"), &progress).unwrap()).await.unwrap();
     bee.release(id, lease.attempt).await.unwrap();
-    // Whoever broke into the database would like the work to go on from something else.
+    // An attacker in the database wants the work to continue from another checkpoint.
     let forged = colony.progress(&lease, 2).with_checkpoint(Content::from_bytes(b"8"));
     let payload = Envelope::seal(&colony.key_of("ada"), &forged).unwrap().payload;
     let hex: String = payload.iter().map(|byte| format!("{byte:02x}")).collect();

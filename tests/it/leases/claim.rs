@@ -1,4 +1,4 @@
-//! `Claim`: long poll, order, exactly one winner, and nothing lost with a client that goes away.
+//! `Claim`: long poll, order, exactly one winner, and nothing lost when a client disconnects.
 
 use std::collections::HashSet;
 use std::time::Duration;

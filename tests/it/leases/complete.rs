@@ -1,4 +1,4 @@
-//! `Complete`: once, by whoever holds the lease.
+//! `Complete`: once, by the lease's holder.
 
 use apiary_executor_sdk::v1::{self, ProcessState};
 use apiary_executor_sdk::wire;
@@ -58,7 +58,7 @@ async fn the_output_is_read_as_it_was_given(colony: TestColony) {
     }
 }
 
-/// Signed by an executor as if it had been handed the work.
+/// Signed by an executor that does not hold the lease.
 // Case 26.
 async fn what_nobody_holds_cannot_be_ended(colony: TestColony) {
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
@@ -70,7 +70,7 @@ async fn what_nobody_holds_cannot_be_ended(colony: TestColony) {
     let failure = bee.fail(&failure).await.unwrap_err();
     assert_eq!((success.reason(), failure.reason()), (Some("LEASE_LOST"), Some("LEASE_LOST")));
     assert_eq!(state_of(&reader, id).await, ProcessState::Waiting);
-    // And it is still there for somebody who really holds it.
+    // The lease is still there for its real holder.
     let lease = colony.claim_one(&bee, "t").await;
     bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
 }
@@ -174,7 +174,7 @@ async fn a_success_outside_the_executors_scope_is_refused(colony: TestColony) {
     let bee = colony.grant("narrow", Role::Executor, &["f"], &["t"], &[]).await;
     user.submit_json("t", "f", &()).await.unwrap();
     let lease = colony.claim_one(&bee, "t").await;
-    // A claim hands out no other function, so somebody has to break into the database.
+    // A claim never hands out another function, so that the test changes the database.
     colony.backend.execute("UPDATE specs SET function = 'g'").await;
     let refused = bee.complete(&colony.success("narrow", &lease, b"1")).await.unwrap_err();
     assert_eq!(refused.reason(), Some("NOT_PERMITTED"));
@@ -196,7 +196,7 @@ async fn a_result_that_could_not_be_verified_later_is_refused(colony: TestColony
     let success = colony.success("bee", &lease, b"1");
     let kinds = [OutcomeKind::FailedRetryable, OutcomeKind::FailedFinal, OutcomeKind::Refused];
     let failures = kinds.map(|kind| colony.failure("bee", &lease, kind, "no"));
-    // Outside the grant, before the attempt, after now: nobody could say that it was so.
+    // Outside the grant, before the attempt, or in the future: such a result could not be verified.
     for seconds in [-400_000, -3600, -120, 120, 3600, 48 * 3600, 400_000] {
         let refused = bee.complete(&late(&success, seconds)).await.unwrap_err();
         assert_eq!(refused.reason(), Some("NOT_PERMITTED"), "{seconds}: {refused}");
@@ -212,7 +212,7 @@ async fn a_result_that_could_not_be_verified_later_is_refused(colony: TestColony
         assert_eq!(refused.reason(), Some("NOT_PERMITTED"), "{seconds}: {refused}");
     }
     assert_eq!(state_of(&reader, id).await, ProcessState::Running);
-    // A clock that is a little wrong is nobody's fault, and what is kept can be verified.
+    // A slightly wrong clock is accepted, and the stored result can be verified.
     bee.complete(&late(&success, 30)).await.unwrap();
     let kept = reader.get_process(id).await.unwrap();
     let open = |envelope: &Option<v1::Envelope>| wire::envelope_from_proto(envelope.as_ref().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Hundreds of polls that wait: the work finds the one that it is for, at once, and wakes nobody else.
+//! Hundreds of waiting polls: work reaches the right one at once, and wakes no other.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ on_each_store!(
     each_of_hundreds_gets_one
 );
 
-/// More polls than one look into a lane takes processes for.
+/// More polls than a claim takes processes from a lane.
 const MANY: usize = 300;
-/// Far longer than any of these tests.
+/// Time far longer than any of these tests.
 const LONG_MS: i64 = 50_000;
-/// Shorter than the slow poll by which a broker finds work that nobody told it of.
+/// Time shorter than the slow poll by which a broker finds work without a notification.
 const AT_ONCE: Duration = Duration::from_secs(4);
 
-/// Polls in progress; each gives its number and its leases.
+/// Polls in progress; each returns its number and its leases.
 type Polls = JoinSet<(usize, Vec<v1::Lease>)>;
 
 fn poll(polls: &mut Polls, number: usize, bee: &Client, offer: v1::Offer) {
@@ -30,7 +30,7 @@ fn poll(polls: &mut Polls, number: usize, bee: &Client, offer: v1::Offer) {
     polls.spawn(async move { (number, bee.claim(request).await.unwrap().leases) });
 }
 
-/// So many polls that all offer one core.
+/// Starts this many polls, all of which offer one core.
 async fn crowd(colony: &TestColony, polls: &mut Polls) {
     let other = colony.executor("other", "t").await;
     for number in 0..MANY {
@@ -70,7 +70,7 @@ async fn work_that_needs_much_finds_the_one_that_offers_it(colony: TestColony) {
     heavy.requires = Requirements { cpu: Some("64".parse().unwrap()), ..Requirements::default() };
     user.submit(&heavy).await.unwrap();
     assert_eq!(answered(&mut polls).await, (MANY, heavy.process_id.to_string()));
-    // Nobody is left who could take the next of this sort, and it hinders nobody behind it.
+    // No poll is left for the next process of this kind, and it does not block those behind it.
     let mut another = user.spec("t", "f");
     another.requires = heavy.requires.clone();
     user.submit(&another).await.unwrap();

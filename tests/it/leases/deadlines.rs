@@ -1,4 +1,4 @@
-//! Times that run out: `max_wait` while nobody claims, `max_exec` while somebody works.
+//! Deadlines: `max_wait` without a claim, `max_exec` during the work.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ on_each_store!(
     without_a_bound_on_retries_expiry_repeats
 );
 
-/// How late a sweep may come on a busy machine.
+/// Longest delay of a sweep on a busy machine.
 const LATE_MS_MAX: i64 = 5000;
 
-/// All processes in this state, page after page.
+/// Lists all processes in this state, page by page.
 async fn all_in(reader: &Client, state: ProcessState) -> Vec<v1::Process> {
     let (mut all, mut page_token) = (Vec::new(), String::new());
     loop {

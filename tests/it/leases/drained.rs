@@ -1,4 +1,4 @@
-//! An executor that is being drained: it gets nothing, and is told at once.
+//! A drained executor: it gets nothing, and is notified at once.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use tokio::time::timeout;
 
 on_each_store!(a_claim_of_a_drained_executor_is_answered_at_once_and_empty);
 
-/// Far longer than the test.
+/// Time far longer than the test.
 const LONG_MS: i64 = 50_000;
-/// Shorter than the slow poll.
+/// Time shorter than the slow poll.
 const AT_ONCE: Duration = Duration::from_secs(4);
 
 async fn a_claim_of_a_drained_executor_is_answered_at_once_and_empty(colony: TestColony) {

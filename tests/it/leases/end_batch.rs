@@ -1,4 +1,4 @@
-//! `EndBatch`: each result is answered for itself, in order.
+//! `EndBatch`: each result has an answer of its own, in order.
 
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_identity::OutcomeKind;
@@ -18,7 +18,7 @@ async fn each_result_ends_its_lease_as_it_says(colony: TestColony) {
     let results = [
         colony.success("bee", &leases[0], b"1"),
         colony.failure("bee", &leases[1], OutcomeKind::FailedFinal, "never"),
-        // Who does not hold the lease does not end it.
+        // An executor without the lease cannot end it.
         colony.success("thief", &leases[2], b"1"),
         colony.failure("bee", &leases[3], OutcomeKind::FailedRetryable, "busy"),
     ];

@@ -1,4 +1,4 @@
-//! `Fail`: retried with back-off, or not, as the executor says.
+//! `Fail`: retried with back-off, or not, as the executor reports.
 
 use std::time::Duration;
 

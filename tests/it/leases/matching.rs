@@ -1,4 +1,4 @@
-//! To whom a process may go at all: what an executor offers, and what its grants cover.
+//! The executors that may get a process, by their offers and grants.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ async fn units_that_nobody_knows_are_refused_and_named(colony: TestColony) {
         assert_eq!(refused.reason(), Some("INVALID"), "{offer:?}");
         assert!(refused.to_string().contains(&format!("`{field}`")), "{refused}");
     }
-    // What is understood is no zero: ten gigabytes are not enough for ten gibibytes, and the other way round they are.
+    // Units are read exactly: ten gigabytes are not enough for ten gibibytes, but the reverse is.
     let process_id = submit(&user, &needs("4", "10Gi")).await;
     assert!(claim_offering(&bee, offer("4", "10GB")).await.is_empty());
     assert!(claim_offering(&bee, offer("3999m", "11GB")).await.is_empty());

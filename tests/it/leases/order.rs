@@ -1,4 +1,4 @@
-//! The order of a queue, at its edges: what comes within one millisecond, and the ends of the priorities.
+//! The order of a queue at its edges: submits within a millisecond, and the bounds of priorities.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use apiary_tests::{Backend, TestColony};
 
 on_each_store!(ids_do_not_decide_who_goes_first, priorities_reach_to_their_bounds);
 
-/// How many are submitted one after the other; a claim's look takes all of them.
+/// Number of processes submitted one after the other; a claim takes all of them.
 const MANY: usize = 200;
 
 async fn claimed_in_order(bee: &Client) -> Vec<String> {
@@ -23,8 +23,8 @@ async fn ids_do_not_decide_who_goes_first(colony: TestColony) {
     assert_first_in_is_first_out(&colony).await;
 }
 
-/// With a clock that stands still, all of them come in one millisecond. (Over Postgres the database's clock counts, and that one
-/// cannot be stopped.)
+/// With a clock that stands still, all submits have the same millisecond. (Over Postgres the database's clock counts,
+/// which cannot be stopped.)
 // Case 6.
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite_within_one_millisecond_first_in_is_first_out() {
@@ -33,7 +33,7 @@ async fn sqlite_within_one_millisecond_first_in_is_first_out() {
     assert_first_in_is_first_out(&TestColony::start_with(backend, store, Arc::new(clock)).await).await;
 }
 
-/// Submits one after the other, those with the highest ids first, and claims all.
+/// Submits processes one after the other, the highest ids first, and claims all.
 async fn assert_first_in_is_first_out(colony: &TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let mut specs: Vec<Spec> = (0..MANY).map(|_| user.spec("t", "f")).collect();

@@ -1,4 +1,4 @@
-//! `Release`: given back untouched.
+//! `Release`: work given back without a result.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ async fn it_snoozes_and_spends_no_retry(colony: TestColony) {
     bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
 }
 
-/// With one retry, which is there for what the work itself does wrong.
+/// A process with a single retry, which is only for failures of the work itself.
 async fn waits_for_surroundings_spend_no_retry_however_many_there_are(colony: TestColony) {
     const WAITS: usize = 50;
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);

@@ -1,4 +1,4 @@
-//! `Renew`: a lease lives as long as its executor says so.
+//! `Renew`: a lease lasts for as long as its executor renews it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `Report`: signed progress of a running attempt, by whoever holds its lease.
+//! `Report`: signed progress of a running attempt, by its lease's holder.
 
 use apiary_executor_sdk::v1;
 use apiary_executor_sdk::wire::envelope_from_proto;
@@ -33,7 +33,7 @@ async fn output_is_visible_before_the_end_and_refused_before_and_after(colony: T
     let seen = reader.get_process(id).await.unwrap();
     let process = seen.process.unwrap();
     assert_eq!((process.percent, process.progress.as_str()), (50.0, "half way"));
-    // Whoever reads can check it: signed by an executor of this colony, about these very bytes.
+    // Readers can verify it: signed by an executor of this colony, about exactly these bytes.
     let kept = envelope_from_proto(&seen.progress.unwrap()).unwrap();
     let grant = envelope_from_proto(&seen.progress_grant.unwrap()).unwrap();
     let spec = envelope_from_proto(&seen.spec.unwrap()).unwrap();

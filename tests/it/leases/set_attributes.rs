@@ -1,4 +1,4 @@
-//! `SetAttributes`: values of a running process, by whoever holds its lease.
+//! `SetAttributes`: values of a running process, by its lease's holder.
 
 use apiary_executor_sdk::v1;
 use apiary_tests::TestColony;

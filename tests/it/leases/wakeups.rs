@@ -1,4 +1,4 @@
-//! Who is woken: as many polls as there is work, the right ones, and nobody in the place of a poll.
+//! Wake-ups: as many polls as there is work, and the right ones.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ on_each_store!(
     watchers_take_no_wake_up_from_a_poll
 );
 
-/// Far longer than any of these tests: whoever is answered before was woken.
+/// Time far longer than any of these tests: a poll that is answered earlier was woken.
 const LONG: Duration = Duration::from_secs(50);
-/// Shorter than the slow poll by which a broker finds work that nobody told it of.
+/// Time shorter than the slow poll by which a broker finds work without a notification.
 const AT_ONCE: Duration = Duration::from_secs(4);
 
-/// Polls that wait, each in the name of an executor of its own.
+/// Waiting polls, each of an executor of its own.
 struct Polls {
     answers: mpsc::Receiver<(String, Vec<v1::Lease>)>,
     sender: mpsc::Sender<(String, Vec<v1::Lease>)>,
@@ -39,7 +39,7 @@ impl Polls {
         });
     }
 
-    /// The next poll that is answered.
+    /// Waits for the next poll that is answered.
     async fn next(&mut self) -> (String, String) {
         let (name, leases) = timeout(AT_ONCE, self.answers.recv()).await.expect("a poll is woken").unwrap();
         assert_eq!(leases.len(), 1, "whoever is woken has work");
@@ -47,7 +47,7 @@ impl Polls {
     }
 }
 
-/// An executor at the peer, if there is one.
+/// Adds an executor, at the peer if there is one.
 async fn executor_at(peer: Option<&Peer>, colony: &TestColony, name: &str) -> Client {
     let here = colony.executor(name, "t").await;
     peer.map_or(here, |peer| peer.client(colony.key.id(), &colony.key_of(name)))
@@ -84,7 +84,7 @@ async fn each_submit_ends_one_poll_of_eight(colony: TestColony) {
     assert_eq!(woken.len(), 4);
 }
 
-/// The named executor came last, and, where brokers share a database, waits at another broker than the work comes to.
+/// The named executor polls last, and, if brokers share a database, at another broker than the one that gets the work.
 // Case X14.
 async fn work_for_a_name_ends_that_executors_poll_and_no_other(colony: TestColony) {
     let (user, mut polls) = (colony.user("ada").await, Polls::new());

@@ -1,4 +1,4 @@
-//! Many executors at several brokers: never more at once than a limit allows, and everything is done.
+//! Many executors at several brokers: never more running than a limit allows, and everything is done.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ on_each_store!(
 
 const EXECUTORS: usize = 10;
 
-/// How many of each key run, and how many did at the most.
+/// Numbers of running processes by key: now, and at the most.
 #[derive(Default)]
 struct Gauge {
     now: HashMap<String, usize>,
@@ -131,7 +131,7 @@ async fn never_more_start_than_the_rate_allows_and_all_are_done(colony: TestColo
     }
 }
 
-/// The executor `bee` at three brokers, where there can be three.
+/// Returns the executor `bee` at three brokers, if there can be several.
 async fn everywhere(colony: &TestColony) -> (Vec<Client>, Vec<apiary_tests::colony::Peer>) {
     let (mut clients, mut peers) = (vec![colony.client(&colony.key_of("bee"))], Vec::new());
     for _ in 0..2 {

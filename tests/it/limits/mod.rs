@@ -15,15 +15,15 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-/// Shorter than the slow poll by which a broker finds work that nobody told it of.
+/// Time shorter than the slow poll by which a broker finds work without a notification.
 const AT_ONCE: Duration = Duration::from_secs(4);
 
-/// At most so many run.
+/// Builds a limit on the number of running processes.
 fn running(kind: &str, pattern: &str, running_max: i32) -> v1::Limit {
     v1::Limit { kind: kind.into(), pattern: pattern.into(), running_max, ..Default::default() }
 }
 
-/// At most so many start.
+/// Builds a limit on the rate of starts.
 fn rate(kind: &str, pattern: &str, rate_count: i32, interval_ms: i64, burst: i32) -> v1::Limit {
     v1::Limit { kind: kind.into(), pattern: pattern.into(), rate_count, interval_ms, burst, ..Default::default() }
 }
@@ -40,12 +40,12 @@ async fn submit_rated(user: &Client, rate_key: &str) -> Uuid {
     user.submit(&spec).await.unwrap().process_id
 }
 
-/// What can be claimed now.
+/// Claims everything that can be claimed now.
 async fn claim_all(bee: &Client) -> Vec<v1::Lease> {
     claim(bee, "t", 99, Duration::ZERO).await
 }
 
-/// A claim that waits far longer than any of these tests.
+/// Starts a claim that waits far longer than any of these tests.
 fn poll(bee: &Client, executor_type: &'static str) -> JoinHandle<Vec<v1::Lease>> {
     let bee = bee.clone();
     tokio::spawn(async move { claim(&bee, executor_type, 1, Duration::from_secs(50)).await })

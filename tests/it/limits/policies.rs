@@ -1,4 +1,4 @@
-//! Policies that cancel what is too much: whoever submits hears it, at whatever broker.
+//! Policies that cancel excess processes: the submitter is notified, at every broker.
 
 use apiary_executor_sdk::v1::{self, ProcessState};
 use apiary_tests::TestColony;

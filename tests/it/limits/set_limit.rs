@@ -1,4 +1,4 @@
-//! `SetLimit`: what holds at once, and who is woken.
+//! `SetLimit`: immediate effect, and woken polls.
 
 use apiary_executor_sdk::v1;
 use apiary_identity::{GrantRight, KeyPair, OutcomeKind, Role};
@@ -87,7 +87,7 @@ async fn a_place_in_another_lane_wakes_this_one(colony: TestColony) {
     let poll = poll(&bee, "u");
     colony.wait_for_polls(1).await;
     let peer = colony.start_peer_if_shared().await;
-    // Ended at another broker, where there is one.
+    // Ended at another broker, if there is one.
     let there = peer.as_ref().map(|peer| peer.client(colony.key.id(), &colony.key_of("bee")));
     complete(&colony, there.as_ref().unwrap_or(&bee), &lease).await;
     assert_eq!(answer(poll).await, waiting);
@@ -107,7 +107,7 @@ async fn every_end_frees_the_place(colony: TestColony) {
     colony.wait_for_polls(1).await;
     bee.fail(&colony.failure("bee", &failing, OutcomeKind::FailedFinal, "no")).await.unwrap();
     assert_eq!(answer(woken).await, second);
-    // A lease that nobody renews.
+    // A lease that is not renewed.
     let mut spec = user.spec("t", "f");
     (spec.concurrency_key, spec.max_retries) = (Some("lost".into()), 0);
     user.submit(&spec).await.unwrap();

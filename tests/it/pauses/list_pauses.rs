@@ -1,4 +1,4 @@
-//! `ListPauses`: what is paused, since when, by whom, why; for every member.
+//! `ListPauses`: the pauses with start, operator and reason; for every member.
 
 use apiary_identity::KeyPair;
 use apiary_tests::TestColony;

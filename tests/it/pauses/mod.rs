@@ -6,12 +6,12 @@ mod resume;
 
 use apiary_executor_sdk::v1;
 
-/// What pauses this.
+/// Builds the request to pause this.
 fn pausing(kind: &str, name: &str) -> v1::PauseRequest {
     v1::PauseRequest { kind: kind.into(), name: name.into(), reason: "the bank is away".into() }
 }
 
-/// What resumes this.
+/// Builds the request to resume this.
 fn resuming(kind: &str, name: &str) -> v1::ResumeRequest {
     v1::ResumeRequest { kind: kind.into(), name: name.into() }
 }

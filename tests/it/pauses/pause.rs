@@ -1,4 +1,4 @@
-//! `Pause`: nothing of it is handed out, at any broker; all else goes on.
+//! `Pause`: no paused work is handed out, at any broker; all other work continues.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn a_paused_colony_hands_out_nothing_and_others_are_not_touched(colony: Te
     owner.pause(pausing("colony", "")).await.unwrap();
     assert!(claim(&bee, "t", 1, Duration::ZERO).await.is_empty());
     assert_eq!(colony.claim_one(&other, "t").await.process_id, there);
-    // What is submitted meanwhile waits, too.
+    // Work submitted meanwhile waits, too.
     user.submit_json("t", "f", &()).await.unwrap();
     assert!(claim(&bee, "t", 1, Duration::from_millis(300)).await.is_empty(), "no error, and no work");
     if let Some(peer) = colony.start_peer_if_shared().await {
@@ -117,7 +117,7 @@ async fn what_cannot_be_paused_is_refused(colony: TestColony) {
     assert_eq!(owner.pause(pausing("function", &name)).await.unwrap_err().reason(), Some("INVALID"));
 }
 
-/// Somebody who may do everything in another colony on the same broker.
+/// Creates another colony on the same broker; returns a member with a grant for all work there.
 async fn second(colony: &TestColony) -> apiary_executor_sdk::Client {
     let (key, member) = (KeyPair::generate(), KeyPair::generate());
     colony.client_for(key.id(), &colony.server_owner).create_colony("second").await.unwrap();

@@ -1,4 +1,4 @@
-//! `Resume`: polls that wait get their work at once, at every broker.
+//! `Resume`: waiting polls get their work at once, at every broker.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ on_each_store!(
     max_wait_stands_still_and_goes_on_with_the_resume
 );
 
-/// Far longer than any of these tests: whoever is answered before was woken.
+/// Time far longer than any of these tests: a poll that is answered earlier was woken.
 const LONG: Duration = Duration::from_secs(50);
-/// Shorter than the slow poll by which a broker finds work that nobody told it of.
+/// Time shorter than the slow poll by which a broker finds work without a notification.
 const AT_ONCE: Duration = Duration::from_secs(4);
 
 fn poll(bee: &Client) -> JoinHandle<Vec<v1::Lease>> {
@@ -77,7 +77,7 @@ async fn a_blocked_claim_gets_the_work_of_a_resumed_type_or_function(colony: Tes
         let poll = poll(&bee);
         colony.wait_for_polls(1).await;
         let submitted = user.submit_json("t", "f", &()).await.unwrap().process_id.to_string();
-        // Were it handed out, it would be by now: this claim is looked for after that of the poll.
+        // Handed-out work would show by now: this claim is served after that of the poll.
         assert!(claim(&bee, "t", 1, Duration::ZERO).await.is_empty());
         assert!(!poll.is_finished());
         owner.resume(resuming(kind, name)).await.unwrap();
@@ -114,12 +114,12 @@ async fn max_wait_stands_still_and_goes_on_with_the_resume(colony: TestColony) {
             let process = reader.get_process(unpaused.process_id).await.unwrap().process.unwrap();
             (process.state() == ProcessState::Failed).then_some(process)
         });
-        // The sweep that failed it had the paused ones before it: they were due no later.
+        // The sweep that failed it saw the paused ones first: they were due no later.
         let failed_ms = failed.await.state_since_ms;
         assert_eq!(state_of(&reader, paused.process_id).await, ProcessState::Waiting);
         owner.resume(resuming(kind, name)).await.unwrap();
         assert_eq!(colony.claim_one(&bee, "t").await.process_id, paused.process_id.to_string());
-        // Nobody takes the second.
+        // The second process is not claimed.
         let ended = reader.wait_until_finished(second.process_id);
         let ended = timeout(Duration::from_secs(10), ended).await.expect("the sweep looks again at once").unwrap();
         assert_eq!(ended.state(), ProcessState::Failed);

@@ -1,4 +1,4 @@
-//! `Await`: answered when the process is finished, or when the time is over.
+//! `Await`: answered when the process is finished, or after the wait.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ async fn it_is_answered_when_the_process_ends_with_its_result(colony: TestColony
     let begun = Instant::now();
     let result = colony.success("bee", &lease, b"42");
     let (awaited, completed) = tokio::join!(reader.r#await(id, LONG), async {
-        // It waits already, most likely; if not, it must not matter.
+        // The call most likely waits already; if not, the result must be the same.
         let not_yet = reader.r#await(id, Duration::from_millis(50)).await.unwrap();
         assert_eq!(not_yet.process.unwrap().state(), ProcessState::Running);
         bee.complete(&result).await

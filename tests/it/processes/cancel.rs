@@ -1,4 +1,5 @@
-//! `Cancel`: at once what does not run; what runs is told, and ends at the deadline in any case.
+//! `Cancel`: a process that is not running ends at once; a running one is notified, and ends at the deadline at the
+//! latest.
 
 use std::time::Duration;
 
@@ -80,7 +81,7 @@ async fn a_lease_that_is_being_cancelled_ends_at_the_deadline_whatever_is_renewe
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let lease = colony.claim_one(&bee, "t").await;
     ops.cancel(id, "", MINUTE).await.unwrap();
-    // The earlier deadline holds, in whatever order they come.
+    // The earlier deadline counts, in whatever order they are set.
     let process = ops.cancel(id, "", Some(Duration::from_millis(700))).await.unwrap();
     let later = ops.cancel(id, "", MINUTE).await.unwrap();
     assert_eq!(later.cancel_deadline_ms, process.cancel_deadline_ms);

@@ -1,4 +1,4 @@
-//! The commands of `docs/protocol.md`, run as they stand there: openssl signs, curl submits.
+//! The commands of `docs/protocol.md`, run unchanged: openssl signs, curl submits.
 
 use std::process::{Command, Output};
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 on_each_store!(the_documented_commands_submit_a_process, the_documented_commands_show_a_refusal);
 
-/// All `sh` blocks of the page, as one script.
+/// Returns all `sh` blocks of the page, as one script.
 fn script() -> String {
     let page = include_str!("../../../docs/protocol.md");
     let blocks: Vec<_> = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();

@@ -1,4 +1,4 @@
-//! `Delete`, and retention, which does the same by itself.
+//! `Delete`, and retention, which deletes automatically.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Processes that wait for others (`parents` in a spec): order, failure, circles, and brokers that die or race.
+//! Processes that wait for others (`parents` in a spec): order, failure, cycles, and brokers that die or race.
 
 use std::time::Duration;
 
@@ -31,14 +31,14 @@ on_each_store!(
     submits_and_completions_that_race_lose_no_child,
 );
 
-/// Signs and submits a spec that waits for these.
+/// Signs and submits a spec with these parents.
 async fn after(user: &Client, parents: &[Uuid]) -> Result<Uuid, ClientError> {
     let mut spec = user.spec("t", "f");
     spec.parents = parents.iter().copied().collect();
     Ok(user.submit(&spec).await?.process_id)
 }
 
-/// Claims the one process that waits, which is this one, and finishes it.
+/// Claims the only waiting process, which must be this one, and finishes it.
 async fn succeed(colony: &TestColony, bee: &Client, process_id: Uuid) {
     let lease = colony.claim_one(bee, "t").await;
     assert_eq!(lease.process_id, process_id.to_string());
@@ -119,7 +119,7 @@ async fn a_circle_is_refused_and_nothing_of_it_is_kept(colony: TestColony) {
     let key = colony.key_of("ada");
     let mut specs: Vec<Spec> = (0..4).map(|_| user.spec("t", "f")).collect();
     let ids: Vec<Uuid> = specs.iter().map(|spec| spec.process_id).collect();
-    // Three in a circle, and one that waits for one of them.
+    // Three in a cycle, and one that waits for one of them.
     for (number, parent) in [(0, 1), (1, 2), (2, 0), (3, 0)] {
         specs[number].parents.insert(ids[parent]);
     }
@@ -157,7 +157,7 @@ async fn what_never_can_run_is_cancelled_down_to_the_last(colony: TestColony) {
     let parent = after(&user, &[]).await.unwrap();
     let child = after(&user, &[parent]).await.unwrap();
     let grandchild = after(&user, &[child]).await.unwrap();
-    // Also one that runs: it is cancelled by its end, and its children then.
+    // Also a running one: it is cancelled when its attempt ends, and its children then.
     let lease = colony.claim_one(&bee, "t").await;
     ops.cancel(parent, "the customer left", None).await.unwrap();
     assert_eq!(state_of(&ops, child).await, ProcessState::Blocked);
@@ -182,7 +182,7 @@ async fn a_childs_max_wait_begins_when_its_parents_are_done(colony: TestColony) 
     let other = user.submit(&other).await.unwrap().process_id;
     let lease = colony.claim_one(&bee, "t").await;
     assert_eq!(lease.process_id, parent.to_string());
-    // One that waits longer has expired: by then the child would have, too.
+    // A process that waits longer has expired: by then the child would have, too.
     in_state(&reader, other, ProcessState::Failed).await;
     assert_eq!(state_of(&reader, child).await, ProcessState::Blocked);
     bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
@@ -196,7 +196,7 @@ async fn a_batch_keeps_parents_first_whatever_its_order(colony: TestColony) {
     let key = colony.key_of("ada");
     let mut specs: Vec<Spec> = (0..20).map(|_| user.spec("t", "f")).collect();
     let ids: Vec<Uuid> = specs.iter().map(|spec| spec.process_id).collect();
-    // Each waits for the next one; the last waits for nobody.
+    // Each waits for the next one; the last has no parent.
     for number in 0..19 {
         specs[number].parents.insert(ids[number + 1]);
     }
@@ -314,7 +314,7 @@ async fn no_two_take_each_others_place(colony: TestColony) {
     give_up(other.process_id).await;
     let refused = ops.redrive_as_envelope(other.process_id, &sealed_one).await.unwrap_err();
     assert!(refused.to_string().contains("is there already"), "{refused}");
-    // And nothing is stuck: children go on once the last of them succeeds.
+    // Nothing is stuck: children continue once the last parent succeeds.
     let child = after(&user, &[one.process_id]).await.unwrap();
     ops.redrive(other.process_id).await.unwrap();
     succeed(&colony, &bee, other.process_id).await;
@@ -325,7 +325,7 @@ async fn children_of_a_broker_that_died_are_freed_by_the_next(mut colony: TestCo
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
     let parent = after(&user, &[]).await.unwrap();
     let child = after(&user, &[parent]).await.unwrap();
-    // What a broker leaves that dies between the end of the parent and the look at its children.
+    // The state after a broker died between the end of the parent and the check of its children.
     let lost = after(&user, &[parent]).await.unwrap();
     succeed(&colony, &bee, parent).await;
     for process_id in [child, lost] {

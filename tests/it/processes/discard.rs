@@ -1,4 +1,4 @@
-//! `Discard`: a dead letter is given up, and failed from then on.
+//! `Discard`: a dead letter becomes failed.
 
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_tests::TestColony;

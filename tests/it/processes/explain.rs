@@ -1,4 +1,4 @@
-//! `Explain`: why a process is not running, one test for each reason.
+//! `Explain`: the reasons why a process is not running, with a test for each.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn explained(reader: &Client, process_id: Uuid) -> v1::ExplainResponse {
     reader.explain(process_id).await.unwrap()
 }
 
-/// The one reason of this kind.
+/// Returns the only reason of this kind.
 async fn reason(reader: &Client, process_id: Uuid, kind: &str) -> v1::ExplainedReason {
     let answer = explained(reader, process_id).await;
     let kinds: Vec<&str> = answer.reasons.iter().map(|reason| reason.kind.as_str()).collect();
@@ -48,14 +48,14 @@ async fn reason(reader: &Client, process_id: Uuid, kind: &str) -> v1::ExplainedR
     found[0].clone()
 }
 
-/// The first reason is this one; it is returned.
+/// Asserts the kind of the first reason, and returns it.
 async fn first(reader: &Client, process_id: Uuid, kind: &str) -> v1::ExplainedReason {
     let answer = explained(reader, process_id).await;
     assert_eq!(answer.reasons[0].kind, kind, "{:?}", answer.reasons);
     answer.reasons[0].clone()
 }
 
-/// An executor that was heard just now, and has nothing.
+/// Adds an executor that was seen just now, and has no work.
 async fn idle(colony: &TestColony, name: &str, executor_type: &str) -> Client {
     let bee = colony.executor(name, executor_type).await;
     assert!(claim(&bee, executor_type, 1, Duration::ZERO).await.is_empty());
@@ -200,7 +200,7 @@ async fn all_that_could_take_it_are_at_work(colony: TestColony) {
     colony.claim_one(&bee, "t").await;
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     assert_eq!(first(&reader, id, "EXECUTORS_BUSY").await.subjects, ["bee"]);
-    // With a slot free it is not busy, though it has work in hand.
+    // With a free slot it is not busy, although it has work in progress.
     let request =
         v1::RegisterExecutorRequest { executor_type: "t".into(), name: "bee".into(), slots: 2, ..Default::default() };
     bee.register_executor(request).await.unwrap();
@@ -274,7 +274,7 @@ async fn its_parents_have_not_succeeded(colony: TestColony) {
     let (user, reader) = (colony.user("ada").await, colony.reader().await);
     let bee = idle(&colony, "bee", "t").await;
     let mut parents = [(); 2].map(|()| user.spec("t", "f"));
-    // Those of one millisecond have no order by themselves.
+    // Processes of the same millisecond have no defined order.
     parents.sort_by_key(|parent| parent.process_id);
     for parent in &parents {
         user.submit(parent).await.unwrap();
@@ -401,12 +401,12 @@ async fn its_place_in_the_queue_and_how_long_that_takes(colony: TestColony) {
     for (place, id) in (1..).zip(&ids) {
         let answer = explained(&reader, *id).await;
         assert_eq!(answer.queue_position, place);
-        // The one executor works at one thing, which took as long as the only one that has finished.
+        // The only executor runs one process, which has taken as long as the only finished one.
         assert_eq!(answer.estimated_wait_ms, place * run_ms);
         let kinds: Vec<_> = answer.reasons.iter().map(|reason| reason.kind.as_str()).collect();
         assert_eq!(kinds, ["EXECUTORS_BUSY", "QUEUED", "MAX_WAIT"]);
     }
-    // With two more places, two of them could start at once.
+    // With two more slots, two of them could start at once.
     let request =
         v1::RegisterExecutorRequest { executor_type: "t".into(), name: "bee".into(), slots: 3, ..Default::default() };
     bee.register_executor(request).await.unwrap();
@@ -414,7 +414,7 @@ async fn its_place_in_the_queue_and_how_long_that_takes(colony: TestColony) {
     let waits: Vec<_> =
         waits.iter().map(|answer| (answer.reasons[0].kind.as_str(), answer.estimated_wait_ms)).collect();
     assert_eq!(waits, [("QUEUED", 0), ("QUEUED", 0), ("QUEUED", run_ms / 3)]);
-    // What is held by something else is promised nothing.
+    // A process held by another reason has no estimate.
     colony.client(&colony.key).pause(v1::PauseRequest { kind: "colony".into(), ..Default::default() }).await.unwrap();
     assert_eq!(explained(&reader, ids[0]).await.estimated_wait_ms, -1);
 }

@@ -1,4 +1,4 @@
-//! `POST /v1/processes`: the same as `Submit`, for those without gRPC.
+//! `POST /v1/processes`: the same as `Submit`, for clients without gRPC.
 
 use apiary_identity::{Document as _, Envelope, Spec};
 use apiary_tests::TestColony;

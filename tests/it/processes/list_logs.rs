@@ -126,7 +126,7 @@ async fn lines_of_a_same_named_executor_of_another_colony_are_not_visible(colony
     let their_id = ada.submit_json("t", "f", &()).await.unwrap().process_id;
     let their_lease = colony.claim_one(&same_name, "t").await;
     same_name.add_logs(their_id, their_lease.attempt, vec![line("info", "theirs", TIME_MS)]).await.unwrap();
-    // Nor can it log into ours.
+    // The other colony cannot write into this one's logs either.
     let refused = same_name.add_logs(id, lease.attempt, vec![line("info", "no", TIME_MS)]).await.unwrap_err();
     assert_eq!(refused.reason(), Some("LEASE_LOST"));
 

@@ -137,7 +137,7 @@ async fn pages_are_stable_while_new_ones_come(colony: TestColony) {
 
 async fn a_page_of_big_labels_ends_where_an_answer_does(colony: TestColony) {
     let (user, reader) = (colony.user("ada").await, colony.reader().await);
-    // As many labels, as long as may be: together more than the 16 MiB of one message.
+    // The maximum number of labels of the maximum length: together more than the 16 MiB of a message.
     let labels: BTreeMap<_, _> = (0..64).map(|number| (format!("label-{number}"), "x".repeat(1024))).collect();
     let submits = (0..270).map(|_| {
         let mut spec = user.spec("t", "f");

@@ -23,7 +23,7 @@ on_each_store!(
     every_page_is_described
 );
 
-/// The description that the repository has, as its readers get it.
+/// The checked-in description of the pages.
 const DESCRIPTION: &str = include_str!("../../../docs/openapi.json");
 
 /// Signs a request as a client without the SDK does.
@@ -34,7 +34,7 @@ async fn header(colony: &TestColony, key: &KeyPair, target: &str) -> String {
     STANDARD.encode(Envelope::seal(key, &request).unwrap().to_json())
 }
 
-/// Sends, and holds the answer against its description.
+/// Sends a request, and checks the answer against the description.
 async fn send(colony: &TestColony, method: Method, target: &str, header: Option<&str>) -> (StatusCode, Value) {
     let url = format!("http://{}{target}", colony.address());
     let mut request = apiary_tests::http().request(method.clone(), url);
@@ -59,7 +59,7 @@ async fn read(colony: &TestColony, key: &KeyPair, target: &str) -> (StatusCode, 
     get(colony, target, Some(&header)).await
 }
 
-/// Asserts that an answer is as the description says.
+/// Asserts that an answer matches the description.
 fn check(method: &Method, target: &str, status: StatusCode, is_json: bool, body: &Value) {
     let description: Value = serde_json::from_str(DESCRIPTION).unwrap();
     let path = target.split('?').next().unwrap();
@@ -101,7 +101,7 @@ async fn a_process_is_read_with_what_was_signed(colony: TestColony) {
         (&done["state"], &done["executor"], &done["submitter"]),
         (&json!("succeeded"), &json!("bee"), &json!("ada"))
     );
-    // What was signed is there as it was signed: whoever reads needs to trust nobody.
+    // The signed bytes are unchanged, so that readers need not trust the broker.
     let (spec, attempt) = (envelope(&done["spec"]), &done["attempts"][0]);
     chain::verify_spec(&colony.key.id(), &envelope(&done["submitter_grant"]), &spec).unwrap();
     let (grant, result) = (envelope(&attempt["executor_grant"]), envelope(&attempt["result"]));

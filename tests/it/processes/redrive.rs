@@ -1,4 +1,4 @@
-//! `Redrive`: dead letters and failed processes wait again; or a spec signed anew takes their place.
+//! `Redrive`: dead letters and failed processes wait again, or a newly signed spec replaces them.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ on_each_store!(
     only_operators_redrive
 );
 
-/// A process of this executor type that is set aside after one attempt.
+/// Creates a process of this executor type that is a dead letter after one attempt.
 pub(super) async fn dead_letter(colony: &TestColony, user: &Client, bee: &Client, executor_type: &str) -> Uuid {
     let id = user.submit_json(executor_type, "f", &1).await.unwrap().process_id;
     let lease = colony.claim_one(bee, executor_type).await;
@@ -152,7 +152,7 @@ async fn a_new_spec_stands_on_its_own_signature(colony: TestColony) {
     let (user, ops, bee) = (colony.user("ada").await, colony.operator("ops").await, colony.executor("bee", "t").await);
     let id = dead_letter(&colony, &user, &bee, "t").await;
     let spec = user.spec("t", "f");
-    // The operator's own key may submit nothing, and nobody may submit what nobody signed.
+    // The operator's own key may submit nothing, and an unsigned spec is never accepted.
     let unscoped = Envelope::seal(&colony.key_of("ops"), &spec).unwrap();
     assert_eq!(ops.redrive_as_envelope(id, &unscoped).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
     let mut forged = Envelope::seal(&colony.key_of("ada"), &spec).unwrap();
@@ -162,7 +162,7 @@ async fn a_new_spec_stands_on_its_own_signature(colony: TestColony) {
     same.process_id = id;
     let same = Envelope::seal(&colony.key_of("ada"), &same).unwrap();
     assert_eq!(ops.redrive_as_envelope(id, &same).await.unwrap_err().reason(), Some("INVALID"));
-    // A key that belongs to another process would make this one vanish.
+    // A key of another process would return that one, and this spec would be lost.
     let mut keyed = user.spec("t", "f");
     keyed.idempotency_key = Some("k".to_owned());
     let first = user.submit(&keyed).await.unwrap().process_id;

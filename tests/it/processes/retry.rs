@@ -1,4 +1,4 @@
-//! `Retry`: a blocked process waits now.
+//! `Retry`: a blocked process waits to be claimed at once.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn a_back_off_a_snooze_and_a_not_before_can_be_cut_short(colony: TestColon
     let id = user.submit(&spec).await.unwrap().process_id;
     for cause in ["not_before", "backoff", "snooze"] {
         assert_eq!(ops.get_process(id).await.unwrap().process.unwrap().blocked_cause, cause);
-        // Somebody who waits already gets it at once.
+        // A waiting poll gets it at once.
         let poll = claim(&bee, "t", 1, Duration::from_secs(20));
         let (leases, process) = tokio::join!(poll, async { ops.retry(id).await.unwrap() });
         assert!(matches!(process.state(), ProcessState::Waiting | ProcessState::Running));

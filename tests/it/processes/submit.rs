@@ -58,7 +58,7 @@ async fn another_spec_under_a_taken_id_is_refused(colony: TestColony) {
     let mut other = spec.clone();
     other.priority = 1;
     assert_eq!(user.submit(&other).await.unwrap_err().reason(), Some("TAKEN"));
-    // Also when somebody else signs the very same bytes: the author is part of what was submitted.
+    // Also when another key signs the same bytes: the signer is part of the submission.
     let eve = colony.user("eve").await;
     assert_eq!(eve.submit(&spec).await.unwrap_err().reason(), Some("TAKEN"));
 }
@@ -123,7 +123,7 @@ async fn not_before_blocks_until_its_time(colony: TestColony) {
     assert_eq!(state_of(&reader, spec.process_id).await, ProcessState::Blocked);
     let lease = colony.claim_one(&bee, "t").await;
     assert_eq!(lease.process_id, spec.process_id.to_string());
-    // By the broker's clock, which over Postgres is the database's and may be some milliseconds ahead of ours.
+    // By the broker's clock, which over Postgres is the database's and may be some milliseconds ahead of the test's.
     let attempts = reader.get_process(spec.process_id).await.unwrap().attempts;
     assert!(attempts[0].claimed_at_ms >= ready.as_millisecond(), "{attempts:?}");
 }
@@ -145,7 +145,7 @@ async fn an_executor_may_submit_within_its_scopes(colony: TestColony) {
     assert_eq!(bee.submit_json("u", "child", &()).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
 }
 
-/// Signs what the SDK would refuse to sign, so that the broker has to.
+/// Signs documents that the SDK would refuse to sign, so that the broker must refuse them.
 // Case 8.
 async fn out_of_bounds_fields_are_refused_by_name(colony: TestColony) {
     let user = colony.user("ada").await;

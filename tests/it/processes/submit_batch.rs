@@ -1,4 +1,4 @@
-//! `SubmitBatch`: each spec is answered for itself, in order.
+//! `SubmitBatch`: each spec has an answer of its own, in order.
 
 use apiary_executor_sdk::v1;
 use apiary_identity::{Envelope, KeyPair, Spec};
@@ -20,7 +20,7 @@ async fn of_a_thousand_the_bad_ones_are_refused_and_the_others_kept(colony: Test
         .iter()
         .enumerate()
         .map(|(number, spec)| match number % 100 {
-            // Nobody's, and one whose signature is another's.
+            // A spec without a grant, and one with another spec's signature.
             7 => Envelope::seal(&stranger, spec).unwrap(),
             13 => {
                 let mut broken = Envelope::seal(&key, spec).unwrap();

@@ -1,4 +1,4 @@
-//! `Submit` with `on_failed: redrive`: a submitter's next spec of the same key tries again what failed.
+//! `Submit` with `on_failed: redrive`: a submitter's next spec of the same key redrives the failed process.
 
 use std::time::Duration;
 
@@ -25,14 +25,14 @@ on_each_store!(
     a_child_goes_on_when_its_parent_is_put_back
 );
 
-/// A spec that asks for a redrive.
+/// Builds a spec that requests a redrive.
 fn resend(user: &Client) -> Spec {
     let mut spec = user.spec("t", "f");
     (spec.idempotency_key, spec.on_failed, spec.max_retries) = (Some("evt_1".into()), OnFailed::Redrive, 0);
     spec
 }
 
-/// Claims the one process that waits, and fails it for good.
+/// Claims the only waiting process, and fails it for good.
 async fn fail(colony: &TestColony, bee: &Client) {
     let lease = colony.claim_one(bee, "t").await;
     bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedFinal, "no such customer")).await.unwrap();

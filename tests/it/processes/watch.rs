@@ -1,4 +1,4 @@
-//! `Watch`: the state now, then every change, then the end.
+//! `Watch`: the current state, then every change, then the end.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ async fn one_reader_cannot_take_every_place(colony: TestColony) {
     eventually("its places are free again", async || reader.watch(all()).await.ok().map(drop)).await;
 }
 
-/// The next that is seen, in a line: a state with its progress, or log lines.
+/// Returns the next event on a line: a state with its progress, or log lines.
 async fn next(watch: &mut Watch) -> Option<String> {
     let next = tokio::time::timeout(Duration::from_secs(30), watch.next_sighting());
     Some(match next.await.expect("something is seen in time")?.unwrap() {
@@ -133,7 +133,7 @@ async fn progress_and_log_lines_are_watched_to_the_last(colony: TestColony) {
     progress.percent = Some(50.0);
     bee.report(&Envelope::seal(&colony.key_of("bee"), &progress).unwrap()).await.unwrap();
     assert_eq!(next(&mut watch).await.unwrap(), "Running 50 half");
-    // More than one message holds, and the end right behind it.
+    // More than one message can hold, and the end right after it.
     let many: Vec<String> = (0..450).map(|number| number.to_string()).collect();
     log(&bee, id, lease.attempt, &many.iter().map(String::as_str).collect::<Vec<_>>()).await;
     bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
@@ -158,7 +158,7 @@ async fn log_lines_are_watched_on_another_broker(colony: TestColony) {
     let far = peer.client(colony.key.id(), &colony.key_of("reader"));
     let mut watch = far.watch(v1::WatchRequest { logs: true, ..of(id) }).await.unwrap();
     assert_eq!(next(&mut watch).await.unwrap(), "Running -1 ");
-    // Sooner than the slow look, which would find them, too.
+    // Before the slow poll, which would find them, too.
     for words in ["one", "two", "three"] {
         let began = tokio::time::Instant::now();
         log(&bee, id, lease.attempt, &[words]).await;

@@ -1,3 +1,3 @@
-//! An HTTP proxy between the broker and those that call it.
+//! An HTTP proxy between the broker and its callers.
 
 mod nginx;

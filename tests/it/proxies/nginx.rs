@@ -1,4 +1,5 @@
-//! nginx before the broker: a page in place of gRPC means that the broker is away, and polls that are cut are no reason to give up.
+//! nginx in front of the broker: a page instead of gRPC counts as an unreachable broker, and cut polls are no reason to
+//! give up.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,7 +14,7 @@ use apiary_tests::{Backend, Nginx, Port, TestColony, apiary_binary, eventually, 
 use serde_json::Value;
 
 const SECRET: &str = "whsec_only_for_this_test";
-/// Longest time that anything may take that waits for pauses of both programs, one after the other.
+/// Longest time for pauses of both programs, one after the other.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Adapter and finance bee behind an nginx, as real processes.
@@ -28,7 +29,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Nothing of it is started.
+    /// Creates the scene; nothing is started.
     async fn set_up(directives: &str) -> Self {
         let colony = TestColony::start(Backend::sqlite().await).await;
         let (folder, port) = (tempfile::tempdir().unwrap(), Port::take());
@@ -68,14 +69,14 @@ impl Scene {
         answer.status().as_u16()
     }
 
-    /// Waits until both programs say that a page of this status came, and proves that both run.
+    /// Waits until both programs report a page of this status, and checks that both run.
     async fn wait_for_words(&mut self, status: u16) {
         let words = format!("an HTTP proxy answered {status} with a page");
         wait_for(&mut self.webhook, &words).await;
         wait_for(&mut self.bee, &words).await;
     }
 
-    /// Waits until so many events are in the record, each once and by its first attempt, and nothing is left in the spool.
+    /// Waits until this many events are in the record, each once and by its first attempt, and the spool is empty.
     async fn wait_for_events(&mut self, events: usize) {
         let there = eventually_within(PATIENCE, "every event is in the record", async || {
             let there = events_in(&self.folder.path().join("record.db")).await;
@@ -135,7 +136,7 @@ async fn pages_of_any_status_mean_that_the_broker_is_away() {
     for (number, status) in (1..).zip(PAGES) {
         scene.nginx.answer_with(status);
         assert_eq!(scene.post(number).await, 202, "{status}: it is kept");
-        // The adapter tells of what comes and goes only the first few times.
+        // The adapter logs a recurring condition only the first few times.
         if number == 1 {
             scene.wait_for_words(status).await;
         }
@@ -153,7 +154,7 @@ async fn a_bee_without_work_outlives_polls_that_are_cut() {
     scene.start().await;
     let answers = |nginx: &Nginx, status| nginx.answers(status, "/Claim");
     eventually("a poll is cut", async || (answers(&scene.nginx, 504) > 0).then_some(())).await;
-    // Shorter polls are answered, one after the other, without a pause that grows.
+    // Shorter polls are answered, one after the other, without a growing pause.
     eventually("polls come through", async || (answers(&scene.nginx, 200) >= 3).then_some(())).await;
     assert!(scene.bee.is_running());
     assert_eq!(answers(&scene.nginx, 504), 1, "only the first poll was too long");
@@ -173,7 +174,7 @@ async fn polls_that_are_always_cut_still_bring_work() {
     scene.wait_for_events(3).await;
 }
 
-/// nginx ends each connection after so many requests, with GOAWAY: what is under way is answered on the old one.
+/// nginx ends each connection after some requests, with GOAWAY: calls in progress are answered on the old one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_ends_connections_in_order_costs_nothing() {
     let mut scene = Scene::set_up("keepalive_requests 3;").await;
@@ -184,7 +185,7 @@ async fn a_proxy_that_ends_connections_in_order_costs_nothing() {
     scene.wait_for_events(20).await;
 }
 
-/// What a command says that calls the broker through nginx, with the colony's key.
+/// Runs a command through nginx, with the colony's key, which must fail; returns its error output.
 async fn command(scene: &Scene, arguments: &[&str]) -> String {
     let key = scene.folder.path().join("colony.pem");
     if !key.exists() {

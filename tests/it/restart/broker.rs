@@ -93,7 +93,7 @@ async fn executors_and_submitters_ride_over_restarts(mut colony: TestColony) {
         ids
     });
     for _ in 0..3 {
-        // How long the broker runs between two restarts.
+        // The broker's running time between two restarts.
         tokio::time::sleep(Duration::from_millis(300)).await;
         colony.stop().await;
         colony.start_again().await;

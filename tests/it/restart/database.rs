@@ -1,5 +1,4 @@
-//! The database goes away in the middle of the work: what was acknowledged is there afterwards, and what was not acknowledged
-//! said so.
+//! Loss of the database during the work: everything acknowledged is there afterwards, and everything else got an error.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,7 +21,7 @@ mod postgres {
     }
 }
 
-/// Every connection is cut again and again, as a fail-over does it.
+/// All connections are cut repeatedly, as a fail-over does.
 async fn cut_connections_are_an_honest_error_and_then_forgotten() {
     let colony = TestColony::start(Backend::postgres().await).await;
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
@@ -44,7 +43,7 @@ async fn cut_connections_are_an_honest_error_and_then_forgotten() {
     assert_eq!(claimed, acknowledged);
 }
 
-/// The way to the database is closed for ten seconds while an executor works and a submitter submits.
+/// The connection to the database is closed for ten seconds while an executor works and a submitter submits.
 async fn a_database_gone_for_ten_seconds_loses_nothing() {
     let backend = Backend::postgres().await;
     let direct = reqwest::Url::parse(&backend.url()).unwrap();

@@ -1,11 +1,11 @@
-//! A spool that has filled its own disk gives everything back by itself.
+//! A spool that has filled its own disk frees all space by itself.
 
 use apiary_tests::{Backend, Disk, Fault, eventually};
 use serde_json::Value;
 
 use super::parts::{Parts, post_once};
 
-/// Bytes of the disk that others have taken already.
+/// Bytes of the disk already in use by others.
 const OTHERS: usize = 12 * 1024 * 1024;
 /// Posts after which the disk is full for certain.
 const POSTS_MAX: usize = 5000;
@@ -38,7 +38,7 @@ async fn a_spool_that_filled_its_disk_gives_all_of_it_to_the_broker_and_takes_ev
         }
     }
     assert!(refused == 3 && acknowledged > 100, "{acknowledged} acknowledged, {refused} refused");
-    // Whoever opens the file next finds the disk as full.
+    // The next process that opens the file finds the disk just as full.
     parts.webhook.kill();
     parts.broker.start();
     parts.broker.ready().await;

@@ -1,12 +1,12 @@
-//! Tasks that panic at every start: the process says so and ends with an error, so that whatever started it starts it anew. Only builds
-//! with debug assertions can be told to panic.
+//! Tasks that panic at every start: the process reports it and ends with an error, so that its service manager restarts
+//! it. Only builds with debug assertions can be made to panic.
 
 use apiary_tests::Backend;
 use apiary_tests::daemon::Daemon;
 
 use super::parts::Parts;
 
-/// Names tasks, and how many of their starts panic.
+/// Environment variable with names of tasks, and the numbers of their starts that panic.
 const SABOTAGED: &str = "SABOTAGED_TASKS";
 const ALWAYS: u32 = 1000;
 

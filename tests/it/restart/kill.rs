@@ -1,5 +1,5 @@
-//! `kill -9` of the broker, the adapter and the bee, again and again, under load: every event answered 2xx is applied exactly
-//! once. The processes are real, and so are their sockets and databases.
+//! Repeated `kill -9` of the broker, the adapter and the bee under load: every event answered 2xx is applied exactly
+//! once. Processes, sockets and databases are real.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -15,11 +15,11 @@ use rand::seq::IndexedRandom as _;
 
 use super::parts::{Parts, post_once};
 
-/// Events; each is about a subscription of its own.
+/// Number of events, each for a subscription of its own.
 const EVENTS: usize = 400;
-/// Posts under way at once.
+/// Posts in progress at the same time.
 const POSTERS: usize = 8;
-/// Kills of each kind at the least.
+/// Minimum number of kills of each kind.
 const KILLS: usize = 4;
 
 mod sqlite {
@@ -37,15 +37,15 @@ mod postgres {
 }
 
 impl Parts {
-    /// Kills each part in turn, at random, until `done`; returns how often.
+    /// Kills each part in turn, at random times, until `done`; returns the number of kills.
     async fn kill_until(&mut self, done: &AtomicUsize) -> usize {
         let mut kills = 0;
         while done.load(Ordering::SeqCst) < EVENTS || kills < 3 * KILLS {
-            // How long it lives.
+            // The part's random running time.
             tokio::time::sleep(Duration::from_millis(*[150, 300, 450].choose(&mut rand::rng()).unwrap())).await;
             let part = [&mut self.broker, &mut self.webhook, &mut self.bee].into_iter().nth(kills % 3).unwrap();
             part.kill();
-            // How long it is dead.
+            // The part's random down time.
             tokio::time::sleep(Duration::from_millis(*[0, 100, 400].choose(&mut rand::rng()).unwrap())).await;
             part.start();
             kills += 1;
@@ -54,13 +54,13 @@ impl Parts {
     }
 }
 
-/// Posts as Stripe does: again until it hears a 2xx. Counts those that did.
+/// Posts as Stripe does: repeatedly until a 2xx. Counts the events that got one.
 async fn post(webhook: SocketAddr, number: usize, done: &AtomicUsize) {
     loop {
         match post_once(webhook, number).await {
             Ok(answer) if answer.status().is_success() => break,
             Ok(answer) if answer.status().is_client_error() => panic!("refused: {}", answer.text().await.unwrap()),
-            // The sender's pause before it tries again.
+            // The sender's pause before the next try.
             _ => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
@@ -93,7 +93,7 @@ async fn every_event_answered_2xx_is_applied_exactly_once(backend: Backend) {
     assert_eq!(parts.broker.terminate().await, Some(0));
 }
 
-/// The states of all processes, by the Stripe event that they carry.
+/// Returns the states of all processes, by their Stripe event.
 async fn processes_by_event(reader: &Client) -> Option<BTreeMap<String, Vec<ProcessState>>> {
     let (mut by_event, mut page_token) = (BTreeMap::<_, Vec<_>>::new(), String::new());
     loop {
@@ -110,7 +110,7 @@ async fn processes_by_event(reader: &Client) -> Option<BTreeMap<String, Vec<Proc
     }
 }
 
-/// In the state of record, every event was processed once, and every subscription is there.
+/// Asserts that the state of record has every event exactly once, and every subscription.
 async fn assert_applied_once(record: &Path) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(record).read_only(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();

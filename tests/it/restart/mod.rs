@@ -1,4 +1,4 @@
-//! Stops, restarts, signals, lost databases, and what a broker refuses or cannot go on with.
+//! Stops, restarts, signals, lost databases, refused events, and tasks that cannot continue.
 
 mod broker;
 mod database;

@@ -1,4 +1,4 @@
-//! A colony in parts: real processes, real sockets.
+//! A colony of separate parts: real processes, real sockets.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use apiary_tests::{Port, grant_document, stripe};
 
 const SECRET: &str = "whsec_only_for_this_test";
 
-/// The keys, addresses and processes of a colony in parts.
+/// Keys, addresses and processes of the colony.
 pub(super) struct Parts {
     pub(super) broker: Daemon,
     pub(super) webhook: Daemon,
@@ -25,7 +25,7 @@ pub(super) struct Parts {
     pub(super) adapter: KeyPair,
     pub(super) finance: KeyPair,
     folder: PathBuf,
-    /// Held while the parts are dead, too.
+    /// Reserved while the parts are down, too.
     _ports: [Port; 2],
 }
 
@@ -102,7 +102,7 @@ impl Parts {
         self.webhook.ready().await;
     }
 
-    /// The colony, and the least that adapter and bee need.
+    /// Creates the colony, and the minimal grants of adapter and bee.
     pub(super) async fn set_up(&self) {
         self.client(&self.server_owner).create_colony("shop").await.unwrap();
         for (key, name, role) in [(&self.adapter, "adapter", Role::User), (&self.finance, "finance", Role::Executor)] {

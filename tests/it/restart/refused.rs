@@ -1,4 +1,5 @@
-//! An event that the broker refuses, from the refusal to its end, with real processes: set aside, told of, retried, deleted, sent again.
+//! An event that the broker refuses, from the refusal to its end, with real processes: set aside, reported, retried,
+//! deleted, sent again.
 
 use apiary_executor_sdk::v1;
 use apiary_tests::{Backend, eventually};
@@ -6,7 +7,7 @@ use serde_json::Value;
 
 use super::parts::{Parts, post_once};
 
-/// Announces what the arguments of the function must be.
+/// Announces the schema of the function's arguments.
 async fn announce(parts: &Parts, args_schema: &str) {
     let function = v1::AnnouncedFunction {
         name: "stripe.event".to_owned(),
@@ -22,7 +23,7 @@ async fn announce(parts: &Parts, args_schema: &str) {
     parts.client(&parts.finance).register_executor(request).await.unwrap();
 }
 
-/// What a command printed as JSON, if it did what it was to do.
+/// Runs a command, which must succeed; returns its output as JSON.
 async fn json(parts: &Parts, arguments: &[&str]) -> Value {
     let output = parts.run(&[arguments, &["-o", "json"]].concat()).await;
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{arguments:?}: {output:?}"))
@@ -58,11 +59,11 @@ async fn a_refused_event_is_told_of_retried_and_ends_when_its_sender_sends_it_ag
     let words = doctor["findings"].to_string();
     assert!(words.contains("the broker refuses 4 events") && words.contains("`apiary spool list`"), "{words}");
 
-    // Retried too early, it comes back.
+    // Retried too early, it is refused again.
     json(&parts, &["spool", "retry", &events[1]]).await;
     eventually("it is refused again", async || (set_aside(&parts).await.last() == Some(&events[1])).then_some(()))
         .await;
-    // Retried while the broker is away, it waits in line.
+    // Retried while the broker is down, it waits in the spool.
     parts.broker.kill();
     json(&parts, &["spool", "retry", &events[2]]).await;
     eventually("doctor says that the adapter waits", async || {
@@ -75,14 +76,14 @@ async fn a_refused_event_is_told_of_retried_and_ends_when_its_sender_sends_it_ag
     parts.broker.ready().await;
     announce(&parts, r#"{"type":"object"}"#).await;
     eventually("the broker takes it", async || {
-        // Perhaps it was submitted once more before the announcement.
+        // It may have been submitted again before the announcement.
         parts.run(&["spool", "retry", &events[2]]).await;
         (processes().await == before + 1).then_some(())
     })
     .await;
     assert!(!set_aside(&parts).await.contains(&events[2]));
 
-    // Sent again, it leaves at once.
+    // Sent again, it is submitted at once.
     let resent = post_once(parts.webhook_address, 1).await.unwrap();
     assert_eq!(resent.status(), 200, "{resent:?}");
     assert!(!set_aside(&parts).await.contains(&events[1]));

@@ -1,4 +1,4 @@
-//! SIGHUP at every daemon: what can be read again is, and nothing ends by it.
+//! SIGHUP at every daemon: it reloads what can be reloaded, and ends nothing.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::parts::{Parts, post_once};
 
-/// Sends the signal until the daemon says these words: it may not listen yet.
+/// Sends the signal until the daemon logs these words: it may not listen for signals yet.
 async fn hang_up_until(part: &Daemon, words: &str) {
     part.signal(Signal::SIGHUP);
     eventually(words, async || part.words().contains(words).then_some(())).await;

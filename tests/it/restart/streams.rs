@@ -1,4 +1,4 @@
-//! Standard error that is closed, full or read by nobody: whatever is logged, work goes on.
+//! Standard error that is closed, full or unread: work continues, whatever is logged.
 
 use std::fs::File;
 use std::io::{PipeReader, Write as _, pipe};
@@ -11,13 +11,13 @@ use futures::StreamExt as _;
 
 use super::parts::{Parts, post_once};
 
-/// Events; each is about a subscription of its own.
+/// Number of events, each for a subscription of its own.
 const EVENTS: usize = 40;
-/// Posts under way at once.
+/// Posts in progress at the same time.
 const POSTERS: usize = 4;
-/// An answer within this time was not delayed by the log.
+/// Longest time of an answer that was not delayed by the log.
 const PROMPTLY: Duration = Duration::from_secs(8);
-/// What a pipe holds on Linux.
+/// Capacity of a pipe on Linux.
 const PIPE_BYTES: usize = 65_536;
 
 #[tokio::test(flavor = "multi_thread")]

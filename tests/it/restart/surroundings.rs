@@ -1,4 +1,5 @@
-//! Something around a bee that is out of order: the colony's health names the process, the event and the remedy until it is mended.
+//! A problem in a bee's surroundings: the colony's health names the process, the event and the remedy until it is
+//! fixed.
 
 use apiary_tests::{Backend, PostgrestStub, eventually};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Background tasks of the broker that panic: each is started again with what it had, and reported.
+//! Background tasks of the broker that panic: each is restarted with its state, and reported.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ on_each_store!(
     a_task_that_is_down_is_shown_until_it_runs_again
 );
 
-/// What needs every loop of the broker.
+/// A sequence of calls that needs every loop of the broker.
 struct Round<'c> {
     colony: &'c TestColony,
     user: Client,

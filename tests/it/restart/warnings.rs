@@ -1,4 +1,5 @@
-//! What the broker ends by itself is warned of: the first few of each cause, with the process and the remedy, and no flood.
+//! Warnings of processes that the broker ends by itself: the first few of each cause, with the process and the remedy,
+//! without a flood.
 
 use apiary_executor_sdk::v1;
 use apiary_identity::{Envelope, KeyPair, Role};
@@ -8,7 +9,7 @@ use super::parts::Parts;
 
 const PROCESSES: usize = 30;
 
-/// A key that may do all of it.
+/// Adds a member with a grant for all work.
 async fn member(parts: &Parts, role: Role, name: &str) -> apiary_executor_sdk::Client {
     let key = KeyPair::generate();
     let grant = grant_document(&parts.colony, &key, name, role, (&["*"], &["*"]), &[]);

@@ -1,5 +1,5 @@
-//! The guard: what was rightly signed and must not be done all the same. It is refused for good, with the reason and
-//! without the arguments, and the handler never sees it.
+//! The guard: correctly signed work that must not be run. It is refused for good, with the reason and without the
+//! arguments, and the handler never sees it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,7 +21,7 @@ on_each_store!(
     rules_that_are_taken_away_or_set_back_in_the_database_stay
 );
 
-/// An executor for `shell` and `pay`, and what reached its handlers.
+/// An executor for `shell` and `pay`, with the arguments that reached its handlers.
 struct Bee {
     seen: Arc<Mutex<Vec<Value>>>,
     refusals: Refusals,
@@ -60,7 +60,7 @@ impl Bee {
     }
 }
 
-/// The process's state and reason once it is finished.
+/// Waits until the process is finished; returns its state and reason.
 async fn end_of(reader: &Client, id: Uuid) -> (ProcessState, String) {
     eventually("it is finished", async || {
         let state = state_of(reader, id).await;
@@ -133,7 +133,7 @@ async fn a_guard_without_rules_lets_everything_through(colony: TestColony) {
     bee.stop.cancel();
 }
 
-/// Rules that forbid a function altogether.
+/// Builds rules that forbid a function completely.
 fn forbidding(function: &str) -> Value {
     let nothing = json!({ "not": {} });
     json!([{ "name": "stopped", "executor_type": "*", "function": function, "schema": nothing }])
@@ -154,7 +154,7 @@ async fn rules_that_the_colony_sets_hold_for_bees_that_run_already(colony: TestC
     let (_, reason) = pay().await;
     assert!(reason.contains("guard: rule `stopped`"), "{reason}");
 
-    // The default set stays beside the colony's rules, and newer rules may allow again.
+    // The default set stays in effect beside the colony's rules, and newer rules may allow again.
     let shell = json!({ "command": "rm -rf /" });
     let id = user.submit_json("ops", "shell", &shell).await.unwrap().process_id;
     assert!(end_of(&reader, id).await.1.contains("default:shell"));
@@ -183,7 +183,7 @@ async fn rules_that_are_taken_away_or_set_back_in_the_database_stay(colony: Test
     let back = "DELETE FROM guards; INSERT INTO guards SELECT * FROM kept";
     for crime in ["UPDATE guards SET version = 2", back, "DELETE FROM guards"] {
         colony.backend.execute(crime).await;
-        // The bee asks every 20 ms, and each of these takes a few.
+        // The bee reads the rules every 20 ms, and each of these calls takes a few milliseconds.
         for _ in 0..20 {
             let id = user.submit_json("ops", "pay", &json!({ "cents": 1 })).await.unwrap().process_id;
             assert_eq!(end_of(&reader, id).await.0, ProcessState::DeadLetter, "{crime}");

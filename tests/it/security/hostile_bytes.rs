@@ -1,4 +1,4 @@
-//! Bytes that are no message: a clear refusal, and the broker serves on.
+//! Invalid messages: a clear refusal, and the broker continues to serve.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ on_each_store!(
     a_refusal_of_huge_words_is_still_an_answer
 );
 
-/// A gRPC call by hand; returns the grpc-status of the answer.
+/// Makes a raw gRPC call; returns the grpc-status of the answer.
 async fn call(colony: &TestColony, path: &str, body: Bytes) -> String {
     let answer = apiary_tests::http2()
         .post(format!("http://{}{path}", colony.address()))
@@ -52,7 +52,7 @@ async fn an_oversized_message_is_refused(colony: TestColony) {
     let huge = frame(&vec![0; 17 * 1024 * 1024]);
     let status = call(&colony, "/apiary.v1.ProcessService/Submit", huge).await;
     assert!(["8", "11"].contains(&status.as_str()), "grpc-status {status}");
-    // A frame that promises more than it brings.
+    // A frame whose declared length exceeds its content.
     let mut lying = BytesMut::new();
     lying.put_u8(0);
     lying.put_u32(u32::MAX);
@@ -75,7 +75,7 @@ async fn garbage_on_the_port_is_cut(colony: TestColony) {
 
 async fn a_refusal_of_huge_words_is_still_an_answer(colony: TestColony) {
     let user = colony.user("ada").await;
-    // The words of a refusal name what was sent instead of a spec, and travel in a header.
+    // The refusal's text quotes the bytes sent instead of a spec, and is in a header.
     let huge = "\u{7}é".repeat(100_000);
     let envelope = Envelope::sign(&colony.key_of("ada"), &huge, "{}".into());
     let refused = user.submit_envelope(&envelope).await.unwrap_err();

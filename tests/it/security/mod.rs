@@ -1,4 +1,4 @@
-//! What the broker refuses, and what a broken-into database cannot do.
+//! Security: the broker's refusals, and the limits of a compromised database.
 
 mod guard;
 mod hostile_bytes;

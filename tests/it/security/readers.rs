@@ -1,4 +1,4 @@
-//! Reading is a right of its own: whoever lacks it learns nothing, not even whether there is something.
+//! The right to read: callers without it learn nothing, not even whether something exists.
 
 use apiary_executor_sdk::{Client, ClientError, v1};
 use apiary_identity::{Clock as _, Envelope, GrantRight, KeyPair, Role, SystemClock};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 on_each_store!(whoever_lacks_the_right_reads_nothing, an_executor_whose_grant_is_over_claims_nothing);
 
-/// Every call that reads, one after the other.
+/// Makes every call that reads, one after the other.
 async fn read_all(client: &Client, process_id: Uuid) -> [Result<(), ClientError>; 6] {
     let one = v1::WatchRequest { process_id: process_id.to_string(), ..Default::default() };
     let all = v1::WatchRequest { filter: Some(v1::ProcessFilter::default()), ..Default::default() };
@@ -22,7 +22,7 @@ async fn read_all(client: &Client, process_id: Uuid) -> [Result<(), ClientError>
     ]
 }
 
-/// A grant with every right, but valid from and until so many hours from now.
+/// Adds a grant for all work with the right to read, valid from and until these hours from now.
 async fn valid(colony: &TestColony, name: &str, role: Role, hours: [i64; 2]) -> Client {
     let key = KeyPair::generate();
     let mut grant = colony.grant_document(&key, name, role, &["*"], &["*"], &[GrantRight::Read]);
@@ -49,7 +49,7 @@ async fn whoever_lacks_the_right_reads_nothing(colony: TestColony) {
         for (call, answer) in read_all(client, id).await.into_iter().enumerate() {
             assert_eq!(answer.unwrap_err().reason(), Some("NOT_PERMITTED"), "{who}, call {call}");
         }
-        // What is not there is refused in the same words.
+        // Unknown ids are refused with the same text.
         let there = client.get_process(id).await.unwrap_err().to_string();
         let absent = client.get_process(Uuid::now_v7()).await.unwrap_err().to_string();
         assert_eq!(there, absent, "{who}");

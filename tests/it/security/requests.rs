@@ -1,5 +1,5 @@
-//! Signed requests: fresh, once, for this broker, for this message. Written against the wire, not through the SDK, because the
-//! SDK would not send such things.
+//! Signed requests: fresh, used once, for this broker, for this message. Written without the SDK, which would not send
+//! invalid ones.
 
 use apiary_executor_sdk::v1;
 use apiary_executor_sdk::v1::colony_service_client::ColonyServiceClient;
@@ -26,7 +26,7 @@ on_each_store!(
 
 const GET_COLONY: &str = "/apiary.v1.ColonyService/GetColony";
 
-/// The request that would be accepted, to be spoilt.
+/// Builds a valid request, for the tests to make invalid.
 async fn good(colony: &TestColony) -> Request {
     let broker_id = colony.client(&colony.key).connect().await.unwrap().broker_id;
     let message = v1::GetColonyRequest {}.encode_to_vec();
@@ -93,7 +93,7 @@ async fn a_replayed_claim_takes_no_work(colony: TestColony) {
     assert_eq!(apiary_tests::colony::state_of(&reader, left).await, v1::ProcessState::Waiting);
 }
 
-/// Anybody can make a key and sign with it: what strangers send must not fill the memory of nonces.
+/// Anybody can make a key and sign with it: requests of strangers must not fill the memory of nonces.
 async fn a_strangers_calls_are_not_remembered(colony: TestColony) {
     let envelope = Envelope::seal(&KeyPair::generate(), &good(&colony).await).unwrap();
     for _ in 0..2 {

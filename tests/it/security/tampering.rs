@@ -1,4 +1,4 @@
-//! A broken-into database: executors refuse what nobody signed, and it is set aside instead of coming back for ever.
+//! A compromised database: executors refuse unsigned work, and it is set aside instead of being handed out endlessly.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,7 +45,7 @@ async fn set_aside_and_serving_on(colony: &TestColony, tamper: &str, words: &str
     let reason = reader.get_process(id).await.unwrap().process.unwrap().reason;
     assert!(reason.contains(words), "{reason}");
     assert_eq!(count.load(Ordering::SeqCst), 0, "the handler never saw it");
-    // Work that somebody did sign goes on.
+    // Correctly signed work continues.
     let eve = colony.user("eve").await;
     let next = eve.submit_json("t", "f", &()).await.unwrap().process_id;
     eventually("the next one succeeds", async || {
@@ -81,7 +81,7 @@ async fn an_altered_grant_is_refused_reported_and_dead_lettered(colony: TestColo
     set_aside_and_serving_on(&colony, tamper, "grant").await;
 }
 
-/// Two honestly signed specs, swapped in the database: each is work that somebody wanted, but not this work.
+/// Two correctly signed specs, swapped in the database: each is wanted work, but under the wrong process.
 // Case X3.
 async fn a_spec_moved_to_another_process_is_refused(colony: TestColony) {
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);

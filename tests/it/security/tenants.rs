@@ -1,4 +1,4 @@
-//! Nothing of one colony is seen or touched through another.
+//! Separation of colonies: nothing of one can be seen or changed through another.
 
 use std::time::Duration;
 
@@ -36,14 +36,14 @@ async fn another_colonys_keys_reach_nothing(colony: TestColony) {
     let user = colony.user("ada").await;
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let (other, _, thief) = second(&colony).await;
-    // In its own colony it sees nothing of ours.
+    // Its own colony shows nothing of the first one.
     let owner = colony.client_for(other.id(), &other);
     assert_eq!(owner.get_process(id).await.unwrap_err().reason(), Some("NOT_FOUND"));
     assert!(owner.list_processes(v1::ListProcessesRequest::default()).await.unwrap().processes.is_empty());
     assert!(claim(&thief, "t", 1, Duration::ZERO).await.is_empty());
     let watch = v1::WatchRequest { process_id: id.to_string(), ..Default::default() };
     assert_eq!(owner.watch(watch).await.err().unwrap().reason(), Some("NOT_FOUND"));
-    // And in ours it is nobody.
+    // In the first colony it has no rights.
     let here = colony.client(&other);
     assert_eq!(here.get_process(id).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
     assert_eq!(here.submit_json("t", "f", &()).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
@@ -61,13 +61,13 @@ async fn a_watch_shows_nothing_of_another_colony(colony: TestColony) {
     let filter = v1::ProcessFilter { executor_type: "t".into(), ..Default::default() };
     let everything = v1::WatchRequest { filter: Some(filter), ..Default::default() };
     let mut watch = owner.watch(everything.clone()).await.unwrap();
-    // All that can happen here, and then one thing there: the first that is seen is theirs.
+    // Every kind of change in the first colony, and then one in the second: its watch sees only its own.
     ada.submit_json("t", "f", &()).await.unwrap();
     let lease = colony.claim_one(&bee, "t").await;
     bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
     let theirs = eve.submit_json("t", "f", &()).await.unwrap().process_id;
     assert_eq!(watch.next().await.unwrap().unwrap().process_id, theirs.to_string());
-    // Here, their key is a stranger's.
+    // In the first colony, the second's key is a stranger's.
     let ours = v1::WatchRequest { process_id: lease.process_id, ..Default::default() };
     for request in [ours, everything] {
         let refused = colony.client(&other).watch(request).await.err().unwrap();
@@ -75,7 +75,7 @@ async fn a_watch_shows_nothing_of_another_colony(colony: TestColony) {
     }
 }
 
-/// A key may have grants in several colonies; what it was leased in one, it cannot prolong or end in the name of another.
+/// A key may have grants in several colonies; a lease of one cannot be renewed or ended through another.
 async fn an_executor_of_two_colonies_holds_a_lease_in_one(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let (other, _, _) = second(&colony).await;

@@ -1,5 +1,5 @@
-//! TLS serves TLS: plain text is refused where it is on, a foreign certificate is not believed, with mutual TLS only those
-//! with a certificate come in, and whoever is kept out is told why, by the name of the setting.
+//! TLS: plain text is refused, a foreign certificate is not trusted, mutual TLS accepts only clients with a
+//! certificate, and each refused client gets the reason with the setting's name.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use apiary_tests::eventually;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
 use tempfile::TempDir;
 
-/// An authority, and what it certified.
+/// An authority and its certificates.
 struct Authority {
     issuer: CertifiedIssuer<'static, rcgen::KeyPair>,
 }
@@ -30,7 +30,7 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// A certificate for `localhost` and its key, in PEM.
+    /// Makes a certificate for `localhost` and its key, in PEM.
     fn certify(&self) -> (String, String) {
         self.certify_with(|_| {})
     }
@@ -67,7 +67,7 @@ impl Served {
         served
     }
 
-    /// Puts files in the place of those there, each in one step.
+    /// Replaces files, each in one step.
     fn renew(&self, certificate: &str, key: &str) {
         self.write("tls-key.pem", key);
         self.write("tls.pem", certificate);
@@ -189,7 +189,7 @@ async fn sqlite_a_renewed_certificate_is_served_without_a_restart() {
     let trusting = |authority: &Authority| client(&broker, "https", |config| config.ca_pem(authority.pem()));
     let connected = trusting(&old);
     connected.connect().await.unwrap();
-    // Half of a pair, as whoever copies files leaves it for a moment, changes nothing.
+    // Half of a new pair, as a copy leaves it for a moment, changes nothing.
     let (certificate, key) = new.certify();
     served.write("tls-key.pem", &key);
     broker.reload_tls();
@@ -198,7 +198,7 @@ async fn sqlite_a_renewed_certificate_is_served_without_a_restart() {
     eventually("the new certificate is served", async || trusting(&new).connect().await.ok()).await;
     assert!(trusting(&old).connect().await.is_err());
     connected.connect().await.expect("a connection that is there goes on");
-    // Told to, it does not wait for its next look.
+    // The signal makes it reload before its next check.
     let (certificate, key) = old.certify();
     served.renew(&certificate, &key);
     broker.reload_tls();

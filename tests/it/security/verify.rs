@@ -1,4 +1,5 @@
-//! `apiary process verify`: whatever byte of a chain is altered in the database, it exits with 6 and says which link broke.
+//! `apiary process verify`: if any byte of a chain is altered in the database, it exits with 6 and names the broken
+//! link.
 
 use std::process::Output;
 
@@ -63,7 +64,7 @@ async fn what_was_done_before_a_revocation_holds_after_it(colony: TestColony) {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
-/// SQL that changes the first byte of a column to another value.
+/// Builds SQL that changes the first byte of a column to another value.
 fn flip(kind: &str, table: &str, column: &str, condition: &str) -> String {
     match kind {
         "postgres" => format!(
@@ -107,7 +108,7 @@ async fn every_altered_part_is_found(colony: TestColony) {
     }
 }
 
-/// The tables of a chain as they are, kept beside them.
+/// Copies of the unchanged tables of a chain.
 struct Snapshot;
 
 impl Snapshot {

@@ -1,11 +1,11 @@
-//! What is drawn: calls, and what they are about.
+//! Randomly drawn calls and their parameters.
 
 use apiary_store::model::{PauseKind, PauseTarget};
 use proptest::prelude::*;
 
 use super::{BEES, CALLS, FUNCTIONS, KEYS, KIND, PROCESSES, SPECS, TICK_MS, USERS, function};
 
-/// One call.
+/// A call of the store.
 #[derive(Clone, Debug)]
 pub(super) enum Call {
     Submit(Vec<Drawn>),
@@ -34,7 +34,7 @@ pub(super) enum Call {
 #[derive(Clone, Debug)]
 pub(super) struct Drawn {
     pub(super) number: u8,
-    /// Another variant is another spec under the same id.
+    /// Variant of the spec: another one is another spec under the same id.
     pub(super) variant: bool,
     pub(super) user: usize,
     pub(super) place: i64,
@@ -46,20 +46,20 @@ pub(super) struct Drawn {
     pub(super) parents: Vec<u8>,
 }
 
-/// A spec that asks for a redrive of the process that it met.
+/// A spec that requests a redrive of an earlier process of its key.
 #[derive(Clone, Debug)]
 pub(super) struct Again {
-    /// Of the spec; some are numbers of processes, too.
+    /// Number of the spec; some are numbers of processes, too.
     pub(super) number: u8,
-    /// Another variant is another spec under the same id.
+    /// Variant of the spec: another one is another spec under the same id.
     pub(super) variant: bool,
-    /// Of the process that it met, or of one among those that failed.
+    /// Number of the earlier process, or index among the failed ones.
     pub(super) first: u8,
     pub(super) met_failed: bool,
     pub(super) user: usize,
 }
 
-/// Which process's lease, and what is wrong with its token.
+/// The lease of a process, with possible errors in its token.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) number: u8,

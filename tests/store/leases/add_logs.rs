@@ -1,4 +1,4 @@
-//! Add logs: in order, within bounds, only by whoever holds the lease.
+//! Add logs: in order, within bounds, only by the lease's holder.
 
 use std::collections::BTreeSet;
 
@@ -24,12 +24,12 @@ pub(crate) fn line(message: &str) -> NewLogLine {
 }
 
 impl Tenant {
-    /// Lines of a lease of this colony.
+    /// Builds lines of a lease of this colony.
     pub(crate) fn batch(&self, lease: LeaseRef, lines: Vec<NewLogLine>) -> LogBatch {
         LogBatch { lease, colony: self.colony.key, lines }
     }
 
-    /// Every line of a process, oldest first.
+    /// Returns every line of a process, oldest first.
     pub(crate) async fn logs(&self, process_id: Uuid) -> Vec<LogLine> {
         let filter = LogFilter { process_id: Some(process_id), ..LogFilter::default() };
         let (mut all, mut after) = (Vec::new(), None);

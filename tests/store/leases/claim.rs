@@ -94,7 +94,7 @@ async fn work_for_a_name_goes_to_that_name_at_its_place_in_the_queue(backend: Ba
     }
     let claimed = tenant.claim(&[ann.slot(2), bob.slot(2)], NOW).await;
     let got: Vec<_> = claimed.iter().map(|one| (one.process_id, one.slot)).collect();
-    // Named and unnamed work come in one order; what ann has no room for goes to bob where it may.
+    // Named and unnamed work are in one order; work for which ann has no room goes to bob if he may run it.
     assert_eq!(got, [(ids[0], 1), (ids[1], 0), (ids[2], 0), (ids[3], 1)]);
     let rest = tenant.claim_at(&bob, 5, NOW).await;
     assert_eq!(rest.iter().map(|one| one.process_id).collect::<Vec<_>>(), [ids[4]]);
@@ -176,7 +176,7 @@ async fn many_that_claim_at_once_get_each_process_once(backend: Backend) {
             let mut got = Vec::new();
             loop {
                 let claimed = tenant.claim_at(&bee, 7, NOW).await;
-                // Another claimer may just hold the rest locked: only what is waiting nowhere is over.
+                // Another claimer may hold the rest locked: only an empty queue is the end.
                 if claimed.is_empty() && tenant.store.next_deadline_ms().await.unwrap().is_some() {
                     let waiting = tenant.store.count_states(tenant.colony.key).await.unwrap();
                     if !waiting.iter().any(|(state, _)| *state == ProcessState::Waiting) {

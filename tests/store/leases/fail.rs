@@ -1,4 +1,4 @@
-//! Fail: to wherever it says, the ending kept.
+//! Fail: moves the process to the given state, and keeps the attempt's ending.
 
 use apiary_store::StoreError;
 use apiary_store::model::{AttemptEnding, ProcessState};

@@ -1,4 +1,4 @@
-//! Leases and specs, as deciding needs them.
+//! Leases and specs, as read for decisions.
 
 use apiary_tests::Backend;
 use uuid::Uuid;

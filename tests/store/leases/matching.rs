@@ -1,4 +1,4 @@
-//! Claim: to whom a process may go at all. What an executor has, and what its grants cover.
+//! Claim: the executors that may get a process, by their offers and grants.
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ async fn requirements_and_names_are_both_met_or_nothing_is_given(backend: Backen
     (process.requires, process.executor_names) = (requires(Some("4"), None), vec!["ann".to_owned()]);
     let process_id = tenant.submit(process).await;
     let small = |bee: &Bee| offering(bee, offer(Some("1"), None));
-    // Ann is too small, and bob, who is not, has the wrong name.
+    // Ann's offer is too small, and bob, whose offer fits, has the wrong name.
     assert!(tenant.claim(&[small(&ann), bob.slot(1)], NOW).await.is_empty());
     let claimed = tenant.claim(&[small(&ann), bob.slot(1), ann.slot(1)], NOW).await;
     assert_eq!(claimed.iter().map(|one| (one.process_id, one.slot)).collect::<Vec<_>>(), [(process_id, 2)]);
@@ -97,7 +97,7 @@ async fn a_function_outside_the_grant_is_never_given(backend: Backend) {
         ids.push(tenant.submit(NewProcess { function: function.to_owned(), ..tenant.process() }).await);
     }
     assert!(claim(&tenant, under(&bee, &[(bee.grant.0, "bee", &[])])).await.is_empty());
-    // What is no wildcard in a scope is none in the database either.
+    // SQL's wildcards in a scope are literal characters.
     assert!(claim(&tenant, under(&bee, &[(bee.grant.0, "bee", &["b%", "shi_", "bill?"])])).await.is_empty());
     assert_eq!(claim(&tenant, under(&bee, &[(bee.grant.0, "bee", &["billing.*"])])).await, [ids[1]]);
     assert_eq!(claim(&tenant, under(&bee, &[(bee.grant.0, "bee", &["bill*", "sh"])])).await, [ids[2], ids[3]]);
@@ -168,7 +168,7 @@ fn offering(bee: &Bee, offer: Offer) -> ClaimSlot {
     ClaimSlot { offer: Arc::new(offer), ..bee.slot(9) }
 }
 
-/// A poll under these grants: number, name, functions.
+/// Builds a poll under these grants: number, name, functions.
 fn under(bee: &Bee, grants: &[(i64, &str, &[&str])]) -> ClaimSlot {
     let grant = |(key, name, functions): &(i64, &str, &[&str])| {
         let functions = functions.iter().map(|name| (*name).to_owned()).collect();

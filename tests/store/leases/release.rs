@@ -1,4 +1,4 @@
-//! Release: back at its place, as if nothing had been spent.
+//! Release: back at its old place, with no retry spent.
 
 use apiary_store::model::{ProcessState, Release};
 use apiary_tests::Backend;

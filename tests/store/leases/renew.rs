@@ -43,7 +43,7 @@ async fn a_renewal_says_whether_its_executor_is_drained(backend: Backend) {
         let renewed = tenant.store.renew(&batch, NOW + 1).await.unwrap();
         renewed.into_iter().map(|one| one.unwrap().is_drained).collect::<Vec<_>>()
     };
-    // One of the same name in another colony is somebody else.
+    // An executor of the same name in another colony is another executor.
     tenant.store.drain_executor(elsewhere.colony.key, "bee", "ada", NOW).await.unwrap();
     assert_eq!(drained().await, [false, false]);
     tenant.store.drain_executor(tenant.colony.key, "bee", "ada", NOW).await.unwrap();
@@ -89,8 +89,8 @@ async fn max_exec_ends_what_renewals_would_prolong(backend: Backend) {
     assert_eq!(tenant.store.renew(&[renewal(lease, NOW + 60_000)], NOW + 40_000).await.unwrap(), [None]);
 }
 
-/// At the end of a lease its executor and the sweep are at it in the same moment: either it is prolonged and goes on,
-/// or it is lost and both know.
+/// At the end of a lease, its executor and the sweep act at the same moment: either it is renewed and continues, or it
+/// is lost for both.
 async fn a_renewal_and_a_sweep_agree_who_was_first(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
@@ -107,7 +107,7 @@ async fn a_renewal_and_a_sweep_agree_who_was_first(backend: Backend) {
         if renewed {
             assert_eq!(tenant.store.fail(&[lost(lease, end + LEASE_MS)], end + LEASE_MS).await.unwrap(), [DONE]);
         }
-        // Out of the way of the next round.
+        // Finishes the process before the next round.
         let again = tenant.claim_one(&bee, end + LEASE_MS).await;
         tenant.store.complete(&[crate::tenant::completion(again, "{}")], end + LEASE_MS).await.unwrap();
     }

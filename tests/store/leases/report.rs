@@ -1,4 +1,4 @@
-//! Report: the last progress, the last checkpoint, only by whoever holds the lease.
+//! Report: the last progress, the last checkpoint, only by the lease's holder.
 
 use apiary_store::model::{GrantKey, LeaseEnd, LeaseRef, Report, ReportResult};
 use apiary_tests::Backend;
@@ -43,7 +43,7 @@ async fn the_newest_number_stays_whichever_comes_last(backend: Backend) {
     assert_eq!(tenant.store.report(&[report(lease, 3)], NOW).await.unwrap(), [ReportResult::Kept]);
     let shown = tenant.summary(id).await;
     assert_eq!((shown.percent, shown.progress.as_deref()), (Some(3.0), Some("step 3")));
-    // A batch is answered in its order.
+    // A batch has its answers in the same order.
     let other = tenant.submit(tenant.process()).await;
     let second = tenant.claim_one(&bee, NOW).await;
     let unknown = LeaseRef { process_id: Uuid::now_v7(), attempt: 1, executor: bee.grant };
@@ -72,7 +72,7 @@ async fn what_a_report_leaves_out_stays_within_an_attempt(backend: Backend) {
         (None, Some("step 2")),
         "the next attempt is not as far yet"
     );
-    // Counted anew in the next attempt, and nothing of the first is mixed in.
+    // The next attempt counts from 1 again, without any fields of the first.
     let first = Report { percent: None, message: None, ..report(second, 1) };
     assert_eq!(tenant.store.report(&[first], NOW).await.unwrap(), [ReportResult::Kept]);
     let shown = tenant.summary(id).await;

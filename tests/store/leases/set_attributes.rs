@@ -1,4 +1,4 @@
-//! Set attributes: all or none, within bounds, only by whoever holds the lease.
+//! Set attributes: all or none, within bounds, only by the lease's holder.
 
 use apiary_store::limits::ATTRIBUTES_MAX;
 use apiary_store::model::{AttachResult, AttributeBatch, AttributeKind, GrantKey, LeaseRef, NewAttribute};
@@ -70,7 +70,7 @@ async fn a_process_has_so_many_and_no_more(backend: Backend) {
     let leases: Vec<_> = tenant.claim_at(&bee, 2, NOW).await.iter().map(|claimed| bee.lease(claimed)).collect();
     let all = [numbered(leases[0], 0..ATTRIBUTES_MAX)];
     assert_eq!(tenant.store.set_attributes(&all, NOW).await.unwrap(), [AttachResult::Kept]);
-    // One more is too many; the same again is not; and another process in the batch is not kept out.
+    // One more is too many; the same again is not; another process in the batch is not affected.
     let beyond = ATTRIBUTES_MAX - 1..ATTRIBUTES_MAX + 1;
     let batches = [numbered(leases[0], beyond), numbered(leases[1], 0..2)];
     assert_eq!(tenant.store.set_attributes(&batches, NOW).await.unwrap(), [AttachResult::Full, AttachResult::Kept]);

@@ -1,4 +1,4 @@
-//! Attempts: each kept with how it ended.
+//! Attempts: each stored with its ending.
 
 use apiary_store::model::Release;
 use apiary_tests::Backend;

@@ -1,4 +1,4 @@
-//! One process, and summaries for watchers.
+//! Reads of a process, and summaries for watchers.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Idempotency keys: the first process of a key is the answer until its retention is over.
+//! Idempotency keys: the first process of a key is the answer until its retention ends.
 
 use apiary_store::model::{NewProcess, ProcessState, SubmitResult};
 use apiary_tests::Backend;
@@ -70,7 +70,7 @@ async fn a_key_is_free_again_when_its_retention_is_over(backend: Backend) {
     assert_eq!(next, [SubmitResult::Existed { process_id: late.process_id, state: ProcessState::Waiting }]);
 }
 
-/// A replay of the first spec, long after, is answered with its process; the key belongs to nobody by that.
+/// A replay of the first spec after the retention returns its process, but does not reserve the key again.
 async fn an_old_spec_does_not_take_its_key_back(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let first = with_key(&tenant, "evt_1", NOW + 1000);
@@ -91,7 +91,7 @@ async fn keys_are_forgotten_by_the_sweep(backend: Backend) {
     assert_eq!(tenant.store.forget_idempotency_keys(NOW + 999, 10).await.unwrap(), 0);
     assert_eq!(tenant.store.forget_idempotency_keys(NOW + 1002, 2).await.unwrap(), 2);
     assert_eq!(tenant.store.forget_idempotency_keys(NOW + 1002, 2).await.unwrap(), 1);
-    // Two are still alive.
+    // The retention of two keys has not ended yet.
     let answers = tenant.store.submit(&[with_key(&tenant, "evt_4", NOW + 9000)], NOW + 1002).await.unwrap();
     assert!(matches!(answers[..], [SubmitResult::Existed { .. }]), "{answers:?}");
     assert_eq!(tenant.store.forget_idempotency_keys(NOW + 9000, 10).await.unwrap(), 2);

@@ -22,7 +22,7 @@ async fn pages_go_from_the_newest_to_the_oldest_and_inserts_shift_nothing(backen
     let mut expected = Vec::new();
     for number in 0..11 {
         let mut process = tenant.process();
-        // Two at a time are of the same millisecond: their ids settle the order.
+        // Two at a time have the same millisecond: their ids decide the order.
         process.submitted_at_ms = NOW + number / 2;
         expected.push((process.submitted_at_ms, tenant.submit(process).await));
     }

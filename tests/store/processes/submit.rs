@@ -1,4 +1,4 @@
-//! Submit: kept once, answered item by item.
+//! Submit: each process is stored once, and each item has an answer.
 
 use apiary_store::model::{ProcessState, SubmitResult};
 use apiary_tests::Backend;
@@ -42,7 +42,7 @@ async fn a_batch_is_answered_item_by_item_in_its_order(backend: Backend) {
 
 async fn an_empty_batch_asks_nothing(backend: Backend) {
     let store = backend.open().await;
-    // A closed store cannot ask its database anything.
+    // A closed store cannot query its database.
     store.close().await;
     assert_eq!(store.submit(&[], NOW).await.unwrap(), []);
     assert_eq!(store.renew(&[], NOW).await.unwrap(), []);
@@ -125,7 +125,7 @@ async fn two_specs_under_one_id_at_the_same_moment_one_is_kept(backend: Backend)
         let kept: Vec<usize> =
             (0..specs.len()).filter(|number| matches!(answers[*number][0], SubmitResult::New { .. })).collect();
         assert_eq!(kept.len(), 1, "{answers:?}");
-        // The keys of the others are free: none leads to a process that is not theirs.
+        // The keys of the others are free: none refers to another spec's process.
         for number in (0..specs.len()).filter(|number| *number != kept[0]) {
             assert_eq!(answers[number], [SubmitResult::IdTaken]);
             let mut again = tenant.process();

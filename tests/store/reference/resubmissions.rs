@@ -1,4 +1,4 @@
-//! The reference's redrives by submitters: a spec that met a failed process of the same key puts it back, once.
+//! The reference's redrives by submitters: a spec with the key of a failed process puts it back, once.
 
 use apiary_store::model::{GrantKey, NewProcess, ProcessState, Resubmission, SubmitResult};
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Process, Reference};
 
 impl Reference {
-    /// A store that knows these users: the grants of each.
+    /// Creates a store with these users: the grants of each.
     pub(crate) fn of_users<'u>(users: impl IntoIterator<Item = &'u [GrantKey]>) -> Self {
         let number_all = |(number, grants): (usize, &'u [GrantKey])| grants.iter().map(move |grant| (grant.0, number));
         Self { users: users.into_iter().enumerate().flat_map(number_all).collect(), ..Self::default() }
@@ -16,7 +16,7 @@ impl Reference {
         batch.iter().map(|spec| self.redrive_by(spec, now_ms)).collect()
     }
 
-    /// The processes that could be put back.
+    /// Returns the processes that could be put back.
     pub(crate) fn failed(&self) -> Vec<Uuid> {
         let has_failed =
             |process: &&Process| matches!(process.state(), ProcessState::DeadLetter | ProcessState::Failed);
@@ -38,7 +38,7 @@ impl Reference {
         redriven
     }
 
-    /// How a spec is answered that redrove a process.
+    /// Returns the answer to a spec that has redriven a process before.
     pub(super) fn redriven_by(&self, spec: &NewProcess) -> Option<SubmitResult> {
         let (digest, first) = self.redrove.get(&spec.process_id)?;
         if *digest != spec.digest {

@@ -1,4 +1,4 @@
-//! The reference's `max_wait`: it ends what nobody took, and stands still under a pause.
+//! The reference's `max_wait`: it ends unclaimed processes, and stands still under a pause.
 
 use apiary_store::model::{Pause, PauseTarget, ProcessState};
 use uuid::Uuid;
@@ -7,13 +7,13 @@ use super::{Place, Process, Reference};
 use crate::standstill::Pauses;
 
 impl Process {
-    /// When its `max_wait` is over, if it is counted now; and what is left of it, if it stands still.
+    /// Returns the deadline of its `max_wait`, if it is counted now; and the rest of it, if it stands still.
     pub(super) fn wait(&self, pauses: &Pauses, now_ms: i64) -> (Option<i64>, Option<i64>) {
         let Place::Queue { stands_still } = self.place else { return (None, None) };
         if self.spec.max_wait_ms == 0 {
             return (None, None);
         }
-        // From when the earliest pause began that goes on, its deadline is not looked at before it is due.
+        // The deadline stopped counting when the earliest current pause began.
         let at_ms = pauses.since_ms(&self.spec).map_or(now_ms, |paused_ms| paused_ms.max(self.since_ms));
         let left_ms = self.spec.max_wait_ms - pauses.counted_ms(&self.spec, self.since_ms, at_ms);
         if stands_still { (None, Some(left_ms)) } else { (Some(at_ms + left_ms), None) }
@@ -52,7 +52,7 @@ impl Reference {
             }
             match (ended, self.pauses.since_ms(&process.spec)) {
                 (_, None) => *stands_still = false,
-                // Nobody knows any more that it was paused before the other pause began.
+                // The ended pause is not recorded any more, although it began before the other one.
                 (Some(since_ms), Some(still_ms)) => *stands_still |= since_ms.max(process.since_ms) < still_ms,
                 (None, Some(_)) => {}
             }
@@ -60,7 +60,7 @@ impl Reference {
         ended.is_some()
     }
 
-    /// The deadlines and what is left of those that wait, in the order of ids.
+    /// Returns the deadlines or remaining waits of waiting processes, in the order of ids.
     pub(crate) fn waits(&self, now_ms: i64) -> Vec<(Uuid, Option<i64>, Option<i64>)> {
         let waiting = self.processes.values().filter(|process| process.state() == ProcessState::Waiting);
         let wait = |process: &Process| {
