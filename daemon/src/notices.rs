@@ -110,6 +110,8 @@ impl Notices {
                 if now_ms.saturating_sub(open.logged_ms) < REPEAT_AFTER_MS {
                     return None;
                 }
+                // Set even if the throttle suppresses the line, so that the next try is an interval later and not at
+                // each occurrence.
                 open.logged_ms = now_ms;
                 let held_back = pass(kind, &subject)?;
                 open.is_logged = true;

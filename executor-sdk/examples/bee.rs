@@ -15,7 +15,7 @@ async fn greet(args: Greeting, work: Work) -> Result<String, Failure> {
     if args.name.is_empty() {
         return Err(Failure::fatal("nobody to greet: give a name"));
     }
-    // Here, on this machine; the next line is for whoever reads `apiary process logs`.
+    // To this machine's log; the next line goes to the colony's, which `apiary process logs` shows.
     tracing::info!(process = %work.process_id(), "greeting {}", args.name);
     work.log(LogLevel::Info, &format!("greeting {}", args.name));
     Ok(format!("Hello, {}! (attempt {})", args.name, work.attempt()))

@@ -140,8 +140,8 @@ impl Client {
                 Err(error) if error.is(&Reason::BrokerUnknown) => {}
                 answer => return answer,
             }
-            // The broker has restarted, and refused the call before it acted on it. So it is safe to sign and send it
-            // again, once.
+            // Another instance answered, after a restart or behind a load balancer, and refused the call before it
+            // acted on it. So it is safe to sign and send it again, once.
             self.shared.session.forget(&broker_id).await;
             let broker_id = self.shared.session.broker_id(self).await?;
             let request = sign(self, &broker_id, method, message)?;

@@ -70,6 +70,7 @@ impl Journal {
             self.some.notify_one();
             return true;
         }
+        // After the end of the attempt, values are discarded without an error: a clone of the work may still set some.
         state.is_closed
     }
 

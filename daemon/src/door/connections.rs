@@ -113,6 +113,8 @@ impl Connections {
             open.close(victim);
         }
         if open.count >= self.limits.connections_max {
+            // Full in total: the peer with most strangers' connections loses one, so that one address cannot displace
+            // many others.
             let heaviest = open.peers.keys().max_by_key(|peer| strangers(peer, &open)).copied();
             let stranger = heaviest.and_then(|peer| open.peers.get(&peer)).and_then(least_stranger);
             let victim = stranger.or_else(|| self.idlest_known(&open));
@@ -231,6 +233,7 @@ impl Connection {
     /// Begins a call of unlimited duration; `None` if the connection has so many that no streams would be left for
     /// short calls.
     pub fn begin_long_call(self: &Arc<Self>) -> Option<LongCall> {
+        // Added first and taken back if too many: with a check before, concurrent calls could exceed the bound.
         if self.long_calls.fetch_add(1, Ordering::AcqRel) >= LONG_CALLS_OF_CONNECTION_MAX {
             self.long_calls.fetch_sub(1, Ordering::AcqRel);
             return None;
@@ -335,6 +338,7 @@ impl Drop for Room {
 
 impl Drop for RequestOpen {
     fn drop(&mut self) {
+        // The time before the count: once the count is 0, the idle time is measured from it.
         self.0.last_ms.store(millis(self.0.start.elapsed()), Ordering::Relaxed);
         self.0.requests_open.fetch_sub(1, Ordering::AcqRel);
     }

@@ -52,6 +52,7 @@ impl Contact {
             return Err(error);
         }
         let (kind, at_least) = (kind(&error), error.retry_after());
+        // Logged once per kind of trouble, and not for each of the endless tries.
         if self.trouble.as_deref() != Some(kind) {
             if can_pass(&error) {
                 tracing::warn!(%error, "cannot claim work for the moment; trying again until it works");

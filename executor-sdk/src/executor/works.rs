@@ -47,6 +47,7 @@ impl Works {
             return false;
         };
         let key = (subject.process_id, subject.attempt);
+        // A faulty or hostile broker may send more leases than requested; handlers never outnumber slots.
         let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else {
             tracing::warn!(process_id = %key.0, "ignored a lease beyond those asked for");
             return false;

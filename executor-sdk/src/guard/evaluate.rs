@@ -80,6 +80,7 @@ impl Rule {
         let Some(value) = args.pointer(&allowed.field) else {
             return Err(Refusal::new(&self.name, &allowed.field, "missing, and only some values are allowed"));
         };
+        // An empty field covers every string of the arguments; numbers and booleans are not meant then.
         let strings_only = allowed.field.is_empty();
         let mut refusal = None;
         let _ = each_leaf(value, &Place::field(&allowed.field), &mut |place, leaf| {
