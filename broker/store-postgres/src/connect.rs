@@ -1,4 +1,4 @@
-//! Opening connections, and refusing servers that cannot do.
+//! New connections, and checks of the server.
 
 use std::time::Duration;
 
@@ -10,20 +10,24 @@ use sqlx::{Connection as _, Row as _, raw_sql};
 use crate::PostgresOptions;
 use crate::fault::Fault;
 
-/// What Postgres answers `server_version_num` with must be at least this: version 13.
+/// The least `server_version_num`: version 13.
 const VERSION_MIN: i32 = 130_000;
-/// A transaction that the broker left open is rolled back by the server after this long.
+/// The time after which the server rolls back a transaction that the broker left open.
 const IDLE_IN_TRANSACTION_MAX: Duration = Duration::from_secs(20);
-/// How much longer than the server's own limit a caller waits for a statement.
+/// The time that a caller waits for a statement beyond the server's own limit.
+// Longer than the server's limit, so that as a rule the server ends the statement and says so. Only a dead connection runs into this.
 const ANSWER_GRACE: Duration = Duration::from_secs(5);
 
-/// Reads a URL. Nothing of it is in the error.
+/// Reads a URL. The error contains no part of it: it may hold a password.
 pub(super) fn read_url(url: &str) -> StoreResult<PgConnectOptions> {
     let options = apiary_database::read_url(url).map_err(|error| StoreError::Open(error.to_string()))?;
     Ok(options.application_name("apiary-broker"))
 }
 
-/// One connection outside of the pool. A wrong password or database is [`StoreError::Open`], with advice.
+/// Opens a connection outside of the pool.
+///
+/// # Errors
+/// [`StoreError::Open`], with advice, for a wrong password or database; [`StoreError::Unavailable`] if the server does not answer.
 pub(super) async fn connect_once(options: &PgConnectOptions, time_max: Duration) -> StoreResult<PgConnection> {
     let server = describe(options);
     match tokio::time::timeout(time_max, PgConnection::connect_with(options)).await {
@@ -33,9 +37,9 @@ pub(super) async fn connect_once(options: &PgConnectOptions, time_max: Duration)
     }
 }
 
-/// Refuses servers that would keep something else than what they are given.
+/// Refuses servers that are too old, or whose encoding cannot hold every text.
 pub(super) async fn check_server(connection: &mut PgConnection, server: &str) -> StoreResult<()> {
-    // Without preparing it: a pooler may stand in between.
+    // Not prepared: a pooler may stand in between, and may execute it on another server connection than the one that prepared it.
     let facts = raw_sql(include_str!("connections/facts.sql"))
         .fetch_one(connection)
         .await
@@ -45,6 +49,7 @@ pub(super) async fn check_server(connection: &mut PgConnection, server: &str) ->
     if version.parse::<i32>().unwrap_or(0) < VERSION_MIN {
         return Err(StoreError::Open(format!("{server}: version {version} is too old; PostgreSQL 13 is the least")));
     }
+    // Signed documents are UTF-8. Another encoding refuses some characters or, as SQL_ASCII, checks nothing.
     if encoding != "UTF8" {
         return Err(StoreError::Open(format!(
             "{server}: the database's encoding is {encoding}; create one with `CREATE DATABASE … ENCODING 'UTF8' \
@@ -54,7 +59,7 @@ pub(super) async fn check_server(connection: &mut PgConnection, server: &str) ->
     Ok(())
 }
 
-/// The pool. It opens connections when they are needed.
+/// Returns the pool. It opens connections on demand.
 pub(super) fn pool(server: PgConnectOptions, options: &PostgresOptions) -> PostgresPool {
     PostgresPool::new(
         server,
@@ -69,15 +74,18 @@ pub(super) fn pool(server: PgConnectOptions, options: &PostgresOptions) -> Postg
     )
 }
 
-/// The statement that makes a session's or a transaction's settings.
+/// Returns the statement with the settings of a session or, with `is_local`, of a transaction.
 fn settings(options: &PostgresOptions, is_local: bool) -> String {
     let times = [options.statement_time_max, options.lock_time_max, IDLE_IN_TRANSACTION_MAX];
     let numbered = times.iter().zip(["$1", "$2", "$3"]);
     let statement = include_str!("connections/prepare.sql").replace("$4", if is_local { "true" } else { "false" });
+    // Values in the text instead of parameters: behind a pooler it is sent in one message with `BEGIN`, as plain text. All of them
+    // are numbers of milliseconds, so nothing needs escaping.
     numbered.fold(statement, |statement, (time, name)| statement.replace(name, &format!("'{}ms'", time.as_millis())))
 }
 
 fn unreachable(server: &str, error: sqlx::Error) -> StoreError {
+    // The class of the code decides: a wrong password (28) or database (3D) stays wrong however often it is tried.
     let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
     match code.get(..2) {
         Some("28") => StoreError::Open(format!("{server}: {error}; check user and password in the database URL")),

@@ -1,4 +1,4 @@
-//! Who waits for whom, in Postgres.
+//! Parents and the processes that wait for them, in Postgres.
 
 use std::collections::HashMap;
 
@@ -26,15 +26,18 @@ impl DependencyStore for PostgresStore {
     }
 
     async fn settle(&self, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<SettleResult> {
-        // One statement an end. All of them may be repeated, and what one broker does another passes over.
+        // One statement for each outcome, without a common transaction: each may be repeated, and passes over rows that another broker
+        // is changing. So a failure in between loses nothing.
         let mut settled = SettleResult::default();
         let mut session = self.session().await?;
+        // Asked first and alone, because most processes that end have no children.
         let select = query(include_str!("dependencies/awaited.sql")).bind(parents);
         let awaited = process_ids(&session.rows(select).await?)?;
         if awaited.is_empty() {
             return Ok(settled);
         }
         let found = session.rows(query(include_str!("dependencies/settle.sql")).bind(awaited)).await?;
+        // The statements below take connections of their own. Holding this one meanwhile could exhaust the pool when many calls do so.
         drop(session);
         let ends = found.iter().map(|row| rows::parent_end(row)).collect::<StoreResult<Vec<_>>>()?;
         let succeeded = checks::succeeded(&ends);
@@ -45,10 +48,12 @@ impl DependencyStore for PostgresStore {
                 .freed
                 .extend(released.into_iter().filter(|(_, is_free)| *is_free).map(|(process_id, _)| process_id));
         }
+        // An outcome is final, so what was read before this statement still holds.
         let lost = checks::never_succeeding(&ends);
         if !lost.is_empty() {
             until_settled!(cancel(self, &lost, now_ms, limit, &mut settled))?;
         }
+        // The replacement may have ended already. The caller settles it next, hence its id in the answer.
         for (parent, by) in checks::replaced(&ends) {
             settled.ended += until_settled!(pass_on(self, parent, by, limit))?;
             settled.replacements.push(by);
@@ -93,8 +98,8 @@ async fn pass_on(store: &PostgresStore, parent: Uuid, by: Uuid, limit: i64) -> R
     Ok(planned_anew(store, statement).await?.len())
 }
 
-/// Runs a statement with a plan of its own: one that was kept from when these tables were empty would read them from end to end
-/// once they are not. In a transaction, so that a pooler gives the plan and the call to the same server connection.
+/// Runs a statement with a new plan: a plan that was kept from when these tables were empty would read them from end to end once they
+/// are full. It runs in a transaction, so that a pooler sends the plan and the call to the same server connection.
 async fn planned_anew(store: &PostgresStore, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
     let mut session = store.session().await?;
     session.begin().await?;

@@ -1,40 +1,43 @@
-//! What went wrong in Postgres, sorted by what can be done about it.
+//! Errors of Postgres, sorted by their remedy.
 
 use apiary_protocol::Fault as WhoseFault;
 use apiary_protocol::fault::of_sqlstate;
 use apiary_store::StoreError;
 use sqlx::error::DatabaseError;
 
-/// Keys that two transactions may want at the same time.
+/// Unique keys that two transactions may insert at the same time.
 const RACES: [&str; 3] = ["specs_pkey", "dependencies_pkey", "deleted_pkey"];
 
-/// How often a transaction that lost against another one is run again.
+/// The number of times that a transaction is run again after losing against another one.
 const CONFLICT_RETRIES_MAX: u32 = 10;
 
-/// Why a statement failed.
+/// The reason why a statement failed.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// It lost against another transaction and changed nothing: run it again.
+    /// A lost race against another transaction: nothing changed, run it again.
     Conflict(String),
-    /// Running it again at once would not help.
+    /// An error that running it again at once would repeat.
     Store(StoreError),
 }
 
-/// Counts the times that a transaction lost.
+/// The number of times that a transaction lost.
 #[derive(Default)]
 pub(super) struct Conflicts(u32);
 
 impl Conflicts {
-    /// Whether to run it again.
+    /// Counts another loss; true if the transaction is to be run again.
     pub(super) fn again(&mut self) -> bool {
+        // Again at once, without a pause: as a rule the other transaction has ended when this one learns that it lost. Bounded,
+        // because a fault that looks like a lost race would otherwise keep the caller for ever.
         self.0 += 1;
         self.0 <= CONFLICT_RETRIES_MAX
     }
 }
 
-/// Runs one transaction, again while it loses against others: serialization failures, deadlocks, and processes that
-/// are submitted at two brokers in the same moment.
+/// Runs a transaction, and runs it again while it loses against others: serialization failures, deadlocks, and processes that are
+/// submitted to two brokers at the same time.
 macro_rules! until_settled {
+    // A macro, because the expression is evaluated anew for each try: every try needs a new statement and a new connection.
     ($transaction:expr) => {{
         let mut conflicts = $crate::fault::Conflicts::default();
         loop {
@@ -66,6 +69,7 @@ impl From<StoreError> for Fault {
 
 impl From<sqlx::Error> for Fault {
     fn from(error: sqlx::Error) -> Self {
+        // Errors of the connection are temporary. A row that cannot be decoded is damage. Everything else is a fault of the call.
         let words = error.to_string();
         Self::Store(match error {
             sqlx::Error::Database(error) => return of_database(&*error),
@@ -84,27 +88,27 @@ impl From<sqlx::Error> for Fault {
     }
 }
 
-/// Sorts a database's error by whose fault its SQLSTATE is, as the classifier says that every part of Apiary asks, and adds the advice
-/// that fits.
+/// Sorts an error of the server by its SQLSTATE, with the classifier that every part of Apiary uses, and adds advice.
 fn of_database(error: &dyn DatabaseError) -> Fault {
     let code = error.code().unwrap_or_default();
     let words = format!("{} (SQLSTATE {code})", error.message());
     match of_sqlstate(&code) {
-        // The same process was submitted, or the same waiting passed on, elsewhere in this moment; the next try sees it.
+        // The same process was submitted, or the same wait passed on, by another broker at this moment; the next try sees its rows.
         WhoseFault::Document if error.constraint().is_some_and(|name| RACES.contains(&name)) => Fault::Conflict(words),
         WhoseFault::Document => Fault::Store(StoreError::Refused(words)),
+        // The other temporary errors, such as a lock timeout, have waited in vain: another try would wait as long again.
         WhoseFault::Again if loses_at_once(&code) => Fault::Conflict(words),
         WhoseFault::Again => Fault::Store(StoreError::Unavailable(words)),
         WhoseFault::Surroundings => Fault::Store(surroundings(&code, words)),
     }
 }
 
-/// Whether the transaction lost against another one, and did not wait for it in vain: a serialization failure or a deadlock.
+/// Returns true for a serialization failure or a deadlock: the transaction lost against another one, without waiting in vain.
 fn loses_at_once(code: &str) -> bool {
     code.starts_with("40")
 }
 
-/// The database, the way to it or its operator is in the way of whatever comes.
+/// Returns the error for a fault of the database, of the way to it, or of its operator, which fails every call alike.
 fn surroundings(code: &str, words: String) -> StoreError {
     match code {
         "42P01" | "42703" | "3F000" => StoreError::Schema(format!(
@@ -112,7 +116,7 @@ fn surroundings(code: &str, words: String) -> StoreError {
         )),
         "42501" => StoreError::Trouble(format!("{words}: give the broker's role all rights on the schema `apiary`")),
         "XX001" | "XX002" => StoreError::Trouble(format!("{words}: restore the database from a backup")),
-        // Connections, passwords, standbys, resources, the operator and the system come and go; the rest somebody has to mend.
+        // Problems with connections, passwords, standbys, resources, the operator and the system may pass; the others need a repair.
         _ if matches!(code.get(..2), Some("08" | "25" | "28" | "3D" | "53" | "57" | "58")) => {
             StoreError::Unavailable(words)
         }

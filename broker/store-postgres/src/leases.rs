@@ -27,6 +27,7 @@ impl LeaseStore for PostgresStore {
         }
         let mut continuation = None;
         loop {
+            // A new transaction for each part of a long scan, so that its locks on rows and limits never last long.
             let (claims, further) = until_settled!(claim_once(self, lane, slots, clock, continuation.as_ref()))?;
             continuation = further;
             if continuation.is_none() {
@@ -39,6 +40,7 @@ impl LeaseStore for PostgresStore {
         if renewals.is_empty() {
             return Ok(Vec::new());
         }
+        // Sorted for the locks; the answers go back into the order of the items below.
         let sorted = sorted(renewals, |renewal| renewal.lease.process_id);
         let renewed: HashMap<Uuid, RenewedLease> = until_settled!(async {
             let update = query(include_str!("leases/renew.sql"))
@@ -91,6 +93,7 @@ impl LeaseStore for PostgresStore {
         if failures.is_empty() {
             return Ok(Vec::new());
         }
+        // Checked before the statement, which trusts the word of the next state.
         checks::check_failures(failures)?;
         let sorted = sorted(failures, |failure| failure.lease.process_id);
         let ended = until_settled!(async {
@@ -133,7 +136,7 @@ impl LeaseStore for PostgresStore {
     }
 }
 
-/// One transaction of a claim, and where the next goes on.
+/// Runs one transaction of a claim; returns also the state to continue with in the next.
 async fn claim_once(
     store: &PostgresStore,
     lane: &Lane,
@@ -149,6 +152,7 @@ async fn claim_once(
             Ok(claims)
         }
         Err(fault) => {
+            // Explicitly and at once: until then the claimed rows stay locked, and every other claim passes them over.
             session.rollback().await;
             Err(fault)
         }
@@ -162,8 +166,10 @@ async fn lease(
     clock: &dyn Clock,
     continuation: Option<&Continuation>,
 ) -> Result<(ClaimResult, Option<Continuation>), Fault> {
+    // Read inside this transaction and before any row of `queue`: a pause that was committed before the claim is always seen.
     let restrictions = restrictions(session, lane, slots).await?;
     let mut assignment = Assignment::new(slots, restrictions);
+    // The lock of the colony's limits only if they matter here: it makes the colony's claims take turns.
     if assignment.is_limited() {
         assignment = assignment.within(limits::allowance(session, lane, clock).await?);
     }
@@ -176,17 +182,19 @@ async fn lease(
         let continuation = assignment.continuation();
         return Ok((assignment.empty_handed(), continuation));
     }
+    // The time is read now, after all waits for connections and locks, so that no lease is shortened by them.
     let statement = query(include_str!("leases/claim.sql"))
         .bind(column(matches, |one| one.process_id))
         .bind(column(matches, |one| one.executor.0))
         .bind(column(matches, |one| slots[one.slot].lease_ms))
         .bind(clock.now_ms());
     let leased = session.changes(statement).await?;
+    // In the same transaction: a rollback gives the tokens back with the leases.
     limits::spend(session, lane.colony, &assignment.token_uses()).await?;
     Ok((assignment.claims(&leased)?, None))
 }
 
-/// What stands in the way of the lane's work now.
+/// Reads the conditions that stop the lane's work now.
 async fn restrictions(session: &mut Session, lane: &Lane, slots: &[ClaimSlot]) -> Result<LaneRestrictions, Fault> {
     let select = query(include_str!("leases/claim_restrictions.sql"))
         .bind(lane.colony.0)
@@ -196,7 +204,7 @@ async fn restrictions(session: &mut Session, lane: &Lane, slots: &[ClaimSlot]) -
     Ok(found.iter().map(|row| rows::restriction(row)).collect::<StoreResult<_>>()?)
 }
 
-/// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
+/// Scans the lane in its order until the slots are full, or no further work could suit one of them.
 async fn scan_lane(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
     loop {
         prepare_scan(session, lane, assignment).await?;
@@ -218,13 +226,14 @@ async fn scan_lane(session: &mut Session, lane: &Lane, assignment: &mut Assignme
             .bind(scan.until.0)
             .bind(scan.until.1);
         let found = session.rows(select).await?;
+        // Candidates of one page share one count of their limits: a count for each would cost a round trip each.
         let found: Vec<Candidate> = found.iter().map(|row| rows::candidate(row)).collect::<StoreResult<_>>()?;
         assignment.count(limits::uses(session, lane.colony, &assignment.uncounted(&found)).await?);
         assignment.assign(&scan, &found);
     }
 }
 
-/// Before a walk past what nobody can take: how far this transaction goes, and which keys it need not look at.
+/// Prepares a scan past work that nobody can take: measures where this transaction ends, and reads the keys to leave out.
 async fn prepare_scan(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
     if let Some(after) = assignment.asks_for_end() {
         let select = query(include_str!("leases/claim_end.sql"))
@@ -242,12 +251,12 @@ async fn prepare_scan(session: &mut Session, lane: &Lane, assignment: &mut Assig
     Ok(())
 }
 
-/// What became of the leases that a statement ended.
+/// Reads the results for the leases that a statement ended. A lease without a row is lost.
 fn lease_ends(found: &[PgRow]) -> StoreResult<HashMap<Uuid, LeaseEnd>> {
     found.iter().map(|row| rows::lease_end(row)).collect()
 }
 
-/// One order of rows for all brokers makes deadlocks rare; those that still happen are run again.
+/// Sorts items by their process. One order of rows at all brokers makes deadlocks rare; transactions that still deadlock are run again.
 fn sorted<T>(items: &[T], process_id: impl Fn(&T) -> Uuid) -> Vec<&T> {
     let mut sorted: Vec<&T> = items.iter().collect();
     sorted.sort_unstable_by_key(|item| process_id(item));

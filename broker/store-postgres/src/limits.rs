@@ -1,4 +1,4 @@
-//! Limits in Postgres. Whoever counts by them, or changes them, holds the colony's lock until its transaction ends.
+//! Limits in Postgres. A transaction that counts them or changes them holds the colony's lock until it ends.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -26,6 +26,7 @@ impl LimitStore for PostgresStore {
             let delete = query(include_str!("limits/remove.sql")).bind(colony.0).bind(kind.as_str()).bind(pattern);
             let mut session = self.session().await?;
             session.begin().await?;
+            // A claim in progress counts by the limits that it has read: the change waits for its end.
             lock(&mut session, colony).await?;
             let existed = session.changed(delete).await? > 0;
             session.commit().await?;
@@ -44,25 +45,26 @@ impl LimitStore for PostgresStore {
     }
 }
 
-/// How often a cancellation looks again for what escaped it.
+/// The number of times that a cancellation counts and cancels.
 const CANCEL_ROUNDS: usize = 3;
 
-/// Waits until nobody else counts the limits of this colony.
+/// Takes the lock of the colony's limits until the transaction ends.
 pub(super) async fn lock(session: &mut Session, colony: ColonyKey) -> Result<(), Fault> {
+    // An advisory lock, because there may be no row to lock: a concurrency key has its default limit without one.
     session.rows(query(include_str!("limits/lock.sql")).bind(colony.0)).await.map(|_| ())
 }
 
-/// The limits that matter in this lane, with the lock on them.
+/// Takes the lock, and reads the limits that matter in this lane.
 pub(super) async fn allowance(session: &mut Session, lane: &Lane, clock: &dyn Clock) -> Result<Allowance, Fault> {
     lock(session, lane.colony).await?;
     let select = query(include_str!("leases/claim_limits.sql")).bind(lane.colony.0).bind(&lane.executor_type);
     let found = session.rows(select).await?;
     let limits = found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?;
-    // Read under the lock: whoever had it before counted by an earlier time.
+    // The time is read under the lock. Read before, it could lie before the time to which the last holder filled the buckets.
     Ok(Allowance::new(limits, &lane.executor_type, clock.now_ms()))
 }
 
-/// How much of these is in use.
+/// Reads the use of these counters.
 pub(super) async fn uses(
     session: &mut Session,
     colony: ColonyKey,
@@ -79,14 +81,14 @@ pub(super) async fn uses(
     Ok(found.iter().map(|row| rows::limit_use(row)).collect::<StoreResult<_>>()?)
 }
 
-/// The concurrency keys in use, each with how much of it is.
+/// Reads the concurrency keys in use, each with the number of its leases.
 pub(super) async fn keys(session: &mut Session, colony: ColonyKey) -> Result<Vec<LimitUse>, Fault> {
     let select = query(include_str!("leases/claim_keys.sql")).bind(colony.0).bind(CLAIM_KEYS_MAX);
     let found = session.rows(select).await?;
     Ok(found.iter().map(|row| rows::limit_use(row)).collect::<StoreResult<_>>()?)
 }
 
-/// Keeps what is left of rates.
+/// Writes back the token buckets from which a claim took.
 pub(super) async fn spend(session: &mut Session, colony: ColonyKey, spent: &[TokenUse<'_>]) -> Result<(), Fault> {
     if spent.is_empty() {
         return Ok(());
@@ -101,7 +103,7 @@ pub(super) async fn spend(session: &mut Session, colony: ColonyKey, spent: &[Tok
     session.changed(keep).await.map(|_| ())
 }
 
-/// The limits of the concurrency keys of these colonies.
+/// Reads the limits on concurrency keys of these colonies.
 pub(super) async fn of_keys(
     session: &mut Session,
     colonies: &BTreeSet<ColonyKey>,
@@ -114,10 +116,12 @@ pub(super) async fn of_keys(
     Ok(limits)
 }
 
-/// Cancels what is too much of a key, under the lock. What is ended, or freed, in this very moment escapes the statement: then it
-/// is counted again.
+/// Cancels the processes that exceed the limit of a key, under the lock. A process that ends or is unblocked at this moment
+/// escapes the statement; then the unfinished ones are counted again.
 pub(super) async fn cancel(session: &mut Session, limited_key: &LimitedKey, now_ms: i64) -> Result<Vec<Uuid>, Fault> {
     let (mut cancelled, cancel) = (Vec::new(), limited_key.cancel(now_ms));
+    // Rows of `leases` and `blocked` can move without the lock of the limits. A few rounds suffice, because each escape needs a
+    // transition at just that moment; what still exceeds the limit is left to the next submit of the key.
     for _ in 0..CANCEL_ROUNDS {
         let count =
             query(include_str!("processes/submit_unfinished.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
@@ -141,6 +145,7 @@ pub(super) async fn cancel(session: &mut Session, limited_key: &LimitedKey, now_
             .bind(&cancel.by)
             .bind(now_ms);
         let done = process_ids(&session.rows(end).await?)?;
+        // Fewer than chosen: the others changed tables in between.
         let is_done = done.len() == chosen.len();
         cancelled.extend(done);
         if is_done {
@@ -156,6 +161,7 @@ async fn set_once(store: &PostgresStore, colony: ColonyKey, record: &LimitRecord
         .bind(colony.0)
         .bind(limit.kind.as_str())
         .bind(&limit.pattern)
+        // 0 stands for no limit of this sort, as in the table.
         .bind(limit.running_max.unwrap_or(0))
         .bind(limit.policy.as_str())
         .bind(limit.rate.map_or(0, |rate| rate.count))

@@ -1,4 +1,4 @@
-//! Hearing what other brokers tell.
+//! Messages from other brokers.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use tokio_util::sync::CancellationToken;
 use crate::PostgresStore;
 use crate::fault::Fault;
 
-/// The channel that brokers talk on.
+/// The notification channel of the brokers.
 const CHANNEL: &str = "apiary";
-/// Messages that wait to be read. They are hints: what does not fit is dropped, and a slow poll finds the work.
+/// The greatest number of unread messages. Messages are hints: further ones are dropped, and slow polls find the work.
 const MESSAGES_MAX: usize = 1024;
-/// The pause before the next try to reach the server.
+/// The pause before the next attempt to reach the server.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Listens on a connection of its own until the receiver is dropped or the store closes.
 pub(super) async fn listen(store: &PostgresStore) -> StoreResult<Option<mpsc::Receiver<String>>> {
     let is_pooled = store.pool.is_pooled().await.map_err(Fault::from)?;
-    // A pooler hears for nobody: the session that listened is the next transaction's.
+    // Behind a pooler nothing would arrive: the session that listens is given to another client's next transaction.
     let Some(server) = store.direct.as_ref().or((!is_pooled).then_some(&store.server)) else {
         tracing::info!(
             "other brokers' work is noticed by slow polls: set `broker.database_direct_url` to the server's own URL, past the \
@@ -33,14 +33,14 @@ pub(super) async fn listen(store: &PostgresStore) -> StoreResult<Option<mpsc::Re
         check_direct(server, store.options.acquire_time_max).await?;
     }
     let ear = Ear { server: server.clone(), acquire_time_max: store.options.acquire_time_max };
-    // The first time here, so that who calls knows that nothing is missed from now on.
+    // The first subscription is made here and not in the task, so that no message is missed after this method returned.
     let listener = ear.subscribe().await.map_err(|error| StoreError::from(Fault::from(error)))?;
     let (sender, receiver) = mpsc::channel(MESSAGES_MAX);
     store.listeners.spawn(run(ear, listener, store.pool.breaks().clone(), sender, store.stop.clone()));
     Ok(Some(receiver))
 }
 
-/// Refuses a direct URL that is none: nothing would ever be heard there, and nothing would say so.
+/// Refuses a direct URL that leads to a pooler: no message would ever arrive there, and no error would say so.
 async fn check_direct(server: &PgConnectOptions, time_max: Duration) -> StoreResult<()> {
     if leads_to_pooler(server, time_max).await.map_err(|error| StoreError::from(Fault::from(error)))? {
         return Err(StoreError::Open(format!(
@@ -66,9 +66,10 @@ async fn run(
                 tracing::warn!(%error, "lost the connection for messages between brokers; other brokers' work is noticed later \
                     until it is back");
             }
-            // A server that was demoted lets its listeners hear nothing, and cuts none of them off.
+            // After a failover the old server keeps its listeners connected, and sends them nothing. A break elsewhere hints at that.
             () = breaks.next() => tracing::debug!("another connection broke; listening anew"),
         }
+        // Messages that were sent meanwhile are lost. That is allowed: they are hints.
         listener = tokio::select! {
             () = stop.cancelled() => return,
             () = sender.closed() => return,
@@ -77,7 +78,7 @@ async fn run(
     }
 }
 
-/// How to listen, each time on a new connection.
+/// A subscriber, which listens on a new connection each time.
 struct Ear {
     server: PgConnectOptions,
     acquire_time_max: Duration,
@@ -85,6 +86,7 @@ struct Ear {
 
 impl Ear {
     async fn subscribe(&self) -> Result<PgListener, sqlx::Error> {
+        // A pool of one that keeps its connection for ever: the listener needs a pool to reconnect through.
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(self.acquire_time_max)
@@ -98,6 +100,7 @@ impl Ear {
 
     async fn subscribe_again(&self) -> PgListener {
         loop {
+            // Before the first attempt, too: all brokers lose their connections at once, and must not hit a restarting server at once.
             tokio::time::sleep(PAUSE).await;
             match self.subscribe().await {
                 Ok(listener) => return listener,
@@ -107,11 +110,12 @@ impl Ear {
     }
 }
 
-/// Hands messages on until the connection fails; sqlx repairs the usual breaks by itself.
+/// Forwards messages until the connection fails. sqlx reconnects after the usual breaks by itself.
 async fn forward(listener: &mut PgListener, sender: &mpsc::Sender<String>) -> sqlx::Error {
     loop {
         match listener.recv().await {
             Ok(notification) => {
+                // Never waits for the reader: while the connection is not read, the server cannot discard the messages.
                 if sender.try_send(notification.payload().to_owned()).is_err() {
                     tracing::debug!("dropped a message from another broker: nobody reads them fast enough");
                 }

@@ -1,4 +1,4 @@
-//! What operators do to processes, in Postgres.
+//! Operators' actions on processes, in Postgres.
 
 use std::collections::{HashMap, HashSet};
 
@@ -28,6 +28,8 @@ impl OperationStore for PostgresStore {
                 .bind(column(specs, |spec| spec.submit_by_ms))
                 .bind(now_ms)
         };
+        // Retried whole: of two brokers with the same spec, the second fails on the primary key of `deleted` and sees the first's row
+        // in the next try.
         let redriven = until_settled!(changed(self, statement()))?;
         Ok(specs.iter().map(|spec| redriven.contains(&spec.first)).collect())
     }
@@ -65,7 +67,7 @@ impl OperationStore for PostgresStore {
             let id = ids.first().copied();
             query(include_str!("processes/replace.sql")).bind(colony.0).bind(id).bind(replaced_by).bind(now_ms)
         };
-        // One that is there already can only be the one that it was kept for before.
+        // The statement changes nothing for an existing id, unless the process was reserved for it before.
         let fits = |known: &KnownState| checks::can_be_redriven(known) && !is_taken;
         let effects = change(self, colony, &[process_id], fits, statement).await?;
         Ok(checks::replaced_effect(effects.first().copied(), is_taken))
@@ -116,14 +118,14 @@ impl OperationStore for PostgresStore {
         let statement = |ids: Vec<Uuid>| {
             query(include_str!("processes/delete.sql")).bind(colony.0).bind(ids).bind(finished_until_ms)
         };
-        // What retention does not find any more, it leaves alone.
+        // With a retention time nothing is tried again: the process was redriven meanwhile, and the next sweep decides anew.
         let fits = |known: &KnownState| finished_until_ms.is_none() && known.state != ProcessState::Running;
         change(self, colony, ids, fits, statement).await
     }
 }
 
-/// Runs the statement. What it did not change is looked up; what was in transition, and is in a state now in which it can be
-/// changed, is tried again.
+/// Runs the statement, and reads the states of the processes that it did not change. A process that was in transition, and is now in a
+/// state that allows the change, is tried again.
 async fn change<'q>(
     store: &PostgresStore,
     colony: ColonyKey,
@@ -146,6 +148,8 @@ async fn change<'q>(
         if open.is_empty() {
             break;
         }
+        // A statement sees one moment, and a row that another transaction is moving is in none of the tables that it may change. So no
+        // row is no proof that the state forbids it: only the state read afterwards is.
         let states = states(store, colony, &open).await?;
         for id in &open {
             match states.get(id) {
@@ -155,6 +159,7 @@ async fn change<'q>(
             }
         }
         open.retain(|id| !effects.contains_key(id));
+        // Bounded like a lost race: a process can change its state as often as its executor likes.
         if !open.is_empty() && !conflicts.again() {
             return Err(Fault::Conflict("a process went from state to state while it was to be changed".into()).into());
         }

@@ -1,4 +1,4 @@
-//! How to reach Postgres, and how long to wait for it.
+//! Options of the connections to Postgres, and the times to wait for it.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ pub struct PostgresOptions {
     /// Connections at most, one more for listening. All brokers' together must stay under the server's
     /// `max_connections`.
     pub connections_max: u32,
-    /// How long a call waits for a free connection, or for the server to come back.
+    /// The time that a call waits for a free connection, or for the server to come back.
     pub acquire_time_max: Duration,
-    /// The server gives a statement up after this long.
+    /// The time after which the server cancels a statement.
     pub statement_time_max: Duration,
-    /// The server gives up waiting for a row that another transaction holds after this long.
+    /// The time after which the server stops waiting for a row that another transaction has locked.
     pub lock_time_max: Duration,
-    /// Whether a transaction pooler surely stands in between (PgBouncer or Supavisor in transaction mode). If not, it is
-    /// found out at the start. Behind one, sessions are left as they are, because their settings would leak to other
-    /// clients: every transaction makes its own. No statement is prepared under a name, whatever the pooler can do.
+    /// True if a transaction pooler surely stands in between (PgBouncer or Supavisor in transaction mode). Otherwise it is detected at the
+    /// start. Behind a pooler the sessions stay unchanged, because their settings would leak to other clients: every transaction
+    /// makes its own settings. No statement is prepared under a name, whatever the pooler supports.
     pub has_transaction_pooler: bool,
     /// The server's own URL, past the pooler. Notifications are received there; without it, other brokers' work is noticed by
     /// slow polls.

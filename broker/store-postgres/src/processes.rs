@@ -87,8 +87,8 @@ impl ProcessStore for PostgresStore {
     }
 }
 
-/// One statement keeps what can be kept. What it did not keep is looked up; in the rare case that nothing stands in
-/// its way any more (its idempotency key was just forgotten), it is tried again.
+/// Stores what can be stored in one statement, and reads the reason for the rest. In the rare case that the reason is gone by
+/// then (its idempotency key was just deleted), the item is tried again.
 pub(super) async fn submit(
     store: &PostgresStore,
     processes: &[NewProcess],
@@ -98,7 +98,7 @@ pub(super) async fn submit(
     let mut cancelled = Vec::new();
     let mut answers: HashMap<Uuid, SubmitResult> = HashMap::with_capacity(processes.len());
     let mut open: Vec<&NewProcess> = processes.iter().collect();
-    // One order of rows for all brokers: of two batches with common rows, one waits for the other, never both.
+    // One order of rows at all brokers: of two batches with common rows one waits for the other, never each for the other.
     open.sort_unstable_by_key(|process| process.process_id);
     let mut conflicts = Conflicts::default();
     while !open.is_empty() {
@@ -113,6 +113,8 @@ pub(super) async fn submit(
             Err(fault) => return Err(fault.into()),
         }
         if !open.is_empty() {
+            // Insert first, look up afterwards: the other way round another broker could insert in between. Most items are new, and need
+            // no second statement.
             answers.extend(known(store, &open, now_ms).await?);
             open.retain(|process| !answers.contains_key(&process.process_id));
             if !open.is_empty() && !conflicts.again() {
@@ -127,7 +129,7 @@ pub(super) async fn submit(
     Ok((checks::with_cancelled(processes, answers, &cancelled), cancelled))
 }
 
-/// One statement; or, where limits may cancel something, one transaction.
+/// Stores the items in one statement or, if limits may cancel something, in one transaction.
 async fn keep_once(
     store: &PostgresStore,
     open: &[&NewProcess],
@@ -135,6 +137,7 @@ async fn keep_once(
     is_limited: bool,
 ) -> Result<(HashSet<Uuid>, Vec<(ColonyKey, Uuid)>), Fault> {
     let mut session = store.session().await?;
+    // A single statement is a transaction by itself, and saves two round trips.
     if !is_limited {
         return Ok((keep(&mut session, open, now_ms).await?, Vec::new()));
     }
@@ -157,16 +160,19 @@ async fn keep_within_limits(
     now_ms: i64,
 ) -> Result<(HashSet<Uuid>, Vec<(ColonyKey, Uuid)>), Fault> {
     let keyed = open.iter().filter(|process| process.concurrency_key.is_some());
-    // In one order at every broker, because the locks on them are held together.
+    // In one order at every broker, because the locks of several colonies are held together.
     let colonies: BTreeSet<ColonyKey> = keyed.map(|process| process.colony).collect();
     let mut limits = limits::of_keys(session, &colonies).await?;
     if !overflow::limited_keys(open.iter().copied(), &limits).is_empty() {
+        // Only if a limit that cancels applies, because the lock makes the colony's claims wait.
         for colony in &colonies {
             limits::lock(session, *colony).await?;
         }
+        // Read again under the lock: the limits may have changed before it was granted.
         limits = limits::of_keys(session, &colonies).await?;
     }
     let kept = keep(session, open, now_ms).await?;
+    // Only new processes count: one that existed before was held to the limit by its own submit.
     let new = open.iter().copied().filter(|process| kept.contains(&process.process_id));
     let mut cancelled = Vec::new();
     for limited_key in overflow::limited_keys(new, &limits) {

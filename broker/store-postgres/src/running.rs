@@ -1,4 +1,4 @@
-//! What processes say while they run, in Postgres.
+//! Progress, logs and attributes of running processes, in Postgres.
 
 use std::collections::{HashMap, HashSet};
 

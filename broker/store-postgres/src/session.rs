@@ -1,4 +1,4 @@
-//! One connection for one call, its failures sorted.
+//! A connection for one call, with its errors sorted.
 
 use apiary_database::PostgresSession;
 use sqlx::Postgres;

@@ -1,4 +1,4 @@
-//! What the store holds: its connections, and what ends with it.
+//! The store: its connections, and the tasks that end with it.
 
 use apiary_database::{PostgresPool, describe};
 use apiary_store::StoreResult;

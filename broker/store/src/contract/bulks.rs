@@ -8,8 +8,8 @@ use crate::model::{Bulk, BulkState, BulkStep, ColonyKey};
 /// Bulk actions. At any time at most one broker holds a bulk action and advances it in steps.
 #[async_trait::async_trait]
 pub trait BulkStore: Send + Sync {
-    /// Stores a new bulk action, and deletes old finished ones of the colony. At most
-    /// `running_max` may run in the colony, and the newest `kept_min` stay in any case. False, and nothing stored, if the id exists or too many run.
+    /// Stores a new bulk action, and deletes old finished ones of the colony. At most `running_max` may run in the colony, and the newest
+    /// `kept_min` stay in any case. False, and nothing stored, if the id exists or too many run.
     async fn start_bulk(&self, bulk: &Bulk, running_max: i64, kept_min: i64) -> StoreResult<bool>;
 
     /// Returns a bulk action; `None` if the colony has none with this id.
