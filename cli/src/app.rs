@@ -1,4 +1,4 @@
-//! The tree of commands, and how one of them is run.
+//! The command tree, and the dispatch to a command.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use crate::reload::Source;
 use crate::settings::{Flags, Place, table, unknown_variables};
 use crate::{logging, mistakes};
 
-/// A broker for signed work, the bees that do it, and the tools to run and question them.
+/// A broker for signed work, its executors (bees), and the tools to operate them
 #[derive(Parser)]
 #[command(
     name = "apiary",
@@ -36,44 +36,44 @@ pub(crate) struct Cli {
     command: Command,
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// The configuration file; else $APIARY_CONFIG, ./apiary.toml, or the user's
+    /// Configuration file; default: $APIARY_CONFIG, ./apiary.toml, or the user's file
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The data folder of `apiary up`; its apiary.toml is the configuration file
+    /// Data folder of `apiary up`; its apiary.toml is the configuration file
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Sets any setting; `apiary config show` lists them
+    /// Set any setting; `apiary config show` lists them
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// The broker: https://HOST:PORT, http://127.0.0.1:PORT or unix:/PATH
+    /// Address of the broker: https://HOST:PORT, http://127.0.0.1:PORT or unix:/PATH
     #[arg(long, global = true, value_name = "ADDRESS")]
     broker: Option<String>,
-    /// The colony's id, the root of trust
+    /// Id of the colony, the root of trust
     #[arg(long, global = true, value_name = "ID")]
     colony: Option<String>,
-    /// The secret key to act with; `-` is standard input
+    /// File with the secret key to act with; `-` is standard input
     #[arg(long, global = true, value_name = "FILE")]
     key_file: Option<String>,
-    /// How data is printed
+    /// Format of the output
     #[arg(long, short, global = true, value_enum, default_value_t)]
     output: Format,
-    /// When colours are used
+    /// Use of colours
     #[arg(long, global = true, value_enum, default_value_t)]
     color: Color,
-    /// Tells more on standard error; twice for much more
+    /// Log more on standard error; twice for much more
     #[arg(long, short, global = true, action = ArgAction::Count)]
     verbose: u8,
-    /// Tells less on standard error
+    /// Log less on standard error
     #[arg(long, short, global = true, action = ArgAction::Count)]
     quiet: u8,
-    /// error, warn, info, debug or trace
+    /// Level of the log: error, warn, info, debug or trace
     #[arg(long, global = true, value_name = "LEVEL")]
     log_level: Option<String>,
-    /// text or json
+    /// Format of the log: text or json
     #[arg(long, global = true, value_name = "FORMAT")]
     log_format: Option<String>,
 }
@@ -131,7 +131,7 @@ pub(crate) fn main() -> ExitCode {
             tree.build();
             let error =
                 mistakes::explain(error, &tree, std::env::args_os().map(|text| text.to_string_lossy().into_owned()));
-            // Help that nobody reads any more is no failure.
+            // Help written to a closed output is no failure.
             let _ = error.print();
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
@@ -139,7 +139,7 @@ pub(crate) fn main() -> ExitCode {
     cli.global.color.apply();
     output::suggest_with(cli.global.place_flags());
     let ended = catch_unwind(AssertUnwindSafe(|| cli.run()));
-    // The panic itself is in the log; what is left of the log is still to be written.
+    // The log has the panic; the remaining log lines are still to be written.
     let ended = ended.unwrap_or_else(|panic| Err(anyhow!("a fault of the program: {}", apiary_daemon::words(&*panic))));
     let code = match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -179,7 +179,7 @@ impl Cli {
     }
 }
 
-/// Says which variables were meant for this program and set nothing in it.
+/// Warns about environment variables with this program's prefix that name no setting.
 fn warn_of_unknown_variables() {
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
     for (name, meant) in unknown_variables(names) {
@@ -190,7 +190,7 @@ fn warn_of_unknown_variables() {
 }
 
 impl Global {
-    /// The flags that say where to look, as they were given.
+    /// Returns the flags for the configuration's place, as given.
     fn place_flags(&self) -> String {
         let given = [("--config", &self.config), ("--data", &self.data)];
         let flags = given.iter().filter_map(|(flag, path)| Some(format!("{flag} {}", quoted(path.as_deref()?))));
@@ -231,12 +231,12 @@ impl Global {
 }
 
 impl Command {
-    /// What needs no settings must work with broken ones.
+    /// Returns false for commands that must work with broken settings.
     fn reads_settings(&self) -> bool {
         !matches!(self, Self::Completions(_) | Self::Man(_) | Self::Demo(_))
     }
 
-    /// What runs on tells what it does; the rest tells what goes wrong.
+    /// Returns the default log level: services log their activity, other commands only faults.
     fn log_level(&self) -> Level {
         match self {
             Self::Broker(_) | Self::Bee(_) => Level::INFO,
@@ -246,7 +246,7 @@ impl Command {
         }
     }
 
-    /// Whether it runs until it is told to stop: then nothing that it prints may hold it up.
+    /// Returns true for services, which run until they are stopped: their output must never block them.
     fn runs_on(&self) -> bool {
         match self {
             Self::Up(_) | Self::Broker(_) | Self::Bee(_) => true,
@@ -290,7 +290,7 @@ mod tests {
     use super::*;
     use crate::exit::Exit;
 
-    /// Every command, with the words that lead to it.
+    /// Returns every command with its path.
     fn commands() -> Vec<(Vec<String>, clap::Command)> {
         fn walk(command: &clap::Command, path: &[String], found: &mut Vec<(Vec<String>, clap::Command)>) {
             let path = [path, &[command.get_name().to_owned()]].concat();

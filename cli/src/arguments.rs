@@ -1,4 +1,4 @@
-//! Arguments that need more than their text: durations, moments, labels.
+//! Parsers of arguments: durations, times, labels.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use uuid::Uuid;
 
-/// A duration as people write it: `30s`, `5m`, `1h 30m`, `2d`; `0` is none.
+/// Parses a duration: `30s`, `5m`, `1h 30m`, `2d`; `0` is none.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let advice = || "expected a duration such as 30s, 5m, 1h or 2d".to_owned();
     if text.trim() == "0" {
@@ -18,7 +18,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| advice())
 }
 
-/// A value that is there: an empty one is a variable that was not set, and would mean "any".
+/// Rejects an empty value: usually an unset variable, which would mean "any".
 pub(crate) fn given(text: &str) -> Result<String, String> {
     match text {
         "" => Err("it is empty: give a value, or leave it out".to_owned()),
@@ -26,12 +26,12 @@ pub(crate) fn given(text: &str) -> Result<String, String> {
     }
 }
 
-/// An id (RFC 9562), whole: where a mistake would cost much, there is no short form.
+/// Parses a complete id (RFC 9562): short forms are not accepted, because a wrong match would be costly.
 pub(crate) fn uuid(text: &str) -> Result<Uuid, String> {
     text.parse().map_err(|_| "expected an id such as 0198c0de-0000-7000-8000-000000000001".to_owned())
 }
 
-/// A whole number in bounds; those of its type count as none.
+/// Returns a parser of whole numbers in bounds; a bound outside the type does not apply.
 pub(crate) fn whole<T: TryFrom<i64>>(least: i64, most: i64) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| {
         let number = text.trim().parse().ok().filter(|number| (least..=most).contains(number));
@@ -42,20 +42,20 @@ pub(crate) fn whole<T: TryFrom<i64>>(least: i64, most: i64) -> impl Fn(&str) -> 
     }
 }
 
-/// The upper bound of a number that is not bounded otherwise.
+/// Upper bound of otherwise unbounded numbers.
 pub(crate) const OPEN: i64 = u32::MAX as i64;
 
-/// Any number, also with a fraction.
+/// Parses a number, also with a fraction.
 pub(crate) fn number(text: &str) -> Result<f64, String> {
     text.trim().parse().map_err(|_| "expected a number, such as 12.5".to_owned())
 }
 
-/// A duration in whole milliseconds, as documents hold it.
+/// Converts a duration to whole milliseconds, the unit of documents.
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// How grave a log line is, or where it was captured: the SDK's levels, as an argument.
+/// Level of a log line, or the stream that it was captured from: the SDK's levels, as an argument.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Level {
     Trace,
@@ -81,17 +81,17 @@ impl From<Level> for LogLevel {
     }
 }
 
-/// A moment: RFC 3339, or a duration from now.
+/// A time: RFC 3339, or a duration from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
-    /// At this time.
+    /// An absolute time.
     At(Timestamp),
-    /// So long from now.
+    /// A duration from now.
     In(Duration),
 }
 
 impl Moment {
-    /// Reads `2026-12-24T18:00:00Z` or `5m`.
+    /// Parses `2026-12-24T18:00:00Z` or `5m`.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         if let Ok(at) = text.parse() {
             return Ok(Self::At(at));
@@ -101,7 +101,7 @@ impl Moment {
             .map_err(|_| "expected a time such as 2026-12-24T18:00:00Z, or 5m (from now)".to_owned())
     }
 
-    /// The moment, seen from `now`.
+    /// Returns the time, relative to `now`.
     pub(crate) fn at(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(at) => at,
@@ -110,18 +110,18 @@ impl Moment {
     }
 }
 
-/// A moment: RFC 3339, or so long before now.
+/// A time: RFC 3339, or a duration back from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Past(Moment);
 
 impl Past {
-    /// Reads `2026-12-24T18:00:00Z` or `2h`.
+    /// Parses `2026-12-24T18:00:00Z` or `2h`.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let advice = |_| "expected a time such as 2026-12-24T18:00:00Z, or 2h (back from now)".to_owned();
         Moment::read(text).map(Self).map_err(advice)
     }
 
-    /// The moment, seen from `now`.
+    /// Returns the time, relative to `now`.
     pub(crate) fn at(self, now: Timestamp) -> Timestamp {
         match self.0 {
             Moment::At(at) => at,
@@ -130,7 +130,7 @@ impl Past {
     }
 }
 
-/// `key=value`.
+/// Parses `key=value`.
 pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),

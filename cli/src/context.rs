@@ -1,18 +1,18 @@
-//! What every command gets.
+//! Context of every command.
 
 use crate::logging::Log;
 use crate::output::Format;
 use crate::reload::Source;
 use crate::settings::Settings;
 
-/// What every command gets.
+/// Context of every command.
 pub(crate) struct Context {
     /// The settings in effect.
     pub(crate) settings: Settings,
-    /// The place that they were read from; `None` for a command that reads none.
+    /// Source of the settings; `None` for a command that reads none.
     pub(crate) source: Option<Source>,
     /// The log.
     pub(crate) log: Log,
-    /// How to print data.
+    /// Format of the output.
     pub(crate) format: Format,
 }

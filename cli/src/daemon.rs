@@ -1,4 +1,4 @@
-//! What runs until it is told to stop: signals, and what systemd wants to hear.
+//! Services: signals, and notifications to systemd.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,13 +15,12 @@ use crate::exit::Fault;
 use crate::output::note;
 use crate::settings::Setting;
 
-/// Files that are open besides connections: the database's, the log, and what commands read.
+/// Files besides connections: the database, the log, and files that commands read.
 const OTHER_FILES: u64 = 128;
-/// The fewest connections that a door has, whatever the limit.
+/// Fewest connections of a door, whatever the limit of open files.
 const CONNECTIONS_MIN: usize = 16;
 
-/// Raises the limit of open files as far as this process may: every connection is one, and the usual limit is from a time when
-/// a program that had more was thought to have gone wrong.
+/// Raises the limit of open files to the hard limit: every connection is a file, and the usual soft limit is low.
 pub(crate) fn raise_open_files() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(soft, hard)| if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) });
@@ -30,8 +29,8 @@ pub(crate) fn raise_open_files() {
     }
 }
 
-/// Returns how many of the connections that a setting allows there are files for: half of what may be open, because `apiary up`
-/// has two doors.
+/// Returns how many connections fit: at most the setting's, and at most half of the open files, because `apiary up` has
+/// two doors.
 pub(crate) fn connections_with_files(setting: &Setting, connections_max: usize) -> usize {
     let Ok((limit, _)) = getrlimit(Resource::RLIMIT_NOFILE) else { return connections_max };
     let files = usize::try_from(limit.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX).max(CONNECTIONS_MIN);
@@ -46,14 +45,14 @@ pub(crate) fn connections_with_files(setting: &Setting, connections_max: usize) 
     connections_max.min(files)
 }
 
-/// SIGTERM and SIGINT. Made before a service starts, so that a signal during the start is not lost.
+/// SIGTERM and SIGINT. Created before a service starts, so that a signal during the start is not lost.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    /// From now on, signals are ours.
+    /// Starts to receive the signals.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("signals cannot be listened to");
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
@@ -66,7 +65,7 @@ impl Signals {
         }
     }
 
-    /// Does `work` unless a signal comes first; then the answer is `None`, and `work` is dropped.
+    /// Does `work` unless a signal arrives first; then returns `None`, and drops `work`.
     pub(crate) async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = work => Some(done),
@@ -75,8 +74,8 @@ impl Signals {
     }
 }
 
-/// Runs a service that listens already, until it ends or is told to. A signal cancels `shutdown`, and the service ends in
-/// its own time; a second one cuts it off.
+/// Runs a listening service until it ends or a signal arrives. The first signal cancels `shutdown`, and the service
+/// ends in its own time; the second one ends it at once.
 pub(crate) async fn serve(
     mut signals: Signals,
     shutdown: &CancellationToken,
@@ -106,8 +105,8 @@ pub(crate) async fn serve(
     }
 }
 
-/// Waits for the shutdown, or for a part that fails again and again: then an error ends the process, and whatever started it
-/// starts it anew.
+/// Waits for the shutdown, or for a part that fails repeatedly: an error then ends the process, so that the service
+/// manager restarts it.
 pub(crate) async fn until(shutdown: &CancellationToken, failed: impl Future<Output = String>) -> anyhow::Result<()> {
     tokio::select! {
         () = shutdown.cancelled() => Ok(()),
@@ -115,7 +114,7 @@ pub(crate) async fn until(shutdown: &CancellationToken, failed: impl Future<Outp
     }
 }
 
-/// Shows systemd a sign of life, twice as often as it asks for one. Never ends.
+/// Notifies systemd's watchdog, twice in each interval. Never ends.
 async fn feed_watchdog() -> Infallible {
     let Some(limit) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
     let mut ticks = tokio::time::interval((limit / 2).max(Duration::from_millis(100)));
@@ -125,7 +124,7 @@ async fn feed_watchdog() -> Infallible {
     }
 }
 
-/// Tells systemd, if it is there.
+/// Notifies systemd, if there is one.
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "systemd could not be told");

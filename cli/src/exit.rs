@@ -1,4 +1,4 @@
-//! Exit codes, and errors that know theirs.
+//! Exit codes, and errors that carry one.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use apiary_broker::StartError;
 use apiary_executor_sdk::{ClientError, Reason};
 use apiary_store::StoreError;
 
-/// The table of exit codes, as `--help` shows it. `docs/configuration.md` has the same.
+/// Table of exit codes for `--help`. `docs/configuration.md` has the same.
 pub(crate) const TABLE: &str = "\
 Exit codes:
   0  done
@@ -21,22 +21,22 @@ Exit codes:
   9  `lease renew`: the process is being cancelled, stop
  10  `colony health`: something needs attention";
 
-/// How a command ended.
+/// Exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Failed: the work, a check, or this machine.
     Failure = 1,
-    /// The command or a setting is wrong.
+    /// A wrong command or setting.
     Usage = 2,
-    /// The broker said no.
+    /// A request rejected by the broker.
     Refused = 3,
-    /// The broker cannot be reached.
+    /// An unreachable broker.
     Unreachable = 4,
-    /// No such thing.
+    /// A missing colony, process or file.
     NotFound = 5,
-    /// A signature or a chain of signatures does not hold.
+    /// An invalid signature or chain of signatures.
     Broken = 6,
-    /// A rule of the guard refuses.
+    /// Work rejected by a rule of the guard.
     Guarded = 7,
     /// No work came in time.
     Idle = 8,
@@ -46,7 +46,7 @@ pub(crate) enum Exit {
     Attention = 10,
 }
 
-/// An error with its exit code and, if something can be done about it, a hint.
+/// An error with its exit code and, if there is a remedy, a hint.
 #[derive(Debug)]
 pub(crate) struct Fault {
     exit: Exit,
@@ -55,22 +55,22 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// An error of this kind.
+    /// Creates an error with this exit code.
     pub(crate) fn new(exit: Exit, words: impl Into<String>) -> Self {
         Self { exit, words: words.into(), hint: None }
     }
 
-    /// The work, a check, or this machine failed.
+    /// Creates an error for a failure of the work, a check, or this machine.
     pub(crate) fn failure(words: impl Into<String>) -> Self {
         Self::new(Exit::Failure, words)
     }
 
-    /// The command or a setting is wrong.
+    /// Creates an error for a wrong command or setting.
     pub(crate) fn usage(words: impl Into<String>) -> Self {
         Self::new(Exit::Usage, words)
     }
 
-    /// The same, with what can be done about it.
+    /// Adds a hint.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -86,7 +86,7 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// The error in one line: every cause that says something of its own.
+/// Formats the error in one line, with every cause that adds information.
 pub(crate) fn words(error: &anyhow::Error) -> String {
     let mut words = String::new();
     for cause in error.chain() {
@@ -102,12 +102,12 @@ pub(crate) fn words(error: &anyhow::Error) -> String {
     words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The code that the error stands for.
+/// Returns the error's exit code.
 pub(crate) fn code(error: &anyhow::Error) -> Exit {
     error.chain().find_map(code_of).unwrap_or(Exit::Failure)
 }
 
-/// What can be done about the error.
+/// Returns the error's hint.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(hint) = error.chain().find_map(|cause| cause.downcast_ref::<Fault>()?.hint.clone()) {
         return Some(hint);
@@ -127,7 +127,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     Some(hint.to_owned())
 }
 
-/// Nobody reads the output any more, as in `apiary process list | head -1`.
+/// Error for a closed output, as in `apiary process list | head -1`.
 #[derive(Debug)]
 pub(crate) struct ReaderGone;
 
@@ -139,7 +139,7 @@ impl fmt::Display for ReaderGone {
 
 impl std::error::Error for ReaderGone {}
 
-/// An end of which the exit code says all: it is no fault, and nothing is said.
+/// An end with an exit code and without a message, because it is not a fault.
 #[derive(Debug)]
 pub(crate) struct Quiet(pub(crate) Exit);
 

@@ -1,4 +1,4 @@
-//! Files that somebody names on the command line: read in bounds.
+//! Reads files named on the command line, within bounds.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use crate::exit::{Exit, Fault};
 
-/// A file's bytes; `-` is standard input.
+/// Reads a file; `-` is standard input.
 pub(crate) fn read(path: &Path, bytes_max: usize, what: &str) -> anyhow::Result<Vec<u8>> {
     let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX - 1) + 1;
     let is_stdin = path == Path::new("-");

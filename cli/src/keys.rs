@@ -1,4 +1,4 @@
-//! Where secret keys come from: a file, standard input, the environment, a systemd credential.
+//! Sources of secret keys: a file, standard input, the environment, a systemd credential.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::exit::{Exit, Fault};
 use crate::passphrase;
 use crate::settings::{Settings, table};
 
-/// A key has a few hundred bytes.
+/// Bytes of the largest key file; a key has a few hundred.
 const BYTES_MAX: usize = 16 * 1024;
 
-/// The key that the settings name. `key` and `key_file` are two ways to say it: the stronger origin counts.
+/// Reads the key of the settings. Of `key` and `key_file`, the one with the stronger origin counts.
 pub(crate) fn from_settings(settings: &Settings) -> anyhow::Result<KeyPair> {
     let (inline, file) = (settings.origin(&table::KEY), settings.origin(&table::KEY_FILE));
     match (settings.secret(&table::KEY), settings.path(&table::KEY_FILE)) {
@@ -31,8 +31,8 @@ pub(crate) fn from_settings(settings: &Settings) -> anyhow::Result<KeyPair> {
     }
 }
 
-/// The key in this file; `-` is standard input. An encrypted one is opened with the passphrase of the settings,
-/// or one asked for at the terminal.
+/// Reads the key in this file; `-` is standard input. An encrypted key is decrypted with the passphrase of the
+/// settings, or one entered at the terminal.
 pub(crate) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<KeyPair> {
     if path == Path::new("-") {
         let mut pem = Zeroizing::new(String::new());
@@ -51,7 +51,7 @@ pub(crate) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<KeyP
     }
 }
 
-/// The identity in a file that holds a secret or a public key.
+/// Reads the id from a file with a secret or a public key.
 pub(crate) fn id_from_file(settings: &Settings, path: &Path) -> anyhow::Result<Id> {
     if path != Path::new("-")
         && let Ok(text) = std::fs::read_to_string(path)
@@ -71,7 +71,7 @@ fn open(settings: &Settings, pem: &str, what: &str) -> anyhow::Result<KeyPair> {
     }
 }
 
-/// How strong an origin is, whatever it names.
+/// Ranks an origin, whatever it names.
 fn rank(origin: Option<&crate::settings::Origin>) -> u8 {
     use crate::settings::Origin;
     match origin {

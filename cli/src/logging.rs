@@ -1,4 +1,4 @@
-//! The log: on standard error, as much as the settings say; panics, too.
+//! The log on standard error, including panics.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,30 +10,30 @@ use crate::settings::{Settings, table};
 
 const LEVELS: [Level; 5] = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
 
-/// The log, once it was started.
+/// The log, after its start.
 pub(crate) struct Log {
-    /// The level if the settings name none.
+    /// Level if the settings name none.
     default: Level,
     verbose: u8,
     quiet: u8,
     /// The filter in effect.
     directives: Mutex<String>,
-    /// Puts another filter in effect; whether that could be done.
+    /// Installs another filter; returns false on failure.
     replace: Box<dyn Fn(EnvFilter) -> bool + Send + Sync>,
 }
 
 impl Log {
-    /// Takes up the level of these settings; whether it is another one than before.
+    /// Applies the level of these settings; returns true if it changed.
     pub(crate) fn follow(&self, settings: &Settings) -> bool {
         let wanted = directives(settings, self.default, self.verbose, self.quiet);
-        // Nothing that can panic runs under the lock.
+        // No code that can panic runs under the lock.
         let mut directives = self.directives.lock().unwrap_or_else(PoisonError::into_inner);
         if *directives == wanted || !(self.replace)(EnvFilter::new(&wanted)) {
             return false;
         }
         *directives = wanted;
         drop(directives);
-        // Past the log, which may be told to say nothing of it.
+        // Not through the log, whose level may exclude the message.
         note(&format!("SIGHUP: the log's level is {} now", level(settings, self.default).as_str().to_lowercase()));
         true
     }
@@ -42,12 +42,12 @@ impl Log {
 /// Starts the log. `default` is the level if the settings name none; each `-v` is one more, each `-q` one less.
 pub(crate) fn start(settings: &Settings, default: Level, verbose: u8, quiet: u8) -> Log {
     let directives = directives(settings, default, verbose, quiet);
-    // Its complaints about its own troubles would go to standard error past what keeps that harmless.
+    // Its messages about its own errors would bypass the stream that never blocks.
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&directives))
         .log_internal_errors(false)
         .with_writer(|| Stderr);
-    // An error means that a log was started before, as in tests: then that one is used.
+    // An error means that a log was started before, as in tests; that one is used then.
     let replace: Box<dyn Fn(EnvFilter) -> bool + Send + Sync> = match settings.text(&table::LOG_FORMAT) {
         Some("json") => {
             let subscriber = subscriber.json().flatten_event(true).with_filter_reloading();
@@ -66,21 +66,21 @@ pub(crate) fn start(settings: &Settings, default: Level, verbose: u8, quiet: u8)
     Log { default, verbose, quiet, directives: Mutex::new(directives), replace }
 }
 
-/// Makes the directives of the filter from the settings and flags.
+/// Builds the filter's directives from the settings and flags.
 fn directives(settings: &Settings, default: Level, verbose: u8, quiet: u8) -> String {
     let level = shifted(level(settings, default), verbose, quiet);
-    // What `apiary up` tells of its processes is not a warning, and is told all the same.
+    // The activity lines of `apiary up` are no warnings, and are shown at the default level all the same.
     let activity = shifted(self::level(settings, Level::INFO), verbose, quiet);
-    // What lies under us is told from one level further down: their "info" is our "debug".
+    // Libraries are logged from one level further down: their "info" is our "debug".
     let under = shifted(level, 0, 1);
-    // A client can make the HTTP/2 library warn without end.
+    // A client can make the HTTP/2 library warn without limit.
     format!(
         "{under},apiary={level},apiary_broker={level},apiary_executor_sdk={level},apiary_bees={level},\
          apiary_adapters={level},apiary_identity={level},apiary::up::activity={activity},sqlx=warn,h2=error"
     )
 }
 
-/// The level that the settings name.
+/// Returns the level of the settings.
 fn level(settings: &Settings, default: Level) -> Level {
     settings.text(&table::LOG_LEVEL).and_then(|word| word.parse().ok()).unwrap_or(default)
 }

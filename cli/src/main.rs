@@ -1,4 +1,4 @@
-//! `apiary`: the broker, the webhook door, the bees, and the tools to run and question them.
+//! `apiary`: the broker, the webhook adapter, the bees, and the tools to operate them.
 
 mod app;
 mod arguments;
@@ -22,8 +22,8 @@ mod up;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // TLS asks for a provider when it is first used; naming it here keeps that from failing later. An error
-    // means that there is one already.
+    // TLS needs a provider at its first use; installing one here prevents a later failure. An error means that there is
+    // one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     app::main()
 }

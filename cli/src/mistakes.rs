@@ -1,13 +1,13 @@
-//! Words on the command line that are no command, and what was meant by them.
+//! Proposes commands for unknown words on the command line.
 
 use apiary_protocol::near::nearest;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
 
-/// Suggestions for one mistake.
+/// Most proposals for one mistake.
 const TIPS_MAX: usize = 3;
 
-/// Words that people know from other programs, and the commands that do it here.
+/// Words known from other programs, and the commands that correspond to them.
 const MEANT: [(&[&str], &[&str]); 15] = [
     (&["status", "health", "info", "check", "ping"], &["doctor", "colony health"]),
     (&["run", "exec", "enqueue", "push", "create", "task", "job"], &["process submit"]),
@@ -26,7 +26,7 @@ const MEANT: [(&[&str], &[&str]); 15] = [
     (&["permit", "allow", "authorize"], &["grant add"]),
 ];
 
-/// Verbs that stand for each other: where a noun has one of a group, it is meant by the others.
+/// Groups of verbs with the same meaning: if a noun has one of a group, the others lead to it.
 const VERBS: [&[&str]; 7] = [
     &["add", "new", "create", "generate", "make", "set", "submit", "register", "start"],
     &["show", "get", "status", "info", "inspect", "describe", "view", "health"],
@@ -37,7 +37,7 @@ const VERBS: [&[&str]; 7] = [
     &["redrive", "retry", "requeue", "replay", "resend", "resume"],
 ];
 
-/// The error with what was probably meant, in place of the words that clap finds alike.
+/// Replaces clap's proposals in the error with better ones.
 pub(crate) fn explain(mut error: Error, tree: &Command, arguments: impl Iterator<Item = String>) -> Error {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return error };
     if error.kind() != ErrorKind::InvalidSubcommand {
@@ -53,10 +53,10 @@ pub(crate) fn explain(mut error: Error, tree: &Command, arguments: impl Iterator
     error
 }
 
-/// Commands that may have been meant, the likeliest first.
+/// Returns the commands that may be meant, the likeliest first.
 fn tips(tree: &Command, arguments: impl Iterator<Item = String>, word: &str) -> Vec<String> {
     let (mut command, mut path) = (tree, tree.get_name().to_owned());
-    // `apiary help WORD` asks for a command as `apiary WORD` does.
+    // `apiary help WORD` asks for a command in the same way as `apiary WORD`.
     let arguments = arguments.skip(1).filter(|argument| argument != "help");
     for argument in arguments.take_while(|argument| argument.to_lowercase() != word) {
         if let Some(inner) = command.find_subcommand(&argument) {
@@ -66,7 +66,7 @@ fn tips(tree: &Command, arguments: impl Iterator<Item = String>, word: &str) -> 
     }
     let mut found = if path == tree.get_name() { Vec::new() } else { under_a_noun(command, word) };
     if found.is_empty() {
-        // Perhaps another noun has it.
+        // Another noun may have it.
         (found, path) = (at_the_top(tree, word), tree.get_name().to_owned());
     }
     found.into_iter().take(TIPS_MAX).map(|tip| format!("{path} {tip}")).collect()

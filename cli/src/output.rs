@@ -1,4 +1,4 @@
-//! What is printed: data on standard output, everything else on standard error.
+//! Prints data on standard output, and everything else on standard error.
 
 mod table;
 
@@ -16,39 +16,39 @@ use serde::Serialize;
 pub(crate) use self::table::{hanging, listing, table};
 use crate::exit::ReaderGone;
 
-/// How data is printed.
+/// Format of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// For people
     #[default]
     Text,
-    /// One JSON document a line.
+    /// One JSON document on each line
     Json,
 }
 
-/// When colours are used.
+/// Use of colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless NO_COLOR is set
     #[default]
     Auto,
-    /// Always.
+    /// Always
     Always,
-    /// Never.
+    /// Never
     Never,
 }
 
-/// Good news.
+/// Style of a good result.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
-/// Bad news.
+/// Style of a fault.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// What deserves a look.
+/// Style of a warning.
 pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
-/// What stands out.
+/// Style of an emphasis.
 pub(crate) const STRONG: Style = Style::new().bold();
 
 impl Color {
-    /// Makes it so for the whole program.
+    /// Applies the choice to the whole program.
     pub(crate) fn apply(self) {
         let choice = match self {
             Self::Auto => anstream::ColorChoice::Auto,
@@ -60,7 +60,7 @@ impl Color {
 }
 
 impl Format {
-    /// Prints a document: its JSON in a line, or the text that `text` makes of it.
+    /// Prints a document: its JSON in a line, or the result of `text`.
     pub(crate) fn print<T: Serialize>(self, document: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
         match self {
             Self::Json => print_line(&serde_json::to_string(document)?),
@@ -69,7 +69,7 @@ impl Format {
     }
 }
 
-/// Both streams of a program that runs until it is told to stop.
+/// Queues for both streams of a service.
 struct Streams {
     output: LogWriter,
     error: LogWriter,
@@ -77,18 +77,18 @@ struct Streams {
 
 static STREAMS: OnceLock<Streams> = OnceLock::new();
 
-/// What is left in the queues at the end is written for this long.
+/// Time limit for writing the queues at the end.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// From now on, whatever is printed goes through queues: work goes on, whether somebody reads it or not.
+/// Switches the output to queues, so that a reader that stops reading cannot block the program.
 pub(crate) fn never_wait() -> io::Result<()> {
     let streams = Streams { output: LogWriter::start(&io::stdout())?, error: LogWriter::start(&io::stderr())? };
-    // The first call counts.
+    // Only the first call has an effect.
     let _ = STREAMS.set(streams);
     Ok(())
 }
 
-/// Waits, not for long, until everything is written.
+/// Waits for a short time until everything is written.
 pub(crate) fn finish() {
     if let Some(streams) = STREAMS.get() {
         streams.output.flush_within(LAST_LINES);
@@ -96,14 +96,14 @@ pub(crate) fn finish() {
     }
 }
 
-/// Standard error for those who must not fail by it. A program that ends by itself waits for its reader, any other does not.
+/// Standard error whose failures are ignored. A command that ends by itself waits for its reader; a service does not.
 pub(crate) struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match STREAMS.get() {
             Some(streams) => streams.error.push(bytes),
-            // Nobody may be listening, and that is fine.
+            // A closed standard error is ignored.
             None => _ = io::stderr().write_all(bytes),
         }
         Ok(bytes.len())
@@ -114,10 +114,10 @@ impl Write for Stderr {
     }
 }
 
-/// A line as it goes out: with colours where the stream has them.
+/// Renders a line for its stream, with colours if the stream supports them.
 fn rendered(line: &str, choice: anstream::ColorChoice) -> Vec<u8> {
     let mut stream = AutoStream::new(Vec::new(), choice);
-    // A vector takes everything.
+    // Writing to a vector cannot fail.
     let _ = writeln!(stream, "{line}");
     stream.into_inner()
 }
@@ -135,7 +135,7 @@ pub(crate) fn print_line(line: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Prints bytes of data as they are.
+/// Prints raw bytes of data.
 pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
@@ -144,22 +144,22 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Tells people something beside the data. Nobody may be listening, and that is fine.
+/// Prints a note on standard error. A closed stream is ignored.
 pub(crate) fn note(words: &str) {
     let words = rendered(&with_place_flags(words), AutoStream::choice(&io::stderr()));
     let _: io::Result<()> = Stderr.write_all(&words);
 }
 
-/// The flags that said where to look.
+/// Flags for the configuration's place.
 static PLACE_FLAGS: OnceLock<String> = OnceLock::new();
 
-/// Remembers with which flags the program was told where to look: commands that it suggests get the same.
+/// Stores the flags for the configuration's place: proposed commands get the same.
 pub(crate) fn suggest_with(flags: String) {
-    // A second call would be of another command line, of which there is none.
+    // There is only one command line, so a second call does not happen.
     let _ = PLACE_FLAGS.set(flags);
 }
 
-/// Words that suggest commands, with the flags that make those look at the same place.
+/// Adds the flags for the configuration's place to proposed commands.
 pub(crate) fn with_place_flags(words: &str) -> String {
     match PLACE_FLAGS.get().filter(|flags| !flags.is_empty()) {
         Some(flags) => words.replace("`apiary ", &format!("`apiary {flags} ")),
@@ -167,24 +167,24 @@ pub(crate) fn with_place_flags(words: &str) -> String {
     }
 }
 
-/// A path as a shell reads it.
+/// Quotes a path for a shell.
 pub(crate) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@,".contains(c);
     if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-/// A number of things in words: `1 grant`, `2 grants`.
+/// Formats a number of things: `1 grant`, `2 grants`.
 pub(crate) fn counted(count: i64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
-/// A text in a style.
+/// Formats a text in a style.
 pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Somebody else's words, without control characters that could rewrite the terminal.
+/// Removes control characters from foreign text: they could rewrite the terminal.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

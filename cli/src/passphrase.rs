@@ -1,4 +1,4 @@
-//! Passphrases: from the settings, or asked for at the terminal without showing what is typed.
+//! Reads passphrases: from the settings, or at the terminal without echo.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -15,7 +15,7 @@ use crate::settings::{Settings, table};
 /// Bytes of a passphrase.
 const BYTES_MAX: u64 = 4096;
 
-/// The passphrase of an existing key; `what` names it to the person who is asked.
+/// Returns the passphrase of an existing key; `what` names the key in the prompt.
 pub(crate) fn of_key(settings: &Settings, what: &str) -> anyhow::Result<SecretString> {
     match settings.secret(&table::KEY_PASSPHRASE) {
         Some(passphrase) => Ok(passphrase),
@@ -23,7 +23,7 @@ pub(crate) fn of_key(settings: &Settings, what: &str) -> anyhow::Result<SecretSt
     }
 }
 
-/// A passphrase for a key that is being made: asked for twice.
+/// Returns the passphrase for a new key, which is asked for twice.
 pub(crate) fn chosen(settings: &Settings, what: &str) -> anyhow::Result<SecretString> {
     if let Some(passphrase) = settings.secret(&table::KEY_PASSPHRASE) {
         return Ok(passphrase);
@@ -39,7 +39,7 @@ pub(crate) fn chosen(settings: &Settings, what: &str) -> anyhow::Result<SecretSt
 fn ask(prompt: &str) -> anyhow::Result<SecretString> {
     let none = || Fault::usage("a passphrase is needed, and there is no terminal to ask at: set APIARY_KEY_PASSPHRASE");
     let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(|_| none())?;
-    // Before it is asked for: what is typed at once must be neither shown nor dropped.
+    // Before the prompt: characters typed at once must be neither shown nor dropped.
     let silence = Silence::begin(&terminal).map_err(|_| none())?;
     write!(terminal, "{prompt}").context("the terminal")?;
     let mut line = Zeroizing::new(String::new());
@@ -54,7 +54,7 @@ fn ask(prompt: &str) -> anyhow::Result<SecretString> {
     Ok(SecretString::from(passphrase))
 }
 
-/// While it lives, the terminal does not show what is typed.
+/// A guard that disables the terminal's echo while it exists.
 struct Silence {
     terminal: File,
     before: Termios,
@@ -72,7 +72,7 @@ impl Silence {
 
 impl Drop for Silence {
     fn drop(&mut self) {
-        // Nothing more can be done about a terminal that is gone.
+        // The terminal may be gone; there is nothing else to do about it.
         let _ = tcsetattr(&self.terminal, SetArg::TCSANOW, &self.before);
     }
 }

@@ -1,4 +1,4 @@
-//! Who calls which broker, as the settings say.
+//! Builds the client from the settings: broker, colony and key.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -15,15 +15,15 @@ use crate::exit::Fault;
 use crate::settings::{Settings, table};
 use crate::{files, keys};
 
-/// The word for a broker that is reached without a proxy, whatever the environment says.
+/// Value for a direct connection to the broker, whatever proxy the environment names.
 const NO_PROXY: &str = "none";
 
-/// The machine's clock, handed to whatever needs the time.
+/// Returns the machine's clock.
 pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-/// The pinned colony.
+/// Returns the pinned colony.
 pub(crate) fn colony(settings: &Settings) -> Result<Id, Fault> {
     settings.id(&table::COLONY).ok_or_else(|| {
         let without_file = |folder: &PathBuf| settings.file().is_none() && !folder.join("apiary.toml").is_file();
@@ -36,22 +36,22 @@ pub(crate) fn colony(settings: &Settings) -> Result<Id, Fault> {
     })
 }
 
-/// A client for the pinned colony, in the name of the key that is set.
+/// Creates a client for the pinned colony, with the key of the settings.
 pub(crate) fn client(settings: &Settings) -> anyhow::Result<Client> {
     client_as(settings, colony(settings)?, keys::from_settings(settings)?)
 }
 
-/// A client for any colony, in the name of any key.
+/// Creates a client for any colony, with any key.
 pub(crate) fn client_as(settings: &Settings, colony: Id, key: KeyPair) -> anyhow::Result<Client> {
     Ok(Client::new(&broker(settings)?, colony, key, clock())?)
 }
 
-/// The broker's address.
+/// Returns the broker's address.
 pub(crate) fn address(settings: &Settings) -> anyhow::Result<Address> {
     Ok(settings.text(&table::BROKER_ADDRESS).unwrap_or_default().parse()?)
 }
 
-/// How to reach the broker.
+/// Returns the settings of the connection to the broker.
 pub(crate) fn broker(settings: &Settings) -> anyhow::Result<ClientConfig> {
     let mut config =
         ClientConfig::new(address(settings)?).allow_plaintext(settings.flag(&table::BROKER_ALLOW_PLAINTEXT));
@@ -79,7 +79,7 @@ pub(crate) fn broker(settings: &Settings) -> anyhow::Result<ClientConfig> {
     Ok(config)
 }
 
-/// The guard of a bee: the default set unless it is turned off, and the rules of the file that is set.
+/// Returns the guard of a bee: the default set unless it is disabled, and the rules of the configured file.
 pub(crate) fn guard(settings: &Settings) -> anyhow::Result<Guard> {
     let guard = if settings.flag(&table::BEE_GUARD_DEFAULTS) { Guard::default() } else { Guard::empty() };
     match settings.path(&table::BEE_GUARD_FILE) {
@@ -88,7 +88,7 @@ pub(crate) fn guard(settings: &Settings) -> anyhow::Result<Guard> {
     }
 }
 
-/// What the settings say that an executor has. They were checked when they were read.
+/// Returns the executor's equipment from the settings, which were validated when they were read.
 pub(crate) fn offer(settings: &Settings) -> Offer {
     let memory = |setting| settings.text(setting).and_then(|text| text.parse().ok());
     Offer {

@@ -1,4 +1,4 @@
-//! SIGHUP, a service manager's `reload`: what can be read again is, without a restart, and nothing ends by it.
+//! SIGHUP, a service manager's `reload`: reads again the settings that can change without a restart.
 
 use std::convert::Infallible;
 
@@ -17,36 +17,37 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// The settings at this place, with these flags over them.
+    /// Creates a source from this place, with these flags on top.
     pub(crate) fn new(place: Place, flags: Flags) -> Self {
         Self { place, flags }
     }
 
-    /// Reads them.
+    /// Reads the settings.
     pub(crate) fn load(&self) -> Result<Settings, Fault> {
         Settings::load(&self.place, &self.flags, &|name| std::env::var(name).ok())
     }
 }
 
-/// SIGHUP. Made before a service starts, so that one that comes during the start ends nothing.
+/// SIGHUP. Created before a service starts, so that a signal during the start does not end the process.
 pub(crate) struct Hangups(Signal);
 
 impl Hangups {
-    /// From now on, SIGHUP ends nothing.
+    /// Starts to receive SIGHUP, which no longer ends the process.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         signal(SignalKind::hangup()).map(Self).context("signals cannot be listened to")
     }
 
-    /// Reads again, at each signal, the log's level, and what the service has besides; `own` says whether that is anything.
+    /// Applies the log's level and the service's own settings at each signal; `own` returns true if the service has
+    /// changed something.
     pub(crate) async fn heed(&mut self, context: &Context, own: impl Fn() -> bool) -> Infallible {
         loop {
-            // There is no end of signals.
+            // The signal stream never ends.
             if self.0.recv().await.is_none() {
                 return std::future::pending().await;
             }
             let is_own = own();
             if !follow_log_level(context) && !is_own {
-                // Past the log, whose level may leave it out: whoever sent the signal looks for an answer.
+                // Not through the log, whose level may exclude the answer to the sender of the signal.
                 note(
                     "SIGHUP: nothing to reload; the files of TLS are read for each new connection, other settings at the start",
                 );
@@ -55,7 +56,7 @@ impl Hangups {
     }
 }
 
-/// Takes up the log's level from the settings; whether it is another one now, or the settings cannot be read.
+/// Applies the log's level from the settings; returns true if it changed or the settings are unreadable.
 fn follow_log_level(context: &Context) -> bool {
     let Some(source) = &context.source else { return false };
     match source.load() {

@@ -1,4 +1,4 @@
-//! Starts that wait for a disk with room.
+//! Retries a start until its disk has room.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use apiary_store::StoreError;
 
 use crate::exit::words;
 
-/// The first pause before what could not be opened is opened again; it doubles.
+/// First pause between two tries; doubled each time.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
-/// The longest.
+/// Longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 
-/// Opens what is kept in files; while their disk is full, or another program holds them, says so and tries again. Ends with any
-/// other error, and with [`Signals::unless`](crate::daemon::Signals::unless) around it at a signal.
+/// Opens files; while their disk is full, or another program locks them, reports it and tries again. Ends with any
+/// other error. [`Signals::unless`](crate::daemon::Signals::unless) around it ends it at a signal.
 pub(crate) async fn open_with_room<T, E>(what: &str, mut open: impl AsyncFnMut() -> Result<T, E>) -> anyhow::Result<T>
 where
     E: Into<anyhow::Error>,
@@ -37,7 +37,7 @@ where
     }
 }
 
-/// Whether files could not be written now and may be later, with nothing changed but the room on their disk.
+/// Returns true if files could not be written now, and may be after the disk has room again.
 fn can_pass(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         if let Some(error) = cause.downcast_ref::<std::io::Error>() {
@@ -55,7 +55,7 @@ fn can_pass(error: &anyhow::Error) -> bool {
         if let Some(apiary_adapters::StartError::Spool(error)) = cause.downcast_ref() {
             return matches!(error, SpoolError::Full { .. });
         }
-        // A broker in this process, which writes to the same disk.
+        // The error of a broker in this process, which writes to the same disk.
         matches!(cause.downcast_ref(), Some(ClientError::Refused { retryable: true, .. }))
     })
 }

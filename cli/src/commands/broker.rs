@@ -30,13 +30,13 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// A Unix socket to listen on as well
+    /// Path of a Unix socket to listen on as well
     #[arg(long, value_name = "FILE")]
     socket: Option<String>,
-    /// Bring the database's schema up to date, and exit
+    /// Migrate the database's schema to this version, and exit
     #[arg(long)]
     migrate: bool,
 }
@@ -106,7 +106,7 @@ fn config(settings: &Settings) -> anyhow::Result<Config> {
     })
 }
 
-/// Bounds on connections; `apiary up` reads it, too.
+/// Reads the bounds on connections; used by `apiary up`, too.
 pub(crate) fn door(settings: &Settings) -> DoorConfig {
     let count = |setting| usize::try_from(settings.integer(setting)).unwrap_or(usize::MAX);
     let connections_max = count(&table::BROKER_CONNECTIONS_MAX);
@@ -119,7 +119,7 @@ pub(crate) fn door(settings: &Settings) -> DoorConfig {
     }
 }
 
-/// When executors count as silent and gone, and work as unattended; `apiary up` reads it, too.
+/// Reads after what time executors count as silent and gone, and work as unattended; used by `apiary up`, too.
 pub(crate) fn executors(settings: &Settings) -> ExecutorsConfig {
     let after = |setting| Duration::from_secs(settings.integer(setting));
     ExecutorsConfig {
@@ -129,7 +129,7 @@ pub(crate) fn executors(settings: &Settings) -> ExecutorsConfig {
     }
 }
 
-/// How long finished processes are kept; `apiary up` reads it, too.
+/// Reads the retention of finished processes; used by `apiary up`, too.
 pub(crate) fn retention(settings: &Settings) -> RetentionConfig {
     RetentionConfig {
         succeeded: settings.retention(&table::BROKER_RETAIN_SUCCEEDED),
@@ -169,16 +169,16 @@ fn store(settings: &Settings) -> anyhow::Result<StoreConfig> {
     }
     match sqlite_path(url) {
         Some(path) => Ok(StoreConfig::Sqlite { path }),
-        // Not shown: it may hold a password.
+        // The value is not shown, because it may hold a password.
         None => Err(Fault::usage("`broker.database_url`: expected postgres://… or sqlite:PATH").into()),
     }
 }
 
-/// `sqlite:PATH`, `sqlite://PATH`, or a plain path.
+/// Parses `sqlite:PATH`, `sqlite://PATH`, or a plain path.
 fn sqlite_path(url: &str) -> Option<PathBuf> {
     match url.strip_prefix("sqlite:") {
         Some(path) => Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),
-        // A misspelt URL, or libpq's `host=… password=…`, must not become a file's name, which is shown.
+        // A misspelt URL, or libpq's `host=… password=…`, must not become a file's name, because file names are shown.
         None if ["://", ":/", "@", "="].iter().any(|part| url.contains(part)) || url.starts_with("postgres") => None,
         None => Some(PathBuf::from(url)),
     }

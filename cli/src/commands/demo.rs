@@ -20,17 +20,17 @@ Examples:
 With --json, one object: events_posted (all posts, duplicates and the forged one included), events_refused
 (answered 4xx), events_duplicate (sent again, no second process), processes_succeeded (one an event), subscriptions (rows), chain_verified, elapsed_ms.";
 
-/// See it work: a colony in a temporary folder turns signed Stripe webhooks into rows
+/// Run a demonstration: a colony in a temporary folder turns signed Stripe webhooks into rows
 ///
-/// Two subscriptions' lives arrive out of order, some events twice, one forged. Exits with 0 only if every expectation is
-/// met; the folder is removed.
+/// The events of two subscriptions arrive out of order, some twice, one with a forged signature. Exits with 0 only if
+/// every expectation is met; the folder is removed.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Print one JSON object; the same as --output json
     #[arg(long)]
     json: bool,
-    /// How long it may take
+    /// Time limit of the demonstration
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
     timeout: Duration,
 }

@@ -16,7 +16,7 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The folder; made if it is missing
+    /// Folder for the pages; created if missing
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }

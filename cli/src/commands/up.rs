@@ -23,7 +23,7 @@ use crate::room::open_with_room;
 use crate::settings::{Settings, default_data_folder, table};
 use crate::up::{Config, Folder, LocalColony, PROFILE, Ports};
 
-/// How often a start is begun anew because somebody was faster at a port.
+/// Number of tries to start, if another program takes a port in between.
 const TRIES_MAX: u32 = 20;
 
 const EXAMPLES: &str = "\
@@ -34,8 +34,8 @@ Examples:
 
 /// Run a whole colony in one process, on SQLite: broker, webhook adapter, bees
 ///
-/// The first start makes keys, the colony and its grants in the data folder; later ones find them. Ctrl-C stops it with
-/// nothing half-done.
+/// The first start creates keys, the colony and its grants in the data folder; later ones reuse them. Ctrl-C stops it
+/// in order.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {}
@@ -46,7 +46,7 @@ struct Announcement {
     broker: String,
     socket: String,
     webhooks: String,
-    /// `None` where the settings name one.
+    /// `None` if the settings name a signing secret.
     signing_secret_file: Option<PathBuf>,
     record: PathBuf,
     data: PathBuf,
@@ -57,7 +57,7 @@ struct Announcement {
 
 pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> {
     let settings = &context.settings;
-    // What cannot be used is told before anything is waited for.
+    // Invalid settings are reported before anything is waited for.
     let (webhook, equipment) = (webhook::config(settings)?, Equipment::of(settings)?);
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let has_terminal = std::io::stdin().is_terminal();
@@ -68,11 +68,11 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     let Some(colony) = signals.unless(Box::pin(started)).await else { return Ok(()) };
     let colony = colony?;
     if let Err(error) = colony.folder().announce(colony.webhook()) {
-        // Others then look for the adapter at its usual place.
+        // Other commands then look for the adapter at its default address.
         tracing::warn!(%error, "the webhook adapter's address was not noted in the data folder");
     }
     match context.format.print(&announcement(&colony, settings), text) {
-        // The colony is there for others than whoever reads this.
+        // A closed output does not stop the colony: others may be using it.
         Err(error) if error.is::<ReaderGone>() => {}
         Err(error) => {
             colony.stop().await;
@@ -82,7 +82,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     }
     let shutdown = CancellationToken::new();
     let service = async {
-        // A terminal that was closed takes along what was started in it.
+        // A closed terminal ends the commands started in it.
         let follow_terminal = || {
             if has_terminal {
                 shutdown.cancel();
@@ -98,7 +98,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     Box::pin(daemon::serve(signals, &shutdown, service)).await
 }
 
-/// Starts the colony; begins anew where somebody was faster at a port.
+/// Starts the colony; tries again if another program has taken a port in between.
 async fn start(
     settings: &Settings,
     data: &Path,
@@ -135,7 +135,7 @@ fn data_folder(settings: &Settings) -> Result<PathBuf, Fault> {
         .ok_or_else(|| Fault::usage("there is no home folder to keep data in").hint("name a folder with --data DIR"))
 }
 
-/// Says so where somebody may expect their rows elsewhere.
+/// Notes the database settings that `apiary up` does not use.
 fn warn_of_unused(settings: &Settings) {
     for setting in [&table::FINANCE_SUPABASE_URL, &table::FINANCE_DATABASE_URL, &table::BROKER_DATABASE_URL] {
         if let Some(origin) = settings.origin(setting) {
@@ -151,7 +151,7 @@ fn announcement(colony: &LocalColony, settings: &Settings) -> Announcement {
     let has_secret = settings.is_set(&table::WEBHOOK_STRIPE_SECRETS);
     let folder = colony.folder();
     let profile = folder.profile();
-    // A secret that somebody set is theirs to set in the other terminal, too: it stands on no command line.
+    // A secret that the user set must be set in the other terminal, too: it must not appear on a command line.
     let secret = if has_secret { "STRIPE_WEBHOOK_SECRET=whsec_… " } else { "" };
     let command = format!("{} --config {}", program(), quoted(&profile));
     Announcement {
@@ -194,7 +194,7 @@ fn text(announcement: &Announcement) -> String {
     text
 }
 
-/// How to call this program from another terminal: by its name if that is what the shell finds, else by its path.
+/// Returns the command that starts this program in another terminal: its name if the shell finds it, else its path.
 fn program() -> String {
     let Ok(own) = std::env::current_exe() else { return "apiary".to_owned() };
     let on_path = std::env::var_os("PATH").is_some_and(|path| {

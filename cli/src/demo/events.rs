@@ -1,14 +1,14 @@
-//! Stripe's events about a customer and a subscription, of our own making: told as a story by the demo, one by one by
-//! `apiary webhook send`. What belongs together has the same ids.
+//! Made-up Stripe events of a customer and a subscription, for the demo and for `apiary webhook send`. Events of one
+//! customer refer to each other by id.
 
 use serde_json::{Value, json};
 
 /// Seconds of a day.
 pub(crate) const DAY: i64 = 86_400;
-/// The version of Stripe's API that the events are of: periods are told by the subscription's items.
+/// Version of Stripe's API: periods belong to the subscription's items.
 const API_VERSION: &str = "2025-03-31.basil";
 
-/// Every type of event that can be made, and what it tells.
+/// Every supported type of event, with a description.
 pub(crate) const TYPES: [(&str, &str); 20] = [
     ("checkout.session.async_payment_succeeded", "a checkout's slow payment arrived"),
     ("checkout.session.completed", "a checkout was completed, and names the user"),
@@ -35,41 +35,41 @@ pub(crate) const TYPES: [(&str, &str); 20] = [
 /// A customer with a subscription.
 #[derive(Clone, Copy)]
 pub(crate) struct Customer<'a> {
-    /// The name, which is in every id.
+    /// Name, which is part of every id.
     pub(crate) name: &'a str,
-    /// The price that is subscribed to.
+    /// Price of the subscription.
     pub(crate) price: &'a str,
-    /// The amount of an invoice, in cents.
+    /// Amount of an invoice, in cents.
     pub(crate) amount: i64,
 }
 
-/// A customer's subscription from its first second on.
+/// A customer's subscription, from its start.
 pub(crate) struct Life<'a> {
     pub(crate) customer: Customer<'a>,
-    /// The first second.
+    /// Start, in Unix seconds.
     pub(crate) start: i64,
 }
 
 impl Customer<'_> {
-    /// `sub_…`
+    /// Returns the subscription id, `sub_…`.
     pub(crate) fn subscription_id(self) -> String {
         format!("sub_demo_{}", self.name)
     }
 
-    /// `cus_…`
+    /// Returns the customer id, `cus_…`.
     pub(crate) fn customer_id(self) -> String {
         format!("cus_demo_{}", self.name)
     }
 
-    /// The user in the application that sells.
+    /// Returns the user id in the seller's application.
     pub(crate) fn user_id(self) -> String {
         format!("user-{}", self.name)
     }
 }
 
 impl Life<'_> {
-    /// The event of a type of [`TYPES`], so many seconds after the first, in a billing period, with the status that the type
-    /// implies; `None` for any other type. It has no id yet.
+    /// Builds an event of a type of [`TYPES`], without an id: so many seconds after the start, in a billing period,
+    /// with the status that the type implies. `None` for any other type.
     pub(crate) fn event(&self, kind: &str, after: i64, period: i64) -> Option<Value> {
         let (object, verb) = kind.rsplit_once('.')?;
         match (object, verb) {
@@ -84,7 +84,7 @@ impl Life<'_> {
         }
     }
 
-    /// `customer.created` and its like.
+    /// Builds `customer.created` and similar events.
     pub(super) fn customer(&self, verb: &str, after: i64) -> Value {
         let mut object = json!({
             "id": self.customer.customer_id(), "object": "customer", "created": self.start, "livemode": false,
@@ -97,7 +97,7 @@ impl Life<'_> {
         self.envelope(&format!("customer.{verb}"), after, &object)
     }
 
-    /// `checkout.session.completed` and its like.
+    /// Builds `checkout.session.completed` and similar events.
     pub(super) fn checkout(&self, verb: &str, after: i64) -> Value {
         let object = json!({
             "id": format!("cs_demo_{}", self.customer.name), "object": "checkout.session", "livemode": false,
@@ -110,7 +110,7 @@ impl Life<'_> {
         self.envelope(&format!("checkout.session.{verb}"), after, &object)
     }
 
-    /// `customer.subscription.updated` and its like.
+    /// Builds `customer.subscription.updated` and similar events.
     pub(super) fn subscription(&self, verb: &str, after: i64, status: &str, period: i64) -> Value {
         let now = self.start + after;
         let ended = (status == "canceled").then_some(now);
@@ -134,7 +134,7 @@ impl Life<'_> {
         self.envelope(&format!("customer.subscription.{verb}"), after, &object)
     }
 
-    /// `invoice.paid` and its like.
+    /// Builds `invoice.paid` and similar events.
     pub(super) fn invoice(&self, verb: &str, after: i64, period: i64) -> Value {
         let status = match verb {
             "paid" | "payment_succeeded" => "paid",
@@ -173,9 +173,9 @@ impl Life<'_> {
     }
 }
 
-/// The bytes that are signed and posted.
+/// Formats the body to be signed and posted.
 pub(crate) fn body(event: &Value) -> String {
-    // Stripe's own bodies are printed with two spaces, too; what counts is that the bytes are signed as they are.
+    // Indented as in Stripe's own bodies, although any format would do: the signature is over the bytes.
     serde_json::to_string_pretty(event).unwrap_or_default()
 }
 

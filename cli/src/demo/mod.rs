@@ -1,4 +1,4 @@
-//! A colony in a temporary folder, a story told to it by Stripe's webhooks, and a look at what came of it.
+//! The demonstration: a colony in a temporary folder receives Stripe webhooks, and the results are checked.
 
 pub(crate) mod events;
 pub(crate) mod poster;

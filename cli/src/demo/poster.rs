@@ -11,19 +11,19 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use sha2::Sha256;
 
-/// How long one post may take.
+/// Time limit for one post.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Posts to one endpoint.
+/// A client for one webhook endpoint.
 pub(crate) struct Poster {
     http: reqwest::Client,
     url: String,
     clock: Arc<dyn Clock>,
-    /// Posts that were sent.
+    /// Number of posts.
     pub(super) posted: usize,
-    /// Posts that were answered 4xx.
+    /// Number of posts answered 4xx.
     pub(super) refused: usize,
-    /// Posts that were answered with a process that was there before.
+    /// Number of posts answered with an existing process.
     pub(super) duplicates: usize,
 }
 
@@ -31,15 +31,15 @@ pub(crate) struct Poster {
 pub(crate) struct Answer {
     /// The HTTP status.
     pub(crate) status: u16,
-    /// The body, or null if it is no JSON.
+    /// The body; null if it is not JSON.
     pub(crate) body: Value,
 }
 
 impl Poster {
-    /// Posts to `url`, at the times that `clock` shows.
+    /// Creates a client for `url`, with the times of `clock`.
     pub(crate) fn new(url: String, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().timeout(TIMEOUT);
-        // A proxy in the environment is for the world outside, not for this machine.
+        // A proxy from the environment is for other hosts, not for this machine.
         let http = if is_here(&url) { http.no_proxy() } else { http };
         let http = http.build().context("an HTTP client")?;
         Ok(Self { http, url, clock, posted: 0, refused: 0, duplicates: 0 })
@@ -60,13 +60,13 @@ impl Poster {
     }
 }
 
-/// Whether a URL is of this machine.
+/// Returns true if a URL names this machine.
 fn is_here(url: &str) -> bool {
     let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// The `Stripe-Signature` header: HMAC-SHA256 over `<time>.<body>` (docs.stripe.com/webhooks).
+/// Builds the `Stripe-Signature` header: HMAC-SHA256 over `<time>.<body>` (docs.stripe.com/webhooks).
 fn signature(secret: &SecretString, body: &str, unix_seconds: i64) -> anyhow::Result<String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())?;
     mac.update(format!("{unix_seconds}.{body}").as_bytes());

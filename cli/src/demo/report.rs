@@ -1,4 +1,4 @@
-//! What came of the demo, and what was expected of it.
+//! Results of the demo, and the expected ones.
 
 use std::fmt::Write as _;
 
@@ -11,28 +11,28 @@ use crate::commands::process::verify::{self, Verdict};
 use crate::commands::record::show;
 use crate::output::{STRONG, styled};
 
-/// What came of the demo.
+/// Results of the demo.
 #[derive(Serialize)]
 pub(crate) struct Report {
-    /// Posts that were sent, duplicates and the forged one included.
+    /// Number of posts, including duplicates and the forged one.
     pub(crate) events_posted: usize,
-    /// Posts that were answered 4xx.
+    /// Number of posts answered 4xx.
     pub(crate) events_refused: usize,
-    /// Posts of an event that was posted before, which made no second process.
+    /// Number of posts of an event that was posted before, which created no second process.
     pub(crate) events_duplicate: usize,
-    /// Processes that succeeded: one for each event, however often it was posted.
+    /// Number of processes that succeeded: one for each event, however often it was posted.
     pub(crate) processes_succeeded: usize,
-    /// The rows in the state of record.
+    /// Rows in the state of record.
     pub(crate) subscriptions: Vec<Subscription>,
-    /// Whether one process's chain holds, from the colony's key to the result.
+    /// True if one process's chain is valid, from the colony's key to the result.
     pub(crate) chain_verified: bool,
-    /// From the first key to the last row.
+    /// Time from the first key to the last row.
     pub(crate) elapsed_ms: u64,
     #[serde(skip)]
     pub(super) chain: Option<Verdict>,
 }
 
-/// What the story must lead to.
+/// Expected results of the story.
 pub(super) struct Expected {
     pub(super) events: usize,
     pub(super) posts: usize,
@@ -40,7 +40,7 @@ pub(super) struct Expected {
 }
 
 impl Report {
-    /// Every expectation that is not met, in words.
+    /// Describes every unmet expectation.
     pub(super) fn unmet(&self, expected: &Expected) -> Vec<String> {
         let mut unmet = Vec::new();
         let mut count = |what: &str, found: usize, wanted: usize| {
@@ -74,7 +74,7 @@ impl Report {
         (!holds).then(|| format!("{id} is not {status} and paid: {}", serde_json::to_string(row).unwrap_or_default()))
     }
 
-    /// For people.
+    /// Formats the report.
     pub(crate) fn text(&self) -> String {
         let mut text = format!("{}\n", styled(STRONG, "The state of record"));
         text.push_str(&show::text(&self.subscriptions));

@@ -1,4 +1,4 @@
-//! The demo, from the first key to the last row.
+//! Runs the demo, from the first key to the last row.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,17 +28,17 @@ use crate::output::note;
 use crate::profile;
 use crate::up::{Config, Folder, LocalColony};
 
-/// The pause between two looks at the processes.
+/// Pause between two polls of the processes.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Processes of one answer.
+/// Processes in one answer of the broker.
 const PAGE: i32 = 1000;
 
-/// Runs the demo in `folder`, which must end within `timeout` from the start. The report is whole even where expectations
-/// are not met; the list says which.
+/// Runs the demo in `folder`, which must end within `timeout` from the start. The report is complete even if
+/// expectations are unmet; these are in the list.
 pub(crate) async fn run(folder: &Path, timeout: Duration) -> anyhow::Result<(Report, Vec<String>)> {
     let begun = Instant::now();
     let clock = profile::clock();
-    // Not a secret of anybody's: it signs the demo's own events, and is gone with the folder.
+    // Not a real secret: it signs the demo's own events, and is deleted with the folder.
     let secret = SecretString::from(format!("whsec_{}", Uuid::new_v4().simple()));
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let webhook = WebhookConfig::new(any_port, StripeConfig::new(vec![secret.clone()]), folder.join("spool"));
@@ -104,7 +104,7 @@ async fn tell(
     Ok((report, unmet))
 }
 
-/// As networks deliver: neighbours swapped, every third event twice, and the first one once more at the end.
+/// Reorders events as networks do: neighbours swapped, every third event twice, and the first one once more at the end.
 fn out_of_order(events: &[story::Event]) -> Vec<&story::Event> {
     let swapped = events.chunks(2).flat_map(|pair| pair.iter().rev());
     let mut posts: Vec<_> = swapped
@@ -115,7 +115,7 @@ fn out_of_order(events: &[story::Event]) -> Vec<&story::Event> {
     posts
 }
 
-/// Waits until `wanted` processes are finished and none is under way; says how many ended how.
+/// Waits until `wanted` processes are finished and none is running; returns their number by state.
 async fn finished(client: &Client, wanted: usize) -> anyhow::Result<BTreeMap<ProcessState, usize>> {
     loop {
         let request = v1::ListProcessesRequest { page_size: PAGE, ..Default::default() };

@@ -1,4 +1,4 @@
-//! Two customers' lives, as Stripe tells them: Ada subscribes, renews, fails to pay, recovers and leaves; Bo stays.
+//! The demo's story: Ada subscribes, renews, fails to pay, recovers and leaves; Bo stays.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -7,19 +7,19 @@ use super::events::{Customer, DAY, Life, body};
 
 /// Ada, whose subscription ends.
 pub(super) const ADA: Customer<'static> = Customer { name: "ada", price: "price_demo_pro", amount: 2900 };
-/// Bo, whose subscription goes on.
+/// Bo, whose subscription continues.
 pub(super) const BO: Customer<'static> = Customer { name: "bo", price: "price_demo_team", amount: 9900 };
 
-/// One event, as it is posted.
+/// An event to be posted.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
-    /// `evt_…`
+    /// Event id, `evt_…`.
     pub(super) id: String,
-    /// The body, byte by byte.
+    /// Body, in the bytes to be signed.
     pub(super) body: String,
 }
 
-/// Both lives up to `now`, in the order in which things happened.
+/// Returns the events of both customers up to `now`, in chronological order.
 pub(super) fn events(now: Timestamp) -> Vec<Event> {
     let start = now.as_second() - 66 * DAY;
     let (ada, bo) = (Life { customer: ADA, start }, Life { customer: BO, start: start + 20 * DAY });
@@ -48,7 +48,7 @@ pub(super) fn events(now: Timestamp) -> Vec<Event> {
     told.iter().map(sent).collect()
 }
 
-/// An event that Stripe never sent: it would end Bo's subscription.
+/// Returns an event that Stripe never sent: it would end Bo's subscription.
 pub(super) fn forgery(now: Timestamp) -> Event {
     let life = Life { customer: BO, start: now.as_second() - 46 * DAY };
     let mut event = life.subscription("deleted", 46 * DAY, "canceled", 1);

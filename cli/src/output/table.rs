@@ -1,4 +1,4 @@
-//! Tables without frame, no wider than the terminal.
+//! Tables without a frame, no wider than the terminal.
 
 use std::io::{self, IsTerminal as _};
 
@@ -8,20 +8,20 @@ use super::plain;
 
 /// Spaces between two columns of a table.
 const GAP: usize = 2;
-/// Spaces before the further lines of a row that does not fit into one.
+/// Indentation of the further lines of a row that does not fit into one.
 const INDENT: usize = 2;
-/// Columns that are left of a cell that is cut.
+/// Fewest columns of a shortened cell.
 const CELL_MIN: usize = 8;
 
-/// A table without frame; columns are two spaces apart. On a terminal no line is longer than that is wide: cells are cut where nobody
-/// copies from, and where that is not enough each row takes several lines.
+/// Formats a table without a frame; columns are two spaces apart. On a terminal no line is wider than it: first, cells
+/// that nobody copies are shortened; if that is not enough, each row takes several lines.
 pub(crate) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let head = head.iter().map(|name| name.to_uppercase()).collect();
     let rows = rows.into_iter().map(|row| row.iter().map(|cell| plain(cell)).collect());
     lines(&std::iter::once(head).chain(rows).collect::<Vec<_>>(), width()).join("\n")
 }
 
-/// Texts, each behind its name. On a terminal the texts are broken between their words.
+/// Formats texts, each after its name. On a terminal, the texts are wrapped between words.
 pub(crate) fn listing(entries: impl IntoIterator<Item = (String, String)>) -> String {
     let entries: Vec<(String, String)> = entries.into_iter().map(|(name, text)| (plain(&name), plain(&text))).collect();
     let width = width();
@@ -31,7 +31,7 @@ pub(crate) fn listing(entries: impl IntoIterator<Item = (String, String)>) -> St
 fn entry_lines(entries: &[(String, String)], width: Option<usize>) -> Vec<String> {
     let names = entries.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
     let room = width.map_or(usize::MAX, |width| width.saturating_sub(names + GAP));
-    // Next to long names there may be too little room for words.
+    // Long names may leave too little room for the texts beside them.
     let beside = room >= names.max(4 * CELL_MIN);
     let under = width.map_or(usize::MAX, |width| width.saturating_sub(INDENT).max(1));
     let entry = |(name, text): &(String, String)| {
@@ -49,7 +49,7 @@ fn entry_lines(entries: &[(String, String)], width: Option<usize>) -> Vec<String
     entries.iter().flat_map(entry).collect()
 }
 
-/// A text in lines of at most so many columns, broken between words where that is possible.
+/// Wraps a text into lines of at most `width` columns, between words if possible.
 fn broken(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ').flat_map(|word| pieces(word, width)) {
@@ -62,8 +62,8 @@ fn broken(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A text behind its head, which takes so many columns, styled or not. On a terminal the text is broken between its words, and its
-/// further lines stand under the first, or, where too little room is left of that, a little in.
+/// Formats a text after its head, which takes `columns`, styled or not. On a terminal, the text is wrapped between
+/// words. Further lines start below the first, or with a small indentation if there is too little room.
 pub(crate) fn hanging(head: &str, columns: usize, text: &str) -> String {
     hung(head, columns, text, width())
 }
@@ -80,7 +80,7 @@ fn hung(head: &str, columns: usize, text: &str, width: Option<usize>) -> String 
     }
 }
 
-/// The columns that a line has: as COLUMNS says, or the terminal; any number where the output goes elsewhere.
+/// Returns the width of a line, from COLUMNS or the terminal; `None` if the output is not a terminal.
 fn width() -> Option<usize> {
     if !io::stdout().is_terminal() {
         return None;
@@ -90,18 +90,18 @@ fn width() -> Option<usize> {
     set.or_else(asked).filter(|columns| *columns > 0)
 }
 
-/// The lines of a table, whose first row is its head.
+/// Formats the lines of a table, whose first row is its head.
 fn lines(rows: &[Vec<String>], width: Option<usize>) -> Vec<String> {
     let layout = Layout::of(rows, width);
     rows.iter().flat_map(|row| layout.lines(row)).collect()
 }
 
-/// Where the cells of each row stand.
+/// Positions of each row's cells.
 struct Layout {
     widths: Vec<usize>,
-    /// The columns of each line of a row.
+    /// Columns on each line of a row.
     lines: Vec<Vec<usize>>,
-    /// Columns that are never cut: what people copy (the first, ids, times).
+    /// Columns that are never shortened, because people copy them: the first, ids, times.
     whole: Vec<bool>,
 }
 
@@ -151,7 +151,7 @@ impl Layout {
     }
 }
 
-/// Takes from the widest columns until all fit into one line, if they do.
+/// Shortens the widest columns until all fit into one line; `None` if they cannot.
 fn cut(mut widths: Vec<usize>, least: &[usize], width: usize) -> Option<Vec<usize>> {
     let gaps = GAP * widths.len().saturating_sub(1);
     let mut over = (widths.iter().sum::<usize>() + gaps).saturating_sub(width);
@@ -163,7 +163,7 @@ fn cut(mut widths: Vec<usize>, least: &[usize], width: usize) -> Option<Vec<usiz
     Some(widths)
 }
 
-/// Spreads the columns over several lines, each as full as may be. A column that needs more than a line gets one of its own.
+/// Distributes the columns over several lines, each as full as possible. A column wider than a line gets its own line.
 fn fold(mut widths: Vec<usize>, least: &[usize], width: usize) -> (Vec<usize>, Vec<Vec<usize>>) {
     let mut lines: Vec<Vec<usize>> = vec![Vec::new()];
     let (mut used, mut room) = (0, width);
@@ -183,7 +183,7 @@ fn fold(mut widths: Vec<usize>, least: &[usize], width: usize) -> (Vec<usize>, V
     (widths, lines)
 }
 
-/// A text of at most so many columns, with a sign where it was cut.
+/// Shortens a text to at most `width` columns, with a mark at the cut.
 fn shortened(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -193,7 +193,7 @@ fn shortened(text: &str, width: usize) -> String {
     short
 }
 
-/// A text in pieces of at most so many columns.
+/// Splits a text into pieces of at most `width` columns.
 fn pieces(text: &str, width: usize) -> Vec<String> {
     let (mut pieces, mut used) = (vec![String::new()], 0);
     for c in text.chars() {
@@ -267,7 +267,7 @@ mod tests {
     fn no_line_is_wider_than_the_terminal() {
         let wide = "顧客が見つかりません".repeat(3);
         let rows: [&[&str]; 3] = [ROWS[0], ROWS[1], &["0198c0de-0001", "-", &wide]];
-        // A character of two columns, cut, behind the indent: the least that a line takes.
+        // A wide character, shortened, after the indentation: the narrowest possible line.
         for width in 5..90 {
             let lines = shown(&rows, width);
             let most = lines.iter().map(|line| line.width()).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What runs on: ready, signs of life, a clean end.
+//! Tests of services: readiness, watchdog, and a clean end.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::os::unix::net::UnixDatagram;
@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use crate::scene::{PATIENCE, Scene, eventually};
 
-/// A process under a service manager that listens.
+/// A process under a test service manager.
 struct Unit {
     child: Child,
     socket: UnixDatagram,
@@ -26,7 +26,7 @@ impl Unit {
         Self { child: command.stderr(log).stdout(Stdio::null()).spawn().unwrap(), socket }
     }
 
-    /// Reads what it tells until it tells this.
+    /// Reads notifications until this one.
     fn until(&self, state: &str) {
         let mut buffer = [0; 1024];
         loop {

@@ -1,4 +1,4 @@
-//! `apiary import colony-tasks` from the outside: exit codes, what is printed, and where the URL may come from.
+//! Tests of `apiary import colony-tasks`: exit codes, output, and sources of the URL.
 
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -1,4 +1,4 @@
-//! `apiary key`, and where keys to act with come from.
+//! Tests of `apiary key`, and of the sources of keys.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

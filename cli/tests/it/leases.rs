@@ -7,7 +7,7 @@ use crate::local::Local;
 use crate::scene::{Ran, Scene, eventually};
 use crate::tampering::alter;
 
-/// A colony, and a key that is the executor `by-hand` in it.
+/// A colony, and the key of its executor `by-hand`.
 struct Desk {
     local: Local,
     scene: Scene,

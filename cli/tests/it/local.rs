@@ -16,35 +16,35 @@ pub(crate) struct Local {
     child: Child,
     data: PathBuf,
     log: PathBuf,
-    /// What it announced.
+    /// Announcement of the start.
     pub(crate) announced: Value,
 }
 
 impl Local {
-    /// Starts one on free ports in the scene's folder `data`, and waits until it says where it listens.
+    /// Starts `apiary up` on free ports in the scene's folder `data`, and waits for its announcement.
     pub(crate) fn start(scene: &Scene) -> Self {
         Self::start_with(scene, &[])
     }
 
-    /// The same with more arguments.
+    /// Starts it with more arguments.
     pub(crate) fn start_with(scene: &Scene, arguments: &[&str]) -> Self {
         let stderr = std::fs::File::options().create(true).append(true).open(scene.path("up.log")).unwrap();
         Self::start_on(scene, arguments, stderr.into())
     }
 
-    /// The same, where it says what goes wrong elsewhere.
+    /// Starts it with another standard error.
     pub(crate) fn start_on(scene: &Scene, arguments: &[&str], stderr: Stdio) -> Self {
         Self::spawn(scene, command(&scene.path("data")).args(arguments).stderr(stderr))
     }
 
-    /// One whose tasks are told to panic at their start: `NAME=TIMES`.
+    /// Starts it with tasks that panic at their start: `NAME=TIMES`.
     #[cfg(debug_assertions)]
     pub(crate) fn start_sabotaged(scene: &Scene, orders: &str) -> Self {
         let stderr = std::fs::File::create(scene.path("up.log")).unwrap();
         Self::spawn(scene, command(&scene.path("data")).env("SABOTAGED_TASKS", orders).stderr(stderr))
     }
 
-    /// Starts this command, and waits until it says where it listens.
+    /// Starts this command, and waits for its announcement.
     pub(crate) fn spawn(scene: &Scene, command: &mut std::process::Command) -> Self {
         let (data, log) = (scene.path("data"), scene.path("up.log"));
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -61,14 +61,14 @@ impl Local {
         run(&mut self.command(arguments))
     }
 
-    /// The same, ready to run.
+    /// Returns the operator's command, ready to run.
     pub(crate) fn command(&self, arguments: &[&str]) -> assert_cmd::Command {
         let mut command = assert_cmd::Command::from_std(self.process(arguments));
         command.timeout(crate::scene::PATIENCE);
         command
     }
 
-    /// The same for processes that go on.
+    /// Returns the operator's command for a process that keeps running.
     pub(crate) fn process(&self, arguments: &[&str]) -> std::process::Command {
         let profile = self.data.join("apiary.toml");
         let config = ["--config", profile.to_str().unwrap()];
@@ -93,12 +93,12 @@ impl Local {
         ran.json()["process_id"].as_str().unwrap().to_owned()
     }
 
-    /// What it has said so far.
+    /// Returns the log so far.
     pub(crate) fn words(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// SIGTERM, and waits for the end; returns the exit code and all that was said.
+    /// Sends SIGTERM and waits for the end; returns the exit code and the log.
     pub(crate) fn stop(self) -> (Option<i32>, String) {
         self.signal(Signal::SIGTERM);
         self.ended()
@@ -109,13 +109,13 @@ impl Local {
         kill(self.pid(), signal).unwrap();
     }
 
-    /// Waits for the end; returns the exit code and all that was said.
+    /// Waits for the end; returns the exit code and the log.
     pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let status = eventually("`apiary up` ends", || self.child.try_wait().unwrap());
         (status.code(), self.words())
     }
 
-    /// `kill -9`, and gone.
+    /// Kills the process with SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -133,23 +133,23 @@ impl Drop for Local {
     }
 }
 
-/// `apiary up` on free ports.
+/// Returns the command `apiary up` on free ports.
 pub(crate) fn command(data: &Path) -> std::process::Command {
     let data = data.to_str().unwrap();
     let ports = ["--set", "broker.listen=127.0.0.1:0", "--set", "webhook.listen=127.0.0.1:0"];
     let mut command = process_in("/".as_ref(), &[&["-o", "json", "--data", data][..], &ports[..], &["up"]].concat());
-    // Whoever runs the test may have a terminal.
+    // The test may be run from a terminal.
     command.stdin(Stdio::null());
     command
 }
 
-/// Runs `apiary up` where it is to refuse; returns what it said.
+/// Runs `apiary up`, expects a refusal, and returns the log.
 #[track_caller]
 pub(crate) fn refusal(scene: &Scene) -> String {
     refusal_with(scene, 1)
 }
 
-/// The same with another exit code.
+/// Runs `apiary up`, expects this exit code, and returns the log.
 #[track_caller]
 pub(crate) fn refusal_with(scene: &Scene, code: i32) -> String {
     let mut command = assert_cmd::Command::from_std(command(&scene.path("data")));

@@ -1,4 +1,4 @@
-//! What a process says while it runs, as a person sees it.
+//! Tests of a process's log as people see it.
 
 use std::process::Stdio;
 

@@ -1,4 +1,4 @@
-//! What is told to somebody who mistook a command, a place or a variable.
+//! Tests of the advice after a mistaken command, place or variable.
 
 use crate::local::Local;
 use crate::scene::{Scene, run};

@@ -1,4 +1,4 @@
-//! What goes where, and with which code.
+//! Tests of the output streams and exit codes.
 
 use std::io::Read as _;
 use std::net::TcpListener;

@@ -1,4 +1,4 @@
-//! Pages of the documentation, whose commands are run as they stand there.
+//! Runs the commands of documentation pages, unchanged.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::os::unix::process::CommandExt as _;
@@ -10,12 +10,12 @@ use nix::unistd::Pid;
 
 use crate::scene::{Scene, eventually};
 
-/// The repository's folder.
+/// Returns the repository's folder.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Every `sh` block of a page of `docs/`, in order.
+/// Returns every `sh` block of a page of `docs/`, in order.
 pub(crate) fn commands(page: &str) -> String {
     let page = std::fs::read_to_string(repository().join("docs").join(page)).unwrap();
     let blocks: Vec<&str> = page.split("\n```sh\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
@@ -23,7 +23,7 @@ pub(crate) fn commands(page: &str) -> String {
     blocks.join("\n")
 }
 
-/// Runs a script in a process group of its own, of which nothing is left afterwards.
+/// Runs a script in a process group of its own, which is killed at the end.
 pub(crate) fn run_script(scene: &Scene, script: &str) -> (Option<i32>, String) {
     let program = Path::new(env!("CARGO_BIN_EXE_apiary")).parent().unwrap();
     let path = std::env::join_paths(
@@ -46,7 +46,7 @@ pub(crate) fn run_script(scene: &Scene, script: &str) -> (Option<i32>, String) {
     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         eventually("the script ends", || child.try_wait().unwrap())
     }));
-    // What it started in the background must not outlive a script that failed.
+    // Background processes must not outlive a failed script.
     let _ = killpg(group, Signal::SIGKILL);
     let _ = child.wait();
     let words = scene.read("log");

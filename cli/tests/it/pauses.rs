@@ -64,7 +64,7 @@ fn work_waits_for_a_bee_that_has_what_it_requires() {
     assert!(shown.contains(line), "{shown}");
     let shown = local.run(&["process", "get", &process_id, "-o", "json"]).json();
     assert_eq!((&shown["requires"]["cpu"], &shown["state"]), (&"2000m".into(), &"waiting".into()));
-    // What anybody can do goes past it.
+    // Work without requirements overtakes it.
     local.echo("1");
     let settings = ["bee.cpu=4", "bee.memory=2Gi", "bee.gpus=1", "bee.gpu_memory=8G", "bee.location=lund"];
     let _poor = bee(&scene, &settings);

@@ -1,4 +1,4 @@
-//! Behind a firm's firewall: the proxy that the environment names is the only way out.
+//! Tests behind a firewall: the proxy from the environment is the only way out.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -26,8 +26,7 @@ impl Drop for Running {
     }
 }
 
-/// A proxy that leads to one place, whatever it is asked for, and writes down what it was asked. Without a place, it
-/// answers 503.
+/// Starts a proxy that connects every request to one target and records the requests. Without a target, it answers 503.
 fn proxy(target: Option<SocketAddr>) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, heads) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
@@ -115,7 +114,7 @@ fn a_bee_behind_a_proxy_claims_and_completes() {
     let log = scene.read("bee.log");
     assert!(!log.contains("hunter2") && !log.contains("YmVlOmh1bnRlcjI"), "{log}");
 
-    // Whoever lists the host goes past the proxy, and finds no such host.
+    // A listed host bypasses the proxy, and is not found.
     let before = heads.lock().unwrap().len();
     let past = [&variables[..], &[("NO_PROXY", ".example")]].concat();
     scene.run_with(&past, &["process", "list"]).fails_with(4);

@@ -6,7 +6,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use crate::scene::Scene;
 
-/// More than one page.
+/// Number of rows: more than a page.
 const ROWS: i64 = 1100;
 
 #[test]

@@ -1,4 +1,4 @@
-//! The commands of `docs/running-apart.md`, run as they stand there.
+//! Runs the commands of `docs/running-apart.md`, unchanged.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use apiary_bees::finance::{PostgresRecord, Record as _, SubscriptionQuery};
@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use crate::page::{commands, run_script};
 use crate::scene::Scene;
 
-/// The page's own values, which the test replaces by those of servers that it can reach.
+/// Values of the page that the test replaces with those of reachable servers.
 const BROKER: &str = "127.0.0.1:7420";
 const WEBHOOK: &str = "127.0.0.1:7421";
 const BROKER_DATABASE: &str = "postgres://apiary:secret@db.example/apiary";
@@ -39,7 +39,7 @@ fn the_documented_commands_work_on_postgres() {
     assert_eq!(record_database.subscriptions(), [("sub_first".to_owned(), Some("active".to_owned()))]);
 }
 
-/// A database of the test's own, dropped at its end.
+/// A database for the test, dropped at its end.
 struct Database {
     server: String,
     name: String,

@@ -1,4 +1,4 @@
-//! A folder of its own for each test, and the program run in it with nothing of whoever runs the test.
+//! A folder for each test, and the program run in it without the environment of the test's caller.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long anything may take.
+/// Longest wait for any condition.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder to run the program in.
@@ -16,7 +16,7 @@ pub(crate) struct Scene {
     folder: TempDir,
 }
 
-/// What a run gave.
+/// Result of a run.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -40,14 +40,14 @@ impl Scene {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// The program, ready to run.
+    /// Returns the program's command, ready to run.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::from_std(self.process(arguments));
         command.timeout(PATIENCE);
         command
     }
 
-    /// The same for processes that go on.
+    /// Returns the command of a process that keeps running.
     pub(crate) fn process(&self, arguments: &[&str]) -> std::process::Command {
         process_in(self.folder.path(), arguments)
     }
@@ -60,7 +60,7 @@ impl Scene {
         run(self.command(arguments).envs(variables.iter().copied()))
     }
 
-    /// Makes a key; returns its id.
+    /// Creates a key; returns its id.
     pub(crate) fn new_key(&self, file: &str) -> String {
         self.run(&["key", "new", file]).ok().trim().to_owned()
     }
@@ -82,20 +82,20 @@ pub(crate) fn run(command: &mut Command) -> Ran {
 }
 
 impl Ran {
-    /// What it printed, if it did what it was to do.
+    /// Returns the output; fails unless the command succeeded.
     #[track_caller]
     pub(crate) fn ok(self) -> String {
         assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self.stdout
     }
 
-    /// The same, as JSON.
+    /// Returns the output as JSON; fails unless the command succeeded.
     #[track_caller]
     pub(crate) fn json(self) -> Value {
         serde_json::from_str(&self.ok()).unwrap()
     }
 
-    /// What it said, if it failed with this code.
+    /// Returns the error text; fails unless the command failed with this code.
     #[track_caller]
     pub(crate) fn fails_with(self, code: i32) -> String {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
@@ -104,7 +104,7 @@ impl Ran {
     }
 }
 
-/// Looks until `look` finds something.
+/// Polls until `look` returns a value.
 #[track_caller]
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;

@@ -53,7 +53,7 @@ fn the_http_bee_calls_no_private_address_and_the_submitter_says_so() {
     assert!(server.requests.try_recv().is_err(), "it was called");
 }
 
-/// Runs the bee and the submitter in a colony of their own, and returns all that was printed.
+/// Runs the bee and the submitter in a new colony, and returns their output.
 fn run(bee: &str, url: &str) -> String {
     let scene = Scene::new();
     let ports = [Port::take(), Port::take()];
@@ -69,7 +69,7 @@ fn run(bee: &str, url: &str) -> String {
     words
 }
 
-/// A server that gives these answers, one for each connection, and reports what it was asked.
+/// A server with scripted answers, one for each connection, that reports the requests.
 struct Server {
     address: SocketAddr,
     requests: mpsc::Receiver<String>,

@@ -1,4 +1,4 @@
-//! The script of `docs/shell-executor.md`, and the commands around it, run as they stand there.
+//! Runs the script of `docs/shell-executor.md`, and the commands around it, unchanged.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::os::unix::process::CommandExt as _;
@@ -19,7 +19,7 @@ fn the_documented_script_is_an_executor() {
     let [script] = &blocks("bash")[..] else { panic!("the page has one script") };
     let [grant, start] = &blocks("sh")[..] else { panic!("the page has a block for the grant and one for the start") };
     scene.write("shout.sh", script);
-    // Its last command waits for the result; the script goes on until it is told to stop.
+    // The last command waits for the result; the script continues until it is stopped.
     let mut all = Shell::start(&scene, &format!("{grant}\n{start}\njobs -p >job\nwait"));
     let shout = |args: &str| {
         let options = ["--type", "shout", "--function", "shout", "--max-retries", "0", "--args", args];
@@ -45,7 +45,7 @@ fn the_documented_script_is_an_executor() {
     let script = eventually("the script's own id is written", || scene.read("job").trim().parse().ok());
     kill(Pid::from_raw(script), Signal::SIGTERM).unwrap();
     eventually("the script ends", || all.child.try_wait().unwrap());
-    // Its claim ended with it: what comes now waits for somebody else.
+    // The script's claim ended with it, so new work waits for another executor.
     assert_eq!(shown(&shout("\"late\""))["state"], "waiting", "{}", all.words());
 }
 

@@ -1,4 +1,4 @@
-//! `apiary spool`: events that the broker refused, looked after as an operator does, beside a running adapter and without one.
+//! Tests of `apiary spool`: set-aside events, handled as by an operator, with and without a running adapter.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::scene::{Ran, Scene, eventually};
 
 const NAMES: [&str; 3] = ["stripe:live::evt_1", "stripe:live::evt_2", "stripe:test::evt_3"];
 
-/// A webhook adapter whose broker is away; killed when dropped.
+/// A webhook adapter whose broker is unreachable; killed on drop.
 struct Adapter(Child);
 
 impl Adapter {
@@ -46,7 +46,7 @@ impl Adapter {
         assert_eq!(scene.run_with(&variables, &arguments).json()["outcome"], "spooled");
     }
 
-    /// The page that says how it is.
+    /// Returns the adapter's health page.
     fn health(scene: &Scene) -> Value {
         let page = format!("http://{}/healthz", Self::address(scene));
         runtime().block_on(async { apiary_tests::http().get(page).send().await.unwrap().json().await.unwrap() })
@@ -69,7 +69,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Runs statements on a spool's file, as a second program.
+/// Runs statements on a spool's file, as a second program does.
 fn sql(spool: &Path, statements: &[&'static str]) {
     let file = SqliteConnectOptions::new().filename(spool.join("spool.sqlite"));
     runtime().block_on(async {
@@ -81,7 +81,7 @@ fn sql(spool: &Path, statements: &[&'static str]) {
     });
 }
 
-/// What the adapter writes when the broker refuses three events.
+/// Statements by which the adapter sets three rejected events aside.
 const REFUSED: [&str; 3] = [
     "INSERT INTO set_aside (idempotency_key, received_ms, refused_ms, reason, message, spec) VALUES \
      ('stripe:live::evt_1', 1764000000000, 1764000001000, 'ARGS_REFUSED', 'the field `amount` is no number', CAST('{\"a\": 1}' AS BLOB))",
@@ -91,7 +91,7 @@ const REFUSED: [&str; 3] = [
      ('stripe:test::evt_3', 1764000004000, 1764000005000, 'ARGS_REFUSED', 'the field `amount` is no number', CAST('{\"a\": 3}' AS BLOB))",
 ];
 
-/// A spool with three events set aside, whose adapter has stopped.
+/// Creates a spool with three set-aside events and a stopped adapter.
 fn stopped(scene: &Scene, spool: &Path) {
     Adapter::start(scene, spool).stop();
     sql(spool, &REFUSED);
@@ -158,7 +158,8 @@ fn a_running_adapter_notices_although_its_broker_is_away() {
         [&health["spool"]["events"], &health["spool"]["set_aside"]].map(|number| number.as_u64().unwrap())
     };
     assert_eq!(counts(), [3, 0]);
-    // As if the broker had been there for a moment, and had refused them. From now on the adapter waits for it, longer and longer.
+    // As if the broker had been reachable for a moment, and had rejected the events. From now on the adapter's pauses
+    // grow.
     sql(
         &spool.folder,
         &[

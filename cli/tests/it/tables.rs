@@ -1,4 +1,4 @@
-//! Tables on terminals of several widths, as a real terminal tells them, and elsewhere.
+//! Tests of tables on real terminals of several widths, and elsewhere.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::fs::File;
@@ -43,7 +43,7 @@ fn every_list_keeps_to_the_width_of_the_terminal() {
             let shown = on_terminal(local.process(list), width);
             let widest = shown.lines().map(|line| line.width()).max().unwrap_or(0);
             assert!(widest <= usize::from(width), "{list:?} takes {widest} of {width} columns:\n{shown}");
-            // Whatever people copy is there, on one line or on several.
+            // Every copied value is shown in full, on one line or on several.
             let id = process_id.as_str();
             assert!(!whole.contains(id) || squeezed(&shown).contains(id), "{list:?} at {width}:\n{shown}");
         }
@@ -64,7 +64,7 @@ fn a_table_goes_by_columns_on_a_terminal_and_is_whole_elsewhere() {
     assert_eq!(scene.run_with(&[("COLUMNS", "66")], &list).ok(), whole, "a pipe has no width");
 }
 
-/// Has the colony keep something of each noun; returns the id of a process.
+/// Creates an entry of each noun in the colony; returns the id of a process.
 fn furnish(local: &Local) -> String {
     let label = "customer=a-customer-with-a-very-long-name-of-more-than-forty-characters";
     let args = r#"{"message": "the customer's account is closed, and nobody knows when it is opened again", "retryable": false}"#;
@@ -108,7 +108,7 @@ fn furnish(local: &Local) -> String {
     process_id
 }
 
-/// What a program prints on a terminal of this width.
+/// Returns a program's output on a terminal of this width.
 fn on_terminal(mut command: Command, width: u16) -> String {
     let size = Winsize { ws_row: 24, ws_col: width, ws_xpixel: 0, ws_ypixel: 0 };
     let terminal = openpty(&size, None).unwrap();
@@ -123,7 +123,7 @@ fn on_terminal(mut command: Command, width: u16) -> String {
     String::from_utf8(shown).unwrap().replace("\r\n", "\n")
 }
 
-/// A text without anything between its words.
+/// Removes all white space from a text.
 fn squeezed(text: &str) -> String {
     text.split_whitespace().collect()
 }

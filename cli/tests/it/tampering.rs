@@ -1,4 +1,4 @@
-//! `apiary process verify` finds whatever was altered in the database, and says where.
+//! Tests that `apiary process verify` detects every alteration of the database, and locates it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use crate::local::Local;
 use crate::scene::Scene;
 
-/// A link, and what somebody with access to the disk does to the process whose id is `?1` to break it.
+/// Broken links, each with the alteration of the database that breaks it for process `?1`.
 const ALTERATIONS: [(&str, &str); 15] = [
     (
         "spec",
@@ -76,7 +76,7 @@ fn expect_broken(local: &Local, process_id: &str, link: &str, sql: &str) {
     assert!(ran.stdout.contains("BROKEN"), "{}", ran.stdout);
 }
 
-/// Writes to the broker's database, as somebody with access to the disk would.
+/// Writes to the broker's database, as an attacker with access to the disk would.
 pub(crate) fn alter(database: &Path, sql: &str, process_id: Option<&str>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

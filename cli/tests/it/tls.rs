@@ -1,4 +1,4 @@
-//! `apiary tls`: an authority of one's own, and what it certifies, as openssl sees it.
+//! Tests of `apiary tls` with openssl.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::os::unix::fs::MetadataExt as _;
@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use crate::scene::{Scene, eventually};
 
-/// What openssl says, on either stream.
+/// Returns openssl's output, of both streams.
 fn openssl(scene: &Scene, arguments: &[&str]) -> String {
     let output = std::process::Command::new("openssl")
         .args(arguments)

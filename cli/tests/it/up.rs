@@ -61,7 +61,7 @@ fn lines_about_processes_outlive_a_panic_which_is_in_the_colonys_health() {
         findings.iter().find(|one| one["kind"] == "TASK_RESTARTED" && one["subject"] == "activity lines").cloned()
     });
     assert!(finding["text"].as_str().unwrap().contains("sabotaged by a test"), "{finding}");
-    // The watch is open again once it tells anything.
+    // The watch is open again as soon as it reports an event.
     eventually("a process is told of", || {
         let process_id = local.echo("1");
         local.words().lines().any(|line| line.contains(&process_id)).then_some(())
@@ -157,14 +157,14 @@ fn a_killed_colony_comes_back() {
 #[test]
 fn a_start_killed_at_any_moment_is_completed_by_the_next() {
     let scene = Scene::new();
-    // Each round is cut off a little later; the folder is whatever the one before left.
+    // Each round is killed a little later, on the folder that the previous round left.
     for step in 0_u64..12 {
         let mut child = command(&scene.path("data"))
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        // Not waiting for anything: this is when the axe falls.
+        // No wait for a condition: the kill must come at arbitrary moments.
         std::thread::sleep(std::time::Duration::from_millis(step * 12));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -337,7 +337,7 @@ fn an_event_that_failed_is_seen_everywhere_and_is_tried_again_when_stripe_resend
     let scene = Scene::new();
     let local = Local::start(&scene);
     assert!(local.run(&["colony", "health"]).ok().contains("nothing needs attention"));
-    // More than any column holds.
+    // More than any column can hold.
     let body = r#"{"id":"evt_big","object":"event","type":"customer.subscription.created","created":1763690000,"livemode":false,
         "data":{"object":{"id":"sub_1","object":"subscription","customer":"cus_1","status":"active","items":{"object":"list",
         "data":[{"id":"si_1","quantity":9223372036854775808,"price":{"id":"price_1"}}]}}}}"#;

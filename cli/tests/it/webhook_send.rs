@@ -1,4 +1,4 @@
-//! `apiary webhook send`: events of our own making, and what `apiary up` says of them.
+//! Tests of `apiary webhook send`: made-up events, and the answers of `apiary up`.
 
 use crate::local::Local;
 use crate::scene::{Scene, eventually};

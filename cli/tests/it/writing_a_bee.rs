@@ -1,4 +1,4 @@
-//! The commands of `docs/writing-a-bee.md`, run as they stand there, with the SDK's example as the bee.
+//! Runs the commands of `docs/writing-a-bee.md`, unchanged, with the SDK's example as the bee.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::local::Local;
 use crate::page::{self, commands};
 use crate::scene::{Scene, eventually};
 
-/// A bee that runs; killed when dropped.
+/// A running bee; killed on drop.
 struct Bee(Child);
 
 impl Drop for Bee {

@@ -1,4 +1,4 @@
-//! Bulk actions: one verb on all processes that match.
+//! Bulk actions: one action on all matching processes.
 
 mod list;
 mod resume;
@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::output::plain;
 use crate::profile;
 
-/// Cancel, redrive, discard, retry or delete all processes that match, in the background
+/// Cancel, redrive, discard, retry or delete all matching processes, in the background
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Start(Box<start::Arguments>),
@@ -39,16 +39,16 @@ impl Command {
     }
 }
 
-/// Which bulk action.
+/// A bulk action named on the command line.
 #[derive(Args)]
 struct Which {
-    /// The bulk action, as `bulk start` named it
+    /// Id of the bulk action, as printed by `bulk start`
     #[arg(value_name = "ID", value_parser = uuid)]
     id: Uuid,
 }
 
 impl Which {
-    /// Stops it, or lets it go on, and shows it.
+    /// Stops or resumes the action, and shows it.
     async fn stop(&self, go_on: bool, context: &Context) -> anyhow::Result<()> {
         let client = profile::client(&context.settings)?;
         let bulk = client.stop_bulk(&self.id.to_string(), go_on).await?;
@@ -56,7 +56,7 @@ impl Which {
     }
 }
 
-/// A bulk action, as it is shown.
+/// A bulk action as shown.
 #[derive(Serialize)]
 struct BulkView {
     bulk_id: String,
@@ -92,7 +92,7 @@ impl From<v1::Bulk> for BulkView {
 }
 
 impl BulkView {
-    /// In a line.
+    /// Formats the action in one line.
     fn line(&self) -> String {
         plain(&format!(
             "{} {} {}: {} of {} changed, {} had moved on",

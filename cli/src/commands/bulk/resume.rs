@@ -9,7 +9,7 @@ const EXAMPLES: &str = "\
 Example:
   apiary bulk resume 0198c0de-0000-7000-8000-000000000001";
 
-/// Let a stopped bulk action go on
+/// Resume a stopped bulk action
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

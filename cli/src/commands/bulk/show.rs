@@ -10,7 +10,7 @@ const EXAMPLES: &str = "\
 Example:
   apiary bulk show 0198c0de-0000-7000-8000-000000000001";
 
-/// Show how far a bulk action is
+/// Show a bulk action's progress
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

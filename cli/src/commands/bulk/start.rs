@@ -15,7 +15,7 @@ use crate::exit::Fault;
 use crate::output::{counted, note};
 use crate::profile;
 
-/// How often `--wait` looks.
+/// Interval of the requests of `--wait`.
 const LOOK: Duration = Duration::from_millis(500);
 
 const EXAMPLES: &str = "\
@@ -24,33 +24,33 @@ Examples:
   apiary bulk start redrive --state dead_letter --reason \"the bank is back\" --yes --wait
   apiary bulk start cancel --function report --since 2h --reason superseded --yes";
 
-/// Do one thing to all processes that match and were submitted before now
+/// Apply an action to all matching processes that were submitted before now
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// What to do
+    /// The action
     #[arg(value_enum, value_name = "ACTION")]
     action: Action,
     #[command(flatten)]
     filter: Filter,
-    /// All of the colony, where no filter is given
+    /// Every process of the colony; needed if no filter is given
     #[arg(long)]
     all: bool,
-    /// Why; it is kept with each process that is cancelled or discarded
+    /// Reason, stored with each process that is cancelled or discarded
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
-    /// Only say how many match
+    /// Only print the number of matching processes
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
-    /// Wait until it is through
+    /// Wait until the action is finished
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
 }
 
-/// What a dry run says.
+/// Output of a dry run.
 #[derive(Serialize)]
 struct Counted {
     dry_run: bool,
@@ -60,15 +60,15 @@ struct Counted {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Action {
-    /// Cancel what waits, is blocked or runs
+    /// Cancel waiting, blocked and running processes
     Cancel,
-    /// Try dead letters and failed ones again
+    /// Retry dead letters and failed processes, with all their retries
     Redrive,
-    /// Give dead letters up
+    /// Discard dead letters: they are failed from then on
     Discard,
-    /// Try blocked ones now
+    /// Retry blocked processes now
     Retry,
-    /// Delete what does not run, with all that belongs to it; needs the colony's own key
+    /// Delete processes that are not running, with all their data; needs the colony's own key
     Delete,
 }
 
@@ -101,12 +101,12 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     context.format.print(&BulkView::from(bulk), BulkView::line)
 }
 
-/// How many match.
+/// Formats the number of matching processes.
 fn matching(matched: i64) -> String {
     counted(matched, "process matches", "processes match")
 }
 
-/// Asks at the terminal; without one, `--yes` is needed.
+/// Asks for confirmation at the terminal; without a terminal, `--yes` is needed.
 fn confirm(action: &str, matched: i64) -> anyhow::Result<()> {
     let input = std::io::stdin();
     if !input.is_terminal() {
@@ -124,7 +124,7 @@ fn confirm(action: &str, matched: i64) -> anyhow::Result<()> {
 
 async fn until_through(client: &Client, mut bulk: v1::Bulk) -> anyhow::Result<v1::Bulk> {
     while bulk.state == "running" {
-        // There is nothing to be told by: its progress is a row that is read.
+        // Polls, because a bulk action has no notification: its progress is a database row.
         tokio::time::sleep(LOOK).await;
         bulk = client.get_bulk(&bulk.bulk_id).await?;
     }

@@ -9,7 +9,7 @@ const EXAMPLES: &str = "\
 Example:
   apiary bulk stop 0198c0de-0000-7000-8000-000000000001";
 
-/// Stop a bulk action where it is; `apiary bulk resume` lets it go on
+/// Stop a bulk action at its current position; `apiary bulk resume` continues it
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -15,16 +15,16 @@ Examples:
   apiary colony create production --colony-key colony.pem --key-file owner.pem
   apiary colony create production --id ed25519:… --key-file owner.pem";
 
-/// Create a colony, with the server owner's key; the same again changes nothing
+/// Create a colony, with the server owner's key; safe to repeat
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its name: 1 to 63 of a-z, 0-9 and `-`, starting with a letter
+    /// Name of the colony: 1 to 63 of a-z, 0-9 and `-`, starting with a letter
     name: String,
     /// A file with the colony's key, secret or public
     #[arg(long, value_name = "FILE", conflicts_with = "id", required_unless_present = "id")]
     colony_key: Option<PathBuf>,
-    /// The colony's id instead
+    /// Id of the colony, instead of its key file
     #[arg(long, value_name = "ID")]
     id: Option<Id>,
 }

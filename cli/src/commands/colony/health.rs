@@ -15,10 +15,9 @@ Examples:
   apiary colony health -o json \\
       | jq -r '.findings[] | select(.kind == \"UNATTENDED_TYPE\") | .subject'";
 
-/// Say what needs attention: dead letters, work that cannot go on or that nobody takes, silent executors,
-/// pauses, grants that end soon
+/// Show what needs attention: dead letters, stuck or unattended work, silent executors, pauses, grants that end soon
 ///
-/// Exits with 0 if nothing does, and with 10 if something needs attention. docs/explain.md lists the kinds of findings.
+/// Exits with 0 if nothing needs attention, else with 10. docs/explain.md lists the kinds of findings.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {}

@@ -8,7 +8,7 @@ use clap::Subcommand;
 
 use crate::context::Context;
 
-/// Create a colony, look at yours
+/// Create a colony, show yours
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Create(Box<create::Arguments>),

@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use crate::context::Context;
 
-/// Look at the settings in effect
+/// Show the settings in effect
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Show(show::Arguments),

@@ -12,11 +12,11 @@ Examples:
   apiary config show
   apiary config show --changed -o json | jq '.[] | select(.origin == \"APIARY_COLONY\")'";
 
-/// Show every setting's value and where it comes from; secrets are hidden
+/// Show every setting's value and its source; secrets are hidden
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Only those that somebody has set
+    /// Only settings that were set
     #[arg(long)]
     changed: bool,
 }

@@ -1,4 +1,4 @@
-//! The broker: whether it is there, what time it has, and what this key may do.
+//! Checks the broker: whether it answers, its clock, and the rights of this key.
 
 use apiary_executor_sdk::v1::{GetHealthResponse, HealthFinding};
 use apiary_executor_sdk::{Client, ClientError, Reason};
@@ -10,19 +10,19 @@ use crate::commands::grant::list;
 use crate::profile;
 use crate::settings::Settings;
 
-/// A clock this much apart gets half-way to being refused.
+/// Share of the tolerated clock difference from which on it is reported, as a divisor: half of it.
 const CLOCK_DISTANCE_SHARE: i64 = 2;
-/// The kind of the finding of a broker that is not ready.
+/// Kind of the finding for a broker that is not ready.
 const NOT_READY: &str = "BROKER_NOT_READY";
-/// The kind of the finding of a grant that ends soon.
+/// Kind of the finding for a grant that ends soon.
 const GRANTS_END: &str = "GRANTS_END";
-/// A grant that ends within this time deserves a look.
+/// Remaining validity below which a grant is reported.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Asks the broker, with this key if there is one.
+/// Examines the broker, with this key if there is one.
 pub(super) async fn examine(settings: &Settings, key: Option<KeyPair>) -> Vec<Finding> {
     let colony = profile::colony(settings).ok();
-    // Whether anybody is there can be asked without a colony and a key.
+    // Reachability can be examined without a colony or a key of one's own.
     let stranger = KeyPair::generate();
     let known = colony.is_some() && key.is_some();
     let client = profile::client_as(settings, colony.unwrap_or(stranger.id()), key.unwrap_or(stranger));
@@ -54,7 +54,7 @@ pub(super) async fn examine(settings: &Settings, key: Option<KeyPair>) -> Vec<Fi
     findings
 }
 
-/// Says whether the broker, which is there, can do its work; if not, why, as the health of a known colony has it.
+/// Reports whether a reachable broker is ready; if not, with the reason from the health of a known colony.
 async fn readiness(client: &Client, words: String, known: bool) -> Finding {
     match client.is_ready().await {
         Ok(true) => Finding::good("broker", words),
@@ -106,7 +106,7 @@ async fn colony_and_grants(client: &Client) -> Vec<Finding> {
     }
 }
 
-/// Says what `colony health` says.
+/// Converts the colony's health to findings.
 fn of_health(health: Result<GetHealthResponse, ClientError>) -> Vec<Finding> {
     match health {
         Ok(answer) if answer.findings.is_empty() => {
@@ -122,7 +122,7 @@ fn of_health(health: Result<GetHealthResponse, ClientError>) -> Vec<Finding> {
     }
 }
 
-/// Looks at the key's own grants. The colony's health told already of the ends of those with these names.
+/// Examines the key's own grants. The ends of the grants named in `ends_told` are in the colony's health already.
 async fn grants(client: &Client, ends_told: &[String]) -> Finding {
     let (grants, broken) = match list::all(client).await {
         Ok(all) => all,

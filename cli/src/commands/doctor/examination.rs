@@ -1,4 +1,4 @@
-//! The command, and the order in which things are looked at.
+//! The command, and the order of the checks.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::exit::Fault;
 use crate::keys;
 use crate::settings::Settings;
 
-/// What is looked at.
+/// Names of the checks.
 const CHECKS: [&str; 9] = ["settings", "colony", "key", "broker", "clock", "health", "grants", "webhook", "record"];
-/// The pause between two looks.
+/// Pause between two rounds of checks.
 const PAUSE: Duration = Duration::from_millis(250);
 
 const EXAMPLES: &str = "\
@@ -26,16 +26,17 @@ Examples:
   apiary doctor --only broker --wait 30s      # waits for a broker that is just starting
   apiary doctor -o json | jq '.findings[] | select(.verdict == \"bad\")'";
 
-/// Look at settings, keys, clock, broker, the colony's health, grants, webhook adapter and state of record
+/// Check settings, keys, clock, broker, the colony's health, grants, webhook adapter and state of record
 ///
-/// Exits with 1 if anything is bad. Changes nothing.
+/// Exits with 1 if a check fails. Changes nothing.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Only this: settings, colony, key, broker, clock, health, grants, webhook or record; may be given several times
+    /// Run only this check: settings, colony, key, broker, clock, health, grants, webhook or record; may be given
+    /// several times
     #[arg(long, value_name = "CHECK", value_parser = CHECKS)]
     only: Vec<String>,
-    /// Look again until nothing is bad, for so long
+    /// Repeat the checks until none fails, for at most this time
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0")]
     wait: Duration,
 }
@@ -48,7 +49,7 @@ struct Examination {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let until = Instant::now() + arguments.wait;
-    // Read once: standard input gives it once, and nobody wants to type a passphrase at each look.
+    // Read once: standard input can be read only once, and nobody should type a passphrase for each round.
     let key = keys::from_settings(&context.settings);
     let (findings, bad) = loop {
         let mut findings = examine(&context.settings, &key).await;

@@ -1,4 +1,4 @@
-//! What one look found.
+//! The result of one check.
 
 use std::fmt::Write as _;
 
@@ -6,24 +6,24 @@ use serde::Serialize;
 
 use crate::output::{BAD, GOOD, WARN, hanging, plain, styled, with_place_flags};
 
-/// Columns before the words: the verdict and the check.
+/// Columns of the verdict and the check, before the text.
 const WORDS_AT: usize = 16;
 
-/// How it is.
+/// Verdict of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
-    /// As it should be.
+    /// No fault.
     Good,
-    /// It works, and deserves a look.
+    /// Works, but needs attention.
     Warning,
-    /// It does not work.
+    /// Faulty.
     Bad,
-    /// Not looked at.
+    /// Not checked.
     Skipped,
 }
 
-/// What one look found.
+/// The result of one check.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Finding {
     pub(super) check: &'static str,
@@ -50,13 +50,13 @@ impl Finding {
         Self { check, verdict: Verdict::Bad, words: words.into(), advice: Some(advice.into()) }
     }
 
-    /// An error with the hint that it carries.
+    /// Creates a finding from an error, with the error's hint.
     pub(super) fn of_error(check: &'static str, error: &anyhow::Error) -> Self {
         let advice = crate::exit::hint(error);
         Self { check, verdict: Verdict::Bad, words: crate::exit::words(error), advice }
     }
 
-    /// A line for people, two with advice; more on a terminal that is narrow.
+    /// Formats the finding in a line, or two with advice; in more on a narrow terminal.
     pub(super) fn text(&self) -> String {
         let mark = match self.verdict {
             Verdict::Good => styled(GOOD, "good"),

@@ -1,4 +1,4 @@
-//! `apiary doctor`: looks at everything that must be right, and says what to do where it is not.
+//! `apiary doctor`: checks the installation, and gives advice for each fault.
 
 mod broker;
 mod examination;

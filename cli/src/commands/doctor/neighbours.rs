@@ -1,4 +1,4 @@
-//! What may run beside: the webhook adapter, the state of record.
+//! Checks the optional parts: the webhook adapter and the state of record.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use crate::output::counted;
 use crate::settings::{Settings, table};
 use crate::up;
 
-/// How long the adapter may take to answer.
+/// Time limit for the adapter's answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Asks the webhook adapter on this machine how it is.
+/// Checks the webhook adapter on this machine.
 pub(super) async fn webhook(settings: &Settings) -> Vec<Finding> {
     let Ok(address) = up::webhook_address(settings) else {
         return vec![Finding::skipped("webhook", "`webhook.listen` is not set")];
     };
     let finding = match healthz(&format!("http://{address}/healthz")).await {
         Ok(health) => return judge(&address.to_string(), &health),
-        // Somebody who said where it is expects it there.
+        // An unreachable adapter is a fault only if its address was set.
         Err(error) if error.is_connect() && settings.is_set(&table::WEBHOOK_LISTEN) => Finding::bad(
             "webhook",
             format!("no adapter answers at {address}"),
@@ -43,7 +43,7 @@ async fn healthz(url: &str) -> Result<Value, reqwest::Error> {
     http.get(url).send().await?.error_for_status()?.json().await
 }
 
-/// Says how the adapter is, and each thing that it reports of itself: since when, why, and what to do.
+/// Converts the adapter's health to findings: one for its state, and one for each notice.
 fn judge(address: &str, health: &Value) -> Vec<Finding> {
     let number = |name: &str| health["spool"][name].as_u64().unwrap_or(0);
     let (waiting, set_aside) = (number("events"), number("set_aside"));
@@ -58,7 +58,7 @@ fn judge(address: &str, health: &Value) -> Vec<Finding> {
         findings.push(of_set_aside(set_aside, number("set_aside_oldest_age_ms")));
     }
     let notices = health["notices"].as_array().into_iter().flatten();
-    // The count of what is set aside says more.
+    // The count of set-aside events has a finding of its own, with more detail.
     findings.extend(notices.filter(|notice| notice["kind"] != EVENTS_SET_ASIDE).map(of_notice));
     findings
 }
@@ -81,7 +81,7 @@ fn of_set_aside(events: u64, oldest_age_ms: u64) -> Finding {
     )
 }
 
-/// Turns a notice that the adapter reports of itself into a finding.
+/// Converts a notice of the adapter to a finding.
 fn of_notice(notice: &Value) -> Finding {
     let text = |name: &str| notice[name].as_str().unwrap_or_default();
     let (kind, cause) = (text("kind"), text("cause"));
@@ -107,14 +107,14 @@ fn of_notice(notice: &Value) -> Finding {
     }
 }
 
-/// Asks the state of record, if one is set, or if `apiary up` keeps one.
+/// Checks the state of record, if one is set or `apiary up` has one.
 pub(super) async fn record(settings: &Settings) -> Finding {
     let ways = [&table::FINANCE_SUPABASE_URL, &table::FINANCE_DATABASE_URL, &table::FINANCE_SQLITE];
     let is_set = ways.iter().any(|setting| settings.is_set(setting));
     if !is_set && up::record(settings).is_none() {
         return Finding::skipped("record", "no state of record is set here");
     }
-    // Looking must not make a file.
+    // A check must not create the file.
     if let Some(path) = show::file(settings).filter(|path| !path.exists()) {
         return Finding::skipped("record", format!("{} is made when the finance bee starts", path.display()));
     }

@@ -1,4 +1,4 @@
-//! What can be seen without the network: settings and key.
+//! Checks that need no network: settings and key.
 
 use apiary_identity::KeyPair;
 
@@ -6,7 +6,7 @@ use super::finding::Finding;
 use crate::profile;
 use crate::settings::{Settings, table, unknown_variables};
 
-/// Looks at the settings, the pinned colony, and the key.
+/// Checks the settings, the pinned colony and the key.
 pub(super) fn examine(settings: &Settings, key: &anyhow::Result<KeyPair>) -> Vec<Finding> {
     vec![sources(settings), colony(settings), finding_of(key)]
 }

@@ -17,7 +17,7 @@ use crate::exit::Fault;
 use crate::output::{note, plain};
 use crate::profile;
 
-/// A grant made here holds from a little before, for clocks that are a little behind.
+/// Grants are valid from a little earlier, for machines whose clocks are behind.
 const HEAD_START: SignedDuration = SignedDuration::from_mins(5);
 
 const EXAMPLES: &str = "\
@@ -27,23 +27,24 @@ Examples:
   apiary executor approve finance-2 --colony-key colony.pem --out grant.json
   apiary grant add --from grant.json   # delivers it";
 
-/// Approve an executor that waits: sign a grant for its key with the colony's. Compare the key before you do
+/// Approve a waiting executor: sign a grant for its key with the colony's key. Compare the executor's key first
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The name that it asks for, or its key
+    /// Name that the executor asks for, or its key
     #[arg(value_name = "NAME|KEY")]
     who: String,
     /// The colony's secret key
     #[arg(long, value_name = "FILE")]
     colony_key: PathBuf,
-    /// What it may do: a name, a prefix such as `billing.*`, or `*`; may be given several times. Else what it announces
+    /// A function for the grant: a name, a prefix such as `billing.*`, or `*`; may be given several times. Default: the
+    /// functions that the executor announces
     #[arg(long = "function", value_name = "FUNCTION")]
     functions: Vec<String>,
-    /// Another name than it asks for
+    /// Another name than the requested one
     #[arg(long)]
     name: Option<String>,
-    /// For how long
+    /// Validity of the grant, in days
     #[arg(long, value_name = "N", default_value_t = 365, value_parser = whole::<u16>(1, 3660))]
     valid_days: u16,
     /// Write the signed grant to this new file instead of sending it; `-` is standard output
@@ -93,7 +94,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         .print(&approved, |approved| plain(&format!("approved {} until {:.0}", approved.name, approved.valid_until)))
 }
 
-/// Whoever waits chose its name itself. One that is in use is given to another key only where that key is named.
+/// Rejects a name that is in use under another key, unless the key is named: waiting executors choose their names
+/// themselves, and one could imitate another.
 async fn check_namesakes(client: &Client, who: &str, name: &str, key: &Id) -> anyhow::Result<()> {
     let key = key.to_string();
     let others = super::all(client, "", &[]).await?;
@@ -123,7 +125,7 @@ impl Arguments {
             role: Role::Executor,
             name: self.name.clone().unwrap_or(asked_name),
             scopes: Scopes {
-                // One that announces nothing is asked to do anything of its type.
+                // An executor that announces no function gets a grant for all functions of its type.
                 functions: Some(functions).filter(|names| !names.is_empty()).unwrap_or_else(|| vec!["*".to_owned()]),
                 executor_types: distinct(asked.iter().map(|one| one.executor_type.clone())),
             },

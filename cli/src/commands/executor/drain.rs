@@ -11,13 +11,13 @@ Examples:
   apiary executor drain finance-2
   apiary executor drain finance-2 --off";
 
-/// Let an executor take no new work; it finishes what it has. Needs the right `operate`
+/// Stop handing work to an executor; it finishes its current work. Needs the right `operate`
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its name: all keys of that name
+    /// Name of the executor; applies to all keys of that name
     name: String,
-    /// Let it take work again
+    /// Hand work to the executor again
     #[arg(long)]
     off: bool,
 }

@@ -14,7 +14,7 @@ Examples:
   apiary executor explain finance
   apiary executor explain finance -o json | jq -r '.reasons[].kind'";
 
-/// Say why an executor gets no work
+/// Explain why an executor gets no work
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -12,14 +12,14 @@ Examples:
   apiary executor list --type finance --state silent --state gone
   apiary executor list --state pending -o json";
 
-/// List executors, and how they stand. Needs the right `read`
+/// List executors and their states. Needs the right `read`
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Only of this executor type
+    /// Only executors of this type
     #[arg(long = "type", value_name = "TYPE", default_value = "", hide_default_value = true)]
     executor_type: String,
-    /// Only in this state; may be given several times
+    /// Only executors in this state; may be given several times
     #[arg(long = "state", value_name = "STATE", value_parser = ["pending", "rejected", "idle", "busy", "draining", "silent", "gone", "removed"])]
     states: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Executors: who does the work.
+//! Executors.
 
 mod approve;
 mod drain;
@@ -19,10 +19,10 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
 
-/// Executors of one answer.
+/// Executors in one answer of the broker.
 const PAGE: i32 = 1000;
 
-/// Look at executors, approve, drain and remove them
+/// List, approve, drain and remove executors
 #[derive(Subcommand)]
 pub(crate) enum Command {
     List(list::Arguments),
@@ -50,7 +50,7 @@ impl Command {
     }
 }
 
-/// Every executor that matches.
+/// Reads every matching executor.
 async fn all(client: &Client, executor_type: &str, states: &[String]) -> anyhow::Result<Vec<v1::Executor>> {
     let (mut executors, mut page_token) = (Vec::new(), String::new());
     loop {
@@ -69,7 +69,7 @@ async fn all(client: &Client, executor_type: &str, states: &[String]) -> anyhow:
     }
 }
 
-/// The executors of a name, or of a key.
+/// Reads the executors of a name, or of a key.
 async fn named(client: &Client, who: &str, states: &[&str]) -> anyhow::Result<Vec<v1::Executor>> {
     let states: Vec<String> = states.iter().map(|state| (*state).to_owned()).collect();
     let mut found = all(client, "", &states).await?;
@@ -82,7 +82,8 @@ async fn named(client: &Client, who: &str, states: &[&str]) -> anyhow::Result<Ve
     Ok(found)
 }
 
-/// The one key among executors. Whoever waits for approval chose its name itself, so a name may stand for several keys.
+/// Returns the only key among executors. Waiting executors choose their names themselves, so one name may belong to
+/// several keys.
 fn one_key(executors: &[v1::Executor]) -> anyhow::Result<Id> {
     let mut keys: Vec<&str> = executors.iter().map(|executor| executor.key_id.as_str()).collect();
     keys.sort_unstable();

@@ -15,20 +15,20 @@ Examples:
   apiary executor register --type finance --name finance-2 --key-file finance-2.pem
   apiary executor register --type shop --name shop-1 --function order.ship=order.schema.json";
 
-/// Say that your key is an executor. Without a grant it then waits for approval
+/// Register your key as an executor. Without a grant, the executor then waits for approval
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its executor type
+    /// Type of the executor
     #[arg(long = "type", value_name = "TYPE")]
     executor_type: String,
-    /// The name that it would like; with a grant, the grant's name counts
+    /// Requested name; with a grant, the grant's name is used
     #[arg(long)]
     name: String,
-    /// A function that it does, and the file with the JSON Schema of its arguments; may be given several times
+    /// A function of the executor, and the file with the JSON Schema of its arguments; may be given several times
     #[arg(long = "function", value_name = "FUNCTION[=FILE]")]
     functions: Vec<String>,
-    /// Its version, for people
+    /// Version of the executor, for information
     #[arg(long = "with-version", value_name = "VERSION", default_value = "", hide_default_value = true)]
     version: String,
 }

@@ -12,11 +12,11 @@ const EXAMPLES: &str = "\
 Example:
   apiary executor reject finance-2";
 
-/// Turn down an executor that waits for approval. It stays so until it is approved. Needs the rights `read` and `operate`
+/// Reject an executor that waits for approval. It may still be approved later. Needs the rights `read` and `operate`
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The name that it asks for, or its key
+    /// Name that the executor asks for, or its key
     #[arg(value_name = "NAME|KEY")]
     who: String,
 }

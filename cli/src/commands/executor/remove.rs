@@ -17,16 +17,16 @@ const EXAMPLES: &str = "\
 Example:
   apiary executor remove finance-2 --colony-key colony.pem --reason \"the machine is gone\"";
 
-/// Remove an executor: revoke its grants, of every key of its name. Its work goes back to the queue at once
+/// Remove an executor: revoke the grants of every key of its name. Its work returns to the queue at once
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its name, as in its grant
+    /// Name of the executor, as in its grant
     name: String,
     /// The colony's secret key
     #[arg(long, value_name = "FILE")]
     colony_key: PathBuf,
-    /// Why, in words; it is signed, too
+    /// Reason, signed with the revocation
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }

@@ -11,11 +11,11 @@ Examples:
   apiary executor show finance
   apiary executor show ed25519:… -o json";
 
-/// Show an executor: what it has, what it announces, how it stands. Needs the right `read`
+/// Show an executor: its equipment, functions and state. Needs the right `read`
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its name, or its key
+    /// Name or key of the executor
     #[arg(value_name = "NAME|KEY")]
     who: String,
 }

@@ -1,4 +1,4 @@
-//! An executor, as it is shown.
+//! Executors as shown.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::output::{plain, table};
 
-/// An executor.
+/// An executor as shown.
 #[derive(Serialize)]
 pub(super) struct ExecutorView {
     name: String,
@@ -16,7 +16,7 @@ pub(super) struct ExecutorView {
     key: String,
     state: String,
     running: i32,
-    /// How many it runs at once; absent if it does not say.
+    /// Number of processes that it runs at the same time; absent if not announced.
     #[serde(skip_serializing_if = "Option::is_none")]
     slots: Option<i32>,
     last_heard: Option<Timestamp>,
@@ -48,7 +48,7 @@ pub(crate) struct FunctionView {
     pub(crate) name: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) description: String,
-    /// The schema as JSON; as text, where it is none.
+    /// The schema as JSON; or as text, if it is not JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) args_schema: Option<serde_json::Value>,
 }
@@ -82,7 +82,7 @@ impl From<v1::Executor> for ExecutorView {
 }
 
 impl ExecutorView {
-    /// All of it, for people.
+    /// Formats all fields.
     pub(super) fn text(&self) -> String {
         let mut text = format!("{} ({})\n", plain(&self.name), plain(&self.key));
         let mut line = |name: &str, value: &str| {
@@ -106,7 +106,7 @@ impl ExecutorView {
         text
     }
 
-    /// How many it runs, and of how many.
+    /// Formats the number of running processes and of slots.
     fn running(&self) -> String {
         self.slots.map_or_else(|| self.running.to_string(), |slots| format!("{} of {slots}", self.running))
     }
@@ -131,7 +131,7 @@ impl OfferView {
     }
 }
 
-/// Executors in a table.
+/// Formats executors as a table.
 pub(super) fn text(executors: &[ExecutorView]) -> String {
     if executors.is_empty() {
         return "no such executor: one is known once it is granted, or registers".to_owned();

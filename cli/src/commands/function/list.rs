@@ -18,14 +18,14 @@ Examples:
   apiary function list --type finance --window 1h
   apiary function list -o json | jq '.[] | {name, args_schema}'";
 
-/// List what executors announce that they can do, and how it did. Needs the right `read`
+/// List the functions that executors announce, with statistics. Needs the right `read`
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Only of this executor type
+    /// Only functions of this executor type
     #[arg(long = "type", value_name = "TYPE", default_value = "", hide_default_value = true)]
     executor_type: String,
-    /// Statistics of what finished in this time, up to 30 days
+    /// Statistics of processes that finished in this time, up to 30 days
     #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = duration)]
     window: Duration,
 }
@@ -38,9 +38,9 @@ struct Row {
     executors: Vec<String>,
     count: i64,
     succeeded: i64,
-    /// Absent if nothing finished.
+    /// Absent if no process finished.
     wait_ms: Option<Spread>,
-    /// Absent if nothing finished.
+    /// Absent if no process finished.
     run_ms: Option<Spread>,
 }
 

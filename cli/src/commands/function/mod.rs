@@ -1,4 +1,4 @@
-//! Functions: what can be done here.
+//! Functions.
 
 mod list;
 
@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use crate::context::Context;
 
-/// Look at what executors can do, and how it did
+/// List functions and their statistics
 #[derive(Subcommand)]
 pub(crate) enum Command {
     List(list::Arguments),

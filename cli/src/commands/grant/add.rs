@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::exit::Fault;
 use crate::profile;
 
-/// A grant made here holds from a little before, for clocks that are a little behind.
+/// Grants are valid from a little earlier, for machines whose clocks are behind.
 const HEAD_START: SignedDuration = SignedDuration::from_mins(5);
 
 const EXAMPLES: &str = "\
@@ -33,25 +33,25 @@ pub(crate) struct Arguments {
     /// The colony's secret key
     #[arg(long, value_name = "FILE", required_unless_present = "from")]
     colony_key: Option<PathBuf>,
-    /// Whose key the grant is about
+    /// Key that gets the grant
     #[arg(long, value_name = "ID", required_unless_present = "from")]
     key: Option<Id>,
-    /// What the key is
+    /// Role of the key
     #[arg(long, value_enum, required_unless_present = "from")]
     role: Option<RoleWord>,
-    /// What people call it
+    /// Name of the key's owner
     #[arg(long, required_unless_present = "from")]
     name: Option<String>,
-    /// A function that it may submit or run: a name, a prefix such as `billing.*`, or `*`; may be given several times
+    /// A function for submitting or running: a name, a prefix such as `billing.*`, or `*`; may be given several times
     #[arg(long = "function", value_name = "FUNCTION")]
     functions: Vec<String>,
-    /// An executor type that it may submit for or claim as; may be given several times
+    /// An executor type for submitting or claiming; may be given several times
     #[arg(long = "executor-type", value_name = "TYPE")]
     executor_types: Vec<String>,
-    /// A right beyond the role; may be given several times
+    /// An additional right; may be given several times
     #[arg(long = "right", value_name = "RIGHT", value_enum)]
     rights: Vec<RightWord>,
-    /// For how long it holds
+    /// Validity of the grant, in days
     #[arg(long, value_name = "N", default_value_t = 365, value_parser = whole::<u16>(1, 3660))]
     valid_days: u16,
     /// Write the signed grant to this new file instead of sending it; `-` is standard output
@@ -64,9 +64,9 @@ pub(crate) struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum RoleWord {
-    /// May submit
+    /// May submit processes
     User,
-    /// May claim, and submit children
+    /// May claim work, and submit child processes
     Executor,
 }
 
@@ -76,7 +76,7 @@ enum RightWord {
     Read,
     /// May cancel every process
     Cancel,
-    /// May pause, limit, redrive, discard and drain: what keeps a colony running
+    /// May pause, limit, redrive, discard and drain
     Operate,
 }
 
@@ -99,7 +99,7 @@ struct Added {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     if let Some(path) = &arguments.from {
         let envelope = read::<Grant>(path)?;
-        // The grant's own signature is its permission; the call needs no key of anybody's.
+        // The grant's signature authorises the call, so any key will do.
         return deliver(context, &envelope, KeyPair::generate()).await;
     }
     let colony_key = colony_key(context, arguments.colony_key.as_ref())?;
@@ -137,7 +137,8 @@ impl Arguments {
 }
 
 impl Arguments {
-    /// Names the flags without which the grant would cover no work. Somebody who only looks or operates needs none.
+    /// Reports the missing flags without which the grant would cover no work. A key that only reads or operates needs
+    /// none.
     fn check_scopes(&self, role: RoleWord) -> Result<(), Fault> {
         let missing = match (self.functions.is_empty(), self.executor_types.is_empty()) {
             (false, false) => return Ok(()),

@@ -15,7 +15,7 @@ use crate::exit::{Exit, Fault};
 use crate::output::table;
 use crate::{keys, profile};
 
-/// Grants of one answer.
+/// Grants in one answer of the broker.
 const PAGE: i32 = 1000;
 
 const EXAMPLES: &str = "\
@@ -32,11 +32,11 @@ pub(crate) struct Arguments {
     colony_key: Option<PathBuf>,
 }
 
-/// A grant of the colony's, as it stands.
+/// A grant of the colony, with its revocation.
 pub(crate) struct Listed {
-    /// What the colony signed.
+    /// The grant as signed by the colony.
     pub(crate) grant: Grant,
-    /// Since when it is revoked, as the broker says.
+    /// Start of the revocation, as stated by the broker.
     pub(crate) revoked_from: Option<Timestamp>,
 }
 
@@ -76,7 +76,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     }
 }
 
-/// Every grant of the colony that the colony signed, and what is wrong with the others.
+/// Reads every grant signed by the colony, and reports the faults of the others.
 pub(crate) async fn all(client: &Client) -> anyhow::Result<(Vec<Listed>, Vec<String>)> {
     let (mut grants, mut broken, mut page_token) = (Vec::new(), Vec::new(), String::new());
     loop {

@@ -1,4 +1,4 @@
-//! Grants: the colony's signed statements of who may do what.
+//! Grants: the colony's signed permissions.
 
 mod add;
 pub(crate) mod list;
@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 use crate::context::Context;
 
-/// Say who may do what, look at who may, end it
+/// Add, list and revoke grants: the colony's signed permissions
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Add(Box<add::Arguments>),

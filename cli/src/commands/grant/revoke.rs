@@ -24,20 +24,20 @@ Examples:
   apiary grant revoke … --out revocation.json     # where the colony's key is, offline
   apiary grant revoke --from revocation.json      # anywhere: the signature is the permission";
 
-/// End a grant, or every grant of a key, at once. Work under it goes back to the queue
+/// Revoke a grant, or every grant of a key, at once. Work under it returns to the queue
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The grant's id; `apiary grant list -o json` shows it
     #[arg(value_name = "GRANT_ID", value_parser = uuid, required_unless_present_any = ["key", "from"], conflicts_with = "key")]
     grant_id: Option<Uuid>,
-    /// Every grant of this key instead, also one that is made later: for a key in wrong hands
+    /// Revoke every grant of this key instead, including later ones: for a stolen key
     #[arg(long, value_name = "ID")]
     key: Option<Id>,
     /// The colony's secret key
     #[arg(long, value_name = "FILE", required_unless_present = "from")]
     colony_key: Option<PathBuf>,
-    /// Why, in words; it is signed, too
+    /// Reason, signed with the revocation
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Write the signed revocation to this new file instead of sending it; `-` is standard output
@@ -57,7 +57,7 @@ struct Revoked {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     if let Some(path) = &arguments.from {
         let envelope = read::<Revocation>(path)?;
-        // The signature is the permission; the call needs no key of anybody's.
+        // The signature authorises the call, so any key will do.
         let client = profile::client_as(&context.settings, envelope.key_id, KeyPair::generate())?;
         return deliver(context, &client, &envelope).await;
     }
@@ -73,23 +73,24 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     deliver(context, &client, &envelope).await
 }
 
-/// What a revocation is about.
+/// Scope of a revocation.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct About {
-    /// One grant.
+    /// A single grant.
     pub(crate) grant_id: Option<Uuid>,
     /// Every grant of a key.
     pub(crate) key: Option<Id>,
 }
 
 impl About {
-    /// The statement, from now.
+    /// Builds the revocation, effective from now.
     pub(crate) fn revocation(self, colony: Id, now: Timestamp, reason: Option<String>) -> Revocation {
         let Self { grant_id, key } = self;
         Revocation { colony, revocation_id: Uuid::new_v4(), grant_id, key, from: now, reason }
     }
 
-    /// A slip in an id would end nothing, and look as if it had.
+    /// Checks that the grant or key exists: with a mistyped id, nothing would be revoked, and the command would seem to
+    /// succeed.
     async fn check(self, client: &Client) -> anyhow::Result<()> {
         let (grants, _) = list::all(client).await?;
         let is_there = |id| grants.iter().any(|known| known.grant.grant_id == id);
@@ -102,7 +103,7 @@ impl About {
     }
 }
 
-/// What a revocation did, in words.
+/// Formats the effect of a revocation.
 pub(crate) fn ended(grants: i32, leases: i32) -> String {
     let grants = counted(grants.into(), "grant", "grants");
     format!("{grants} revoked, {} given back", counted(leases.into(), "lease", "leases"))

@@ -1,4 +1,4 @@
-//! Signed statements of the colony as files: made where its key is, delivered from anywhere.
+//! Signed statements of the colony in files: signed offline, delivered from any machine.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -11,10 +11,10 @@ use crate::context::Context;
 use crate::exit::{Exit, Fault};
 use crate::keys;
 
-/// A statement has a few hundred bytes.
+/// Bytes of the largest file that is read; a statement has a few hundred.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// The colony's secret key. One of another colony than the pinned one is a slip.
+/// Reads the colony's secret key. A key of another colony than the pinned one is rejected.
 pub(crate) fn colony_key(context: &Context, file: Option<&PathBuf>) -> anyhow::Result<KeyPair> {
     let path = file.map_or(Path::new("-"), PathBuf::as_path);
     let key = keys::from_file(&context.settings, path)?;
@@ -37,7 +37,7 @@ pub(crate) fn seal<D: Document>(key: &KeyPair, document: &D) -> anyhow::Result<E
     Ok(Envelope::seal(key, document).map_err(|error| Fault::usage(error.to_string()))?)
 }
 
-/// Reads a statement that was signed before; `-` is standard input.
+/// Reads a signed statement; `-` is standard input.
 pub(crate) fn read<D: Document>(path: &Path) -> anyhow::Result<Envelope> {
     let mut json = Vec::new();
     if path == Path::new("-") {
@@ -50,12 +50,12 @@ pub(crate) fn read<D: Document>(path: &Path) -> anyhow::Result<Envelope> {
         file.take(FILE_BYTES_MAX).read_to_end(&mut json).with_context(|| path.display().to_string())?;
     }
     let envelope = Envelope::from_json(&json).map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
-    // Looked at here as well, so that a torn or altered file is named as such.
+    // Checked here as well, so that the error names the damaged file.
     envelope.open::<D>().map_err(|error| Fault::new(Exit::Broken, format!("{}: {error}", path.display())))?;
     Ok(envelope)
 }
 
-/// Writes a signed statement into a file that is not there yet; `-` is standard output.
+/// Writes a signed statement to a new file; `-` is standard output.
 pub(crate) fn write(path: &Path, envelope: &Envelope) -> anyhow::Result<()> {
     let json = String::from_utf8(envelope.to_json()).unwrap_or_default();
     if path == Path::new("-") {

@@ -19,23 +19,23 @@ Examples:
   apiary guard check --rules rules.json --executor-type ops --function deploy --args @args.json
   jq .args spec.json | apiary guard check --rules rules.json --function deploy --args @-";
 
-/// Say whether a guard lets work be done, or which rule refuses it. Nothing is sent
+/// Check whether a guard permits work, and print the rule that rejects it. Nothing is sent
 ///
-/// The guard is the default set and, with --rules, the rules of a file: what `apiary bee` asks with `bee.guard_file`. Exits
-/// with 7 if a rule refuses.
+/// The guard is the default set and, with --rules, the rules of a file: the same that `apiary bee` applies with
+/// `bee.guard_file`. Exits with 7 if a rule rejects the work.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// A file with a JSON array of rules
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// Ask the rules of the file only
+    /// Apply only the rules of the file
     #[arg(long, requires = "rules")]
     without_defaults: bool,
-    /// What is to be done
+    /// Function of the work
     #[arg(long, value_parser = given)]
     function: String,
-    /// Which kind of executor would do it; if not given, rules for any kind are asked
+    /// Executor type of the work; if not given, rules for every type apply
     #[arg(long, visible_alias = "type", value_name = "TYPE", value_parser = given)]
     executor_type: Option<String>,
     /// The arguments, as JSON; `@FILE` reads a file of any bytes, `@-` standard input

@@ -11,7 +11,7 @@ Examples:
   apiary guard defaults > rules.json
   apiary guard defaults | jq '[.[] | select(.function == \"shell*\") | .function = \"run\"]'";
 
-/// Print the default set: a JSON array of rules, for functions that are named like a shell
+/// Print the default set: a JSON array of rules, for functions with names like a shell's
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {}

@@ -1,4 +1,4 @@
-//! The guard: what work may contain.
+//! Guard rules: what work may contain.
 
 mod check;
 mod defaults;
@@ -13,7 +13,7 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
 
-/// Rules about what work may contain: try them out, print the default ones, set the colony's
+/// Test guard rules about work, print the default ones, set the colony's
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Check(check::Arguments),
@@ -33,7 +33,7 @@ impl Command {
     }
 }
 
-/// The colony's rules that the broker keeps, if they are what the colony signed.
+/// Reads the colony's rules from the broker, and verifies the colony's signature.
 async fn kept(client: &Client) -> anyhow::Result<Option<Guard>> {
     let Some(envelope) = client.get_guard().await? else { return Ok(None) };
     let guard = chain::verify_guard(&client.colony(), &envelope)

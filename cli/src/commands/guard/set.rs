@@ -22,16 +22,16 @@ Examples:
   apiary guard set --colony-key colony.pem --rules rules.json --version 7
   echo '[]' > none.json && apiary guard set --colony-key colony.pem --rules none.json    # no rules any more";
 
-/// Sign rules with the colony's key and deliver them: every executor of the colony holds its work against them
+/// Sign rules with the colony's key and deliver them: every executor of the colony checks its work against them
 ///
-/// They take the place of the rules that were set before. Executors ask for them when they start, and every minute.
+/// They replace the rules set before. Executors fetch them at their start, and every minute.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// A file with a JSON array of rules
     #[arg(long, value_name = "FILE")]
     rules: PathBuf,
-    /// The rules' version, higher than any before; if not given, one more than the broker's
+    /// Version of the rules, higher than any before; if not given, one more than the broker's
     #[arg(long, value_name = "N", value_parser = whole::<i64>(1, OPEN))]
     version: Option<i64>,
     /// The colony's secret key
@@ -39,7 +39,8 @@ pub(crate) struct Arguments {
     colony_key: PathBuf,
 }
 
-/// How far a version may be above the one before. A slip that takes the highest there is would end all change of rules.
+/// Largest step between versions. Without it, a typing error could take the highest version, after which no rules could
+/// be set.
 const VERSION_STEP_MAX: i64 = 1_000_000;
 
 #[derive(Serialize)]
@@ -75,7 +76,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 }
 
 impl Arguments {
-    /// The rules, tried out: executors keep the version before if they cannot use one.
+    /// Reads and tests the rules: an executor that cannot use one keeps the version before.
     fn rules(&self) -> anyhow::Result<Vec<GuardRule>> {
         let json = files::read(&self.rules, DOCUMENT_BYTES_MAX, "rules have")?;
         let fault = |problem: String| Fault::usage(format!("{}: {problem}", self.rules.display()));

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {}
 struct View {
     version: i64,
     made_at: String,
-    /// As values: a schema keeps its own line breaks otherwise, and a document is one line.
+    /// Serialised as values: a schema could contain line breaks otherwise, and the output is one line.
     #[serde(serialize_with = "as_value")]
     rules: Vec<GuardRule>,
 }

@@ -22,42 +22,42 @@ Examples:
   psql -Atc 'SELECT row_to_json(t) FROM colony_tasks t' | \\
       apiary import colony-tasks --source shop --executor-type worker --file - -o json";
 
-/// Submit what is pending in a `colony_tasks` table or its dump; again and again, and nothing twice
+/// Submit the pending rows of a `colony_tasks` table or its dump; safe to repeat
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// What the table is called here. Part of each row's idempotency key: always give the same table the same name, and
-    /// no other table this one
+    /// Name of the table, part of each row's idempotency key: always give the same table the same name, and different
+    /// tables different names
     #[arg(long, value_name = "NAME")]
     source: String,
-    /// A dump: a JSON object a line, or a JSON array; `-` is standard input
+    /// A dump: JSON lines, or a JSON array; `-` is standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// A file, for its owner only, with the URL of the table's Postgres; or set APIARY_IMPORT_DATABASE_URL
+    /// A file, readable by its owner only, with the URL of the table's Postgres; or set APIARY_IMPORT_DATABASE_URL
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     postgres_url_file: Option<PathBuf>,
-    /// The schema that the table is in; the role's search path if not given
+    /// Schema of the table; if not given, the role's search path
     #[arg(long, value_name = "NAME", conflicts_with = "file")]
     schema: Option<String>,
-    /// For rows that name no executor type
+    /// Executor type of rows that name none
     #[arg(long, value_name = "TYPE")]
     executor_type: Option<String>,
-    /// For rows that name no function
+    /// Function of rows that name none
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
-    /// Only rows whose column `colony` says this
+    /// Only rows with this value in the column `colony`
     #[arg(long, value_name = "NAME")]
     from_colony: Option<String>,
     /// Also rows that are running or assigned; stop the older workers first, or the work may be done twice
     #[arg(long)]
     include_running: bool,
-    /// Rows of a status that is not known are no failure
+    /// Do not fail because of rows with an unknown status
     #[arg(long)]
     skip_unknown: bool,
-    /// Submits under way at the same time, 1 to 64; with more than one, neighbours may change places in the queue
+    /// Number of concurrent submits, 1 to 64; with more than one, neighbouring rows may change places in the queue
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u8>(1, 64))]
     parallel: u8,
-    /// Sends nothing, and says what would be done
+    /// Send nothing, and print what would be submitted
     #[arg(long)]
     dry_run: bool,
 }
@@ -66,7 +66,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let mapping = arguments.mapping().map_err(fault)?;
     let settings = &context.settings;
     let import = if arguments.dry_run {
-        // A dump can be looked at before there is a colony: whose id stands in specs that nobody sends does not matter.
+        // A dump can be examined before there is a colony: the id in specs that are never sent does not matter.
         let colony = settings.id(&table::COLONY).unwrap_or_else(|| KeyPair::generate().id());
         Import::dry_run(mapping.clone(), colony, profile::clock())
     } else {
@@ -111,7 +111,7 @@ async fn dump(path: &Path) -> anyhow::Result<LegacyFile> {
     Ok(LegacyFile::new(BufReader::new(file)))
 }
 
-/// The exit code: what was reported is a success only if the source was read to its end and nothing stayed undecided.
+/// Converts the result to an exit code: success only if the source was read to its end and no row stayed undecided.
 fn judge(ended: Ended, skip_unknown: bool) -> anyhow::Result<()> {
     if let Some(error) = ended.cut_short {
         let context = format!("the import ended after {} rows", ended.report.rows);
@@ -135,7 +135,7 @@ fn judge(ended: Ended, skip_unknown: bool) -> anyhow::Result<()> {
     Err(Fault::failure(format!("of the rows, {}", words.join(", and "))).hint(hint).into())
 }
 
-/// The names of what is not known, as many as one line bears.
+/// Lists the unknown statuses, as many as fit into a line.
 fn unknown(report: &Report) -> String {
     const NAMES_MAX: usize = 5;
     let names = report.statuses.iter().filter(|count| count.action == Standing::Unknown.word());

@@ -1,4 +1,4 @@
-//! Bringing over what another queue still holds.
+//! Import of work from another queue.
 
 mod colony_tasks;
 mod secret_file;
@@ -8,7 +8,7 @@ use clap::Subcommand;
 
 use crate::context::Context;
 
-/// Bring over what an older queue still holds
+/// Import the remaining work of an older queue
 #[derive(Subcommand)]
 pub(crate) enum Command {
     ColonyTasks(Box<colony_tasks::Arguments>),

@@ -1,4 +1,4 @@
-//! A secret out of a file that a flag names: the flag is seen by others, the file is not.
+//! Reads a secret from a file that a flag names: other users can see the flag, but not the file.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -8,10 +8,10 @@ use secrecy::SecretString;
 
 use crate::exit::{Exit, Fault};
 
-/// A URL has a few hundred bytes; more is some other file.
+/// Bytes of the largest file that is read; a URL has a few hundred.
 const BYTES_MAX: usize = 64 * 1024;
 
-/// Reads the secret, without the white space around it.
+/// Reads the secret, without surrounding white space.
 pub(super) fn read(path: &Path) -> anyhow::Result<SecretString> {
     let text = match read_secret_file(path, BYTES_MAX) {
         Err(KeyError::Io { path, source }) if source.kind() == ErrorKind::NotFound => {

@@ -1,15 +1,15 @@
-//! What people see of an import.
+//! Output of an import for people.
 
 use apiary_adapters::legacy::{Report, TaskView};
 
 use crate::output::table;
 
-/// Tasks of a dry run that are shown.
+/// Tasks listed of a dry run.
 const TASKS_SHOWN: usize = 50;
-/// Problems that are shown.
+/// Problems listed.
 const PROBLEMS_SHOWN: usize = 100;
 
-/// Statuses, then what would be done row by row, what is left out, what is wrong, and the sum of it.
+/// Formats the statuses, a dry run's tasks, the omitted fields, the problems and the sums.
 pub(super) fn text(report: &Report) -> String {
     let parts = [statuses(report), tasks(report), left_out(report), problems(report), sum(report)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
@@ -24,7 +24,7 @@ fn statuses(report: &Report) -> String {
     table(&["status", "rows", "action"], cells)
 }
 
-/// One by one only where nothing was sent: afterwards, `apiary process list` has them.
+/// Formats the tasks, but only of a dry run: otherwise, `apiary process list` shows them.
 fn tasks(report: &Report) -> String {
     if !report.dry_run || report.tasks.is_empty() {
         return String::new();

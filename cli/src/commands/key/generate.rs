@@ -15,13 +15,13 @@ Examples:
   apiary key new colony.pem
   APIARY_KEY_PASSPHRASE=… apiary key new --encrypt owner.pem";
 
-/// Make a key pair in a new file (mode 0600), and print its id
+/// Generate a key pair in a new file (mode 0600), and print its id
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The file; one that exists is never overwritten
+    /// The new file; an existing one is never overwritten
     file: PathBuf,
-    /// Encrypt it with a passphrase: $APIARY_KEY_PASSPHRASE, or asked for at the terminal
+    /// Encrypt the key with a passphrase: from $APIARY_KEY_PASSPHRASE, or entered at the terminal
     #[arg(long)]
     encrypt: bool,
 }

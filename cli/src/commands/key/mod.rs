@@ -1,4 +1,4 @@
-//! Keys: made, shown, named. Nothing here prints a secret.
+//! Commands for keys. None of them prints a secret.
 
 mod generate;
 mod id;
@@ -8,7 +8,7 @@ use clap::Subcommand;
 
 use crate::context::Context;
 
-/// Make keys, and look at their public halves
+/// Generate keys, and show their public halves
 #[derive(Subcommand)]
 pub(crate) enum Command {
     New(generate::Arguments),

@@ -12,7 +12,7 @@ Examples:
   apiary lease args --lease lease.json > args.json
   apiary lease args --lease lease.json | jq -r .customer";
 
-/// Print the arguments, byte by byte as they were signed. Nothing is sent
+/// Print the arguments, in exactly the bytes that were signed. Nothing is sent
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -22,6 +22,6 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let held = arguments.which.open(context, &[])?;
-    // Base64, if it is not JSON, was checked when the document was opened.
+    // The base64 of arguments other than JSON was checked when the document was opened.
     print_bytes(&held.spec.args().to_bytes().context("the arguments")?)
 }

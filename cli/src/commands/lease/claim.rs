@@ -27,59 +27,59 @@ Examples:
 
 docs/shell-executor.md has a whole executor.";
 
-/// The pause before a broker that does not wait, or hands out nothing now, is asked again.
+/// Pause before the next request to a broker that does not wait, or that hands out nothing now.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Wait for work, check who signed it and what it asks for, and print its lease as a line of JSON
+/// Wait for work, verify its signatures and its contents, and print its lease as a line of JSON
 ///
-/// The line is the file that the other verbs of `lease` take. It is printed only after the same checks as a bee makes: the
-/// chain of signatures from the pinned colony, that it is meant for this executor, and the guard (the default set, the
-/// colony's rules and `bee.guard_file`). Work that fails them is refused towards the broker, said on standard error, and
-/// never printed; the claim goes on. Exits with 8, and says nothing, if no work came in time.
+/// The line is the file that the other verbs of `lease` take. It is printed only after the same checks as a bee makes:
+/// the chain of signatures from the pinned colony, the intended executor, and the guard (the default set, the colony's
+/// rules and `bee.guard_file`). Work that fails them is rejected at the broker, reported on standard error, and never
+/// printed; the claim continues. Exits with 8, without a message, if no work arrived in time.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The executor type to claim for; the grant of the key must name it
+    /// Executor type to claim for; the grant of the key must name it
     #[arg(long = "type", value_name = "TYPE")]
     executor_type: String,
-    /// A function that it does; may be given several times. Other work fails for good, so the grant should name no other; if
-    /// not given, it does whatever the grant lets it
+    /// A function of the executor; may be given several times. Other work fails for good, so the grant should name no
+    /// other function. If not given, the executor accepts every function of its grant
     #[arg(long = "function", value_name = "FUNCTION")]
     functions: Vec<String>,
-    /// Its name, as in its grant; without it, work that is meant for executors by name is refused
+    /// Name of the executor, as in its grant; without it, work for executors by name is rejected
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// How long to wait for work; 0 answers at once
+    /// Longest wait for work; 0 answers at once
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     wait: Duration,
-    /// How many leases to take at most, a line each
+    /// Largest number of leases, one on each line
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u16>(1, 1000))]
     count: u16,
-    /// How long each lease lasts unless it is renewed, 1s to 1h
+    /// Length of each lease unless it is renewed, 1s to 1h
     #[arg(long = "for", visible_alias = "lease", value_name = "DURATION", value_parser = duration, default_value = "60s")]
     lease: Duration,
-    /// Processor time that it offers, such as 4 or 500m; else `bee.cpu`
+    /// Offered processor time, such as 4 or 500m; default: `bee.cpu`
     #[arg(long, value_name = "CPU", help_heading = "What the executor has")]
     cpu: Option<String>,
-    /// Memory that it offers, such as 10Gi or 10GB; else `bee.memory`
+    /// Offered memory, such as 10Gi or 10GB; default: `bee.memory`
     #[arg(long, value_name = "MEMORY", help_heading = "What the executor has")]
     memory: Option<String>,
-    /// How many GPUs; else `bee.gpus`
+    /// Number of GPUs; default: `bee.gpus`
     #[arg(long, value_name = "N", help_heading = "What the executor has")]
     gpus: Option<String>,
-    /// Memory of each GPU, such as 16Gi; else `bee.gpu_memory`
+    /// Memory of each GPU, such as 16Gi; default: `bee.gpu_memory`
     #[arg(long, value_name = "MEMORY", help_heading = "What the executor has")]
     gpu_memory: Option<String>,
-    /// Where it is; else `bee.location`
+    /// Location of the executor; default: `bee.location`
     #[arg(long, value_name = "PLACE", help_heading = "What the executor has")]
     location: Option<String>,
-    /// What else it has; may be given several times; else `bee.tags`
+    /// A tag of the executor; may be given several times; default: `bee.tags`
     #[arg(long = "tag", value_name = "TAG", help_heading = "What the executor has")]
     tags: Vec<String>,
 }
 
 impl Arguments {
-    /// What it has is a setting as it is for `apiary bee`, said once more on the command line.
+    /// Adds the flags for the executor's equipment, which override the settings of `apiary bee`.
     pub(crate) fn flags(&self, flags: &mut Flags) {
         flags.add(&table::BEE_NAME, self.name.clone());
         flags.add(&table::BEE_CPU, self.cpu.clone());
@@ -91,7 +91,7 @@ impl Arguments {
     }
 }
 
-/// Whoever claims, and how.
+/// The claiming executor, and its request.
 struct Claiming<'a> {
     client: Client,
     key: KeyPair,
@@ -149,8 +149,8 @@ impl Arguments {
 }
 
 impl Claiming<'_> {
-    /// Asks once, with the colony's rules as they are now. `None` if something was printed; otherwise whether to pause before
-    /// asking again.
+    /// Makes one request, with the colony's current rules. Returns `None` if a lease was printed; otherwise true if the
+    /// caller should pause before the next request.
     async fn claim(&mut self, wait: Duration) -> anyhow::Result<Option<bool>> {
         if let Some(rules) = self.client.get_guard().await? {
             self.guard
@@ -166,7 +166,7 @@ impl Claiming<'_> {
             match self.take(&lease).await {
                 Ok(taken) => printed |= taken,
                 Err(error) => {
-                    // Nobody will do it: it must not wait until its lease is over.
+                    // Released at once: nobody would work under this lease, and the work would wait until its end.
                     for lease in std::iter::once(lease).chain(leases) {
                         self.give_back(&lease).await;
                     }
@@ -177,7 +177,7 @@ impl Claiming<'_> {
         Ok((!printed).then_some(is_empty && answer.drain))
     }
 
-    /// Checks a lease and prints it. False if it is refused.
+    /// Checks a lease and prints it. Returns false if it was rejected.
     async fn take(&self, lease: &v1::Lease) -> anyhow::Result<bool> {
         let Some(subject) = Subject::of(&self.client, lease) else {
             tracing::warn!("ignored a lease of no process");

@@ -17,13 +17,13 @@ Examples:
 
 /// End the attempt with success: sign its result, and deliver it
 ///
-/// While the broker is away the same result is sent again, for up to a minute.
+/// While the broker is unavailable, the same result is sent again, for up to a minute.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     which: Which,
-    /// The output, as JSON
+    /// Output, as JSON
     #[arg(long, value_name = "JSON", conflicts_with = "output_file")]
     output_json: Option<String>,
     /// A file with the output, any bytes; `-` is standard input

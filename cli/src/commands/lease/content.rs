@@ -1,4 +1,4 @@
-//! Bytes that a verb is given: as JSON on the command line, or in a file.
+//! Content for a verb: as JSON on the command line, or in a file.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use apiary_identity::limits::CONTENT_BYTES_MAX;
 use crate::exit::Fault;
 use crate::files;
 
-/// The bytes, if any were given; `option` is the one that takes JSON.
+/// Returns the bytes, if any were given; `option` is the name of the JSON option.
 pub(super) fn read(option: &str, json: Option<&str>, file: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
     if let Some(json) = json {
         serde_json::from_str::<serde::de::IgnoredAny>(json).map_err(|error| {

@@ -1,4 +1,4 @@
-//! Bringing an attempt's end home.
+//! Delivers the end of an attempt.
 
 use std::time::Duration;
 
@@ -9,16 +9,17 @@ use uuid::Uuid;
 
 use super::file::Held;
 
-/// How long a broker that is away is tried. The work is done, and only these very bytes can be sent twice.
+/// Time for which an unavailable broker is retried. The work is done already, and a repeated delivery must send exactly
+/// these bytes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What became of an attempt.
+/// Result of an attempt.
 #[derive(Serialize)]
 pub(super) struct EndedView {
     process_id: Uuid,
     attempt: i32,
     outcome: &'static str,
-    /// When the next attempt may begin; absent if there will be none.
+    /// Earliest start of the next attempt; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_at: Option<Timestamp>,
 }
@@ -35,7 +36,7 @@ pub(super) async fn send(held: &Held, signed: &Ending) -> anyhow::Result<EndedVi
 }
 
 impl EndedView {
-    /// For people.
+    /// Formats the result.
     pub(super) fn text(&self) -> String {
         let next = self.retry_at.map(|at| format!(", next attempt at {at}")).unwrap_or_default();
         format!("{} attempt {}: {}{next}", self.process_id, self.attempt, self.outcome)

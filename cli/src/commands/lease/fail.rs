@@ -20,22 +20,22 @@ Examples:
 
 /// End the attempt with failure: sign its result, and deliver it
 ///
-/// Another attempt follows, if the process has retries left, unless --final or --cancelled is given.
+/// Another attempt follows if the process has retries left, unless --final or --cancelled is given.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     which: Which,
-    /// What went wrong. It is shown to people: no secrets in it
+    /// Description of the failure. People can read it: do not include secrets
     #[arg(long, value_name = "TEXT")]
     message: String,
-    /// No attempt can succeed
+    /// Do not retry: no attempt can succeed
     #[arg(long = "final", conflicts_with_all = ["retry_after", "cancelled"])]
     is_final: bool,
-    /// The next attempt not before so long from now, whatever the back-off says
+    /// Earliest start of the next attempt, from now; overrides the back-off
     #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "cancelled")]
     retry_after: Option<Duration>,
-    /// It stopped because the process is being cancelled, as `lease renew` told
+    /// The attempt stopped because the process is being cancelled, as reported by `lease renew`
     #[arg(long)]
     cancelled: bool,
 }

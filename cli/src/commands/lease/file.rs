@@ -1,7 +1,7 @@
-//! A lease as a file: what `claim` prints, and the other verbs read.
+//! A lease as a file, printed by `claim` and read by the other verbs.
 //!
-//! It is sealed with the executor's own key, so that a file that was changed since, or that another executor printed, is
-//! refused before anything is sent. The broker's fence stays what decides whether the lease is still held.
+//! The file is sealed with the executor's own key, so that a modified file, or one printed by another executor, is
+//! rejected before anything is sent. The broker's fence alone decides whether the lease is still held.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,22 +27,23 @@ use crate::exit::{Exit, Fault};
 use crate::settings::{Settings, table};
 use crate::{files, keys, profile};
 
-/// What the seal is over.
+/// Payload type of the seal.
 const PAYLOAD_TYPE: &str = "application/vnd.apiary.lease-file.v1+json";
-/// The field of the seal, which is over all the others.
+/// Name of the seal's field. The seal covers all other fields.
 const SEAL: &str = "seal";
-/// A file holds the signed spec and its grant in base64, and arguments and a checkpoint besides: each at most 1 MiB or so.
+/// Bytes of the largest file: the signed spec and its grant in base64, arguments and a checkpoint, each at most about 1
+/// MiB.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Which lease.
+/// A lease named on the command line.
 #[derive(Args)]
 pub(super) struct Which {
-    /// The file with what `lease claim` printed; `-` is standard input
+    /// File with the output of `lease claim`; `-` is standard input
     #[arg(long, value_name = "FILE")]
     lease: PathBuf,
 }
 
-/// A lease that was checked when it was claimed, for people and programs to read.
+/// A lease that was verified when it was claimed, readable by people and programs.
 #[derive(Serialize)]
 pub(super) struct LeaseFile {
     process_id: Uuid,
@@ -54,27 +55,27 @@ pub(super) struct LeaseFile {
     env: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
-    /// Who asked for it, by the name in its grant.
+    /// Name of the submitter, as in its grant.
     submitter: String,
-    /// How many attempts may follow; absent if there is no limit.
+    /// Number of further attempts; absent if there is no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     retries_left: Option<u32>,
-    /// When the lease ends unless it is renewed, by the broker's clock.
+    /// End of the lease unless it is renewed, by the broker's clock.
     expires_at: Option<Timestamp>,
-    /// When the attempt must have ended, renewed or not; absent if there is no limit.
+    /// Latest end of the attempt, even with renewals; absent if there is no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline: Option<Timestamp>,
-    /// What an earlier attempt left.
+    /// Checkpoint of an earlier attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     checkpoint: Option<ContentView>,
     colony: Id,
-    /// Whose lease it is.
+    /// Executor that holds the lease.
     executor: Id,
     spec: Box<RawValue>,
     submitter_grant: Box<RawValue>,
 }
 
-/// A lease that a verb acts on: its file was checked.
+/// A lease read from a verified file.
 pub(super) struct Held {
     pub(super) client: Client,
     pub(super) subject: Subject,
@@ -82,7 +83,7 @@ pub(super) struct Held {
 }
 
 impl LeaseFile {
-    /// The file of a lease that passed [`examine`](apiary_executor_sdk::lease::examine).
+    /// Builds the file of a lease that passed [`examine`](apiary_executor_sdk::lease::examine).
     pub(super) fn of(client: &Client, lease: &v1::Lease, work: &VerifiedLease) -> anyhow::Result<Self> {
         let spec = &work.spec;
         Ok(Self {
@@ -106,7 +107,7 @@ impl LeaseFile {
         })
     }
 
-    /// As one line, sealed.
+    /// Formats the file in one line, with its seal.
     pub(super) fn sealed(&self, key: &KeyPair) -> anyhow::Result<String> {
         let mut fields: Fields = serde_json::from_str(&serde_json::to_string(self)?)?;
         let seal = Envelope::sign(key, PAYLOAD_TYPE, fields.payload()?.into());
@@ -116,7 +117,7 @@ impl LeaseFile {
 }
 
 impl Which {
-    /// Reads the file and checks it, for whoever the settings say acts. `others` are files that the verb reads besides.
+    /// Reads and verifies the file, as the executor of the settings. `others` are further files that the verb reads.
     pub(super) fn open(&self, context: &Context, others: &[Option<&Path>]) -> anyhow::Result<Held> {
         let settings = &context.settings;
         let key_file = settings.path(&table::KEY_FILE);
@@ -140,7 +141,7 @@ fn client(settings: &Settings) -> anyhow::Result<Client> {
     profile::client_as(settings, profile::colony(settings)?, keys::from_settings(settings)?)
 }
 
-/// Holds a file against the colony and the key in whose name something is to be sent.
+/// Verifies a file against the pinned colony and the executor's key.
 fn check(client: &Client, bytes: &[u8]) -> anyhow::Result<(Subject, Spec)> {
     let fields = Fields::read(bytes)?;
     let (colony, executor): (Id, Id) = (fields.get("colony")?, fields.get("executor")?);
@@ -174,7 +175,7 @@ fn altered(how: &str) -> Fault {
         .hint("keep what `lease claim` prints byte by byte; nothing was sent")
 }
 
-/// A file's fields, each as it is written.
+/// Fields of a file, as raw JSON.
 #[derive(serde::Deserialize, Serialize)]
 #[serde(transparent)]
 struct Fields(BTreeMap<String, Box<RawValue>>);
@@ -200,7 +201,7 @@ impl Fields {
         Envelope::from_json(field.get().as_bytes()).map_err(|error| altered(&format!("`{name}`: {error}")))
     }
 
-    /// What the seal is over: every other field, in the order of their names.
+    /// Returns the bytes that the seal covers: every other field, ordered by name.
     fn payload(&self) -> anyhow::Result<Vec<u8>> {
         let sealed: BTreeMap<_, _> = self.0.iter().filter(|(name, _)| *name != SEAL).collect();
         Ok(serde_json::to_vec(&sealed)?)

@@ -19,25 +19,27 @@ Examples:
   apiary lease log --lease lease.json --level warn --field pages=12 'low on paper'
   make 2>&1 | apiary lease log --lease lease.json --level stdout -";
 
-/// How much of standard input is read at once.
+/// Bytes read from standard input at a time.
 const READ_BYTES: usize = 8 * 1024;
 
-/// Log a line, or each line of standard input as it comes
+/// Log a line, or each line of standard input as it arrives
 ///
-/// Lines are shown to whoever may read the colony: no secrets in them. A command whose output is logged is never held up: of
-/// more than can be sent the oldest lines are dropped, and a line says how many. Exits with 3 when the lease is lost.
+/// Everybody who may read the colony can read the lines: do not include secrets. A command whose output is logged is
+/// never blocked: if lines arrive faster than they can be sent, the oldest are dropped, and a line reports their
+/// number. Exits with 3 if the lease is lost.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     which: Which,
-    /// How grave, or where it was captured
+    /// Level of the line, or the stream that it was captured from
     #[arg(long, value_enum, default_value = "info")]
     level: Level,
-    /// A structured field; may be given several times. A number, `true` and `false` stay what they are; the rest is text
+    /// A structured field; may be given several times. Numbers, `true` and `false` keep their type; other values are
+    /// text
     #[arg(long = "field", value_name = "KEY=VALUE", value_parser = pair)]
     fields: Vec<(String, String)>,
-    /// The text; `-` is the lines of standard input
+    /// Text of the line; `-` reads lines from standard input
     #[arg(value_name = "MESSAGE")]
     message: String,
 }
@@ -61,14 +63,14 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(())
 }
 
-/// Logs standard input line by line until its end, or until nobody wants it any more.
+/// Logs standard input line by line, until its end or until the lease is lost.
 async fn stream(client: &Client, subject: Subject, level: LogLevel) -> anyhow::Result<()> {
     let lines = Lines::start(client, subject);
     let write = lines.writer();
     let (at_end, ended) = oneshot::channel();
-    // A thread of its own, because nothing can end a read of standard input: the program ends without waiting for it.
+    // A thread, because a blocked read of standard input cannot be cancelled: the program ends without waiting for it.
     std::thread::spawn(move || {
-        // Nobody listens once the lease is lost.
+        // The receiver is gone once the lease is lost.
         let _ = at_end.send(read_lines(&mut std::io::stdin().lock(), |line| write(level, line)));
     });
     let read = tokio::select! {
@@ -93,7 +95,7 @@ fn lost(subject: Subject) -> ClientError {
     }
 }
 
-/// Hands each line on; one that is longer than a log line may be becomes several, and bytes that are no UTF-8 are replaced.
+/// Passes each line on. A line longer than a log line may be is split, and invalid UTF-8 is replaced.
 fn read_lines(input: &mut impl std::io::Read, write: impl Fn(&str)) -> std::io::Result<()> {
     let (mut line, mut buffer) = (Vec::new(), vec![0; READ_BYTES]);
     let say = |line: &mut Vec<u8>| {

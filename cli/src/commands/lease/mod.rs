@@ -1,4 +1,4 @@
-//! Leases: an executor written in a shell.
+//! Leases: executors written as shell scripts.
 
 mod args;
 mod claim;
@@ -18,7 +18,7 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::settings::Flags;
 
-/// Be an executor from a shell: claim work, tell how it goes, end it with a signed result
+/// Be an executor in a shell script: claim work, report progress, end it with a signed result
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Claim(Box<claim::Arguments>),

@@ -17,18 +17,18 @@ Examples:
   apiary lease release --lease lease.json
   apiary lease release --lease lease.json --delay 5m";
 
-/// Give the work back, to be claimed again at once or later; no retry is spent
+/// Release the lease: the work can be claimed again, at once or later; no retry is spent
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     which: Which,
-    /// Not to be claimed again before so long, at most 365d
+    /// Earliest time until the next claim, at most 365d
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0")]
     delay: Duration,
 }
 
-/// What was given back.
+/// Result of the release.
 #[derive(Serialize)]
 struct Released {
     process_id: Uuid,

@@ -20,21 +20,21 @@ Examples:
   apiary lease renew --lease lease.json
   apiary lease renew --lease lease.json --for 5m -o json | jq -r .expires_at";
 
-/// Keep a lease, and learn whether its work is to stop
+/// Renew a lease, and check whether its work should stop
 ///
-/// Exits with 9 if the process is being cancelled: stop, and say `lease fail --cancelled`. Exits with 3 if the lease is lost:
-/// stop, and say nothing.
+/// Exits with 9 if the process is being cancelled: stop, and run `lease fail --cancelled`. Exits with 3 if the lease is
+/// lost: stop, and report nothing.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     which: Which,
-    /// How long it lasts from now unless it is renewed again, 1s to 1h
+    /// Length of the lease from now, 1s to 1h
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "60s")]
     length: Duration,
 }
 
-/// A lease as it is now.
+/// A renewed lease.
 #[derive(Serialize)]
 struct Renewed {
     process_id: Uuid,
@@ -43,10 +43,10 @@ struct Renewed {
     cancelled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel_reason: Option<String>,
-    /// When the lease ends because of that.
+    /// End of the lease because of a cancellation.
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel_deadline: Option<Timestamp>,
-    /// The executor is to claim no more.
+    /// True if the executor should claim no more work.
     drain: bool,
 }
 
@@ -72,7 +72,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 }
 
 impl Renewed {
-    /// For people.
+    /// Formats the lease.
     fn text(&self) -> String {
         let moment = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
         let mut text = format!("{} until {}", self.process_id, moment(self.expires_at));

@@ -17,28 +17,28 @@ Examples:
   apiary lease report --lease lease.json --checkpoint '{\"frame\":4}'
   apiary lease report --lease lease.json --checkpoint-file state.bin --output-file so-far.png";
 
-/// Say how far the work is, show output so far, leave a checkpoint; signed
+/// Report progress, output so far, and a checkpoint; signed
 ///
-/// What is left out stays as it was said before, but for the output so far: watchers see that of the last report only. The
-/// next attempt, should there be one, finds the last checkpoint in its lease.
+/// Omitted values stay as last reported, except the output so far: watchers see only that of the last report. A later
+/// attempt gets the last checkpoint with its lease.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     which: Which,
-    /// How much is done, 0 to 100
+    /// Progress in percent, 0 to 100
     #[arg(long, value_name = "P", value_parser = number)]
     percent: Option<f64>,
-    /// With what it is busy; of a long text the first 1,024 bytes are told
+    /// Current activity; only the first 1,024 bytes are shown
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
-    /// What the next attempt receives, as JSON
+    /// Checkpoint for the next attempt, as JSON
     #[arg(long, value_name = "JSON", conflicts_with = "checkpoint_file")]
     checkpoint: Option<String>,
-    /// A file with what the next attempt receives, any bytes; `-` is standard input
+    /// A file with the checkpoint for the next attempt, any bytes; `-` is standard input
     #[arg(long, value_name = "FILE")]
     checkpoint_file: Option<PathBuf>,
-    /// The output so far, as JSON
+    /// Output so far, as JSON
     #[arg(long, value_name = "JSON", conflicts_with = "output_file")]
     output_json: Option<String>,
     /// A file with the output so far, any bytes; `-` is standard input
@@ -62,7 +62,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if checkpoint.as_ref().is_some_and(|content| content.is_empty()) {
         return Err(Fault::usage("a checkpoint of nothing cannot be told from none: say at least `null`").into());
     }
-    // The clock counts for processes that know nothing of each other: a later report has a higher number.
+    // The clock numbers the reports, because the program keeps no state between two calls: a later report has a higher
+    // number.
     let number = held.client.clock().now().as_microsecond().max(1);
     let progress = held.subject.progress(&held.client, number, |mut progress| {
         progress.percent = arguments.percent;

@@ -13,18 +13,18 @@ Examples:
   apiary lease set --lease lease.json out pages 12
   apiary lease set --lease lease.json env host \"$(hostname)\"";
 
-/// Attach a value to the process; one of the same kind and key replaces the older
+/// Attach a value to the process; it replaces an older one of the same kind and key
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     which: Which,
-    /// What it tells: what went in, came out, went wrong, or what it ran under
+    /// Kind of value: an input, an output, an error, or the environment
     #[arg(value_enum)]
     kind: Kind,
-    /// Its name, 1 to 128 characters
+    /// Name of the value, 1 to 128 characters
     key: String,
-    /// Its value, at most 4,096 bytes
+    /// The value, at most 4,096 bytes
     value: String,
 }
 

@@ -12,7 +12,7 @@ Examples:
   apiary limit list
   apiary limit list -o json | jq '.[] | select(.kind == \"rate_key\").uses'";
 
-/// Show the limits, and the keys that use most of each
+/// Show the limits, and for each the keys with the highest use
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {}
@@ -30,7 +30,7 @@ fn text(limits: &[LimitView]) -> String {
     let rows = limits.iter().flat_map(|limit| {
         let head = [limit.what(), limit.words()];
         match limit.uses.as_slice() {
-            // What names one thing is used by that thing.
+            // A pattern without `*` names a single key, so there is only one use.
             [one] if !limit.pattern.contains('*') => vec![row(head, one)],
             uses => {
                 let first = head.into_iter().chain(std::iter::repeat_n(String::new(), 4)).collect();
@@ -41,7 +41,7 @@ fn text(limits: &[LimitView]) -> String {
     table(&["what", "limit", "key", "running", "waiting", "next start"], rows)
 }
 
-/// A line of the table: how one key uses a limit.
+/// Builds a line of the table: one key's use of a limit.
 fn row(head: [String; 2], one: &UseView) -> Vec<String> {
     let next_start = one.next_start.map(|at| format!("{at:.0}")).unwrap_or_default();
     let (running, waiting) = (one.running.to_string(), one.waiting.to_string());

@@ -1,4 +1,4 @@
-//! Limits: how much runs at once, and how fast it starts.
+//! Limits on concurrency and rate.
 
 mod list;
 mod remove;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 
-/// Limit how much runs at once and how fast it starts, at once and without a restart
+/// Limit how many processes run at the same time and how fast they start; no restart is needed
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Set(set::Arguments),
@@ -29,7 +29,7 @@ impl Command {
     }
 }
 
-/// What a limit counts by.
+/// Kinds of limits.
 #[derive(Clone, Copy, ValueEnum)]
 enum Kind {
     /// Processes with the same concurrency key
@@ -38,12 +38,12 @@ enum Kind {
     RateKey,
     /// All work for one executor type
     ExecutorType,
-    /// One function, whoever does it
+    /// A function, at every executor type
     Function,
 }
 
 impl Kind {
-    /// The word on the wire.
+    /// Returns the word of the protocol.
     fn word(self) -> &'static str {
         match self {
             Self::ConcurrencyKey => "concurrency_key",
@@ -54,7 +54,7 @@ impl Kind {
     }
 }
 
-/// A limit, as it is shown.
+/// A limit as shown.
 #[derive(Serialize)]
 struct LimitView {
     kind: String,
@@ -70,7 +70,7 @@ struct LimitView {
     uses: Vec<UseView>,
 }
 
-/// A rate, as it is shown.
+/// A rate as shown.
 #[derive(Serialize)]
 struct RateView {
     count: i32,
@@ -78,7 +78,7 @@ struct RateView {
     burst: i32,
 }
 
-/// How much of a limit is used, as it is shown.
+/// Use of a limit as shown.
 #[derive(Serialize)]
 struct UseView {
     key: String,
@@ -114,12 +114,12 @@ impl From<v1::LimitRecord> for LimitView {
 }
 
 impl LimitView {
-    /// What is limited: `function stripe.event`.
+    /// Formats the subject: `function stripe.event`.
     fn what(&self) -> String {
         format!("{} {}", self.kind.replace('_', " "), self.pattern)
     }
 
-    /// How: `5 at once, 10 in 1s (burst 20)`.
+    /// Formats the bounds: `5 at once, 10 in 1s (burst 20)`.
     fn words(&self) -> String {
         let mut words = Vec::new();
         if let Some(most) = self.running_max {

@@ -13,14 +13,14 @@ Examples:
   apiary limit remove function stripe.event
   apiary limit remove concurrency-key 'customer-*'";
 
-/// Remove a limit; what waited for it starts at once. Needs the right `operate`, or the colony's key
+/// Remove a limit; work that waited for it starts at once. Needs the right `operate`, or the colony's key
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// What it counts by
+    /// Kind of the limit
     #[arg(value_enum, value_name = "KIND")]
     kind: Kind,
-    /// Its pattern, as `apiary limit list` shows it
+    /// Pattern of the limit, as shown by `apiary limit list`
     #[arg(value_name = "PATTERN")]
     pattern: String,
 }

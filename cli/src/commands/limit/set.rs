@@ -19,38 +19,39 @@ Examples:
   apiary limit set rate-key stripe-api --rate 80/1s --burst 100
   apiary limit set function stripe.event --running-max 20 --rate 1000/1m";
 
-/// Set a limit, or replace the one that is there with all it says; it holds at once. What runs goes on. Needs the right `operate`, or the colony's key
+/// Set a limit, or replace an existing one; effective at once. Running work continues. Needs the right `operate`, or
+/// the colony's key
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// What to count by
+    /// Kind of the limit
     #[arg(value_enum, value_name = "KIND")]
     kind: Kind,
-    /// Which one. A pattern of keys may end in `*`: each such key then has the limit for itself
+    /// Name or key that is limited. A pattern of keys may end in `*`: each matching key then has a limit of its own
     #[arg(value_name = "PATTERN")]
     pattern: String,
-    /// At most so many run at once; not for a rate key
+    /// Most processes that run at the same time; not for a rate key
     #[arg(long, value_name = "N", value_parser = whole::<i32>(1, 1_000_000))]
     running_max: Option<i32>,
-    /// What happens to more than that; only for a concurrency key
+    /// Treatment of further processes; only for a concurrency key
     #[arg(long, value_enum, value_name = "POLICY", requires = "running_max")]
     policy: Option<Policy>,
-    /// At most so many start in a time, such as 10/1s or 500/1h; not for a concurrency key
+    /// Most processes that start in a time, such as 10/1s or 500/1h; not for a concurrency key
     #[arg(long, value_name = "COUNT/TIME", value_parser = rate)]
     rate: Option<(i32, Duration)>,
-    /// So many may start at once after a pause; as many as the rate's count, if it is not said
+    /// Most processes that start at once after a pause; default: the count of the rate
     #[arg(long, value_name = "N", requires = "rate", value_parser = whole::<i32>(1, 1_000_000))]
     burst: Option<i32>,
 }
 
-/// What happens to a process beyond the limit.
+/// Treatment of a process beyond the limit.
 #[derive(Clone, Copy, ValueEnum)]
 enum Policy {
-    /// It waits
+    /// The process waits
     Queue,
-    /// It is cancelled; what waits counts, too
+    /// The process is cancelled; waiting ones count towards the limit, too
     DropNewest,
-    /// The oldest unfinished one is cancelled in its favour
+    /// The oldest unfinished process is cancelled instead
     CancelOldest,
 }
 
@@ -85,7 +86,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     context.format.print(&kept, |kept| plain(&format!("{}: {}", kept.what(), kept.words())))
 }
 
-/// `10/1s`.
+/// Parses a rate such as `10/1s`.
 fn rate(text: &str) -> Result<(i32, Duration), String> {
     let advice = || "expected a count and a time, such as 10/1s or 500/1h".to_owned();
     let (count, interval) = text.split_once('/').ok_or_else(advice)?;

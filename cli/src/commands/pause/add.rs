@@ -15,13 +15,14 @@ Examples:
   apiary pause add executor-type finance
   apiary pause add colony --reason maintenance";
 
-/// Pause: nothing of it is handed out until it is resumed, and no `max_wait` ends. Needs the right `operate`, or the colony's key
+/// Pause: no work of it is handed out until it is resumed, and no `max_wait` expires. Needs the right `operate`, or the
+/// colony's key
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     what: What,
-    /// Why, for whoever asks why nothing runs
+    /// Reason, shown by `apiary pause list` and to everybody who asks why work waits
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }

@@ -12,7 +12,7 @@ Examples:
   apiary pause list
   apiary pause list -o json | jq -r '.[].reason'";
 
-/// Show what is paused, since when, by whom, and why
+/// Show the pauses: their start, author and reason
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {}

@@ -1,4 +1,4 @@
-//! Pauses: what is not handed out for the time being.
+//! Pauses: work that is temporarily not handed out.
 
 mod add;
 mod list;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::exit::Fault;
 
-/// Pause and resume the colony, an executor type or a function. Running work goes on
+/// Pause and resume the colony, an executor type or a function. Running work continues
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Add(add::Arguments),
@@ -30,30 +30,30 @@ impl Command {
     }
 }
 
-/// What is paused or resumed.
+/// The paused part of a colony, from the command line.
 #[derive(Args)]
 struct What {
-    /// What sort of thing
+    /// Kind of the paused part
     #[arg(value_enum, value_name = "KIND")]
     kind: Kind,
-    /// Which executor type or function
+    /// The executor type or function
     #[arg(value_name = "NAME")]
     name: Option<String>,
 }
 
-/// What can be paused.
+/// Parts that can be paused.
 #[derive(Clone, Copy, ValueEnum)]
 enum Kind {
     /// All work of the colony
     Colony,
     /// All work for one executor type
     ExecutorType,
-    /// One function, whoever does it
+    /// A function, at every executor type
     Function,
 }
 
 impl What {
-    /// The kind and the name for the wire.
+    /// Returns kind and name for the protocol.
     fn for_wire(&self) -> Result<(String, String), Fault> {
         let kind = match self.kind {
             Kind::Colony => "colony",
@@ -70,7 +70,7 @@ impl What {
     }
 }
 
-/// What is paused, in words.
+/// Describes the paused part.
 fn words(kind: &str, name: &str) -> String {
     match kind {
         "colony" => "the colony".to_owned(),
@@ -79,7 +79,7 @@ fn words(kind: &str, name: &str) -> String {
     }
 }
 
-/// A pause, as it is shown.
+/// A pause as shown.
 #[derive(Serialize)]
 struct PauseView {
     kind: String,
@@ -99,7 +99,7 @@ impl From<v1::PauseRecord> for PauseView {
 }
 
 impl PauseView {
-    /// Since when, for people.
+    /// Formats the start of the pause.
     fn since(&self) -> String {
         self.since.map(|since| format!("{since:.0}")).unwrap_or_default()
     }

@@ -18,19 +18,19 @@ Examples:
   apiary process cancel 019ab2c4-5d6e-7f80-9123-456789abcdef --reason \"wrong customer\"
   apiary process cancel latest --grace 0";
 
-/// Cancel a process: at once what does not run; what runs is told, and ends after a grace in any case
+/// Cancel a process. A running one is told to stop, and is ended after a grace period in any case
 ///
-/// Needs the right `cancel`, or the colony's own key. What is finished is refused.
+/// Needs the right `cancel`, or the colony's own key. A finished process is rejected.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its id, or `latest`
+    /// Id of the process, or `latest`
     #[arg(value_name = "ID", value_parser = Which::read)]
     id: Which,
-    /// Why, in words; kept with the process
+    /// Reason, stored with the process
     #[arg(long, value_name = "WORDS", default_value = "")]
     reason: String,
-    /// How long a running one may take to stop by itself, at most 1h; 0 ends it at once
+    /// Time in which a running process may stop by itself, at most 1h; 0 ends it at once
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     grace: Duration,
 }

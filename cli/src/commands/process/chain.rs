@@ -1,5 +1,5 @@
-//! The chain of one process, from the colony's key to the result, checked on this machine. What the broker says besides is
-//! held against what was signed.
+//! Verifies the chain of one process on this machine, from the colony's key to the result. Unsigned statements of the
+//! broker are compared with the signed ones.
 
 use apiary_executor_sdk::v1;
 use apiary_executor_sdk::v1::ProcessState;
@@ -11,17 +11,17 @@ use uuid::Uuid;
 
 use super::view::state_word;
 
-/// How many attempts a broker shows at the least, if so many were made: three of the largest fit into an answer.
+/// Number of attempts that a broker shows at least, if there are that many: three of the largest fit into an answer.
 const SHOWN_MIN: usize = 3;
 
-/// One link, and whether it holds.
+/// A link of the chain, with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Link {
-    /// `colony`, `grant`, `spec`, `attempt 1`, `result`.
+    /// Name of the link: `colony`, `grant`, `spec`, `attempt 1` or `result`.
     pub(crate) link: String,
-    /// Whether it holds.
+    /// True if the link is valid.
     pub(crate) holds: bool,
-    /// What it says, or where it broke.
+    /// Contents of the link, or its fault.
     pub(crate) words: String,
 }
 
@@ -33,7 +33,7 @@ impl Link {
     }
 }
 
-/// Checks every link of a process's chain, against the pinned colony.
+/// Verifies every link of a process's chain, against the pinned colony.
 pub(crate) fn examine(colony: &Id, process_id: Uuid, answer: &v1::GetProcessResponse) -> Vec<Link> {
     let process = answer.process.clone().unwrap_or_default();
     let grant = submitter(colony, answer, &process);
@@ -44,7 +44,7 @@ pub(crate) fn examine(colony: &Id, process_id: Uuid, answer: &v1::GetProcessResp
         Link::new("spec", spec.as_ref().map(describe_spec).map_err(Clone::clone)),
     ];
     let mut outcomes = Vec::new();
-    // Of very many attempts the broker shows the last.
+    // Of very many attempts, the broker shows only the last.
     let hidden = answer.attempts.first().map_or(0, |first| first.attempt.saturating_sub(1).max(0));
     if hidden > 0 {
         links.push(Link::new("attempts", hidden_attempts(hidden, answer.attempts.len())));
@@ -60,7 +60,7 @@ pub(crate) fn examine(colony: &Id, process_id: Uuid, answer: &v1::GetProcessResp
     links
 }
 
-/// Of the attempts before those that are shown.
+/// Judges the number of attempts that are not shown.
 fn hidden_attempts(hidden: i32, shown: usize) -> Result<String, String> {
     if shown < SHOWN_MIN {
         return Err(format!("1 to {hidden} are not shown, and there would be room for {SHOWN_MIN}"));
@@ -83,7 +83,7 @@ fn spec(
     let (grant, spec) = (envelope(answer.submitter_grant.as_ref(), "grant")?, spec_envelope(answer)?);
     let verified = verify_spec(colony, &grant, &spec).map_err(|link| link.to_string())?;
     let spec = verified.spec;
-    // What the broker goes by when it hands out work must be what was signed.
+    // The broker hands out work by these values, so they must equal the signed ones.
     told("process id", &process_id.to_string(), &spec.process_id.to_string())?;
     told("process id", &process.process_id, &spec.process_id.to_string())?;
     told("function", &process.function, &spec.function)?;
@@ -99,7 +99,7 @@ fn describe_spec((spec, grant): &(Spec, Grant)) -> String {
     format!("`{}` signed {} for {}, process {}", grant.name, spec.function, spec.executor_type, spec.process_id)
 }
 
-/// Checks one attempt; gives its signed outcome, if it has one.
+/// Verifies one attempt; returns its signed outcome, if there is one.
 fn check_attempt(
     colony: &Id,
     number: i32,
@@ -139,7 +139,7 @@ fn describe_attempt(attempt: &v1::Attempt, outcome: Option<&Outcome>) -> String 
     }
 }
 
-/// Holds the state that the broker tells against the signed outcomes.
+/// Compares the broker's state of the process with the signed outcomes.
 fn check_result(
     process: &v1::Process,
     answer: &v1::GetProcessResponse,
@@ -163,7 +163,7 @@ fn check_result(
         Some((last, before)) => (*last, before),
         None => (None, &[][..]),
     };
-    // What failed, for good or not, may have been redriven; what succeeded or was cancelled may not.
+    // A failed process may have been redriven; one that succeeded or was cancelled may not.
     let is_last = |kind: &OutcomeKind| matches!(kind, OutcomeKind::Succeeded | OutcomeKind::Cancelled);
     if before.iter().flatten().any(is_last) {
         return Err("an attempt follows one that was signed as the last".to_owned());
@@ -208,7 +208,7 @@ fn envelope(envelope: Option<&v1::Envelope>, what: &str) -> Result<Envelope, Str
     envelope_from_proto(envelope).map_err(|error| error.to_string())
 }
 
-/// The broker's word for an attempt that was signed so.
+/// Returns the broker's word for a signed outcome.
 fn ending(kind: OutcomeKind) -> &'static str {
     match kind {
         OutcomeKind::Succeeded => "succeeded",

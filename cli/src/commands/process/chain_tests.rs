@@ -1,4 +1,4 @@
-//! Chains made by hand: what an honest broker may show, and what only a dishonest one does.
+//! Tests with chains made by hand: those of an honest broker, and those that only a dishonest one shows.
 
 use apiary_executor_sdk::v1;
 use apiary_executor_sdk::v1::ProcessState;
@@ -42,7 +42,7 @@ impl Scene {
         Self { colony, executor, spec, signed, answer }
     }
 
-    /// An attempt that ended so; `None` for one without a result.
+    /// Adds an attempt with this end; `None` for one without a result.
     fn attempt(mut self, word: &str, kind: Option<OutcomeKind>) -> Self {
         let number = i32::try_from(self.answer.attempts.len()).unwrap() + 1;
         let result = kind.map(|kind| {
@@ -76,7 +76,7 @@ impl Scene {
         examine(&self.colony.id(), self.spec.process_id, &self.answer)
     }
 
-    /// Which links break in this state.
+    /// Returns the broken links in this state.
     fn broken(self, state: ProcessState) -> Vec<String> {
         self.links(state).into_iter().filter(|link| !link.holds).map(|link| link.link).collect()
     }

@@ -12,14 +12,15 @@ const EXAMPLES: &str = "\
 Examples:
   apiary process delete 019ab2c4-5d6e-7f80-9123-456789abcdef --key-file keys/colony.pem";
 
-/// Delete a process that does not run, with its spec, attempts, results and logs
+/// Delete a process that is not running, with its spec, attempts, results and logs
 ///
-/// Needs the colony's own key. The same signed spec submitted again does not run again while it could still be submitted.
-/// What is finished can be deleted after a while by itself: `broker.retain_succeeded` and its kin in docs/configuration.md.
+/// Needs the colony's own key. The same signed spec does not run again if it is submitted again within its time limit.
+/// Finished processes can also be deleted automatically: see `broker.retain_succeeded` and the following settings in
+/// docs/configuration.md.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its id
+    /// Id of the process
     #[arg(value_name = "ID", value_parser = uuid)]
     id: Uuid,
 }

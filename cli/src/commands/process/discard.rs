@@ -12,17 +12,17 @@ const EXAMPLES: &str = "\
 Examples:
   apiary process discard 019ab2c4-5d6e-7f80-9123-456789abcdef --reason \"the account is closed\"";
 
-/// Give a dead letter up: it is failed from then on
+/// Discard a dead letter: it is failed from then on
 ///
-/// Needs the right `operate`, or the colony's own key. `apiary process list --state dead_letter` lists the dead letters,
-/// `apiary process show` shows what went wrong with one.
+/// Needs the right `operate`, or the colony's own key. `apiary process list --state dead_letter` lists the dead
+/// letters, `apiary process show` shows the error of one.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its id, or `latest`
+    /// Id of the process, or `latest`
     #[arg(value_name = "ID", value_parser = Which::read)]
     id: Which,
-    /// Why, in words; kept with the process
+    /// Reason, stored with the process
     #[arg(long, value_name = "WORDS", default_value = "")]
     reason: String,
 }

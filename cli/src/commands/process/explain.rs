@@ -17,11 +17,11 @@ Examples:
   apiary process explain latest
   apiary process explain 0198c0de-0000-7000-8000-000000000001 -o json | jq -r '.reasons[].kind'";
 
-/// Say why a process is not running: every reason that holds it
+/// Explain why a process is not running, with every reason
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The process: its id, or `latest`
+    /// Id of the process, or `latest`
     #[arg(value_name = "ID", value_parser = Which::read)]
     id: Which,
 }
@@ -30,9 +30,10 @@ pub(crate) struct Arguments {
 struct Explained {
     process: ProcessView,
     reasons: Vec<Reason>,
-    /// From 1; absent if it does not wait.
+    /// Position from 1; absent if the process does not wait.
     queue_position: Option<i64>,
-    /// From how long such work took in the last hour; absent if something else than its turn holds it, or nothing is known.
+    /// Estimate from the durations of such work in the last hour; absent if another reason than its position holds the
+    /// process, or if there are no data.
     estimated_wait_ms: Option<i64>,
 }
 
@@ -67,7 +68,7 @@ fn text(shown: &Explained) -> String {
     let mut lines = vec![behind(&format!("{} ", plain(&process.process_id)), &format!("is {}", process.state))];
     for reason in &shown.reasons {
         lines.push(behind(&format!("  {:<22} ", plain(&reason.kind)), &reason.text));
-        // Parents are named, each with its state, in the sentence.
+        // The sentence names the parents already, each with its state.
         let holders = if reason.kind == "WAITS_FOR_PARENTS" { &[][..] } else { &reason.process_ids };
         lines.extend(holders.iter().map(|holder| behind(&format!("  {:<22} ", ""), &format!("held by {holder}"))));
     }

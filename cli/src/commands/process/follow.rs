@@ -1,4 +1,4 @@
-//! Following one process to its end: its log lines and its progress, over a broker that goes away in between.
+//! Follows one process to its end: log lines and progress, also over interruptions of the broker.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use uuid::Uuid;
 
 use super::view::is_finished;
 
-/// The pause before the broker is asked again.
+/// Pause before the next request to the broker.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What is seen of a process.
+/// An observation of a process.
 pub(super) enum Seen {
-    /// It logged.
+    /// A new log line.
     Line(v1::LogLine),
-    /// It moved, or said how far it is.
+    /// A change of state or progress.
     Process(Box<v1::Process>),
 }
 
-/// Shows what a process logs and does until it is finished, and returns how it ended. Lines from before are those that `earlier`
-/// asks for; each line is shown once.
+/// Shows a process's log lines and changes until it is finished, and returns its end. `earlier` selects the earlier
+/// lines; each line is shown once.
 pub(super) async fn follow(
     client: &Client,
     process_id: Uuid,
@@ -31,13 +31,13 @@ pub(super) async fn follow(
     loop {
         match once(client, &earlier, &mut last, &mut show).await {
             Ok(Some(process)) => return Ok(process),
-            // The stream ended early; whoever answers is asked again.
+            // The stream ended early; the broker, or another that answers, is asked again.
             Ok(None) => {}
             Err(error) if is_retryable(&error) => {}
             Err(error) => return Err(error),
         }
         tokio::time::sleep(PAUSE).await;
-        // After a break every line that was missed counts, not only the last few.
+        // After an interruption every missed line counts, not only the last few.
         earlier.last = 0;
     }
 }
@@ -49,7 +49,7 @@ async fn once(
     show: &mut impl FnMut(Seen) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<v1::Process>> {
     let request = v1::WatchRequest { process_id: earlier.process_id.clone(), logs: true, ..Default::default() };
-    // Before the list, so that no line falls between the two.
+    // Before the list, so that no line is missed between the two.
     let mut watch = client.watch(request).await?;
     let mut request = earlier.clone();
     loop {

@@ -28,12 +28,12 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its id, or `latest`
+    /// Id of the process, or `latest`
     #[arg(value_name = "ID", value_parser = Which::read)]
     id: Which,
 }
 
-/// A process, as the broker tells it: `verify` says whether to believe it.
+/// A process, as stated by the broker: only `verify` checks its signatures.
 #[derive(Serialize)]
 pub(super) struct Shown {
     #[serde(flatten)]
@@ -46,7 +46,7 @@ pub(super) struct Shown {
     terms: Option<Terms>,
     args: Option<ContentView>,
     output: Option<ContentView>,
-    /// What it showed before its end.
+    /// Output shown before the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     output_so_far: Option<ContentView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -54,12 +54,12 @@ pub(super) struct Shown {
     attempts: Vec<AttemptView>,
 }
 
-/// What the spec says about how it is run.
+/// Terms of execution, from the spec.
 #[derive(Serialize)]
 struct Terms {
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<String>,
-    /// Absent where a failed process of the key stays as it is.
+    /// Absent if a failed process with the key stays as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     on_failed: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,7 +98,7 @@ impl From<&Spec> for Terms {
 }
 
 impl Terms {
-    /// Names and values, for people: what is not as it is where nothing is said.
+    /// Returns the terms that differ from the defaults, as names and values.
     fn lines(&self) -> Vec<(&'static str, String)> {
         let key = |key: &Option<String>| key.clone().unwrap_or_default();
         let span = |ms: i64| if ms == 0 { String::new() } else { format!("{:#}", SignedDuration::from_millis(ms)) };
@@ -149,7 +149,7 @@ fn output(envelope: &v1::Envelope) -> Option<ContentView> {
     ContentView::of(&outcome.output())
 }
 
-/// For people, in a line: what became of a process.
+/// Formats a process's state in a line.
 pub(super) fn line(process: &ProcessView) -> String {
     let until = match (process.cancel_deadline, process.state_until) {
         (Some(deadline), _) => format!(", being cancelled, until {deadline} at the latest"),
@@ -164,7 +164,7 @@ fn output_so_far(envelope: &v1::Envelope) -> Option<ContentView> {
     ContentView::of(&progress.output()?)
 }
 
-/// For people.
+/// Formats all fields.
 pub(super) fn text(shown: &Shown) -> String {
     let process = &shown.process;
     let mut text = String::new();

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::output::{Format, note, table};
 use crate::profile;
 
-/// Processes of one answer.
+/// Processes in one answer of the broker.
 const PAGE: i32 = 1000;
 
 const EXAMPLES: &str = "\
@@ -26,10 +26,10 @@ Examples:
 pub(crate) struct Arguments {
     #[command(flatten)]
     filter: Filter,
-    /// At most this many
+    /// Largest number of processes
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole::<u32>(1, OPEN))]
     limit: u32,
-    /// All of them
+    /// All processes
     #[arg(long, conflicts_with = "limit")]
     all: bool,
 }

@@ -20,23 +20,23 @@ Examples:
   apiary process logs --executor echo --since 10m --grep 'out of memory'
   apiary process logs latest -o json | jq -r 'select(.fields.rows > 100).message'";
 
-/// The most that one answer holds.
+/// Lines in one answer of the broker.
 const PAGE: i32 = 1000;
 
-/// Show what a process logged, or what all of the colony did
+/// Show the log of a process, or of the whole colony
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// One process: its id, or `latest`; without one, all of the colony
+    /// Id of the process, or `latest`; without one, the whole colony
     #[arg(value_name = "ID", value_parser = Which::read)]
     id: Option<Which>,
-    /// Goes on with lines as they come, until the process is finished
+    /// Show further lines as they arrive, until the process is finished
     #[arg(long, short, requires = "id")]
     follow: bool,
-    /// Only lines since then: a time (RFC 3339), or a while ago, such as 10m
+    /// Only lines since then: a time (RFC 3339), or a time back from now, such as 10m
     #[arg(long, value_name = "WHEN", value_parser = Past::read)]
     since: Option<Past>,
-    /// Only the last N that match, 1 to 1000
+    /// Only the last N matching lines, 1 to 1000
     #[arg(long, value_name = "N", value_parser = whole::<i32>(1, 1000))]
     last: Option<i32>,
     /// Only lines of this level
@@ -45,12 +45,12 @@ pub(crate) struct Arguments {
     /// Only lines that contain this text; a to z match A to Z
     #[arg(long, value_name = "TEXT")]
     grep: Option<String>,
-    /// Only lines of executors of this name
+    /// Only lines of executors with this name
     #[arg(long, value_name = "NAME")]
     executor: Option<String>,
 }
 
-/// A log line, as the broker tells it.
+/// A log line, as stated by the broker.
 #[derive(Serialize)]
 pub(super) struct LineView {
     line: i64,
@@ -100,7 +100,7 @@ async fn list(
     }
 }
 
-/// What the broker does for a list, for a line that comes by itself.
+/// Returns true if a line from the stream matches the filter, by the same rules as the broker's list.
 fn matches(wanted: &v1::ListLogsRequest, line: &v1::LogLine) -> bool {
     let text = wanted.text.to_ascii_lowercase();
     (wanted.executor.is_empty() || line.executor == wanted.executor)
@@ -141,7 +141,7 @@ impl From<v1::LogLine> for LineView {
 }
 
 impl LineView {
-    /// For people.
+    /// Formats the line.
     pub(super) fn text(&self) -> String {
         let time = self.time.map(|time| time.to_string()).unwrap_or_default();
         let level = match self.level.as_str() {
@@ -153,7 +153,7 @@ impl LineView {
         format!("{} {level} {}{fields}", plain(&time), plain(&self.message))
     }
 
-    /// The same where lines of several processes are shown.
+    /// Formats the line with its process.
     fn text_with_process(&self) -> String {
         format!("{} {} {}", plain(&self.process_id), plain(&self.executor), self.text())
     }

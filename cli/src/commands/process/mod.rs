@@ -24,7 +24,7 @@ use clap::Subcommand;
 
 use crate::context::Context;
 
-/// Submit work, follow it, check who signed it
+/// Submit work, follow it, verify its signatures
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Submit(Box<submit::Arguments>),

@@ -21,21 +21,21 @@ Examples:
   apiary process redrive 019ab2c4-5d6e-7f80-9123-456789abcdef
   apiary process redrive latest --executor-type finance-v2 --priority 10";
 
-/// Try a dead letter or a failed process again, with all its retries
+/// Retry a dead letter or a failed process, with all its retries
 ///
-/// Needs the right `operate`, or the colony's own key. With a changed option, your key signs a new spec with the old one's
-/// arguments, and the old process is failed and names the new one; this also needs the right to submit such a spec, and the
-/// right `read`.
+/// Needs the right `operate`, or the colony's own key. With a changed option, your key signs a new spec with the old
+/// one's arguments; the old process is failed and refers to the new one. This also needs the right to submit such a
+/// spec, and the right `read`.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its id, or `latest`
+    /// Id of the process, or `latest`
     #[arg(value_name = "ID", value_parser = Which::read)]
     id: Which,
-    /// For another kind of executor
+    /// Another executor type
     #[arg(long, value_name = "TYPE")]
     executor_type: Option<String>,
-    /// With another priority, -50000 to 50000
+    /// Another priority, -50000 to 50000
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<i32>((-PRIORITY_MAX).into(), PRIORITY_MAX.into()))]
     priority: Option<i32>,
 }
@@ -58,8 +58,8 @@ impl Arguments {
     }
 }
 
-/// The old spec with the changes, under a new id. It is checked up to the colony's key first: nobody must get somebody's
-/// signature under what was put into the database.
+/// Builds the changed spec, under a new id. The old one is verified up to the colony's key first: otherwise, a
+/// manipulated database could get the user's signature under a forged spec.
 fn changed(
     client: &Client,
     process_id: Uuid,
@@ -83,7 +83,7 @@ fn changed(
     let fresh = client.spec(&old.executor_type, &old.function);
     let mut spec = old;
     (spec.process_id, spec.submit_by) = (fresh.process_id, fresh.submit_by);
-    // Its time has come already, its parents have succeeded, and its key belongs to the old process.
+    // The time has come already, the parents have succeeded, and the idempotency key belongs to the old process.
     (spec.not_before, spec.idempotency_key, spec.on_failed) = (None, None, OnFailed::default());
     spec.parents.clear();
     if let Some(executor_type) = &arguments.executor_type {

@@ -1,11 +1,11 @@
-//! What a process needs of its executor, as options and as a line.
+//! Requirements of a process on its executor: options, and a line of output.
 
 use apiary_identity::{Cpu, Memory, Requirements};
 use clap::Args;
 
 use crate::arguments::{OPEN, whole};
 
-/// What the executor must have.
+/// Requirements on the executor.
 #[derive(Args)]
 #[command(next_help_heading = "What the executor must have")]
 pub(super) struct Requires {
@@ -15,22 +15,22 @@ pub(super) struct Requires {
     /// Memory, such as 10Gi or 10GB
     #[arg(long, value_name = "MEMORY")]
     memory: Option<Memory>,
-    /// How many GPUs
+    /// Number of GPUs
     #[arg(long, value_name = "N", value_parser = whole::<u32>(0, OPEN))]
     gpus: Option<u32>,
     /// Memory of each GPU, such as 16Gi
     #[arg(long, value_name = "MEMORY", requires = "gpus")]
     gpu_memory: Option<Memory>,
-    /// Where it must be
+    /// Location of the executor
     #[arg(long, value_name = "PLACE")]
     location: Option<String>,
-    /// What else it must have; may be given several times
+    /// A tag of the executor; may be given several times
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
 }
 
 impl Requires {
-    /// For the spec.
+    /// Returns the requirements for the spec.
     pub(super) fn requirements(&self) -> Requirements {
         Requirements {
             cpu: self.cpu,
@@ -43,7 +43,7 @@ impl Requires {
     }
 }
 
-/// For people: what is needed, in the words of the options.
+/// Formats the requirements, in the terms of the options.
 pub(super) fn line(requires: &Requirements) -> String {
     let amounts = [
         requires.cpu.map(|cpu| format!("cpu {cpu}")),

@@ -12,14 +12,14 @@ const EXAMPLES: &str = "\
 Examples:
   apiary process retry 019ab2c4-5d6e-7f80-9123-456789abcdef";
 
-/// Try a blocked process now: its back-off, snooze or `not_before` is over; not before its parents succeed
+/// Retry a blocked process now, which ends its back-off, snooze or `not_before`, but not its wait for parents
 ///
-/// Needs the right `operate`, or the colony's own key. A dead letter or a failed process is tried again by
-/// `apiary process redrive`.
+/// Needs the right `operate`, or the colony's own key. For a dead letter or a failed process, use `apiary process
+/// redrive`.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its id, or `latest`
+    /// Id of the process, or `latest`
     #[arg(value_name = "ID", value_parser = Which::read)]
     id: Which,
 }

@@ -1,4 +1,4 @@
-//! Which processes: the filters that `list` and `watch` share, and `latest` for an id.
+//! Selects processes: the filters of `list` and `watch`, and `latest` in place of an id.
 
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{Client, v1};
@@ -9,31 +9,32 @@ use uuid::Uuid;
 use crate::arguments::{Past, given, pair};
 use crate::exit::{Exit, Fault};
 
-/// Filters; everything that is given must hold.
+/// Filters, all of which must match.
 #[derive(Args)]
 pub(crate) struct Filter {
-    /// Only in this state; may be given several times
+    /// Only processes in this state; may be given several times
     #[arg(long = "state", value_enum)]
     states: Vec<StateWord>,
-    /// Only of this executor type
+    /// Only processes for this executor type
     #[arg(long = "type", value_name = "TYPE", value_parser = given)]
     executor_type: Option<String>,
-    /// Only of this function
+    /// Only processes of this function
     #[arg(long, value_parser = given)]
     function: Option<String>,
-    /// Only with this label; may be given several times
+    /// Only processes with this label; may be given several times
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
     labels: Vec<(String, String)>,
-    /// Only submitted by this name
+    /// Only processes of this submitter
     #[arg(long, value_name = "NAME", value_parser = given)]
     submitter: Option<String>,
-    /// Only run, or run last, by the executor of this name
+    /// Only processes run, or last run, by this executor
     #[arg(long, value_name = "NAME", value_parser = given)]
     executor: Option<String>,
-    /// Only submitted since: a moment such as 2026-11-21T10:00:00Z, or a time back from now such as 90s, 2h or 7d
+    /// Only processes submitted since: a time such as 2026-11-21T10:00:00Z, or a time back from now such as 90s, 2h or
+    /// 7d
     #[arg(long, value_name = "TIME", value_parser = Past::read)]
     since: Option<Past>,
-    /// Only submitted before: a moment, or a time back from now
+    /// Only processes submitted before: a time, or a time back from now
     #[arg(long, value_name = "TIME", value_parser = Past::read)]
     until: Option<Past>,
 }
@@ -53,14 +54,14 @@ enum StateWord {
 /// A process id, or the newest process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Which {
-    /// This one.
+    /// The process with this id.
     Id(Uuid),
-    /// The one submitted last.
+    /// The process submitted last.
     Latest,
 }
 
 impl Filter {
-    /// As the wire wants it.
+    /// Converts the filters to the protocol's.
     pub(crate) fn to_proto(&self) -> v1::ProcessFilter {
         v1::ProcessFilter {
             states: self.states.iter().map(|state| i32::from(state.to_proto())).collect(),
@@ -74,7 +75,7 @@ impl Filter {
         }
     }
 
-    /// Whether nothing is filtered.
+    /// Returns true if no filter is given.
     pub(crate) fn is_empty(&self) -> bool {
         self.to_proto() == v1::ProcessFilter::default()
     }
@@ -95,7 +96,7 @@ impl StateWord {
 }
 
 impl Which {
-    /// Reads an id, or `latest`.
+    /// Parses an id, or `latest`.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         if text == "latest" {
             return Ok(Self::Latest);
@@ -103,7 +104,7 @@ impl Which {
         text.parse().map(Self::Id).map_err(|_| "expected a process id (a UUID), or `latest`".to_owned())
     }
 
-    /// The id; asks the broker for the newest.
+    /// Returns the id; asks the broker for the newest.
     pub(crate) async fn find(self, client: &Client) -> anyhow::Result<Uuid> {
         if let Self::Id(id) = self {
             return Ok(id);

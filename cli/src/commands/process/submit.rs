@@ -24,7 +24,7 @@ use crate::exit::Fault;
 use crate::output::{note, plain};
 use crate::{files, profile};
 
-/// After so long without an end, whoever waits is told what holds the process.
+/// Time without an end after which a waiting user is told the reasons.
 const QUIET_FOR: Duration = Duration::from_secs(2);
 
 const EXAMPLES: &str = "\
@@ -41,81 +41,81 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Which kind of executor does it
+    /// Executor type for the process
     #[arg(long = "type", value_name = "TYPE")]
     executor_type: String,
-    /// What is to be done
+    /// Function to run
     #[arg(long)]
     function: String,
-    /// The arguments, as JSON
+    /// Arguments, as JSON
     #[arg(long, value_name = "JSON", conflicts_with = "args_file")]
     args: Option<String>,
     /// A file with the arguments, any bytes; `-` is standard input
     #[arg(long, value_name = "FILE")]
     args_file: Option<PathBuf>,
-    /// -50000 to 50000; each step outweighs one day of waiting
+    /// Priority, -50000 to 50000; each step outweighs one day of waiting
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = whole::<i32>((-PRIORITY_MAX).into(), PRIORITY_MAX.into()))]
     priority: i32,
-    /// How many attempts after the first; -1 is no limit
+    /// Number of attempts after the first; -1 is no limit
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<i32>(-1, RETRIES_MAX.into()))]
     max_retries: Option<i32>,
-    /// The longest that one attempt may take, such as 5m; 0 is no limit
+    /// Time limit for one attempt, such as 5m; 0 is no limit
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     max_exec: Option<Duration>,
-    /// Fails if nobody claims it in this time; pauses do not count
+    /// Time limit for being claimed, after which the process fails; pauses do not count
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     max_wait: Option<Duration>,
-    /// Does not start before this: a time (RFC 3339), or a while from now, such as 5m
+    /// Earliest start: a time (RFC 3339), or a time from now, such as 5m
     #[arg(long, value_name = "WHEN", value_parser = Moment::read)]
     not_before: Option<Moment>,
-    /// Does not start before this process has succeeded; may be given several times
+    /// A parent: the process starts only after this one has succeeded; may be given several times
     #[arg(long = "after", value_name = "ID", value_parser = uuid)]
     parents: Vec<Uuid>,
-    /// A later spec of the same function with the same key returns this process
+    /// Idempotency key: a later spec of the same function with the same key returns this process
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
-    /// With a key: what becomes of your process of that key if it failed or is a dead letter
+    /// Treatment of your process with the same idempotency key, if it failed or is a dead letter
     #[arg(long, value_name = "WORD", value_enum, default_value_t = OnFailedWord::Keep, requires = "idempotency_key")]
     on_failed: OnFailedWord,
-    /// Processes with the same key run one at a time, or as many as `apiary limit` lets
+    /// Concurrency key: processes with the same key run one at a time, or as many as `apiary limit` permits
     #[arg(long, value_name = "KEY")]
     concurrency_key: Option<String>,
-    /// Processes with the same key start as fast as `apiary limit` lets
+    /// Rate key: processes with the same key start only as fast as `apiary limit` permits
     #[arg(long, value_name = "KEY")]
     rate_key: Option<String>,
-    /// For finding it again; may be given several times
+    /// A label, for finding the process again; may be given several times
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
     labels: Vec<(String, String)>,
-    /// Handed to the executor; may be given several times
+    /// An environment variable for the executor; may be given several times
     #[arg(long = "env", value_name = "KEY=VALUE", value_parser = pair)]
     env: Vec<(String, String)>,
-    /// Only executors of this name; may be given several times
+    /// Only for executors with this name; may be given several times
     #[arg(long = "executor", value_name = "NAME")]
     executor_names: Vec<String>,
-    /// Wait until it is finished, and show it with its output; fails if it failed. Needs the right `read`
+    /// Wait until the process is finished, and show it with its output; fails if it failed. Needs the right `read`
     #[arg(long)]
     wait: bool,
-    /// As --wait, and show what it logs and how far it is meanwhile
+    /// Same as --wait, and meanwhile show log lines and progress
     #[arg(long)]
     follow: bool,
-    /// How long to wait
+    /// Longest wait
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m")]
     timeout: Duration,
-    // Last, because whatever follows is shown under its heading.
+    // Last, because all later options would appear under its heading.
     #[command(flatten)]
     requires: Requires,
 }
 
-/// The fate of a process that failed before.
+/// Treatment of a process that failed before.
 #[derive(Clone, Copy, ValueEnum)]
 enum OnFailedWord {
-    /// It stays as it is
+    /// The process stays failed
     Keep,
-    /// It is tried again, with all its retries
+    /// The process is retried, with all its retries
     Redrive,
 }
 
-/// How far a process is, as the broker tells it.
+/// Progress of a process, as stated by the broker.
 #[derive(Serialize)]
 struct ProgressView<'a> {
     process_id: &'a str,
@@ -138,7 +138,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let submitted = client.submit(&spec).await?;
     let met = meeting(&client, &spec, submitted).await;
     if arguments.wait || arguments.follow {
-        // At once, for whoever gives up waiting; standard output is for what comes of it.
+        // Printed at once on standard error, for users who stop waiting; standard output is for the result.
         let met = met.map_or(String::new(), |met| format!(": {met}"));
         note(&format!("process {}{met}", submitted.process_id));
         return wait(arguments, context, &client, submitted).await;
@@ -158,7 +158,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     context.format.print(&answer, |answer| answer.process_id.clone())
 }
 
-/// Says what the spec met, if it made no process of its own, and whose arguments count.
+/// Describes the existing process that the spec met, if there was one, and whose arguments are in use.
 async fn meeting(client: &Client, spec: &Spec, submitted: Submitted) -> Option<String> {
     if !submitted.existed {
         return None;
@@ -167,7 +167,7 @@ async fn meeting(client: &Client, spec: &Spec, submitted: Submitted) -> Option<S
         true => "it had failed before, and is tried again, with all its retries",
         false => "it was there before: the same spec, or another with its idempotency key",
     };
-    // The answer does not hold the spec that is kept, and not every key may read it.
+    // The answer does not contain the stored spec, and not every key may read it.
     let kept = client.get_process(submitted.process_id).await.ok().and_then(|process| process.spec);
     let kept: Option<Spec> = kept.and_then(|kept| envelope_from_proto(&kept).ok()?.open().ok());
     let bytes = |spec: &Spec| spec.args().to_bytes().ok();
@@ -207,22 +207,22 @@ async fn wait(arguments: &Arguments, context: &Context, client: &Client, submitt
     }
 }
 
-/// Tells whoever waits why nothing happens, as soon as nothing has for a while, and again whenever that changes.
+/// Reports why nothing happens, after a short silence, and again after each change of the reasons.
 async fn tell_what_holds(client: &Client, process_id: Uuid) -> Infallible {
     let mut told = Vec::new();
     loop {
         tokio::time::sleep(QUIET_FOR).await;
-        // An answer that does not come is told by whatever else asks the broker.
+        // A missing answer is reported by the other requests to the broker.
         let Ok(answer) = client.explain(process_id).await else { continue };
         let is_held = answer
             .process
             .is_some_and(|process| matches!(process.state(), ProcessState::Waiting | ProcessState::Blocked));
         let mut reasons = if is_held { answer.reasons } else { Vec::new() };
         if reasons.len() > 1 {
-            // Its place says nothing where something else holds it.
+            // The position in the queue means nothing while another reason holds the process.
             reasons.retain(|reason| reason.kind != "QUEUED");
         }
-        // Their texts count down; what and whom they name does not.
+        // The texts count down; the kinds and subjects change only with the reasons.
         let named: Vec<_> = reasons.iter().map(|reason| (reason.kind.clone(), reason.subjects.clone())).collect();
         if named != told {
             reasons.iter().for_each(|reason| note(&format!("not running: {}", plain(&reason.text))));

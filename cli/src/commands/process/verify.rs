@@ -19,19 +19,19 @@ Examples:
   apiary process verify latest
   apiary process verify 019ab2c4-5d6e-7f80-9123-456789abcdef -o json | jq .verified";
 
-/// Check a process's chain of signatures on this machine: colony key, grant, spec, attempts, result
+/// Verify a process's chain of signatures on this machine: colony key, grant, spec, attempts, result
 ///
-/// Nothing is taken on the broker's word: the colony's id is the one in your settings, and what the broker tells of the
-/// process must be what was signed. Exits with 6, and names the link, if a byte of it was altered.
+/// The broker is not trusted: the colony's id comes from your settings, and the broker's statements must equal the
+/// signed ones. Exits with 6, and names the link, if a byte was altered.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its id, or `latest`
+    /// Id of the process, or `latest`
     #[arg(value_name = "ID", value_parser = Which::read)]
     id: Which,
 }
 
-/// A process's chain, checked.
+/// A verified chain.
 #[derive(Serialize)]
 pub(crate) struct Verdict {
     pub(crate) process_id: Uuid,
@@ -55,14 +55,14 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     }
 }
 
-/// Reads a process and checks its chain.
+/// Reads a process and verifies its chain.
 pub(crate) async fn verify(client: &Client, process_id: Uuid) -> anyhow::Result<Verdict> {
     let answer = client.get_process(process_id).await?;
     let links = examine(&client.colony(), process_id, &answer);
     Ok(Verdict { process_id, verified: links.iter().all(|link| link.holds), links })
 }
 
-/// For people.
+/// Formats the verdict.
 pub(crate) fn text(verdict: &Verdict) -> String {
     let mut text = format!("process {}\n", verdict.process_id);
     for link in &verdict.links {

@@ -1,4 +1,4 @@
-//! How processes are shown.
+//! Processes as shown.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A process without its documents, as the broker tells it.
+/// A process without its documents, as stated by the broker.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ProcessView {
     pub(crate) process_id: String,
@@ -26,18 +26,18 @@ pub(crate) struct ProcessView {
     pub(crate) executor: String,
     pub(crate) reason: String,
     pub(crate) labels: BTreeMap<String, String>,
-    /// Who cancelled or discarded it, or asked for that.
+    /// Author of the cancellation or discard, or of the request for it.
     pub(crate) ended_by: String,
-    /// Until when a cancelled one may still run.
+    /// End of the grace period of a cancelled process.
     pub(crate) cancel_deadline: Option<Timestamp>,
-    /// What a blocked one waits for.
+    /// Reason why the process is blocked.
     pub(crate) blocked_cause: String,
-    /// Absent if it has not said how far it is.
+    /// Absent if no progress was reported.
     pub(crate) percent: Option<f64>,
     pub(crate) progress: String,
 }
 
-/// One try at a process, as the broker tells it.
+/// An attempt, as stated by the broker.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct AttemptView {
     pub(crate) attempt: i32,
@@ -57,7 +57,7 @@ pub(crate) struct AttributeView {
     pub(crate) attempt: i32,
 }
 
-/// Arguments or an output: JSON as it was written, or any bytes as base64.
+/// Arguments or an output: JSON in its original spelling, or other bytes as base64.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ContentView {
@@ -93,7 +93,7 @@ impl From<v1::Process> for ProcessView {
 }
 
 impl ProcessView {
-    /// How far it is, in words; empty if it has not said so.
+    /// Formats the progress; empty if none was reported.
     pub(crate) fn progress_line(&self) -> String {
         let percent = self.percent.map(|percent| format!("{percent:.0}%")).unwrap_or_default();
         let space = if percent.is_empty() || self.progress.is_empty() { "" } else { " " };
@@ -121,7 +121,7 @@ impl From<v1::Attribute> for AttributeView {
 }
 
 impl ContentView {
-    /// How the bytes are shown, in one line; `None` if there are none.
+    /// Converts the bytes for one line; `None` if there are none.
     pub(crate) fn of(content: &Content) -> Option<Self> {
         let bytes = content.to_bytes().ok().filter(|bytes| !bytes.is_empty())?;
         match serde_json::from_slice::<Box<RawValue>>(&bytes) {
@@ -130,7 +130,7 @@ impl ContentView {
         }
     }
 
-    /// In a line for people.
+    /// Formats the content in one line.
     pub(crate) fn line(&self) -> String {
         match self {
             Self::Json(json) => json.get().to_owned(),
@@ -139,17 +139,17 @@ impl ContentView {
     }
 }
 
-/// A line feed can only stand between JSON's tokens, where a space says the same.
+/// Replaces line feeds with spaces: in JSON they can only stand between tokens.
 fn in_one_line(json: Box<RawValue>) -> Box<RawValue> {
     RawValue::from_string(json.get().replace(['\n', '\r'], " ")).unwrap_or(json)
 }
 
-/// The state's word, as people write it.
+/// Returns the state's name for people.
 pub(crate) fn state_word(state: ProcessState) -> String {
     state.as_str_name().trim_start_matches("PROCESS_STATE_").to_lowercase()
 }
 
-/// Whether it moves no more by itself.
+/// Returns true if the state is final.
 pub(crate) fn is_finished(state: ProcessState) -> bool {
     use ProcessState::{Cancelled, DeadLetter, Failed, Succeeded};
     matches!(state, Succeeded | Failed | Cancelled | DeadLetter)

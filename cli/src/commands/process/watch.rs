@@ -16,11 +16,11 @@ Examples:
   apiary process watch --type finance --state failed --state dead_letter
   apiary process watch -o json | jq --unbuffered -r '.state + \" \" + .process_id'";
 
-/// Show state changes and progress as they come: of one process until it is finished, or of all that match
+/// Show changes of state and progress: of one process until it is finished, or of all matching processes
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// One process: its id, or `latest`
+    /// Id of the process, or `latest`
     #[arg(value_name = "ID", value_parser = Which::read)]
     id: Option<Which>,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use crate::context::Context;
 
-/// Look at the state of record: what the finance bee keeps
+/// Show the state of record: the finance bee's data
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Show(show::Arguments),

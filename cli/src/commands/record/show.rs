@@ -29,26 +29,26 @@ Shows the state of record that is set, as for `apiary bee finance`; else that of
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Only this customer's, cus_…
+    /// Only subscriptions of this customer, cus_…
     #[arg(long, value_name = "ID")]
     customer: Option<String>,
-    /// Only those of this mode of Stripe's
+    /// Only subscriptions of this Stripe mode
     #[arg(long, value_enum)]
     mode: Option<Mode>,
-    /// At most this many
+    /// Largest number of subscriptions
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole::<u32>(1, OPEN))]
     limit: u32,
-    /// All of them
+    /// All subscriptions
     #[arg(long, conflicts_with = "limit")]
     all: bool,
-    /// Print JSON, every column; the same as --output json
+    /// Print JSON with every column; the same as --output json
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// Real money
+    /// Live mode: real money
     Live,
     /// Stripe's test mode
     Test,
@@ -70,7 +70,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(())
 }
 
-/// The rows that were asked for, page by page, and whether there are more.
+/// Reads the requested rows, page by page; true if there are more.
 async fn read(record: &dyn Record, arguments: &Arguments) -> anyhow::Result<(Vec<Subscription>, bool)> {
     let limit = if arguments.all { usize::MAX } else { usize::try_from(arguments.limit)? };
     let mut found: Vec<Subscription> = Vec::new();
@@ -95,7 +95,7 @@ async fn read(record: &dyn Record, arguments: &Arguments) -> anyhow::Result<(Vec
     Ok((found, false))
 }
 
-/// Opens the state of record that is set; else the one of `apiary up`. Looking makes no file.
+/// Opens the configured state of record; else that of `apiary up`. Never creates a file.
 pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
     match file(settings) {
         Some(path) => open_file(path).await,
@@ -103,7 +103,7 @@ pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Record>>
     }
 }
 
-/// Names the place of the state of record that [`open`] opens, without a secret.
+/// Returns the place of the state of record that [`open`] opens, without a secret.
 pub(crate) fn place(settings: &Settings) -> String {
     match (file(settings), bee::choose(settings)) {
         (Some(path), _) => path.display().to_string(),
@@ -112,7 +112,7 @@ pub(crate) fn place(settings: &Settings) -> String {
     }
 }
 
-/// Returns the file, where the state of record is one: that of `apiary up`, or the one that is set.
+/// Returns the file of the state of record, if it is one: that of `apiary up`, or the configured one.
 pub(crate) fn file(settings: &Settings) -> Option<PathBuf> {
     let set = || match bee::choose(settings) {
         Ok("sqlite") => settings.path(&settings_table::FINANCE_SQLITE),
@@ -121,7 +121,7 @@ pub(crate) fn file(settings: &Settings) -> Option<PathBuf> {
     of_up(settings).or_else(set)
 }
 
-/// The file of `apiary up`, where no other state of record is set.
+/// Returns the file of `apiary up`, if no other state of record is set.
 fn of_up(settings: &Settings) -> Option<PathBuf> {
     let ways = [
         &settings_table::FINANCE_RECORD,
@@ -140,7 +140,7 @@ async fn open_file(path: PathBuf) -> anyhow::Result<Arc<dyn Record>> {
     Ok(Arc::new(SqliteRecord::open(&path).await.with_context(|| path.display().to_string())?))
 }
 
-/// Subscriptions as a table.
+/// Formats subscriptions as a table.
 pub(crate) fn text(subscriptions: &[Subscription]) -> String {
     const HEAD: [&str; 9] =
         ["subscription", "mode", "customer", "user", "status", "price", "quantity", "period until", "last invoice"];

@@ -9,11 +9,11 @@ const EXAMPLES: &str = "\
 Examples:
   apiary spool show stripe:live::evt_1 -o json > evt_1.json && apiary spool delete stripe:live::evt_1";
 
-/// Forget events for good: nobody else has them, unless their sender sends them again
+/// Delete events for good: no other copy exists, unless the sender repeats them
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Their names, as `apiary spool list` shows them
+    /// Names of the events, as shown by `apiary spool list`
     #[arg(value_name = "EVENT", required = true)]
     events: Vec<String>,
 }

@@ -12,14 +12,14 @@ Examples:
   apiary spool list
   apiary spool list --reason ARGS_REFUSED -o json | jq -r '.[].event'";
 
-/// List the events that the broker refused, oldest first, up to a thousand
+/// List the events that the broker rejected, oldest first, up to a thousand
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Only those that were refused for this reason
+    /// Only events rejected for this reason
     #[arg(long, value_name = "REASON")]
     reason: Option<String>,
-    /// Only those whose name holds this
+    /// Only events whose name contains this text
     #[arg(long, value_name = "TEXT")]
     event: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The webhook adapter's spool: events that the broker refused.
+//! The webhook adapter's spool: events that the broker rejected.
 
 mod delete;
 mod list;
@@ -17,7 +17,7 @@ use crate::exit::{Exit, Fault};
 use crate::output::plain;
 use crate::up;
 
-/// Look after events that the broker refused and the webhook adapter set aside
+/// Show, retry and delete events that the broker rejected and the webhook adapter set aside
 #[derive(Subcommand)]
 pub(crate) enum Command {
     List(list::Arguments),
@@ -37,7 +37,7 @@ impl Command {
     }
 }
 
-/// An event that was set aside, as it is shown.
+/// A set-aside event as shown.
 #[derive(Serialize)]
 struct EventView {
     event: String,
@@ -59,14 +59,14 @@ impl From<SetAside> for EventView {
     }
 }
 
-/// The events that were named, and what was done with them.
+/// The named events, and their treatment.
 #[derive(Serialize)]
 struct Done {
     events: Vec<String>,
 }
 
 impl Done {
-    /// Tells what was done; then, as an error, of which event there was none.
+    /// Prints the treated events; then an error for each event that does not exist.
     async fn print(
         self,
         context: &Context,
@@ -89,7 +89,7 @@ impl Done {
     }
 }
 
-/// Opens the spool of the settings.
+/// Opens the configured spool.
 async fn open(context: &Context) -> anyhow::Result<SpoolFile> {
     let folder = up::spool(&context.settings);
     match SpoolFile::open(&folder).await {
@@ -101,10 +101,10 @@ async fn open(context: &Context) -> anyhow::Result<SpoolFile> {
     }
 }
 
-/// Says that no event of this name is set aside, and which one may be meant: the nearest name, or the one that ends so, as
-/// Stripe's own name of an event does.
+/// Builds the error for an unknown event, with a proposal: the nearest name, or the one with this ending, which is
+/// Stripe's id of the event.
 async fn unknown(spool: &SpoolFile, event: &str) -> Fault {
-    // Without it there is no proposal, and nothing else is lost.
+    // Without the list there is no proposal; that is the only loss.
     let events = spool.list(&SetAsideFilter::default()).await.unwrap_or_default();
     let mut names = events.iter().map(|one| one.idempotency_key.as_str());
     let ending = format!("::{event}");

@@ -11,14 +11,14 @@ Examples:
   apiary spool retry stripe:live::evt_1
   apiary spool retry --all";
 
-/// Put events back in the line: a running adapter submits them again within seconds
+/// Return events to the line: a running adapter submits them again within seconds
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Their names, as `apiary spool list` shows them
+    /// Names of the events, as shown by `apiary spool list`
     #[arg(value_name = "EVENT", required_unless_present = "all")]
     events: Vec<String>,
-    /// Every event that is set aside, up to a thousand at once
+    /// Every set-aside event, up to a thousand at a time
     #[arg(long, conflicts_with = "events")]
     all: bool,
 }
@@ -33,7 +33,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     for event in &named {
         match spool.retry(event).await? {
             true => events.push(event.clone()),
-            // The adapter was faster.
+            // The adapter has retried it already.
             false if arguments.all => {}
             false => missing = missing.or(Some(event)),
         }

@@ -13,14 +13,14 @@ Examples:
   apiary spool show stripe:live::evt_1
   apiary spool show stripe:live::evt_1 -o json | jq .spec";
 
-/// The words in the place of a spec that is damaged.
+/// Text in place of a damaged spec.
 const UNREADABLE: &str = "damaged: no JSON; have the sender send the event again, and delete this one";
 
-/// Show one event that the broker refused, with the spec that was submitted
+/// Show one event that the broker rejected, with its spec
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Its name, as `apiary spool list` shows it
+    /// Name of the event, as shown by `apiary spool list`
     #[arg(value_name = "EVENT")]
     event: String,
 }

@@ -1,4 +1,4 @@
-//! A certificate authority of one's own: made, read again, and what it certifies.
+//! A private certificate authority: created, read, and used for signing.
 
 use std::net::IpAddr;
 
@@ -18,26 +18,26 @@ use x509_cert::name::Name;
 use super::folder::{AUTHORITY, Folder};
 use crate::exit::Fault;
 
-/// Certificates begin this much earlier, for machines whose clocks are behind.
+/// Certificates are valid from this much earlier, for machines whose clocks are behind.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_hours(1);
 /// `id-kp-clientAuth` (RFC 5280, section 4.2.1.12).
 const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
 
-/// A certificate authority, able to sign.
+/// A certificate authority with its signing key.
 pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     name: Name,
     until: Timestamp,
 }
 
-/// The side of a connection that a certificate is for.
+/// Side of a connection for which a certificate is valid.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Server,
     Client,
 }
 
-/// A certificate to be made.
+/// An order for a certificate.
 pub(super) struct Order<'a> {
     pub(super) side: Side,
     pub(super) names: &'a [String],
@@ -45,18 +45,18 @@ pub(super) struct Order<'a> {
     pub(super) days: i32,
 }
 
-/// A certificate that was made.
+/// A signed certificate.
 pub(super) struct Made {
     pub(super) certificate: String,
     pub(super) until: Timestamp,
 }
 
 impl Authority {
-    /// Makes an authority and writes its files.
+    /// Creates an authority and writes its files.
     pub(super) fn make(folder: &Folder, now: Timestamp, days: i32) -> anyhow::Result<(Self, Timestamp)> {
         let (key, until) = (KeyPair::generate()?, after(now, days));
         let mut params = params(now, until);
-        // The number tells authorities apart that were made one after the other.
+        // The random number tells later authorities of the same name apart.
         params.distinguished_name.push(DnType::CommonName, format!("Apiary CA {:08x}", rand::random::<u32>()));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -87,7 +87,7 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), name, until })
     }
 
-    /// Certifies a key, at the most until the authority's own end.
+    /// Certifies a key, at most until the authority's own end.
     pub(super) fn certify(&self, key: &KeyPair, order: &Order<'_>) -> anyhow::Result<Made> {
         if self.until <= order.now {
             return Err(Fault::failure(format!("the certificate authority expired on {}", day(self.until)))
@@ -97,7 +97,7 @@ impl Authority {
         let until = after(order.now, order.days).min(self.until);
         let mut params = params(order.now, until);
         let common_name = order.names.first().map_or("", String::as_str);
-        // A common name has 64 characters at the most (RFC 5280, appendix A.1); names are looked up elsewhere.
+        // A common name has at most 64 characters (RFC 5280, appendix A.1). Clients look names up elsewhere.
         params.distinguished_name.push(DnType::CommonName, common_name.chars().take(64).collect::<String>());
         params.subject_alt_names = order.names.iter().map(|name| alternative(name)).collect::<Result<_, _>>()?;
         params.use_authority_key_identifier_extension = true;
@@ -116,7 +116,7 @@ impl Authority {
     }
 }
 
-/// What a certificate says: the side that it is for, and its names and addresses.
+/// Reads a certificate's side, names and addresses.
 pub(super) fn contents(pem: &str) -> anyhow::Result<(Side, Vec<String>)> {
     let certificate = parse(pem)?;
     let tbs = certificate.tbs_certificate();
@@ -134,7 +134,7 @@ pub(super) fn contents(pem: &str) -> anyhow::Result<(Side, Vec<String>)> {
     Ok((if is_client { Side::Client } else { Side::Server }, names.collect()))
 }
 
-/// A day as people write it.
+/// Formats a day.
 pub(super) fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
@@ -153,7 +153,7 @@ fn params(now: Timestamp, until: Timestamp) -> CertificateParams {
 
 fn after(now: Timestamp, days: i32) -> Timestamp {
     let end = now.saturating_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX);
-    // Certificates know no parts of a second.
+    // Certificates have no fractions of a second.
     Timestamp::from_second(end.as_second()).unwrap_or(end)
 }
 
@@ -173,7 +173,7 @@ fn alternative(name: &str) -> Result<SanType, rcgen::Error> {
     }
 }
 
-/// The same name in the words of the library that signs; nothing if it has parts that cannot be said there.
+/// Converts a name to the signing library's type; `None` if it has a part without an equivalent.
 fn distinguished_name(name: &Name) -> Option<DistinguishedName> {
     let mut written = DistinguishedName::new();
     for part in name.iter() {

@@ -1,4 +1,5 @@
-//! The folder with an authority's files: certificates for everybody to read, keys for their owner, nothing overwritten.
+//! The folder with an authority's files: certificates readable by everybody, keys by their owner only. Nothing is
+//! overwritten.
 
 use std::fs::{File, Permissions};
 use std::io::Write as _;
@@ -11,7 +12,7 @@ use apiary_identity::write_secret_file;
 use crate::exit::{Exit, Fault};
 use crate::files;
 
-/// Bytes of a certificate or key file, which has a few thousand at the most.
+/// Bytes of the largest certificate or key file; usual ones have a few thousand at most.
 pub(super) const FILE_BYTES_MAX: usize = 64 * 1024;
 /// The name of the authority's files.
 pub(super) const AUTHORITY: &str = "ca";
@@ -20,12 +21,12 @@ pub(super) const AUTHORITY: &str = "ca";
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    /// The folder at this path, there or not.
+    /// Names a folder, which may be missing.
     pub(super) fn at(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
-    /// Makes the folder if it is missing, for its owner alone.
+    /// Creates the folder if missing, for its owner only.
     pub(super) fn make(&self) -> anyhow::Result<()> {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0);
         made.with_context(|| self.0.display().to_string())
@@ -39,7 +40,7 @@ impl Folder {
         self.0.join(format!("{name}-key.pem"))
     }
 
-    /// Refuses a name under which there is something already.
+    /// Rejects a name that is in use.
     pub(super) fn is_free(&self, name: &str) -> Result<(), Fault> {
         let files = [self.certificate(name), self.key(name)];
         match files.iter().find(|file| file.symlink_metadata().is_ok()) {
@@ -54,7 +55,7 @@ impl Folder {
         Ok(String::from_utf8(bytes).map_err(|_| Fault::new(Exit::Usage, format!("{} is no PEM", path.display())))?)
     }
 
-    /// Writes a key and its certificate, in this order: a certificate without its key is of no use.
+    /// Writes a key and then its certificate: a certificate without its key is useless.
     pub(super) fn write(&self, name: &str, certificate: &str, key: &str) -> anyhow::Result<()> {
         write_secret_file(&self.key(name), key)?;
         let path = self.certificate(name);
@@ -62,7 +63,7 @@ impl Folder {
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).with_context(|| path.display().to_string())
     }
 
-    /// Puts a certificate in the place of the one there, in one step: whoever reads sees the old one or the new one.
+    /// Replaces a certificate atomically: readers see the old one or the new one.
     pub(super) fn replace_certificate(&self, name: &str, certificate: &str) -> anyhow::Result<()> {
         let path = self.certificate(name);
         let replace = || {

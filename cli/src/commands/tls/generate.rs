@@ -21,26 +21,26 @@ Examples:
 
 The authority is made at the first call, and used again by later ones in the same folder.";
 
-/// Make certificates, by an authority of your own
+/// Create certificates, signed by an authority of your own
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The names and IP addresses under which the server is called
+    /// Names and IP addresses of the server
     #[arg(value_name = "NAME", value_parser = host)]
     hosts: Vec<String>,
-    /// The folder of the files
+    /// Folder for the files
     #[arg(long, value_name = "DIR", default_value = "tls")]
     out: PathBuf,
-    /// The name of the server's files
+    /// Name of the server's files
     #[arg(long, default_value = "server", value_parser = file_name)]
     name: String,
-    /// Make a certificate for a client, too, in files of this name; may be repeated
+    /// Create also a client certificate, in files with this name; may be repeated
     #[arg(long = "client", value_name = "NAME", value_parser = file_name)]
     clients: Vec<String>,
-    /// How many days the certificates are valid
+    /// Validity of the certificates, in days
     #[arg(long, default_value_t = 397, value_parser = whole::<i32>(1, 3650))]
     days: i32,
-    /// How many days the authority is valid, if it is made
+    /// Validity of the authority, in days, if it is created
     #[arg(long, default_value_t = 3650, value_parser = whole::<i32>(1, 36500))]
     ca_days: i32,
 }
@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Fault::usage(format!("two certificates would be named {}", twice[0])).into());
     }
-    // Before anything is written: a call that is refused leaves nothing half done.
+    // Checked before anything is written, so that a rejected call leaves no files behind.
     wanted.iter().try_for_each(|(name, ..)| folder.is_free(name))?;
     let mut written = Vec::new();
     let authority = if folder.certificate(AUTHORITY).exists() {
@@ -89,13 +89,13 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     print(&written, context)
 }
 
-/// A host as a certificate holds it: a DNS name, maybe with `*` as its first label, or an IP address.
+/// Parses a host as certificates have it: a DNS name, possibly with `*` as its first label, or an IP address.
 fn host(text: &str) -> Result<String, String> {
     let label = |(place, label): (usize, &str)| {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         (place == 0 && label == "*") || (!label.is_empty() && label.len() <= 63 && label.chars().all(fits))
     };
-    // Digits and dots alone are an address, or a mistake in one.
+    // A text of digits and dots alone is an IP address, or a mistake in one.
     let is_name = text.len() <= 253 && text.split('.').enumerate().all(label) && text.contains(char::is_alphabetic);
     match text.parse::<std::net::IpAddr>() {
         Ok(ip) => Ok(ip.to_string()),
@@ -106,7 +106,7 @@ fn host(text: &str) -> Result<String, String> {
     }
 }
 
-/// A name for files of the folder.
+/// Parses a name for files in the folder.
 pub(super) fn file_name(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     match !text.is_empty() && text.len() <= 64 && !text.starts_with('.') && text.chars().all(fits) {

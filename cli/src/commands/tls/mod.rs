@@ -1,4 +1,4 @@
-//! Certificates for the parts of a small set-up: an authority of one's own, and what it certifies.
+//! Certificates for a small installation, with an authority of one's own.
 
 mod authority;
 mod folder;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::output::table;
 
-/// Make certificates for TLS between the parts
+/// Create certificates for TLS between the parts
 #[derive(Subcommand)]
 pub(crate) enum Command {
     New(generate::Arguments),
@@ -30,15 +30,15 @@ impl Command {
     }
 }
 
-/// A file that was written.
+/// A written file.
 #[derive(Serialize)]
 struct Written {
     file: PathBuf,
-    /// The names and addresses that it stands for; nothing for a key.
+    /// Names and addresses in the certificate; empty for a key.
     names: Vec<String>,
-    /// The end of its validity; nothing for a key.
+    /// End of its validity; absent for a key.
     until: Option<Timestamp>,
-    /// The setting that names the file, on the machine that needs it.
+    /// Setting that names the file, on the machine that needs it.
     setting: Option<&'static str>,
 }
 

@@ -22,17 +22,17 @@ Examples:
 
 A running broker takes the new certificate up within seconds, or at once on SIGHUP.";
 
-/// Renew a certificate: the same names, the same key, a later end
+/// Renew a certificate: the same names and key, a later end
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The name of the certificate's files
+    /// Name of the certificate's files
     #[arg(default_value = "server", value_parser = file_name)]
     name: String,
-    /// The folder of the files
+    /// Folder of the files
     #[arg(long, value_name = "DIR", default_value = "tls")]
     out: PathBuf,
-    /// How many days from now the certificate is valid
+    /// Validity of the certificate from now, in days
     #[arg(long, default_value_t = 397, value_parser = whole::<i32>(1, 3650))]
     days: i32,
 }
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     let authority = Authority::read(&folder)?;
     let (path, key_path) = (folder.certificate(name), folder.key(name));
     let (side, names) = contents(&folder.read(&path)?).with_context(|| path.display().to_string())?;
-    // The same key, so that no moment sees a certificate with another one's key.
+    // The key stays, so that certificate and key match at every moment.
     let key = apiary_identity::read_secret_file(&key_path, FILE_BYTES_MAX)?;
     let key =
         KeyPair::from_pem(&key).map_err(|error| anyhow!("{} holds no secret key: {error}", key_path.display()))?;
