@@ -42,7 +42,7 @@ pub(crate) enum Exit {
     Idle = 8,
     /// The process is being cancelled.
     Cancelled = 9,
-    /// Something in the colony needs attention.
+    /// A condition in the colony that needs attention.
     Attention = 10,
 }
 

@@ -22,7 +22,7 @@ pub(crate) enum Format {
     /// For people
     #[default]
     Text,
-    /// One JSON document on each line
+    /// A JSON document on each line
     Json,
 }
 

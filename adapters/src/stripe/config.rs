@@ -1,4 +1,4 @@
-//! What the adapter is told about Stripe.
+//! Settings of Stripe's webhooks.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use super::event::is_type;
 use crate::StartError;
 use crate::limits::PATH_CHARS_MAX;
 
-/// The function that Stripe's events are submitted as; its arguments are the webhook's body, byte by byte.
+/// Function for Stripe's events. Its arguments are the webhook's body, byte for byte.
 pub const FUNCTION: &str = "stripe.event";
-/// The executor type that they are submitted for.
+/// Executor type for Stripe's events.
 pub const EXECUTOR_TYPE: &str = "finance";
 
-/// The types of event that the finance bee handles.
+/// Types of events that the finance bee handles.
 pub const HANDLED_TYPES: [&str; 20] = [
     "checkout.session.async_payment_succeeded",
     "checkout.session.completed",
@@ -39,29 +39,31 @@ pub const HANDLED_TYPES: [&str; 20] = [
     "invoice.voided",
 ];
 
-/// An endpoint has one secret, two while it is rolled; live, test and Connect endpoints may share one adapter.
+/// Most signing secrets. An endpoint has one, or two while it is rolled; live, test and Connect endpoints may share an
+/// adapter.
 const SECRETS_MAX: usize = 8;
 const SECRET_CHARS_MAX: usize = 256;
 const TOLERANCE_MAX: Duration = Duration::from_secs(3600);
 
-/// What the adapter is told about Stripe.
+/// Settings of Stripe's webhooks.
 #[derive(Clone, Debug)]
 pub struct StripeConfig {
-    /// The endpoints' signing secrets (`whsec_…`), at least one: several while one is rolled, or for several endpoints.
+    /// Signing secrets of the endpoints (`whsec_…`), at least one: several while one is rolled, or for several
+    /// endpoints.
     pub secrets: Vec<SecretString>,
-    /// How far the time in a signature may be from this machine's clock, before or after. 300 s is Stripe's own
-    /// default.
+    /// Largest difference between a signature's time and this machine's clock, before or after. Stripe's own default is
+    /// 300 s.
     pub tolerance: Duration,
-    /// The path that Stripe posts to.
+    /// Path for Stripe's requests.
     pub path: String,
-    /// Events of these types are submitted; all others are answered 2xx and ignored.
+    /// Types of events to submit; others are answered 2xx and ignored.
     pub handled_types: BTreeSet<String>,
-    /// The priority of the processes; money goes first.
+    /// Priority of the processes. Above normal, because payments should not wait.
     pub priority: i32,
 }
 
 impl StripeConfig {
-    /// Every option at its default.
+    /// Returns the defaults for all other settings.
     pub fn new(secrets: Vec<SecretString>) -> Self {
         Self {
             secrets,
@@ -108,7 +110,7 @@ impl StripeConfig {
                 ),
             ));
         }
-        // An API key in this place is a mistake that must not go unnoticed; the text itself is not shown.
+        // Only signing secrets are accepted: an API key in this place must be noticed. The error never shows the text.
         let sound = |secret: &SecretString| {
             let text = secret.expose_secret();
             text.len() <= SECRET_CHARS_MAX

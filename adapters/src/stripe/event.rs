@@ -1,14 +1,14 @@
-//! What is read of an event here: who it is, not what it says.
+//! Reads the identifying fields of an event, but not its contents.
 
 use serde::Deserialize;
 
 use crate::refusal::Refusal;
 use crate::source::Event;
 
-/// Stripe promises ids of at most 255 characters.
+/// Most characters of an id, as documented by Stripe.
 const TEXT_CHARS_MAX: usize = 255;
 
-/// The fields that every event has, in every version of the API; the rest is the bee's.
+/// Fields that every event has, in every version of the API. The bee reads the others.
 #[derive(Deserialize)]
 struct Fields {
     id: String,
@@ -19,7 +19,7 @@ struct Fields {
     account: Option<String>,
 }
 
-/// Reads a body whose signature is right.
+/// Reads a body with a valid signature.
 pub(super) fn read(body: &[u8]) -> Result<Event, Refusal> {
     let fields: Fields = serde_json::from_slice(body).map_err(|error| Refusal::EventMalformed(words(&error)))?;
     if !is_id(&fields.id, "evt_") {
@@ -34,7 +34,7 @@ pub(super) fn read(body: &[u8]) -> Result<Event, Refusal> {
     Ok(Event { id: fields.id, kind: fields.kind, livemode: fields.livemode, account: fields.account })
 }
 
-/// Whether a text can be a type of event. Brackets are in some of the newer ones, for example
+/// Returns true if a text may be a type of event. Some newer types have brackets, for example
 /// `v2.core.account[requirements].updated`.
 pub(super) fn is_type(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'[' | b']');
@@ -47,7 +47,7 @@ fn is_id(text: &str, prefix: &str) -> bool {
         && text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(plain))
 }
 
-/// What is wrong with the JSON and where, without quoting it.
+/// Describes an error in the JSON and its position, without quoting it.
 fn words(error: &serde_json::Error) -> String {
     let problem = match error.classify() {
         serde_json::error::Category::Data => {

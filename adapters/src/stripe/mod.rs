@@ -1,4 +1,4 @@
-//! Stripe's webhooks: <https://docs.stripe.com/webhooks>.
+//! Webhooks of Stripe: <https://docs.stripe.com/webhooks>.
 
 mod config;
 mod event;

@@ -1,9 +1,9 @@
 //! The `Stripe-Signature` header: <https://docs.stripe.com/webhooks#verify-manually>.
 //!
-//! `t=1492774577,v1=5257…,v1=…,v0=…`: the time in seconds, and signatures of several schemes. Of scheme `v1` there is
-//! one for each secret that the endpoint has, which are two while a secret is rolled; all other schemes are ignored,
-//! so that nobody can choose a weaker one. A `v1` is the HMAC-SHA256 of `t`, a full stop and the raw body, in
-//! hexadecimal, under the signing secret as it is shown, `whsec_` included.
+//! `t=1492774577,v1=5257…,v1=…,v0=…`: the time in seconds, and signatures of several schemes. Scheme `v1` has one
+//! signature for each secret of the endpoint, which are two while a secret is rolled. All other schemes are ignored, so
+//! that nobody can choose a weaker one. A `v1` signature is the HMAC-SHA256 of `t`, a full stop and the raw body, in
+//! hexadecimal; the key is the signing secret as displayed, including `whsec_`.
 
 #[cfg(test)]
 mod tests;
@@ -19,12 +19,12 @@ use sha2::Sha256;
 use crate::refusal::Refusal;
 
 const HEADER: &str = "Stripe-Signature";
-/// A time, and some thirty signatures.
+/// Bytes of the longest header: a time, and some thirty signatures.
 const HEADER_BYTES_MAX: usize = 2048;
-/// Ten digits until the year 2286.
+/// Most digits of the time; ten suffice until the year 2286.
 const TIME_DIGITS_MAX: usize = 12;
 
-/// Checks that one of the secrets signed this body, not longer than `tolerance` from `now`.
+/// Verifies that one of the secrets signed this body, at most `tolerance` from `now`.
 pub(super) fn verify(
     headers: &HeaderMap,
     body: &[u8],
@@ -36,7 +36,7 @@ pub(super) fn verify(
     if !secrets.iter().any(|secret| header.is_signed_by(secret, body)) {
         return Err(Refusal::SignatureWrong);
     }
-    // After the signature, so that only the sender learns what this machine's clock shows.
+    // Checked after the signature, so that only the sender learns about this machine's clock.
     let age_s = now.as_second().saturating_sub(header.time_s);
     let tolerance_s = tolerance.as_secs();
     if age_s.unsigned_abs() <= tolerance_s {
@@ -48,9 +48,9 @@ pub(super) fn verify(
     Err(Refusal::SignatureFuture { ahead_s: age_s.saturating_neg(), tolerance_s })
 }
 
-/// What of the header counts.
+/// The relevant parts of the header.
 struct Header<'a> {
-    /// The time as it is written, because that is what is signed.
+    /// The time in its original spelling, because the signature covers the spelling.
     time: &'a str,
     time_s: i64,
     macs: Vec<[u8; 32]>,
@@ -81,7 +81,7 @@ impl<'a> Header<'a> {
                 "v1" => {
                     signatures += 1;
                     let mut mac = [0; 32];
-                    // One that does not read can belong to no secret; another may.
+                    // A malformed signature matches no secret, but another one may.
                     if hex::decode_to_slice(value, &mut mac).is_ok() {
                         macs.push(mac);
                     }
@@ -100,12 +100,12 @@ impl<'a> Header<'a> {
     }
 
     fn is_signed_by(&self, secret: &SecretString, body: &[u8]) -> bool {
-        // HMAC takes keys of any length.
+        // HMAC accepts keys of any length, so this cannot fail.
         let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else { return false };
         hmac.update(self.time.as_bytes());
         hmac.update(b".");
         hmac.update(body);
-        // `verify_slice` takes the same time wherever two signatures differ.
+        // `verify_slice` compares in constant time.
         self.macs.iter().any(|mac| hmac.clone().verify_slice(mac).is_ok())
     }
 }

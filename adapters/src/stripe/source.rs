@@ -1,4 +1,4 @@
-//! Stripe as a sender of webhooks.
+//! Stripe as a source of webhooks.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use super::{event, signature};
 use crate::refusal::Refusal;
 use crate::source::{Event, Source};
 
-/// An event is a few statements; more than this is a database that hangs.
+/// Time limit for an attempt. An event needs a few statements; more time means that the database hangs.
 const MAX_EXEC: Duration = Duration::from_secs(30);
-/// For conflicts with what is stored, and executors that are lost: some nine hours with the back-off below. A state of record that is
-/// away or takes no key spends none of them.
+/// Retries for conflicts with stored rows and for lost executors, over some nine hours with the back-off below. An
+/// unavailable state of record, or one that rejects the key, spends no retry.
 const MAX_RETRIES: i32 = 20;
 const BACKOFF: Backoff = Backoff { first_ms: 1000, factor: 2.0, most_ms: 3_600_000, jitter: 0.2 };
 
-/// Stripe as a sender of webhooks.
+/// Stripe as a source of webhooks.
 pub(crate) struct StripeSource {
     config: StripeConfig,
 }
 
 impl StripeSource {
-    /// `config` has been checked.
+    /// Creates the source from a valid `config`.
     pub(crate) fn new(config: StripeConfig) -> Self {
         Self { config }
     }
@@ -55,7 +55,7 @@ impl Source for StripeSource {
             spec.labels.insert("stripe_account".to_owned(), account.clone());
         }
         spec.idempotency_key = Some(idempotency_key(event));
-        // Stripe's *Resend* tries an event again that failed for good.
+        // Stripe's *Resend* retries an event that had failed for good.
         spec.on_failed = OnFailed::Redrive;
         spec.priority = self.config.priority;
         spec.max_exec_ms = i64::try_from(MAX_EXEC.as_millis()).unwrap_or(i64::MAX);
@@ -65,9 +65,9 @@ impl Source for StripeSource {
     }
 }
 
-/// `stripe:<live|test>:<account, or nothing>:<event id>`. An event keeps its id over all of Stripe's retries and over
-/// all endpoints that it is sent to. Mode and account are part of the key, so that no test event, and no event of a
-/// connected account, can ever stand for another. None of the parts can hold a colon.
+/// Returns the key `stripe:<live|test>:<account, or nothing>:<event id>`. An event keeps its id over all of Stripe's
+/// retries, and over all endpoints that it is sent to. Mode and account are part of the key, so that no test event, and
+/// no event of a connected account, is taken for another. No part may contain a colon.
 fn idempotency_key(event: &Event) -> String {
     let mode = if event.livemode { "live" } else { "test" };
     format!("stripe:{mode}:{}:{}", event.account.as_deref().unwrap_or_default(), event.id)

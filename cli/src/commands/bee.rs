@@ -30,22 +30,22 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Which
+    /// The bee to run
     #[arg(value_enum, value_name = "NAME")]
     bee: Bee,
-    /// Its name, as in its grant
+    /// Name of the executor, as in its grant
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// How many processes it works on at once
+    /// Number of processes that it runs at the same time
     #[arg(long, value_name = "N")]
     slots: Option<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Bee {
-    /// Keeps the state of Stripe's customers and subscriptions
+    /// Applies Stripe events to customers and subscriptions
     Finance,
-    /// Gives back what it gets
+    /// Returns its arguments, for tests
     Echo,
 }
 
@@ -84,23 +84,23 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Box::pin(daemon::serve(signals, &shutdown, service)).await
 }
 
-/// What every bee of a machine gets, whatever it does.
+/// Settings for every bee of a machine, whatever its functions.
 #[derive(Clone, Default)]
 pub(crate) struct Equipment {
-    /// How much it does at once; the SDK's own number if absent.
+    /// Number of processes at the same time; the SDK's default if absent.
     slots: Option<usize>,
     offer: Offer,
     guard: Guard,
 }
 
 impl Equipment {
-    /// What the settings say; `apiary up` reads them, too.
+    /// Reads the settings; used by `apiary up`, too.
     pub(crate) fn of(settings: &Settings) -> anyhow::Result<Self> {
         let slots = usize::try_from(settings.integer(&table::BEE_SLOTS)).ok();
         Ok(Self { slots, offer: profile::offer(settings), guard: profile::guard(settings)? })
     }
 
-    /// Gives it to a bee.
+    /// Applies the settings to a bee.
     pub(crate) fn fit(&self, builder: ExecutorBuilder) -> ExecutorBuilder {
         let builder = builder.offer(self.offer.clone()).guard(self.guard.clone());
         match self.slots {
@@ -118,7 +118,7 @@ impl Bee {
         }
     }
 
-    /// The state of record, for the one that writes to it.
+    /// Opens the state of record, for the bee that writes to it.
     async fn record(self, settings: &Settings) -> anyhow::Result<Option<Arc<dyn Record>>> {
         match self {
             Self::Finance => record(settings).await.map(Some),
@@ -127,7 +127,7 @@ impl Bee {
     }
 }
 
-/// The state of record that the settings name, looked at before anything is claimed.
+/// Opens and checks the configured state of record, before any work is claimed.
 async fn record(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
     if choose(settings)? == "postgres" && settings.flag(&table::FINANCE_MIGRATE) {
         postgres(settings)?.migrate().await.context("deploy/supabase/migrations")?;
@@ -135,7 +135,7 @@ async fn record(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
     let record = open_with_room("the state of record", async || open_record(settings).await).await?;
     match record.check().await {
         Ok(()) => Ok(record),
-        // The bee waits for what comes back by itself; its work is retried until then.
+        // A temporary fault does not prevent the start: work is retried until the state of record is available.
         Err(error) if error.is_retryable() => {
             tracing::warn!(%error, "the state of record is not there yet");
             Ok(record)
@@ -144,7 +144,7 @@ async fn record(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
     }
 }
 
-/// Opens the state of record that the settings name.
+/// Opens the configured state of record.
 pub(crate) async fn open_record(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
     match choose(settings)? {
         "supabase" => {
@@ -167,7 +167,7 @@ fn postgres(settings: &Settings) -> anyhow::Result<PostgresRecord> {
     PostgresRecord::new(&url).map_err(unusable)
 }
 
-/// The one that is set, or the one that `finance.record` chooses.
+/// Returns the configured setting for the state of record, or the one that `finance.record` selects.
 pub(crate) fn choose(settings: &Settings) -> anyhow::Result<&str> {
     let ways: [(&str, &Setting); 3] = [
         ("supabase", &table::FINANCE_SUPABASE_URL),

@@ -19,10 +19,10 @@ use super::{environment, file};
 use crate::arguments::duration;
 use crate::exit::Fault;
 
-/// Where a value came from, weakest first.
+/// Source of a value, weakest first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Origin {
-    /// The table.
+    /// The default in the table.
     Default,
     /// The configuration file.
     File(PathBuf),
@@ -34,17 +34,17 @@ pub(crate) enum Origin {
     Flag(String),
 }
 
-/// Every setting that has a value, and where that came from. Has no `Debug`: it holds secrets.
+/// Every setting that has a value, with its source. Has no `Debug`, because it holds secrets.
 #[derive(Default)]
 pub(crate) struct Settings {
     values: BTreeMap<&'static str, (Value, Origin)>,
     file: Option<PathBuf>,
-    /// What is to be logged, once it is known how.
+    /// Warnings, logged as soon as the log has started.
     pub(super) warnings: Vec<String>,
 }
 
 impl Settings {
-    /// Reads all there is.
+    /// Reads all sources.
     pub(crate) fn load(place: &Place, flags: &Flags, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Fault> {
         let mut settings = Self::default();
         for setting in TABLE {
@@ -72,12 +72,12 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The file that was read.
+    /// Returns the file that was read.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
 
-    /// What was noticed while the settings were read, which does not keep them from being used.
+    /// Returns the warnings from reading the settings.
     pub(crate) fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -86,38 +86,38 @@ impl Settings {
         self.values.insert(setting.key, (value, origin));
     }
 
-    /// Where a setting's value came from; `None` if it has none.
+    /// Returns the source of a setting's value; `None` if it has no value.
     pub(crate) fn origin(&self, setting: &Setting) -> Option<&Origin> {
         self.values.get(setting.key).map(|(_, origin)| origin)
     }
 
-    /// Whether somebody set it.
+    /// Returns true if a source other than the table set it.
     pub(crate) fn is_set(&self, setting: &Setting) -> bool {
         self.origin(setting).is_some_and(|origin| *origin != Origin::Default)
     }
 
-    /// The value as people may see it: a secret's is hidden.
+    /// Returns the value for display; a secret's is hidden.
     pub(crate) fn shown(&self, setting: &Setting) -> Option<String> {
         let (value, _) = self.values.get(setting.key)?;
         Some(if setting.secret { "(hidden)".to_owned() } else { value.to_string() })
     }
 
-    /// A text, address or word.
+    /// Returns a text, address or word.
     pub(crate) fn text(&self, setting: &Setting) -> Option<&str> {
         self.value(setting)?.text()
     }
 
-    /// A path.
+    /// Returns a path.
     pub(crate) fn path(&self, setting: &Setting) -> Option<PathBuf> {
         self.value(setting)?.path()
     }
 
-    /// A secret.
+    /// Returns a secret.
     pub(crate) fn secret(&self, setting: &Setting) -> Option<SecretString> {
         self.text(setting).map(SecretString::from)
     }
 
-    /// Texts, which are no secrets.
+    /// Returns a list of texts that are not secrets.
     pub(crate) fn list(&self, setting: &Setting) -> &[String] {
         match self.value(setting) {
             Some(Value::List(texts)) => texts,
@@ -125,12 +125,12 @@ impl Settings {
         }
     }
 
-    /// Trusted proxies; none if it has no value.
+    /// Returns the trusted proxies; none if it has no value.
     pub(crate) fn proxies(&self, setting: &Setting) -> TrustedProxies {
         TrustedProxies::parse(self.list(setting)).unwrap_or_default()
     }
 
-    /// Secrets.
+    /// Returns a list of secrets.
     pub(crate) fn secrets(&self, setting: &Setting) -> Vec<SecretString> {
         match self.value(setting) {
             Some(Value::List(texts)) => texts.iter().map(|text| SecretString::from(text.as_str())).collect(),
@@ -138,12 +138,12 @@ impl Settings {
         }
     }
 
-    /// True or false.
+    /// Returns a boolean.
     pub(crate) fn flag(&self, setting: &Setting) -> bool {
         matches!(self.value(setting), Some(Value::Bool(true)))
     }
 
-    /// A whole number, in the table's bounds; 0 if it has no value.
+    /// Returns a whole number, in the table's bounds; 0 if it has no value.
     pub(crate) fn integer(&self, setting: &Setting) -> u64 {
         match self.value(setting) {
             Some(Value::Integer(number)) => u64::try_from(*number).unwrap_or(0),
@@ -151,17 +151,17 @@ impl Settings {
         }
     }
 
-    /// How long something is kept; `None` for ever.
+    /// Returns a retention; `None` means for ever.
     pub(crate) fn retention(&self, setting: &Setting) -> Option<Duration> {
         duration(self.text(setting)?).ok()
     }
 
-    /// An identity.
+    /// Returns an identity.
     pub(crate) fn id(&self, setting: &Setting) -> Option<Id> {
         self.text(setting)?.parse().ok()
     }
 
-    /// An address to listen on.
+    /// Returns an address to listen on.
     pub(crate) fn socket(&self, setting: &Setting) -> Option<SocketAddr> {
         self.text(setting)?.parse().ok()
     }

@@ -8,14 +8,14 @@ use super::effective::{Origin, Settings};
 use super::table::TABLE;
 use crate::exit::Fault;
 
-/// Where the file is; no setting, because it says where settings are.
+/// Variable with the file's path. Not a setting, because it locates the settings.
 const CONFIG: &str = "APIARY_CONFIG";
-/// Variables that begin so belong to the tests.
+/// Prefixes of variables for the tests.
 const TESTS: [&str; 2] = ["APIARY_TEST_", "APIARY_CASES"];
-/// A secret has a few hundred bytes; more is some other file.
+/// Bytes of the largest credential that is read; a secret has a few hundred.
 const CREDENTIAL_BYTES_MAX: u64 = 64 * 1024;
 
-/// Takes in what the environment says. An empty variable is as good as none.
+/// Reads the environment variables. An empty variable counts as unset.
 pub(super) fn read(settings: &mut Settings, variable: &dyn Fn(&str) -> Option<String>) -> Result<(), Fault> {
     for setting in TABLE {
         let mut names = setting.variables().into_iter();
@@ -28,7 +28,7 @@ pub(super) fn read(settings: &mut Settings, variable: &dyn Fn(&str) -> Option<St
     Ok(())
 }
 
-/// Takes in the files of `LoadCredential=` (systemd.exec(5)): `apiary-key` for `key`, and so on for each secret.
+/// Reads the files of `LoadCredential=` (systemd.exec(5)): `apiary-key` for `key`, and so on for each secret.
 pub(super) fn read_credentials(settings: &mut Settings, folder: &Path) -> Result<(), Fault> {
     for setting in TABLE {
         let Some(name) = setting.credential() else { continue };
@@ -45,7 +45,7 @@ pub(super) fn read_credentials(settings: &mut Settings, folder: &Path) -> Result
     Ok(())
 }
 
-/// Variables that begin like ours and set nothing, each with what may have been meant.
+/// Returns the variables with this program's prefix that set nothing, each with a proposal.
 pub(crate) fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<(String, Option<String>)> {
     let known: Vec<String> = TABLE.iter().flat_map(|setting| setting.variables()).collect();
     names

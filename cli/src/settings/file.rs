@@ -1,4 +1,4 @@
-//! The configuration file: where it is looked for, and how it is read.
+//! Finds and reads the configuration file.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -13,23 +13,24 @@ use super::setting::Setting;
 use super::table::TABLE;
 use crate::exit::Fault;
 
-/// Its name in every folder.
+/// Name of the file in every folder.
 const NAME: &str = "apiary.toml";
-/// A configuration file has a few lines; more is some other file.
+/// Bytes of the largest file that is read; a configuration file has a few lines.
 const BYTES_MAX: u64 = 1024 * 1024;
 
-/// Where to look for the file.
+/// Places to search for the file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Place {
-    /// `--config`, or `APIARY_CONFIG`: must be there.
+    /// The file of `--config` or `APIARY_CONFIG`, which must exist.
     pub(crate) named: Option<PathBuf>,
-    /// `--data`, or `APIARY_DATA`.
+    /// The folder of `--data` or `APIARY_DATA`.
     pub(crate) data: Option<PathBuf>,
 }
 
 impl Place {
-    /// The file that counts: the named one; else that of the named data folder; else the first there is of
-    /// `./apiary.toml`, the user's configuration folder, and what `apiary up` wrote into its default folder.
+    /// Returns the file to read: the named one; else that of the named data folder; else the first that exists of
+    /// `./apiary.toml`, the one in the user's configuration folder, and the one that `apiary up` wrote into its default
+    /// folder.
     pub(crate) fn find(&self) -> Option<PathBuf> {
         if let Some(named) = &self.named {
             return Some(named.clone());
@@ -44,7 +45,7 @@ impl Place {
     }
 }
 
-/// Where `apiary up` keeps things if nobody says otherwise.
+/// Returns the default data folder of `apiary up`.
 pub(crate) fn default_data_folder() -> Option<PathBuf> {
     project().map(|folders| folders.data_dir().to_owned())
 }
@@ -53,7 +54,7 @@ fn project() -> Option<ProjectDirs> {
     ProjectDirs::from("", "", "apiary")
 }
 
-/// Takes in what the file says.
+/// Reads the file into the settings.
 pub(super) fn read(path: &Path, settings: &mut Settings) -> Result<(), Fault> {
     let (text, file) = load(path)?;
     let mut checked = false;
@@ -62,7 +63,7 @@ pub(super) fn read(path: &Path, settings: &mut Settings) -> Result<(), Fault> {
         let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         Fault::usage(format!("{shown}, line {line}: {}", error.message().replace('\n', " ")))
     })?;
-    // Paths in the file are counted from the file, so that a folder can be moved as a whole.
+    // Paths in the file are relative to it, so that a folder can be moved as a whole.
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute.parent().unwrap_or(Path::new("/"));
     for (key, value) in flatten("", &table) {
@@ -113,14 +114,14 @@ fn find(key: &str, path: &Path) -> Result<&'static Setting, Fault> {
     }
 }
 
-/// `[broker] listen = …` as `broker.listen`.
+/// Flattens `[broker] listen = …` to `broker.listen`.
 fn flatten<'a>(prefix: &str, table: &'a toml::Table) -> Vec<(String, &'a toml::Value)> {
     let mut flat = Vec::new();
     for (name, value) in table {
         let key = format!("{prefix}{name}");
         match value {
             toml::Value::Table(inner) if !inner.is_empty() => flat.extend(flatten(&format!("{key}."), inner)),
-            // `[broker]` with nothing under it says nothing.
+            // A section such as `[broker]` may be empty.
             toml::Value::Table(_) if TABLE.iter().any(|setting| setting.key.starts_with(&format!("{key}."))) => {}
             value => flat.push((key, value)),
         }

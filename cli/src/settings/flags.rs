@@ -1,4 +1,4 @@
-//! Settings from the command line: flags of their own, and `--set KEY=VALUE` for all the others.
+//! Settings from the command line: some have a flag of their own, all others use `--set KEY=VALUE`.
 
 use apiary_protocol::near::nearest;
 
@@ -7,12 +7,12 @@ use super::setting::Setting;
 use super::table::TABLE;
 use crate::exit::Fault;
 
-/// What was said on the command line, later entries win.
+/// Settings from the command line; later entries win.
 #[derive(Default)]
 pub(crate) struct Flags(Vec<(&'static Setting, String, String)>);
 
 impl Flags {
-    /// Adds a setting's own flag, if it was given.
+    /// Adds the value of a setting's own flag, if it was given.
     pub(crate) fn add(&mut self, setting: &'static Setting, value: Option<String>) {
         if let Some(value) = value {
             self.0.push((setting, value, setting.flag.unwrap_or("--set").to_owned()));

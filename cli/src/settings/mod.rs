@@ -1,5 +1,5 @@
-//! Settings: one table, from which the file, the environment, the flags, `apiary config show` and
-//! `docs/configuration.md` all follow.
+//! Settings: a single table defines the file, the environment, the flags, `apiary config show` and
+//! `docs/configuration.md`.
 
 mod effective;
 mod environment;

@@ -1,27 +1,27 @@
-//! One setting: its name, where it may come from, and what it may be.
+//! Definition of a setting: its name, sources and values.
 
 use super::value::Kind;
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
-    /// Its name in the file, `section.name`.
+    /// Name in the file, `section.name`.
     pub(crate) key: &'static str,
-    /// What it may be.
+    /// Kind of its values.
     pub(crate) kind: Kind,
-    /// Its value if nobody sets it, as one would write it in the environment.
+    /// Default, as written in the environment.
     pub(crate) default: Option<&'static str>,
-    /// Its own flag besides `--set`.
+    /// Flag of its own, besides `--set`.
     pub(crate) flag: Option<&'static str>,
-    /// Other environment variables than its own, first match wins.
+    /// Further environment variables; the first match wins.
     pub(crate) aliases: &'static [&'static str],
-    /// Whether it is hidden wherever settings are shown, and cannot be given as a flag.
+    /// True if it is hidden wherever settings are shown, and cannot be given as a flag.
     pub(crate) secret: bool,
-    /// Whether it may stand in the file.
+    /// True if the file may contain it.
     pub(crate) in_file: bool,
-    /// Which commands it is for.
+    /// Commands that use it.
     pub(crate) used_by: &'static str,
-    /// What it does, in a sentence without its full stop.
+    /// Description: a sentence without its full stop.
     pub(crate) help: &'static str,
 }
 
@@ -55,17 +55,17 @@ impl Setting {
         self
     }
 
-    /// Its own environment variable: `APIARY_` and its name.
+    /// Returns its main environment variable: `APIARY_` and its name.
     pub(crate) fn variable(&self) -> String {
         format!("APIARY_{}", self.key.replace('.', "_").to_uppercase())
     }
 
-    /// Every environment variable that sets it, the first that is set wins.
+    /// Returns every environment variable that sets it; the first that is set wins.
     pub(crate) fn variables(&self) -> Vec<String> {
         std::iter::once(self.variable()).chain(self.aliases.iter().map(|&name| name.to_owned())).collect()
     }
 
-    /// The systemd credential that sets it, for secrets.
+    /// Returns the systemd credential that sets it, if it is a secret.
     pub(crate) fn credential(&self) -> Option<String> {
         self.secret.then(|| format!("apiary-{}", self.key.replace(['.', '_'], "-")))
     }

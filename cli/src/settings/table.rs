@@ -1,4 +1,4 @@
-//! The table of all settings. A row added here can be set, is shown, and must be in `docs/configuration.md`.
+//! The table of all settings. A new row can be set and is shown; it must also be documented in `docs/configuration.md`.
 
 use super::setting::Setting;
 use super::value::Kind;
@@ -373,12 +373,12 @@ pub(crate) const LOG_FORMAT: Setting =
         .default("text")
         .flag("--log-format");
 
-/// Whether a setting has this name.
+/// Returns true if a setting has this name.
 pub(crate) fn is_setting(key: &str) -> bool {
     TABLE.iter().any(|setting| setting.key == key)
 }
 
-/// Every setting, in the order in which they are shown.
+/// Every setting, in display order.
 pub(crate) const TABLE: &[Setting] = &[
     COLONY,
     KEY_FILE,

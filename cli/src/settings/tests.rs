@@ -1,4 +1,4 @@
-//! The table, the order of the origins, and what is said about mistakes.
+//! Tests of the table, the precedence of sources, and the advice after mistakes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use super::value::Kind;
 use super::{Flags, Place, Settings};
 use crate::exit::Fault;
 
-/// Where settings come from in a test: nothing of whoever runs it.
+/// Sources of settings in a test, without those of the test's caller.
 #[derive(Default)]
 struct Scene {
     folder: Option<tempfile::TempDir>,
@@ -30,7 +30,7 @@ impl Scene {
     fn load(&self) -> Result<Settings, Fault> {
         let mut flags = Flags::default();
         self.sets.iter().try_for_each(|text| flags.add_set(text))?;
-        // A data folder without a file keeps the search away from the files of whoever runs the test.
+        // A data folder without a file keeps the search away from the caller's files.
         let data = self.folder.as_ref().map_or(PathBuf::from("/nonexistent"), |folder| folder.path().to_owned());
         let place = Place { named: None, data: Some(data) };
         Settings::load(&place, &flags, &|name: &str| self.variables.get(name).cloned())
@@ -209,7 +209,7 @@ fn the_documented_settings_are_the_table() {
     assert!(page.contains(crate::exit::TABLE), "docs/configuration.md has the table of exit codes");
 }
 
-/// A setting's row in the documents.
+/// Returns a setting's row in the documentation.
 fn documented(setting: &super::Setting) -> String {
     let variables: Vec<String> = setting.variables().iter().map(|name| format!("`{name}`")).collect();
     let flag = setting.flag.map_or("-".to_owned(), |flag| format!("`{flag}`"));

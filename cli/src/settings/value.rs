@@ -1,4 +1,4 @@
-//! What a setting may be, and how it is read from text and from TOML.
+//! Kinds of values, and their parsing from text and from TOML.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,34 +10,34 @@ use apiary_identity::{Cpu, Id, Memory};
 
 use crate::arguments::duration;
 
-/// The word for a retention without an end.
+/// Word for an unlimited retention.
 pub(super) const FOREVER: &str = "forever";
 
-/// What a setting may be.
+/// Kind of a setting's values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     /// Any text.
     Text,
-    /// A file or folder; in the file, relative to the file.
+    /// A file or folder; in the configuration file, relative to that file.
     Path,
     /// `true` or `false`.
     Bool,
     /// A whole number in bounds.
     Integer {
-        /// The smallest.
+        /// Smallest value.
         least: i64,
-        /// The largest.
+        /// Largest value.
         most: i64,
     },
-    /// How long: a duration, or `forever`.
+    /// A retention: a duration, or `forever`.
     Retention,
     /// Texts: a list in the file, separated by commas elsewhere.
     List,
     /// Addresses and networks of proxies, as a list.
     Networks,
-    /// `ed25519:…`
+    /// An identity: `ed25519:…`.
     Id,
-    /// `address:port`
+    /// A socket address: `address:port`.
     Socket,
     /// A broker's address.
     Address,
@@ -45,11 +45,11 @@ pub(crate) enum Kind {
     Cpu,
     /// Memory: `10Gi`, `10GB`.
     Memory,
-    /// One of these words.
+    /// A word of a list.
     OneOf(&'static [&'static str]),
 }
 
-/// A value that was read and checked. Has no `Debug`: it may be a secret.
+/// A valid value. Has no `Debug`, because it may be a secret.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Value {
     Text(String),
@@ -59,8 +59,8 @@ pub(crate) enum Value {
 }
 
 impl Kind {
-    /// Reads a value as it is written in the environment or as a flag. The error says what would be right, and
-    /// never what was found: it may be a secret.
+    /// Parses a value from the environment or a flag. The error describes valid values, and never quotes the invalid
+    /// one, which may be a secret.
     pub(super) fn read(self, text: &str) -> Result<Value, String> {
         let text = text.trim();
         let fits = match self {
@@ -81,7 +81,7 @@ impl Kind {
         if fits { Ok(Value::Text(text.to_owned())) } else { Err(self.wanted()) }
     }
 
-    /// Reads a value from TOML.
+    /// Parses a value from TOML.
     pub(super) fn read_toml(self, value: &toml::Value) -> Result<Value, String> {
         match (self, value) {
             (Self::Bool, toml::Value::Boolean(yes)) => Ok(Value::Bool(*yes)),
@@ -96,7 +96,7 @@ impl Kind {
         }
     }
 
-    /// What is expected, in words.
+    /// Describes the valid values.
     pub(super) fn wanted(self) -> String {
         match self {
             Self::Text => "expected a text that is not empty".to_owned(),
@@ -119,7 +119,7 @@ impl Kind {
         }
     }
 
-    /// What it is, in a word for the documents.
+    /// Returns the kind's word in the documentation.
     pub(crate) fn word(self) -> String {
         match self {
             Self::Text => "text".to_owned(),
@@ -153,7 +153,7 @@ impl Kind {
         }
     }
 
-    /// A comma at the end, as TOML allows it too, adds no entry; an empty entry elsewhere is a mistake.
+    /// Parses a list. A trailing comma adds no entry, as in TOML; an empty entry elsewhere is an error.
     fn read_list(self, texts: Vec<String>) -> Result<Value, String> {
         let mut texts: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).collect();
         if texts.len() > 1 && texts.last().is_some_and(String::is_empty) {
@@ -171,7 +171,7 @@ impl Kind {
 }
 
 impl Value {
-    /// The same value with its relative path counted from `folder`.
+    /// Returns the value with a relative path resolved against `folder`.
     pub(super) fn relative_to(self, kind: Kind, folder: &Path) -> Self {
         let joined = |path: &str| folder.join(path).display().to_string();
         match (kind, self) {

@@ -1,4 +1,4 @@
-//! A line in the log for each process that ends, and for each attempt that is to be repeated, while `apiary up` runs.
+//! Logs a line for each process that ends, and for each failed attempt that will be repeated, while `apiary up` runs.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use crate::commands::process::view::{is_finished, state_word};
 use crate::output::{counted, plain};
 
-/// The pause before a watch that ended is opened anew.
+/// Pause before an ended watch is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Characters of a reason that are told; `apiary process show` has all of it.
+/// Characters of a logged reason; `apiary process show` shows all of it.
 const REASON_CHARS_MAX: usize = 200;
 
-/// Tells what becomes of the colony's processes. Started again after a panic.
+/// Logs the changes of the colony's processes. Restarted after a panic.
 pub(super) async fn tell(client: &Client, tasks: &Supervisor) -> Infallible {
     let mut life = tasks.life("activity lines", CancellationToken::new());
     loop {
@@ -44,7 +44,7 @@ async fn watch(client: &Client) -> Infallible {
     }
 }
 
-/// Function, event, outcome, duration, process; `None` for what is only on its way.
+/// Formats function, event, outcome, duration and process; `None` for an intermediate state.
 fn line(process: &Process) -> Option<String> {
     let Process { function, attempt, process_id, .. } = process;
     let state = process.state();

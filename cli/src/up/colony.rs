@@ -1,4 +1,4 @@
-//! The colony's parts, started and stopped in order.
+//! Starts and stops the colony's parts in order.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,22 +24,22 @@ use crate::commands::webhook::named;
 use crate::daemon;
 use crate::exit::Fault;
 
-/// The colony's name at its own broker.
+/// Name of the colony at its broker.
 const NAME: &str = "local";
 
-/// What a local colony is told.
+/// Configuration of a local colony.
 pub(crate) struct Config {
-    /// Where the broker listens, besides its Unix socket.
+    /// Address of the broker, besides its Unix socket.
     pub(crate) broker: SocketAddr,
     /// Bounds on the broker's connections.
     pub(crate) door: DoorConfig,
-    /// How long finished processes are kept.
+    /// Retention of finished processes.
     pub(crate) retention: RetentionConfig,
-    /// When executors count as silent and gone.
+    /// Times after which executors count as silent or gone.
     pub(crate) executors: ExecutorsConfig,
-    /// What the bees get.
+    /// Settings of the bees.
     pub(crate) equipment: Equipment,
-    /// The adapter's settings; without signing secrets, one is made. Its spool is the folder's.
+    /// Settings of the adapter. Without a signing secret, one is generated. The spool is always the folder's.
     pub(crate) webhook: WebhookConfig,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct LocalColony {
 }
 
 impl LocalColony {
-    /// Starts everything; what a start before did is found, what it did not get to is done.
+    /// Starts all parts. Steps that an earlier start completed are recognised, and the others are done.
     pub(crate) async fn start(folder: Folder, config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let keys = Keys::open(&folder)?;
         check_profile(&folder, keys.colony.id())?;
@@ -65,6 +65,7 @@ impl LocalColony {
         if webhook.stripe.secrets.is_empty() {
             webhook.stripe.secrets.push(signing_secret::open(&folder)?);
         }
+        // Opened before the broker: a damaged file or a full disk then fails the start before any work is accepted.
         let record: Arc<dyn Record> = Arc::new(SqliteRecord::open(&folder.record()).await.context("finance.db")?);
         let kept = broker_config(&folder, (config.broker, config.door), &keys, config.executors, config.retention);
         let broker = Broker::start(kept, clock.clone()).await;
@@ -87,39 +88,39 @@ impl LocalColony {
         }
     }
 
-    /// The colony's id.
+    /// Returns the colony's id.
     pub(crate) fn id(&self) -> Id {
         self.id
     }
 
-    /// The data folder.
+    /// Returns the data folder.
     pub(crate) fn folder(&self) -> &Folder {
         &self.folder
     }
 
-    /// Where the broker listens.
+    /// Returns the broker's address.
     pub(crate) fn broker(&self) -> Option<SocketAddr> {
         self.broker.address()
     }
 
-    /// Where webhooks come in.
+    /// Returns the webhook adapter's address.
     pub(crate) fn webhook(&self) -> SocketAddr {
         self.webhook.address()
     }
 
-    /// A client in the operator's name.
+    /// Returns a client with the operator's key.
     pub(crate) fn operator(&self) -> &Client {
         &self.operator
     }
 
-    /// The state of record.
+    /// Returns the state of record.
     pub(crate) fn record(&self) -> &dyn Record {
         self.record.as_ref()
     }
 
     /// Runs until `shutdown`, or until a part ends by itself, which is an error; stops in order in either case.
     pub(crate) async fn run(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        // What becomes of it is in the colony's health, as of everything else that runs here.
+        // Restarts of this task become notices of the broker, so that the colony's health shows them, too.
         let tasks = Supervisor::new(self.broker.notices());
         let failed = async {
             tokio::select! {
@@ -143,10 +144,11 @@ impl LocalColony {
         }
     }
 
-    /// Stops in order: first what brings work, then what does it, last what keeps it.
+    /// Stops in order: the source of work first, then the bees, and the storage last.
     pub(crate) async fn stop(mut self) {
         self.webhook.stop().await;
         self.bees_stop.cancel();
+        // Waits for all bees: the results of their last work need the broker and the state of record.
         while let Some(ended) = self.bees.join_next().await {
             if let Ok((name, Err(error))) = ended {
                 tracing::warn!(%error, "the {name} bee stopped with an error");
@@ -157,7 +159,7 @@ impl LocalColony {
     }
 }
 
-/// What stands on the broker.
+/// The parts that need a running broker.
 struct Parts {
     operator: Client,
     webhook: Webhook,
@@ -179,6 +181,7 @@ impl Parts {
             Client::new(&config, keys.colony.id(), key.clone(), clock.clone())
         };
         create_colony(&client(&keys.server_owner)?, folder.path()).await?;
+        // Before any other client starts: without their grants, adapter and bees would be rejected.
         grants::ensure(&client(&keys.colony)?, &keys.colony, keys).await?;
         let operator = client(&keys.operator)?;
         write_profile(folder, keys.colony.id())?;
@@ -186,6 +189,7 @@ impl Parts {
         let adapter = client(&keys.stripe_adapter)?;
         let finance = equipment.fit(finance::bee(client(&keys.finance)?, record).name("finance")).build()?;
         let echo = equipment.fit(echo::bee(client(&keys.echo)?).name("echo")).build()?;
+        // Started last, after everything else that can fail: from here on, webhooks are accepted.
         let webhook = Webhook::start(webhook, Arc::new(adapter), clock.clone()).await.map_err(named)?;
         let (mut bees, bees_stop) = (JoinSet::new(), CancellationToken::new());
         let mut run = |name, executor: Executor| {
@@ -228,7 +232,7 @@ fn broker_config(
     }
 }
 
-/// A profile of another colony means that keys or files were swapped.
+/// Checks the profile's colony: another one means that keys or files were exchanged.
 fn check_profile(folder: &Folder, colony: Id) -> anyhow::Result<()> {
     let path = folder.profile();
     if !path.exists() {
@@ -252,8 +256,8 @@ fn check_profile(folder: &Folder, colony: Id) -> anyhow::Result<()> {
     }
 }
 
-/// What makes `apiary --data DIR …` talk to this colony, as the operator. Paths are relative to the file, so that the folder can
-/// be moved.
+/// Writes the configuration with which `apiary --data DIR …` acts in this colony as the operator. Paths are relative to
+/// the file, so that the folder can be moved.
 fn write_profile(folder: &Folder, colony: Id) -> anyhow::Result<()> {
     write_private(
         &folder.profile(),

@@ -1,4 +1,4 @@
-//! The data folder: what is where in it, and that only one `apiary up` uses it.
+//! The data folder: its layout, and a lock for a single `apiary up`.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
@@ -12,31 +12,32 @@ use zeroize::Zeroizing;
 
 use crate::exit::Fault;
 
-/// The client's configuration file in the folder.
+/// Name of the client's configuration file in the folder.
 pub(crate) const PROFILE: &str = "apiary.toml";
-/// The longest path of a Unix socket (unix(7): 108 bytes with the last NUL).
+/// Bytes of the longest path of a Unix socket (unix(7): 108 with the last NUL).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
-/// The state of record in the folder.
+/// Name of the state of record in the folder.
 pub(super) const RECORD: &str = "finance.db";
-/// The webhook adapter's spool in the folder.
+/// Name of the webhook adapter's spool in the folder.
 pub(super) const SPOOL: &str = "spool";
-/// The secret that webhooks are signed with.
+/// Name of the file with the signing secret for webhooks.
 const SIGNING_SECRET: &str = "keys/stripe-webhook-secret";
-/// The file whose lock is held by the `apiary up` that uses the folder: its process number, and its webhook adapter's address.
+/// Name of the lock file: the `apiary up` that uses the folder locks it, and writes its process number and its webhook
+/// adapter's address.
 pub(super) const LOCK: &str = "up.lock";
-/// Bytes of that file: a number and an address.
+/// Bytes of the lock file: a number and an address.
 pub(super) const LOCK_BYTES_MAX: u64 = 100;
-/// What a file is called while it is written.
+/// Extension of files that are being written.
 const UNFINISHED: &str = "unfinished";
 
-/// The data folder, locked for as long as this lives.
+/// The data folder, locked while this value exists.
 pub(crate) struct Folder {
     path: PathBuf,
     lock: File,
 }
 
 impl Folder {
-    /// Makes the folder if it is missing, locks it, and clears away what an interrupted start left half-written.
+    /// Creates the folder if missing, locks it, and removes files that an interrupted start left unfinished.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
         make_private(&path)?;
@@ -60,72 +61,72 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The folder itself.
+    /// Returns the folder's path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the secrets are.
+    /// Returns the folder of the secrets.
     pub(crate) fn keys(&self) -> PathBuf {
         self.path.join("keys")
     }
 
-    /// The secret that webhooks are signed with, where the settings name none.
+    /// Returns the file with the signing secret for webhooks, used if the settings name none.
     pub(crate) fn signing_secret(&self) -> PathBuf {
         signing_secret_in(&self.path)
     }
 
-    /// Tells other commands where webhooks come in, for as long as this lives. What they cannot read they do without.
+    /// Publishes the webhook adapter's address for other commands, while this value exists.
     pub(crate) fn announce(&self, webhooks: SocketAddr) -> anyhow::Result<()> {
         write_lock(&self.lock, &format!("{webhooks}\n")).with_context(|| self.path.join(LOCK).display().to_string())
     }
 
-    /// The broker's database.
+    /// Returns the path of the broker's database.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("broker.db")
     }
 
-    /// The broker's Unix socket.
+    /// Returns the path of the broker's Unix socket.
     pub(crate) fn socket(&self) -> PathBuf {
         self.path.join("broker.sock")
     }
 
-    /// The adapter's spool.
+    /// Returns the path of the adapter's spool.
     pub(crate) fn spool(&self) -> PathBuf {
         self.path.join(SPOOL)
     }
 
-    /// The state of record.
+    /// Returns the path of the state of record.
     pub(crate) fn record(&self) -> PathBuf {
         self.path.join(RECORD)
     }
 
-    /// The client's configuration file.
+    /// Returns the path of the client's configuration file.
     pub(crate) fn profile(&self) -> PathBuf {
         self.path.join(PROFILE)
     }
 }
 
 impl Drop for Folder {
-    /// Whoever looks afterwards finds no address at which nobody listens.
+    /// Clears the lock file, so that nobody finds an address without a listener.
     fn drop(&mut self) {
         let _ = self.lock.set_len(0);
     }
 }
 
-/// The file of the secret that webhooks are signed with, in a data folder.
+/// Returns the file with the signing secret in a data folder.
 pub(super) fn signing_secret_in(folder: &Path) -> PathBuf {
     folder.join(SIGNING_SECRET)
 }
 
-/// Writes a file of mode 0600 that is either whole or not there. One that is there is left as it is.
+/// Writes a file of mode 0600 atomically: it is complete or missing. An existing file is left as it is.
 pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     let unfinished = path.with_added_extension(UNFINISHED);
     let write = || {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        // A hard link fails if the name is taken, where a rename would replace what is there.
+        // A hard link fails if the name is in use; a rename would replace the existing file.
         match std::fs::hard_link(&unfinished, path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
             _ => std::fs::remove_file(&unfinished)?,
@@ -135,7 +136,7 @@ pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     write().with_context(|| path.display().to_string())
 }
 
-/// Reads a secret, if the file is there.
+/// Reads a secret; `None` if the file is missing.
 pub(super) fn read_private(path: &Path, bytes_max: usize) -> anyhow::Result<Option<Zeroizing<String>>> {
     match read_secret_file(path, bytes_max) {
         Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
@@ -164,7 +165,7 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
         }
         Err(TryLockError::Error(error)) => return Err(error).with_context(|| path.display().to_string()),
     }
-    // For whoever wonders; the lock itself is the system's, and ends with the process.
+    // Information for the next `apiary up`; the lock itself belongs to the system, and ends with the process.
     write_lock(&file, "").with_context(|| path.display().to_string())?;
     Ok(file)
 }

@@ -1,4 +1,4 @@
-//! A data folder, seen by other commands than `apiary up`: which one, and what is in it.
+//! Finds the data folder of an `apiary up`, and its contents, for other commands.
 
 use std::io::Read as _;
 use std::net::SocketAddr;
@@ -11,8 +11,8 @@ use super::signing_secret;
 use crate::exit::Fault;
 use crate::settings::{Settings, default_data_folder, table};
 
-/// The data folder that the settings point at: the named one, or the one whose profile was read, unless another colony is pinned
-/// than that profile's; where there is no configuration file at all, the usual one.
+/// Returns the data folder of the settings: the named one; else that of the profile, unless another colony is pinned;
+/// else, without any configuration file, the default one.
 pub(crate) fn data_folder(settings: &Settings) -> Option<PathBuf> {
     if let Some(named) = settings.path(&table::DATA) {
         return Some(named);
@@ -26,12 +26,12 @@ pub(crate) fn data_folder(settings: &Settings) -> Option<PathBuf> {
     }
 }
 
-/// Whether the colony that is pinned is that of the file, whatever the environment and the flags say besides.
+/// Returns true if the pinned colony is the file's, whatever the environment and the flags say.
 fn pins(file: &Path, settings: &Settings) -> bool {
     Settings::of_file(file).is_ok_and(|own| own.id(&table::COLONY) == settings.id(&table::COLONY))
 }
 
-/// The webhook adapter's address: set by somebody, or told by a running `apiary up`, or the usual one.
+/// Returns the webhook adapter's address: the configured one; else that of a running `apiary up`; else the default.
 pub(crate) fn webhook_address(settings: &Settings) -> Result<SocketAddr, Fault> {
     let set = settings.socket(&table::WEBHOOK_LISTEN);
     let told = || data_folder(settings).and_then(|folder| announced(&folder));
@@ -39,18 +39,18 @@ pub(crate) fn webhook_address(settings: &Settings) -> Result<SocketAddr, Fault> 
     address.ok_or_else(|| Fault::usage("`webhook.listen` is not set"))
 }
 
-/// The secret that `apiary up` made for webhooks, if it did.
+/// Returns the signing secret that `apiary up` generated for webhooks, if there is one.
 pub(crate) fn webhook_secret(folder: &Path) -> anyhow::Result<Option<SecretString>> {
     signing_secret::read(folder)
 }
 
-/// The state of record in the folder, if there is one.
+/// Returns the state of record in the folder, if there is one.
 pub(crate) fn record(settings: &Settings) -> Option<PathBuf> {
     data_folder(settings).map(|folder| folder.join(RECORD)).filter(|path| path.is_file())
 }
 
-/// The webhook adapter's spool: set by somebody, or in the data folder of an `apiary up`, or at the usual place. Where there is
-/// none at all, it is the one that a named data folder would have.
+/// Returns the webhook adapter's spool: the configured one; else that in the data folder of an `apiary up`; else the
+/// default. If none exists, the one that a named data folder would have.
 pub(crate) fn spool(settings: &Settings) -> PathBuf {
     let set = settings.path(&table::WEBHOOK_SPOOL).unwrap_or_default();
     let is_folder_named = settings.path(&table::DATA).is_some() || settings.file().is_some();
@@ -62,7 +62,7 @@ pub(crate) fn spool(settings: &Settings) -> PathBuf {
     data_folder(settings).map(|folder| folder.join(SPOOL)).filter(is_meant).unwrap_or(set)
 }
 
-/// What the `apiary up` that runs in the folder wrote beside its process number.
+/// Reads the address that a running `apiary up` wrote into its lock file.
 fn announced(folder: &Path) -> Option<SocketAddr> {
     let mut text = String::new();
     std::fs::File::open(folder.join(LOCK)).ok()?.take(LOCK_BYTES_MAX).read_to_string(&mut text).ok()?;

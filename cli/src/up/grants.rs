@@ -1,4 +1,4 @@
-//! The grants of a local colony: the least that each part needs.
+//! The grants of a local colony: the minimum for each part.
 
 use anyhow::Context as _;
 use apiary_executor_sdk::Client;
@@ -10,15 +10,15 @@ use super::keys::Keys;
 use crate::commands::grant::list;
 use crate::exit::{Exit, Fault};
 
-/// For how long a grant holds. Long, because the key that signs grants lies in the same folder as the keys that they are for:
-/// a shorter time would protect from nobody, and stop a colony that runs on for a year.
+/// Validity of a grant. Long, because the signing key lies in the same folder as the keys that get the grants: a
+/// shorter validity would protect nothing, and would stop a colony that runs for a year.
 const VALID: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
-/// A grant that ends within this time is followed by another.
+/// Remaining validity below which another grant is added.
 const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(365 * 24);
-/// A grant holds from a little before it is made, for clocks that are set back a little.
+/// Grants are valid from a little earlier, for clocks that are set back.
 const HEAD_START: SignedDuration = SignedDuration::from_mins(5);
 
-/// What somebody needs.
+/// The permissions that a key needs.
 struct Need {
     key: Id,
     name: &'static str,
@@ -28,7 +28,7 @@ struct Need {
     rights: &'static [GrantRight],
 }
 
-/// Adds the grants that are missing or about to end; those that are there stay as they are.
+/// Adds the grants that are missing or about to end; existing ones stay as they are.
 pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> anyhow::Result<()> {
     let now = client.clock().now();
     let (there, broken) = list::all(client).await.context("the colony's grants")?;
@@ -41,7 +41,7 @@ pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> an
         .into());
     }
     for need in needs(keys) {
-        // Whoever was removed by its colony's owner stays so.
+        // A revocation by the colony's owner is respected: a removed key gets no new grant.
         let is_removed = |known: &list::Listed| known.revoked_from.is_some() && known.grant.key == need.key;
         if there.iter().any(|known| is_removed(known) || need.is_met_by(&known.grant, now)) {
             continue;

@@ -1,4 +1,4 @@
-//! The keys of a local colony: made once, never overwritten.
+//! The keys of a local colony: generated once, never overwritten.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,28 +8,28 @@ use apiary_identity::{KeyError, KeyPair, read_key_file, write_key_file};
 use super::folder::Folder;
 use crate::exit::Fault;
 
-/// Everybody in a local colony.
+/// The keys of all parts of a local colony.
 pub(super) struct Keys {
-    /// May create colonies at this broker.
+    /// Key that may create colonies at this broker.
     pub(super) server_owner: KeyPair,
-    /// The root of trust.
+    /// Key of the colony, the root of trust.
     pub(super) colony: KeyPair,
-    /// The webhook adapter.
+    /// Key of the webhook adapter.
     pub(super) stripe_adapter: KeyPair,
-    /// The finance bee.
+    /// Key of the finance bee.
     pub(super) finance: KeyPair,
-    /// The echo bee.
+    /// Key of the echo bee.
     pub(super) echo: KeyPair,
-    /// Whoever sits at this machine.
+    /// Key of the user at this machine.
     pub(super) operator: KeyPair,
 }
 
-/// The file of the key that the client's profile names.
+/// File of the key that the client's profile names.
 pub(super) const OPERATOR_FILE: &str = "operator.pem";
 
 impl Keys {
-    /// Reads the keys; makes those that are missing. All but the colony's can be made anew at any time: the new key gets
-    /// a grant. The colony's is what everything was signed with.
+    /// Reads the keys; generates missing ones. All but the colony's can be replaced at any time, because a new key gets
+    /// a grant. The colony's key cannot: everything is signed with it.
     pub(super) fn open(folder: &Folder) -> anyhow::Result<Self> {
         let keys = folder.keys();
         let file = |name: &str| keys.join(name);
@@ -45,7 +45,7 @@ impl Keys {
 }
 
 fn colony_key(folder: &Folder, path: &Path) -> anyhow::Result<KeyPair> {
-    // It is the first file that a first start writes; so where there are others, it was there, and is lost.
+    // A first start writes this file before all others. If others exist, the key existed, too, and is lost.
     let later: Vec<PathBuf> = [folder.database(), folder.profile()].into_iter().filter(|path| path.exists()).collect();
     if let (false, Some(there)) = (path.exists(), later.first()) {
         return Err(Fault::failure(format!(
@@ -76,7 +76,7 @@ fn open(path: &Path, advice: &str) -> anyhow::Result<KeyPair> {
         Err(error @ (KeyError::Format(_) | KeyError::PassphraseMissing)) => {
             Err(Fault::failure(format!("{} cannot be used: {error}", path.display())).hint(advice).into())
         }
-        // Bytes that are no text.
+        // The file is not text.
         Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::InvalidData => {
             Err(Fault::failure(format!("{} cannot be used: it is no PEM", path.display())).hint(advice).into())
         }

@@ -1,4 +1,4 @@
-//! A whole colony in one process, on SQLite, in one folder. Every step of its start can be interrupted and done again.
+//! A whole colony in one process, on SQLite, in one folder. Every step of its start can be interrupted and repeated.
 
 mod activity;
 mod colony;

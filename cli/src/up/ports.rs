@@ -1,4 +1,4 @@
-//! Ports that are free.
+//! Finds free ports.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -6,25 +6,25 @@ use std::net::{SocketAddr, TcpListener};
 use crate::exit::Fault;
 use crate::settings::{Origin, Setting, Settings, table};
 
-/// How many ports after the usual one are tried.
+/// Number of ports to try, from the default one on.
 const TRIES: u16 = 20;
 
-/// Where a local colony listens.
+/// Addresses of a local colony.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ports {
-    /// The broker's.
+    /// Address of the broker.
     pub(crate) broker: SocketAddr,
-    /// The webhook adapter's.
+    /// Address of the webhook adapter.
     pub(crate) webhook: SocketAddr,
 }
 
 impl Ports {
-    /// The addresses that somebody set, or the first free ones from the usual ports on. Between looking and listening
-    /// somebody else may take one; then the start fails, [`Ports::was_taken`], and can be begun anew.
+    /// Returns the configured addresses, or the first free ones from the default ports on. Another program may take a
+    /// port between this call and the start; then the start fails with [`Ports::was_taken`], and can be repeated.
     pub(crate) fn free(settings: &Settings) -> Result<Self, Fault> {
         let (broker, webhook) = (&table::BROKER_LISTEN, &table::WEBHOOK_LISTEN);
-        // What is found first stays held while the other is looked for, so that they do not get the same port. What
-        // somebody chose comes first: what nobody chose can give way.
+        // The first address stays bound while the other is searched, so that they differ. A configured address comes
+        // first, because a default one can give way.
         let (broker, webhook) = if is_usual(settings, broker) {
             let webhook = Held::take(settings, webhook)?;
             (Held::take(settings, broker)?, webhook)
@@ -34,7 +34,7 @@ impl Ports {
         Ok(Self { broker: broker.address, webhook: webhook.address })
     }
 
-    /// Whether a start failed because somebody was faster.
+    /// Returns true if a start failed because another program had taken a port.
     pub(crate) fn was_taken(error: &anyhow::Error) -> bool {
         let source = error.chain().find_map(|cause| {
             match (
@@ -50,7 +50,7 @@ impl Ports {
     }
 }
 
-/// An address that nobody else gets while this lives.
+/// An address that is bound while this value exists.
 struct Held {
     address: SocketAddr,
     _listener: TcpListener,
@@ -95,19 +95,19 @@ mod tests {
         for text in set {
             flags.add_set(text)?;
         }
-        // A folder without a file in it, so that nobody's own settings count.
+        // A folder without a file, so that the caller's settings do not count.
         let place = Place { data: Some("/nonexistent".into()), ..Place::default() };
         Ports::free(&Settings::load(&place, &flags, &|_| None)?)
     }
 
     #[test]
     fn broker_and_adapter_get_different_ports_where_the_usual_ones_are_taken() {
-        // Taken here, or by somebody else already: both are as good.
+        // The ports may be in use already, which is as good.
         let _taken = [7420, 7421].map(|port| TcpListener::bind(("127.0.0.1", port)));
         let ports = free(&[]).unwrap();
         assert!(ports.broker.port() > 7421 && ports.webhook.port() > 7421, "{ports:?}");
         assert_ne!(ports.broker, ports.webhook);
-        // What nobody chose gives way to what somebody chose.
+        // A default address gives way to a configured one.
         let chosen = ports.broker;
         let ports = free(&[&format!("webhook.listen={chosen}")]).unwrap();
         assert_eq!(ports.webhook, chosen);

@@ -1,4 +1,4 @@
-//! The secret that Stripe's webhooks are signed with, where the settings name none: made once, for trying things out.
+//! The signing secret of Stripe's webhooks, for tests, if the settings name none: generated once.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use secrecy::SecretString;
 use super::folder::{Folder, read_private, signing_secret_in, write_private};
 use crate::exit::Fault;
 
-/// Characters after `whsec_`, as many as Stripe's own have.
+/// Characters after `whsec_`, as in Stripe's own secrets.
 const CHARS: usize = 32;
-/// Bytes of the file that are read.
+/// Bytes of the largest file that is read.
 const BYTES_MAX: usize = 1024;
 const PREFIX: &str = "whsec_";
 
-/// Reads the secret; makes it if it is missing.
+/// Reads the secret; generates a missing one.
 pub(super) fn open(folder: &Folder) -> anyhow::Result<SecretString> {
     let path = folder.signing_secret();
     if !path.exists() {

@@ -1,4 +1,4 @@
-//! The header against signatures that another program made: `printf '%s'
+//! Tests the header against signatures of another program: `printf '%s'
 //! '1492774577.{"id":"evt_1","type":"invoice.paid","livemode":true}' | openssl dgst -sha256 -hmac whsec_test_one`.
 //! Stripe's own library (`stripe` 23.1.0 for Node, `webhooks.generateTestHeaderString`) gives the same for [`ONE`].
 
@@ -13,16 +13,16 @@ use crate::refusal::Refusal;
 
 const TIME_S: i64 = 1_492_774_577;
 const BODY: &[u8] = br#"{"id":"evt_1","type":"invoice.paid","livemode":true}"#;
-/// Under `whsec_test_one`.
+/// Signature with `whsec_test_one`.
 const ONE: &str = "8d017ceb94be63a6ef4f756c09577ba3d3c9c91efb5252d808f3eadea3edb4b6";
-/// Under `whsec_test_two`.
+/// Signature with `whsec_test_two`.
 const TWO: &str = "99351f2c854aeb43fd08d2421f74a0fdc285e2b4ed4ef6a10ee37a5b379a2f82";
 /// `printf '1492774577.' | openssl dgst -sha256 -hmac whsec_test_one`
 const EMPTY: &str = "2612c3ef996c298767a9cea0ca09001649af102103eee08680e15b300a51c34b";
 /// `printf '1492774577.\xff\x00\xfe' | openssl dgst -sha256 -hmac whsec_test_one`
 const BINARY: &str = "e072f32db0f21f85063ab65f7ad89fab1fcd590c55c3b627eb2fc9ca03d0d5d7";
 
-/// Verifies with these secrets, `late_s` after the signature was made.
+/// Verifies with these secrets, `late_s` after the signature.
 fn check(header: &str, body: &[u8], secrets: &[&str], late_s: i64) -> Result<(), Refusal> {
     let mut headers = HeaderMap::new();
     if let Ok(value) = HeaderValue::from_bytes(header.as_bytes()) {
@@ -77,7 +77,7 @@ fn a_signature_that_is_not_right_is_wrong() {
     for (what, header) in cases {
         assert_eq!(check(&header, BODY, &["whsec_test_one"], 0), Err(Refusal::SignatureWrong), "{what}");
     }
-    // The secret is used as it is shown, prefix included.
+    // The key is the secret as displayed, including its prefix.
     assert_eq!(check(&format!("t={TIME_S},v1={ONE}"), BODY, &["test_one"], 0), Err(Refusal::SignatureWrong));
 }
 
@@ -111,7 +111,7 @@ fn a_signature_is_good_for_the_tolerance_both_ways() {
     assert_eq!(check(&header, BODY, &["whsec_test_one"], 301), Err(stale));
     let future = Refusal::SignatureFuture { ahead_s: 301, tolerance_s: 300 };
     assert_eq!(check(&header, BODY, &["whsec_test_one"], -301), Err(future));
-    // Somebody without the secret does not learn about the clock.
+    // Without the secret, nobody learns about the clock.
     assert_eq!(check(&header, BODY, &["whsec_test_two"], 301), Err(Refusal::SignatureWrong));
 }
 

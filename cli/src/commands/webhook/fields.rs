@@ -1,4 +1,5 @@
-//! `--set PATH=VALUE`: fields of an event, in the same flag as settings. A name that is both, as `data` is, is the event's.
+//! Fields of an event, given as `--set PATH=VALUE`, which sets settings, too. A name that is both, such as `data`,
+//! means the event's field.
 
 use apiary_protocol::near::nearest;
 use serde_json::{Map, Value};
@@ -6,10 +7,10 @@ use serde_json::{Map, Value};
 use crate::exit::Fault;
 use crate::settings::is_setting;
 
-/// What an event has at its top.
+/// Top-level fields of an event.
 const TOP: [&str; 9] =
     ["id", "account", "api_version", "created", "data", "livemode", "pending_webhooks", "request", "type"];
-/// Names on the way to a field; no event is deeper.
+/// Most names in a path; no event is deeper.
 const DEPTH_MAX: usize = 16;
 
 /// A field and its value.
@@ -19,13 +20,14 @@ pub(super) struct Field {
     value: Value,
 }
 
-/// Whether `--set` speaks of an event here, and not of a setting. What is neither is told so in an event's words.
+/// Returns true if `--set` means a field of an event here. A name that is neither field nor setting counts as a field,
+/// so that the error is about events.
 pub(crate) fn is_field(text: &str) -> bool {
     text.split_once('=').is_some_and(|(path, _)| TOP.contains(&path) || !is_setting(path))
 }
 
 impl Field {
-    /// Reads `data.object.quantity=3`. A value that is JSON is taken as JSON, any other as text.
+    /// Parses `data.object.quantity=3`. A value that is valid JSON is JSON; any other is text.
     pub(super) fn read(text: &str) -> Result<Self, Fault> {
         let wrong = |words: String| Fault::usage(format!("--set: {words}"));
         let (path, value) = text.split_once('=').unwrap_or((text, ""));
@@ -42,8 +44,7 @@ impl Field {
         Ok(Self { path, value: serde_json::from_str(value).unwrap_or_else(|_| value.into()) })
     }
 
-    /// Puts the value where the path says; objects on the way are made where there are none, items of lists go by their
-    /// number.
+    /// Sets the value at the path; creates missing objects on the way. Items of lists are named by index.
     pub(super) fn put(&self, event: &mut Value) -> Result<(), Fault> {
         let mut place = event;
         for (depth, name) in self.path.iter().enumerate() {

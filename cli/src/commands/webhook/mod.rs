@@ -1,4 +1,4 @@
-//! `apiary webhook`: the adapter, and events to try it out.
+//! `apiary webhook`: the adapter, and test events for it.
 
 mod fields;
 mod run;

@@ -23,11 +23,11 @@ Examples:
   STRIPE_WEBHOOK_SECRET=whsec_… apiary webhook --listen 127.0.0.1:7421 --set webhook.spool=/var/lib/apiary/spool
   apiary webhook send invoice.paid     # to try it out";
 
-/// Run the webhook adapter, until SIGTERM or Ctrl-C; or send it an event
+/// Run the webhook adapter, until SIGTERM or Ctrl-C; or send a test event
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Where webhooks come in, in plain HTTP behind a proxy that speaks TLS; port 0 takes a free one
+    /// Address for webhooks, in plain HTTP behind a proxy that speaks TLS; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
     #[command(subcommand)]
@@ -44,7 +44,7 @@ impl Arguments {
         flags.add(&table::WEBHOOK_LISTEN, self.listen.clone());
     }
 
-    /// Whether the adapter itself is to run.
+    /// Returns true if the adapter itself is to run.
     pub(crate) fn is_adapter(&self) -> bool {
         self.command.is_none()
     }
@@ -85,7 +85,7 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     daemon::serve(signals, &shutdown, service).await
 }
 
-/// What the settings say, but for the secrets.
+/// Builds the configuration from the settings, without the secrets.
 pub(crate) fn config(settings: &Settings) -> anyhow::Result<WebhookConfig> {
     let Some(listen) = settings.socket(&table::WEBHOOK_LISTEN) else {
         return Err(Fault::usage("`webhook.listen` is not set").into());
@@ -111,7 +111,7 @@ pub(crate) fn config(settings: &Settings) -> anyhow::Result<WebhookConfig> {
     Ok(config)
 }
 
-/// The adapter's words about a setting, under the name that the setting has here.
+/// Renames the adapter's setting in an error to its name here.
 pub(crate) fn named(error: StartError) -> anyhow::Error {
     match error {
         StartError::Setting { setting, problem } => {

@@ -19,11 +19,11 @@ use crate::output::{Format, note, plain, table};
 use crate::settings::{Settings, table as settings_table};
 use crate::{profile, up};
 
-/// Random characters of an event's id, as many as Stripe's own have.
+/// Random characters of an event's id, as in Stripe's own.
 const ID_CHARS: usize = 24;
 /// Characters of a customer's name: it is part of ids.
 const NAME_CHARS_MAX: usize = 40;
-/// The price that an invented customer pays, in cents.
+/// Price of the test subscription, in cents.
 const AMOUNT: i64 = 2900;
 
 const EXAMPLES: &str = "\
@@ -37,27 +37,27 @@ Examples:
 Events of one customer belong together: created, paid, updated and deleted are of the same customer and subscription.
 The secret is the setting `webhook.stripe_secrets`, or else the one that `apiary up` made in its data folder.";
 
-/// Send an event as Stripe does, made up and rightly signed, to try things out
+/// Send a made-up event with a valid signature, as Stripe does, for tests
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The type of event, such as invoice.paid
+    /// Type of the event, such as invoice.paid
     #[arg(value_name = "TYPE", required_unless_present = "list")]
     kind: Option<String>,
     /// List the types that can be sent
     #[arg(long)]
     list: bool,
-    /// A field of the event, such as data.object.status=past_due, as JSON or else as text; or a setting. May be given several
-    /// times
+    /// A field of the event, such as data.object.status=past_due, as JSON or else as text; or a setting. May be given
+    /// several times
     #[arg(id = "set", long = "set", value_name = "PATH=VALUE")]
     fields: Vec<String>,
-    /// Where to; else the adapter of `apiary up`, or the one at `webhook.listen`
+    /// URL of the endpoint; default: the adapter of `apiary up`, or the one at `webhook.listen`
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// Whom it is about: letters, digits and `_`; a name of your own is a customer of its own
+    /// Customer of the event: letters, digits and `_`; each name is a customer of its own
     #[arg(long, value_name = "NAME", default_value = "ada")]
     customer: String,
-    /// How many, one after the other, each with an id of its own
+    /// Number of events, sent one after the other, each with its own id
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u32>(1, 100_000))]
     count: u32,
 }
@@ -69,11 +69,11 @@ struct Sent {
     kind: String,
     url: String,
     status: u16,
-    /// `submitted`, `spooled` or `ignored`, as the adapter says; `refused` if it does not.
+    /// The adapter's outcome: `submitted`, `spooled` or `ignored`; `refused` if it gave none.
     outcome: String,
     process_id: Option<String>,
     existed: Option<bool>,
-    /// The adapter's own words, if it refused.
+    /// The adapter's message, if it rejected the event.
     message: Option<String>,
 }
 
@@ -126,7 +126,7 @@ fn check(kind: &str, customer: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The event, as it is now: of a customer who subscribed ten days ago, at the beginning of the day.
+/// Builds the event as of now: the customer subscribed ten days ago, at the beginning of the day.
 fn event(kind: &str, customer: &str, now_s: i64, fields: &[Field]) -> anyhow::Result<Value> {
     let start = now_s - now_s.rem_euclid(DAY) - 10 * DAY;
     let customer = Customer { name: customer, price: "price_demo_pro", amount: AMOUNT };
@@ -139,9 +139,9 @@ fn event(kind: &str, customer: &str, now_s: i64, fields: &[Field]) -> anyhow::Re
     Ok(event)
 }
 
-/// A subscription of one item tells its quantity twice; whoever changes one means both.
+/// Copies a changed quantity: a subscription with one item has it in two places, and a user who changes one means both.
 fn mirror_quantity(event: &mut Value, before: &Value) {
-    // What was set may be anything, and stays as it is.
+    // A field set by the user may have any type, and stays as it is.
     let Some(object) = event.pointer_mut("/data/object") else { return };
     if object["quantity"] != *before
         && let Some(item) = object.pointer("/items/data/0/quantity")
@@ -152,7 +152,7 @@ fn mirror_quantity(event: &mut Value, before: &Value) {
     }
 }
 
-/// Where to: named; else where somebody said that the adapter listens; else where a running `apiary up` says so.
+/// Returns the URL: the named one; else the configured address of the adapter; else that of a running `apiary up`.
 fn url(named: Option<&str>, settings: &Settings) -> Result<String, Fault> {
     let Some(named) = named else { return Ok(format!("http://{}/webhooks/stripe", up::webhook_address(settings)?)) };
     let wrong = || {
