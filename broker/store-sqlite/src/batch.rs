@@ -1,6 +1,6 @@
-//! Batches on their way into a statement. SQLite has no arrays: a batch is one JSON list, opened with `json_each`, so
-//! that each statement runs once for all of its items. Documents, which JSON can hold only in a longer form, go beside
-//! it as one blob; each item says where its own begins.
+//! Batches as parameters of a statement. SQLite has no arrays: a batch is one JSON list, opened with `json_each`, so that each
+//! statement runs once for all of its items. Signed documents would be longer in JSON: they go beside it as one blob, and each item
+//! says where its own document begins.
 
 use std::borrow::Cow;
 
@@ -15,27 +15,29 @@ use apiary_store::{StoreError, StoreResult, checks};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// A batch as one JSON list.
+/// Returns a batch as one JSON list.
 pub(super) fn list<T: Serialize>(items: impl IntoIterator<Item = T>) -> StoreResult<String> {
     let items: Vec<T> = items.into_iter().collect();
     serde_json::to_string(&items).map_err(|error| StoreError::Refused(format!("a batch cannot be written ({error})")))
 }
 
-/// The same, or null for none.
+/// Returns a batch as one JSON list, or null for an empty one.
 pub(super) fn list_if_any<T: Serialize>(items: &[T]) -> StoreResult<Option<String>> {
+    // Opening a list costs more than the rest of the statement that reads candidates, so an empty one is not opened at all.
     if items.is_empty() { Ok(None) } else { list(items).map(Some) }
 }
 
-/// Process ids as one JSON list of hexadecimal digits.
+/// Returns process ids as one JSON list of hexadecimal digits.
 pub(super) fn ids(process_ids: &[Uuid]) -> StoreResult<String> {
+    // JSON has no bytes. The statements turn the digits back with `unhex`, so that the columns hold 16 bytes instead of text.
     list(process_ids.iter().map(|process_id| process_id.simple().to_string()))
 }
 
-/// The documents of a batch: signatures, of 64 bytes each, and payloads, one after the other.
+/// The documents of a batch in one blob: signatures, of 64 bytes each, and payloads, one after the other.
 #[derive(Default)]
 pub(super) struct Documents(Vec<u8>);
 
-/// Where a document is: its signature begins at `at` (SQLite counts from 1), its payload follows.
+/// The position of a document in the blob: its signature begins at `at` (SQLite counts from 1), its payload follows.
 #[derive(Serialize)]
 pub(super) struct Place {
     at: usize,
@@ -55,7 +57,7 @@ impl Documents {
     }
 }
 
-/// A process to keep.
+/// A process to store.
 #[derive(Serialize)]
 pub(super) struct ProcessItem<'a> {
     process_id: uuid::fmt::Simple,
@@ -117,7 +119,7 @@ impl<'a> ProcessItem<'a> {
     }
 }
 
-/// What `submit_known.sql` needs of a process.
+/// A process for `submit_known.sql`.
 #[derive(Serialize)]
 pub(super) struct KnownItem<'a> {
     process_id: uuid::fmt::Simple,
@@ -139,7 +141,7 @@ impl<'a> KnownItem<'a> {
     }
 }
 
-/// A spec that may redrive the process that it met.
+/// A spec that may redrive the process that holds its idempotency key.
 #[derive(Serialize)]
 pub(super) struct ResubmissionItem {
     process_id: uuid::fmt::Simple,
@@ -228,7 +230,7 @@ impl<'a> ReleaseItem<'a> {
     }
 }
 
-/// A success to keep.
+/// A success to store.
 #[derive(Serialize)]
 pub(super) struct CompletionItem {
     #[serde(flatten)]
@@ -267,6 +269,7 @@ impl FailureItem {
             lease: LeaseItem::new(&failure.lease),
             only_if_over_at_ms: failure.only_if_over_at_ms,
             ending: failure.ending.as_str(),
+            // The same text in both databases: SQLite could hold a NUL, but Postgres could not.
             reason: checks::storable(&failure.reason).into_owned(),
             next: failure.next.as_str(),
             blocked_until_ms: failure.blocked_until_ms,
@@ -276,7 +279,7 @@ impl FailureItem {
     }
 }
 
-/// Progress to keep.
+/// Progress to store.
 #[derive(Serialize)]
 pub(super) struct ReportItem {
     #[serde(flatten)]
@@ -302,7 +305,7 @@ impl ReportItem {
     }
 }
 
-/// A log line to keep.
+/// A log line to store.
 #[derive(Serialize)]
 pub(super) struct LogItem<'a> {
     #[serde(flatten)]
@@ -327,7 +330,7 @@ impl<'a> LogItem<'a> {
     }
 }
 
-/// How much a process logs more.
+/// The growth of a process's log.
 #[derive(Serialize)]
 pub(super) struct LogTotalItem {
     process_id: uuid::fmt::Simple,
@@ -353,7 +356,7 @@ pub(super) struct AttributeItem<'a> {
 }
 
 impl<'a> AttributeItem<'a> {
-    /// All values of a batch.
+    /// Returns an item for each value of a batch.
     pub(super) fn of(batch: &'a AttributeBatch) -> impl Iterator<Item = Self> {
         batch.attributes.iter().map(|attribute| Self {
             process_id: batch.lease.process_id.simple(),
@@ -365,7 +368,7 @@ impl<'a> AttributeItem<'a> {
     }
 }
 
-/// That an executor was heard.
+/// A last-seen record of an executor.
 #[derive(Serialize)]
 pub(super) struct ContactItem<'a> {
     colony: i64,

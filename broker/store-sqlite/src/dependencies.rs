@@ -1,4 +1,4 @@
-//! Who waits for whom, in SQLite.
+//! Parents and the processes that wait for them, in SQLite.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,8 @@ impl DependencyStore for SqliteStore {
     }
 
     async fn settle(&self, parents: &[Uuid], now_ms: i64, limit: i64) -> StoreResult<SettleResult> {
-        // A look for what is due, and one transaction if anything is.
+        // Two reads first, because most processes that end have no children: they need not wait for the writer. An outcome is final, so
+        // what was read still holds in the transaction.
         let select = query(include_str!("dependencies/awaited.sql")).bind(ids(parents)?);
         let awaited = read(&self.readers, select).await?;
         if awaited.is_empty() {
@@ -39,6 +40,7 @@ impl DependencyStore for SqliteStore {
         }
         let mut part = Part { write: Write::begin(&self.writer).await?, settled: SettleResult::default(), now_ms };
         part.release(&checks::succeeded(&ends), limit).await?;
+        // One limit for all parents with this outcome: a transaction with too many waits would keep the one writer from everybody else.
         let mut left = limit;
         for (parent, reason) in checks::never_succeeding(&ends) {
             left -= part.cancel(parent, &reason, left).await?;
@@ -61,7 +63,7 @@ pub(super) async fn failed(store: &SqliteStore, colony: ColonyKey) -> StoreResul
     read(&store.readers, select).await?.iter().map(|row| rows::failed_parent(row)).collect()
 }
 
-/// A transaction that settles at most so many waitings of each end.
+/// A transaction that ends a limited number of waits for each outcome.
 struct Part {
     write: Write,
     settled: SettleResult,
@@ -92,6 +94,7 @@ impl Part {
         let left: Vec<Uuid> = cancelled.iter().map(|(_, process_id)| *process_id).collect();
         self.write.changed(query(include_str!("steps/leave_blocked.sql")).bind(ids(&left)?)).await?;
         self.write.changed(query(include_str!("steps/delete_dependencies.sql")).bind(ids(&children)?)).await?;
+        // All waits of the child are deleted, also those for other parents: a cancelled process waits for none.
         self.settled.ended += children.len();
         self.settled.cancelled.extend(cancelled);
         Ok(count(&children))
@@ -106,7 +109,7 @@ impl Part {
         self.settled.ended += usize::try_from(moved).unwrap_or(usize::MAX);
         self.settled.replacements.push(by);
         let moved = i64::try_from(moved).unwrap_or(i64::MAX);
-        // Whoever is left when there is room waits for both.
+        // Children that are left although there is room wait for the replacement already: their second wait ends.
         let twice = if moved < limit { self.release(&[parent], limit - moved).await? } else { 0 };
         Ok(moved.saturating_add(twice))
     }

@@ -1,4 +1,4 @@
-//! What holds work up, in SQLite.
+//! Reasons why work waits, in SQLite.
 
 use apiary_store::limits::{HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_LANES_MAX, HEALTH_ROWS_MAX, HEALTH_WAITS_MAX};
 use apiary_store::model::{

@@ -1,17 +1,18 @@
-//! What went wrong in SQLite, sorted by what can be done about it.
+//! Errors of SQLite, sorted by their remedy.
 
 use apiary_database::{is_sqlite_full, sqlite_primary_code};
 use apiary_protocol::Fault;
 use apiary_protocol::fault::of_sqlite;
 use apiary_store::StoreError;
 
-/// Sorts an error: whose fault a result code is decides the classifier that every part of Apiary asks.
+/// Sorts an error by its result code, with the classifier that every part of Apiary uses.
 pub(super) fn sorted(error: sqlx::Error) -> StoreError {
-    // No room for what the connections of a file share is an I/O error, too.
+    // A full disk can also appear as an I/O error: when the shared memory of the connections cannot grow.
     let code = if is_sqlite_full(&error) { Some(FULL) } else { sqlite_primary_code(&error) };
     let words = error.to_string();
     match error {
         sqlx::Error::Database(error) => of_code(code, error.message()),
+        // Not the fault of the call: transactions are short, so a long queue for the writer means a slow disk.
         sqlx::Error::PoolTimedOut => StoreError::Unavailable(
             "the writer did not come free in time: the disk is too slow for this load".to_owned(),
         ),
@@ -23,12 +24,12 @@ pub(super) fn sorted(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// Work found no room on the disk.
+/// Returns the error for a full disk.
 pub(super) fn full(words: String) -> StoreError {
     StoreError::Unavailable(format!("{words}: the disk is full; make room"))
 }
 
-/// Whether the file is no SQLite database at all.
+/// Returns true if the file is not a SQLite database.
 pub(super) fn is_no_database(error: &sqlx::Error) -> bool {
     sqlite_primary_code(error) == Some(NOTADB)
 }
@@ -47,6 +48,7 @@ fn of_code(code: Option<i64>, message: &str) -> StoreError {
         Some(code) => format!("{message} (SQLite result code {code})"),
         None => message.to_owned(),
     };
+    // An error without a code comes from the driver, not from the document.
     match code.map_or(Fault::Surroundings, of_sqlite) {
         Fault::Again => StoreError::Unavailable(format!(
             "{words}: another program holds the file; a backup should use `VACUUM INTO`"
@@ -56,7 +58,7 @@ fn of_code(code: Option<i64>, message: &str) -> StoreError {
     }
 }
 
-/// The file, its disk or its rights are in the way of whatever comes.
+/// Returns the error for a fault of the file, its disk or its rights, which fails every call alike.
 fn surroundings(code: Option<i64>, message: &str, words: String) -> StoreError {
     match code {
         Some(FULL) => full(words),
@@ -64,6 +66,7 @@ fn surroundings(code: Option<i64>, message: &str, words: String) -> StoreError {
             "{words}: let the broker's user write the file and its folder, and scan whether the disk is mounted read-only"
         )),
         Some(CORRUPT | NOTADB) => StoreError::Trouble(format!("{words}: restore the file from a backup")),
+        // SQLite has no code of its own for a missing table: only the message tells it from other errors of a statement.
         Some(ERROR) if message.contains("no such table") => StoreError::Schema(format!(
             "{words}: the file has no schema for this broker; run `apiary broker --migrate`"
         )),

@@ -1,4 +1,4 @@
-//! The file: made for its owner only, and held by one broker at a time.
+//! The database file: readable by its owner only, and open in one broker at a time.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use sqlx::{Connection as _, Row as _};
 
 use crate::fault;
 
-/// How long a statement waits for another program (a backup, `sqlite3`) that holds the file.
+/// The time that a statement waits for another program (a backup, `sqlite3`) that has locked the file.
 const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
-/// Connections that read, beside the one that writes.
+/// The number of connections that read, beside the one that writes.
 const READERS_MAX: u32 = 4;
-/// The write-ahead log is cut to this size, in bytes, once it has been larger.
+/// The size in bytes to which a larger write-ahead log is cut.
 const LOG_BYTES_KEPT: &str = "67108864";
-/// Pages that the writer keeps in memory, as SQLite wants it: minus kibibytes.
+/// The writer's page cache, in SQLite's notation: minus kibibytes.
 const WRITER_CACHE: &str = "-16000";
 
-/// Takes the lock that says "a broker has this database open". SQLite's own locks last for a transaction only, and two
-/// brokers on one file would each believe to be the only one.
+/// Takes the lock that means "a broker has this database open". SQLite's own locks last for one transaction only, and two brokers on
+/// one file would each act as the only one.
 pub(super) fn lock(path: &Path) -> StoreResult<File> {
     let lock_path = lock_path(path);
     let shown = lock_path.display();
@@ -41,7 +41,7 @@ pub(super) fn lock(path: &Path) -> StoreResult<File> {
     }
 }
 
-/// Makes the file if there is none, so that only its owner can read it; SQLite gives its side files the same mode.
+/// Creates the file if there is none, readable by its owner only. SQLite gives its side files the same mode.
 pub(super) fn create(path: &Path) -> StoreResult<()> {
     match private().create_new(true).open(path) {
         Ok(_) => Ok(()),
@@ -50,7 +50,7 @@ pub(super) fn create(path: &Path) -> StoreResult<()> {
     }
 }
 
-/// The one connection that writes.
+/// Opens the one connection that writes, and refuses a database of another program.
 pub(super) async fn writer(path: &Path) -> StoreResult<SqliteWriter> {
     let options = base(path).pragma("cache_size", WRITER_CACHE).pragma("journal_size_limit", LOG_BYTES_KEPT);
     let writer = SqliteWriter::new(options);
@@ -58,7 +58,7 @@ pub(super) async fn writer(path: &Path) -> StoreResult<SqliteWriter> {
     Ok(writer)
 }
 
-/// The connections that read.
+/// Returns the connections that read. They open on demand.
 pub(super) fn readers(path: &Path) -> SqliteReaders {
     SqliteReaders::new(base(path), READERS_MAX)
 }
@@ -67,13 +67,13 @@ fn base(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
-        // FULL: a commit is on the disk before it is answered. WAL with NORMAL would lose the last ones in a power cut.
+        // FULL: a commit is on the disk before it is answered. WAL with NORMAL would lose the last commits in a power cut.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIME_MAX)
 }
 
-/// Refuses a database that holds somebody else's tables, before migrations add ours to it.
+/// Refuses a database with tables of another program, before migrations add ours to it.
 async fn refuse_foreign(writer: &SqliteWriter, path: &Path) -> StoreResult<()> {
     let mut connection = writer.connect().await.map_err(|error| open_error(path, error))?;
     let found = sqlx::query(include_str!("connections/tables.sql")).fetch_one(&mut connection).await;

@@ -28,6 +28,7 @@ impl LeaseStore for SqliteStore {
         }
         let mut continuation = None;
         loop {
+            // A new transaction for each part of a long scan: in between, others get the one writer.
             let (claims, further) = claim_once(self, lane, slots, clock, continuation.as_ref()).await?;
             continuation = further;
             if continuation.is_none() {
@@ -73,6 +74,7 @@ impl LeaseStore for SqliteStore {
         let mut write = Write::begin(&self.writer).await?;
         let keep = query(include_str!("leases/complete.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
         let ended = process_ids(&write.rows(keep).await?)?;
+        // Every lease was lost. The transaction is dropped without a commit, which spares the `fsync`.
         if ended.is_empty() {
             return Ok(vec![LeaseEnd::Lost; completions.len()]);
         }
@@ -86,6 +88,7 @@ impl LeaseStore for SqliteStore {
         if failures.is_empty() {
             return Ok(Vec::new());
         }
+        // Checked before the statements, which trust the word of the next state.
         checks::check_failures(failures)?;
         let mut documents = Documents::default();
         let items = list(failures.iter().map(|failure| FailureItem::new(failure, &mut documents)))?;
@@ -95,6 +98,8 @@ impl LeaseStore for SqliteStore {
         if ended.is_empty() {
             return Ok(vec![LeaseEnd::Lost; failures.len()]);
         }
+        // Only items whose lease ended: the steps below join with `leases`, where the lease of a lost item may still be, held by
+        // another attempt.
         let set: HashSet<&Uuid> = ended.iter().collect();
         let routed = failures.iter().filter(|failure| set.contains(&failure.lease.process_id));
         let items = list(routed.map(|failure| FailureItem::new(failure, &mut Documents::default())))?;
@@ -131,7 +136,7 @@ impl LeaseStore for SqliteStore {
     }
 }
 
-/// One transaction of a claim, and where the next goes on.
+/// Runs one transaction of a claim; returns also the state to continue with in the next.
 async fn claim_once(
     store: &SqliteStore,
     lane: &Lane,
@@ -140,6 +145,7 @@ async fn claim_once(
     continuation: Option<&Continuation>,
 ) -> StoreResult<(ClaimResult, Option<Continuation>)> {
     let mut write = Write::begin(&store.writer).await?;
+    // Read inside the transaction: a pause that was committed before the claim is always seen.
     let mut assignment = Assignment::new(slots, restrictions(&mut write, lane, slots).await?);
     if assignment.is_limited() {
         assignment = assignment.within(limits::allowance(&mut write, lane, clock).await?);
@@ -148,21 +154,24 @@ async fn claim_once(
         assignment = assignment.resuming(continuation);
     }
     scan_lane(&mut write, lane, &mut assignment).await?;
+    // Nothing was written, so dropping the transaction is enough: a claim without work costs no `fsync`.
     if assignment.matches().is_empty() {
         let continuation = assignment.continuation();
         return Ok((assignment.empty_handed(), continuation));
     }
     let items = list(assignment.matches().iter().map(|one| ClaimItem::new(one, &slots[one.slot])))?;
+    // The time is read now, after the wait for the writer, so that no lease is shortened by it.
     write.changed(query(include_str!("leases/claim.sql")).bind(items.clone()).bind(clock.now_ms())).await?;
     write.changed(query(include_str!("steps/claim_unqueue.sql")).bind(items.clone())).await?;
     let leased = write.rows(query(include_str!("steps/claim_leased.sql")).bind(items)).await?;
     limits::spend(&mut write, lane.colony, &assignment.token_uses()).await?;
+    // Before the commit: a lease that could not be made is an error, and the transaction is rolled back.
     let claims = assignment.claims(&leased)?;
     write.commit().await?;
     Ok((claims, None))
 }
 
-/// What stands in the way of the lane's work now.
+/// Reads the conditions that stop the lane's work now.
 async fn restrictions(write: &mut Write, lane: &Lane, slots: &[ClaimSlot]) -> StoreResult<LaneRestrictions> {
     let select = query(include_str!("leases/claim_restrictions.sql"))
         .bind(lane.colony.0)
@@ -171,7 +180,7 @@ async fn restrictions(write: &mut Write, lane: &Lane, slots: &[ClaimSlot]) -> St
     write.rows(select).await?.iter().map(|row| rows::restriction(row)).collect()
 }
 
-/// Looks through the lane, in its order, until the slots are full or nothing is left that one of them could take.
+/// Scans the lane in its order until the slots are full, or no further work could suit one of them.
 async fn scan_lane(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
     loop {
         prepare_scan(write, lane, assignment).await?;
@@ -199,7 +208,7 @@ async fn scan_lane(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'
     }
 }
 
-/// Before a walk past what nobody can take: how far this transaction goes, and which keys it need not look at.
+/// Prepares a scan past work that nobody can take: measures where this transaction ends, and reads the keys to leave out.
 async fn prepare_scan(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
     if let Some(after) = assignment.asks_for_end() {
         let select = query(include_str!("leases/claim_end.sql"))
@@ -217,8 +226,10 @@ async fn prepare_scan(write: &mut Write, lane: &Lane, assignment: &mut Assignmen
     Ok(())
 }
 
-/// Finishes those that were being cancelled, removes the leases, and commits; says what became of each.
+/// Finishes processes whose cancellation was requested, deletes the leases, and commits; returns the result for each.
 async fn end(mut write: Write, ended: &[Uuid], now_ms: i64) -> StoreResult<HashMap<Uuid, LeaseEnd>> {
+    // After the steps that finish, block or queue: they leave out leases with a cancellation, so each process enters one table. The
+    // leases are deleted last, because every step reads them.
     let finish = query(include_str!("steps/end_cancelled.sql")).bind(ids(ended)?).bind(now_ms);
     let cancelled = process_ids(&write.rows(finish).await?)?;
     write.changed(query(include_str!("steps/end.sql")).bind(ids(ended)?)).await?;

@@ -1,4 +1,4 @@
-//! Limits in SQLite. There is one writer, so whoever counts by them in the write transaction counts alone.
+//! Limits in SQLite. They are counted and changed only in the write transaction. There is one writer, so no lock is needed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,6 +24,7 @@ impl LimitStore for SqliteStore {
             .bind(colony.0)
             .bind(limit.kind.as_str())
             .bind(&limit.pattern)
+            // 0 stands for no limit of this sort, as in the table.
             .bind(limit.running_max.unwrap_or(0))
             .bind(limit.policy.as_str())
             .bind(limit.rate.map_or(0, |rate| rate.count))
@@ -57,14 +58,14 @@ impl LimitStore for SqliteStore {
     }
 }
 
-/// Something to be counted.
+/// A counter to read.
 #[derive(Serialize)]
 struct CounterItem<'a> {
     kind: &'static str,
     key: &'a str,
 }
 
-/// A bucket to keep.
+/// A token bucket to write back.
 #[derive(Serialize)]
 struct BucketItem<'a> {
     kind: &'static str,
@@ -74,15 +75,17 @@ struct BucketItem<'a> {
     full_at_ms: i64,
 }
 
-/// The limits that matter in this lane.
+/// Reads the limits that matter in this lane.
 pub(super) async fn allowance(write: &mut Write, lane: &Lane, clock: &dyn Clock) -> StoreResult<Allowance> {
     let select = query(include_str!("leases/claim_limits.sql")).bind(lane.colony.0).bind(&lane.executor_type);
     let found = write.rows(select).await?;
     let limits = found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?;
+    // The time is read in the transaction. Read before the wait for the writer, it could lie before the time to which the last claim
+    // filled the buckets.
     Ok(Allowance::new(limits, &lane.executor_type, clock.now_ms()))
 }
 
-/// How much of these is in use.
+/// Reads the use of these counters.
 pub(super) async fn uses(write: &mut Write, colony: ColonyKey, counters: &[Counter]) -> StoreResult<Vec<LimitUse>> {
     if counters.is_empty() {
         return Ok(Vec::new());
@@ -92,13 +95,13 @@ pub(super) async fn uses(write: &mut Write, colony: ColonyKey, counters: &[Count
     write.rows(select).await?.iter().map(|row| rows::limit_use(row)).collect()
 }
 
-/// The concurrency keys in use, each with how much of it is.
+/// Reads the concurrency keys in use, each with the number of its leases.
 pub(super) async fn keys(write: &mut Write, colony: ColonyKey) -> StoreResult<Vec<LimitUse>> {
     let select = query(include_str!("leases/claim_keys.sql")).bind(colony.0).bind(CLAIM_KEYS_MAX);
     write.rows(select).await?.iter().map(|row| rows::limit_use(row)).collect()
 }
 
-/// Keeps what is left of rates.
+/// Writes back the token buckets from which a claim took.
 pub(super) async fn spend(write: &mut Write, colony: ColonyKey, spent: &[TokenUse<'_>]) -> StoreResult<()> {
     if spent.is_empty() {
         return Ok(());
@@ -113,7 +116,7 @@ pub(super) async fn spend(write: &mut Write, colony: ColonyKey, spent: &[TokenUs
     write.changed(query(include_str!("leases/claim_buckets.sql")).bind(colony.0).bind(items)).await.map(|_| ())
 }
 
-/// Cancels what is too much of the keys of these new processes.
+/// Cancels the processes that exceed the limits of the concurrency keys of these new processes.
 pub(super) async fn hold(write: &mut Write, new: &[&NewProcess], now_ms: i64) -> StoreResult<Vec<(ColonyKey, Uuid)>> {
     let keyed = new.iter().filter(|process| process.concurrency_key.is_some());
     let mut limits: HashMap<ColonyKey, Limits> = HashMap::new();
@@ -122,6 +125,7 @@ pub(super) async fn hold(write: &mut Write, new: &[&NewProcess], now_ms: i64) ->
         limits.insert(colony, found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?);
     }
     let mut cancelled = Vec::new();
+    // After the insert, so that the new processes are counted, and may be the ones to cancel.
     for limited_key in overflow::limited_keys(new.iter().copied(), &limits) {
         let dropped = cancel(write, &limited_key, now_ms).await?;
         cancelled.extend(dropped.into_iter().map(|process_id| (limited_key.colony, process_id)));
@@ -135,6 +139,7 @@ async fn cancel(write: &mut Write, limited_key: &LimitedKey, now_ms: i64) -> Sto
     let counted = write.rows(count).await?;
     let unfinished =
         counted.first().map_or(Ok(0), |row| rows::Fields::of_summary(row, "queue").number("unfinished"))?;
+    // One count is enough: nothing can end or move during the write transaction.
     let surplus = limited_key.surplus(unfinished);
     let chosen = match limited_key.policy {
         _ if surplus == 0 => return Ok(Vec::new()),
@@ -150,6 +155,7 @@ async fn cancel(write: &mut Write, limited_key: &LimitedKey, now_ms: i64) -> Sto
     write.changed(finish.bind(&cancel.reason).bind(&cancel.by).bind(now_ms)).await?;
     write.changed(query(include_str!("steps/leave_queue.sql")).bind(ids.clone())).await?;
     write.changed(query(include_str!("steps/leave_blocked.sql")).bind(ids.clone())).await?;
+    // A process that runs cannot be taken from its executor at once: its lease is marked, and ends at the deadline.
     let mark =
         query(include_str!("processes/cancel.sql")).bind(limited_key.colony.0).bind(ids).bind(cancel.deadline_ms);
     write.changed(mark.bind(&cancel.reason).bind(&cancel.by)).await?;

@@ -1,4 +1,5 @@
-//! What operators do to processes, in SQLite. Each is one transaction: it looks who is in a state for it, and changes those.
+//! Operators' actions on processes, in SQLite. Each is one transaction: it reads the states, and changes the processes whose state
+//! allows it. There is one writer, so no state changes in between.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +16,8 @@ use crate::transaction::Write;
 #[async_trait::async_trait]
 impl OperationStore for SqliteStore {
     async fn submit_redrive(&self, specs: &[Resubmission], now_ms: i64) -> StoreResult<Vec<bool>> {
-        // One transaction: remembers the specs that redrive something, and puts that back in the queue.
+        // One transaction remembers the specs that redrive a process, and puts the processes back: neither may happen alone, or a spec
+        // would redrive twice.
         if specs.is_empty() {
             return Ok(Vec::new());
         }
@@ -42,6 +44,7 @@ impl OperationStore for SqliteStore {
         };
         if let Some(fit) = change.fit()? {
             let (reason, by) = (checks::storable(&cancel.reason), checks::storable(&cancel.by));
+            // Inserts into `finished` from the tables that the next two steps empty, hence this order.
             let finish = query(include_str!("steps/cancel_finish.sql")).bind(colony.0).bind(fit.clone());
             change.write.changed(finish.bind(&*reason).bind(&*by).bind(now_ms)).await?;
             change.write.changed(query(include_str!("steps/leave_queue.sql")).bind(fit.clone())).await?;
@@ -72,6 +75,7 @@ impl OperationStore for SqliteStore {
         let mut write = Write::begin(&self.writer).await?;
         let select = query(include_str!("processes/states.sql")).bind(colony.0).bind(json_ids(&[process_id])?);
         let known = write.rows(select).await?.first().map(|row| rows::known_state(row)).transpose()?;
+        // Returned without a commit: nothing was changed.
         let Some((_, known)) = known else { return Ok(Effect::Unknown) };
         let update = query(include_str!("processes/replace.sql"))
             .bind(colony.0)
@@ -141,6 +145,7 @@ impl OperationStore for SqliteStore {
         ids: &[Uuid],
         finished_until_ms: Option<i64>,
     ) -> StoreResult<Vec<Effect>> {
+        // Checked again under the writer: since retention found it, the process may have been redriven and have finished anew.
         let fits = |known: &KnownState| match finished_until_ms {
             None => known.state != ProcessState::Running,
             Some(until_ms) => known.state.is_finished() && known.since_ms <= until_ms,
@@ -157,7 +162,8 @@ impl OperationStore for SqliteStore {
     }
 }
 
-/// What is deleted with a process, beside its row in one of the thin tables.
+/// The statements that delete a process: its row in one of the thin tables, and everything that belongs to it.
+// Run for all tables, although a process is in one thin table only: a statement that finds no row costs little.
 const BELONGINGS: [&str; 11] = [
     include_str!("steps/leave_queue.sql"),
     include_str!("steps/leave_blocked.sql"),
@@ -178,15 +184,14 @@ async fn put_back(write: &mut Write, colony: ColonyKey, ids: &str, now_ms: i64) 
     Ok(())
 }
 
-/// A transaction that knows what will become of each process.
+/// A transaction with the result for each process.
 struct Change {
     write: Write,
     effects: HashMap<Uuid, Effect>,
 }
 
 impl Change {
-    /// Looks at each process: `fits` says, by its state and since when it is in it, whether it can be changed. `None` for an
-    /// empty batch.
+    /// Reads the state of each process; `fits` returns true for a state that allows the change. `None` for an empty batch.
     async fn begin(
         store: &SqliteStore,
         colony: ColonyKey,
@@ -207,15 +212,16 @@ impl Change {
         Ok(Some(Self { write, effects }))
     }
 
-    /// Those that can be changed, for a statement; `None` if there are none.
+    /// Returns the ids of the processes to change, as a parameter of a statement; `None` if there are none.
     fn fit(&self) -> StoreResult<Option<String>> {
         let fit = self.effects.iter().filter(|(_, effect)| **effect == Effect::Changed);
         let fit: Vec<Uuid> = fit.map(|(process_id, _)| *process_id).collect();
         if fit.is_empty() { Ok(None) } else { json_ids(&fit).map(Some) }
     }
 
-    /// Commits, if anything was changed; the answers in the items' order.
+    /// Commits if anything was changed; returns the results in the order of the items.
     async fn commit(self, ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
+        // Without a change the transaction is dropped: a commit would cost an `fsync` for nothing.
         if self.effects.values().any(|effect| *effect == Effect::Changed) {
             self.write.commit().await?;
         }

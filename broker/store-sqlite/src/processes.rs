@@ -65,6 +65,8 @@ impl ProcessStore for SqliteStore {
         filter: &ProcessFilter,
         page: Page<ProcessCursor>,
     ) -> StoreResult<Vec<ProcessSummary>> {
+        // SQLite keeps one plan for all filters, so there are two statements. The plan by state suits states with few rows; succeeded
+        // processes are the bulk, and are better read in the order of the list.
         let has_few = !filter.states.is_empty() && !filter.states.contains(&ProcessState::Succeeded);
         let statement =
             if has_few { include_str!("processes/list_by_state.sql") } else { include_str!("processes/list.sql") };
@@ -82,7 +84,7 @@ impl ProcessStore for SqliteStore {
     }
 }
 
-/// One transaction: looks what stands in the way, then keeps the rest.
+/// Runs one transaction: reads which items exist already, then stores the rest.
 pub(super) async fn submit(
     store: &SqliteStore,
     processes: &[NewProcess],
@@ -94,8 +96,10 @@ pub(super) async fn submit(
         return Ok((Vec::new(), cancelled));
     }
     let mut write = Write::begin(&store.writer).await?;
+    // Under the one writer the answer cannot change before the insert, so nothing has to be tried again, unlike in Postgres.
     let known = known(&mut write, processes, now_ms).await?;
     let new: Vec<&NewProcess> = processes.iter().filter(|process| !known.contains_key(&process.process_id)).collect();
+    // A batch of repeats changes nothing, and needs no commit.
     if !new.is_empty() {
         keep(&mut write, &new, now_ms).await?;
         if is_limited {
@@ -126,6 +130,7 @@ async fn keep(write: &mut Write, new: &[&NewProcess], now_ms: i64) -> StoreResul
     let items = json_list(new.iter().map(|process| ProcessItem::new(process, &mut documents)))?;
     let specs = query(include_str!("processes/submit.sql")).bind(items.clone()).bind(documents.into_bytes());
     write.changed(specs).await?;
+    // Steps that no item needs are left out: each would open the whole list again.
     if new.iter().any(|process| process.idempotency.is_some()) {
         write.changed(query(include_str!("steps/submit_key.sql")).bind(items.clone())).await?;
     }
@@ -139,7 +144,7 @@ async fn keep(write: &mut Write, new: &[&NewProcess], now_ms: i64) -> StoreResul
     Ok(())
 }
 
-/// A statement with the parameters of a filter, ?1 to ?9.
+/// Returns a statement with the parameters of a filter, ?1 to ?9.
 fn filtered<'q>(statement: &'static str, colony: ColonyKey, filter: &'q ProcessFilter) -> Statement<'q> {
     let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
     query(statement)

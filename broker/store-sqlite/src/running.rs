@@ -1,4 +1,4 @@
-//! What processes say while they run, in SQLite.
+//! Progress, logs and attributes of running processes, in SQLite.
 
 use std::collections::{HashMap, HashSet};
 

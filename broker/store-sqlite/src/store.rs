@@ -1,4 +1,4 @@
-//! What the store holds: the file, its one writer and its readers.
+//! The store: the file, its one writer and its readers.
 
 use std::fs::File;
 use std::path::Path;
@@ -14,14 +14,14 @@ use crate::file;
 pub struct SqliteStore {
     pub(super) writer: SqliteWriter,
     pub(super) readers: SqliteReaders,
-    /// Held by whoever migrates.
+    /// Locked during a migration.
     pub(super) alone: AsyncMutex<()>,
-    /// Held while the store is open, so that a second broker on the same file is refused.
+    /// The lock that refuses a second broker on the same file while the store is open.
     pub(super) lock: Mutex<Option<File>>,
 }
 
 impl SqliteStore {
-    /// Opens the file, or makes it (mode 0600). The schema is left as it is.
+    /// Opens the file, or creates it (mode 0600). Does not change the schema.
     ///
     /// # Errors
     /// [`Open`](apiary_store::StoreError::Open), with advice, if the folder is missing, the file is no SQLite database,
