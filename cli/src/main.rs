@@ -1,29 +1,7 @@
-//! `apiary`: the broker, the webhook adapter, the bees, and the tools to operate them.
-
-mod app;
-mod arguments;
-mod commands;
-mod context;
-mod daemon;
-mod demo;
-mod exit;
-mod files;
-mod keys;
-mod logging;
-mod mistakes;
-mod output;
-mod passphrase;
-mod profile;
-mod reload;
-mod room;
-mod settings;
-mod up;
+//! `apiary`: the program is the library of this crate.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // TLS needs a provider at its first use; installing one here prevents a later failure. An error means that there is
-    // one already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    app::main()
+    apiary::main()
 }
