@@ -97,7 +97,7 @@ impl Forwarder {
                 Err(error) => {
                     let error = error.to_string();
                     if let Some(held_back) = self.lines.pass(&error) {
-                        tracing::error!(error, held_back, "the spool does not give its events; it is asked again");
+                        tracing::error!(error, held_back, "cannot read the spool; trying again");
                     }
                     self.rest(FORWARD_PAUSE_AWAY_MAX).await;
                 }
@@ -129,7 +129,7 @@ impl Forwarder {
     /// Recounts the spool if an operator changed it.
     async fn refresh(&self) {
         if let Err(error) = self.spool.refresh().await {
-            tracing::debug!(%error, "the spool could not be counted");
+            tracing::debug!(%error, "cannot count the events in the spool");
         }
         self.report_set_aside();
     }
@@ -215,8 +215,8 @@ impl Forwarder {
     async fn retry_set_aside(&self) {
         match self.spool.retry_set_aside().await {
             Ok(0) => {}
-            Ok(events) => tracing::warn!(events, "events that were set aside are tried again"),
-            Err(error) => tracing::error!(%error, "events that were set aside could not be tried again"),
+            Ok(events) => tracing::warn!(events, "trying events again that were set aside"),
+            Err(error) => tracing::error!(%error, "cannot try events again that were set aside"),
         }
     }
 }

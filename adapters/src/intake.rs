@@ -77,16 +77,16 @@ impl Intake {
             return;
         };
         match timeout_at(deadline, self.spool.forget_set_aside(key)).await {
-            Ok(Ok(true)) => tracing::info!(event = key, "the broker takes an event that was set aside"),
+            Ok(Ok(true)) => tracing::info!(event = key, "the broker accepted an event that was set aside"),
             Ok(Ok(false)) => {}
-            Ok(Err(error)) => tracing::debug!(%error, event = key, "an event that the broker took stays set aside"),
-            Err(_) => tracing::debug!(event = key, "an event that the broker took stays set aside: the disk is slow"),
+            Ok(Err(error)) => tracing::debug!(%error, event = key, "an accepted event stays marked as set aside"),
+            Err(_) => tracing::debug!(event = key, "an accepted event stays marked as set aside: the disk is slow"),
         }
     }
 
     fn report_not_kept(&self, error: &str) {
         if let Some(held_back) = self.lines.pass(error) {
-            tracing::error!(error, held_back, "an event was not kept; its sender was told to send it again");
+            tracing::error!(error, held_back, "an event was not stored; its sender was asked to send it again");
         }
     }
 

@@ -43,7 +43,7 @@ macro_rules! counters {
                 }
                 if submitted.redriven {
                     self.redriven.add_one();
-                    tracing::info!(process_id = %submitted.process_id, "an event that had failed was sent again, and is tried again");
+                    tracing::info!(process_id = %submitted.process_id, "a failed event was sent again; trying again");
                 }
             }
 

@@ -91,7 +91,7 @@ impl<E: CallError> Outbound<E> {
             if Instant::now() + wait >= deadline {
                 return Err(error);
             }
-            tracing::debug!(%error, wait_ms = wait.as_millis(), "a call failed and is tried again");
+            tracing::debug!(%error, wait_ms = wait.as_millis(), "a call failed; trying again");
             sleep(wait).await;
         }
     }

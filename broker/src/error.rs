@@ -174,7 +174,7 @@ impl From<StoreError> for Error {
             StoreError::Taken(words) => Self::Taken(words),
             // Not the call's fault, so the caller waits; the log tells the operator about the repair.
             StoreError::Open(_) | StoreError::Schema(_) | StoreError::Trouble(_) => {
-                tracing::error!(%error, "the database is in the way of every call of this kind");
+                tracing::error!(%error, "the database fails every call of this kind");
                 Self::Unavailable(error.to_string())
             }
             StoreError::Corrupt(_) | StoreError::Refused(_) => {

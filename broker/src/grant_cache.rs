@@ -159,7 +159,7 @@ impl GrantCache {
                 Err(error) => {
                     let error = error.to_string();
                     if let Some(held_back) = self.lines.pass(&error) {
-                        tracing::warn!(error, held_back, "revocations cannot be looked for; it is tried again");
+                        tracing::warn!(error, held_back, "cannot read revocations; trying again");
                     }
                     PAUSE_AFTER_FAILURE
                 }

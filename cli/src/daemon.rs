@@ -127,6 +127,6 @@ async fn feed_watchdog() -> Infallible {
 /// Notifies systemd, if there is one.
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "systemd could not be told");
+        tracing::warn!(%error, "cannot notify systemd");
     }
 }

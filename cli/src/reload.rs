@@ -62,7 +62,7 @@ fn follow_log_level(context: &Context) -> bool {
     match source.load() {
         Ok(settings) => context.log.follow(&settings),
         Err(error) => {
-            tracing::warn!(%error, "SIGHUP: the settings cannot be read, those in effect stay");
+            tracing::warn!(%error, "SIGHUP: cannot read the settings; those in effect stay");
             true
         }
     }

@@ -97,7 +97,7 @@ impl Shared {
                     // Through the log itself, so that it has the form of every other line. The queue has room again.
                     tracing::warn!(
                         lines = lost,
-                        "log lines were lost: nobody read the log, or it could not be written"
+                        "log lines were lost: the log's reader is too slow, or the log cannot be written"
                     );
                     lost = 0;
                 }

@@ -206,7 +206,7 @@ impl SqliteTransaction {
             self.commits.note(self.is_small);
             // A small write that succeeds after a full disk ends no failure: work may still not fit.
             if self.commits.doubt().is_none() && std::mem::take(&mut self.slot.is_failing) {
-                tracing::info!(file = %self.slot.file.display(), "the database file takes writes again");
+                tracing::info!(file = %self.slot.file.display(), "the database file is writable again");
             }
         }
         Ok(())
@@ -334,13 +334,13 @@ pub fn is_sqlite_full(error: &Error) -> bool {
 async fn settle_log(connection: &mut SqliteConnection) -> Result<(), Error> {
     match raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await {
         Ok(row) => {
-            tracing::debug!(busy = row.try_get::<i64, _>(0).unwrap_or(-1), "brought the log into the file");
+            tracing::debug!(busy = row.try_get::<i64, _>(0).unwrap_or(-1), "write-ahead log merged into the file");
             Ok(())
         }
         // After an I/O error the log's state is unknown. If only space is missing, the log is intact and stays.
         Err(error) if sqlite_primary_code(&error) == Some(IOERR) => Err(error),
         Err(error) => {
-            tracing::debug!(%error, "the log was not brought into the file");
+            tracing::debug!(%error, "write-ahead log not merged into the file");
             Ok(())
         }
     }

@@ -83,7 +83,7 @@ impl Import {
             // Retries only after the first page: a broker that never answered may have a wrong address, and that should
             // fail at once.
             self.patience = BROKER_PATIENCE;
-            tracing::info!(rows = self.report.rows, submitted = self.report.submitted, "a page of rows was taken");
+            tracing::info!(rows = self.report.rows, submitted = self.report.submitted, "a page of rows was imported");
         };
         self.report.statuses.sort_by(|one, other| one.status.cmp(&other.status));
         Ended { report: self.report, cut_short }

@@ -72,7 +72,7 @@ async fn take(app: &App, source: &dyn Source, request: Request) -> Result<Taken,
     }
     let Some(spec) = source.spec(&event, &body, intake.sink.colony(), now) else {
         intake.counters.ignored.add_one();
-        tracing::info!(event = event.id, kind = event.kind, "ignored: nobody handles events of this type");
+        tracing::info!(event = event.id, kind = event.kind, "ignored: no bee handles events of this type");
         return Ok(Taken { event, kept: None });
     };
     let kept = intake.keep(&spec).await?;

@@ -38,7 +38,7 @@ impl Reserve {
             let (path, given_up) = (self.path.clone(), self.given_up);
             let made = tokio::task::spawn_blocking(move || make(&path, given_up)).await;
             self.is_held = made.is_ok_and(|made| {
-                made.inspect_err(|error| tracing::debug!(%error, "no room to keep for a full disk")).is_ok()
+                made.inspect_err(|error| tracing::debug!(%error, "cannot reserve room for a full disk")).is_ok()
             });
         }
         self.is_held
@@ -50,7 +50,7 @@ impl Reserve {
             return false;
         }
         tracing::warn!(
-            "the spool's disk is full: what waits is forwarded, and no event is taken until there is room; make room"
+            "the spool's disk is full: stored events are forwarded, and new ones are refused until there is room; make room"
         );
         self.given_up = tokio::fs::metadata(&self.path).await.map_or(0, |found| found.len());
         tokio::fs::remove_file(&self.path).await.is_ok()

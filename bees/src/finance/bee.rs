@@ -67,7 +67,7 @@ async fn apply(record: &dyn Record, work: &Work) -> Result<Receipt, Failure> {
     let outcome = within(work.spec().max_exec_ms, record.apply(&change)).await.map_err(|error| failure(&error))?;
     let event = change.event;
     let subscription_id = event.subscription_id.as_deref().unwrap_or("-");
-    tracing::info!(event_id = %event.id, event_type = %event.event_type, outcome = outcome.as_str(), subscription_id, "event taken in");
+    tracing::info!(event_id = %event.id, event_type = %event.event_type, outcome = outcome.as_str(), subscription_id, "event applied");
     Ok(Receipt {
         event_id: event.id,
         event_type: event.event_type,

@@ -67,7 +67,7 @@ async fn run(
                     until it is back");
             }
             // After a failover the old server keeps its listeners connected, and sends them nothing. A break elsewhere hints at that.
-            () = breaks.next() => tracing::debug!("another connection broke; listening anew"),
+            () = breaks.next() => tracing::debug!("the connection for messages broke; connecting again"),
         }
         // Messages that were sent meanwhile are lost. That is allowed: they are hints.
         listener = tokio::select! {
@@ -117,7 +117,7 @@ async fn forward(listener: &mut PgListener, sender: &mpsc::Sender<String>) -> sq
             Ok(notification) => {
                 // Never waits for the reader: while the connection is not read, the server cannot discard the messages.
                 if sender.try_send(notification.payload().to_owned()).is_err() {
-                    tracing::debug!("dropped a message from another broker: nobody reads them fast enough");
+                    tracing::debug!("dropped a message from another broker: this broker reads too slowly");
                 }
             }
             Err(error) => return error,

@@ -38,7 +38,7 @@ async fn watch(client: &Client) -> Infallible {
                     }
                 }
             }
-            Err(error) => tracing::debug!(%error, "processes cannot be watched"),
+            Err(error) => tracing::debug!(%error, "cannot watch processes"),
         }
         tokio::time::sleep(PAUSE).await;
     }

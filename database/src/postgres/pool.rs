@@ -85,7 +85,7 @@ impl PostgresPool {
             let found = leads_to_pooler(&self.server, self.options.acquire_time_max).await?;
             if found {
                 tracing::info!(
-                    "a connection pooler stands before the database: every statement runs in a transaction of its own"
+                    "the database is behind a transaction pooler: every statement runs in a transaction of its own"
                 );
             }
             Ok(found)

@@ -107,7 +107,7 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
             }
         }
         lost = &mut beat => {
-            tracing::warn!(%lost, "the lease is lost: cancelling the work, nothing of it will be reported");
+            tracing::warn!(%lost, "the lease is lost: cancelling the work; its result will not be reported");
             cancellation.cancel();
             stop(&mut task).await;
         }
@@ -144,7 +144,7 @@ async fn heed(
     mut beat: Pin<&mut impl Future<Output = Lost>>,
     reason: &str,
 ) {
-    tracing::info!(reason, "the process is cancelled: the handler is told");
+    tracing::info!(reason, "the process is cancelled: cancelling the handler");
     let joined = tokio::select! {
         biased;
         joined = &mut task => joined,
@@ -169,8 +169,8 @@ async fn heed(
         deliver(context, &ending, beat).await.map(drop)
     };
     match sent.await {
-        Ok(()) => tracing::info!("stopped, and the broker knows"),
-        Err(error) => tracing::warn!(%error, "the broker could not be told; the lease ends at the deadline"),
+        Ok(()) => tracing::info!("stopped and reported"),
+        Err(error) => tracing::warn!(%error, "the report did not reach the broker; the lease ends at the deadline"),
     }
 }
 
@@ -213,10 +213,10 @@ async fn report(
         }
         Ok((kind, ..)) => tracing::debug!(outcome = kind.as_str(), "work reported"),
         Err(error) if error.is(&Reason::LeaseLost) => {
-            tracing::warn!("the result came after the lease was lost: not taken")
+            tracing::warn!("the result came after the lease was lost: not accepted")
         }
         Err(error) if error.is(&Reason::Cancelled) => {
-            tracing::warn!("the process was cancelled meanwhile: the result is not taken")
+            tracing::warn!("the process was cancelled meanwhile: the result is not accepted")
         }
         Err(error) => tracing::error!(%error, "the result could not be delivered"),
     }
@@ -241,7 +241,7 @@ async fn put_off(
             };
             match released {
                 Err(error) if error.is_retryable() || error.is(&Reason::Internal) => {
-                    tracing::debug!(%error, "work not given back yet");
+                    tracing::debug!(%error, "lease not released yet");
                     tokio::time::sleep(tries.next().unwrap_or(BACKOFF_MOST)).await;
                 }
                 settled => return settled,
@@ -252,25 +252,25 @@ async fn put_off(
         biased;
         settled = given_back => match settled {
             Ok(()) => tell_put_off(context, delay, cause, waiting_for),
-            Err(error) => tracing::warn!(%error, "work cannot be put off: its lease ends by itself"),
+            Err(error) => tracing::warn!(%error, "cannot postpone the work; its lease will expire"),
         },
-        _ = beat => tracing::warn!("the lease was lost before the work could be put off"),
+        _ = beat => tracing::warn!("the lease was lost before the work could be postponed"),
     }
 }
 
 /// Logs that work was released: as a throttled warning if an operator must act, else as information.
 fn tell_put_off(context: &Context, delay: Duration, cause: Option<&str>, waiting_for: &str) {
     let delay_ms = millis(delay);
-    let Some(cause) = cause else { return tracing::info!(delay_ms, waiting_for, "work put off") };
+    let Some(cause) = cause else { return tracing::info!(delay_ms, waiting_for, "work postponed") };
     match context.warnings.pass(cause) {
         Some(held_back) => tracing::warn!(
             delay_ms,
             cause,
             waiting_for,
             held_back,
-            "work put off: something around it is out of order; it goes on by itself once that is mended"
+            "work postponed: a service that it needs is out of order; it continues by itself after the repair"
         ),
-        None => tracing::debug!(delay_ms, cause, waiting_for, "work put off"),
+        None => tracing::debug!(delay_ms, cause, waiting_for, "work postponed"),
     }
 }
 
@@ -326,7 +326,7 @@ async fn give_up(
         joined = timeout(CANCEL_GRACE, &mut task) => joined.ok(),
         _ = &mut beat => {
             task.abort();
-            return tracing::warn!("the lease was lost before the work could be given back");
+            return tracing::warn!("the lease was lost before it could be released");
         }
     };
     if !last_words(courier, beat.as_mut()).await {
@@ -341,14 +341,14 @@ async fn give_up(
         // A handler that blocks its thread continues despite the abort. Releasing its work would let a second executor
         // run it at the same time.
         if timeout(Duration::from_secs(1), &mut task).await.is_err() {
-            tracing::warn!("the handler cannot be stopped: its lease ends by itself");
+            tracing::warn!("cannot stop the handler; its lease will expire");
             return;
         }
     }
     match timeout(RELEASE_TIMEOUT, context.client.release(subject.process_id, subject.attempt)).await {
-        Ok(Ok(())) => tracing::info!("work given back"),
-        Ok(Err(error)) => tracing::warn!(%error, "cannot give work back: its lease ends by itself"),
-        Err(_) => tracing::warn!("cannot give work back, no answer: its lease ends by itself"),
+        Ok(Ok(())) => tracing::info!("lease released"),
+        Ok(Err(error)) => tracing::warn!(%error, "cannot release a lease; it will expire"),
+        Err(_) => tracing::warn!("cannot release a lease, no answer; it will expire"),
     }
 }
 
@@ -356,7 +356,7 @@ async fn give_up(
 /// than slots.
 async fn stop(task: &mut Task) {
     if timeout(CANCEL_GRACE, &mut *task).await.is_err() {
-        tracing::warn!("the handler does not heed its cancellation: dropping it at its next await");
+        tracing::warn!("the handler ignores its cancellation: dropping it at its next await");
         task.abort();
         // The result is ignored: the lease is gone, and nothing can be reported.
         let _ = task.await;

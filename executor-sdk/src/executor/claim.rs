@@ -90,7 +90,7 @@ impl Claims {
                 }
                 // No pause: a proxy that cuts long polls is no sign of an overloaded broker.
                 Err(error) if error.fault() == Fault::Again && polls.cut(asked_at, Instant::now()) => {
-                    tracing::debug!(%error, "a poll was cut: the next is shorter");
+                    tracing::debug!(%error, "a poll was cut off; the next one is shorter");
                     continue;
                 }
                 Err(error) => contact.failed(error)?,
@@ -119,7 +119,7 @@ async fn introduce(
                 || matches!(&error, ClientError::Status { code, .. } if code == "Unimplemented")
                 || (contact.is_accepted() && !can_pass(&error)) =>
         {
-            tracing::warn!(%error, "the broker does not take what this executor says of itself; it works on");
+            tracing::warn!(%error, "the broker refused the registration; the executor continues");
             introduction.leave(context).await;
             Ok(None)
         }
@@ -190,9 +190,9 @@ async fn give_back(client: &Client, leases: &[v1::Lease], asked: usize) {
     let releases = leases.iter().take(asked).filter_map(|lease| Subject::of(client, lease)).map(|subject| async move {
         let Subject { process_id, attempt, .. } = subject;
         match timeout(RELEASE_TIMEOUT, client.release(process_id, attempt)).await {
-            Ok(Ok(())) => tracing::debug!(%process_id, attempt, "gave back work that came while stopping"),
-            Ok(Err(error)) => tracing::warn!(%process_id, attempt, %error, "cannot give work back"),
-            Err(_) => tracing::warn!(%process_id, attempt, "cannot give work back: no answer"),
+            Ok(Ok(())) => tracing::debug!(%process_id, attempt, "released leases that came while stopping"),
+            Ok(Err(error)) => tracing::warn!(%process_id, attempt, %error, "cannot release leases"),
+            Err(_) => tracing::warn!(%process_id, attempt, "cannot release leases: no answer"),
         }
     });
     join_all(releases).await;

@@ -55,9 +55,9 @@ impl Contact {
         // Logged once per kind of trouble, and not for each of the endless tries.
         if self.trouble.as_deref() != Some(kind) {
             if can_pass(&error) {
-                tracing::warn!(%error, "cannot claim work for the moment; trying again until it works");
+                tracing::warn!(%error, "cannot claim work at the moment; trying again");
             } else {
-                tracing::error!(%error, "the broker refuses claims; trying again until it accepts them");
+                tracing::error!(%error, "the broker refuses claims; trying again");
             }
             self.trouble = Some(kind.to_owned());
         }

@@ -19,7 +19,7 @@ pub(super) async fn run(context: &Context, mut works: Works, hurry: &Cancellatio
         tracing::info!(
             in_hand,
             timeout_s = context.settings.drain_timeout.as_secs(),
-            "stopping: waiting for work in hand"
+            "stopping: waiting for work in progress"
         );
     }
     tokio::select! {
@@ -33,7 +33,7 @@ pub(super) async fn run(context: &Context, mut works: Works, hurry: &Cancellatio
         if timeout(LAST_STEPS, works.finished()).await.is_err() {
             tracing::error!(
                 in_hand = works.count(),
-                "stopped without an end of some work; its leases end by themselves"
+                "stopped with unfinished work; its leases will expire"
             );
         }
     }

@@ -87,7 +87,7 @@ pub(super) async fn keep(context: &Context) -> Infallible {
                 if !std::mem::replace(&mut is_troubled, true) {
                     tracing::warn!(
                         problem,
-                        "cannot read the colony's rules; those that are known stay, and it is tried again"
+                        "cannot read the colony's rules; the known ones stay in effect; trying again"
                     );
                 }
                 retries.next().unwrap_or(BACKOFF_MOST).min(refresh)

@@ -43,7 +43,7 @@ impl Works {
     /// Starts an attempt. Returns `false` if the lease is invalid or already in progress, or no slot is free.
     pub(super) fn start(&mut self, lease: v1::Lease) -> bool {
         let Some(subject) = Subject::of(&self.context.client, &lease) else {
-            tracing::warn!(process_id = lease.process_id, attempt = lease.attempt, "ignored a lease of no process");
+            tracing::warn!(process_id = lease.process_id, attempt = lease.attempt, "ignored a lease without a process");
             return false;
         };
         let key = (subject.process_id, subject.attempt);
@@ -53,7 +53,7 @@ impl Works {
             return false;
         };
         let Some(slot) = Slot::take(permit, key, &self.in_hand) else {
-            tracing::warn!(process_id = %key.0, attempt = key.1, "ignored a lease that is in hand already");
+            tracing::warn!(process_id = %key.0, attempt = key.1, "ignored a lease that is in progress already");
             return false;
         };
         let (context, claimed_at) = (Arc::clone(&self.context), Instant::now());
@@ -80,7 +80,7 @@ impl Works {
 /// Logs a panic of an attempt, which is a bug of this crate: a handler's panic ends only the handler's own task.
 fn heed(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
-        tracing::error!(%error, "an attempt ended without a report: its lease ends by itself");
+        tracing::error!(%error, "an attempt ended without a report; its lease will expire");
     }
 }
 

@@ -53,7 +53,7 @@ impl Courier {
         self.journal.close();
         self.ending.cancel();
         if timeout(LAST_WORDS, self.task).await.is_err() {
-            tracing::warn!("what the work said last could not be sent in time: its result goes first");
+            tracing::warn!("the last progress or log lines were not sent in time: the result goes first");
         }
         !self.lost.is_cancelled()
     }
@@ -204,7 +204,7 @@ impl Round {
         if let Ok(answer) = &answer
             && answer.dropped > 0
         {
-            tracing::warn!(dropped = answer.dropped, "the process has logged as much as it may: no more is sent");
+            tracing::warn!(dropped = answer.dropped, "the process reached its log limit: no more lines are sent");
             self.journal.take_no_lines();
         }
         let sent = self.judge("log lines", answer);
@@ -223,7 +223,7 @@ impl Round {
                 Sent::Later
             }
             Err(error) => {
-                tracing::warn!(%error, what, "the broker does not take what the work says");
+                tracing::warn!(%error, what, "the broker refused progress or log lines");
                 Sent::Done
             }
         }

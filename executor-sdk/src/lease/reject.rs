@@ -27,7 +27,7 @@ pub async fn reject(client: &Client, guard: &Guard, subject: &Subject, rejection
     let sent = async { ending?.send(client).await };
     match timeout(most, sent).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::warn!(%process_id, attempt, %error, "the broker does not take the rejection"),
-        Err(_) => tracing::warn!(%process_id, attempt, "the broker could not be told of the rejection"),
+        Ok(Err(error)) => tracing::warn!(%process_id, attempt, %error, "the broker refused the rejection"),
+        Err(_) => tracing::warn!(%process_id, attempt, "the rejection did not reach the broker"),
     }
 }

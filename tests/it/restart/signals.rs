@@ -62,7 +62,7 @@ async fn the_logs_level_is_taken_up_from_the_settings_again() {
     hang_up_until(&parts.webhook, "SIGHUP: nothing to reload").await;
     // Half a file changes nothing.
     std::fs::write(folder.path().join("apiary.toml"), "[log\nlevel = \"er").unwrap();
-    hang_up_until(&parts.webhook, "the settings cannot be read, those in effect stay").await;
+    hang_up_until(&parts.webhook, "cannot read the settings; those in effect stay").await;
     assert_eq!(post_once(parts.webhook_address, 3).await.unwrap().status(), 202);
     eventually("it tells as much", async || is_told(&parts.webhook, 2).then_some(())).await;
     write_level(folder.path(), "warn");

@@ -39,7 +39,7 @@ async fn the_colonys_health_names_process_event_and_remedy_while_supabase_is_ove
     }
     let log = eventually("the bee warns", async || {
         let words = parts.bee.last_words();
-        words.lines().find(|line| line.contains("WARN") && line.contains("work put off")).map(str::to_owned)
+        words.lines().find(|line| line.contains("WARN") && line.contains("work postponed")).map(str::to_owned)
     });
     let log = log.await;
     for words in [process, event, "billing page"] {

@@ -57,7 +57,7 @@ async fn thirty_waits_and_thirty_leases_that_are_over_are_a_few_warnings_each() 
     let words = parts.broker.words();
     let lines = |words_of_it: &str| words.lines().filter(|line| line.contains(words_of_it)).collect::<Vec<_>>();
     for (told, ids, remedy) in [
-        ("nobody claimed it within max_wait", &late, "apiary process explain"),
+        ("not claimed within max_wait", &late, "apiary process explain"),
         ("attempt ended by the broker", &lost, "see the log of its executor"),
     ] {
         let told = lines(told);

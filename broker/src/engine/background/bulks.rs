@@ -48,7 +48,7 @@ impl Bulks {
                 Err(error) => {
                     let error = error.to_string();
                     if let Some(held_back) = self.lines.pass(&error) {
-                        tracing::warn!(error, held_back, "a step of a bulk action failed; it is tried again");
+                        tracing::warn!(error, held_back, "a step of a bulk action failed; trying again");
                     }
                     BULK_LOOK
                 }

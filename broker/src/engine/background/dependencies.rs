@@ -42,7 +42,7 @@ pub(crate) async fn settle_dependencies(
         if let Err(error) = settled {
             let error = error.to_string();
             if let Some(held_back) = lines.pass(&format!("dependencies {error}")) {
-                tracing::warn!(error, held_back, "what waits for other processes was not looked at; it is tried again");
+                tracing::warn!(error, held_back, "dependencies not checked; trying again");
             }
             ended.note_any();
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -84,7 +84,7 @@ async fn settle(
         let settled = store.settle(parents, now_ms, SWEEP_ROWS).await?;
         for (colony, process_id) in settled.cancelled {
             if let Some(held_back) = lines.pass("cancelled with its parents") {
-                tracing::warn!(%process_id, held_back, "cancelled: what it waited for never succeeds");
+                tracing::warn!(%process_id, held_back, "cancelled: a process that it depends on cannot succeed any more");
             }
             wakeups.ended(Change { colony, process_id });
         }

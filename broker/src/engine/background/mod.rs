@@ -61,7 +61,7 @@ pub(crate) async fn run(
             Err(error) => {
                 let error = error.to_string();
                 if let Some(held_back) = lines.pass(&format!("sweep {error}")) {
-                    tracing::warn!(error, held_back, "a sweep failed; it is tried again");
+                    tracing::warn!(error, held_back, "a sweep failed; trying again");
                 }
                 Duration::from_secs(1)
             }

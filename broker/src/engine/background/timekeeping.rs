@@ -14,7 +14,7 @@ pub(crate) async fn keep_time(clock: &DatabaseClock, store: &dyn Store, stop: &C
             () = tokio::time::sleep(CLOCK_SYNC) => {}
         }
         if let Err(error) = clock.sync(store).await {
-            tracing::debug!(%error, "the database's clock was not read; the last distance stays");
+            tracing::debug!(%error, "cannot read the database's clock; the last known offset stays in use");
         }
     }
 }

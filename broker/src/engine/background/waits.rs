@@ -21,7 +21,7 @@ pub(super) async fn sweep(
             if let Some(held_back) = lines.pass(&format!("max_wait {executor_type}")) {
                 tracing::warn!(
                     %process_id, executor_type, held_back,
-                    "nobody claimed it within max_wait: `apiary process explain` says why, `redrive` tries it again"
+                    "not claimed within max_wait: `apiary process explain` shows the reason, `redrive` tries it again"
                 );
             }
             wakeups.changed(Change { colony: lane.colony, process_id: *process_id });

@@ -138,7 +138,7 @@ impl Attendant {
             let listeners = Listeners { store: &*self.store, clock: &*self.clock, contacts: &self.contacts };
             match listeners.unattended(self.unattended_after).await {
                 Ok(found) => reported = report(found, &reported),
-                Err(error) => tracing::debug!(%error, "whether anybody listens could not be told; it is tried again"),
+                Err(error) => tracing::debug!(%error, "cannot check whether an executor listens; trying again"),
             }
         }
     }
@@ -176,7 +176,7 @@ fn report(found: Vec<(Colony, Finding)>, reported: &HashSet<(ColonyKey, String)>
         now.insert(key);
     }
     for (_, executor_type) in reported.difference(&now) {
-        tracing::info!(executor_type, "its waiting work is taken or gone: somebody listens again, or nothing waits");
+        tracing::info!(executor_type, "unattended work resolved: an executor listens again, or nothing waits");
     }
     now
 }

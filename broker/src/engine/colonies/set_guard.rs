@@ -20,7 +20,7 @@ impl Engine {
             colony = permit.colony().name,
             version = guard.version,
             rules = guard.rules.len(),
-            "the colony's rules kept"
+            "the colony's rules stored"
         );
         Ok(())
     }

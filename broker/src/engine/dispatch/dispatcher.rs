@@ -78,7 +78,7 @@ impl Dispatcher {
         let mut queue = self.queue();
         // No pass will run any more, so nothing would read the list.
         if queue.closed {
-            tracing::warn!(count = leases.len(), "claimers went away from a stopping broker; their leases will end");
+            tracing::warn!(count = leases.len(), "clients disconnected from a stopping broker; their leases will expire");
             return;
         }
         queue.unheard.push((lane.clone(), leases));
@@ -209,7 +209,7 @@ impl Dispatcher {
             Err(error) => {
                 let (words, executor_type) = (error.to_string(), &pass.lane.executor_type);
                 if let Some(held_back) = lines.pass(&format!("claiming {words}")) {
-                    tracing::warn!(error = words, executor_type, held_back, "claiming failed; it is tried again");
+                    tracing::warn!(error = words, executor_type, held_back, "claim failed; trying again");
                 }
                 self.queue().fail_pass(&pass, &error.into());
                 // The pass stays open during the pause, so that the lane is not tried again by every poll that comes.
@@ -225,7 +225,7 @@ impl Dispatcher {
         let releases: Vec<_> = leases.iter().copied().map(Release::at_once).collect();
         if let Err(error) = store.release(&releases, clock.now_ms()).await {
             tracing::warn!(
-                %error, count = leases.len(), "could not give back work whose claimers went away; their leases will end"
+                %error, count = leases.len(), "cannot release the leases of disconnected clients; they will expire"
             );
         }
         // The process is back in its lane, and its place under a limit is free again.

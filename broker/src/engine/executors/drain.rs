@@ -27,7 +27,7 @@ impl Engine {
         } else {
             self.store.undrain_executor(colony.key, name).await?;
         }
-        tracing::info!(colony = colony.name, name, drain, by = permit.actor(), "executor drained, or no longer");
+        tracing::info!(colony = colony.name, name, draining = drain, by = permit.actor(), "executor drain changed");
         let executors = self.executors(colony, &filter, page).await?;
         for view in executors.iter().filter(|view| !view.record.executor_type.is_empty()) {
             // Its polls were not woken by the work that came during the drain.

@@ -83,7 +83,7 @@ impl Engine {
         }
         let this = ExecutorFilter { executor_type: Some(registration.executor_type), ..of_key };
         let found = self.executors(colony, &this, Page { size: 1, after: None }).await?;
-        found.into_iter().next().ok_or_else(|| Error::Internal("what was registered is not there any more".into()))
+        found.into_iter().next().ok_or_else(|| Error::Internal("the registration is gone".into()))
     }
 
     /// Counts the executors that wait for approval, and raises a notice about an address that has reached its bound.

@@ -14,7 +14,7 @@ impl Engine {
         key: &Id,
     ) -> Result<bool, Error> {
         let existed = self.store.reject_executor(permit.colony().key, key, self.clock.now_ms()).await?;
-        tracing::info!(colony = permit.colony().name, %key, by = permit.actor(), existed, "executor turned down");
+        tracing::info!(colony = permit.colony().name, %key, by = permit.actor(), existed, "executor rejected");
         Ok(existed)
     }
 }

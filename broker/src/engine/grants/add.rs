@@ -19,7 +19,7 @@ impl Engine {
         let existed = self.store.add_grant(permit.colony(), grant, envelope, self.clock.now_ms()).await?;
         tracing::info!(
             colony = permit.colony().name, name = grant.name, role = grant.role.as_str(), key = %grant.key, existed,
-            "grant kept"
+            "grant added"
         );
         // The new grant enters this cache and clears those of other brokers: an executor with several grants claims under all of them.
         let grants = self.grants.of_key(permit.colony(), &grant.key).await?;

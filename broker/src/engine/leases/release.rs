@@ -50,7 +50,7 @@ impl Engine {
         {
             tracing::warn!(
                 %process_id, function = lease.function, attempt, surroundings, reason = release.reason, held_back, delay_ms,
-                "given back: something around it is out of order; it goes on by itself once that is mended"
+                "released: a service that it needs is out of order; it continues by itself after the repair"
             );
         }
         let until_ms = release.until_ms;

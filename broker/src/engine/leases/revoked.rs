@@ -34,7 +34,7 @@ pub(crate) async fn give_back_revoked(
             if let Some(held_back) = lines.pass(&format!("revoked {}", lease.lane.executor_type)) {
                 tracing::warn!(
                     %process_id, attempt = lease.attempt, held_back,
-                    "given back, for another executor to take: the grant of the one that had it was revoked"
+                    "released for another executor: the holder's grant was revoked"
                 );
             }
             let change = Change { colony: lease.lane.colony, process_id };

@@ -124,7 +124,7 @@ impl LastSeenTable {
                     tracing::warn!(
                         error,
                         held_back,
-                        "when executors were heard was not written down; it is tried again"
+                        "last-seen times not stored; trying again"
                     );
                 }
             }
@@ -153,9 +153,9 @@ impl LastSeenTable {
         loop {
             match store.forget_executors(which, SWEEP_ROWS).await {
                 Ok(0) => return,
-                Ok(forgotten) => tracing::info!(forgotten, "executors that were not heard for long"),
+                Ok(forgotten) => tracing::info!(forgotten, "executors not seen for long"),
                 Err(error) => {
-                    tracing::warn!(%error, "executors that were not heard for long are forgotten later");
+                    tracing::warn!(%error, "executors not seen for long are forgotten later");
                     return;
                 }
             }

@@ -53,7 +53,7 @@ impl Operations {
         let ends = self.store.fail(&failures, now_ms).await?;
         let lost = ends.iter().filter(|end| **end == LeaseEnd::Lost).count();
         if lost > 0 {
-            tracing::debug!(lost, "leases ended by themselves while they were being cancelled");
+            tracing::debug!(lost, "leases ended during their cancellation");
         }
         Ok(())
     }

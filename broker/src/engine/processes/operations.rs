@@ -36,7 +36,7 @@ impl Operations {
             .map(|(process_id, _)| *process_id)
             .collect();
         let summaries = self.store.summaries(&changed).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "cannot tell whom it concerns of a change at once");
+            tracing::warn!(%error, "cannot notify the watchers of a change at once");
             self.wakeups.due_at(self.clock.now_ms());
             Vec::new()
         });

@@ -111,7 +111,7 @@ impl Engine {
         let redriven = self.resubmits.commit(spec).await?;
         if redriven {
             tracing::info!(
-                colony = colony.name, process_id = %spec.first, spec = %spec.process_id, "redriven by its submitter's next spec"
+                colony = colony.name, process_id = %spec.first, spec = %spec.process_id, "process redriven by its submitter's next spec"
             );
             // An executor may have claimed it already; the answer says what this call did.
             return Ok(SubmitOutcome { process_id: spec.first, existed: true, redriven, state: ProcessState::Waiting });

@@ -112,7 +112,7 @@ impl Catalogue {
         let functions = match self.read(colony).await {
             Ok(functions) => Arc::new(functions),
             Err(error) => {
-                tracing::warn!(%error, colony = colony.name, "what executors announce cannot be read; arguments are not checked");
+                tracing::warn!(%error, colony = colony.name, "cannot read the announced functions; arguments are not checked");
                 Arc::default()
             }
         };
@@ -185,7 +185,7 @@ impl Catalogue {
             schemas.push((name, schema));
         }
         if let Some(problem) = wrong {
-            tracing::warn!(executor, %problem, "an announced `args_schema` cannot be used: those arguments are not checked");
+            tracing::warn!(executor, %problem, "an announced `args_schema` is unusable; its arguments are not checked");
         }
         schemas
     }
