@@ -31,10 +31,7 @@ pub(super) async fn run(context: &Context, mut works: Works, hurry: &Cancellatio
     if context.give_up.is_cancelled() {
         tracing::warn!(in_hand = works.count(), "stopping: cancelling the work that is left");
         if timeout(LAST_STEPS, works.finished()).await.is_err() {
-            tracing::error!(
-                in_hand = works.count(),
-                "stopped with unfinished work; its leases will expire"
-            );
+            tracing::error!(in_hand = works.count(), "stopped with unfinished work; its leases will expire");
         }
     }
     tracing::info!("stopped");

@@ -30,7 +30,7 @@ impl Schema {
     /// Compiles a schema.
     pub(super) fn compile(json: &str) -> Result<Self, String> {
         let Args::Json(schema) = Args::read(json.as_bytes()) else {
-            return Err("is no JSON that can be read in one way only: name each key once".to_owned());
+            return Err("is invalid JSON, or names a key twice".to_owned());
         };
         ReadSchema::read(schema, BOUNDS)?.compile().map(Self)
     }

@@ -78,7 +78,10 @@ impl Dispatcher {
         let mut queue = self.queue();
         // No pass will run any more, so nothing would read the list.
         if queue.closed {
-            tracing::warn!(count = leases.len(), "clients disconnected from a stopping broker; their leases will expire");
+            tracing::warn!(
+                count = leases.len(),
+                "clients disconnected from a stopping broker; their leases will expire"
+            );
             return;
         }
         queue.unheard.push((lane.clone(), leases));

@@ -224,8 +224,8 @@ pub(in crate::engine) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms:
     if live.is_empty() {
         let heard = aimed.iter().filter_map(|one| one.heard_ms).max();
         let last = heard.map_or_else(
-            || "none of them was ever heard".to_owned(),
-            |heard_ms| format!("the last was heard {} ago", span(now_ms.saturating_sub(heard_ms))),
+            || "none of them has been seen yet".to_owned(),
+            |heard_ms| format!("the last one was seen {} ago", span(now_ms.saturating_sub(heard_ms))),
         );
         let names = names_of(&aimed);
         let whose = if executor_names.is_empty() { "no executor" } else { "none of the named executors" };
@@ -266,7 +266,7 @@ pub(in crate::engine) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms:
     if taking.iter().all(|one| one.presence == Presence::Silent || one.places() == 0) {
         let silent: Vec<&Candidate> = taking.iter().filter(|one| one.presence == Presence::Silent).copied().collect();
         let names = names_of(&silent);
-        let text = format!("{} could take it and {} not been heard for a while", named(&names), has(&names));
+        let text = format!("{} could take it and {} not been seen for a while", named(&names), has(&names));
         return Some(reason("EXECUTORS_SILENT", text, names));
     }
     None

@@ -180,7 +180,7 @@ fn check_cancelled(item: &FailItem, lease: &LeaseRecord) -> Result<(), Error> {
     Err(Error::field(
         "outcome",
         format!(
-            "is `cancelled`, and nobody cancels process {}: fail it, or give it back with Release",
+            "is `cancelled`, but process {} is not being cancelled: fail it, or return it with Release",
             lease.process_id
         ),
     ))

@@ -121,11 +121,7 @@ impl LastSeenTable {
             if let Err(error) = self.write(store).await {
                 let error = error.to_string();
                 if let Some(held_back) = self.lines.pass(&error) {
-                    tracing::warn!(
-                        error,
-                        held_back,
-                        "last-seen times not stored; trying again"
-                    );
+                    tracing::warn!(error, held_back, "last-seen times not stored; trying again");
                 }
             }
         }

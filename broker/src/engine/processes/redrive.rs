@@ -63,7 +63,7 @@ impl Engine {
             return Err(Error::field(
                 "parents",
                 format!(
-                    "of `spec` names process {parent}, which has not succeeded: what takes another's place waits for nobody"
+                    "of `spec` names process {parent}, which has not succeeded: a replacement may not wait for another process"
                 ),
             ));
         }
