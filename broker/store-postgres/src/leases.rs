@@ -179,6 +179,7 @@ async fn lease(
     scan_lane(session, lane, &mut assignment).await?;
     let matches = assignment.matches();
     if matches.is_empty() {
+        // Nothing to write: the commit that follows only frees the locks of the rows that were read.
         let continuation = assignment.continuation();
         return Ok((assignment.empty_handed(), continuation));
     }

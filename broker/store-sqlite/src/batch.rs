@@ -105,6 +105,7 @@ impl<'a> ProcessItem<'a> {
             executor_names: checks::json_if_any(&process.executor_names, process.executor_names.is_empty()),
             labels: checks::json_if_any(&process.labels, process.labels.is_empty()),
             not_before_ms: process.not_before_ms,
+            // Null for no parents: the steps that block and queue tell the two cases apart by it.
             parents: (!process.parents.is_empty())
                 .then(|| process.parents.iter().map(|parent| parent.simple()).collect()),
             idempotency_key,
@@ -274,6 +275,7 @@ impl FailureItem {
             next: failure.next.as_str(),
             blocked_until_ms: failure.blocked_until_ms,
             retries_spent: failure.retries_spent,
+            // Without a result the item has no position, and the statement stores null.
             result: failure.result.as_ref().map(|(payload, signature)| documents.add(signature, payload)),
         }
     }
@@ -340,6 +342,7 @@ pub(super) struct LogTotalItem {
 
 impl LogTotalItem {
     pub(super) fn new(fitted: &LogFit<'_>) -> Self {
+        // Only what fits is counted: the stored totals must match the stored lines.
         let process_id = fitted.batch.lease.process_id.simple();
         Self { process_id, lines: fitted.more.lines, bytes: fitted.more.bytes }
     }
@@ -383,6 +386,7 @@ impl<'a> ContactItem<'a> {
     pub(super) fn new(contact: &'a LastSeen) -> StoreResult<Self> {
         Ok(Self {
             colony: contact.colony.0,
+            // JSON has no bytes: the statement turns the digits back.
             key: hex::encode(contact.key.as_bytes()),
             executor_type: &contact.executor_type,
             name: &contact.name,

@@ -102,6 +102,7 @@ impl LeaseStore for SqliteStore {
         // another attempt.
         let set: HashSet<&Uuid> = ended.iter().collect();
         let routed = failures.iter().filter(|failure| set.contains(&failure.lease.process_id));
+        // Without the results: the first statement has stored them, and these steps do not read them.
         let items = list(routed.map(|failure| FailureItem::new(failure, &mut Documents::default())))?;
         for statement in [
             include_str!("steps/fail_wait.sql"),

@@ -179,6 +179,7 @@ const BELONGINGS: [&str; 11] = [
 ];
 
 async fn put_back(write: &mut Write, colony: ColonyKey, ids: &str, now_ms: i64) -> StoreResult<()> {
+    // Queued before they leave `finished`, because the insert reads the attempt's number from there.
     write.changed(query(include_str!("processes/redrive.sql")).bind(colony.0).bind(ids).bind(now_ms)).await?;
     write.changed(query(include_str!("steps/leave_finished.sql")).bind(ids)).await?;
     Ok(())

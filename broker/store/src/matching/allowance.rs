@@ -183,8 +183,8 @@ impl Allowance {
         }
     }
 
-    /// Returns the keys or names of this kind that are used up, which the next read leaves out. At most
-    /// [`CLAIM_KEYS_MAX`]: further ones are refused one by one.
+    /// Returns the keys or names of this kind that are used up, which the next scan leaves out. At most [`CLAIM_KEYS_MAX`]: further ones
+    /// are refused one by one.
     pub fn used_up(&self, kind: LimitKind) -> Vec<String> {
         let of_kind = self.left.iter().filter(|((of, _), left)| *of == kind && left.is_used_up());
         let most = usize::try_from(CLAIM_KEYS_MAX).unwrap_or(usize::MAX);

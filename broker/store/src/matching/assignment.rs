@@ -1,7 +1,7 @@
 //! The assignment of waiting processes to polls in a claim: a pure function of the queue, in its order, of the polls, and of the
 //! conditions that stop work.
 //!
-//! The store reads candidates page by page, as each [`Look`] says, and hands them to [`Assignment::give`] until no read is due.
+//! The store reads candidates page by page, one page for each [`Scan`], and hands them to [`Assignment::assign`] until no scan is due.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
@@ -65,7 +65,7 @@ pub struct Continuation {
     refused: Vec<String>,
 }
 
-/// A filter on waiting processes, for the next read. May give false positives (work that no slot can take), never false negatives.
+/// A filter on waiting processes, for the next page. May give false positives (work that no slot can take), never false negatives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
     /// The names of executors with room: processes for other names are left out.
@@ -111,11 +111,11 @@ pub struct Assignment<'s> {
     /// The upper bound of the offers that had room when it was first needed.
     offer_bound: OnceCell<OfferBound>,
     after: QueuePosition,
-    /// The last place that this transaction reads, once it was measured.
+    /// The last place that this transaction scans, once it was measured.
     until: Option<QueuePosition>,
-    /// The greatest number of rows of the next read.
+    /// The greatest number of rows of the next scan.
     page: usize,
-    /// True if the last read gave nothing.
+    /// True if the last scan gave nothing.
     found_nothing: bool,
     is_over: bool,
 }
@@ -236,10 +236,10 @@ impl<'s> Assignment<'s> {
     pub fn assign(&mut self, scan: &Scan, found: &[Candidate]) {
         let before = self.matches.len();
         found.iter().for_each(|candidate| self.try_assign(candidate));
-        // Fewer rows than asked for: the read reached its last place. Rows that another broker is claiming are passed over, not waited
+        // Fewer rows than asked for: the scan reached its last place. Rows that another broker is claiming are passed over, not waited
         // for.
         self.is_over |= found.len() < scan.most;
-        // Usually one read is enough. After one that gave nothing the next is larger, so that few reads pass a long row of work that
+        // Usually one scan is enough. After one that gave nothing the next is larger, so that few scans pass a long row of work that
         // nobody can take.
         self.found_nothing = self.matches.len() == before;
         self.page = if self.found_nothing { scan.most.saturating_mul(8) } else { self.room_left };
@@ -280,7 +280,7 @@ impl<'s> Assignment<'s> {
                 self.room_left -= 1;
                 self.matches.push(Match { process_id: candidate.process_id, slot, executor });
             }
-        // Bounded, because the list is a parameter of every further read; sorts beyond it are read and refused again.
+        // Bounded, because the list is a parameter of every further scan; sorts beyond it are read and refused again.
         } else if from < self.slots.len() && self.refused.len() < CLAIM_REFUSED_MAX {
             self.refused.push(candidate.sort.clone());
         }

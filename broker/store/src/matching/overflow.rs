@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::limits::{LIMIT_CANCELS_MAX, LIMIT_GRACE_MS};
 use crate::model::{Cancel, ColonyKey, LimitPolicy, Limits, NewProcess};
 
-/// One step of priority, in microseconds of the priority time: a day.
+/// A step of priority, in microseconds of the priority time: a day.
 const PRIORITY_STEP_US: i64 = 24 * 3600 * 1_000_000;
 
 /// A concurrency key whose limit cancels, with its new processes.

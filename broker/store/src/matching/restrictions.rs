@@ -68,6 +68,7 @@ impl LaneRestrictions {
 
     /// Returns true if no pause covers the process.
     pub fn allows_process(&self, candidate: &Candidate) -> bool {
+        // The scan leaves out paused functions already. Checked again here, so that the rule does not depend on two SQL dialects.
         !self.is_closed && !self.paused_functions.contains(&candidate.function)
     }
 
