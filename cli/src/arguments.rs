@@ -3,20 +3,10 @@
 use std::time::Duration;
 
 use apiary_executor_sdk::LogLevel;
+pub(crate) use apiary_settings::duration;
 use clap::ValueEnum;
-use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use jiff::Timestamp;
 use uuid::Uuid;
-
-/// Parses a duration: `30s`, `5m`, `1h 30m`, `2d`; `0` is none.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let advice = || "expected a duration such as 30s, 5m, 1h or 2d".to_owned();
-    if text.trim() == "0" {
-        return Ok(Duration::ZERO);
-    }
-    let span: Span = text.trim().parse().map_err(|_| advice())?;
-    let duration: SignedDuration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| advice())?;
-    Duration::try_from(duration).map_err(|_| advice())
-}
 
 /// Rejects an empty value: usually an unset variable, which would mean "any".
 pub(crate) fn given(text: &str) -> Result<String, String> {
@@ -141,18 +131,6 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_are_read_as_people_write_them() {
-        for (text, seconds) in [("30s", 30), ("5m", 300), ("1h 30m", 5400), ("2d", 172_800), ("0", 0), ("1w", 604_800)]
-        {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        for text in ["", "5", "-5m", "five minutes", "1 month"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_moment_is_a_time_or_a_while_from_now() {

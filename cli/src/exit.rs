@@ -4,6 +4,7 @@ use std::fmt;
 
 use apiary_broker::StartError;
 use apiary_executor_sdk::{ClientError, Reason};
+use apiary_settings::SettingError;
 use apiary_store::StoreError;
 
 /// Table of exit codes for `--help`. `docs/configuration.md` has the same.
@@ -112,6 +113,9 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(hint) = error.chain().find_map(|cause| cause.downcast_ref::<Fault>()?.hint.clone()) {
         return Some(hint);
     }
+    if let Some(hint) = error.chain().find_map(|cause| cause.downcast_ref::<SettingError>()?.hint()) {
+        return Some(hint.to_owned());
+    }
     let client = error.chain().find_map(|cause| cause.downcast_ref::<ClientError>())?;
     let hint = match client {
         ClientError::Unreachable { .. } => "is `apiary up` or `apiary broker` running? `apiary doctor` looks closer",
@@ -157,6 +161,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     }
     if let Some(Quiet(exit)) = cause.downcast_ref::<Quiet>() {
         return Some(*exit);
+    }
+    if cause.is::<SettingError>() {
+        return Some(Exit::Usage);
     }
     if let Some(error) = cause.downcast_ref::<ClientError>() {
         return Some(code_of_client(error));

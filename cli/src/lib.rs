@@ -6,6 +6,8 @@ mod commands;
 mod context;
 mod daemon;
 mod demo;
+#[cfg(test)]
+mod documents;
 mod exit;
 mod files;
 mod keys;

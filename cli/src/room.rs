@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use apiary_adapters::SpoolError;
-use apiary_bees::finance::RecordError;
+use apiary_bees::BeeError;
 use apiary_executor_sdk::ClientError;
 use apiary_identity::KeyError;
 use apiary_store::StoreError;
@@ -46,8 +46,8 @@ fn can_pass(error: &anyhow::Error) -> bool {
         if let Some(KeyError::Io { source, .. }) = cause.downcast_ref() {
             return is_full(source);
         }
-        if let Some(error) = cause.downcast_ref::<RecordError>() {
-            return error.is_retryable();
+        if let Some(error) = cause.downcast_ref::<BeeError>() {
+            return matches!(error, BeeError::Unavailable { .. });
         }
         if let Some(apiary_broker::StartError::Store(error)) = cause.downcast_ref() {
             return matches!(error, StoreError::Unavailable(_));
@@ -84,9 +84,10 @@ mod tests {
         let store = |error| apiary_broker::StartError::Store(error);
         let spool = |error| apiary_adapters::StartError::Spool(error);
         let no_room = SpoolError::Full { path: PathBuf::new(), problem: "full".to_owned() };
-        let record = RecordError::Unavailable { what: "full".to_owned(), retry_after: None };
+        let bee = |source| BeeError::Unavailable { what: "finance.db".to_owned(), source };
+        let mended = |source| BeeError::Failed { what: "finance.db".to_owned(), source };
         let failed = SpoolError::Failed { path: PathBuf::new(), problem: "denied".to_owned() };
-        let table: [(anyhow::Error, bool); 12] = [
+        let table: [(anyhow::Error, bool); 13] = [
             (full().into(), true),
             (denied().into(), false),
             (key(full()).into(), true),
@@ -96,7 +97,8 @@ mod tests {
             (spool(no_room).into(), true),
             (spool(failed).into(), false),
             (spool(SpoolError::InUse(PathBuf::new())).into(), false),
-            (record.into(), true),
+            (bee("full".into()).into(), true),
+            (mended("denied".into()).into(), false),
             (refused(true).into(), true),
             (refused(false).into(), false),
         ];

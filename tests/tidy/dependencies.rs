@@ -16,6 +16,7 @@ const PARTS: &[&str] = &[
     "apiary-identity",
     "apiary-proto",
     "apiary-protocol",
+    "apiary-settings",
     "apiary-store",
     "apiary-store-postgres",
     "apiary-store-sqlite",
@@ -32,6 +33,7 @@ const CLI: &[&str] = &[
     "apiary-identity",
     "apiary-proto",
     "apiary-protocol",
+    "apiary-settings",
     "apiary-store",
     "apiary-tests",
 ];
@@ -40,7 +42,7 @@ const CLI: &[&str] = &[
 const STORE: &[&str] = &["apiary-store", "apiary-database", "apiary-identity", "apiary-protocol"];
 
 /// The crates on which each crate may depend.
-const CRATES: [(&str, &[&str]); 15] = [
+const CRATES: [(&str, &[&str]); 16] = [
     ("proto", &[]),
     ("identity", &[]),
     ("protocol", &["apiary-proto", "apiary-identity"]),
@@ -64,6 +66,7 @@ const CRATES: [(&str, &[&str]); 15] = [
         ],
     ),
     ("executor-sdk", &["apiary-proto", "apiary-identity", "apiary-protocol", "apiary-daemon"]),
+    ("settings", &["apiary-identity", "apiary-daemon", "apiary-executor-sdk"]),
     (
         "bees",
         &[
@@ -72,11 +75,22 @@ const CRATES: [(&str, &[&str]); 15] = [
             "apiary-protocol",
             "apiary-daemon",
             "apiary-database",
+            "apiary-settings",
             // For its tests only.
             "apiary-tests",
         ],
     ),
-    ("adapters", &["apiary-executor-sdk", "apiary-identity", "apiary-protocol", "apiary-daemon", "apiary-database"]),
+    (
+        "adapters",
+        &[
+            "apiary-executor-sdk",
+            "apiary-identity",
+            "apiary-protocol",
+            "apiary-daemon",
+            "apiary-database",
+            "apiary-settings",
+        ],
+    ),
     ("cli", CLI),
     ("tests", PARTS),
     ("xtask", &[]),

@@ -9,7 +9,7 @@ const LINES_MAX: usize = 500;
 const FOLDERS_MAX: usize = 3;
 
 /// Crates with a `src` folder.
-const CRATES: [&str; 11] = [
+const CRATES: [&str; 12] = [
     "proto",
     "identity",
     "protocol",
@@ -17,6 +17,7 @@ const CRATES: [&str; 11] = [
     "database",
     "broker",
     "executor-sdk",
+    "settings",
     "bees",
     "adapters",
     "cli",

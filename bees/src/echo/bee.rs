@@ -10,13 +10,25 @@
 
 use std::time::Duration;
 
-use apiary_executor_sdk::{AttributeKind, Client, Executor, ExecutorBuilder, Failure, LogLevel, Output, Work};
+use apiary_executor_sdk::{AttributeKind, Client, Failure, LogLevel, Output, Work};
+use apiary_settings::Values;
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-/// The type of executor that echoes.
-pub const EXECUTOR_TYPE: &str = "echo";
+use crate::{Bee, BeeError, Build, Function};
+
 /// All of its functions.
-pub const FUNCTIONS: [&str; 5] = ["echo", "sleep", "snooze", "count", "fail"];
+const FUNCTIONS: [Function; 5] = [
+    Function { name: "echo", about: "gives its arguments back, byte by byte", args_schema: "" },
+    Function { name: "sleep", about: "waits `ms` milliseconds, at most an hour", args_schema: SLEEP_ARGS },
+    Function {
+        name: "snooze",
+        about: "puts the work off once for `ms` milliseconds, then succeeds",
+        args_schema: SLEEP_ARGS,
+    },
+    Function { name: "count", about: "counts to `to`; logs, reports and keeps where it is", args_schema: COUNT_ARGS },
+    Function { name: "fail", about: "fails as it is told, for trying out retries", args_schema: FAIL_ARGS },
+];
 /// The most that is counted to.
 const COUNT_MAX: u32 = 1_000_000;
 /// JSON Schema of the arguments of `sleep`.
@@ -50,21 +62,37 @@ const FAIL_ARGS: &str = r#"{
 /// The longest sleep.
 const SLEEP_MAX: Duration = Duration::from_secs(3600);
 
-/// The echo bee; name, slots and the rest are for the caller to set.
-pub fn bee(client: Client) -> ExecutorBuilder {
-    Executor::builder(client)
-        .executor_type(EXECUTOR_TYPE)
-        .version(env!("CARGO_PKG_VERSION"))
-        .function("echo", "gives its arguments back, byte by byte", "")
-        .function("sleep", "waits `ms` milliseconds, at most an hour", SLEEP_ARGS)
-        .function("snooze", "puts the work off once for `ms` milliseconds, then succeeds", SLEEP_ARGS)
-        .function("count", "counts to `to`; logs, reports and keeps where it is", COUNT_ARGS)
-        .function("fail", "fails as it is told, for trying out retries", FAIL_ARGS)
-        .handle("echo", echo)
-        .handle_json("sleep", sleep)
-        .handle_json("snooze", snooze)
-        .handle_json("count", count)
-        .handle_json("fail", fail)
+/// The echo bee.
+pub struct Echo;
+
+#[async_trait]
+impl Bee for Echo {
+    fn name(&self) -> &'static str {
+        "echo"
+    }
+
+    fn about(&self) -> &'static str {
+        "Returns its arguments, for tests"
+    }
+
+    fn executor_type(&self) -> &'static str {
+        "echo"
+    }
+
+    fn functions(&self) -> &'static [Function] {
+        &FUNCTIONS
+    }
+
+    async fn build(&self, client: Client, _: &Values) -> Result<Build, BeeError> {
+        let executor = self
+            .executor(client)
+            .handle("echo", echo)
+            .handle_json("sleep", sleep)
+            .handle_json("snooze", snooze)
+            .handle_json("count", count)
+            .handle_json("fail", fail);
+        Ok(executor.into())
+    }
 }
 
 #[derive(Deserialize)]

@@ -2,4 +2,4 @@
 
 mod bee;
 
-pub use bee::{EXECUTOR_TYPE, FUNCTIONS, bee};
+pub use bee::Echo;

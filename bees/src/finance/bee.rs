@@ -1,21 +1,28 @@
 //! The executor for Stripe events: one function, `stripe.event`, whose argument is the body of a Stripe webhook.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_executor_sdk::{Client, Executor, ExecutorBuilder, Failure, Fault, Work};
+use apiary_executor_sdk::{Client, Failure, Fault, Work};
+use apiary_identity::Clock;
+use apiary_settings::{Setting, Values};
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::change::Change;
 use super::error::RecordError;
 use super::limits::SLOTS;
 use super::record::{Applied, Record};
+use super::settings;
 use crate::outbound::CallError as _;
+use crate::{Bee, BeeError, Build, Check, Function, Local};
 
-/// Executor type of the finance bee.
-pub const EXECUTOR_TYPE: &str = "finance";
-/// Function that applies one event.
-pub const FUNCTION: &str = "stripe.event";
+/// The function that it does.
+const FUNCTION: &str = "stripe.event";
+/// All of its functions.
+const FUNCTIONS: [Function; 1] =
+    [Function { name: FUNCTION, about: "takes a Stripe event into the state of record", args_schema: EVENT_ARGS }];
 /// JSON Schema of the arguments. Requires only the fields that every event has, so that unknown kinds of events are
 /// accepted, too.
 const EVENT_ARGS: &str = r#"{
@@ -46,18 +53,52 @@ pub struct Receipt {
     pub reason: Option<String>,
 }
 
-/// Builds the finance bee, with [`SLOTS`] slots; the caller sets name, lease and the rest. Call [`Record::check`]
-/// first: a bee that cannot write should not claim.
-pub fn bee(client: Client, record: Arc<dyn Record>) -> ExecutorBuilder {
-    Executor::builder(client)
-        .executor_type(EXECUTOR_TYPE)
-        .version(env!("CARGO_PKG_VERSION"))
-        .slots(SLOTS)
-        .function(FUNCTION, "takes a Stripe event into the state of record", EVENT_ARGS)
-        .handle(FUNCTION, move |work| {
-            let record = Arc::clone(&record);
+/// The finance bee, with [`SLOTS`] slots.
+pub struct Finance;
+
+#[async_trait]
+impl Bee for Finance {
+    fn name(&self) -> &'static str {
+        "finance"
+    }
+
+    fn about(&self) -> &'static str {
+        "Applies Stripe events to customers and subscriptions"
+    }
+
+    fn executor_type(&self) -> &'static str {
+        "finance"
+    }
+
+    fn functions(&self) -> &'static [Function] {
+        &FUNCTIONS
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &settings::ALL
+    }
+
+    fn local(&self, folder: &Path) -> Local {
+        settings::local(folder)
+    }
+
+    fn check_name(&self) -> Option<&'static str> {
+        Some("record")
+    }
+
+    async fn check(&self, settings: &Values, clock: Arc<dyn Clock>) -> Result<Check, BeeError> {
+        settings::check(settings, clock).await
+    }
+
+    async fn build(&self, client: Client, settings: &Values) -> Result<Build, BeeError> {
+        let record = settings::start(settings, Arc::clone(client.clock())).await?;
+        let writer = Arc::clone(&record);
+        let executor = self.executor(client).slots(SLOTS).handle(FUNCTION, move |work| {
+            let record = Arc::clone(&writer);
             async move { apply(record.as_ref(), &work).await }
-        })
+        });
+        Ok(Build { executor, close: Box::pin(async move { record.close().await }) })
+    }
 }
 
 async fn apply(record: &dyn Record, work: &Work) -> Result<Receipt, Failure> {
@@ -106,7 +147,6 @@ fn failure(error: &RecordError) -> Failure {
 #[cfg(test)]
 mod tests {
     use apiary_executor_sdk::testing;
-    use async_trait::async_trait;
 
     use super::super::record::{Subscription, SubscriptionQuery};
     use super::super::sqlite::SqliteRecord;

@@ -5,6 +5,8 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use apiary_adapters::WebhookConfig;
+use apiary_bees::ALL;
+use apiary_bees::finance::file_in;
 use apiary_identity::Id;
 use clap::Args;
 use serde::Serialize;
@@ -21,7 +23,7 @@ use crate::profile;
 use crate::reload::Hangups;
 use crate::room::open_with_room;
 use crate::settings::{Settings, default_data_folder, table};
-use crate::up::{Config, Folder, LocalColony, PROFILE, Ports};
+use crate::up::{BeesConfig, Config, Folder, LocalColony, PROFILE, Ports};
 
 /// Number of tries to start, if another program takes a port in between.
 const TRIES_MAX: u32 = 20;
@@ -62,7 +64,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let has_terminal = std::io::stdin().is_terminal();
     let data = data_folder(settings)?;
-    warn_of_unused(settings);
+    warn_of_unused(settings, &data);
     let start = async || start(settings, &data, &webhook, &equipment).await;
     let started = open_with_room("the colony", start);
     let Some(colony) = signals.unless(Box::pin(started)).await else { return Ok(()) };
@@ -118,7 +120,7 @@ async fn start(
             door: door(settings),
             retention: retention(settings),
             executors: executors(settings),
-            equipment: equipment.clone(),
+            bees: BeesConfig { settings: settings.values().clone(), equipment: equipment.clone() },
             webhook,
         };
         match Box::pin(LocalColony::start(folder, config, profile::clock())).await {
@@ -136,8 +138,9 @@ fn data_folder(settings: &Settings) -> Result<PathBuf, Fault> {
 }
 
 /// Notes the database settings that `apiary up` does not use.
-fn warn_of_unused(settings: &Settings) {
-    for setting in [&table::FINANCE_SUPABASE_URL, &table::FINANCE_DATABASE_URL, &table::BROKER_DATABASE_URL] {
+fn warn_of_unused(settings: &Settings, data: &Path) {
+    let of_bees = ALL.iter().flat_map(|bee| bee.local(data).unused);
+    for setting in of_bees.chain([&table::BROKER_DATABASE_URL]) {
         if let Some(origin) = settings.origin(setting) {
             note(&format!(
                 "note: {} ({origin}) is not used: `apiary up` keeps everything in SQLite; docs/running-apart.md shows more",
@@ -160,7 +163,7 @@ fn announcement(colony: &LocalColony, settings: &Settings) -> Announcement {
         socket: format!("unix:{}", folder.socket().display()),
         webhooks: format!("http://{}/webhooks/stripe", colony.webhook()),
         signing_secret_file: (!has_secret).then(|| folder.signing_secret()),
-        record: folder.record(),
+        record: file_in(folder.path()),
         data: folder.path().to_owned(),
         profile,
         next: [

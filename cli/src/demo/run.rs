@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use apiary_adapters::{StripeConfig, WebhookConfig};
-use apiary_bees::finance::SubscriptionQuery;
+use apiary_bees::finance::{Record as _, SqliteRecord, SubscriptionQuery, file_in};
 use apiary_broker::config::{DoorConfig, ExecutorsConfig, RetentionConfig};
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{Client, v1};
@@ -26,7 +26,8 @@ use crate::commands::process::view::{is_finished, state_word};
 use crate::exit::Fault;
 use crate::output::note;
 use crate::profile;
-use crate::up::{Config, Folder, LocalColony};
+use crate::settings::Settings;
+use crate::up::{BeesConfig, Config, Folder, LocalColony};
 
 /// Pause between two polls of the processes.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -48,7 +49,7 @@ pub(crate) async fn run(folder: &Path, timeout: Duration) -> anyhow::Result<(Rep
         door: DoorConfig::default(),
         retention: RetentionConfig::default(),
         executors: ExecutorsConfig::default(),
-        equipment: Equipment::default(),
+        bees: BeesConfig { settings: Settings::defaults(), equipment: Equipment::default() },
         webhook,
     };
     let colony = LocalColony::start(folder, config, clock.clone()).await?;
@@ -87,15 +88,16 @@ async fn tell(
         Ok(states) => states?.get(&ProcessState::Succeeded).copied().unwrap_or(0),
         Err(_) => return Err(Fault::failure(format!("not every event was applied after {timeout:?}")).into()),
     };
-    let subscriptions =
-        colony.record().subscriptions(&SubscriptionQuery::all(false)).await.context("the state of record")?;
+    let record = SqliteRecord::open(&file_in(colony.folder().path())).await.context("the state of record")?;
+    let subscriptions = record.subscriptions(&SubscriptionQuery::all(false)).await;
+    record.close().await;
     let chain = chain_of_newest(colony.operator()).await?;
     let report = Report {
         events_posted: poster.posted,
         events_refused: poster.refused,
         events_duplicate: poster.duplicates,
         processes_succeeded: succeeded,
-        subscriptions,
+        subscriptions: subscriptions.context("the state of record")?,
         chain_verified: chain.verified,
         elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         chain: Some(chain),

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use apiary_protocol::near::nearest;
+use apiary_settings::Origin;
 
-use super::effective::{Origin, Settings};
+use super::effective::Settings;
 use super::table::TABLE;
 use crate::exit::Fault;
 
@@ -17,12 +18,12 @@ const CREDENTIAL_BYTES_MAX: u64 = 64 * 1024;
 
 /// Reads the environment variables. An empty variable counts as unset.
 pub(super) fn read(settings: &mut Settings, variable: &dyn Fn(&str) -> Option<String>) -> Result<(), Fault> {
-    for setting in TABLE {
+    for setting in TABLE.iter() {
         let mut names = setting.variables().into_iter();
         let found = names.find_map(|name| Some((variable(&name).filter(|text| !text.trim().is_empty())?, name)));
         if let Some((text, name)) = found {
             let value = setting.kind.read(&text).map_err(|problem| Fault::usage(format!("{name}: {problem}")))?;
-            settings.put(setting, value, Origin::Environment(name));
+            settings.values.put(setting, value, Origin::Environment(name));
         }
     }
     Ok(())
@@ -30,7 +31,7 @@ pub(super) fn read(settings: &mut Settings, variable: &dyn Fn(&str) -> Option<St
 
 /// Reads the files of `LoadCredential=` (systemd.exec(5)): `apiary-key` for `key`, and so on for each secret.
 pub(super) fn read_credentials(settings: &mut Settings, folder: &Path) -> Result<(), Fault> {
-    for setting in TABLE {
+    for setting in TABLE.iter() {
         let Some(name) = setting.credential() else { continue };
         let path = folder.join(&name);
         let Ok(metadata) = path.metadata() else { continue };
@@ -40,7 +41,7 @@ pub(super) fn read_credentials(settings: &mut Settings, folder: &Path) -> Result
         }
         let text = std::fs::read_to_string(&path).map_err(|error| fault(error.to_string()))?;
         let value = setting.kind.read(&text).map_err(fault)?;
-        settings.put(setting, value, Origin::Credential(name.clone()));
+        settings.values.put(setting, value, Origin::Credential(name.clone()));
     }
     Ok(())
 }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use apiary_identity::check_secret_file;
 use apiary_protocol::near::nearest;
+use apiary_settings::{Origin, Setting};
 use directories::ProjectDirs;
 
-use super::effective::{Origin, Settings};
-use super::setting::Setting;
+use super::effective::Settings;
 use super::table::TABLE;
 use crate::exit::Fault;
 
@@ -76,7 +76,7 @@ pub(super) fn read(path: &Path, settings: &mut Settings) -> Result<(), Fault> {
         }
         let read = setting.kind.read_toml(value);
         let value = read.map_err(|problem| Fault::usage(format!("{shown}: `{key}`: {problem}")))?;
-        settings.put(setting, value.relative_to(setting.kind, folder), Origin::File(path.to_owned()));
+        settings.values.put(setting, value.relative_to(setting.kind, folder), Origin::File(path.to_owned()));
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Settings from the command line: some have a flag of their own, all others use `--set KEY=VALUE`.
 
 use apiary_protocol::near::nearest;
+use apiary_settings::{Origin, Setting};
 
-use super::effective::{Origin, Settings};
-use super::setting::Setting;
+use super::effective::Settings;
 use super::table::TABLE;
 use crate::exit::Fault;
 
@@ -46,7 +46,7 @@ impl Flags {
         for (setting, text, flag) in &self.0 {
             let name = if flag == "--set" { format!("--set {}", setting.key) } else { flag.clone() };
             let value = setting.kind.read(text).map_err(|problem| Fault::usage(format!("{name}: {problem}")))?;
-            settings.put(setting, value, Origin::Flag(name));
+            settings.values.put(setting, value, Origin::Flag(name));
         }
         Ok(())
     }

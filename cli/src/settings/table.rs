@@ -1,7 +1,8 @@
 //! The table of all settings. A new row can be set and is shown; it must also be documented in `docs/configuration.md`.
 
-use super::setting::Setting;
-use super::value::Kind;
+use std::sync::LazyLock;
+
+use apiary_settings::{Kind, Setting};
 
 const CLIENTS: &str = "all that call a broker";
 const BROKER: &str = "`apiary broker`";
@@ -10,7 +11,6 @@ const WEBHOOK: &str = "`apiary webhook`, `apiary up`";
 const BEES: &str = "`apiary bee`, `apiary up`";
 const CLAIMERS: &str = "`apiary bee`, `apiary up`, `apiary lease claim`";
 const NAMED: &str = "`apiary bee`, `apiary lease claim`";
-const FINANCE: &str = "`apiary bee finance`";
 const IMPORT: &str = "`apiary import`";
 const ALL: &str = "all";
 
@@ -318,41 +318,6 @@ pub(crate) const BEE_GUARD_DEFAULTS: Setting = Setting::new(
 )
 .default("true");
 
-pub(crate) const FINANCE_RECORD: Setting = Setting::new(
-    "finance.record",
-    Kind::OneOf(&["supabase", "postgres", "sqlite"]),
-    FINANCE,
-    "which state of record; needed only where more than one is set",
-);
-pub(crate) const FINANCE_SUPABASE_URL: Setting =
-    Setting::new("finance.supabase_url", Kind::Text, FINANCE, "the Supabase project, https://….supabase.co")
-        .also(&["SUPABASE_URL"]);
-pub(crate) const FINANCE_SUPABASE_SERVICE_ROLE_KEY: Setting =
-    Setting::new("finance.supabase_service_role_key", Kind::Text, FINANCE, "the project's service-role key")
-        .secret()
-        .also(&["SUPABASE_SERVICE_ROLE_KEY"]);
-pub(crate) const FINANCE_DATABASE_URL: Setting =
-    Setting::new("finance.database_url", Kind::Text, FINANCE, "a Postgres as the state of record, postgres://…")
-        .secret()
-        .also(&["DATABASE_URL"]);
-pub(crate) const FINANCE_SQLITE: Setting =
-    Setting::new("finance.sqlite", Kind::Path, FINANCE, "a SQLite file as the state of record");
-pub(crate) const FINANCE_MIGRATE: Setting = Setting::new(
-    "finance.migrate",
-    Kind::Bool,
-    FINANCE,
-    "apply `deploy/supabase/migrations` to `finance.database_url` at the start",
-)
-.default("false");
-pub(crate) const FINANCE_STRIPE_SECRET_KEY: Setting = Setting::new(
-    "finance.stripe_secret_key",
-    Kind::Text,
-    FINANCE,
-    "Stripe's API key; no part reads it yet, events carry all that is needed",
-)
-.secret()
-.also(&["STRIPE_SECRET_KEY"]);
-
 pub(crate) const IMPORT_DATABASE_URL: Setting = Setting::new(
     "import.database_url",
     Kind::Text,
@@ -378,8 +343,13 @@ pub(crate) fn is_setting(key: &str) -> bool {
     TABLE.iter().any(|setting| setting.key == key)
 }
 
-/// Every setting, in display order.
-pub(crate) const TABLE: &[Setting] = &[
+/// Every setting, in display order: the settings of each bee follow those of all bees.
+pub(crate) static TABLE: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    let bees = apiary_bees::ALL.iter().flat_map(|bee| bee.settings());
+    FIRST.iter().chain(bees).chain(LAST).copied().collect()
+});
+
+const FIRST: &[Setting] = &[
     COLONY,
     KEY_FILE,
     KEY,
@@ -433,14 +403,6 @@ pub(crate) const TABLE: &[Setting] = &[
     BEE_TAGS,
     BEE_GUARD_FILE,
     BEE_GUARD_DEFAULTS,
-    FINANCE_RECORD,
-    FINANCE_SUPABASE_URL,
-    FINANCE_SUPABASE_SERVICE_ROLE_KEY,
-    FINANCE_DATABASE_URL,
-    FINANCE_SQLITE,
-    FINANCE_MIGRATE,
-    FINANCE_STRIPE_SECRET_KEY,
-    IMPORT_DATABASE_URL,
-    LOG_LEVEL,
-    LOG_FORMAT,
 ];
+
+const LAST: &[Setting] = &[IMPORT_DATABASE_URL, LOG_LEVEL, LOG_FORMAT];

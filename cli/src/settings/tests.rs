@@ -5,8 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use apiary_settings::Kind;
+
 use super::table::{self, TABLE};
-use super::value::Kind;
 use super::{Flags, Place, Settings};
 use crate::exit::Fault;
 
@@ -161,7 +162,8 @@ fn a_secret_is_never_repeated_and_never_a_flag_and_only_in_a_file_that_is_nobody
 fn a_shown_secret_is_hidden() {
     let mut scene = Scene::default();
     scene.variables.insert("SUPABASE_SERVICE_ROLE_KEY", "sb_secret".to_owned());
-    let shown = scene.load().unwrap().shown(&table::FINANCE_SUPABASE_SERVICE_ROLE_KEY);
+    let secret = TABLE.iter().find(|setting| setting.key == "finance.supabase_service_role_key").unwrap();
+    let shown = scene.load().unwrap().shown(secret);
     assert_eq!(shown.as_deref(), Some("(hidden)"));
 }
 
@@ -182,7 +184,7 @@ fn paths_in_the_file_are_counted_from_the_file() {
 #[test]
 fn names_and_variables_are_distinct_and_defaults_are_of_their_kind() {
     let mut names = BTreeSet::new();
-    for setting in TABLE {
+    for setting in TABLE.iter() {
         assert!(names.insert(setting.key.to_owned()) && names.insert(setting.variable()), "{} twice", setting.key);
         if let Some(default) = setting.default {
             assert!(setting.kind.read(default).is_ok(), "the default of {}", setting.key);
@@ -190,37 +192,4 @@ fn names_and_variables_are_distinct_and_defaults_are_of_their_kind() {
         assert!(!setting.help.ends_with('.') && setting.help.starts_with(|c: char| !c.is_uppercase() || c == 'S'));
     }
     assert!(matches!(table::COLONY.kind, Kind::Id));
-}
-
-#[test]
-fn the_documented_settings_are_the_table() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
-    let page = fs::read_to_string(path).unwrap();
-    let rows: Vec<String> = TABLE.iter().map(documented).collect();
-    for row in &rows {
-        assert!(
-            page.contains(row),
-            "docs/configuration.md lacks, word for word:\n{row}\n\nall rows:\n{}",
-            rows.join("\n")
-        );
-    }
-    let documented = page.lines().filter(|line| line.starts_with("| `") && line.contains("`APIARY_")).count();
-    assert_eq!(documented, TABLE.len(), "docs/configuration.md has rows that are no settings");
-    assert!(page.contains(crate::exit::TABLE), "docs/configuration.md has the table of exit codes");
-}
-
-/// Returns a setting's row in the documentation.
-fn documented(setting: &super::Setting) -> String {
-    let variables: Vec<String> = setting.variables().iter().map(|name| format!("`{name}`")).collect();
-    let flag = setting.flag.map_or("-".to_owned(), |flag| format!("`{flag}`"));
-    let default = setting.default.map_or("-".to_owned(), |value| format!("`{value}`"));
-    let kind = if setting.secret { format!("secret {}", setting.kind.word()) } else { setting.kind.word() };
-    let file = if setting.in_file { "" } else { " (not in the file)" };
-    format!(
-        "| `{}`{file} | {} | {flag} | {default} | {kind} | {} | {} |",
-        setting.key,
-        variables.join(" "),
-        setting.used_by,
-        setting.help
-    )
 }

@@ -6,20 +6,17 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use apiary_adapters::{Webhook, WebhookConfig};
-use apiary_bees::finance::{Record, SqliteRecord};
-use apiary_bees::{echo, finance};
 use apiary_broker::Broker;
 use apiary_broker::config::{DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_daemon::Supervisor;
-use apiary_executor_sdk::{Address, Client, ClientConfig, ClientError, Executor, Reason};
+use apiary_executor_sdk::{Address, Client, ClientConfig, Reason};
 use apiary_identity::{Clock, Id, KeyPair};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::bees::{Bees, BeesConfig};
 use super::folder::{Folder, write_private};
 use super::keys::{Keys, OPERATOR_FILE};
 use super::{activity, grants, signing_secret};
-use crate::commands::bee::Equipment;
 use crate::commands::webhook::named;
 use crate::daemon;
 use crate::exit::Fault;
@@ -38,7 +35,7 @@ pub(crate) struct Config {
     /// Times after which executors count as silent or gone.
     pub(crate) executors: ExecutorsConfig,
     /// Settings of the bees.
-    pub(crate) equipment: Equipment,
+    pub(crate) bees: BeesConfig,
     /// Settings of the adapter. Without a signing secret, one is generated. The spool is always the folder's.
     pub(crate) webhook: WebhookConfig,
 }
@@ -50,9 +47,7 @@ pub(crate) struct LocalColony {
     operator: Client,
     broker: Broker,
     webhook: Webhook,
-    record: Arc<dyn Record>,
-    bees: JoinSet<(&'static str, Result<(), ClientError>)>,
-    bees_stop: CancellationToken,
+    bees: Bees,
 }
 
 impl LocalColony {
@@ -65,23 +60,13 @@ impl LocalColony {
         if webhook.stripe.secrets.is_empty() {
             webhook.stripe.secrets.push(signing_secret::open(&folder)?);
         }
-        // Opened before the broker: a damaged file or a full disk then fails the start before any work is accepted.
-        let record: Arc<dyn Record> = Arc::new(SqliteRecord::open(&folder.record()).await.context("finance.db")?);
         let kept = broker_config(&folder, (config.broker, config.door), &keys, config.executors, config.retention);
-        let broker = Broker::start(kept, clock.clone()).await;
-        let broker = match broker {
-            Ok(broker) => broker,
-            Err(error) => {
-                record.close().await;
-                return Err(error).context("the broker");
-            }
-        };
-        match Parts::start(&folder, &keys, &config.equipment, webhook, Arc::clone(&record), clock).await {
-            Ok(Parts { operator, webhook, bees, bees_stop }) => {
-                Ok(Self { folder, id: keys.colony.id(), operator, broker, webhook, record, bees, bees_stop })
+        let broker = Broker::start(kept, clock.clone()).await.context("the broker")?;
+        match Parts::start(&folder, &keys, &config.bees, webhook, clock).await {
+            Ok(Parts { operator, webhook, bees }) => {
+                Ok(Self { folder, id: keys.colony.id(), operator, broker, webhook, bees })
             }
             Err(error) => {
-                record.close().await;
                 broker.stop().await;
                 Err(error)
             }
@@ -113,11 +98,6 @@ impl LocalColony {
         &self.operator
     }
 
-    /// Returns the state of record.
-    pub(crate) fn record(&self) -> &dyn Record {
-        self.record.as_ref()
-    }
-
     /// Runs until `shutdown`, or until a part ends by itself, which is an error; stops in order in either case.
     pub(crate) async fn run(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
         // Restarts of this task become notices of the broker, so that the colony's health shows them, too.
@@ -130,31 +110,18 @@ impl LocalColony {
             }
         };
         let ended = tokio::select! {
-            stopped = daemon::until(shutdown, failed) => Err(stopped),
-            ended = self.bees.join_next() => Ok(ended),
+            stopped = daemon::until(shutdown, failed) => stopped,
+            ended = self.bees.ended() => ended,
             never = activity::tell(&self.operator, &tasks) => match never {},
         };
         self.stop().await;
-        match ended {
-            Err(stopped) => stopped,
-            Ok(None) => Ok(()),
-            Ok(Some(Ok((name, Ok(()))))) => Err(Fault::failure(format!("the {name} bee ended by itself")).into()),
-            Ok(Some(Ok((name, Err(error))))) => Err(error).with_context(|| format!("the {name} bee")),
-            Ok(Some(Err(error))) => Err(error).context("a bee"),
-        }
+        ended
     }
 
     /// Stops in order: the source of work first, then the bees, and the storage last.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) async fn stop(self) {
         self.webhook.stop().await;
-        self.bees_stop.cancel();
-        // Waits for all bees: the results of their last work need the broker and the state of record.
-        while let Some(ended) = self.bees.join_next().await {
-            if let Ok((name, Err(error))) = ended {
-                tracing::warn!(%error, "the {name} bee stopped with an error");
-            }
-        }
-        self.record.close().await;
+        self.bees.stop().await;
         self.broker.stop().await;
     }
 }
@@ -163,17 +130,15 @@ impl LocalColony {
 struct Parts {
     operator: Client,
     webhook: Webhook,
-    bees: JoinSet<(&'static str, Result<(), ClientError>)>,
-    bees_stop: CancellationToken,
+    bees: Bees,
 }
 
 impl Parts {
     async fn start(
         folder: &Folder,
         keys: &Keys,
-        equipment: &Equipment,
+        config: &BeesConfig,
         webhook: WebhookConfig,
-        record: Arc<dyn Record>,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         let client = |key: &KeyPair| {
@@ -186,19 +151,15 @@ impl Parts {
         let operator = client(&keys.operator)?;
         write_profile(folder, keys.colony.id())?;
 
-        let adapter = client(&keys.stripe_adapter)?;
-        let finance = equipment.fit(finance::bee(client(&keys.finance)?, record).name("finance")).build()?;
-        let echo = equipment.fit(echo::bee(client(&keys.echo)?).name("echo")).build()?;
+        let bees = Bees::start(folder, keys.bees.iter().map(client).collect::<Result<_, _>>()?, config).await?;
         // Started last, after everything else that can fail: from here on, webhooks are accepted.
-        let webhook = Webhook::start(webhook, Arc::new(adapter), clock.clone()).await.map_err(named)?;
-        let (mut bees, bees_stop) = (JoinSet::new(), CancellationToken::new());
-        let mut run = |name, executor: Executor| {
-            let stop = bees_stop.clone();
-            bees.spawn(async move { (name, executor.run(stop).await) });
-        };
-        run("finance", finance);
-        run("echo", echo);
-        Ok(Self { operator, webhook, bees, bees_stop })
+        match Webhook::start(webhook, Arc::new(client(&keys.stripe_adapter)?), clock.clone()).await {
+            Ok(webhook) => Ok(Self { operator, webhook, bees }),
+            Err(error) => {
+                bees.stop().await;
+                Err(named(error))
+            }
+        }
     }
 }
 

@@ -16,8 +16,6 @@ use crate::exit::Fault;
 pub(crate) const PROFILE: &str = "apiary.toml";
 /// Bytes of the longest path of a Unix socket (unix(7): 108 with the last NUL).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
-/// Name of the state of record in the folder.
-pub(super) const RECORD: &str = "finance.db";
 /// Name of the webhook adapter's spool in the folder.
 pub(super) const SPOOL: &str = "spool";
 /// Name of the file with the signing secret for webhooks.
@@ -94,11 +92,6 @@ impl Folder {
     /// Returns the path of the adapter's spool.
     pub(crate) fn spool(&self) -> PathBuf {
         self.path.join(SPOOL)
-    }
-
-    /// Returns the path of the state of record.
-    pub(crate) fn record(&self) -> PathBuf {
-        self.path.join(RECORD)
     }
 
     /// Returns the path of the client's configuration file.

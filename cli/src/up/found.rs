@@ -4,9 +4,11 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use apiary_bees::Bee;
+use apiary_settings::{Kind, Setting, Value, Values};
 use secrecy::SecretString;
 
-use super::folder::{LOCK, LOCK_BYTES_MAX, RECORD, SPOOL};
+use super::folder::{LOCK, LOCK_BYTES_MAX, SPOOL};
 use super::signing_secret;
 use crate::exit::Fault;
 use crate::settings::{Settings, default_data_folder, table};
@@ -44,9 +46,18 @@ pub(crate) fn webhook_secret(folder: &Path) -> anyhow::Result<Option<SecretStrin
     signing_secret::read(folder)
 }
 
-/// Returns the state of record in the folder, if there is one.
-pub(crate) fn record(settings: &Settings) -> Option<PathBuf> {
-    data_folder(settings).map(|folder| folder.join(RECORD)).filter(|path| path.is_file())
+/// Returns the settings of a bee for commands that inspect it: those in effect; or, if none of them is set, those of the
+/// bee inside `apiary up`, if its files exist.
+pub(crate) fn bee_values(bee: &dyn Bee, settings: &Settings) -> Values {
+    let Some(folder) = data_folder(settings) else { return settings.values().clone() };
+    let local = bee.local(&folder);
+    let is_missing = |(setting, value): &(&Setting, Value)| {
+        matches!(setting.kind, Kind::Path) && value.path().is_none_or(|path| !path.exists())
+    };
+    if local.is_overruled(settings) || local.set.iter().any(is_missing) {
+        return settings.values().clone();
+    }
+    settings.with(local.set, &folder)
 }
 
 /// Returns the webhook adapter's spool: the configured one; else that in the data folder of an `apiary up`; else the

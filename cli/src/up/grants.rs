@@ -1,6 +1,7 @@
 //! The grants of a local colony: the minimum for each part.
 
 use anyhow::Context as _;
+use apiary_bees::ALL;
 use apiary_executor_sdk::Client;
 use apiary_identity::{Envelope, Grant, GrantRight, Id, KeyPair, Role, Scopes};
 use jiff::{SignedDuration, Timestamp};
@@ -23,8 +24,7 @@ struct Need {
     key: Id,
     name: &'static str,
     role: Role,
-    functions: &'static [&'static str],
-    executor_type: &'static str,
+    scopes: Scopes,
     rights: &'static [GrantRight],
 }
 
@@ -52,44 +52,25 @@ pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> an
     Ok(())
 }
 
-fn needs(keys: &Keys) -> [Need; 4] {
-    let (stripe_event, finance): (&[_], _) = (&[apiary_bees::finance::FUNCTION], apiary_bees::finance::EXECUTOR_TYPE);
-    let (try_out, echo): (&[_], _) = (&apiary_bees::echo::FUNCTIONS, apiary_bees::echo::EXECUTOR_TYPE);
-    let need = |key: &KeyPair, name, role, functions, executor_type, rights| Need {
-        key: key.id(),
-        name,
-        role,
-        functions,
-        executor_type,
-        rights,
-    };
-    [
-        need(&keys.stripe_adapter, "stripe-adapter", Role::User, stripe_event, finance, &[]),
-        need(&keys.finance, "finance", Role::Executor, stripe_event, finance, &[]),
-        need(&keys.echo, "echo", Role::Executor, try_out, echo, &[]),
-        need(
-            &keys.operator,
-            "operator",
-            Role::User,
-            &["*"],
-            "*",
-            &[GrantRight::Read, GrantRight::Cancel, GrantRight::Operate],
-        ),
-    ]
+fn needs(keys: &Keys) -> Vec<Need> {
+    let need = |key: &KeyPair, name, role, scopes, rights| Need { key: key.id(), name, role, scopes, rights };
+    let everything = Scopes { functions: vec!["*".to_owned()], executor_types: vec!["*".to_owned()] };
+    let stripe = Scopes { functions: vec!["stripe.event".to_owned()], executor_types: vec!["finance".to_owned()] };
+    let mut needs = vec![need(&keys.stripe_adapter, "stripe-adapter", Role::User, stripe, &[])];
+    let bees = ALL.iter().zip(&keys.bees);
+    needs.extend(bees.map(|(bee, key)| need(key, bee.name(), Role::Executor, bee.scopes(), &[])));
+    let rights = &[GrantRight::Read, GrantRight::Cancel, GrantRight::Operate];
+    needs.push(need(&keys.operator, "operator", Role::User, everything, rights));
+    needs
 }
 
 impl Need {
-    fn scopes(&self) -> Scopes {
-        let functions = self.functions.iter().map(|&name| name.to_owned()).collect();
-        Scopes { functions, executor_types: vec![self.executor_type.to_owned()] }
-    }
-
     fn is_met_by(&self, grant: &Grant, now: Timestamp) -> bool {
         let later = now.saturating_add(RENEWED_BEFORE).unwrap_or(Timestamp::MAX);
         grant.key == self.key
             && grant.name == self.name
             && grant.role == self.role
-            && grant.scopes == self.scopes()
+            && grant.scopes == self.scopes
             && grant.rights == self.rights
             && grant.is_valid_at(now)
             && grant.is_valid_at(later)
@@ -102,7 +83,7 @@ impl Need {
             key: self.key,
             role: self.role,
             name: self.name.to_owned(),
-            scopes: self.scopes(),
+            scopes: self.scopes.clone(),
             rights: self.rights.to_vec(),
             valid_from: now.saturating_sub(HEAD_START).unwrap_or(Timestamp::MIN),
             valid_until: now.saturating_add(VALID).unwrap_or(Timestamp::MAX),

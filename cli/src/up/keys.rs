@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use apiary_bees::ALL;
 use apiary_identity::{KeyError, KeyPair, read_key_file, write_key_file};
 
 use super::folder::Folder;
@@ -16,10 +17,8 @@ pub(super) struct Keys {
     pub(super) colony: KeyPair,
     /// Key of the webhook adapter.
     pub(super) stripe_adapter: KeyPair,
-    /// Key of the finance bee.
-    pub(super) finance: KeyPair,
-    /// Key of the echo bee.
-    pub(super) echo: KeyPair,
+    /// Key of each bee, in the order of `apiary_bees::ALL`.
+    pub(super) bees: Vec<KeyPair>,
     /// Key of the user at this machine.
     pub(super) operator: KeyPair,
 }
@@ -37,8 +36,7 @@ impl Keys {
             colony: colony_key(folder, &file("colony.pem"))?,
             server_owner: key(&file("server-owner.pem"))?,
             stripe_adapter: key(&file("stripe-adapter.pem"))?,
-            finance: key(&file("finance.pem"))?,
-            echo: key(&file("echo.pem"))?,
+            bees: ALL.iter().map(|bee| key(&file(&format!("{}.pem", bee.name())))).collect::<Result<_, _>>()?,
             operator: key(&file(OPERATOR_FILE))?,
         })
     }

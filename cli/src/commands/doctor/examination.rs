@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use apiary_bees::ALL;
 use apiary_identity::KeyPair;
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
@@ -15,8 +17,8 @@ use crate::exit::Fault;
 use crate::keys;
 use crate::settings::Settings;
 
-/// Names of the checks.
-const CHECKS: [&str; 9] = ["settings", "colony", "key", "broker", "clock", "health", "grants", "webhook", "record"];
+/// Names of the checks, before those of the bees.
+const CHECKS: [&str; 8] = ["settings", "colony", "key", "broker", "clock", "health", "grants", "webhook"];
 /// Pause between two rounds of checks.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -32,13 +34,22 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Run only this check: settings, colony, key, broker, clock, health, grants, webhook or record; may be given
-    /// several times
-    #[arg(long, value_name = "CHECK", value_parser = CHECKS)]
+    // Its help text follows from the list.
+    #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(checks()), help = only_this())]
     only: Vec<String>,
     /// Repeat the checks until none fails, for at most this time
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0")]
     wait: Duration,
+}
+
+fn checks() -> Vec<&'static str> {
+    CHECKS.into_iter().chain(ALL.iter().filter_map(|bee| bee.check_name())).collect()
+}
+
+fn only_this() -> String {
+    let mut checks = checks();
+    let last = checks.pop().unwrap_or_default();
+    format!("Run only this check: {} or {last}; may be given several times", checks.join(", "))
 }
 
 #[derive(Serialize)]
@@ -73,7 +84,7 @@ async fn examine(settings: &Settings, key: &anyhow::Result<KeyPair>) -> Vec<Find
     let mut findings = settings::examine(settings, key);
     findings.extend(broker::examine(settings, key.as_ref().ok().cloned()).await);
     findings.extend(neighbours::webhook(settings).await);
-    findings.push(neighbours::record(settings).await);
+    findings.extend(neighbours::bees(settings).await);
     findings
 }
 

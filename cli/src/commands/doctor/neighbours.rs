@@ -1,16 +1,16 @@
-//! Checks the optional parts: the webhook adapter and the state of record.
+//! Checks the optional parts: the webhook adapter, and what the bees work with.
 
 use std::time::Duration;
 
 use apiary_adapters::{BROKER_AWAY, BROKER_REFUSES, EVENTS_SET_ASIDE};
+use apiary_bees::{ALL, Check};
 use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::Value;
 
 use super::finding::Finding;
-use crate::commands::record::show;
 use crate::output::counted;
 use crate::settings::{Settings, table};
-use crate::up;
+use crate::{profile, up};
 
 /// Time limit for the adapter's answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -107,25 +107,16 @@ fn of_notice(notice: &Value) -> Finding {
     }
 }
 
-/// Checks the state of record, if one is set or `apiary up` has one.
-pub(super) async fn record(settings: &Settings) -> Finding {
-    let ways = [&table::FINANCE_SUPABASE_URL, &table::FINANCE_DATABASE_URL, &table::FINANCE_SQLITE];
-    let is_set = ways.iter().any(|setting| settings.is_set(setting));
-    if !is_set && up::record(settings).is_none() {
-        return Finding::skipped("record", "no state of record is set here");
+/// Runs the check of each bee that has one.
+pub(super) async fn bees(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for bee in ALL {
+        let Some(name) = bee.check_name() else { continue };
+        findings.push(match bee.check(&up::bee_values(*bee, settings), profile::clock()).await {
+            Ok(Check::Good(words)) => Finding::good(name, words),
+            Ok(Check::Skipped(words)) => Finding::skipped(name, words),
+            Err(error) => Finding::of_error(name, &error.into()),
+        });
     }
-    // A check must not create the file.
-    if let Some(path) = show::file(settings).filter(|path| !path.exists()) {
-        return Finding::skipped("record", format!("{} is made when the finance bee starts", path.display()));
-    }
-    let checked = async {
-        let record = show::open(settings).await?;
-        let checked = record.check().await;
-        record.close().await;
-        anyhow::Ok(checked?)
-    };
-    match checked.await {
-        Ok(()) => Finding::good("record", format!("the state of record takes events: {}", show::place(settings))),
-        Err(error) => Finding::of_error("record", &error),
-    }
+    findings
 }

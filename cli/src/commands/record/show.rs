@@ -1,21 +1,19 @@
 //! `apiary record show`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use apiary_bees::finance::limits::PAGE_MAX;
-use apiary_bees::finance::{Record, SqliteRecord, Subscription, SubscriptionQuery};
+use apiary_bees::finance::{self, Finance, Record, Subscription, SubscriptionQuery};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use crate::arguments::{OPEN, whole};
-use crate::commands::bee;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
 use crate::output::{Format, note, table};
-use crate::settings::{Settings, table as settings_table};
-use crate::up;
+use crate::settings::Settings;
+use crate::{profile, up};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,48 +94,13 @@ async fn read(record: &dyn Record, arguments: &Arguments) -> anyhow::Result<(Vec
 }
 
 /// Opens the configured state of record; else that of `apiary up`. Never creates a file.
-pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
-    match file(settings) {
-        Some(path) => open_file(path).await,
-        None => bee::open_record(settings).await,
-    }
-}
-
-/// Returns the place of the state of record that [`open`] opens, without a secret.
-pub(crate) fn place(settings: &Settings) -> String {
-    match (file(settings), bee::choose(settings)) {
-        (Some(path), _) => path.display().to_string(),
-        (None, Ok("supabase")) => settings.text(&settings_table::FINANCE_SUPABASE_URL).unwrap_or_default().to_owned(),
-        (None, _) => "the Postgres of `finance.database_url`".to_owned(),
-    }
-}
-
-/// Returns the file of the state of record, if it is one: that of `apiary up`, or the configured one.
-pub(crate) fn file(settings: &Settings) -> Option<PathBuf> {
-    let set = || match bee::choose(settings) {
-        Ok("sqlite") => settings.path(&settings_table::FINANCE_SQLITE),
-        _ => None,
-    };
-    of_up(settings).or_else(set)
-}
-
-/// Returns the file of `apiary up`, if no other state of record is set.
-fn of_up(settings: &Settings) -> Option<PathBuf> {
-    let ways = [
-        &settings_table::FINANCE_RECORD,
-        &settings_table::FINANCE_SUPABASE_URL,
-        &settings_table::FINANCE_DATABASE_URL,
-        &settings_table::FINANCE_SQLITE,
-    ];
-    if ways.iter().any(|setting| settings.is_set(setting)) { None } else { up::record(settings) }
-}
-
-async fn open_file(path: PathBuf) -> anyhow::Result<Arc<dyn Record>> {
-    if !path.exists() {
+async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
+    let values = up::bee_values(&Finance, settings);
+    if let Some(path) = finance::file(&values).filter(|path| !path.exists()) {
         let words = format!("no state of record at {}", path.display());
         return Err(Fault::new(Exit::NotFound, words).hint("the finance bee makes it when it starts").into());
     }
-    Ok(Arc::new(SqliteRecord::open(&path).await.with_context(|| path.display().to_string())?))
+    Ok(finance::open(&values, profile::clock()).await?)
 }
 
 /// Formats subscriptions as a table.

@@ -8,14 +8,14 @@ use apiary_daemon::door::TrustedProxies;
 use apiary_executor_sdk::Address;
 use apiary_identity::{Cpu, Id, Memory};
 
-use crate::arguments::duration;
+use crate::duration;
 
 /// Word for an unlimited retention.
-pub(super) const FOREVER: &str = "forever";
+const FOREVER: &str = "forever";
 
 /// Kind of a setting's values.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Any text.
     Text,
     /// A file or folder; in the configuration file, relative to that file.
@@ -51,17 +51,25 @@ pub(crate) enum Kind {
 
 /// A valid value. Has no `Debug`, because it may be a secret.
 #[derive(Clone, PartialEq)]
-pub(crate) enum Value {
+pub enum Value {
+    /// A text, path, address or word.
     Text(String),
+    /// `true` or `false`.
     Bool(bool),
+    /// A whole number.
     Integer(i64),
+    /// A list of texts.
     List(Vec<String>),
 }
 
 impl Kind {
     /// Parses a value from the environment or a flag. The error describes valid values, and never quotes the invalid
     /// one, which may be a secret.
-    pub(super) fn read(self, text: &str) -> Result<Value, String> {
+    ///
+    /// # Errors
+    ///
+    /// Fails for a text of another kind.
+    pub fn read(self, text: &str) -> Result<Value, String> {
         let text = text.trim();
         let fits = match self {
             Self::Text | Self::Path => !text.is_empty(),
@@ -82,7 +90,11 @@ impl Kind {
     }
 
     /// Parses a value from TOML.
-    pub(super) fn read_toml(self, value: &toml::Value) -> Result<Value, String> {
+    ///
+    /// # Errors
+    ///
+    /// Fails for a value of another kind.
+    pub fn read_toml(self, value: &toml::Value) -> Result<Value, String> {
         match (self, value) {
             (Self::Bool, toml::Value::Boolean(yes)) => Ok(Value::Bool(*yes)),
             (Self::Integer { .. }, toml::Value::Integer(number)) => self.read_integer(*number),
@@ -97,7 +109,7 @@ impl Kind {
     }
 
     /// Describes the valid values.
-    pub(super) fn wanted(self) -> String {
+    fn wanted(self) -> String {
         match self {
             Self::Text => "expected a text that is not empty".to_owned(),
             Self::Path => "expected a path".to_owned(),
@@ -120,7 +132,7 @@ impl Kind {
     }
 
     /// Returns the kind's word in the documentation.
-    pub(crate) fn word(self) -> String {
+    pub fn word(self) -> String {
         match self {
             Self::Text => "text".to_owned(),
             Self::Path => "path".to_owned(),
@@ -171,8 +183,14 @@ impl Kind {
 }
 
 impl Value {
+    /// Makes a value of a path.
+    pub fn of_path(path: &Path) -> Self {
+        Self::Text(path.display().to_string())
+    }
+
     /// Returns the value with a relative path resolved against `folder`.
-    pub(super) fn relative_to(self, kind: Kind, folder: &Path) -> Self {
+    #[must_use]
+    pub fn relative_to(self, kind: Kind, folder: &Path) -> Self {
         let joined = |path: &str| folder.join(path).display().to_string();
         match (kind, self) {
             (Kind::Path, Self::Text(path)) if path != "-" => Self::Text(joined(&path)),
@@ -184,14 +202,16 @@ impl Value {
         }
     }
 
-    pub(super) fn text(&self) -> Option<&str> {
+    /// Returns the text, if it is one.
+    pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn path(&self) -> Option<PathBuf> {
+    /// Returns the path, if it is a text.
+    pub fn path(&self) -> Option<PathBuf> {
         self.text().map(PathBuf::from)
     }
 }

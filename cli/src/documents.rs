@@ -1,0 +1,72 @@
+//! Pages of `docs/` that follow from the lists of settings. `TRYCMD=overwrite` writes them anew.
+
+use std::fs;
+use std::path::Path;
+
+use apiary_settings::Setting;
+
+use crate::settings::table::TABLE;
+
+/// The heading of the table of settings, and the one after it.
+const SETTINGS: [&str; 2] = ["\n## All settings\n", "\n## Exit codes\n"];
+/// The first line of the table.
+const SETTINGS_HEAD: &str = "| setting | environment |";
+
+#[test]
+fn the_documented_settings_are_the_table() {
+    let page = page("docs/configuration.md");
+    let (before, rest) = page.split_once(SETTINGS[0]).unwrap();
+    let (section, after) = rest.split_once(SETTINGS[1]).unwrap();
+    let (words, _) = section.split_once(SETTINGS_HEAD).unwrap();
+    let rows: Vec<String> = TABLE.iter().map(row).collect();
+    let section = format!(
+        "{words}{SETTINGS_HEAD} flag | default | kind | used by | what it does |\n|---|---|---|---|---|---|---|\n{}\n",
+        rows.join("\n")
+    );
+    hold("docs/configuration.md", &page, &[before, SETTINGS[0], &section, SETTINGS[1], after].concat());
+}
+
+#[test]
+fn the_exit_codes_are_documented() {
+    assert!(
+        page("docs/configuration.md").contains(crate::exit::TABLE),
+        "docs/configuration.md has the table of exit codes"
+    );
+}
+
+fn page(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap_or_default()
+}
+
+/// Compares the page with what it should be, or writes it.
+fn hold(path: &str, page: &str, wanted: &str) {
+    if page == wanted {
+        return;
+    }
+    if std::env::var("TRYCMD").is_ok_and(|mode| mode == "overwrite") {
+        return fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path), wanted).unwrap();
+    }
+    let line = page.lines().zip(wanted.lines()).position(|(is, wanted)| is != wanted);
+    let line = line.unwrap_or_else(|| page.lines().count().min(wanted.lines().count()));
+    panic!(
+        "{path}, line {}, is not what follows from the list: `TRYCMD=overwrite cargo test -p apiary --lib documents` writes it\n{}",
+        line + 1,
+        wanted.lines().nth(line).unwrap_or("(the page is longer)")
+    );
+}
+
+/// A setting's row in the table.
+fn row(setting: &Setting) -> String {
+    let variables: Vec<String> = setting.variables().iter().map(|name| format!("`{name}`")).collect();
+    let flag = setting.flag.map_or("-".to_owned(), |flag| format!("`{flag}`"));
+    let default = setting.default.map_or("-".to_owned(), |value| format!("`{value}`"));
+    let kind = if setting.secret { format!("secret {}", setting.kind.word()) } else { setting.kind.word() };
+    let file = if setting.in_file { "" } else { " (not in the file)" };
+    format!(
+        "| `{}`{file} | {} | {flag} | {default} | {kind} | {} | {} |",
+        setting.key,
+        variables.join(" "),
+        setting.used_by,
+        setting.help
+    )
+}

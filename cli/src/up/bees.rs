@@ -1,0 +1,84 @@
+//! The bees of a local colony: every one that ships, each with a key of its own.
+
+use apiary_bees::{ALL, Bee, Build};
+use apiary_executor_sdk::{Client, ClientError};
+use apiary_settings::Values;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::folder::Folder;
+use crate::commands::bee::Equipment;
+use crate::exit::Fault;
+
+/// What the bees of a local colony are told.
+#[derive(Clone)]
+pub(crate) struct BeesConfig {
+    /// Their settings; the folder decides some of them.
+    pub(crate) settings: Values,
+    /// What every bee gets.
+    pub(crate) equipment: Equipment,
+}
+
+/// Running bees. Dropped without [`stop`](Self::stop), they are cut off.
+#[derive(Default)]
+pub(super) struct Bees {
+    running: JoinSet<Ended>,
+    stop: CancellationToken,
+}
+
+/// A bee's name, and how it ended.
+type Ended = (&'static str, Result<(), ClientError>);
+
+impl Bees {
+    /// Starts a bee for each client, in the order of [`ALL`]; none runs on if one cannot start.
+    pub(super) async fn start(folder: &Folder, clients: Vec<Client>, config: &BeesConfig) -> anyhow::Result<Self> {
+        let mut bees = Self::default();
+        for (bee, client) in ALL.iter().zip(clients) {
+            if let Err(error) = bees.add(*bee, client, folder, config).await {
+                bees.stop().await;
+                return Err(error);
+            }
+        }
+        Ok(bees)
+    }
+
+    async fn add(&mut self, bee: &dyn Bee, client: Client, folder: &Folder, config: &BeesConfig) -> anyhow::Result<()> {
+        let name = bee.name();
+        let settings = config.settings.with(bee.local(folder.path()).set, folder.path());
+        let Build { executor, close } = bee.build(client, &settings).await?;
+        let executor = config.equipment.fit(executor.name(name)).build()?;
+        let stop = self.stop.clone();
+        self.running.spawn(async move {
+            let ended = executor.run(stop).await;
+            close.await;
+            (name, ended)
+        });
+        Ok(())
+    }
+
+    /// Completes when a bee ends before it is told to.
+    pub(super) async fn ended(&mut self) -> anyhow::Result<()> {
+        match self.running.join_next().await {
+            None => Ok(()),
+            Some(ended) => Err(error_of(ended)),
+        }
+    }
+
+    /// Lets work in progress end, and closes what the bees work with.
+    pub(super) async fn stop(mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.running.join_next().await {
+            if let Ok((name, Err(error))) = ended {
+                tracing::warn!(%error, "the {name} bee stopped with an error");
+            }
+        }
+    }
+}
+
+fn error_of(ended: Result<Ended, JoinError>) -> anyhow::Error {
+    match ended {
+        Ok((name, Ok(()))) => Fault::failure(format!("the {name} bee ended by itself")).into(),
+        Ok((name, Err(error))) => anyhow::Error::from(error).context(format!("the {name} bee")),
+        Err(error) => anyhow::Error::from(error).context("a bee"),
+    }
+}
