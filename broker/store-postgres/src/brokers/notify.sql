@@ -1,2 +1,4 @@
--- Tells the other brokers something. $1 message: text. No race: a lost message is made good by a slow poll.
+-- Sends a message to the brokers.
+-- $1 message: text.
+-- No race: slow polls find the work of a lost message.
 SELECT pg_notify('apiary', $1)

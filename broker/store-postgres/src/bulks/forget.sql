@@ -1,6 +1,6 @@
--- Forgets ended bulk actions behind the newest.
--- $1 colony: bigint, $2 kept at the least: bigint.
--- No race: what runs stays, and what ended does not change.
+-- Deletes finished bulk actions, except the newest.
+-- $1 colony: bigint, $2 the number of newest to keep: bigint.
+-- No race: running ones stay, and finished ones do not change.
 DELETE FROM apiary.bulks
 WHERE colony = $1 AND state = 'finished' AND started_at_ms < (
     SELECT started_at_ms FROM apiary.bulks AS newer

@@ -1,4 +1,6 @@
--- A colony's last bulk actions, newest first. $1 colony: bigint, $2 at most: bigint. Race: they go on meanwhile.
+-- The latest bulk actions of a colony, newest first.
+-- $1 colony: bigint, $2 at most: bigint.
+-- Race: they may progress the next moment.
 SELECT bulk_id, colony, action, filter, reason, started_by, state, matched, changed, skipped, started_at_ms, ended_at_ms,
        after_ms, after_id
 FROM apiary.bulks

@@ -1,7 +1,7 @@
--- Keeps a bulk action. One of its id that is there stays, and where too many run there is no place for it: no row.
--- $1 bulk_id: uuid, $2 colony: bigint, $3 action: text, $4 filter: text (JSON), $5 reason: text, $6 started_by: text, $7 matched: bigint,
--- $8 now_ms: bigint, $9 running at most: bigint. Race won: of two with the same id, one finds the other; of many at once a few more
--- than the most may run.
+-- Stores a bulk action. No row if its id exists, or too many run in the colony.
+-- $1 bulk_id: uuid, $2 colony: bigint, $3 action: text, $4 filter: text (JSON), $5 reason: text, $6 started_by: text,
+-- $7 matched: bigint, $8 now_ms: bigint, $9 running at most: bigint.
+-- Race won: of two with the same id, the second changes nothing. Of many at the same time, a few more than the maximum may run.
 INSERT INTO apiary.bulks (
     bulk_id, colony, action, filter, reason, started_by, state, matched, changed, skipped, started_at_ms, held_until_ms
 )

@@ -1,7 +1,7 @@
--- Work that was given back because something around it is out of order: by executor type and what is waited for, the most first.
+-- Work that was given back because something around it is out of order, by executor type and cause, the largest number first.
 -- $1 colony: bigint, $2 at most, processes: bigint, $3 at most, causes: bigint.
--- Race: none; it is for showing. A process whose turn has just come is not counted.
--- What is named of a cause is the process that waits longest.
+-- No race: it is for display only. A process that was just moved to `queue` is not counted. The process named for a cause is the one
+-- that waits longest.
 WITH waits AS MATERIALIZED (
     SELECT spec.executor_type, last.waits_on, last.reason, held.process_id, spec.function, spec.labels, last.waits_since_ms
     FROM (

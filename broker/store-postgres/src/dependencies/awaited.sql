@@ -1,6 +1,8 @@
--- Those of these processes that somebody waits for: usually none, and asked after every end, so it is asked apart from all that
--- takes longer to plan than to run. $1 process_id: uuid[]. The sub-select is that of `processes/summaries.sql`.
--- Race: whoever begins to wait in this moment looks again after its commit.
+-- The processes among these that others wait for: usually none. It runs after every end of a process, so it is a statement of its own,
+-- apart from those that take longer to plan than to run.
+-- $1 process_id: uuid[].
+-- The sub-select is that of `processes/summaries.sql`.
+-- Race: a submit of a child at this moment checks its parents again after its commit.
 SELECT asked.process_id
 FROM unnest(ARRAY (SELECT unnest($1::uuid[]))) AS asked (process_id)
 CROSS JOIN LATERAL (

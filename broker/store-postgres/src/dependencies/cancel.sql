@@ -1,7 +1,8 @@
--- Cancels those who wait for parents that never succeed: from `blocked` to `finished`. Returns whose waiting was ended, and which of
--- them were cancelled. $1 parent: uuid[], $2 reason: text[], $3 now_ms: bigint, $4 at most: bigint.
--- Races won: of two brokers each passes over the other's rows; one that is cancelled or deleted in this moment is not blocked any
--- more, and its rows here go anyhow.
+-- Cancels the children of parents that will never succeed: moves them from `blocked` to `finished`. Returns the children, and which of
+-- them were cancelled.
+-- $1 parent: uuid[], $2 reason: text[], $3 now_ms: bigint, $4 at most: bigint.
+-- Races won: two brokers pass over each other's rows. A child that is cancelled or deleted at this moment is not blocked any more, and
+-- its waits are deleted all the same.
 WITH due AS (
     SELECT waited.child, waited.parent, item.reason
     FROM apiary.dependencies AS waited

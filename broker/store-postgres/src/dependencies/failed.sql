@@ -1,7 +1,7 @@
--- Processes that failed and are waited for: those that most wait for, how many, and since when.
--- $1 colony: bigint, $2 at most: bigint, $3 rows that are looked at, of each sort: bigint, $4 children that are counted, of each: bigint.
--- Race: they may be redriven the next moment; one statement sees one moment. However much failed or is blocked, no more is read than
--- this: the latest failures, the parents of those that are blocked longest, and the first children of each. The limits inside keep a
+-- Failed processes that others wait for: those with the most children first, with the number of children and the time of the first.
+-- $1 colony: bigint, $2 at most: bigint, $3 rows to read, of each sort: bigint, $4 children to count, of each: bigint.
+-- Race: they may be redriven the next moment; one statement sees one moment. Its duration does not grow with the tables: it reads only
+-- the latest failures, the parents of the processes that are blocked longest, and the first children of each. The limits inside keep a
 -- plan that was made for empty tables from reading the full ones.
 WITH failed AS MATERIALIZED (
     (

@@ -1,6 +1,6 @@
--- The states of processes that are to be parents, and by whom those that failed were replaced.
+-- The states of processes that are to be parents, and the replacements of failed ones.
 -- $1 colony: bigint, $2 process_id: uuid[].
--- Race: they may end the next moment; the child looks again after its commit.
+-- Race: they may end the next moment; the submit of the child checks them again after its commit.
 SELECT life.process_id, life.state,
        CASE
            WHEN ended.replacing_since_ms IS NULL OR other.process_id IS NOT NULL THEN ended.replaced_by

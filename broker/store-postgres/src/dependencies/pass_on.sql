@@ -1,7 +1,7 @@
--- Lets those who wait for a process wait for the one that replaces it; who waits for both waits for the new one alone.
--- Returns whose waiting was changed. $1 parent: uuid, $2 replaced by: uuid, $3 at most: bigint.
--- Races won: of two brokers each passes over the other's rows; if the new one succeeds in the same moment, each takes off what it
--- deleted itself.
+-- Moves the waits for a process to its replacement; a child that waits for both waits for the replacement alone. Returns the children.
+-- $1 parent: uuid, $2 replaced by: uuid, $3 at most: bigint.
+-- Races won: two brokers pass over each other's rows. If the replacement succeeds at the same moment, each transaction subtracts only
+-- the waits that it deleted.
 WITH due AS (
     SELECT waited.child,
            EXISTS (SELECT FROM apiary.dependencies AS other WHERE other.child = waited.child AND other.parent = $2) AS twice

@@ -1,8 +1,8 @@
--- Ends the waiting for parents that succeeded. One that has waited for the last of its parents is free once its `until_ms` is over.
--- Returns whose waiting was ended, and which of them are free.
+-- Ends the waits for parents that succeeded. A child without further parents is free once its `until_ms` is over. Returns the children,
+-- and which of them are free.
 -- $1 parent: uuid[], $2 at most: bigint.
--- Races won: of two brokers each passes over the other's rows; two parents of one child that end at once change its row one
--- after the other, and each takes off what it deleted itself.
+-- Races won: two brokers pass over each other's rows. Two parents of one child that end at once change its row one after the other, and
+-- each subtracts only the waits that it deleted.
 WITH due AS (
     SELECT child, parent
     FROM apiary.dependencies

@@ -1,6 +1,6 @@
--- Parents among these that need not be waited for any more, and why: `succeeded`; `replaced`, by whom; or they never will, having
--- been `cancelled` or `deleted`. $1 process_id: uuid[].
--- Race won: each of these ends is for ever, so it still holds when it is acted on.
+-- The parents among these with a final outcome: `succeeded`, `replaced` (with the replacement), `cancelled` or `deleted`.
+-- $1 process_id: uuid[].
+-- Race won: an outcome is final, so it still holds when the next statement acts on it.
 SELECT waited.parent AS process_id,
        CASE
            WHEN coalesce(ended.state, gone.state) = 'succeeded' THEN 'succeeded'

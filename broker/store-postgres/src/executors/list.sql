@@ -1,7 +1,7 @@
--- Executors by the order of their first appearance, with how much they run.
--- $1 colony: bigint, $2 after this number: bigint, $3 at most: bigint, $4 only of this executor_type: text, $5 only of this
--- name: text, $6 only of this key: bytea, $7 now_ms: bigint; null matches all.
--- Race won: a page starts after a row, not at a count. The row that a grant makes is passed over once the executor has said more.
+-- Executors in the order of their first appearance, with the number of their leases.
+-- $1 colony: bigint, $2 after this number: bigint, $3 at most: bigint, $4 only of this executor_type: text, $5 only of this name: text,
+-- $6 only of this key: bytea, $7 now_ms: bigint; null matches all.
+-- Race won: a page starts after a row, not at a count. The row that a grant created is left out once the executor has registered.
 WITH running AS (
     SELECT g.grantee, lease.executor_type, count(*) AS leases
     FROM apiary.leases AS lease

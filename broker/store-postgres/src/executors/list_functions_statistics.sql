@@ -1,5 +1,7 @@
--- How the functions did whose processes finished lately. $1 colony: bigint, $2 only of this executor_type: text, or null,
--- $3 since_ms: bigint, $4 processes at most: bigint, $5 functions at most: bigint. No race: it shows a moment.
+-- Statistics of the functions whose processes finished lately.
+-- $1 colony: bigint, $2 only of this executor_type: text, or null, $3 since_ms: bigint, $4 processes at most: bigint, $5 functions at
+-- most: bigint.
+-- No race: it is for display only.
 WITH ended AS (
     SELECT process_id, state, attempt
     FROM apiary.finished

@@ -1,9 +1,8 @@
--- Keeps what an executor says of itself, in the place of what it said before; a row if it was kept.
--- $1 colony: bigint, $2 key: bytea, $3 executor_type: text, $4 name: text, $5 now_ms: bigint, $6 offer: text,
--- $7 functions: text, $8 version: text, $9 is granted: boolean, $10 pending at most: bigint,
--- $11 slots: bigint, $12 gives way if last heard before: bigint.
--- Race won: one row for each key and type, and one that gives way does so once. Of many strangers at once a few more than the most
--- may be kept.
+-- Stores an executor's description of itself in place of the previous one. A row if it was stored.
+-- $1 colony: bigint, $2 key: bytea, $3 executor_type: text, $4 name: text, $5 now_ms: bigint, $6 offer: text, $7 functions: text,
+-- $8 version: text, $9 is granted: boolean, $10 pending at most: bigint, $11 slots: bigint, $12 gives way if last heard before: bigint.
+-- Race won: one row for each key and type, and an executor that gives way is deleted once. Of many new executors at once a few more than
+-- the maximum may be stored.
 WITH pending AS (
     SELECT one.number, one.last_heard_ms FROM apiary.executors AS one
     WHERE one.colony = $1 AND one.registered_at_ms IS NOT NULL AND one.rejected_at_ms IS NULL

@@ -1,5 +1,6 @@
--- Turns a key down that has no executor's grant. $1 colony: bigint, $2 key: bytea, $3 now_ms: bigint.
--- Race won: a grant that comes in the same moment counts more, because permission comes from grants alone.
+-- Rejects a key that has no executor's grant.
+-- $1 colony: bigint, $2 key: bytea, $3 now_ms: bigint.
+-- Race won: a grant that is added at the same moment prevails, because permission comes from grants alone.
 UPDATE apiary.executors SET rejected_at_ms = coalesce(rejected_at_ms, $3)
 WHERE colony = $1 AND key = $2 AND registered_at_ms IS NOT NULL
     AND NOT EXISTS (

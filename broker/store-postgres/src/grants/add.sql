@@ -1,7 +1,9 @@
--- Keeps a grant, and makes an executor known by it. $1 colony: bigint, $2 grant_id: uuid, $3 grantee: bytea, $4 role: text,
--- $5 name: text, $6 now_ms: bigint, $7 signature: bytea, $8 payload: bytea.
--- Race won: of two that add the same id, one gets no row here, and compares with what the other kept. A grant whose key or id
--- was revoked before is dead from the start; one that comes in the same moment as the revocation is revoked by its repetition.
+-- Stores a grant, and adds an executor to the list.
+-- $1 colony: bigint, $2 grant_id: uuid, $3 grantee: bytea, $4 role: text, $5 name: text, $6 now_ms: bigint, $7 signature: bytea,
+-- $8 payload: bytea.
+-- Race won: of two transactions that add the same id, the second gets no row, and compares with the stored grant. A grant whose key or
+-- id was revoked before is stored as revoked; one that is added at the same moment as the revocation is revoked when the revocation is
+-- repeated.
 WITH added AS (
     INSERT INTO apiary.grants (colony, grant_id, grantee, role, name, added_at_ms, signature, payload, revoked_from_ms)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8,

@@ -1,7 +1,7 @@
--- Keeps a revocation, and ends the grants that it names; returns them, also those that were ended before.
+-- Stores a revocation, and marks the grants that it names as revoked. Returns them, those revoked earlier included.
 -- $1 colony: bigint, $2 revocation_id: uuid, $3 grant_id: uuid, $4 grantee: bytea (one of the two is null), $5 now_ms: bigint,
 -- $6 signature: bytea, $7 payload: bytea.
--- Race won: of two that deliver the same document, the second finds the grants ended and changes nothing.
+-- Race won: of two transactions with the same document, the second finds the grants revoked and changes nothing.
 WITH kept AS (
     INSERT INTO apiary.revocations (colony, revocation_id, grant_id, grantee, added_at_ms, signature, payload)
     VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -1,7 +1,7 @@
--- Keeps log lines, and counts them.
--- $1 colony: bigint[], $2 process_id: uuid[], $3 attempt: integer[], $4 executor: bigint[], $5 time_ms: bigint[],
--- $6 level: text[], $7 message: text[], $8 fields: text[], all a line; $9 process_id: uuid[], $10 lines: integer[],
--- $11 bytes: bigint[], all a process. Race won: `add_logs_totals.sql` holds the locks.
+-- Stores log lines, and counts them.
+-- $1 colony: bigint[], $2 process_id: uuid[], $3 attempt: integer[], $4 executor: bigint[], $5 time_ms: bigint[], $6 level: text[],
+-- $7 message: text[], $8 fields: text[], all a line; $9 process_id: uuid[], $10 lines: integer[], $11 bytes: bigint[], all a process.
+-- Race won: the transaction holds the locks of `add_logs_totals.sql`.
 WITH counted AS (
     UPDATE apiary.log_totals AS total
     SET lines = total.lines + more.lines, bytes = total.bytes + more.bytes

@@ -1,7 +1,7 @@
--- How much the processes of these leases have logged, as far as the leases are held.
+-- The sizes of the logs of processes whose lease is held.
 -- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 now_ms: bigint.
--- Races won: the leases are locked against their deletion, and the totals until the transaction ends: two brokers that add lines
--- of one process take turns, so that its bounds hold and its lines' numbers grow in the order of the commits.
+-- Races won: the leases are locked against deletion, and the totals until the transaction ends. Two brokers that add lines of one
+-- process take turns, so that its bounds hold and its line numbers grow in the order of the commits.
 WITH held AS (
     SELECT lease.process_id
     FROM apiary.leases AS lease

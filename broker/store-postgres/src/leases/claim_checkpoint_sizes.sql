@@ -1,5 +1,6 @@
--- How large the last progress with a checkpoint is, unless its signer's grant is revoked. $1 process_id: uuid[].
--- No race: whoever holds the lease is the only one who reports.
+-- The size of the last progress with a checkpoint, unless its signer's grant is revoked.
+-- $1 process_id: uuid[].
+-- No race: only the holder of the lease reports.
 SELECT process_id, checkpoint_executor AS executor, octet_length(checkpoint_payload)::bigint AS bytes
 FROM apiary.progress
 WHERE process_id = ANY ($1)

@@ -1,5 +1,6 @@
--- The last progress with a checkpoint, unless its signer's grant is revoked. $1 process_id: uuid[].
--- No race: whoever holds the lease is the only one who reports.
+-- The last progress with a checkpoint, unless its signer's grant is revoked.
+-- $1 process_id: uuid[].
+-- No race: only the holder of the lease reports.
 SELECT process_id, checkpoint_executor AS executor, checkpoint_payload AS payload, checkpoint_signature AS signature
 FROM apiary.progress
 WHERE process_id = ANY ($1)

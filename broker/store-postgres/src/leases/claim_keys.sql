@@ -1,7 +1,8 @@
--- The concurrency keys in use, and by how many leases. $1 colony: bigint, $2 at most: bigint. Those that are not read are
--- counted where they are met.
--- Race won: it runs under `limits/lock.sql`, so what other claims took is committed and counted. What ends meanwhile wakes
--- whoever waits for its place.
+-- The concurrency keys in use, with the number of their leases.
+-- $1 colony: bigint, $2 at most: bigint.
+-- Further keys are counted when a candidate has them.
+-- Race won: it runs under `limits/lock.sql`, so the leases of other claims are committed and counted. A lease that ends meanwhile wakes
+-- the claims that wait for its place.
 SELECT 'concurrency_key' AS kind, concurrency_key AS key, count(*) AS running, 0::bigint AS waiting,
        NULL::double precision AS tokens, NULL::bigint AS filled_at_ms
 FROM apiary.leases

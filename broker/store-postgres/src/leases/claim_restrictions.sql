@@ -1,6 +1,6 @@
--- What stands in the way of a lane's work; `limited` means that limits have to be counted for it.
+-- The conditions that stop work of a lane; `limited` means that the claim must count limits.
 -- $1 colony: bigint, $2 executor_type: text, $3 the grants claimed under: bigint[].
--- Race won: it is read in the transaction of the claim, so a pause or a revocation holds at every broker from its commit on.
+-- Race won: it is read in the transaction of the claim, so a pause or a revocation applies at every broker from its commit on.
 SELECT kind, name
 FROM apiary.pauses
 WHERE colony = $1 AND (kind <> 'executor_type' OR name = $2)

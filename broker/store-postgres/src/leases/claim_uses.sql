@@ -1,6 +1,7 @@
--- How much these keys and names use of their limits now. $1 colony: bigint, $2 kind: text[], $3 key: text[].
--- Race won: it runs under `limits/lock.sql`, so what other claims took is committed and counted. What ends meanwhile wakes
--- whoever waits for its place.
+-- The use of limits by these keys and names.
+-- $1 colony: bigint, $2 kind: text[], $3 key: text[].
+-- Race won: it runs under `limits/lock.sql`, so the leases of other claims are committed and counted. A lease that ends meanwhile wakes
+-- the claims that wait for its place.
 SELECT asked.kind, asked.key,
        CASE asked.kind
            WHEN 'concurrency_key' THEN (

@@ -1,8 +1,8 @@
--- Ends attempts with success: from `leases` to `finished`, the result kept. A lease that is being cancelled ends in
--- `cancelled` instead, and its result is not kept. Returns those that were ended, and which of them were cancelled.
--- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 result_payload: bytea[],
--- $5 result_signature: bytea[], $6 now_ms: bigint.
--- Race won: whoever deletes the lease first (a completion, a failure, the sweep) ends the attempt; the token of an older
+-- Ends attempts with success: moves processes from `leases` to `finished`, and stores the results. If a cancellation was requested, the
+-- process is cancelled instead, and the result is not stored. Returns the ended ones, and which of them were cancelled.
+-- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 result_payload: bytea[], $5 result_signature: bytea[],
+-- $6 now_ms: bigint.
+-- Race won: the first transaction that deletes the lease (a completion, a failure, the sweep) ends the attempt. The token of an older
 -- attempt matches no row.
 WITH item AS (
     SELECT *

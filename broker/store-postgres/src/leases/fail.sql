@@ -1,10 +1,10 @@
--- Ends attempts otherwise than with success: from `leases` to where each goes next; a lease that is being cancelled goes to
--- `finished`, cancelled, wherever it was to go. Returns those that were ended, and which of them were cancelled.
--- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 only_if_over_at_ms: bigint[],
--- $5 ending: text[], $6 reason: text[], $7 result_payload: bytea[], $8 result_signature: bytea[], $9 next: text[],
--- $10 blocked_until_ms: bigint[], $11 retries_spent: integer[], $12 now_ms: bigint.
--- Races won: whoever deletes the lease first ends the attempt. A sweep ($4 given) deletes only what is over, so a
--- renewal that came in between keeps its lease; an executor ($4 null) can end only what is not over.
+-- Ends attempts without success: moves processes from `leases` to the table of the next state, and stores the outcome. If a cancellation
+-- was requested, the process is cancelled instead. Returns the ended ones, and which of them were cancelled.
+-- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 only_if_over_at_ms: bigint[], $5 ending: text[],
+-- $6 reason: text[], $7 result_payload: bytea[], $8 result_signature: bytea[], $9 next: text[], $10 blocked_until_ms: bigint[],
+-- $11 retries_spent: integer[], $12 now_ms: bigint.
+-- Races won: the first transaction that deletes the lease ends the attempt. A sweep ($4 given) deletes only a lease that is over, so a
+-- renewal that came in between keeps it. An executor ($4 null) can end only a lease that is not over.
 WITH item AS (
     SELECT *
     FROM unnest(

@@ -1,6 +1,7 @@
--- Which of these leases are held. $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 now_ms: bigint.
--- Race won: the rows stay locked until the transaction ends, so that no lease ends before what follows is kept, and two brokers
--- that act for one process take turns.
+-- The leases among these that are held.
+-- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 now_ms: bigint.
+-- Race won: the rows stay locked until the transaction ends, so that no lease ends before the following statements are committed, and
+-- two brokers that act for one process take turns.
 SELECT lease.process_id
 FROM apiary.leases AS lease
 JOIN unnest($1::uuid[], $2::integer[], $3::bigint[]) AS item (process_id, attempt, executor)

@@ -1,8 +1,9 @@
--- Gives leases back, no retry spent: from `leases` to `queue`, at their place, or to `blocked` where they are to wait; a lease
--- that is being cancelled goes to `finished`, cancelled. Returns those that were given back, and which of them were cancelled.
--- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 ending: text[], $5 until_ms: bigint[] (null for at
--- once), $6 now_ms: bigint, $7 reason: text[], $8 surroundings: text[]. An attempt that ends as `surroundings` tells since when it and those before it did.
--- Race won: whoever deletes the lease first ends the attempt.
+-- Gives leases back without spending a retry: moves processes from `leases` to `queue`, at their old place, or to `blocked`. If a
+-- cancellation was requested, the process is cancelled instead. Returns the ended ones, and which of them were cancelled.
+-- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 ending: text[], $5 until_ms: bigint[] (null for at once),
+-- $6 now_ms: bigint, $7 reason: text[], $8 surroundings: text[].
+-- An attempt that ends as `surroundings` stores the time since which it and the attempts directly before it did so.
+-- Race won: the first transaction that deletes the lease ends the attempt.
 WITH ended AS (
     DELETE FROM apiary.leases AS lease
     USING unnest($1::uuid[], $2::integer[], $3::bigint[], $4::text[], $5::bigint[], $7::text[], $8::text[])

@@ -1,7 +1,7 @@
--- Prolongs leases that are held and not over, at most to the end of the attempt's `max_exec`, and to the deadline of one that is
--- being cancelled. Returns their ends and cancellations, and since when their executors are drained.
+-- Prolongs leases that are held and not over, at most to the end of `max_exec` and to the deadline of a cancellation. Returns their ends
+-- and cancellations, and the times since which their executors are drained.
 -- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 expires_at_ms: bigint[], $5 now_ms: bigint.
--- Race won: against the sweep that ends the lease, the row is either gone (no row here) or has its new end first.
+-- Race won: the sweep has either deleted the row (no row), or finds its new end.
 UPDATE apiary.leases AS lease
 SET renewed_at_ms = $5,
     expires_at_ms = least(item.expires_at_ms, lease.exec_deadline_ms, lease.cancel_deadline_ms)

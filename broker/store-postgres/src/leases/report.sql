@@ -1,9 +1,9 @@
--- Keeps the last progress of processes that are leased, and the last with a checkpoint. Returns those whose lease is held,
--- and whether the report was newer than what was there.
+-- Stores the last progress of leased processes, and the last with a checkpoint. Returns the processes whose lease is held, with 1 if the
+-- report was newer than the stored one.
 -- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 number: bigint[], $5 percent: double precision[],
 -- $6 message: text[], $7 has_checkpoint: boolean[], $8 signature: bytea[], $9 payload: bytea[], $10 now_ms: bigint.
--- Races won: the lease's row is locked against its deletion (not against renewals), so that nothing is kept of an attempt that
--- ends in this moment; of two reports the one with the higher number stays, whichever comes last.
+-- Races won: the lease is locked against deletion (not against renewals), so that nothing is stored for an attempt that ends at this
+-- moment. Of two reports the one with the higher number stays, in either order.
 WITH item AS (
     SELECT *
     FROM unnest(

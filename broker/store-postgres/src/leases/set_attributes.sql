@@ -1,6 +1,6 @@
--- Attaches values to processes, where there is room for them. Returns the processes that have them.
--- $1 process_id: uuid[], $2 attempt: integer[], $3 kind: text[], $4 key: text[], $5 value: text[],
--- $6 the most of a process: bigint. Race won: `hold.sql` keeps the leases locked, so that nobody else attaches meanwhile.
+-- Attaches values to the processes that have room for them. Returns these processes.
+-- $1 process_id: uuid[], $2 attempt: integer[], $3 kind: text[], $4 key: text[], $5 value: text[], $6 the most of a process: bigint.
+-- Race won: the transaction holds the locks of `hold.sql`, so that no other one attaches values meanwhile.
 WITH item AS (
     SELECT *
     FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[])

@@ -1,3 +1,4 @@
--- Makes whoever counts a colony's limits take turns, until the end of the transaction. $1 colony: bigint.
--- Race won: a statement after this one sees what the last holder committed, so two brokers never give the same last place twice.
+-- Takes the lock on the limits of a colony until the end of the transaction.
+-- $1 colony: bigint.
+-- Race won: a statement after this one sees the commit of the holder before, so two brokers never give the same last place.
 SELECT pg_advisory_xact_lock(hashtextextended('apiary.limits', $1))

@@ -1,7 +1,7 @@
--- Keeps a limit, in place of one of the same kind and pattern; nothing if the colony has too many others.
+-- Stores a limit in place of one with the same kind and pattern. Changes nothing if the colony has too many others.
 -- $1 colony: bigint, $2 kind: text, $3 pattern: text, $4 running_max: integer, $5 policy: text, $6 rate_count: integer,
 -- $7 interval_ms: bigint, $8 burst: integer, $9 set_by: text, $10 set_at_ms: bigint, $11 the most limits: bigint.
--- Race won: whoever counts by the limit has read it before, or reads the new one: it runs under `lock.sql`.
+-- Race won: it runs under `lock.sql`, so every claim counts by the old limit or by the new one.
 INSERT INTO apiary.limits (
     colony, kind, pattern, running_max, policy, rate_count, interval_ms, burst, set_by, set_at_ms
 )

@@ -1,4 +1,5 @@
--- What is paused, by kind and name. $1 colony: bigint, $2 at most: bigint.
+-- The pauses of a colony, by kind and name.
+-- $1 colony: bigint, $2 at most: bigint.
 SELECT kind, name, paused_by, reason, since_ms
 FROM apiary.pauses
 WHERE colony = $1

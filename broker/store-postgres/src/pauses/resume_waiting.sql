@@ -1,8 +1,9 @@
--- Counts the `max_wait` of processes on that a pause covered: the time of the pause, or the part of it in which they waited, is added
--- to the deadline. If another pause goes on that began later, what is left stands still, as the beginning of this one is forgotten.
+-- Continues the `max_wait` of processes that a pause covered: the time of the pause, or the part of it in which they waited, is added to
+-- the deadline. If another pause that began later still covers a process, the rest of its `max_wait` is stored, because the beginning of
+-- this pause is lost.
 -- $1 colony: bigint, $2 kind: text, $3 name: text, $4 paused since ms: bigint, $5 now_ms: bigint.
--- Race won: it runs in the transaction that deletes the pause, which keeps the colony's pauses locked; until that commits no claim
--- takes any of the processes, and no sweep fails them.
+-- Race won: it runs in the transaction that deletes the pause and keeps the colony's pauses locked. Until its commit no claim takes the
+-- processes, and no sweep fails them.
 WITH covered AS (
     SELECT waiting.process_id, least(by_colony.since_ms, by_type.since_ms, by_function.since_ms) AS still_since_ms,
            greatest($4, waiting.since_ms) AS stood_since_ms

@@ -1,4 +1,5 @@
--- One attempt at a process. $1 process_id: uuid, $2 attempt: integer.
+-- An attempt at a process.
+-- $1 process_id: uuid, $2 attempt: integer.
 -- Race won: one statement sees one moment, so that an attempt that just ends is found once.
 SELECT process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, result_payload, result_signature
 FROM apiary.attempts

@@ -1,9 +1,8 @@
--- Cancels processes: from `queue` or `blocked` to `finished` at once; a lease gets the mark, and ends at the deadline at the
--- latest. Returns those that were cancelled or have the mark.
+-- Cancels processes: moves them from `queue` or `blocked` to `finished` at once; a lease is marked, and ends at the deadline at the
+-- latest. Returns the cancelled and the marked ones.
 -- $1 colony: bigint, $2 process_id: uuid[], $3 deadline_ms: bigint, $4 reason: text, $5 by: text, $6 now_ms: bigint.
--- Races won: what is being claimed, freed or ended in this moment is in none of the three tables as this statement sees them:
--- it comes back as nothing, and the caller looks again. A mark of an earlier cancellation keeps its words, and the earlier
--- deadline.
+-- Races won: a process that is being claimed, unblocked or ended at this moment is in none of the three tables as this statement sees
+-- them: it is not returned, and the caller reads its state. A lease that was marked before keeps its reason, and the earlier deadline.
 WITH waiting AS (
     DELETE FROM apiary.queue
     WHERE colony = $1 AND process_id = ANY ($2)

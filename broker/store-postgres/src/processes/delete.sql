@@ -1,7 +1,8 @@
--- Deletes processes that do not run, with all that belongs to them, and remembers that their specs were here. Returns those that
--- were deleted.
+-- Deletes processes that are not running, with everything that belongs to them, and stores a record of each spec. Returns the deleted
+-- ones.
 -- $1 colony: bigint, $2 process_id: uuid[], $3 only those finished by then, in milliseconds: bigint (null for any).
--- Race won: one that is being claimed, freed or redriven is in none of the three tables as this statement sees them, and stays.
+-- Race won: a process that is being claimed, unblocked or redriven is in none of the three tables as this statement sees them, and
+-- stays.
 WITH waiting AS (
     DELETE FROM apiary.queue
     WHERE colony = $1 AND process_id = ANY ($2) AND $3::bigint IS NULL

@@ -1,4 +1,6 @@
--- One process. $1 colony: bigint, $2 process_id: uuid. A spec that is in no state comes back without one: the reader tells.
+-- A process.
+-- $1 colony: bigint, $2 process_id: uuid.
+-- A spec without a state is returned, too: the reader reports it.
 -- Race won: one statement sees one moment, so that a process in transition is in one state, not in none.
 SELECT spec.process_id, spec.colony, spec.function, spec.executor_type, shown.state, shown.attempt,
        shown.retries_spent, spec.priority, spec.submitted_at_ms, shown.since_ms, shown.until_ms,

@@ -1,8 +1,8 @@
--- One page of a colony's processes, newest first. Absent filters are null, and the plan is made anew for each call, so
--- that only the tables of the wanted states are read.
--- $1 colony: bigint, $2 states: text[], $3 executor_type: text, $4 function: text, $5 labels: text (JSON),
--- $6 submitter: text, $7 executor: text (names), $8 submitted from: bigint, $9 submitted until: bigint,
--- $10 and $11 after this submitted_at_ms: bigint and process_id: uuid, $12 size: bigint.
+-- A page of a colony's processes, newest first. Absent filters are null. The plan is made anew for each call, so that it reads only the
+-- tables of the wanted states.
+-- $1 colony: bigint, $2 states: text[], $3 executor_type: text, $4 function: text, $5 labels: text (JSON), $6 submitter: text,
+-- $7 executor: text (names), $8 submitted from: bigint, $9 submitted until: bigint, $10 and $11 after this submitted_at_ms: bigint and
+-- process_id: uuid, $12 size: bigint.
 -- Race won: a page starts after a row, not at a count, so that a process submitted meanwhile shifts nothing.
 SELECT process_id, colony, function, executor_type, state, attempt, retries_spent, priority, submitted_at_ms, since_ms,
        until_ms, submitter_name, executor_name, reason, labels::text AS labels, ended_by, cancel_deadline_ms, cause,

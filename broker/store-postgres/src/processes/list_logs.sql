@@ -1,6 +1,7 @@
--- One page of the log lines of a colony that match, oldest first. Absent filters are null. $1 colony: bigint, $2
--- executor: text, $3 since_ms: bigint, $4 level: text, $5 pattern: text, $6 after this line: bigint, $7 at most:
--- bigint. Race won: a page starts after a line, not at a count, so that a line logged meanwhile shifts nothing.
+-- A page of the log lines of a colony that match, oldest first. Absent filters are null.
+-- $1 colony: bigint, $2 executor: text, $3 since_ms: bigint, $4 level: text, $5 pattern: text, $6 after this line: bigint, $7 at
+-- most: bigint.
+-- Race won: a page starts after a line, not at a count, so that a line logged meanwhile shifts nothing.
 SELECT log.line, log.process_id, log.attempt, executor.name AS executor_name, log.time_ms, log.level, log.message,
        log.fields
 FROM apiary.logs AS log

@@ -1,6 +1,6 @@
--- The last log lines of a colony that match, newest first. Absent filters are null. $1 colony: bigint, $2 executor:
--- text, $3 since_ms: bigint, $4 level: text, $5 pattern: text, $6 at most: bigint. Race: what is logged meanwhile is
--- not among them.
+-- The last log lines of a colony that match, newest first. Absent filters are null.
+-- $1 colony: bigint, $2 executor: text, $3 since_ms: bigint, $4 level: text, $5 pattern: text, $6 at most: bigint.
+-- Race: lines logged meanwhile are not included.
 SELECT log.line, log.process_id, log.attempt, executor.name AS executor_name, log.time_ms, log.level, log.message,
        log.fields
 FROM apiary.logs AS log

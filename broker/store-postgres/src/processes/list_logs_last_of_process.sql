@@ -1,6 +1,6 @@
--- The last log lines of a process that match, newest first. Absent filters are null. $1 colony: bigint, $2 process_id:
--- uuid, $3 executor: text, $4 since_ms: bigint, $5 level: text, $6 pattern: text, $7 at most: bigint. Race: what is
--- logged meanwhile is not among them.
+-- The last log lines of a process that match, newest first. Absent filters are null.
+-- $1 colony: bigint, $2 process_id: uuid, $3 executor: text, $4 since_ms: bigint, $5 level: text, $6 pattern: text, $7 at most: bigint.
+-- Race: lines logged meanwhile are not included.
 SELECT log.line, log.process_id, log.attempt, executor.name AS executor_name, log.time_ms, log.level, log.message,
        log.fields
 FROM apiary.logs AS log

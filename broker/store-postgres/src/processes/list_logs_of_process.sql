@@ -1,7 +1,7 @@
--- One page of the log lines of a process that match, oldest first. Absent filters are null. $1 colony: bigint, $2
--- process_id: uuid, $3 executor: text, $4 since_ms: bigint, $5 level: text, $6 pattern: text, $7 after this line:
--- bigint, $8 at most: bigint. Race won: a page starts after a line, not at a count, so that a line logged meanwhile
--- shifts nothing.
+-- A page of the log lines of a process that match, oldest first. Absent filters are null.
+-- $1 colony: bigint, $2 process_id: uuid, $3 executor: text, $4 since_ms: bigint, $5 level: text, $6 pattern: text, $7 after this
+-- line: bigint, $8 at most: bigint.
+-- Race won: a page starts after a line, not at a count, so that a line logged meanwhile shifts nothing.
 SELECT log.line, log.process_id, log.attempt, executor.name AS executor_name, log.time_ms, log.level, log.message,
        log.fields
 FROM apiary.logs AS log

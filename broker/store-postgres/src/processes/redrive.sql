@@ -1,7 +1,7 @@
--- Lets dead letters and failed processes wait again, with all their retries: from `finished` to `queue`. Their attempts stay, and
--- the numbers go on. Returns those that wait.
+-- Moves dead letters and failed processes from `finished` to `queue`, with all their retries. Their attempts stay, and the numbering
+-- continues. Returns the moved ones.
 -- $1 colony: bigint, $2 process_id: uuid[], $3 now_ms: bigint.
--- Race won: of two that redrive, delete or discard the same process, one finds its row as it was.
+-- Race won: of two transactions that redrive, delete or discard the same process, exactly one finds its row unchanged.
 WITH taken AS (
     DELETE FROM apiary.finished
     WHERE colony = $1 AND process_id = ANY ($2) AND state IN ('dead_letter', 'failed') AND replaced_by IS NULL

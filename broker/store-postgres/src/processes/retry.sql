@@ -1,7 +1,7 @@
--- Lets blocked processes wait now, but for those that wait for parents: from `blocked` to `queue`; their `max_wait` starts now.
--- Returns those that wait.
+-- Moves blocked processes from `blocked` to `queue`, except those that wait for parents; their `max_wait` starts now. Returns the moved
+-- ones.
 -- $1 colony: bigint, $2 process_id: uuid[], $3 now_ms: bigint.
--- Race won: the sweep that frees it by itself deletes the same row, and one of the two finds it.
+-- Race won: the sweep that frees it by time deletes the same row, and only one of the two finds it.
 WITH freed AS (
     DELETE FROM apiary.blocked
     WHERE colony = $1 AND process_id = ANY ($2) AND parents_left IS NULL

@@ -1,4 +1,5 @@
--- The states of processes, whether others replace them, and whether they wait for parents. $1 colony: bigint, $2 process_id: uuid[].
+-- The states of processes, with flags for a replacement and for parents.
+-- $1 colony: bigint, $2 process_id: uuid[].
 -- Race won: one statement sees one moment, so that a process in transition is in one state, not in none.
 SELECT life.process_id, life.state, life.since_ms, (ended.replaced_by IS NOT NULL)::int::bigint AS is_replaced,
        (held.parents_left IS NOT NULL)::int::bigint AS has_parents

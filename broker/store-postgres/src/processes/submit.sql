@@ -1,17 +1,16 @@
--- Keeps new processes: spec, idempotency key, and a row in `queue` or `blocked`. Returns those that were kept.
--- $1 process_id: uuid[], $2 colony: bigint[], $3 submitter: bigint[], $4 priority_time_us: bigint[],
--- $5 max_wait_ms: bigint[], $6 max_exec_ms: bigint[], $7 submitted_at_ms: bigint[], $8 priority: integer[],
--- $9 max_retries: integer[], $10 function: text[], $11 executor_type: text[], $12 executor_names: text[] (JSON or null),
--- $13 labels: text[] (JSON or null), $14 not_before_ms: bigint[], $15 idempotency_key: text[],
--- $16 idempotency_expires_at_ms: bigint[], $17 digest: bytea[], $18 signature: bytea[], $19 payload: bytea[],
--- $20 requires: text[] (JSON or null), $21 concurrency_key: text[], $22 rate_key: text[], $23 submit_by_ms: bigint[],
--- $24 now_ms: bigint, $25 parents that have not succeeded: text[] (JSON or null). Not kept is what has its process id or a live
--- idempotency key taken, or was deleted.
+-- Stores new processes: spec, idempotency key, and a row in `queue` or `blocked`. Returns the stored ones.
+-- $1 process_id: uuid[], $2 colony: bigint[], $3 submitter: bigint[], $4 priority_time_us: bigint[], $5 max_wait_ms: bigint[],
+-- $6 max_exec_ms: bigint[], $7 submitted_at_ms: bigint[], $8 priority: integer[], $9 max_retries: integer[], $10 function: text[],
+-- $11 executor_type: text[], $12 executor_names: text[] (JSON or null), $13 labels: text[] (JSON or null), $14 not_before_ms: bigint[],
+-- $15 idempotency_key: text[], $16 idempotency_expires_at_ms: bigint[], $17 digest: bytea[], $18 signature: bytea[],
+-- $19 payload: bytea[], $20 requires: text[] (JSON or null), $21 concurrency_key: text[], $22 rate_key: text[],
+-- $23 submit_by_ms: bigint[], $24 now_ms: bigint, $25 parents that have not succeeded: text[] (JSON or null).
+-- A process is not stored if its process id or live idempotency key exists, or if it was deleted.
 -- Races won:
--- - Same key at two brokers: the second waits for the first's commit, then finds the key live and gets no row.
---   Keys are taken in one order everywhere, so that two batches cannot wait for each other.
--- - Same process id at two brokers, under different keys: the second fails on the primary key of `specs` (all else
---   comes after it), whole, and is run again; so no key is ever left pointing at a process that its batch did not keep.
+-- - Same key at two brokers: the second waits for the first's commit, then finds the key live and gets no row. Keys are inserted in one
+--   order everywhere, so that two batches cannot wait for each other.
+-- - Same process id at two brokers, under different keys: the whole second statement fails on the primary key of `specs`, and is run
+--   again; so no key ever points at a process that its batch did not store.
 WITH fresh AS (
     SELECT item.*
     FROM unnest(

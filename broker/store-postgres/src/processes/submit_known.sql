@@ -1,8 +1,8 @@
--- What stands in the way of processes that `submit.sql` did not keep.
--- $1 process_id: uuid[], $2 colony: bigint[], $3 function: text[], $4 idempotency_key: text[], $5 digest: bytea[],
--- $6 now_ms: bigint. Nothing of another colony's process is returned but that the id is taken.
--- A deleted process is answered with its last state; a spec that put another process back in the queue, with that one.
--- Race: what stood in the way may be gone by now; such an item comes back with nulls and is submitted again.
+-- The reasons why `submit.sql` did not store processes.
+-- $1 process_id: uuid[], $2 colony: bigint[], $3 function: text[], $4 idempotency_key: text[], $5 digest: bytea[], $6 now_ms: bigint.
+-- For a process of another colony only the fact is returned that the id is taken. A deleted process is answered with its last state; a
+-- spec that redrove another process, with that process.
+-- Race: the reason may be gone by now; such an item is returned with nulls, and is submitted again.
 SELECT item.process_id, known.same, live.process_id AS first, known.redrove,
        coalesce(life.state, gone.state, known.last_state) AS state
 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bytea[])

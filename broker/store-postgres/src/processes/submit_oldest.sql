@@ -1,6 +1,8 @@
--- The unfinished processes of a concurrency key that were submitted first: by the stamp, which is the place in the queue without
--- the priority. $1 colony: bigint, $2 concurrency_key: text, $3 at most: bigint.
--- Race won: it runs under `limits/lock.sql`; what is ended or freed in this moment is not cancelled, and counted again.
+-- The unfinished processes of a concurrency key that were submitted first: by the stamp of the submit, which is the place in the queue
+-- without the priority.
+-- $1 colony: bigint, $2 concurrency_key: text, $3 at most: bigint.
+-- Race won: it runs under `limits/lock.sql`; a process that ends or is unblocked at this moment is not cancelled, and the caller counts
+-- again.
 SELECT spec.process_id
 FROM (
     SELECT process_id FROM apiary.queue WHERE colony = $1 AND concurrency_key = $2

@@ -1,9 +1,9 @@
--- Puts failed processes and dead letters back in the queue, with all their retries, for specs of the same submitter that met them by
--- their idempotency keys; and remembers the specs, so that none of them does so twice. Returns the processes that wait.
--- $1 process_id of the specs: uuid[], $2 the processes that they met: uuid[], $3 colony: bigint[], $4 submitter: bigint[],
+-- Moves failed processes and dead letters back to `queue`, with all their retries, for specs of the same submitter with their
+-- idempotency keys. Stores the specs, so that none of them redrives twice. Returns the moved processes.
+-- $1 process_id of the specs: uuid[], $2 the processes that hold the keys: uuid[], $3 colony: bigint[], $4 submitter: bigint[],
 -- $5 digest: bytea[], $6 submit_by_ms: bigint[], $7 now_ms: bigint.
--- Race won: of two that redrive the same process, one finds its row as it was. The same spec at two brokers, in between which the
--- process failed again: the second fails on the primary key of `deleted`, whole, and is run again.
+-- Race won: of two transactions that redrive the same process, exactly one finds its row unchanged. If two brokers have the same spec,
+-- and the process failed again in between, the whole second statement fails on the primary key of `deleted`, and is run again.
 WITH taken AS (
     DELETE FROM apiary.finished AS ended
     USING unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[])

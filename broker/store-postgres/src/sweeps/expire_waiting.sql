@@ -1,4 +1,4 @@
--- Of the processes whose `max_wait` is over first, moves those that are not paused from `queue` to `finished`, failed.
+-- Reads the processes whose `max_wait` is over first, and moves those that are not paused from `queue` to `finished`, failed.
 -- $1 now_ms: bigint, $2 at most: bigint.
 -- Races won:
 -- - A process that is being claimed is locked and passed over; one deleted here cannot be claimed.

@@ -1,10 +1,11 @@
--- Of the processes that are due first, lets the `max_wait` of those stand still that are paused: what was left when the earliest
--- pause began, or all of it if they came to wait later. They are due no more until the resume. $1 now_ms: bigint, $2 at most: bigint.
+-- Reads the processes that are due first, and stops the `max_wait` of those that are paused: stores what was left of it when the
+-- earliest pause began, or all of it if they began to wait later. They are not due again before the resume.
+-- $1 now_ms: bigint, $2 at most: bigint.
 -- Races won:
--- - A resume waits for this statement, or this statement for the resume, at the row of the pause: so nothing is left standing that
---   no resume will find. All pauses are locked, in the order in which a resume locks them, before the first process is: `count`
---   has read them all.
--- - A process that is being claimed is locked and passed over, and one whose deadline a resume moved is not due any more.
+-- - A resume waits for this statement, or this statement for the resume, at the row of the pause: so no process is stopped that no
+--   resume will find. All pauses are locked, in the order in which a resume locks them, before the first process is: `count` has read
+--   them all.
+-- - A process that is being claimed is locked and passed over; one whose deadline a resume moved is not due any more.
 WITH first AS MATERIALIZED (
     SELECT process_id, colony, executor_type, function
     FROM apiary.queue

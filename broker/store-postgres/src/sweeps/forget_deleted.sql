@@ -1,5 +1,6 @@
--- Forgets deleted processes whose specs are too old to be submitted again. $1 now_ms: bigint, $2 at most: bigint.
--- Race won: a row that another broker forgets is locked and passed over.
+-- Deletes the records of deleted processes whose specs are too old to be submitted again.
+-- $1 now_ms: bigint, $2 at most: bigint.
+-- Race won: a row that another broker deletes is locked and passed over.
 DELETE FROM apiary.deleted AS gone
 USING (
     SELECT process_id

@@ -1,6 +1,6 @@
--- Forgets executors that were last heard before $1 before_ms: bigint, or, while they wait for approval, before $2
--- pending_before_ms: bigint; but not those turned down, which stay so; at most $3: bigint.
--- Race won: one that is heard again in the same moment appears again.
+-- Deletes executors that were last heard before $1 before_ms: bigint, or, while they wait for approval, before
+-- $2 pending_before_ms: bigint; rejected executors stay; at most $3: bigint.
+-- Race won: an executor that is heard again at the same moment is added again.
 DELETE FROM apiary.executors
 WHERE number IN (
     SELECT one.number FROM apiary.executors AS one

@@ -1,4 +1,5 @@
--- Forgets idempotency keys whose retention is over. $1 now_ms: bigint, $2 at most: bigint.
+-- Deletes idempotency keys whose retention is over.
+-- $1 now_ms: bigint, $2 at most: bigint.
 -- Race won: a key that a submit is taking over is locked and passed over.
 DELETE FROM apiary.idempotency_keys AS held
 USING (

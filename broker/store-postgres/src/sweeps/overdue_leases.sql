@@ -1,5 +1,6 @@
--- Leases that are over. $1 now_ms: bigint, $2 at most: bigint.
--- Race: a renewal may come in between; `fail.sql` looks again.
+-- Leases that are over.
+-- $1 now_ms: bigint, $2 at most: bigint.
+-- Race: a renewal may come in between; `fail.sql` checks again.
 SELECT lease.process_id, lease.colony, lease.executor_type, lease.attempt, lease.executor, lease.retries_spent,
        lease.claimed_at_ms, lease.expires_at_ms, lease.exec_deadline_ms, lease.cancel_deadline_ms, lease.cancel_reason,
        lease.cancel_by,

@@ -1,8 +1,8 @@
 -- Finished processes of one state whose retention is over, of every colony, oldest first in each.
 -- $1 state: text, $2 finished by, in milliseconds: bigint, $3 now_ms: bigint, $4 at most: bigint.
--- Left out is the first process of an idempotency key that is still kept: a repeat is to be answered with it;
--- and what others wait for.
--- Race: one may be redriven in between; `delete.sql` looks again.
+-- Left out are the first process of an idempotency key that is still live, because a repeat must be answered with it, and processes that
+-- others wait for.
+-- Race: a process may be redriven in between; `delete.sql` checks again.
 SELECT due.process_id, due.colony
 FROM apiary.colonies AS colony
 CROSS JOIN LATERAL (

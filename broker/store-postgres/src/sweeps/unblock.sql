@@ -1,6 +1,6 @@
 -- Moves processes whose time has come from `blocked` to `queue`; their `max_wait` starts now.
 -- $1 now_ms: bigint, $2 at most: bigint.
--- Race won: two brokers that sweep at once pass over each other's rows, and each row is deleted once.
+-- Race won: two brokers that sweep at once pass over each other's rows, and each row is moved once.
 WITH due AS (
     SELECT process_id
     FROM apiary.blocked

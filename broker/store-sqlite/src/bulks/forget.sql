@@ -1,6 +1,6 @@
--- Forgets ended bulk actions behind the newest.
--- ?1 colony, ?2 kept at the least.
--- No race: what runs stays, and what ended does not change.
+-- Deletes finished bulk actions, except the newest.
+-- ?1 colony, ?2 the number of newest to keep.
+-- No race: running ones stay, and finished ones do not change.
 DELETE FROM bulks
 WHERE colony = ?1 AND state = 'finished' AND started_at_ms < (
     SELECT started_at_ms FROM bulks AS newer

@@ -1,4 +1,6 @@
--- One bulk action. ?1 colony, ?2 bulk_id. Race: it goes on meanwhile.
+-- A bulk action.
+-- ?1 colony, ?2 bulk_id.
+-- Race: it may progress the next moment.
 SELECT bulk_id, colony, action, filter, reason, started_by, state, matched, changed, skipped, started_at_ms, ended_at_ms,
        after_ms, after_id
 FROM bulks

@@ -1,5 +1,6 @@
--- Takes the bulk action that waits longest for somebody to go on with it. ?1 broker, ?2 now_ms, ?3 held until.
--- Race won: of two brokers, one gets it; a broker that died loses it when its time is over.
+-- Gives a broker the hold on the running bulk action that has waited longest for its next step.
+-- ?1 broker, ?2 now_ms, ?3 held until.
+-- Race won: only one of two brokers gets it. A broker that died loses the hold when its time is over.
 UPDATE bulks SET held_by = ?1, held_until_ms = ?3
 WHERE bulk_id = (
     SELECT bulk_id FROM bulks

@@ -1,6 +1,6 @@
--- Keeps a bulk action. One of its id that is there stays, and where too many run there is no place for it: no row.
--- ?1 bulk_id, ?2 colony, ?3 action, ?4 filter, ?5 reason, ?6 started_by, ?7 matched,
--- ?8 now_ms, ?9 running at most. Race won: there is one writer.
+-- Stores a bulk action. No row if its id exists, or too many run in the colony.
+-- ?1 bulk_id, ?2 colony, ?3 action, ?4 filter, ?5 reason, ?6 started_by, ?7 matched, ?8 now_ms, ?9 running at most.
+-- Race won: there is one writer.
 INSERT INTO bulks (
     bulk_id, colony, action, filter, reason, started_by, state, matched, changed, skipped, started_at_ms, held_until_ms
 )

@@ -1,7 +1,8 @@
--- What waits, by colony and executor type, how much of it, and since when the first could run: at most a thousand, the oldest first.
+-- Waiting work by colony and executor type, with its number and the time since which the first could run: at most a thousand rows, the
+-- oldest first.
 -- ?1 colony, or null for all, ?2 lanes at most, ?3 rows at most, shared among the lanes.
--- Race: none; it is for showing. It skips from lane to lane in the index `queue_lane`, and reads the head of each, where the oldest are,
--- so that it takes no longer when more waits. A lane with as many as its share may have more.
+-- No race: it is for display only. It skips from lane to lane in the index `queue_lane` and reads the head of each lane, where the
+-- oldest work is, so that its duration does not grow with the queue. A lane with as many rows as its share may have more.
 WITH RECURSIVE lane (colony, executor_type) AS (
     SELECT * FROM (
         SELECT colony, executor_type

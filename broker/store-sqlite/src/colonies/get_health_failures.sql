@@ -1,6 +1,6 @@
--- Dead letters, and processes that nobody took in time: how many, since when, and the last of each.
--- ?1 colony, ?2 failures before this are no news, ?3 at most, of each.
--- Race: none; it is for showing. Only as many rows are read as are counted, by the index `finished_state`.
+-- Dead letters, and processes that no executor claimed in time: the number, the time of the first, and the last of each.
+-- ?1 colony, ?2 the earliest failure to report, ?3 at most, of each.
+-- No race: it is for display only. The index `finished_state` keeps it from reading more rows than it counts.
 WITH latest AS MATERIALIZED (
     SELECT process_id, state, finished_at_ms
     FROM (

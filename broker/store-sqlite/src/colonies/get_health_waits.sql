@@ -1,7 +1,7 @@
--- Work that was given back because something around it is out of order: by executor type and what is waited for, the most first.
+-- Work that was given back because something around it is out of order, by executor type and cause, the largest number first.
 -- ?1 colony, ?2 at most, processes, ?3 at most, causes.
--- Race: none; it is for showing. A process whose turn has just come is not counted.
--- What is named of a cause is the process that waits longest: SQLite takes bare columns from the row of a lone min().
+-- No race: it is for display only. A process that was just moved to `queue` is not counted. The process named for a cause is the one
+-- that waits longest: SQLite takes bare columns from the row of a lone min().
 SELECT spec.executor_type, last.waits_on, last.reason, held.process_id, spec.function, spec.labels, count(*) AS count,
        min(last.waits_since_ms) AS since_ms
 FROM (

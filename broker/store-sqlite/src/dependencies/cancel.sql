@@ -1,6 +1,6 @@
--- Finishes those who wait for a parent that never succeeds, as cancelled. Returns those that were.
+-- Moves children of a parent that will never succeed to `finished`, cancelled. Returns them.
 -- ?1 process_id: JSON list of hexadecimal digits, ?2 reason, ?3 now_ms.
--- Race won: it runs inside the one write transaction; `leave_blocked.sql` takes them out of `blocked`.
+-- Race won: it runs inside the one write transaction; `leave_blocked.sql` deletes them from `blocked`.
 INSERT INTO finished (process_id, colony, finished_at_ms, attempt, retries_spent, state, reason)
 SELECT process_id, colony, ?3, attempt, retries_spent, 'cancelled', ?2
 FROM blocked

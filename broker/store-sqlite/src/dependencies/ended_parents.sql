@@ -1,5 +1,6 @@
--- Parents that need not be waited for any more, and that somebody waits for: by the ends of `settle.sql`.
--- ?1 at most. Race: one that ends in this moment is looked at by whoever ended it.
+-- Parents with a final outcome, as in `settle.sql`, that other processes still wait for.
+-- ?1 at most.
+-- Race: a parent that ends at this moment is settled by the broker that ended it.
 SELECT waited.parent AS process_id
 FROM (SELECT DISTINCT parent FROM dependencies) AS waited
 LEFT JOIN specs AS kept ON kept.process_id = waited.parent

@@ -1,6 +1,7 @@
--- Lets those who wait for a process wait for the one that replaces it, but for those who wait for both.
--- ?1 parent: blob, ?2 replaced by: blob, ?3 at most. Race won: it runs inside the one write transaction; who waits for both waits for
--- the new one alone, by `release.sql`, once nobody else is left.
+-- Moves the waits for a process to its replacement, except those of children that wait for both.
+-- ?1 parent: blob, ?2 replaced by: blob, ?3 at most.
+-- Race won: it runs inside the one write transaction. For a child that waits for both, `release.sql` ends the wait for the old one
+-- afterwards.
 UPDATE dependencies
 SET parent = ?2
 WHERE parent = ?1

@@ -1,5 +1,6 @@
--- Ends the waiting for parents. Returns whose. ?1 parent: JSON list of hexadecimal digits, ?2 at most.
--- Race won: it runs inside the one write transaction; `release_count.sql` counts what is left.
+-- Ends the waits for parents. Returns the children.
+-- ?1 parent: JSON list of hexadecimal digits, ?2 at most.
+-- Race won: it runs inside the one write transaction; `release_count.sql` counts the parents that are left.
 DELETE FROM dependencies
 WHERE (child, parent) IN (
     SELECT child, parent

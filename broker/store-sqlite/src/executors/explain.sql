@@ -1,5 +1,7 @@
--- What waits for an executor type, sorted by all that decides who may have it: the thousand largest sorts among the first.
--- ?1 colony, ?2 executor_type, ?3 how many of the first. Race: none; it is for showing.
+-- Waiting work of an executor type, grouped by everything that decides which executors may have it: the thousand largest groups among
+-- the first rows.
+-- ?1 colony, ?2 executor_type, ?3 rows at most.
+-- No race: it is for display only.
 SELECT function, executor_names, requires, concurrency_key, rate_key, count(*) AS count, min(since_ms) AS since_ms
 FROM (
     SELECT function, executor_names AS executor_names, requires AS requires, concurrency_key, rate_key, since_ms

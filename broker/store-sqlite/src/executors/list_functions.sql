@@ -1,6 +1,6 @@
--- What executors with a grant announce, those heard last first: strangers, of whom anybody makes many, are not among them.
+-- The announcements of executors with a grant, those heard last first. Executors without one are left out: anybody can create many.
 -- ?1 colony, ?2 only of this executor_type, or null, ?3 at most.
--- No race: it shows a moment.
+-- No race: it is for display only.
 SELECT number AS key, key AS executor, executor_type, name, last_heard_ms, functions
 FROM executors
 WHERE colony = ?1 AND functions IS NOT NULL AND rejected_at_ms IS NULL

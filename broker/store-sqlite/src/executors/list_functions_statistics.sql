@@ -1,5 +1,6 @@
--- How the functions did whose processes finished lately. ?1 colony, ?2 only of this executor_type, or null, ?3 since_ms,
--- ?4 processes at most, ?5 functions at most. No race: it shows a moment.
+-- Statistics of the functions whose processes finished lately.
+-- ?1 colony, ?2 only of this executor_type, or null, ?3 since_ms, ?4 processes at most, ?5 functions at most.
+-- No race: it is for display only.
 WITH ended AS (
     SELECT process_id, state, attempt
     FROM finished

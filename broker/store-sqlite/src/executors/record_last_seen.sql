@@ -1,4 +1,6 @@
--- Notes when executors were heard, and what they offered. ?1 items: JSON list. Race won: there is one writer.
+-- Stores the last-seen times and offers of executors.
+-- ?1 items: JSON list.
+-- Race won: there is one writer.
 INSERT INTO executors AS known (colony, key, executor_type, name, last_heard_ms, offer)
 SELECT item.value ->> 'colony', unhex(item.value ->> 'key'), item.value ->> 'executor_type', item.value ->> 'name',
        item.value ->> 'last_heard_ms', item.value ->> 'offer'

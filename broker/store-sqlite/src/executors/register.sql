@@ -1,6 +1,7 @@
--- Keeps what an executor says of itself, in the place of what it said before; a row if it was kept.
--- ?1 colony, ?2 key: blob, ?3 executor_type, ?4 name, ?5 now_ms, ?6 offer, ?7 functions, ?8 version, ?9 is granted,
--- ?10 pending at most, ?11 slots. Race won: there is one writer, and one row for each key and type.
+-- Stores an executor's description of itself in place of the previous one. A row if it was stored.
+-- ?1 colony, ?2 key: blob, ?3 executor_type, ?4 name, ?5 now_ms, ?6 offer, ?7 functions, ?8 version, ?9 is granted, ?10 pending at most,
+-- ?11 slots.
+-- Race won: there is one writer, and one row for each key and type.
 INSERT INTO executors AS known (
     colony, key, executor_type, name, registered_at_ms, last_heard_ms, offer, functions, version, slots
 )

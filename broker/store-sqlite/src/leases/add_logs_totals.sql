@@ -1,4 +1,5 @@
--- How much the processes of these leases have logged, as far as the leases are held. ?1 items: JSON list, ?2 now_ms.
+-- The sizes of the logs of processes whose lease is held.
+-- ?1 items: JSON list, ?2 now_ms.
 -- Race won: it runs inside the one write transaction, so that a process's bounds hold.
 INSERT INTO log_totals (process_id, lines, bytes)
 SELECT lease.process_id, 0, 0

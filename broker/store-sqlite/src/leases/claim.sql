@@ -1,5 +1,6 @@
--- Makes leases of waiting processes. ?1 items: JSON list, ?2 now_ms.
--- Race won: it runs inside the one write transaction, which chose the processes.
+-- Creates leases for waiting processes.
+-- ?1 items: JSON list, ?2 now_ms.
+-- Race won: it runs inside the one write transaction, which selected the processes.
 INSERT INTO leases (
     process_id, colony, executor, claimed_at_ms, expires_at_ms, exec_deadline_ms, attempt, retries_spent, executor_type,
     function, concurrency_key

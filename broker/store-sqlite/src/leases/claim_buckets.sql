@@ -1,4 +1,5 @@
--- Keeps what is left of rates after a claim took from them. ?1 colony, ?2 items: JSON list.
+-- Stores token buckets after a claim took from them.
+-- ?1 colony, ?2 items: JSON list.
 -- Race won: it runs inside the one write transaction.
 INSERT INTO buckets (colony, kind, key, tokens, filled_at_ms, full_at_ms)
 SELECT ?1, item.value ->> 'kind', item.value ->> 'key', item.value ->> 'tokens', item.value ->> 'filled_at_ms',

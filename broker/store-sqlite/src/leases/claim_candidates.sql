@@ -1,14 +1,12 @@
--- The next waiting processes of a lane that some executor with room may have. Names that cannot be read are returned,
--- too: the reader tells.
--- ?1 colony, ?2 executor_type, ?3 names of executors with room: JSON list,
--- ?4 functions that they may run: JSON list, or null for all, ?5 beginnings of further such functions: JSON list,
--- ?6 functions that are paused or used up, ?7 sorts that nobody with room can take: JSON lists, null if empty,
--- ?8 and ?9 after this priority_time_us and process_id: blob, ?10 at most,
--- ?11 whether to look at work with keys, ?12 concurrency keys and ?13 rate keys that are used up: JSON lists, null if empty,
--- ?14 and ?15 up to this priority_time_us and process_id: blob.
--- Opening a list costs more than all the rest, so one that is empty is null and not opened.
--- A sort is the text of all that decides who can take a process.
--- `+ 0`: SQLite compiles a statement anew at each run whose limit is a bare parameter.
+-- Reads the next waiting processes of a lane that an executor with room may have. May return false positives. A row whose names cannot
+-- be read is returned, too: the reader reports it.
+-- ?1 colony, ?2 executor_type, ?3 names of executors with room: JSON list, ?4 functions that they may run: JSON list, or null for all,
+-- ?5 beginnings of further such functions: JSON list, ?6 functions that are paused or used up, ?7 sorts that nobody with room can take:
+-- JSON lists, null if empty, ?8 and ?9 after this priority_time_us and process_id: blob, ?10 at most, ?11 true to read work with keys,
+-- ?12 concurrency keys and ?13 rate keys that are used up: JSON lists, null if empty, ?14 and ?15 up to this priority_time_us and
+-- process_id: blob.
+-- Opening a list costs more than everything else here, so an empty list is null and not opened. A sort is the text of everything that
+-- decides which executors can have a process. `+ 0`: SQLite compiles a statement anew at each run whose limit is a bare parameter.
 -- Race won: it runs inside the one write transaction, so all of them are still there when they are moved.
 SELECT process_id, priority_time_us, function, executor_names, requires, concurrency_key, rate_key,
        concat_ws(' ', function, executor_names, requires) AS sort

@@ -1,5 +1,6 @@
--- How much these keys and names use of their limits now. ?1 colony, ?2 counters: JSON list of `kind` and `key`.
--- Race won: it runs inside the one write transaction. What ends afterwards wakes whoever waits for its place.
+-- The use of limits by these keys and names.
+-- ?1 colony, ?2 counters: JSON list of `kind` and `key`.
+-- Race won: it runs inside the one write transaction. A lease that ends afterwards wakes the claims that wait for its place.
 SELECT asked.value ->> 'kind' AS kind, asked.value ->> 'key' AS key,
        CASE asked.value ->> 'kind'
            WHEN 'concurrency_key' THEN (

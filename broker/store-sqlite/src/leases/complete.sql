@@ -1,7 +1,7 @@
--- Keeps the attempts that end with success, and says which do. One of a lease that is being cancelled is kept as cancelled,
--- without its result. ?1 items: JSON list, ?2 the items' results: blob, cut by
--- the items' `at` and `payload_bytes`, ?3 now_ms.
--- Race won: there is one writer; a lease that ended before, or of another attempt, matches no row.
+-- Stores the attempts that end with success, and returns their processes. If a cancellation was requested, the attempt is stored as
+-- cancelled, without its result.
+-- ?1 items: JSON list, ?2 the items' results: blob, cut by the items' `at` and `payload_bytes`, ?3 now_ms.
+-- Race won: there is one writer; a lease that ended before, or has another attempt, matches no row.
 INSERT INTO attempts (
     process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, result_signature, result_payload
 )

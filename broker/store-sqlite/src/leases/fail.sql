@@ -1,7 +1,7 @@
--- Keeps the attempts that end otherwise than with success, and says which do. ?1 items: JSON list, ?2 the items'
--- results: blob, cut by the items' `at` and `payload_bytes`, ?3 now_ms.
--- Races won: there is one writer, and whoever removes the lease first ends the attempt. A sweep (`only_if_over_at_ms`
--- given) ends only what is over, so a renewal that came in between keeps its lease; an executor only what is not over.
+-- Stores the attempts that end without success, and returns their processes.
+-- ?1 items: JSON list, ?2 the items' results: blob, cut by the items' `at` and `payload_bytes`, ?3 now_ms.
+-- Races won: there is one writer, and the first transaction that deletes the lease ends the attempt. A sweep (`only_if_over_at_ms`
+-- given) ends only a lease that is over, so a renewal that came in between keeps it. An executor ends only a lease that is not over.
 INSERT INTO attempts (
     process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, result_signature, result_payload
 )

@@ -1,6 +1,7 @@
--- Keeps the attempts that are given back, and says which are. ?1 items: JSON list, ?2 now_ms.
--- An attempt that ends as `surroundings` tells since when it and those before it did.
--- Race won: there is one writer; a lease that ended before, or of another attempt, matches no row.
+-- Stores the attempts that are given back, and returns their processes.
+-- ?1 items: JSON list, ?2 now_ms.
+-- An attempt that ends as `surroundings` stores the time since which it and the attempts directly before it did so.
+-- Race won: there is one writer; a lease that ended before, or has another attempt, matches no row.
 INSERT INTO attempts (process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, waits_on, waits_since_ms)
 SELECT lease.process_id, lease.attempt, lease.executor, lease.claimed_at_ms, ?2, item.value ->> 'ending', item.value ->> 'reason',
        item.value ->> 'surroundings',

@@ -1,6 +1,7 @@
--- Prolongs leases that are held and not over, at most to the end of the attempt's `max_exec`, and to the deadline of one that is
--- being cancelled. Returns their ends and cancellations, and since when their executors are drained.
--- ?1 items: JSON list, ?2 now_ms. Race won: there is one writer; a lease that a sweep ended is not there any more.
+-- Prolongs leases that are held and not over, at most to the end of `max_exec` and to the deadline of a cancellation. Returns their ends
+-- and cancellations, and the times since which their executors are drained.
+-- ?1 items: JSON list, ?2 now_ms.
+-- Race won: there is one writer; a lease that a sweep ended has no row.
 UPDATE leases
 SET renewed_at_ms = ?2, expires_at_ms = min(
     item.expires_at_ms, coalesce(exec_deadline_ms, item.expires_at_ms), coalesce(cancel_deadline_ms, item.expires_at_ms)

@@ -1,7 +1,8 @@
--- Keeps the last progress of processes that are leased, and the last with a checkpoint. Returns those whose report was newer
--- than what was there. ?1 items: JSON list, ?2 the items' documents: blob, cut by the items' `at` and `payload_bytes`,
--- ?3 now_ms. Races won: there is one writer; a lease that ended before matches no row; of two reports the one with the higher
--- number stays, whichever comes last.
+-- Stores the last progress of leased processes, and the last with a checkpoint. Returns the processes whose report was newer than the
+-- stored one.
+-- ?1 items: JSON list, ?2 the items' documents: blob, cut by the items' `at` and `payload_bytes`, ?3 now_ms.
+-- Races won: there is one writer; a lease that ended before matches no row. Of two reports the one with the higher number stays, in
+-- either order.
 INSERT INTO progress (
     process_id, colony, attempt, number, executor, reported_at_ms, percent, message, signature, payload,
     checkpoint_executor, checkpoint_attempt, checkpoint_signature, checkpoint_payload

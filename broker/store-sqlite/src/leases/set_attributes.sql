@@ -1,5 +1,6 @@
--- Attaches values to processes, where there is room for them. Returns the process of each value that was kept.
--- ?1 items: JSON list, ?2 the most of a process. Race won: it runs inside the one write transaction.
+-- Attaches values to the processes that have room for them. Returns the process of each stored value.
+-- ?1 items: JSON list, ?2 the most of a process.
+-- Race won: it runs inside the one write transaction.
 WITH item AS (
     SELECT unhex(value ->> 'process_id') AS process_id, value ->> 'attempt' AS attempt, value ->> 'kind' AS kind,
            value ->> 'key' AS key, value ->> 'value' AS value

@@ -1,5 +1,6 @@
--- What the keys and names of a colony use of their limits, those that use most first. ?1 colony, ?2 at most.
--- Functions and executor types only where they are limited.
+-- The use of limits by the keys and names of a colony, the greatest use first.
+-- ?1 colony, ?2 at most.
+-- Functions and executor types are listed only if they are limited.
 WITH used AS (
     SELECT 'concurrency_key' AS kind, concurrency_key AS key, count(*) AS running, 0 AS waiting
     FROM leases

@@ -1,7 +1,6 @@
--- Pauses something, unless so many things of the colony are paused already.
--- ?1 colony, ?2 kind, ?3 name, ?4 paused_by, ?5 reason,
--- ?6 since_ms, ?7 the most.
--- Race won: there is one writer; no row here means that it is paused already, or that too much is.
+-- Stores a pause, unless the maximum number of things of the colony is paused.
+-- ?1 colony, ?2 kind, ?3 name, ?4 paused_by, ?5 reason, ?6 since_ms, ?7 the most.
+-- Race won: there is one writer; no row means that it is paused already, or that too many things are.
 INSERT INTO pauses (colony, kind, name, paused_by, reason, since_ms)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6
 WHERE (SELECT count(*) FROM pauses WHERE colony = ?1) < ?7

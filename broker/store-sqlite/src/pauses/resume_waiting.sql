@@ -1,5 +1,6 @@
--- Counts the `max_wait` of processes on that a pause covered: the time of the pause, or the part of it in which they waited, is added
--- to the deadline. If another pause goes on that began later, what is left stands still, as the beginning of this one is forgotten.
+-- Continues the `max_wait` of processes that a pause covered: the time of the pause, or the part of it in which they waited, is added to
+-- the deadline. If another pause that began later still covers a process, the rest of its `max_wait` is stored, because the beginning of
+-- this pause is lost.
 -- ?1 colony, ?2 kind, ?3 name, ?4 paused since ms, ?5 now_ms.
 -- Race won: it runs inside the one write transaction, the one that deletes the pause.
 UPDATE queue

@@ -1,5 +1,5 @@
--- Lets go of a process whose replacement was never submitted.
--- ?1 colony, ?2 process_id: blob, ?3 to be replaced since then or before.
+-- Ends the reservation for a replacement that was never submitted.
+-- ?1 colony, ?2 process_id: blob, ?3 reserved at this time or before.
 -- Race won: there is one writer.
 UPDATE finished
 SET replaced_by = NULL, replacing_since_ms = NULL

@@ -1,6 +1,7 @@
--- How many of a colony's processes match. Absent filters are null.
--- ?1 colony, ?2 states, ?3 executor_type, ?4 function, ?5 labels, ?6 submitter and ?7 executor (names), ?8 submitted from,
--- ?9 submitted until; of the same types as in `list.sql`. Race: they move on meanwhile; it is for showing.
+-- The number of a colony's processes that match. Absent filters are null.
+-- ?1 colony, ?2 states, ?3 executor_type, ?4 function, ?5 labels, ?6 submitter and ?7 executor (names), ?8 submitted from, ?9 submitted
+-- until; of the same types as in `list.sql`.
+-- Race: states may change the next moment; it is for display only.
 SELECT count(*) AS count
 FROM processes AS shown
 WHERE colony = ?1

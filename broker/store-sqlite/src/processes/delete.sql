@@ -1,5 +1,6 @@
--- Remembers that the specs of processes which are deleted were here. ?1 colony, ?2 process_id: JSON list of hexadecimal digits.
--- Race won: it runs inside the one write transaction, which chose processes that do not run.
+-- Stores records of the specs of processes that are being deleted.
+-- ?1 colony, ?2 process_id: JSON list of hexadecimal digits.
+-- Race won: it runs inside the one write transaction, which selected processes that are not running.
 INSERT INTO deleted (process_id, colony, digest, state, replaced_by, forget_at_ms)
 SELECT spec.process_id, spec.colony, spec.digest, shown.state, ended.replaced_by, spec.submit_by_ms
 FROM specs AS spec

@@ -1,7 +1,8 @@
--- One process with what decides whether it runs. ?1 colony, ?2 process_id: blob, ?3 finished since.
--- `ahead` counts those before it in its lane; `run_ms_mean` is of the last attempts
--- of its type, of the colony's last ten thousand processes that finished since.
--- Race: it may move on the next moment; one statement sees one moment.
+-- A process with everything that decides whether it runs.
+-- ?1 colony, ?2 process_id: blob, ?3 finished since.
+-- `ahead` is the number of processes before it in its lane. `run_ms_mean` is the mean over the last attempts of its executor type, among
+-- the colony's last ten thousand processes that finished since then.
+-- Race: its state may change the next moment; one statement sees one moment.
 SELECT shown.process_id, shown.colony, shown.function, shown.executor_type, shown.state, shown.attempt, shown.retries_spent,
        shown.priority, shown.submitted_at_ms, shown.since_ms, shown.until_ms, shown.submitter_name, shown.executor_name,
        shown.reason, shown.labels, shown.ended_by, shown.cancel_deadline_ms, shown.cause, shown.percent, shown.progress,

@@ -1,5 +1,6 @@
--- Who holds the places of a limit: how many run, and the ten that do so longest. ?1 colony, ?2 kind, ?3 key.
--- Race: a place may get free the next moment; it is for showing.
+-- The number of processes that run under a limit, and the ten that have run longest.
+-- ?1 colony, ?2 kind, ?3 key.
+-- Race: a place may get free the next moment; it is for display only.
 SELECT process_id, count(*) OVER () AS running
 FROM leases
 WHERE colony = ?1

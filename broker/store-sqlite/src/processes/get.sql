@@ -1,4 +1,5 @@
--- One process. ?1 colony, ?2 process_id: blob.
+-- A process.
+-- ?1 colony, ?2 process_id: blob.
 -- Race won: one statement sees one moment, so that a process in transition is in one state, not in none.
 SELECT shown.process_id, shown.colony, shown.function, shown.executor_type, shown.state, shown.attempt,
        shown.retries_spent, shown.priority, shown.submitted_at_ms, shown.since_ms, shown.until_ms,

@@ -1,7 +1,6 @@
--- One page of a colony's processes, newest first, read in that order. Absent filters are null.
--- ?1 colony, ?2 states: JSON list, ?3 executor_type, ?4 function, ?5 labels: JSON,
--- ?6 submitter and ?7 executor (names), ?8 submitted from, ?9 submitted until,
--- ?10 and ?11 after this submitted_at_ms and process_id: blob, ?12 size.
+-- A page of a colony's processes, newest first, read in that order. Absent filters are null.
+-- ?1 colony, ?2 states: JSON list, ?3 executor_type, ?4 function, ?5 labels: JSON, ?6 submitter and ?7 executor (names), ?8 submitted
+-- from, ?9 submitted until, ?10 and ?11 after this submitted_at_ms and process_id: blob, ?12 size.
 -- Race won: a page starts after a row, not at a count, so that a process submitted meanwhile shifts nothing.
 SELECT process_id, colony, function, executor_type, state, attempt, retries_spent, priority, submitted_at_ms, since_ms,
        until_ms, submitter_name, executor_name, reason, labels, ended_by, cancel_deadline_ms, cause, percent, progress

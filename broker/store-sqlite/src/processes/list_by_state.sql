@@ -1,5 +1,5 @@
--- The same page as `list.sql`, for states that few processes are in: these are gathered first, and then put in order
--- (the `+` keeps SQLite from reading the whole history in order instead). The parameters are those of `list.sql`.
+-- A page as in `list.sql`, for states with few processes: all of them are read first, and then sorted (the `+` keeps SQLite from reading
+-- the whole history in order instead). The parameters are those of `list.sql`.
 -- Race won: a page starts after a row, not at a count, so that a process submitted meanwhile shifts nothing.
 SELECT process_id, colony, function, executor_type, state, attempt, retries_spent, priority, submitted_at_ms, since_ms,
        until_ms, submitter_name, executor_name, reason, labels, ended_by, cancel_deadline_ms, cause, percent, progress

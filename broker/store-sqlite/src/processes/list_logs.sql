@@ -1,6 +1,6 @@
--- One page of the log lines of a colony that match, oldest first. Absent filters are null. ?1 colony, ?2 executor, ?3
--- since_ms, ?4 level, ?5 pattern, ?6 after this line, ?7 at most. Race won: a page starts after a line, not at a count,
--- so that a line logged meanwhile shifts nothing.
+-- A page of the log lines of a colony that match, oldest first. Absent filters are null.
+-- ?1 colony, ?2 executor, ?3 since_ms, ?4 level, ?5 pattern, ?6 after this line, ?7 at most.
+-- Race won: a page starts after a line, not at a count, so that a line logged meanwhile shifts nothing.
 SELECT log.line, log.process_id, log.attempt, executor.name AS executor_name, log.time_ms, log.level, log.message,
        log.fields
 FROM logs AS log

@@ -1,5 +1,6 @@
--- The last log lines of a colony that match, newest first. Absent filters are null. ?1 colony, ?2 executor, ?3
--- since_ms, ?4 level, ?5 pattern, ?6 at most. Race: what is logged meanwhile is not among them.
+-- The last log lines of a colony that match, newest first. Absent filters are null.
+-- ?1 colony, ?2 executor, ?3 since_ms, ?4 level, ?5 pattern, ?6 at most.
+-- Race: lines logged meanwhile are not included.
 SELECT log.line, log.process_id, log.attempt, executor.name AS executor_name, log.time_ms, log.level, log.message,
        log.fields
 FROM logs AS log

@@ -1,6 +1,6 @@
--- The last log lines of a process that match, newest first. Absent filters are null. ?1 colony, ?2 process_id: blob, ?3
--- executor, ?4 since_ms, ?5 level, ?6 pattern, ?7 at most. Race: what is logged meanwhile is not among them.
--- The plus sign keeps SQLite from the index by colony: the one by process is shorter.
+-- The last log lines of a process that match, newest first. Absent filters are null.
+-- ?1 colony, ?2 process_id: blob, ?3 executor, ?4 since_ms, ?5 level, ?6 pattern, ?7 at most.
+-- Race: lines logged meanwhile are not included. The plus sign keeps SQLite from the index by colony: the one by process is shorter.
 SELECT log.line, log.process_id, log.attempt, executor.name AS executor_name, log.time_ms, log.level, log.message,
        log.fields
 FROM logs AS log

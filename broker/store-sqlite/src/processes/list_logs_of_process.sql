@@ -1,7 +1,7 @@
--- One page of the log lines of a process that match, oldest first. Absent filters are null. ?1 colony, ?2 process_id:
--- blob, ?3 executor, ?4 since_ms, ?5 level, ?6 pattern, ?7 after this line, ?8 at most. Race won: a page starts after a
--- line, not at a count, so that a line logged meanwhile shifts nothing.
--- The plus sign keeps SQLite from the index by colony: the one by process is shorter.
+-- A page of the log lines of a process that match, oldest first. Absent filters are null.
+-- ?1 colony, ?2 process_id: blob, ?3 executor, ?4 since_ms, ?5 level, ?6 pattern, ?7 after this line, ?8 at most.
+-- Race won: a page starts after a line, not at a count, so that a line logged meanwhile shifts nothing. The plus sign keeps SQLite from
+-- the index by colony: the one by process is shorter.
 SELECT log.line, log.process_id, log.attempt, executor.name AS executor_name, log.time_ms, log.level, log.message,
        log.fields
 FROM logs AS log

@@ -1,6 +1,6 @@
--- Lets dead letters and failed processes wait again, with all their retries. Their attempts stay, and the numbers go on.
+-- Inserts dead letters and failed processes into `queue`, with all their retries. Their attempts stay, and the numbering continues.
 -- ?1 colony, ?2 process_id: JSON list of hexadecimal digits, ?3 now_ms.
--- Race won: it runs inside the one write transaction; `leave_finished.sql` takes them out of `finished`.
+-- Race won: it runs inside the one write transaction; `leave_finished.sql` deletes them from `finished`.
 INSERT INTO queue (
     process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
     executor_names, function, requires, concurrency_key, rate_key

@@ -1,5 +1,5 @@
--- Keeps a dead letter or a failed process for another to take its place. One that another is to replace stays, and so
--- does one whose replacement is there already: no row.
+-- Reserves a dead letter or a failed process for its replacement. No row if another replacement is reserved, or the id of the
+-- replacement exists.
 -- ?1 colony, ?2 process_id: blob, ?3 the other's process_id: blob, ?4 now_ms.
 -- Race won: there is one writer.
 UPDATE finished

@@ -1,5 +1,6 @@
--- Lets blocked processes wait now; their `max_wait` starts now. ?1 colony, ?2 process_id: JSON list of hexadecimal digits,
--- ?3 now_ms. Race won: it runs inside the one write transaction; `leave_blocked.sql` takes them out of `blocked`.
+-- Inserts blocked processes into `queue`; their `max_wait` starts now.
+-- ?1 colony, ?2 process_id: JSON list of hexadecimal digits, ?3 now_ms.
+-- Race won: it runs inside the one write transaction; `leave_blocked.sql` deletes them from `blocked`.
 INSERT INTO queue (
     process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
     executor_names, function, requires, concurrency_key, rate_key

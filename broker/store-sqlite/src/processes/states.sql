@@ -1,4 +1,4 @@
--- The states of processes, since when, whether others replace them, and whether they wait for parents.
+-- The states of processes and their beginnings, with flags for a replacement and for parents.
 -- ?1 colony, ?2 process_id: JSON list of hexadecimal digits.
 -- Race won: it runs inside the one write transaction.
 SELECT life.process_id, life.state, life.since_ms, ended.replaced_by IS NOT NULL AS is_replaced,

@@ -1,5 +1,6 @@
--- Keeps signed specs. ?1 items: JSON list, ?2 the items' documents: blob, cut by the items' `at` and `payload_bytes`.
--- Race won: it runs inside the one write transaction, after `submit_known.sql` found nothing in the way.
+-- Stores signed specs.
+-- ?1 items: JSON list, ?2 the items' documents: blob, cut by the items' `at` and `payload_bytes`.
+-- Race won: it runs inside the one write transaction, after `submit_known.sql` found the ids and keys free.
 INSERT INTO specs (
     process_id, colony, submitter, priority_time_us, max_wait_ms, max_exec_ms, submitted_at_ms, priority, max_retries,
     function, executor_type, executor_names, labels, digest, signature, submit_by_ms, requires, concurrency_key, rate_key, payload

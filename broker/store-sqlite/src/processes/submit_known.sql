@@ -1,6 +1,8 @@
--- What stands in the way of processes that are about to be kept. ?1 items: JSON list, ?2 now_ms.
--- A deleted process is answered with its last state; a spec that put another process back in the queue, with that one. Nothing of another colony's process is returned but that the id is taken.
--- Race won: it runs inside the one write transaction, so what is free here stays free until the commit.
+-- The existing processes that prevent items of a submit.
+-- ?1 items: JSON list, ?2 now_ms.
+-- A deleted process is answered with its last state; a spec that redrove another process, with that process. For a process of another
+-- colony only the fact is returned that the id is taken.
+-- Race won: it runs inside the one write transaction, so an id or key that is free here stays free until the commit.
 WITH item AS MATERIALIZED (
     SELECT unhex(value ->> 'process_id') AS process_id, value ->> 'colony' AS colony, value ->> 'function' AS function,
            value ->> 'idempotency_key' AS idempotency_key, unhex(value ->> 'digest') AS digest

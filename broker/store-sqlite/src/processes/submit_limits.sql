@@ -1,4 +1,5 @@
--- The limits of concurrency keys, for those among them that cancel what is too much. ?1 colony.
+-- The limits on concurrency keys; the caller selects those that cancel.
+-- ?1 colony.
 -- Race won: it runs inside the one write transaction.
 SELECT kind, pattern, running_max, policy, rate_count, interval_ms, burst
 FROM limits

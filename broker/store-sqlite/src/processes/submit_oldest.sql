@@ -1,5 +1,7 @@
--- The unfinished processes of a concurrency key that were submitted first: by the stamp, which is the place in the queue without
--- the priority. ?1 colony, ?2 concurrency_key, ?3 at most. Race won: it runs inside the one write transaction.
+-- The unfinished processes of a concurrency key that were submitted first: by the stamp of the submit, which is the place in the queue
+-- without the priority.
+-- ?1 colony, ?2 concurrency_key, ?3 at most.
+-- Race won: it runs inside the one write transaction.
 SELECT spec.process_id
 FROM (
     SELECT process_id FROM queue WHERE colony = ?1 AND concurrency_key = ?2

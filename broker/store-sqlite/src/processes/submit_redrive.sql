@@ -1,6 +1,7 @@
--- Remembers specs that put failed processes and dead letters back in the queue, so that none of them does so twice: those that met a
--- process of the same submitter by its idempotency key. Returns the processes. ?1 items: JSON list.
--- Race won: it runs inside the one write transaction; `redrive.sql` and `leave_finished.sql` put them back.
+-- Stores the specs that redrive failed processes and dead letters, so that none of them redrives twice: specs with the idempotency key
+-- of a process of the same submitter. Returns the processes.
+-- ?1 items: JSON list.
+-- Race won: it runs inside the one write transaction; `redrive.sql` and `leave_finished.sql` move the processes.
 INSERT INTO deleted (process_id, colony, digest, state, redrove, forget_at_ms)
 SELECT unhex(item.value ->> 'process_id'), ended.colony, unhex(item.value ->> 'digest'), 'waiting', ended.process_id,
        item.value ->> 'submit_by_ms'

@@ -1,4 +1,5 @@
--- How many processes of a concurrency key are unfinished. ?1 colony, ?2 concurrency_key.
+-- The number of unfinished processes of a concurrency key.
+-- ?1 colony, ?2 concurrency_key.
 -- Race won: it runs inside the one write transaction.
 SELECT (
     (SELECT count(*) FROM queue AS waiting WHERE waiting.colony = ?1 AND waiting.concurrency_key = ?2)

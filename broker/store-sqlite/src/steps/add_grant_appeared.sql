@@ -1,4 +1,5 @@
--- Makes an executor known that is granted and has said nothing yet. ?1 colony, ?2 grantee: blob, ?3 name.
+-- Adds an executor that has a grant and has not registered yet.
+-- ?1 colony, ?2 grantee: blob, ?3 name.
 -- Race won: it runs inside the one write transaction.
 INSERT INTO executors (colony, key, executor_type, name)
 SELECT ?1, ?2, '', ?3

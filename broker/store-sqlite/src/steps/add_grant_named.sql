@@ -1,3 +1,4 @@
--- Calls an executor by its grant's name, and forgets that it was turned down. ?1 colony, ?2 grantee: blob, ?3 name.
+-- Gives an executor its grant's name, and ends its rejection.
+-- ?1 colony, ?2 grantee: blob, ?3 name.
 -- Race won: it runs inside the one write transaction.
 UPDATE executors SET name = ?3, rejected_at_ms = NULL WHERE colony = ?1 AND key = ?2

@@ -1,3 +1,4 @@
--- Forgets how much deleted processes logged. ?1 process_id: JSON list of hexadecimal digits.
+-- Deletes the sizes of the logs of processes.
+-- ?1 process_id: JSON list of hexadecimal digits.
 -- Race won: it runs inside the one write transaction.
 DELETE FROM log_totals WHERE process_id IN (SELECT unhex(gone.value) FROM json_each(?1) AS gone)

@@ -1,4 +1,5 @@
--- Sets processes aside whose attempt failed. ?1 items that ended: JSON list, ?2 now_ms.
+-- Inserts processes with a failed attempt into `blocked`.
+-- ?1 items that ended: JSON list, ?2 now_ms.
 -- Race won: it runs inside the one write transaction.
 INSERT INTO blocked (process_id, colony, since_ms, until_ms, attempt, retries_spent, cause)
 SELECT lease.process_id, lease.colony, ?2, item.value ->> 'blocked_until_ms', lease.attempt,

@@ -1,4 +1,5 @@
--- Queues processes again whose attempt failed, at their old place. ?1 items that ended: JSON list, ?2 now_ms.
+-- Inserts processes with a failed attempt into `queue`, at their old place.
+-- ?1 items that ended: JSON list, ?2 now_ms.
 -- Race won: it runs inside the one write transaction.
 INSERT INTO queue (
     process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,

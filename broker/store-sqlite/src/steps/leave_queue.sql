@@ -1,4 +1,5 @@
--- Takes processes out of `queue`. ?1 process_id: JSON list of hexadecimal digits.
+-- Deletes processes from `queue`.
+-- ?1 process_id: JSON list of hexadecimal digits.
 -- Race won: it runs inside the one write transaction.
 DELETE FROM queue
 WHERE process_id IN (SELECT unhex(gone.value) FROM json_each(?1) AS gone)

@@ -1,4 +1,4 @@
--- Where no more executors may wait for approval, the one silent longest gives way to one that comes new.
+-- If the maximum number of executors waits for approval, deletes the one silent longest to make room for a new one.
 -- ?1 colony, ?2 key: blob, ?3 executor_type, ?4 pending at most, ?5 gives way if last heard before.
 -- Race won: there is one writer.
 WITH pending AS (

@@ -1,5 +1,6 @@
--- Counts the parents that blocked processes still wait for. One that waits for none is free once its `until_ms` is over.
--- Returns those that are free. ?1 process_id: JSON list of hexadecimal digits.
+-- Counts the parents that blocked processes still wait for. A process without parents is free once its `until_ms` is over. Returns these
+-- processes, and which of them are free.
+-- ?1 process_id: JSON list of hexadecimal digits.
 -- Race won: it runs inside the one write transaction.
 UPDATE blocked
 SET parents_left = nullif((SELECT count(*) FROM dependencies WHERE child = blocked.process_id), 0),

@@ -1,4 +1,5 @@
--- Queues processes again that are given back at once, at their old place, no retry spent. ?1 items that ended: JSON list, ?2 now_ms.
+-- Inserts processes that are given back at once into `queue`, at their old place, without spending a retry.
+-- ?1 items that ended: JSON list, ?2 now_ms.
 -- Race won: it runs inside the one write transaction.
 INSERT INTO queue (
     process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,

@@ -1,5 +1,6 @@
--- Remembers the idempotency keys of processes that are kept, in place of those whose retention is over.
--- ?1 items: JSON list. Race won: it runs inside the one write transaction, after `submit_known.sql` found no live key.
+-- Stores the idempotency keys of new processes, in place of those whose retention is over.
+-- ?1 items: JSON list.
+-- Race won: it runs inside the one write transaction, after `submit_known.sql` found no live key.
 INSERT INTO idempotency_keys (colony, function, key, process_id, expires_at_ms)
 SELECT
     value ->> 'colony', value ->> 'function', value ->> 'idempotency_key', unhex(value ->> 'process_id'),

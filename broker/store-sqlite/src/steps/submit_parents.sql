@@ -1,4 +1,5 @@
--- Keeps which parents processes wait for. ?1 items: JSON list, with `parents` as JSON lists of hexadecimal digits.
+-- Stores the waits of new processes for their parents.
+-- ?1 items: JSON list, with `parents` as JSON lists of hexadecimal digits.
 -- Race won: it runs inside the one write transaction.
 INSERT INTO dependencies (child, parent)
 SELECT unhex(item.value ->> 'process_id'), unhex(parent.value)

@@ -1,4 +1,5 @@
--- Queues processes that are kept and may run now. ?1 items: JSON list, ?2 now_ms.
+-- Inserts new processes that may run now into `queue`.
+-- ?1 items: JSON list, ?2 now_ms.
 -- Race won: it runs inside the one write transaction.
 INSERT INTO queue (
     process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,

@@ -1,4 +1,5 @@
--- Of the processes whose `max_wait` is over first, finishes those that are not paused, failed. ?1 now_ms, ?2 at most.
+-- Reads the processes whose `max_wait` is over first, and inserts those that are not paused into `finished`, failed.
+-- ?1 now_ms, ?2 at most.
 -- Race won: it runs inside the one write transaction, so none of them is being claimed or resumed.
 INSERT INTO finished (process_id, colony, finished_at_ms, attempt, retries_spent, state, reason)
 SELECT waiting.process_id, waiting.colony, ?1, waiting.attempt, waiting.retries_spent, 'failed', 'nobody claimed it within its max_wait'

@@ -1,5 +1,6 @@
--- Of the processes that are due first, lets the `max_wait` of those stand still that are paused: what was left when the earliest
--- pause began, or all of it if they came to wait later. They are due no more until the resume. ?1 now_ms, ?2 at most.
+-- Reads the processes that are due first, and stops the `max_wait` of those that are paused: stores what was left of it when the
+-- earliest pause began, or all of it if they began to wait later. They are not due again before the resume.
+-- ?1 now_ms, ?2 at most.
 -- Race won: it runs inside the one write transaction, so none of them is being claimed or resumed.
 UPDATE queue
 SET wait_left_ms = queue.wait_deadline_ms - min(max(due.paused_since_ms, queue.since_ms), ?1),

@@ -1,4 +1,5 @@
--- Forgets buckets that are full again: one that is not there counts as full. ?1 now_ms, ?2 at most.
+-- Deletes token buckets that are full again: a missing bucket counts as full.
+-- ?1 now_ms, ?2 at most.
 -- Race won: there is one writer.
 DELETE FROM buckets
 WHERE (colony, kind, key) IN (

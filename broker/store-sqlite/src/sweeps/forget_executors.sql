@@ -1,5 +1,5 @@
--- Forgets executors that were last heard before ?1 before_ms, or, while they wait for approval, before ?2
--- pending_before_ms; but not those turned down, which stay so; at most ?3.
+-- Deletes executors that were last heard before ?1 before_ms, or, while they wait for approval, before ?2 pending_before_ms; rejected
+-- executors stay; at most ?3.
 -- Race won: there is one writer.
 DELETE FROM executors
 WHERE number IN (

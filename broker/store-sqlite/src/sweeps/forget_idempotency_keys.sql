@@ -1,4 +1,6 @@
--- Forgets idempotency keys whose retention is over. ?1 now_ms, ?2 at most. Race won: there is one writer.
+-- Deletes idempotency keys whose retention is over.
+-- ?1 now_ms, ?2 at most.
+-- Race won: there is one writer.
 DELETE FROM idempotency_keys
 WHERE (colony, function, key) IN (
     SELECT colony, function, key FROM idempotency_keys

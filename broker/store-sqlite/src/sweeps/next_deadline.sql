@@ -1,5 +1,5 @@
--- When the first lease, block or wait is over; null if there is none. No parameters.
--- Race: what is added meanwhile with an earlier end wakes the sweep by itself.
+-- The time at which the first lease, block or wait is over; null if there is none. No parameters.
+-- Race: a row that is added meanwhile with an earlier end wakes the sweep.
 SELECT min(deadline_ms) AS deadline_ms
 FROM (
     SELECT min(expires_at_ms) AS deadline_ms FROM leases

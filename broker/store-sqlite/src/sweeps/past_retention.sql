@@ -1,8 +1,8 @@
 -- Finished processes of one state whose retention is over, of every colony.
 -- ?1 state, ?2 finished by, in milliseconds, ?3 now_ms, ?4 at most.
--- Left out is the first process of an idempotency key that is still kept: a repeat is to be answered with it;
--- and what others wait for.
--- Race: one may be redriven in between; deleting looks again. The colonies are read first, so that each one's index is.
+-- Left out are the first process of an idempotency key that is still live, because a repeat must be answered with it, and processes that
+-- others wait for.
+-- Race: a process may be redriven in between; deleting checks again. The colonies are read first, so that each one's index is.
 SELECT ended.process_id, ended.colony
 FROM colonies AS colony
 CROSS JOIN finished AS ended

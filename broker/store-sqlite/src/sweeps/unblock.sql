@@ -1,4 +1,5 @@
--- Queues processes whose time has come; their `max_wait` starts now. ?1 now_ms, ?2 at most.
+-- Inserts processes whose time has come into `queue`; their `max_wait` starts now.
+-- ?1 now_ms, ?2 at most.
 -- Race won: it runs inside the one write transaction.
 INSERT INTO queue (
     process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,
