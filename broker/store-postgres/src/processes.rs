@@ -230,7 +230,7 @@ async fn known(
     Ok(known.into_iter().filter_map(|(process_id, answer)| answer.map(|answer| (process_id, answer))))
 }
 
-/// A statement with the parameters of a filter, $1 to $9; its plan is made anew for each call.
+/// Returns a statement with the parameters of a filter, $1 to $9. Its plan is made anew for each call.
 fn filtered<'q>(statement: &'static str, colony: ColonyKey, filter: &'q ProcessFilter) -> Statement<'q> {
     let states = (!filter.states.is_empty()).then(|| column(&filter.states, |state: &ProcessState| state.as_str()));
     query(statement)

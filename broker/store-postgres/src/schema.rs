@@ -11,7 +11,7 @@ use sqlx::{Connection as _, SqlSafeStr as _, raw_sql};
 use crate::fault::Fault;
 use crate::{PostgresStore, connect};
 
-/// Every migration, in order. One that was released is never changed again.
+/// Returns every migration, in order. A released migration is never changed: its checksum is stored in every database.
 fn migrations() -> Vec<Migration> {
     let all = [
         (1, "foundation", include_str!("migrations/0001_foundation.sql")),

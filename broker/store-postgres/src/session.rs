@@ -14,12 +14,12 @@ pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
 pub(super) struct Session(pub(super) PostgresSession);
 
 impl Session {
-    /// Runs a statement; all its rows.
+    /// Runs a statement; returns all its rows.
     pub(super) async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
         Ok(self.0.rows(statement).await?)
     }
 
-    /// Runs a statement; its first row, if any.
+    /// Runs a statement; returns its first row, if any.
     pub(super) async fn row(&mut self, statement: Statement<'_>) -> Result<Option<PgRow>, Fault> {
         Ok(self.0.row(statement).await?)
     }
@@ -29,12 +29,13 @@ impl Session {
         Ok(self.0.changes(statement).await?)
     }
 
-    /// Runs a statement; how many rows it changed.
+    /// Runs a statement; returns the number of rows that it changed.
     pub(super) async fn changed(&mut self, statement: Statement<'_>) -> Result<u64, Fault> {
         Ok(self.0.changed(statement).await?)
     }
 
-    /// The same of a statement that writes little: where it finds room, work may not.
+    /// Runs a statement that writes little; returns the number of rows that it changed. Its success on a nearly full disk does not prove
+    /// that larger writes succeed.
     pub(super) async fn changed_little(&mut self, statement: Statement<'_>) -> Result<u64, Fault> {
         Ok(self.0.changed_little(statement).await?)
     }

@@ -44,7 +44,7 @@ impl PostgresStore {
         Ok(Self { pool, server, direct, options, listeners, stop })
     }
 
-    /// A connection of the pool, for one call.
+    /// Takes a connection from the pool, for one call.
     pub(super) async fn session(&self) -> Result<Session, Fault> {
         Ok(Session(self.pool.session().await?))
     }

@@ -61,7 +61,7 @@ impl Store for SqliteStore {
     }
 }
 
-/// The process ids that a statement returned.
+/// Reads the process ids that a statement returned.
 fn process_ids(found: &[SqliteRow]) -> StoreResult<Vec<Uuid>> {
     found.iter().map(|row| rows::process_id(row)).collect()
 }

@@ -10,7 +10,7 @@ use crate::SqliteStore;
 use crate::fault::sorted;
 use crate::transaction::read;
 
-/// Every migration, in order. One that was released is never changed again.
+/// Returns every migration, in order. A released migration is never changed: its checksum is stored in every database.
 fn migrations() -> Vec<Migration> {
     let all = [
         (1, "foundation", include_str!("migrations/0001_foundation.sql")),

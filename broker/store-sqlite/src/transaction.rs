@@ -14,7 +14,7 @@ use crate::fault::{full, sorted};
 /// A statement with its parameters.
 pub(super) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// All rows of a statement that reads.
+/// Runs a statement that reads; returns all its rows.
 pub(super) async fn read(readers: &SqliteReaders, statement: Statement<'_>) -> StoreResult<Vec<SqliteRow>> {
     readers.rows(statement).await.map_err(sorted)
 }
@@ -29,12 +29,12 @@ impl Write {
         writer.begin().await.map(Self).map_err(sorted)
     }
 
-    /// Runs a statement; all its rows.
+    /// Runs a statement; returns all its rows.
     pub(super) async fn rows(&mut self, statement: Statement<'_>) -> StoreResult<Vec<SqliteRow>> {
         self.0.rows(statement).await.map_err(sorted)
     }
 
-    /// Runs a statement; how many rows it changed.
+    /// Runs a statement; returns the number of rows that it changed.
     pub(super) async fn changed(&mut self, statement: Statement<'_>) -> StoreResult<u64> {
         self.0.changed(statement).await.map_err(sorted)
     }

@@ -40,7 +40,7 @@ impl Bucket {
         Self { tokens, filled_at_ms: if is_absurd { now_ms } else { self.filled_at_ms } }
     }
 
-    /// True if a start is allowed.
+    /// Returns true if a start is allowed.
     pub fn has_token(&self) -> bool {
         self.tokens + ROUNDING >= 1.0
     }

@@ -36,7 +36,7 @@ impl LimitKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
-    /// True if submitters choose the value. Only then may a pattern be a prefix of many values.
+    /// Returns true if submitters choose the value. Only then may a pattern be a prefix of many values.
     pub fn is_key(self) -> bool {
         matches!(self, Self::ConcurrencyKey | Self::RateKey)
     }

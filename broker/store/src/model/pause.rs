@@ -40,7 +40,7 @@ pub struct PauseTarget {
 }
 
 impl PauseTarget {
-    /// True if it covers the work of this function for this executor type.
+    /// Returns true if it covers the work of this function for this executor type.
     pub fn covers(&self, executor_type: &str, function: &str) -> bool {
         match self.kind {
             PauseKind::Colony => true,

@@ -52,7 +52,7 @@ impl ProcessState {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
-    /// True if the process is over: only an operator can change it.
+    /// Returns true if the process is over: only an operator can change it.
     pub fn is_finished(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled | Self::DeadLetter)
     }
@@ -181,7 +181,7 @@ pub struct ProcessFilter {
 }
 
 impl ProcessFilter {
-    /// True if a process matches.
+    /// Returns true if a process matches.
     pub fn matches(&self, process: &ProcessSummary) -> bool {
         (self.states.is_empty() || self.states.contains(&process.state))
             && self.executor_type.as_ref().is_none_or(|wanted| *wanted == process.executor_type)

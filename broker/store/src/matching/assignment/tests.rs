@@ -124,7 +124,7 @@ impl Scan {
     }
 }
 
-/// The slot of each process, in the order of the queue.
+/// Returns the slot of each process, in the order of the queue.
 fn assigned(slots: &[ClaimSlot], queue: &[Candidate]) -> Vec<(u128, usize)> {
     numbers(&assign(slots, [], queue))
 }
