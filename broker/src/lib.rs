@@ -15,5 +15,4 @@ mod tls;
 
 pub use broker::{Broker, open_store};
 pub use config::Config;
-pub use engine::lifecycle;
 pub use error::{Error, StartError};

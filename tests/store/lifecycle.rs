@@ -1,7 +1,7 @@
 //! Agreement of the stores' statements with the table of the life cycle, for every state and every end of an attempt.
 
-use apiary_broker::lifecycle::{self, Event};
 use apiary_store::Store;
+use apiary_store::lifecycle::{self, Event};
 use apiary_store::model::{AttemptEnding, Discard, LeaseRef, ProcessState, Release};
 use apiary_tests::Backend;
 use uuid::Uuid;

@@ -23,7 +23,7 @@ const BROKER: [(&str, &[&str]); 7] = [
 /// The parts of the crate `apiary-store` that each layer may name. The rest is for those who implement a store.
 const STORE: [(&str, &[&str]); 6] = [
     ("error", &["StoreError"]),
-    ("engine", &["model", "limits", "Store", "StoreError", "StoreResult"]),
+    ("engine", &["model", "lifecycle", "limits", "Store", "StoreError", "StoreResult"]),
     ("grant_cache", &["model", "Store"]),
     ("auth", &["model", "limits"]),
     ("rpc", &["model", "limits"]),
@@ -83,8 +83,7 @@ fn each_layer_names_its_part_of_the_store() {
 }
 
 /// The engine's folders, the most general first: each uses only folders before it.
-const ENGINE: [&str; 17] = [
-    "lifecycle",
+const ENGINE: [&str; 16] = [
     "clock",
     "presence",
     "explain",

@@ -10,7 +10,6 @@ mod executors;
 mod explain;
 mod grants;
 mod leases;
-pub mod lifecycle;
 mod limits;
 mod machine;
 mod notify;

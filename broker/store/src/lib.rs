@@ -7,6 +7,7 @@
 pub mod checks;
 mod contract;
 mod error;
+pub mod lifecycle;
 pub mod limits;
 pub mod logbook;
 pub mod matching;

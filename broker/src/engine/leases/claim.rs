@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use apiary_identity::Offer;
+use apiary_store::lifecycle::retries_left;
 use apiary_store::model::{ClaimSlot, ClaimedLease, GrantRecord, Lane, LeaseRef, SlotGrant, StoredGrant, cut_to_bytes};
 
 use crate::Error;
@@ -13,7 +14,6 @@ use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::dispatch::dispatcher::LeaseGuard;
 use crate::engine::leases::checkpoints::Checkpoint;
-use crate::engine::lifecycle::retries_left;
 use crate::engine::notify::wakeups::Change;
 use crate::limits::CLAIM_BYTES_MAX;
 

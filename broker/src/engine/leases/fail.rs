@@ -7,6 +7,7 @@ use apiary_daemon::Throttle;
 use apiary_identity::limits::DOCUMENT_BYTES_MAX;
 use apiary_identity::{Backoff, Clock, Document as _, Envelope, Outcome, OutcomeKind, Spec};
 use apiary_store::StoreResult;
+use apiary_store::lifecycle::{self, Event};
 use apiary_store::model::{AttemptEnding, Failure, LeaseEnd, LeaseRecord, ProcessState};
 use uuid::Uuid;
 
@@ -17,7 +18,6 @@ use crate::engine::commit::committer::Flush;
 use crate::engine::leases::backoff::backoff_ms;
 use crate::engine::leases::complete::ResultItem;
 use crate::engine::leases::lookup::{EndResult, Holder, LeaseLookup};
-use crate::engine::lifecycle::{self, Event};
 use crate::engine::notify::wakeups::{Change, Wakeups};
 
 /// The result of reporting a failure.

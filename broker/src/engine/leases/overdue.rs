@@ -1,8 +1,7 @@
 //! Leases that are over without a report from their holder.
 
+use apiary_store::lifecycle::{self, Event};
 use apiary_store::model::{AttemptEnding, Failure, LeaseRecord};
-
-use crate::engine::lifecycle::{self, Event};
 
 /// Returns the end of a lease that is over: the attempt is lost, or, at the deadline of a cancellation, cancelled.
 pub(in crate::engine) fn end_of_overdue(lease: &LeaseRecord, now_ms: i64) -> Failure {

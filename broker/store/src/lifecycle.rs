@@ -1,7 +1,11 @@
-//! The life cycle of a process as one table from a state and an event to the next state. The SQL of both stores agrees
-//! with it by test; `docs/process-lifecycle.md` draws it.
+//! The life cycle of a process as one table from a state and an event to the next state.
+//!
+//! Two readers go by it. The engine asks [`after_attempt`] for the state after an attempt that failed or was lost, and hands it to the
+//! store, whose statement checks the lease and moves the row. All other transitions are decided by the statements alone, each guarded by
+//! the table that it deletes from (`claim.sql`, `complete.sql`, `cancel.sql`, `redrive.sql` and the like). `tests/store/lifecycle.rs` runs
+//! every statement in every state on both databases, and compares the outcome with [`next`]; `docs/process-lifecycle.md` draws the table.
 
-use apiary_store::model::ProcessState;
+use crate::model::ProcessState;
 
 /// An event in the life of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +99,7 @@ pub fn retries_left(retries_spent: i32, max_retries: i32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use apiary_store::model::ProcessState::{Blocked, DeadLetter, Failed, Running, Succeeded, Waiting};
+    use crate::model::ProcessState::{Blocked, DeadLetter, Failed, Running, Succeeded, Waiting};
 
     const EVENTS: [Event; 15] = [
         Event::Ready,
