@@ -39,7 +39,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("drain_executor", "executor/drain"),
     ("list_functions", "function/list"),
     ("submit", "process/submit"),
-    ("get_process", "process/get"),
+    ("get_process", "process/show"),
     ("list_processes", "process/list"),
     ("watch", "process/watch"),
     ("claim", "lease/claim"),
@@ -139,6 +139,43 @@ fn every_verb_of_people_is_a_command() {
         }
     }
     hold("write the command, in the file that bears the call's name", &faults);
+}
+
+#[test]
+fn every_command_is_in_the_file_that_bears_its_name() {
+    let mut faults = Vec::new();
+    let nouns = under("cli/src/commands/", "/mod.rs").filter(|file| file.path.matches('/').count() == 4);
+    for noun in nouns {
+        let folder = noun.path.trim_end_matches("mod.rs");
+        for (variant, file_name) in dispatched(&noun.text) {
+            let wanted = snake(variant);
+            if wanted != file_name && file(&format!("{folder}{file_name}.rs")).is_some() {
+                faults.push(format!("{folder}{file_name}.rs runs the command `{}`", wanted.replace('_', "-")));
+            }
+        }
+    }
+    hold("name the file after the command as people type it", &faults);
+}
+
+/// The variants of a noun's commands, each with the module that runs it: `Self::New(arguments) => new::run(…)`.
+fn dispatched(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.lines().filter_map(|line| {
+        let (variant, rest) = line.trim().strip_prefix("Self::")?.split_once('(')?;
+        let (_, call) = rest.split_once("=> ")?;
+        Some((variant, call.split_once("::run")?.0))
+    })
+}
+
+/// `DryRun` as `dry_run`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+    }
+    snake
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Commands for keys. None of them prints a secret.
 
-mod generate;
 mod id;
+mod new;
 mod show;
 
 use clap::Subcommand;
@@ -11,7 +11,7 @@ use crate::context::Context;
 /// Generate keys, and show their public halves
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    New(generate::Arguments),
+    New(new::Arguments),
     Show(show::Arguments),
     Id(id::Arguments),
 }
@@ -19,7 +19,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         match self {
-            Self::New(arguments) => generate::run(&arguments, context),
+            Self::New(arguments) => new::run(&arguments, context),
             Self::Show(arguments) => show::run(&arguments, context),
             Self::Id(arguments) => id::run(&arguments, context),
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use apiary_executor_sdk::v1::ProcessState;
 use clap::Args;
 
-use super::get::line;
 use super::select::Which;
+use super::show::line;
 use super::view::ProcessView;
 use crate::arguments::duration;
 use crate::context::Context;

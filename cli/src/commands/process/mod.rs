@@ -8,13 +8,13 @@ mod delete;
 mod discard;
 mod explain;
 mod follow;
-mod get;
 mod list;
 mod logs;
 mod redrive;
 mod requires;
 mod retry;
 pub(crate) mod select;
+mod show;
 mod submit;
 pub(crate) mod verify;
 pub(crate) mod view;
@@ -28,8 +28,8 @@ use crate::context::Context;
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Submit(Box<submit::Arguments>),
-    #[command(name = "show", visible_alias = "get")]
-    Get(get::Arguments),
+    #[command(visible_alias = "get")]
+    Show(show::Arguments),
     List(list::Arguments),
     Watch(watch::Arguments),
     Explain(explain::Arguments),
@@ -46,7 +46,7 @@ impl Command {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
         match self {
             Self::Submit(arguments) => submit::run(&arguments, context).await,
-            Self::Get(arguments) => get::run(&arguments, context).await,
+            Self::Show(arguments) => show::run(&arguments, context).await,
             Self::List(arguments) => list::run(&arguments, context).await,
             Self::Watch(arguments) => watch::run(&arguments, context).await,
             Self::Explain(arguments) => explain::run(&arguments, context).await,

@@ -8,8 +8,8 @@ use apiary_identity::{OnFailed, Spec};
 use clap::Args;
 use uuid::Uuid;
 
-use super::get::line;
 use super::select::Which;
+use super::show::line;
 use super::view::ProcessView;
 use crate::arguments::whole;
 use crate::context::Context;

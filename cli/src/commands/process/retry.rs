@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::get::line;
 use super::select::Which;
+use super::show::line;
 use super::view::ProcessView;
 use crate::context::Context;
 use crate::profile;

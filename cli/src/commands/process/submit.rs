@@ -14,9 +14,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::follow::{Seen, follow};
-use super::get;
 use super::logs::LineView;
 use super::requires::Requires;
+use super::show;
 use super::view::{ProcessView, is_finished, state_word};
 use crate::arguments::{Moment, duration, millis, pair, uuid, whole};
 use crate::context::Context;
@@ -199,8 +199,8 @@ async fn wait(arguments: &Arguments, context: &Context, client: &Client, submitt
             "it goes on: `apiary process watch {process_id}`; why: `apiary process explain {process_id}`"
         ))
     })??;
-    let shown = get::read(client, process_id).await?;
-    context.format.print(&shown, get::text)?;
+    let shown = show::read(client, process_id).await?;
+    context.format.print(&shown, show::text)?;
     match process.state() {
         ProcessState::Succeeded => Ok(()),
         state => Err(Fault::failure(format!("process {process_id} ended as {}", state_word(state))).into()),

@@ -2,7 +2,7 @@
 
 mod authority;
 mod folder;
-mod generate;
+mod new;
 mod renew;
 
 use std::path::PathBuf;
@@ -17,14 +17,14 @@ use crate::output::table;
 /// Create certificates for TLS between the parts
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    New(generate::Arguments),
+    New(new::Arguments),
     Renew(renew::Arguments),
 }
 
 impl Command {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         match self {
-            Self::New(arguments) => generate::run(&arguments, context),
+            Self::New(arguments) => new::run(&arguments, context),
             Self::Renew(arguments) => renew::run(&arguments, context),
         }
     }

@@ -8,7 +8,7 @@ use rcgen::KeyPair;
 
 use super::authority::{Authority, Order, Side, contents};
 use super::folder::{AUTHORITY, FILE_BYTES_MAX, Folder};
-use super::generate::file_name;
+use super::new::file_name;
 use super::{Written, print};
 use crate::arguments::whole;
 use crate::context::Context;
