@@ -63,7 +63,7 @@ fn surroundings(code: Option<i64>, message: &str, words: String) -> StoreError {
     match code {
         Some(FULL) => full(words),
         Some(READONLY) => StoreError::Unavailable(format!(
-            "{words}: let the broker's user write the file and its folder, and scan whether the disk is mounted read-only"
+            "{words}: let the broker's user write the file and its folder, and check whether the disk is mounted read-only"
         )),
         Some(CORRUPT | NOTADB) => StoreError::Trouble(format!("{words}: restore the file from a backup")),
         // SQLite has no code of its own for a missing table: only the message tells it from other errors of a statement.

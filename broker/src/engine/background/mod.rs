@@ -28,13 +28,13 @@ use std::time::Duration;
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
+use apiary_store::model::Retention;
+use apiary_store::{Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::leases::revoked::give_back_revoked;
 use crate::engine::notify::wakeups::Wakeups;
 use crate::limits::{SWEEP_SLEEP_MAX, SWEEP_SLEEP_MIN};
-use apiary_store::model::Retention;
-use apiary_store::{Store, StoreResult};
 use retention::Keeper;
 
 pub(crate) use bulks::Bulks;

@@ -9,12 +9,12 @@ pub(in crate::engine) use words::{counted, is_paused, moment, span};
 
 use apiary_identity::{Offer, Requirements};
 use apiary_protocol::near::nearest;
+use apiary_store::model::{ExplainReason, ExplainRecord, Pause, ProcessState};
 use uuid::Uuid;
 
 use self::words::{because, has, named, names_of, paused, reason, shortfalls, until, waits};
 use crate::engine::presence::roster::ExecutorView;
 use crate::engine::presence::state::Presence;
-use apiary_store::model::{ExplainReason, ExplainRecord, Pause, ProcessState};
 
 /// An executor of the type, with the properties that matter to waiting work.
 #[derive(Clone, Debug)]

@@ -163,10 +163,10 @@ impl Drop for PollSlot {
 
 #[cfg(test)]
 mod tests {
+    use apiary_store::model::GrantKey;
     use bytes::Bytes;
 
     use super::*;
-    use apiary_store::model::GrantKey;
 
     fn leased(spec_bytes: usize, grant_bytes: usize) -> LeaseGrant {
         let grant = StoredGrant {

@@ -74,8 +74,9 @@ fn standing(limit: &Limit, found: LimitUse, now_ms: i64) -> KeyUse {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use apiary_store::model::{Bucket, LimitPolicy, Rate};
+
+    use super::*;
 
     fn record(kind: LimitKind, pattern: &str, rate: Option<Rate>) -> LimitRecord {
         let (pattern, policy) = (pattern.to_owned(), LimitPolicy::Queue);

@@ -308,11 +308,11 @@ async fn next_of(process_id: Uuid, changes: &mut broadcast::Receiver<Change>) {
 #[cfg(test)]
 mod tests {
     use apiary_identity::{KeyPair, SystemClock};
+    use apiary_store_sqlite::SqliteStore;
     use tokio::sync::mpsc::error::TrySendError;
 
     use super::*;
     use crate::engine::notify::watches::Watches;
-    use apiary_store_sqlite::SqliteStore;
 
     #[tokio::test]
     async fn a_slow_reader_still_learns_why_the_watch_ended() {

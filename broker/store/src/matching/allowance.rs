@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_walk_found_used_up_stays_so_to_its_end() {
+    fn limits_found_exhausted_stay_so_until_the_scan_ends() {
         let mut first = allowance([], vec![used(KEY, "full", 1, None), used(KEY, "free", 0, None)]);
         assert!(!first.allows(&candidate(Some("full"), None)));
         assert!(first.asks_for_keys());

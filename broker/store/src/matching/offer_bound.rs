@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_of_the_offers_meets_is_below_the_ceiling() {
+    fn requirements_that_one_offer_meets_are_within_the_bound() {
         let offers = [offer("4", 0, "Lund", &["a"]), offer("2", 2, "", &["b", "c"])];
         let offer_bound = OfferBound::of(offers.iter());
         for met in [needs("4", "LUND", &["a"]), needs("2", "", &["c"]), Requirements::default()] {

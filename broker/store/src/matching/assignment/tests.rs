@@ -74,13 +74,13 @@ fn place(candidate: &Candidate) -> QueuePosition {
     (candidate.priority_time_us, candidate.process_id)
 }
 
-/// Runs a claim whose transactions read at most `walk` processes. Returns the assignments, true if more may wait, and the number of
+/// Runs a claim whose transactions read at most `rows_max` processes. Returns the assignments, true if more may wait, and the number of
 /// transactions.
 fn assign_in_parts(
     slots: &[ClaimSlot],
     restrictions: &[LaneRestriction],
     queue: &[Candidate],
-    walk: usize,
+    rows_max: usize,
 ) -> (Vec<Match>, bool, usize) {
     let (mut continuation, mut parts) = (None, 1);
     loop {
@@ -90,7 +90,7 @@ fn assign_in_parts(
         }
         loop {
             if let Some(after) = assignment.asks_for_end() {
-                let end = queue.iter().filter(|candidate| place(candidate) > after).nth(walk - 1);
+                let end = queue.iter().filter(|candidate| place(candidate) > after).nth(rows_max - 1);
                 assignment.end_at(end.map(place));
             }
             if !scan(&mut assignment, queue) {
@@ -231,24 +231,24 @@ fn a_claim_takes_no_more_than_a_look_may() {
 }
 
 #[test]
-fn what_nobody_can_take_is_walked_in_few_looks() {
+fn unclaimable_work_is_skipped_in_few_scans() {
     let slots = [slot("a", 1)];
     let mut queue: Vec<Candidate> = (1..=20_000).map(|number| needing(number, "1", "nowhere")).collect();
     queue.push(waiting(30_000, &[]));
     let mut assignment = Assignment::new(&slots, LaneRestrictions::default());
-    let (mut looks, mut seen) = (0, 0);
+    let (mut scans, mut seen) = (0, 0);
     while let Some(scan) = assignment.next_scan() {
         let beyond = queue.iter().filter(|one| scan.lets_through(one));
         let found: Vec<Candidate> = beyond.take(scan.most).cloned().collect();
-        (looks, seen) = (looks + 1, seen + found.len());
+        (scans, seen) = (scans + 1, seen + found.len());
         assignment.assign(&scan, &found);
     }
     assert_eq!(numbers(&assignment), [(30_000, 0)]);
-    assert!(looks <= 2 && seen <= 3, "{looks} looks at {seen} rows");
+    assert!(scans <= 2 && seen <= 3, "{scans} scans of {seen} rows");
 }
 
 #[test]
-fn a_long_walk_is_cut_into_parts_and_ends_where_somebody_can_take_something() {
+fn a_long_scan_is_cut_into_parts_and_ends_at_the_first_match() {
     let slots = [slot("a", 3)];
     // Sorts of their own, more than are left out: each is looked at.
     let mut queue: Vec<Candidate> = (1..=1000)
@@ -354,11 +354,11 @@ proptest! {
 
     /// Checks that claims give the same work to the same slots, however few processes a transaction reads.
     #[test]
-    fn in_parts_everybody_gets_the_same(slots in slots(), restrictions in restrictions(), queue in candidates(), walk in 1..20_usize) {
+    fn in_parts_everybody_gets_the_same(slots in slots(), restrictions in restrictions(), queue in candidates(), rows_max in 1..20_usize) {
         let expected = numbers(&assign(&slots, restrictions.clone(), &queue));
         let (mut slots, mut queue, mut given, mut has_more) = (slots, queue, Vec::new(), true);
         while has_more {
-            let (matches, more, _) = assign_in_parts(&slots, &restrictions, &queue, walk);
+            let (matches, more, _) = assign_in_parts(&slots, &restrictions, &queue, rows_max);
             for one in &matches {
                 slots[one.slot].count -= 1;
                 queue.retain(|candidate| candidate.process_id != one.process_id);
