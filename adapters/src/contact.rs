@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use apiary_daemon::Notices;
-use apiary_executor_sdk::Submitted;
+use apiary_executor_sdk::SubmitResult;
 
 use crate::SinkError;
 
@@ -88,7 +88,7 @@ impl Contact {
         }
     }
 
-    pub(crate) fn note(&self, answer: &Result<Submitted, SinkError>) {
+    pub(crate) fn note(&self, answer: &Result<SubmitResult, SinkError>) {
         let bounded = |reason: &str| reason.chars().take(REASON_CHARS_MAX).collect();
         let state = match answer {
             Ok(_) | Err(SinkError::Unacceptable { .. }) => BrokerState::Reachable,
@@ -165,11 +165,11 @@ mod tests {
 
     use super::*;
 
-    fn refused(reason: &str) -> Result<Submitted, SinkError> {
+    fn refused(reason: &str) -> Result<SubmitResult, SinkError> {
         Err(SinkError::Refused { reason: reason.to_owned(), message: "no".to_owned() })
     }
 
-    fn away() -> Result<Submitted, SinkError> {
+    fn away() -> Result<SubmitResult, SinkError> {
         Err(SinkError::Away("nobody listens there".to_owned()))
     }
 

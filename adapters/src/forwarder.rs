@@ -162,7 +162,7 @@ impl Forwarder {
         }
     }
 
-    async fn submit(&self, waiting: &Waiting) -> Result<apiary_executor_sdk::Submitted, SinkError> {
+    async fn submit(&self, waiting: &Waiting) -> Result<apiary_executor_sdk::SubmitResult, SinkError> {
         let mut spec = Spec::from_json(&waiting.spec)
             .map_err(|error| SinkError::Unacceptable { reason: "INVALID".to_owned(), message: error.to_string() })?;
         // A spec may only be submitted for a limited time after its creation, and an event may wait longer: renew it.

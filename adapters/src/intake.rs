@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_daemon::Throttle;
-use apiary_executor_sdk::Submitted;
+use apiary_executor_sdk::SubmitResult;
 use apiary_identity::{Clock, Spec};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -31,7 +31,7 @@ pub(crate) struct Intake {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kept {
     /// The broker has committed it.
-    Submitted(Submitted),
+    Submitted(SubmitResult),
     /// On this machine's disk, to be forwarded.
     Spooled,
 }
@@ -90,7 +90,7 @@ impl Intake {
         }
     }
 
-    async fn submit(&self, spec: &Spec) -> Result<Submitted, SinkError> {
+    async fn submit(&self, spec: &Spec) -> Result<SubmitResult, SinkError> {
         let after = self.submit_timeout;
         let answer = timeout(after, self.sink.submit(spec)).await;
         let answer =

@@ -1,6 +1,6 @@
 //! The interface to the broker, for verified events.
 
-use apiary_executor_sdk::{Client, ClientError, Fault, Submitted};
+use apiary_executor_sdk::{Client, ClientError, Fault, SubmitResult};
 use apiary_identity::{Id, Spec};
 use async_trait::async_trait;
 
@@ -12,7 +12,7 @@ pub trait Sink: Send + Sync + 'static {
 
     /// Signs and submits a spec; the process is committed on return. May be cancelled, and repeated with a spec of the
     /// same idempotency key, which returns the first process.
-    async fn submit(&self, spec: &Spec) -> Result<Submitted, SinkError>;
+    async fn submit(&self, spec: &Spec) -> Result<SubmitResult, SinkError>;
 
     /// Returns true if specs would be accepted, without submitting one; false if nothing answers.
     async fn is_ready(&self) -> bool;
@@ -66,7 +66,7 @@ impl Sink for Client {
         Self::colony(self)
     }
 
-    async fn submit(&self, spec: &Spec) -> Result<Submitted, SinkError> {
+    async fn submit(&self, spec: &Spec) -> Result<SubmitResult, SinkError> {
         Self::submit(self, spec).await.map_err(SinkError::from)
     }
 

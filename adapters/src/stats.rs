@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use apiary_executor_sdk::Submitted;
+use apiary_executor_sdk::SubmitResult;
 use serde::Serialize;
 
 /// Numbers of events and requests since the adapter's start.
@@ -37,7 +37,7 @@ macro_rules! counters {
 
         impl Counters {
             /// Counts an event that the broker had already.
-            pub(crate) fn note(&self, submitted: &Submitted) {
+            pub(crate) fn note(&self, submitted: &SubmitResult) {
                 if submitted.existed {
                     self.duplicates.add_one();
                 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use apiary_adapters::{Sink, SinkError, StripeConfig, Webhook, WebhookConfig};
 use apiary_daemon::LogWriter;
-use apiary_executor_sdk::Submitted;
+use apiary_executor_sdk::SubmitResult;
 use apiary_identity::{Clock as _, Id, KeyPair, Spec, SystemClock};
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -31,7 +31,7 @@ impl Sink for Broker {
         self.colony
     }
 
-    async fn submit(&self, _: &Spec) -> Result<Submitted, SinkError> {
+    async fn submit(&self, _: &Spec) -> Result<SubmitResult, SinkError> {
         // The door asks once, and the spool once more.
         if self.refused.fetch_add(1, Ordering::SeqCst) < 2 * EVENTS {
             return Err(SinkError::Unacceptable { reason: "ARGS_REFUSED".to_owned(), message: "no number".to_owned() });

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::exit::{self, Fault, Quiet, ReaderGone};
 use crate::output::{self, BAD, Color, Format, STRONG, WARN, note, quoted, styled};
 use crate::reload::Source;
-use crate::settings::{Flags, Place, table, unknown_variables};
+use crate::settings::{Flags, SearchPath, table, unknown_variables};
 use crate::{logging, mistakes};
 
 /// A broker for signed work, its executors (bees), and the tools to operate them
@@ -200,7 +200,7 @@ impl Global {
     fn source(&self, command: &Command) -> Result<Source, Fault> {
         let variable = |name: &str| std::env::var(name).ok();
         let path = |name: &str| variable(name).filter(|path| !path.is_empty()).map(PathBuf::from);
-        let place = Place {
+        let place = SearchPath {
             named: self.config.clone().or_else(|| path("APIARY_CONFIG").filter(|_| self.data.is_none())),
             data: self.data.clone().or_else(|| path(&table::DATA.variable())),
         };

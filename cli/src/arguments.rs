@@ -73,14 +73,14 @@ impl From<Level> for LogLevel {
 
 /// A time: RFC 3339, or a duration from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum TimeArgument {
     /// An absolute time.
     At(Timestamp),
     /// A duration from now.
     In(Duration),
 }
 
-impl Moment {
+impl TimeArgument {
     /// Parses `2026-12-24T18:00:00Z` or `5m`.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         if let Ok(at) = text.parse() {
@@ -102,20 +102,20 @@ impl Moment {
 
 /// A time: RFC 3339, or a duration back from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Past(Moment);
+pub(crate) struct Past(TimeArgument);
 
 impl Past {
     /// Parses `2026-12-24T18:00:00Z` or `2h`.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let advice = |_| "expected a time such as 2026-12-24T18:00:00Z, or 2h (back from now)".to_owned();
-        Moment::read(text).map(Self).map_err(advice)
+        TimeArgument::read(text).map(Self).map_err(advice)
     }
 
     /// Returns the time, relative to `now`.
     pub(crate) fn at(self, now: Timestamp) -> Timestamp {
         match self.0 {
-            Moment::At(at) => at,
-            Moment::In(before) => now.saturating_sub(before).unwrap_or(Timestamp::MIN),
+            TimeArgument::At(at) => at,
+            TimeArgument::In(before) => now.saturating_sub(before).unwrap_or(Timestamp::MIN),
         }
     }
 }
@@ -135,9 +135,9 @@ mod tests {
     #[test]
     fn a_moment_is_a_time_or_a_while_from_now() {
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        assert_eq!(Moment::read("90s").unwrap().at(now).to_string(), "2026-01-01T00:01:30Z");
-        assert_eq!(Moment::read("2026-12-24T18:00:00Z").unwrap().at(now).to_string(), "2026-12-24T18:00:00Z");
-        assert!(Moment::read("tomorrow").is_err());
+        assert_eq!(TimeArgument::read("90s").unwrap().at(now).to_string(), "2026-01-01T00:01:30Z");
+        assert_eq!(TimeArgument::read("2026-12-24T18:00:00Z").unwrap().at(now).to_string(), "2026-12-24T18:00:00Z");
+        assert!(TimeArgument::read("tomorrow").is_err());
     }
 
     #[test]

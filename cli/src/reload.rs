@@ -8,17 +8,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::context::Context;
 use crate::exit::Fault;
 use crate::output::note;
-use crate::settings::{Flags, Place, Settings};
+use crate::settings::{Flags, SearchPath, Settings};
 
 /// The place of the settings, from which they can be read again.
 pub(crate) struct Source {
-    place: Place,
+    place: SearchPath,
     flags: Flags,
 }
 
 impl Source {
     /// Creates a source from this place, with these flags on top.
-    pub(crate) fn new(place: Place, flags: Flags) -> Self {
+    pub(crate) fn new(place: SearchPath, flags: Flags) -> Self {
         Self { place, flags }
     }
 

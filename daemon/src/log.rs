@@ -17,10 +17,10 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// A stream that is closed, full or unread costs lines only: the caller never waits for it. Once the stream accepts
 /// lines again, a warning gives the number of lost lines.
 #[derive(Clone)]
-pub struct LogWriter(Arc<Shared>);
+pub struct LogWriter(Arc<LogState>);
 
 #[derive(Default)]
-struct Shared {
+struct LogState {
     queue: Mutex<Queue>,
     filled: Condvar,
     emptied: Condvar,
@@ -85,7 +85,7 @@ impl Write for LogWriter {
     }
 }
 
-impl Shared {
+impl LogState {
     fn write_to(&self, mut output: impl Write) {
         let mut lost: u64 = 0;
         let mut batch = Vec::new();

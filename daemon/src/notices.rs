@@ -37,16 +37,16 @@ pub struct Notice {
 
 /// The conditions of one running part. Clones share them.
 #[derive(Clone)]
-pub struct Notices(Arc<Shared>);
+pub struct Notices(Arc<NoticeState>);
 
-struct Shared {
+struct NoticeState {
     clock: Arc<dyn Clock>,
     /// Throttle of the log lines about conditions that come and go.
     lines: Throttle,
-    open: Mutex<BTreeMap<(&'static str, String), Open>>,
+    open: Mutex<BTreeMap<(&'static str, String), OpenNotice>>,
 }
 
-struct Open {
+struct OpenNotice {
     notice: Notice,
     logged_ms: i64,
     /// `true` if its beginning was logged, so that its end is logged, too.
@@ -66,7 +66,7 @@ impl Notices {
     /// Creates an empty set of conditions.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let lines = Throttle::new(Arc::clone(&clock));
-        Self(Arc::new(Shared { clock, lines, open: Mutex::default() }))
+        Self(Arc::new(NoticeState { clock, lines, open: Mutex::default() }))
     }
 
     /// Records an occurrence. Logs a warning for the first one of a kind and subject, and at most every ten minutes
@@ -99,7 +99,7 @@ impl Notices {
                 let notice =
                     Notice { kind, subject: subject.clone(), text, count: 1, since_ms: now_ms, last_ms: now_ms };
                 let held_back = pass(kind, &subject);
-                entry.insert(Open { notice, logged_ms: now_ms, is_logged: !is_to_log || held_back.is_some() });
+                entry.insert(OpenNotice { notice, logged_ms: now_ms, is_logged: !is_to_log || held_back.is_some() });
                 held_back.map(|held_back| Line { kind, subject, count: 1, held_back })
             }
             Entry::Occupied(mut entry) => {
@@ -123,7 +123,7 @@ impl Notices {
     /// Ends a condition. Logs the end if its beginning was logged.
     pub fn resolve(&self, kind: &'static str, subject: &str) {
         let ended = self.lock().remove(&(kind, subject.to_owned()));
-        if let Some(Open { notice, is_logged: true, .. }) = ended {
+        if let Some(OpenNotice { notice, is_logged: true, .. }) = ended {
             tracing::info!(kind, subject, count = notice.count, "resolved");
         }
     }
@@ -133,7 +133,7 @@ impl Notices {
         self.lock().values().map(|open| open.notice.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Open>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), OpenNotice>> {
         // No code that can panic runs under the lock, and a poisoned map would be complete all the same.
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -45,19 +45,19 @@ const TASK_FAILED: &str = "TASK_FAILED";
 /// its service manager restarts it.
 #[derive(Clone)]
 pub struct Supervisor {
-    shared: Arc<Shared>,
+    shared: Arc<SupervisorState>,
     tasks: TaskTracker,
 }
 
-struct Shared {
+struct SupervisorState {
     notices: Notices,
     /// State by task name.
-    known: Mutex<BTreeMap<&'static str, Known>>,
+    known: Mutex<BTreeMap<&'static str, TaskState>>,
     failure: watch::Sender<Option<String>>,
 }
 
 #[derive(Default)]
-struct Known {
+struct TaskState {
     down: usize,
     sabotage: Arc<Notify>,
     /// Further starts that panic, for tests.
@@ -66,7 +66,7 @@ struct Known {
 
 /// The life of one task over its restarts.
 pub struct Life {
-    shared: Arc<Shared>,
+    shared: Arc<SupervisorState>,
     name: &'static str,
     stop: CancellationToken,
     sabotage: Arc<Notify>,
@@ -80,7 +80,7 @@ impl Supervisor {
     /// Creates a supervisor without tasks. Failures are added to these notices.
     pub fn new(notices: Notices) -> Self {
         let (known, failure) = (Mutex::default(), watch::Sender::new(None));
-        Self { shared: Arc::new(Shared { notices, known, failure }), tasks: TaskTracker::new() }
+        Self { shared: Arc::new(SupervisorState { notices, known, failure }), tasks: TaskTracker::new() }
     }
 
     /// Returns a supervisor whose tasks are waited for separately, with the same notices and failure.
@@ -123,7 +123,7 @@ impl Supervisor {
     /// Returns the life of a task that its owner runs itself, with [`Life::run`]. `stop` ends the pauses before
     /// restarts.
     pub fn life(&self, name: &'static str, stop: CancellationToken) -> Life {
-        let sabotage = Arc::clone(&self.shared.known().entry(name).or_insert_with(|| Known::of(name)).sabotage);
+        let sabotage = Arc::clone(&self.shared.known().entry(name).or_insert_with(|| TaskState::of(name)).sabotage);
         let shared = Arc::clone(&self.shared);
         Life { shared, name, stop, sabotage, failures: VecDeque::new(), is_down: false, is_noticed: false }
     }
@@ -174,7 +174,7 @@ impl Supervisor {
     }
 }
 
-impl Known {
+impl TaskState {
     fn of(name: &str) -> Self {
         Self { panics_left: panics_of(name), ..Self::default() }
     }
@@ -190,7 +190,7 @@ fn panics_of(name: &str) -> u32 {
     orders.find(|(task, _)| *task == name).and_then(|(_, times)| times.parse().ok()).unwrap_or(0)
 }
 
-impl Shared {
+impl SupervisorState {
     /// Returns `true` if this start of a task must panic, and counts it.
     fn take_panic(&self, name: &str) -> bool {
         let mut known = self.known();
@@ -199,7 +199,7 @@ impl Shared {
         true
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<&'static str, Known>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<&'static str, TaskState>> {
         // The state is valid after a panic: no step that changes it can panic half-way.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,9 +21,9 @@ pub type HeldBack = Option<NonZeroU64>;
 /// Decides which log lines pass, so that a thousand failures of one cause do not hide a single one of another. Clones
 /// share it.
 #[derive(Clone)]
-pub struct Throttle(Arc<Shared>);
+pub struct Throttle(Arc<ThrottleState>);
 
-struct Shared {
+struct ThrottleState {
     clock: Arc<dyn Clock>,
     causes: Mutex<BTreeMap<String, Cause>>,
 }
@@ -36,7 +36,7 @@ struct Cause {
 impl Throttle {
     /// Creates a throttle without any cause.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Shared { clock, causes: Mutex::default() }))
+        Self(Arc::new(ThrottleState { clock, causes: Mutex::default() }))
     }
 
     /// Returns the number of similar lines suppressed since the last one that passed, or `None` if this one must be

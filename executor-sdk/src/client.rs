@@ -28,24 +28,24 @@ use tonic_prost::ProstCodec;
 
 use crate::connection::{self, Connection, Diagnosis};
 use crate::limits::MESSAGE_BYTES_MAX;
-use crate::session::{Session, sign};
+use crate::session::{BrokerSession, sign};
 use crate::{Address, ClientConfig, ClientError};
 
 pub(crate) use leases::millis;
-pub use processes::{Sighting, Submitted, Watch};
+pub use processes::{Sighting, SubmitResult, Watch};
 
 /// A client of a single broker, with one key, for one colony. Clones share a connection, which is opened at the first
 /// call and reopened whenever it breaks. Calls are never repeated silently, with one exception: a call signed for a
 /// broker instance that is gone is signed again for the new instance.
 #[derive(Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
+    shared: Arc<ClientState>,
 }
 
-struct Shared {
+struct ClientState {
     connection: Connection,
     diagnosis: Diagnosis,
-    session: Session,
+    session: BrokerSession,
     address: Address,
     colony: Id,
     key: KeyPair,
@@ -62,9 +62,9 @@ impl Client {
     pub fn new(config: &ClientConfig, colony: Id, key: KeyPair, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
         let (connection, diagnosis) = connection::open(config, &clock)?;
         let (address, call_timeout) = (config.address.clone(), config.call_timeout);
-        let session = Session::default();
+        let session = BrokerSession::default();
         Ok(Self {
-            shared: Arc::new(Shared { connection, diagnosis, session, address, colony, key, clock, call_timeout }),
+            shared: Arc::new(ClientState { connection, diagnosis, session, address, colony, key, clock, call_timeout }),
         })
     }
 

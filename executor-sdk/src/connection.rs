@@ -29,8 +29,8 @@ pub(crate) use dial::Diagnosis;
 use dial::Dialer;
 
 /// A channel whose answers cannot make the gRPC library panic.
-pub(crate) type Connection = MapResponse<Channel, fn(http::Response<Body>) -> http::Response<Guarded>>;
-type Guarded = MapFrame<Body, fn(Frame<Bytes>) -> Frame<Bytes>>;
+pub(crate) type Connection = MapResponse<Channel, fn(http::Response<Body>) -> http::Response<CheckedBody>>;
+type CheckedBody = MapFrame<Body, fn(Frame<Bytes>) -> Frame<Bytes>>;
 
 /// Prepares a connection; nothing is sent before the first call. The diagnosis has the reason of the last failure to
 /// connect.
@@ -57,7 +57,7 @@ pub(crate) fn open(config: &ClientConfig, clock: &Arc<dyn Clock>) -> Result<(Con
             endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| dialer.clone().connect()))
         }
     };
-    let guard: fn(http::Response<Body>) -> http::Response<Guarded> = guard_response;
+    let guard: fn(http::Response<Body>) -> http::Response<CheckedBody> = guard_response;
     Ok((channel.map_response(guard), diagnosis))
 }
 
@@ -76,7 +76,7 @@ fn invalid(address: &Address, error: &dyn std::error::Error) -> ClientError {
 }
 
 /// Removes dangerous headers, and turns answers that are not gRPC into a readable status.
-fn guard_response(response: http::Response<Body>) -> http::Response<Guarded> {
+fn guard_response(response: http::Response<Body>) -> http::Response<CheckedBody> {
     let mut response = if is_grpc(response.headers()) { response } else { away(response.status()) };
     drop_bad_details(response.headers_mut());
     let guard: fn(Frame<Bytes>) -> Frame<Bytes> = guard_frame;

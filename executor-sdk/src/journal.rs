@@ -16,7 +16,7 @@ use crate::limits::{
 
 /// The handler's latest report.
 #[derive(Clone, Default)]
-pub(crate) struct Said {
+pub(crate) struct LatestReport {
     pub(crate) percent: Option<f64>,
     pub(crate) message: Option<String>,
     pub(crate) output: Option<Content>,
@@ -36,7 +36,7 @@ pub(crate) struct Journal {
 
 #[derive(Default)]
 struct State {
-    said: Said,
+    said: LatestReport,
     is_news: bool,
     lines: VecDeque<v1::NewLogLine>,
     line_bytes: usize,
@@ -52,7 +52,7 @@ impl Journal {
     }
 
     /// Changes the report.
-    pub(crate) fn say(&self, change: impl FnOnce(&mut Said)) {
+    pub(crate) fn say(&self, change: impl FnOnce(&mut LatestReport)) {
         let mut state = self.lock();
         if !state.is_closed {
             change(&mut state.said);
@@ -109,17 +109,17 @@ impl Journal {
     }
 
     /// Takes the report to send, if it has changed.
-    pub(crate) fn take_said(&self) -> Option<Said> {
+    pub(crate) fn take_said(&self) -> Option<LatestReport> {
         let mut state = self.lock();
         if !std::mem::take(&mut state.is_news) {
             return None;
         }
         let checkpoint = state.said.checkpoint.take();
-        Some(Said { checkpoint, ..state.said.clone() })
+        Some(LatestReport { checkpoint, ..state.said.clone() })
     }
 
     /// Puts back a report that could not be sent. A newer checkpoint takes precedence.
-    pub(crate) fn unsaid(&self, said: Said) {
+    pub(crate) fn unsaid(&self, said: LatestReport) {
         let mut state = self.lock();
         if state.said.checkpoint.is_none() {
             state.said.checkpoint = said.checkpoint;
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_checkpoint_that_could_not_be_sent_goes_again_unless_there_is_a_newer_one() {
         let journal = journal();
-        let bytes = |said: &Said| said.checkpoint.as_ref().map(|content| content.to_bytes().unwrap());
+        let bytes = |said: &LatestReport| said.checkpoint.as_ref().map(|content| content.to_bytes().unwrap());
         journal.say(|said| said.checkpoint = Some(Content::from_bytes(b"1")));
         let said = journal.take_said().unwrap();
         journal.unsaid(said);

@@ -28,7 +28,7 @@ mod lines;
 mod reject;
 mod subject;
 
-pub use ending::{Ended, Ending};
+pub use ending::{Ending, ReportAnswer};
 pub use examine::{Claimant, Rejection, VerifiedLease, examine};
 pub use lines::{Lines, lines_of};
 pub use reject::reject;

@@ -105,7 +105,7 @@ pub use address::Address;
 pub use apiary_identity as identity;
 pub use apiary_proto::v1;
 pub use apiary_protocol::{AttributeKind, Fault, LogLevel, Reason};
-pub use client::{Client, Sighting, Submitted, Watch};
+pub use client::{Client, Sighting, SubmitResult, Watch};
 pub use config::{ClientConfig, Proxy};
 pub use error::ClientError;
 #[cfg(feature = "executor")]

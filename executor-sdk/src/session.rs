@@ -16,11 +16,11 @@ const REQUEST_METADATA: &str = "apiary-request-bin";
 /// The broker instance for which requests are signed. Read when first needed, and again when a broker reports another
 /// id: after its restart, or behind a load balancer.
 #[derive(Default)]
-pub(crate) struct Session {
+pub(crate) struct BrokerSession {
     broker_id: Mutex<Option<Arc<str>>>,
 }
 
-impl Session {
+impl BrokerSession {
     /// Returns the broker instance. Concurrent callers share a single `Connect`.
     pub(crate) async fn broker_id(&self, client: &Client) -> Result<Arc<str>, ClientError> {
         let mut known = self.broker_id.lock().await;

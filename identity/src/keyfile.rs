@@ -23,7 +23,7 @@ pub fn write_key_file(path: &Path, key: &KeyPair, passphrase: Option<&str>) -> R
 
 /// Writes any secret text with the guarantees of [`write_key_file`].
 pub fn write_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
-    let unfinished = Unfinished::beside(path).map_err(|source| io(path, source))?;
+    let unfinished = TemporaryFile::beside(path).map_err(|source| io(path, source))?;
     unfinished.fill(text.as_bytes()).map_err(|source| io(path, source))?;
     // A hard link fails if the name is taken; a rename would replace the existing key.
     match std::fs::hard_link(&unfinished.0, path) {
@@ -39,9 +39,9 @@ pub fn write_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
 }
 
 /// Temporary name of a file while it is written; removed when dropped.
-struct Unfinished(PathBuf);
+struct TemporaryFile(PathBuf);
 
-impl Unfinished {
+impl TemporaryFile {
     /// Chooses a random name that no other writer has and nobody can guess.
     fn beside(path: &Path) -> std::io::Result<Self> {
         if path.file_name().is_none() {
@@ -59,7 +59,7 @@ impl Unfinished {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for TemporaryFile {
     /// Removes the temporary name. If that fails, the file remains with mode 0600 and does no harm.
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);

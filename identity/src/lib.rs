@@ -106,5 +106,5 @@ pub use request::{Nonce, Request};
 pub use requirements::{Offer, Requirements, Shortfall};
 pub use result::{Outcome, OutcomeKind};
 pub use revocation::Revocation;
-pub use secretfile::{Exposed, check_secret_file, read_secret_file};
+pub use secretfile::{ExposureWarning, check_secret_file, read_secret_file};
 pub use spec::{Backoff, OnFailed, Spec};

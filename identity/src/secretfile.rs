@@ -18,12 +18,12 @@ const OTHERS_WRITE: u32 = 0o022;
 /// Warning about a secret file that others can read and whose mode this process may not change, as Kubernetes and
 /// Docker mount secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exposed {
+pub struct ExposureWarning {
     path: String,
     mode: u32,
 }
 
-impl fmt::Display for Exposed {
+impl fmt::Display for ExposureWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, mode } = self;
         write!(
@@ -36,7 +36,7 @@ impl fmt::Display for Exposed {
 
 /// Checks that an open file may hold a secret. Refuses a file that others can change, and a file that others can read
 /// although this process may change its mode. For a link, the target's permissions count.
-pub fn check_secret_file(path: &Path, file: &File) -> Result<Option<Exposed>, KeyError> {
+pub fn check_secret_file(path: &Path, file: &File) -> Result<Option<ExposureWarning>, KeyError> {
     let io = |source| KeyError::Io { path: path.display().to_string(), source };
     let metadata = file.metadata().map_err(io)?;
     let mode = metadata.mode() & 0o7777;
@@ -52,7 +52,7 @@ pub fn check_secret_file(path: &Path, file: &File) -> Result<Option<Exposed>, Ke
     if mode & OTHERS_WRITE != 0 {
         return Err(KeyError::Writable { path, mode });
     }
-    Ok(Some(Exposed { path, mode }))
+    Ok(Some(ExposureWarning { path, mode }))
 }
 
 /// Returns `true` for a file that systemd provides to this program (`LoadCredential=`, systemd.exec(5)), such as

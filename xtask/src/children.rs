@@ -25,18 +25,18 @@ static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
 /// The error after a signal to stop; holds the signal.
 #[derive(Debug)]
-pub(crate) struct Interrupted(pub(crate) i32);
+pub(crate) struct InterruptError(pub(crate) i32);
 
-impl std::fmt::Display for Interrupted {
+impl std::fmt::Display for InterruptError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "stopped by signal {}", self.0)
     }
 }
 
-impl std::error::Error for Interrupted {}
+impl std::error::Error for InterruptError {}
 
 /// Passes SIGINT, SIGTERM and SIGHUP on to the running children (a second one kills them). Waits for a child then
-/// return [`Interrupted`], so that everything is cleaned up in order.
+/// return [`InterruptError`], so that everything is cleaned up in order.
 pub(crate) fn pass_signals_on() -> anyhow::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
@@ -51,11 +51,11 @@ pub(crate) fn pass_signals_on() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fails with [`Interrupted`] after a signal to stop.
+/// Fails with [`InterruptError`] after a signal to stop.
 pub(crate) fn go_on() -> anyhow::Result<()> {
     match STOPPED_BY.load(Ordering::SeqCst) {
         0 => Ok(()),
-        signal => Err(Interrupted(signal).into()),
+        signal => Err(InterruptError(signal).into()),
     }
 }
 

@@ -82,9 +82,11 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Dist(arguments) => dist::run(&arguments).map(|()| ExitCode::SUCCESS),
         Task::GuardPostgres => postgres::run_guard().map(|()| ExitCode::SUCCESS),
     };
-    done.or_else(|error| match error.downcast_ref::<children::Interrupted>() {
+    done.or_else(|error| match error.downcast_ref::<children::InterruptError>() {
         // 128 and the signal's number, as a shell reports it.
-        Some(children::Interrupted(signal)) => Ok(u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from)),
+        Some(children::InterruptError(signal)) => {
+            Ok(u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from))
+        }
         None => Err(error),
     })
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apiary_daemon::{Notices, Supervisor};
-use apiary_executor_sdk::{ClientError, Submitted, v1};
+use apiary_executor_sdk::{ClientError, SubmitResult, v1};
 use apiary_identity::{Clock, Document as _, Id, KeyPair, ManualClock, Spec, SystemClock};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -59,12 +59,12 @@ impl Sink for Script {
         self.colony
     }
 
-    async fn submit(&self, spec: &Spec) -> Result<Submitted, SinkError> {
+    async fn submit(&self, spec: &Spec) -> Result<SubmitResult, SinkError> {
         self.submits.lock().unwrap().push((Instant::now(), spec.clone()));
         self.count.send_modify(|count| *count += 1);
         match self.answers.lock().unwrap().pop_front() {
             Some(error) => Err(error),
-            None => Ok(Submitted {
+            None => Ok(SubmitResult {
                 process_id: spec.process_id,
                 existed: false,
                 redriven: false,

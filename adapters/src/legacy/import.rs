@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_executor_sdk::{Client, ClientError, Reason, Submitted, retry};
+use apiary_executor_sdk::{Client, ClientError, Reason, SubmitResult, retry};
 use apiary_identity::{Clock, Id, Spec};
 use futures::StreamExt as _;
 use uuid::ContextV7;
@@ -14,7 +14,7 @@ use super::limits::{BROKER_PATIENCE, PARALLEL_MAX};
 use super::mapping::{self, Mapping};
 use super::report::Report;
 use super::source::{Found, Page, Source};
-use super::status::Standing;
+use super::status::RowStatus;
 use super::task::Task;
 
 /// An import, ready to run.
@@ -31,7 +31,7 @@ pub struct Import {
 
 /// Result of an import.
 #[derive(Debug)]
-pub struct Ended {
+pub struct ImportEnd {
     /// Counts and tasks up to the end.
     pub report: Report,
     /// Error that ended the import early. The import can be run again: rows already submitted are recognised.
@@ -69,7 +69,7 @@ impl Import {
     }
 
     /// Imports every row of the source, in order.
-    pub async fn run(mut self, mut source: Source) -> Ended {
+    pub async fn run(mut self, mut source: Source) -> ImportEnd {
         self.report.dry_run = self.broker.is_none();
         let cut_short = loop {
             let page = match source.next_page().await {
@@ -86,13 +86,13 @@ impl Import {
             tracing::info!(rows = self.report.rows, submitted = self.report.submitted, "a page of rows was imported");
         };
         self.report.statuses.sort_by(|one, other| one.status.cmp(&other.status));
-        Ended { report: self.report, cut_short }
+        ImportEnd { report: self.report, cut_short }
     }
 
     async fn take(&mut self, page: Page) -> Result<(), ClientError> {
         self.report.rows += page.total();
         for (status, rows) in page.counted {
-            let standing = Standing::of(&status);
+            let standing = RowStatus::of(&status);
             self.report.count(&status, standing, self.mapping.submits(standing), rows);
         }
         self.report.count_other_colony(page.other_colony);
@@ -127,7 +127,7 @@ impl Import {
             return Ok(None);
         }
         let status = Mapping::status(row)?;
-        let standing = Standing::of(&status);
+        let standing = RowStatus::of(&status);
         let submits = self.mapping.submits(standing);
         self.report.count(&status, standing, submits, 1);
         if !submits {
@@ -154,7 +154,7 @@ impl Import {
         Ok(())
     }
 
-    fn note(&mut self, task: Task, submitted: Result<Submitted, ClientError>) -> Result<(), ClientError> {
+    fn note(&mut self, task: Task, submitted: Result<SubmitResult, ClientError>) -> Result<(), ClientError> {
         match submitted {
             Ok(submitted) => self.report.list(task, Some(submitted)),
             Err(error) if is_about_the_row(&error) => self.report.fail(&task.id, &error.to_string()),

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use super::error::LegacyError;
 use super::fields::{Fields, clipped, shown};
 use super::limits::{ID_BYTES_MAX, SHOWN_CHARS_MAX, SOURCE_CHARS_MAX};
-use super::status::Standing;
+use super::status::RowStatus;
 use super::task::Task;
 use super::{command, priority};
 
@@ -90,11 +90,11 @@ impl Mapping {
     }
 
     /// Returns true if rows of this standing are submitted.
-    pub fn submits(&self, standing: Standing) -> bool {
-        match standing {
-            Standing::Waiting => true,
-            Standing::Running => self.include_running,
-            Standing::Finished | Standing::Unknown => false,
+    pub fn submits(&self, status: RowStatus) -> bool {
+        match status {
+            RowStatus::Waiting => true,
+            RowStatus::Running => self.include_running,
+            RowStatus::Finished | RowStatus::Unknown => false,
         }
     }
 

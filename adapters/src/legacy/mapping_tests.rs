@@ -77,7 +77,7 @@ fn specs_made_at_the_same_time_keep_their_order() {
 
 #[test]
 fn a_status_decides_what_is_done() {
-    let submits = |mapping: &Mapping, status: &str| mapping.submits(Standing::of(status));
+    let submits = |mapping: &Mapping, status: &str| mapping.submits(RowStatus::of(status));
     assert!(submits(&mapping(), "waiting"));
     assert!(!submits(&mapping(), "running"));
     assert!(submits(&Mapping { include_running: true, ..mapping() }, "running"));

@@ -23,9 +23,9 @@ mod task;
 
 pub use error::LegacyError;
 pub use file::LegacyFile;
-pub use import::{Ended, Import};
+pub use import::{Import, ImportEnd};
 pub use mapping::Mapping;
 pub use postgres::LegacyTable;
 pub use report::{Problem, Report, StatusCount, TaskView};
 pub use source::Source;
-pub use status::Standing;
+pub use status::RowStatus;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use apiary_executor_sdk::Submitted;
+use apiary_executor_sdk::SubmitResult;
 use serde::Serialize;
 
 use super::fields::clipped;
 use super::limits::{LEFT_OUT_MAX, PROBLEM_CHARS_MAX, PROBLEMS_MAX, SHOWN_CHARS_MAX, STATUSES_MAX, TASKS_MAX};
-use super::status::Standing;
+use super::status::RowStatus;
 use super::task::Task;
 
 /// Names under which rows without a status, and entries beyond a bound, are counted.
@@ -92,13 +92,13 @@ pub struct TaskView {
 
 impl Report {
     /// Counts rows of a status. `submits` is true if the mapping submits them.
-    pub(super) fn count(&mut self, status: &str, standing: Standing, submits: bool, rows: u64) {
-        let action = if submits { Standing::Waiting } else { standing };
+    pub(super) fn count(&mut self, status: &str, standing: RowStatus, submits: bool, rows: u64) {
+        let action = if submits { RowStatus::Waiting } else { standing };
         match action {
-            Standing::Waiting => {}
-            Standing::Running => self.left += rows,
-            Standing::Finished => self.skipped += rows,
-            Standing::Unknown => self.unknown += rows,
+            RowStatus::Waiting => {}
+            RowStatus::Running => self.left += rows,
+            RowStatus::Finished => self.skipped += rows,
+            RowStatus::Unknown => self.unknown += rows,
         }
         let status = clipped(status.trim(), SHOWN_CHARS_MAX);
         let name = if status.is_empty() { NO_STATUS } else { &status };
@@ -136,9 +136,9 @@ impl Report {
     }
 
     /// Lists a task, with its process.
-    pub(super) fn list(&mut self, task: Task, submitted: Option<Submitted>) {
+    pub(super) fn list(&mut self, task: Task, submitted: Option<SubmitResult>) {
         match submitted {
-            Some(Submitted { existed: true, .. }) => self.existed += 1,
+            Some(SubmitResult { existed: true, .. }) => self.existed += 1,
             Some(_) => self.submitted += 1,
             None => {}
         }
@@ -165,7 +165,7 @@ mod tests {
     fn a_report_stays_small_whatever_it_is_told() {
         let mut report = Report::default();
         for number in 0..10_000_u64 {
-            report.count(&format!("status {number}"), Standing::Unknown, false, 2);
+            report.count(&format!("status {number}"), RowStatus::Unknown, false, 2);
             report.fail("1", &"long ".repeat(1000));
         }
         assert_eq!((report.unknown, report.failed), (20_000, 10_000));

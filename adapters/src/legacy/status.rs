@@ -2,7 +2,7 @@
 
 /// Treatment of the rows of one status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum RowStatus {
     /// Still to be done: submitted.
     Waiting,
     /// Possibly in progress at an older worker: left, unless the operator says otherwise.
@@ -13,12 +13,12 @@ pub enum Standing {
     Unknown,
 }
 
-/// Known words. [`Standing::of`] compares in lower case, with `_` for `-` and spaces.
-const WORDS: [(Standing, &[&str]); 3] = [
-    (Standing::Waiting, &["pending", "queued", "waiting", "retry", "retrying"]),
-    (Standing::Running, &["running", "assigned", "in_progress", "processing"]),
+/// Known words. [`RowStatus::of`] compares in lower case, with `_` for `-` and spaces.
+const WORDS: [(RowStatus, &[&str]); 3] = [
+    (RowStatus::Waiting, &["pending", "queued", "waiting", "retry", "retrying"]),
+    (RowStatus::Running, &["running", "assigned", "in_progress", "processing"]),
     (
-        Standing::Finished,
+        RowStatus::Finished,
         &[
             "completed",
             "complete",
@@ -35,7 +35,7 @@ const WORDS: [(Standing, &[&str]); 3] = [
     ),
 ];
 
-impl Standing {
+impl RowStatus {
     /// Classifies a status.
     pub fn of(status: &str) -> Self {
         let word = status.trim().to_lowercase().replace(['-', ' '], "_");
@@ -62,17 +62,17 @@ mod tests {
     fn every_word_has_its_standing_however_it_is_spelled() {
         for (standing, words) in WORDS {
             for word in words {
-                assert_eq!(Standing::of(word), standing, "{word}");
+                assert_eq!(RowStatus::of(word), standing, "{word}");
             }
         }
-        assert_eq!(Standing::of(" In-Progress "), Standing::Running);
-        assert_eq!(Standing::of("DEAD LETTER"), Standing::Finished);
+        assert_eq!(RowStatus::of(" In-Progress "), RowStatus::Running);
+        assert_eq!(RowStatus::of("DEAD LETTER"), RowStatus::Finished);
     }
 
     #[test]
     fn a_word_that_is_not_known_is_never_guessed() {
         for word in ["", "paused", "pending2", "not pending", "0", "ＰＥＮＤＩＮＧ"] {
-            assert_eq!(Standing::of(word), Standing::Unknown, "{word}");
+            assert_eq!(RowStatus::of(word), RowStatus::Unknown, "{word}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use apiary_daemon::Supervisor;
 use apiary_daemon::door::HeldBody;
-use apiary_executor_sdk::Submitted;
+use apiary_executor_sdk::SubmitResult;
 use apiary_protocol::pages;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -77,7 +77,7 @@ async fn take(app: &App, source: &dyn Source, request: Request) -> Result<Taken,
     };
     let kept = intake.keep(&spec).await?;
     match kept {
-        Kept::Submitted(Submitted { process_id, existed, .. }) => {
+        Kept::Submitted(SubmitResult { process_id, existed, .. }) => {
             tracing::info!(event = event.id, kind = event.kind, %process_id, existed, "submitted");
         }
         Kept::Spooled => tracing::info!(event = event.id, kind = event.kind, "spooled"),

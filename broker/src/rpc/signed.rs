@@ -54,21 +54,21 @@ impl SignedCalls {
 }
 
 impl<S> Layer<S> for SignedCalls {
-    type Service = Signed<S>;
+    type Service = SignedService<S>;
 
-    fn layer(&self, inner: S) -> Signed<S> {
-        Signed { gate: self.0.clone(), inner }
+    fn layer(&self, inner: S) -> SignedService<S> {
+        SignedService { gate: self.0.clone(), inner }
     }
 }
 
 /// A service behind the check.
 #[derive(Clone)]
-pub(super) struct Signed<S> {
+pub(super) struct SignedService<S> {
     gate: Arc<LaneRestriction>,
     inner: S,
 }
 
-impl<S> Service<http::Request<Body>> for Signed<S>
+impl<S> Service<http::Request<Body>> for SignedService<S>
 where
     S: Service<http::Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,

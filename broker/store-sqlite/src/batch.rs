@@ -39,14 +39,14 @@ pub(super) struct Documents(Vec<u8>);
 
 /// The position of a document in the blob: its signature begins at `at` (SQLite counts from 1), its payload follows.
 #[derive(Serialize)]
-pub(super) struct Place {
+pub(super) struct BlobSlice {
     at: usize,
     payload_bytes: usize,
 }
 
 impl Documents {
-    pub(super) fn add(&mut self, signature: &[u8; 64], payload: &[u8]) -> Place {
-        let place = Place { at: self.0.len() + 1, payload_bytes: payload.len() };
+    pub(super) fn add(&mut self, signature: &[u8; 64], payload: &[u8]) -> BlobSlice {
+        let place = BlobSlice { at: self.0.len() + 1, payload_bytes: payload.len() };
         self.0.extend_from_slice(signature);
         self.0.extend_from_slice(payload);
         place
@@ -83,7 +83,7 @@ pub(super) struct ProcessItem<'a> {
     rate_key: Option<&'a str>,
     digest: Digest,
     #[serde(flatten)]
-    document: Place,
+    document: BlobSlice,
 }
 
 impl<'a> ProcessItem<'a> {
@@ -237,7 +237,7 @@ pub(super) struct CompletionItem {
     #[serde(flatten)]
     lease: LeaseItem,
     #[serde(flatten)]
-    result: Place,
+    result: BlobSlice,
 }
 
 impl CompletionItem {
@@ -261,7 +261,7 @@ pub(super) struct FailureItem {
     blocked_until_ms: Option<i64>,
     retries_spent: i32,
     #[serde(flatten)]
-    result: Option<Place>,
+    result: Option<BlobSlice>,
 }
 
 impl FailureItem {
@@ -291,7 +291,7 @@ pub(super) struct ReportItem {
     message: Option<String>,
     has_checkpoint: bool,
     #[serde(flatten)]
-    document: Place,
+    document: BlobSlice,
 }
 
 impl ReportItem {

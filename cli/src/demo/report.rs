@@ -33,7 +33,7 @@ pub(crate) struct Report {
 }
 
 /// Expected results of the story.
-pub(super) struct Expected {
+pub(super) struct ExpectedReport {
     pub(super) events: usize,
     pub(super) posts: usize,
     pub(super) refused: usize,
@@ -41,7 +41,7 @@ pub(super) struct Expected {
 
 impl Report {
     /// Describes every unmet expectation.
-    pub(super) fn unmet(&self, expected: &Expected) -> Vec<String> {
+    pub(super) fn unmet(&self, expected: &ExpectedReport) -> Vec<String> {
         let mut unmet = Vec::new();
         let mut count = |what: &str, found: usize, wanted: usize| {
             if found != wanted {

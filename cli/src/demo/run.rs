@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::poster::Poster;
-use super::report::{Expected, Report};
+use super::report::{ExpectedReport, Report};
 use super::story;
 use crate::commands::bee::Equipment;
 use crate::commands::process::verify;
@@ -102,7 +102,7 @@ async fn tell(
         elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         chain: Some(chain),
     };
-    unmet.extend(report.unmet(&Expected { events: events.len(), posts: posts.len() + 1, refused: 1 }));
+    unmet.extend(report.unmet(&ExpectedReport { events: events.len(), posts: posts.len() + 1, refused: 1 }));
     Ok((report, unmet))
 }
 

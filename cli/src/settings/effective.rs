@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use apiary_settings::{Origin, Values};
 
-use super::file::Place;
+use super::file::SearchPath;
 use super::flags::Flags;
 use super::table::TABLE;
 use super::{environment, file};
@@ -22,7 +22,11 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Reads all sources.
-    pub(crate) fn load(place: &Place, flags: &Flags, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Fault> {
+    pub(crate) fn load(
+        place: &SearchPath,
+        flags: &Flags,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Fault> {
         let mut settings = Self { values: Self::defaults(), file: place.find(), warnings: Vec::new() };
         if let Some(path) = settings.file.clone() {
             file::read(&path, &mut settings)?;

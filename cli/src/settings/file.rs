@@ -20,14 +20,14 @@ const BYTES_MAX: u64 = 1024 * 1024;
 
 /// Places to search for the file.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct SearchPath {
     /// The file of `--config` or `APIARY_CONFIG`, which must exist.
     pub(crate) named: Option<PathBuf>,
     /// The folder of `--data` or `APIARY_DATA`.
     pub(crate) data: Option<PathBuf>,
 }
 
-impl Place {
+impl SearchPath {
     /// Returns the file to read: the named one; else that of the named data folder; else the first that exists of
     /// `./apiary.toml`, the one in the user's configuration folder, and the one that `apiary up` wrote into its default
     /// folder.

@@ -13,6 +13,6 @@ mod tests;
 pub(crate) use apiary_settings::{Origin, Setting};
 pub(crate) use effective::Settings;
 pub(crate) use environment::unknown_variables;
-pub(crate) use file::{Place, default_data_folder};
+pub(crate) use file::{SearchPath, default_data_folder};
 pub(crate) use flags::Flags;
 pub(crate) use table::is_setting;

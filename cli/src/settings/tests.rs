@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use apiary_settings::Kind;
 
 use super::table::{self, TABLE};
-use super::{Flags, Place, Settings};
+use super::{Flags, SearchPath, Settings};
 use crate::exit::Fault;
 
 /// Sources of settings in a test, without those of the test's caller.
@@ -33,7 +33,7 @@ impl Scene {
         self.sets.iter().try_for_each(|text| flags.add_set(text))?;
         // A data folder without a file keeps the search away from the caller's files.
         let data = self.folder.as_ref().map_or(PathBuf::from("/nonexistent"), |folder| folder.path().to_owned());
-        let place = Place { named: None, data: Some(data) };
+        let place = SearchPath { named: None, data: Some(data) };
         Settings::load(&place, &flags, &|name: &str| self.variables.get(name).cloned())
     }
 

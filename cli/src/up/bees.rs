@@ -22,12 +22,12 @@ pub(crate) struct BeesConfig {
 /// Running bees. Dropped without [`stop`](Self::stop), they are cut off.
 #[derive(Default)]
 pub(super) struct Bees {
-    running: JoinSet<Ended>,
+    running: JoinSet<BeeEnd>,
     stop: CancellationToken,
 }
 
 /// A bee's name, and how it ended.
-type Ended = (&'static str, Result<(), ClientError>);
+type BeeEnd = (&'static str, Result<(), ClientError>);
 
 impl Bees {
     /// Starts a bee for each client, in the order of [`ALL`]; none runs on if one cannot start.
@@ -75,7 +75,7 @@ impl Bees {
     }
 }
 
-fn error_of(ended: Result<Ended, JoinError>) -> anyhow::Error {
+fn error_of(ended: Result<BeeEnd, JoinError>) -> anyhow::Error {
     match ended {
         Ok((name, Ok(()))) => Fault::failure(format!("the {name} bee ended by itself")).into(),
         Ok((name, Err(error))) => anyhow::Error::from(error).context(format!("the {name} bee")),

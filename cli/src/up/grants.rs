@@ -20,7 +20,7 @@ const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(365 * 24);
 const HEAD_START: SignedDuration = SignedDuration::from_mins(5);
 
 /// The permissions that a key needs.
-struct Need {
+struct NeededGrant {
     key: Id,
     name: &'static str,
     role: Role,
@@ -42,7 +42,7 @@ pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> an
     }
     for need in needs(keys) {
         // A revocation by the colony's owner is respected: a removed key gets no new grant.
-        let is_removed = |known: &list::Listed| known.revoked_from.is_some() && known.grant.key == need.key;
+        let is_removed = |known: &list::ListOutput| known.revoked_from.is_some() && known.grant.key == need.key;
         if there.iter().any(|known| is_removed(known) || need.is_met_by(&known.grant, now)) {
             continue;
         }
@@ -52,8 +52,8 @@ pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> an
     Ok(())
 }
 
-fn needs(keys: &Keys) -> Vec<Need> {
-    let need = |key: &KeyPair, name, role, scopes, rights| Need { key: key.id(), name, role, scopes, rights };
+fn needs(keys: &Keys) -> Vec<NeededGrant> {
+    let need = |key: &KeyPair, name, role, scopes, rights| NeededGrant { key: key.id(), name, role, scopes, rights };
     let everything = Scopes { functions: vec!["*".to_owned()], executor_types: vec!["*".to_owned()] };
     let stripe = Scopes { functions: vec!["stripe.event".to_owned()], executor_types: vec!["finance".to_owned()] };
     let mut needs = vec![need(&keys.stripe_adapter, "stripe-adapter", Role::User, stripe, &[])];
@@ -64,7 +64,7 @@ fn needs(keys: &Keys) -> Vec<Need> {
     needs
 }
 
-impl Need {
+impl NeededGrant {
     fn is_met_by(&self, grant: &Grant, now: Timestamp) -> bool {
         let later = now.saturating_add(RENEWED_BEFORE).unwrap_or(Timestamp::MAX);
         grant.key == self.key

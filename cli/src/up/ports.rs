@@ -26,10 +26,10 @@ impl Ports {
         // The first address stays bound while the other is searched, so that they differ. A configured address comes
         // first, because a default one can give way.
         let (broker, webhook) = if is_usual(settings, broker) {
-            let webhook = Held::take(settings, webhook)?;
-            (Held::take(settings, broker)?, webhook)
+            let webhook = BoundAddress::take(settings, webhook)?;
+            (BoundAddress::take(settings, broker)?, webhook)
         } else {
-            (Held::take(settings, broker)?, Held::take(settings, webhook)?)
+            (BoundAddress::take(settings, broker)?, BoundAddress::take(settings, webhook)?)
         };
         Ok(Self { broker: broker.address, webhook: webhook.address })
     }
@@ -51,12 +51,12 @@ impl Ports {
 }
 
 /// An address that is bound while this value exists.
-struct Held {
+struct BoundAddress {
     address: SocketAddr,
     _listener: TcpListener,
 }
 
-impl Held {
+impl BoundAddress {
     fn take(settings: &Settings, setting: &Setting) -> Result<Self, Fault> {
         let Some(wanted) = settings.socket(setting) else {
             return Err(Fault::usage(format!("`{}` is not set", setting.key)));
@@ -88,7 +88,7 @@ fn is_usual(settings: &Settings, setting: &Setting) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Flags, Place};
+    use crate::settings::{Flags, SearchPath};
 
     fn free(set: &[&str]) -> Result<Ports, Fault> {
         let mut flags = Flags::default();
@@ -96,7 +96,7 @@ mod tests {
             flags.add_set(text)?;
         }
         // A folder without a file, so that the caller's settings do not count.
-        let place = Place { data: Some("/nonexistent".into()), ..Place::default() };
+        let place = SearchPath { data: Some("/nonexistent".into()), ..SearchPath::default() };
         Ports::free(&Settings::load(&place, &flags, &|_| None)?)
     }
 

@@ -77,9 +77,9 @@ pub struct HeldBody {
 
 /// Reader of bodies that bounds their memory in total. Clones share the bounds.
 #[derive(Clone)]
-pub struct Bodies(Arc<Shared>);
+pub struct Bodies(Arc<BodyAccount>);
 
-struct Shared {
+struct BodyAccount {
     limits: BodyLimits,
     state: Mutex<State>,
     freed: Notify,
@@ -111,7 +111,7 @@ struct Arrival {
 /// A body's reservation of memory, returned when dropped. A displaced body's is returned at once, under the lock, and
 /// its reader ends soon after.
 pub struct BodyHold {
-    shared: Arc<Shared>,
+    shared: Arc<BodyAccount>,
     share: Share,
     id: u64,
     bytes: usize,
@@ -119,12 +119,12 @@ pub struct BodyHold {
 }
 
 /// A body's place among those that wait for memory.
-struct Waiting<'s>(&'s Shared);
+struct Waiting<'s>(&'s BodyAccount);
 
 impl Bodies {
     /// Returns a reader with these bounds.
     pub fn new(limits: BodyLimits) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(BodyAccount {
             limits,
             state: Mutex::default(),
             freed: Notify::new(),
@@ -220,7 +220,7 @@ async fn collect<B: Body + Unpin>(hold: &mut BodyHold, mut body: B, bounds: Body
     if seen > bounds.bytes_max { Err(BodyError::TooLarge) } else { Ok(collected) }
 }
 
-impl Shared {
+impl BodyAccount {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs under the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -302,7 +302,7 @@ impl State {
 }
 
 impl BodyHold {
-    fn begin(shared: &Arc<Shared>, share: Share) -> Self {
+    fn begin(shared: &Arc<BodyAccount>, share: Share) -> Self {
         let cut = CancellationToken::new();
         let mut state = shared.lock();
         let id = state.next_id;
@@ -384,7 +384,7 @@ impl Drop for BodyHold {
 }
 
 impl<'s> Waiting<'s> {
-    fn begin(shared: &'s Shared) -> Option<Self> {
+    fn begin(shared: &'s BodyAccount) -> Option<Self> {
         let mut state = shared.lock();
         if state.waiting >= BODIES_WAITING_MAX {
             return None;

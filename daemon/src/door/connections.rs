@@ -29,11 +29,11 @@ pub struct ConnectionLimits {
 pub struct Connections {
     limits: ConnectionLimits,
     start: Instant,
-    open: Mutex<Open>,
+    open: Mutex<OpenConnections>,
 }
 
 #[derive(Default)]
-struct Open {
+struct OpenConnections {
     next_id: u64,
     count: usize,
     peers: HashMap<Peer, BTreeMap<u64, Arc<Connection>>>,
@@ -75,13 +75,13 @@ pub struct Connection {
 }
 
 /// A connection's place among the open ones, returned when dropped.
-pub(super) struct Room {
+pub(super) struct ConnectionSlot {
     connections: Arc<Connections>,
     connection: Arc<Connection>,
 }
 
 /// Guard of a request in progress.
-pub(super) struct RequestOpen(Arc<Connection>);
+pub(super) struct RequestGuard(Arc<Connection>);
 
 /// Guard of a call that may last for an unlimited time, such as a stream.
 pub struct LongCall(Arc<Connection>);
@@ -102,9 +102,9 @@ impl Connections {
 
     /// Makes room for a connection. If there is none, closes a stranger's connection, from the peer with the most of
     /// them, or else one of a known client that is idle. `None` if no connection can be closed.
-    pub(super) fn open(self: &Arc<Self>, peer: Peer, is_known: bool) -> Option<Room> {
+    pub(super) fn open(self: &Arc<Self>, peer: Peer, is_known: bool) -> Option<ConnectionSlot> {
         let mut open = self.lock();
-        let strangers = |peer: &Peer, open: &Open| {
+        let strangers = |peer: &Peer, open: &OpenConnections| {
             open.peers.get(peer).map_or(0, |all| all.values().filter(|one| !one.is_known()).count())
         };
         // A peer at its bound displaces its own connections and never another peer's.
@@ -145,7 +145,7 @@ impl Connections {
         });
         open.peers.entry(peer).or_default().insert(id, connection.clone());
         drop(open);
-        Some(Room { connections: self.clone(), connection })
+        Some(ConnectionSlot { connections: self.clone(), connection })
     }
 
     /// Returns `true` if a connection was closed that had only just been opened, and resets this.
@@ -158,19 +158,19 @@ impl Connections {
         std::mem::take(&mut self.lock().refusals)
     }
 
-    fn idlest_known(&self, open: &Open) -> Option<Arc<Connection>> {
+    fn idlest_known(&self, open: &OpenConnections) -> Option<Arc<Connection>> {
         let all = open.peers.values().flat_map(BTreeMap::values);
         let idle = all.filter(|one| one.idle_time() >= KNOWN_IDLE_MIN);
         idle.min_by_key(|one| (one.last_ms(), one.id)).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, OpenConnections> {
         // No code that can panic runs under the lock.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Open {
+impl OpenConnections {
     /// Closes a connection. It stops counting at once, although its task may take a moment to end.
     fn close(&mut self, victim: Option<Arc<Connection>>) {
         let Some(victim) = victim else { return };
@@ -254,10 +254,10 @@ impl Connection {
         self.requests.load(Ordering::Acquire)
     }
 
-    pub(super) fn begin(self: &Arc<Self>) -> RequestOpen {
+    pub(super) fn begin(self: &Arc<Self>) -> RequestGuard {
         self.requests_open.fetch_add(1, Ordering::AcqRel);
         self.requests.fetch_add(1, Ordering::AcqRel);
-        RequestOpen(self.clone())
+        RequestGuard(self.clone())
     }
 
     /// Counts a request refused for want of room. After too many the connection is closed: refusing costs time, too.
@@ -324,19 +324,19 @@ impl Connection {
     }
 }
 
-impl Room {
+impl ConnectionSlot {
     pub(super) fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }
 }
 
-impl Drop for Room {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.connections.lock().remove(&self.connection);
     }
 }
 
-impl Drop for RequestOpen {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         // The time before the count: once the count is 0, the idle time is measured from it.
         self.0.last_ms.store(millis(self.0.start.elapsed()), Ordering::Relaxed);
@@ -377,7 +377,7 @@ pub(super) mod tests {
         Peer::of([198, 51, 100, last].into())
     }
 
-    fn is_cut(room: &Room) -> bool {
+    fn is_cut(room: &ConnectionSlot) -> bool {
         room.connection().cut.is_cancelled()
     }
 
@@ -385,7 +385,7 @@ pub(super) mod tests {
     async fn a_peer_with_too_many_connections_displaces_its_own() {
         let connections = connections(100, 3);
         let other = connections.open(peer(1), false).unwrap();
-        let rooms: Vec<Room> = (0..3).map(|_| connections.open(peer(2), false).unwrap()).collect();
+        let rooms: Vec<ConnectionSlot> = (0..3).map(|_| connections.open(peer(2), false).unwrap()).collect();
         // Of the three, one has a request in progress, one is idle, and one has sent nothing.
         let _request = rooms[0].connection().begin();
         drop(rooms[1].connection().begin());
@@ -413,7 +413,7 @@ pub(super) mod tests {
     async fn where_all_is_full_the_peer_with_most_strangers_gives_way() {
         let connections = connections(4, 100);
         let few = connections.open(peer(1), false).unwrap();
-        let many: Vec<Room> = (0..3).map(|_| connections.open(peer(2), false).unwrap()).collect();
+        let many: Vec<ConnectionSlot> = (0..3).map(|_| connections.open(peer(2), false).unwrap()).collect();
         let _newcomer = connections.open(peer(3), false).unwrap();
         assert!(!is_cut(&few) && is_cut(&many[0]));
     }
@@ -421,7 +421,7 @@ pub(super) mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_is_known_gives_way_only_when_idle_and_after_all_strangers() {
         let connections = connections(3, 1);
-        let rooms: Vec<Room> = (0..2).map(|_| connections.open(peer(1), true).unwrap()).collect();
+        let rooms: Vec<ConnectionSlot> = (0..2).map(|_| connections.open(peer(1), true).unwrap()).collect();
         let _request = rooms[0].connection().begin();
         let stranger = connections.open(peer(1), false).unwrap();
         let _known = connections.open(peer(2), true).unwrap();

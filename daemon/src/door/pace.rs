@@ -17,9 +17,9 @@ use super::serve::Duplex;
 /// A stream that yields to other tasks after [`TURN_BYTES_MAX`] bytes. A connection's task otherwise reads for as long
 /// as there are bytes, and thousands of empty requests fit into the system's buffer: every other connection would wait
 /// for all of them.
-pub(super) struct Paced<S>(Take<S>);
+pub(super) struct YieldingStream<S>(Take<S>);
 
-impl<S: Duplex> Paced<S> {
+impl<S: Duplex> YieldingStream<S> {
     pub(super) fn new(stream: S) -> Self {
         Self(stream.take(TURN_BYTES_MAX))
     }
@@ -74,7 +74,7 @@ impl Turns {
     }
 }
 
-impl<S: Duplex> AsyncRead for Paced<S> {
+impl<S: Duplex> AsyncRead for YieldingStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -95,7 +95,7 @@ impl<S: Duplex> AsyncRead for Paced<S> {
     }
 }
 
-impl<S: Duplex> AsyncWrite for Paced<S> {
+impl<S: Duplex> AsyncWrite for YieldingStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(self.0.get_mut()).poll_write(context, bytes)
     }
@@ -125,7 +125,7 @@ impl<S: Duplex> AsyncWrite for Paced<S> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::super::connections::Room;
+    use super::super::connections::ConnectionSlot;
     use super::super::connections::tests::{connections, peer};
     use super::super::limits::REQUESTS_QUEUED_MAX;
     use super::super::requests::RequestRoom;
@@ -147,7 +147,7 @@ mod tests {
             }
         });
         let mut read = Vec::new();
-        Paced::new(ours).read_to_end(&mut read).await.unwrap();
+        YieldingStream::new(ours).read_to_end(&mut read).await.unwrap();
         other.abort();
         assert_eq!(read, bytes, "and not a byte is lost");
         assert!(turns.load(Ordering::Relaxed) >= TURNS - 1, "{turns:?} turns");
@@ -158,9 +158,9 @@ mod tests {
         let connections = connections(10, 10);
         let [crowd, one, many] = [1, 2, 3].map(|last| connections.open(peer(last), false).unwrap());
         let requests = Arc::new(Requests::default());
-        let begin = |room: &Room| requests.begin(room.connection(), room.connection().peer(), 0);
+        let begin = |room: &ConnectionSlot| requests.begin(room.connection(), room.connection().peer(), 0);
         let queued: Vec<_> = (0..=REQUESTS_QUEUED_MAX).map(|_| begin(&crowd)).collect();
-        let turns = |room: &Room| Turns::new(room.connection().clone(), requests.clone());
+        let turns = |room: &ConnectionSlot| Turns::new(room.connection().clone(), requests.clone());
         let (mut of_one, mut of_many) = (turns(&one), turns(&many));
         let _request = one.connection().begin();
         let _requests = [(); 2].map(|()| many.connection().begin());

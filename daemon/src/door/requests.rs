@@ -170,15 +170,15 @@ impl Drop for RequestRoom {
 #[cfg(test)]
 mod tests {
     use super::super::connections::tests::{connections, peer};
-    use super::super::connections::{Connections, Room};
+    use super::super::connections::{ConnectionSlot, Connections};
     use super::super::limits::STREAMS_PER_CONNECTION_MAX;
     use super::*;
 
-    fn open(connections: &Arc<Connections>, last: u8) -> Room {
+    fn open(connections: &Arc<Connections>, last: u8) -> ConnectionSlot {
         connections.open(peer(last), false).unwrap()
     }
 
-    fn fill(requests: &Arc<Requests>, room: &Room) -> Vec<RequestRoom> {
+    fn fill(requests: &Arc<Requests>, room: &ConnectionSlot) -> Vec<RequestRoom> {
         let connection = room.connection();
         std::iter::from_fn(|| requests.begin(connection, connection.peer(), 12_000).ok()).collect()
     }
@@ -205,7 +205,7 @@ mod tests {
     #[tokio::test]
     async fn all_strangers_together_have_a_bound() {
         let (connections, requests) = (connections(100, 100), Arc::new(Requests::default()));
-        let rooms: Vec<Room> = (1..10).map(|last| open(&connections, last)).collect();
+        let rooms: Vec<ConnectionSlot> = (1..10).map(|last| open(&connections, last)).collect();
         let _held: Vec<_> = rooms.iter().map(|room| fill(&requests, room)).collect();
         assert!(requests.lock().bytes <= REQUESTS_BYTES_MAX);
     }

@@ -23,13 +23,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
-use super::connections::Room;
+use super::connections::ConnectionSlot;
 use super::limits::{
     ACCEPT_QUEUE_MAX, CLOSE_TIME_MAX, CONNECTION_WINDOW_BYTES, HEADERS_MAX, HTTP1_BUFFER_BYTES_MIN, KEEPALIVE,
     PAUSE_AFTER_ACCEPT_ERROR, PAUSE_AFTER_EARLY_CUT, REFUSALS_LOGGED_EVERY, RESET_STREAMS_MAX, SEND_BUFFER_BYTES_MAX,
     STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX,
 };
-use super::pace::{Paced, Turns};
+use super::pace::{Turns, YieldingStream};
 use super::peer::is_forwarded;
 use super::requests::{RequestRoom, Requests};
 use super::{Connections, Peer, TrustedProxies, proxy_protocol};
@@ -246,7 +246,7 @@ impl Door {
     }
 
     /// Determines the connection's peer, and makes room for it.
-    async fn open(&self, arrival: Arrival) -> io::Result<Option<(Room, Stream)>> {
+    async fn open(&self, arrival: Arrival) -> io::Result<Option<(ConnectionSlot, Stream)>> {
         let Arrival { mut stream, mut peer, mut is_known, is_proxy } = arrival;
         if is_proxy {
             let opening = proxy_protocol::read(&mut stream).await?;
@@ -264,7 +264,7 @@ impl Door {
     async fn serve_stream(
         &self,
         stream: Stream,
-        room: &Room,
+        room: &ConnectionSlot,
         router: Router,
         stop: &CancellationToken,
     ) -> io::Result<()> {
@@ -303,7 +303,7 @@ impl Door {
             }
         });
         let builder = self.builder();
-        let mut serving = pin!(builder.serve_connection(TokioIo::new(Paced::new(stream)), service));
+        let mut serving = pin!(builder.serve_connection(TokioIo::new(YieldingStream::new(stream)), service));
         let ended = tokio::select! {
             ended = serving.as_mut() => return ended.map_err(io::Error::other),
             () = stop.cancelled() => self.http.drain_timeout,

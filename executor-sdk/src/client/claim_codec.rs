@@ -41,14 +41,14 @@ impl Decoder for ClaimCodec {
 
 /// A `ClaimResponse` whose leases are only counted: a vector of `()` takes no memory.
 #[derive(Clone, PartialEq, Message)]
-struct Counted {
+struct LeaseCount {
     #[prost(message, repeated, tag = "1")]
     leases: Vec<()>,
 }
 
 fn decode(message: bytes::Bytes) -> Result<v1::ClaimResponse, Status> {
     let unreadable = |error: prost::DecodeError| Status::out_of_range(format!("a claim's answer: {error}"));
-    let count = Counted::decode(message.clone()).map_err(unreadable)?.leases.len();
+    let count = LeaseCount::decode(message.clone()).map_err(unreadable)?.leases.len();
     if count > SLOTS_MAX {
         return Err(Status::out_of_range(format!("a claim's answer of {count} leases, the most is {SLOTS_MAX}")));
     }

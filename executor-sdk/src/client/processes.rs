@@ -23,7 +23,7 @@ const WATCH: &str = "/apiary.v1.ProcessService/Watch";
 
 /// The result of a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Submitted {
+pub struct SubmitResult {
     /// The process: the spec's own, or the first one with the same idempotency key.
     pub process_id: Uuid,
     /// `true` if nothing was stored, because the process existed already.
@@ -42,7 +42,7 @@ impl Client {
 
     /// Signs a spec and submits it. The process is stored durably once this returns. Submitting the same spec again
     /// returns the same process, so that the call may be repeated, as [`retry`](crate::retry()) does.
-    pub async fn submit(&self, spec: &Spec) -> Result<Submitted, ClientError> {
+    pub async fn submit(&self, spec: &Spec) -> Result<SubmitResult, ClientError> {
         self.submit_envelope(&Envelope::seal(self.key(), spec)?).await
     }
 
@@ -52,20 +52,20 @@ impl Client {
         executor_type: &str,
         function: &str,
         args: &T,
-    ) -> Result<Submitted, ClientError> {
+    ) -> Result<SubmitResult, ClientError> {
         let json = serde_json::to_vec(args)
             .map_err(|error| ClientError::Invalid(format!("the arguments of `{function}` are no JSON: {error}")))?;
         self.submit(&self.spec(executor_type, function).with_args(Content::from_bytes(&json))).await
     }
 
     /// Submits an already signed spec.
-    pub async fn submit_envelope(&self, spec: &Envelope) -> Result<Submitted, ClientError> {
+    pub async fn submit_envelope(&self, spec: &Envelope) -> Result<SubmitResult, ClientError> {
         let request = v1::SubmitRequest { spec: Some(envelope_to_proto(spec)) };
         let answer: v1::SubmitResponse =
             self.call("/apiary.v1.ProcessService/Submit", request, self.call_timeout()).await?;
         let process_id = answer.process_id.parse();
         let process_id = process_id.map_err(|_| ClientError::Answer("its process id is no UUID".to_owned()))?;
-        Ok(Submitted { process_id, existed: answer.existed, redriven: answer.redriven, state: answer.state() })
+        Ok(SubmitResult { process_id, existed: answer.existed, redriven: answer.redriven, state: answer.state() })
     }
 
     /// Submits many already signed specs, 1 to 1000. Each has an answer of its own, in the same order: a refused spec

@@ -188,7 +188,7 @@ fn build(
     let usual = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
     let usual = usual.map_err(|error| TlsError::new(error.to_string()))?;
     let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let verifier = Arc::new(Pinned { usual, pinned });
+    let verifier = Arc::new(PinVerifier { usual, pinned });
     let builder = builder
         .map_err(|error| TlsError::new(error.to_string()))?
         .dangerous()
@@ -227,12 +227,12 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
 /// Verifier that trusts authorities, and also servers with exactly one of the given certificates. By the rules of the
 /// web, a self-signed certificate with `CA:TRUE` is not a server's, but a pinned one is trusted on purpose.
 #[derive(Debug)]
-struct Pinned {
+struct PinVerifier {
     usual: Arc<WebPkiServerVerifier>,
     pinned: Vec<CertificateDer<'static>>,
 }
 
-impl ServerCertVerifier for Pinned {
+impl ServerCertVerifier for PinVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

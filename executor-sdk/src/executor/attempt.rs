@@ -17,13 +17,13 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use super::Context;
-use super::heartbeat::{Held, Lost, Notice, keep};
+use super::heartbeat::{HeartbeatLease, LossReason, Notice, keep};
 use crate::client::millis;
 use crate::guard::Guard;
 use crate::handler::Handler;
 use crate::journal::Journal;
 use crate::lease::courier::Courier;
-use crate::lease::{Claimant, Ended, Ending, Rejection, Subject, VerifiedLease, examine, reject};
+use crate::lease::{Claimant, Ending, Rejection, ReportAnswer, Subject, VerifiedLease, examine, reject};
 use crate::limits::{BACKOFF_MOST, CANCEL_GRACE, LAST_ANSWER, RELEASE_TIMEOUT};
 use crate::retry::pauses;
 use crate::work::Parts;
@@ -49,7 +49,7 @@ pub(super) async fn run(context: &Context, subject: &Subject, lease: v1::Lease, 
     };
     // Frees the envelopes, which hold a second copy of the arguments, for the time that the handler runs.
     drop(lease);
-    let held = Held {
+    let held = HeartbeatLease {
         process_id: subject.process_id,
         attempt: subject.attempt,
         lease: context.settings.lease,
@@ -88,7 +88,7 @@ fn check(context: &Context, guard: &Guard, lease: &v1::Lease) -> Result<Sound, R
     Ok(Sound { work, handler: Arc::clone(handler) })
 }
 
-async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound) {
+async fn perform(context: &Context, subject: &Subject, held: &HeartbeatLease, sound: Sound) {
     let Sound { work, handler } = sound;
     let (cancellation, function) = (work.cancellation(), work.function().to_owned());
     let courier = Courier::start(context.client.clone(), *subject, work.journal(), &context.tasks);
@@ -124,7 +124,7 @@ async fn perform(context: &Context, subject: &Subject, held: &Held, sound: Sound
 
 /// Sends the last progress and log lines before the result, after which the broker would refuse them. Returns `false`
 /// if the lease was lost meanwhile.
-async fn last_words(courier: Courier, beat: Pin<&mut impl Future<Output = Lost>>) -> bool {
+async fn last_words(courier: Courier, beat: Pin<&mut impl Future<Output = LossReason>>) -> bool {
     tokio::select! {
         _ = courier.finish() => true,
         lost = beat => {
@@ -141,7 +141,7 @@ async fn heed(
     function: &str,
     mut task: Task,
     courier: Courier,
-    mut beat: Pin<&mut impl Future<Output = Lost>>,
+    mut beat: Pin<&mut impl Future<Output = LossReason>>,
     reason: &str,
 ) {
     tracing::info!(reason, "the process is cancelled: cancelling the handler");
@@ -180,7 +180,7 @@ async fn report(
     subject: &Subject,
     function: &str,
     returned: Result<Bytes, Failure>,
-    beat: Pin<&mut impl Future<Output = Lost>>,
+    beat: Pin<&mut impl Future<Output = LossReason>>,
 ) {
     if let Some((delay, waiting_for)) = context.waits.heed(function, &returned) {
         let cause = returned.as_ref().err().and_then(Failure::cause);
@@ -201,7 +201,7 @@ async fn report(
         }
     };
     match sent.await {
-        Ok((kind, Ended { existed: false, retry_at: None }, Some(failure))) => {
+        Ok((kind, ReportAnswer { existed: false, retry_at: None }, Some(failure))) => {
             if let Some(held_back) = context.warnings.pass(&format!("{function} {failure}")) {
                 tracing::warn!(
                     outcome = kind.as_str(),
@@ -229,7 +229,7 @@ async fn put_off(
     delay: Duration,
     cause: Option<&str>,
     waiting_for: &str,
-    beat: Pin<&mut impl Future<Output = Lost>>,
+    beat: Pin<&mut impl Future<Output = LossReason>>,
 ) {
     let given_back = async {
         let mut tries = pauses();
@@ -279,8 +279,8 @@ fn tell_put_off(context: &Context, delay: Duration, cause: Option<&str>, waiting
 async fn deliver(
     context: &Context,
     ending: &Ending,
-    beat: Pin<&mut impl Future<Output = Lost>>,
-) -> Result<Ended, ClientError> {
+    beat: Pin<&mut impl Future<Output = LossReason>>,
+) -> Result<ReportAnswer, ClientError> {
     let mut sending = pin!(ending.send(&context.client));
     tokio::select! {
         biased;
@@ -320,7 +320,7 @@ async fn give_up(
     function: &str,
     mut task: Task,
     courier: Courier,
-    mut beat: Pin<&mut impl Future<Output = Lost>>,
+    mut beat: Pin<&mut impl Future<Output = LossReason>>,
 ) {
     let joined = tokio::select! {
         joined = timeout(CANCEL_GRACE, &mut task) => joined.ok(),

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
-use super::contact::{Contact, can_pass};
+use super::contact::{BrokerContact, can_pass};
 use super::introduce::{Introduction, Welcome};
 use super::polls::Polls;
 use super::works::Works;
@@ -22,7 +22,7 @@ use crate::{Client, ClientError};
 
 /// State of the loop, which survives a panic of the loop.
 pub(super) struct Claims {
-    contact: Contact,
+    contact: BrokerContact,
     introduction: Introduction,
     polls: Polls,
     /// `true` once the colony's rules were requested.
@@ -32,7 +32,7 @@ pub(super) struct Claims {
 impl Claims {
     pub(super) fn new() -> Self {
         Self {
-            contact: Contact::new(),
+            contact: BrokerContact::new(),
             introduction: Introduction::default(),
             polls: Polls::default(),
             is_guarded: false,
@@ -107,7 +107,7 @@ impl Claims {
 async fn introduce(
     context: &Context,
     introduction: &mut Introduction,
-    contact: &mut Contact,
+    contact: &mut BrokerContact,
 ) -> Result<Option<Duration>, ClientError> {
     match introduction.tell(context).await {
         Ok(Welcome::Approved) => Ok(None),
@@ -128,7 +128,7 @@ async fn introduce(
 }
 
 /// The answer to a claim, and its speed.
-struct Claimed {
+struct TimedClaim {
     answer: v1::ClaimResponse,
     is_early: bool,
 }
@@ -139,7 +139,7 @@ async fn claim(
     free: usize,
     wait: Duration,
     shutdown: &CancellationToken,
-) -> Option<Result<Claimed, ClientError>> {
+) -> Option<Result<TimedClaim, ClientError>> {
     let request = v1::ClaimRequest {
         executor_type: context.settings.executor_type.clone(),
         count_max: i32::try_from(free).unwrap_or(i32::MAX),
@@ -153,7 +153,7 @@ async fn claim(
         biased;
         answer = &mut claiming => {
             let is_early = asked_at.elapsed() < CLAIM_EMPTY_MIN;
-            return Some(answer.map(|answer| Claimed { answer, is_early }));
+            return Some(answer.map(|answer| TimedClaim { answer, is_early }));
         }
         () = shutdown.cancelled() => {}
     }
@@ -167,7 +167,7 @@ async fn claim(
 
 /// Starts the claimed work. Returns `false` if the next claim must wait: the broker drains, answered too early, or sent
 /// only unusable leases.
-fn take(works: &mut Works, Claimed { answer, is_early }: Claimed, asked: usize) -> bool {
+fn take(works: &mut Works, TimedClaim { answer, is_early }: TimedClaim, asked: usize) -> bool {
     if answer.leases.is_empty() {
         return !answer.drain && !is_early;
     }

@@ -10,13 +10,13 @@ use crate::limits::BACKOFF_MOST;
 use crate::retry::pauses;
 
 /// State of the contact with the broker.
-pub(super) struct Contact {
+pub(super) struct BrokerContact {
     accepted: bool,
     trouble: Option<String>,
     pauses: ExponentialBackoff,
 }
 
-impl Contact {
+impl BrokerContact {
     pub(super) fn new() -> Self {
         Self { accepted: false, trouble: None, pauses: pauses() }
     }
@@ -106,8 +106,8 @@ mod tests {
             retryable: true,
             retry_after,
         };
-        assert_eq!(Contact::new().failed(overloaded(Some(asked))).unwrap(), asked);
-        assert!(Contact::new().failed(overloaded(None)).unwrap() < Duration::from_secs(1));
+        assert_eq!(BrokerContact::new().failed(overloaded(Some(asked))).unwrap(), asked);
+        assert!(BrokerContact::new().failed(overloaded(None)).unwrap() < Duration::from_secs(1));
     }
 
     fn away() -> ClientError {
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_their_bound_and_start_again_after_success() {
-        let mut contact = Contact::new();
+        let mut contact = BrokerContact::new();
         let pauses: Vec<_> = (0..12).map(|_| contact.failed(away()).unwrap()).collect();
         assert!(pauses[0] < Duration::from_secs(1), "{pauses:?}");
         assert!(pauses[11] >= BACKOFF_MOST && pauses[11] <= 2 * BACKOFF_MOST, "{pauses:?}");
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_refusal_for_good_ends_only_an_executor_that_was_never_accepted() {
-        let mut contact = Contact::new();
+        let mut contact = BrokerContact::new();
         assert!(contact.failed(away()).is_ok());
         assert!(contact.failed(refusal("DRAINING", true)).is_ok());
         assert!(contact.failed(refusal("REQUEST_STALE", false)).is_ok());

@@ -25,7 +25,7 @@ const REASON_CHARS_MAX: usize = 512;
 /// sends: clocks differ, and a compromised broker could send any time. If this is wrong, the broker still protects the
 /// process: it accepts no result of a lease that has ended.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Held {
+pub(super) struct HeartbeatLease {
     pub(super) process_id: Uuid,
     pub(super) attempt: i32,
     pub(super) lease: Duration,
@@ -61,7 +61,7 @@ impl Notice {
 
 /// The reason why a lease was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lost {
+pub(super) enum LossReason {
     /// The broker reports it as lost.
     Taken,
     /// The lease ended before the broker could be reached.
@@ -70,7 +70,7 @@ pub(super) enum Lost {
     ExecTimeOver,
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for LossReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Taken => "the broker gave it away",
@@ -82,7 +82,7 @@ impl fmt::Display for Lost {
 
 /// Renews a lease until it is lost, and notifies when the process is being cancelled; then the lease continues until
 /// the broker ends it, at the deadline. Restarts after a panic with its state, for as long as the lease lasts.
-pub(super) async fn keep(client: &Client, held: &Held, notice: &Notice, tasks: &Supervisor) -> Lost {
+pub(super) async fn keep(client: &Client, held: &HeartbeatLease, notice: &Notice, tasks: &Supervisor) -> LossReason {
     let mut beats = Beats::new(client, held, notice);
     // A token that is never cancelled: work in progress keeps its lease while the executor drains.
     let mut life = tasks.life("heartbeats", CancellationToken::new());
@@ -96,7 +96,7 @@ pub(super) async fn keep(client: &Client, held: &Held, notice: &Notice, tasks: &
 /// The renewals of one lease.
 struct Beats<'a> {
     client: &'a Client,
-    held: &'a Held,
+    held: &'a HeartbeatLease,
     notice: &'a Notice,
     /// End of the longest time of the attempt.
     exec_end: Option<Instant>,
@@ -107,7 +107,7 @@ struct Beats<'a> {
 }
 
 impl<'a> Beats<'a> {
-    fn new(client: &'a Client, held: &'a Held, notice: &'a Notice) -> Self {
+    fn new(client: &'a Client, held: &'a HeartbeatLease, notice: &'a Notice) -> Self {
         let exec_end = held.max_exec.and_then(|most| held.claimed_at.checked_add(most));
         let (lease_end, next) = (held.claimed_at + held.lease, held.claimed_at + held.lease / 3);
         Self { client, held, notice, exec_end, lease_end, next, tries: pauses() }
@@ -115,12 +115,12 @@ impl<'a> Beats<'a> {
 
     /// Renews the lease each third of its length, so that two renewals may fail before it ends. Returns when it is
     /// lost.
-    async fn run(&mut self) -> Lost {
+    async fn run(&mut self) -> LossReason {
         let Self { client, held, notice, .. } = *self;
         loop {
             let (end, lost) = match self.exec_end {
-                Some(exec_end) if exec_end <= self.lease_end => (exec_end, Lost::ExecTimeOver),
-                _ => (self.lease_end, Lost::Over),
+                Some(exec_end) if exec_end <= self.lease_end => (exec_end, LossReason::ExecTimeOver),
+                _ => (self.lease_end, LossReason::Over),
             };
             sleep_until(self.next.min(end)).await;
             // Measured before the call: the broker starts the new lease later than this, so that the end computed here
@@ -140,7 +140,7 @@ impl<'a> Beats<'a> {
                 }
                 // Only this reason ends the work. Any other error may be a proxy's or a broker's that restarts, and the
                 // lease still lasts.
-                Ok(Err(error)) if error.is(&Reason::LeaseLost) => return Lost::Taken,
+                Ok(Err(error)) if error.is(&Reason::LeaseLost) => return LossReason::Taken,
                 Ok(Err(error)) => {
                     tracing::debug!(process_id = %held.process_id, attempt = held.attempt, %error, "lease not renewed");
                     // At most a sixth of the lease, so that several tries fit into the rest of it.

@@ -18,13 +18,13 @@ pub(super) struct Rule {
     executor_type: String,
     function: String,
     pub(super) schema: Option<Schema>,
-    pub(super) deny: Vec<Denied>,
-    pub(super) allow: Vec<Allowed>,
+    pub(super) deny: Vec<ForbiddenPatterns>,
+    pub(super) allow: Vec<AllowedPatterns>,
 }
 
 /// Forbidden patterns of a field.
 #[derive(Debug)]
-pub(super) struct Denied {
+pub(super) struct ForbiddenPatterns {
     /// JSON Pointer; empty for any text anywhere.
     pub(super) field: String,
     /// Each pattern with its name in refusals: its named group, or its place in the rule.
@@ -33,7 +33,7 @@ pub(super) struct Denied {
 
 /// Allowed patterns of a field, one of which must match the whole value.
 #[derive(Debug)]
-pub(super) struct Allowed {
+pub(super) struct AllowedPatterns {
     /// JSON Pointer; empty for every string anywhere.
     pub(super) field: String,
     pub(super) patterns: Vec<Regex>,
@@ -56,7 +56,7 @@ pub(super) fn matches(entry: &str, name: &str) -> bool {
 
 /// Compiles the rules of one origin.
 pub(super) fn compile(rules: &[GuardRule]) -> Result<Vec<Arc<Rule>>, GuardError> {
-    let mut known = Known::default();
+    let mut known = PatternCache::default();
     let mut compiled = Vec::with_capacity(rules.len());
     for rule in rules {
         compiled.push(Arc::new(known.rule(rule)?));
@@ -66,11 +66,11 @@ pub(super) fn compile(rules: &[GuardRule]) -> Result<Vec<Arc<Rule>>, GuardError>
 
 /// Patterns already compiled: rules for several functions often share theirs.
 #[derive(Default)]
-struct Known<'r> {
+struct PatternCache<'r> {
     patterns: HashMap<&'r str, Regex>,
 }
 
-impl<'r> Known<'r> {
+impl<'r> PatternCache<'r> {
     fn rule(&mut self, rule: &'r GuardRule) -> Result<Rule, GuardError> {
         let GuardRule { name, executor_type, function, .. } = rule;
         let schema = rule.schema.as_ref().map(|schema| Schema::compile(schema.get())).transpose();
@@ -84,7 +84,7 @@ impl<'r> Known<'r> {
         })
     }
 
-    fn deny(&mut self, rule: &str, patterns: &'r [FieldPattern]) -> Result<Vec<Denied>, GuardError> {
+    fn deny(&mut self, rule: &str, patterns: &'r [FieldPattern]) -> Result<Vec<ForbiddenPatterns>, GuardError> {
         let mut fields: BTreeMap<&str, Vec<(String, Regex)>> = BTreeMap::new();
         for (index, FieldPattern { field, pattern }) in patterns.iter().enumerate() {
             let place = format!("deny[{index}]");
@@ -97,10 +97,13 @@ impl<'r> Known<'r> {
             let name = regex.capture_names().flatten().next().map(str::to_owned);
             fields.entry(field).or_default().push((name.unwrap_or(place), regex));
         }
-        Ok(fields.into_iter().map(|(field, patterns)| Denied { field: field.to_owned(), patterns }).collect())
+        Ok(fields
+            .into_iter()
+            .map(|(field, patterns)| ForbiddenPatterns { field: field.to_owned(), patterns })
+            .collect())
     }
 
-    fn allow(&mut self, rule: &str, patterns: &'r [FieldPattern]) -> Result<Vec<Allowed>, GuardError> {
+    fn allow(&mut self, rule: &str, patterns: &'r [FieldPattern]) -> Result<Vec<AllowedPatterns>, GuardError> {
         let mut fields: BTreeMap<&str, Vec<Regex>> = BTreeMap::new();
         for (index, FieldPattern { field, pattern }) in patterns.iter().enumerate() {
             // Compiled alone first, so that a pattern such as `a)|(b` cannot break out of the group around it.
@@ -108,7 +111,7 @@ impl<'r> Known<'r> {
             let whole = whole.map_err(|problem| GuardError::rule(rule, format!("allow[{index}].pattern"), problem))?;
             fields.entry(field).or_default().push(whole);
         }
-        Ok(fields.into_iter().map(|(field, patterns)| Allowed { field: field.to_owned(), patterns }).collect())
+        Ok(fields.into_iter().map(|(field, patterns)| AllowedPatterns { field: field.to_owned(), patterns }).collect())
     }
 
     fn pattern(&mut self, pattern: &'r str) -> Result<Regex, String> {

@@ -6,12 +6,12 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::args::Args;
-use super::compile::{Allowed, Denied, Rule};
+use super::compile::{AllowedPatterns, ForbiddenPatterns, Rule};
 use super::error::Refusal;
 use super::rules::Guard;
 use super::schema::Misfit;
 use super::shell::as_a_shell_reads;
-use super::texts::{Place, each_leaf, each_text, text};
+use super::texts::{ValuePath, each_leaf, each_text, text};
 
 /// Reason of a refusal by `allow`.
 const NOT_ALLOWED: &str = "none of what is allowed";
@@ -62,11 +62,11 @@ impl Rule {
         self.allow.iter().try_for_each(|allowed| self.check_allowed(allowed, args))
     }
 
-    fn check_denied(&self, denied: &Denied, args: &Value) -> Result<(), Refusal> {
+    fn check_denied(&self, denied: &ForbiddenPatterns, args: &Value) -> Result<(), Refusal> {
         // An absent field has no text that could match.
         let Some(value) = args.pointer(&denied.field) else { return Ok(()) };
         let mut refusal = None;
-        let _ = each_text(value, &Place::field(&denied.field), &mut |place, text| match denied.found_in(text) {
+        let _ = each_text(value, &ValuePath::field(&denied.field), &mut |place, text| match denied.found_in(text) {
             None => ControlFlow::Continue(()),
             Some(pattern) => {
                 refusal = Some(Refusal::new(&self.name, place.pointer(), format!("denied: {pattern}")));
@@ -76,14 +76,14 @@ impl Rule {
         refusal.map_or(Ok(()), Err)
     }
 
-    fn check_allowed(&self, allowed: &Allowed, args: &Value) -> Result<(), Refusal> {
+    fn check_allowed(&self, allowed: &AllowedPatterns, args: &Value) -> Result<(), Refusal> {
         let Some(value) = args.pointer(&allowed.field) else {
             return Err(Refusal::new(&self.name, &allowed.field, "missing, and only some values are allowed"));
         };
         // An empty field covers every string of the arguments; numbers and booleans are not meant then.
         let strings_only = allowed.field.is_empty();
         let mut refusal = None;
-        let _ = each_leaf(value, &Place::field(&allowed.field), &mut |place, leaf| {
+        let _ = each_leaf(value, &ValuePath::field(&allowed.field), &mut |place, leaf| {
             if strings_only && !leaf.is_string() || allowed.covers(&text(leaf)) {
                 return ControlFlow::Continue(());
             }
@@ -108,7 +108,7 @@ impl Rule {
     }
 }
 
-impl Denied {
+impl ForbiddenPatterns {
     /// Returns the name of the first pattern that matches the text, or the text as a shell reads it.
     fn found_in(&self, text: &str) -> Option<&str> {
         let as_read = as_a_shell_reads(text);
@@ -117,7 +117,7 @@ impl Denied {
     }
 }
 
-impl Allowed {
+impl AllowedPatterns {
     fn covers(&self, text: &str) -> bool {
         self.patterns.iter().any(|pattern| pattern.is_match(text))
     }

@@ -16,8 +16,8 @@ const POINTER_BYTES_MAX: usize = 128;
 
 /// The place of a value in the arguments, as a chain up to the root.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    parent: Option<&'a Place<'a>>,
+pub(super) struct ValuePath<'a> {
+    parent: Option<&'a ValuePath<'a>>,
     step: Step<'a>,
 }
 
@@ -30,11 +30,11 @@ enum Step<'a> {
 }
 
 /// Visitor of a text and its place; breaks once it has found a match.
-pub(super) type Take<'t> = &'t mut dyn FnMut(&Place<'_>, &str) -> ControlFlow<()>;
+pub(super) type Take<'t> = &'t mut dyn FnMut(&ValuePath<'_>, &str) -> ControlFlow<()>;
 
 /// Visits every text of a value: strings, numbers and keys; and combinations that a handler is likely to join: a list
 /// of words, and a program with the list of its arguments beside it.
-pub(super) fn each_text(value: &Value, at: &Place<'_>, take: Take<'_>) -> ControlFlow<()> {
+pub(super) fn each_text(value: &Value, at: &ValuePath<'_>, take: Take<'_>) -> ControlFlow<()> {
     match value {
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
@@ -59,8 +59,8 @@ pub(super) fn each_text(value: &Value, at: &Place<'_>, take: Take<'_>) -> Contro
 /// Visits every value that is neither a list nor an object.
 pub(super) fn each_leaf(
     value: &Value,
-    at: &Place<'_>,
-    take: &mut dyn FnMut(&Place<'_>, &Value) -> ControlFlow<()>,
+    at: &ValuePath<'_>,
+    take: &mut dyn FnMut(&ValuePath<'_>, &Value) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     match value {
         Value::Array(items) => {
@@ -83,7 +83,7 @@ pub(super) fn text(leaf: &Value) -> Cow<'_, str> {
 
 /// Visits command lines split over fields, such as `{"command": "rm", "args": ["-rf", "/"]}`. All lists are appended to
 /// each program together, so that the cost is linear in the arguments and not quadratic.
-fn each_command_line(fields: &Map<String, Value>, at: &Place<'_>, take: Take<'_>) -> ControlFlow<()> {
+fn each_command_line(fields: &Map<String, Value>, at: &ValuePath<'_>, take: Take<'_>) -> ControlFlow<()> {
     let lists: Vec<String> = LIST_FIELDS
         .iter()
         .filter_map(|name| match fields.get(*name)? {
@@ -110,21 +110,21 @@ fn words(items: &[Value]) -> String {
     leaves.join(" ")
 }
 
-impl<'a> Place<'a> {
+impl<'a> ValuePath<'a> {
     /// Creates the place of a field named by a rule.
     pub(super) fn field(pointer: &'a str) -> Self {
         Self { parent: None, step: Step::Root(pointer) }
     }
 
-    fn then<'b>(&'b self, step: Step<'b>) -> Place<'b> {
-        Place { parent: Some(self), step }
+    fn then<'b>(&'b self, step: Step<'b>) -> ValuePath<'b> {
+        ValuePath { parent: Some(self), step }
     }
 
     /// Returns the place as a JSON Pointer that is safe to print.
     pub(super) fn pointer(&self) -> String {
         let mut steps = Vec::new();
         let mut place = Some(self);
-        while let Some(Place { parent, step }) = place {
+        while let Some(ValuePath { parent, step }) = place {
             steps.push(*step);
             place = *parent;
         }
@@ -163,7 +163,7 @@ mod tests {
 
     fn texts(value: &Value) -> Vec<(String, String)> {
         let mut texts = Vec::new();
-        let _ = each_text(value, &Place::field(""), &mut |place, text| {
+        let _ = each_text(value, &ValuePath::field(""), &mut |place, text| {
             texts.push((place.pointer(), text.to_owned()));
             ControlFlow::Continue(())
         });

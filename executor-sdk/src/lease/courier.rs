@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::subject::Subject;
-use crate::journal::{Journal, Said};
+use crate::journal::{Journal, LatestReport};
 use crate::limits::{ATTRIBUTES_CALL_MAX, BACKOFF_MOST, LAST_WORDS, SAYING_PAUSE};
 use crate::retry::pauses;
 use crate::{Client, ClientError};
@@ -60,7 +60,7 @@ impl Courier {
 }
 
 /// The result of sending.
-enum Sent {
+enum SendResult {
     /// Sent, or refused for good.
     Done,
     /// Failed for now; to be sent again later.
@@ -96,11 +96,11 @@ impl Round {
                 () = ending.cancelled() => {}
             }
             match self.send_all().await {
-                Sent::Lost => {
+                SendResult::Lost => {
                     self.journal.take_no_lines();
                     return self.lost.cancel();
                 }
-                Sent::Later => {
+                SendResult::Later => {
                     // The end interrupts one pause, for an immediate last try. Later pauses run in full, or a broker
                     // that is down would be called in a busy loop.
                     let is_told = ending.is_cancelled();
@@ -109,7 +109,7 @@ impl Round {
                         () = ending.cancelled(), if !is_told => {}
                     }
                 }
-                Sent::Done => {
+                SendResult::Done => {
                     tries = pauses();
                     if ending.is_cancelled() && self.journal.is_empty() {
                         return;
@@ -121,42 +121,42 @@ impl Round {
     }
 
     /// Sends everything, each kind separately: a failure of one must not hold back the others.
-    async fn send_all(&mut self) -> Sent {
-        let mut all = Sent::Done;
+    async fn send_all(&mut self) -> SendResult {
+        let mut all = SendResult::Done;
         for sent in [self.send_said().await, self.send_attributes().await, self.send_lines().await] {
             match sent {
-                Sent::Lost => return Sent::Lost,
-                Sent::Later => all = Sent::Later,
-                Sent::Done => {}
+                SendResult::Lost => return SendResult::Lost,
+                SendResult::Later => all = SendResult::Later,
+                SendResult::Done => {}
             }
         }
         all
     }
 
-    async fn send_said(&mut self) -> Sent {
-        let Some(mut said) = self.journal.take_said() else { return Sent::Done };
+    async fn send_said(&mut self) -> SendResult {
+        let Some(mut said) = self.journal.take_said() else { return SendResult::Done };
         // A document has room for only one of them at its maximum size. The checkpoint goes first, because the broker
         // keeps it when later reports lack it.
         if said.output.is_some() && said.checkpoint.is_some() {
-            let alone = Said { checkpoint: said.checkpoint.take(), output: None, ..said.clone() };
+            let alone = LatestReport { checkpoint: said.checkpoint.take(), output: None, ..said.clone() };
             match self.send_report(&alone).await {
-                Sent::Done => {}
-                Sent::Lost => return Sent::Lost,
-                Sent::Later => {
+                SendResult::Done => {}
+                SendResult::Lost => return SendResult::Lost,
+                SendResult::Later => {
                     said.checkpoint = alone.checkpoint;
                     self.journal.unsaid(said);
-                    return Sent::Later;
+                    return SendResult::Later;
                 }
             }
         }
         let sent = self.send_report(&said).await;
-        if matches!(sent, Sent::Later) {
+        if matches!(sent, SendResult::Later) {
             self.journal.unsaid(said);
         }
         sent
     }
 
-    async fn send_report(&mut self, said: &Said) -> Sent {
+    async fn send_report(&mut self, said: &LatestReport) -> SendResult {
         self.number += 1;
         match self.seal(said) {
             Ok(envelope) => self.judge("progress", self.client.report(&envelope).await),
@@ -164,7 +164,7 @@ impl Round {
         }
     }
 
-    fn seal(&self, said: &Said) -> Result<Envelope, ClientError> {
+    fn seal(&self, said: &LatestReport) -> Result<Envelope, ClientError> {
         self.subject.progress(&self.client, self.number, |mut progress| {
             progress.percent = said.percent;
             if let Some(message) = &said.message {
@@ -180,24 +180,24 @@ impl Round {
         })
     }
 
-    async fn send_attributes(&self) -> Sent {
+    async fn send_attributes(&self) -> SendResult {
         let attributes = self.journal.take_attributes(ATTRIBUTES_CALL_MAX);
         if attributes.is_empty() {
-            return Sent::Done;
+            return SendResult::Done;
         }
         let Subject { process_id, attempt, .. } = self.subject;
         let answer = self.client.set_attributes(process_id, attempt, attributes.clone()).await;
         let sent = self.judge("attributes", answer);
-        if matches!(sent, Sent::Later) {
+        if matches!(sent, SendResult::Later) {
             self.journal.unattached(attributes);
         }
         sent
     }
 
-    async fn send_lines(&self) -> Sent {
+    async fn send_lines(&self) -> SendResult {
         let lines = self.journal.take_lines();
         if lines.is_empty() {
-            return Sent::Done;
+            return SendResult::Done;
         }
         let Subject { process_id, attempt, .. } = self.subject;
         let answer = self.client.add_logs(process_id, attempt, lines.clone()).await;
@@ -208,23 +208,23 @@ impl Round {
             self.journal.take_no_lines();
         }
         let sent = self.judge("log lines", answer);
-        if matches!(sent, Sent::Later) {
+        if matches!(sent, SendResult::Later) {
             self.journal.unsent(lines);
         }
         sent
     }
 
-    fn judge<T>(&self, what: &str, answer: Result<T, ClientError>) -> Sent {
+    fn judge<T>(&self, what: &str, answer: Result<T, ClientError>) -> SendResult {
         match answer {
-            Ok(_) => Sent::Done,
-            Err(error) if error.is(&Reason::LeaseLost) => Sent::Lost,
+            Ok(_) => SendResult::Done,
+            Err(error) if error.is(&Reason::LeaseLost) => SendResult::Lost,
             Err(error) if error.is_retryable() || error.is(&Reason::Internal) => {
                 tracing::debug!(%error, what, "not sent yet");
-                Sent::Later
+                SendResult::Later
             }
             Err(error) => {
                 tracing::warn!(%error, what, "the broker refused progress or log lines");
-                Sent::Done
+                SendResult::Done
             }
         }
     }

@@ -19,7 +19,7 @@ pub struct Ending {
 
 /// The broker's answer to a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct ReportAnswer {
     /// `true` if this same result was accepted before.
     pub existed: bool,
     /// Earliest start of the next attempt; `None` if there will be none.
@@ -38,7 +38,7 @@ impl Ending {
 
     /// Sends the same bytes until the broker accepts them, or refuses them for good. Has no time limit; the caller sets
     /// one.
-    pub async fn send(&self, client: &Client) -> Result<Ended, ClientError> {
+    pub async fn send(&self, client: &Client) -> Result<ReportAnswer, ClientError> {
         let mut tries = pauses();
         loop {
             let error = match self.send_once(client).await {
@@ -55,20 +55,20 @@ impl Ending {
 
     /// Sends the same bytes until the broker accepts or refuses them, or the pauses between tries add up to `most`;
     /// then returns the last error.
-    pub async fn send_within(&self, client: &Client, most: Duration) -> Result<Ended, ClientError> {
+    pub async fn send_within(&self, client: &Client, most: Duration) -> Result<ReportAnswer, ClientError> {
         retry(most, || self.send_once(client)).await
     }
 
-    async fn send_once(&self, client: &Client) -> Result<Ended, ClientError> {
+    async fn send_once(&self, client: &Client) -> Result<ReportAnswer, ClientError> {
         match self.kind {
             OutcomeKind::Succeeded => {
                 let answer = client.complete(&self.envelope).await?;
-                Ok(Ended { existed: answer.existed, retry_at: None })
+                Ok(ReportAnswer { existed: answer.existed, retry_at: None })
             }
             OutcomeKind::FailedRetryable | OutcomeKind::FailedFinal | OutcomeKind::Refused | OutcomeKind::Cancelled => {
                 let answer = client.fail(&self.envelope).await?;
                 let retry_at = (answer.retry_at_ms > 0).then(|| Timestamp::from_millisecond(answer.retry_at_ms).ok());
-                Ok(Ended { existed: answer.existed, retry_at: retry_at.flatten() })
+                Ok(ReportAnswer { existed: answer.existed, retry_at: retry_at.flatten() })
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apiary_adapters::legacy::{Ended, Import, LegacyError, LegacyFile, LegacyTable, Mapping, Report};
+use apiary_adapters::legacy::{Import, ImportEnd, LegacyError, LegacyFile, LegacyTable, Mapping, Report};
 use apiary_executor_sdk::{Client, v1};
 use apiary_identity::Spec;
 use apiary_tests::colony::claim;
@@ -35,20 +35,20 @@ pub(super) async fn open(database: &Backend, mapping: &Mapping) -> Result<Legacy
 }
 
 /// Imports the table.
-pub(super) async fn import(user: &Client, database: &Backend, mapping: Mapping) -> Ended {
+pub(super) async fn import(user: &Client, database: &Backend, mapping: Mapping) -> ImportEnd {
     let table = open(database, &mapping).await.unwrap();
     Import::new(mapping, user.clone()).run(table.into()).await
 }
 
 /// Imports a dump.
-pub(super) async fn import_dump(user: &Client, dump: &str, mapping: Mapping) -> Ended {
+pub(super) async fn import_dump(user: &Client, dump: &str, mapping: Mapping) -> ImportEnd {
     let file = LegacyFile::new(std::io::Cursor::new(dump.to_owned().into_bytes()));
     Import::new(mapping, user.clone()).run(file.into()).await
 }
 
 /// Returns the report of an import, which must have read its source to the end.
 #[track_caller]
-pub(super) fn whole(ended: Ended) -> Report {
+pub(super) fn whole(ended: ImportEnd) -> Report {
     assert!(ended.cut_short.is_none(), "{:?}", ended.cut_short);
     ended.report
 }

@@ -13,7 +13,7 @@ use super::file::too_long;
 use super::limits::{CONNECT_TIMEOUT, PAGE_ROWS, READ_TIMEOUT, ROW_BYTES_MAX, SHOWN_CHARS_MAX, STATUSES_MAX};
 use super::mapping::Mapping;
 use super::source::{Found, Page};
-use super::status::Standing;
+use super::status::RowStatus;
 
 /// Columns that every table must have.
 const NEEDED: [&str; 2] = ["id", "status"];
@@ -94,7 +94,7 @@ impl LegacyTable {
             let (ours, others): (i64, i64) = (row.try_get("ours").map_err(sql)?, row.try_get("others").map_err(sql)?);
             page.other_colony += u64::try_from(others).unwrap_or(0);
             // Rows to be submitted are counted when they are read: counted here too, they would count twice.
-            if mapping.submits(Standing::of(&status)) {
+            if mapping.submits(RowStatus::of(&status)) {
                 wanted.push(status);
             } else if ours > 0 {
                 page.counted.push((status, u64::try_from(ours).unwrap_or(0)));

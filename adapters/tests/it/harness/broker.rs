@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use apiary_adapters::{Sink, SinkError};
-use apiary_executor_sdk::{Submitted, v1};
+use apiary_executor_sdk::{SubmitResult, v1};
 use apiary_identity::{Id, KeyPair, Spec};
 use async_trait::async_trait;
 
@@ -118,7 +118,7 @@ impl Sink for Broker {
         self.colony
     }
 
-    async fn submit(&self, spec: &Spec) -> Result<Submitted, SinkError> {
+    async fn submit(&self, spec: &Spec) -> Result<SubmitResult, SinkError> {
         let (submitted, mood) = {
             let mut state = self.state.lock().unwrap();
             state.submits += 1;
@@ -146,7 +146,7 @@ impl Sink for Broker {
                 state.specs.insert(key.clone(), spec.clone());
             }
             let process_id = state.specs[&key].process_id;
-            (Submitted { process_id, existed, redriven: false, state: v1::ProcessState::Waiting }, state.mood)
+            (SubmitResult { process_id, existed, redriven: false, state: v1::ProcessState::Waiting }, state.mood)
         };
         if matches!(mood, Mood::Hangs) {
             std::future::pending::<()>().await;

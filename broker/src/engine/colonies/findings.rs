@@ -8,7 +8,7 @@ use apiary_store::model::{
     ColonyProblems, ExplainReason, FailureSummary, Pause, ProcessState, WaitSummary, WaitingGroup, WaitingType,
 };
 
-use crate::engine::explain::{Candidate, Need, counted, is_paused, nobody, span, unknown_function};
+use crate::engine::explain::{Candidate, Demand, counted, is_paused, nobody, span, unknown_function};
 use crate::engine::presence::state::Presence;
 use crate::limits::{HEALTH_LABELS_CHARS_MAX, HEALTH_SORTS_MAX};
 
@@ -240,7 +240,7 @@ pub(in crate::engine) fn unserved(
     let mut findings: Vec<Finding> = Vec::new();
     for sort in sorts.iter().filter(|sort| now_ms.saturating_sub(sort.since_ms) >= unattended_after_ms) {
         let WaitingGroup { function, executor_names, requires, count, since_ms, .. } = sort;
-        let need = Need { executor_type, function, executor_names, requires };
+        let need = Demand { executor_type, function, executor_names, requires };
         let executors = candidates(function);
         let held = nobody(need, &executors, now_ms).or_else(|| unknown_function(need, &executors));
         let Some(ExplainReason { kind, text, .. }) = held.filter(|held| UNSERVED.contains(&held.kind)) else {

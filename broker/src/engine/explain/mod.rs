@@ -39,7 +39,7 @@ pub(in crate::engine) struct Candidate {
 
 /// The facts that decide which executors may have a process.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::engine) struct Need<'f> {
+pub(in crate::engine) struct Demand<'f> {
     /// The executor type.
     pub(in crate::engine) executor_type: &'f str,
     /// The function to execute.
@@ -112,9 +112,9 @@ pub(in crate::engine) struct Facts<'f> {
 }
 
 impl Facts<'_> {
-    fn need(&self) -> Need<'_> {
+    fn need(&self) -> Demand<'_> {
         let process = self.process;
-        Need {
+        Demand {
             executor_type: &process.summary.executor_type,
             function: &process.summary.function,
             executor_names: &process.executor_names,
@@ -206,8 +206,8 @@ fn pauses<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = ExplainReason> + 'f 
 }
 
 /// Returns the reason why no executor takes a process: each step rules some out, and the first that leaves none is the reason.
-pub(in crate::engine) fn nobody(need: Need<'_>, executors: &[Candidate], now_ms: i64) -> Option<ExplainReason> {
-    let Need { executor_type, function, executor_names, requires } = need;
+pub(in crate::engine) fn nobody(need: Demand<'_>, executors: &[Candidate], now_ms: i64) -> Option<ExplainReason> {
+    let Demand { executor_type, function, executor_names, requires } = need;
     let granted: Vec<&Candidate> = executors.iter().filter(|one| is_granted(one.presence)).collect();
     if granted.is_empty() {
         return Some(nobody_granted(executor_type, executors));
@@ -295,7 +295,7 @@ fn nobody_granted(executor_type: &str, executors: &[Candidate]) -> ExplainReason
 }
 
 /// Returns a reason if no executor that may take a process announces its function; it is handed out all the same.
-pub(in crate::engine) fn unknown_function(need: Need<'_>, executors: &[Candidate]) -> Option<ExplainReason> {
+pub(in crate::engine) fn unknown_function(need: Demand<'_>, executors: &[Candidate]) -> Option<ExplainReason> {
     let able: Vec<&Candidate> = executors.iter().filter(|one| one.presence.is_live() && one.covers_function).collect();
     let may_know =
         |one: &&Candidate| one.functions.is_empty() || one.functions.iter().any(|name| name == need.function);

@@ -25,13 +25,13 @@ pub(in crate::engine) enum Purpose {
 
 /// A cache of compiled schemas.
 pub(in crate::engine) struct SchemaCache {
-    known: Mutex<Known>,
+    known: Mutex<CacheState>,
     announcing: Semaphore,
     checking: Semaphore,
 }
 
 #[derive(Default)]
-struct Known {
+struct CacheState {
     by_text: HashMap<Arc<str>, CompileResult>,
     bytes: usize,
 }
@@ -82,13 +82,13 @@ impl SchemaCache {
         Ok(texts.iter().map(|text| known.get(*text).cloned().unwrap_or_else(lost)).collect())
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, CacheState> {
         // The cache is changed in steps that cannot panic half-way.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Known {
+impl CacheState {
     /// Adds a schema. A full cache is emptied, which costs some compiling and needs no order of use.
     fn remember(&mut self, text: Arc<str>, schema: CompileResult) {
         let bytes = text.len();
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_stays_within_bounds() {
-        let mut known = Known::default();
+        let mut known = CacheState::default();
         let big = |number: usize| Arc::from(format!("{number:09}").repeat(1024 * 1024 / 9));
         for number in 0..40 {
             known.remember(big(number), Err(Arc::from("")));

@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
 
 /// Output of a dry run.
 #[derive(Serialize)]
-struct Counted {
+struct DryRunOutput {
     dry_run: bool,
     action: String,
     matched: i64,
@@ -88,7 +88,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if arguments.dry_run || !arguments.yes {
         let counted = client.start_bulk(request.clone()).await?;
         if arguments.dry_run {
-            let counted = Counted { dry_run: true, action: counted.action, matched: counted.matched };
+            let counted = DryRunOutput { dry_run: true, action: counted.action, matched: counted.matched };
             return context.format.print(&counted, |counted| format!("{}, as of now", matching(counted.matched)));
         }
         confirm(arguments.action.as_str(), counted.matched)?;

@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Created {
+struct CreateOutput {
     colony_id: String,
     name: String,
 }
@@ -43,6 +43,6 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     };
     let owner = keys::from_settings(&context.settings)?;
     let colony = profile::client_as(&context.settings, id, owner)?.create_colony(&arguments.name).await?;
-    let created = Created { colony_id: colony.colony_id, name: colony.name };
+    let created = CreateOutput { colony_id: colony.colony_id, name: colony.name };
     context.format.print(&created, |created| created.colony_id.clone())
 }

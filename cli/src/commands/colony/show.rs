@@ -21,7 +21,7 @@ Example:
 pub(crate) struct Arguments {}
 
 #[derive(Serialize)]
-struct Shown {
+struct ShowOutput {
     colony_id: String,
     name: String,
     created_at: Option<Timestamp>,
@@ -31,7 +31,7 @@ struct Shown {
 pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> {
     let answer = profile::client(&context.settings)?.get_colony().await?;
     let colony = answer.colony.unwrap_or_default();
-    let shown = Shown {
+    let shown = ShowOutput {
         colony_id: colony.colony_id,
         name: colony.name,
         created_at: Timestamp::from_millisecond(colony.created_at_ms).ok(),
@@ -40,7 +40,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     context.format.print(&shown, text)
 }
 
-fn text(shown: &Shown) -> String {
+fn text(shown: &ShowOutput) -> String {
     let mut text = format!("{} ({})\n", plain(&shown.name), plain(&shown.colony_id));
     if let Some(created_at) = shown.created_at {
         let _ = writeln!(text, "created {created_at}");

@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Approved {
+struct ApproveOutput {
     name: String,
     key: Id,
     grant_id: Uuid,
@@ -81,7 +81,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         return write(path, &envelope);
     }
     client.add_grant(&envelope).await?;
-    let approved = Approved {
+    let approved = ApproveOutput {
         name: grant.name,
         key,
         grant_id: grant.grant_id,

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Explained {
+struct ExplainOutput {
     executors: Vec<State>,
     reasons: Vec<Reason>,
 }
@@ -48,7 +48,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let answer = profile::client(&context.settings)?.explain_executor(&arguments.name).await?;
     let executors = answer.executors.into_iter();
     let reasons = answer.reasons.into_iter();
-    let shown = Explained {
+    let shown = ExplainOutput {
         executors: executors
             .map(|one| State { name: one.name, executor_type: one.executor_type, state: one.state })
             .collect(),
@@ -59,7 +59,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     context.format.print(&shown, text)
 }
 
-fn text(shown: &Explained) -> String {
+fn text(shown: &ExplainOutput) -> String {
     let mut text = String::new();
     for one in &shown.executors {
         let executor_type = if one.executor_type.is_empty() { "any type" } else { &one.executor_type };

@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Rejected {
+struct RejectOutput {
     key: apiary_identity::Id,
     existed: bool,
 }
@@ -30,6 +30,6 @@ struct Rejected {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let client = profile::client(&context.settings)?;
     let key = one_key(&named(&client, &arguments.who, &["pending", "rejected"]).await?)?;
-    let rejected = Rejected { key, existed: client.reject_executor(&key).await? };
+    let rejected = RejectOutput { key, existed: client.reject_executor(&key).await? };
     context.format.print(&rejected, |rejected| plain(&format!("rejected {}", rejected.key)))
 }

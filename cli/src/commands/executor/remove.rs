@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Removed {
+struct RemoveOutput {
     name: String,
     keys: Vec<Id>,
     grants: i32,
@@ -43,10 +43,10 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let colony_key = colony_key(context, Some(&arguments.colony_key))?;
     let client = profile::client_as(&context.settings, colony_key.id(), colony_key.clone())?;
     let (grants, _) = list::all(&client).await?;
-    let is_meant = |known: &list::Listed| {
+    let is_meant = |known: &list::ListOutput| {
         known.grant.role == Role::Executor && known.grant.name == arguments.name && known.revoked_from.is_none()
     };
-    let mut removed = Removed { name: arguments.name.clone(), keys: Vec::new(), grants: 0, leases: 0 };
+    let mut removed = RemoveOutput { name: arguments.name.clone(), keys: Vec::new(), grants: 0, leases: 0 };
     for known in grants.into_iter().filter(is_meant) {
         let about = revoke::About { grant_id: Some(known.grant.grant_id), key: None };
         let revocation = about.revocation(colony_key.id(), client.clock().now(), arguments.reason.clone());

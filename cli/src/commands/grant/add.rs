@@ -91,7 +91,7 @@ impl RightWord {
 }
 
 #[derive(Serialize)]
-struct Added {
+struct AddOutput {
     grant_id: String,
     existed: bool,
 }
@@ -155,6 +155,6 @@ impl Arguments {
 
 async fn deliver(context: &Context, envelope: &Envelope, caller: KeyPair) -> anyhow::Result<()> {
     let answer = profile::client_as(&context.settings, envelope.key_id, caller)?.add_grant(envelope).await?;
-    let added = Added { grant_id: answer.grant_id, existed: answer.existed };
+    let added = AddOutput { grant_id: answer.grant_id, existed: answer.existed };
     context.format.print(&added, |added| added.grant_id.clone())
 }

@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
 }
 
 /// A grant of the colony, with its revocation.
-pub(crate) struct Listed {
+pub(crate) struct ListOutput {
     /// The grant as signed by the colony.
     pub(crate) grant: Grant,
     /// Start of the revocation, as stated by the broker.
@@ -59,7 +59,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     };
     let now = client.clock().now();
     let (grants, broken) = all(&client).await?;
-    let row = |Listed { grant, revoked_from }| Row {
+    let row = |ListOutput { grant, revoked_from }| Row {
         valid_now: grant.is_valid_at(now) && revoked_from.is_none(),
         grant,
         revoked_from,
@@ -77,7 +77,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 }
 
 /// Reads every grant signed by the colony, and reports the faults of the others.
-pub(crate) async fn all(client: &Client) -> anyhow::Result<(Vec<Listed>, Vec<String>)> {
+pub(crate) async fn all(client: &Client) -> anyhow::Result<(Vec<ListOutput>, Vec<String>)> {
     let (mut grants, mut broken, mut page_token) = (Vec::new(), Vec::new(), String::new());
     loop {
         let page = client.list_grants(v1::ListGrantsRequest { page_size: PAGE, page_token }).await?;
@@ -85,7 +85,7 @@ pub(crate) async fn all(client: &Client) -> anyhow::Result<(Vec<Listed>, Vec<Str
         for (envelope, revoked_from_ms) in page.grants.iter().zip(revoked) {
             let revoked_from = Timestamp::from_millisecond(revoked_from_ms).ok().filter(|_| revoked_from_ms > 0);
             match check(&client.colony(), envelope) {
-                Ok(grant) => grants.push(Listed { grant, revoked_from }),
+                Ok(grant) => grants.push(ListOutput { grant, revoked_from }),
                 Err(words) => broken.push(words),
             }
         }

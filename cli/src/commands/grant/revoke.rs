@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Revoked {
+struct RevokeOutput {
     grants: i32,
     leases: i32,
 }
@@ -111,6 +111,6 @@ pub(crate) fn ended(grants: i32, leases: i32) -> String {
 
 async fn deliver(context: &Context, client: &Client, envelope: &Envelope) -> anyhow::Result<()> {
     let answer = client.revoke_grant(envelope).await?;
-    let revoked = Revoked { grants: answer.grants, leases: answer.leases };
+    let revoked = RevokeOutput { grants: answer.grants, leases: answer.leases };
     context.format.print(&revoked, |revoked| ended(revoked.grants, revoked.leases))
 }

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use apiary_adapters::legacy::{Ended, Import, LegacyError, LegacyFile, LegacyTable, Mapping, Report, Source, Standing};
+use apiary_adapters::legacy::{
+    Import, ImportEnd, LegacyError, LegacyFile, LegacyTable, Mapping, Report, RowStatus, Source,
+};
 use apiary_identity::KeyPair;
 use clap::Args;
 use tokio::io::BufReader;
@@ -112,7 +114,7 @@ async fn dump(path: &Path) -> anyhow::Result<LegacyFile> {
 }
 
 /// Converts the result to an exit code: success only if the source was read to its end and no row stayed undecided.
-fn judge(ended: Ended, skip_unknown: bool) -> anyhow::Result<()> {
+fn judge(ended: ImportEnd, skip_unknown: bool) -> anyhow::Result<()> {
     if let Some(error) = ended.cut_short {
         let context = format!("the import ended after {} rows", ended.report.rows);
         return Err(fault(error).context(context));
@@ -138,7 +140,7 @@ fn judge(ended: Ended, skip_unknown: bool) -> anyhow::Result<()> {
 /// Lists the unknown statuses, as many as fit into a line.
 fn unknown(report: &Report) -> String {
     const NAMES_MAX: usize = 5;
-    let names = report.statuses.iter().filter(|count| count.action == Standing::Unknown.word());
+    let names = report.statuses.iter().filter(|count| count.action == RowStatus::Unknown.word());
     let mut names: Vec<String> = names.map(|count| format!("`{}`", count.status)).collect();
     if names.len() > NAMES_MAX {
         names.truncate(NAMES_MAX);

@@ -22,11 +22,11 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Named {
+struct IdOutput {
     id: String,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let named = Named { id: keys::id_from_file(&context.settings, &arguments.file)?.to_string() };
+    let named = IdOutput { id: keys::id_from_file(&context.settings, &arguments.file)?.to_string() };
     context.format.print(&named, |named| named.id.clone())
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::file::Held;
+use super::file::LeaseInFile;
 
 /// Time for which an unavailable broker is retried. The work is done already, and a repeated delivery must send exactly
 /// these bytes.
@@ -25,7 +25,7 @@ pub(super) struct EndedView {
 }
 
 /// Delivers a signed result.
-pub(super) async fn send(held: &Held, signed: &Ending) -> anyhow::Result<EndedView> {
+pub(super) async fn send(held: &LeaseInFile, signed: &Ending) -> anyhow::Result<EndedView> {
     let ended = signed.send_within(&held.client, PATIENCE).await?;
     Ok(EndedView {
         process_id: held.subject.process_id,

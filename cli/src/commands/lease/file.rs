@@ -76,7 +76,7 @@ pub(super) struct LeaseFile {
 }
 
 /// A lease read from a verified file.
-pub(super) struct Held {
+pub(super) struct LeaseInFile {
     pub(super) client: Client,
     pub(super) subject: Subject,
     pub(super) spec: Spec,
@@ -118,7 +118,7 @@ impl LeaseFile {
 
 impl Which {
     /// Reads and verifies the file, as the executor of the settings. `others` are further files that the verb reads.
-    pub(super) fn open(&self, context: &Context, others: &[Option<&Path>]) -> anyhow::Result<Held> {
+    pub(super) fn open(&self, context: &Context, others: &[Option<&Path>]) -> anyhow::Result<LeaseInFile> {
         let settings = &context.settings;
         let key_file = settings.path(&table::KEY_FILE);
         let files = [Some(self.lease.as_path()), key_file.as_deref()].into_iter().chain(others.iter().copied());
@@ -129,7 +129,7 @@ impl Which {
         let name = if is_stdin(&self.lease) { "standard input".to_owned() } else { self.lease.display().to_string() };
         let bytes = files::read(&self.lease, BYTES_MAX, "a lease has")?;
         let (subject, spec) = check(&client, &bytes).with_context(|| name)?;
-        Ok(Held { client, subject, spec })
+        Ok(LeaseInFile { client, subject, spec })
     }
 }
 

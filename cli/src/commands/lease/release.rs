@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 
 /// Result of the release.
 #[derive(Serialize)]
-struct Released {
+struct ReleaseOutput {
     process_id: Uuid,
     attempt: i32,
     delay_ms: i64,
@@ -44,7 +44,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let held = arguments.which.open(context, &[])?;
     let (process_id, attempt) = (held.subject.process_id, held.subject.attempt);
     held.client.release_for(process_id, attempt, delay).await?;
-    let released = Released { process_id, attempt, delay_ms: millis(delay) };
+    let released = ReleaseOutput { process_id, attempt, delay_ms: millis(delay) };
     context.format.print(&released, |released| match delay {
         Duration::ZERO => format!("{} is given back", released.process_id),
         delay => format!("{} is given back, for {delay:?} from now", released.process_id),

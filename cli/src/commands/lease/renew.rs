@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 
 /// A renewed lease.
 #[derive(Serialize)]
-struct Renewed {
+struct RenewOutput {
     process_id: Uuid,
     attempt: i32,
     expires_at: Option<Timestamp>,
@@ -58,7 +58,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let (process_id, attempt) = (held.subject.process_id, held.subject.attempt);
     let answer = held.client.renew(process_id, attempt, arguments.length).await?;
     let moment = |ms: i64| Timestamp::from_millisecond(ms).ok().filter(|_| ms > 0);
-    let renewed = Renewed {
+    let renewed = RenewOutput {
         process_id,
         attempt,
         expires_at: moment(answer.expires_at_ms),
@@ -67,11 +67,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         cancel_deadline: moment(answer.cancel_deadline_ms),
         drain: answer.drain,
     };
-    context.format.print(&renewed, Renewed::text)?;
+    context.format.print(&renewed, RenewOutput::text)?;
     if renewed.cancelled { Err(Quiet(Exit::Cancelled).into()) } else { Ok(()) }
 }
 
-impl Renewed {
+impl RenewOutput {
     /// Formats the lease.
     fn text(&self) -> String {
         let moment = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();

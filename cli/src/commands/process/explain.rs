@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Explained {
+struct ExplainOutput {
     process: ProcessView,
     reasons: Vec<Reason>,
     /// Position from 1; absent if the process does not wait.
@@ -54,7 +54,7 @@ struct Reason {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let client = profile::client(&context.settings)?;
     let answer = client.explain(arguments.id.find(&client).await?).await?;
-    let shown = Explained {
+    let shown = ExplainOutput {
         process: ProcessView::from(answer.process.unwrap_or_default()),
         reasons: answer.reasons.into_iter().map(Reason::from).collect(),
         queue_position: Some(answer.queue_position).filter(|place| *place > 0),
@@ -63,7 +63,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     context.format.print(&shown, text)
 }
 
-fn text(shown: &Explained) -> String {
+fn text(shown: &ExplainOutput) -> String {
     let process = &shown.process;
     let mut lines = vec![behind(&format!("{} ", plain(&process.process_id)), &format!("is {}", process.state))];
     for reason in &shown.reasons {

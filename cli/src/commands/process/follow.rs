@@ -11,7 +11,7 @@ use super::view::is_finished;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// An observation of a process.
-pub(super) enum Seen {
+pub(super) enum Observation {
     /// A new log line.
     Line(v1::LogLine),
     /// A change of state or progress.
@@ -24,7 +24,7 @@ pub(super) async fn follow(
     client: &Client,
     process_id: Uuid,
     mut earlier: v1::ListLogsRequest,
-    mut show: impl FnMut(Seen) -> anyhow::Result<()>,
+    mut show: impl FnMut(Observation) -> anyhow::Result<()>,
 ) -> anyhow::Result<v1::Process> {
     earlier.process_id = process_id.to_string();
     let mut last = 0;
@@ -46,7 +46,7 @@ async fn once(
     client: &Client,
     earlier: &v1::ListLogsRequest,
     last: &mut i64,
-    show: &mut impl FnMut(Seen) -> anyhow::Result<()>,
+    show: &mut impl FnMut(Observation) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<v1::Process>> {
     let request = v1::WatchRequest { process_id: earlier.process_id.clone(), logs: true, ..Default::default() };
     // Before the list, so that no line is missed between the two.
@@ -65,7 +65,7 @@ async fn once(
             Sighting::Logs(lines) => show_lines(lines, last, show)?,
             Sighting::Process(process) => {
                 let end = is_finished(process.state()).then(|| (*process).clone());
-                show(Seen::Process(process))?;
+                show(Observation::Process(process))?;
                 if end.is_some() {
                     return Ok(end);
                 }
@@ -78,12 +78,12 @@ async fn once(
 fn show_lines(
     lines: Vec<v1::LogLine>,
     last: &mut i64,
-    show: &mut impl FnMut(Seen) -> anyhow::Result<()>,
+    show: &mut impl FnMut(Observation) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     for line in lines {
         if line.line > *last {
             *last = line.line;
-            show(Seen::Line(line))?;
+            show(Observation::Line(line))?;
         }
     }
     Ok(())

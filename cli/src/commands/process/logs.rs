@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::follow::{Seen, follow};
+use super::follow::{Observation, follow};
 use super::select::Which;
 use crate::arguments::{Level, Past, whole};
 use crate::context::Context;
@@ -78,8 +78,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     }
     let wanted = request.clone();
     follow(&client, process_id, request, |seen| match seen {
-        Seen::Line(line) if matches(&wanted, &line) => show(line),
-        Seen::Line(_) | Seen::Process(_) => Ok(()),
+        Observation::Line(line) if matches(&wanted, &line) => show(line),
+        Observation::Line(_) | Observation::Process(_) => Ok(()),
     })
     .await?;
     Ok(())

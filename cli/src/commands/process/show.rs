@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 
 /// A process, as stated by the broker: only `verify` checks its signatures.
 #[derive(Serialize)]
-pub(super) struct Shown {
+pub(super) struct ShowOutput {
     #[serde(flatten)]
     process: ProcessView,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -123,11 +123,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 }
 
 /// Reads a process.
-pub(super) async fn read(client: &Client, process_id: Uuid) -> anyhow::Result<Shown> {
+pub(super) async fn read(client: &Client, process_id: Uuid) -> anyhow::Result<ShowOutput> {
     let answer = client.get_process(process_id).await?;
     let spec = answer.spec.as_ref().and_then(opened);
     let output = answer.attempts.last().and_then(|attempt| output(attempt.result.as_ref()?));
-    Ok(Shown {
+    Ok(ShowOutput {
         args: spec.as_ref().and_then(|spec| ContentView::of(&spec.args())),
         terms: spec.as_ref().map(Terms::from),
         executor_names: spec.as_ref().map(|spec| spec.executor_names.clone()).unwrap_or_default(),
@@ -165,7 +165,7 @@ fn output_so_far(envelope: &v1::Envelope) -> Option<ContentView> {
 }
 
 /// Formats all fields.
-pub(super) fn text(shown: &Shown) -> String {
+pub(super) fn text(shown: &ShowOutput) -> String {
     let process = &shown.process;
     let mut text = String::new();
     let mut line = |name: &str, value: String| {

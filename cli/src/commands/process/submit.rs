@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use apiary_executor_sdk::v1::{ListLogsRequest, Process, ProcessState};
 use apiary_executor_sdk::wire::envelope_from_proto;
-use apiary_executor_sdk::{Client, Submitted};
+use apiary_executor_sdk::{Client, SubmitResult};
 use apiary_identity::limits::{CONTENT_BYTES_MAX, PRIORITY_MAX, RETRIES_MAX};
 use apiary_identity::{Content, OnFailed, Spec};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::follow::{Seen, follow};
+use super::follow::{Observation, follow};
 use super::logs::LineView;
 use super::requires::Requires;
 use super::show;
 use super::view::{ProcessView, is_finished, state_word};
-use crate::arguments::{Moment, duration, millis, pair, uuid, whole};
+use crate::arguments::{TimeArgument, duration, millis, pair, uuid, whole};
 use crate::context::Context;
 use crate::exit::Fault;
 use crate::output::{note, plain};
@@ -66,8 +66,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     max_wait: Option<Duration>,
     /// Earliest start: a time (RFC 3339), or a time from now, such as 5m
-    #[arg(long, value_name = "WHEN", value_parser = Moment::read)]
-    not_before: Option<Moment>,
+    #[arg(long, value_name = "WHEN", value_parser = TimeArgument::read)]
+    not_before: Option<TimeArgument>,
     /// A parent: the process starts only after this one has succeeded; may be given several times
     #[arg(long = "after", value_name = "ID", value_parser = uuid)]
     parents: Vec<Uuid>,
@@ -159,7 +159,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 }
 
 /// Describes the existing process that the spec met, if there was one, and whose arguments are in use.
-async fn meeting(client: &Client, spec: &Spec, submitted: Submitted) -> Option<String> {
+async fn meeting(client: &Client, spec: &Spec, submitted: SubmitResult) -> Option<String> {
     if !submitted.existed {
         return None;
     }
@@ -179,7 +179,12 @@ async fn meeting(client: &Client, spec: &Spec, submitted: Submitted) -> Option<S
     Some(format!("{met}; nothing new was submitted{whose}"))
 }
 
-async fn wait(arguments: &Arguments, context: &Context, client: &Client, submitted: Submitted) -> anyhow::Result<()> {
+async fn wait(
+    arguments: &Arguments,
+    context: &Context,
+    client: &Client,
+    submitted: SubmitResult,
+) -> anyhow::Result<()> {
     let process_id = submitted.process_id;
     let finished = async {
         match arguments.follow {
@@ -235,8 +240,8 @@ async fn tell_what_holds(client: &Client, process_id: Uuid) -> Infallible {
 async fn follow_shown(context: &Context, client: &Client, process_id: Uuid) -> anyhow::Result<Process> {
     let mut told = String::new();
     follow(client, process_id, ListLogsRequest::default(), |seen| match seen {
-        Seen::Line(line) => context.format.print(&LineView::from(line), LineView::text),
-        Seen::Process(process) => {
+        Observation::Line(line) => context.format.print(&LineView::from(line), LineView::text),
+        Observation::Process(process) => {
             let view = ProcessView::from(*process);
             let now = view.progress_line();
             if now == told || now.is_empty() {

@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct ShowOutput {
     #[serde(flatten)]
     event: EventView,
     spec: Option<Box<RawValue>>,
@@ -39,7 +39,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     };
     spool.close().await;
     let spec = String::from_utf8(spec).ok().and_then(|spec| RawValue::from_string(spec).ok());
-    context.format.print(&Shown { event: event.into(), spec }, |shown| {
+    context.format.print(&ShowOutput { event: event.into(), spec }, |shown| {
         let one = &shown.event;
         let at = |at: Option<jiff::Timestamp>| at.map(|at| format!("{at:.0}")).unwrap_or_default();
         let lines = [

@@ -32,7 +32,7 @@ impl Command {
 
 /// A written file.
 #[derive(Serialize)]
-struct Written {
+struct FileOutput {
     file: PathBuf,
     /// Names and addresses in the certificate; empty for a key.
     names: Vec<String>,
@@ -42,9 +42,9 @@ struct Written {
     setting: Option<&'static str>,
 }
 
-fn print(written: &[Written], context: &Context) -> anyhow::Result<()> {
+fn print(written: &[FileOutput], context: &Context) -> anyhow::Result<()> {
     context.format.print(&written, |written| {
-        let row = |file: &Written| {
+        let row = |file: &FileOutput| {
             let until = file.until.map(|until| until.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
             let setting = file.setting.unwrap_or("none: keep it here").to_owned();
             vec![file.file.display().to_string(), file.names.join(", "), until, setting]

@@ -7,7 +7,7 @@ use rcgen::KeyPair;
 
 use super::authority::{Authority, Order, Side};
 use super::folder::{AUTHORITY, Folder};
-use super::{Written, print};
+use super::{FileOutput, print};
 use crate::arguments::whole;
 use crate::context::Context;
 use crate::exit::Fault;
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
         folder.is_free(AUTHORITY)?;
         folder.make()?;
         let (authority, until) = Authority::make(&folder, now, arguments.ca_days)?;
-        let file = |file, until, setting| Written { file, names: Vec::new(), until, setting };
+        let file = |file, until, setting| FileOutput { file, names: Vec::new(), until, setting };
         written.push(file(folder.certificate(AUTHORITY), Some(until), Some("broker.ca_file")));
         written.push(file(folder.key(AUTHORITY), None, None));
         authority
@@ -83,8 +83,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
             Side::Client => ("broker.client_certificate", "broker.client_key"),
         };
         let until = Some(made.until);
-        written.push(Written { file: folder.certificate(name), names, until, setting: Some(certificate) });
-        written.push(Written { file: folder.key(name), names: Vec::new(), until: None, setting: Some(secret) });
+        written.push(FileOutput { file: folder.certificate(name), names, until, setting: Some(certificate) });
+        written.push(FileOutput { file: folder.key(name), names: Vec::new(), until: None, setting: Some(secret) });
     }
     print(&written, context)
 }

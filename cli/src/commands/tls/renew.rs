@@ -9,7 +9,7 @@ use rcgen::KeyPair;
 use super::authority::{Authority, Order, Side, contents};
 use super::folder::{AUTHORITY, FILE_BYTES_MAX, Folder};
 use super::new::file_name;
-use super::{Written, print};
+use super::{FileOutput, print};
 use crate::arguments::whole;
 use crate::context::Context;
 use crate::exit::Fault;
@@ -58,5 +58,5 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
         Side::Server => "broker.tls_certificate",
         Side::Client => "broker.client_certificate",
     };
-    print(&[Written { file: path, names, until: Some(made.until), setting: Some(setting) }], context)
+    print(&[FileOutput { file: path, names, until: Some(made.until), setting: Some(setting) }], context)
 }

@@ -63,7 +63,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Sent {
+struct SendOutput {
     event: String,
     #[serde(rename = "type")]
     kind: String,
@@ -98,8 +98,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     for _ in 0..arguments.count {
         let event = event(kind, &arguments.customer, clock.now().as_second(), &fields)?;
         let answer = poster.post(&body(&event), &secret).await.map_err(|error| unreachable(&url, &error))?;
-        let sent = Sent::new(&event, &url, &answer);
-        context.format.print(&sent, Sent::text)?;
+        let sent = SendOutput::new(&event, &url, &answer);
+        context.format.print(&sent, SendOutput::text)?;
         if !(200..300).contains(&sent.status) {
             return Err(refused(&sent).into());
         }
@@ -185,7 +185,7 @@ fn unreachable(url: &str, error: &anyhow::Error) -> Fault {
         .hint("is `apiary up` or `apiary webhook` running? --url says where it is")
 }
 
-fn refused(sent: &Sent) -> Fault {
+fn refused(sent: &SendOutput) -> Fault {
     let exit = if sent.status >= 500 { Exit::Unreachable } else { Exit::Refused };
     let words =
         format!("the adapter refused the event: {}", plain(sent.message.as_deref().unwrap_or("without a word")));
@@ -195,7 +195,7 @@ fn refused(sent: &Sent) -> Fault {
     }
 }
 
-impl Sent {
+impl SendOutput {
     fn new(event: &Value, url: &str, answer: &Answer) -> Self {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         Self {
