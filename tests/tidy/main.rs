@@ -9,6 +9,7 @@ mod image;
 mod layers;
 mod pages;
 mod shared;
+mod spans;
 mod statements;
 mod tree;
 mod verbs;

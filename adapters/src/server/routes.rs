@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use apiary_daemon::Supervisor;
-use apiary_daemon::door::HeldBody;
+use apiary_daemon::door::{Calls, HeldBody};
 use apiary_executor_sdk::SubmitResult;
 use apiary_protocol::pages;
 use axum::Router;
@@ -57,6 +57,7 @@ pub(crate) fn router(app: Arc<App>, sources: Vec<Arc<dyn Source>>) -> Router {
             |State(app): State<Arc<App>>| async move { refuse(&app, Refusal::MethodNotAllowed) },
         )
         .with_state(app)
+        .layer(Calls::new([]))
 }
 
 /// Reads, verifies and keeps an event.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use apiary_daemon::door::identify_caller;
 use apiary_identity::{
     Clock, Document, Envelope, Grant, Guard, Id, Nonce, Outcome, OutcomeKind, Progress, Request, Revocation, Role,
     Spec, chain,
@@ -26,6 +27,14 @@ pub(crate) struct Caller {
     pub(crate) colony: Id,
     /// The nonce to use up; `None` if the message itself is the signed document.
     nonce: Option<Nonce>,
+}
+
+impl Caller {
+    /// Returns a caller, and shows it in the call's span.
+    fn new(key: Id, colony: Id, nonce: Option<Nonce>) -> Self {
+        identify_caller(colony, key);
+        Self { key, colony, nonce }
+    }
 }
 
 /// A checked signature under a call whose message has not been read yet.
@@ -100,7 +109,7 @@ impl Auth {
                 "the message is not the one that was signed: hash the protobuf bytes exactly as they are sent".into(),
             ));
         }
-        Ok(Caller { key: *key, colony: request.colony, nonce: Some(request.nonce) })
+        Ok(Caller::new(*key, request.colony, Some(request.nonce)))
     }
 
     /// True if the signer of a request has a grant in force, or is an owner. If the database cannot be asked, the signer counts as
@@ -221,7 +230,7 @@ impl Auth {
                 ),
             ));
         }
-        Ok((Permit::new(colony, PermitHolder::ColonyOwner), revocation))
+        Ok((owners_permit(colony), revocation))
     }
 
     /// Permits the server owner, and no other key, to create a colony.
@@ -242,6 +251,7 @@ impl Auth {
     /// Permits the submit of this spec: its own signature is the permission.
     pub(crate) async fn permit_submit(&self, envelope: &Envelope) -> Result<(Permit<action::Submit>, Spec), Error> {
         let spec: Spec = envelope.open()?;
+        identify_caller(spec.colony, envelope.key_id);
         let now = self.clock.now();
         // After `submit_by` the id of a deleted process may be forgotten: the same spec would then make the process again.
         if spec.submit_by < now {
@@ -274,14 +284,14 @@ impl Auth {
     /// Permits the end of an attempt with this result: its own signature is the permission.
     pub(crate) async fn permit_result<A: Action>(&self, envelope: &Envelope) -> Result<(Permit<A>, Outcome), Error> {
         let outcome: Outcome = envelope.open()?;
-        let caller = Caller { key: envelope.key_id, colony: outcome.colony, nonce: None };
+        let caller = Caller::new(envelope.key_id, outcome.colony, None);
         Ok((self.permit(&caller).await?, outcome))
     }
 
     /// Permits the end of an attempt with this result, as a success or a failure according to its outcome.
     pub(crate) async fn permit_end(&self, envelope: &Envelope) -> Result<End, Error> {
         let outcome: Outcome = envelope.open()?;
-        let caller = Caller { key: envelope.key_id, colony: outcome.colony, nonce: None };
+        let caller = Caller::new(envelope.key_id, outcome.colony, None);
         Ok(match outcome.outcome {
             OutcomeKind::Succeeded => End::Complete(self.permit(&caller).await?, outcome),
             _ => End::Fail(self.permit(&caller).await?, outcome),
@@ -291,7 +301,7 @@ impl Auth {
     /// Permits this progress report: its own signature is the permission.
     pub(crate) async fn permit_report(&self, envelope: &Envelope) -> Result<(Permit<action::Report>, Progress), Error> {
         let progress: Progress = envelope.open()?;
-        let caller = Caller { key: envelope.key_id, colony: progress.colony, nonce: None };
+        let caller = Caller::new(envelope.key_id, progress.colony, None);
         Ok((self.permit(&caller).await?, progress))
     }
 
@@ -302,7 +312,7 @@ impl Auth {
     ) -> Result<(Permit<action::AddGrant>, Grant), Error> {
         let colony = self.signing_colony::<Grant>(envelope, "grants").await?;
         let grant = chain::verify_grant(&colony.id, envelope)?;
-        Ok((Permit::new(colony, PermitHolder::ColonyOwner), grant))
+        Ok((owners_permit(colony), grant))
     }
 
     /// Permits a change of the colony's rules: the colony's own signature is the permission.
@@ -312,7 +322,7 @@ impl Auth {
     ) -> Result<(Permit<action::SetGuard>, Guard), Error> {
         let colony = self.signing_colony::<Guard>(envelope, "guards").await?;
         let guard = chain::verify_guard(&colony.id, envelope)?;
-        Ok((Permit::new(colony, PermitHolder::ColonyOwner), guard))
+        Ok((owners_permit(colony), guard))
     }
 
     /// Returns the colony whose own key signed a document of this type; the signature itself is still to be checked.
@@ -357,4 +367,10 @@ impl Auth {
             Ok(()) => Ok(Error::NotPermitted("no grant of this key covers the spec".into())),
         }
     }
+}
+
+/// Returns the permit of a colony's own key, whose signature was checked.
+fn owners_permit<A: Action>(colony: Colony) -> Permit<A> {
+    identify_caller(colony.id, colony.id);
+    Permit::new(colony, PermitHolder::ColonyOwner)
 }

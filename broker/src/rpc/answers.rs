@@ -22,7 +22,7 @@ use super::http::refusal;
 use super::status::status;
 use crate::Error;
 
-/// A layer around all services. It must be the outermost of the broker's own layers: tonic's timer then starts after this one.
+/// A layer around all services. It must be the outermost layer that changes answers: tonic's timer then starts after this one.
 #[derive(Clone)]
 pub(crate) struct Answers {
     /// Longest time until the answer to a call begins, even if its client allows more.

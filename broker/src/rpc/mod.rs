@@ -15,6 +15,7 @@ mod health;
 mod http;
 mod leases;
 mod limits;
+mod methods;
 mod pauses;
 mod processes;
 mod routes;

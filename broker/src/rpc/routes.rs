@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apiary_daemon::door::{Bodies, Peer};
+use apiary_daemon::door::{Bodies, Calls, Peer};
 use apiary_proto::health::health_server::HealthServer;
 use apiary_proto::v1::broker_service_server::BrokerServiceServer;
 use apiary_proto::v1::bulk_service_server::BulkServiceServer;
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::answers::Answers;
 use super::http;
+use super::methods::methods;
 use super::signed::SignedCalls;
 use super::status::status;
 use crate::auth::{Auth, Caller};
@@ -75,7 +76,8 @@ pub(crate) fn routes(rpc: Rpc, bodies: Bodies) -> Result<Router, StartError> {
     );
     let grpc = routes.prepare().into_axum_router();
     let all = grpc.merge(http::router(rpc)).fallback(http::unknown);
-    Ok(all.layer(SignedCalls::new(auth, bodies)).layer(Answers { time_max: CALL_TIME_MAX }))
+    let answered = all.layer(SignedCalls::new(auth, bodies)).layer(Answers { time_max: CALL_TIME_MAX });
+    Ok(answered.layer(Calls::new(methods()?)))
 }
 
 fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {

@@ -73,5 +73,7 @@ pub const BODIES_WAITING_MAX: usize = 64;
 pub const PROXY_LINE_BYTES_MAX: usize = 107;
 /// Bytes of addresses and additions in a PROXY header of version 2.
 pub const PROXY_BINARY_BYTES_MAX: usize = 1024;
+/// Characters of a request's id that a client chose; a longer one is replaced.
+pub const REQUEST_ID_CHARS_MAX: usize = 64;
 /// Networks in a list of trusted proxies.
 pub const TRUSTED_PROXIES_MAX: usize = 256;

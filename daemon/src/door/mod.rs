@@ -3,17 +3,21 @@
 
 mod blocks;
 mod bodies;
+mod calls;
 mod connections;
 pub mod limits;
 mod pace;
 mod peer;
 mod proxy_protocol;
+mod request_id;
 mod requests;
 mod serve;
 
 pub use blocks::Blocks;
 pub use bodies::{Bodies, BodyBounds, BodyError, BodyHold, BodyLimits, HeldBody, Share};
+pub use calls::{CallService, Calls, identify_caller};
 pub use connections::{Connection, ConnectionLimits, Connections};
 pub use peer::{Peer, TrustedProxies};
+pub use request_id::RequestId;
 pub use requests::RequestRoom;
 pub use serve::{Door, Handshake, HttpLimits, Listener, Stream, bind};

@@ -32,7 +32,7 @@ use super::limits::{
 use super::pace::{Turns, YieldingStream};
 use super::peer::is_forwarded;
 use super::requests::{RequestRoom, Requests};
-use super::{Connections, Peer, TrustedProxies, proxy_protocol};
+use super::{Connections, Peer, RequestId, TrustedProxies, proxy_protocol};
 use crate::{Notices, Supervisor};
 
 /// A byte stream in both directions.
@@ -274,6 +274,8 @@ impl Door {
             let peer = self.peer_of(connection, &request);
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(connection.clone());
+            let id = RequestId::of(request.headers());
+            request.extensions_mut().insert(id.clone());
             let admitted = self.admit(connection, peer, &mut request);
             let answer = admitted.map(|room| (router.clone().call(request), room));
             let (connection, notices, setting) = (connection.clone(), self.notices.clone(), self.setting);
@@ -281,10 +283,11 @@ impl Door {
                 if let Ok((_, Some(room))) = &answer {
                     room.start();
                 }
-                let (answer, room) = match answer {
+                let (mut answer, room) = match answer {
                     Ok((answer, room)) => (answer.await?, room),
                     Err((status, room)) => (status.into_response(), room.map(Arc::new)),
                 };
+                id.put_into(answer.headers_mut());
                 if connection.is_forwarded_for_somebody_known() {
                     notices.raise(
                         "PROXY_NOT_TRUSTED",

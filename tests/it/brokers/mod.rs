@@ -4,3 +4,4 @@ mod answers;
 mod connect;
 mod health;
 mod readiness;
+mod requests;

@@ -1,0 +1,263 @@
+//! The span of each call, and the line of the log at its end.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::fmt::{self, Display};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::response::Response;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tower::{Layer, Service};
+use tracing::field::{Empty, display};
+use tracing::{Instrument as _, Span};
+
+use super::{Peer, RequestId};
+
+/// The codes of gRPC, by their numbers.
+const GRPC_CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+/// The name of a call that no route matches. A name of the client's choice would fill the log and, later, the metrics.
+const UNKNOWN_METHOD: &str = "unknown";
+/// Characters of a public id that a span shows: enough to find the key, short enough for a line.
+const ID_CHARS: usize = 16;
+
+/// A layer around all routes that gives each call its span, `rpc`, and logs its end.
+#[derive(Clone)]
+pub struct Calls {
+    /// The paths of all gRPC methods.
+    methods: Arc<HashSet<String>>,
+}
+
+impl Calls {
+    /// Returns a layer for routes with these gRPC methods, each `/package.Service/Method`. It must be the outermost layer of the
+    /// router: what happens outside of it happens outside of the span.
+    pub fn new(methods: impl IntoIterator<Item = String>) -> Self {
+        Self { methods: Arc::new(methods.into_iter().collect()) }
+    }
+}
+
+impl<S> Layer<S> for Calls {
+    type Service = CallService<S>;
+
+    fn layer(&self, inner: S) -> CallService<S> {
+        CallService { methods: self.methods.clone(), inner }
+    }
+}
+
+/// A service whose calls have spans.
+#[derive(Clone)]
+pub struct CallService<S> {
+    methods: Arc<HashSet<String>>,
+    inner: S,
+}
+
+impl<S> Service<Request> for CallService<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let mut call = Call::begin(&self.methods, &request);
+        let span = call.span.clone();
+        // At once: layers inside set timers in `call`.
+        let answer = span.in_scope(|| self.inner.call(request));
+        let current = Current { span: span.clone(), is_identified: Cell::new(false) };
+        Box::pin(async move {
+            let answer = CURRENT.scope(current, answer).instrument(span).await?;
+            call.status = Status::of(&answer);
+            Ok(answer.map(|body| Body::new(AnswerBody { body, call })))
+        })
+    }
+}
+
+tokio::task_local! {
+    /// The call in whose future the code runs.
+    static CURRENT: Current;
+}
+
+struct Current {
+    span: Span,
+    is_identified: Cell<bool>,
+}
+
+/// Shows, in the span of the call in progress, whose it is. Of several identities, as a batch has, the span keeps the first.
+pub fn identify_caller(colony: impl Display, key: impl Display) {
+    // Outside of a call there is nobody to identify.
+    let _ = CURRENT.try_with(|call| {
+        if !call.span.is_disabled() && !call.is_identified.replace(true) {
+            call.span.record("colony", display(shortened(&colony))).record("key", display(shortened(&key)));
+        }
+    });
+}
+
+fn shortened(id: &impl Display) -> String {
+    let mut text = id.to_string();
+    // Public ids are ASCII.
+    text.truncate(ID_CHARS);
+    text
+}
+
+/// A call from its beginning until the last byte of its answer was handed over. A line of the log tells its end, however it ends.
+struct Call {
+    span: Span,
+    begun: Instant,
+    status: Status,
+    /// Bytes of the answer's body.
+    bytes: u64,
+}
+
+/// The end of a call, as far as it is known.
+#[derive(Clone, Copy)]
+enum Status {
+    /// There is no answer yet, or a gRPC answer without its status. At the end of the call: the client went away, or the program
+    /// cut it off.
+    Open,
+    /// The status of an HTTP answer.
+    Http(StatusCode),
+    /// The code of a gRPC answer.
+    Grpc(&'static str),
+}
+
+impl Call {
+    fn begin(methods: &HashSet<String>, request: &Request) -> Self {
+        let span = tracing::info_span!(
+            "rpc",
+            request_id = request.extensions().get().map_or("none", RequestId::as_str),
+            method = method(methods, request),
+            peer = %Shown(request.extensions().get().copied()),
+            colony = Empty,
+            key = Empty,
+        );
+        Self { span, begun: Instant::now(), status: Status::Open, bytes: 0 }
+    }
+}
+
+impl Drop for Call {
+    /// Logs the end. Metrics of calls belong here: method, status, time and bytes are known.
+    fn drop(&mut self) {
+        let (status, bytes) = (self.status, self.bytes);
+        let duration_ms = self.begun.elapsed().as_micros() as f64 / 1000.0;
+        self.span.in_scope(|| tracing::debug!(%status, duration_ms, bytes, "call ended"));
+    }
+}
+
+/// Returns the name of a call: a method's name, or a page's route.
+fn method<'r>(methods: &HashSet<String>, request: &'r Request) -> &'r str {
+    let path = request.uri().path();
+    if methods.contains(path) {
+        return path.rsplit('/').next().unwrap_or(path);
+    }
+    request.extensions().get().map_or(UNKNOWN_METHOD, MatchedPath::as_str)
+}
+
+impl Status {
+    fn of(answer: &Response) -> Self {
+        let headers = answer.headers();
+        let is_grpc = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+        // The status of a gRPC answer with messages comes behind them.
+        if is_grpc { grpc_code(headers).map_or(Self::Open, Self::Grpc) } else { Self::Http(answer.status()) }
+    }
+}
+
+fn grpc_code(headers: &HeaderMap) -> Option<&'static str> {
+    let number: usize = headers.get("grpc-status")?.to_str().ok()?.parse().ok()?;
+    GRPC_CODES.get(number).copied()
+}
+
+impl Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open if std::thread::panicking() => f.write_str("INTERNAL"),
+            Self::Open => f.write_str("CANCELLED"),
+            Self::Http(status) => status.as_u16().fmt(f),
+            Self::Grpc(code) => f.write_str(code),
+        }
+    }
+}
+
+/// The other side as spans show it.
+struct Shown(Option<Peer>);
+
+impl Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(Peer::Address(address)) => address.fmt(f),
+            Some(Peer::Local) => f.write_str("socket"),
+            None => f.write_str("unknown"),
+        }
+    }
+}
+
+/// The body of an answer. What makes it runs in the call's span, for a stream until its end.
+struct AnswerBody {
+    body: Body,
+    call: Call,
+}
+
+impl HttpBody for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let Self { body, call } = &mut *self;
+        let polled = call.span.in_scope(|| Pin::new(body).poll_frame(context));
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            if let Some(data) = frame.data_ref() {
+                call.bytes += u64::try_from(data.len()).unwrap_or(0);
+            }
+            if let Some(code) = frame.trailers_ref().and_then(grpc_code) {
+                call.status = Status::Grpc(code);
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests;
