@@ -83,7 +83,7 @@ pub trait Bee: Send + Sync {
 pub struct Function {
     /// The name by which it is submitted and granted.
     pub name: &'static str,
-    /// Its effect, in one line without its full stop.
+    /// The effect, in one line without a full stop.
     pub about: &'static str,
     /// The JSON Schema of its arguments; empty for any bytes.
     pub args_schema: &'static str,
@@ -99,18 +99,18 @@ pub struct Local {
 }
 
 impl Local {
-    /// Whether somebody chose another place than the folder.
+    /// Returns true if the settings name another place than the folder.
     pub fn is_overruled(&self, settings: &Values) -> bool {
         self.set.iter().map(|(setting, _)| *setting).chain(self.unused).any(|setting| settings.is_set(setting))
     }
 }
 
-/// The good end of a look at what a bee works with.
+/// The result of a check that found no fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// It works, in words.
+    /// The state of a service that works.
     Good(String),
-    /// There is nothing to look at yet, and why.
+    /// The reason why there is nothing to check yet.
     Skipped(String),
 }
 
@@ -118,7 +118,7 @@ pub enum Check {
 pub struct Build {
     /// The executor, with all handlers.
     pub executor: ExecutorBuilder,
-    /// Closes what the bee works with. Awaited after the executor has ended.
+    /// Closing of the bee's connections. Awaited after the executor has ended.
     pub close: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -129,26 +129,26 @@ impl From<ExecutorBuilder> for Build {
     }
 }
 
-/// Why a bee cannot start, or why what it works with is not as it should be. Never shows a secret.
+/// The reason why a bee cannot start, or the fault that a check found. Never shows a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum BeeError {
     /// A setting is missing or cannot be used.
     #[error("{0}")]
     Setting(#[from] SettingError),
-    /// A full disk, or a service that is away: another try can succeed with nothing changed by hand.
+    /// A full disk, or an unavailable service: another try may succeed without a repair.
     #[error("{what}")]
     Unavailable {
-        /// The thing that is not there.
+        /// The unavailable thing.
         what: String,
-        /// Its own words.
+        /// The underlying error.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// Somebody has to mend it.
+    /// A fault that needs a repair.
     #[error("{what}")]
     Failed {
-        /// The thing that does not work.
+        /// The faulty thing.
         what: String,
-        /// Its own words.
+        /// The underlying error.
         source: Box<dyn Error + Send + Sync>,
     },
 }

@@ -42,7 +42,7 @@ async fn cancelling_answers_for_each_and_only_for_its_own_colony(backend: Backen
     let ids = [theirs, waiting, unknown, running, blocked];
     let cancel = cancellation(NOW + 5000);
     let effects = store.cancel(tenant.colony.key, &ids, &cancel, NOW + 1).await.unwrap();
-    use Effect::{Changed, Unfit, Unknown};
+    use Effect::{Changed, Unknown, WrongState};
     assert_eq!(effects, [Unknown, Changed, Unknown, Changed, Changed]);
     assert_eq!(other.state(theirs).await, ProcessState::Waiting);
     for id in [waiting, blocked] {
@@ -54,7 +54,7 @@ async fn cancelling_answers_for_each_and_only_for_its_own_colony(backend: Backen
     assert_eq!((shown.state, shown.cancel_deadline_ms), (ProcessState::Running, Some(NOW + 5000)));
     assert_eq!((shown.reason.as_deref(), shown.ended_by.as_deref()), (Some("the customer left"), Some("grace")));
     let again = store.cancel(tenant.colony.key, &[waiting, running], &cancel, NOW + 2).await.unwrap();
-    assert_eq!(again, [Unfit(ProcessState::Cancelled), Changed]);
+    assert_eq!(again, [WrongState(ProcessState::Cancelled), Changed]);
     assert_eq!(store.cancel(tenant.colony.key, &[], &cancel, NOW).await.unwrap(), []);
 }
 
@@ -174,7 +174,7 @@ async fn a_cancel_and_a_completion_agree_who_was_first(backend: Backend) {
         let ended = ended.unwrap()[0];
         assert_ne!(ended, LOST, "round {round}: the lease was held");
         let (expected, effect) = match ended {
-            LeaseEnd::Done => (ProcessState::Succeeded, Effect::Unfit(ProcessState::Succeeded)),
+            LeaseEnd::Done => (ProcessState::Succeeded, Effect::WrongState(ProcessState::Succeeded)),
             _ => (ProcessState::Cancelled, Effect::Changed),
         };
         assert_eq!((state, effects.unwrap()), (expected, vec![effect]), "round {round}");
@@ -196,13 +196,13 @@ async fn a_redriven_process_has_all_its_retries_and_its_attempts(backend: Backen
         assert_eq!((shown.state, shown.attempt, shown.retries_spent, shown.since_ms), expected);
         assert_eq!(tenant.store.next_deadline_ms().await.unwrap(), Some(NOW + 1050), "its `max_wait` starts anew");
         let again = tenant.store.redrive(tenant.colony.key, &[process_id], NOW).await.unwrap();
-        assert_eq!(again, [Effect::Unfit(ProcessState::Waiting)]);
+        assert_eq!(again, [Effect::WrongState(ProcessState::Waiting)]);
         let lease = tenant.claim_one(&bee, NOW + 60).await;
         assert_eq!(lease.attempt, 2);
         assert_eq!(tenant.store.attempts(process_id).await.unwrap().len(), 2);
         assert_eq!(tenant.store.complete(&[completion(lease, "{}")], NOW + 70).await.unwrap(), [DONE]);
         let finished = tenant.store.redrive(tenant.colony.key, &[process_id], NOW).await.unwrap();
-        assert_eq!(finished, [Effect::Unfit(ProcessState::Succeeded)]);
+        assert_eq!(finished, [Effect::WrongState(ProcessState::Succeeded)]);
     }
 }
 
@@ -215,12 +215,12 @@ async fn a_dead_letter_is_given_up_once(backend: Backend) {
     let order = Discard { reason: "a\0typo".to_owned(), by: "grace".to_owned(), is_replaced: false };
     let ids = [process_id, waiting];
     let effects = tenant.store.discard(tenant.colony.key, &ids, &order, NOW + 9).await.unwrap();
-    assert_eq!(effects, [Effect::Changed, Effect::Unfit(ProcessState::Waiting)]);
+    assert_eq!(effects, [Effect::Changed, Effect::WrongState(ProcessState::Waiting)]);
     let shown = tenant.summary(process_id).await;
     assert_eq!((shown.state, shown.since_ms), (ProcessState::Failed, NOW + 9));
     assert_eq!((shown.reason.as_deref(), shown.ended_by.as_deref()), (Some("a\u{fffd}typo"), Some("grace")));
     let again = tenant.store.discard(tenant.colony.key, &ids[..1], &order, NOW).await.unwrap();
-    assert_eq!(again, [Effect::Unfit(ProcessState::Failed)]);
+    assert_eq!(again, [Effect::WrongState(ProcessState::Failed)]);
 }
 
 async fn a_replaced_process_says_so_also_when_it_had_failed(backend: Backend) {
@@ -233,7 +233,7 @@ async fn a_replaced_process_says_so_also_when_it_had_failed(backend: Backend) {
         let fits = state != ProcessState::Succeeded;
         for _ in 0..2 {
             let effects = tenant.store.discard(tenant.colony.key, &[process_id], &order, NOW).await.unwrap();
-            assert_eq!(effects, [if fits { Effect::Changed } else { Effect::Unfit(state) }]);
+            assert_eq!(effects, [if fits { Effect::Changed } else { Effect::WrongState(state) }]);
         }
         let shown = tenant.summary(process_id).await;
         assert_eq!(shown.state, if fits { ProcessState::Failed } else { state });
@@ -247,7 +247,7 @@ async fn what_another_is_to_replace_is_kept_for_it_until_that_never_comes(backen
     let process_id = tenant.submit(tenant.process()).await;
     assert_eq!(
         tenant.store.replace(colony, process_id, Uuid::now_v7(), NOW).await.unwrap(),
-        Effect::Unfit(ProcessState::Waiting)
+        Effect::WrongState(ProcessState::Waiting)
     );
     finish(&tenant, &bee, ProcessState::DeadLetter).await;
     let (one, other) = (tenant.process(), Uuid::now_v7());
@@ -282,7 +282,7 @@ async fn a_blocked_process_can_be_tried_now(backend: Backend) {
     assert!(tenant.claim_at(&bee, 1, NOW).await.is_empty());
     assert_eq!(tenant.store.retry(tenant.colony.key, &[process_id], NOW + 7).await.unwrap(), [Effect::Changed]);
     let again = tenant.store.retry(tenant.colony.key, &[process_id], NOW + 7).await.unwrap();
-    assert_eq!(again, [Effect::Unfit(ProcessState::Waiting)]);
+    assert_eq!(again, [Effect::WrongState(ProcessState::Waiting)]);
     assert!(tenant.store.unblock(NOW + 1_000_000, 10).await.unwrap().is_empty());
     assert_eq!(tenant.claim_one(&bee, NOW + 7).await.process_id, process_id);
 }
@@ -309,7 +309,7 @@ async fn a_deleted_process_leaves_nothing_but_that_its_spec_was_here(backend: Ba
     let lease = tenant.claim_one(&bee, NOW).await;
     let ids = [process_id];
     let running = tenant.store.delete(tenant.colony.key, &ids, None).await.unwrap();
-    assert_eq!(running, [Effect::Unfit(ProcessState::Running)]);
+    assert_eq!(running, [Effect::WrongState(ProcessState::Running)]);
     tenant.store.complete(&[completion(lease, "{}")], NOW).await.unwrap();
     assert_eq!(tenant.store.delete(tenant.colony.key, &ids, None).await.unwrap(), [Effect::Changed]);
     assert_eq!(tenant.store.delete(tenant.colony.key, &ids, None).await.unwrap(), [Effect::Unknown]);
@@ -389,12 +389,12 @@ async fn retention_leaves_what_was_redriven_meanwhile(backend: Backend) {
     assert_eq!(past, [(tenant.colony.key, process_id)]);
     tenant.store.redrive(tenant.colony.key, &[process_id], NOW + 1).await.unwrap();
     let effects = tenant.store.delete(tenant.colony.key, &[process_id], Some(NOW)).await.unwrap();
-    assert_eq!(effects, [Effect::Unfit(ProcessState::Waiting)]);
+    assert_eq!(effects, [Effect::WrongState(ProcessState::Waiting)]);
     let mut later = failure(tenant.claim_one(&bee, NOW + 2).await);
     later.next = ProcessState::DeadLetter;
     tenant.store.fail(&[later], NOW + 2).await.unwrap();
     let effects = tenant.store.delete(tenant.colony.key, &[process_id], Some(NOW)).await.unwrap();
-    assert_eq!(effects, [Effect::Unfit(ProcessState::DeadLetter)], "it was finished anew");
+    assert_eq!(effects, [Effect::WrongState(ProcessState::DeadLetter)], "it was finished anew");
 }
 
 async fn only_the_last_hundred_attempts_are_shown(backend: Backend) {

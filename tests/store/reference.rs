@@ -334,7 +334,7 @@ impl Reference {
             None => Effect::Unknown,
             Some(process) => {
                 let state = process.state();
-                let unfit = if process.parents.is_empty() { Effect::Unfit(state) } else { Effect::HasParents };
+                let unfit = if process.parents.is_empty() { Effect::WrongState(state) } else { Effect::HasParents };
                 if change(process) { Effect::Changed } else { unfit }
             }
         };

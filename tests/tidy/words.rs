@@ -112,6 +112,50 @@ fn tests_wait_for_conditions() {
     hold("wait with `apiary_tests::eventually`; if it is not waiting, say in a comment what it is", &faults);
 }
 
+/// First words that make a comment a riddle, because the reader does not know yet what they stand for.
+const RIDDLES: [&str; 21] = [
+    "What",
+    "How",
+    "It",
+    "Its",
+    "Who",
+    "Whoever",
+    "Whom",
+    "Whose",
+    "One",
+    "That",
+    "Where",
+    "Why",
+    "Which",
+    "Whether",
+    "Those",
+    "Somebody",
+    "Something",
+    "They",
+    "There",
+    "As",
+    "Of",
+];
+
+#[test]
+fn doc_comments_begin_with_their_subject() {
+    let mut faults = Vec::new();
+    for file in rust().filter(|file| !file.is_generated()) {
+        let mut inside = false;
+        for (index, line) in file.text.lines().enumerate() {
+            let words = ["///", "//!"].iter().find_map(|mark| line.trim_start().strip_prefix(mark));
+            let first = words.unwrap_or_default().split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty());
+            if words.is_some_and(|words| words.trim_start().starts_with(char::is_alphanumeric)) && !inside {
+                faults.extend(
+                    first.filter(|word| RIDDLES.contains(word)).map(|_| format!("{}:{}", file.path, index + 1)),
+                );
+            }
+            inside = words.is_some();
+        }
+    }
+    hold("begin with a noun for a thing, and with a verb in the third person for a function", &faults);
+}
+
 fn lines_with(marks: &[&str], looked_at: impl Fn(&str) -> bool) -> Vec<String> {
     let mut faults = Vec::new();
     for file in files().iter().filter(|file| !file.is_generated() && looked_at(&file.path)) {

@@ -118,14 +118,14 @@ pub fn unfit(known: &KnownState) -> Effect {
     match known {
         KnownState { is_replaced: true, .. } => Effect::Replaced,
         KnownState { has_parents: true, .. } => Effect::HasParents,
-        KnownState { state, .. } => Effect::Unfit(*state),
+        KnownState { state, .. } => Effect::WrongState(*state),
     }
 }
 
 /// Returns the result of a replacement; `is_taken` says that the id of the replacement exists already.
 pub fn replaced_effect(effect: Option<Effect>, is_taken: bool) -> Effect {
     match effect {
-        Some(Effect::Unfit(ProcessState::DeadLetter | ProcessState::Failed)) if is_taken => Effect::Taken,
+        Some(Effect::WrongState(ProcessState::DeadLetter | ProcessState::Failed)) if is_taken => Effect::Taken,
         Some(effect) => effect,
         None => Effect::Unknown,
     }

@@ -10,12 +10,12 @@ use super::folder::Folder;
 use crate::commands::bee::Equipment;
 use crate::exit::Fault;
 
-/// What the bees of a local colony are told.
+/// Configuration of a local colony's bees.
 #[derive(Clone)]
 pub(crate) struct BeesConfig {
-    /// Their settings; the folder decides some of them.
+    /// The bees' settings; the folder decides some of them.
     pub(crate) settings: Values,
-    /// What every bee gets.
+    /// Broker, key and guard, the same for every bee.
     pub(crate) equipment: Equipment,
 }
 

@@ -73,7 +73,7 @@ impl Engine {
     ) -> Result<(), Error> {
         match effects {
             [Effect::Changed] => Ok(()),
-            [Effect::Unfit(state)] => {
+            [Effect::WrongState(state)] => {
                 Err(Error::StateConflict(format!("process {process_id} is `{}`: {advice}", state.as_str())))
             }
             [Effect::HasParents] => Err(Error::StateConflict(format!(

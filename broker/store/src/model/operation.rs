@@ -56,7 +56,7 @@ pub enum Effect {
     /// Success: the process was changed; or, where the change is a mark, it has the mark.
     Changed,
     /// Nothing changed: the process is in this state, in which the change is impossible.
-    Unfit(ProcessState),
+    WrongState(ProcessState),
     /// Nothing changed: another process replaces it, or has replaced it.
     Replaced,
     /// Nothing changed: the id of its replacement exists already.
