@@ -144,7 +144,7 @@ struct Call {
 /// The end of a call, as far as it is known.
 #[derive(Clone, Copy)]
 enum Status {
-    /// There is no answer yet, or a gRPC answer without its status. At the end of the call: the client went away, or the program
+    /// No answer yet, or a gRPC answer without its status. At the end of the call: the client went away, or the program
     /// cut it off.
     Open,
     /// The status of an HTTP answer.
