@@ -13,6 +13,7 @@ mod leases;
 mod limits;
 mod machine;
 mod notify;
+mod passes;
 mod pauses;
 mod presence;
 mod processes;

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::engine::passes::sweep;
 use crate::engine::processes::operations::Operations;
 use crate::limits::{BULK_HOLD_MS, BULK_LOOK, BULK_PAUSE, CANCEL_GRACE_MS_DEFAULT, SWEEP_ROWS};
 
@@ -42,7 +43,7 @@ impl Bulks {
     /// Takes steps until `stop`. Bulk actions that another broker left are found at the next look.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         loop {
-            let pause = match self.step().await {
+            let pause = match sweep("bulks", self.step()).await {
                 Ok(true) => BULK_PAUSE,
                 Ok(false) => BULK_LOOK,
                 Err(error) => {

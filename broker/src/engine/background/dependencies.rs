@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::unblock;
 use crate::engine::notify::wakeups::{Change, Wakeups};
+use crate::engine::passes::sweep;
 use crate::limits::{SETTLE_ALL_INTERVAL, SWEEP_ROWS};
 
 /// Settles the waits for ended processes, until `stop`.
@@ -35,10 +36,13 @@ pub(crate) async fn settle_dependencies(
                 all_at = Instant::now() + SETTLE_ALL_INTERVAL;
             }
         }
-        let settled = match ended.take() {
-            Some(parents) => settle(store, clock, wakeups, &parents, lines, stop).await.map(drop),
-            None => settle_all(store, clock, wakeups, lines, stop).await,
+        let pass = async {
+            match ended.take() {
+                Some(parents) => settle(store, clock, wakeups, &parents, lines, stop).await.map(drop),
+                None => settle_all(store, clock, wakeups, lines, stop).await,
+            }
         };
+        let settled = sweep("settle_dependencies", pass).await;
         if let Err(error) = settled {
             let error = error.to_string();
             if let Some(held_back) = lines.pass(&format!("dependencies {error}")) {

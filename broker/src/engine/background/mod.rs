@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::leases::revoked::give_back_revoked;
 use crate::engine::notify::wakeups::Wakeups;
+use crate::engine::passes::sweep;
 use crate::limits::{SWEEP_SLEEP_MAX, SWEEP_SLEEP_MIN};
 use retention::Keeper;
 
@@ -55,7 +56,7 @@ pub(crate) async fn run(
         // A deadline noted from here on is not part of this round.
         wakeups.deadline().take();
         let swept = round(store, clock, wakeups, lines).await;
-        let kept = keeper.sweep(store, clock, wakeups).await;
+        let kept = sweep("retention", keeper.sweep(store, clock, wakeups)).await;
         let sleep = match swept.and_then(|next_ms| Ok(kept?.min(next_ms.unwrap_or(i64::MAX)))) {
             Ok(next_ms) => until(Some(next_ms), clock.now_ms()),
             Err(error) => {
@@ -75,13 +76,13 @@ pub(crate) async fn run(
 /// Runs every sweep that is due; returns the time of the next. A sweep that fails, because of one damaged row, does not keep the
 /// others from their work.
 async fn round(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups, lines: &Throttle) -> StoreResult<Option<i64>> {
-    let unblocked = unblock::sweep(store, clock, wakeups).await;
+    let unblocked = sweep("unblock", unblock::sweep(store, clock, wakeups)).await;
     // Before the leases' ends: the lease of a removed executor costs no retry.
-    let given_back = give_back_revoked(store, clock, wakeups, lines).await;
-    let ended = leases::sweep(store, clock, wakeups, lines).await;
-    let expired = waits::sweep(store, clock, wakeups, lines).await;
-    let all_forgotten = keys::sweep(store, clock).await;
-    let no_bucket_left = buckets::sweep(store, clock).await;
+    let given_back = sweep("give_back_revoked", give_back_revoked(store, clock, wakeups, lines)).await;
+    let ended = sweep("leases", leases::sweep(store, clock, wakeups, lines)).await;
+    let expired = sweep("waits", waits::sweep(store, clock, wakeups, lines)).await;
+    let all_forgotten = sweep("keys", keys::sweep(store, clock)).await;
+    let no_bucket_left = sweep("buckets", buckets::sweep(store, clock)).await;
     given_back?;
     unblocked.and(ended).and(expired)?;
     if !all_forgotten? || !no_bucket_left? {

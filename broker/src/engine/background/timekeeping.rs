@@ -4,6 +4,7 @@ use apiary_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::clock::DatabaseClock;
+use crate::engine::passes::sweep;
 use crate::limits::CLOCK_SYNC;
 
 /// Reads the database's clock periodically, until `stop`.
@@ -13,7 +14,7 @@ pub(crate) async fn keep_time(clock: &DatabaseClock, store: &dyn Store, stop: &C
             () = stop.cancelled() => return,
             () = tokio::time::sleep(CLOCK_SYNC) => {}
         }
-        if let Err(error) = clock.sync(store).await {
+        if let Err(error) = sweep("keep_time", clock.sync(store)).await {
             tracing::debug!(%error, "cannot read the database's clock; the last known offset stays in use");
         }
     }

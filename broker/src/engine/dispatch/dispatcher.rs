@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::engine::dispatch::polls::{Pass, PollQueue, PollResult, Reply, references};
+use crate::engine::passes;
 use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
 
 /// The pause of a lane after a failed pass.
@@ -201,7 +202,7 @@ impl Dispatcher {
     }
 
     async fn pass(&self, store: &dyn Store, clock: &dyn Clock, pass: Pass, lines: &Throttle) {
-        match claim(store, clock, &pass).await {
+        match passes::dispatch(&pass.lane, pass.slots.len(), claim(store, clock, &pass)).await {
             Ok(claims) => {
                 self.queue().plan_limited(&pass, &claims, clock.now_ms());
                 let orphans = self.queue().end_pass(&pass, claims);

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::engine::notify::wakeups::{Change, Hint, Wakeups};
+use crate::engine::passes;
 use crate::engine::schemas::catalogue::Catalogue;
 use crate::grant_cache::GrantCache;
 use crate::limits::{COMMIT_BATCH_MAX, NOTIFY_GATHER};
@@ -71,12 +72,16 @@ pub(crate) async fn tell(
         while let Ok(hint) = hints.try_recv() {
             gathered.push(hint);
         }
-        for message in messages(broker_id, std::mem::take(&mut gathered)) {
-            if let Err(error) = store.notify(&message).await {
-                // The rest of the batch is dropped, too: a retry would only delay newer hints, and no hint is needed for correctness.
-                tracing::debug!(%error, "other brokers were not told; their slow poll finds the work");
-                break;
+        let (count, messages) = (gathered.len(), messages(broker_id, std::mem::take(&mut gathered)));
+        let pass = async {
+            for message in &messages {
+                store.notify(message).await?;
             }
+            Ok(())
+        };
+        if let Err(error) = passes::relay(count, pass).await {
+            // The rest of the batch is dropped, too: a retry would only delay newer hints, and no hint is needed for correctness.
+            tracing::debug!(%error, "other brokers were not told; their slow poll finds the work");
         }
     }
 }

@@ -13,6 +13,7 @@ use apiary_store::{Store, StoreResult};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::passes::sweep;
 use crate::engine::presence::state::PresenceTimes;
 use crate::limits::{
     COMMIT_BATCH_MAX, CONTACT_KEYS_MAX, CONTACT_REWRITE_MS, CONTACT_TICK, EXECUTOR_FORGET_AFTER_MS,
@@ -118,7 +119,7 @@ impl LastSeenTable {
                 () = tokio::time::sleep(self.tick()) => {}
                 _ = forget.tick() => self.forget(store).await,
             }
-            if let Err(error) = self.write(store).await {
+            if let Err(error) = sweep("last_seen", self.write(store)).await {
                 let error = error.to_string();
                 if let Some(held_back) = self.lines.pass(&error) {
                     tracing::warn!(error, held_back, "last-seen times not stored; trying again");
