@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use apiary_identity::limits::DOCUMENT_BYTES_MAX;
 
-/// The largest gRPC message either way, in bytes: room for a claim or a batch of several documents.
-pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub use apiary_protocol::limits::{
+    ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_CALL_MAX, CLAIM_COUNT_MAX, LEASE_MS_DEFAULT,
+    LEASE_MS_MAX, LEASE_MS_MIN, LOG_CALL_LINES_MAX, LOG_FIELDS_BYTES_MAX, LOG_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX,
+    REASON_BYTES_MAX, SNOOZE_MS_MAX, SURROUNDINGS_BYTES_MAX,
+};
+
 /// The largest message of a call that carries one signed document, in bytes: the document, and its envelope.
 pub const DOCUMENT_MESSAGE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 64 * 1024;
 /// The largest message of a call that carries a few names and numbers, in bytes.
@@ -75,8 +79,6 @@ pub const GRANT_CACHE_KEYS_MAX: usize = 10_000;
 
 /// The longest that a claim waits for work, in milliseconds.
 pub const CLAIM_WAIT_MS_MAX: i64 = 60_000;
-/// The most processes of one claim.
-pub const CLAIM_COUNT_MAX: i32 = 1000;
 /// The most polls that one pass serves; the others are in the next.
 pub const CLAIM_PASS_POLLS_MAX: usize = 10_000;
 /// The most passes of a claim that does not wait. It takes part in another pass only while passes end before the end of its lane.
@@ -87,12 +89,6 @@ pub const CLAIM_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 1024 * 1024;
 pub const POLLS_MAX: usize = 50_000;
 /// Claims that wait, of one key.
 pub const POLLS_PER_KEY_MAX: usize = 1024;
-/// The shortest lease, in milliseconds.
-pub const LEASE_MS_MIN: i64 = 1000;
-/// The longest lease, in milliseconds.
-pub const LEASE_MS_MAX: i64 = 3_600_000;
-/// The default duration of a lease, in milliseconds.
-pub const LEASE_MS_DEFAULT: i64 = 30_000;
 
 /// Keys of one limit whose use is shown.
 pub const LIMIT_USES_SHOWN: usize = 10;
@@ -100,11 +96,6 @@ pub const LIMIT_USES_SHOWN: usize = 10;
 pub const LIMITS_REMEMBERED: Duration = Duration::from_secs(5);
 /// The shortest pause between two passes of a lane in which limits hold back work.
 pub const LIMITED_PASS_PAUSE: Duration = Duration::from_millis(20);
-
-/// A reason in words, in bytes.
-pub const REASON_BYTES_MAX: usize = 4096;
-/// The name of what is out of order around work, in bytes.
-pub const SURROUNDINGS_BYTES_MAX: usize = 128;
 
 /// The longest hold on a process whose replacement is being submitted, in milliseconds: far longer than [`CALL_TIME_MAX`], after
 /// which its submit has ended.
@@ -125,22 +116,10 @@ pub const BULK_PAUSE: Duration = Duration::from_millis(20);
 pub const BULK_LOOK: Duration = Duration::from_secs(2);
 /// Documents of one batch.
 pub const BATCH_DOCUMENTS_MAX: usize = 1000;
-/// Log lines of one call.
-pub const LOG_CALL_LINES_MAX: usize = 1000;
-/// Bytes of one log line's message.
-pub const LOG_MESSAGE_BYTES_MAX: usize = 16 * 1024;
-/// Bytes of one log line's fields, as JSON.
-pub const LOG_FIELDS_BYTES_MAX: usize = 16 * 1024;
 /// The latest time that a log line may bear, Unix milliseconds: the end of the year 9999.
 pub const LOG_TIME_MS_MAX: i64 = 253_402_300_799_999;
 /// Bytes of a text to search for in log lines.
 pub const LOG_TEXT_BYTES_MAX: usize = 256;
-/// Attributes of one call.
-pub const ATTRIBUTES_CALL_MAX: usize = 64;
-/// Characters of an attribute's key.
-pub const ATTRIBUTE_KEY_CHARS_MAX: usize = 128;
-/// Bytes of an attribute's value.
-pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 4096;
 
 /// The age up to which a commit proves that the database takes writes; after it, a readiness check writes.
 pub const COMMIT_AGE_MAX: Duration = Duration::from_secs(5);
@@ -165,8 +144,6 @@ pub const WATCH_LAG_MAX: usize = 8192;
 pub const CANCEL_GRACE_MS_DEFAULT: i64 = 30_000;
 /// The longest grace time of a cancelled process, in milliseconds.
 pub const CANCEL_GRACE_MS_MAX: i64 = 3_600_000;
-/// The longest delay of a process, in milliseconds: a year.
-pub const SNOOZE_MS_MAX: i64 = 365 * 24 * 3_600_000;
 /// Time for which the id of a deleted process is kept after its spec's `submit_by`, in milliseconds: a submit that was
 /// let in at the last moment may still wait for its commit.
 pub const DELETED_KEPT_MS: i64 = 60_000;

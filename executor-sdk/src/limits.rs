@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
-/// The largest gRPC message either way, in bytes; the broker's own bound.
-pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+use apiary_protocol::limits::{CLAIM_COUNT_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, SNOOZE_MS_MAX};
+
+pub use apiary_protocol::limits::{
+    ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_CALL_MAX, ATTRIBUTES_MAX, LOG_CALL_LINES_MAX,
+    LOG_FIELDS_BYTES_MAX, LOG_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, REASON_BYTES_MAX, SURROUNDINGS_BYTES_MAX,
+};
+
 /// The most metadata that an answer may carry, in bytes.
 pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
 /// Default time-out of a call; a claim's wait is added to it.
@@ -18,13 +23,13 @@ pub const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Default number of slots.
 pub const SLOTS_DEFAULT: usize = 4;
 /// The most slots of one executor: the most that one claim may ask for.
-pub const SLOTS_MAX: usize = 1000;
+pub const SLOTS_MAX: usize = CLAIM_COUNT_MAX.unsigned_abs() as usize;
 /// Default length of a lease without renewal.
-pub const LEASE_DEFAULT: Duration = Duration::from_secs(30);
+pub const LEASE_DEFAULT: Duration = Duration::from_millis(LEASE_MS_DEFAULT.unsigned_abs());
 /// The shortest lease that the broker gives.
-pub const LEASE_MIN: Duration = Duration::from_secs(1);
+pub const LEASE_MIN: Duration = Duration::from_millis(LEASE_MS_MIN.unsigned_abs());
 /// The longest lease that the broker gives.
-pub const LEASE_MAX: Duration = Duration::from_secs(3600);
+pub const LEASE_MAX: Duration = Duration::from_millis(LEASE_MS_MAX.unsigned_abs());
 /// Wait of a claim for work.
 pub const CLAIM_WAIT: Duration = Duration::from_secs(20);
 /// Shortest wait of a claim when a proxy cuts longer polls.
@@ -46,17 +51,13 @@ pub const RETRY_AFTER_MOST: Duration = Duration::from_secs(60);
 /// Shortest snooze that a handler can request.
 pub const SNOOZE_MIN: Duration = Duration::from_millis(100);
 /// Longest snooze that a handler can request: a year, the broker's own bound.
-pub const SNOOZE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+pub const SNOOZE_MAX: Duration = Duration::from_millis(SNOOZE_MS_MAX.unsigned_abs());
 /// First pause of work that waits for its surroundings.
 pub const SURROUNDINGS_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause of work that waits for its surroundings, unless a service requests more.
 pub const SURROUNDINGS_MOST: Duration = Duration::from_secs(60);
 /// Causes of waiting that an executor tracks; further ones start with the longest pause.
 pub const SURROUNDINGS_CAUSES_MAX: usize = 256;
-/// Bytes of the reason of a release.
-pub const RELEASE_REASON_BYTES_MAX: usize = 4096;
-/// Bytes of the name of a cause in the surroundings.
-pub const SURROUNDINGS_BYTES_MAX: usize = 128;
 /// Shortest interval between renewals of a process that is being cancelled, so that a wrong clock cannot make the
 /// executor spin.
 pub const CANCEL_LOOK_MIN: Duration = Duration::from_millis(200);
@@ -68,26 +69,12 @@ pub const LAST_WORDS: Duration = Duration::from_secs(5);
 pub const LOG_BATCH_LINES: usize = 100;
 /// Bytes of log lines that are sent at once, without collecting more.
 pub const LOG_BATCH_BYTES: usize = 256 * 1024;
-/// Log lines of one call; the broker's own bound.
-pub const LOG_CALL_LINES_MAX: usize = 1000;
 /// Bytes of log lines of one call.
 pub const LOG_CALL_BYTES_MAX: usize = 1024 * 1024;
 /// Log lines of one attempt that wait to be sent; then the oldest are dropped.
 pub const LOG_BUFFER_LINES_MAX: usize = 5000;
 /// Bytes of log lines of one attempt that wait to be sent; then the oldest are dropped.
 pub const LOG_BUFFER_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// Bytes of one log line's message; the broker's own bound.
-pub const LOG_MESSAGE_BYTES_MAX: usize = 16 * 1024;
-/// Bytes of one log line's fields, as JSON; the broker's own bound.
-pub const LOG_FIELDS_BYTES_MAX: usize = 16 * 1024;
-/// Attributes that one process may have; the broker's own bound.
-pub const ATTRIBUTES_MAX: usize = 256;
-/// Attributes of one call; the broker's own bound.
-pub const ATTRIBUTES_CALL_MAX: usize = 64;
-/// Characters of an attribute's key; the broker's own bound.
-pub const ATTRIBUTE_KEY_CHARS_MAX: usize = 128;
-/// Bytes of an attribute's value; the broker's own bound.
-pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 4096;
 
 /// Default time for which handlers may continue after the signal to stop.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);

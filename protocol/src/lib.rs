@@ -1,9 +1,10 @@
-//! Vocabulary shared by both sides of the wire: refusal reasons, the side at fault in a failure, and schemas of
-//! arguments. Pure: no I/O, no async.
+//! Vocabulary shared by both sides of the wire: refusal reasons, the side at fault in a failure, bounds of the
+//! wire, and schemas of arguments. Pure: no I/O, no async.
 
 pub mod details;
 pub mod fault;
 mod journal;
+pub mod limits;
 pub mod near;
 pub mod pages;
 mod reason;

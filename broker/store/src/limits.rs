@@ -1,5 +1,7 @@
 //! Bounds of what is stored, and of one statement's work. Those of the calls are in the broker's own `limits.rs`.
 
+pub use apiary_protocol::limits::ATTRIBUTES_MAX;
+
 /// The most processes that one pass takes from a lane, for all its polls together: their specs are in memory at once, at most 1 MiB
 /// each as a rule.
 pub const CLAIM_PASS_COUNT_MAX: usize = 256;
@@ -34,8 +36,6 @@ pub const LIMIT_CANCELS_MAX: i64 = 500;
 pub const LOG_LINES_MAX: usize = 10_000;
 /// Bytes of messages and fields that the log lines of one process may have.
 pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Attributes that one process may have.
-pub const ATTRIBUTES_MAX: usize = 256;
 /// The most attempts of one process that are shown: the last ones.
 pub const ATTEMPTS_MAX: i64 = 100;
 /// Failed parents that the colony's health reports.

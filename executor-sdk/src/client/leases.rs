@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Client;
 use super::claim_codec::ClaimCodec;
 use crate::ClientError;
-use crate::limits::{RELEASE_REASON_BYTES_MAX, SURROUNDINGS_BYTES_MAX};
+use crate::limits::{REASON_BYTES_MAX, SURROUNDINGS_BYTES_MAX};
 use crate::wire::envelope_to_proto;
 
 impl Client {
@@ -107,7 +107,7 @@ impl Client {
         delay: Duration,
         reason: &str,
     ) -> Result<(), ClientError> {
-        self.give_back(process_id, attempt, delay, cut_text(reason, RELEASE_REASON_BYTES_MAX), String::new()).await
+        self.give_back(process_id, attempt, delay, cut_text(reason, REASON_BYTES_MAX), String::new()).await
     }
 
     /// Releases a process to be tried again after `delay`, because of a problem in its surroundings, such as an
@@ -123,7 +123,7 @@ impl Client {
         reason: &str,
     ) -> Result<(), ClientError> {
         let cause = cut_text(&cause.replace(char::is_control, " "), SURROUNDINGS_BYTES_MAX);
-        let reason = cut_text(reason, RELEASE_REASON_BYTES_MAX);
+        let reason = cut_text(reason, REASON_BYTES_MAX);
         self.give_back(process_id, attempt, delay, reason, cause).await
     }
 
