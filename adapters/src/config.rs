@@ -1,11 +1,13 @@
 //! Settings of a webhook adapter.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use apiary_daemon::door::TrustedProxies;
 
-use crate::{StartError, StripeConfig, WebhookLimits};
+use crate::{Endpoint, StartError, WebhookLimits};
 
 /// Settings of a webhook adapter, checked as a whole before a port is opened.
 #[derive(Clone, Debug)]
@@ -15,8 +17,8 @@ pub struct WebhookConfig {
     /// Accepts plain HTTP from other machines. Everybody on the network between the proxy and this machine can read
     /// events then.
     pub allow_plaintext: bool,
-    /// Settings of Stripe's webhooks.
-    pub stripe: StripeConfig,
+    /// Sources that are accepted, at least one, each under its own path: `/webhooks/NAME`.
+    pub endpoints: Vec<Arc<dyn Endpoint>>,
     /// The spool's own folder, on a local disk that survives a restart; created if missing (mode 0700). Only one
     /// adapter may use it, for one colony.
     pub spool_path: PathBuf,
@@ -28,11 +30,11 @@ pub struct WebhookConfig {
 
 impl WebhookConfig {
     /// Returns the defaults for all other settings.
-    pub fn new(listen: SocketAddr, stripe: StripeConfig, spool_path: PathBuf) -> Self {
+    pub fn new(listen: SocketAddr, endpoints: Vec<Arc<dyn Endpoint>>, spool_path: PathBuf) -> Self {
         Self {
             listen,
             allow_plaintext: false,
-            stripe,
+            endpoints,
             spool_path,
             limits: WebhookLimits::default(),
             trusted_proxies: TrustedProxies::default(),
@@ -51,6 +53,17 @@ impl WebhookConfig {
             ));
         }
         self.limits.check()?;
-        self.stripe.check()
+        if self.endpoints.is_empty() {
+            return Err(StartError::setting("endpoints", "is empty: set the signing secret of a source"));
+        }
+        let mut names = BTreeSet::new();
+        for endpoint in &self.endpoints {
+            if !names.insert(endpoint.name()) {
+                let twice = format!("has {} twice: one endpoint takes several secrets", endpoint.name());
+                return Err(StartError::setting("endpoints", twice));
+            }
+            endpoint.check()?;
+        }
+        Ok(())
     }
 }

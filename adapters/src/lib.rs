@@ -8,13 +8,15 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use apiary_adapters::{StripeConfig, Webhook, WebhookConfig};
+//! use apiary_adapters::sources::stripe::StripeConfig;
+//! use apiary_adapters::{Webhook, WebhookConfig};
 //! use apiary_executor_sdk::Client;
 //! use apiary_identity::SystemClock;
 //!
 //! # async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
 //! let secret = std::env::var("STRIPE_WEBHOOK_SECRET")?.into();
-//! let config = WebhookConfig::new("127.0.0.1:7780".parse()?, StripeConfig::new(vec![secret]), "spool".into());
+//! let stripe = Arc::new(StripeConfig::new(vec![secret]));
+//! let config = WebhookConfig::new("127.0.0.1:7780".parse()?, vec![stripe], "spool".into());
 //! let webhook = Webhook::start(config, Arc::new(client), Arc::new(SystemClock)).await?;
 //! println!("Stripe may post to http://{}/webhooks/stripe", webhook.address());
 //! tokio::signal::ctrl_c().await?;
@@ -23,7 +25,7 @@
 //! # }
 //! ```
 //!
-//! Another sender is one implementation of `source::Source`, as `stripe/` is, and its line in `webhook.rs`.
+//! Another sender is a folder in `sources/` that implements [`Source`] and [`Endpoint`], and an entry in [`sources::ALL`].
 //!
 //! The module [`legacy`] imports the remaining work of an older queue.
 
@@ -38,17 +40,21 @@ mod refusal;
 mod server;
 mod sink;
 mod source;
+pub mod sources;
 mod spool;
 mod stats;
-pub mod stripe;
 mod webhook;
 
 pub use config::WebhookConfig;
 pub use contact::{BROKER_AWAY, BROKER_REFUSES, BrokerState, EVENTS_SET_ASIDE};
 pub use error::{SpoolError, StartError};
 pub use limits::WebhookLimits;
+pub use refusal::Refusal;
 pub use sink::{Sink, SinkError};
+pub use source::{Endpoint, Event, Route, Source, webhook_path};
 pub use spool::{SetAside, SetAsideFilter, SpoolFile, SpoolTotals};
 pub use stats::WebhookStats;
-pub use stripe::StripeConfig;
 pub use webhook::Webhook;
+
+/// The commands that read the settings of a source, as documents name them.
+const USED_BY: &str = "`apiary webhook`, `apiary up`";

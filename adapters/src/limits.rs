@@ -20,8 +20,6 @@ pub(crate) const DISCARD_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) const BODY_STALL_MAX: Duration = Duration::from_secs(5);
 /// Longest time of a connection without a request.
 pub(crate) const IDLE_TIME_MAX: Duration = Duration::from_secs(300);
-/// Characters of a webhook's path.
-pub(crate) const PATH_CHARS_MAX: usize = 256;
 
 /// Jobs that queue for the spool's writer; beyond it, callers wait.
 pub(crate) const SPOOL_QUEUE_MAX: usize = 256;

@@ -5,41 +5,70 @@ use std::time::Duration;
 /// Reasons for an answer other than 2xx. `server/answer.rs` is the only table from here to HTTP. The sender sees the
 /// texts: they contain nothing of the request's body or headers, and nothing about this machine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
+pub enum Refusal {
+    /// The request has no signature, in this header.
     #[error("the request has no `{0}` header: only the sender's own webhooks are taken here")]
     SignatureMissing(&'static str),
+    /// The signature cannot be parsed.
     #[error("the `{header}` header {problem}")]
-    SignatureMalformed { header: &'static str, problem: &'static str },
+    SignatureMalformed {
+        /// The header.
+        header: &'static str,
+        /// Problem with it.
+        problem: &'static str,
+    },
+    /// No configured secret made the signature.
     #[error(
         "the signature is by none of the configured signing secrets over this body: configure the signing secret of \
          this very endpoint, and let no proxy change the body"
     )]
     SignatureWrong,
+    /// The signature is too old.
     #[error(
         "the request was signed {age_s} s ago, the most is {tolerance_s} s: send it again, or set this machine's \
          clock (NTP)"
     )]
-    SignatureStale { age_s: i64, tolerance_s: u64 },
+    SignatureStale {
+        /// Age in seconds.
+        age_s: i64,
+        /// Limit in seconds.
+        tolerance_s: u64,
+    },
+    /// The time of the signature is in the future.
     #[error(
         "the request was signed {ahead_s} s in the future, the most is {tolerance_s} s: set this machine's clock (NTP)"
     )]
-    SignatureFuture { ahead_s: i64, tolerance_s: u64 },
+    SignatureFuture {
+        /// Seconds until then.
+        ahead_s: i64,
+        /// Limit in seconds.
+        tolerance_s: u64,
+    },
+    /// The signature is valid, but the body is not an event; with the reason.
     #[error("the signature is right, but {0}")]
     EventMalformed(String),
+    /// The body has more bytes than this.
     #[error("the body has more than {0} bytes, which is the most that is taken here")]
     BodyTooLarge(usize),
+    /// The body did not arrive within this time.
     #[error("the body did not arrive within {} ms: send it at once", .0.as_millis())]
     BodySlow(Duration),
+    /// The body broke off.
     #[error("the body broke off: send the request again")]
     BodyBroken,
+    /// Too many bodies at the same time.
     #[error("too much arrives at the same time: send the request again, a little later")]
     Busy,
+    /// The broker is away, and the spool is full.
     #[error("the event could not be kept, because the broker is away and the spool is full: send it again later")]
     SpoolFull,
+    /// The event could not be kept.
     #[error("the event could not be kept: send it again later")]
     NotKept,
+    /// No page has this path; with the advice for the sender.
     #[error("{0}")]
     NotFound(String),
+    /// The page does not take this method.
     #[error("this path does not take this method: the `Allow` header lists those that it takes")]
     MethodNotAllowed,
 }

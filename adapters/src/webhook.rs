@@ -13,10 +13,8 @@ use crate::contact::Contact;
 use crate::forwarder::Forwarder;
 use crate::intake::Intake;
 use crate::server::{App, RefusalLog, WebhookBodies, door, listen, router};
-use crate::source::Source;
 use crate::spool::{SetAside, Spool, SpoolTotals};
 use crate::stats::Counters;
-use crate::stripe::StripeSource;
 use crate::{BrokerState, Sink, SpoolError, StartError, WebhookConfig, WebhookStats};
 
 /// A running webhook adapter. Dropping it without [`stop`](Self::stop) cuts requests in progress, and loses no event
@@ -41,8 +39,7 @@ impl Webhook {
     /// An invalid setting, a port in use, or a spool that is in use, damaged, or another colony's.
     pub async fn start(config: WebhookConfig, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         config.check()?;
-        let WebhookConfig { listen: address, stripe, spool_path, limits, trusted_proxies, .. } = config;
-        let sources: Vec<Arc<dyn Source>> = vec![Arc::new(StripeSource::new(stripe))];
+        let WebhookConfig { listen: address, endpoints, spool_path, limits, trusted_proxies, .. } = config;
         let (listener, address) = listen(address)?;
         let notices = Notices::new(clock.clone());
         let tasks = Supervisor::new(notices.clone());
@@ -61,7 +58,7 @@ impl Webhook {
         let connections = TaskTracker::new();
         let state = (forwarder, stop.1.clone());
         tasks.spawn("forwarder", stop.1.clone(), state, |(forwarder, stop)| Box::pin(forwarder.run(stop)));
-        let router = router(app.clone(), sources);
+        let router = router(app.clone(), endpoints);
         door.open_at(Listener::Tcp(listener), None, router, stop.0.clone(), connections.clone(), &tasks);
         tracing::info!(%address, spool = %spool_path.display(), "webhook adapter listens");
         let cut = (stop.0.clone().drop_guard(), stop.1.clone().drop_guard());

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use apiary_adapters::{Sink, SinkError, StripeConfig, Webhook, WebhookConfig};
+use apiary_adapters::sources::stripe::StripeConfig;
+use apiary_adapters::{Sink, SinkError, Webhook, WebhookConfig};
 use apiary_daemon::LogWriter;
 use apiary_executor_sdk::SubmitResult;
 use apiary_identity::{Clock as _, Id, KeyPair, Spec, SystemClock};
@@ -80,7 +81,8 @@ async fn a_hundred_refusals_of_one_cause_are_a_few_warnings_that_name_event_and_
     tracing_subscriber::fmt().with_ansi(false).with_writer(move || writes.clone()).init();
     let folder = tempfile::tempdir().unwrap();
     let stripe = StripeConfig::new(vec![SECRET.into()]);
-    let config = WebhookConfig::new("127.0.0.1:0".parse().unwrap(), stripe, folder.path().join("spool"));
+    let config =
+        WebhookConfig::new("127.0.0.1:0".parse().unwrap(), vec![Arc::new(stripe)], folder.path().join("spool"));
     let broker = Arc::new(Broker { colony: KeyPair::generate().id(), refused: AtomicUsize::new(0) });
     let webhook = Webhook::start(config, broker, Arc::new(SystemClock)).await.unwrap();
     for number in 0..EVENTS {

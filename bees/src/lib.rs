@@ -13,7 +13,7 @@ pub mod outbound;
 
 pub use bee::{Bee, BeeError, Build, Check, Function, Local};
 
-/// Every bee, in the order in which they are listed.
+/// Every bee, in display order.
 pub static ALL: &[&dyn Bee] = &[&finance::Finance, &echo::Echo];
 
 #[cfg(test)]

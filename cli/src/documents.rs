@@ -1,8 +1,10 @@
-//! Pages of `docs/` that follow from the lists of settings. `TRYCMD=overwrite` writes them anew.
+//! Pages of `docs/` that follow from the lists of settings, bees and sources. `TRYCMD=overwrite` writes them anew.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use apiary_adapters::{sources, webhook_path};
 use apiary_settings::Setting;
 
 use crate::settings::table::TABLE;
@@ -34,6 +36,44 @@ fn the_exit_codes_are_documented() {
     );
 }
 
+#[test]
+fn the_documented_bees_and_sources_are_the_lists() {
+    let page = page("docs/bees-and-sources.md");
+    let (before, _) = page.split_once("\n## Bees\n").unwrap();
+    let mut text = format!("{before}\n## Bees\n");
+    for bee in apiary_bees::ALL {
+        let _ = writeln!(
+            text,
+            "\n### `{}`\n\n{}. Its executor type is `{}`.",
+            bee.name(),
+            bee.about(),
+            bee.executor_type()
+        );
+        if let Some(check) = bee.check_name() {
+            let _ = writeln!(text, "`apiary doctor --only {check}` looks at what it works with.");
+        }
+        let _ = writeln!(text, "\n| function | what it does |\n|---|---|");
+        for function in bee.functions() {
+            let _ = writeln!(text, "| `{}` | {} |", function.name, function.about);
+        }
+        text.push_str(&of(bee.settings()));
+    }
+    text.push_str("\n## Sources of webhooks\n");
+    for source in sources::ALL {
+        let _ = writeln!(
+            text,
+            "\n### `{}`\n\n{}. They are posted to `{}`, and become processes of the function `{}` for the executor type `{}`.",
+            source.name(),
+            source.about(),
+            webhook_path(source.name()),
+            source.function(),
+            source.executor_type()
+        );
+        text.push_str(&of(source.settings()));
+    }
+    hold("docs/bees-and-sources.md", &page, &text);
+}
+
 fn page(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap_or_default()
 }
@@ -49,10 +89,19 @@ fn hold(path: &str, page: &str, wanted: &str) {
     let line = page.lines().zip(wanted.lines()).position(|(is, wanted)| is != wanted);
     let line = line.unwrap_or_else(|| page.lines().count().min(wanted.lines().count()));
     panic!(
-        "{path}, line {}, is not what follows from the list: `TRYCMD=overwrite cargo test -p apiary --lib documents` writes it\n{}",
+        "{path}, line {}, is not what follows from the lists: `TRYCMD=overwrite cargo test -p apiary --lib documents` writes it\n{}",
         line + 1,
         wanted.lines().nth(line).unwrap_or("(the page is longer)")
     );
+}
+
+/// The settings of one part, in a sentence.
+fn of(settings: &[Setting]) -> String {
+    if settings.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = settings.iter().map(|setting| format!("`{}`", setting.key)).collect();
+    format!("\n[Settings](configuration.md#all-settings): {}.\n", names.join(", "))
 }
 
 /// A setting's row in the table.

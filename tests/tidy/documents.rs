@@ -17,8 +17,8 @@ const INDEXED_ELSEWHERE: &str = "docs/adr/0";
 /// File endings of paths in documents.
 const ENDINGS: [&str; 9] = ["rs", "sql", "proto", "md", "toml", "yaml", "json", "service", "sh"];
 
-/// The page that names files which its reader has yet to write.
-const YET_TO_BE_WRITTEN: &str = "docs/adding-an-rpc.md";
+/// The pages about files that their reader is going to write.
+const YET_TO_BE_WRITTEN: [&str; 3] = ["docs/adding-an-rpc.md", "docs/adding-a-bee.md", "docs/adding-a-source.md"];
 
 #[test]
 fn the_first_documents_are_short() {
@@ -38,7 +38,7 @@ fn the_first_documents_are_short() {
 #[test]
 fn paths_in_documents_exist() {
     let mut faults = Vec::new();
-    for document in documents().filter(|document| document.path != YET_TO_BE_WRITTEN) {
+    for document in documents().filter(|document| !YET_TO_BE_WRITTEN.contains(&document.path.as_str())) {
         for (line, path) in
             code_spans(document).flat_map(|(line, span)| braces(&span).into_iter().map(move |path| (line, path)))
         {
@@ -74,7 +74,9 @@ fn links_in_documents_lead_somewhere() {
 fn variables_in_documents_are_read_by_the_code() {
     let code: Vec<&TextFile> = rust().filter(|file| !file.path.starts_with("tests/tidy/")).collect();
     let mut faults = Vec::new();
-    for document in files().iter().filter(|file| file.path.ends_with(".md") || file.path.starts_with("deploy/")) {
+    let looked_at = |path: &str| path.ends_with(".md") || path.starts_with("deploy/");
+    let documents = files().iter().filter(|file| looked_at(&file.path));
+    for document in documents.filter(|file| !YET_TO_BE_WRITTEN.contains(&file.path.as_str())) {
         for name in upper_case_words(&document.text).into_iter().filter(|word| word.starts_with("APIARY_")) {
             // The code has only the key of a setting, `broker.listen`; the variable is derived from it.
             let key = name.trim_start_matches("APIARY_").to_lowercase();

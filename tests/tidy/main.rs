@@ -7,6 +7,7 @@ mod documents;
 mod files;
 mod image;
 mod layers;
+mod lists;
 mod pages;
 mod shared;
 mod spans;

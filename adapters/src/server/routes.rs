@@ -20,7 +20,7 @@ use super::health::{healthz, readyz};
 use super::refusal_log::RefusalLog;
 use crate::intake::{Intake, Kept};
 use crate::refusal::Refusal;
-use crate::source::Source;
+use crate::source::{Endpoint, webhook_path};
 
 /// State shared by all requests.
 pub(crate) struct App {
@@ -32,15 +32,15 @@ pub(crate) struct App {
 }
 
 /// Builds the routes: one for each source of webhooks, and two for the adapter's health.
-pub(crate) fn router(app: Arc<App>, sources: Vec<Arc<dyn Source>>) -> Router {
+pub(crate) fn router(app: Arc<App>, endpoints: Vec<Arc<dyn Endpoint>>) -> Router {
     let mut router = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz));
     let mut paths = vec!["/healthz".to_owned(), "/readyz".to_owned()];
-    for source in sources {
-        let path = source.path().to_owned();
+    for endpoint in endpoints {
+        let path = webhook_path(endpoint.name());
         paths.push(path.clone());
         let receive = move |State(app): State<Arc<App>>, request: Request| async move {
             // A panic here is answered, too, so that the sender repeats the event.
-            match AssertUnwindSafe(take(&app, &*source, request)).catch_unwind().await {
+            match AssertUnwindSafe(take(&app, &*endpoint, request)).catch_unwind().await {
                 Ok(Ok(taken)) => taken.into_response(),
                 Ok(Err(refusal)) => refuse(&app, refusal),
                 Err(_) => refuse(&app, Refusal::NotKept),
@@ -61,21 +61,22 @@ pub(crate) fn router(app: Arc<App>, sources: Vec<Arc<dyn Source>>) -> Router {
 }
 
 /// Reads, verifies and keeps an event.
-async fn take(app: &App, source: &dyn Source, request: Request) -> Result<Taken, Refusal> {
+async fn take(app: &App, endpoint: &dyn Endpoint, request: Request) -> Result<Taken, Refusal> {
     let (parts, body) = request.into_parts();
     let HeldBody { blocks, hold: _hold } = app.bodies.read(&parts, body).await?;
     let body = blocks.join();
     let intake = &app.intake;
     let now = intake.clock.now();
-    let event = source.verify(&parts.headers, &body, now)?;
+    let event = endpoint.verify(&parts.headers, &body, now)?;
     if let Some(connection) = connection(&parts) {
         connection.vouch();
     }
-    let Some(spec) = source.spec(&event, &body, intake.sink.colony(), now) else {
+    let Some(route) = endpoint.route(&event) else {
         intake.counters.ignored.add_one();
         tracing::info!(event = event.id, kind = event.kind, "ignored: no bee handles events of this type");
         return Ok(Taken { event, kept: None });
     };
+    let spec = route.spec(endpoint.name(), &event, &body, intake.sink.colony(), now);
     let kept = intake.keep(&spec).await?;
     match kept {
         Kept::Submitted(SubmitResult { process_id, existed, .. }) => {

@@ -4,7 +4,9 @@
 
 use serde_json::json;
 
-use crate::harness::{Broker, SECRET, config, event, event_of, get, post, request, signature, start};
+use crate::harness::{
+    Broker, SECRET, config, config_of, event, event_of, get, post, request, signature, start, stripe_config,
+};
 
 #[tokio::test]
 async fn a_signed_event_is_answered_when_it_is_a_process() {
@@ -59,9 +61,9 @@ async fn an_event_that_nobody_handles_is_answered_and_visibly_ignored() {
 #[tokio::test]
 async fn which_types_are_handled_is_a_setting() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::new());
-    let mut config = config(folder.path());
-    config.stripe.handled_types = ["charge.refunded".to_owned()].into();
-    let webhook = start(config, &broker).await;
+    let mut stripe = stripe_config();
+    stripe.handled_types = ["charge.refunded".to_owned()].into();
+    let webhook = start(config_of(folder.path(), stripe), &broker).await;
     assert_eq!(post(webhook.address(), &event("evt_1")).await.unwrap().body["outcome"], "ignored");
     let handled = post(webhook.address(), &event_of("evt_2", "charge.refunded", json!({}))).await.unwrap();
     assert_eq!(handled.body["outcome"], "submitted");
@@ -150,9 +152,9 @@ async fn whoever_misses_a_page_is_told_the_nearest() {
 #[tokio::test]
 async fn while_a_secret_is_rolled_both_are_good() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::new());
-    let mut config = config(folder.path());
-    config.stripe.secrets.insert(0, "whsec_the_next_one".into());
-    let webhook = start(config, &broker).await;
+    let mut stripe = stripe_config();
+    stripe.secrets.insert(0, "whsec_the_next_one".into());
+    let webhook = start(config_of(folder.path(), stripe), &broker).await;
     for (id, secret) in [("evt_1", SECRET), ("evt_2", "whsec_the_next_one")] {
         let body = event(id);
         let headers = [("stripe-signature", signature(secret, &body))];

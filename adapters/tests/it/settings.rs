@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_adapters::sources::stripe::StripeConfig;
 use apiary_adapters::{StartError, Webhook, WebhookConfig};
 use apiary_identity::SystemClock;
 
-use crate::harness::{Broker, config};
+use crate::harness::{Broker, config, config_of, stripe_config};
 
 async fn refusal(config: WebhookConfig) -> String {
     match Webhook::start(config, Broker::new(), Arc::new(SystemClock)).await {
@@ -19,27 +20,37 @@ async fn refusal(config: WebhookConfig) -> String {
 async fn each_setting_that_cannot_be_used_is_named() {
     type Change = fn(&mut WebhookConfig);
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&str, Change); 16] = [
-        ("stripe.secrets", |config| config.stripe.secrets.clear()),
-        ("stripe.secrets", |config| config.stripe.secrets = vec!["whsec_1".into(); 9]),
-        ("stripe.secrets", |config| config.stripe.secrets.push("sk_live_api_key".into())),
-        ("stripe.secrets", |config| config.stripe.secrets.push("whsec_".into())),
-        ("stripe.secrets", |config| config.stripe.secrets.push("whsec_1\n".into())),
-        ("stripe.tolerance", |config| config.stripe.tolerance = Duration::ZERO),
-        ("stripe.tolerance", |config| config.stripe.tolerance = Duration::from_secs(86_400)),
-        ("stripe.path", |config| config.stripe.path = "webhooks".to_owned()),
-        ("stripe.path", |config| config.stripe.path = "/{*all}".to_owned()),
-        ("stripe.path", |config| config.stripe.path = "/healthz".to_owned()),
-        ("stripe.handled_types", |config| config.stripe.handled_types = ["invoice paid".to_owned()].into()),
-        ("stripe.priority", |config| config.stripe.priority = 50_001),
+    type StripeChange = fn(&mut StripeConfig);
+    let of_stripe: [(&str, StripeChange); 9] = [
+        ("stripe.secrets", |stripe| stripe.secrets.clear()),
+        ("stripe.secrets", |stripe| stripe.secrets = vec!["whsec_1".into(); 9]),
+        ("stripe.secrets", |stripe| stripe.secrets.push("sk_live_api_key".into())),
+        ("stripe.secrets", |stripe| stripe.secrets.push("whsec_".into())),
+        ("stripe.secrets", |stripe| stripe.secrets.push("whsec_1\n".into())),
+        ("stripe.tolerance", |stripe| stripe.tolerance = Duration::ZERO),
+        ("stripe.tolerance", |stripe| stripe.tolerance = Duration::from_secs(86_400)),
+        ("stripe.handled_types", |stripe| stripe.handled_types = ["invoice paid".to_owned()].into()),
+        ("stripe.priority", |stripe| stripe.priority = 50_001),
+    ];
+    let cases: [(&str, Change); 6] = [
         ("body_bytes_max", |config| config.limits.body_bytes_max = 1024 * 1024 + 1),
         ("submit_timeout", |config| config.limits.submit_timeout = config.limits.answer_timeout),
         ("header_timeout", |config| config.limits.header_timeout = Duration::ZERO),
+        ("endpoints", |config| config.endpoints.clear()),
+        ("endpoints", |config| config.endpoints.push(Arc::new(stripe_config()))),
         ("listen", |config| config.listen = "0.0.0.0:0".parse().unwrap_or(config.listen)),
     ];
-    for (setting, change) in cases {
+    let of_stripe = of_stripe.into_iter().map(|(setting, change)| {
+        let mut stripe = stripe_config();
+        change(&mut stripe);
+        (setting, config_of(folder.path(), stripe))
+    });
+    let cases = cases.into_iter().map(|(setting, change)| {
         let mut config = config(folder.path());
         change(&mut config);
+        (setting, config)
+    });
+    for (setting, config) in of_stripe.chain(cases) {
         let words = refusal(config).await;
         assert!(words.starts_with(&format!("`{setting}` ")), "{setting}: {words}");
         assert!(!words.contains("sk_live_api_key"), "{words}");

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use apiary_adapters::WebhookConfig;
+use apiary_adapters::sources::stripe::Stripe;
+use apiary_adapters::{Source as _, WebhookConfig};
 use apiary_bees::ALL;
 use apiary_bees::finance::file_in;
 use apiary_identity::Id;
@@ -23,7 +24,7 @@ use crate::profile;
 use crate::reload::Hangups;
 use crate::room::open_with_room;
 use crate::settings::{Settings, default_data_folder, table};
-use crate::up::{BeesConfig, Config, Folder, LocalColony, PROFILE, Ports};
+use crate::up::{Config, Folder, LocalColony, PROFILE, Ports};
 
 /// Number of tries to start, if another program takes a port in between.
 const TRIES_MAX: u32 = 20;
@@ -48,6 +49,8 @@ struct Announcement {
     broker: String,
     socket: String,
     webhooks: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    other_webhooks: Vec<String>,
     /// `None` if the settings name a signing secret.
     signing_secret_file: Option<PathBuf>,
     record: PathBuf,
@@ -114,13 +117,13 @@ async fn start(
         let ports = Ports::free(settings)?;
         let mut webhook = webhook.clone();
         webhook.listen = ports.webhook;
-        webhook.stripe.secrets = settings.secrets(&table::WEBHOOK_STRIPE_SECRETS);
         let config = Config {
             broker: ports.broker,
             door: door(settings),
             retention: retention(settings),
             executors: executors(settings),
-            bees: BeesConfig { settings: settings.values().clone(), equipment: equipment.clone() },
+            settings: settings.values().clone(),
+            equipment: equipment.clone(),
             webhook,
         };
         match Box::pin(LocalColony::start(folder, config, profile::clock())).await {
@@ -151,8 +154,10 @@ fn warn_of_unused(settings: &Settings, data: &Path) {
 }
 
 fn announcement(colony: &LocalColony, settings: &Settings) -> Announcement {
-    let has_secret = settings.is_set(&table::WEBHOOK_STRIPE_SECRETS);
+    let has_secret = settings.is_set(Stripe.secrets());
     let folder = colony.folder();
+    let mut urls = colony.webhook_urls().into_iter();
+    let first = urls.next().unwrap_or_default();
     let profile = folder.profile();
     // A secret that the user set must be set in the other terminal, too: it must not appear on a command line.
     let secret = if has_secret { "STRIPE_WEBHOOK_SECRET=whsec_… " } else { "" };
@@ -161,8 +166,9 @@ fn announcement(colony: &LocalColony, settings: &Settings) -> Announcement {
         colony: colony.id(),
         broker: colony.broker().map(|address| format!("http://{address}")).unwrap_or_default(),
         socket: format!("unix:{}", folder.socket().display()),
-        webhooks: format!("http://{}/webhooks/stripe", colony.webhook()),
-        signing_secret_file: (!has_secret).then(|| folder.signing_secret()),
+        webhooks: first,
+        other_webhooks: urls.collect(),
+        signing_secret_file: (!has_secret).then(|| folder.signing_secret(&Stripe)),
         record: file_in(folder.path()),
         data: folder.path().to_owned(),
         profile,
@@ -177,7 +183,10 @@ fn announcement(colony: &LocalColony, settings: &Settings) -> Announcement {
 }
 
 fn text(announcement: &Announcement) -> String {
-    let Announcement { colony, broker, socket, webhooks, signing_secret_file, record, data, next, .. } = announcement;
+    let Announcement {
+        colony, broker, socket, webhooks, signing_secret_file, other_webhooks, record, data, next, ..
+    } = announcement;
+    let others: String = other_webhooks.iter().map(|url| format!("            {url}\n")).collect();
     let signed = match signing_secret_file {
         Some(path) => format!("signed with {}", path.display()),
         None => "signed with the secret that you set".to_owned(),
@@ -185,7 +194,7 @@ fn text(announcement: &Announcement) -> String {
     let mut text = format!("{} {colony}\n", styled(STRONG, "apiary is up: colony local"));
     let _ = write!(
         text,
-        "  broker    {broker}\n            {socket}\n  webhooks  {webhooks}\n            {signed}\n  rows      {}\n  data      {} ({PROFILE}, keys/)\n\n\
+        "  broker    {broker}\n            {socket}\n  webhooks  {webhooks}\n            {signed}\n{others}  rows      {}\n  data      {} ({PROFILE}, keys/)\n\n\
          Try next, in another terminal:\n",
         record.display(),
         data.display(),

@@ -183,7 +183,7 @@ pub(crate) fn body(event: &Value) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use apiary_adapters::stripe::HANDLED_TYPES;
+    use apiary_adapters::sources::stripe::HANDLED_TYPES;
     use apiary_bees::finance::Change;
 
     use super::*;

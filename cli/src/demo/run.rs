@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use apiary_adapters::{StripeConfig, WebhookConfig};
+use apiary_adapters::sources::stripe::Stripe;
+use apiary_adapters::{Source as _, WebhookConfig};
 use apiary_bees::finance::{Record as _, SqliteRecord, SubscriptionQuery, file_in};
 use apiary_broker::config::{DoorConfig, ExecutorsConfig, RetentionConfig};
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{Client, v1};
 use apiary_identity::Clock;
-use secrecy::SecretString;
+use apiary_settings::Value;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -27,7 +29,7 @@ use crate::exit::Fault;
 use crate::output::note;
 use crate::profile;
 use crate::settings::Settings;
-use crate::up::{BeesConfig, Config, Folder, LocalColony};
+use crate::up::{Config, Folder, LocalColony};
 
 /// Pause between two polls of the processes.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -42,14 +44,17 @@ pub(crate) async fn run(folder: &Path, timeout: Duration) -> anyhow::Result<(Rep
     // Not a real secret: it signs the demo's own events, and is deleted with the folder.
     let secret = SecretString::from(format!("whsec_{}", Uuid::new_v4().simple()));
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let webhook = WebhookConfig::new(any_port, StripeConfig::new(vec![secret.clone()]), folder.join("spool"));
+    let webhook = WebhookConfig::new(any_port, Vec::new(), folder.join("spool"));
+    let secrets = Value::List(vec![secret.expose_secret().to_owned()]);
+    let settings = Settings::defaults().with(vec![(Stripe.secrets(), secrets)], folder);
     let folder = Folder::open(folder)?;
     let config = Config {
         broker: any_port,
         door: DoorConfig::default(),
         retention: RetentionConfig::default(),
         executors: ExecutorsConfig::default(),
-        bees: BeesConfig { settings: Settings::defaults(), equipment: Equipment::default() },
+        settings,
+        equipment: Equipment::default(),
         webhook,
     };
     let colony = LocalColony::start(folder, config, clock.clone()).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use apiary_adapters::sources;
 use apiary_settings::{Kind, Setting};
 
 const CLIENTS: &str = "all that call a broker";
@@ -203,21 +204,6 @@ pub(crate) const WEBHOOK_LISTEN: Setting =
     Setting::new("webhook.listen", Kind::Socket, WEBHOOK, "where webhooks come in; port 0 takes a free one")
         .default("127.0.0.1:7421")
         .flag("--listen");
-pub(crate) const WEBHOOK_STRIPE_SECRETS: Setting = Setting::new(
-    "webhook.stripe_secrets",
-    Kind::List,
-    WEBHOOK,
-    "the endpoint's signing secrets (whsec_…); several while one replaces another",
-)
-.secret()
-.also(&["STRIPE_WEBHOOK_SECRET"]);
-pub(crate) const WEBHOOK_STRIPE_TOLERANCE_SECONDS: Setting = Setting::new(
-    "webhook.stripe_tolerance_seconds",
-    Kind::Integer { least: 1, most: 3600 },
-    WEBHOOK,
-    "how old a signature may be",
-)
-.default("300");
 pub(crate) const WEBHOOK_SPOOL: Setting =
     Setting::new("webhook.spool", Kind::Path, "`apiary webhook`", "where events are kept while the broker is away")
         .default("apiary-webhook-spool");
@@ -343,10 +329,11 @@ pub(crate) fn is_setting(key: &str) -> bool {
     TABLE.iter().any(|setting| setting.key == key)
 }
 
-/// Every setting, in display order: the settings of each bee follow those of all bees.
+/// Every setting, in display order: the settings of the webhook sources and of the bees follow those that all of them share.
 pub(crate) static TABLE: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    let sources = sources::ALL.iter().flat_map(|source| source.settings());
     let bees = apiary_bees::ALL.iter().flat_map(|bee| bee.settings());
-    FIRST.iter().chain(bees).chain(LAST).copied().collect()
+    FIRST.iter().chain(sources).chain(THEN).chain(bees).chain(LAST).copied().collect()
 });
 
 const FIRST: &[Setting] = &[
@@ -383,8 +370,9 @@ const FIRST: &[Setting] = &[
     BROKER_RETAIN_CANCELLED,
     BROKER_RETAIN_DEAD_LETTERS,
     WEBHOOK_LISTEN,
-    WEBHOOK_STRIPE_SECRETS,
-    WEBHOOK_STRIPE_TOLERANCE_SECONDS,
+];
+
+const THEN: &[Setting] = &[
     WEBHOOK_SPOOL,
     WEBHOOK_SPOOL_EVENTS_MAX,
     WEBHOOK_SPOOL_BYTES_MAX,

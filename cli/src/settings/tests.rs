@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use apiary_adapters::Source as _;
+use apiary_adapters::sources::stripe::Stripe;
 use apiary_settings::Kind;
 
 use super::table::{self, TABLE};
@@ -66,7 +68,7 @@ fn a_vendors_variable_sets_what_it_is_known_for_and_ours_wins() {
     scene.variables.insert("STRIPE_WEBHOOK_SECRET", "whsec_a, whsec_b".to_owned());
     let settings = scene.load().unwrap();
     assert_eq!(settings.text(&table::BROKER_DATABASE_URL), Some("postgres://theirs"));
-    assert_eq!(settings.secrets(&table::WEBHOOK_STRIPE_SECRETS).len(), 2);
+    assert_eq!(settings.secrets(Stripe.secrets()).len(), 2);
     scene.variables.insert("APIARY_DATABASE_URL", "postgres://ours".to_owned());
     assert_eq!(scene.load().unwrap().text(&table::BROKER_DATABASE_URL), Some("postgres://ours"));
 }
@@ -79,7 +81,7 @@ fn a_comma_at_a_lists_end_adds_nothing_and_an_empty_entry_is_named() {
         scene
     };
     for text in ["whsec_a,whsec_b,", "whsec_a, whsec_b , ", "whsec_a,whsec_b"] {
-        assert_eq!(secrets(text).load().unwrap().secrets(&table::WEBHOOK_STRIPE_SECRETS).len(), 2, "{text}");
+        assert_eq!(secrets(text).load().unwrap().secrets(Stripe.secrets()).len(), 2, "{text}");
     }
     for (text, words) in [
         ("whsec_a,,whsec_b", "entry 2 of the list is empty"),
@@ -109,7 +111,7 @@ fn a_credential_is_weaker_than_the_environment_and_stronger_than_the_file() {
     let credentials = tempfile::tempdir().unwrap();
     fs::write(credentials.path().join("apiary-webhook-stripe-secrets"), "whsec_credential\n").unwrap();
     scene.variables.insert("CREDENTIALS_DIRECTORY", credentials.path().display().to_string());
-    let origin = |scene: &Scene| scene.load().unwrap().origin(&table::WEBHOOK_STRIPE_SECRETS).unwrap().to_string();
+    let origin = |scene: &Scene| scene.load().unwrap().origin(Stripe.secrets()).unwrap().to_string();
     assert_eq!(origin(&scene), "credential apiary-webhook-stripe-secrets");
     scene.variables.insert("STRIPE_WEBHOOK_SECRET", "whsec_environment".to_owned());
     assert_eq!(origin(&scene), "STRIPE_WEBHOOK_SECRET");

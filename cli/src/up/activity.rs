@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use apiary_adapters::{Source, sources};
 use apiary_daemon::Supervisor;
 use apiary_executor_sdk::Client;
 use apiary_executor_sdk::v1::{Process, ProcessFilter, ProcessState, WatchRequest};
@@ -61,10 +62,14 @@ fn line(process: &Process) -> Option<String> {
         }
         _ => return None,
     };
-    let label = |name| process.labels.get(name).map(|value| format!(" {value}")).unwrap_or_default();
+    let label = |name: &str| process.labels.get(name).map(|value| format!(" {value}")).unwrap_or_default();
     let reason: String = process.reason.chars().take(REASON_CHARS_MAX).collect();
     let reason = if reason.is_empty() || state == ProcessState::Succeeded { reason } else { format!(": {reason}") };
-    let event = format!("{}{}", label("stripe_type"), label("stripe_event"));
+    // Only the labels of the source that it came from are there.
+    let of_source = |source: &&dyn Source| {
+        format!("{}{}", label(&format!("{}_type", source.name())), label(&format!("{}_event", source.name())))
+    };
+    let event: String = sources::ALL.iter().map(of_source).collect();
     Some(plain(&format!("{function}{event} {became}{reason} (process {process_id})")))
 }
 

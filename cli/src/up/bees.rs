@@ -10,15 +10,6 @@ use super::folder::Folder;
 use crate::commands::bee::Equipment;
 use crate::exit::Fault;
 
-/// Configuration of a local colony's bees.
-#[derive(Clone)]
-pub(crate) struct BeesConfig {
-    /// The bees' settings; the folder decides some of them.
-    pub(crate) settings: Values,
-    /// Broker, key and guard, the same for every bee.
-    pub(crate) equipment: Equipment,
-}
-
 /// Running bees. Dropped without [`stop`](Self::stop), they are cut off.
 #[derive(Default)]
 pub(super) struct Bees {
@@ -31,10 +22,16 @@ type BeeEnd = (&'static str, Result<(), ClientError>);
 
 impl Bees {
     /// Starts a bee for each client, in the order of [`ALL`]; none runs on if one cannot start.
-    pub(super) async fn start(folder: &Folder, clients: Vec<Client>, config: &BeesConfig) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        folder: &Folder,
+        clients: Vec<Client>,
+        settings: &Values,
+        equipment: &Equipment,
+    ) -> anyhow::Result<Self> {
         let mut bees = Self::default();
         for (bee, client) in ALL.iter().zip(clients) {
-            if let Err(error) = bees.add(*bee, client, folder, config).await {
+            let settings = settings.with(bee.local(folder.path()).set, folder.path());
+            if let Err(error) = bees.add(*bee, client, &settings, equipment).await {
                 bees.stop().await;
                 return Err(error);
             }
@@ -42,11 +39,16 @@ impl Bees {
         Ok(bees)
     }
 
-    async fn add(&mut self, bee: &dyn Bee, client: Client, folder: &Folder, config: &BeesConfig) -> anyhow::Result<()> {
+    async fn add(
+        &mut self,
+        bee: &dyn Bee,
+        client: Client,
+        settings: &Values,
+        equipment: &Equipment,
+    ) -> anyhow::Result<()> {
         let name = bee.name();
-        let settings = config.settings.with(bee.local(folder.path()).set, folder.path());
-        let Build { executor, close } = bee.build(client, &settings).await?;
-        let executor = config.equipment.fit(executor.name(name)).build()?;
+        let Build { executor, close } = bee.build(client, settings).await?;
+        let executor = equipment.fit(executor.name(name)).build()?;
         let stop = self.stop.clone();
         self.running.spawn(async move {
             let ended = executor.run(stop).await;

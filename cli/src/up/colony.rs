@@ -5,19 +5,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use apiary_adapters::{Webhook, WebhookConfig};
+use apiary_adapters::sources::ALL;
+use apiary_adapters::{Endpoint, Webhook, WebhookConfig};
 use apiary_broker::Broker;
 use apiary_broker::config::{DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_daemon::Supervisor;
 use apiary_executor_sdk::{Address, Client, ClientConfig, Reason};
 use apiary_identity::{Clock, Id, KeyPair};
+use apiary_settings::{Value, Values};
+use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
-use super::bees::{Bees, BeesConfig};
+use super::bees::Bees;
 use super::folder::{Folder, write_private};
 use super::keys::{Keys, OPERATOR_FILE};
 use super::{activity, grants, signing_secret};
-use crate::commands::webhook::named;
+use crate::commands::bee::Equipment;
+use crate::commands::webhook::{named, urls};
 use crate::daemon;
 use crate::exit::Fault;
 
@@ -34,9 +38,11 @@ pub(crate) struct Config {
     pub(crate) retention: RetentionConfig,
     /// Times after which executors count as silent or gone.
     pub(crate) executors: ExecutorsConfig,
-    /// Settings of the bees.
-    pub(crate) bees: BeesConfig,
-    /// Settings of the adapter. Without a signing secret, one is generated. The spool is always the folder's.
+    /// Settings of the bees and of the webhook sources. The folder replaces some of them.
+    pub(crate) settings: Values,
+    /// Slots, offer and guard, the same for every bee.
+    pub(crate) equipment: Equipment,
+    /// Settings of the adapter, without its sources. The spool is always the folder's.
     pub(crate) webhook: WebhookConfig,
 }
 
@@ -47,6 +53,7 @@ pub(crate) struct LocalColony {
     operator: Client,
     broker: Broker,
     webhook: Webhook,
+    endpoints: Vec<Arc<dyn Endpoint>>,
     bees: Bees,
 }
 
@@ -57,14 +64,13 @@ impl LocalColony {
         check_profile(&folder, keys.colony.id())?;
         let mut webhook = config.webhook;
         webhook.spool_path = folder.spool();
-        if webhook.stripe.secrets.is_empty() {
-            webhook.stripe.secrets.push(signing_secret::open(&folder)?);
-        }
+        webhook.endpoints = endpoints(&folder, &config.settings)?;
+        let endpoints = webhook.endpoints.clone();
         let kept = broker_config(&folder, (config.broker, config.door), &keys, config.executors, config.retention);
         let broker = Broker::start(kept, clock.clone()).await.context("the broker")?;
-        match Parts::start(&folder, &keys, &config.bees, webhook, clock).await {
+        match Parts::start(&folder, &keys, (&config.settings, &config.equipment), webhook, clock).await {
             Ok(Parts { operator, webhook, bees }) => {
-                Ok(Self { folder, id: keys.colony.id(), operator, broker, webhook, bees })
+                Ok(Self { folder, id: keys.colony.id(), operator, broker, webhook, endpoints, bees })
             }
             Err(error) => {
                 broker.stop().await;
@@ -91,6 +97,11 @@ impl LocalColony {
     /// Returns the webhook adapter's address.
     pub(crate) fn webhook(&self) -> SocketAddr {
         self.webhook.address()
+    }
+
+    /// Returns the URL of each webhook source.
+    pub(crate) fn webhook_urls(&self) -> Vec<String> {
+        urls(self.webhook(), &self.endpoints)
     }
 
     /// Returns a client with the operator's key.
@@ -126,6 +137,21 @@ impl LocalColony {
     }
 }
 
+/// Opens every source that has a signing secret, or for which one may be generated.
+fn endpoints(folder: &Folder, settings: &Values) -> anyhow::Result<Vec<Arc<dyn Endpoint>>> {
+    let mut endpoints = Vec::new();
+    for source in ALL {
+        if settings.is_set(source.secrets()) {
+            endpoints.push(source.open(settings));
+        } else if let Some(prefix) = source.trial_secret_prefix() {
+            let secret = signing_secret::open(folder, *source, prefix)?;
+            let secrets = Value::List(vec![secret.expose_secret().to_owned()]);
+            endpoints.push(source.open(&settings.with(vec![(source.secrets(), secrets)], folder.path())));
+        }
+    }
+    Ok(endpoints)
+}
+
 /// The parts that need a running broker.
 struct Parts {
     operator: Client,
@@ -137,7 +163,7 @@ impl Parts {
     async fn start(
         folder: &Folder,
         keys: &Keys,
-        config: &BeesConfig,
+        (settings, equipment): (&Values, &Equipment),
         webhook: WebhookConfig,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
@@ -151,9 +177,10 @@ impl Parts {
         let operator = client(&keys.operator)?;
         write_profile(folder, keys.colony.id())?;
 
-        let bees = Bees::start(folder, keys.bees.iter().map(client).collect::<Result<_, _>>()?, config).await?;
+        let bees =
+            Bees::start(folder, keys.bees.iter().map(client).collect::<Result<_, _>>()?, settings, equipment).await?;
         // Started last, after everything else that can fail: from here on, webhooks are accepted.
-        match Webhook::start(webhook, Arc::new(client(&keys.stripe_adapter)?), clock.clone()).await {
+        match Webhook::start(webhook, Arc::new(client(&keys.adapter)?), clock.clone()).await {
             Ok(webhook) => Ok(Self { operator, webhook, bees }),
             Err(error) => {
                 bees.stop().await;

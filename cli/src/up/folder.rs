@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use apiary_adapters::Source;
 use apiary_identity::{KeyError, read_secret_file};
 use zeroize::Zeroizing;
 
@@ -18,8 +19,6 @@ pub(crate) const PROFILE: &str = "apiary.toml";
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Name of the webhook adapter's spool in the folder.
 pub(super) const SPOOL: &str = "spool";
-/// Name of the file with the signing secret for webhooks.
-const SIGNING_SECRET: &str = "keys/stripe-webhook-secret";
 /// Name of the lock file: the `apiary up` that uses the folder locks it, and writes its process number and its webhook
 /// adapter's address.
 pub(super) const LOCK: &str = "up.lock";
@@ -69,9 +68,9 @@ impl Folder {
         self.path.join("keys")
     }
 
-    /// Returns the file with the signing secret for webhooks, used if the settings name none.
-    pub(crate) fn signing_secret(&self) -> PathBuf {
-        signing_secret_in(&self.path)
+    /// Returns the file with the signing secret of a source, used if the settings name none.
+    pub(crate) fn signing_secret(&self, source: &dyn Source) -> PathBuf {
+        signing_secret_in(&self.path, source)
     }
 
     /// Publishes the webhook adapter's address for other commands, while this value exists.
@@ -107,9 +106,9 @@ impl Drop for Folder {
     }
 }
 
-/// Returns the file with the signing secret in a data folder.
-pub(super) fn signing_secret_in(folder: &Path) -> PathBuf {
-    folder.join(SIGNING_SECRET)
+/// Returns the file with the signing secret of a source in a data folder.
+pub(super) fn signing_secret_in(folder: &Path, source: &dyn Source) -> PathBuf {
+    folder.join(format!("keys/{}-webhook-secret", source.name()))
 }
 
 /// Writes a file of mode 0600 atomically: it is complete or missing. An existing file is left as it is.

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use apiary_adapters::Source;
 use apiary_bees::Bee;
 use apiary_settings::{Kind, Setting, Value, Values};
 use secrecy::SecretString;
@@ -41,9 +42,9 @@ pub(crate) fn webhook_address(settings: &Settings) -> Result<SocketAddr, Fault> 
     address.ok_or_else(|| Fault::usage("`webhook.listen` is not set"))
 }
 
-/// Returns the signing secret that `apiary up` generated for webhooks, if there is one.
-pub(crate) fn webhook_secret(folder: &Path) -> anyhow::Result<Option<SecretString>> {
-    signing_secret::read(folder)
+/// Returns the signing secret that `apiary up` generated for a source, if there is one.
+pub(crate) fn webhook_secret(folder: &Path, source: &dyn Source) -> anyhow::Result<Option<SecretString>> {
+    signing_secret::read(folder, source)
 }
 
 /// Returns the settings of a bee for commands that inspect it: those in effect; or, if none of them is set, those of the

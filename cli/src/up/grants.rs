@@ -1,7 +1,7 @@
 //! The grants of a local colony: the minimum for each part.
 
 use anyhow::Context as _;
-use apiary_bees::ALL;
+use apiary_adapters::sources;
 use apiary_executor_sdk::Client;
 use apiary_identity::{Envelope, Grant, GrantRight, Id, KeyPair, Role, Scopes};
 use jiff::{SignedDuration, Timestamp};
@@ -22,7 +22,7 @@ const HEAD_START: SignedDuration = SignedDuration::from_mins(5);
 /// The permissions that a key needs.
 struct NeededGrant {
     key: Id,
-    name: &'static str,
+    name: String,
     role: Role,
     scopes: Scopes,
     rights: &'static [GrantRight],
@@ -53,14 +53,18 @@ pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> an
 }
 
 fn needs(keys: &Keys) -> Vec<NeededGrant> {
+    const NONE: &[GrantRight] = &[];
     let need = |key: &KeyPair, name, role, scopes, rights| NeededGrant { key: key.id(), name, role, scopes, rights };
     let everything = Scopes { functions: vec!["*".to_owned()], executor_types: vec!["*".to_owned()] };
-    let stripe = Scopes { functions: vec!["stripe.event".to_owned()], executor_types: vec!["finance".to_owned()] };
-    let mut needs = vec![need(&keys.stripe_adapter, "stripe-adapter", Role::User, stripe, &[])];
-    let bees = ALL.iter().zip(&keys.bees);
-    needs.extend(bees.map(|(bee, key)| need(key, bee.name(), Role::Executor, bee.scopes(), &[])));
+    // A grant for each source, so that none allows what only another one submits.
+    let sources = sources::ALL.iter();
+    let sources = sources
+        .map(|source| need(&keys.adapter, format!("{}-adapter", source.name()), Role::User, source.scopes(), NONE));
+    let bees = apiary_bees::ALL.iter().zip(&keys.bees);
+    let bees = bees.map(|(bee, key)| need(key, bee.name().to_owned(), Role::Executor, bee.scopes(), NONE));
+    let mut needs: Vec<NeededGrant> = sources.chain(bees).collect();
     let rights = &[GrantRight::Read, GrantRight::Cancel, GrantRight::Operate];
-    needs.push(need(&keys.operator, "operator", Role::User, everything, rights));
+    needs.push(need(&keys.operator, "operator".to_owned(), Role::User, everything, rights));
     needs
 }
 
@@ -82,7 +86,7 @@ impl NeededGrant {
             grant_id: Uuid::new_v4(),
             key: self.key,
             role: self.role,
-            name: self.name.to_owned(),
+            name: self.name.clone(),
             scopes: self.scopes.clone(),
             rights: self.rights.to_vec(),
             valid_from: now.saturating_sub(HEAD_START).unwrap_or(Timestamp::MIN),

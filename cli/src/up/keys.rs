@@ -15,14 +15,16 @@ pub(super) struct Keys {
     pub(super) server_owner: KeyPair,
     /// Key of the colony, the root of trust.
     pub(super) colony: KeyPair,
-    /// Key of the webhook adapter.
-    pub(super) stripe_adapter: KeyPair,
+    /// Key of the webhook adapter, for all sources.
+    pub(super) adapter: KeyPair,
     /// Key of each bee, in the order of `apiary_bees::ALL`.
     pub(super) bees: Vec<KeyPair>,
     /// Key of the user at this machine.
     pub(super) operator: KeyPair,
 }
 
+/// File of the adapter's key. The name is older than the other sources, and kept for existing folders.
+const ADAPTER_FILE: &str = "stripe-adapter.pem";
 /// File of the key that the client's profile names.
 pub(super) const OPERATOR_FILE: &str = "operator.pem";
 
@@ -35,7 +37,7 @@ impl Keys {
         Ok(Self {
             colony: colony_key(folder, &file("colony.pem"))?,
             server_owner: key(&file("server-owner.pem"))?,
-            stripe_adapter: key(&file("stripe-adapter.pem"))?,
+            adapter: key(&file(ADAPTER_FILE))?,
             bees: ALL.iter().map(|bee| key(&file(&format!("{}.pem", bee.name())))).collect::<Result<_, _>>()?,
             operator: key(&file(OPERATOR_FILE))?,
         })

@@ -10,7 +10,6 @@ mod keys;
 mod ports;
 mod signing_secret;
 
-pub(crate) use bees::BeesConfig;
 pub(crate) use colony::{Config, LocalColony};
 pub(crate) use folder::{Folder, PROFILE};
 pub(crate) use found::{bee_values, data_folder, spool, webhook_address, webhook_secret};

@@ -47,7 +47,7 @@ async fn what_the_library_refuses_has_a_reason_too(colony: TestColony) {
     const CONNECT: &str = "/apiary.v1.BrokerService/Connect";
     const SUBMIT: &str = "/apiary.v1.ProcessService/Submit";
     let too_large = [&[0], (64 * 1024 * 1024_u32).to_be_bytes().as_slice(), &[0; 64]].concat();
-    let compressed = [&[1], framed(b"")[1..].as_ref()].concat();
+    let compressed = [&[1][..], &framed(b"")[1..]].concat();
     type Headers<'a> = &'a [(&'a str, &'a str)];
     let table: [(&str, Headers<'_>, Vec<u8>, Code, &str); 9] = [
         (SUBMIT, &[], framed(b"\xff\xff\xff"), Code::InvalidArgument, "INVALID"),

@@ -5,4 +5,4 @@ mod run;
 mod send;
 
 pub(crate) use fields::is_field;
-pub(crate) use run::{Arguments, config, named, run};
+pub(crate) use run::{Arguments, config, named, run, urls};

@@ -1,9 +1,10 @@
 //! `apiary webhook`, the adapter itself.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use apiary_adapters::{StartError, StripeConfig, Webhook, WebhookConfig, WebhookLimits};
+use apiary_adapters::sources::ALL;
+use apiary_adapters::{Endpoint, StartError, Webhook, WebhookConfig, WebhookLimits, webhook_path};
 use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
@@ -60,11 +61,12 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     let settings = &context.settings;
     let mut config = config(settings)?;
-    config.stripe.secrets = settings.secrets(&table::WEBHOOK_STRIPE_SECRETS);
-    if config.stripe.secrets.is_empty() {
-        return Err(Fault::usage("`webhook.stripe_secrets` is not set")
-            .hint("set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret, whsec_…")
-            .into());
+    let set = ALL.iter().filter(|source| settings.is_set(source.secrets()));
+    config.endpoints = set.map(|source| source.open(settings)).collect();
+    if config.endpoints.is_empty() {
+        let (keys, advice): (Vec<_>, Vec<_>) =
+            ALL.iter().map(|source| (format!("`{}`", source.secrets().key), source.advice())).unzip();
+        return Err(Fault::usage(format!("{} is not set", keys.join(" or "))).hint(advice.join("; or ")).into());
     }
     let client = profile::client(settings)?;
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
@@ -72,7 +74,7 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     let start = async || Webhook::start(config.clone(), client.clone(), profile::clock()).await.map_err(named);
     let Some(webhook) = signals.unless(open_with_room("the spool", start)).await else { return Ok(()) };
     let webhook = webhook?;
-    note(&format!("ready: webhooks on http://{}/webhooks/stripe", webhook.address()));
+    note(&format!("ready: webhooks on {}", urls(webhook.address(), &config.endpoints).join(", ")));
     let shutdown = CancellationToken::new();
     let service = async {
         let ended = tokio::select! {
@@ -85,15 +87,18 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     daemon::serve(signals, &shutdown, service).await
 }
 
-/// Builds the configuration from the settings, without the secrets.
+/// Returns the URL of each source, for an adapter at this address.
+pub(crate) fn urls(address: SocketAddr, endpoints: &[Arc<dyn Endpoint>]) -> Vec<String> {
+    endpoints.iter().map(|endpoint| format!("http://{address}{}", webhook_path(endpoint.name()))).collect()
+}
+
+/// Builds the configuration from the settings, without the sources.
 pub(crate) fn config(settings: &Settings) -> anyhow::Result<WebhookConfig> {
     let Some(listen) = settings.socket(&table::WEBHOOK_LISTEN) else {
         return Err(Fault::usage("`webhook.listen` is not set").into());
     };
-    let mut stripe = StripeConfig::new(Vec::new());
-    stripe.tolerance = Duration::from_secs(settings.integer(&table::WEBHOOK_STRIPE_TOLERANCE_SECONDS));
     let spool = settings.path(&table::WEBHOOK_SPOOL).unwrap_or_default();
-    let mut config = WebhookConfig::new(listen, stripe, spool);
+    let mut config = WebhookConfig::new(listen, Vec::new(), spool);
     config.allow_plaintext = settings.flag(&table::WEBHOOK_ALLOW_PLAINTEXT);
     config.trusted_proxies = settings.proxies(&table::WEBHOOK_TRUSTED_PROXIES);
     let size = |setting| usize::try_from(settings.integer(setting)).unwrap_or(usize::MAX);

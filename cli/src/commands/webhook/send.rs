@@ -1,5 +1,7 @@
 //! `apiary webhook send`.
 
+use apiary_adapters::Source as _;
+use apiary_adapters::sources::stripe::Stripe;
 use apiary_protocol::near::nearest;
 use clap::Args;
 use rand::RngExt as _;
@@ -16,7 +18,7 @@ use crate::demo::events::{Customer, DAY, Life, TYPES, body};
 use crate::demo::poster::{Answer, Poster};
 use crate::exit::{Exit, Fault};
 use crate::output::{Format, note, plain, table};
-use crate::settings::{Settings, table as settings_table};
+use crate::settings::Settings;
 use crate::{profile, up};
 
 /// Random characters of an event's id, as in Stripe's own.
@@ -169,10 +171,10 @@ fn url(named: Option<&str>, settings: &Settings) -> Result<String, Fault> {
 }
 
 fn secret(settings: &Settings) -> anyhow::Result<SecretString> {
-    if let Some(secret) = settings.secrets(&settings_table::WEBHOOK_STRIPE_SECRETS).into_iter().next() {
+    if let Some(secret) = settings.secrets(Stripe.secrets()).into_iter().next() {
         return Ok(secret);
     }
-    let found = up::data_folder(settings).map(|folder| up::webhook_secret(&folder)).transpose()?.flatten();
+    let found = up::data_folder(settings).map(|folder| up::webhook_secret(&folder, &Stripe)).transpose()?.flatten();
     found.ok_or_else(|| {
         Fault::usage("there is no secret to sign with")
             .hint("set STRIPE_WEBHOOK_SECRET to the endpoint's, or name the folder of `apiary up` with --data")

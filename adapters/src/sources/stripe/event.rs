@@ -31,7 +31,7 @@ pub(super) fn read(body: &[u8]) -> Result<Event, Refusal> {
     if fields.account.as_deref().is_some_and(|account| !is_id(account, "acct_")) {
         return Err(odd("`account` is no account id (`acct_…`, up to 255 letters, digits and `_`)"));
     }
-    Ok(Event { id: fields.id, kind: fields.kind, livemode: fields.livemode, account: fields.account })
+    Ok(Event { id: fields.id, kind: fields.kind, livemode: Some(fields.livemode), account: fields.account })
 }
 
 /// Returns true if a text may be a type of event. Some newer types have brackets, for example
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn an_event_of_a_connected_account_is_read() {
         let read = read(event("evt_1Pgc76", "invoice.paid", "acct_1").as_bytes()).unwrap();
-        assert_eq!((read.id.as_str(), read.kind.as_str(), read.livemode), ("evt_1Pgc76", "invoice.paid", true));
+        assert_eq!((read.id.as_str(), read.kind.as_str(), read.livemode), ("evt_1Pgc76", "invoice.paid", Some(true)));
         assert_eq!(read.account.as_deref(), Some("acct_1"));
     }
 

@@ -5,5 +5,5 @@ mod event;
 mod signature;
 mod source;
 
-pub use config::{EXECUTOR_TYPE, FUNCTION, HANDLED_TYPES, StripeConfig};
-pub(crate) use source::StripeSource;
+pub use config::{HANDLED_TYPES, StripeConfig};
+pub use source::Stripe;

@@ -8,12 +8,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::event::is_type;
 use crate::StartError;
-use crate::limits::PATH_CHARS_MAX;
-
-/// Function for Stripe's events. Its arguments are the webhook's body, byte for byte.
-pub const FUNCTION: &str = "stripe.event";
-/// Executor type for Stripe's events.
-pub const EXECUTOR_TYPE: &str = "finance";
 
 /// Types of events that the finance bee handles.
 pub const HANDLED_TYPES: [&str; 20] = [
@@ -54,8 +48,6 @@ pub struct StripeConfig {
     /// Largest difference between a signature's time and this machine's clock, before or after. Stripe's own default is
     /// 300 s.
     pub tolerance: Duration,
-    /// Path for Stripe's requests.
-    pub path: String,
     /// Types of events to submit; others are answered 2xx and ignored.
     pub handled_types: BTreeSet<String>,
     /// Priority of the processes. Above normal, because payments should not wait.
@@ -68,26 +60,15 @@ impl StripeConfig {
         Self {
             secrets,
             tolerance: Duration::from_secs(300),
-            path: "/webhooks/stripe".to_owned(),
             handled_types: HANDLED_TYPES.map(str::to_owned).into(),
             priority: 8,
         }
     }
 
-    pub(crate) fn check(&self) -> Result<(), StartError> {
+    pub(super) fn check_all(&self) -> Result<(), StartError> {
         self.check_secrets()?;
         if self.tolerance < Duration::from_secs(1) || self.tolerance > TOLERANCE_MAX {
             return Err(StartError::setting("stripe.tolerance", "is 1 s to 3600 s; Stripe's own default is 300 s"));
-        }
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
-        if !self.path.starts_with('/') || self.path.len() > PATH_CHARS_MAX || !self.path.chars().all(plain) {
-            return Err(StartError::setting(
-                "stripe.path",
-                format!("starts with `/` and has up to {PATH_CHARS_MAX} letters, digits, `/`, `-`, `_` and `.`"),
-            ));
-        }
-        if matches!(self.path.as_str(), "/healthz" | "/readyz") {
-            return Err(StartError::setting("stripe.path", "is taken by a page of the adapter's own: choose another"));
         }
         if let Some(kind) = self.handled_types.iter().find(|kind| !is_type(kind)) {
             return Err(StartError::setting(
