@@ -105,9 +105,9 @@ impl Contact {
         }
         if let (Some((kind, subject)), Err(error)) = (is_listed, answer) {
             let words = match error {
-                SinkError::Away(_) => "events go to the spool until it is back",
-                SinkError::Unready { .. } => "events go to the spool until it takes them",
-                _ => "events go to the spool, and stay there until it takes them",
+                SinkError::Away(_) => "events are spooled until it answers",
+                SinkError::Unready { .. } => "events are spooled until it accepts them",
+                _ => "events are spooled, and stay in the spool until it accepts them",
             };
             let remedy = remedy(kind, subject);
             self.notices.raise(kind, subject, format!("{error}; {words}: {remedy}"));
@@ -120,8 +120,10 @@ pub(crate) fn remedy(kind: &str, subject: &str) -> &'static str {
     match kind {
         BROKER_AWAY => remedy_of_wait(subject),
         BROKER_REFUSES => remedy_of_refusal(subject),
-        EVENTS_SET_ASIDE => "`apiary spool list` shows which and why; once that is mended, `apiary spool retry --all`",
-        "CONNECTIONS_FULL" => "raise `webhook.connections_max`, or find out who holds so many connections open",
+        EVENTS_SET_ASIDE => {
+            "`apiary spool list` shows the events and reasons; after the repair, run `apiary spool retry --all`"
+        }
+        "CONNECTIONS_FULL" => "raise `webhook.connections_max`, or find the client that holds so many connections open",
         "CONNECTION_NOT_ACCEPTED" => "raise the limit of open files (LimitNOFILE, ulimit -n)",
         "PROXY_NOT_TRUSTED" => "list the proxy in `webhook.trusted_proxies`",
         "TASK_RESTARTED" | "TASK_FAILED" => "see the log, and report it as a fault of the program",
@@ -133,10 +135,10 @@ pub(crate) fn remedy(kind: &str, subject: &str) -> &'static str {
 fn remedy_of_wait(reason: &str) -> &'static str {
     match reason {
         "" => {
-            "start the broker, or look at its log; if it runs, check `broker.address` of the adapter and the way between"
+            "start the broker, or see its log; if it is running, check the adapter's `broker.address` and the network"
         }
-        "DRAINING" => "the broker is stopping: start it again, unless something else does",
-        "OVERLOADED" => "the broker has too much to do at once: see its log, and `apiary colony health`",
+        "DRAINING" => "the broker is stopping: restart it, unless a service manager does",
+        "OVERLOADED" => "the broker is overloaded: see its log, and `apiary colony health`",
         _ => "see the broker's /readyz and its log, or `apiary colony health`",
     }
 }
@@ -147,10 +149,12 @@ fn remedy_of_refusal(reason: &str) -> &'static str {
             "grant the adapter's key the function and executor type of its events: `apiary grant list`, then \
              `apiary grant add` with the colony's key"
         }
-        "UNSIGNED" | "SIGNATURE_INVALID" => "give the adapter the key that was granted (`key_file`), and start it anew",
-        "REQUEST_STALE" | "SUBMIT_BY_OVER" => "set the clocks of this machine and of the broker's (NTP)",
-        "COLONY_UNKNOWN" => "set `colony` of the adapter to the colony's id, or make it: `apiary colony create`",
-        "UNIMPLEMENTED" => "bring broker and adapter to the same version",
+        "UNSIGNED" | "SIGNATURE_INVALID" => "configure the adapter's granted key (`key_file`), and restart it",
+        "REQUEST_STALE" | "SUBMIT_BY_OVER" => "set the clocks of this machine and the broker's (NTP)",
+        "COLONY_UNKNOWN" => {
+            "set `colony` of the adapter to the colony's id, or create the colony: `apiary colony create`"
+        }
+        "UNIMPLEMENTED" => "install the same version of broker and adapter",
         _ => "see the adapter's log and the broker's; check `broker.address` of the adapter",
     }
 }
@@ -202,7 +206,7 @@ mod tests {
         let notices = Notices::new(Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)));
         let contact = Contact::new(notices.clone());
         contact.note(&away());
-        for (reason, words) in [("UNAVAILABLE", "/readyz"), ("OVERLOADED", "too much"), ("DRAINING", "stopping")] {
+        for (reason, words) in [("UNAVAILABLE", "/readyz"), ("OVERLOADED", "is overloaded"), ("DRAINING", "stopping")] {
             let message = "the disk is full; make room".to_owned();
             contact.note(&Err(SinkError::Unready { reason: reason.to_owned(), message }));
             let listed = notices.list();

@@ -42,10 +42,10 @@ pub enum SpoolError {
     #[error("the spool {0} is in use: stop the other adapter, or give this one a folder of its own")]
     InUse(PathBuf),
     /// The path is not a folder.
-    #[error("the spool {} is no folder: name one, or a place where one can be made", .0.display())]
+    #[error("the spool {} is not a folder: name a folder, or a path where one can be created", .0.display())]
     NoFolder(PathBuf),
     /// The folder holds no spool.
-    #[error("{} holds no spool: name the folder of the adapter's spool (`webhook.spool`)", .0.display())]
+    #[error("{} contains no spool: name the folder of the adapter's spool (`webhook.spool`)", .0.display())]
     NoSpool(PathBuf),
     /// Others may read or write the folder or file, although events hold customers' data.
     #[error(
@@ -62,9 +62,9 @@ pub enum SpoolError {
     },
     /// The file is damaged.
     #[error(
-        "the spool {path} is damaged: {problem}; it may hold events that were answered and not forwarded. Copy the \
-         folder away, save what reads with `sqlite3 spool.sqlite .recover`, start with an empty folder, and have the \
-         sender send the events of that time again (Stripe: `stripe events resend`)", path = .path.display()
+        "the spool {path} is damaged: {problem}; it may contain events that were answered but not forwarded. Back the \
+         folder up, save the readable rows with `sqlite3 spool.sqlite .recover`, start with an empty folder, and have \
+         the sender repeat the events of that time (Stripe: `stripe events resend`)", path = .path.display()
     )]
     Damaged {
         /// The file.
@@ -105,7 +105,7 @@ pub enum SpoolError {
         problem: String,
     },
     /// The disk is full. No event of the failed write was acknowledged.
-    #[error("the disk of the spool {path} is full: {problem}; make room", path = .path.display())]
+    #[error("the disk of the spool {path} is full: {problem}; free some space", path = .path.display())]
     Full {
         /// The spool.
         path: PathBuf,

@@ -181,11 +181,11 @@ impl Forwarder {
                 error,
                 event,
                 held_back,
-                "an event was set aside, for those behind it: `apiary spool show` shows it; it is tried again after \
-                 a minute, then less often, and at the next start"
+                "the broker rejected an event, and it was set aside: `apiary spool show` shows it; it is retried \
+                 after a minute, then less often, and at the next start"
             );
         }
-        let text = format!("{event}: {error}; `apiary spool list` shows what was set aside");
+        let text = format!("{event}: {error}; `apiary spool list` shows the set-aside events");
         self.notices.record(EVENTS_SET_ASIDE, "", text);
         Ok(())
     }
@@ -197,7 +197,7 @@ impl Forwarder {
             _ if self.notices.list().iter().any(|notice| notice.kind == EVENTS_SET_ASIDE) => {}
             events => {
                 let noun = if events == 1 { "event" } else { "events" };
-                let text = format!("the broker refuses {events} {noun}; `apiary spool list` shows which, and why");
+                let text = format!("the broker rejected {events} {noun}; `apiary spool list` shows the reasons");
                 self.notices.raise(EVENTS_SET_ASIDE, "", text);
             }
         }

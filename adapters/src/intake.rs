@@ -63,7 +63,7 @@ impl Intake {
                 Err(Refusal::NotKept)
             }
             Err(_) => {
-                self.report_not_kept("the spool's disk took too long; look at it");
+                self.report_not_kept("writing to the spool timed out; check its disk");
                 Err(Refusal::NotKept)
             }
         }

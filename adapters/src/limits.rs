@@ -123,10 +123,7 @@ impl WebhookLimits {
             return Err(StartError::setting("connections_per_peer_max", "is 1 to 100000"));
         }
         if self.spool_events_max == 0 || self.spool_bytes_max == 0 {
-            return Err(StartError::setting(
-                "spool_events_max",
-                "and `spool_bytes_max` are at least 1: events need a way out",
-            ));
+            return Err(StartError::setting("spool_events_max", "and `spool_bytes_max` are at least 1"));
         }
         let timeouts = [
             ("body_timeout", self.body_timeout),
@@ -142,7 +139,7 @@ impl WebhookLimits {
         if self.submit_timeout >= self.answer_timeout {
             return Err(StartError::setting(
                 "submit_timeout",
-                "is less than `answer_timeout`: an event that the broker did not take needs time to get to the spool",
+                "is less than `answer_timeout`: an event that the broker does not accept in time must still be spooled",
             ));
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The request has no signature, in this header.
-    #[error("the request has no `{0}` header: only the sender's own webhooks are taken here")]
+    #[error("the request has no `{0}` header: only signed webhooks are accepted")]
     SignatureMissing(&'static str),
     /// The signature cannot be parsed.
     #[error("the `{header}` header {problem}")]
@@ -19,8 +19,8 @@ pub enum Refusal {
     },
     /// No configured secret made the signature.
     #[error(
-        "the signature is by none of the configured signing secrets over this body: configure the signing secret of \
-         this very endpoint, and let no proxy change the body"
+        "the signature matches none of the configured signing secrets and this body: configure this endpoint's \
+         signing secret, and do not let a proxy change the body"
     )]
     SignatureWrong,
     /// The signature is too old.
@@ -48,27 +48,30 @@ pub enum Refusal {
     #[error("the signature is right, but {0}")]
     EventMalformed(String),
     /// The body has more bytes than this.
-    #[error("the body has more than {0} bytes, which is the most that is taken here")]
+    #[error("the body has more than {0} bytes, which is the maximum")]
     BodyTooLarge(usize),
     /// The body did not arrive within this time.
     #[error("the body did not arrive within {} ms: send it at once", .0.as_millis())]
     BodySlow(Duration),
     /// The body broke off.
-    #[error("the body broke off: send the request again")]
+    #[error("the body is incomplete: send the request again")]
     BodyBroken,
     /// Too many bodies at the same time.
-    #[error("too much arrives at the same time: send the request again, a little later")]
+    #[error("the adapter is overloaded: send the request again, a little later")]
     Busy,
     /// The broker is away, and the spool is full.
-    #[error("the event could not be kept, because the broker is away and the spool is full: send it again later")]
+    #[error(
+        "the event could not be stored, because the broker is unavailable and the spool is full: send it again \
+             later"
+    )]
     SpoolFull,
     /// The event could not be kept.
-    #[error("the event could not be kept: send it again later")]
+    #[error("the event could not be stored: send it again later")]
     NotKept,
     /// No page has this path; with the advice for the sender.
     #[error("{0}")]
     NotFound(String),
     /// The page does not take this method.
-    #[error("this path does not take this method: the `Allow` header lists those that it takes")]
+    #[error("this path does not accept this method: the `Allow` header lists the accepted ones")]
     MethodNotAllowed,
 }

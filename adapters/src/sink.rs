@@ -22,10 +22,10 @@ pub trait Sink: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SinkError {
     /// No answer of a broker: retry.
-    #[error("the broker is away: {0}")]
+    #[error("the broker is unreachable: {0}")]
     Away(String),
     /// The broker is temporarily unavailable: retry.
-    #[error("the broker takes nothing for now: {message} ({reason})")]
+    #[error("the broker is temporarily unavailable: {message} ({reason})")]
     Unready {
         /// The exact reason, for programs.
         reason: String,
@@ -33,7 +33,7 @@ pub enum SinkError {
         message: String,
     },
     /// The broker rejects every event of this adapter: a person has to change a grant, a key or an address.
-    #[error("the broker refuses this adapter: {message} ({reason})")]
+    #[error("the broker rejects this adapter: {message} ({reason})")]
     Refused {
         /// The exact reason, for programs.
         reason: String,
@@ -41,7 +41,7 @@ pub enum SinkError {
         message: String,
     },
     /// The broker rejects this spec for good: a retry does not help.
-    #[error("the broker does not accept the event: {message} ({reason})")]
+    #[error("the broker rejects the event: {message} ({reason})")]
     Unacceptable {
         /// The exact reason, for programs.
         reason: String,

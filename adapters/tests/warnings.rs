@@ -107,7 +107,7 @@ async fn a_hundred_refusals_of_one_cause_are_a_few_warnings_that_name_event_and_
     for words in ["stripe:live::evt_0", "no number (ARGS_REFUSED)", "apiary spool show"] {
         assert!(set_aside[0].contains(words), "{words}: {}", set_aside[0]);
     }
-    let away = with("the broker is away");
+    let away = with("the broker is unreachable");
     assert!(away.len() == 1 && away[0].contains("BROKER_AWAY") && away[0].contains("start the broker"), "{away:?}");
     assert_eq!(lines.len(), set_aside.len() + away.len(), "nothing else went wrong: {lines:?}");
 }

@@ -183,9 +183,9 @@ impl Cli {
 fn warn_of_unknown_variables() {
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
     for (name, meant) in unknown_variables(names) {
-        let advice = meant
-            .map_or("`apiary config show` lists those there are".to_owned(), |meant| format!("did you mean {meant}?"));
-        note(&format!("{} {name} sets nothing; {advice}", styled(WARN, "warning:")));
+        let advice =
+            meant.map_or("`apiary config show` lists them all".to_owned(), |meant| format!("did you mean {meant}?"));
+        note(&format!("{} {name} is not a setting; {advice}", styled(WARN, "warning:")));
     }
 }
 

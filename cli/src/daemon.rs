@@ -25,7 +25,7 @@ pub(crate) fn raise_open_files() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(soft, hard)| if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) });
     if let Err(error) = raised {
-        tracing::debug!(%error, "the limit of open files stays as it is");
+        tracing::debug!(%error, "raising the limit of open files failed");
     }
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Signals {
 impl Signals {
     /// Starts to receive the signals.
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("signals cannot be listened to");
+        let listen = |kind| signal(kind).context("receiving signals failed");
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
@@ -95,7 +95,7 @@ pub(crate) async fn serve(
         }
         if shutdown.is_cancelled() {
             return Err(Fault::failure(
-                "stopped at the second signal: work in hand goes on elsewhere when its lease ends",
+                "stopped at the second signal: unfinished work returns to the queue when its lease ends",
             )
             .into());
         }

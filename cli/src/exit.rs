@@ -13,12 +13,12 @@ Exit codes:
   0  done
   1  failed: the work, a check, or this machine
   2  the command or a setting is wrong; nothing was sent
-  3  the broker said no: not permitted, not valid, or taken
-  4  the broker or its database cannot be reached, or not now
+  3  the broker rejected the request: not permitted, not valid, or already in use
+  4  the broker or its database is unreachable or temporarily unavailable
   5  no such colony, process or file
-  6  a signature or a chain of signatures does not hold
-  7  a rule of the guard refuses
-  8  `lease claim`: no work came in time
+  6  a signature or a chain of signatures is invalid
+  7  a rule of the guard rejects the work
+  8  `lease claim`: no work arrived in time
   9  `lease renew`: the process is being cancelled, stop
  10  `colony health`: something needs attention";
 
@@ -118,11 +118,9 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     }
     let client = error.chain().find_map(|cause| cause.downcast_ref::<ClientError>())?;
     let hint = match client {
-        ClientError::Unreachable { .. } => "is `apiary up` or `apiary broker` running? `apiary doctor` looks closer",
+        ClientError::Unreachable { .. } => "is `apiary up` or `apiary broker` running? `apiary doctor` gives details",
         ClientError::Refused { reason, .. } => match reason {
-            Reason::NotPermitted => {
-                "`apiary grant list` shows what each key may do; `apiary grant add` lets it do more"
-            }
+            Reason::NotPermitted => "`apiary grant list` shows the rights of each key; `apiary grant add` adds rights",
             Reason::RequestStale => "`apiary doctor` shows how far the two clocks are apart",
             _ => return None,
         },
@@ -137,7 +135,7 @@ pub(crate) struct ReaderGone;
 
 impl fmt::Display for ReaderGone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nobody reads the output any more")
+        f.write_str("the output was closed")
     }
 }
 

@@ -19,7 +19,7 @@ const BYTES_MAX: usize = 16 * 1024;
 pub(crate) fn from_settings(settings: &Settings) -> anyhow::Result<KeyPair> {
     let (inline, file) = (settings.origin(&table::KEY), settings.origin(&table::KEY_FILE));
     match (settings.secret(&table::KEY), settings.path(&table::KEY_FILE)) {
-        (None, None) => Err(Fault::usage("no key is set to act with")
+        (None, None) => Err(Fault::usage("no key is set")
             .hint("give --key-file FILE, set `key_file` in apiary.toml, or set APIARY_KEY_FILE or APIARY_KEY")
             .into()),
         (Some(_), Some(_)) if rank(inline) == rank(file) => {
@@ -45,7 +45,7 @@ pub(crate) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<KeyP
     match read_secret_file(path, BYTES_MAX) {
         Err(KeyError::Io { path, source }) if source.kind() == std::io::ErrorKind::NotFound => {
             let fault = Fault::new(Exit::NotFound, format!("no key file {path}"));
-            Err(fault.hint(format!("`apiary key new {path}` makes one")).into())
+            Err(fault.hint(format!("`apiary key new {path}` creates one")).into())
         }
         read => open(settings, &read?, &path.display().to_string()).with_context(|| path.display().to_string()),
     }

@@ -31,7 +31,7 @@ pub(crate) fn colony(settings: &Settings) -> Result<Id, Fault> {
             None => Fault::usage("no colony is set")
                 .hint("give --colony ed25519:…, set `colony` in apiary.toml, or set APIARY_COLONY"),
             Some(folder) => Fault::usage(format!("no colony is set: {} has no apiary.toml", folder.display()))
-                .hint("`apiary up` makes a colony there; for another, give --colony ed25519:…"),
+                .hint("`apiary up` creates a colony there; for another, give --colony ed25519:…"),
         }
     })
 }

@@ -34,7 +34,7 @@ pub(crate) struct Hangups(Signal);
 impl Hangups {
     /// Starts to receive SIGHUP, which no longer ends the process.
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        signal(SignalKind::hangup()).map(Self).context("signals cannot be listened to")
+        signal(SignalKind::hangup()).map(Self).context("receiving signals failed")
     }
 
     /// Applies the log's level and the service's own settings at each signal; `own` returns true if the service has

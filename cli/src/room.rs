@@ -31,7 +31,7 @@ where
         if !can_pass(&error) {
             return Err(error);
         }
-        tracing::warn!(error = words(&error), "{what} is not there yet; it is tried again");
+        tracing::warn!(error = words(&error), "{what} is not available yet; retrying");
         tokio::time::sleep(pause).await;
         pause = pause.saturating_mul(2).min(PAUSE_MAX);
     }

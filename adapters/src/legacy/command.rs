@@ -40,7 +40,7 @@ fn read_json(json: &str, function: Option<String>) -> Result<Call, String> {
     if json.is_empty() {
         return Ok(Call { function, ..Call::default() });
     }
-    serde_json::from_str::<&RawValue>(json).map_err(|error| format!("`command` is no JSON: {error}"))?;
+    serde_json::from_str::<&RawValue>(json).map_err(|error| format!("`command` is not valid JSON: {error}"))?;
     Ok(Call { function, args: Content::from_bytes(json.as_bytes()), left_out: Vec::new() })
 }
 
@@ -64,9 +64,7 @@ fn read_fields(json: &str, fields: &Fields, column: Option<String>) -> Result<Ca
             let args = fields.raw(name).map(RawValue::get).unwrap_or_default();
             Ok(Call { function, args: Content::from_bytes(args.as_bytes()), left_out: rest })
         }
-        [first, second, ..] => {
-            Err(format!("`command` has both `{first}` and `{second}`: which of them are the arguments is not known"))
-        }
+        [first, second, ..] => Err(format!("`command` has both `{first}` and `{second}`: the arguments are ambiguous")),
     }
 }
 
@@ -76,7 +74,7 @@ fn function_of(fields: &Fields) -> Result<Option<String>, String> {
     let Some(name) = FUNCTION_KEYS.into_iter().find(|name| fields.raw(name).is_some()) else { return Ok(None) };
     match fields.raw(name).filter(|value| value.get().starts_with('"')) {
         Some(_) => fields.text(name).map_err(|problem| format!("of `command`, {problem}")),
-        None => Err(format!("`{name}` of `command` is no text: it should name the function")),
+        None => Err(format!("`{name}` of `command` is not a text: it should name the function")),
     }
 }
 

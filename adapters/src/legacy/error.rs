@@ -11,12 +11,15 @@ pub enum LegacyError {
     Setting(String),
     /// No table `colony_tasks` is visible to the role.
     #[error(
-        "{0} has no table `colony_tasks` that this role sees: check the database in the URL, name the schema, and see \
-         that the role may read it"
+        "{0} has no table `colony_tasks` visible to this role: check the database in the URL, name the schema, and \
+         see that the role may read it"
     )]
     NoTable(String),
     /// The table's database is unreachable or temporarily unavailable.
-    #[error("the database of `colony_tasks` is not available: {0}; run the import again, it goes on where it ended")]
+    #[error(
+        "the database of `colony_tasks` is not available: {0}; run the import again: it skips rows that are already \
+         submitted"
+    )]
     Unavailable(String),
     /// The source is unreadable, from the start or from some row on.
     #[error("`colony_tasks` cannot be read: {0}")]

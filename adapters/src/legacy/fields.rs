@@ -16,9 +16,7 @@ impl Fields {
     /// Parses a JSON object.
     pub(super) fn read(json: &str) -> Result<Self, String> {
         serde_json::from_str(json).map_err(|error| {
-            format!(
-                "is no JSON object that can be read ({error}); a dump is JSON: one row a line, or one array of rows"
-            )
+            format!("is not a valid JSON object ({error}); a dump is JSON: one row a line, or one array of rows")
         })
     }
 
@@ -46,7 +44,7 @@ impl Fields {
         };
         let text: String = text;
         if text.contains('\0') {
-            return Err(format!("`{name}` holds a NUL character, which cannot be kept"));
+            return Err(format!("`{name}` contains a NUL character, which cannot be stored"));
         }
         Ok(Some(text).filter(|text| !text.trim().is_empty()))
     }

@@ -126,7 +126,7 @@ impl LegacyFile {
             Some(b']') => self.form = Form::Closed,
             _ => {
                 return Err(LegacyError::Unreadable(format!(
-                    "the array breaks off inside of row {}: is the dump whole?",
+                    "the array breaks off inside row {}: is the dump complete?",
                     self.rows
                 )));
             }
@@ -147,7 +147,7 @@ impl LegacyFile {
             }
             if rest.iter().any(|byte| !byte.is_ascii_whitespace()) {
                 return Err(LegacyError::Unreadable(
-                    "something follows the array: one array, or one object a line, is a dump".to_owned(),
+                    "data follows the array: a dump is one array, or one object a line".to_owned(),
                 ));
             }
             let length = rest.len();
@@ -189,7 +189,7 @@ impl Piece {
         if self.length > ROW_BYTES_MAX {
             return Err(too_long(self.length));
         }
-        let text = std::str::from_utf8(&self.bytes).map_err(|error| format!("is no UTF-8: {error}"))?;
+        let text = std::str::from_utf8(&self.bytes).map_err(|error| format!("is not valid UTF-8: {error}"))?;
         Fields::read(text.trim())
     }
 }

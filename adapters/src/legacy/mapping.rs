@@ -114,14 +114,13 @@ impl Mapping {
     /// Converts a row to a task. The error names the fault of the row.
     pub(super) fn task(&self, row: &Fields) -> Result<Task, String> {
         let status = Self::status(row)?;
-        let id = id(row)?.ok_or("it has no `id`: nothing would keep it from being submitted twice")?;
+        let id = id(row)?.ok_or("it has no `id`, which prevents duplicate submits")?;
         let call = command::read(row.raw("command"), row.text("function")?)?;
         let function = call.function.or_else(|| self.function.clone());
-        let function = function.ok_or("it names no function: say which is meant, with `--function`")?;
+        let function = function.ok_or("it names no function: set one with `--function`")?;
         let (executor_column, executor_type) = first(row, &EXECUTOR_COLUMNS)?.unzip();
         let executor_type = executor_type.or_else(|| self.executor_type.clone());
-        let executor_type =
-            executor_type.ok_or("it names no executor type: say which is meant, with `--executor-type`")?;
+        let executor_type = executor_type.ok_or("it names no executor type: set one with `--executor-type`")?;
         let (time_column, not_before) = first(row, &TIME_COLUMNS)?.unzip();
         let not_before = not_before.map(|text| moment(time_column.unwrap_or_default(), &text)).transpose()?;
         // Of two columns for the same setting, the second is reported as omitted.

@@ -86,7 +86,8 @@ impl Spool {
         if found.events() > 0 {
             let SpoolTotals { waiting_events, set_aside_events, .. } = found;
             let path = path.display();
-            tracing::info!(waiting_events, set_aside_events, %path, "the spool holds events from before the start");
+            tracing::info!(waiting_events, set_aside_events, %path, "the spool contains events from an earlier run \
+                                                                     the start");
         }
         let (jobs, asked) = mpsc::channel(SPOOL_QUEUE_MAX);
         let commits = database.commits().clone();
@@ -158,7 +159,7 @@ impl Spool {
         let full = |problem| SpoolError::Full { path: self.path.clone(), problem };
         let write = async || match self.ask(Ask::Prove).await? {
             Answer::Done => Ok(()),
-            _ => Err(full("no room is kept for a full disk".to_owned())),
+            _ => Err(full("the reserve for a full disk is missing".to_owned())),
         };
         let proof = async {
             if self.totals().lacks_reserve {
@@ -207,7 +208,7 @@ impl Spool {
         let (reply, answer) = oneshot::channel();
         self.jobs.send(Job { ask, reply }).await.map_err(|_| SpoolError::Closed)?;
         // A writer that failed within a batch is restarted; the batch may be on disk or not.
-        answer.await.map_err(|_| self.failed("the writer failed half-way: ask again".to_owned()))?
+        answer.await.map_err(|_| self.failed("the writer failed within a batch: repeat the request".to_owned()))?
     }
 
     fn failed(&self, problem: String) -> SpoolError {
@@ -216,6 +217,6 @@ impl Spool {
 
     /// Returns the error for an answer of the wrong kind, which the writer never gives.
     fn crossed(&self) -> SpoolError {
-        self.failed("an answer went to another question".to_owned())
+        self.failed("the writer gave an answer of the wrong kind".to_owned())
     }
 }

@@ -22,7 +22,7 @@ use crate::{Bee, BeeError, Build, Check, Function, Local};
 const FUNCTION: &str = "stripe.event";
 /// All of its functions.
 const FUNCTIONS: [Function; 1] =
-    [Function { name: FUNCTION, about: "takes a Stripe event into the state of record", args_schema: EVENT_ARGS }];
+    [Function { name: FUNCTION, about: "applies a Stripe event to the state of record", args_schema: EVENT_ARGS }];
 /// JSON Schema of the arguments. Requires only the fields that every event has, so that unknown kinds of events are
 /// accepted, too.
 const EVENT_ARGS: &str = r#"{

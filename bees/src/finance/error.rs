@@ -10,7 +10,7 @@ use crate::outbound::{CallError, Severity};
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RecordError {
     /// Unreachable, no answer in time, or temporarily unavailable.
-    #[error("the state of record is not available: {what}; it is tried again")]
+    #[error("the state of record is unavailable: {what}; retrying")]
     Unavailable {
         /// Description of the fault.
         what: String,
@@ -18,7 +18,7 @@ pub enum RecordError {
         retry_after: Option<Duration>,
     },
     /// A conflict with a concurrent transaction.
-    #[error("another transaction was in the way ({code}): it is tried again")]
+    #[error("conflict with another transaction ({code}); retrying")]
     Contended {
         /// The SQLSTATE, or SQLite's name for it.
         code: String,
@@ -55,7 +55,8 @@ pub enum RecordError {
     },
     /// A write changed nothing, and no error was reported.
     #[error(
-        "a write was dropped without an error ({what}): look for a trigger or a rule on the tables that does so; the event waits"
+        "a write was dropped without an error ({what}): look for a trigger or a rule on the tables that drops writes; \
+         the event waits"
     )]
     Dropped {
         /// Description of the missing effect.
@@ -81,8 +82,8 @@ pub enum RecordError {
     },
     /// An answer in an unknown form.
     #[error(
-        "the state of record gave an answer that is not understood: {0}; check SUPABASE_URL, and that \
-         deploy/supabase/migrations are of this version"
+        "the state of record gave an unexpected answer: {0}; check SUPABASE_URL, and that deploy/supabase/migrations \
+         are of this version"
     )]
     Answer(String),
     /// An invalid setting.

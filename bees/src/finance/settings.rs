@@ -19,7 +19,7 @@ const RECORD: Setting = Setting::new(
     "finance.record",
     Kind::OneOf(&["supabase", "postgres", "sqlite"]),
     USED_BY,
-    "which state of record; needed only where more than one is set",
+    "the state of record to use; needed only if more than one is set",
 );
 const SUPABASE_URL: Setting =
     Setting::new("finance.supabase_url", Kind::Text, USED_BY, "the Supabase project, https://….supabase.co")
@@ -100,7 +100,7 @@ pub(super) async fn start(settings: &Values, clock: Arc<dyn Clock>) -> Result<Ar
         Ok(()) => Ok(record),
         // The bee waits for what comes back by itself; its work is retried until then.
         Err(error) if error.is_retryable() => {
-            tracing::warn!(%error, "the state of record is not there yet");
+            tracing::warn!(%error, "the state of record is not available yet");
             Ok(record)
         }
         Err(error) => {
@@ -117,13 +117,13 @@ pub(super) async fn check(settings: &Values, clock: Arc<dyn Clock>) -> Result<Ch
     }
     // Looking must not make a file.
     if let Some(path) = file(settings).filter(|path| !path.exists()) {
-        return Ok(Check::Skipped(format!("{} is made when the finance bee starts", path.display())));
+        return Ok(Check::Skipped(format!("{} is created when the finance bee starts", path.display())));
     }
     let record = open(settings, clock).await?;
     let checked = record.check().await;
     record.close().await;
     checked.map_err(|error| failed(error.to_string(), error))?;
-    Ok(Check::Good(format!("the state of record takes events: {}", place(settings))))
+    Ok(Check::Good(format!("the state of record accepts events: {}", place(settings))))
 }
 
 /// Returns the file, where the state of record is one.

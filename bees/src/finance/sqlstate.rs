@@ -44,9 +44,9 @@ mod tests {
             ("22P05", "look at the event at Stripe"),
             ("23514", "look at the event at Stripe"),
             ("PT409", "trigger"),
-            ("40001", "tried again"),
-            ("57P01", "tried again"),
-            ("P0001", "tried again"),
+            ("40001", "retrying"),
+            ("57P01", "retrying"),
+            ("P0001", "retrying"),
         ] {
             let words = error(code, "text").to_string();
             assert!(words.contains(advice), "{code}: {words}");

@@ -155,9 +155,9 @@ async fn what_says_nothing_of_subscriptions_is_recorded_and_ignored_with_its_rea
     for (id, event_type, object, reason) in [
         ("evt_1", "checkout.session.completed", payment, "a checkout in payment mode has no subscription"),
         ("evt_2", "checkout.session.completed", setup, "a checkout in setup mode has no subscription"),
-        ("evt_3", "invoice.paid", one_off, "the invoice is not of a subscription"),
-        ("evt_4", "charge.succeeded", json!({"id": 7}), "this type of event says nothing about customers"),
-        ("evt_5", "v2.core.event", json!([[[[[]]]]]), "this type of event says nothing about customers"),
+        ("evt_3", "invoice.paid", one_off, "the invoice belongs to no subscription"),
+        ("evt_4", "charge.succeeded", json!({"id": 7}), "events of this type do not concern customers"),
+        ("evt_5", "v2.core.event", json!([[[[[]]]]]), "events of this type do not concern customers"),
     ] {
         let change = Change::from_event(&event(id, event_type, T0, &object)).unwrap();
         assert!(change.event.reason.as_deref().unwrap().starts_with(reason), "{change:?}");

@@ -74,7 +74,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     let colony = colony?;
     if let Err(error) = colony.folder().announce(colony.webhook()) {
         // Other commands then look for the adapter at its default address.
-        tracing::warn!(%error, "the webhook adapter's address was not noted in the data folder");
+        tracing::warn!(%error, "writing the webhook adapter's address to the data folder failed");
     }
     match context.format.print(&announcement(&colony, settings), text) {
         // A closed output does not stop the colony: others may be using it.
@@ -137,7 +137,7 @@ fn data_folder(settings: &Settings) -> Result<PathBuf, Fault> {
     settings
         .path(&table::DATA)
         .or_else(default_data_folder)
-        .ok_or_else(|| Fault::usage("there is no home folder to keep data in").hint("name a folder with --data DIR"))
+        .ok_or_else(|| Fault::usage("there is no home folder for the data").hint("name a folder with --data DIR"))
 }
 
 /// Notes the database settings that `apiary up` does not use.

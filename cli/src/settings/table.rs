@@ -39,7 +39,7 @@ pub(crate) const DATA: Setting = Setting::new(
 .not_in_file();
 
 pub(crate) const BROKER_ADDRESS: Setting =
-    Setting::new("broker.address", Kind::Address, CLIENTS, "where the broker is: https://, http:// or unix:/PATH")
+    Setting::new("broker.address", Kind::Address, CLIENTS, "address of the broker: https://, http:// or unix:/PATH")
         .default("http://127.0.0.1:7420")
         .flag("--broker")
         .also(&["APIARY_BROKER"]);
@@ -68,7 +68,7 @@ pub(crate) const BROKER_ALLOW_PLAINTEXT: Setting = Setting::new(
     "broker.allow_plaintext",
     Kind::Bool,
     "all that call a broker, and `apiary broker`",
-    "let plain text leave this machine",
+    "allow unencrypted connections to other machines",
 )
 .default("false");
 
@@ -76,7 +76,7 @@ pub(crate) const BROKER_LISTEN: Setting = Setting::new(
     "broker.listen",
     Kind::Socket,
     "`apiary broker`, `apiary up`",
-    "where the broker listens; port 0 takes a free one",
+    "address that the broker listens on; port 0 takes a free port",
 )
 .default("127.0.0.1:7420")
 .flag("--listen");
@@ -84,21 +84,22 @@ pub(crate) const BROKER_CONNECTIONS_MAX: Setting = Setting::new(
     "broker.connections_max",
     Kind::Integer { least: 16, most: 100_000 },
     BROKERS,
-    "connections at the same time; for another, one of a stranger or an idle one gives way",
+    "connections at the same time; beyond it, an idle one, or one without a permitted call, is closed for a new one",
 )
 .default("2048");
 pub(crate) const BROKER_CONNECTIONS_PER_PEER_MAX: Setting = Setting::new(
     "broker.connections_per_peer_max",
     Kind::Integer { least: 1, most: 100_000 },
     BROKERS,
-    "connections from one address at the same time over which no permitted call came",
+    "connections from one address at the same time, of those without a permitted call",
 )
 .default("256");
 pub(crate) const BROKER_TRUSTED_PROXIES: Setting = Setting::new(
     "broker.trusted_proxies",
     Kind::Networks,
     BROKERS,
-    "the proxies, as addresses or networks, that are believed when they say whom they speak for (PROXY protocol, `X-Forwarded-For`)",
+    "trusted proxies, as addresses or networks: the client's address that they state is used (PROXY protocol, \
+     `X-Forwarded-For`)",
 );
 pub(crate) const BROKER_SOCKET: Setting =
     Setting::new("broker.socket", Kind::Path, BROKER, "a Unix socket to listen on as well, for its owner only")
@@ -117,7 +118,7 @@ pub(crate) const BROKER_DATABASE_URL: Setting = Setting::new(
     "broker.database_url",
     Kind::Text,
     BROKER,
-    "where the broker keeps things: postgres://… for any number of brokers, sqlite:PATH for one",
+    "the broker's database: postgres://… for any number of brokers, sqlite:PATH for one",
 )
 .secret()
 .also(&["APIARY_DATABASE_URL", "DATABASE_URL"]);
@@ -125,25 +126,26 @@ pub(crate) const BROKER_DATABASE_CONNECTIONS_MAX: Setting = Setting::new(
     "broker.database_connections_max",
     Kind::Integer { least: 4, most: 1000 },
     BROKER,
-    "connections to Postgres at the most",
+    "largest number of connections to Postgres",
 )
 .default("16");
 pub(crate) const BROKER_DATABASE_TRANSACTION_POOLER: Setting = Setting::new(
     "broker.database_transaction_pooler",
     Kind::Bool,
     BROKER,
-    "a transaction pooler (PgBouncer, Supavisor) surely stands before Postgres; otherwise found out at the start",
+    "assume a transaction pooler (PgBouncer, Supavisor) before Postgres; otherwise detected at the start",
 )
 .default("false");
 pub(crate) const BROKER_DATABASE_DIRECT_URL: Setting = Setting::new(
     "broker.database_direct_url",
     Kind::Text,
     BROKER,
-    "the URL of Postgres itself, past a transaction pooler: for migrations, and to hear of other brokers' work at once",
+    "the URL of Postgres itself, past a transaction pooler: for migrations, and for notifications of other brokers' \
+     work",
 )
 .secret();
 pub(crate) const BROKER_MIGRATE: Setting =
-    Setting::new("broker.migrate", Kind::Bool, BROKER, "bring the schema up to date at the start").default("true");
+    Setting::new("broker.migrate", Kind::Bool, BROKER, "migrate the schema at the start").default("true");
 pub(crate) const BROKER_SERVER_OWNER: Setting = Setting::new(
     "broker.server_owner",
     Kind::Id,
@@ -154,65 +156,65 @@ pub(crate) const BROKER_EXECUTOR_SILENT_AFTER_SECONDS: Setting = Setting::new(
     "broker.executor_silent_after_seconds",
     Kind::Integer { least: 1, most: 86_400 },
     BROKERS,
-    "an executor that was not heard for so long is silent",
+    "time without contact after which an executor is silent",
 )
 .default("60");
 pub(crate) const BROKER_EXECUTOR_GONE_AFTER_SECONDS: Setting = Setting::new(
     "broker.executor_gone_after_seconds",
     Kind::Integer { least: 2, most: 86_400 },
     BROKERS,
-    "an executor that was not heard for so long is gone",
+    "time without contact after which an executor is gone",
 )
 .default("120");
 pub(crate) const BROKER_UNATTENDED_AFTER_SECONDS: Setting = Setting::new(
     "broker.unattended_after_seconds",
     Kind::Integer { least: 1, most: 86_400 },
     BROKERS,
-    "work that has waited for so long, and nobody listens for it, is reported",
+    "waiting time after which work without a listening executor is reported",
 )
 .default("60");
 pub(crate) const BROKER_RETAIN_SUCCEEDED: Setting = Setting::new(
     "broker.retain_succeeded",
     Kind::Retention,
     BROKERS,
-    "how long processes that succeeded are kept, with all that belongs to them",
+    "retention of processes that succeeded, with all their data",
 )
 .default("forever");
 pub(crate) const BROKER_RETAIN_FAILED: Setting = Setting::new(
     "broker.retain_failed",
     Kind::Retention,
     BROKERS,
-    "how long processes that failed are kept, with all that belongs to them",
+    "retention of processes that failed, with all their data",
 )
 .default("forever");
 pub(crate) const BROKER_RETAIN_CANCELLED: Setting = Setting::new(
     "broker.retain_cancelled",
     Kind::Retention,
     BROKERS,
-    "how long processes that were cancelled are kept, with all that belongs to them",
+    "retention of processes that were cancelled, with all their data",
 )
 .default("forever");
 pub(crate) const BROKER_RETAIN_DEAD_LETTERS: Setting = Setting::new(
     "broker.retain_dead_letters",
     Kind::Retention,
     BROKERS,
-    "how long dead letters are kept, with all that belongs to them",
+    "retention of dead letters, with all their data",
 )
 .default("forever");
 
 pub(crate) const WEBHOOK_LISTEN: Setting =
-    Setting::new("webhook.listen", Kind::Socket, WEBHOOK, "where webhooks come in; port 0 takes a free one")
+    Setting::new("webhook.listen", Kind::Socket, WEBHOOK, "address for webhooks; port 0 takes a free port")
         .default("127.0.0.1:7421")
         .flag("--listen");
 pub(crate) const WEBHOOK_SPOOL: Setting =
-    Setting::new("webhook.spool", Kind::Path, "`apiary webhook`", "where events are kept while the broker is away")
+    Setting::new("webhook.spool", Kind::Path, "`apiary webhook`", "folder for events while the broker is unavailable")
         .default("apiary-webhook-spool");
 
 pub(crate) const WEBHOOK_ALLOW_PLAINTEXT: Setting = Setting::new(
     "webhook.allow_plaintext",
     Kind::Bool,
     WEBHOOK,
-    "take plain HTTP from other machines, behind a proxy that speaks TLS",
+    "accept plain HTTP from other machines, behind a proxy that speaks TLS",
 )
 .default("false");
 pub(crate) const WEBHOOK_BODY_BYTES_MAX: Setting = Setting::new(
@@ -233,14 +235,15 @@ pub(crate) const WEBHOOK_CONNECTIONS_PER_PEER_MAX: Setting = Setting::new(
     "webhook.connections_per_peer_max",
     Kind::Integer { least: 1, most: 100_000 },
     WEBHOOK,
-    "connections from one address at the same time over which no signed event came",
+    "connections from one address at the same time, of those without a signed event",
 )
 .default("256");
 pub(crate) const WEBHOOK_TRUSTED_PROXIES: Setting = Setting::new(
     "webhook.trusted_proxies",
     Kind::Networks,
     WEBHOOK,
-    "the proxies, as addresses or networks, that are believed when they say whom they speak for (PROXY protocol, `X-Forwarded-For`)",
+    "trusted proxies, as addresses or networks: the client's address that they state is used (PROXY protocol, \
+     `X-Forwarded-For`)",
 );
 pub(crate) const WEBHOOK_SPOOL_EVENTS_MAX: Setting = Setting::new(
     "webhook.spool_events_max",
@@ -253,17 +256,21 @@ pub(crate) const WEBHOOK_SPOOL_BYTES_MAX: Setting = Setting::new(
     "webhook.spool_bytes_max",
     Kind::Integer { least: 1_048_576, most: 1_099_511_627_776 },
     WEBHOOK,
-    "the same in bytes",
+    "bytes of these events",
 )
 .default("1073741824");
 
 pub(crate) const BEE_NAME: Setting =
     Setting::new("bee.name", Kind::Text, NAMED, "the executor's name, as in its grant; the bee's own if not set")
         .flag("--name");
-pub(crate) const BEE_SLOTS: Setting =
-    Setting::new("bee.slots", Kind::Integer { least: 1, most: 1000 }, BEES, "how many processes it works on at once")
-        .default("8")
-        .flag("--slots");
+pub(crate) const BEE_SLOTS: Setting = Setting::new(
+    "bee.slots",
+    Kind::Integer { least: 1, most: 1000 },
+    BEES,
+    "number of processes that it runs at the same time",
+)
+.default("8")
+.flag("--slots");
 pub(crate) const BEE_CPU: Setting = Setting::new(
     "bee.cpu",
     Kind::Cpu,
@@ -280,15 +287,15 @@ pub(crate) const BEE_GPUS: Setting = Setting::new(
     "bee.gpus",
     Kind::Integer { least: 0, most: 65_536 },
     CLAIMERS,
-    "how many GPUs it offers for each process",
+    "number of GPUs that it offers for each process",
 )
 .default("0");
 pub(crate) const BEE_GPU_MEMORY: Setting =
     Setting::new("bee.gpu_memory", Kind::Memory, CLAIMERS, "memory of each of these GPUs; not limited if not set");
 pub(crate) const BEE_LOCATION: Setting =
-    Setting::new("bee.location", Kind::Text, CLAIMERS, "where it is, for work that is bound to a place");
+    Setting::new("bee.location", Kind::Text, CLAIMERS, "its location, for work that requires one");
 pub(crate) const BEE_TAGS: Setting =
-    Setting::new("bee.tags", Kind::List, CLAIMERS, "what else it has, for work that needs it");
+    Setting::new("bee.tags", Kind::List, CLAIMERS, "its tags, for work that requires them");
 
 pub(crate) const BEE_GUARD_FILE: Setting = Setting::new(
     "bee.guard_file",
@@ -300,7 +307,7 @@ pub(crate) const BEE_GUARD_DEFAULTS: Setting = Setting::new(
     "bee.guard_defaults",
     Kind::Bool,
     CLAIMERS,
-    "refuse what no function named like a shell should be asked for",
+    "reject dangerous arguments of functions with names like a shell's",
 )
 .default("true");
 
@@ -316,7 +323,7 @@ pub(crate) const LOG_LEVEL: Setting = Setting::new(
     "log.level",
     Kind::OneOf(&["error", "warn", "info", "debug", "trace"]),
     ALL,
-    "how much is told on standard error; `info` for what runs on, `warn` for the rest, if not set",
+    "level of the log on standard error; if not set, `info` for services and `warn` for other commands",
 )
 .flag("--log-level");
 pub(crate) const LOG_FORMAT: Setting =

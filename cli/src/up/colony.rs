@@ -197,7 +197,7 @@ async fn create_colony(server_owner: &Client, data: &Path) -> anyhow::Result<()>
             "broker.db in {} belongs to another colony than keys/colony.pem",
             data.display()
         ))
-        .hint("put back the key or the database that belong together; or move the folder away and start anew")
+        .hint("restore the matching key or database; or move the folder away and start again")
         .into()),
         Err(error) => Err(error).context("the colony"),
     }
@@ -233,12 +233,14 @@ fn check_profile(folder: &Folder, colony: Id) -> anyhow::Result<()> {
             "{} names the colony {named}, and keys/colony.pem is the key of {colony}",
             path.display()
         ))
-        .hint("put back the key that belongs here; or move the folder away and start anew")
+        .hint("restore the matching key; or move the folder away and start again")
         .into()),
         Some(_) => Ok(()),
         None => {
             let profile = path.display();
-            tracing::warn!("{profile} names no colony, and is left as it is; moved away, it is written anew");
+            tracing::warn!(
+                "{profile} names no colony, and is not changed; if it is moved away, the next start writes a new one"
+            );
             Ok(())
         }
     }

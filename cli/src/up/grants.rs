@@ -37,7 +37,7 @@ pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> an
             Exit::Broken,
             format!("a grant in the database is not what the colony signed: {first}"),
         )
-        .hint("somebody wrote to broker.db: restore the data folder from a backup")
+        .hint("broker.db was modified: restore the data folder from a backup")
         .into());
     }
     for need in needs(keys) {

@@ -78,7 +78,7 @@ fn open(path: &Path, advice: &str) -> anyhow::Result<KeyPair> {
         }
         // The file is not text.
         Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::InvalidData => {
-            Err(Fault::failure(format!("{} cannot be used: it is no PEM", path.display())).hint(advice).into())
+            Err(Fault::failure(format!("{} cannot be used: it is not PEM", path.display())).hint(advice).into())
         }
         other => Ok(other?),
     }

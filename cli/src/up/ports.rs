@@ -74,7 +74,7 @@ impl BoundAddress {
         }
         let words = match is_usual {
             true => format!("no port is free from {wanted} on"),
-            false => format!("`{}`: {wanted} is taken, by another program or another setting", setting.key),
+            false => format!("`{}`: {wanted} is in use, by another program or another setting", setting.key),
         };
         Err(Fault::failure(words)
             .hint(format!("choose another with --set {}=127.0.0.1:PORT; port 0 takes a free one", setting.key)))
@@ -118,7 +118,7 @@ mod tests {
     fn the_same_port_chosen_twice_is_refused_and_port_0_is_not() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let words = free(&[&format!("broker.listen={port}"), &format!("webhook.listen={port}")]).unwrap_err();
-        assert!(words.to_string().contains("`webhook.listen`") && words.to_string().contains("is taken"), "{words}");
+        assert!(words.to_string().contains("`webhook.listen`") && words.to_string().contains("is in use"), "{words}");
         assert!(free(&["broker.listen=127.0.0.1:0", "webhook.listen=127.0.0.1:0"]).is_ok());
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn open(folder: &Folder, source: &dyn Source, prefix: &str) -> anyhow
         write_private(&path, &format!("{prefix}{random}\n"))?;
     }
     let secret = read(folder.path(), source)?;
-    secret.ok_or_else(|| Fault::failure(format!("{} is gone: start again", path.display())).into())
+    secret.ok_or_else(|| Fault::failure(format!("{} is missing: start again", path.display())).into())
 }
 
 /// Reads the secret of a source in a data folder; `None` if there is none.

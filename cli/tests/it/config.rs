@@ -82,7 +82,7 @@ fn a_variable_that_sets_nothing_is_pointed_out() {
     let scene = Scene::new();
     let ran = scene.run_with(&[("APIARY_BROKER_LISTN", "127.0.0.1:1")], &["config", "show"]);
     assert!(
-        ran.stderr.contains("APIARY_BROKER_LISTN sets nothing; did you mean APIARY_BROKER_LISTEN?"),
+        ran.stderr.contains("APIARY_BROKER_LISTN is not a setting; did you mean APIARY_BROKER_LISTEN?"),
         "{}",
         ran.stderr
     );

@@ -31,7 +31,7 @@ fn what_is_bad_is_named_with_advice() {
     assert!(ran.stdout.contains("BAD") && ran.stdout.contains("apiary colony create"), "{}", ran.stdout);
     assert!(ran.stdout.contains("no adapter answers at 127.0.0.1:9"), "{}", ran.stdout);
     assert!(ran.stdout.contains("no state of record is set here"), "the folder's is another colony's: {}", ran.stdout);
-    assert!(ran.fails_with(1).contains("2 things are bad"));
+    assert!(ran.fails_with(1).contains("2 faults found"));
     let rows = local.run(&["record", "show", "--colony", &stranger]);
     assert!(rows.fails_with(2).contains("no state of record is set"));
 }

@@ -135,7 +135,7 @@ fn several_leases_are_several_lines() {
     assert_eq!(claimed, submitted);
     desk.scene.write("lease.json", &lines);
     let words = desk.lease("renew", &[]).fails_with(2);
-    assert!(words.contains("one line") && words.contains("each is a file of its own"), "{words}");
+    assert!(words.contains("a line printed") && words.contains("in a file of its own"), "{words}");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_lease_that_was_altered_or_is_anothers_is_refused_before_anything_is_sent() 
         let words = offline("hand.pem", &line.replacen(from, to, 1)).fails_with(6);
         assert!(words.contains("was changed since `lease claim` printed it"), "{to}: {words}");
     }
-    for (text, expected) in [("", "no lease in it"), ("{}", "is missing"), ("[1]", "not the one line")] {
+    for (text, expected) in [("", "no lease in it"), ("{}", "is missing"), ("[1]", "not a line printed")] {
         let words = offline("hand.pem", text);
         assert!(matches!(words.code, 2 | 6) && words.stderr.contains(expected), "{text}: {}", words.stderr);
     }

@@ -18,8 +18,8 @@ fn a_variable_that_sets_nothing_is_told_and_a_known_one_is_not() {
         [("APIARY_BROKER_LISTN", "x"), ("APIARY_CONFIG", ""), ("APIARY_XYLOPHONE", "1"), ("APIARY_BROKER", "")];
     let ran = scene.run_with(&variables, &["config", "show"]);
     assert_eq!(ran.code, 0);
-    assert!(ran.stderr.contains("APIARY_BROKER_LISTN sets nothing; did you mean APIARY_BROKER_LISTEN?"));
-    assert!(ran.stderr.contains("APIARY_XYLOPHONE sets nothing; `apiary config show`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("APIARY_BROKER_LISTN is not a setting; did you mean APIARY_BROKER_LISTEN?"));
+    assert!(ran.stderr.contains("APIARY_XYLOPHONE is not a setting; `apiary config show`"), "{}", ran.stderr);
     let told = |text: &str| text.lines().filter(|line| line.contains("APIARY_")).count();
     assert_eq!(told(&ran.stderr), 2, "{}", ran.stderr);
     assert_eq!(told(&scene.run_with(&variables, &["config", "show", "-q"]).stderr), 0);

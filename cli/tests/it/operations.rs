@@ -148,7 +148,7 @@ fn a_submit_says_at_once_what_it_met_and_tries_again_what_failed() {
     assert_eq!((&first["existed"], &first["redriven"]), (&false.into(), &false.into()));
     wait_for(&local, process_id, "dead_letter");
     let kept = local.run(&[&spec[..], &["-o", "json"]].concat());
-    assert!(kept.stderr.contains("it was there before") && !kept.stderr.contains("differ"), "{}", kept.stderr);
+    assert!(kept.stderr.contains("it existed before") && !kept.stderr.contains("differ"), "{}", kept.stderr);
     let mut corrected = spec;
     corrected[7] = "{\"retryable\": true}";
     let differs = local.run(&corrected).stderr;

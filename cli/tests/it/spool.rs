@@ -137,9 +137,9 @@ fn refused_events_are_listed_shown_retried_and_deleted_while_no_adapter_runs() {
     assert!(text.contains("TOO_LARGE") && text.contains(r#"{"a": 2}"#), "{text}");
 
     assert_eq!(spool.run(&["delete", NAMES[1], "-o", "json"]).json(), json!({ "events": [NAMES[1]] }));
-    assert_eq!(spool.run(&["retry", NAMES[0]]).ok().trim(), format!("back in the line: {}", NAMES[0]));
+    assert_eq!(spool.run(&["retry", NAMES[0]]).ok().trim(), format!("returned to the line: {}", NAMES[0]));
     assert_eq!(spool.names(&[]), [NAMES[2]]);
-    assert_eq!(spool.run(&["retry", "--all"]).ok().trim(), format!("back in the line: {}", NAMES[2]));
+    assert_eq!(spool.run(&["retry", "--all"]).ok().trim(), format!("returned to the line: {}", NAMES[2]));
     assert_eq!(spool.run(&["retry", "--all"]).ok().trim(), "nothing is set aside");
     assert_eq!(spool.run(&["list"]).ok().trim(), "no such event is set aside");
     assert_eq!(spool.run(&["list", "-o", "json"]).ok().trim(), "[]");
@@ -198,7 +198,7 @@ fn a_place_without_a_spool_is_named_with_the_ways_to_name_another() {
     ] {
         for command in [&["list"][..], &["show", "x"], &["retry", "x"], &["retry", "--all"], &["delete", "x"]] {
             let words = scene.run(&[flags, &["spool"], command].concat()).fails_with(5);
-            assert!(words.contains(&format!("error: {place} holds no spool")), "{flags:?} {command:?}: {words}");
+            assert!(words.contains(&format!("error: {place} contains no spool")), "{flags:?} {command:?}: {words}");
             assert!(words.contains("--set webhook.spool=DIR") && words.contains("--data DIR"), "{words}");
             assert!(!words.contains("WARN"), "{words}");
         }
@@ -226,7 +226,7 @@ fn a_name_that_is_not_there_is_answered_with_the_one_that_is_meant_and_the_other
     assert!(ran.fails_with(5).contains("is `stripe:live::evt_2` meant?"));
     assert_eq!(spool.names(&[]), [NAMES[1]]);
     let ran = spool.run(&["retry", "evt_9", NAMES[1]]);
-    assert_eq!(ran.stdout, format!("back in the line: {}\n", NAMES[1]));
+    assert_eq!(ran.stdout, format!("returned to the line: {}\n", NAMES[1]));
     assert!(ran.fails_with(5).contains("no event is set aside at all"));
     assert_eq!(spool.run(&["retry"]).code, 2, "it says which, or all");
 }
@@ -235,7 +235,7 @@ fn a_name_that_is_not_there_is_answered_with_the_one_that_is_meant_and_the_other
 fn a_place_without_a_spool_is_said_to_be_none_and_stays_as_it_is() {
     let scene = Scene::new();
     let words = scene.run(&["spool", "list"]).fails_with(5);
-    assert!(words.contains("apiary-webhook-spool holds no spool") && words.contains("--data DIR"), "{words}");
+    assert!(words.contains("apiary-webhook-spool contains no spool") && words.contains("--data DIR"), "{words}");
     std::fs::create_dir(scene.path("empty")).unwrap();
     std::fs::create_dir(scene.path("other")).unwrap();
     scene.write(
@@ -244,8 +244,8 @@ fn a_place_without_a_spool_is_said_to_be_none_and_stays_as_it_is() {
     );
     for command in [&["list"][..], &["show", "evt_1"], &["retry", "--all"], &["delete", "evt_1"]] {
         let spool = |folder: &str| Spool { scene: &scene, folder: scene.path(folder) }.run(command);
-        assert!(spool("missing").fails_with(5).contains("missing holds no spool"));
-        assert!(spool("empty").fails_with(5).contains("empty holds no spool"));
+        assert!(spool("missing").fails_with(5).contains("missing contains no spool"));
+        assert!(spool("empty").fails_with(5).contains("empty contains no spool"));
         let words = spool("other").fails_with(1);
         assert!(words.contains("is damaged") && words.contains(".recover"), "{words}");
     }
@@ -295,7 +295,7 @@ fn a_damaged_row_hides_no_other_and_can_be_deleted() {
         (&Value::Null, &Value::Null, &json!("\u{fffd}ok"))
     );
     let text = spool.run(&["show", NAMES[1]]).ok();
-    assert!(text.contains("damaged: no JSON") && text.contains("delete this one"), "{text}");
+    assert!(text.contains("damaged: not valid JSON") && text.contains("delete this one"), "{text}");
     spool.run(&["delete", NAMES[1]]).ok();
     assert_eq!(spool.names(&[]), [NAMES[0], NAMES[2]]);
 
@@ -326,7 +326,7 @@ fn the_spool_of_a_colony_that_is_up_is_found_and_doctor_tells_what_is_set_aside(
         findings.into_iter().find(|finding| finding["verdict"] == "warning")
     });
     let words = found["words"].as_str().unwrap();
-    assert!(words.contains("the broker refuses 3 events") && words.contains("the oldest came"), "{words}");
+    assert!(words.contains("the broker rejected 3 events") && words.contains("the oldest came"), "{words}");
     let days = words.split("came ").nth(1).unwrap();
     assert!(days.contains('h') || days.contains('d'), "the age of the first, from 2025: {days}");
     assert!(found["advice"].as_str().unwrap().contains("`apiary spool list`"), "{found}");

@@ -225,7 +225,7 @@ fn another_colonys_key_is_refused() {
     std::fs::remove_file(scene.path("data/keys/colony.pem")).unwrap();
     scene.new_key("data/keys/colony.pem");
     let words = refusal(&scene);
-    assert!(words.contains("apiary.toml names the colony") && words.contains("put back the key"), "{words}");
+    assert!(words.contains("apiary.toml names the colony") && words.contains("restore the matching key"), "{words}");
     std::fs::remove_file(scene.path("data/apiary.toml")).unwrap();
     let words = refusal(&scene);
     assert!(words.contains("belongs to another colony"), "{words}");
@@ -255,7 +255,7 @@ fn a_port_that_somebody_chose_and_is_taken_is_refused() {
     let data = scene.path("data");
     let arguments = ["--data", data.to_str().unwrap(), "--set", &set, "--set", "webhook.listen=127.0.0.1:0", "up"];
     let words = run(&mut assert_cmd::Command::from_std(process_in("/".as_ref(), &arguments))).fails_with(1);
-    assert!(words.contains("is taken, by another program") && words.contains("--set broker.listen"), "{words}");
+    assert!(words.contains("is in use, by another program") && words.contains("--set broker.listen"), "{words}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ async fn a_broker_that_starts_on_a_full_disk_waits_for_room() {
     let (folder, disk, port) = (tempfile::tempdir().unwrap(), Disk::new(Fault::Full), Port::take());
     let mut broker = broker_of(&disk, folder.path(), &port);
     disk.fail();
-    let is_waiting = |broker: &Daemon| broker.words().contains("the database is not there yet").then_some(());
+    let is_waiting = |broker: &Daemon| broker.words().contains("the database is not available yet").then_some(());
     broker.start();
     eventually("it says that it waits", async || is_waiting(&broker)).await;
     assert!(broker.words().contains("the disk is full; make room"), "{}", broker.last_words());

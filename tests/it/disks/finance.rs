@@ -22,7 +22,7 @@ async fn a_bee_that_starts_on_a_full_disk_waits_for_room() {
     let mut bee = bee_of(&colony, folder.path(), &disk).await;
     disk.fail();
     bee.start();
-    eventually("it says that it waits", async || bee.words().contains("is not there yet").then_some(())).await;
+    eventually("it says that it waits", async || bee.words().contains("is not available yet").then_some(())).await;
     let event = stripe::subscription_created(0, SystemClock.now().as_second());
     let submitted = user.submit_json("finance", "stripe.event", &event).await.unwrap();
     disk.mend();

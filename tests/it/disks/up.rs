@@ -10,7 +10,7 @@ on_each_disk!(every_event_that_a_local_colony_acknowledged_is_there);
 
 /// Number of log lines in which a daemon says that it waits.
 fn waits(up: &Daemon) -> usize {
-    up.words().matches("the colony is not there yet").count()
+    up.words().matches("the colony is not available yet").count()
 }
 
 #[tokio::test(flavor = "multi_thread")]

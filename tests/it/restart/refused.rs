@@ -57,7 +57,7 @@ async fn a_refused_event_is_told_of_retried_and_ends_when_its_sender_sends_it_ag
     assert!(shown["reason"] == "ARGS_REFUSED" && shown["spec"]["function"] == "stripe.event", "{shown}");
     let doctor = json(&parts, &["doctor", "--only", "webhook"]).await;
     let words = doctor["findings"].to_string();
-    assert!(words.contains("the broker refuses 4 events") && words.contains("`apiary spool list`"), "{words}");
+    assert!(words.contains("the broker rejected 4 events") && words.contains("`apiary spool list`"), "{words}");
 
     // Retried too early, it is refused again.
     json(&parts, &["spool", "retry", &events[1]]).await;

@@ -73,7 +73,7 @@ impl StripeConfig {
         if let Some(kind) = self.handled_types.iter().find(|kind| !is_type(kind)) {
             return Err(StartError::setting(
                 "stripe.handled_types",
-                format!("holds {kind:?}, which is no type of Stripe's events; one is for example `invoice.paid`"),
+                format!("holds {kind:?}, which is not a type of Stripe's events, such as `invoice.paid`"),
             ));
         }
         if !(-PRIORITY_MAX..=PRIORITY_MAX).contains(&self.priority) {
@@ -103,8 +103,8 @@ impl StripeConfig {
             Some(index) => Err(StartError::setting(
                 "stripe.secrets",
                 format!(
-                    "holds something else than a signing secret at place {}: one starts with `whsec_`, and an API key \
-                     (`sk_…`, `rk_…`) is none",
+                    "has an invalid entry {}: a signing secret starts with `whsec_`; an API key (`sk_…`, `rk_…`) is \
+                     not one",
                     index + 1
                 ),
             )),

@@ -23,13 +23,13 @@ struct Fields {
 pub(super) fn read(body: &[u8]) -> Result<Event, Refusal> {
     let fields: Fields = serde_json::from_slice(body).map_err(|error| Refusal::EventMalformed(words(&error)))?;
     if !is_id(&fields.id, "evt_") {
-        return Err(odd("`id` is no event id (`evt_…`, up to 255 letters, digits and `_`)"));
+        return Err(odd("`id` is not an event id (`evt_…`, up to 255 letters, digits and `_`)"));
     }
     if !is_type(&fields.kind) {
-        return Err(odd("`type` is no type of event (up to 255 letters, digits, `.`, `_`, `-`, `[` and `]`)"));
+        return Err(odd("`type` is not a type of event (up to 255 letters, digits, `.`, `_`, `-`, `[` and `]`)"));
     }
     if fields.account.as_deref().is_some_and(|account| !is_id(account, "acct_")) {
-        return Err(odd("`account` is no account id (`acct_…`, up to 255 letters, digits and `_`)"));
+        return Err(odd("`account` is not an account id (`acct_…`, up to 255 letters, digits and `_`)"));
     }
     Ok(Event { id: fields.id, kind: fields.kind, livemode: Some(fields.livemode), account: fields.account })
 }
@@ -51,15 +51,15 @@ fn is_id(text: &str, prefix: &str) -> bool {
 fn words(error: &serde_json::Error) -> String {
     let problem = match error.classify() {
         serde_json::error::Category::Data => {
-            "a field (`id`, `type`, `livemode`, `account`) is missing, twice, or of another type"
+            "a field (`id`, `type`, `livemode`, `account`) is missing, duplicated, or of another type"
         }
         _ => "it is not valid JSON in UTF-8",
     };
-    format!("the body is no event of Stripe's: {problem} (line {}, column {})", error.line(), error.column())
+    format!("the body is not a Stripe event: {problem} (line {}, column {})", error.line(), error.column())
 }
 
 fn odd(problem: &str) -> Refusal {
-    Refusal::EventMalformed(format!("the body is no event of Stripe's: {problem}"))
+    Refusal::EventMalformed(format!("the body is not a Stripe event: {problem}"))
 }
 
 #[cfg(test)]
@@ -118,7 +118,7 @@ mod tests {
             r#"{"id":"evt_1","type":"invoice.paid","livemode":true} sk_live_secret"#,
         ] {
             let words = read(body.as_bytes()).unwrap_err().to_string();
-            assert!(words.contains("no event of Stripe's") && !words.contains("sk_live"), "{body}: {words}");
+            assert!(words.contains("not a Stripe event") && !words.contains("sk_live"), "{body}: {words}");
         }
         assert!(read(b"{\"id\":\"evt_\xff\"}").is_err());
     }

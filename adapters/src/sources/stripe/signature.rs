@@ -61,12 +61,12 @@ impl<'a> Header<'a> {
         let mut values = headers.get_all(HEADER).iter();
         let value = values.next().ok_or(Refusal::SignatureMissing(HEADER))?;
         if values.next().is_some() {
-            return Err(malformed("is there more than once: one is sent, and proxies must not add to it"));
+            return Err(malformed("is duplicated: the sender sends one, and proxies must not add another"));
         }
         if value.len() > HEADER_BYTES_MAX {
             return Err(malformed("is longer than any of Stripe's: the most is 2048 bytes"));
         }
-        let text = value.to_str().map_err(|_| malformed("holds other characters than visible ASCII"))?;
+        let text = value.to_str().map_err(|_| malformed("contains characters other than visible ASCII"))?;
         Self::parse(text)
     }
 
@@ -91,7 +91,7 @@ impl<'a> Header<'a> {
         }
         let time = time.ok_or(malformed("holds no time (`t=`)"))?;
         if signatures == 0 {
-            return Err(malformed("holds no signature of scheme v1 (`v1=`), the only one that is taken"));
+            return Err(malformed("holds no signature of scheme v1 (`v1=`), the only accepted scheme"));
         }
         if macs.is_empty() {
             return Err(malformed("holds a v1 signature that is not 64 hexadecimal digits"));

@@ -29,7 +29,7 @@ const TOLERANCE_SECONDS: Setting = Setting::new(
     "webhook.stripe_tolerance_seconds",
     Kind::Integer { least: 1, most: 3600 },
     USED_BY,
-    "how old a signature may be",
+    "largest age of a signature",
 )
 .default("300");
 

@@ -52,10 +52,10 @@ fn of_gateway(status: StatusCode, text: &str) -> RecordError {
         // A redirect would send the key to another host, so none is followed.
         status if status.is_redirection() => RecordError::Answer(format!("{status}, a redirect")),
         StatusCode::PAYMENT_REQUIRED => {
-            RecordError::unavailable(format!("{what}; look at the project's quota and its billing page"))
+            RecordError::unavailable(format!("{what}; check the project's quota and its billing page"))
         }
         status if status.is_client_error() && !is_transient(status) => RecordError::unavailable(format!(
-            "{what}; check SUPABASE_URL, and what stands between this machine and the project"
+            "{what}; check SUPABASE_URL, and the network between this machine and the project"
         )),
         _ => RecordError::unavailable(what),
     }

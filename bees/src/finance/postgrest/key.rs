@@ -27,7 +27,7 @@ pub(super) fn headers(key: &SecretString) -> Result<HeaderMap, RecordError> {
 fn sensitive(value: &str) -> Result<HeaderValue, RecordError> {
     let mut value = HeaderValue::from_str(value).map_err(|_| {
         RecordError::Setting(
-            "the Supabase key has characters that no key has: copy SUPABASE_SERVICE_ROLE_KEY again".to_owned(),
+            "the Supabase key contains invalid characters: copy SUPABASE_SERVICE_ROLE_KEY again".to_owned(),
         )
     })?;
     value.set_sensitive(true);

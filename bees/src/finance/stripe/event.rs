@@ -19,7 +19,7 @@ pub enum EventError {
     #[error("not a Stripe event: {0}; submit the webhook's body as it came")]
     Form(String),
     /// An event with an unreadable object.
-    #[error("`{field}` of {event_id} ({event_type}) does not read: {what}; look at the event at Stripe")]
+    #[error("`{field}` of {event_id} ({event_type}) cannot be parsed: {what}; look at the event at Stripe")]
     Object {
         /// Event id, `evt_…`.
         event_id: String,
@@ -170,7 +170,7 @@ fn meaning(event: &Occurrence, event_type: &str, object: &RawValue) -> Result<Me
         }
         "invoice.voided" => invoice::became(event, Outcome::Voided, read(event, event_type, object)?),
 
-        _ => Ok(Meaning::nothing("this type of event says nothing about customers or subscriptions")),
+        _ => Ok(Meaning::nothing("events of this type do not concern customers or subscriptions")),
     }
 }
 

@@ -36,7 +36,10 @@ pub(super) struct List<T> {
 /// the ids of customers, so other characters are not restricted.
 pub(super) fn object_id(field: &'static str, id: &str) -> Result<String, EventError> {
     if id.is_empty() || id.chars().count() > ID_CHARS_MAX || id.chars().any(char::is_control) {
-        return Err(EventError::field(field, format!("is no id: expected 1 to {ID_CHARS_MAX} printable characters")));
+        return Err(EventError::field(
+            field,
+            format!("is not an id: expected 1 to {ID_CHARS_MAX} printable characters"),
+        ));
     }
     Ok(id.to_owned())
 }
@@ -45,7 +48,7 @@ pub(super) fn object_id(field: &'static str, id: &str) -> Result<String, EventEr
 pub(super) fn version_id(field: &'static str, id: &str) -> Result<String, EventError> {
     let id = object_id(field, id)?;
     if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        return Err(EventError::field(field, "is no id of Stripe's: expected letters, digits and `_` only".to_owned()));
+        return Err(EventError::field(field, "is not a Stripe id: expected letters, digits and `_` only".to_owned()));
     }
     Ok(id)
 }

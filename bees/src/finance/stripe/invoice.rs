@@ -71,7 +71,7 @@ struct SubscriptionDetails {
 
 pub(super) fn became(event: &Occurrence, outcome: Outcome, invoice: Invoice) -> Result<Meaning, EventError> {
     let Some(subscription_id) = reference("data.object.subscription", invoice.subscription())? else {
-        return Ok(Meaning::nothing("the invoice is not of a subscription"));
+        return Ok(Meaning::nothing("the invoice belongs to no subscription"));
     };
     let id = version_id("data.object.id", &invoice.id)?;
     let created_s = second("data.object.created", invoice.created.or(invoice.date).unwrap_or(0))?;

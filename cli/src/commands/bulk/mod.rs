@@ -95,7 +95,7 @@ impl BulkView {
     /// Formats the action in one line.
     fn line(&self) -> String {
         plain(&format!(
-            "{} {} {}: {} of {} changed, {} had moved on",
+            "{} {} {}: {} of {} changed, {} skipped",
             self.bulk_id, self.action, self.state, self.changed, self.matched, self.skipped
         ))
     }

@@ -74,8 +74,8 @@ enum Action {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     if arguments.filter.is_empty() && !arguments.all {
-        let fault = Fault::usage("no filter is given, and that would be everything in the colony");
-        return Err(fault.hint("say which, for example --type finance; or --all").into());
+        let fault = Fault::usage("no filter is given, which would select every process of the colony");
+        return Err(fault.hint("give a filter, for example --type finance; or --all").into());
     }
     let client = profile::client(&context.settings)?;
     let mut request = v1::StartBulkRequest {

@@ -65,7 +65,11 @@ async fn readiness(client: &Client, words: String, known: bool) -> Finding {
                 || "the broker is not ready for work: see its /readyz and its log".to_owned(),
                 |finding| finding.text,
             );
-            Finding::bad("broker", format!("{words}: {reason}"), "mend what it says; it goes on without a restart")
+            Finding::bad(
+                "broker",
+                format!("{words}: {reason}"),
+                "repair the fault; the broker recovers without a restart",
+            )
         }
         Err(error) => Finding::of_error("broker", &error.into()),
     }
@@ -97,7 +101,7 @@ async fn colony_and_grants(client: &Client) -> Vec<Finding> {
             findings
         }
         Err(error) if error.is(&Reason::NotPermitted) => {
-            vec![Finding::skipped("grants", "this key may not read, so what else it may do cannot be seen from here")]
+            vec![Finding::skipped("grants", "this key lacks the right `read`, so its other rights cannot be shown")]
         }
         Err(error) if error.is(&Reason::ColonyUnknown) => {
             vec![Finding::bad("colony", error.to_string(), "`apiary colony create`, with the server owner's key")]
@@ -110,7 +114,7 @@ async fn colony_and_grants(client: &Client) -> Vec<Finding> {
 fn of_health(health: Result<GetHealthResponse, ClientError>) -> Vec<Finding> {
     match health {
         Ok(answer) if answer.findings.is_empty() => {
-            vec![Finding::good("health", "nothing needs attention: no dead letters, nothing that cannot go on")]
+            vec![Finding::good("health", "nothing needs attention: no dead letters, no stuck work")]
         }
         Ok(answer) => {
             let warning = |finding: HealthFinding| {

@@ -75,8 +75,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     context.format.print(&examination, text)?;
     match bad {
         0 => Ok(()),
-        1 => Err(Fault::failure("one thing is bad").into()),
-        bad => Err(Fault::failure(format!("{bad} things are bad")).into()),
+        1 => Err(Fault::failure("one fault found").into()),
+        bad => Err(Fault::failure(format!("{bad} faults found")).into()),
     }
 }
 

@@ -26,12 +26,12 @@ pub(super) async fn webhook(settings: &Settings) -> Vec<Finding> {
         Err(error) if error.is_connect() && settings.is_set(&table::WEBHOOK_LISTEN) => Finding::bad(
             "webhook",
             format!("no adapter answers at {address}"),
-            "start `apiary webhook`, or look at its log",
+            "start `apiary webhook`, or see its log",
         ),
         Err(error) if error.is_connect() => Finding::skipped("webhook", format!("no adapter answers at {address}")),
         Err(error) => Finding::bad(
             "webhook",
-            format!("what answers at {address} is no webhook adapter: {}", error.without_url()),
+            format!("the server at {address} is not a webhook adapter: {}", error.without_url()),
             "set `webhook.listen` to the adapter's address",
         ),
     };
@@ -50,7 +50,7 @@ fn judge(address: &str, health: &Value) -> Vec<Finding> {
     let events = number_of(waiting, "event", "events");
     let words = format!("the adapter at {address} has {events} in its spool, {set_aside} set aside");
     let mut findings = vec![if health["spool"]["full"] == true || health["spool"]["failing"] == true {
-        Finding::bad("webhook", format!("{words}, and can keep no more"), "look at its log, and at its disk")
+        Finding::bad("webhook", format!("{words}, and cannot store more"), "see its log, and check its disk")
     } else {
         Finding::good("webhook", words)
     }];
@@ -76,8 +76,8 @@ fn of_set_aside(events: u64, oldest_age_ms: u64) -> Finding {
     };
     Finding::warning(
         "webhook",
-        format!("the broker refuses {events}, set aside in the adapter's spool; {came} {oldest:#} ago"),
-        "`apiary spool list` shows which and why; once that is mended, `apiary spool retry --all`",
+        format!("the broker rejected {events}, set aside in the adapter's spool; {came} {oldest:#} ago"),
+        "`apiary spool list` shows the events and reasons; after the repair, run `apiary spool retry --all`",
     )
 }
 
@@ -91,7 +91,7 @@ fn of_notice(notice: &Value) -> Finding {
     let advice = if text("remedy").is_empty() { "see the adapter's log" } else { text("remedy") };
     match kind {
         BROKER_REFUSES => {
-            Finding::bad("webhook", format!("the broker refuses the adapter{since}: {cause}, {times}"), advice)
+            Finding::bad("webhook", format!("the broker rejects the adapter{since}: {cause}, {times}"), advice)
         }
         BROKER_AWAY if !matches!(cause, "" | "UNREACHABLE") => Finding::warning(
             "webhook",

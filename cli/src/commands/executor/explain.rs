@@ -69,7 +69,7 @@ fn text(shown: &ExplainOutput) -> String {
         let _ = writeln!(text, "  {:<20} {}", plain(&reason.kind), plain(&reason.text));
     }
     if shown.reasons.is_empty() {
-        text.push_str("  nothing keeps it from work\n");
+        text.push_str("  nothing prevents it from getting work\n");
     }
     text
 }

@@ -90,7 +90,7 @@ fn one_key(executors: &[v1::Executor]) -> anyhow::Result<Id> {
     keys.dedup();
     match keys.as_slice() {
         [key] => Ok(key.parse()?),
-        several => Err(Fault::usage(format!("the name stands for several keys: {}", several.join(", ")))
+        several => Err(Fault::usage(format!("the name belongs to several keys: {}", several.join(", ")))
             .hint("compare with the executor's own (`apiary key id FILE`), and name the key")
             .into()),
     }

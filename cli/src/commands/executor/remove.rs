@@ -60,7 +60,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if removed.keys.is_empty() {
         let fault = Fault::new(Exit::NotFound, format!("no executor `{}` with a grant in this colony", arguments.name));
         return Err(fault
-            .hint("`apiary executor list` shows them; `apiary executor reject` turns one down that waits")
+            .hint("`apiary executor list` shows them; `apiary executor reject` rejects a waiting one")
             .into());
     }
     context.format.print(&removed, |removed| {

@@ -134,7 +134,7 @@ impl OfferView {
 /// Formats executors as a table.
 pub(super) fn text(executors: &[ExecutorView]) -> String {
     if executors.is_empty() {
-        return "no such executor: one is known once it is granted, or registers".to_owned();
+        return "no such executor: executors appear after a grant or a registration".to_owned();
     }
     let cells = executors.iter().map(|executor| {
         vec![

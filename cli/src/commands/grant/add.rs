@@ -147,8 +147,8 @@ impl Arguments {
             (true, false) => "--function is",
             (false, true) => "--executor-type is",
         };
-        let hint = "for example --function stripe.event --executor-type finance; '*' stands for all; \
-                    a user who only looks needs no more than --right read";
+        let hint = "for example --function stripe.event --executor-type finance; '*' stands for all; a user who only \
+                    reads needs only --right read";
         Err(Fault::usage(format!("{missing} missing: the grant would cover no work")).hint(hint))
     }
 }

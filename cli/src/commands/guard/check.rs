@@ -80,7 +80,7 @@ impl Arguments {
             return files::read(Path::new(path), CONTENT_BYTES_MAX, "arguments have");
         }
         serde_json::from_str::<serde::de::IgnoredAny>(args).map_err(|error| {
-            Fault::usage(format!("--args is not JSON: {error}")).hint("other bytes go by --args @FILE")
+            Fault::usage(format!("--args is not JSON: {error}")).hint("use --args @FILE for other bytes")
         })?;
         Ok(args.trim().as_bytes().to_vec())
     }

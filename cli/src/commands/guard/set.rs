@@ -56,9 +56,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let present = kept(&client).await?.map_or(0, |guard| guard.version);
     let version = match arguments.version {
         Some(version) if version > present.saturating_add(VERSION_STEP_MAX) => {
-            let words =
-                format!("version {version} is far above the present one, {present}: none could follow for long");
-            return Err(Fault::usage(words).hint("leave --version out, and the next is taken").into());
+            let words = format!("version {version} is too far above the current one, {present}");
+            return Err(Fault::usage(words).hint("omit --version to use the next one").into());
         }
         Some(version) => version,
         None => present.saturating_add(1),

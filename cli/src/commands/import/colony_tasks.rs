@@ -99,7 +99,7 @@ impl Arguments {
             None => settings.secret(&table::IMPORT_DATABASE_URL),
         };
         let url = url.ok_or_else(|| {
-            Fault::usage("it is not said where the rows are")
+            Fault::usage("no source of the rows is given")
                 .hint("give --file DUMP, or --postgres-url-file FILE, or set APIARY_IMPORT_DATABASE_URL")
         })?;
         Ok(LegacyTable::open(&url, self.schema.as_deref(), mapping).await.map_err(fault)?.into())
@@ -122,17 +122,17 @@ fn judge(ended: ImportEnd, skip_unknown: bool) -> anyhow::Result<()> {
     let report = ended.report;
     let mut words = Vec::new();
     if report.failed > 0 {
-        words.push(format!("{} could not be taken", report.failed));
+        words.push(format!("{} could not be imported", report.failed));
     }
     if report.unknown > 0 && !skip_unknown {
-        words.push(format!("{} of a status that is not known ({})", report.unknown, unknown(&report)));
+        words.push(format!("{} with an unknown status ({})", report.unknown, unknown(&report)));
     }
     if words.is_empty() {
         return Ok(());
     }
     let hint = match report.failed {
-        0 => "--skip-unknown passes over them",
-        _ => "what is mended is taken by the next run, and nothing is taken twice",
+        0 => "--skip-unknown ignores them",
+        _ => "the next run imports repaired rows, and none twice",
     };
     Err(Fault::failure(format!("of the rows, {}", words.join(", and "))).hint(hint).into())
 }

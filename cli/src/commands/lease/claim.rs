@@ -59,22 +59,22 @@ pub(crate) struct Arguments {
     #[arg(long = "for", visible_alias = "lease", value_name = "DURATION", value_parser = duration, default_value = "60s")]
     lease: Duration,
     /// Offered processor time, such as 4 or 500m; default: `bee.cpu`
-    #[arg(long, value_name = "CPU", help_heading = "What the executor has")]
+    #[arg(long, value_name = "CPU", help_heading = "Equipment of the executor")]
     cpu: Option<String>,
     /// Offered memory, such as 10Gi or 10GB; default: `bee.memory`
-    #[arg(long, value_name = "MEMORY", help_heading = "What the executor has")]
+    #[arg(long, value_name = "MEMORY", help_heading = "Equipment of the executor")]
     memory: Option<String>,
     /// Number of GPUs; default: `bee.gpus`
-    #[arg(long, value_name = "N", help_heading = "What the executor has")]
+    #[arg(long, value_name = "N", help_heading = "Equipment of the executor")]
     gpus: Option<String>,
     /// Memory of each GPU, such as 16Gi; default: `bee.gpu_memory`
-    #[arg(long, value_name = "MEMORY", help_heading = "What the executor has")]
+    #[arg(long, value_name = "MEMORY", help_heading = "Equipment of the executor")]
     gpu_memory: Option<String>,
     /// Location of the executor; default: `bee.location`
-    #[arg(long, value_name = "PLACE", help_heading = "What the executor has")]
+    #[arg(long, value_name = "PLACE", help_heading = "Equipment of the executor")]
     location: Option<String>,
     /// A tag of the executor; may be given several times; default: `bee.tags`
-    #[arg(long = "tag", value_name = "TAG", help_heading = "What the executor has")]
+    #[arg(long = "tag", value_name = "TAG", help_heading = "Equipment of the executor")]
     tags: Vec<String>,
 }
 

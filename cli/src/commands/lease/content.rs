@@ -11,7 +11,7 @@ use crate::files;
 pub(super) fn read(option: &str, json: Option<&str>, file: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
     if let Some(json) = json {
         serde_json::from_str::<serde::de::IgnoredAny>(json).map_err(|error| {
-            Fault::usage(format!("--{option} is not JSON: {error}")).hint("other bytes go by a file")
+            Fault::usage(format!("--{option} is not JSON: {error}")).hint("use a file for other bytes")
         })?;
         return Ok(Some(json.trim().as_bytes().to_vec()));
     }

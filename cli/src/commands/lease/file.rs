@@ -157,22 +157,22 @@ fn check(client: &Client, bytes: &[u8]) -> anyhow::Result<(Subject, Spec)> {
     }
     let seal: String = fields.get(SEAL)?;
     let signature = STANDARD.decode(seal).ok().and_then(|bytes| bytes.try_into().ok());
-    let signature = signature.ok_or_else(|| altered("its seal is none"))?;
+    let signature = signature.ok_or_else(|| altered("its seal is malformed"))?;
     let payload = fields.payload()?.into();
     let sealed = Envelope { payload_type: PAYLOAD_TYPE.to_owned(), payload, key_id: executor, signature };
-    sealed.verify().map_err(|_| altered("its seal does not fit"))?;
+    sealed.verify().map_err(|_| altered("its seal does not match"))?;
     let (spec, grant) = (fields.envelope("spec")?, fields.envelope("submitter_grant")?);
     let verified = verify_spec(&colony, &grant, &spec).map_err(|link| altered(&link.to_string()))?;
     let (process_id, attempt): (Uuid, i32) = (fields.get("process_id")?, fields.get("attempt")?);
     if verified.spec.process_id != process_id {
-        return Err(altered("its spec is that of another process").into());
+        return Err(altered("its spec belongs to another process").into());
     }
     Ok((Subject { process_id, attempt, spec_digest: spec.digest() }, verified.spec))
 }
 
 fn altered(how: &str) -> Fault {
     Fault::new(Exit::Broken, format!("the lease was changed since `lease claim` printed it: {how}"))
-        .hint("keep what `lease claim` prints byte by byte; nothing was sent")
+        .hint("store the output of `lease claim` unchanged; nothing was sent")
 }
 
 /// Fields of a file, as raw JSON.
@@ -186,8 +186,8 @@ impl Fields {
             return Err(Fault::usage("there is no lease in it").hint("`apiary lease claim > FILE` writes one"));
         }
         serde_json::from_slice(bytes).map_err(|error| {
-            Fault::usage(format!("it is not the one line that `lease claim` prints: {error}"))
-                .hint("of several lines, each is a file of its own")
+            Fault::usage(format!("it is not a line printed by `lease claim`: {error}"))
+                .hint("store each line in a file of its own")
         })
     }
 

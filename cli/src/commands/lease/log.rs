@@ -58,7 +58,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let lines = lines_of(&held.client, level, &arguments.message, fields);
     let answer = held.client.add_logs(held.subject.process_id, held.subject.attempt, lines).await?;
     if answer.dropped > 0 {
-        return Err(Fault::new(Exit::Refused, "the process has logged as many lines as it may: it is not kept").into());
+        return Err(
+            Fault::new(Exit::Refused, "the process has reached its limit of log lines: the line is dropped").into()
+        );
     }
     Ok(())
 }
@@ -89,7 +91,7 @@ async fn stream(client: &Client, subject: Subject, level: LogLevel) -> anyhow::R
 fn lost(subject: Subject) -> ClientError {
     ClientError::Refused {
         reason: Reason::LeaseLost,
-        message: format!("the lease of {} is lost: stop the work, nothing of it is taken", subject.process_id),
+        message: format!("the lease of {} is lost: stop the work, its result will not be accepted", subject.process_id),
         retryable: false,
         retry_after: None,
     }

@@ -46,7 +46,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     held.client.release_for(process_id, attempt, delay).await?;
     let released = ReleaseOutput { process_id, attempt, delay_ms: millis(delay) };
     context.format.print(&released, |released| match delay {
-        Duration::ZERO => format!("{} is given back", released.process_id),
-        delay => format!("{} is given back, for {delay:?} from now", released.process_id),
+        Duration::ZERO => format!("{} is released", released.process_id),
+        delay => format!("{} is released, to be claimed after {delay:?}", released.process_id),
     })
 }

@@ -60,7 +60,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         return Err(Fault::usage("nothing to report: give --percent, --message, --checkpoint or --output-json").into());
     }
     if checkpoint.as_ref().is_some_and(|content| content.is_empty()) {
-        return Err(Fault::usage("a checkpoint of nothing cannot be told from none: say at least `null`").into());
+        return Err(Fault::usage("an empty checkpoint counts as none: use at least `null`").into());
     }
     // The clock numbers the reports, because the program keeps no state between two calls: a later report has a higher
     // number.

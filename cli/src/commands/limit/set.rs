@@ -57,8 +57,8 @@ enum Policy {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     if arguments.running_max.is_none() && arguments.rate.is_none() {
-        let fault = Fault::usage("say how much: --running-max, --rate or both");
-        return Err(fault.hint("`apiary limit remove` takes a limit away").into());
+        let fault = Fault::usage("no limit is given: use --running-max, --rate or both");
+        return Err(fault.hint("`apiary limit remove` removes a limit").into());
     }
     let client = profile::client(&context.settings)?;
     let (rate_count, interval_ms) = arguments.rate.map_or((0, 0), |(count, interval)| (count, millis(interval)));

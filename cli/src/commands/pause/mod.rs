@@ -62,7 +62,7 @@ impl What {
         };
         match (self.kind, &self.name) {
             (Kind::Colony, None) => Ok((kind.to_owned(), String::new())),
-            (Kind::Colony, Some(_)) => Err(Fault::usage("`colony` takes no name: it is the colony that you are in")),
+            (Kind::Colony, Some(_)) => Err(Fault::usage("`colony` takes no name: it means your own colony")),
             (_, Some(name)) => Ok((kind.to_owned(), name.clone())),
             (Kind::ExecutorType, None) => Err(Fault::usage("name the executor type, such as `executor-type finance`")),
             (Kind::Function, None) => Err(Fault::usage("name the function, such as `function stripe.event`")),

@@ -90,7 +90,7 @@ fn spec(
     told("executor type", &process.executor_type, &spec.executor_type)?;
     told("priority", &process.priority.to_string(), &spec.priority.to_string())?;
     if !process.labels.iter().eq(spec.labels.iter()) {
-        return Err("the broker tells other labels than were signed".to_owned());
+        return Err("the broker's labels differ from the signed ones".to_owned());
     }
     Ok((spec, verified.grant))
 }
@@ -107,7 +107,7 @@ fn check_attempt(
     attempt: &v1::Attempt,
 ) -> Result<Option<Outcome>, String> {
     if attempt.attempt != number {
-        return Err(format!("the broker tells of attempt {} where attempt {number} must be", attempt.attempt));
+        return Err(format!("the broker shows attempt {} in place of attempt {number}", attempt.attempt));
     }
     let grant = open_grant(colony, attempt.executor_grant.as_ref(), "the executor")?;
     if grant.role != Role::Executor {
@@ -150,7 +150,7 @@ fn check_result(
         return Err(format!("the broker counts {} attempts and shows {shown}", process.attempt));
     }
     if let Some((_, attempt)) = outcomes.iter().zip(&answer.attempts).find(|(outcome, _)| outcome.is_err()) {
-        return Err(format!("rests on attempt {}, which does not hold", attempt.attempt));
+        return Err(format!("rests on attempt {}, which is invalid", attempt.attempt));
     }
     let executor = answer.attempts.last().map_or("", |attempt| attempt.executor.as_str());
     told("executor", &process.executor, executor)?;
@@ -222,5 +222,5 @@ fn told(what: &str, told: &str, signed: &str) -> Result<(), String> {
     if told == signed {
         return Ok(());
     }
-    Err(format!("the broker tells {what} `{told}`, and `{signed}` was signed"))
+    Err(format!("the broker states {what} `{told}`, but `{signed}` was signed"))
 }

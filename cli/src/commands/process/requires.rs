@@ -7,7 +7,7 @@ use crate::arguments::{OPEN, whole};
 
 /// Requirements on the executor.
 #[derive(Args)]
-#[command(next_help_heading = "What the executor must have")]
+#[command(next_help_heading = "Requirements on the executor")]
 pub(super) struct Requires {
     /// Processor time, such as 4 or 500m
     #[arg(long, value_name = "CPU")]

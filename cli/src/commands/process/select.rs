@@ -113,7 +113,7 @@ impl Which {
         match newest.processes.first() {
             Some(process) => Ok(process.process_id.parse()?),
             None => {
-                Err(Fault::new(Exit::NotFound, "the colony has no process yet: `apiary process submit` makes one")
+                Err(Fault::new(Exit::NotFound, "the colony has no process yet: `apiary process submit` creates one")
                     .into())
             }
         }

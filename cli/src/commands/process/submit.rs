@@ -164,8 +164,8 @@ async fn meeting(client: &Client, spec: &Spec, submitted: SubmitResult) -> Optio
         return None;
     }
     let met = match submitted.redriven {
-        true => "it had failed before, and is tried again, with all its retries",
-        false => "it was there before: the same spec, or another with its idempotency key",
+        true => "it had failed before, and is retried, with all its retries",
+        false => "it existed before: the same spec, or another with its idempotency key",
     };
     // The answer does not contain the stored spec, and not every key may read it.
     let kept = client.get_process(submitted.process_id).await.ok().and_then(|process| process.spec);
@@ -173,8 +173,10 @@ async fn meeting(client: &Client, spec: &Spec, submitted: SubmitResult) -> Optio
     let bytes = |spec: &Spec| spec.args().to_bytes().ok();
     let whose = match kept.map(|kept| bytes(&kept) == bytes(spec)) {
         Some(true) => "",
-        Some(false) => "; its arguments differ from these and stay: submit these with another idempotency key",
-        None => "; its arguments stay: submit others with another idempotency key",
+        Some(false) => {
+            "; its arguments differ from these and stay as they are: submit these with another idempotency key"
+        }
+        None => "; its arguments stay as they are: submit others with another idempotency key",
     };
     Some(format!("{met}; nothing new was submitted{whose}"))
 }
@@ -284,7 +286,7 @@ impl Arguments {
     fn content(&self) -> anyhow::Result<Content> {
         if let Some(json) = &self.args {
             serde_json::from_str::<serde::de::IgnoredAny>(json).map_err(|error| {
-                Fault::usage(format!("--args is not JSON: {error}")).hint("other bytes go by --args-file")
+                Fault::usage(format!("--args is not JSON: {error}")).hint("use --args-file for other bytes")
             })?;
             return Ok(Content::from_bytes(json.trim().as_bytes()));
         }

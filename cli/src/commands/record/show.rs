@@ -98,7 +98,7 @@ async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
     let values = up::bee_values(&Finance, settings);
     if let Some(path) = finance::file(&values).filter(|path| !path.exists()) {
         let words = format!("no state of record at {}", path.display());
-        return Err(Fault::new(Exit::NotFound, words).hint("the finance bee makes it when it starts").into());
+        return Err(Fault::new(Exit::NotFound, words).hint("the finance bee creates it when it starts").into());
     }
     Ok(finance::open(&values, profile::clock()).await?)
 }

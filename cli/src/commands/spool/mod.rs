@@ -94,7 +94,8 @@ async fn open(context: &Context) -> anyhow::Result<SpoolFile> {
     let folder = up::spool(&context.settings);
     match SpoolFile::open(&folder).await {
         Err(error @ SpoolError::NoSpool(_)) => {
-            let hint = "say where it is: `--set webhook.spool=DIR` names the adapter's, `--data DIR` the data folder with that of a local colony";
+            let hint = "name it: `--set webhook.spool=DIR` is the adapter's, `--data DIR` the data folder of a local \
+                        colony";
             Err(Fault::new(Exit::NotFound, error.to_string()).hint(hint).into())
         }
         opened => opened.context("the spool"),

@@ -38,5 +38,5 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
             false => missing = missing.or(Some(event)),
         }
     }
-    Done { events }.print(context, "back in the line:", spool, missing).await
+    Done { events }.print(context, "returned to the line:", spool, missing).await
 }

@@ -14,7 +14,7 @@ Examples:
   apiary spool show stripe:live::evt_1 -o json | jq .spec";
 
 /// Text in place of a damaged spec.
-const UNREADABLE: &str = "damaged: no JSON; have the sender send the event again, and delete this one";
+const UNREADABLE: &str = "damaged: not valid JSON; have the sender repeat the event, and delete this one";
 
 /// Show one event that the broker rejected, with its spec
 #[derive(Args)]

@@ -115,10 +115,10 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 
 fn check(kind: &str, customer: &str) -> Result<(), Fault> {
     if !TYPES.iter().any(|(known, _)| *known == kind) {
-        let fault = Fault::usage(format!("no event of the type `{kind}` can be made up here"));
+        let fault = Fault::usage(format!("there is no test event of the type `{kind}`"));
         return Err(match nearest(kind, TYPES.iter().map(|(known, _)| *known)) {
             Some(meant) => fault.hint(format!("did you mean {meant}? `apiary webhook send --list` lists them all")),
-            None => fault.hint("`apiary webhook send --list` lists those that can"),
+            None => fault.hint("`apiary webhook send --list` lists the supported types"),
         });
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -220,7 +220,7 @@ impl SendOutput {
                 format!("there already, as process {process}, with what came first; a corrected event needs another id")
             }
             ("submitted", _) => format!("submitted as process {process}"),
-            ("spooled", _) => "spooled: the adapter forwards it when the broker takes it".to_owned(),
+            ("spooled", _) => "spooled: the adapter forwards it when the broker accepts it".to_owned(),
             ("ignored", _) => "ignored: the adapter does not handle this type".to_owned(),
             _ => outcome.clone(),
         };
