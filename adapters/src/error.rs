@@ -105,7 +105,7 @@ pub enum SpoolError {
         problem: String,
     },
     /// The disk is full. No event of the failed write was acknowledged.
-    #[error("the disk of the spool {path} is full: {problem}; free some space", path = .path.display())]
+    #[error("the disk of the spool {path} is full: {problem}; make room", path = .path.display())]
     Full {
         /// The spool.
         path: PathBuf,

@@ -81,7 +81,7 @@ pub trait Bee: Send + Sync {
 /// A function of a bee.
 #[derive(Clone, Copy, Debug)]
 pub struct Function {
-    /// The name by which it is submitted and granted.
+    /// Name for submitting and granting.
     pub name: &'static str,
     /// The effect, in one line without a full stop.
     pub about: &'static str,
@@ -92,9 +92,9 @@ pub struct Function {
 /// Settings of a bee that `apiary up` decides, because it keeps everything in one folder.
 #[derive(Default)]
 pub struct Local {
-    /// Settings with the values that they have there, whatever somebody set.
+    /// Settings with their values there, which override the user's.
     pub set: Vec<(&'static Setting, Value)>,
-    /// Settings that name a place outside the folder; `apiary up` says that they are not used.
+    /// Settings that name a place outside the folder; `apiary up` reports that they are not used.
     pub unused: &'static [Setting],
 }
 
@@ -123,7 +123,7 @@ pub struct Build {
 }
 
 impl From<ExecutorBuilder> for Build {
-    /// A bee with nothing to close.
+    /// Builds a bee without resources to close.
     fn from(executor: ExecutorBuilder) -> Self {
         Self { executor, close: Box::pin(async {}) }
     }
@@ -132,7 +132,7 @@ impl From<ExecutorBuilder> for Build {
 /// The reason why a bee cannot start, or the fault that a check found. Never shows a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum BeeError {
-    /// A setting is missing or cannot be used.
+    /// A missing or invalid setting.
     #[error("{0}")]
     Setting(#[from] SettingError),
     /// A full disk, or an unavailable service: another try may succeed without a repair.

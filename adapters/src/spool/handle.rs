@@ -86,8 +86,7 @@ impl Spool {
         if found.events() > 0 {
             let SpoolTotals { waiting_events, set_aside_events, .. } = found;
             let path = path.display();
-            tracing::info!(waiting_events, set_aside_events, %path, "the spool contains events from an earlier run \
-                                                                     the start");
+            tracing::info!(waiting_events, set_aside_events, %path, "the spool holds events from before the start");
         }
         let (jobs, asked) = mpsc::channel(SPOOL_QUEUE_MAX);
         let commits = database.commits().clone();

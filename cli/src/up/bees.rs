@@ -1,4 +1,4 @@
-//! The bees of a local colony: every one that ships, each with a key of its own.
+//! The bees of a local colony: every bee of the program, each with its own key.
 
 use apiary_bees::{ALL, Bee, Build};
 use apiary_executor_sdk::{Client, ClientError};
