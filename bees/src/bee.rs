@@ -1,4 +1,4 @@
-//! The contract between a bee and the program that runs it.
+//! The interface between a bee and the program that runs it.
 
 use std::error::Error;
 use std::path::Path;
@@ -10,63 +10,64 @@ use apiary_identity::{Clock, Scopes};
 use apiary_settings::{Setting, SettingError, Value, Values};
 use async_trait::async_trait;
 
-/// A bee that ships with Apiary. Each one in [`ALL`](crate::ALL) can be run by `apiary bee NAME`, runs in `apiary up` with a key
-/// and a grant of its own, and stands in completions, manual pages and documents. `docs/adding-a-bee.md` adds one.
+/// A bee that ships with Apiary. `apiary bee NAME` runs any bee of [`ALL`](crate::ALL), and `apiary up` runs all of them, each
+/// with its own key and grant. `docs/adding-a-bee.md` adds one.
 ///
-/// A bee has no state: [`build`](Self::build) opens what it works with, each time that it is started.
+/// A bee has no state: [`build`](Self::build) opens its files and connections at each start.
 #[async_trait]
 pub trait Bee: Send + Sync {
-    /// The argument of `apiary bee`; also the first part of its settings' names and, unless somebody chooses another, the
-    /// executor's name. In `apiary up` its grant has this name, and its key is `keys/NAME.pem`. Lower-case letters, digits and `-`.
+    /// Returns the name, of lower-case letters and digits: the argument of `apiary bee`, the first part of the settings' names
+    /// (`NAME.…`), and the default name of the executor. In `apiary up` the grant has this name, and the key is `keys/NAME.pem`.
     fn name(&self) -> &'static str;
 
-    /// Returns what it does, in one line without its full stop.
+    /// Returns a description: one line without its full stop.
     fn about(&self) -> &'static str;
 
-    /// Returns the type of executor that it is.
+    /// Returns the executor type.
     fn executor_type(&self) -> &'static str;
 
-    /// Returns every function that it does; [`build`](Self::build) adds a handler for each.
+    /// Returns all functions; [`build`](Self::build) adds a handler for each.
     fn functions(&self) -> &'static [Function];
 
-    /// Returns its settings, each named `NAME.…`. They are read from the file, the environment and the flags like all others, and
-    /// stand in `apiary config show` and `docs/configuration.md`.
+    /// Returns all settings. They are read from the file, the environment and the flags, and documented in
+    /// `docs/configuration.md`.
     fn settings(&self) -> &'static [Setting] {
         &[]
     }
 
-    /// Returns the scopes of the grant that it needs: its functions, for its type of executor.
+    /// Returns the scopes of the grant that the bee needs: all functions, for the executor type.
     fn scopes(&self) -> Scopes {
         let functions = self.functions().iter().map(|function| function.name.to_owned()).collect();
         Scopes { functions, executor_types: vec![self.executor_type().to_owned()] }
     }
 
-    /// Returns the settings that the data folder of `apiary up` decides. For a bee that keeps nothing in files there are none.
+    /// Returns the settings that `apiary up` replaces, so that the bee's files are in its data folder.
     fn local(&self, _folder: &Path) -> Local {
         Local::default()
     }
 
-    /// Returns the name of its check in `apiary doctor`; `None` if it works with nothing that could be looked at.
+    /// Returns the name of the check in `apiary doctor`; `None` for a bee without a check.
     fn check_name(&self) -> Option<&'static str> {
         None
     }
 
-    /// Looks at what it works with, for `apiary doctor`: only if it has a [name](Self::check_name) for it. Changes nothing, and makes
-    /// no file.
+    /// Checks the bee's files and services for `apiary doctor`, if the check has a [name](Self::check_name). Changes nothing, and
+    /// creates no file.
     ///
     /// # Errors
     ///
-    /// What is wrong, and what to do.
+    /// Names the fault, and what to do.
     async fn check(&self, _settings: &Values, _clock: Arc<dyn Clock>) -> Result<Check, BeeError> {
         Ok(Check::Skipped("there is nothing to look at".to_owned()))
     }
 
-    /// Opens what it works with, and adds its handlers to [`executor`](Self::executor). Nothing is claimed before it returns, so
-    /// what nobody can work with is an error here; what comes back by itself is a warning in the log, and its work is retried.
+    /// Opens the bee's files and connections, and adds its handlers to [`executor`](Self::executor). The bee claims no work before
+    /// this returns, so a fault that a person must repair is an error here. A service that may recover is only a warning: work
+    /// is retried until then.
     ///
     /// # Errors
     ///
-    /// [`BeeError::Unavailable`] is tried again by whoever starts the bee; the others end the start.
+    /// After [`BeeError::Unavailable`] the caller tries again; other errors end the start.
     async fn build(&self, client: Client, settings: &Values) -> Result<Build, BeeError>;
 
     /// Returns an executor with type, version and functions, and without handlers.
@@ -92,9 +93,9 @@ pub struct Function {
 /// Settings of a bee that `apiary up` decides, because it keeps everything in one folder.
 #[derive(Default)]
 pub struct Local {
-    /// Settings with their values there, which override the user's.
+    /// Settings with their values in the folder; they replace all others.
     pub set: Vec<(&'static Setting, Value)>,
-    /// Settings that name a place outside the folder; `apiary up` reports that they are not used.
+    /// Settings that name a place outside the folder; `apiary up` reports that they are unused.
     pub unused: &'static [Setting],
 }
 
