@@ -15,7 +15,7 @@ use apiary_store::model::{Colony, ColonyKey, GrantKey, GrantRecord, RevokedGrant
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
-use crate::limits::{GRANT_CACHE_KEYS_MAX, REVOCATIONS_LOOK, REVOCATIONS_MAX, REVOCATIONS_OVERLAP_MS};
+use crate::limits::{GRANT_CACHE_KEYS_MAX, REVOCATIONS_INTERVAL, REVOCATIONS_MAX, REVOCATIONS_OVERLAP_MS};
 
 /// Every grant of a key.
 type GrantsOfKey = Arc<[GrantRecord]>;
@@ -144,7 +144,7 @@ impl GrantCache {
     /// Reads other brokers' revocations regularly, until `stop`, even without calls: polls and watches wait for long.
     pub(crate) async fn keep_looking(&self, stop: &CancellationToken) {
         let Some(looked_ms) = &self.looked_ms else { return };
-        let mut pause = REVOCATIONS_LOOK;
+        let mut pause = REVOCATIONS_INTERVAL;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -154,7 +154,7 @@ impl GrantCache {
                 Ok(()) => {
                     let age_ms = self.clock.now_ms().saturating_sub(looked_ms.load(Ordering::Acquire));
                     let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
-                    REVOCATIONS_LOOK.saturating_sub(age).max(LOOK_PAUSE_MIN)
+                    REVOCATIONS_INTERVAL.saturating_sub(age).max(LOOK_PAUSE_MIN)
                 }
                 Err(error) => {
                     let error = error.to_string();
@@ -172,7 +172,7 @@ impl GrantCache {
         let Some(looked_ms) = &self.looked_ms else { return Ok(()) };
         let (last_ms, now_ms) = (looked_ms.load(Ordering::Acquire), self.clock.now_ms());
         let age_ms = now_ms.saturating_sub(last_ms);
-        if i64::try_from(REVOCATIONS_LOOK.as_millis()).is_ok_and(|every_ms| age_ms < every_ms)
+        if i64::try_from(REVOCATIONS_INTERVAL.as_millis()).is_ok_and(|every_ms| age_ms < every_ms)
             || looked_ms.compare_exchange(last_ms, now_ms, Ordering::AcqRel, Ordering::Acquire).is_err()
         {
             return Ok(());

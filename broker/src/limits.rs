@@ -46,7 +46,7 @@ pub const CALL_TIME_MAX: Duration = Duration::from_secs(90);
 /// The pause that a caller is asked to make before it repeats a call that was rejected for want of room, or of a database.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The shortest pause between two messages to a client that watches gRPC's health.
-pub const HEALTH_LOOK: Duration = Duration::from_secs(2);
+pub const HEALTH_INTERVAL: Duration = Duration::from_secs(2);
 /// Longest time that a client may take for a TLS handshake, and for the head of an HTTP/1 request.
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Longest time that a client that failed the TLS handshake may take to read the reason.
@@ -101,7 +101,7 @@ pub const LIMITED_PASS_PAUSE: Duration = Duration::from_millis(20);
 /// which its submit has ended.
 pub const REPLACING_MS_MAX: i64 = 3 * 60_000;
 /// The interval at which an awaited process is read without a hint.
-pub const AWAIT_LOOK: Duration = Duration::from_secs(5);
+pub const AWAIT_INTERVAL: Duration = Duration::from_secs(5);
 /// Bulk actions of one colony that run at once.
 pub const BULKS_RUNNING_MAX: i64 = 20;
 /// Bulk actions of one colony that are kept; beyond it, those that ended first are deleted.
@@ -113,7 +113,7 @@ pub const BULK_HOLD_MS: i64 = 10_000;
 /// The pause between two steps of a bulk action, so that other calls get their turn.
 pub const BULK_PAUSE: Duration = Duration::from_millis(20);
 /// The interval at which a broker searches for bulk actions that another broker left.
-pub const BULK_LOOK: Duration = Duration::from_secs(2);
+pub const BULK_INTERVAL: Duration = Duration::from_secs(2);
 /// Documents of one batch.
 pub const BATCH_DOCUMENTS_MAX: usize = 1000;
 /// The latest time that a log line may bear, Unix milliseconds: the end of the year 9999.
@@ -296,9 +296,9 @@ pub const EXECUTOR_SILENT_AFTER: Duration = Duration::from_secs(60);
 /// Time without a sign after which an executor is gone, by default.
 pub const EXECUTOR_GONE_AFTER: Duration = Duration::from_secs(120);
 /// The interval at which a watch checks whether its grant is over: the wall clock may be adjusted.
-pub const GRANT_END_LOOK: Duration = Duration::from_secs(5);
+pub const GRANT_END_INTERVAL: Duration = Duration::from_secs(5);
 /// The interval at which other brokers' revocations are read, because a hint may get lost.
-pub const REVOCATIONS_LOOK: Duration = Duration::from_secs(5);
+pub const REVOCATIONS_INTERVAL: Duration = Duration::from_secs(5);
 /// The overlap of a read of revocations with the one before, in milliseconds: longer than a commit takes.
 pub const REVOCATIONS_OVERLAP_MS: i64 = 60_000;
 /// Revocations that one read brings; at this number, all cached grants are dropped.

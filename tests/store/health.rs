@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use apiary_store::limits::{FAILED_PARENTS_LOOK, HEALTH_CHILDREN_MAX, HEALTH_COUNT_MAX, HEALTH_ROWS_MAX};
+use apiary_store::limits::{FAILED_PARENTS_SCANNED, HEALTH_CHILDREN_MAX, HEALTH_COUNT_MAX, HEALTH_ROWS_MAX};
 use apiary_store::model::{Lane, NewProcess, ProcessState, WaitingType};
 use apiary_tests::Backend;
 use uuid::Uuid;
@@ -117,7 +117,7 @@ async fn an_old_failed_parent_is_found_behind_many_newer_failures(backend: Backe
     let parent = failed_parent(&tenant).await;
     let child = tenant.submit(NewProcess { parents: vec![parent], ..tenant.process() }).await;
     for state in ["dead_letter", "failed"] {
-        finished(&backend, &tenant, state, NOW + 10, FAILED_PARENTS_LOOK + 1).await;
+        finished(&backend, &tenant, state, NOW + 10, FAILED_PARENTS_SCANNED + 1).await;
     }
     assert_eq!(tenant.state(child).await, ProcessState::Blocked);
     let parents = tenant.store.troubles(tenant.colony.key, NOW).await.unwrap().parents;

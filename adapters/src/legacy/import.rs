@@ -92,8 +92,8 @@ impl Import {
     async fn take(&mut self, page: Page) -> Result<(), ClientError> {
         self.report.rows += page.total();
         for (status, rows) in page.counted {
-            let standing = RowStatus::of(&status);
-            self.report.count(&status, standing, self.mapping.submits(standing), rows);
+            let row_status = RowStatus::of(&status);
+            self.report.count(&status, row_status, self.mapping.submits(row_status), rows);
         }
         self.report.count_other_colony(page.other_colony);
         let planned: Vec<(Task, Spec)> = page.rows.into_iter().filter_map(|row| self.plan(row)).collect();
@@ -127,9 +127,9 @@ impl Import {
             return Ok(None);
         }
         let status = Mapping::status(row)?;
-        let standing = RowStatus::of(&status);
-        let submits = self.mapping.submits(standing);
-        self.report.count(&status, standing, submits, 1);
+        let row_status = RowStatus::of(&status);
+        let submits = self.mapping.submits(row_status);
+        self.report.count(&status, row_status, submits, 1);
         if !submits {
             return Ok(None);
         }

@@ -89,7 +89,7 @@ impl Mapping {
         &self.source
     }
 
-    /// Returns true if rows of this standing are submitted.
+    /// Returns true if rows of this status are submitted.
     pub fn submits(&self, status: RowStatus) -> bool {
         match status {
             RowStatus::Waiting => true,

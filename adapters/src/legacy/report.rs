@@ -92,8 +92,8 @@ pub struct TaskView {
 
 impl Report {
     /// Counts rows of a status. `submits` is true if the mapping submits them.
-    pub(super) fn count(&mut self, status: &str, standing: RowStatus, submits: bool, rows: u64) {
-        let action = if submits { RowStatus::Waiting } else { standing };
+    pub(super) fn count(&mut self, status: &str, row_status: RowStatus, submits: bool, rows: u64) {
+        let action = if submits { RowStatus::Waiting } else { row_status };
         match action {
             RowStatus::Waiting => {}
             RowStatus::Running => self.left += rows,

@@ -40,7 +40,7 @@ impl RowStatus {
     pub fn of(status: &str) -> Self {
         let word = status.trim().to_lowercase().replace(['-', ' '], "_");
         let known = WORDS.iter().find(|(_, words)| words.contains(&word.as_str()));
-        known.map_or(Self::Unknown, |(standing, _)| *standing)
+        known.map_or(Self::Unknown, |(row_status, _)| *row_status)
     }
 
     /// Returns a report's word for the treatment.
@@ -60,9 +60,9 @@ mod tests {
 
     #[test]
     fn every_word_has_its_standing_however_it_is_spelled() {
-        for (standing, words) in WORDS {
+        for (row_status, words) in WORDS {
             for word in words {
-                assert_eq!(RowStatus::of(word), standing, "{word}");
+                assert_eq!(RowStatus::of(word), row_status, "{word}");
             }
         }
         assert_eq!(RowStatus::of(" In-Progress "), RowStatus::Running);

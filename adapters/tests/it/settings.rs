@@ -22,13 +22,13 @@ async fn each_setting_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
     type StripeChange = fn(&mut StripeConfig);
     let of_stripe: [(&str, StripeChange); 9] = [
-        ("stripe.secrets", |stripe| stripe.secrets.clear()),
-        ("stripe.secrets", |stripe| stripe.secrets = vec!["whsec_1".into(); 9]),
-        ("stripe.secrets", |stripe| stripe.secrets.push("sk_live_api_key".into())),
-        ("stripe.secrets", |stripe| stripe.secrets.push("whsec_".into())),
-        ("stripe.secrets", |stripe| stripe.secrets.push("whsec_1\n".into())),
-        ("stripe.tolerance", |stripe| stripe.tolerance = Duration::ZERO),
-        ("stripe.tolerance", |stripe| stripe.tolerance = Duration::from_secs(86_400)),
+        ("webhook.stripe_secrets", |stripe| stripe.secrets.clear()),
+        ("webhook.stripe_secrets", |stripe| stripe.secrets = vec!["whsec_1".into(); 9]),
+        ("webhook.stripe_secrets", |stripe| stripe.secrets.push("sk_live_api_key".into())),
+        ("webhook.stripe_secrets", |stripe| stripe.secrets.push("whsec_".into())),
+        ("webhook.stripe_secrets", |stripe| stripe.secrets.push("whsec_1\n".into())),
+        ("webhook.stripe_tolerance_seconds", |stripe| stripe.tolerance = Duration::ZERO),
+        ("webhook.stripe_tolerance_seconds", |stripe| stripe.tolerance = Duration::from_secs(86_400)),
         ("stripe.handled_types", |stripe| stripe.handled_types = ["invoice paid".to_owned()].into()),
         ("stripe.priority", |stripe| stripe.priority = 50_001),
     ];

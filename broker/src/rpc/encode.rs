@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::running;
 use crate::Error;
-use crate::engine::{AwaitResult, Checkpoint, GrantPage, LeaseGrant, ProcessDetail, ProcessPage, SubmitOutcome};
+use crate::engine::{AwaitResult, Checkpoint, GrantPage, LeaseWithProof, ProcessDetail, ProcessPage, SubmitOutcome};
 
 pub(super) use executors::{executor, executor_page, function, revoked};
 
@@ -59,27 +59,27 @@ pub(super) fn process(process: ProcessSummary) -> pb::Process {
 }
 
 /// Encodes an awaited process.
-pub(super) fn awaited(awaited: AwaitResult) -> pb::AwaitResponse {
+pub(super) fn await_response(await_response: AwaitResult) -> pb::AwaitResponse {
     pb::AwaitResponse {
-        process: Some(process(awaited.process)),
-        attempt: awaited.attempt.map(|(one, by)| attempt(one, by.as_deref())),
+        process: Some(process(await_response.process)),
+        attempt: await_response.attempt.map(|(one, by)| attempt(one, by.as_deref())),
     }
 }
 
 /// Encodes the result of a submit.
-pub(super) fn kept(kept: SubmitOutcome) -> pb::SubmitResponse {
+pub(super) fn submit_response(submit_response: SubmitOutcome) -> pb::SubmitResponse {
     pb::SubmitResponse {
-        process_id: kept.process_id.to_string(),
-        existed: kept.existed,
-        state: state(kept.state).into(),
-        redriven: kept.redriven,
+        process_id: submit_response.process_id.to_string(),
+        existed: submit_response.existed,
+        state: state(submit_response.state).into(),
+        redriven: submit_response.redriven,
     }
 }
 
 /// Encodes the result of one spec of a batch.
 pub(super) fn submit_answer(answer: Result<SubmitOutcome, Error>) -> pb::SubmitAnswer {
     match answer {
-        Ok(process) => pb::SubmitAnswer { process: Some(kept(process)), ..Default::default() },
+        Ok(process) => pb::SubmitAnswer { process: Some(submit_response(process)), ..Default::default() },
         Err(error) => {
             pb::SubmitAnswer { process: None, reason: error.reason().as_str().to_owned(), message: error.to_string() }
         }
@@ -159,7 +159,7 @@ pub(super) fn grant_page(page: &GrantPage) -> pb::ListGrantsResponse {
 }
 
 /// Encodes a lease.
-pub(super) fn lease(leased: LeaseGrant) -> pb::Lease {
+pub(super) fn lease(leased: LeaseWithProof) -> pb::Lease {
     let claimed = leased.claimed;
     let submitter = leased.submitter.as_deref();
     let (checkpoint, checkpoint_grant) = checkpoint(leased.checkpoint);
@@ -192,16 +192,16 @@ pub(super) fn pause(pause: Pause) -> pb::PauseRecord {
 }
 
 /// Encodes a renewed lease.
-pub(super) fn renewed(renewed: RenewedLease) -> pb::RenewResponse {
-    let cancelled = renewed.cancel.is_some();
+pub(super) fn renew_response(renew_response: RenewedLease) -> pb::RenewResponse {
+    let cancelled = renew_response.cancel.is_some();
     let (cancel_deadline_ms, cancel_reason) =
-        renewed.cancel.map(|mark| (mark.deadline_ms, mark.reason)).unwrap_or_default();
+        renew_response.cancel.map(|mark| (mark.deadline_ms, mark.reason)).unwrap_or_default();
     pb::RenewResponse {
-        expires_at_ms: renewed.expires_at_ms,
+        expires_at_ms: renew_response.expires_at_ms,
         cancelled,
         cancel_deadline_ms,
         cancel_reason,
-        drain: renewed.is_drained,
+        drain: renew_response.is_drained,
     }
 }
 

@@ -12,7 +12,7 @@ use super::Rpc;
 use super::status::refused;
 use crate::Error;
 use crate::engine::Engine;
-use crate::limits::HEALTH_LOOK;
+use crate::limits::HEALTH_INTERVAL;
 
 /// The services that have a state, all the same one: the broker is ready, or it is not. The empty name is the whole broker's.
 const SERVICES: [&str; 11] = [
@@ -72,7 +72,7 @@ async fn change(engine: &Engine, told: Option<ServingStatus>) -> Option<ServingS
             return Some(now);
         }
         tokio::select! {
-            () = tokio::time::sleep(HEALTH_LOOK) => {}
+            () = tokio::time::sleep(HEALTH_INTERVAL) => {}
             () = engine.stopping() => return (now == ServingStatus::Serving).then_some(ServingStatus::NotServing),
         }
     }

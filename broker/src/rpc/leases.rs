@@ -27,7 +27,7 @@ impl LeaseService for Rpc {
         let process_id = decode::process_id(&request.process_id).map_err(refused)?;
         let lease_ms = decode::lease_ms(request.lease_ms).map_err(refused)?;
         let renewed = self.engine.renew(permit, process_id, request.attempt, lease_ms).await.map_err(refused)?;
-        Ok(Response::new(encode::renewed(renewed)))
+        Ok(Response::new(encode::renew_response(renewed)))
     }
 
     async fn complete(&self, request: Request<pb::CompleteRequest>) -> Result<Response<pb::CompleteResponse>, Status> {

@@ -17,7 +17,7 @@ impl Rpc {
     /// Submits a spec, from this service or from `POST /v1/processes`.
     pub(super) async fn submit_envelope(&self, envelope: Envelope) -> Result<pb::SubmitResponse, Error> {
         let (permit, spec) = self.auth.permit_submit(&envelope).await?;
-        self.engine.submit(permit, spec, envelope).await.map(encode::kept)
+        self.engine.submit(permit, spec, envelope).await.map(encode::submit_response)
     }
 
     async fn permit_submit(&self, spec: pb::Envelope) -> Result<Submission, Error> {
@@ -87,7 +87,7 @@ impl ProcessService for Rpc {
         let process_id = decode::process_id(&request.process_id).map_err(refused)?;
         let wait = decode::wait(request.wait_ms).map_err(refused)?;
         let awaited = self.engine.r#await(permit, process_id, wait).await.map_err(refused)?;
-        Ok(Response::new(encode::awaited(awaited)))
+        Ok(Response::new(encode::await_response(awaited)))
     }
 
     async fn cancel(&self, request: Request<pb::CancelRequest>) -> Result<Response<pb::CancelResponse>, Status> {

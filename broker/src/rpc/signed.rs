@@ -36,10 +36,10 @@ const DISCARD_BYTES_MAX: usize = HTTP_BODY_BYTES_MAX;
 
 /// A layer that checks the signature of every call.
 #[derive(Clone)]
-pub(super) struct SignedCalls(Arc<LaneRestriction>);
+pub(super) struct SignedCalls(Arc<CallCheck>);
 
 /// State that all calls share.
-struct LaneRestriction {
+struct CallCheck {
     auth: Arc<Auth>,
     bodies: Bodies,
     /// Endless streams of clients that sign nothing.
@@ -49,7 +49,7 @@ struct LaneRestriction {
 impl SignedCalls {
     /// Returns a layer that checks by `auth`, and reads messages within the bounds of `bodies`.
     pub(super) fn new(auth: Arc<Auth>, bodies: Bodies) -> Self {
-        Self(Arc::new(LaneRestriction { auth, bodies, streams: Arc::new(Semaphore::new(UNSIGNED_STREAMS_MAX)) }))
+        Self(Arc::new(CallCheck { auth, bodies, streams: Arc::new(Semaphore::new(UNSIGNED_STREAMS_MAX)) }))
     }
 }
 
@@ -57,14 +57,14 @@ impl<S> Layer<S> for SignedCalls {
     type Service = SignedService<S>;
 
     fn layer(&self, inner: S) -> SignedService<S> {
-        SignedService { gate: self.0.clone(), inner }
+        SignedService { check: self.0.clone(), inner }
     }
 }
 
 /// A service behind the check.
 #[derive(Clone)]
 pub(super) struct SignedService<S> {
-    gate: Arc<LaneRestriction>,
+    check: Arc<CallCheck>,
     inner: S,
 }
 
@@ -85,16 +85,16 @@ where
         // The clone that is ready must make the call: readiness does not carry over to a new clone.
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
-        let gate = self.gate.clone();
+        let check = self.check.clone();
         Box::pin(async move {
             let rule = rule(request.uri().path());
             let connection = request.extensions().get::<Arc<Connection>>().cloned();
             // Before the message is read: a call without a place must not take memory for its message.
-            let long = match gate.begin_long(rule, connection.as_ref()) {
+            let long = match check.begin_long(rule, connection.as_ref()) {
                 Ok(long) => long,
                 Err(error) => return Ok(refused(rule, &error)),
             };
-            let (request, hold) = match gate.receive(rule, connection.as_ref(), request).await {
+            let (request, hold) = match check.receive(rule, connection.as_ref(), request).await {
                 Ok(received) => received,
                 Err(error) => return Ok(refused(rule, &error)),
             };
@@ -121,7 +121,7 @@ where
 /// The places of a call without an end in sight.
 type LongCall = Box<dyn std::any::Any + Send>;
 
-impl LaneRestriction {
+impl CallCheck {
     fn begin_long(&self, rule: CallRule, connection: Option<&Arc<Connection>>) -> Result<Option<LongCall>, Error> {
         if !rule.is_long {
             return Ok(None);

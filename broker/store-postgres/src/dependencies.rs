@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use apiary_store::limits::{FAILED_PARENTS_LOOK, FAILED_PARENTS_TOLD, HEALTH_CHILDREN_MAX};
+use apiary_store::limits::{FAILED_PARENTS_SCANNED, FAILED_PARENTS_SHOWN, HEALTH_CHILDREN_MAX};
 use apiary_store::model::{ColonyKey, FailedParent, Parent, SettleResult};
 use apiary_store::{DependencyStore, StoreResult, checks, rows};
 use sqlx::postgres::PgRow;
@@ -65,8 +65,8 @@ impl DependencyStore for PostgresStore {
 pub(super) async fn failed(store: &PostgresStore, colony: ColonyKey) -> StoreResult<Vec<FailedParent>> {
     let select = query(include_str!("dependencies/failed.sql"))
         .bind(colony.0)
-        .bind(FAILED_PARENTS_TOLD)
-        .bind(FAILED_PARENTS_LOOK)
+        .bind(FAILED_PARENTS_SHOWN)
+        .bind(FAILED_PARENTS_SCANNED)
         .bind(HEALTH_CHILDREN_MAX);
     store.session().await?.rows(select).await?.iter().map(|row| rows::failed_parent(row)).collect()
 }

@@ -181,7 +181,7 @@ async fn lease(
     if matches.is_empty() {
         // Nothing to write: the commit that follows only frees the locks of the rows that were read.
         let continuation = assignment.continuation();
-        return Ok((assignment.empty_handed(), continuation));
+        return Ok((assignment.empty_result(), continuation));
     }
     // The time is read now, after all waits for connections and locks, so that no lease is shortened by them.
     let statement = query(include_str!("leases/claim.sql"))

@@ -158,7 +158,7 @@ async fn claim_once(
     // Nothing was written, so dropping the transaction is enough: a claim without work costs no `fsync`.
     if assignment.matches().is_empty() {
         let continuation = assignment.continuation();
-        return Ok((assignment.empty_handed(), continuation));
+        return Ok((assignment.empty_result(), continuation));
     }
     let items = list(assignment.matches().iter().map(|one| ClaimItem::new(one, &slots[one.slot])))?;
     // The time is read now, after the wait for the writer, so that no lease is shortened by it.

@@ -39,9 +39,9 @@ pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The most attempts of one process that are shown: the last ones.
 pub const ATTEMPTS_MAX: i64 = 100;
 /// Failed parents that the colony's health reports.
-pub const FAILED_PARENTS_TOLD: i64 = 20;
+pub const FAILED_PARENTS_SHOWN: i64 = 20;
 /// Failures, the latest of each state, and blocked processes, those blocked longest, that the colony's health searches for such parents.
-pub const FAILED_PARENTS_LOOK: i64 = 1_000;
+pub const FAILED_PARENTS_SCANNED: i64 = 1_000;
 /// Processes that wait for a failed one, counted by the colony's health; beyond it says "at least".
 pub const HEALTH_CHILDREN_MAX: i64 = 500;
 /// Dead letters and failures that the colony's health counts, of each; beyond it says "at least".

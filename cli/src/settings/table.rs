@@ -1,4 +1,4 @@
-//! The table of all settings. A new row can be set and is shown; it must also be documented in `docs/configuration.md`.
+//! The table of all settings. A new row can be set and is shown, also in `docs/configuration.md`, whose table is generated.
 
 use std::sync::LazyLock;
 

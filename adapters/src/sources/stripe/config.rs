@@ -68,7 +68,10 @@ impl StripeConfig {
     pub(super) fn check_all(&self) -> Result<(), StartError> {
         self.check_secrets()?;
         if self.tolerance < Duration::from_secs(1) || self.tolerance > TOLERANCE_MAX {
-            return Err(StartError::setting("stripe.tolerance", "is 1 s to 3600 s; Stripe's own default is 300 s"));
+            return Err(StartError::setting(
+                "webhook.stripe_tolerance_seconds",
+                "is 1 s to 3600 s; Stripe's own default is 300 s",
+            ));
         }
         if let Some(kind) = self.handled_types.iter().find(|kind| !is_type(kind)) {
             return Err(StartError::setting(
@@ -85,7 +88,7 @@ impl StripeConfig {
     fn check_secrets(&self) -> Result<(), StartError> {
         if !(1..=SECRETS_MAX).contains(&self.secrets.len()) {
             return Err(StartError::setting(
-                "stripe.secrets",
+                "webhook.stripe_secrets",
                 format!(
                     "has 1 to {SECRETS_MAX} signing secrets: the Stripe dashboard shows each endpoint's (`whsec_…`)"
                 ),
@@ -101,7 +104,7 @@ impl StripeConfig {
         match self.secrets.iter().position(|secret| !sound(secret)) {
             None => Ok(()),
             Some(index) => Err(StartError::setting(
-                "stripe.secrets",
+                "webhook.stripe_secrets",
                 format!(
                     "has an invalid entry {}: a signing secret starts with `whsec_`; an API key (`sk_…`, `rk_…`) is \
                      not one",

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::engine::passes::sweep;
 use crate::engine::processes::operations::Operations;
-use crate::limits::{BULK_HOLD_MS, BULK_LOOK, BULK_PAUSE, CANCEL_GRACE_MS_DEFAULT, SWEEP_ROWS};
+use crate::limits::{BULK_HOLD_MS, BULK_INTERVAL, BULK_PAUSE, CANCEL_GRACE_MS_DEFAULT, SWEEP_ROWS};
 
 /// The worker for bulk actions of this broker.
 pub(crate) struct Bulks {
@@ -45,13 +45,13 @@ impl Bulks {
         loop {
             let pause = match sweep("bulks", self.step()).await {
                 Ok(true) => BULK_PAUSE,
-                Ok(false) => BULK_LOOK,
+                Ok(false) => BULK_INTERVAL,
                 Err(error) => {
                     let error = error.to_string();
                     if let Some(held_back) = self.lines.pass(&error) {
                         tracing::warn!(error, held_back, "a step of a bulk action failed; trying again");
                     }
-                    BULK_LOOK
+                    BULK_INTERVAL
                 }
             };
             tokio::select! {

@@ -9,8 +9,8 @@ use crate::engine::leases::overdue::end_of_overdue;
 use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::limits::SWEEP_ROWS;
 
-/// Moves their processes from `leases` to the state of the life-cycle table. A lease that is renewed in between stays: the statement
-/// checks again.
+/// Ends expired leases: moves each process from `leases` to the state that `engine/leases/overdue.rs` takes from the life cycle's table.
+/// A lease that is renewed after it was read stays, because the statement checks it again.
 pub(super) async fn sweep(
     store: &dyn Store,
     clock: &dyn Clock,

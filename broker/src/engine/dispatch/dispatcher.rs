@@ -37,12 +37,12 @@ pub(crate) struct LeaseGuard {
 }
 
 impl LeaseGuard {
-    /// Returns a handover of the leases that [`Dispatcher::poll`] returned.
+    /// Returns a guard for the leases that [`Dispatcher::poll`] returned.
     pub(crate) fn new(dispatcher: Arc<Dispatcher>, lane: Lane, claimed: &[ClaimedLease]) -> Self {
         Self { dispatcher, lane, leases: references(claimed) }
     }
 
-    /// Ends the handover: the caller has the leases.
+    /// Ends the guard's duty: the caller has the leases.
     pub(crate) fn delivered(mut self) {
         self.leases.clear();
     }

@@ -39,13 +39,13 @@ impl Engine {
         let licences =
             ExecutorGrants::read(&*self.store, &*self.clock, colony, executors.iter().map(|view| view.record.key))
                 .await?;
-        let standing = self.standing(colony).await?;
+        let limits = self.limits_with_use(colony).await?;
         let mut reasons = Vec::new();
         for view in &executors {
             let record = &view.record;
             let lane = Lane { colony: colony.key, executor_type: record.executor_type.clone() };
             let waiting = self.store.waiting_sorts(&lane, EXPLAIN_ROWS_MAX).await?;
-            let is_held = |sort: &WaitingGroup| standing.holds(&record.executor_type, sort, now_ms);
+            let is_held = |sort: &WaitingGroup| limits.hold_back(&record.executor_type, sort, now_ms);
             let executor = Candidate::of(view, true);
             let covers = |function: &str| licences.covers(&record.key, &record.executor_type, function);
             let found = explain::of_executor(&ExecutorFacts {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::engine::Engine;
-use crate::engine::leases::claim::LeaseGrant;
+use crate::engine::leases::claim::LeaseWithProof;
 
 /// A checkpoint with its signer's grant. Both are as the database holds them: the executor verifies them.
 pub(crate) struct Checkpoint {
@@ -30,7 +30,7 @@ impl Checkpoint {
 impl Engine {
     /// Notes the sizes of the checkpoints of processes that were tried before: a checkpoint that does not fit into the answer
     /// is never read. For first attempts, as usual, the database is not asked.
-    pub(in crate::engine) async fn weigh_checkpoints(&self, leases: &mut [LeaseGrant]) -> Result<(), Error> {
+    pub(in crate::engine) async fn weigh_checkpoints(&self, leases: &mut [LeaseWithProof]) -> Result<(), Error> {
         let again = leases.iter().filter(|leased| leased.claimed.attempt > 1);
         let again: Vec<Uuid> = again.map(|leased| leased.claimed.process_id).collect();
         if again.is_empty() {
@@ -50,7 +50,7 @@ impl Engine {
     }
 
     /// Reads the checkpoints whose sizes were noted.
-    pub(in crate::engine) async fn read_checkpoints(&self, leases: &mut [LeaseGrant]) -> Result<(), Error> {
+    pub(in crate::engine) async fn read_checkpoints(&self, leases: &mut [LeaseWithProof]) -> Result<(), Error> {
         let noted = leases.iter().filter(|leased| leased.checkpoint.is_some());
         let noted: Vec<Uuid> = noted.map(|leased| leased.claimed.process_id).collect();
         if noted.is_empty() {

@@ -37,13 +37,13 @@ pub(crate) struct ClaimOrder {
 /// The answer to a claim.
 pub(crate) struct ClaimAnswer {
     /// The leases, in the order of their processes.
-    pub(crate) leases: Vec<LeaseGrant>,
+    pub(crate) leases: Vec<LeaseWithProof>,
     /// True if the executor is to take no new work, or the broker is about to stop.
     pub(crate) drain: bool,
 }
 
 /// A lease, with what the executor needs to verify the work.
-pub(crate) struct LeaseGrant {
+pub(crate) struct LeaseWithProof {
     /// The lease and the signed spec.
     pub(crate) claimed: ClaimedLease,
     /// The submitter's grant; `None` if the database lost it.
@@ -77,27 +77,27 @@ impl Engine {
         let _heard = self.contacts.listen(executor, &lane.executor_type, &grant.grant.name, &slot.offer);
         let given = self.dispatcher.poll(&lane, slot, order.wait).await?;
         // Held until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
-        let handover = LeaseGuard::new(self.dispatcher.clone(), lane.clone(), &given.claimed);
+        let guard = LeaseGuard::new(self.dispatcher.clone(), lane.clone(), &given.claimed);
         let mut leases = self.with_grants(given.claimed).await?;
         // Sizes before contents: a checkpoint that does not fit into the answer is never read.
         self.weigh_checkpoints(&mut leases).await?;
         let excess = split_by_size(&mut leases);
         self.read_checkpoints(&mut leases).await?;
-        handover.delivered();
+        guard.delivered();
         self.dispatcher.put_back(&lane, excess.iter().map(|leased| lease_of(&leased.claimed)).collect());
         // Only for leases that the caller gets: the others are released, which sends its own wake-ups.
-        for LeaseGrant { claimed, .. } in &leases {
+        for LeaseWithProof { claimed, .. } in &leases {
             self.wakeups.due_at(claimed.expires_at_ms);
             self.wakeups.changed(Change { colony: lane.colony, process_id: claimed.process_id });
         }
         Ok(ClaimAnswer { leases, drain: given.is_drained || self.drain.is_cancelled() })
     }
 
-    async fn with_grants(&self, claimed: Vec<ClaimedLease>) -> Result<Vec<LeaseGrant>, Error> {
+    async fn with_grants(&self, claimed: Vec<ClaimedLease>) -> Result<Vec<LeaseWithProof>, Error> {
         let grants: HashMap<_, _> = self.grants.stored(claimed.iter().map(|claim| claim.submitter)).await?;
         Ok(claimed
             .into_iter()
-            .map(|claimed| LeaseGrant {
+            .map(|claimed| LeaseWithProof {
                 submitter: grants.get(&claimed.submitter).cloned(),
                 retries_left: retries_left(claimed.retries_spent, claimed.max_retries),
                 checkpoint: None,
@@ -107,7 +107,7 @@ impl Engine {
     }
 }
 
-impl LeaseGrant {
+impl LeaseWithProof {
     /// Returns the bytes that it adds to an answer, including names and numbers.
     fn bytes(&self) -> usize {
         let grant = self.submitter.as_ref().map_or(0, |grant| grant.payload.len());
@@ -125,8 +125,8 @@ fn lease_of(claim: &ClaimedLease) -> LeaseRef {
 }
 
 /// Cuts off the leases that would make the answer larger than a message may be. The first always stays.
-fn split_by_size(leases: &mut Vec<LeaseGrant>) -> Vec<LeaseGrant> {
-    cut_to_bytes(leases, CLAIM_BYTES_MAX, LeaseGrant::bytes)
+fn split_by_size(leases: &mut Vec<LeaseWithProof>) -> Vec<LeaseWithProof> {
+    cut_to_bytes(leases, CLAIM_BYTES_MAX, LeaseWithProof::bytes)
 }
 
 /// The number of waiting claims of each grant, so that one executor cannot take every place.
@@ -168,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    fn leased(spec_bytes: usize, grant_bytes: usize) -> LeaseGrant {
+    fn leased(spec_bytes: usize, grant_bytes: usize) -> LeaseWithProof {
         let grant = StoredGrant {
             key: GrantKey(1),
             colony_id: Vec::new(),
@@ -190,7 +190,7 @@ mod tests {
             payload: Bytes::from(vec![0; spec_bytes]),
             signature: Vec::new(),
         };
-        LeaseGrant { claimed, submitter: Some(Arc::new(grant)), retries_left: 0, checkpoint: None }
+        LeaseWithProof { claimed, submitter: Some(Arc::new(grant)), retries_left: 0, checkpoint: None }
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
         let mut leases: Vec<_> = (0..256).map(|_| leased(100, 64 * 1024)).collect();
         let excess = split_by_size(&mut leases);
         assert_eq!(leases.len() + excess.len(), 256);
-        assert!(leases.iter().map(LeaseGrant::bytes).sum::<usize>() <= CLAIM_BYTES_MAX);
+        assert!(leases.iter().map(LeaseWithProof::bytes).sum::<usize>() <= CLAIM_BYTES_MAX);
         assert!(leases.len() > 200, "{}", leases.len());
     }
 

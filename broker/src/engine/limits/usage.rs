@@ -39,7 +39,7 @@ impl Engine {
     }
 
     /// Returns the limits of a colony, with the largest uses.
-    pub(in crate::engine) async fn standing(&self, colony: &Colony) -> Result<ColonyLimits, Error> {
+    pub(in crate::engine) async fn limits_with_use(&self, colony: &Colony) -> Result<ColonyLimits, Error> {
         let limits = self.limits_of(colony).await?;
         let uses = self.store.list_limit_uses(colony.key).await?;
         let uses = uses.into_iter().map(|used| ((used.kind, used.key.clone()), used)).collect();
@@ -59,7 +59,7 @@ pub(in crate::engine) struct ColonyLimits {
 
 impl ColonyLimits {
     /// True if a limit holds back these waiting processes.
-    pub(in crate::engine) fn holds(&self, executor_type: &str, sort: &WaitingGroup, now_ms: i64) -> bool {
+    pub(in crate::engine) fn hold_back(&self, executor_type: &str, sort: &WaitingGroup, now_ms: i64) -> bool {
         let mut keys = counters(executor_type, &sort.function, &sort.concurrency_key, &sort.rate_key);
         keys.any(|(kind, key)| {
             let limit = self.limits.holding(kind, key);

@@ -1,4 +1,4 @@
-//! Processes that ended, until their children were checked.
+//! Ended processes whose children still have to be checked.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ pub(crate) struct EndedProcesses {
 struct PendingEnds {
     process_ids: HashSet<Uuid>,
     /// True if there were too many to remember: any process may have ended.
-    any: bool,
+    has_overflowed: bool,
 }
 
 impl EndedProcesses {
@@ -29,7 +29,7 @@ impl EndedProcesses {
         if noted.process_ids.len() < ENDED_NOTED_MAX {
             noted.process_ids.insert(process_id);
         } else {
-            noted.any = true;
+            noted.has_overflowed = true;
         }
         drop(noted);
         self.more.notify_one();
@@ -37,7 +37,7 @@ impl EndedProcesses {
 
     /// Notes that any process may have ended.
     pub(in crate::engine) fn note_any(&self) {
-        self.noted().any = true;
+        self.noted().has_overflowed = true;
         self.more.notify_one();
     }
 
@@ -51,9 +51,9 @@ impl EndedProcesses {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the processes noted since the last call; `None` for any.
+    /// Takes the processes noted since the last call; `None` if there were too many, and all have to be checked.
     pub(in crate::engine) fn take(&self) -> Option<Vec<Uuid>> {
         let noted = std::mem::take(&mut *self.noted());
-        (!noted.any).then(|| noted.process_ids.into_iter().collect())
+        (!noted.has_overflowed).then(|| noted.process_ids.into_iter().collect())
     }
 }

@@ -16,7 +16,7 @@ use crate::auth::Permit;
 use crate::auth::action::Action;
 use crate::engine::Engine;
 use crate::limits::{
-    GRANT_END_LOOK, WATCH_BYTES_MAX, WATCH_BYTES_PER_KEY_MAX, WATCH_STALL_MAX, WATCHES_MAX, WATCHES_PER_KEY_MAX,
+    GRANT_END_INTERVAL, WATCH_BYTES_MAX, WATCH_BYTES_PER_KEY_MAX, WATCH_STALL_MAX, WATCHES_MAX, WATCHES_PER_KEY_MAX,
 };
 
 /// The key that holds places, in its colony.
@@ -132,7 +132,7 @@ impl WatchSlot {
             let left_ms = until.as_millisecond().saturating_sub(now.as_millisecond()).saturating_add(1);
             let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
             // Sleeps briefly each time: the wall clock may be adjusted.
-            tokio::time::sleep(left.min(GRANT_END_LOOK)).await;
+            tokio::time::sleep(left.min(GRANT_END_INTERVAL)).await;
         }
     }
 
@@ -149,8 +149,8 @@ impl WatchSlot {
         let taken = tokio::time::timeout(WATCH_STALL_MAX, taken).await.ok().flatten();
         taken.ok_or_else(|| {
             Error::Overloaded(format!(
-                "what watches have told and nobody has read takes more than {WATCH_BYTES_PER_KEY_MAX} bytes of this key, or \
-                 {WATCH_BYTES_MAX} of all: read faster, or open fewer"
+                "unread messages of watches use more than {WATCH_BYTES_PER_KEY_MAX} bytes for this key, or \
+                 {WATCH_BYTES_MAX} for all keys: read faster, or open fewer watches"
             ))
         })
     }

@@ -49,7 +49,7 @@ impl ExecutorGrants {
     }
 
     /// Returns the standing of a key for an executor type (any, if it is empty), and until when it is in force.
-    pub(in crate::engine) fn standing(&self, key: &Id, executor_type: &str) -> (GrantStatus, Option<i64>) {
+    pub(in crate::engine) fn grant_status(&self, key: &Id, executor_type: &str) -> (GrantStatus, Option<i64>) {
         let Some(grants) = self.by_key.get(key.as_bytes().as_slice()) else { return (GrantStatus::Never, None) };
         let in_force = grants.iter().filter(|(grant, revoked_from_ms)| {
             revoked_from_ms.is_none()
@@ -65,7 +65,7 @@ impl ExecutorGrants {
 
     /// True if a grant of the key, in force, covers the executor type.
     pub(in crate::engine) fn covers_type(&self, key: &Id, executor_type: &str) -> bool {
-        self.standing(key, executor_type).0 == GrantStatus::InForce
+        self.grant_status(key, executor_type).0 == GrantStatus::InForce
     }
 
     /// True if a grant of the key covers the executor type, or covered it before it was revoked or over.
@@ -89,7 +89,7 @@ impl ExecutorGrants {
         colony: &Colony,
         contacts: &LastSeenTable,
     ) -> ExecutorView {
-        let (standing, granted_until_ms) = self.standing(&record.key, &record.executor_type);
+        let (standing, granted_until_ms) = self.grant_status(&record.key, &record.executor_type);
         // The database gets last-seen times only now and then; this broker's memory may be newer.
         if let Some((heard_ms, offer)) = contacts.last((colony.key, record.key), &record.executor_type) {
             record.last_heard_ms = record.last_heard_ms.max(Some(heard_ms));
@@ -113,7 +113,7 @@ impl ExecutorGrants {
         colony: &Colony,
         contacts: &LastSeenTable,
     ) -> bool {
-        let (standing, _) = self.standing(&announcement.key, &announcement.executor_type);
+        let (standing, _) = self.grant_status(&announcement.key, &announcement.executor_type);
         let heard = contacts.last((colony.key, announcement.key), &announcement.executor_type);
         let heard_ms = announcement.last_heard_ms.max(heard.map(|(heard_ms, _)| heard_ms));
         // The rest changes nothing: rejected is no more live than pending, drained is as live as idle, and a renewal counts as heard.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::limits::AWAIT_LOOK;
+use crate::limits::AWAIT_INTERVAL;
 
 /// The state of an awaited process, with its last attempt.
 pub(crate) struct AwaitResult {
@@ -41,7 +41,7 @@ impl Engine {
                 break process;
             }
             // A read without a hint, because another broker's hint may get lost; it also covers a lagging receiver.
-            let look = until.min(Instant::now() + AWAIT_LOOK);
+            let look = until.min(Instant::now() + AWAIT_INTERVAL);
             let sign = async { while changes.recv().await.is_ok_and(|change| change.process_id != process_id) {} };
             tokio::select! {
                 // The end of a grant comes before anything that it would have shown.

@@ -24,7 +24,7 @@ use crate::engine::processes::list_logs::bytes_of;
 use crate::limits::{PAGE_BYTES_MAX, WATCH_LINES_MAX, WATCH_PROCESSES_MAX, WATCH_READ_BYTES_MAX, WATCH_STALL_MAX};
 
 /// The interval at which one process is read again without a hint, because another broker's hint may get lost.
-const SLOW_LOOK: Duration = Duration::from_secs(5);
+const SLOW_INTERVAL: Duration = Duration::from_secs(5);
 /// Bytes of a process's names and numbers, at the most; texts and labels come on top.
 const PROCESS_BYTES: usize = 1024;
 /// The most messages that a client may be behind before the watch waits for it.
@@ -161,7 +161,7 @@ impl Watch {
             }
             // The timeout also covers a lagging receiver.
             let signs = self.logs.as_mut().map(|logs| &mut logs.signs);
-            let _ = tokio::time::timeout(SLOW_LOOK, sign_of(process_id, &mut self.changes, signs)).await;
+            let _ = tokio::time::timeout(SLOW_INTERVAL, sign_of(process_id, &mut self.changes, signs)).await;
         }
     }
 

@@ -62,7 +62,7 @@ pub(super) async fn result(State(rpc): State<Arc<Rpc>>, Path(id): Path<String>, 
         check_parameters(&parts, &["wait"])?;
         let wait = wait(parameters(&parts).find(|(name, _)| *name == "wait").map(|(_, value)| value))?;
         let is_finished = |state| !matches!(state, "waiting" | "blocked" | "running");
-        let awaited = encode::awaited(rpc.engine.r#await(permit, id, wait).await?);
+        let awaited = encode::await_response(rpc.engine.r#await(permit, id, wait).await?);
         let process = awaited.process.unwrap_or_default();
         let status = if is_finished(word(process.state()).as_str()) { StatusCode::OK } else { StatusCode::ACCEPTED };
         Ok((status, Json(ended(&process, awaited.attempt.as_ref()))).into_response())

@@ -92,7 +92,7 @@ pub struct Scan {
     pub most: usize,
 }
 
-/// A claim in progress: slots that are being filled.
+/// A claim in progress: slots that are being filled, in the order of arrival of their polls. The first that suits gets the process.
 pub struct Assignment<'s> {
     slots: &'s [ClaimSlot],
     restrictions: LaneRestrictions,
@@ -175,8 +175,8 @@ impl<'s> Assignment<'s> {
     /// Returns the place from which to measure the end of this transaction; `None` if no end is needed, or it was measured. The store
     /// answers with [`end_at`](Self::end_at).
     pub fn asks_for_end(&self) -> Option<QueuePosition> {
-        // Measuring costs a read, and most claims give something at the first one. Only past work that nobody can take the way may be
-        // long, and a long transaction keeps its locks for as long.
+        // Measuring costs a read, and most claims give something at the first one. Only a scan over much
+        // unclaimable work may be long, and a long transaction keeps its locks for as long.
         (self.found_nothing && self.until.is_none() && !self.is_over && self.room_left > 0).then_some(self.after)
     }
 
@@ -298,7 +298,7 @@ impl<'s> Assignment<'s> {
         if !requires.is_empty() && !self.offer_bound().may_meet(requires) {
             return None;
         }
-        self.open_from(from).find_map(|(index, slot)| Some((index, self.may(candidate, slot)?.key)))
+        self.open_from(from).find_map(|(index, slot)| Some((index, self.grant_for(candidate, slot)?.key)))
     }
 
     fn offer_bound(&self) -> &OfferBound {
@@ -308,7 +308,7 @@ impl<'s> Assignment<'s> {
     }
 
     /// Returns the first grant under which the slot may have the process; `None` if the slot does not suit it.
-    fn may(&self, candidate: &Candidate, slot: &'s ClaimSlot) -> Option<&'s SlotGrant> {
+    fn grant_for(&self, candidate: &Candidate, slot: &'s ClaimSlot) -> Option<&'s SlotGrant> {
         let names = &candidate.executor_names;
         let covers = |grant: &&SlotGrant| {
             self.restrictions.allows_grant(grant)
@@ -324,7 +324,7 @@ impl<'s> Assignment<'s> {
     }
 
     /// Returns the answer of a claim that gave nothing.
-    pub fn empty_handed(self) -> ClaimResult {
+    pub fn empty_result(self) -> ClaimResult {
         ClaimResult {
             is_counted: self.allowance.is_counted(),
             drained: self.drained,

@@ -200,7 +200,7 @@ fn a_closed_lane_gives_nothing() {
     let slots = [slot("a", 9)];
     let assignment = assign(&slots, [LaneRestriction::Closed], &[waiting(1, &[])]);
     assert!(assignment.matches().is_empty());
-    assert!(!assignment.empty_handed().has_more);
+    assert!(!assignment.empty_result().has_more);
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn who_is_drained_gets_nothing_and_is_told() {
     let assignment = assign(&slots, [LaneRestriction::DrainedName("a".to_owned())], &queue);
     assert_eq!(numbers(&assignment), [(1, 1), (2, 2)]);
     assert_eq!(assignment.matches()[1].executor, GrantKey(2), "under the name that is not drained");
-    assert_eq!(assignment.empty_handed().drained, [0]);
+    assert_eq!(assignment.empty_result().drained, [0]);
 }
 
 #[test]
