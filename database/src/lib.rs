@@ -8,6 +8,7 @@ mod commits;
 mod limits;
 mod postgres;
 mod sqlite;
+mod statement;
 
 pub use commits::Commits;
 pub use postgres::{
@@ -17,3 +18,4 @@ pub use postgres::{
 pub use sqlite::{
     SqliteReaders, SqliteTransaction, SqliteWriter, is_sqlite_busy, is_sqlite_full, sqlite_code, sqlite_primary_code,
 };
+pub use statement::{Sql, Statement, query};

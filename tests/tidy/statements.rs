@@ -30,7 +30,7 @@ fn every_statement_is_run() {
     let mut faults = Vec::new();
     for file in statements().filter(|file| file.path.contains("/src/")) {
         let source = file.path.split_once("/src/").map_or("", |(name, _)| name);
-        // `include_str!("leases/claim.sql")` may name only the end of the path.
+        // `sql!("leases/claim.sql")` or `include_str!(…)` may name only the end of the path.
         let mut parts: Vec<&str> = file.path.split('/').collect();
         let mut named = false;
         while !parts.is_empty() && !named {

@@ -7,8 +7,8 @@ use apiary_store::model::Lane;
 use tracing::{Instrument as _, Span};
 
 /// Runs a sweep in its span. At level info, because a sweep logs what it ended.
-pub(super) async fn sweep<T>(name: &'static str, pass: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-    run(tracing::info_span!("sweep", name), pass).await
+pub(super) async fn sweep<T>(kind: &'static str, pass: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+    run(tracing::info_span!("sweep", kind), pass).await
 }
 
 /// Runs a claim for so many polls of a lane in its span.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use apiary_database::{query, sql};
 use apiary_store::checks::check_notification;
 use apiary_store::{BrokerStore, StoreError, StoreResult};
-use sqlx::query;
 
 use crate::PostgresStore;
 
@@ -12,7 +12,7 @@ use crate::PostgresStore;
 impl BrokerStore for PostgresStore {
     async fn notify(&self, message: &str) -> StoreResult<()> {
         check_notification(message)?;
-        self.session().await?.rows(query(include_str!("brokers/notify.sql")).bind(message)).await?;
+        self.session().await?.rows(query(sql!("brokers/notify.sql")).bind(message)).await?;
         Ok(())
     }
 
@@ -22,7 +22,7 @@ impl BrokerStore for PostgresStore {
 }
 
 pub(super) async fn database_time_ms(store: &PostgresStore) -> StoreResult<i64> {
-    let row = store.session().await?.row(query(include_str!("brokers/database_time.sql"))).await?;
+    let row = store.session().await?.row(query(sql!("brokers/database_time.sql"))).await?;
     super::number(row.as_ref(), "now_ms")?.ok_or_else(|| StoreError::Refused("the database has no time".to_owned()))
 }
 
@@ -30,7 +30,7 @@ pub(super) async fn database_time_ms(store: &PostgresStore) -> StoreResult<i64> 
 pub(super) async fn prove_writable(store: &PostgresStore, age_max: Duration, now_ms: i64) -> StoreResult<()> {
     let full = |words| StoreError::Unavailable(format!("{words}: the database's disk is full; make room"));
     let write = async || {
-        let write = query(include_str!("connections/prove_writable.sql")).bind(now_ms);
+        let write = query(sql!("connections/prove_writable.sql")).bind(now_ms);
         store.session().await?.changed_little(write).await?;
         Ok(())
     };

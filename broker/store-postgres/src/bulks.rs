@@ -1,8 +1,8 @@
 //! Bulk actions in Postgres.
 
+use apiary_database::{query, sql};
 use apiary_store::model::{Bulk, BulkState, BulkStep, ColonyKey};
 use apiary_store::{BulkStore, StoreResult, checks, rows};
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::PostgresStore;
@@ -10,7 +10,7 @@ use crate::PostgresStore;
 #[async_trait::async_trait]
 impl BulkStore for PostgresStore {
     async fn start_bulk(&self, bulk: &Bulk, running_max: i64, kept_min: i64) -> StoreResult<bool> {
-        let insert = query(include_str!("bulks/start.sql"))
+        let insert = query(sql!("bulks/start.sql"))
             .bind(bulk.bulk_id)
             .bind(bulk.colony.0)
             .bind(bulk.action.as_str())
@@ -20,25 +20,25 @@ impl BulkStore for PostgresStore {
             .bind(bulk.matched)
             .bind(bulk.started_at_ms)
             .bind(running_max);
-        let forget = query(include_str!("bulks/forget.sql")).bind(bulk.colony.0).bind(kept_min);
+        let forget = query(sql!("bulks/forget.sql")).bind(bulk.colony.0).bind(kept_min);
         let is_new = self.session().await?.row(insert).await?.is_some();
         self.session().await?.changed(forget).await?;
         Ok(is_new)
     }
 
     async fn get_bulk(&self, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>> {
-        let select = query(include_str!("bulks/get.sql")).bind(colony.0).bind(bulk_id);
+        let select = query(sql!("bulks/get.sql")).bind(colony.0).bind(bulk_id);
         self.session().await?.row(select).await?.map(|row| rows::bulk(&row)).transpose()
     }
 
     async fn list_bulks(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<Bulk>> {
-        let select = query(include_str!("bulks/list.sql")).bind(colony.0).bind(limit);
+        let select = query(sql!("bulks/list.sql")).bind(colony.0).bind(limit);
         self.session().await?.rows(select).await?.iter().map(|row| rows::bulk(row)).collect()
     }
 
     async fn stop_bulk(&self, colony: ColonyKey, bulk_id: Uuid, wanted: BulkState, now_ms: i64) -> StoreResult<bool> {
         let from = if wanted == BulkState::Running { BulkState::Stopped } else { BulkState::Running };
-        let update = query(include_str!("bulks/stop.sql"))
+        let update = query(sql!("bulks/stop.sql"))
             .bind(colony.0)
             .bind(bulk_id)
             .bind(from.as_str())
@@ -48,12 +48,12 @@ impl BulkStore for PostgresStore {
     }
 
     async fn hold_bulk(&self, broker_id: Uuid, now_ms: i64, until_ms: i64) -> StoreResult<Option<Bulk>> {
-        let update = query(include_str!("bulks/hold.sql")).bind(broker_id).bind(now_ms).bind(until_ms);
+        let update = query(sql!("bulks/hold.sql")).bind(broker_id).bind(now_ms).bind(until_ms);
         self.session().await?.row(update).await?.map(|row| rows::bulk(&row)).transpose()
     }
 
     async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>> {
-        let update = query(include_str!("bulks/advance.sql"))
+        let update = query(sql!("bulks/advance.sql"))
             .bind(bulk_id)
             .bind(broker_id)
             .bind(step.changed)

@@ -1,16 +1,16 @@
 //! Colonies in Postgres.
 
+use apiary_database::{query, sql};
 use apiary_identity::{Envelope, Id};
 use apiary_store::model::{Colony, ColonyKey, ProcessState};
 use apiary_store::{ColonyStore, StoreResult, checks, rows};
-use sqlx::query;
 
 use crate::PostgresStore;
 
 #[async_trait::async_trait]
 impl ColonyStore for PostgresStore {
     async fn create_colony(&self, id: &Id, name: &str, now_ms: i64) -> StoreResult<Colony> {
-        let insert = query(include_str!("colonies/create.sql")).bind(id.as_bytes().as_slice()).bind(name).bind(now_ms);
+        let insert = query(sql!("colonies/create.sql")).bind(id.as_bytes().as_slice()).bind(name).bind(now_ms);
         let created = self.session().await?.row(insert).await?;
         if let Some(row) = created {
             return rows::colony(&row);
@@ -20,22 +20,22 @@ impl ColonyStore for PostgresStore {
     }
 
     async fn get_colony(&self, id: &Id) -> StoreResult<Option<Colony>> {
-        let select = query(include_str!("colonies/get.sql")).bind(id.as_bytes().as_slice());
+        let select = query(sql!("colonies/get.sql")).bind(id.as_bytes().as_slice());
         self.session().await?.row(select).await?.map(|row| rows::colony(&row)).transpose()
     }
 
     async fn count_states(&self, colony: ColonyKey) -> StoreResult<Vec<(ProcessState, i64)>> {
-        let select = query(include_str!("colonies/count_states.sql")).bind(colony.0);
+        let select = query(sql!("colonies/count_states.sql")).bind(colony.0);
         self.session().await?.rows(select).await?.iter().map(|row| rows::state_count(row)).collect()
     }
 
     async fn set_guard(&self, colony: &Colony, version: i64, envelope: &Envelope) -> StoreResult<()> {
-        let upsert = query(include_str!("colonies/set_guard.sql"))
+        let upsert = query(sql!("colonies/set_guard.sql"))
             .bind(colony.key.0)
             .bind(version)
             .bind(envelope.signature.as_slice())
             .bind(&envelope.payload[..]);
-        let select = query(include_str!("colonies/get_guard.sql")).bind(colony.key.0);
+        let select = query(sql!("colonies/get_guard.sql")).bind(colony.key.0);
         let mut session = self.session().await?;
         if session.row(upsert).await?.is_some() {
             return Ok(());
@@ -45,7 +45,7 @@ impl ColonyStore for PostgresStore {
     }
 
     async fn get_guard(&self, colony: &Colony) -> StoreResult<Option<Envelope>> {
-        let select = query(include_str!("colonies/get_guard.sql")).bind(colony.key.0);
+        let select = query(sql!("colonies/get_guard.sql")).bind(colony.key.0);
         self.session().await?.row(select).await?.map(|row| rows::guard(&row, colony)).transpose()
     }
 }

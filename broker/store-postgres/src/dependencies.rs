@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
+use apiary_database::{query, sql};
 use apiary_store::limits::{FAILED_PARENTS_SCANNED, FAILED_PARENTS_SHOWN, HEALTH_CHILDREN_MAX};
 use apiary_store::model::{ColonyKey, FailedParent, Parent, SettleResult};
 use apiary_store::{DependencyStore, StoreResult, checks, rows};
 use sqlx::postgres::PgRow;
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::fault::{Fault, until_settled};
@@ -16,12 +16,12 @@ use crate::{PostgresStore, process_ids};
 #[async_trait::async_trait]
 impl DependencyStore for PostgresStore {
     async fn parents(&self, colony: ColonyKey, ids: &[Uuid]) -> StoreResult<HashMap<Uuid, Parent>> {
-        let select = query(include_str!("dependencies/parents.sql")).bind(colony.0).bind(ids);
+        let select = query(sql!("dependencies/parents.sql")).bind(colony.0).bind(ids);
         self.session().await?.rows(select).await?.iter().map(|row| rows::future_parent(row)).collect()
     }
 
     async fn ended_parents(&self, limit: i64) -> StoreResult<Vec<Uuid>> {
-        let select = query(include_str!("dependencies/ended_parents.sql")).bind(limit);
+        let select = query(sql!("dependencies/ended_parents.sql")).bind(limit);
         process_ids(&self.session().await?.rows(select).await?)
     }
 
@@ -31,12 +31,12 @@ impl DependencyStore for PostgresStore {
         let mut settled = SettleResult::default();
         let mut session = self.session().await?;
         // Asked first and alone, because most processes that end have no children.
-        let select = query(include_str!("dependencies/awaited.sql")).bind(parents);
+        let select = query(sql!("dependencies/awaited.sql")).bind(parents);
         let awaited = process_ids(&session.rows(select).await?)?;
         if awaited.is_empty() {
             return Ok(settled);
         }
-        let found = session.rows(query(include_str!("dependencies/settle.sql")).bind(awaited)).await?;
+        let found = session.rows(query(sql!("dependencies/settle.sql")).bind(awaited)).await?;
         // The statements below take connections of their own. Holding this one meanwhile could exhaust the pool when many calls do so.
         drop(session);
         let ends = found.iter().map(|row| rows::parent_end(row)).collect::<StoreResult<Vec<_>>>()?;
@@ -63,7 +63,7 @@ impl DependencyStore for PostgresStore {
 }
 
 pub(super) async fn failed(store: &PostgresStore, colony: ColonyKey) -> StoreResult<Vec<FailedParent>> {
-    let select = query(include_str!("dependencies/failed.sql"))
+    let select = query(sql!("dependencies/failed.sql"))
         .bind(colony.0)
         .bind(FAILED_PARENTS_SHOWN)
         .bind(FAILED_PARENTS_SCANNED)
@@ -72,7 +72,7 @@ pub(super) async fn failed(store: &PostgresStore, colony: ColonyKey) -> StoreRes
 }
 
 async fn release(store: &PostgresStore, parents: &[Uuid], limit: i64) -> Result<Vec<(Uuid, bool)>, Fault> {
-    let statement = query(include_str!("dependencies/release.sql")).bind(parents).bind(limit);
+    let statement = query(sql!("dependencies/release.sql")).bind(parents).bind(limit);
     let found = planned_anew(store, statement).await?;
     Ok(found.iter().map(|row| rows::freed(row)).collect::<StoreResult<_>>()?)
 }
@@ -85,7 +85,7 @@ async fn cancel(
     settled: &mut SettleResult,
 ) -> Result<(), Fault> {
     let (parents, reasons): (Vec<Uuid>, Vec<&str>) = lost.iter().map(|(id, reason)| (*id, reason.as_str())).unzip();
-    let statement = query(include_str!("dependencies/cancel.sql")).bind(parents).bind(reasons).bind(now_ms).bind(limit);
+    let statement = query(sql!("dependencies/cancel.sql")).bind(parents).bind(reasons).bind(now_ms).bind(limit);
     for row in planned_anew(store, statement).await? {
         settled.ended += 1;
         settled.cancelled.extend(rows::of_colony_if_any(&row)?);
@@ -94,7 +94,7 @@ async fn cancel(
 }
 
 async fn pass_on(store: &PostgresStore, parent: Uuid, by: Uuid, limit: i64) -> Result<usize, Fault> {
-    let statement = query(include_str!("dependencies/pass_on.sql")).bind(parent).bind(by).bind(limit);
+    let statement = query(sql!("dependencies/pass_on.sql")).bind(parent).bind(by).bind(limit);
     Ok(planned_anew(store, statement).await?.len())
 }
 

@@ -1,12 +1,12 @@
 //! Executors in Postgres.
 
+use apiary_database::{query, sql};
 use apiary_identity::Id;
 use apiary_store::model::{
     Announcement, ColonyKey, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, LastSeen, Page,
     PendingBound, Registration,
 };
 use apiary_store::{ExecutorStore, StoreResult, checks, rows};
-use sqlx::query;
 
 use crate::fault::{Fault, until_settled};
 use crate::{PostgresStore, column};
@@ -21,7 +21,7 @@ impl ExecutorStore for PostgresStore {
         now_ms: i64,
     ) -> StoreResult<bool> {
         let (offer, functions) = checks::registration_json(registration)?;
-        let insert = query(include_str!("executors/register.sql"))
+        let insert = query(sql!("executors/register.sql"))
             .bind(colony.0)
             .bind(registration.key.as_bytes().as_slice())
             .bind(&registration.executor_type)
@@ -38,8 +38,7 @@ impl ExecutorStore for PostgresStore {
     }
 
     async fn reject_executor(&self, colony: ColonyKey, key: &Id, now_ms: i64) -> StoreResult<bool> {
-        let update =
-            query(include_str!("executors/reject.sql")).bind(colony.0).bind(key.as_bytes().as_slice()).bind(now_ms);
+        let update = query(sql!("executors/reject.sql")).bind(colony.0).bind(key.as_bytes().as_slice()).bind(now_ms);
         Ok(self.session().await?.changed(update).await? > 0)
     }
 
@@ -50,7 +49,7 @@ impl ExecutorStore for PostgresStore {
         page: Page<ExecutorCursor>,
         now_ms: i64,
     ) -> StoreResult<Vec<ExecutorRecord>> {
-        let select = query(include_str!("executors/list.sql"))
+        let select = query(sql!("executors/list.sql"))
             .bind(colony.0)
             .bind(page.after.map_or(i64::MIN, |cursor| cursor.0))
             .bind(page.size.max(0))
@@ -67,7 +66,7 @@ impl ExecutorStore for PostgresStore {
         }
         let offers = contacts.iter().map(checks::offer_json).collect::<StoreResult<Vec<_>>>()?;
         until_settled!(async {
-            let insert = query(include_str!("executors/record_last_seen.sql"))
+            let insert = query(sql!("executors/record_last_seen.sql"))
                 .bind(column(contacts, |contact| contact.colony.0))
                 .bind(column(contacts, |contact| contact.key.as_bytes().as_slice()))
                 .bind(column(contacts, |contact| contact.executor_type.as_str()))
@@ -80,13 +79,13 @@ impl ExecutorStore for PostgresStore {
     }
 
     async fn drain_executor(&self, colony: ColonyKey, name: &str, drained_by: &str, now_ms: i64) -> StoreResult<()> {
-        let insert = query(include_str!("executors/drain.sql")).bind(colony.0).bind(name).bind(drained_by).bind(now_ms);
+        let insert = query(sql!("executors/drain.sql")).bind(colony.0).bind(name).bind(drained_by).bind(now_ms);
         self.session().await?.changed(insert).await?;
         Ok(())
     }
 
     async fn undrain_executor(&self, colony: ColonyKey, name: &str) -> StoreResult<()> {
-        let delete = query(include_str!("executors/undrain_executor.sql")).bind(colony.0).bind(name);
+        let delete = query(sql!("executors/undrain_executor.sql")).bind(colony.0).bind(name);
         self.session().await?.changed(delete).await?;
         Ok(())
     }
@@ -97,8 +96,7 @@ impl ExecutorStore for PostgresStore {
         executor_type: Option<&str>,
         limit: i64,
     ) -> StoreResult<Vec<Announcement>> {
-        let select =
-            query(include_str!("executors/list_functions.sql")).bind(colony.0).bind(executor_type).bind(limit.max(0));
+        let select = query(sql!("executors/list_functions.sql")).bind(colony.0).bind(executor_type).bind(limit.max(0));
         self.session().await?.rows(select).await?.iter().map(|row| rows::announcement(row)).collect()
     }
 
@@ -110,7 +108,7 @@ impl ExecutorStore for PostgresStore {
         processes_max: i64,
         functions_max: i64,
     ) -> StoreResult<Vec<FunctionStatistics>> {
-        let select = query(include_str!("executors/list_functions_statistics.sql"))
+        let select = query(sql!("executors/list_functions_statistics.sql"))
             .bind(colony.0)
             .bind(executor_type)
             .bind(since_ms)

@@ -1,16 +1,16 @@
 //! Grants in Postgres.
 
+use apiary_database::{query, sql};
 use apiary_identity::{Envelope, Grant, Id, Revocation};
 use apiary_store::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, RevokedGrant, StoredGrant};
 use apiary_store::{GrantStore, StoreResult, checks, rows};
-use sqlx::query;
 
 use crate::{PostgresStore, column};
 
 #[async_trait::async_trait]
 impl GrantStore for PostgresStore {
     async fn add_grant(&self, colony: &Colony, grant: &Grant, envelope: &Envelope, now_ms: i64) -> StoreResult<bool> {
-        let insert = query(include_str!("grants/add.sql"))
+        let insert = query(sql!("grants/add.sql"))
             .bind(colony.key.0)
             .bind(grant.grant_id)
             .bind(grant.key.as_bytes().as_slice())
@@ -23,13 +23,13 @@ impl GrantStore for PostgresStore {
         if session.row(insert).await?.is_some() {
             return Ok(false);
         }
-        let select = query(include_str!("grants/get.sql")).bind(colony.key.0).bind(grant.grant_id);
+        let select = query(sql!("grants/get.sql")).bind(colony.key.0).bind(grant.grant_id);
         let known = session.row(select).await?;
         checks::same_grant(known.as_ref().map(|row| row as _), grant, envelope)
     }
 
     async fn grants_of_key(&self, colony: &Colony, key: &Id) -> StoreResult<Vec<GrantRecord>> {
-        let select = query(include_str!("grants/of_key.sql")).bind(colony.key.0).bind(key.as_bytes().as_slice());
+        let select = query(sql!("grants/of_key.sql")).bind(colony.key.0).bind(key.as_bytes().as_slice());
         self.session().await?.rows(select).await?.iter().map(|row| rows::grant_record(row, colony)).collect()
     }
 
@@ -38,12 +38,12 @@ impl GrantStore for PostgresStore {
             return Ok(Vec::new());
         }
         let keys: Vec<i64> = keys.iter().map(|key| key.0).collect();
-        let select = query(include_str!("grants/by_key.sql")).bind(keys);
+        let select = query(sql!("grants/by_key.sql")).bind(keys);
         self.session().await?.rows(select).await?.iter().map(|row| rows::stored_grant(row)).collect()
     }
 
     async fn list_grants(&self, colony: &Colony, page: Page<GrantCursor>) -> StoreResult<Vec<StoredGrant>> {
-        let select = query(include_str!("grants/list.sql"))
+        let select = query(sql!("grants/list.sql"))
             .bind(colony.key.0)
             .bind(page.after.map_or(i64::MIN, |cursor| cursor.0.0))
             .bind(page.size.max(0));
@@ -55,7 +55,7 @@ impl GrantStore for PostgresStore {
             return Ok(Vec::new());
         }
         let grantees = column(keys, |key| key.as_bytes().as_slice());
-        let select = query(include_str!("grants/of_keys.sql")).bind(colony.key.0).bind(grantees);
+        let select = query(sql!("grants/of_keys.sql")).bind(colony.key.0).bind(grantees);
         self.session().await?.rows(select).await?.iter().map(|row| rows::stored_grant(row)).collect()
     }
 
@@ -66,8 +66,8 @@ impl GrantStore for PostgresStore {
         envelope: &Envelope,
         now_ms: i64,
     ) -> StoreResult<Vec<RevokedGrant>> {
-        let known = query(include_str!("grants/get_revocation.sql")).bind(colony.key.0).bind(revocation.revocation_id);
-        let update = query(include_str!("grants/revoke.sql"))
+        let known = query(sql!("grants/get_revocation.sql")).bind(colony.key.0).bind(revocation.revocation_id);
+        let update = query(sql!("grants/revoke.sql"))
             .bind(colony.key.0)
             .bind(revocation.revocation_id)
             .bind(revocation.grant_id)
@@ -82,12 +82,12 @@ impl GrantStore for PostgresStore {
     }
 
     async fn revoked_grants(&self, since_ms: i64, limit: i64) -> StoreResult<Vec<RevokedGrant>> {
-        let select = query(include_str!("grants/list_revoked.sql")).bind(since_ms).bind(limit.max(0));
+        let select = query(sql!("grants/list_revoked.sql")).bind(since_ms).bind(limit.max(0));
         self.session().await?.rows(select).await?.iter().map(|row| rows::revoked_grant_of_any(row)).collect()
     }
 
     async fn is_named(&self, colony: ColonyKey, name: &str) -> StoreResult<bool> {
-        let select = query(include_str!("grants/named.sql")).bind(colony.0).bind(name);
+        let select = query(sql!("grants/named.sql")).bind(colony.0).bind(name);
         self.session().await?.row(select).await?.map_or(Ok(false), |row| rows::named(&row))
     }
 }

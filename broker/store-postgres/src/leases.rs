@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use apiary_database::{query, sql};
 use apiary_identity::Clock;
 use apiary_store::limits::CLAIM_SCAN_ROWS_MAX;
 use apiary_store::matching::assignment::{Assignment, Candidate, Continuation};
@@ -12,7 +13,6 @@ use apiary_store::model::{
 };
 use apiary_store::{LeaseStore, StoreResult, checks, rows};
 use sqlx::postgres::PgRow;
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::fault::{Fault, until_settled};
@@ -43,7 +43,7 @@ impl LeaseStore for PostgresStore {
         // Sorted for the locks; the answers go back into the order of the items below.
         let sorted = sorted(renewals, |renewal| renewal.lease.process_id);
         let renewed: HashMap<Uuid, RenewedLease> = until_settled!(async {
-            let update = query(include_str!("leases/renew.sql"))
+            let update = query(sql!("leases/renew.sql"))
                 .bind(column(&sorted, |renewal| renewal.lease.process_id))
                 .bind(column(&sorted, |renewal| renewal.lease.attempt))
                 .bind(column(&sorted, |renewal| renewal.lease.executor.0))
@@ -59,7 +59,7 @@ impl LeaseStore for PostgresStore {
         if process_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(include_str!("leases/get.sql")).bind(process_ids);
+        let select = query(sql!("leases/get.sql")).bind(process_ids);
         self.session().await?.rows(select).await?.iter().map(|row| rows::lease_record(row)).collect()
     }
 
@@ -67,7 +67,7 @@ impl LeaseStore for PostgresStore {
         if process_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(include_str!("leases/specs.sql")).bind(process_ids);
+        let select = query(sql!("leases/specs.sql")).bind(process_ids);
         self.session().await?.rows(select).await?.iter().map(|row| rows::spec_record(row)).collect()
     }
 
@@ -77,7 +77,7 @@ impl LeaseStore for PostgresStore {
         }
         let sorted = sorted(completions, |completion| completion.lease.process_id);
         let ended = until_settled!(async {
-            let statement = query(include_str!("leases/complete.sql"))
+            let statement = query(sql!("leases/complete.sql"))
                 .bind(column(&sorted, |completion| completion.lease.process_id))
                 .bind(column(&sorted, |completion| completion.lease.attempt))
                 .bind(column(&sorted, |completion| completion.lease.executor.0))
@@ -97,7 +97,7 @@ impl LeaseStore for PostgresStore {
         checks::check_failures(failures)?;
         let sorted = sorted(failures, |failure| failure.lease.process_id);
         let ended = until_settled!(async {
-            let statement = query(include_str!("leases/fail.sql"))
+            let statement = query(sql!("leases/fail.sql"))
                 .bind(column(&sorted, |failure| failure.lease.process_id))
                 .bind(column(&sorted, |failure| failure.lease.attempt))
                 .bind(column(&sorted, |failure| failure.lease.executor.0))
@@ -121,7 +121,7 @@ impl LeaseStore for PostgresStore {
         }
         let sorted = sorted(releases, |release| release.lease.process_id);
         let ended = until_settled!(async {
-            let statement = query(include_str!("leases/release.sql"))
+            let statement = query(sql!("leases/release.sql"))
                 .bind(column(&sorted, |release| release.lease.process_id))
                 .bind(column(&sorted, |release| release.lease.attempt))
                 .bind(column(&sorted, |release| release.lease.executor.0))
@@ -184,7 +184,7 @@ async fn lease(
         return Ok((assignment.empty_result(), continuation));
     }
     // The time is read now, after all waits for connections and locks, so that no lease is shortened by them.
-    let statement = query(include_str!("leases/claim.sql"))
+    let statement = query(sql!("leases/claim.sql"))
         .bind(column(matches, |one| one.process_id))
         .bind(column(matches, |one| one.executor.0))
         .bind(column(matches, |one| slots[one.slot].lease_ms))
@@ -197,7 +197,7 @@ async fn lease(
 
 /// Reads the conditions that stop the lane's work now.
 async fn restrictions(session: &mut Session, lane: &Lane, slots: &[ClaimSlot]) -> Result<LaneRestrictions, Fault> {
-    let select = query(include_str!("leases/claim_restrictions.sql"))
+    let select = query(sql!("leases/claim_restrictions.sql"))
         .bind(lane.colony.0)
         .bind(&lane.executor_type)
         .bind(restrictions::grants_of(slots));
@@ -210,7 +210,7 @@ async fn scan_lane(session: &mut Session, lane: &Lane, assignment: &mut Assignme
     loop {
         prepare_scan(session, lane, assignment).await?;
         let Some(scan) = assignment.next_scan() else { return Ok(()) };
-        let select = query(include_str!("leases/claim_candidates.sql"))
+        let select = query(sql!("leases/claim_candidates.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
             .bind(&scan.names)
@@ -237,7 +237,7 @@ async fn scan_lane(session: &mut Session, lane: &Lane, assignment: &mut Assignme
 /// Prepares a scan past work that nobody can take: measures where this transaction ends, and reads the keys to leave out.
 async fn prepare_scan(session: &mut Session, lane: &Lane, assignment: &mut Assignment<'_>) -> Result<(), Fault> {
     if let Some(after) = assignment.asks_for_end() {
-        let select = query(include_str!("leases/claim_end.sql"))
+        let select = query(sql!("leases/claim_end.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
             .bind(after.0)

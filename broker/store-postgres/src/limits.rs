@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use apiary_database::{query, sql};
 use apiary_identity::Clock;
 use apiary_store::limits::{CLAIM_KEYS_MAX, LIMIT_USES_READ, LIMITS_MAX};
 use apiary_store::matching::allowance::{Allowance, Counter, TokenUse};
 use apiary_store::matching::overflow::LimitedKey;
 use apiary_store::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits};
 use apiary_store::{LimitStore, StoreResult, rows};
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::fault::{Fault, until_settled};
@@ -23,7 +23,7 @@ impl LimitStore for PostgresStore {
 
     async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool> {
         until_settled!(async {
-            let delete = query(include_str!("limits/remove.sql")).bind(colony.0).bind(kind.as_str()).bind(pattern);
+            let delete = query(sql!("limits/remove.sql")).bind(colony.0).bind(kind.as_str()).bind(pattern);
             let mut session = self.session().await?;
             session.begin().await?;
             // A claim in progress counts by the limits that it has read: the change waits for its end.
@@ -35,12 +35,12 @@ impl LimitStore for PostgresStore {
     }
 
     async fn list_limits(&self, colony: ColonyKey) -> StoreResult<Vec<LimitRecord>> {
-        let select = query(include_str!("limits/list.sql")).bind(colony.0).bind(LIMITS_MAX);
+        let select = query(sql!("limits/list.sql")).bind(colony.0).bind(LIMITS_MAX);
         self.session().await?.rows(select).await?.iter().map(|row| rows::limit_record(row)).collect()
     }
 
     async fn list_limit_uses(&self, colony: ColonyKey) -> StoreResult<Vec<LimitUse>> {
-        let select = query(include_str!("limits/list_uses.sql")).bind(colony.0).bind(LIMIT_USES_READ);
+        let select = query(sql!("limits/list_uses.sql")).bind(colony.0).bind(LIMIT_USES_READ);
         self.session().await?.rows(select).await?.iter().map(|row| rows::limit_use(row)).collect()
     }
 }
@@ -51,13 +51,13 @@ const CANCEL_ROUNDS: usize = 3;
 /// Takes the lock of the colony's limits until the transaction ends.
 pub(super) async fn lock(session: &mut Session, colony: ColonyKey) -> Result<(), Fault> {
     // An advisory lock, because there may be no row to lock: a concurrency key has its default limit without one.
-    session.rows(query(include_str!("limits/lock.sql")).bind(colony.0)).await.map(|_| ())
+    session.rows(query(sql!("limits/lock.sql")).bind(colony.0)).await.map(|_| ())
 }
 
 /// Takes the lock, and reads the limits that matter in this lane.
 pub(super) async fn allowance(session: &mut Session, lane: &Lane, clock: &dyn Clock) -> Result<Allowance, Fault> {
     lock(session, lane.colony).await?;
-    let select = query(include_str!("leases/claim_limits.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+    let select = query(sql!("leases/claim_limits.sql")).bind(lane.colony.0).bind(&lane.executor_type);
     let found = session.rows(select).await?;
     let limits = found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?;
     // The time is read under the lock. Read before, it could lie before the time to which the last holder filled the buckets.
@@ -73,7 +73,7 @@ pub(super) async fn uses(
     if counters.is_empty() {
         return Ok(Vec::new());
     }
-    let select = query(include_str!("leases/claim_uses.sql"))
+    let select = query(sql!("leases/claim_uses.sql"))
         .bind(colony.0)
         .bind(column(counters, |(kind, _)| kind.as_str()))
         .bind(column(counters, |(_, key)| key.as_str()));
@@ -83,7 +83,7 @@ pub(super) async fn uses(
 
 /// Reads the concurrency keys in use, each with the number of its leases.
 pub(super) async fn keys(session: &mut Session, colony: ColonyKey) -> Result<Vec<LimitUse>, Fault> {
-    let select = query(include_str!("leases/claim_keys.sql")).bind(colony.0).bind(CLAIM_KEYS_MAX);
+    let select = query(sql!("leases/claim_keys.sql")).bind(colony.0).bind(CLAIM_KEYS_MAX);
     let found = session.rows(select).await?;
     Ok(found.iter().map(|row| rows::limit_use(row)).collect::<StoreResult<_>>()?)
 }
@@ -93,7 +93,7 @@ pub(super) async fn spend(session: &mut Session, colony: ColonyKey, spent: &[Tok
     if spent.is_empty() {
         return Ok(());
     }
-    let keep = query(include_str!("leases/claim_buckets.sql"))
+    let keep = query(sql!("leases/claim_buckets.sql"))
         .bind(colony.0)
         .bind(column(spent, |one| one.kind.as_str()))
         .bind(column(spent, |one| one.key))
@@ -110,7 +110,7 @@ pub(super) async fn of_keys(
 ) -> Result<HashMap<ColonyKey, Limits>, Fault> {
     let mut limits = HashMap::new();
     for colony in colonies {
-        let found = session.rows(query(include_str!("processes/submit_limits.sql")).bind(colony.0)).await?;
+        let found = session.rows(query(sql!("processes/submit_limits.sql")).bind(colony.0)).await?;
         limits.insert(*colony, found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?);
     }
     Ok(limits)
@@ -123,21 +123,19 @@ pub(super) async fn cancel(session: &mut Session, limited_key: &LimitedKey, now_
     // Rows of `leases` and `blocked` can move without the lock of the limits. A few rounds suffice, because each escape needs a
     // transition at just that moment; what still exceeds the limit is left to the next submit of the key.
     for _ in 0..CANCEL_ROUNDS {
-        let count =
-            query(include_str!("processes/submit_unfinished.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
+        let count = query(sql!("processes/submit_unfinished.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
         let unfinished = super::number(session.row(count).await?.as_ref(), "unfinished")?.unwrap_or(0);
         let surplus = limited_key.surplus(unfinished);
         let chosen = match limited_key.policy {
             _ if surplus == 0 => break,
             LimitPolicy::CancelOldest => {
-                let oldest = query(include_str!("processes/submit_oldest.sql"))
-                    .bind(limited_key.colony.0)
-                    .bind(&limited_key.key);
+                let oldest =
+                    query(sql!("processes/submit_oldest.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
                 process_ids(&session.rows(oldest.bind(surplus)).await?)?
             }
             LimitPolicy::DropNewest | LimitPolicy::Queue => limited_key.newest(surplus),
         };
-        let end = query(include_str!("processes/cancel.sql"))
+        let end = query(sql!("processes/cancel.sql"))
             .bind(limited_key.colony.0)
             .bind(&chosen)
             .bind(cancel.deadline_ms)
@@ -157,7 +155,7 @@ pub(super) async fn cancel(session: &mut Session, limited_key: &LimitedKey, now_
 
 async fn set_once(store: &PostgresStore, colony: ColonyKey, record: &LimitRecord) -> Result<bool, Fault> {
     let limit = &record.limit;
-    let insert = query(include_str!("limits/set.sql"))
+    let insert = query(sql!("limits/set.sql"))
         .bind(colony.0)
         .bind(limit.kind.as_str())
         .bind(&limit.pattern)

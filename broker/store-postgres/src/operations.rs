@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use apiary_database::{query, sql};
 use apiary_store::model::{Cancel, ColonyKey, Discard, Effect, ProcessState, Resubmission};
 use apiary_store::rows::KnownState;
 use apiary_store::{OperationStore, StoreResult, checks, rows};
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::fault::{Conflicts, Fault, until_settled};
@@ -19,7 +19,7 @@ impl OperationStore for PostgresStore {
             return Ok(Vec::new());
         }
         let statement = || {
-            query(include_str!("processes/submit_redrive.sql"))
+            query(sql!("processes/submit_redrive.sql"))
                 .bind(column(specs, |spec| spec.process_id))
                 .bind(column(specs, |spec| spec.first))
                 .bind(column(specs, |spec| spec.colony.0))
@@ -37,7 +37,7 @@ impl OperationStore for PostgresStore {
     async fn cancel(&self, colony: ColonyKey, ids: &[Uuid], cancel: &Cancel, now_ms: i64) -> StoreResult<Vec<Effect>> {
         let (reason, by) = (checks::storable(&cancel.reason), checks::storable(&cancel.by));
         let statement = |ids: Vec<Uuid>| {
-            query(include_str!("processes/cancel.sql"))
+            query(sql!("processes/cancel.sql"))
                 .bind(colony.0)
                 .bind(ids)
                 .bind(cancel.deadline_ms)
@@ -49,8 +49,7 @@ impl OperationStore for PostgresStore {
     }
 
     async fn redrive(&self, colony: ColonyKey, ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
-        let statement =
-            |ids: Vec<Uuid>| query(include_str!("processes/redrive.sql")).bind(colony.0).bind(ids).bind(now_ms);
+        let statement = |ids: Vec<Uuid>| query(sql!("processes/redrive.sql")).bind(colony.0).bind(ids).bind(now_ms);
         change(self, colony, ids, checks::can_be_redriven, statement).await
     }
 
@@ -61,11 +60,11 @@ impl OperationStore for PostgresStore {
         replaced_by: Uuid,
         now_ms: i64,
     ) -> StoreResult<Effect> {
-        let taken = query(include_str!("processes/replace_taken.sql")).bind(replaced_by);
+        let taken = query(sql!("processes/replace_taken.sql")).bind(replaced_by);
         let is_taken = self.session().await?.row(taken).await?.is_some();
         let statement = |ids: Vec<Uuid>| {
             let id = ids.first().copied();
-            query(include_str!("processes/replace.sql")).bind(colony.0).bind(id).bind(replaced_by).bind(now_ms)
+            query(sql!("processes/replace.sql")).bind(colony.0).bind(id).bind(replaced_by).bind(now_ms)
         };
         // The statement changes nothing for an existing id, unless the process was reserved for it before.
         let fits = |known: &KnownState| checks::can_be_redriven(known) && !is_taken;
@@ -74,8 +73,7 @@ impl OperationStore for PostgresStore {
     }
 
     async fn cancel_replacement(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()> {
-        let update =
-            query(include_str!("processes/cancel_replacement.sql")).bind(colony.0).bind(process_id).bind(until_ms);
+        let update = query(sql!("processes/cancel_replacement.sql")).bind(colony.0).bind(process_id).bind(until_ms);
         self.session().await?.changed(update).await?;
         Ok(())
     }
@@ -91,7 +89,7 @@ impl OperationStore for PostgresStore {
         let states = checks::states_to_discard(discard);
         let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
         let statement = |ids: Vec<Uuid>| {
-            query(include_str!("processes/discard.sql"))
+            query(sql!("processes/discard.sql"))
                 .bind(colony.0)
                 .bind(ids)
                 .bind(words.clone())
@@ -104,8 +102,7 @@ impl OperationStore for PostgresStore {
     }
 
     async fn retry(&self, colony: ColonyKey, ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
-        let statement =
-            |ids: Vec<Uuid>| query(include_str!("processes/retry.sql")).bind(colony.0).bind(ids).bind(now_ms);
+        let statement = |ids: Vec<Uuid>| query(sql!("processes/retry.sql")).bind(colony.0).bind(ids).bind(now_ms);
         change(self, colony, ids, checks::can_be_retried, statement).await
     }
 
@@ -115,9 +112,8 @@ impl OperationStore for PostgresStore {
         ids: &[Uuid],
         finished_until_ms: Option<i64>,
     ) -> StoreResult<Vec<Effect>> {
-        let statement = |ids: Vec<Uuid>| {
-            query(include_str!("processes/delete.sql")).bind(colony.0).bind(ids).bind(finished_until_ms)
-        };
+        let statement =
+            |ids: Vec<Uuid>| query(sql!("processes/delete.sql")).bind(colony.0).bind(ids).bind(finished_until_ms);
         // With a retention time nothing is tried again: the process was redriven meanwhile, and the next sweep decides anew.
         let fits = |known: &KnownState| finished_until_ms.is_none() && known.state != ProcessState::Running;
         change(self, colony, ids, fits, statement).await
@@ -172,6 +168,6 @@ async fn changed(store: &PostgresStore, statement: Statement<'_>) -> Result<Hash
 }
 
 async fn states(store: &PostgresStore, colony: ColonyKey, ids: &[Uuid]) -> StoreResult<HashMap<Uuid, KnownState>> {
-    let select = query(include_str!("processes/states.sql")).bind(colony.0).bind(ids);
+    let select = query(sql!("processes/states.sql")).bind(colony.0).bind(ids);
     store.session().await?.rows(select).await?.iter().map(|row| rows::known_state(row)).collect()
 }

@@ -1,9 +1,9 @@
 //! Pauses in Postgres.
 
+use apiary_database::{query, sql};
 use apiary_store::limits::PAUSES_MAX;
 use apiary_store::model::{ColonyKey, Pause, PauseTarget};
 use apiary_store::{PauseStore, StoreResult, rows};
-use sqlx::query;
 
 use crate::PostgresStore;
 use crate::fault::{Fault, until_settled};
@@ -14,7 +14,7 @@ impl PauseStore for PostgresStore {
         let mut session = self.session().await?;
         // Between the two statements somebody may end the pause that is in the way: then there is room.
         for _ in 0..2 {
-            let insert = query(include_str!("pauses/pause.sql"))
+            let insert = query(sql!("pauses/pause.sql"))
                 .bind(colony.0)
                 .bind(pause.what.kind.as_str())
                 .bind(&pause.what.name)
@@ -25,7 +25,7 @@ impl PauseStore for PostgresStore {
             if let Some(row) = session.row(insert).await? {
                 return Ok(Some((rows::pause(&row)?, false)));
             }
-            let select = query(include_str!("pauses/pause_known.sql"))
+            let select = query(sql!("pauses/pause_known.sql"))
                 .bind(colony.0)
                 .bind(pause.what.kind.as_str())
                 .bind(&pause.what.name);
@@ -41,7 +41,7 @@ impl PauseStore for PostgresStore {
     }
 
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>> {
-        let select = query(include_str!("pauses/list.sql")).bind(colony.0).bind(PAUSES_MAX);
+        let select = query(sql!("pauses/list.sql")).bind(colony.0).bind(PAUSES_MAX);
         self.session().await?.rows(select).await?.iter().map(|row| rows::pause(row)).collect()
     }
 }
@@ -49,11 +49,11 @@ impl PauseStore for PostgresStore {
 async fn resume_once(store: &PostgresStore, colony: ColonyKey, what: &PauseTarget, now_ms: i64) -> Result<bool, Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
-    session.changed(query(include_str!("pauses/lock.sql")).bind(colony.0)).await?;
-    let delete = query(include_str!("pauses/resume.sql")).bind(colony.0).bind(what.kind.as_str()).bind(&what.name);
+    session.changed(query(sql!("pauses/lock.sql")).bind(colony.0)).await?;
+    let delete = query(sql!("pauses/resume.sql")).bind(colony.0).bind(what.kind.as_str()).bind(&what.name);
     let ended = session.row(delete).await?;
     let since_ms = super::number(ended.as_ref(), "since_ms")?;
-    let wait_on = query(include_str!("pauses/resume_waiting.sql"))
+    let wait_on = query(sql!("pauses/resume_waiting.sql"))
         .bind(colony.0)
         .bind(what.kind.as_str())
         .bind(&what.name)

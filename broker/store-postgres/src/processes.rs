@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use apiary_database::{Sql, query, sql};
 use apiary_store::limits::ATTEMPTS_MAX;
 use apiary_store::matching::overflow;
 use apiary_store::model::{
@@ -9,7 +10,6 @@ use apiary_store::model::{
     SubmitResult,
 };
 use apiary_store::{ProcessStore, StoreError, StoreResult, checks, rows};
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::fault::{Conflicts, Fault};
@@ -35,7 +35,7 @@ impl ProcessStore for PostgresStore {
     }
 
     async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>> {
-        let select = query(include_str!("processes/get.sql")).bind(colony.0).bind(process_id);
+        let select = query(sql!("processes/get.sql")).bind(colony.0).bind(process_id);
         self.session().await?.row(select).await?.map(|row| rows::process_record(&row)).transpose()
     }
 
@@ -43,17 +43,17 @@ impl ProcessStore for PostgresStore {
         if process_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(include_str!("processes/summaries.sql")).bind(process_ids);
+        let select = query(sql!("processes/summaries.sql")).bind(process_ids);
         self.session().await?.rows(select).await?.iter().map(|row| rows::summary(row)).collect()
     }
 
     async fn attempts(&self, process_id: Uuid) -> StoreResult<Vec<Attempt>> {
-        let select = query(include_str!("processes/attempts.sql")).bind(process_id).bind(ATTEMPTS_MAX);
+        let select = query(sql!("processes/attempts.sql")).bind(process_id).bind(ATTEMPTS_MAX);
         self.session().await?.rows(select).await?.iter().map(|row| rows::attempt(row)).collect()
     }
 
     async fn attempt(&self, process_id: Uuid, attempt: i32) -> StoreResult<Option<Attempt>> {
-        let select = query(include_str!("processes/attempt.sql")).bind(process_id).bind(attempt);
+        let select = query(sql!("processes/attempt.sql")).bind(process_id).bind(attempt);
         self.session().await?.row(select).await?.map(|row| rows::attempt(&row)).transpose()
     }
 
@@ -65,7 +65,7 @@ impl ProcessStore for PostgresStore {
     ) -> StoreResult<Vec<ProcessSummary>> {
         // Planned anew for each call (not `persistent`), because the best plan depends on the filter. In a transaction, so
         // that a pooler gives the plan and the call to the same server connection.
-        let select = filtered(include_str!("processes/list.sql"), colony, filter)
+        let select = filtered(sql!("processes/list.sql"), colony, filter)
             // Without a cursor, after the last of all imaginable rows.
             .bind(page.after.map_or(i64::MAX, |cursor| cursor.submitted_at_ms))
             .bind(page.after.map_or(Uuid::max(), |cursor| cursor.process_id))
@@ -78,7 +78,7 @@ impl ProcessStore for PostgresStore {
     }
 
     async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
-        let select = filtered(include_str!("processes/count.sql"), colony, filter);
+        let select = filtered(sql!("processes/count.sql"), colony, filter);
         let mut session = self.session().await?;
         session.begin().await?;
         let found = session.row(select).await?;
@@ -183,7 +183,7 @@ async fn keep_within_limits(
 }
 
 async fn keep(session: &mut Session, open: &[&NewProcess], now_ms: i64) -> Result<HashSet<Uuid>, Fault> {
-    let insert = query(include_str!("processes/submit.sql"))
+    let insert = query(sql!("processes/submit.sql"))
         .bind(column(open, |process| process.process_id))
         .bind(column(open, |process| process.colony.0))
         .bind(column(open, |process| process.submitter.0))
@@ -218,7 +218,7 @@ async fn known(
     open: &[&NewProcess],
     now_ms: i64,
 ) -> StoreResult<impl Iterator<Item = (Uuid, SubmitResult)> + use<>> {
-    let select = query(include_str!("processes/submit_known.sql"))
+    let select = query(sql!("processes/submit_known.sql"))
         .bind(column(open, |process| process.process_id))
         .bind(column(open, |process| process.colony.0))
         .bind(column(open, |process| process.function.as_str()))
@@ -231,7 +231,7 @@ async fn known(
 }
 
 /// Returns a statement with the parameters of a filter, $1 to $9. Its plan is made anew for each call.
-fn filtered<'q>(statement: &'static str, colony: ColonyKey, filter: &'q ProcessFilter) -> Statement<'q> {
+fn filtered<'q>(statement: Sql, colony: ColonyKey, filter: &'q ProcessFilter) -> Statement<'q> {
     let states = (!filter.states.is_empty()).then(|| column(&filter.states, |state: &ProcessState| state.as_str()));
     query(statement)
         .bind(colony.0)

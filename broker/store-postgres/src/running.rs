@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use apiary_database::{query, sql};
 use apiary_store::limits::ATTRIBUTES_MAX;
 use apiary_store::logbook::{LogFit, Totals, fit};
 use apiary_store::model::{
@@ -9,7 +10,6 @@ use apiary_store::model::{
     Report, ReportResult, StoredProgress,
 };
 use apiary_store::{RunningStore, StoreResult, checks, rows};
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::fault::{Fault, until_settled};
@@ -23,7 +23,7 @@ impl RunningStore for PostgresStore {
             return Ok(Vec::new());
         }
         let held: HashMap<Uuid, bool> = until_settled!(async {
-            let statement = query(include_str!("leases/report.sql"))
+            let statement = query(sql!("leases/report.sql"))
                 .bind(column(reports, |report| report.lease.process_id))
                 .bind(column(reports, |report| report.lease.attempt))
                 .bind(column(reports, |report| report.lease.executor.0))
@@ -43,7 +43,7 @@ impl RunningStore for PostgresStore {
     }
 
     async fn progress(&self, process_id: Uuid) -> StoreResult<Option<StoredProgress>> {
-        let select = query(include_str!("processes/get_progress.sql")).bind(process_id);
+        let select = query(sql!("processes/get_progress.sql")).bind(process_id);
         self.session().await?.row(select).await?.map(|row| rows::stored_progress(&row)).transpose()
     }
 
@@ -51,7 +51,7 @@ impl RunningStore for PostgresStore {
         if process_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(include_str!("leases/claim_checkpoint_sizes.sql")).bind(process_ids);
+        let select = query(sql!("leases/claim_checkpoint_sizes.sql")).bind(process_ids);
         self.session().await?.rows(select).await?.iter().map(|row| rows::checkpoint_size(row)).collect()
     }
 
@@ -59,7 +59,7 @@ impl RunningStore for PostgresStore {
         if process_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(include_str!("leases/claim_checkpoints.sql")).bind(process_ids);
+        let select = query(sql!("leases/claim_checkpoints.sql")).bind(process_ids);
         self.session().await?.rows(select).await?.iter().map(|row| rows::stored_progress(row)).collect()
     }
 
@@ -77,10 +77,8 @@ impl RunningStore for PostgresStore {
         page: Page<LogCursor>,
     ) -> StoreResult<Vec<LogLine>> {
         let select = match filter.process_id {
-            Some(process_id) => {
-                query(include_str!("processes/list_logs_of_process.sql")).bind(colony.0).bind(process_id)
-            }
-            None => query(include_str!("processes/list_logs.sql")).bind(colony.0),
+            Some(process_id) => query(sql!("processes/list_logs_of_process.sql")).bind(colony.0).bind(process_id),
+            None => query(sql!("processes/list_logs.sql")).bind(colony.0),
         };
         let select = select
             .bind(filter.executor.as_deref())
@@ -94,10 +92,8 @@ impl RunningStore for PostgresStore {
 
     async fn list_last_logs(&self, colony: ColonyKey, filter: &LogFilter, count: i64) -> StoreResult<Vec<LogLine>> {
         let select = match filter.process_id {
-            Some(process_id) => {
-                query(include_str!("processes/list_logs_last_of_process.sql")).bind(colony.0).bind(process_id)
-            }
-            None => query(include_str!("processes/list_logs_last.sql")).bind(colony.0),
+            Some(process_id) => query(sql!("processes/list_logs_last_of_process.sql")).bind(colony.0).bind(process_id),
+            None => query(sql!("processes/list_logs_last.sql")).bind(colony.0),
         };
         let select = select
             .bind(filter.executor.as_deref())
@@ -116,7 +112,7 @@ impl RunningStore for PostgresStore {
     }
 
     async fn attributes(&self, process_id: Uuid) -> StoreResult<Vec<Attribute>> {
-        let select = query(include_str!("processes/get_attributes.sql")).bind(process_id);
+        let select = query(sql!("processes/get_attributes.sql")).bind(process_id);
         self.session().await?.rows(select).await?.iter().map(|row| rows::attribute(row)).collect()
     }
 }
@@ -129,7 +125,7 @@ async fn add_logs_once(store: &PostgresStore, batches: &[LogBatch], now_ms: i64)
 }
 
 async fn keep_logs(session: &mut Session, batches: &[LogBatch], now_ms: i64) -> Result<Vec<Option<usize>>, Fault> {
-    let totals = query(include_str!("leases/add_logs_totals.sql"))
+    let totals = query(sql!("leases/add_logs_totals.sql"))
         .bind(column(batches, |batch| batch.lease.process_id))
         .bind(column(batches, |batch| batch.lease.attempt))
         .bind(column(batches, |batch| batch.lease.executor.0))
@@ -139,7 +135,7 @@ async fn keep_logs(session: &mut Session, batches: &[LogBatch], now_ms: i64) -> 
     let fitted = fit(batches, &totals);
     let lines: Vec<_> = fitted.iter().flat_map(LogFit::lines).collect();
     if !lines.is_empty() {
-        let statement = query(include_str!("leases/add_logs.sql"))
+        let statement = query(sql!("leases/add_logs.sql"))
             .bind(column(&lines, |(batch, _)| batch.colony.0))
             .bind(column(&lines, |(batch, _)| batch.lease.process_id))
             .bind(column(&lines, |(batch, _)| batch.lease.attempt))
@@ -182,7 +178,7 @@ async fn set_attributes_once(
 }
 
 async fn attach(session: &mut Session, batches: &[AttributeBatch], now_ms: i64) -> Result<Vec<AttachResult>, Fault> {
-    let hold = query(include_str!("leases/hold.sql"))
+    let hold = query(sql!("leases/hold.sql"))
         .bind(column(batches, |batch| batch.lease.process_id))
         .bind(column(batches, |batch| batch.lease.attempt))
         .bind(column(batches, |batch| batch.lease.executor.0))
@@ -193,7 +189,7 @@ async fn attach(session: &mut Session, batches: &[AttributeBatch], now_ms: i64) 
         .filter(|batch| held.contains(&batch.lease.process_id))
         .flat_map(|batch| batch.attributes.iter().map(move |attribute| (batch, attribute)))
         .collect();
-    let statement = query(include_str!("leases/set_attributes.sql"))
+    let statement = query(sql!("leases/set_attributes.sql"))
         .bind(column(&values, |(batch, _)| batch.lease.process_id))
         .bind(column(&values, |(batch, _)| batch.lease.attempt))
         .bind(column(&values, |(_, attribute)| attribute.kind.as_str()))

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use apiary_database::{query, sql};
 use apiary_store::{StoreError, StoreResult, schema};
 use sqlx::Row as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -44,11 +45,11 @@ impl PostgresStore {
     /// Compares what was run with what this broker was built for.
     pub(super) async fn compare_schema(&self) -> StoreResult<()> {
         let mut session = self.session().await?;
-        let present = session.row(sqlx::query(include_str!("connections/has_migrations.sql"))).await?;
+        let present = session.row(query(sql!("connections/has_migrations.sql"))).await?;
         if !present.is_some_and(|row| row.try_get("present").unwrap_or(false)) {
             return schema::compare(&migrations(), &[]);
         }
-        let rows = session.rows(sqlx::query(include_str!("connections/applied_migrations.sql"))).await?;
+        let rows = session.rows(query(sql!("connections/applied_migrations.sql"))).await?;
         let applied = rows
             .iter()
             .map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?)))

@@ -2,13 +2,12 @@
 
 use apiary_database::PostgresSession;
 use sqlx::Postgres;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::Query;
+use sqlx::postgres::PgRow;
 
 use crate::fault::Fault;
 
 /// A statement with its parameters.
-pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
+pub(super) type Statement<'q> = apiary_database::Statement<'q, Postgres>;
 
 /// A connection taken from the pool.
 pub(super) struct Session(pub(super) PostgresSession);

@@ -1,8 +1,8 @@
 //! Sweeps in Postgres.
 
+use apiary_database::{Sql, query, sql};
 use apiary_store::model::{ColonyKey, ExpiryBounds, Lane, LeaseRecord, ProcessState};
 use apiary_store::{StoreResult, SweepStore, rows};
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::PostgresStore;
@@ -11,12 +11,12 @@ use crate::fault::{Fault, until_settled};
 #[async_trait::async_trait]
 impl SweepStore for PostgresStore {
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
-        let select = query(include_str!("sweeps/overdue_leases.sql")).bind(now_ms).bind(limit.max(0));
+        let select = query(sql!("sweeps/overdue_leases.sql")).bind(now_ms).bind(limit.max(0));
         self.session().await?.rows(select).await?.iter().map(|row| rows::lease_record(row)).collect()
     }
 
     async fn unblock(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
-        until_settled!(move_due(self, include_str!("sweeps/unblock.sql"), now_ms, limit))
+        until_settled!(move_due(self, sql!("sweeps/unblock.sql"), now_ms, limit))
     }
 
     async fn expire_waiting(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
@@ -24,7 +24,7 @@ impl SweepStore for PostgresStore {
         loop {
             let stood = until_settled!(let_paused_stand(self, now_ms, limit))?;
             let room = limit.saturating_sub(i64::try_from(expired.len()).unwrap_or(i64::MAX));
-            expired.extend(until_settled!(move_due(self, include_str!("sweeps/expire_waiting.sql"), now_ms, room))?);
+            expired.extend(until_settled!(move_due(self, sql!("sweeps/expire_waiting.sql"), now_ms, room))?);
             // Each looks at those that are due first: where some of them stood, there may be more behind.
             if stood == 0 || i64::try_from(expired.len()).is_ok_and(|count| count >= limit) {
                 return Ok(expired);
@@ -33,13 +33,13 @@ impl SweepStore for PostgresStore {
     }
 
     async fn removed_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
-        let select = query(include_str!("sweeps/removed_leases.sql")).bind(now_ms).bind(limit.max(0));
+        let select = query(sql!("sweeps/removed_leases.sql")).bind(now_ms).bind(limit.max(0));
         self.session().await?.rows(select).await?.iter().map(|row| rows::lease_record(row)).collect()
     }
 
     async fn forget_executors(&self, which: ExpiryBounds, limit: i64) -> StoreResult<u64> {
         until_settled!(async {
-            let delete = query(include_str!("sweeps/forget_executors.sql"))
+            let delete = query(sql!("sweeps/forget_executors.sql"))
                 .bind(which.before_ms)
                 .bind(which.pending_before_ms)
                 .bind(limit.max(0));
@@ -49,7 +49,7 @@ impl SweepStore for PostgresStore {
 
     async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
         until_settled!(async {
-            let delete = query(include_str!("sweeps/forget_idempotency_keys.sql")).bind(now_ms).bind(limit.max(0));
+            let delete = query(sql!("sweeps/forget_idempotency_keys.sql")).bind(now_ms).bind(limit.max(0));
             self.session().await?.changed(delete).await
         })
     }
@@ -61,7 +61,7 @@ impl SweepStore for PostgresStore {
         now_ms: i64,
         limit: i64,
     ) -> StoreResult<Vec<(ColonyKey, Uuid)>> {
-        let select = query(include_str!("sweeps/past_retention.sql"))
+        let select = query(sql!("sweeps/past_retention.sql"))
             .bind(state.as_str())
             .bind(finished_until_ms)
             .bind(now_ms)
@@ -71,36 +71,31 @@ impl SweepStore for PostgresStore {
 
     async fn forget_deleted(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
         until_settled!(async {
-            let delete = query(include_str!("sweeps/forget_deleted.sql")).bind(now_ms).bind(limit.max(0));
+            let delete = query(sql!("sweeps/forget_deleted.sql")).bind(now_ms).bind(limit.max(0));
             self.session().await?.changed(delete).await
         })
     }
 
     async fn forget_buckets(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
         until_settled!(async {
-            let delete = query(include_str!("sweeps/forget_buckets.sql")).bind(now_ms).bind(limit.max(0));
+            let delete = query(sql!("sweeps/forget_buckets.sql")).bind(now_ms).bind(limit.max(0));
             self.session().await?.changed(delete).await
         })
     }
 
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>> {
-        let row = self.session().await?.row(query(include_str!("sweeps/next_deadline.sql"))).await?;
+        let row = self.session().await?.row(query(sql!("sweeps/next_deadline.sql"))).await?;
         super::number(row.as_ref(), "deadline_ms")
     }
 }
 
 /// Lets waits that are due stand still where a pause covers them; says how many.
 async fn let_paused_stand(store: &PostgresStore, now_ms: i64, limit: i64) -> Result<u64, Fault> {
-    let update = query(include_str!("sweeps/expire_waiting_paused.sql")).bind(now_ms).bind(limit.max(0));
+    let update = query(sql!("sweeps/expire_waiting_paused.sql")).bind(now_ms).bind(limit.max(0));
     store.session().await?.changed(update).await
 }
 
-async fn move_due(
-    store: &PostgresStore,
-    statement: &'static str,
-    now_ms: i64,
-    limit: i64,
-) -> Result<Vec<(Uuid, Lane)>, Fault> {
+async fn move_due(store: &PostgresStore, statement: Sql, now_ms: i64, limit: i64) -> Result<Vec<(Uuid, Lane)>, Fault> {
     let moved = store.session().await?.rows(query(statement).bind(now_ms).bind(limit.max(0))).await?;
     Ok(moved.iter().map(|row| rows::moved(row)).collect::<StoreResult<_>>()?)
 }

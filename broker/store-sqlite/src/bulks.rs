@@ -1,8 +1,8 @@
 //! Bulk actions in SQLite.
 
+use apiary_database::{query, sql};
 use apiary_store::model::{Bulk, BulkState, BulkStep, ColonyKey};
 use apiary_store::{BulkStore, StoreResult, checks, rows};
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::SqliteStore;
@@ -11,7 +11,7 @@ use crate::transaction::{Write, read};
 #[async_trait::async_trait]
 impl BulkStore for SqliteStore {
     async fn start_bulk(&self, bulk: &Bulk, running_max: i64, kept_min: i64) -> StoreResult<bool> {
-        let insert = query(include_str!("bulks/start.sql"))
+        let insert = query(sql!("bulks/start.sql"))
             .bind(bulk.bulk_id)
             .bind(bulk.colony.0)
             .bind(bulk.action.as_str())
@@ -21,7 +21,7 @@ impl BulkStore for SqliteStore {
             .bind(bulk.matched)
             .bind(bulk.started_at_ms)
             .bind(running_max);
-        let forget = query(include_str!("bulks/forget.sql")).bind(bulk.colony.0).bind(kept_min);
+        let forget = query(sql!("bulks/forget.sql")).bind(bulk.colony.0).bind(kept_min);
         let mut write = Write::begin(&self.writer).await?;
         let is_new = !write.rows(insert).await?.is_empty();
         write.changed(forget).await?;
@@ -30,18 +30,18 @@ impl BulkStore for SqliteStore {
     }
 
     async fn get_bulk(&self, colony: ColonyKey, bulk_id: Uuid) -> StoreResult<Option<Bulk>> {
-        let select = query(include_str!("bulks/get.sql")).bind(colony.0).bind(bulk_id);
+        let select = query(sql!("bulks/get.sql")).bind(colony.0).bind(bulk_id);
         read(&self.readers, select).await?.first().map(|row| rows::bulk(row)).transpose()
     }
 
     async fn list_bulks(&self, colony: ColonyKey, limit: i64) -> StoreResult<Vec<Bulk>> {
-        let select = query(include_str!("bulks/list.sql")).bind(colony.0).bind(limit);
+        let select = query(sql!("bulks/list.sql")).bind(colony.0).bind(limit);
         read(&self.readers, select).await?.iter().map(|row| rows::bulk(row)).collect()
     }
 
     async fn stop_bulk(&self, colony: ColonyKey, bulk_id: Uuid, wanted: BulkState, now_ms: i64) -> StoreResult<bool> {
         let from = if wanted == BulkState::Running { BulkState::Stopped } else { BulkState::Running };
-        let update = query(include_str!("bulks/stop.sql"))
+        let update = query(sql!("bulks/stop.sql"))
             .bind(colony.0)
             .bind(bulk_id)
             .bind(from.as_str())
@@ -54,7 +54,7 @@ impl BulkStore for SqliteStore {
     }
 
     async fn hold_bulk(&self, broker_id: Uuid, now_ms: i64, until_ms: i64) -> StoreResult<Option<Bulk>> {
-        let update = query(include_str!("bulks/hold.sql")).bind(broker_id).bind(now_ms).bind(until_ms);
+        let update = query(sql!("bulks/hold.sql")).bind(broker_id).bind(now_ms).bind(until_ms);
         let mut write = Write::begin(&self.writer).await?;
         let held = write.rows(update).await?;
         // Held also if it cannot be read, so that the others get their turn.
@@ -63,7 +63,7 @@ impl BulkStore for SqliteStore {
     }
 
     async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>> {
-        let update = query(include_str!("bulks/advance.sql"))
+        let update = query(sql!("bulks/advance.sql"))
             .bind(bulk_id)
             .bind(broker_id)
             .bind(step.changed)

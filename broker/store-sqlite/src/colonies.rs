@@ -1,9 +1,9 @@
 //! Colonies in SQLite.
 
+use apiary_database::{query, sql};
 use apiary_identity::{Envelope, Id};
 use apiary_store::model::{Colony, ColonyKey, ProcessState};
 use apiary_store::{ColonyStore, StoreResult, checks, rows};
-use sqlx::query;
 
 use crate::SqliteStore;
 use crate::transaction::{Write, read};
@@ -11,7 +11,7 @@ use crate::transaction::{Write, read};
 #[async_trait::async_trait]
 impl ColonyStore for SqliteStore {
     async fn create_colony(&self, id: &Id, name: &str, now_ms: i64) -> StoreResult<Colony> {
-        let insert = query(include_str!("colonies/create.sql")).bind(id.as_bytes().as_slice()).bind(name).bind(now_ms);
+        let insert = query(sql!("colonies/create.sql")).bind(id.as_bytes().as_slice()).bind(name).bind(now_ms);
         let mut write = Write::begin(&self.writer).await?;
         if let Some(row) = write.rows(insert).await?.first() {
             let created = rows::colony(row)?;
@@ -24,22 +24,22 @@ impl ColonyStore for SqliteStore {
     }
 
     async fn get_colony(&self, id: &Id) -> StoreResult<Option<Colony>> {
-        let select = query(include_str!("colonies/get.sql")).bind(id.as_bytes().as_slice());
+        let select = query(sql!("colonies/get.sql")).bind(id.as_bytes().as_slice());
         read(&self.readers, select).await?.first().map(|row| rows::colony(row)).transpose()
     }
 
     async fn count_states(&self, colony: ColonyKey) -> StoreResult<Vec<(ProcessState, i64)>> {
-        let select = query(include_str!("colonies/count_states.sql")).bind(colony.0);
+        let select = query(sql!("colonies/count_states.sql")).bind(colony.0);
         read(&self.readers, select).await?.iter().map(|row| rows::state_count(row)).collect()
     }
 
     async fn set_guard(&self, colony: &Colony, version: i64, envelope: &Envelope) -> StoreResult<()> {
-        let upsert = query(include_str!("colonies/set_guard.sql"))
+        let upsert = query(sql!("colonies/set_guard.sql"))
             .bind(colony.key.0)
             .bind(version)
             .bind(envelope.signature.as_slice())
             .bind(&envelope.payload[..]);
-        let select = query(include_str!("colonies/get_guard.sql")).bind(colony.key.0);
+        let select = query(sql!("colonies/get_guard.sql")).bind(colony.key.0);
         let mut write = Write::begin(&self.writer).await?;
         if !write.rows(upsert).await?.is_empty() {
             return write.commit().await;
@@ -49,7 +49,7 @@ impl ColonyStore for SqliteStore {
     }
 
     async fn get_guard(&self, colony: &Colony) -> StoreResult<Option<Envelope>> {
-        let select = query(include_str!("colonies/get_guard.sql")).bind(colony.key.0);
+        let select = query(sql!("colonies/get_guard.sql")).bind(colony.key.0);
         read(&self.readers, select).await?.first().map(|row| rows::guard(row, colony)).transpose()
     }
 }

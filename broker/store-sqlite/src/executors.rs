@@ -1,12 +1,12 @@
 //! Executors in SQLite.
 
+use apiary_database::{query, sql};
 use apiary_identity::Id;
 use apiary_store::model::{
     Announcement, ColonyKey, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, LastSeen, Page,
     PendingBound, Registration,
 };
 use apiary_store::{ExecutorStore, StoreResult, checks, rows};
-use sqlx::query;
 
 use crate::SqliteStore;
 use crate::batch::{ContactItem, list as json};
@@ -22,7 +22,7 @@ impl ExecutorStore for SqliteStore {
         now_ms: i64,
     ) -> StoreResult<bool> {
         let (offer, functions) = checks::registration_json(registration)?;
-        let insert = query(include_str!("executors/register.sql"))
+        let insert = query(sql!("executors/register.sql"))
             .bind(colony.0)
             .bind(registration.key.as_bytes().as_slice())
             .bind(&registration.executor_type)
@@ -34,7 +34,7 @@ impl ExecutorStore for SqliteStore {
             .bind(registration.is_granted)
             .bind(room.count_max)
             .bind(registration.slots);
-        let give_way = query(include_str!("steps/register_give_way.sql"))
+        let give_way = query(sql!("steps/register_give_way.sql"))
             .bind(colony.0)
             .bind(registration.key.as_bytes().as_slice())
             .bind(&registration.executor_type)
@@ -50,8 +50,7 @@ impl ExecutorStore for SqliteStore {
     }
 
     async fn reject_executor(&self, colony: ColonyKey, key: &Id, now_ms: i64) -> StoreResult<bool> {
-        let update =
-            query(include_str!("executors/reject.sql")).bind(colony.0).bind(key.as_bytes().as_slice()).bind(now_ms);
+        let update = query(sql!("executors/reject.sql")).bind(colony.0).bind(key.as_bytes().as_slice()).bind(now_ms);
         let mut write = Write::begin(&self.writer).await?;
         let rejected = write.changed(update).await?;
         write.commit().await?;
@@ -65,7 +64,7 @@ impl ExecutorStore for SqliteStore {
         page: Page<ExecutorCursor>,
         now_ms: i64,
     ) -> StoreResult<Vec<ExecutorRecord>> {
-        let select = query(include_str!("executors/list.sql"))
+        let select = query(sql!("executors/list.sql"))
             .bind(colony.0)
             .bind(page.after.map_or(i64::MIN, |cursor| cursor.0))
             .bind(page.size.max(0))
@@ -82,12 +81,12 @@ impl ExecutorStore for SqliteStore {
         }
         let items = json(contacts.iter().map(ContactItem::new).collect::<StoreResult<Vec<_>>>()?)?;
         let mut write = Write::begin(&self.writer).await?;
-        write.changed(query(include_str!("executors/record_last_seen.sql")).bind(items)).await?;
+        write.changed(query(sql!("executors/record_last_seen.sql")).bind(items)).await?;
         write.commit().await
     }
 
     async fn drain_executor(&self, colony: ColonyKey, name: &str, drained_by: &str, now_ms: i64) -> StoreResult<()> {
-        let insert = query(include_str!("executors/drain.sql")).bind(colony.0).bind(name).bind(drained_by).bind(now_ms);
+        let insert = query(sql!("executors/drain.sql")).bind(colony.0).bind(name).bind(drained_by).bind(now_ms);
         let mut write = Write::begin(&self.writer).await?;
         write.changed(insert).await?;
         write.commit().await
@@ -95,7 +94,7 @@ impl ExecutorStore for SqliteStore {
 
     async fn undrain_executor(&self, colony: ColonyKey, name: &str) -> StoreResult<()> {
         let mut write = Write::begin(&self.writer).await?;
-        write.changed(query(include_str!("executors/undrain_executor.sql")).bind(colony.0).bind(name)).await?;
+        write.changed(query(sql!("executors/undrain_executor.sql")).bind(colony.0).bind(name)).await?;
         write.commit().await
     }
 
@@ -105,8 +104,7 @@ impl ExecutorStore for SqliteStore {
         executor_type: Option<&str>,
         limit: i64,
     ) -> StoreResult<Vec<Announcement>> {
-        let select =
-            query(include_str!("executors/list_functions.sql")).bind(colony.0).bind(executor_type).bind(limit.max(0));
+        let select = query(sql!("executors/list_functions.sql")).bind(colony.0).bind(executor_type).bind(limit.max(0));
         read(&self.readers, select).await?.iter().map(|row| rows::announcement(row)).collect()
     }
 
@@ -118,7 +116,7 @@ impl ExecutorStore for SqliteStore {
         processes_max: i64,
         functions_max: i64,
     ) -> StoreResult<Vec<FunctionStatistics>> {
-        let select = query(include_str!("executors/list_functions_statistics.sql"))
+        let select = query(sql!("executors/list_functions_statistics.sql"))
             .bind(colony.0)
             .bind(executor_type)
             .bind(since_ms)

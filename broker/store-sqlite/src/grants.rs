@@ -1,9 +1,9 @@
 //! Grants in SQLite.
 
+use apiary_database::{query, sql};
 use apiary_identity::{Envelope, Grant, Id, Revocation, Role};
 use apiary_store::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, RevokedGrant, StoredGrant};
 use apiary_store::{GrantStore, StoreResult, checks, rows};
-use sqlx::query;
 
 use crate::SqliteStore;
 use crate::batch::list;
@@ -12,7 +12,7 @@ use crate::transaction::{Write, read};
 #[async_trait::async_trait]
 impl GrantStore for SqliteStore {
     async fn add_grant(&self, colony: &Colony, grant: &Grant, envelope: &Envelope, now_ms: i64) -> StoreResult<bool> {
-        let insert = query(include_str!("grants/add.sql"))
+        let insert = query(sql!("grants/add.sql"))
             .bind(colony.key.0)
             .bind(grant.grant_id)
             .bind(grant.key.as_bytes().as_slice())
@@ -24,9 +24,7 @@ impl GrantStore for SqliteStore {
         let mut write = Write::begin(&self.writer).await?;
         if !write.rows(insert).await?.is_empty() {
             if grant.role == Role::Executor {
-                for statement in
-                    [include_str!("steps/add_grant_named.sql"), include_str!("steps/add_grant_appeared.sql")]
-                {
+                for statement in [sql!("steps/add_grant_named.sql"), sql!("steps/add_grant_appeared.sql")] {
                     let grantee = grant.key.as_bytes().as_slice();
                     write.changed(query(statement).bind(colony.key.0).bind(grantee).bind(&grant.name)).await?;
                 }
@@ -34,13 +32,13 @@ impl GrantStore for SqliteStore {
             write.commit().await?;
             return Ok(false);
         }
-        let select = query(include_str!("grants/get.sql")).bind(colony.key.0).bind(grant.grant_id);
+        let select = query(sql!("grants/get.sql")).bind(colony.key.0).bind(grant.grant_id);
         let known = write.rows(select).await?;
         checks::same_grant(known.first().map(|row| row as _), grant, envelope)
     }
 
     async fn grants_of_key(&self, colony: &Colony, key: &Id) -> StoreResult<Vec<GrantRecord>> {
-        let select = query(include_str!("grants/of_key.sql")).bind(colony.key.0).bind(key.as_bytes().as_slice());
+        let select = query(sql!("grants/of_key.sql")).bind(colony.key.0).bind(key.as_bytes().as_slice());
         read(&self.readers, select).await?.iter().map(|row| rows::grant_record(row, colony)).collect()
     }
 
@@ -48,12 +46,12 @@ impl GrantStore for SqliteStore {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(include_str!("grants/by_key.sql")).bind(list(keys.iter().map(|key| key.0))?);
+        let select = query(sql!("grants/by_key.sql")).bind(list(keys.iter().map(|key| key.0))?);
         read(&self.readers, select).await?.iter().map(|row| rows::stored_grant(row)).collect()
     }
 
     async fn list_grants(&self, colony: &Colony, page: Page<GrantCursor>) -> StoreResult<Vec<StoredGrant>> {
-        let select = query(include_str!("grants/list.sql"))
+        let select = query(sql!("grants/list.sql"))
             .bind(colony.key.0)
             .bind(page.after.map_or(i64::MIN, |cursor| cursor.0.0))
             .bind(page.size.max(0));
@@ -65,7 +63,7 @@ impl GrantStore for SqliteStore {
             return Ok(Vec::new());
         }
         let grantees = list(keys.iter().map(|key| hex::encode(key.as_bytes())))?;
-        let select = query(include_str!("grants/of_keys.sql")).bind(colony.key.0).bind(grantees);
+        let select = query(sql!("grants/of_keys.sql")).bind(colony.key.0).bind(grantees);
         read(&self.readers, select).await?.iter().map(|row| rows::stored_grant(row)).collect()
     }
 
@@ -76,9 +74,9 @@ impl GrantStore for SqliteStore {
         envelope: &Envelope,
         now_ms: i64,
     ) -> StoreResult<Vec<RevokedGrant>> {
-        let known = query(include_str!("grants/get_revocation.sql")).bind(colony.key.0).bind(revocation.revocation_id);
+        let known = query(sql!("grants/get_revocation.sql")).bind(colony.key.0).bind(revocation.revocation_id);
         let grantee = revocation.key.as_ref().map(|key| key.as_bytes().as_slice());
-        let keep = query(include_str!("grants/revoke.sql"))
+        let keep = query(sql!("grants/revoke.sql"))
             .bind(colony.key.0)
             .bind(revocation.revocation_id)
             .bind(revocation.grant_id)
@@ -86,7 +84,7 @@ impl GrantStore for SqliteStore {
             .bind(now_ms)
             .bind(envelope.signature.as_slice())
             .bind(&envelope.payload[..]);
-        let end = query(include_str!("steps/revoke_ended.sql"))
+        let end = query(sql!("steps/revoke_ended.sql"))
             .bind(colony.key.0)
             .bind(revocation.grant_id)
             .bind(grantee)
@@ -101,12 +99,12 @@ impl GrantStore for SqliteStore {
     }
 
     async fn revoked_grants(&self, since_ms: i64, limit: i64) -> StoreResult<Vec<RevokedGrant>> {
-        let select = query(include_str!("grants/list_revoked.sql")).bind(since_ms).bind(limit.max(0));
+        let select = query(sql!("grants/list_revoked.sql")).bind(since_ms).bind(limit.max(0));
         read(&self.readers, select).await?.iter().map(|row| rows::revoked_grant_of_any(row)).collect()
     }
 
     async fn is_named(&self, colony: ColonyKey, name: &str) -> StoreResult<bool> {
-        let select = query(include_str!("grants/named.sql")).bind(colony.0).bind(name);
+        let select = query(sql!("grants/named.sql")).bind(colony.0).bind(name);
         read(&self.readers, select).await?.first().map_or(Ok(false), |row| rows::named(row))
     }
 }

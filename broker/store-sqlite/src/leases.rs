@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use apiary_database::{query, sql};
 use apiary_identity::Clock;
 use apiary_store::limits::CLAIM_SCAN_ROWS_MAX;
 use apiary_store::matching::assignment::{Assignment, Candidate, Continuation};
@@ -11,7 +12,6 @@ use apiary_store::model::{
     SpecRecord,
 };
 use apiary_store::{LeaseStore, StoreResult, checks, rows};
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::batch::{
@@ -43,7 +43,7 @@ impl LeaseStore for SqliteStore {
         }
         let items = list(renewals.iter().map(RenewalItem::new))?;
         let mut write = Write::begin(&self.writer).await?;
-        let found = write.rows(query(include_str!("leases/renew.sql")).bind(items).bind(now_ms)).await?;
+        let found = write.rows(query(sql!("leases/renew.sql")).bind(items).bind(now_ms)).await?;
         let renewed = found.iter().map(|row| rows::renewed(row)).collect::<StoreResult<_>>()?;
         write.commit().await?;
         Ok(checks::in_order(renewals, |renewal| renewal.lease.process_id, &renewed))
@@ -53,7 +53,7 @@ impl LeaseStore for SqliteStore {
         if process_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(include_str!("leases/get.sql")).bind(ids(process_ids)?);
+        let select = query(sql!("leases/get.sql")).bind(ids(process_ids)?);
         read(&self.readers, select).await?.iter().map(|row| rows::lease_record(row)).collect()
     }
 
@@ -61,7 +61,7 @@ impl LeaseStore for SqliteStore {
         if process_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(include_str!("leases/specs.sql")).bind(ids(process_ids)?);
+        let select = query(sql!("leases/specs.sql")).bind(ids(process_ids)?);
         read(&self.readers, select).await?.iter().map(|row| rows::spec_record(row)).collect()
     }
 
@@ -72,13 +72,13 @@ impl LeaseStore for SqliteStore {
         let mut documents = Documents::default();
         let items = list(completions.iter().map(|completion| CompletionItem::new(completion, &mut documents)))?;
         let mut write = Write::begin(&self.writer).await?;
-        let keep = query(include_str!("leases/complete.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
+        let keep = query(sql!("leases/complete.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
         let ended = process_ids(&write.rows(keep).await?)?;
         // Every lease was lost. The transaction is dropped without a commit, which spares the `fsync`.
         if ended.is_empty() {
             return Ok(vec![LeaseEnd::Lost; completions.len()]);
         }
-        let finish = query(include_str!("steps/complete_finish.sql")).bind(ids(&ended)?).bind(now_ms);
+        let finish = query(sql!("steps/complete_finish.sql")).bind(ids(&ended)?).bind(now_ms);
         write.changed(finish).await?;
         let ends = end(write, &ended, now_ms).await?;
         Ok(checks::ended(completions, |completion| completion.lease.process_id, &ends))
@@ -93,7 +93,7 @@ impl LeaseStore for SqliteStore {
         let mut documents = Documents::default();
         let items = list(failures.iter().map(|failure| FailureItem::new(failure, &mut documents)))?;
         let mut write = Write::begin(&self.writer).await?;
-        let keep = query(include_str!("leases/fail.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
+        let keep = query(sql!("leases/fail.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
         let ended = process_ids(&write.rows(keep).await?)?;
         if ended.is_empty() {
             return Ok(vec![LeaseEnd::Lost; failures.len()]);
@@ -104,11 +104,7 @@ impl LeaseStore for SqliteStore {
         let routed = failures.iter().filter(|failure| set.contains(&failure.lease.process_id));
         // Without the results: the first statement has stored them, and these steps do not read them.
         let items = list(routed.map(|failure| FailureItem::new(failure, &mut Documents::default())))?;
-        for statement in [
-            include_str!("steps/fail_wait.sql"),
-            include_str!("steps/fail_block.sql"),
-            include_str!("steps/fail_finish.sql"),
-        ] {
+        for statement in [sql!("steps/fail_wait.sql"), sql!("steps/fail_block.sql"), sql!("steps/fail_finish.sql")] {
             write.changed(query(statement).bind(items.clone()).bind(now_ms)).await?;
         }
         let ends = end(write, &ended, now_ms).await?;
@@ -121,7 +117,7 @@ impl LeaseStore for SqliteStore {
         }
         let items = list(releases.iter().map(ReleaseItem::new))?;
         let mut write = Write::begin(&self.writer).await?;
-        let keep = query(include_str!("leases/release.sql")).bind(items).bind(now_ms);
+        let keep = query(sql!("leases/release.sql")).bind(items).bind(now_ms);
         let ended = process_ids(&write.rows(keep).await?)?;
         if ended.is_empty() {
             return Ok(vec![LeaseEnd::Lost; releases.len()]);
@@ -129,7 +125,7 @@ impl LeaseStore for SqliteStore {
         let set: HashSet<&Uuid> = ended.iter().collect();
         let routed = releases.iter().filter(|release| set.contains(&release.lease.process_id));
         let items = list(routed.map(ReleaseItem::new))?;
-        for statement in [include_str!("steps/release_wait.sql"), include_str!("steps/release_block.sql")] {
+        for statement in [sql!("steps/release_wait.sql"), sql!("steps/release_block.sql")] {
             write.changed(query(statement).bind(items.clone()).bind(now_ms)).await?;
         }
         let ends = end(write, &ended, now_ms).await?;
@@ -162,9 +158,9 @@ async fn claim_once(
     }
     let items = list(assignment.matches().iter().map(|one| ClaimItem::new(one, &slots[one.slot])))?;
     // The time is read now, after the wait for the writer, so that no lease is shortened by it.
-    write.changed(query(include_str!("leases/claim.sql")).bind(items.clone()).bind(clock.now_ms())).await?;
-    write.changed(query(include_str!("steps/claim_unqueue.sql")).bind(items.clone())).await?;
-    let leased = write.rows(query(include_str!("steps/claim_leased.sql")).bind(items)).await?;
+    write.changed(query(sql!("leases/claim.sql")).bind(items.clone()).bind(clock.now_ms())).await?;
+    write.changed(query(sql!("steps/claim_unqueue.sql")).bind(items.clone())).await?;
+    let leased = write.rows(query(sql!("steps/claim_leased.sql")).bind(items)).await?;
     limits::spend(&mut write, lane.colony, &assignment.token_uses()).await?;
     // Before the commit: a lease that could not be made is an error, and the transaction is rolled back.
     let claims = assignment.claims(&leased)?;
@@ -174,7 +170,7 @@ async fn claim_once(
 
 /// Reads the conditions that stop the lane's work now.
 async fn restrictions(write: &mut Write, lane: &Lane, slots: &[ClaimSlot]) -> StoreResult<LaneRestrictions> {
-    let select = query(include_str!("leases/claim_restrictions.sql"))
+    let select = query(sql!("leases/claim_restrictions.sql"))
         .bind(lane.colony.0)
         .bind(&lane.executor_type)
         .bind(list(restrictions::grants_of(slots))?);
@@ -186,7 +182,7 @@ async fn scan_lane(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'
     loop {
         prepare_scan(write, lane, assignment).await?;
         let Some(scan) = assignment.next_scan() else { return Ok(()) };
-        let select = query(include_str!("leases/claim_candidates.sql"))
+        let select = query(sql!("leases/claim_candidates.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
             .bind(list(&scan.names)?)
@@ -212,7 +208,7 @@ async fn scan_lane(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'
 /// Prepares a scan past work that nobody can take: measures where this transaction ends, and reads the keys to leave out.
 async fn prepare_scan(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
     if let Some(after) = assignment.asks_for_end() {
-        let select = query(include_str!("leases/claim_end.sql"))
+        let select = query(sql!("leases/claim_end.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
             .bind(after.0)
@@ -231,9 +227,9 @@ async fn prepare_scan(write: &mut Write, lane: &Lane, assignment: &mut Assignmen
 async fn end(mut write: Write, ended: &[Uuid], now_ms: i64) -> StoreResult<HashMap<Uuid, LeaseEnd>> {
     // After the steps that finish, block or queue: they leave out leases with a cancellation, so each process enters one table. The
     // leases are deleted last, because every step reads them.
-    let finish = query(include_str!("steps/end_cancelled.sql")).bind(ids(ended)?).bind(now_ms);
+    let finish = query(sql!("steps/end_cancelled.sql")).bind(ids(ended)?).bind(now_ms);
     let cancelled = process_ids(&write.rows(finish).await?)?;
-    write.changed(query(include_str!("steps/end.sql")).bind(ids(ended)?)).await?;
+    write.changed(query(sql!("steps/end.sql")).bind(ids(ended)?)).await?;
     write.commit().await?;
     let mut ends: HashMap<Uuid, LeaseEnd> = ended.iter().map(|process_id| (*process_id, LeaseEnd::Done)).collect();
     ends.extend(cancelled.into_iter().map(|process_id| (process_id, LeaseEnd::Cancelled)));

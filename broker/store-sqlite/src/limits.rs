@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use apiary_database::{query, sql};
 use apiary_identity::Clock;
 use apiary_store::limits::{CLAIM_KEYS_MAX, LIMIT_USES_READ, LIMITS_MAX};
 use apiary_store::matching::allowance::{Allowance, Counter, TokenUse};
@@ -9,7 +10,6 @@ use apiary_store::matching::overflow::{self, LimitedKey};
 use apiary_store::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, NewProcess};
 use apiary_store::{LimitStore, StoreResult, rows};
 use serde::Serialize;
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::batch::{ids, list as json_list};
@@ -20,7 +20,7 @@ use crate::{SqliteStore, process_ids};
 impl LimitStore for SqliteStore {
     async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool> {
         let limit = &record.limit;
-        let insert = query(include_str!("limits/set.sql"))
+        let insert = query(sql!("limits/set.sql"))
             .bind(colony.0)
             .bind(limit.kind.as_str())
             .bind(&limit.pattern)
@@ -40,7 +40,7 @@ impl LimitStore for SqliteStore {
     }
 
     async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool> {
-        let delete = query(include_str!("limits/remove.sql")).bind(colony.0).bind(kind.as_str()).bind(pattern);
+        let delete = query(sql!("limits/remove.sql")).bind(colony.0).bind(kind.as_str()).bind(pattern);
         let mut write = Write::begin(&self.writer).await?;
         let existed = write.changed(delete).await? > 0;
         write.commit().await?;
@@ -48,12 +48,12 @@ impl LimitStore for SqliteStore {
     }
 
     async fn list_limits(&self, colony: ColonyKey) -> StoreResult<Vec<LimitRecord>> {
-        let select = query(include_str!("limits/list.sql")).bind(colony.0).bind(LIMITS_MAX);
+        let select = query(sql!("limits/list.sql")).bind(colony.0).bind(LIMITS_MAX);
         read(&self.readers, select).await?.iter().map(|row| rows::limit_record(row)).collect()
     }
 
     async fn list_limit_uses(&self, colony: ColonyKey) -> StoreResult<Vec<LimitUse>> {
-        let select = query(include_str!("limits/list_uses.sql")).bind(colony.0).bind(LIMIT_USES_READ);
+        let select = query(sql!("limits/list_uses.sql")).bind(colony.0).bind(LIMIT_USES_READ);
         read(&self.readers, select).await?.iter().map(|row| rows::limit_use(row)).collect()
     }
 }
@@ -77,7 +77,7 @@ struct BucketItem<'a> {
 
 /// Reads the limits that matter in this lane.
 pub(super) async fn allowance(write: &mut Write, lane: &Lane, clock: &dyn Clock) -> StoreResult<Allowance> {
-    let select = query(include_str!("leases/claim_limits.sql")).bind(lane.colony.0).bind(&lane.executor_type);
+    let select = query(sql!("leases/claim_limits.sql")).bind(lane.colony.0).bind(&lane.executor_type);
     let found = write.rows(select).await?;
     let limits = found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?;
     // The time is read in the transaction. Read before the wait for the writer, it could lie before the time to which the last claim
@@ -91,13 +91,13 @@ pub(super) async fn uses(write: &mut Write, colony: ColonyKey, counters: &[Count
         return Ok(Vec::new());
     }
     let items = json_list(counters.iter().map(|(kind, key)| CounterItem { kind: kind.as_str(), key }))?;
-    let select = query(include_str!("leases/claim_uses.sql")).bind(colony.0).bind(items);
+    let select = query(sql!("leases/claim_uses.sql")).bind(colony.0).bind(items);
     write.rows(select).await?.iter().map(|row| rows::limit_use(row)).collect()
 }
 
 /// Reads the concurrency keys in use, each with the number of its leases.
 pub(super) async fn keys(write: &mut Write, colony: ColonyKey) -> StoreResult<Vec<LimitUse>> {
-    let select = query(include_str!("leases/claim_keys.sql")).bind(colony.0).bind(CLAIM_KEYS_MAX);
+    let select = query(sql!("leases/claim_keys.sql")).bind(colony.0).bind(CLAIM_KEYS_MAX);
     write.rows(select).await?.iter().map(|row| rows::limit_use(row)).collect()
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn spend(write: &mut Write, colony: ColonyKey, spent: &[TokenUs
         filled_at_ms: one.bucket.filled_at_ms,
         full_at_ms: one.full_at_ms,
     }))?;
-    write.changed(query(include_str!("leases/claim_buckets.sql")).bind(colony.0).bind(items)).await.map(|_| ())
+    write.changed(query(sql!("leases/claim_buckets.sql")).bind(colony.0).bind(items)).await.map(|_| ())
 }
 
 /// Cancels the processes that exceed the limits of the concurrency keys of these new processes.
@@ -121,7 +121,7 @@ pub(super) async fn hold(write: &mut Write, new: &[&NewProcess], now_ms: i64) ->
     let keyed = new.iter().filter(|process| process.concurrency_key.is_some());
     let mut limits: HashMap<ColonyKey, Limits> = HashMap::new();
     for colony in keyed.map(|process| process.colony).collect::<HashSet<_>>() {
-        let found = write.rows(query(include_str!("processes/submit_limits.sql")).bind(colony.0)).await?;
+        let found = write.rows(query(sql!("processes/submit_limits.sql")).bind(colony.0)).await?;
         limits.insert(colony, found.iter().map(|row| rows::limit(row)).collect::<StoreResult<_>>()?);
     }
     let mut cancelled = Vec::new();
@@ -134,8 +134,7 @@ pub(super) async fn hold(write: &mut Write, new: &[&NewProcess], now_ms: i64) ->
 }
 
 async fn cancel(write: &mut Write, limited_key: &LimitedKey, now_ms: i64) -> StoreResult<Vec<Uuid>> {
-    let count =
-        query(include_str!("processes/submit_unfinished.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
+    let count = query(sql!("processes/submit_unfinished.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
     let counted = write.rows(count).await?;
     let unfinished =
         counted.first().map_or(Ok(0), |row| rows::Fields::of_summary(row, "queue").number("unfinished"))?;
@@ -144,20 +143,18 @@ async fn cancel(write: &mut Write, limited_key: &LimitedKey, now_ms: i64) -> Sto
     let chosen = match limited_key.policy {
         _ if surplus == 0 => return Ok(Vec::new()),
         LimitPolicy::CancelOldest => {
-            let oldest =
-                query(include_str!("processes/submit_oldest.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
+            let oldest = query(sql!("processes/submit_oldest.sql")).bind(limited_key.colony.0).bind(&limited_key.key);
             process_ids(&write.rows(oldest.bind(surplus)).await?)?
         }
         LimitPolicy::DropNewest | LimitPolicy::Queue => limited_key.newest(surplus),
     };
     let (cancel, ids) = (limited_key.cancel(now_ms), ids(&chosen)?);
-    let finish = query(include_str!("steps/cancel_finish.sql")).bind(limited_key.colony.0).bind(ids.clone());
+    let finish = query(sql!("steps/cancel_finish.sql")).bind(limited_key.colony.0).bind(ids.clone());
     write.changed(finish.bind(&cancel.reason).bind(&cancel.by).bind(now_ms)).await?;
-    write.changed(query(include_str!("steps/leave_queue.sql")).bind(ids.clone())).await?;
-    write.changed(query(include_str!("steps/leave_blocked.sql")).bind(ids.clone())).await?;
+    write.changed(query(sql!("steps/leave_queue.sql")).bind(ids.clone())).await?;
+    write.changed(query(sql!("steps/leave_blocked.sql")).bind(ids.clone())).await?;
     // A process that runs cannot be taken from its executor at once: its lease is marked, and ends at the deadline.
-    let mark =
-        query(include_str!("processes/cancel.sql")).bind(limited_key.colony.0).bind(ids).bind(cancel.deadline_ms);
+    let mark = query(sql!("processes/cancel.sql")).bind(limited_key.colony.0).bind(ids).bind(cancel.deadline_ms);
     write.changed(mark.bind(&cancel.reason).bind(&cancel.by)).await?;
     Ok(chosen)
 }

@@ -3,10 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use apiary_database::{Sql, query, sql};
 use apiary_store::model::{Cancel, ColonyKey, Discard, Effect, ProcessState, Resubmission};
 use apiary_store::rows::KnownState;
 use apiary_store::{OperationStore, StoreResult, checks, rows};
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::SqliteStore;
@@ -23,7 +23,7 @@ impl OperationStore for SqliteStore {
         }
         let mut write = Write::begin(&self.writer).await?;
         let items = list(specs.iter().map(ResubmissionItem::new))?;
-        let redriven = write.rows(query(include_str!("processes/submit_redrive.sql")).bind(items)).await?;
+        let redriven = write.rows(query(sql!("processes/submit_redrive.sql")).bind(items)).await?;
         let redriven = redriven.iter().map(|row| rows::process_id(row)).collect::<StoreResult<HashSet<Uuid>>>()?;
         let mut by_colony: HashMap<ColonyKey, Vec<Uuid>> = HashMap::new();
         for spec in specs.iter().filter(|spec| redriven.contains(&spec.first)) {
@@ -45,11 +45,11 @@ impl OperationStore for SqliteStore {
         if let Some(fit) = change.fit()? {
             let (reason, by) = (checks::storable(&cancel.reason), checks::storable(&cancel.by));
             // Inserts into `finished` from the tables that the next two steps empty, hence this order.
-            let finish = query(include_str!("steps/cancel_finish.sql")).bind(colony.0).bind(fit.clone());
+            let finish = query(sql!("steps/cancel_finish.sql")).bind(colony.0).bind(fit.clone());
             change.write.changed(finish.bind(&*reason).bind(&*by).bind(now_ms)).await?;
-            change.write.changed(query(include_str!("steps/leave_queue.sql")).bind(fit.clone())).await?;
-            change.write.changed(query(include_str!("steps/leave_blocked.sql")).bind(fit.clone())).await?;
-            let mark = query(include_str!("processes/cancel.sql")).bind(colony.0).bind(fit).bind(cancel.deadline_ms);
+            change.write.changed(query(sql!("steps/leave_queue.sql")).bind(fit.clone())).await?;
+            change.write.changed(query(sql!("steps/leave_blocked.sql")).bind(fit.clone())).await?;
+            let mark = query(sql!("processes/cancel.sql")).bind(colony.0).bind(fit).bind(cancel.deadline_ms);
             change.write.changed(mark.bind(&*reason).bind(&*by)).await?;
         }
         change.commit(ids).await
@@ -73,17 +73,17 @@ impl OperationStore for SqliteStore {
         now_ms: i64,
     ) -> StoreResult<Effect> {
         let mut write = Write::begin(&self.writer).await?;
-        let select = query(include_str!("processes/states.sql")).bind(colony.0).bind(json_ids(&[process_id])?);
+        let select = query(sql!("processes/states.sql")).bind(colony.0).bind(json_ids(&[process_id])?);
         let known = write.rows(select).await?.first().map(|row| rows::known_state(row)).transpose()?;
         // Returned without a commit: nothing was changed.
         let Some((_, known)) = known else { return Ok(Effect::Unknown) };
-        let update = query(include_str!("processes/replace.sql"))
+        let update = query(sql!("processes/replace.sql"))
             .bind(colony.0)
             .bind(process_id.as_bytes().as_slice())
             .bind(replaced_by.as_bytes().as_slice())
             .bind(now_ms);
         if write.rows(update).await?.is_empty() {
-            let taken = query(include_str!("processes/replace_taken.sql")).bind(replaced_by.as_bytes().as_slice());
+            let taken = query(sql!("processes/replace_taken.sql")).bind(replaced_by.as_bytes().as_slice());
             let is_taken = !write.rows(taken).await?.is_empty();
             return Ok(checks::replaced_effect(Some(checks::unfit(&known)), is_taken));
         }
@@ -92,7 +92,7 @@ impl OperationStore for SqliteStore {
     }
 
     async fn cancel_replacement(&self, colony: ColonyKey, process_id: Uuid, until_ms: i64) -> StoreResult<()> {
-        let update = query(include_str!("processes/cancel_replacement.sql"))
+        let update = query(sql!("processes/cancel_replacement.sql"))
             .bind(colony.0)
             .bind(process_id.as_bytes().as_slice())
             .bind(until_ms);
@@ -114,7 +114,7 @@ impl OperationStore for SqliteStore {
         };
         if let Some(fit) = change.fit()? {
             let (reason, by) = (checks::storable(&discard.reason), checks::storable(&discard.by));
-            let give_up = query(include_str!("processes/discard.sql"))
+            let give_up = query(sql!("processes/discard.sql"))
                 .bind(colony.0)
                 .bind(fit)
                 .bind(list(states.iter().map(|state| state.as_str()))?)
@@ -132,9 +132,9 @@ impl OperationStore for SqliteStore {
             return Ok(Vec::new());
         };
         if let Some(fit) = change.fit()? {
-            let queue = query(include_str!("processes/retry.sql")).bind(colony.0).bind(fit.clone()).bind(now_ms);
+            let queue = query(sql!("processes/retry.sql")).bind(colony.0).bind(fit.clone()).bind(now_ms);
             change.write.changed(queue).await?;
-            change.write.changed(query(include_str!("steps/leave_blocked.sql")).bind(fit)).await?;
+            change.write.changed(query(sql!("steps/leave_blocked.sql")).bind(fit)).await?;
         }
         change.commit(ids).await
     }
@@ -152,7 +152,7 @@ impl OperationStore for SqliteStore {
         };
         let Some(mut change) = Change::begin(self, colony, ids, fits).await? else { return Ok(Vec::new()) };
         if let Some(fit) = change.fit()? {
-            let remember = query(include_str!("processes/delete.sql")).bind(colony.0).bind(fit.clone());
+            let remember = query(sql!("processes/delete.sql")).bind(colony.0).bind(fit.clone());
             change.write.changed(remember).await?;
             for statement in BELONGINGS {
                 change.write.changed(query(statement).bind(fit.clone())).await?;
@@ -164,24 +164,24 @@ impl OperationStore for SqliteStore {
 
 /// The statements that delete a process: its row in one of the thin tables, and everything that belongs to it.
 // Run for all tables, although a process is in one thin table only: a statement that finds no row costs little.
-const BELONGINGS: [&str; 11] = [
-    include_str!("steps/leave_queue.sql"),
-    include_str!("steps/leave_blocked.sql"),
-    include_str!("steps/leave_finished.sql"),
-    include_str!("steps/delete_spec.sql"),
-    include_str!("steps/delete_dependencies.sql"),
-    include_str!("steps/delete_attempts.sql"),
-    include_str!("steps/delete_progress.sql"),
-    include_str!("steps/delete_logs.sql"),
-    include_str!("steps/delete_log_totals.sql"),
-    include_str!("steps/delete_attributes.sql"),
-    include_str!("steps/delete_keys.sql"),
+const BELONGINGS: [Sql; 11] = [
+    sql!("steps/leave_queue.sql"),
+    sql!("steps/leave_blocked.sql"),
+    sql!("steps/leave_finished.sql"),
+    sql!("steps/delete_spec.sql"),
+    sql!("steps/delete_dependencies.sql"),
+    sql!("steps/delete_attempts.sql"),
+    sql!("steps/delete_progress.sql"),
+    sql!("steps/delete_logs.sql"),
+    sql!("steps/delete_log_totals.sql"),
+    sql!("steps/delete_attributes.sql"),
+    sql!("steps/delete_keys.sql"),
 ];
 
 async fn put_back(write: &mut Write, colony: ColonyKey, ids: &str, now_ms: i64) -> StoreResult<()> {
     // Queued before they leave `finished`, because the insert reads the attempt's number from there.
-    write.changed(query(include_str!("processes/redrive.sql")).bind(colony.0).bind(ids).bind(now_ms)).await?;
-    write.changed(query(include_str!("steps/leave_finished.sql")).bind(ids)).await?;
+    write.changed(query(sql!("processes/redrive.sql")).bind(colony.0).bind(ids).bind(now_ms)).await?;
+    write.changed(query(sql!("steps/leave_finished.sql")).bind(ids)).await?;
     Ok(())
 }
 
@@ -203,7 +203,7 @@ impl Change {
             return Ok(None);
         }
         let mut write = Write::begin(&store.writer).await?;
-        let select = query(include_str!("processes/states.sql")).bind(colony.0).bind(json_ids(ids)?);
+        let select = query(sql!("processes/states.sql")).bind(colony.0).bind(json_ids(ids)?);
         let mut effects = HashMap::with_capacity(ids.len());
         for row in write.rows(select).await? {
             let (process_id, known) = rows::known_state(&row)?;

@@ -1,10 +1,10 @@
 //! Pauses in SQLite.
 
+use apiary_database::{query, sql};
 use apiary_store::limits::PAUSES_MAX;
 use apiary_store::model::{ColonyKey, Pause, PauseTarget};
 use apiary_store::rows::{self, Fields};
 use apiary_store::{PauseStore, StoreResult};
-use sqlx::query;
 
 use crate::SqliteStore;
 use crate::transaction::{Write, read};
@@ -12,7 +12,7 @@ use crate::transaction::{Write, read};
 #[async_trait::async_trait]
 impl PauseStore for SqliteStore {
     async fn pause(&self, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>> {
-        let insert = query(include_str!("pauses/pause.sql"))
+        let insert = query(sql!("pauses/pause.sql"))
             .bind(colony.0)
             .bind(pause.what.kind.as_str())
             .bind(&pause.what.name)
@@ -26,19 +26,17 @@ impl PauseStore for SqliteStore {
             write.commit().await?;
             return Ok(Some((kept, false)));
         }
-        let select = query(include_str!("pauses/pause_known.sql"))
-            .bind(colony.0)
-            .bind(pause.what.kind.as_str())
-            .bind(&pause.what.name);
+        let select =
+            query(sql!("pauses/pause_known.sql")).bind(colony.0).bind(pause.what.kind.as_str()).bind(&pause.what.name);
         write.rows(select).await?.first().map(|row| Ok((rows::pause(row)?, true))).transpose()
     }
 
     async fn resume(&self, colony: ColonyKey, what: &PauseTarget, now_ms: i64) -> StoreResult<bool> {
-        let delete = query(include_str!("pauses/resume.sql")).bind(colony.0).bind(what.kind.as_str()).bind(&what.name);
+        let delete = query(sql!("pauses/resume.sql")).bind(colony.0).bind(what.kind.as_str()).bind(&what.name);
         let mut write = Write::begin(&self.writer).await?;
         let ended = write.rows(delete).await?;
         let since_ms = ended.first().map(|row| Fields::of_summary(row, "pauses").number("since_ms")).transpose()?;
-        let wait_on = query(include_str!("pauses/resume_waiting.sql"))
+        let wait_on = query(sql!("pauses/resume_waiting.sql"))
             .bind(colony.0)
             .bind(what.kind.as_str())
             .bind(&what.name)
@@ -51,7 +49,7 @@ impl PauseStore for SqliteStore {
     }
 
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>> {
-        let select = query(include_str!("pauses/list.sql")).bind(colony.0).bind(PAUSES_MAX);
+        let select = query(sql!("pauses/list.sql")).bind(colony.0).bind(PAUSES_MAX);
         read(&self.readers, select).await?.iter().map(|row| rows::pause(row)).collect()
     }
 }

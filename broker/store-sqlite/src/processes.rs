@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
+use apiary_database::{Sql, query, sql};
 use apiary_store::limits::ATTEMPTS_MAX;
 use apiary_store::model::{
     Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
     SubmitResult,
 };
 use apiary_store::{ProcessStore, StoreResult, checks, rows};
-use sqlx::query;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
@@ -32,12 +32,12 @@ impl ProcessStore for SqliteStore {
 
     async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<SubmitResult>> {
         let items = json_list([KnownItem::new(process)])?;
-        let select = query(include_str!("processes/submit_known.sql")).bind(items).bind(now_ms);
+        let select = query(sql!("processes/submit_known.sql")).bind(items).bind(now_ms);
         Ok(answers(&read(&self.readers, select).await?)?.remove(&process.process_id))
     }
 
     async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>> {
-        let select = query(include_str!("processes/get.sql")).bind(colony.0).bind(process_id);
+        let select = query(sql!("processes/get.sql")).bind(colony.0).bind(process_id);
         read(&self.readers, select).await?.first().map(|row| rows::process_record(row)).transpose()
     }
 
@@ -45,17 +45,17 @@ impl ProcessStore for SqliteStore {
         if process_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(include_str!("processes/summaries.sql")).bind(ids(process_ids)?);
+        let select = query(sql!("processes/summaries.sql")).bind(ids(process_ids)?);
         read(&self.readers, select).await?.iter().map(|row| rows::summary(row)).collect()
     }
 
     async fn attempts(&self, process_id: Uuid) -> StoreResult<Vec<Attempt>> {
-        let select = query(include_str!("processes/attempts.sql")).bind(process_id).bind(ATTEMPTS_MAX);
+        let select = query(sql!("processes/attempts.sql")).bind(process_id).bind(ATTEMPTS_MAX);
         read(&self.readers, select).await?.iter().map(|row| rows::attempt(row)).collect()
     }
 
     async fn attempt(&self, process_id: Uuid, attempt: i32) -> StoreResult<Option<Attempt>> {
-        let select = query(include_str!("processes/attempt.sql")).bind(process_id).bind(attempt);
+        let select = query(sql!("processes/attempt.sql")).bind(process_id).bind(attempt);
         read(&self.readers, select).await?.first().map(|row| rows::attempt(row)).transpose()
     }
 
@@ -68,8 +68,7 @@ impl ProcessStore for SqliteStore {
         // SQLite keeps one plan for all filters, so there are two statements. The plan by state suits states with few rows; succeeded
         // processes are the bulk, and are better read in the order of the list.
         let has_few = !filter.states.is_empty() && !filter.states.contains(&ProcessState::Succeeded);
-        let statement =
-            if has_few { include_str!("processes/list_by_state.sql") } else { include_str!("processes/list.sql") };
+        let statement = if has_few { sql!("processes/list_by_state.sql") } else { sql!("processes/list.sql") };
         let select = filtered(statement, colony, filter)
             // Without a cursor, after the last of all imaginable rows.
             .bind(page.after.map_or(i64::MAX, |cursor| cursor.submitted_at_ms))
@@ -79,7 +78,7 @@ impl ProcessStore for SqliteStore {
     }
 
     async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
-        let select = filtered(include_str!("processes/count.sql"), colony, filter);
+        let select = filtered(sql!("processes/count.sql"), colony, filter);
         read(&self.readers, select).await?.first().map_or(Ok(0), |row| rows::count(row))
     }
 }
@@ -117,7 +116,7 @@ pub(super) async fn submit(
 
 async fn known(write: &mut Write, processes: &[NewProcess], now_ms: i64) -> StoreResult<HashMap<Uuid, SubmitResult>> {
     let items = json_list(processes.iter().map(KnownItem::new))?;
-    answers(&write.rows(query(include_str!("processes/submit_known.sql")).bind(items).bind(now_ms)).await?)
+    answers(&write.rows(query(sql!("processes/submit_known.sql")).bind(items).bind(now_ms)).await?)
 }
 
 fn answers(found: &[SqliteRow]) -> StoreResult<HashMap<Uuid, SubmitResult>> {
@@ -128,24 +127,24 @@ fn answers(found: &[SqliteRow]) -> StoreResult<HashMap<Uuid, SubmitResult>> {
 async fn keep(write: &mut Write, new: &[&NewProcess], now_ms: i64) -> StoreResult<()> {
     let mut documents = Documents::default();
     let items = json_list(new.iter().map(|process| ProcessItem::new(process, &mut documents)))?;
-    let specs = query(include_str!("processes/submit.sql")).bind(items.clone()).bind(documents.into_bytes());
+    let specs = query(sql!("processes/submit.sql")).bind(items.clone()).bind(documents.into_bytes());
     write.changed(specs).await?;
     // Steps that no item needs are left out: each would open the whole list again.
     if new.iter().any(|process| process.idempotency.is_some()) {
-        write.changed(query(include_str!("steps/submit_key.sql")).bind(items.clone())).await?;
+        write.changed(query(sql!("steps/submit_key.sql")).bind(items.clone())).await?;
     }
     if new.iter().any(|process| !process.parents.is_empty()) {
-        write.changed(query(include_str!("steps/submit_parents.sql")).bind(items.clone())).await?;
+        write.changed(query(sql!("steps/submit_parents.sql")).bind(items.clone())).await?;
     }
     if new.iter().any(|process| process.not_before_ms.is_some() || !process.parents.is_empty()) {
-        write.changed(query(include_str!("steps/submit_block.sql")).bind(items.clone()).bind(now_ms)).await?;
+        write.changed(query(sql!("steps/submit_block.sql")).bind(items.clone()).bind(now_ms)).await?;
     }
-    write.changed(query(include_str!("steps/submit_wait.sql")).bind(items).bind(now_ms)).await?;
+    write.changed(query(sql!("steps/submit_wait.sql")).bind(items).bind(now_ms)).await?;
     Ok(())
 }
 
 /// Returns a statement with the parameters of a filter, ?1 to ?9.
-fn filtered<'q>(statement: &'static str, colony: ColonyKey, filter: &'q ProcessFilter) -> Statement<'q> {
+fn filtered<'q>(statement: Sql, colony: ColonyKey, filter: &'q ProcessFilter) -> Statement<'q> {
     let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
     query(statement)
         .bind(colony.0)

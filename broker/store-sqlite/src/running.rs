@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use apiary_database::{query, sql};
 use apiary_store::limits::ATTRIBUTES_MAX;
 use apiary_store::logbook::{LogFit, Totals, fit};
 use apiary_store::model::{
@@ -9,7 +10,6 @@ use apiary_store::model::{
     Report, ReportResult, StoredProgress,
 };
 use apiary_store::{RunningStore, StoreResult, checks, rows};
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::batch::{AttributeItem, Documents, LeaseItem, LogItem, LogTotalItem, ReportItem, ids, list};
@@ -26,9 +26,9 @@ impl RunningStore for SqliteStore {
         let items = list(reports.iter().map(|report| ReportItem::new(report, &mut documents)))?;
         let leases = list(reports.iter().map(|report| LeaseItem::new(&report.lease)))?;
         let mut write = Write::begin(&self.writer).await?;
-        let hold = query(include_str!("leases/hold.sql")).bind(leases).bind(now_ms);
+        let hold = query(sql!("leases/hold.sql")).bind(leases).bind(now_ms);
         let held: HashSet<Uuid> = process_ids(&write.rows(hold).await?)?.into_iter().collect();
-        let keep = query(include_str!("leases/report.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
+        let keep = query(sql!("leases/report.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
         let kept: HashSet<Uuid> = process_ids(&write.rows(keep).await?)?.into_iter().collect();
         write.commit().await?;
         let held = |process_id: &Uuid| held.contains(process_id).then(|| kept.contains(process_id));
@@ -36,7 +36,7 @@ impl RunningStore for SqliteStore {
     }
 
     async fn progress(&self, process_id: Uuid) -> StoreResult<Option<StoredProgress>> {
-        let select = query(include_str!("processes/get_progress.sql")).bind(process_id);
+        let select = query(sql!("processes/get_progress.sql")).bind(process_id);
         read(&self.readers, select).await?.first().map(|row| rows::stored_progress(row)).transpose()
     }
 
@@ -44,7 +44,7 @@ impl RunningStore for SqliteStore {
         if process_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(include_str!("leases/claim_checkpoint_sizes.sql")).bind(ids(process_ids)?);
+        let select = query(sql!("leases/claim_checkpoint_sizes.sql")).bind(ids(process_ids)?);
         read(&self.readers, select).await?.iter().map(|row| rows::checkpoint_size(row)).collect()
     }
 
@@ -52,7 +52,7 @@ impl RunningStore for SqliteStore {
         if process_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(include_str!("leases/claim_checkpoints.sql")).bind(ids(process_ids)?);
+        let select = query(sql!("leases/claim_checkpoints.sql")).bind(ids(process_ids)?);
         read(&self.readers, select).await?.iter().map(|row| rows::stored_progress(row)).collect()
     }
 
@@ -62,15 +62,15 @@ impl RunningStore for SqliteStore {
         }
         let leases = list(batches.iter().map(|batch| LeaseItem::new(&batch.lease)))?;
         let mut write = Write::begin(&self.writer).await?;
-        let totals = query(include_str!("leases/add_logs_totals.sql")).bind(leases).bind(now_ms);
+        let totals = query(sql!("leases/add_logs_totals.sql")).bind(leases).bind(now_ms);
         let totals = write.rows(totals).await?;
         let totals: HashMap<Uuid, Totals> =
             totals.iter().map(|row| rows::log_totals(row)).collect::<StoreResult<_>>()?;
         let fitted = fit(batches, &totals);
         let items = list(fitted.iter().flat_map(LogFit::lines).map(|(batch, line)| LogItem::new(batch, line)))?;
-        write.changed(query(include_str!("leases/add_logs.sql")).bind(items)).await?;
+        write.changed(query(sql!("leases/add_logs.sql")).bind(items)).await?;
         let counts = list(fitted.iter().map(LogTotalItem::new))?;
-        write.changed(query(include_str!("steps/add_logs_count.sql")).bind(counts)).await?;
+        write.changed(query(sql!("steps/add_logs_count.sql")).bind(counts)).await?;
         write.commit().await?;
         Ok(checks::dropped(batches, &fitted))
     }
@@ -82,10 +82,8 @@ impl RunningStore for SqliteStore {
         page: Page<LogCursor>,
     ) -> StoreResult<Vec<LogLine>> {
         let select = match filter.process_id {
-            Some(process_id) => {
-                query(include_str!("processes/list_logs_of_process.sql")).bind(colony.0).bind(process_id)
-            }
-            None => query(include_str!("processes/list_logs.sql")).bind(colony.0),
+            Some(process_id) => query(sql!("processes/list_logs_of_process.sql")).bind(colony.0).bind(process_id),
+            None => query(sql!("processes/list_logs.sql")).bind(colony.0),
         };
         let select = select
             .bind(filter.executor.as_deref())
@@ -99,10 +97,8 @@ impl RunningStore for SqliteStore {
 
     async fn list_last_logs(&self, colony: ColonyKey, filter: &LogFilter, count: i64) -> StoreResult<Vec<LogLine>> {
         let select = match filter.process_id {
-            Some(process_id) => {
-                query(include_str!("processes/list_logs_last_of_process.sql")).bind(colony.0).bind(process_id)
-            }
-            None => query(include_str!("processes/list_logs_last.sql")).bind(colony.0),
+            Some(process_id) => query(sql!("processes/list_logs_last_of_process.sql")).bind(colony.0).bind(process_id),
+            None => query(sql!("processes/list_logs_last.sql")).bind(colony.0),
         };
         let select = select
             .bind(filter.executor.as_deref())
@@ -119,11 +115,11 @@ impl RunningStore for SqliteStore {
         }
         let leases = list(batches.iter().map(|batch| LeaseItem::new(&batch.lease)))?;
         let mut write = Write::begin(&self.writer).await?;
-        let hold = query(include_str!("leases/hold.sql")).bind(leases).bind(now_ms);
+        let hold = query(sql!("leases/hold.sql")).bind(leases).bind(now_ms);
         let held: HashSet<Uuid> = process_ids(&write.rows(hold).await?)?.into_iter().collect();
         let batches_held = batches.iter().filter(|batch| held.contains(&batch.lease.process_id));
         let items = list(batches_held.flat_map(AttributeItem::of))?;
-        let keep = query(include_str!("leases/set_attributes.sql"))
+        let keep = query(sql!("leases/set_attributes.sql"))
             .bind(items)
             .bind(i64::try_from(ATTRIBUTES_MAX).unwrap_or(i64::MAX));
         let kept = process_ids(&write.rows(keep).await?)?.into_iter().collect();
@@ -132,7 +128,7 @@ impl RunningStore for SqliteStore {
     }
 
     async fn attributes(&self, process_id: Uuid) -> StoreResult<Vec<Attribute>> {
-        let select = query(include_str!("processes/get_attributes.sql")).bind(process_id);
+        let select = query(sql!("processes/get_attributes.sql")).bind(process_id);
         read(&self.readers, select).await?.iter().map(|row| rows::attribute(row)).collect()
     }
 }

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use apiary_database::{query, sql};
 use apiary_store::{StoreError, StoreResult, schema};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Connection as _, Row as _, SqlSafeStr as _, query};
+use sqlx::{Connection as _, Row as _, SqlSafeStr as _};
 
 use crate::SqliteStore;
 use crate::fault::sorted;
@@ -43,7 +44,7 @@ pub(super) async fn migrate(store: &SqliteStore) -> StoreResult<()> {
 
 /// Compares what was run with what this broker was built for.
 pub(super) async fn check(store: &SqliteStore) -> StoreResult<()> {
-    let applied = match read(&store.readers, query(include_str!("connections/applied_migrations.sql"))).await {
+    let applied = match read(&store.readers, query(sql!("connections/applied_migrations.sql"))).await {
         // A file that was never migrated has no such table.
         Err(StoreError::Schema(_)) => Vec::new(),
         other => other?,

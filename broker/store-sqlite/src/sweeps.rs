@@ -1,9 +1,9 @@
 //! Sweeps in SQLite.
 
+use apiary_database::{query, sql};
 use apiary_store::model::{ColonyKey, ExpiryBounds, Lane, LeaseRecord, ProcessState};
 use apiary_store::rows::{self, Fields};
 use apiary_store::{StoreResult, SweepStore};
-use sqlx::query;
 use uuid::Uuid;
 
 use crate::batch::ids;
@@ -13,17 +13,17 @@ use crate::{SqliteStore, process_ids};
 #[async_trait::async_trait]
 impl SweepStore for SqliteStore {
     async fn overdue_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
-        let select = query(include_str!("sweeps/overdue_leases.sql")).bind(now_ms).bind(limit.max(0));
+        let select = query(sql!("sweeps/overdue_leases.sql")).bind(now_ms).bind(limit.max(0));
         read(&self.readers, select).await?.iter().map(|row| rows::lease_record(row)).collect()
     }
 
     async fn unblock(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<(Uuid, Lane)>> {
         let mut write = Write::begin(&self.writer).await?;
-        let queued = write.rows(query(include_str!("sweeps/unblock.sql")).bind(now_ms).bind(limit.max(0))).await?;
+        let queued = write.rows(query(sql!("sweeps/unblock.sql")).bind(now_ms).bind(limit.max(0))).await?;
         let moved = queued.iter().map(|row| rows::moved(row)).collect::<StoreResult<Vec<_>>>()?;
         if !moved.is_empty() {
             let freed: Vec<Uuid> = moved.iter().map(|(process_id, _)| *process_id).collect();
-            write.changed(query(include_str!("steps/leave_blocked.sql")).bind(ids(&freed)?)).await?;
+            write.changed(query(sql!("steps/leave_blocked.sql")).bind(ids(&freed)?)).await?;
             write.commit().await?;
         }
         Ok(moved)
@@ -43,13 +43,13 @@ impl SweepStore for SqliteStore {
     }
 
     async fn removed_leases(&self, now_ms: i64, limit: i64) -> StoreResult<Vec<LeaseRecord>> {
-        let select = query(include_str!("sweeps/removed_leases.sql")).bind(now_ms).bind(limit.max(0));
+        let select = query(sql!("sweeps/removed_leases.sql")).bind(now_ms).bind(limit.max(0));
         read(&self.readers, select).await?.iter().map(|row| rows::lease_record(row)).collect()
     }
 
     async fn forget_executors(&self, which: ExpiryBounds, limit: i64) -> StoreResult<u64> {
         let mut write = Write::begin(&self.writer).await?;
-        let delete = query(include_str!("sweeps/forget_executors.sql"))
+        let delete = query(sql!("sweeps/forget_executors.sql"))
             .bind(which.before_ms)
             .bind(which.pending_before_ms)
             .bind(limit.max(0));
@@ -62,7 +62,7 @@ impl SweepStore for SqliteStore {
 
     async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
         let mut write = Write::begin(&self.writer).await?;
-        let delete = query(include_str!("sweeps/forget_idempotency_keys.sql")).bind(now_ms).bind(limit.max(0));
+        let delete = query(sql!("sweeps/forget_idempotency_keys.sql")).bind(now_ms).bind(limit.max(0));
         let forgotten = write.changed(delete).await?;
         if forgotten > 0 {
             write.commit().await?;
@@ -77,7 +77,7 @@ impl SweepStore for SqliteStore {
         now_ms: i64,
         limit: i64,
     ) -> StoreResult<Vec<(ColonyKey, Uuid)>> {
-        let select = query(include_str!("sweeps/past_retention.sql"))
+        let select = query(sql!("sweeps/past_retention.sql"))
             .bind(state.as_str())
             .bind(finished_until_ms)
             .bind(now_ms)
@@ -87,7 +87,7 @@ impl SweepStore for SqliteStore {
 
     async fn forget_deleted(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
         let mut write = Write::begin(&self.writer).await?;
-        let delete = query(include_str!("sweeps/forget_deleted.sql")).bind(now_ms).bind(limit.max(0));
+        let delete = query(sql!("sweeps/forget_deleted.sql")).bind(now_ms).bind(limit.max(0));
         let forgotten = write.changed(delete).await?;
         if forgotten > 0 {
             write.commit().await?;
@@ -97,7 +97,7 @@ impl SweepStore for SqliteStore {
 
     async fn forget_buckets(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {
         let mut write = Write::begin(&self.writer).await?;
-        let delete = query(include_str!("sweeps/forget_buckets.sql")).bind(now_ms).bind(limit.max(0));
+        let delete = query(sql!("sweeps/forget_buckets.sql")).bind(now_ms).bind(limit.max(0));
         let forgotten = write.changed(delete).await?;
         if forgotten > 0 {
             write.commit().await?;
@@ -106,7 +106,7 @@ impl SweepStore for SqliteStore {
     }
 
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>> {
-        let found = read(&self.readers, query(include_str!("sweeps/next_deadline.sql"))).await?;
+        let found = read(&self.readers, query(sql!("sweeps/next_deadline.sql"))).await?;
         found.first().map_or(Ok(None), |row| Fields::of_summary(row, "leases").number_if_any("deadline_ms"))
     }
 }
@@ -114,14 +114,14 @@ impl SweepStore for SqliteStore {
 /// Lets the waits of paused work stand still, and ends those that are over; returns how many stand still, and which ended.
 async fn expire_first(store: &SqliteStore, now_ms: i64, limit: i64) -> StoreResult<(u64, Vec<(Uuid, Lane)>)> {
     let mut write = Write::begin(&store.writer).await?;
-    let stand = query(include_str!("sweeps/expire_waiting_paused.sql")).bind(now_ms).bind(limit.max(0));
+    let stand = query(sql!("sweeps/expire_waiting_paused.sql")).bind(now_ms).bind(limit.max(0));
     let stood = write.changed(stand).await?;
-    let finish = query(include_str!("sweeps/expire_waiting.sql")).bind(now_ms).bind(limit.max(0));
+    let finish = query(sql!("sweeps/expire_waiting.sql")).bind(now_ms).bind(limit.max(0));
     let expired = process_ids(&write.rows(finish).await?)?;
     if stood == 0 && expired.is_empty() {
         return Ok((0, Vec::new()));
     }
-    let unqueue = query(include_str!("steps/leave_queue.sql")).bind(ids(&expired)?);
+    let unqueue = query(sql!("steps/leave_queue.sql")).bind(ids(&expired)?);
     let moved = write.rows(unqueue).await?.iter().map(|row| rows::moved(row)).collect::<StoreResult<Vec<_>>>()?;
     write.commit().await?;
     Ok((stood, moved))

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use apiary_database::{SqliteReaders, SqliteTransaction, SqliteWriter};
+use apiary_database::{SqliteReaders, SqliteTransaction, SqliteWriter, query, sql};
 use apiary_store::StoreResult;
 use sqlx::Sqlite;
-use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::sqlite::SqliteRow;
 
 use crate::SqliteStore;
 use crate::fault::{full, sorted};
 
 /// A statement with its parameters.
-pub(super) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+pub(super) type Statement<'q> = apiary_database::Statement<'q, Sqlite>;
 
 /// Runs a statement that reads; returns all its rows.
 pub(super) async fn read(readers: &SqliteReaders, statement: Statement<'_>) -> StoreResult<Vec<SqliteRow>> {
@@ -49,7 +48,7 @@ impl Write {
 pub(super) async fn prove_writable(store: &SqliteStore, age_max: Duration, now_ms: i64) -> StoreResult<()> {
     let write = async || {
         let mut write = store.writer.begin_small().await.map(Write).map_err(sorted)?;
-        write.changed(sqlx::query(include_str!("connections/prove_writable.sql")).bind(now_ms)).await?;
+        write.changed(query(sql!("connections/prove_writable.sql")).bind(now_ms)).await?;
         write.commit().await
     };
     store.writer.commits().prove(age_max, full, write).await

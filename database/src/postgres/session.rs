@@ -13,9 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::breaks::{Breaks, is_break, is_failed_write, is_full, is_ordinary};
 use crate::Commits;
 use crate::limits::DEMOTED_ANSWER_MAX;
-
-/// A statement with its parameters.
-type Statement<'q> = Query<'q, Postgres, PgArguments>;
+use crate::statement::{self, Statement};
 
 /// A connection taken from the pool. It returns to the pool only in a known state. After a failure, or when dropped
 /// during a statement or transaction (the caller was cancelled, the network is silent), it is closed and the server
@@ -66,7 +64,12 @@ impl PostgresSession {
     ///
     /// # Errors
     /// Postgres's error, or a time-out.
-    pub async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
+    pub async fn rows(&mut self, statement: impl Into<Statement<'_, Postgres>>) -> Result<Vec<PgRow>, Error> {
+        let Statement { name, query } = statement.into();
+        statement::run(name, self.fetch(query)).await
+    }
+
+    async fn fetch(&mut self, statement: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Error> {
         let is_single = self.enter().await?;
         let statement = statement.persistent(self.pooled_begin.is_none());
         // Set before the await: a caller cancelled here leaves half an answer on the connection, and `drop` must close
@@ -82,7 +85,7 @@ impl PostgresSession {
     ///
     /// # Errors
     /// As for [`Self::rows`].
-    pub async fn row(&mut self, statement: Statement<'_>) -> Result<Option<PgRow>, Error> {
+    pub async fn row(&mut self, statement: impl Into<Statement<'_, Postgres>>) -> Result<Option<PgRow>, Error> {
         Ok(self.rows(statement).await?.into_iter().next())
     }
 
@@ -90,7 +93,7 @@ impl PostgresSession {
     ///
     /// # Errors
     /// As for [`Self::rows`].
-    pub async fn changes(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
+    pub async fn changes(&mut self, statement: impl Into<Statement<'_, Postgres>>) -> Result<Vec<PgRow>, Error> {
         let rows = self.rows(statement).await?;
         self.note_change(!rows.is_empty());
         Ok(rows)
@@ -100,7 +103,12 @@ impl PostgresSession {
     ///
     /// # Errors
     /// As for [`Self::rows`].
-    pub async fn changed(&mut self, statement: Statement<'_>) -> Result<u64, Error> {
+    pub async fn changed(&mut self, statement: impl Into<Statement<'_, Postgres>>) -> Result<u64, Error> {
+        let Statement { name, query } = statement.into();
+        statement::run(name, self.execute(query)).await
+    }
+
+    async fn execute(&mut self, statement: Query<'_, Postgres, PgArguments>) -> Result<u64, Error> {
         let is_single = self.enter().await?;
         let statement = statement.persistent(self.pooled_begin.is_none());
         self.is_between_statements = false;
@@ -116,7 +124,7 @@ impl PostgresSession {
     ///
     /// # Errors
     /// As for [`Self::rows`].
-    pub async fn changed_little(&mut self, statement: Statement<'_>) -> Result<u64, Error> {
+    pub async fn changed_little(&mut self, statement: impl Into<Statement<'_, Postgres>>) -> Result<u64, Error> {
         self.is_small = true;
         let changed = self.changed(statement).await;
         self.is_small = false;

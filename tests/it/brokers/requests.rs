@@ -26,7 +26,7 @@ impl Scene {
             .set("APIARY_BROKER_LISTEN", port.address())
             .set("APIARY_BROKER_DATABASE_URL", format!("sqlite:{}", folder.path().join("apiary.db").display()))
             .set("APIARY_BROKER_SERVER_OWNER", owner.id())
-            .set("APIARY_LOG_LEVEL", "debug")
+            .set("APIARY_LOG_LEVEL", "trace")
             .set("APIARY_LOG_FORMAT", "json");
         broker.start();
         broker.ready().await;
@@ -43,6 +43,17 @@ impl Scene {
         let words = self.broker.words();
         let lines = words.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.filter(|line| line["message"] == "call ended" && line["span"][field] == value).collect()
+    }
+
+    /// Waits for a line in a span of this kind.
+    async fn line_in(&self, message: &str, span: &str, field: &str, value: &str) -> Value {
+        eventually(&format!("a line in {span}{{{field}={value}}}"), async || {
+            let words = self.broker.words();
+            let mut lines = words.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            lines
+                .find(|line| line["message"] == message && line["span"]["name"] == span && line["span"][field] == value)
+        })
+        .await
     }
 
     /// Waits for the end of a call with this id.
@@ -108,4 +119,17 @@ async fn a_calls_lines_say_whose_it_is_and_its_last_line_comes_with_its_end() {
     assert_eq!(scene.ended("request_id", &id), Vec::<Value>::new(), "it goes on");
     drop(watch);
     assert_eq!(scene.end_of(&id).await["status"], "CANCELLED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_and_statements_have_spans_and_a_line_at_their_ends() {
+    let scene = Scene::start().await;
+    let client = scene.client();
+    client.create_colony("shop").await.unwrap();
+    let sweep = scene.line_in("pass ended", "sweep", "kind", "leases").await;
+    assert!(sweep["duration_ms"].is_number(), "{sweep}");
+    let statement = scene.line_in("statement ended", "statement", "file", "colonies/create").await;
+    let spans: Vec<_> = statement["spans"].as_array().unwrap().iter().map(|span| &span["name"]).collect();
+    assert_eq!(spans, ["rpc", "statement"], "{statement}");
+    assert_eq!(statement["spans"][0]["method"], "CreateColony");
 }
