@@ -183,7 +183,7 @@ async fn a_key_that_is_refused_costs_no_event_however_often_it_is_tried() {
         }
     }
     let words = scene.bee.words();
-    assert!(words.contains("WARN") && words.contains("something around it is out of order"), "{words}");
+    assert!(words.contains("WARN") && words.contains("a service that it needs is out of order"), "{words}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
