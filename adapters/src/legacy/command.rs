@@ -24,6 +24,7 @@ pub(super) struct Call {
 /// Reads a command. `function` is the value of the row's own column, which takes precedence over the command.
 pub(super) fn read(command: Option<&RawValue>, function: Option<String>) -> Result<Call, String> {
     let Some(command) = command else { return Ok(Call { function, ..Call::default() }) };
+    // Some tables store the command as a text that contains JSON.
     if command.get().starts_with('"') {
         let text: String =
             serde_json::from_str(command.get()).map_err(|error| format!("`command` cannot be read: {error}"))?;

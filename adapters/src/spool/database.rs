@@ -25,6 +25,7 @@ pub(super) async fn open(path: &Path, colony: Id) -> Result<(SqliteWriter, Spool
         .synchronous(SqliteSynchronous::Full)
         // A short log: before its room is free again, its contents need as much room in the file.
         .pragma("wal_autocheckpoint", SPOOL_LOG_PAGES)
+        // An operator's command may hold the write lock for a moment.
         .busy_timeout(Duration::from_secs(2));
     if std::fs::metadata(path).map_or(true, |file| file.len() == 0) {
         make(&options).await.map_err(|error| SpoolError::sql(path, &error))?;
@@ -33,6 +34,7 @@ pub(super) async fn open(path: &Path, colony: Id) -> Result<(SqliteWriter, Spool
     match take(&writer, path, colony).await {
         Ok(totals) => Ok((writer, totals)),
         Err(error) => {
+            // Closed before the return, because the caller may open the file again.
             writer.close().await;
             Err(error)
         }

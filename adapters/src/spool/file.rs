@@ -119,6 +119,7 @@ impl SpoolFile {
         };
         let mut log = self.path.clone().into_os_string();
         log.push("-wal");
+        // An immutable read ignores the log, and would miss the commits in it.
         let is_settled = std::fs::metadata(log).map_or(true, |log| log.len() == 0);
         if !matches!(error, SpoolError::NotWritable { .. }) || !is_settled {
             return Err(error);

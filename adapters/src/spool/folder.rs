@@ -25,6 +25,7 @@ impl Folder {
             _ => check_mode(path, 0o700)?,
         }
         let lock = open(&path.join("lock"))?;
+        // Does not wait: a second adapter on the same folder is a mistake, not contention.
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(SpoolError::InUse(path.to_owned())),

@@ -161,6 +161,8 @@ impl Spool {
             _ => Err(full("the reserve for a full disk is missing".to_owned())),
         };
         let proof = async {
+            // Without the reserve, older commits prove nothing; the request also makes the writer try to create it
+            // again.
             if self.totals().lacks_reserve {
                 write().await
             } else {

@@ -64,6 +64,7 @@ fn make(path: &Path, given_up: u64) -> io::Result<()> {
         if std::fs::metadata(path).is_ok_and(|found| found.len() >= bytes) {
             return Ok(());
         }
+        // Filled with the margin and then shortened, which proves that the margin is free, too.
         made = fill(path, if given_up > 0 { bytes + SPOOL_RESERVE_MARGIN_BYTES } else { bytes })
             .and_then(|file| file.set_len(bytes));
         if made.is_ok() {
@@ -77,6 +78,7 @@ fn make(path: &Path, given_up: u64) -> io::Result<()> {
 
 fn fill(path: &Path, bytes: u64) -> io::Result<File> {
     let mut file: File = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    // Not zeros, which a file system may store without using room.
     let block = [0xa5; 16 * 1024];
     for _ in 0..bytes / 16 / 1024 {
         file.write_all(&block)?;

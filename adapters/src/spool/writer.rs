@@ -101,6 +101,7 @@ impl Writer {
         let mut batch = Vec::with_capacity(SPOOL_BATCH_MAX);
         loop {
             tokio::select! {
+                // Biased, so that a stop closes the queue before further requests are taken from it.
                 biased;
                 () = close.cancelled(), if !self.jobs.is_closed() => self.jobs.close(),
                 received = self.jobs.recv_many(&mut batch, SPOOL_BATCH_MAX) => {

@@ -73,6 +73,7 @@ impl LocalColony {
                 Ok(Self { folder, id: keys.colony.id(), operator, broker, webhook, endpoints, bees })
             }
             Err(error) => {
+                // Stopped in order also after a failed start, so that its database is closed.
                 broker.stop().await;
                 Err(error)
             }

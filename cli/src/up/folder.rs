@@ -117,12 +117,14 @@ pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     let write = || {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         file.write_all(text.as_bytes())?;
+        // On the disk before it gets its name: a crash must not leave an empty file under that name.
         file.sync_all()?;
         // A hard link fails if the name is in use; a rename would replace the existing file.
         match std::fs::hard_link(&unfinished, path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
             _ => std::fs::remove_file(&unfinished)?,
         }
+        // The directory entry must be on the disk, too.
         File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
     };
     write().with_context(|| path.display().to_string())

@@ -23,6 +23,8 @@ pub(crate) fn data_folder(settings: &Settings) -> Option<PathBuf> {
     match settings.file() {
         Some(file) => {
             let file = std::path::absolute(file).ok()?;
+            // The lock file marks a folder of `apiary up`; a profile alone does not, because users may write one
+            // anywhere.
             file.parent().filter(|folder| folder.join(LOCK).exists() && pins(&file, settings)).map(Path::to_owned)
         }
         None => default_data_folder(),
