@@ -5,12 +5,12 @@
 use std::io::{BufRead as _, BufReader, pipe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use apiary_adapters::sources::stripe::StripeConfig;
 use apiary_adapters::{Sink, SinkError, Webhook, WebhookConfig};
 use apiary_daemon::LogWriter;
 use apiary_executor_sdk::SubmitResult;
+use apiary_executor_sdk::testing::eventually;
 use apiary_identity::{Clock as _, Id, KeyPair, Spec, SystemClock};
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -63,15 +63,6 @@ async fn post(webhook: &Webhook, number: usize) {
     assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
 }
 
-async fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let waiting = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap_or_else(|_| panic!("not within 30 s: {what}"));
-}
-
 #[tokio::test]
 async fn a_hundred_refusals_of_one_cause_are_a_few_warnings_that_name_event_and_remedy() {
     let (reader, writer) = pipe().unwrap();
@@ -87,13 +78,13 @@ async fn a_hundred_refusals_of_one_cause_are_a_few_warnings_that_name_event_and_
     let webhook = Webhook::start(config, broker, Arc::new(SystemClock)).await.unwrap();
     for number in 0..EVENTS {
         post(&webhook, number).await;
-        eventually("it is set aside", || webhook.spool().waiting_events == 0).await;
+        eventually("it is set aside", async || webhook.spool().waiting_events == 0).await;
     }
     let notices = webhook.notices().list();
     assert_eq!((notices[0].kind, notices[0].count), ("EVENTS_SET_ASIDE", 100), "all are counted");
     post(&webhook, EVENTS).await;
     let tries = || webhook.notices().list().first().map_or(0, |notice| notice.count);
-    eventually("the broker is tried again and again", || tries() >= 4).await;
+    eventually("the broker is tried again and again", async || tries() >= 4).await;
     tracing::info!("the end of the test");
     let lines: Vec<String> = BufReader::new(reader)
         .lines()

@@ -8,6 +8,7 @@
 //! | submit, read, watch, operate | [`Client`], one method for each call of the broker; [`ClientConfig`] says where it is |
 //! | be a bee | [`Executor::builder`]; handlers take a [`Work`] and return an output or a [`Failure`] |
 //! | test a handler without a broker | [`testing::work`] |
+//! | wait in a test, but for no fixed time | [`testing::eventually()`] |
 //! | claim by hand, without the runtime | [`lease`] |
 //! | refuse dangerous arguments | [`guard`] |
 //! | sign and verify | [`identity`]; [`wire`] turns its envelopes into messages and back |

@@ -1,4 +1,4 @@
-//! Unit tests of handlers: work made by hand, without a broker.
+//! Tests of bees: work made by hand, without a broker, and waits for conditions.
 //!
 //! ```
 //! use apiary_executor_sdk::{Failure, Work, testing};
@@ -17,6 +17,8 @@
 //! # });
 //! ```
 
+mod eventually;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,6 +32,8 @@ use uuid::Uuid;
 use crate::Work;
 use crate::journal::Journal;
 use crate::work::Parts;
+
+pub use eventually::{Check, PATIENCE, blocking, eventually, eventually_within};
 
 /// Creates work for this function: a first attempt, without arguments, submitted by a user named `tester`.
 pub fn work(function: &str) -> WorkBuilder {

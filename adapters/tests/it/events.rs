@@ -1,5 +1,6 @@
 //! Events with hostile content arrive as they are, and do no harm on the way.
 
+use apiary_executor_sdk::testing::eventually;
 use serde_json::json;
 
 use crate::harness::{Broker, config, event_of, post, start};
@@ -52,7 +53,7 @@ async fn whatever_an_event_says_its_bytes_arrive_unchanged() {
         assert_eq!(post(webhook.address(), body).await.unwrap().status, 202, "{id}");
     }
     broker.is_back();
-    crate::harness::eventually("all are forwarded", || broker.events().len() == bodies.len()).await;
+    eventually("all are forwarded", async || broker.events().len() == bodies.len()).await;
     for (id, body) in &bodies {
         assert_eq!(broker.spec(id).args().to_bytes().unwrap(), *body, "{id} over the spool");
     }

@@ -9,10 +9,11 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use apiary_executor_sdk::testing::eventually;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 
-use crate::harness::{Broker, config, event, eventually, post, start};
+use crate::harness::{Broker, config, event, post, start};
 
 /// Variable with the spool's folder; set only in the process that is to be killed.
 const FOLDER: &str = "APIARY_TEST_KILL_FOLDER";
@@ -32,7 +33,7 @@ async fn an_adapter_killed_at_any_moment_loses_nothing_that_it_answered() {
         let (mut adapter, address) = start_process(folder.path(), &broker).await;
         let posters: Vec<_> =
             (0..8).map(|_| tokio::spawn(post_until_refused(address, answered.clone(), number.clone()))).collect();
-        let enough = || answered.try_lock().is_ok_and(|answered| answered.len() >= round * EVENTS_PER_ROUND);
+        let enough = async || answered.try_lock().is_ok_and(|answered| answered.len() >= round * EVENTS_PER_ROUND);
         eventually("enough events are answered", enough).await;
         // SIGKILL, in the middle of whatever it is doing.
         adapter.kill().await.unwrap();
@@ -41,7 +42,7 @@ async fn an_adapter_killed_at_any_moment_loses_nothing_that_it_answered() {
         }
     }
     let webhook = start(config(folder.path()), &broker).await;
-    eventually("the spool is empty", || webhook.spool().waiting_events == 0).await;
+    eventually("the spool is empty", async || webhook.spool().waiting_events == 0).await;
     let forwarded: std::collections::HashSet<String> = broker.events().into_iter().collect();
     let answered = answered.lock().await;
     let lost: Vec<_> = answered.iter().filter(|id| !forwarded.contains(*id)).collect();
@@ -75,7 +76,7 @@ async fn start_process(folder: &Path, broker: &Broker) -> (Child, SocketAddr) {
         .spawn()
         .unwrap();
     let mut address = None;
-    eventually("the adapter listens", || {
+    eventually("the adapter listens", async || {
         address = std::fs::read_to_string(&told).ok().and_then(|text| text.parse().ok());
         address.is_some()
     })

@@ -1,5 +1,6 @@
 //! Bounds of size.
 
+use apiary_executor_sdk::testing::eventually;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -36,7 +37,7 @@ async fn the_largest_event_also_fits_the_spool() {
     let body = format!("{head}{}{}}}", "[".repeat(brackets), "]".repeat(brackets));
     assert_eq!(post(webhook.address(), body.as_bytes()).await.unwrap().status, 202);
     broker.is_back();
-    crate::harness::eventually("it is forwarded", || webhook.stats().forwarded == 1).await;
+    eventually("it is forwarded", async || webhook.stats().forwarded == 1).await;
     assert_eq!(broker.spec("evt_1").args().to_bytes().unwrap(), body);
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use apiary_executor_sdk::testing::eventually;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
@@ -138,7 +139,7 @@ async fn a_stop_lets_requests_end_and_cuts_those_that_do_not() {
     post(address, &event("evt_2")).await.unwrap();
 
     let stopping = tokio::spawn(webhook.stop());
-    crate::harness::eventually("the port is closed", || std::net::TcpStream::connect(address).is_err()).await;
+    eventually("the port is closed", async || std::net::TcpStream::connect(address).is_err()).await;
     half_way.write_all(&body[10..]).await.unwrap();
     assert_eq!(read_answer(half_way).await.unwrap().status, 200);
     assert!(until_closed(never_ends).await.is_empty(), "cut without an answer");

@@ -9,11 +9,12 @@ use std::time::Duration;
 use apiary_adapters::{
     BrokerState, SetAside, SetAsideFilter, SpoolError, SpoolFile, StartError, Webhook, WebhookConfig,
 };
+use apiary_executor_sdk::testing::eventually;
 use apiary_identity::SystemClock;
 use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::harness::{Broker, config, event, eventually, get, post, start};
+use crate::harness::{Broker, config, event, get, post, start};
 
 fn ids(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|n| format!("evt_{n}")).collect()
@@ -43,7 +44,7 @@ async fn while_the_broker_is_away_events_are_kept_and_then_forwarded_in_order() 
     assert_eq!(body, json!({ "outcome": "spooled", "event": "evt_0" }), "the same event again takes no second place");
     assert_eq!((webhook.spool().waiting_events, webhook.broker()), (20, BrokerState::Away));
     broker.is_back();
-    eventually("all are forwarded", || webhook.stats().forwarded == 20).await;
+    eventually("all are forwarded", async || webhook.stats().forwarded == 20).await;
     assert_eq!(broker.events(), ids(0..20));
     assert_eq!((webhook.spool().waiting_events, webhook.broker()), (0, BrokerState::Reachable));
     post_all(&webhook, &ids(20..21), 200).await;
@@ -58,7 +59,7 @@ async fn a_task_of_the_adapter_that_panics_goes_on_with_what_it_had_and_is_repor
     for name in webhook.tasks().names() {
         post_all(&webhook, &ids(posted..posted + 5), 202).await;
         webhook.tasks().sabotage(name);
-        let is_reported = || webhook.notices().list().iter().any(|notice| notice.subject == name);
+        let is_reported = async || webhook.notices().list().iter().any(|notice| notice.subject == name);
         eventually("the panic is reported", is_reported).await;
         // A sender that got no 2xx sends again.
         for id in ids(posted + 5..posted + 10) {
@@ -71,13 +72,13 @@ async fn a_task_of_the_adapter_that_panics_goes_on_with_what_it_had_and_is_repor
         posted += 10;
     }
     assert!(posted >= 20, "{:?}", webhook.tasks().names());
-    eventually("all tasks are steady", || webhook.tasks().is_up()).await;
+    eventually("all tasks are steady", async || webhook.tasks().is_up()).await;
     assert_eq!(get(webhook.address(), "/readyz").await.status, 200);
     let health = get(webhook.address(), "/healthz").await.body;
     let kinds: Vec<_> = health["notices"].as_array().unwrap().iter().map(|notice| &notice["kind"]).collect();
     assert!(health["status"] == "degraded" && kinds.contains(&&json!("TASK_RESTARTED")), "{health}");
     broker.is_back();
-    eventually("all are forwarded", || webhook.spool().waiting_events == 0).await;
+    eventually("all are forwarded", async || webhook.spool().waiting_events == 0).await;
     assert_eq!(broker.events(), ids(0..posted));
     webhook.stop().await;
 }
@@ -92,7 +93,7 @@ async fn as_long_as_the_spool_is_not_empty_new_events_wait_behind_it() {
         let answer = post(webhook.address(), &event(&id)).await.unwrap();
         assert!(matches!(answer.status, 200 | 202), "{answer:?}");
     }
-    eventually("the spool is empty", || webhook.spool().waiting_events == 0).await;
+    eventually("the spool is empty", async || webhook.spool().waiting_events == 0).await;
     assert_eq!(broker.events(), ids(0..200), "one after the other, some by the spool, some not");
 }
 
@@ -107,7 +108,7 @@ async fn a_broker_that_does_not_answer_in_time_is_not_waited_for() {
     assert_eq!(webhook.broker(), BrokerState::Away);
     broker.is_back();
     // The forwarder may be waiting for an answer that never comes; it gives up after ten seconds.
-    eventually("it is forwarded", || webhook.stats().forwarded == 1).await;
+    eventually("it is forwarded", async || webhook.stats().forwarded == 1).await;
     assert_eq!(
         broker.events(),
         ids(0..1),
@@ -126,7 +127,7 @@ async fn after_a_restart_the_spool_is_forwarded_in_order() {
     }
     broker.is_back();
     let webhook = start(config(folder.path()), &broker).await;
-    eventually("all are forwarded", || webhook.stats().forwarded == 20).await;
+    eventually("all are forwarded", async || webhook.stats().forwarded == 20).await;
     assert_eq!(broker.events(), ids(0..20));
 }
 
@@ -144,7 +145,7 @@ async fn a_full_spool_is_answered_503_until_there_is_room() {
     assert_eq!(get(webhook.address(), "/healthz").await.body["spool"]["full"], true);
     assert_eq!(webhook.stats().unkept, 1);
     broker.is_back();
-    eventually("all are forwarded", || webhook.stats().forwarded == 3).await;
+    eventually("all are forwarded", async || webhook.stats().forwarded == 3).await;
     assert_eq!(get(webhook.address(), "/readyz").await.status, 200);
     post_all(&webhook, &ids(3..4), 200).await;
     assert_eq!(broker.events(), ids(0..4));
@@ -174,10 +175,10 @@ async fn what_the_broker_refuses_is_kept_until_it_does_not() {
     let health = get(webhook.address(), "/healthz").await.body;
     assert_eq!((&health["status"], &health["broker_refuses"]), (&json!("degraded"), &json!("NOT_PERMITTED")));
     let tries = broker.submits();
-    eventually("it is tried again", || broker.submits() > tries).await;
+    eventually("it is tried again", async || broker.submits() > tries).await;
     assert_eq!(webhook.spool().set_aside_events, 0, "a missing grant says nothing about the events");
     broker.is_back();
-    eventually("all are forwarded", || webhook.stats().forwarded == 3).await;
+    eventually("all are forwarded", async || webhook.stats().forwarded == 3).await;
     assert_eq!(broker.events(), ids(0..3));
 }
 
@@ -190,7 +191,7 @@ async fn an_event_that_the_broker_never_accepts_is_set_aside_for_those_behind_it
         let answer = post(webhook.address(), &event(&id)).await.unwrap();
         assert!(matches!(answer.status, 200 | 202), "{id}: {answer:?}");
     }
-    eventually("the line is empty", || webhook.spool().waiting_events == 0).await;
+    eventually("the line is empty", async || webhook.spool().waiting_events == 0).await;
     assert_eq!(broker.events(), ["evt_0", "evt_2", "evt_3"]);
     let set_aside = webhook.set_aside().await.unwrap();
     assert_eq!(set_aside.len(), 1);
@@ -204,12 +205,12 @@ async fn an_event_that_the_broker_never_accepts_is_set_aside_for_those_behind_it
 
     // Still not accepted at the next start, and at the one after that it is.
     let webhook = start(config(folder.path()), &broker).await;
-    eventually("it was tried again", || webhook.stats().set_aside == 1).await;
+    eventually("it was tried again", async || webhook.stats().set_aside == 1).await;
     assert_eq!(webhook.spool().set_aside_events, 1);
     webhook.stop().await;
     broker.accepts_all();
     let webhook = start(config(folder.path()), &broker).await;
-    eventually("it is forwarded", || webhook.stats().forwarded == 1).await;
+    eventually("it is forwarded", async || webhook.stats().forwarded == 1).await;
     assert_eq!(broker.events(), ["evt_0", "evt_2", "evt_3", "evt_1"]);
     assert_eq!(webhook.spool().set_aside_events, 0);
 }
@@ -223,7 +224,7 @@ async fn two_hundred_events_at_once_fit_the_spool() {
     assert!(answers.iter().all(|answer| answer.status == 202), "{answers:?}");
     assert_eq!(webhook.spool().waiting_events, 200);
     broker.is_back();
-    eventually("all are forwarded", || webhook.stats().forwarded == 200).await;
+    eventually("all are forwarded", async || webhook.stats().forwarded == 200).await;
     assert_eq!(broker.events().len(), 200);
 }
 
@@ -247,7 +248,7 @@ async fn dropping_the_adapter_loses_nothing_that_was_answered() {
         }
     }
     let webhook = again.unwrap();
-    eventually("all are there", || webhook.spool().waiting_events == 0).await;
+    eventually("all are there", async || webhook.spool().waiting_events == 0).await;
     assert_eq!(broker.events(), ids(0..5));
 }
 
@@ -312,7 +313,7 @@ async fn a_damaged_spool_is_refused_with_advice_and_left_as_it_is() {
     std::fs::write(&file, &sound).unwrap();
     broker.is_back();
     let webhook = start(config(folder.path()), &broker).await;
-    eventually("all are forwarded", || webhook.stats().forwarded == 50).await;
+    eventually("all are forwarded", async || webhook.stats().forwarded == 50).await;
 }
 
 #[tokio::test]
@@ -325,7 +326,7 @@ async fn a_spool_of_another_colony_is_refused_until_it_is_empty() {
     assert!(matches!(error, SpoolError::Colony { events: 2, .. }), "{error}");
     one.is_back();
     let webhook = start(config(folder.path()), &one).await;
-    eventually("all are forwarded", || webhook.stats().forwarded == 2).await;
+    eventually("all are forwarded", async || webhook.stats().forwarded == 2).await;
     webhook.stop().await;
     start(config(folder.path()), &other).await.stop().await;
     assert_eq!(other.events(), Vec::<String>::new());
@@ -359,7 +360,7 @@ async fn an_event_that_cannot_be_written_is_answered_503_and_later_ones_are_kept
     post_all(&webhook, &ids(1..3), 202).await;
     assert_eq!(get(webhook.address(), "/readyz").await.status, 200);
     broker.is_back();
-    eventually("all are forwarded", || webhook.stats().forwarded == 2).await;
+    eventually("all are forwarded", async || webhook.stats().forwarded == 2).await;
     assert_eq!(broker.events(), ids(1..3));
 }
 
@@ -374,7 +375,7 @@ async fn an_operator_lists_retries_and_deletes_refused_events_beside_the_running
     for id in ids(0..3) {
         post(webhook.address(), &event(&id)).await.unwrap();
     }
-    eventually("both are set aside", || webhook.spool().set_aside_events == 2).await;
+    eventually("both are set aside", async || webhook.spool().set_aside_events == 2).await;
     let health = get(webhook.address(), "/healthz").await.body;
     assert_eq!(health["notices"][0]["kind"], json!("EVENTS_SET_ASIDE"), "{health}");
 
@@ -392,11 +393,11 @@ async fn an_operator_lists_retries_and_deletes_refused_events_beside_the_running
     broker.accepts_all();
     assert!(file.retry("stripe:live::evt_0").await.unwrap());
     assert!(!file.retry("stripe:live::evt_0").await.unwrap(), "it is back in the line");
-    eventually("the adapter notices and forwards it", || broker.events() == ["evt_2", "evt_0"]).await;
+    eventually("the adapter notices and forwards it", async || broker.events() == ["evt_2", "evt_0"]).await;
     assert!(file.delete("stripe:live::evt_1").await.unwrap());
     assert!(file.show("stripe:live::evt_1").await.unwrap().is_none());
-    eventually("the adapter notices", || webhook.spool().set_aside_events == 0).await;
-    eventually("the notice ends", || webhook.notices().list().is_empty()).await;
+    eventually("the adapter notices", async || webhook.spool().set_aside_events == 0).await;
+    eventually("the notice ends", async || webhook.notices().list().is_empty()).await;
     file.close().await;
     webhook.stop().await;
 }

@@ -1,10 +1,11 @@
 //! Events that wait for the broker, or that it refused: shown with since when, why and what to do, until they are through.
 
 use apiary_adapters::SpoolFile;
+use apiary_executor_sdk::testing::eventually;
 use apiary_identity::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
-use crate::harness::{Broker, config, event, eventually, get, post, start};
+use crate::harness::{Broker, config, event, get, post, start};
 
 /// The notice of this kind on a page.
 fn notice(health: &Value, kind: &str) -> Option<Value> {
@@ -20,7 +21,7 @@ async fn an_event_that_was_set_aside_leaves_at_once_when_its_resend_is_accepted(
     for id in ["evt_0", "evt_1"] {
         assert_eq!(post(webhook.address(), &event(id)).await.unwrap().status, 202);
     }
-    eventually("both are set aside", || webhook.spool().set_aside_events == 2).await;
+    eventually("both are set aside", async || webhook.spool().set_aside_events == 2).await;
     broker.accepts_all();
     let answer = post(webhook.address(), &event("evt_0")).await.unwrap();
     assert_eq!((answer.status, &answer.body["outcome"]), (200, &json!("submitted")), "{answer:?}");
@@ -33,7 +34,7 @@ async fn an_event_that_was_set_aside_leaves_at_once_when_its_resend_is_accepted(
     assert_eq!(webhook.spool().set_aside_events, 0);
     let health = get(webhook.address(), "/healthz").await.body;
     assert_eq!(health["spool"]["set_aside_oldest_age_ms"], Value::Null, "{health}");
-    eventually("the notice ends", || webhook.notices().list().is_empty()).await;
+    eventually("the notice ends", async || webhook.notices().list().is_empty()).await;
     let submits = broker.submits();
     webhook.stop().await;
     // Each start tries again what is set aside: there is nothing.
@@ -49,13 +50,13 @@ async fn a_resend_that_waits_in_line_takes_what_was_set_aside_along() {
     broker.does_not_accept("evt_0");
     let webhook = start(config(folder.path()), &broker).await;
     post(webhook.address(), &event("evt_0")).await.unwrap();
-    eventually("it is set aside", || webhook.spool().set_aside_events == 1).await;
+    eventually("it is set aside", async || webhook.spool().set_aside_events == 1).await;
     broker.goes_away();
     for id in ["evt_1", "evt_0"] {
         assert_eq!(post(webhook.address(), &event(id)).await.unwrap().status, 202);
     }
     broker.is_back();
-    eventually("it is refused again", || webhook.stats().set_aside == 2).await;
+    eventually("it is refused again", async || webhook.stats().set_aside == 2).await;
     assert_eq!(webhook.set_aside().await.unwrap().len(), 1, "it is there once");
     broker.goes_away();
     for id in ["evt_2", "evt_0"] {
@@ -63,7 +64,7 @@ async fn a_resend_that_waits_in_line_takes_what_was_set_aside_along() {
     }
     broker.accepts_all();
     broker.is_back();
-    eventually("all are forwarded", || webhook.stats().forwarded == 3).await;
+    eventually("all are forwarded", async || webhook.stats().forwarded == 3).await;
     assert_eq!(webhook.set_aside().await.unwrap(), []);
     assert_eq!(webhook.spool().set_aside_events, 0);
     assert_eq!(broker.events(), ["evt_1", "evt_2", "evt_0"]);
@@ -84,11 +85,11 @@ async fn a_wait_for_the_broker_is_in_healthz_with_since_when_the_cause_and_the_r
     let since_ms = away["since_ms"].as_i64().unwrap();
     assert!((begun_ms..=SystemClock.now_ms()).contains(&since_ms), "{away}");
     assert!(!away.to_string().contains("nobody listens there"), "hosts are nobody's business: {away}");
-    eventually("each try counts", || webhook.notices().list()[0].count > 1).await;
+    eventually("each try counts", async || webhook.notices().list()[0].count > 1).await;
     assert_eq!(webhook.notices().list()[0].since_ms, since_ms, "it began once");
 
     broker.is_unready();
-    eventually("its answer is told", || webhook.notices().list()[0].subject == "UNAVAILABLE").await;
+    eventually("its answer is told", async || webhook.notices().list()[0].subject == "UNAVAILABLE").await;
     let health = get(webhook.address(), "/healthz").await.body;
     assert_eq!((health["notices"].as_array().unwrap().len(), &health["broker_reachable"]), (1, &json!(true)));
     let unready = notice(&health, "BROKER_AWAY").unwrap();
@@ -96,7 +97,7 @@ async fn a_wait_for_the_broker_is_in_healthz_with_since_when_the_cause_and_the_r
     assert!(unready["remedy"].as_str().unwrap().contains("/readyz"), "{unready}");
 
     broker.refuses();
-    eventually("it is refused", || webhook.notices().list()[0].kind == "BROKER_REFUSES").await;
+    eventually("it is refused", async || webhook.notices().list()[0].kind == "BROKER_REFUSES").await;
     let health = get(webhook.address(), "/healthz").await.body;
     assert_eq!(health["notices"].as_array().unwrap().len(), 1, "{health}");
     let refused = notice(&health, "BROKER_REFUSES").unwrap();
@@ -105,7 +106,7 @@ async fn a_wait_for_the_broker_is_in_healthz_with_since_when_the_cause_and_the_r
     assert!(refused["since_ms"].as_i64().unwrap() >= since_ms);
 
     broker.is_back();
-    eventually("it is forwarded", || webhook.stats().forwarded == 1).await;
+    eventually("it is forwarded", async || webhook.stats().forwarded == 1).await;
     let health = get(webhook.address(), "/healthz").await.body;
     assert_eq!((&health["status"], &health["notices"]), (&json!("ok"), &json!([])));
 }
@@ -118,14 +119,16 @@ async fn what_an_operator_changes_in_the_spool_is_noticed_while_the_broker_is_aw
     let path = config.spool_path.clone();
     let webhook = start(config, &broker).await;
     post(webhook.address(), &event("evt_0")).await.unwrap();
-    eventually("it is set aside", || webhook.spool().set_aside_events == 1).await;
+    eventually("it is set aside", async || webhook.spool().set_aside_events == 1).await;
     broker.refuses();
     post(webhook.address(), &event("evt_1")).await.unwrap();
     let file = SpoolFile::open(&path).await.unwrap();
     assert!(file.delete("stripe:live::evt_0").await.unwrap());
     file.close().await;
-    eventually("the adapter notices", || webhook.spool().set_aside_events == 0).await;
+    eventually("the adapter notices", async || webhook.spool().set_aside_events == 0).await;
     assert_eq!(webhook.spool().waiting_events, 1);
-    eventually("the notice ends", || webhook.notices().list().iter().all(|notice| notice.kind == "BROKER_REFUSES"))
-        .await;
+    eventually("the notice ends", async || {
+        webhook.notices().list().iter().all(|notice| notice.kind == "BROKER_REFUSES")
+    })
+    .await;
 }

@@ -4,10 +4,11 @@
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Stdio};
 
+use apiary_tests::blocking::eventually;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::scene::{PATIENCE, Scene, eventually};
+use crate::scene::{PATIENCE, Scene};
 
 /// A process under a test service manager.
 struct Unit {

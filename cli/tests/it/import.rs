@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use apiary_tests::blocking::eventually;
+
 use crate::local::Local;
 use crate::scene::Scene;
 
@@ -23,7 +25,7 @@ fn a_dump_becomes_processes_that_are_done_once() {
     let report = local.run(&import).json();
     assert_eq!((report["submitted"].as_u64(), report["existed"].as_u64()), (Some(2), Some(0)), "{report}");
     let process_id = report["tasks"][1]["process_id"].as_str().unwrap().to_owned();
-    let process = crate::scene::eventually("the echo bee has done it", || {
+    let process = eventually("the echo bee has done it", || {
         let process = local.run(&["process", "get", &process_id, "-o", "json"]).json();
         (process["state"] == "succeeded").then_some(process)
     });

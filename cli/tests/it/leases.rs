@@ -1,10 +1,11 @@
 //! `apiary lease`: an executor made of commands, through a running colony.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
+use apiary_tests::blocking::eventually;
 use serde_json::{Value, json};
 
 use crate::local::Local;
-use crate::scene::{Ran, Scene, eventually};
+use crate::scene::{Ran, Scene};
 use crate::tampering::alter;
 
 /// A colony, and the key of its executor `by-hand`.

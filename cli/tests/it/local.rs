@@ -5,11 +5,12 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
+use apiary_tests::blocking::eventually;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::scene::{Ran, Scene, eventually, process_in, run};
+use crate::scene::{Ran, Scene, process_in, run};
 
 /// A running `apiary up`; killed when dropped.
 pub(crate) struct Local {

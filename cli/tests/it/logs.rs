@@ -2,8 +2,10 @@
 
 use std::process::Stdio;
 
+use apiary_tests::blocking::eventually;
+
 use crate::local::Local;
-use crate::scene::{Scene, eventually};
+use crate::scene::Scene;
 
 const COUNT: [&str; 6] = ["process", "submit", "--type", "echo", "--function", "count"];
 

@@ -1,7 +1,9 @@
 //! `apiary process cancel`, `redrive`, `discard`, `retry` and `delete`, through a running colony.
 
+use apiary_tests::blocking::eventually;
+
 use crate::local::Local;
-use crate::scene::{Scene, eventually};
+use crate::scene::Scene;
 
 #[test]
 fn what_runs_is_told_and_what_waits_is_cancelled_at_once() {

@@ -5,10 +5,11 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use apiary_tests::blocking::eventually;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::scene::{Scene, eventually};
+use crate::scene::Scene;
 
 /// Returns the repository's folder.
 pub(crate) fn repository() -> PathBuf {

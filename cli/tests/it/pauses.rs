@@ -3,8 +3,10 @@
 
 use std::process::{Child, Stdio};
 
+use apiary_tests::blocking::eventually;
+
 use crate::local::Local;
-use crate::scene::{Scene, eventually, process_in};
+use crate::scene::{Scene, process_in};
 
 #[test]
 fn paused_work_waits_until_the_pause_is_removed() {

@@ -6,7 +6,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
-use crate::scene::{Scene, eventually};
+use apiary_tests::blocking::eventually;
+
+use crate::scene::Scene;
 
 /// A process that ends with the test.
 struct Running(Child);

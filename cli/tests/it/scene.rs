@@ -2,13 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Longest wait for any condition.
+/// Longest run of a command.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder to run the program in.
@@ -101,18 +101,5 @@ impl Ran {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         assert!(self.stderr.contains("error: "), "{}", self.stderr);
         self.stderr
-    }
-}
-
-/// Polls until `look` returns a value.
-#[track_caller]
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "waited {PATIENCE:?} in vain until {what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -5,12 +5,13 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use apiary_tests::blocking::eventually;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::local::Local;
-use crate::scene::{Scene, eventually};
+use crate::scene::Scene;
 
 #[test]
 fn the_documented_script_is_an_executor() {

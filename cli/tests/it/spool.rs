@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
+use apiary_tests::blocking::eventually;
 use apiary_tests::{Disk, Fault};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -12,7 +13,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::local::Local;
-use crate::scene::{Ran, Scene, eventually};
+use crate::scene::{Ran, Scene};
 
 const NAMES: [&str; 3] = ["stripe:live::evt_1", "stripe:live::evt_2", "stripe:test::evt_3"];
 

@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 
+use apiary_tests::blocking::eventually;
 use nix::pty::{Winsize, openpty};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::local::Local;
-use crate::scene::{Scene, eventually};
+use crate::scene::Scene;
 
 const WIDTHS: [u16; 4] = [40, 60, 80, 200];
 

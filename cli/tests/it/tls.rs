@@ -4,10 +4,11 @@
 use std::os::unix::fs::MetadataExt as _;
 
 use apiary_identity::{Clock as _, SystemClock};
+use apiary_tests::blocking::eventually;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::scene::{Scene, eventually};
+use crate::scene::Scene;
 
 /// Returns openssl's output, of both streams.
 fn openssl(scene: &Scene, arguments: &[&str]) -> String {

@@ -5,12 +5,13 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _, pipe};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
 
+use apiary_tests::blocking::eventually;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::local::{Local, command, refusal};
-use crate::scene::{Scene, eventually, process_in, run};
+use crate::scene::{Scene, process_in, run};
 
 #[test]
 fn a_first_start_makes_a_colony_that_works() {

@@ -1,7 +1,9 @@
 //! Tests of `apiary webhook send`: made-up events, and the answers of `apiary up`.
 
+use apiary_tests::blocking::eventually;
+
 use crate::local::Local;
-use crate::scene::{Scene, eventually};
+use crate::scene::Scene;
 
 const CREATED: &str = "customer.subscription.created";
 

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use apiary_tests::Port;
+use apiary_tests::blocking::eventually;
 
 use crate::local::Local;
 use crate::page::{self, commands};
-use crate::scene::{Scene, eventually};
+use crate::scene::Scene;
 
 /// A running bee; killed on drop.
 struct Bee(Child);

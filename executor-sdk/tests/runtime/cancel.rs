@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_executor_sdk::testing::eventually;
 use apiary_executor_sdk::{Failure, Work};
 use apiary_identity::OutcomeKind;
 use tokio::sync::Notify;
 
 use crate::fake::refusal;
-use crate::scene::{Running, Scene, eventually};
+use crate::scene::{Running, Scene};
 
 /// Far from now, by any clock.
 const FAR_MS: i64 = i64::MAX;
@@ -24,7 +25,7 @@ async fn a_handler_learns_of_its_cancellation_and_the_broker_that_it_stopped() {
             returned.map_err(Failure::retryable)
         };
         let running = Running::new(scene.short_executor().handle("f", handler).build().unwrap());
-        eventually("a result", || !scene.fake.state().results.is_empty()).await;
+        eventually("a result", async || !scene.fake.state().results.is_empty()).await;
         running.stop().await;
         let outcome = scene.fake.outcomes().remove(0);
         assert_eq!(outcome.outcome, OutcomeKind::Cancelled);
@@ -51,10 +52,10 @@ async fn a_handler_that_does_not_heed_is_dropped_when_the_broker_ends_the_lease(
     };
     let running = Running::new(scene.executor().slots(1).handle("f", handler).build().unwrap());
     // By then it was told; the deadline is over, so it is asked for again soon, long before a third of the lease.
-    eventually("renewals", || scene.fake.state().renewals.len() >= 4).await;
+    eventually("renewals", async || scene.fake.state().renewals.len() >= 4).await;
     scene.fake.state().renew_refusals.push_back(refusal(tonic::Code::FailedPrecondition, "LEASE_LOST", false));
     tokio::time::timeout(Duration::from_secs(10), dropped.notified()).await.unwrap();
-    eventually("the next claim", || scene.fake.state().claims.len() == 2).await;
+    eventually("the next claim", async || scene.fake.state().claims.len() == 2).await;
     running.stop().await;
     assert!(scene.fake.state().results.is_empty());
 }
@@ -67,7 +68,7 @@ async fn a_result_that_meets_a_cancellation_is_not_sent_again() {
     scene.hand_out("f", "1");
     let handler = |_: Work| async { Ok::<_, Failure>(1) };
     let running = Running::new(scene.executor().slots(1).handle("f", handler).build().unwrap());
-    eventually("the next claim", || scene.fake.state().claims.len() == 2).await;
+    eventually("the next claim", async || scene.fake.state().claims.len() == 2).await;
     running.stop().await;
     assert_eq!(scene.fake.state().results.len(), 1);
 }
@@ -78,7 +79,7 @@ async fn work_that_is_put_off_goes_back_with_its_delay_and_no_result() {
     scene.hand_out("f", "1");
     let handler = |_: Work| async { Err::<(), _>(Failure::snooze(Duration::from_secs(90), "the bank is closed")) };
     let running = Running::new(scene.executor().handle("f", handler).build().unwrap());
-    eventually("a release", || !scene.fake.state().releases.is_empty()).await;
+    eventually("a release", async || !scene.fake.state().releases.is_empty()).await;
     running.stop().await;
     let state = scene.fake.state();
     assert_eq!(state.releases.iter().map(|release| release.delay_ms).collect::<Vec<_>>(), [90_000]);

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use apiary_executor_sdk::Work;
+use apiary_executor_sdk::testing::eventually;
 use apiary_identity::OutcomeKind;
 use nix::sys::signal::{Signal, raise};
 use tokio_util::sync::CancellationToken;
 
-use crate::scene::{Running, Scene, eventually};
+use crate::scene::{Running, Scene};
 
 #[tokio::test]
 async fn work_in_hand_is_finished_and_no_more_is_claimed() {
@@ -88,7 +89,7 @@ async fn work_that_arrives_while_stopping_is_given_back() {
     let process_id = scene.hand_out("f", "1");
     let handler = |_| async { Ok("must not run") };
     let running = Running::new(scene.executor().handle("f", handler).build().unwrap());
-    eventually("the broker leased it", || scene.fake.state().queue.is_empty()).await;
+    eventually("the broker leased it", async || scene.fake.state().queue.is_empty()).await;
     running.shutdown.cancel();
     answer.cancel();
     running.ended().await.unwrap();
@@ -102,7 +103,7 @@ async fn work_that_arrives_while_stopping_is_given_back() {
 async fn an_idle_executor_stops_at_once() {
     let scene = Scene::new();
     let running = Running::new(scene.executor().handle("f", |_| async { Ok(()) }).build().unwrap());
-    eventually("a claim", || !scene.fake.state().claims.is_empty()).await;
+    eventually("a claim", async || !scene.fake.state().claims.is_empty()).await;
     let stopping = std::time::Instant::now();
     running.stop().await;
     assert!(stopping.elapsed() < Duration::from_secs(5), "a long poll of 20 s must not hold it");
@@ -132,7 +133,7 @@ async fn sigterm_stops_claiming_and_finishes_work_in_hand() {
     let executor = scene.executor().slots(1).handle("f", handler).build().unwrap();
     let running = tokio::spawn(executor.run_until_signalled());
     // The signal is listened for before the first claim.
-    eventually("a claim", || !scene.fake.state().claims.is_empty()).await;
+    eventually("a claim", async || !scene.fake.state().claims.is_empty()).await;
     raise(Signal::SIGTERM).unwrap();
     finish.cancel();
     tokio::time::timeout(Duration::from_secs(60), running).await.unwrap().unwrap().unwrap();

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use apiary_executor_sdk::testing::eventually;
 use apiary_executor_sdk::{Work, v1};
 use tokio_util::sync::CancellationToken;
 
 use crate::fake::refusal;
-use crate::scene::{Running, Scene, eventually};
+use crate::scene::{Running, Scene};
 
 #[tokio::test]
 async fn leases_beyond_those_asked_for_are_ignored() {
@@ -28,9 +29,9 @@ async fn leases_beyond_those_asked_for_are_ignored() {
         }
     };
     let running = Running::new(scene.executor().slots(2).handle("f", handler).build().unwrap());
-    eventually("both started", || started.load(Ordering::SeqCst) == 2).await;
+    eventually("both started", async || started.load(Ordering::SeqCst) == 2).await;
     finish.cancel();
-    eventually("both done", || scene.fake.state().results.len() == 2).await;
+    eventually("both done", async || scene.fake.state().results.len() == 2).await;
     running.stop().await;
     assert_eq!(started.load(Ordering::SeqCst), 2);
 }
@@ -55,9 +56,9 @@ async fn a_lease_that_is_in_hand_is_not_started_again() {
     };
     let running = Running::new(scene.executor().slots(4).handle("f", handler).build().unwrap());
     // The second claim asks for what is left when one of three leases was started.
-    eventually("the next claim", || scene.fake.state().claims.len() >= 2).await;
+    eventually("the next claim", async || scene.fake.state().claims.len() >= 2).await;
     finish.cancel();
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     running.stop().await;
     assert_eq!((started.load(Ordering::SeqCst), scene.fake.state().claims[1].count_max), (1, 3));
 }
@@ -72,7 +73,7 @@ async fn leases_of_nothing_are_ignored_and_work_goes_on() {
     scene.fake.hand_out(v1::Lease::default());
     scene.hand_out("f", "2");
     let running = Running::new(scene.executor().slots(1).handle("f", |_| async { Ok(()) }).build().unwrap());
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     running.stop().await;
     assert_eq!(scene.fake.outcomes().len(), 1);
 }
@@ -83,12 +84,12 @@ async fn empty_answers_at_once_do_not_make_it_spin() {
     scene.fake.state().impatient = true;
     let running = Running::new(scene.executor().handle("f", |_| async { Ok(()) }).build().unwrap());
     let begin = std::time::Instant::now();
-    eventually("some claims", || scene.fake.state().claims.len() >= 4).await;
+    eventually("some claims", async || scene.fake.state().claims.len() >= 4).await;
     // Three pauses that double from 200 ms, and jitter only adds.
     assert!(begin.elapsed() >= Duration::from_millis(200 + 400 + 800));
     scene.fake.state().impatient = false;
     scene.hand_out("f", "1");
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     running.stop().await;
 }
 
@@ -107,12 +108,12 @@ async fn a_refusal_later_on_is_waited_out() {
     let scene = Scene::new();
     scene.hand_out("f", "1");
     let running = Running::new(scene.executor().slots(1).handle("f", |_| async { Ok(()) }).build().unwrap());
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     let no = || refusal(tonic::Code::PermissionDenied, "NOT_PERMITTED", false);
     scene.fake.state().claim_refusals.extend([no(), no()]);
     scene.hand_out("f", "2");
     scene.hand_out("f", "3");
-    eventually("all results", || scene.fake.state().results.len() == 3).await;
+    eventually("all results", async || scene.fake.state().results.len() == 3).await;
     running.stop().await;
     assert!(scene.fake.state().claim_refusals.is_empty());
 }

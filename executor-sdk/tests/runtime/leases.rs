@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use apiary_executor_sdk::testing::eventually;
 use apiary_executor_sdk::{ClientError, Failure, Work};
 use apiary_identity::OutcomeKind;
-use futures::future::BoxFuture;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, ready};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::fake::refusal;
-use crate::scene::{Running, Scene, eventually};
+use crate::scene::{Running, Scene};
 
 /// Returns a handler that waits for its cancellation, records it, and returns a result all the same.
 fn heedful(cancelled: &Arc<AtomicBool>) -> impl Fn(Work) -> BoxFuture<'static, Result<(), Failure>> + use<> {
@@ -42,9 +44,9 @@ async fn a_lease_is_renewed_while_its_work_is_done() {
     };
     let running = Running::new(scene.executor().lease(Duration::from_secs(3)).handle("f", handler).build().unwrap());
     // Four renewals of a lease of three seconds, each third of it: longer than one lease lasts.
-    eventually("four renewals", || scene.fake.state().renewals.len() >= 4).await;
+    eventually("four renewals", async || scene.fake.state().renewals.len() >= 4).await;
     finish.notify_one();
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     running.stop().await;
     let outcome = scene.fake.outcomes().remove(0);
     assert_eq!(outcome.output().to_bytes().unwrap().as_ref(), b"false");
@@ -70,17 +72,17 @@ async fn a_heartbeat_that_panics_goes_on_and_its_work_is_finished() {
     let tasks = executor.tasks().clone();
     let running = Running::new(executor);
     let renewals = || scene.fake.state().renewals.len();
-    eventually("a renewal", || renewals() >= 1).await;
+    eventually("a renewal", async || renewals() >= 1).await;
     tasks.sabotage("heartbeats");
     let notice = || tasks.notices().list().into_iter().find(|notice| notice.subject == "heartbeats");
-    eventually("the panic is reported", || notice().is_some()).await;
+    eventually("the panic is reported", async || notice().is_some()).await;
     assert_eq!(notice().unwrap().kind, "TASK_RESTARTED");
     // Longer than one lease lasts.
     let before = renewals();
-    eventually("four renewals more", || renewals() >= before + 4).await;
+    eventually("four renewals more", async || renewals() >= before + 4).await;
     assert!(tasks.is_up(), "it is steady again");
     finish.notify_one();
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     running.stop().await;
     let outcome = scene.fake.outcomes().remove(0);
     assert_eq!(outcome.outcome, OutcomeKind::Succeeded);
@@ -99,17 +101,13 @@ async fn a_heartbeat_that_panics_again_and_again_ends_the_executor_with_an_error
     let executor = builder.build().unwrap();
     let tasks = executor.tasks().clone();
     let running = Running::new(executor);
-    eventually("it beats", || tasks.names().contains(&"heartbeats")).await;
-    let ending = tasks.clone();
-    let saboteur = tokio::spawn(async move {
-        loop {
-            tasks.sabotage("heartbeats");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    });
-    let problem = ending.failed().await;
+    eventually("it beats", async || tasks.names().contains(&"heartbeats")).await;
+    let problem = eventually("the executor gives up", async || {
+        tasks.sabotage("heartbeats");
+        tasks.failed().now_or_never()
+    })
+    .await;
     let error = running.ended().await.unwrap_err();
-    saboteur.abort();
     assert!(problem.contains("`heartbeats`"), "{problem}");
     assert!(matches!(&error, ClientError::Broken(words) if *words == problem), "{error}");
 }
@@ -122,7 +120,7 @@ async fn work_whose_lease_is_lost_is_cancelled_and_nothing_of_it_is_sent() {
     let cancelled = Arc::new(AtomicBool::new(false));
     let running = Running::new(scene.short_executor().slots(1).handle("f", heedful(&cancelled)).build().unwrap());
     // The one slot being asked for again means that the first work is over and done with.
-    eventually("the next claim", || scene.fake.state().claims.len() == 2).await;
+    eventually("the next claim", async || scene.fake.state().claims.len() == 2).await;
     assert!(cancelled.load(Ordering::SeqCst));
     running.stop().await;
     let state = scene.fake.state();
@@ -136,7 +134,7 @@ async fn a_lease_that_cannot_be_renewed_is_lost_at_its_end() {
     scene.hand_out("f", "1");
     let cancelled = Arc::new(AtomicBool::new(false));
     let running = Running::new(scene.short_executor().slots(1).handle("f", heedful(&cancelled)).build().unwrap());
-    eventually("the next claim", || scene.fake.state().claims.len() == 2).await;
+    eventually("the next claim", async || scene.fake.state().claims.len() == 2).await;
     assert!(cancelled.load(Ordering::SeqCst));
     running.stop().await;
     let state = scene.fake.state();
@@ -154,12 +152,12 @@ async fn a_renewal_that_fails_now_and_then_loses_nothing() {
     let handler = move |_| {
         let seen = seen.clone();
         async move {
-            eventually("renewals", || seen.state().renewals.len() >= 4).await;
+            eventually("renewals", move || ready(seen.state().renewals.len() >= 4)).await;
             Ok(())
         }
     };
     let running = Running::new(scene.executor().lease(Duration::from_secs(6)).handle("f", handler).build().unwrap());
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     running.stop().await;
     assert_eq!(scene.fake.outcomes()[0].outcome, OutcomeKind::Succeeded);
 }
@@ -172,7 +170,7 @@ async fn work_is_cancelled_when_its_execution_time_is_over() {
     scene.fake.hand_out(scene.lease(&spec));
     let cancelled = Arc::new(AtomicBool::new(false));
     let running = Running::new(scene.executor().slots(1).handle("f", heedful(&cancelled)).build().unwrap());
-    eventually("the next claim", || scene.fake.state().claims.len() == 2).await;
+    eventually("the next claim", async || scene.fake.state().claims.len() == 2).await;
     assert!(cancelled.load(Ordering::SeqCst));
     running.stop().await;
     assert!(scene.fake.state().results.is_empty());
@@ -198,10 +196,10 @@ async fn work_goes_on_while_the_broker_is_away_and_its_result_comes_home() {
     scene.kill().await;
     finish.cancel();
     scene.start("broker-2");
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     // The claim loop finds the new instance, too.
     scene.hand_out("f", "2");
-    eventually("two results", || scene.fake.state().results.len() == 2).await;
+    eventually("two results", async || scene.fake.state().results.len() == 2).await;
     running.stop().await;
 }
 
@@ -213,7 +211,7 @@ async fn a_handler_that_ignores_its_cancellation_is_dropped_and_its_slot_free_ag
     let running = Running::new(
         scene.short_executor().slots(1).handle("f", |_| std::future::pending::<Result<(), Failure>>()).build().unwrap(),
     );
-    eventually("the next claim", || scene.fake.state().claims.len() == 2).await;
+    eventually("the next claim", async || scene.fake.state().claims.len() == 2).await;
     running.stop().await;
     assert!(scene.fake.state().results.is_empty());
 }
@@ -226,7 +224,7 @@ async fn a_result_is_given_up_soon_after_its_lease_is_over() {
     scene.fake.state().result_refusals.extend(std::iter::repeat_n(away, 1000));
     scene.hand_out("f", "1");
     let running = Running::new(scene.short_executor().slots(1).handle("f", |_| async { Ok(()) }).build().unwrap());
-    eventually("the next claim", || scene.fake.state().claims.len() == 2).await;
+    eventually("the next claim", async || scene.fake.state().claims.len() == 2).await;
     running.stop().await;
     assert!(scene.fake.state().results.len() > 1);
 }
@@ -242,7 +240,7 @@ async fn a_heartbeat_that_loses_against_the_result_does_no_harm() {
     scene.fake.state().renew_refusals.extend(std::iter::repeat_n(lost, 10));
     scene.hand_out("f", "1");
     let running = Running::new(scene.short_executor().slots(1).handle("f", |_| async { Ok(()) }).build().unwrap());
-    eventually("the third try", || scene.fake.state().results.len() == 3).await;
+    eventually("the third try", async || scene.fake.state().results.len() == 3).await;
     running.stop().await;
     assert!(!scene.fake.state().renewals.is_empty());
 }

@@ -1,11 +1,12 @@
 //! Work that must not reach a handler, and the reports to the broker about it.
 
 use apiary_executor_sdk::guard::Guard;
+use apiary_executor_sdk::testing::eventually;
 use apiary_executor_sdk::{ExecutorBuilder, v1};
 use apiary_identity::{Envelope, KeyPair, Outcome, OutcomeKind};
 use bytes::Bytes;
 
-use crate::scene::{Running, Scene, eventually, grant};
+use crate::scene::{Running, Scene, grant};
 
 /// Hands out a lease, and returns the only outcome, which must not come from the handler.
 async fn refusal_of(scene: &Scene, lease: v1::Lease) -> Outcome {
@@ -17,7 +18,7 @@ async fn refusal_by(scene: &Scene, executor: ExecutorBuilder, lease: v1::Lease) 
     let handler = |_| async { Ok("the handler saw it") };
     let executor = executor.handle("f", handler).build().unwrap_or_else(|error| unreachable!("{error}"));
     let running = Running::new(executor);
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     running.stop().await;
     assert_eq!(scene.fake.state().results[0].0, "Fail");
     scene.fake.outcomes().remove(0)
@@ -123,7 +124,7 @@ async fn work_aimed_at_names_is_done_by_those_names_only() {
     spec.executor_names = vec!["alice".to_owned(), "bob".to_owned()];
     scene.fake.hand_out(scene.lease(&spec));
     let running = Running::new(scene.executor().name("bob").handle("f", |_| async { Ok(()) }).build().unwrap());
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     running.stop().await;
     assert_eq!(scene.fake.outcomes()[0].outcome, OutcomeKind::Succeeded);
 }
@@ -143,7 +144,7 @@ async fn arguments_that_do_not_fit_fail_for_good() {
     scene.hand_out("f", r#"{"name":7}"#);
     let greet = |name: String, _| async move { Ok(name) };
     let running = Running::new(scene.executor().handle_json("f", greet).build().unwrap());
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     running.stop().await;
     let outcome = scene.fake.outcomes().remove(0);
     assert_eq!(outcome.outcome, OutcomeKind::FailedFinal);

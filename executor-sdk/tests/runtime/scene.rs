@@ -125,17 +125,6 @@ pub(crate) fn grant(colony: &KeyPair, signer: &KeyPair, key: &KeyPair, function:
     Envelope::seal(signer, &document).unwrap()
 }
 
-/// Waits for a condition, up to a minute: the machine may be busy.
-pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
-    while !condition() {
-        if tokio::time::Instant::now() > deadline {
-            panic!("not within a minute: {what}");
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
 fn now() -> Timestamp {
     use apiary_identity::Clock as _;
     SystemClock.now()

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use apiary_executor_sdk::testing::eventually;
 use apiary_executor_sdk::{CancellationToken, ClientError, Failure, LogLevel, Output, Work};
 use apiary_identity::limits::CONTENT_BYTES_MAX;
 use apiary_identity::{Offer, Outcome, OutcomeKind};
+use futures::FutureExt as _;
 
 use crate::fake::refusal;
-use crate::scene::{Running, Scene, eventually};
+use crate::scene::{Running, Scene};
 
 /// Runs a handler on a process, and returns the only outcome.
 async fn outcome_of<F, O>(handler: impl Fn(Work) -> F + Send + Sync + 'static) -> Outcome
@@ -21,7 +23,7 @@ where
     let process_id = scene.hand_out("f", "1");
     let running =
         Running::new(scene.executor().handle("f", handler).build().unwrap_or_else(|error| unreachable!("{error}")));
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     running.stop().await;
     let mut outcomes = scene.fake.outcomes();
     assert_eq!(outcomes.len(), 1);
@@ -46,7 +48,7 @@ async fn work_is_done_and_its_result_signed() {
         Ok((a + b, unit, work.traceparent().unwrap_or_default().len()))
     };
     let running = Running::new(scene.executor().handle_json("add", add).build().unwrap());
-    eventually("a result", || !scene.fake.state().results.is_empty()).await;
+    eventually("a result", async || !scene.fake.state().results.is_empty()).await;
     running.stop().await;
 
     let (method, result) = scene.fake.state().results[0].clone();
@@ -92,7 +94,7 @@ async fn a_panic_is_a_retryable_failure_and_the_executor_goes_on() {
         scene.hand_out("f", args);
     }
     let running = Running::new(scene.executor().slots(1).handle("f", handler).build().unwrap());
-    eventually("three results", || scene.fake.state().results.len() == 3).await;
+    eventually("three results", async || scene.fake.state().results.len() == 3).await;
     running.stop().await;
     let outcomes = scene.fake.outcomes();
     for (outcome, words) in outcomes.iter().zip(["not even a future", "too odd"]) {
@@ -129,18 +131,18 @@ async fn a_loop_of_the_executor_that_panics_goes_on_and_the_work_in_hand_with_it
     let mut claims = 2;
     for (name, count) in tasks.names().into_iter().zip(1..) {
         // The fake broker, unlike a real one, would hand the lease to a claim whose connection is about to be closed.
-        eventually("a claim waits", || scene.fake.state().claims.len() >= claims).await;
+        eventually("a claim waits", async || scene.fake.state().claims.len() >= claims).await;
         tasks.sabotage(name);
-        let is_reported = || tasks.notices().list().iter().any(|notice| notice.subject == name);
+        let is_reported = async || tasks.notices().list().iter().any(|notice| notice.subject == name);
         eventually("the panic is reported", is_reported).await;
         claims += usize::from(name == "claims");
-        eventually("it claims again", || scene.fake.state().claims.len() >= claims).await;
+        eventually("it claims again", async || scene.fake.state().claims.len() >= claims).await;
         scene.hand_out("f", "2");
         claims += 1;
-        eventually("the next is done", || scene.fake.state().results.len() == count).await;
+        eventually("the next is done", async || scene.fake.state().results.len() == count).await;
     }
     go_on.cancel();
-    eventually("the first is done", || scene.fake.state().results.len() == 5).await;
+    eventually("the first is done", async || scene.fake.state().results.len() == 5).await;
     running.stop().await;
     assert!(scene.fake.outcomes().iter().all(|outcome| outcome.outcome == OutcomeKind::Succeeded));
 }
@@ -151,17 +153,13 @@ async fn an_executor_whose_loop_panics_again_and_again_ends_with_an_error() {
     let executor = scene.executor().handle("f", |_| async { Ok(()) }).build().unwrap();
     let tasks = executor.tasks().clone();
     let running = Running::new(executor);
-    eventually("it claims", || !scene.fake.state().claims.is_empty()).await;
-    let ending = tasks.clone();
-    let saboteur = tokio::spawn(async move {
-        loop {
-            tasks.sabotage("claims");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    });
-    let problem = ending.failed().await;
+    eventually("it claims", async || !scene.fake.state().claims.is_empty()).await;
+    let problem = eventually("the executor gives up", async || {
+        tasks.sabotage("claims");
+        tasks.failed().now_or_never()
+    })
+    .await;
     let error = running.ended().await.unwrap_err();
-    saboteur.abort();
     assert!(matches!(&error, ClientError::Broken(words) if *words == problem), "{error}");
 }
 
@@ -179,7 +177,7 @@ async fn a_result_is_sent_again_the_very_same_until_it_is_taken() {
     scene.fake.state().result_refusals.extend([away(), away()]);
     scene.hand_out("f", "1");
     let running = Running::new(scene.executor().handle("f", |_| async { Ok(1) }).build().unwrap());
-    eventually("three tries", || scene.fake.state().results.len() == 3).await;
+    eventually("three tries", async || scene.fake.state().results.len() == 3).await;
     running.stop().await;
     let results = scene.fake.state().results.clone();
     assert!(results.iter().all(|result| *result == results[0]));
@@ -192,7 +190,7 @@ async fn a_result_that_the_broker_finds_too_large_becomes_a_failure() {
     scene.fake.state().result_refusals.push_back(refusal(tonic::Code::InvalidArgument, "TOO_LARGE", false));
     scene.hand_out("f", "1");
     let running = Running::new(scene.executor().handle("f", |_| async { Ok("long") }).build().unwrap());
-    eventually("two results", || scene.fake.state().results.len() == 2).await;
+    eventually("two results", async || scene.fake.state().results.len() == 2).await;
     running.stop().await;
     let outcomes = scene.fake.outcomes();
     assert_eq!(outcomes[1].outcome, OutcomeKind::FailedFinal);
@@ -211,13 +209,14 @@ async fn handlers_never_outnumber_slots_and_claims_ask_for_what_is_free() {
         let (now, most) = (Arc::clone(&counted), Arc::clone(&highest));
         async move {
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            // Work that takes time, so that handlers overlap.
             tokio::time::sleep(Duration::from_millis(10)).await;
             now.fetch_sub(1, Ordering::SeqCst);
             Ok(())
         }
     };
     let running = Running::new(scene.executor().slots(3).handle("f", handler).build().unwrap());
-    eventually("thirty results", || scene.fake.state().results.len() == 30).await;
+    eventually("thirty results", async || scene.fake.state().results.len() == 30).await;
     running.stop().await;
     assert_eq!(most.load(Ordering::SeqCst), 3);
     let state = scene.fake.state();
@@ -238,7 +237,7 @@ async fn an_executor_says_with_each_claim_what_it_has() {
     };
     let builder = scene.executor().offer(offer).handle("f", |_: Work| async { Ok(Output::none()) });
     let running = Running::new(builder.build().unwrap());
-    eventually("a claim", || !scene.fake.state().claims.is_empty()).await;
+    eventually("a claim", async || !scene.fake.state().claims.is_empty()).await;
     running.stop().await;
     let offered = scene.fake.state().claims[0].offer.clone().unwrap();
     assert_eq!((offered.cpu.as_str(), offered.memory.as_str(), offered.gpus), ("1500m", "10G", 2));

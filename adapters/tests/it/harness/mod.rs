@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test that wants it")]
 
 mod broker;
-mod eventually;
 mod http;
 mod stripe;
 
@@ -15,7 +14,6 @@ use apiary_adapters::{Webhook, WebhookConfig};
 use apiary_identity::SystemClock;
 
 pub(crate) use broker::Broker;
-pub(crate) use eventually::eventually;
 pub(crate) use http::{get, read_answer, request};
 pub(crate) use stripe::{SECRET, event, event_of, post, signature};
 
