@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::web::{read_request, write_answer};
 
 /// A call of the function that applies an event.
 #[derive(Clone, Debug)]
@@ -80,7 +82,7 @@ impl PostgrestStub {
 }
 
 async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
-    let Some(body) = read(&mut stream).await else { return };
+    let Some((_, body)) = read_request(&mut stream).await else { return };
     let asked = Instant::now();
     let event = event_of(&body);
     if state.lock().unwrap().hangs {
@@ -92,8 +94,7 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     let is_taken = refusal.is_none();
     let taken = if event.is_some() { r#"{"outcome":"applied"}"# } else { r#"{"outcome":"ready"}"# };
     let (head, body) = refusal.unwrap_or_else(|| ("200 OK".to_owned(), taken.to_owned()));
-    let reply = format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
-    let _ = stream.write_all(reply.as_bytes()).await;
+    let _ = write_answer(&mut stream, &head, &body).await;
     if let Some(event) = event {
         state.lock().unwrap().calls.push(Call { event, asked, is_taken });
     }
@@ -104,24 +105,4 @@ fn event_of(body: &str) -> Option<String> {
     let arguments: Value = serde_json::from_str(body).ok()?;
     let change: Value = serde_json::from_str(arguments["change"].as_str()?).ok()?;
     Some(change["event"]["id"].as_str()?.to_owned())
-}
-
-/// Reads the body of a request.
-async fn read(stream: &mut TcpStream) -> Option<String> {
-    let mut bytes = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| {
-                let (name, value) = line.split_once(':')?;
-                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
-            });
-            if body.len() >= length.unwrap_or(0) {
-                return Some(body.to_owned());
-            }
-        }
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    }
 }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use apiary_tests::web::{read_request, write_answer};
+use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 /// A scripted answer.
@@ -45,36 +45,13 @@ async fn serve(listener: TcpListener, mut answers: VecDeque<Answer>, requests: A
     let mut answer = Answer::Close;
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let request = read(&mut stream).await;
-        requests.lock().unwrap().push(request);
+        let (head, body) = read_request(&mut stream).await.unwrap_or_default();
+        requests.lock().unwrap().push(format!("{head}\r\n\r\n{body}"));
         answer = answers.pop_front().unwrap_or(answer);
         match &answer {
-            Answer::Http(head, body) => {
-                let length = body.len();
-                let reply = format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
-                stream.write_all(reply.as_bytes()).await.unwrap();
-            }
+            Answer::Http(head, body) => write_answer(&mut stream, head, body).await.unwrap(),
             Answer::Silence => silent.push(stream),
             Answer::Close => {}
-        }
-    }
-}
-
-async fn read(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| {
-                let (name, value) = line.split_once(':')?;
-                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().unwrap())
-            });
-            if body.len() >= length.unwrap_or(0) {
-                return text;
-            }
-        }
-        if stream.read_buf(&mut bytes).await.unwrap() == 0 {
-            return text;
         }
     }
 }

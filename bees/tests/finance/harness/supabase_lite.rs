@@ -6,11 +6,11 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use apiary_bees::finance::PostgrestRecord;
 use apiary_identity::SystemClock;
-use apiary_tests::Port;
+use apiary_tests::{Port, eventually_within};
 use secrecy::SecretString;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -73,15 +73,12 @@ impl SupabaseLite {
     }
 
     async fn wait_until_it_listens(&mut self) {
-        let deadline = Instant::now() + START_TIMEOUT;
-        while tokio::net::TcpStream::connect(self.port.address()).await.is_err() {
+        eventually_within(START_TIMEOUT, "@supabase/lite listens", async || {
             let ended = self.child.try_wait().unwrap();
-            if ended.is_some() || Instant::now() > deadline {
-                let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
-                panic!("@supabase/lite does not listen ({ended:?}):\n{log}");
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            assert!(ended.is_none(), "@supabase/lite ended: {ended:?}");
+            tokio::net::TcpStream::connect(self.port.address()).await.is_ok()
+        })
+        .await;
     }
 
     /// A record as `service_role`.
@@ -113,6 +110,10 @@ impl SupabaseLite {
 
 impl Drop for SupabaseLite {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            eprintln!("--- @supabase/lite said:\n{log}");
+        }
         self.kill();
     }
 }
