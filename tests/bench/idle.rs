@@ -97,6 +97,7 @@ async fn watch_on(watcher: &Client) -> anyhow::Result<Vec<apiary_executor_sdk::W
 /// Measures the broker's processor time over the span, in percent.
 async fn busy_percent(broker: &Broker) -> anyhow::Result<f64> {
     let (start, before) = (Instant::now(), broker.process().processor_time()?);
+    // The measured span: nothing happens in it.
     tokio::time::sleep(SPAN).await;
     let used = broker.process().processor_time()?.saturating_sub(before);
     Ok(used.div_duration_f64(start.elapsed()) * 100.0)

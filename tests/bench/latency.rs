@@ -27,6 +27,7 @@ pub(crate) async fn submit_to_start(
     let submitter = colony.user("submitter").await;
     let mut histogram = Histogram::new(3)?;
     for round in 0..warm_up + rounds {
+        // Part of what is measured: a colony that has been idle.
         tokio::time::sleep(IDLE).await;
         let spec = submitter.spec(BENCH, BENCH);
         let called = Instant::now();

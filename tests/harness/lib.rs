@@ -10,6 +10,7 @@ pub mod nginx;
 pub mod ports;
 pub mod postgrest;
 pub mod proxy;
+pub mod random;
 pub mod stripe;
 pub mod web;
 

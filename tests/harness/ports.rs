@@ -23,6 +23,7 @@ impl Port {
     pub fn take() -> Self {
         let folder = std::env::temp_dir().join(format!("apiary-test-ports-{}", nix::unistd::geteuid()));
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).unwrap();
+        // Not seeded: the lock decides, and the draw only keeps many tests from trying the same ports in turn.
         let first = rand::random_range(PORTS);
         for number in (first..PORTS.end).chain(PORTS.start..first) {
             let lock = File::options().create(true).append(true).open(folder.join(number.to_string())).unwrap();

@@ -5,6 +5,7 @@ mod cases;
 mod dependencies;
 mod documents;
 mod files;
+mod flakiness;
 mod image;
 mod layers;
 mod lists;

@@ -2,7 +2,7 @@
 //! environment. Each has a single owner in the code.
 
 use crate::hold;
-use crate::tree::{TextFile, files};
+use crate::tree::tests;
 
 /// Marks of shared resources, in lower case, and the only file that may use each.
 const SHARED: [(&str, Option<&str>); 10] = [
@@ -77,14 +77,4 @@ fn what_a_whole_postgres_has_by_name_has_a_drawn_name() {
         }
     }
     hold("draw the name, with a UUID: another test, or another run, may be on the same server", &faults);
-}
-
-/// Returns the Rust files of tests and their harnesses.
-fn tests() -> impl Iterator<Item = &'static TextFile> {
-    let is_test = |file: &&TextFile| {
-        let path = file.path.as_str();
-        path.ends_with(".rs") && (path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("tests.rs"))
-    };
-    // Without the tidy tests, which contain all marks.
-    files().iter().filter(is_test).filter(|file| !file.path.starts_with("tests/tidy/"))
 }

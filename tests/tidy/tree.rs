@@ -33,6 +33,24 @@ impl TextFile {
         name.split_once('.').map_or(name, |(stem, _)| stem)
     }
 
+    /// Returns `true` if all of the file is code of tests or of their harnesses.
+    pub(crate) fn is_test(&self) -> bool {
+        let path = &self.path;
+        path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("tests.rs")
+    }
+
+    /// Returns the numbered lines of Rust that belong to tests, without comments: in a file of the program, from its
+    /// module of tests on.
+    pub(crate) fn test_code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let first = if self.is_test() {
+            Some(0)
+        } else {
+            let lines: Vec<&str> = self.text.lines().collect();
+            lines.windows(2).position(|pair| pair[0] == "#[cfg(test)]" && pair[1].ends_with('{'))
+        };
+        self.code().skip(first.unwrap_or(usize::MAX))
+    }
+
     /// Returns numbered lines of Rust, without comments.
     pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text.lines().enumerate().map(|(index, line)| (index + 1, without_comment(line)))
@@ -68,6 +86,11 @@ pub(crate) fn file(path: &str) -> Option<&'static TextFile> {
 /// Returns the Rust files written by people.
 pub(crate) fn rust() -> impl Iterator<Item = &'static TextFile> {
     under("", ".rs").filter(|file| !file.is_generated())
+}
+
+/// Returns the Rust files of tests and their harnesses, without the tidy tests, which contain all marks.
+pub(crate) fn tests() -> impl Iterator<Item = &'static TextFile> {
+    rust().filter(|file| file.is_test() && !file.path.starts_with("tests/tidy/"))
 }
 
 /// Returns the positions of `word` in `text` as a whole word.

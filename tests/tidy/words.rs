@@ -95,23 +95,6 @@ fn lines_end_where_their_text_ends() {
     hold("remove what follows the text; end the file with one `\\n`", &faults);
 }
 
-#[test]
-fn tests_wait_for_conditions() {
-    let mut faults = Vec::new();
-    for file in rust().filter(|file| file.path.starts_with("tests/it/") || file.path.starts_with("tests/store/")) {
-        let lines: Vec<&str> = file.text.lines().collect();
-        for (line, code) in file.code().filter(|(_, code)| code.contains("sleep(")) {
-            // A handler may have to be slow; then a comment on the line or above it gives the reason.
-            let explained = lines[line - 1].len() > code.len()
-                || line.checked_sub(2).is_some_and(|above| lines[above].trim_start().starts_with("//"));
-            if !explained {
-                faults.push(format!("{}:{line}", file.path));
-            }
-        }
-    }
-    hold("wait with `apiary_tests::eventually`; if it is not waiting, say in a comment what it is", &faults);
-}
-
 /// First words that make a comment a riddle, because the reader does not know yet what they stand for.
 const RIDDLES: [&str; 21] = [
     "What",

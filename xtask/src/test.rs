@@ -11,6 +11,8 @@ use crate::{children, workspace};
 
 /// Environment variable with the number of concurrent tests of a program.
 const THREADS: &str = "RUST_TEST_THREADS";
+/// Environment variable with the seed of the tests' random choices, to repeat a failed run.
+const SEED: &str = "APIARY_TEST_SEED";
 /// Concurrent tests per core: most tests wait for a broker, an executor or a disk, few for a core.
 const TESTS_PER_CORE: usize = 2;
 
@@ -136,11 +138,11 @@ fn select(command: &mut Command, arguments: &Arguments) {
     }
 }
 
-/// Removes the caller's settings from the environment of the tests.
+/// Removes the caller's settings, all but the seed, from the environment of the tests.
 fn clean_environment(command: &mut Command) {
     const OURS_AND_VENDORS: [&str; 5] = ["APIARY_", "PG", "STRIPE_", "SUPABASE_", "DATABASE_URL"];
     for (name, _value) in std::env::vars_os() {
-        if OURS_AND_VENDORS.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+        if name != SEED && OURS_AND_VENDORS.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             command.env_remove(name);
         }
     }

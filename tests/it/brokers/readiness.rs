@@ -75,7 +75,7 @@ async fn a_commit_of_the_last_seconds_is_proof_enough_and_without_one_only_the_q
     while Instant::now() < quiet {
         let answer = apiary_tests::http().get(format!("http://{}/healthz", colony.address())).send().await.unwrap();
         assert_eq!(answer.status(), 200);
-        // The pace of the questions.
+        // The pace of the questions, in a time in which nothing must happen.
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(proofs(&colony.backend).await, before, "an idle broker does not write");

@@ -116,7 +116,7 @@ async fn two_seconds_of_errors_put_no_event_off() {
         scene.record.refuse(head, body);
         let processes = scene.submit(EVENTS, 0).await;
         scene.wait_for_calls(seen, FAILURES).await;
-        // The outage.
+        // The outage, of two seconds.
         tokio::time::sleep(OUTAGE).await;
         scene.record.take();
         scene.wait_until_applied(&processes).await;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -81,20 +82,22 @@ async fn executors_and_submitters_ride_over_restarts(mut colony: TestColony) {
             .unwrap();
         executor.run(token).await
     });
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = count.clone();
     let submitter = tokio::spawn(async move {
         let mut ids = Vec::new();
         for _ in 0..60 {
             let spec = user.spec("t", "f");
             retry(Duration::from_secs(30), || user.submit(&spec)).await.unwrap();
             ids.push(spec.process_id);
-            // The load's pace.
+            counter.fetch_add(1, Ordering::SeqCst);
+            // The load's pace: at this one, the restarts fall into it.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         ids
     });
-    for _ in 0..3 {
-        // The broker's running time between two restarts.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+    for acknowledged in [15, 30, 45] {
+        eventually("the load goes on", async || count.load(Ordering::SeqCst) >= acknowledged).await;
         colony.stop().await;
         colony.start_again().await;
     }

@@ -1,13 +1,15 @@
 //! Loss of the database during the work: everything acknowledged is there afterwards, and everything else got an error.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use apiary_broker::config::StoreConfig;
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{CancellationToken, Executor, Failure, Work, retry};
 use apiary_tests::colony::{claim, state_of};
-use apiary_tests::{Backend, Proxy, TestColony, eventually_within};
+use apiary_tests::{Backend, Proxy, TestColony, eventually, eventually_within};
 
 mod postgres {
     #[tokio::test(flavor = "multi_thread")]
@@ -62,21 +64,23 @@ async fn a_database_gone_for_ten_seconds_loses_nothing() {
             Executor::builder(bee).executor_type("t").slots(4).handle("f", handler).build().unwrap().run(stop).await
         }
     });
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = count.clone();
     let submitter = tokio::spawn(async move {
         let mut acknowledged = Vec::new();
         for _ in 0..100 {
             let spec = user.spec("t", "f");
             retry(Duration::from_secs(40), || user.submit(&spec)).await.unwrap();
             acknowledged.push(spec.process_id);
-            // The load's pace.
+            counter.fetch_add(1, Ordering::SeqCst);
+            // The load's pace: at this one, most of it comes after the outage has begun.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         acknowledged
     });
-    // The outage: begins in the middle of the load, and lasts ten seconds.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    eventually("a fifth of the load is acknowledged", async || count.load(Ordering::SeqCst) >= 20).await;
     proxy.close();
-    // As above.
+    // The outage, of ten seconds.
     tokio::time::sleep(Duration::from_secs(10)).await;
     proxy.open();
     for id in submitter.await.unwrap() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use apiary_executor_sdk::Client;
 use apiary_executor_sdk::v1::{ListProcessesRequest, ProcessState};
-use apiary_tests::{Backend, eventually_within};
+use apiary_tests::{Backend, eventually_within, random};
 use futures::StreamExt as _;
 use rand::seq::IndexedRandom as _;
 
@@ -39,14 +39,20 @@ mod postgres {
 impl Parts {
     /// Kills each part in turn, at random times, until `done`; returns the number of kills.
     async fn kill_until(&mut self, done: &AtomicUsize) -> usize {
+        let mut random = random::generator();
+        let mut pause = async |choices: [u64; 3]| {
+            let ms = choices.choose(&mut random).copied().unwrap();
+            // No wait for a condition: a part is killed, and started again, at a moment that nothing else decides.
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+        };
         let mut kills = 0;
         while done.load(Ordering::SeqCst) < EVENTS || kills < 3 * KILLS {
-            // The part's random running time.
-            tokio::time::sleep(Duration::from_millis(*[150, 300, 450].choose(&mut rand::rng()).unwrap())).await;
+            // The part's running time.
+            pause([150, 300, 450]).await;
             let part = [&mut self.broker, &mut self.webhook, &mut self.bee].into_iter().nth(kills % 3).unwrap();
             part.kill();
-            // The part's random down time.
-            tokio::time::sleep(Duration::from_millis(*[0, 100, 400].choose(&mut rand::rng()).unwrap())).await;
+            // The part's down time.
+            pause([0, 100, 400]).await;
             part.start();
             kills += 1;
         }
@@ -60,7 +66,7 @@ async fn post(webhook: SocketAddr, number: usize, done: &AtomicUsize) {
         match post_once(webhook, number).await {
             Ok(answer) if answer.status().is_success() => break,
             Ok(answer) if answer.status().is_client_error() => panic!("refused: {}", answer.text().await.unwrap()),
-            // The sender's pause before the next try.
+            // The sender's pace: eight senders without a pause would take the cores from the parts that start.
             _ => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
