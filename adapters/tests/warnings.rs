@@ -1,6 +1,6 @@
 //! Warnings about events that wait: a few of each cause, whatever their number, with the event and the remedy. In a process of its own,
 //! whose log this is.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong in a helper fails the test")]
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a helper fails the test")]
 
 use std::io::{BufRead as _, BufReader, pipe};
 use std::sync::Arc;

@@ -10,12 +10,12 @@
 //! depends only on the set of events that have arrived, never on the order of arrival:
 //!
 //! - A row is made of *registers*: groups of columns that one kind of event sets completely. A customer has its state
-//! (`customer.*`) and its checkout; a subscription has its customer, its state (`customer.subscription.*`), its
-//! checkout (`checkout.session.*`) and its newest invoice (`invoice.*`). No kind of event writes another's register, so
-//! the kinds cannot overwrite each other.
+//!   (`customer.*`) and its checkout; a subscription has its customer, its state (`customer.subscription.*`), its
+//!   checkout (`checkout.session.*`) and its newest invoice (`invoice.*`). No kind of event writes another's register, so
+//!   the kinds cannot overwrite each other.
 //! - A register has a *version*, and an event overwrites it exactly if the event's version is greater. Versions are
-//! texts compared byte by byte; each ends with the event's id, so no two events have the same version. The greatest
-//! version wins in every order of arrival, and a repeated event changes nothing.
+//!   texts compared byte by byte; each ends with the event's id, so no two events have the same version. The greatest
+//!   version wins in every order of arrival, and a repeated event changes nothing.
 //! - The first event that names a row inserts it; rows are never deleted.
 //!
 //! The parts of a version, first to last:

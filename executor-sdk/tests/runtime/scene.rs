@@ -1,5 +1,5 @@
 //! A colony with a submitter and an executor, and the fake broker between them.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken scene is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a broken scene is a failed test")]
 
 use std::sync::Arc;
 use std::time::Duration;
