@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use apiary_daemon::door::call_span;
 use tokio::time::Instant;
 
 use crate::refusal::Refusal;
@@ -25,6 +26,6 @@ impl RefusalLog {
             }
             std::mem::replace(&mut *state, (Some(now), 0)).1
         };
-        tracing::warn!(%refusal, unlogged, "a request was refused");
+        call_span().in_scope(|| tracing::warn!(%refusal, unlogged, "a request was refused"));
     }
 }

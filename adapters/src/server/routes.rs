@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use apiary_daemon::Supervisor;
-use apiary_daemon::door::{Calls, HeldBody};
+use apiary_daemon::door::{Calls, HeldBody, call_span};
 use apiary_executor_sdk::SubmitResult;
 use apiary_protocol::pages;
 use axum::Router;
@@ -13,6 +13,8 @@ use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use futures::FutureExt as _;
+use http::request::Parts;
+use tracing::Instrument as _;
 
 use super::answer::{Taken, status};
 use super::body::{WebhookBodies, connection};
@@ -64,11 +66,15 @@ pub(crate) fn router(app: Arc<App>, endpoints: Vec<Arc<dyn Endpoint>>) -> Router
 async fn take(app: &App, endpoint: &dyn Endpoint, request: Request) -> Result<Taken, Refusal> {
     let (parts, body) = request.into_parts();
     let HeldBody { blocks, hold: _hold } = app.bodies.read(&parts, body).await?;
-    let body = blocks.join();
+    keep(app, endpoint, &parts, &blocks.join()).instrument(call_span()).await
+}
+
+/// Verifies and keeps an event.
+async fn keep(app: &App, endpoint: &dyn Endpoint, parts: &Parts, body: &[u8]) -> Result<Taken, Refusal> {
     let intake = &app.intake;
     let now = intake.clock.now();
-    let event = endpoint.verify(&parts.headers, &body, now)?;
-    if let Some(connection) = connection(&parts) {
+    let event = endpoint.verify(&parts.headers, body, now)?;
+    if let Some(connection) = connection(parts) {
         connection.vouch();
     }
     let Some(route) = endpoint.route(&event) else {
@@ -76,7 +82,7 @@ async fn take(app: &App, endpoint: &dyn Endpoint, request: Request) -> Result<Ta
         tracing::info!(event = event.id, kind = event.kind, "ignored: no bee handles events of this type");
         return Ok(Taken { event, kept: None });
     };
-    let spec = route.spec(endpoint.name(), &event, &body, intake.sink.colony(), now);
+    let spec = route.spec(endpoint.name(), &event, body, intake.sink.colony(), now);
     let kept = intake.keep(&spec).await?;
     match kept {
         Kept::Submitted(SubmitResult { process_id, existed, .. }) => {

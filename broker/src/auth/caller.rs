@@ -97,6 +97,8 @@ impl Auth {
         }
         // Only looked up here: the message may turn out to be another one, and the caller may have no permission.
         self.replay.check(envelope.key_id, request.nonce)?;
+        // Before the message is read: lines about that say whose it is.
+        identify_caller(request.colony, envelope.key_id);
         Ok(SignedRequest { key: envelope.key_id, request })
     }
 

@@ -6,7 +6,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use apiary_daemon::door::{Bodies, BodyBounds, BodyError, BodyHold, Connection, HeldBody, Peer, RequestRoom, Share};
+use apiary_daemon::door::{
+    Bodies, BodyBounds, BodyError, BodyHold, Connection, HeldBody, Peer, RequestRoom, Share, call_span,
+};
 use apiary_identity::Envelope;
 use apiary_proto::v1 as pb;
 use axum::body::Body;
@@ -18,6 +20,7 @@ use tokio::sync::Semaphore;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 use tower::{Layer, Service};
+use tracing::Instrument as _;
 
 use super::bounds::{CallRule, Signature, rule};
 use super::decode;
@@ -98,7 +101,7 @@ where
                 Ok(received) => received,
                 Err(error) => return Ok(refused(rule, &error)),
             };
-            let answer = inner.call(request).await?;
+            let answer = inner.call(request).instrument(call_span()).await?;
             // The message has been consumed: its bytes no longer count against the bounds.
             drop(hold);
             if let Some(connection) = connection.filter(|_| rule.signature.is_proved_by(&answer)) {
@@ -165,7 +168,7 @@ impl CallCheck {
         };
         // A known client's message counts in its own share from now on, so strangers who fill theirs do not block it.
         if let (Some(signed), Some(connection)) = (&signed, connection.filter(|connection| !connection.is_known()))
-            && self.auth.knows(signed).await
+            && self.auth.knows(signed).instrument(call_span()).await
         {
             connection.vouch();
             if let Some(room) = parts.extensions.get::<Arc<RequestRoom>>() {

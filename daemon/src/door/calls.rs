@@ -1,11 +1,10 @@
 //! The span of each call, and the line of the log at its end.
 
-use std::cell::Cell;
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::fmt::{self, Display};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -15,11 +14,10 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tower::{Layer, Service};
-use tracing::field::{Empty, display};
-use tracing::{Instrument as _, Span};
+use tracing::{Level, Span};
 
 use super::{Peer, RequestId};
 
@@ -43,8 +41,6 @@ const GRPC_CODES: [&str; 17] = [
     "DATA_LOSS",
     "UNAUTHENTICATED",
 ];
-/// The name of a call that no route matches. A name of the client's choice would fill the log and, later, the metrics.
-const UNKNOWN_METHOD: &str = "unknown";
 /// Characters of a public id that a span shows: enough to find the key, short enough for a line.
 const ID_CHARS: usize = 16;
 
@@ -92,13 +88,12 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let mut call = Call::begin(&self.methods, &request);
-        let span = call.span.clone();
+        let head = Arc::new(Head::of(&self.methods, &request));
+        let mut call = Call { head: head.clone(), begun: Instant::now(), status: Status::Open, bytes: 0 };
         // At once: layers inside set timers in `call`.
-        let answer = span.in_scope(|| self.inner.call(request));
-        let current = Current { span: span.clone(), is_identified: Cell::new(false) };
+        let answer = self.inner.call(request);
         Box::pin(async move {
-            let answer = CURRENT.scope(current, answer).instrument(span).await?;
+            let answer = CURRENT.scope(head, answer).await?;
             call.status = Status::of(&answer);
             Ok(answer.map(|body| Body::new(AnswerBody { body, call })))
         })
@@ -107,20 +102,25 @@ where
 
 tokio::task_local! {
     /// The call in whose future the code runs.
-    static CURRENT: Current;
+    static CURRENT: Arc<Head>;
 }
 
-struct Current {
-    span: Span,
-    is_identified: Cell<bool>,
+/// Returns the span of the call in progress, none outside of a call. The first to ask opens it: a request whose message never arrives,
+/// as those of an attacker, costs no span.
+pub fn call_span() -> Span {
+    CURRENT.try_with(|head| head.span().clone()).unwrap_or_else(|_| Span::none())
 }
 
 /// Shows, in the span of the call in progress, whose it is. Of several identities, as a batch has, the span keeps the first.
 pub fn identify_caller(colony: impl Display, key: impl Display) {
     // Outside of a call there is nobody to identify.
-    let _ = CURRENT.try_with(|call| {
-        if !call.span.is_disabled() && !call.is_identified.replace(true) {
-            call.span.record("colony", display(shortened(&colony))).record("key", display(shortened(&key)));
+    let _ = CURRENT.try_with(|head| {
+        if head.identity.get().is_some() || !tracing::enabled!(Level::INFO) {
+            return;
+        }
+        let (colony, key) = head.identity.get_or_init(|| (shortened(&colony), shortened(&key)));
+        if let Some(span) = head.span.get() {
+            tracing::record_all!(span, colony = colony, key = key);
         }
     });
 }
@@ -132,13 +132,76 @@ fn shortened(id: &impl Display) -> String {
     text
 }
 
+/// What is known of a call at its beginning, and its span once it is open.
+struct Head {
+    id: RequestId,
+    methods: Arc<HashSet<String>>,
+    path: Uri,
+    route: Option<MatchedPath>,
+    peer: Option<Peer>,
+    identity: OnceLock<(String, String)>,
+    span: OnceLock<Span>,
+}
+
 /// A call from its beginning until the last byte of its answer was handed over. A line of the log tells its end, however it ends.
 struct Call {
-    span: Span,
+    head: Arc<Head>,
     begun: Instant,
     status: Status,
     /// Bytes of the answer's body.
     bytes: u64,
+}
+
+impl Head {
+    /// Notes what a span will need, and works nothing out: this is done for each request of an attacker, too.
+    fn of(methods: &Arc<HashSet<String>>, request: &Request) -> Self {
+        let extensions = request.extensions();
+        Self {
+            id: extensions.get().cloned().unwrap_or_default(),
+            methods: methods.clone(),
+            path: request.uri().clone(),
+            route: extensions.get().cloned(),
+            peer: extensions.get().copied(),
+            identity: OnceLock::new(),
+            span: OnceLock::new(),
+        }
+    }
+
+    /// Returns a method's name, or a page's route. Any other path is the client's choice, and would fill the log and, later, the
+    /// metrics.
+    fn method(&self) -> &str {
+        let path = self.path.path();
+        if self.methods.contains(path) {
+            return path.rsplit('/').next().unwrap_or_default();
+        }
+        self.route.as_ref().map_or("unknown", MatchedPath::as_str)
+    }
+
+    fn span(&self) -> &Span {
+        self.span.get_or_init(|| {
+            let identity = self.identity.get();
+            tracing::info_span!(
+                "rpc",
+                request_id = self.id.as_str(),
+                method = self.method(),
+                peer = %Shown(self.peer),
+                colony = identity.map(|(colony, _)| colony),
+                key = identity.map(|(_, key)| key),
+            )
+        })
+    }
+}
+
+impl Drop for Call {
+    /// Logs the end. Metrics of calls belong here: method, status, time and bytes are known.
+    fn drop(&mut self) {
+        if !tracing::enabled!(Level::DEBUG) {
+            return;
+        }
+        let (status, bytes) = (self.status, self.bytes);
+        let duration_ms = self.begun.elapsed().as_micros() as f64 / 1000.0;
+        self.head.span().in_scope(|| tracing::debug!(%status, duration_ms, bytes, "call ended"));
+    }
 }
 
 /// The end of a call, as far as it is known.
@@ -151,38 +214,6 @@ enum Status {
     Http(StatusCode),
     /// The code of a gRPC answer.
     Grpc(&'static str),
-}
-
-impl Call {
-    fn begin(methods: &HashSet<String>, request: &Request) -> Self {
-        let span = tracing::info_span!(
-            "rpc",
-            request_id = request.extensions().get().map_or("none", RequestId::as_str),
-            method = method(methods, request),
-            peer = %Shown(request.extensions().get().copied()),
-            colony = Empty,
-            key = Empty,
-        );
-        Self { span, begun: Instant::now(), status: Status::Open, bytes: 0 }
-    }
-}
-
-impl Drop for Call {
-    /// Logs the end. Metrics of calls belong here: method, status, time and bytes are known.
-    fn drop(&mut self) {
-        let (status, bytes) = (self.status, self.bytes);
-        let duration_ms = self.begun.elapsed().as_micros() as f64 / 1000.0;
-        self.span.in_scope(|| tracing::debug!(%status, duration_ms, bytes, "call ended"));
-    }
-}
-
-/// Returns the name of a call: a method's name, or a page's route.
-fn method<'r>(methods: &HashSet<String>, request: &'r Request) -> &'r str {
-    let path = request.uri().path();
-    if methods.contains(path) {
-        return path.rsplit('/').next().unwrap_or(path);
-    }
-    request.extensions().get().map_or(UNKNOWN_METHOD, MatchedPath::as_str)
 }
 
 impl Status {
@@ -238,7 +269,11 @@ impl HttpBody for AnswerBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let Self { body, call } = &mut *self;
-        let polled = call.span.in_scope(|| Pin::new(body).poll_frame(context));
+        // A call that was refused at once has no span, and nothing to log.
+        let polled = match call.head.span.get() {
+            Some(span) => span.in_scope(|| Pin::new(body).poll_frame(context)),
+            None => Pin::new(body).poll_frame(context),
+        };
         if let Poll::Ready(Some(Ok(frame))) = &polled {
             if let Some(data) = frame.data_ref() {
                 call.bytes += u64::try_from(data.len()).unwrap_or(0);

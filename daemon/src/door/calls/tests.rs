@@ -8,6 +8,7 @@ use axum::routing::get;
 use futures::{StreamExt as _, stream};
 use http_body_util::{BodyExt as _, StreamBody};
 use tower::ServiceExt as _;
+use tracing::Instrument as _;
 use tracing::subscriber::DefaultGuard;
 
 use super::*;
@@ -53,6 +54,13 @@ fn router() -> Router {
                 identify_caller("second", "key-two");
             }),
         )
+        .route(
+            "/identified-later",
+            get(async || {
+                let identify = async { identify_caller("colony", "key") };
+                identify.instrument(call_span()).await;
+            }),
+        )
         .route("/test.Service/{*method}", get(grpc));
     pages.layer(Calls::new([STREAM.to_owned()]))
 }
@@ -78,7 +86,7 @@ async fn each_call_has_one_line_with_its_route_status_and_size() {
     }
     let ended = lines.ended();
     assert_eq!(ended.len(), 2, "{ended:?}");
-    for part in ["rpc{request_id=\"none\" method=\"/pages/{id}\" peer=unknown}", "status=200", "bytes=4"] {
+    for part in ["method=\"/pages/{id}\" peer=unknown}", "status=200", "bytes=4"] {
         assert!(ended[0].contains(part), "{part} in {}", ended[0]);
     }
     assert!(ended[1].contains("method=\"unknown\"") && ended[1].contains("status=404"), "{}", ended[1]);
@@ -113,7 +121,10 @@ async fn a_call_that_is_given_up_has_a_line_too() {
 #[tokio::test]
 async fn the_first_identity_of_a_call_is_shown_shortened() {
     let (lines, _log) = Lines::keep();
-    call("/identified").await.into_body().collect().await.unwrap();
+    for path in ["/identified", "/identified-later"] {
+        call(path).await.into_body().collect().await.unwrap();
+    }
     let ended = lines.ended();
-    assert!(ended[0].contains("colony=first-colony-wit key=key-one}"), "{}", ended[0]);
+    assert!(ended[1].contains("colony=\"colony\" key=\"key\"}"), "{}", ended[1]);
+    assert!(ended[0].contains("colony=\"first-colony-wit\" key=\"key-one\"}"), "{}", ended[0]);
 }
