@@ -101,7 +101,14 @@ mod tests {
     use super::SinkError;
 
     fn of(reason: &str, retryable: bool) -> SinkError {
-        ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable, retry_after: None }.into()
+        ClientError::Refused {
+            reason: reason.into(),
+            message: "no".to_owned(),
+            retryable,
+            retry_after: None,
+            request_id: None,
+        }
+        .into()
     }
 
     #[test]

@@ -119,7 +119,13 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     let client = error.chain().find_map(|cause| cause.downcast_ref::<ClientError>())?;
     let hint = match client {
         ClientError::Unreachable { .. } => "is `apiary up` or `apiary broker` running? `apiary doctor` gives details",
-        ClientError::Refused { reason, .. } => match reason {
+        ClientError::Refused { reason, request_id, .. } => match reason {
+            // The log has what the answer must not show.
+            Reason::Internal | Reason::Unavailable => {
+                return request_id
+                    .as_ref()
+                    .map(|id| format!("the broker's log may say more: look for request id {id}"));
+            }
             Reason::NotPermitted => "`apiary grant list` shows the rights of each key; `apiary grant add` adds rights",
             Reason::RequestStale => "`apiary doctor` shows how far the two clocks are apart",
             _ => return None,
@@ -204,7 +210,23 @@ mod tests {
     use super::*;
 
     fn refused(reason: &str, retryable: bool) -> anyhow::Error {
-        ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable, retry_after: None }.into()
+        ClientError::Refused {
+            reason: reason.into(),
+            message: "no".to_owned(),
+            retryable,
+            retry_after: None,
+            request_id: None,
+        }
+        .into()
+    }
+
+    #[test]
+    fn a_fault_of_the_broker_has_the_id_of_its_request_as_a_hint() {
+        for (reason, has_hint) in [(Reason::Internal, true), (Reason::Unavailable, true), (Reason::Taken, false)] {
+            let (message, request_id) = ("no".to_owned(), Some("order-17".to_owned()));
+            let error = ClientError::Refused { reason, message, retryable: false, retry_after: None, request_id };
+            assert_eq!(hint(&error.into()).is_some_and(|hint| hint.ends_with("request id order-17")), has_hint);
+        }
     }
 
     #[test]

@@ -73,7 +73,13 @@ mod tests {
     use super::*;
 
     fn refused(retryable: bool) -> ClientError {
-        ClientError::Refused { reason: "UNAVAILABLE".into(), message: "no".to_owned(), retryable, retry_after: None }
+        ClientError::Refused {
+            reason: "UNAVAILABLE".into(),
+            message: "no".to_owned(),
+            retryable,
+            retry_after: None,
+            request_id: None,
+        }
     }
 
     #[test]

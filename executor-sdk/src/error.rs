@@ -25,6 +25,8 @@ pub enum ClientError {
         retryable: bool,
         /// Minimum wait before the next try, if the broker gives one; at most [`RETRY_AFTER_MOST`].
         retry_after: Option<Duration>,
+        /// The id of the request, by which the broker's operator finds the call in the log.
+        request_id: Option<String>,
     },
     /// A gRPC status without a reason: from a proxy, or another server at the broker's address.
     #[error("{message} (gRPC status {code}, without a reason); is that an Apiary broker?")]
@@ -114,7 +116,9 @@ impl ClientError {
             let (message, retryable) = (clipped(status.message(), 4096), detail.retryable);
             // Bounded, because a faulty or hostile broker could otherwise stop its callers for years.
             let retry_after = detail.retry_after.map(|after| after.min(RETRY_AFTER_MOST));
-            return Self::Refused { reason, message, retryable, retry_after };
+            let request_id = status.metadata().get("x-request-id").and_then(|id| id.to_str().ok());
+            let request_id = request_id.map(|id| clipped(id, 64));
+            return Self::Refused { reason, message, retryable, retry_after, request_id };
         }
         // A status with a source was made on this side, from a transport error.
         let transport = status.source().is_some();

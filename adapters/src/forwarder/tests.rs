@@ -175,6 +175,7 @@ async fn events_that_the_broker_refuses_cost_those_behind_them_one_round_trip_ea
         message: "no".to_owned(),
         retryable: false,
         retry_after: None,
+        request_id: None,
     };
     let script = Script::new(reasons.map(|reason| refusal(reason).into()));
     let spool = spool(folder.path(), script.colony, &*clock, &["a", "b", "c", "d", "e", "f", "good"]).await;

@@ -94,7 +94,13 @@ mod tests {
     use super::*;
 
     fn refusal(reason: &str, retryable: bool) -> ClientError {
-        ClientError::Refused { reason: reason.into(), message: "no".to_owned(), retryable, retry_after: None }
+        ClientError::Refused {
+            reason: reason.into(),
+            message: "no".to_owned(),
+            retryable,
+            retry_after: None,
+            request_id: None,
+        }
     }
 
     #[test]
@@ -105,6 +111,7 @@ mod tests {
             message: "no".to_owned(),
             retryable: true,
             retry_after,
+            request_id: None,
         };
         assert_eq!(BrokerContact::new().failed(overloaded(Some(asked))).unwrap(), asked);
         assert!(BrokerContact::new().failed(overloaded(None)).unwrap() < Duration::from_secs(1));

@@ -85,8 +85,13 @@ async fn only_what_can_pass_is_retried() {
         tries.fetch_add(1, Ordering::SeqCst);
         async { Err::<(), _>(error) }
     };
-    let refused =
-        |retryable| ClientError::Refused { reason: "X".into(), message: "no".to_owned(), retryable, retry_after: None };
+    let refused = |retryable| ClientError::Refused {
+        reason: "X".into(),
+        message: "no".to_owned(),
+        retryable,
+        retry_after: None,
+        request_id: None,
+    };
     retry(Duration::from_secs(1), || attempt(refused(false))).await.unwrap_err();
     assert_eq!(tries.swap(0, Ordering::SeqCst), 1);
     retry(Duration::from_secs(1), || attempt(refused(true))).await.unwrap_err();
@@ -100,6 +105,7 @@ async fn a_retry_waits_as_long_as_the_broker_asks() {
         message: "no".to_owned(),
         retryable: true,
         retry_after: Some(Duration::from_secs(7)),
+        request_id: None,
     };
     let (started, tries) = (Instant::now(), AtomicUsize::new(0));
     retry(Duration::from_secs(20), || {

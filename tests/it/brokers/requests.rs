@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apiary_executor_sdk::{Client, ClientConfig};
+use apiary_executor_sdk::{Client, ClientConfig, ClientError};
 use apiary_identity::{KeyPair, SystemClock};
 use apiary_proto::health::HealthCheckRequest;
 use apiary_proto::health::health_client::HealthClient;
@@ -33,9 +33,12 @@ impl Scene {
         Self { port, owner, broker, _folder: folder }
     }
 
+    fn config(&self) -> ClientConfig {
+        ClientConfig::new(format!("http://{}", self.port.address()).parse().unwrap())
+    }
+
     fn client(&self) -> Client {
-        let config = ClientConfig::new(format!("http://{}", self.port.address()).parse().unwrap());
-        Client::new(&config, self.owner.id(), self.owner.clone(), Arc::new(SystemClock)).unwrap()
+        Client::new(&self.config(), self.owner.id(), self.owner.clone(), Arc::new(SystemClock)).unwrap()
     }
 
     /// The ends of all calls so far whose spans have this field.
@@ -110,6 +113,12 @@ async fn a_calls_lines_say_whose_it_is_and_its_last_line_comes_with_its_end() {
     let line = eventually("the call's end is logged", async || scene.ended("method", "CreateColony").pop()).await;
     assert_eq!(line["status"], "OK", "{line}");
     assert_eq!((&line["span"]["colony"], &line["span"]["key"]), (&shown.into(), &shown.into()));
+
+    let stranger = KeyPair::generate();
+    let stranger = Client::new(&scene.config(), stranger.id(), stranger, Arc::new(SystemClock)).unwrap();
+    let error = stranger.create_colony("other").await.unwrap_err();
+    let ClientError::Refused { request_id: Some(id), .. } = error else { panic!("{error}") };
+    assert_eq!(scene.end_of(&id).await["status"], "PERMISSION_DENIED");
 
     let channel = tonic::transport::Endpoint::from_shared(format!("http://{}", scene.port.address())).unwrap();
     let mut health = HealthClient::new(channel.connect().await.unwrap());

@@ -94,6 +94,7 @@ fn lost(subject: Subject) -> ClientError {
         message: format!("the lease of {} is lost: stop the work, its result will not be accepted", subject.process_id),
         retryable: false,
         retry_after: None,
+        request_id: None,
     }
 }
 
