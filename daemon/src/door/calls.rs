@@ -132,7 +132,7 @@ fn shortened(id: &impl Display) -> String {
     text
 }
 
-/// What is known of a call at its beginning, and its span once it is open.
+/// A call as it is known at its beginning, and its span once it is open.
 struct Head {
     id: RequestId,
     methods: Arc<HashSet<String>>,

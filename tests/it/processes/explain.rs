@@ -112,7 +112,7 @@ async fn the_executors_of_its_type_never_came(colony: TestColony) {
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let reason = first(&reader, id, "NO_LIVE_EXECUTOR").await;
     assert_eq!(reason.subjects, ["bee"]);
-    assert!(reason.text.contains("ever heard"), "{}", reason.text);
+    assert!(reason.text.contains("has been seen yet"), "{}", reason.text);
 }
 
 async fn it_is_for_an_executor_that_nobody_is(colony: TestColony) {

@@ -42,7 +42,7 @@ pub struct Parent {
 pub struct SettleResult {
     /// The number of waits of one process for another that were ended, or passed on.
     pub ended: usize,
-    /// Processes that wait for no other any more: [`unblock`](crate::Store::unblock) frees them.
+    /// Processes that wait for no other any more: [`unblock`](crate::SweepStore::unblock) frees them.
     pub freed: Vec<Uuid>,
     /// Replacements that are waited for now. They may have ended, too.
     pub replacements: Vec<Uuid>,
