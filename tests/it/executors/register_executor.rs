@@ -214,7 +214,7 @@ async fn a_bee_that_calls_itself_otherwise_than_its_grant_ends_and_names_both(co
     let bee = colony.executor("bee", "t").await;
     let handler = |_: Work| async { Ok::<_, Failure>(()) };
     let executor = Executor::builder(bee).executor_type("t").name("wasp").handle("f", handler).build().unwrap();
-    let ended = tokio::time::timeout(Duration::from_secs(60), executor.run(CancellationToken::new()))
+    let ended = tokio::time::timeout(Duration::from_secs(60), Box::pin(executor.run(CancellationToken::new())))
         .await
         .expect("it ends by itself");
     let words = ended.unwrap_err().to_string();
