@@ -103,14 +103,6 @@ async fn pass_on(store: &PostgresStore, parent: Uuid, by: Uuid, limit: i64) -> R
 async fn planned_anew(store: &PostgresStore, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
-    match session.rows(statement.persistent(false)).await {
-        Ok(found) => {
-            session.commit().await?;
-            Ok(found)
-        }
-        Err(fault) => {
-            session.rollback().await;
-            Err(fault)
-        }
-    }
+    let found = session.rows(statement.persistent(false)).await;
+    session.end(found).await
 }

@@ -146,17 +146,9 @@ async fn claim_once(
 ) -> Result<(ClaimResult, Option<Continuation>), Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
-    match lease(&mut session, lane, slots, clock, continuation).await {
-        Ok(claims) => {
-            session.commit().await?;
-            Ok(claims)
-        }
-        Err(fault) => {
-            // Explicitly and at once: until then the claimed rows stay locked, and every other claim passes them over.
-            session.rollback().await;
-            Err(fault)
-        }
-    }
+    let claimed = lease(&mut session, lane, slots, clock, continuation).await;
+    // A failure ends here and now: until then the claimed rows stay locked, and every other claim passes them over.
+    session.end(claimed).await
 }
 
 async fn lease(

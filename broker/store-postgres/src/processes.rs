@@ -142,16 +142,8 @@ async fn keep_once(
         return Ok((keep(&mut session, open, now_ms).await?, Vec::new()));
     }
     session.begin().await?;
-    match keep_within_limits(&mut session, open, now_ms).await {
-        Ok(done) => {
-            session.commit().await?;
-            Ok(done)
-        }
-        Err(fault) => {
-            session.rollback().await;
-            Err(fault)
-        }
-    }
+    let kept = keep_within_limits(&mut session, open, now_ms).await;
+    session.end(kept).await
 }
 
 async fn keep_within_limits(

@@ -121,7 +121,7 @@ async fn add_logs_once(store: &PostgresStore, batches: &[LogBatch], now_ms: i64)
     let mut session = store.session().await?;
     session.begin().await?;
     let kept = keep_logs(&mut session, batches, now_ms).await;
-    settle(session, kept).await
+    session.end(kept).await
 }
 
 async fn keep_logs(session: &mut Session, batches: &[LogBatch], now_ms: i64) -> Result<Vec<Option<usize>>, Fault> {
@@ -152,20 +152,6 @@ async fn keep_logs(session: &mut Session, batches: &[LogBatch], now_ms: i64) -> 
     Ok(checks::dropped(batches, &fitted))
 }
 
-/// Commits what was done, or rolls it back.
-async fn settle<T>(mut session: Session, done: Result<T, Fault>) -> Result<T, Fault> {
-    match done {
-        Ok(answer) => {
-            session.commit().await?;
-            Ok(answer)
-        }
-        Err(fault) => {
-            session.rollback().await;
-            Err(fault)
-        }
-    }
-}
-
 async fn set_attributes_once(
     store: &PostgresStore,
     batches: &[AttributeBatch],
@@ -174,7 +160,7 @@ async fn set_attributes_once(
     let mut session = store.session().await?;
     session.begin().await?;
     let kept = attach(&mut session, batches, now_ms).await;
-    settle(session, kept).await
+    session.end(kept).await
 }
 
 async fn attach(session: &mut Session, batches: &[AttributeBatch], now_ms: i64) -> Result<Vec<AttachResult>, Fault> {

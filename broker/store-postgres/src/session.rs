@@ -49,8 +49,18 @@ impl Session {
         Ok(self.0.commit().await?)
     }
 
-    /// Rolls back at once, so that the rows that were locked are free for others when the caller hears of the failure.
-    pub(super) async fn rollback(&mut self) {
-        self.0.rollback().await;
+    /// Ends the transaction by the outcome of its work, which it returns: commits a success, and rolls back a failure at once, so that
+    /// the rows that were locked are free for others when the caller hears of it.
+    pub(super) async fn end<T>(&mut self, outcome: Result<T, Fault>) -> Result<T, Fault> {
+        match outcome {
+            Ok(done) => {
+                self.commit().await?;
+                Ok(done)
+            }
+            Err(fault) => {
+                self.0.rollback().await;
+                Err(fault)
+            }
+        }
     }
 }
