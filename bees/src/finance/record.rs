@@ -22,7 +22,7 @@ pub trait Record: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::apply`].
+    /// The same errors as [`Self::apply`].
     async fn subscriptions(&self, query: &SubscriptionQuery) -> Result<Vec<Subscription>, RecordError>;
 
     /// Checks that events could be applied. Called before any is claimed.

@@ -21,7 +21,7 @@ const REASON_CHARS_MAX: usize = 512;
 
 /// A lease held by this executor.
 ///
-/// Its end is computed from the requested length and this machine's monotonic clock, not from the time that the broker
+/// The end is computed from the requested length and this machine's monotonic clock, not from the time that the broker
 /// sends: clocks differ, and a compromised broker could send any time. If this is wrong, the broker still protects the
 /// process: it accepts no result of a lease that has ended.
 #[derive(Clone, Copy, Debug)]

@@ -22,7 +22,7 @@ pub trait ExplainStore: Send + Sync {
     async fn waiting_sorts(&self, lane: &Lane, rows: i64) -> StoreResult<Vec<WaitingGroup>>;
 
     /// Returns the waiting work by executor type, of one colony or, with `None`, of all: at most a thousand types, the longest wait first.
-    /// Its duration does not grow with the queue: each type is counted up to a bound.
+    /// The duration does not grow with the queue: each type is counted up to a bound.
     async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>>;
 
     /// Returns the conditions of the colony that need an operator, each counted up to a bound: dead letters; processes that failed since

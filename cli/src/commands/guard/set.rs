@@ -24,7 +24,7 @@ Examples:
 
 /// Sign rules with the colony's key and deliver them: every executor of the colony checks its work against them
 ///
-/// They replace the rules set before. Executors fetch them at their start, and every minute.
+/// The rules replace those set before. Executors fetch them at their start, and every minute.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
