@@ -2,7 +2,8 @@
 
 mod broker;
 mod bulks;
-mod claim_codec;
+mod bytes_codec;
+mod claim_answer;
 mod colonies;
 mod executors;
 mod grants;
@@ -19,18 +20,19 @@ use std::time::Duration;
 
 use apiary_identity::{Clock, Id, KeyPair};
 use apiary_protocol::Reason;
+use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::uri::PathAndQuery;
 use prost::Message;
 use tonic::client::Grpc;
-use tonic::codec::Codec;
 use tonic::{Response, Status};
-use tonic_prost::ProstCodec;
 
 use crate::connection::{self, Connection, Diagnosis};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::session::{BrokerSession, sign};
 use crate::{Address, ClientConfig, ClientError};
 
+use bytes_codec::BytesCodec;
 pub(crate) use leases::millis;
 pub use processes::{Sighting, SubmitResult, Watch};
 
@@ -51,6 +53,15 @@ struct ClientState {
     key: KeyPair,
     clock: Arc<dyn Clock>,
     call_timeout: Duration,
+}
+
+/// Where the signature of a call is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signature {
+    /// Nowhere, or on a document inside the message.
+    None,
+    /// In the call's metadata, over the message.
+    OfRequest,
 }
 
 impl Client {
@@ -105,38 +116,50 @@ impl Client {
     /// Makes a call that needs no signature, or carries a signed document.
     async fn call<M, R>(&self, method: &'static str, message: M, timeout: Duration) -> Result<R, ClientError>
     where
-        M: Message + Send + Sync + 'static,
-        R: Message + Default + Send + Sync + 'static,
+        M: Message,
+        R: Message + Default,
     {
-        let work = self.send::<M, R, ProstCodec<M, R>>(method, tonic::Request::new(message), timeout);
-        tokio::time::timeout(timeout, work).await.map_err(|_| ClientError::Timeout { method, after: timeout })?
+        let answer = self.exchange(method, message.encode_to_vec().into(), Signature::None, timeout).await?;
+        self.read(method, timeout, answer)
     }
 
     /// Makes a signed call. The time-out covers everything, including the `Connect` that learns the broker instance.
     async fn call_signed<M, R>(&self, method: &'static str, message: M, timeout: Duration) -> Result<R, ClientError>
     where
-        M: Message + Clone + Send + Sync + 'static,
-        R: Message + Default + Send + Sync + 'static,
+        M: Message,
+        R: Message + Default,
     {
-        self.call_signed_with::<M, R, ProstCodec<M, R>>(method, message, timeout).await
+        let answer = self.exchange(method, message.encode_to_vec().into(), Signature::OfRequest, timeout).await?;
+        self.read(method, timeout, answer)
     }
 
-    /// Makes a signed call, and reads the answer with another codec.
-    async fn call_signed_with<M, R, C>(
+    fn read<R: Message + Default>(
         &self,
         method: &'static str,
-        message: M,
         timeout: Duration,
-    ) -> Result<R, ClientError>
-    where
-        M: Message + Clone + Send + Sync + 'static,
-        R: Message + Default + Send + Sync + 'static,
-        C: Codec<Encode = M, Decode = R> + Default,
-    {
-        let work = async {
+        answer: Bytes,
+    ) -> Result<R, ClientError> {
+        R::decode(answer).map_err(|error| self.error(method, timeout, &Status::internal(error.to_string())))
+    }
+
+    /// Sends the bytes of a message, and returns those of the answer.
+    ///
+    /// Every call passes here, as a boxed future of bytes, so that the layers of HTTP below are compiled once: not for each
+    /// pair of messages, and not again in each crate that makes a call.
+    fn exchange(
+        &self,
+        method: &'static str,
+        message: Bytes,
+        signature: Signature,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<Bytes, ClientError>> {
+        let work = async move {
+            if signature == Signature::None {
+                return self.send(method, tonic::Request::new(message), timeout).await;
+            }
             let broker_id = self.shared.session.broker_id(self).await?;
             let request = sign(self, &broker_id, method, message.clone())?;
-            match self.send::<M, R, C>(method, request, timeout).await {
+            match self.send(method, request, timeout).await {
                 Err(error) if error.is(&Reason::BrokerUnknown) => {}
                 answer => return answer,
             }
@@ -145,29 +168,26 @@ impl Client {
             self.shared.session.forget(&broker_id).await;
             let broker_id = self.shared.session.broker_id(self).await?;
             let request = sign(self, &broker_id, method, message)?;
-            self.send::<M, R, C>(method, request, timeout).await
+            self.send(method, request, timeout).await
         };
-        tokio::time::timeout(timeout, work).await.map_err(|_| ClientError::Timeout { method, after: timeout })?
+        Box::pin(async move {
+            tokio::time::timeout(timeout, work).await.map_err(|_| ClientError::Timeout { method, after: timeout })?
+        })
     }
 
-    async fn send<M, R, C>(
+    async fn send(
         &self,
         method: &'static str,
-        mut request: tonic::Request<M>,
+        mut request: tonic::Request<Bytes>,
         timeout: Duration,
-    ) -> Result<R, ClientError>
-    where
-        M: Send + Sync + 'static,
-        R: Send + Sync + 'static,
-        C: Codec<Encode = M, Decode = R> + Default,
-    {
+    ) -> Result<Bytes, ClientError> {
         // The server's deadline is a little later than the client's, so that the client's error is always the one
         // reported.
         request.set_timeout(timeout.saturating_add(Duration::from_secs(1)));
         let answer = async {
             let mut grpc = self.grpc();
             grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
-            grpc.unary(request, PathAndQuery::from_static(method), C::default()).await
+            grpc.unary(request, PathAndQuery::from_static(method), BytesCodec).await
         };
         answer.await.map(Response::into_inner).map_err(|status| self.error(method, timeout, &status))
     }

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use apiary_daemon::{Notices, Supervisor, Throttle};
 use apiary_identity::Offer;
+use futures::future::BoxFuture;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -115,8 +116,9 @@ impl Executor {
     /// A final refusal, such as `NOT_PERMITTED`, before the first claim was accepted: then key, grant or address are
     /// wrong. Later refusals are logged and retried, because there may be work in progress. Also
     /// [`ClientError::Broken`] if a part of the executor panics repeatedly.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ClientError> {
-        self.run_with(&shutdown, &CancellationToken::new()).await
+    pub fn run(self, shutdown: CancellationToken) -> BoxFuture<'static, Result<(), ClientError>> {
+        // Boxed, so that the executor is compiled here: an `async fn` would be compiled in the crate that awaits it.
+        Box::pin(async move { self.run_with(&shutdown, &CancellationToken::new()).await })
     }
 
     /// Works, like [`run`](Self::run), until SIGTERM or SIGINT. A second signal ends the drain timeout early. SIGHUP, a
@@ -125,7 +127,11 @@ impl Executor {
     /// # Errors
     ///
     /// As `run`, and a failure to listen for signals.
-    pub async fn run_until_signalled(self) -> Result<(), ClientError> {
+    pub fn run_until_signalled(self) -> BoxFuture<'static, Result<(), ClientError>> {
+        Box::pin(self.listen_and_run())
+    }
+
+    async fn listen_and_run(self) -> Result<(), ClientError> {
         let listen = |kind| signal(kind).map_err(|error| ClientError::Invalid(format!("no signals: {error}")));
         let mut terminate = listen(SignalKind::terminate())?;
         let mut interrupt = listen(SignalKind::interrupt())?;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use apiary_identity::{Envelope, Request};
-use prost::Message;
+use bytes::Bytes;
+use prost::Message as _;
 use tokio::sync::Mutex;
 use tonic::metadata::MetadataValue;
 
@@ -49,17 +50,14 @@ impl BrokerSession {
     }
 }
 
-/// Signs a message for a single call; the signature is in the request's metadata.
-pub(crate) fn sign<M: Message>(
+/// Signs the bytes of a message for a single call; the signature is in the request's metadata.
+pub(crate) fn sign(
     client: &Client,
     broker_id: &str,
     method: &'static str,
-    message: M,
-) -> Result<tonic::Request<M>, ClientError> {
-    // The signature covers these bytes. prost encodes the message to the same bytes when it is sent: fields in order,
-    // maps sorted.
-    let bytes = message.encode_to_vec();
-    let document = Request::new(method, client.colony(), broker_id, client.clock().now(), &bytes);
+    message: Bytes,
+) -> Result<tonic::Request<Bytes>, ClientError> {
+    let document = Request::new(method, client.colony(), broker_id, client.clock().now(), &message);
     let envelope = Envelope::seal(client.key(), &document)?;
     let metadata = MetadataValue::from_bytes(&envelope_to_proto(&envelope).encode_to_vec());
     let mut request = tonic::Request::new(message);

@@ -7,13 +7,16 @@ use std::time::Duration;
 use apiary_identity::{Content, Envelope, Spec};
 use apiary_proto::v1;
 use apiary_protocol::Reason;
+use bytes::Bytes;
 use futures::Stream;
+use futures::future::BoxFuture;
 use http::uri::PathAndQuery;
+use prost::Message as _;
 use serde::Serialize;
-use tonic::Streaming;
-use tonic_prost::ProstCodec;
+use tonic::{Response, Status, Streaming};
 use uuid::Uuid;
 
+use super::bytes_codec::BytesCodec;
 use super::{Client, millis};
 use crate::ClientError;
 use crate::session::sign;
@@ -119,30 +122,34 @@ impl Client {
     /// comes first, and the stream ends when the process is finished. A broker that stops ends the stream with a
     /// retryable error.
     pub async fn watch(&self, request: v1::WatchRequest) -> Result<Watch, ClientError> {
+        Ok(Watch { stream: self.open_watch(request.encode_to_vec().into()).await?, client: self.clone() })
+    }
+
+    fn open_watch(&self, request: Bytes) -> BoxFuture<'_, Result<Streaming<Bytes>, ClientError>> {
         let after = self.call_timeout();
-        let opening = async {
+        let opening = async move {
             let broker_id = self.shared.session.broker_id(self).await?;
-            match self.open_watch(&broker_id, request.clone()).await {
+            match self.stream(&broker_id, request.clone()).await {
                 Err(error) if error.is(&Reason::BrokerUnknown) => {}
                 answer => return answer,
             }
             self.shared.session.forget(&broker_id).await;
             let broker_id = self.shared.session.broker_id(self).await?;
-            self.open_watch(&broker_id, request).await
+            self.stream(&broker_id, request).await
         };
-        tokio::time::timeout(after, opening).await.map_err(|_| ClientError::Timeout { method: WATCH, after })?
+        Box::pin(async move {
+            tokio::time::timeout(after, opening).await.map_err(|_| ClientError::Timeout { method: WATCH, after })?
+        })
     }
 
-    async fn open_watch(&self, broker_id: &str, request: v1::WatchRequest) -> Result<Watch, ClientError> {
+    async fn stream(&self, broker_id: &str, request: Bytes) -> Result<Streaming<Bytes>, ClientError> {
         let request = sign(self, broker_id, WATCH, request)?;
         let mut grpc = self.grpc();
-        let codec = ProstCodec::<v1::WatchRequest, v1::WatchResponse>::default();
         let opened = async {
-            grpc.ready().await.map_err(|error| tonic::Status::from_error(error.into()))?;
-            grpc.server_streaming(request, PathAndQuery::from_static(WATCH), codec).await
+            grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
+            grpc.server_streaming(request, PathAndQuery::from_static(WATCH), BytesCodec).await
         };
-        let error = |status| self.error(WATCH, self.call_timeout(), &status);
-        Ok(Watch { stream: opened.await.map_err(error)?.into_inner(), client: self.clone() })
+        opened.await.map(Response::into_inner).map_err(|status| self.error(WATCH, self.call_timeout(), &status))
     }
 }
 
@@ -158,7 +165,7 @@ pub enum Sighting {
 /// Stream of state changes, progress and, on request, log lines.
 #[derive(Debug)]
 pub struct Watch {
-    stream: Streaming<v1::WatchResponse>,
+    stream: Streaming<Bytes>,
     client: Client,
 }
 
@@ -185,7 +192,8 @@ impl Stream for Watch {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = std::task::ready!(Pin::new(&mut self.stream).poll_next(context));
-        Poll::Ready(item.map(|answer| match answer {
+        let decode = |answer| v1::WatchResponse::decode(answer).map_err(|error| Status::internal(error.to_string()));
+        Poll::Ready(item.map(|answer| match answer.and_then(decode) {
             Ok(v1::WatchResponse { process: Some(process), .. }) => Ok(Sighting::Process(Box::new(process))),
             Ok(v1::WatchResponse { logs, .. }) if !logs.is_empty() => Ok(Sighting::Logs(logs)),
             Ok(_) => Err(ClientError::Answer("a change of no process".to_owned())),

@@ -1,43 +1,11 @@
 //! Reader of a claim's answer that bounds the memory it takes.
 
 use apiary_proto::v1;
-use bytes::Buf as _;
+use bytes::Bytes;
 use prost::Message;
 use tonic::Status;
-use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
-use tonic_prost::ProstEncoder;
 
 use crate::limits::SLOTS_MAX;
-
-/// Codec that counts the leases in a claim's answer before it allocates them: two bytes on the wire become a lease of
-/// hundreds of bytes in memory, so that an answer within the message bound could still fill gigabytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ClaimCodec;
-
-impl Codec for ClaimCodec {
-    type Encode = v1::ClaimRequest;
-    type Decode = v1::ClaimResponse;
-    type Encoder = ProstEncoder<v1::ClaimRequest>;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        ProstEncoder::new(BufferSettings::default())
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        *self
-    }
-}
-
-impl Decoder for ClaimCodec {
-    type Item = v1::ClaimResponse;
-    type Error = Status;
-
-    fn decode(&mut self, source: &mut DecodeBuf<'_>) -> Result<Option<v1::ClaimResponse>, Status> {
-        let message = source.copy_to_bytes(source.remaining());
-        decode(message).map(Some)
-    }
-}
 
 /// A `ClaimResponse` whose leases are only counted: a vector of `()` takes no memory.
 #[derive(Clone, PartialEq, Message)]
@@ -46,7 +14,9 @@ struct LeaseCount {
     leases: Vec<()>,
 }
 
-fn decode(message: bytes::Bytes) -> Result<v1::ClaimResponse, Status> {
+/// Reads a claim's answer, after counting its leases: two bytes on the wire become a lease of hundreds of bytes in memory,
+/// so that an answer within the message bound could still fill gigabytes.
+pub(super) fn decode(message: Bytes) -> Result<v1::ClaimResponse, Status> {
     let unreadable = |error: prost::DecodeError| Status::out_of_range(format!("a claim's answer: {error}"));
     let count = LeaseCount::decode(message.clone()).map_err(unreadable)?.leases.len();
     if count > SLOTS_MAX {
@@ -81,6 +51,6 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_no_message_is_an_error() {
-        assert!(decode(bytes::Bytes::from_static(&[10, 200])).is_err());
+        assert!(decode(Bytes::from_static(&[10, 200])).is_err());
     }
 }
