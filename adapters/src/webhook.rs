@@ -6,6 +6,7 @@ use std::sync::Arc;
 use apiary_daemon::door::Listener;
 use apiary_daemon::{Notices, Supervisor, Throttle};
 use apiary_identity::Clock;
+use futures::future::BoxFuture;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -37,7 +38,16 @@ impl Webhook {
     /// # Errors
     ///
     /// An invalid setting, a port in use, or a spool that is in use, damaged, or another colony's.
-    pub async fn start(config: WebhookConfig, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+    pub fn start(
+        config: WebhookConfig,
+        sink: Arc<dyn Sink>,
+        clock: Arc<dyn Clock>,
+    ) -> BoxFuture<'static, Result<Self, StartError>> {
+        // Boxed, so that the adapter is compiled here: an `async fn` would be compiled in the crate that awaits it.
+        Box::pin(Self::start_with(config, sink, clock))
+    }
+
+    async fn start_with(config: WebhookConfig, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         config.check()?;
         let WebhookConfig { listen: address, endpoints, spool_path, limits, trusted_proxies, .. } = config;
         let (listener, address) = listen(address)?;
@@ -110,7 +120,11 @@ impl Webhook {
 
     /// Stops in order: no more connections; requests in progress end, or are cut at the time limit; the forwarder ends;
     /// the spool is closed. Events in the spool are forwarded after the next start.
-    pub async fn stop(self) {
+    pub fn stop(self) -> BoxFuture<'static, ()> {
+        Box::pin(self.drain_and_close())
+    }
+
+    async fn drain_and_close(self) {
         self.stop.0.cancel();
         self.connections.close();
         self.connections.wait().await;

@@ -13,6 +13,7 @@ use apiary_store::{Store, StoreError};
 use apiary_store_postgres::{PostgresOptions, PostgresStore};
 use apiary_store_sqlite::SqliteStore;
 use axum::Router;
+use futures::future::BoxFuture;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,7 +49,13 @@ pub struct Broker {
 
 impl Broker {
     /// Checks the settings, opens the store, and serves. It listens by the time it returns.
-    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+    pub fn start(config: Config, clock: Arc<dyn Clock>) -> BoxFuture<'static, Result<Self, StartError>> {
+        // Boxed, like every future that this crate hands out, so that the broker is compiled here: an `async fn` would be
+        // compiled in the crate that awaits it.
+        Box::pin(Self::start_with(config, clock))
+    }
+
+    async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         config.check()?;
         let tls = config.listen.tls.as_ref().map(TlsFiles::read).transpose()?;
         let store = open(&config).await?;
@@ -119,7 +126,11 @@ impl Broker {
 
     /// Stops in order: waiting claims and watches are answered, calls in progress end, queued writes are flushed, the store
     /// is closed.
-    pub async fn stop(self) {
+    pub fn stop(self) -> BoxFuture<'static, ()> {
+        Box::pin(self.drain_and_close())
+    }
+
+    async fn drain_and_close(self) {
         // While it still listens: a broker that starts at this path from now on makes a socket of its own, which must stay.
         if let Some(path) = &self.socket {
             remove_socket(path);
@@ -225,18 +236,20 @@ fn retention(config: &RetentionConfig) -> Retention {
 ///
 /// # Errors
 /// [`StoreError::Open`] if the address or the file can never do, [`StoreError::Unavailable`] if it may do later.
-pub async fn open_store(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(match config {
-        StoreConfig::Sqlite { path } => Arc::new(SqliteStore::open(path).await?),
-        StoreConfig::Postgres { url, connections_max, has_transaction_pooler, direct_url } => {
-            let options = PostgresOptions {
-                connections_max: *connections_max,
-                has_transaction_pooler: *has_transaction_pooler,
-                direct_url: direct_url.clone(),
-                ..PostgresOptions::default()
-            };
-            Arc::new(PostgresStore::connect(url, options).await?)
-        }
+pub fn open_store(config: &StoreConfig) -> BoxFuture<'_, Result<Arc<dyn Store>, StoreError>> {
+    Box::pin(async move {
+        Ok(match config {
+            StoreConfig::Sqlite { path } => Arc::new(SqliteStore::open(path).await?) as Arc<dyn Store>,
+            StoreConfig::Postgres { url, connections_max, has_transaction_pooler, direct_url } => {
+                let options = PostgresOptions {
+                    connections_max: *connections_max,
+                    has_transaction_pooler: *has_transaction_pooler,
+                    direct_url: direct_url.clone(),
+                    ..PostgresOptions::default()
+                };
+                Arc::new(PostgresStore::connect(url, options).await?)
+            }
+        })
     })
 }
 
