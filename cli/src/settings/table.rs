@@ -7,7 +7,7 @@ use apiary_settings::{Kind, Setting};
 
 const CLIENTS: &str = "all that call a broker";
 const BROKER: &str = "`apiary broker`";
-const BROKERS: &str = "`apiary broker`, `apiary up`";
+const BROKER_AND_UP: &str = "`apiary broker`, `apiary up`";
 const WEBHOOK: &str = "`apiary webhook`, `apiary up`";
 const BEES: &str = "`apiary bee`, `apiary up`";
 const CLAIMERS: &str = "`apiary bee`, `apiary up`, `apiary lease claim`";
@@ -83,21 +83,21 @@ pub(crate) const BROKER_LISTEN: Setting = Setting::new(
 pub(crate) const BROKER_CONNECTIONS_MAX: Setting = Setting::new(
     "broker.connections_max",
     Kind::Integer { least: 16, most: 100_000 },
-    BROKERS,
+    BROKER_AND_UP,
     "connections at the same time; beyond it, an idle one, or one without a permitted call, is closed for a new one",
 )
 .default("2048");
 pub(crate) const BROKER_CONNECTIONS_PER_PEER_MAX: Setting = Setting::new(
     "broker.connections_per_peer_max",
     Kind::Integer { least: 1, most: 100_000 },
-    BROKERS,
+    BROKER_AND_UP,
     "connections from one address at the same time, of those without a permitted call",
 )
 .default("256");
 pub(crate) const BROKER_TRUSTED_PROXIES: Setting = Setting::new(
     "broker.trusted_proxies",
     Kind::Networks,
-    BROKERS,
+    BROKER_AND_UP,
     "trusted proxies, as addresses or networks: the client's address that they state is used (PROXY protocol, \
      `X-Forwarded-For`)",
 );
@@ -155,49 +155,49 @@ pub(crate) const BROKER_SERVER_OWNER: Setting = Setting::new(
 pub(crate) const BROKER_EXECUTOR_SILENT_AFTER_SECONDS: Setting = Setting::new(
     "broker.executor_silent_after_seconds",
     Kind::Integer { least: 1, most: 86_400 },
-    BROKERS,
+    BROKER_AND_UP,
     "time without contact after which an executor is silent",
 )
 .default("60");
 pub(crate) const BROKER_EXECUTOR_GONE_AFTER_SECONDS: Setting = Setting::new(
     "broker.executor_gone_after_seconds",
     Kind::Integer { least: 2, most: 86_400 },
-    BROKERS,
+    BROKER_AND_UP,
     "time without contact after which an executor is gone",
 )
 .default("120");
 pub(crate) const BROKER_UNATTENDED_AFTER_SECONDS: Setting = Setting::new(
     "broker.unattended_after_seconds",
     Kind::Integer { least: 1, most: 86_400 },
-    BROKERS,
+    BROKER_AND_UP,
     "waiting time after which work without a listening executor is reported",
 )
 .default("60");
 pub(crate) const BROKER_RETAIN_SUCCEEDED: Setting = Setting::new(
     "broker.retain_succeeded",
     Kind::Retention,
-    BROKERS,
+    BROKER_AND_UP,
     "retention of processes that succeeded, with all their data",
 )
 .default("forever");
 pub(crate) const BROKER_RETAIN_FAILED: Setting = Setting::new(
     "broker.retain_failed",
     Kind::Retention,
-    BROKERS,
+    BROKER_AND_UP,
     "retention of processes that failed, with all their data",
 )
 .default("forever");
 pub(crate) const BROKER_RETAIN_CANCELLED: Setting = Setting::new(
     "broker.retain_cancelled",
     Kind::Retention,
-    BROKERS,
+    BROKER_AND_UP,
     "retention of processes that were cancelled, with all their data",
 )
 .default("forever");
 pub(crate) const BROKER_RETAIN_DEAD_LETTERS: Setting = Setting::new(
     "broker.retain_dead_letters",
     Kind::Retention,
-    BROKERS,
+    BROKER_AND_UP,
     "retention of dead letters, with all their data",
 )
 .default("forever");
@@ -340,10 +340,10 @@ pub(crate) fn is_setting(key: &str) -> bool {
 pub(crate) static TABLE: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     let sources = sources::ALL.iter().flat_map(|source| source.settings());
     let bees = apiary_bees::ALL.iter().flat_map(|bee| bee.settings());
-    FIRST.iter().chain(sources).chain(THEN).chain(bees).chain(LAST).copied().collect()
+    BEFORE_SOURCES.iter().chain(sources).chain(BEFORE_BEES).chain(bees).chain(AFTER_BEES).copied().collect()
 });
 
-const FIRST: &[Setting] = &[
+const BEFORE_SOURCES: &[Setting] = &[
     COLONY,
     KEY_FILE,
     KEY,
@@ -379,7 +379,7 @@ const FIRST: &[Setting] = &[
     WEBHOOK_LISTEN,
 ];
 
-const THEN: &[Setting] = &[
+const BEFORE_BEES: &[Setting] = &[
     WEBHOOK_SPOOL,
     WEBHOOK_SPOOL_EVENTS_MAX,
     WEBHOOK_SPOOL_BYTES_MAX,
@@ -400,4 +400,4 @@ const THEN: &[Setting] = &[
     BEE_GUARD_DEFAULTS,
 ];
 
-const LAST: &[Setting] = &[IMPORT_DATABASE_URL, LOG_LEVEL, LOG_FORMAT];
+const AFTER_BEES: &[Setting] = &[IMPORT_DATABASE_URL, LOG_LEVEL, LOG_FORMAT];
