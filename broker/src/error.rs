@@ -194,6 +194,7 @@ impl From<EnvelopeError> for Error {
             EnvelopeError::Signature(_)
             | EnvelopeError::SignatureCount(_)
             | EnvelopeError::SignatureLength(_)
+            | EnvelopeError::SignatureBatch { .. }
             | EnvelopeError::KeyId(_)
             | EnvelopeError::Json(_) => Self::SignatureInvalid(error.to_string()),
         }

@@ -11,7 +11,7 @@
 //! let claimant = Claimant { executor_type: "greeter", name: None, functions: None };
 //! let request = v1::ClaimRequest { executor_type: "greeter".into(), wait_ms: 20_000, ..Default::default() };
 //! for leased in client.claim(request).await?.leases {
-//!     let Some(subject) = Subject::of(&client, &leased) else { continue };
+//!     let Some(subject) = Subject::of(&leased) else { continue };
 //!     match lease::examine(&client, &claimant, &guard, &leased) {
 //!         Ok(work) => drop(subject.succeeded(&client, &work.args)?.send(&client).await?),
 //!         Err(rejection) => lease::reject(&client, &guard, &subject, &rejection, Duration::from_secs(30)).await,

@@ -1,6 +1,6 @@
 //! Conversions between the wire's messages and the types of `apiary_identity`.
 
-use apiary_identity::{Envelope, Offer};
+use apiary_identity::{Envelope, Offer, Signature};
 use apiary_proto::v1;
 
 use crate::ClientError;
@@ -11,15 +11,14 @@ pub fn envelope_to_proto(envelope: &Envelope) -> v1::Envelope {
         payload_type: envelope.payload_type.clone(),
         payload: envelope.payload.clone(),
         key_id: envelope.key_id.to_string(),
-        signature: envelope.signature.to_vec().into(),
+        signature: envelope.signature.to_bytes(),
     }
 }
 
 /// Converts an envelope from the wire. It is untrusted until it is verified.
 pub fn envelope_from_proto(envelope: &v1::Envelope) -> Result<Envelope, ClientError> {
-    let signature = envelope.signature.as_ref().try_into().map_err(|_| {
-        ClientError::Answer(format!("an envelope's signature has {} bytes, not 64", envelope.signature.len()))
-    })?;
+    let signature = Signature::from_bytes(envelope.signature.clone())
+        .map_err(|error| ClientError::Answer(format!("an envelope's signature: {error}")))?;
     let key_id =
         envelope.key_id.parse().map_err(|error| ClientError::Answer(format!("an envelope's key id: {error}")))?;
     Ok(Envelope { payload_type: envelope.payload_type.clone(), payload: envelope.payload.clone(), key_id, signature })
@@ -56,6 +55,6 @@ mod tests {
     fn an_envelope_with_half_a_signature_is_no_envelope() {
         let envelope = v1::Envelope { signature: Bytes::from_static(&[1; 32]), ..Default::default() };
         let words = envelope_from_proto(&envelope).unwrap_err().to_string();
-        assert!(words.contains("32 bytes, not 64"), "{words}");
+        assert!(words.contains("this one has 32"), "{words}");
     }
 }

@@ -143,7 +143,7 @@ pub fn verify_grant(colony: &Id, grant: &Envelope) -> Result<Grant, BrokenLink> 
     if signer != *colony {
         return Err(BrokenLink::GrantForeign { signer, colony: *colony });
     }
-    let grant: Grant = grant.open().map_err(BrokenLink::Grant)?;
+    let grant: Grant = grant.open_known().map_err(BrokenLink::Grant)?;
     if grant.colony != *colony {
         return Err(BrokenLink::GrantElsewhere(grant.colony));
     }

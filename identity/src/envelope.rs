@@ -1,4 +1,4 @@
-//! The only signed form: a DSSE envelope with one Ed25519 signature.
+//! The only signed form: a DSSE envelope with one signature.
 
 use std::fmt;
 
@@ -6,13 +6,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use crate::batch::leaf;
 use crate::document::check_size;
 use crate::error::shown;
-use crate::{Document, EnvelopeError, Id, KeyPair, strict};
+use crate::limits::BATCH_DOCUMENTS_MAX;
+use crate::{Document, EnvelopeError, Id, KeyPair, Signature, strict, verified};
 
-/// SHA-256 of an envelope's signed encoding and its signature: identifies exactly these bytes by this signer.
+/// SHA-256 of a zero byte and an envelope's signed encoding, which is RFC 6962's hash of a leaf: identifies exactly these bytes,
+/// however often and with whatever others they were signed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(pub [u8; 32]);
 
@@ -27,8 +29,8 @@ pub struct Envelope {
     pub payload: Bytes,
     /// The signer as the envelope claims it.
     pub key_id: Id,
-    /// Ed25519 over [`encoding`](Self::encoding).
-    pub signature: [u8; 64],
+    /// The signature, over [`encoding`](Self::encoding) alone or over a batch with it.
+    pub signature: Signature,
 }
 
 impl Envelope {
@@ -39,8 +41,29 @@ impl Envelope {
 
     /// Signs bytes that are already a document.
     pub fn sign(key: &KeyPair, payload_type: &str, payload: Bytes) -> Self {
-        let signature = key.sign(&encoding(payload_type, &payload));
+        let signature = Signature::of_one(key.sign(&encoding(payload_type, &payload)));
         Self { payload_type: payload_type.to_owned(), payload, key_id: key.id(), signature }
+    }
+
+    /// Signs documents of one type together: one signature for each [`BATCH_DOCUMENTS_MAX`] of them, where signing costs as much as
+    /// hashing some thirty. Each envelope can be verified alone. A document alone gets an ordinary signature.
+    pub fn sign_all(key: &KeyPair, payload_type: &str, payloads: Vec<Bytes>) -> Vec<Self> {
+        let mut envelopes = Vec::with_capacity(payloads.len());
+        for batch in payloads.chunks(BATCH_DOCUMENTS_MAX as usize) {
+            if let [payload] = batch {
+                envelopes.push(Self::sign(key, payload_type, payload.clone()));
+                continue;
+            }
+            let leaves = batch.iter().map(|payload| leaf([&header(payload_type, payload), payload])).collect();
+            let members = batch.iter().zip(Signature::of_batch(key, leaves));
+            envelopes.extend(members.map(|(payload, signature)| Self {
+                payload_type: payload_type.to_owned(),
+                payload: payload.clone(),
+                key_id: key.id(),
+                signature,
+            }));
+        }
+        envelopes
     }
 
     /// Returns DSSE's pre-authentication encoding, the bytes that are signed.
@@ -50,32 +73,44 @@ impl Envelope {
 
     /// Checks the signature, strictly.
     pub fn verify(&self) -> Result<(), EnvelopeError> {
-        if self.key_id.verifies(&self.encoding(), &self.signature) {
-            return Ok(());
+        match self.signature.holds(&self.key_id, || self.encoding(), || self.digest().0) {
+            true => Ok(()),
+            false => Err(EnvelopeError::Signature(self.key_id)),
         }
-        Err(EnvelopeError::Signature(self.key_id))
     }
 
     /// Checks type, size and signature, and only then reads the document.
     pub fn open<D: Document>(&self) -> Result<D, EnvelopeError> {
+        self.open_checked(|| self.verify())
+    }
+
+    /// Opens a document that comes again and again, like a grant: a signature that was checked before is remembered.
+    pub(crate) fn open_known<D: Document>(&self) -> Result<D, EnvelopeError> {
+        self.open_checked(|| match <&[u8; 64]>::try_from(self.signature.as_bytes()) {
+            Ok(single) if verified::verifies(&self.key_id, &self.encoding(), single) => Ok(()),
+            Ok(_) => Err(EnvelopeError::Signature(self.key_id)),
+            Err(_) => self.verify(),
+        })
+    }
+
+    fn open_checked<D: Document>(
+        &self,
+        verify: impl FnOnce() -> Result<(), EnvelopeError>,
+    ) -> Result<D, EnvelopeError> {
         if self.payload_type != D::PAYLOAD_TYPE {
             return Err(EnvelopeError::Type { expected: D::PAYLOAD_TYPE, found: shown(&self.payload_type) });
         }
         // The size comes first: checking a signature hashes the whole payload, which a stranger could make megabytes
         // long.
         check_size(&self.payload)?;
-        self.verify()?;
+        verify()?;
         // Parsed only now: no byte reaches the JSON reader before its signer is known.
         Ok(D::from_json(&self.payload)?)
     }
 
-    /// Returns the digest that identifies exactly these bytes by this signer.
+    /// Returns the digest that identifies exactly these bytes.
     pub fn digest(&self) -> Digest {
-        let mut hash = Sha256::new();
-        hash.update(self.encoding());
-        // With the signature, or two signers of the same payload would share a digest.
-        hash.update(self.signature);
-        Digest(hash.finalize().into())
+        Digest::of(&self.payload_type, &self.payload)
     }
 
     /// Reads DSSE's JSON form. As DSSE requires of readers, both base64 alphabets are accepted and unknown fields are
@@ -86,17 +121,16 @@ impl Envelope {
             .and_then(|form| reader.end().map(|()| form))
             .map_err(|error| EnvelopeError::json(&error))?;
         // DSSE permits several signatures. Exactly one leaves no question of which of them a check was about.
-        let [Signature(signature)] = form.signatures.as_slice() else {
+        let [StrictSignature(signature)] = form.signatures.as_slice() else {
             return Err(EnvelopeError::SignatureCount(form.signatures.len()));
         };
         let payload = decode("payload", &form.payload)?;
         let bytes = decode("sig", &signature.sig)?;
-        let signature_bytes = bytes.as_slice().try_into().map_err(|_| EnvelopeError::SignatureLength(bytes.len()))?;
         Ok(Self {
             payload_type: form.payload_type,
             payload: payload.into(),
             key_id: signature.keyid.parse()?,
-            signature: signature_bytes,
+            signature: Signature::from_bytes(bytes.into())?,
         })
     }
 
@@ -105,9 +139,9 @@ impl Envelope {
         let form = JsonForm {
             payload_type: self.payload_type.clone(),
             payload: STANDARD.encode(&self.payload),
-            signatures: vec![Signature(JsonSignature {
+            signatures: vec![StrictSignature(JsonSignature {
                 keyid: self.key_id.to_string(),
-                sig: STANDARD.encode(self.signature),
+                sig: STANDARD.encode(self.signature.as_bytes()),
             })],
         };
         // Infallible: the form has only strings, and the writer is a byte vector.
@@ -119,6 +153,13 @@ impl fmt::Debug for Envelope {
     /// Prints type, size and signer, without the payload: arguments may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Envelope({}, {} bytes, by {})", self.payload_type, self.payload.len(), self.key_id)
+    }
+}
+
+impl Digest {
+    /// Returns the digest of a payload of this type, whether or not it is a valid document.
+    pub fn of(payload_type: &str, payload: &[u8]) -> Self {
+        Self(leaf([&header(payload_type, payload), payload]))
     }
 }
 
@@ -153,10 +194,14 @@ impl<'de> Deserialize<'de> for Digest {
 }
 
 /// Builds `DSSEv1 <length> <type> <length> <payload>`; the lengths make it impossible to shift bytes between fields.
-fn encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
+pub(crate) fn encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = header(payload_type, payload);
     bytes.extend_from_slice(payload);
     bytes
+}
+
+fn header(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes()
 }
 
 fn decode(field: &str, text: &str) -> Result<Vec<u8>, EnvelopeError> {
@@ -171,12 +216,12 @@ fn decode(field: &str, text: &str) -> Result<Vec<u8>, EnvelopeError> {
 struct JsonForm {
     payload_type: String,
     payload: String,
-    signatures: Vec<Signature>,
+    signatures: Vec<StrictSignature>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
-struct Signature(#[serde(deserialize_with = "strict::object")] JsonSignature);
+struct StrictSignature(#[serde(deserialize_with = "strict::object")] JsonSignature);
 
 #[derive(Serialize, Deserialize)]
 struct JsonSignature {

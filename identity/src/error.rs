@@ -1,7 +1,7 @@
 //! Errors of keys, envelopes, documents and amounts. Each text ends in advice.
 
 use crate::Id;
-use crate::limits::QUANTITY_BYTES_MAX;
+use crate::limits::{BATCH_DOCUMENTS_MAX, QUANTITY_BYTES_MAX};
 
 /// Maximum number of characters that an error quotes from untrusted text.
 const SHOWN_CHARS_MAX: usize = 300;
@@ -78,9 +78,19 @@ pub enum EnvelopeError {
     /// No signature, or more than one.
     #[error("an envelope carries exactly one signature, this one has {0}")]
     SignatureCount(usize),
-    /// A signature that is not 64 bytes.
-    #[error("an Ed25519 signature has 64 bytes, this one has {0}")]
+    /// A signature of another length than a single document's or a batch member's.
+    #[error(
+        "an Ed25519 signature has 64 bytes, a batch member's 72 and 32 more for each step of its path; this one has {0}"
+    )]
     SignatureLength(usize),
+    /// A batch member's place outside its batch, or a batch of a size that is not allowed.
+    #[error("signed as document {index} (from 0) of a batch of {size}; a batch has 2 to {BATCH_DOCUMENTS_MAX}")]
+    SignatureBatch {
+        /// The index that it claims.
+        index: u32,
+        /// The size that it claims.
+        size: u32,
+    },
     /// `keyid` is not an identity.
     #[error("the envelope's key id is {0}")]
     KeyId(#[from] IdError),

@@ -50,7 +50,7 @@
 //! let other = Envelope::seal(&user, &Spec::new(colony.id(), "finance", "account.close", now))?;
 //! assert!(matches!(verify_spec(&colony.id(), &grant, &other), Err(BrokenLink::GrantScope { .. })));
 //! let mut changed = spec;
-//! changed.signature[0] ^= 1;
+//! changed.payload = changed.payload.iter().rev().copied().collect();
 //! assert!(matches!(verify_spec(&colony.id(), &grant, &changed), Err(BrokenLink::Spec(_))));
 //! # Ok(())
 //! # }
@@ -65,6 +65,7 @@
 //! - `docs/protocol.md` in the repository has the same, byte for byte, for other languages; the crate `apiary-executor-sdk` does all of
 //!   this for a submitter or a bee.
 
+mod batch;
 pub mod chain;
 mod clock;
 mod content;
@@ -85,9 +86,11 @@ mod requirements;
 mod result;
 mod revocation;
 mod secretfile;
+mod signature;
 mod spec;
 mod strict;
 mod time;
+mod verified;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::Content;
@@ -107,4 +110,5 @@ pub use requirements::{Offer, Requirements, Shortfall};
 pub use result::{Outcome, OutcomeKind};
 pub use revocation::Revocation;
 pub use secretfile::{ExposureWarning, check_secret_file, read_secret_file};
+pub use signature::Signature;
 pub use spec::{Backoff, OnFailed, Spec};

@@ -51,3 +51,7 @@ pub const GUARD_PATTERN_BYTES_MAX: usize = 512;
 pub const GUARD_POINTER_BYTES_MAX: usize = 512;
 /// Bytes of a rule's JSON Schema.
 pub const GUARD_SCHEMA_BYTES_MAX: usize = 64 * 1024;
+/// Documents that one signature may be under.
+pub const BATCH_DOCUMENTS_MAX: u32 = 1024;
+/// Valid signatures of batches and grants that a process remembers: 32 bytes each, and the table's room.
+pub(crate) const VERIFIED_SIGNATURES_MAX: usize = 8192;

@@ -11,7 +11,7 @@ use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConf
 use apiary_executor_sdk::{Client, ClientConfig, v1};
 use apiary_identity::{
     Clock, Content, Digest, Envelope, Grant, GrantRight, Guard, GuardRule, KeyPair, Outcome, OutcomeKind, Progress,
-    Role, Scopes, SystemClock,
+    Role, Scopes, Signature, SystemClock,
 };
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -364,4 +364,11 @@ async fn start_broker(
     };
     tune(&mut config);
     Broker::start(config, clock.clone()).await.unwrap()
+}
+
+/// Changes a bit of an envelope's signature.
+pub fn spoil(envelope: &mut Envelope) {
+    let mut bytes = envelope.signature.as_bytes().to_vec();
+    bytes[0] ^= 1;
+    envelope.signature = Signature::from_bytes(bytes.into()).expect("a signature's length");
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use self::calls::{Again, Call, Drawn, Token, calls};
 use crate::reference::{Got, Reference, Shown};
-use crate::tenant::{ALL, Bee, KIND, NOW, Tenant, ends};
+use crate::tenant::{ALL, Bee, KIND, NOW, Tenant, ends, signature};
 
 /// Number of calls in each case.
 const CALLS: std::ops::Range<usize> = 20..60;
@@ -322,7 +322,7 @@ impl Run<'_> {
             submitted_at_ms: self.now_ms,
             idempotency: drawn.key.map(|(key, ms)| (format!("key-{key}"), self.now_ms + ms)),
             payload,
-            signature: [drawn.number; 64],
+            signature: signature(drawn.number),
             digest: digest(drawn.number, drawn.variant),
             ..self.tenant.process()
         }
@@ -362,7 +362,7 @@ impl Run<'_> {
             only_if_over_at_ms: None,
             ending: AttemptEnding::Failed,
             reason: format!("reason {retries_spent}"),
-            result: (*next == 0).then(|| (Bytes::from_static(b"{}"), [1; 64])),
+            result: (*next == 0).then(|| (Bytes::from_static(b"{}"), signature(1))),
             next: NEXT[*next],
             blocked_until_ms: (NEXT[*next] == ProcessState::Blocked).then_some(self.now_ms + TICK_MS),
             retries_spent: *retries_spent,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use apiary_identity::{Document as _, Envelope, Grant, KeyPair, ManualClock, Requirements, Role, Scopes, Spec};
+use apiary_identity::{
+    Document as _, Envelope, Grant, KeyPair, ManualClock, Requirements, Role, Scopes, Signature, Spec,
+};
 use apiary_store::Store;
 use apiary_store::model::{
     AttemptEnding, Cancel, ClaimSlot, ClaimedLease, Colony, Completion, Failure, GrantKey, Lane, LeaseEnd, LeaseRef,
@@ -101,8 +103,8 @@ impl Tenant {
             submitted_at_ms: NOW,
             idempotency: None,
             payload,
-            signature: envelope.signature,
             digest: envelope.digest(),
+            signature: envelope.signature,
         }
     }
 
@@ -189,7 +191,7 @@ pub(crate) fn grant(colony: &KeyPair, grantee: &KeyPair, role: Role, name: &str)
 
 /// Builds a success with this result.
 pub(crate) fn completion(lease: LeaseRef, result: &str) -> Completion {
-    Completion { lease, payload: Bytes::copy_from_slice(result.as_bytes()), signature: [9; 64] }
+    Completion { lease, payload: Bytes::copy_from_slice(result.as_bytes()), signature: signature(9) }
 }
 
 /// Builds a renewal up to this time.
@@ -214,7 +216,7 @@ pub(crate) fn failure(lease: LeaseRef) -> Failure {
         only_if_over_at_ms: None,
         ending: AttemptEnding::Failed,
         reason: "the ledger is closed".to_owned(),
-        result: Some((Bytes::from_static(b"{}"), [8; 64])),
+        result: Some((Bytes::from_static(b"{}"), signature(8))),
         next: ProcessState::Waiting,
         blocked_until_ms: None,
         retries_spent: 1,
@@ -230,4 +232,11 @@ pub(crate) fn lost(lease: LeaseRef, now_ms: i64) -> Failure {
         result: None,
         ..failure(lease)
     }
+}
+
+/// Returns bytes like a signature's: with an odd number, those of a batch member, which are longer.
+pub(crate) fn signature(number: u8) -> Signature {
+    let place = [&[0, 0, 0, 0, 0, 0, 0, 2][..], &[number; 32]].concat();
+    let bytes = [&[number; 64][..], if number % 2 == 1 { &place } else { &[] }].concat();
+    Signature::from_bytes(bytes.into()).expect("a signature's length")
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use apiary_identity::limits::{DOCUMENT_BYTES_MAX, NAME_CHARS_MAX, VALUE_BYTES_MAX};
-use apiary_identity::{DocumentError, Envelope, Id, Offer, QuantityError};
+use apiary_identity::{DocumentError, Envelope, Id, Offer, QuantityError, Signature};
 use apiary_proto::v1 as pb;
 use apiary_store::model::{
     BulkAction, GrantCursor, GrantKey, Page, PauseKind, PauseTarget, ProcessCursor, ProcessFilter, ProcessState,
@@ -36,10 +36,8 @@ pub(super) fn envelope(field: &'static str, envelope: Option<pb::Envelope>) -> R
             envelope.payload.len()
         )));
     }
-    let length = envelope.signature.len();
-    let signature = <[u8; 64]>::try_from(envelope.signature.as_ref()).map_err(|_| {
-        Error::SignatureInvalid(format!("`{field}.signature` has {length} bytes; an Ed25519 signature has 64"))
-    })?;
+    let signature = Signature::from_bytes(envelope.signature)
+        .map_err(|error| Error::SignatureInvalid(format!("`{field}.signature`: {error}")))?;
     let key_id =
         envelope.key_id.parse().map_err(|error| Error::SignatureInvalid(format!("`{field}.key_id` is {error}")))?;
     Ok(Envelope { payload_type: envelope.payload_type, payload: envelope.payload, key_id, signature })

@@ -233,7 +233,7 @@ pub(super) fn attempt(attempt: Attempt, executor: Option<&StoredGrant>) -> pb::A
 
 /// Encodes the colony's rules, as it signed them.
 pub(super) fn guard(guard: Envelope) -> pb::Envelope {
-    signed(&guard.payload_type, guard.payload, guard.key_id.to_string(), guard.signature.to_vec())
+    signed(&guard.payload_type, guard.payload, guard.key_id.to_string(), guard.signature.as_bytes().to_vec())
 }
 
 fn grant(grant: &StoredGrant) -> pb::Envelope {

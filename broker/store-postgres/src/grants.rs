@@ -17,7 +17,7 @@ impl GrantStore for PostgresStore {
             .bind(grant.role.as_str())
             .bind(&grant.name)
             .bind(now_ms)
-            .bind(envelope.signature.as_slice())
+            .bind(envelope.signature.as_bytes())
             .bind(&envelope.payload[..]);
         let mut session = self.session().await?;
         if session.row(insert).await?.is_some() {
@@ -73,7 +73,7 @@ impl GrantStore for PostgresStore {
             .bind(revocation.grant_id)
             .bind(revocation.key.as_ref().map(|key| key.as_bytes().as_slice()))
             .bind(now_ms)
-            .bind(envelope.signature.as_slice())
+            .bind(envelope.signature.as_bytes())
             .bind(&envelope.payload[..]);
         let mut session = self.session().await?;
         let known = session.row(known).await?;

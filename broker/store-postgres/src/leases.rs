@@ -82,7 +82,7 @@ impl LeaseStore for PostgresStore {
                 .bind(column(&sorted, |completion| completion.lease.attempt))
                 .bind(column(&sorted, |completion| completion.lease.executor.0))
                 .bind(column(&sorted, |completion| &completion.payload[..]))
-                .bind(column(&sorted, |completion| completion.signature.as_slice()))
+                .bind(column(&sorted, |completion| completion.signature.as_bytes()))
                 .bind(now_ms);
             Ok::<_, Fault>(lease_ends(&self.session().await?.changes(statement).await?)?)
         })?;
@@ -105,7 +105,7 @@ impl LeaseStore for PostgresStore {
                 .bind(column(&sorted, |failure| failure.ending.as_str()))
                 .bind(column(&sorted, |failure| checks::storable(&failure.reason).into_owned()))
                 .bind(column(&sorted, |failure| failure.result.as_ref().map(|(payload, _)| &payload[..])))
-                .bind(column(&sorted, |failure| failure.result.as_ref().map(|(_, signature)| signature.as_slice())))
+                .bind(column(&sorted, |failure| failure.result.as_ref().map(|(_, signature)| signature.as_bytes())))
                 .bind(column(&sorted, |failure| failure.next.as_str()))
                 .bind(column(&sorted, |failure| failure.blocked_until_ms))
                 .bind(column(&sorted, |failure| failure.retries_spent))

@@ -193,7 +193,7 @@ async fn keep(session: &mut Session, open: &[&NewProcess], now_ms: i64) -> Resul
         .bind(column(open, |process| process.idempotency.as_ref().map(|(key, _)| key.as_str())))
         .bind(column(open, |process| process.idempotency.as_ref().map(|(_, expires_at_ms)| *expires_at_ms)))
         .bind(column(open, |process| process.digest.0.as_slice()))
-        .bind(column(open, |process| process.signature.as_slice()))
+        .bind(column(open, |process| process.signature.as_bytes()))
         .bind(column(open, |process| &process.payload[..]))
         .bind(column(open, |process| checks::json_if_any(&process.requires, process.requires.is_empty())))
         .bind(column(open, |process| process.concurrency_key.as_deref()))

@@ -33,7 +33,7 @@ impl RunningStore for PostgresStore {
                     report.message.as_deref().map(|words| checks::storable(words).into_owned())
                 }))
                 .bind(column(reports, |report| report.has_checkpoint))
-                .bind(column(reports, |report| report.signature.as_slice()))
+                .bind(column(reports, |report| report.signature.as_bytes()))
                 .bind(column(reports, |report| &report.payload[..]))
                 .bind(now_ms);
             let found = self.session().await?.rows(statement).await?;

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use apiary_identity::Digest;
+use apiary_identity::{Digest, Signature};
 use apiary_store::logbook::LogFit;
 use apiary_store::matching::assignment::Match;
 use apiary_store::model::{
@@ -33,7 +33,7 @@ pub(super) fn ids(process_ids: &[Uuid]) -> StoreResult<String> {
     list(process_ids.iter().map(|process_id| process_id.simple().to_string()))
 }
 
-/// The documents of a batch in one blob: signatures, of 64 bytes each, and payloads, one after the other.
+/// The documents of a batch in one blob: signatures and payloads, one after the other.
 #[derive(Default)]
 pub(super) struct Documents(Vec<u8>);
 
@@ -41,12 +41,16 @@ pub(super) struct Documents(Vec<u8>);
 #[derive(Serialize)]
 pub(super) struct BlobSlice {
     at: usize,
+    signature_bytes: usize,
+    payload_at: usize,
     payload_bytes: usize,
 }
 
 impl Documents {
-    pub(super) fn add(&mut self, signature: &[u8; 64], payload: &[u8]) -> BlobSlice {
-        let place = BlobSlice { at: self.0.len() + 1, payload_bytes: payload.len() };
+    pub(super) fn add(&mut self, signature: &Signature, payload: &[u8]) -> BlobSlice {
+        let (at, signature) = (self.0.len() + 1, signature.as_bytes());
+        let (signature_bytes, payload_bytes) = (signature.len(), payload.len());
+        let place = BlobSlice { at, signature_bytes, payload_at: at + signature_bytes, payload_bytes };
         self.0.extend_from_slice(signature);
         self.0.extend_from_slice(payload);
         place

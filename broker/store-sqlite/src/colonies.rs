@@ -37,7 +37,7 @@ impl ColonyStore for SqliteStore {
         let upsert = query(sql!("colonies/set_guard.sql"))
             .bind(colony.key.0)
             .bind(version)
-            .bind(envelope.signature.as_slice())
+            .bind(envelope.signature.as_bytes())
             .bind(&envelope.payload[..]);
         let select = query(sql!("colonies/get_guard.sql")).bind(colony.key.0);
         let mut write = Write::begin(&self.writer).await?;

@@ -19,7 +19,7 @@ impl GrantStore for SqliteStore {
             .bind(grant.role.as_str())
             .bind(&grant.name)
             .bind(now_ms)
-            .bind(envelope.signature.as_slice())
+            .bind(envelope.signature.as_bytes())
             .bind(&envelope.payload[..]);
         let mut write = Write::begin(&self.writer).await?;
         if !write.rows(insert).await?.is_empty() {
@@ -82,7 +82,7 @@ impl GrantStore for SqliteStore {
             .bind(revocation.grant_id)
             .bind(grantee)
             .bind(now_ms)
-            .bind(envelope.signature.as_slice())
+            .bind(envelope.signature.as_bytes())
             .bind(&envelope.payload[..]);
         let end = query(sql!("steps/revoke_ended.sql"))
             .bind(colony.key.0)

@@ -234,7 +234,7 @@ pub fn same_grant(known: Option<&dyn Columns>, grant: &Grant, envelope: &Envelop
         return Err(StoreError::Corrupt(format!("table `grants`: the grant {} vanished", grant.grant_id)));
     };
     let (fields, _) = Fields::of_number(row, "grants")?;
-    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature {
+    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature.as_bytes() {
         return Ok(true);
     }
     Err(StoreError::Taken(format!("another grant has the id {}: sign this one with a new id", grant.grant_id)))
@@ -245,7 +245,7 @@ pub fn same_grant(known: Option<&dyn Columns>, grant: &Grant, envelope: &Envelop
 pub fn same_revocation(known: Option<&dyn Columns>, id: uuid::Uuid, envelope: &Envelope) -> StoreResult<()> {
     let Some(row) = known else { return Ok(()) };
     let (fields, _) = Fields::of_number(row, "revocations")?;
-    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature {
+    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature.as_bytes() {
         return Ok(());
     }
     Err(StoreError::Taken(format!("another revocation has the id {id}: sign this one with a new id")))
@@ -259,7 +259,7 @@ pub fn same_guard(known: Option<&dyn Columns>, version: i64, envelope: &Envelope
         return Err(StoreError::Corrupt("table `guards`: the colony's rules vanished".to_owned()));
     };
     let (fields, _) = Fields::of_number(row, "guards")?;
-    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature {
+    if fields.bytes("payload")? == envelope.payload && fields.bytes("signature")? == envelope.signature.as_bytes() {
         return Ok(());
     }
     let kept = fields.number("version")?;

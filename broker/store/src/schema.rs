@@ -47,7 +47,8 @@ pub fn refused(error: &MigrateError) -> StoreError {
 
 fn altered(version: i64) -> StoreError {
     StoreError::Schema(format!(
-        "migration {version} in the database is not the one of this broker: it was altered, or made by an unreleased \
-         build; restore a backup, or start with an empty database"
+        "migration {version} in the database is not the one of this broker: it was altered, or made by a build before the first \
+         release, whose format is not read any more. To start anew, stop the broker, move the old database away (the SQLite file \
+         with its -wal and -shm; in Postgres drop the schema `apiary`), and start the broker again; or restore a backup"
     ))
 }

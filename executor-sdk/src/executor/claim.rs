@@ -187,7 +187,7 @@ fn take(works: &mut Works, TimedClaim { answer, is_early }: TimedClaim, asked: u
 
 /// Releases work that came too late. A lease that cannot be released ends by itself.
 async fn give_back(client: &Client, leases: &[v1::Lease], asked: usize) {
-    let releases = leases.iter().take(asked).filter_map(|lease| Subject::of(client, lease)).map(|subject| async move {
+    let releases = leases.iter().take(asked).filter_map(Subject::of).map(|subject| async move {
         let Subject { process_id, attempt, .. } = subject;
         match timeout(RELEASE_TIMEOUT, client.release(process_id, attempt)).await {
             Ok(Ok(())) => tracing::debug!(%process_id, attempt, "released leases that came while stopping"),

@@ -42,7 +42,7 @@ impl Works {
 
     /// Starts an attempt. Returns `false` if the lease is invalid or already in progress, or no slot is free.
     pub(super) fn start(&mut self, lease: v1::Lease) -> bool {
-        let Some(subject) = Subject::of(&self.context.client, &lease) else {
+        let Some(subject) = Subject::of(&lease) else {
             tracing::warn!(process_id = lease.process_id, attempt = lease.attempt, "ignored a lease without a process");
             return false;
         };

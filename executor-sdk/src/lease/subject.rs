@@ -1,8 +1,7 @@
 //! The attempt that progress and results refer to.
 
-use apiary_identity::{Content, Digest, Envelope, Id, Outcome, OutcomeKind, Progress};
+use apiary_identity::{Content, Digest, Envelope, Outcome, OutcomeKind, Progress};
 use apiary_proto::v1;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::ending::Ending;
@@ -23,10 +22,12 @@ pub struct Subject {
 impl Subject {
     /// Reads the attempt from a lease, even if its spec is invalid; `None` for a lease without process or attempt, of
     /// which nothing can be reported.
-    pub fn of(client: &Client, lease: &v1::Lease) -> Option<Self> {
+    pub fn of(lease: &v1::Lease) -> Option<Self> {
         let process_id = lease.process_id.parse().ok()?;
-        let none = v1::Envelope::default();
-        let spec_digest = digest_as_received(lease.spec.as_ref().unwrap_or(&none), client.id());
+        let spec_digest = match &lease.spec {
+            Some(spec) => Digest::of(&spec.payload_type, &spec.payload),
+            None => Digest::of("", &[]),
+        };
         (lease.attempt >= 1).then_some(Self { process_id, attempt: lease.attempt, spec_digest })
     }
 
@@ -80,22 +81,6 @@ impl Subject {
     }
 }
 
-/// Returns the digest of an envelope as received, even if it is malformed, where [`Envelope::digest`] needs a valid
-/// one.
-/// `any_id` can be any identity, because the digest does not cover the key id.
-fn digest_as_received(envelope: &v1::Envelope, any_id: Id) -> Digest {
-    let unsigned = Envelope {
-        payload_type: envelope.payload_type.clone(),
-        payload: envelope.payload.clone(),
-        key_id: any_id,
-        signature: [0; 64],
-    };
-    let mut hash = Sha256::new();
-    hash.update(unsigned.encoding());
-    hash.update(&envelope.signature);
-    Digest(hash.finalize().into())
-}
-
 #[cfg(test)]
 mod tests {
     use apiary_identity::KeyPair;
@@ -109,13 +94,6 @@ mod tests {
         let key = KeyPair::generate();
         let envelope = Envelope::sign(&key, "application/x", Bytes::from_static(b"{}"));
         let wire = envelope_to_proto(&envelope);
-        assert_eq!(digest_as_received(&wire, KeyPair::generate().id()), envelope.digest());
-    }
-
-    #[test]
-    fn half_a_signature_has_a_digest_of_its_own() {
-        let envelope = v1::Envelope { signature: Bytes::from_static(&[1; 32]), ..Default::default() };
-        let id = KeyPair::generate().id();
-        assert_ne!(digest_as_received(&envelope, id), digest_as_received(&v1::Envelope::default(), id));
+        assert_eq!(Digest::of(&wire.payload_type, &wire.payload), envelope.digest());
     }
 }

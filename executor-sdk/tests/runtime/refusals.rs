@@ -52,7 +52,7 @@ async fn what_is_no_envelope_is_refused_in_the_leases_name() {
     let broken: [(&str, Break); 5] = [
         ("spec: the broker sent none", |lease| lease.spec = None),
         ("grant: the broker sent none", |lease| lease.submitter_grant = None),
-        ("63 bytes, not 64", |lease| lease.spec.as_mut().unwrap().signature.truncate(63)),
+        ("this one has 63", |lease| lease.spec.as_mut().unwrap().signature.truncate(63)),
         ("key id", |lease| lease.spec.as_mut().unwrap().key_id = "ed25519:nobody".to_owned()),
         ("grant: the signature", |lease| lease.submitter_grant.as_mut().unwrap().payload = Bytes::from_static(b"{}")),
     ];

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use apiary_identity::chain::{BrokenLink, verify_grant, verify_guard, verify_progress, verify_result, verify_spec};
 use apiary_identity::{
-    Content, Document as _, Envelope, Id, KeyPair, Outcome, OutcomeKind, Progress, Request, Role, Spec,
+    Content, Document as _, Envelope, Id, KeyPair, Outcome, OutcomeKind, Progress, Request, Role, Signature, Spec,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use crate::support::{Scene, seal};
+use crate::support::{Scene, seal, spoil};
 
 /// All documents of a process's chain.
 #[derive(Clone)]
@@ -98,7 +98,7 @@ const LINKS: usize = 18;
 type Break = (&'static str, &'static str, fn(&Scene, &mut Chain));
 
 const BREAKS: &[Break] = &[
-    ("grant", "not by", |_, chain| chain.user_grant.signature[0] ^= 1),
+    ("grant", "not by", |_, chain| spoil(&mut chain.user_grant)),
     ("grant", "expected a document", |scene, chain| chain.user_grant = seal(&scene.colony, &scene.spec())),
     ("grant, foreign", "not by the colony", |scene, chain| {
         chain.user_grant = seal(&scene.user, &scene.user_grant());
@@ -134,7 +134,7 @@ const BREAKS: &[Break] = &[
         grant.scopes.functions = vec!["billing.refund".to_owned()];
         chain.executor_grant = scene.granted(&grant);
     }),
-    ("spec", "not by", |_, chain| chain.spec.signature[0] ^= 1),
+    ("spec", "not by", |_, chain| spoil(&mut chain.spec)),
     ("spec", "expected a document", |scene, chain| chain.spec = seal(&scene.user, &scene.user_grant())),
     ("spec", "not valid", |scene, chain| {
         chain.spec = Envelope::sign(&scene.user, Spec::PAYLOAD_TYPE, "{}".into());
@@ -146,7 +146,7 @@ const BREAKS: &[Break] = &[
         spec.colony = KeyPair::generate().id();
         chain.spec = seal(&scene.user, &spec);
     }),
-    ("result", "not by", |_, chain| chain.result.signature[0] ^= 1),
+    ("result", "not by", |_, chain| spoil(&mut chain.result)),
     ("result", "expected a document", |scene, chain| {
         let request = Request::new("/m", chain.colony, "b", scene.now, b"");
         chain.result = seal(&scene.executor, &request);
@@ -177,7 +177,7 @@ const BREAKS: &[Break] = &[
     ("grant, expired", "`executor-1` is valid from", |scene, chain| {
         change(scene, chain, |outcome| outcome.finished_at += SignedDuration::from_mins(30));
     }),
-    ("progress", "not by", |_, chain| chain.progress.signature[0] ^= 1),
+    ("progress", "not by", |_, chain| spoil(&mut chain.progress)),
     ("progress", "expected a document", |_, chain| chain.progress = chain.result.clone()),
     ("progress, signer", "the grant is for", |scene, chain| {
         chain.progress = seal(&scene.user, &scene.progress(&chain.spec));
@@ -195,7 +195,7 @@ const BREAKS: &[Break] = &[
     ("grant, expired", "`executor-1` is valid from", |scene, chain| {
         report(scene, chain, |progress| progress.at += SignedDuration::from_mins(30));
     }),
-    ("statement", "guard: the signature is not by", |_, chain| chain.guard.signature[0] ^= 1),
+    ("statement", "guard: the signature is not by", |_, chain| spoil(&mut chain.guard)),
     ("statement, foreign", "guard: signed by", |scene, chain| chain.guard = seal(&scene.user, &scene.guard())),
     ("statement, elsewhere", "guard: made for colony", |scene, chain| {
         let mut guard = scene.guard();
@@ -349,7 +349,7 @@ fn flip(envelope: &Envelope, at: prop::sample::Index, bit: u8) -> Option<Envelop
         envelope.payload_type.as_bytes(),
         &envelope.payload,
         envelope.key_id.as_bytes().as_slice(),
-        &envelope.signature,
+        envelope.signature.as_bytes(),
     ];
     let lengths = parts.map(<[u8]>::len);
     let mut all = parts.concat();
@@ -362,6 +362,6 @@ fn flip(envelope: &Envelope, at: prop::sample::Index, bit: u8) -> Option<Envelop
         payload_type: String::from_utf8(payload_type.to_vec()).ok()?,
         payload: payload.to_vec().into(),
         key_id: Id::from_slice(key_id).ok()?,
-        signature: signature.try_into().ok()?,
+        signature: Signature::from_bytes(signature.to_vec().into()).ok()?,
     })
 }

@@ -7,7 +7,7 @@ use apiary_identity::{
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::support::{Scene, assert_refused, assert_strict, seal, value};
+use crate::support::{Scene, assert_refused, assert_strict, seal, spoil, value};
 
 fn request(scene: &Scene) -> Request {
     Request::new("/apiary.v1.LeaseService/Claim", scene.colony.id(), "broker", scene.now, b"message")
@@ -73,7 +73,7 @@ fn a_document_larger_than_the_bound_is_refused_before_its_signature_is_checked()
     fn oversized<D: Document>() -> EnvelopeError {
         let payload = Bytes::from(vec![b' '; DOCUMENT_BYTES_MAX + 1]);
         let mut envelope = Envelope::sign(&KeyPair::generate(), D::PAYLOAD_TYPE, payload);
-        envelope.signature[0] ^= 1;
+        spoil(&mut envelope);
         envelope.open::<D>().err().unwrap()
     }
     let signed_by_executors = [oversized::<Progress>(), oversized::<Outcome>()];

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::{Scene, seal};
+use crate::support::{Scene, seal, spoil};
 
 #[test]
 fn the_encoding_is_the_dsse_protocols_own_example() {
@@ -30,12 +30,17 @@ fn bytes_cannot_be_moved_between_type_and_payload() {
 }
 
 #[test]
-fn the_digest_covers_type_payload_and_signature() {
+fn the_digest_is_the_hash_of_the_signed_encoding_as_a_leaf() {
     use sha2::{Digest as _, Sha256};
     let envelope = signed("t", b"payload");
-    let by_hand = Sha256::digest([envelope.encoding().as_slice(), &envelope.signature].concat());
+    let by_hand = Sha256::digest([&[0], envelope.encoding().as_slice()].concat());
     assert_eq!(envelope.digest().0, <[u8; 32]>::from(by_hand));
     assert_eq!(envelope.digest().to_string(), hex::encode(by_hand));
+    // Signed again with others, it is the same document.
+    let key = KeyPair::generate();
+    let among = Envelope::sign_all(&key, "t", vec![Bytes::from_static(b"payload"), Bytes::from_static(b"other")]);
+    assert_eq!(among[0].digest(), envelope.digest());
+    assert_ne!(among[1].digest(), envelope.digest());
 }
 
 #[test]
@@ -45,7 +50,7 @@ fn the_json_form_is_dsses() {
     let expected = json!({
         "payloadType": "http://example.com/HelloWorld",
         "payload": "aGVsbG8gd29ybGQ=",
-        "signatures": [{ "keyid": envelope.key_id.to_string(), "sig": STANDARD.encode(envelope.signature) }],
+        "signatures": [{ "keyid": envelope.key_id.to_string(), "sig": STANDARD.encode(envelope.signature.as_bytes()) }],
     });
     assert_eq!(json, expected);
 }
@@ -55,7 +60,7 @@ fn both_alphabets_are_read() {
     // 0xfb 0xff is `+/8=` in one and `-_8=` in the other.
     let envelope = signed("t", b"\xfb\xff");
     for engine in [STANDARD, URL_SAFE] {
-        let json = form(&envelope, &engine.encode(&envelope.payload), &engine.encode(envelope.signature));
+        let json = form(&envelope, &engine.encode(&envelope.payload), &engine.encode(envelope.signature.as_bytes()));
         assert_eq!(Envelope::from_json(json.to_string().as_bytes()), Ok(envelope.clone()));
     }
 }
@@ -63,7 +68,7 @@ fn both_alphabets_are_read() {
 #[test]
 fn base64_has_one_spelling() {
     let envelope = signed("t", b"\xfb\xff");
-    let sig = STANDARD.encode(envelope.signature);
+    let sig = STANDARD.encode(envelope.signature.as_bytes());
     let unpadded = [STANDARD_NO_PAD.encode(b"\xfb\xff"), URL_SAFE_NO_PAD.encode(b"\xfb\xff")];
     for payload in ["+_8=", "+/9=", "+/8=\n", "+/ 8=", "+/8==", "=", unpadded[0].as_str(), &unpadded[1]] {
         let error = from(&form(&envelope, payload, &sig)).unwrap_err();
@@ -166,7 +171,7 @@ fn nothing_is_read_before_the_signature_holds() {
     let scene = Scene::new();
     let mut envelope = Envelope::sign(&scene.user, Spec::PAYLOAD_TYPE, Bytes::from_static(b"not even JSON"));
     assert!(matches!(envelope.open::<Spec>(), Err(EnvelopeError::Document(_))));
-    envelope.signature[0] ^= 1;
+    spoil(&mut envelope);
     assert!(matches!(envelope.open::<Spec>(), Err(EnvelopeError::Signature(_))));
 }
 

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Scene, assert_refused, refusal, seal, text, value};
+use crate::support::{Scene, assert_refused, refusal, seal, spoil, text, value};
 
 #[test]
 fn it_is_about_one_grant_or_one_key() {
@@ -62,7 +62,7 @@ fn only_the_colony_revokes_and_only_for_itself() {
     let foreign = verify_revocation(&colony, &seal(&scene.user, &revocation)).unwrap_err();
     assert!(foreign.to_string().starts_with("revocation: signed by ed25519:"), "{foreign}");
     let mut torn = seal(&scene.colony, &revocation);
-    torn.signature[0] ^= 1;
+    spoil(&mut torn);
     assert!(matches!(verify_revocation(&colony, &torn), Err(BrokenLink::Statement { what: "revocation", .. })));
     let other = scene.granted(&scene.user_grant());
     assert!(verify_revocation(&colony, &other).unwrap_err().to_string().contains("expected a document of type"));

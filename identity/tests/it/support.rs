@@ -4,7 +4,7 @@
 
 use apiary_identity::{
     Content, Document, Envelope, FieldPattern, Grant, Guard, GuardRule, Id, KeyPair, Outcome, Progress, Revocation,
-    Role, Scopes, Spec,
+    Role, Scopes, Signature, Spec,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -173,4 +173,11 @@ pub(crate) fn weak_points() -> Vec<[u8; 32]> {
 /// The colony's id as a text that a document can hold.
 pub(crate) fn text(id: Id) -> Value {
     Value::String(id.to_string())
+}
+
+/// Changes a bit of an envelope's signature.
+pub(crate) fn spoil(envelope: &mut Envelope) {
+    let mut bytes = envelope.signature.as_bytes().to_vec();
+    bytes[0] ^= 1;
+    envelope.signature = Signature::from_bytes(bytes.into()).unwrap();
 }

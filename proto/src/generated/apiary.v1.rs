@@ -316,7 +316,7 @@ pub mod broker_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// A DSSE envelope with one Ed25519 signature. `payload` holds the signed bytes exactly as the signer
+/// A DSSE envelope with one signature. `payload` holds the signed bytes exactly as the signer
 /// made them; they are stored and forwarded as they came, never parsed and printed again.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Envelope {
@@ -329,7 +329,8 @@ pub struct Envelope {
     /// Who signed: `ed25519:` and the 43 base64url characters of the public key.
     #[prost(string, tag = "3")]
     pub key_id: ::prost::alloc::string::String,
-    /// Ed25519 over the DSSE pre-authentication encoding of `payload_type` and `payload`; 64 bytes.
+    /// Ed25519 over the DSSE pre-authentication encoding of `payload_type` and `payload`: 64 bytes. Or, for a document that was signed
+    /// with others, Ed25519 over their Merkle root, the document's index and path: 104 to 392 bytes (docs/protocol.md).
     #[prost(bytes = "bytes", tag = "4")]
     pub signature: ::prost::bytes::Bytes,
 }

@@ -3,7 +3,7 @@
 use apiary_executor_sdk::v1;
 use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_identity::{Content, Document as _, Envelope, OutcomeKind, Progress, chain};
-use apiary_tests::TestColony;
+use apiary_tests::{TestColony, spoil};
 use jiff::SignedDuration;
 
 on_each_store!(
@@ -70,7 +70,7 @@ async fn nobody_else_reports(colony: TestColony) {
     assert_eq!(thief.report(&signed(&colony, "thief", &progress)).await.unwrap_err().reason(), Some("LEASE_LOST"));
     assert_eq!(user.report(&signed(&colony, "ada", &progress)).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
     let mut forged = signed(&colony, "bee", &progress);
-    forged.signature[3] ^= 1;
+    spoil(&mut forged);
     assert_eq!(bee.report(&forged).await.unwrap_err().reason(), Some("SIGNATURE_INVALID"));
     assert!(reader.get_process(id).await.unwrap().progress.is_none());
 }

@@ -1,7 +1,7 @@
 //! `POST /v1/processes`: the same as `Submit`, for clients without gRPC.
 
 use apiary_identity::{Document as _, Envelope, Spec};
-use apiary_tests::TestColony;
+use apiary_tests::{TestColony, spoil};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ async fn bad_bodies_are_refused_with_a_reason(colony: TestColony) {
     let user = colony.user("ada").await;
     let key = colony.key_of("ada");
     let mut forged = Envelope::seal(&key, &user.spec("t", "f")).unwrap();
-    forged.signature[0] ^= 1;
+    spoil(&mut forged);
     let no_json = Envelope::sign(&key, Spec::PAYLOAD_TYPE, b"{".to_vec().into());
     let wrong_type = Envelope::sign(&key, "text/plain", b"{}".to_vec().into());
     let table = [

@@ -5,8 +5,8 @@ use std::time::Duration;
 use apiary_executor_sdk::Client;
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_identity::{Content, Envelope, OutcomeKind};
-use apiary_tests::TestColony;
 use apiary_tests::colony::{claim, state_of};
+use apiary_tests::{TestColony, spoil};
 use uuid::Uuid;
 
 on_each_store!(
@@ -156,7 +156,7 @@ async fn a_new_spec_stands_on_its_own_signature(colony: TestColony) {
     let unscoped = Envelope::seal(&colony.key_of("ops"), &spec).unwrap();
     assert_eq!(ops.redrive_as_envelope(id, &unscoped).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
     let mut forged = Envelope::seal(&colony.key_of("ada"), &spec).unwrap();
-    forged.signature[3] ^= 1;
+    spoil(&mut forged);
     assert_eq!(ops.redrive_as_envelope(id, &forged).await.unwrap_err().reason(), Some("SIGNATURE_INVALID"));
     let mut same = user.spec("t", "f");
     same.process_id = id;

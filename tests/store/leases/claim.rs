@@ -43,7 +43,7 @@ async fn a_claim_carries_all_that_the_executor_needs(backend: Backend) {
     assert_eq!((claimed.slot, claimed.process_id, claimed.attempt), (0, process.process_id, 1));
     assert_eq!((claimed.retries_spent, claimed.max_retries, claimed.submitter), (0, -1, tenant.user));
     assert_eq!(claimed.expires_at_ms, NOW + 3 + LEASE_MS);
-    assert_eq!((&claimed.payload, claimed.signature.as_slice()), (&process.payload, process.signature.as_slice()));
+    assert_eq!((&claimed.payload, claimed.signature.as_slice()), (&process.payload, process.signature.as_bytes()));
     assert_eq!(tenant.state(process.process_id).await, ProcessState::Running);
     assert!(tenant.claim_at(&bee, 5, NOW + 4).await.is_empty());
 }

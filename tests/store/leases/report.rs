@@ -5,7 +5,7 @@ use apiary_tests::Backend;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::tenant::{LEASE_MS, NOW, Tenant, completion, failure};
+use crate::tenant::{LEASE_MS, NOW, Tenant, completion, failure, signature};
 
 on_each_store!(
     the_newest_number_stays_whichever_comes_last,
@@ -24,7 +24,7 @@ pub(crate) fn report(lease: LeaseRef, number: i64) -> Report {
         message: Some(format!("step {number}")),
         has_checkpoint: false,
         payload: Bytes::from(format!("report {number}")),
-        signature: [7; 64],
+        signature: signature(7),
     }
 }
 
@@ -39,7 +39,10 @@ async fn the_newest_number_stays_whichever_comes_last(backend: Backend) {
         assert_eq!(tenant.store.report(&[report(lease, older)], NOW).await.unwrap(), [ReportResult::Older]);
     }
     let kept = tenant.store.progress(id).await.unwrap().unwrap();
-    assert_eq!((kept.executor, kept.payload, kept.signature), (bee.grant, Bytes::from("report 2"), vec![7; 64]));
+    assert_eq!(
+        (kept.executor, kept.payload, kept.signature),
+        (bee.grant, Bytes::from("report 2"), signature(7).as_bytes().to_vec())
+    );
     assert_eq!(tenant.store.report(&[report(lease, 3)], NOW).await.unwrap(), [ReportResult::Kept]);
     let shown = tenant.summary(id).await;
     assert_eq!((shown.percent, shown.progress.as_deref()), (Some(3.0), Some("step 3")));

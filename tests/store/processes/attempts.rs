@@ -5,7 +5,7 @@ use apiary_tests::Backend;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::tenant::{NOW, Tenant, completion, failure};
+use crate::tenant::{NOW, Tenant, completion, failure, signature};
 
 on_each_store!(attempts_are_kept_oldest_first_the_running_one_last, a_process_never_claimed_has_none);
 
@@ -33,14 +33,14 @@ async fn attempts_are_kept_oldest_first_the_running_one_last(backend: Backend) {
     ];
     assert_eq!(shown(&attempts), expected);
     assert_eq!(attempts[0].reason.as_deref(), Some("the ledger is closed"));
-    assert_eq!(attempts[0].result, Some((Bytes::from_static(b"{}"), vec![8; 64])));
+    assert_eq!(attempts[0].result, Some((Bytes::from_static(b"{}"), signature(8).as_bytes().to_vec())));
     assert_eq!((&attempts[1].reason, &attempts[1].result), (&None, &None));
 
     tenant.store.complete(&[completion(lease, "{\"sum\":3}")], NOW + 30).await.unwrap();
     let attempts = tenant.store.attempts(process_id).await.unwrap();
     expected[2] = (3, second.grant, NOW + 20, Some(NOW + 30), "succeeded".to_owned());
     assert_eq!(shown(&attempts), expected);
-    assert_eq!(attempts[2].result, Some((Bytes::from_static(b"{\"sum\":3}"), vec![9; 64])));
+    assert_eq!(attempts[2].result, Some((Bytes::from_static(b"{\"sum\":3}"), signature(9).as_bytes().to_vec())));
 }
 
 async fn a_process_never_claimed_has_none(backend: Backend) {

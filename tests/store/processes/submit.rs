@@ -163,6 +163,6 @@ async fn bytes_come_back_as_they_were(backend: Backend) {
     for process in batch {
         let kept = tenant.store.get_process(tenant.colony.key, process.process_id).await.unwrap().unwrap();
         assert!(kept.payload == process.payload, "{} bytes", process.payload.len());
-        assert_eq!((kept.signature.as_slice(), kept.submitter), (process.signature.as_slice(), tenant.user));
+        assert_eq!((kept.signature.as_slice(), kept.submitter), (process.signature.as_bytes(), tenant.user));
     }
 }

@@ -116,7 +116,7 @@ fn until(due_ms: Option<i64>, now_ms: i64) -> Duration {
 mod tests {
     use std::sync::Arc;
 
-    use apiary_identity::{Digest, Envelope, Grant, KeyPair, Role, Scopes};
+    use apiary_identity::{Digest, Envelope, Grant, KeyPair, Role, Scopes, Signature};
     use apiary_store::model::{Colony, GrantKey, NewProcess};
     use apiary_store_sqlite::SqliteStore;
     use jiff::Timestamp;
@@ -177,7 +177,7 @@ mod tests {
             idempotency: Some((key.to_string(), 1)),
             digest: Digest([0; 32]),
             payload: "{}".into(),
-            signature: [0; 64],
+            signature: Signature::from_bytes(vec![0; 64].into()).unwrap(),
         }
     }
 

@@ -114,7 +114,7 @@ impl Flush for CompleteFlush {
                 completions.push(Completion {
                     lease: lease.reference(),
                     payload: item.envelope.payload.clone(),
-                    signature: item.envelope.signature,
+                    signature: item.envelope.signature.clone(),
                 });
             }
             answers.push(acceptable.and(Err(item.holder.lost())));

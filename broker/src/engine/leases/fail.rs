@@ -203,7 +203,7 @@ fn decide(item: &FailItem, lease: &LeaseRecord, backoff: &Backoff, now_ms: i64) 
         only_if_over_at_ms: None,
         ending,
         reason: item.words.clone(),
-        result: Some((item.result.envelope.payload.clone(), item.result.envelope.signature)),
+        result: Some((item.result.envelope.payload.clone(), item.result.envelope.signature.clone())),
         next: state,
         blocked_until_ms: (state == ProcessState::Blocked).then(|| now_ms.saturating_add(wait_ms)),
         retries_spent,

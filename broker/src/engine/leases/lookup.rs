@@ -153,7 +153,7 @@ impl LeaseLookup {
         let is_known = attempt
             .result
             .as_ref()
-            .is_some_and(|(payload, signature)| *payload == result.payload && signature.as_slice() == result.signature);
+            .is_some_and(|(payload, signature)| *payload == result.payload && signature == result.signature.as_bytes());
         if is_known {
             return Ok(EndResult { existed: true });
         }

@@ -102,7 +102,7 @@ impl Flush for ReportFlush {
                     message: item.message.clone(),
                     has_checkpoint: item.has_checkpoint,
                     payload: item.envelope.payload.clone(),
-                    signature: item.envelope.signature,
+                    signature: item.envelope.signature.clone(),
                 });
             }
             answers.push(acceptable.and(Err(item.holder.lost())));

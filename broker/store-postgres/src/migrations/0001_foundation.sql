@@ -42,6 +42,7 @@ CREATE TABLE apiary.specs (
     executor_type text NOT NULL,
     executor_names jsonb,
     labels jsonb,
+    -- The hash of the document as a leaf of RFC 6962: a zero byte and the signed encoding.
     digest bytea NOT NULL,
     signature bytea NOT NULL,
     payload bytea NOT NULL

@@ -1,6 +1,6 @@
 -- Stores the last progress of leased processes, and the last with a checkpoint. Returns the processes whose report was newer than the
 -- stored one.
--- ?1 items: JSON list, ?2 the items' documents: blob, cut by the items' `at` and `payload_bytes`, ?3 now_ms.
+-- ?1 items: JSON list, ?2 the items' documents: blob, cut by the items' places and lengths, ?3 now_ms.
 -- Races won: there is one writer; a lease that ended before matches no row. Of two reports the one with the higher number stays, in
 -- either order.
 INSERT INTO progress (
@@ -9,13 +9,13 @@ INSERT INTO progress (
 )
 SELECT lease.process_id, lease.colony, lease.attempt, item.value ->> 'number', lease.executor, ?3,
        item.value ->> 'percent', item.value ->> 'message',
-       substr(?2, item.value ->> 'at', 64), substr(?2, (item.value ->> 'at') + 64, item.value ->> 'payload_bytes'),
+       substr(?2, item.value ->> 'at', item.value ->> 'signature_bytes'), substr(?2, item.value ->> 'payload_at', item.value ->> 'payload_bytes'),
        iif(item.value ->> 'has_checkpoint', lease.executor, NULL),
        iif(item.value ->> 'has_checkpoint', lease.attempt, NULL),
-       iif(item.value ->> 'has_checkpoint', substr(?2, item.value ->> 'at', 64), NULL),
+       iif(item.value ->> 'has_checkpoint', substr(?2, item.value ->> 'at', item.value ->> 'signature_bytes'), NULL),
        iif(
            item.value ->> 'has_checkpoint',
-           substr(?2, (item.value ->> 'at') + 64, item.value ->> 'payload_bytes'),
+           substr(?2, item.value ->> 'payload_at', item.value ->> 'payload_bytes'),
            NULL
        )
 FROM jsonb_each(?1) AS item

@@ -40,6 +40,7 @@ CREATE TABLE specs (
     executor_type TEXT NOT NULL,
     executor_names TEXT,
     labels TEXT,
+    -- The hash of the document as a leaf of RFC 6962: a zero byte and the signed encoding.
     digest BLOB NOT NULL,
     signature BLOB NOT NULL,
     payload BLOB NOT NULL

@@ -37,7 +37,7 @@ pub struct StoredGrant {
     pub name: String,
     /// The signed bytes.
     pub payload: Bytes,
-    /// Their signature by the colony, 64 bytes if nobody tampered.
+    /// Their signature by the colony, if nobody tampered.
     pub signature: Vec<u8>,
     /// The time since which it is revoked.
     pub revoked_from_ms: Option<i64>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apiary_identity::{Digest, Offer, Scopes};
+use apiary_identity::{Digest, Offer, Scopes, Signature};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -206,7 +206,7 @@ pub struct Completion {
     /// The signed result.
     pub payload: Bytes,
     /// The result's signature.
-    pub signature: [u8; 64],
+    pub signature: Signature,
 }
 
 /// An attempt that did not succeed, and the next state of its process.
@@ -222,7 +222,7 @@ pub struct Failure {
     /// The reason, in words.
     pub reason: String,
     /// The signed result, if the executor sent one.
-    pub result: Option<(Bytes, [u8; 64])>,
+    pub result: Option<(Bytes, Signature)>,
     /// [`ProcessState::Waiting`], [`ProcessState::Blocked`], [`ProcessState::Failed`], [`ProcessState::DeadLetter`]; or
     /// [`ProcessState::Cancelled`], which only a lease that is being cancelled can end in.
     pub next: ProcessState,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use apiary_identity::{Digest, Requirements};
+use apiary_identity::{Digest, Requirements, Signature};
 use bytes::Bytes;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -117,7 +117,7 @@ pub struct NewProcess {
     /// The signed bytes.
     pub payload: Bytes,
     /// Their signature, by the key of `submitter`.
-    pub signature: [u8; 64],
+    pub signature: Signature,
     /// The digest of the signed bytes.
     pub digest: Digest,
 }

@@ -1,5 +1,6 @@
 //! Reports of a running process, as stored: progress, checkpoints, log lines, attributes.
 
+use apiary_identity::Signature;
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ pub struct Report {
     /// The signed bytes.
     pub payload: Bytes,
     /// Their signature.
-    pub signature: [u8; 64],
+    pub signature: Signature,
 }
 
 /// The result of a report.

@@ -1,6 +1,6 @@
 //! Rows about colonies.
 
-use apiary_identity::{Document as _, Envelope, Guard, chain};
+use apiary_identity::{Document as _, Envelope, Guard, Signature, chain};
 
 use super::{Columns, Fields};
 use crate::StoreResult;
@@ -27,15 +27,12 @@ pub fn state_count(row: &dyn Columns) -> StoreResult<(ProcessState, i64)> {
 /// signature, and the column `version` must match the signed version.
 pub fn guard(row: &dyn Columns, colony: &Colony) -> StoreResult<Envelope> {
     let (fields, _) = Fields::of_number(row, "guards")?;
-    let signature = fields.bytes("signature")?;
-    let found = signature.len();
     let envelope = Envelope {
         payload_type: Guard::PAYLOAD_TYPE.to_owned(),
         payload: fields.bytes("payload")?.into(),
         key_id: colony.id,
-        signature: signature
-            .try_into()
-            .map_err(|_| fields.corrupt("signature", format!("has {found} bytes, a signature has 64")))?,
+        signature: Signature::from_bytes(fields.bytes("signature")?.into())
+            .map_err(|error| fields.corrupt("signature", format!("is none: {error}")))?,
     };
     let guard = chain::verify_guard(&colony.id, &envelope)
         .map_err(|broken| fields.corrupt("payload", format!("is not what the colony signed ({broken})")))?;

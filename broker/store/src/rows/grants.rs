@@ -1,6 +1,6 @@
 //! Rows about grants.
 
-use apiary_identity::{Document as _, Envelope, Grant, chain};
+use apiary_identity::{Document as _, Envelope, Grant, Signature, chain};
 
 use super::{Columns, Fields};
 use crate::StoreResult;
@@ -10,15 +10,12 @@ use crate::model::{Colony, ColonyKey, GrantKey, GrantRecord, RevokedGrant, Store
 /// verify the signature, and the columns `grantee` and `grant_id` must match the signed ones.
 pub fn grant_record(row: &dyn Columns, colony: &Colony) -> StoreResult<GrantRecord> {
     let (fields, key) = Fields::of_number(row, "grants")?;
-    let signature = fields.bytes("signature")?;
-    let found = signature.len();
     let envelope = Envelope {
         payload_type: Grant::PAYLOAD_TYPE.to_owned(),
         payload: fields.bytes("payload")?.into(),
         key_id: colony.id,
-        signature: signature
-            .try_into()
-            .map_err(|_| fields.corrupt("signature", format!("has {found} bytes, a signature has 64")))?,
+        signature: Signature::from_bytes(fields.bytes("signature")?.into())
+            .map_err(|error| fields.corrupt("signature", format!("is none: {error}")))?,
     };
     let grant = chain::verify_grant(&colony.id, &envelope)
         .map_err(|broken| fields.corrupt("payload", format!("is not what the colony signed ({broken})")))?;

@@ -179,7 +179,7 @@ impl Claiming<'_> {
 
     /// Checks a lease and prints it. Returns false if it was rejected.
     async fn take(&self, lease: &v1::Lease) -> anyhow::Result<bool> {
-        let Some(subject) = Subject::of(&self.client, lease) else {
+        let Some(subject) = Subject::of(lease) else {
             tracing::warn!("ignored a lease without a process");
             return Ok(false);
         };
@@ -196,7 +196,7 @@ impl Claiming<'_> {
     }
 
     async fn give_back(&self, lease: &v1::Lease) {
-        let Some(subject) = Subject::of(&self.client, lease) else { return };
+        let Some(subject) = Subject::of(lease) else { return };
         if let Err(error) = self.client.release(subject.process_id, subject.attempt).await {
             tracing::warn!(process_id = %subject.process_id, %error, "cannot release a lease; it will expire");
         }

@@ -11,7 +11,7 @@ use apiary_executor_sdk::lease::{Subject, VerifiedLease};
 use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_executor_sdk::{Client, v1};
 use apiary_identity::chain::verify_spec;
-use apiary_identity::{Content, Envelope, Id, KeyPair, Spec};
+use apiary_identity::{Content, Envelope, Id, KeyPair, Signature, Spec};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
@@ -111,7 +111,10 @@ impl LeaseFile {
     pub(super) fn sealed(&self, key: &KeyPair) -> anyhow::Result<String> {
         let mut fields: Fields = serde_json::from_str(&serde_json::to_string(self)?)?;
         let seal = Envelope::sign(key, PAYLOAD_TYPE, fields.payload()?.into());
-        fields.0.insert(SEAL.to_owned(), RawValue::from_string(format!("\"{}\"", STANDARD.encode(seal.signature)))?);
+        fields.0.insert(
+            SEAL.to_owned(),
+            RawValue::from_string(format!("\"{}\"", STANDARD.encode(seal.signature.as_bytes())))?,
+        );
         Ok(serde_json::to_string(&fields)?)
     }
 }
@@ -156,7 +159,7 @@ fn check(client: &Client, bytes: &[u8]) -> anyhow::Result<(Subject, Spec)> {
             .into());
     }
     let seal: String = fields.get(SEAL)?;
-    let signature = STANDARD.decode(seal).ok().and_then(|bytes| bytes.try_into().ok());
+    let signature = STANDARD.decode(seal).ok().and_then(|bytes| Signature::from_bytes(bytes.into()).ok());
     let signature = signature.ok_or_else(|| altered("its seal is malformed"))?;
     let payload = fields.payload()?.into();
     let sealed = Envelope { payload_type: PAYLOAD_TYPE.to_owned(), payload, key_id: executor, signature };
