@@ -55,7 +55,7 @@ struct ClientState {
     call_timeout: Duration,
 }
 
-/// Where the signature of a call is.
+/// The place of a call's signature.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Signature {
     /// Nowhere, or on a document inside the message.

@@ -1,4 +1,4 @@
-//! One signature under many documents: the Merkle tree of RFC 6962 (section 2.1) over their signed encodings.
+//! The Merkle tree of a batch (RFC 6962, section 2.1), over the signed encodings of its documents.
 
 use sha2::{Digest as _, Sha256};
 

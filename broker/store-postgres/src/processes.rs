@@ -216,7 +216,8 @@ async fn known(
         .bind(column(open, |process| process.function.as_str()))
         .bind(column(open, |process| process.idempotency.as_ref().map(|(key, _)| key.as_str())))
         .bind(column(open, |process| process.digest.0.as_slice()))
-        .bind(now_ms);
+        .bind(now_ms)
+        .bind(column(open, |process| process.submitter.0));
     let found = store.session().await?.rows(select).await?;
     let known = found.iter().map(|row| rows::known_process(row)).collect::<StoreResult<Vec<_>>>()?;
     Ok(known.into_iter().filter_map(|(process_id, answer)| answer.map(|answer| (process_id, answer))))

@@ -132,6 +132,7 @@ pub(super) struct KnownItem<'a> {
     function: &'a str,
     idempotency_key: Option<&'a str>,
     digest: Digest,
+    submitter: i64,
 }
 
 impl<'a> KnownItem<'a> {
@@ -142,6 +143,7 @@ impl<'a> KnownItem<'a> {
             function: &process.function,
             idempotency_key: process.idempotency.as_ref().map(|(key, _)| key.as_str()),
             digest: process.digest,
+            submitter: process.submitter.0,
         }
     }
 }

@@ -4,6 +4,7 @@ mod config;
 mod daemons;
 mod demo;
 mod doctor;
+mod export;
 mod grants;
 mod guard;
 mod help;

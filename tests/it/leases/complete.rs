@@ -226,7 +226,7 @@ async fn a_refusal_of_other_bytes_can_be_verified(colony: TestColony) {
     let id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let mut lease = colony.claim_one(&bee, "t").await;
     let mut garbled = lease.spec.take().unwrap();
-    garbled.signature = vec![0; 64].into();
+    garbled.payload = [&garbled.payload[..], b" "].concat().into();
     lease.spec = Some(garbled);
     bee.fail(&colony.failure("bee", &lease, OutcomeKind::Refused, "the signature is wrong")).await.unwrap();
     let kept = reader.get_process(id).await.unwrap();

@@ -2,16 +2,21 @@
 -- ?1 items: JSON list, ?2 now_ms.
 -- A deleted process is answered with its last state; a spec that redrove another process, with that process. For a process of another
 -- colony only the fact is returned that the id is taken.
+-- The same document by another signer is another submission.
 -- Race won: it runs inside the one write transaction, so an id or key that is free here stays free until the commit.
 WITH item AS MATERIALIZED (
     SELECT unhex(value ->> 'process_id') AS process_id, value ->> 'colony' AS colony, value ->> 'function' AS function,
-           value ->> 'idempotency_key' AS idempotency_key, unhex(value ->> 'digest') AS digest
+           value ->> 'idempotency_key' AS idempotency_key, unhex(value ->> 'digest') AS digest,
+           value ->> 'submitter' AS submitter
     FROM jsonb_each(?1)
 ),
 met AS MATERIALIZED (
     SELECT item.process_id, item.colony,
            CASE
-               WHEN known.process_id IS NOT NULL THEN known.colony = item.colony AND known.digest = item.digest
+               WHEN known.process_id IS NOT NULL THEN known.colony = item.colony AND known.digest = item.digest AND (
+                   SELECT first.grantee = again.grantee FROM grants AS first, grants AS again
+                   WHERE first.key = known.submitter AND again.key = item.submitter
+               )
                WHEN gone.process_id IS NOT NULL THEN gone.colony = item.colony AND gone.digest = item.digest
            END AS same,
            live.process_id AS first, gone.redrove, gone.state AS last_state

@@ -1,5 +1,6 @@
 //! Processes.
 
+mod bundle;
 mod cancel;
 mod chain;
 #[cfg(test)]
@@ -7,6 +8,7 @@ mod chain_tests;
 mod delete;
 mod discard;
 mod explain;
+mod export;
 mod follow;
 mod list;
 mod logs;
@@ -35,6 +37,7 @@ pub(crate) enum Command {
     Explain(explain::Arguments),
     Logs(logs::Arguments),
     Verify(verify::Arguments),
+    Export(export::Arguments),
     Cancel(cancel::Arguments),
     Redrive(redrive::Arguments),
     Discard(discard::Arguments),
@@ -52,6 +55,7 @@ impl Command {
             Self::Explain(arguments) => explain::run(&arguments, context).await,
             Self::Logs(arguments) => logs::run(&arguments, context).await,
             Self::Verify(arguments) => verify::run(&arguments, context).await,
+            Self::Export(arguments) => export::run(&arguments, context).await,
             Self::Cancel(arguments) => cancel::run(&arguments, context).await,
             Self::Redrive(arguments) => redrive::run(&arguments, context).await,
             Self::Discard(arguments) => discard::run(&arguments, context).await,

@@ -1,34 +1,62 @@
 //! `apiary process verify`.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use apiary_executor_sdk::Client;
+use apiary_identity::Id;
 use clap::Args;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::bundle::{BUNDLE_BYTES_MAX, Bundle};
 use super::chain::{Link, examine};
 use super::select::Which;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
 use crate::output::{BAD, GOOD, plain, styled};
-use crate::profile;
+use crate::{files, profile};
 
 const EXAMPLES: &str = "\
 Examples:
   apiary process verify latest
-  apiary process verify 019ab2c4-5d6e-7f80-9123-456789abcdef -o json | jq .verified";
+  apiary process verify 019ab2c4-5d6e-7f80-9123-456789abcdef -o json | jq .verified
+  apiary process verify ./process.json --colony ed25519:…";
 
 /// Verify a process's chain of signatures on this machine: colony key, grant, spec, attempts, result
 ///
 /// The broker is not trusted: the colony's id comes from your settings, and the broker's statements must equal the
 /// signed ones. Exits with 6, and names the link, if a byte was altered.
+///
+/// A file from `apiary process export` needs no broker and no key: the colony's id is enough.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Id of the process, or `latest`
-    #[arg(value_name = "ID", value_parser = Which::read)]
-    id: Which,
+    /// Id of the process, or `latest`; or a file that `process export` wrote (`-` is standard input)
+    #[arg(value_name = "ID|FILE", value_parser = Subject::read)]
+    subject: Subject,
+}
+
+/// A process to verify, and where it is read from.
+#[derive(Clone, Debug)]
+enum Subject {
+    /// A process that the broker shows.
+    Process(Which),
+    /// An exported process.
+    File(PathBuf),
+}
+
+impl Subject {
+    fn read(text: &str) -> Result<Self, String> {
+        if let Ok(which) = Which::read(text) {
+            return Ok(Self::Process(which));
+        }
+        // A mistyped id is not taken for a file.
+        match text == "-" || text.contains(['/', '.']) {
+            true => Ok(Self::File(text.into())),
+            false => Err("expected a process id (a UUID), `latest`, or a file such as ./process.json".to_owned()),
+        }
+    }
 }
 
 /// A verified chain.
@@ -40,9 +68,14 @@ pub(crate) struct Verdict {
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let client = profile::client(&context.settings)?;
-    let process_id = arguments.id.find(&client).await?;
-    let verdict = verify(&client, process_id).await?;
+    let verdict = match &arguments.subject {
+        Subject::Process(which) => {
+            let client = profile::client(&context.settings)?;
+            verify(&client, which.find(&client).await?).await?
+        }
+        Subject::File(path) => verify_file(&profile::colony(&context.settings)?, path)?,
+    };
+    let process_id = verdict.process_id;
     context.format.print(&verdict, text)?;
     match verdict.links.iter().find(|link| !link.holds) {
         None => Ok(()),
@@ -58,8 +91,20 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 /// Reads a process and verifies its chain.
 pub(crate) async fn verify(client: &Client, process_id: Uuid) -> anyhow::Result<Verdict> {
     let answer = client.get_process(process_id).await?;
-    let links = examine(&client.colony(), process_id, &answer);
-    Ok(Verdict { process_id, verified: links.iter().all(|link| link.holds), links })
+    Ok(Verdict::new(process_id, examine(&client.colony(), process_id, &answer)))
+}
+
+/// Reads an exported process and verifies its chain, without a broker.
+fn verify_file(colony: &Id, path: &Path) -> anyhow::Result<Verdict> {
+    let bundle = Bundle::read(&files::read(path, BUNDLE_BYTES_MAX, "a process has")?)?;
+    let process_id = bundle.process_id()?;
+    Ok(Verdict::new(process_id, examine(colony, process_id, &bundle.to_answer()?)))
+}
+
+impl Verdict {
+    fn new(process_id: Uuid, links: Vec<Link>) -> Self {
+        Self { process_id, verified: links.iter().all(|link| link.holds), links }
+    }
 }
 
 /// Formats the verdict.

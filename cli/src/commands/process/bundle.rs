@@ -1,0 +1,166 @@
+//! A process in one file: all that was signed about it, and what the broker says of it.
+
+use std::collections::BTreeMap;
+
+use apiary_executor_sdk::v1;
+use apiary_executor_sdk::v1::ProcessState;
+use apiary_executor_sdk::wire::{envelope_from_proto, envelope_to_proto};
+use apiary_identity::{Envelope, Id};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::view::state_word;
+use crate::exit::{Exit, Fault};
+
+/// The format, which readers check first.
+const FORMAT: &str = "apiary.process.v1";
+/// Size of a file that is read: a broker's largest answer, in base64.
+pub(super) const BUNDLE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A process with its documents. Only the documents prove anything: `process`, and the words of each attempt, are the broker's.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Bundle {
+    format: String,
+    colony: Id,
+    process: Statement,
+    submitter_grant: Option<Box<RawValue>>,
+    spec: Option<Box<RawValue>>,
+    attempts: Vec<Attempt>,
+}
+
+/// The state and other statements of the broker.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Statement {
+    process_id: String,
+    state: String,
+    attempt: i32,
+    submitter: String,
+    executor: String,
+    function: String,
+    executor_type: String,
+    priority: i32,
+    labels: BTreeMap<String, String>,
+}
+
+/// An attempt, with the executor's grant and signed result.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attempt {
+    attempt: i32,
+    executor: String,
+    outcome: String,
+    reason: String,
+    claimed_at_ms: i64,
+    ended_at_ms: i64,
+    executor_grant: Option<Box<RawValue>>,
+    result: Option<Box<RawValue>>,
+}
+
+impl Bundle {
+    /// Gathers the documents of a broker's answer, each in DSSE's JSON form.
+    pub(super) fn new(colony: Id, answer: &v1::GetProcessResponse) -> anyhow::Result<Self> {
+        let process = answer.process.clone().unwrap_or_default();
+        let state = state_word(process.state());
+        let attempt = |attempt: &v1::Attempt| {
+            anyhow::Ok(Attempt {
+                attempt: attempt.attempt,
+                executor: attempt.executor.clone(),
+                outcome: attempt.outcome.clone(),
+                reason: attempt.reason.clone(),
+                claimed_at_ms: attempt.claimed_at_ms,
+                ended_at_ms: attempt.ended_at_ms,
+                executor_grant: dsse(attempt.executor_grant.as_ref())?,
+                result: dsse(attempt.result.as_ref())?,
+            })
+        };
+        Ok(Self {
+            format: FORMAT.to_owned(),
+            colony,
+            submitter_grant: dsse(answer.submitter_grant.as_ref())?,
+            spec: dsse(answer.spec.as_ref())?,
+            attempts: answer.attempts.iter().map(attempt).collect::<Result<_, _>>()?,
+            process: Statement {
+                process_id: process.process_id,
+                state,
+                attempt: process.attempt,
+                submitter: process.submitter,
+                executor: process.executor,
+                function: process.function,
+                executor_type: process.executor_type,
+                priority: process.priority,
+                labels: process.labels.into_iter().collect(),
+            },
+        })
+    }
+
+    /// Reads a file. Nothing in it is checked yet.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Fault> {
+        let not = |words: String| {
+            Fault::new(Exit::Usage, format!("not a process as `apiary process export` writes it: {words}"))
+        };
+        let bundle: Self = serde_json::from_slice(bytes).map_err(|error| not(error.to_string()))?;
+        match bundle.format == FORMAT {
+            true => Ok(bundle),
+            false => Err(not(format!("its format is {:?}, and `{FORMAT}` is read", bundle.format))),
+        }
+    }
+
+    /// Returns the process's id, by the broker's word.
+    pub(super) fn process_id(&self) -> Result<Uuid, Fault> {
+        let id = &self.process.process_id;
+        id.parse().map_err(|_| Fault::new(Exit::Broken, format!("the process id {id:?} is no UUID")))
+    }
+
+    /// Returns the answer that the broker gave, as far as its chain depends on it.
+    pub(super) fn to_answer(&self) -> Result<v1::GetProcessResponse, Fault> {
+        let said = &self.process;
+        let state = ProcessState::from_str_name(&format!("PROCESS_STATE_{}", said.state.to_uppercase()));
+        let process = v1::Process {
+            process_id: said.process_id.clone(),
+            state: state.unwrap_or_default().into(),
+            attempt: said.attempt,
+            submitter: said.submitter.clone(),
+            executor: said.executor.clone(),
+            function: said.function.clone(),
+            executor_type: said.executor_type.clone(),
+            priority: said.priority,
+            labels: said.labels.clone().into_iter().collect(),
+            ..Default::default()
+        };
+        let attempt = |attempt: &Attempt| {
+            Ok(v1::Attempt {
+                attempt: attempt.attempt,
+                executor: attempt.executor.clone(),
+                outcome: attempt.outcome.clone(),
+                reason: attempt.reason.clone(),
+                claimed_at_ms: attempt.claimed_at_ms,
+                ended_at_ms: attempt.ended_at_ms,
+                executor_grant: envelope("grant of an executor", attempt.executor_grant.as_deref())?,
+                result: envelope("result", attempt.result.as_deref())?,
+            })
+        };
+        Ok(v1::GetProcessResponse {
+            process: Some(process),
+            spec: envelope("spec", self.spec.as_deref())?,
+            submitter_grant: envelope("grant of the submitter", self.submitter_grant.as_deref())?,
+            attempts: self.attempts.iter().map(attempt).collect::<Result<_, Fault>>()?,
+            ..Default::default()
+        })
+    }
+}
+
+fn dsse(envelope: Option<&v1::Envelope>) -> anyhow::Result<Option<Box<RawValue>>> {
+    let Some(envelope) = envelope else { return Ok(None) };
+    Ok(Some(serde_json::from_slice(&envelope_from_proto(envelope)?.to_json())?))
+}
+
+fn envelope(what: &str, json: Option<&RawValue>) -> Result<Option<v1::Envelope>, Fault> {
+    let Some(json) = json else { return Ok(None) };
+    match Envelope::from_json(json.get().as_bytes()) {
+        Ok(envelope) => Ok(Some(envelope_to_proto(&envelope))),
+        Err(error) => Err(Fault::new(Exit::Broken, format!("the {what}: {error}"))),
+    }
+}

@@ -1,0 +1,32 @@
+//! `apiary process export`.
+
+use clap::Args;
+
+use super::bundle::Bundle;
+use super::select::Which;
+use crate::context::Context;
+use crate::profile;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary process export latest > process.json
+  apiary process verify process.json --colony ed25519:…";
+
+/// Print all that was signed about a process, as one JSON document
+///
+/// Whoever has it and knows the colony's id can check it without a broker, with `apiary process verify FILE` or a program
+/// of their own (docs/protocol.md).
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Id of the process, or `latest`
+    #[arg(value_name = "ID", value_parser = Which::read)]
+    id: Which,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let client = profile::client(&context.settings)?;
+    let process_id = arguments.id.find(&client).await?;
+    let bundle = Bundle::new(client.colony(), &client.get_process(process_id).await?)?;
+    context.format.print(&bundle, |bundle| serde_json::to_string_pretty(bundle).unwrap_or_default())
+}
