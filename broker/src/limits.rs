@@ -5,9 +5,9 @@ use std::time::Duration;
 use apiary_identity::limits::DOCUMENT_BYTES_MAX;
 
 pub use apiary_protocol::limits::{
-    ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_CALL_MAX, CLAIM_COUNT_MAX, LEASE_MS_DEFAULT,
-    LEASE_MS_MAX, LEASE_MS_MIN, LOG_CALL_LINES_MAX, LOG_FIELDS_BYTES_MAX, LOG_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX,
-    REASON_BYTES_MAX, SNOOZE_MS_MAX, SURROUNDINGS_BYTES_MAX,
+    ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_CALL_MAX, BATCH_DOCUMENTS_MAX, CLAIM_COUNT_MAX,
+    LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, LOG_CALL_LINES_MAX, LOG_FIELDS_BYTES_MAX, LOG_MESSAGE_BYTES_MAX,
+    MESSAGE_BYTES_MAX, REASON_BYTES_MAX, SNOOZE_MS_MAX, SURROUNDINGS_BYTES_MAX,
 };
 
 /// The largest message of a call that carries one signed document, in bytes: the document, and its envelope.
@@ -114,8 +114,6 @@ pub const BULK_HOLD_MS: i64 = 10_000;
 pub const BULK_PAUSE: Duration = Duration::from_millis(20);
 /// The interval at which a broker searches for bulk actions that another broker left.
 pub const BULK_INTERVAL: Duration = Duration::from_secs(2);
-/// Documents of one batch.
-pub const BATCH_DOCUMENTS_MAX: usize = 1000;
 /// The latest time that a log line may bear, Unix milliseconds: the end of the year 9999.
 pub const LOG_TIME_MS_MAX: i64 = 253_402_300_799_999;
 /// Bytes of a text to search for in log lines.

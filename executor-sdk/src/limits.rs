@@ -5,14 +5,17 @@ use std::time::Duration;
 use apiary_protocol::limits::{CLAIM_COUNT_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, SNOOZE_MS_MAX};
 
 pub use apiary_protocol::limits::{
-    ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_CALL_MAX, ATTRIBUTES_MAX, LOG_CALL_LINES_MAX,
-    LOG_FIELDS_BYTES_MAX, LOG_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, REASON_BYTES_MAX, SURROUNDINGS_BYTES_MAX,
+    ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_CALL_MAX, ATTRIBUTES_MAX, BATCH_DOCUMENTS_MAX,
+    LOG_CALL_LINES_MAX, LOG_FIELDS_BYTES_MAX, LOG_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, REASON_BYTES_MAX,
+    SURROUNDINGS_BYTES_MAX,
 };
 
 /// The most metadata that an answer may carry, in bytes.
 pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
 /// Default time-out of a call; a claim's wait is added to it.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bytes of the documents that are sent together, below the bound of a message. A larger document goes alone.
+pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Time-out of an attempt to connect.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of the head of a proxy's answer.

@@ -2,6 +2,8 @@
 
 /// The largest gRPC message either way, in bytes: room for a claim or a batch of several documents.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The most documents of one batch.
+pub const BATCH_DOCUMENTS_MAX: usize = 1000;
 /// The most processes of one claim.
 pub const CLAIM_COUNT_MAX: i32 = 1000;
 /// The shortest lease, in milliseconds.

@@ -10,6 +10,7 @@ use apiary_store::model::{
 use bytes::Bytes;
 
 use super::running;
+use super::status::retry_after;
 use crate::Error;
 use crate::engine::{AwaitResult, Checkpoint, GrantPage, LeaseWithProof, ProcessDetail, ProcessPage, SubmitOutcome};
 
@@ -81,7 +82,14 @@ pub(super) fn submit_answer(answer: Result<SubmitOutcome, Error>) -> pb::SubmitA
     match answer {
         Ok(process) => pb::SubmitAnswer { process: Some(submit_response(process)), ..Default::default() },
         Err(error) => {
-            pb::SubmitAnswer { process: None, reason: error.reason().as_str().to_owned(), message: error.to_string() }
+            let (reason, retry_after_ms) = (error.reason(), retry_after_ms(&error));
+            pb::SubmitAnswer {
+                process: None,
+                reason: reason.as_str().to_owned(),
+                message: error.to_string(),
+                retryable: reason.is_retryable(),
+                retry_after_ms,
+            }
         }
     }
 }
@@ -91,8 +99,16 @@ pub(super) fn end_answer(answer: Result<pb::EndAnswer, Error>) -> pb::EndAnswer 
     answer.unwrap_or_else(|error| pb::EndAnswer {
         reason: error.reason().as_str().to_owned(),
         message: error.to_string(),
+        retryable: error.reason().is_retryable(),
+        retry_after_ms: retry_after_ms(&error),
         ..Default::default()
     })
+}
+
+/// Returns the shortest wait before the refused document is sent again, as the refusal of a single call has it.
+fn retry_after_ms(error: &Error) -> i64 {
+    let after = retry_after(&error.reason()).unwrap_or_default();
+    i64::try_from(after.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Encodes a bulk action.

@@ -602,6 +602,12 @@ pub struct SubmitAnswer {
     /// The refusal in words; empty if there is none.
     #[prost(string, tag = "3")]
     pub message: ::prost::alloc::string::String,
+    /// True if the same spec can be accepted later without a change.
+    #[prost(bool, tag = "4")]
+    pub retryable: bool,
+    /// How long to wait at least before the spec is sent again, in milliseconds; 0 if the broker does not say.
+    #[prost(int64, tag = "5")]
+    pub retry_after_ms: i64,
 }
 /// Which process to wait for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3614,6 +3620,12 @@ pub struct EndAnswer {
     /// The refusal in words; empty if there is none.
     #[prost(string, tag = "4")]
     pub message: ::prost::alloc::string::String,
+    /// True if the same result can be accepted later without a change.
+    #[prost(bool, tag = "5")]
+    pub retryable: bool,
+    /// How long to wait at least before the result is sent again, in milliseconds; 0 if the broker does not say.
+    #[prost(int64, tag = "6")]
+    pub retry_after_ms: i64,
 }
 /// How far an attempt is.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
