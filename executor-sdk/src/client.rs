@@ -1,5 +1,6 @@
 //! A client of a single broker, with one key, for one colony.
 
+mod batcher;
 mod broker;
 mod bulks;
 mod bytes_codec;
@@ -12,6 +13,7 @@ mod limits;
 mod operations;
 mod pauses;
 mod processes;
+mod submits;
 mod wait;
 
 use std::fmt;
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use apiary_identity::{Clock, Id, KeyPair};
 use apiary_protocol::Reason;
+use apiary_protocol::details::Details;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::uri::PathAndQuery;
@@ -32,6 +35,7 @@ use crate::limits::MESSAGE_BYTES_MAX;
 use crate::session::{BrokerSession, sign};
 use crate::{Address, ClientConfig, ClientError};
 
+use batcher::Batcher;
 use bytes_codec::BytesCodec;
 pub(crate) use leases::millis;
 pub use processes::{Sighting, SubmitResult, Watch};
@@ -53,6 +57,16 @@ struct ClientState {
     key: KeyPair,
     clock: Arc<dyn Clock>,
     call_timeout: Duration,
+    /// Printed specs that are submitted.
+    submits: Batcher<Bytes, SubmitResult>,
+}
+
+/// The refusal of one document of a batch, as in the answer.
+struct BatchRefusal {
+    reason: String,
+    message: String,
+    retryable: bool,
+    retry_after_ms: i64,
 }
 
 /// The place of a call's signature.
@@ -73,9 +87,18 @@ impl Client {
     pub fn new(config: &ClientConfig, colony: Id, key: KeyPair, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
         let (connection, diagnosis) = connection::open(config, &clock)?;
         let (address, call_timeout) = (config.address.clone(), config.call_timeout);
-        let session = BrokerSession::default();
         Ok(Self {
-            shared: Arc::new(ClientState { connection, diagnosis, session, address, colony, key, clock, call_timeout }),
+            shared: Arc::new(ClientState {
+                connection,
+                diagnosis,
+                session: BrokerSession::default(),
+                address,
+                colony,
+                key,
+                clock,
+                call_timeout,
+                submits: Batcher::default(),
+            }),
         })
     }
 
@@ -196,6 +219,17 @@ impl Client {
         Grpc::new(self.shared.connection.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// Translates the refusal of one document of a batch.
+    fn refused(&self, method: &'static str, refusal: BatchRefusal) -> ClientError {
+        let BatchRefusal { reason, message, retryable, retry_after_ms } = refusal;
+        if reason.is_empty() {
+            return ClientError::Answer("it neither accepts nor refuses a document of a batch".to_owned());
+        }
+        let retry_after = u64::try_from(retry_after_ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis);
+        let details = Details { reason, retryable, retry_after, violation: None };
+        ClientError::refused(method, self.call_timeout(), &details, &message, None)
     }
 
     fn error(&self, method: &'static str, timeout: Duration, status: &Status) -> ClientError {

@@ -106,19 +106,30 @@ impl ClientError {
         }
     }
 
+    /// Translates a refusal: of a call, or of one document of a batch.
+    pub(crate) fn refused(
+        method: &'static str,
+        timeout: Duration,
+        details: &Details,
+        message: &str,
+        request_id: Option<&str>,
+    ) -> Self {
+        let reason = Reason::from(&*clipped(&details.reason, 64));
+        if reason == Reason::DeadlineExceeded {
+            return Self::Timeout { method, after: timeout };
+        }
+        let (message, retryable) = (clipped(message, 4096), details.retryable);
+        // Bounded, because a faulty or hostile broker could otherwise stop its callers for years.
+        let retry_after = details.retry_after.map(|after| after.min(RETRY_AFTER_MOST));
+        let request_id = request_id.map(|id| clipped(id, 64));
+        Self::Refused { reason, message, retryable, retry_after, request_id }
+    }
+
     /// Translates a gRPC status.
     pub(crate) fn from_status(address: &str, method: &'static str, timeout: Duration, status: &Status) -> Self {
-        if let Some(detail) = Details::of(status) {
-            let reason = Reason::from(&*clipped(&detail.reason, 64));
-            if reason == Reason::DeadlineExceeded {
-                return Self::Timeout { method, after: timeout };
-            }
-            let (message, retryable) = (clipped(status.message(), 4096), detail.retryable);
-            // Bounded, because a faulty or hostile broker could otherwise stop its callers for years.
-            let retry_after = detail.retry_after.map(|after| after.min(RETRY_AFTER_MOST));
+        if let Some(details) = Details::of(status) {
             let request_id = status.metadata().get("x-request-id").and_then(|id| id.to_str().ok());
-            let request_id = request_id.map(|id| clipped(id, 64));
-            return Self::Refused { reason, message, retryable, retry_after, request_id };
+            return Self::refused(method, timeout, &details, status.message(), request_id);
         }
         // A status with a source was made on this side, from a transport error.
         let transport = status.source().is_some();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apiary_identity::{Envelope, Request};
+use apiary_identity::{Envelope, KeyPair, Request};
 use bytes::Bytes;
 use prost::Message as _;
 use tokio::sync::Mutex;
@@ -48,6 +48,11 @@ impl BrokerSession {
             *known = None;
         }
     }
+}
+
+/// Signs documents that are sent together.
+pub(crate) fn seal_all(key: &KeyPair, payload_type: &str, payloads: Vec<Bytes>) -> Vec<Envelope> {
+    payloads.into_iter().map(|payload| Envelope::sign(key, payload_type, payload)).collect()
 }
 
 /// Signs the bytes of a message for a single call; the signature is in the request's metadata.

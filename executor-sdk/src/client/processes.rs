@@ -22,6 +22,8 @@ use crate::ClientError;
 use crate::session::sign;
 use crate::wire::envelope_to_proto;
 
+pub(super) const SUBMIT: &str = "/apiary.v1.ProcessService/Submit";
+pub(super) const SUBMIT_BATCH: &str = "/apiary.v1.ProcessService/SubmitBatch";
 const WATCH: &str = "/apiary.v1.ProcessService/Watch";
 
 /// The result of a submission.
@@ -37,16 +39,19 @@ pub struct SubmitResult {
     pub state: v1::ProcessState,
 }
 
+impl SubmitResult {
+    /// Reads the broker's answer.
+    pub(super) fn read(answer: &v1::SubmitResponse) -> Result<Self, ClientError> {
+        let process_id = answer.process_id.parse();
+        let process_id = process_id.map_err(|_| ClientError::Answer("its process id is no UUID".to_owned()))?;
+        Ok(Self { process_id, existed: answer.existed, redriven: answer.redriven, state: answer.state() })
+    }
+}
+
 impl Client {
     /// Creates a spec for this colony with default options, made now.
     pub fn spec(&self, executor_type: &str, function: &str) -> Spec {
         Spec::new(self.colony(), executor_type, function, self.clock().now())
-    }
-
-    /// Signs a spec and submits it. The process is stored durably once this returns. Submitting the same spec again
-    /// returns the same process, so that the call may be repeated, as [`retry`](crate::retry()) does.
-    pub async fn submit(&self, spec: &Spec) -> Result<SubmitResult, ClientError> {
-        self.submit_envelope(&Envelope::seal(self.key(), spec)?).await
     }
 
     /// Submits a function call with arguments as JSON and default options.
@@ -64,19 +69,15 @@ impl Client {
     /// Submits an already signed spec.
     pub async fn submit_envelope(&self, spec: &Envelope) -> Result<SubmitResult, ClientError> {
         let request = v1::SubmitRequest { spec: Some(envelope_to_proto(spec)) };
-        let answer: v1::SubmitResponse =
-            self.call("/apiary.v1.ProcessService/Submit", request, self.call_timeout()).await?;
-        let process_id = answer.process_id.parse();
-        let process_id = process_id.map_err(|_| ClientError::Answer("its process id is no UUID".to_owned()))?;
-        Ok(SubmitResult { process_id, existed: answer.existed, redriven: answer.redriven, state: answer.state() })
+        let answer: v1::SubmitResponse = self.call(SUBMIT, request, self.call_timeout()).await?;
+        SubmitResult::read(&answer)
     }
 
     /// Submits many already signed specs, 1 to 1000. Each has an answer of its own, in the same order: a refused spec
     /// does not affect the others. Like [`submit`](Self::submit), the call may be repeated.
     pub async fn submit_batch(&self, specs: &[Envelope]) -> Result<Vec<v1::SubmitAnswer>, ClientError> {
         let request = v1::SubmitBatchRequest { specs: specs.iter().map(envelope_to_proto).collect() };
-        let answer: v1::SubmitBatchResponse =
-            self.call("/apiary.v1.ProcessService/SubmitBatch", request, self.call_timeout()).await?;
+        let answer: v1::SubmitBatchResponse = self.call(SUBMIT_BATCH, request, self.call_timeout()).await?;
         match answer.answers.len() == specs.len() {
             true => Ok(answer.answers),
             false => Err(ClientError::Answer("it has not one answer for each spec".to_owned())),

@@ -1,0 +1,323 @@
+//! Calls that go together: what comes while a call is under way goes with the next one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use crate::ClientError;
+use crate::limits::{BATCH_BYTES_MAX, BATCH_DOCUMENTS_MAX};
+
+/// Documents of one kind on their way to the broker, one call at a time. One that comes alone goes at once.
+///
+/// Holds no more documents than callers wait: a caller that goes away takes its document along, unless a call carries
+/// it already.
+pub(super) struct Batcher<I, A> {
+    queue: Arc<Mutex<Queue<I, A>>>,
+}
+
+/// Answers to a batch, one for each document, in their order.
+pub(super) type Answers<A> = Vec<Result<A, ClientError>>;
+
+struct Queue<I, A> {
+    /// Documents that wait for the next call, in the order of their arrival.
+    waiting: BTreeMap<u64, Waiting<I, A>>,
+    /// Number of the next document.
+    next: u64,
+    /// `true` while a task sends.
+    is_sending: bool,
+}
+
+struct Waiting<I, A> {
+    item: I,
+    bytes: usize,
+    answer: oneshot::Sender<Result<A, ClientError>>,
+}
+
+impl<I, A> Default for Batcher<I, A> {
+    fn default() -> Self {
+        let queue = Queue { waiting: BTreeMap::new(), next: 0, is_sending: false };
+        Self { queue: Arc::new(Mutex::new(queue)) }
+    }
+}
+
+impl<I: Send + 'static, A: Send + 'static> Batcher<I, A> {
+    /// Sends a document of this many bytes, alone or with others, and returns its own answer. `call` makes the calls, if
+    /// none is under way.
+    ///
+    /// The calls are made in a task of their own, so that a caller that goes away never cancels those of others.
+    pub(super) async fn send(
+        &self,
+        item: I,
+        bytes: usize,
+        call: impl Fn(Vec<I>) -> BoxFuture<'static, Answers<A>> + Send + 'static,
+    ) -> Result<A, ClientError> {
+        let (answer, answered) = oneshot::channel();
+        let (place, turn) = self.enter(Waiting { item, bytes, answer });
+        if let Some(turn) = turn {
+            tokio::spawn(turn.run(call));
+        }
+        let answer = answered.await;
+        drop(place);
+        answer.unwrap_or_else(|_| {
+            Err(ClientError::Broken("a batch of calls ended without an answer; the log has the reason".to_owned()))
+        })
+    }
+
+    /// Adds a document to those that wait. Returns the turn to send them, if nobody has it.
+    fn enter(&self, waiting: Waiting<I, A>) -> (Place<I, A>, Option<Turn<I, A>>) {
+        let mut queue = lock(&self.queue);
+        let number = queue.next;
+        queue.next += 1;
+        queue.waiting.insert(number, waiting);
+        let is_first = !std::mem::replace(&mut queue.is_sending, true);
+        drop(queue);
+        let turn = is_first.then(|| Turn { queue: Arc::clone(&self.queue), is_over: false });
+        (Place { queue: Arc::clone(&self.queue), number }, turn)
+    }
+}
+
+/// A caller's place in the queue, given up when the caller goes away.
+struct Place<I, A> {
+    queue: Arc<Mutex<Queue<I, A>>>,
+    number: u64,
+}
+
+impl<I, A> Drop for Place<I, A> {
+    fn drop(&mut self) {
+        let gone = lock(&self.queue).waiting.remove(&self.number);
+        drop(gone);
+    }
+}
+
+/// The right to send, held by one task at a time.
+struct Turn<I, A> {
+    queue: Arc<Mutex<Queue<I, A>>>,
+    is_over: bool,
+}
+
+impl<I, A> Turn<I, A> {
+    /// Sends until nothing waits.
+    async fn run(mut self, call: impl Fn(Vec<I>) -> BoxFuture<'static, Answers<A>>) {
+        while let Some((items, callers)) = self.take() {
+            for (caller, answer) in callers.into_iter().zip(call(items).await) {
+                // Fails for a caller that has gone away, which needs no answer.
+                let _ = caller.send(answer);
+            }
+            // Lets the callers that were answered now bring their next documents, which go with those that wait already.
+            // Otherwise a lone document and all the others would take turns forever.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Takes the documents of the next call; `None` if nothing waits, and then the turn is over.
+    #[expect(clippy::type_complexity, reason = "a pair of lists, taken apart at once")]
+    fn take(&mut self) -> Option<(Vec<I>, Vec<oneshot::Sender<Result<A, ClientError>>>)> {
+        let mut queue = lock(&self.queue);
+        let (mut items, mut callers, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
+        while items.len() < BATCH_DOCUMENTS_MAX
+            && let Some(first) = queue.waiting.first_entry()
+        {
+            bytes = bytes.saturating_add(first.get().bytes);
+            // A document that is too large for any batch goes alone.
+            if bytes > BATCH_BYTES_MAX && !items.is_empty() {
+                break;
+            }
+            let Waiting { item, answer, .. } = first.remove();
+            items.push(item);
+            callers.push(answer);
+        }
+        self.is_over = items.is_empty();
+        queue.is_sending = !self.is_over;
+        (!self.is_over).then_some((items, callers))
+    }
+}
+
+impl<I, A> Drop for Turn<I, A> {
+    /// After a panic, or in a runtime that ends: tells everybody who waits, by dropping their senders, and leaves the
+    /// turn to the next caller.
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        let mut queue = lock(&self.queue);
+        queue.is_sending = false;
+        let waiting = std::mem::take(&mut queue.waiting);
+        drop(queue);
+        drop(waiting);
+    }
+}
+
+fn lock<I, A>(queue: &Mutex<Queue<I, A>>) -> MutexGuard<'_, Queue<I, A>> {
+    // Valid after a panic: no change of the queue leaves it half-changed.
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::FutureExt as _;
+    use futures::future::join_all;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::testing::eventually;
+
+    /// A broker that answers each number with its double, records the calls, and holds each until it may go on.
+    #[derive(Clone)]
+    struct Double {
+        batcher: Arc<Batcher<u64, u64>>,
+        calls: Arc<Mutex<Vec<Vec<u64>>>>,
+        permits: Arc<Semaphore>,
+    }
+
+    impl Double {
+        fn held() -> Self {
+            Self { batcher: Arc::default(), calls: Arc::default(), permits: Arc::new(Semaphore::new(0)) }
+        }
+
+        fn free() -> Self {
+            let double = Self::held();
+            double.permits.close();
+            double
+        }
+
+        async fn send(&self, number: u64, bytes: usize) -> Result<u64, ClientError> {
+            let double = self.clone();
+            let call = move |numbers: Vec<u64>| double.clone().answer(numbers).boxed();
+            self.batcher.send(number, bytes, call).await
+        }
+
+        async fn answer(self, numbers: Vec<u64>) -> Answers<u64> {
+            self.calls.lock().unwrap().push(numbers.clone());
+            if let Ok(permit) = self.permits.acquire().await {
+                permit.forget();
+            }
+            assert!(!numbers.contains(&13), "an unlucky number");
+            let refusal = || ClientError::Invalid("seven".to_owned());
+            numbers.into_iter().map(|number| if number == 7 { Err(refusal()) } else { Ok(2 * number) }).collect()
+        }
+
+        fn spawn(&self, number: u64) -> tokio::task::JoinHandle<Result<u64, ClientError>> {
+            let double = self.clone();
+            tokio::spawn(async move { double.send(number, 1).await })
+        }
+
+        fn calls(&self) -> Vec<Vec<u64>> {
+            self.calls.lock().unwrap().clone()
+        }
+
+        fn waiting(&self) -> usize {
+            lock(&self.batcher.queue).waiting.len()
+        }
+    }
+
+    #[tokio::test]
+    async fn one_alone_goes_at_once_and_what_comes_meanwhile_goes_with_the_next() {
+        let double = Double::held();
+        let first = double.spawn(0);
+        eventually("the first call", async || double.calls() == [[0]]).await;
+        let others: Vec<_> = (1..=9).map(|number| double.spawn(number)).collect();
+        eventually("nine wait", async || double.waiting() == 9).await;
+        double.permits.close();
+        assert_eq!(first.await.unwrap().unwrap(), 0);
+        let answers: Vec<_> = join_all(others).await.into_iter().map(|answer| answer.unwrap().ok()).collect();
+        let expected: Vec<_> = (1..=9).map(|number| (number != 7).then_some(2 * number)).collect();
+        assert_eq!(answers, expected, "one is refused, and no other");
+        assert_eq!(double.calls(), [(0..1).collect::<Vec<_>>(), (1..=9).collect()]);
+        assert_eq!(double.send(4, 1).await.unwrap(), 8, "a later one finds nobody who sends");
+    }
+
+    #[tokio::test]
+    async fn producers_that_wait_for_their_answers_go_together_and_not_in_turns() {
+        let double = Double::free();
+        let producers = (0..32_u64).map(|producer| {
+            let double = double.clone();
+            async move {
+                for round in 0..50 {
+                    let number = 100 + producer * 50 + round;
+                    assert_eq!(double.send(number, 1).await.unwrap(), 2 * number);
+                }
+            }
+        });
+        join_all(producers).await;
+        let (calls, mut sent) = (double.calls().len(), double.calls().concat());
+        sent.sort_unstable();
+        assert_eq!(sent, (100..1700).collect::<Vec<_>>(), "each exactly once");
+        assert!(calls <= 52, "{calls} calls for 50 rounds");
+    }
+
+    #[tokio::test]
+    async fn a_batch_keeps_to_its_bounds() {
+        let double = Double::held();
+        let large = BATCH_BYTES_MAX / 2;
+        let sizes = [1, large, large, 1, 3 * large, 1];
+        let sends = sizes.iter().zip(20..).map(|(bytes, number)| double.send(number, *bytes));
+        let many = (100..1601).map(|number| double.send(number, 1));
+        double.permits.close();
+        let (some, more) = tokio::join!(join_all(sends), join_all(many));
+        assert!(some.iter().chain(&more).all(Result::is_ok));
+        let lengths: Vec<_> = double.calls().iter().map(Vec::len).collect();
+        // The three whose sizes exceed the bound go apart; the rest fills two calls.
+        assert_eq!(lengths, [2, 2, 1, 1000, 502]);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_takes_along_what_was_not_sent_and_cancels_nothing() {
+        let double = Double::held();
+        let first = double.spawn(1);
+        eventually("the first call", async || double.calls() == [[1]]).await;
+        let (second, third) = (double.spawn(2), double.spawn(3));
+        eventually("two wait", async || double.waiting() == 2).await;
+        first.abort();
+        second.abort();
+        eventually("one waits", async || double.waiting() == 1).await;
+        double.permits.add_permits(2);
+        assert_eq!(third.await.unwrap().unwrap(), 6);
+        assert_eq!(double.calls(), [[1], [3]]);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_waits_too_long_leaves_the_others_in_place() {
+        let double = Double::held();
+        let first = double.spawn(1);
+        eventually("the first call", async || double.calls() == [[1]]).await;
+        let patient = double.spawn(3);
+        eventually("the patient one waits", async || double.waiting() == 1).await;
+        tokio::time::timeout(Duration::from_millis(1), double.send(2, 1)).await.unwrap_err();
+        double.permits.close();
+        assert_eq!((first.await.unwrap().unwrap(), patient.await.unwrap().unwrap()), (2, 6));
+        assert_eq!(double.calls(), [[1], [3]]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_told_to_all_who_wait_and_the_next_one_starts_anew() {
+        let double = Double::held();
+        let unlucky = double.spawn(13);
+        eventually("the call", async || double.calls() == [[13]]).await;
+        let waiting = double.spawn(1);
+        eventually("one waits", async || double.waiting() == 1).await;
+        double.permits.close();
+        for caller in [unlucky, waiting] {
+            assert!(matches!(caller.await.unwrap(), Err(ClientError::Broken(_))));
+        }
+        assert_eq!(double.send(2, 1).await.unwrap(), 4);
+    }
+
+    #[test]
+    fn a_runtime_that_ends_leaves_nobody_waiting() {
+        let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (double, first, second) = (Double::held(), runtime(), runtime());
+        let (sent, waits) = (double.clone(), double.clone());
+        first.spawn(async move { sent.send(1, 1).await });
+        second.block_on(eventually("the call", async || double.calls() == [[1]]));
+        let waiting = second.spawn(async move { waits.send(2, 1).await });
+        second.block_on(eventually("one waits", async || double.waiting() == 1));
+        drop(first);
+        assert!(second.block_on(waiting).unwrap().is_err());
+        double.permits.close();
+        assert_eq!(second.block_on(double.send(3, 1)).unwrap(), 6);
+    }
+}
