@@ -6,6 +6,8 @@ mod bulks;
 mod bytes_codec;
 mod claim_answer;
 mod colonies;
+#[cfg(feature = "executor")]
+mod endings;
 mod executors;
 mod grants;
 mod leases;
@@ -31,6 +33,8 @@ use tonic::client::Grpc;
 use tonic::{Response, Status};
 
 use crate::connection::{self, Connection, Diagnosis};
+#[cfg(feature = "executor")]
+use crate::lease::{Ending, ReportAnswer};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::session::{BrokerSession, sign};
 use crate::{Address, ClientConfig, ClientError};
@@ -59,6 +63,9 @@ struct ClientState {
     call_timeout: Duration,
     /// Printed specs that are submitted.
     submits: Batcher<Bytes, SubmitResult>,
+    /// Results of attempts that are reported.
+    #[cfg(feature = "executor")]
+    endings: Batcher<Ending, ReportAnswer>,
 }
 
 /// The refusal of one document of a batch, as in the answer.
@@ -98,6 +105,8 @@ impl Client {
                 clock,
                 call_timeout,
                 submits: Batcher::default(),
+                #[cfg(feature = "executor")]
+                endings: Batcher::default(),
             }),
         })
     }

@@ -13,6 +13,9 @@ use crate::limits::{REASON_BYTES_MAX, SURROUNDINGS_BYTES_MAX};
 use crate::wire::envelope_to_proto;
 
 const CLAIM: &str = "/apiary.v1.LeaseService/Claim";
+pub(super) const COMPLETE: &str = "/apiary.v1.LeaseService/Complete";
+pub(super) const FAIL: &str = "/apiary.v1.LeaseService/Fail";
+pub(super) const END_BATCH: &str = "/apiary.v1.LeaseService/EndBatch";
 
 impl Client {
     /// Claims up to `count_max` waiting processes, or waits up to `wait_ms` for the first. An empty answer is not an
@@ -39,21 +42,20 @@ impl Client {
     /// Ends an attempt with success: a signed `result.v1` document with the outcome `succeeded`.
     pub async fn complete(&self, result: &Envelope) -> Result<v1::CompleteResponse, ClientError> {
         let request = v1::CompleteRequest { result: Some(envelope_to_proto(result)) };
-        self.call("/apiary.v1.LeaseService/Complete", request, self.call_timeout()).await
+        self.call(COMPLETE, request, self.call_timeout()).await
     }
 
     /// Ends an attempt with failure: a signed `result.v1` document with another outcome.
     pub async fn fail(&self, result: &Envelope) -> Result<v1::FailResponse, ClientError> {
         let request = v1::FailRequest { result: Some(envelope_to_proto(result)) };
-        self.call("/apiary.v1.LeaseService/Fail", request, self.call_timeout()).await
+        self.call(FAIL, request, self.call_timeout()).await
     }
 
     /// Ends many attempts, 1 to 1000: signed `result.v1` documents of any outcome. Each has an answer of its own, in
     /// the same order.
     pub async fn end_batch(&self, results: &[Envelope]) -> Result<Vec<v1::EndAnswer>, ClientError> {
         let request = v1::EndBatchRequest { results: results.iter().map(envelope_to_proto).collect() };
-        let answer: v1::EndBatchResponse =
-            self.call("/apiary.v1.LeaseService/EndBatch", request, self.call_timeout()).await?;
+        let answer: v1::EndBatchResponse = self.call(END_BATCH, request, self.call_timeout()).await?;
         match answer.answers.len() == results.len() {
             true => Ok(answer.answers),
             false => Err(ClientError::Answer("it has not one answer for each result".to_owned())),

@@ -33,6 +33,8 @@ impl Works {
     pub(super) async fn free_slots(&mut self) -> usize {
         // The semaphore is never closed; `is_ok` only counts the permit that is held here.
         let first = self.slots.acquire().await;
+        // Attempts that were reported together end together: one claim asks for all their slots.
+        tokio::task::yield_now().await;
         let free = self.slots.available_permits() + usize::from(first.is_ok());
         while let Some(ended) = self.tasks.try_join_next() {
             heed(ended);
@@ -42,11 +44,10 @@ impl Works {
 
     /// Starts an attempt. Returns `false` if the lease is invalid or already in progress, or no slot is free.
     pub(super) fn start(&mut self, lease: v1::Lease) -> bool {
-        let Some(subject) = Subject::of(&lease) else {
+        let Some(key) = lease.process_id.parse().ok().map(|id| (id, lease.attempt)).filter(|key| key.1 >= 1) else {
             tracing::warn!(process_id = lease.process_id, attempt = lease.attempt, "ignored a lease without a process");
             return false;
         };
-        let key = (subject.process_id, subject.attempt);
         // A faulty or hostile broker may send more leases than requested; handlers never outnumber slots.
         let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else {
             tracing::warn!(process_id = %key.0, "ignored a lease beyond those asked for");
@@ -58,7 +59,10 @@ impl Works {
         };
         let (context, claimed_at) = (Arc::clone(&self.context), Instant::now());
         self.tasks.spawn(async move {
-            attempt::run(&context, &subject, lease, claimed_at).await;
+            // Read here and not by the claim loop, which must not hash the documents of others before the next claim.
+            if let Some(subject) = Subject::of(&lease) {
+                attempt::run(&context, &subject, lease, claimed_at).await;
+            }
             drop(slot);
         });
         true

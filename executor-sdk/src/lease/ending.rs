@@ -1,20 +1,30 @@
 //! Results: signed once, sent until the broker accepts or refuses them.
 
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use apiary_identity::{Envelope, Outcome, OutcomeKind};
+use apiary_identity::{Document as _, Envelope, Outcome, OutcomeKind};
 use apiary_protocol::Reason;
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::limits::BACKOFF_MOST;
 use crate::retry::{pauses, retry};
 use crate::{Client, ClientError};
 
-/// A signed result, to be sent.
-#[derive(Clone, Debug)]
+/// A result, to be sent. It is signed when it is first sent, alone or with others of the same client; after that it
+/// stays as it is, and its clones with it.
+#[derive(Clone)]
 pub struct Ending {
+    result: Arc<SignedOnce>,
+}
+
+/// A printed result, and its envelope once it was sent.
+struct SignedOnce {
     kind: OutcomeKind,
-    envelope: Envelope,
+    payload: Bytes,
+    envelope: OnceLock<Envelope>,
 }
 
 /// The broker's answer to a result.
@@ -27,13 +37,30 @@ pub struct ReportAnswer {
 }
 
 impl Ending {
-    pub(super) fn seal(client: &Client, outcome: &Outcome) -> Result<Self, ClientError> {
-        Ok(Self { kind: outcome.outcome, envelope: Envelope::seal(client.key(), outcome)? })
+    /// Checks and prints a result.
+    pub(super) fn print(outcome: &Outcome) -> Result<Self, ClientError> {
+        let payload = outcome.to_json()?.into();
+        Ok(Self { result: Arc::new(SignedOnce { kind: outcome.outcome, payload, envelope: OnceLock::new() }) })
     }
 
     /// Returns the kind of result.
     pub fn kind(&self) -> OutcomeKind {
-        self.kind
+        self.result.kind
+    }
+
+    /// Returns the printed document.
+    pub(crate) fn payload(&self) -> &Bytes {
+        &self.result.payload
+    }
+
+    /// Returns `true` if the result has its signature.
+    pub(crate) fn is_signed(&self) -> bool {
+        self.result.envelope.get().is_some()
+    }
+
+    /// Returns the signed result: as it was signed before, or as it is signed now.
+    pub(crate) fn signed_as(&self, sign: impl FnOnce() -> Envelope) -> &Envelope {
+        self.result.envelope.get_or_init(sign)
     }
 
     /// Sends the same bytes until the broker accepts them, or refuses them for good. Has no time limit; the caller sets
@@ -41,7 +68,7 @@ impl Ending {
     pub async fn send(&self, client: &Client) -> Result<ReportAnswer, ClientError> {
         let mut tries = pauses();
         loop {
-            let error = match self.send_once(client).await {
+            let error = match client.end(self).await {
                 Ok(ended) => return Ok(ended),
                 Err(error) => error,
             };
@@ -56,20 +83,16 @@ impl Ending {
     /// Sends the same bytes until the broker accepts or refuses them, or the pauses between tries add up to `most`;
     /// then returns the last error.
     pub async fn send_within(&self, client: &Client, most: Duration) -> Result<ReportAnswer, ClientError> {
-        retry(most, || self.send_once(client)).await
+        retry(most, || client.end(self)).await
     }
+}
 
-    async fn send_once(&self, client: &Client) -> Result<ReportAnswer, ClientError> {
-        match self.kind {
-            OutcomeKind::Succeeded => {
-                let answer = client.complete(&self.envelope).await?;
-                Ok(ReportAnswer { existed: answer.existed, retry_at: None })
-            }
-            OutcomeKind::FailedRetryable | OutcomeKind::FailedFinal | OutcomeKind::Refused | OutcomeKind::Cancelled => {
-                let answer = client.fail(&self.envelope).await?;
-                let retry_at = (answer.retry_at_ms > 0).then(|| Timestamp::from_millisecond(answer.retry_at_ms).ok());
-                Ok(ReportAnswer { existed: answer.existed, retry_at: retry_at.flatten() })
-            }
-        }
+impl fmt::Debug for Ending {
+    /// Prints no output, which may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ending")
+            .field("kind", &self.kind())
+            .field("bytes", &self.payload().len())
+            .finish_non_exhaustive()
     }
 }

@@ -31,7 +31,7 @@ impl Subject {
         (lease.attempt >= 1).then_some(Self { process_id, attempt: lease.attempt, spec_digest })
     }
 
-    /// Signs a success with this output.
+    /// Makes a success with this output, to be signed and sent.
     ///
     /// # Errors
     ///
@@ -39,10 +39,10 @@ impl Subject {
     pub fn succeeded(&self, client: &Client, output: &[u8]) -> Result<Ending, ClientError> {
         let (Self { process_id, attempt, spec_digest }, now) = (*self, client.clock().now());
         let content = Content::from_bytes(output);
-        Ending::seal(client, &Outcome::succeeded(client.colony(), process_id, attempt, spec_digest, now, content))
+        Ending::print(&Outcome::succeeded(client.colony(), process_id, attempt, spec_digest, now, content))
     }
 
-    /// Signs a handler's failure. A failure that should have released the work counts as retryable here.
+    /// Makes a handler's failure, to be signed and sent. A failure that should have released the work counts as retryable here.
     pub fn failed(&self, client: &Client, failure: &Failure) -> Result<Ending, ClientError> {
         let kind = if failure.is_retryable() { OutcomeKind::FailedRetryable } else { OutcomeKind::FailedFinal };
         let mut outcome = self.outcome(client, kind, failure.message());
@@ -50,12 +50,12 @@ impl Subject {
             let most = apiary_identity::limits::DURATION_MAX_MS;
             outcome.retry_after_ms = failure.earliest().map(|after| millis(after).min(most));
         }
-        Ending::seal(client, &outcome)
+        Ending::print(&outcome)
     }
 
-    /// Signs an end without output, with the executor's reason: refused, or cancelled.
+    /// Makes an end without output, to be signed and sent, with the executor's reason: refused, or cancelled.
     pub fn ended(&self, client: &Client, kind: OutcomeKind, words: &str) -> Result<Ending, ClientError> {
-        Ending::seal(client, &self.outcome(client, kind, words))
+        Ending::print(&self.outcome(client, kind, words))
     }
 
     /// Signs a report of progress. `number` counts the attempt's reports: a report older than the last changes nothing.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use apiary_executor_sdk::v1;
 use apiary_executor_sdk::wire::envelope_from_proto;
-use apiary_identity::{Envelope, Nonce, Outcome, Request as Signed};
+use apiary_identity::{Envelope, Nonce, Outcome, Request as Signed, Spec};
 use apiary_protocol::details::Details;
 use prost::Message;
 use tokio::net::UnixListener;
@@ -57,7 +57,21 @@ pub(crate) struct State {
     pub(crate) renewals: Vec<v1::RenewRequest>,
     pub(crate) releases: Vec<v1::ReleaseRequest>,
     pub(crate) results: Vec<(&'static str, Envelope)>,
+    /// Number of results of each batch.
+    pub(crate) end_batches: Vec<usize>,
+    /// Breaks the next batches of results off after they were kept.
+    pub(crate) end_breaks: usize,
+    /// Error for the next batch of results, none of which is kept.
+    pub(crate) end_refusal: Option<Status>,
     pub(crate) submitted: Vec<Envelope>,
+    /// Number of specs of each call that submits.
+    pub(crate) submits: Vec<usize>,
+    /// Holds back the answers to submits until it is cancelled.
+    pub(crate) hold_submits: Option<CancellationToken>,
+    /// Errors for the next calls that submit; later ones succeed.
+    pub(crate) submit_refusals: VecDeque<Status>,
+    /// Function whose specs are refused, each by itself.
+    pub(crate) refused_function: Option<&'static str>,
     nonces: HashSet<Nonce>,
 }
 
@@ -116,6 +130,30 @@ impl Fake {
         let mut state = self.state();
         state.results.push((method, envelope_from_proto(&result.unwrap()).unwrap()));
         state.result_refusals.pop_front().map_or(Ok(()), Err)
+    }
+
+    /// Records a call that submits, and waits for as long as the test holds such calls.
+    async fn begin_submit(&self, specs: usize) -> Result<(), Status> {
+        self.state().submits.push(specs);
+        let hold = self.state().hold_submits.clone();
+        if let Some(hold) = hold {
+            hold.cancelled().await;
+        }
+        self.state().submit_refusals.pop_front().map_or(Ok(()), Err)
+    }
+
+    fn keep_spec(&self, spec: &v1::Envelope) -> Result<v1::SubmitResponse, Status> {
+        let spec = envelope_from_proto(spec).unwrap();
+        let document: Spec = spec.open().unwrap();
+        let mut state = self.state();
+        if state.refused_function.is_some_and(|refused| refused == document.function) {
+            let retry_after = Some(Duration::from_millis(1500));
+            let details = Details { reason: "OVERLOADED".to_owned(), retryable: true, retry_after, violation: None };
+            return Err(details.into_status(tonic::Code::ResourceExhausted, "the test said no"));
+        }
+        let (process_id, existed) = (document.process_id.to_string(), state.submitted.contains(&spec));
+        state.submitted.push(spec);
+        Ok(v1::SubmitResponse { process_id, existed, state: v1::ProcessState::Waiting.into(), redriven: false })
     }
 
     fn take(&self, request: &v1::ClaimRequest) -> Option<Vec<v1::Lease>> {
@@ -227,8 +265,27 @@ impl LeaseService for Fake {
         Ok(Response::new(v1::ReleaseResponse {}))
     }
 
-    async fn end_batch(&self, _request: Request<v1::EndBatchRequest>) -> Reply<v1::EndBatchResponse> {
-        Err(Status::unimplemented("end_batch"))
+    async fn end_batch(&self, request: Request<v1::EndBatchRequest>) -> Reply<v1::EndBatchResponse> {
+        let results = request.into_inner().results;
+        self.state().end_batches.push(results.len());
+        if let Some(refusal) = self.state().end_refusal.take() {
+            return Err(refusal);
+        }
+        let end = |result| match self.keep_result("EndBatch", Some(result)) {
+            Ok(()) => v1::EndAnswer::default(),
+            Err(status) => {
+                let (details, message) = (Details::of(&status).unwrap(), status.message().to_owned());
+                let Details { reason, retryable, .. } = details;
+                v1::EndAnswer { reason, message, retryable, ..Default::default() }
+            }
+        };
+        let answers = results.into_iter().map(end).collect();
+        let mut state = self.state();
+        if state.end_breaks > 0 {
+            state.end_breaks -= 1;
+            return Err(Status::unavailable("the answer was lost"));
+        }
+        Ok(Response::new(v1::EndBatchResponse { answers }))
     }
 
     async fn report(&self, _request: Request<v1::ReportRequest>) -> Reply<v1::ReportResponse> {
@@ -247,17 +304,8 @@ impl LeaseService for Fake {
 #[tonic::async_trait]
 impl ProcessService for Fake {
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Reply<v1::SubmitResponse> {
-        let spec = envelope_from_proto(&request.into_inner().spec.unwrap()).unwrap();
-        let document: apiary_identity::Spec = spec.open().unwrap();
-        let existed = self.state().submitted.contains(&spec);
-        self.state().submitted.push(spec);
-        let state = v1::ProcessState::Waiting.into();
-        Ok(Response::new(v1::SubmitResponse {
-            process_id: document.process_id.to_string(),
-            existed,
-            state,
-            redriven: false,
-        }))
+        self.begin_submit(1).await?;
+        Ok(Response::new(self.keep_spec(&request.into_inner().spec.unwrap())?))
     }
 
     async fn get_process(&self, request: Request<v1::GetProcessRequest>) -> Reply<v1::GetProcessResponse> {
@@ -295,8 +343,19 @@ impl ProcessService for Fake {
         Ok(Response::new(receiver.into()))
     }
 
-    async fn submit_batch(&self, _request: Request<v1::SubmitBatchRequest>) -> Reply<v1::SubmitBatchResponse> {
-        Err(Status::unimplemented("submit_batch"))
+    async fn submit_batch(&self, request: Request<v1::SubmitBatchRequest>) -> Reply<v1::SubmitBatchResponse> {
+        let specs = request.into_inner().specs;
+        self.begin_submit(specs.len()).await?;
+        let submit = |spec| match self.keep_spec(spec) {
+            Ok(process) => v1::SubmitAnswer { process: Some(process), ..Default::default() },
+            Err(status) => {
+                let (details, message) = (Details::of(&status).unwrap(), status.message().to_owned());
+                let Details { reason, retryable, retry_after, .. } = details;
+                let retry_after_ms = i64::try_from(retry_after.unwrap_or_default().as_millis()).unwrap();
+                v1::SubmitAnswer { process: None, reason, message, retryable, retry_after_ms }
+            }
+        };
+        Ok(Response::new(v1::SubmitBatchResponse { answers: specs.iter().map(submit).collect() }))
     }
 
     async fn r#await(&self, _request: Request<v1::AwaitRequest>) -> Reply<v1::AwaitResponse> {

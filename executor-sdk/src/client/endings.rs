@@ -1,0 +1,83 @@
+//! Results of attempts that are reported together.
+
+use apiary_identity::{Document as _, Envelope, Outcome, OutcomeKind};
+use apiary_proto::v1;
+use bytes::Bytes;
+use futures::future::join_all;
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use super::batcher::Answers;
+use super::leases::{COMPLETE, END_BATCH, FAIL};
+use super::{BatchRefusal, Client};
+use crate::ClientError;
+use crate::lease::{Ending, ReportAnswer};
+use crate::session::seal_all;
+
+impl Client {
+    /// Reports the end of an attempt: alone at once, or with others that end while a call is under way.
+    pub(crate) async fn end(&self, ending: &Ending) -> Result<ReportAnswer, ClientError> {
+        let (client, bytes, after) = (self.clone(), ending.payload().len(), self.call_timeout());
+        let sending = self.shared.endings.send(ending.clone(), bytes, move |endings| {
+            let client = client.clone();
+            Box::pin(async move { client.end_together(endings).await })
+        });
+        let method = if ending.kind() == OutcomeKind::Succeeded { COMPLETE } else { FAIL };
+        timeout(after, sending).await.map_err(|_| ClientError::Timeout { method, after })?
+    }
+
+    async fn end_together(&self, endings: Vec<Ending>) -> Answers<ReportAnswer> {
+        let sealed = self.seal_endings(&endings);
+        if let [(kind, result)] = &*sealed {
+            return vec![self.end_alone(*kind, result).await];
+        }
+        let results: Vec<Envelope> = sealed.iter().map(|(_, result)| result.clone()).collect();
+        match self.end_batch(&results).await {
+            Ok(answers) => answers.into_iter().map(|answer| self.ended(answer)).collect(),
+            Err(error) if error.is_retryable() => vec![Err(error); sealed.len()],
+            // A final refusal of the whole call says nothing of one result, and must not end an attempt as a failure.
+            Err(error) => {
+                tracing::debug!(%error, results = sealed.len(), "a batch was refused: its results go one by one");
+                join_all(sealed.iter().map(|(kind, result)| self.end_alone(*kind, result))).await
+            }
+        }
+    }
+
+    /// Signs the results that were never sent, with one signature. The others stay as they were sent, because the broker
+    /// knows a result again by its bytes.
+    fn seal_endings(&self, endings: &[Ending]) -> Vec<(OutcomeKind, Envelope)> {
+        let fresh: Vec<&Ending> = endings.iter().filter(|ending| !ending.is_signed()).collect();
+        let payloads: Vec<Bytes> = fresh.iter().map(|ending| ending.payload().clone()).collect();
+        for (ending, envelope) in fresh.iter().zip(seal_all(self.key(), Outcome::PAYLOAD_TYPE, payloads)) {
+            ending.signed_as(|| envelope);
+        }
+        let alone = |ending: &Ending| Envelope::sign(self.key(), Outcome::PAYLOAD_TYPE, ending.payload().clone());
+        endings.iter().map(|ending| (ending.kind(), ending.signed_as(|| alone(ending)).clone())).collect()
+    }
+
+    async fn end_alone(&self, kind: OutcomeKind, result: &Envelope) -> Result<ReportAnswer, ClientError> {
+        match kind {
+            OutcomeKind::Succeeded => {
+                let answer = self.complete(result).await?;
+                Ok(ReportAnswer { existed: answer.existed, retry_at: None })
+            }
+            OutcomeKind::FailedRetryable | OutcomeKind::FailedFinal | OutcomeKind::Refused | OutcomeKind::Cancelled => {
+                let answer = self.fail(result).await?;
+                Ok(ReportAnswer { existed: answer.existed, retry_at: retry_at(answer.retry_at_ms) })
+            }
+        }
+    }
+
+    fn ended(&self, answer: v1::EndAnswer) -> Result<ReportAnswer, ClientError> {
+        let v1::EndAnswer { existed, retry_at_ms, reason, message, retryable, retry_after_ms } = answer;
+        if reason.is_empty() {
+            return Ok(ReportAnswer { existed, retry_at: retry_at(retry_at_ms) });
+        }
+        Err(self.refused(END_BATCH, BatchRefusal { reason, message, retryable, retry_after_ms }))
+    }
+}
+
+/// Reads the start of the next attempt; `None` if there will be none.
+fn retry_at(retry_at_ms: i64) -> Option<Timestamp> {
+    (retry_at_ms > 0).then(|| Timestamp::from_millisecond(retry_at_ms).ok()).flatten()
+}
