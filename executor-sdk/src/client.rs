@@ -45,8 +45,9 @@ pub(crate) use leases::millis;
 pub use processes::{Sighting, SubmitResult, Watch};
 
 /// A client of a single broker, with one key, for one colony. Clones share a connection, which is opened at the first
-/// call and reopened whenever it breaks. Calls are never repeated silently, with one exception: a call signed for a
-/// broker instance that is gone is signed again for the new instance.
+/// call and reopened whenever it breaks. Calls are never repeated silently, with two exceptions: a call signed for a
+/// broker instance that is gone is signed again for the new instance, and documents that went together go one by one if
+/// the broker refuses the whole call for good.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<ClientState>,

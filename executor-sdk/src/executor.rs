@@ -2,8 +2,10 @@
 //!
 //! A single loop ([`claim`]) requests as many works as there are free slots. Each work is an [`attempt`] in a task of
 //! its own: [`lease::examine`](crate::lease) verifies it and applies the guard (whose colony rules [`rules`] keeps up
-//! to date), [`heartbeat`] renews its lease, and [`lease`](crate::lease) signs and sends its result. [`drain`] ends
-//! everything.
+//! to date), [`heartbeat`] renews its lease, and [`lease`](crate::lease) sends its result. [`drain`] ends everything.
+//!
+//! So claiming goes on while earlier work is verified and runs. Results that come while a result is on its way go with
+//! the next call of the client, signed once.
 
 mod attempt;
 mod builder;

@@ -50,11 +50,6 @@ impl BrokerSession {
     }
 }
 
-/// Signs documents that are sent together.
-pub(crate) fn seal_all(key: &KeyPair, payload_type: &str, payloads: Vec<Bytes>) -> Vec<Envelope> {
-    payloads.into_iter().map(|payload| Envelope::sign(key, payload_type, payload)).collect()
-}
-
 /// Signs the bytes of a message for a single call; the signature is in the request's metadata.
 pub(crate) fn sign(
     client: &Client,

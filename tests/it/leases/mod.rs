@@ -1,6 +1,7 @@
 //! `LeaseService`.
 
 mod add_logs;
+mod batches;
 mod checkpoints;
 mod claim;
 mod complete;
