@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apiary_identity::{Envelope, KeyPair, Request};
+use apiary_identity::{Envelope, Request};
 use bytes::Bytes;
 use prost::Message as _;
 use tokio::sync::Mutex;

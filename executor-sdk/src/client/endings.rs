@@ -12,7 +12,6 @@ use super::leases::{COMPLETE, END_BATCH, FAIL};
 use super::{BatchRefusal, Client};
 use crate::ClientError;
 use crate::lease::{Ending, ReportAnswer};
-use crate::session::seal_all;
 
 impl Client {
     /// Reports the end of an attempt: alone at once, or with others that end while a call is under way.
@@ -48,7 +47,7 @@ impl Client {
     fn seal_endings(&self, endings: &[Ending]) -> Vec<(OutcomeKind, Envelope)> {
         let fresh: Vec<&Ending> = endings.iter().filter(|ending| !ending.is_signed()).collect();
         let payloads: Vec<Bytes> = fresh.iter().map(|ending| ending.payload().clone()).collect();
-        for (ending, envelope) in fresh.iter().zip(seal_all(self.key(), Outcome::PAYLOAD_TYPE, payloads)) {
+        for (ending, envelope) in fresh.iter().zip(Envelope::sign_all(self.key(), Outcome::PAYLOAD_TYPE, payloads)) {
             ending.signed_as(|| envelope);
         }
         let alone = |ending: &Ending| Envelope::sign(self.key(), Outcome::PAYLOAD_TYPE, ending.payload().clone());

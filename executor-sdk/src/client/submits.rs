@@ -1,6 +1,6 @@
 //! Specs that are submitted together.
 
-use apiary_identity::{Document as _, Spec};
+use apiary_identity::{Document as _, Envelope, Spec};
 use apiary_proto::v1;
 use bytes::Bytes;
 use futures::future::join_all;
@@ -10,7 +10,6 @@ use super::batcher::Answers;
 use super::processes::{SUBMIT, SUBMIT_BATCH};
 use super::{BatchRefusal, Client, SubmitResult};
 use crate::ClientError;
-use crate::session::seal_all;
 
 impl Client {
     /// Signs a spec and submits it. The process is stored durably once this returns. Submitting the same spec again
@@ -32,7 +31,7 @@ impl Client {
     }
 
     async fn submit_together(&self, specs: Vec<Bytes>) -> Answers<SubmitResult> {
-        let sealed = seal_all(self.key(), Spec::PAYLOAD_TYPE, specs);
+        let sealed = Envelope::sign_all(self.key(), Spec::PAYLOAD_TYPE, specs);
         if let [spec] = &*sealed {
             return vec![self.submit_envelope(spec).await];
         }
