@@ -46,9 +46,27 @@ fn the_program_names_no_bee_and_no_source() {
             under("cli/src/", ".rs").filter(|file| !is_about_one(&file.path) && !file.path.ends_with("tests.rs"));
         for file in files {
             let code = file.code().take_while(|(_, code)| !code.contains("#[cfg(test)]"));
-            let found = code.filter(|(_, code)| marks.iter().any(|mark| code.contains(mark)));
+            let found = code.filter(|(_, code)| marks.iter().any(|mark| names_one(code, mark)));
             faults.extend(found.map(|(line, code)| format!("{}:{line}: {}", file.path, code.trim())));
         }
     }
     hold("loop over `apiary_bees::ALL` or `apiary_adapters::sources::ALL`, and ask the trait", &faults);
+}
+
+/// Returns true if the code has this mark, and not as a part of a longer name: `Finding::` does not name a source `ding`.
+fn names_one(code: &str, mark: &str) -> bool {
+    let is_of_a_name = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(mark).any(|(at, _)| {
+        let (before, after) = (code[..at].chars().next_back(), code[at + mark.len()..].chars().next());
+        let goes_on =
+            |edge: Option<char>, own: Option<char>| edge.is_some_and(is_of_a_name) && own.is_some_and(is_of_a_name);
+        !goes_on(before, mark.chars().next()) && !goes_on(after, mark.chars().next_back())
+    })
+}
+
+#[test]
+fn a_longer_name_is_not_taken_for_a_shorter_one() {
+    assert!(names_one("ding::Ding", "ding::") && names_one("use sources::ding;", "::ding"));
+    assert!(names_one("\"ding\"", "\"ding\""));
+    assert!(!names_one("Finding::new", "ding::") && !names_one("sources::dinghy", "::ding"));
 }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use apiary_adapters::sources::stripe::Stripe;
 use apiary_adapters::{Source as _, WebhookConfig};
-use apiary_bees::ALL;
 use apiary_bees::finance::file_in;
+use apiary_bees::{ALL, Local};
 use apiary_identity::Id;
+use apiary_settings::{Setting, Value};
 use clap::Args;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -140,13 +141,18 @@ fn data_folder(settings: &Settings) -> Result<PathBuf, Fault> {
         .ok_or_else(|| Fault::usage("there is no home folder for the data").hint("name a folder with --data DIR"))
 }
 
-/// Notes the database settings that `apiary up` does not use.
+/// Notes the settings that `apiary up` does not use: other databases, and places outside its folder.
 fn warn_of_unused(settings: &Settings, data: &Path) {
-    let of_bees = ALL.iter().flat_map(|bee| bee.local(data).unused);
+    let of_bees = ALL.iter().flat_map(|bee| {
+        let Local { set, unused } = bee.local(data);
+        let is_other = |setting: &Setting, value: &Value| settings.text(setting) != value.text();
+        let replaced = set.into_iter().filter(move |(setting, value)| is_other(setting, value));
+        replaced.map(|(setting, _)| setting).chain(unused)
+    });
     for setting in of_bees.chain([&table::BROKER_DATABASE_URL]) {
         if let Some(origin) = settings.origin(setting) {
             note(&format!(
-                "note: {} ({origin}) is not used: `apiary up` keeps everything in SQLite; docs/running-apart.md shows more",
+                "note: {} ({origin}) is not used: `apiary up` keeps everything in SQLite, in its data folder; docs/running-apart.md shows more",
                 setting.key
             ));
         }

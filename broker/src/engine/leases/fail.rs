@@ -108,7 +108,7 @@ impl FailFlush {
             attempt = lease.attempt,
             reason = failure.reason,
             held_back,
-            "dead letter: `apiary process get` shows it, `redrive` tries it again, `discard` gives it up"
+            "dead letter: `apiary process show` shows it, `redrive` tries it again, `discard` gives it up"
         );
     }
 

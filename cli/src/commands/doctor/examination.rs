@@ -28,7 +28,7 @@ Examples:
   apiary doctor --only broker --wait 30s      # waits for a broker that is just starting
   apiary doctor -o json | jq '.findings[] | select(.verdict == \"bad\")'";
 
-/// Check settings, keys, clock, broker, the colony's health, grants, webhook adapter and state of record
+/// Check settings, keys, clock, broker, the colony's health, grants, webhook adapter and what is behind the bees
 ///
 /// Exits with 1 if a check fails. Changes nothing.
 #[derive(Args)]
