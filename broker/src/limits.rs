@@ -189,6 +189,8 @@ pub const SWEEP_SLEEP_MAX: Duration = Duration::from_secs(15);
 pub const SWEEP_SLEEP_MIN: Duration = Duration::from_millis(20);
 /// The interval at which the database's clock is read.
 pub const CLOCK_SYNC: Duration = Duration::from_secs(60);
+/// The interval between counts of the brokers that listen. A broker that comes in between greets the others.
+pub const PEERS_COUNT_INTERVAL: Duration = Duration::from_secs(10);
 /// Time for which hints for other brokers are gathered.
 pub const NOTIFY_GATHER: Duration = Duration::from_millis(20);
 /// Longest time that a stopping broker waits for calls in progress.

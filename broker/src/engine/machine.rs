@@ -26,6 +26,7 @@ use super::leases::lookup::LeaseLookup;
 use super::leases::renew::RenewFlush;
 use super::leases::report::ReportFlush;
 use super::leases::set_attributes::AttributeFlush;
+use super::notify::peers::Peers;
 use super::notify::relay;
 use super::notify::wakeups::Wakeups;
 use super::notify::watches::{self, Watches};
@@ -104,10 +105,11 @@ impl Engine {
         let shared = store.database_time_ms().await?.is_some();
         let dispatcher = Arc::new(Dispatcher::default());
         let (wakeups, hints) = Wakeups::start(dispatcher.clone(), shared);
+        let peers = Arc::new(Peers::default());
         if let Some(hints) = hints {
-            let state = (store.clone(), hints, drain.clone());
-            tasks.spawn("hints to other brokers", drain.clone(), state, move |(store, hints, stop)| {
-                Box::pin(relay::tell(&**store, broker_id, hints, stop))
+            let state = (store.clone(), hints, peers.clone(), drain.clone());
+            tasks.spawn("hints to other brokers", drain.clone(), state, move |(store, hints, peers, stop)| {
+                Box::pin(relay::tell(&**store, broker_id, hints, peers, stop))
             });
             let state = (clock.clone(), store.clone(), drain.clone());
             tasks.spawn("database clock", drain.clone(), state, |(clock, store, stop)| {
@@ -124,10 +126,17 @@ impl Engine {
         }
         let contacts = Arc::new(LastSeenTable::new(clock.clone(), tuning.presence));
         let catalogue = Arc::new(Catalogue::new(store.clone(), clock.clone(), contacts.clone()));
-        if let Some(messages) = store.listen().await? {
+        let messages = store.listen().await?;
+        if shared {
+            let (listens, state) = (messages.is_some(), (peers.clone(), store.clone(), drain.clone()));
+            tasks.spawn("other brokers", drain.clone(), state, move |(peers, store, stop)| {
+                Box::pin(async move { _ = stop.run_until_cancelled(peers.keep_counting(&**store, listens)).await })
+            });
+        }
+        if let Some(messages) = messages {
             let memory = relay::Caches { grants: grants.clone(), catalogue: catalogue.clone() };
             let (store, wakeups, messages) = (store.clone(), wakeups.clone(), Some(messages));
-            let reader = relay::HintReader { store, messages, broker_id, wakeups, memory };
+            let reader = relay::HintReader { store, messages, broker_id, wakeups, memory, peers };
             tasks.spawn("hints from other brokers", drain.clone(), (reader, drain.clone()), |(reader, stop)| {
                 Box::pin(async move { _ = stop.run_until_cancelled(reader.run()).await })
             });

@@ -19,6 +19,11 @@ impl BrokerStore for PostgresStore {
     async fn listen(&self) -> StoreResult<Option<tokio::sync::mpsc::Receiver<String>>> {
         crate::listener::listen(self).await
     }
+
+    async fn count_listeners(&self) -> StoreResult<Option<i64>> {
+        let row = self.session().await?.row(query(sql!("brokers/count_listeners.sql"))).await?;
+        super::number(row.as_ref(), "listeners")
+    }
 }
 
 pub(super) async fn database_time_ms(store: &PostgresStore) -> StoreResult<i64> {

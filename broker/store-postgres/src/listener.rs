@@ -13,6 +13,8 @@ use crate::fault::Fault;
 
 /// The notification channel of the brokers.
 const CHANNEL: &str = "apiary";
+/// The name under which a listener's session is seen by other brokers; `brokers/count_listeners.sql` counts it.
+const SESSION_NAME: &str = "apiary broker listener";
 /// The greatest number of unread messages. Messages are hints: further ones are dropped, and slow polls find the work.
 const MESSAGES_MAX: usize = 1024;
 /// The pause before the next attempt to reach the server.
@@ -92,9 +94,11 @@ impl Ear {
             .acquire_timeout(self.acquire_time_max)
             .max_lifetime(None)
             .idle_timeout(None)
-            .connect_lazy_with(self.server.clone());
+            .connect_lazy_with(self.server.clone().application_name(SESSION_NAME));
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;
+        // A greeting, so that a broker that was alone begins to send at once.
+        sqlx::query(include_str!("brokers/notify.sql")).bind("").execute(&mut listener).await?;
         Ok(listener)
     }
 

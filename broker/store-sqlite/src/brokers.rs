@@ -15,4 +15,8 @@ impl BrokerStore for SqliteStore {
     async fn listen(&self) -> StoreResult<Option<mpsc::Receiver<String>>> {
         Ok(None)
     }
+
+    async fn count_listeners(&self) -> StoreResult<Option<i64>> {
+        Ok(None)
+    }
 }

@@ -3,5 +3,6 @@
 mod answers;
 mod connect;
 mod health;
+mod peers;
 mod readiness;
 mod requests;

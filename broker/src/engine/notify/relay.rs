@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::engine::notify::peers::Peers;
 use crate::engine::notify::wakeups::{Change, Hint, Wakeups};
 use crate::engine::passes;
 use crate::engine::schemas::catalogue::Catalogue;
@@ -59,6 +60,7 @@ pub(crate) async fn tell(
     store: &dyn Store,
     broker_id: Uuid,
     hints: &mut mpsc::Receiver<Hint>,
+    peers: &Peers,
     stop: &CancellationToken,
 ) {
     let mut gathered = Vec::new();
@@ -71,6 +73,10 @@ pub(crate) async fn tell(
         tokio::time::sleep(NOTIFY_GATHER).await;
         while let Ok(hint) = hints.try_recv() {
             gathered.push(hint);
+        }
+        if peers.are_none() {
+            gathered.clear();
+            continue;
         }
         let (count, messages) = (gathered.len(), messages(broker_id, std::mem::take(&mut gathered)));
         let pass = async {
@@ -94,6 +100,7 @@ pub(crate) struct HintReader {
     pub(crate) broker_id: Uuid,
     pub(crate) wakeups: Wakeups,
     pub(crate) memory: Caches,
+    pub(crate) peers: Arc<Peers>,
 }
 
 impl HintReader {
@@ -106,10 +113,18 @@ impl HintReader {
         // Without messages there is nothing to do.
         let Some(messages) = &mut self.messages else { return std::future::pending().await };
         while let Some(text) = messages.recv().await {
+            if text.is_empty() {
+                // A greeting, perhaps this broker's own: the next count tells.
+                self.peers.heard();
+                continue;
+            }
             match serde_json::from_str::<Message>(&text) {
                 // A broker receives its own messages, too; it acted on these changes when it made them.
                 Ok(message) if message.broker_id == self.broker_id => {}
-                Ok(message) => heed(message, &self.wakeups, &self.memory),
+                Ok(message) => {
+                    self.peers.heard();
+                    heed(message, &self.wakeups, &self.memory);
+                }
                 // Anybody with access to the database can send a message: it is not a fault of this broker, and must not end the reader.
                 Err(_) => {
                     tracing::warn!(

@@ -9,7 +9,11 @@ pub trait BrokerStore: Send + Sync {
     /// one broker uses. Delivery is not guaranteed: a message is a hint.
     async fn notify(&self, message: &str) -> StoreResult<()>;
 
-    /// Returns the messages that brokers send from now on, those of this broker included. `None` if messages cannot arrive: only one
+    /// Returns the messages that brokers send from now on, those of this broker included; an empty one is the greeting of a broker that
+    /// begins to listen. `None` if messages cannot arrive: only one
     /// broker uses the database, or a connection pooler stands in between and no direct URL is set.
     async fn listen(&self) -> StoreResult<Option<tokio::sync::mpsc::Receiver<String>>>;
+
+    /// Returns the number of brokers that listen, this one included if it does; `None` on a database that only one broker uses.
+    async fn count_listeners(&self) -> StoreResult<Option<i64>>;
 }
