@@ -158,7 +158,7 @@ impl SqliteTransaction {
     /// # Errors
     /// SQLite's error. Every later statement of this transaction fails then.
     pub async fn rows(&mut self, statement: impl Into<Statement<'_, Sqlite>>) -> Result<Vec<SqliteRow>, Error> {
-        let Statement { name, query } = statement.into();
+        let Statement { name, query, .. } = statement.into();
         run(name, self.fetch(query)).await
     }
 
@@ -180,7 +180,7 @@ impl SqliteTransaction {
     /// # Errors
     /// As for [`Self::rows`].
     pub async fn changed(&mut self, statement: impl Into<Statement<'_, Sqlite>>) -> Result<u64, Error> {
-        let Statement { name, query } = statement.into();
+        let Statement { name, query, .. } = statement.into();
         run(name, self.execute(query)).await
     }
 
@@ -315,7 +315,7 @@ impl SqliteReaders {
     /// # Errors
     /// SQLite's error.
     pub async fn rows(&self, statement: impl Into<Statement<'_, Sqlite>>) -> Result<Vec<SqliteRow>, Error> {
-        let Statement { name, query } = statement.into();
+        let Statement { name, query, .. } = statement.into();
         run(name, self.fetch(query)).await
     }
 

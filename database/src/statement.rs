@@ -40,30 +40,32 @@ impl Sql {
 pub struct Statement<'q, DB: Database> {
     pub(crate) name: &'static str,
     pub(crate) query: Query<'q, DB, DB::Arguments>,
+    /// True if the session keeps the prepared statement, and with it perhaps a plan for any parameters.
+    pub(crate) is_kept: bool,
 }
 
 /// Returns a statement without parameters so far.
 pub fn query<'q, DB: Database>(sql: Sql) -> Statement<'q, DB> {
-    Statement { name: sql.name, query: sqlx::query(sql.text) }
+    Statement { name: sql.name, query: sqlx::query(sql.text), is_kept: true }
 }
 
 impl<DB: Database> Statement<'_, DB> {
     /// Adds the next parameter.
     pub fn bind<'t, T: Encode<'t, DB> + Type<DB>>(self, value: T) -> Self {
-        Self { name: self.name, query: self.query.bind(value) }
+        Self { query: self.query.bind(value), ..self }
     }
 }
 
 impl Statement<'_, Postgres> {
     /// Keeps the plan for the next run, or not.
     pub fn persistent(self, is_kept: bool) -> Self {
-        Self { name: self.name, query: self.query.persistent(is_kept) }
+        Self { is_kept, ..self }
     }
 }
 
 impl<'q, DB: Database> From<Query<'q, DB, DB::Arguments>> for Statement<'q, DB> {
     fn from(query: Query<'q, DB, DB::Arguments>) -> Self {
-        Self { name: UNNAMED, query }
+        Self { name: UNNAMED, query, is_kept: true }
     }
 }
 

@@ -65,13 +65,13 @@ impl PostgresSession {
     /// # Errors
     /// Postgres's error, or a time-out.
     pub async fn rows(&mut self, statement: impl Into<Statement<'_, Postgres>>) -> Result<Vec<PgRow>, Error> {
-        let Statement { name, query } = statement.into();
-        statement::run(name, self.fetch(query)).await
+        let Statement { name, query, is_kept } = statement.into();
+        statement::run(name, self.fetch(query, is_kept)).await
     }
 
-    async fn fetch(&mut self, statement: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Error> {
+    async fn fetch(&mut self, statement: Query<'_, Postgres, PgArguments>, is_kept: bool) -> Result<Vec<PgRow>, Error> {
         let is_single = self.enter().await?;
-        let statement = statement.persistent(self.pooled_begin.is_none());
+        let statement = statement.persistent(is_kept && self.pooled_begin.is_none());
         // Set before the await: a caller cancelled here leaves half an answer on the connection, and `drop` must close
         // it.
         self.is_between_statements = false;
@@ -104,13 +104,13 @@ impl PostgresSession {
     /// # Errors
     /// As for [`Self::rows`].
     pub async fn changed(&mut self, statement: impl Into<Statement<'_, Postgres>>) -> Result<u64, Error> {
-        let Statement { name, query } = statement.into();
-        statement::run(name, self.execute(query)).await
+        let Statement { name, query, is_kept } = statement.into();
+        statement::run(name, self.execute(query, is_kept)).await
     }
 
-    async fn execute(&mut self, statement: Query<'_, Postgres, PgArguments>) -> Result<u64, Error> {
+    async fn execute(&mut self, statement: Query<'_, Postgres, PgArguments>, is_kept: bool) -> Result<u64, Error> {
         let is_single = self.enter().await?;
-        let statement = statement.persistent(self.pooled_begin.is_none());
+        let statement = statement.persistent(is_kept && self.pooled_begin.is_none());
         self.is_between_statements = false;
         let answer = hear(self.connection.execute(statement), self.answer_time_max, &mut self.demotions).await;
         let changed = self.settle(answer)?.rows_affected();
