@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 use crate::local::Local;
 use crate::scene::{Ran, Scene};
 
+/// A change of an exported process.
+type Tamper = fn(&mut Value);
+
 /// Tampering, each with the link that it breaks.
-const TAMPERING: [(&str, fn(&mut Value)); 9] = [
+const TAMPERING: [(&str, Tamper); 9] = [
     ("spec", |bundle| flip(&mut bundle["spec"]["payload"])),
     ("spec", |bundle| flip(&mut bundle["spec"]["signatures"][0]["sig"])),
     ("grant", |bundle| flip(&mut bundle["submitter_grant"]["payload"])),

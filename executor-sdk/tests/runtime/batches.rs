@@ -1,4 +1,5 @@
 //! Submits and results that go together.
+#![expect(clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,7 +39,7 @@ async fn submits(scene: &Scene, count: usize) {
 
 fn arrived(scene: &Scene) -> Vec<Uuid> {
     let submitted = scene.fake.state().submitted.clone();
-    submitted.iter().map(|envelope| envelope.open::<Spec>().unwrap().process_id).collect()
+    submitted.iter().map(|envelope| envelope.open::<Spec>().expect("a signed spec").process_id).collect()
 }
 
 #[tokio::test]
@@ -171,7 +172,7 @@ async fn two_hundred(prepare: impl FnOnce(&Scene)) -> (Scene, Vec<(&'static str,
             Ok(())
         }
     };
-    let running = Running::new(scene.executor().slots(256).handle("f", handler).build().unwrap());
+    let running = Running::new(scene.executor().slots(256).handle("f", handler).build().expect("an executor"));
     eventually("all run at the same time", async || begun.load(Ordering::SeqCst) == 200).await;
     gate.close();
     let ended = || -> BTreeSet<Uuid> { scene.fake.outcomes().iter().map(|outcome| outcome.process_id).collect() };

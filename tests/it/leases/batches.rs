@@ -77,7 +77,7 @@ async fn run_many(colony: &TestColony, bee: Client, before_end: impl AsyncFnOnce
         let gate = Arc::clone(&opened);
         async move {
             let _closed = gate.acquire().await;
-            if number % 3 == 0 { Err(Failure::fatal("a third")) } else { Ok(number) }
+            if number.is_multiple_of(3) { Err(Failure::fatal("a third")) } else { Ok(number) }
         }
     };
     let handler = move |work: Work| {
