@@ -7,24 +7,48 @@ use anyhow::bail;
 use crate::postgres::Cluster;
 use crate::{children, workspace};
 
+/// Counts statements, for the figures that need their number.
+const COUNT_STATEMENTS: &str = "shared_preload_libraries=pg_stat_statements";
+/// Environment variable with another `apiary` binary to measure.
+const OTHER_BINARY: &str = "APIARY_TEST_BINARY";
+
+/// Options of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Letters to run, such as T,U,L: docs/performance.md lists them. All by default.
+    #[arg(long)]
+    only: Option<String>,
+    /// The database to run them on: postgres or sqlite. Both by default.
+    #[arg(long)]
+    store: Option<String>,
+    /// Uses a million processes where `--only` would use a tenth of it.
+    #[arg(long)]
+    full: bool,
+    /// Prints one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Measures and prints the figures, as a table or in JSON.
-pub(crate) fn run(json: bool) -> anyhow::Result<ExitCode> {
-    let built = children::run(workspace::cargo().args(["build", "--release", "--workspace", "--bin", "apiary"]))?;
-    if !built.success() {
-        bail!("`apiary` does not build");
-    }
-    let cluster = match Cluster::start() {
-        Ok(cluster) => Some(cluster),
-        Err(error) => {
-            children::go_on()?;
-            eprintln!("measuring SQLite only, for want of Postgres: {error:#}");
-            None
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if std::env::var_os(OTHER_BINARY).is_none() {
+        let built = children::run(workspace::cargo().args(["build", "--release", "--workspace", "--bin", "apiary"]))?;
+        if !built.success() {
+            bail!("`apiary` does not build");
         }
-    };
+    }
+    let cluster = start_cluster()?;
     let mut command = workspace::cargo();
     command.args(["bench", "--package", "apiary-tests", "--bench", "figures", "--"]);
-    if json {
-        command.arg("--json");
+    for (option, value) in [("--only", &arguments.only), ("--store", &arguments.store)] {
+        if let Some(value) = value {
+            command.args([option, value]);
+        }
+    }
+    for (option, is_set) in [("--full", arguments.full), ("--json", arguments.json)] {
+        if is_set {
+            command.arg(option);
+        }
     }
     command.env_remove("APIARY_TEST_POSTGRES_URL");
     if let Some(cluster) = &cluster {
@@ -32,4 +56,20 @@ pub(crate) fn run(json: bool) -> anyhow::Result<ExitCode> {
     }
     let status = children::run(&mut command)?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Starts a cluster that counts statements, or one that does not if the module is not installed, or none.
+fn start_cluster() -> anyhow::Result<Option<Cluster>> {
+    let mut failure = None;
+    for settings in [&[COUNT_STATEMENTS][..], &[]] {
+        match Cluster::start_with(settings) {
+            Ok(cluster) => return Ok(Some(cluster)),
+            Err(error) => failure = Some(error),
+        }
+        children::go_on()?;
+    }
+    if let Some(error) = failure {
+        eprintln!("measuring SQLite only, for want of Postgres: {error:#}");
+    }
+    Ok(None)
 }

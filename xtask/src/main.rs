@@ -40,12 +40,8 @@ enum Task {
     Ci,
     /// Runs checks too long for every change: attacks of minutes, kills, and the whole suite many times.
     CheckLong(check_long::Arguments),
-    /// Measures latency, throughput and memory of a release build.
-    Bench {
-        /// Prints one JSON object instead of a table.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Measures latency, throughput and memory of a release build, beside goals and floors.
+    Bench(bench::Arguments),
     /// Generates the Rust code of `proto/schema` into `proto/src/generated`.
     Proto {
         /// Fails if the checked-in code differs, and writes nothing.
@@ -62,25 +58,29 @@ enum Task {
     Dist(dist::Arguments),
     /// Runs a private Postgres until standard input ends. `test` and `bench` start it.
     #[command(hide = true)]
-    GuardPostgres,
+    GuardPostgres {
+        /// Settings of the server, each as `name=value`.
+        #[arg(long)]
+        setting: Vec<String>,
+    },
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let task = Arguments::parse().task;
-    if !matches!(task, Task::GuardPostgres) {
+    if !matches!(task, Task::GuardPostgres { .. }) {
         children::pass_signals_on()?;
     }
     let done = match task {
         Task::Test(arguments) => test::run(&arguments),
         Task::Ci => ci::run(),
         Task::CheckLong(arguments) => check_long::run(&arguments),
-        Task::Bench { json } => bench::run(json),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Proto { check } => proto::run(check).map(|()| ExitCode::SUCCESS),
         Task::LintProto => lint_proto::run().map(|()| ExitCode::SUCCESS),
         Task::LintPages => lint_pages::run().map(|()| ExitCode::SUCCESS),
         Task::LintImage => lint_image::run().map(|()| ExitCode::SUCCESS),
         Task::Dist(arguments) => dist::run(&arguments).map(|()| ExitCode::SUCCESS),
-        Task::GuardPostgres => postgres::run_guard().map(|()| ExitCode::SUCCESS),
+        Task::GuardPostgres { setting } => postgres::run_guard(&setting).map(|()| ExitCode::SUCCESS),
     };
     done.or_else(|error| match error.downcast_ref::<children::InterruptError>() {
         // 128 and the signal's number, as a shell reports it.

@@ -22,10 +22,16 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts a cluster; installs Postgres first if there is none.
     pub(crate) fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts a cluster with these settings of the server, each as `name=value`.
+    pub(crate) fn start_with(settings: &[&str]) -> anyhow::Result<Self> {
         Binaries::ensure(Account::choose()?)?;
         children::go_on()?;
         let guard = Command::new(workspace::this_program()?)
             .arg("guard-postgres")
+            .args(settings.iter().flat_map(|setting| ["--setting", setting]))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

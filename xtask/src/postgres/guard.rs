@@ -30,14 +30,14 @@ const PORTS_MAX: u32 = 4;
 /// Interval of checks for the start or stop.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Starts a cluster, prints its version and URL on one line, and runs it until standard input ends.
-pub(crate) fn run() -> anyhow::Result<()> {
+/// Starts a cluster with these settings, prints its version and URL on one line, and runs it until standard input ends.
+pub(crate) fn run(settings: &[String]) -> anyhow::Result<()> {
     let account = Account::choose()?;
     let installations = Binaries::find(account);
     let mut failure = None;
     for binaries in &installations {
         folder::clean_up_after_others(account, binaries);
-        match start(account, binaries) {
+        match start(account, binaries, settings) {
             Ok(server) => {
                 let mut out = std::io::stdout();
                 writeln!(out, "{} {}", binaries.version, server.url)?;
@@ -81,25 +81,35 @@ fn stop(postgres: &mut Child) {
     }
 }
 
-fn start(account: Account, binaries: &Binaries) -> anyhow::Result<Server> {
+fn start(account: Account, binaries: &Binaries, settings: &[String]) -> anyhow::Result<Server> {
     let folder = Folder::make(account)?;
     let password = random_password()?;
     make_cluster(account, binaries, &folder, &password)?;
     for _ in 1..PORTS_MAX {
-        match serve(account, binaries, &folder, &password) {
+        match serve(account, binaries, &folder, &password, settings) {
             Ok((postgres, url)) => return Ok(Server { postgres, url, _folder: folder }),
             Err(error) => eprintln!("trying another port: {error:#}"),
         }
     }
-    let (postgres, url) = serve(account, binaries, &folder, &password)?;
+    let (postgres, url) = serve(account, binaries, &folder, &password, settings)?;
     Ok(Server { postgres, url, _folder: folder })
 }
 
 /// Starts the server on a port that was free a moment ago, and waits until it is ready.
-fn serve(account: Account, binaries: &Binaries, folder: &Folder, password: &str) -> anyhow::Result<(Child, String)> {
+fn serve(
+    account: Account,
+    binaries: &Binaries,
+    folder: &Folder,
+    password: &str,
+    settings: &[String],
+) -> anyhow::Result<(Child, String)> {
     let port = free_port()?;
     let log = File::create(folder.log())?;
-    let mut postgres = postgres(account, binaries, folder, port).stdout(log.try_clone()?).stderr(log).spawn()?;
+    let mut command = postgres(account, binaries, folder, port);
+    for setting in settings {
+        command.arg("-c").arg(setting);
+    }
+    let mut postgres = command.stdout(log.try_clone()?).stderr(log).spawn()?;
     if let Err(error) = wait_until_ready(&mut postgres, folder) {
         stop(&mut postgres);
         return Err(error);
