@@ -1,11 +1,9 @@
-//! The executor that is measured.
+//! Executors of the SDK whose handler does nothing.
 
-use apiary_executor_sdk::{CancellationToken, ClientError, Executor, Failure, Output, Work};
-use apiary_tests::TestColony;
+use apiary_executor_sdk::{CancellationToken, Client, ClientError, Executor, Failure, Output, Work};
 use tokio::task::JoinHandle;
 
-/// The executor type, and the function, of everything that is measured.
-pub(crate) const BENCH: &str = "bench";
+use crate::deployment::BENCH;
 
 /// A running executor.
 pub(crate) struct Bee {
@@ -15,12 +13,11 @@ pub(crate) struct Bee {
 
 impl Bee {
     /// Starts an executor that calls `started` when a handler starts, and does nothing else.
-    pub(crate) async fn start(
-        colony: &TestColony,
+    pub(crate) fn start(
+        client: Client,
         slots: usize,
         started: impl Fn(&Work) + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        let client = colony.executor("bee", BENCH).await;
         let handler = move |work: Work| {
             started(&work);
             async { Ok::<_, Failure>(Output::none()) }
@@ -30,7 +27,7 @@ impl Bee {
         Ok(Self { running: tokio::spawn(executor.run(stop.clone())), stop })
     }
 
-    /// Stops it, and fails if it failed.
+    /// Stops it once it has reported its last results, and fails if it failed.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
         Ok(self.running.await??)

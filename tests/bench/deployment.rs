@@ -1,9 +1,8 @@
-//! A broker and an echo bee as processes of their own, from the release build of `apiary`.
+//! Brokers and an echo bee as processes of their own, from the release build of `apiary`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use apiary_executor_sdk::{Client, ClientConfig};
@@ -15,62 +14,99 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use uuid::Uuid;
 
-use crate::machine::number_after;
+use crate::meter::Meter;
+use crate::observer::Observer;
+use crate::processor::resident_kib;
 
 /// The type of the echo bee, and its function.
 pub(crate) const ECHO: &str = "echo";
-/// Unit of processor time in `/proc`.
-const TICK: Duration = Duration::from_millis(10);
+/// The executor type, and the function, of everything else that is measured.
+pub(crate) const BENCH: &str = "bench";
 
-/// A broker with a colony.
-pub(crate) struct Broker {
-    process: Process,
-    socket: PathBuf,
+/// A colony on a database of its own, with one broker or several.
+pub(crate) struct Deployment {
+    brokers: Vec<Broker>,
+    owner: KeyPair,
     colony: KeyPair,
     folder: TempDir,
-    // Dropped last: the broker must not outlive its database.
-    _backend: Backend,
+    // Dropped last: the brokers must not outlive their database.
+    backend: Backend,
 }
 
-impl Broker {
-    /// Starts a broker, and waits until it answers.
+struct Broker {
+    process: Process,
+    socket: PathBuf,
+}
+
+/// A member of the colony, with a connection of its own.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) client: Client,
+    pub(crate) key: KeyPair,
+}
+
+impl Deployment {
+    /// Starts one broker.
     pub(crate) async fn start(backend: Backend) -> anyhow::Result<Self> {
+        Self::start_many(backend, 1).await
+    }
+
+    /// Starts brokers, one after the other, and waits until each answers.
+    pub(crate) async fn start_many(backend: Backend, count: usize) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let (owner, colony) = (KeyPair::generate(), KeyPair::generate());
-        let socket = folder.path().join("broker.sock");
-        let database = match backend.kind() {
-            "sqlite" => format!("sqlite:{}", backend.url()),
-            _ => backend.url(),
+        let mut deployment = Self { brokers: Vec::new(), owner, colony, folder, backend };
+        for number in 0..count {
+            deployment.start_broker(number).await?;
+        }
+        deployment.client(0, &deployment.owner)?.create_colony("bench").await?;
+        Ok(deployment)
+    }
+
+    async fn start_broker(&mut self, number: usize) -> anyhow::Result<()> {
+        let socket = self.folder.path().join(format!("broker-{number}.sock"));
+        let database = match self.backend.kind() {
+            "sqlite" => format!("sqlite:{}", self.backend.url()),
+            _ => self.backend.url(),
         };
         let variables = [
             ("APIARY_BROKER_DATABASE_URL", database.as_str()),
             ("APIARY_BROKER_LISTEN", "127.0.0.1:0"),
             ("APIARY_BROKER_SOCKET", &socket.display().to_string()),
-            ("APIARY_BROKER_SERVER_OWNER", &owner.id().to_string()),
+            ("APIARY_BROKER_SERVER_OWNER", &self.owner.id().to_string()),
         ];
-        let process = Process::start(&["broker"], &variables, folder.path())?;
-        let broker = Self { process, socket, colony, folder, _backend: backend };
-        let founder = broker.client(&owner)?;
-        eventually("the broker answers", async || founder.connect().await.ok()).await;
-        founder.create_colony("bench").await?;
-        Ok(broker)
+        let process = Process::start(&["broker"], &variables, self.folder.path())?;
+        self.brokers.push(Broker { process, socket });
+        let owner = self.client(number, &self.owner)?;
+        eventually("the broker answers", async || owner.connect().await.ok()).await;
+        Ok(())
     }
 
-    /// Adds a member to the colony, with a connection of its own.
-    pub(crate) async fn member(&self, role: Role, name: &str) -> anyhow::Result<Client> {
-        let key = KeyPair::generate();
-        let member = self.client(&key)?;
-        member.add_grant(&Envelope::seal(&self.colony, &grant(&self.colony, &key, role, name)?)?).await?;
-        Ok(member)
+    /// Adds members to the colony, who call the brokers in turn.
+    pub(crate) async fn members(&self, role: Role, count: usize) -> anyhow::Result<Vec<Member>> {
+        let mut members = Vec::new();
+        for number in 0..count {
+            let key = KeyPair::generate();
+            let client = self.client(number % self.brokers.len(), &key)?;
+            let name = format!("{}-{}", role.as_str(), Uuid::new_v4());
+            client.add_grant(&Envelope::seal(&self.colony, &grant(&self.colony, &key, role, &name)?)?).await?;
+            members.push(Member { client, key });
+        }
+        Ok(members)
+    }
+
+    /// Adds one member to the colony.
+    pub(crate) async fn member(&self, role: Role) -> anyhow::Result<Member> {
+        self.members(role, 1).await?.pop().context("one was asked for")
     }
 
     /// Starts an echo bee.
     pub(crate) async fn start_bee(&self) -> anyhow::Result<Process> {
         let (key, key_file) = (KeyPair::generate(), self.folder.path().join("bee.pem"));
         let grant = grant(&self.colony, &key, Role::Executor, ECHO)?;
-        self.client(&key)?.add_grant(&Envelope::seal(&self.colony, &grant)?).await?;
+        self.client(0, &key)?.add_grant(&Envelope::seal(&self.colony, &grant)?).await?;
         write_key_file(&key_file, &key, None)?;
-        let address = self.address();
+        let address = self.address(0)?;
         let variables = [
             ("APIARY_BROKER_ADDRESS", address.as_str()),
             ("APIARY_COLONY", &self.colony.id().to_string()),
@@ -79,14 +115,25 @@ impl Broker {
         Process::start(&["bee", ECHO], &variables, self.folder.path())
     }
 
-    /// Returns the broker's process.
-    pub(crate) fn process(&self) -> &Process {
-        &self.process
+    /// Returns the database.
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.backend
     }
 
-    /// Returns the number of waiting claims, from the readiness page.
+    /// Returns the process of the first broker.
+    pub(crate) fn process(&self) -> anyhow::Result<&Process> {
+        Ok(&self.broker(0)?.process)
+    }
+
+    /// Creates a meter of the brokers and the database.
+    pub(crate) async fn meter(&self) -> anyhow::Result<Meter> {
+        let brokers = self.brokers.iter().map(|broker| broker.process.id()).collect();
+        Ok(Meter::new(brokers, observer_of(&self.backend).await?))
+    }
+
+    /// Returns the number of waiting claims, from the readiness page of the first broker.
     pub(crate) async fn claims_waiting(&self) -> anyhow::Result<u64> {
-        let mut stream = UnixStream::connect(&self.socket).await?;
+        let mut stream = UnixStream::connect(&self.broker(0)?.socket).await?;
         stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: broker\r\nconnection: close\r\n\r\n").await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;
@@ -95,13 +142,25 @@ impl Broker {
         page["claims_waiting"].as_u64().context("the page says how many claims wait")
     }
 
-    fn address(&self) -> String {
-        format!("unix:{}", self.socket.display())
+    fn broker(&self, number: usize) -> anyhow::Result<&Broker> {
+        self.brokers.get(number).context("there is no such broker")
     }
 
-    fn client(&self, key: &KeyPair) -> anyhow::Result<Client> {
-        let config = ClientConfig::new(self.address().parse()?);
+    fn address(&self, broker: usize) -> anyhow::Result<String> {
+        Ok(format!("unix:{}", self.broker(broker)?.socket.display()))
+    }
+
+    fn client(&self, broker: usize, key: &KeyPair) -> anyhow::Result<Client> {
+        let config = ClientConfig::new(self.address(broker)?.parse()?);
         Ok(Client::new(&config, self.colony.id(), key.clone(), Arc::new(SystemClock))?)
+    }
+}
+
+/// Connects an observer to a database; `None` for SQLite.
+pub(crate) async fn observer_of(backend: &Backend) -> anyhow::Result<Option<Observer>> {
+    match backend.kind() {
+        "postgres" => Ok(Some(Observer::connect(&backend.url()).await?)),
+        _ => Ok(None),
     }
 }
 
@@ -124,20 +183,14 @@ impl Process {
         Ok(Self(child))
     }
 
-    /// Returns the resident memory, in KiB.
-    pub(crate) fn resident_kib(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        number_after(&status, "VmRSS:").context("the process has ended")
+    /// Returns the process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
     }
 
-    /// Returns the processor time so far, in user and kernel mode.
-    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        // The name in brackets may contain anything, so that fields are counted after it: `utime` and `stime` are the
-        // 14th and 15th field, the 12th and 13th after the name.
-        let (_, fields) = stat.rsplit_once(") ").context("the process has ended")?;
-        let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u32>).sum::<Result<u32, _>>()?;
-        Ok(TICK * ticks)
+    /// Returns the resident memory, in KiB.
+    pub(crate) fn resident_kib(&self) -> anyhow::Result<u64> {
+        resident_kib(self.id())
     }
 }
 

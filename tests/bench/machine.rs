@@ -19,6 +19,8 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     /// Time to write and sync a page, in the folder of the databases: the lower bound of a commit.
     pub(crate) fsync_p50_us: u64,
+    /// Load averages at the start, over 1, 5 and 15 minutes: what else ran.
+    pub(crate) load: String,
 }
 
 /// Describes this machine, from Linux's files.
@@ -33,6 +35,7 @@ pub(crate) fn describe() -> anyhow::Result<Machine> {
         memory_mib: memory_kib / 1024,
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         fsync_p50_us: fsync_p50_us()?,
+        load: read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" "),
     })
 }
 

@@ -1,69 +1,102 @@
-//! `cargo xtask bench`: figures of a broker and an executor over real sockets, with every signature checked.
+//! `cargo xtask bench`: figures of brokers and executors over real sockets, with every signature made and checked.
 //!
-//! Broker, submitter and executor share this machine's cores, and the client shares its process with the broker. For
-//! memory and the idle broker, each is a process of its own.
+//! Brokers, Postgres and this process, the client, share this machine's cores, and each is a process of its own.
+//! `docs/performance.md` says what each letter measures.
 
 mod bee;
-mod expiry;
+mod brokers;
+mod deployment;
+mod drain;
+mod figure;
+mod floors;
+mod goals;
 mod idle;
 mod latency;
+mod letter;
+mod load;
 mod machine;
 mod memory;
-mod processes;
+mod meter;
+mod observer;
+mod options;
+mod polls;
+mod processor;
 mod report;
+mod singles;
+mod span;
 mod throughput;
+mod waits;
 
 use std::io::Write as _;
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::sync::PoisonError;
+use std::time::Duration;
 
-use apiary_tests::{Backend, TestColony};
+use apiary_tests::apiary_binary;
+use futures::FutureExt as _;
 
-use report::{Figures, Report};
+use figure::{Lines, Sheet};
+use letter::{Letter, Store};
+use options::Options;
+use report::{Failure, Report};
 
-/// Processes that run before anything is measured.
-const WARM_UP: usize = 50;
-/// Processes whose latency is measured.
-const ROUNDS: usize = 1000;
-/// Processes one at a time.
-const ONE_AT_A_TIME: usize = 500;
-/// Processes in flight at the same time, and in total.
-const MANY: (usize, usize) = (64, 10_000);
+/// Longest time of a letter on one database; a full run loads millions of processes.
+const PATIENCE: Duration = Duration::from_secs(3 * 3600);
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    // cargo adds `--bench`.
-    let json = std::env::args().any(|argument| argument == "--json");
-    let mut stores = vec![measure("SQLite", Backend::sqlite).await?];
-    if std::env::var_os("APIARY_TEST_POSTGRES_URL").is_some() {
-        stores.push(measure("Postgres", Backend::postgres).await?);
+async fn main() -> anyhow::Result<ExitCode> {
+    let options = Options::read(std::env::args().skip(1))?;
+    // Before the measurements, which make a load of their own.
+    let machine = machine::describe()?;
+    if options.stores.contains(&Store::Postgres) {
+        // A new server makes and zeroes the files of its log as it goes: these writes make them, and are not measured.
+        floors::sql::measure(floors::sql::History::Kept).await?;
     }
-    let report = Report { machine: machine::describe()?, stores, memory: memory::measure().await? };
-    let mut out = std::io::stdout();
-    if json {
-        serde_json::to_writer_pretty(&mut out, &report)?;
-        writeln!(out)?;
-    } else {
-        write!(out, "{report}")?;
+    let (lines, mut failures) = (Lines::default(), Vec::new());
+    for letter in &options.letters {
+        for store in &options.stores {
+            if let Err(error) = run(*letter, *store, options.many, &lines).await {
+                let words = format!("{error:#}");
+                eprintln!("{letter} {store} failed: {words}");
+                failures.push(Failure { letter: *letter, store: *store, words });
+            }
+        }
     }
-    Ok(())
+    let lines = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let report = Report { machine, broker: apiary_binary().display().to_string(), lines, failures };
+    print(&report, options.json)?;
+    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Measures each figure on a database of its own, so that none is affected by another's rows. The first figures are
-/// printed as soon as they are known: the others take minutes.
-async fn measure<F: Future<Output = Backend>>(store: &'static str, backend: impl Fn() -> F) -> anyhow::Result<Figures> {
-    let start_us = latency::submit_to_start(&TestColony::start(backend().await).await, WARM_UP, ROUNDS).await?;
-    let one = throughput::completed_per_s(&TestColony::start(backend().await).await, 1, ONE_AT_A_TIME).await?;
-    let p50_us = start_us.value_at_quantile(0.5);
-    eprintln!("{store}: start p50 {p50_us} µs; completed one at a time {one:.0}/s");
-    let (in_flight, count) = MANY;
-    let many = throughput::completed_per_s(&TestColony::start(backend().await).await, in_flight, count).await?;
-    eprintln!("{store}: completed with {in_flight} in flight {many:.0}/s");
-    Ok(Figures {
-        store,
-        submit_to_start_p50_us: p50_us,
-        submit_to_start_p99_us: start_us.value_at_quantile(0.99),
-        completed_per_s_one_at_a_time: one,
-        completed_per_s_64_in_flight: many,
-        last_of_100k_waits_late_ms: expiry::last_late_ms(&TestColony::start(backend().await).await).await?,
-        idle: idle::measure(backend().await).await?,
-    })
+/// Runs a letter. Neither a panic nor a hang ends the others.
+async fn run(letter: Letter, store: Store, many: usize, lines: &Lines) -> anyhow::Result<()> {
+    let sheet = Sheet::new(letter, store, lines.clone());
+    // Nothing that a panic leaves half done is used afterwards: a sheet has whole lines only.
+    let running = AssertUnwindSafe(Box::pin(measure(letter, &sheet, many))).catch_unwind();
+    match tokio::time::timeout(PATIENCE, running).await {
+        Ok(ended) => ended.unwrap_or_else(|_| anyhow::bail!("it panicked")),
+        Err(_) => anyhow::bail!("it did not end within {} hours", PATIENCE.as_secs() / 3600),
+    }
+}
+
+async fn measure(letter: Letter, sheet: &Sheet, many: usize) -> anyhow::Result<()> {
+    match letter {
+        Letter::T => throughput::measure(sheet).await,
+        Letter::U => singles::measure(sheet).await,
+        Letter::L => latency::measure(sheet).await,
+        Letter::I => idle::measure(sheet, many).await,
+        Letter::N => brokers::measure(sheet).await,
+        Letter::M => memory::measure(sheet).await,
+        Letter::W => waits::measure(sheet).await,
+    }
+}
+
+fn print(report: &Report, json: bool) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    if json {
+        serde_json::to_writer_pretty(&mut out, report)?;
+        return Ok(writeln!(out)?);
+    }
+    Ok(write!(out, "{report}")?)
 }

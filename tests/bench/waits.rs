@@ -1,44 +1,53 @@
-//! A hundred thousand processes whose `max_wait` ends at the same moment.
+//! W: a hundred thousand processes whose `max_wait` ends at the same moment.
 
 use std::time::Duration;
 
-use apiary_executor_sdk::{retry, v1};
-use apiary_identity::{Clock as _, SystemClock};
-use apiary_tests::{TestColony, eventually_within};
-use futures::{StreamExt as _, TryStreamExt as _};
+use apiary_executor_sdk::{Client, v1};
+use apiary_identity::{Clock as _, Role, SystemClock};
+use apiary_tests::eventually_within;
 
-use crate::bee::BENCH;
+use crate::deployment::Deployment;
+use crate::figure::{Figure, Sheet, Unit};
+use crate::load::{spec, submit_specs};
+use crate::span::pass;
+use crate::throughput::{BATCH_LARGE, SUBMITTERS};
 
 /// Number of processes.
 const WAITING: usize = 100_000;
-/// Submits in progress at the same time.
-const AT_ONCE: usize = 64;
-/// Their `max_wait` when submitted: long enough for all of them to be submitted.
-const MAX_WAIT_MS: i64 = 3_600_000;
-/// Time between setting their common deadline and the deadline: longer than the sweeps' sleep, so that they know of it
-/// in time.
-const AHEAD_MS: i64 = 20_000;
+/// Time from the first submit to that moment: long enough for all submits.
+const AHEAD: Duration = Duration::from_secs(90);
 /// Longest time for all expiries.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Measures the milliseconds from that moment to the last failure.
-pub(crate) async fn last_late_ms(colony: &TestColony) -> anyhow::Result<i64> {
-    let (submitter, reader) = (colony.user("submitter").await, colony.reader().await);
-    let submits = futures::stream::iter(0..WAITING).map(|_| {
-        let (submitter, mut spec) = (submitter.clone(), submitter.spec(BENCH, BENCH));
-        spec.max_wait_ms = MAX_WAIT_MS;
-        async move { retry(Duration::from_secs(60), || submitter.submit(&spec)).await.map(|_| ()) }
-    });
-    submits.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    let over_ms = SystemClock.now_ms() + AHEAD_MS;
-    colony.backend.execute(&format!("UPDATE queue SET wait_deadline_ms = {over_ms}")).await;
+/// Measures the time from that moment to the last failure.
+pub(crate) async fn measure(sheet: &Sheet) -> anyhow::Result<()> {
+    let deployment = Deployment::start(sheet.store.backend().await).await?;
+    let submitters = deployment.members(Role::User, SUBMITTERS).await?;
+    let reader = deployment.member(Role::User).await?.client;
+    let over_ms = SystemClock.now_ms() + i64::try_from(AHEAD.as_millis())?;
+    submit_specs(&submitters, WAITING, BATCH_LARGE, move |client, number| {
+        let mut spec = spec(client, number);
+        // Counted from the submit, which comes a moment later: the batches' deadlines are that much apart.
+        spec.max_wait_ms = (over_ms - SystemClock.now_ms()).max(1);
+        spec
+    })
+    .await?;
+    pass(Duration::from_millis(u64::try_from(over_ms - SystemClock.now_ms())?)).await;
+    let late_ms = last_ms(&reader).await? - over_ms;
+    let name = format!("last of {WAITING} waits failed after");
+    sheet.add(Figure::new(name, f64::from(i32::try_from(late_ms)?), Unit::Milliseconds));
+    Ok(())
+}
+
+/// Waits until nothing waits any more, and returns the time of the last change.
+async fn last_ms(reader: &Client) -> anyhow::Result<i64> {
     let waiting = v1::ProcessFilter { states: vec![v1::ProcessState::Waiting.into()], ..Default::default() };
     let one = v1::ListProcessesRequest { filter: Some(waiting), page_size: 1, ..Default::default() };
     eventually_within(PATIENCE, "all of them are failed", async || {
         reader.list_processes(one.clone()).await.ok()?.processes.is_empty().then_some(())
     })
     .await;
-    let (mut last_ms, mut count, mut page_token) = (over_ms, 0, String::new());
+    let (mut last_ms, mut count, mut page_token) = (0, 0, String::new());
     loop {
         let request = v1::ListProcessesRequest { page_size: 1000, page_token, ..Default::default() };
         let page = reader.list_processes(request).await?;
@@ -47,7 +56,7 @@ pub(crate) async fn last_late_ms(colony: &TestColony) -> anyhow::Result<i64> {
         page_token = page.next_page_token;
         if page_token.is_empty() {
             anyhow::ensure!(count == WAITING, "{count} processes are there");
-            return Ok(last_ms - over_ms);
+            return Ok(last_ms);
         }
     }
 }

@@ -7,12 +7,11 @@ use crate::tree::{TextFile, rust};
 const SLEEPS: [&str; 4] = ["sleep(", "sleep_until(", "park_timeout(", "interval("];
 
 /// Files with tests in which time must pass, and the reason. A comment at each place says the same of that place.
-const TIME_PASSES: [(&str, &str); 13] = [
+const TIME_PASSES: [(&str, &str); 12] = [
     ("adapters/tests/it/slow.rs", "a sender is slow"),
     ("cli/tests/it/up.rs", "a start is killed at arbitrary moments"),
     ("executor-sdk/tests/runtime/work.rs", "handlers overlap"),
-    ("tests/bench/idle.rs", "an idle span is measured"),
-    ("tests/bench/latency.rs", "an idle colony is measured"),
+    ("tests/bench/span.rs", "spans are measured"),
     ("tests/it/attacks/scene.rs", "attackers keep a pace"),
     ("tests/it/attacks/streams.rs", "attackers keep a pace"),
     ("tests/it/brokers/readiness.rs", "nothing must be written for some seconds"),
