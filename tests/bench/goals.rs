@@ -102,10 +102,14 @@ pub(crate) const LATENCY_P99_US: Goal = Goal::at_most(20_000.0, 10_000.0);
 pub(crate) const IDLE_STATEMENTS: Goal = Goal::at_most(10.0, 10.0);
 /// I, bytes of write-ahead log in ten seconds.
 pub(crate) const IDLE_WAL_BYTES: Goal = Goal::at_most(0.0, 0.0);
+/// B and X: of T on an empty database.
+pub(crate) const OVER_BACKLOG: Goal = Goal::at_least_of_reference(0.9, 0.9);
 /// N, U with three brokers: of one.
 pub(crate) const THREE_BROKERS_SINGLES: Goal = Goal::at_least_of_reference(1.0, 1.0);
 /// N, T with three brokers: of one.
 pub(crate) const THREE_BROKERS_DONE: Goal = Goal::at_least_of_reference(1.3, 1.3);
+/// R, the 99th percentile of a read, in microseconds.
+pub(crate) const READ_P99_US: Goal = Goal::at_most(50_000.0, 20_000.0);
 /// M, a broker's memory with 100,000 processes waiting and 1,000 polls, in KiB: 100 MB.
 pub(crate) const BROKER_KIB: Goal = Goal::at_most(97_656.0, 97_656.0);
 /// M, a bee's memory in KiB: 30 MB.

@@ -15,13 +15,17 @@ pub(crate) enum Letter {
     L,
     I,
     N,
+    X,
+    B,
+    R,
     M,
     W,
 }
 
 impl Letter {
     /// All letters, in the order in which they run: the short ones first.
-    pub(crate) const ALL: [Self; 7] = [Self::T, Self::U, Self::L, Self::I, Self::N, Self::M, Self::W];
+    pub(crate) const ALL: [Self; 10] =
+        [Self::T, Self::U, Self::L, Self::I, Self::N, Self::X, Self::B, Self::R, Self::M, Self::W];
 
     /// Returns what the letter measures.
     pub(crate) fn title(self) -> &'static str {
@@ -31,6 +35,9 @@ impl Letter {
             Self::L => "one process every 50 ms",
             Self::I => "an idle broker",
             Self::N => "1, 2 and 3 brokers on the same database",
+            Self::X => "T while a transaction is held open in the database",
+            Self::B => "T over a backlog",
+            Self::R => "reads of a large colony",
             Self::M => "memory, and many polls and watches",
             Self::W => "100,000 waits that are over at once",
         }

@@ -3,6 +3,7 @@
 //! Brokers, Postgres and this process, the client, share this machine's cores, and each is a process of its own.
 //! `docs/performance.md` says what each letter measures.
 
+mod backlog;
 mod bee;
 mod brokers;
 mod deployment;
@@ -21,6 +22,7 @@ mod observer;
 mod options;
 mod polls;
 mod processor;
+mod reads;
 mod report;
 mod singles;
 mod span;
@@ -87,6 +89,9 @@ async fn measure(letter: Letter, sheet: &Sheet, many: usize) -> anyhow::Result<(
         Letter::L => latency::measure(sheet).await,
         Letter::I => idle::measure(sheet, many).await,
         Letter::N => brokers::measure(sheet).await,
+        Letter::X => backlog::measure_held(sheet).await,
+        Letter::B => backlog::measure(sheet, many).await,
+        Letter::R => reads::measure(sheet, many).await,
         Letter::M => memory::measure(sheet).await,
         Letter::W => waits::measure(sheet).await,
     }
