@@ -96,7 +96,11 @@ async fn measure_floors(sheet: &Sheet) -> anyhow::Result<Floors> {
 
 fn add_enqueued(sheet: &Sheet, batch: usize, rate: Rate, floors: Option<&Floors>) {
     let figure = Figure::rate(format!("enqueued, batches of {batch}"), rate);
-    sheet.add(figure.beside("plain SQL", floors.map(|floors| floors.enqueued)).with_goal(goals::ENQUEUED));
+    // The goal is a ratio, so that it needs the floor.
+    sheet.add(match floors {
+        Some(floors) => figure.beside("plain SQL", Some(floors.enqueued)).with_goal(goals::ENQUEUED),
+        None => figure,
+    });
 }
 
 fn add_done(sheet: &Sheet, executors: usize, rate: Rate, floors: Option<&Floors>) {
