@@ -172,7 +172,7 @@ impl Process {
     fn start(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> anyhow::Result<Self> {
         let child = Command::new(apiary_binary())
             .args(arguments)
-            .args(["--log-level", "warn"])
+            .args(["--log-level", "error"])
             .env_clear()
             .envs(variables.iter().copied())
             .current_dir(folder)

@@ -50,7 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(3 * 3600);
 async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::read(std::env::args().skip(1))?;
     // Before the measurements, which make a load of their own.
-    let machine = machine::describe()?;
+    let (machine, broker) = (machine::describe()?, apiary_binary().display().to_string());
     if options.stores.contains(&Store::Postgres) {
         // A new server makes and zeroes the files of its log as it goes: these writes make them, and are not measured.
         floors::sql::measure(floors::sql::History::Kept).await?;
@@ -66,7 +66,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
     }
     let lines = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let report = Report { machine, broker: apiary_binary().display().to_string(), lines, failures };
+    let report = Report { machine, broker, lines, failures };
     print(&report, options.json)?;
     Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
