@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use apiary_identity::Digest;
 use apiary_store::model::{
-    Cancel, ClaimSlot, Discard, Effect, Failure, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release, Renewal,
-    SubmitResult,
+    Cancel, ClaimSlot, Discard, Effect, Failure, GrantKey, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release,
+    Renewal, SubmitResult,
 };
 use uuid::Uuid;
 
@@ -146,12 +146,15 @@ impl Reference {
 
     fn submit_one(&mut self, spec: &NewProcess, now_ms: i64) -> SubmitResult {
         if let Some(known) = self.processes.get(&spec.process_id) {
-            let is_same = known.spec.payload == spec.payload && known.spec.signature == spec.signature;
+            // The same document by the same user, with whichever grant and whatever else was signed with it.
+            let user = |grant: GrantKey| self.users.get(&grant.0);
+            let is_same = known.spec.payload == spec.payload && user(known.spec.submitter) == user(spec.submitter);
             let existed = SubmitResult::Existed { process_id: spec.process_id, state: known.state() };
             return if is_same { existed } else { SubmitResult::IdTaken };
         }
         if let Some((known, state)) = self.deleted.get(&spec.process_id) {
-            let is_same = known.payload == spec.payload && known.signature == spec.signature;
+            // Who signed a deleted spec is not kept.
+            let is_same = known.payload == spec.payload;
             let existed = SubmitResult::Existed { process_id: spec.process_id, state: *state };
             return if is_same { existed } else { SubmitResult::IdTaken };
         }

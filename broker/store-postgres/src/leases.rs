@@ -63,6 +63,16 @@ impl LeaseStore for PostgresStore {
         self.session().await?.rows(select).await?.iter().map(|row| rows::lease_record(row)).collect()
     }
 
+    async fn waiting_lanes(&self, lanes: &[Lane]) -> StoreResult<Vec<Lane>> {
+        if lanes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = query(sql!("leases/waiting_lanes.sql"))
+            .bind(column(lanes, |lane| lane.colony.0))
+            .bind(column(lanes, |lane| lane.executor_type.as_str()));
+        self.session().await?.rows(select).await?.iter().map(|row| rows::lane(row)).collect()
+    }
+
     async fn specs(&self, process_ids: &[Uuid]) -> StoreResult<Vec<SpecRecord>> {
         if process_ids.is_empty() {
             return Ok(Vec::new());

@@ -57,6 +57,15 @@ impl LeaseStore for SqliteStore {
         read(&self.readers, select).await?.iter().map(|row| rows::lease_record(row)).collect()
     }
 
+    async fn waiting_lanes(&self, lanes: &[Lane]) -> StoreResult<Vec<Lane>> {
+        if lanes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = query(sql!("leases/waiting_lanes.sql"))
+            .bind(list(lanes.iter().map(|lane| (lane.colony.0, &lane.executor_type)))?);
+        read(&self.readers, select).await?.iter().map(|row| rows::lane(row)).collect()
+    }
+
     async fn specs(&self, process_ids: &[Uuid]) -> StoreResult<Vec<SpecRecord>> {
         if process_ids.is_empty() {
             return Ok(Vec::new());

@@ -22,7 +22,26 @@ on_each_store!(
     a_slot_for_nothing_takes_nothing,
     many_that_claim_at_once_get_each_process_once,
     a_retried_process_keeps_its_place,
+    lanes_with_work_are_told_from_those_without,
 );
+
+async fn lanes_with_work_are_told_from_those_without(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let other = Tenant::in_store(&tenant.store, "orchard").await;
+    let bee = tenant.bee("bee").await;
+    let (lane, empty) = (tenant.lane(), Lane { executor_type: "nobody".to_owned(), ..tenant.lane() });
+    let all = [empty, other.lane(), lane.clone()];
+    assert!(tenant.store.waiting_lanes(&all).await.unwrap().is_empty());
+    assert!(tenant.store.waiting_lanes(&[]).await.unwrap().is_empty());
+    tenant.submit(tenant.process()).await;
+    tenant.submit(tenant.process()).await;
+    let found = tenant.store.waiting_lanes(&all).await.unwrap();
+    assert_eq!(found, std::slice::from_ref(&lane), "once, and of this colony alone");
+    tenant.claim_one(&bee, NOW).await;
+    assert_eq!(tenant.store.waiting_lanes(&all).await.unwrap(), [lane]);
+    tenant.claim_one(&bee, NOW).await;
+    assert!(tenant.store.waiting_lanes(&all).await.unwrap().is_empty(), "what runs does not wait");
+}
 
 async fn an_empty_lane_gives_nothing(backend: Backend) {
     let tenant = Tenant::on(&backend).await;

@@ -131,8 +131,8 @@ impl Dispatcher {
         self.queue().polls
     }
 
-    /// Serves polls until `stop`, then answers the rest with nothing. With `slow_poll`, it passes through all lanes from time to time
-    /// without a hint, because other brokers' hints may get lost.
+    /// Serves polls until `stop`, then answers the rest with nothing. With `slow_poll`, it looks from time to time without a hint which lanes
+    /// have work, because other brokers' hints may get lost.
     pub(crate) async fn run(
         &self,
         store: &dyn Store,
@@ -143,7 +143,7 @@ impl Dispatcher {
     ) {
         // Passes of an earlier run were cut off by its panic.
         self.queue().start_over();
-        let mut passes = FuturesUnordered::new();
+        let (mut passes, mut searches) = (FuturesUnordered::new(), FuturesUnordered::new());
         let mut slow = tokio::time::interval(SLOW_POLL);
         slow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -161,7 +161,8 @@ impl Dispatcher {
                 () = stop.cancelled() => break,
                 Some(()) = passes.next(), if !passes.is_empty() => {}
                 () = self.wake.notified() => {}
-                _ = slow.tick(), if slow_poll => self.queue().mark_all(),
+                Some(()) = searches.next(), if !searches.is_empty() => {}
+                _ = slow.tick(), if slow_poll && searches.is_empty() => searches.push(self.search(store)),
                 () = self.limited_due() => self.queue().mark_limited(),
             }
         }
@@ -171,6 +172,18 @@ impl Dispatcher {
         let unheard = self.queue().close();
         for (lane, leases) in unheard {
             self.give_back(store, clock, lane, leases).await;
+        }
+    }
+
+    /// Marks the lanes in which polls and work wait. One statement for all lanes, so that idle brokers are quiet.
+    async fn search(&self, store: &dyn Store) {
+        let lanes = self.queue().polled_lanes();
+        match store.waiting_lanes(&lanes).await {
+            Ok(waiting) => {
+                let mut queue = self.queue();
+                waiting.iter().for_each(|lane| _ = queue.mark(lane));
+            }
+            Err(error) => tracing::debug!(%error, "cannot look for work yet; trying again"),
         }
     }
 

@@ -134,6 +134,11 @@ impl PollQueue {
         }
     }
 
+    /// Returns the lanes in which polls wait.
+    pub(in crate::engine) fn polled_lanes(&self) -> Vec<Lane> {
+        self.lanes.iter().filter(|(_, polled)| !polled.polls.is_empty()).map(|(lane, _)| lane.clone()).collect()
+    }
+
     pub(in crate::engine) fn mark_all(&mut self) {
         self.mark_lanes(|_| true);
     }

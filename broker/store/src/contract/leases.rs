@@ -27,6 +27,10 @@ pub trait LeaseStore: Send + Sync {
     ///   transaction, and continues in another.
     async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<ClaimResult>;
 
+    /// Returns those of these lanes in which work waits, whoever may have it and whatever holds it back. Costs one short read of an index for
+    /// each lane.
+    async fn waiting_lanes(&self, lanes: &[Lane]) -> StoreResult<Vec<Lane>>;
+
     /// Prolongs leases whose token matches and that are not over at `now_ms`, but never beyond `max_exec` or the deadline of a
     /// cancellation. `None` for a lost lease. The answer also says whether the executor's name, as in its grant, is drained.
     async fn renew(&self, renewals: &[Renewal], now_ms: i64) -> StoreResult<Vec<Option<RenewedLease>>>;

@@ -64,6 +64,12 @@ pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<ClaimedLease> {
     })
 }
 
+/// Reads a lane of the queue from `colony, executor_type`.
+pub fn lane(row: &dyn Columns) -> StoreResult<Lane> {
+    let fields = Fields::of_summary(row, "queue");
+    Ok(Lane { colony: ColonyKey(fields.number("colony")?), executor_type: fields.text("executor_type")? })
+}
+
 /// Reads a lease from its row in `leases` and its spec's `function`, `max_retries` and `digest`.
 pub fn lease_record(row: &dyn Columns) -> StoreResult<LeaseRecord> {
     let (fields, process_id) = Fields::of_process(row, "leases")?;
