@@ -11,6 +11,7 @@ use crate::batch::leaf;
 use crate::document::check_size;
 use crate::error::shown;
 use crate::limits::BATCH_DOCUMENTS_MAX;
+use crate::signature::Check;
 use crate::{Document, EnvelopeError, Id, KeyPair, Signature, strict, verified};
 
 /// SHA-256 of a zero byte and an envelope's signed encoding, which is RFC 6962's hash of a leaf: identifies exactly these bytes,
@@ -73,7 +74,11 @@ impl Envelope {
 
     /// Checks the signature, strictly.
     pub fn verify(&self) -> Result<(), EnvelopeError> {
-        match self.signature.holds(&self.key_id, || self.encoding(), || self.digest().0) {
+        self.verify_by(Id::verifies)
+    }
+
+    fn verify_by(&self, check_single: Check) -> Result<(), EnvelopeError> {
+        match self.signature.holds(&self.key_id, || self.encoding(), || self.digest().0, check_single) {
             true => Ok(()),
             false => Err(EnvelopeError::Signature(self.key_id)),
         }
@@ -81,29 +86,22 @@ impl Envelope {
 
     /// Checks type, size and signature, and only then reads the document.
     pub fn open<D: Document>(&self) -> Result<D, EnvelopeError> {
-        self.open_checked(|| self.verify())
+        self.open_by(Id::verifies)
     }
 
     /// Opens a document that comes again and again, like a grant: a signature that was checked before is remembered.
     pub(crate) fn open_known<D: Document>(&self) -> Result<D, EnvelopeError> {
-        self.open_checked(|| match <&[u8; 64]>::try_from(self.signature.as_bytes()) {
-            Ok(single) if verified::verifies(&self.key_id, &self.encoding(), single) => Ok(()),
-            Ok(_) => Err(EnvelopeError::Signature(self.key_id)),
-            Err(_) => self.verify(),
-        })
+        self.open_by(verified::verifies)
     }
 
-    fn open_checked<D: Document>(
-        &self,
-        verify: impl FnOnce() -> Result<(), EnvelopeError>,
-    ) -> Result<D, EnvelopeError> {
+    fn open_by<D: Document>(&self, check_single: Check) -> Result<D, EnvelopeError> {
         if self.payload_type != D::PAYLOAD_TYPE {
             return Err(EnvelopeError::Type { expected: D::PAYLOAD_TYPE, found: shown(&self.payload_type) });
         }
         // The size comes first: checking a signature hashes the whole payload, which a stranger could make megabytes
         // long.
         check_size(&self.payload)?;
-        verify()?;
+        self.verify_by(check_single)?;
         // Parsed only now: no byte reaches the JSON reader before its signer is known.
         Ok(D::from_json(&self.payload)?)
     }

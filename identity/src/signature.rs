@@ -15,6 +15,9 @@ const ED25519_BYTES: usize = 64;
 /// Bytes of a batch member's signature before its path.
 const PLACE_BYTES: usize = ED25519_BYTES + 8;
 
+/// Check of Ed25519 by a key over a message.
+pub(crate) type Check = fn(&Id, &[u8], &[u8; ED25519_BYTES]) -> bool;
+
 /// Proof that a key signed a document: 64 bytes of Ed25519 over its encoding, or over the Merkle root of a batch that it belongs to.
 ///
 /// A batch member's bytes are: Ed25519 over the batch (64 bytes), the member's index from 0 and the batch's size (each 4 bytes,
@@ -77,11 +80,18 @@ impl Signature {
         (0..).zip(0..count).map(member).collect()
     }
 
-    /// Returns true if this is the signature of `key` over a document with this encoding and hash.
-    pub(crate) fn holds(&self, key: &Id, encoding: impl FnOnce() -> Vec<u8>, leaf: impl FnOnce() -> Hash) -> bool {
+    /// Returns true if this is the signature of `key` over a document with this encoding and hash. A signature of a document alone
+    /// is checked by `check_single`, with or without memory.
+    pub(crate) fn holds(
+        &self,
+        key: &Id,
+        encoding: impl FnOnce() -> Vec<u8>,
+        leaf: impl FnOnce() -> Hash,
+        check_single: Check,
+    ) -> bool {
         let Some(ed25519) = self.0.first_chunk() else { return false };
         match self.place() {
-            None => self.0.len() == ED25519_BYTES && key.verifies(&encoding(), ed25519),
+            None => self.0.len() == ED25519_BYTES && check_single(key, &encoding(), ed25519),
             Some(Place { index, size, path }) => root_of(leaf(), index, size, path)
                 // The members of a batch come together, and share one check.
                 .is_some_and(|root| verified::verifies(key, &statement(&root, size), ed25519)),
