@@ -79,7 +79,7 @@ struct BatchRefusal {
 
 /// The place of a call's signature.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Signature {
+enum CallSignature {
     /// Nowhere, or on a document inside the message.
     None,
     /// In the call's metadata, over the message.
@@ -152,8 +152,7 @@ impl Client {
         M: Message,
         R: Message + Default,
     {
-        let answer = self.exchange(method, message.encode_to_vec().into(), Signature::None, timeout).await?;
-        self.read(method, timeout, answer)
+        self.call_as(method, &message, CallSignature::None, timeout, decode).await
     }
 
     /// Makes a signed call. The time-out covers everything, including the `Connect` that learns the broker instance.
@@ -162,17 +161,19 @@ impl Client {
         M: Message,
         R: Message + Default,
     {
-        let answer = self.exchange(method, message.encode_to_vec().into(), Signature::OfRequest, timeout).await?;
-        self.read(method, timeout, answer)
+        self.call_as(method, &message, CallSignature::OfRequest, timeout, decode).await
     }
 
-    fn read<R: Message + Default>(
+    async fn call_as<R>(
         &self,
         method: &'static str,
+        message: &impl Message,
+        signature: CallSignature,
         timeout: Duration,
-        answer: Bytes,
+        decode: fn(Bytes) -> Result<R, Status>,
     ) -> Result<R, ClientError> {
-        R::decode(answer).map_err(|error| self.error(method, timeout, &Status::internal(error.to_string())))
+        let answer = self.exchange(method, message.encode_to_vec().into(), signature, timeout).await?;
+        decode(answer).map_err(|status| self.error(method, timeout, &status))
     }
 
     /// Sends the bytes of a message, and returns those of the answer.
@@ -183,29 +184,39 @@ impl Client {
         &self,
         method: &'static str,
         message: Bytes,
-        signature: Signature,
+        signature: CallSignature,
         timeout: Duration,
     ) -> BoxFuture<'_, Result<Bytes, ClientError>> {
+        let send = move |request| self.send(method, request, timeout);
         let work = async move {
-            if signature == Signature::None {
-                return self.send(method, tonic::Request::new(message), timeout).await;
+            match signature {
+                CallSignature::None => send(tonic::Request::new(message)).await,
+                CallSignature::OfRequest => self.signed(method, message, send).await,
             }
-            let broker_id = self.shared.session.broker_id(self).await?;
-            let request = sign(self, &broker_id, method, message.clone())?;
-            match self.send(method, request, timeout).await {
-                Err(error) if error.is(&Reason::BrokerUnknown) => {}
-                answer => return answer,
-            }
-            // Another instance answered, after a restart or behind a load balancer, and refused the call before it
-            // acted on it. So it is safe to sign and send it again, once.
-            self.shared.session.forget(&broker_id).await;
-            let broker_id = self.shared.session.broker_id(self).await?;
-            let request = sign(self, &broker_id, method, message)?;
-            self.send(method, request, timeout).await
         };
-        Box::pin(async move {
-            tokio::time::timeout(timeout, work).await.map_err(|_| ClientError::Timeout { method, after: timeout })?
-        })
+        Box::pin(within(timeout, method, work))
+    }
+
+    /// Makes a call with a message that is signed for the broker instance.
+    async fn signed<T, F>(
+        &self,
+        method: &'static str,
+        message: Bytes,
+        call: impl Fn(tonic::Request<Bytes>) -> F,
+    ) -> Result<T, ClientError>
+    where
+        F: Future<Output = Result<T, ClientError>>,
+    {
+        let broker_id = self.shared.session.broker_id(self).await?;
+        match call(sign(self, &broker_id, method, message.clone())?).await {
+            Err(error) if error.is(&Reason::BrokerUnknown) => {}
+            answer => return answer,
+        }
+        // Another instance answered, after a restart or behind a load balancer, and refused the call before it
+        // acted on it. So it is safe to sign and send it again, once.
+        self.shared.session.forget(&broker_id).await;
+        let broker_id = self.shared.session.broker_id(self).await?;
+        call(sign(self, &broker_id, method, message)?).await
     }
 
     async fn send(
@@ -250,6 +261,19 @@ impl Client {
             other => other,
         }
     }
+}
+
+fn decode<R: Message + Default>(answer: Bytes) -> Result<R, Status> {
+    R::decode(answer).map_err(|error| Status::internal(error.to_string()))
+}
+
+/// Returns the result of a call, or the error that it took too long.
+async fn within<T>(
+    after: Duration,
+    method: &'static str,
+    call: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, ClientError> {
+    tokio::time::timeout(after, call).await.map_err(|_| ClientError::Timeout { method, after })?
 }
 
 impl fmt::Debug for Client {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use tokio::sync::oneshot;
 
 use crate::ClientError;
@@ -19,6 +19,30 @@ pub(super) struct Batcher<I, A> {
 
 /// Answers to a batch, one for each document, in their order.
 pub(super) type Answers<A> = Vec<Result<A, ClientError>>;
+
+/// Returns the answer to each of `count` documents from that to their batch, and asks for one `alone` by its number.
+///
+/// A failure that can pass is told to all. A final refusal of the whole call says nothing of one document: alone, each
+/// gets the answer that it would have had without the others.
+pub(super) async fn apart<B, A, F>(
+    batch: Result<Vec<B>, ClientError>,
+    count: usize,
+    read: impl FnMut(B) -> Result<A, ClientError>,
+    alone: impl FnMut(usize) -> F,
+) -> Answers<A>
+where
+    A: Clone,
+    F: Future<Output = Result<A, ClientError>>,
+{
+    match batch {
+        Ok(answers) => answers.into_iter().map(read).collect(),
+        Err(error) if error.is_retryable() => vec![Err(error); count],
+        Err(error) => {
+            tracing::debug!(%error, documents = count, "a batch was refused: its documents go one by one");
+            join_all((0..count).map(alone)).await
+        }
+    }
+}
 
 struct Queue<I, A> {
     /// Documents that wait for the next call, in the order of their arrival.
@@ -159,7 +183,6 @@ mod tests {
     use std::time::Duration;
 
     use futures::FutureExt as _;
-    use futures::future::join_all;
     use tokio::sync::Semaphore;
 
     use super::*;

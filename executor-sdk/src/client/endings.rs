@@ -3,26 +3,24 @@
 use apiary_identity::{Document as _, Envelope, Outcome, OutcomeKind};
 use apiary_proto::v1;
 use bytes::Bytes;
-use futures::future::join_all;
 use jiff::Timestamp;
-use tokio::time::timeout;
 
-use super::batcher::Answers;
+use super::batcher::{Answers, apart};
 use super::leases::{COMPLETE, END_BATCH, FAIL};
-use super::{BatchRefusal, Client};
+use super::{BatchRefusal, Client, within};
 use crate::ClientError;
 use crate::lease::{Ending, ReportAnswer};
 
 impl Client {
     /// Reports the end of an attempt: alone at once, or with others that end while a call is under way.
     pub(crate) async fn end(&self, ending: &Ending) -> Result<ReportAnswer, ClientError> {
-        let (client, bytes, after) = (self.clone(), ending.payload().len(), self.call_timeout());
+        let (client, bytes) = (self.clone(), ending.payload().len());
         let sending = self.shared.endings.send(ending.clone(), bytes, move |endings| {
             let client = client.clone();
             Box::pin(async move { client.end_together(endings).await })
         });
         let method = if ending.kind() == OutcomeKind::Succeeded { COMPLETE } else { FAIL };
-        timeout(after, sending).await.map_err(|_| ClientError::Timeout { method, after })?
+        within(self.call_timeout(), method, sending).await
     }
 
     async fn end_together(&self, endings: Vec<Ending>) -> Answers<ReportAnswer> {
@@ -31,15 +29,9 @@ impl Client {
             return vec![self.end_alone(*kind, result).await];
         }
         let results: Vec<Envelope> = sealed.iter().map(|(_, result)| result.clone()).collect();
-        match self.end_batch(&results).await {
-            Ok(answers) => answers.into_iter().map(|answer| self.ended(answer)).collect(),
-            Err(error) if error.is_retryable() => vec![Err(error); sealed.len()],
-            // A final refusal of the whole call says nothing of one result, and must not end an attempt as a failure.
-            Err(error) => {
-                tracing::debug!(%error, results = sealed.len(), "a batch was refused: its results go one by one");
-                join_all(sealed.iter().map(|(kind, result)| self.end_alone(*kind, result))).await
-            }
-        }
+        let batch = self.end_batch(&results).await;
+        let alone = |place: usize| self.end_alone(sealed[place].0, &sealed[place].1);
+        apart(batch, sealed.len(), |answer| self.ended(answer), alone).await
     }
 
     /// Signs the results that were never sent, with one signature. The others stay as they were sent, because the broker

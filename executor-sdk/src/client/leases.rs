@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use apiary_identity::{Envelope, cut_text};
 use apiary_proto::v1;
-use prost::Message as _;
 use uuid::Uuid;
 
-use super::{Client, Signature, claim_answer};
+use super::{CallSignature, Client, claim_answer};
 use crate::ClientError;
 use crate::limits::{REASON_BYTES_MAX, SURROUNDINGS_BYTES_MAX};
 use crate::wire::envelope_to_proto;
@@ -23,8 +22,7 @@ impl Client {
     pub async fn claim(&self, request: v1::ClaimRequest) -> Result<v1::ClaimResponse, ClientError> {
         let wait = Duration::from_millis(u64::try_from(request.wait_ms).unwrap_or(0));
         let timeout = wait.saturating_add(self.call_timeout());
-        let answer = self.exchange(CLAIM, request.encode_to_vec().into(), Signature::OfRequest, timeout).await?;
-        claim_answer::decode(answer).map_err(|status| self.error(CLAIM, timeout, &status))
+        self.call_as(CLAIM, &request, CallSignature::OfRequest, timeout, claim_answer::decode).await
     }
 
     /// Renews a lease to `lease` from now. Fails with `LEASE_LOST` once it is lost. The answer has `cancelled` set if

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use apiary_identity::{Content, Envelope, Spec};
 use apiary_proto::v1;
-use apiary_protocol::Reason;
 use bytes::Bytes;
 use futures::Stream;
 use futures::future::BoxFuture;
@@ -17,9 +16,8 @@ use tonic::{Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::bytes_codec::BytesCodec;
-use super::{Client, millis};
+use super::{Client, decode, millis, within};
 use crate::ClientError;
-use crate::session::sign;
 use crate::wire::envelope_to_proto;
 
 pub(super) const SUBMIT: &str = "/apiary.v1.ProcessService/Submit";
@@ -127,24 +125,11 @@ impl Client {
     }
 
     fn open_watch(&self, request: Bytes) -> BoxFuture<'_, Result<Streaming<Bytes>, ClientError>> {
-        let after = self.call_timeout();
-        let opening = async move {
-            let broker_id = self.shared.session.broker_id(self).await?;
-            match self.stream(&broker_id, request.clone()).await {
-                Err(error) if error.is(&Reason::BrokerUnknown) => {}
-                answer => return answer,
-            }
-            self.shared.session.forget(&broker_id).await;
-            let broker_id = self.shared.session.broker_id(self).await?;
-            self.stream(&broker_id, request).await
-        };
-        Box::pin(async move {
-            tokio::time::timeout(after, opening).await.map_err(|_| ClientError::Timeout { method: WATCH, after })?
-        })
+        let opening = self.signed(WATCH, request, |request| self.stream(request));
+        Box::pin(within(self.call_timeout(), WATCH, opening))
     }
 
-    async fn stream(&self, broker_id: &str, request: Bytes) -> Result<Streaming<Bytes>, ClientError> {
-        let request = sign(self, broker_id, WATCH, request)?;
+    async fn stream(&self, request: tonic::Request<Bytes>) -> Result<Streaming<Bytes>, ClientError> {
         let mut grpc = self.grpc();
         let opened = async {
             grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
@@ -193,8 +178,7 @@ impl Stream for Watch {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = std::task::ready!(Pin::new(&mut self.stream).poll_next(context));
-        let decode = |answer| v1::WatchResponse::decode(answer).map_err(|error| Status::internal(error.to_string()));
-        Poll::Ready(item.map(|answer| match answer.and_then(decode) {
+        Poll::Ready(item.map(|answer| match answer.and_then(decode::<v1::WatchResponse>) {
             Ok(v1::WatchResponse { process: Some(process), .. }) => Ok(Sighting::Process(Box::new(process))),
             Ok(v1::WatchResponse { logs, .. }) if !logs.is_empty() => Ok(Sighting::Logs(logs)),
             Ok(_) => Err(ClientError::Answer("a change of no process".to_owned())),

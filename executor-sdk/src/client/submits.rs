@@ -3,12 +3,10 @@
 use apiary_identity::{Document as _, Envelope, Spec};
 use apiary_proto::v1;
 use bytes::Bytes;
-use futures::future::join_all;
-use tokio::time::timeout;
 
-use super::batcher::Answers;
+use super::batcher::{Answers, apart};
 use super::processes::{SUBMIT, SUBMIT_BATCH};
-use super::{BatchRefusal, Client, SubmitResult};
+use super::{BatchRefusal, Client, SubmitResult, within};
 use crate::ClientError;
 
 impl Client {
@@ -21,13 +19,12 @@ impl Client {
     pub async fn submit(&self, spec: &Spec) -> Result<SubmitResult, ClientError> {
         // Checked and printed here: an invalid spec is refused at once, and never comes among those of others.
         let payload: Bytes = spec.to_json()?.into();
-        let (client, bytes, after) = (self.clone(), payload.len(), self.call_timeout());
+        let (client, bytes) = (self.clone(), payload.len());
         let sending = self.shared.submits.send(payload, bytes, move |specs| {
             let client = client.clone();
             Box::pin(async move { client.submit_together(specs).await })
         });
-        let timed_out = |_| ClientError::Timeout { method: SUBMIT, after };
-        timeout(after, sending).await.map_err(timed_out)?
+        within(self.call_timeout(), SUBMIT, sending).await
     }
 
     async fn submit_together(&self, specs: Vec<Bytes>) -> Answers<SubmitResult> {
@@ -35,16 +32,9 @@ impl Client {
         if let [spec] = &*sealed {
             return vec![self.submit_envelope(spec).await];
         }
-        match self.submit_batch(&sealed).await {
-            Ok(answers) => answers.into_iter().map(|answer| self.submitted(answer)).collect(),
-            Err(error) if error.is_retryable() => vec![Err(error); sealed.len()],
-            // A final refusal of the whole call says nothing of one spec: alone, each gets the answer that it would have
-            // had without the others.
-            Err(error) => {
-                tracing::debug!(%error, specs = sealed.len(), "a batch was refused: its specs go one by one");
-                join_all(sealed.iter().map(|spec| self.submit_envelope(spec))).await
-            }
-        }
+        let batch = self.submit_batch(&sealed).await;
+        let alone = |place: usize| self.submit_envelope(&sealed[place]);
+        apart(batch, sealed.len(), |answer| self.submitted(answer), alone).await
     }
 
     fn submitted(&self, answer: v1::SubmitAnswer) -> Result<SubmitResult, ClientError> {

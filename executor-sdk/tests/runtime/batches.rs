@@ -27,7 +27,7 @@ fn hold_submits(scene: &Scene) -> CancellationToken {
 }
 
 /// Submits in the background.
-fn submit(client: &Client, spec: &Spec) -> JoinHandle<Result<Uuid, ClientError>> {
+fn submit(client: &Client, spec: &Spec) -> Submitting {
     let (client, spec) = (client.clone(), spec.clone());
     tokio::spawn(async move { client.submit(&spec).await.map(|submitted| submitted.process_id) })
 }
@@ -35,6 +35,18 @@ fn submit(client: &Client, spec: &Spec) -> JoinHandle<Result<Uuid, ClientError>>
 /// Waits until this many calls that submit have come.
 async fn submits(scene: &Scene, count: usize) {
     eventually("calls that submit", async || scene.fake.state().submits.len() == count).await;
+}
+
+/// A submit in the background.
+type Submitting = JoinHandle<Result<Uuid, ClientError>>;
+
+/// Begins a submit, whose answer is held back until the token is cancelled, and five more that wait for it.
+async fn one_under_way_and_five_behind(scene: &Scene) -> (Submitting, Vec<Submitting>, CancellationToken) {
+    let (client, hold) = (scene.client(), hold_submits(scene));
+    let begin = || submit(&client, &client.spec("test", "f"));
+    let first = begin();
+    submits(scene, 1).await;
+    (first, (0..5).map(|_| begin()).collect(), hold)
 }
 
 fn arrived(scene: &Scene) -> Vec<Uuid> {
@@ -90,11 +102,7 @@ async fn one_refused_among_many_affects_no_other_and_its_refusal_is_that_of_a_si
 #[tokio::test]
 async fn a_failure_that_can_pass_of_the_whole_call_is_told_to_all() {
     let scene = Scene::new();
-    let client = scene.client();
-    let hold = hold_submits(&scene);
-    let first = submit(&client, &client.spec("test", "f"));
-    submits(&scene, 1).await;
-    let rest: Vec<_> = (0..5).map(|_| submit(&client, &client.spec("test", "f"))).collect();
+    let (first, rest, hold) = one_under_way_and_five_behind(&scene).await;
     let away = refusal(Code::Unavailable, "UNAVAILABLE", true);
     scene.fake.state().submit_refusals.extend([away.clone(), away]);
     hold.cancel();
@@ -108,11 +116,7 @@ async fn a_failure_that_can_pass_of_the_whole_call_is_told_to_all() {
 #[tokio::test]
 async fn a_final_refusal_of_the_whole_call_is_held_against_no_spec() {
     let scene = Scene::new();
-    let client = scene.client();
-    let hold = hold_submits(&scene);
-    let first = submit(&client, &client.spec("test", "f"));
-    submits(&scene, 1).await;
-    let rest: Vec<_> = (0..5).map(|_| submit(&client, &client.spec("test", "f"))).collect();
+    let (first, rest, hold) = one_under_way_and_five_behind(&scene).await;
     let too_large = || refusal(Code::OutOfRange, "TOO_LARGE", false);
     // For the first, for the batch of the others, and for one of them when they go alone.
     let away = refusal(Code::Unavailable, "UNAVAILABLE", true);
