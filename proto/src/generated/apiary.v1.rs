@@ -605,7 +605,7 @@ pub struct SubmitAnswer {
     /// True if the same spec can be accepted later without a change.
     #[prost(bool, tag = "4")]
     pub retryable: bool,
-    /// How long to wait at least before the spec is sent again, in milliseconds; 0 if the broker does not say.
+    /// Shortest wait before the spec is sent again, in milliseconds; 0 if the broker does not say.
     #[prost(int64, tag = "5")]
     pub retry_after_ms: i64,
 }
@@ -3623,7 +3623,7 @@ pub struct EndAnswer {
     /// True if the same result can be accepted later without a change.
     #[prost(bool, tag = "5")]
     pub retryable: bool,
-    /// How long to wait at least before the result is sent again, in milliseconds; 0 if the broker does not say.
+    /// Shortest wait before the result is sent again, in milliseconds; 0 if the broker does not say.
     #[prost(int64, tag = "6")]
     pub retry_after_ms: i64,
 }
