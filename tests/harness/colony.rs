@@ -13,6 +13,8 @@ use apiary_identity::{
     Clock, Content, Digest, Envelope, Grant, GrantRight, Guard, GuardRule, KeyPair, Outcome, OutcomeKind, Progress,
     Role, Scopes, Signature, SystemClock,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -364,6 +366,14 @@ async fn start_broker(
     };
     tune(&mut config);
     Broker::start(config, clock.clone()).await.unwrap()
+}
+
+/// Flips a bit in the middle of a field of base64.
+pub fn flip(field: &mut serde_json::Value) {
+    let mut bytes = field.as_str().and_then(|text| STANDARD.decode(text).ok()).expect("a field of base64");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    *field = STANDARD.encode(bytes).into();
 }
 
 /// Changes a bit of an envelope's signature.

@@ -18,7 +18,7 @@ pub use apiary_executor_sdk::testing::{blocking, eventually, eventually_within};
 pub use backend::{Backend, Hold};
 pub use binary::apiary_binary;
 pub use cluster::{PgBouncer, Server};
-pub use colony::{TestColony, grant_document, spoil};
+pub use colony::{TestColony, flip, grant_document, spoil};
 pub use disk::{Disk, Fault};
 pub use nginx::Nginx;
 pub use ports::Port;

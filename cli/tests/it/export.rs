@@ -1,8 +1,7 @@
 //! Tests of `apiary process export`, and of `verify` on its file: offline, with the colony's id alone.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use apiary_tests::flip;
 use serde_json::{Value, json};
 
 use crate::local::Local;
@@ -71,12 +70,4 @@ fn what_is_no_exported_process_is_refused_with_advice() {
 fn verify(scene: &Scene, bundle: &Value, colony: &str) -> Ran {
     std::fs::write(scene.path("process.json"), bundle.to_string()).unwrap();
     scene.run(&["process", "verify", "./process.json", "--colony", colony])
-}
-
-/// Flips a bit in the middle of a field of base64.
-fn flip(field: &mut Value) {
-    let mut bytes = STANDARD.decode(field.as_str().unwrap()).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    *field = json!(STANDARD.encode(bytes));
 }

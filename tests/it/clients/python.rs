@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use apiary_identity::{Document as _, Envelope, Outcome, Spec, write_key_file};
 use apiary_tests::colony::claim;
-use apiary_tests::{Backend, TestColony, apiary_binary};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use apiary_tests::{Backend, TestColony, apiary_binary, flip};
 use serde_json::{Value, json};
 
 use super::{Scene, example, installed, path};
@@ -94,12 +92,4 @@ fn check(colony: &TestColony, folder: &Path, bundle: &Value) -> Output {
     let mut command = Command::new(installed("APIARY_TEST_PYTHON"));
     command.arg(path("tests/clients/python/verify_bundle.py")).arg(&file).arg(colony.key.id().to_string());
     command.output().unwrap()
-}
-
-/// Flips a bit in the middle of a field of base64.
-fn flip(field: &mut Value) {
-    let mut bytes = STANDARD.decode(field.as_str().unwrap()).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    *field = json!(STANDARD.encode(bytes));
 }

@@ -14,8 +14,8 @@ Examples:
 
 /// Print all that was signed about a process, as one JSON document
 ///
-/// Whoever has it and knows the colony's id can check it without a broker, with `apiary process verify FILE` or a program
-/// of their own (docs/protocol.md).
+/// The colony's id is enough to check it without a broker, with `apiary process verify FILE` or a program of your own
+/// (docs/protocol.md).
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
