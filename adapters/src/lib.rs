@@ -10,6 +10,7 @@
 //! use std::sync::Arc;
 //! use apiary_adapters::sources::stripe::StripeConfig;
 //! use apiary_adapters::{Webhook, WebhookConfig};
+//! use apiary_daemon::Supervisor;
 //! use apiary_executor_sdk::Client;
 //! use apiary_identity::SystemClock;
 //!
@@ -17,9 +18,14 @@
 //! let secret = std::env::var("STRIPE_WEBHOOK_SECRET")?.into();
 //! let stripe = Arc::new(StripeConfig::new(vec![secret]));
 //! let config = WebhookConfig::new("127.0.0.1:7780".parse()?, vec![stripe], "spool".into());
-//! let webhook = Webhook::start(config, Arc::new(client), Arc::new(SystemClock)).await?;
+//! let clock = Arc::new(SystemClock);
+//! let supervisor = Supervisor::new(clock.clone());
+//! let webhook = Webhook::start(config, Arc::new(client), &supervisor, clock).await?;
 //! println!("Stripe may post to http://{}/webhooks/stripe", webhook.address());
-//! tokio::signal::ctrl_c().await?;
+//! tokio::select! {
+//!     stopped = tokio::signal::ctrl_c() => stopped?,
+//!     problem = supervisor.failed() => eprintln!("{problem}"),
+//! }
 //! webhook.stop().await;
 //! # Ok(())
 //! # }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use apiary_daemon::door::Listener;
-use apiary_daemon::{Notices, Supervisor, Throttle};
+use apiary_daemon::{Supervisor, Throttle};
 use apiary_identity::Clock;
 use futures::future::BoxFuture;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -35,24 +35,32 @@ impl Webhook {
     /// Checks the settings, opens the spool and the port, and resumes forwarding from the spool. It listens on return;
     /// the broker may be unreachable.
     ///
+    /// Its tasks run under `supervisor`, whose notices `/healthz` shows. When one of them fails again and again, the
+    /// caller should stop the adapter, and end the process with an error, so that it is restarted.
+    ///
     /// # Errors
     ///
     /// An invalid setting, a port in use, or a spool that is in use, damaged, or another colony's.
     pub fn start(
         config: WebhookConfig,
         sink: Arc<dyn Sink>,
+        supervisor: &Supervisor,
         clock: Arc<dyn Clock>,
     ) -> BoxFuture<'static, Result<Self, StartError>> {
         // Boxed, so that the adapter is compiled here: an `async fn` would be compiled in the crate that awaits it.
-        Box::pin(Self::start_with(config, sink, clock))
+        Box::pin(Self::start_with(config, sink, supervisor.group(), clock))
     }
 
-    async fn start_with(config: WebhookConfig, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+    async fn start_with(
+        config: WebhookConfig,
+        sink: Arc<dyn Sink>,
+        tasks: Supervisor,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
         config.check()?;
         let WebhookConfig { listen: address, endpoints, spool_path, limits, trusted_proxies, .. } = config;
         let (listener, address) = listen(address)?;
-        let notices = Notices::new(clock.clone());
-        let tasks = Supervisor::new(notices.clone());
+        let notices = tasks.notices().clone();
         let spool = Arc::new(Spool::open(&spool_path, sink.colony(), &limits, &tasks).await?);
         let (contact, counters) = (Arc::new(Contact::new(notices.clone())), Arc::new(Counters::default()));
         let (to, time) = (sink.clone(), clock.clone());
@@ -93,23 +101,6 @@ impl Webhook {
     /// Returns the result of the last submit to the broker.
     pub fn broker(&self) -> BrokerState {
         self.app.intake.contact.state()
-    }
-
-    /// Returns the notices, to which every part of the adapter adds conditions that an operator should know of.
-    pub fn notices(&self) -> Notices {
-        self.tasks.notices().clone()
-    }
-
-    /// Completes when one of the tasks fails repeatedly, with its name. The caller should stop the adapter then, and
-    /// end the process with an error, so that it is restarted.
-    pub async fn failed(&self) -> String {
-        self.tasks.failed().await
-    }
-
-    /// Returns the background tasks, for tests that make them panic.
-    #[doc(hidden)]
-    pub fn tasks(&self) -> &Supervisor {
-        &self.tasks
     }
 
     /// Lists the events that the broker rejects, oldest first, up to a thousand. They stay in the spool, and are

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use apiary_adapters::sources::stripe::StripeConfig;
 use apiary_adapters::{Sink, SinkError, Webhook, WebhookConfig};
-use apiary_daemon::LogWriter;
+use apiary_daemon::{LogWriter, Supervisor};
 use apiary_executor_sdk::SubmitResult;
 use apiary_executor_sdk::testing::eventually;
 use apiary_identity::{Clock as _, Id, KeyPair, Spec, SystemClock};
@@ -75,15 +75,17 @@ async fn a_hundred_refusals_of_one_cause_are_a_few_warnings_that_name_event_and_
     let config =
         WebhookConfig::new("127.0.0.1:0".parse().unwrap(), vec![Arc::new(stripe)], folder.path().join("spool"));
     let broker = Arc::new(Broker { colony: KeyPair::generate().id(), refused: AtomicUsize::new(0) });
-    let webhook = Webhook::start(config, broker, Arc::new(SystemClock)).await.unwrap();
+    let clock = Arc::new(SystemClock);
+    let supervisor = Supervisor::new(clock.clone());
+    let webhook = Webhook::start(config, broker, &supervisor, clock).await.unwrap();
     for number in 0..EVENTS {
         post(&webhook, number).await;
         eventually("it is set aside", async || webhook.spool().waiting_events == 0).await;
     }
-    let notices = webhook.notices().list();
+    let notices = supervisor.notices().list();
     assert_eq!((notices[0].kind, notices[0].count), ("EVENTS_SET_ASIDE", 100), "all are counted");
     post(&webhook, EVENTS).await;
-    let tries = || webhook.notices().list().first().map_or(0, |notice| notice.count);
+    let tries = || supervisor.notices().list().first().map_or(0, |notice| notice.count);
     eventually("the broker is tried again and again", async || tries() >= 4).await;
     tracing::info!("the end of the test");
     let lines: Vec<String> = BufReader::new(reader)

@@ -49,18 +49,24 @@ pub struct Broker {
 
 impl Broker {
     /// Checks the settings, opens the store, and serves. It listens by the time it returns.
-    pub fn start(config: Config, clock: Arc<dyn Clock>) -> BoxFuture<'static, Result<Self, StartError>> {
+    ///
+    /// Its tasks run under `supervisor`, whose notices `GetHealth` shows. When one of them fails again and again, the broker must be
+    /// stopped, and the process must end with an error, so that it is started anew.
+    pub fn start(
+        config: Config,
+        supervisor: &Supervisor,
+        clock: Arc<dyn Clock>,
+    ) -> BoxFuture<'static, Result<Self, StartError>> {
         // Boxed, like every future that this crate hands out, so that the broker is compiled here: an `async fn` would be
         // compiled in the crate that awaits it.
-        Box::pin(Self::start_with(config, clock))
+        Box::pin(Self::start_with(config, supervisor.group(), clock))
     }
 
-    async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+    async fn start_with(config: Config, tasks: Supervisor, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         config.check()?;
         let tls = config.listen.tls.as_ref().map(TlsFiles::read).transpose()?;
         let store = open(&config).await?;
         let broker_id = Uuid::new_v4();
-        let tasks = Supervisor::new(Notices::new(clock.clone()));
         let (drain, servers) = (CancellationToken::new(), TaskTracker::new());
         // A start that fails half-way must not leave loops behind.
         let cut = drain.clone().drop_guard();
@@ -95,24 +101,6 @@ impl Broker {
     /// Returns the Unix socket.
     pub fn socket(&self) -> Option<&Path> {
         self.socket.as_deref()
-    }
-
-    /// Returns the list to which any part of the broker adds conditions that an operator should know of; `GetHealth`
-    /// shows them.
-    pub fn notices(&self) -> Notices {
-        self.tasks.notices().clone()
-    }
-
-    /// Completes with the task's name when one of its tasks fails again and again. The broker must then be stopped, and the
-    /// process must end with an error, so that it is started anew.
-    pub async fn failed(&self) -> String {
-        self.tasks.failed().await
-    }
-
-    /// Returns the background tasks, for tests that make them panic.
-    #[doc(hidden)]
-    pub fn tasks(&self) -> &Supervisor {
-        &self.tasks
     }
 
     /// Reads the files of TLS again, as is done when they change; false without TLS. Unusable files take no

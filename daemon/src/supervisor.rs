@@ -8,6 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use apiary_identity::Clock;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::{Notify, watch};
@@ -77,9 +78,9 @@ pub struct Life {
 }
 
 impl Supervisor {
-    /// Creates a supervisor without tasks. Failures are added to these notices.
-    pub fn new(notices: Notices) -> Self {
-        let (known, failure) = (Mutex::default(), watch::Sender::new(None));
+    /// Creates a supervisor without tasks, and the notices to which failures are added, with times by this clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let (notices, known, failure) = (Notices::new(clock), Mutex::default(), watch::Sender::new(None));
         Self { shared: Arc::new(SupervisorState { notices, known, failure }), tasks: TaskTracker::new() }
     }
 
@@ -88,7 +89,7 @@ impl Supervisor {
         Self { shared: Arc::clone(&self.shared), tasks: TaskTracker::new() }
     }
 
-    /// Returns the notices to which restarts are added.
+    /// Returns the notices, to which restarts are added, and any other condition that an operator should know of.
     pub fn notices(&self) -> &Notices {
         &self.shared.notices
     }
@@ -158,15 +159,16 @@ impl Supervisor {
     pub async fn wait(&self) {
         self.tasks.wait().await;
     }
+}
 
+#[cfg(any(test, feature = "sabotage"))]
+impl Supervisor {
     /// Returns the names of all tasks ever started.
-    #[doc(hidden)]
     pub fn names(&self) -> Vec<&'static str> {
         self.shared.known().keys().copied().collect()
     }
 
-    /// Makes a task of this name panic once, at its next await. For tests only.
-    #[doc(hidden)]
+    /// Makes a task of this name panic once, at its next await.
     pub fn sabotage(&self, name: &str) {
         if let Some(known) = self.shared.known().get(name) {
             known.sabotage.notify_one();
@@ -327,7 +329,7 @@ mod tests {
     use super::*;
 
     fn supervisor() -> Supervisor {
-        Supervisor::new(Notices::new(Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH))))
+        Supervisor::new(Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)))
     }
 
     fn kinds(supervisor: &Supervisor) -> Vec<&'static str> {

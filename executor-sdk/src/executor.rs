@@ -25,7 +25,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_daemon::{Notices, Supervisor, Throttle};
+use apiary_daemon::{Supervisor, Throttle};
 use apiary_identity::Offer;
 use futures::future::BoxFuture;
 use tokio::signal::unix::{SignalKind, signal};
@@ -95,17 +95,6 @@ impl Executor {
     /// Returns the live counts of the guard's refusals, by rule.
     pub fn guard_refusals(&self) -> Refusals {
         self.guard.refusals()
-    }
-
-    /// Returns the notices for the operator: from the executor, and from its handlers.
-    pub fn notices(&self) -> Notices {
-        self.tasks.notices().clone()
-    }
-
-    /// Returns the loops, for tests that make them panic.
-    #[doc(hidden)]
-    pub fn tasks(&self) -> &Supervisor {
-        &self.tasks
     }
 
     /// Works until `shutdown` is cancelled. Then it stops claiming at once, waits for its handlers up to the drain

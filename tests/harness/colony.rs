@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use apiary_broker::Broker;
 use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
+use apiary_daemon::Supervisor;
 use apiary_executor_sdk::{Client, ClientConfig, v1};
 use apiary_identity::{
     Clock, Content, Digest, Envelope, Grant, GrantRight, Guard, GuardRule, KeyPair, Outcome, OutcomeKind, Progress,
@@ -41,6 +42,7 @@ pub struct TestColony {
     tune: Tune,
     clock: Arc<dyn Clock>,
     broker: Option<Broker>,
+    supervisor: Supervisor,
     /// Reserved while the broker is stopped, too.
     port: Port,
     keys: Mutex<HashMap<String, KeyPair>>,
@@ -73,7 +75,9 @@ impl TestColony {
         let server_owner = KeyPair::generate();
         let retention = RetentionConfig::default();
         let port = Port::take();
-        let broker = start_broker(store.clone(), retention, &server_owner, port.address(), &clock, &tune).await;
+        let supervisor = Supervisor::new(clock.clone());
+        let times = (&supervisor, &clock);
+        let broker = start_broker(store.clone(), retention, &server_owner, port.address(), times, &tune).await;
         let colony = Self {
             backend,
             store,
@@ -83,6 +87,7 @@ impl TestColony {
             server_owner,
             retention,
             broker: Some(broker),
+            supervisor,
             port,
             keys: Mutex::default(),
         };
@@ -95,14 +100,9 @@ impl TestColony {
         self.port.address()
     }
 
-    /// Returns the notices of the broker's own parts.
-    pub fn notices(&self) -> apiary_daemon::Notices {
-        self.broker.as_ref().expect("the broker was stopped").notices()
-    }
-
-    /// Returns the broker's background tasks.
-    pub fn tasks(&self) -> apiary_daemon::Supervisor {
-        self.broker.as_ref().expect("the broker was stopped").tasks().clone()
+    /// Returns the supervisor of the broker's tasks since its last start.
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
     }
 
     /// Opens a bare gRPC connection, for calls that the SDK would not make.
@@ -112,7 +112,7 @@ impl TestColony {
 
     /// Starts a second broker on the same database.
     pub async fn start_peer(&self) -> Peer {
-        let broker = self.start_broker(any_port()).await;
+        let broker = self.start_broker(any_port(), &Supervisor::new(self.clock.clone())).await;
         let address = broker.address().unwrap();
         Peer { broker, address }
     }
@@ -125,9 +125,9 @@ impl TestColony {
         }
     }
 
-    async fn start_broker(&self, address: SocketAddr) -> Broker {
-        let store = self.store.clone();
-        start_broker(store, self.retention, &self.server_owner, address, &self.clock, &self.tune).await
+    async fn start_broker(&self, address: SocketAddr, supervisor: &Supervisor) -> Broker {
+        let (store, times) = (self.store.clone(), (supervisor, &self.clock));
+        start_broker(store, self.retention, &self.server_owner, address, times, &self.tune).await
     }
 
     /// Stops the broker gracefully.
@@ -139,7 +139,8 @@ impl TestColony {
 
     /// Starts the broker again, at the same address.
     pub async fn start_again(&mut self) {
-        self.broker = Some(self.start_broker(self.address()).await);
+        self.supervisor = Supervisor::new(self.clock.clone());
+        self.broker = Some(self.start_broker(self.address(), &self.supervisor).await);
     }
 
     /// Waits until exactly `count` claims wait at the broker.
@@ -353,7 +354,7 @@ async fn start_broker(
     retention: RetentionConfig,
     server_owner: &KeyPair,
     address: SocketAddr,
-    clock: &Arc<dyn Clock>,
+    (supervisor, clock): (&Supervisor, &Arc<dyn Clock>),
     tune: &Tune,
 ) -> Broker {
     let mut config = Config {
@@ -365,7 +366,7 @@ async fn start_broker(
         executors: ExecutorsConfig::default(),
     };
     tune(&mut config);
-    Broker::start(config, clock.clone()).await.unwrap()
+    Broker::start(config, supervisor, clock.clone()).await.unwrap()
 }
 
 /// Flips a bit in the middle of a field of base64.

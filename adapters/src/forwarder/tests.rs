@@ -116,7 +116,7 @@ fn clock() -> Arc<ManualClock> {
 
 /// Creates a spool that holds these events.
 async fn spool(folder: &Path, colony: Id, clock: &dyn Clock, keys: &[&str]) -> Arc<Spool> {
-    let tasks = Supervisor::new(Notices::new(Arc::new(SystemClock)));
+    let tasks = Supervisor::new(Arc::new(SystemClock));
     let spool = Spool::open(&folder.join("spool"), colony, &WebhookLimits::default(), &tasks).await.unwrap();
     for key in keys {
         let mut spec = Spec::new(colony, "finance", "stripe.event", clock.now());

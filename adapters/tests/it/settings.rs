@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_adapters::sources::stripe::StripeConfig;
-use apiary_adapters::{StartError, Webhook, WebhookConfig};
-use apiary_identity::SystemClock;
+use apiary_adapters::{StartError, WebhookConfig};
 
-use crate::harness::{Broker, config, config_of, stripe_config};
+use crate::harness::{Broker, config, config_of, start, stripe_config, try_start};
 
 async fn refusal(config: WebhookConfig) -> String {
-    match Webhook::start(config, Broker::new(), Arc::new(SystemClock)).await {
+    match try_start(config, &Broker::new()).await {
         Ok(_) => "it started".to_owned(),
         Err(error) => error.to_string(),
     }
@@ -63,7 +62,7 @@ async fn plain_http_from_other_machines_is_taken_when_it_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(folder.path());
     (config.listen, config.allow_plaintext) = ("0.0.0.0:0".parse().unwrap(), true);
-    let webhook = Webhook::start(config, Broker::new(), Arc::new(SystemClock)).await.unwrap();
+    let webhook = start(config, &Broker::new()).await;
     assert_ne!(webhook.address().port(), 0);
 }
 
@@ -73,7 +72,7 @@ async fn a_port_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut config = config(folder.path());
     config.listen = taken.local_addr().unwrap();
-    match Webhook::start(config, Broker::new(), Arc::new(SystemClock)).await {
+    match try_start(config, &Broker::new()).await {
         Err(StartError::Listen { address, .. }) => assert_eq!(address, taken.local_addr().unwrap()),
         other => panic!("{:?}", other.map(|webhook| webhook.address())),
     }

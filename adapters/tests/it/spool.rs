@@ -10,11 +10,10 @@ use apiary_adapters::{
     BrokerState, SetAside, SetAsideFilter, SpoolError, SpoolFile, StartError, Webhook, WebhookConfig,
 };
 use apiary_executor_sdk::testing::eventually;
-use apiary_identity::SystemClock;
 use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::harness::{Broker, config, event, get, post, start};
+use crate::harness::{Broker, config, event, get, post, start, try_start};
 
 fn ids(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|n| format!("evt_{n}")).collect()
@@ -28,7 +27,7 @@ async fn post_all(webhook: &Webhook, ids: &[String], status: u16) {
 }
 
 async fn refusal(config: WebhookConfig, broker: Arc<Broker>) -> SpoolError {
-    match Webhook::start(config, broker, Arc::new(SystemClock)).await {
+    match try_start(config, &broker).await {
         Err(StartError::Spool(error)) => error,
         Err(error) => panic!("{error}"),
         Ok(webhook) => panic!("started at {}", webhook.address()),
@@ -56,9 +55,9 @@ async fn a_task_of_the_adapter_that_panics_goes_on_with_what_it_had_and_is_repor
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::away());
     let webhook = start(config(folder.path()), &broker).await;
     let mut posted = 0;
-    for name in webhook.tasks().names() {
+    for name in webhook.supervisor.names() {
         post_all(&webhook, &ids(posted..posted + 5), 202).await;
-        webhook.tasks().sabotage(name);
+        webhook.supervisor.sabotage(name);
         let is_reported = async || webhook.notices().list().iter().any(|notice| notice.subject == name);
         eventually("the panic is reported", is_reported).await;
         // A sender that got no 2xx sends again.
@@ -71,8 +70,8 @@ async fn a_task_of_the_adapter_that_panics_goes_on_with_what_it_had_and_is_repor
         }
         posted += 10;
     }
-    assert!(posted >= 20, "{:?}", webhook.tasks().names());
-    eventually("all tasks are steady", async || webhook.tasks().is_up()).await;
+    assert!(posted >= 20, "{:?}", webhook.supervisor.names());
+    eventually("all tasks are steady", async || webhook.supervisor.is_up()).await;
     assert_eq!(get(webhook.address(), "/readyz").await.status, 200);
     let health = get(webhook.address(), "/healthz").await.body;
     let kinds: Vec<_> = health["notices"].as_array().unwrap().iter().map(|notice| &notice["kind"]).collect();
@@ -238,7 +237,7 @@ async fn dropping_the_adapter_loses_nothing_that_was_answered() {
     // The dropped one lets go of the spool when its tasks have ended.
     let mut again = None;
     for _ in 0..1000 {
-        match Webhook::start(config(folder.path()), broker.clone(), Arc::new(SystemClock)).await {
+        match try_start(config(folder.path()), &broker).await {
             Ok(webhook) => {
                 again = Some(webhook);
                 break;

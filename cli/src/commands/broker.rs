@@ -7,6 +7,7 @@ use apiary_broker::config::{
     Config, DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig,
 };
 use apiary_broker::{Broker, open_store};
+use apiary_daemon::Supervisor;
 use clap::Args;
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +57,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     }
     let mut signals = Signals::listen()?;
     let mut hangups = Hangups::listen()?;
-    let start = async || Broker::start(config.clone(), profile::clock()).await;
+    let supervisor = Supervisor::new(profile::clock());
+    let start = async || Broker::start(config.clone(), &supervisor, profile::clock()).await;
     let started = async {
         match config.store {
             StoreConfig::Sqlite { .. } => open_with_room("the database", start).await,
@@ -71,7 +73,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let shutdown = CancellationToken::new();
     let service = async {
         let ended = tokio::select! {
-            ended = daemon::until(&shutdown, broker.failed()) => ended,
+            ended = daemon::until(&shutdown, supervisor.failed()) => ended,
             never = hangups.heed(context, || broker.reload_tls()) => match never {},
         };
         broker.stop().await;

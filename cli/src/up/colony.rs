@@ -53,8 +53,15 @@ pub(crate) struct LocalColony {
     operator: Client,
     broker: Broker,
     webhook: Webhook,
+    supervisors: Supervisors,
     endpoints: Vec<Arc<dyn Endpoint>>,
     bees: Bees,
+}
+
+/// Supervisors of the tasks of broker and adapter, each with the notices that its part shows.
+struct Supervisors {
+    broker: Supervisor,
+    webhook: Supervisor,
 }
 
 impl LocalColony {
@@ -67,10 +74,13 @@ impl LocalColony {
         webhook.endpoints = endpoints(&folder, &config.settings)?;
         let endpoints = webhook.endpoints.clone();
         let kept = broker_config(&folder, (config.broker, config.door), &keys, config.executors, config.retention);
-        let broker = Broker::start(kept, clock.clone()).await.context("the broker")?;
+        let supervisors =
+            Supervisors { broker: Supervisor::new(clock.clone()), webhook: Supervisor::new(clock.clone()) };
+        let broker = Broker::start(kept, &supervisors.broker, clock.clone()).await.context("the broker")?;
+        let webhook = (webhook, &supervisors.webhook);
         match Parts::start(&folder, &keys, (&config.settings, &config.equipment), webhook, clock).await {
             Ok(Parts { operator, webhook, bees }) => {
-                Ok(Self { folder, id: keys.colony.id(), operator, broker, webhook, endpoints, bees })
+                Ok(Self { folder, id: keys.colony.id(), operator, broker, webhook, supervisors, endpoints, bees })
             }
             Err(error) => {
                 // Stopped in order also after a failed start, so that its database is closed.
@@ -112,19 +122,17 @@ impl LocalColony {
 
     /// Runs until `shutdown`, or until a part ends by itself, which is an error; stops in order in either case.
     pub(crate) async fn run(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        // Restarts of this task become notices of the broker, so that the colony's health shows them, too.
-        let tasks = Supervisor::new(self.broker.notices());
         let failed = async {
             tokio::select! {
-                problem = self.broker.failed() => problem,
-                problem = self.webhook.failed() => problem,
-                problem = tasks.failed() => problem,
+                problem = self.supervisors.broker.failed() => problem,
+                problem = self.supervisors.webhook.failed() => problem,
             }
         };
         let ended = tokio::select! {
             stopped = daemon::until(shutdown, failed) => stopped,
             ended = self.bees.ended() => ended,
-            never = activity::tell(&self.operator, &tasks) => match never {},
+            // With the broker's tasks, so that the colony's health shows this one's restarts, too.
+            never = activity::tell(&self.operator, &self.supervisors.broker) => match never {},
         };
         self.stop().await;
         ended
@@ -165,7 +173,7 @@ impl Parts {
         folder: &Folder,
         keys: &Keys,
         (settings, equipment): (&Values, &Equipment),
-        webhook: WebhookConfig,
+        (webhook, supervisor): (WebhookConfig, &Supervisor),
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         let client = |key: &KeyPair| {
@@ -181,7 +189,7 @@ impl Parts {
         let bees =
             Bees::start(folder, keys.bees.iter().map(client).collect::<Result<_, _>>()?, settings, equipment).await?;
         // Started last, after everything else that can fail: from here on, webhooks are accepted.
-        match Webhook::start(webhook, Arc::new(client(&keys.adapter)?), clock.clone()).await {
+        match Webhook::start(webhook, Arc::new(client(&keys.adapter)?), supervisor, clock.clone()).await {
             Ok(webhook) => Ok(Self { operator, webhook, bees }),
             Err(error) => {
                 bees.stop().await;

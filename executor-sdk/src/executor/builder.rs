@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_daemon::{Notices, Supervisor};
+use apiary_daemon::Supervisor;
 use apiary_identity::Offer;
 use apiary_identity::limits::NAME_CHARS_MAX;
 use serde::de::DeserializeOwned;
@@ -26,7 +26,7 @@ pub struct ExecutorBuilder {
     settings: Settings,
     guard: Guard,
     handlers: Vec<(String, Handler)>,
-    notices: Notices,
+    supervisor: Supervisor,
 }
 
 impl ExecutorBuilder {
@@ -42,8 +42,8 @@ impl ExecutorBuilder {
             drain_timeout: DRAIN_TIMEOUT,
             guard_refresh: GUARD_REFRESH,
         };
-        let notices = Notices::new(Arc::clone(client.clock()));
-        Self { client, settings, guard: Guard::default(), handlers: Vec::new(), notices }
+        let supervisor = Supervisor::new(Arc::clone(client.clock()));
+        Self { client, settings, guard: Guard::default(), handlers: Vec::new(), supervisor }
     }
 
     /// Sets the executor type whose work is claimed; the grant must cover it.
@@ -115,9 +115,10 @@ impl ExecutorBuilder {
         self
     }
 
-    /// Sets the notices to which conditions for the operator are added; notices of its own if not set.
-    pub fn notices(mut self, notices: Notices) -> Self {
-        self.notices = notices;
+    /// Sets the supervisor under which the loops run, and to whose notices conditions for the operator are added; one of
+    /// its own if not set.
+    pub fn supervisor(mut self, supervisor: &Supervisor) -> Self {
+        self.supervisor = supervisor.group();
         self
     }
 
@@ -158,7 +159,7 @@ impl ExecutorBuilder {
     ///
     /// [`ClientError::Invalid`] for a setting out of bounds, no handler, or two for one function.
     pub fn build(self) -> Result<Executor, ClientError> {
-        let Self { client, settings, guard, handlers, notices } = self;
+        let Self { client, settings, guard, handlers, supervisor: tasks } = self;
         check(&settings).map_err(ClientError::Invalid)?;
         let mut by_function = BTreeMap::new();
         for (function, handler) in handlers {
@@ -172,7 +173,7 @@ impl ExecutorBuilder {
         if let Some(function) = settings.functions.keys().find(|function| !by_function.contains_key(*function)) {
             return Err(ClientError::Invalid(format!("`{function}` is announced and has no handler: add one")));
         }
-        Ok(Executor { client, settings, guard, handlers: by_function, tasks: Supervisor::new(notices) })
+        Ok(Executor { client, settings, guard, handlers: by_function, tasks })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apiary_daemon::{Notices, Supervisor};
+use apiary_daemon::Supervisor;
 use apiary_proto::v1;
 use serde_json::{Map, Value};
 
@@ -29,7 +29,7 @@ impl Lines {
     /// Starts the sender; it ends with [`finish`](Self::finish), or when dropped.
     pub fn start(client: &Client, subject: Subject) -> Self {
         let journal = Arc::new(Journal::new(Arc::clone(client.clock())));
-        let tasks = Supervisor::new(Notices::new(Arc::clone(client.clock())));
+        let tasks = Supervisor::new(Arc::clone(client.clock()));
         Self { courier: Courier::start(client.clone(), subject, journal, &tasks) }
     }
 

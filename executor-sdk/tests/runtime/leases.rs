@@ -69,7 +69,7 @@ async fn a_heartbeat_that_panics_goes_on_and_its_work_is_finished() {
         }
     };
     let executor = scene.executor().lease(Duration::from_secs(3)).handle("f", handler).build().unwrap();
-    let tasks = executor.tasks().clone();
+    let tasks = &scene.supervisor;
     let running = Running::new(executor);
     let renewals = || scene.fake.state().renewals.len();
     eventually("a renewal", async || renewals() >= 1).await;
@@ -99,7 +99,7 @@ async fn a_heartbeat_that_panics_again_and_again_ends_the_executor_with_an_error
     };
     let builder = scene.executor().drain_timeout(Duration::ZERO).handle("f", handler);
     let executor = builder.build().unwrap();
-    let tasks = executor.tasks().clone();
+    let tasks = &scene.supervisor;
     let running = Running::new(executor);
     eventually("it beats", async || tasks.names().contains(&"heartbeats")).await;
     let problem = eventually("the executor gives up", async || {

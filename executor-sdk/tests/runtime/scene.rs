@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_daemon::Supervisor;
 use apiary_executor_sdk::wire::envelope_to_proto;
 use apiary_executor_sdk::{
     Address, CancellationToken, Client, ClientConfig, ClientError, Executor, ExecutorBuilder, v1,
@@ -23,6 +24,8 @@ pub(crate) struct Scene {
     pub(crate) submitter: KeyPair,
     pub(crate) executor: KeyPair,
     pub(crate) grant: Envelope,
+    /// Supervisor of the executors that it builds.
+    pub(crate) supervisor: Supervisor,
     server: Option<Server>,
     folder: TempDir,
 }
@@ -39,7 +42,9 @@ impl Scene {
         let grant = grant(&colony, &colony, &submitter, "*");
         let folder = tempfile::tempdir().unwrap();
         let executor = KeyPair::generate();
-        let mut scene = Self { fake: Fake::default(), colony, submitter, executor, grant, server: None, folder };
+        let supervisor = Supervisor::new(Arc::new(SystemClock));
+        let fake = Fake::default();
+        let mut scene = Self { fake, colony, submitter, executor, grant, supervisor, server: None, folder };
         scene.start("broker-1");
         scene
     }
@@ -59,7 +64,8 @@ impl Scene {
 
     /// Returns an executor of type `test`, with leases long enough for a busy machine.
     pub(crate) fn executor(&self) -> ExecutorBuilder {
-        Executor::builder(self.client()).executor_type("test").lease(Duration::from_secs(6))
+        let builder = Executor::builder(self.client()).supervisor(&self.supervisor);
+        builder.executor_type("test").lease(Duration::from_secs(6))
     }
 
     /// Returns an executor of type `test` with the shortest lease, for tests that lose it.

@@ -122,7 +122,7 @@ async fn a_loop_of_the_executor_that_panics_goes_on_and_the_work_in_hand_with_it
         }
     };
     let executor = scene.executor().slots(4).handle("f", handler).build().unwrap();
-    let tasks = executor.tasks().clone();
+    let tasks = &scene.supervisor;
     scene.hand_out("f", "1");
     let running = Running::new(executor);
     is_told.cancelled().await;
@@ -151,7 +151,7 @@ async fn a_loop_of_the_executor_that_panics_goes_on_and_the_work_in_hand_with_it
 async fn an_executor_whose_loop_panics_again_and_again_ends_with_an_error() {
     let scene = Scene::new();
     let executor = scene.executor().handle("f", |_| async { Ok(()) }).build().unwrap();
-    let tasks = executor.tasks().clone();
+    let tasks = &scene.supervisor;
     let running = Running::new(executor);
     eventually("it claims", async || !scene.fake.state().claims.is_empty()).await;
     let problem = eventually("the executor gives up", async || {

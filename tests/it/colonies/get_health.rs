@@ -83,7 +83,7 @@ async fn what_needs_attention_is_listed(colony: TestColony) {
 
 async fn conditions_of_the_broker_itself_are_listed_until_they_end(colony: TestColony) {
     let reader = colony.reader().await;
-    let notices = colony.notices();
+    let notices = colony.supervisor().notices();
     notices.raise("CERTIFICATE_EXPIRES", "broker.pem", "it ends tomorrow: renew it");
     notices.raise("CERTIFICATE_EXPIRES", "broker.pem", "it ends today: renew it");
     let health = reader.get_health().await.unwrap();

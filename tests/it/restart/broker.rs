@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_broker::{Broker, StartError};
+use apiary_daemon::Supervisor;
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{CancellationToken, Executor, Failure, Work, retry};
 use apiary_identity::SystemClock;
@@ -52,7 +53,7 @@ async fn sqlite_a_start_that_fails_leaves_nothing_behind() {
         let store = StoreConfig::Sqlite { path: folder.path().join("broker.db") };
         let (retention, executors) = (RetentionConfig::default(), ExecutorsConfig::default());
         let config = Config { listen, store, migrate: true, server_owner: None, retention, executors };
-        Broker::start(config, Arc::new(SystemClock))
+        Broker::start(config, &Supervisor::new(Arc::new(SystemClock)), Arc::new(SystemClock))
     };
     let free: SocketAddr = "127.0.0.1:0".parse().unwrap();
     for (address, socket) in [(taken.local_addr().unwrap(), None), (free, Some(notes.clone()))] {

@@ -76,11 +76,11 @@ async fn each_task_may_panic_and_work_goes_on(colony: TestColony) {
     let working = tokio::spawn(executor.run(stop.clone()));
     let round = Round { colony: &colony, user, ops, manual };
     round.run().await;
-    let tasks = colony.tasks();
+    let tasks = colony.supervisor();
     assert!(tasks.names().len() >= 13, "{:?}", tasks.names());
     for name in tasks.names() {
         tasks.sabotage(name);
-        eventually(&format!("the panic of `{name}` is reported"), async || is_reported(&tasks, name)).await;
+        eventually(&format!("the panic of `{name}` is reported"), async || is_reported(tasks, name)).await;
         round.run().await;
     }
     eventually("all tasks are steady", async || tasks.is_up().then_some(())).await;
@@ -95,9 +95,9 @@ async fn a_poll_that_waits_outlives_the_dispatcher(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let poll = tokio::spawn(async move { claim(&bee, "t", 1, Duration::from_secs(50)).await });
     colony.wait_for_polls(1).await;
-    let tasks = colony.tasks();
+    let tasks = colony.supervisor();
     tasks.sabotage("dispatcher");
-    eventually("the panic is reported", async || is_reported(&tasks, "dispatcher")).await;
+    eventually("the panic is reported", async || is_reported(tasks, "dispatcher")).await;
     let process_id = user.submit_json("t", "f", &()).await.unwrap().process_id;
     let leases = tokio::time::timeout(Duration::from_secs(20), poll).await.unwrap().unwrap();
     assert_eq!(leases[0].process_id, process_id.to_string());
@@ -111,7 +111,7 @@ async fn a_task_that_is_down_is_shown_until_it_runs_again(colony: TestColony) {
     assert_eq!(ready().await, 200);
     eventually("the broker is not ready", async || {
         // Each time it stays down for longer.
-        colony.tasks().sabotage("sweeps");
+        colony.supervisor().sabotage("sweeps");
         (ready().await == 503).then_some(())
     })
     .await;

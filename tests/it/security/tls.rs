@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use apiary_broker::Broker;
 use apiary_broker::config::{Config, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig};
+use apiary_broker::{Broker, StartError};
+use apiary_daemon::Supervisor;
 use apiary_executor_sdk::{Client, ClientConfig};
 use apiary_identity::{KeyPair, SystemClock};
 use apiary_tests::eventually;
@@ -93,7 +94,12 @@ impl Served {
     }
 
     async fn start(&self) -> Broker {
-        Broker::start(self.config(Some(self.tls.clone())), Arc::new(SystemClock)).await.unwrap()
+        self.try_start(Some(self.tls.clone())).await.unwrap()
+    }
+
+    async fn try_start(&self, tls: Option<TlsConfig>) -> Result<Broker, StartError> {
+        let clock = Arc::new(SystemClock);
+        Broker::start(self.config(tls), &Supervisor::new(clock.clone()), clock).await
     }
 }
 
@@ -152,7 +158,7 @@ async fn sqlite_a_certificate_outside_its_time_is_told_with_the_day() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite_tls_towards_a_plain_port_is_told() {
     let (authority, folder) = (Authority::new(), Served::new(&Authority::new().certify(), None));
-    let broker = Broker::start(folder.config(None), Arc::new(SystemClock)).await.unwrap();
+    let broker = folder.try_start(None).await.unwrap();
     let text = refusal(&client(&broker, "https", |config| config.ca_pem(authority.pem()))).await;
     assert!(text.contains("speaks plain text") || text.contains("check that this port speaks TLS"), "{text}");
     broker.stop().await;
@@ -234,7 +240,7 @@ async fn sqlite_files_that_cannot_be_served_are_refused_before_the_port_opens() 
         (TlsConfig { key: open, ..tls() }, "broker.tls_key", "chmod 600"),
         (TlsConfig { client_authorities: Some(junk), ..tls() }, "broker.tls_client_authorities", "is no PEM"),
     ] {
-        let error = Broker::start(served.config(Some(tls)), Arc::new(SystemClock)).await.err().unwrap().to_string();
+        let error = served.try_start(Some(tls)).await.err().unwrap().to_string();
         assert!(error.contains("TLS cannot be set up") && error.contains(&format!("`{setting}`")), "{error}");
         assert!(error.contains(words), "{words}: {error}");
     }

@@ -6,11 +6,13 @@ mod broker;
 mod http;
 mod stripe;
 
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
 use apiary_adapters::sources::stripe::StripeConfig;
-use apiary_adapters::{Webhook, WebhookConfig};
+use apiary_adapters::{StartError, Webhook, WebhookConfig};
+use apiary_daemon::{Notices, Supervisor};
 use apiary_identity::SystemClock;
 
 pub(crate) use broker::Broker;
@@ -32,7 +34,39 @@ pub(crate) fn stripe_config() -> StripeConfig {
     StripeConfig::new(vec![SECRET.into()])
 }
 
+/// A running adapter with the supervisor of its tasks.
+pub(crate) struct Adapter {
+    webhook: Webhook,
+    pub(crate) supervisor: Supervisor,
+}
+
+impl Adapter {
+    pub(crate) fn notices(&self) -> &Notices {
+        self.supervisor.notices()
+    }
+
+    pub(crate) async fn stop(self) {
+        self.webhook.stop().await;
+    }
+}
+
+impl Deref for Adapter {
+    type Target = Webhook;
+
+    fn deref(&self) -> &Webhook {
+        &self.webhook
+    }
+}
+
 /// Starts an adapter in front of this broker.
-pub(crate) async fn start(config: WebhookConfig, broker: &Arc<Broker>) -> Webhook {
-    Webhook::start(config, broker.clone(), Arc::new(SystemClock)).await.unwrap()
+pub(crate) async fn start(config: WebhookConfig, broker: &Arc<Broker>) -> Adapter {
+    try_start(config, broker).await.unwrap()
+}
+
+/// Starts an adapter, or returns the problem.
+pub(crate) async fn try_start(config: WebhookConfig, broker: &Arc<Broker>) -> Result<Adapter, StartError> {
+    let clock = Arc::new(SystemClock);
+    let supervisor = Supervisor::new(clock.clone());
+    let webhook = Webhook::start(config, broker.clone(), &supervisor, clock).await?;
+    Ok(Adapter { webhook, supervisor })
 }

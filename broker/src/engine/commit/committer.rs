@@ -193,7 +193,6 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Duration;
 
-    use apiary_daemon::Notices;
     use apiary_identity::SystemClock;
 
     use super::*;
@@ -243,7 +242,7 @@ mod tests {
 
     fn scene(turns: usize) -> Scene {
         let book = Book { turns: Arc::new(Semaphore::new(turns)), batches: Arc::default() };
-        let (tasks, finish) = (Supervisor::new(Notices::new(Arc::new(SystemClock))), CancellationToken::new());
+        let (tasks, finish) = (Supervisor::new(Arc::new(SystemClock)), CancellationToken::new());
         let committer = Committer::start(&tasks, "writer", book.clone(), &finish);
         tasks.close();
         Scene { book, tasks, finish, committer }

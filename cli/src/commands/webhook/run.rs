@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use apiary_adapters::sources::ALL;
 use apiary_adapters::{Endpoint, StartError, Webhook, WebhookConfig, WebhookLimits, webhook_path};
+use apiary_daemon::Supervisor;
 use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
@@ -71,14 +72,16 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     let client = profile::client(settings)?;
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let client = Arc::new(client);
-    let start = async || Webhook::start(config.clone(), client.clone(), profile::clock()).await.map_err(named);
+    let supervisor = Supervisor::new(profile::clock());
+    let start =
+        async || Webhook::start(config.clone(), client.clone(), &supervisor, profile::clock()).await.map_err(named);
     let Some(webhook) = signals.unless(open_with_room("the spool", start)).await else { return Ok(()) };
     let webhook = webhook?;
     note(&format!("ready: webhooks on {}", urls(webhook.address(), &config.endpoints).join(", ")));
     let shutdown = CancellationToken::new();
     let service = async {
         let ended = tokio::select! {
-            ended = daemon::until(&shutdown, webhook.failed()) => ended,
+            ended = daemon::until(&shutdown, supervisor.failed()) => ended,
             never = hangups.heed(context, || false) => match never {},
         };
         webhook.stop().await;
