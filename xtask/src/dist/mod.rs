@@ -2,6 +2,7 @@
 
 mod archive;
 mod glibc;
+mod sbom;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -45,8 +46,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = staging.path().join(&name);
     fs::create_dir(&folder)?;
     fill(&folder, &binary)?;
+    let seconds = commit_time()?;
+    if !sbom::write(&folder, seconds)? {
+        eprintln!("no SBOM: `cargo install cargo-cyclonedx --locked` adds one");
+    }
     let archive = out.join(format!("{name}.tar.gz"));
-    archive::write(staging.path(), &name, commit_time()?, &archive)?;
+    archive::write(staging.path(), &name, seconds, &archive)?;
     let file = archive.file_name().context("an archive has a name")?;
     let digest = children::output_of(Command::new("sha256sum").arg(file).current_dir(&out))?;
     fs::write(out.join(CHECKSUMS), digest)?;
