@@ -10,6 +10,7 @@ on_each_store!(
     a_database_without_a_schema_is_refused_with_advice,
     a_database_of_a_newer_broker_is_refused,
     an_altered_migration_is_refused,
+    a_database_of_an_old_format_is_refused_with_advice,
 );
 
 async fn a_schema_is_made_once_by_whoever_is_first(backend: Backend) {
@@ -48,6 +49,22 @@ async fn an_altered_migration_is_refused(backend: Backend) {
     backend.execute(&format!("UPDATE migrations SET checksum = {zero}")).await;
     assert_schema_refused(&*store, "altered").await;
     assert!(matches!(store.migrate().await, Err(StoreError::Schema(_))));
+}
+
+async fn a_database_of_an_old_format_is_refused_with_advice(backend: Backend) {
+    let store = backend.open().await;
+    let zero = if backend.kind() == "postgres" { "'\\x00'" } else { "x'00'" };
+    // Also if it had more migrations than this broker knows.
+    backend
+        .execute(&format!(
+            "UPDATE migrations SET checksum = {zero}; \
+             INSERT INTO migrations (version, description, success, checksum, execution_time) \
+             SELECT 999, 'more', success, checksum, 0 FROM migrations WHERE version = 1"
+        ))
+        .await;
+    assert_schema_refused(&*store, "start anew").await;
+    let refused = store.migrate().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Schema(_)) && refused.to_string().contains("start anew"), "{refused}");
 }
 
 async fn assert_schema_refused(store: &dyn Store, words: &str) {

@@ -6,7 +6,7 @@ use apiary_database::{query, sql};
 use apiary_store::{StoreError, StoreResult, schema};
 use sqlx::Row as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection as _, SqlSafeStr as _, raw_sql};
 
 use crate::fault::Fault;
@@ -14,13 +14,7 @@ use crate::{PostgresStore, connect};
 
 /// Returns every migration, in order. A released migration is never changed: its checksum is stored in every database.
 fn migrations() -> Vec<Migration> {
-    let all = [
-        (1, "foundation", include_str!("migrations/0001_foundation.sql")),
-        (2, "operations", include_str!("migrations/0002_operations.sql")),
-        (3, "recovery", include_str!("migrations/0003_recovery.sql")),
-        (4, "readiness", include_str!("migrations/0004_readiness.sql")),
-        (5, "health", include_str!("migrations/0005_health.sql")),
-    ];
+    let all = [(1, "foundation", include_str!("migrations/0001_foundation.sql"))];
     all.into_iter()
         .map(|(version, name, sql)| {
             Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
@@ -50,13 +44,29 @@ impl PostgresStore {
             return schema::compare(&migrations(), &[]);
         }
         let rows = session.rows(query(sql!("connections/applied_migrations.sql"))).await?;
-        let applied = rows
-            .iter()
-            .map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?)))
-            .collect::<Result<Vec<(i64, Vec<u8>)>, sqlx::Error>>()
-            .map_err(Fault::from)?;
-        schema::compare(&migrations(), &applied)
+        schema::compare(&migrations(), &applied(&rows).map_err(Fault::from)?)
     }
+}
+
+/// Reads the versions and checksums of the migrations that were run.
+fn applied(rows: &[PgRow]) -> Result<Vec<(i64, Vec<u8>)>, sqlx::Error> {
+    rows.iter().map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?))).collect()
+}
+
+/// Refuses a database of another format. The migrator would name a migration that it does not know, as if the broker were too old.
+async fn check_format(connection: &mut PgConnection) -> StoreResult<()> {
+    let failed = |error| StoreError::from(Fault::from(error));
+    let present = raw_sql(include_str!("connections/has_migrations.sql"))
+        .fetch_one(&mut *connection)
+        .await
+        .and_then(|row| row.try_get::<bool, _>("present"))
+        .map_err(failed)?;
+    if !present {
+        return Ok(());
+    }
+    let rows =
+        raw_sql(include_str!("connections/applied_migrations.sql")).fetch_all(connection).await.map_err(failed)?;
+    schema::check_unaltered(&migrations(), &applied(&rows).map_err(failed)?)
 }
 
 async fn migrate_with(connection: &mut PgConnection) -> StoreResult<()> {
@@ -70,6 +80,7 @@ async fn migrate_with(connection: &mut PgConnection) -> StoreResult<()> {
         .await
         .and_then(|row| row.try_get::<bool, _>("present"))
         .map_err(failed)?;
+    check_format(&mut transaction).await?;
     let mut migrator = Migrator::with_migrations(migrations());
     migrator.dangerous_set_table_name("apiary.migrations");
     if !present {

@@ -32,6 +32,8 @@ pub(super) async fn migrate(store: &SqliteStore) -> StoreResult<()> {
     let mut migrator = Migrator::with_migrations(migrations());
     migrator.dangerous_set_table_name("migrations");
     let _alone = store.alone.lock().await;
+    // The migrator would name a migration that it does not know first, as if the broker were too old.
+    schema::check_unaltered(&migrations(), &applied(store).await?)?;
     // On a connection of its own, which is gone afterwards, however far it came.
     let mut connection = store.writer.connect().await.map_err(sorted)?;
     let migrated = migrator.run_direct(None, &mut connection, false).await.map_err(|error| match error {
@@ -44,15 +46,16 @@ pub(super) async fn migrate(store: &SqliteStore) -> StoreResult<()> {
 
 /// Compares what was run with what this broker was built for.
 pub(super) async fn check(store: &SqliteStore) -> StoreResult<()> {
+    schema::compare(&migrations(), &applied(store).await?)
+}
+
+/// Reads the versions and checksums of the migrations that were run.
+async fn applied(store: &SqliteStore) -> StoreResult<Vec<(i64, Vec<u8>)>> {
     let applied = match read(&store.readers, query(sql!("connections/applied_migrations.sql"))).await {
         // A file that was never migrated has no such table.
         Err(StoreError::Schema(_)) => Vec::new(),
         other => other?,
     };
-    let applied = applied
-        .iter()
-        .map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?)))
-        .collect::<Result<Vec<(i64, Vec<u8>)>, sqlx::Error>>()
-        .map_err(sorted)?;
-    schema::compare(&migrations(), &applied)
+    let applied = applied.iter().map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?)));
+    applied.collect::<Result<_, sqlx::Error>>().map_err(sorted)
 }

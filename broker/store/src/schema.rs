@@ -7,6 +7,7 @@ use crate::{StoreError, StoreResult};
 /// Compares the migrations that were run (version and checksum) with those of this broker. [`StoreError::Schema`], with the remedy,
 /// if they differ.
 pub fn compare(wanted: &[Migration], applied: &[(i64, Vec<u8>)]) -> StoreResult<()> {
+    check_unaltered(wanted, applied)?;
     if let Some((version, _)) = applied.iter().find(|(version, _)| wanted.iter().all(|one| one.version != *version)) {
         return Err(StoreError::Schema(format!(
             "the database was migrated by a newer broker (migration {version} is not known here): start that version of \
@@ -21,13 +22,19 @@ pub fn compare(wanted: &[Migration], applied: &[(i64, Vec<u8>)]) -> StoreResult<
                     migration.version, migration.description
                 )));
             }
-            Some((version, checksum)) if *checksum != *migration.checksum => {
-                return Err(altered(*version));
-            }
             Some(_) => {}
         }
     }
     Ok(())
+}
+
+/// Refuses a database in which a migration is not the one of this broker. [`StoreError::Schema`], with the remedy.
+// Before anything else: such a database may have migrations of later numbers, too, and is no newer for that.
+pub fn check_unaltered(wanted: &[Migration], applied: &[(i64, Vec<u8>)]) -> StoreResult<()> {
+    let is_altered = |(version, checksum): &&(i64, Vec<u8>)| {
+        wanted.iter().any(|migration| migration.version == *version && *migration.checksum != **checksum)
+    };
+    applied.iter().find(is_altered).map_or(Ok(()), |(version, _)| Err(altered(*version)))
 }
 
 /// Returns the error for a migrator that refused to run.

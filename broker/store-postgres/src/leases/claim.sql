@@ -3,25 +3,20 @@
 -- Race won: the rows are locked by `claim_candidates.sql` in the same transaction, so all of them are still there.
 WITH taken AS (
     DELETE FROM apiary.queue AS waiting
-    USING unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS item (process_id, executor, lease_ms)
-    WHERE waiting.process_id = item.process_id
-    RETURNING waiting.process_id, waiting.colony, waiting.attempt, waiting.retries_spent, waiting.executor_type,
-              waiting.function, waiting.concurrency_key, item.executor, item.lease_ms
+    USING unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS item (process_id, executor, lease_ms), apiary.specs AS spec
+    WHERE waiting.process_id = item.process_id AND spec.process_id = item.process_id
+    RETURNING waiting.process_id, waiting.colony, waiting.attempt + 1 AS attempt, waiting.retries_spent, waiting.executor_type,
+              waiting.function, waiting.concurrency_key, item.executor,
+              least($4 + item.lease_ms, $4 + spec.max_exec_ms) AS expires_at_ms, $4 + spec.max_exec_ms AS exec_deadline_ms,
+              spec.max_retries, spec.submitter, spec.payload, spec.signature
 ),
 leased AS (
     INSERT INTO apiary.leases (
         process_id, colony, executor, claimed_at_ms, expires_at_ms, exec_deadline_ms, attempt, retries_spent,
         executor_type, function, concurrency_key
     )
-    SELECT taken.process_id, taken.colony, taken.executor, $4,
-           least($4 + taken.lease_ms, CASE WHEN spec.max_exec_ms > 0 THEN $4 + spec.max_exec_ms END),
-           CASE WHEN spec.max_exec_ms > 0 THEN $4 + spec.max_exec_ms END,
-           taken.attempt + 1, taken.retries_spent, taken.executor_type, taken.function, taken.concurrency_key
+    SELECT process_id, colony, executor, $4, expires_at_ms, exec_deadline_ms, attempt, retries_spent, executor_type, function,
+           concurrency_key
     FROM taken
-    JOIN apiary.specs AS spec ON spec.process_id = taken.process_id
-    RETURNING process_id, executor, attempt, retries_spent, expires_at_ms
 )
-SELECT leased.process_id, leased.executor, leased.attempt, leased.retries_spent, leased.expires_at_ms,
-       spec.max_retries, spec.submitter, spec.payload, spec.signature
-FROM leased
-JOIN apiary.specs AS spec ON spec.process_id = leased.process_id
+SELECT process_id, executor, attempt, retries_spent, expires_at_ms, max_retries, submitter, payload, signature FROM taken

@@ -2,7 +2,7 @@
 -- $1 process_id: uuid, $2 attempt: integer.
 -- Race won: one statement sees one moment, so that an attempt that just ends is found once.
 SELECT process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, result_payload, result_signature
-FROM apiary.attempts
+FROM apiary.all_attempts
 WHERE process_id = $1 AND attempt = $2
 UNION ALL
 SELECT process_id, attempt, executor, claimed_at_ms, NULL, 'running', NULL, NULL, NULL

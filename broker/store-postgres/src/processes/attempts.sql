@@ -4,7 +4,7 @@ SELECT process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason
 FROM (
     (
         SELECT process_id, attempt, executor, claimed_at_ms, ended_at_ms, ending, reason, result_payload, result_signature
-        FROM apiary.attempts
+        FROM apiary.all_attempts
         WHERE process_id = $1
         ORDER BY attempt DESC
         LIMIT $2

@@ -14,15 +14,33 @@ SELECT shown.process_id, shown.colony, shown.function, shown.executor_type, show
                AND (ahead.priority_time_us, ahead.process_id) < (waiting.priority_time_us, waiting.process_id)
        ) AS ahead,
        (
-           SELECT avg(greatest(ran.ended_at_ms - ran.claimed_at_ms, 0))::bigint FROM (
-               SELECT process_id, attempt FROM apiary.finished AS last
-               WHERE last.colony = $1 AND last.finished_at_ms >= $3
-               ORDER BY last.finished_at_ms DESC, last.process_id DESC
+           SELECT avg(
+               greatest(coalesce(done.finished_at_ms - done.claimed_at_ms, ran.ended_at_ms - ran.claimed_at_ms), 0)
+           )::bigint
+           FROM (
+               (
+                   SELECT process_id, attempt, finished_at_ms, claimed_at_ms
+                   FROM apiary.finished
+                   WHERE colony = $1 AND finished_at_ms >= $3 AND state = 'succeeded'
+                   ORDER BY finished_at_ms DESC
+                   LIMIT 10000
+               )
+               UNION ALL
+               (
+                   SELECT process_id, attempt, finished_at_ms, claimed_at_ms
+                   FROM apiary.finished
+                   WHERE colony = $1 AND finished_at_ms >= $3 AND state <> 'succeeded'
+                   ORDER BY finished_at_ms DESC
+                   LIMIT 10000
+               )
+               ORDER BY finished_at_ms DESC
                LIMIT 10000
            ) AS done
            JOIN apiary.specs AS did ON did.process_id = done.process_id
-           JOIN apiary.attempts AS ran ON ran.process_id = done.process_id AND ran.attempt = done.attempt
+           LEFT JOIN apiary.attempts AS ran
+               ON done.claimed_at_ms IS NULL AND ran.process_id = done.process_id AND ran.attempt = done.attempt
            WHERE waiting.process_id IS NOT NULL AND did.executor_type = spec.executor_type
+               AND (done.claimed_at_ms IS NOT NULL OR ran.claimed_at_ms IS NOT NULL)
        ) AS run_ms_mean
 FROM apiary.specs AS spec
 JOIN apiary.processes AS shown ON shown.process_id = spec.process_id

@@ -1,11 +1,21 @@
--- Moves dead letters and failed processes from `finished` to `queue`, with all their retries. Their attempts stay, and the numbering
--- continues. Returns the moved ones.
+-- Moves dead letters and failed processes from `finished` to `queue`, with all their retries, and their last attempts to `attempts`. The
+-- numbering of attempts continues. Returns the moved ones.
 -- $1 colony: bigint, $2 process_id: uuid[], $3 now_ms: bigint.
 -- Race won: of two transactions that redrive, delete or discard the same process, exactly one finds its row unchanged.
 WITH taken AS (
     DELETE FROM apiary.finished
     WHERE colony = $1 AND process_id = ANY ($2) AND state IN ('dead_letter', 'failed') AND replaced_by IS NULL
-    RETURNING process_id, colony, attempt
+    RETURNING process_id, colony, attempt, executor, claimed_at_ms, finished_at_ms, ending, reason, result_signature,
+              result_payload
+),
+kept AS (
+    INSERT INTO apiary.attempts (
+        process_id, executor, claimed_at_ms, ended_at_ms, attempt, ending, reason, result_signature, result_payload
+    )
+    SELECT process_id, executor, claimed_at_ms, finished_at_ms, attempt, coalesce(ending, 'succeeded'), reason,
+           result_signature, result_payload
+    FROM taken
+    WHERE executor IS NOT NULL
 )
 INSERT INTO apiary.queue (
     process_id, colony, priority_time_us, since_ms, wait_deadline_ms, attempt, retries_spent, executor_type,

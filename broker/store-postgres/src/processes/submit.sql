@@ -6,6 +6,8 @@
 -- $19 payload: bytea[], $20 requires: text[] (JSON or null), $21 concurrency_key: text[], $22 rate_key: text[],
 -- $23 submit_by_ms: bigint[], $24 now_ms: bigint, $25 parents that have not succeeded: text[] (JSON or null).
 -- A process is not stored if its process id or live idempotency key exists, or if it was deleted.
+-- The two sub-selects of `fresh` are probes of an index for each item. `NOT EXISTS` would be a join, for which all specs are read while
+-- the statistics say that there are few. No later step joins either: that compares every item with every other.
 -- Races won:
 -- - Same key at two brokers: the second waits for the first's commit, then finds the key live and gets no row. Keys are inserted in one
 --   order everywhere, so that two batches cannot wait for each other.
@@ -16,14 +18,14 @@ WITH fresh AS (
     FROM unnest(
         $1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::integer[],
         $9::integer[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::bigint[],
-        $20::text[], $21::text[], $22::text[], $23::bigint[], $25::text[]
+        $17::bytea[], $18::bytea[], $19::bytea[], $20::text[], $21::text[], $22::text[], $23::bigint[], $25::text[]
     ) AS item (
         process_id, colony, submitter, priority_time_us, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
         max_retries, function, executor_type, executor_names, labels, not_before_ms, idempotency_key,
-        idempotency_expires_at_ms, requires, concurrency_key, rate_key, submit_by_ms, parents
+        idempotency_expires_at_ms, digest, signature, payload, requires, concurrency_key, rate_key, submit_by_ms, parents
     )
-    WHERE NOT EXISTS (SELECT FROM apiary.specs AS known WHERE known.process_id = item.process_id)
-        AND NOT EXISTS (SELECT FROM apiary.deleted AS gone WHERE gone.process_id = item.process_id)
+    WHERE (SELECT 1 FROM apiary.specs AS known WHERE known.process_id = item.process_id) IS NULL
+        AND (SELECT 1 FROM apiary.deleted AS gone WHERE gone.process_id = item.process_id) IS NULL
 ),
 keyed AS (
     INSERT INTO apiary.idempotency_keys AS held (colony, function, key, process_id, expires_at_ms)
@@ -42,18 +44,16 @@ accepted AS (
 ),
 kept AS (
     INSERT INTO apiary.specs (
-        process_id, colony, submitter, priority_time_us, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
-        max_retries, function, executor_type, executor_names, labels, digest, signature, payload, submit_by_ms,
-        requires, concurrency_key, rate_key
+        process_id, colony, submitter, priority_time_us, submitted_at_ms, submit_by_ms, max_wait_ms, max_exec_ms, priority,
+        max_retries, function, executor_type, digest, executor_names, labels, requires, concurrency_key, rate_key, signature,
+        payload
     )
     SELECT
-        process_id, colony, submitter, priority_time_us, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
-        max_retries, function, executor_type, executor_names::jsonb, labels::jsonb, digest, signature, payload,
-        submit_by_ms, requires::jsonb, concurrency_key, rate_key
+        process_id, colony, submitter, priority_time_us, submitted_at_ms, submit_by_ms,
+        CASE WHEN max_wait_ms > 0 THEN max_wait_ms END, CASE WHEN max_exec_ms > 0 THEN max_exec_ms END, priority, max_retries,
+        function, executor_type, digest, executor_names::jsonb, labels::jsonb, requires::jsonb, concurrency_key, rate_key,
+        signature, payload
     FROM accepted
-    JOIN unnest($1::uuid[], $17::bytea[], $18::bytea[], $19::bytea[]) AS body (process_id, digest, signature, payload)
-        USING (process_id)
-    ORDER BY process_id
     RETURNING specs.process_id
 ),
 waiting AS (
@@ -65,7 +65,6 @@ waiting AS (
         process_id, colony, priority_time_us, $24, CASE WHEN max_wait_ms > 0 THEN $24 + max_wait_ms END, 0, 0,
         executor_type, executor_names::jsonb, function, requires::jsonb, concurrency_key, rate_key
     FROM accepted
-    JOIN kept USING (process_id)
     WHERE (not_before_ms IS NULL OR not_before_ms <= $24) AND parents IS NULL
 ),
 set_aside AS (
@@ -73,14 +72,12 @@ set_aside AS (
     SELECT process_id, colony, $24, greatest(not_before_ms, $24), 0, 0,
            CASE WHEN parents IS NULL THEN 'not_before' ELSE 'parents' END, jsonb_array_length(parents::jsonb)
     FROM accepted
-    JOIN kept USING (process_id)
     WHERE not_before_ms > $24 OR parents IS NOT NULL
 ),
 dependent AS (
     INSERT INTO apiary.dependencies (child, parent)
     SELECT process_id, parent::uuid
     FROM accepted
-    JOIN kept USING (process_id)
     CROSS JOIN LATERAL jsonb_array_elements_text(parents::jsonb) AS parent
     WHERE parents IS NOT NULL
 )

@@ -1,5 +1,5 @@
--- Moves failed processes and dead letters back to `queue`, with all their retries, for specs of the same submitter with their
--- idempotency keys. Stores the specs, so that none of them redrives twice. Returns the moved processes.
+-- Moves failed processes and dead letters back to `queue`, with all their retries, and their last attempts to `attempts`, for specs of
+-- the same submitter with their idempotency keys. Stores the specs, so that none of them redrives twice. Returns the moved processes.
 -- $1 process_id of the specs: uuid[], $2 the processes that hold the keys: uuid[], $3 colony: bigint[], $4 submitter: bigint[],
 -- $5 digest: bytea[], $6 submit_by_ms: bigint[], $7 now_ms: bigint.
 -- Race won: of two transactions that redrive the same process, exactly one finds its row unchanged. If two brokers have the same spec,
@@ -15,9 +15,19 @@ WITH taken AS (
         AND now.colony = item.colony AND before.colony = item.colony AND now.grantee = before.grantee
         AND NOT EXISTS (SELECT FROM apiary.deleted AS gone WHERE gone.process_id = item.process_id)
         AND NOT EXISTS (SELECT FROM apiary.specs AS known WHERE known.process_id = item.process_id)
-    RETURNING ended.process_id, ended.colony, ended.attempt, item.process_id AS spec_id, item.digest, item.submit_by_ms,
-              spec.priority_time_us, spec.max_wait_ms, spec.executor_type, spec.executor_names, spec.function, spec.requires,
+    RETURNING ended.process_id, ended.colony, ended.attempt, ended.executor, ended.claimed_at_ms, ended.finished_at_ms,
+              ended.ending, ended.reason, ended.result_signature, ended.result_payload, item.process_id AS spec_id, item.digest,
+              item.submit_by_ms, spec.priority_time_us, spec.max_wait_ms, spec.executor_type, spec.executor_names, spec.function, spec.requires,
               spec.concurrency_key, spec.rate_key
+),
+kept AS (
+    INSERT INTO apiary.attempts (
+        process_id, executor, claimed_at_ms, ended_at_ms, attempt, ending, reason, result_signature, result_payload
+    )
+    SELECT process_id, executor, claimed_at_ms, finished_at_ms, attempt, coalesce(ending, 'succeeded'), reason,
+           result_signature, result_payload
+    FROM taken
+    WHERE executor IS NOT NULL
 ),
 remembered AS (
     INSERT INTO apiary.deleted (process_id, colony, digest, state, redrove, forget_at_ms)

@@ -7,8 +7,16 @@ SELECT due.process_id, due.colony
 FROM apiary.colonies AS colony
 CROSS JOIN LATERAL (
     SELECT ended.process_id, ended.colony
-    FROM apiary.finished AS ended
-    WHERE ended.colony = colony.key AND ended.state = $1 AND ended.finished_at_ms <= $2
+    FROM (
+        SELECT process_id, colony, finished_at_ms
+        FROM apiary.finished
+        WHERE state = 'succeeded' AND $1 = 'succeeded'
+        UNION ALL
+        SELECT process_id, colony, finished_at_ms
+        FROM apiary.finished
+        WHERE state <> 'succeeded' AND state = $1
+    ) AS ended
+    WHERE ended.colony = colony.key AND ended.finished_at_ms <= $2
         AND NOT EXISTS (
             SELECT FROM apiary.idempotency_keys AS held
             WHERE held.process_id = ended.process_id AND held.expires_at_ms > $3
