@@ -408,7 +408,9 @@ CREATE VIEW apiary.processes AS
            spec.submitter, spec.labels, life.state, life.attempt, life.retries_spent, life.since_ms, life.until_ms,
            submitter.name AS submitter_name, executor.name AS executor_name,
            coalesce(life.reason, last.reason) AS reason, life.ended_by, life.cancel_deadline_ms, life.cause,
-           CASE WHEN progress.attempt = life.attempt THEN progress.percent END AS percent, progress.message AS progress
+           CASE WHEN progress.attempt = life.attempt THEN progress.percent END AS percent, progress.message AS progress,
+           -- The same colony, by which the tables of the states have indexes, too.
+           life.colony AS life_colony
     FROM apiary.specs AS spec
     JOIN apiary.states AS life ON life.process_id = spec.process_id
     LEFT JOIN apiary.grants AS submitter ON submitter.key = spec.submitter

@@ -8,16 +8,22 @@ FROM apiary.colonies AS colony
 CROSS JOIN LATERAL (
     SELECT ended.process_id, ended.colony
     FROM (
-        SELECT process_id, colony, finished_at_ms
-        FROM apiary.finished
-        WHERE state = 'succeeded' AND $1 = 'succeeded'
+        (
+            SELECT process_id, colony, finished_at_ms
+            FROM apiary.finished
+            WHERE colony = colony.key AND state = 'succeeded' AND $1 = 'succeeded' AND finished_at_ms <= $2
+            ORDER BY finished_at_ms
+        )
         UNION ALL
-        SELECT process_id, colony, finished_at_ms
-        FROM apiary.finished
-        WHERE state <> 'succeeded' AND state = $1
+        (
+            SELECT process_id, colony, finished_at_ms
+            FROM apiary.finished
+            WHERE colony = colony.key AND state <> 'succeeded' AND state = $1 AND finished_at_ms <= $2
+            ORDER BY finished_at_ms
+        )
     ) AS ended
-    WHERE ended.colony = colony.key AND ended.finished_at_ms <= $2
-        AND NOT EXISTS (
+    WHERE
+        NOT EXISTS (
             SELECT FROM apiary.idempotency_keys AS held
             WHERE held.process_id = ended.process_id AND held.expires_at_ms > $3
         )
