@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apiary_broker::config::StoreConfig;
-use apiary_store::Store;
+use apiary_store::{Store, documents};
 use apiary_store_postgres::{PostgresOptions, PostgresStore};
 use apiary_store_sqlite::SqliteStore;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -112,6 +112,29 @@ impl Backend {
         }
     }
 
+    /// Replaces text in all documents of a column past every store, each of which is about a process and has the text.
+    pub async fn alter_documents(&self, table: &str, column: &str, from: &str, to: &str) {
+        let sql = format!("SELECT process_id, {column} FROM {table}");
+        let select = AssertSqlSafe(sql.as_str());
+        let found: Result<Vec<(Uuid, Vec<u8>)>, _> = match &self.0 {
+            Database::Postgres { url, .. } => sqlx::query_as(select).fetch_all(&mut postgres(url).await).await,
+            Database::Sqlite { .. } => sqlx::query_as(select).fetch_all(&mut sqlite(&self.path()).await).await,
+        };
+        for (process_id, stored) in found.unwrap_or_else(|error| panic!("{sql}: {error}")) {
+            let altered = altered(&stored, from, to);
+            let (altered, process_id) = (self.literal(&altered), self.literal(process_id.as_bytes()));
+            let process_id =
+                if self.kind() == "postgres" { format!("encode({process_id}, 'hex')::uuid") } else { process_id };
+            self.execute(&format!("UPDATE {table} SET {column} = {altered} WHERE process_id = {process_id}")).await;
+        }
+    }
+
+    /// Returns bytes as SQL.
+    pub fn literal(&self, bytes: &[u8]) -> String {
+        let hex = hex::encode(bytes);
+        if self.kind() == "postgres" { format!("'\\x{hex}'::bytea") } else { format!("x'{hex}'") }
+    }
+
     /// Reads a number past every store.
     pub async fn number(&self, sql: &str) -> i64 {
         let read = match &self.0 {
@@ -160,6 +183,14 @@ impl Backend {
             Database::Postgres { .. } => panic!("Postgres has no file"),
         }
     }
+}
+
+/// Returns a stored document with other text, as it would be stored.
+pub fn altered(stored: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let document = documents::unpack(stored).expect("a document");
+    let text = std::str::from_utf8(&document).expect("text");
+    assert!(text.contains(from), "{text}");
+    documents::pack(text.replace(from, to).as_bytes())
 }
 
 impl Hold {

@@ -15,7 +15,7 @@ pub mod stripe;
 pub mod web;
 
 pub use apiary_executor_sdk::testing::{blocking, eventually, eventually_within};
-pub use backend::{Backend, Hold};
+pub use backend::{Backend, Hold, altered};
 pub use binary::apiary_binary;
 pub use cluster::{PgBouncer, Server};
 pub use colony::{TestColony, flip, grant_document, spoil};

@@ -11,7 +11,7 @@ use apiary_store::model::{
     ClaimResult, ClaimSlot, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, RenewedLease,
     SpecRecord,
 };
-use apiary_store::{LeaseStore, StoreResult, checks, rows};
+use apiary_store::{LeaseStore, StoreResult, checks, documents, rows};
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
@@ -91,7 +91,7 @@ impl LeaseStore for PostgresStore {
                 .bind(column(&sorted, |completion| completion.lease.process_id))
                 .bind(column(&sorted, |completion| completion.lease.attempt))
                 .bind(column(&sorted, |completion| completion.lease.executor.0))
-                .bind(column(&sorted, |completion| &completion.payload[..]))
+                .bind(column(&sorted, |completion| documents::pack(&completion.payload)))
                 .bind(column(&sorted, |completion| completion.signature.as_bytes()))
                 .bind(now_ms);
             Ok::<_, Fault>(lease_ends(&self.session().await?.changes(statement).await?)?)
@@ -114,7 +114,7 @@ impl LeaseStore for PostgresStore {
                 .bind(column(&sorted, |failure| failure.only_if_over_at_ms))
                 .bind(column(&sorted, |failure| failure.ending.as_str()))
                 .bind(column(&sorted, |failure| checks::storable(&failure.reason).into_owned()))
-                .bind(column(&sorted, |failure| failure.result.as_ref().map(|(payload, _)| &payload[..])))
+                .bind(column(&sorted, |failure| failure.result.as_ref().map(|(payload, _)| documents::pack(payload))))
                 .bind(column(&sorted, |failure| failure.result.as_ref().map(|(_, signature)| signature.as_bytes())))
                 .bind(column(&sorted, |failure| failure.next.as_str()))
                 .bind(column(&sorted, |failure| failure.blocked_until_ms))

@@ -9,7 +9,7 @@ use apiary_store::model::{
     Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
     SubmitResult,
 };
-use apiary_store::{ProcessStore, StoreError, StoreResult, checks, rows};
+use apiary_store::{ProcessStore, StoreError, StoreResult, checks, documents, rows};
 use uuid::Uuid;
 
 use crate::fault::{Conflicts, Fault};
@@ -194,7 +194,7 @@ async fn keep(session: &mut Session, open: &[&NewProcess], now_ms: i64) -> Resul
         .bind(column(open, |process| process.idempotency.as_ref().map(|(_, expires_at_ms)| *expires_at_ms)))
         .bind(column(open, |process| process.digest.0.as_slice()))
         .bind(column(open, |process| process.signature.as_bytes()))
-        .bind(column(open, |process| &process.payload[..]))
+        .bind(column(open, |process| documents::pack(&process.payload)))
         .bind(column(open, |process| checks::json_if_any(&process.requires, process.requires.is_empty())))
         .bind(column(open, |process| process.concurrency_key.as_deref()))
         .bind(column(open, |process| process.rate_key.as_deref()))

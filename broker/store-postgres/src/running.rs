@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use apiary_database::{query, sql};
+use apiary_store::documents::{self, HEAD_BYTES};
 use apiary_store::limits::ATTRIBUTES_MAX;
 use apiary_store::logbook::{LogFit, Totals, fit};
 use apiary_store::model::{
@@ -34,7 +35,7 @@ impl RunningStore for PostgresStore {
                 }))
                 .bind(column(reports, |report| report.has_checkpoint))
                 .bind(column(reports, |report| report.signature.as_bytes()))
-                .bind(column(reports, |report| &report.payload[..]))
+                .bind(column(reports, |report| documents::pack(&report.payload)))
                 .bind(now_ms);
             let found = self.session().await?.rows(statement).await?;
             Ok::<_, Fault>(found.iter().map(|row| rows::reported(row)).collect::<StoreResult<_>>()?)
@@ -51,7 +52,7 @@ impl RunningStore for PostgresStore {
         if process_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(sql!("leases/claim_checkpoint_sizes.sql")).bind(process_ids);
+        let select = query(sql!("leases/claim_checkpoint_sizes.sql")).bind(process_ids).bind(HEAD_BYTES);
         self.session().await?.rows(select).await?.iter().map(|row| rows::checkpoint_size(row)).collect()
     }
 

@@ -11,7 +11,7 @@ use apiary_store::model::{
     AttributeBatch, ClaimSlot, Completion, Failure, LastSeen, LeaseRef, LogBatch, NewLogLine, NewProcess, Release,
     Renewal, Report, Resubmission,
 };
-use apiary_store::{StoreError, StoreResult, checks};
+use apiary_store::{StoreError, StoreResult, checks, documents};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -49,10 +49,11 @@ pub(super) struct BlobSlice {
 impl Documents {
     pub(super) fn add(&mut self, signature: &Signature, payload: &[u8]) -> BlobSlice {
         let (at, signature) = (self.0.len() + 1, signature.as_bytes());
+        let payload = documents::pack(payload);
         let (signature_bytes, payload_bytes) = (signature.len(), payload.len());
         let place = BlobSlice { at, signature_bytes, payload_at: at + signature_bytes, payload_bytes };
         self.0.extend_from_slice(signature);
-        self.0.extend_from_slice(payload);
+        self.0.extend(payload);
         place
     }
 
@@ -271,7 +272,8 @@ pub(super) struct FailureItem {
 }
 
 impl FailureItem {
-    pub(super) fn new(failure: &Failure, documents: &mut Documents) -> Self {
+    /// Without documents, the item has no result.
+    pub(super) fn new(failure: &Failure, documents: Option<&mut Documents>) -> Self {
         Self {
             lease: LeaseItem::new(&failure.lease),
             only_if_over_at_ms: failure.only_if_over_at_ms,
@@ -282,7 +284,7 @@ impl FailureItem {
             blocked_until_ms: failure.blocked_until_ms,
             retries_spent: failure.retries_spent,
             // Without a result the item has no position, and the statement stores null.
-            result: failure.result.as_ref().map(|(payload, signature)| documents.add(signature, payload)),
+            result: failure.result.as_ref().zip(documents).map(|((payload, signature), to)| to.add(signature, payload)),
         }
     }
 }

@@ -100,7 +100,7 @@ impl LeaseStore for SqliteStore {
         // Checked before the statements, which trust the word of the next state.
         checks::check_failures(failures)?;
         let mut documents = Documents::default();
-        let items = list(failures.iter().map(|failure| FailureItem::new(failure, &mut documents)))?;
+        let items = list(failures.iter().map(|failure| FailureItem::new(failure, Some(&mut documents))))?;
         let mut write = Write::begin(&self.writer).await?;
         let keep = query(sql!("leases/fail.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
         let ended = process_ids(&write.rows(keep).await?)?;
@@ -112,7 +112,7 @@ impl LeaseStore for SqliteStore {
         let set: HashSet<&Uuid> = ended.iter().collect();
         let routed = failures.iter().filter(|failure| set.contains(&failure.lease.process_id));
         // Without the results: the first statement has stored them, and these steps do not read them.
-        let items = list(routed.map(|failure| FailureItem::new(failure, &mut Documents::default())))?;
+        let items = list(routed.map(|failure| FailureItem::new(failure, None)))?;
         for statement in [sql!("steps/fail_wait.sql"), sql!("steps/fail_block.sql"), sql!("steps/fail_finish.sql")] {
             write.changed(query(statement).bind(items.clone()).bind(now_ms)).await?;
         }

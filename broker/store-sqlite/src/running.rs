@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use apiary_database::{query, sql};
+use apiary_store::documents::HEAD_BYTES;
 use apiary_store::limits::ATTRIBUTES_MAX;
 use apiary_store::logbook::{LogFit, Totals, fit};
 use apiary_store::model::{
@@ -44,7 +45,7 @@ impl RunningStore for SqliteStore {
         if process_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = query(sql!("leases/claim_checkpoint_sizes.sql")).bind(ids(process_ids)?);
+        let select = query(sql!("leases/claim_checkpoint_sizes.sql")).bind(ids(process_ids)?).bind(HEAD_BYTES);
         read(&self.readers, select).await?.iter().map(|row| rows::checkpoint_size(row)).collect()
     }
 

@@ -6,6 +6,7 @@
 
 pub mod checks;
 mod contract;
+pub mod documents;
 mod error;
 pub mod lifecycle;
 pub mod limits;

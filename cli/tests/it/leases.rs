@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::local::Local;
 use crate::scene::{Ran, Scene};
-use crate::tampering::alter;
+use crate::tampering::{alter, alter_document};
 
 /// A colony, and the key of its executor `by-hand`.
 struct Desk {
@@ -240,17 +240,24 @@ fn the_colonys_rules_and_those_of_a_file_are_asked_too() {
 #[test]
 fn work_that_was_altered_in_the_database_is_refused_and_never_printed() {
     let desk = Desk::new();
+    let database = desk.scene.path("data/broker.db");
+    let refused = |process_id: &str, altered: &str| {
+        let ran = desk.claim(&["--wait", "1s"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (8, ""), "{altered}: {}", ran.stderr);
+        assert!(ran.stderr.contains(process_id), "{altered}: {}", ran.stderr);
+        assert_eq!(desk.get(process_id)["state"], "dead_letter", "{altered}");
+    };
+    let submit = || desk.submit("print", &["--args", r#"{"to":"ada"}"#]);
+    let process_id = submit();
+    alter_document(&database, "specs", "payload", &process_id, "ada", "eve");
+    refused(&process_id, "the document");
     for sql in [
-        "UPDATE specs SET payload = CAST(replace(CAST(payload AS TEXT), 'ada', 'eve') AS BLOB) WHERE process_id = ?1",
         "UPDATE specs SET signature = zeroblob(64) WHERE process_id = ?1",
         "UPDATE specs SET submitter = (SELECT key FROM grants WHERE name = 'stripe-adapter') WHERE process_id = ?1",
     ] {
-        let process_id = desk.submit("print", &["--args", r#"{"to":"ada"}"#]);
-        alter(&desk.scene.path("data/broker.db"), sql, Some(&process_id));
-        let ran = desk.claim(&["--wait", "1s"]);
-        assert_eq!((ran.code, ran.stdout.as_str()), (8, ""), "{sql}: {}", ran.stderr);
-        assert!(ran.stderr.contains(&process_id), "{sql}: {}", ran.stderr);
-        assert_eq!(desk.get(&process_id)["state"], "dead_letter", "{sql}");
+        let process_id = submit();
+        alter(&database, sql, Some(&process_id));
+        refused(&process_id, sql);
     }
 }
 

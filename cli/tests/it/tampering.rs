@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use apiary_tests::altered;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
@@ -11,10 +12,7 @@ use crate::scene::Scene;
 
 /// Broken links, each with the alteration of the database that breaks it for process `?1`.
 const ALTERATIONS: [(&str, &str); 15] = [
-    (
-        "spec",
-        "UPDATE specs SET payload = CAST(replace(CAST(payload AS TEXT), 'world', 'w0rld') AS BLOB) WHERE process_id = ?1",
-    ),
+    ("spec", "UPDATE specs SET payload = substr(payload, 1, 40) WHERE process_id = ?1"),
     ("spec", "UPDATE specs SET signature = zeroblob(64) WHERE process_id = ?1"),
     ("spec", "UPDATE specs SET signature = x'00' WHERE process_id = ?1"),
     ("spec", "UPDATE specs SET function = 'sleep' WHERE process_id = ?1"),
@@ -24,10 +22,7 @@ const ALTERATIONS: [(&str, &str); 15] = [
         "spec",
         "UPDATE specs SET submitter = (SELECT key FROM grants WHERE name = 'stripe-adapter') WHERE process_id = ?1",
     ),
-    (
-        "attempt 1",
-        "UPDATE attempts SET result_payload = CAST(replace(CAST(result_payload AS TEXT), 'world', 'w0rld') AS BLOB) WHERE process_id = ?1",
-    ),
+    ("attempt 1", "UPDATE attempts SET result_payload = substr(result_payload, 1, 40) WHERE process_id = ?1"),
     ("attempt 1", "UPDATE attempts SET result_signature = zeroblob(64) WHERE process_id = ?1"),
     ("attempt 1", "UPDATE attempts SET result_payload = NULL, result_signature = NULL WHERE process_id = ?1"),
     ("attempt 1", "UPDATE attempts SET ending = 'failed' WHERE process_id = ?1"),
@@ -49,6 +44,11 @@ fn every_altered_byte_breaks_its_link() {
         local.run(&["process", "verify", &process_id]).ok();
         alter(&scene.path("data/broker.db"), sql, Some(&process_id));
         expect_broken(&local, &process_id, link, sql);
+    }
+    for (link, table, column) in [("spec", "specs", "payload"), ("attempt 1", "attempts", "result_payload")] {
+        let process_id = local.echo(r#"{"hello":"world"}"#);
+        alter_document(&scene.path("data/broker.db"), table, column, &process_id, "world", "w0rld");
+        expect_broken(&local, &process_id, link, column);
     }
 }
 
@@ -78,15 +78,32 @@ fn expect_broken(local: &Local, process_id: &str, link: &str, sql: &str) {
 
 /// Writes to the broker's database, as an attacker with access to the disk would.
 pub(crate) fn alter(database: &Path, sql: &str, process_id: Option<&str>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let options = SqliteConnectOptions::new().filename(database);
-        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    on(database, async |mut connection| {
         let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
         if let Some(process_id) = process_id {
-            query = query.bind(process_id.parse::<uuid::Uuid>().unwrap().as_bytes().to_vec());
+            query = query.bind(process_id.parse::<uuid::Uuid>().unwrap());
         }
         assert!(query.execute(&mut connection).await.unwrap().rows_affected() > 0, "nothing was altered by: {sql}");
         connection.close().await.unwrap();
     });
+}
+
+/// Replaces text in a document, as an attacker who knows how documents are stored would.
+pub(crate) fn alter_document(database: &Path, table: &str, column: &str, process_id: &str, from: &str, to: &str) {
+    on(database, async |mut connection| {
+        let process_id: uuid::Uuid = process_id.parse().unwrap();
+        let select = format!("SELECT {column} FROM {table} WHERE process_id = ?1");
+        let select = sqlx::query_scalar(sqlx::AssertSqlSafe(select)).bind(process_id);
+        let stored: Vec<u8> = select.fetch_one(&mut connection).await.unwrap();
+        let update = format!("UPDATE {table} SET {column} = ?2 WHERE process_id = ?1");
+        let update = sqlx::query(sqlx::AssertSqlSafe(update)).bind(process_id);
+        update.bind(altered(&stored, from, to)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
+}
+
+fn on(database: &Path, run: impl AsyncFnOnce(SqliteConnection)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let options = SqliteConnectOptions::new().filename(database);
+    runtime.block_on(async { run(SqliteConnection::connect_with(&options).await.unwrap()).await });
 }

@@ -9,6 +9,7 @@ use apiary_executor_sdk::{
     AttributeKind, CancellationToken, Client, ClientError, Executor, Failure, LogLevel, Output, Work,
 };
 use apiary_identity::{Backoff, Clock as _, Content, Envelope, Revocation, SystemClock};
+use apiary_store::documents;
 use apiary_tests::TestColony;
 use apiary_tests::colony::state_of;
 use apiary_tests::eventually;
@@ -110,9 +111,8 @@ async fn a_forged_checkpoint_is_refused_and_the_handler_never_sees_it(colony: Te
     // An attacker in the database wants the work to continue from another checkpoint.
     let forged = colony.progress(&lease, 2).with_checkpoint(Content::from_bytes(b"8"));
     let payload = Envelope::seal(&colony.key_of("ada"), &forged).unwrap().payload;
-    let hex: String = payload.iter().map(|byte| format!("{byte:02x}")).collect();
-    let literal = if colony.backend.kind() == "postgres" { format!("'\\x{hex}'") } else { format!("x'{hex}'") };
-    colony.backend.execute(&format!("UPDATE progress SET checkpoint_payload = {literal}")).await;
+    let stored = colony.backend.literal(&documents::pack(&payload));
+    colony.backend.execute(&format!("UPDATE progress SET checkpoint_payload = {stored}")).await;
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     let (_running, stop) = run(bee, move |_| {

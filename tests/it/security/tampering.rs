@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::{CancellationToken, Client, Executor, Failure, Work};
 use apiary_tests::colony::state_of;
-use apiary_tests::{TestColony, eventually};
+use apiary_tests::{Backend, TestColony, eventually};
 
 on_each_store!(
     an_altered_spec_is_refused_reported_and_dead_lettered,
+    a_damaged_spec_is_refused_reported_and_dead_lettered,
     an_altered_grant_is_refused_reported_and_dead_lettered,
     a_spec_moved_to_another_process_is_refused
 );
@@ -35,10 +36,10 @@ fn run_bee(bee: Client) -> (Arc<AtomicUsize>, CancellationToken) {
     (count, stop)
 }
 
-async fn set_aside_and_serving_on(colony: &TestColony, tamper: &str, words: &str) {
+async fn set_aside_and_serving_on(colony: &TestColony, tamper: impl AsyncFnOnce(&Backend), words: &str) {
     let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
     let id = user.submit_json("t", "f", &serde_json::json!({ "amount": 100 })).await.unwrap().process_id;
-    colony.backend.execute(tamper).await;
+    tamper(&colony.backend).await;
     let (count, stop) = run_bee(bee);
     eventually("it is a dead letter", async || (state_of(&reader, id).await == ProcessState::DeadLetter).then_some(()))
         .await;
@@ -57,15 +58,17 @@ async fn set_aside_and_serving_on(colony: &TestColony, tamper: &str, words: &str
 
 // Case X3.
 async fn an_altered_spec_is_refused_reported_and_dead_lettered(colony: TestColony) {
-    let tamper = match colony.backend.kind() {
-        "postgres" => {
-            "UPDATE specs SET payload = convert_to(replace(convert_from(payload, 'UTF8'), '\"amount\":100', '\"amount\":999'), 'UTF8')"
-        }
-        _ => {
-            "UPDATE specs SET payload = CAST(replace(CAST(payload AS TEXT), '\"amount\":100', '\"amount\":999') AS BLOB)"
-        }
+    let tamper = async |backend: &Backend| {
+        backend.alter_documents("specs", "payload", "\"amount\":100", "\"amount\":999").await;
     };
     set_aside_and_serving_on(&colony, tamper, "spec").await;
+}
+
+// Case X3.
+async fn a_damaged_spec_is_refused_reported_and_dead_lettered(colony: TestColony) {
+    // The beginning of a compressed document, without the rest.
+    let sql = format!("UPDATE specs SET payload = {}", colony.backend.literal(&[1, 0x60]));
+    set_aside_and_serving_on(&colony, async |backend: &Backend| backend.execute(&sql).await, "spec").await;
 }
 
 // Case X3.
@@ -78,7 +81,7 @@ async fn an_altered_grant_is_refused_reported_and_dead_lettered(colony: TestColo
             "UPDATE grants SET payload = CAST(replace(CAST(payload AS TEXT), '\"ada\"', '\"eve\"') AS BLOB) WHERE name = 'ada'"
         }
     };
-    set_aside_and_serving_on(&colony, tamper, "grant").await;
+    set_aside_and_serving_on(&colony, async |backend: &Backend| backend.execute(tamper).await, "grant").await;
 }
 
 /// Two correctly signed specs, swapped in the database: each is wanted work, but under the wrong process.

@@ -3,6 +3,8 @@
 -- Signed bytes (grants, specs, results) are written once and never updated. A process's state is which one of `queue`, `blocked`,
 -- `leases`, `finished` holds its row. Times are Unix milliseconds unless a name says otherwise.
 --
+-- The payloads of specs, results and progress are compressed, one by one: `broker/store/src/documents.rs`.
+--
 -- Each row and each index entry is paid for in write-ahead log, in disk and in time, for every process. Therefore:
 -- - columns that are 8 bytes wide come first, then those of 4, then the rest, so that no padding is stored; null where there is nothing;
 -- - the last attempt of a finished process is a part of its row in `finished`;

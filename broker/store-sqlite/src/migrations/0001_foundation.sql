@@ -2,7 +2,8 @@
 --
 -- The same tables as in Postgres. The signed bytes (grants, specs, results in attempts) are written once and never
 -- updated. A process's state is which one of `queue`, `blocked`, `leases`, `finished` holds its row. Times are Unix
--- milliseconds, process ids 16 bytes.
+-- milliseconds, process ids 16 bytes. The payloads of specs, results and progress are compressed, one by one:
+-- `broker/store/src/documents.rs`.
 
 CREATE TABLE colonies (
     key INTEGER PRIMARY KEY,

@@ -1,11 +1,13 @@
 //! Access to the columns of a row of either database.
 
 use apiary_identity::{Digest, Id};
+use bytes::Bytes;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
+use crate::documents::{self, DocumentDamage};
 use crate::{StoreError, StoreResult};
 
 /// A row of either database. Each method reads one column by its name; `None` is null.
@@ -127,6 +129,17 @@ impl<'r> Fields<'r> {
         self.readable(column, self.row.bytes(column))
     }
 
+    /// Returns a document that must be there. A damaged one is returned as it lies there: the signature finds the damage, in an
+    /// executor or in `apiary process verify`, and one damaged row never holds up the work on others.
+    pub fn document(&self, column: &str) -> StoreResult<Bytes> {
+        self.unpacked(column, self.bytes(column)?)
+    }
+
+    /// Returns a document as [`document`](Self::document) does, or `None` for null.
+    pub fn document_if_any(&self, column: &str) -> StoreResult<Option<Bytes>> {
+        self.bytes_if_any(column)?.map(|stored| self.unpacked(column, stored)).transpose()
+    }
+
     /// Returns a process or grant id that must be there.
     pub fn uuid(&self, column: &str) -> StoreResult<Uuid> {
         self.present(column, self.row.uuid(column))
@@ -154,6 +167,15 @@ impl<'r> Fields<'r> {
         match self.text_if_any(column)? {
             None => Ok(T::default()),
             Some(text) => serde_json::from_str(&text).map_err(|error| self.corrupt(column, format!("is {error}"))),
+        }
+    }
+
+    fn unpacked(&self, column: &str, stored: Vec<u8>) -> StoreResult<Bytes> {
+        match documents::unpack(&stored) {
+            Ok(document) => Ok(document),
+            // Nobody may take it for damage, and give up the process, if a newer broker wrote it.
+            Err(damage @ DocumentDamage::Dictionary(_)) => Err(self.corrupt(column, damage)),
+            Err(_) => Ok(stored.into()),
         }
     }
 

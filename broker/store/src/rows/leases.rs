@@ -59,7 +59,7 @@ pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<ClaimedLease> {
         max_retries: fields.small("max_retries")?,
         expires_at_ms: fields.number("expires_at_ms")?,
         submitter: GrantKey(fields.number("submitter")?),
-        payload: fields.bytes("payload")?.into(),
+        payload: fields.document("payload")?,
         signature: fields.bytes("signature")?,
     })
 }

@@ -92,7 +92,7 @@ pub fn process_record(row: &dyn Columns) -> StoreResult<ProcessRecord> {
     Ok(ProcessRecord {
         summary: summary(row)?,
         submitter: GrantKey(fields.number("submitter")?),
-        payload: fields.bytes("payload")?.into(),
+        payload: fields.document("payload")?,
         signature: fields.bytes("signature")?,
     })
 }
@@ -100,13 +100,13 @@ pub fn process_record(row: &dyn Columns) -> StoreResult<ProcessRecord> {
 /// Reads a spec from `process_id, payload`.
 pub fn spec_record(row: &dyn Columns) -> StoreResult<SpecRecord> {
     let (fields, process_id) = Fields::of_process(row, "specs")?;
-    Ok(SpecRecord { process_id, payload: fields.bytes("payload")?.into() })
+    Ok(SpecRecord { process_id, payload: fields.document("payload")? })
 }
 
 /// Reads an attempt from `process_id` and the columns of `attempts`, or from a lease whose ending is given as `running`.
 pub fn attempt(row: &dyn Columns) -> StoreResult<Attempt> {
     let (fields, _) = Fields::of_process(row, "attempts")?;
-    let payload = fields.bytes_if_any("result_payload")?;
+    let payload = fields.document_if_any("result_payload")?;
     let signature = fields.bytes_if_any("result_signature")?;
     Ok(Attempt {
         attempt: fields.small("attempt")?,
@@ -116,7 +116,7 @@ pub fn attempt(row: &dyn Columns) -> StoreResult<Attempt> {
         ending: fields.text("ending")?,
         reason: fields.text_if_any("reason")?,
         result: match (payload, signature) {
-            (Some(payload), Some(signature)) => Some((payload.into(), signature)),
+            (Some(payload), Some(signature)) => Some((payload, signature)),
             (None, None) => None,
             _ => return Err(fields.corrupt("result_signature", "is without its payload, or the other way round")),
         },

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{Columns, Fields};
 use crate::StoreResult;
+use crate::documents::document_bytes;
 use crate::logbook::Totals;
 use crate::model::{Attribute, CheckpointSize, GrantKey, LogCursor, LogLine, StoredProgress};
 
@@ -19,19 +20,18 @@ pub fn stored_progress(row: &dyn Columns) -> StoreResult<StoredProgress> {
     Ok(StoredProgress {
         process_id,
         executor: GrantKey(fields.number("executor")?),
-        payload: fields.bytes("payload")?.into(),
+        payload: fields.document("payload")?,
         signature: fields.bytes("signature")?,
     })
 }
 
-/// Reads the size of a checkpoint from `process_id, executor, bytes`.
+/// Reads the size of a checkpoint from `process_id, executor`, and the length and beginning of its stored form, `bytes, head`.
 pub fn checkpoint_size(row: &dyn Columns) -> StoreResult<CheckpointSize> {
     let (fields, process_id) = Fields::of_process(row, "progress")?;
-    Ok(CheckpointSize {
-        process_id,
-        executor: GrantKey(fields.number("executor")?),
-        bytes: usize::try_from(fields.number("bytes")?).unwrap_or(usize::MAX),
-    })
+    let stored_bytes = usize::try_from(fields.number("bytes")?).unwrap_or(usize::MAX);
+    // A damaged one is passed on as it lies there, so that is its size.
+    let bytes = document_bytes(&fields.bytes("head")?, stored_bytes).unwrap_or(stored_bytes);
+    Ok(CheckpointSize { process_id, executor: GrantKey(fields.number("executor")?), bytes })
 }
 
 /// Reads the size of a process's log from `process_id, lines, bytes`.
