@@ -41,6 +41,11 @@ impl Tree {
         Self { levels }
     }
 
+    /// Returns the hashes of the documents.
+    pub(crate) fn leaves(&self) -> &[Hash] {
+        self.levels.first().map_or(&[], Vec::as_slice)
+    }
+
     /// Returns the hash over all documents.
     pub(crate) fn root(&self) -> Hash {
         // The last level has the root alone; without leaves there is nothing to sign.

@@ -11,7 +11,7 @@ use crate::{EnvelopeError, Id, KeyPair, verified};
 /// The payload type under which the root of a batch is signed. No document has this type, so that a signature of a batch is never
 /// one of a document, nor the reverse.
 const BATCH_TYPE: &str = "application/vnd.apiary.batch.v1";
-const ED25519_BYTES: usize = 64;
+pub(crate) const ED25519_BYTES: usize = 64;
 /// Bytes of a batch member's signature before its path.
 const PLACE_BYTES: usize = ED25519_BYTES + 8;
 
@@ -60,24 +60,36 @@ impl Signature {
         self.place().map_or(1, |place| place.size)
     }
 
+    /// Returns the document's index in its batch, and the batch's size; `None` if it was signed alone.
+    pub fn batch_place(&self) -> Option<(u32, u32)> {
+        self.place().map(|place| (place.index, place.size))
+    }
+
+    /// Returns the Ed25519 signature, which all documents of a batch have in common.
+    pub fn ed25519(&self) -> &[u8; ED25519_BYTES] {
+        // No signature is shorter.
+        self.0.first_chunk().unwrap_or(&[0; ED25519_BYTES])
+    }
+
     pub(crate) fn of_one(signature: [u8; ED25519_BYTES]) -> Self {
         Self(Bytes::copy_from_slice(&signature))
     }
 
     /// Signs documents together, from the hashes of their encodings, of which there are 2 to [`BATCH_DOCUMENTS_MAX`].
     pub(crate) fn of_batch(key: &KeyPair, leaves: Vec<Hash>) -> Vec<Self> {
-        let count = leaves.len();
-        let size = u32::try_from(count).unwrap_or(u32::MAX);
+        let size = u32::try_from(leaves.len()).unwrap_or(u32::MAX);
         let tree = Tree::new(leaves);
         let ed25519 = key.sign(&statement(&tree.root(), size));
-        let member = |(index, at): (u32, usize)| {
-            let mut bytes = ed25519.to_vec();
-            bytes.extend(index.to_be_bytes());
-            bytes.extend(size.to_be_bytes());
-            tree.path(at).for_each(|sibling| bytes.extend(sibling));
-            Self(bytes.into())
-        };
-        (0..).zip(0..count).map(member).collect()
+        (0..size).map(|index| Self::of_member(&ed25519, index, size, &tree)).collect()
+    }
+
+    /// Returns the signature of one document of a batch.
+    pub(crate) fn of_member(ed25519: &[u8; ED25519_BYTES], index: u32, size: u32, tree: &Tree) -> Self {
+        let mut bytes = ed25519.to_vec();
+        bytes.extend(index.to_be_bytes());
+        bytes.extend(size.to_be_bytes());
+        tree.path(index as usize).for_each(|sibling| bytes.extend(sibling));
+        Self(bytes.into())
     }
 
     /// Returns true if this is the signature of `key` over a document with this encoding and hash. A signature of a document alone

@@ -43,6 +43,7 @@ mod reference;
 mod resubmissions;
 mod revocations;
 mod schema;
+mod signatures;
 mod standstill;
 mod sweeps;
 mod tampering;

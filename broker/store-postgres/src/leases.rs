@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use apiary_database::{query, sql};
-use apiary_identity::Clock;
+use apiary_identity::{Clock, Digest, Document as _, Outcome};
 use apiary_store::limits::CLAIM_SCAN_ROWS_MAX;
 use apiary_store::matching::assignment::{Assignment, Candidate, Continuation};
 use apiary_store::matching::restrictions::{self, LaneRestrictions};
@@ -11,13 +11,14 @@ use apiary_store::model::{
     ClaimResult, ClaimSlot, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, RenewedLease,
     SpecRecord,
 };
+use apiary_store::signatures::{BatchCache, pack};
 use apiary_store::{LeaseStore, StoreResult, checks, documents, rows};
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::fault::{Fault, until_settled};
 use crate::session::Session;
-use crate::{PostgresStore, column, limits};
+use crate::{PostgresStore, column, limits, signatures};
 
 #[async_trait::async_trait]
 impl LeaseStore for PostgresStore {
@@ -86,14 +87,19 @@ impl LeaseStore for PostgresStore {
             return Ok(Vec::new());
         }
         let sorted = sorted(completions, |completion| completion.lease.process_id);
+        let digest = |completion: &&Completion| Digest::of(Outcome::PAYLOAD_TYPE, &completion.payload);
+        let packed = pack(&sorted, |completion| &completion.signature, digest);
         let ended = until_settled!(async {
+            let (keys, signed) = signatures::columns(&packed);
             let statement = query(sql!("leases/complete.sql"))
                 .bind(column(&sorted, |completion| completion.lease.process_id))
                 .bind(column(&sorted, |completion| completion.lease.attempt))
                 .bind(column(&sorted, |completion| completion.lease.executor.0))
                 .bind(column(&sorted, |completion| documents::pack(&completion.payload)))
-                .bind(column(&sorted, |completion| completion.signature.as_bytes()))
-                .bind(now_ms);
+                .bind(column(&packed.signatures, |signature| &signature[..]))
+                .bind(now_ms)
+                .bind(keys)
+                .bind(signed);
             Ok::<_, Fault>(lease_ends(&self.session().await?.changes(statement).await?)?)
         })?;
         Ok(checks::ended(completions, |completion| completion.lease.process_id, &ended))
@@ -156,13 +162,14 @@ async fn claim_once(
 ) -> Result<(ClaimResult, Option<Continuation>), Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
-    let claimed = lease(&mut session, lane, slots, clock, continuation).await;
+    let claimed = lease(&mut session, &store.batches, lane, slots, clock, continuation).await;
     // A failure ends here and now: until then the claimed rows stay locked, and every other claim passes them over.
     session.end(claimed).await
 }
 
 async fn lease(
     session: &mut Session,
+    batches: &BatchCache,
     lane: &Lane,
     slots: &[ClaimSlot],
     clock: &dyn Clock,
@@ -194,7 +201,9 @@ async fn lease(
     let leased = session.changes(statement).await?;
     // In the same transaction: a rollback gives the tokens back with the leases.
     limits::spend(session, lane.colony, &assignment.token_uses()).await?;
-    Ok((assignment.claims(&leased)?, None))
+    let mut claims = assignment.claims(&leased)?;
+    signatures::unpack_claimed(session, batches, &mut claims.claimed).await?;
+    Ok((claims, None))
 }
 
 /// Reads the conditions that stop the lane's work now.

@@ -23,6 +23,7 @@ mod processes;
 mod running;
 mod schema;
 mod session;
+mod signatures;
 mod store;
 mod sweeps;
 

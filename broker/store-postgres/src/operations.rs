@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use apiary_database::{query, sql};
 use apiary_store::model::{Cancel, ColonyKey, Discard, Effect, ProcessState, Resubmission};
 use apiary_store::rows::KnownState;
-use apiary_store::{OperationStore, StoreResult, checks, rows};
+use apiary_store::{OperationStore, StoreError, StoreResult, checks, rows};
 use uuid::Uuid;
 
 use crate::fault::{Conflicts, Fault, until_settled};
@@ -116,7 +116,24 @@ impl OperationStore for PostgresStore {
             |ids: Vec<Uuid>| query(sql!("processes/delete.sql")).bind(colony.0).bind(ids).bind(finished_until_ms);
         // With a retention time nothing is tried again: the process was redriven meanwhile, and the next sweep decides anew.
         let fits = |known: &KnownState| finished_until_ms.is_none() && known.state != ProcessState::Running;
-        change(self, colony, ids, fits, statement).await
+        let effects = change(self, colony, ids, fits, statement).await?;
+        if effects.contains(&Effect::Changed) {
+            forget_batches(self).await;
+        }
+        Ok(effects)
+    }
+}
+
+/// Deletes batches of signatures that nothing refers to any more.
+async fn forget_batches(store: &PostgresStore) {
+    let forgotten: Result<u64, Fault> = async {
+        let forget = query(sql!("signatures/forget.sql"));
+        store.session().await?.changed_little(forget).await
+    }
+    .await;
+    // The processes are deleted, whatever becomes of this; the next call deletes what is left.
+    if let Err(fault) = forgotten {
+        tracing::debug!(error = %StoreError::from(fault), "unused batches of signatures were not deleted");
     }
 }
 

@@ -9,12 +9,13 @@ use apiary_store::model::{
     Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
     SubmitResult,
 };
+use apiary_store::signatures::{BatchCache, pack};
 use apiary_store::{ProcessStore, StoreError, StoreResult, checks, documents, rows};
 use uuid::Uuid;
 
 use crate::fault::{Conflicts, Fault};
 use crate::session::{Session, Statement};
-use crate::{PostgresStore, column, limits};
+use crate::{PostgresStore, column, limits, signatures};
 
 #[async_trait::async_trait]
 impl ProcessStore for PostgresStore {
@@ -36,7 +37,7 @@ impl ProcessStore for PostgresStore {
 
     async fn get_process(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<ProcessRecord>> {
         let select = query(sql!("processes/get.sql")).bind(colony.0).bind(process_id);
-        self.session().await?.row(select).await?.map(|row| rows::process_record(&row)).transpose()
+        self.session().await?.row(select).await?.map(|row| signatures::process_record(&row)).transpose()
     }
 
     async fn summaries(&self, process_ids: &[Uuid]) -> StoreResult<Vec<ProcessSummary>> {
@@ -49,12 +50,12 @@ impl ProcessStore for PostgresStore {
 
     async fn attempts(&self, process_id: Uuid) -> StoreResult<Vec<Attempt>> {
         let select = query(sql!("processes/attempts.sql")).bind(process_id).bind(ATTEMPTS_MAX);
-        self.session().await?.rows(select).await?.iter().map(|row| rows::attempt(row)).collect()
+        self.session().await?.rows(select).await?.iter().map(signatures::attempt).collect()
     }
 
     async fn attempt(&self, process_id: Uuid, attempt: i32) -> StoreResult<Option<Attempt>> {
         let select = query(sql!("processes/attempt.sql")).bind(process_id).bind(attempt);
-        self.session().await?.row(select).await?.map(|row| rows::attempt(&row)).transpose()
+        self.session().await?.row(select).await?.map(|row| signatures::attempt(&row)).transpose()
     }
 
     async fn list_processes(
@@ -139,15 +140,16 @@ async fn keep_once(
     let mut session = store.session().await?;
     // A single statement is a transaction by itself, and saves two round trips.
     if !is_limited {
-        return Ok((keep(&mut session, open, now_ms).await?, Vec::new()));
+        return Ok((keep(&mut session, &store.batches, open, now_ms).await?, Vec::new()));
     }
     session.begin().await?;
-    let kept = keep_within_limits(&mut session, open, now_ms).await;
+    let kept = keep_within_limits(&mut session, &store.batches, open, now_ms).await;
     session.end(kept).await
 }
 
 async fn keep_within_limits(
     session: &mut Session,
+    batches: &BatchCache,
     open: &[&NewProcess],
     now_ms: i64,
 ) -> Result<(HashSet<Uuid>, Vec<(ColonyKey, Uuid)>), Fault> {
@@ -163,7 +165,7 @@ async fn keep_within_limits(
         // Read again under the lock: the limits may have changed before it was granted.
         limits = limits::of_keys(session, &colonies).await?;
     }
-    let kept = keep(session, open, now_ms).await?;
+    let kept = keep(session, batches, open, now_ms).await?;
     // Only new processes count: one that existed before was held to the limit by its own submit.
     let new = open.iter().copied().filter(|process| kept.contains(&process.process_id));
     let mut cancelled = Vec::new();
@@ -174,7 +176,14 @@ async fn keep_within_limits(
     Ok((kept, cancelled))
 }
 
-async fn keep(session: &mut Session, open: &[&NewProcess], now_ms: i64) -> Result<HashSet<Uuid>, Fault> {
+async fn keep(
+    session: &mut Session,
+    batches: &BatchCache,
+    open: &[&NewProcess],
+    now_ms: i64,
+) -> Result<HashSet<Uuid>, Fault> {
+    let packed = pack(open, |process| &process.signature, |process| process.digest);
+    let (keys, signed) = signatures::columns(&packed);
     let insert = query(sql!("processes/submit.sql"))
         .bind(column(open, |process| process.process_id))
         .bind(column(open, |process| process.colony.0))
@@ -193,15 +202,18 @@ async fn keep(session: &mut Session, open: &[&NewProcess], now_ms: i64) -> Resul
         .bind(column(open, |process| process.idempotency.as_ref().map(|(key, _)| key.as_str())))
         .bind(column(open, |process| process.idempotency.as_ref().map(|(_, expires_at_ms)| *expires_at_ms)))
         .bind(column(open, |process| process.digest.0.as_slice()))
-        .bind(column(open, |process| process.signature.as_bytes()))
+        .bind(column(&packed.signatures, |signature| &signature[..]))
         .bind(column(open, |process| documents::pack(&process.payload)))
         .bind(column(open, |process| checks::json_if_any(&process.requires, process.requires.is_empty())))
         .bind(column(open, |process| process.concurrency_key.as_deref()))
         .bind(column(open, |process| process.rate_key.as_deref()))
         .bind(column(open, |process| process.submit_by_ms))
         .bind(now_ms)
-        .bind(column(open, |process| checks::json_if_any(&process.parents, process.parents.is_empty())));
+        .bind(column(open, |process| checks::json_if_any(&process.parents, process.parents.is_empty())))
+        .bind(keys)
+        .bind(signed);
     let kept = session.changes(insert).await?;
+    packed.batches.into_iter().for_each(|batch| batches.add(batch.key, batch.batch));
     Ok(super::process_ids(&kept)?.into_iter().collect())
 }
 

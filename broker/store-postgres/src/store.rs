@@ -2,6 +2,7 @@
 
 use apiary_database::{PostgresPool, describe};
 use apiary_store::StoreResult;
+use apiary_store::signatures::BatchCache;
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,8 @@ pub struct PostgresStore {
     /// The server's own address, if the other is a pooler's.
     pub(super) direct: Option<PgConnectOptions>,
     pub(super) options: PostgresOptions,
+    /// Signatures over many documents.
+    pub(super) batches: BatchCache,
     pub(super) listeners: TaskTracker,
     pub(super) stop: CancellationToken,
 }
@@ -41,7 +44,7 @@ impl PostgresStore {
         let pool = connect::pool(server.clone(), &options);
         pool.is_pooled().await.map_err(Fault::from)?;
         let (listeners, stop) = (TaskTracker::new(), CancellationToken::new());
-        Ok(Self { pool, server, direct, options, listeners, stop })
+        Ok(Self { pool, server, direct, options, batches: BatchCache::default(), listeners, stop })
     }
 
     /// Takes a connection from the pool, for one call.

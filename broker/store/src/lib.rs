@@ -15,6 +15,7 @@ pub mod matching;
 pub mod model;
 pub mod rows;
 pub mod schema;
+pub mod signatures;
 
 pub use contract::{
     BrokerStore, BulkStore, ColonyStore, DependencyStore, ExecutorStore, ExplainStore, GrantStore, LeaseStore,

@@ -1,7 +1,7 @@
 -- Ends attempts with success: moves processes from `leases` to `finished`, with the results. If a cancellation was requested, the
 -- process is cancelled instead, and the result is not stored. Returns the ended ones, and which of them were cancelled.
 -- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 result_payload: bytea[], $5 result_signature: bytea[],
--- $6 now_ms: bigint.
+-- $6 now_ms: bigint, $7 batches that the signatures refer to: bytea[], $8 their bytes: bytea[].
 -- The bodies come through `RETURNING`: a join with them afterwards compares every row with every other while the plan is made for few.
 -- Race won: the first transaction that deletes the lease (a completion, a failure, the sweep) ends the attempt. The token of an older
 -- attempt matches no row.
@@ -14,6 +14,19 @@ WITH ended AS (
     RETURNING lease.process_id, lease.colony, lease.executor, lease.claimed_at_ms, lease.attempt, lease.retries_spent,
               lease.cancel_deadline_ms IS NOT NULL AS cancelled, lease.cancel_reason, lease.cancel_by,
               item.result_payload, item.result_signature
+),
+signed AS (
+    INSERT INTO apiary.signature_batches AS known (batch, members, signed)
+    SELECT batch, members, given.signed
+    FROM unnest($7::bytea[], $8::bytea[]) AS given (batch, signed)
+    JOIN (
+        SELECT substring(result_signature FROM 1 FOR 16) AS batch, count(*) AS members
+        FROM ended
+        WHERE NOT cancelled AND octet_length(result_signature) = 20
+        GROUP BY 1
+    ) AS member USING (batch)
+    ORDER BY batch
+    ON CONFLICT (batch) DO UPDATE SET members = known.members + excluded.members
 ),
 finished AS (
     INSERT INTO apiary.finished (

@@ -208,6 +208,17 @@ CREATE TABLE apiary.attempts (
     PRIMARY KEY (process_id, attempt)
 );
 
+-- Signatures over many documents that were stored together: Ed25519, and the digest of each. The column of each document's signature
+-- has the key and the index, 20 bytes. `members` counts those columns; a batch without any goes.
+CREATE TABLE apiary.signature_batches (
+    batch bytea PRIMARY KEY,
+    members bigint NOT NULL,
+    signed bytea NOT NULL
+);
+-- Nothing but hashes: there is nothing to compress.
+ALTER TABLE apiary.signature_batches ALTER COLUMN signed SET STORAGE EXTERNAL;
+CREATE INDEX signature_batches_unused ON apiary.signature_batches (batch) WHERE members <= 0;
+
 -- Processes that are over. If `executor` is not null, the row is also the process's last attempt, which ended when the process did and
 -- for the same reason; whatever changes that, or takes the row away, first moves the attempt to `attempts`. A process that was over while
 -- nobody ran it, and one whose attempt ended for another reason than the process (a cancellation), has its last attempt in `attempts`.

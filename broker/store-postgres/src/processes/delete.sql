@@ -29,7 +29,7 @@ specs AS (
     DELETE FROM apiary.specs AS spec
     USING gone
     WHERE spec.process_id = gone.process_id
-    RETURNING spec.process_id, spec.colony, spec.digest, spec.submit_by_ms, gone.state, gone.replaced_by
+    RETURNING spec.process_id, spec.colony, spec.digest, spec.submit_by_ms, spec.signature, gone.state, gone.replaced_by
 ),
 remembered AS (
     INSERT INTO apiary.deleted (process_id, colony, digest, state, replaced_by, forget_at_ms)
@@ -37,7 +37,21 @@ remembered AS (
     ON CONFLICT (process_id) DO NOTHING
 ),
 dependencies AS (DELETE FROM apiary.dependencies WHERE child IN (SELECT process_id FROM gone)),
-attempts AS (DELETE FROM apiary.attempts WHERE process_id IN (SELECT process_id FROM gone)),
+attempts AS (
+    DELETE FROM apiary.attempts WHERE process_id IN (SELECT process_id FROM gone)
+    RETURNING result_signature AS signature
+),
+-- Batches without members are deleted by `signatures/forget.sql`: this statement cannot see what others take from the same batch.
+left_batches AS (
+    UPDATE apiary.signature_batches AS known SET members = known.members - member.members
+    FROM (
+        SELECT substring(signature FROM 1 FOR 16) AS batch, count(*) AS members
+        FROM (SELECT signature FROM specs UNION ALL SELECT signature FROM attempts) AS signed
+        WHERE octet_length(signature) = 20
+        GROUP BY 1
+    ) AS member
+    WHERE known.batch = member.batch
+),
 progress AS (DELETE FROM apiary.progress WHERE process_id IN (SELECT process_id FROM gone)),
 logs AS (DELETE FROM apiary.logs WHERE process_id IN (SELECT process_id FROM gone)),
 log_totals AS (DELETE FROM apiary.log_totals WHERE process_id IN (SELECT process_id FROM gone)),

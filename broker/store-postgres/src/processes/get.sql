@@ -6,7 +6,9 @@ SELECT spec.process_id, spec.colony, spec.function, spec.executor_type, shown.st
        shown.retries_spent, spec.priority, spec.submitted_at_ms, shown.since_ms, shown.until_ms,
        shown.submitter_name, shown.executor_name, shown.reason, spec.labels::text AS labels,
        shown.ended_by, shown.cancel_deadline_ms, shown.cause, shown.percent, shown.progress,
-       spec.submitter, spec.payload, spec.signature
+       spec.submitter, spec.payload, spec.signature, batch.signed
 FROM apiary.specs AS spec
 LEFT JOIN apiary.processes AS shown ON shown.process_id = spec.process_id
+LEFT JOIN apiary.signature_batches AS batch
+    ON octet_length(spec.signature) = 20 AND batch.batch = substring(spec.signature FROM 1 FOR 16)
 WHERE spec.process_id = $2 AND spec.colony = $1

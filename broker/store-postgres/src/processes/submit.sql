@@ -4,7 +4,8 @@
 -- $11 executor_type: text[], $12 executor_names: text[] (JSON or null), $13 labels: text[] (JSON or null), $14 not_before_ms: bigint[],
 -- $15 idempotency_key: text[], $16 idempotency_expires_at_ms: bigint[], $17 digest: bytea[], $18 signature: bytea[],
 -- $19 payload: bytea[], $20 requires: text[] (JSON or null), $21 concurrency_key: text[], $22 rate_key: text[],
--- $23 submit_by_ms: bigint[], $24 now_ms: bigint, $25 parents that have not succeeded: text[] (JSON or null).
+-- $23 submit_by_ms: bigint[], $24 now_ms: bigint, $25 parents that have not succeeded: text[] (JSON or null),
+-- $26 batches that the signatures refer to: bytea[], $27 their bytes: bytea[].
 -- A process is not stored if its process id or live idempotency key exists, or if it was deleted.
 -- The two sub-selects of `fresh` are probes of an index for each item. `NOT EXISTS` would be a join, for which all specs are read while
 -- the statistics say that there are few. No later step joins either: that compares every item with every other.
@@ -54,7 +55,20 @@ kept AS (
         function, executor_type, digest, executor_names::jsonb, labels::jsonb, requires::jsonb, concurrency_key, rate_key,
         signature, payload
     FROM accepted
-    RETURNING specs.process_id
+    RETURNING specs.process_id, specs.signature
+),
+signed AS (
+    INSERT INTO apiary.signature_batches AS known (batch, members, signed)
+    SELECT batch, members, given.signed
+    FROM unnest($26::bytea[], $27::bytea[]) AS given (batch, signed)
+    JOIN (
+        SELECT substring(signature FROM 1 FOR 16) AS batch, count(*) AS members
+        FROM kept
+        WHERE octet_length(signature) = 20
+        GROUP BY 1
+    ) AS member USING (batch)
+    ORDER BY batch
+    ON CONFLICT (batch) DO UPDATE SET members = known.members + excluded.members
 ),
 waiting AS (
     INSERT INTO apiary.queue (

@@ -13,6 +13,7 @@ mod limits;
 mod pauses;
 mod processes;
 mod running;
+mod signatures;
 
 pub use bulks::{bulk, bulk_state, count, named};
 pub use colonies::{colony, guard, state_count};
@@ -30,3 +31,4 @@ pub use processes::{
     spec_record, summary,
 };
 pub use running::{attribute, checkpoint_size, log_line, log_totals, reported, stored_progress};
+pub use signatures::{signature_batch, signed};
