@@ -1,18 +1,22 @@
 //! Calls that go together: what comes while a call is under way goes with the next one.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::ClientError;
 use crate::limits::{BATCH_BYTES_MAX, BATCH_DOCUMENTS_MAX};
 
-/// Documents of one kind on their way to the broker, one call at a time. One that comes alone goes at once.
+/// Documents of one kind on their way to the broker, one call at a time. One that comes alone goes at once, in a call
+/// that its own caller makes.
 ///
-/// Holds no more documents than callers wait: a caller that goes away takes its document along, unless a call carries
-/// it already.
+/// Holds no more documents than callers wait: a caller that goes away takes its document along, unless a call with
+/// others carries it already.
 pub(super) struct Batcher<I, A> {
     queue: Arc<Mutex<Queue<I, A>>>,
 }
@@ -49,7 +53,7 @@ struct Queue<I, A> {
     waiting: BTreeMap<u64, Waiting<I, A>>,
     /// Number of the next document.
     next: u64,
-    /// `true` while a task sends.
+    /// `true` while somebody sends.
     is_sending: bool,
 }
 
@@ -70,36 +74,47 @@ impl<I: Send + 'static, A: Send + 'static> Batcher<I, A> {
     /// Sends a document of this many bytes, alone or with others, and returns its own answer. `call` makes the calls, if
     /// none is under way.
     ///
-    /// The calls are made in a task of their own, so that a caller that goes away never cancels those of others.
-    pub(super) async fn send(
-        &self,
-        item: I,
-        bytes: usize,
-        call: impl Fn(Vec<I>) -> BoxFuture<'static, Answers<A>> + Send + 'static,
-    ) -> Result<A, ClientError> {
-        let (answer, answered) = oneshot::channel();
-        let (place, turn) = self.enter(Waiting { item, bytes, answer });
-        if let Some(turn) = turn {
-            tokio::spawn(turn.run(call));
-        }
-        let answer = answered.await;
-        drop(place);
-        answer.unwrap_or_else(|_| {
+    /// A caller makes no call but that of its own document alone. Others' calls are made in a task of their own, so that
+    /// no caller waits for them, and one that goes away never cancels them.
+    pub(super) async fn send<C>(&self, item: I, bytes: usize, call: C) -> Result<A, ClientError>
+    where
+        C: Fn(Vec<I>) -> BoxFuture<'static, Answers<A>> + Send + 'static,
+    {
+        let answer = match self.enter(item, bytes) {
+            Entry::First(turn, item) => OwnTurn::new(turn, call).run(item).await,
+            Entry::Later(place, answered) => {
+                let answer = answered.await.ok();
+                drop(place);
+                answer
+            }
+        };
+        answer.unwrap_or_else(|| {
             Err(ClientError::Broken("a batch of calls ended without an answer; the log has the reason".to_owned()))
         })
     }
 
-    /// Adds a document to those that wait. Returns the turn to send them, if nobody has it.
-    fn enter(&self, waiting: Waiting<I, A>) -> (Place<I, A>, Option<Turn<I, A>>) {
+    /// Gives the turn to a document if nobody has it, and otherwise adds the document to those that wait.
+    fn enter(&self, item: I, bytes: usize) -> Entry<I, A> {
         let mut queue = lock(&self.queue);
+        if !std::mem::replace(&mut queue.is_sending, true) {
+            drop(queue);
+            return Entry::First(Turn { queue: Arc::clone(&self.queue), is_over: false }, item);
+        }
+        let (answer, answered) = oneshot::channel();
         let number = queue.next;
         queue.next += 1;
-        queue.waiting.insert(number, waiting);
-        let is_first = !std::mem::replace(&mut queue.is_sending, true);
+        queue.waiting.insert(number, Waiting { item, bytes, answer });
         drop(queue);
-        let turn = is_first.then(|| Turn { queue: Arc::clone(&self.queue), is_over: false });
-        (Place { queue: Arc::clone(&self.queue), number }, turn)
+        Entry::Later(Place { queue: Arc::clone(&self.queue), number }, answered)
     }
+}
+
+/// Start of a document's way.
+enum Entry<I, A> {
+    /// Nobody sends: its caller has the turn.
+    First(Turn<I, A>, I),
+    /// Somebody sends: it waits for the next call.
+    Later(Place<I, A>, oneshot::Receiver<Result<A, ClientError>>),
 }
 
 /// A caller's place in the queue, given up when the caller goes away.
@@ -115,15 +130,17 @@ impl<I, A> Drop for Place<I, A> {
     }
 }
 
-/// The right to send, held by one task at a time.
+/// The right to send, held by one caller or task at a time.
 struct Turn<I, A> {
     queue: Arc<Mutex<Queue<I, A>>>,
     is_over: bool,
 }
 
 impl<I, A> Turn<I, A> {
-    /// Sends until nothing waits.
+    /// Sends until nothing waits, after a caller whose document went alone.
     async fn run(mut self, call: impl Fn(Vec<I>) -> BoxFuture<'static, Answers<A>>) {
+        // As below: that caller's next document goes with those that wait.
+        tokio::task::yield_now().await;
         while let Some((items, callers)) = self.take() {
             for (caller, answer) in callers.into_iter().zip(call(items).await) {
                 // Fails for a caller that has gone away, which needs no answer.
@@ -158,6 +175,65 @@ impl<I, A> Turn<I, A> {
     }
 }
 
+impl<I, A> Turn<I, A> {
+    /// Ends the turn if nothing waits; returns it otherwise.
+    fn end_if_idle(mut self) -> Option<Self> {
+        let mut queue = lock(&self.queue);
+        self.is_over = queue.waiting.is_empty();
+        queue.is_sending = !self.is_over;
+        drop(queue);
+        (!self.is_over).then_some(self)
+    }
+}
+
+/// The turn of a caller that sends its own document alone. However its call ends, the turn then goes to a task, if
+/// anything waits.
+struct OwnTurn<I: Send + 'static, A: Send + 'static, C>
+where
+    C: Fn(Vec<I>) -> BoxFuture<'static, Answers<A>> + Send + 'static,
+{
+    /// `None` once the turn was given up.
+    rest: Option<(Turn<I, A>, C)>,
+    /// The caller's own runtime, since a caller may be dropped outside of it.
+    runtime: Handle,
+}
+
+impl<I: Send + 'static, A: Send + 'static, C> OwnTurn<I, A, C>
+where
+    C: Fn(Vec<I>) -> BoxFuture<'static, Answers<A>> + Send + 'static,
+{
+    fn new(turn: Turn<I, A>, call: C) -> Self {
+        Self { rest: Some((turn, call)), runtime: Handle::current() }
+    }
+
+    /// Sends the document; `None` if that panicked.
+    async fn run(mut self, item: I) -> Option<Result<A, ClientError>> {
+        let (_, call) = self.rest.as_ref()?;
+        match AssertUnwindSafe(call(vec![item])).catch_unwind().await {
+            Ok(mut answers) => answers.pop(),
+            Err(_) => {
+                // The next call would likely panic, too: all who wait are told.
+                self.rest = None;
+                None
+            }
+        }
+    }
+}
+
+impl<I: Send + 'static, A: Send + 'static, C> Drop for OwnTurn<I, A, C>
+where
+    C: Fn(Vec<I>) -> BoxFuture<'static, Answers<A>> + Send + 'static,
+{
+    fn drop(&mut self) {
+        if let Some((turn, call)) = self.rest.take()
+            && let Some(turn) = turn.end_if_idle()
+        {
+            // In a runtime that ends, the task is dropped at once, and with it the turn.
+            self.runtime.spawn(turn.run(call));
+        }
+    }
+}
+
 impl<I, A> Drop for Turn<I, A> {
     /// After a panic, or in a runtime that ends: tells everybody who waits, by dropping their senders, and leaves the
     /// turn to the next caller.
@@ -182,7 +258,6 @@ fn lock<I, A>(queue: &Mutex<Queue<I, A>>) -> MutexGuard<'_, Queue<I, A>> {
 mod tests {
     use std::time::Duration;
 
-    use futures::FutureExt as _;
     use tokio::sync::Semaphore;
 
     use super::*;
@@ -215,8 +290,10 @@ mod tests {
 
         async fn answer(self, numbers: Vec<u64>) -> Answers<u64> {
             self.calls.lock().unwrap().push(numbers.clone());
-            if let Ok(permit) = self.permits.acquire().await {
-                permit.forget();
+            match self.permits.acquire().await {
+                Ok(permit) => permit.forget(),
+                // No call ends before others can run.
+                Err(_) => tokio::task::yield_now().await,
             }
             assert!(!numbers.contains(&13), "an unlucky number");
             let refusal = || ClientError::Invalid("seven".to_owned());
@@ -283,8 +360,8 @@ mod tests {
         let (some, more) = tokio::join!(join_all(sends), join_all(many));
         assert!(some.iter().chain(&more).all(Result::is_ok));
         let lengths: Vec<_> = double.calls().iter().map(Vec::len).collect();
-        // The three whose sizes exceed the bound go apart; the rest fills two calls.
-        assert_eq!(lengths, [2, 2, 1, 1000, 502]);
+        // The first goes alone, those whose sizes exceed the bound go apart; the rest fills two calls.
+        assert_eq!(lengths, [1, 2, 1, 1, 1000, 502]);
     }
 
     #[tokio::test]
@@ -294,12 +371,47 @@ mod tests {
         eventually("the first call", async || double.calls() == [[1]]).await;
         let (second, third) = (double.spawn(2), double.spawn(3));
         eventually("two wait", async || double.waiting() == 2).await;
-        first.abort();
         second.abort();
         eventually("one waits", async || double.waiting() == 1).await;
+        // Its own call ends with it, and the turn goes on although nobody answered.
+        first.abort();
+        eventually("the second call", async || double.calls() == [[1], [3]]).await;
+        let fourth = double.spawn(4);
+        eventually("one waits", async || double.waiting() == 1).await;
+        third.abort();
         double.permits.add_permits(2);
-        assert_eq!(third.await.unwrap().unwrap(), 6);
-        assert_eq!(double.calls(), [[1], [3]]);
+        assert_eq!(fourth.await.unwrap().unwrap(), 8);
+        assert_eq!(double.calls(), [[1], [3], [4]], "a call of the task is not cancelled with its caller");
+    }
+
+    #[tokio::test]
+    async fn the_first_caller_makes_no_call_of_others() {
+        let double = Double::held();
+        let mut first = Box::pin(double.send(0, 1));
+        assert!(futures::poll!(&mut first).is_pending());
+        assert_eq!(double.calls(), [[0]], "without a task");
+        let second = double.spawn(1);
+        eventually("one waits", async || double.waiting() == 1).await;
+        double.permits.add_permits(1);
+        assert_eq!(first.await.unwrap(), 0, "although the other has no answer yet");
+        eventually("the second call", async || double.calls() == [[0], [1]]).await;
+        double.permits.add_permits(1);
+        assert_eq!(second.await.unwrap().unwrap(), 2);
+        assert_eq!(double.waiting(), 0);
+    }
+
+    #[test]
+    fn a_caller_dropped_outside_of_its_runtime_leaves_the_turn_to_the_others() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let double = Double::held();
+        let mut first = Box::pin(double.send(1, 1));
+        runtime.block_on(async { assert!(futures::poll!(&mut first).is_pending()) });
+        let (other, waits) = (double.clone(), double.clone());
+        let second = runtime.spawn(async move { other.send(2, 1).await });
+        runtime.block_on(eventually("one waits", async || waits.waiting() == 1));
+        drop(first);
+        double.permits.close();
+        assert_eq!(runtime.block_on(second).unwrap().unwrap(), 4);
     }
 
     #[tokio::test]
