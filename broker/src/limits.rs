@@ -85,6 +85,12 @@ pub const CLAIM_PASS_POLLS_MAX: usize = 10_000;
 pub const CLAIM_PASSES_PER_POLL_MAX: u32 = 4;
 /// The most bytes of specs and grants in one claim's answer; the rest goes back to the queue.
 pub const CLAIM_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 1024 * 1024;
+/// The age at which an empty lane is searched again by the next poll, in case that a wake-up got lost.
+pub const EMPTY_LANE_AGE_MAX: Duration = Duration::from_secs(60);
+/// Executors that are remembered with the lanes that they found empty.
+pub const EMPTY_LANES_POLLERS_MAX: usize = 4096;
+/// Leases given that are remembered, so that completions read nothing.
+pub const GIVEN_LEASES_MAX: usize = 16_384;
 /// Claims that wait at one broker.
 pub const POLLS_MAX: usize = 50_000;
 /// Claims that wait, of one key.

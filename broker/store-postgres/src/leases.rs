@@ -18,13 +18,16 @@ use uuid::Uuid;
 
 use crate::fault::{Fault, until_settled};
 use crate::session::Session;
-use crate::{PostgresStore, column, limits, signatures};
+use crate::{PostgresStore, column, limits, plain, signatures};
 
 #[async_trait::async_trait]
 impl LeaseStore for PostgresStore {
     async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<ClaimResult> {
         if slots.is_empty() {
             return Ok(ClaimResult::default());
+        }
+        if let Some(claims) = plain::claim(self, lane, slots, clock).await? {
+            return Ok(claims);
         }
         let mut continuation = None;
         loop {

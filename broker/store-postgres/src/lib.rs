@@ -19,6 +19,7 @@ mod listener;
 mod operations;
 mod options;
 mod pauses;
+mod plain;
 mod processes;
 mod running;
 mod schema;

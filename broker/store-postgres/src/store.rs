@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::connect;
 use crate::fault::Fault;
 use crate::options::PostgresOptions;
+use crate::plain::RestrictedLanes;
 use crate::session::Session;
 
 /// The store in Postgres.
@@ -22,6 +23,7 @@ pub struct PostgresStore {
     pub(super) options: PostgresOptions,
     /// Signatures over many documents.
     pub(super) batches: BatchCache,
+    pub(super) restricted_lanes: RestrictedLanes,
     pub(super) listeners: TaskTracker,
     pub(super) stop: CancellationToken,
 }
@@ -44,7 +46,8 @@ impl PostgresStore {
         let pool = connect::pool(server.clone(), &options);
         pool.is_pooled().await.map_err(Fault::from)?;
         let (listeners, stop) = (TaskTracker::new(), CancellationToken::new());
-        Ok(Self { pool, server, direct, options, batches: BatchCache::default(), listeners, stop })
+        let (batches, restricted_lanes) = (BatchCache::default(), RestrictedLanes::default());
+        Ok(Self { pool, server, direct, options, batches, restricted_lanes, listeners, stop })
     }
 
     /// Takes a connection from the pool, for one call.

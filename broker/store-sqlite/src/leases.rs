@@ -173,8 +173,9 @@ async fn claim_once(
     limits::spend(&mut write, lane.colony, &assignment.token_uses()).await?;
     // Before the commit: a lease that could not be made is an error, and the transaction is rolled back.
     let claims = assignment.claims(&leased)?;
+    let is_lane_empty = leased.first().map(|row| rows::is_lane_empty(row)).transpose()?.unwrap_or_default();
     write.commit().await?;
-    Ok((claims, None))
+    Ok((ClaimResult { is_lane_empty, ..claims }, None))
 }
 
 /// Reads the conditions that stop the lane's work now.

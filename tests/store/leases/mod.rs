@@ -6,6 +6,7 @@ mod complete;
 mod fail;
 mod get;
 mod matching;
+mod plain;
 mod release;
 mod renew;
 pub(crate) mod report;

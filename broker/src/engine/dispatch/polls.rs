@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::Error;
 use crate::engine::dispatch::counting::CountingTurns;
+use crate::engine::dispatch::empty_lanes::{EmptyLanes, LaneKnowledge};
 use crate::engine::dispatch::limited_lanes::LimitedLanes;
 use crate::limits::{CLAIM_PASS_POLLS_MAX, CLAIM_PASSES_PER_POLL_MAX, LIMITED_PASS_PAUSE};
 
@@ -38,6 +39,8 @@ pub(in crate::engine) struct PollQueue {
     pub(in crate::engine) closed: bool,
     /// Lanes in which limits hold back work.
     limited: LimitedLanes,
+    /// Lanes in which nothing waits.
+    empty: EmptyLanes,
     /// Lanes that take turns, because their passes count limits.
     turns: CountingTurns,
 }
@@ -82,7 +85,8 @@ pub(in crate::engine) struct Pass {
 }
 
 impl PollQueue {
-    /// Adds a poll, due for a pass; returns its number.
+    /// Adds a poll; returns its number. It is due for a pass, unless it waits and nothing waits in its lane: then it counts as served,
+    /// as it would be after a pass that found nothing.
     pub(in crate::engine) fn add(
         &mut self,
         lane: &Lane,
@@ -93,14 +97,26 @@ impl PollQueue {
         self.last_id += 1;
         self.polls += 1;
         let id = self.last_id;
-        let poll = Poll { slot, reply, served: false, passes: 0, passing: false, is_last };
+        let knowledge = match is_last {
+            // A caller that does not wait is told of work also if every wake-up got lost.
+            true => LaneKnowledge::Unknown,
+            false => self.empty.knowledge(lane, &slot, Instant::now()),
+        };
+        let served = knowledge == LaneKnowledge::Empty;
+        let poll = Poll { slot, reply, served, passes: 0, passing: false, is_last };
         self.lanes.entry(lane.clone()).or_default().polls.insert(id, poll);
-        self.enqueue(lane);
+        match knowledge {
+            LaneKnowledge::Empty => {}
+            LaneKnowledge::Unknown => self.enqueue(lane),
+            // One pass for all of them, instead of one for each that comes again.
+            LaneKnowledge::Stale => _ = self.mark(lane),
+        }
         id
     }
 
     /// Notes that work may have come: every poll of the lane is due for a pass. Returns true if any poll waits there.
     pub(in crate::engine) fn mark(&mut self, lane: &Lane) -> bool {
+        self.empty.forget(lane);
         let Some(lane_polls) = self.lanes.get_mut(lane) else { return false };
         lane_polls.woken = true;
         self.enqueue(lane);
@@ -134,17 +150,21 @@ impl PollQueue {
         }
     }
 
-    /// Returns the lanes in which polls wait.
-    pub(in crate::engine) fn polled_lanes(&self) -> Vec<Lane> {
+    /// Returns the lanes in which polls wait. Others are searched by the next poll: what is known of them is forgotten, because
+    /// nobody would search them if a wake-up got lost.
+    pub(in crate::engine) fn polled_lanes(&mut self) -> Vec<Lane> {
+        self.empty.keep(|lane| self.lanes.get(lane).is_some_and(|polled| !polled.polls.is_empty()));
         self.lanes.iter().filter(|(_, polled)| !polled.polls.is_empty()).map(|(lane, _)| lane.clone()).collect()
     }
 
     pub(in crate::engine) fn mark_all(&mut self) {
+        self.empty = EmptyLanes::default();
         self.mark_lanes(|_| true);
     }
 
     /// Notes that work may be free in every lane of this colony. Returns true if any poll waits there.
     pub(in crate::engine) fn mark_colony(&mut self, colony: ColonyKey) -> bool {
+        self.empty.forget_colony(colony);
         self.mark_lanes(|lane| lane.colony == colony)
     }
 
@@ -213,6 +233,10 @@ impl PollQueue {
         }
         if let Some(lane_polls) = self.lanes.get_mut(&pass.lane) {
             lane_polls.is_uncounted = !claims.is_counted;
+            // A wake-up during the pass may be for work that the pass did not see.
+            if claims.is_lane_empty && !lane_polls.woken {
+                self.empty.note(&pass.lane, &pass.slots, &claims, Instant::now());
+            }
         }
         let mut given: Vec<PollResult> = pass.slots.iter().map(|_| PollResult::default()).collect();
         for slot in claims.drained {

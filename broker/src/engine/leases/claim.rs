@@ -87,6 +87,7 @@ impl Engine {
         self.dispatcher.put_back(&lane, excess.iter().map(|leased| lease_of(&leased.claimed)).collect());
         // Only for leases that the caller gets: the others are released, which sends its own wake-ups.
         for LeaseWithProof { claimed, .. } in &leases {
+            self.lookup.given().add(&lane, claimed);
             self.wakeups.due_at(claimed.expires_at_ms);
             self.wakeups.changed(Change { colony: lane.colony, process_id: claimed.process_id });
         }
@@ -182,13 +183,16 @@ mod tests {
             slot: 0,
             executor: GrantKey(2),
             process_id: uuid::Uuid::new_v4(),
+            function: "f".into(),
             attempt: 1,
             retries_spent: 0,
             max_retries: 0,
+            claimed_at_ms: 0,
             expires_at_ms: 0,
             submitter: GrantKey(1),
             payload: Bytes::from(vec![0; spec_bytes]),
             signature: Vec::new(),
+            spec_digest: None,
         };
         LeaseWithProof { claimed, submitter: Some(Arc::new(grant)), retries_left: 0, checkpoint: None }
     }

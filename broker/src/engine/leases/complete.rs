@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apiary_identity::{Clock, Digest, Envelope, Outcome, OutcomeKind};
 use apiary_store::StoreResult;
-use apiary_store::model::{Completion, LeaseEnd, LeaseRecord};
+use apiary_store::model::{Completion, LeaseEnd};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
+use crate::engine::leases::given::AttemptFacts;
 use crate::engine::leases::lookup::{EndResult, Holder, LeaseLookup};
 use crate::engine::notify::wakeups::{Change, Wakeups};
 
@@ -55,11 +56,11 @@ impl ResultItem {
     pub(in crate::engine) async fn check_statement(
         &self,
         lookup: &LeaseLookup,
-        lease: &LeaseRecord,
+        attempt: &AttemptFacts,
         says_done: bool,
         now_ms: i64,
     ) -> Result<(), Error> {
-        lookup.may_state(lease, "finished_at", says_done, self.finished_at, now_ms).await
+        lookup.may_state(attempt, "finished_at", says_done, self.finished_at, now_ms).await
     }
 
     /// Checks that the result names the bytes of the spec that the broker handed out.
@@ -97,22 +98,22 @@ impl Flush for CompleteFlush {
 
     async fn flush(&self, items: &[ResultItem]) -> StoreResult<Vec<Result<(), Error>>> {
         let now_ms = self.clock.now_ms();
-        let leases = self.lookup.held(items.iter().map(|item| &item.holder)).await?;
+        let attempts = self.lookup.ended_by(items.iter().map(|item| (&item.holder, item.spec_digest))).await?;
         let (mut answers, mut completions, mut places) = (Vec::new(), Vec::new(), Vec::new());
-        for (item, lease) in items.iter().zip(leases) {
+        for (item, attempt) in items.iter().zip(attempts) {
             // Until the database says otherwise, the lease is lost.
-            let Some(lease) = lease else {
+            let Some(attempt) = attempt else {
                 answers.push(Err(item.holder.lost()));
                 continue;
             };
-            let acceptable = match item.check_spec(lease.spec_digest) {
-                Ok(()) => item.check_statement(&self.lookup, &lease, true, now_ms).await,
+            let acceptable = match item.check_spec(attempt.spec_digest) {
+                Ok(()) => item.check_statement(&self.lookup, &attempt, true, now_ms).await,
                 Err(error) => Err(error),
             };
             if acceptable.is_ok() {
-                places.push((answers.len(), lease.lane.colony));
+                places.push((answers.len(), attempt.lane.colony));
                 completions.push(Completion {
-                    lease: lease.reference(),
+                    lease: item.holder.lease_under(attempt.executor),
                     payload: item.envelope.payload.clone(),
                     signature: item.envelope.signature.clone(),
                 });
@@ -122,6 +123,8 @@ impl Flush for CompleteFlush {
         let done = self.lookup.store().complete(&completions, now_ms).await?;
         for ((place, colony), end) in places.into_iter().zip(done) {
             let holder = &items[place].holder;
+            // However it ended: a lost lease does not come back.
+            self.lookup.given().remove(holder.process_id);
             answers[place] = match end {
                 LeaseEnd::Lost => continue,
                 LeaseEnd::Done => Ok(()),

@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
 use crate::engine::leases::backoff::backoff_ms;
 use crate::engine::leases::complete::ResultItem;
+use crate::engine::leases::given::AttemptFacts;
 use crate::engine::leases::lookup::{EndResult, Holder, LeaseLookup};
 use crate::engine::notify::wakeups::{Change, Wakeups};
 
@@ -96,7 +97,7 @@ impl FailFlush {
             item.result.check_spec(lease.spec_digest)?;
             check_cancelled(item, lease)?;
         }
-        item.result.check_statement(&self.lookup, lease, false, now_ms).await
+        item.result.check_statement(&self.lookup, &AttemptFacts::of(lease), false, now_ms).await
     }
 
     /// Logs that a process failed for good, and what to do. Of a thousand that failed alike, only the first few are logged.

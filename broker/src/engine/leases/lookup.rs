@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use apiary_identity::chain::{self, WorkStatement};
 use apiary_identity::{Digest, Document as _, Envelope, Grant, Id};
-use apiary_store::model::{AttemptEnding, ColonyKey, LeaseRecord};
+use apiary_store::model::{AttemptEnding, ColonyKey, GrantKey, LeaseRecord, LeaseRef};
 use apiary_store::{Store, StoreError, StoreResult};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::Error;
 use crate::auth::{Permit, action};
+use crate::engine::leases::given::{AttemptFacts, GivenLeases};
 use crate::grant_cache::GrantCache;
 use crate::limits::REQUEST_WINDOW_MS;
 
@@ -40,6 +41,8 @@ pub(crate) struct EndResult {
 pub(crate) struct LeaseLookup {
     store: Arc<dyn Store>,
     grants: Arc<GrantCache>,
+    /// Shared by all clones.
+    given: Arc<GivenLeases>,
 }
 
 impl Holder {
@@ -50,6 +53,11 @@ impl Holder {
     ) -> Result<Self, Error> {
         let grant = permit.grant().ok_or_else(|| Error::NotPermitted("a lease is held under a grant".into()))?;
         Ok(Self { colony: permit.colony().key, process_id, attempt, key: grant.grant.key })
+    }
+
+    /// Returns the fencing token of its lease under this grant.
+    pub(in crate::engine) fn lease_under(&self, executor: GrantKey) -> LeaseRef {
+        LeaseRef { process_id: self.process_id, attempt: self.attempt, executor }
     }
 
     pub(in crate::engine) fn cancelled(&self) -> Error {
@@ -77,7 +85,12 @@ impl Holder {
 
 impl LeaseLookup {
     pub(in crate::engine) fn new(store: Arc<dyn Store>, grants: Arc<GrantCache>) -> Self {
-        Self { store, grants }
+        Self { store, grants, given: Arc::default() }
+    }
+
+    /// Returns the leases that this broker gave.
+    pub(in crate::engine) fn given(&self) -> &GivenLeases {
+        &self.given
     }
 
     pub(in crate::engine) fn store(&self) -> &dyn Store {
@@ -92,11 +105,7 @@ impl LeaseLookup {
     ) -> StoreResult<Vec<Option<LeaseRecord>>> {
         let ids: Vec<_> = holders.clone().map(|holder| holder.process_id).collect();
         let leases = self.store.leases(&ids).await?;
-        let grants = self
-            .grants
-            .stored(leases.iter().map(|lease| lease.executor))
-            .await
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let grants = self.grants.stored(leases.iter().map(|lease| lease.executor)).await.map_err(unavailable)?;
         let by_process: HashMap<_, _> = leases.into_iter().map(|lease| (lease.process_id, lease)).collect();
         Ok(holders
             .map(|holder| {
@@ -110,33 +119,63 @@ impl LeaseLookup {
             .collect())
     }
 
+    /// Returns the attempt that each holder ends with a result about these bytes, if it is theirs, as [`held`](Self::held) does. An
+    /// attempt that this broker gave out is not read again: whether it still runs is checked by the statement that ends it.
+    pub(in crate::engine) async fn ended_by<'a>(
+        &self,
+        results: impl Iterator<Item = (&'a Holder, Digest)> + Clone + Send,
+    ) -> StoreResult<Vec<Option<Arc<AttemptFacts>>>> {
+        let mut found: Vec<_> =
+            results.clone().map(|(holder, _)| self.given.get(holder.process_id, holder.attempt)).collect();
+        let executors = found.iter().flatten().map(|attempt| attempt.executor);
+        let grants = self.grants.stored(executors.collect::<Vec<_>>().into_iter()).await.map_err(unavailable)?;
+        for ((holder, spec_digest), found) in results.clone().zip(&mut found) {
+            // Anything that does not fit may be old, and is read.
+            *found = found.take().filter(|attempt| {
+                attempt.spec_digest == spec_digest
+                    && attempt.lane.colony == holder.colony
+                    && grants.get(&attempt.executor).is_some_and(|grant| grant.grantee == holder.key.as_bytes())
+            });
+        }
+        let unknown: Vec<&Holder> =
+            results.zip(&found).filter(|(_, found)| found.is_none()).map(|((holder, _), _)| holder).collect();
+        if unknown.is_empty() {
+            return Ok(found);
+        }
+        let mut read = self.held(unknown.into_iter()).await?.into_iter();
+        for found in found.iter_mut().filter(|found| found.is_none()) {
+            *found = read.next().flatten().map(|lease| Arc::new(AttemptFacts::of(&lease)));
+        }
+        Ok(found)
+    }
+
     /// Checks that an executor's statement about its work can be verified by everyone who receives it, and that its time lies within
     /// the attempt: after the claim, and not in the future. Clocks may differ as much as those of callers.
     pub(in crate::engine) async fn may_state(
         &self,
-        lease: &LeaseRecord,
+        attempt: &AttemptFacts,
         field: &'static str,
         says_done: bool,
         at: Timestamp,
         now_ms: i64,
     ) -> Result<(), Error> {
         let (from_ms, until_ms) =
-            (lease.claimed_at_ms.saturating_sub(REQUEST_WINDOW_MS), now_ms.saturating_add(REQUEST_WINDOW_MS));
+            (attempt.claimed_at_ms.saturating_sub(REQUEST_WINDOW_MS), now_ms.saturating_add(REQUEST_WINDOW_MS));
         if !(from_ms..=until_ms).contains(&at.as_millisecond()) {
             let shown = |ms| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
             return Err(Error::NotPermitted(format!(
                 "`{field}` is {at}, and the attempt ran from {} until now, {}: set the executor's clock (NTP)",
-                shown(lease.claimed_at_ms),
+                shown(attempt.claimed_at_ms),
                 shown(now_ms)
             )));
         }
-        let grants = self.grants.stored([lease.executor]).await?;
-        let Some(grant) = grants.get(&lease.executor).and_then(|grant| Grant::from_json(&grant.payload).ok()) else {
+        let grants = self.grants.stored([attempt.executor]).await?;
+        let Some(grant) = grants.get(&attempt.executor).and_then(|grant| Grant::from_json(&grant.payload).ok()) else {
             return Err(Error::NotPermitted(
                 "the executor's grant cannot be read: ask the colony's owner for a new one".into(),
             ));
         };
-        let (executor_type, function) = (lease.lane.executor_type.as_str(), lease.function.as_str());
+        let (executor_type, function) = (attempt.lane.executor_type.as_str(), attempt.function.as_str());
         Ok(chain::may_state(&grant, &WorkStatement { executor_type, function, says_done, at })?)
     }
 
@@ -162,4 +201,8 @@ impl LeaseLookup {
         let is_cancelled = attempt.ending == AttemptEnding::Cancelled.as_str();
         Err(if is_theirs && is_cancelled { holder.cancelled() } else { holder.lost() })
     }
+}
+
+fn unavailable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
 }

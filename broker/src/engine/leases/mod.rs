@@ -6,6 +6,7 @@ pub(super) mod checkpoints;
 pub(super) mod claim;
 pub(super) mod complete;
 pub(super) mod fail;
+pub(super) mod given;
 pub(super) mod lookup;
 pub(super) mod overdue;
 pub(super) mod release;

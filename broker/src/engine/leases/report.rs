@@ -12,6 +12,7 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
+use crate::engine::leases::given::AttemptFacts;
 use crate::engine::leases::lookup::{Holder, LeaseLookup};
 use crate::engine::notify::wakeups::{Change, Wakeups};
 
@@ -90,7 +91,7 @@ impl Flush for ReportFlush {
             };
             // Progress that does not verify must not be stored: the next attempt would receive it, and end.
             let acceptable = match item.holder.check_spec(item.spec_digest, lease.spec_digest) {
-                Ok(()) => self.lookup.may_state(&lease, "at", true, item.at, now_ms).await,
+                Ok(()) => self.lookup.may_state(&AttemptFacts::of(&lease), "at", true, item.at, now_ms).await,
                 Err(error) => Err(error),
             };
             if acceptable.is_ok() {

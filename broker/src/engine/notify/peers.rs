@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apiary_store::Store;
+use tokio::sync::Notify;
 
 use crate::limits::PEERS_COUNT_INTERVAL;
 
@@ -12,6 +13,8 @@ pub(crate) struct Peers {
     heard: AtomicU64,
     /// The value of `heard` when nobody else listened; [`NEVER`] if somebody did, or the count failed.
     heard_when_alone: AtomicU64,
+    /// Notified when a broker began to listen.
+    greeted: Notify,
 }
 
 /// A number of messages that no broker hears.
@@ -19,7 +22,7 @@ const NEVER: u64 = u64::MAX;
 
 impl Default for Peers {
     fn default() -> Self {
-        Self { heard: AtomicU64::new(0), heard_when_alone: AtomicU64::new(NEVER) }
+        Self { heard: AtomicU64::new(0), heard_when_alone: AtomicU64::new(NEVER), greeted: Notify::new() }
     }
 }
 
@@ -29,9 +32,15 @@ impl Peers {
         self.heard_when_alone.load(Ordering::Acquire) == self.heard.load(Ordering::Acquire)
     }
 
-    /// Notes that somebody sent a message, or began to listen.
+    /// Notes that somebody sent a message.
     pub(in crate::engine) fn heard(&self) {
         self.heard.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Notes that somebody began to listen, perhaps this broker itself: they are counted at once.
+    pub(in crate::engine) fn greeted(&self) {
+        self.heard();
+        self.greeted.notify_one();
     }
 
     /// Counts the others again and again. `listens` is true if this broker is one of those that are counted.
@@ -47,7 +56,8 @@ impl Peers {
                 }
             };
             self.heard_when_alone.store(if are_none { heard } else { NEVER }, Ordering::Release);
-            tokio::time::sleep(PEERS_COUNT_INTERVAL).await;
+            // Either is enough.
+            let _ = tokio::time::timeout(PEERS_COUNT_INTERVAL, self.greeted.notified()).await;
         }
     }
 }

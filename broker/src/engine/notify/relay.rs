@@ -114,8 +114,8 @@ impl HintReader {
         let Some(messages) = &mut self.messages else { return std::future::pending().await };
         while let Some(text) = messages.recv().await {
             if text.is_empty() {
-                // A greeting, perhaps this broker's own: the next count tells.
-                self.peers.heard();
+                // A greeting, perhaps this broker's own: a count tells.
+                self.peers.greeted();
                 continue;
             }
             match serde_json::from_str::<Message>(&text) {

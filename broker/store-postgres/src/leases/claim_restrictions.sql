@@ -1,4 +1,5 @@
--- The conditions that stop work of a lane; `limited` means that the claim must count limits.
+-- The conditions that stop work of a lane; `limited` means that the claim must count limits, `empty` that
+-- nothing waits in it.
 -- $1 colony: bigint, $2 executor_type: text, $3 the grants claimed under: bigint[].
 -- Race won: it is read in the transaction of the claim, so a pause or a revocation applies at every broker from its commit on.
 SELECT kind, name
@@ -22,3 +23,9 @@ UNION ALL
 SELECT 'revoked', key::text
 FROM apiary.grants
 WHERE key = ANY ($3) AND revoked_from_ms IS NOT NULL
+UNION ALL
+SELECT 'empty', ''
+WHERE NOT EXISTS (
+    SELECT FROM apiary.queue
+    WHERE colony = $1 AND executor_type = $2
+)

@@ -130,7 +130,7 @@ impl<'s> Assignment<'s> {
         drained.iter().for_each(|index| room[*index] = 0);
         // The specs of all leases are in memory at once when they are read: hence the maximum for one claim.
         let room_left = room.iter().fold(0_usize, |sum, room| sum.saturating_add(*room)).min(CLAIM_PASS_COUNT_MAX);
-        let is_over = restrictions.is_closed();
+        let is_over = restrictions.is_closed() || restrictions.is_empty();
         Self {
             slots,
             restrictions,
@@ -326,6 +326,7 @@ impl<'s> Assignment<'s> {
     /// Returns the answer of a claim that gave nothing.
     pub fn empty_result(self) -> ClaimResult {
         ClaimResult {
+            is_lane_empty: self.restrictions.is_empty(),
             is_counted: self.allowance.is_counted(),
             drained: self.drained,
             hit_limit: self.allowance.hit_limit(),
@@ -356,6 +357,7 @@ impl<'s> Assignment<'s> {
         Ok(ClaimResult {
             claimed,
             has_more: self.is_cut(),
+            is_lane_empty: false,
             is_counted: self.allowance.is_counted(),
             drained: self.drained,
             hit_limit: self.allowance.hit_limit(),
@@ -373,22 +375,32 @@ impl<'s> Assignment<'s> {
     /// Returns the functions that executors with room may run, as whole names and as prefixes; `None` for the names if one may run all.
     fn functions(&self) -> (Option<Vec<String>>, Vec<String>) {
         let grants = self.open_from(0).flat_map(|(_, slot)| slot.grants.iter());
-        let patterns: BTreeSet<&str> =
-            grants.flat_map(|grant| grant.scopes.functions.iter()).map(String::as_str).collect();
         // Too many patterns make the statement slower than reading too much: then all functions are read, and the grants decide.
-        if patterns.contains("*") || patterns.len() > CLAIM_PATTERNS_MAX {
-            return (None, Vec::new());
-        }
-        let (prefixes, names): (Vec<&str>, Vec<&str>) =
-            patterns.into_iter().partition(|pattern| pattern.ends_with('*'));
-        let prefixes = prefixes.into_iter().map(|prefix| prefix.trim_end_matches('*').to_owned()).collect();
-        (Some(names.into_iter().map(str::to_owned).collect()), prefixes)
+        function_patterns(grants.flat_map(|grant| grant.scopes.functions.iter()).map(String::as_str))
+            .unwrap_or_default()
     }
 
     /// Returns the slots with room, from this index on.
     fn open_from(&self, from: usize) -> impl Iterator<Item = (usize, &'s ClaimSlot)> {
         self.slots.iter().enumerate().skip(from).filter(|(index, _)| self.room[*index] > 0)
     }
+}
+
+/// Functions as whole names, `None` for all, and as prefixes.
+type FunctionPatterns = (Option<Vec<String>>, Vec<String>);
+
+/// Sorts patterns of functions; returns `None` if there are more than a statement should have.
+pub(super) fn function_patterns<'p>(patterns: impl Iterator<Item = &'p str>) -> Option<FunctionPatterns> {
+    let patterns: BTreeSet<&str> = patterns.collect();
+    if patterns.contains("*") {
+        return Some((None, Vec::new()));
+    }
+    if patterns.len() > CLAIM_PATTERNS_MAX {
+        return None;
+    }
+    let (prefixes, names): (Vec<&str>, Vec<&str>) = patterns.into_iter().partition(|pattern| pattern.ends_with('*'));
+    let prefix = |pattern: &str| pattern.strip_suffix('*').unwrap_or(pattern).to_owned();
+    Some((Some(names.into_iter().map(str::to_owned).collect()), prefixes.into_iter().map(prefix).collect()))
 }
 
 #[cfg(test)]

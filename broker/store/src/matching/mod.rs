@@ -4,4 +4,5 @@ pub mod allowance;
 pub mod assignment;
 mod offer_bound;
 pub mod overflow;
+pub mod plain;
 pub mod restrictions;

@@ -16,7 +16,8 @@ pub enum LaneRestriction {
     DrainedName(String),
     /// Limits must be counted: the lane's type or a function of the colony is limited, or work with keys waits.
     Limited,
-
+    /// Nothing waits in the lane.
+    Empty,
     /// A grant is revoked.
     RevokedGrant(GrantKey),
 }
@@ -32,6 +33,7 @@ pub fn grants_of(slots: &[ClaimSlot]) -> Vec<i64> {
 #[derive(Debug, Default)]
 pub struct LaneRestrictions {
     is_closed: bool,
+    is_empty: bool,
     paused_functions: BTreeSet<String>,
     drained_names: BTreeSet<String>,
     are_limited: bool,
@@ -46,6 +48,7 @@ impl FromIterator<LaneRestriction> for LaneRestrictions {
                 LaneRestriction::Closed => restrictions.is_closed = true,
                 LaneRestriction::PausedFunction(name) => _ = restrictions.paused_functions.insert(name),
                 LaneRestriction::DrainedName(name) => _ = restrictions.drained_names.insert(name),
+                LaneRestriction::Empty => restrictions.is_empty = true,
                 LaneRestriction::Limited => restrictions.are_limited = true,
                 LaneRestriction::RevokedGrant(key) => _ = restrictions.revoked_grants.insert(key),
             }
@@ -60,10 +63,15 @@ impl LaneRestrictions {
         self.is_closed
     }
 
+    /// Returns true if nothing waits in the lane.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
     /// Returns true if this claim must count limits.
     pub fn are_limited(&self) -> bool {
-        // Counting takes the colony's lock, for which other claims wait. A closed lane gives out nothing, so it need not count.
-        self.are_limited && !self.is_closed
+        // Counting takes the colony's lock, for which other claims wait. A closed or empty lane gives out nothing, so it need not count.
+        self.are_limited && !self.is_closed && !self.is_empty
     }
 
     /// Returns true if no pause covers the process.

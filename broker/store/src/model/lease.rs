@@ -50,6 +50,8 @@ pub struct ClaimResult {
     pub claimed: Vec<ClaimedLease>,
     /// True if the pass ended before the end of the lane: more may wait.
     pub has_more: bool,
+    /// True if nothing else waits in the lane, whoever may have it and whatever holds it back. May be false although nothing waits.
+    pub is_lane_empty: bool,
     /// True if the pass counted limits. Such passes run one at a time in a colony.
     pub is_counted: bool,
     /// The slots whose executor is being drained: they get nothing, and need not wait.
@@ -71,12 +73,16 @@ pub struct ClaimedLease {
     pub executor: GrantKey,
     /// The process.
     pub process_id: Uuid,
+    /// The function to execute.
+    pub function: String,
     /// The attempt's number, from 1; it fences.
     pub attempt: i32,
     /// The number of retries spent before this attempt.
     pub retries_spent: i32,
     /// Attempts after the first; −1 for no limit.
     pub max_retries: i32,
+    /// When the attempt began.
+    pub claimed_at_ms: i64,
     /// When the lease ends.
     pub expires_at_ms: i64,
     /// The submitter's grant.
@@ -85,6 +91,8 @@ pub struct ClaimedLease {
     pub payload: Bytes,
     /// The spec's signature, as stored.
     pub signature: Vec<u8>,
+    /// The digest of the spec's signed bytes; `None` if what is stored is no digest.
+    pub spec_digest: Option<Digest>,
 }
 
 /// A current lease, with what decisions about it need.

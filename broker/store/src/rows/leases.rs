@@ -39,12 +39,25 @@ pub fn restriction(row: &dyn Columns) -> StoreResult<LaneRestriction> {
         "function" => Ok(LaneRestriction::PausedFunction(name)),
         "drain" => Ok(LaneRestriction::DrainedName(name)),
         "limited" => Ok(LaneRestriction::Limited),
+        "empty" => Ok(LaneRestriction::Empty),
         "revoked" => name
             .parse()
             .map(|key| LaneRestriction::RevokedGrant(GrantKey(key)))
             .map_err(|_| fields.corrupt("name", "is no grant's number")),
         other => Err(fields.corrupt("kind", format!("is {other:?}, which cannot be paused"))),
     }
+}
+
+/// Reads from `is_plain` whether a claim in one statement was possible.
+pub fn is_plain(row: &dyn Columns) -> StoreResult<bool> {
+    Ok(Fields::of_summary(row, "queue").number("is_plain")? != 0)
+}
+
+/// Reads the place, from 0, of a new lease among those of its claim from `place`; `None` if the claim gave none.
+pub fn claim_place(row: &dyn Columns) -> StoreResult<Option<usize>> {
+    let fields = Fields::of_summary(row, "queue");
+    let Some(place) = fields.number_if_any("place")? else { return Ok(None) };
+    usize::try_from(place).map(Some).map_err(|_| fields.corrupt("place", "is below zero"))
 }
 
 /// Reads a new lease for this slot from its row in `leases` and its spec.
@@ -54,14 +67,23 @@ pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<ClaimedLease> {
         slot,
         process_id,
         executor: GrantKey(fields.number("executor")?),
+        function: fields.text("function")?,
         attempt: fields.small("attempt")?,
         retries_spent: fields.small("retries_spent")?,
         max_retries: fields.small("max_retries")?,
+        claimed_at_ms: fields.number("claimed_at_ms")?,
         expires_at_ms: fields.number("expires_at_ms")?,
         submitter: GrantKey(fields.number("submitter")?),
         payload: fields.document("payload")?,
         signature: fields.bytes("signature")?,
+        // Not an error: the work can still be done, and a result is compared with what the store holds then.
+        spec_digest: fields.digest("digest").ok(),
     })
+}
+
+/// Reads from `is_lane_empty` whether nothing waits in the lane of a claim.
+pub fn is_lane_empty(row: &dyn Columns) -> StoreResult<bool> {
+    Ok(Fields::of_summary(row, "queue").number("is_lane_empty")? != 0)
 }
 
 /// Reads a lane of the queue from `colony, executor_type`.

@@ -23,13 +23,16 @@ fn claimed() -> ClaimedLease {
         slot: 0,
         executor: GrantKey(7),
         process_id: Uuid::new_v4(),
+        function: "f".into(),
         attempt: 1,
         retries_spent: 0,
         max_retries: 0,
+        claimed_at_ms: 0,
         expires_at_ms: 1000,
         submitter: GrantKey(8),
         payload: Bytes::new(),
         signature: Vec::new(),
+        spec_digest: None,
     }
 }
 
@@ -192,6 +195,53 @@ fn waiting_polls_are_due_again_only_when_work_may_have_come() {
     assert!(dispatcher.queue().begin_pass().is_none(), "a lane has one pass at a time");
     dispatcher.queue().end_pass(&pass, ClaimResult::default());
     assert!(dispatcher.queue().begin_pass().is_some());
+}
+
+#[test]
+fn a_poll_for_an_empty_lane_needs_no_pass_until_work_may_have_come() {
+    let dispatcher = Dispatcher::default();
+    let empty = || ClaimResult { is_lane_empty: true, ..ClaimResult::default() };
+    let begin = || dispatcher.queue().begin_pass();
+    let (_, mut first) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let pass = begin().unwrap();
+    dispatcher.queue().end_pass(&pass, ClaimResult { claimed: vec![claimed()], ..empty() });
+    assert_eq!(first.try_recv().unwrap().unwrap().claimed.len(), 1);
+    let (second, _answer) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    assert!(begin().is_none(), "nothing was left");
+    // Also if no poll is there when it comes.
+    dispatcher.queue().remove(&lane(), second);
+    dispatcher.wake(&lane());
+    let (third, _answer) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let pass = begin().expect("work may have come");
+    dispatcher.wake(&lane());
+    dispatcher.queue().end_pass(&pass, empty());
+    let pass = begin().expect("work may have come during the pass");
+    dispatcher.queue().end_pass(&pass, empty());
+    dispatcher.queue().remove(&lane(), third);
+    let (_, _answer) = dispatcher.register(&lane(), slot(1), true).unwrap();
+    assert_eq!(begin().expect("a claim that does not wait has its pass").ids.len(), 1);
+}
+
+#[test]
+fn what_is_known_of_a_lane_that_nobody_searches_is_forgotten() {
+    let dispatcher = Dispatcher::default();
+    let pass = |dispatcher: &Dispatcher| {
+        let (id, _) = dispatcher.register(&lane(), slot(1), false).unwrap();
+        let pass = dispatcher.queue().begin_pass();
+        let had_pass = pass.is_some();
+        if let Some(pass) = pass {
+            dispatcher.queue().end_pass(&pass, ClaimResult { is_lane_empty: true, ..ClaimResult::default() });
+        }
+        assert_eq!(dispatcher.queue().polled_lanes(), [lane()]);
+        dispatcher.queue().remove(&lane(), id);
+        had_pass
+    };
+    assert!(pass(&dispatcher));
+    assert!(!pass(&dispatcher), "the search looked after it");
+    assert!(dispatcher.queue().polled_lanes().is_empty());
+    assert!(pass(&dispatcher));
+    dispatcher.wake_colony(ColonyKey(1));
+    assert!(pass(&dispatcher), "something changed in the colony");
 }
 
 #[test]

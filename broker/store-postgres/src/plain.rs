@@ -1,0 +1,105 @@
+//! Claims in one statement, for lanes where nothing limits who gets what: one round trip instead of five.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use apiary_database::{query, sql};
+use apiary_identity::Clock;
+use apiary_store::matching::plain::PlainClaim;
+use apiary_store::matching::restrictions::grants_of;
+use apiary_store::model::{ClaimResult, ClaimSlot, Lane};
+use apiary_store::{StoreResult, rows};
+use sqlx::postgres::PgRow;
+
+use crate::fault::{Fault, until_settled};
+use crate::{PostgresStore, column, signatures};
+
+/// Claims of a lane that are made by an assignment after one that had to be.
+const ASSIGNMENTS_AFTER_ONE: u8 = 15;
+/// Lanes that are remembered; beyond it, all are forgotten, which costs each a statement.
+const LANES_MAX: usize = 1024;
+
+/// Lanes in which a plain claim was impossible, so that it is not tried in vain each time.
+#[derive(Default)]
+pub(super) struct RestrictedLanes {
+    /// The number of claims of each lane that are still to be made by an assignment.
+    left: Mutex<HashMap<Lane, u8>>,
+}
+
+impl RestrictedLanes {
+    /// Returns true if a plain claim should be tried.
+    fn is_worth_a_try(&self, lane: &Lane) -> bool {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        match left.get_mut(lane) {
+            None => true,
+            Some(0) => {
+                left.remove(lane);
+                true
+            }
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+        }
+    }
+
+    fn note(&self, lane: &Lane) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if left.len() >= LANES_MAX {
+            left.clear();
+        }
+        left.insert(lane.clone(), ASSIGNMENTS_AFTER_ONE);
+    }
+}
+
+/// Claims in one statement; returns `None` if the claim must be made by an assignment.
+pub(super) async fn claim(
+    store: &PostgresStore,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    clock: &dyn Clock,
+) -> StoreResult<Option<ClaimResult>> {
+    let Some(plain) = PlainClaim::of(slots) else { return Ok(None) };
+    if !store.restricted_lanes.is_worth_a_try(lane) {
+        return Ok(None);
+    }
+    let (mut session, found) = until_settled!(async {
+        let mut session = store.session().await?;
+        let statement = query(sql!("leases/claim_plain.sql"))
+            .bind(lane.colony.0)
+            .bind(&lane.executor_type)
+            .bind(column(&plain.executors, |executor| executor.0))
+            .bind(&plain.lease_ms)
+            .bind(&plain.names)
+            .bind(&plain.functions)
+            .bind(&plain.prefixes)
+            .bind(grants_of(slots))
+            // After the wait for the connection, so that no lease is shortened by it. The statement waits for no lock.
+            .bind(clock.now_ms());
+        // Not as a change, which would count as proof that the disk takes writes: a row comes without a lease, too.
+        let found = session.rows(statement).await?;
+        Ok::<_, Fault>((session, found))
+    })?;
+    let Some(mut claims) = read(&plain, &found)? else {
+        store.restricted_lanes.note(lane);
+        return Ok(None);
+    };
+    // Not as a part of what is repeated: the leases are committed.
+    signatures::unpack_claimed(&mut session, &store.batches, &mut claims.claimed).await?;
+    Ok(Some(claims))
+}
+
+fn read(plain: &PlainClaim, found: &[PgRow]) -> StoreResult<Option<ClaimResult>> {
+    let Some(first) = found.first() else { return Ok(None) };
+    if !rows::is_plain(first)? {
+        return Ok(None);
+    }
+    let mut claimed = Vec::new();
+    for row in found {
+        if let Some(place) = rows::claim_place(row)? {
+            claimed.push(rows::claimed(row, plain.slots.get(place).copied().unwrap_or_default())?);
+        }
+    }
+    let has_more = claimed.len() == plain.slots.len();
+    Ok(Some(ClaimResult { claimed, has_more, is_lane_empty: rows::is_lane_empty(first)?, ..ClaimResult::default() }))
+}
