@@ -173,9 +173,9 @@ async fn a_success_outside_the_executors_scope_is_refused(colony: TestColony) {
     let user = colony.user("ada").await;
     let bee = colony.grant("narrow", Role::Executor, &["f"], &["t"], &[]).await;
     user.submit_json("t", "f", &()).await.unwrap();
-    let lease = colony.claim_one(&bee, "t").await;
     // A claim never hands out another function, so that the test changes the database.
     colony.backend.execute("UPDATE specs SET function = 'g'").await;
+    let lease = colony.claim_one(&bee, "t").await;
     let refused = bee.complete(&colony.success("narrow", &lease, b"1")).await.unwrap_err();
     assert_eq!(refused.reason(), Some("NOT_PERMITTED"));
     assert!(refused.to_string().contains("`g`"), "{refused}");

@@ -8,7 +8,7 @@ WITH taken AS (
     RETURNING waiting.process_id, waiting.colony, waiting.attempt + 1 AS attempt, waiting.retries_spent, waiting.executor_type,
               waiting.function, waiting.concurrency_key, item.executor,
               least($4 + item.lease_ms, $4 + spec.max_exec_ms) AS expires_at_ms, $4 + spec.max_exec_ms AS exec_deadline_ms,
-              spec.max_retries, spec.submitter, spec.payload, spec.signature, spec.digest
+              spec.function AS spec_function, spec.max_retries, spec.submitter, spec.payload, spec.signature, spec.digest
 ),
 leased AS (
     INSERT INTO apiary.leases (
@@ -19,6 +19,6 @@ leased AS (
            concurrency_key
     FROM taken
 )
-SELECT process_id, executor, attempt, retries_spent, $4 AS claimed_at_ms, expires_at_ms, function, max_retries, submitter, payload,
-       signature, digest
+SELECT process_id, executor, attempt, retries_spent, $4 AS claimed_at_ms, expires_at_ms, spec_function AS function, max_retries, submitter,
+       payload, signature, digest
 FROM taken

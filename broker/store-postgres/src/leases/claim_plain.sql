@@ -33,8 +33,8 @@ next AS MATERIALIZED (
 -- A process without a spec is not plain: the other statements report it.
 found AS MATERIALIZED (
     SELECT next.process_id, row_number() OVER (ORDER BY next.priority_time_us, next.process_id) AS place,
-           next.is_plain AND spec.process_id IS NOT NULL AS is_plain, spec.max_exec_ms, spec.max_retries, spec.submitter,
-           spec.payload, spec.signature, spec.digest
+           next.is_plain AND spec.process_id IS NOT NULL AS is_plain, spec.function, spec.max_exec_ms, spec.max_retries,
+           spec.submitter, spec.payload, spec.signature, spec.digest
     FROM next
     LEFT JOIN apiary.specs AS spec ON spec.process_id = next.process_id
 ),
@@ -58,7 +58,7 @@ leased AS (
            CASE WHEN max_exec_ms > 0 THEN $9 + max_exec_ms END,
            attempt + 1, retries_spent, executor_type, function, concurrency_key
     FROM taken
-    RETURNING process_id, executor, attempt, retries_spent, expires_at_ms, function
+    RETURNING process_id, executor, attempt, retries_spent, expires_at_ms
 ),
 rest AS (
     SELECT CASE
@@ -78,7 +78,7 @@ rest AS (
 )
 SELECT rest.is_plain::int::bigint AS is_plain, rest.is_lane_empty::int::bigint AS is_lane_empty, found.place - 1 AS place,
        leased.process_id, leased.executor, leased.attempt, leased.retries_spent, $9 AS claimed_at_ms, leased.expires_at_ms,
-       leased.function, found.max_retries, found.submitter, found.payload, found.signature, found.digest
+       found.function, found.max_retries, found.submitter, found.payload, found.signature, found.digest
 FROM rest
 LEFT JOIN leased ON true
 LEFT JOIN found ON found.process_id = leased.process_id
