@@ -81,7 +81,7 @@ async fn assert_batches(backend: &Backend, batches: i64, members: i64) {
         let sum = "SELECT coalesce(sum(members), 0)::bigint FROM signature_batches";
         assert_eq!(backend.number(sum).await, members);
         let references = "SELECT (SELECT count(*) FROM specs WHERE octet_length(signature) = 20) \
-                          + (SELECT count(*) FROM attempts WHERE octet_length(result_signature) = 20)";
+                          + (SELECT count(*) FROM all_attempts WHERE octet_length(result_signature) = 20)";
         assert_eq!(backend.number(references).await, members, "columns that refer to them");
     }
 }

@@ -16,14 +16,14 @@ set_aside AS (
 finished AS (
     DELETE FROM apiary.finished
     WHERE colony = $1 AND process_id = ANY ($2) AND ($3::bigint IS NULL OR finished_at_ms <= $3)
-    RETURNING process_id, state, replaced_by
+    RETURNING process_id, state, replaced_by, result_signature
 ),
 gone AS (
-    SELECT * FROM waiting
+    SELECT process_id, state, replaced_by FROM waiting
     UNION ALL
-    SELECT * FROM set_aside
+    SELECT process_id, state, replaced_by FROM set_aside
     UNION ALL
-    SELECT * FROM finished
+    SELECT process_id, state, replaced_by FROM finished
 ),
 specs AS (
     DELETE FROM apiary.specs AS spec
@@ -46,7 +46,13 @@ left_batches AS (
     UPDATE apiary.signature_batches AS known SET members = known.members - member.members
     FROM (
         SELECT substring(signature FROM 1 FOR 16) AS batch, count(*) AS members
-        FROM (SELECT signature FROM specs UNION ALL SELECT signature FROM attempts) AS signed
+        FROM (
+            SELECT signature FROM specs
+            UNION ALL
+            SELECT result_signature FROM finished
+            UNION ALL
+            SELECT signature FROM attempts
+        ) AS signed
         WHERE octet_length(signature) = 20
         GROUP BY 1
     ) AS member

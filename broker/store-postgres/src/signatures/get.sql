@@ -1,4 +1,4 @@
 -- Signatures over many documents.
 -- $1 batch: bytea[].
--- No race: it runs in the transaction that leased their members, and the batch of a process that runs is not deleted.
+-- No race: their members were just leased, and the batch of a process that runs is not deleted.
 SELECT batch, signed FROM apiary.signature_batches WHERE batch = ANY ($1)
