@@ -5,8 +5,8 @@ use crate::limits::BATCH_DOCUMENTS_MAX;
 use crate::signature::ED25519_BYTES;
 use crate::{Digest, EnvelopeError, Signature};
 
-/// One Ed25519 signature and the digests of all documents that it is over: with 32 bytes a document a shorter form of what their
-/// signatures say, which have a path each. Whether it holds is not checked here.
+/// Ed25519 signature with the digests of all documents that it is over: with 32 bytes a document, a shorter form of what their signatures
+/// say, which have a path each. Unverified.
 pub struct SignedBatch {
     ed25519: [u8; ED25519_BYTES],
     tree: Tree,

@@ -4,8 +4,9 @@ use apiary_identity::{
     Backoff, Content, Digest, Document as _, KeyPair, OnFailed, Outcome, OutcomeKind, Progress, Spec,
 };
 use jiff::{SignedDuration, Timestamp};
-use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::RngExt as _;
+use rand::SeedableRng as _;
+use rand::prelude::StdRng;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
