@@ -118,8 +118,11 @@ pub const BULKS_LISTED_MAX: i64 = 100;
 pub const BULK_HOLD_MS: i64 = 10_000;
 /// The pause between two steps of a bulk action, so that other calls get their turn.
 pub const BULK_PAUSE: Duration = Duration::from_millis(20);
-/// The interval at which a broker searches for bulk actions that another broker left.
-pub const BULK_INTERVAL: Duration = Duration::from_secs(2);
+/// The pause after a step of a bulk action that failed.
+pub const BULK_PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(2);
+/// The interval at which a broker searches for bulk actions that another broker left. An idle broker is to be quiet, and the other's hold
+/// lasts as long.
+pub const BULK_INTERVAL: Duration = Duration::from_secs(10);
 /// The latest time that a log line may bear, Unix milliseconds: the end of the year 9999.
 pub const LOG_TIME_MS_MAX: i64 = 253_402_300_799_999;
 /// Bytes of a text to search for in log lines.

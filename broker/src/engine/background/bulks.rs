@@ -15,7 +15,9 @@ use uuid::Uuid;
 
 use crate::engine::passes::sweep;
 use crate::engine::processes::operations::Operations;
-use crate::limits::{BULK_HOLD_MS, BULK_INTERVAL, BULK_PAUSE, CANCEL_GRACE_MS_DEFAULT, SWEEP_ROWS};
+use crate::limits::{
+    BULK_HOLD_MS, BULK_INTERVAL, BULK_PAUSE, BULK_PAUSE_AFTER_FAILURE, CANCEL_GRACE_MS_DEFAULT, SWEEP_ROWS,
+};
 
 /// The worker for bulk actions of this broker.
 pub(crate) struct Bulks {
@@ -51,7 +53,7 @@ impl Bulks {
                     if let Some(held_back) = self.lines.pass(&error) {
                         tracing::warn!(error, held_back, "a step of a bulk action failed; trying again");
                     }
-                    BULK_INTERVAL
+                    BULK_PAUSE_AFTER_FAILURE
                 }
             };
             tokio::select! {
