@@ -14,16 +14,12 @@ pub fn compare(wanted: &[Migration], applied: &[(i64, Vec<u8>)]) -> StoreResult<
              the broker, or restore the backup from before the upgrade"
         )));
     }
-    for migration in wanted {
-        match applied.iter().find(|(version, _)| *version == migration.version) {
-            None => {
-                return Err(StoreError::Schema(format!(
-                    "the database lacks migration {} ({}): run `apiary broker --migrate`",
-                    migration.version, migration.description
-                )));
-            }
-            Some(_) => {}
-        }
+    let missing = wanted.iter().find(|migration| applied.iter().all(|(version, _)| *version != migration.version));
+    if let Some(migration) = missing {
+        return Err(StoreError::Schema(format!(
+            "the database lacks migration {} ({}): run `apiary broker --migrate`",
+            migration.version, migration.description
+        )));
     }
     Ok(())
 }
