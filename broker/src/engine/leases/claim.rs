@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use apiary_identity::Offer;
 use apiary_store::lifecycle::retries_left;
-use apiary_store::model::{ClaimSlot, ClaimedLease, GrantRecord, Lane, LeaseRef, SlotGrant, StoredGrant, cut_to_bytes};
+use apiary_store::model::{
+    ClaimSlot, ClaimedLease, GrantRecord, Lane, LeaseRef, ProcessState, SlotGrant, StoredGrant, cut_to_bytes,
+};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -89,7 +91,8 @@ impl Engine {
         for LeaseWithProof { claimed, .. } in &leases {
             self.lookup.given().add(&lane, claimed);
             self.wakeups.due_at(claimed.expires_at_ms);
-            self.wakeups.changed(Change { colony: lane.colony, process_id: claimed.process_id });
+            let change = Change { colony: lane.colony, process_id: claimed.process_id };
+            self.wakeups.entered(change, ProcessState::Running);
         }
         Ok(ClaimAnswer { leases, drain: given.is_drained || self.drain.is_cancelled() })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use apiary_store::model::{ColonyKey, Lane, RevokedGrant};
+use apiary_store::model::{ColonyKey, Lane, ProcessState, RevokedGrant};
 use tokio::sync::{Notify, broadcast, mpsc};
 use uuid::Uuid;
 
@@ -19,6 +19,15 @@ pub(crate) struct Change {
     pub(crate) colony: ColonyKey,
     /// The process.
     pub(crate) process_id: Uuid,
+}
+
+/// A change, with the state that the process entered, if that is known here. It may have left it since, which is a change of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transition {
+    /// The change.
+    pub(crate) change: Change,
+    /// The state; `None` if it must be read.
+    pub(crate) state: Option<ProcessState>,
 }
 
 /// A change that other brokers on the same database may need to know.
@@ -43,7 +52,7 @@ pub(crate) enum Hint {
 #[derive(Clone)]
 pub(crate) struct Wakeups {
     dispatcher: Arc<Dispatcher>,
-    changes: broadcast::Sender<Change>,
+    changes: broadcast::Sender<Transition>,
     logs: broadcast::Sender<Change>,
     deadline: Arc<Deadline>,
     relay: Option<mpsc::Sender<Hint>>,
@@ -88,8 +97,18 @@ impl Wakeups {
 
     /// Tells watches, limited lanes and other brokers that a process changed state.
     pub(crate) fn changed(&self, change: Change) {
+        self.transit(Transition { change, state: None });
+    }
+
+    /// Tells the same of a process that entered this state, so that watches for other states need not read it.
+    pub(crate) fn entered(&self, change: Change, state: ProcessState) {
+        self.transit(Transition { change, state: Some(state) });
+    }
+
+    fn transit(&self, transition: Transition) {
+        let change = transition.change;
         // Without a watch, sending fails; that is no error.
-        let _ = self.changes.send(change);
+        let _ = self.changes.send(transition);
         self.dispatcher.moved(change.colony);
         self.tell(|| Hint::Change(change));
     }
@@ -127,7 +146,7 @@ impl Wakeups {
             Hint::Work(lane) => self.dispatcher.wake(lane),
             Hint::Colony(colony) => self.look_again(*colony),
             Hint::Change(change) => {
-                let _ = self.changes.send(*change);
+                let _ = self.changes.send(Transition { change: *change, state: None });
                 self.dispatcher.moved(change.colony);
             }
             Hint::Logged(change) => {
@@ -143,7 +162,7 @@ impl Wakeups {
     }
 
     /// Subscribes to the changes from now on.
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Change> {
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Transition> {
         self.changes.subscribe()
     }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_store::model::{Attempt, ProcessSummary, StoredGrant};
+use apiary_store::model::{Attempt, ProcessState, ProcessSummary, StoredGrant};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
+use crate::engine::notify::wakeups::Transition;
 use crate::limits::AWAIT_INTERVAL;
 
 /// The state of an awaited process, with its last attempt.
@@ -42,7 +43,10 @@ impl Engine {
             }
             // A read without a hint, because another broker's hint may get lost; it also covers a lagging receiver.
             let look = until.min(Instant::now() + AWAIT_INTERVAL);
-            let sign = async { while changes.recv().await.is_ok_and(|change| change.process_id != process_id) {} };
+            let is_other = |Transition { change, state }| {
+                change.process_id != process_id || state.is_some_and(|state: ProcessState| !state.is_finished())
+            };
+            let sign = async { while changes.recv().await.is_ok_and(is_other) {} };
             tokio::select! {
                 // The end of a grant comes before anything that it would have shown.
                 biased;

@@ -208,7 +208,7 @@ impl SubmitFlush {
                 }
             }
         }
-        self.wakeups.changed(Change { colony: process.colony, process_id: process.process_id });
+        self.wakeups.entered(Change { colony: process.colony, process_id: process.process_id }, state);
     }
 }
 

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
-use crate::engine::notify::wakeups::Change;
+use crate::engine::notify::wakeups::{Change, Transition};
 use crate::engine::notify::watches::{MemoryShare, WatchSlot};
 use crate::engine::processes::list_logs::bytes_of;
 use crate::limits::{PAGE_BYTES_MAX, WATCH_LINES_MAX, WATCH_PROCESSES_MAX, WATCH_READ_BYTES_MAX, WATCH_STALL_MAX};
@@ -105,7 +105,7 @@ struct Watch {
     store: Arc<dyn Store>,
     colony: ColonyKey,
     place: Arc<WatchSlot>,
-    changes: broadcast::Receiver<Change>,
+    changes: broadcast::Receiver<Transition>,
     logs: Option<LogReader>,
     sender: mpsc::Sender<Result<WatchMessage, Error>>,
     drain: CancellationToken,
@@ -206,7 +206,7 @@ impl Watch {
 
     async fn follow_many(&mut self, filter: &ProcessFilter) -> Result<(), Error> {
         loop {
-            let moved = self.gather().await?;
+            let moved = self.gather(filter).await?;
             let moved: Vec<_> = moved.into_iter().collect();
             for ids in moved.chunks(WATCH_PROCESSES_MAX) {
                 for told in self.matching(ids, filter).await? {
@@ -231,19 +231,19 @@ impl Watch {
         Ok(processes.into_iter().map(told).collect())
     }
 
-    /// Waits for a change in this colony, and takes all others that have come by then.
-    async fn gather(&mut self) -> Result<BTreeSet<Uuid>, Error> {
+    /// Waits for a change in this colony that may match, and takes all others that have come by then.
+    async fn gather(&mut self, filter: &ProcessFilter) -> Result<BTreeSet<Uuid>, Error> {
         let mut moved = BTreeSet::new();
         while moved.is_empty() {
             let received = self.changes.recv().await;
-            self.note(received, &mut moved)?;
+            self.note(filter, received, &mut moved)?;
         }
         // Many changes of one process become one read.
         loop {
             match self.changes.try_recv() {
-                Ok(change) => self.note(Ok(change), &mut moved)?,
+                Ok(change) => self.note(filter, Ok(change), &mut moved)?,
                 Err(broadcast::error::TryRecvError::Lagged(count)) => {
-                    self.note(Err(broadcast::error::RecvError::Lagged(count)), &mut moved)?;
+                    self.note(filter, Err(broadcast::error::RecvError::Lagged(count)), &mut moved)?;
                 }
                 Err(_) => return Ok(moved),
             }
@@ -252,12 +252,15 @@ impl Watch {
 
     fn note(
         &self,
-        received: Result<Change, broadcast::error::RecvError>,
+        filter: &ProcessFilter,
+        received: Result<Transition, broadcast::error::RecvError>,
         moved: &mut BTreeSet<Uuid>,
     ) -> Result<(), Error> {
         match received {
-            Ok(change) => {
-                if change.colony == self.colony {
+            Ok(Transition { change, state }) => {
+                // A state that is not watched is not read; the next one has a change of its own.
+                let may_match = state.is_none_or(|state| filter.states.is_empty() || filter.states.contains(&state));
+                if change.colony == self.colony && may_match {
                     moved.insert(change.process_id);
                 }
                 Ok(())
@@ -285,21 +288,21 @@ fn of_process(process_id: Uuid) -> LogFilter {
 /// Waits until this process changed state, or logged. A receiver that lags has missed something, which counts as a change, too.
 async fn sign_of(
     process_id: Uuid,
-    changes: &mut broadcast::Receiver<Change>,
+    changes: &mut broadcast::Receiver<Transition>,
     logs: Option<&mut broadcast::Receiver<Change>>,
 ) {
     match logs {
-        None => next_of(process_id, changes).await,
+        None => next_of(process_id, changes, |transition| transition.change).await,
         Some(logs) => tokio::select! {
-            () = next_of(process_id, changes) => {}
-            () = next_of(process_id, logs) => {}
+            () = next_of(process_id, changes, |transition| transition.change) => {}
+            () = next_of(process_id, logs, |change| change) => {}
         },
     }
 }
 
-async fn next_of(process_id: Uuid, changes: &mut broadcast::Receiver<Change>) {
-    while let Ok(change) = changes.recv().await {
-        if change.process_id == process_id {
+async fn next_of<T: Clone>(process_id: Uuid, changes: &mut broadcast::Receiver<T>, change: impl Fn(T) -> Change) {
+    while let Ok(received) = changes.recv().await {
+        if change(received).process_id == process_id {
             return;
         }
     }
