@@ -61,7 +61,7 @@ impl RunningStore for PostgresStore {
             return Ok(Vec::new());
         }
         let select = query(sql!("leases/claim_checkpoints.sql")).bind(process_ids);
-        self.session().await?.rows(select).await?.iter().map(|row| rows::stored_progress(row)).collect()
+        self.session().await?.rows(select).await?.iter().map(|row| rows::checkpoint(row)).collect()
     }
 
     async fn add_logs(&self, batches: &[LogBatch], now_ms: i64) -> StoreResult<Vec<Option<usize>>> {

@@ -54,7 +54,7 @@ impl RunningStore for SqliteStore {
             return Ok(Vec::new());
         }
         let select = query(sql!("leases/claim_checkpoints.sql")).bind(ids(process_ids)?);
-        read(&self.readers, select).await?.iter().map(|row| rows::stored_progress(row)).collect()
+        read(&self.readers, select).await?.iter().map(|row| rows::checkpoint(row)).collect()
     }
 
     async fn add_logs(&self, batches: &[LogBatch], now_ms: i64) -> StoreResult<Vec<Option<usize>>> {

@@ -135,6 +135,13 @@ impl<'r> Fields<'r> {
         self.unpacked(column, self.bytes(column)?)
     }
 
+    /// Returns a document that must be there, or its bytes as they lie there if it cannot be read, whatever the reason. For claims: the
+    /// leases are made before the documents are read, and an error would lose all of them.
+    pub fn document_or_bytes(&self, column: &str) -> StoreResult<Bytes> {
+        let stored = self.bytes(column)?;
+        Ok(documents::unpack(&stored).unwrap_or_else(|_| stored.into()))
+    }
+
     /// Returns a document as [`document`](Self::document) does, or `None` for null.
     pub fn document_if_any(&self, column: &str) -> StoreResult<Option<Bytes>> {
         self.bytes_if_any(column)?.map(|stored| self.unpacked(column, stored)).transpose()

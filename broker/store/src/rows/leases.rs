@@ -74,7 +74,7 @@ pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<ClaimedLease> {
         claimed_at_ms: fields.number("claimed_at_ms")?,
         expires_at_ms: fields.number("expires_at_ms")?,
         submitter: GrantKey(fields.number("submitter")?),
-        payload: fields.document("payload")?,
+        payload: fields.document_or_bytes("payload")?,
         signature: fields.bytes("signature")?,
         // Not an error: the work can still be done, and a result is compared with what the store holds then.
         spec_digest: fields.digest("digest").ok(),

@@ -33,5 +33,5 @@ pub use processes::{
     KnownState, attempt, known_process, known_state, of_colony, of_colony_if_any, process_id, process_record,
     spec_record, summary,
 };
-pub use running::{attribute, checkpoint_size, log_line, log_totals, reported, stored_progress};
+pub use running::{attribute, checkpoint, checkpoint_size, log_line, log_totals, reported, stored_progress};
 pub use signatures::{signature_batch, signed};

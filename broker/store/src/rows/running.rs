@@ -1,5 +1,6 @@
 //! Rows about progress, logs and attributes.
 
+use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{Columns, Fields};
@@ -17,12 +18,18 @@ pub fn reported(row: &dyn Columns) -> StoreResult<(Uuid, bool)> {
 /// Reads signed progress from `process_id, executor, payload, signature`.
 pub fn stored_progress(row: &dyn Columns) -> StoreResult<StoredProgress> {
     let (fields, process_id) = Fields::of_process(row, "progress")?;
-    Ok(StoredProgress {
-        process_id,
-        executor: GrantKey(fields.number("executor")?),
-        payload: fields.document("payload")?,
-        signature: fields.bytes("signature")?,
-    })
+    progress(&fields, process_id, fields.document("payload")?)
+}
+
+/// Reads signed progress for a claim, which goes on whatever its checkpoint is, from the same columns.
+pub fn checkpoint(row: &dyn Columns) -> StoreResult<StoredProgress> {
+    let (fields, process_id) = Fields::of_process(row, "progress")?;
+    progress(&fields, process_id, fields.document_or_bytes("payload")?)
+}
+
+fn progress(fields: &Fields<'_>, process_id: Uuid, payload: Bytes) -> StoreResult<StoredProgress> {
+    let (executor, signature) = (GrantKey(fields.number("executor")?), fields.bytes("signature")?);
+    Ok(StoredProgress { process_id, executor, payload, signature })
 }
 
 /// Reads the size of a checkpoint from `process_id, executor`, and the length and beginning of its stored form, `bytes, head`.
