@@ -111,9 +111,9 @@ impl<I: Send + 'static, A: Send + 'static> Batcher<I, A> {
 
 /// Start of a document's way.
 enum Entry<I, A> {
-    /// Nobody sends: its caller has the turn.
+    /// The turn for its caller, since nobody sends.
     First(Turn<I, A>, I),
-    /// Somebody sends: it waits for the next call.
+    /// Place among those that wait for the next call.
     Later(Place<I, A>, oneshot::Receiver<Result<A, ClientError>>),
 }
 

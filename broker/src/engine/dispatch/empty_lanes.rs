@@ -19,18 +19,18 @@ pub(in crate::engine) struct EmptyLanes {
 
 struct EmptyLane {
     since: Instant,
-    /// Those who polled when the lane was empty, by the first of their grants. Whoever else comes needs a pass: it learns from it if
-    /// its executor is drained.
+    /// Executors that polled when the lane was empty, by the first of their grants. Any other needs a pass: it learns from it if it
+    /// is drained.
     pollers: HashMap<GrantKey, Poller>,
 }
 
-/// What a pass knows of a poll, apart from its room.
+/// An executor, as far as a pass knows it from its poll, apart from the poll's room.
 struct Poller {
     grants: Vec<GrantKey>,
     offer: Arc<Offer>,
 }
 
-/// What is known of a lane when a poll comes.
+/// Knowledge of a lane for a poll that comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum LaneKnowledge {
     /// Nothing is known: the poll needs a pass.

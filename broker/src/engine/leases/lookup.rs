@@ -128,7 +128,7 @@ impl LeaseLookup {
         let mut found: Vec<_> =
             results.clone().map(|(holder, _)| self.given.get(holder.process_id, holder.attempt)).collect();
         let executors = found.iter().flatten().map(|attempt| attempt.executor);
-        let grants = self.grants.stored(executors.collect::<Vec<_>>().into_iter()).await.map_err(unavailable)?;
+        let grants = self.grants.stored(executors.collect::<Vec<_>>()).await.map_err(unavailable)?;
         for ((holder, spec_digest), found) in results.clone().zip(&mut found) {
             // Anything that does not fit may be old, and is read.
             *found = found.take().filter(|attempt| {
