@@ -8,7 +8,9 @@
 -- Race won: one statement sees one moment, so a pause, limit or revocation that was committed before it applies. Rows that another broker
 -- is claiming are passed over, and those that are taken here are locked first.
 -- One plan is made for all claims, since planning takes longer than the claim: so no estimate may depend on the parameters, which are read
--- from `asked`, nor on statistics: rows are looked up by arrays, and a claim takes no more than 256. The second limit ends the first.
+-- from `asked`, nor on statistics. Rows are looked up by arrays or one by one, and never joined: the plan is for few rows, and would
+-- compare each with every other. A claim takes no more than 256; the second limit ends the first.
+-- A row that changed since this statement began is locked in its new form, which the deletion does not see: it waits for the next claim.
 WITH asked AS MATERIALIZED (
     SELECT $3::bigint[] AS executors, $4::bigint[] AS lease_ms, $5::text[] AS names, $6::text[] AS functions,
            $7::text[] AS prefixes, $8::bigint[] AS grants
@@ -25,10 +27,11 @@ restricted AS MATERIALIZED (
             WHERE key = ANY ((SELECT grants FROM asked)::bigint[]) AND revoked_from_ms IS NOT NULL
         ) AS is_so
 ),
+-- A process without a spec is not plain: the other statements report it.
 next AS MATERIALIZED (
-    SELECT process_id, priority_time_us, is_plain
+    SELECT spot, process_id, is_plain
     FROM (
-        SELECT process_id, priority_time_us,
+        SELECT ctid AS spot, process_id,
                executor_names IS NULL AND requires IS NULL AND concurrency_key IS NULL AND rate_key IS NULL
                AND (
                    (SELECT functions FROM asked) IS NULL
@@ -37,8 +40,9 @@ next AS MATERIALIZED (
                        SELECT FROM unnest((SELECT prefixes FROM asked)) AS beginning
                        WHERE starts_with(function, beginning)
                    )
-               ) AS is_plain
-        FROM apiary.queue
+               )
+               AND (SELECT 1 FROM apiary.specs AS spec WHERE spec.process_id = waiting.process_id) IS NOT NULL AS is_plain
+        FROM apiary.queue AS waiting
         WHERE colony = $1 AND executor_type = $2 AND NOT (SELECT is_so FROM restricted)
         ORDER BY priority_time_us, process_id
         LIMIT 256
@@ -46,38 +50,33 @@ next AS MATERIALIZED (
     ) AS lane
     LIMIT (SELECT cardinality(executors) FROM asked)
 ),
--- A process without a spec is not plain: the other statements report it.
-found AS MATERIALIZED (
-    SELECT next.process_id, row_number() OVER (ORDER BY next.priority_time_us, next.process_id) AS place,
-           next.is_plain AND spec.process_id IS NOT NULL AS is_plain, spec.function, spec.max_exec_ms, spec.max_retries,
-           spec.submitter, spec.payload, spec.signature, spec.digest
-    FROM next
-    LEFT JOIN (
-        SELECT * FROM apiary.specs WHERE process_id = ANY (ARRAY (SELECT process_id FROM next))
-    ) AS spec ON spec.process_id = next.process_id
-),
 verdict AS MATERIALIZED (
-    SELECT NOT (SELECT is_so FROM restricted) AND coalesce(bool_and(is_plain), true) AS is_plain, count(*) AS found FROM found
+    SELECT NOT (SELECT is_so FROM restricted) AND coalesce(bool_and(is_plain), true) AS is_plain, count(*) AS found FROM next
 ),
 taken AS (
-    DELETE FROM apiary.queue AS waiting
-    USING found
-    WHERE waiting.process_id = ANY (ARRAY (SELECT process_id FROM next)) AND waiting.process_id = found.process_id
-        AND (SELECT is_plain FROM verdict)
-    RETURNING waiting.process_id, waiting.colony, waiting.attempt, waiting.retries_spent, waiting.executor_type,
-              waiting.function, waiting.concurrency_key, found.place, found.max_exec_ms
+    DELETE FROM apiary.queue
+    WHERE ctid = ANY (ARRAY (SELECT spot FROM next WHERE (SELECT is_plain FROM verdict)))
+    RETURNING process_id, colony, priority_time_us, attempt + 1 AS attempt, retries_spent, executor_type, function, concurrency_key
+),
+placed AS MATERIALIZED (
+    SELECT taken.*, row_number() OVER (ORDER BY priority_time_us, process_id) AS place FROM taken
+),
+claimed AS MATERIALIZED (
+    SELECT placed.*, (SELECT executors FROM asked)[place] AS executor,
+           least($9 + (SELECT lease_ms FROM asked)[place], $9 + spec.max_exec_ms) AS expires_at_ms,
+           $9 + spec.max_exec_ms AS exec_deadline_ms, spec.function AS spec_function, spec.max_retries, spec.submitter,
+           spec.payload, spec.signature, spec.digest
+    FROM placed
+    CROSS JOIN LATERAL (SELECT * FROM apiary.specs WHERE specs.process_id = placed.process_id OFFSET 0) AS spec
 ),
 leased AS (
     INSERT INTO apiary.leases (
         process_id, colony, executor, claimed_at_ms, expires_at_ms, exec_deadline_ms, attempt, retries_spent,
         executor_type, function, concurrency_key
     )
-    SELECT process_id, colony, (SELECT executors FROM asked)[place], $9,
-           least($9 + (SELECT lease_ms FROM asked)[place], CASE WHEN max_exec_ms > 0 THEN $9 + max_exec_ms END),
-           CASE WHEN max_exec_ms > 0 THEN $9 + max_exec_ms END,
-           attempt + 1, retries_spent, executor_type, function, concurrency_key
-    FROM taken
-    RETURNING process_id, executor, attempt, retries_spent, expires_at_ms
+    SELECT process_id, colony, executor, $9, expires_at_ms, exec_deadline_ms, attempt, retries_spent, executor_type, function,
+           concurrency_key
+    FROM claimed
 ),
 rest AS (
     SELECT CASE
@@ -96,10 +95,9 @@ rest AS (
     FROM verdict
     CROSS JOIN asked
 )
-SELECT rest.is_plain::int::bigint AS is_plain, rest.is_lane_empty::int::bigint AS is_lane_empty, found.place - 1 AS place,
-       leased.process_id, leased.executor, leased.attempt, leased.retries_spent, $9 AS claimed_at_ms, leased.expires_at_ms,
-       found.function, found.max_retries, found.submitter, found.payload, found.signature, found.digest
+SELECT rest.is_plain::int::bigint AS is_plain, rest.is_lane_empty::int::bigint AS is_lane_empty, place - 1 AS place, process_id,
+       executor, attempt, retries_spent, $9 AS claimed_at_ms, expires_at_ms, spec_function AS function, max_retries, submitter,
+       payload, signature, digest
 FROM rest
-LEFT JOIN leased ON true
-LEFT JOIN found ON found.process_id = leased.process_id
-ORDER BY found.place
+LEFT JOIN claimed ON true
+ORDER BY place
