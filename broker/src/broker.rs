@@ -50,8 +50,8 @@ pub struct Broker {
 impl Broker {
     /// Checks the settings, opens the store, and serves. It listens by the time it returns.
     ///
-    /// Its tasks run under `supervisor`, whose notices `GetHealth` shows. When one of them fails again and again, the broker must be
-    /// stopped, and the process must end with an error, so that it is started anew.
+    /// Its tasks run under `supervisor`, whose notices `GetHealth` shows. When a task fails again and again, which
+    /// [`Supervisor::failed`] tells, the broker must be stopped, and the process must end with an error, so that it is restarted.
     pub fn start(
         config: Config,
         supervisor: &Supervisor,

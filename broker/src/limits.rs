@@ -85,11 +85,11 @@ pub const CLAIM_PASS_POLLS_MAX: usize = 10_000;
 pub const CLAIM_PASSES_PER_POLL_MAX: u32 = 4;
 /// The most bytes of specs and grants in one claim's answer; the rest goes back to the queue.
 pub const CLAIM_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 1024 * 1024;
-/// The age at which an empty lane is searched again by the next poll, in case that a wake-up got lost.
+/// The time after which a lane that was found empty needs a pass for its next poll, in case a wake-up got lost.
 pub const EMPTY_LANE_AGE_MAX: Duration = Duration::from_secs(60);
-/// Executors that are remembered with the lanes that they found empty.
+/// Executors that are remembered with the lanes that were empty when they polled.
 pub const EMPTY_LANES_POLLERS_MAX: usize = 4096;
-/// Leases given that are remembered, so that completions read nothing.
+/// Leases that a broker gave and remembers, so that their completions read nothing.
 pub const GIVEN_LEASES_MAX: usize = 16_384;
 /// Claims that wait at one broker.
 pub const POLLS_MAX: usize = 50_000;
@@ -120,8 +120,8 @@ pub const BULK_HOLD_MS: i64 = 10_000;
 pub const BULK_PAUSE: Duration = Duration::from_millis(20);
 /// The pause after a step of a bulk action that failed.
 pub const BULK_PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(2);
-/// The interval at which a broker searches for bulk actions that another broker left. An idle broker is to be quiet, and the other's hold
-/// lasts as long.
+/// The interval at which a broker searches for bulk actions that another broker left: as long as the other's hold lasts, so that an idle
+/// broker is quiet.
 pub const BULK_INTERVAL: Duration = Duration::from_secs(10);
 /// The latest time that a log line may bear, Unix milliseconds: the end of the year 9999.
 pub const LOG_TIME_MS_MAX: i64 = 253_402_300_799_999;

@@ -131,7 +131,7 @@ async fn forget_batches(store: &PostgresStore) {
         store.session().await?.changed_little(forget).await
     }
     .await;
-    // The processes are deleted, whatever becomes of this; the next call deletes what is left.
+    // The processes are deleted all the same; the next deletion removes the batches that are left.
     if let Err(fault) = forgotten {
         tracing::debug!(error = %StoreError::from(fault), "unused batches of signatures were not deleted");
     }

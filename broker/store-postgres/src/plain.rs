@@ -1,4 +1,4 @@
-//! Claims in one statement, for lanes where nothing limits who gets what: one round trip instead of five.
+//! Plain claims: one statement and one round trip instead of five, for lanes where nothing restricts who gets what.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,15 +14,15 @@ use sqlx::postgres::PgRow;
 use crate::fault::{Fault, until_settled};
 use crate::{PostgresStore, column, signatures};
 
-/// Claims of a lane that are made by an assignment after one that had to be.
+/// Claims of a lane that are made by an assignment without a try, after a plain claim was impossible.
 const ASSIGNMENTS_AFTER_ONE: u8 = 15;
-/// Lanes that are remembered; beyond it, all are forgotten, which costs each a statement.
+/// Lanes that are remembered; beyond that, all are forgotten, which costs each one statement.
 const LANES_MAX: usize = 1024;
 
 /// Lanes in which a plain claim was impossible, so that it is not tried in vain each time.
 #[derive(Default)]
 pub(super) struct RestrictedLanes {
-    /// The number of claims of each lane that are still to be made by an assignment.
+    /// The number of claims of each lane that are still to be made by an assignment without a try.
     left: Mutex<HashMap<Lane, u8>>,
 }
 
@@ -74,9 +74,9 @@ pub(super) async fn claim(
             .bind(&plain.functions)
             .bind(&plain.prefixes)
             .bind(grants_of(slots))
-            // After the wait for the connection, so that no lease is shortened by it. The statement waits for no lock.
+            // Read after the wait for the connection, so that the wait shortens no lease. The statement waits for no lock.
             .bind(clock.now_ms());
-        // Not as a change, which would count as proof that the disk takes writes: a row comes without a lease, too.
+        // Not as a change, which counts as proof that the disk takes writes: a row comes back even if nothing was leased.
         let found = session.rows(statement).await?;
         Ok::<_, Fault>((session, found))
     })?;
@@ -84,7 +84,7 @@ pub(super) async fn claim(
         store.restricted_lanes.note(lane);
         return Ok(None);
     };
-    // Not as a part of what is repeated: the leases are committed.
+    // Outside of what is repeated: the leases are committed.
     signatures::unpack_claimed(&mut session, &store.batches, &mut claims.claimed).await?;
     Ok(Some(claims))
 }

@@ -53,7 +53,7 @@ fn applied(rows: &[PgRow]) -> Result<Vec<(i64, Vec<u8>)>, sqlx::Error> {
     rows.iter().map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?))).collect()
 }
 
-/// Refuses a database of another format. The migrator would name a migration that it does not know, as if the broker were too old.
+/// Refuses a database of another format. The migrator would first name a migration that it does not know, as if the broker were too old.
 async fn check_format(connection: &mut PgConnection) -> StoreResult<()> {
     let failed = |error| StoreError::from(Fault::from(error));
     let present = raw_sql(include_str!("connections/has_migrations.sql"))

@@ -1,4 +1,4 @@
-//! Signatures in Postgres: those over many documents are stored once.
+//! Signatures in Postgres, where one over many documents is stored once.
 
 use apiary_database::{query, sql};
 use apiary_store::model::{Attempt, ClaimedLease, ProcessRecord};
@@ -31,7 +31,7 @@ pub(super) fn attempt(row: &PgRow) -> StoreResult<Attempt> {
     Ok(attempt)
 }
 
-/// Replaces references by signatures. Reads what is not remembered.
+/// Replaces references with signatures. Reads the batches that are not remembered.
 pub(super) async fn unpack_claimed(
     session: &mut Session,
     batches: &BatchCache,
@@ -41,7 +41,7 @@ pub(super) async fn unpack_claimed(
     if !missing.is_empty() {
         let select = query(sql!("signatures/get.sql")).bind(column(&missing, |key| &key[..]));
         for row in session.rows(select).await? {
-            // A damaged one is as good as none: its members' signatures are passed on as they lie there.
+            // A damaged batch is treated as missing: the references to it are passed on as they are stored.
             let Some((key, batch)) = rows::signature_batch(&row)? else { continue };
             batches.add(key, batch.clone());
             found.insert(key, batch);

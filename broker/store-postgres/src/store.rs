@@ -21,7 +21,7 @@ pub struct PostgresStore {
     /// The server's own address, if the other is a pooler's.
     pub(super) direct: Option<PgConnectOptions>,
     pub(super) options: PostgresOptions,
-    /// Signatures over many documents.
+    /// Signatures over many documents that were stored or read recently.
     pub(super) batches: BatchCache,
     pub(super) restricted_lanes: RestrictedLanes,
     pub(super) listeners: TaskTracker,

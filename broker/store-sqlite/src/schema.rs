@@ -32,7 +32,7 @@ pub(super) async fn migrate(store: &SqliteStore) -> StoreResult<()> {
     let mut migrator = Migrator::with_migrations(migrations());
     migrator.dangerous_set_table_name("migrations");
     let _alone = store.alone.lock().await;
-    // The migrator would name a migration that it does not know first, as if the broker were too old.
+    // The migrator would first name a migration that it does not know, as if the broker were too old.
     schema::check_unaltered(&migrations(), &applied(store).await?)?;
     // On a connection of its own, which is gone afterwards, however far it came.
     let mut connection = store.writer.connect().await.map_err(sorted)?;

@@ -1,11 +1,11 @@
 //! The stored form of signed documents: compressed one by one, with a dictionary that is part of the program.
 //!
-//! A spec or a result is a few hundred bytes, most of them the names of its fields. Alone it compresses badly; with a dictionary that
-//! holds those names, the random parts are nearly all that is left.
+//! A spec or a result has a few hundred bytes, most of them the names of its fields. Alone it compresses badly; with a dictionary that
+//! holds those names, little more than the random parts is left.
 //!
 //! The first byte says how to read the rest: 0 stands for the document as it is; any other number for a Zstandard frame (RFC 8878)
 //! that was made with the dictionary of this number, less the four bytes that every frame begins with. A dictionary is kept for ever,
-//! because rows that were written with it are.
+//! because the rows that were written with it need it.
 //!
 //! A new one is trained by `cargo test -p apiary-store --test documents -- --ignored train`. One release reads it before the next
 //! writes with it: brokers of two versions share a database during an upgrade.
@@ -19,13 +19,13 @@ use zstd::bulk::{Compressor, Decompressor};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 use zstd::zstd_safe::get_frame_content_size;
 
-/// Bytes of a stored document's beginning that are enough for [`document_bytes`]: the version and a frame's header.
+/// Bytes of a stored document's beginning that [`document_bytes`] needs: the version and a frame's header.
 pub const HEAD_BYTES: i32 = 16;
 /// The first byte of a document that is stored as it is.
 const PLAIN: u8 = 0;
 /// The first bytes of every frame.
 const FRAME_START: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
-/// The level of compression. Higher ones gain some hundredths, and cost several times as much.
+/// The level of compression. Higher ones save a few hundredths of the size, and take several times as long.
 const LEVEL: i32 = 1;
 
 /// Every dictionary, by its number less one. Documents are written with the last.
@@ -37,12 +37,12 @@ static READING: LazyLock<[Option<DecoderDictionary<'static>>; DICTIONARIES.len()
     LazyLock::new(|| DICTIONARIES.map(|dictionary| DecoderDictionary::try_copy(dictionary).ok()));
 
 thread_local! {
-    // Making these costs more than a document. `None` if there was no memory for one.
+    // Making one takes longer than a document does. `None` if there was no memory for it.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = RefCell::new(compressor());
     static DECOMPRESSORS: RefCell<[Option<Decompressor<'static>>; DICTIONARIES.len()]> = RefCell::new(decompressors());
 }
 
-/// A stored document that cannot be read.
+/// Reasons for which a stored document cannot be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentDamage {
     /// Not even the first byte is there.
@@ -73,7 +73,7 @@ pub fn unpack(stored: &[u8]) -> Result<Bytes, DocumentDamage> {
     }
 }
 
-/// Returns the bytes of a document, from the first [`HEAD_BYTES`] and the length of its stored form.
+/// Returns the size of a document in bytes, from the first [`HEAD_BYTES`] and the length of its stored form.
 pub fn document_bytes(head: &[u8], stored_bytes: usize) -> Result<usize, DocumentDamage> {
     match head.split_first() {
         None => Err(DocumentDamage::Empty),
@@ -84,7 +84,7 @@ pub fn document_bytes(head: &[u8], stored_bytes: usize) -> Result<usize, Documen
 
 /// Returns the frame; `None` if it would not be smaller.
 fn compress(document: &[u8]) -> Option<Vec<u8>> {
-    // Never written what could not be read again.
+    // A larger one could not be read again.
     if document.len() > DOCUMENT_BYTES_MAX {
         return None;
     }
@@ -92,13 +92,13 @@ fn compress(document: &[u8]) -> Option<Vec<u8>> {
     if stored.len() >= document.len() + FRAME_START.len() || !stored.starts_with(&FRAME_START) {
         return None;
     }
-    // The version takes the place of the last of the four bytes.
+    // The version replaces the last of the four bytes; the others are removed.
     stored[FRAME_START.len() - 1] = u8::try_from(DICTIONARIES.len()).ok()?;
     stored.drain(..FRAME_START.len() - 1);
     Some(stored)
 }
 
-/// Reads the size of the document from the frame's header, in bounds: no frame makes the program ask for more memory than that.
+/// Reads the size of the document from the frame's header, and refuses one out of bounds: no frame makes the program ask for more memory.
 fn content_size(frame: &[u8]) -> Result<usize, DocumentDamage> {
     let header = frame.get(..frame.len().min(HEAD_BYTES.unsigned_abs() as usize)).unwrap_or_default();
     match get_frame_content_size(&[&FRAME_START, header].concat()) {
@@ -128,7 +128,7 @@ fn decompress(version: u8, frame: &[u8]) -> Result<Vec<u8>, DocumentDamage> {
 
 fn compressor() -> Option<Compressor<'static>> {
     let mut compressor = Compressor::with_prepared_dictionary(WRITING.as_ref()?).ok()?;
-    // The version stands for the dictionary, and the signature finds what a checksum would.
+    // The version names the dictionary, and the signature reveals the damage that a checksum would.
     compressor.include_dictid(false).ok()?;
     compressor.include_checksum(false).ok()?;
     compressor.include_contentsize(true).ok()?;

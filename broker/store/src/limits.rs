@@ -32,7 +32,7 @@ pub const LIMIT_USES_READ: i64 = 10_000;
 pub const LIMIT_GRACE_MS: i64 = 30_000;
 /// Processes of one key that one submit cancels.
 pub const LIMIT_CANCELS_MAX: i64 = 500;
-/// Digests of documents that were signed together and are remembered, so that a claim need not read their batches: 64 bytes each.
+/// Digests of documents in signature batches that are remembered, so that a claim need not read them: 64 bytes of memory each.
 pub const SIGNED_DIGESTS_REMEMBERED_MAX: usize = 65_536;
 /// Log lines that one process may have; further lines are dropped, and counted.
 pub const LOG_LINES_MAX: usize = 10_000;

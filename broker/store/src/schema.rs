@@ -25,7 +25,7 @@ pub fn compare(wanted: &[Migration], applied: &[(i64, Vec<u8>)]) -> StoreResult<
 }
 
 /// Refuses a database in which a migration is not the one of this broker. [`StoreError::Schema`], with the remedy.
-// Before anything else: such a database may have migrations of later numbers, too, and is no newer for that.
+// Checked before anything else: such a database may also have migrations of later numbers, and is not newer because of them.
 pub fn check_unaltered(wanted: &[Migration], applied: &[(i64, Vec<u8>)]) -> StoreResult<()> {
     let is_altered = |(version, checksum): &&(i64, Vec<u8>)| {
         wanted.iter().any(|migration| migration.version == *version && *migration.checksum != **checksum)

@@ -1,8 +1,8 @@
-//! The stored form of signatures that are over many documents: each member refers to the batch, which is stored once.
+//! The stored form of signatures over many documents: each member refers to the batch, which is stored once.
 //!
 //! A member's signature has its path, 32 bytes for each doubling of the batch. The batch has 32 bytes for each member, from which all
-//! paths are made. So a batch whose documents are stored together is stored as such (`signature_batches`), and a member's column has
-//! the batch's key and the member's index. Its length tells it from the other forms, a signature alone and one with a path.
+//! paths are computed. So a batch whose documents are stored together is stored once (`signature_batches`), and a member's column has
+//! the batch's key and the member's index. Its length distinguishes it from a signature alone, and from one with a path.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ const KEY_BYTES: usize = 16;
 /// Bytes of a reference. No signature has this length.
 const REFERENCE_BYTES: usize = KEY_BYTES + 4;
 
-/// The beginning of the hash of a batch's bytes, so that storing a batch twice stores it once.
+/// Key of a batch: the first bytes of the SHA-256 of its bytes, so that a batch that comes twice is stored once.
 pub type BatchKey = [u8; KEY_BYTES];
 
 /// A batch to store.
@@ -26,7 +26,7 @@ pub struct StoredBatch {
     pub key: BatchKey,
     /// The Ed25519 signature, and the digest of each document.
     pub signed: Vec<u8>,
-    /// The same, for reading.
+    /// The batch, to read signatures from.
     pub batch: Arc<SignedBatch>,
 }
 
@@ -38,8 +38,8 @@ pub struct PackedSignatures {
     pub batches: Vec<StoredBatch>,
 }
 
-/// Returns the signatures of these documents as they are stored. References are for batches all of whose documents are here; other
-/// members keep their paths.
+/// Returns the signatures of these documents as they are stored. A batch all of whose documents are among these gets references; members
+/// of any other keep their paths.
 pub fn pack<T>(
     documents: &[T],
     signature: impl Fn(&T) -> &Signature,
@@ -63,7 +63,7 @@ pub fn pack<T>(
         for at in members {
             let own = signature(&documents[at]);
             let Some((index, _)) = own.batch_place() else { continue };
-            // Signed bytes are stored as they came, also those of a signature that does not hold.
+            // A signature that does not hold must come back as it came, too.
             if batch.member(index).as_ref() == Some(own) {
                 packed.signatures[at] = [&key[..], &index.to_be_bytes()].concat().into();
             }
@@ -105,8 +105,8 @@ pub fn reference(stored: &[u8]) -> Option<(BatchKey, u32)> {
     (stored.len() == REFERENCE_BYTES).then_some((*key, u32::from_be_bytes(index.try_into().ok()?)))
 }
 
-/// Returns the signature that was stored, with the bytes of the batch that it refers to. One that refers to nothing is returned as it lies
-/// there, like a damaged document: whoever checks it finds that.
+/// Returns the signature that was stored, with the bytes of the batch that it refers to. A reference without its batch is returned as it
+/// is stored, like a damaged document: whoever checks the signature finds the damage.
 pub fn unpack(stored: Vec<u8>, signed: Option<&[u8]>) -> Vec<u8> {
     let batch = signed.and_then(|signed| SignedBatch::from_bytes(signed).ok());
     unpack_from(stored, |_| batch.as_ref())
@@ -133,7 +133,7 @@ struct Generations {
 impl BatchCache {
     /// Remembers a batch.
     pub fn add(&self, key: BatchKey, batch: Arc<SignedBatch>) {
-        // Valid after a panic: each step leaves it so.
+        // Valid also after a panic: every step leaves the generations complete.
         let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let size = usize::try_from(batch.size()).unwrap_or(usize::MAX);
         if generations.recent_digests.saturating_add(size) > SIGNED_DIGESTS_REMEMBERED_MAX / 2 {

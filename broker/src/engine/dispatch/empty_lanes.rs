@@ -1,4 +1,4 @@
-//! Lanes in which nothing waits: a poll that comes to one waits for work without a pass. No I/O; the dispatcher holds the lock.
+//! Lanes in which nothing waits: a poll that comes to such a lane waits for work without a pass. No I/O; the dispatcher holds the lock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,25 +19,25 @@ pub(in crate::engine) struct EmptyLanes {
 
 struct EmptyLane {
     since: Instant,
-    /// Executors that polled when the lane was empty, by the first of their grants. Any other needs a pass: it learns from it if it
-    /// is drained.
+    /// Executors that polled when the lane was empty, by the first of their grants. Any other needs a pass, which also finds out if it
+    /// is being drained.
     pollers: HashMap<GrantKey, Poller>,
 }
 
-/// An executor, as far as a pass knows it from its poll, apart from the poll's room.
+/// Grants and offer of an executor's poll: a poll that differs in either needs a pass.
 struct Poller {
     grants: Vec<GrantKey>,
     offer: Arc<Offer>,
 }
 
-/// Knowledge of a lane for a poll that comes.
+/// Knowledge of a lane, for a poll that was just added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum LaneKnowledge {
     /// Nothing is known: the poll needs a pass.
     Unknown,
     /// Nothing waits in it.
     Empty,
-    /// Nothing waited in it a while ago: all its polls need a pass, in case a wake-up got lost.
+    /// Nothing waited in it, but that was found too long ago: all its polls need a pass, in case a wake-up got lost.
     Stale,
 }
 
@@ -46,7 +46,7 @@ impl EmptyLanes {
     pub(in crate::engine) fn note(&mut self, lane: &Lane, slots: &[ClaimSlot], claims: &ClaimResult, now: Instant) {
         let undrained = slots.iter().enumerate().filter(|(index, _)| !claims.drained.contains(index));
         for (first, slot) in undrained.filter_map(|(_, slot)| Some((slot.grants.first()?.key, slot))) {
-            // Nothing is added beyond the bound, also no lane: that costs a pass.
+            // Nothing is added beyond the bound, not even a lane; the price is a pass for the next poll.
             if self.pollers >= EMPTY_LANES_POLLERS_MAX {
                 return;
             }

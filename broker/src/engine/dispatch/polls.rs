@@ -85,8 +85,8 @@ pub(in crate::engine) struct Pass {
 }
 
 impl PollQueue {
-    /// Adds a poll; returns its number. It is due for a pass, unless it waits and nothing waits in its lane: then it counts as served,
-    /// as it would be after a pass that found nothing.
+    /// Adds a poll; returns its number. It is due for a pass, unless it may wait for work and its lane is known to be empty: then it
+    /// counts as served, as it would be after a pass that found nothing.
     pub(in crate::engine) fn add(
         &mut self,
         lane: &Lane,
@@ -98,7 +98,7 @@ impl PollQueue {
         self.polls += 1;
         let id = self.last_id;
         let knowledge = match is_last {
-            // A caller that does not wait is told of work also if every wake-up got lost.
+            // A caller that does not wait must get the work that is there, even if every wake-up got lost.
             true => LaneKnowledge::Unknown,
             false => self.empty.knowledge(lane, &slot, Instant::now()),
         };
@@ -108,7 +108,7 @@ impl PollQueue {
         match knowledge {
             LaneKnowledge::Empty => {}
             LaneKnowledge::Unknown => self.enqueue(lane),
-            // One pass for all of them, instead of one for each that comes again.
+            // One pass for all polls of the lane, instead of one for each when it comes again.
             LaneKnowledge::Stale => _ = self.mark(lane),
         }
         id
@@ -150,8 +150,8 @@ impl PollQueue {
         }
     }
 
-    /// Returns the lanes in which polls wait. Others are searched by the next poll: what is known of them is forgotten, because
-    /// nobody would search them if a wake-up got lost.
+    /// Returns the lanes in which polls wait. Forgets which of the others are empty, because nothing searches them if a wake-up got lost:
+    /// their next poll needs a pass.
     pub(in crate::engine) fn polled_lanes(&mut self) -> Vec<Lane> {
         self.empty.keep(|lane| self.lanes.get(lane).is_some_and(|polled| !polled.polls.is_empty()));
         self.lanes.iter().filter(|(_, polled)| !polled.polls.is_empty()).map(|(lane, _)| lane.clone()).collect()

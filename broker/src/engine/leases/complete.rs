@@ -123,7 +123,7 @@ impl Flush for CompleteFlush {
         let done = self.lookup.store().complete(&completions, now_ms).await?;
         for ((place, colony), end) in places.into_iter().zip(done) {
             let holder = &items[place].holder;
-            // However it ended: a lost lease does not come back.
+            // Whatever the answer: a lost lease does not come back.
             self.lookup.given().remove(holder.process_id);
             answers[place] = match end {
                 LeaseEnd::Lost => continue,

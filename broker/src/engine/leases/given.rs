@@ -1,4 +1,4 @@
-//! Leases that this broker gave: what the check of a result needs, so that the usual completion reads nothing.
+//! Leases that this broker gave, with all that the check of a result needs, so that the usual completion reads nothing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::limits::GIVEN_LEASES_MAX;
 
-/// An attempt, as far as it never changes.
+/// Facts of an attempt that never change.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct AttemptFacts {
     /// The colony and the executor type.
@@ -26,8 +26,8 @@ pub(in crate::engine) struct AttemptFacts {
     pub(in crate::engine) spec_digest: Digest,
 }
 
-/// Attempts whose leases this broker gave, in two generations: when the young one is full, it becomes the old one, which is dropped.
-/// Results of attempts that were dropped, and those of other brokers' leases, are checked by what the store holds.
+/// Attempts whose leases this broker gave, in two generations: when the young one is full, it replaces the old one, which is dropped.
+/// Results of dropped attempts, and of leases that other brokers gave, are checked against the lease in the store.
 #[derive(Default)]
 pub(crate) struct GivenLeases {
     generations: Mutex<Generations>,

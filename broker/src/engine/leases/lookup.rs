@@ -119,8 +119,8 @@ impl LeaseLookup {
             .collect())
     }
 
-    /// Returns the attempt that each holder ends with a result about these bytes, if it is theirs, as [`held`](Self::held) does. An
-    /// attempt that this broker gave out is not read again: whether it still runs is checked by the statement that ends it.
+    /// Returns the attempt that each holder ends with a result about the spec of this digest, if it is theirs, as [`held`](Self::held)
+    /// does. An attempt whose lease this broker gave is not read: the statement that ends it checks that it still runs.
     pub(in crate::engine) async fn ended_by<'a>(
         &self,
         results: impl Iterator<Item = (&'a Holder, Digest)> + Clone + Send,
@@ -130,7 +130,7 @@ impl LeaseLookup {
         let executors = found.iter().flatten().map(|attempt| attempt.executor);
         let grants = self.grants.stored(executors.collect::<Vec<_>>()).await.map_err(unavailable)?;
         for ((holder, spec_digest), found) in results.clone().zip(&mut found) {
-            // Anything that does not fit may be old, and is read.
+            // What does not fit may be out of date, and is read.
             *found = found.take().filter(|attempt| {
                 attempt.spec_digest == spec_digest
                     && attempt.lane.colony == holder.colony

@@ -13,7 +13,7 @@ pub(crate) struct Peers {
     heard: AtomicU64,
     /// The value of `heard` when nobody else listened; [`NEVER`] if somebody did, or the count failed.
     heard_when_alone: AtomicU64,
-    /// Notified when a broker began to listen.
+    /// Notified when a broker begins to listen.
     greeted: Notify,
 }
 
@@ -37,7 +37,7 @@ impl Peers {
         self.heard.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Notes that somebody began to listen, perhaps this broker itself: they are counted at once.
+    /// Notes that a broker began to listen, perhaps this one itself, so that the others are counted at once.
     pub(in crate::engine) fn greeted(&self) {
         self.heard();
         self.greeted.notify_one();
@@ -56,7 +56,7 @@ impl Peers {
                 }
             };
             self.heard_when_alone.store(if are_none { heard } else { NEVER }, Ordering::Release);
-            // Either is enough.
+            // Until the interval is over or a broker greets, whichever comes first.
             let _ = tokio::time::timeout(PEERS_COUNT_INTERVAL, self.greeted.notified()).await;
         }
     }

@@ -114,7 +114,7 @@ impl HintReader {
         let Some(messages) = &mut self.messages else { return std::future::pending().await };
         while let Some(text) = messages.recv().await {
             if text.is_empty() {
-                // A greeting, perhaps this broker's own: a count tells.
+                // A greeting, perhaps this broker's own: the next count finds out.
                 self.peers.greeted();
                 continue;
             }

@@ -21,7 +21,7 @@ pub(crate) struct Change {
     pub(crate) process_id: Uuid,
 }
 
-/// A change, with the state that the process entered, if that is known here. It may have left it since, which is a change of its own.
+/// A change, with the state that the process entered, if this broker knows it. Leaving that state again is a change of its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transition {
     /// The change.
@@ -100,7 +100,8 @@ impl Wakeups {
         self.transit(Transition { change, state: None });
     }
 
-    /// Tells the same of a process that entered this state, so that watches for other states need not read it.
+    /// Does the same as [`changed`](Self::changed), with the state that the process entered, so that watches of other states need not read
+    /// it.
     pub(crate) fn entered(&self, change: Change, state: ProcessState) {
         self.transit(Transition { change, state: Some(state) });
     }

@@ -258,7 +258,7 @@ impl Watch {
     ) -> Result<(), Error> {
         match received {
             Ok(Transition { change, state }) => {
-                // A state that is not watched is not read; the next one has a change of its own.
+                // A process that entered a state which is not watched is not read; its next state has a change of its own.
                 let may_match = state.is_none_or(|state| filter.states.is_empty() || filter.states.contains(&state));
                 if change.colony == self.colony && may_match {
                     moved.insert(change.process_id);

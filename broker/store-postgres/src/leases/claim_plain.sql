@@ -1,15 +1,15 @@
 -- Claims the next processes of a lane in one statement and transaction, if all of them are plain and nothing restricts the lane. Returns
 -- a row for each lease, or one without; `is_plain` is 0 if the claim must be made by the other statements: then nothing is changed.
 -- $1 colony: bigint, $2 executor_type: text, $3 executor: bigint[] and $4 lease_ms: bigint[] of each lease in turn, $5 names of the
--- executors: text[], $6 functions that they may run: text[], or null for all, $7 beginnings of further such functions: text[], $8 the
--- executors, each once: bigint[], $9 now_ms: bigint.
--- `is_lane_empty` is read only where it is likely, or cheap: the rows of the lane are passed over once more for it. It counts rows that
--- others are claiming. The order makes the server read the index of the lane, and no further than the first row.
+-- executors: text[], $6 functions that they may run: text[], or null for all, $7 beginnings of further such functions: text[], $8 all
+-- grants claimed under, each once: bigint[], $9 now_ms: bigint.
+-- `is_lane_empty` is determined only if it is likely, or for a single lease, because it reads the lane once more. A row that another broker
+-- is claiming still counts as waiting. `ORDER BY` makes the server read the index of the lane, and no further than the first row.
 -- Race won: one statement sees one moment, so a pause, limit or revocation that was committed before it applies. Rows that another broker
 -- is claiming are passed over, and those that are taken here are locked first.
 -- One plan is made for all claims, since planning takes longer than the claim: so no estimate may depend on the parameters, which are read
--- from `asked`, nor on statistics. Rows are looked up by arrays or one by one, and never joined: the plan is for few rows, and would
--- compare each with every other. A claim takes no more than 256; the second limit ends the first.
+-- from `asked`, nor on statistics. Rows are looked up by arrays or one by one, and never joined: a join would be planned for few rows, and
+-- compare each with every other. `LIMIT 256` is the most of any claim; the limit outside stops the scan at the number asked for.
 -- A row that changed since this statement began is locked in its new form, which the deletion does not see: it waits for the next claim.
 WITH asked AS MATERIALIZED (
     SELECT $3::bigint[] AS executors, $4::bigint[] AS lease_ms, $5::text[] AS names, $6::text[] AS functions,

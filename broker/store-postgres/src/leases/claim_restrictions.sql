@@ -1,5 +1,5 @@
--- The conditions that stop work of a lane; `limited` means that the claim must count limits, `empty` that
--- nothing waits in it.
+-- The conditions that stop work of a lane; `limited` means that the claim must count limits, `empty` that nothing waits in the
+-- lane.
 -- $1 colony: bigint, $2 executor_type: text, $3 the grants claimed under: bigint[].
 -- Race won: it is read in the transaction of the claim, so a pause or a revocation applies at every broker from its commit on.
 SELECT kind, name

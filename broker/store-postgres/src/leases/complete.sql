@@ -2,7 +2,7 @@
 -- process is cancelled instead, and the result is not stored. Returns the ended ones, and which of them were cancelled.
 -- $1 process_id: uuid[], $2 attempt: integer[], $3 executor: bigint[], $4 result_payload: bytea[], $5 result_signature: bytea[],
 -- $6 now_ms: bigint, $7 batches that the signatures refer to: bytea[], $8 their bytes: bytea[].
--- The bodies come through `RETURNING`: a join with them afterwards compares every row with every other while the plan is made for few.
+-- The results come through `RETURNING`: a later join with them would be planned for few rows, and compare every row with every other.
 -- Race won: the first transaction that deletes the lease (a completion, a failure, the sweep) ends the attempt. The token of an older
 -- attempt matches no row.
 WITH ended AS (

@@ -25,7 +25,7 @@ WITH ended AS (
               lease.cancel_by, item.ending, item.reason, item.result_payload, item.result_signature, item.next,
               item.blocked_until_ms, item.retries_spent
 ),
--- The attempt of a cancelled process ended for a reason of its own.
+-- Attempts that do not become a part of `finished`: the process is tried again, or was cancelled and ended for another reason.
 kept AS (
     INSERT INTO apiary.attempts (
         process_id, executor, claimed_at_ms, ended_at_ms, attempt, ending, reason, result_signature, result_payload

@@ -5,7 +5,7 @@
 SELECT count(*) AS count
 FROM apiary.processes
 WHERE colony = $1
-    -- By the colony of the state's row, too: it is the index of the few in a rare state that is to be read, not that of all specs.
+    -- Also by the colony of the state's row, so that the server can read the index of a rare state instead of that of all specs.
     AND ($2::text[] IS NULL OR (state = ANY ($2) AND life_colony = $1))
     AND ($3::text IS NULL OR executor_type = $3)
     AND ($4::text IS NULL OR function = $4)

@@ -41,7 +41,7 @@ attempts AS (
     DELETE FROM apiary.attempts WHERE process_id IN (SELECT process_id FROM gone)
     RETURNING result_signature AS signature
 ),
--- Batches without members are deleted by `signatures/forget.sql`: this statement cannot see what others take from the same batch.
+-- Batches without members are deleted by `signatures/forget.sql`: this statement cannot see what others remove from the same batch.
 left_batches AS (
     UPDATE apiary.signature_batches AS known SET members = known.members - member.members
     FROM (

@@ -7,8 +7,8 @@
 -- $23 submit_by_ms: bigint[], $24 now_ms: bigint, $25 parents that have not succeeded: text[] (JSON or null),
 -- $26 batches that the signatures refer to: bytea[], $27 their bytes: bytea[].
 -- A process is not stored if its process id or live idempotency key exists, or if it was deleted.
--- The two sub-selects of `fresh` are probes of an index for each item. `NOT EXISTS` would be a join, for which all specs are read while
--- the statistics say that there are few. No later step joins either: that compares every item with every other.
+-- The two sub-selects of `fresh` look each item up in an index. `NOT EXISTS` would be a join, for which all specs are read while the
+-- statistics say that there are few. No later step joins items either: that would compare every item with every other.
 -- Races won:
 -- - Same key at two brokers: the second waits for the first's commit, then finds the key live and gets no row. Keys are inserted in one
 --   order everywhere, so that two batches cannot wait for each other.

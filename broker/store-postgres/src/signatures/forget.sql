@@ -1,3 +1,3 @@
 -- Deletes the batches of signatures that no document refers to any more.
--- Race won: a batch that a submit refers to again is locked by it, and is not deleted, or is inserted anew.
+-- Race won: a submit or a completion that refers to a batch again locks it, so that it is not deleted; or finds it deleted, and inserts it.
 DELETE FROM apiary.signature_batches WHERE members <= 0

@@ -2,7 +2,7 @@
 -- $1 state: text, $2 finished by, in milliseconds: bigint, $3 now_ms: bigint, $4 at most: bigint.
 -- Left out are the first process of an idempotency key that is still live, because a repeat must be answered with it, and processes that
 -- others wait for.
--- The two parts differ in nothing but the index that they read in its order: the second gives nothing for `succeeded`, the first only that.
+-- The two parts differ only in the index that each reads in its order: the first is for `succeeded`, the second for every other state.
 -- Race: a process may be redriven in between; `delete.sql` checks again.
 SELECT due.process_id, due.colony
 FROM apiary.colonies AS colony

@@ -1,5 +1,5 @@
--- The conditions that stop work of a lane; `limited` means that the claim must count limits, `empty` that
--- nothing waits in it.
+-- The conditions that stop work of a lane; `limited` means that the claim must count limits, `empty` that nothing waits in the
+-- lane.
 -- ?1 colony, ?2 executor_type, ?3 the grants claimed under: JSON list.
 -- Race won: it is read in the transaction of the claim, so a pause or a revocation applies from its commit on.
 SELECT kind, name

@@ -23,7 +23,7 @@ pub trait LeaseStore: Send + Sync {
     /// - A lease ends after the slot's `lease_ms`, or at its `max_exec` if that is earlier. The time is read from `clock` after all waits
     ///   for connections and locks, so that a lease is never shortened by them.
     /// - A claim does not wait for rows that another broker is claiming.
-    /// - It may say that nothing else waits in the lane, but only if it saw that after everything that was committed before it began.
+    /// - It may say that nothing else waits in the lane, but only if it has seen everything that was committed before it began.
     /// - If no slot can take what it reads, it reads at most [`CLAIM_SCAN_ROWS_MAX`](crate::limits::CLAIM_SCAN_ROWS_MAX) processes in one
     ///   transaction, and continues in another.
     async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<ClaimResult>;

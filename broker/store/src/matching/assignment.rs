@@ -389,7 +389,7 @@ impl<'s> Assignment<'s> {
 /// Functions as whole names, `None` for all, and as prefixes.
 type FunctionPatterns = (Option<Vec<String>>, Vec<String>);
 
-/// Sorts patterns of functions; returns `None` if there are more than a statement should have.
+/// Divides patterns of functions into names and prefixes; returns `None` if there are more than a statement should have.
 pub(super) fn function_patterns<'p>(patterns: impl Iterator<Item = &'p str>) -> Option<FunctionPatterns> {
     let patterns: BTreeSet<&str> = patterns.collect();
     if patterns.contains("*") {

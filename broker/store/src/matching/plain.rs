@@ -1,5 +1,5 @@
-//! Claims by slots that are all alike: whichever plain process comes next, each of them may have it. A store that can takes such
-//! processes in one statement, without an [`Assignment`](super::assignment::Assignment). No I/O.
+//! Claims by slots that are all alike: each of them may have whichever plain process comes next. A store may claim such processes
+//! in one statement, without an [`Assignment`](super::assignment::Assignment). No I/O.
 
 use super::assignment::function_patterns;
 use crate::limits::CLAIM_PASS_COUNT_MAX;
@@ -7,15 +7,15 @@ use crate::model::{ClaimSlot, GrantKey};
 
 /// The leases that alike slots can take, in the order in which they are given.
 ///
-/// A process is plain if it names no executors, has no requirements and no keys, and its function is one of these. For any other
-/// process at its turn, and wherever a pause, a drain, a limit or a revocation applies, the claim is for an assignment.
+/// A process is plain if it names no executors, has no requirements and no keys, and its function is one of these. If any other process
+/// is among the next, or a pause, a drain, a limit or a revocation applies, the claim needs an assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlainClaim {
     /// The index of the slot that gets each lease.
     pub slots: Vec<usize>,
     /// The grant that each is leased to.
     pub executors: Vec<GrantKey>,
-    /// The duration of each.
+    /// The duration of each, in milliseconds.
     pub lease_ms: Vec<i64>,
     /// The names of the executors.
     pub names: Vec<String>,
@@ -28,7 +28,7 @@ pub struct PlainClaim {
 impl PlainClaim {
     /// Returns the claim of these slots; `None` if they are not alike.
     pub fn of(slots: &[ClaimSlot]) -> Option<Self> {
-        // The first grant that covers a process is the one to lease it to: so only a first grant is looked at, and a process that it
+        // A process is leased to the first grant that covers it. So only the first grant of a slot counts here, and a process that it
         // does not cover is not plain.
         let firsts = slots.iter().map(|slot| slot.grants.first()).collect::<Option<Vec<_>>>()?;
         let scopes = &firsts.first()?.scopes.functions;
@@ -45,7 +45,7 @@ impl PlainClaim {
             executors: leases.iter().map(|slot| firsts[*slot].key).collect(),
             lease_ms: leases.iter().map(|slot| slots[*slot].lease_ms).collect(),
             slots: leases,
-            // All names of a slot count: if the first is drained, another may still be free.
+            // All names of a slot: if the first is being drained, an assignment may still use another.
             names: slots.iter().flat_map(|slot| slot.grants.iter()).map(|grant| grant.name.clone()).collect(),
             functions,
             prefixes,

@@ -50,7 +50,7 @@ pub struct ClaimResult {
     pub claimed: Vec<ClaimedLease>,
     /// True if the pass ended before the end of the lane: more may wait.
     pub has_more: bool,
-    /// True if nothing else waits in the lane, whoever may have it and whatever holds it back. May be false although nothing waits.
+    /// True if nothing else waits in the lane, not even work that is paused, limited or for other executors. May give false negatives.
     pub is_lane_empty: bool,
     /// True if the pass counted limits. Such passes run one at a time in a colony.
     pub is_counted: bool,

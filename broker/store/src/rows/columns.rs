@@ -129,13 +129,13 @@ impl<'r> Fields<'r> {
         self.readable(column, self.row.bytes(column))
     }
 
-    /// Returns a document that must be there. A damaged one is returned as it lies there: the signature finds the damage, in an
-    /// executor or in `apiary process verify`, and one damaged row never holds up the work on others.
+    /// Returns a document that must be there. A damaged one is returned as it is stored: an executor or `apiary process verify` finds the
+    /// damage by the signature, and one damaged row never holds up the work on others.
     pub fn document(&self, column: &str) -> StoreResult<Bytes> {
         self.unpacked(column, self.bytes(column)?)
     }
 
-    /// Returns a document that must be there, or its bytes as they lie there if it cannot be read, whatever the reason. For claims: the
+    /// Returns a document that must be there, or its bytes as they are stored if it cannot be read, whatever the reason. For claims: the
     /// leases are made before the documents are read, and an error would lose all of them.
     pub fn document_or_bytes(&self, column: &str) -> StoreResult<Bytes> {
         let stored = self.bytes(column)?;
@@ -180,7 +180,7 @@ impl<'r> Fields<'r> {
     fn unpacked(&self, column: &str, stored: Vec<u8>) -> StoreResult<Bytes> {
         match documents::unpack(&stored) {
             Ok(document) => Ok(document),
-            // Nobody may take it for damage, and give up the process, if a newer broker wrote it.
+            // A newer broker may have written it, so it must not be shown as damage.
             Err(damage @ DocumentDamage::Dictionary(_)) => Err(self.corrupt(column, damage)),
             Err(_) => Ok(stored.into()),
         }

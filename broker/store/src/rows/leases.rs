@@ -53,7 +53,7 @@ pub fn is_plain(row: &dyn Columns) -> StoreResult<bool> {
     Ok(Fields::of_summary(row, "queue").number("is_plain")? != 0)
 }
 
-/// Reads the place, from 0, of a new lease among those of its claim from `place`; `None` if the claim gave none.
+/// Reads from `place` the place of a new lease among those of its claim, from 0; `None` if the claim gave no lease.
 pub fn claim_place(row: &dyn Columns) -> StoreResult<Option<usize>> {
     let fields = Fields::of_summary(row, "queue");
     let Some(place) = fields.number_if_any("place")? else { return Ok(None) };
@@ -76,12 +76,12 @@ pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<ClaimedLease> {
         submitter: GrantKey(fields.number("submitter")?),
         payload: fields.document_or_bytes("payload")?,
         signature: fields.bytes("signature")?,
-        // Not an error: the work can still be done, and a result is compared with what the store holds then.
+        // Not an error: the work can still be done, and its result is then compared with the digest in the store.
         spec_digest: fields.digest("digest").ok(),
     })
 }
 
-/// Reads from `is_lane_empty` whether nothing waits in the lane of a claim.
+/// Reads from `is_lane_empty` whether nothing else waits in the lane of a claim.
 pub fn is_lane_empty(row: &dyn Columns) -> StoreResult<bool> {
     Ok(Fields::of_summary(row, "queue").number("is_lane_empty")? != 0)
 }

@@ -21,7 +21,7 @@ pub fn stored_progress(row: &dyn Columns) -> StoreResult<StoredProgress> {
     progress(&fields, process_id, fields.document("payload")?)
 }
 
-/// Reads signed progress for a claim, which goes on whatever its checkpoint is, from the same columns.
+/// Reads signed progress for a claim, which no damaged checkpoint must stop, from the same columns.
 pub fn checkpoint(row: &dyn Columns) -> StoreResult<StoredProgress> {
     let (fields, process_id) = Fields::of_process(row, "progress")?;
     progress(&fields, process_id, fields.document_or_bytes("payload")?)
@@ -36,7 +36,7 @@ fn progress(fields: &Fields<'_>, process_id: Uuid, payload: Bytes) -> StoreResul
 pub fn checkpoint_size(row: &dyn Columns) -> StoreResult<CheckpointSize> {
     let (fields, process_id) = Fields::of_process(row, "progress")?;
     let stored_bytes = usize::try_from(fields.number("bytes")?).unwrap_or(usize::MAX);
-    // A damaged one is passed on as it lies there, so that is its size.
+    // A damaged one is passed on as it is stored, so that the stored length counts.
     let bytes = document_bytes(&fields.bytes("head")?, stored_bytes).unwrap_or(stored_bytes);
     Ok(CheckpointSize { process_id, executor: GrantKey(fields.number("executor")?), bytes })
 }

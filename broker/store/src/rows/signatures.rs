@@ -8,7 +8,7 @@ use super::{Columns, Fields};
 use crate::StoreResult;
 use crate::signatures::BatchKey;
 
-/// Reads the bytes of a batch from `signed`; `None` if the row's signature refers to none.
+/// Reads the bytes of a batch from `signed`; `None` if the row's signature refers to no batch, or to one that is not there.
 pub fn signed(row: &dyn Columns) -> StoreResult<Option<Vec<u8>>> {
     Fields::of_summary(row, "signature_batches").bytes_if_any("signed")
 }
