@@ -78,7 +78,7 @@ pub struct Life {
 }
 
 impl Supervisor {
-    /// Creates a supervisor without tasks, and the notices to which failures are added, with times by this clock.
+    /// Creates a supervisor without tasks, with notices whose times are read from this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let (notices, known, failure) = (Notices::new(clock), Mutex::default(), watch::Sender::new(None));
         Self { shared: Arc::new(SupervisorState { notices, known, failure }), tasks: TaskTracker::new() }
@@ -89,7 +89,7 @@ impl Supervisor {
         Self { shared: Arc::clone(&self.shared), tasks: TaskTracker::new() }
     }
 
-    /// Returns the notices, to which restarts are added, and any other condition that an operator should know of.
+    /// Returns the notices. The supervisor adds restarts and failures, and any part what an operator should know of.
     pub fn notices(&self) -> &Notices {
         &self.shared.notices
     }

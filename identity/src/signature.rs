@@ -65,7 +65,7 @@ impl Signature {
         self.place().map(|place| (place.index, place.size))
     }
 
-    /// Returns the Ed25519 signature, which all documents of a batch have in common.
+    /// Returns the Ed25519 signature, which is the same for all documents of a batch.
     pub fn ed25519(&self) -> &[u8; ED25519_BYTES] {
         // No signature is shorter.
         self.0.first_chunk().unwrap_or(&[0; ED25519_BYTES])

@@ -1,12 +1,12 @@
-//! A batch's signature with the hashes of all its documents, from which the signature of each member is made.
+//! A batch's signature with the hashes of all its documents, from which the signature of each member is computed.
 
 use crate::batch::{Hash, Tree};
 use crate::limits::BATCH_DOCUMENTS_MAX;
 use crate::signature::ED25519_BYTES;
 use crate::{Digest, EnvelopeError, Signature};
 
-/// Ed25519 signature with the digests of all documents that it is over: with 32 bytes a document, a shorter form of what their signatures
-/// say, which have a path each. Unverified.
+/// Ed25519 signature over many documents, with the digests of all: 32 bytes for each, where each document's own signature has a path.
+/// Unverified.
 pub struct SignedBatch {
     ed25519: [u8; ED25519_BYTES],
     tree: Tree,
@@ -14,8 +14,8 @@ pub struct SignedBatch {
 }
 
 impl SignedBatch {
-    /// Builds the batch that a signature is of, from the digests of all its documents in their order. `None` if there are not as many
-    /// as it says, or if it is no signature of a batch.
+    /// Builds the batch of a member's signature, from the digests of all its documents in their order. `None` if their number is not that
+    /// in the signature, or if the signature is of a document alone.
     pub fn new(of: &Signature, digests: impl IntoIterator<Item = Digest>) -> Option<Self> {
         let leaves: Vec<Hash> = digests.into_iter().map(|digest| digest.0).collect();
         let (_, size) = of.batch_place()?;
@@ -26,7 +26,7 @@ impl SignedBatch {
     ///
     /// # Errors
     ///
-    /// A length that no batch has.
+    /// [`EnvelopeError::SignatureLength`] for a length that no batch has.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         let length = || EnvelopeError::SignatureLength(bytes.len());
         let (ed25519, leaves) = bytes.split_first_chunk().ok_or_else(length)?;

@@ -58,7 +58,7 @@ pub(crate) struct LocalColony {
     bees: Bees,
 }
 
-/// Supervisors of the tasks of broker and adapter, each with the notices that its part shows.
+/// Supervisors of the tasks of broker and adapter. Each has the notices that its part shows.
 struct Supervisors {
     broker: Supervisor,
     webhook: Supervisor,

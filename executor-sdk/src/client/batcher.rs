@@ -109,7 +109,7 @@ impl<I: Send + 'static, A: Send + 'static> Batcher<I, A> {
     }
 }
 
-/// Start of a document's way.
+/// First step of a document: sent by its caller, or queued.
 enum Entry<I, A> {
     /// The turn for its caller, since nobody sends.
     First(Turn<I, A>, I),
@@ -139,7 +139,7 @@ struct Turn<I, A> {
 impl<I, A> Turn<I, A> {
     /// Sends until nothing waits, after a caller whose document went alone.
     async fn run(mut self, call: impl Fn(Vec<I>) -> BoxFuture<'static, Answers<A>>) {
-        // As below: that caller's next document goes with those that wait.
+        // As below, so that this caller's next document goes with those that wait.
         tokio::task::yield_now().await;
         while let Some((items, callers)) = self.take() {
             for (caller, answer) in callers.into_iter().zip(call(items).await) {
@@ -192,7 +192,7 @@ struct OwnTurn<I: Send + 'static, A: Send + 'static, C>
 where
     C: Fn(Vec<I>) -> BoxFuture<'static, Answers<A>> + Send + 'static,
 {
-    /// `None` once the turn was given up.
+    /// `None` once the turn has been given up.
     rest: Option<(Turn<I, A>, C)>,
     /// The caller's own runtime, since a caller may be dropped outside of it.
     runtime: Handle,

@@ -115,8 +115,8 @@ impl ExecutorBuilder {
         self
     }
 
-    /// Sets the supervisor under which the loops run, and to whose notices conditions for the operator are added; one of
-    /// its own if not set.
+    /// Sets the supervisor under which the loops run, and whose notices get what the operator should know of; one of its
+    /// own if not set.
     pub fn supervisor(mut self, supervisor: &Supervisor) -> Self {
         self.supervisor = supervisor.group();
         self

@@ -1,4 +1,4 @@
-//! The list of everything that the program was built from, in CycloneDX, for those who watch dependencies for holes.
+//! The SBOM: a list of the crates in the program, in CycloneDX, for those who watch dependencies for security holes.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub(super) fn write(folder: &Path, seconds: u64) -> anyhow::Result<bool> {
     if workspace::on_path(TOOL).is_empty() {
         return Ok(false);
     }
-    // In a copy of the commit, because the tool writes a file beside each manifest.
+    // Run in a copy of the commit, because the tool writes a file beside each manifest.
     let copy = tempfile::tempdir()?;
     let packed = copy.path().join("commit.tar");
     let mut archive = Command::new("git");
@@ -32,7 +32,7 @@ pub(super) fn write(folder: &Path, seconds: u64) -> anyhow::Result<bool> {
     let mut tool = workspace::cargo();
     tool.args(["cyclonedx", "--manifest-path", "cli/Cargo.toml", "--format", "json", "--spec-version", "1.5"])
         .args(["--all", "--no-build-deps", "--override-filename", STEM])
-        // With it the list has no random number, and the commit's time.
+        // With it the list has the commit's time and no random number, so that the same commit gives the same bytes.
         .env("SOURCE_DATE_EPOCH", seconds.to_string())
         .current_dir(&sources);
     if !children::run(&mut tool)?.success() {
@@ -40,7 +40,7 @@ pub(super) fn write(folder: &Path, seconds: u64) -> anyhow::Result<bool> {
     }
     let file = format!("{STEM}.json");
     let list = fs::read_to_string(sources.join("cli").join(&file)).context("the SBOM")?;
-    // The tool names this project's own crates by the folder that they lay in.
+    // The tool names this project's own crates by their folder, which is temporary here.
     let own = format!("file://{}", fs::canonicalize(&sources)?.display());
     fs::write(folder.join(file), list.replace(&own, "file://."))?;
     Ok(true)
