@@ -158,7 +158,7 @@ async fn an_altered_spec_is_passed_on_as_it_lies_there(backend: Backend) {
     let bee = tenant.bee("bee").await;
     let process = tenant.process();
     tenant.submit(process.clone()).await;
-    // Of a number for which there is no dictionary. A newer broker may have it, so nobody is to give up the process.
+    // Of a number for which there is no dictionary: only a newer broker has it.
     backend.execute(&format!("UPDATE specs SET payload = {}", backend.literal(&[0xde, 0xad]))).await;
     let row = process.process_id.to_string();
     assert_corrupt(tenant.store.get_process(tenant.colony.key, process.process_id).await, "specs", &row);

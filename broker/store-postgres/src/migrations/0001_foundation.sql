@@ -220,8 +220,8 @@ ALTER TABLE apiary.signature_batches ALTER COLUMN signed SET STORAGE EXTERNAL;
 CREATE INDEX signature_batches_unused ON apiary.signature_batches (batch) WHERE members <= 0;
 
 -- Processes that are over. If `executor` is not null, the row is also the process's last attempt, which ended when the process did and
--- for the same reason; whatever changes that, or takes the row away, first moves the attempt to `attempts`. A process that was over while
--- nobody ran it, and one whose attempt ended for another reason than the process (a cancellation), has its last attempt in `attempts`.
+-- for the same reason; whatever changes that, or brings the process back, first moves the attempt to `attempts`. A process that was over
+-- while nobody ran it, and one whose attempt ended for another reason than the process (a cancellation), has its last attempt in `attempts`.
 CREATE TABLE apiary.finished (
     process_id uuid PRIMARY KEY,
     colony bigint NOT NULL,
