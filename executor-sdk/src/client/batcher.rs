@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::ClientError;
 use crate::limits::{BATCH_BYTES_MAX, BATCH_DOCUMENTS_MAX};
 
-/// Documents of one kind on their way to the broker, one call at a time. One that comes alone goes at once, in a call
-/// that its own caller makes.
+/// Documents of one kind on their way to the broker. One that comes alone goes at once, in a call that its own caller
+/// makes; those that come meanwhile go together, one call at a time, in a task.
 ///
 /// Holds no more documents than callers wait: a caller that goes away takes its document along, unless a call with
 /// others carries it already.
@@ -53,8 +52,10 @@ struct Queue<I, A> {
     waiting: BTreeMap<u64, Waiting<I, A>>,
     /// Number of the next document.
     next: u64,
-    /// `true` while somebody sends.
+    /// `true` while a task sends.
     is_sending: bool,
+    /// `true` while a caller sends its own document.
+    is_one_alone: bool,
 }
 
 struct Waiting<I, A> {
@@ -65,7 +66,7 @@ struct Waiting<I, A> {
 
 impl<I, A> Default for Batcher<I, A> {
     fn default() -> Self {
-        let queue = Queue { waiting: BTreeMap::new(), next: 0, is_sending: false };
+        let queue = Queue { waiting: BTreeMap::new(), next: 0, is_sending: false, is_one_alone: false };
         Self { queue: Arc::new(Mutex::new(queue)) }
     }
 }
@@ -74,15 +75,21 @@ impl<I: Send + 'static, A: Send + 'static> Batcher<I, A> {
     /// Sends a document of this many bytes, alone or with others, and returns its own answer. `call` makes the calls, if
     /// none is under way.
     ///
-    /// A caller makes no call but that of its own document alone. Others' calls are made in a task of their own, so that
-    /// no caller waits for them, and one that goes away never cancels them.
+    /// A caller makes no call but that of its own document alone, and nobody waits for that: it may be polled as rarely
+    /// as it likes. Others' calls are made in a task of their own, so that a caller that goes away never cancels them.
     pub(super) async fn send<C>(&self, item: I, bytes: usize, call: C) -> Result<A, ClientError>
     where
         C: Fn(Vec<I>) -> BoxFuture<'static, Answers<A>> + Send + 'static,
     {
         let answer = match self.enter(item, bytes) {
-            Entry::First(turn, item) => OwnTurn::new(turn, call).run(item).await,
-            Entry::Later(place, answered) => {
+            Entry::Alone(_alone, item) => {
+                let answers = AssertUnwindSafe(call(vec![item])).catch_unwind().await;
+                answers.ok().and_then(|mut answers| answers.pop())
+            }
+            Entry::Among { place, answered, turn } => {
+                if let Some(turn) = turn {
+                    tokio::spawn(turn.run(call));
+                }
                 let answer = answered.await.ok();
                 drop(place);
                 answer
@@ -93,28 +100,40 @@ impl<I: Send + 'static, A: Send + 'static> Batcher<I, A> {
         })
     }
 
-    /// Gives the turn to a document if nobody has it, and otherwise adds the document to those that wait.
+    /// Lets a document go alone if no call is under way. Otherwise adds it to those that wait, with the turn to send them
+    /// if no task has it.
     fn enter(&self, item: I, bytes: usize) -> Entry<I, A> {
         let mut queue = lock(&self.queue);
-        if !std::mem::replace(&mut queue.is_sending, true) {
+        if !queue.is_sending && !std::mem::replace(&mut queue.is_one_alone, true) {
             drop(queue);
-            return Entry::First(Turn { queue: Arc::clone(&self.queue), is_over: false }, item);
+            return Entry::Alone(Alone(Arc::clone(&self.queue)), item);
         }
         let (answer, answered) = oneshot::channel();
         let number = queue.next;
         queue.next += 1;
         queue.waiting.insert(number, Waiting { item, bytes, answer });
+        let is_first = !std::mem::replace(&mut queue.is_sending, true);
         drop(queue);
-        Entry::Later(Place { queue: Arc::clone(&self.queue), number }, answered)
+        let turn = is_first.then(|| Turn { queue: Arc::clone(&self.queue), is_over: false });
+        Entry::Among { place: Place { queue: Arc::clone(&self.queue), number }, answered, turn }
     }
 }
 
 /// First step of a document: sent by its caller, or queued.
 enum Entry<I, A> {
-    /// The turn for its caller, since nobody sends.
-    First(Turn<I, A>, I),
-    /// Place among those that wait for the next call.
-    Later(Place<I, A>, oneshot::Receiver<Result<A, ClientError>>),
+    /// No call is under way.
+    Alone(Alone<I, A>, I),
+    /// Place among those that wait for the next call, and perhaps the turn to make it.
+    Among { place: Place<I, A>, answered: oneshot::Receiver<Result<A, ClientError>>, turn: Option<Turn<I, A>> },
+}
+
+/// Mark of a caller that sends its own document, taken back when its call ends or is dropped.
+struct Alone<I, A>(Arc<Mutex<Queue<I, A>>>);
+
+impl<I, A> Drop for Alone<I, A> {
+    fn drop(&mut self) {
+        lock(&self.0).is_one_alone = false;
+    }
 }
 
 /// A caller's place in the queue, given up when the caller goes away.
@@ -130,17 +149,15 @@ impl<I, A> Drop for Place<I, A> {
     }
 }
 
-/// The right to send, held by one caller or task at a time.
+/// The right to send what waits, held by one task at a time.
 struct Turn<I, A> {
     queue: Arc<Mutex<Queue<I, A>>>,
     is_over: bool,
 }
 
 impl<I, A> Turn<I, A> {
-    /// Sends until nothing waits, after a caller whose document went alone.
+    /// Sends until nothing waits.
     async fn run(mut self, call: impl Fn(Vec<I>) -> BoxFuture<'static, Answers<A>>) {
-        // As below, so that this caller's next document goes with those that wait.
-        tokio::task::yield_now().await;
         while let Some((items, callers)) = self.take() {
             for (caller, answer) in callers.into_iter().zip(call(items).await) {
                 // Fails for a caller that has gone away, which needs no answer.
@@ -172,65 +189,6 @@ impl<I, A> Turn<I, A> {
         self.is_over = items.is_empty();
         queue.is_sending = !self.is_over;
         (!self.is_over).then_some((items, callers))
-    }
-}
-
-impl<I, A> Turn<I, A> {
-    /// Ends the turn if nothing waits; returns it otherwise.
-    fn end_if_idle(mut self) -> Option<Self> {
-        let mut queue = lock(&self.queue);
-        self.is_over = queue.waiting.is_empty();
-        queue.is_sending = !self.is_over;
-        drop(queue);
-        (!self.is_over).then_some(self)
-    }
-}
-
-/// The turn of a caller that sends its own document alone. However its call ends, the turn then goes to a task, if
-/// anything waits.
-struct OwnTurn<I: Send + 'static, A: Send + 'static, C>
-where
-    C: Fn(Vec<I>) -> BoxFuture<'static, Answers<A>> + Send + 'static,
-{
-    /// `None` once the turn has been given up.
-    rest: Option<(Turn<I, A>, C)>,
-    /// The caller's own runtime, since a caller may be dropped outside of it.
-    runtime: Handle,
-}
-
-impl<I: Send + 'static, A: Send + 'static, C> OwnTurn<I, A, C>
-where
-    C: Fn(Vec<I>) -> BoxFuture<'static, Answers<A>> + Send + 'static,
-{
-    fn new(turn: Turn<I, A>, call: C) -> Self {
-        Self { rest: Some((turn, call)), runtime: Handle::current() }
-    }
-
-    /// Sends the document; `None` if that panicked.
-    async fn run(mut self, item: I) -> Option<Result<A, ClientError>> {
-        let (_, call) = self.rest.as_ref()?;
-        match AssertUnwindSafe(call(vec![item])).catch_unwind().await {
-            Ok(mut answers) => answers.pop(),
-            Err(_) => {
-                // The next call would likely panic, too: all who wait are told.
-                self.rest = None;
-                None
-            }
-        }
-    }
-}
-
-impl<I: Send + 'static, A: Send + 'static, C> Drop for OwnTurn<I, A, C>
-where
-    C: Fn(Vec<I>) -> BoxFuture<'static, Answers<A>> + Send + 'static,
-{
-    fn drop(&mut self) {
-        if let Some((turn, call)) = self.rest.take()
-            && let Some(turn) = turn.end_if_idle()
-        {
-            // In a runtime that ends, the task is dropped at once, and with it the turn.
-            self.runtime.spawn(turn.run(call));
-        }
     }
 }
 
@@ -315,18 +273,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_alone_goes_at_once_and_what_comes_meanwhile_goes_with_the_next() {
+    async fn one_alone_goes_at_once_and_what_comes_meanwhile_goes_together() {
         let double = Double::held();
         let first = double.spawn(0);
         eventually("the first call", async || double.calls() == [[0]]).await;
-        let others: Vec<_> = (1..=9).map(|number| double.spawn(number)).collect();
-        eventually("nine wait", async || double.waiting() == 9).await;
+        let second = double.spawn(1);
+        eventually("the second call", async || double.calls() == [[0], [1]]).await;
+        let others: Vec<_> = (2..=9).map(|number| double.spawn(number)).collect();
+        eventually("eight wait", async || double.waiting() == 8).await;
         double.permits.close();
-        assert_eq!(first.await.unwrap().unwrap(), 0);
+        assert_eq!((first.await.unwrap().unwrap(), second.await.unwrap().unwrap()), (0, 2));
         let answers: Vec<_> = join_all(others).await.into_iter().map(|answer| answer.unwrap().ok()).collect();
-        let expected: Vec<_> = (1..=9).map(|number| (number != 7).then_some(2 * number)).collect();
+        let expected: Vec<_> = (2..=9).map(|number| (number != 7).then_some(2 * number)).collect();
         assert_eq!(answers, expected, "one is refused, and no other");
-        assert_eq!(double.calls(), [(0..1).collect::<Vec<_>>(), (1..=9).collect()]);
+        assert_eq!(double.calls(), [vec![0], vec![1], (2..=9).collect()]);
         assert_eq!(double.send(4, 1).await.unwrap(), 8, "a later one finds nobody who sends");
     }
 
@@ -367,77 +327,74 @@ mod tests {
     #[tokio::test]
     async fn a_caller_that_goes_away_takes_along_what_was_not_sent_and_cancels_nothing() {
         let double = Double::held();
-        let first = double.spawn(1);
+        let alone = double.spawn(1);
         eventually("the first call", async || double.calls() == [[1]]).await;
-        let (second, third) = (double.spawn(2), double.spawn(3));
+        let first = double.spawn(2);
+        eventually("the second call", async || double.calls() == [[1], [2]]).await;
+        let (second, third) = (double.spawn(3), double.spawn(4));
         eventually("two wait", async || double.waiting() == 2).await;
-        second.abort();
+        for caller in [alone, first, second] {
+            caller.abort();
+        }
         eventually("one waits", async || double.waiting() == 1).await;
-        // Its own call ends with it, and the turn goes on although nobody answered.
-        first.abort();
-        eventually("the second call", async || double.calls() == [[1], [3]]).await;
-        let fourth = double.spawn(4);
-        eventually("one waits", async || double.waiting() == 1).await;
-        third.abort();
         double.permits.add_permits(2);
-        assert_eq!(fourth.await.unwrap().unwrap(), 8);
-        assert_eq!(double.calls(), [[1], [3], [4]], "a call of the task is not cancelled with its caller");
+        assert_eq!(third.await.unwrap().unwrap(), 8);
+        assert_eq!(double.calls(), [[1], [2], [4]], "a call of the task is not cancelled with its caller");
     }
 
     #[tokio::test]
-    async fn the_first_caller_makes_no_call_of_others() {
+    async fn a_caller_that_is_not_polled_holds_nobody_up() {
         let double = Double::held();
         let mut first = Box::pin(double.send(0, 1));
         assert!(futures::poll!(&mut first).is_pending());
         assert_eq!(double.calls(), [[0]], "without a task");
-        let second = double.spawn(1);
-        eventually("one waits", async || double.waiting() == 1).await;
-        double.permits.add_permits(1);
-        assert_eq!(first.await.unwrap(), 0, "although the other has no answer yet");
-        eventually("the second call", async || double.calls() == [[0], [1]]).await;
-        double.permits.add_permits(1);
-        assert_eq!(second.await.unwrap().unwrap(), 2);
-        assert_eq!(double.waiting(), 0);
+        double.permits.close();
+        for number in 1..4 {
+            assert_eq!(double.send(number, 1).await.unwrap(), 2 * number);
+        }
+        assert_eq!(first.await.unwrap(), 0);
     }
 
     #[test]
-    fn a_caller_dropped_outside_of_its_runtime_leaves_the_turn_to_the_others() {
+    fn a_caller_dropped_outside_of_its_runtime_leaves_its_place_to_the_next() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let double = Double::held();
         let mut first = Box::pin(double.send(1, 1));
         runtime.block_on(async { assert!(futures::poll!(&mut first).is_pending()) });
-        let (other, waits) = (double.clone(), double.clone());
-        let second = runtime.spawn(async move { other.send(2, 1).await });
-        runtime.block_on(eventually("one waits", async || waits.waiting() == 1));
         drop(first);
-        double.permits.close();
-        assert_eq!(runtime.block_on(second).unwrap().unwrap(), 4);
+        let mut second = Box::pin(double.send(2, 1));
+        runtime.block_on(async { assert!(futures::poll!(&mut second).is_pending()) });
+        assert_eq!(double.calls(), [[1], [2]], "without a task");
     }
 
     #[tokio::test]
     async fn a_caller_that_waits_too_long_leaves_the_others_in_place() {
         let double = Double::held();
-        let first = double.spawn(1);
-        eventually("the first call", async || double.calls() == [[1]]).await;
+        let (alone, first) = (double.spawn(0), double.spawn(1));
+        eventually("two calls", async || double.calls() == [[0], [1]]).await;
         let patient = double.spawn(3);
         eventually("the patient one waits", async || double.waiting() == 1).await;
         tokio::time::timeout(Duration::from_millis(1), double.send(2, 1)).await.unwrap_err();
         double.permits.close();
-        assert_eq!((first.await.unwrap().unwrap(), patient.await.unwrap().unwrap()), (2, 6));
-        assert_eq!(double.calls(), [[1], [3]]);
+        for (caller, answer) in [(alone, 0), (first, 2), (patient, 6)] {
+            assert_eq!(caller.await.unwrap().unwrap(), answer);
+        }
+        assert_eq!(double.calls(), [[0], [1], [3]]);
     }
 
     #[tokio::test]
     async fn a_panic_is_told_to_all_who_wait_and_the_next_one_starts_anew() {
         let double = Double::held();
-        let unlucky = double.spawn(13);
-        eventually("the call", async || double.calls() == [[13]]).await;
+        let (alone, unlucky) = (double.spawn(0), double.spawn(13));
+        eventually("two calls", async || double.calls() == [[0], [13]]).await;
         let waiting = double.spawn(1);
         eventually("one waits", async || double.waiting() == 1).await;
         double.permits.close();
+        assert_eq!(alone.await.unwrap().unwrap(), 0);
         for caller in [unlucky, waiting] {
             assert!(matches!(caller.await.unwrap(), Err(ClientError::Broken(_))));
         }
+        assert!(matches!(double.send(13, 1).await, Err(ClientError::Broken(_))), "alone, too");
         assert_eq!(double.send(2, 1).await.unwrap(), 4);
     }
 
@@ -445,9 +402,12 @@ mod tests {
     fn a_runtime_that_ends_leaves_nobody_waiting() {
         let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (double, first, second) = (Double::held(), runtime(), runtime());
-        let (sent, waits) = (double.clone(), double.clone());
-        first.spawn(async move { sent.send(1, 1).await });
-        second.block_on(eventually("the call", async || double.calls() == [[1]]));
+        for number in [0, 1] {
+            let sent = double.clone();
+            first.spawn(async move { sent.send(number, 1).await });
+            second.block_on(eventually("the call", async || double.calls().last() == Some(&vec![number])));
+        }
+        let waits = double.clone();
         let waiting = second.spawn(async move { waits.send(2, 1).await });
         second.block_on(eventually("one waits", async || double.waiting() == 1));
         drop(first);
