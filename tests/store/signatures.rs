@@ -14,6 +14,7 @@ on_each_store!(
     a_batch_that_is_submitted_again_is_counted_once,
     a_part_of_a_batch_keeps_its_paths,
     a_signature_without_its_batch_is_passed_on_as_it_lies_there,
+    a_claim_whose_signatures_cannot_be_read_gives_its_work_back,
 );
 
 /// Processes whose specs the user signed together.
@@ -164,4 +165,22 @@ async fn a_signature_without_its_batch_is_passed_on_as_it_lies_there(backend: Ba
     let found: Vec<&[u8]> = claimed.iter().map(|lease| &lease.signature[..]).collect();
     let genuine = |at: usize| processes[at].signature.as_bytes();
     assert_eq!(found, [stored[0], stored[1], genuine(2), genuine(3)]);
+}
+
+async fn a_claim_whose_signatures_cannot_be_read_gives_its_work_back(backend: Backend) {
+    if backend.kind() != "postgres" {
+        // SQLite keeps no batches: there is nothing to read after a claim.
+        return assert_batches(&backend, 0, 0).await;
+    }
+    let tenant = Tenant::on(&backend).await;
+    let (processes, bee) = (signed_together(&tenant, 3), tenant.bee("bee").await);
+    tenant.store.submit(&processes, NOW).await.unwrap();
+    // Another broker, which remembers no batch.
+    let other = backend.open().await;
+    backend.execute("ALTER TABLE signature_batches RENAME TO hidden").await;
+    other.claim(&tenant.lane(), &[bee.slot(3)], &at(NOW)).await.unwrap_err();
+    backend.execute("ALTER TABLE hidden RENAME TO signature_batches").await;
+    let claimed = other.claim(&tenant.lane(), &[bee.slot(3)], &at(NOW)).await.unwrap().claimed;
+    assert!(claimed.iter().all(|lease| lease.attempt == 2), "the first was given back");
+    assert_claimed(claimed, &processes);
 }

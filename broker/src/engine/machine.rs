@@ -128,6 +128,7 @@ impl Engine {
         let catalogue = Arc::new(Catalogue::new(store.clone(), clock.clone(), contacts.clone()));
         let messages = store.listen().await?;
         if shared {
+            wakeups.set_deaf(messages.is_none());
             let (listens, state) = (messages.is_some(), (peers.clone(), store.clone(), drain.clone()));
             tasks.spawn("other brokers", drain.clone(), state, move |(peers, store, stop)| {
                 Box::pin(async move { _ = stop.run_until_cancelled(peers.keep_counting(&**store, listens)).await })

@@ -118,22 +118,24 @@ impl OperationStore for PostgresStore {
         let fits = |known: &KnownState| finished_until_ms.is_none() && known.state != ProcessState::Running;
         let effects = change(self, colony, ids, fits, statement).await?;
         if effects.contains(&Effect::Changed) {
-            forget_batches(self).await;
+            clean_up(self, ids).await;
         }
         Ok(effects)
     }
 }
 
-/// Deletes batches of signatures that nothing refers to any more.
-async fn forget_batches(store: &PostgresStore) {
-    let forgotten: Result<u64, Fault> = async {
-        let forget = query(sql!("signatures/forget.sql"));
-        store.session().await?.changed_little(forget).await
+/// Deletes what a deletion could not see: attempts that came meanwhile, and batches of signatures that nothing refers to any more.
+async fn clean_up(store: &PostgresStore, deleted: &[Uuid]) {
+    let done: Result<(), Fault> = async {
+        let mut session = store.session().await?;
+        session.changed_little(query(sql!("processes/delete_attempts.sql")).bind(deleted)).await?;
+        session.changed_little(query(sql!("signatures/forget.sql"))).await?;
+        Ok(())
     }
     .await;
     // The processes are deleted all the same; the next deletion removes the batches that are left.
-    if let Err(fault) = forgotten {
-        tracing::debug!(error = %StoreError::from(fault), "unused batches of signatures were not deleted");
+    if let Err(fault) = done {
+        tracing::debug!(error = %StoreError::from(fault), "not everything of deleted processes was deleted");
     }
 }
 

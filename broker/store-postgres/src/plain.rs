@@ -7,8 +7,8 @@ use apiary_database::{query, sql};
 use apiary_identity::Clock;
 use apiary_store::matching::plain::PlainClaim;
 use apiary_store::matching::restrictions::grants_of;
-use apiary_store::model::{ClaimResult, ClaimSlot, Lane};
-use apiary_store::{StoreResult, rows};
+use apiary_store::model::{ClaimResult, ClaimSlot, ClaimedLease, Lane, Release};
+use apiary_store::{LeaseStore as _, StoreResult, rows};
 use sqlx::postgres::PgRow;
 
 use crate::fault::{Fault, until_settled};
@@ -85,8 +85,20 @@ pub(super) async fn claim(
         return Ok(None);
     };
     // Outside of what is repeated: the leases are committed.
-    signatures::unpack_claimed(&mut session, &store.batches, &mut claims.claimed).await?;
+    if let Err(fault) = signatures::unpack_claimed(&mut session, &store.batches, &mut claims.claimed).await {
+        drop(session);
+        give_back(store, &claims.claimed, clock).await;
+        return Err(fault.into());
+    }
     Ok(Some(claims))
+}
+
+/// Releases leases of which nobody will hear.
+async fn give_back(store: &PostgresStore, claimed: &[ClaimedLease], clock: &dyn Clock) {
+    let releases: Vec<_> = claimed.iter().map(|claimed| Release::at_once(claimed.reference())).collect();
+    if let Err(error) = store.release(&releases, clock.now_ms()).await {
+        tracing::warn!(%error, leases = releases.len(), "claimed work could not be given back: it waits until its leases expire");
+    }
 }
 
 fn read(plain: &PlainClaim, found: &[PgRow]) -> StoreResult<Option<ClaimResult>> {

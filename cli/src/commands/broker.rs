@@ -57,16 +57,18 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     }
     let mut signals = Signals::listen()?;
     let mut hangups = Hangups::listen()?;
-    let supervisor = Supervisor::new(profile::clock());
-    let start = async || Broker::start(config.clone(), &supervisor, profile::clock()).await;
+    let start = async || {
+        let supervisor = Supervisor::new(profile::clock());
+        Broker::start(config.clone(), &supervisor, profile::clock()).await.map(|broker| (broker, supervisor))
+    };
     let started = async {
         match config.store {
             StoreConfig::Sqlite { .. } => open_with_room("the database", start).await,
             StoreConfig::Postgres { .. } => Ok(start().await?),
         }
     };
-    let Some(broker) = signals.unless(started).await else { return Ok(()) };
-    let broker = broker?;
+    let Some(started) = signals.unless(started).await else { return Ok(()) };
+    let (broker, supervisor) = started?;
     let socket = broker.socket().map(|path| format!(" and unix:{}", path.display())).unwrap_or_default();
     let address = broker.address().map(|address| address.to_string()).unwrap_or_default();
     note(&format!("ready: broker on {address}{socket}"));

@@ -104,6 +104,12 @@ impl Dispatcher {
         }
     }
 
+    /// Notes whether other brokers' hints arrive.
+    pub(crate) fn set_deaf(&self, is_deaf: bool) {
+        self.queue().set_deaf(is_deaf);
+        self.wake.notify_one();
+    }
+
     /// Notes that a process of this colony changed state: limited work may be free.
     pub(crate) fn moved(&self, colony: ColonyKey) {
         if self.queue().moved(colony) {

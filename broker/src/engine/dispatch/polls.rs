@@ -41,6 +41,8 @@ pub(in crate::engine) struct PollQueue {
     limited: LimitedLanes,
     /// Lanes in which nothing waits.
     empty: EmptyLanes,
+    /// `true` while other brokers' hints do not arrive: then no lane is known to be empty for longer than a pass.
+    is_deaf: bool,
     /// Lanes that take turns, because their passes count limits.
     turns: CountingTurns,
 }
@@ -157,6 +159,12 @@ impl PollQueue {
         self.lanes.iter().filter(|(_, polled)| !polled.polls.is_empty()).map(|(lane, _)| lane.clone()).collect()
     }
 
+    /// Notes whether other brokers' hints arrive. What they told meanwhile is looked for.
+    pub(in crate::engine) fn set_deaf(&mut self, is_deaf: bool) {
+        self.is_deaf = is_deaf;
+        self.mark_all();
+    }
+
     pub(in crate::engine) fn mark_all(&mut self) {
         self.empty = EmptyLanes::default();
         self.mark_lanes(|_| true);
@@ -234,7 +242,7 @@ impl PollQueue {
         if let Some(lane_polls) = self.lanes.get_mut(&pass.lane) {
             lane_polls.is_uncounted = !claims.is_counted;
             // A wake-up during the pass may be for work that the pass did not see.
-            if claims.is_lane_empty && !lane_polls.woken {
+            if claims.is_lane_empty && !lane_polls.woken && !self.is_deaf {
                 self.empty.note(&pass.lane, &pass.slots, &claims, Instant::now());
             }
         }
@@ -392,10 +400,5 @@ impl LanePolls {
 
 /// Returns the fencing tokens of leases.
 pub(in crate::engine) fn references(claimed: &[ClaimedLease]) -> Vec<LeaseRef> {
-    let reference = |claim: &ClaimedLease| LeaseRef {
-        process_id: claim.process_id,
-        attempt: claim.attempt,
-        executor: claim.executor,
-    };
-    claimed.iter().map(reference).collect()
+    claimed.iter().map(ClaimedLease::reference).collect()
 }

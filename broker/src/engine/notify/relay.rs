@@ -109,6 +109,7 @@ impl HintReader {
     pub(crate) async fn run(&mut self) {
         if self.messages.is_none() {
             self.messages = subscribe(&*self.store).await;
+            self.wakeups.set_deaf(self.messages.is_none());
         }
         // Without messages there is nothing to do.
         let Some(messages) = &mut self.messages else { return std::future::pending().await };
@@ -135,6 +136,7 @@ impl HintReader {
             }
         }
         self.messages = None;
+        self.wakeups.set_deaf(true);
     }
 }
 

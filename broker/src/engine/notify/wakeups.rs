@@ -172,6 +172,11 @@ impl Wakeups {
         self.logs.subscribe()
     }
 
+    /// Notes whether other brokers' hints arrive: if not, what they store must be looked for.
+    pub(crate) fn set_deaf(&self, is_deaf: bool) {
+        self.dispatcher.set_deaf(is_deaf);
+    }
+
     /// Returns the sweeps' timer.
     pub(crate) fn deadline(&self) -> &Deadline {
         &self.deadline

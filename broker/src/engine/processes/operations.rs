@@ -37,7 +37,8 @@ impl Operations {
             .collect();
         let summaries = self.store.summaries(&changed).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "cannot notify the watchers of a change at once");
-            self.wakeups.due_at(self.clock.now_ms());
+            // Nobody says which lanes have work now.
+            self.wakeups.colony(colony);
             Vec::new()
         });
         let mut unfinished = HashSet::new();

@@ -194,6 +194,10 @@ impl SubmitFlush {
         Self { store, wakeups, clock }
     }
 
+    fn wake(&self, process: &NewProcess) {
+        self.wakeups.work(&Lane { colony: process.colony, executor_type: process.executor_type.clone() });
+    }
+
     fn announce(&self, process: &NewProcess, state: ProcessState) {
         // The parents may have ended between the check and the commit.
         process.parents.iter().for_each(|parent| self.wakeups.may_have_ended(*parent));
@@ -201,8 +205,7 @@ impl SubmitFlush {
             (ProcessState::Cancelled, _) => {}
             (ProcessState::Blocked, not_before_ms) => self.wakeups.due_at(not_before_ms.unwrap_or(i64::MAX)),
             _ => {
-                let lane = Lane { colony: process.colony, executor_type: process.executor_type.clone() };
-                self.wakeups.work(&lane);
+                self.wake(process);
                 if process.max_wait_ms > 0 {
                     self.wakeups.due_at(process.submitted_at_ms.saturating_add(process.max_wait_ms));
                 }
@@ -278,10 +281,12 @@ impl Flush for SubmitFlush {
         let now_ms = self.clock.now_ms();
         // Only a concurrency key can have a limit that cancels at the submit: a batch without keys takes the cheaper statement.
         let has_keys = processes.iter().any(|process| process.concurrency_key.is_some());
-        let (answers, cancelled) = match has_keys {
-            true => self.store.submit_limited(processes, now_ms).await?,
-            false => (self.store.submit(processes, now_ms).await?, Vec::new()),
+        let stored = match has_keys {
+            true => self.store.submit_limited(processes, now_ms).await,
+            false => self.store.submit(processes, now_ms).await.map(|answers| (answers, Vec::new())),
         };
+        // After a failure some may be stored all the same, and nobody says which.
+        let (answers, cancelled) = stored.inspect_err(|_| processes.iter().for_each(|process| self.wake(process)))?;
         for (process, answer) in processes.iter().zip(&answers) {
             if let SubmitResult::New { state } = answer {
                 self.announce(process, *state);

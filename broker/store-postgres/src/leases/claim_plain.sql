@@ -82,6 +82,7 @@ rest AS (
     SELECT CASE
         WHEN verdict.is_plain
             AND (verdict.found < cardinality(asked.executors) OR cardinality(asked.executors) = 1)
+            AND verdict.found = (SELECT count(*) FROM taken)
         THEN (
             SELECT 1
             FROM apiary.queue AS other

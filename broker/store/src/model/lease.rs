@@ -95,6 +95,13 @@ pub struct ClaimedLease {
     pub spec_digest: Option<Digest>,
 }
 
+impl ClaimedLease {
+    /// Returns the reference to the lease.
+    pub fn reference(&self) -> LeaseRef {
+        LeaseRef { process_id: self.process_id, attempt: self.attempt, executor: self.executor }
+    }
+}
+
 /// A current lease, with what decisions about it need.
 #[derive(Clone, Debug)]
 pub struct LeaseRecord {

@@ -72,11 +72,13 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     let client = profile::client(settings)?;
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let client = Arc::new(client);
-    let supervisor = Supervisor::new(profile::clock());
-    let start =
-        async || Webhook::start(config.clone(), client.clone(), &supervisor, profile::clock()).await.map_err(named);
-    let Some(webhook) = signals.unless(open_with_room("the spool", start)).await else { return Ok(()) };
-    let webhook = webhook?;
+    let start = async || {
+        let supervisor = Supervisor::new(profile::clock());
+        let webhook = Webhook::start(config.clone(), client.clone(), &supervisor, profile::clock()).await;
+        webhook.map(|webhook| (webhook, supervisor)).map_err(named)
+    };
+    let Some(started) = signals.unless(open_with_room("the spool", start)).await else { return Ok(()) };
+    let (webhook, supervisor) = started?;
     note(&format!("ready: webhooks on {}", urls(webhook.address(), &config.endpoints).join(", ")));
     let shutdown = CancellationToken::new();
     let service = async {

@@ -245,6 +245,24 @@ fn what_is_known_of_a_lane_that_nobody_searches_is_forgotten() {
 }
 
 #[test]
+fn no_lane_is_known_to_be_empty_while_other_brokers_are_not_heard() {
+    let dispatcher = Dispatcher::default();
+    let (_, _answer) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let passes = |is_deaf| {
+        dispatcher.set_deaf(is_deaf);
+        let pass = dispatcher.queue().begin_pass().expect("others may have stored work");
+        dispatcher.queue().end_pass(&pass, ClaimResult { is_lane_empty: true, ..ClaimResult::default() });
+        let (id, _) = dispatcher.register(&lane(), slot(1), false).unwrap();
+        let next = dispatcher.queue().begin_pass();
+        next.iter().for_each(|pass| _ = dispatcher.queue().end_pass(pass, ClaimResult::default()));
+        dispatcher.queue().remove(&lane(), id);
+        next.is_some()
+    };
+    assert!(passes(true), "the next poll looks, too");
+    assert!(!passes(false));
+}
+
+#[test]
 fn a_caller_who_comes_and_goes_is_in_the_line_once() {
     let dispatcher = Dispatcher::default();
     for _ in 0..10 {
