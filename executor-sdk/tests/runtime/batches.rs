@@ -132,18 +132,21 @@ async fn a_final_refusal_of_the_whole_call_is_held_against_no_spec() {
 async fn a_caller_that_goes_away_or_waits_too_long_cancels_no_other() {
     let scene = Scene::new();
     let (client, hold) = (scene.client(), hold_submits(&scene));
-    let specs: Vec<_> = (0..3).map(|_| client.spec("test", "f")).collect();
-    let first = submit(&client, &specs[0]);
+    let specs: Vec<_> = (0..4).map(|_| client.spec("test", "f")).collect();
+    let alone = submit(&client, &specs[0]);
     submits(&scene, 1).await;
-    let (second, third) = (submit(&client, &specs[1]), submit(&client, &specs[2]));
+    let first = submit(&client, &specs[1]);
+    submits(&scene, 2).await;
+    let (second, third) = (submit(&client, &specs[2]), submit(&client, &specs[3]));
     tokio::task::yield_now().await;
-    // The first is on its way, and arrives nevertheless; the second is not, and stays.
+    // Two are on their way, and arrive nevertheless; the second of those that go together is not, and stays.
+    alone.abort();
     first.abort();
     second.abort();
     assert!(second.await.unwrap_err().is_cancelled());
     hold.cancel();
-    assert_eq!(third.await.unwrap().unwrap(), specs[2].process_id);
-    assert_eq!(arrived(&scene), [specs[0].process_id, specs[2].process_id]);
+    assert_eq!(third.await.unwrap().unwrap(), specs[3].process_id);
+    assert_eq!(arrived(&scene), [specs[0].process_id, specs[1].process_id, specs[3].process_id]);
 }
 
 #[tokio::test]
