@@ -1,7 +1,7 @@
 //! Random choices of tests, which a failed run's seed repeats.
 
 use rand::rngs::StdRng;
-use rand::{SeedableRng as _, random};
+use rand::{Rng as _, SeedableRng as _, random};
 
 /// Environment variable with the seed of a run to repeat.
 const SEED: &str = "APIARY_TEST_SEED";
@@ -16,4 +16,11 @@ pub fn generator() -> StdRng {
     };
     eprintln!("random choices: {SEED}={seed} repeats them");
     StdRng::seed_from_u64(seed)
+}
+
+/// Returns bytes that no compression makes fewer.
+pub fn noise(bytes: usize) -> Vec<u8> {
+    let mut noise = vec![0; bytes];
+    generator().fill_bytes(&mut noise);
+    noise
 }

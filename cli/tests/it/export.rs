@@ -45,7 +45,20 @@ fn an_exported_process_is_verified_without_a_broker() {
         assert!(ran.stderr.contains(&format!("is broken at its {link}:")), "{link}: {}", ran.stderr);
     }
     let other = apiary_identity::KeyPair::generate().id().to_string();
-    assert_eq!(verify(&scene, &bundle, &other).code, 6, "another colony's id");
+    let ran = verify(&scene, &bundle, &other);
+    assert!(ran.code == 6 && ran.stderr.contains(&format!("not of {other}")), "{}", ran.stderr);
+    let mut claimed = bundle.clone();
+    claimed["colony"] = json!(other);
+    assert_eq!(verify(&scene, &claimed, &colony).code, 6, "the file says so");
+    // The same values in the same order, as a list.
+    let values = |object: &Value| Value::Array(object.as_object().unwrap().values().cloned().collect());
+    for part in ["", "/process", "/attempts/0"] {
+        let mut listed = bundle.clone();
+        let listed_part = listed.pointer_mut(part).unwrap();
+        *listed_part = values(listed_part);
+        let ran = verify(&scene, &listed, &colony);
+        assert!(ran.code == 2 && ran.stderr.contains("expected an object"), "{part}: {}", ran.stderr);
+    }
 }
 
 #[test]

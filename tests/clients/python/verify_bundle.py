@@ -39,16 +39,18 @@ def ed25519(key, message, signature):
 def encoding(kind, payload):
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
 
+def decoded(text):
+    return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
 def opened(envelope, kind, signer):
     """Returns the document and its digest, once the signature by the signer holds."""
-    payload, [signature] = base64.b64decode(envelope["payload"]), envelope["signatures"]
+    payload, [signature] = decoded(envelope["payload"]), envelope["signatures"]
     shown = envelope["payloadType"], signature["keyid"]
     assert shown == (f"application/vnd.apiary.{kind}.v1+json", signer), f"another type than {kind}, or another signer"
-    message, signature = encoding(shown[0], payload), base64.b64decode(signature["sig"])
+    message, signature = encoding(shown[0], payload), decoded(signature["sig"])
     digest = root = hashlib.sha256(b"\0" + message).digest()
     if len(signature) != 64:
         index, last = int.from_bytes(signature[64:68], "big"), int.from_bytes(signature[68:72], "big") - 1
-        assert index <= last and len(signature) % 32 == 8, "no place in a batch"
+        assert index <= last in range(1, 1024) and len(signature) % 32 == 8, "no place in a batch"
         size = last + 1
         for at in range(72, len(signature), 32):
             sibling = signature[at : at + 32]
@@ -66,7 +68,6 @@ def opened(envelope, kind, signer):
 def may(grant, function, executor_type):
     for patterns, name in (grant["scopes"]["functions"], function), (grant["scopes"]["executor_types"], executor_type):
         assert any(name.startswith(p[:-1]) if p.endswith("*") else name == p for p in patterns), f"no grant for {name}"
-
 def seconds(time):
     whole = datetime.fromisoformat(re.sub(r"\.\d+", "", time.upper()).replace("Z", "+00:00"))
     return whole.timestamp() + float("0" + "".join(re.findall(r"\.\d+", time)))
@@ -74,11 +75,12 @@ def seconds(time):
 def in_force(grant, moment):
     assert seconds(grant["valid_from"]) <= moment < seconds(grant["valid_until"]), "the grant is not in force"
 
+if not __debug__: sys.exit("run it without -O: its checks are assertions")
 bundle, colony, outcome = json.load(open(sys.argv[1])), sys.argv[2], None
 grant, _ = opened(bundle["submitter_grant"], "grant", colony)
 spec, digest = opened(bundle["spec"], "spec", grant["key"])
-about = grant["colony"], spec["colony"], spec["process_id"]
-assert about == (colony, colony, bundle["process"]["process_id"]), "another colony or process"
+about = bundle["format"], bundle["colony"], grant["colony"], spec["colony"], spec["process_id"]
+assert about == ("apiary.process.v1", *3 * [colony], bundle["process"]["process_id"]), "another format, colony or process"
 may(grant, spec["function"], spec["executor_type"])
 in_force(grant, int(spec["process_id"].replace("-", "")[:12], 16) / 1000)
 first = bundle["attempts"][0]["attempt"] if bundle["attempts"] else 1

@@ -25,13 +25,15 @@ async fn the_documented_example_reads_a_result() {
 }
 
 /// Tampering with an exported process.
-const TAMPERING: [fn(&mut Value); 6] = [
+const TAMPERING: [fn(&mut Value); 8] = [
     |bundle| flip(&mut bundle["spec"]["payload"]),
     |bundle| flip(&mut bundle["spec"]["signatures"][0]["sig"]),
     |bundle| flip(&mut bundle["submitter_grant"]["payload"]),
     |bundle| flip(&mut bundle["attempts"][0]["result"]["signatures"][0]["sig"]),
     |bundle| bundle["attempts"][0]["result"] = Value::Null,
     |bundle| bundle["process"]["state"] = json!("failed"),
+    |bundle| bundle["colony"] = json!("ed25519:AAAA"),
+    |bundle| bundle["format"] = json!("apiary.process.v2"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apiary_executor_sdk::{Client, ClientConfig};
 use apiary_identity::{Content, KeyPair, SystemClock};
 use apiary_tests::daemon::Daemon;
-use apiary_tests::{Disk, Fault, Port, eventually};
+use apiary_tests::{Disk, Fault, Port, eventually, random};
 
 use super::{
     LITTLE, Sender, add_user, assert_all_there, broker_of, column, on_each_disk, page, start_on, wait_for_readiness,
@@ -40,7 +40,8 @@ async fn a_broker_whose_disk_has_room_for_a_small_row_only_is_not_ready() {
     owner.create_colony("shop").await.unwrap();
     let client = Client::new(&config, colony.id(), add_user(&owner, &colony).await, Arc::new(SystemClock)).unwrap();
     let submit = async |bytes| {
-        let args = Content::from_bytes(&vec![0xff; bytes]);
+        // Noise, because documents are stored compressed.
+        let args = Content::from_bytes(&random::noise(bytes));
         client.submit(&client.spec("t", "f").with_args(args)).await
     };
     submit(1).await.unwrap();

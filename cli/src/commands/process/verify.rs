@@ -97,6 +97,10 @@ pub(crate) async fn verify(client: &Client, process_id: Uuid) -> anyhow::Result<
 /// Reads an exported process and verifies its chain, without a broker.
 fn verify_file(colony: &Id, path: &Path) -> anyhow::Result<Verdict> {
     let bundle = Bundle::read(&files::read(path, BUNDLE_BYTES_MAX, "a process has")?)?;
+    if bundle.colony() != *colony {
+        let words = format!("the file is of the colony {}, not of {colony}", bundle.colony());
+        return Err(Fault::new(Exit::Broken, words).hint("pass the id of its colony, if you trust that one").into());
+    }
     let process_id = bundle.process_id()?;
     Ok(Verdict::new(process_id, examine(colony, process_id, &bundle.to_answer()?)))
 }
