@@ -89,7 +89,7 @@ mod secretfile;
 mod signature;
 mod signed_batch;
 mod spec;
-mod strict;
+pub mod strict;
 mod time;
 mod verified;
 

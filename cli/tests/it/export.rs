@@ -57,7 +57,7 @@ fn an_exported_process_is_verified_without_a_broker() {
         let listed_part = listed.pointer_mut(part).unwrap();
         *listed_part = values(listed_part);
         let ran = verify(&scene, &listed, &colony);
-        assert!(ran.code == 2 && ran.stderr.contains("expected an object"), "{part}: {}", ran.stderr);
+        assert!(ran.code == 2 && ran.stderr.contains("expected a JSON object"), "{part}: {}", ran.stderr);
     }
 }
 

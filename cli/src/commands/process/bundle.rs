@@ -1,16 +1,12 @@
 //! A process in one file: all that was signed about it, and what the broker says of it.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 
 use apiary_executor_sdk::v1;
 use apiary_executor_sdk::v1::ProcessState;
 use apiary_executor_sdk::wire::{envelope_from_proto, envelope_to_proto};
-use apiary_identity::{Envelope, Id};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use apiary_identity::{Envelope, Id, strict};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -28,10 +24,12 @@ pub(super) const BUNDLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(super) struct Bundle {
     format: String,
     colony: Id,
-    process: Object<Statement>,
+    #[serde(deserialize_with = "strict::object")]
+    process: Statement,
     submitter_grant: Option<Box<RawValue>>,
     spec: Option<Box<RawValue>>,
-    attempts: Vec<Object<Attempt>>,
+    #[serde(deserialize_with = "strict::objects")]
+    attempts: Vec<Attempt>,
 }
 
 /// The state and other statements of the broker.
@@ -46,6 +44,7 @@ struct Statement {
     function: String,
     executor_type: String,
     priority: i32,
+    #[serde(deserialize_with = "strict::map")]
     labels: BTreeMap<String, String>,
 }
 
@@ -69,7 +68,7 @@ impl Bundle {
         let process = answer.process.clone().unwrap_or_default();
         let state = state_word(process.state());
         let attempt = |attempt: &v1::Attempt| {
-            anyhow::Ok(Object(Attempt {
+            anyhow::Ok(Attempt {
                 attempt: attempt.attempt,
                 executor: attempt.executor.clone(),
                 outcome: attempt.outcome.clone(),
@@ -78,7 +77,7 @@ impl Bundle {
                 ended_at_ms: attempt.ended_at_ms,
                 executor_grant: dsse(attempt.executor_grant.as_ref())?,
                 result: dsse(attempt.result.as_ref())?,
-            }))
+            })
         };
         Ok(Self {
             format: FORMAT.to_owned(),
@@ -86,7 +85,7 @@ impl Bundle {
             submitter_grant: dsse(answer.submitter_grant.as_ref())?,
             spec: dsse(answer.spec.as_ref())?,
             attempts: answer.attempts.iter().map(attempt).collect::<Result<_, _>>()?,
-            process: Object(Statement {
+            process: Statement {
                 process_id: process.process_id,
                 state,
                 attempt: process.attempt,
@@ -96,7 +95,7 @@ impl Bundle {
                 executor_type: process.executor_type,
                 priority: process.priority,
                 labels: process.labels.into_iter().collect(),
-            }),
+            },
         })
     }
 
@@ -105,7 +104,10 @@ impl Bundle {
         let not = |words: String| {
             Fault::new(Exit::Usage, format!("not a process as `apiary process export` writes it: {words}"))
         };
-        let Object(bundle): Object<Self> = serde_json::from_slice(bytes).map_err(|error| not(error.to_string()))?;
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let bundle: Self = strict::object(&mut reader)
+            .and_then(|bundle| reader.end().map(|()| bundle))
+            .map_err(|error| not(error.to_string()))?;
         match bundle.format == FORMAT {
             true => Ok(bundle),
             false => Err(not(format!("its format is {:?}, and `{FORMAT}` is read", bundle.format))),
@@ -119,13 +121,13 @@ impl Bundle {
 
     /// Returns the process's id, by the broker's word.
     pub(super) fn process_id(&self) -> Result<Uuid, Fault> {
-        let id = &self.process.0.process_id;
+        let id = &self.process.process_id;
         id.parse().map_err(|_| Fault::new(Exit::Broken, format!("the process id {id:?} is no UUID")))
     }
 
     /// Returns the answer that the broker gave, as far as its chain depends on it.
     pub(super) fn to_answer(&self) -> Result<v1::GetProcessResponse, Fault> {
-        let said = &self.process.0;
+        let said = &self.process;
         let state = ProcessState::from_str_name(&format!("PROCESS_STATE_{}", said.state.to_uppercase()));
         let process = v1::Process {
             process_id: said.process_id.clone(),
@@ -139,7 +141,7 @@ impl Bundle {
             labels: said.labels.clone().into_iter().collect(),
             ..Default::default()
         };
-        let attempt = |Object(attempt): &Object<Attempt>| {
+        let attempt = |attempt: &Attempt| {
             Ok(v1::Attempt {
                 attempt: attempt.attempt,
                 executor: attempt.executor.clone(),
@@ -158,31 +160,6 @@ impl Bundle {
             attempts: self.attempts.iter().map(attempt).collect::<Result<_, Fault>>()?,
             ..Default::default()
         })
-    }
-}
-
-/// A value that is read from an object only. Otherwise its fields would be read from an array, too, in their order here.
-#[derive(Serialize)]
-#[serde(transparent)]
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
-            type Value = T;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(fields))
-            }
-        }
-
-        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
     }
 }
 
