@@ -5,9 +5,9 @@
 //! the batch's key and the member's index. Its length distinguishes it from a signature alone, and from one with a path.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use apiary_identity::{Digest, Signature, SignedBatch};
+use apiary_identity::{Digest, RecentMap, Signature, SignedBatch};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
@@ -119,30 +119,19 @@ pub fn unpack_from<'a>(stored: Vec<u8>, find: impl FnOnce(&BatchKey) -> Option<&
 }
 
 /// Batches that were stored or read recently. Most work is claimed soon after its submission, from the same broker.
-#[derive(Default)]
-pub struct BatchCache(Mutex<Generations>);
+pub struct BatchCache(Mutex<RecentMap<BatchKey, Arc<SignedBatch>>>);
 
-/// Two generations: when the recent one is full, it becomes the older one, and the older one is forgotten.
-#[derive(Default)]
-struct Generations {
-    recent: HashMap<BatchKey, Arc<SignedBatch>>,
-    recent_digests: usize,
-    older: HashMap<BatchKey, Arc<SignedBatch>>,
+impl Default for BatchCache {
+    fn default() -> Self {
+        Self(Mutex::new(RecentMap::new(SIGNED_DIGESTS_REMEMBERED_MAX)))
+    }
 }
 
 impl BatchCache {
     /// Remembers a batch.
     pub fn add(&self, key: BatchKey, batch: Arc<SignedBatch>) {
-        // Valid also after a panic: every step leaves the generations complete.
-        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = usize::try_from(batch.size()).unwrap_or(usize::MAX);
-        if generations.recent_digests.saturating_add(size) > SIGNED_DIGESTS_REMEMBERED_MAX / 2 {
-            generations.older = std::mem::take(&mut generations.recent);
-            generations.recent_digests = 0;
-        }
-        if generations.recent.insert(key, batch).is_none() {
-            generations.recent_digests += size;
-        }
+        let digests = usize::try_from(batch.size()).unwrap_or(usize::MAX);
+        self.lock().add(key, batch, digests);
     }
 
     /// Returns the batches that these stored signatures refer to, as far as they are remembered, and the keys of the others.
@@ -150,18 +139,23 @@ impl BatchCache {
         &self,
         stored: impl Iterator<Item = &'a [u8]>,
     ) -> (HashMap<BatchKey, Arc<SignedBatch>>, Vec<BatchKey>) {
-        let generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let remembered = self.lock();
         let (mut found, mut missing) = (HashMap::new(), Vec::new());
         for (key, _) in stored.filter_map(reference) {
             if found.contains_key(&key) || missing.contains(&key) {
                 continue;
             }
-            match generations.recent.get(&key).or_else(|| generations.older.get(&key)) {
+            match remembered.get(&key) {
                 Some(batch) => drop(found.insert(key, Arc::clone(batch))),
                 None => missing.push(key),
             }
         }
         (found, missing)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RecentMap<BatchKey, Arc<SignedBatch>>> {
+        // Valid after a panic: the map is never left half-changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

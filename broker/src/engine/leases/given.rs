@@ -1,9 +1,8 @@
 //! Leases that this broker gave, with all that the check of a result needs, so that the usual completion reads nothing.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use apiary_identity::Digest;
+use apiary_identity::{Digest, RecentMap};
 use apiary_store::model::{ClaimedLease, GrantKey, Lane, LeaseRecord};
 use uuid::Uuid;
 
@@ -26,17 +25,14 @@ pub(in crate::engine) struct AttemptFacts {
     pub(in crate::engine) spec_digest: Digest,
 }
 
-/// Attempts whose leases this broker gave, in two generations: when the young one is full, it replaces the old one, which is dropped.
-/// Results of dropped attempts, and of leases that other brokers gave, are checked against the lease in the store.
-#[derive(Default)]
-pub(crate) struct GivenLeases {
-    generations: Mutex<Generations>,
-}
+/// Attempts whose leases this broker gave lately. Results of older attempts, and of leases that other brokers gave, are checked against
+/// the lease in the store.
+pub(crate) struct GivenLeases(Mutex<RecentMap<Uuid, Arc<AttemptFacts>>>);
 
-#[derive(Default)]
-struct Generations {
-    young: HashMap<Uuid, Arc<AttemptFacts>>,
-    old: HashMap<Uuid, Arc<AttemptFacts>>,
+impl Default for GivenLeases {
+    fn default() -> Self {
+        Self(Mutex::new(RecentMap::new(GIVEN_LEASES_MAX)))
+    }
 }
 
 impl AttemptFacts {
@@ -65,29 +61,24 @@ impl GivenLeases {
             claimed_at_ms: claimed.claimed_at_ms,
             spec_digest,
         };
-        let mut generations = self.lock();
-        if generations.young.len() >= GIVEN_LEASES_MAX / 2 {
-            generations.old = std::mem::take(&mut generations.young);
-        }
-        generations.young.insert(claimed.process_id, Arc::new(facts));
+        self.lock().add(claimed.process_id, Arc::new(facts), 1);
     }
 
     /// Returns an attempt. Its lease may be over: every statement that acts on it checks that.
     pub(in crate::engine) fn get(&self, process_id: Uuid, attempt: i32) -> Option<Arc<AttemptFacts>> {
-        let generations = self.lock();
-        let found = generations.young.get(&process_id).or_else(|| generations.old.get(&process_id))?;
+        let given = self.lock();
+        let found = given.get(&process_id)?;
         (found.attempt == attempt).then(|| found.clone())
     }
 
     /// Removes an attempt that ended.
     pub(in crate::engine) fn remove(&self, process_id: Uuid) {
-        let mut generations = self.lock();
-        generations.young.remove(&process_id);
-        generations.old.remove(&process_id);
+        self.lock().remove(&process_id);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Generations> {
-        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, RecentMap<Uuid, Arc<AttemptFacts>>> {
+        // Valid after a panic: the map is never left half-changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
