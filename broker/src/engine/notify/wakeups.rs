@@ -107,11 +107,15 @@ impl Wakeups {
     }
 
     fn transit(&self, transition: Transition) {
-        let change = transition.change;
+        self.observe(transition);
+        self.tell(|| Hint::Change(transition.change));
+    }
+
+    /// Tells watches and limited lanes of this broker.
+    fn observe(&self, transition: Transition) {
         // Without a watch, sending fails; that is no error.
         let _ = self.changes.send(transition);
-        self.dispatcher.moved(change.colony);
-        self.tell(|| Hint::Change(change));
+        self.dispatcher.moved(transition.change.colony);
     }
 
     /// Tells that a process ended, or is gone: its children are checked.
@@ -146,10 +150,7 @@ impl Wakeups {
         match hint {
             Hint::Work(lane) => self.dispatcher.wake(lane),
             Hint::Colony(colony) => self.look_again(*colony),
-            Hint::Change(change) => {
-                let _ = self.changes.send(Transition { change: *change, state: None });
-                self.dispatcher.moved(change.colony);
-            }
+            Hint::Change(change) => self.observe(Transition { change: *change, state: None }),
             Hint::Logged(change) => {
                 let _ = self.logs.send(*change);
             }
