@@ -92,13 +92,15 @@ impl LeaseStore for PostgresStore {
         let sorted = sorted(completions, |completion| completion.lease.process_id);
         let digest = |completion: &&Completion| Digest::of(Outcome::PAYLOAD_TYPE, &completion.payload);
         let packed = pack(&sorted, |completion| &completion.signature, digest);
+        // Once, however often the statement must be repeated; so in the other calls.
+        let payloads = column(&sorted, |completion| documents::pack(&completion.payload));
         let ended = until_settled!(async {
             let (keys, signed) = signatures::columns(&packed);
             let statement = query(sql!("leases/complete.sql"))
                 .bind(column(&sorted, |completion| completion.lease.process_id))
                 .bind(column(&sorted, |completion| completion.lease.attempt))
                 .bind(column(&sorted, |completion| completion.lease.executor.0))
-                .bind(column(&sorted, |completion| documents::pack(&completion.payload)))
+                .bind(&payloads)
                 .bind(column(&packed.signatures, |signature| &signature[..]))
                 .bind(now_ms)
                 .bind(keys)
@@ -115,6 +117,7 @@ impl LeaseStore for PostgresStore {
         // Checked before the statement, which trusts the word of the next state.
         checks::check_failures(failures)?;
         let sorted = sorted(failures, |failure| failure.lease.process_id);
+        let payloads = column(&sorted, |failure| failure.result.as_ref().map(|(payload, _)| documents::pack(payload)));
         let ended = until_settled!(async {
             let statement = query(sql!("leases/fail.sql"))
                 .bind(column(&sorted, |failure| failure.lease.process_id))
@@ -123,7 +126,7 @@ impl LeaseStore for PostgresStore {
                 .bind(column(&sorted, |failure| failure.only_if_over_at_ms))
                 .bind(column(&sorted, |failure| failure.ending.as_str()))
                 .bind(column(&sorted, |failure| checks::storable(&failure.reason).into_owned()))
-                .bind(column(&sorted, |failure| failure.result.as_ref().map(|(payload, _)| documents::pack(payload))))
+                .bind(&payloads)
                 .bind(column(&sorted, |failure| failure.result.as_ref().map(|(_, signature)| signature.as_bytes())))
                 .bind(column(&sorted, |failure| failure.next.as_str()))
                 .bind(column(&sorted, |failure| failure.blocked_until_ms))

@@ -23,6 +23,7 @@ impl RunningStore for PostgresStore {
         if reports.is_empty() {
             return Ok(Vec::new());
         }
+        let payloads = column(reports, |report| documents::pack(&report.payload));
         let held: HashMap<Uuid, bool> = until_settled!(async {
             let statement = query(sql!("leases/report.sql"))
                 .bind(column(reports, |report| report.lease.process_id))
@@ -35,7 +36,7 @@ impl RunningStore for PostgresStore {
                 }))
                 .bind(column(reports, |report| report.has_checkpoint))
                 .bind(column(reports, |report| report.signature.as_bytes()))
-                .bind(column(reports, |report| documents::pack(&report.payload)))
+                .bind(&payloads)
                 .bind(now_ms);
             let found = self.session().await?.rows(statement).await?;
             Ok::<_, Fault>(found.iter().map(|row| rows::reported(row)).collect::<StoreResult<_>>()?)
