@@ -35,7 +35,7 @@ impl Webhook {
     /// Checks the settings, opens the spool and the port, and resumes forwarding from the spool. It listens on return;
     /// the broker may be unreachable.
     ///
-    /// Its tasks run under `supervisor`, whose notices `/healthz` shows. When a task fails again and again, which
+    /// The tasks run under `supervisor`, whose notices `/healthz` shows. When a task fails again and again, which
     /// [`Supervisor::failed`] tells, the caller must stop the adapter, and end the process with an error, so that it is
     /// restarted.
     ///

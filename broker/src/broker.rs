@@ -50,7 +50,7 @@ pub struct Broker {
 impl Broker {
     /// Checks the settings, opens the store, and serves. It listens by the time it returns.
     ///
-    /// Its tasks run under `supervisor`, whose notices `GetHealth` shows. When a task fails again and again, which
+    /// The tasks run under `supervisor`, whose notices `GetHealth` shows. When a task fails again and again, which
     /// [`Supervisor::failed`] tells, the broker must be stopped, and the process must end with an error, so that it is restarted.
     pub fn start(
         config: Config,
